@@ -1,0 +1,116 @@
+"""What a fast path is, for both builds of it: native (``native.py`` over C) and Python (``twin.py``).
+
+A fast path owns one epoll descriptor with the listening sockets and all resting connections.  The
+reactor watches that descriptor; when it is readable, :meth:`FastPath.run` does one bounded batch:
+accept, receive, recognise, look up, send.  What it does not positively recognise it hands off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what one worker's fast path holds; seconds, bytes, counts."""
+
+    #: Connections open at once in this worker (fast path and handed off together).
+    connections: int = 100_000
+    #: The same from one address (IPv4 address or IPv6 /64); 0 = no limit.
+    connections_per_address: int = 0
+    #: Whole request head within this time of its first byte, else 408.
+    head_seconds: int = 10
+    #: Keep-alive with nothing received.
+    idle_seconds: int = 75
+    #: An answer of which the peer takes nothing.
+    write_seconds: int = 30
+    #: Bytes of answers waiting for slow peers, whole worker; above it such connections are closed.
+    pending_bytes: int = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a fast path needs besides the table."""
+
+    limits: Limits = field(default_factory=Limits)
+    #: Serialized origins that get Access-Control-Allow-Origin; (b"*",) = all.
+    allow_origins: tuple[bytes, ...] = ()
+    #: Record one request in this many for the access log; 0 = none.
+    log_every: int = 0
+
+
+class Handoff(NamedTuple):
+    """A connection that moves to Twisted.  The receiver owns *fd* until it calls release or adopt."""
+
+    fd: int
+    #: As given to :meth:`FastPath.listen`.
+    listener: int
+    #: What was read and not answered.
+    data: bytes
+
+
+class Sample(NamedTuple):
+    """One request for the access log."""
+
+    #: Unix seconds.
+    at: int
+    #: Numeric address of the peer, "" on Unix sockets.
+    address: str
+    method: bytes
+    target: bytes
+    status: int
+    #: Bytes of the answer, head included.
+    sent: int
+
+
+class FastPath(Protocol):
+    """See the module's docstring.  Not thread-safe; one per worker."""
+
+    #: "native" or "python".
+    kind: str
+
+    def fileno(self) -> int:
+        """The epoll descriptor, for the reactor."""
+
+    def listen(self, fd: int, listener: int, recognise: bool, shared: bool = False) -> None:
+        """Accept on the listening socket *fd* (not owned).
+
+        *listener* (0..65535) comes back in handoffs.  Not *recognise*: hand off each connection at
+        once.  *shared*: other workers accept on the same socket (EPOLLEXCLUSIVE).
+        """
+
+    def run(self) -> list[Handoff]:
+        """One bounded batch; the connections that move to Twisted."""
+
+    def tick(self) -> None:
+        """To be called about every second: closes what is past its deadline."""
+
+    def adopt(self, fd: int) -> None:
+        """Take back a connection handed off before, now between two requests (fd owned again)."""
+
+    def release(self, fd: int) -> None:
+        """The connection handed off as *fd* has ended; call before or right after closing it."""
+
+    def samples(self) -> list[Sample]:
+        """Access-log records since the last call (bounded; the oldest are kept)."""
+
+    def drain(self) -> None:
+        """Stop accepting; close idle connections; answers from now on carry Connection: close."""
+
+    def connections(self) -> int:
+        """Open now: resting, being served and handed off."""
+
+    def close(self) -> None:
+        """Close everything owned."""
+
+
+class Answerer(Protocol):
+    """The sans-IO heart: bytes in, answers out.  Used by the loop, tests and fuzzers."""
+
+    def answer(self, data: bytes, date: bytes) -> tuple[bytes, int, str]:
+        """Answer as many requests at the front of *data* as are recognised.
+
+        *date* is the 29-byte IMF-fixdate.  Returns (bytes to send, bytes consumed, verdict); verdict
+        is "more" (wait for more bytes), "handoff" (let go of the rest) or "close" (after sending).
+        """

@@ -1,0 +1,73 @@
+"""What publishing makes: resources, their representations, and the lines of their heads.
+
+A *representation* is the bytes and headers of one resource in one variant.  A variant is a number,
+``media * 4 + coding``, so that the set of variants of a path fits a 16-bit mask.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Coding(IntEnum):
+    """Content codings, least preferred first."""
+
+    IDENTITY = 0
+    GZIP = 1
+    BR = 2
+
+
+class Media(IntEnum):
+    """Media variants of an image, least preferred first."""
+
+    ORIGINAL = 0
+    WEBP = 1
+    AVIF = 2
+
+
+#: What goes into Content-Encoding / matches Accept-Encoding.
+CODING_TOKENS = {Coding.GZIP: "gzip", Coding.BR: "br"}
+#: What must stand in Accept, explicitly, for the media variant to be chosen.
+MEDIA_TYPES = {Media.WEBP: "image/webp", Media.AVIF: "image/avif"}
+
+
+def variant_number(media: Media, coding: Coding) -> int:
+    """The table's number for one variant."""
+    return media * 4 + coding
+
+
+def etag_of(digest: bytes) -> bytes:
+    """The opaque-tag (16 characters, no quotes) of a body with this SHA-256 *digest*."""
+    return urlsafe_b64encode(digest[:12])
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """One variant of a resource, ready to serve."""
+
+    variant: int
+    #: 16 characters of base64url: :func:`etag_of` of *digest*.
+    etag: bytes
+    #: SHA-256 of the body.
+    digest: bytes
+    length: int
+    #: Complete header lines of a 200 (each ended by CRLF), see edge.table.layout "Head record".
+    lines_200: bytes
+    #: The same for a 304: Cache-Control and Vary only.
+    lines_304: bytes
+    #: The body where it is small; None: in the blob store, in the file named by *etag*.
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Everything published under one path."""
+
+    #: Canonical, percent-encoded, absolute path (no query), ASCII.
+    path: bytes
+    #: Last-Modified, Unix seconds.
+    modified: int
+    #: Variant 0 always exists and comes first.
+    representations: tuple[Representation, ...]

@@ -1,0 +1,37 @@
+"""Names of the counters that every worker keeps in its block of the shared segment.
+
+A counter is a u64 that only its worker writes; readers sum over workers.  The index is the
+position in :data:`COUNTERS`, which is append-only; ``edge_layout.h`` numbers them alike.
+"""
+
+from __future__ import annotations
+
+COUNTERS: tuple[str, ...] = (
+    "requests",  # answered by the fast path
+    "not_modified",  # of those, 304
+    "ok",  # of those, 200 to GET and HEAD
+    "revalidations",  # of those, POST /.edge/revalidate
+    "validators",  # lines in those POSTs
+    "handoffs",  # connections given to Twisted
+    "returns",  # connections given back
+    "accepts",  # connections accepted
+    "refused_total",  # closed at once: connection limit of the node
+    "refused_address",  # closed at once: connection limit per address
+    "timeouts_head",  # 408: request head too slow
+    "timeouts_idle",  # keep-alive expired
+    "timeouts_write",  # answer not taken in time
+    "bytes_in",
+    "bytes_out",
+    "connections",  # gauge: open now (fast path and handed off)
+    "slow_requests",  # answered by Twisted
+    "slow_1xx",
+    "slow_2xx",
+    "slow_3xx",
+    "slow_4xx",
+    "slow_5xx",
+    "lag_us",  # gauge: reactor lag, microseconds
+    "slow_bytes_in",
+    "slow_bytes_out",
+)
+COUNTER_COUNT = 32
+INDEX: dict[str, int] = {name: index for index, name in enumerate(COUNTERS)}
