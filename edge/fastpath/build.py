@@ -1,0 +1,141 @@
+"""Builds the native fast path: plain C11 behind cffi's API mode.
+
+``setup.py`` names :data:`ffibuilder` in ``cffi_modules``; the result is ``edge.fastpath._native``.
+The declarations below repeat those parts of the headers that Python calls.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cffi import FFI
+
+SOURCE = Path(__file__).parent / "src"
+SOURCES = ("edge_hash.c", "edge_table.c", "edge_request.c", "edge_answer.c", "edge_peers.c", "edge_loop.c")
+
+ffibuilder = FFI()
+ffibuilder.cdef(
+    """
+    typedef struct { uint64_t low, high; } edge_key;
+    typedef struct { uint64_t h[8]; } edge_hash_state;
+    void edge_hash_prepare(edge_hash_state *state, const uint8_t *key);
+    edge_key edge_hash(const edge_hash_state *state, const uint8_t *path, size_t length);
+
+    typedef struct { edge_hash_state hash; ...; } edge_table;
+    typedef struct {
+        uint8_t state, variant;
+        uint16_t variants;
+        uint32_t modified;
+        uint8_t etag[16];
+        uint64_t length;
+        const uint8_t *body;
+        const uint8_t *lines_200, *lines_304;
+        uint16_t length_200, length_304;
+    } edge_entry;
+    typedef struct { ...; } edge_slot;
+    typedef struct { ...; } edge_header;
+    int edge_table_open(edge_table *table, void *base, uint64_t bytes, uint32_t worker);
+    void edge_table_enter(edge_table *table);
+    void edge_table_leave(edge_table *table);
+    int edge_table_find(const edge_table *table, edge_key key, unsigned variant, edge_entry *entry);
+    int edge_table_is_current(const edge_table *table, edge_key key, const uint8_t *etag);
+    void edge_slot_store(edge_slot *slot, const edge_slot *value);
+    uint64_t edge_epoch_advance(edge_header *header);
+
+    #define EDGE_COUNTER_COUNT ...
+    #define EDGE_C_CONNECTIONS ...
+
+    typedef struct {
+        uint64_t at, sent;
+        uint16_t status, target_length;
+        uint8_t method;
+        char address[46];
+        uint8_t target[512];
+    } edge_sample;
+    typedef struct {
+        edge_table table;
+        int draining;
+        unsigned sample_count;
+        edge_sample samples[...];
+        char date[29];
+        ...;
+    } edge_answerer;
+    typedef struct { size_t used; int count; size_t total; ...; } edge_output;
+    int edge_answerer_allow(edge_answerer *answerer, const char *origin, size_t length);
+    void edge_format_date(uint64_t unix_seconds, char *text);
+
+    typedef struct {
+        uint32_t connections, connections_per_address;
+        uint32_t head_seconds, idle_seconds, write_seconds;
+        uint64_t pending_bytes;
+    } edge_limits;
+    typedef struct { int32_t fd; uint32_t listener; uint8_t *data; uint64_t length; } edge_handoff;
+    typedef struct edge_loop edge_loop;
+    edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits, uint32_t log_every,
+                             const uint8_t *timeout_answer, size_t timeout_length);
+    void edge_loop_free(edge_loop *loop);
+    edge_answerer *edge_loop_answerer(edge_loop *loop);
+    int edge_loop_fileno(const edge_loop *loop);
+    int edge_loop_listen(edge_loop *loop, int fd, uint32_t listener, int recognise, int shared);
+    int edge_loop_run(edge_loop *loop);
+    const edge_handoff *edge_loop_handoffs(const edge_loop *loop);
+    void edge_loop_taken(edge_loop *loop);
+    void edge_loop_tick(edge_loop *loop);
+    int edge_loop_adopt(edge_loop *loop, int fd);
+    void edge_loop_release(edge_loop *loop, int fd);
+    void edge_loop_drain(edge_loop *loop);
+    uint64_t edge_loop_connections(const edge_loop *loop);
+    uint64_t edge_loop_memory(const edge_loop *loop);
+    void edge_loop_advance(edge_loop *loop, uint32_t seconds);
+
+    int edge_native_answer(edge_answerer *answerer, const uint8_t *in, size_t length, uint8_t *copy,
+                           size_t capacity, size_t *written, size_t *consumed);
+    edge_answerer *edge_native_answerer(const edge_table *table);
+    void edge_native_free(void *pointer);
+    """
+)
+ffibuilder.set_source(
+    "edge.fastpath._native",
+    """
+    #include <stdlib.h>
+    #include <string.h>
+    #include "edge_loop.h"
+
+    /* For tests and tools: one call of edge_answer with its pieces copied together. */
+    static int edge_native_answer(edge_answerer *answerer, const uint8_t *in, size_t length, uint8_t *copy,
+                                  size_t capacity, size_t *written, size_t *consumed)
+    {
+        static edge_output out;
+        edge_table_enter(&answerer->table);
+        int verdict = edge_answer(answerer, in, length, &out, consumed);
+        *written = 0;
+        for (int i = 0; i < out.count && out.total <= capacity; i++) {
+            memcpy(copy + *written, out.pieces[i].iov_base, out.pieces[i].iov_len);
+            *written += out.pieces[i].iov_len;
+        }
+        edge_table_leave(&answerer->table);
+        return out.total <= capacity ? verdict : -1;
+    }
+
+    static edge_answerer *edge_native_answerer(const edge_table *table)
+    {
+        edge_answerer *answerer = calloc(1, sizeof *answerer);
+        if (answerer)
+            answerer->table = *table;
+        return answerer;
+    }
+
+    static void edge_native_free(void *pointer)
+    {
+        free(pointer);
+    }
+    """,
+    sources=[str(Path("edge/fastpath/src") / name) for name in SOURCES],
+    include_dirs=["edge/fastpath/src"],
+    depends=[str(Path("edge/fastpath/src") / path.name) for path in sorted(SOURCE.glob("*.h"))],
+    define_macros=[("_GNU_SOURCE", "1")],
+    extra_compile_args=["-std=c11", "-O2", "-fno-plt", "-Wall", "-Wextra"],
+)
+
+if __name__ == "__main__":
+    ffibuilder.compile(verbose=True)

@@ -1,0 +1,183 @@
+"""The native fast path: :class:`edge.fastpath.interface.FastPath` over ``src/edge_loop.c``.
+
+cffi releases the GIL during each call.  Nothing here decides anything: it turns Python values into
+the C structures and back.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from edge.errors import SegmentError
+from edge.fastpath import _native
+from edge.fastpath.interface import Handoff, Sample, Settings
+from edge.http.answer import error_answer
+
+if TYPE_CHECKING:
+    from edge.table.segment import Segment
+
+ffi: Any = _native.ffi
+lib: Any = _native.lib
+
+_OPEN_ERRORS = {
+    -1: "it is not an edge table",
+    -2: "it has another layout version",
+    -3: "it is truncated or inconsistent",
+    -4: "it has no block for this worker",
+    -5: "the native build needs a little-endian machine",
+}
+_METHODS = (b"GET", b"HEAD", b"POST")
+_VERDICTS = {0: "more", 1: "more", 2: "handoff", 3: "close"}
+_COPY_BYTES = 1 << 20
+
+
+def open_table(segment: Segment, worker_index: int) -> Any:
+    """An ``edge_table *`` over *segment*; :exc:`SegmentError` when its bytes do not make sense."""
+    base = ffi.from_buffer(segment.memory, require_writable=True)
+    table = ffi.new("edge_table *")
+    error = lib.edge_table_open(table, base, len(base), worker_index)
+    if error:
+        raise SegmentError(f"the shared table cannot be used by the native build: {_OPEN_ERRORS[error]}")
+    return table
+
+
+def _allow_origins(answerer: Any, settings: Settings) -> None:
+    for origin in settings.allow_origins:
+        if lib.edge_answerer_allow(answerer, origin, len(origin)):
+            raise ValueError(f"too many allowed origins (32), or one over 256 bytes: {origin!r}")
+
+
+class NativeAnswerer:
+    """:class:`edge.fastpath.interface.Answerer`: the heart alone, for tests and tools."""
+
+    def __init__(self, segment: Segment, worker_index: int, settings: Settings) -> None:
+        self._segment = segment
+        self._table = open_table(segment, worker_index)
+        self._answerer = ffi.gc(lib.edge_native_answerer(self._table), lib.edge_native_free)
+        self._copy = bytearray(_COPY_BYTES)
+        _allow_origins(self._answerer, settings)
+
+    def drain(self) -> None:
+        """From now on every answer closes."""
+        self._answerer.draining = 1
+
+    def answer(self, data: bytes, date: bytes) -> tuple[bytes, int, str]:
+        """See the interface."""
+        ffi.memmove(self._answerer.date, date, 29)
+        written, consumed = ffi.new("size_t *"), ffi.new("size_t *")
+        verdict = lib.edge_native_answer(
+            self._answerer, data, len(data), ffi.from_buffer(self._copy), _COPY_BYTES, written, consumed
+        )
+        return bytes(self._copy[: written[0]]), consumed[0], _VERDICTS[verdict]
+
+
+class NativeFastPath:
+    """See the interface; *advance* is for tests: seconds added to its clock."""
+
+    kind = "native"
+
+    def __init__(self, segment: Segment, worker_index: int, settings: Settings) -> None:
+        self._segment = segment  # keeps the memory mapped
+        self._table = open_table(segment, worker_index)
+        limits = settings.limits
+        c_limits = ffi.new(
+            "edge_limits *",
+            {
+                "connections": limits.connections,
+                "connections_per_address": limits.connections_per_address,
+                "head_seconds": limits.head_seconds,
+                "idle_seconds": limits.idle_seconds,
+                "write_seconds": limits.write_seconds,
+                "pending_bytes": limits.pending_bytes,
+            },
+        )
+        timeout = _after_date(error_answer(408))
+        loop = lib.edge_loop_new(self._table, c_limits, settings.log_every, timeout, len(timeout))
+        if loop == ffi.NULL:
+            raise OSError(ffi.errno, f"no fast path: {os.strerror(ffi.errno)}")
+        self._loop = loop
+        self._answerer = lib.edge_loop_answerer(loop)
+        _allow_origins(self._answerer, settings)
+
+    def fileno(self) -> int:
+        """The epoll descriptor."""
+        return int(lib.edge_loop_fileno(self._loop))
+
+    def listen(self, fd: int, listener: int, recognise: bool, shared: bool = False) -> None:
+        """See the interface."""
+        error = lib.edge_loop_listen(self._loop, fd, listener, recognise, shared)
+        if error:
+            raise OSError(-error, os.strerror(-error))
+
+    def run(self) -> list[Handoff]:
+        """See the interface."""
+        count = lib.edge_loop_run(self._loop)
+        if not count:
+            return []
+        taken = lib.edge_loop_handoffs(self._loop)
+        handoffs = [
+            Handoff(taken[i].fd, taken[i].listener, bytes(ffi.buffer(taken[i].data, taken[i].length)))
+            for i in range(count)
+        ]
+        lib.edge_loop_taken(self._loop)
+        return handoffs
+
+    def tick(self) -> None:
+        """See the interface."""
+        lib.edge_loop_tick(self._loop)
+
+    def adopt(self, fd: int) -> None:
+        """See the interface."""
+        error = lib.edge_loop_adopt(self._loop, fd)
+        if error:
+            raise OSError(-error, os.strerror(-error))
+
+    def release(self, fd: int) -> None:
+        """See the interface."""
+        lib.edge_loop_release(self._loop, fd)
+
+    def samples(self) -> list[Sample]:
+        """See the interface."""
+        answerer = self._answerer
+        records = [
+            Sample(
+                at=record.at,
+                address=ffi.string(record.address).decode("ascii"),
+                method=_METHODS[record.method],
+                target=bytes(ffi.buffer(record.target, record.target_length)),
+                status=record.status,
+                sent=record.sent,
+            )
+            for record in answerer.samples[0 : answerer.sample_count]
+        ]
+        answerer.sample_count = 0
+        return records
+
+    def drain(self) -> None:
+        """See the interface."""
+        lib.edge_loop_drain(self._loop)
+
+    def connections(self) -> int:
+        """See the interface."""
+        return int(lib.edge_loop_connections(self._loop))
+
+    def memory(self) -> int:
+        """Bytes of user memory held for connections."""
+        return int(lib.edge_loop_memory(self._loop))
+
+    def advance(self, seconds: int) -> None:
+        """Moves this fast path's clock, for tests."""
+        lib.edge_loop_advance(self._loop, seconds)
+
+    def close(self) -> None:
+        """See the interface."""
+        if self._loop is not None:
+            lib.edge_loop_free(self._loop)
+            self._loop = None
+
+
+def _after_date(answer: bytes) -> bytes:
+    """What follows the value of Date in a whole answer whose second line is Date."""
+    head, _, rest = answer.partition(b"\r\nDate: ")
+    return rest[29:]

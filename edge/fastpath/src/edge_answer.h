@@ -1,0 +1,73 @@
+/* The sans-IO heart of the fast path: request bytes in, answer bytes out.
+ *
+ * Answers are gathered, not copied together: heads are written into the caller's buffer, bodies stay
+ * in the shared arena, and edge_output lists both in order for one sendmsg.  The list is valid until
+ * the table is left (edge_table_leave). */
+#ifndef EDGE_ANSWER_H
+#define EDGE_ANSWER_H
+
+#include <sys/uio.h>
+
+#include "edge_request.h"
+#include "edge_table.h"
+
+#define EDGE_DATE_BYTES 29
+#define EDGE_ANSWERS 64             /* requests answered in one call */
+#define EDGE_OUTPUT_BYTES (256 * 1024) /* after which no further request is begun */
+#define EDGE_HEADS_BYTES (128 * 1024) /* buffer for heads and small bodies */
+#define EDGE_PIECES (2 * EDGE_ANSWERS)
+#define EDGE_ORIGINS 32
+#define EDGE_ORIGIN_BYTES 256
+#define EDGE_SAMPLES 256
+#define EDGE_SAMPLE_TARGET 512
+#define EDGE_VALIDATORS 1000
+
+typedef struct {
+    uint8_t heads[EDGE_HEADS_BYTES];
+    size_t used;
+    struct iovec pieces[EDGE_PIECES];
+    int count;
+    size_t total; /* bytes in all pieces */
+} edge_output;
+
+/* One request for the access log. */
+typedef struct {
+    uint64_t at, sent;
+    uint16_t status, target_length;
+    uint8_t method; /* edge_method */
+    char address[46];
+    uint8_t target[EDGE_SAMPLE_TARGET];
+} edge_sample;
+
+typedef struct {
+    edge_table table;
+    int draining;      /* every answer closes */
+    int any_origin;
+    unsigned origin_count;
+    uint16_t origin_length[EDGE_ORIGINS];
+    char origins[EDGE_ORIGINS][EDGE_ORIGIN_BYTES];
+    uint64_t now;      /* Unix seconds, what date says */
+    char date[EDGE_DATE_BYTES];
+    uint32_t log_every, log_countdown;
+    unsigned sample_count;
+    edge_sample samples[EDGE_SAMPLES];
+    struct {
+        uint32_t at;
+        char text[EDGE_DATE_BYTES];
+    } modified[256];   /* formatted Last-Modified, direct-mapped */
+} edge_answerer;
+
+/* EDGE_MORE: all answered but an incomplete rest.  EDGE_RECOGNISED: send, then call again with the
+ * rest.  EDGE_HANDOFF: the rest is not for the fast path.  EDGE_CLOSE: close after sending. */
+#define EDGE_CLOSE ((edge_verdict)3)
+
+edge_verdict edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length, edge_output *out,
+                         size_t *consumed);
+
+/* Sets the date of the following answers. */
+void edge_answerer_date(edge_answerer *answerer, uint64_t unix_seconds);
+/* 0, or -1: too many origins or one too long. */
+int edge_answerer_allow(edge_answerer *answerer, const char *origin, size_t length);
+void edge_format_date(uint64_t unix_seconds, char text[EDGE_DATE_BYTES]);
+
+#endif

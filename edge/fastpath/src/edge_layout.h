@@ -1,0 +1,56 @@
+/* The shared segment's bytes, as drawn in edge/table/layout.py; a test compares the two. */
+#ifndef EDGE_LAYOUT_H
+#define EDGE_LAYOUT_H
+
+#include <stdint.h>
+
+#define EDGE_MAGIC "EDGETBL"
+#define EDGE_LAYOUT_VERSION 1
+#define EDGE_HEADER_BYTES 4096
+#define EDGE_WORKER_BLOCK 512
+#define EDGE_GRANULE 64
+#define EDGE_MAX_PROBES 128
+#define EDGE_OFFSET_COUNTERS 64
+#define EDGE_COUNTER_COUNT 32
+#define EDGE_ETAG_BYTES 16
+#define EDGE_LINES_LIMIT 8192 /* of each block in a head record */
+
+enum { EDGE_SLOT_EMPTY, EDGE_SLOT_LIVE, EDGE_SLOT_DELETED, EDGE_SLOT_TEMPLATE };
+
+typedef struct {
+    char magic[8];
+    uint32_t version, header_bytes;
+    uint64_t segment_bytes, slots_offset, slot_count, arena_offset, arena_bytes;
+    uint32_t worker_count, worker_bytes;
+    uint8_t hash_key[16];
+    uint8_t pad_80[48];
+    uint64_t epoch;
+    uint8_t pad_136[56];
+    uint64_t sequence;
+    uint32_t complete, entries;
+} edge_header;
+
+typedef struct {
+    uint32_t seq;
+    uint8_t state, variant;
+    uint16_t variants;
+    uint8_t key[16];
+    uint8_t etag[EDGE_ETAG_BYTES];
+    uint64_t body, length;
+    uint32_t head, modified;
+} edge_slot;
+
+/* Index of each counter in a worker block: the order of edge/table/counters.py. */
+enum {
+    EDGE_C_REQUESTS, EDGE_C_NOT_MODIFIED, EDGE_C_OK, EDGE_C_REVALIDATIONS, EDGE_C_VALIDATORS,
+    EDGE_C_HANDOFFS, EDGE_C_RETURNS, EDGE_C_ACCEPTS, EDGE_C_REFUSED_TOTAL, EDGE_C_REFUSED_ADDRESS,
+    EDGE_C_TIMEOUTS_HEAD, EDGE_C_TIMEOUTS_IDLE, EDGE_C_TIMEOUTS_WRITE, EDGE_C_BYTES_IN,
+    EDGE_C_BYTES_OUT, EDGE_C_CONNECTIONS
+};
+
+_Static_assert(sizeof(edge_slot) == 64, "a slot is one cache line");
+_Static_assert(__builtin_offsetof(edge_header, hash_key) == 64, "header drawing");
+_Static_assert(__builtin_offsetof(edge_header, epoch) == 128, "header drawing");
+_Static_assert(__builtin_offsetof(edge_header, sequence) == 192, "header drawing");
+
+#endif

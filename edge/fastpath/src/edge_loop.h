@@ -1,0 +1,61 @@
+/* The fast path's loop: one epoll set with the listening sockets and all resting connections.
+ *
+ * A connection at rest is a file descriptor and 24 bytes in an array indexed by it; it gets a buffer
+ * only while it has a partial request or an answer that its peer did not take.  The epoll descriptor
+ * is itself pollable, so a reactor watches it and calls edge_loop_run when it is readable.  Nothing
+ * here blocks, nothing calls back.
+ *
+ *     IDLE ---> READING   part of a request is here            (head deadline, 408)
+ *     IDLE ---> WRITING   part of an answer is not taken yet   (write deadline)
+ *     any  ---> LINGER    we have closed our side; wait for the peer to read it (2 s)
+ *     any  ---> HANDED    Twisted has the descriptor; only counted here
+ */
+#ifndef EDGE_LOOP_H
+#define EDGE_LOOP_H
+
+#include "edge_answer.h"
+#include "edge_peers.h"
+
+#define EDGE_HANDOFFS 256
+
+typedef struct {
+    uint32_t connections, connections_per_address;
+    uint32_t head_seconds, idle_seconds, write_seconds;
+    uint64_t pending_bytes;
+} edge_limits;
+
+typedef struct {
+    int32_t fd;
+    uint32_t listener;
+    uint8_t *data; /* malloc'ed; freed by edge_loop_taken */
+    uint64_t length;
+} edge_handoff;
+
+typedef struct edge_loop edge_loop;
+
+/* NULL: no memory or no descriptor (errno).  timeout_answer: the lines of a 408 answer after its
+ * Date line, body included; copied.  *table must have been opened by edge_table_open. */
+edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits, uint32_t log_every,
+                         const uint8_t *timeout_answer, size_t timeout_length);
+void edge_loop_free(edge_loop *loop);
+edge_answerer *edge_loop_answerer(edge_loop *loop);
+int edge_loop_fileno(const edge_loop *loop);
+/* 0 or -errno. */
+int edge_loop_listen(edge_loop *loop, int fd, uint32_t listener, int recognise, int shared);
+/* One batch; how many handoffs are to be taken. */
+int edge_loop_run(edge_loop *loop);
+const edge_handoff *edge_loop_handoffs(const edge_loop *loop);
+/* Frees the data of the handoffs; the next run may begin. */
+void edge_loop_taken(edge_loop *loop);
+void edge_loop_tick(edge_loop *loop);
+/* 0 or -errno (then the descriptor is closed). */
+int edge_loop_adopt(edge_loop *loop, int fd);
+void edge_loop_release(edge_loop *loop, int fd);
+void edge_loop_drain(edge_loop *loop);
+uint64_t edge_loop_connections(const edge_loop *loop);
+/* Bytes of user memory that the loop holds for its connections (for measurements). */
+uint64_t edge_loop_memory(const edge_loop *loop);
+/* Tests only: added to the monotonic clock. */
+void edge_loop_advance(edge_loop *loop, uint32_t seconds);
+
+#endif

@@ -1,0 +1,120 @@
+#include "edge_peers.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_SIZE 256
+
+int edge_peers_open(edge_peers *peers, uint64_t seed)
+{
+    memset(peers, 0, sizeof *peers);
+    peers->size = FIRST_SIZE;
+    peers->used = 1;
+    peers->seed = seed;
+    peers->peers = calloc(FIRST_SIZE, sizeof *peers->peers);
+    peers->buckets = calloc(FIRST_SIZE, sizeof *peers->buckets);
+    return peers->peers && peers->buckets ? 0 : -1;
+}
+
+void edge_peers_close(edge_peers *peers)
+{
+    free(peers->peers);
+    free(peers->buckets);
+}
+
+static int network_of(const struct sockaddr *address, uint64_t network[2])
+{
+    if (address->sa_family == AF_INET) {
+        network[0] = 0xffff;
+        network[1] = ((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr;
+        return 1;
+    }
+    if (address->sa_family == AF_INET6) {
+        const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+        if (IN6_IS_ADDR_V4MAPPED(six)) {
+            uint32_t four;
+            memcpy(&four, six->s6_addr + 12, 4);
+            network[0] = 0xffff;
+            network[1] = four;
+        } else {
+            memcpy(network, six->s6_addr, 8);
+            network[1] = ~(uint64_t)0;
+        }
+        return 1;
+    }
+    return 0;
+}
+
+/* Multiply-xorshift with a secret seed: good enough to spread, and not to be aimed at. */
+static uint32_t bucket_of(const edge_peers *peers, const uint64_t network[2])
+{
+    uint64_t h = (network[0] ^ peers->seed) * 0x9e3779b97f4a7c15u;
+    h = (h ^ h >> 29 ^ network[1]) * (peers->seed | 1);
+    h = (h ^ h >> 32) * 0xd6e8feb86659fd93u;
+    return (uint32_t)(h >> 32) & (peers->size - 1);
+}
+
+static int grow(edge_peers *peers)
+{
+    uint32_t size = peers->size * 2;
+    edge_peer *wider = realloc(peers->peers, size * sizeof *wider);
+    if (wider)
+        peers->peers = wider;
+    uint32_t *buckets = wider ? calloc(size, sizeof *buckets) : NULL;
+    if (!buckets)
+        return -1;
+    free(peers->buckets);
+    peers->buckets = buckets;
+    peers->size = size;
+    for (uint32_t i = 1; i < peers->used; i++) {
+        uint32_t bucket = bucket_of(peers, peers->peers[i].network);
+        peers->peers[i].next = buckets[bucket];
+        buckets[bucket] = i;
+    }
+    return 0;
+}
+
+uint32_t edge_peers_enter(edge_peers *peers, const struct sockaddr *address)
+{
+    uint64_t network[2];
+    uint32_t index, bucket;
+    if (!network_of(address, network))
+        return 0;
+    bucket = bucket_of(peers, network);
+    for (index = peers->buckets[bucket]; index; index = peers->peers[index].next)
+        if (!memcmp(peers->peers[index].network, network, sizeof network)) {
+            peers->peers[index].count++;
+            return index;
+        }
+    if (peers->free) {
+        index = peers->free;
+        peers->free = peers->peers[index].next;
+    } else {
+        if (peers->used == peers->size) { /* none free: all of peers is in use, as grow expects */
+            if (grow(peers))
+                return 0;
+            bucket = bucket_of(peers, network);
+        }
+        index = peers->used++;
+    }
+    memcpy(peers->peers[index].network, network, sizeof network);
+    peers->peers[index].count = 1;
+    peers->peers[index].next = peers->buckets[bucket];
+    peers->buckets[bucket] = index;
+    return index;
+}
+
+void edge_peers_leave(edge_peers *peers, uint32_t index)
+{
+    edge_peer *peer = peers->peers + index;
+    uint32_t *link;
+    if (!index || --peer->count)
+        return;
+    link = peers->buckets + bucket_of(peers, peer->network);
+    while (*link != index)
+        link = &peers->peers[*link].next;
+    *link = peer->next;
+    peer->next = peers->free;
+    peers->free = index;
+}

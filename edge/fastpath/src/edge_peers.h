@@ -1,0 +1,28 @@
+/* How many connections each address holds: IPv4 address, or IPv6 /64 (what one customer gets).
+ * A chained hash table that grows; a peer's index stays the same while its count is not 0. */
+#ifndef EDGE_PEERS_H
+#define EDGE_PEERS_H
+
+#include <stdint.h>
+#include <sys/socket.h>
+
+typedef struct {
+    uint64_t network[2];
+    uint32_t count, next;
+} edge_peer;
+
+typedef struct {
+    edge_peer *peers; /* [0] is not used: index 0 means none */
+    uint32_t *buckets;
+    uint32_t size, used, free; /* size: of peers and of buckets, a power of two */
+    uint64_t seed;
+} edge_peers;
+
+/* 0, or -1 without memory. */
+int edge_peers_open(edge_peers *peers, uint64_t seed);
+void edge_peers_close(edge_peers *peers);
+/* Counts one more; its index, or 0: not an IP address or no memory (then not counted). */
+uint32_t edge_peers_enter(edge_peers *peers, const struct sockaddr *address);
+void edge_peers_leave(edge_peers *peers, uint32_t index);
+
+#endif

@@ -1,0 +1,47 @@
+/* Recognising requests: a strict subset of RFC 9112, everything else is let go.
+ *
+ * The recogniser says yes only to what it understands whole.  It never repairs, skips or guesses:
+ * a byte, a field or a combination outside the subset means EDGE_HANDOFF, and the strict parser on
+ * the Twisted side sees the same bytes from the start of the request.  It reads each byte at most
+ * once, writes nothing, allocates nothing, and never looks beyond length. */
+#ifndef EDGE_REQUEST_H
+#define EDGE_REQUEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define EDGE_HEAD_LIMIT 8192
+#define EDGE_FIELD_LIMIT 64
+#define EDGE_BODY_LIMIT 131072
+
+typedef enum { EDGE_RECOGNISED, EDGE_MORE, EDGE_HANDOFF } edge_verdict;
+typedef enum { EDGE_GET, EDGE_HEAD, EDGE_REVALIDATE } edge_method;
+
+/* bytes == NULL: absent. */
+typedef struct {
+    const uint8_t *bytes;
+    size_t length;
+} edge_span;
+
+typedef struct {
+    edge_method method;
+    int close;
+    unsigned codings;      /* acceptable content codings: bit c as in edge.publish.resource.Coding */
+    edge_span target;      /* whole request-target */
+    edge_span path;        /* target without the query */
+    edge_span tag;         /* of a last query parameter ~etag=TAG */
+    edge_span none_match;  /* If-None-Match */
+    edge_span accept, origin;
+    edge_span body;        /* EDGE_REVALIDATE */
+    size_t consumed;       /* head and body */
+} edge_request;
+
+edge_verdict edge_recognise(const uint8_t *in, size_t length, edge_request *request);
+
+/* One step through a comma-separated list: the next member without OWS around it.
+ * 1 a member, 0 the end; an empty member comes back with length 0. */
+int edge_list_next(edge_span *rest, edge_span *member);
+int edge_equal_nocase(edge_span span, const char *lower, size_t length);
+#define EDGE_IS(span, literal) edge_equal_nocase(span, literal, sizeof(literal) - 1)
+
+#endif

@@ -1,0 +1,158 @@
+#include "edge_table.h"
+
+#include <string.h>
+
+#define READ_TRIES 64
+
+int edge_table_open(edge_table *table, void *base, uint64_t bytes, uint32_t worker)
+{
+    edge_header *header = base;
+    uint16_t probe = 1;
+    if (*(uint8_t *)&probe != 1)
+        return -5;
+    if (bytes < EDGE_HEADER_BYTES || memcmp(header->magic, EDGE_MAGIC, 8))
+        return -1;
+    if (header->version != EDGE_LAYOUT_VERSION || header->header_bytes != EDGE_HEADER_BYTES
+        || header->worker_bytes != EDGE_WORKER_BLOCK)
+        return -2;
+    uint64_t slots = header->slots_offset, count = header->slot_count;
+    uint64_t arena = header->arena_offset, arena_bytes = header->arena_bytes;
+    if (header->segment_bytes > bytes || !count || (count & (count - 1)) || slots % 64 || arena % 64
+        || slots > bytes || count > (bytes - slots) / sizeof(edge_slot) || arena > bytes
+        || arena_bytes > bytes - arena
+        || header->worker_count > (slots - EDGE_HEADER_BYTES) / EDGE_WORKER_BLOCK
+        || slots < EDGE_HEADER_BYTES)
+        return -3;
+    if (worker >= header->worker_count)
+        return -4;
+    table->base = base;
+    table->header = header;
+    table->slots = (edge_slot *)(table->base + slots);
+    table->slot_mask = count - 1;
+    table->arena_begin = arena;
+    table->arena_end = arena + arena_bytes;
+    uint8_t *block = table->base + EDGE_HEADER_BYTES + (uint64_t)worker * EDGE_WORKER_BLOCK;
+    table->worker_epoch = (uint64_t *)block;
+    table->counters = (uint64_t *)(block + EDGE_OFFSET_COUNTERS);
+    edge_hash_prepare(&table->hash, header->hash_key);
+    return 0;
+}
+
+/* The epoch is stored, then read again: once it was still the same after the store became visible,
+ * a writer that retires a block later cannot have missed this reader. */
+void edge_table_enter(edge_table *table)
+{
+    uint64_t epoch = __atomic_load_n(&table->header->epoch, __ATOMIC_SEQ_CST), again;
+    for (;;) {
+        __atomic_store_n(table->worker_epoch, epoch, __ATOMIC_SEQ_CST);
+        again = __atomic_load_n(&table->header->epoch, __ATOMIC_SEQ_CST);
+        if (again == epoch)
+            return;
+        epoch = again;
+    }
+}
+
+void edge_table_leave(edge_table *table)
+{
+    __atomic_store_n(table->worker_epoch, 0, __ATOMIC_RELEASE);
+}
+
+/* Copies a slot whole.  0 when the writer was inside at every try (or died there). */
+static int slot_read(const edge_slot *slot, edge_slot *copy)
+{
+    const uint64_t *from = (const uint64_t *)(const void *)slot;
+    uint64_t words[8];
+    for (int i = 0; i < READ_TRIES; i++) {
+        uint32_t before = __atomic_load_n(&slot->seq, __ATOMIC_ACQUIRE);
+        if (before & 1)
+            continue;
+        for (int word = 0; word < 8; word++)
+            words[word] = __atomic_load_n(from + word, __ATOMIC_RELAXED);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (__atomic_load_n(&slot->seq, __ATOMIC_RELAXED) == before) {
+            memcpy(copy, words, sizeof *copy);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int entry_fill(const edge_table *table, const edge_slot *slot, edge_entry *entry)
+{
+    uint64_t head = (uint64_t)slot->head * EDGE_GRANULE;
+    if (head < table->arena_begin || head > table->arena_end - 4)
+        return 0;
+    const uint8_t *record = table->base + head;
+    memcpy(&entry->length_200, record, 2);
+    memcpy(&entry->length_304, record + 2, 2);
+    if (entry->length_200 > EDGE_LINES_LIMIT || entry->length_304 > EDGE_LINES_LIMIT
+        || head + 4 + entry->length_200 + entry->length_304 > table->arena_end)
+        return 0;
+    entry->lines_200 = record + 4;
+    entry->lines_304 = record + 4 + entry->length_200;
+    entry->body = NULL;
+    if (slot->body) {
+        if (slot->body < table->arena_begin || slot->body > table->arena_end
+            || slot->length > table->arena_end - slot->body)
+            return 0;
+        entry->body = table->base + slot->body;
+    }
+    entry->length = slot->length;
+    entry->state = slot->state;
+    entry->variant = slot->variant;
+    entry->variants = slot->variants;
+    entry->modified = slot->modified;
+    memcpy(entry->etag, slot->etag, EDGE_ETAG_BYTES);
+    return 1;
+}
+
+int edge_table_find(const edge_table *table, edge_key key, unsigned variant, edge_entry *entry)
+{
+    uint64_t at = key.low & table->slot_mask;
+    for (int i = 0; i < EDGE_MAX_PROBES; i++, at = (at + 1) & table->slot_mask) {
+        edge_slot slot;
+        if (!slot_read(table->slots + at, &slot))
+            continue; /* unreadable: a miss at worst, if it was the one */
+        if (slot.state == EDGE_SLOT_EMPTY)
+            return 0;
+        if (slot.variant == variant && !memcmp(slot.key, &key, 16)
+            && (slot.state == EDGE_SLOT_LIVE || slot.state == EDGE_SLOT_TEMPLATE))
+            return entry_fill(table, &slot, entry);
+    }
+    return 0;
+}
+
+int edge_table_is_current(const edge_table *table, edge_key key, const uint8_t etag[EDGE_ETAG_BYTES])
+{
+    uint64_t at = key.low & table->slot_mask;
+    for (int i = 0; i < EDGE_MAX_PROBES; i++, at = (at + 1) & table->slot_mask) {
+        edge_slot slot;
+        if (!slot_read(table->slots + at, &slot))
+            continue;
+        if (slot.state == EDGE_SLOT_EMPTY)
+            return 0;
+        if (slot.state == EDGE_SLOT_LIVE && !memcmp(slot.key, &key, 16)
+            && !memcmp(slot.etag, etag, EDGE_ETAG_BYTES))
+            return 1;
+    }
+    return 0;
+}
+
+void edge_slot_store(edge_slot *slot, const edge_slot *value)
+{
+    uint64_t words[8], *to = (uint64_t *)(void *)slot;
+    uint32_t seq = __atomic_load_n(&slot->seq, __ATOMIC_RELAXED) | 1;
+    memcpy(words, value, sizeof words);
+    __atomic_store_n(&slot->seq, seq, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    /* The second half of word 0 shares it with seq: written as its own four bytes. */
+    __atomic_store_n((uint32_t *)(void *)slot + 1, (uint32_t)(words[0] >> 32), __ATOMIC_RELAXED);
+    for (int word = 1; word < 8; word++)
+        __atomic_store_n(to + word, words[word], __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->seq, seq + 1, __ATOMIC_RELEASE);
+}
+
+uint64_t edge_epoch_advance(edge_header *header)
+{
+    return __atomic_fetch_add(&header->epoch, 1, __ATOMIC_SEQ_CST);
+}

@@ -1,0 +1,59 @@
+/* Reading the ETag table of the shared segment (edge/table/layout.py), and the two primitives of its
+ * writer that need memory fences.
+ *
+ * Readers never wait and never write to a slot: a slot is copied between two reads of its sequence
+ * counter and used only if both were equal and even.  Offsets are checked against the segment before
+ * they are followed, so corrupt bytes cost a miss, never a fault.  Pointers in an edge_entry stay
+ * valid until edge_table_leave. */
+#ifndef EDGE_TABLE_H
+#define EDGE_TABLE_H
+
+#include "edge_hash.h"
+#include "edge_layout.h"
+
+typedef struct {
+    uint8_t *base;
+    edge_header *header;
+    edge_slot *slots;
+    uint64_t slot_mask, arena_begin, arena_end;
+    uint64_t *worker_epoch;
+    uint64_t *counters;
+    edge_hash_state hash;
+} edge_table;
+
+typedef struct {
+    uint8_t state, variant;
+    uint16_t variants;
+    uint32_t modified;
+    uint8_t etag[EDGE_ETAG_BYTES];
+    uint64_t length;
+    const uint8_t *body; /* NULL: not in memory */
+    const uint8_t *lines_200, *lines_304;
+    uint16_t length_200, length_304;
+} edge_entry;
+
+/* 0, or a negative reason: -1 not a table, -2 other layout version, -3 truncated or inconsistent,
+ * -4 no such worker block, -5 big-endian machine. */
+int edge_table_open(edge_table *table, void *base, uint64_t bytes, uint32_t worker);
+
+/* Reads between enter and leave are protected from reclamation.  Not re-entrant. */
+void edge_table_enter(edge_table *table);
+void edge_table_leave(edge_table *table);
+
+/* 1 found (live or template), 0 not there or not readable now. */
+int edge_table_find(const edge_table *table, edge_key key, unsigned variant, edge_entry *entry);
+/* 1 if any live variant of the path has this ETag. */
+int edge_table_is_current(const edge_table *table, edge_key key, const uint8_t etag[EDGE_ETAG_BYTES]);
+
+/* Writer: replaces all of a slot but seq, under its sequence counter. */
+void edge_slot_store(edge_slot *slot, const edge_slot *value);
+/* Writer: the epoch before this call tags what is retired; readers that enter later see a newer one. */
+uint64_t edge_epoch_advance(edge_header *header);
+
+static inline void edge_count(edge_table *table, unsigned counter, uint64_t n)
+{
+    uint64_t *cell = table->counters + counter;
+    __atomic_store_n(cell, *cell + n, __ATOMIC_RELAXED);
+}
+
+#endif
