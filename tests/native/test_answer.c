@@ -1,0 +1,249 @@
+/* Answers from a table: selection, conditions, composition, and hostile bytes. */
+#include "check.h"
+
+#define HOST "Host: example.org\r\n"
+#define DATE "Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
+
+typedef struct {
+    segment s;
+    edge_answerer *answerer;
+    edge_output *out;
+    char text[1 << 16];
+    size_t length, consumed;
+    edge_verdict verdict;
+} bench;
+
+static bench *bench_new(void)
+{
+    bench *b = calloc(1, sizeof *b);
+    b->s = segment_new();
+    b->answerer = calloc(1, sizeof *b->answerer);
+    b->out = calloc(1, sizeof *b->out);
+    edge_table_open(&b->answerer->table, b->s.base, SEGMENT_BYTES, 0);
+    segment_site(&b->s, &b->answerer->table);
+    edge_answerer_date(b->answerer, 1700000000);
+    return b;
+}
+
+static void bench_free(bench *b)
+{
+    free(b->s.base);
+    free(b->answerer);
+    free(b->out);
+    free(b);
+}
+
+static void ask(bench *b, const char *bytes, size_t length)
+{
+    uint8_t *copy = guarded(bytes, length);
+    b->verdict = edge_answer(b->answerer, copy, length, b->out, &b->consumed);
+    b->length = 0;
+    for (int i = 0; i < b->out->count && b->length + b->out->pieces[i].iov_len < sizeof b->text; i++) {
+        memcpy(b->text + b->length, b->out->pieces[i].iov_base, b->out->pieces[i].iov_len);
+        b->length += b->out->pieces[i].iov_len;
+    }
+    b->text[b->length] = 0;
+    unguard(copy, length);
+}
+
+static void answers_are_composed_to_the_byte(void)
+{
+    bench *b = bench_new();
+    static const char ok[] =
+        "HTTP/1.1 200 OK\r\n" DATE "ETag: \"brotli---etag-16\"\r\nLast-Modified: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
+        "Content-Length: 2\r\nContent-Type: text/html; charset=utf-8\r\nVary: Accept-Encoding\r\n"
+        "Cache-Control: no-cache\r\nAccept-Ranges: bytes\r\n\r\nbr";
+    static const char not_modified[] = "HTTP/1.1 304 \r\n" DATE "ETag: \"identity-etag-16\"\r\n"
+                                       "Cache-Control: no-cache\r\nVary: Accept-Encoding\r\n\r\n";
+    static const char get[] = "GET /a.html HTTP/1.1\r\n" HOST "Accept-Encoding: gzip, br\r\n\r\n";
+    static const char conditional[] =
+        "GET /a.html HTTP/1.1\r\n" HOST "If-None-Match: \"x,y\" ,W/\"identity-etag-16\"\r\n\r\n";
+    static const char tag[] = "GET /a.html?v=1&~etag=identity-etag-16 HTTP/1.1\r\n" HOST "\r\n";
+    static const char head[] = "HEAD /a.html HTTP/1.1\r\n" HOST "Accept-Encoding: br\r\n\r\n";
+    ask(b, get, sizeof get - 1);
+    check(b->verdict == EDGE_MORE && !strcmp(b->text, ok), "200 is composed to the byte");
+    ask(b, head, sizeof head - 1);
+    check(b->length == sizeof ok - 3 && !memcmp(b->text, ok, b->length), "HEAD gets the same head");
+    ask(b, conditional, sizeof conditional - 1);
+    check(!strcmp(b->text, not_modified), "304 is composed to the byte, for a weak tag in a list too");
+    ask(b, tag, sizeof tag - 1);
+    check(!strcmp(b->text, not_modified), "the validator in the query counts as If-None-Match");
+    bench_free(b);
+}
+
+static void images_are_chosen_by_explicit_accept(void)
+{
+    static const struct {
+        const char *accept, *body;
+    } cases[] = {{"image/avif,image/webp,*/*;q=0.8", "avif"},
+                 {"*/*", "jpeg bytes"},
+                 {"image/*", "jpeg bytes"},
+                 {"image/webp", "jpeg bytes"},
+                 {"image/avif;q=0.5", NULL}};
+    bench *b = bench_new();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char request[200];
+        int used = sprintf(request, "GET /i.jpg HTTP/1.1\r\n" HOST "Accept: %s\r\n\r\n", cases[i].accept);
+        ask(b, request, (size_t)used);
+        if (cases[i].body)
+            check(strstr(b->text, cases[i].body) != NULL, "Accept: %s gets %s", cases[i].accept, cases[i].body);
+        else
+            check(b->verdict == EDGE_HANDOFF, "Accept: %s is let go", cases[i].accept);
+    }
+    bench_free(b);
+}
+
+static void misses_and_templates_are_let_go(void)
+{
+    static const char *paths[] = {"/nothing", "/.edge/revalidate", "/a.html/", "/A.html", "/%61.html"};
+    bench *b = bench_new();
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        char request[200];
+        int used = sprintf(request, "GET %s HTTP/1.1\r\n" HOST "\r\n", paths[i]);
+        ask(b, request, (size_t)used);
+        check(b->verdict == EDGE_HANDOFF && !b->consumed && !b->length, "GET %s is let go", paths[i]);
+    }
+    bench_free(b);
+}
+
+static void pipelined_requests_are_answered_in_order(void)
+{
+    static const char one[] = "GET /a.html HTTP/1.1\r\n" HOST "\r\n", last[] = "GET /nothing HTTP/1.1\r\n" HOST "\r\n";
+    bench *b = bench_new();
+    char many[8192];
+    size_t used = 0;
+    for (int i = 0; i < 100; i++, used += sizeof one - 1)
+        memcpy(many + used, one, sizeof one - 1);
+    ask(b, many, used);
+    check(b->verdict == EDGE_RECOGNISED && b->consumed == 64 * (sizeof one - 1), "64 requests are answered at once");
+    memcpy(many + 3 * (sizeof one - 1), last, sizeof last - 1);
+    ask(b, many, used);
+    check(b->verdict == EDGE_HANDOFF && b->consumed == 3 * (sizeof one - 1),
+          "requests before one that is let go are answered first");
+    bench_free(b);
+}
+
+static void closing_and_draining(void)
+{
+    static const char close[] = "GET /a.html HTTP/1.1\r\n" HOST "Connection: close\r\n\r\nGET / HTTP/1.1\r\n";
+    static const char keep[] = "GET /a.html HTTP/1.1\r\n" HOST "\r\n";
+    bench *b = bench_new();
+    ask(b, close, sizeof close - 1);
+    check(b->verdict == EDGE_CLOSE && strstr(b->text, "Connection: close\r\n"), "Connection: close closes");
+    check(b->consumed == sizeof close - 17, "and nothing after it is read");
+    b->answerer->draining = 1;
+    ask(b, keep, sizeof keep - 1);
+    check(b->verdict == EDGE_CLOSE && strstr(b->text, "Connection: close\r\n"), "draining closes every connection");
+    bench_free(b);
+}
+
+static void origins_are_allowed_exactly(void)
+{
+    static const char good[] = "GET /a.html HTTP/1.1\r\n" HOST "Origin: http://n2.example\r\n\r\n";
+    static const char bad[] = "GET /a.html HTTP/1.1\r\n" HOST "Origin: http://n2.example.evil\r\n\r\n";
+    static const char line[] = "Access-Control-Allow-Origin: *\r\n\r\n";
+    bench *b = bench_new();
+    edge_answerer_allow(b->answerer, "http://n2.example", 17);
+    ask(b, good, sizeof good - 1);
+    check(strstr(b->text, line) != NULL, "an allowed origin is told so");
+    ask(b, bad, sizeof bad - 1);
+    check(b->length && !strstr(b->text, line), "another one is not");
+    bench_free(b);
+}
+
+static void revalidation_lists_what_is_stale(void)
+{
+    static const char body[] = "identity-etag-16 /a.html\n\"brotli---etag-16\" /a.html?x=1\r\nW/\"other----etag-16\" /a.html\n"
+                               "short /a.html\njpeg-----etag-16 /gone\navif-----etag-16 /i.jpg";
+    bench *b = bench_new();
+    char request[1024];
+    edge_header *header = (edge_header *)(void *)b->s.base;
+    header->sequence = 12345;
+    int used = sprintf(request, "POST /.edge/revalidate HTTP/1.1\r\n" HOST "Content-Length: %zu\r\n\r\n%s",
+                       sizeof body - 1, body);
+    ask(b, request, (size_t)used);
+    check(!strcmp(b->text, "HTTP/1.1 200 OK\r\n" DATE "Content-Length: 35\r\nContent-Type: application/json\r\n\r\n"
+                           "{\"v\":1,\"seq\":12345,\"stale\":[2,3,4]}"),
+          "a revalidation is answered to the byte");
+    ask(b, request, (size_t)used - 1);
+    check(b->verdict == EDGE_MORE && !b->consumed, "a partial body waits");
+    used = sprintf(request, "POST /.edge/revalidate HTTP/1.1\r\n" HOST "Content-Length: 6\r\n\r\nabc /\t");
+    ask(b, request, (size_t)used);
+    check(b->verdict == EDGE_HANDOFF, "a malformed line is let go");
+    used = sprintf(request, "POST /.edge/revalidate HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n");
+    ask(b, request, (size_t)used);
+    check(strstr(b->text, "\"stale\":[]") != NULL, "no validators, none stale");
+    char *many = malloc(1 << 17);
+    for (int lines = 1000; lines <= 1001; lines++) {
+        size_t length = 0;
+        char *text = many + sprintf(many, "POST /.edge/revalidate HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n", lines * 5);
+        for (; length < (size_t)lines * 5; length += 5)
+            memcpy(text + length, "x /a\n", 5);
+        ask(b, many, (size_t)(text - many) + length);
+        check(b->verdict == (lines == 1000 ? EDGE_MORE : EDGE_HANDOFF), "%d validators", lines);
+    }
+    free(many);
+    bench_free(b);
+}
+
+static void dates_are_right(void)
+{
+    static const struct {
+        uint64_t at;
+        const char *text;
+    } cases[] = {{0, "Thu, 01 Jan 1970 00:00:00 GMT"},          {951782400, "Tue, 29 Feb 2000 00:00:00 GMT"},
+                 {784111777, "Sun, 06 Nov 1994 08:49:37 GMT"},  {4107542399, "Sun, 28 Feb 2100 23:59:59 GMT"},
+                 {4107542400, "Mon, 01 Mar 2100 00:00:00 GMT"}, {253402300799, "Fri, 31 Dec 9999 23:59:59 GMT"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[EDGE_DATE_BYTES + 1] = "";
+        edge_format_date(cases[i].at, text);
+        check(!strcmp(text, cases[i].text), "%s", cases[i].text);
+    }
+}
+
+/* Mutated requests never fault, and never get more consumed than there is. */
+static void hostile_bytes_stay_calm(void)
+{
+    static const char *seeds[] = {
+        "GET /a.html HTTP/1.1\r\n" HOST "If-None-Match: W/\"a\", \"identity-etag-16\"\r\nAccept: image/avif\r\n\r\n",
+        "POST /.edge/revalidate HTTP/1.1\r\n" HOST "Content-Length: 24\r\n\r\nidentity-etag-16 /a.html",
+        "HEAD /i.jpg?a&~etag=avif-----etag-16 HTTP/1.1\r\n" HOST "Accept: image/avif, x\r\nOrigin: x\r\n\r\n"};
+    bench *b = bench_new();
+    int ok = 1;
+    srand(2);
+    for (int i = 0; i < 200000; i++) {
+        char request[512];
+        size_t length = 0;
+        for (int part = rand() % 3; part >= 0; part--) {
+            const char *seed = seeds[rand() % 3];
+            memcpy(request + length, seed, strlen(seed));
+            length += strlen(seed);
+            if (length > 340)
+                break;
+        }
+        for (int flips = rand() % 4; flips > 0; flips--) {
+            static const char odd[] = "\r\n \t:,\"?/&\0\x7f\xff" "9";
+            request[(size_t)rand() % length] = rand() % 2 ? odd[(size_t)rand() % (sizeof odd - 1)] : (char)rand();
+        }
+        if (rand() % 2)
+            length = (size_t)rand() % length + 1;
+        b->verdict = edge_answer(b->answerer, (uint8_t *)request, length, b->out, &b->consumed);
+        ok = ok && b->consumed <= length && (b->consumed || !b->out->total);
+    }
+    check(ok, "200,000 mutated inputs are answered, awaited or let go");
+    bench_free(b);
+}
+
+int main(void)
+{
+    answers_are_composed_to_the_byte();
+    images_are_chosen_by_explicit_accept();
+    misses_and_templates_are_let_go();
+    pipelined_requests_are_answered_in_order();
+    closing_and_draining();
+    origins_are_allowed_exactly();
+    revalidation_lists_what_is_stale();
+    dates_are_right();
+    hostile_bytes_stay_calm();
+    return check_failures != 0;
+}

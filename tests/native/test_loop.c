@@ -1,0 +1,321 @@
+/* The epoll loop over real loopback sockets, in one thread: its clock is moved by hand. */
+#include "check.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "edge_loop.h"
+
+#define HOST "Host: example.org\r\n"
+#define GET "GET /a.html HTTP/1.1\r\n" HOST "\r\n"
+static const char timeout_lines[] = "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+typedef struct {
+    segment s;
+    edge_table table;
+    edge_loop *loop;
+    int listener;
+    struct sockaddr_in address;
+} server;
+
+static server server_new(edge_limits limits, int recognise)
+{
+    server v = {.s = segment_new()};
+    socklen_t length = sizeof v.address;
+    edge_table_open(&v.table, v.s.base, SEGMENT_BYTES, 0);
+    segment_site(&v.s, &v.table);
+    v.loop = edge_loop_new(&v.table, &limits, 1, (const uint8_t *)timeout_lines, sizeof timeout_lines - 1);
+    v.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    v.address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    bind(v.listener, (struct sockaddr *)&v.address, sizeof v.address);
+    getsockname(v.listener, (struct sockaddr *)&v.address, &length);
+    listen(v.listener, 128);
+    edge_loop_listen(v.loop, v.listener, 7, recognise, 0);
+    return v;
+}
+
+static const edge_limits roomy = {1000, 0, 10, 75, 30, 1 << 20};
+
+static void server_free(server *v)
+{
+    edge_loop_free(v->loop);
+    close(v->listener);
+    free(v->s.base);
+}
+
+static int client(server *v)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0), small = 4096, on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (connect(fd, (struct sockaddr *)&v->address, sizeof v->address))
+        abort();
+    return fd;
+}
+
+/* Runs the loop until it has nothing to do for 20 ms. */
+static int settle(server *v)
+{
+    int handoffs = 0;
+    struct pollfd ready = {edge_loop_fileno(v->loop), POLLIN, 0};
+    while (!handoffs && poll(&ready, 1, 20) > 0)
+        handoffs = edge_loop_run(v->loop);
+    return handoffs;
+}
+
+static size_t answer(int fd, char *text, size_t size)
+{
+    size_t length = 0;
+    ssize_t n;
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    while (length < size - 1 && (n = recv(fd, text + length, size - 1 - length, 0)) > 0)
+        length += (size_t)n;
+    text[length] = 0;
+    return length;
+}
+
+static int at_end(int fd)
+{
+    char byte;
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    return recv(fd, &byte, 1, 0) == 0;
+}
+
+static void say(int fd, const char *text)
+{
+    if (send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
+        abort();
+}
+
+static uint64_t counter(server *v, unsigned which)
+{
+    return v->table.counters[which];
+}
+
+static void requests_are_answered_and_connections_rest(void)
+{
+    server v = server_new(roomy, 1);
+    char text[4096];
+    int fd = client(&v);
+    say(fd, GET);
+    settle(&v);
+    check(answer(fd, text, sizeof text) && strstr(text, "<p>identity</p>"), "a request is answered");
+    check(edge_loop_memory(v.loop) <= 32, "the connection at rest holds at most 32 bytes");
+    say(fd, "GET /a.html HT");
+    settle(&v);
+    check(!answer(fd, text, sizeof text), "half a request waits");
+    say(fd, "TP/1.1\r\n" HOST "\r\n" GET);
+    settle(&v);
+    answer(fd, text, sizeof text);
+    char *second = strstr(text + 1, "HTTP/1.1 200");
+    check(second && strstr(second, "<p>identity</p>"), "its second half and one more are answered");
+    check(counter(&v, EDGE_C_REQUESTS) == 3 && counter(&v, EDGE_C_CONNECTIONS) == 1, "and counted");
+    edge_answerer *answerer = edge_loop_answerer(v.loop);
+    check(answerer->sample_count == 3 && !strcmp(answerer->samples[0].address, "127.0.0.1"), "samples know the peer");
+    close(fd);
+    settle(&v);
+    check(edge_loop_connections(v.loop) == 0 && edge_loop_memory(v.loop) == 0, "a closed connection is forgotten");
+    server_free(&v);
+}
+
+static void deadlines_close(void)
+{
+    server v = server_new(roomy, 1);
+    char text[4096];
+    int idle = client(&v), slow = client(&v);
+    say(slow, "GET / HTTP/1.1\r\n");
+    settle(&v);
+    edge_loop_advance(v.loop, 6);
+    say(slow, "X: y\r\n");
+    settle(&v);
+    edge_loop_tick(v.loop);
+    check(edge_loop_connections(v.loop) == 2, "within its time a slow head is awaited");
+    edge_loop_advance(v.loop, 5);
+    edge_loop_tick(v.loop);
+    answer(slow, text, sizeof text);
+    check(!strncmp(text, "HTTP/1.1 408 Request Timeout\r\nDate: ", 36) && strstr(text, timeout_lines),
+          "bytes do not reset the deadline of a head: 408");
+    check(at_end(slow), "and our side is closed");
+    edge_loop_advance(v.loop, 3);
+    edge_loop_tick(v.loop);
+    check(edge_loop_connections(v.loop) == 1, "a lingering connection ends by itself");
+    edge_loop_advance(v.loop, 70);
+    edge_loop_tick(v.loop);
+    check(edge_loop_connections(v.loop) == 0 && at_end(idle), "an idle one is closed");
+    check(counter(&v, EDGE_C_TIMEOUTS_HEAD) == 1 && counter(&v, EDGE_C_TIMEOUTS_IDLE) == 1, "both are counted");
+    close(idle);
+    close(slow);
+    server_free(&v);
+}
+
+static void slow_readers_are_buffered_then_cut(void)
+{
+    server v = server_new(roomy, 1);
+    static char many[sizeof GET * 3000], text[8 << 20];
+    int fd = client(&v), small = 4096;
+    size_t length = 0, got = 0, asked = 0;
+    static char body[200000];
+    memset(body, 'b', sizeof body - 1);
+    segment_put(&v.s, &v.table, "/big", 0, 1, "big------etag-16", body, "X: y\r\n", "", EDGE_SLOT_LIVE);
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    for (int i = 0; i < 20; i++, asked++)
+        length += (size_t)sprintf(many + length, "GET /big HTTP/1.1\r\n" HOST "\r\n");
+    say(fd, many);
+    settle(&v);
+    check(edge_loop_memory(v.loop) > 32, "an answer that is not taken is kept");
+    for (int i = 0; i < 20000 && got < asked * (sizeof body - 1); i++) {
+        got += answer(fd, text, sizeof text);
+        settle(&v);
+    }
+    check(got > asked * (sizeof body - 1), "a slow reader gets everything in the end");
+    check(edge_loop_memory(v.loop) <= 32, "and then nothing is kept");
+    say(fd, many);
+    settle(&v);
+    edge_loop_advance(v.loop, 31);
+    edge_loop_tick(v.loop);
+    check(edge_loop_connections(v.loop) == 0 && counter(&v, EDGE_C_TIMEOUTS_WRITE) == 1, "one that takes nothing is cut");
+    close(fd);
+    edge_limits tight = roomy;
+    tight.pending_bytes = 1000;
+    server_free(&v);
+    v = server_new(tight, 1);
+    segment_put(&v.s, &v.table, "/big", 0, 1, "big------etag-16", body, "X: y\r\n", "", EDGE_SLOT_LIVE);
+    fd = client(&v);
+    say(fd, many);
+    settle(&v);
+    check(edge_loop_connections(v.loop) == 0, "over the limit of pending bytes it is cut at once");
+    close(fd);
+    server_free(&v);
+}
+
+static void what_is_not_recognised_moves_and_returns(void)
+{
+    server v = server_new(roomy, 1);
+    char text[4096];
+    int fd = client(&v);
+    say(fd, GET "POST /x HTTP/1.1\r\n");
+    check(settle(&v) == 1, "an unknown request is handed off");
+    const edge_handoff *handoff = edge_loop_handoffs(v.loop);
+    int theirs = handoff->fd;
+    check(handoff->listener == 7 && handoff->length == 18 && !memcmp(handoff->data, "POST /x HTTP/1.1\r\n", 18),
+          "with the bytes read so far");
+    edge_loop_taken(v.loop);
+    check(answer(fd, text, sizeof text) && strstr(text, "200 OK"), "after the earlier answer");
+    check(edge_loop_connections(v.loop) == 1, "it still counts");
+    edge_loop_advance(v.loop, 1000);
+    edge_loop_tick(v.loop);
+    check(!at_end(fd), "but has no deadline here");
+    check(edge_loop_adopt(v.loop, theirs) == 0, "it can come back");
+    check(edge_loop_adopt(v.loop, theirs) == -EINVAL, "only once");
+    say(fd, GET);
+    settle(&v);
+    check(answer(fd, text, sizeof text) && strstr(text, "200 OK"), "and is answered again");
+    say(fd, "X");
+    settle(&v);
+    edge_loop_taken(v.loop);
+    edge_loop_release(v.loop, theirs);
+    check(edge_loop_connections(v.loop) == 0, "a released connection no longer counts");
+    close(theirs);
+    close(fd);
+    server_free(&v);
+    v = server_new(roomy, 0);
+    fd = client(&v);
+    check(settle(&v) == 1 && edge_loop_handoffs(v.loop)->length == 0, "a listener may hand off everything at once");
+    close(edge_loop_handoffs(v.loop)->fd);
+    close(fd);
+    server_free(&v);
+}
+
+static void limits_refuse(void)
+{
+    edge_limits limits = roomy;
+    limits.connections = 3;
+    limits.connections_per_address = 2;
+    server v = server_new(limits, 1);
+    int fds[4];
+    for (int i = 0; i < 3; i++)
+        fds[i] = client(&v);
+    settle(&v);
+    check(edge_loop_connections(v.loop) == 2 && at_end(fds[2]), "the third connection of an address is closed");
+    check(counter(&v, EDGE_C_REFUSED_ADDRESS) == 1, "and counted");
+    close(fds[0]);
+    settle(&v);
+    fds[3] = client(&v);
+    settle(&v);
+    check(edge_loop_connections(v.loop) == 2 && !at_end(fds[3]), "a place that became free is given again");
+    for (int i = 1; i < 4; i++)
+        close(fds[i]);
+    server_free(&v);
+    limits.connections_per_address = 0;
+    v = server_new(limits, 1);
+    for (int i = 0; i < 4; i++)
+        fds[i] = client(&v);
+    settle(&v);
+    check(edge_loop_connections(v.loop) == 3 && counter(&v, EDGE_C_REFUSED_TOTAL) == 1, "so is the total limited");
+    for (int i = 0; i < 4; i++)
+        close(fds[i]);
+    server_free(&v);
+}
+
+static void draining_finishes_and_closes(void)
+{
+    server v = server_new(roomy, 1);
+    char text[4096];
+    int idle = client(&v), busy = client(&v), queued;
+    say(busy, "GET /a.html ");
+    settle(&v);
+    queued = client(&v);
+    say(queued, GET);
+    edge_loop_drain(v.loop);
+    check(at_end(idle), "draining closes idle connections");
+    check(answer(queued, text, sizeof text) && strstr(text, "Connection: close"), "who had connected is answered");
+    say(busy, "HTTP/1.1\r\n" HOST "\r\n");
+    settle(&v);
+    check(answer(busy, text, sizeof text) && strstr(text, "Connection: close"), "what had begun is finished");
+    check(edge_loop_connections(v.loop) == 0, "then nothing is left");
+    close(idle);
+    close(busy);
+    close(queued);
+    server_free(&v);
+}
+
+static void peers_are_counted_through_growth(void)
+{
+    edge_peers peers;
+    static uint32_t index[5000];
+    int ok = edge_peers_open(&peers, 42) == 0;
+    for (int round = 0; round < 2; round++)
+        for (uint32_t i = 0; i < 5000; i++) {
+            struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = i * 2654435761u};
+            uint32_t got = edge_peers_enter(&peers, (struct sockaddr *)&address);
+            ok = ok && got && (!round || got == index[i]) && peers.peers[got].count == (uint32_t)round + 1;
+            index[i] = got;
+        }
+    check(ok, "5,000 addresses keep their index and count");
+    for (int round = 0; round < 2; round++)
+        for (uint32_t i = 0; i < 5000; i++)
+            edge_peers_leave(&peers, index[i]);
+    struct sockaddr_in6 one = {.sin6_family = AF_INET6}, two = one;
+    inet_pton(AF_INET6, "2001:db8:1:2::1", &one.sin6_addr);
+    inet_pton(AF_INET6, "2001:db8:1:2:ffff::9", &two.sin6_addr);
+    check(edge_peers_enter(&peers, (struct sockaddr *)&one) == edge_peers_enter(&peers, (struct sockaddr *)&two)
+              && peers.used <= 5001,
+          "an IPv6 /64 is one peer, and places of peers that left are used again");
+    edge_peers_close(&peers);
+}
+
+int main(void)
+{
+    requests_are_answered_and_connections_rest();
+    deadlines_close();
+    slow_readers_are_buffered_then_cut();
+    what_is_not_recognised_moves_and_returns();
+    limits_refuse();
+    draining_finishes_and_closes();
+    peers_are_counted_through_growth();
+    return check_failures != 0;
+}
