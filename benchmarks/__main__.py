@@ -1,0 +1,228 @@
+"""Runs the benchmarks and prints the table that the README quotes.  See the package's docstring."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import attack, client, memory, servers, table_kill
+from benchmarks.servers import SERVER_CORE, Server
+
+HERE = Path(__file__).parent
+FORMS = ("ratios", "twin", "memory", "wire", "reads", "kills", "attack")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the printed table."""
+
+    work: str
+    ours: str
+    reference: str
+    result: str
+    goal: str
+    reached: bool
+
+
+@dataclass(frozen=True)
+class Work:
+    """One kind of request, sent to our node and to nginx."""
+
+    name: str
+    goal: float
+    #: Makes the request's text for a server.
+    request: Callable[[Server], str]
+    connections: int = 64
+    pipeline: int = 1
+    #: Units of work in one request of ours (validators of a batch).
+    units: int = 1
+    #: What nginx gets where it has no equivalent.
+    reference: Callable[[Server], str] | None = None
+
+
+def _not_modified(server: Server) -> str:
+    etag = server.head("/small.html", **{"Accept-Encoding": "gzip, deflate, br, zstd"})["etag"]
+    return client.request("/small.html", If_None_Match=etag)
+
+
+def _ten(server: Server) -> str:
+    return client.request("/ten.html")
+
+
+def _closing(server: Server) -> str:
+    return _not_modified(server).replace("Connection: keep-alive", "Connection: close")
+
+
+def _revalidate(server: Server) -> str:
+    lines = (f"{server.head(f'/asset-{n}.css')['etag'].strip(chr(34))} /asset-{n}.css" for n in range(50))
+    return client.request("/.edge/revalidate", "POST", "\n".join(lines), Content_Type="text/plain")
+
+
+WORKS = (
+    Work("304, keep-alive, browser-like headers", 0.90, _not_modified),
+    Work("304, 16 pipelined", 0.15, _not_modified, pipeline=16),
+    Work("200, 10 KiB compressed body", 1.0, _ten),
+    Work("new connection + one 304 + close", 1.1, _closing, connections=32),
+    Work("50 validators by /.edge/revalidate, per validator", 0.08, _revalidate, units=50, reference=_not_modified),
+)
+
+
+def ratios(ours: Server, nginx: Server, seconds: float, rounds: int) -> list[Row]:
+    """Each work on both servers, rounds interleaved, medians compared."""
+    rows = []
+    for work in WORKS:
+        texts = (work.request(ours), (work.reference or work.request)(nginx))
+        pipelines = (work.pipeline, work.pipeline if work.reference is None else 1)
+        figures: tuple[list[float], list[float]] = ([], [])
+        errors = 0
+        for _ in range(rounds):
+            for index, server in enumerate((ours, nginx)):
+                result = client.wrk(server, texts[index], seconds, work.connections, pipelines[index])
+                figures[index].append(result.microseconds / (work.units if index == 0 else 1))
+                # A server that closes makes wrk count a read error now and then: not an answer missed.
+                errors += result.errors if "close" not in work.name else 0
+        mine, theirs = statistics.median(figures[0]), statistics.median(figures[1])
+        ratio = mine / theirs
+        note = f" ({errors} errors!)" if errors else ""
+        rows.append(
+            Row(work.name, f"{mine:.2f} us", f"nginx {theirs:.2f} us", f"{ratio:.3f} x{note}",
+                f"<= {work.goal:.2f} x", ratio <= work.goal and not errors)
+        )  # fmt: skip
+    return rows
+
+
+def twin(server: Server, seconds: float) -> Row:
+    """The Python build of the fast path, per 304."""
+    result = client.wrk(server, _not_modified(server), seconds)
+    cost = result.microseconds
+    return Row("Python twin, 304", f"{cost:.1f} us", "", f"{cost:.1f} us", "<= 25 us", cost <= 25)
+
+
+def idle(ours: Server, nginx: Server) -> Row:
+    """User memory per idle keep-alive connection."""
+    mine, theirs = memory.bytes_per_connection(ours), memory.bytes_per_connection(nginx)
+    return Row(
+        f"user memory per idle connection ({memory.CONNECTIONS:,} held)",
+        f"{mine:.0f} B", f"nginx {theirs:.0f} B", f"{mine:.0f} B", "<= 32 B", mine <= 32,
+    )  # fmt: skip
+
+
+def wire(ours: Server, nginx: Server) -> Row:
+    """Bytes of a 304 above TCP."""
+    sizes = [_raw_size(server) for server in (ours, nginx)]
+    return Row("304 on the wire", f"{sizes[0]} B", f"nginx {sizes[1]} B", f"{sizes[0]} B", "<= 200 B", sizes[0] <= 200)
+
+
+def _raw_size(server: Server) -> int:
+    import socket
+
+    with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
+        connection.sendall(_not_modified(server).encode())
+        answer = connection.recv(65536)
+    if not answer.startswith(b"HTTP/1.1 304"):
+        raise SystemExit(f"{server.name} did not answer 304: {answer[:80]!r}")
+    return len(answer)
+
+
+def reads(directory: Path, count: int) -> Row:
+    """Table reads against a writer that never rests."""
+    program = directory / "table_reads"
+    sources = sorted((HERE.parent / "edge/fastpath/src").glob("*.c"))
+    includes = [f"-I{HERE.parent / 'tests/native'}", f"-I{HERE.parent / 'edge/fastpath/src'}"]
+    subprocess.run(
+        ["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", *includes, str(HERE / "table_reads.c"), *map(str, sources), "-o",
+         str(program)], check=True,
+    )  # fmt: skip
+    output = subprocess.run(
+        [str(program), str(count), str(SERVER_CORE), str(SERVER_CORE + 1)], capture_output=True, text=True
+    ).stdout
+    result = json.loads(output)
+    return Row(
+        f"{result['reads']:.0e} table reads against {result['writes']:,} writes",
+        f"{result['torn']} torn", "", f"{result['torn']} torn, {result['missed']} missed", "0 torn", not result["torn"],
+    )  # fmt: skip
+
+
+def kills(count: int) -> Row:
+    """kill -9 of the table's writer at random points."""
+    wrong = table_kill.run(count)
+    return Row(f"{count:,} kill -9 of the writer", f"{wrong} wrong", "", f"{wrong} wrong answers", "0", wrong == 0)
+
+
+def attacked(server: Server, directory: Path) -> Row:
+    """Slow-header attackers beside legitimate requests."""
+    outcome = attack.slow_headers(server, directory)
+    goal = f"0 failed, {attack.ATTACKERS} attackers"
+    if outcome is None:
+        return Row("slow-header attackers", "", "", "slowhttptest is not installed", goal, False)
+    return Row(
+        f"{outcome.attackers} slow-header attackers held at once", f"{outcome.failed} failed", "",
+        f"{outcome.failed} of {outcome.legitimate:,} legitimate requests failed", goal,
+        outcome.failed == 0 and outcome.legitimate > 0,
+    )  # fmt: skip
+
+
+def measure(forms: list[str], quick: bool) -> list[Row]:
+    """All rows for *forms*; *quick* shortens every part (for a look, not for figures)."""
+    seconds, rounds = (1.0, 1) if quick else (4.0, 3)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="edge-bench-") as name, ExitStack() as running:
+        directory = Path(name)
+        directory.chmod(0o755)
+        webroot = client.site(directory / "site")
+        if {"ratios", "memory", "wire", "attack"} & set(forms):
+            ours = running.enter_context(servers.edge(webroot, directory / "edge"))
+            nginx = running.enter_context(servers.nginx(webroot, directory / "nginx"))
+            if "ratios" in forms:
+                rows += ratios(ours, nginx, seconds, rounds)
+            if "memory" in forms:
+                rows.append(idle(ours, nginx))
+            if "wire" in forms:
+                rows.append(wire(ours, nginx))
+            if "attack" in forms:
+                rows.append(attacked(ours, directory))
+        if "twin" in forms:
+            with servers.edge(webroot, directory / "twin", "python") as server:
+                rows.append(twin(server, seconds))
+        if "reads" in forms:
+            rows.append(reads(directory, 10**7 if quick else 10**9))
+        if "kills" in forms:
+            rows.append(kills(50 if quick else 1000))
+    return rows
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("form", nargs="*", help=f"some of {', '.join(FORMS)} (default: all)")
+    parser.add_argument("--quick", action="store_true", help="short runs, for a look")
+    options = parser.parse_args()
+    unknown = set(options.form) - set(FORMS)
+    if unknown:
+        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(FORMS)}")
+    if psutil.cpu_count() == 1:
+        parser.error("these benchmarks need two cores: one for the server, one for the client")
+    rows = measure(options.form or list(FORMS), options.quick)
+    table = Table(title="server CPU per request, one pinned core each, same run")
+    for heading in ("work", "ours", "reference", "result", "goal", ""):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(row.work, row.ours, row.reference, row.result, row.goal, "reached" if row.reached else "MISSED")
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    return 0 if all(row.reached for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

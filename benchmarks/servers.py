@@ -1,0 +1,170 @@
+"""The servers under test, each a tree of processes on one core."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+#: The core that servers run on; clients run on the other ones.
+SERVER_CORE = 0
+
+_NGINX_CONFIG = """
+worker_processes 1;
+daemon off;
+pid {directory}/nginx.pid;
+error_log {directory}/error.log warn;
+worker_rlimit_nofile 65536;
+events {{ worker_connections 40000; use epoll; multi_accept on; }}
+http {{
+    access_log off;
+    sendfile on;
+    tcp_nopush on;
+    tcp_nodelay on;
+    keepalive_timeout 300s;
+    keepalive_requests 1000000000;
+    open_file_cache max=10000 inactive=300s;
+    open_file_cache_valid 300s;
+    gzip_static on;
+    gzip_vary on;
+    etag on;
+    types {{ text/html html; text/css css; }}
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    server {{
+        listen 127.0.0.1:{port} reuseport deferred backlog=4096;
+        root {webroot};
+        add_header Cache-Control no-cache;
+    }}
+}}
+"""
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """A running server: where it is, and what its processes have used."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes], port: int) -> None:
+        self.name = name
+        self.process = process
+        self.port = port
+
+    def processes(self) -> list[psutil.Process]:
+        """The process tree, parents first."""
+        parent = psutil.Process(self.process.pid)
+        return [parent, *parent.children(recursive=True)]
+
+    def cpu_seconds(self) -> float:
+        """CPU time of all threads so far, from the scheduler (nanosecond account)."""
+        total = 0
+        for process in self.processes():
+            for task in Path(f"/proc/{process.pid}/task").iterdir():
+                total += int((task / "schedstat").read_text().split()[0])
+        return total / 1e9
+
+    def private_bytes(self) -> int:
+        """Memory of user space that belongs to the processes alone."""
+        total = 0
+        for process in self.processes():
+            for line in Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Private_Dirty:"):
+                    total += int(line.split()[1]) * 1024
+        return total
+
+    def head(self, path: str, **fields: str) -> dict[str, str]:
+        """The header fields of a HEAD answer, and its status under ":status"."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("HEAD", path, headers=fields)
+            answer = connection.getresponse()
+            answer.read()
+            return {":status": str(answer.status), **{name.lower(): value for name, value in answer.getheaders()}}
+
+
+def _await_ready(server: Server, path: str, log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if server.process.poll() is not None:
+            raise SystemExit(f"{server.name} ended at start; its log:\n{log.read_text(errors='replace')[-2000:]}")
+        with contextlib.suppress(OSError):
+            if server.head(path)[":status"] == "200":
+                return
+        time.sleep(0.1)
+    raise SystemExit(f"{server.name} is not ready after 120 s; its log:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+@contextlib.contextmanager
+def _running(name: str, arguments: list[str], port: int, ready: str, log: Path) -> Iterator[Server]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["taskset", "-c", str(SERVER_CORE), *arguments], stdout=output, stderr=output, stdin=subprocess.DEVNULL
+        )
+    try:
+        server = Server(name, process, port)
+        _await_ready(server, ready, log)
+        yield server
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def nginx_program() -> str:
+    """The path of nginx, or exit saying how to get it."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        raise SystemExit("nginx is not installed: the benchmarks compare with it (apt-get install nginx)")
+    return program
+
+
+@contextlib.contextmanager
+def nginx(webroot: Path, directory: Path) -> Iterator[Server]:
+    """nginx with one worker, tuned: no access log, open file cache, reuseport, static gzip."""
+    directory.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    config = directory / "nginx.conf"
+    user = "user root;" if os.geteuid() == 0 else ""
+    config.write_text(user + _NGINX_CONFIG.format(directory=directory, port=port, webroot=webroot))
+    arguments = [nginx_program(), "-c", str(config), "-p", str(directory)]
+    with _running("nginx", arguments, port, "/small.html", directory / "log") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def edge(webroot: Path, directory: Path, fast_path: str = "native", *options: str) -> Iterator[Server]:
+    """Our node with one worker."""
+    directory.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    twistd = Path(sys.executable).with_name("twistd")
+    arguments = [
+        str(twistd), "--nodaemon", f"--pidfile={directory / 'twistd.pid'}", "edge",
+        "--listen", f"tcp:{port}:interface=127.0.0.1", "--webroot", str(webroot), "--workers", "1",
+        "--state-dir", str(directory / "state"), "--fast-path", fast_path,
+        "--connections-per-address", "0", *options,
+    ]  # fmt: skip
+    with _running(f"edge ({fast_path})", arguments, port, "/.edge/ready", directory / "log") as server:
+        yield server
