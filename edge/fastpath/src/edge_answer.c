@@ -154,6 +154,27 @@ static void sample(edge_answerer *answerer, const edge_request *request, unsigne
 
 /* ---- conditions and selection ---- */
 
+static edge_key key_of(edge_answerer *answerer, const uint8_t *path, size_t length)
+{
+    uint64_t first = 0, last = 0, mixed;
+    if (length > EDGE_MEMO_PATH)
+        return edge_hash(&answerer->table.hash, path, length);
+    if (length >= 8) {
+        memcpy(&first, path + length / 2 - 4, 8);
+        memcpy(&last, path + length - 8, 8);
+    } else {
+        memcpy(&last, path, length);
+    }
+    mixed = (first * 3 ^ last ^ length) * 0x9e3779b97f4a7c15u;
+    unsigned cell = mixed >> 32 & (EDGE_MEMO - 1);
+    if (answerer->memo[cell].length != length || memcmp(answerer->memo[cell].path, path, length)) {
+        answerer->memo[cell].key = edge_hash(&answerer->table.hash, path, length);
+        answerer->memo[cell].length = (uint32_t)length;
+        memcpy(answerer->memo[cell].path, path, length);
+    }
+    return answerer->memo[cell].key;
+}
+
 enum { NO_MATCH, MATCH, UNCLEAR };
 
 /* If-None-Match by weak comparison, RFC 9110 13.1.2 and 8.8.3.2. */
@@ -232,7 +253,7 @@ static int choose(unsigned mask, const edge_request *request)
 static edge_verdict answer_get(edge_answerer *answerer, const edge_request *request, edge_output *out)
 {
     edge_table *table = &answerer->table;
-    edge_key key = edge_hash(&table->hash, request->path.bytes, request->path.length);
+    edge_key key = key_of(answerer, request->path.bytes, request->path.length);
     edge_entry entry;
     size_t begin = out->used;
     int variant, matched = NO_MATCH;
@@ -283,7 +304,7 @@ static edge_verdict answer_get(edge_answerer *answerer, const edge_request *requ
 /* ---- POST /.edge/revalidate ---- */
 
 /* One line `ETAG PATH`.  1: current, 0: stale, -1: malformed. */
-static int validator_current(const edge_table *table, const uint8_t *p, const uint8_t *end)
+static int validator_current(edge_answerer *answerer, const uint8_t *p, const uint8_t *end)
 {
     const uint8_t *tag, *path, *mark;
     size_t tag_length;
@@ -315,13 +336,13 @@ static int validator_current(const edge_table *table, const uint8_t *p, const ui
     mark = memchr(path, '?', (size_t)(end - path));
     if (tag_length != EDGE_ETAG_BYTES)
         return 0;
-    return edge_table_is_current(table, edge_hash(&table->hash, path, (size_t)((mark ? mark : end) - path)), tag);
+    return edge_table_is_current(&answerer->table, key_of(answerer, path, (size_t)((mark ? mark : end) - path)), tag);
 }
 
 static edge_verdict answer_revalidate(edge_answerer *answerer, const edge_request *request, edge_output *out)
 {
     edge_table *table = &answerer->table;
-    edge_key own = edge_hash(&table->hash, request->path.bytes, request->path.length);
+    edge_key own = key_of(answerer, request->path.bytes, request->path.length);
     edge_entry template;
     uint8_t json[64 + EDGE_VALIDATORS * 4];
     size_t used = 0, begin = out->used, before = out->total;
@@ -339,7 +360,7 @@ static edge_verdict answer_revalidate(edge_answerer *answerer, const edge_reques
             return EDGE_HANDOFF;
         if (feed && stop > p && stop[-1] == '\r')
             stop--;
-        current = validator_current(table, p, stop);
+        current = validator_current(answerer, p, stop);
         if (current < 0)
             return EDGE_HANDOFF;
         if (!current) {

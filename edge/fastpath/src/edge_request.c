@@ -41,20 +41,6 @@ static inline int is(uint8_t c, unsigned class)
     return classes[c] & class;
 }
 
-int edge_equal_nocase(edge_span span, const char *lower, size_t length)
-{
-    if (span.length != length)
-        return 0;
-    for (size_t i = 0; i < length; i++) {
-        uint8_t c = span.bytes[i];
-        if (c >= 'A' && c <= 'Z')
-            c |= 32;
-        if (c != (uint8_t)lower[i])
-            return 0;
-    }
-    return 1;
-}
-
 int edge_list_next(edge_span *rest, edge_span *member)
 {
     const uint8_t *p = rest->bytes, *end;
@@ -361,6 +347,8 @@ edge_verdict edge_recognise(const uint8_t *in, size_t length, edge_request *requ
         }
         if (fields == EDGE_FIELD_LIMIT)
             return EDGE_HANDOFF;
+        while (end - p >= 4 && is(p[0], TOKEN) && is(p[1], TOKEN) && is(p[2], TOKEN) && is(p[3], TOKEN))
+            p += 4;
         while (p < end && is(*p, TOKEN))
             p++;
         if (p == end)
