@@ -1,0 +1,47 @@
+"""Which addresses may be put under load: one's own.
+
+Loopback always; any other host only when it is named with ``--i-own-this-target``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+
+class TargetError(Exception):
+    """A URL that cannot, or must not, be loaded.  The message names it and the way out."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where to connect to, and what to ask for."""
+
+    address: tuple[str, int]
+    family: socket.AddressFamily
+    host: str
+    path: str
+
+
+def resolve(url: str, owned: tuple[str, ...] = ()) -> Target:
+    """The target that *url* names; :exc:`TargetError` if it is malformed, unknown or not ours."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 80
+    except ValueError as error:
+        raise TargetError(f"{url}: {error}; give a URL like http://localhost:8001/") from None
+    if parts.scheme != "http" or not parts.hostname:
+        raise TargetError(f"{url}: only http:// URLs can be loaded, like http://localhost:8001/")
+    try:
+        family, _, _, _, address = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise TargetError(f"{url}: {parts.hostname} cannot be resolved: {error}") from None
+    if not ipaddress.ip_address(address[0]).is_loopback and parts.hostname not in owned:
+        raise TargetError(
+            f"{url}: {address[0]} is not this machine; if the target is yours, "
+            f"say so with --i-own-this-target {parts.hostname}"
+        )
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target((str(address[0]), port), family, parts.netloc, path)
