@@ -75,7 +75,13 @@ WORKS = (
     Work("304, 16 pipelined", 0.15, _not_modified, pipeline=16),
     Work("200, 10 KiB compressed body", 1.0, _ten),
     Work("new connection + one 304 + close", 1.1, _closing, connections=32),
-    Work("50 validators by /.edge/revalidate, per validator", 0.08, _revalidate, units=50, reference=_not_modified),
+    Work(
+        "50 validators by /.edge/revalidate, per validator",
+        0.08,
+        _revalidate,
+        units=50,
+        reference=_not_modified,
+    ),
 )
 
 
@@ -122,7 +128,14 @@ def idle(ours: Server, nginx: Server) -> Row:
 def wire(ours: Server, nginx: Server) -> Row:
     """Bytes of a 304 above TCP."""
     sizes = [_raw_size(server) for server in (ours, nginx)]
-    return Row("304 on the wire", f"{sizes[0]} B", f"nginx {sizes[1]} B", f"{sizes[0]} B", "<= 200 B", sizes[0] <= 200)
+    return Row(
+        "304 on the wire",
+        f"{sizes[0]} B",
+        f"nginx {sizes[1]} B",
+        f"{sizes[0]} B",
+        "<= 200 B",
+        sizes[0] <= 200,
+    )
 
 
 def _raw_size(server: Server) -> int:
@@ -141,24 +154,25 @@ def reads(directory: Path, count: int) -> Row:
     program = directory / "table_reads"
     sources = sorted((HERE.parent / "edge/fastpath/src").glob("*.c"))
     includes = [f"-I{HERE.parent / 'tests/native'}", f"-I{HERE.parent / 'edge/fastpath/src'}"]
+    inputs = [str(HERE / "table_reads.c"), *map(str, sources)]
     subprocess.run(
-        ["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", *includes, str(HERE / "table_reads.c"), *map(str, sources), "-o",
-         str(program)], check=True,
-    )  # fmt: skip
+        ["cc", "-std=c11", "-D_GNU_SOURCE", "-O2", *includes, *inputs, "-o", str(program)], check=True
+    )
     output = subprocess.run(
         [str(program), str(count), str(SERVER_CORE), str(SERVER_CORE + 1)], capture_output=True, text=True
     ).stdout
     result = json.loads(output)
-    return Row(
-        f"{result['reads']:.0e} table reads against {result['writes']:,} writes",
-        f"{result['torn']} torn", "", f"{result['torn']} torn, {result['missed']} missed", "0 torn", not result["torn"],
-    )  # fmt: skip
+    torn = f"{result['torn']} torn"
+    work = f"{result['reads']:.0e} table reads against {result['writes']:,} writes"
+    return Row(work, torn, "", f"{torn}, {result['missed']} missed", "0 torn", not result["torn"])
 
 
 def kills(count: int) -> Row:
     """kill -9 of the table's writer at random points."""
     wrong = table_kill.run(count)
-    return Row(f"{count:,} kill -9 of the writer", f"{wrong} wrong", "", f"{wrong} wrong answers", "0", wrong == 0)
+    return Row(
+        f"{count:,} kill -9 of the writer", f"{wrong} wrong", "", f"{wrong} wrong answers", "0", wrong == 0
+    )
 
 
 def attacked(server: Server, directory: Path) -> Row:
@@ -219,7 +233,9 @@ def main() -> int:
     for heading in ("work", "ours", "reference", "result", "goal", ""):
         table.add_column(heading)
     for row in rows:
-        table.add_row(row.work, row.ours, row.reference, row.result, row.goal, "reached" if row.reached else "MISSED")
+        table.add_row(
+            row.work, row.ours, row.reference, row.result, row.goal, "reached" if row.reached else "MISSED"
+        )
     Console(width=None if sys.stdout.isatty() else 140).print(table)
     return 0 if all(row.reached for row in rows) else 1
 

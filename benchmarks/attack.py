@@ -24,7 +24,9 @@ class Outcome:
     failed: int
 
 
-def slow_headers(server: Server, directory: Path, seconds: int = 20, attackers: int = ATTACKERS) -> Outcome | None:
+def slow_headers(
+    server: Server, directory: Path, seconds: int = 20, attackers: int = ATTACKERS
+) -> Outcome | None:
     """Runs the attack; None where slowhttptest is not installed."""
     program = shutil.which("slowhttptest")
     if program is None:
@@ -32,8 +34,9 @@ def slow_headers(server: Server, directory: Path, seconds: int = 20, attackers: 
     with (directory / "slowhttptest.log").open("wb") as log:
         attack = subprocess.Popen(
             [
-                "taskset", "-c", str(SERVER_CORE + 1), program, "-H", "-c", str(attackers), "-r", "2000", "-i", "2",
-                "-l", str(seconds), "-x", "20", "-p", "3", "-u", f"http://127.0.0.1:{server.port}/small.html",
+                "taskset", "-c", str(SERVER_CORE + 1), program, "-H", "-c", str(attackers), "-r", "2000",
+                "-i", "2", "-l", str(seconds), "-x", "20", "-p", "3",
+                "-u", f"http://127.0.0.1:{server.port}/small.html",
             ],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL,
         )  # fmt: skip

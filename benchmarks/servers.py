@@ -98,26 +98,36 @@ class Server:
             connection.request("HEAD", path, headers=fields)
             answer = connection.getresponse()
             answer.read()
-            return {":status": str(answer.status), **{name.lower(): value for name, value in answer.getheaders()}}
+            return {
+                ":status": str(answer.status),
+                **{name.lower(): value for name, value in answer.getheaders()},
+            }
 
 
 def _await_ready(server: Server, path: str, log: Path) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         if server.process.poll() is not None:
-            raise SystemExit(f"{server.name} ended at start; its log:\n{log.read_text(errors='replace')[-2000:]}")
+            raise SystemExit(
+                f"{server.name} ended at start; its log:\n{log.read_text(errors='replace')[-2000:]}"
+            )
         with contextlib.suppress(OSError):
             if server.head(path)[":status"] == "200":
                 return
         time.sleep(0.1)
-    raise SystemExit(f"{server.name} is not ready after 120 s; its log:\n{log.read_text(errors='replace')[-2000:]}")
+    raise SystemExit(
+        f"{server.name} is not ready after 120 s; its log:\n{log.read_text(errors='replace')[-2000:]}"
+    )
 
 
 @contextlib.contextmanager
 def _running(name: str, arguments: list[str], port: int, ready: str, log: Path) -> Iterator[Server]:
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["taskset", "-c", str(SERVER_CORE), *arguments], stdout=output, stderr=output, stdin=subprocess.DEVNULL
+            ["taskset", "-c", str(SERVER_CORE), *arguments],
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
         )
     try:
         server = Server(name, process, port)

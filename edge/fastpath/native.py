@@ -179,5 +179,4 @@ class NativeFastPath:
 
 def _after_date(answer: bytes) -> bytes:
     """What follows the value of Date in a whole answer whose second line is Date."""
-    head, _, rest = answer.partition(b"\r\nDate: ")
-    return rest[29:]
+    return answer.partition(b"\r\nDate: ")[2][29:]
