@@ -1,0 +1,252 @@
+"""Bodies too large for the shared table, as files: ``blobs/<first 2 of etag>/<etag>``.
+
+A blob is named by the digest of its contents, so it is written once, never changed, and may be
+shared by all processes that use the directory.  It appears whole (written under ``blobs/tmp/``, then
+renamed) and, where the file system can, shares its disk blocks with the file it was copied from.
+
+When may a blob be deleted?  Every process keeps a file ``owners/<its id>`` with the names of the
+blobs it needs, holds a lock (flock) on it while it lives, and adds a name *before* it looks for the
+blob.  :meth:`Blobs.collect`, alone behind the lock of ``collect.lock``, forgets the owners whose lock
+is free (they died), and deletes what no file names.  An owner's file names the blobs of its last *two*
+catalogues: a worker that has just looked up an entry of the one before still finds its blob.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock, ioctl
+from hashlib import sha256
+from threading import RLock
+from types import TracebackType
+
+from edge.errors import PublishError
+from edge.publish.problems import reason
+from edge.publish.resource import etag_of
+
+_FICLONE = 0x40049409  # linux/fs.h: make the file share the blocks of another
+_CHUNK = 1 << 20  # bytes per read: fewer, larger reads gain nothing measurable
+_ETAG_BYTES = 16
+
+
+class Blobs:
+    """The blob files of one state directory; may be used by several threads and processes."""
+
+    def __init__(self, directory: str) -> None:
+        """Open, and make where missing, the directory.  :class:`PublishError` if that is impossible."""
+        self._blobs = os.path.join(directory, "blobs")
+        self._temporary = os.path.join(self._blobs, "tmp")
+        self._owners = os.path.join(directory, "owners")
+        self._owner = secrets.token_hex(8)
+        self._thread_lock = RLock()
+        self._needed: set[bytes] = set()
+        self._last: set[bytes] = set()
+        self._serial = 0
+        with _explained("prepare the directory", directory):
+            os.makedirs(self._temporary, exist_ok=True)
+            os.makedirs(self._owners, exist_ok=True)
+            self._lock_fd = os.open(os.path.join(directory, "collect.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
+            with self._locked(LOCK_SH):
+                self._owner_fd = os.open(os.path.join(self._owners, self._owner), flags, 0o600)
+                flock(self._owner_fd, LOCK_EX)
+
+    def __enter__(self) -> Blobs:
+        return self
+
+    def __exit__(
+        self, type_: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up all claims: another process may now collect what only this one needed."""
+        with self._thread_lock:
+            if self._owner_fd >= 0:
+                with suppress(FileNotFoundError):
+                    os.unlink(os.path.join(self._owners, self._owner))
+                os.close(self._owner_fd)
+                os.close(self._lock_fd)
+                self._owner_fd = self._lock_fd = -1
+
+    def path(self, etag: bytes) -> str:
+        """Where the blob named *etag* lies."""
+        name = etag.decode("ascii")
+        return os.path.join(self._blobs, name[:2], name)
+
+    def retain(self, etags: Iterable[bytes]) -> None:
+        """Say that this process needs these blobs, whether they exist yet or not."""
+        with self._thread_lock:
+            new = set(etags) - self._needed
+            if new:
+                with self._locked(LOCK_SH), _explained("write", self._owners):
+                    os.write(self._owner_fd, b"".join(new))
+                self._needed |= new
+
+    def has(self, etag: bytes, length: int) -> bool:
+        """Whether the blob is there with the right length; from now on it is retained."""
+        self.retain((etag,))
+        try:
+            return os.stat(self.path(etag)).st_size == length
+        except OSError:
+            return False
+
+    def put(self, body: bytes) -> None:
+        """Write a blob with this body, unless it is there."""
+        etag = etag_of(sha256(body).digest())
+        if self.has(etag, len(body)):
+            return
+        with self._new_file() as (fd, temporary), _explained("write", self.path(etag)):
+            view = memoryview(body)
+            while view:
+                view = view[os.write(fd, view) :]
+            self._install(temporary, etag)
+
+    def copy(self, source_fd: int) -> tuple[bytes, int]:
+        """Make a blob of the contents of an open file; its (SHA-256, length).
+
+        The blob is consistent with the digest even if the file changes meanwhile; whether the contents
+        are whole is for the caller to find out.
+        """
+        with self._new_file() as (fd, temporary):
+            if self._clone(fd, source_fd):
+                digest, length = _digest(fd), os.fstat(fd).st_size
+            else:
+                digest, length = _copy(source_fd, fd, temporary)
+            etag = etag_of(digest)
+            if not self.has(etag, length):
+                with _explained("write", self.path(etag)):
+                    self._install(temporary, etag)
+        return digest, length
+
+    def read(self, etag: bytes, digest: bytes) -> bytes | None:
+        """The body, or None if the blob is missing or is not what its name says."""
+        self.retain((etag,))
+        try:
+            with open(self.path(etag), "rb") as file:
+                body = file.read()
+        except OSError:
+            return None
+        return body if sha256(body).digest() == digest else None
+
+    def discard(self, etag: bytes) -> None:
+        """Remove a damaged blob, so that it is written again."""
+        with suppress(FileNotFoundError), _explained("remove", self.path(etag)):
+            os.unlink(self.path(etag))
+
+    def collect(self, etags: Iterable[bytes]) -> int:
+        """Delete the blobs that no process needs, this one needing *etags* and those of the call before.
+
+        To be called after a catalogue has been published, with the blobs it refers to.  Returns how
+        many were deleted.
+        """
+        removed = 0
+        with self._thread_lock, self._locked(LOCK_EX), _explained("collect", self._blobs):
+            current = set(etags)
+            self._needed, self._last = current | self._last, current
+            os.ftruncate(self._owner_fd, 0)
+            os.write(self._owner_fd, b"".join(self._needed))
+            needed = set(self._needed)
+            alive = {self._owner}
+            for owner in os.listdir(self._owners):
+                if owner != self._owner and (names := self._needed_by(owner)) is not None:
+                    needed |= names
+                    alive.add(owner)
+            for name in os.listdir(self._temporary):
+                if name.partition(".")[0] not in alive:
+                    os.unlink(os.path.join(self._temporary, name))
+            for folder in os.listdir(self._blobs):
+                if folder == "tmp":
+                    continue
+                for name in os.listdir(os.path.join(self._blobs, folder)):
+                    if os.fsencode(name) not in needed:
+                        os.unlink(os.path.join(self._blobs, folder, name))
+                        removed += 1
+        return removed
+
+    def _needed_by(self, owner: str) -> set[bytes] | None:
+        """What a living process needs; None, and its file removed, if it is dead."""
+        path = os.path.join(self._owners, owner)
+        try:
+            fd = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return None
+        with open(fd, "rb") as file:
+            try:
+                flock(fd, LOCK_EX | LOCK_NB)
+            except BlockingIOError:
+                text = file.read()
+                return {text[i : i + _ETAG_BYTES] for i in range(0, len(text), _ETAG_BYTES)}
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+            return None
+
+    def _install(self, temporary: str, etag: bytes) -> None:
+        target = self.path(etag)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.replace(temporary, target)
+
+    @contextmanager
+    def _new_file(self) -> Iterator[tuple[int, str]]:
+        with self._thread_lock:
+            self._serial += 1
+            path = os.path.join(self._temporary, f"{self._owner}.{self._serial}")
+        with _explained("write", path):
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        try:
+            yield fd, path
+        finally:
+            os.close(fd)
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        with self._thread_lock:
+            flock(self._lock_fd, how)
+            try:
+                yield
+            finally:
+                flock(self._lock_fd, LOCK_UN)
+
+    @staticmethod
+    def _clone(fd: int, source_fd: int) -> bool:
+        try:
+            ioctl(fd, _FICLONE, source_fd)
+        except OSError:
+            return False  # another file system, or one that cannot
+        return True
+
+
+def _digest(fd: int) -> bytes:
+    digest = sha256()
+    os.lseek(fd, 0, os.SEEK_SET)
+    while chunk := os.read(fd, _CHUNK):
+        digest.update(chunk)
+    return digest.digest()
+
+
+def _copy(source_fd: int, fd: int, path: str) -> tuple[bytes, int]:
+    digest, length = sha256(), 0
+    while chunk := os.read(source_fd, _CHUNK):
+        digest.update(chunk)
+        length += len(chunk)
+        view = memoryview(chunk)
+        with _explained("write", path):
+            while view:
+                view = view[os.write(fd, view) :]
+    return digest.digest(), length
+
+
+@contextmanager
+def _explained(what: str, path: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise PublishError(
+            f"cannot {what} {path}: {reason(error)}; the state directory needs room and write permission"
+        ) from error

@@ -1,0 +1,143 @@
+"""Everything published at one moment, and the way from one such moment to the next.
+
+A :class:`Catalogue` never changes; a scan makes a new one.  :func:`diff` gives the steps from the one
+to the other, in an order that keeps pages whole while they are taken: first what pages refer to (images and
+fonts, then style sheets, which refer to those, then scripts), then the pages, and removals last.
+So nobody gets a new page before the assets it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import NamedTuple
+
+from edge.publish.resource import Representation, Resource
+from edge.publish.store import Signature
+
+
+class Published(NamedTuple):
+    """What one file, with its siblings, was published as."""
+
+    #: What stat said of the file and of each of its siblings, by their names.
+    signatures: tuple[tuple[str, Signature], ...]
+    #: False: it changed so shortly before it was read that another change may not show in stat.
+    settled: bool
+    #: One, or two for an index file.
+    resources: tuple[Resource, ...]
+    #: Names of the siblings that hold its coded contents.
+    siblings: tuple[str, ...]
+
+
+class Statistics(NamedTuple):
+    """How much a catalogue or a deploy holds."""
+
+    #: Resources, one for each path.
+    resources: int
+    representations: int
+    #: Of the bodies.
+    bytes: int
+
+
+class Catalogue(Mapping[bytes, Resource]):
+    """All resources of a webroot, by their paths."""
+
+    def __init__(self, files: Mapping[str, Published] | None = None, rules: object = None) -> None:
+        """*files*: by name relative to the webroot.  *rules*: what, besides the files, they depend on."""
+        self.files: Mapping[str, Published] = MappingProxyType(dict(files or {}))
+        self.rules = rules
+        self._resources = {
+            resource.path: resource for published in self.files.values() for resource in published.resources
+        }
+
+    def __getitem__(self, path: bytes) -> Resource:
+        return self._resources[path]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._resources)
+
+    def __len__(self) -> int:
+        return len(self._resources)
+
+    def blobs(self) -> set[bytes]:
+        """ETags of the bodies that must be in the blob store."""
+        return {
+            representation.etag
+            for resource in self._resources.values()
+            for representation in resource.representations
+            if representation.body is None
+        }
+
+    def statistics(self) -> Statistics:
+        """Totals of everything published."""
+        return _count(self._resources.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """The steps from one catalogue to another."""
+
+    #: To be put in this order; a resource that was there is replaced whole, with all its variants.
+    puts: tuple[Resource, ...]
+    #: Paths to be removed, after all puts.
+    removes: tuple[bytes, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.puts or self.removes)
+
+    def statistics(self) -> Statistics:
+        """Totals of the puts."""
+        return _count(self.puts)
+
+
+def diff(old: Mapping[bytes, Resource] | None, new: Mapping[bytes, Resource]) -> Deploy:
+    """The steps from *old* (None: nothing) to *new*."""
+    before: Mapping[bytes, Resource] = old if old is not None else {}
+    puts = [
+        resource
+        for path, resource in new.items()
+        if (was := before.get(path)) is not resource and (was is None or not _is_same(was, resource))
+    ]
+    puts.sort(key=lambda resource: (_rank(resource), resource.path))
+    return Deploy(tuple(puts), tuple(sorted(path for path in before if path not in new)))
+
+
+def _is_same(a: Resource, b: Resource) -> bool:
+    """Equality, but for where the bodies are kept: their digests say whether they are equal."""
+    return a.modified == b.modified and [_essence(r) for r in a.representations] == [
+        _essence(r) for r in b.representations
+    ]
+
+
+def _essence(representation: Representation) -> tuple[object, ...]:
+    return (
+        representation.variant,
+        representation.digest,
+        representation.lines_200,
+        representation.lines_304,
+        representation.body is None,
+    )
+
+
+#: Content types by what may refer to what: each only to those before it.
+_RANKS = (
+    (b"Content-Type: text/html", 3),
+    (b"Content-Type: application/xhtml+xml", 3),
+    (b"Content-Type: text/javascript", 2),
+    (b"Content-Type: text/css", 1),
+)
+
+
+def _rank(resource: Resource) -> int:
+    lines = resource.representations[0].lines_200
+    return next((rank for line, rank in _RANKS if lines.startswith(line)), 0)
+
+
+def _count(resources: Iterable[Resource]) -> Statistics:
+    count = representations = size = 0
+    for resource in resources:
+        count += 1
+        representations += len(resource.representations)
+        size += sum(representation.length for representation in resource.representations)
+    return Statistics(count, representations, size)

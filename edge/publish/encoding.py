@@ -1,0 +1,110 @@
+"""Coded bodies for a scan: from the cache, or made and then cached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+
+from edge.errors import PublishError
+from edge.publish.coding import Qualities, encode, is_worth_it
+from edge.publish.problems import Kind, Problem, Report
+from edge.publish.reading import Content
+from edge.publish.resource import Coding, etag_of
+from edge.publish.store import NOT_WORTH_IT, Coded, CodingKey, Signature, Store
+
+#: Results kept before they are written together: a broken-off first start loses no more than these.
+_RESULTS_TOGETHER = 200
+
+
+class Encoder:
+    """Codes bodies.  :meth:`encode` and :meth:`body_of` may run in several threads at once."""
+
+    def __init__(self, store: Store, qualities: Qualities, body_limit: int, report: Report) -> None:
+        """*body_limit*: coded bodies of more bytes become blobs."""
+        self._store = store
+        self._qualities = qualities
+        self._body_limit = body_limit
+        self._report = report
+        self._results: dict[CodingKey, Coded] = {}
+
+    def key(self, content: Content, coding: Coding) -> CodingKey:
+        """What the result of coding *content* is kept under."""
+        return CodingKey(content.digest, coding, self._qualities.of(coding))
+
+    def body_of(self, content: Content) -> bytes | None:
+        """The bytes, wherever they are; None, and the blob removed, if it is damaged."""
+        if content.body is not None:
+            return content.body
+        etag = etag_of(content.digest)
+        body = self._store.blobs.read(etag, content.digest)
+        if body is None:
+            self._store.blobs.discard(etag)
+        return body
+
+    def look_up(self, keys: Iterable[CodingKey]) -> dict[CodingKey, Coded]:
+        """What is known of *keys*, each body where it belongs by its length."""
+        try:
+            known = self._store.coded(keys)
+        except PublishError as error:
+            self._report(Problem(Kind.STORE, "", str(error)))
+            return {}
+        found = {}
+        for key, coded in known.items():
+            try:
+                placed = self._placed(coded)
+            except PublishError:
+                continue  # the same will happen, and be told, when it is coded again
+            if placed is not None:
+                found[key] = placed
+        return found
+
+    def encode(self, key: CodingKey, content: Content) -> tuple[CodingKey, Coded | str]:
+        """Code *content* as *key* says, or tell why that is impossible."""
+        body = self.body_of(content)
+        if body is None:
+            return key, "its copy in the state directory is damaged"
+        data = encode(body, key.coding, key.quality)
+        if not is_worth_it(len(body), len(data)):
+            return key, NOT_WORTH_IT
+        try:
+            return key, self._placed(Coded(sha256(data).digest(), len(data), data)) or NOT_WORTH_IT
+        except PublishError as error:
+            return key, str(error)
+
+    def remember(self, key: CodingKey, coded: Coded | str) -> None:
+        """Keep a result of :meth:`encode` for the next scan."""
+        if not isinstance(coded, str):
+            self._results[key] = coded
+            if len(self._results) >= _RESULTS_TOGETHER:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what is remembered."""
+        results, self._results = self._results, {}
+        try:
+            self._store.remember_coded(results)
+        except PublishError as error:
+            self._report(Problem(Kind.STORE, "", str(error)))
+
+    def remember_digests(self, digests: Mapping[Signature, bytes]) -> None:
+        """Keep the digests of large files for the next scan."""
+        try:
+            self._store.remember_digests(digests)
+        except PublishError as error:
+            self._report(Problem(Kind.STORE, "", str(error)))
+
+    def _placed(self, coded: Coded) -> Coded | None:
+        """*coded* in memory if it is small, else as a blob; None if it is nowhere."""
+        if coded.digest is None:
+            return coded
+        blobs, etag = self._store.blobs, etag_of(coded.digest)
+        if coded.length > self._body_limit:
+            if coded.body is not None:
+                blobs.put(coded.body)
+            elif not blobs.has(etag, coded.length):
+                return None
+            return coded._replace(body=None)
+        if coded.body is None:
+            body = blobs.read(etag, coded.digest)
+            return coded._replace(body=body) if body is not None else None
+        return coded

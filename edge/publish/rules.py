@@ -1,0 +1,204 @@
+"""The rules that turn a file's name into header fields: Content-Type, Vary and Cache-Control.
+
+Everything here is a pure function of names and of the configuration, so that all nodes of a
+cluster publish the same bytes: the machine's own ``/etc/mime.types`` is never read.
+
+Cache-Control is chosen by the first rule that matches: the configured ones in their order, then
+
+* a *fingerprinted* name, one that holds a digest of the contents (``app.3f9c2a1b.js``), gets
+  ``max-age=31536000,immutable`` (RFC 8246), but never an HTML page, whose address people keep;
+* everything else gets ``no-cache``: stored, and confirmed before each use by its ETag.
+
+A configured rule is a glob and a value.  A glob without ``/`` is matched against the file's name, one
+with ``/`` against the whole path from the webroot; ``?`` is one character and ``*`` any number of
+them, but not ``/``; ``**`` is anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from mimetypes import MimeTypes
+from posixpath import basename
+
+from edge.errors import ConfigError
+
+IMMUTABLE = b"max-age=31536000,immutable"
+NO_CACHE = b"no-cache"
+#: Characters of a Cache-Control value: with it, the longest head of a 304 is at most 200 bytes.
+MAX_CACHE_CONTROL = 29
+
+TYPES = {
+    "html": "text/html", "htm": "text/html", "xhtml": "application/xhtml+xml", "css": "text/css",
+    "js": "text/javascript", "mjs": "text/javascript", "cjs": "text/javascript", "wasm": "application/wasm",
+    "json": "application/json", "map": "application/json", "jsonld": "application/ld+json",
+    "geojson": "application/geo+json", "topojson": "application/json", "ndjson": "application/x-ndjson",
+    "webmanifest": "application/manifest+json", "xml": "application/xml", "xsl": "application/xml",
+    "rss": "application/rss+xml", "atom": "application/atom+xml",
+    "kml": "application/vnd.google-earth.kml+xml",
+    "txt": "text/plain", "text": "text/plain", "log": "text/plain", "md": "text/markdown",
+    "rst": "text/x-rst", "csv": "text/csv", "tsv": "text/tab-separated-values", "ics": "text/calendar",
+    "vcf": "text/vcard", "vtt": "text/vtt", "srt": "text/plain", "py": "text/x-python",
+    "svg": "image/svg+xml", "png": "image/png", "apng": "image/apng", "jpg": "image/jpeg",
+    "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp", "avif": "image/avif",
+    "jxl": "image/jxl", "heic": "image/heic", "bmp": "image/bmp", "ico": "image/vnd.microsoft.icon",
+    "tif": "image/tiff", "tiff": "image/tiff", "woff": "font/woff", "woff2": "font/woff2",
+    "ttf": "font/ttf", "otf": "font/otf", "ttc": "font/collection", "eot": "application/vnd.ms-fontobject",
+    "mp3": "audio/mpeg", "m4a": "audio/mp4", "aac": "audio/aac", "ogg": "audio/ogg", "oga": "audio/ogg",
+    "opus": "audio/ogg", "flac": "audio/flac", "wav": "audio/wav", "weba": "audio/webm",
+    "mp4": "video/mp4", "m4v": "video/mp4", "webm": "video/webm", "ogv": "video/ogg",
+    "mov": "video/quicktime", "m3u8": "application/vnd.apple.mpegurl", "mpd": "application/dash+xml",
+    "ts": "video/mp2t",    "glb": "model/gltf-binary", "gltf": "model/gltf+json", "pdf": "application/pdf",
+    "epub": "application/epub+zip", "rtf": "application/rtf", "zip": "application/zip",
+    "gz": "application/gzip", "tgz": "application/gzip", "bz2": "application/x-bzip2",
+    "xz": "application/x-xz", "zst": "application/zstd", "br": "application/octet-stream",
+    "7z": "application/x-7z-compressed", "tar": "application/x-tar", "bin": "application/octet-stream",
+}  # fmt: skip
+
+#: For everything else: the table inside Python, without the machine's files.
+_OTHER_TYPES = MimeTypes(filenames=()).types_map[True]
+_UNKNOWN = "application/octet-stream"
+#: Names without an extension that other parties ask for under a fixed type.
+_WHOLE_NAMES = {"apple-app-site-association": "application/json"}
+
+#: Types outside text/, +json and +xml that shrink when coded.
+_COMPRESSIBLE = frozenset(
+    {
+        "application/json", "application/javascript", "application/xml", "application/wasm",
+        "application/x-ndjson", "application/rtf", "application/vnd.ms-fontobject",
+        "application/vnd.apple.mpegurl", "application/x-sh", "application/sql",
+        "font/ttf", "font/otf", "font/collection", "image/bmp", "image/vnd.microsoft.icon",
+    }
+)  # fmt: skip
+
+#: Extensions of images that may have AVIF and WebP siblings.
+NEGOTIATED_IMAGES = frozenset({"jpg", "jpeg", "png"})
+
+
+def extension_of(name: str) -> str:
+    """The last extension of a file name in lower case, "" where there is none."""
+    stem, dot, extension = name.rpartition(".")
+    return extension.lower() if dot and stem else ""
+
+
+@lru_cache(maxsize=4096)
+def _type_of_extension(extension: str) -> str:
+    return TYPES.get(extension) or _OTHER_TYPES.get("." + extension) or _UNKNOWN
+
+
+def media_type(name: str) -> str:
+    """The media type of a file by its name, without parameters."""
+    return _WHOLE_NAMES.get(name) or _type_of_extension(extension_of(name))
+
+
+@lru_cache(maxsize=1024)
+def is_compressible(type_: str) -> bool:
+    """Whether contents of this media type are worth coding: they are not compressed already."""
+    return type_.startswith("text/") or type_.endswith(("+json", "+xml")) or type_ in _COMPRESSIBLE
+
+
+@lru_cache(maxsize=1024)
+def content_type(type_: str) -> bytes:
+    """The Content-Type value for a media type: text says its character encoding, UTF-8."""
+    return (type_ + "; charset=utf-8" if type_.startswith("text/") else type_).encode("ascii")
+
+
+# A digest, between "." "-" "_" or the start, and the extension or two ("app.3f9c2a1b.min.js").
+_SEGMENT = re.compile(r"(?:^|[.\-_])([0-9A-Za-z]{8,64})(?:\.[A-Za-z][0-9A-Za-z]{0,10}){1,2}$")
+_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_BASE36 = re.compile(r"[0-9a-z]+|[0-9A-Z]+")
+_RUNS = re.compile(r"[0-9]+|[A-Za-z]+")
+
+
+def is_fingerprinted(name: str) -> bool:
+    """Whether a file name holds a digest of the contents, so that its contents can never change.
+
+    A wrong yes would keep an old version for a year, a wrong no costs one 304: in doubt it is no.
+    So neither a date (``20240131``), a word with a number (``chapter12``) nor a size
+    (``1920x1080``) counts: a hexadecimal digest has three or more runs of digits and of letters, one
+    of other letters four or more.
+    """
+    match = _SEGMENT.search(name)
+    if match is None:
+        return False
+    segment = match[1]
+    runs = len(_RUNS.findall(segment))
+    return (runs >= 3 and _HEX.fullmatch(segment) is not None) or (
+        runs >= 4 and _BASE36.fullmatch(segment) is not None
+    )
+
+
+def checked_cache_control(value: str) -> bytes:
+    """*value* as bytes, or :class:`ConfigError` if it cannot stand in every head (RFC 9110 5.5)."""
+    if not value or value != value.strip(" \t"):
+        raise ConfigError(
+            f"Cache-Control value {value!r}: it is empty or has white space around it; "
+            "write directives such as no-cache or max-age=3600"
+        )
+    if not re.fullmatch(r"[\t\x20-\x7e]+", value):
+        raise ConfigError(
+            f"Cache-Control value {value!r}: only visible ASCII characters, spaces and tabs "
+            "may stand in a header field; remove the others"
+        )
+    if len(value) > MAX_CACHE_CONTROL:
+        raise ConfigError(
+            f"Cache-Control value {value!r}: it has {len(value)} characters, at most {MAX_CACHE_CONTROL} are "
+            "possible (a 304 always fits 200 bytes); leave out spaces, or use fewer directives"
+        )
+    return value.encode("ascii")
+
+
+def _glob(pattern: str) -> re.Pattern[str]:
+    if not pattern.strip("/"):
+        raise ConfigError(f"cache rule {pattern!r}: an empty glob matches nothing; write for example *.woff2")
+    tokens = re.split(r"(\*\*/|\*\*|\*|\?)", pattern.lstrip("/"))
+    meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(meaning.get(token) or re.escape(token) for token in tokens), re.DOTALL)
+
+
+class CacheRules:
+    """Cache-Control by file name."""
+
+    def __init__(self, rules: Iterable[tuple[str, str]] = ()) -> None:
+        """*rules*: (glob, value) pairs, the first match wins.  :class:`ConfigError` if one is wrong."""
+        self._rules = [("/" in glob, _glob(glob), checked_cache_control(value)) for glob, value in rules]
+
+    def cache_control(self, name: str) -> bytes:
+        """The value for the file *name*, a path relative to the webroot."""
+        last = basename(name)
+        for whole, pattern, value in self._rules:
+            if pattern.fullmatch(name if whole else last):
+                return value
+        if is_fingerprinted(last) and media_type(last) not in ("text/html", "application/xhtml+xml"):
+            return IMMUTABLE
+        return NO_CACHE
+
+
+def vary(*, media: bool, coding: bool) -> bytes:
+    """The Vary value of a path that has media variants and content codings or not; b"" for none.
+
+    No path has both: images that have media variants are compressed already (and a 304 with both
+    names, all other optional lines and the longest Cache-Control would have 208 bytes).
+    """
+    return b", ".join([b"Accept"] * media + [b"Accept-Encoding"] * coding)
+
+
+@lru_cache(maxsize=4096)
+def lines_200(type_value: bytes, encoding: str, vary_value: bytes, cache_control: bytes) -> bytes:
+    """The header lines of a 200, see ``Representation.lines_200``; "" and b"" leave a line out."""
+    return b"".join(
+        (
+            b"Content-Type: %b\r\n" % type_value,
+            b"Content-Encoding: %b\r\n" % encoding.encode("ascii") if encoding else b"",
+            b"Vary: %b\r\n" % vary_value if vary_value else b"",
+            b"Cache-Control: %b\r\n" % cache_control,
+            b"Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n",
+        )
+    )
+
+
+@lru_cache(maxsize=1024)
+def lines_304(vary_value: bytes, cache_control: bytes) -> bytes:
+    """The header lines of a 304: what RFC 9110 section 15.4.5 wants besides ETag and Date."""
+    return b"Cache-Control: %b\r\n" % cache_control + (b"Vary: %b\r\n" % vary_value if vary_value else b"")

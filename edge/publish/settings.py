@@ -1,0 +1,38 @@
+"""What a scan is told, and what it says while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from edge.publish.coding import Qualities
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to publish, and how."""
+
+    #: The directory of files.
+    root: str
+    #: Publish what links point to outside of *root*.
+    follow_symlinks: bool = False
+    #: (glob, Cache-Control value), the first match wins; see :mod:`edge.publish.rules`.
+    cache_rules: tuple[tuple[str, str], ...] = ()
+    qualities: Qualities = field(default_factory=Qualities)
+    #: Bytes.  Larger bodies are served from files, not from the table.
+    body_limit: int = 256 * 1024
+    #: Bytes.  Larger files are not coded: it would take minutes, and as much memory.
+    coding_limit: int = 64 * 1024 * 1024
+    #: Publish ``x.br`` and ``x.gz`` under their own paths too, although they hold the contents of ``x``.
+    publish_siblings: bool = False
+    #: Files; 2**20 is the default capacity of the table.
+    file_limit: int = 1 << 20
+
+
+class Progress(NamedTuple):
+    """How far a scan is."""
+
+    #: "read" or "compress".
+    stage: str
+    done: int
+    total: int

@@ -1,0 +1,44 @@
+"""Running the parts of a stage in several threads.
+
+Reading, hashing and coding release the GIL, so threads use all cores.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def in_threads(
+    executor: Executor, tasks: Iterable[tuple[Callable[..., T], tuple[object, ...]]]
+) -> Iterator[T]:
+    """The results of *tasks*, (function, arguments) each, as they come.
+
+    When a task fails, or the caller does not want more, those not begun are cancelled.
+    """
+    futures: list[Future[T]] = [executor.submit(work, *arguments) for work, arguments in tasks]
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+@contextmanager
+def threads_or(given: Executor | None) -> Iterator[Executor]:
+    """*given*, or for the time being one thread for each core this process may use."""
+    if given is not None:
+        yield given
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    executor = ThreadPoolExecutor(cores, thread_name_prefix="publish")
+    try:
+        yield executor
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)

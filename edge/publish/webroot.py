@@ -1,0 +1,315 @@
+"""From a folder of files to a :class:`~edge.publish.catalogue.Catalogue`.
+
+:func:`scan` goes through these stages, each over all files at once:
+
+1. list the webroot (:mod:`edge.publish.walk`) and group the files (:mod:`edge.publish.groups`);
+2. take over from the previous catalogue what has not changed by what stat says;
+3. read the rest (:mod:`edge.publish.reading`), in threads; large files that the store knows are not read;
+4. see which siblings hold coded contents; look the other codings up in the store;
+5. code what it does not know, in threads, the largest first (:mod:`edge.publish.coding`);
+6. put the resources together (:mod:`edge.publish.building`).
+
+A scan blocks and belongs in a thread.  It may be repeated at will: what is unchanged costs one stat.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+
+from edge.publish.building import Body, build
+from edge.publish.catalogue import Catalogue, Published
+from edge.publish.coding import decodes_to
+from edge.publish.encoding import Encoder
+from edge.publish.groups import Group, groups_of
+from edge.publish.problems import KEEPS_OLD, Kind, Problem, Report
+from edge.publish.reading import Content, Reader
+from edge.publish.resource import Coding, etag_of
+from edge.publish.rules import CacheRules
+from edge.publish.settings import Progress, Settings
+from edge.publish.store import Coded, CodingKey, Store
+from edge.publish.threads import in_threads, threads_or
+from edge.publish.walk import Opener, SourceFile, Tree, open_file
+
+#: Files one thread reads at a time: enough that handing over costs nothing.
+_READ_TOGETHER = 128
+#: Seconds since the last change, after which the next one surely shows in ctime (kernel ticks are <= 10 ms).
+_SETTLED = 0.1
+
+
+def scan(
+    settings: Settings,
+    store: Store,
+    previous: Catalogue | None = None,
+    progress: Callable[[Progress], None] = lambda progress: None,
+    report: Report = lambda problem: None,
+    executor: Executor | None = None,
+    *,
+    on_directory: Callable[[str], None] | None = None,
+    now: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
+    opener: Opener = open_file,
+) -> Catalogue:
+    """Everything the webroot holds now, ready to serve; all blobs it refers to exist.
+
+    *executor* defaults to one thread for each core.  *progress* and *report* are called in the calling
+    thread; an exception from *progress* ends the scan.  *on_directory*: see :meth:`Tree.walk`.
+    :class:`PublishError` if there is no usable webroot, :class:`edge.errors.ConfigError` for a wrong rule.
+    """
+    rules = CacheRules(settings.cache_rules)
+    directory = os.stat(store.directory)
+    exclude = frozenset({(directory.st_dev, directory.st_ino)})
+    with (
+        threads_or(executor) as threads,
+        Tree(
+            settings.root,
+            follow_symlinks=settings.follow_symlinks,
+            file_limit=settings.file_limit,
+            exclude=exclude,
+            opener=opener,
+        ) as tree,
+    ):
+        reader = Reader(tree, store.blobs, body_limit=settings.body_limit, sleep=sleep, opener=opener)
+        return _Scan(settings, rules, store, previous, progress, report, threads, reader, now()).run(
+            tree, on_directory
+        )
+
+
+class _Scan:
+    """The state of one :func:`scan`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rules: CacheRules,
+        store: Store,
+        previous: Catalogue | None,
+        progress: Callable[[Progress], None],
+        report: Report,
+        threads: Executor,
+        reader: Reader,
+        started: float,
+    ) -> None:
+        self._settings = settings
+        self._rules = rules
+        self._store = store
+        self._previous = previous if previous is not None else Catalogue()
+        self._progress = progress
+        self._report = report
+        self._threads = threads
+        self._reader = reader
+        self._started = started
+        self._encoder = Encoder(store, settings.qualities, settings.body_limit, report)
+        self._contents: dict[str, Content] = {}
+        self._problems: dict[str, Problem] = {}
+        self._failed_names: list[str] = []
+
+    def run(self, tree: Tree, on_directory: Callable[[str], None] | None) -> Catalogue:
+        def on_problem(problem: Problem) -> None:
+            if problem.kind in KEEPS_OLD:
+                self._failed_names.append(problem.name)
+            self._report(problem)
+
+        groups = [group for folder in tree.walk(on_problem, on_directory) for group in groups_of(folder)]
+        files: dict[str, Published] = {}
+        fresh: list[Group] = []
+        for group in groups:
+            taken_over = self._unchanged(group)
+            if taken_over is None:
+                fresh.append(group)
+            else:
+                files[group.main.name] = taken_over
+        self._read(fresh)
+        fresh = [group for group in fresh if self._is_readable(group, files)]
+        siblings = self._sibling_codings(fresh)
+        codings = self._codings(fresh, siblings)
+        for group in fresh:
+            published = self._publish(group, siblings, codings)
+            if published is not None:
+                files[group.main.name] = published
+            else:
+                self._keep(group.main.name, files)
+        for name in self._failed_names:
+            self._keep_below(name, files)
+        if not self._settings.publish_siblings:
+            for name in [name for published in files.values() for name in published.siblings]:
+                files.pop(name, None)
+        return Catalogue(files, self._settings)
+
+    def _unchanged(self, group: Group) -> Published | None:
+        """What the group was published as, if that is still right."""
+        published = self._previous.files.get(group.main.name)
+        if (
+            published is None
+            or not published.settled
+            or self._previous.rules != self._settings
+            or published.signatures != group.signatures()
+        ):
+            return None
+        blobs = self._store.blobs
+        for representation in published.resources[0].representations:
+            if representation.body is None and not blobs.has(representation.etag, representation.length):
+                return None
+        return published
+
+    def _read(self, groups: Sequence[Group]) -> None:
+        """Fill the contents and the problems of all files of *groups*."""
+        files = {file.name: file for group in groups for file in group.files()}
+        large = [file for file in files.values() if file.signature[2] > self._settings.body_limit]
+        known = self._store.digests(file.signature for file in large)
+        for file in large:
+            digest = known.get(file.signature)
+            size = file.signature[2]
+            if digest is not None and self._store.blobs.has(etag_of(digest), size):
+                self._contents[file.name] = Content(file.signature, digest, size, None)
+        unread = sorted(
+            (file for name, file in files.items() if name not in self._contents),
+            key=lambda file: file.directory,
+        )
+        tasks = [unread[start : start + _READ_TOGETHER] for start in range(0, len(unread), _READ_TOGETHER)]
+        done = 0
+        learnt = {}
+        for results in in_threads(self._threads, [(self._reader.read, (task,)) for task in tasks]):
+            for file, result in results:
+                if isinstance(result, Problem):
+                    self._problems[file.name] = result
+                    self._report(result)
+                    continue
+                self._contents[file.name] = result
+                if result.body is None and self._is_settled(result):
+                    learnt[result.signature] = result.digest
+            done += len(results)
+            self._progress(Progress("read", done, len(unread)))
+        self._encoder.remember_digests(learnt)
+
+    def _is_readable(self, group: Group, files: dict[str, Published]) -> bool:
+        """Whether *group* can be made anew; if not, its old version is kept where that is right."""
+        for file in group.files():
+            problem = self._problems.get(file.name)
+            if problem is None:
+                continue
+            if file is group.main and problem.kind not in KEEPS_OLD:
+                return False
+            if problem.kind in KEEPS_OLD and (self._keep(group.main.name, files) or file is group.main):
+                return False
+        return True
+
+    def _keep(self, name: str, files: dict[str, Published]) -> bool:
+        """Keep what file *name* was published as; the next scan will try it again."""
+        old = self._previous.files.get(name)
+        if old is None:
+            return False
+        files[name] = old._replace(settled=False)
+        self._store.blobs.retain(r.etag for r in old.resources[0].representations if r.body is None)
+        return True
+
+    def _keep_below(self, name: str, files: dict[str, Published]) -> None:
+        """Keep everything that could not be listed: the file *name*, or what is in the directory *name*."""
+        for old in self._previous.files:
+            if old not in files and (old == name or not name or old.startswith(name + "/")):
+                self._keep(old, files)
+
+    def _sibling_codings(self, groups: Sequence[Group]) -> dict[tuple[str, Coding], SourceFile]:
+        """The siblings that hold the coded contents of their main files."""
+        candidates = [
+            (group, coding, sibling)
+            for group in groups
+            for coding, sibling in group.coded
+            if sibling.name in self._contents
+        ]
+
+        def check(
+            group: Group, coding: Coding, sibling: SourceFile
+        ) -> tuple[Group, Coding, SourceFile, bool]:
+            main, coded = self._contents[group.main.name], self._contents[sibling.name]
+            right = coded.length < main.length <= self._settings.coding_limit
+            if right:
+                body, data = self._encoder.body_of(main), self._encoder.body_of(coded)
+                right = body is not None and data is not None and decodes_to(data, coding, body)
+            return group, coding, sibling, right
+
+        found = {}
+        for group, coding, sibling, right in in_threads(
+            self._threads, [(check, each) for each in candidates]
+        ):
+            if right:
+                found[group.main.name, coding] = sibling
+            else:
+                text = (
+                    f"does not hold the contents of {group.main.file} coded smaller; it is a file of its own"
+                )
+                self._report(Problem(Kind.SIBLING, sibling.name, text))
+        return found
+
+    def _codings(
+        self, groups: Sequence[Group], siblings: dict[tuple[str, Coding], SourceFile]
+    ) -> dict[CodingKey, Coded | str]:
+        """The coded bodies that *groups* need besides the siblings, or why there is none."""
+        wanted: dict[CodingKey, Content] = {}
+        for group in groups:
+            if group.is_compressible:
+                content = self._contents[group.main.name]
+                if self._settings.qualities.smallest <= content.length <= self._settings.coding_limit:
+                    for coding in (Coding.GZIP, Coding.BR):
+                        if (group.main.name, coding) not in siblings:
+                            wanted[self._encoder.key(content, coding)] = content
+        found: dict[CodingKey, Coded | str] = {**self._encoder.look_up(wanted)}
+        missing = sorted(wanted.keys() - found.keys(), key=lambda key: -wanted[key].length)
+        tasks = [(self._encoder.encode, (key, wanted[key])) for key in missing]
+        for done, (key, coded) in enumerate(in_threads(self._threads, tasks), 1):
+            found[key] = coded
+            self._encoder.remember(key, coded)
+            self._progress(Progress("compress", done, len(missing)))
+        self._encoder.flush()
+        return found
+
+    def _publish(
+        self,
+        group: Group,
+        siblings: dict[tuple[str, Coding], SourceFile],
+        codings: dict[CodingKey, Coded | str],
+    ) -> Published | None:
+        main = self._contents[group.main.name]
+        bodies: dict[Coding, Body] = {Coding.IDENTITY: main}
+        used = []
+        for coding in (Coding.GZIP, Coding.BR) if group.is_compressible else ():
+            sibling = siblings.get((group.main.name, coding))
+            if sibling is not None:
+                bodies[coding] = self._contents[sibling.name]
+                used.append(sibling.name)
+                continue
+            key = self._encoder.key(main, coding)
+            if key in codings:
+                coded = codings[key]
+                if isinstance(coded, str):
+                    text = f"could not be coded: {coded}; a version published before stays"
+                    self._report(Problem(Kind.STORE, group.main.name, text))
+                    return None
+                if coded.digest is not None:
+                    bodies[coding] = coded
+        media = {kind: self._contents[file.name] for kind, file in group.media if file.name in self._contents}
+        modified = max(content.signature[3] for content in (main, *media.values())) / 1e9
+        resources = build(
+            group.main.path,
+            group.media_type,
+            self._rules.cache_control(group.main.name),
+            min(modified, self._started),
+            bodies,
+            media,
+        )
+        # A file that was read in a later state than it was listed in is looked at again by the next scan.
+        settled = all(
+            (content := self._contents.get(file.name)) is not None
+            and content.signature == file.signature
+            and self._is_settled(content)
+            for file in group.files()
+        )
+        return Published(group.signatures(), settled, resources, tuple(used))
+
+    def _is_settled(self, content: Content) -> bool:
+        return self._started - content.signature[4] / 1e9 > _SETTLED
+
+
+__all__ = ["Progress", "Settings", "scan"]
