@@ -1,0 +1,171 @@
+"""Reading the table in Python: the twin of ``edge_table.c``.
+
+A slot is copied between two reads of its counter, and used only if both were equal and even.  In
+CPython each ``unpack_from`` is a run of loads in program order, and x86-64 neither reorders loads with
+loads nor stores with stores, so the protocol holds there as it stands.  On machines that do reorder,
+the native build with its fences is the one to use; this reader still refuses an odd counter.
+
+Blocks of the arena are only reused when no reader is inside (epochs), so bytes are copied out between
+:meth:`Reader.enter` and :meth:`Reader.leave`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from edge.table.hashing import path_hasher
+from edge.table.layout import (
+    GRANULE,
+    HEAD_RECORD,
+    MAX_PROBES,
+    OFFSET_EPOCH,
+    SLOT,
+    SLOT_BYTES,
+    SLOT_EMPTY,
+    SLOT_LIVE,
+    SLOT_TEMPLATE,
+    U32,
+    U64,
+)
+from edge.table.segment import Segment
+
+_READ_TRIES = 64
+#: The most bytes of header lines in a head record, of each kind.
+LINES_LIMIT = 8192
+
+
+class Entry(NamedTuple):
+    """One variant of a path, copied out of the table."""
+
+    variant: int
+    #: Mask of the variants that the path has.
+    variants: int
+    etag: bytes
+    #: Last-Modified, Unix seconds.
+    modified: int
+    length: int
+    lines_200: bytes
+    lines_304: bytes
+    #: None: not in memory (or not asked for).
+    body: bytes | None
+    #: Whether the bytes are in memory.
+    in_memory: bool
+    #: Lends its lines to the answer of a POST; not for GET.
+    template: bool
+
+
+class Reader:
+    """Finds entries, as one worker.  Not thread-safe."""
+
+    def __init__(self, segment: Segment, worker_index: int) -> None:
+        self.segment = segment
+        self._memory = segment.memory
+        self._slots = segment.slots_offset
+        self._mask = segment.slot_count - 1
+        self._epoch_at = segment.block_offset(worker_index)
+        self._inside = 0
+        self.key_of = path_hasher(segment.hash_key)
+
+    @property
+    def sequence(self) -> int:
+        """Publishes and purges so far."""
+        return self.segment.sequence
+
+    @property
+    def complete(self) -> bool:
+        """Whether a miss means that the path does not exist."""
+        return self.segment.complete
+
+    def enter(self) -> None:
+        """From now on nothing that is found is reclaimed.  Nests."""
+        self._inside += 1
+        if self._inside > 1:
+            return
+        memory, at = self._memory, self._epoch_at
+        epoch = U64.unpack_from(memory, OFFSET_EPOCH)[0]
+        while True:
+            U64.pack_into(memory, at, epoch)
+            again = U64.unpack_from(memory, OFFSET_EPOCH)[0]
+            if again == epoch:
+                return
+            epoch = again
+
+    def leave(self) -> None:
+        """The end of what :meth:`enter` began."""
+        self._inside -= 1
+        if not self._inside:
+            U64.pack_into(self._memory, self._epoch_at, 0)
+
+    def find(self, path: bytes, variant: int = 0) -> Entry | None:
+        """The entry, with its body if that is in memory; None: not there, or not readable now."""
+        self.enter()
+        try:
+            return self.find_key(self.key_of(path), variant, True)
+        finally:
+            self.leave()
+
+    def find_without_body(self, path: bytes, variant: int = 0) -> Entry | None:
+        """As :meth:`find`, but the body is not copied."""
+        self.enter()
+        try:
+            return self.find_key(self.key_of(path), variant, False)
+        finally:
+            self.leave()
+
+    def find_key(self, key: bytes, variant: int, with_body: bool) -> Entry | None:
+        """As :meth:`find`, for a path's key; the caller has entered."""
+        memory = self._memory
+        home = U64.unpack_from(key)[0]
+        for probe in range(MAX_PROBES):
+            slot = self._read(self._slots + (home + probe & self._mask) * SLOT_BYTES)
+            if slot is None:
+                continue
+            _, state, its_variant, variants, its_key, etag, body, length, head, modified = slot
+            if state == SLOT_EMPTY:
+                return None
+            if its_key != key or its_variant != variant or state not in (SLOT_LIVE, SLOT_TEMPLATE):
+                continue
+            lines = self._lines(head * GRANULE)
+            segment = self.segment
+            if lines is None or (
+                body and not (segment.arena_offset <= body and body + length <= segment.arena_end)
+            ):
+                return None
+            in_memory = bool(body) or not length
+            taken = memory[body : body + length] if in_memory and with_body else None
+            return Entry(
+                its_variant, variants, etag, modified, length, *lines, taken, in_memory, state == SLOT_TEMPLATE
+            )
+        return None
+
+    def is_current(self, path: bytes, etag: bytes) -> bool:
+        """Whether some live variant of *path* has this ETag."""
+        key = self.key_of(path)
+        home = U64.unpack_from(key)[0]
+        for probe in range(MAX_PROBES):
+            slot = self._read(self._slots + (home + probe & self._mask) * SLOT_BYTES)
+            if slot is None:
+                continue
+            if slot[1] == SLOT_EMPTY:
+                return False
+            if slot[1] == SLOT_LIVE and slot[4] == key and slot[5] == etag:
+                return True
+        return False
+
+    def _read(self, at: int) -> tuple[int, int, int, int, bytes, bytes, int, int, int, int] | None:
+        memory = self._memory
+        for _ in range(_READ_TRIES):
+            slot: tuple[int, int, int, int, bytes, bytes, int, int, int, int] = SLOT.unpack_from(memory, at)
+            if not slot[0] & 1 and U32.unpack_from(memory, at)[0] == slot[0]:
+                return slot
+        return None
+
+    def _lines(self, at: int) -> tuple[bytes, bytes] | None:
+        segment, memory = self.segment, self._memory
+        if not segment.arena_offset <= at <= segment.arena_end - HEAD_RECORD.size:
+            return None
+        of_200, of_304 = HEAD_RECORD.unpack_from(memory, at)
+        at += HEAD_RECORD.size
+        if of_200 > LINES_LIMIT or of_304 > LINES_LIMIT or at + of_200 + of_304 > segment.arena_end:
+            return None
+        return memory[at : at + of_200], memory[at + of_200 : at + of_200 + of_304]

@@ -1,0 +1,44 @@
+"""The drawing of the bytes: in Python, in C, and in the documentation."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.table import counters, layout
+
+ROOT = Path(layout.__file__).parents[2]
+HEADER = (ROOT / "edge/fastpath/src/edge_layout.h").read_text()
+
+
+class LayoutTests(SynchronousTestCase):
+    """Python and C agree, to the byte."""
+
+    def test_numbers_are_the_same_in_c(self) -> None:
+        """Every constant that both name."""
+        for name in ("LAYOUT_VERSION", "HEADER_BYTES", "WORKER_BLOCK", "GRANULE", "MAX_PROBES", "OFFSET_COUNTERS"):
+            found = re.search(rf"#define EDGE_{name} (\d+)", HEADER)
+            assert found is not None, name
+            self.assertEqual(int(found[1]), getattr(layout, name))
+
+    def test_counters_are_numbered_alike(self) -> None:
+        """In the same order, from zero."""
+        names = re.findall(r"EDGE_C_([A-Z_]+)", HEADER)
+        self.assertEqual(names, [name.upper() for name in counters.COUNTERS[: len(names)]])
+
+    def test_states_are_numbered_alike(self) -> None:
+        """Empty, live, deleted, template."""
+        names = re.findall(r"EDGE_(SLOT_[A-Z]+)\b", HEADER.split("enum")[1])
+        self.assertEqual([getattr(layout, name) for name in names], [0, 1, 2, 3])
+
+    def test_the_worked_example_of_the_documentation_is_right(self) -> None:
+        """The 64 bytes in docs/table.md are what the format packs."""
+        text = (ROOT / "docs/table.md").read_text().split("**Worked example.**")[1]
+        lines = [re.split(r"  +[a-zA-Z]", line)[0] for line in text.split("```")[1].strip().splitlines()]
+        example = bytes.fromhex("".join(lines).replace("xx", "00").replace(" ", ""))
+        packed = layout.SLOT.pack(
+            2, layout.SLOT_LIVE, 0, 1, bytes(16), b"AAECAwQFBgcICQoL", 0x200040, 5, 0x200000 // 64, 1_700_000_000
+        )
+        self.assertEqual(example.hex(" "), packed.hex(" "))
