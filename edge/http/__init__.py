@@ -1,0 +1,26 @@
+"""HTTP/1.1 without input or output: bytes and a time in, events and bytes out.
+
+Nothing here imports Twisted, opens a socket or reads the clock.  RFC 9110 (semantics) and 9112
+(messages) are cited where they decide something.
+
+==================  ==================================================================================
+``grammar``         regexes and tables of the RFCs' rules
+``errors``          what a request can be refused for; reason phrases
+``target``          request-target: its forms, canonical paths, ``?~etag=TAG``
+``request_line``    method, target, version
+``fields``          field sections and lists
+``framing``         how long a body is: Content-Length, Transfer-Encoding, chunks
+``events``          what the parser reports; limits
+``parser``          bytes -> events, strictly
+``dates``           HTTP-date
+``conditional``     If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since
+``ranges``          Range, If-Range
+``negotiation``     Accept, Accept-Encoding -> variant
+``revalidation``    the bodies of ``POST /.edge/revalidate``
+``answer``          heads of answers, byte for byte
+==================  ==================================================================================
+
+A request on its way: ``parser`` (with ``fields``, ``framing``, ``target``) makes the head;
+``canonical_path`` finds what it means; ``choose_variant`` the representation; ``evaluate`` whether
+to send it; ``select_range`` how much of it; ``answer`` writes the head.
+"""

@@ -1,0 +1,189 @@
+"""The heads of answers, byte for byte.
+
+The one place where heads are written in Python: the fast path's Python build and the Twisted side
+both use it, and the native build writes the same bytes.  The order of lines is part of the promise
+that a request gets one answer whichever way it takes::
+
+    200  Date  ETag  Last-Modified  Content-Length                 lines_200  cors  close
+    206  Date  ETag  Last-Modified  Content-Range  Content-Length  lines_200  cors  close
+    304  Date  ETag                                                lines_304  cors  close
+    other representations, batch answers
+         Date  Content-Length                                      lines_200  cors  close
+    errors, redirects
+         Date  Content-Type  Content-Length                        lines      close
+
+*lines_200* and *lines_304* come from publishing: complete lines, each ended by CRLF.  *date* is
+always the 29 bytes of :func:`edge.http.dates.format_date`.  *cors* is what :func:`cors_line` gives.
+*close* adds ``Connection: close``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from edge.http.dates import format_date
+from edge.http.errors import DEFAULT_EXPLANATIONS, ProtocolError, reason_phrase
+from edge.http.target import canonical_path
+
+if TYPE_CHECKING:
+    from edge.http.ranges import Span
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_CORS = b"Access-Control-Allow-Origin: *\r\n"
+#: Paths whose own lines carry that field already.
+_EDGE = b"/.edge/"
+_NO_DATE = format_date(0)
+_QUERY = re.compile(rb"[\x21-\x7e]*")
+
+
+def cors_line(path: bytes, origin: bytes | None, allowed: Collection[bytes]) -> bytes:
+    """The line that lets pages of another origin read the answer, or nothing.
+
+    :param path: of the request, as sent.
+    :param origin: value of Origin; None: not sent.
+    :param allowed: serialized origins; ``*`` among them allows all.
+    """
+    if origin is None or path.startswith(_EDGE):
+        return b""
+    return _CORS if origin in allowed or b"*" in allowed else b""
+
+
+def _end(close: bool) -> bytes:
+    return b"Connection: close\r\n\r\n" if close else b"\r\n"
+
+
+def head_200(
+    date: bytes,
+    etag: bytes,
+    modified: int,
+    length: int,
+    lines_200: bytes,
+    cors: bytes = b"",
+    close: bool = False,
+) -> bytes:
+    """Of a whole representation; *etag* without quotes, *modified* in Unix seconds."""
+    return (
+        b'HTTP/1.1 200 OK\r\nDate: %b\r\nETag: "%b"\r\nLast-Modified: %b\r\nContent-Length: %d\r\n%b%b%b'
+        % (date, etag, format_date(modified), length, lines_200, cors, _end(close))
+    )
+
+
+def head_304(date: bytes, etag: bytes, lines_304: bytes, cors: bytes = b"", close: bool = False) -> bytes:
+    """The client's copy is still good.  No reason phrase, no more fields than RFC 9110 15.4.5 asks for."""
+    return b'HTTP/1.1 304 \r\nDate: %b\r\nETag: "%b"\r\n%b%b%b' % (date, etag, lines_304, cors, _end(close))
+
+
+def head_206(
+    date: bytes,
+    etag: bytes,
+    modified: int,
+    span: Span,
+    length: int,
+    lines_200: bytes,
+    cors: bytes = b"",
+    close: bool = False,
+) -> bytes:
+    """Of *span* of a representation of *length* octets."""
+    return (
+        b'HTTP/1.1 206 Partial Content\r\nDate: %b\r\nETag: "%b"\r\nLast-Modified: %b\r\n'
+        b"Content-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n%b%b%b"
+        % (
+            date,
+            etag,
+            format_date(modified),
+            span.first,
+            span.last,
+            length,
+            span.length,
+            lines_200,
+            cors,
+            _end(close),
+        )
+    )
+
+
+def head_plain(
+    status: int, date: bytes, length: int, lines: bytes, cors: bytes = b"", close: bool = False
+) -> bytes:
+    """Of a body without validators: the answer to a batch, or ``/404.html`` with status 404."""
+    return b"HTTP/1.1 %d %b\r\nDate: %b\r\nContent-Length: %d\r\n%b%b%b" % (
+        status,
+        reason_phrase(status).encode("ascii"),
+        date,
+        length,
+        lines,
+        cors,
+        _end(close),
+    )
+
+
+def error(
+    status: int, explanation: str = "", date: bytes = _NO_DATE, lines: bytes = b"", close: bool = True
+) -> tuple[bytes, bytes]:
+    """(head, body) of an answer that says why there is no other; to HEAD only the head is sent.
+
+    :param explanation: one sentence; empty: what is usual for the status.
+    :param date: to be given whenever the answer is sent as it is.
+    :param lines: more header lines (Allow, Location, Content-Range ...), each ended by CRLF.
+    """
+    name = f"{status} {reason_phrase(status)}"
+    explanation = explanation or DEFAULT_EXPLANATIONS.get(status, "")
+    body = (f"{name}: {explanation}\n" if explanation else f"{name}\n").encode("utf-8")
+    head = b"HTTP/1.1 %b\r\nDate: %b\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n%b%b"
+    return head % (name.encode("ascii"), date, len(body), lines, _end(close)), body
+
+
+def error_answer(
+    status: int, explanation: str = "", date: bytes = _NO_DATE, lines: bytes = b"", close: bool = True
+) -> bytes:
+    """:func:`error`, in one piece."""
+    return b"".join(error(status, explanation, date, lines, close))
+
+
+def refusal(problem: ProtocolError, date: bytes) -> tuple[bytes, bytes]:
+    """(head, body) of the answer to a request that *problem* was raised for; closes."""
+    return error(problem.status, problem.explanation, date, problem.lines, close=True)
+
+
+def head_416(length: int, date: bytes, cors: bytes = b"", close: bool = False) -> tuple[bytes, bytes]:
+    """(head, body): no octet of the range lies in the representation, which has *length* octets."""
+    return error(416, "", date, b"Content-Range: bytes */%d\r\n%b" % (length, cors), close)
+
+
+def not_allowed(methods: Collection[bytes], date: bytes, close: bool = False) -> tuple[bytes, bytes]:
+    """(head, body) of 405: the resource has only these *methods* (RFC 9110 section 15.5.6)."""
+    return error(405, "", date, b"Allow: %b\r\n" % b", ".join(sorted(methods)), close)
+
+
+def head_options(methods: Collection[bytes], date: bytes, cors: bytes = b"", close: bool = False) -> bytes:
+    """Of the answer to OPTIONS, also to ``OPTIONS *``: 204 with Allow, no body."""
+    allow = b", ".join(sorted(methods))
+    return b"HTTP/1.1 204 No Content\r\nDate: %b\r\nAllow: %b\r\n%b%b" % (date, allow, cors, _end(close))
+
+
+def redirect(
+    path: bytes, query: bytes | None, date: bytes, status: int = 301, lines: bytes = b"", close: bool = False
+) -> tuple[bytes, bytes]:
+    """(head, body) of a redirect to *path* on this very host; *query* is kept.
+
+    Location is a path alone, so that no Host and no ``//`` in a request can lead anywhere else.
+
+    :raises ValueError: *path* is not canonical (see :func:`edge.http.target.canonical_path`): it
+        could name another host, or end the line.
+    """
+    if canonical_path(path) != path:
+        raise ValueError(f"not a path to redirect to: {path!r}")
+    if query is not None:
+        if not _QUERY.fullmatch(query):
+            raise ValueError(f"not a query to redirect with: {query!r}")
+        path += b"?" + query
+    return error(
+        status,
+        "The resource is at the path that Location names.",
+        date,
+        b"Location: %b\r\n%b" % (path, lines),
+        close,
+    )

@@ -1,0 +1,88 @@
+"""Field sections: from the bytes of header or trailer lines to a list of (name, value).
+
+What RFC 9112 section 5 lets a recipient repair is refused here, because each such repair has been
+the difference between two servers that a request was smuggled through: white space around names,
+folded lines, bare CR and LF.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from edge.http.errors import BadRequest, HeadTooLarge
+from edge.http.grammar import CONTROL, LIST_MEMBER, TOKEN
+
+Fields = list[tuple[bytes, bytes]]
+
+#: Longer names than this are not remembered, so that what is remembered stays small.
+_REMEMBERED_NAME = 64
+
+
+def parse_fields(block: bytes, count_limit: int) -> Fields:
+    """The fields of *block*: lines that each end with CRLF, without the empty line after them.
+
+    Names and values as sent, values without the white space around them, in order.
+
+    :raises HeadTooLarge: more than *count_limit* lines.
+    :raises BadRequest: anything that RFC 9110 section 5 and RFC 9112 section 5 do not allow.
+    """
+    lines = block.split(b"\r\n")
+    lines.pop()
+    if len(lines) > count_limit:
+        raise HeadTooLarge(f"The request has more than {count_limit} header fields.")
+    if block.count(b"\r") != len(lines) or block.count(b"\n") != len(lines):
+        raise BadRequest("A field line has a bare CR or LF.")
+    if len(block.translate(None, CONTROL)) != len(block):
+        raise BadRequest("A field line has NUL or another control character.")
+    fields: Fields = []
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if not colon or not lower_name(name):
+            raise BadRequest(_what_is_wrong(name, colon, first=not fields))
+        fields.append((name, value.strip(b" \t")))
+    return fields
+
+
+def lower_name(name: bytes) -> bytes:
+    """The field name in lower case, or nothing if it is no token."""
+    return _lower_name(name) if len(name) <= _REMEMBERED_NAME else _lower_name.__wrapped__(name)
+
+
+@lru_cache(maxsize=512)  # the same few dozen names come all day
+def _lower_name(name: bytes) -> bytes:
+    return name.lower() if TOKEN.fullmatch(name) else b""
+
+
+def _what_is_wrong(name: bytes, colon: bytes, first: bool) -> str:
+    if name[:1] in (b" ", b"\t"):
+        return "White space comes before the first field." if first else "A field line is folded (obs-fold)."
+    if not colon:
+        return "A field line has no colon."
+    if not name:
+        return "A field has an empty name."
+    if name[-1:] in (b" ", b"\t"):
+        return "White space comes between a field name and its colon."
+    return "A field name is no token."
+
+
+def combine(fields: Fields) -> dict[bytes, bytes]:
+    """Lower-case name -> value; the values of repeated lines joined by ``, `` (RFC 9110 5.3)."""
+    combined: dict[bytes, bytes] = {}
+    for name, value in fields:
+        lower = lower_name(name)
+        combined[lower] = value if lower not in combined else combined[lower] + b", " + value
+    return combined
+
+
+def lines_of(fields: Fields, lower: bytes) -> list[bytes]:
+    """The values of the lines with that name, in order, not joined."""
+    return [value for name, value in fields if name.lower() == lower]
+
+
+def list_members(value: bytes) -> list[bytes]:
+    """The members of a comma-separated list (RFC 9110 section 5.6.1), stripped, without empty ones.
+
+    Commas inside of quoted strings do not separate.
+    """
+    parts = value.split(b",") if b'"' not in value else LIST_MEMBER.findall(value)
+    return [member for part in parts if (member := part.strip(b" \t"))]

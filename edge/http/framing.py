@@ -1,0 +1,85 @@
+"""How long the body of a request is: RFC 9112 section 6, without any of its leniencies.
+
+Whoever stands before this server must find the same end of the message.  Therefore everything that
+two readers could read in two ways is refused: both lengths at once, a coding that is not known, a
+number written in two ways.
+"""
+
+from __future__ import annotations
+
+from edge.http.errors import BadRequest, ContentTooLarge, NotImplementedHere
+from edge.http.fields import Fields, lines_of, list_members
+from edge.http.grammar import CHUNK_LINE, CONTENT_LENGTH, TOKEN
+
+#: In place of a length: the body comes in chunks.
+CHUNKED = -1
+
+
+def body_length(fields: Fields, combined: dict[bytes, bytes], is_1_0: bool, limit: int) -> int:
+    """Octets of the body that follows a head with these *fields*, or :data:`CHUNKED`.
+
+    *combined* is :func:`edge.http.fields.combine` of *fields*; 0 when neither length is there.
+
+    :raises BadRequest: malformed, contradictory or ambiguous.
+    :raises NotImplementedHere: a transfer coding other than chunked.
+    :raises ContentTooLarge: more than *limit* octets announced.
+    """
+    coding = combined.get(b"transfer-encoding")
+    length = combined.get(b"content-length")
+    if coding is not None:
+        if length is not None:
+            raise BadRequest("The request has both Content-Length and Transfer-Encoding.")
+        if is_1_0:
+            raise BadRequest("HTTP/1.0 has no Transfer-Encoding.")
+        _check_coding(lines_of(fields, b"transfer-encoding"))
+        return CHUNKED
+    if length is None:
+        return 0
+    if b"," in length:
+        values = lines_of(fields, b"content-length")
+        if len(set(values)) != 1:
+            raise BadRequest("The lines of Content-Length differ.")
+        length = values[0]
+    if not CONTENT_LENGTH.fullmatch(length):
+        raise BadRequest("Content-Length is not a number of at most 19 digits.")
+    octets = int(length)
+    if octets > limit:
+        raise ContentTooLarge(f"The body of the request is longer than {limit} bytes.")
+    return octets
+
+
+def _check_coding(lines: list[bytes]) -> None:
+    """Raise unless these lines of Transfer-Encoding say ``chunked``, once and alone."""
+    if len(lines) > 1:
+        raise BadRequest("Transfer-Encoding is repeated.")
+    names: list[bytes] = []
+    for member in list_members(lines[0]):
+        name, semicolon, _ = member.partition(b";")
+        name = name.rstrip(b" \t").lower()
+        if not TOKEN.fullmatch(name):
+            raise BadRequest("Transfer-Encoding is malformed.")
+        if semicolon and name == b"chunked":
+            raise BadRequest("The transfer coding chunked has no parameters.")
+        names.append(name)
+    if not names:
+        raise BadRequest("Transfer-Encoding is empty.")
+    if b"identity" in names:
+        raise BadRequest("There is no transfer coding identity.")
+    if b"chunked" in names[:-1]:
+        raise BadRequest("The transfer coding chunked is not the last, or is repeated.")
+    if names == [b"chunked"] and lines[0].lower() != b"chunked":
+        raise BadRequest("Transfer-Encoding has an empty member.")
+    if names != [b"chunked"]:
+        raise NotImplementedHere("The only transfer coding that this server knows is chunked.")
+
+
+def chunk_size(line: bytes) -> tuple[int, int]:
+    """(octets of data, octets of extensions) of a chunk's first *line*, CRLF taken off.
+
+    :raises BadRequest: malformed, or a size of more than 16 digits.  Extensions have to be well
+        formed, and mean nothing to us.
+    """
+    match = CHUNK_LINE.fullmatch(line)
+    if match is None:
+        raise BadRequest("The size or an extension of a chunk is malformed.")
+    return int(match[1], 16), len(match[2])
