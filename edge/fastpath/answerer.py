@@ -1,0 +1,231 @@
+"""The twin of ``edge_answer.c``: request bytes in, answer bytes out, from the table alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from edge.fastpath.interface import Sample, Settings
+from edge.fastpath.recognise import Request, recognise
+from edge.http.dates import format_date
+from edge.table.counters import INDEX
+from edge.table.reader import Entry, Reader
+from edge.table.segment import CounterBlock, Segment
+
+#: Requests answered in one call, and bytes of output after which no further one is begun.
+ANSWERS = 64
+OUTPUT_BYTES = 256 * 1024
+VALIDATORS = 1000
+SAMPLES = 256
+_SAMPLE_TARGET = 512
+_ETAG_BYTES = 16
+
+_MORE, _HANDOFF, _CLOSE = "more", "handoff", "close"
+
+
+class PythonAnswerer:
+    """:class:`edge.fastpath.interface.Answerer` in Python."""
+
+    def __init__(self, segment: Segment, worker_index: int, settings: Settings) -> None:
+        self.reader = Reader(segment, worker_index)
+        self.counters = CounterBlock(segment, worker_index)
+        self.draining = False
+        #: For the access log; the loop fills in the address.
+        self.samples: list[Sample] = []
+        self._origins = frozenset(settings.allow_origins)
+        self._any_origin = b"*" in settings.allow_origins
+        self._log_every = self._log_countdown = settings.log_every
+        self._date = b""
+        self._ok = self._not_modified = b""
+
+    def drain(self) -> None:
+        """From now on every answer closes."""
+        self.draining = True
+
+    def answer(self, data: bytes, date: bytes) -> tuple[bytes, int, str]:
+        """See the interface.  Keeps the table's epoch entered only while it reads."""
+        self.reader.enter()
+        try:
+            pieces, consumed, verdict = self.answer_pieces(data, date)
+        finally:
+            self.reader.leave()
+        return b"".join(pieces), consumed, verdict
+
+    def answer_pieces(self, data: bytes, date: bytes) -> tuple[list[bytes], int, str]:
+        """As :meth:`answer`, the output in pieces; the caller has entered the table."""
+        if date != self._date:
+            self._date = date
+            self._ok = b"HTTP/1.1 200 OK\r\nDate: " + date + b'\r\nETag: "'
+            self._not_modified = b"HTTP/1.1 304 \r\nDate: " + date + b'\r\nETag: "'
+        output: list[bytes] = []
+        consumed = total = answered = 0
+        verdict = _MORE
+        while consumed < len(data) and answered < ANSWERS and total < OUTPUT_BYTES:
+            request = recognise(data, consumed)
+            if isinstance(request, str):
+                verdict = request
+                break
+            close = self.draining or request.fields.close
+            pieces = self._revalidate(request, close) if request.method == b"POST" else self._get(request, close)
+            if pieces is None:
+                verdict = _HANDOFF
+                break
+            output += pieces
+            size = sum(map(len, pieces))
+            total += size
+            consumed += request.consumed
+            answered += 1
+            if self._log_every:
+                self._sample(request, int(pieces[0][9:12]), size)
+            if close:
+                verdict = _CLOSE
+                break
+        if answered:
+            self.counters.add(_REQUESTS, answered)
+        return output, consumed, verdict
+
+    def _get(self, request: Request, close: bool) -> list[bytes] | None:
+        """The answer to GET or HEAD; None: let go."""
+        fields = request.fields
+        reader = self.reader
+        key = reader.key_of(request.path)
+        entry = reader.find_key(key, 0, False)
+        if entry is None or entry.template:
+            return None
+        variant = 0
+        if entry.variants != 1:
+            chosen = _choose(entry.variants, fields.codings, fields.accept)
+            if chosen is None:
+                return None
+            variant = chosen
+        if variant:
+            entry = reader.find_key(key, variant, False)
+            if entry is None or entry.template:
+                return None
+        etag = entry.etag
+        if request.tag == etag or fields.any_match or (fields.none_match is not None and etag in fields.none_match):
+            self.counters.add(_NOT_MODIFIED)
+            return [self._not_modified, etag, b'"\r\n', entry.lines_304, self._tail(request, close)]
+        body = b""
+        if request.method == b"GET" and entry.length:
+            whole = reader.find_key(key, variant, True) if entry.in_memory else None
+            if whole is None or whole.body is None or whole.etag != etag:
+                return None
+            body = whole.body
+        self.counters.add(_OK)
+        return [self._ok, etag, *_entity(entry), self._tail(request, close), body]
+
+    def _revalidate(self, request: Request, close: bool) -> list[bytes] | None:
+        reader = self.reader
+        sequence = reader.sequence
+        template = reader.find_key(reader.key_of(request.path), 0, False)
+        if template is None or not template.template:
+            return None
+        stale = []
+        line = -1
+        for line, text in enumerate(_lines(request.body)):
+            if line == VALIDATORS:
+                return None
+            validator = _validator(text)
+            if validator is None:
+                return None
+            tag, path = validator
+            if len(tag) != _ETAG_BYTES or not reader.is_current(path, tag):
+                stale.append(b"%d" % line)
+        body = b'{"v":1,"seq":%d,"stale":[%s]}' % (sequence, b",".join(stale))
+        self.counters.add(_REVALIDATIONS)
+        self.counters.add(_VALIDATORS, line + 1)
+        head = b"HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Length: %d\r\n" % (self._date, len(body))
+        return [head, template.lines_200, self._tail(request, close), body]
+
+    def _tail(self, request: Request, close: bool) -> bytes:
+        origin = request.fields.origin
+        if origin is None and not close:
+            return b"\r\n"
+        lines = b""
+        allowed = origin is not None and (self._any_origin or origin in self._origins)
+        if allowed and not request.path.startswith(b"/.edge/"):  # those carry their own CORS line
+            lines = b"Access-Control-Allow-Origin: *\r\n"
+        return lines + (b"Connection: close\r\n\r\n" if close else b"\r\n")
+
+    def _sample(self, request: Request, status: int, sent: int) -> None:
+        self._log_countdown -= 1
+        if self._log_countdown:
+            return
+        self._log_countdown = self._log_every
+        if len(self.samples) < SAMPLES:
+            target = request.target[:_SAMPLE_TARGET]
+            self.samples.append(Sample(int(time.time()), "", request.method, target, status, sent))
+
+
+_REQUESTS, _NOT_MODIFIED, _OK = INDEX["requests"], INDEX["not_modified"], INDEX["ok"]
+_REVALIDATIONS, _VALIDATORS = INDEX["revalidations"], INDEX["validators"]
+
+
+def _entity(entry: Entry) -> tuple[bytes, bytes]:
+    """The lines of a 200 after its ETag, but for what depends on the request."""
+    lines = b'"\r\nLast-Modified: %s\r\nContent-Length: %d\r\n' % (format_date(entry.modified), entry.length)
+    return lines, entry.lines_200
+
+
+def _choose(mask: int, codings: int, accept: bytes | None) -> int | None:
+    """The variant to serve; None: Accept weighs what it would take to decide."""
+    media = 0
+    if mask >> 4 and accept is not None:
+        avif, webp = _lists(accept, b"image/avif"), _lists(accept, b"image/webp")
+        if avif is None or webp is None:
+            return None
+        if avif and mask >> 8:
+            media = 2
+        elif webp and mask >> 4 & 15:
+            media = 1
+    there = mask >> 4 * media & codings
+    return 4 * media + (2 if there & 4 else 1 if there & 2 else 0)
+
+
+def _lists(accept: bytes, media_type: bytes) -> bool | None:
+    """Whether a member of *accept* is exactly *media_type*; None: it stands there with parameters."""
+    result = False
+    for member in accept.lower().split(b","):
+        member = member.strip(b" \t")
+        if member == media_type:
+            result = True
+        elif member.startswith(media_type):
+            return None
+    return result
+
+
+def _lines(body: bytes) -> Iterator[bytes]:
+    """Lines ended by LF or CRLF; the last end is optional."""
+    if not body:
+        return
+    lines = body.split(b"\n")
+    last = lines.pop()
+    for line in lines:
+        yield line[:-1] if line.endswith(b"\r") else line
+    if last:
+        yield last
+
+
+def _validator(line: bytes) -> tuple[bytes, bytes] | None:
+    """ETag and path of a line `ETAG PATH`; None: malformed."""
+    tag, space, path = line.partition(b" ")
+    if tag.startswith(b'W/"'):
+        tag = tag[2:]
+        if len(tag) < 2:
+            return None
+    elif tag.startswith(b"W/"):
+        return None
+    if tag.startswith(b'"'):
+        if len(tag) < 2 or not tag.endswith(b'"'):
+            return None
+        tag = tag[1:-1]
+    elif not tag:
+        return None
+    if not space or b'"' in tag or not path.startswith(b"/") or not _visible(tag) or not _visible(path):
+        return None
+    return tag, path.partition(b"?")[0]
+
+
+def _visible(text: bytes) -> bool:
+    return all(0x20 < byte < 0x7F for byte in text)

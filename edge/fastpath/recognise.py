@@ -1,0 +1,218 @@
+"""The twin of ``edge_request.c``: recognising a strict subset of HTTP/1.1, or letting go.
+
+This is the specification of what the fast path takes.  A head must match :data:`_HEAD` whole; then
+every field that could change the answer is one of those that :func:`fields_of` understands, in a form
+that it understands.  Anything else is for the strict parser on the Twisted side.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+HEAD_LIMIT = 8192
+FIELD_LIMIT = 64
+BODY_LIMIT = 131072
+
+_TCHAR = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+_VALUE = rb"[\t\x20-\x7e\x80-\xff]*"
+_LINE = _TCHAR + rb"+:" + _VALUE + rb"\r\n"
+#: A request head: method, target, field lines.
+_HEAD = re.compile(
+    rb"(?:(GET|HEAD) (/[!-~]*)|(POST) (/\.edge/revalidate)) HTTP/1\.1\r\n((?:" + _LINE + rb")*)\r\n"
+)
+#: What can still become one: checked only when the end of the head is not there yet.
+_BEGINNING = re.compile(
+    rb"(?:(?:GET|HEAD) /[!-~]*|POST /\.edge/revalidate) HTTP/1\.1\r\n"
+    rb"(?:" + _LINE + rb")*(?:" + _TCHAR + rb"+(?::" + _VALUE + rb"\r?)?|\r)?"
+)
+_BEGINNING_OF_LINE = re.compile(rb"(?:GET|HEAD) /[!-~]*(?: (?:H(?:T(?:T(?:P(?:/(?:1(?:\.(?:1\r?)?)?)?)?)?)?)?)?)?")
+_REVALIDATE_LINE = b"POST /.edge/revalidate HTTP/1.1\r\n"
+
+_FIELD = re.compile(rb"([^:]+):[ \t]*(.*?)[ \t]*\r\n", re.DOTALL)
+_HOST = re.compile(rb"(?:[A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_QUERY = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+,;=:@/?]*")
+_TAG = re.compile(rb"(?:.*&)?~etag=([A-Za-z0-9_\-]{1,64})", re.DOTALL)
+_TOKEN = re.compile(_TCHAR + rb"+")
+_NONE_MATCH = re.compile(rb'[ \t]*(?:W/)?"([!#-~]*)"[ \t]*(,|\Z)')
+_PLAIN = re.compile(rb"text/plain[ \t]*(?:;.*)?", re.IGNORECASE | re.DOTALL)
+
+#: Fields that change what an answer has to be in ways that are not for the fast path.
+_LET_GO = frozenset(
+    b"range if-range if-match if-unmodified-since expect transfer-encoding upgrade te trailer "
+    b"http2-settings content-encoding x-http-method-override".split()
+)
+_AT_MOST_ONCE = frozenset(b"host connection if-none-match accept accept-encoding origin content-length".split())
+
+
+class Fields(NamedTuple):
+    """What the field lines of a head say that matters here."""
+
+    close: bool = False
+    #: Acceptable content codings: bit c as in edge.publish.resource.Coding.
+    codings: int = 1
+    #: Opaque-tags of If-None-Match; None: absent.
+    none_match: frozenset[bytes] | None = None
+    #: If-None-Match: *
+    any_match: bool = False
+    modified_since: bool = False
+    accept: bytes | None = None
+    origin: bytes | None = None
+    content_length: int | None = None
+    content_type: bytes | None = None
+    #: More than one Content-Type line.
+    types: int = 0
+
+
+class Request(NamedTuple):
+    """A recognised request."""
+
+    method: bytes
+    target: bytes
+    path: bytes
+    #: The validator in the query.
+    tag: bytes | None
+    fields: Fields
+    body: bytes
+    #: Bytes of head and body.
+    consumed: int
+
+
+def recognise(data: bytes, at: int = 0) -> Request | str:
+    """The request at *at*, or "more", or "handoff"."""
+    head = _HEAD.match(data, at)
+    if head is None:
+        return _incomplete(data, at)
+    length = head.end() - at
+    fields = fields_of(head[5])
+    if fields is None or length > HEAD_LIMIT:
+        return "handoff"
+    if head[3]:
+        return _revalidation(data, at, head.end(), fields)
+    if fields.content_length is not None or (fields.modified_since and not _has_none_match(fields)):
+        return "handoff"
+    target = head[2]
+    path, mark, query = target.partition(b"?")
+    tag = None
+    if mark:
+        if not _QUERY.fullmatch(query):
+            return "handoff"
+        found = _TAG.fullmatch(query)
+        tag = found[1] if found else None
+    return Request(head[1], target, path, tag, fields, b"", length)
+
+
+def _has_none_match(fields: Fields) -> bool:
+    return fields.any_match or fields.none_match is not None
+
+
+def _revalidation(data: bytes, at: int, body_at: int, fields: Fields) -> Request | str:
+    length = fields.content_length
+    if length is None or length > BODY_LIMIT or fields.types > 1:
+        return "handoff"
+    if fields.content_type is not None and not _PLAIN.fullmatch(fields.content_type):
+        return "handoff"
+    if fields.modified_since or _has_none_match(fields):
+        return "handoff"
+    if len(data) - body_at < length:
+        return "more"
+    path = b"/.edge/revalidate"
+    return Request(b"POST", path, path, None, fields, data[body_at : body_at + length], body_at + length - at)
+
+
+def _incomplete(data: bytes, at: int) -> str:
+    """What to do with bytes that are not a whole head: wait, or let go."""
+    if len(data) - at >= HEAD_LIMIT:
+        return "handoff"
+    rest = data[at:]
+    waits = (
+        b"HEAD /".startswith(rest)
+        or b"GET /".startswith(rest)
+        or _REVALIDATE_LINE.startswith(rest)
+        or _BEGINNING_OF_LINE.fullmatch(rest)
+        or _BEGINNING.fullmatch(rest)
+    )
+    return "more" if waits else "handoff"
+
+
+@lru_cache(maxsize=1024)
+def fields_of(block: bytes) -> Fields | None:
+    """What field lines (syntax already checked) say; None: let go.
+
+    Remembered, because a browser sends the same lines with every request of a page.
+    """
+    seen: set[bytes] = set()
+    fields = Fields()
+    lines = _FIELD.findall(block)
+    if len(lines) > FIELD_LIMIT:
+        return None
+    for name, value in lines:
+        name = name.lower()
+        if name in _LET_GO or (name in _AT_MOST_ONCE and name in seen):
+            return None
+        seen.add(name)
+        known = _KNOWN.get(name)
+        if known is not None:
+            changed = known(fields, value)
+            if changed is None:
+                return None
+            fields = changed
+    return fields if b"host" in seen else None
+
+
+def _host(fields: Fields, value: bytes) -> Fields | None:
+    return fields if _HOST.fullmatch(value) else None
+
+
+def _connection(fields: Fields, value: bytes) -> Fields | None:
+    value = value.lower()
+    if value == b"close":
+        return fields._replace(close=True)
+    return fields if value == b"keep-alive" else None
+
+
+def _none_match(fields: Fields, value: bytes) -> Fields | None:
+    if value == b"*":
+        return fields._replace(any_match=True)
+    tags = []
+    at = 0
+    while True:
+        member = _NONE_MATCH.match(value, at)
+        if member is None:
+            # Not a list of plain entity-tags.  The conditions of a request only matter once its
+            # entry is found, but it is let go in either case.
+            return None
+        tags.append(member[1])
+        if not member[2]:
+            return fields._replace(none_match=frozenset(tags))
+        at = member.end()
+
+
+def _accept_encoding(fields: Fields, value: bytes) -> Fields | None:
+    codings = 1
+    for member in value.split(b","):
+        member = member.strip(b" \t").lower()
+        if not _TOKEN.fullmatch(member) or member in (b"*", b"identity", b"x-gzip"):
+            return None
+        codings |= {b"br": 4, b"gzip": 2}.get(member, 0)
+    return fields._replace(codings=codings)
+
+
+def _content_length(fields: Fields, value: bytes) -> Fields | None:
+    if not value.isdigit() or len(value) > 7:
+        return None
+    return fields._replace(content_length=int(value))
+
+
+_KNOWN = {
+    b"host": _host,
+    b"connection": _connection,
+    b"if-none-match": _none_match,
+    b"if-modified-since": lambda fields, value: fields._replace(modified_since=True),
+    b"accept": lambda fields, value: fields._replace(accept=value),
+    b"accept-encoding": _accept_encoding,
+    b"origin": lambda fields, value: fields._replace(origin=value),
+    b"content-length": _content_length,
+    b"content-type": lambda fields, value: fields._replace(content_type=value, types=fields.types + 1),
+}

@@ -1,0 +1,225 @@
+"""What every answerer must do: run over the native build and over its Python twin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge.fastpath.interface import Answerer, Settings
+from edge.http.answer import head_200, head_304
+from edge.table.segment import CounterBlock, Segment
+from tests.fastpath import site
+from tests.fastpath.site import BIG, DATE, EMPTY, HOST, PAGE, PHOTO, get, revalidate
+
+if TYPE_CHECKING:
+    from twisted.trial.unittest import SynchronousTestCase as Base
+else:
+    Base = object
+
+#: Header lines with which a request is let go.
+LET_GO_LINES = (
+    b"Range: bytes=0-1", b'If-Range: "x"', b"If-Match: *", b"If-Unmodified-Since: x", b"If-Modified-Since: x",
+    b"Expect: 100-continue", b"Transfer-Encoding: chunked", b"Content-Length: 0", b"Upgrade: websocket",
+    b"Connection: upgrade", b"Connection: close, x", b"TE: trailers", b"Trailer: X", b"HTTP2-Settings: x",
+    b"Content-Encoding: gzip", b"X-HTTP-Method-Override: PUT", b"Host: example.org", b"Accept-Encoding: br;q=1",
+    b"Accept-Encoding: *", b"Accept-Encoding: identity", b"Accept-Encoding: br,,gzip", b"Accept-Encoding:",
+    b'If-None-Match: "a', b"If-None-Match: a", b'If-None-Match: "a" "b"', b'If-None-Match: "a",', b'If-None-Match: w/"a"',
+    b"If-None-Match:", b'If-None-Match: "\xe9"', b"X : y", b" folded", b"X\x00: y", b"X: \x01", b"X: a\x7f", b"no colon",
+    b": y", b"X: a\rb", b"X: a\nY: b", b"X\xe9: y",
+)  # fmt: skip
+#: Whole requests that are let go.
+LET_GO = (
+    b"PUT / HTTP/1.1\r\n" + HOST + b"\r\n", b"get /a.html HTTP/1.1\r\n" + HOST + b"\r\n", b"\r\n" + get(),
+    b"GET /a.html HTTP/1.0\r\n" + HOST + b"\r\n", b"GET /a.html HTTP/1.2\r\n" + HOST + b"\r\n",
+    b"GET /a.html http/1.1\r\n" + HOST + b"\r\n", b"GET  /a.html HTTP/1.1\r\n" + HOST + b"\r\n",
+    b"GET /a.html HTTP/1.1\n" + HOST + b"\r\n", b"GET /a.html HTTP/1.1\r\n\r\n", b"GET http://example.org/a.html HTTP/1.1\r\n\r\n",
+    b"GET /a.html HTTP/1.1\r\nHost:\r\n\r\n", b"GET /a.html HTTP/1.1\r\nHost: a b\r\n\r\n",
+    b"GET /a.html HTTP/1.1\r\nHost: a:123456\r\n\r\n", b"GET /a.html HTTP/1.1\r\nHost: u@h\r\n\r\n",
+    b"GET /a.html HTTP/1.1\r\nHost: []\r\n\r\n", b"OPTIONS * HTTP/1.1\r\n" + HOST + b"\r\n",
+    get(b"/nothing"), get(b"/A.html"), get(b"/%61.html"), get(b"/a.html/"), get(b"/../a.html"), get(b"/.edge/revalidate"),
+    get(b"/a.html?x=%41"), get(b"/a.html?x#y"), get(b"/a.html?\xe9"), get(b"/a.html", b"X: " + b"y" * 8192),
+    get(b"/a.html", *[b"X: y"] * 64), get(PHOTO, b"Accept: image/avif;q=0.5"),
+    revalidate(b"no space"), revalidate(b"x /a\n\n"), revalidate(b" /a"), revalidate(b'"x /a'), revalidate(b"x  /a"),
+    revalidate(b"x /a b"), revalidate(b"W/x /a"), revalidate(b"x a"), revalidate(b"x /a\r"), revalidate(b"x /\xe9"),
+    revalidate(b"x /a", b"Content-Type: application/json"), revalidate(b"x /a", b"Content-Type: text/plain", b"Content-Type: x"),
+    revalidate(b"x /a", b"If-None-Match: *"), get(b"/.edge/revalidate", method=b"POST"), revalidate(b"x /a\n" * 1001),
+    get(b"/.edge/revalidate", b"Content-Length: 131073", method=b"POST"),
+    get(b"/.edge/revalidate", b"Content-Length: 0x1", method=b"POST"), get(b"/a.html", method=b"POST"),
+)  # fmt: skip
+
+
+class AnswererSuite(Base):
+    """Mixed into a test case; :meth:`make` is the build under test."""
+
+    def make(self, segment: Segment, settings: Settings) -> Answerer:
+        """The answerer under test, as worker 0."""
+        raise AssertionError("the test case says which build")
+
+    def setUp(self) -> None:
+        """The small site, and an answerer that allows one origin."""
+        self.segment = site.published()
+        self.addCleanup(self.segment.close)
+        self.answerer = self.make(self.segment, Settings(allow_origins=(b"https://n2.example",)))
+
+    def answered(self, request: bytes) -> bytes:
+        """The answer to a request that is to be answered whole."""
+        output, consumed, verdict = self.answerer.answer(request, DATE)
+        self.assertEqual((consumed, verdict), (len(request), "more"), request)
+        return output
+
+    def expected_200(self, path: bytes, variant: int = 0, cors: bytes = b"", close: bool = False) -> bytes:
+        """The head that the specification writes."""
+        for resource in site.resources():
+            for one in resource.representations:
+                if (resource.path, one.variant) == (path, variant):
+                    return head_200(DATE, one.etag, resource.modified, one.length, one.lines_200, cors, close)
+        raise KeyError(path)
+
+    def test_get_is_answered_to_the_byte(self) -> None:
+        """As edge.http.answer writes it."""
+        self.assertEqual(self.answered(get()), self.expected_200(PAGE) + b"<p>identity</p>" * 40)
+        self.assertEqual(self.answered(get(EMPTY)), self.expected_200(EMPTY))
+        self.assertEqual(self.answered(get(b"/a.html?v=1&x")), self.answered(get()))
+
+    def test_head_gets_the_head_of_get(self) -> None:
+        """And no body."""
+        for path in (PAGE, PHOTO, EMPTY, BIG):
+            self.assertEqual(self.answered(get(path, method=b"HEAD")), self.expected_200(path))
+
+    def test_the_best_coding_is_chosen(self) -> None:
+        """br before gzip before identity, among those that are named."""
+        for value, variant, body in (
+            (b"gzip, deflate, br, zstd", 2, b"br bytes"),
+            (b"GZIP", 1, b"gzip bytes"),
+            (b"deflate", 0, b"<p>identity</p>" * 40),
+        ):
+            answer = self.answered(get(PAGE, b"Accept-Encoding: " + value))
+            self.assertEqual(answer, self.expected_200(PAGE, variant) + body)
+
+    def test_image_formats_need_to_be_named(self) -> None:
+        """A wildcard does not choose them."""
+        for value, body in (
+            (b"image/avif,image/webp,*/*;q=0.8", b"avif"),
+            (b"text/html, Image/WebP", b"webp"),
+            (b"*/*", b"jpeg"),
+            (b"image/*", b"jpeg"),
+        ):
+            self.assertTrue(self.answered(get(PHOTO, b"Accept: " + value)).endswith(b"\r\n\r\n" + body))
+
+    def test_a_known_etag_is_confirmed(self) -> None:
+        """Strong or weak, in a list, by star, or in the query; in at most 200 bytes."""
+        tag = site.etag(PAGE)
+        vary = b"Cache-Control: no-cache\r\nVary: Accept-Encoding\r\n"
+        for request in (
+            get(PAGE, b'If-None-Match: "%s"' % tag),
+            get(PAGE, b'if-none-match:\t"x,y" , W/"%s" ' % tag),
+            get(PAGE, b"If-None-Match: *"),
+            get(PAGE, b'If-None-Match: "%s"' % tag, b"If-Modified-Since: x", method=b"HEAD"),
+            get(PAGE + b"?~etag=" + tag),
+            get(PAGE + b"?a=b&~etag=" + tag, b'If-None-Match: "x"'),
+        ):
+            answer = self.answered(request)
+            self.assertEqual(answer, head_304(DATE, tag, vary))
+            self.assertLessEqual(len(answer), 200)
+
+    def test_another_etag_is_not(self) -> None:
+        """Also that of another variant, and an ill-formed one in the query."""
+        whole = self.answered(get())
+        tag = site.etag(PAGE)
+        for request in (
+            get(PAGE, b'If-None-Match: "%s"' % site.etag(PAGE, 2)),
+            get(PAGE, b'If-None-Match: ""'),
+            get(PAGE + b"?~etag=x"),
+            get(PAGE + b"?~etag=%s&a" % tag),
+            get(PAGE + b"?x~etag=" + tag),
+            get(PAGE + b"?~etag=" + tag + b"." * 3),
+            get(PAGE + b"?~etag=" + b"a" * 65),
+        ):
+            self.assertEqual(self.answered(request), whole)
+
+    def test_allowed_origins_are_told_so(self) -> None:
+        """Exactly those; the longest 304 there can be has 200 bytes at most."""
+        cors = b"Access-Control-Allow-Origin: *\r\n"
+        answer = self.answered(get(EMPTY, b"Origin: https://n2.example"))
+        self.assertEqual(answer, self.expected_200(EMPTY, cors=cors))
+        for other in (b"https://n2.example.evil", b"https://N2.example", b"null"):
+            self.assertEqual(self.answered(get(EMPTY, b"Origin: " + other)), self.expected_200(EMPTY))
+        any_origin = self.make(self.segment, Settings(allow_origins=(b"*",)))
+        self.assertIn(cors, any_origin.answer(get(EMPTY, b"Origin: x"), DATE)[0])
+
+    def test_what_is_not_recognised_is_let_go_untouched(self) -> None:
+        """Nothing is answered and nothing consumed, with an earlier request or without."""
+        before = get(EMPTY, method=b"HEAD")
+        answer = self.answered(before)
+        for request in (*(get(PAGE, line) for line in LET_GO_LINES), *LET_GO):
+            self.assertEqual(self.answerer.answer(request, DATE), (b"", 0, "handoff"), request)
+            pipelined = self.answerer.answer(before + request, DATE)
+            self.assertEqual(pipelined, (answer, len(before), "handoff"), request)
+
+    def test_a_request_may_come_in_pieces(self) -> None:
+        """Cut at every byte: nothing until it is whole."""
+        for request in (
+            get(PAGE, b"Accept-Encoding: br", b'If-None-Match: "x"'),
+            get(PHOTO, method=b"HEAD"),
+            revalidate(b"x /a\ny /b"),
+        ):
+            for cut in range(len(request)):
+                self.assertEqual(self.answerer.answer(request[:cut], DATE), (b"", 0, "more"), request[:cut])
+
+    def test_pipelined_requests_are_answered_in_order(self) -> None:
+        """Up to 64 in one call."""
+        one, two = get(EMPTY), get(PAGE, method=b"HEAD")
+        output, consumed, verdict = self.answerer.answer((one + two) * 50 + two[:9], DATE)
+        self.assertEqual(output, (self.answered(one) + self.answered(two)) * 32)
+        self.assertEqual((consumed, verdict), (32 * len(one + two), "more"))
+
+    def test_much_output_is_sent_before_more_is_made(self) -> None:
+        """After 256 KiB the caller gets its turn."""
+        _, consumed, verdict = self.answerer.answer(get(BIG) * 10, DATE)
+        self.assertEqual((consumed, verdict), (2 * len(get(BIG)), "more"))
+
+    def test_connection_close_ends_the_connection(self) -> None:
+        """What follows is not answered."""
+        request = get(EMPTY, b"Connection: Close")
+        expected = self.expected_200(EMPTY, close=True)
+        self.assertEqual(self.answerer.answer(request + get(), DATE), (expected, len(request), "close"))
+        self.assertEqual(self.answered(get(EMPTY, b"Connection: keep-alive")), self.expected_200(EMPTY))
+
+    def test_draining_ends_every_connection(self) -> None:
+        """With the answer that is due."""
+        self.answerer.drain()  # type: ignore[attr-defined]
+        _, consumed, verdict = self.answerer.answer(get() + get(), DATE)
+        self.assertEqual((consumed, verdict), (len(get()), "close"))
+
+    def test_a_batch_is_revalidated(self) -> None:
+        """Any variant's ETag is current; lines end in LF or CRLF; queries are ignored."""
+        lines = (
+            site.etag(PAGE) + b" /a.html",
+            b'"%s" /a.html?x' % site.etag(PAGE, 2),
+            b'W/"%s" /i.jpg' % site.etag(PHOTO, 8),
+            b"stale-etag-16bytes /a.html",
+            site.etag(PAGE) + b" /gone",
+            b"short /a.html",
+            b'"" /a.html',
+            site.etag(PAGE) + b" /%61.html",
+        )
+        body = b'{"v":1,"seq":%d,"stale":[3,4,5,6,7]}' % self.segment.sequence
+        expected = (
+            b"HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Length: %d\r\n"
+            b"Content-Type: application/json\r\nCache-Control: no-store\r\n\r\n%s" % (DATE, len(body), body)
+        )
+        for text in (b"\n".join(lines), b"\r\n".join(lines) + b"\r\n"):
+            self.assertEqual(self.answered(revalidate(text, b"Content-Type: Text/Plain; charset=utf-8")), expected)
+        self.assertIn(b'"stale":[]', self.answered(revalidate(b"")))
+        self.assertIn(b",998,999]", self.answered(revalidate(b"x /a\n" * 1000)))
+
+    def test_requests_are_counted(self) -> None:
+        """In the worker's block of the segment."""
+        self.answered(get() + get(PAGE, b"If-None-Match: *") + revalidate(b"x /a\ny /b"))
+        counted = CounterBlock(self.segment, 0).read()
+        names = ("requests", "ok", "not_modified", "revalidations", "validators")
+        self.assertEqual([counted[name] for name in names], [3, 1, 1, 1, 2])
+
+    def test_the_epoch_is_left(self) -> None:
+        """So that nothing is held from reclamation between calls."""
+        self.answered(get())
+        self.assertEqual(self.segment.worker_epochs()[0], 0)

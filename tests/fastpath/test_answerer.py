@@ -1,0 +1,94 @@
+"""The heart of the fast path: both builds do what the suite says, and the same."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.fastpath.answerer import PythonAnswerer
+from edge.fastpath.interface import Answerer, Settings
+from edge.fastpath.native import NativeAnswerer
+from edge.table.segment import Segment
+from tests.fastpath import site
+from tests.fastpath.answerer_suite import LET_GO, LET_GO_LINES, AnswererSuite
+
+
+class PythonAnswererTests(AnswererSuite, SynchronousTestCase):
+    """The twin."""
+
+    def make(self, segment: Segment, settings: Settings) -> Answerer:
+        """See the suite."""
+        return PythonAnswerer(segment, 0, settings)
+
+
+class NativeAnswererTests(AnswererSuite, SynchronousTestCase):
+    """The native build.  It must be there: tests do not pass over a missing build."""
+
+    def make(self, segment: Segment, settings: Settings) -> Answerer:
+        """See the suite."""
+        return NativeAnswerer(segment, 0, settings)
+
+
+TAGS = [site.etag(site.PAGE), site.etag(site.PAGE, 1), site.etag(site.PAGE, 2), site.etag(site.PHOTO, 8), b"x"]
+PATHS = st.sampled_from([b"/a.html", b"/i.jpg", b"/empty", b"/gone", b"/a.html?x=1", b"/i.jpg?~etag=" + TAGS[3]])
+LINES = st.one_of(
+    st.sampled_from(LET_GO_LINES),
+    st.sampled_from([b"X: y", b"Accept-Encoding: gzip, br", b"Accept-Encoding: gzip", b"Accept: image/avif, x"]),
+    st.sampled_from([b"Connection: close", b"Origin: https://n2.example", b"Accept: image/webp;x=y"]),
+    st.lists(st.sampled_from(TAGS), min_size=1, max_size=3).map(
+        lambda tags: b"If-None-Match: " + b", ".join(b'"%s"' % tag for tag in tags)
+    ),
+)
+REQUESTS = st.one_of(
+    st.builds(lambda path, lines, method: site.get(path, *lines, method=method), PATHS,
+              st.lists(LINES, max_size=4), st.sampled_from([b"GET", b"HEAD", b"GET", b"POST"])),
+    st.lists(st.sampled_from([tag + b" /a.html" for tag in TAGS] + [b"bad"]), max_size=5).map(
+        lambda lines: site.revalidate(b"\n".join(lines))),
+    st.sampled_from(LET_GO),
+)  # fmt: skip
+ODD = st.sampled_from([b"\r", b"\n", b"\0", b" ", b"\t", b":", b",", b'"', b"\x7f", b"\xff", b"/", b"?", b"%"])
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> bytes:
+    """Some requests in a row, with a few bytes changed now and then."""
+    stream = b"".join(draw(st.lists(REQUESTS, min_size=1, max_size=3)))
+    for _ in range(draw(st.integers(0, 2))):
+        at = draw(st.integers(0, len(stream)))
+        stream = stream[:at] + draw(ODD) + stream[at + draw(st.integers(0, 1)) :]
+    return stream
+
+
+class TwinTests(SynchronousTestCase):
+    """Differential: the two builds over the same table, whatever the bytes."""
+
+    def setUp(self) -> None:
+        """One table, two workers."""
+        self.segment = site.published()
+        self.addCleanup(self.segment.close)
+        allowed = Settings(allow_origins=(b"https://n2.example",))
+        self.native = NativeAnswerer(self.segment, 0, allowed)
+        self.python = PythonAnswerer(self.segment, 1, allowed)
+
+    @settings(max_examples=1500, deadline=None)
+    @given(streams())
+    def test_both_builds_answer_alike(self, stream: bytes) -> None:
+        """Output and bytes consumed are equal.  The verdict too, but for an incomplete head that is
+        already hopeless, which the native build lets go a little earlier."""
+        native, python = (each.answer(stream, site.DATE) for each in (self.native, self.python))
+        self.assertEqual(native[:2], python[:2])
+        rest = stream[native[1] :]
+        if (native[2], python[2]) == ("handoff", "more"):
+            self.assertNotIn(b"\r\n\r\n", rest)
+        else:
+            self.assertEqual(native[2], python[2])
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.binary(max_size=300))
+    def test_random_bytes_are_let_go_or_awaited(self, stream: bytes) -> None:
+        """Never answered."""
+        for each in (self.native, self.python):
+            output, consumed, verdict = each.answer(stream, site.DATE)
+            self.assertEqual((output, consumed), (b"", 0))
+            self.assertIn(verdict, ("more", "handoff"))
