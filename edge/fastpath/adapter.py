@@ -1,0 +1,203 @@
+"""A fast path in a Twisted reactor, and connections on their way to Twisted and back.
+
+:class:`Adapter` is the one descriptor that the reactor watches for all listeners and all resting
+connections of a worker.  When it is readable, the fast path does one bounded batch and says which
+connections are to move to Twisted.  Each of these becomes a :class:`HandedOffTransport`: an
+ordinary Twisted stream transport that owns the descriptor itself (no ``dup``: a second descriptor
+for each connection would halve the connection limit) and that can give it back.
+
+Ownership of a descriptor is never shared: from :class:`~edge.fastpath.interface.Handoff` until
+``adopt`` or ``release`` it belongs to the transport, else to the fast path.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet import tcp
+from twisted.internet.address import UNIXAddress
+from twisted.internet.interfaces import IAddress, IProtocol, IReadDescriptor
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from zope.interface import implementer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twisted.internet.interfaces import IProtocolFactory
+    from twisted.python.failure import Failure
+
+    from edge.fastpath.interface import FastPath, Handoff
+
+#: Seconds between two looks at the deadlines of the resting connections.
+TICK_SECONDS = 1.0
+
+
+class HandedOffTransport(tcp.Server):
+    """The server's end of one connection that the fast path let go of."""
+
+    #: Bytes the kernel has taken so far: what a write timeout compares.
+    bytes_sent = 0
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        protocol: IProtocol,
+        peer: tuple[Any, ...],
+        reactor: Any,
+        fast_path: FastPath,
+        returns: bool,
+    ) -> None:
+        """*returns*: the fast path takes the connection back (a plain, recognising listener's)."""
+        self._fast_path = fast_path
+        self.returns = returns
+        #: Called, in a turn of the reactor of its own, when all that was written has left.
+        self.flushed: Callable[[], None] | None = None
+        self._family = sock.family
+        self._peer = peer
+        self.repstr = f"<handed-off connection {sock.fileno()}>"
+        super().__init__(sock, protocol, peer, None, sock.fileno(), reactor)  # type: ignore[arg-type]
+
+    @property
+    def unsent(self) -> int:
+        """Bytes written to this transport that the kernel has not taken yet."""
+        return len(self.dataBuffer) - self.offset + self._tempDataLen
+
+    def return_to_fast_path(self) -> bool:
+        """Give the connection back; the protocol hears nothing of it.  False: it cannot go now.
+
+        To be called between two requests, with no bytes read and unanswered, and not from within
+        this transport's own ``doRead`` or ``doWrite``.
+        """
+        leaving = self.disconnecting or self._writeDisconnecting or not self.connected
+        if not self.returns or leaving or self.unsent:
+            return False
+        self.stopReading()
+        self.stopWriting()
+        self.connected, self.disconnected = 0, 1
+        descriptor = self.socket.detach()
+        del self.protocol, self.socket, self.fileno
+        self._fast_path.adopt(descriptor)
+        return True
+
+    # Twisted's overrides
+
+    def writeSomeData(self, data: bytes) -> Any:
+        sent = super().writeSomeData(data)
+        if isinstance(sent, int):
+            self.bytes_sent += sent
+        return sent
+
+    def doWrite(self) -> Any:
+        result = super().doWrite()
+        if self.flushed is not None and result is None and not self.unsent:
+            self.reactor.callLater(0, self.flushed)
+        return result
+
+    def connectionLost(self, reason: Failure) -> None:
+        if hasattr(self, "socket"):
+            self._fast_path.release(self.socket.fileno())
+        super().connectionLost(reason)
+
+    def getHost(self) -> IAddress:
+        if self._family == socket.AF_UNIX:
+            return UNIXAddress(self.socket.getsockname() or None)
+        return super().getHost()  # type: ignore[no-any-return]
+
+    def getPeer(self) -> IAddress:
+        if self._family == socket.AF_UNIX:
+            return UNIXAddress(None)
+        return super().getPeer()  # type: ignore[no-any-return]
+
+
+@implementer(IReadDescriptor)
+class Adapter:
+    """Watches one fast path for the reactor and gives handed-off connections their protocols."""
+
+    _log = Logger()
+
+    def __init__(self, fast_path: FastPath, reactor: Any, on_failure: Callable[[Failure], None]) -> None:
+        """*on_failure* is called when the fast path itself fails: nothing is served after that."""
+        self.fast_path = fast_path
+        self._reactor = reactor
+        self._on_failure = on_failure
+        self._listeners: dict[int, tuple[IProtocolFactory, bool]] = {}
+        self._ticking = LoopingCall(fast_path.tick)
+        self._ticking.clock = reactor
+        self._running = False
+
+    def listen(
+        self, fd: int, number: int, factory: IProtocolFactory, recognise: bool, shared: bool = False
+    ) -> None:
+        """Accept on *fd*; what the fast path does not answer goes to *factory*'s protocols."""
+        self._listeners[number] = (factory, recognise)
+        self.fast_path.listen(fd, number, recognise, shared)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._running = True
+        self._reactor.addReader(self)
+        self._ticking.start(TICK_SECONDS, now=False).addErrback(self._failed)
+
+    def stop(self) -> None:
+        """Stop serving and close what rests in the fast path; handed-off connections stay."""
+        if self._running:
+            self._running = False
+            self._reactor.removeReader(self)
+            if self._ticking.running:
+                self._ticking.stop()
+        self.fast_path.close()
+
+    def _take(self, handoff: Handoff) -> None:
+        """Give the connection of *handoff* its transport and protocol."""
+        factory, recognise = self._listeners[handoff.listener]
+        try:
+            sock = socket.socket(fileno=handoff.fd)
+        except OSError:
+            self.fast_path.release(handoff.fd)
+            return
+        try:
+            peer = sock.getpeername() if sock.family != socket.AF_UNIX else ("", None)
+            if sock.family != socket.AF_UNIX:
+                # Answers leave in one piece; Nagle would only hold back the last segment.
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:  # the peer has gone already
+            self._drop(sock)
+            return
+        protocol = factory.buildProtocol(None)
+        if protocol is None:
+            self._drop(sock)
+            return
+        transport = HandedOffTransport(sock, protocol, peer, self._reactor, self.fast_path, recognise)
+        protocol.makeConnection(transport)
+        if handoff.data:
+            protocol.dataReceived(handoff.data)
+
+    def _drop(self, sock: socket.socket) -> None:
+        self.fast_path.release(sock.fileno())
+        sock.close()
+
+    def _failed(self, reason: Failure) -> None:
+        self._log.failure("The fast path failed", failure=reason)
+        self._on_failure(reason)
+
+    # Twisted's overrides
+
+    def fileno(self) -> int:
+        return self.fast_path.fileno()
+
+    def doRead(self) -> None:
+        for handoff in self.fast_path.run():
+            try:
+                self._take(handoff)
+            except Exception:
+                self._log.failure("A connection could not be given to its protocol")
+
+    def connectionLost(self, reason: Failure) -> None:
+        if self._running:
+            self._running = False
+            self._failed(reason)
+
+    def logPrefix(self) -> str:
+        return "fast path"

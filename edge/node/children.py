@@ -1,0 +1,260 @@
+"""The supervisor's side of its workers: processes, what they say, and their replacement.
+
+A :class:`WorkerSlot` is one position (worker 0, worker 1, ...) with whatever process fills it at
+the moment.  It spawns the process with the inherited descriptors (see :mod:`edge.node.control`),
+relays the lines the process logs, pings it, and replaces it when it dies.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, Any, Protocol
+
+import edge
+from twisted.internet.error import ProcessDone
+from twisted.internet.protocol import Factory, ProcessProtocol
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.protocols import amp
+
+from edge.node import control
+from edge.node.backoff import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from twisted.internet.defer import Deferred
+    from twisted.python.failure import Failure
+
+#: Seconds between two pings, and how long an answer may take before the worker counts as hung.
+PING_SECONDS = 5.0
+HUNG_SECONDS = 30.0
+#: Seconds after the end of a drain until the worker is killed.
+GRACE_SECONDS = 2.0
+
+
+class Node(Protocol):
+    """What a slot asks of the supervisor."""
+
+    def settings_for(self, index: int) -> bytes:
+        """The settings of worker *index*, encoded."""
+
+    def descriptors_for(self, index: int) -> Sequence[int]:
+        """The table's descriptor, then those of the listeners of worker *index*."""
+
+    def look_up(self, path: bytes) -> dict[str, Any]:
+        """The answer to :class:`edge.node.control.Lookup`."""
+
+    def worker_started(self, slot: WorkerSlot, fast_path: str) -> None:
+        """The worker is prepared to accept."""
+
+    def worker_gone(self, slot: WorkerSlot) -> None:
+        """The worker's process has ended; called before it is replaced."""
+
+
+class _Conversation(amp.AMP):
+    """The supervisor's end of the control connection of one worker."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self._node = node
+
+    @control.Lookup.responder
+    def lookup(self, path: bytes) -> dict[str, Any]:
+        return self._node.look_up(path)
+
+    @control.Drained.responder
+    def drained(self, aborted: int) -> dict[str, Any]:
+        return {}
+
+
+class _Output(ProcessProtocol):
+    """Relays the lines that one worker process logs, and tells of its end."""
+
+    def __init__(self, slot: WorkerSlot) -> None:
+        self._slot = slot
+        self._partial = b""
+
+    # Twisted's overrides
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        for line in lines:
+            self._slot.relay(line)
+
+    def processEnded(self, reason: Failure) -> None:
+        if self._partial:
+            self._slot.relay(self._partial)
+        self._slot.ended(reason)
+
+
+class WorkerSlot:
+    """One position for a worker; *state* is starting, ready, draining, stopped or waiting."""
+
+    _log = Logger(namespace="edge")
+
+    def __init__(self, index: int, node: Node, reactor: Any) -> None:
+        self.index = index
+        self.state = "stopped"
+        self.restarts = 0
+        self.pid: int | None = None
+        self._node = node
+        self._reactor = reactor
+        self._backoff = Backoff()
+        self._began = 0.0
+        self._process: Any = None
+        self._talk: _Conversation | None = None
+        self._stopping = False
+        self._calls: set[Any] = set()
+        self._pinging = LoopingCall(self._ping)
+        self._pinging.clock = reactor
+
+    def start(self) -> None:
+        """Spawn the process and give it its settings."""
+        ours, theirs = socket.socketpair()
+        null = os.open(os.devnull, os.O_RDONLY)
+        fds: dict[int, int | str] = {0: null, 1: "r", 2: "r", control.CONTROL_FD: theirs.fileno()}
+        for number, fd in enumerate(self._node.descriptors_for(self.index), control.TABLE_FD):
+            fds[number] = fd
+        try:
+            self._process = self._reactor.spawnProcess(
+                _Output(self),
+                sys.executable,
+                [sys.executable, "-m", "edge.node.worker"],
+                env={**os.environ, "PYTHONPATH": _import_path(), "PYTHONUNBUFFERED": "1"},
+                childFDs=fds,
+            )
+        finally:
+            theirs.close()
+            os.close(null)
+        self.state, self.pid, self._began = "starting", self._process.pid, self._reactor.seconds()
+        talk = self._talk = _Conversation(self._node)
+        ours.setblocking(False)
+        self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Factory.forProtocol(lambda: talk))
+        ours.close()
+        started = talk.callRemote(control.Start, settings=self._node.settings_for(self.index))
+        started.addCallbacks(self._started, self._start_failed)
+        self._pinging.start(PING_SECONDS, now=False)
+
+    def accept(self, ready: bool) -> None:
+        """Have the worker accept connections; *ready*: the site is published."""
+        if self._talk is not None and self.state in ("starting", "accepting", "ready"):
+            self.state = "ready" if ready else "accepting"
+            self._quietly(self._talk.callRemote(control.Accept, ready=ready))
+
+    def reload(self) -> Deferred[dict[str, Any]] | None:
+        """Have the worker take over the present settings; fires with ``{"problems": [...]}``."""
+        if self._talk is None:
+            return None
+        settings = self._node.settings_for(self.index)
+        return self._talk.callRemote(control.Reload, settings=settings)  # type: ignore[no-any-return]
+
+    def drain(self, seconds: float) -> None:
+        """Have the worker finish within *seconds* and exit; it is not replaced."""
+        self._stopping = True
+        for call in self._calls:
+            if call.active():
+                call.cancel()
+        self._calls.clear()
+        if self._process is None:
+            self.state = "stopped"
+            return
+        self.state = "draining"
+        if self._talk is not None:
+            self._quietly(self._talk.callRemote(control.Drain, seconds=seconds))
+        self._later(seconds + GRACE_SECONDS, self.kill)
+
+    def kill(self) -> None:
+        """End the process at once."""
+        if self._process is not None and self._process.pid:
+            self._process.signalProcess("KILL")
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process."""
+        return self._process is not None
+
+    # What the process and its connection report
+
+    def relay(self, line: bytes) -> None:
+        """Log one line of the worker's."""
+        self._log.info("worker {index}: {line}", index=self.index, line=line.decode("utf-8", "replace"))
+
+    def ended(self, reason: Failure) -> None:
+        """The process is gone: say how, and replace it."""
+        lived = self._reactor.seconds() - self._began
+        pid, self._process, self._talk, self.pid = self.pid, None, None, None
+        if self._pinging.running:
+            self._pinging.stop()
+        if self._stopping:
+            self.state = "stopped"
+            self._node.worker_gone(self)
+            return
+        delay = self._backoff.next_delay(lived)
+        self._log.error(
+            "worker {index} (pid {pid}) {how} after {lived:.1f} s; starting another{when}",
+            index=self.index,
+            pid=pid,
+            how=_how(reason),
+            lived=lived,
+            when=f" in {delay:g} s" if delay else "",
+        )
+        self.state = "waiting"
+        self.restarts += 1
+        self._node.worker_gone(self)
+        self._later(delay, self.start)
+
+    def _started(self, answer: dict[str, Any]) -> None:
+        self._node.worker_started(self, answer["fast_path"])
+
+    def _start_failed(self, reason: Failure) -> None:
+        if self.running and not self._stopping:
+            self._log.error(
+                "worker {index} cannot start: {why}", index=self.index, why=reason.getErrorMessage()
+            )
+            self.kill()
+
+    def _ping(self) -> None:
+        talk = self._talk
+        if talk is None or self.state == "draining":
+            return
+        hung = self._later(HUNG_SECONDS, self._hung)
+        answered = talk.callRemote(control.Ping)
+        answered.addBoth(lambda _: hung.cancel() if hung.active() else None)
+
+    def _hung(self) -> None:
+        self._log.error(
+            "worker {index} (pid {pid}) has not answered for {seconds:g} s: killing it",
+            index=self.index,
+            pid=self.pid,
+            seconds=HUNG_SECONDS,
+        )
+        self.kill()
+
+    def _later(self, delay: float, what: Any) -> Any:
+        self._calls = {call for call in self._calls if call.active()}
+        call = self._reactor.callLater(delay, what)
+        self._calls.add(call)
+        return call
+
+    def _quietly(self, call: Deferred[Any]) -> None:
+        """A worker that ends before it answers has said so by ending."""
+        call.addErrback(lambda _: None)
+
+
+def _how(reason: Failure) -> str:
+    """In words, how a process ended."""
+    if reason.check(ProcessDone):
+        return "exited with code 0"
+    if reason.value.signal is not None:
+        return f"was killed by {signal.Signals(reason.value.signal).name}"
+    return f"exited with code {reason.value.exitCode}"
+
+
+def _import_path() -> str:
+    """PYTHONPATH with which the worker imports this very edge package."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(edge.__file__)))
+    return os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -1,0 +1,83 @@
+"""What the supervisor and a worker say to each other, over a socket pair, in AMP.
+
+The story of one worker::
+
+    supervisor                          worker
+        |  (spawn: fd 3 control, fd 4 table, fd 5.. listeners)
+        |  Start(settings)  ------------->|  attaches the table, selects the fast path, does not accept yet
+        |<------------- answer: fast_path |
+        |  Accept(ready)    ------------->|  accepts connections; ready: the site is published
+        |<--- Lookup(path), any number    |  a miss in a table that does not hold everything
+        |  Ping()           ------------->|  every few seconds: a worker that does not answer is killed
+        |  Reload(settings) ------------->|  new limits, origins, certificates; logs reopened
+        |  Drain(seconds)   ------------->|  stops accepting, finishes what runs
+        |<---------------- Drained()      |  and exits 0
+
+Nothing here is secret or trusted from outside: the pair has no name in the file system.  When the
+control connection ends, the supervisor has died: the worker drains and exits.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from twisted.protocols import amp
+
+#: Descriptors that a worker inherits.
+CONTROL_FD = 3
+TABLE_FD = 4
+FIRST_LISTENER_FD = 5
+
+
+Fields = list[tuple[bytes, Any]]
+
+
+class Refused(Exception):
+    """The other side cannot do what it was asked; the text says why."""
+
+
+class Start(amp.Command):
+    """Prepare to serve with *settings* (JSON of :class:`edge.node.settings.WorkerSettings`)."""
+
+    arguments: ClassVar[Fields] = [(b"settings", amp.String())]
+    response: ClassVar[Fields] = [(b"fast_path", amp.Unicode())]
+    errors: ClassVar[dict[type[Exception], bytes]] = {Refused: b"REFUSED"}
+
+
+class Accept(amp.Command):
+    """Accept connections from now on; until *ready*, what the table does not hold is answered 503."""
+
+    arguments: ClassVar[Fields] = [(b"ready", amp.Boolean())]
+
+
+class Reload(amp.Command):
+    """Take over what may change while running; *problems* are sentences about what stayed as it was."""
+
+    arguments: ClassVar[Fields] = [(b"settings", amp.String())]
+    response: ClassVar[Fields] = [(b"problems", amp.ListOf(amp.Unicode()))]
+
+
+class Drain(amp.Command):
+    """Stop accepting, finish what runs within *seconds*, then exit."""
+
+    arguments: ClassVar[Fields] = [(b"seconds", amp.Float())]
+
+
+class Drained(amp.Command):
+    """From the worker: nothing is left to do, it exits now."""
+
+    arguments: ClassVar[Fields] = [(b"aborted", amp.Integer())]
+
+
+class Ping(amp.Command):
+    """Is the worker's reactor alive?"""
+
+
+class Lookup(amp.Command):
+    """From the worker: what is published under *path*, which the table did not hold?
+
+    *entries* is what :mod:`edge.node.lookup` packs, empty if nothing is published there.
+    """
+
+    arguments: ClassVar[Fields] = [(b"path", amp.String())]
+    response: ClassVar[Fields] = [(b"entries", amp.String())]

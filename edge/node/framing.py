@@ -1,0 +1,66 @@
+"""The framing of one answer on its way out: nothing may leave that the client could misread.
+
+An application can declare one length and write another, write a body to HEAD, or put control
+bytes into a reason phrase.  Whatever it does, what goes out is one well-formed answer, or a
+connection that ends before the answer is whole (RFC 9112 sections 6.3 and 8).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from twisted.web.http_headers import Headers
+
+#: Statuses whose answers have no body: RFC 9110 sections 15.2, 15.3.5 and 15.4.5.
+_NO_BODY = (204, 304)
+_NOT_IN_REASON = re.compile(rb"[^\t\x20-\x7e\x80-\xff]+")
+
+
+class OutgoingAnswer:
+    """What the channel has to know of the answer that is being written."""
+
+    def __init__(self, head_only: bool, closing: bool) -> None:
+        """*head_only*: the answer to HEAD.  *closing*: the connection ends after it."""
+        self.head_only = head_only
+        self.closing = closing
+        #: Bytes of the body that went out.
+        self.sent = 0
+        self._left: int | None = None
+
+    def head(self, status: int, reason: bytes, headers: Headers) -> bytes:
+        """The head to send for what the application has set; notes how the body is delimited."""
+        if b"close" in b",".join(headers.getRawHeaders(b"Connection", ())).lower():
+            self.closing = True
+        headers.removeHeader(b"Connection")
+        if headers.hasHeader(b"Transfer-Encoding"):
+            headers.removeHeader(b"Content-Length")
+        self.head_only = self.head_only or status in _NO_BODY
+        lengths = headers.getRawHeaders(b"Content-Length", ())
+        if lengths:
+            self._left = int(lengths[0])
+        elif not headers.hasHeader(b"Transfer-Encoding") and not self.head_only:
+            self.closing = True  # delimited by the end of the connection
+        parts = [b"HTTP/1.1 %d %s\r\n" % (status, _NOT_IN_REASON.sub(b" ", reason))]
+        parts += (b"%s: %s\r\n" % (name, v) for name, values in headers.getAllRawHeaders() for v in values)
+        if self.closing:
+            parts.append(b"Connection: close\r\n")
+        return b"".join([*parts, b"\r\n"])
+
+    def body(self, data: bytes) -> bytes:
+        """As much of *data* as belongs to the answer."""
+        if self.head_only:
+            return b""
+        if self._left is not None:
+            if len(data) > self._left:
+                self.closing = True
+                data = data[: self._left]
+            self._left -= len(data)
+        self.sent += len(data)
+        return data
+
+    @property
+    def short(self) -> bool:
+        """Whether the body has fewer bytes than its head promised."""
+        return not self.head_only and bool(self._left)

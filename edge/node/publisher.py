@@ -1,0 +1,174 @@
+"""Publishing on this node: from a scan of the webroot, in threads, to the table, in small slices.
+
+Only the supervisor does this.  One publish or purge runs at a time.  A scan takes as long as it
+takes, in threads; its result goes into the table in slices of a few milliseconds, so that the
+supervisor's reactor answers meanwhile; readers see each resource change as a whole, assets before the
+pages that name them (see :func:`edge.publish.catalogue.diff`).
+
+A *purge* removes paths from the table.  They stay gone while their files stay as they are: a rescan
+by inotify does not bring them back.  A changed file, an explicit ``edgectl publish`` and a restart do.
+
+What does not fit into the table is remembered: workers ask for it (:meth:`Publisher.look_up`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from twisted.internet.defer import DeferredLock
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+
+from edge.publish.catalogue import Catalogue, diff
+from edge.publish.webroot import Progress, Settings, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from edge.publish.problems import Problem
+    from edge.publish.resource import Resource
+    from edge.publish.store import Store
+    from edge.table.writer import Writer
+
+#: Seconds of work on the table before the reactor gets its turn.
+SLICE_SECONDS = 0.005
+#: Seconds between two lines of progress in the log.
+PROGRESS_SECONDS = 2.0
+
+
+class Outcome(NamedTuple):
+    """What one publish did."""
+
+    puts: int
+    removes: int
+    unchanged: int
+    problems: Sequence[Problem]
+    sequence: int
+
+
+class Publisher:
+    """Keeps the table equal to the webroot; see the module's docstring."""
+
+    _log = Logger(namespace="edge")
+
+    def __init__(self, settings: Settings, store: Store, writer: Writer, reactor: Any) -> None:
+        self.settings = settings
+        self.catalogue = Catalogue()
+        self.problems: Sequence[Problem] = ()
+        #: Unix seconds of the last publish that changed something; None before the first one.
+        self.published_at: float | None = None
+        self._store = store
+        self._writer = writer
+        self._reactor = reactor
+        self._one_at_a_time = DeferredLock()
+        self._purged: set[bytes] = set()
+        self._outside: set[bytes] = set()
+
+    async def publish(self, root: str | None = None, everything: bool = False) -> Outcome:
+        """Scan and bring the table up to date.  *root*: serve that directory from now on.
+
+        *everything* brings purged paths back too.  :class:`~edge.errors.PublishError` when there is
+        no usable webroot; the table stays as it was.
+        """
+        async with self._one_at_a_time:
+            settings = self.settings if root is None else _with_root(self.settings, root)
+            problems: list[Problem] = []
+            new: Catalogue = await deferToThreadPool(
+                self._reactor,
+                self._reactor.getThreadPool(),
+                scan,
+                settings,
+                self._store,
+                self.catalogue,
+                _Reporter(self._log, self._reactor.seconds).progress,
+                problems.append,
+            )
+            old = self.catalogue
+            before = {path: old[path] for path in old if path not in self._purged} if everything else old
+            deploy = diff(before, new)
+            self.settings, self.catalogue, self.problems = settings, new, tuple(problems)
+            await self._put(deploy.puts)
+            await self._remove(deploy.removes)
+            await self._put([new[path] for path in self._outside if path in new])
+            self._outside.intersection_update(new)
+            self._purged.intersection_update(new)
+            self._writer.set_complete(not self._outside)
+            if deploy or self.published_at is None:
+                self.published_at = self._reactor.seconds()
+            await deferToThreadPool(
+                self._reactor, self._reactor.getThreadPool(), self._store.blobs.collect, new.blobs()
+            )
+        for problem in problems:
+            self._log.warn("not published: {problem}", problem=problem)
+        unchanged = len(new) - len(deploy.puts)
+        return Outcome(len(deploy.puts), len(deploy.removes), unchanged, problems, self._writer.sequence)
+
+    async def purge(self, paths: Iterable[bytes]) -> tuple[int, list[bytes]]:
+        """Remove *paths* from the table; how many were there, and those that were not."""
+        async with self._one_at_a_time:
+            unknown = []
+            known = []
+            for path in paths:
+                if path in self.catalogue and path not in self._purged:
+                    known.append(path)
+                else:
+                    unknown.append(path)
+            await self._remove(known)
+            self._purged.update(known)
+            return len(known), unknown
+
+    def look_up(self, path: bytes) -> Resource | None:
+        """What is published under *path*, whether or not the table holds it."""
+        return None if path in self._purged else self.catalogue.get(path)
+
+    async def _put(self, resources: Iterable[Resource]) -> None:
+        until = self._reactor.seconds() + SLICE_SECONDS
+        for resource in resources:
+            self._purged.discard(resource.path)
+            if self._writer.put(resource):
+                self._outside.discard(resource.path)
+            else:
+                self._outside.add(resource.path)
+            until = await self._breathe(until)
+        self._writer.reclaim()
+
+    async def _remove(self, paths: Iterable[bytes]) -> None:
+        until = self._reactor.seconds() + SLICE_SECONDS
+        for path in paths:
+            self._writer.remove(path)
+            self._outside.discard(path)
+            until = await self._breathe(until)
+        self._writer.reclaim()
+
+    async def _breathe(self, until: float) -> float:
+        """Give the reactor its turn if this slice is over; the end of the present slice."""
+        if self._reactor.seconds() < until:
+            return until
+        await deferLater(self._reactor, 0)
+        return self._reactor.seconds() + SLICE_SECONDS  # type: ignore[no-any-return]
+
+
+class _Reporter:
+    """Logs how far a scan is, when it takes long enough to wonder.  Called in the scanning thread."""
+
+    def __init__(self, log: Logger, seconds: Any) -> None:
+        self._log = log
+        self._seconds = seconds
+        self._next = seconds() + PROGRESS_SECONDS
+
+    def progress(self, progress: Progress) -> None:
+        """See :func:`edge.publish.webroot.scan`."""
+        if self._seconds() >= self._next:
+            self._next = self._seconds() + PROGRESS_SECONDS
+            self._log.info(
+                "publishing: {stage} {done} of {total}",
+                stage=progress.stage,
+                done=progress.done,
+                total=progress.total,
+            )
+
+
+def _with_root(settings: Settings, root: str) -> Settings:
+    return replace(settings, root=root)

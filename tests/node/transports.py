@@ -1,0 +1,113 @@
+"""A transport for channel tests: remembers what was written, and takes as much as the test says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.address import IPv4Address
+from twisted.internet.error import ConnectionAborted, ConnectionDone
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+#: As much as a real transport buffers before it pauses its producer.
+BUFFER = 64 * 1024
+
+
+class PeerTransport:
+    """What :class:`edge.fastpath.adapter.HandedOffTransport` is to a channel, without a socket.
+
+    The peer takes everything at once unless :attr:`stalled`; :meth:`take` then takes some.
+    """
+
+    def __init__(self, clock: Clock, returns: bool = False) -> None:
+        self.clock = clock
+        self.returns = returns
+        self.flushed: Any = None
+        self.stalled = False
+        self.written = b""
+        self.bytes_sent = 0
+        self.reading = True
+        self.half_closed = False
+        self.closed = False
+        self.aborted = False
+        self.returned = False
+        self.producer: Any = None
+        self._paused = False
+        self._protocol: Any = None
+
+    def connect(self, protocol: Any) -> None:
+        """Make the connection."""
+        self._protocol = protocol
+        protocol.makeConnection(self)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes written that the peer has not taken."""
+        return len(self.written) - self.bytes_sent
+
+    def take(self, count: int) -> None:
+        """The peer takes *count* bytes."""
+        self.bytes_sent = min(self.bytes_sent + count, len(self.written))
+        if self._paused and not self.unsent:
+            self._paused = False
+            self.producer.resumeProducing()
+        if not self.unsent and self.flushed is not None:
+            self.clock.callLater(0, self.flushed)
+
+    def return_to_fast_path(self) -> bool:
+        """As the real one; nothing happens but that it is noted."""
+        self.returned = self.returns and not self.unsent
+        return self.returned
+
+    # Twisted's overrides
+
+    def write(self, data: bytes) -> None:
+        if self.closed or self.half_closed:
+            return
+        self.written += data
+        if not self.stalled:
+            self.bytes_sent = len(self.written)
+            if self.flushed is not None:
+                self.clock.callLater(0, self.flushed)
+        elif self.unsent > BUFFER and self.producer is not None and not self._paused:
+            self._paused = True
+            self.producer.pauseProducing()
+
+    def writeSequence(self, iovec: Any) -> None:
+        self.write(b"".join(iovec))
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        assert self.producer is None
+        self.producer = producer
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
+
+    def pauseProducing(self) -> None:
+        self.reading = False
+
+    def resumeProducing(self) -> None:
+        self.reading = True
+
+    def loseWriteConnection(self) -> None:
+        self.half_closed = True
+
+    def loseConnection(self) -> None:
+        self._close(Failure(ConnectionDone()))
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+        self._close(Failure(ConnectionAborted()))
+
+    def _close(self, reason: Failure) -> None:
+        if not self.closed:
+            self.closed = True
+            if self.producer is not None:
+                self.producer.stopProducing()
+            self._protocol.connectionLost(reason)
+
+    def getPeer(self) -> IPv4Address:
+        return IPv4Address("TCP", "192.0.2.1", 54321)
+
+    def getHost(self) -> IPv4Address:
+        return IPv4Address("TCP", "192.0.2.2", 80)
