@@ -111,7 +111,7 @@ class Blobs:
         are whole is for the caller to find out.
         """
         with self._new_file() as (fd, temporary):
-            if self._clone(fd, source_fd):
+            if _clone(fd, source_fd):
                 digest, length = _digest(fd), os.fstat(fd).st_size
             else:
                 digest, length = _copy(source_fd, fd, temporary)
@@ -211,13 +211,13 @@ class Blobs:
             finally:
                 flock(self._lock_fd, LOCK_UN)
 
-    @staticmethod
-    def _clone(fd: int, source_fd: int) -> bool:
-        try:
-            ioctl(fd, _FICLONE, source_fd)
-        except OSError:
-            return False  # another file system, or one that cannot
-        return True
+
+def _clone(fd: int, source_fd: int) -> bool:
+    try:
+        ioctl(fd, _FICLONE, source_fd)
+    except OSError:
+        return False  # another file system, or one that cannot
+    return True
 
 
 def _digest(fd: int) -> bytes:

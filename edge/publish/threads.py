@@ -7,27 +7,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
+@contextmanager
 def in_threads(
     executor: Executor, tasks: Iterable[tuple[Callable[..., T], tuple[object, ...]]]
-) -> Iterator[T]:
+) -> Iterator[Iterator[T]]:
     """The results of *tasks*, (function, arguments) each, as they come.
 
-    When a task fails, or the caller does not want more, those not begun are cancelled.
+    When a task fails, or the caller does not want more, those not begun are cancelled.  None runs any
+    longer when this is left, so what the tasks use may be closed.
     """
     futures: list[Future[T]] = [executor.submit(work, *arguments) for work, arguments in tasks]
     try:
-        for future in as_completed(futures):
-            yield future.result()
+        yield (future.result() for future in as_completed(futures))
     finally:
         for future in futures:
             future.cancel()
+        wait(futures)
 
 
 @contextmanager

@@ -171,17 +171,18 @@ class _Scan:
         tasks = [unread[start : start + _READ_TOGETHER] for start in range(0, len(unread), _READ_TOGETHER)]
         done = 0
         learnt = {}
-        for results in in_threads(self._threads, [(self._reader.read, (task,)) for task in tasks]):
-            for file, result in results:
-                if isinstance(result, Problem):
-                    self._problems[file.name] = result
-                    self._report(result)
-                    continue
-                self._contents[file.name] = result
-                if result.body is None and self._is_settled(result):
-                    learnt[result.signature] = result.digest
-            done += len(results)
-            self._progress(Progress("read", done, len(unread)))
+        with in_threads(self._threads, [(self._reader.read, (task,)) for task in tasks]) as read:
+            for results in read:
+                for file, result in results:
+                    if isinstance(result, Problem):
+                        self._problems[file.name] = result
+                        self._report(result)
+                        continue
+                    self._contents[file.name] = result
+                    if result.body is None and self._is_settled(result):
+                        learnt[result.signature] = result.digest
+                done += len(results)
+                self._progress(Progress("read", done, len(unread)))
         self._encoder.remember_digests(learnt)
 
     def _is_readable(self, group: Group, files: dict[str, Published]) -> bool:
@@ -231,16 +232,14 @@ class _Scan:
             return group, coding, sibling, right
 
         found = {}
-        for group, coding, sibling, right in in_threads(
-            self._threads, [(check, each) for each in candidates]
-        ):
-            if right:
-                found[group.main.name, coding] = sibling
-            else:
-                text = (
-                    f"does not hold the contents of {group.main.file} coded smaller; it is a file of its own"
-                )
-                self._report(Problem(Kind.SIBLING, sibling.name, text))
+        with in_threads(self._threads, [(check, each) for each in candidates]) as checked:
+            for group, coding, sibling, right in checked:
+                if right:
+                    found[group.main.name, coding] = sibling
+                else:
+                    main = group.main.file
+                    text = f"does not hold the contents of {main} coded smaller; it is a file of its own"
+                    self._report(Problem(Kind.SIBLING, sibling.name, text))
         return found
 
     def _codings(
@@ -258,11 +257,14 @@ class _Scan:
         found: dict[CodingKey, Coded | str] = {**self._encoder.look_up(wanted)}
         missing = sorted(wanted.keys() - found.keys(), key=lambda key: -wanted[key].length)
         tasks = [(self._encoder.encode, (key, wanted[key])) for key in missing]
-        for done, (key, coded) in enumerate(in_threads(self._threads, tasks), 1):
-            found[key] = coded
-            self._encoder.remember(key, coded)
-            self._progress(Progress("compress", done, len(missing)))
-        self._encoder.flush()
+        try:
+            with in_threads(self._threads, tasks) as results:
+                for done, (key, coded) in enumerate(results, 1):
+                    found[key] = coded
+                    self._encoder.remember(key, coded)
+                    self._progress(Progress("compress", done, len(missing)))
+        finally:
+            self._encoder.flush()
         return found
 
     def _publish(

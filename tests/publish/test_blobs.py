@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import os
+import sys
+from hashlib import sha256
+from subprocess import PIPE, Popen
+
+import edge
+from edge.errors import PublishError
+from edge.publish import blobs as module
+from edge.publish.blobs import Blobs
+from edge.publish.resource import etag_of
+from tests.publish.site import SiteTestCase, noise
+
+BODIES = [noise(1000 + n) for n in range(4)]
+DIGESTS = [sha256(body).digest() for body in BODIES]
+ETAGS = [etag_of(digest) for digest in DIGESTS]
+
+
+class BlobsTestCase(SiteTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.blobs = self.open()
+
+    def open(self) -> Blobs:
+        blobs = Blobs(self.state)
+        self.addCleanup(blobs.close)
+        return blobs
+
+    def present(self) -> list[int]:
+        """Which of BODIES are on disk."""
+        return [n for n, etag in enumerate(ETAGS) if os.path.exists(self.blobs.path(etag))]
+
+    def leftovers(self) -> list[str]:
+        return os.listdir(os.path.join(self.state, "blobs", "tmp"))
+
+
+class Writing(BlobsTestCase):
+    def test_a_blob_lies_where_the_workers_look_for_it(self) -> None:
+        self.blobs.put(BODIES[0])
+        name = ETAGS[0].decode()
+        with open(os.path.join(self.state, "blobs", name[:2], name), "rb") as file:
+            self.assertEqual(file.read(), BODIES[0])
+        self.assertEqual(self.leftovers(), [])
+
+    def test_a_blob_is_found_by_etag_and_length(self) -> None:
+        self.assertFalse(self.blobs.has(ETAGS[0], 1000))
+        self.blobs.put(BODIES[0])
+        self.assertTrue(self.blobs.has(ETAGS[0], 1000))
+        self.assertFalse(self.blobs.has(ETAGS[0], 999))
+        self.assertEqual(self.blobs.read(ETAGS[0], DIGESTS[0]), BODIES[0])
+
+    def test_a_blob_of_the_wrong_length_is_written_again(self) -> None:
+        self.blobs.put(BODIES[0])
+        os.truncate(self.blobs.path(ETAGS[0]), 10)
+        self.blobs.put(BODIES[0])
+        self.assertEqual(self.blobs.read(ETAGS[0], DIGESTS[0]), BODIES[0])
+
+    def test_a_blob_with_other_bytes_counts_as_absent_when_it_is_read(self) -> None:
+        self.blobs.put(BODIES[0])
+        with open(self.blobs.path(ETAGS[0]), "r+b") as file:
+            file.write(b"X")
+        self.assertIsNone(self.blobs.read(ETAGS[0], DIGESTS[0]))
+        self.blobs.discard(ETAGS[0])
+        self.blobs.discard(ETAGS[0])
+        self.assertEqual(self.present(), [])
+
+    def test_an_open_file_is_copied_whether_blocks_can_be_shared_or_not(self) -> None:
+        path = self.write("a", BODIES[1])
+        for clones in (True, False):
+            if not clones:
+                self.patch(module, "_clone", lambda fd, source: False)
+                self.blobs.discard(ETAGS[1])
+            with open(path, "rb") as file:
+                self.assertEqual(self.blobs.copy(file.fileno()), (DIGESTS[1], len(BODIES[1])))
+            self.assertEqual(self.blobs.read(ETAGS[1], DIGESTS[1]), BODIES[1])
+        self.assertEqual(self.leftovers(), [])
+
+    def test_a_clone_is_hashed_from_the_copy(self) -> None:
+        def clone(fd: int, source: int) -> bool:
+            os.write(fd, os.pread(source, 10_000, 0))
+            return True
+
+        self.patch(module, "_clone", clone)
+        with open(self.write("a", BODIES[2]), "rb") as file:
+            self.assertEqual(self.blobs.copy(file.fileno()), (DIGESTS[2], len(BODIES[2])))
+        self.assertEqual(self.blobs.read(ETAGS[2], DIGESTS[2]), BODIES[2])
+
+    def test_a_failed_write_leaves_nothing_behind_and_says_why(self) -> None:
+        real = os.write
+
+        def write(fd: int, data: bytes) -> int:
+            if len(data) > 100:
+                raise OSError(28, "No space left on device")
+            return real(fd, data)
+
+        self.patch(os, "write", write)
+        error = self.assertRaises(PublishError, self.blobs.put, BODIES[0])
+        self.assertIn("no space left on device", str(error))
+        self.assertEqual((self.present(), self.leftovers()), ([], []))
+
+    def test_a_directory_that_cannot_be_made_is_an_error_for_the_user(self) -> None:
+        path = self.write("file")
+        self.assertIn(
+            "cannot prepare the directory", str(self.assertRaises(PublishError, Blobs, path + "/x"))
+        )
+
+
+class Collecting(BlobsTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        for body in BODIES:
+            self.blobs.put(body)
+
+    def test_blobs_go_one_publish_after_they_were_last_needed(self) -> None:
+        self.assertEqual(self.blobs.collect(ETAGS), 0)
+        self.assertEqual(self.blobs.collect(ETAGS[:1]), 0)
+        self.assertEqual(self.present(), [0, 1, 2, 3])
+        self.assertEqual(self.blobs.collect(ETAGS[:1]), 3)
+        self.assertEqual(self.present(), [0])
+
+    def test_blobs_that_no_catalogue_needs_go_at_once(self) -> None:
+        self.assertEqual(self.blobs.collect(ETAGS[:3]), 1)
+
+    def test_what_is_retained_since_the_last_publish_stays(self) -> None:
+        self.blobs.collect([])
+        self.blobs.put(BODIES[2])
+        other = self.open()
+        other.collect([])
+        self.assertEqual(self.present(), [2])
+
+    def test_what_another_process_needs_stays_until_it_is_gone(self) -> None:
+        code = (
+            "import sys; from edge.publish.blobs import Blobs; b = Blobs(sys.argv[1]);"
+            "b.retain([sys.argv[2].encode()]); print('ready', flush=True); sys.stdin.read()"
+        )
+        path = {"PYTHONPATH": os.path.dirname(os.path.dirname(edge.__file__))}
+        process = Popen(
+            [sys.executable, "-c", code, self.state, ETAGS[1].decode()], stdin=PIPE, stdout=PIPE, env=path
+        )
+        try:
+            assert process.stdout is not None
+            self.assertEqual(process.stdout.readline(), b"ready\n")
+            self.blobs.collect([])
+            self.assertEqual(self.present(), [1])
+        finally:
+            process.kill()  # it has no time to clean up
+            process.communicate(timeout=60)
+        self.blobs.collect([])
+        self.assertEqual(self.present(), [])
+        self.assertEqual(len(os.listdir(os.path.join(self.state, "owners"))), 1)
+
+    def test_unfinished_files_go_when_their_process_is_gone(self) -> None:
+        for name in ("0123456789abcdef.1", os.listdir(os.path.join(self.state, "owners"))[0] + ".99"):
+            with open(os.path.join(self.state, "blobs", "tmp", name), "w"):
+                pass
+        self.blobs.collect([])
+        self.assertEqual([name.partition(".")[2] for name in self.leftovers()], ["99"])
+
+    def test_a_closed_owner_needs_nothing(self) -> None:
+        other = self.open()
+        self.blobs.close()
+        self.blobs.close()
+        self.assertEqual(other.collect([]), 4)

@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import os
+import sys
+from itertools import product
+from subprocess import run
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+import edge
+from edge.errors import ConfigError
+from edge.publish.rules import (
+    IMMUTABLE,
+    MAX_CACHE_CONTROL,
+    NEGOTIATED_IMAGES,
+    NO_CACHE,
+    TYPES,
+    CacheRules,
+    checked_cache_control,
+    content_type,
+    is_compressible,
+    is_fingerprinted,
+    lines_200,
+    lines_304,
+    media_type,
+    vary,
+)
+
+
+class ContentTypes(SynchronousTestCase):
+    def test_the_types_of_the_web_are_known(self) -> None:
+        for name, type_ in {
+            "a.html": "text/html",
+            "a.HTM": "text/html",
+            "a.js": "text/javascript",
+            "a.mjs": "text/javascript",
+            "a.svg": "image/svg+xml",
+            "a.woff2": "font/woff2",
+            "a.wasm": "application/wasm",
+            "site.webmanifest": "application/manifest+json",
+            "a.js.map": "application/json",
+            "a.tar.gz": "application/gzip",
+            "a.csh": "application/x-csh",
+            "README": "application/octet-stream",
+            ".html": "application/octet-stream",
+            "apple-app-site-association": "application/json",
+        }.items():
+            self.assertEqual(media_type(name), type_, name)
+
+    def test_the_machine_s_own_table_is_not_read(self) -> None:
+        table = os.path.abspath(self.mktemp())
+        with open(table, "w") as file:
+            file.write("text/wrong html csh\n")
+        code = (
+            f"import mimetypes; mimetypes.knownfiles[:] = [{table!r}]; mimetypes.init();"
+            "print(mimetypes.guess_type('a.csh')[0]);"
+            "from edge.publish.rules import media_type; print(media_type('a.html'), media_type('a.csh'))"
+        )
+        path = {"PYTHONPATH": os.path.dirname(os.path.dirname(edge.__file__))}
+        done = run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=path)
+        self.assertEqual(done.stdout, "text/wrong\ntext/html application/x-csh\n", done.stderr)
+
+    def test_text_names_its_character_encoding_and_nothing_else_does(self) -> None:
+        self.assertEqual(content_type("text/css"), b"text/css; charset=utf-8")
+        self.assertEqual(content_type("image/svg+xml"), b"image/svg+xml")
+
+    def test_types_that_are_compressed_already_are_left_alone(self) -> None:
+        for name in ("a.html", "a.svg", "a.json", "a.ttf", "a.wasm", "a.xml", "a.webmanifest", "a.ico"):
+            self.assertTrue(is_compressible(media_type(name)), name)
+        for name in ("a.png", "a.jpg", "a.woff2", "a.mp4", "a.zip", "a.gz", "a.pdf", "a.avif", "a"):
+            self.assertFalse(is_compressible(media_type(name)), name)
+
+    def test_no_type_has_both_codings_and_media_variants(self) -> None:
+        for extension in NEGOTIATED_IMAGES:
+            self.assertFalse(is_compressible(TYPES[extension]))
+
+
+class Fingerprints(SynchronousTestCase):
+    def test_digests_before_the_extension_are_seen(self) -> None:
+        for name in (
+            "app.3f9c2a1b.js",
+            "app-3f9c2a1b.css",
+            "app_3F9C2A1B.css",
+            "main.3f9c2a1b.chunk.js",
+            "main.3f9c2a1b.js.map",
+            "3f9c2a1b4d5e6f70.woff2",
+            "logo-k3j9x2a1z8.svg",
+            "a." + "0f" * 32 + ".png",
+        ):
+            self.assertTrue(is_fingerprinted(name), name)
+
+    def test_other_names_are_not_taken_for_digests(self) -> None:
+        for name in (
+            "app.js",
+            "app.3f9c2a1.js",  # seven
+            "app-20240131.js",  # a date
+            "my-feedback.html",
+            "page-chapter12.html",
+            "bg-1920x1080.jpg",
+            "deadbeef",  # no extension
+            "app-deadbeef.js",  # a word, for all we know
+            "jquery-3.7.1.min.js",
+            "app.3f9c2A1b.js",  # neither lower nor upper case
+            "news-feed2024.xml",
+            "a." + "0f" * 33 + ".png",  # longer than any digest in use
+        ):
+            self.assertFalse(is_fingerprinted(name), name)
+
+
+class CacheControl(SynchronousTestCase):
+    def test_fingerprinted_files_are_immutable_and_all_others_confirmed(self) -> None:
+        rules = CacheRules()
+        self.assertEqual(rules.cache_control("assets/app.3f9c2a1b.js"), IMMUTABLE)
+        self.assertEqual(rules.cache_control("assets/app.js"), NO_CACHE)
+        self.assertEqual(rules.cache_control("3f9c2a1b/app.js"), NO_CACHE)
+
+    def test_a_page_is_never_immutable_by_its_name(self) -> None:
+        self.assertEqual(CacheRules().cache_control("post-3f9c2a1b.html"), NO_CACHE)
+
+    def test_the_first_matching_rule_wins_over_all_else(self) -> None:
+        rules = CacheRules([("*.js", "max-age=60"), ("app.*", "max-age=70"), ("*.html", "no-store")])
+        self.assertEqual(rules.cache_control("app.3f9c2a1b.js"), b"max-age=60")
+        self.assertEqual(rules.cache_control("x/app.css"), b"max-age=70")
+        self.assertEqual(rules.cache_control("x/index.html"), b"no-store")
+
+    def test_globs_with_a_slash_are_matched_from_the_webroot(self) -> None:
+        for glob, yes, no in (
+            ("/assets/*", ["assets/a.js"], ["x/assets/a.js", "assets/b/a.js", "assets"]),
+            ("assets/**", ["assets/a.js", "assets/b/a.js"], ["assets", "x/assets/a"]),
+            ("**/v?/*.js", ["v1/a.js", "x/y/v2/a.js"], ["v12/a.js", "v1/a.css", "xv1/a.js"]),
+            ("*.[js]", ["a.[js]"], ["a.j", "a.s"]),
+            ("a+b?.txt", ["a+bc.txt", "x/a+b\n.txt"], ["aabc.txt", "a+b/.txt"]),
+        ):
+            rules = CacheRules([(glob, "no-store")])
+            for name in yes:
+                self.assertEqual(rules.cache_control(name), b"no-store", (glob, name))
+            for name in no:
+                self.assertEqual(rules.cache_control(name), NO_CACHE, (glob, name))
+
+    def test_values_that_do_not_fit_a_head_are_refused_with_the_reason(self) -> None:
+        for value, words in (
+            ("", "empty"),
+            (" no-cache", "white space"),
+            ("no-cache\r\nX: y", "visible ASCII"),
+            ("no-c\u00e4che", "visible ASCII"),
+            ("a" * 30, "30 characters, at most 29"),
+        ):
+            error = self.assertRaises(ConfigError, CacheRules, [("*", value)])
+            self.assertIn(words, str(error))
+            self.assertIn(repr(value), str(error))
+        self.assertEqual(checked_cache_control("a" * 29), b"a" * 29)
+
+    def test_an_empty_glob_is_refused(self) -> None:
+        for glob in ("", "/"):
+            self.assertIn("empty glob", str(self.assertRaises(ConfigError, CacheRules, [(glob, "no-store")])))
+
+    @given(st.text())
+    def test_every_accepted_value_is_a_field_value(self, value: str) -> None:
+        try:
+            checked = checked_cache_control(value)
+        except ConfigError:
+            return
+        self.assertTrue(1 <= len(checked) <= MAX_CACHE_CONTROL)
+        self.assertTrue(all(octet == 9 or 32 <= octet < 127 for octet in checked))
+
+
+class Lines(SynchronousTestCase):
+    def test_the_lines_of_a_200_stand_in_their_order(self) -> None:
+        self.assertEqual(
+            lines_200(b"text/css; charset=utf-8", "br", b"Accept-Encoding", b"no-cache"),
+            b"Content-Type: text/css; charset=utf-8\r\n"
+            b"Content-Encoding: br\r\n"
+            b"Vary: Accept-Encoding\r\n"
+            b"Cache-Control: no-cache\r\n"
+            b"Accept-Ranges: bytes\r\n"
+            b"X-Content-Type-Options: nosniff\r\n",
+        )
+
+    def test_lines_that_do_not_apply_are_left_out(self) -> None:
+        self.assertEqual(
+            lines_200(b"image/png", "", b"", b"no-cache"),
+            b"Content-Type: image/png\r\nCache-Control: no-cache\r\n"
+            b"Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n",
+        )
+        self.assertEqual(lines_304(b"", b"no-cache"), b"Cache-Control: no-cache\r\n")
+        self.assertEqual(lines_304(b"Accept", b"no-cache"), b"Cache-Control: no-cache\r\nVary: Accept\r\n")
+
+    def test_vary_names_what_was_negotiated(self) -> None:
+        self.assertEqual(vary(media=False, coding=False), b"")
+        self.assertEqual(vary(media=False, coding=True), b"Accept-Encoding")
+        self.assertEqual(vary(media=True, coding=False), b"Accept")
+        self.assertEqual(vary(media=True, coding=True), b"Accept, Accept-Encoding")
+
+    def test_the_longest_304_has_200_bytes(self) -> None:
+        lengths = [
+            len(
+                b"HTTP/1.1 304 \r\n"
+                b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+                b'ETag: "0123456789abcdef"\r\n'
+                + lines_304(vary(media=media, coding=coding), b"a" * MAX_CACHE_CONTROL)
+                + b"Access-Control-Allow-Origin: *\r\nConnection: close\r\n\r\n"
+            )
+            for media, coding in product((False, True), repeat=2)
+            if not (media and coding)
+        ]
+        self.assertEqual(max(lengths), 200)
