@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tools.system import ensure  # noqa: E402
+from tools.system import ensure
 
 PROGRAMS = {"nginx": "nginx-light", "wrk": "wrk", "slowhttptest": "slowhttptest", "cc": "gcc"}
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tools.system import ensure  # noqa: E402
+from tools.system import ensure
 
 ROOT = Path(__file__).parents[1]
 
 
 def main(directory: str) -> int:
     """0, or 1 with what is wrong."""
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036  the one file that an older Python may be asked to run
         print(
             f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.x",
             file=sys.stderr,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tools.system import ensure  # noqa: E402
+from tools.system import ensure
 
 ROOT = Path(__file__).parents[1]
 BIN = ROOT / ".venv" / "bin"
@@ -83,7 +83,7 @@ def main() -> int:
         _native(),
         _trial(),
     ]
-    passed, failed = (sum(column) for column in zip(*results))
+    passed, failed = (sum(column) for column in zip(*results, strict=True))
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
