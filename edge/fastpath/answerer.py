@@ -66,7 +66,9 @@ class PythonAnswerer:
                 verdict = request
                 break
             close = self.draining or request.fields.close
-            pieces = self._revalidate(request, close) if request.method == b"POST" else self._get(request, close)
+            pieces = (
+                self._revalidate(request, close) if request.method == b"POST" else self._get(request, close)
+            )
             if pieces is None:
                 verdict = _HANDOFF
                 break
@@ -103,7 +105,11 @@ class PythonAnswerer:
             if entry is None or entry.template:
                 return None
         etag = entry.etag
-        if request.tag == etag or fields.any_match or (fields.none_match is not None and etag in fields.none_match):
+        if (
+            request.tag == etag
+            or fields.any_match
+            or (fields.none_match is not None and etag in fields.none_match)
+        ):
             self.counters.add(_NOT_MODIFIED)
             return [self._not_modified, etag, b'"\r\n', entry.lines_304, self._tail(request, close)]
         body = b""

@@ -8,6 +8,7 @@ that it understands.  Anything else is for the strict parser on the Twisted side
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -27,7 +28,9 @@ _BEGINNING = re.compile(
     rb"(?:(?:GET|HEAD) /[!-~]*|POST /\.edge/revalidate) HTTP/1\.1\r\n"
     rb"(?:" + _LINE + rb")*(?:" + _TCHAR + rb"+(?::" + _VALUE + rb"\r?)?|\r)?"
 )
-_BEGINNING_OF_LINE = re.compile(rb"(?:GET|HEAD) /[!-~]*(?: (?:H(?:T(?:T(?:P(?:/(?:1(?:\.(?:1\r?)?)?)?)?)?)?)?)?)?")
+_BEGINNING_OF_LINE = re.compile(
+    rb"(?:GET|HEAD) /[!-~]*(?: (?:H(?:T(?:T(?:P(?:/(?:1(?:\.(?:1\r?)?)?)?)?)?)?)?)?)?"
+)
 _REVALIDATE_LINE = b"POST /.edge/revalidate HTTP/1.1\r\n"
 
 _FIELD = re.compile(rb"([^:]+):[ \t]*(.*?)[ \t]*\r\n", re.DOTALL)
@@ -43,7 +46,9 @@ _LET_GO = frozenset(
     b"range if-range if-match if-unmodified-since expect transfer-encoding upgrade te trailer "
     b"http2-settings content-encoding x-http-method-override".split()
 )
-_AT_MOST_ONCE = frozenset(b"host connection if-none-match accept accept-encoding origin content-length".split())
+_AT_MOST_ONCE = frozenset(
+    b"host connection if-none-match accept accept-encoding origin content-length".split()
+)
 
 
 class Fields(NamedTuple):
@@ -205,7 +210,7 @@ def _content_length(fields: Fields, value: bytes) -> Fields | None:
     return fields._replace(content_length=int(value))
 
 
-_KNOWN = {
+_KNOWN: dict[bytes, Callable[[Fields, bytes], Fields | None]] = {
     b"host": _host,
     b"connection": _connection,
     b"if-none-match": _none_match,

@@ -97,7 +97,7 @@ class Arena:
     def _take(self, number: int, size: int) -> int | None:
         """An extent of at least *size* out of a bin; stale members of the bin are dropped on the way."""
         heap = self._bins[number]
-        put_back = []
+        put_back: list[int] = []
         found = None
         while heap and len(put_back) < _LOOKS:
             begin = heapq.heappop(heap)

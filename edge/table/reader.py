@@ -134,7 +134,15 @@ class Reader:
             in_memory = bool(body) or not length
             taken = memory[body : body + length] if in_memory and with_body else None
             return Entry(
-                its_variant, variants, etag, modified, length, *lines, taken, in_memory, state == SLOT_TEMPLATE
+                its_variant,
+                variants,
+                etag,
+                modified,
+                length,
+                *lines,
+                taken,
+                in_memory,
+                state == SLOT_TEMPLATE,
             )
         return None
 

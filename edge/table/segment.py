@@ -75,8 +75,8 @@ class Segment:
         """
         if not (0 < capacity <= 2**28 and 0 < workers <= MAX_WORKERS and arena_bytes >= _PAGE):
             raise SegmentError(
-                f"a table of {capacity} entries, {arena_bytes} arena bytes and {workers} workers cannot be made: "
-                f"at most {2**28} entries and {MAX_WORKERS} workers, at least {_PAGE} bytes"
+                f"a table of {capacity} entries, {arena_bytes} arena bytes and {workers} workers "
+                f"cannot be made: at most {2**28} entries and {MAX_WORKERS} workers, at least {_PAGE} bytes"
             )
         slots = 1 << (capacity * SLOTS_PER_ENTRY - 1).bit_length()
         slots_offset = align(HEADER_BYTES + workers * WORKER_BLOCK, _PAGE)
@@ -88,7 +88,9 @@ class Segment:
         try:
             os.ftruncate(fd, total)
             if sealed:
-                fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+                fcntl.fcntl(
+                    fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+                )
             memory = mmap.mmap(fd, total)
         except (OSError, ValueError) as error:
             os.close(fd)
@@ -148,7 +150,9 @@ class Segment:
     def block_offset(self, worker_index: int) -> int:
         """Where the block of a worker begins; :exc:`SegmentError` if it has none."""
         if not 0 <= worker_index < self.worker_count:
-            raise SegmentError(f"the shared table has no block for worker {worker_index}: it has {self.worker_count}")
+            raise SegmentError(
+                f"the shared table has no block for worker {worker_index}: it has {self.worker_count}"
+            )
         return HEADER_BYTES + worker_index * WORKER_BLOCK
 
     def worker_epochs(self) -> list[int]:
@@ -172,8 +176,8 @@ class Segment:
 
 
 def _problem(memory: mmap.mmap, size: int) -> str | None:
-    (magic, version, header, total, slots_at, slots, arena_at, arena, workers, block, _key) = HEADER.unpack_from(
-        memory
+    (magic, version, header, total, slots_at, slots, arena_at, arena, workers, block, _key) = (
+        HEADER.unpack_from(memory)
     )
     if magic != MAGIC:
         return "it does not begin with the table's magic bytes"

@@ -188,7 +188,9 @@ class Writer:
         if head is None:
             return False
         body = self._body(one, spill, old)
-        slot = _Slot(0, state, one.variant, mask, key, one.etag, body, one.length, head.at // GRANULE, modified)
+        slot = _Slot(
+            0, state, one.variant, mask, key, one.etag, body, one.length, head.at // GRANULE, modified
+        )
         head.users += 1
         self._store(index, slot)
         if old is None:
@@ -198,7 +200,9 @@ class Writer:
             self._let_go(old, keep_body=old.body == body)
         return True
 
-    def _body(self, one: Representation, spill: Callable[[Representation], None] | None, old: _Slot | None) -> int:
+    def _body(
+        self, one: Representation, spill: Callable[[Representation], None] | None, old: _Slot | None
+    ) -> int:
         """Where the body is from now on; 0: in a blob file."""
         if not one.length or one.body is None:
             return 0

@@ -15,7 +15,9 @@ BIG = b"/big"
 DATE = b"Tue, 14 Nov 2023 22:13:20 GMT"
 HOST = b"Host: example.org\r\n"
 
-_PAGE_LINES = b"Content-Type: text/html; charset=utf-8\r\n%sVary: Accept-Encoding\r\nCache-Control: no-cache\r\n"
+_PAGE_LINES = (
+    b"Content-Type: text/html; charset=utf-8\r\n%sVary: Accept-Encoding\r\nCache-Control: no-cache\r\n"
+)
 _PHOTO_LINES = b"Content-Type: %s\r\nVary: Accept\r\nCache-Control: no-cache\r\n"
 
 
@@ -50,7 +52,11 @@ def resources() -> list[Resource]:
             ),
         ),
         Resource(EMPTY, 1_650_000_000, (_made(0, b"", plain, b"Cache-Control: no-cache\r\n"),)),
-        Resource(BIG, 1_650_000_001, (_made(0, b"0123456789abcdef" * 12_500, plain, b"Cache-Control: no-cache\r\n"),)),
+        Resource(
+            BIG,
+            1_650_000_001,
+            (_made(0, b"0123456789abcdef" * 12_500, plain, b"Cache-Control: no-cache\r\n"),),
+        ),
     ]
 
 
@@ -78,7 +84,9 @@ def published(workers: int = 4) -> Segment:
 
 def get(path: bytes = PAGE, *lines: bytes, method: bytes = b"GET") -> bytes:
     """A request with these header lines (without CRLF)."""
-    return method + b" " + path + b" HTTP/1.1\r\n" + HOST + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
+    return (
+        method + b" " + path + b" HTTP/1.1\r\n" + HOST + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
+    )
 
 
 def revalidate(body: bytes, *lines: bytes) -> bytes:

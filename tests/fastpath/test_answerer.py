@@ -30,24 +30,41 @@ class NativeAnswererTests(AnswererSuite, SynchronousTestCase):
         return NativeAnswerer(segment, 0, settings)
 
 
-TAGS = [site.etag(site.PAGE), site.etag(site.PAGE, 1), site.etag(site.PAGE, 2), site.etag(site.PHOTO, 8), b"x"]
-PATHS = st.sampled_from([b"/a.html", b"/i.jpg", b"/empty", b"/gone", b"/a.html?x=1", b"/i.jpg?~etag=" + TAGS[3]])
+TAGS = [
+    site.etag(site.PAGE),
+    site.etag(site.PAGE, 1),
+    site.etag(site.PAGE, 2),
+    site.etag(site.PHOTO, 8),
+    b"x",
+]
+PATHS = st.sampled_from(
+    [b"/a.html", b"/i.jpg", b"/empty", b"/gone", b"/a.html?x=1", b"/i.jpg?~etag=" + TAGS[3]]
+)
 LINES = st.one_of(
     st.sampled_from(LET_GO_LINES),
-    st.sampled_from([b"X: y", b"Accept-Encoding: gzip, br", b"Accept-Encoding: gzip", b"Accept: image/avif, x"]),
+    st.sampled_from(
+        [b"X: y", b"Accept-Encoding: gzip, br", b"Accept-Encoding: gzip", b"Accept: image/avif, x"]
+    ),
     st.sampled_from([b"Connection: close", b"Origin: https://n2.example", b"Accept: image/webp;x=y"]),
     st.lists(st.sampled_from(TAGS), min_size=1, max_size=3).map(
         lambda tags: b"If-None-Match: " + b", ".join(b'"%s"' % tag for tag in tags)
     ),
 )
 REQUESTS = st.one_of(
-    st.builds(lambda path, lines, method: site.get(path, *lines, method=method), PATHS,
-              st.lists(LINES, max_size=4), st.sampled_from([b"GET", b"HEAD", b"GET", b"POST"])),
+    st.builds(
+        lambda path, lines, method: site.get(path, *lines, method=method),
+        PATHS,
+        st.lists(LINES, max_size=4),
+        st.sampled_from([b"GET", b"HEAD", b"GET", b"POST"]),
+    ),
     st.lists(st.sampled_from([tag + b" /a.html" for tag in TAGS] + [b"bad"]), max_size=5).map(
-        lambda lines: site.revalidate(b"\n".join(lines))),
+        lambda lines: site.revalidate(b"\n".join(lines))
+    ),
     st.sampled_from(LET_GO),
-)  # fmt: skip
-ODD = st.sampled_from([b"\r", b"\n", b"\0", b" ", b"\t", b":", b",", b'"', b"\x7f", b"\xff", b"/", b"?", b"%"])
+)
+ODD = st.sampled_from(
+    [b"\r", b"\n", b"\0", b" ", b"\t", b":", b",", b'"', b"\x7f", b"\xff", b"/", b"?", b"%"]
+)
 
 
 @st.composite

@@ -25,7 +25,7 @@ class ArenaTests(SynchronousTestCase):
                 if begin is None:
                     continue
                 size = -(-number // 64) * 64
-                self.assertTrue(64 <= begin and begin + size <= 64 + 4096 and begin % 64 == 0)
+                self.assertTrue(begin >= 64 and begin + size <= 64 + 4096 and begin % 64 == 0)
                 self.assertTrue(all(begin + size <= b or b + s <= begin for b, s in used.items()))
                 used[begin] = size
             elif used:

@@ -18,7 +18,14 @@ class LayoutTests(SynchronousTestCase):
 
     def test_numbers_are_the_same_in_c(self) -> None:
         """Every constant that both name."""
-        for name in ("LAYOUT_VERSION", "HEADER_BYTES", "WORKER_BLOCK", "GRANULE", "MAX_PROBES", "OFFSET_COUNTERS"):
+        for name in (
+            "LAYOUT_VERSION",
+            "HEADER_BYTES",
+            "WORKER_BLOCK",
+            "GRANULE",
+            "MAX_PROBES",
+            "OFFSET_COUNTERS",
+        ):
             found = re.search(rf"#define EDGE_{name} (\d+)", HEADER)
             assert found is not None, name
             self.assertEqual(int(found[1]), getattr(layout, name))
@@ -39,6 +46,15 @@ class LayoutTests(SynchronousTestCase):
         lines = [re.split(r"  +[a-zA-Z]", line)[0] for line in text.split("```")[1].strip().splitlines()]
         example = bytes.fromhex("".join(lines).replace("xx", "00").replace(" ", ""))
         packed = layout.SLOT.pack(
-            2, layout.SLOT_LIVE, 0, 1, bytes(16), b"AAECAwQFBgcICQoL", 0x200040, 5, 0x200000 // 64, 1_700_000_000
+            2,
+            layout.SLOT_LIVE,
+            0,
+            1,
+            bytes(16),
+            b"AAECAwQFBgcICQoL",
+            0x200040,
+            5,
+            0x200000 // 64,
+            1_700_000_000,
         )
         self.assertEqual(example.hex(" "), packed.hex(" "))

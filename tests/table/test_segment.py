@@ -26,7 +26,9 @@ class SegmentTests(SynchronousTestCase):
         self.assertEqual(attached.slot_count, 256)
         self.assertEqual((attached.worker_count, attached.arena_bytes), (3, 8192))
         self.assertEqual(attached.hash_key, made.hash_key)
-        self.assertEqual((attached.epoch, attached.sequence, attached.complete, attached.entries), (1, 0, False, 0))
+        self.assertEqual(
+            (attached.epoch, attached.sequence, attached.complete, attached.entries), (1, 0, False, 0)
+        )
 
     def test_a_memfd_cannot_be_resized(self) -> None:
         """So that no mapping of it can ever fault."""

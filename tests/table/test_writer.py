@@ -140,7 +140,9 @@ class WriterTests(SynchronousTestCase):
         self.writer.put(resource(b"/a", 1, size=4000))
         self.reader.enter()
         key = self.reader.key_of(b"/a")
-        slot = SLOT.unpack_from(self.segment.memory, self.segment.slots_offset + self._index(b"/a") * SLOT_BYTES)
+        slot = SLOT.unpack_from(
+            self.segment.memory, self.segment.slots_offset + self._index(b"/a") * SLOT_BYTES
+        )
         held = self.segment.memory[slot[6] : slot[6] + 4000]
         for number in range(2, 100):
             self.writer.put(resource(b"/a", number, size=4000), lambda one: None)
@@ -164,7 +166,9 @@ class WriterTests(SynchronousTestCase):
         spilled: list[bytes] = []
         for number in range(40):
             self.assertTrue(
-                self.writer.put(resource(b"/%d" % number, number, size=4000), lambda one: spilled.append(one.etag))
+                self.writer.put(
+                    resource(b"/%d" % number, number, size=4000), lambda one: spilled.append(one.etag)
+                )
             )
         self.assertTrue(spilled)
         entry = self.reader.find(b"/39")

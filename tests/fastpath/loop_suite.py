@@ -1,0 +1,271 @@
+"""What every fast path must do with real loopback sockets: run over both builds."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+from typing import TYPE_CHECKING
+
+from edge.fastpath.interface import FastPath, Handoff, Limits, Settings
+from edge.table.segment import CounterBlock, Segment
+from tests.fastpath import site
+from tests.fastpath.site import BIG, EMPTY, PAGE, get
+
+if TYPE_CHECKING:
+    from twisted.trial.unittest import SynchronousTestCase as Base
+else:
+    Base = object
+
+
+class LoopSuite(Base):
+    """Mixed into a test case; :meth:`make` is the build under test.  Clocks are moved by hand."""
+
+    def make(self, segment: Segment, settings: Settings) -> FastPath:
+        """The fast path under test, as worker 0."""
+        raise AssertionError("the test case says which build")
+
+    def start(self, limits: Limits | None = None, recognise: bool = True, log_every: int = 0) -> FastPath:
+        """A fast path that listens on a port of its own, as listener 7."""
+        segment = site.published()
+        self.addCleanup(segment.close)
+        self.segment = segment
+        fastpath = self.make(segment, Settings(limits=limits or Limits(), log_every=log_every))
+        self.addCleanup(fastpath.close)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(self.listener.close)
+        self.listener.setblocking(False)
+        fastpath.listen(self.listener.fileno(), 7, recognise)
+        self.fastpath = fastpath
+        return fastpath
+
+    def client(self, *data: bytes) -> socket.socket:
+        """A connection that has sent *data*."""
+        connection = socket.create_connection(self.listener.getsockname())
+        self.addCleanup(connection.close)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setblocking(False)
+        for each in data:
+            connection.sendall(each)
+        return connection
+
+    def settle(self) -> list[Handoff]:
+        """Runs until nothing has been ready for 20 ms, or something is handed off."""
+        handoffs: list[Handoff] = []
+        with select.epoll() as poll:
+            poll.register(self.fastpath.fileno(), select.EPOLLIN)
+            while not handoffs and poll.poll(0.02):
+                handoffs = self.fastpath.run()
+        return handoffs
+
+    def received(self, connection: socket.socket) -> bytes:
+        """What has come so far."""
+        data = b""
+        with contextlib.suppress(BlockingIOError, ConnectionResetError):
+            while more := connection.recv(1 << 20):
+                data += more
+        return data
+
+    def at_end(self, connection: socket.socket) -> bool:
+        """Whether the other side has closed."""
+        try:
+            return connection.recv(1) == b""
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            return True
+
+    def counted(self, name: str) -> int:
+        """A counter of the worker."""
+        return CounterBlock(self.segment, 0).read()[name]
+
+    def advance(self, seconds: int) -> None:
+        """Lets time pass."""
+        self.fastpath.advance(seconds)  # type: ignore[attr-defined]
+        self.fastpath.tick()
+
+    def test_requests_are_answered_on_one_connection(self) -> None:
+        """One after the other, in pieces, and several at once."""
+        self.start()
+        connection = self.client(get(EMPTY))
+        self.settle()
+        self.assertIn(b"200 OK", self.received(connection))
+        connection.sendall(get(EMPTY)[:9])
+        self.settle()
+        self.assertEqual(self.received(connection), b"")
+        connection.sendall(get(EMPTY)[9:] + get(PAGE))
+        self.settle()
+        self.assertEqual(self.received(connection).count(b"HTTP/1.1 200 OK\r\n"), 2)
+        self.assertEqual(
+            (self.counted("requests"), self.counted("accepts"), self.counted("connections")), (3, 1, 1)
+        )
+        connection.close()
+        self.settle()
+        self.assertEqual((self.fastpath.connections(), self.counted("connections")), (0, 0))
+
+    def test_a_peer_that_has_finished_sending_is_answered(self) -> None:
+        """A half-closed connection is not a dead one."""
+        self.start()
+        connection = self.client(get(EMPTY))
+        connection.shutdown(socket.SHUT_WR)
+        self.settle()
+        self.assertIn(b"200 OK", self.received(connection))
+        self.assertEqual(self.fastpath.connections(), 0)
+
+    def test_a_slow_head_gets_408(self) -> None:
+        """Ten seconds from its first byte, whatever else arrives."""
+        self.start()
+        connection = self.client(b"GET / HTTP/1.1\r\n")
+        self.settle()
+        self.advance(6)
+        connection.sendall(b"X: y\r\n")
+        self.settle()
+        self.assertEqual(self.fastpath.connections(), 1)
+        self.advance(5)
+        answer = self.received(connection)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 408 Request Timeout\r\nDate: "), answer)
+        self.assertIn(b"\r\nConnection: close\r\n", answer)
+        self.assertTrue(self.at_end(connection))
+        self.assertEqual(self.counted("timeouts_head"), 1)
+        self.advance(3)
+        self.assertEqual(self.fastpath.connections(), 0)
+
+    def test_a_head_that_follows_a_request_has_its_own_time(self) -> None:
+        """The deadline begins with the first byte of *this* head."""
+        self.start()
+        connection = self.client(get(EMPTY)[:9])
+        self.settle()
+        self.advance(8)
+        connection.sendall(get(EMPTY)[9:] + b"GET")
+        self.settle()
+        self.advance(8)
+        self.assertIn(b"200 OK", self.received(connection))
+        self.assertFalse(self.at_end(connection))
+        self.advance(3)
+        self.assertIn(b"408", self.received(connection))
+
+    def test_an_idle_connection_is_closed(self) -> None:
+        """After 75 seconds without a request, used or not."""
+        self.start()
+        connections = [self.client(get(EMPTY)), self.client()]
+        self.settle()
+        self.advance(74)
+        self.assertEqual(self.fastpath.connections(), 2)
+        self.advance(2)
+        self.assertEqual((self.fastpath.connections(), self.counted("timeouts_idle")), (0, 2))
+        self.received(connections[0])
+        self.assertTrue(self.at_end(connections[0]) and self.at_end(connections[1]))
+
+    def test_a_slow_reader_gets_everything(self) -> None:
+        """In order, without more being read from it meanwhile."""
+        self.start()
+        connection = self.client(get(BIG) * 40)
+        got = 0
+        for _ in range(20_000):
+            self.settle()
+            got += len(self.received(connection))
+            if got > 40 * 200_000:
+                break
+        self.assertEqual(got, self.counted("bytes_out"))
+        self.assertEqual(self.counted("ok"), 40)
+
+    def test_a_reader_that_takes_nothing_is_cut(self) -> None:
+        """After 30 seconds, or at once when too much is waiting in all."""
+        self.start()
+        self.client(get(BIG) * 100)
+        self.settle()
+        self.assertEqual(self.fastpath.connections(), 1)
+        self.advance(31)
+        self.assertEqual((self.fastpath.connections(), self.counted("timeouts_write")), (0, 1))
+        self.start(Limits(pending_bytes=1000))
+        self.client(get(BIG) * 100)
+        self.settle()
+        self.assertEqual(self.fastpath.connections(), 0)
+
+    def test_a_connection_moves_to_twisted_and_back(self) -> None:
+        """With the bytes read so far; it counts all the time."""
+        self.start()
+        connection = self.client(get(EMPTY) + b"POST /x HTTP/1.1\r\n")
+        (handoff,) = self.settle()
+        self.assertEqual((handoff.listener, handoff.data), (7, b"POST /x HTTP/1.1\r\n"))
+        self.assertIn(b"200 OK", self.received(connection))
+        self.advance(1000)
+        self.assertEqual((self.fastpath.connections(), self.at_end(connection)), (1, False))
+        self.fastpath.adopt(handoff.fd)
+        with self.assertRaises(OSError):
+            self.fastpath.adopt(handoff.fd)
+        connection.sendall(get(EMPTY))
+        self.settle()
+        self.assertIn(b"200 OK", self.received(connection))
+        connection.sendall(b"X")
+        (handoff,) = self.settle()
+        theirs = socket.socket(fileno=handoff.fd)
+        self.fastpath.release(handoff.fd)
+        theirs.close()
+        self.assertEqual(self.fastpath.connections(), 0)
+        self.assertEqual((self.counted("handoffs"), self.counted("returns")), (2, 1))
+
+    def test_a_listener_may_hand_off_everything(self) -> None:
+        """TLS and Unix listeners do: their connections count, but are not read here."""
+        self.start(recognise=False)
+        self.client(get(EMPTY))
+        (handoff,) = self.settle()
+        self.assertEqual(handoff.data, b"")
+        socket.socket(fileno=handoff.fd).close()
+        self.fastpath.release(handoff.fd)
+
+    def test_connections_are_limited(self) -> None:
+        """In all, and from one address; places that become free are given again."""
+        self.start(Limits(connections=5, connections_per_address=2))
+        connections = [self.client() for _ in range(3)]
+        self.settle()
+        self.assertEqual((self.fastpath.connections(), self.counted("refused_address")), (2, 1))
+        self.assertTrue(self.at_end(connections[2]))
+        connections[0].close()
+        self.settle()
+        self.client()
+        self.settle()
+        self.assertEqual(self.fastpath.connections(), 2)
+        self.start(Limits(connections=2))
+        for _ in range(3):
+            self.client()
+        self.settle()
+        self.assertEqual((self.fastpath.connections(), self.counted("refused_total")), (2, 1))
+
+    def test_closing_lets_the_client_read(self) -> None:
+        """Even when it had sent more than was read."""
+        self.start()
+        connection = self.client(get(EMPTY, b"Connection: close") + b"x" * 1000)
+        self.settle()
+        self.assertIn(b"Connection: close\r\n", self.received(connection))
+        connection.close()
+        self.settle()
+        self.assertEqual(self.fastpath.connections(), 0)
+
+    def test_draining_finishes_what_has_begun(self) -> None:
+        """And what had already connected; idle connections are closed."""
+        self.start()
+        idle, busy = self.client(), self.client(get(EMPTY)[:9])
+        self.settle()
+        queued = self.client(get(EMPTY))
+        self.fastpath.drain()
+        self.assertTrue(self.at_end(idle))
+        self.assertIn(b"Connection: close\r\n", self.received(queued))
+        busy.sendall(get(EMPTY)[9:])
+        self.settle()
+        self.assertIn(b"Connection: close\r\n", self.received(busy))
+        self.assertEqual(self.fastpath.connections(), 0)
+
+    def test_requests_are_sampled_for_the_access_log(self) -> None:
+        """Every third one here, with its peer."""
+        self.start(log_every=3)
+        self.client(get(EMPTY) * 7)
+        self.settle()
+        samples = self.fastpath.samples()
+        self.assertEqual(len(samples), 2)
+        self.assertEqual(
+            (samples[0].address, samples[0].method, samples[0].target, samples[0].status),
+            ("127.0.0.1", b"GET", EMPTY, 200),
+        )
+        self.assertGreater(samples[0].sent, 100)
+        self.assertEqual(self.fastpath.samples(), [])
