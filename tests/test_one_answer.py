@@ -1,0 +1,93 @@
+"""Promise 1: the same request gets the same answer from the native code, its twin and Twisted.
+
+Generated requests - valid, odd and hostile, pipelined, cut anywhere - go to all three over one table.
+What the fast paths answer, the Twisted side must answer with the same bytes.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.fastpath.answerer import PythonAnswerer
+from edge.fastpath.interface import Settings
+from edge.fastpath.native import NativeAnswerer
+from edge.http.dates import format_date
+from edge.node.edge_resources import EdgeResources
+from edge.node.published import PublishedResource, Source
+from edge.node.site import ChannelFactory, EdgeSite, RootResource
+from edge.table.reader import Entry, Reader
+from tests.fastpath import site
+from tests.fastpath.test_answerer import streams
+from tests.node.transports import PeerTransport
+
+NOW = 1_750_000_000
+ORIGIN = b"https://n2.example"
+
+
+async def _nobody(path: bytes) -> dict[int, Entry]:
+    raise AssertionError(f"a complete table is not asked about: {path!r}")
+
+
+class OneAnswerTests(SynchronousTestCase):
+    """The three ways of a request through a worker."""
+
+    def setUp(self) -> None:
+        """One table, three readers of it."""
+        self.segment = site.published()
+        self.addCleanup(self.segment.close)
+        allowed = Settings(allow_origins=(ORIGIN,))
+        self.native = NativeAnswerer(self.segment, 0, allowed)
+        self.python = PythonAnswerer(self.segment, 1, allowed)
+        self.source = Source(Reader(self.segment, 2), "/nonexistent", _nobody, (ORIGIN,))
+
+    def twisted(self, stream: bytes, cuts: list[int]) -> PeerTransport:
+        """What a channel does with *stream*, arriving in pieces."""
+        clock = Clock()
+        clock.advance(NOW)
+        published = PublishedResource(self.source)
+        root = RootResource(EdgeResources(self.source.reader, published, lambda: "ready"), published)
+        channel = ChannelFactory(EdgeSite(root, clock)).buildProtocol(None)
+        transport = PeerTransport(clock)
+        transport.connect(channel)
+        for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+            channel.dataReceived(stream[begin:end])
+            clock.advance(0)
+        for _ in range(len(stream) // 20 + 2):
+            clock.advance(0)
+        return transport
+
+    def check(self, stream: bytes, cuts: list[int]) -> None:
+        """All three on one stream."""
+        date = format_date(NOW)
+        output, consumed, verdict = self.native.answer(stream, date)
+        self.assertEqual(self.python.answer(stream, date)[:2], (output, consumed))
+        written = self.twisted(stream, cuts).written
+        self.assertEqual(written[: len(output)], output)
+        if verdict == "close" or consumed == len(stream):
+            self.assertEqual(written, output)
+
+    @settings(max_examples=400, deadline=None)
+    @given(streams(), st.data())
+    def test_all_ways_answer_alike(self, stream: bytes, data: st.DataObject) -> None:
+        """Whatever is in the stream and however it is cut."""
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=3)))
+        self.check(stream, cuts)
+
+    def test_plain_requests_are_answered_by_all(self) -> None:
+        """The ordinary ones, so that the property above cannot be true for want of answers."""
+        tag = site.etag(site.PAGE, 2)
+        for request in (
+            site.get(),
+            site.get(site.PAGE, b"Accept-Encoding: br", b'If-None-Match: "%s"' % tag),
+            site.get(site.PHOTO, b"Accept: image/webp", method=b"HEAD"),
+            site.get(site.EMPTY, b"Origin: " + ORIGIN, b"Connection: close"),
+            site.get(b"/a.html?x&~etag=" + site.etag(site.PAGE)),
+            site.revalidate(b"%s /a.html\nx /b" % tag),
+            site.get(site.BIG) * 3,
+        ):
+            self.assertTrue(self.native.answer(request, site.DATE)[0])
+            self.check(request, [])
+            self.check(request, [len(request) // 2])
