@@ -10,6 +10,7 @@ Nothing here imports Twisted, opens a socket or reads the clock.  RFC 9110 (sema
 ``request_line``    method, target, version
 ``fields``          field sections and lists
 ``framing``         how long a body is: Content-Length, Transfer-Encoding, chunks
+``head``            the head as a whole: Host, framing, Expect, Connection
 ``events``          what the parser reports; limits
 ``parser``          bytes -> events, strictly
 ``dates``           HTTP-date

@@ -32,17 +32,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum, auto
 
-from edge.http.errors import (
-    BadRequest,
-    ContentTooLarge,
-    ExpectationFailed,
-    HeadTooLarge,
-    ProtocolError,
-)
+from edge.http.errors import BadRequest, ContentTooLarge, HeadTooLarge, ProtocolError
 from edge.http.events import NEED_DATA, Data, EndOfMessage, Event, Limits, Nothing, RequestHead
-from edge.http.fields import Fields, combine, list_members, parse_fields
-from edge.http.framing import CHUNKED, body_length, chunk_size
-from edge.http.grammar import BARE_LF, HOST, TOKEN
+from edge.http.fields import Fields, parse_fields
+from edge.http.framing import chunk_size
+from edge.http.grammar import BARE_LF, TOKEN
+from edge.http.head import make_head
 from edge.http.request_line import LINE_OVERHEAD, RequestLine, parse_request_line, refuse_long_line
 
 __all__ = [
@@ -212,45 +207,12 @@ class RequestParser:
         headers = self._section(self._limits.head, "header")
         if headers is None:
             return None
-        line = self._line
-        assert line is not None, "the state FIELDS comes after LINE"
-        fields = combine(headers)
-        is_1_0 = line.version == b"HTTP/1.0"
-        host = fields.get(b"host")
-        if host is None:
-            if not is_1_0:
-                raise BadRequest("The request has no Host.")
-        elif not HOST.fullmatch(host):  # two lines were joined by a comma and a space
-            raise BadRequest("Host is empty, malformed or repeated.")
-        length = body_length(headers, fields, is_1_0, self._limits.body)
-        expectation = fields.get(b"expect")
-        waits = expectation is not None and self._expects_continue(expectation)
-        self._keep_alive = not is_1_0 and not _closes(fields.get(b"connection"))
-        self._left = max(length, 0)
-        self._state = _State.CHUNK_LINE if length == CHUNKED else _State.LENGTH
-        return RequestHead(
-            method=line.method,
-            target=line.raw,
-            version=line.version,
-            headers=headers,
-            fields=fields,
-            path=line.target.path,
-            query=line.target.query,
-            tag=line.target.tag,
-            host=line.target.authority or host,
-            keep_alive=self._keep_alive,
-            # RFC 9110 section 10.1.1: not in HTTP/1.0, and there has to be something to wait with
-            expect_continue=waits and not is_1_0 and length != 0,
-            content_length=None if length == CHUNKED else length,
-        )
-
-    @staticmethod
-    def _expects_continue(value: bytes) -> bool:
-        """Whether Expect asks for 100 (Continue); anything else it may ask for is refused."""
-        members = list_members(value.lower())
-        if any(member != b"100-continue" for member in members):
-            raise ExpectationFailed()
-        return bool(members)
+        assert self._line is not None, "the state FIELDS comes after LINE"
+        head = make_head(self._line, headers, self._limits.body)
+        self._keep_alive = head.keep_alive
+        self._left = head.content_length or 0
+        self._state = _State.CHUNK_LINE if head.content_length is None else _State.LENGTH
+        return head
 
     def _body(self) -> Event | None:
         """Data of known length: a whole body, or one chunk."""
@@ -298,11 +260,6 @@ class RequestParser:
             return None
         self._state = _State.DONE
         return EndOfMessage(trailers)
-
-
-def _closes(connection: bytes | None) -> bool:
-    """Whether Connection has the option close: RFC 9112 section 9.6."""
-    return connection is not None and b"close" in list_members(connection.lower())
 
 
 _STEPS: dict[_State, Callable[[RequestParser], Event | None]] = {
