@@ -13,7 +13,7 @@ import edge
 
 ROOT = Path(edge.__file__).parent
 CORES = ("http", "table", "load")
-FORBIDDEN = {"twisted", "socket", "select", "selectors", "asyncio", "time", "datetime", "threading", "psutil"}
+FORBIDDEN = {"twisted", "socket", "select", "selectors", "asyncio", "time", "threading", "psutil"}
 
 
 def imported(file: Path) -> set[str]:
