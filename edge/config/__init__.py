@@ -1,0 +1,30 @@
+"""The configuration of a node: what can be set, where it comes from, and whether it would work.
+
+* ``model.py``: :class:`Config`, and the defaults
+* ``settings.py``: the one list of settings: names, kinds, help
+* ``values.py``: the kinds of values, read from text or from TOML, with a remedy for each wrong one
+* ``load.py``: command line over TOML file over defaults
+* ``paths.py``: where things are when nobody says
+* ``check.py``: ``--check``: would this configuration work on this machine, now?
+"""
+
+from __future__ import annotations
+
+from edge.config.check import find_problems, summarize
+from edge.config.load import load, reload
+from edge.config.model import Config
+from edge.config.paths import default_state_dir, default_webroot
+from edge.config.settings import SETTINGS, Setting, needs_restart
+
+__all__ = [
+    "SETTINGS",
+    "Config",
+    "Setting",
+    "default_state_dir",
+    "default_webroot",
+    "find_problems",
+    "load",
+    "needs_restart",
+    "reload",
+    "summarize",
+]

@@ -1,0 +1,188 @@
+"""``twistd edge --check``: would this configuration work on this machine, as this user, now?
+
+Everything is tried as far as it leaves no trace: folders are looked into, certificates are loaded,
+addresses are bound and let go at once.  Nothing is created and nothing listens.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import importlib
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge.config.model import Config
+from edge.endpoint import ListenSpec, systemd_index
+from edge.errors import ConfigError
+
+
+def find_problems(config: Config) -> list[str]:
+    """What would keep this node from starting, a sentence each; empty when nothing would."""
+    return list(_problems(config))
+
+
+def _problems(config: Config) -> Iterator[str]:
+    if not config.webroot.is_dir():
+        yield f"--webroot {config.webroot}: there is no such directory; make it or name another one"
+    elif not os.access(config.webroot, os.R_OK | os.X_OK):
+        yield f"--webroot {config.webroot}: this user may not read it; see its permissions"
+    if problem := _unwritable(config.state_dir):
+        yield f"--state-dir {config.state_dir}: {problem}"
+    elif problem := _unwritable(config.cache_dir):
+        yield f"--cache-dir {config.cache_dir}: {problem}"
+    if config.access_log not in (None, "-"):
+        log = Path(str(config.access_log))
+        blocked = "it is a directory; name a file" if log.is_dir() else _unwritable(log.parent)
+        if blocked or (log.exists() and not os.access(log, os.W_OK)):
+            yield f"--access-log {log}: {blocked or 'this user may not write to it; see its permissions'}"
+    if config.fast_path == "native" and not has_native():
+        yield (
+            "--fast-path native: it has not been built; install a C compiler (gcc) and reinstall, "
+            "or use --fast-path auto"
+        )
+    running = is_running(config)
+    for option, spec in [
+        *(("--listen", spec) for spec in config.endpoints),
+        ("--admin", config.admin_endpoint),
+    ]:
+        if problem := _unusable(spec, running):
+            yield f"{option} {spec.text}: {problem}"
+
+
+def summarize(config: Config) -> str:
+    """What would be done, in a few lines."""
+    fast: str = config.fast_path
+    if fast == "auto":
+        fast = "native (auto)" if has_native() else "python (auto: there is no native build)"
+    lines = [
+        f"node {config.node} of cluster {config.cluster}",
+        f"webroot    {config.webroot}",
+        *(f"listen     {text}" for text in config.listen),
+        f"admin      {config.admin}",
+        f"state      {config.state_dir}",
+        f"workers    {config.worker_count or '0: all in one process'}",
+        f"fast path  {fast}",
+    ]
+    if config.file:
+        lines.insert(1, f"file       {config.file}")
+    if is_running(config):
+        lines.append("a node runs with this state directory now: its ports count as free")
+    return "\n".join(lines)
+
+
+def has_native() -> bool:
+    """Whether the native fast path has been built and loads."""
+    try:
+        importlib.import_module("edge.fastpath._native")
+    except ImportError:
+        return False
+    return True
+
+
+def is_running(config: Config) -> bool:
+    """Whether a supervisor holds the lock of the state directory."""
+    try:
+        lock = os.open(config.state_dir / "lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def _unwritable(directory: Path) -> str:
+    """Why files cannot be made in *directory*, which may not exist yet; "" if they can."""
+    existing = next(parent for parent in (directory, *directory.parents) if parent.exists())
+    if not existing.is_dir():
+        return f"{existing} is no directory; name another one"
+    if not os.access(existing, os.W_OK | os.X_OK):
+        missing = "" if existing == directory else " to make it there"
+        return f"this user may not write to {existing}{missing}; change its owner or name another directory"
+    return ""
+
+
+def _unusable(spec: ListenSpec, running: bool) -> str:
+    """Why *spec* cannot be listened on; "" if it can.  *running*: our own node may hold it now."""
+    if spec.kind == "systemd":
+        return _not_passed(spec)
+    if spec.kind == "unix":
+        return _unix_unusable(spec, running)
+    problem = _certificate_problem(spec) if spec.kind == "tls" else ""
+    return problem or _unbindable(spec, running)
+
+
+def _not_passed(spec: ListenSpec) -> str:
+    """Sockets are only there when systemd starts us: outside of that there is nothing to check."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return ""
+    try:
+        index = systemd_index(spec, os.environ)
+    except ConfigError as error:
+        return str(error).removeprefix(f"{spec.text}: ")
+    count = os.environ.get("LISTEN_FDS", "0")
+    return "" if index < int(count) else f"systemd passed {count} sockets, there is no number {index}"
+
+
+def _unix_unusable(spec: ListenSpec, running: bool) -> str:
+    path = Path(spec.path)
+    if not os.path.lexists(path):
+        return _unwritable(path.parent)
+    if not stat.S_ISSOCK(path.lstat().st_mode):
+        return "there is a file of that name that is no socket; move it or choose another path"
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(spec.path)
+        except ConnectionRefusedError:
+            return _unwritable(path.parent)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            return f"{error.strerror}; see its permissions"
+    return "" if running else "another program listens there; stop it or choose another path"
+
+
+def _certificate_problem(spec: ListenSpec) -> str:
+    from edge.node.tls import CertificateFiles, load_context
+
+    try:
+        load_context(CertificateFiles(spec.cert_key, spec.private_key, spec.extra_cert_chain))
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def _unbindable(spec: ListenSpec, running: bool) -> str:
+    address = spec.interface or "0.0.0.0"
+    try:
+        found = socket.getaddrinfo(address, spec.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        family, _, _, _, where = found[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind(where)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return (
+                ""
+                if running
+                else f"port {spec.port} is in use by another program; stop it or choose another port"
+            )
+        if error.errno in (errno.EACCES, errno.EPERM):
+            return (
+                f"this user may not listen on port {spec.port}; use a port from 1024, a systemd socket, "
+                "or give the capability CAP_NET_BIND_SERVICE"
+            )
+        if error.errno == errno.EADDRNOTAVAIL:
+            return f"this machine has no interface with the address {address}; see `ip address`"
+        return f"{error.strerror or error}; choose another address"
+    return ""

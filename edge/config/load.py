@@ -1,0 +1,106 @@
+"""From command line and TOML file to a :class:`Config`: command line over file over defaults.
+
+All problems are found in one go, a line each: ``PLACE: REMEDY`` with the value that is wrong.  Relative
+file names start from the working directory on the command line, and from the file's own directory
+in the file, so that a folder with a configuration can be moved as a whole.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from edge.config.model import Config
+from edge.config.settings import SETTINGS
+from edge.config.values import Wrong
+from edge.endpoint import check_unix_path
+from edge.errors import ConfigError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def load(given: Mapping[str, bool | list[str]], file: Path | None = None) -> Config:
+    """The configuration that *given* and *file* make.
+
+    *given*: what the command line said, by name with dashes: a bool for flags, else the texts in
+    the order given.  :class:`ConfigError` with a line for each problem.
+    """
+    problems: list[str] = []
+    found: dict[str, Any] = {}
+    if file is not None:
+        file = file.absolute()
+        _take_file(file, found, problems)
+    for name, said in given.items():
+        setting = SETTINGS[name]
+        if isinstance(said, bool):
+            found[setting.attribute] = said
+            continue
+        read = setting.kind.read
+        said = said if setting.kind.repeated else said[-1:]
+        values = [_take(problems, f"--{name} {text}", read, text, Path.cwd()) for text in said]
+        found[setting.attribute] = tuple(values) if setting.kind.repeated else values[0]
+    if not problems:
+        config = Config(**found, file=file, given=dict(given))
+        try:
+            check_unix_path(f"--admin {config.admin}", config.admin_endpoint.path)
+        except ConfigError as error:
+            raise ConfigError(f"{error}, like --admin unix:/run/edge/{config.node}.sock") from None
+        return config
+    raise ConfigError("\n".join(problems))
+
+
+def reload(config: Config) -> Config:
+    """The same command line with the file as it is now; :class:`ConfigError` as with :func:`load`."""
+    return load(config.given, config.file)
+
+
+def _take(problems: list[str], place: str, read: Callable[[Any, Path], Any], value: Any, base: Path) -> Any:
+    """What *read* makes of *value*; if it cannot, a line is added to *problems*."""
+    try:
+        return read(value, base)
+    except Wrong as wrong:
+        problems.append(f"{place}: {wrong}")
+        return None
+
+
+def _take_file(file: Path, found: dict[str, Any], problems: list[str]) -> None:
+    """Put what *file* sets into *found*, by attribute."""
+    try:
+        with file.open("rb") as stream:
+            document = tomllib.load(stream)
+    except OSError as error:
+        problems.append(f"--config {file}: cannot be read ({error.strerror}); name a TOML file")
+        return
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"{file}: this is not TOML: {error}")
+        return
+    seen: dict[str, str] = {}
+    for key, value in document.items():
+        name = key.replace("_", "-")
+        setting = SETTINGS.get(name)
+        if setting is None:
+            problems.append(f"{file}: unknown key {key!r}; {_nearest(name)}")
+        elif name in seen:
+            problems.append(f"{file}: {seen[name]} and {key} are the same key; remove one")
+        else:
+            seen[name] = key
+            place = f"{file}: {key} = {_shown(value)}"
+            found[setting.attribute] = _take(problems, place, setting.kind.from_toml, value, file.parent)
+
+
+def _nearest(name: str) -> str:
+    near = difflib.get_close_matches(name, SETTINGS, 1, 0.5)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(SETTINGS))}"
+
+
+def _shown(value: object) -> str:
+    """*value* nearly as TOML writes it, shortened."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."

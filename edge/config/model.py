@@ -1,0 +1,109 @@
+"""The configuration of one node, complete and immutable; :mod:`edge.config.settings` describes its fields."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from edge.config.paths import default_state_dir, default_webroot
+from edge.endpoint import ListenSpec, parse_endpoint, quote
+from edge.table.layout import MAX_WORKERS
+
+#: Stands for "derived from other fields" until :meth:`Config.__post_init__`.
+_DERIVED = Path("\0derived")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What a node is told.  :func:`edge.config.load` makes checked ones.
+
+    Whoever makes one directly answers for its values; ``Config(state_dir=...)`` is complete.
+    """
+
+    # Site
+    webroot: Path = field(default_factory=default_webroot)
+    follow_symlinks: bool = False
+    watch: bool = True
+    #: (glob, Cache-Control value), the first match wins.
+    cache: tuple[tuple[str, str], ...] = ()
+    brotli_quality: int = 11
+
+    # Serving
+    #: Endpoint strings; see :attr:`endpoints`.
+    listen: tuple[str, ...] = ("tcp:8080",)
+    #: Scheme, host, and the port if it is not the scheme's own; no slash at the end.
+    public_url: str | None = None
+    #: Serialized origins, or "*".
+    allow_origin: tuple[str, ...] = ()
+    #: None: one per core; see :attr:`worker_count`.
+    workers: int | None = None
+    fast_path: Literal["auto", "native", "python", "off"] = "auto"
+
+    # Node
+    node: str = "n1"
+    cluster: str = "edge"
+    state_dir: Path = _DERIVED
+    cache_dir: Path = _DERIVED
+    #: An endpoint string; see :attr:`admin_endpoint`.
+    admin: str = ""
+    #: Mbit/s; None: as the network card says.
+    nic_mbit: int | None = None
+
+    # Logs
+    #: An absolute path, or "-" for standard output; None: no access log.
+    access_log: str | None = None
+    access_log_format: Literal["json", "clf"] = "json"
+    #: One in this many of the fast path's requests; 0 = none.
+    access_log_every: int = 1
+
+    # Limits
+    #: In the whole node; None: what the limit on descriptors allows.
+    connections: int | None = None
+    # A browser holds 6 connections to a host (Chromium, Firefox) and one WebSocket: this is 140 browsers
+    # behind one address, more than an office has, and 1 % of what a worker holds (100,000): one
+    # address alone can never fill it.
+    #: In one worker, from one IPv4 address or IPv6 /64; 0 = no limit.
+    connections_per_address: int = 1000
+    body_max_mib: int = 1
+    head_seconds: int = 10
+    idle_seconds: int = 75
+    write_seconds: int = 30
+    drain_seconds: int = 10
+
+    # Table
+    table_entries: int = 1 << 20
+    arena_mib: int = 512
+    body_limit_kib: int = 256
+
+    #: The TOML file read, and what the command line said: enough to read all of it again.
+    file: Path | None = None
+    given: Mapping[str, bool | list[str]] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        fill = object.__setattr__
+        if self.state_dir == _DERIVED:
+            fill(self, "state_dir", default_state_dir(self.node).absolute())
+        if self.cache_dir == _DERIVED:
+            fill(self, "cache_dir", self.state_dir / "cache")
+        if not self.admin:
+            fill(self, "admin", f"unix:{quote(str(self.state_dir / 'admin.sock'))}")
+
+    @property
+    def endpoints(self) -> tuple[ListenSpec, ...]:
+        """:attr:`listen`, understood."""
+        return tuple(map(parse_endpoint, self.listen))
+
+    @property
+    def admin_endpoint(self) -> ListenSpec:
+        """:attr:`admin`, understood: a Unix socket, or TCP on a loopback interface."""
+        return parse_endpoint(self.admin)
+
+    @property
+    def worker_count(self) -> int:
+        """Worker processes to start; 0 = none, the only process serves."""
+        if self.workers is not None:
+            return self.workers
+        return min(len(os.sched_getaffinity(0)), MAX_WORKERS)

@@ -1,0 +1,128 @@
+"""The one list of settings: from it the options of ``twistd edge``, the keys of the TOML file, the help and
+the completion of shells are made.  Each row describes one field of :class:`~edge.config.model.Config`;
+``state_dir`` is ``--state-dir`` on the command line and ``state-dir`` or ``state_dir`` in the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, fields
+from typing import Any
+
+from edge.config import values
+from edge.config.model import Config
+from edge.config.values import Kind, choice, integer
+from edge.table.layout import MAX_WORKERS
+
+#: Sections of the help, in order.
+SECTIONS = ("Site", "Serving", "Node", "Logs", "Limits", "Table")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known of one field."""
+
+    #: As users write it: with dashes.
+    name: str
+    kind: Kind
+    section: str
+    help: str
+    #: The default in words; "": the value itself says it.
+    default_text: str = ""
+
+    @property
+    def attribute(self) -> str:
+        """The field of :class:`Config`."""
+        return self.name.replace("-", "_")
+
+    @property
+    def default(self) -> Any:
+        """The field's default; None where it is derived."""
+        return _DEFAULTS[self.attribute]
+
+
+_DEFAULTS = {one.name: None if one.default is MISSING else one.default for one in fields(Config)}
+
+_ROWS = (
+    Setting("webroot", values.WEBROOT, "Site", "The folder of files to serve.", "the demonstration site"),
+    Setting("follow-symlinks", values.FLAG, "Site",
+            "Serve also what links inside the webroot point to outside of it."),
+    Setting("watch", values.FLAG, "Site", "Publish changed files by themselves (inotify)."),
+    Setting("cache", values.CACHE_RULES, "Site",
+            "Cache-Control for the files that match a glob; the first rule that matches counts. "
+            "In TOML: tables [[cache]] with glob and value.",
+            "max-age=31536000,immutable for names with a digest in them, no-cache for the rest"),
+    Setting("brotli-quality", integer(0, 11), "Site",
+            "How hard to compress: 11 takes about a second per megabyte, once, and gives 15 % fewer "
+            "bytes than 5."),
+    Setting("listen", values.ENDPOINTS, "Serving",
+            "Where to listen: tcp:PORT, tcp6:PORT, tls:PORT:privateKey=FILE:certKey=FILE, unix:PATH or "
+            "systemd:domain=INET:index=0. After a PORT may stand :interface=ADDRESS."),
+    Setting("public-url", values.URL, "Serving", "How browsers reach this node, like https://n1.example.org.",
+            "made from the first address it listens on"),
+    Setting("allow-origin", values.ORIGINS, "Serving",
+            "An origin whose scripts may read answers (CORS), or * for every one.", "this node's own"),
+    Setting("workers", integer(0, MAX_WORKERS), "Serving",
+            "Worker processes; 0 = the only process serves, for development.",
+            "one per core that this process may use"),
+    Setting("fast-path", choice("auto", "native", "python", "off"), "Serving",
+            "What answers from the table: C code, its Python twin, or nothing (all through Twisted). "
+            "auto takes the C code where it has been built."),
+    Setting("node", values.NAME, "Node", "This node's name within its cluster."),
+    Setting("cluster", values.NAME, "Node", "The cluster's name."),
+    Setting("state-dir", values.DIRECTORY, "Node",
+            "Where the node keeps what must outlive it; one for each node.",
+            "$STATE_DIRECTORY (systemd), else ~/.local/state/twistd-edge/NODE"),
+    Setting("cache-dir", values.DIRECTORY, "Node",
+            "Where compressed contents are kept; nodes on one machine may share it.", "STATE-DIR/cache"),
+    Setting("admin", values.ADMIN, "Node",
+            "Where edgectl and /.edge/metrics are: unix:PATH, or tcp:PORT with a loopback interface.",
+            "unix:STATE-DIR/admin.sock"),
+    Setting("nic-mbit", integer(1, 10_000_000), "Node",
+            "What the network can carry, in Mbit/s: traffic is weighed against it.",
+            "what the network card says, or 1000"),
+    Setting("access-log", values.LOG_FILE, "Logs", "Log requests to this file; - is standard output.",
+            "no access log"),
+    Setting("access-log-format", choice("json", "clf"), "Logs",
+            "A line each: a JSON object, or the Common Log Format."),
+    Setting("access-log-every", integer(0, 1_000_000), "Logs",
+            "Of the requests that the fast path answers, log one in N; 0 = none."),
+    Setting("connections", integer(1, 100_000_000), "Limits",
+            "Connections at once on this node, divided among its workers.",
+            "what the limit on file descriptors allows"),
+    Setting("connections-per-address", integer(0, 100_000_000), "Limits",
+            "Connections to one worker from one IPv4 address or IPv6 /64; 0 = no limit, for a node "
+            "behind a proxy."),
+    Setting("body-max-mib", integer(0, 1024), "Limits", "Largest body of a request, in MiB; above it 413."),
+    Setting("head-seconds", integer(1, 3600), "Limits",
+            "Seconds for a whole request head from its first byte; then 408."),
+    Setting("idle-seconds", integer(1, 86_400), "Limits",
+            "Seconds that a connection may rest between two requests."),
+    Setting("write-seconds", integer(1, 3600), "Limits",
+            "Seconds for which a client may take nothing of its answer."),
+    Setting("drain-seconds", integer(0, 3600), "Limits",
+            "Seconds that running requests have to finish when the node stops."),
+    Setting("table-entries", integer(1 << 10, 1 << 28), "Table",
+            "Entries that the shared table holds; each costs 128 bytes."),
+    Setting("arena-mib", integer(1, 1 << 20), "Table",
+            "Shared memory for bodies, in MiB; only what is used is taken."),
+    Setting("body-limit-kib", integer(0, 65_536), "Table",
+            "Bodies up to this size, in KiB, are served from memory, larger ones from files."),
+)  # fmt: skip
+
+#: By name, in the order of the help.
+SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _ROWS}
+
+#: Read once, when the node starts: SIGHUP does not change them.
+AT_START = frozenset(
+    {"watch", "listen", "workers", "fast-path", "node", "cluster", "state-dir", "cache-dir", "admin",
+     "table-entries", "arena-mib", "body-limit-kib"}
+)  # fmt: skip
+
+
+def needs_restart(old: Config, new: Config) -> tuple[str, ...]:
+    """Names of the settings that differ between the two and take effect at the next start only."""
+    return tuple(
+        setting.name
+        for setting in _ROWS
+        if setting.name in AT_START and getattr(old, setting.attribute) != getattr(new, setting.attribute)
+    )

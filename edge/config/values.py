@@ -1,0 +1,202 @@
+"""The kinds of values that settings have: each reads text, and text alone says everything.
+
+A value from TOML has a type of its own (:attr:`Kind.type`); it is checked, and then read as its text.
+So the command line and the file can never understand a value differently.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from edge.endpoint import ListenSpec, check_unix_path, parse_endpoint
+from edge.errors import ConfigError
+from edge.publish.rules import CacheRules
+
+
+class Wrong(ValueError):
+    """A value is wrong; str() is the remedy or the reason with it, without the setting's name."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of value."""
+
+    #: What stands for the value in help texts.
+    metavar: str
+    #: (text, directory that relative names start from) -> value; raises :class:`Wrong`.
+    read: Callable[[str, Path], object]
+    #: What TOML must give: str, int or bool.
+    type: type = str
+    #: Several values, as a tuple: the option may be repeated.
+    repeated: bool = False
+    #: Names to choose from, for shell completion.
+    choices: tuple[str, ...] = ()
+    #: "file" or "directory", for shell completion.
+    completes: str = ""
+
+    def from_toml(self, value: object, base: Path) -> object:
+        """The value that TOML's *value* means; raises :class:`Wrong`."""
+        if not self.repeated:
+            return self._one(value, base)
+        items = value if isinstance(value, list) else [value]
+        return tuple(self._one(item, base) for item in items)
+
+    def _one(self, value: object, base: Path) -> object:
+        if self is CACHE_RULES:
+            return _cache_rule_from_toml(value)
+        if type(value) is not self.type:
+            raise Wrong(_TYPE_REMEDIES[self.type])
+        return value if self.type is bool else self.read(str(value), base)
+
+
+_TYPE_REMEDIES = {
+    str: 'write a text in quotes, like "text"',
+    int: "write a whole number without quotes",
+    bool: "write true or false without quotes",
+}
+
+
+def integer(low: int, high: int) -> Kind:
+    """Whole numbers from *low* to *high*."""
+
+    def read(text: str, base: Path) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text) or not low <= int(text) <= high:
+            raise Wrong(f"give a whole number from {low} to {high}")
+        return int(text)
+
+    return Kind("N", read, int)
+
+
+def choice(*names: str) -> Kind:
+    """One of *names*."""
+
+    def read(text: str, base: Path) -> str:
+        if text not in names:
+            raise Wrong(f"choose one of {', '.join(names)}")
+        return text
+
+    return Kind("|".join(names), read, choices=names)
+
+
+def _absolute(text: str, base: Path) -> Path:
+    if not text or "\0" in text:
+        raise Wrong("give a path")
+    try:
+        return base / Path(text).expanduser()
+    except RuntimeError as error:
+        raise Wrong(f"{error}; write the path out") from None
+
+
+def _existing_directory(text: str, base: Path) -> Path:
+    path = _absolute(text, base)
+    if not path.is_dir():
+        raise Wrong("there is no such directory; make it or name another one" if not path.exists()
+                    else "this is a file; name the directory that holds the site")  # fmt: skip
+    return path
+
+
+def _log_file(text: str, base: Path) -> str:
+    return text if text == "-" else str(_absolute(text, base))
+
+
+def _name(text: str, base: Path) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?", text):
+        raise Wrong("give 1 to 63 letters, digits, dots and dashes; the first and the last a letter or digit")
+    return text
+
+
+def _endpoint(text: str, base: Path) -> ListenSpec:
+    """An endpoint, or :class:`Wrong` with all but the text itself, which the caller names."""
+    try:
+        spec = parse_endpoint(text).resolved(base)
+        if spec.kind == "unix":
+            check_unix_path(spec.text, spec.path)
+    except ConfigError as error:
+        raise Wrong(str(error).removeprefix(f"{text}: ")) from None
+    return spec
+
+
+def _listen(text: str, base: Path) -> str:
+    return _endpoint(text, base).text
+
+
+def _admin(text: str, base: Path) -> str:
+    spec = _endpoint(text, base)
+    if spec.kind == "unix" or (spec.kind == "tcp" and spec.is_loopback):
+        return spec.text
+    raise Wrong(
+        "who reaches it rules the node, therefore only this machine may: "
+        "give unix:PATH or tcp:PORT:interface=127.0.0.1"
+    )
+
+
+def _web_address(text: str, remedy: str) -> str:
+    """Scheme, host and port of *text* as an origin is serialized (RFC 6454 section 6.2)."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise Wrong(remedy) from None
+    host = parts.hostname or ""
+    wrong_host = re.search(r"[^a-z0-9.:_-]", host) is not None or not host
+    if parts.scheme not in ("http", "https") or wrong_host or parts.path not in ("", "/"):
+        raise Wrong(remedy)
+    if parts.query or parts.fragment or "@" in parts.netloc or text != text.strip():
+        raise Wrong(remedy)
+    shown = f"[{host}]" if ":" in host else host
+    default = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{shown}" + ("" if port in (None, default) else f":{port}")
+
+
+def _public_url(text: str, base: Path) -> str:
+    return _web_address(text, "give scheme and host as browsers see them, like https://n1.example.org")
+
+
+def _origin(text: str, base: Path) -> str:
+    if text == "*":
+        return text
+    return _web_address(text, "give an origin, like https://www.example.org, or * for every one")
+
+
+def checked_cache_rule(glob: str, value: str) -> tuple[str, str]:
+    """The rule (*glob*, *value*); raises :class:`Wrong`."""
+    try:
+        CacheRules([(glob, value)])
+    except ConfigError as error:
+        raise Wrong(str(error)) from None
+    return glob, value
+
+
+def _cache_rule(text: str, base: Path) -> tuple[str, str]:
+    glob, equals, value = text.partition("=")
+    if not (glob and equals and value):
+        raise Wrong("give a glob and a Cache-Control value, like '/news/*=max-age=60'")
+    return checked_cache_rule(glob, value)
+
+
+def _cache_rule_from_toml(value: object) -> tuple[str, str]:
+    if isinstance(value, dict) and set(value) == {"glob", "value"}:
+        glob, text = value["glob"], value["value"]
+        if isinstance(glob, str) and isinstance(text, str):
+            return checked_cache_rule(glob, text)
+    raise Wrong('write tables [[cache]] with glob = "..." and value = "..."')
+
+
+def _no_text(text: str, base: Path) -> object:
+    raise Wrong("this is a flag and takes no value")
+
+
+FLAG = Kind("", _no_text, bool)
+DIRECTORY = Kind("DIR", _absolute, completes="directory")
+WEBROOT = Kind("DIR", _existing_directory, completes="directory")
+LOG_FILE = Kind("FILE", _log_file, completes="file")
+NAME = Kind("NAME", _name)
+ENDPOINTS = Kind("ENDPOINT", _listen, repeated=True)
+ADMIN = Kind("ENDPOINT", _admin)
+URL = Kind("URL", _public_url)
+ORIGINS = Kind("ORIGIN", _origin, repeated=True)
+CACHE_RULES = Kind("GLOB=VALUE", _cache_rule, repeated=True)

@@ -1,0 +1,311 @@
+"""Where to listen: Twisted's endpoint strings, read into a :class:`ListenSpec`.
+
+The supervisor opens the sockets itself (one per worker), so it needs to know what a string means, and
+not only an endpoint object.  The grammar is Twisted's (``twisted.internet.endpoints.serverFromString``)::
+
+    endpoint = kind *( ":" argument )
+    argument = value / name "=" value
+    value    = any characters; ":" "=" and "\\" are written with a "\\" before them
+
+    tcp:PORT[:interface=ADDRESS][:backlog=N]             IPv4, or what interface says
+    tcp4:PORT...  tcp6:PORT...                           0.0.0.0 and :: where no interface is given
+    tls:PORT:privateKey=FILE:certKey=FILE[:extraCertChain=FILE][:interface=ADDRESS][:backlog=N]
+    ssl:...                                              the same as tls
+    unix:PATH[:mode=OCTAL][:backlog=N]
+    systemd:domain=INET|INET6|UNIX:index=N               or name=NAME instead of index
+
+``port=``, ``address=`` (of unix) may be written out, as in Twisted.  Two deviations: an interface is
+a numeric address or ``localhost``, and ``lockfile=`` is not needed: a dead server's Unix socket is
+recognised without one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from edge.errors import ConfigError
+
+#: Connections that wait to be accepted; the kernel cuts it to net.core.somaxconn (4096 by default).
+DEFAULT_BACKLOG = 4096
+#: Bytes of a Unix socket's path (unix(7): sun_path without its NUL).
+MAX_UNIX_PATH = 107
+
+_KINDS = {
+    "tcp": "tcp",
+    "tcp4": "tcp",
+    "tcp6": "tcp",
+    "tls": "tls",
+    "ssl": "tls",
+    "unix": "unix",
+    "systemd": "systemd",
+}
+_EXAMPLES = {
+    "tcp": "tcp:8080 or tcp:8080:interface=127.0.0.1",
+    "tls": "tls:443:privateKey=key.pem:certKey=cert.pem",
+    "unix": "unix:/run/edge/http.sock:mode=660",
+    "systemd": "systemd:domain=INET:index=0",
+}
+_ARGUMENTS = {
+    "tcp": ("port", "interface", "backlog"),
+    "tls": ("port", "privateKey", "certKey", "extraCertChain", "interface", "backlog"),
+    "unix": ("address", "mode", "backlog"),
+    "systemd": ("domain", "index", "name"),
+}
+_POSITIONAL = {"tcp": "port", "tls": "port", "unix": "address", "systemd": "domain"}
+
+
+@dataclass(frozen=True)
+class ListenSpec:
+    """One endpoint string, understood.  What a kind does not have keeps its default."""
+
+    #: "tcp", "tls", "unix" or "systemd".
+    kind: str
+    #: As the user wrote it, for messages.
+    text: str = field(default="", compare=False)
+    #: Numeric address, "" = all of IPv4.
+    interface: str = ""
+    #: 0 = any free one.
+    port: int = 0
+    #: Of a Unix socket.
+    path: str = ""
+    #: Permission bits of a Unix socket; None = as the umask says.
+    mode: int | None = None
+    #: PEM files.
+    private_key: str = ""
+    cert_key: str = ""
+    extra_cert_chain: str | None = None
+    #: Of a socket from systemd: "INET", "INET6" or "UNIX", and which it is, by number or by name.
+    domain: str = ""
+    index: int | None = None
+    name: str | None = None
+    backlog: int = DEFAULT_BACKLOG
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs on this machine can connect."""
+        return self.kind == "unix" or (self.interface != "" and ip_address(self.interface).is_loopback)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of the certificate."""
+        return tuple(filter(None, (self.private_key, self.cert_key, self.extra_cert_chain)))
+
+    def describe(self) -> str:
+        """The endpoint string that means this, written out: ``parse_endpoint`` gives an equal spec."""
+        if self.kind == "unix":
+            parts = ["unix", quote(self.path)]
+            if self.mode is not None:
+                parts.append(f"mode={self.mode:o}")
+        elif self.kind == "systemd":
+            which = f"index={self.index}" if self.name is None else f"name={quote(self.name)}"
+            parts = ["systemd", f"domain={self.domain}", which]
+        else:
+            parts = [self.kind, str(self.port)]
+            for name, value in (
+                ("privateKey", self.private_key),
+                ("certKey", self.cert_key),
+                ("extraCertChain", self.extra_cert_chain),
+                ("interface", self.interface),
+            ):
+                if value:
+                    parts.append(f"{name}={quote(value)}")
+        if self.kind != "systemd" and self.backlog != DEFAULT_BACKLOG:
+            parts.append(f"backlog={self.backlog}")
+        return ":".join(parts)
+
+    def resolved(self, base: Path) -> ListenSpec:
+        """The same with relative file names taken from the directory *base*."""
+        changes: dict[str, Any] = {
+            name: os.path.join(base, value)
+            for name in ("path", "private_key", "cert_key", "extra_cert_chain")
+            if (value := getattr(self, name)) and not os.path.isabs(value)
+        }
+        if not changes:
+            return self
+        spec = replace(self, **changes)
+        return replace(spec, text=spec.describe())
+
+
+def parse_endpoint(text: str) -> ListenSpec:
+    """What *text* means; :class:`ConfigError` with what is wrong and how to write it."""
+    parts = _split(text)
+    word = "".join(parts[0])
+    kind = _KINDS.get(word)
+    if kind is None:
+        if word.isdigit():
+            raise ConfigError(f"{text}: only a port; write tcp:{word}")
+        near = difflib.get_close_matches(word, _KINDS, 1)
+        remedy = f"did you mean {near[0]}?" if near else f"write for example {_EXAMPLES['tcp']}"
+        raise ConfigError(
+            f"{text}: {word or 'nothing'} is no kind of endpoint ({', '.join(_KINDS)}); {remedy}"
+        )
+    arguments = _arguments(text, kind, parts[1:])
+    if kind == "unix":
+        return _unix(text, arguments)
+    if kind == "systemd":
+        return _systemd(text, arguments)
+    return _network(text, word, kind, arguments)
+
+
+def quote(value: str) -> str:
+    """*value* as it must be written within an endpoint string."""
+    for character in "\\:=":
+        value = value.replace(character, "\\" + character)
+    return value
+
+
+def systemd_index(spec: ListenSpec, environment: Mapping[str, str]) -> int:
+    """The number, from 0, of the socket *spec* means among those systemd passed (sd_listen_fds(3))."""
+    if spec.name is None:
+        return spec.index or 0
+    names = environment.get("LISTEN_FDNAMES", "").split(":")
+    if spec.name not in names:
+        known = ", ".join(filter(None, names)) or "none"
+        raise ConfigError(
+            f"{spec.text}: systemd passed no socket named {spec.name} (but {known}); "
+            "see FileDescriptorName= in the .socket unit"
+        )
+    return names.index(spec.name)
+
+
+def _split(text: str) -> list[list[str]]:
+    """Arguments of *text*, each as [value] or [name, value]; escapes are undone."""
+    current, escaped = [""], False
+    parts = [current]
+    for character in text:
+        if escaped:
+            current[-1] += character
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        elif character == ":":
+            current = [""]
+            parts.append(current)
+        elif character == "=" and len(current) == 1:
+            current.append("")
+        else:
+            current[-1] += character
+    if escaped:
+        raise ConfigError(f"{text}: nothing follows the last \\; write \\\\ for a backslash")
+    return parts
+
+
+def _arguments(text: str, kind: str, parts: list[list[str]]) -> dict[str, str]:
+    """Arguments by name; the first without a name is the kind's main one."""
+    known, found = _ARGUMENTS[kind], {}
+    for number, part in enumerate(parts):
+        if len(part) == 1 and number == 0:
+            name, value = _POSITIONAL[kind], part[0]
+        elif len(part) == 1:
+            hint = "; an IPv6 address needs \\: for each of its colons" if kind in ("tcp", "tls") else ""
+            raise ConfigError(f"{text}: {part[0]!r} has no name; write for example {_EXAMPLES[kind]}{hint}")
+        else:
+            name, value = part
+        if name == "lockfile":
+            continue
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            remedy = f"did you mean {near[0]}?" if near else f"{kind} has {', '.join(known)}"
+            raise ConfigError(f"{text}: unknown argument {name}; {remedy}")
+        if name in found:
+            raise ConfigError(f"{text}: {name} is given twice; remove one")
+        found[name] = value
+    return found
+
+
+def _network(text: str, word: str, kind: str, arguments: dict[str, str]) -> ListenSpec:
+    port = arguments.get("port", "")
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+        raise ConfigError(
+            f"{text}: {port or 'no port'!r} is no port from 0 to 65535; write for example {_EXAMPLES[kind]}"
+        )
+    interface = _interface(text, word, arguments.get("interface", ""))
+    if kind == "tls":
+        for name in ("privateKey", "certKey"):
+            if not arguments.get(name):
+                raise ConfigError(f"{text}: {name} is missing; write for example {_EXAMPLES['tls']}")
+    return ListenSpec(
+        kind,
+        text,
+        interface=interface,
+        port=int(port),
+        private_key=arguments.get("privateKey", ""),
+        cert_key=arguments.get("certKey", ""),
+        extra_cert_chain=arguments.get("extraCertChain") or None,
+        backlog=_backlog(text, arguments),
+    )
+
+
+def _interface(text: str, word: str, value: str) -> str:
+    if not value:
+        return {"tcp4": "0.0.0.0", "tcp6": "::"}.get(word, "")
+    if value == "localhost":
+        return "::1" if word == "tcp6" else "127.0.0.1"
+    try:
+        address = ip_address(value)
+    except ValueError:
+        raise ConfigError(
+            f"{text}: interface {value!r} is no IP address; "
+            "write for example interface=127.0.0.1, or interface=\\:\\:1 for IPv6"
+        ) from None
+    if word in ("tcp4", "tcp6") and address.version != int(word[3]):
+        raise ConfigError(
+            f"{text}: {value} is an IPv{address.version} address; write tcp{address.version} or tcp"
+        )
+    return value
+
+
+def _unix(text: str, arguments: dict[str, str]) -> ListenSpec:
+    path, mode = arguments.get("address", ""), arguments.get("mode")
+    if not path or "\0" in path:
+        raise ConfigError(f"{text}: a path is missing; write for example {_EXAMPLES['unix']}")
+    check_unix_path(text, path)
+    if mode is not None and not (
+        0 < len(mode) <= 4 and set(mode) <= set("01234567") and int(mode, 8) <= 0o777
+    ):
+        raise ConfigError(f"{text}: mode {mode!r} is no octal number up to 777; write for example mode=660")
+    bits = None if mode is None else int(mode, 8)
+    return ListenSpec("unix", text, path=path, mode=bits, backlog=_backlog(text, arguments))
+
+
+def check_unix_path(text: str, path: str) -> None:
+    """:class:`ConfigError` when *path* is too long for a Unix socket."""
+    length = len(os.fsencode(path))
+    if length > MAX_UNIX_PATH:
+        raise ConfigError(
+            f"{text}: the path has {length} bytes, at most {MAX_UNIX_PATH} are possible; choose a shorter one"
+        )
+
+
+def _systemd(text: str, arguments: dict[str, str]) -> ListenSpec:
+    domain, index, name = arguments.get("domain", ""), arguments.get("index"), arguments.get("name")
+    if domain not in ("INET", "INET6", "UNIX"):
+        raise ConfigError(
+            f"{text}: domain {domain!r} is not INET, INET6 or UNIX; write for example {_EXAMPLES['systemd']}"
+        )
+    if (index is None) == (name is None):
+        raise ConfigError(f"{text}: give either index= or name=; write for example {_EXAMPLES['systemd']}")
+    if index is not None and not (index.isascii() and index.isdigit() and len(index) < 5):
+        raise ConfigError(
+            f"{text}: index {index!r} is no number from 0; write for example {_EXAMPLES['systemd']}"
+        )
+    if name is not None and (not name or ":" in name):
+        raise ConfigError(
+            f"{text}: name {name!r} cannot be a name of a socket; see FileDescriptorName= in the .socket unit"
+        )
+    return ListenSpec("systemd", text, domain=domain, index=None if index is None else int(index), name=name)
+
+
+def _backlog(text: str, arguments: dict[str, str]) -> int:
+    value = arguments.get("backlog", str(DEFAULT_BACKLOG))
+    if not (value.isascii() and value.isdigit() and 0 < int(value) < 2**31):
+        raise ConfigError(
+            f"{text}: backlog {value!r} is no number above 0; write for example backlog={DEFAULT_BACKLOG}"
+        )
+    return int(value)

@@ -1,0 +1,184 @@
+"""``twistd edge``: from its options to a service.  The only module that picks the real reactor.
+
+The options are made from :data:`edge.config.SETTINGS`; besides them there are ``--config`` and ``--check``.
+"""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar
+
+from twisted.application.service import IService
+from twisted.python import usage
+
+from edge.config import SETTINGS, Config, Setting, find_problems, load, summarize
+from edge.config.settings import SECTIONS
+from edge.errors import ConfigError, EdgeError
+
+_OWN = {
+    "config": ("FILE", "TOML file with settings: the same names as here, without the dashes in front. "
+               "What stands on the command line wins."),
+    "check": ("", "Say whether all of this would work here and now, start nothing, exit with 0 or 1."),
+    "version": ("", "Print the versions of twistd edge and of Twisted."),
+    "help": ("", "Print this."),
+}  # fmt: skip
+
+
+def _is_flag(setting: Setting) -> bool:
+    return setting.kind.type is bool
+
+
+def _completion(setting: Setting) -> Any:
+    kind = setting.kind
+    if kind.choices:
+        return usage.CompleteList(list(kind.choices))
+    if kind.completes == "directory":
+        return usage.CompleteDirs()
+    return usage.CompleteFiles() if kind.completes == "file" else usage.Completer(kind.metavar)
+
+
+class Options(usage.Options):
+    """The command line of ``twistd edge``; after parsing, :attr:`config` holds what it means."""
+
+    optFlags: ClassVar = [
+        *(
+            [prefix + name, None, setting.help]
+            for name, setting in SETTINGS.items()
+            if _is_flag(setting)
+            for prefix in ("", "no-")
+        ),
+        ["check", None, _OWN["check"][1]],
+    ]
+    optParameters: ClassVar = [
+        *([name, None, None, setting.help] for name, setting in SETTINGS.items()
+          if not _is_flag(setting) and not setting.kind.repeated),
+        ["config", "c", None, _OWN["config"][1]],
+    ]  # fmt: skip
+    compData = usage.Completions(
+        descriptions={name: setting.help for name, setting in SETTINGS.items()},
+        multiUse=[name for name, setting in SETTINGS.items() if setting.kind.repeated],
+        mutuallyExclusive=[(name, f"no-{name}") for name, setting in SETTINGS.items() if _is_flag(setting)],
+        optActions={
+            **{name: _completion(setting) for name, setting in SETTINGS.items() if not _is_flag(setting)},
+            "config": usage.CompleteFiles("*.toml"),
+        },
+    )
+    config: Config
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._repeated: dict[str, list[str]] = {}
+
+    def parseArgs(self, *arguments: str) -> None:
+        if arguments:
+            raise usage.UsageError(
+                f"{arguments[0]}: only options may stand here; to serve a folder: --webroot {arguments[0]}"
+            )
+
+    def opt_listen(self, text: str) -> None:
+        """Where to listen."""
+        self._repeated.setdefault("listen", []).append(text)
+
+    def opt_allow_origin(self, text: str) -> None:
+        """An origin whose scripts may read answers."""
+        self._repeated.setdefault("allow-origin", []).append(text)
+
+    def opt_cache(self, text: str) -> None:
+        """Cache-Control for the files that match a glob."""
+        self._repeated.setdefault("cache", []).append(text)
+
+    def opt_version(self) -> None:
+        """Print the versions."""
+        print(f"twistd edge {version('twistd-edge')}")
+        super().opt_version()
+
+    def postOptions(self) -> None:
+        file = Path(self["config"]) if self["config"] is not None else None
+        try:
+            self.config = load(self._given(), file)
+        except ConfigError as error:
+            if self["check"]:
+                _exit_with(str(error).splitlines())
+            raise usage.UsageError(str(error)) from None
+        if self["check"]:
+            _exit_with(find_problems(self.config), self.config)
+
+    def getUsage(self, width: int | None = None) -> str:
+        width = min(width or 100, 100)
+        lines = []
+        for section in SECTIONS:
+            lines.append(f"{section}:")
+            for setting in SETTINGS.values():
+                if setting.section == section:
+                    lines += _described(_head(setting), _help(setting), width)
+            lines.append("")
+        lines.append("Other:")
+        for name, (metavar, help) in _OWN.items():
+            lines += _described(f"--{name} {metavar}".rstrip(), help, width)
+        return "\n".join(lines) + "\n"
+
+    def _given(self) -> dict[str, bool | list[str]]:
+        """What the command line said, by name."""
+        given: dict[str, bool | list[str]] = dict(self._repeated)
+        for name, setting in SETTINGS.items():
+            if _is_flag(setting):
+                if self[name] and self[f"no-{name}"]:
+                    raise usage.UsageError(f"--{name} and --no-{name} contradict each other; remove one")
+                if self[name] or self[f"no-{name}"]:
+                    given[name] = bool(self[name])
+            elif not setting.kind.repeated and self[name] is not None:
+                given[name] = [self[name]]
+        return given
+
+
+def makeService(options: Options) -> IService:
+    """The service that ``twistd edge`` runs: a supervisor, with the real reactor."""
+    from twisted.internet import reactor
+
+    from edge.node.supervisor import make_supervisor
+
+    try:
+        return make_supervisor(options.config, reactor)
+    except EdgeError as error:
+        raise SystemExit(f"twistd edge: {error}") from None
+
+
+def _exit_with(problems: Iterable[str], config: Config | None = None) -> None:
+    """The end of ``--check``."""
+    problems = list(problems)
+    for problem in problems:
+        print(f"twistd edge: {problem}", file=sys.stderr)
+    if config is not None and not problems:
+        print("configuration is valid\n" + summarize(config))
+    raise SystemExit(1 if problems else 0)
+
+
+def _head(setting: Setting) -> str:
+    if not _is_flag(setting):
+        return f"--{setting.name} {setting.kind.metavar}"
+    return f"--[no-]{setting.name}"
+
+
+def _help(setting: Setting) -> str:
+    """Help, whether it may be repeated, and the default."""
+    default = setting.default_text or setting.default
+    if _is_flag(setting):
+        default = "on" if setting.default else "off"
+    elif isinstance(default, tuple):
+        default = ", ".join(default)
+    again = " Repeatable." if setting.kind.repeated else ""
+    return f"{setting.help}{again} [{default}]"
+
+
+def _described(head: str, help: str, width: int) -> list[str]:
+    """One option: its head, and its help beside or below it."""
+    indent = 26
+    body = textwrap.wrap(help, width - indent, break_on_hyphens=False)
+    first = f"  {head}"
+    if len(first) < indent - 1:
+        return [first.ljust(indent) + body[0], *(" " * indent + line for line in body[1:])]
+    return [first, *(" " * indent + line for line in body)]
