@@ -1,0 +1,24 @@
+"""A node's load in the standard header of ORCA (Open Request Cost Aggregation, xDS), text format."""
+
+from __future__ import annotations
+
+from edge.load.meters import Figures
+
+FIELD = "endpoint-load-metrics"
+
+
+def _number(value: float) -> str:
+    """At most three decimals, never an exponent, within 0 .. 10^9."""
+    return f"{min(max(value, 0.0), 1e9):.3f}".rstrip("0").rstrip(".")
+
+
+def orca_line(figures: Figures) -> bytes:
+    """The header line, ended by CRLF."""
+    metrics = {
+        "application_utilization": figures.shares.utilization,
+        "cpu_utilization": figures.shares.cpu,
+        "rps_fractional": figures.rps,
+        "eps": figures.eps,
+    }
+    text = ",".join(f"{name}={_number(value)}" for name, value in metrics.items())
+    return f"{FIELD}: TEXT {text}\r\n".encode("ascii")
