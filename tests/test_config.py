@@ -1,0 +1,344 @@
+"""The configuration: defaults, TOML, precedence, refusals, checks."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import subprocess
+from dataclasses import fields, replace
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.config import (
+    SETTINGS,
+    Config,
+    default_state_dir,
+    default_webroot,
+    find_problems,
+    load,
+    needs_restart,
+    reload,
+    summarize,
+)
+from edge.config.settings import AT_START, SECTIONS
+from edge.errors import ConfigError
+
+
+class Base(SynchronousTestCase):
+    """A folder of our own, with a site in it."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        self.site = self.folder / "site"
+        self.site.mkdir(parents=True)
+        # Socket paths are short; those of trial are not.
+        self.patch(os, "environ", {**os.environ, "STATE_DIRECTORY": "/run/edge-test"})
+
+    def toml(self, text: str) -> Path:
+        file = self.folder / "edge.toml"
+        file.write_text(text)
+        return file
+
+    def refused(self, given: dict[str, bool | list[str]], *words: str, file: Path | None = None) -> str:
+        message = str(self.assertRaises(ConfigError, load, given, file))
+        for word in words:
+            self.assertIn(word, message)
+        return message
+
+
+class DefaultTests(Base):
+    """What holds when nobody says anything."""
+
+    def test_every_field_is_a_setting_and_every_setting_a_field(self) -> None:
+        own = {one.name for one in fields(Config)} - {"file", "given"}
+        self.assertEqual({setting.attribute for setting in SETTINGS.values()}, own)
+        self.assertEqual({setting.section for setting in SETTINGS.values()}, set(SECTIONS))
+        self.assertLessEqual(AT_START, set(SETTINGS))
+
+    def test_defaults_of_numbers_and_choices_are_values_that_would_be_accepted(self) -> None:
+        for setting in SETTINGS.values():
+            if setting.default and type(setting.default) in (int, str):
+                self.assertEqual(setting.kind.read(str(setting.default), self.folder), setting.default)
+
+    def test_cache_and_admin_socket_are_in_the_state_directory(self) -> None:
+        config = load({"state-dir": ["/s/n1"]})
+        self.assertEqual(config.cache_dir, Path("/s/n1/cache"))
+        self.assertEqual(config.admin, "unix:/s/n1/admin.sock")
+        self.assertEqual(config.admin_endpoint.path, "/s/n1/admin.sock")
+
+    def test_the_state_directory_is_what_systemd_made(self) -> None:
+        os.environ["STATE_DIRECTORY"] = "/var/lib/edge:/var/lib/other"
+        self.assertEqual(load({}).state_dir, Path("/var/lib/edge"))
+
+    def test_without_systemd_it_is_where_xdg_says_one_for_each_node(self) -> None:
+        del os.environ["STATE_DIRECTORY"]
+        os.environ["XDG_STATE_HOME"] = "/x"
+        self.assertEqual(load({"node": ["n7"]}).state_dir, Path("/x/twistd-edge/n7"))
+        os.environ["XDG_STATE_HOME"] = "relative/is/ignored"
+        os.environ["HOME"] = "/home/u"
+        self.assertEqual(default_state_dir("n7"), Path("/home/u/.local/state/twistd-edge/n7"))
+
+    def test_there_is_one_worker_per_core_we_may_use(self) -> None:
+        self.assertEqual(load({}).worker_count, min(64, len(os.sched_getaffinity(0))))
+        self.assertEqual(load({"workers": ["0"]}).worker_count, 0)
+
+    def test_the_default_webroot_is_the_demonstration_site(self) -> None:
+        self.assertEqual(load({}).webroot, default_webroot())
+        self.assertEqual(default_webroot().name, "webroot")
+
+
+class CommandLineTests(Base):
+    """Texts become values."""
+
+    def test_relative_names_start_from_the_working_directory(self) -> None:
+        config = load({"state-dir": ["s"], "access-log": ["a.log"]})
+        self.assertEqual(config.state_dir, Path.cwd() / "s")
+        self.assertEqual(config.access_log, str(Path.cwd() / "a.log"))
+
+    def test_the_standard_output_stays_a_dash(self) -> None:
+        self.assertEqual(load({"access-log": ["-"]}).access_log, "-")
+
+    def test_the_last_one_counts_unless_it_may_be_repeated(self) -> None:
+        config = load({"node": ["a", "b"], "listen": ["tcp:1", "tcp6:2"]})
+        self.assertEqual((config.node, config.listen), ("b", ("tcp:1", "tcp6:2")))
+        self.assertEqual([spec.interface for spec in config.endpoints], ["", "::"])
+
+    def test_a_cache_rule_is_a_glob_and_a_value(self) -> None:
+        self.assertEqual(load({"cache": ["/n/*=max-age=60"]}).cache, (("/n/*", "max-age=60"),))
+
+    def test_urls_and_origins_are_kept_as_browsers_send_them(self) -> None:
+        config = load(
+            {
+                "public-url": ["HTTPS://N1.Example.ORG:443/"],
+                "allow-origin": ["http://a.example:80", "http://[::1]:8001", "*"],
+            }
+        )
+        self.assertEqual(config.public_url, "https://n1.example.org")
+        self.assertEqual(config.allow_origin, ("http://a.example", "http://[::1]:8001", "*"))
+
+    def test_every_wrong_value_names_option_value_and_remedy(self) -> None:
+        for name, value, remedy in (
+            ("workers", "many", "give a whole number from 0 to 64"),
+            ("workers", "65", "give a whole number from 0 to 64"),
+            ("head-seconds", "1.5", "whole number"),
+            ("brotli-quality", "-1", "whole number from 0 to 11"),
+            ("fast-path", "fast", "choose one of auto, native, python, off"),
+            ("node", "n_1", "letters, digits, dots and dashes"),
+            ("node", "n" * 64, "1 to 63"),
+            ("listen", "8080", "write tcp:8080"),
+            ("admin", "tcp:9000", "only this machine may"),
+            ("admin", "tcp:9000:interface=10.0.0.1", "only this machine may"),
+            ("admin", "tls:9000:privateKey=k:certKey=c:interface=127.0.0.1", "only this machine may"),
+            ("public-url", "n1.example.org", "like https://n1.example.org"),
+            ("public-url", "http://n1.example.org:port", "like https://n1.example.org"),
+            ("public-url", "http://n1.example.org/path", "like https://n1.example.org"),
+            ("public-url", "http://u@n1.example.org", "like https://n1.example.org"),
+            ("public-url", "http://\r\nX: y", "like https://n1.example.org"),
+            ("allow-origin", "null", "* for every one"),
+            ("cache", "/n/*", "like '/news/*=max-age=60'"),
+            ("cache", "*=max-age=31536000,must-revalidate", "at most 29"),
+            ("webroot", "/no/such/folder", "no such directory; make it"),
+            ("webroot", __file__, "this is a file"),
+            ("state-dir", "~no-such-user/x", "write the path out"),
+            ("access-log", "", "give a path"),
+        ):
+            self.refused({name: [value]}, f"--{name} {value}: ", remedy)
+
+    def test_all_problems_are_told_at_once(self) -> None:
+        message = self.refused({"workers": ["x"], "listen": ["tcp:1", "2", "udp:3"]})
+        self.assertEqual(len(message.splitlines()), 3)
+
+    def test_a_state_directory_too_deep_for_a_socket_says_how_to_move_the_socket(self) -> None:
+        self.refused({"state-dir": ["/" + "d" * 100]}, "at most 107", "like --admin unix:/run/edge/n1.sock")
+
+    def test_a_user_without_home_is_asked_for_a_directory(self) -> None:
+        del os.environ["STATE_DIRECTORY"]
+        os.environ.pop("XDG_STATE_HOME", None)
+
+        def homeless() -> Path:
+            raise RuntimeError
+
+        self.patch(Path, "home", homeless)
+        self.refused({}, "--state-dir", "give one, like")
+
+
+class FileTests(Base):
+    """TOML."""
+
+    def test_every_kind_of_value(self) -> None:
+        file = self.toml(
+            """
+            listen = ["tcp:80", "unix:http.sock:mode=660"]
+            webroot = "site"
+            workers = 3
+            watch = false
+            access_log = "-"
+            allow-origin = "*"
+            [[cache]]
+            glob = "*.pdf"
+            value = "max-age=60"
+            [[cache]]
+            glob = "/a/**"
+            value = "no-store"
+            """
+        )
+        config = load({}, file)
+        self.assertEqual(config.webroot, self.site)
+        self.assertEqual(config.endpoints[1].path, str(self.folder / "http.sock"))
+        self.assertEqual((config.workers, config.watch, config.access_log), (3, False, "-"))
+        self.assertEqual(config.allow_origin, ("*",))
+        self.assertEqual(config.cache, (("*.pdf", "max-age=60"), ("/a/**", "no-store")))
+        self.assertEqual(config.file, file)
+
+    def test_the_command_line_wins(self) -> None:
+        file = self.toml('node = "file"\ncluster = "file"\nlisten = ["tcp:1", "tcp:2"]\nwatch = false\n')
+        config = load({"node": ["line"], "listen": ["tcp:3"], "watch": True}, file)
+        self.assertEqual((config.node, config.cluster), ("line", "file"))
+        self.assertEqual((config.listen, config.watch), (("tcp:3",), True))
+
+    def test_an_unknown_key_is_refused_with_the_nearest_known_one(self) -> None:
+        file = self.toml('lisen = "tcp:80"\nqqq = 1\n')
+        message = self.refused({}, f"{file}: unknown key 'lisen'; did you mean 'listen'?", file=file)
+        self.assertIn("unknown key 'qqq'; there are access-log, ", message)
+
+    def test_a_key_in_both_spellings_is_refused(self) -> None:
+        self.refused(
+            {}, "state_dir and state-dir are the same", file=self.toml('state_dir="/a"\nstate-dir="/b"')
+        )
+
+    def test_wrong_types_and_values_name_file_key_and_remedy(self) -> None:
+        for line, remedy in (
+            ('workers = "3"', 'edge.toml: workers = "3": write a whole number without quotes'),
+            ("workers = true", "workers = true: write a whole number without quotes"),
+            ("workers = 99", "workers = 99: give a whole number from 0 to 64"),
+            ("workers = -1", "workers = -1: give a whole number from 0 to 64"),
+            ("node = 1", "node = 1: write a text in quotes"),
+            ("watch = 1", "watch = 1: write true or false without quotes"),
+            ("listen = [80]", "listen = [80]: write a text in quotes"),
+            ('listen = ["80"]', 'listen = ["80"]: only a port; write tcp:80'),
+            ('cache = "*=no-store"', "write tables [[cache]]"),
+            ('[[cache]]\nglob = "*"', "write tables [[cache]]"),
+            ('[[cache]]\nglob = "*"\nvalue = 60', "write tables [[cache]]"),
+            ('[[cache]]\nglob = "*"\nvalue = "é"', "visible ASCII"),
+        ):
+            self.refused({}, remedy, file=self.toml(line))
+
+    def test_a_file_that_is_missing_or_no_toml(self) -> None:
+        self.refused({}, "--config /no/such.toml: cannot be read", file=Path("/no/such.toml"))
+        self.refused({}, "this is not TOML", "line 1", file=self.toml("listen = tcp:80"))
+        file = self.folder / "latin.toml"
+        file.write_bytes(b'node = "\xe9"')
+        self.refused({}, "this is not TOML", file=file)
+
+    def test_it_can_be_read_again_under_the_same_command_line(self) -> None:
+        file = self.toml("idle-seconds = 5\nworkers = 1\n")
+        old = load({"node": ["n4"]}, file)
+        self.toml("idle-seconds = 6\nworkers = 2\n")
+        new = reload(old)
+        self.assertEqual((new.node, new.idle_seconds), ("n4", 6))
+        self.assertEqual(needs_restart(old, new), ("workers",))
+        self.toml("idle-seconds = 0\n")
+        self.assertIn("idle-seconds = 0", str(self.assertRaises(ConfigError, reload, new)))
+
+
+class CheckTests(Base):
+    """Whether it would work: without leaving a trace."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.state = self.folder / "state"
+        self.config = Config(
+            webroot=self.site,
+            state_dir=self.state,
+            admin="tcp:0:interface=127.0.0.1",
+            listen=("tcp:0:interface=127.0.0.1",),
+        )
+
+    def problem(self, **changes: object) -> str:
+        found = find_problems(replace(self.config, **changes))  # type: ignore[arg-type]
+        self.assertEqual(len(found), 1, found)
+        return found[0]
+
+    def taken(self) -> socket.socket:
+        sock = socket.socket()
+        self.addCleanup(sock.close)
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        return sock
+
+    def test_a_good_one_has_no_problems_and_makes_nothing(self) -> None:
+        self.assertEqual(find_problems(self.config), [])
+        self.assertFalse(self.state.exists())
+        self.assertIn("node n1 of cluster edge", summarize(self.config))
+
+    def test_a_port_in_use(self) -> None:
+        port = self.taken().getsockname()[1]
+        text = f"tcp:{port}:interface=127.0.0.1"
+        self.assertEqual(
+            self.problem(listen=(text,)),
+            f"--listen {text}: port {port} is in use by another program; stop it or choose another port",
+        )
+
+    def test_ports_count_as_free_while_our_own_node_runs(self) -> None:
+        self.state.mkdir()
+        with (self.state / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            port = self.taken().getsockname()[1]
+            config = replace(self.config, listen=(f"tcp:{port}:interface=127.0.0.1",))
+            self.assertEqual(find_problems(config), [])
+            self.assertIn("a node runs with this state directory now", summarize(config))
+
+    def test_an_address_that_this_machine_does_not_have(self) -> None:
+        self.assertIn(
+            "no interface with the address 192.0.2.1", self.problem(listen=("tcp:0:interface=192.0.2.1",))
+        )
+
+    def test_directories_that_cannot_be_made(self) -> None:
+        (self.folder / "file").write_text("")
+        self.assertIn("file is no directory", self.problem(state_dir=self.folder / "file" / "x"))
+        self.assertIn("--cache-dir", self.problem(cache_dir=self.folder / "file"))
+        self.assertIn("--access-log", self.problem(access_log=str(self.site)))
+
+    def test_a_webroot_that_is_gone(self) -> None:
+        self.site.rmdir()
+        self.assertIn("--webroot", self.problem())
+
+    def test_a_unix_socket_path_that_is_a_file_and_one_in_use(self) -> None:
+        # A short path of our own: trial's folders are too deep for a socket.
+        folder = Path(os.path.relpath(self.folder))
+        (folder / "f").write_text("")
+        self.assertIn("no socket", self.problem(listen=(f"unix:{folder / 'f'}",)))
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(str(folder / "s"))
+            sock.listen()
+            self.assertIn("another program listens there", self.problem(listen=(f"unix:{folder / 's'}",)))
+        self.assertEqual(find_problems(replace(self.config, listen=(f"unix:{folder / 's'}",))), [])
+
+    def test_certificates_are_loaded(self) -> None:
+        key, cert = self.folder / "key.pem", self.folder / "cert.pem"
+        text = f"tls:0:privateKey={key}:certKey={cert}:interface=127.0.0.1"
+        self.assertIn(f"cannot read {cert}", self.problem(listen=(text,)))
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+             "-subj", "/CN=localhost", "-keyout", str(key), "-out", str(cert)],
+            check=True, capture_output=True,
+        )  # fmt: skip
+        self.assertEqual(find_problems(replace(self.config, listen=(text,))), [])
+        key.write_text("nonsense")
+        self.assertIn("no private key", self.problem(listen=(text,)))
+
+    def test_sockets_from_systemd_are_only_there_when_it_starts_us(self) -> None:
+        config = replace(self.config, listen=("systemd:domain=INET:index=3",))
+        self.assertEqual(find_problems(config), [])
+        os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+        self.assertIn("systemd passed 1 sockets", find_problems(config)[0])
+
+    def test_a_native_fast_path_that_was_not_built(self) -> None:
+        self.patch(find_problems.__globals__["importlib"], "import_module", self._missing)
+        self.assertIn("--fast-path native: it has not been built", self.problem(fast_path="native"))
+        self.assertIn("there is no native build", summarize(self.config))
+
+    def _missing(self, name: str) -> None:
+        raise ImportError(name)
