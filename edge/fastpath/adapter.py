@@ -12,6 +12,7 @@ Ownership of a descriptor is never shared: from :class:`~edge.fastpath.interface
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -34,11 +35,44 @@ if TYPE_CHECKING:
 TICK_SECONDS = 1.0
 
 
-class HandedOffTransport(tcp.Server):
-    """The server's end of one connection that the fast path let go of."""
+class MeasuredTransport(tcp.Server):
+    """A server's end of a connection, over TCP or a Unix socket, that tells what has left."""
 
     #: Bytes the kernel has taken so far: what a write timeout compares.
     bytes_sent = 0
+
+    def __init__(self, sock: socket.socket, protocol: IProtocol, peer: tuple[Any, ...], reactor: Any) -> None:
+        """Owns *sock*; *peer* is what ``getpeername`` or ``accept`` said, ("", None) on Unix sockets."""
+        self._family = sock.family
+        self.repstr = f"<connection {sock.fileno()}>"
+        super().__init__(sock, protocol, peer, None, sock.fileno(), reactor)  # type: ignore[arg-type]
+
+    @property
+    def unsent(self) -> int:
+        """Bytes written to this transport that the kernel has not taken yet."""
+        return len(self.dataBuffer) - self.offset + self._tempDataLen
+
+    # Twisted's overrides
+
+    def writeSomeData(self, data: bytes) -> Any:
+        sent = super().writeSomeData(data)
+        if isinstance(sent, int):
+            self.bytes_sent += sent
+        return sent
+
+    def getHost(self) -> IAddress:
+        if self._family == socket.AF_UNIX:
+            return UNIXAddress(self.socket.getsockname() or None)
+        return super().getHost()  # type: ignore[no-any-return]
+
+    def getPeer(self) -> IAddress:
+        if self._family == socket.AF_UNIX:
+            return UNIXAddress(None)
+        return super().getPeer()  # type: ignore[no-any-return]
+
+
+class HandedOffTransport(MeasuredTransport):
+    """The server's end of one connection that the fast path let go of."""
 
     def __init__(
         self,
@@ -54,15 +88,7 @@ class HandedOffTransport(tcp.Server):
         self.returns = returns
         #: Called, in a turn of the reactor of its own, when all that was written has left.
         self.flushed: Callable[[], None] | None = None
-        self._family = sock.family
-        self._peer = peer
-        self.repstr = f"<handed-off connection {sock.fileno()}>"
-        super().__init__(sock, protocol, peer, None, sock.fileno(), reactor)  # type: ignore[arg-type]
-
-    @property
-    def unsent(self) -> int:
-        """Bytes written to this transport that the kernel has not taken yet."""
-        return len(self.dataBuffer) - self.offset + self._tempDataLen
+        super().__init__(sock, protocol, peer, reactor)
 
     def return_to_fast_path(self) -> bool:
         """Give the connection back; the protocol hears nothing of it.  False: it cannot go now.
@@ -78,16 +104,14 @@ class HandedOffTransport(tcp.Server):
         self.connected, self.disconnected = 0, 1
         descriptor = self.socket.detach()
         del self.protocol, self.socket, self.fileno
-        self._fast_path.adopt(descriptor)
+        try:
+            self._fast_path.adopt(descriptor)
+        except OSError:  # no memory for it: the client connects again
+            self._fast_path.release(descriptor)
+            os.close(descriptor)
         return True
 
     # Twisted's overrides
-
-    def writeSomeData(self, data: bytes) -> Any:
-        sent = super().writeSomeData(data)
-        if isinstance(sent, int):
-            self.bytes_sent += sent
-        return sent
 
     def doWrite(self) -> Any:
         result = super().doWrite()
@@ -100,16 +124,6 @@ class HandedOffTransport(tcp.Server):
             self._fast_path.release(self.socket.fileno())
         super().connectionLost(reason)
 
-    def getHost(self) -> IAddress:
-        if self._family == socket.AF_UNIX:
-            return UNIXAddress(self.socket.getsockname() or None)
-        return super().getHost()  # type: ignore[no-any-return]
-
-    def getPeer(self) -> IAddress:
-        if self._family == socket.AF_UNIX:
-            return UNIXAddress(None)
-        return super().getPeer()  # type: ignore[no-any-return]
-
 
 @implementer(IReadDescriptor)
 class Adapter:
@@ -117,9 +131,19 @@ class Adapter:
 
     _log = Logger()
 
-    def __init__(self, fast_path: FastPath, reactor: Any, on_failure: Callable[[Failure], None]) -> None:
-        """*on_failure* is called when the fast path itself fails: nothing is served after that."""
+    def __init__(
+        self,
+        fast_path: FastPath,
+        reactor: Any,
+        on_failure: Callable[[Failure], None],
+        take_samples: Callable[[], None] | None = None,
+    ) -> None:
+        """*on_failure* is called when the fast path itself fails: nothing is served after that.
+
+        *take_samples* is called after each batch, when there may be records for the access log.
+        """
         self.fast_path = fast_path
+        self._take_samples = take_samples
         self._reactor = reactor
         self._on_failure = on_failure
         self._listeners: dict[int, tuple[IProtocolFactory, bool]] = {}
@@ -193,6 +217,8 @@ class Adapter:
                 self._take(handoff)
             except Exception:
                 self._log.failure("A connection could not be given to its protocol")
+        if self._take_samples is not None:
+            self._take_samples()
 
     def connectionLost(self, reason: Failure) -> None:
         if self._running:

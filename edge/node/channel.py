@@ -377,7 +377,8 @@ class EdgeChannel(Protocol):
 
     def pauseProducing(self) -> None:
         self._output.pause()
-        self._watch()
+        if not self._ended:
+            self._watch()
 
     def resumeProducing(self) -> None:
         self._output.resume()

@@ -64,11 +64,8 @@ class _Conversation(amp.AMP):
 
     @control.Lookup.responder
     def lookup(self, path: bytes) -> dict[str, Any]:
+        """What is published under *path*."""
         return self._node.look_up(path)
-
-    @control.Drained.responder
-    def drained(self, aborted: int) -> dict[str, Any]:
-        return {}
 
 
 class _Output(ProcessProtocol):
@@ -108,6 +105,7 @@ class WorkerSlot:
         self._process: Any = None
         self._talk: _Conversation | None = None
         self._stopping = False
+        self._replacing = False
         self._calls: set[Any] = set()
         self._pinging = LoopingCall(self._ping)
         self._pinging.clock = reactor
@@ -116,7 +114,7 @@ class WorkerSlot:
         """Spawn the process and give it its settings."""
         ours, theirs = socket.socketpair()
         null = os.open(os.devnull, os.O_RDONLY)
-        fds: dict[int, int | str] = {0: null, 1: "r", 2: "r", control.CONTROL_FD: theirs.fileno()}
+        fds: dict[int, int | str] = {0: null, 1: 1, 2: "r", control.CONTROL_FD: theirs.fileno()}
         for number, fd in enumerate(self._node.descriptors_for(self.index), control.TABLE_FD):
             fds[number] = fd
         try:
@@ -146,22 +144,29 @@ class WorkerSlot:
             self._quietly(self._talk.callRemote(control.Accept, ready=ready))
 
     def reload(self) -> Deferred[dict[str, Any]] | None:
-        """Have the worker take over the present settings; fires with ``{"problems": [...]}``."""
+        """Have the worker load its certificates anew; fires with ``{"problems": [...]}``."""
         if self._talk is None:
             return None
-        settings = self._node.settings_for(self.index)
-        return self._talk.callRemote(control.Reload, settings=settings)  # type: ignore[no-any-return]
+        return self._talk.callRemote(control.Reload)  # type: ignore[no-any-return]
+
+    def replace(self, seconds: float) -> bool:
+        """Drain the worker and start another with the present settings; False: there is none."""
+        if self._talk is None or self._stopping:
+            return False
+        self._replacing = True
+        self._drain(seconds)
+        return True
 
     def drain(self, seconds: float) -> None:
         """Have the worker finish within *seconds* and exit; it is not replaced."""
         self._stopping = True
-        for call in self._calls:
-            if call.active():
-                call.cancel()
-        self._calls.clear()
+        self._cancel_calls()
         if self._process is None:
             self.state = "stopped"
-            return
+        else:
+            self._drain(seconds)
+
+    def _drain(self, seconds: float) -> None:
         self.state = "draining"
         if self._talk is not None:
             self._quietly(self._talk.callRemote(control.Drain, seconds=seconds))
@@ -189,9 +194,15 @@ class WorkerSlot:
         pid, self._process, self._talk, self.pid = self.pid, None, None, None
         if self._pinging.running:
             self._pinging.stop()
+        self._cancel_calls()
         if self._stopping:
             self.state = "stopped"
             self._node.worker_gone(self)
+            return
+        if self._replacing:
+            self._replacing = False
+            self._node.worker_gone(self)
+            self.start()
             return
         delay = self._backoff.next_delay(lived)
         self._log.error(
@@ -233,6 +244,12 @@ class WorkerSlot:
             seconds=HUNG_SECONDS,
         )
         self.kill()
+
+    def _cancel_calls(self) -> None:
+        for call in self._calls:
+            if call.active():
+                call.cancel()
+        self._calls.clear()
 
     def _later(self, delay: float, what: Any) -> Any:
         self._calls = {call for call in self._calls if call.active()}

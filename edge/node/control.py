@@ -4,14 +4,16 @@ The story of one worker::
 
     supervisor                          worker
         |  (spawn: fd 3 control, fd 4 table, fd 5.. listeners)
-        |  Start(settings)  ------------->|  attaches the table, selects the fast path, does not accept yet
+        |  Start(settings)  ------------->|  attaches the table, does not accept yet
         |<------------- answer: fast_path |
         |  Accept(ready)    ------------->|  accepts connections; ready: the site is published
         |<--- Lookup(path), any number    |  a miss in a table that does not hold everything
         |  Ping()           ------------->|  every few seconds: a worker that does not answer is killed
-        |  Reload(settings) ------------->|  new limits, origins, certificates; logs reopened
-        |  Drain(seconds)   ------------->|  stops accepting, finishes what runs
-        |<---------------- Drained()      |  and exits 0
+        |  Reload()         ------------->|  loads certificates, reopens logs
+        |  Drain(seconds)   ------------->|  stops accepting, finishes what runs, exits 0
+
+Settings that a worker cannot change while it runs come into force with its successor: the supervisor
+drains the workers one after the other and starts each anew.
 
 Nothing here is secret or trusted from outside: the pair has no name in the file system.  When the
 control connection ends, the supervisor has died: the worker drains and exits.
@@ -51,9 +53,8 @@ class Accept(amp.Command):
 
 
 class Reload(amp.Command):
-    """Take over what may change while running; *problems* are sentences about what stayed as it was."""
+    """Load the certificates anew and reopen the access log; *problems* are sentences."""
 
-    arguments: ClassVar[Fields] = [(b"settings", amp.String())]
     response: ClassVar[Fields] = [(b"problems", amp.ListOf(amp.Unicode()))]
 
 
@@ -61,12 +62,6 @@ class Drain(amp.Command):
     """Stop accepting, finish what runs within *seconds*, then exit."""
 
     arguments: ClassVar[Fields] = [(b"seconds", amp.Float())]
-
-
-class Drained(amp.Command):
-    """From the worker: nothing is left to do, it exits now."""
-
-    arguments: ClassVar[Fields] = [(b"aborted", amp.Integer())]
 
 
 class Ping(amp.Command):

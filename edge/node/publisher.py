@@ -14,21 +14,24 @@ What does not fit into the table is remembered: workers ask for it (:meth:`Publi
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from twisted.internet.defer import DeferredLock
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from edge.errors import EdgeError
 from edge.publish.catalogue import Catalogue, diff
-from edge.publish.webroot import Progress, Settings, scan
+from edge.publish.settings import Progress, Settings
+from edge.publish.webroot import scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from edge.publish.problems import Problem
-    from edge.publish.resource import Resource
+    from edge.publish.resource import Representation, Resource
     from edge.publish.store import Store
     from edge.table.writer import Writer
 
@@ -36,6 +39,13 @@ if TYPE_CHECKING:
 SLICE_SECONDS = 0.005
 #: Seconds between two lines of progress in the log.
 PROGRESS_SECONDS = 2.0
+
+
+_T = TypeVar("_T")
+
+
+class Stopped(EdgeError):
+    """A scan was ended because the node stops."""
 
 
 class Outcome(NamedTuple):
@@ -63,8 +73,14 @@ class Publisher:
         self._writer = writer
         self._reactor = reactor
         self._one_at_a_time = DeferredLock()
+        #: Told of each directory before it is listed: the watcher.
+        self.on_directory: Callable[[str], None] | None = None
         self._purged: set[bytes] = set()
+        #: Paths that do not fit into the table.
         self._outside: set[bytes] = set()
+        #: ETags of bodies that did not fit and went into the blob store.
+        self._spilled: set[bytes] = set()
+        self._reporter: _Reporter | None = None
 
     async def publish(self, root: str | None = None, everything: bool = False) -> Outcome:
         """Scan and bring the table up to date.  *root*: serve that directory from now on.
@@ -75,15 +91,17 @@ class Publisher:
         async with self._one_at_a_time:
             settings = self.settings if root is None else _with_root(self.settings, root)
             problems: list[Problem] = []
-            new: Catalogue = await deferToThreadPool(
-                self._reactor,
-                self._reactor.getThreadPool(),
-                scan,
-                settings,
-                self._store,
-                self.catalogue,
-                _Reporter(self._log, self._reactor.seconds).progress,
-                problems.append,
+            reporter = self._reporter = _Reporter(self._log, self._reactor.seconds)
+            new: Catalogue = await self._in_thread(
+                partial(
+                    scan,
+                    settings,
+                    self._store,
+                    self.catalogue,
+                    reporter.progress,
+                    problems.append,
+                    on_directory=self.on_directory,
+                )
             )
             old = self.catalogue
             before = {path: old[path] for path in old if path not in self._purged} if everything else old
@@ -97,9 +115,7 @@ class Publisher:
             self._writer.set_complete(not self._outside)
             if deploy or self.published_at is None:
                 self.published_at = self._reactor.seconds()
-            await deferToThreadPool(
-                self._reactor, self._reactor.getThreadPool(), self._store.blobs.collect, new.blobs()
-            )
+            await self._in_thread(partial(self._store.blobs.collect, new.blobs() | self._spilled))
         for problem in problems:
             self._log.warn("not published: {problem}", problem=problem)
         unchanged = len(new) - len(deploy.puts)
@@ -119,15 +135,30 @@ class Publisher:
             self._purged.update(known)
             return len(known), unknown
 
+    def stop(self) -> None:
+        """End a scan that is running, as soon as it reports progress."""
+        if self._reporter is not None:
+            self._reporter.stopped = True
+
     def look_up(self, path: bytes) -> Resource | None:
-        """What is published under *path*, whether or not the table holds it."""
-        return None if path in self._purged else self.catalogue.get(path)
+        """What is published under *path*, whether or not the table holds it; its bodies are blobs then."""
+        resource = None if path in self._purged else self.catalogue.get(path)
+        if resource is not None:
+            for representation in resource.representations:
+                self._spill(representation)
+        return resource
+
+    def _spill(self, representation: Representation) -> None:
+        """Put a body that should have been in memory into the blob store."""
+        if representation.body is not None and representation.etag not in self._spilled:
+            self._store.blobs.put(representation.body)
+            self._spilled.add(representation.etag)
 
     async def _put(self, resources: Iterable[Resource]) -> None:
         until = self._reactor.seconds() + SLICE_SECONDS
         for resource in resources:
             self._purged.discard(resource.path)
-            if self._writer.put(resource):
+            if self._writer.put(resource, self._spill):
                 self._outside.discard(resource.path)
             else:
                 self._outside.add(resource.path)
@@ -141,6 +172,9 @@ class Publisher:
             self._outside.discard(path)
             until = await self._breathe(until)
         self._writer.reclaim()
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)  # type: ignore[no-any-return]
 
     async def _breathe(self, until: float) -> float:
         """Give the reactor its turn if this slice is over; the end of the present slice."""
@@ -157,9 +191,12 @@ class _Reporter:
         self._log = log
         self._seconds = seconds
         self._next = seconds() + PROGRESS_SECONDS
+        self.stopped = False
 
     def progress(self, progress: Progress) -> None:
         """See :func:`edge.publish.webroot.scan`."""
+        if self.stopped:
+            raise Stopped("publishing was stopped")
         if self._seconds() >= self._next:
             self._next = self._seconds() + PROGRESS_SECONDS
             self._log.info(

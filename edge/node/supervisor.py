@@ -1,0 +1,372 @@
+"""The supervisor: ``twistd edge`` itself.
+
+It opens what the node needs (state directory, listeners, shared table), publishes the webroot, runs
+the workers, and serves the admin API.  Its states::
+
+    starting --published--> ready --SIGTERM, SIGINT, edgectl drain--> draining --> exit 0
+
+Workers are started at once and accept when the site is published, or after
+:data:`STARTUP_PATIENCE`: until then connections wait in the kernel, afterwards what is not published
+yet is answered 503.  A second signal does not wait for what still runs.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from edge.config import needs_restart, reload
+from edge.errors import ConfigError, EdgeError
+from edge.node.admin import BODY_BYTES, AdminSite
+from edge.node.acceptor import Acceptor
+from edge.node.administration import Administration
+from edge.node.channel import ChannelLimits
+from edge.node.limits import raise_descriptor_limit
+from edge.node.listeners import open_listener, open_listeners
+from edge.node.lookup import pack
+from edge.node.plan import publish_settings, worker_settings
+from edge.node.publisher import Publisher, Stopped
+from edge.node.settings import encode
+from edge.node.site import ChannelFactory, EdgeSite
+from edge.node.statedir import StateDirectory
+from edge.node.workers import WorkerProcesses, WorkerWithin
+from edge.publish.store import Store
+from edge.publish.watcher import Watcher
+from edge.table.segment import Segment
+from edge.table.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from twisted.application.service import IService
+    from twisted.python.failure import Failure
+
+    from edge.config import Config
+    from edge.node.children import WorkerSlot
+    from edge.node.workers import Workers
+    from edge.publish.problems import Problem
+
+#: Seconds for which connections wait in the kernel for the first publish.
+STARTUP_PATIENCE = 3.0
+#: Seconds between two attempts to free memory that no worker reads any more.
+RECLAIM_SECONDS = 1.0
+
+
+def make_supervisor(config: Config, reactor: Any) -> IService:
+    """The service of one node; raises an :class:`EdgeError` when it cannot have what it needs."""
+    return Supervisor(config, reactor)
+
+
+class Supervisor(Service):  # type: ignore[misc]
+    """See the module's docstring."""
+
+    _log = Logger(namespace="edge")
+
+    def __init__(self, config: Config, reactor: Any) -> None:
+        self.config = config
+        self.state = "starting"
+        self.started_at = reactor.seconds()
+        self._reactor = reactor
+        self._descriptors = raise_descriptor_limit()
+        self._ended: Deferred[None] | None = None
+        self._count = config.worker_count
+        self.state_dir = StateDirectory(config.state_dir)
+        try:
+            self.listeners = open_listeners(config.endpoints, max(self._count, 1))
+            try:
+                self.admin_listener = open_listener(_private(config), 1)
+                self.segment = Segment.create(
+                    capacity=config.table_entries,
+                    arena_bytes=config.arena_mib << 20,
+                    workers=max(self._count, 1),
+                )
+            except BaseException:
+                for listener in self.listeners:
+                    listener.close()
+                raise
+        except BaseException:
+            self.state_dir.close()
+            raise
+
+    # Starting
+
+    def startService(self) -> None:
+        """Start everything; what fails is said in one line, and the process exits with 1."""
+        super().startService()
+        self._reactor.callWhenRunning(self._take_signals)
+        try:
+            self._start()
+        except EdgeError as error:
+            self._give_up(str(error))
+            return
+        Deferred.fromCoroutine(self._publish_first())
+
+    def _start(self) -> None:
+        config = self.config
+        self.state_dir.note_process()
+        config.cache_dir.mkdir(parents=True, exist_ok=True)
+        self.store = Store(str(config.cache_dir), self._report)
+        self.writer = Writer(self.segment)
+        self.publisher = Publisher(publish_settings(config), self.store, self.writer, self._reactor)
+        self.workers = self._make_workers()
+        self.administration = Administration(self)
+        self._watch(str(config.webroot))
+        self._start_admin()
+        self._calls = [LoopingCall(self.writer.reclaim), LoopingCall(self.administration.publish_load)]
+        for call, seconds in zip(self._calls, (RECLAIM_SECONDS, LOAD_SECONDS), strict=True):
+            call.clock = self._reactor
+            call.start(seconds)
+        urls = [listener.url for listener in self.listeners]
+        self.state_dir.tell_listening(urls)
+        self._log.info(
+            "node {node} listens on {urls}; admin API on {admin}",
+            node=config.node,
+            urls=", ".join(urls),
+            admin=self.admin_listener.url,
+        )
+        self.workers.start()
+        self._patience = self._reactor.callLater(STARTUP_PATIENCE, self.workers.accept, False)
+
+    def _make_workers(self) -> Workers:
+        if self._count:
+            return WorkerProcesses(self._count, self, self._reactor)
+        access_log = open_access_log(self._settings(0))
+        return WorkerWithin(
+            self.settings_for(0),
+            self.segment,
+            self._packed,
+            access_log,
+            lambda reason: self._give_up("the fast path failed"),
+            os.getpid(),
+            self._reactor,
+        )
+
+    def _start_admin(self) -> None:
+        token = self.state_dir.admin_token() if self.admin_listener.spec.kind != "unix" else None
+        root = AdminSite(self.administration, token)
+        self._admin_site = EdgeSite(root, self._reactor, limits=ChannelLimits(body_bytes=BODY_BYTES))
+        self._admin = Acceptor(
+            self.admin_listener.socket_for(0), ChannelFactory(self._admin_site), self._reactor
+        )
+        self._admin.start()
+
+    async def _publish_first(self) -> None:
+        began = self._reactor.seconds()
+        try:
+            outcome = await self.publisher.publish()
+        except Stopped:
+            return
+        except EdgeError as error:
+            self._give_up(str(error))
+            return
+        except Exception:
+            self._log.failure("publishing failed")
+            self._give_up("the webroot could not be published")
+            return
+        statistics = self.publisher.catalogue.statistics()
+        self._log.info(
+            "published {webroot}: {n} resources, {problems} problems, in {seconds:.1f} s",
+            webroot=self.publisher.settings.root,
+            n=statistics.resources,
+            problems=len(outcome.problems),
+            seconds=self._reactor.seconds() - began,
+        )
+        if self.state == "starting":
+            self.state = "ready"
+            if self._patience.active():
+                self._patience.cancel()
+            self.workers.accept(True)
+            self.administration.publish_load()
+            self._log.info("ready")
+
+    # Publishing
+
+    def _watch(self, root: str) -> None:
+        """Publish what changes in *root* from now on."""
+        self._watched = root
+        if self.config.watch:
+            self._watcher: Watcher | None = Watcher(self._reactor, root, self._changed, self._report)
+            self._watcher.start()
+            self.publisher.on_directory = self._watcher.watch
+        else:
+            self._watcher = None
+
+    def _changed(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._republish())
+
+    async def _republish(self) -> None:
+        try:
+            outcome = await self.publisher.publish()
+        except Stopped:
+            return
+        except EdgeError as error:
+            self._log.error("the site stays as it was: {error}", error=error)
+            return
+        if outcome.puts or outcome.removes:
+            self._log.info(
+                "published changes: {puts} resources put, {removes} removed",
+                puts=outcome.puts,
+                removes=outcome.removes,
+            )
+
+    async def publish(self, root: str | None, everything: bool) -> Any:
+        """Publish on demand, from another directory if *root* is given; the publisher's outcome."""
+        if root is not None and root != self._watched:
+            old, before = self._watcher, self.publisher.on_directory
+            self._watch(root)
+            try:
+                outcome = await self.publisher.publish(root, everything)
+            except EdgeError:
+                if self._watcher is not None:
+                    self._watcher.stop()
+                self._watcher, self.publisher.on_directory = old, before
+                self._watched = self.publisher.settings.root
+                raise
+            if old is not None:
+                old.stop()
+            return outcome
+        return await self.publisher.publish(None, everything)
+
+    def _report(self, problem: Problem) -> None:
+        self._log.warn("{problem}", problem=problem)
+
+    # What workers ask: edge.node.children.Node
+
+    def _settings(self, index: int) -> Any:
+        blobs = str(self.config.cache_dir / "blobs")
+        return worker_settings(
+            self.config, self.listeners, index, blobs, self._descriptors, own_process=bool(self._count)
+        )
+
+    def settings_for(self, index: int) -> bytes:
+        """See :class:`edge.node.children.Node`."""
+        return encode(self._settings(index))
+
+    def descriptors_for(self, index: int) -> Sequence[int]:
+        """See :class:`edge.node.children.Node`."""
+        return [self.segment.fd, *(listener.socket_for(index).fileno() for listener in self.listeners)]
+
+    def look_up(self, path: bytes) -> dict[str, Any]:
+        """See :class:`edge.node.children.Node`."""
+        return {"entries": self._packed(path)}
+
+    def _packed(self, path: bytes) -> bytes:
+        return pack(self.publisher.look_up(path))
+
+    def worker_started(self, slot: WorkerSlot, fast_path: str) -> None:
+        """See :class:`edge.node.children.Node`."""
+        if isinstance(self.workers, WorkerProcesses):
+            self.workers.started(slot, fast_path)
+
+    def worker_gone(self, slot: WorkerSlot) -> None:
+        """See :class:`edge.node.children.Node`."""
+        self.writer.worker_gone(slot.index)
+
+    # Signals
+
+    def _take_signals(self) -> None:
+        """Instead of the reactor's handlers, with which the process would end by the signal."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._reactor.callFromThread(self.terminate))
+        signal.signal(signal.SIGHUP, lambda *_: self._reactor.callFromThread(self._hang_up))
+
+    def terminate(self) -> None:
+        """Drain, then end the process; asked again: end it now."""
+        if self._ended is None:
+            self._log.info("draining for at most {n} seconds", n=self.config.drain_seconds)
+            self._end(float(self.config.drain_seconds)).addBoth(lambda _: self._stop_reactor())
+        else:
+            self._log.info("asked again: not waiting any longer")
+            Deferred.fromCoroutine(self.workers.drain(0.0))
+
+    def _hang_up(self) -> None:
+        Deferred.fromCoroutine(self.reload())
+
+    async def reload(self) -> None:
+        """SIGHUP: the configuration, the certificates, the access log."""
+        try:
+            new = reload(self.config)
+        except ConfigError as error:
+            self._log.error("SIGHUP: the configuration stays as it was: {error}", error=error)
+            new = self.config
+        for name in needs_restart(self.config, new):
+            self._log.warn("SIGHUP: a change of {name} takes effect at the next start", name=name)
+        old_settings, old_plan = self.settings_for(0), publish_settings(self.config)
+        self.config = self.administration.take_over(self.config, new)
+        if publish_settings(self.config) != old_plan:
+            self.publisher.settings = publish_settings(self.config)
+            await self._republish()
+        problems = await self.workers.reload()
+        if self.settings_for(0) != old_settings:
+            problems += await self.workers.replace(float(self.config.drain_seconds))
+        for problem in problems:
+            self._log.error("SIGHUP: {problem}", problem=problem)
+        self._log.info("SIGHUP: done")
+
+    # Ending
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return self._end(float(self.config.drain_seconds))
+
+    def _end(self, seconds: float) -> Deferred[None]:
+        """Drain and close everything, once."""
+        if self._ended is None:
+            self._ended = Deferred.fromCoroutine(self._drain(seconds))
+        waiting: Deferred[None] = Deferred()
+        self._ended.addBoth(lambda _: waiting.callback(None))
+        return waiting
+
+    async def _drain(self, seconds: float) -> None:
+        self.state = "draining"
+        if hasattr(self, "workers"):
+            self.publisher.stop()
+            self.administration.publish_load()
+            if self._patience.active():
+                self._patience.cancel()
+            await self.workers.drain(seconds)
+            for call in self._calls:
+                call.stop()
+            if self._watcher is not None:
+                self._watcher.stop()
+            self._admin.stop()
+            self._admin_site.abort()
+            self.store.close()
+        for listener in (*self.listeners, self.admin_listener):
+            listener.close()
+        self.segment.close()
+        self.state_dir.close()
+
+    def _give_up(self, why: str) -> None:
+        """Say why the node cannot run, and end the process with 1."""
+        self._log.critical("{why}", why=why)
+        atexit.register(_exit_with_1)
+        self._end(0.0).addBoth(lambda _: self._stop_reactor())
+
+    def _stop_reactor(self) -> None:
+        if self._reactor.running:
+            self._reactor.stop()
+        else:
+            self._reactor.callWhenRunning(self._reactor.stop)
+
+
+def _private(config: Config) -> Any:
+    """The admin API's endpoint: a Unix socket that only its owner can use, unless told otherwise."""
+    spec = config.admin_endpoint
+    return replace(spec, mode=0o600) if spec.kind == "unix" and spec.mode is None else spec
+
+
+def _exit_with_1() -> None:
+    """Twisted knows no exit code; called at the very end of the interpreter's life."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)

@@ -1,0 +1,81 @@
+"""A small published site in a real table, and connections to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from edge.node.edge_resources import EdgeResources
+from edge.node.lookup import pack, unpack
+from edge.node.published import PublishedResource, Source, Starting
+from edge.node.site import RootResource
+from edge.publish.resource import Representation, Resource, etag_of
+from edge.table.reader import Entry, Reader
+from edge.table.segment import Segment
+from edge.table.writer import Writer
+from tests.node.serving import NOW, Connection
+
+BODIES = {0: b"hello, plain world\n", 1: b"(gzip)", 2: b"(br)"}
+MODIFIED = NOW - 1000
+
+
+def representation(variant: int, body: bytes, in_memory: bool = True, lines: bytes = b"") -> Representation:
+    """One with believable lines."""
+    digest = sha256(body).digest()
+    coding = {1: b"Content-Encoding: gzip\r\n", 2: b"Content-Encoding: br\r\n"}.get(variant, b"")
+    common = b"Vary: Accept-Encoding\r\nCache-Control: no-cache\r\n"
+    lines_200 = b"Content-Type: text/plain\r\n" + coding + common + lines
+    kept = body if in_memory else None
+    return Representation(variant, etag_of(digest), digest, len(body), lines_200, common, kept)
+
+
+def tag(body: bytes) -> str:
+    """The ETag of a body, with quotes."""
+    return f'"{etag_of(sha256(body).digest()).decode()}"'
+
+
+class Site:
+    """Publishes ``/a.txt`` in three codings, ``/dir/`` and ``/big`` (a blob), in a table of its own."""
+
+    def __init__(self, directory: str, complete: bool = True) -> None:
+        self.segment = Segment.create(capacity=64, arena_bytes=1 << 16, workers=1)
+        self.writer = Writer(self.segment)
+        self.blobs = Path(directory)
+        self.elsewhere: dict[bytes, Resource] = {}
+        self.state = "ready"
+        self.put(b"/a.txt", *(representation(variant, body) for variant, body in BODIES.items()))
+        self.put(b"/dir/", representation(0, b"index"))
+        self.big = bytes(range(256)) * 1024
+        self.put(b"/big", self.blob(self.big))
+        self.writer.set_complete(complete)
+
+    def put(self, path: bytes, *representations: Representation) -> None:
+        """Publish."""
+        assert self.writer.put(Resource(path, MODIFIED, representations))
+
+    def blob(self, body: bytes) -> Representation:
+        """A representation whose body is a file."""
+        one = representation(0, body, in_memory=False)
+        name = one.etag.decode()
+        (self.blobs / name[:2]).mkdir(exist_ok=True)
+        (self.blobs / name[:2] / name).write_bytes(body)
+        return one
+
+    async def look_up(self, path: bytes) -> dict[int, Entry]:
+        """What the supervisor would say."""
+        if self.state == "starting":
+            raise Starting
+        return unpack(pack(self.elsewhere.get(path)))
+
+    def connect(self, allow: frozenset[bytes] = frozenset(), look_up: Any = None) -> Connection:
+        """A connection to the site."""
+        reader = Reader(self.segment, 0)
+        published = PublishedResource(Source(reader, str(self.blobs), look_up or self.look_up, allow))
+        state: Callable[[], str] = lambda: self.state  # noqa: E731
+        return Connection(RootResource(EdgeResources(reader, published, state), published))
+
+    def close(self) -> None:
+        """Free the table."""
+        self.segment.close()
