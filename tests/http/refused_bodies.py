@@ -100,6 +100,7 @@ CHUNKS = {
         )
     },
     "a bare LF after the size": CHUNKED + b"3\nabc\r\n0\r\n\r\n",
+    "a bare LF after the size, with a byte before it": CHUNKED + b"3x\nabc\r\n0\r\n\r\n",
     "a bare LF after the data": CHUNKED + b"3\r\nabc\n0\r\n\r\n",
     "nothing after the data": CHUNKED + b"3\r\nabc0\r\n\r\n",
     "more data than its size": CHUNKED + b"3\r\nabcd\r\n0\r\n\r\n",

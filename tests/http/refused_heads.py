@@ -79,6 +79,7 @@ FIELDS = {
         for c in (*range(9), *range(14, 32), 11, 12, 127)
     },
     "bare LF after the request line": b"GET / HTTP/1.1\n" + HOST + b"\r\n",
+    "bare LF in the place of CRLF, with a byte before it": b"GET / HTTP/1.1x\n" + HOST + b"\r\n",
     "bare LF after a field": field(b"X: a\nY: b"),
     "bare LF after the last field": GET + b"Host: a\n\r\n",
     "bare LF for the empty line": GET + HOST + b"\n",
