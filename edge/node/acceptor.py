@@ -23,7 +23,7 @@ _BATCH = 16
 class Acceptor:
     """Accepts on the listening socket *sock*, which it does not own, for *factory*."""
 
-    _log = Logger(namespace="edge")
+    _log = Logger()
 
     def __init__(self, sock: socket.socket, factory: IProtocolFactory, reactor: Any) -> None:
         self._socket = sock

@@ -144,7 +144,7 @@ class _JSON(Resource):  # type: ignore[misc]
     """Answers with what a coroutine returns, unless the client has gone meanwhile."""
 
     isLeaf = True
-    _log = Logger(namespace="edge")
+    _log = Logger()
 
     def _answer(self, request: EdgeRequest, work: Callable[[], Awaitable[dict[str, Any]]]) -> object:
         gone: list[object] = []

@@ -13,13 +13,13 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
-import edge
 from twisted.internet.error import ProcessDone
-from twisted.internet.protocol import Factory, ProcessProtocol
+from twisted.internet.protocol import Factory, ProcessProtocol, connectionDone
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols import amp
 
+import edge
 from edge.node import control
 from edge.node.backoff import Backoff
 
@@ -67,6 +67,15 @@ class _Conversation(amp.AMP):
         """What is published under *path*."""
         return self._node.look_up(path)
 
+    # Twisted's overrides: AMP's own would log each connection
+
+    def makeConnection(self, transport: Any) -> None:
+        amp.BinaryBoxProtocol.makeConnection(self, transport)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        amp.BinaryBoxProtocol.connectionLost(self, reason)
+        self.transport = None
+
 
 class _Output(ProcessProtocol):
     """Relays the lines that one worker process logs, and tells of its end."""
@@ -91,7 +100,7 @@ class _Output(ProcessProtocol):
 class WorkerSlot:
     """One position for a worker; *state* is starting, ready, draining, stopped or waiting."""
 
-    _log = Logger(namespace="edge")
+    _log = Logger()
 
     def __init__(self, index: int, node: Node, reactor: Any) -> None:
         self.index = index

@@ -165,9 +165,8 @@ class _Page:
     def __init__(self, body: bytes, content_type: bytes, orca: Callable[[], bytes]) -> None:
         self._body = body
         self._etag = etag_of(sha256(body).digest())
-        self._lines = (
-            b"Content-Type: %b\r\nCache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\n" % content_type
-        )
+        self._lines = b"Content-Type: %b\r\n" % content_type
+        self._lines += b"Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\n"
         self._orca = orca
 
     async def answer(self, request: EdgeRequest) -> None:

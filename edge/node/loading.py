@@ -26,11 +26,7 @@ _CORS = b"Access-Control-Allow-Origin: *\r\n"
 def lines_of_load(orca: bytes) -> bytes:
     """The lines of a 200 with JSON that is true now; *orca*: a line, see :mod:`edge.load.orca`."""
     return (
-        b"Content-Type: application/json\r\n"
-        + _FRESH
-        + b"X-Content-Type-Options: nosniff\r\n"
-        + _CORS
-        + orca
+        b"Content-Type: application/json\r\n" + _FRESH + b"X-Content-Type-Options: nosniff\r\n" + _CORS + orca
     )
 
 

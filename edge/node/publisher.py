@@ -61,7 +61,7 @@ class Outcome(NamedTuple):
 class Publisher:
     """Keeps the table equal to the webroot; see the module's docstring."""
 
-    _log = Logger(namespace="edge")
+    _log = Logger()
 
     def __init__(self, settings: Settings, store: Store, writer: Writer, reactor: Any) -> None:
         self.settings = settings

@@ -14,6 +14,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from edge.fastpath import select
 from edge.fastpath.adapter import Adapter
+from edge.node.accesslog import AccessLog
 from edge.node.edge_resources import EdgeResources
 from edge.node.lag import LagMeter
 from edge.node.lookup import unpack
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from edge.node.settings import ListenerSettings, WorkerSettings
-    from edge.node.site import AccessLog
     from edge.table.reader import Entry
     from edge.table.segment import Segment
 
@@ -42,7 +42,7 @@ _DRAIN_LOOK = 0.05
 class Serving:
     """See the module's docstring."""
 
-    _log = Logger(namespace="edge")
+    _log = Logger()
 
     def __init__(
         self,
@@ -50,19 +50,21 @@ class Serving:
         segment: Segment,
         reactor: Any,
         look_up: Callable[[bytes], Awaitable[bytes]],
-        access_log: AccessLog | None,
         on_failure: Callable[[Failure], None],
     ) -> None:
         """*look_up*: packed entries of a path from the supervisor (see :mod:`edge.node.lookup`).
 
         *on_failure*: this worker cannot serve any longer.  Raises an :class:`~edge.errors.EdgeError`
-        for what a user can mend: a certificate, a fast path that is not built.
+        for what a user can mend: a certificate, a log, a fast path that is not built.
         """
         self.state = "starting"
         self._settings = settings
         self._reactor = reactor
         self._ask = look_up
-        self._access_log = access_log
+        self._access_log = None
+        if settings.access_log is not None:
+            node = {"worker": settings.index}
+            self._access_log = AccessLog(settings.access_log, settings.access_log_format, {**node})
         self._counters = CounterBlock(segment, settings.index)
         self._reader = Reader(segment, settings.index)
         self._certificates: list[ReloadingCertificate] = []
@@ -72,7 +74,7 @@ class Serving:
         published = PublishedResource(Source(self._reader, settings.blobs, self._look_up, origins))
         own = EdgeResources(self._reader, published, lambda: self.state)
         self.site = EdgeSite(
-            RootResource(own, published), reactor, self._counters, access_log, settings.channel_limits()
+            RootResource(own, published), reactor, self._counters, self._access_log, settings.channel_limits()
         )
         self._factories = [self._factory(listener) for listener in settings.listeners]
         fast_path = select(settings.fast_path)(segment, settings.index, settings.fast_path_settings())
@@ -83,8 +85,14 @@ class Serving:
 
     @property
     def fast_path(self) -> str:
-        """"native", "python" or "off"."""
+        """ "native", "python" or "off"."""
         return "off" if self._settings.fast_path == "off" else self._adapter.fast_path.kind
+
+    def describe_fast_path(self) -> str:
+        """In words, for the log: which, and why."""
+        if self.fast_path == "python" and self._settings.fast_path == "auto":
+            return "no native build here: the Python twin serves"
+        return f"fast path: {self.fast_path}"
 
     def accept(self, ready: bool) -> None:
         """Accept connections from now on; *ready*: the site is published."""
@@ -115,7 +123,9 @@ class Serving:
         return left
 
     def reload(self) -> list[str]:
-        """Load the certificates anew; sentences about those that stayed as they were."""
+        """Load the certificates anew and reopen the log; sentences about what stayed as it was."""
+        if self._access_log is not None:
+            self._access_log.reopen()
         return [problem for each in self._certificates if (problem := each.reload()) is not None]
 
     def stop(self) -> None:
@@ -124,6 +134,8 @@ class Serving:
             self._looking.stop()
         self._lag.stop()
         self._adapter.stop()
+        if self._access_log is not None:
+            self._access_log.close()
 
     def _factory(self, listener: ListenerSettings) -> IProtocolFactory:
         """Makes the protocols of one listener's connections."""

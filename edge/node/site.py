@@ -35,9 +35,7 @@ class Counters(Protocol):
 class AccessLog(Protocol):
     """Where answered requests are written down; must not block."""
 
-    def note(
-        self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int
-    ) -> None:
+    def note(self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int) -> None:
         """One answer; see :class:`edge.fastpath.interface.Sample`."""
 
 

@@ -26,12 +26,13 @@ from twisted.logger import Logger
 
 from edge.config import needs_restart, reload
 from edge.errors import ConfigError, EdgeError
-from edge.node.admin import BODY_BYTES, AdminSite
 from edge.node.acceptor import Acceptor
+from edge.node.admin import BODY_BYTES, AdminSite
 from edge.node.administration import Administration
 from edge.node.channel import ChannelLimits
 from edge.node.limits import raise_descriptor_limit
 from edge.node.listeners import open_listener, open_listeners
+from edge.node.loading import LOAD_SECONDS
 from edge.node.lookup import pack
 from edge.node.plan import publish_settings, worker_settings
 from edge.node.publisher import Publisher, Stopped
@@ -41,14 +42,14 @@ from edge.node.statedir import StateDirectory
 from edge.node.workers import WorkerProcesses, WorkerWithin
 from edge.publish.store import Store
 from edge.publish.watcher import Watcher
-from edge.table.segment import Segment
+from edge.table.counters import INDEX
+from edge.table.segment import CounterBlock, Segment
 from edge.table.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from twisted.application.service import IService
-    from twisted.python.failure import Failure
 
     from edge.config import Config
     from edge.node.children import WorkerSlot
@@ -69,14 +70,14 @@ def make_supervisor(config: Config, reactor: Any) -> IService:
 class Supervisor(Service):  # type: ignore[misc]
     """See the module's docstring."""
 
-    _log = Logger(namespace="edge")
+    _log = Logger()
 
     def __init__(self, config: Config, reactor: Any) -> None:
         self.config = config
         self.state = "starting"
         self.started_at = reactor.seconds()
         self._reactor = reactor
-        self._descriptors = raise_descriptor_limit()
+        self.descriptors = raise_descriptor_limit()
         self._ended: Deferred[None] | None = None
         self._count = config.worker_count
         self.state_dir = StateDirectory(config.state_dir)
@@ -118,7 +119,7 @@ class Supervisor(Service):  # type: ignore[misc]
         self.writer = Writer(self.segment)
         self.publisher = Publisher(publish_settings(config), self.store, self.writer, self._reactor)
         self.workers = self._make_workers()
-        self.administration = Administration(self)
+        self.administration = Administration(self, self._reactor)
         self._watch(str(config.webroot))
         self._start_admin()
         self._calls = [LoopingCall(self.writer.reclaim), LoopingCall(self.administration.publish_load)]
@@ -139,12 +140,10 @@ class Supervisor(Service):  # type: ignore[misc]
     def _make_workers(self) -> Workers:
         if self._count:
             return WorkerProcesses(self._count, self, self._reactor)
-        access_log = open_access_log(self._settings(0))
         return WorkerWithin(
             self.settings_for(0),
             self.segment,
             self._packed,
-            access_log,
             lambda reason: self._give_up("the fast path failed"),
             os.getpid(),
             self._reactor,
@@ -244,7 +243,7 @@ class Supervisor(Service):  # type: ignore[misc]
     def _settings(self, index: int) -> Any:
         blobs = str(self.config.cache_dir / "blobs")
         return worker_settings(
-            self.config, self.listeners, index, blobs, self._descriptors, own_process=bool(self._count)
+            self.config, self.listeners, index, blobs, self.descriptors, own_process=bool(self._count)
         )
 
     def settings_for(self, index: int) -> bytes:
@@ -270,6 +269,9 @@ class Supervisor(Service):  # type: ignore[misc]
     def worker_gone(self, slot: WorkerSlot) -> None:
         """See :class:`edge.node.children.Node`."""
         self.writer.worker_gone(slot.index)
+        counters = CounterBlock(self.segment, slot.index)
+        for gauge in ("connections", "lag_us"):
+            counters.set(INDEX[gauge], 0)
 
     # Signals
 

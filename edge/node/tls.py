@@ -90,7 +90,7 @@ def _why(error: Exception) -> str:
 class ReloadingCertificate:
     """Makes the TLS connections of one listener, from the newest good certificate in its files."""
 
-    _log = Logger(namespace="edge")
+    _log = Logger()
 
     def __init__(self, files: CertificateFiles) -> None:
         """Loads; raises :class:`ConfigError` when there is no good certificate to begin with."""

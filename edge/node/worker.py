@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class Worker(amp.AMP):
     """The worker's end of the control connection, and the life of the worker."""
 
-    _log = Logger(namespace="edge")
+    _log = Logger()
 
     def __init__(self, reactor: Any) -> None:
         super().__init__()
@@ -50,13 +50,11 @@ class Worker(amp.AMP):
         told = self._settings = decode(settings)
         try:
             segment = Segment.attach(control.TABLE_FD)
-            serving = self._serving = Serving(
-                told, segment, self._reactor, self._look_up, open_access_log(told), self._failed
-            )
+            serving = self._serving = Serving(told, segment, self._reactor, self._look_up, self._failed)
         except EdgeError as error:
             self.exit_code = 1
             raise control.Refused(str(error)) from None
-        self._log.info("pid {pid}, fast path: {kind}", pid=os.getpid(), kind=serving.fast_path)
+        self._log.info("pid {pid}, {how}", pid=os.getpid(), how=serving.describe_fast_path())
         return {"fast_path": serving.fast_path}
 
     @control.Accept.responder
@@ -136,7 +134,8 @@ def main() -> int:
     from twisted.internet import reactor
 
     relevant = LogLevelFilterPredicate(LogLevel.warn)
-    relevant.setLogLevelForNamespace("edge", LogLevel.info)
+    for namespace in ("edge", __name__):
+        relevant.setLogLevelForNamespace(namespace, LogLevel.info)
     globalLogBeginner.beginLoggingTo(
         [FilteringLogObserver(_write_event, [relevant])], redirectStandardIO=False
     )

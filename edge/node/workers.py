@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from edge.node.children import Node
-    from edge.node.site import AccessLog
     from edge.table.segment import Segment
 
 #: Seconds between two looks at whether workers have ended.
@@ -53,7 +52,7 @@ class Workers(Protocol):
 class WorkerProcesses:
     """Workers that are processes of their own."""
 
-    _log = Logger(namespace="edge")
+    _log = Logger()
 
     def __init__(self, count: int, node: Node, reactor: Any) -> None:
         self._reactor = reactor
@@ -116,12 +115,13 @@ class WorkerProcesses:
 class WorkerWithin:
     """The only worker is this process."""
 
+    _log = Logger()
+
     def __init__(
         self,
         settings: bytes,
         segment: Segment,
         look_up: Callable[[bytes], bytes],
-        access_log: AccessLog | None,
         on_failure: Callable[[Failure], None],
         pid: int,
         reactor: Any,
@@ -131,10 +131,8 @@ class WorkerWithin:
         async def ask(path: bytes) -> bytes:
             return look_up(path)
 
-        self._settings = settings
         self._pid = pid
-        self._access_log = access_log
-        self._serving = Serving(decode(settings), segment, reactor, ask, access_log, on_failure)
+        self._serving = Serving(decode(settings), segment, reactor, ask, on_failure)
 
     @property
     def fast_path(self) -> str:
@@ -143,6 +141,7 @@ class WorkerWithin:
 
     def start(self) -> None:
         """Nothing to spawn."""
+        self._log.info("{how}, in this one process", how=self._serving.describe_fast_path())
 
     def accept(self, ready: bool) -> None:
         """See :class:`Workers`."""

@@ -51,7 +51,12 @@ class Connection:
     """One connection to a site, whose peer is the test."""
 
     def __init__(
-        self, root: Resource, *, limits: ChannelLimits | None = None, secure: bool = False, returns: bool = False
+        self,
+        root: Resource,
+        *,
+        limits: ChannelLimits | None = None,
+        secure: bool = False,
+        returns: bool = False,
     ) -> None:
         self.clock = Clock()
         self.clock.rightNow = float(NOW)

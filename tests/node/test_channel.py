@@ -69,7 +69,9 @@ class ReadingTests(SynchronousTestCase):
         root.putChild(b"later", later)
         root.putChild(b"now", Echo())
         connection = Connection(root)
-        connection.send(b"GET /later HTTP/1.1\r\nHost: x\r\n\r\nGET /now HTTP/1.1\r\nHost: x\r\n\r\nnonsense\r\n")
+        connection.send(
+            b"GET /later HTTP/1.1\r\nHost: x\r\n\r\nGET /now HTTP/1.1\r\nHost: x\r\n\r\nnonsense\r\n"
+        )
         self.assertEqual(connection.transport.written, b"")
         later.requests[0].write(b"one")
         later.requests[0].finish()

@@ -49,11 +49,11 @@ class EdgeResourceTests(SynchronousTestCase):
 
     def test_revalidate_lists_what_is_no_longer_current(self) -> None:
         current = tag(BODIES[0]).strip('"')
-        answer = self.revalidate(f"{current} /a.txt", "old /a.txt", f'W/"{current}" /a.txt?x', f"{current} /none")
-        self.assertEqual(answer.status, 200)
-        self.assertEqual(
-            json.loads(answer.body), {"v": 1, "seq": self.site.writer.sequence, "stale": [1, 3]}
+        answer = self.revalidate(
+            f"{current} /a.txt", "old /a.txt", f'W/"{current}" /a.txt?x', f"{current} /none"
         )
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(json.loads(answer.body), {"v": 1, "seq": self.site.writer.sequence, "stale": [1, 3]})
 
     def test_a_wrong_revalidation_is_refused(self) -> None:
         self.assertEqual(self.revalidate("nonsense").status, 400)

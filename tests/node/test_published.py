@@ -112,7 +112,15 @@ class PublishedTests(SynchronousTestCase):
             self.assertIn(self.ask(target).status, (400, 404), target)
 
     def test_paths_that_only_look_like_others_are_404(self) -> None:
-        for target in ("/dir/../a.txt", "/%2e%2e/a.txt", "/dir/%2e./a.txt", "/a.txt%00", "/dir%5c..", "/%252e", "//a.txt"):
+        for target in (
+            "/dir/../a.txt",
+            "/%2e%2e/a.txt",
+            "/dir/%2e./a.txt",
+            "/a.txt%00",
+            "/dir%5c..",
+            "/%252e",
+            "//a.txt",
+        ):
             self.assertEqual(self.ask(target).status, 404, target)
         self.assertEqual(self.ask("/%61.txt").status, 200)
 
