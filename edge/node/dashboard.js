@@ -70,7 +70,10 @@ function draw(load) {
   byId("nodes").replaceChildren(...load.nodes.map(card));
 }
 
+let timer;
+
 async function refresh() {
+  clearTimeout(timer);
   let wait = 5000;
   try {
     const answer = await fetch("/.edge/load", { cache: "no-store" });
@@ -81,7 +84,7 @@ async function refresh() {
   } catch (error) {
     byId("state").textContent = `no load document: ${error.message}; trying again`;
   }
-  if (document.visibilityState === "visible") setTimeout(refresh, wait * (0.8 + 0.4 * Math.random()));
+  if (document.visibilityState === "visible") timer = setTimeout(refresh, wait * (0.8 + 0.4 * Math.random()));
 }
 
 document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
