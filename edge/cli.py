@@ -172,7 +172,7 @@ def _facts(title: str, facts: dict[str, Any]) -> Table:
 def _shown(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "-"}[value]
-    return f"{value:,}" if isinstance(value, (int, float)) else escape(str(value))
+    return escape(str(value))
 
 
 def _duration(seconds: float) -> str:
