@@ -1,0 +1,167 @@
+"""A real node for tests: ``twistd edge`` on port 0, in a directory of its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Seconds after which whatever is waited for counts as failed.
+PATIENCE = 20.0
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=PATIENCE)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(self._path)
+
+
+class RunningNode:
+    """Started by :meth:`start`; everything it says is in :attr:`log`."""
+
+    def __init__(
+        self, *options: str, workers: int = 2, listen: tuple[str, ...] = ("tcp:0:interface=127.0.0.1",)
+    ) -> None:
+        # Not in trial's directory: the path of a Unix socket may have 107 bytes.
+        self.directory = Path(tempfile.mkdtemp(prefix="edge-"))
+        self.site = self.directory / "site"
+        self.state = self.directory / "state"
+        self.site.mkdir(parents=True, exist_ok=True)
+        self.log = self.directory / "log"
+        self._options = [*options, "--workers", str(workers)]
+        for endpoint in listen:
+            self._options += ["--listen", endpoint.replace("DIR", str(self.directory))]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def write(self, name: str, body: bytes) -> None:
+        """Put a file into the site, as a deploy does: whole."""
+        path = self.site / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = self.directory / "new"
+        new.write_bytes(body)
+        new.replace(path)
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """Start the process and do not wait for it."""
+        code = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
+        command = [sys.executable, "-c", code, "--nodaemon", f"--pidfile={self.directory}/pid", "edge"]
+        command += ["--webroot", str(self.site), "--state-dir", str(self.state), "--arena-mib", "16"]
+        command += ["--table-entries", "4096", *self._options]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=environment)
+        return self.process
+
+    def start(self) -> RunningNode:
+        """Start and wait until it is ready."""
+        self.spawn()
+        self.wait_for(lambda: self.state_of() == "ready" and self.workers_ready(), "it is ready")
+        return self
+
+    def clean_up(self) -> None:
+        """End it and remove everything."""
+        try:
+            if self.process is not None:
+                self.stop()
+        finally:
+            shutil.rmtree(self.directory)
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(PATIENCE)
+            raise AssertionError(f"the node did not end:\n{self.log.read_text()}") from None
+
+    def wait_for(self, condition: Any, what: str) -> None:
+        """Until *condition* returns something true; an error shows the log."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            try:
+                if condition():
+                    return
+            except (OSError, http.client.HTTPException):
+                pass
+            if self.process is not None and self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise AssertionError(f"waited in vain until {what}:\n{self.log.read_text()}")
+
+    @property
+    def urls(self) -> list[str]:
+        """Where it listens."""
+        return json.loads((self.state / "listening.json").read_text())["urls"]  # type: ignore[no-any-return]
+
+    @property
+    def port(self) -> int:
+        """Of the first listener."""
+        return int(self.urls[0].rsplit(":", 1)[1])
+
+    def state_of(self) -> str:
+        """As the admin API says."""
+        return str(self.admin("GET", "/status")[1]["state"])
+
+    def connect(self) -> http.client.HTTPConnection:
+        """A new connection to the first listener."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+
+    def ask(
+        self, path: str, headers: dict[str, str] | None = None, method: str = "GET", body: bytes | None = None
+    ) -> Any:
+        """(status, headers, body) over a new connection."""
+        return exchange(self.connect(), path, headers, method, body)
+
+    def admin(self, method: str, path: str, content: object = None) -> tuple[int, Any]:
+        """(status, JSON) from the admin API on its Unix socket."""
+        connection = UnixConnection(str(self.state / "admin.sock"))
+        body = json.dumps(content).encode() if content is not None else None
+        status, _, answer = exchange(connection, path, None, method, body)
+        return status, json.loads(answer)
+
+    def workers_ready(self) -> bool:
+        """Whether all workers are."""
+        return all(worker["state"] == "ready" for worker in self.admin("GET", "/status")[1]["workers"])
+
+    def worker_pids(self) -> list[int]:
+        """Of the workers, in order."""
+        return [worker["pid"] for worker in self.admin("GET", "/status")[1]["workers"]]
+
+
+def exchange(
+    connection: http.client.HTTPConnection,
+    path: str,
+    headers: dict[str, str] | None = None,
+    method: str = "GET",
+    body: bytes | None = None,
+    keep: bool = False,
+) -> tuple[int, http.client.HTTPMessage, bytes]:
+    """One request and its answer."""
+    connection.request(method, path, body, headers or {})
+    answer = connection.getresponse()
+    content = answer.read()
+    if not keep:
+        connection.close()
+    return answer.status, answer.headers, content
