@@ -46,9 +46,9 @@ class RunningNode:
         self.state = self.directory / "state"
         self.site.mkdir(parents=True, exist_ok=True)
         self.log = self.directory / "log"
-        self._options = [*options, "--workers", str(workers)]
+        self.options = [*options, "--workers", str(workers)]
         for endpoint in listen:
-            self._options += ["--listen", endpoint.replace("DIR", str(self.directory))]
+            self.options += ["--listen", endpoint.replace("DIR", str(self.directory))]
         self.process: subprocess.Popen[bytes] | None = None
 
     def write(self, name: str, body: bytes) -> None:
@@ -64,7 +64,7 @@ class RunningNode:
         code = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
         command = [sys.executable, "-c", code, "--nodaemon", f"--pidfile={self.directory}/pid", "edge"]
         command += ["--webroot", str(self.site), "--state-dir", str(self.state), "--arena-mib", "16"]
-        command += ["--table-entries", "4096", *self._options]
+        command += ["--table-entries", "4096", *self.options]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=environment)

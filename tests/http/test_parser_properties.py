@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import h11
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -110,6 +112,16 @@ def serialise(events: Outcome) -> bytes:
     return b"%b %b %b\r\n%b\r\n%b" % (head.method, head.target, head.version, lines, body)
 
 
+def without_repetition(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Names in lower case, as h11 gives them; it also drops equal lines of Content-Length but the first."""
+    lines: list[tuple[bytes, bytes]] = []
+    for name, value in headers:
+        line = (name.lower(), value)
+        if line[0] != b"content-length" or line not in lines:
+            lines.append(line)
+    return lines
+
+
 def by_h11(data: bytes) -> list[tuple[object, ...]]:
     """What h11 makes of one request, as :func:`comparable`."""
     connection = h11.Connection(h11.SERVER)
@@ -120,14 +132,14 @@ def by_h11(data: bytes) -> list[tuple[object, ...]]:
     while isinstance(event := connection.next_event(), h11.Data):
         body += event.data
     assert isinstance(event, h11.EndOfMessage), event
-    return [(head.method, head.target, [(name.lower(), value) for name, value in head.headers]), (body,)]
+    return [(head.method, head.target, without_repetition(head.headers)), (body,)]
 
 
 def comparable(events: Outcome) -> list[tuple[object, ...]]:
     head, *rest = events
     assert isinstance(head, RequestHead), head
     body = b"".join(event.data for event in rest if isinstance(event, Data))
-    return [(head.method, head.target, [(name.lower(), value) for name, value in head.headers]), (body,)]
+    return [(head.method, head.target, without_repetition(head.headers)), (body,)]
 
 
 class PropertyTests(SynchronousTestCase):
@@ -178,6 +190,7 @@ class PropertyTests(SynchronousTestCase):
 
     @settings(max_examples=300, deadline=None)
     @given(requests(), st.integers(0, 10**6), FRAGMENTS | st.binary(max_size=2), st.integers(0, 2))
+    @example(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", 16, b"Content-Length: 3\r\n", 0)
     def test_what_is_accepted_of_a_damaged_request_h11_reads_alike(
         self, data: bytes, place: int, fragment: bytes, drop: int
     ) -> None:

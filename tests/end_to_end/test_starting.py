@@ -1,0 +1,108 @@
+"""Starting, changing and not starting a real node."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.end_to_end.node import PATIENCE, RunningNode, exchange
+
+
+class NotStartingTests(SynchronousTestCase):
+    """What keeps a node from starting is one sentence and exit code 1."""
+
+    def fail(self, node: RunningNode) -> str:  # type: ignore[override]
+        """Start *node*, which cannot; what it said."""
+        self.addCleanup(node.clean_up)
+        self.assertEqual(node.spawn().wait(PATIENCE), 1)
+        said = node.log.read_text()
+        self.assertNotIn("Traceback", said)
+        return said
+
+    def test_a_port_in_use_is_named(self) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            said = self.fail(RunningNode(listen=(f"tcp:{port}:interface=127.0.0.1",)))
+        self.assertIn(f"port {port} is in use by another program", said)
+
+    def test_an_address_that_is_not_ours_is_named(self) -> None:
+        said = self.fail(RunningNode(listen=("tcp:0:interface=192.0.2.1",)))
+        self.assertIn("no interface with the address 192.0.2.1", said)
+
+    def test_a_second_supervisor_leaves_the_state_directory_to_the_first(self) -> None:
+        first = RunningNode(workers=1)
+        self.addCleanup(first.clean_up)
+        first.start()
+        second = RunningNode(workers=1)
+        second.state = first.state
+        assert first.process is not None
+        self.assertIn(f"in use by another twistd edge (pid {first.process.pid})", self.fail(second))
+        self.assertEqual(first.ask("/.edge/health")[0], 200)
+
+    def test_a_certificate_that_cannot_be_loaded_is_named(self) -> None:
+        node = RunningNode(workers=0, listen=("tls:0:privateKey=DIR/key.pem:certKey=DIR/cert.pem",))
+        (node.directory / "key.pem").write_bytes(b"")
+        (node.directory / "cert.pem").write_bytes(b"")
+        self.assertIn("holds no certificate", self.fail(node))
+
+
+class ReloadTests(SynchronousTestCase):
+    """SIGHUP."""
+
+    def test_what_can_change_changes_and_what_cannot_is_said(self) -> None:
+        node = RunningNode(workers=2)
+        self.addCleanup(node.clean_up)
+        config = node.directory / "edge.toml"
+        config.write_text("")
+        node.options += ["--config", str(config), "--access-log", str(node.directory / "access")]
+        node.write("a.txt", b"text")
+        node.start()
+        field = "Access-Control-Allow-Origin"
+        origin = {"Origin": "https://a.example"}
+        self.assertIsNone(node.ask("/a.txt", origin)[1][field])
+        before = node.worker_pids()
+
+        config.write_text(
+            'allow-origin = ["https://a.example"]\nnode = "other"\n[[cache]]\nglob = "/*"\nvalue = "max-age=5"\n'
+        )
+        assert node.process is not None
+        node.process.send_signal(signal.SIGHUP)
+        node.wait_for(lambda: "SIGHUP: done" in node.log.read_text(), "it is done")
+        for headers in (origin, {**origin, "Range": "bytes=0-0"}):
+            fields = node.ask("/a.txt", headers)[1]
+            self.assertEqual((fields[field], fields["Cache-Control"]), ("*", "max-age=5"))
+        self.assertIn("a change of node takes effect at the next start", node.log.read_text())
+        self.assertFalse(set(before) & set(node.worker_pids()))
+        self.assertEqual([w["restarts"] for w in node.admin("GET", "/status")[1]["workers"]], [0, 0])
+
+        config.write_text("nonsense = 1\n")
+        node.process.send_signal(signal.SIGHUP)
+        node.wait_for(lambda: "the configuration stays as it was" in node.log.read_text(), "it says so")
+        self.assertEqual(node.ask("/a.txt", origin)[1][field], "*")
+
+        access = node.directory / "access"
+        node.wait_for(lambda: len(access.read_text().splitlines()) >= 4, "the access log is written")
+        lines = [json.loads(line) for line in access.read_text().splitlines()]
+        self.assertEqual({line["status"] for line in lines}, {200, 206})
+
+    def test_a_large_site_is_waited_for_and_then_answered_503(self) -> None:
+        node = RunningNode("--brotli-quality", "11", workers=1)
+        self.addCleanup(node.clean_up)
+        for number in range(8):
+            node.write(f"{number}.txt", str(number).encode() + bytes(range(64, 122)) * 30_000)
+        node.spawn()
+        node.wait_for(lambda: (node.state / "listening.json").exists(), "it listens")
+        connection = node.connect()
+        status, fields, _ = exchange(connection, "/0.txt")
+        if status == 503:
+            self.assertEqual(fields["Retry-After"], "1")
+            self.assertEqual(node.ask("/.edge/ready")[0], 503)
+        else:
+            self.assertEqual(status, 200)
+        node.wait_for(lambda: node.ask("/.edge/ready")[0] == 200, "it is ready")
+        self.assertEqual(node.ask("/0.txt")[0], 200)

@@ -1,0 +1,81 @@
+"""TLS listeners of a real node."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import ssl
+
+from cryptography import x509
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.end_to_end.certificates import write_certificate
+from tests.end_to_end.node import PATIENCE, RunningNode
+
+BIG = bytes(range(256)) * 4000
+
+
+class TLSTests(SynchronousTestCase):
+    """HTTPS, and certificates that change."""
+
+    def setUp(self) -> None:
+        node = self.node = RunningNode(
+            workers=1,
+            listen=("tls:0:privateKey=DIR/key.pem:certKey=DIR/cert.pem:interface=127.0.0.1",),
+        )
+        self.addCleanup(node.clean_up)
+        write_certificate(node.directory, "first")
+        node.write("index.html", b"hello")
+        node.write("big.bin", BIG)
+        node.start()
+
+    def connect(self) -> ssl.SSLSocket:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        raw = socket.create_connection(("127.0.0.1", self.node.port), timeout=PATIENCE)
+        connection = context.wrap_socket(raw)
+        self.addCleanup(connection.close)
+        return connection
+
+    def ask(self, connection: ssl.SSLSocket, path: str = "/") -> bytes:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += connection.recv(65536)
+        head, _, body = received.partition(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        while len(body) < length:
+            body += connection.recv(65536)
+        return body
+
+    def name(self) -> str:
+        """To whom the certificate of a new connection was issued."""
+        certificate = x509.load_der_x509_certificate(self.connect().getpeercert(True) or b"")
+        return certificate.subject.rfc4514_string()
+
+    def test_tls_serves_refuses_and_takes_new_certificates(self) -> None:
+        node = self.node
+        connection = self.connect()
+        self.assertEqual(connection.selected_alpn_protocol(), "http/1.1")
+        self.assertEqual(self.ask(connection), b"hello")
+        self.assertEqual(self.ask(connection, "/big.bin"), BIG)
+        refused = self.connect()
+        refused.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        received = b""
+        while data := refused.recv(65536):
+            received += data
+        self.assertTrue(received.startswith(b"HTTP/1.1 400 "))
+
+        self.assertEqual(self.name(), "CN=first")
+        write_certificate(node.directory, "second")
+        assert node.process is not None
+        node.process.send_signal(signal.SIGHUP)
+        node.wait_for(lambda: self.name() == "CN=second", "SIGHUP loads the new certificate")
+        write_certificate(node.directory, "third")
+        node.wait_for(lambda: self.name() == "CN=third", "the changed file is noticed")
+        (node.directory / "cert.pem").write_bytes(b"damaged")
+        node.process.send_signal(signal.SIGHUP)
+        node.wait_for(lambda: "cert.pem holds no certificate" in node.log.read_text(), "it says so")
+        self.assertEqual(self.name(), "CN=third")
+        self.assertEqual(self.ask(connection), b"hello")

@@ -1,0 +1,117 @@
+"""The worst share, the damped weight, and the two bounds of stability, each from both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.load.meters import Meters, Sample
+from edge.load.utilization import LEAST_WEIGHT, WEIGHT_SECONDS, Shares, Weight, headroom
+
+NODES = 4
+
+
+def deviation_after(
+    rho: float, again: float, gain: float | None = None, steps: int = 200, start: float = 0.001
+) -> float:
+    """How far the most loaded of four equal nodes is from its fair share at the end.
+
+    A share *again* of the clients chooses again between two readings; *gain*: the weights are damped.
+    """
+    shares = [1 / NODES + start, 1 / NODES - start] + [1 / NODES] * (NODES - 2)
+    weights = [headroom(rho)] * NODES
+    for _ in range(steps):
+        targets = [1 - NODES * rho * share for share in shares]
+        if gain is None:
+            weights = targets
+        drawn = [max(weight, 1e-9) for weight in weights]
+        shares = [
+            (1 - again) * share + again * weight / sum(drawn)
+            for share, weight in zip(shares, drawn, strict=True)
+        ]
+        if gain is not None:
+            weights = [w + gain * (target - w) for w, target in zip(weights, targets, strict=True)]
+    return max(abs(share - 1 / NODES) for share in shares)
+
+
+class StabilityTests(SynchronousTestCase):
+    """What the module's docstring derives, simulated."""
+
+    def test_without_damping_the_bound_is_two_times_the_headroom(self) -> None:
+        """Below it a disturbance dies down, above it it grows."""
+        for rho in (0.5, 0.7, 0.8, 0.9):
+            bound = 2 * (1 - rho)
+            self.assertLess(deviation_after(rho, 0.9 * bound), 1e-6)
+            if bound * 1.1 <= 1:
+                self.assertGreater(deviation_after(rho, 1.1 * bound), 0.001)
+
+    def test_with_damping_everybody_may_choose_again(self) -> None:
+        """a g / (a + g) < 1 - rho."""
+        for rho in (0.6, 0.8, 0.9):
+            gain = (1 - rho) / rho  # the bound for a = 1
+            self.assertLess(deviation_after(rho, 1.0, 0.8 * gain, steps=2000), 1e-6)
+            self.assertGreater(deviation_after(rho, 1.0, min(1.0, 1.3 * gain), steps=2000), 0.001)
+
+    def test_the_gain_in_use_is_stable_at_high_load(self) -> None:
+        """Clients read the figures every 5 s; at rho 0.8 all of them may choose again each time."""
+        weight = Weight()
+        weight.note(0, 1.0)
+        gain = weight.note(5, 0.0)
+        self.assertAlmostEqual(gain, 0.2, places=2)
+        self.assertLess(deviation_after(0.8, 1.0, gain, steps=2000), 1e-6)
+
+    def test_going_to_the_least_loaded_node_is_not_stable(self) -> None:
+        """With stale figures everybody goes to the same one."""
+        shares = [0.26, 0.24, 0.25, 0.25]
+        worst = 0.0
+        for _ in range(50):
+            least = shares.index(min(shares))
+            shares = [0.7 * share + (0.3 if index == least else 0) for index, share in enumerate(shares)]
+            worst = max(worst, *shares)
+        self.assertGreater(worst / 0.25, 1.5)
+
+
+class WeightTests(SynchronousTestCase):
+    """The published weight."""
+
+    def test_the_first_figure_counts_at_once(self) -> None:
+        """A node that starts idle is chosen at once."""
+        self.assertEqual(Weight().note(100, 0.25), 0.75)
+
+    def test_it_follows_with_its_time_constant(self) -> None:
+        """63 % of the way after one."""
+        weight = Weight()
+        weight.note(0, 0.0)
+        self.assertAlmostEqual(weight.note(WEIGHT_SECONDS, 1.0), 0.368, places=3)
+
+    def test_it_never_is_zero_or_above_one(self) -> None:
+        """Overload is not absence; only the state of a node says that it is not to be chosen."""
+        weight = Weight()
+        self.assertEqual(weight.note(0, 5.0), LEAST_WEIGHT)
+        self.assertEqual(Weight().note(0, -1.0), 1.0)
+
+    def test_utilization_is_the_worst_share(self) -> None:
+        """Whichever runs out first."""
+        self.assertEqual(Shares(0.1, 0.2, 1.3, 0.4).utilization, 1.3)
+
+
+class MetersTests(SynchronousTestCase):
+    """From counters to shares."""
+
+    def test_each_share_is_of_what_the_node_has(self) -> None:
+        """Two cores, 1 Gbit/s, 1,000 connections, 10 ms of lag."""
+
+        def sample(at: float) -> Sample:
+            return Sample(at, 0.5 * at, int(100 * at), int(at), int(25_000_000 * at), 300, 4.0)
+
+        meters = Meters(cores=2, nic_bps=1e9, connection_limit=1000)
+        meters.note(sample(0))
+        figures = meters.note(sample(2))
+        self.assertEqual(figures.shares, Shares(cpu=0.25, egress=0.2, connections=0.3, lag=0.4))
+        self.assertEqual((figures.rps, figures.eps, figures.egress_bps), (100, 1, 2e8))
+
+    def test_impossible_capacities_do_not_divide_by_zero(self) -> None:
+        """A container may report none."""
+        make: Callable[[], Meters] = lambda: Meters(cores=0, nic_bps=0, connection_limit=0)  # noqa: E731
+        self.assertEqual(make().note(Sample(0, 0, 0, 0, 0, 0, 0)).shares.utilization, 0)
