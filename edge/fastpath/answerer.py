@@ -178,6 +178,8 @@ def _choose(mask: int, codings: int, accept: bytes | None) -> int | None:
     """The variant to serve; None: Accept weighs what it would take to decide."""
     media = 0
     if mask >> 4 and accept is not None:
+        if b'"' in accept:  # a comma may stand inside the quotes
+            return None
         avif, webp = _lists(accept, b"image/avif"), _lists(accept, b"image/webp")
         if avif is None or webp is None:
             return None

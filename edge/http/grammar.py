@@ -28,8 +28,9 @@ CONTROL = bytes(c for c in range(0x20) if c not in b"\t\r\n") + b"\x7f"
 BARE_LF = re.compile(rb"(?<!\r)\n")
 
 #: Octets a request-target may consist of: RFC 3986 section 2 (reserved but "#", unreserved, "%").
-#: "#" begins a fragment, which is never sent (RFC 9110 section 7.1).
-TARGET = re.compile(rb"[!$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")
+#: "#" begins a fragment, which is never sent (RFC 9110 section 7.1).  Wider by ``^ ` { | }``, which
+#: browsers send as they are (URL Standard, query percent-encode set); they mean nothing to anybody.
+TARGET = re.compile(rb"[!$%&'()*+,\-./0-9:;=?@A-Z\[\]^_`a-z{|}~]+")
 
 #: A percent sign without two hexadecimal digits after it: RFC 3986 section 2.1.
 MALFORMED_TRIPLET = re.compile(rb"%(?![0-9A-Fa-f]{2})")

@@ -87,6 +87,7 @@ LET_GO = (
     get(b"/a.html", b"X: " + b"y" * 8192),
     get(b"/a.html", *[b"X: y"] * 64),
     get(PHOTO, b"Accept: image/avif;q=0.5"),
+    get(PHOTO, b'Accept: text/a;b=",image/avif,"'),
     revalidate(b"no space"),
     revalidate(b"x /a\n\n"),
     revalidate(b" /a"),

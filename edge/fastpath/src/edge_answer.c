@@ -237,6 +237,8 @@ static int choose(unsigned mask, const edge_request *request)
 {
     unsigned media = 0, codings;
     if (mask >> 4 && request->accept.bytes) {
+        if (memchr(request->accept.bytes, '"', request->accept.length))
+            return -1; /* a comma may stand inside the quotes */
         int avif = accepts(request->accept, "image/avif", 10);
         int webp = accepts(request->accept, "image/webp", 10);
         if (avif == UNCLEAR || webp == UNCLEAR)
