@@ -17,11 +17,12 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import attack, client, memory, servers, table_kill
+from benchmarks import attack, client, memory, servers, table_kill, worker_kill
 from benchmarks.servers import SERVER_CORE, Server
 
 HERE = Path(__file__).parent
-FORMS = ("ratios", "twin", "memory", "wire", "reads", "kills", "attack")
+FORMS = ("ratios", "twin", "memory", "wire", "reads", "kills", "workers", "attack")
+WORKERS = 4
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,20 @@ def kills(count: int) -> Row:
     )
 
 
+def workers_killed(server: Server, count: int) -> Row:
+    """kill -9 of workers under load."""
+    done = worker_kill.kill_workers(server, count, WORKERS)
+    bad = done.broken_without + done.wrong
+    return Row(
+        f"{done.kills} kill -9 of workers under load",
+        f"{bad} failed",
+        "",
+        f"{bad} of {done.answered:,} failed on other workers ({done.broken_with_worker} ended with theirs)",
+        "0 failed",
+        bad == 0 and done.broken_with_worker > 0,
+    )
+
+
 def attacked(server: Server, directory: Path) -> Row:
     """Slow-header attackers beside legitimate requests."""
     outcome = attack.slow_headers(server, directory)
@@ -210,6 +225,10 @@ def measure(forms: list[str], quick: bool) -> list[Row]:
         if "twin" in forms:
             with servers.edge(webroot, directory / "twin", "python") as server:
                 rows.append(twin(server, seconds))
+        if "workers" in forms:
+            options = ("--workers", str(WORKERS))
+            with servers.edge(webroot, directory / "workers", "native", *options) as server:
+                rows.append(workers_killed(server, 4 if quick else 20))
         if "reads" in forms:
             rows.append(reads(directory, 10**7 if quick else 10**9))
         if "kills" in forms:

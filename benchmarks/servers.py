@@ -169,10 +169,11 @@ def edge(webroot: Path, directory: Path, fast_path: str = "native", *options: st
     """Our node with one worker."""
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
+    workers = () if "--workers" in options else ("--workers", "1")
     twistd = Path(sys.executable).with_name("twistd")
     arguments = [
         str(twistd), "--nodaemon", f"--pidfile={directory / 'twistd.pid'}", "edge",
-        "--listen", f"tcp:{port}:interface=127.0.0.1", "--webroot", str(webroot), "--workers", "1",
+        "--listen", f"tcp:{port}:interface=127.0.0.1", "--webroot", str(webroot), *workers,
         "--state-dir", str(directory / "state"), "--fast-path", fast_path,
         "--connections-per-address", "0", *options,
     ]  # fmt: skip
