@@ -1,10 +1,14 @@
-# `make help` says what there is.
-PYTHON ?= python3
+# `make` alone says what there is.
+# The first Python that is new enough, python3 before all others.
+PYTHON ?= $(or $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do \
+            $$p -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done),python3)
 VENV := .venv
 STAMP := $(VENV)/.installed
-NATIVE := $(wildcard edge/fastpath/src/*.[ch]) edge/fastpath/build.py
+TEST_STAMP := $(VENV)/.installed-test
+# What an installation depends on; Python files count at once.
+SOURCES := setup.cfg setup.py pyproject.toml tools/make_venv.py edge/fastpath/build.py $(wildcard edge/fastpath/src/*.[ch])
 
-.PHONY: help venv run test check native-test bench clean
+.PHONY: help venv test-venv run test check native-test bench clean
 
 help:
 	@echo "make venv            the environment: .venv/bin/twistd, edgectl, loadgen"
@@ -14,12 +18,19 @@ help:
 	@echo "make native-test     the C code alone, under ASan and UBSan"
 	@echo "make bench           CPU per request beside nginx"
 	@echo "make clean           removes what was built"
+	@echo "PYTHON=python3.x chooses another Python (3.10 or newer) for the environment."
 
 venv: $(STAMP)
 
-$(STAMP): setup.cfg setup.py pyproject.toml tools/make_venv.py $(NATIVE)
-	$(PYTHON) tools/make_venv.py $(VENV)
-	@touch $(STAMP)
+$(STAMP): $(SOURCES)
+	@$(PYTHON) tools/make_venv.py $(VENV)
+	@touch $@
+
+test-venv: $(TEST_STAMP)
+
+$(TEST_STAMP): $(SOURCES)
+	@$(PYTHON) tools/make_venv.py $(VENV) test
+	@touch $(STAMP) $@
 
 run: venv
 	@exec $(VENV)/bin/python -m ops.staging $(if $(SITE),--site "$(SITE)")
@@ -27,7 +38,7 @@ run: venv
 test:
 	@$(PYTHON) tools/run_tests.py
 
-check: venv
+check: test-venv
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
@@ -36,10 +47,11 @@ native-test:
 	@$(MAKE) --no-print-directory -C tests/native test
 
 bench: venv
-	@$(VENV)/bin/python tools/bench_tools.py
+	@$(PYTHON) tools/bench_tools.py
 	@$(VENV)/bin/python -m benchmarks $(BENCH)
 
 clean:
 	rm -rf $(VENV) build dist .staging .mypy_cache .ruff_cache .hypothesis _trial_temp* *.egg-info
-	rm -f edge/fastpath/_native.c edge/fastpath/_native*.so
-	$(MAKE) --no-print-directory -C tests/native clean
+	rm -f edge/fastpath/_native.*
+	find . -name __pycache__ -prune -exec rm -rf {} +
+	@$(MAKE) --no-print-directory -C tests/native clean

@@ -1,53 +1,56 @@
-"""The native build of the fast path, and nothing else: metadata is in setup.cfg.
+"""What setup.cfg cannot say: the native fast path is optional, and the demonstration site comes along.
 
-Without a working C compiler the installation goes on without it: the Python twin serves then.  Set
-EDGE_REQUIRE_NATIVE=1 to make a missing native build an error.
+The native build may fail: then the package is installed without it, the Python twin serves instead,
+and the node says so when it starts.  With EDGE_REQUIRE_NATIVE=1 a failure is an error.
 """
 
+from __future__ import annotations
+
 import os
+import shutil
 import sys
+from pathlib import Path
+from typing import Any
 
-from setuptools import Extension, setup
+from setuptools import setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import BaseError, CCompilerError
+from setuptools.command.build_py import build_py
+
+NOTE = """
+***************************************************************************************
+The native fast path could not be built:
+    {error}
+twistd edge works without it, several times slower.  To have it, install a C compiler
+and Python's headers (Debian: apt-get install gcc python3-dev), and install again.
+***************************************************************************************
+"""
 
 
-class OptionalNativeBuild(build_ext):
-    """Compiles; a failure is reported and, unless told otherwise, forgiven."""
+class OptionalBuild(build_ext):
+    """Builds what can be built."""
 
-    def build_extension(self, extension: Extension) -> None:
+    def build_extension(self, extension: Any) -> None:
+        required = os.environ.get("EDGE_REQUIRE_NATIVE") == "1"
+        # Tells setuptools, too, that there may be no file to copy afterwards.
+        extension.optional = not required
         try:
             super().build_extension(extension)
-        except (BaseError, CCompilerError, OSError) as error:
-            if os.environ.get("EDGE_REQUIRE_NATIVE") == "1":
+        except Exception as error:  # a missing compiler, header, linker: each has its own exception
+            if required:
                 raise
-            print(
-                f"warning: {extension.name} was not built ({error}); "
-                "the Python twin of the fast path will serve, at a multiple of the CPU time",
-                file=sys.stderr,
-            )
+            print(NOTE.format(error=error), file=sys.stderr)
 
-    def copy_extensions_to_source(self) -> None:
-        """For an editable installation: only what was built."""
-        self.extensions = [one for one in self.extensions if self._is_built(one)]
-        super().copy_extensions_to_source()
 
-    def get_outputs(self) -> list[str]:
-        """Only what was built is installed."""
-        return [path for path in super().get_outputs() if os.path.exists(path)]
+class BuildWithSite(build_py):
+    """Copies webroot/ to edge/webroot/ in the wheel; a checkout is served from where it is."""
 
-    def get_output_mapping(self) -> dict[str, str]:
-        """Only what was built is mapped."""
-        return {
-            built: source for built, source in super().get_output_mapping().items() if os.path.exists(built)
-        }
-
-    def _is_built(self, extension: Extension) -> bool:
-        name = self.get_ext_filename(self.get_ext_fullname(extension.name))
-        return os.path.exists(os.path.join(self.build_lib, name))
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            shutil.copytree("webroot", Path(self.build_lib, "edge", "webroot"), dirs_exist_ok=True)
 
 
 setup(
     cffi_modules=["edge/fastpath/build.py:ffibuilder"],
-    cmdclass={"build_ext": OptionalNativeBuild},
+    cmdclass={"build_ext": OptionalBuild, "build_py": BuildWithSite},
 )

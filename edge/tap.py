@@ -70,7 +70,7 @@ class Options(usage.Options):
     config: Config
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._repeated: dict[str, list[str]] = {}
 
     def parseArgs(self, *arguments: str) -> None:
@@ -94,7 +94,7 @@ class Options(usage.Options):
     def opt_version(self) -> None:
         """Print the versions."""
         print(f"twistd edge {version('twistd-edge')}")
-        super().opt_version()
+        super().opt_version()  # type: ignore[no-untyped-call]
 
     def postOptions(self) -> None:
         file = Path(self["config"]) if self["config"] is not None else None

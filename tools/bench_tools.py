@@ -7,9 +7,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tools.system import ensure
+from tools.system import COMPILER, Need, ensure
 
-PROGRAMS = {"nginx": "nginx-light", "wrk": "wrk", "slowhttptest": "slowhttptest", "cc": "gcc"}
+#: The benchmarks leave out what needs one of these; without the others there are none.
+OPTIONAL = {"slowhttptest"}
+NEEDS = (
+    *COMPILER,
+    Need("nginx", "nginx-light"),
+    Need("wrk", "wrk"),
+    Need("slowhttptest", "slowhttptest"),
+    Need("taskset", "util-linux"),
+)
 
 if __name__ == "__main__":
-    sys.exit(1 if set(ensure(PROGRAMS, "for the benchmarks")) - {"slowhttptest"} else 0)
+    sys.exit(1 if set(ensure(NEEDS, "for the benchmarks")) - OPTIONAL else 0)

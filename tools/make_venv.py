@@ -1,7 +1,7 @@
-"""Makes the environment that the Makefile uses: ``python3 tools/make_venv.py DIR``.
+"""Makes the environment that the Makefile uses: ``python3 tools/make_venv.py DIR [test]``.
 
-The project is installed from this checkout, editable, so that edits count at once; ``compat`` mode puts
-the checkout itself on the path, where Twisted looks for ``twisted/plugins``.
+The project is installed from this checkout, editable, so that edits count at once, and the native
+fast path is built in place.  *test* installs what the tests need, too.
 """
 
 from __future__ import annotations
@@ -12,51 +12,52 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tools.system import ensure
+from tools.system import COMPILER, VENV, ensure
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
+# What pyproject.toml says of building: installed for good, each build starts at once then.
+BUILD = ("setuptools>=68", "wheel", "cffi>=1.16")
+_LOOK = "from importlib import import_module; import_module('edge.fastpath._native')"
 
 
-def main(directory: str) -> int:
-    """0, or 1 with what is wrong."""
+def main(directory: str, extras: str = "") -> int:
+    """0, or 1 having said what is wrong."""
     if sys.version_info < (3, 10):  # noqa: UP036  the one file that an older Python may be asked to run
-        print(
-            f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}: make PYTHON=python3.x",
-            file=sys.stderr,
-        )
+        version = sys.version.split()[0]
+        print(f"Python 3.10 or newer is needed, this is {version}: make PYTHON=python3.x", file=sys.stderr)
         return 1
-    venv = ROOT / directory
-    if not _has_venv():
-        ensure(
-            {f"python{sys.version_info[0]}.{sys.version_info[1]}-venv": "python3-venv"},
-            "to make environments",
-        )
-    ensure({"gcc": "gcc", "make": "make"}, "for the native fast path; without it the Python twin serves")
-    python = venv / "bin" / "python"
+    python = ROOT / directory / "bin" / "python"
     if not python.exists():
-        made = subprocess.run([sys.executable, "-m", "venv", str(venv)], check=False)
-        if made.returncode:
-            print("no virtual environment: install python3-venv, or use another PYTHON", file=sys.stderr)
+        if ensure([VENV], "to make environments"):
             return 1
-    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    for arguments in (
-        ["setuptools>=68", "wheel", "cffi>=1.16"],
-        ["--no-build-isolation", "--config-settings", "editable_mode=compat", "--editable", ".[test]"],
-    ):
-        if subprocess.run([*pip, *arguments], cwd=ROOT, check=False).returncode:
-            print("the installation failed, see above; is PyPI reachable?", file=sys.stderr)
+        if subprocess.run([sys.executable, "-m", "venv", str(ROOT / directory)], check=False).returncode:
+            print(f"no environment could be made in {directory}, see above", file=sys.stderr)
             return 1
+    ensure(COMPILER, "for the native fast path")
+    for old in (ROOT / "edge" / "fastpath").glob("_native.*"):
+        old.unlink()
+    project = f".[{extras}]" if extras else "."
+    for arguments in (BUILD, ("--no-build-isolation", "--editable", project)):
+        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *arguments]
+        if subprocess.run(pip, cwd=ROOT, check=False).returncode:
+            print("the installation failed, see above; can pip reach its package index?", file=sys.stderr)
+            return 1
+    if not has_native(python):
+        print(
+            "There is no native fast path: its Python twin will serve, several times slower.", file=sys.stderr
+        )
+    # Twisted notes the plugin, so that the first start need not write.
+    plugins = "from twisted.plugin import IPlugin, getPlugins; list(getPlugins(IPlugin))"
+    subprocess.run([str(python), "-c", plugins], cwd=ROOT, check=False, capture_output=True)
     return 0
 
 
-def _has_venv() -> bool:
-    try:
-        import ensurepip  # noqa: F401
-        import venv  # noqa: F401
-    except ImportError:
-        return False
-    return True
+def has_native(python: Path) -> bool:
+    """Whether the environment of *python* has a native fast path that loads."""
+    return (
+        subprocess.run([str(python), "-c", _LOOK], cwd=ROOT, check=False, capture_output=True).returncode == 0
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else ".venv"))
+    sys.exit(main(*sys.argv[1:]))

@@ -1,4 +1,8 @@
-"""Programs that do not come from PyPI: installed with apt-get where we may, asked for where not."""
+"""Programs that do not come from PyPI: installed with apt-get where we may, asked for where not.
+
+Everything under ``tools/`` runs with the machine's own Python, before there is an environment: it
+needs the standard library only.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +10,55 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+_PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 
 
-def ensure(packages: dict[str, str], why: str) -> list[str]:
-    """Makes sure that programs exist; *packages*: program -> Debian package.
+class Need(NamedTuple):
+    """Something that must be on the machine."""
 
-    Installs what is missing when this is a Debian machine and we are root.  Returns the programs that
-    are still missing, having said how to get them.
+    #: A program, "venv" or "Python.h".
+    what: str
+    #: The Debian packages that bring it.
+    packages: str
+
+    def is_there(self) -> bool:
+        """Whether it is."""
+        if self.what == "venv":
+            # In a process of its own: what was not importable before stays so in this one.
+            program = [sys.executable, "-c", "import ensurepip, venv"]
+            return subprocess.run(program, check=False, capture_output=True).returncode == 0
+        if self.what == "Python.h":
+            return Path(sysconfig.get_path("include"), "Python.h").exists()
+        return bool(shutil.which(self.what) or shutil.which(self.what, path="/usr/sbin:/usr/local/sbin"))
+
+
+VENV = Need("venv", f"{_PYTHON}-venv")
+#: What compiles C code for Python; gcc brings the sanitizers along.
+COMPILER = (Need("gcc", "gcc libc6-dev"), Need("Python.h", f"{_PYTHON}-dev"))
+
+
+def ensure(needs: Sequence[Need], why: str) -> list[str]:
+    """Install what is missing, when this is a Debian machine and we are root.
+
+    Returns what is missing still, having said how to get it.
     """
-    missing = {program: package for program, package in packages.items() if not _find(program)}
+    missing = [need for need in needs if not need.is_there()]
     if not missing:
         return []
-    names = sorted(set(missing.values()))
+    packages = sorted({package for need in missing for package in need.packages.split()})
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        print(f"installing {', '.join(names)} ({why})", flush=True)
+        print(f"installing {', '.join(packages)} ({why})", flush=True)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run(["apt-get", "update", "-qq"], env=environment, stdout=subprocess.DEVNULL, check=False)
-        subprocess.run(
-            ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *names],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            check=False,
-        )
-    still = [program for program in missing if not _find(program)]
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
+        for command in (["apt-get", "update", "-qq"], install):
+            subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+    still = [need.what for need in missing if not need.is_there()]
     if still:
-        wanted = " ".join(sorted({missing[program] for program in still}))
-        print(f"missing: {', '.join(still)} ({why}); install with: apt-get install {wanted}", file=sys.stderr)
+        remedy = f"on Debian: apt-get install {' '.join(packages)}"
+        print(f"missing: {', '.join(still)} ({why}); {remedy}", file=sys.stderr)
     return still
-
-
-def _find(program: str) -> str | None:
-    return shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin")

@@ -1,0 +1,280 @@
+"""The staging cluster: four nodes on this machine, at http://localhost:8001 .. 8004.
+
+``python -m ops.staging`` starts n1, waits until it is ready (its first start compresses the site), then the
+others, which find the compressed contents in the cache they share.  What the nodes say passes through,
+each line with the node's name before it.  A node that dies is started again: try ``kill -9``.  Ctrl-C
+stops all of them; a second one at once.
+
+::
+
+    .staging/cache     compressed contents, shared
+    .staging/nN/       state of one node; edgectl --state-dir .staging/nN
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import treq
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+
+from edge.config import default_webroot
+from ops.ports import loopback_addresses, taken_ports
+
+NODES = 4
+#: Seconds between two looks whether a node is ready, and for one look.
+LOOK_SECONDS = 0.1
+LOOK_PATIENCE = 2.0
+#: Seconds until a node that died is started again: the kernel has its ports free by then.
+RESTART_SECONDS = 0.5
+#: Seconds that nodes have to end before they are killed: what they need to drain, and some.
+STOP_SECONDS = 15.0
+#: The nodes run this checkout, also where nothing is installed.
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join(
+        filter(None, [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH")])
+    ),
+}
+
+
+class StagingError(Exception):
+    """The cluster cannot run; str() says why, for the user."""
+
+
+class Node(ProcessProtocol):
+    """One node: its process, and the next one when that dies."""
+
+    def __init__(self, name: str, port: int, command: Sequence[str], reactor: Any) -> None:
+        self.name = name
+        self.port = port
+        #: None while there is no process.
+        self.pid: int | None = None
+        self.was_ready = False
+        #: Fires when the node has ended for good.
+        self.ended: Deferred[None] = Deferred()
+        self._command = command
+        self._reactor = reactor
+        self._process: Any = None
+        self._partial = b""
+        self._stopping = False
+
+    def start(self) -> None:
+        """Start the process, in a session of its own: Ctrl-C in the terminal is for us alone."""
+        setsid = shutil.which("setsid")
+        command = [setsid, *self._command] if setsid else self._command
+        null = os.open(os.devnull, os.O_RDONLY)
+        try:
+            fds = {0: null, 1: "r", 2: "r"}
+            self._process = self._reactor.spawnProcess(self, command[0], command, ENVIRONMENT, childFDs=fds)
+        finally:
+            os.close(null)
+        self.pid = self._process.pid
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Have it end, and stay so."""
+        self._stopping = True
+        if self._process is not None:
+            self._process.signalProcess(number)
+        elif not self.ended.called:
+            self.ended.callback(None)
+
+    def say(self, text: str) -> None:
+        """Print a line of this node's."""
+        print(f"{self.name} | {text}", flush=True)
+
+    # Twisted's overrides
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        for line in lines:
+            self.say(line.decode("utf-8", "replace"))
+
+    def processEnded(self, reason: Failure) -> None:
+        if self._partial:
+            self.childDataReceived(1, b"\n")
+        pid, self._process, self.pid = self.pid, None, None
+        if self._stopping or not self.was_ready:
+            if not self._stopping:
+                self.say(f"[staging] process {pid} {_how(reason)} before it was ready")
+            self.ended.callback(None)
+        else:
+            self.say(f"[staging] process {pid} {_how(reason)}: starting another")
+            self._reactor.callLater(RESTART_SECONDS, self._start_again)
+
+    def _start_again(self) -> None:
+        if not self._stopping:
+            self.start()
+
+
+class Cluster:
+    """All nodes, from the first start to the last end."""
+
+    def __init__(
+        self, nodes: Sequence[Node], is_ready: Callable[[int], Awaitable[bool]], reactor: Any
+    ) -> None:
+        self._nodes = nodes
+        self._is_ready = is_ready
+        self._reactor = reactor
+        self._asked: Deferred[None] = Deferred()
+
+    async def run(self) -> int:
+        """The exit code, when everything has ended: 0, or 1 if a node did not start."""
+        try:
+            first, *others = self._nodes
+            await self._start(first)
+            for node in others:
+                node.start()
+            for node in others:
+                await self._wait_until_ready(node)
+            if not self._asked.called:
+                print("\n".join(f"{node.name}  http://localhost:{node.port}" for node in self._nodes))
+                print("Ctrl-C stops them.", flush=True)
+                await self._asked
+            return 0
+        except StagingError as error:
+            print(error, file=sys.stderr)
+            return 1
+        finally:
+            await self._stop()
+
+    def ask_to_stop(self) -> None:
+        """From now on :meth:`run` ends in an orderly way; asked again, at once."""
+        if not self._asked.called:
+            self._asked.callback(None)
+        else:
+            self._kill()
+
+    async def _start(self, node: Node) -> None:
+        node.start()
+        await self._wait_until_ready(node)
+
+    async def _wait_until_ready(self, node: Node) -> None:
+        """Return when it is, or when we are to stop; :class:`StagingError` when it never will be."""
+        while not self._asked.called and not await self._is_ready(node.port):
+            if node.ended.called:
+                raise StagingError(f"{node.name} did not start; it says why above")
+            await deferLater(self._reactor, LOOK_SECONDS)
+        node.was_ready = True
+
+    async def _stop(self) -> None:
+        started = [node for node in self._nodes if not node.ended.called]
+        for node in started:
+            node.stop()
+        late = self._reactor.callLater(STOP_SECONDS, self._kill)
+        await DeferredList([node.ended for node in started])
+        if late.active():
+            late.cancel()
+
+    def _kill(self) -> None:
+        for node in self._nodes:
+            if node.pid is not None:
+                node.say("[staging] is killed")
+                node.stop(signal.SIGKILL)
+
+
+def _how(reason: Failure) -> str:
+    """In words, how a process ended."""
+    number = getattr(reason.value, "signal", None)
+    if number is not None:
+        return f"was killed by {signal.Signals(number).name}"
+    return f"exited with code {getattr(reason.value, 'exitCode', 0)}"
+
+
+async def is_ready(port: int) -> bool:
+    """Whether the node on *port* serves its site."""
+    try:
+        answer = await treq.get(
+            f"http://127.0.0.1:{port}/.edge/ready", timeout=LOOK_PATIENCE, persistent=False
+        )
+        await answer.content()
+    except Exception:  # refused, reset, late: each says that it is not
+        return False
+    return bool(answer.code == 200)
+
+
+def command_of(name: str, port: int, options: argparse.Namespace) -> list[str]:
+    """The command line of one node."""
+    folder = options.folder.absolute()
+    command = [
+        str(Path(sys.executable).with_name("twistd")),
+        "--nodaemon",
+        "--pidfile=",
+        "edge",
+        f"--node={name}",
+    ]
+    for address in loopback_addresses():
+        escaped = address.replace(":", "\\:")
+        command.append(f"--listen=tcp:{port}:interface={escaped}")
+    return [
+        *command,
+        "--cluster=staging",
+        f"--public-url=http://localhost:{port}",
+        f"--webroot={options.site.absolute()}",
+        f"--state-dir={folder / name}",
+        f"--cache-dir={folder / 'cache'}",
+        f"--workers={options.workers}",
+        *options.option,
+    ]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ops.staging", description="Four nodes on this machine.")
+    parser.add_argument("--site", type=Path, default=default_webroot(), metavar="DIR",
+                        help="the folder of files to serve (default: the demonstration site)")  # fmt: skip
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="of each node (default 1)")
+    parser.add_argument("--base-port", type=int, default=8001, metavar="PORT", help="of n1 (default 8001)")
+    parser.add_argument("--folder", type=Path, default=Path(".staging"), metavar="DIR",
+                        help="where the nodes keep their state (default .staging)")  # fmt: skip
+    parser.add_argument("option", nargs="*", help="after --: further options of twistd edge, for each node")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code: 0 after Ctrl-C, 1 when the cluster cannot run, 2 for wrong usage."""
+    from twisted.internet import reactor as real_reactor
+
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.site.is_dir():
+        parser.error(f"--site {options.site}: there is no such folder; name the one that holds the site")
+    ports = range(options.base_port, options.base_port + NODES)
+    folders = [options.folder / f"n{number}" for number in range(1, NODES + 1)]
+    problems = taken_ports(ports, folders)
+    if problems:
+        print("\n".join(problems), file=sys.stderr)
+        return 1
+    reactor: Any = real_reactor
+    nodes = [
+        Node(folder.name, port, command_of(folder.name, port, options), reactor)
+        for folder, port in zip(folders, ports, strict=True)
+    ]
+    cluster = Cluster(nodes, is_ready, reactor)
+    codes: list[int] = []
+
+    def begin() -> None:
+        # Instead of the reactor's handlers, which would not wait for the nodes.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: reactor.callFromThread(cluster.ask_to_stop))
+        running = Deferred.fromCoroutine(cluster.run())
+        running.addCallback(codes.append)
+        running.addErrback(lambda failure: print(failure.getTraceback(), file=sys.stderr))
+        running.addBoth(lambda _: reactor.stop())
+
+    reactor.callWhenRunning(begin)
+    reactor.run()
+    return codes[0] if codes else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
