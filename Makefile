@@ -52,6 +52,6 @@ bench: venv
 
 clean:
 	rm -rf $(VENV) build dist .staging .mypy_cache .ruff_cache .hypothesis _trial_temp* *.egg-info
-	rm -f edge/fastpath/_native.*
+	rm -f edge/fastpath/_native.*so edge/fastpath/_native.c edge/fastpath/_native.o
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	@$(MAKE) --no-print-directory -C tests/native clean

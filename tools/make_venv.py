@@ -34,17 +34,21 @@ def main(directory: str, extras: str = "") -> int:
             print(f"no environment could be made in {directory}, see above", file=sys.stderr)
             return 1
     ensure(COMPILER, "for the native fast path")
-    for old in (ROOT / "edge" / "fastpath").glob("_native.*"):
-        old.unlink()
+    for pattern in ("_native.*so", "_native.c", "_native.o"):
+        for old in (ROOT / "edge" / "fastpath").glob(pattern):
+            old.unlink()
     project = f".[{extras}]" if extras else "."
+    print(f"installing into {directory}: a minute or so", flush=True)
     for arguments in (BUILD, ("--no-build-isolation", "--editable", project)):
-        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *arguments]
+        pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "-qq", *arguments]
         if subprocess.run(pip, cwd=ROOT, check=False).returncode:
             print("the installation failed, see above; can pip reach its package index?", file=sys.stderr)
             return 1
     if not has_native(python):
         print(
-            "There is no native fast path: its Python twin will serve, several times slower.", file=sys.stderr
+            "There is no native fast path: its Python twin will serve, several times slower.\n"
+            f"Why it could not be built says: {directory}/bin/python setup.py build_ext --inplace",
+            file=sys.stderr,
         )
     # Twisted notes the plugin, so that the first start need not write.
     plugins = "from twisted.plugin import IPlugin, getPlugins; list(getPlugins(IPlugin))"
