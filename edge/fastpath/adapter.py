@@ -10,6 +10,9 @@ Ownership of a descriptor is never shared: from :class:`~edge.fastpath.interface
 ``adopt`` or ``release`` it belongs to the transport, else to the fast path.
 """
 
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 import os
@@ -17,7 +20,7 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet import tcp
-from twisted.internet.address import UNIXAddress
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress, IProtocol, IReadDescriptor
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -33,6 +36,14 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at the deadlines of the resting connections.
 TICK_SECONDS = 1.0
+
+
+def address_of(family: int, peer: tuple[Any, ...]) -> IPv4Address | IPv6Address | UNIXAddress:
+    """*peer* as ``getpeername`` gives it, for Twisted."""
+    if family == socket.AF_UNIX:
+        return UNIXAddress(None)
+    kind = IPv6Address if family == socket.AF_INET6 else IPv4Address
+    return kind("TCP", peer[0], peer[1])
 
 
 class MeasuredTransport(tcp.Server):
@@ -66,9 +77,7 @@ class MeasuredTransport(tcp.Server):
         return super().getHost()  # type: ignore[no-any-return]
 
     def getPeer(self) -> IAddress:
-        if self._family == socket.AF_UNIX:
-            return UNIXAddress(None)
-        return super().getPeer()  # type: ignore[no-any-return]
+        return address_of(self._family, self.client)
 
 
 class HandedOffTransport(MeasuredTransport):
@@ -85,6 +94,7 @@ class HandedOffTransport(MeasuredTransport):
     ) -> None:
         """*returns*: the fast path takes the connection back (a plain, recognising listener's)."""
         self._fast_path = fast_path
+        self._clock = reactor
         self.returns = returns
         #: Called, in a turn of the reactor of its own, when all that was written has left.
         self.flushed: Callable[[], None] | None = None
@@ -116,7 +126,7 @@ class HandedOffTransport(MeasuredTransport):
     def doWrite(self) -> Any:
         result = super().doWrite()
         if self.flushed is not None and result is None and not self.unsent:
-            self.reactor.callLater(0, self.flushed)
+            self._clock.callLater(0, self.flushed)
         return result
 
     def connectionLost(self, reason: Failure) -> None:
@@ -189,7 +199,7 @@ class Adapter:
         except OSError:  # the peer has gone already
             self._drop(sock)
             return
-        protocol = factory.buildProtocol(None)
+        protocol = factory.buildProtocol(address_of(sock.family, peer))
         if protocol is None:
             self._drop(sock)
             return

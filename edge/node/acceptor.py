@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from edge.fastpath.adapter import MeasuredTransport
+from edge.fastpath.adapter import MeasuredTransport, address_of
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IProtocolFactory
@@ -52,10 +52,10 @@ class Acceptor:
             except OSError as error:
                 self._log.error("cannot accept: {why}", why=error.strerror)
                 return
-            protocol = self._factory.buildProtocol(None)
+            peer = ("", None) if sock.family == socket.AF_UNIX else peer
+            protocol = self._factory.buildProtocol(address_of(sock.family, peer))
             assert protocol is not None
-            is_unix = sock.family == socket.AF_UNIX
-            transport = MeasuredTransport(sock, protocol, ("", None) if is_unix else peer, self._reactor)
+            transport = MeasuredTransport(sock, protocol, peer, self._reactor)
             protocol.makeConnection(transport)
 
     def connectionLost(self, reason: Failure) -> None:

@@ -15,6 +15,9 @@ Errors are ``{"error": "a sentence"}`` with a 4xx or 5xx status.  Who may use it
 in the state directory as ``Authorization: Bearer TOKEN``.
 """
 
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 import hmac
@@ -63,7 +66,7 @@ class Administered(Protocol):
         """(content type, Prometheus text)."""
 
 
-class AdminSite(Resource):  # type: ignore[misc]
+class AdminSite(Resource):
     """The root of the admin API; *token* None: the Unix socket's mode is protection enough."""
 
     def __init__(self, node: Administered, token: str | None) -> None:
@@ -83,7 +86,8 @@ class AdminSite(Resource):  # type: ignore[misc]
     def getChildWithDefault(self, name: bytes, request: EdgeRequest) -> Resource:
         if self._token is not None and not _shows(request, self._token):
             return _Unauthorized()
-        return super().getChildWithDefault(name, request)
+        found: Resource = super().getChildWithDefault(name, request)
+        return found
 
     def getChild(self, name: bytes, request: EdgeRequest) -> Resource:
         return _Unknown()
@@ -140,7 +144,7 @@ def send_json(request: EdgeRequest, status: int, content: dict[str, Any]) -> Non
     request.finish()
 
 
-class _JSON(Resource):  # type: ignore[misc]
+class _JSON(Resource):
     """Answers with what a coroutine returns, unless the client has gone meanwhile."""
 
     isLeaf = True
@@ -190,7 +194,7 @@ class _Post(_JSON):
         return self._answer(request, run)
 
 
-class _Metrics(Resource):  # type: ignore[misc]
+class _Metrics(Resource):
     isLeaf = True
 
     def __init__(self, node: Administered) -> None:
@@ -203,7 +207,7 @@ class _Metrics(Resource):  # type: ignore[misc]
         return text
 
 
-class _Unauthorized(Resource):  # type: ignore[misc]
+class _Unauthorized(Resource):
     isLeaf = True
 
     def render(self, request: EdgeRequest) -> object:
@@ -212,7 +216,7 @@ class _Unauthorized(Resource):  # type: ignore[misc]
         return NOT_DONE_YET
 
 
-class _Unknown(Resource):  # type: ignore[misc]
+class _Unknown(Resource):
     isLeaf = True
 
     def render(self, request: EdgeRequest) -> object:

@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 
 from edge.config import SETTINGS, find_problems, needs_restart, reload
 from edge.errors import ConfigError, PublishError
@@ -56,6 +57,8 @@ def package_version() -> str:
 class Administration:
     """See the module's docstring; implements :class:`edge.node.admin.Administered`."""
 
+    _log = Logger()
+
     def __init__(self, supervisor: Supervisor, reactor: Any) -> None:
         self._supervisor = supervisor
         self._reactor = reactor
@@ -79,7 +82,13 @@ class Administration:
     # The load document
 
     def publish_load(self) -> None:
-        """Measure, and put the new load document into the table."""
+        """Measure, and put the new load document into the table; never raises."""
+        try:
+            self._publish_load()
+        except Exception:
+            self._log.failure("the load could not be measured")
+
+    def _publish_load(self) -> None:
         supervisor, now = self._supervisor, self._reactor.seconds()
         self._sequence += 1
         figures = self._figures = self._meters.note(self._sampler.sample(now))

@@ -18,6 +18,9 @@ channels play.  The law:
       +---- fast path     +---------+----------+------------------------+--> lingering --> closed
 """
 
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 from dataclasses import dataclass

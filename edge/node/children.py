@@ -5,6 +5,9 @@ the moment.  It spawns the process with the inherited descriptors (see :mod:`edg
 relays the lines the process logs, pings it, and replaces it when it dies.
 """
 
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 import os
@@ -13,7 +16,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twisted.internet.error import ProcessDone
+from twisted.internet.error import ProcessTerminated
 from twisted.internet.protocol import Factory, ProcessProtocol, connectionDone
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -50,6 +53,9 @@ class Node(Protocol):
 
     def worker_started(self, slot: WorkerSlot, fast_path: str) -> None:
         """The worker is prepared to accept."""
+
+    def worker_refused(self, slot: WorkerSlot, why: str) -> None:
+        """The worker cannot start; called before its process ends."""
 
     def worker_gone(self, slot: WorkerSlot) -> None:
         """The worker's process has ended; called before it is replaced."""
@@ -127,17 +133,30 @@ class WorkerSlot:
         for number, fd in enumerate(self._node.descriptors_for(self.index), control.TABLE_FD):
             fds[number] = fd
         try:
-            self._process = self._reactor.spawnProcess(
+            process = self._reactor.spawnProcess(
                 _Output(self),
                 sys.executable,
                 [sys.executable, "-m", "edge.node.worker"],
                 env={**os.environ, "PYTHONPATH": _import_path(), "PYTHONUNBUFFERED": "1"},
                 childFDs=fds,
             )
+        except OSError as error:  # no process or no memory to be had now
+            ours.close()
+            delay = max(self._backoff.next_delay(0.0), 1.0)
+            self._log.error(
+                "worker {index} cannot be started ({why}); trying again in {delay:g} s",
+                index=self.index,
+                why=error.strerror,
+                delay=delay,
+            )
+            self.state = "waiting"
+            self._later(delay, self.start)
+            return
         finally:
             theirs.close()
             os.close(null)
-        self.state, self.pid, self._began = "starting", self._process.pid, self._reactor.seconds()
+        self._process = process
+        self.state, self.pid, self._began = "starting", process.pid, self._reactor.seconds()
         talk = self._talk = _Conversation(self._node)
         ours.setblocking(False)
         self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Factory.forProtocol(lambda: talk))
@@ -232,9 +251,8 @@ class WorkerSlot:
 
     def _start_failed(self, reason: Failure) -> None:
         if self.running and not self._stopping:
-            self._log.error(
-                "worker {index} cannot start: {why}", index=self.index, why=reason.getErrorMessage()
-            )
+            if reason.check(control.Refused):
+                self._node.worker_refused(self, reason.getErrorMessage())
             self.kill()
 
     def _ping(self) -> None:
@@ -273,11 +291,12 @@ class WorkerSlot:
 
 def _how(reason: Failure) -> str:
     """In words, how a process ended."""
-    if reason.check(ProcessDone):
+    ended = reason.value
+    if not isinstance(ended, ProcessTerminated):
         return "exited with code 0"
-    if reason.value.signal is not None:
-        return f"was killed by {signal.Signals(reason.value.signal).name}"
-    return f"exited with code {reason.value.exitCode}"
+    if ended.signal is not None:
+        return f"was killed by {signal.Signals(ended.signal).name}"
+    return f"exited with code {ended.exitCode}"
 
 
 def _import_path() -> str:

@@ -19,6 +19,9 @@ Nothing here is secret or trusted from outside: the pair has no name in the file
 control connection ends, the supervisor has died: the worker drains and exits.
 """
 
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 from typing import Any, ClassVar

@@ -12,6 +12,9 @@ All answers carry the node's load in the ORCA header ``endpoint-load-metrics``, 
 puts into the lines of ``load`` and ``revalidate``, and can be read by pages of every origin.
 """
 
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 import json
@@ -49,7 +52,7 @@ _DASHBOARD = {
 }
 
 
-class EdgeResources(Resource):  # type: ignore[misc]
+class EdgeResources(Resource):
     """The resource ``/.edge``; *state* tells "starting", "ready" or "draining"."""
 
     def __init__(self, reader: Reader, published: PublishedResource, state: Callable[[], str]) -> None:
@@ -126,7 +129,7 @@ def _json_lines(content_type: bytes = b"application/json") -> bytes:
     )
 
 
-class _Answering(Resource):  # type: ignore[misc]
+class _Answering(Resource):
     """One resource whose answer is given by a coroutine function, for certain methods."""
 
     def __init__(

@@ -36,6 +36,8 @@ def unpack(packed: bytes) -> dict[int, Entry]:
         return {}
     variants, modified, entries = _DECODER.decode(packed)
     return {
-        variant: Entry(variant, variants, etag, modified, length, *lines, None, not length, False)
-        for variant, etag, length, *lines in entries
+        variant: Entry(
+            variant, variants, etag, modified, length, lines_200, lines_304, None, not length, False
+        )
+        for variant, etag, length, lines_200, lines_304 in entries
     }

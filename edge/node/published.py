@@ -5,6 +5,9 @@ The same request gets the same bytes here as there (but for Date): the decisions
 fast path never gives: ranges, 412, redirects to folders, 404, OPTIONS, 405.
 """
 
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 import os
@@ -74,7 +77,7 @@ class Source(NamedTuple):
         return variants[choose_variant(variants[0].variants, accept, coding)]
 
 
-class PublishedResource(Resource):  # type: ignore[misc]
+class PublishedResource(Resource):
     """Everything under ``/`` that is published."""
 
     isLeaf = True

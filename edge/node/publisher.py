@@ -22,7 +22,7 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, PublishError
 from edge.publish.catalogue import Catalogue, diff
 from edge.publish.settings import Progress, Settings
 from edge.publish.webroot import scan
@@ -158,7 +158,13 @@ class Publisher:
         until = self._reactor.seconds() + SLICE_SECONDS
         for resource in resources:
             self._purged.discard(resource.path)
-            if self._writer.put(resource, self._spill):
+            try:
+                fits = self._writer.put(resource, self._spill)
+            except PublishError as error:  # no room in memory, and none on the disk
+                self._log.error("{error}", error=error)
+                self._writer.remove(resource.path)
+                fits = False
+            if fits:
                 self._outside.discard(resource.path)
             else:
                 self._outside.add(resource.path)
@@ -174,7 +180,7 @@ class Publisher:
         self._writer.reclaim()
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
-        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)  # type: ignore[no-any-return]
+        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
 
     async def _breathe(self, until: float) -> float:
         """Give the reactor its turn if this slice is over; the end of the present slice."""

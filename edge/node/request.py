@@ -9,9 +9,12 @@ Resources see an ordinary :class:`twisted.web.server.Request`.  Three things dif
 * a resource without ``render_HEAD`` is asked to ``GET``; the channel keeps the body back.
 """
 
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import unquote_to_bytes
 
 from twisted.logger import Logger
@@ -24,21 +27,25 @@ from edge.http.answer import head_options
 if TYPE_CHECKING:
     from edge.http.parser import RequestHead
     from edge.node.channel import EdgeChannel
+    from edge.node.site import EdgeSite
 
 
 #: What OPTIONS * says: the methods that some resource here has.
 METHODS_SOMEWHERE = (b"GET", b"HEAD", b"OPTIONS", b"POST")
 
 
-class EdgeRequest(server.Request):  # type: ignore[misc]
+class EdgeRequest(server.Request):
     """One request and its answer; made by the channel."""
 
     _log = Logger()
-    channel: EdgeChannel
+    channel: EdgeChannel  # type: ignore[assignment]
+    site: EdgeSite
+    content: BinaryIO
     #: What the parser found; set by the channel before the body is read.
     head: RequestHead
 
     def __init__(self, channel: EdgeChannel) -> None:
+        self.site = channel.site
         super().__init__(channel, parsePOSTFormSubmission=True)
 
     @property
@@ -72,7 +79,6 @@ class EdgeRequest(server.Request):  # type: ignore[misc]
     # Twisted's overrides
 
     def process(self) -> None:
-        self.site = self.channel.site
         if self.path == b"*":
             self.write_answer(204, head_options(METHODS_SOMEWHERE, self.site.date(), close=self.closes))
             return

@@ -6,6 +6,9 @@
 application was mounted at (``putChild``) there, and all else to the published site.
 """
 
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
@@ -39,7 +42,7 @@ class AccessLog(Protocol):
         """One answer; see :class:`edge.fastpath.interface.Sample`."""
 
 
-class EdgeSite(Site):  # type: ignore[misc]
+class EdgeSite(Site):
     """The channels of one worker (or of the admin API) and what they share."""
 
     _log = Logger()
@@ -94,7 +97,7 @@ class EdgeSite(Site):  # type: ignore[misc]
 
     # Twisted's overrides
 
-    def log(self, request: EdgeRequest) -> None:
+    def log(self, request: EdgeRequest) -> None:  # type: ignore[override]
         self.answered(request.channel, request.method, request.uri, request.code, request.sentLength)
 
     def startFactory(self) -> None:
@@ -119,7 +122,7 @@ class ChannelFactory(Factory):
         return EdgeChannel(self._site, self._secure)
 
 
-class RootResource(Resource):  # type: ignore[misc]
+class RootResource(Resource):
     """See the module's docstring."""
 
     def __init__(self, own: IResource, published: IResource) -> None:

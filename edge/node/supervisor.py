@@ -10,6 +10,9 @@ Workers are started at once and accept when the site is published, or after
 yet is answered 503.  A second signal does not wait for what still runs.
 """
 
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 import atexit
@@ -26,6 +29,7 @@ from twisted.logger import Logger
 
 from edge.config import needs_restart, reload
 from edge.errors import ConfigError, EdgeError
+from edge.fastpath import select
 from edge.node.acceptor import Acceptor
 from edge.node.admin import BODY_BYTES, AdminSite
 from edge.node.administration import Administration
@@ -39,6 +43,7 @@ from edge.node.publisher import Publisher, Stopped
 from edge.node.settings import encode
 from edge.node.site import ChannelFactory, EdgeSite
 from edge.node.statedir import StateDirectory
+from edge.node.tls import CertificateFiles, load_context
 from edge.node.workers import WorkerProcesses, WorkerWithin
 from edge.publish.store import Store
 from edge.publish.watcher import Watcher
@@ -55,6 +60,7 @@ if TYPE_CHECKING:
     from edge.node.children import WorkerSlot
     from edge.node.workers import Workers
     from edge.publish.problems import Problem
+    from edge.publish.settings import Settings
 
 #: Seconds for which connections wait in the kernel for the first publish.
 STARTUP_PATIENCE = 3.0
@@ -67,7 +73,7 @@ def make_supervisor(config: Config, reactor: Any) -> IService:
     return Supervisor(config, reactor)
 
 
-class Supervisor(Service):  # type: ignore[misc]
+class Supervisor(Service):
     """See the module's docstring."""
 
     _log = Logger()
@@ -78,10 +84,15 @@ class Supervisor(Service):  # type: ignore[misc]
         self.started_at = reactor.seconds()
         self._reactor = reactor
         self.descriptors = raise_descriptor_limit()
+        select(config.fast_path)  # what a worker would fail at is better said now
         self._ended: Deferred[None] | None = None
+        self._started = False
         self._count = config.worker_count
         self.state_dir = StateDirectory(config.state_dir)
         try:
+            for spec in config.endpoints:
+                if spec.kind == "tls":
+                    load_context(CertificateFiles(spec.cert_key, spec.private_key, spec.extra_cert_chain))
             self.listeners = open_listeners(config.endpoints, max(self._count, 1))
             try:
                 self.admin_listener = open_listener(_private(config), 1)
@@ -136,6 +147,7 @@ class Supervisor(Service):  # type: ignore[misc]
         )
         self.workers.start()
         self._patience = self._reactor.callLater(STARTUP_PATIENCE, self.workers.accept, False)
+        self._started = True
 
     def _make_workers(self) -> Workers:
         if self._count:
@@ -266,6 +278,13 @@ class Supervisor(Service):  # type: ignore[misc]
         if isinstance(self.workers, WorkerProcesses):
             self.workers.started(slot, fast_path)
 
+    def worker_refused(self, slot: WorkerSlot, why: str) -> None:
+        """See :class:`edge.node.children.Node`: at the start that is a mistake, later an accident."""
+        if self.state == "starting":
+            self._give_up(why)
+        else:
+            self._log.error("worker {index} cannot start: {why}", index=slot.index, why=why)
+
     def worker_gone(self, slot: WorkerSlot) -> None:
         """See :class:`edge.node.children.Node`."""
         self.writer.worker_gone(slot.index)
@@ -304,15 +323,24 @@ class Supervisor(Service):  # type: ignore[misc]
             self._log.warn("SIGHUP: a change of {name} takes effect at the next start", name=name)
         old_settings, old_plan = self.settings_for(0), publish_settings(self.config)
         self.config = self.administration.take_over(self.config, new)
-        if publish_settings(self.config) != old_plan:
-            self.publisher.settings = publish_settings(self.config)
-            await self._republish()
+        plan = publish_settings(self.config)
+        if plan != old_plan:
+            await self._publish_as(plan, plan.root != old_plan.root)
         problems = await self.workers.reload()
         if self.settings_for(0) != old_settings:
             problems += await self.workers.replace(float(self.config.drain_seconds))
         for problem in problems:
             self._log.error("SIGHUP: {problem}", problem=problem)
         self._log.info("SIGHUP: done")
+
+    async def _publish_as(self, plan: Settings, moves: bool) -> None:
+        """Publish by other rules, and from another directory if the site *moves*."""
+        root = plan.root if moves else self.publisher.settings.root
+        self.publisher.settings = replace(plan, root=self.publisher.settings.root)
+        try:
+            await self.publish(root, False)
+        except EdgeError as error:
+            self._log.error("SIGHUP: the site stays as it was: {error}", error=error)
 
     # Ending
 
@@ -330,7 +358,7 @@ class Supervisor(Service):  # type: ignore[misc]
 
     async def _drain(self, seconds: float) -> None:
         self.state = "draining"
-        if hasattr(self, "workers"):
+        if self._started:
             self.publisher.stop()
             self.administration.publish_load()
             if self._patience.active():

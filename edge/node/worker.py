@@ -5,6 +5,9 @@ connection, and ends by being drained, or when the supervisor has gone.  What it
 standard error, line by line, from where the supervisor takes it.
 """
 
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
 import os
@@ -15,9 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, connectionDone
-from twisted.logger import FilteringLogObserver, Logger, LogLevel, LogLevelFilterPredicate, globalLogBeginner
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogObserver,
+    Logger,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+)
 from twisted.logger import formatEvent as format_event
 from twisted.protocols import amp
+from zope.interface import implementer
 
 from edge.errors import EdgeError
 from edge.node import control
@@ -114,6 +125,7 @@ class Worker(amp.AMP):
             self.leave()
 
 
+@implementer(ILogObserver)
 def _write_event(event: LogEvent) -> None:
     """One log event as lines on standard error; nobody may be there to read it."""
     text = format_event(event)
@@ -148,7 +160,7 @@ def main() -> int:
         control.CONTROL_FD, socket.AF_UNIX, Factory.forProtocol(lambda: worker)
     )
     os.close(control.CONTROL_FD)
-    reactor.run(installSignalHandlers=False)  # type: ignore[attr-defined]
+    reactor.run(installSignalHandlers=False)  # type: ignore[call-arg]
     return worker.exit_code
 
 

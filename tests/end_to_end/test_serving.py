@@ -72,11 +72,17 @@ class ServingTests(SynchronousTestCase):
             self.assertEqual(exchange(connection, "/a.txt", {"Range": "bytes=0-0"}, keep=True)[0], 206)
             self.assertEqual(exchange(connection, "/big.bin", keep=True)[2], BIG)
         connection.close()
+        _, _, text = exchange(UnixConnection(str(self.node.state / "admin.sock")), "/.edge/metrics")
+        returns = sum(
+            int(float(line.split()[-1])) for line in text.splitlines() if line.startswith(b"edge_returns_t")
+        )
+        self.assertEqual(returns >= 4, self.fast_path != "off", returns)
 
     def test_pipelined_requests_are_answered_in_order_across_both_sides(self) -> None:
         with socket.create_connection(("127.0.0.1", self.node.port), timeout=20) as connection:
             connection.sendall(
-                b"GET /sub/ HTTP/1.1\r\nHost: x\r\n\r\nGET /sub/ HTTP/1.1\r\nHost: x\r\nRange: bytes=0-0\r\n\r\n"
+                b"GET /sub/ HTTP/1.1\r\nHost: x\r\n\r\n"
+                b"GET /sub/ HTTP/1.1\r\nHost: x\r\nRange: bytes=0-0\r\n\r\n"
                 b"GET /sub/ HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\n\r\n"
             )
             received = b""
@@ -207,7 +213,7 @@ class SignalTests(SynchronousTestCase):
     def test_the_admin_api_checks_measures_and_drains(self) -> None:
         status, answer = self.node.admin("GET", "/check")
         self.assertEqual((status, answer["ok"]), (200, True), answer)
-        _, fields, text = exchange(UnixConnection(str(self.node.state / "admin.sock")), "/.edge/metrics")
+        _, _, text = exchange(UnixConnection(str(self.node.state / "admin.sock")), "/.edge/metrics")
         self.assertIn(b"edge_requests_total", text)
         self.assertEqual(self.node.admin("POST", "/purge", {"paths": 1})[0], 400)
         self.assertEqual(self.node.admin("GET", "/none")[0], 404)

@@ -50,6 +50,11 @@ class NotStartingTests(SynchronousTestCase):
         (node.directory / "cert.pem").write_bytes(b"")
         self.assertIn("holds no certificate", self.fail(node))
 
+    def test_an_access_log_that_cannot_be_opened_is_named(self) -> None:
+        for workers in (0, 1):
+            node = RunningNode("--access-log", "/dev/null/none", workers=workers)
+            self.assertIn("/dev/null/none", self.fail(node))
+
 
 class ReloadTests(SynchronousTestCase):
     """SIGHUP."""
@@ -68,7 +73,8 @@ class ReloadTests(SynchronousTestCase):
         before = node.worker_pids()
 
         config.write_text(
-            'allow-origin = ["https://a.example"]\nnode = "other"\n[[cache]]\nglob = "/*"\nvalue = "max-age=5"\n'
+            'allow-origin = ["https://a.example"]\nnode = "other"\n'
+            '[[cache]]\nglob = "/*"\nvalue = "max-age=5"\n'
         )
         assert node.process is not None
         node.process.send_signal(signal.SIGHUP)
