@@ -7,8 +7,9 @@ from typing import NamedTuple
 from edge.load.utilization import Shares
 from edge.load.window import RateWindow
 
-#: Reactor lag that counts as full use, milliseconds: a tenth of what a person notices.
-LAG_BOUND_MS = 10.0
+#: Reactor lag that counts as full use, milliseconds: half of what a person notices.  An idle reactor on a
+#: virtual machine shows one or two by itself.
+LAG_BOUND_MS = 50.0
 
 
 class Sample(NamedTuple):

@@ -100,10 +100,10 @@ class MetersTests(SynchronousTestCase):
     """From counters to shares."""
 
     def test_each_share_is_of_what_the_node_has(self) -> None:
-        """Two cores, 1 Gbit/s, 1,000 connections, 10 ms of lag."""
+        """Two cores, 1 Gbit/s, 1,000 connections, 50 ms of lag."""
 
         def sample(at: float) -> Sample:
-            return Sample(at, 0.5 * at, int(100 * at), int(at), int(25_000_000 * at), 300, 4.0)
+            return Sample(at, 0.5 * at, int(100 * at), int(at), int(25_000_000 * at), 300, 20.0)
 
         meters = Meters(cores=2, nic_bps=1e9, connection_limit=1000)
         meters.note(sample(0))
