@@ -176,12 +176,15 @@ class Adapter:
 
     def stop(self) -> None:
         """Stop serving and close what rests in the fast path; handed-off connections stay."""
-        if self._running:
-            self._running = False
-            self._reactor.removeReader(self)
-            if self._ticking.running:
-                self._ticking.stop()
+        self._halt()
         self.fast_path.close()
+
+    def _halt(self) -> None:
+        """Turn the fast path no longer."""
+        self._running = False
+        self._reactor.removeReader(self)
+        if self._ticking.running:
+            self._ticking.stop()
 
     def _take(self, handoff: Handoff) -> None:
         """Give the connection of *handoff* its transport and protocol."""
@@ -232,7 +235,7 @@ class Adapter:
 
     def connectionLost(self, reason: Failure) -> None:
         if self._running:
-            self._running = False
+            self._halt()
             self._failed(reason)
 
     def logPrefix(self) -> str:

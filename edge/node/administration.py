@@ -159,7 +159,7 @@ class Administration:
             if not os.path.isabs(webroot):
                 raise PublishError(f"{webroot} is not an absolute path; give the directory from the root on")
             webroot = os.path.normpath(webroot)
-        outcome = await self._supervisor.publish(webroot, True)
+        outcome = await self._supervisor.site.publish(webroot, True)
         return {
             "puts": outcome.puts,
             "removes": outcome.removes,

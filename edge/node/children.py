@@ -118,6 +118,7 @@ class WorkerSlot:
         self._backoff = Backoff()
         self._began = 0.0
         self._process: Any = None
+        self._prepared = False  # the process has taken its settings
         self._talk: _Conversation | None = None
         self._stopping = False
         self._replacing = False
@@ -155,7 +156,7 @@ class WorkerSlot:
         finally:
             theirs.close()
             os.close(null)
-        self._process = process
+        self._process, self._prepared = process, False
         self.state, self.pid, self._began = "starting", process.pid, self._reactor.seconds()
         talk = self._talk = _Conversation(self._node)
         ours.setblocking(False)
@@ -166,8 +167,8 @@ class WorkerSlot:
         self._pinging.start(PING_SECONDS, now=False)
 
     def accept(self, ready: bool) -> None:
-        """Have the worker accept connections; *ready*: the site is published."""
-        if self._talk is not None and self.state in ("starting", "accepting", "ready"):
+        """Have the worker, once it is prepared, accept connections; *ready*: the site is published."""
+        if self._talk is not None and self._prepared and self.state != "draining":
             self.state = "ready" if ready else "accepting"
             self._quietly(self._talk.callRemote(control.Accept, ready=ready))
 
@@ -247,6 +248,7 @@ class WorkerSlot:
         self._later(delay, self.start)
 
     def _started(self, answer: dict[str, Any]) -> None:
+        self._prepared = True
         self._node.worker_started(self, answer["fast_path"])
 
     def _start_failed(self, reason: Failure) -> None:

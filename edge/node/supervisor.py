@@ -44,9 +44,9 @@ from edge.node.settings import encode
 from edge.node.site import ChannelFactory, EdgeSite
 from edge.node.statedir import StateDirectory
 from edge.node.tls import CertificateFiles, load_context
+from edge.node.watched import WatchedSite
 from edge.node.workers import WorkerProcesses, WorkerWithin
 from edge.publish.store import Store
-from edge.publish.watcher import Watcher
 from edge.table.counters import INDEX
 from edge.table.segment import CounterBlock, Segment
 from edge.table.writer import Writer
@@ -60,7 +60,6 @@ if TYPE_CHECKING:
     from edge.node.children import WorkerSlot
     from edge.node.workers import Workers
     from edge.publish.problems import Problem
-    from edge.publish.settings import Settings
 
 #: Seconds for which connections wait in the kernel for the first publish.
 STARTUP_PATIENCE = 3.0
@@ -131,7 +130,7 @@ class Supervisor(Service):
         self.publisher = Publisher(publish_settings(config), self.store, self.writer, self._reactor)
         self.workers = self._make_workers()
         self.administration = Administration(self, self._reactor)
-        self._watch(str(config.webroot))
+        self.site = WatchedSite(self.publisher, config.watch, self._reactor)
         self._start_admin()
         self._calls = [LoopingCall(self.writer.reclaim), LoopingCall(self.administration.publish_load)]
         for call, seconds in zip(self._calls, (RECLAIM_SECONDS, LOAD_SECONDS), strict=True):
@@ -199,54 +198,6 @@ class Supervisor(Service):
             self.administration.publish_load()
             self._log.info("ready")
 
-    # Publishing
-
-    def _watch(self, root: str) -> None:
-        """Publish what changes in *root* from now on."""
-        self._watched = root
-        if self.config.watch:
-            self._watcher: Watcher | None = Watcher(self._reactor, root, self._changed, self._report)
-            self._watcher.start()
-            self.publisher.on_directory = self._watcher.watch
-        else:
-            self._watcher = None
-
-    def _changed(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._republish())
-
-    async def _republish(self) -> None:
-        try:
-            outcome = await self.publisher.publish()
-        except Stopped:
-            return
-        except EdgeError as error:
-            self._log.error("the site stays as it was: {error}", error=error)
-            return
-        if outcome.puts or outcome.removes:
-            self._log.info(
-                "published changes: {puts} resources put, {removes} removed",
-                puts=outcome.puts,
-                removes=outcome.removes,
-            )
-
-    async def publish(self, root: str | None, everything: bool) -> Any:
-        """Publish on demand, from another directory if *root* is given; the publisher's outcome."""
-        if root is not None and root != self._watched:
-            old, before = self._watcher, self.publisher.on_directory
-            self._watch(root)
-            try:
-                outcome = await self.publisher.publish(root, everything)
-            except EdgeError:
-                if self._watcher is not None:
-                    self._watcher.stop()
-                self._watcher, self.publisher.on_directory = old, before
-                self._watched = self.publisher.settings.root
-                raise
-            if old is not None:
-                old.stop()
-            return outcome
-        return await self.publisher.publish(None, everything)
-
     def _report(self, problem: Problem) -> None:
         self._log.warn("{problem}", problem=problem)
 
@@ -280,7 +231,7 @@ class Supervisor(Service):
 
     def worker_refused(self, slot: WorkerSlot, why: str) -> None:
         """See :class:`edge.node.children.Node`: at the start that is a mistake, later an accident."""
-        if self.state == "starting":
+        if not self.workers.fast_path:  # none has ever started
             self._give_up(why)
         else:
             self._log.error("worker {index} cannot start: {why}", index=slot.index, why=why)
@@ -325,22 +276,13 @@ class Supervisor(Service):
         self.config = self.administration.take_over(self.config, new)
         plan = publish_settings(self.config)
         if plan != old_plan:
-            await self._publish_as(plan, plan.root != old_plan.root)
+            await self.site.publish_by(plan, moves=plan.root != old_plan.root)
         problems = await self.workers.reload()
         if self.settings_for(0) != old_settings:
             problems += await self.workers.replace(float(self.config.drain_seconds))
         for problem in problems:
             self._log.error("SIGHUP: {problem}", problem=problem)
         self._log.info("SIGHUP: done")
-
-    async def _publish_as(self, plan: Settings, moves: bool) -> None:
-        """Publish by other rules, and from another directory if the site *moves*."""
-        root = plan.root if moves else self.publisher.settings.root
-        self.publisher.settings = replace(plan, root=self.publisher.settings.root)
-        try:
-            await self.publish(root, False)
-        except EdgeError as error:
-            self._log.error("SIGHUP: the site stays as it was: {error}", error=error)
 
     # Ending
 
@@ -366,8 +308,7 @@ class Supervisor(Service):
             await self.workers.drain(seconds)
             for call in self._calls:
                 call.stop()
-            if self._watcher is not None:
-                self._watcher.stop()
+            self.site.stop()
             self._admin.stop()
             self._admin_site.abort()
             self.store.close()
