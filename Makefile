@@ -12,7 +12,8 @@ SOURCES := setup.cfg setup.py pyproject.toml tools/make_venv.py edge/fastpath/bu
 
 help:
 	@echo "make venv            the environment: .venv/bin/twistd, edgectl, loadgen"
-	@echo "make run [SITE=DIR]  four nodes on http://localhost:8001 .. 8004; Ctrl-C stops them"
+	@echo "make run [SITE=DIR]  four nodes on http://localhost:8001 .. 8004; Ctrl-C stops them;"
+	@echo "                     PORT=9001: on 9001 .. 9004"
 	@echo "make test            lint, types, all tests, native code under sanitizers"
 	@echo "make check           lint and types only"
 	@echo "make native-test     the C code alone, under ASan and UBSan"
@@ -33,7 +34,7 @@ $(TEST_STAMP): $(SOURCES)
 	@touch $(STAMP) $@
 
 run: venv
-	@exec $(VENV)/bin/python -m ops.staging $(if $(SITE),--site "$(SITE)")
+	@exec $(VENV)/bin/python -m ops.staging $(if $(SITE),--site "$(SITE)") $(if $(PORT),--base-port $(PORT))
 
 test:
 	@$(PYTHON) tools/run_tests.py

@@ -38,6 +38,8 @@ class OptionalBuild(build_ext):
         except Exception as error:  # a missing compiler, header, linker: each has its own exception
             if required:
                 raise
+            # What an earlier build left does not belong to these sources.
+            Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
             print(NOTE.format(error=error), file=sys.stderr)
 
 

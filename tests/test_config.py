@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-import subprocess
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from edge.config import (
 )
 from edge.config.settings import AT_START, SECTIONS
 from edge.errors import ConfigError
+from tests.end_to_end.certificates import write_certificate
 
 
 class Base(SynchronousTestCase):
@@ -320,11 +320,7 @@ class CheckTests(Base):
         key, cert = self.folder / "key.pem", self.folder / "cert.pem"
         text = f"tls:0:privateKey={key}:certKey={cert}:interface=127.0.0.1"
         self.assertIn(f"cannot read {cert}", self.problem(listen=(text,)))
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-             "-subj", "/CN=localhost", "-keyout", str(key), "-out", str(cert)],
-            check=True, capture_output=True,
-        )  # fmt: skip
+        write_certificate(self.folder, "localhost")
         self.assertEqual(find_problems(replace(self.config, listen=(text,))), [])
         key.write_text("nonsense")
         self.assertIn("no private key", self.problem(listen=(text,)))

@@ -1,0 +1,155 @@
+"""What is in the wheel and in the source distribution, and that it works from there."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from functools import cache
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+ROOT = Path(__file__).resolve().parents[1]
+_NOT_COPIED = shutil.ignore_patterns(
+    ".*", "build", "dist", "*.egg-info", "__pycache__", "_trial_temp*", "_native*.so", "_native.c", "*.o"
+)
+
+
+def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A Python process in *folder*."""
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def wheel(checkout: Path, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Build a wheel of *checkout* into *folder*, with the setuptools that are here."""
+    command = ["-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder), "."]
+    return run(checkout, *command, **environment)
+
+
+class Built:
+    """One build of both, from a copy of this checkout; removed when the process ends."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="edge-"))
+        atexit.register(shutil.rmtree, self.folder)
+        self.checkout = self.folder / "checkout"
+        shutil.copytree(ROOT, self.checkout, ignore=_NOT_COPIED)
+        shutil.copytree(ROOT / ".ci", self.checkout / ".ci")
+        self.installed = self.folder / "installed"
+        built = wheel(self.checkout, self.folder / "wheel", EDGE_REQUIRE_NATIVE="1")
+        if built.returncode:
+            raise AssertionError(built.stdout + built.stderr)
+        with zipfile.ZipFile(next((self.folder / "wheel").glob("*.whl"))) as archive:
+            archive.extractall(self.installed)
+            self.wheel = {name for name in archive.namelist() if not name.endswith("/")}
+        packed = run(self.checkout, "setup.py", "-q", "sdist", "-d", str(self.folder / "sdist"))
+        if packed.returncode:
+            raise AssertionError(packed.stderr)
+        with tarfile.open(next((self.folder / "sdist").glob("*.tar.gz"))) as source:
+            self.source = {name.partition("/")[2] for name in source.getnames()}
+
+
+build = cache(Built)
+
+
+class PackagingTests(SynchronousTestCase):
+    """Wheel and source distribution."""
+
+    def setUp(self) -> None:
+        built = build()
+        self.folder, self.checkout = built.folder, built.checkout
+        self.installed, self.wheel, self.source = built.installed, built.wheel, built.source
+
+    def names(self, folder: Path) -> set[str]:
+        """All files under *folder*."""
+        return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+    def test_the_wheel_has_every_module(self) -> None:
+        for package in ("edge", "loadgen"):
+            modules = {
+                f"{package}/{path.relative_to(ROOT / package)}" for path in (ROOT / package).rglob("*.py")
+            }
+            self.assertGreater(len(modules), 1)
+            self.assertEqual(modules - self.wheel, set())
+
+    def test_the_wheel_has_the_native_build_and_not_its_sources(self) -> None:
+        self.assertEqual(
+            len([name for name in self.wheel if name.startswith("edge/fastpath/_native.") and ".so" in name]),
+            1,
+        )
+        self.assertEqual([name for name in self.wheel if name.endswith((".c", ".h", ".o"))], [])
+
+    def test_the_wheel_has_the_demonstration_site_whole(self) -> None:
+        self.assertEqual(self.names(self.installed / "edge" / "webroot"), self.names(ROOT / "webroot"))
+
+    def test_the_wheel_has_what_modules_read_beside_them(self) -> None:
+        self.assertLessEqual(
+            {
+                "edge/py.typed",
+                "edge/node/dashboard.html",
+                "edge/node/dashboard.css",
+                "edge/node/dashboard.js",
+            },
+            self.wheel,
+        )
+
+    def test_the_wheel_adds_one_file_to_twisted_and_nothing_else(self) -> None:
+        others = {name for name in self.wheel if not name.startswith(("edge/", "loadgen/", "twistd_edge-"))}
+        self.assertEqual(others, {"twisted/plugins/edge_plugin.py"})
+
+    def test_the_source_distribution_has_all_to_build_and_test(self) -> None:
+        for folder in ("edge/fastpath/src", "webroot", "tests", "ops", "tools", "benchmarks", "docs"):
+            wanted = {
+                f"{folder}/{name}"
+                for name in self.names(self.checkout / folder)
+                if "/build/" not in f"/{name}"
+            }
+            self.assertEqual(wanted - self.source, set())
+        self.assertLessEqual({"Makefile", "LICENSE", "pyproject.toml", "setup.py", ".ci/run"}, self.source)
+        self.assertEqual([name for name in self.source if name.endswith((".o", ".so", ".pyc"))], [])
+
+    def test_installed_it_serves_its_own_copy_of_the_site(self) -> None:
+        ended = run(
+            self.folder,
+            "-c",
+            "from twisted.scripts.twistd import run; run()",
+            *("edge", "--check", "--state-dir", str(self.folder / "s"), "--fast-path", "native"),
+            "--listen=tcp:0:interface=127.0.0.1",
+            PYTHONPATH=str(self.installed),
+        )
+        self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
+        self.assertIn(f"webroot    {self.installed / 'edge' / 'webroot'}", ended.stdout)
+
+    def test_without_a_compiler_it_is_built_without_the_native_part(self) -> None:
+        # Otherwise setuptools takes what it built before.
+        shutil.rmtree(self.checkout / "build")
+        built = wheel(self.checkout, self.folder / "pure", CC="/bin/false")
+        self.assertEqual(built.returncode, 0, built.stderr)
+        with zipfile.ZipFile(next((self.folder / "pure").glob("*.whl"))) as archive:
+            names = archive.namelist()
+        self.assertIn("edge/fastpath/twin.py", names)
+        self.assertEqual([name for name in names if ".so" in name], [])
+
+    def test_without_a_compiler_it_says_what_to_install(self) -> None:
+        built = run(self.checkout, "setup.py", "build_ext", "-f", f"-b{self.folder / 'b'}", CC="/bin/false")
+        self.assertEqual(built.returncode, 0)
+        self.assertIn("could not be built", built.stderr)
+        self.assertIn("apt-get install gcc python3-dev", built.stderr)
+
+    def test_where_the_native_part_is_required_its_failure_is_an_error(self) -> None:
+        command = ["setup.py", "-q", "build_ext", "-f", f"-b{self.folder / 'b'}"]
+        built = run(self.checkout, *command, CC="/bin/false", EDGE_REQUIRE_NATIVE="1")
+        self.assertEqual(built.returncode, 1)
