@@ -57,9 +57,14 @@ def main(directory: str, extras: str = "") -> int:
 
 
 def has_native(python: Path) -> bool:
-    """Whether the environment of *python* has a native fast path that loads."""
+    """Whether the environment of *python* exists and has a native fast path that loads."""
+    if not python.exists():
+        return False
     return (
-        subprocess.run([str(python), "-c", _LOOK], cwd=ROOT, check=False, capture_output=True).returncode == 0
+        subprocess.run(
+            [str(python), "-c", _LOOK], cwd=ROOT, check=False, stderr=subprocess.DEVNULL
+        ).returncode
+        == 0
     )
 
 
