@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections.abc import Iterable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -93,7 +93,11 @@ class Options(usage.Options):
 
     def opt_version(self) -> None:
         """Print the versions."""
-        print(f"twistd edge {version('twistd-edge')}")
+        try:
+            ours = version("twistd-edge")
+        except PackageNotFoundError:
+            ours = "from a checkout that is not installed"
+        print(f"twistd edge {ours}")
         super().opt_version()  # type: ignore[no-untyped-call]
 
     def postOptions(self) -> None:

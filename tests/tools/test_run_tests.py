@@ -5,7 +5,6 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from tools.run_tests import count_native, count_trial
-from tools.system import Need
 
 
 class CountTests(SynchronousTestCase):
@@ -36,11 +35,3 @@ class CountTests(SynchronousTestCase):
     def test_native_tests_that_did_not_build_have_failed(self) -> None:
         self.assertEqual(count_native("cc: error\n", 2), (0, 1))
         self.assertEqual(count_native("ok - a\nASan: heap-buffer-overflow\n", 1), (1, 1))
-
-
-class NeedTests(SynchronousTestCase):
-    """What is on the machine."""
-
-    def test_programs_are_looked_for(self) -> None:
-        self.assertTrue(Need("sh", "dash").is_there())
-        self.assertFalse(Need("no-such-program", "none").is_there())
