@@ -11,7 +11,7 @@ from pathlib import Path
 from cffi import FFI
 
 SOURCE = Path(__file__).parent / "src"
-SOURCES = ("edge_hash.c", "edge_table.c", "edge_request.c", "edge_answer.c", "edge_peers.c", "edge_loop.c")
+SOURCES = tuple(sorted(path.name for path in SOURCE.glob("*.c")))
 
 ffibuilder = FFI()
 ffibuilder.cdef(

@@ -11,9 +11,9 @@ import errno
 import select
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable
 
+from edge.fastpath.acceptor import Acceptor, Listener
 from edge.fastpath.answerer import PythonAnswerer
 from edge.fastpath.interface import Handoff, Sample, Settings
 from edge.http.answer import error_answer
@@ -50,17 +50,6 @@ class _Connection:
         self.watched = False  # in the epoll set
 
 
-class _Listener:
-    __slots__ = ("number", "recognise", "shared", "socket", "watched")
-
-    def __init__(self, sock: socket.socket, number: int, recognise: bool, shared: bool) -> None:
-        self.socket = sock
-        self.number = number
-        self.recognise = recognise
-        self.shared = shared
-        self.watched = False
-
-
 class PythonFastPath:
     """See :class:`edge.fastpath.interface.FastPath`."""
 
@@ -83,12 +72,10 @@ class PythonFastPath:
         self._second = -1
         self._date = b""
         self._epoll = select.epoll(flags=select.EPOLL_CLOEXEC)
-        self._listeners: dict[int, _Listener] = {}
+        self._acceptor = Acceptor(self._epoll, settings.limits, self._count)
         self._connections: dict[int, _Connection] = {}
-        self._peers: Counter[bytes] = Counter()
         self._pending = 0
         self._handoffs: list[Handoff] = []
-        self._resume_accept: float | None = None
         self._draining = False
 
     # ---- the interface ----
@@ -99,12 +86,7 @@ class PythonFastPath:
 
     def listen(self, fd: int, listener: int, recognise: bool, shared: bool = False) -> None:
         """See the interface."""
-        sock = socket.socket(fileno=fd)
-        if sock.family != socket.AF_UNIX:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
-        entry = _Listener(sock, listener, recognise, shared)
-        self._listeners[fd] = entry
-        self._watch_listener(entry, True)
+        self._acceptor.listen(fd, listener, recognise, shared)
 
     def run(self) -> list[Handoff]:
         """See the interface."""
@@ -126,10 +108,8 @@ class PythonFastPath:
     def tick(self) -> None:
         """See the interface."""
         self._clocks()
-        if self._resume_accept is not None and self._now >= self._resume_accept and not self._draining:
-            self._resume_accept = None
-            for listener in self._listeners.values():
-                self._watch_listener(listener, True)
+        if not self._draining:
+            self._acceptor.resume(self._now)
         for fd, connection in list(self._connections.items()):
             if connection.state == _HANDED or connection.deadline > self._now:
                 continue
@@ -171,10 +151,10 @@ class PythonFastPath:
         self._answerer.drain()
         self._clocks()
         self._answerer.reader.enter()
-        for listener in self._listeners.values():
+        for listener in self._acceptor.listeners():
             if listener.watched:
                 self._acceptable(listener)  # who has connected already is still served
-            self._watch_listener(listener, False)
+        self._acceptor.stop()
         self._answerer.reader.leave()
         for fd, connection in list(self._connections.items()):
             if connection.state == _IDLE:
@@ -198,8 +178,7 @@ class PythonFastPath:
                 self._forget(fd)  # the descriptor is Twisted's
             else:
                 self._drop(fd)
-        for listener in self._listeners.values():
-            listener.socket.detach()
+        self._acceptor.close()
         self._epoll.close()
 
     # ---- life of a connection ----
@@ -214,10 +193,7 @@ class PythonFastPath:
     def _forget(self, fd: int) -> None:
         connection = self._connections.pop(fd)
         self._pending -= len(connection.output)
-        if connection.peer:
-            self._peers[connection.peer] -= 1
-            if not self._peers[connection.peer]:
-                del self._peers[connection.peer]
+        self._acceptor.leave(connection.peer)
         self._gauge(INDEX["connections"], len(self._connections))
 
     def _drop(self, fd: int) -> None:
@@ -259,10 +235,29 @@ class PythonFastPath:
         self._handoffs.append(Handoff(fd, connection.listener, data))
         self._count(INDEX["handoffs"])
 
+    def _acceptable(self, listener: Listener) -> None:
+        for _ in range(_ACCEPTS):
+            if len(self._handoffs) >= _HANDOFFS:
+                return
+            accepted = self._acceptor.accept(listener, self._now, len(self._connections))
+            if accepted is None:
+                return
+            if accepted.socket is None:
+                continue
+            fd = accepted.socket.fileno()
+            deadline = self._now + self._limits.idle_seconds
+            connection = _Connection(accepted.socket, listener.number, accepted.peer, deadline)
+            self._connections[fd] = connection
+            self._gauge(INDEX["connections"], len(self._connections))
+            if listener.recognise:
+                self._readable(fd, connection)
+            else:
+                self._hand_off(fd, connection, b"")
+
     # ---- answering ----
 
     def _ready(self, fd: int, event: int) -> None:
-        listener = self._listeners.get(fd)
+        listener = self._acceptor.listener(fd)
         if listener is not None:
             if listener.watched:
                 self._acceptable(listener)
@@ -412,66 +407,3 @@ class PythonFastPath:
             address = str(name[0]) if isinstance(name, tuple) else ""
         samples = self._answerer.samples
         samples[known:] = [sample._replace(address=address) for sample in samples[known:]]
-
-    # ---- accepting ----
-
-    def _watch_listener(self, listener: _Listener, on: bool) -> None:
-        if listener.watched == on:
-            return
-        listener.watched = on
-        if on:
-            self._epoll.register(
-                listener.socket, select.EPOLLIN | (select.EPOLLEXCLUSIVE if listener.shared else 0)
-            )
-        else:
-            self._epoll.unregister(listener.socket)
-
-    def _acceptable(self, listener: _Listener) -> None:
-        for _ in range(_ACCEPTS):
-            if len(self._handoffs) >= _HANDOFFS:
-                return
-            try:
-                sock, address = listener.socket.accept()
-            except (BlockingIOError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                    for each in self._listeners.values():  # a level-triggered listener would spin
-                        self._watch_listener(each, False)
-                    self._resume_accept = self._now + 1
-                return
-            self._count(INDEX["accepts"])
-            sock.setblocking(False)
-            self._accepted(sock, listener, address)
-
-    def _accepted(self, sock: socket.socket, listener: _Listener, address: object) -> None:
-        limits = self._limits
-        if len(self._connections) >= limits.connections:
-            self._count(INDEX["refused_total"])
-            sock.close()
-            return
-        peer = _network(sock.family, address) if limits.connections_per_address else b""
-        if peer and self._peers[peer] >= limits.connections_per_address:
-            self._count(INDEX["refused_address"])
-            sock.close()
-            return
-        if peer:
-            self._peers[peer] += 1
-        fd = sock.fileno()
-        connection = _Connection(sock, listener.number, peer, self._now + limits.idle_seconds)
-        self._connections[fd] = connection
-        self._gauge(INDEX["connections"], len(self._connections))
-        if listener.recognise:
-            self._readable(fd, connection)
-        else:
-            self._hand_off(fd, connection, b"")
-
-
-def _network(family: int, address: object) -> bytes:
-    """IPv4 address, or IPv6 /64; empty for other sockets."""
-    if not isinstance(address, tuple):
-        return b""
-    if family == socket.AF_INET:
-        return socket.inet_pton(socket.AF_INET, address[0])
-    packed = socket.inet_pton(socket.AF_INET6, address[0].partition("%")[0])
-    return packed[12:] if packed.startswith(bytes(10) + b"\xff\xff") else packed[:8]

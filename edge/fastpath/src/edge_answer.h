@@ -8,10 +8,10 @@
 
 #include <sys/uio.h>
 
+#include "edge_date.h"
 #include "edge_request.h"
 #include "edge_table.h"
 
-#define EDGE_DATE_BYTES 29
 #define EDGE_ANSWERS 64             /* requests answered in one call */
 #define EDGE_OUTPUT_BYTES (256 * 1024) /* after which no further request is begun */
 #define EDGE_HEADS_BYTES (128 * 1024) /* buffer for heads and small bodies */
@@ -76,6 +76,5 @@ edge_verdict edge_answer(edge_answerer *answerer, const uint8_t *in, size_t leng
 void edge_answerer_date(edge_answerer *answerer, uint64_t unix_seconds);
 /* 0, or -1: too many origins or one too long. */
 int edge_answerer_allow(edge_answerer *answerer, const char *origin, size_t length);
-void edge_format_date(uint64_t unix_seconds, char text[EDGE_DATE_BYTES]);
 
 #endif

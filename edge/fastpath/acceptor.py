@@ -1,0 +1,138 @@
+"""Accepting for the Python fast path: its listeners, its limits, and the pause when descriptors run out."""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from edge.fastpath.interface import Limits
+from edge.table.counters import INDEX
+
+#: Seconds without accepting after the process or the machine ran out of descriptors or memory.
+PAUSE_SECONDS = 1.0
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Listener:
+    """A listening socket and what is to be done with its connections."""
+
+    __slots__ = ("number", "recognise", "shared", "socket", "watched")
+
+    def __init__(self, sock: socket.socket, number: int, recognise: bool, shared: bool) -> None:
+        self.socket = sock
+        self.number = number
+        self.recognise = recognise
+        self.shared = shared
+        self.watched = False
+
+
+class Accepted(NamedTuple):
+    """A connection; *socket* None: it met a limit and is closed already."""
+
+    socket: socket.socket | None
+    #: What its address counts as: IPv4 address, IPv6 /64, or nothing.
+    peer: bytes
+
+
+class Acceptor:
+    """The listeners in *poll*; *count* is called with a counter's index."""
+
+    def __init__(self, poll: select.epoll, limits: Limits, count: Callable[[int], None]) -> None:
+        self._poll = poll
+        self._limits = limits
+        self._count = count
+        self._listeners: dict[int, Listener] = {}
+        self._peers: Counter[bytes] = Counter()
+        self._resume_at: float | None = None
+
+    def listen(self, fd: int, number: int, recognise: bool, shared: bool) -> None:
+        """Adds a listening socket (not owned)."""
+        sock = socket.socket(fileno=fd)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
+        listener = Listener(sock, number, recognise, shared)
+        self._listeners[fd] = listener
+        self._watch(listener, True)
+
+    def listener(self, fd: int) -> Listener | None:
+        """The listener with this descriptor."""
+        return self._listeners.get(fd)
+
+    def listeners(self) -> Iterable[Listener]:
+        """All of them."""
+        return self._listeners.values()
+
+    def accept(self, listener: Listener, now: float, connections: int) -> Accepted | None:
+        """The next connection, *connections* being open already; None: no more for now."""
+        try:
+            sock, address = listener.socket.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return None
+        except OSError as error:
+            if error.errno in _EXHAUSTED:  # a level-triggered listener would spin
+                self.stop()
+                self._resume_at = now + PAUSE_SECONDS
+            return None
+        self._count(INDEX["accepts"])
+        sock.setblocking(False)
+        limits = self._limits
+        peer = _network(sock.family, address) if limits.connections_per_address else b""
+        if connections >= limits.connections:
+            refused = "refused_total"
+        elif peer and self._peers[peer] >= limits.connections_per_address:
+            refused = "refused_address"
+        else:
+            if peer:
+                self._peers[peer] += 1
+            return Accepted(sock, peer)
+        self._count(INDEX[refused])
+        sock.close()
+        return Accepted(None, b"")
+
+    def leave(self, peer: bytes) -> None:
+        """A connection of *peer* has ended."""
+        if peer:
+            self._peers[peer] -= 1
+            if not self._peers[peer]:
+                del self._peers[peer]
+
+    def resume(self, now: float) -> None:
+        """Accepts again if it was paused long enough ago."""
+        if self._resume_at is not None and now >= self._resume_at:
+            self._resume_at = None
+            for listener in self._listeners.values():
+                self._watch(listener, True)
+
+    def stop(self) -> None:
+        """Accepts no more."""
+        for listener in self._listeners.values():
+            self._watch(listener, False)
+
+    def close(self) -> None:
+        """Lets go of the listening sockets without closing them."""
+        for listener in self._listeners.values():
+            listener.socket.detach()
+
+    def _watch(self, listener: Listener, on: bool) -> None:
+        if listener.watched == on:
+            return
+        listener.watched = on
+        if on:
+            exclusive = select.EPOLLEXCLUSIVE if listener.shared else 0
+            self._poll.register(listener.socket, select.EPOLLIN | exclusive)
+        else:
+            self._poll.unregister(listener.socket)
+
+
+def _network(family: int, address: object) -> bytes:
+    """IPv4 address, or IPv6 /64; empty for other sockets."""
+    if not isinstance(address, tuple):
+        return b""
+    if family == socket.AF_INET:
+        return socket.inet_pton(socket.AF_INET, address[0])
+    packed = socket.inet_pton(socket.AF_INET6, address[0].partition("%")[0])
+    return packed[12:] if packed.startswith(bytes(10) + b"\xff\xff") else packed[:8]
