@@ -48,7 +48,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     allow_origins: tuple[str, ...] = ()
     #: File of the access log, "-" = standard output; None: no access log.
     access_log: str | None = None
-    #: "json" or "common".
+    #: "json" or "clf".
     access_log_format: str = "json"
     #: The fast path notes one request in this many.
     log_every: int = 1
