@@ -211,17 +211,21 @@ def measure(forms: list[str], quick: bool) -> list[Row]:
         directory = Path(name)
         directory.chmod(0o755)
         webroot = client.site(directory / "site")
-        if {"ratios", "memory", "wire", "attack"} & set(forms):
+        if {"ratios", "wire", "attack"} & set(forms):
             ours = running.enter_context(servers.edge(webroot, directory / "edge"))
             nginx = running.enter_context(servers.nginx(webroot, directory / "nginx"))
             if "ratios" in forms:
                 rows += ratios(ours, nginx, seconds, rounds)
-            if "memory" in forms:
-                rows.append(idle(ours, nginx))
             if "wire" in forms:
                 rows.append(wire(ours, nginx))
             if "attack" in forms:
                 rows.append(attacked(ours, directory))
+        if "memory" in forms:  # servers of its own: memory that was used before would hide what is needed
+            with (
+                servers.edge(webroot, directory / "idle") as ours,
+                servers.nginx(webroot, directory / "idle-nginx") as nginx,
+            ):
+                rows.append(idle(ours, nginx))
         if "twin" in forms:
             with servers.edge(webroot, directory / "twin", "python") as server:
                 rows.append(twin(server, seconds))

@@ -9,6 +9,7 @@ from edge.fastpath.interface import Sample, Settings
 from edge.fastpath.recognise import Request, recognise
 from edge.http.dates import format_date
 from edge.table.counters import INDEX
+from edge.table.layout import SLOT_LIVE
 from edge.table.reader import Entry, Reader
 from edge.table.segment import CounterBlock, Segment
 
@@ -91,19 +92,20 @@ class PythonAnswerer:
         fields = request.fields
         reader = self.reader
         key = reader.key_of(request.path)
-        entry = reader.find_key(key, 0, False)
-        if entry is None or entry.template:
+        slot = reader.find_slot(key, 0)
+        if slot is None or slot[1] != SLOT_LIVE:
             return None
-        variant = 0
-        if entry.variants != 1:
-            chosen = _choose(entry.variants, fields.codings, fields.accept)
-            if chosen is None:
-                return None
-            variant = chosen
+        mask = slot[3]
+        variant = _choose(mask, fields.codings, fields.accept) if mask != 1 else 0
+        if variant is None:
+            return None
         if variant:
-            entry = reader.find_key(key, variant, False)
-            if entry is None or entry.template:
+            slot = reader.find_slot(key, variant)
+            if slot is None or slot[1] != SLOT_LIVE:
                 return None
+        entry = reader.entry_of(slot, False)
+        if entry is None:
+            return None
         etag = entry.etag
         if (
             request.tag == etag
@@ -114,8 +116,8 @@ class PythonAnswerer:
             return [self._not_modified, etag, b'"\r\n', entry.lines_304, self._tail(request, close)]
         body = b""
         if request.method == b"GET" and entry.length:
-            whole = reader.find_key(key, variant, True) if entry.in_memory else None
-            if whole is None or whole.body is None or whole.etag != etag:
+            whole = reader.entry_of(slot, True)
+            if whole is None or whole.body is None:
                 return None
             body = whole.body
         self.counters.add(_OK)

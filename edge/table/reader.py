@@ -11,7 +11,8 @@ Blocks of the arena are only reused when no reader is inside (epochs), so bytes 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
 
 from edge.table.hashing import path_hasher
 from edge.table.layout import (
@@ -30,6 +31,11 @@ from edge.table.layout import (
 from edge.table.segment import Segment
 
 _READ_TRIES = 64
+_FOUND = (SLOT_LIVE, SLOT_TEMPLATE)
+_unpack_slot, _unpack_seq, _unpack_home = SLOT.unpack_from, U32.unpack_from, U64.unpack_from
+#: The fields of a slot in the order of edge.table.layout: seq, state, variant, variants, key, etag, body,
+#: length, head, modified.
+Slot: TypeAlias = "tuple[int, int, int, int, bytes, bytes, int, int, int, int]"
 #: The most bytes of header lines in a head record, of each kind.
 LINES_LIMIT = 8192
 
@@ -64,7 +70,8 @@ class Reader:
         self._mask = segment.slot_count - 1
         self._epoch_at = segment.block_offset(worker_index)
         self._inside = 0
-        self.key_of = path_hasher(segment.hash_key)
+        #: The key of a path; remembered, for some paths are asked for most of the time.
+        self.key_of = lru_cache(maxsize=4096)(path_hasher(segment.hash_key))
 
     @property
     def sequence(self) -> int:
@@ -114,37 +121,35 @@ class Reader:
 
     def find_key(self, key: bytes, variant: int, with_body: bool) -> Entry | None:
         """As :meth:`find`, for a path's key; the caller has entered."""
-        memory = self._memory
-        home = U64.unpack_from(key)[0]
+        slot = self.find_slot(key, variant)
+        return None if slot is None else self.entry_of(slot, with_body)
+
+    def find_slot(self, key: bytes, variant: int) -> Slot | None:
+        """The slot of a live or template entry, as it was at one moment; the caller has entered."""
+        home = _unpack_home(key)[0]
         for probe in range(MAX_PROBES):
             slot = self._read(self._slots + (home + probe & self._mask) * SLOT_BYTES)
             if slot is None:
                 continue
-            _, state, its_variant, variants, its_key, etag, body, length, head, modified = slot
-            if state == SLOT_EMPTY:
+            if slot[4] == key and slot[2] == variant and slot[1] in _FOUND:
+                return slot
+            if slot[1] == SLOT_EMPTY:
                 return None
-            if its_key != key or its_variant != variant or state not in (SLOT_LIVE, SLOT_TEMPLATE):
-                continue
-            lines = self._lines(head * GRANULE)
-            segment = self.segment
-            if lines is None or (
-                body and not (segment.arena_offset <= body and body + length <= segment.arena_end)
-            ):
-                return None
-            in_memory = bool(body) or not length
-            taken = memory[body : body + length] if in_memory and with_body else None
-            return Entry(
-                its_variant,
-                variants,
-                etag,
-                modified,
-                length,
-                *lines,
-                taken,
-                in_memory,
-                state == SLOT_TEMPLATE,
-            )
         return None
+
+    def entry_of(self, slot: Slot, with_body: bool) -> Entry | None:
+        """What a slot refers to; None: its offsets cannot be right.  The caller is still inside."""
+        _, state, variant, variants, _, etag, body, length, head, modified = slot
+        lines = self._lines(head * GRANULE)
+        segment = self.segment
+        if lines is None or (
+            body and not (segment.arena_offset <= body and body + length <= segment.arena_end)
+        ):
+            return None
+        in_memory = bool(body) or not length
+        taken = self._memory[body : body + length] if in_memory and with_body else None
+        template = state == SLOT_TEMPLATE
+        return Entry(variant, variants, etag, modified, length, *lines, taken, in_memory, template)
 
     def is_current(self, path: bytes, etag: bytes) -> bool:
         """Whether some live variant of *path* has this ETag."""
@@ -160,11 +165,11 @@ class Reader:
                 return True
         return False
 
-    def _read(self, at: int) -> tuple[int, int, int, int, bytes, bytes, int, int, int, int] | None:
+    def _read(self, at: int) -> Slot | None:
         memory = self._memory
         for _ in range(_READ_TRIES):
-            slot: tuple[int, int, int, int, bytes, bytes, int, int, int, int] = SLOT.unpack_from(memory, at)
-            if not slot[0] & 1 and U32.unpack_from(memory, at)[0] == slot[0]:
+            slot: Slot = _unpack_slot(memory, at)
+            if not slot[0] & 1 and _unpack_seq(memory, at)[0] == slot[0]:
                 return slot
         return None
 
