@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import socket
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.cli import main
+from tests.commands import run_command
 
 STATUS = {
     "node": "n1",
@@ -83,13 +83,7 @@ def node(status: int, body: bytes, path: str | None = None) -> Iterator[tuple[st
 
 def run(*arguments: str) -> tuple[int, str, str]:
     """Exit code, standard output, standard error."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            code = main(list(arguments))
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-    return code, out.getvalue(), err.getvalue()
+    return run_command(main, *arguments)
 
 
 class EdgectlTests(SynchronousTestCase):

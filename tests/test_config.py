@@ -77,8 +77,8 @@ class DefaultTests(Base):
         os.environ["XDG_STATE_HOME"] = "/x"
         self.assertEqual(load({"node": ["n7"]}).state_dir, Path("/x/twistd-edge/n7"))
         os.environ["XDG_STATE_HOME"] = "relative/is/ignored"
-        os.environ["HOME"] = "/home/u"
-        self.assertEqual(default_state_dir("n7"), Path("/home/u/.local/state/twistd-edge/n7"))
+        os.environ["HOME"] = "/of/user"
+        self.assertEqual(default_state_dir("n7"), Path("/of/user/.local/state/twistd-edge/n7"))
 
     def test_there_is_one_worker_per_core_we_may_use(self) -> None:
         self.assertEqual(load({}).worker_count, min(64, len(os.sched_getaffinity(0))))

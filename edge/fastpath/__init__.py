@@ -1,7 +1,8 @@
 """The fast path: answers from the shared table without leaving C, or lets go.
 
 * ``interface.py``: what a fast path is;
-* ``twin.py``: the specification, in Python; serves where there is no compiler;
+* ``twin.py``: the specification, in Python; serves where there is no compiler.  It consists of
+  ``recognise.py`` (requests), ``answerer.py`` (answers), ``acceptor.py`` and ``connection.py``;
 * ``native.py`` over ``src/``: the same in C11 (``build.py`` compiles it);
 * ``adapter.py``: either of them in a Twisted reactor, and connections on their way to and fro.
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from edge.fastpath.acceptor import Acceptor, Listener
 from edge.fastpath.answerer import PythonAnswerer
+from edge.fastpath.connection import HANDED, IDLE, LINGER, READING, WRITING, Connection
 from edge.fastpath.interface import Handoff, Sample, Settings
 from edge.http.answer import error_answer
 from edge.http.dates import format_date
@@ -29,25 +30,6 @@ _INPUT_BYTES = 172_032
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 256 * 1024
 _READ = select.EPOLLIN | select.EPOLLRDHUP
-
-_IDLE, _READING, _WRITING, _LINGER, _HANDED = range(5)
-
-
-class _Connection:
-    """One accepted connection.  Its socket is None while Twisted has it."""
-
-    __slots__ = ("closing", "deadline", "input", "listener", "output", "peer", "socket", "state", "watched")
-
-    def __init__(self, sock: socket.socket, listener: int, peer: bytes, deadline: float) -> None:
-        self.socket: socket.socket | None = sock
-        self.listener = listener
-        self.peer = peer
-        self.state = _IDLE
-        self.deadline = deadline
-        self.input = b""
-        self.output = b""
-        self.closing = False  # after the output is sent
-        self.watched = False  # in the epoll set
 
 
 class PythonFastPath:
@@ -73,7 +55,7 @@ class PythonFastPath:
         self._date = b""
         self._epoll = select.epoll(flags=select.EPOLL_CLOEXEC)
         self._acceptor = Acceptor(self._epoll, settings.limits, self._count)
-        self._connections: dict[int, _Connection] = {}
+        self._connections: dict[int, Connection] = {}
         self._pending = 0
         self._handoffs: list[Handoff] = []
         self._draining = False
@@ -111,22 +93,22 @@ class PythonFastPath:
         if not self._draining:
             self._acceptor.resume(self._now)
         for fd, connection in list(self._connections.items()):
-            if connection.state == _HANDED or connection.deadline > self._now:
+            if connection.state == HANDED or connection.deadline > self._now:
                 continue
-            if connection.state == _READING:
+            if connection.state == READING:
                 self._head_too_slow(fd, connection)
                 continue
-            if connection.state != _LINGER:
-                self._count(INDEX["timeouts_idle" if connection.state == _IDLE else "timeouts_write"])
+            if connection.state != LINGER:
+                self._count(INDEX["timeouts_idle" if connection.state == IDLE else "timeouts_write"])
             self._drop(fd)
 
     def adopt(self, fd: int) -> None:
         """See the interface."""
         connection = self._connections.get(fd)
-        if connection is None or connection.state != _HANDED:
+        if connection is None or connection.state != HANDED:
             raise OSError(errno.EINVAL, "not a connection that was handed off")
         connection.socket = socket.socket(fileno=fd)
-        connection.state = _IDLE
+        connection.state = IDLE
         connection.deadline = self._now + self._limits.idle_seconds
         self._count(INDEX["returns"])
         if self._draining:
@@ -137,7 +119,7 @@ class PythonFastPath:
     def release(self, fd: int) -> None:
         """See the interface."""
         connection = self._connections.get(fd)
-        if connection is not None and connection.state == _HANDED:
+        if connection is not None and connection.state == HANDED:
             self._forget(fd)
 
     def samples(self) -> list[Sample]:
@@ -157,7 +139,7 @@ class PythonFastPath:
         self._acceptor.stop()
         self._answerer.reader.leave()
         for fd, connection in list(self._connections.items()):
-            if connection.state == _IDLE:
+            if connection.state == IDLE:
                 self._drop(fd)
 
     def connections(self) -> int:
@@ -174,7 +156,7 @@ class PythonFastPath:
         if self._epoll.closed:
             return
         for fd, connection in list(self._connections.items()):
-            if connection.state == _HANDED:
+            if connection.state == HANDED:
                 self._forget(fd)  # the descriptor is Twisted's
             else:
                 self._drop(fd)
@@ -202,14 +184,14 @@ class PythonFastPath:
         if sock is not None:
             sock.close()
 
-    def _watch(self, fd: int, connection: _Connection, events: int) -> None:
+    def _watch(self, fd: int, connection: Connection, events: int) -> None:
         if connection.watched:
             self._epoll.modify(fd, events)
         else:
             self._epoll.register(fd, events)
             connection.watched = True
 
-    def _linger(self, fd: int, connection: _Connection) -> None:
+    def _linger(self, fd: int, connection: Connection) -> None:
         """Our side is closed; the peer gets time to read what we sent (RFC 9112 section 9.6)."""
         assert connection.socket is not None
         self._pending -= len(connection.output)
@@ -219,11 +201,11 @@ class PythonFastPath:
         except OSError:
             self._drop(fd)
             return
-        connection.state = _LINGER
+        connection.state = LINGER
         connection.deadline = self._now + _LINGER_SECONDS
         self._watch(fd, connection, _READ)
 
-    def _hand_off(self, fd: int, connection: _Connection, data: bytes) -> None:
+    def _hand_off(self, fd: int, connection: Connection, data: bytes) -> None:
         assert connection.socket is not None
         if connection.watched:
             self._epoll.unregister(fd)
@@ -231,7 +213,7 @@ class PythonFastPath:
         connection.socket.detach()
         connection.socket = None
         connection.input = b""
-        connection.state = _HANDED
+        connection.state = HANDED
         self._handoffs.append(Handoff(fd, connection.listener, data))
         self._count(INDEX["handoffs"])
 
@@ -246,7 +228,7 @@ class PythonFastPath:
                 continue
             fd = accepted.socket.fileno()
             deadline = self._now + self._limits.idle_seconds
-            connection = _Connection(accepted.socket, listener.number, accepted.peer, deadline)
+            connection = Connection(accepted.socket, listener.number, accepted.peer, deadline)
             self._connections[fd] = connection
             self._gauge(INDEX["connections"], len(self._connections))
             if listener.recognise:
@@ -266,17 +248,17 @@ class PythonFastPath:
         if connection is None:
             return  # closed earlier in this batch
         state = connection.state
-        if state <= _READING:
+        if state <= READING:
             self._readable(fd, connection)
-        elif state == _WRITING:
+        elif state == WRITING:
             if event & (select.EPOLLERR | select.EPOLLHUP):
                 self._drop(fd)
             else:
                 self._writable(fd, connection)
-        elif state == _LINGER:
+        elif state == LINGER:
             self._discard(fd, connection)
 
-    def _readable(self, fd: int, connection: _Connection) -> None:
+    def _readable(self, fd: int, connection: Connection) -> None:
         assert connection.socket is not None
         try:
             data = connection.socket.recv(_INPUT_BYTES)
@@ -292,10 +274,10 @@ class PythonFastPath:
         self._count(INDEX["bytes_in"], len(data))
         self._serve(fd, connection, connection.input + data if connection.input else data)
 
-    def _serve(self, fd: int, connection: _Connection, data: bytes) -> None:
+    def _serve(self, fd: int, connection: Connection, data: bytes) -> None:
         """Answers what is in *data*; leaves the connection in its next state."""
         assert connection.socket is not None
-        fresh = connection.state != _READING
+        fresh = connection.state != READING
         answerer = self._answerer
         while True:
             known = len(answerer.samples)
@@ -319,16 +301,16 @@ class PythonFastPath:
             return
         connection.input = data
         if not data:
-            connection.state = _IDLE
+            connection.state = IDLE
             connection.deadline = self._now + self._limits.idle_seconds
         else:
-            connection.state = _READING
+            connection.state = READING
             if fresh:
                 connection.deadline = self._now + self._limits.head_seconds
         if not connection.watched:
             self._watch(fd, connection, _READ)
 
-    def _send(self, fd: int, connection: _Connection, output: bytes, rest: bytes, closing: bool) -> bool:
+    def _send(self, fd: int, connection: Connection, output: bytes, rest: bytes, closing: bool) -> bool:
         """Sends; False: not all of it was taken (the rest is kept) or the connection is broken."""
         assert connection.socket is not None
         try:
@@ -349,12 +331,12 @@ class PythonFastPath:
         connection.output = output[sent:]
         connection.input = b"" if closing else rest
         connection.closing = closing
-        connection.state = _WRITING
+        connection.state = WRITING
         connection.deadline = self._now + self._limits.write_seconds
         self._watch(fd, connection, select.EPOLLOUT)
         return False
 
-    def _writable(self, fd: int, connection: _Connection) -> None:
+    def _writable(self, fd: int, connection: Connection) -> None:
         assert connection.socket is not None
         try:
             sent = connection.socket.send(connection.output)
@@ -372,12 +354,12 @@ class PythonFastPath:
         if connection.closing:
             self._linger(fd, connection)
             return
-        connection.state = _IDLE
+        connection.state = IDLE
         self._watch(fd, connection, _READ)
         data, connection.input = connection.input, b""
         self._serve(fd, connection, data)
 
-    def _discard(self, fd: int, connection: _Connection) -> None:
+    def _discard(self, fd: int, connection: Connection) -> None:
         assert connection.socket is not None
         total = 0
         try:
@@ -392,14 +374,14 @@ class PythonFastPath:
         except OSError:
             self._drop(fd)
 
-    def _head_too_slow(self, fd: int, connection: _Connection) -> None:
+    def _head_too_slow(self, fd: int, connection: Connection) -> None:
         assert connection.socket is not None
         self._count(INDEX["timeouts_head"])
         with contextlib.suppress(OSError):
             self._count(INDEX["bytes_out"], connection.socket.send(error_answer(408, date=self._date)))
         self._linger(fd, connection)
 
-    def _name_samples(self, connection: _Connection, known: int) -> None:
+    def _name_samples(self, connection: Connection, known: int) -> None:
         assert connection.socket is not None
         address = ""
         with contextlib.suppress(OSError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import socket
 import threading
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.cli import main
+from tests.commands import run_command
 
 ANSWER = b"HTTP/1.1 304 \r\n\r\n"
 
@@ -42,13 +42,7 @@ def server(answer: bytes, once: bool = False) -> Iterator[tuple[str, list[bytes]
 
 def run(*arguments: str) -> tuple[int, str, str]:
     """Exit code, standard output, standard error."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            code = main(list(arguments))
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-    return code, out.getvalue(), err.getvalue()
+    return run_command(main, *arguments)
 
 
 class FloodCommandTests(SynchronousTestCase):

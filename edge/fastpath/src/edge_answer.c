@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#define LITERAL(text) (const uint8_t *)(text), sizeof(text) - 1
 /* Heads: 100 fixed bytes, two line blocks of at most 64 KiB each are bounded by the room check. */
 #define FIXED_ROOM 512
 
@@ -42,42 +41,11 @@ static int origin_allowed(const edge_answerer *answerer, edge_span origin)
 
 /* ---- writing ---- */
 
-static inline void put(edge_output *out, const uint8_t *bytes, size_t length)
-{
-    memcpy(out->heads + out->used, bytes, length);
-    out->used += length;
-}
-
-static void put_number(edge_output *out, uint64_t number)
-{
-    uint8_t digits[20];
-    int i = 20;
-    do
-        digits[--i] = (uint8_t)('0' + number % 10);
-    while (number /= 10);
-    put(out, digits + i, (size_t)(20 - i));
-}
-
-/* Appends a piece; one that follows the last piece in memory joins it. */
-static void piece(edge_output *out, const uint8_t *bytes, size_t length)
-{
-    struct iovec *last = out->pieces + out->count - 1;
-    if (!length)
-        return;
-    out->total += length;
-    if (out->count && (uint8_t *)last->iov_base + last->iov_len == bytes) {
-        last->iov_len += length;
-        return;
-    }
-    out->pieces[out->count].iov_base = (void *)(uintptr_t)bytes;
-    out->pieces[out->count++].iov_len = length;
-}
-
 static void put_date(edge_answerer *answerer, edge_output *out)
 {
-    put(out, LITERAL("Date: "));
-    put(out, (const uint8_t *)answerer->date, EDGE_DATE_BYTES);
-    put(out, LITERAL("\r\n"));
+    edge_put(out, EDGE_LITERAL("Date: "));
+    edge_put(out, (const uint8_t *)answerer->date, EDGE_DATE_BYTES);
+    edge_put(out, EDGE_LITERAL("\r\n"));
 }
 
 static void put_modified(edge_answerer *answerer, edge_output *out, uint32_t modified)
@@ -87,9 +55,9 @@ static void put_modified(edge_answerer *answerer, edge_output *out, uint32_t mod
         answerer->modified[cell].at = modified;
         edge_format_date(modified, answerer->modified[cell].text);
     }
-    put(out, LITERAL("Last-Modified: "));
-    put(out, (const uint8_t *)answerer->modified[cell].text, EDGE_DATE_BYTES);
-    put(out, LITERAL("\r\n"));
+    edge_put(out, EDGE_LITERAL("Last-Modified: "));
+    edge_put(out, (const uint8_t *)answerer->modified[cell].text, EDGE_DATE_BYTES);
+    edge_put(out, EDGE_LITERAL("\r\n"));
 }
 
 static void put_tail(edge_answerer *answerer, edge_output *out, const edge_request *request)
@@ -98,10 +66,10 @@ static void put_tail(edge_answerer *answerer, edge_output *out, const edge_reque
     edge_span path = request->path;
     if (origin_allowed(answerer, request->origin)
         && !(path.length >= sizeof prefix - 1 && !memcmp(path.bytes, prefix, sizeof prefix - 1)))
-        put(out, LITERAL("Access-Control-Allow-Origin: *\r\n"));
+        edge_put(out, EDGE_LITERAL("Access-Control-Allow-Origin: *\r\n"));
     if (request->close)
-        put(out, LITERAL("Connection: close\r\n"));
-    put(out, LITERAL("\r\n"));
+        edge_put(out, EDGE_LITERAL("Connection: close\r\n"));
+    edge_put(out, EDGE_LITERAL("\r\n"));
 }
 
 static void sample(edge_answerer *answerer, const edge_request *request, unsigned status, size_t sent)
@@ -247,27 +215,27 @@ static edge_verdict answer_get(edge_answerer *answerer, const edge_request *requ
     if ((size_t)entry.length_200 + entry.length_304 + FIXED_ROOM > EDGE_HEADS_BYTES - out->used)
         return EDGE_RECOGNISED;
     if (matched == MATCH)
-        put(out, LITERAL("HTTP/1.1 304 \r\n"));
+        edge_put(out, EDGE_LITERAL("HTTP/1.1 304 \r\n"));
     else
-        put(out, LITERAL("HTTP/1.1 200 OK\r\n"));
+        edge_put(out, EDGE_LITERAL("HTTP/1.1 200 OK\r\n"));
     put_date(answerer, out);
-    put(out, LITERAL("ETag: \""));
-    put(out, entry.etag, EDGE_ETAG_BYTES);
-    put(out, LITERAL("\"\r\n"));
+    edge_put(out, EDGE_LITERAL("ETag: \""));
+    edge_put(out, entry.etag, EDGE_ETAG_BYTES);
+    edge_put(out, EDGE_LITERAL("\"\r\n"));
     if (matched == MATCH) {
-        put(out, entry.lines_304, entry.length_304);
+        edge_put(out, entry.lines_304, entry.length_304);
     } else {
         put_modified(answerer, out, entry.modified);
-        put(out, LITERAL("Content-Length: "));
-        put_number(out, entry.length);
-        put(out, LITERAL("\r\n"));
-        put(out, entry.lines_200, entry.length_200);
+        edge_put(out, EDGE_LITERAL("Content-Length: "));
+        edge_put_number(out, entry.length);
+        edge_put(out, EDGE_LITERAL("\r\n"));
+        edge_put(out, entry.lines_200, entry.length_200);
     }
     put_tail(answerer, out, request);
     size_t before = out->total;
-    piece(out, out->heads + begin, out->used - begin);
+    edge_piece(out, out->heads + begin, out->used - begin);
     if (matched == NO_MATCH && request->method == EDGE_GET)
-        piece(out, entry.body, entry.length);
+        edge_piece(out, entry.body, entry.length);
     edge_count(table, matched == MATCH ? EDGE_C_NOT_MODIFIED : EDGE_C_OK, 1);
     if (answerer->log_every)
         sample(answerer, request, matched == MATCH ? 304 : 200, out->total - before);
@@ -348,19 +316,19 @@ static edge_verdict answer_revalidate(edge_answerer *answerer, const edge_reques
     unsigned sequence_digits = 1;
     for (uint64_t n = sequence; n >= 10; n /= 10)
         sequence_digits++;
-    put(out, LITERAL("HTTP/1.1 200 OK\r\n"));
+    edge_put(out, EDGE_LITERAL("HTTP/1.1 200 OK\r\n"));
     put_date(answerer, out);
-    put(out, LITERAL("Content-Length: "));
-    put_number(out, sizeof "{\"v\":1,\"seq\":,\"stale\":[]}" - 1 + sequence_digits + used);
-    put(out, LITERAL("\r\n"));
-    put(out, template.lines_200, template.length_200);
+    edge_put(out, EDGE_LITERAL("Content-Length: "));
+    edge_put_number(out, sizeof "{\"v\":1,\"seq\":,\"stale\":[]}" - 1 + sequence_digits + used);
+    edge_put(out, EDGE_LITERAL("\r\n"));
+    edge_put(out, template.lines_200, template.length_200);
     put_tail(answerer, out, request);
-    put(out, LITERAL("{\"v\":1,\"seq\":"));
-    put_number(out, sequence);
-    put(out, LITERAL(",\"stale\":["));
-    put(out, json, used);
-    put(out, LITERAL("]}"));
-    piece(out, out->heads + begin, out->used - begin);
+    edge_put(out, EDGE_LITERAL("{\"v\":1,\"seq\":"));
+    edge_put_number(out, sequence);
+    edge_put(out, EDGE_LITERAL(",\"stale\":["));
+    edge_put(out, json, used);
+    edge_put(out, EDGE_LITERAL("]}"));
+    edge_piece(out, out->heads + begin, out->used - begin);
     edge_count(table, EDGE_C_REVALIDATIONS, 1);
     edge_count(table, EDGE_C_VALIDATORS, line);
     if (answerer->log_every)

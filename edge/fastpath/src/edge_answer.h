@@ -6,16 +6,12 @@
 #ifndef EDGE_ANSWER_H
 #define EDGE_ANSWER_H
 
-#include <sys/uio.h>
-
 #include "edge_date.h"
+#include "edge_output.h"
 #include "edge_request.h"
 #include "edge_table.h"
 
-#define EDGE_ANSWERS 64             /* requests answered in one call */
 #define EDGE_OUTPUT_BYTES (256 * 1024) /* after which no further request is begun */
-#define EDGE_HEADS_BYTES (128 * 1024) /* buffer for heads and small bodies */
-#define EDGE_PIECES (2 * EDGE_ANSWERS)
 #define EDGE_ORIGINS 32
 #define EDGE_ORIGIN_BYTES 256
 #define EDGE_SAMPLES 256
@@ -23,14 +19,6 @@
 #define EDGE_VALIDATORS 1000
 #define EDGE_MEMO 1024              /* remembered hashes of paths; a power of two */
 #define EDGE_MEMO_PATH 108
-
-typedef struct {
-    uint8_t heads[EDGE_HEADS_BYTES];
-    size_t used;
-    struct iovec pieces[EDGE_PIECES];
-    int count;
-    size_t total; /* bytes in all pieces */
-} edge_output;
 
 /* One request for the access log. */
 typedef struct {
