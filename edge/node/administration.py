@@ -180,7 +180,8 @@ class Administration:
                 wanted[key] = path
         purged, missing = await self._supervisor.publisher.purge(wanted)
         unknown += [wanted[key] for key in missing]
-        return {"purged": purged, "unknown": unknown, "sequence": self._supervisor.writer.sequence}
+        gone = [wanted[key] for key in purged]
+        return {"purged": gone, "unknown": unknown, "sequence": self._supervisor.writer.sequence}
 
     def start_draining(self) -> dict[str, Any]:
         """Answer first, then drain."""

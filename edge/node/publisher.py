@@ -121,8 +121,8 @@ class Publisher:
         unchanged = len(new) - len(deploy.puts)
         return Outcome(len(deploy.puts), len(deploy.removes), unchanged, problems, self._writer.sequence)
 
-    async def purge(self, paths: Iterable[bytes]) -> tuple[int, list[bytes]]:
-        """Remove *paths* from the table; how many were there, and those that were not."""
+    async def purge(self, paths: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
+        """Remove *paths* from the table: those that were there, and those that were not."""
         async with self._one_at_a_time:
             unknown = []
             known = []
@@ -133,7 +133,7 @@ class Publisher:
                     unknown.append(path)
             await self._remove(known)
             self._purged.update(known)
-            return len(known), unknown
+            return known, unknown
 
     def stop(self) -> None:
         """End a scan that is running, as soon as it reports progress."""

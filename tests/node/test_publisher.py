@@ -50,7 +50,7 @@ class PublisherTests(TestCase):
             outcome = await publisher.publish()
             self.assertEqual((outcome.puts, outcome.removes), (2, 0))
             self.assertTrue(self.reader.complete)
-            self.assertEqual(await publisher.purge([b"/a", b"/b", b"/none"]), (2, [b"/none"]))
+            self.assertEqual(await publisher.purge([b"/a", b"/b", b"/none"]), ([b"/a", b"/b"], [b"/none"]))
             self.assertIsNone(self.reader.find(b"/a"))
             await publisher.publish()
             self.assertIsNone(self.reader.find(b"/a"))
