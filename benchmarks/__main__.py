@@ -17,11 +17,11 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import attack, client, memory, servers, table_kill, worker_kill
+from benchmarks import attack, client, memory, servers, table_kill, warm_start, worker_kill
 from benchmarks.servers import SERVER_CORE, Server
 
 HERE = Path(__file__).parent
-FORMS = ("ratios", "twin", "memory", "wire", "reads", "kills", "workers", "attack")
+FORMS = ("ratios", "twin", "memory", "wire", "reads", "kills", "workers", "attack", "start")
 WORKERS = 4
 
 
@@ -190,6 +190,13 @@ def workers_killed(server: Server, count: int) -> Row:
     )
 
 
+def started(directory: Path) -> Row:
+    """Publishing many files at start, with everything compressed before."""
+    first, again = warm_start.seconds(directory)
+    name = f"warm start with {warm_start.FILES:,} files"
+    return Row(name, f"{again:.1f} s", f"first start {first:.1f} s", f"{again:.1f} s", "< 2 s", again < 2)
+
+
 def attacked(server: Server, directory: Path) -> Row:
     """Slow-header attackers beside legitimate requests."""
     outcome = attack.slow_headers(server, directory)
@@ -226,6 +233,8 @@ def measure(forms: list[str], quick: bool) -> list[Row]:
                 servers.nginx(webroot, directory / "idle-nginx") as nginx,
             ):
                 rows.append(idle(ours, nginx))
+        if "start" in forms:
+            rows.append(started(directory / "start"))
         if "twin" in forms:
             with servers.edge(webroot, directory / "twin", "python") as server:
                 rows.append(twin(server, seconds))
