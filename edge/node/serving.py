@@ -113,6 +113,7 @@ class Serving:
         """Stop accepting and finish what runs; the connections that had to be aborted after *seconds*."""
         self.state = "draining"
         self._adapter.fast_path.drain()
+        self._adapter.doRead()  # connections that its last look at the listeners has handed off
         self.site.drain()
         until = self._reactor.seconds() + seconds
         while self._adapter.fast_path.connections() and self._reactor.seconds() < until:

@@ -256,6 +256,16 @@ class LoopSuite(Base):
         self.assertIn(b"Connection: close\r\n", self.received(busy))
         self.assertEqual(self.fastpath.connections(), 0)
 
+    def test_what_draining_accepts_may_be_handed_off(self) -> None:
+        """The next run gives it out, though no event announces it."""
+        self.start()
+        self.client(b"POST /x HTTP/1.1\r\n")
+        self.fastpath.drain()
+        (handoff,) = self.fastpath.run()
+        self.assertEqual(handoff.data, b"POST /x HTTP/1.1\r\n")
+        socket.socket(fileno=handoff.fd).close()
+        self.fastpath.release(handoff.fd)
+
     def test_requests_are_sampled_for_the_access_log(self) -> None:
         """Every third one here, with its peer."""
         self.start(log_every=3)
