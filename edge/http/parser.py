@@ -140,6 +140,11 @@ class RequestParser:
         return self._state is _State.CLOSED
 
     @property
+    def method(self) -> bytes:
+        """Of the request that is being read, as soon as its first line is known; else empty."""
+        return self._line.method if self._line is not None else b""
+
+    @property
     def idle(self) -> bool:
         """Between two requests, or before the first, with no byte of the next one here."""
         return self._state is _State.LINE and not self._buffer and not self._skipped_empty_line

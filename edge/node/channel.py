@@ -208,7 +208,7 @@ class EdgeChannel(Protocol):
     def _refuse(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Answer what is no request, or is no longer wanted, and read no other."""
         if self._answer is None:
-            self._answer = OutgoingAnswer(head_only=False, closing=True)
+            self._answer = OutgoingAnswer(head_only=self._parser.method == b"HEAD", closing=True)
         self._answer.closing = True
         self.write_error(status, explanation, lines)
         head = self._head if self._request is not None else None

@@ -60,3 +60,12 @@ class RefusalTests(SynchronousTestCase):
             self.assertEqual(noting.asked, [b"/good"], what)
             transport = connection.transport
             self.assertEqual((transport.half_closed, transport.closed), (True, False), what)
+
+    def test_the_refusal_of_head_has_no_body(self) -> None:
+        """As the answer to GET would have one, its length is still said (RFC 9110 section 9.3.2)."""
+        connection = Connection(Noting())
+        connection.send(b"HEAD / HTTP/1.1\r\n\r\n")
+        written = connection.transport.written
+        self.assertTrue(written.startswith(b"HTTP/1.1 400 Bad Request\r\n"))
+        self.assertIn(b"\r\nContent-Length: 42\r\n", written)
+        self.assertTrue(written.endswith(b"\r\n\r\n"))
