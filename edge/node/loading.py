@@ -35,5 +35,5 @@ def publish_load(writer: Writer, document: bytes, orca: bytes, now: int) -> None
     lines = lines_of_load(orca)
     digest = sha256(document).digest()
     one = Representation(0, etag_of(digest), digest, len(document), lines, _FRESH + _CORS, document)
-    writer.put(Resource(LOAD, now, (one,)))
+    writer.put(Resource(LOAD, now, (one,)), counts=False)
     writer.put_template(REVALIDATE, lines, b"")

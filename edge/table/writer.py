@@ -83,12 +83,19 @@ class Writer:
         """Publishes and purges so far."""
         return self.segment.sequence
 
-    def put(self, resource: Resource, spill: Callable[[Representation], None] | None = None) -> bool:
+    def put(
+        self,
+        resource: Resource,
+        spill: Callable[[Representation], None] | None = None,
+        counts: bool = True,
+    ) -> bool:
         """Publishes *resource* in place of what its path had.
 
         A body that does not fit the arena is given to *spill*, which must write its blob file before it
         returns.  False: not everything fits; then the path is gone from the table, and the table no
         longer :attr:`~edge.table.segment.Segment.complete`.
+
+        Not *counts*: the node's own figures, which do not advance the sequence of the site.
         """
         key = self._key_of(resource.path)
         mask = 0
@@ -99,10 +106,12 @@ class Writer:
             if not self._put_one(key, mask, resource.modified, representation, SLOT_LIVE, spill):
                 self._delete(key, 0xFFFF)
                 self.set_complete(False)
-                self._changed()
+                if counts:
+                    self._changed()
                 return False
         self._delete(key, ~mask & 0xFFFF)
-        self._changed()
+        if counts:
+            self._changed()
         return True
 
     def put_template(self, path: bytes, lines_200: bytes, lines_304: bytes) -> bool:

@@ -233,6 +233,17 @@ class WriterTests(SynchronousTestCase):
             self.writer.remove(b"/%d" % number)
         self.assertEqual(self.writer.statistics()["heads"], 0)
 
+    def test_the_sequence_counts_what_changes_the_site(self) -> None:
+        """Publishes and purges, but not the node's own figures."""
+        before = self.writer.sequence
+        self.writer.put(resource(b"/load", 1), counts=False)
+        self.writer.put_template(b"/template", b"", b"")
+        self.writer.remove(b"/none")
+        self.assertEqual(self.writer.sequence, before)
+        self.writer.put(resource(b"/a", 1))
+        self.writer.remove(b"/a")
+        self.assertEqual(self.writer.sequence, before + 2)
+
     def test_a_template_is_found_as_one(self) -> None:
         """And can be replaced all day long without using the arena up."""
         for number in range(5000):
