@@ -8,13 +8,15 @@ import os
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from edge.adminclient import AdminClient, AdminError, default_endpoint
+from edge import clustercli
+from edge.adminclient import AdminClient, default_endpoint
+from edge.errors import EdgeError
+from edge.tables import duration, facts_table, log_tables, members_table, shown
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,6 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("drain", help="finish what runs, then stop")
     commands.add_parser("check", help="is everything as it should be?")
     commands.add_parser("metrics", help="Prometheus text")
+    commands.add_parser("members", help="the nodes of the cluster, as this one sees them")
+    commands.add_parser("log", help="the change logs of all nodes, as far as they are here")
+    clustercli.add_commands(commands)
     return parser
 
 
@@ -60,9 +65,11 @@ def main(arguments: list[str] | None = None) -> int:
             if not path.startswith("/"):
                 parser.error(f"purge {path}: a path begins with /, as in the URL")
     try:
+        if options.command == "cluster":
+            return clustercli.run(options)
         client = _client(options)
         return _COMMANDS[options.command](client, options, Console(soft_wrap=not sys.stdout.isatty()))
-    except AdminError as error:
+    except EdgeError as error:
         print(f"edgectl: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -79,26 +86,26 @@ def _status(client: AdminClient, options: argparse.Namespace, console: Console) 
     if options.json:
         print(json.dumps(status))
         return 0
-    console.print(_facts(f"node {status['node']} of cluster {status['cluster']}", {
+    console.print(facts_table(f"node {status['node']} of cluster {status['cluster']}", {
         "state": status["state"], "version": status["version"], "pid": status["pid"],
-        "up for": _duration(status["uptime_s"]), "fast path": status["fast_path"],
+        "up for": duration(status["uptime_s"]), "fast path": status["fast_path"],
         "listens on": "\n".join(status["listeners"]),
     }))  # fmt: skip
     workers = Table(
         "worker", "pid", "state", "restarts", "connections", "requests", "lag ms", title="workers"
     )
     for one in status["workers"]:
-        workers.add_row(*(_shown(one.get(name)) for name in _WORKER))
+        workers.add_row(*(shown(one.get(name)) for name in _WORKER))
     console.print(workers)
     for title in ("load", "table"):
-        console.print(_facts(title, status[title]))
+        console.print(facts_table(title, status[title]))
     site = dict(status["site"])
     problems = site.pop("problems", [])
     if site.get("published_at"):
         site["published_at"] = datetime.fromtimestamp(site["published_at"], timezone.utc).isoformat(
             " ", "seconds"
         )
-    console.print(_facts("site", site))
+    console.print(facts_table("site", site))
     _print_problems(problems, console)
     return 0
 
@@ -109,7 +116,9 @@ def _publish(client: AdminClient, options: argparse.Namespace, console: Console)
     if options.json:
         print(json.dumps(done))
         return 0
-    console.print(_facts("published", {name: value for name, value in done.items() if name != "problems"}))
+    console.print(
+        facts_table("published", {name: value for name, value in done.items() if name != "problems"})
+    )
     _print_problems(done["problems"], console)
     return 0
 
@@ -151,6 +160,22 @@ def _metrics(client: AdminClient, options: argparse.Namespace, console: Console)
     return 0
 
 
+def _members(client: AdminClient, options: argparse.Namespace, console: Console) -> int:
+    found = client.ask("GET", "/members")
+    print(json.dumps(found)) if options.json else console.print(members_table(found))
+    return 0
+
+
+def _log(client: AdminClient, options: argparse.Namespace, console: Console) -> int:
+    found = client.ask("GET", "/log")
+    if options.json:
+        print(json.dumps(found))
+    else:
+        for table in log_tables(found):
+            console.print(table)
+    return 0
+
+
 _WORKER = ("index", "pid", "state", "restarts", "connections", "requests", "lag_ms")
 _COMMANDS = {
     "status": _status,
@@ -159,26 +184,9 @@ _COMMANDS = {
     "drain": _drain,
     "check": _check,
     "metrics": _metrics,
+    "members": _members,
+    "log": _log,
 }
-
-
-def _facts(title: str, facts: dict[str, Any]) -> Table:
-    table = Table(title=title, show_header=False)
-    for name, value in facts.items():
-        table.add_row(name.replace("_", " "), _shown(value))
-    return table
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "-"}[value]
-    return escape(str(value))
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
 
 
 def _print_problems(problems: list[dict[str, str]], console: Console) -> None:

@@ -91,6 +91,10 @@ class Options(usage.Options):
         """Cache-Control for the files that match a glob."""
         self._repeated.setdefault("cache", []).append(text)
 
+    def opt_peer(self, text: str) -> None:
+        """Another node to join."""
+        self._repeated.setdefault("peer", []).append(text)
+
     def opt_version(self) -> None:
         """Print the versions."""
         try:

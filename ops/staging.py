@@ -1,13 +1,13 @@
 """The staging cluster: four nodes on this machine, at http://localhost:8001 .. 8004.
 
-``python -m ops.staging`` starts n1, waits until it is ready (its first start compresses the site), then the
-others, which find the compressed contents in the cache they share.  What the nodes say passes through,
+``python -m ops.staging`` starts n1, which alone is given the site, and the others, which get everything from
+the cluster.  The cluster's certificates are made at the first start.  What the nodes say passes through,
 each line with the node's name before it.  A node that dies is started again: try ``kill -9``.  Ctrl-C
 stops all of them; a second one at once.
 
 ::
 
-    .staging/cache     compressed contents, shared
+    .staging/ca/       the certificate authority
     .staging/nN/       state of one node; edgectl --state-dir .staging/nN
 """
 
@@ -29,9 +29,12 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from edge.config import default_webroot
+from edge.trust.authority import certify, create
 from ops.ports import loopback_addresses, taken_ports
 
 NODES = 4
+#: Of n1 at port 8001; the other nodes have theirs as far above as their web ports are.
+GOSSIP_PORT = 7001
 #: Seconds between two looks whether a node is ready, and for one look.
 LOOK_SECONDS = 0.1
 LOOK_PATIENCE = 2.0
@@ -131,11 +134,9 @@ class Cluster:
     async def run(self) -> int:
         """The exit code, when everything has ended: 0, or 1 if a node did not start."""
         try:
-            first, *others = self._nodes
-            await self._start(first)
-            for node in others:
+            for node in self._nodes:
                 node.start()
-            for node in others:
+            for node in self._nodes:
                 await self._wait_until_ready(node)
             if not self._asked.called:
                 print("\n".join(f"{node.name}  http://localhost:{node.port}" for node in self._nodes))
@@ -154,10 +155,6 @@ class Cluster:
             self._asked.callback(None)
         else:
             self._kill()
-
-    async def _start(self, node: Node) -> None:
-        node.start()
-        await self._wait_until_ready(node)
 
     async def _wait_until_ready(self, node: Node) -> None:
         """Return when it is, or when we are to stop; :class:`StagingError` when it never will be."""
@@ -203,7 +200,7 @@ async def is_ready(port: int) -> bool:
     return bool(answer.code == 200)
 
 
-def command_of(name: str, port: int, options: argparse.Namespace) -> list[str]:
+def command_of(name: str, port: int, peers: Sequence[int], options: argparse.Namespace) -> list[str]:
     """The command line of one node."""
     folder = options.folder.absolute()
     command = [
@@ -220,12 +217,24 @@ def command_of(name: str, port: int, options: argparse.Namespace) -> list[str]:
         *command,
         "--cluster=staging",
         f"--public-url=http://localhost:{port}",
-        f"--webroot={options.site.absolute()}",
+        f"--webroot={options.site.absolute() if name == 'n1' else 'none'}",
         f"--state-dir={folder / name}",
-        f"--cache-dir={folder / 'cache'}",
+        f"--gossip=127.0.0.1:{GOSSIP_PORT + port - 8001}",
+        *(f"--peer=127.0.0.1:{GOSSIP_PORT + port - 8001}" for port in peers),
         f"--workers={options.workers}",
         *options.option,
     ]
+
+
+def make_certificates(folder: Path, names: Sequence[str]) -> None:
+    """The cluster's authority and a certificate for each node, where they are not there yet."""
+    authority = folder / "ca"
+    if not (authority / "ca.pem").exists():
+        create(authority, "staging")
+    for name in names:
+        out = folder / name / "cluster"
+        if not (out / f"{name}.pem").exists():
+            certify(authority, name, out)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -250,13 +259,19 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--site {options.site}: there is no such folder; name the one that holds the site")
     ports = range(options.base_port, options.base_port + NODES)
     folders = [options.folder / f"n{number}" for number in range(1, NODES + 1)]
+    make_certificates(options.folder, [folder.name for folder in folders])
     problems = taken_ports(ports, folders)
     if problems:
         print("\n".join(problems), file=sys.stderr)
         return 1
     reactor: Any = real_reactor
     nodes = [
-        Node(folder.name, port, command_of(folder.name, port, options), reactor)
+        Node(
+            folder.name,
+            port,
+            command_of(folder.name, port, [other for other in ports if other != port], options),
+            reactor,
+        )
         for folder, port in zip(folders, ports, strict=True)
     ]
     cluster = Cluster(nodes, is_ready, reactor)

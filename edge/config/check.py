@@ -26,7 +26,10 @@ def find_problems(config: Config) -> list[str]:
 
 
 def _problems(config: Config) -> Iterator[str]:
-    if not config.webroot.is_dir():
+    if config.webroot is None:
+        if config.gossip is None:
+            yield "--webroot none: a node alone would serve nothing; give --gossip and --peer, or a webroot"
+    elif not config.webroot.is_dir():
         yield f"--webroot {config.webroot}: there is no such directory; make it or name another one"
     elif not os.access(config.webroot, os.R_OK | os.X_OK):
         yield f"--webroot {config.webroot}: this user may not read it; see its permissions"
@@ -44,6 +47,13 @@ def _problems(config: Config) -> Iterator[str]:
             "--fast-path native: it has not been built; install a C compiler (gcc) and reinstall, "
             "or use --fast-path auto"
         )
+    if config.gossip is not None:
+        from edge.trust.contexts import PeerCertificates
+
+        try:
+            PeerCertificates.of(config).load()
+        except ConfigError as error:
+            yield str(error)
     running = is_running(config)
     for option, spec in [
         *(("--listen", spec) for spec in config.endpoints),
@@ -63,6 +73,8 @@ def summarize(config: Config) -> str:
         f"webroot    {config.webroot}",
         *(f"listen     {text}" for text in config.listen),
         f"admin      {config.admin}",
+        f"gossip     {config.gossip or 'none: a node alone'}",
+        *(f"peer       {text}" for text in config.peer),
         f"state      {config.state_dir}",
         f"workers    {config.worker_count or '0: all in one process'}",
         f"fast path  {fast}",

@@ -24,7 +24,8 @@ class Config:
     """
 
     # Site
-    webroot: Path = field(default_factory=default_webroot)
+    #: None: only what other nodes of the cluster publish.
+    webroot: Path | None = field(default_factory=default_webroot)
     follow_symlinks: bool = False
     watch: bool = True
     #: (glob, Cache-Control value), the first match wins.
@@ -51,6 +52,17 @@ class Config:
     admin: str = ""
     #: Mbit/s; None: as the network card says.
     nic_mbit: int | None = None
+
+    # Cluster
+    #: ADDRESS:PORT, for TCP and UDP; None: a node alone.
+    gossip: str | None = None
+    #: HOST:PORT of nodes to join, tried again for ever.
+    peer: tuple[str, ...] = ()
+    cluster_ca: Path = _DERIVED
+    cluster_cert: Path = _DERIVED
+    cluster_key: Path = _DERIVED
+    #: For how long an entry of another node is confirmed without news of that node.
+    lease_seconds: int = 10
 
     # Logs
     #: An absolute path, or "-" for standard output; None: no access log.
@@ -88,6 +100,13 @@ class Config:
             fill(self, "state_dir", default_state_dir(self.node).absolute())
         if self.cache_dir == _DERIVED:
             fill(self, "cache_dir", self.state_dir / "cache")
+        for attribute, name in (
+            ("cluster_ca", "ca.pem"),
+            ("cluster_cert", f"{self.node}.pem"),
+            ("cluster_key", f"{self.node}.key"),
+        ):
+            if getattr(self, attribute) == _DERIVED:
+                fill(self, attribute, self.state_dir / "cluster" / name)
         if not self.admin:
             fill(self, "admin", f"unix:{quote(str(self.state_dir / 'admin.sock'))}")
 

@@ -14,7 +14,7 @@ from edge.config.values import Kind, choice, integer
 from edge.table.layout import MAX_WORKERS
 
 #: Sections of the help, in order.
-SECTIONS = ("Site", "Serving", "Node", "Logs", "Limits", "Table")
+SECTIONS = ("Site", "Serving", "Node", "Cluster", "Logs", "Limits", "Table")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class Setting:
 _DEFAULTS = {one.name: None if one.default is MISSING else one.default for one in fields(Config)}
 
 _ROWS = (
-    Setting("webroot", values.WEBROOT, "Site", "The folder of files to serve.", "the demonstration site"),
+    Setting("webroot", values.WEBROOT, "Site",
+            "The folder of files to serve; none: only what other nodes of the cluster publish.",
+            "the demonstration site"),
     Setting("follow-symlinks", values.FLAG, "Site",
             "Serve also what links inside the webroot point to outside of it."),
     Setting("watch", values.FLAG, "Site", "Publish changed files by themselves (inotify)."),
@@ -80,6 +82,21 @@ _ROWS = (
     Setting("nic-mbit", integer(1, 10_000_000), "Node",
             "What the network can carry, in Mbit/s: traffic is weighed against it.",
             "what the network card says, or 1000"),
+    Setting("gossip", values.GOSSIP, "Cluster",
+            "Where this node talks to the others, TCP and UDP; it needs a certificate from edgectl cluster "
+            "cert. The others reach it at this address, so give one that they can.",
+            "a node alone"),
+    Setting("peer", values.PEERS, "Cluster",
+            "Another node's --gossip address, or a name that resolves to several; one that runs is enough "
+            "to join.", "none"),
+    Setting("cluster-ca", values.FILE, "Cluster",
+            "Certificates of the authorities whose nodes are let in.", "STATE-DIR/cluster/ca.pem"),
+    Setting("cluster-cert", values.FILE, "Cluster", "This node's certificate.",
+            "STATE-DIR/cluster/NODE.pem"),
+    Setting("cluster-key", values.FILE, "Cluster", "Its private key.", "STATE-DIR/cluster/NODE.key"),
+    Setting("lease-seconds", integer(1, 3600), "Cluster",
+            "Seconds for which what another node published is confirmed (304) without news of that node; "
+            "after them it is sent whole."),
     Setting("access-log", values.LOG_FILE, "Logs", "Log requests to this file; - is standard output.",
             "no access log"),
     Setting("access-log-format", choice("json", "clf"), "Logs",
@@ -115,7 +132,8 @@ SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _ROWS}
 #: Read once, when the node starts: SIGHUP does not change them.
 AT_START = frozenset(
     {"watch", "listen", "workers", "fast-path", "node", "cluster", "state-dir", "cache-dir", "admin",
-     "table-entries", "arena-mib", "body-limit-kib"}
+     "table-entries", "arena-mib", "body-limit-kib", "gossip", "peer", "cluster-ca", "cluster-cert",
+     "cluster-key", "lease-seconds"}
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -99,6 +100,10 @@ def _existing_directory(text: str, base: Path) -> Path:
     return path
 
 
+def _webroot(text: str, base: Path) -> Path | None:
+    return None if text == "none" else _existing_directory(text, base)
+
+
 def _log_file(text: str, base: Path) -> str:
     return text if text == "-" else str(_absolute(text, base))
 
@@ -162,6 +167,39 @@ def _origin(text: str, base: Path) -> str:
     return _web_address(text, "give an origin, like https://www.example.org, or * for every one")
 
 
+def split_address(text: str) -> tuple[str, int]:
+    """(host, port) of ``HOST:PORT``, ``[IPV6]:PORT``; raises :class:`ValueError`."""
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError(text)
+    if not colon or not re.fullmatch(r"[A-Za-z0-9.:_-]+", host) or not re.fullmatch(r"[0-9]{1,5}", port):
+        raise ValueError(text)
+    if int(port) > 65_535:
+        raise ValueError(text)
+    return host, int(port)
+
+
+def _address(text: str, base: Path) -> str:
+    try:
+        split_address(text)
+    except ValueError:
+        raise Wrong("give HOST:PORT, like 10.0.0.1:7000 or [2001:db8::1]:7000") from None
+    return text
+
+
+def _gossip(text: str, base: Path) -> str:
+    _address(text, base)
+    try:
+        address = ip_address(split_address(text)[0])
+    except ValueError:
+        raise Wrong("give an address of this machine in numbers and a port, like 10.0.0.1:7000") from None
+    if address.is_unspecified:
+        raise Wrong("the other nodes have to reach this address: give the one of an interface")
+    return text
+
+
 def checked_cache_rule(glob: str, value: str) -> tuple[str, str]:
     """The rule (*glob*, *value*); raises :class:`Wrong`."""
     try:
@@ -192,11 +230,14 @@ def _no_text(text: str, base: Path) -> object:
 
 FLAG = Kind("", _no_text, bool)
 DIRECTORY = Kind("DIR", _absolute, completes="directory")
-WEBROOT = Kind("DIR", _existing_directory, completes="directory")
+WEBROOT = Kind("DIR|none", _webroot, completes="directory")
+FILE = Kind("FILE", _absolute, completes="file")
 LOG_FILE = Kind("FILE", _log_file, completes="file")
 NAME = Kind("NAME", _name)
 ENDPOINTS = Kind("ENDPOINT", _listen, repeated=True)
 ADMIN = Kind("ENDPOINT", _admin)
 URL = Kind("URL", _public_url)
+GOSSIP = Kind("ADDRESS:PORT", _gossip)
+PEERS = Kind("HOST:PORT", _address, repeated=True)
 ORIGINS = Kind("ORIGIN", _origin, repeated=True)
 CACHE_RULES = Kind("GLOB=VALUE", _cache_rule, repeated=True)

@@ -24,11 +24,16 @@ _ETAG_BYTES = 16
 _MORE, _HANDOFF, _CLOSE = "more", "handoff", "close"
 
 
+def monotonic_ms() -> int:
+    """What leases are compared with."""
+    return int(time.monotonic() * 1000)
+
+
 class PythonAnswerer:
     """:class:`edge.fastpath.interface.Answerer` in Python."""
 
     def __init__(self, segment: Segment, worker_index: int, settings: Settings) -> None:
-        self.reader = Reader(segment, worker_index)
+        self.reader = Reader(segment, worker_index, monotonic_ms)
         self.counters = CounterBlock(segment, worker_index)
         self.draining = False
         #: For the access log; the loop fills in the address.
@@ -107,7 +112,7 @@ class PythonAnswerer:
         if entry is None:
             return None
         etag = entry.etag
-        if (
+        if entry.confirmed and (
             request.tag == etag
             or fields.any_match
             or (fields.none_match is not None and etag in fields.none_match)

@@ -28,6 +28,7 @@ ffibuilder.cdef(
         uint32_t modified;
         uint8_t etag[16];
         uint64_t length;
+        int confirmed;
         const uint8_t *body;
         const uint8_t *lines_200, *lines_304;
         uint16_t length_200, length_304;

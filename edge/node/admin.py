@@ -7,6 +7,8 @@
                          -> {"puts", "removes", "unchanged", "problems", "sequence"}
     POST /purge          {"paths": ["/a.html", ...]} -> {"purged", "unknown", "sequence"}
     POST /drain          -> {"state": "draining"}
+    GET  /members        {"node", "health", "members": [{"name", "state", "rtt_ms", "behind", ...}]}
+    GET  /log            {"logs": [{"origin", "sequence", "behind", "lease_s"}], "lag_p99_ms", ...}
     GET  /check          {"ok", "checks": [{"name", "ok", "detail"}]}
     GET  /.edge/metrics  Prometheus text
 
@@ -62,6 +64,12 @@ class Administered(Protocol):
     async def check(self) -> dict[str, Any]:
         """Is everything as it should be?"""
 
+    def members(self) -> dict[str, Any]:
+        """The nodes of the cluster."""
+
+    def log(self) -> dict[str, Any]:
+        """The change logs of all nodes."""
+
     def metrics(self) -> tuple[bytes, bytes]:
         """(content type, Prometheus text)."""
 
@@ -76,6 +84,8 @@ class AdminSite(Resource):
         edge.putChild(b"metrics", _Metrics(node))
         self.putChild(b".edge", edge)
         self.putChild(b"status", _Get(_later(node.status)))
+        self.putChild(b"members", _Get(_later(node.members)))
+        self.putChild(b"log", _Get(_later(node.log)))
         self.putChild(b"check", _Get(node.check))
         self.putChild(b"drain", _Post(lambda body: _later(node.start_draining)()))
         self.putChild(b"publish", _Post(lambda body: node.publish(_webroot(body))))

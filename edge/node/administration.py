@@ -24,10 +24,11 @@ from twisted.logger import Logger
 from edge.config import SETTINGS, find_problems, needs_restart, reload
 from edge.errors import ConfigError, PublishError
 from edge.http.target import canonical_path
-from edge.load.document import LoadDocument, encode, node_load
+from edge.load.document import LoadDocument, NodeLoad, encode, node_load
 from edge.load.meters import Figures, Meters
 from edge.load.orca import orca_line
 from edge.load.utilization import Weight
+from edge.node import clusterview
 from edge.node.limits import connection_limit
 from edge.node.loading import publish_load
 from edge.node.metrics import Snapshot, render
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge.config import Config
+    from edge.node.cluster import Cluster
     from edge.node.supervisor import Supervisor
 
 #: In the load document, what the states of a node are called.
@@ -96,7 +98,14 @@ class Administration:
         config = supervisor.config
         url = public_url(config, supervisor.listeners)
         this = node_load(config.node, url, _STATES[supervisor.state], figures, self._drawn)
-        document = LoadDocument(cluster=config.cluster, seq=self._sequence, at=int(now * 1000), nodes=(this,))
+        nodes: tuple[NodeLoad, ...] = (this,)
+        if supervisor.cluster is not None:
+            supervisor.cluster.set_figures(
+                this.utilization, self._drawn, this.rps, this.eps, this.connections, this.egress_bps,
+                this.lag_ms, this.state == "draining",
+            )  # fmt: skip
+            nodes = tuple(sorted((this, *clusterview.loads(supervisor.cluster)), key=lambda one: one.id))
+        document = LoadDocument(cluster=config.cluster, seq=self._sequence, at=int(now * 1000), nodes=nodes)
         publish_load(supervisor.writer, encode(document), orca_line(figures), int(now))
 
     # The admin API
@@ -183,6 +192,20 @@ class Administration:
         gone = [wanted[key] for key in purged]
         return {"purged": gone, "unknown": unknown, "sequence": self._supervisor.writer.sequence}
 
+    def members(self) -> dict[str, Any]:
+        """The nodes of the cluster, as this one sees them."""
+        return clusterview.members(self._cluster())
+
+    def log(self) -> dict[str, Any]:
+        """The change logs of all nodes, as far as they are here."""
+        return clusterview.log(self._cluster())
+
+    def _cluster(self) -> Cluster:
+        cluster = self._supervisor.cluster
+        if cluster is None:
+            raise PublishError("this node is alone; --gossip and --peer make it one of a cluster")
+        return cluster
+
     def start_draining(self) -> dict[str, Any]:
         """Answer first, then drain."""
         self._reactor.callLater(0.05, self._supervisor.terminate)
@@ -224,6 +247,7 @@ class Administration:
                 table=supervisor.writer.statistics(),
                 figures=self._figures,
                 weight=self._drawn,
+                gossip=clusterview.figures(supervisor.cluster) if supervisor.cluster is not None else {},
             )
         )
         return content_type.encode("ascii"), text

@@ -16,6 +16,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessTerminated
 from twisted.internet.protocol import Factory, ProcessProtocol, connectionDone
 from twisted.internet.task import LoopingCall
@@ -29,7 +30,6 @@ from edge.node.backoff import Backoff
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
 
 #: Seconds between two pings, and how long an answer may take before the worker counts as hung.
@@ -50,6 +50,9 @@ class Node(Protocol):
 
     def look_up(self, path: bytes) -> dict[str, Any]:
         """The answer to :class:`edge.node.control.Lookup`."""
+
+    async def fetch(self, path: bytes, etag: bytes) -> dict[str, Any]:
+        """The answer to :class:`edge.node.control.Fetch`."""
 
     def worker_started(self, slot: WorkerSlot, fast_path: str) -> None:
         """The worker is prepared to accept."""
@@ -72,6 +75,11 @@ class _Conversation(amp.AMP):
     def lookup(self, path: bytes) -> dict[str, Any]:
         """What is published under *path*."""
         return self._node.look_up(path)
+
+    @control.Fetch.responder
+    def fetch(self, path: bytes, etag: bytes) -> Deferred[dict[str, Any]]:
+        """Have a body here that only other nodes have."""
+        return Deferred.fromCoroutine(self._node.fetch(path, etag))
 
     # Twisted's overrides: AMP's own would log each connection
 

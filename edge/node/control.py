@@ -8,6 +8,7 @@ The story of one worker::
         |<------------- answer: fast_path |
         |  Accept(ready)    ------------->|  accepts connections; ready: the site is published
         |<--- Lookup(path), any number    |  a miss in a table that does not hold everything
+        |<--- Fetch(path, etag)           |  a body that only other nodes have, as yet
         |  Ping()           ------------->|  every few seconds: a worker that does not answer is killed
         |  Reload()         ------------->|  loads certificates, reopens logs
         |  Drain(seconds)   ------------->|  stops accepting, finishes what runs, exits 0
@@ -79,3 +80,10 @@ class Lookup(amp.Command):
 
     arguments: ClassVar[Fields] = [(b"path", amp.String())]
     response: ClassVar[Fields] = [(b"entries", amp.String())]
+
+
+class Fetch(amp.Command):
+    """From the worker: have the body *etag* of *path* in the blob store; *found*: it is there now."""
+
+    arguments: ClassVar[Fields] = [(b"path", amp.String()), (b"etag", amp.String())]
+    response: ClassVar[Fields] = [(b"found", amp.Boolean())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -27,6 +28,8 @@ class Snapshot(NamedTuple):
     #: None until there are any.
     figures: Figures | None
     weight: float
+    #: Of the cluster, by name; see :func:`edge.node.clusterview.figures`.  Empty: a node alone.
+    gossip: Mapping[str, float] = MappingProxyType({})
 
 
 #: metric -> (help, {label values -> counter}); the labels are named by :data:`_LABELS`.
@@ -109,6 +112,10 @@ def _families(now: Snapshot) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             f"edge_table_{name}", f"{text} (shared table)", value=float(now.table.get(name, 0))
         )
+    for name, value in now.gossip.items():
+        kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+        text = name.removesuffix("_total").replace("_", " ")
+        yield kind(f"edge_gossip_{name.removesuffix('_total')}", f"Of the cluster: {text}", value=value)
     if now.figures is not None:
         shares = GaugeMetricFamily("edge_share", "Used share of what the node has", labels=["of"])
         for name, value in now.figures.shares._asdict().items():

@@ -61,7 +61,7 @@ def public_url(config: Config, listeners: Sequence[Listener]) -> str:
 def publish_settings(config: Config) -> Settings:
     """What to publish, and how."""
     return Settings(
-        root=str(config.webroot),
+        root="" if config.webroot is None else str(config.webroot),
         follow_symlinks=config.follow_symlinks,
         cache_rules=config.cache,
         qualities=Qualities(brotli=config.brotli_quality),

@@ -22,7 +22,7 @@ from twisted.web.server import NOT_DONE_YET
 from edge.http import answer
 from edge.http.conditional import NOT_MODIFIED, PRECONDITION_FAILED, evaluate
 from edge.http.negotiation import choose_variant
-from edge.http.ranges import UNSATISFIABLE, Span, select_range
+from edge.http.ranges import UNSATISFIABLE, Selection, Span, select_range
 from edge.http.target import canonical_path
 from edge.node.body import FileBody
 
@@ -45,8 +45,16 @@ _TRIES = 3
 LookUp = Callable[[bytes], Awaitable["dict[int, Entry]"]]
 
 
+#: See :attr:`Source.fetch`.
+Fetch = Callable[[bytes, bytes], Awaitable[bool]]
+
+
 class Starting(Exception):
     """The table does not hold everything yet, and nobody can be asked."""
+
+
+class Elsewhere(Exception):
+    """Only another node has the body, and it cannot be reached now."""
 
 
 class Source(NamedTuple):
@@ -57,6 +65,8 @@ class Source(NamedTuple):
     blobs: str
     look_up: LookUp
     allow_origins: Collection[bytes]
+    #: (path, ETag) -> whether that body is in the blob store now; asks the supervisor.
+    fetch: Fetch
 
     async def find(self, path: bytes, head: RequestHead, with_body: bool) -> Entry | None:
         """The representation of *path* that suits *head*; None: the path does not exist."""
@@ -113,36 +123,50 @@ class PublishedResource(Resource):
         if head.method not in (b"GET", b"HEAD"):
             request.write_answer(405, *answer.not_allowed(METHODS, date, request.closes))
             return
-        self._conditionally(request, entry, cors)
+        await self._conditionally(request, path, entry, cors)
 
-    def _conditionally(self, request: EdgeRequest, entry: Entry, cors: bytes) -> None:
-        """RFC 9110 section 13.2.2: preconditions, then the range, then the whole."""
+    async def _conditionally(self, request: EdgeRequest, path: bytes, entry: Entry, cors: bytes) -> None:
+        """RFC 9110 section 13.2.2: preconditions, then the range, then the whole.
+
+        Only the whole when the entry cannot be confirmed: there may be a newer one elsewhere.
+        """
         head, date, close = request.head, request.site.date(), request.closes
         now = int(request.site.clock.seconds())
         outcome = evaluate(head.method, head.fields, entry.etag, entry.modified, head.tag, now)
-        if outcome is NOT_MODIFIED:
+        if outcome is NOT_MODIFIED and entry.confirmed:
             request.write_answer(304, answer.head_304(date, entry.etag, entry.lines_304, cors, close))
             return
         if outcome is PRECONDITION_FAILED:
             request.write_answer(412, *answer.error(412, "", date, cors, close))
             return
         modified = entry.modified if entry.variants == 1 else None
-        span = select_range(head.method, head.fields, entry.length, entry.etag, modified, now)
+        span: Span | Selection | None = select_range(
+            head.method, head.fields, entry.length, entry.etag, modified, now
+        )
+        if not entry.confirmed:
+            span = None
         if span is UNSATISFIABLE:
             request.write_answer(416, *answer.head_416(entry.length, date, cors, close))
         elif isinstance(span, Span):
             lines = answer.head_206(
                 date, entry.etag, entry.modified, span, entry.length, entry.lines_200, cors, close
             )
-            self._send(request, 206, lines, entry, span.first, span.length)
+            await self._send(request, 206, lines, path, entry, span.first, span.length)
         else:
             lines = answer.head_200(
                 date, entry.etag, entry.modified, entry.length, entry.lines_200, cors, close
             )
-            self._send(request, 200, lines, entry, 0, entry.length)
+            await self._send(request, 200, lines, path, entry, 0, entry.length)
 
-    def _send(
-        self, request: EdgeRequest, status: int, head: bytes, entry: Entry, first: int, length: int
+    async def _send(
+        self,
+        request: EdgeRequest,
+        status: int,
+        head: bytes,
+        path: bytes,
+        entry: Entry,
+        first: int,
+        length: int,
     ) -> None:
         """Send *head* and *length* bytes of the body from *first*."""
         if request.head.method == b"HEAD" or not length:
@@ -152,7 +176,13 @@ class PublishedResource(Resource):
             request.write_answer(status, head, body)
         else:
             name = entry.etag.decode("ascii")
-            file = open(os.path.join(self.source.blobs, name[:2], name), "rb")  # noqa: SIM115
+            blob = os.path.join(self.source.blobs, name[:2], name)
+            try:
+                file = open(blob, "rb")  # noqa: SIM115
+            except FileNotFoundError:
+                if not await self.source.fetch(path, entry.etag):
+                    raise Elsewhere from None
+                file = open(blob, "rb")  # noqa: SIM115
             file.seek(first)
             request.begin_answer(status, head)
             FileBody(request, file, length).start()
@@ -170,7 +200,7 @@ class PublishedResource(Resource):
             request.write_answer(404, *answer.error(404, "", date, b"", close))
         else:
             lines = answer.head_plain(404, date, page.length, page.lines_200, b"", close)
-            self._send(request, 404, lines, page, 0, page.length)
+            await self._send(request, 404, lines, NOT_FOUND_PAGE, page, 0, page.length)
 
 
 def answer_later(request: EdgeRequest, answering: Awaitable[None]) -> int:
@@ -181,6 +211,8 @@ def answer_later(request: EdgeRequest, answering: Awaitable[None]) -> int:
             await answering
         except Starting:
             request.refuse(503, "This node is starting.", RETRY_AFTER)
+        except Elsewhere:
+            request.refuse(503, "The node that has this file cannot be reached now.", RETRY_AFTER)
         except Exception:
             request.processingFailed(Failure())  # says nothing to a client that has gone
 

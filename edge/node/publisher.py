@@ -13,9 +13,10 @@ What does not fit into the table is remembered: workers ask for it (:meth:`Publi
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from twisted.internet.defer import DeferredLock
 from twisted.internet.task import deferLater
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from edge.publish.problems import Problem
     from edge.publish.resource import Representation, Resource
     from edge.publish.store import Store
-    from edge.table.writer import Writer
 
 #: Seconds of work on the table before the reactor gets its turn.
 SLICE_SECONDS = 0.005
@@ -46,6 +46,47 @@ _T = TypeVar("_T")
 
 class Stopped(EdgeError):
     """A scan was ended because the node stops."""
+
+
+class Table(Protocol):
+    """Where what is published goes: a writer, or :class:`~edge.node.replication.ClusterTable`."""
+
+    @property
+    def sequence(self) -> int:
+        """Changes so far."""
+
+    def put(self, resource: Resource, spill: Callable[[Representation], None] | None = None) -> bool:
+        """Publish; False: it does not fit."""
+
+    def remove(self, path: bytes) -> bool:
+        """Take away; whether it was there."""
+
+    def set_complete(self, complete: bool) -> None:
+        """Whether all that is published is in the table."""
+
+    def reclaim(self) -> int:
+        """Free what nobody reads any more."""
+
+
+class Shared(Table, Protocol):
+    """A table that other nodes publish to as well."""
+
+    files_count: bool
+
+    def is_current(self, resource: Resource) -> bool:
+        """Whether nobody has published anything else since."""
+
+    def owns(self, path: bytes) -> bool:
+        """Whether this node published what is there now."""
+
+    def has(self, path: bytes) -> bool:
+        """Whether anything is published there."""
+
+    def look_up(self, path: bytes) -> Resource | None:
+        """What another node published there."""
+
+    def bodies(self) -> Iterable[bytes]:
+        """ETags of the bodies of other nodes' entries."""
 
 
 class Outcome(NamedTuple):
@@ -63,14 +104,18 @@ class Publisher:
 
     _log = Logger()
 
-    def __init__(self, settings: Settings, store: Store, writer: Writer, reactor: Any) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, writer: Table, reactor: Any, shared: Shared | None = None
+    ) -> None:
+        """*shared*: *writer* again, if it belongs to a cluster."""
         self.settings = settings
         self.catalogue = Catalogue()
         self.problems: Sequence[Problem] = ()
         #: Unix seconds of the last publish that changed something; None before the first one.
         self.published_at: float | None = None
         self._store = store
-        self._writer = writer
+        self._writer: Table = shared if shared is not None else writer
+        self._shared = shared
         self._reactor = reactor
         self._one_at_a_time = DeferredLock()
         #: Told of each directory before it is listed: the watcher.
@@ -92,30 +137,32 @@ class Publisher:
             settings = self.settings if root is None else _with_root(self.settings, root)
             problems: list[Problem] = []
             reporter = self._reporter = _Reporter(self._log, self._reactor.seconds)
-            new: Catalogue = await self._in_thread(
-                partial(
-                    scan,
-                    settings,
-                    self._store,
-                    self.catalogue,
-                    reporter.progress,
-                    problems.append,
-                    on_directory=self.on_directory,
-                )
+            scanning = partial(
+                scan,
+                settings,
+                self._store,
+                self.catalogue,
+                reporter.progress,
+                problems.append,
+                on_directory=self.on_directory,
             )
+            new = await self._in_thread(scanning) if settings.root else Catalogue()
             old = self.catalogue
-            before = {path: old[path] for path in old if path not in self._purged} if everything else old
+            before = {path: old[path] for path in old if self._stands(old[path])} if everything else old
             deploy = diff(before, new)
             self.settings, self.catalogue, self.problems = settings, new, tuple(problems)
             await self._put(deploy.puts)
-            await self._remove(deploy.removes)
+            await self._remove(deploy.removes, removes_own=True)
             await self._put([new[path] for path in self._outside if path in new])
+            if self._shared is not None:
+                self._shared.files_count = True
             self._outside.intersection_update(new)
             self._purged.intersection_update(new)
             self._writer.set_complete(not self._outside)
             if deploy or self.published_at is None:
                 self.published_at = self._reactor.seconds()
-            await self._in_thread(partial(self._store.blobs.collect, new.blobs() | self._spilled))
+            needed = new.blobs() | self._spilled | await self._bodies_of_others()
+            await self._in_thread(partial(self._store.blobs.collect, needed))
         for problem in problems:
             self._log.warn("not published: {problem}", problem=problem)
         unchanged = len(new) - len(deploy.puts)
@@ -127,13 +174,28 @@ class Publisher:
             unknown = []
             known = []
             for path in paths:
-                if path in self.catalogue and path not in self._purged:
+                if self.is_published(path):
                     known.append(path)
                 else:
                     unknown.append(path)
             await self._remove(known)
             self._purged.update(known)
             return known, unknown
+
+    def is_published(self, path: bytes) -> bool:
+        """Whether a request for *path* is answered, wherever it was published."""
+        if self._shared is not None:
+            return self._shared.has(path)
+        return path in self.catalogue and path not in self._purged
+
+    def find_body(self, etag: bytes, digest: bytes, path: bytes, variant: int) -> bytes | str | None:
+        """For another node: a body, the name of its file, or None if it is not here."""
+        resource = self.catalogue.get(path)
+        for one in resource.representations if resource is not None else ():
+            if one.variant == variant and one.digest == digest and one.body is not None:
+                return one.body
+        file = self._store.blobs.path(etag)
+        return file if os.path.exists(file) else None
 
     def stop(self) -> None:
         """End a scan that is running, as soon as it reports progress."""
@@ -142,11 +204,28 @@ class Publisher:
 
     def look_up(self, path: bytes) -> Resource | None:
         """What is published under *path*, whether or not the table holds it; its bodies are blobs then."""
+        if self._shared is not None and not self._shared.owns(path):
+            return self._shared.look_up(path)
         resource = None if path in self._purged else self.catalogue.get(path)
         if resource is not None:
             for representation in resource.representations:
                 self._spill(representation)
         return resource
+
+    def _stands(self, resource: Resource) -> bool:
+        """Whether *resource* is still what clients get: not purged, nor replaced by another node."""
+        if resource.path in self._purged:
+            return False
+        return self._shared is None or self._shared.is_current(resource)
+
+    async def _bodies_of_others(self) -> set[bytes]:
+        needed: set[bytes] = set()
+        until = self._reactor.seconds() + SLICE_SECONDS
+        for number, etag in enumerate(self._shared.bodies() if self._shared is not None else ()):
+            needed.add(etag)
+            if number % 64 == 0:
+                until = await self._breathe(until)
+        return needed
 
     def _spill(self, representation: Representation) -> None:
         """Put a body that should have been in memory into the blob store."""
@@ -171,10 +250,12 @@ class Publisher:
             until = await self._breathe(until)
         self._writer.reclaim()
 
-    async def _remove(self, paths: Iterable[bytes]) -> None:
+    async def _remove(self, paths: Iterable[bytes], removes_own: bool = False) -> None:
+        """*removes_own*: what another node has published under a path since stays."""
         until = self._reactor.seconds() + SLICE_SECONDS
         for path in paths:
-            self._writer.remove(path)
+            if self._shared is None or not removes_own or self._shared.owns(path):
+                self._writer.remove(path)
             self._outside.discard(path)
             until = await self._breathe(until)
         self._writer.reclaim()

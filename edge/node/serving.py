@@ -14,6 +14,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from edge.fastpath import select
 from edge.fastpath.adapter import Adapter
+from edge.fastpath.answerer import monotonic_ms
 from edge.node.accesslog import AccessLog
 from edge.node.edge_resources import EdgeResources
 from edge.node.lag import LagMeter
@@ -50,10 +51,12 @@ class Serving:
         segment: Segment,
         reactor: Any,
         look_up: Callable[[bytes], Awaitable[bytes]],
+        fetch: Callable[[bytes, bytes], Awaitable[bool]],
         on_failure: Callable[[Failure], None],
     ) -> None:
         """*look_up*: packed entries of a path from the supervisor (see :mod:`edge.node.lookup`).
 
+        *fetch*: (path, ETag) -> whether that body is in the blob store, which may take a while.
         *on_failure*: this worker cannot serve any longer.  Raises an :class:`~edge.errors.EdgeError`
         for what a user can mend: a certificate, a log, a fast path that is not built.
         """
@@ -66,12 +69,12 @@ class Serving:
             node = {"worker": settings.index}
             self._access_log = AccessLog(settings.access_log, settings.access_log_format, {**node})
         self._counters = CounterBlock(segment, settings.index)
-        self._reader = Reader(segment, settings.index)
+        self._reader = Reader(segment, settings.index, monotonic_ms)
         self._certificates: list[ReloadingCertificate] = []
         self._looking = LoopingCall(self._look_at_certificates)
         self._looking.clock = reactor
         origins = frozenset(origin.encode("ascii") for origin in settings.allow_origins)
-        published = PublishedResource(Source(self._reader, settings.blobs, self._look_up, origins))
+        published = PublishedResource(Source(self._reader, settings.blobs, self._look_up, origins, fetch))
         own = EdgeResources(self._reader, published, lambda: self.state)
         self.site = EdgeSite(
             RootResource(own, published), reactor, self._counters, self._access_log, settings.channel_limits()

@@ -34,11 +34,12 @@ from edge.node.acceptor import Acceptor
 from edge.node.admin import BODY_BYTES, AdminSite
 from edge.node.administration import Administration
 from edge.node.channel import ChannelLimits
+from edge.node.cluster import Cluster
 from edge.node.limits import raise_descriptor_limit
 from edge.node.listeners import open_listener, open_listeners
 from edge.node.loading import LOAD_SECONDS
 from edge.node.lookup import pack
-from edge.node.plan import publish_settings, worker_settings
+from edge.node.plan import public_url, publish_settings, worker_settings
 from edge.node.publisher import Publisher, Stopped
 from edge.node.settings import encode
 from edge.node.site import ChannelFactory, EdgeSite
@@ -127,11 +128,15 @@ class Supervisor(Service):
         config.cache_dir.mkdir(parents=True, exist_ok=True)
         self.store = Store(str(config.cache_dir), self._report)
         self.writer = Writer(self.segment)
-        self.publisher = Publisher(publish_settings(config), self.store, self.writer, self._reactor)
+        self.cluster = self._make_cluster()
+        shared = self.cluster.table if self.cluster is not None else None
+        self.publisher = Publisher(publish_settings(config), self.store, self.writer, self._reactor, shared)
         self.workers = self._make_workers()
         self.administration = Administration(self, self._reactor)
         self.site = WatchedSite(self.publisher, config.watch, self._reactor)
         self._start_admin()
+        if self.cluster is not None:
+            self.cluster.start()
         self._calls = [LoopingCall(self.writer.reclaim), LoopingCall(self.administration.publish_load)]
         for call, seconds in zip(self._calls, (RECLAIM_SECONDS, LOAD_SECONDS), strict=True):
             call.clock = self._reactor
@@ -148,6 +153,15 @@ class Supervisor(Service):
         self._patience = self._reactor.callLater(STARTUP_PATIENCE, self.workers.accept, False)
         self._started = True
 
+    def _make_cluster(self) -> Cluster | None:
+        if self.config.gossip is None:
+            return None
+        url = public_url(self.config, self.listeners)
+        return Cluster(self.config, url, self.store, self.writer, self._find_body, self._reactor)
+
+    def _find_body(self, etag: bytes, digest: bytes, path: bytes, variant: int) -> bytes | str | None:
+        return self.publisher.find_body(etag, digest, path, variant)
+
     def _make_workers(self) -> Workers:
         if self._count:
             return WorkerProcesses(self._count, self, self._reactor)
@@ -155,6 +169,7 @@ class Supervisor(Service):
             self.settings_for(0),
             self.segment,
             self._packed,
+            self.fetch,
             lambda reason: self._give_up("the fast path failed"),
             os.getpid(),
             self._reactor,
@@ -172,6 +187,8 @@ class Supervisor(Service):
     async def _publish_first(self) -> None:
         began = self._reactor.seconds()
         try:
+            if self.cluster is not None:
+                await self.cluster.join()
             outcome = await self.publisher.publish()
         except Stopped:
             return
@@ -183,9 +200,15 @@ class Supervisor(Service):
             self._give_up("the webroot could not be published")
             return
         statistics = self.publisher.catalogue.statistics()
+        if self.cluster is not None and self.cluster.table.kept:
+            self._log.warn(
+                "{n} files are older than what the cluster has under their paths, which stays; "
+                "edgectl publish publishes the files",
+                n=self.cluster.table.kept,
+            )
         self._log.info(
             "published {webroot}: {n} resources, {problems} problems, in {seconds:.1f} s",
-            webroot=self.publisher.settings.root,
+            webroot=self.publisher.settings.root or "nothing of its own",
             n=statistics.resources,
             problems=len(outcome.problems),
             seconds=self._reactor.seconds() - began,
@@ -220,6 +243,10 @@ class Supervisor(Service):
     def look_up(self, path: bytes) -> dict[str, Any]:
         """See :class:`edge.node.children.Node`."""
         return {"entries": self._packed(path)}
+
+    async def fetch(self, path: bytes, etag: bytes) -> dict[str, Any]:
+        """See :class:`edge.node.children.Node`."""
+        return {"found": self.cluster is not None and await self.cluster.table.fetch(path, etag)}
 
     def _packed(self, path: bytes) -> bytes:
         return pack(self.publisher.look_up(path))
@@ -278,6 +305,8 @@ class Supervisor(Service):
         if plan != old_plan:
             await self.site.publish_by(plan, moves=plan.root != old_plan.root)
         problems = await self.workers.reload()
+        if self.cluster is not None:
+            problems += self.cluster.reload()
         if self.settings_for(0) != old_settings:
             problems += await self.workers.replace(float(self.config.drain_seconds))
         for problem in problems:
@@ -306,6 +335,9 @@ class Supervisor(Service):
             if self._patience.active():
                 self._patience.cancel()
             await self.workers.drain(seconds)
+            if self.cluster is not None:
+                await self.cluster.leave()
+                self.cluster.stop()
             for call in self._calls:
                 call.stop()
             self.site.stop()

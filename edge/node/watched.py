@@ -68,7 +68,7 @@ class WatchedSite:
         self._log.warn("{problem}", problem=problem)
 
     def _watch(self, root: str) -> None:
-        if self._watches:
+        if self._watches and root:
             watcher = self._watcher = Watcher(self._reactor, root, self._changed, self._report)
             watcher.start()
             self._publisher.on_directory = watcher.watch

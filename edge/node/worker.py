@@ -61,7 +61,9 @@ class Worker(amp.AMP):
         told = self._settings = decode(settings)
         try:
             segment = Segment.attach(control.TABLE_FD)
-            serving = self._serving = Serving(told, segment, self._reactor, self._look_up, self._failed)
+            serving = self._serving = Serving(
+                told, segment, self._reactor, self._look_up, self._fetch, self._failed
+            )
         except EdgeError as error:
             self.exit_code = 1
             raise control.Refused(str(error)) from None
@@ -110,6 +112,10 @@ class Worker(amp.AMP):
     async def _look_up(self, path: bytes) -> bytes:
         answer = await self.callRemote(control.Lookup, path=path)
         return answer["entries"]  # type: ignore[no-any-return]
+
+    async def _fetch(self, path: bytes, etag: bytes) -> bool:
+        answer = await self.callRemote(control.Fetch, path=path, etag=etag)
+        return answer["found"]  # type: ignore[no-any-return]
 
     def _failed(self, reason: Failure) -> None:
         """Nothing can be served any more: the supervisor starts another worker."""

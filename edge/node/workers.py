@@ -12,7 +12,7 @@ from edge.node.serving import Serving
 from edge.node.settings import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from twisted.python.failure import Failure
 
@@ -122,6 +122,7 @@ class WorkerWithin:
         settings: bytes,
         segment: Segment,
         look_up: Callable[[bytes], bytes],
+        fetch: Callable[[bytes, bytes], Awaitable[dict[str, Any]]],
         on_failure: Callable[[Failure], None],
         pid: int,
         reactor: Any,
@@ -131,8 +132,11 @@ class WorkerWithin:
         async def ask(path: bytes) -> bytes:
             return look_up(path)
 
+        async def have(path: bytes, etag: bytes) -> bool:
+            return bool((await fetch(path, etag))["found"])
+
         self._pid = pid
-        self._serving = Serving(decode(settings), segment, reactor, ask, on_failure)
+        self._serving = Serving(decode(settings), segment, reactor, ask, have, on_failure)
 
     @property
     def fast_path(self) -> str:

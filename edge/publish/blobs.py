@@ -104,6 +104,18 @@ class Blobs:
                 view = view[os.write(fd, view) :]
             self._install(temporary, etag)
 
+    @contextmanager
+    def incoming(self) -> Iterator[Incoming]:
+        """A blob that arrives in pieces; gone at the end, unless it was installed."""
+        with self._new_file() as (fd, temporary):
+            yield Incoming(self, fd, temporary)
+
+    def install(self, temporary: str, etag: bytes) -> None:
+        """Make the file *temporary* the blob named *etag*, which it has to be."""
+        self.retain((etag,))
+        with _explained("write", self.path(etag)):
+            self._install(temporary, etag)
+
     def copy(self, source_fd: int) -> tuple[bytes, int]:
         """Make a blob of the contents of an open file; its (SHA-256, length).
 
@@ -120,6 +132,11 @@ class Blobs:
                 with _explained("write", self.path(etag)):
                     self._install(temporary, etag)
         return digest, length
+
+    def partial(self) -> PartialBlob:
+        """A blob whose bytes come piece by piece; the caller has to close it."""
+        fd, path = self._create()
+        return PartialBlob(self, fd, path)
 
     def read(self, etag: bytes, digest: bytes) -> bytes | None:
         """The body, or None if the blob is missing or is not what its name says."""
@@ -188,13 +205,16 @@ class Blobs:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.replace(temporary, target)
 
-    @contextmanager
-    def _new_file(self) -> Iterator[tuple[int, str]]:
+    def _create(self) -> tuple[int, str]:
         with self._thread_lock:
             self._serial += 1
             path = os.path.join(self._temporary, f"{self._owner}.{self._serial}")
         with _explained("write", path):
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644), path
+
+    @contextmanager
+    def _new_file(self) -> Iterator[tuple[int, str]]:
+        fd, path = self._create()
         try:
             yield fd, path
         finally:
@@ -210,6 +230,84 @@ class Blobs:
                 yield
             finally:
                 flock(self._lock_fd, LOCK_UN)
+
+
+class Incoming:
+    """A blob that arrives in pieces; see :meth:`Blobs.incoming`."""
+
+    def __init__(self, blobs: Blobs, fd: int, path: str) -> None:
+        #: Bytes so far.
+        self.size = 0
+        self._blobs = blobs
+        self._fd = fd
+        self._path = path
+        self._hash = sha256()
+
+    def write(self, data: bytes) -> None:
+        """The next piece; :class:`PublishError` when the disk does not take it."""
+        with _explained("write", self._path):
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._fd, view) :]
+        self._hash.update(data)
+        self.size += len(data)
+
+    def restart(self) -> None:
+        """Begin again: what came was not it."""
+        os.ftruncate(self._fd, 0)
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        self._hash = sha256()
+        self.size = 0
+
+    def install(self, digest: bytes) -> bool:
+        """Make it a blob if its contents have this *digest*."""
+        if self._hash.digest() != digest:
+            return False
+        self._blobs.install(self._path, etag_of(digest))
+        return True
+
+
+class PartialBlob:
+    """A file under ``tmp/`` that grows, with the digest of what it holds; see :meth:`Blobs.partial`."""
+
+    def __init__(self, blobs: Blobs, fd: int, path: str) -> None:
+        self._blobs = blobs
+        self._fd = fd
+        self._path = path
+        self._digest = sha256()
+        #: Bytes written.
+        self.length = 0
+
+    def write(self, data: bytes) -> None:
+        """Append *data*.  :class:`PublishError` if there is no room."""
+        view = memoryview(data)
+        with _explained("write", self._path):
+            while view:
+                view = view[os.write(self._fd, view) :]
+        self._digest.update(data)
+        self.length += len(data)
+
+    def reset(self) -> None:
+        """Forget all bytes."""
+        os.ftruncate(self._fd, 0)
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        self._digest, self.length = sha256(), 0
+
+    def install(self, digest: bytes) -> bool:
+        """Make it the blob of that SHA-256, retained; False, and nothing done, if it is not that one."""
+        if self._digest.digest() != digest:
+            return False
+        etag = etag_of(digest)
+        if not self._blobs.has(etag, self.length):
+            with _explained("write", self._blobs.path(etag)):
+                self._blobs._install(self._path, etag)
+        return True
+
+    def close(self) -> None:
+        """Remove the file, unless it was installed."""
+        os.close(self._fd)
+        with suppress(FileNotFoundError):
+            os.unlink(self._path)
 
 
 def _clone(fd: int, source_fd: int) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
-from edge.publish.resource import Representation, Resource
+from edge.publish.resource import Representation, Resource, rank_of
 from edge.publish.store import Signature
 
 
@@ -99,7 +99,7 @@ def diff(old: Mapping[bytes, Resource] | None, new: Mapping[bytes, Resource]) ->
         for path, resource in new.items()
         if (was := before.get(path)) is not resource and (was is None or not _is_same(was, resource))
     ]
-    puts.sort(key=lambda resource: (_rank(resource), resource.path))
+    puts.sort(key=lambda one: (rank_of(one.representations[0].lines_200), one.path))
     return Deploy(tuple(puts), tuple(sorted(path for path in before if path not in new)))
 
 
@@ -118,20 +118,6 @@ def _essence(representation: Representation) -> tuple[object, ...]:
         representation.lines_304,
         representation.body is None,
     )
-
-
-#: Content types by what may refer to what: each only to those before it.
-_RANKS = (
-    (b"Content-Type: text/html", 3),
-    (b"Content-Type: application/xhtml+xml", 3),
-    (b"Content-Type: text/javascript", 2),
-    (b"Content-Type: text/css", 1),
-)
-
-
-def _rank(resource: Resource) -> int:
-    lines = resource.representations[0].lines_200
-    return next((rank for line, rank in _RANKS if lines.startswith(line)), 0)
 
 
 def _count(resources: Iterable[Resource]) -> Statistics:

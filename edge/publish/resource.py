@@ -43,6 +43,22 @@ def etag_of(digest: bytes) -> bytes:
     return urlsafe_b64encode(digest[:12])
 
 
+#: Content types by what may refer to what: each only to those before it.
+_RANKS = (
+    (b"Content-Type: text/html", 3),
+    (b"Content-Type: application/xhtml+xml", 3),
+    (b"Content-Type: text/javascript", 2),
+    (b"Content-Type: text/css", 1),
+)
+#: The rank of a removal: after everything else.
+REMOVAL_RANK = 4
+
+
+def rank_of(lines_200: bytes) -> int:
+    """When a deploy puts a resource with these header lines: 0 first (images, fonts), pages (3) last."""
+    return next((rank for line, rank in _RANKS if lines_200.startswith(line)), 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Representation:
     """One variant of a resource, ready to serve."""

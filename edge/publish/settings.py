@@ -12,7 +12,7 @@ from edge.publish.coding import Qualities
 class Settings:
     """What to publish, and how."""
 
-    #: The directory of files.
+    #: The directory of files; "": none, the node serves what others publish.
     root: str
     #: Publish what links point to outside of *root*.
     follow_symlinks: bool = False

@@ -25,6 +25,9 @@ Header::
      56  u32 worker blocks
      60  u32 worker block bytes (512)
 
+    256 u64[256] leases: until when entries of each origin may be confirmed, CLOCK_MONOTONIC in
+                 milliseconds; the origin 0, this node itself, has none and needs none
+
 Worker block: written by one worker only, so that nothing is shared between cores::
 
       0  u64 epoch: 0 = quiescent, else the global epoch when the worker began to read
@@ -39,7 +42,8 @@ Slot: one (path, variant)::
       8  16s key       BLAKE2b-128(path, key=hash_key)
      24  16s etag      opaque-tag: base64url of the first 12 bytes of SHA-256(body)
      40  u64 body      segment offset of the body; 0 = not in memory (blob file named by etag)
-     48  u64 length    body length in bytes
+     48  u56 length    body length in bytes
+     55  u8  origin    who published it: 0 = this node, else an index into the leases
      56  u32 head      segment offset of the head record / 64
      60  u32 modified  Last-Modified, Unix seconds
 
@@ -62,11 +66,15 @@ from __future__ import annotations
 from struct import Struct
 
 MAGIC = b"EDGETBL\0"
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 HEADER_BYTES = 4096
 WORKER_BLOCK = 512
 SLOT_BYTES = 64
 GRANULE = 64
+ORIGIN_COUNT = 256
+#: A slot's length and origin are one number.
+LENGTH_BITS = 56
+LENGTH_MASK = (1 << LENGTH_BITS) - 1
 MAX_PROBES = 128
 MAX_WORKERS = 64
 
@@ -78,6 +86,7 @@ OFFSET_EPOCH = 128
 OFFSET_SEQUENCE = 192
 OFFSET_COMPLETE = 200
 OFFSET_ENTRIES = 204
+OFFSET_LEASES = 256
 OFFSET_COUNTERS = 64  # within a worker block
 
 SLOT = Struct("<IBBH16s16sQQII")

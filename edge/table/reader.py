@@ -11,6 +11,7 @@ Blocks of the arena are only reused when no reader is inside (epochs), so bytes 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
@@ -18,6 +19,8 @@ from edge.table.hashing import path_hasher
 from edge.table.layout import (
     GRANULE,
     HEAD_RECORD,
+    LENGTH_BITS,
+    LENGTH_MASK,
     MAX_PROBES,
     OFFSET_EPOCH,
     SLOT,
@@ -58,13 +61,17 @@ class Entry(NamedTuple):
     in_memory: bool
     #: Lends its lines to the answer of a POST; not for GET.
     template: bool
+    #: False: the lease of who published it has run out, it must not be confirmed.
+    confirmed: bool = True
 
 
 class Reader:
     """Finds entries, as one worker.  Not thread-safe."""
 
-    def __init__(self, segment: Segment, worker_index: int) -> None:
+    def __init__(self, segment: Segment, worker_index: int, now_ms: Callable[[], int] = lambda: 0) -> None:
+        """*now_ms*: CLOCK_MONOTONIC in milliseconds, what leases are compared with."""
         self.segment = segment
+        self._now_ms = now_ms
         self._memory = segment.memory
         self._slots = segment.slots_offset
         self._mask = segment.slot_count - 1
@@ -139,7 +146,8 @@ class Reader:
 
     def entry_of(self, slot: Slot, with_body: bool) -> Entry | None:
         """What a slot refers to; None: its offsets cannot be right.  The caller is still inside."""
-        _, state, variant, variants, _, etag, body, length, head, modified = slot
+        _, state, variant, variants, _, etag, body, packed, head, modified = slot
+        length = packed & LENGTH_MASK
         lines = self._lines(head * GRANULE)
         segment = self.segment
         if lines is None or (
@@ -149,10 +157,11 @@ class Reader:
         in_memory = bool(body) or not length
         taken = self._memory[body : body + length] if in_memory and with_body else None
         template = state == SLOT_TEMPLATE
-        return Entry(variant, variants, etag, modified, length, *lines, taken, in_memory, template)
+        confirmed = self._confirms(packed >> LENGTH_BITS)
+        return Entry(variant, variants, etag, modified, length, *lines, taken, in_memory, template, confirmed)
 
     def is_current(self, path: bytes, etag: bytes) -> bool:
-        """Whether some live variant of *path* has this ETag."""
+        """Whether some live variant of *path* has this ETag, and may be confirmed."""
         key = self.key_of(path)
         home = U64.unpack_from(key)[0]
         for probe in range(MAX_PROBES):
@@ -162,8 +171,11 @@ class Reader:
             if slot[1] == SLOT_EMPTY:
                 return False
             if slot[1] == SLOT_LIVE and slot[4] == key and slot[5] == etag:
-                return True
+                return self._confirms(slot[7] >> LENGTH_BITS)
         return False
+
+    def _confirms(self, origin: int) -> bool:
+        return not origin or self.segment.lease(origin) > self._now_ms()
 
     def _read(self, at: int) -> Slot | None:
         memory = self._memory

@@ -25,7 +25,9 @@ from edge.table.layout import (
     OFFSET_COUNTERS,
     OFFSET_ENTRIES,
     OFFSET_EPOCH,
+    OFFSET_LEASES,
     OFFSET_SEQUENCE,
+    ORIGIN_COUNT,
     SLOT_BYTES,
     U32,
     U64,
@@ -146,6 +148,16 @@ class Segment:
     def entries(self) -> int:
         """Live entries."""
         return int(U32.unpack_from(self.memory, OFFSET_ENTRIES)[0])
+
+    def lease(self, origin: int) -> int:
+        """Until when entries of *origin* may be confirmed, CLOCK_MONOTONIC in milliseconds."""
+        return int(U64.unpack_from(self.memory, OFFSET_LEASES + 8 * origin)[0])
+
+    def set_lease(self, origin: int, until_ms: int) -> None:
+        """See :meth:`lease`; *origin* from 1."""
+        if not 0 < origin < ORIGIN_COUNT:
+            raise SegmentError(f"there is no lease for the origin {origin}")
+        U64.pack_into(self.memory, OFFSET_LEASES + 8 * origin, until_ms)
 
     def block_offset(self, worker_index: int) -> int:
         """Where the block of a worker begins; :exc:`SegmentError` if it has none."""

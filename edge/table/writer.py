@@ -18,6 +18,8 @@ from edge.table.hashing import path_hasher
 from edge.table.layout import (
     GRANULE,
     HEAD_RECORD,
+    LENGTH_BITS,
+    LENGTH_MASK,
     MAX_PROBES,
     OFFSET_COMPLETE,
     OFFSET_ENTRIES,
@@ -50,6 +52,11 @@ class _Slot(NamedTuple):
     length: int
     head: int
     modified: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body: *length* without the origin."""
+        return self.length & LENGTH_MASK
 
 
 class _Head:
@@ -88,6 +95,7 @@ class Writer:
         resource: Resource,
         spill: Callable[[Representation], None] | None = None,
         counts: bool = True,
+        origin: int = 0,
     ) -> bool:
         """Publishes *resource* in place of what its path had.
 
@@ -95,6 +103,7 @@ class Writer:
         returns.  False: not everything fits; then the path is gone from the table, and the table no
         longer :attr:`~edge.table.segment.Segment.complete`.
 
+        *origin*: who published it, see "leases" in :mod:`edge.table.layout`; 0: this node.
         Not *counts*: the node's own figures, which do not advance the sequence of the site.
         """
         key = self._key_of(resource.path)
@@ -103,7 +112,7 @@ class Writer:
             mask |= 1 << representation.variant
         # Variant 0 last: its mask announces the others.
         for representation in sorted(resource.representations, key=lambda one: -one.variant):
-            if not self._put_one(key, mask, resource.modified, representation, SLOT_LIVE, spill):
+            if not self._put_one(key, mask, resource.modified, representation, SLOT_LIVE, spill, origin):
                 self._delete(key, 0xFFFF)
                 self.set_complete(False)
                 if counts:
@@ -112,6 +121,24 @@ class Writer:
         self._delete(key, ~mask & 0xFFFF)
         if counts:
             self._changed()
+        return True
+
+    def set_body(self, path: bytes, variant: int, etag: bytes, body: bytes) -> bool:
+        """Takes the *body* of an entry that was put without it into memory; False: no room, or no such entry.
+
+        Does not advance the sequence: nobody sees a difference.
+        """
+        key = self._key_of(path)
+        index, old = self._place(key, variant)
+        if index is None or old is None or old.state != SLOT_LIVE or old.body or old.etag != etag:
+            return False
+        if old.size != len(body) or not body:
+            return False
+        at = self._allocate(len(body))
+        if at is None:
+            return False
+        self._memory[at : at + len(body)] = body
+        self._store(index, old._replace(body=at))
         return True
 
     def put_template(self, path: bytes, lines_200: bytes, lines_304: bytes) -> bool:
@@ -189,6 +216,7 @@ class Writer:
         one: Representation,
         state: int,
         spill: Callable[[Representation], None] | None,
+        origin: int = 0,
     ) -> bool:
         index, old = self._place(key, one.variant)
         if index is None:
@@ -198,8 +226,9 @@ class Writer:
             return False
         body = self._body(one, spill, old)
         slot = _Slot(
-            0, state, one.variant, mask, key, one.etag, body, one.length, head.at // GRANULE, modified
-        )
+            0, state, one.variant, mask, key, one.etag, body, one.length | origin << LENGTH_BITS,
+            head.at // GRANULE, modified,
+        )  # fmt: skip
         head.users += 1
         self._store(index, slot)
         if old is None:
@@ -215,7 +244,7 @@ class Writer:
         """Where the body is from now on; 0: in a blob file."""
         if not one.length or one.body is None:
             return 0
-        if old is not None and old.body and old.etag == one.etag and old.length == one.length:
+        if old is not None and old.body and old.etag == one.etag and old.size == one.length:
             return old.body
         at = self._allocate(one.length)
         if at is None:
@@ -250,7 +279,7 @@ class Writer:
         """What *slot* referred to is not reachable through it any more."""
         retired = []
         if slot.body and not keep_body:
-            retired.append((slot.body, slot.length))
+            retired.append((slot.body, slot.size))
         record = self._heads_at.get(slot.head * GRANULE)
         if record is not None:
             head = self._heads[record]
@@ -327,7 +356,7 @@ class Writer:
                 return False
             self._heads[record] = _Head(at, len(record))
             self._heads_at[at] = record
-        if slot.body and not self._arena.reserve(slot.body, slot.length):
+        if slot.body and not self._arena.reserve(slot.body, slot.size):
             self._drop_unused(record)
             return False
         self._heads[record].users += 1

@@ -210,6 +210,8 @@ static edge_verdict answer_get(edge_answerer *answerer, const edge_request *requ
         return EDGE_HANDOFF;
     if (request->tag.length == EDGE_ETAG_BYTES && !memcmp(request->tag.bytes, entry.etag, EDGE_ETAG_BYTES))
         matched = MATCH;
+    if (!entry.confirmed) /* perhaps there is a newer one: then only the whole is an answer */
+        matched = NO_MATCH;
     if (matched == NO_MATCH && request->method == EDGE_GET && entry.length && !entry.body)
         return EDGE_HANDOFF;
     if ((size_t)entry.length_200 + entry.length_304 + FIXED_ROOM > EDGE_HEADS_BYTES - out->used)

@@ -5,10 +5,11 @@
 #include <stdint.h>
 
 #define EDGE_MAGIC "EDGETBL"
-#define EDGE_LAYOUT_VERSION 1
+#define EDGE_LAYOUT_VERSION 2
 #define EDGE_HEADER_BYTES 4096
 #define EDGE_WORKER_BLOCK 512
 #define EDGE_GRANULE 64
+#define EDGE_ORIGIN_COUNT 256
 #define EDGE_MAX_PROBES 128
 #define EDGE_OFFSET_COUNTERS 64
 #define EDGE_COUNTER_COUNT 32
@@ -28,6 +29,8 @@ typedef struct {
     uint8_t pad_136[56];
     uint64_t sequence;
     uint32_t complete, entries;
+    uint8_t pad_208[48];
+    uint64_t leases[EDGE_ORIGIN_COUNT]; /* CLOCK_MONOTONIC milliseconds; 0 is this node itself */
 } edge_header;
 
 typedef struct {
@@ -36,7 +39,8 @@ typedef struct {
     uint16_t variants;
     uint8_t key[16];
     uint8_t etag[EDGE_ETAG_BYTES];
-    uint64_t body, length;
+    uint64_t body;
+    uint64_t length; /* the upper 8 bits: origin */
     uint32_t head, modified;
 } edge_slot;
 
@@ -52,5 +56,6 @@ _Static_assert(sizeof(edge_slot) == 64, "a slot is one cache line");
 _Static_assert(__builtin_offsetof(edge_header, hash_key) == 64, "header drawing");
 _Static_assert(__builtin_offsetof(edge_header, epoch) == 128, "header drawing");
 _Static_assert(__builtin_offsetof(edge_header, sequence) == 192, "header drawing");
+_Static_assert(__builtin_offsetof(edge_header, leases) == 256, "header drawing");
 
 #endif

@@ -21,6 +21,7 @@ static void clocks(edge_loop *loop)
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
     loop->now = (uint32_t)time.tv_sec + loop->advanced;
+    loop->answerer.table.now_ms = ((uint64_t)time.tv_sec + loop->advanced) * 1000 + (uint64_t)time.tv_nsec / 1000000;
     clock_gettime(CLOCK_REALTIME_COARSE, &time);
     edge_answerer_date(&loop->answerer, (uint64_t)time.tv_sec);
 }

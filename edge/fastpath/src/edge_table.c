@@ -3,6 +3,7 @@
 #include <string.h>
 
 #define READ_TRIES 64
+#define LENGTH_BITS 56
 
 int edge_table_open(edge_table *table, void *base, uint64_t bytes, uint32_t worker)
 {
@@ -77,6 +78,13 @@ static int slot_read(const edge_slot *slot, edge_slot *copy)
     return 0;
 }
 
+/* Whether entries of the origin in a slot may be confirmed; the node's own always. */
+static int confirmed(const edge_table *table, uint64_t length)
+{
+    unsigned origin = (unsigned)(length >> LENGTH_BITS);
+    return !origin || __atomic_load_n(&table->header->leases[origin], __ATOMIC_RELAXED) > table->now_ms;
+}
+
 static int entry_fill(const edge_table *table, const edge_slot *slot, edge_entry *entry)
 {
     uint64_t head = (uint64_t)slot->head * EDGE_GRANULE;
@@ -91,13 +99,15 @@ static int entry_fill(const edge_table *table, const edge_slot *slot, edge_entry
     entry->lines_200 = record + 4;
     entry->lines_304 = record + 4 + entry->length_200;
     entry->body = NULL;
+    uint64_t length = slot->length & (((uint64_t)1 << LENGTH_BITS) - 1);
     if (slot->body) {
         if (slot->body < table->arena_begin || slot->body > table->arena_end
-            || slot->length > table->arena_end - slot->body)
+            || length > table->arena_end - slot->body)
             return 0;
         entry->body = table->base + slot->body;
     }
-    entry->length = slot->length;
+    entry->length = length;
+    entry->confirmed = confirmed(table, slot->length);
     entry->state = slot->state;
     entry->variant = slot->variant;
     entry->variants = slot->variants;
@@ -133,7 +143,7 @@ int edge_table_is_current(const edge_table *table, edge_key key, const uint8_t e
             return 0;
         if (slot.state == EDGE_SLOT_LIVE && !memcmp(slot.key, &key, 16)
             && !memcmp(slot.etag, etag, EDGE_ETAG_BYTES))
-            return 1;
+            return confirmed(table, slot.length);
     }
     return 0;
 }

@@ -18,6 +18,7 @@ typedef struct {
     uint64_t slot_mask, arena_begin, arena_end;
     uint64_t *worker_epoch;
     uint64_t *counters;
+    uint64_t now_ms; /* CLOCK_MONOTONIC, set by the caller: what leases are compared with */
     edge_hash_state hash;
 } edge_table;
 
@@ -27,6 +28,7 @@ typedef struct {
     uint32_t modified;
     uint8_t etag[EDGE_ETAG_BYTES];
     uint64_t length;
+    int confirmed; /* 0: the lease of who published it has run out */
     const uint8_t *body; /* NULL: not in memory */
     const uint8_t *lines_200, *lines_304;
     uint16_t length_200, length_304;
@@ -42,7 +44,7 @@ void edge_table_leave(edge_table *table);
 
 /* 1 found (live or template), 0 not there or not readable now. */
 int edge_table_find(const edge_table *table, edge_key key, unsigned variant, edge_entry *entry);
-/* 1 if any live variant of the path has this ETag. */
+/* 1 if any live variant of the path has this ETag, and may be confirmed. */
 int edge_table_is_current(const edge_table *table, edge_key key, const uint8_t etag[EDGE_ETAG_BYTES]);
 
 /* Writer: replaces all of a slot but seq, under its sequence counter. */

@@ -1,0 +1,172 @@
+"""Changes of the table, and the messages in which nodes pass them on (stream lane 2).
+
+MessagePack arrays with a tag first, positions append-only::
+
+    ["marks", [[origin, generation, sequence], ...]]      how far the sender has each log
+    ["want", origin, generation, after, head, rank, sequence]
+    ["changes", origin, generation, after, head, rank, sequence, done, heads, items]
+    ["root", hash]  ["hashes", 32 KiB]                    repair: are our tables equal?
+    ["entries", bucket, [[path, clock, origin], ...]]     what the sender has in a bucket
+    ["paths", [path, ...]]                                please send what you have there
+    ["repair", heads, [[origin, item], ...]]
+
+An *item* is ``[path, sequence, clock, modified, records]``, records being nil for a tombstone or
+``[[variant, digest, length, h200, h304], ...]``; header lines, which many entries share, stand once in
+*heads* and are referred to by their position.
+
+Reading a log: ``want`` names the sequence *after* which changes are wanted; the answer is a chunk of those up
+to *head*, ordered by (rank, sequence), so assets before the pages that name them.  Until *done* the reader
+asks for the next chunk with the (rank, sequence) of the last one.  Unasked, a node sends a chunk with its
+own new changes to the others; that is taken by who has everything before it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from edge.gossip.packet import GossipError, Mark, Name, Number
+from edge.publish.resource import REMOVAL_RANK, rank_of
+
+#: Changes, and bytes, of one chunk.
+CHUNK, CHUNK_BYTES = 500, 64 * 1024
+#: Bytes of a message that may ride on a datagram.
+URGENT_BYTES = 900
+BUCKETS = 4096
+
+_Path = Annotated[bytes, Meta(min_length=1, max_length=8192)]
+_Lines = Annotated[bytes, Meta(max_length=4096)]
+Variant = Annotated[int, Meta(ge=0, le=15)]
+Digest = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Position = Annotated[int, Meta(ge=0, lt=1 << 31)]
+#: (variant, digest, length, heads of 200, of 304)
+PackedRecord = tuple[Variant, Digest, Number, Position, Position]
+_Records = Annotated[tuple[PackedRecord, ...], Meta(min_length=1, max_length=16)]
+Item = tuple[_Path, Number, Number, Annotated[int, Meta(ge=0, lt=1 << 32)], _Records | None]
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One representation, without its body."""
+
+    variant: int
+    #: SHA-256 of the body.
+    digest: bytes
+    length: int
+    lines_200: bytes
+    lines_304: bytes
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What stands under a path since *clock*."""
+
+    path: bytes
+    origin: str
+    sequence: int
+    clock: int
+    #: Last-Modified, Unix seconds.
+    modified: int
+    #: Empty: a tombstone, the path was taken away.
+    records: tuple[Record, ...]
+
+    @property
+    def is_tombstone(self) -> bool:
+        """Whether the path was taken away."""
+        return not self.records
+
+
+def rank(records: tuple[Record, ...]) -> int:
+    """When it is put, within a deploy; see :func:`edge.publish.resource.rank_of`."""
+    return rank_of(records[0].lines_200) if records else REMOVAL_RANK
+
+
+class Marks(msgspec.Struct, frozen=True, array_like=True, tag="marks"):
+    """How far the sender has each log."""
+
+    marks: tuple[Mark, ...]
+
+
+class Want(msgspec.Struct, frozen=True, array_like=True, tag="want"):
+    """Please send the changes of *origin* after the sequence *after*."""
+
+    origin: Name
+    generation: Number
+    after: Number
+    #: 0: up to what you have; else as in the chunk before.
+    head: Number = 0
+    rank: Number = 0
+    sequence: Number = 0
+
+
+class Changes(msgspec.Struct, frozen=True, array_like=True, tag="changes"):
+    """A chunk of *origin*'s log."""
+
+    origin: Name
+    generation: Number
+    after: Number
+    head: Number
+    #: Of the last item.
+    rank: Number
+    sequence: Number
+    done: bool
+    heads: tuple[_Lines, ...]
+    items: Annotated[tuple[Item, ...], Meta(max_length=CHUNK)]
+
+
+class Root(msgspec.Struct, frozen=True, array_like=True, tag="root"):
+    """The hash of all buckets."""
+
+    hash: Number | Annotated[int, Meta(ge=0)]
+
+
+class Hashes(msgspec.Struct, frozen=True, array_like=True, tag="hashes"):
+    """The hashes of all buckets, 8 bytes each."""
+
+    hashes: Annotated[bytes, Meta(min_length=8 * BUCKETS, max_length=8 * BUCKETS)]
+
+
+class Entries(msgspec.Struct, frozen=True, array_like=True, tag="entries"):
+    """What is in one bucket."""
+
+    bucket: Annotated[int, Meta(ge=0, lt=BUCKETS)]
+    entries: tuple[tuple[_Path, Number, Name], ...]
+
+
+class Paths(msgspec.Struct, frozen=True, array_like=True, tag="paths"):
+    """Please send what you have under these."""
+
+    paths: Annotated[tuple[_Path, ...], Meta(max_length=CHUNK)]
+
+
+class Repair(msgspec.Struct, frozen=True, array_like=True, tag="repair"):
+    """Changes of any origins."""
+
+    heads: tuple[_Lines, ...]
+    items: Annotated[tuple[tuple[Name, Item], ...], Meta(max_length=CHUNK)]
+
+
+Message = Marks | Want | Changes | Root | Hashes | Entries | Paths | Repair
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Message)
+
+
+def encode_message(message: Message) -> bytes:
+    """As bytes."""
+    return _ENCODER.encode(message)
+
+
+def decode_message(data: bytes) -> Message:
+    """The message in *data*; :class:`GossipError`."""
+    try:
+        message: Message = _DECODER.decode(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise GossipError(f"no table message: {error}") from None
+    if isinstance(message, Changes | Repair):
+        known = len(message.heads)
+        for one in message.items:
+            item: Item = one[1] if isinstance(message, Repair) else one  # type: ignore[assignment]
+            if any(max(packed[3], packed[4]) >= known for packed in item[4] or ()):
+                raise GossipError("no table message: it refers to header lines that it does not bring")
+    return message

@@ -1,0 +1,109 @@
+"""What rides on every packet, in strict lanes: claims, then figures, then marks, then urgent changes.
+
+A lane gets what room the one before it left, so that no load on the table delays the news of a death.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+
+from edge.gossip.broadcasts import Broadcasts
+from edge.gossip.packet import MAX_PAYLOAD, Claim, Figures, Mark, Packet, Probe, size_of
+
+#: Times an urgent change is sent, and how many wait at most.
+URGENT_SENDS, URGENT_LIMIT = 4, 64
+#: Figures of so many nodes ride on one packet.
+FIGURES = 8
+#: Bytes of a packet that has no lane filled.
+_FRAME = 32
+#: Bytes around one item of figures, and of urgent changes.
+_AGE, _LENGTH = 6, 3
+
+
+class Lanes:
+    """The lanes of the node *name*."""
+
+    def __init__(self, name: str) -> None:
+        self.news = Broadcasts()
+        self.marks: tuple[Mark, ...] = ()
+        #: Bytes sent by lane.
+        self.bytes: Counter[str] = Counter()
+        self._name = name
+        self._figures: dict[str, tuple[Figures, float]] = {}
+        self._urgent: deque[tuple[bytes, int]] = deque(maxlen=URGENT_LIMIT)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something that should not wait for the next probe."""
+        return bool(self.news) or bool(self._urgent)
+
+    @property
+    def queue(self) -> int:
+        """News and urgent changes that wait."""
+        return len(self.news) + len(self._urgent)
+
+    def note(self, figures: Figures, at: float) -> None:
+        """The load of some node at the time *at*; older figures than those known are ignored."""
+        known = self._figures.get(figures.name)
+        newest = (figures.generation, figures.sequence)
+        if known is None or newest > (known[0].generation, known[0].sequence):
+            self._figures[figures.name] = (figures, at)
+
+    def figures(self, name: str) -> tuple[Figures, float] | None:
+        """(figures, when they were true)."""
+        return self._figures.get(name)
+
+    def forget(self, name: str) -> None:
+        """Its figures mean nothing any more."""
+        self._figures.pop(name, None)
+
+    def add_urgent(self, data: bytes) -> bool:
+        """Send *data* with the next packets; False: too large for one."""
+        if size_of(data) > MAX_PAYLOAD - _FRAME:
+            return False
+        self._urgent.append((data, URGENT_SENDS))
+        return True
+
+    def fill(self, probe: Probe, held_against: Claim | None, nodes: int, now: float) -> Packet:
+        """A packet with *probe*; *held_against*: what its receiver should hear of itself first."""
+        room = MAX_PAYLOAD - _FRAME - size_of(probe)
+        claims: list[Claim] = []
+        if held_against is not None:
+            claims.append(held_against)
+            room -= size_of(held_against)
+        news, used = self.news.take(room, nodes)
+        claims += news
+        room -= used
+        self.bytes["membership"] += MAX_PAYLOAD - room
+        begin = room
+        figures: list[tuple[int, Figures]] = []
+        for one, at in self.newest_figures(FIGURES):
+            size = size_of(one) + _AGE
+            if size > room:
+                break
+            figures.append((max(0, int((now - at) * 1000)), one))
+            room -= size
+        self.bytes["load"] += begin - room
+        begin = room
+        marks: tuple[Mark, ...] = ()
+        if self.marks and (size := size_of(self.marks)) <= room:
+            marks = self.marks
+            room -= size
+        urgent = []
+        for _ in range(len(self._urgent)):
+            data, left = self._urgent.popleft()
+            if len(data) + _LENGTH <= room:
+                urgent.append(data)
+                room -= len(data) + _LENGTH
+                left -= 1
+            if left:
+                self._urgent.append((data, left))
+        self.bytes["table"] += begin - room
+        return Packet(probe, tuple(claims), tuple(figures), marks, tuple(urgent))
+
+    def newest_figures(self, limit: int) -> list[tuple[Figures, float]]:
+        """Own figures, then the newest of the others."""
+        own = self._figures.get(self._name)
+        others = [found for name, found in self._figures.items() if name != self._name]
+        others.sort(key=lambda found: -found[1])
+        return ([own] if own is not None else []) + others[:limit]

@@ -1,0 +1,158 @@
+"""What a node knows of the others: one :class:`Member` each, and how claims about it are weighed.
+
+Claims are ordered by (generation, incarnation, state): a generation is one life of a process and grows with
+each start, an incarnation grows when a node refutes what is said of it, and of two claims with both equal
+the worse state counts.  So a node can always be believed about itself, and old news never win.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from edge.gossip.packet import ALIVE, Claim, Mark, Packet
+from edge.gossip.roundtrip import RoundTrip
+from edge.gossip.suspicion import Suspicion
+
+
+class Identity(NamedTuple):
+    """This node."""
+
+    name: str
+    #: Grows with each start.
+    generation: int
+    #: Where the others reach its gossip port.
+    host: str
+    port: int
+    #: Where browsers reach it.
+    url: str
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """What can be turned; docs/gossip.md says what it costs."""
+
+    #: Seconds between two probes.
+    period: float = 0.5
+    #: Members asked to probe for us.
+    indirect: int = 2
+    #: The lowest suspicion time is this many periods, times log10(n) if that is more than 1.
+    suspicion: float = 3.0
+    #: The highest is this many times the lowest.
+    suspicion_highest: float = 6.0
+    #: Seconds between two messages of news to some members, while there are any.
+    spread: float = 0.1
+    fanout: int = 3
+    #: Seconds between two exchanges of everything with some member.
+    exchange: float = 10.0
+    #: Seconds between two dials to a dead member.
+    redial: float = 3.0
+    #: Seconds until the dead and those who left are forgotten.
+    forget_dead: float = 86_400.0
+    forget_left: float = 60.0
+    #: False: plain SWIM, for comparison.
+    lifeguard: bool = True
+
+
+@dataclass
+class Member:
+    """Another node."""
+
+    claim: Claim
+    #: When it came into its present state.
+    since: float
+    roundtrip: RoundTrip = field(default_factory=RoundTrip)
+    suspicion: Suspicion | None = None
+    dialled: float = -1e9
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.claim.name
+
+    @property
+    def state(self) -> int:
+        """ALIVE, SUSPECT, DEAD or LEFT."""
+        return self.claim.state
+
+    @property
+    def host(self) -> str:
+        """Of its gossip port."""
+        return self.claim.host
+
+    @property
+    def port(self) -> int:
+        """Its gossip port."""
+        return self.claim.port
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it is counted among the living."""
+        return self.claim.state <= 1
+
+
+def rank(claim: Claim) -> tuple[int, int, int]:
+    """Of two claims about a node the one with the higher rank counts."""
+    return claim.generation, claim.incarnation, claim.state
+
+
+# What Membership.outputs() gives.
+
+
+class Send(NamedTuple):
+    """Send *packet* to the member *to*: over a *stream*, or as a datagram."""
+
+    to: str
+    packet: Packet
+    stream: bool
+
+
+class Dial(NamedTuple):
+    """A stream to the member *name* is wanted."""
+
+    name: str
+    host: str
+    port: int
+
+
+class Changed(NamedTuple):
+    """*member* is new (*before* None), or in another state than *before*."""
+
+    member: Member
+    before: int | None
+
+
+class MarksSeen(NamedTuple):
+    """How far *sender* has all change logs."""
+
+    sender: str
+    marks: tuple[Mark, ...]
+
+
+class UrgentSeen(NamedTuple):
+    """A change of the table that could not wait."""
+
+    sender: str
+    data: bytes
+
+
+@dataclass
+class Counters:
+    """What has happened so far."""
+
+    probes: int = 0
+    acks: int = 0
+    indirect_probes: int = 0
+    stream_probes: int = 0
+    failed_probes: int = 0
+    suspicions: int = 0
+    false_suspicions: int = 0
+    deaths: int = 0
+    refutations: int = 0
+    trials: int = 0
+    late_ticks: int = 0
+
+
+def claim_of(me: Identity, incarnation: int, state: int = ALIVE) -> Claim:
+    """What a node says of itself."""
+    return Claim(me.name, state, me.generation, incarnation, me.host, me.port, me.url)

@@ -1,0 +1,388 @@
+"""The replicated table of one node: its own change log, and those of the others as far as it has them.
+
+A change is named by (node, generation, sequence) and dated by a hybrid logical clock; under each path the
+newest clock counts, the name of the node breaks a tie.  So the order in which changes arrive does not
+matter, and all nodes end with the same table.  What a node has is told in one number for each log, its
+*mark*; who has less asks for what is missing by sequence, from anybody who has more.
+
+A log's *generation* stays while its state directory is sound.  Sequence numbers are reserved in blocks, so
+that a kill never leads to one being used twice.  When others have more of a node's own log than it wrote
+itself - its state was lost, or is a restored copy - it begins a new generation above the others' and takes
+back what it lost; all others then read its log from the beginning.
+
+Sans-IO but for the database: messages and the time (Unix milliseconds) go in, messages and changes come out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from edge.gossip.buckets import Buckets
+from edge.gossip.changes import (
+    CHUNK,
+    CHUNK_BYTES,
+    URGENT_BYTES,
+    Change,
+    Changes,
+    Entries,
+    Hashes,
+    Item,
+    Marks,
+    Message,
+    Paths,
+    Record,
+    Repair,
+    Root,
+    Want,
+    encode_message,
+)
+from edge.gossip.clock import HybridClock, SkewError
+from edge.gossip.packet import Mark
+from edge.gossip.rows import Rows
+
+#: Sequence numbers reserved at a time.
+RESERVED = 10_000
+#: Milliseconds for which a purge is remembered.
+TOMBSTONE_MS = 24 * 3600 * 1000
+#: Milliseconds until a request for changes counts as lost.
+WANT_MS = 5000
+#: Buckets whose entries are sent in one repair.
+REPAIR_BUCKETS = 16
+#: Tombstones forgotten in one step.
+_STEP = 100
+
+
+class Received(NamedTuple):
+    """What follows from one message."""
+
+    #: For its sender.
+    replies: list[Message]
+    #: What counts from now on, in this order.
+    applied: list[Change]
+
+
+class Replica:
+    """See the module's docstring."""
+
+    def __init__(self, node: str, rows: Rows, now_ms: int, tombstone_ms: int = TOMBSTONE_MS) -> None:
+        self._node = node
+        self._rows = rows
+        self._tombstone_ms = tombstone_ms
+        self.counters: Counter[str] = Counter()
+        self._buckets = Buckets()
+        self._wants: dict[str, tuple[str, int]] = {}  # origin -> (peer, asked at)
+        self._pushed: dict[str, int] = {}  # peer -> sequence
+        self._urgent_from = 0
+        for path, clock, origin in rows.all_clocks():
+            self._buckets.toggle(path, clock, origin)
+        self._clock = HybridClock(rows.meta("clock"))
+        self._marks = rows.marks()
+        if node not in self._marks:
+            self._begin_log(max(now_ms, rows.meta("generation") + 1), 0)
+        else:
+            # Numbers up to the reserved one may have been used before a kill.
+            self._marks[node] = (self._marks[node][0], rows.meta("reserved"))
+        self._limit = rows.meta("reserved")
+        self._urgent_from = self._marks[node][1]
+        self._contact = rows.meta("contact")
+        rows.commit()
+
+    def _begin_log(self, generation: int, sequence: int) -> None:
+        self._rows.set_mark(self._node, generation, sequence)
+        self._marks[self._node] = (generation, sequence)
+        self._limit = sequence
+        self._rows.set_meta("reserved", sequence)
+
+    # Own changes
+
+    def put(self, path: bytes, modified: int, records: tuple[Record, ...], now_ms: int) -> Change:
+        """This node publishes *records* under *path*."""
+        generation, sequence = self._marks[self._node]
+        sequence += 1
+        if sequence > self._limit:
+            self._limit = sequence + RESERVED
+            self._rows.set_meta("reserved", self._limit)
+            self._rows.set_mark(self._node, generation, sequence)
+        self._marks[self._node] = (generation, sequence)
+        change = Change(path, self._node, sequence, self._clock.tick(now_ms), modified, records)
+        self._take([change], self._rows.clocks([path]))
+        return change
+
+    def remove(self, path: bytes, now_ms: int) -> Change | None:
+        """This node takes *path* away, whoever published it; None: nothing is there."""
+        known = self._rows.get(path)
+        if known is None or known.is_tombstone:
+            return None
+        return self.put(path, 0, (), now_ms)
+
+    def get(self, path: bytes) -> Change | None:
+        """What counts under *path*; may be a tombstone."""
+        return self._rows.get(path)
+
+    def paths(self, after: bytes, limit: int) -> list[Change]:
+        """A slice of everything, by path."""
+        return self._rows.slice(after, limit)
+
+    def push(self, peer: str) -> Message | None:
+        """Own changes that *peer* was not sent yet, or, when they are many, only how many there are."""
+        generation, head = self._marks[self._node]
+        after = self._pushed.get(peer, self._urgent_from)
+        self._pushed[peer] = head
+        if head == after:
+            return None
+        chunk = self._chunk(self._node, generation, after, head, (0, 0))
+        return chunk if chunk.done else Marks(self.marks())
+
+    def urgent(self) -> list[bytes]:
+        """Own changes since the last call, for datagrams, if they are small enough."""
+        generation, head = self._marks[self._node]
+        after, self._urgent_from = self._urgent_from, head
+        if not 0 < head - after <= 4:
+            return []
+        chunk = self._chunk(self._node, generation, after, head, (0, 0))
+        data = encode_message(chunk)
+        return [data] if chunk.done and len(data) <= URGENT_BYTES else []
+
+    # Marks and logs
+
+    def marks(self) -> tuple[Mark, ...]:
+        """How far this node has each log."""
+        return tuple(Mark(origin, *mark) for origin, mark in self._marks.items())
+
+    def notice(self, peer: str, marks: Sequence[Mark], now_ms: int) -> list[Message]:
+        """*peer* has the logs up to *marks*: what to ask it for."""
+        messages: list[Message] = []
+        for theirs in marks:
+            ours = self._marks.get(theirs.origin, (0, 0))
+            if (theirs.generation, theirs.sequence) <= ours:
+                continue
+            if theirs.origin == self._node:
+                messages += self._recover(theirs, now_ms)
+                continue
+            asked = self._wants.get(theirs.origin)
+            if asked is not None and now_ms - asked[1] < WANT_MS:
+                continue
+            self._wants[theirs.origin] = (peer, now_ms)
+            self.counters["wants"] += 1
+            after = ours[1] if ours[0] == theirs.generation else 0
+            messages.append(Want(theirs.origin, theirs.generation, after))
+        return messages
+
+    def _recover(self, theirs: Mark, now_ms: int) -> list[Message]:
+        """Somebody has more of our log than we wrote: our state is lost, or an old copy."""
+        self.counters["generations"] += 1
+        generation, sequence = self._marks[self._node]
+        sequence = max(sequence, theirs.sequence if theirs.sequence < 1 << 62 else 0)
+        self._begin_log(max(now_ms, theirs.generation + 1, generation + 1), sequence)
+        return [Want(self._node, theirs.generation, 0)]
+
+    def peer_gone(self, peer: str) -> None:
+        """What *peer* was asked for will not come."""
+        self._pushed.pop(peer, None)
+        for origin in [origin for origin, asked in self._wants.items() if asked[0] == peer]:
+            del self._wants[origin]
+
+    def receive(self, peer: str, message: Message, now_ms: int) -> Received:
+        """*message* came from *peer*; GossipError only from decoding, never from here."""
+        if isinstance(message, Changes):
+            return self._receive_changes(peer, message, now_ms)
+        if isinstance(message, Marks):
+            return Received(self.notice(peer, message.marks, now_ms), [])
+        if isinstance(message, Want):
+            return Received(self._answer(message), [])
+        if isinstance(message, Repair):
+            self.counters["repaired"] += len(message.items)
+            return Received([], self._merge(_unpacked(message.heads, message.items), now_ms))
+        return Received(self._compare(message), [])
+
+    def _answer(self, want: Want) -> list[Message]:
+        mark = self._marks.get(want.origin)
+        if mark is None or mark[0] < want.generation:
+            return []
+        generation, newest = mark
+        fresh = generation == want.generation
+        head = want.head if fresh and 0 < want.head <= newest else newest
+        cursor = (min(want.rank, 4), want.sequence) if fresh else (0, 0)
+        self.counters["chunks_sent"] += 1
+        return [self._chunk(want.origin, generation, want.after if fresh else 0, head, cursor)]
+
+    def _chunk(self, origin: str, generation: int, after: int, head: int, cursor: tuple[int, int]) -> Changes:
+        found = self._rows.read(origin, after, head, cursor, CHUNK)
+        packer = _Packer()
+        items: list[Item] = []
+        last = cursor
+        for level, change in found:
+            items.append(packer.pack(change))
+            last = (level, change.sequence)
+            if packer.size >= CHUNK_BYTES:
+                break
+        done = len(items) == len(found) < CHUNK
+        return Changes(origin, generation, after, head, *last, done, tuple(packer.heads), tuple(items))
+
+    def _receive_changes(self, peer: str, chunk: Changes, now_ms: int) -> Received:
+        origin, generation = chunk.origin, chunk.generation
+        mine = self._marks.get(origin, (0, 0))
+        asked = self._wants.get(origin, ("", 0))[0] == peer
+        own = origin == self._node
+        if not own and not asked and (generation != mine[0] or chunk.after > mine[1]):
+            # Unasked, and not the next: what is before it first.
+            return Received(self.notice(peer, [Mark(origin, generation, chunk.head)], now_ms), [])
+        self.counters["chunks"] += 1
+        try:
+            changes = _unpacked(chunk.heads, [(origin, item) for item in chunk.items])
+            applied = self._merge(changes, now_ms, refuse=True)
+        except SkewError:
+            self.counters["skew_refused"] += 1
+            return Received([], [])
+        if not chunk.done:
+            if not own:
+                self._wants[origin] = (peer, now_ms)
+            more = Want(origin, generation, chunk.after, chunk.head, chunk.rank, chunk.sequence)
+            return Received([more], applied)
+        if not own:
+            if asked:
+                del self._wants[origin]
+            follows = chunk.after <= mine[1] if generation == mine[0] else chunk.after == 0
+            if follows and (generation, chunk.head) > mine:
+                self._marks[origin] = (generation, chunk.head)
+                self._rows.set_mark(origin, generation, chunk.head)
+        return Received([], applied)
+
+    def _merge(self, changes: list[Change], now_ms: int, refuse: bool = False) -> list[Change]:
+        """Those of *changes* that win against what is here, taken."""
+        if not changes:
+            return []
+        try:
+            self._clock.hear(max(change.clock for change in changes), now_ms)
+        except SkewError:
+            if refuse:
+                raise
+            self.counters["skew_refused"] += 1
+            return []
+        oldest = now_ms - self._tombstone_ms << 16
+        known = self._rows.clocks([change.path for change in changes])
+        winners: dict[bytes, Change] = {}
+        for change in changes:
+            version = (change.clock, change.origin)
+            if version <= known.get(change.path, (-1, "")) or (change.is_tombstone and change.clock < oldest):
+                self.counters["superseded"] += 1
+                continue
+            if change.path in winners and version <= _version(winners[change.path]):
+                continue
+            winners.pop(change.path, None)
+            winners[change.path] = change
+        applied = list(winners.values())
+        self._take(applied, known)
+        self.counters["applied"] += len(applied)
+        return applied
+
+    def _take(self, changes: list[Change], known: dict[bytes, tuple[int, str]]) -> None:
+        for change in changes:
+            before = known.get(change.path)
+            if before is not None:
+                self._buckets.toggle(change.path, *before)
+            self._buckets.toggle(change.path, change.clock, change.origin)
+        self._rows.put(changes)
+
+    # Repair
+
+    def repair_round(self) -> Message:
+        """Are our tables equal?  Begins an exchange with some node."""
+        self.counters["repairs"] += 1
+        return Root(self._buckets.root)
+
+    def _compare(self, message: Root | Hashes | Entries | Paths) -> list[Message]:
+        if isinstance(message, Root):
+            return [] if message.hash == self._buckets.root else [Hashes(self._buckets.to_bytes())]
+        if isinstance(message, Hashes):
+            differing = list(self._buckets.differing(message.hashes))[:REPAIR_BUCKETS]
+            self.counters["differing_buckets"] += len(differing)
+            return [Entries(number, tuple(self._rows.bucket(number)[:4000])) for number in differing]
+        if isinstance(message, Paths):
+            return self._repairs(message.paths)
+        ours = {path: (clock, origin) for path, clock, origin in self._rows.bucket(message.bucket)}
+        theirs = {path: (clock, origin) for path, clock, origin in message.entries}
+        ahead = [path for path, version in ours.items() if version > theirs.get(path, (-1, ""))]
+        behind = [path for path, version in theirs.items() if version > ours.get(path, (-1, ""))]
+        messages = self._repairs(ahead[:CHUNK])
+        return [*messages, Paths(tuple(behind[:CHUNK]))] if behind else messages
+
+    def _repairs(self, paths: Iterable[bytes]) -> list[Message]:
+        packer = _Packer()
+        found = [change for path in paths if (change := self._rows.get(path)) is not None]
+        items = tuple((change.origin, packer.pack(change)) for change in found)
+        return [Repair(tuple(packer.heads), items)] if items else []
+
+    # Time
+
+    def contact(self, now_ms: int) -> None:
+        """Another node was there."""
+        if now_ms - self._contact > 60_000:
+            self._contact = now_ms
+            self._rows.set_meta("contact", now_ms)
+
+    def too_old(self, now_ms: int) -> bool:
+        """Whether deletions may have been forgotten since this node last met another."""
+        return 0 < self._contact < now_ms - self._tombstone_ms
+
+    def drop(self, now_ms: int) -> None:
+        """Forget everything and begin a new log."""
+        generation = self._marks[self._node][0]
+        self._rows.clear()
+        self._rows.set_meta("generation", generation)
+        self._buckets = Buckets()
+        self._marks = {}
+        self._contact = 0
+        self._begin_log(max(now_ms, generation + 1), 0)
+        self._rows.commit()
+
+    def save(self, now_ms: int) -> None:
+        """Forget old tombstones, write down clock and mark, commit."""
+        expired = self._rows.expired(now_ms - self._tombstone_ms << 16, _STEP)
+        for path, clock, origin in expired:
+            self._buckets.toggle(path, clock, origin)
+        if expired:
+            self._rows.delete(path for path, _, _ in expired)
+        if self._rows.meta("clock") != self._clock.newest:
+            self._rows.set_meta("clock", self._clock.newest)
+        self._rows.commit()
+
+
+class _Packer:
+    """Packs changes, each head once."""
+
+    def __init__(self) -> None:
+        self.heads: dict[bytes, int] = {}
+        self.size = 0
+
+    def pack(self, change: Change) -> Item:
+        """The item of *change*."""
+        self.size += len(change.path) + 24 + 48 * len(change.records)
+        records = tuple(
+            (r.variant, r.digest, r.length, self._head(r.lines_200), self._head(r.lines_304))
+            for r in change.records
+        )
+        return change.path, change.sequence, change.clock, change.modified, records or None
+
+    def _head(self, lines: bytes) -> int:
+        number = self.heads.get(lines)
+        if number is None:
+            number = self.heads[lines] = len(self.heads)
+            self.size += len(lines) + 3
+        return number
+
+
+def _unpacked(heads: tuple[bytes, ...], items: Iterable[tuple[str, Item]]) -> list[Change]:
+    return [
+        Change(
+            path, origin, sequence, clock, modified,
+            tuple(Record(v, digest, length, heads[a], heads[b]) for v, digest, length, a, b in records or ()),
+        )
+        for origin, (path, sequence, clock, modified, records) in items
+    ]  # fmt: skip
+
+
+def _version(change: Change) -> tuple[int, str]:
+    return change.clock, change.origin

@@ -1,0 +1,170 @@
+"""The certificate authority of a cluster, and the certificates of its nodes.
+
+Files of an authority, in a folder that no node needs::
+
+    ca.pem   certificates of the authority, the newest first: all of them are accepted
+    ca.key   private key of the newest, mode 0600
+
+A node gets three files: ``NODE.pem``, ``NODE.key`` (mode 0600) and a copy of ``ca.pem``.
+
+*Rotation*: :func:`rotate` puts a new authority before the old one.  Copy ``ca.pem`` to all nodes and let
+them reload it (SIGHUP); then give them new certificates; then remove the old certificate from ``ca.pem``.
+A node that was away meanwhile is let in as long as its certificate's authority is still in the bundle.
+
+Keys are P-256 (RFC 5480), the name of a node is the DNS name in its certificate (RFC 5280 section 4.2.1.6).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from edge.errors import EdgeError
+
+#: Days: an authority is replaced by hand, a node's certificate with each new installation.
+CA_DAYS = 3650
+NODE_DAYS = 825
+#: Clocks of nodes may be behind by this much.
+_BEFORE = timedelta(hours=1)
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
+
+
+class AuthorityError(EdgeError):
+    """A certificate cannot be made; says why."""
+
+
+def create(folder: Path, cluster: str, days: int = CA_DAYS) -> None:
+    """A new authority in *folder*."""
+    _check(cluster, days)
+    for name in ("ca.pem", "ca.key"):
+        if (folder / name).exists():
+            raise AuthorityError(
+                f"{folder / name} exists: this folder has an authority already; "
+                "edgectl cluster rotate makes a new one beside it"
+            )
+    certificate, key = _authority(cluster, days)
+    _write(folder / "ca.key", key, 0o600)
+    _write(folder / "ca.pem", certificate, 0o644)
+
+
+def rotate(folder: Path, days: int = CA_DAYS) -> None:
+    """A new authority in *folder*; the former ones are still accepted."""
+    bundle, newest, _ = _load(folder)
+    _check("", days)
+    cluster = str(newest.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
+    certificate, key = _authority(cluster, days)
+    _write(folder / "ca.pem", certificate + bundle, 0o644)
+    _write(folder / "ca.key", key, 0o600)
+
+
+def certify(folder: Path, node: str, out: Path, days: int = NODE_DAYS) -> list[Path]:
+    """A certificate for *node* from the authority in *folder*: the three files written to *out*."""
+    _check(node, days)
+    bundle, authority, key = _load(folder)
+    own = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(timezone.utc)
+    names = x509.SubjectAlternativeName([x509.DNSName(node)])
+    usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, node)]))
+        .issuer_name(authority.subject)
+        .public_key(own.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _BEFORE)
+        .not_valid_after(min(now + timedelta(days=days), authority.not_valid_after_utc))
+        .add_extension(names, critical=False)
+        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    written = [out / f"{node}.key", out / f"{node}.pem", out / "ca.pem"]
+    _write(written[0], _pem(own), 0o600)
+    _write(written[1], certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    _write(written[2], bundle, 0o644)
+    return written
+
+
+def _authority(cluster: str, days: int) -> tuple[bytes, bytes]:
+    """(certificate, key) in PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(timezone.utc)
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, cluster),
+            # Different for each, so that a bundle of several can be told apart.
+            x509.NameAttribute(NameOID.COMMON_NAME, f"{cluster} CA {os.urandom(4).hex()}"),
+        ]
+    )
+    usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - _BEFORE)
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM), _pem(key)
+
+
+def _load(folder: Path) -> tuple[bytes, x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """(bundle, newest certificate, its key)."""
+    try:
+        bundle, key_pem = (folder / "ca.pem").read_bytes(), (folder / "ca.key").read_bytes()
+    except FileNotFoundError as error:
+        raise AuthorityError(
+            f"{error.filename}: there is no such file; edgectl cluster init --dir {folder} makes an authority"
+        ) from None
+    except OSError as error:
+        raise AuthorityError(f"cannot read {error.filename}: {error.strerror}") from None
+    try:
+        certificate = x509.load_pem_x509_certificates(bundle)[0]
+        key = serialization.load_pem_private_key(key_pem, None)
+    except (ValueError, TypeError):
+        raise AuthorityError(
+            f"{folder}/ca.pem or ca.key is damaged; take them from a backup, or make a new authority"
+        ) from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+        raise AuthorityError(f"{folder}/ca.key is not the key of the first certificate in ca.pem")
+    return bundle, certificate, key
+
+
+def _check(name: str, days: int) -> None:
+    if name and not _NAME.fullmatch(name):
+        raise AuthorityError(
+            f"{name}: no name; give 1 to 63 letters, digits, dots and dashes, "
+            "the first and the last a letter or digit"
+        )
+    if not 1 <= days <= 36_500:
+        raise AuthorityError(f"{days} days: give 1 to 36500")
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """The file appears whole, and never with a wider mode."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.unlink(missing_ok=True)
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(content)
+        new.replace(path)
+    except OSError as error:
+        raise AuthorityError(f"cannot write {path}: {error.strerror}") from None

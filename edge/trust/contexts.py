@@ -1,0 +1,205 @@
+"""TLS between nodes: version 1.3 only, a certificate on both sides, all signed by the cluster's authority.
+
+The authorities in the bundle are all accepted, so that one can take over from another.  Whose certificate it
+is stands in its one DNS name; who dials a node by name checks it (service-identity, RFC 6125).
+"""
+
+# Much of Twisted and pyOpenSSL has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from OpenSSL import SSL, crypto
+from service_identity import VerificationError
+from service_identity.pyopenssl import verify_hostname
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from edge.errors import ConfigError, EdgeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from edge.config import Config
+
+
+class TrustError(EdgeError):
+    """Another node is not who it should be."""
+
+
+class PeerCertificates:
+    """The certificate of this node and the authorities of the others, loaded from files."""
+
+    def __init__(self, node: str, certificate: Path, key: Path, authorities: Path) -> None:
+        self._node = node
+        self._paths = (certificate, key, authorities)
+        self._loaded: tuple[crypto.X509, crypto.PKey, list[crypto.X509]] | None = None
+
+    @classmethod
+    def of(cls, config: Config) -> PeerCertificates:
+        """Those of a node with this configuration."""
+        return cls(config.node, config.cluster_cert, config.cluster_key, config.cluster_ca)
+
+    def load(self) -> None:
+        """Load the files; :class:`ConfigError` names the one that cannot be used."""
+        certificate_path, key_path, ca_path = self._paths
+        certificate = _certificates(certificate_path, "--cluster-cert")[0]
+        authorities = _certificates(ca_path, "--cluster-ca")
+        text = _read(key_path, "--cluster-key")
+        try:
+            key = serialization.load_pem_private_key(text, None)
+        except (ValueError, TypeError):
+            raise ConfigError(f"--cluster-key {key_path} holds no private key in PEM form") from None
+        if key.public_key() != certificate.public_key():
+            raise ConfigError(
+                f"--cluster-key {key_path} is not the key of the certificate {certificate_path}"
+            )
+        if certificate.not_valid_after_utc < datetime.now(timezone.utc):
+            raise ConfigError(
+                f"--cluster-cert {certificate_path} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; "
+                f"make a new one: edgectl cluster cert {self._node}"
+            )
+        names = _names(certificate)
+        if names != [self._node]:
+            raise ConfigError(
+                f"--cluster-cert {certificate_path} is for {', '.join(names) or 'nobody'}, "
+                f"this node is {self._node}; make one: edgectl cluster cert {self._node}"
+            )
+        self._loaded = (
+            crypto.X509.from_cryptography(certificate),
+            crypto.PKey.from_cryptography_key(key),  # type: ignore[arg-type]
+            [crypto.X509.from_cryptography(one) for one in authorities],
+        )
+
+    def reload(self) -> str | None:
+        """Load again; a sentence if that failed, and the former ones stay."""
+        try:
+            self.load()
+        except ConfigError as error:
+            return f"the cluster's certificates stay as they were: {error}"
+        return None
+
+    def server(self, protocols: Sequence[bytes]) -> _Server:
+        """For a listener; *protocols*: ALPN, the first that the client speaks."""
+        return _Server(self, protocols)
+
+    def client(self, protocols: Sequence[bytes], name: str | None = None) -> _Client:
+        """For a dial; *name*: of the node that must answer, None if that is not known."""
+        return _Client(self, protocols, name)
+
+    def context(self) -> SSL.Context:
+        """A context with the newest files."""
+        assert self._loaded is not None
+        certificate, key, authorities = self._loaded
+        context = SSL.Context(SSL.TLS_METHOD)
+        context.set_min_proto_version(SSL.TLS1_3_VERSION)
+        context.use_certificate(certificate)
+        context.use_privatekey(key)
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        context.set_options(SSL.OP_NO_TICKET)
+        store = context.get_cert_store()
+        assert store is not None
+        for authority in authorities:
+            store.add_cert(authority)
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _verified)
+        return context
+
+
+def _verified(connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int) -> bool:
+    return bool(ok)
+
+
+@implementer(IOpenSSLServerConnectionCreator)
+class _Server:
+    def __init__(self, certificates: PeerCertificates, protocols: Sequence[bytes]) -> None:
+        self._certificates = certificates
+        self._protocols = protocols
+
+    # Twisted's overrides
+
+    def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        context = self._certificates.context()
+        context.set_alpn_select_callback(self._select)
+        return SSL.Connection(context, None)
+
+    def _select(self, connection: SSL.Connection, offered: list[bytes]) -> Any:
+        return next((one for one in self._protocols if one in offered), SSL.NO_OVERLAPPING_PROTOCOLS)
+
+
+@implementer(IOpenSSLClientConnectionCreator)
+class _Client:
+    def __init__(self, certificates: PeerCertificates, protocols: Sequence[bytes], name: str | None) -> None:
+        self._certificates = certificates
+        self._protocols = protocols
+        self._name = name
+
+    # Twisted's overrides
+
+    def clientConnectionForTLS(self, protocol: Any) -> SSL.Connection:
+        context = self._certificates.context()
+        context.set_alpn_protos(list(self._protocols))
+        if self._name is not None:
+            context.set_info_callback(self._check_name)
+        connection = SSL.Connection(context, None)
+        connection.set_app_data(protocol)
+        return connection
+
+    def _check_name(self, connection: SSL.Connection, where: int, ret: int) -> None:
+        if where & SSL.SSL_CB_HANDSHAKE_DONE:
+            assert self._name is not None
+            try:
+                verify_name(connection, self._name)
+            except TrustError:
+                connection.get_app_data().failVerification(Failure())
+
+
+def peer_name(connection: SSL.Connection) -> str:
+    """Whose certificate the other side showed; :class:`TrustError` if it names not exactly one node."""
+    certificate = connection.get_peer_certificate()
+    names = _names(certificate.to_cryptography()) if certificate is not None else []
+    if len(names) != 1:
+        raise TrustError(f"its certificate names {', '.join(names) or 'nobody'}, not one node")
+    return names[0]
+
+
+def verify_name(connection: SSL.Connection, name: str) -> None:
+    """The other side is *name*, or :class:`TrustError`."""
+    if peer_name(connection) != name:
+        raise TrustError(f"it is {peer_name(connection)}, not {name}")
+    if "." in name:  # service-identity, as browsers, knows no names of one label
+        try:
+            verify_hostname(connection, name)
+        except VerificationError:
+            raise TrustError(f"its certificate is not for {name}") from None
+
+
+def _names(certificate: x509.Certificate) -> list[str]:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return []
+    return found.value.get_values_for_type(x509.DNSName)
+
+
+def _certificates(path: Path, option: str) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(_read(path, option))
+    except ValueError:
+        raise ConfigError(f"{option} {path} holds no certificate in PEM form") from None
+
+
+def _read(path: Path, option: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{option} {path}: cannot be read ({error.strerror}); "
+            "edgectl cluster init and edgectl cluster cert make what a node needs"
+        ) from None
