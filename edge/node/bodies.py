@@ -24,6 +24,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
+from twisted.web.http_headers import Headers
 
 from edge.errors import EdgeError
 from edge.node.deadline import Deadline
@@ -97,7 +98,10 @@ class BodyFetcher:
         self._reactor = reactor
         self._knobs = knobs or Knobs()
         self._jobs: dict[bytes, _Job] = {}
-        self._queue: list[_Job] = []
+        #: In the order of their coming; dicts, for a promoted one is taken from the middle.
+        self._urgent: dict[bytes, _Job] = {}
+        self._patient: dict[bytes, _Job] = {}
+        self._starting = False
         self._running: list[_Job] = []
         self._busy: dict[str, int] = {}
         self._tokens, self._filled = 0.0, reactor.seconds()
@@ -106,7 +110,7 @@ class BodyFetcher:
     @property
     def waiting(self) -> int:
         """Bodies that wait for their turn."""
-        return len(self._queue)
+        return len(self._urgent) + len(self._patient)
 
     @property
     def running(self) -> int:
@@ -124,11 +128,14 @@ class BodyFetcher:
         job = self._jobs.get(wanted.digest)
         if job is None:
             job = self._jobs[wanted.digest] = _Job(wanted, holders, urgent)
-            self._queue.append(job)
+            (self._urgent if urgent else self._patient)[wanted.digest] = job
         elif urgent and not job.urgent:
             job.urgent = True
+            if self._patient.pop(wanted.digest, None) is not None:
+                self._urgent[wanted.digest] = job
             if job.receiver is not None:
                 job.receiver.hurry()
+            _wake(job)
         waiter: Deferred[None] = Deferred()
         job.waiters.append(waiter)
         self._start()
@@ -136,15 +143,22 @@ class BodyFetcher:
 
     def _start(self) -> None:
         """Begin what there is a place for, urgent ones first."""
-        while len(self._running) < self._knobs.parallel:
-            job = next((job for job in self._queue if job.urgent), None)
-            if job is None and self._queue and len(self._running) < _background(self._knobs.parallel):
-                job = self._queue[0]
-            if job is None:
-                return
-            self._queue.remove(job)
-            self._running.append(job)
-            Deferred.fromCoroutine(self._run(job)).addBoth(self._finish, job)
+        if self._starting:
+            return  # a job that ended at once; the loop below goes on, instead of going deeper
+        self._starting = True
+        try:
+            while len(self._running) < self._knobs.parallel:
+                if self._urgent:
+                    queue = self._urgent
+                elif self._patient and len(self._running) < _background(self._knobs.parallel):
+                    queue = self._patient
+                else:
+                    return
+                job = queue.pop(next(iter(queue)))
+                self._running.append(job)
+                Deferred.fromCoroutine(self._run(job)).addBoth(self._finish, job)
+        finally:
+            self._starting = False
 
     def _finish(self, result: Any, job: _Job) -> None:
         self._running.remove(job)
@@ -211,9 +225,7 @@ class BodyFetcher:
         if not self._busy[holder]:
             del self._busy[holder]
         for job in sorted(self._running, key=lambda job: not job.urgent):
-            place, job.place = job.place, None
-            if place is not None:
-                place.callback(None)
+            _wake(job)
 
     async def _attempt(self, job: _Job, holder: str, partial: PartialBlob) -> None:
         wanted, start = job.wanted, partial.length
@@ -288,7 +300,7 @@ class _Receiver(Protocol):
             self._pause.clear()
             if not self.done.called and self._early is None:
                 self._silence.set(self._fetcher._knobs.patience_s)
-                self.transport.resumeProducing()  # type: ignore[union-attr]
+                self.transport.resumeProducing()
 
     def give_up(self, error: Exception) -> None:
         """Cut the holder off."""
@@ -299,7 +311,7 @@ class _Receiver(Protocol):
     def _end(self, result: Failure | None) -> None:
         self._silence.clear()
         self._pause.clear()
-        self.done.callback(result)  # type: ignore[arg-type]
+        self.done.callback(result)
 
     # Twisted's overrides
 
@@ -335,6 +347,13 @@ class _Receiver(Protocol):
                 self._end(Failure(_WrongBytes() if reason.check(ResponseDone) else _Broken()))
 
 
+def _wake(job: _Job) -> None:
+    """Let a job that waits for a place at a holder look again."""
+    place, job.place = job.place, None
+    if place is not None:
+        place.callback(None)
+
+
 def _background(places: int) -> int:
     """How many of so many places background fetches may take."""
     return max(places - places // 4, 1)
@@ -344,12 +363,20 @@ async def _awaited(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
 
 
+class _QuietFactory(HTTPConnectionPool._factory):
+    """Does not log each connection; twisted.web.client says that the pool's factory may be replaced."""
+
+    noisy = False
+
+
 def body_agent(reactor: Any, endpoint_factory: Any, per_holder: int = 4) -> Agent:
     """An agent over *endpoint_factory* (IAgentEndpointFactory; hosts are node names), connections kept."""
     pool = HTTPConnectionPool(reactor)
+    pool._factory = _QuietFactory
     pool.maxPersistentPerHost = per_holder
     pool.cachedConnectionTimeout = 60  # less than the idle time of EdgeSite
-    return Agent.usingEndpointFactory(reactor, endpoint_factory, pool=pool)
+    agent: Agent = Agent.usingEndpointFactory(reactor, endpoint_factory, pool=pool)
+    return agent
 
 
 def treq_getter(agent: Any) -> Get:
@@ -357,8 +384,13 @@ def treq_getter(agent: Any) -> Get:
     client = HTTPClient(agent)
 
     def get(holder: str, target: str, headers: Mapping[str, str]) -> Awaitable[Any]:
+        url = f"https://{holder}{target}"
         return client.request(
-            "GET", f"https://{holder}{target}", headers=dict(headers), allow_redirects=False, unbuffered=True
+            "GET",
+            url,
+            headers=Headers({k: [v] for k, v in headers.items()}),
+            allow_redirects=False,
+            unbuffered=True,
         )
 
     return get

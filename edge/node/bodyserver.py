@@ -49,7 +49,8 @@ class BodyResource(Resource):
             request.refuse(405, "", b"Allow: GET\r\n")
             return NOT_DONE_YET
         args = request.args or {}
-        name = request.postpath[0] if len(request.postpath) == 1 else b""
+        names = request.postpath or []
+        name = names[0] if len(names) == 1 else b""
         paths, variants = args.get(b"path", []), args.get(b"variant", [])
         if not _DIGEST.fullmatch(name):
             request.refuse(400, "A body is named by the 64 hexadecimal digits of its SHA-256.")
