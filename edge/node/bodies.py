@@ -23,7 +23,7 @@ from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
+from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone, _HTTP11ClientFactory
 from twisted.web.http_headers import Headers
 
 from edge.errors import EdgeError
@@ -274,6 +274,8 @@ class BodyFetcher:
 class _Receiver(Protocol):
     """Writes one response into the partial blob; :attr:`done` fires at its end."""
 
+    transport: Any
+
     def __init__(self, fetcher: BodyFetcher, job: _Job, partial: PartialBlob) -> None:
         self.done: Deferred[None] = Deferred()
         self._fetcher = fetcher
@@ -306,7 +308,7 @@ class _Receiver(Protocol):
         """Cut the holder off."""
         if not self.done.called:
             self._end(Failure(error))
-            self.transport.loseConnection()  # type: ignore[union-attr]
+            self.transport.loseConnection()
 
     def _end(self, result: Failure | None) -> None:
         self._silence.clear()
@@ -335,7 +337,7 @@ class _Receiver(Protocol):
         if delay:
             self._silence.clear()
             self._pause.set(delay)
-            self.transport.pauseProducing()  # type: ignore[union-attr]
+            self.transport.pauseProducing()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._early is not None:
@@ -363,7 +365,7 @@ async def _awaited(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
 
 
-class _QuietFactory(HTTPConnectionPool._factory):
+class _QuietFactory(_HTTP11ClientFactory):
     """Does not log each connection; twisted.web.client says that the pool's factory may be replaced."""
 
     noisy = False
