@@ -35,7 +35,7 @@ def log_tables(found: dict[str, Any]) -> list[Table]:
     """What ``GET /log`` answers."""
     logs = Table("origin", "generation", "sequence", "behind", "lease s", title="change logs")
     for one in found["logs"]:
-        lease = "own" if one["lease_s"] is None else shown(one["lease_s"])
+        lease = "own" if one["own"] else shown(one["lease_s"])
         logs.add_row(
             escape(one["origin"]),
             shown(one["generation"]),

@@ -117,7 +117,7 @@ class Changes(msgspec.Struct, frozen=True, array_like=True, tag="changes"):
 class Root(msgspec.Struct, frozen=True, array_like=True, tag="root"):
     """The hash of all buckets."""
 
-    hash: Number | Annotated[int, Meta(ge=0)]
+    hash: Number
 
 
 class Hashes(msgspec.Struct, frozen=True, array_like=True, tag="hashes"):

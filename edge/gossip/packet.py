@@ -33,7 +33,7 @@ ALIVE, SUSPECT, DEAD, LEFT = range(4)
 STATES = ("alive", "suspect", "dead", "left")
 
 Name = Annotated[str, Meta(min_length=1, max_length=63)]
-Number = Annotated[int, Meta(ge=0, lt=1 << 63)]
+Number = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class GossipError(EdgeError):

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
+from twisted.web.resource import Resource
 
 from edge.config.values import split_address
 from edge.errors import EdgeError
@@ -35,10 +36,10 @@ from edge.gossip.packet import ALIVE, DEAD, LEFT, STATES, Figures, Packet, decod
 from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows
 from edge.node.acquaintances import Acquaintances
-from edge.node.bodies import BodyFetcher, treq_getter
+from edge.node.bodies import BodyFetcher, body_agent, treq_getter
 from edge.node.bodyserver import BodyResource
 from edge.node.channel import ChannelLimits
-from edge.node.holders import holder_agent
+from edge.node.holders import Holders
 from edge.node.peers import Peers
 from edge.node.replication import ClusterTable
 from edge.node.site import ChannelFactory, EdgeSite
@@ -89,7 +90,10 @@ class Cluster:
         self._kept = Acquaintances(config.state_dir / "gossip.json")
         self.generation = max(self._kept.generation + 1, self._now_ms())
         host, port = split_address(config.gossip)
-        body_site = EdgeSite(BodyResource(find_body), reactor, limits=ChannelLimits(body_bytes=0))
+        root, edge = Resource(), Resource()
+        root.putChild(b".edge", edge)
+        edge.putChild(b"body", BodyResource(find_body))
+        body_site = EdgeSite(root, reactor, limits=ChannelLimits(body_bytes=0))
         self.peers = Peers(
             host, port, self.certificates, self, ChannelFactory(body_site, secure=True), reactor
         )
@@ -130,7 +134,7 @@ class Cluster:
         self._kept.save(self.generation)
         me = Identity(self._config.node, self.generation, host, port, self._url)
         self.membership = Membership(me, Knobs(), self._random, self._reactor.seconds())
-        agent = holder_agent(self.certificates, self._address_of, self._reactor)
+        agent = body_agent(self._reactor, Holders(self.certificates, self._address_of, self._reactor))
         self.table.fetcher = BodyFetcher(self._blobs, treq_getter(agent), self._reactor)
         for work, seconds in (
             (self._commit, COMMIT_SECONDS),
@@ -145,6 +149,7 @@ class Cluster:
             self._calls.append(call)
         self._log.info("gossip on {host}:{port}, generation {generation}",
                        host=host, port=port, generation=self.generation)  # fmt: skip
+        self._tell_marks()
         self._turn()
 
     async def join(self) -> None:
@@ -154,7 +159,7 @@ class Cluster:
             self._log.info("{n} paths from the change log of the last run", n=count)
         until = self._reactor.seconds() + JOIN_PATIENCE
         empty = self._config.webroot is None and not count
-        while not self._is_caught_up():
+        while not self._is_caught_up() or (empty and not self.replica.paths(b"", 1)):
             late = self._reactor.seconds() > until
             if late and not self.peers.streams and not empty:
                 break
@@ -234,9 +239,10 @@ class Cluster:
 
     def up(self, hello: Hello) -> None:
         """See :class:`edge.node.peers.Sink`."""
-        self._log.info(
-            "connected to {name} at {host}:{port}", name=hello.name, host=hello.host, port=hello.port
-        )
+        if len(self.peers.streams[hello.name]) == 1:
+            self._log.info(
+                "connected to {name} at {host}:{port}", name=hello.name, host=hello.host, port=hello.port
+            )
         self._kept.meet(hello.host, hello.port)
         self.membership.connected(
             hello.name, hello.generation, hello.host, hello.port, hello.url, self._reactor.seconds()

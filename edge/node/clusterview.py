@@ -87,6 +87,7 @@ def log(cluster: Cluster) -> dict[str, Any]:
             {
                 "origin": mark.origin, "generation": mark.generation, "sequence": mark.sequence,
                 "behind": behind.get(mark.origin, 0), "lease_s": cluster.lease_of(mark.origin),
+                "own": mark.origin == cluster.membership.me.name,
             }
             for mark in sorted(cluster.replica.marks(), key=lambda one: one.origin)
         ],
@@ -107,7 +108,8 @@ def figures(cluster: Cluster) -> dict[str, float]:
     lanes = {f"{name}_bytes_total": float(value) for name, value in membership.lanes.bytes.items()}
     table = {f"table_{name}_total": float(value) for name, value in cluster.replica.counters.items()}
     fetcher = cluster.table.fetcher
-    bodies = {f"bodies_{n}_total": float(v) for n, v in (fetcher.counters if fetcher else {}).items()}
+    names = ("fetched", "bytes", "resumed", "wrong_hash", "failures") if fetcher is not None else ()
+    bodies = {f"bodies_{name}_total": float(getattr(fetcher, name)) for name in names}
     states = [member.state for member in membership.members.values()]
     lags = sorted(cluster.table.lags)
     return {

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
@@ -21,14 +20,14 @@ if TYPE_CHECKING:
 
     from edge.trust.contexts import PeerCertificates
 
-#: Connections kept open to one node.
-KEPT = 4
 #: Seconds to connect.
 CONNECT_SECONDS = 3.0
 
 
 @implementer(IAgentEndpointFactory)
-class _Holders:
+class Holders:
+    """Endpoints of nodes; *address_of* raises :class:`edge.errors.EdgeError` for strangers."""
+
     def __init__(
         self, certificates: PeerCertificates, address_of: Callable[[str], tuple[str, int]], reactor: Any
     ) -> None:
@@ -45,14 +44,3 @@ class _Holders:
             self._certificates.client((ALPN_HTTP,), name),
             HostnameEndpoint(self._reactor, host, port, timeout=CONNECT_SECONDS),
         )
-
-
-def holder_agent(
-    certificates: PeerCertificates, address_of: Callable[[str], tuple[str, int]], reactor: Any
-) -> Agent:
-    """An agent for ``https://NODE/``; *address_of* raises :class:`edge.errors.EdgeError` for strangers."""
-    pool = HTTPConnectionPool(reactor)
-    pool.maxPersistentPerHost = KEPT
-    pool.retryAutomatically = False
-    agent: Agent = Agent.usingEndpointFactory(reactor, _Holders(certificates, address_of, reactor), pool)
-    return agent

@@ -24,6 +24,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from edge.errors import EdgeError
 from edge.gossip.sealing import Sessions
+from edge.node.acceptor import Acceptor
 from edge.node.streams import ALPN_GOSSIP, ALPN_HTTP, LANE_PACKET, LANE_TABLE, StreamFactory
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 DIAL_SECONDS = 5.0
 #: Seconds after which a second stream to the same node is closed.
 SETTLE_SECONDS = 2.0
-#: Streams that others may have open to us: more than a cluster has nodes, and bodies beside them.
-STREAM_LIMIT = 4096
+#: Connections that wait to be accepted.
+BACKLOG = 128
 #: Bytes of the receive buffer: what arrives while the reactor is busy for 50 ms.
 RECEIVE_BYTES = 1 << 20
 
@@ -82,7 +83,9 @@ class Peers(DatagramProtocol):
         self._sink = sink
         self._http = http
         self._reactor = reactor
-        self._ports: list[Any] = []
+        self._listener: socket.socket | None = None
+        self._acceptor: Acceptor | None = None
+        self._udp: Any = None
         self._dialling: dict[tuple[str, int], Deferred[Any]] = {}
         self._stopped = False
 
@@ -94,24 +97,30 @@ class Peers(DatagramProtocol):
         )
         factory.noisy = False
         try:
-            tcp = self._reactor.listenTCP(self.port, factory, interface=self.host)
-            self._ports.append(tcp)
-            self.port = tcp.getHost().port
-            udp = self._reactor.listenUDP(self.port, self, interface=self.host)
-        except CannotListenError as error:
+            listener = _listen(self.host, self.port)
+            self.port = listener.getsockname()[1]
+            self._acceptor = Acceptor(listener, factory, self._reactor)
+            self._udp = self._reactor.listenUDP(self.port, self, interface=self.host)
+        except (CannotListenError, OSError) as error:
+            cause = error.socketError if isinstance(error, CannotListenError) else error
+            why = getattr(cause, "strerror", None) or cause
             self.stop()
-            why = getattr(error.socketError, "strerror", None) or error.socketError
             raise EdgeError(
-                f"--gossip {self.host}:{self.port}: cannot listen there ({why}); choose another address or port"
+                f"--gossip {self.host}:{self.port}: cannot listen there ({why}); choose another one"
             ) from None
-        self._ports.append(udp)
-        udp.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+        self._listener = listener
+        self._acceptor.start()
+        self._udp.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
 
     def stop(self) -> None:
         """Close everything."""
         self._stopped = True
-        for port in self._ports:
-            port.stopListening()
+        if self._acceptor is not None:
+            self._acceptor.stop()
+        if self._listener is not None:
+            self._listener.close()
+        if self._udp is not None:
+            self._udp.stopListening()
         for dialling in list(self._dialling.values()):
             dialling.cancel()
         for streams in self.streams.values():
@@ -234,3 +243,18 @@ class Peers(DatagramProtocol):
             self._sink.packet(name, payload, False)
         except EdgeError as error:
             self._log.warn("{name} sent a packet that cannot be read: {error}", name=name, error=error)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener

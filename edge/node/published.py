@@ -49,6 +49,11 @@ LookUp = Callable[[bytes], Awaitable["dict[int, Entry]"]]
 Fetch = Callable[[bytes, bytes], Awaitable[bool]]
 
 
+async def _nowhere(path: bytes, etag: bytes) -> bool:
+    """Of a node that is alone."""
+    return False
+
+
 class Starting(Exception):
     """The table does not hold everything yet, and nobody can be asked."""
 
@@ -66,7 +71,7 @@ class Source(NamedTuple):
     look_up: LookUp
     allow_origins: Collection[bytes]
     #: (path, ETag) -> whether that body is in the blob store now; asks the supervisor.
-    fetch: Fetch
+    fetch: Fetch = _nowhere
 
     async def find(self, path: bytes, head: RequestHead, with_body: bool) -> Entry | None:
         """The representation of *path* that suits *head*; None: the path does not exist."""

@@ -288,8 +288,8 @@ class ClusterTable:
             self._writer.segment.set_lease(number, max(until, 0))
 
     def lease(self, origin: str) -> float | None:
-        """Seconds that are left of a lease, below 0 when it has run out; None: this node's own."""
-        number = self._numbers.get(origin, ORIGINS)
+        """Seconds that are left of a lease, below 0 when it has run out; None: it needs none, or has no entries."""
+        number = self._numbers.get(origin)
         if not number:
             return None
         return round(self._writer.segment.lease(number) / 1000 - time.monotonic(), 1)

@@ -34,7 +34,6 @@ from edge.node.acceptor import Acceptor
 from edge.node.admin import BODY_BYTES, AdminSite
 from edge.node.administration import Administration
 from edge.node.channel import ChannelLimits
-from edge.node.cluster import Cluster
 from edge.node.limits import raise_descriptor_limit
 from edge.node.listeners import open_listener, open_listeners
 from edge.node.loading import LOAD_SECONDS
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
     from twisted.application.service import IService
 
     from edge.config import Config
+    from edge.node.cluster import Cluster
     from edge.node.children import WorkerSlot
     from edge.node.workers import Workers
     from edge.publish.problems import Problem
@@ -156,6 +156,10 @@ class Supervisor(Service):
     def _make_cluster(self) -> Cluster | None:
         if self.config.gossip is None:
             return None
+        # Not before the listeners are open: twisted.internet.endpoints takes LISTEN_FDS out of the
+        # environment when it is imported.
+        from edge.node.cluster import Cluster
+
         url = public_url(self.config, self.listeners)
         return Cluster(self.config, url, self.store, self.writer, self._find_body, self._reactor)
 

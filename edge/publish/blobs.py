@@ -104,18 +104,6 @@ class Blobs:
                 view = view[os.write(fd, view) :]
             self._install(temporary, etag)
 
-    @contextmanager
-    def incoming(self) -> Iterator[Incoming]:
-        """A blob that arrives in pieces; gone at the end, unless it was installed."""
-        with self._new_file() as (fd, temporary):
-            yield Incoming(self, fd, temporary)
-
-    def install(self, temporary: str, etag: bytes) -> None:
-        """Make the file *temporary* the blob named *etag*, which it has to be."""
-        self.retain((etag,))
-        with _explained("write", self.path(etag)):
-            self._install(temporary, etag)
-
     def copy(self, source_fd: int) -> tuple[bytes, int]:
         """Make a blob of the contents of an open file; its (SHA-256, length).
 
@@ -230,41 +218,6 @@ class Blobs:
                 yield
             finally:
                 flock(self._lock_fd, LOCK_UN)
-
-
-class Incoming:
-    """A blob that arrives in pieces; see :meth:`Blobs.incoming`."""
-
-    def __init__(self, blobs: Blobs, fd: int, path: str) -> None:
-        #: Bytes so far.
-        self.size = 0
-        self._blobs = blobs
-        self._fd = fd
-        self._path = path
-        self._hash = sha256()
-
-    def write(self, data: bytes) -> None:
-        """The next piece; :class:`PublishError` when the disk does not take it."""
-        with _explained("write", self._path):
-            view = memoryview(data)
-            while view:
-                view = view[os.write(self._fd, view) :]
-        self._hash.update(data)
-        self.size += len(data)
-
-    def restart(self) -> None:
-        """Begin again: what came was not it."""
-        os.ftruncate(self._fd, 0)
-        os.lseek(self._fd, 0, os.SEEK_SET)
-        self._hash = sha256()
-        self.size = 0
-
-    def install(self, digest: bytes) -> bool:
-        """Make it a blob if its contents have this *digest*."""
-        if self._hash.digest() != digest:
-            return False
-        self._blobs.install(self._path, etag_of(digest))
-        return True
 
 
 class PartialBlob:

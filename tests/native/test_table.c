@@ -15,7 +15,7 @@ static void open_refuses_what_is_no_table(void)
     check(edge_table_open(&table, s.base, SEGMENT_BYTES, 2) == -4, "a worker without a block is refused");
     check(edge_table_open(&table, s.base, SEGMENT_BYTES - 1, 0) == -3, "a truncated segment is refused");
     check(edge_table_open(&table, s.base, 100, 0) == -1, "a segment smaller than a header is refused");
-    header->version = 2;
+    header->version = 3;
     check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == -2, "another version is refused");
     *header = good;
     header->magic[0] = 'X';

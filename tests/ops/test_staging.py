@@ -84,12 +84,11 @@ class ClusterTests(SynchronousTestCase):
     def started(self) -> list[str]:
         return [process.protocol.name for process in self.reactor.processes]
 
-    def test_the_others_start_when_the_first_is_ready(self) -> None:
-        self.look()
-        self.assertEqual(self.started(), ["n1"])
-        self.ready = {1}
+    def test_all_start_at_once_and_none_is_told_before_all_are_ready(self) -> None:
         self.look()
         self.assertEqual(self.started(), ["n1", "n2"])
+        self.ready = {1}
+        self.look()
         self.assertNotIn("http://", self.said)
 
     def test_urls_are_told_when_all_are_ready(self) -> None:
