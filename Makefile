@@ -8,7 +8,7 @@ TEST_STAMP := $(VENV)/.installed-test
 # What an installation depends on; Python files count at once.
 SOURCES := setup.cfg setup.py pyproject.toml tools/make_venv.py edge/fastpath/build.py $(wildcard edge/fastpath/src/*.[ch])
 
-.PHONY: help venv test-venv run test check native-test bench clean
+.PHONY: help venv test-venv run test check native-test sim bench clean
 
 help:
 	@echo "make venv            the environment: .venv/bin/twistd, edgectl, loadgen"
@@ -17,6 +17,7 @@ help:
 	@echo "make test            lint, types, all tests, native code under sanitizers"
 	@echo "make check           lint and types only"
 	@echo "make native-test     the C code alone, under ASan and UBSan"
+	@echo "make sim             thousands of simulated clusters with every fault there is"
 	@echo "make bench           CPU per request beside nginx"
 	@echo "make clean           removes what was built"
 	@echo "PYTHON=python3.x chooses another Python (3.10 or newer) for the environment."
@@ -46,6 +47,9 @@ check: test-venv
 
 native-test:
 	@$(MAKE) --no-print-directory -C tests/native test
+
+sim: venv
+	@$(VENV)/bin/python -m simulation $(SIM)
 
 bench: venv
 	@$(PYTHON) tools/bench_tools.py

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import edge
 
 ROOT = Path(edge.__file__).parent
-CORES = ("http", "table", "load")
+CORES = ("http", "table", "load", "gossip")
 FORBIDDEN = {"twisted", "socket", "select", "selectors", "asyncio", "time", "threading", "psutil"}
 
 

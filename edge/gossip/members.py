@@ -45,8 +45,8 @@ class Knobs:
     fanout: int = 3
     #: Seconds between two exchanges of everything with some member.
     exchange: float = 10.0
-    #: Seconds between two dials to a dead member.
-    redial: float = 3.0
+    #: Seconds between two dials to a member, dead or alive, to which there is no stream.
+    redial: float = 2.0
     #: Seconds until the dead and those who left are forgotten.
     forget_dead: float = 86_400.0
     forget_left: float = 60.0

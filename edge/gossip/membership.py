@@ -240,7 +240,10 @@ class Membership:
         if dead:
             member = self._random.choice(dead)
             self._ping(member.name)
-            if member.name not in self._streams and now - member.dialled >= knobs.redial:
+        apart = [m for m in self.members.values() if m.state != LEFT and m.name not in self._streams]
+        if apart:
+            member = self._random.choice(apart)
+            if now - member.dialled >= knobs.redial:
                 member.dialled = now
                 self._out.append(Dial(member.name, member.host, member.port))
         while self._ring or self._refill():

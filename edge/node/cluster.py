@@ -336,8 +336,8 @@ class Cluster:
             known = self._heard.get(mark.origin)
             if known is None or (mark.generation, mark.sequence) > (known.generation, known.sequence):
                 self._heard[mark.origin] = mark
-        if not self._heard and not marks:
-            return
+        if sender not in self.peers.streams:
+            return  # there is nothing to ask it over; membership dials
         for message in self.replica.notice(sender, marks, self._now_ms()):
             self.peers.send_table(sender, table_messages.encode_message(message))
 

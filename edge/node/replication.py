@@ -288,7 +288,7 @@ class ClusterTable:
             self._writer.segment.set_lease(number, max(until, 0))
 
     def lease(self, origin: str) -> float | None:
-        """Seconds that are left of a lease, below 0 when it has run out; None: it needs none, or has no entries."""
+        """Seconds left of a lease, below 0: it has run out; None: it needs none, or has no entries."""
         number = self._numbers.get(origin)
         if not number:
             return None
