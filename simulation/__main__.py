@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
     figures: list[Figure] = []
     with ProcessPoolExecutor(2) as pool:
         for work in (false_deaths, starved, stability, partitions, crashes, idle, repeatable):
-            found = work(pool, options.seed, options.quick)  # type: ignore[operator]
+            found = work(pool, options.seed, options.quick)
             figures += found if isinstance(found, list) else [found]
     table = Table("measure", "goal", "measured", title="simulated clusters")
     for figure in figures:

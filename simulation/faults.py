@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import methodcaller
+
 from edge.gossip.changes import Record
 from edge.gossip.members import Knobs
 from edge.gossip.packet import DEAD
@@ -99,10 +101,8 @@ def partition(seed: int, seconds: float) -> float | None:
         path = b"/%d" % world.random.randint(0, 5)
         digest = world.random.randbytes(32)
         record = Record(0, digest, 5, b"Content-Type: text/html\r\n", b"")
-        if number % 5 == 4:
-            world.publish(name, lambda replica, path=path: replica.remove(path, world.now_ms))
-        else:
-            world.publish(name, lambda r, path=path, record=record: r.put(path, 0, (record,), world.now_ms))
+        records = () if number % 5 == 4 else (record,)
+        world.publish(name, methodcaller("put", path, 0, records, world.now_ms))
         world.run(min(seconds / 20, 1.0))
     _skip(world, seconds - 20 * min(seconds / 20, 1.0))
     world.heal()

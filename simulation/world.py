@@ -1,7 +1,7 @@
 """Time, network and nodes of a simulated cluster.
 
-Everything random comes from one generator, everything happens in the order of (time, number of the event): the
-same seed gives the same trace.  Datagrams may be lost, doubled and delayed (so reordered); streams deliver in
+Everything random comes from one generator, everything happens in the order of (time, number of the event):
+the same seed gives the same trace.  Datagrams may be lost, doubled and delayed (so reordered); streams deliver in
 the end, later for each loss (a retransmission after 0.2 s, doubled each time), and break when a direction is
 blocked for :data:`BREAKS`.  A *starved* node does not receive while its timers run (Lifeguard's case); a
 *stopped* one does nothing at all (SIGSTOP).
@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from random import Random
 from typing import Any
@@ -77,7 +78,7 @@ class World:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         for node in self.nodes.values():
-            self.at(self.random.random() * 0.2, lambda node=node: self.start(node.name))
+            self.at(self.random.random() * 0.2, partial(self.start, node.name))
 
     @property
     def trace(self) -> str:
@@ -123,7 +124,7 @@ class World:
         node.inbox.clear()
         for other in list(node.streams):
             if (name, other) not in self.blocked:
-                self.at(0.001, lambda other=other: self._break(other, name))
+                self.at(0.001, partial(self._break, other, name))
             node.streams.discard(other)
 
     def starve(self, name: str, seconds: float) -> None:
@@ -282,8 +283,13 @@ class World:
             if one.membership is not None and peer.membership is not None:
                 me = peer.membership.me
                 one.membership.connected(me.name, me.generation, me.host, me.port, me.url, self.now)
-        self.at(0.0, lambda: self._drain(node))
-        self.at(0.0, lambda: self._drain(other))
+            self.at(3.0, partial(self._compare, one, peer.name))
+            self.at(0.0, partial(self._drain, one))
+
+    def _compare(self, node: Node, name: str) -> None:
+        """Once after they met, as the shell does."""
+        if node.replica is not None and name in node.streams:
+            self._tell(node, name, [node.replica.repair_round()])
 
     def _break(self, name: str, other: str) -> None:
         node = self.nodes[name]
@@ -316,9 +322,7 @@ class World:
     def _tell(self, node: Node, target: str, messages: list[Message]) -> None:
         for message in messages:
             if target in node.streams:
-                self._deliver_late(
-                    node.name, target, lambda message=message: self._take(target, node.name, message)
-                )
+                self._deliver_late(node.name, target, partial(self._take, target, node.name, message))
 
     def _take(self, target: str, source: str, message: Message) -> None:
         node = self.nodes[target]

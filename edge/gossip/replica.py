@@ -299,7 +299,11 @@ class Replica:
         if isinstance(message, Hashes):
             differing = list(self._buckets.differing(message.hashes))[:REPAIR_BUCKETS]
             self.counters["differing_buckets"] += len(differing)
-            return [Entries(number, tuple(self._rows.bucket(number)[:4000])) for number in differing]
+            replies: list[Message] = [
+                Entries(number, tuple(self._rows.bucket(number)[:4000])) for number in differing
+            ]
+            # More may differ than one round takes: go on as long as something does.
+            return [*replies, self.repair_round()] if len(differing) == REPAIR_BUCKETS else replies
         if isinstance(message, Paths):
             return self._repairs(message.paths)
         ours = {path: (clock, origin) for path, clock, origin in self._rows.bucket(message.bucket)}

@@ -61,6 +61,8 @@ SEED_SECONDS = 2.0
 #: Seconds between two checkpoints of the change log, in a thread; between two repairs with some node.
 CHECKPOINT_SECONDS = 10.0
 REPAIR_SECONDS = 30.0
+#: Seconds after which two nodes that have met compare their tables: one may have lost its state.
+REPAIR_AFTER = 3.0
 #: Seconds for which a starting node waits for others to tell it what it missed.
 JOIN_PATIENCE = 3.0
 #: Seconds for the last words of a node that leaves.
@@ -248,6 +250,7 @@ class Cluster:
             hello.name, hello.generation, hello.host, hello.port, hello.url, self._reactor.seconds()
         )
         self.replica.contact(self._now_ms())
+        self._reactor.callLater(REPAIR_AFTER, self._repair_with, hello.name)
         self._turn()
 
     def down(self, name: str) -> None:
@@ -401,7 +404,11 @@ class Cluster:
     def _repair(self) -> None:
         names = list(self.peers.streams)
         if names:
-            name = self._random.choice(names)
+            self._repair_with(self._random.choice(names))
+
+    def _repair_with(self, name: str) -> None:
+        """Only who has all logs can tell a difference from what is still on its way."""
+        if name in self.peers.streams and not self.behind():
             self.peers.send_table(name, table_messages.encode_message(self.replica.repair_round()))
 
     # Bodies

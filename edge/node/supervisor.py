@@ -57,8 +57,8 @@ if TYPE_CHECKING:
     from twisted.application.service import IService
 
     from edge.config import Config
-    from edge.node.cluster import Cluster
     from edge.node.children import WorkerSlot
+    from edge.node.cluster import Cluster
     from edge.node.workers import Workers
     from edge.publish.problems import Problem
 

@@ -1,0 +1,78 @@
+"""Bytes of other nodes: decoded right or refused with GossipError, whatever they are."""
+
+from __future__ import annotations
+
+import contextlib
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.gossip.changes import (
+    Changes,
+    Hashes,
+    Marks,
+    Paths,
+    Repair,
+    Root,
+    Want,
+    decode_message,
+    encode_message,
+)
+from edge.gossip.packet import Claim, Figures, GossipError, Mark, Packet, Ping, decode, encode
+
+FIGURES = Figures("n2", 1, 2, 0.5, 0.5, 1.0, 0.0, 3, 4, 0.1, False)
+PACKET = Packet(
+    Ping(7, "n2"),
+    (Claim("n1", 0, 1, 0, "10.0.0.1", 7000, "http://n1"),),
+    ((12, FIGURES),),
+    (Mark("n1", 1, 2),),
+    (b"x",),
+)
+ITEM = (b"/a", 3, 4, 5, ((0, bytes(32), 6, 0, 1),))
+MESSAGES = (
+    Marks((Mark("n1", 1, 2),)),
+    Want("n1", 1, 2, 3, 4, 5),
+    Changes("n1", 1, 2, 3, 4, 5, True, (b"A: b\r\n", b""), (ITEM,)),
+    Root(12),
+    Hashes(bytes(32768)),
+    Paths((b"/a",)),
+    Repair((b"A: b\r\n", b""), (("n1", ITEM),)),
+)
+
+
+class DecoderTests(SynchronousTestCase):
+    """Both decoders."""
+
+    def test_what_was_encoded_is_decoded(self) -> None:
+        self.assertEqual(decode(encode(PACKET)), PACKET)
+        for message in MESSAGES:
+            self.assertEqual(decode_message(encode_message(message)), message)
+
+    def test_positions_are_append_only(self) -> None:
+        """An older reader ignores what a newer writer appends."""
+        fields = msgspec.msgpack.decode(encode(PACKET))
+        self.assertEqual(decode(msgspec.msgpack.encode([*fields, "new"])), PACKET)
+
+    def test_header_lines_that_do_not_come_along_are_refused(self) -> None:
+        wrong = Changes("n1", 1, 2, 3, 4, 5, True, (b"A: b\r\n",), (ITEM,))
+        self.assertRaises(GossipError, decode_message, encode_message(wrong))
+
+    @given(st.binary(max_size=200))
+    def test_any_bytes(self, data: bytes) -> None:
+        for read in (decode, decode_message):
+            with contextlib.suppress(GossipError):
+                read(data)
+
+    @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=3))
+    def test_damaged_messages(self, at: int, damage: bytes) -> None:
+        for read, data in (
+            (decode, encode(PACKET)),
+            *((decode_message, encode_message(m)) for m in MESSAGES),
+        ):
+            at %= len(data)
+            with contextlib.suppress(GossipError):
+                read(data[:at] + damage + data[at + len(damage) :])
+            with contextlib.suppress(GossipError):
+                read(data[:at])

@@ -1,0 +1,289 @@
+"""The replicated table: whatever is lost, doubled or late, all nodes end with the same."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.gossip.changes import Change, Message, Record, Want
+from edge.gossip.replica import TOMBSTONE_MS, Replica
+from edge.gossip.rows import Rows, RowsError
+
+NOW = 1_700_000_000_000
+PAGE, IMAGE = b"Content-Type: text/html\r\n", b"Content-Type: image/png\r\n"
+
+
+def records(text: bytes, lines: bytes = PAGE) -> tuple[Record, ...]:
+    """One representation."""
+    return (Record(0, text.ljust(32, b"-"), len(text), lines, b"Cache-Control: no-cache\r\n"),)
+
+
+def converse(one: Replica, other: Replica, now: int = NOW) -> list[Change]:
+    """Tell each other the marks and everything that follows; what was applied, in order."""
+    applied: list[Change] = []
+    waiting: list[tuple[Replica, Replica, Message]] = []
+    for source, target in ((one, other), (other, one)):
+        for message in target.notice(_name(source), source.marks(), now):
+            waiting.append((target, source, message))
+    while waiting:
+        source, target, message = waiting.pop(0)
+        received = target.receive(_name(source), message, now)
+        applied += received.applied
+        waiting += [(target, source, reply) for reply in received.replies]
+    return applied
+
+
+def repair(one: Replica, other: Replica, now: int = NOW) -> None:
+    """Compare the tables, and send what differs."""
+    waiting = [(one, other, one.repair_round())]
+    while waiting:
+        source, target, message = waiting.pop(0)
+        received = target.receive(_name(source), message, now)
+        waiting += [(target, source, reply) for reply in received.replies]
+
+
+def _name(replica: Replica) -> str:
+    return replica._node
+
+
+def table(replica: Replica) -> dict[bytes, tuple[int, str]]:
+    """What counts where."""
+    return {change.path: (change.clock, change.origin) for change in replica.paths(b"", 1000)}
+
+
+class ReplicaTests(SynchronousTestCase):
+    """Two or three nodes."""
+
+    def setUp(self) -> None:
+        self.a = Replica("a", Rows(":memory:"), NOW)
+        self.b = Replica("b", Rows(":memory:"), NOW)
+
+    def test_a_change_is_pushed_and_taken(self) -> None:
+        converse(self.a, self.b)
+        self.a.put(b"/x", 1, records(b"1"), NOW)
+        push = self.a.push("b")
+        assert push is not None
+        received = self.b.receive("a", push, NOW)
+        self.assertEqual([change.path for change in received.applied], [b"/x"])
+        self.assertEqual(set(self.a.marks()) & set(self.b.marks()), set(self.a.marks()))
+        self.assertIsNone(self.a.push("b"))
+
+    def test_a_push_after_a_gap_asks_for_what_is_missing(self) -> None:
+        self.a.put(b"/x", 1, records(b"1"), NOW)
+        self.a.push("b")
+        self.a.put(b"/y", 1, records(b"2"), NOW)
+        push = self.a.push("b")
+        assert push is not None
+        received = self.b.receive("a", push, NOW)
+        self.assertEqual(received.applied, [])
+        converse_from = received.replies[0]
+        answer = self.a.receive("b", converse_from, NOW).replies[0]
+        self.assertEqual(len(self.b.receive("a", answer, NOW).applied), 2)
+
+    def test_assets_come_before_pages_and_removals_last_over_many_chunks(self) -> None:
+        for number in range(700):
+            self.a.put(b"/p%d" % number, 1, records(b"%d" % number), NOW)
+            self.a.put(b"/i%d" % number, 1, records(b"%d" % number, IMAGE), NOW)
+        self.a.remove(b"/p0", NOW)
+        applied = converse(self.a, self.b)
+        kinds = [2 if c.is_tombstone else 1 if c.records[0].lines_200 == PAGE else 0 for c in applied]
+        self.assertEqual(kinds, sorted(kinds))
+        self.assertEqual(len(kinds), 1400)
+        self.assertEqual(table(self.a), table(self.b))
+
+    def test_the_newest_clock_wins_and_the_name_breaks_a_tie(self) -> None:
+        self.a.put(b"/x", 1, records(b"a"), NOW)
+        self.b.put(b"/x", 1, records(b"b"), NOW)
+        converse(self.a, self.b)
+        self.assertEqual(self.a.get(b"/x"), self.b.get(b"/x"))
+        winner = self.a.get(b"/x")
+        assert winner is not None
+        self.assertEqual(winner.origin, "b")
+
+    def test_what_others_know_is_passed_on(self) -> None:
+        self.a.put(b"/x", 1, records(b"a"), NOW)
+        converse(self.a, self.b)
+        c = Replica("c", Rows(":memory:"), NOW)
+        converse(self.b, c)
+        self.assertEqual(table(c), table(self.a))
+
+    def test_a_clock_from_the_future_is_refused_and_counted(self) -> None:
+        self.a.put(b"/x", 1, records(b"a"), NOW + 3_600_000)
+        self.assertEqual(converse(self.a, self.b), [])
+        self.assertEqual(self.b.counters["skew_refused"], 1)
+        self.assertNotEqual(self.b.marks(), self.a.marks())
+
+    def test_a_purge_survives_an_old_version_that_comes_late(self) -> None:
+        self.a.put(b"/x", 1, records(b"a"), NOW)
+        late = self.a.receive("c", _want_all(self.a), NOW).replies[0]
+        converse(self.a, self.b)
+        self.b.remove(b"/x", NOW + 10)
+        self.assertEqual(self.b.receive("a", late, NOW + 20).applied, [])
+        found = self.b.get(b"/x")
+        assert found is not None
+        self.assertTrue(found.is_tombstone)
+
+    def test_tombstones_are_forgotten_after_a_day(self) -> None:
+        self.a.put(b"/x", 1, records(b"a"), NOW)
+        self.a.remove(b"/x", NOW + 1)
+        self.a.save(NOW + 2)
+        self.assertIsNotNone(self.a.get(b"/x"))
+        self.a.save(NOW + TOMBSTONE_MS + 2)
+        self.assertIsNone(self.a.get(b"/x"))
+        self.assertEqual(self.a.repair_round(), self.b.repair_round())
+
+    def test_a_node_that_was_away_for_longer_joins_afresh(self) -> None:
+        self.a.put(b"/x", 1, records(b"a"), NOW)
+        self.a.contact(NOW)
+        self.assertFalse(self.a.too_old(NOW + TOMBSTONE_MS - 1))
+        self.assertTrue(self.a.too_old(NOW + TOMBSTONE_MS + 1))
+        self.a.drop(NOW + TOMBSTONE_MS + 1)
+        self.assertEqual(table(self.a), {})
+        self.assertGreater(self.a.marks()[0].generation, NOW)
+
+    def test_repair_finds_what_differs_silently(self) -> None:
+        for number in range(50):
+            self.a.put(b"/%d" % number, 1, records(b"%d" % number), NOW)
+        converse(self.a, self.b)
+        self.assertEqual(self.b.receive("a", self.a.repair_round(), NOW).replies, [])
+        lost = self.b.get(b"/7")
+        assert lost is not None
+        self.b._rows.delete([b"/7"])
+        self.b._buckets.toggle(b"/7", lost.clock, lost.origin)
+        repair(self.a, self.b)
+        self.assertEqual(table(self.a), table(self.b))
+
+
+def _want_all(replica: Replica) -> Message:
+    mark = replica.marks()[0]
+    return Want(mark.origin, mark.generation, 0)
+
+
+class FileTests(SynchronousTestCase):
+    """The database in a file."""
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="edge-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.path = str(self.folder / "replica.sqlite")
+
+    def test_it_survives_a_kill_and_no_sequence_is_used_twice(self) -> None:
+        rows = Rows.open(self.path)
+        first = Replica("a", rows, NOW)
+        used = first.put(b"/x", 1, records(b"1"), NOW).sequence
+        first.save(NOW)
+        first.put(b"/lost", 1, records(b"2"), NOW)  # never committed
+        again = Replica("a", Rows.open(self.path.replace("replica", "copy")), NOW)
+        self.assertEqual(table(again), {})
+        rows._db.close()  # as a kill does
+        second = Replica("a", Rows.open(self.path), NOW + 5)
+        self.assertEqual(list(table(second)), [b"/x"])
+        self.assertGreater(second.put(b"/y", 1, records(b"3"), NOW + 5).sequence, used + 1)
+        self.assertEqual(second.marks()[0].generation, NOW)
+
+    def test_a_restored_copy_learns_what_it_missed_and_overwrites_nothing(self) -> None:
+        a = Replica("a", Rows.open(self.path), NOW)
+        b = Replica("b", Rows(":memory:"), NOW)
+        a.put(b"/x", 1, records(b"old"), NOW)
+        a.save(NOW)
+        Rows.checkpoint(self.path)
+        copy = str(self.folder / "copy.sqlite")
+        shutil.copy(self.path, copy)
+        for _ in range(3):
+            a.put(b"/x", 1, records(b"new"), NOW + 1000)
+        a._marks["a"] = (a._marks["a"][0], a._marks["a"][1] + 20_000)  # more than a block of numbers later
+        a.put(b"/z", 1, records(b"newest"), NOW + 2000)
+        converse(a, b, NOW + 2000)
+        restored = Replica("a", Rows.open(copy), NOW + 3000)
+        for step in range(3):
+            converse(restored, b, NOW + 3000 + step * 6000)
+        self.assertEqual(table(restored), table(b))
+        self.assertEqual(set(table(b)), {b"/x", b"/z"})
+        self.assertGreater(restored.marks()[0].generation, NOW)
+
+    def test_a_damaged_file_is_set_aside_with_a_word(self) -> None:
+        Path(self.path).write_bytes(b"this is no database" * 100)
+        rows = Rows.open(self.path)
+        self.assertIn("moved to", rows.problem)
+        self.assertTrue(Path(self.path + ".damaged").exists())
+        self.assertEqual(table(Replica("a", rows, NOW)), {})
+
+    def test_a_file_that_cannot_be_opened_says_so(self) -> None:
+        self.assertRaises(RowsError, Rows.open, str(self.folder / "missing" / "replica.sqlite"))
+
+
+class ReplicaMachine(RuleBasedStateMachine):
+    """Three nodes; messages are lost, doubled and late, nodes lose their state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOW
+        self.replicas = {name: Replica(name, Rows(":memory:"), NOW) for name in "abc"}
+        self.mail: list[tuple[str, str, Message]] = []
+
+    @rule(name=st.sampled_from("abc"), path=st.integers(0, 4), text=st.integers(0, 9))
+    def put(self, name: str, path: int, text: int) -> None:
+        self.now += 1
+        self.replicas[name].put(b"/%d" % path, 1, records(b"%d" % text), self.now)
+        for other in "abc":
+            message = self.replicas[name].push(other) if other != name else None
+            if message is not None:
+                self.mail.append((name, other, message))
+
+    @rule(name=st.sampled_from("abc"), path=st.integers(0, 4))
+    def remove(self, name: str, path: int) -> None:
+        self.now += 1
+        self.replicas[name].remove(b"/%d" % path, self.now)
+
+    @rule(pair=st.tuples(st.sampled_from("abc"), st.sampled_from("abc")))
+    def tell(self, pair: tuple[str, str]) -> None:
+        source, target = pair
+        if source != target:
+            marks = self.replicas[source].marks()
+            for message in self.replicas[target].notice(source, marks, self.now):
+                self.mail.append((target, source, message))
+
+    @rule(number=st.integers(0, 30), lost=st.booleans(), doubled=st.booleans())
+    def deliver(self, number: int, lost: bool, doubled: bool) -> None:
+        if self.mail:
+            number %= len(self.mail)
+            source, target, message = self.mail[number] if doubled else self.mail.pop(number)
+            if not lost:
+                received = self.replicas[target].receive(source, message, self.now)
+                self.mail += [(target, source, reply) for reply in received.replies]
+
+    @rule(name=st.sampled_from("abc"))
+    def lose_state(self, name: str) -> None:
+        self.now += 1000
+        self.replicas[name] = Replica(name, Rows(":memory:"), self.now)
+
+    def teardown(self) -> None:
+        for _ in range(4):
+            self.now += 6000
+            for one, other in ("ab", "bc", "ac"):
+                converse(self.replicas[one], self.replicas[other], self.now)
+                repair(self.replicas[one], self.replicas[other], self.now)
+        tables = [table(replica) for replica in self.replicas.values()]
+        assert tables[0] == tables[1] == tables[2], tables
+        assert len({replica.repair_round() for replica in self.replicas.values()}) == 1
+
+
+class MachineTests(SynchronousTestCase):
+    """Runs :class:`ReplicaMachine`."""
+
+    def test_all_end_with_the_same_table(self) -> None:
+        run_state_machine_as_test(
+            ReplicaMachine,
+            settings=settings(
+                max_examples=60,
+                stateful_step_count=30,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
