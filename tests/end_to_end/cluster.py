@@ -1,0 +1,72 @@
+"""Real nodes that know each other, on loopback."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from edge.trust.authority import certify, create
+from tests.end_to_end.node import RunningNode
+
+
+def free_port() -> int:
+    """A port that nobody uses now, for TCP and UDP."""
+    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        tcp.bind(("127.0.0.1", 0))
+        port = int(tcp.getsockname()[1])
+        udp.bind(("127.0.0.1", port))
+        return port
+
+
+class RunningCluster:
+    """Nodes n1 .. n*count*; only n1 is given a site."""
+
+    def __init__(self, count: int = 3, lease: int = 10) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="edge-"))
+        create(self.folder / "ca", "test")
+        self.ports = [free_port() for _ in range(count)]
+        self.nodes = [self._node(number, lease) for number in range(count)]
+
+    def _node(self, number: int, lease: int) -> RunningNode:
+        name = f"n{number + 1}"
+        peers = [f"--peer=127.0.0.1:{port}" for other, port in enumerate(self.ports) if other != number]
+        node = RunningNode(
+            f"--node={name}", "--cluster=test", f"--gossip=127.0.0.1:{self.ports[number]}", *peers,
+            f"--lease-seconds={lease}", *(["--webroot=none"] if number else []), workers=1,
+        )  # fmt: skip
+        certify(self.folder / "ca", name, node.state / "cluster")
+        return node
+
+    def start(self) -> None:
+        """Start all and wait until they are ready and see each other."""
+        for node in self.nodes:
+            node.spawn()
+        for node in self.nodes:
+            node.wait_for(
+                lambda node=node: node.state_of() == "ready" and node.workers_ready(), "it is ready"
+            )
+        for node in self.nodes:
+            node.wait_for(lambda node=node: set(states(node).values()) == {"alive"}, "all are alive")
+
+    def clean_up(self) -> None:
+        """End all and remove everything."""
+        for node in self.nodes:
+            if node.process is not None and node.process.poll() is None:
+                node.process.kill()
+                node.process.wait(20)
+            shutil.rmtree(node.directory, ignore_errors=True)
+        shutil.rmtree(self.folder)
+
+
+def states(node: RunningNode) -> dict[str, str]:
+    """Name -> state, as *node* sees them."""
+    return {one["name"]: one["state"] for one in node.admin("GET", "/members")[1]["members"]}
+
+
+def load(node: RunningNode) -> dict[str, Any]:
+    """Name -> entry in the load document of *node*."""
+    return {one["id"]: one for one in json.loads(node.ask("/.edge/load")[2])["nodes"]}

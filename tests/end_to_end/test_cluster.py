@@ -1,0 +1,103 @@
+"""Three real nodes as one: what is published on n1 is confirmed and served by n2 and n3."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.cli import main
+from tests.commands import run_command
+from tests.end_to_end.cluster import RunningCluster, load, states
+
+BIG = os.urandom(700_000)
+
+
+class ClusterTests(SynchronousTestCase):
+    """One cluster, used by one story after the other."""
+
+    def setUp(self) -> None:
+        self.cluster = RunningCluster()
+        self.addCleanup(self.cluster.clean_up)
+        first = self.cluster.nodes[0]
+        first.write("index.html", b"<p>one")
+        first.write("big.bin", BIG)
+        self.cluster.start()
+
+    def test_what_one_publishes_all_serve_and_confirm(self) -> None:
+        n1, n2, n3 = self.cluster.nodes
+        for node in (n2, n3):
+            status, headers, body = node.ask("/")
+            self.assertEqual((status, body), (200, b"<p>one"))
+            etag = headers["ETag"]
+            self.assertEqual(node.ask("/", {"If-None-Match": etag})[0], 304)
+            self.assertEqual(node.ask("/big.bin")[2], BIG)
+            self.assertEqual(node.ask("/nothing")[0], 404)
+        n1.write("index.html", b"<p>two")
+        n1.wait_for(lambda: n1.ask("/")[2] == b"<p>two", "n1 has published")
+        for node in (n2, n3):
+            node.wait_for(lambda node=node: node.ask("/", {"If-None-Match": etag})[0] == 200, "it is new")
+            self.assertEqual(node.ask("/")[2], b"<p>two")
+        self.assertEqual(n2.admin("POST", "/purge", {"paths": ["/"]})[1]["purged"], ["/"])
+        for node in (n1, n3):
+            node.wait_for(lambda node=node: node.ask("/")[0] == 404, "it is purged")
+
+        # edgectl shows it
+        for command, words in (("members", ("n1", "alive", "n3")), ("log", ("n1", "lag p99 ms"))):
+            code, said, errors = run_command(main, "--state-dir", str(n2.state), command)
+            self.assertEqual((code, errors), (0, ""))
+            for word in words:
+                self.assertIn(word, said)
+        self.assertEqual(set(load(n3)), {"n1", "n2", "n3"})
+        self.assertTrue(all(one["weight"] > 0 and one["age_ms"] < 5000 for one in load(n3).values()))
+        metrics = run_command(main, "--state-dir", str(n2.state), "metrics")[1]
+        self.assertIn("edge_gossip_members_alive 2.0", metrics)
+
+    def test_a_killed_node_gets_no_clients_and_comes_back_with_what_it_missed(self) -> None:
+        n1, n2, n3 = self.cluster.nodes
+        assert n2.process is not None
+        n2.process.kill()
+        n2.process.wait(20)
+        for node in (n1, n3):
+            node.wait_for(lambda node=node: load(node)["n2"]["weight"] == 0, "n2 has no weight")
+        n1.write("index.html", b"<p>missed")
+        n1.wait_for(lambda: n1.ask("/")[2] == b"<p>missed", "n1 has published")
+        n2.start()
+        self.assertEqual(n2.ask("/")[2], b"<p>missed")
+        for node in (n1, n3):
+            node.wait_for(lambda node=node: load(node)["n2"]["weight"] > 0, "n2 has weight again")
+
+    def test_a_node_that_leaves_says_so_and_what_it_published_stays_confirmed(self) -> None:
+        n1, n2, n3 = self.cluster.nodes
+        etag = n2.ask("/")[1]["ETag"]
+        n1.stop()
+        for node in (n2, n3):
+            node.wait_for(lambda node=node: states(node)["n1"] == "left", "n1 has left")
+            self.assertEqual(node.ask("/", {"If-None-Match": etag})[0], 304)
+
+
+class LeaseTests(SynchronousTestCase):
+    """Promise P2."""
+
+    def test_without_news_of_the_publisher_nothing_is_confirmed_only_sent_whole(self) -> None:
+        cluster = RunningCluster(2, lease=1)
+        self.addCleanup(cluster.clean_up)
+        n1, n2 = cluster.nodes
+        n1.write("index.html", b"<p>one")
+        cluster.start()
+        etag = n2.ask("/")[1]["ETag"]
+        validator = f"{etag} /\n".encode()
+        text = {"Content-Type": "text/plain"}
+        self.assertEqual(n2.ask("/", {"If-None-Match": etag})[0], 304)
+        assert n1.process is not None
+        n1.process.send_signal(signal.SIGSTOP)
+        try:
+            n2.wait_for(lambda: n2.ask("/", {"If-None-Match": etag})[0] == 200, "the lease has run out")
+            self.assertEqual(n2.ask("/", {"If-None-Match": etag})[2], b"<p>one")
+            self.assertEqual(n2.ask(f"/?~etag={etag.strip(chr(34))}")[0], 200)
+            self.assertIn(b'"stale":[0]', n2.ask("/.edge/revalidate", text, "POST", validator)[2])
+        finally:
+            n1.process.send_signal(signal.SIGCONT)
+        n2.wait_for(lambda: n2.ask("/", {"If-None-Match": etag})[0] == 304, "it is confirmed again")
+        self.assertIn(b'"stale":[]', n2.ask("/.edge/revalidate", text, "POST", validator)[2])
