@@ -17,11 +17,23 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import attack, client, memory, servers, table_kill, warm_start, worker_kill
+from benchmarks import attack, client, cluster, memory, replica, servers, table_kill, warm_start, worker_kill
 from benchmarks.servers import SERVER_CORE, Server
 
 HERE = Path(__file__).parent
-FORMS = ("ratios", "twin", "memory", "wire", "reads", "kills", "workers", "attack", "start")
+FORMS = (
+    "ratios",
+    "twin",
+    "memory",
+    "wire",
+    "reads",
+    "kills",
+    "workers",
+    "attack",
+    "start",
+    "cluster",
+    "replica",
+)
 WORKERS = 4
 
 
@@ -210,6 +222,40 @@ def attacked(server: Server, directory: Path) -> Row:
     )  # fmt: skip
 
 
+def clustered(publishes: int, kills: int) -> list[Row]:
+    """Four real nodes as one."""
+    found = cluster.measure(publishes, kills)
+    late, gone = found.stale, found.weightless
+    return [
+        Row(
+            f"{publishes} publishes: old version confirmed elsewhere", f"max {late[-1] * 1000:.1f} ms", "",
+            f"p99 {late[len(late) * 99 // 100] * 1000:.1f} ms", "p99 <= 100 ms, max 1 s",
+            late[len(late) * 99 // 100] <= 0.1 and late[-1] <= 1.0,
+        ),
+        Row(
+            f"{kills} kill -9 of a node: weight 0 on all others", f"p50 {gone[len(gone) // 2]:.2f} s", "",
+            f"max {gone[-1]:.2f} s", "p99 <= 3 s", gone[-1] <= 3.0,
+        ),
+    ]  # fmt: skip
+
+
+def joined(directory: Path, entries: int) -> list[Row]:
+    """The cores of a cold join, without table and TLS."""
+    found = replica.measure(directory, entries)
+    return [
+        Row(
+            f"cold join of {entries:,} entries, CPU of the cores", f"{found.receiver * 1e6:.1f} us an entry", "",
+            f"sender {found.sender * 1e6:.1f} us, {found.wire:.0f} B on the wire", "<= 60 us",
+            found.receiver <= 60e-6,
+        ),
+        Row(
+            "memory of the change log", f"{found.memory:.0f} B an entry", "", "", "<= 250 B",
+            found.memory <= 250,
+        ),
+        Row("repair between equals", f"{found.repair} B", "", "", "<= 64 KiB", found.repair <= 65536),
+    ]  # fmt: skip
+
+
 def measure(forms: list[str], quick: bool) -> list[Row]:
     """All rows for *forms*; *quick* shortens every part (for a look, not for figures)."""
     seconds, rounds = (1.0, 1) if quick else (4.0, 3)
@@ -242,6 +288,10 @@ def measure(forms: list[str], quick: bool) -> list[Row]:
             options = ("--workers", str(WORKERS))
             with servers.edge(webroot, directory / "workers", "native", *options) as server:
                 rows.append(workers_killed(server, 4 if quick else 20))
+        if "cluster" in forms:
+            rows += clustered(20 if quick else 200, 4 if quick else 20)
+        if "replica" in forms:
+            rows += joined(directory / "replica", 50_000 if quick else 1_000_000)
         if "reads" in forms:
             rows.append(reads(directory, 10**7 if quick else 10**9))
         if "kills" in forms:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from edge.node.cluster import Cluster
 
 
+#: Own health from which this node doubts itself rather than others: one failed probe is 1 or 2.
+UNWELL = 2
+
+
 def loads(cluster: Cluster) -> list[NodeLoad]:
     """The other nodes in the load document; weight 0: not to be chosen.
 
@@ -21,7 +25,7 @@ def loads(cluster: Cluster) -> list[NodeLoad]:
     found = []
     for member in sorted(cluster.membership.members.values(), key=lambda one: one.name):
         known = cluster.membership.figures_of(member.name)
-        doubted = member.state == SUSPECT and cluster.membership.health.score > 0
+        doubted = member.state == SUSPECT and cluster.membership.health.score > UNWELL
         chosen = member.state == ALIVE or doubted
         if known is None:
             found.append(
