@@ -244,7 +244,7 @@ def joined(directory: Path, entries: int) -> list[Row]:
     found = replica.measure(directory, entries)
     return [
         Row(
-            f"cold join of {entries:,} entries, CPU of the cores", f"{found.receiver * 1e6:.1f} us an entry", "",
+            f"cold join of {entries:,} entries, cores", f"{found.receiver * 1e6:.1f} us an entry", "",
             f"sender {found.sender * 1e6:.1f} us, {found.wire:.0f} B on the wire", "<= 60 us",
             found.receiver <= 60e-6,
         ),

@@ -1,4 +1,4 @@
-"""Four real nodes on loopback: how soon nobody confirms an old version, how soon a dead node gets no clients."""
+"""Four real nodes: how soon nobody confirms an old version, how soon a dead node gets no clients."""
 
 from __future__ import annotations
 

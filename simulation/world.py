@@ -1,10 +1,10 @@
 """Time, network and nodes of a simulated cluster.
 
 Everything random comes from one generator, everything happens in the order of (time, number of the event):
-the same seed gives the same trace.  Datagrams may be lost, doubled and delayed (so reordered); streams deliver in
-the end, later for each loss (a retransmission after 0.2 s, doubled each time), and break when a direction is
-blocked for :data:`BREAKS`.  A *starved* node does not receive while its timers run (Lifeguard's case); a
-*stopped* one does nothing at all (SIGSTOP).
+the same seed gives the same trace.  Datagrams may be lost, doubled and delayed (so reordered); streams
+deliver in the end, later for each loss (a retransmission after 0.2 s, doubled each time), and break when a
+direction is blocked for :data:`BREAKS`.  A *starved* node does not receive while its timers run (Lifeguard's
+case); a *stopped* one does nothing at all (SIGSTOP).
 """
 
 from __future__ import annotations
@@ -211,10 +211,9 @@ class World:
             if member.state in (DEAD, LEFT) and member.name in node.streams:
                 self.at(0.0, lambda: self._break(node.name, member.name))
                 self.at(0.001, lambda: self._break(member.name, node.name))
-        elif isinstance(output, MarksSeen) and node.replica is not None:
-            if output.sender in node.streams:
-                asked = node.replica.notice(output.sender, output.marks, self.now_ms)
-                self._tell(node, output.sender, asked)
+        elif isinstance(output, MarksSeen) and node.replica is not None and output.sender in node.streams:
+            asked = node.replica.notice(output.sender, output.marks, self.now_ms)
+            self._tell(node, output.sender, asked)
 
     def _send(self, node: Node, send: Send) -> None:
         source, target, packet = node.name, send.to, send.packet

@@ -101,6 +101,11 @@ class Lanes:
         self.bytes["table"] += begin - room
         return Packet(probe, tuple(claims), tuple(figures), marks, tuple(urgent))
 
+    def everything(self, claims: list[Claim], now: float) -> Packet:
+        """For a stream, which has room for all."""
+        figures = ((max(0, int((now - at) * 1000)), one) for one, at in self.newest_figures(64))
+        return Packet(None, tuple(claims), tuple(figures), self.marks)
+
     def newest_figures(self, limit: int) -> list[tuple[Figures, float]]:
         """Own figures, then the newest of the others."""
         own = self._figures.get(self._name)

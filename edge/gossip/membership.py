@@ -15,7 +15,6 @@ stopped, the clock jumped) moves all deadlines by as much; who was declared dead
 
 from __future__ import annotations
 
-import math
 from random import Random
 from typing import Any
 
@@ -25,7 +24,6 @@ from edge.gossip.awareness import LAG_MS, Awareness
 from edge.gossip.fitness import PAUSE, WITNESSES, Trial
 from edge.gossip.lanes import Lanes
 from edge.gossip.members import (
-    Changed,
     Counters,
     Dial,
     Identity,
@@ -35,7 +33,6 @@ from edge.gossip.members import (
     Send,
     UrgentSeen,
     claim_of,
-    rank,
 )
 from edge.gossip.packet import (
     ALIVE,
@@ -53,7 +50,7 @@ from edge.gossip.packet import (
     Probe,
 )
 from edge.gossip.probes import OwnProbe, Relayed
-from edge.gossip.suspicion import Suspicion
+from edge.gossip.roster import Roster
 
 #: A tick that is later than this many seconds moves the deadlines.
 LATE = 0.3
@@ -67,7 +64,6 @@ class Membership:
     def __init__(self, me: Identity, knobs: Knobs, random: Random, now: float) -> None:
         self.me = me
         self.knobs = knobs
-        self.members: dict[str, Member] = {}
         self.incarnation = 0
         self.health = Awareness(knobs.lifeguard)
         self.counters = Counters()
@@ -75,6 +71,8 @@ class Membership:
         self._now = now
         self._out: list[Any] = []
         self.lanes = Lanes(me.name)
+        self.roster = Roster(knobs, self.lanes, self.counters)
+        self.members = self.roster.members
         self._number = random.getrandbits(32)
         self._ring: list[str] = []
         self._probe: OwnProbe | None = None
@@ -88,6 +86,7 @@ class Membership:
         self._trial_at = now
         self._trial_pings: dict[int, str] = {}
         self._left = False
+        self._lag_at = now
 
     # What comes in
 
@@ -97,7 +96,8 @@ class Membership:
         for claim in packet.claims:
             self._hear(claim)
         for age, figures in packet.figures:
-            self._hear_figures(figures, now - age / 1000)
+            if figures.name in self.members:
+                self.lanes.note(figures, now - age / 1000)
         if packet.marks:
             self._out.append(MarksSeen(sender, packet.marks))
         for data in packet.urgent:
@@ -143,7 +143,8 @@ class Membership:
 
     def note_lag(self, milliseconds: float) -> None:
         """How late the reactor was."""
-        if milliseconds > LAG_MS:
+        if milliseconds > LAG_MS and self._now >= self._lag_at:
+            self._lag_at = self._now + 1.0  # one stall is reported more than once
             self.health.note(1)
 
     def set_marks(self, marks: tuple[Mark, ...]) -> None:
@@ -163,9 +164,8 @@ class Membership:
         claim = claim_of(self.me, self.incarnation, LEFT)
         for member in self.members.values():
             if member.is_there:
-                self._out.append(Send(member.name, Packet(claims=(claim,)), False))
-                if member.name in self._streams:
-                    self._out.append(Send(member.name, Packet(claims=(claim,)), True))
+                ways = {False, member.name in self._streams}
+                self._out += [Send(member.name, Packet(claims=(claim,)), way) for way in ways]
 
     def outputs(self) -> list[Any]:
         """What is to be done since the last call: Send, Dial, Changed, MarksSeen, UrgentSeen."""
@@ -207,7 +207,7 @@ class Membership:
         for member in list(self.members.values()):
             if member.suspicion is not None and now >= member.suspicion.deadline:
                 self.counters.deaths += 1
-                self._adopt(member, msgspec.structs.replace(member.claim, state=DEAD, accuser=self.me.name))
+                self._hear(msgspec.structs.replace(member.claim, state=DEAD, accuser=self.me.name))
         if self._death is not None:
             self._try_to_come_back()
         if now >= self._period_at and self._probe is None:
@@ -235,7 +235,7 @@ class Membership:
     def _begin_period(self) -> None:
         now, knobs = self._now, self.knobs
         self._period_at = now + knobs.period * self.health.factor
-        self._forget()
+        self.roster.forget(now)
         dead = [m for m in self.members.values() if m.state == DEAD]
         if dead:
             member = self._random.choice(dead)
@@ -246,7 +246,8 @@ class Membership:
             if now - member.dialled >= knobs.redial:
                 member.dialled = now
                 self._out.append(Dial(member.name, member.host, member.port))
-        while self._ring or self._refill():
+        self._ring = self._ring or self._some(len(self.members))
+        while self._ring:
             member_or_none = self.members.get(self._ring.pop())
             if member_or_none is not None and member_or_none.is_there:
                 timeout = member_or_none.roundtrip.timeout * self.health.factor
@@ -256,18 +257,6 @@ class Membership:
                 )
                 self.counters.probes += 1
                 return
-
-    def _refill(self) -> bool:
-        self._ring = [m.name for m in self.members.values() if m.is_there]
-        self._random.shuffle(self._ring)
-        return bool(self._ring)
-
-    def _forget(self) -> None:
-        for member in list(self.members.values()):
-            kept = {DEAD: self.knobs.forget_dead, LEFT: self.knobs.forget_left}.get(member.state)
-            if kept is not None and self._now - member.since > kept:
-                del self.members[member.name]
-                self.lanes.forget(member.name)
 
     # Probes
 
@@ -337,45 +326,8 @@ class Membership:
     def _hear(self, claim: Claim) -> None:
         if claim.name == self.me.name:
             self._hear_of_myself(claim)
-            return
-        member = self.members.get(claim.name)
-        if member is None:
-            if claim.state < DEAD:
-                member = self.members[claim.name] = Member(claim, self._now)
-                if claim.state == SUSPECT:
-                    member.suspicion = self._suspicion(claim.accuser)
-                self.lanes.news.add(claim)
-                self._out.append(Changed(member, None))
-                self._out.append(Dial(claim.name, claim.host, claim.port))
-        elif rank(claim) > rank(member.claim):
-            self._adopt(member, claim)
-        elif (
-            claim.state == SUSPECT
-            and member.suspicion is not None
-            and rank(claim) == rank(member.claim)
-            and member.suspicion.confirm(claim.accuser)
-        ):
-            self.lanes.news.add(claim)
-
-    def _adopt(self, member: Member, claim: Claim) -> None:
-        before = member.state
-        if before == SUSPECT and claim.state == ALIVE:
-            self.counters.false_suspicions += 1
-        if claim.generation > member.claim.generation:
-            self.lanes.forget(member.name)
-        member.claim = claim
-        member.suspicion = self._suspicion(claim.accuser) if claim.state == SUSPECT else None
-        self.lanes.news.add(claim)
-        if claim.state != before:
-            member.since = self._now
-            self._out.append(Changed(member, before))
-
-    def _suspicion(self, accuser: str) -> Suspicion:
-        knobs = self.knobs
-        n = 1 + sum(m.is_there for m in self.members.values())
-        lowest = knobs.suspicion * knobs.period * max(1.0, math.log10(n))
-        expected = min(2, n - 2) if knobs.lifeguard else 0
-        return Suspicion(self._now, accuser, lowest, lowest * knobs.suspicion_highest, expected)
+        else:
+            self._out += self.roster.hear(claim, self._now)
 
     def _hear_of_myself(self, claim: Claim) -> None:
         if claim.generation > self.me.generation:
@@ -430,8 +382,7 @@ class Membership:
 
     def _some(self, count: int, without: str = "", alive: bool = False) -> list[str]:
         """Some members at random."""
-        most = ALIVE if alive else SUSPECT
-        names = [m.name for m in self.members.values() if m.state <= most and m.name != without]
+        names = self.roster.names(ALIVE if alive else SUSPECT, without)
         return self._random.sample(names, min(count, len(names)))
 
     def _send(self, name: str, probe: Probe, stream: bool = False) -> None:
@@ -445,14 +396,6 @@ class Membership:
         return self.lanes.fill(probe, claim, len(self.members) + 1, self._now)
 
     def _tell_everything(self, name: str) -> None:
-        claims = [claim_of(self.me, self.incarnation)]
-        if not self._left:
-            claims += [m.claim for m in self.members.values() if m.state != LEFT]
-        figures = tuple(
-            (max(0, int((self._now - at) * 1000)), one) for one, at in self.lanes.newest_figures(64)
-        )
-        self._out.append(Send(name, Packet(None, tuple(claims), figures, self.lanes.marks), True))
-
-    def _hear_figures(self, figures: Figures, at: float) -> None:
-        if figures.name != self.me.name and figures.name in self.members:
-            self.lanes.note(figures, at)
+        others = [] if self._left else [m.claim for m in self.members.values() if m.state != LEFT]
+        packet = self.lanes.everything([claim_of(self.me, self.incarnation), *others], self._now)
+        self._out.append(Send(name, packet, True))

@@ -19,6 +19,7 @@ change log.
 
 from __future__ import annotations
 
+import time
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,9 @@ from edge.node.bodies import BodyFetcher, body_agent, treq_getter
 from edge.node.bodyserver import BodyResource
 from edge.node.channel import ChannelLimits
 from edge.node.holders import Holders
+from edge.node.lag import LagMeter
 from edge.node.peers import Peers
+from edge.node.progress import Progress
 from edge.node.replication import ClusterTable
 from edge.node.site import ChannelFactory, EdgeSite
 from edge.node.streams import VERSIONS, Hello
@@ -123,8 +126,7 @@ class Cluster:
         self._calls: list[LoopingCall] = []
         self._timer: Any = None
         self._announcing = False
-        self._heard: dict[str, Mark] = {}
-        self._told: dict[str, Mark] = {}
+        self.progress = Progress(config.node, self.replica)
         self._figures_sequence = 0
 
     # Life
@@ -135,7 +137,7 @@ class Cluster:
         host, port = self.peers.host, self.peers.port
         self._kept.save(self.generation)
         me = Identity(self._config.node, self.generation, host, port, self._url)
-        self.membership = Membership(me, Knobs(), self._random, self._reactor.seconds())
+        self.membership = Membership(me, Knobs(), self._random, self.now())
         agent = body_agent(self._reactor, Holders(self.certificates, self._address_of, self._reactor))
         self.table.fetcher = BodyFetcher(self._blobs, treq_getter(agent), self._reactor)
         for work, seconds in (
@@ -151,6 +153,8 @@ class Cluster:
             self._calls.append(call)
         self._log.info("gossip on {host}:{port}, generation {generation}",
                        host=host, port=port, generation=self.generation)  # fmt: skip
+        self._lag = LagMeter(self._reactor, lambda lag_us: self.membership.note_lag(lag_us / 1000))
+        self._lag.start()
         self._tell_marks()
         self._turn()
 
@@ -159,10 +163,10 @@ class Cluster:
         count = await self.table.load()
         if count:
             self._log.info("{n} paths from the change log of the last run", n=count)
-        until = self._reactor.seconds() + JOIN_PATIENCE
+        until = self.now() + JOIN_PATIENCE
         empty = self._config.webroot is None and not count
         while not self._is_caught_up() or (empty and not self.replica.paths(b"", 1)):
-            late = self._reactor.seconds() > until
+            late = self.now() > until
             if late and not self.peers.streams and not empty:
                 break
             if not self._config.peer and not self._kept.addresses:
@@ -172,11 +176,11 @@ class Cluster:
 
     def _is_caught_up(self) -> bool:
         """Whether somebody told us what there is, and it is here."""
-        return bool(self._heard) and not self.behind() and not self.table.queue
+        return self.progress.has_heard and not self.progress.behind() and not self.table.queue
 
     async def leave(self) -> None:
         """Say goodbye."""
-        self.membership.leave(self._reactor.seconds())
+        self.membership.leave(self.now())
         self._turn()
         await deferLater(self._reactor, LEAVE_SECONDS)
 
@@ -187,6 +191,7 @@ class Cluster:
                 call.stop()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
+        self._lag.stop()
         self.table.stop()
         self.peers.stop()
         self.replica.save(self._now_ms())
@@ -194,8 +199,7 @@ class Cluster:
 
     def reload(self) -> list[str]:
         """SIGHUP: the certificates; sentences about what stayed as it was."""
-        problem = self.certificates.reload()
-        return [problem] if problem else []
+        return [problem] if (problem := self.certificates.reload()) else []
 
     # Load
 
@@ -207,11 +211,7 @@ class Cluster:
             self._config.node, self.generation, self._figures_sequence, utilization, weight, rps, eps,
             connections, egress_bps, lag_ms, draining,
         )  # fmt: skip
-        self.membership.set_figures(figures, self._reactor.seconds())
-
-    def note_lag(self, milliseconds: float) -> None:
-        """How late the reactor is."""
-        self.membership.note_lag(milliseconds)
+        self.membership.set_figures(figures, self.now())
 
     # Sink
 
@@ -222,7 +222,7 @@ class Cluster:
 
     def packet(self, name: str, payload: bytes, stream: bool) -> None:
         """See :class:`edge.node.peers.Sink`."""
-        self.membership.receive(name, decode(payload), self._reactor.seconds(), stream=stream)
+        self.membership.receive(name, decode(payload), self.now(), stream=stream)
         self._turn()
 
     def table_frame(self, name: str, payload: bytes) -> None:
@@ -246,16 +246,14 @@ class Cluster:
                 "connected to {name} at {host}:{port}", name=hello.name, host=hello.host, port=hello.port
             )
         self._kept.meet(hello.host, hello.port)
-        self.membership.connected(
-            hello.name, hello.generation, hello.host, hello.port, hello.url, self._reactor.seconds()
-        )
+        self.membership.connected(hello.name, hello.generation, hello.host, hello.port, hello.url, self.now())
         self.replica.contact(self._now_ms())
         self._reactor.callLater(REPAIR_AFTER, self._repair_with, hello.name)
         self._turn()
 
     def down(self, name: str) -> None:
         """See :class:`edge.node.peers.Sink`."""
-        self.membership.disconnected(name, self._reactor.seconds())
+        self.membership.disconnected(name, self.now())
         self.replica.peer_gone(name)
         self._turn()
 
@@ -263,7 +261,7 @@ class Cluster:
 
     def _turn(self) -> None:
         """Do what is due, send what there is to send, and come back in time."""
-        now = self._reactor.seconds()
+        now = self.now()
         membership = self.membership
         membership.tick(now)
         for output in membership.outputs():
@@ -333,12 +331,7 @@ class Cluster:
         self.membership.set_marks(self.replica.marks())
 
     def _see_marks(self, sender: str, marks: Sequence[Mark]) -> None:
-        for mark in marks:
-            if mark.origin == self._config.node:
-                self._told[sender] = mark
-            known = self._heard.get(mark.origin)
-            if known is None or (mark.generation, mark.sequence) > (known.generation, known.sequence):
-                self._heard[mark.origin] = mark
+        self.progress.note(sender, marks)
         if sender not in self.peers.streams:
             return  # there is nothing to ask it over; membership dials
         for message in self.replica.notice(sender, marks, self._now_ms()):
@@ -352,46 +345,22 @@ class Cluster:
         for message in received.replies:
             self.peers.send_table(sender, table_messages.encode_message(message))
 
-    def behind(self) -> dict[str, int]:
-        """For each origin of which there is more than is here: how many changes."""
-        ours = {mark.origin: mark for mark in self.replica.marks()}
-        behind = {}
-        for origin, heard in self._heard.items():
-            mine = ours.get(origin)
-            if mine is None or mine.generation < heard.generation:
-                behind[origin] = heard.sequence
-            elif mine.generation == heard.generation and mine.sequence < heard.sequence:
-                behind[origin] = heard.sequence - mine.sequence
-        return behind
-
-    def peer_behind(self, name: str) -> int | None:
-        """How many of this node's changes *name* has not said to have; None: it has said nothing."""
-        mark = self._told.get(name)
-        ours = next(one for one in self.replica.marks() if one.origin == self._config.node)
-        if mark is None or mark.generation != ours.generation:
-            return None
-        return max(0, ours.sequence - mark.sequence)
-
-    def lease_of(self, origin: str) -> float | None:
-        """Seconds for which what *origin* published is still confirmed; None: for ever, it is ours."""
-        return self.table.lease(origin)
-
     def now(self) -> float:
-        """The reactor's time."""
-        return float(self._reactor.seconds())
+        """Seconds of a clock that does not jump: what membership goes by."""
+        return time.monotonic()
 
     def _renew_leases(self) -> None:
-        behind = self.behind()
-        for origin in self.table.origins():
+        behind = self.progress.behind()
+        for origin in self.table.leases.origins():
             member = self.membership.members.get(origin)
             if origin in behind:
                 continue
             if member is not None and member.state == LEFT:
-                self.table.renew(origin, self._config.lease_seconds)
+                self.table.leases.renew(origin, self._config.lease_seconds)
                 continue
             found = self.membership.figures_of(origin)
             if found is not None:
-                self.table.renew(origin, self._config.lease_seconds - found[1])
+                self.table.leases.renew(origin, self._config.lease_seconds - found[1])
 
     def _commit(self) -> None:
         self.replica.save(self._now_ms())
@@ -408,7 +377,7 @@ class Cluster:
 
     def _repair_with(self, name: str) -> None:
         """Only who has all logs can tell a difference from what is still on its way."""
-        if name in self.peers.streams and not self.behind():
+        if name in self.peers.streams and not self.progress.behind():
             self.peers.send_table(name, table_messages.encode_message(self.replica.repair_round()))
 
     # Bodies

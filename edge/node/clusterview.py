@@ -55,7 +55,7 @@ def members(cluster: Cluster) -> dict[str, Any]:
     own = {
         "name": me.name, "state": "alive", "address": f"{me.host}:{me.port}", "url": me.url, "this": True,
         "generation": me.generation, "incarnation": cluster.membership.incarnation, "rtt_ms": None,
-        "utilization": None, "age_ms": 0, "behind": sum(cluster.behind().values()), "bytes_in": None,
+        "utilization": None, "age_ms": 0, "behind": sum(cluster.progress.behind().values()), "bytes_in": None,
         "bytes_out": None, "since_s": None,
     }  # fmt: skip
     others = [_member(cluster, m) for m in cluster.membership.members.values()]
@@ -76,7 +76,7 @@ def _member(cluster: Cluster, member: Member) -> dict[str, Any]:
         "incarnation": member.claim.incarnation, "rtt_ms": None if rtt is None else round(rtt * 1000, 2),
         "utilization": None if known is None else round(known[0].utilization, 3),
         "age_ms": None if known is None else int(known[1] * 1000),
-        "behind": cluster.peer_behind(member.name),
+        "behind": cluster.progress.peer_behind(member.name),
         "bytes_in": sum(one.bytes_in for one in streams), "bytes_out": sum(one.bytes_out for one in streams),
         "since_s": round(cluster.now() - member.since, 1),
     }  # fmt: skip
@@ -84,13 +84,13 @@ def _member(cluster: Cluster, member: Member) -> dict[str, Any]:
 
 def log(cluster: Cluster) -> dict[str, Any]:
     """``GET /log``: each node's change log, as far as it is here."""
-    behind = cluster.behind()
+    behind = cluster.progress.behind()
     lags = sorted(cluster.table.lags)
     return {
         "logs": [
             {
                 "origin": mark.origin, "generation": mark.generation, "sequence": mark.sequence,
-                "behind": behind.get(mark.origin, 0), "lease_s": cluster.lease_of(mark.origin),
+                "behind": behind.get(mark.origin, 0), "lease_s": cluster.table.leases.left(mark.origin),
                 "own": mark.origin == cluster.membership.me.name,
             }
             for mark in sorted(cluster.replica.marks(), key=lambda one: one.origin)
@@ -125,7 +125,7 @@ def figures(cluster: Cluster) -> dict[str, float]:
         "news_queue": float(membership.lanes.queue),
         "apply_queue": float(cluster.table.queue),
         "missing_bodies": float(cluster.table.missing),
-        "behind": float(sum(cluster.behind().values())),
+        "behind": float(sum(cluster.progress.behind().values())),
         "lag_p50_seconds": lags[len(lags) // 2] / 1000 if lags else 0.0,
         "lag_p99_seconds": lags[len(lags) * 99 // 100] / 1000 if lags else 0.0,
     }  # fmt: skip

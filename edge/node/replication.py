@@ -23,7 +23,6 @@ confirmed stands in the segment (:mod:`edge.table.layout`).  :meth:`ClusterTable
 from __future__ import annotations
 
 import os
-import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,7 @@ from twisted.logger import Logger
 from edge.errors import EdgeError
 from edge.gossip.changes import Record
 from edge.node.bodies import Wanted
+from edge.node.leases import Leases
 from edge.publish.resource import Representation, Resource, etag_of
 
 if TYPE_CHECKING:
@@ -53,8 +53,6 @@ BACKGROUND = 16
 MISSING_LIMIT = 10_000
 #: Paths looked at in one step of that.
 SWEEP_STEP = 200
-#: Origins that have a number of their own; more than that share one that is never confirmed.
-ORIGINS = 255
 
 
 class ClusterTable:
@@ -88,7 +86,7 @@ class ClusterTable:
         self._body_limit = body_limit
         self._announce = announce
         self._reactor = reactor
-        self._numbers: dict[str, int] = {node: 0}
+        self.leases = Leases(writer.segment, node)
         self._pending: deque[Change | Callable[[], None]] = deque()
         self._applying = False
         self._outside: set[bytes] = set()
@@ -112,7 +110,7 @@ class ClusterTable:
         records = _records(resource)
         origin = 0
         if known is not None and known.records == records and known.modified == resource.modified:
-            origin = self._number(known.origin)
+            origin = self.leases.number(known.origin)
         elif (
             known is not None and not self.files_count and resource.modified * 1000 < known.clock >> 16
             and not (known.is_tombstone and known.origin == self._node)
@@ -222,7 +220,7 @@ class ClusterTable:
 
     def _put(self, change: Change) -> None:
         resource = self._resource(change, with_bodies=True)
-        if self._writer.put(resource, self._spill, origin=self._number(change.origin)):
+        if self._writer.put(resource, self._spill, origin=self.leases.number(change.origin)):
             self._outside.discard(change.path)
         else:
             self._outside.add(change.path)
@@ -265,38 +263,11 @@ class ClusterTable:
     def _retain(self, changes: Iterable[Change]) -> None:
         self._blobs.retain({etag_of(record.digest) for change in changes for record in change.records})
 
-    def _number(self, origin: str) -> int:
-        """The number of *origin* in the segment's lease block."""
-        number = self._numbers.get(origin)
-        if number is None:
-            number = self._numbers[origin] = min(len(self._numbers), ORIGINS)
-        return number
-
     def _tell_complete(self) -> None:
         self._writer.set_complete(self._own_complete and self._joined and not self._outside)
 
     def _now_ms(self) -> int:
         return int(self._reactor.seconds() * 1000)
-
-    # Leases
-
-    def renew(self, origin: str, seconds: float) -> None:
-        """What *origin* published may be confirmed for *seconds* from now on; below 0: no longer."""
-        number = self._number(origin)
-        if 0 < number < ORIGINS:
-            until = int((time.monotonic() + seconds) * 1000)
-            self._writer.segment.set_lease(number, max(until, 0))
-
-    def lease(self, origin: str) -> float | None:
-        """Seconds left of a lease, below 0: it has run out; None: it needs none, or has no entries."""
-        number = self._numbers.get(origin)
-        if not number:
-            return None
-        return round(self._writer.segment.lease(number) / 1000 - time.monotonic(), 1)
-
-    def origins(self) -> list[str]:
-        """Other nodes whose entries are here."""
-        return [origin for origin in self._numbers if origin != self._node]
 
     # Bodies
 

@@ -83,6 +83,8 @@ class Supervisor(Service):
         self.state = "starting"
         self.started_at = reactor.seconds()
         self._reactor = reactor
+        if config.webroot is None and config.gossip is None:
+            raise ConfigError("--webroot none: a node alone would serve nothing; give --gossip and --peer")
         self.descriptors = raise_descriptor_limit()
         select(config.fast_path)  # what a worker would fail at is better said now
         self._ended: Deferred[None] | None = None
