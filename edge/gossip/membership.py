@@ -76,8 +76,7 @@ class Membership:
         self._number = random.getrandbits(32)
         self._ring: list[str] = []
         self._probe: OwnProbe | None = None
-        self._period_at = now
-        self._spread_at = now
+        self._period_at = self._spread_at = self._lag_at = now
         self._exchange_at = now + knobs.exchange
         self._relays: dict[int, Relayed] = {}
         self._streams: set[str] = set()
@@ -86,7 +85,6 @@ class Membership:
         self._trial_at = now
         self._trial_pings: dict[int, str] = {}
         self._left = False
-        self._lag_at = now
 
     # What comes in
 
