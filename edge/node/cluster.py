@@ -235,9 +235,9 @@ class Cluster:
 
         if received.applied:
             self.table.apply(received.applied, answer)
-            self._tell_marks()
         else:
             answer()
+        self._tell_marks()
 
     def up(self, hello: Hello) -> None:
         """See :class:`edge.node.peers.Sink`."""

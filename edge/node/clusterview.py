@@ -118,6 +118,8 @@ def figures(cluster: Cluster) -> dict[str, float]:
     lags = sorted(cluster.table.lags)
     return {
         **counters, **refused, **lanes, **table, **bodies,
+        "refused_streams_total": float(peers.refusals),
+        "unreached_total": float(peers.unreached),
         "datagram_bytes_in_total": float(peers.datagram_bytes_in),
         "datagram_bytes_out_total": float(peers.datagram_bytes_out),
         **{f"members_{name}": float(states.count(number)) for number, name in enumerate(STATES)},

@@ -15,7 +15,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import DatagramProtocol
@@ -78,7 +78,8 @@ class Peers(DatagramProtocol):
         self.streams: dict[str, list[Stream]] = {}
         #: Bytes of datagrams, sealed.
         self.datagram_bytes_in = self.datagram_bytes_out = 0
-        self.refusals = 0
+        #: Streams that ended before they were opened, and dials that reached nobody.
+        self.refusals = self.unreached = 0
         self._certificates = certificates
         self._sink = sink
         self._http = http
@@ -139,7 +140,7 @@ class Peers(DatagramProtocol):
         factory.noisy = False
         dialling = HostnameEndpoint(self._reactor, host, port, timeout=DIAL_SECONDS).connect(factory)
         self._dialling[key] = dialling
-        dialling.addErrback(self._unreached, host, port)
+        dialling.addErrback(self._unreached)
         dialling.addBoth(lambda _: self._dialling.pop(key, None))
 
     @property
@@ -226,10 +227,9 @@ class Peers(DatagramProtocol):
         """See :class:`~edge.node.streams.Links`."""
         self.refusals += 1
 
-    def _unreached(self, failure: Any, host: str, port: int) -> None:
-        if not failure.check(CancelledError):
-            why = failure.getErrorMessage()
-            self._log.debug("{host}:{port}: {why}", host=host, port=port, why=why)
+    def _unreached(self, failure: Any) -> None:
+        """Nobody is there, now; it is tried again for ever, and not worth a line each time."""
+        self.unreached += 1
 
     # Twisted's overrides
 

@@ -342,8 +342,7 @@ class ClusterTable:
             for record in change.records if change is not None else ():
                 if record.length and not self._blobs_has(etag_of(record.digest)) and change is not None:
                     await self._fetch(change, record, urgent=False)
-        except EdgeError as error:
-            self._log.debug("{error}", error=error)
+        except EdgeError:
             if not self._stopped:  # no holder has it now: later
                 self._reactor.callLater(5.0, self._again, path)
         except Exception:
