@@ -2,7 +2,8 @@
 
 * ``world.py``: time, network and nodes; the same seed gives the same trace
 * ``faults.py``: what can happen to a cluster, and what is counted
-* ``__main__.py``: many seeds in two processes, one table of figures
+* ``measures.py``: the rows of the table: which simulations, and how they are judged
+* ``__main__.py``: runs them in as many processes as there are cores
 
 The nodes are the real cores of :mod:`edge.gossip`; only sockets and the clock are replaced.
 """

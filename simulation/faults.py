@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from operator import methodcaller
+import gc
+import tracemalloc
+from functools import partial
+from pathlib import Path
 
+import edge.gossip
 from edge.gossip.changes import Record
 from edge.gossip.members import Knobs
 from edge.gossip.packet import DEAD
@@ -96,27 +100,91 @@ def partition(seed: int, seconds: float) -> float | None:
     world = World(seed, 4, tables=True)
     world.run(SETTLING)
     world.split({"n1", "n2"}, {"n3", "n4"})
-    for number in range(20):
-        name = f"n{world.random.randint(1, 4)}"
-        path = b"/%d" % world.random.randint(0, 5)
-        digest = world.random.randbytes(32)
-        record = Record(0, digest, 5, b"Content-Type: text/html\r\n", b"")
-        records = () if number % 5 == 4 else (record,)
-        world.publish(name, methodcaller("put", path, 0, records, world.now_ms))
+    for _ in range(20):
+        _publish_something(world, f"n{world.random.randint(1, 4)}")
         world.run(min(seconds / 20, 1.0))
-    _skip(world, seconds - 20 * min(seconds / 20, 1.0))
+    world.run(max(0.0, seconds - 20))
     world.heal()
+    return _seconds_to_agree(world, 10)
+
+
+def _seconds_to_agree(world: World, patience: float) -> float | None:
+    """Seconds until there is one view and one table; None: not within *patience*."""
     began = world.now
-    while world.now - began < 10:
+    while world.now - began < patience:
         world.run(0.25)
         if world.agrees() and world.tables_agree():
             return world.now - began
     return None
 
 
-def _skip(world: World, seconds: float) -> None:
-    """Long times pass in steps, so that nothing is done but what has to be."""
-    world.run(max(0.0, seconds))
+def _publish_something(world: World, name: str) -> None:
+    path = b"/%d" % world.random.randint(0, 5)
+    record = Record(0, world.random.randbytes(32), 5, b"Content-Type: text/html\r\n", b"")
+    records = () if world.random.random() < 0.2 else (record,)
+    world.publish(name, lambda replica, now_ms: replica.put(path, 0, records, now_ms))
+
+
+def restarts(seed: int) -> float | None:
+    """Seconds to one view and one table after kills, stops and restarts with or without state."""
+    world = World(seed, 4, tables=True)
+    random = world.random
+    world.run(SETTLING)
+    for _ in range(10):
+        name = random.choice(sorted(world.nodes))
+        if random.random() < 0.3:
+            world.stop(name, random.choice((1.0, 10.0, 30.0)))
+        else:
+            world.crash(name)
+            world.at(random.uniform(0.05, 8), partial(_revive, world, name, random.random() < 0.7))
+        for other in sorted(world.nodes):
+            if world.nodes[other].runs and world.now >= world.nodes[other].stopped_until:
+                _publish_something(world, other)
+        world.run(random.uniform(0.1, 10))
+    world.run(30)  # whoever is stopped goes on
+    return _seconds_to_agree(world, 10)
+
+
+def _revive(world: World, name: str, keep: bool) -> None:
+    if not world.nodes[name].runs:
+        world.start(name, keep)
+
+
+def clock_jump(seed: int) -> float | None:
+    """Seconds to one view and one table after one node's date jumped up to ten minutes and back again."""
+    world = World(seed, 4, tables=True)
+    random = world.random
+    world.run(SETTLING)
+    jump = random.uniform(-600, 600)
+    world.nodes["n2"].ahead_ms = int(jump * 1000)
+    for name in ("n2", "n1", "n3", "n2"):
+        _publish_something(world, name)
+        world.run(random.uniform(0.1, 5))
+    world.nodes["n2"].ahead_ms = 0
+    world.run(max(0.0, jump - 60))  # until what it dated ahead is not refused any more
+    return _seconds_to_agree(world, 10)
+
+
+def burst(seed: int, count: int) -> tuple[int, int, bool]:
+    """(bytes of memory after a tenth, at the end, agreed): nodes that join a cluster of two, and leave."""
+    world = World(seed, 2, tables=True)
+    world.run(SETTLING)
+    ours = tracemalloc.Filter(True, str(Path(edge.gossip.__file__).parent / "*"))
+    sizes = []
+    tracemalloc.start()
+    for number in range(count):
+        name = f"burst{number}"
+        world.add(name)
+        world.run(1.5)
+        world.leave(name)
+        world.run(0.5)
+        world.changes.clear()
+        if number + 1 in (count // 10, count):
+            gc.collect()
+            found = tracemalloc.take_snapshot().filter_traces([ours]).statistics("filename")
+            sizes.append(sum(one.size for one in found))
+    tracemalloc.stop()
+    return sizes[0], sizes[1], world.agrees()
 
 
 def crash(seed: int) -> list[float]:

@@ -45,6 +45,8 @@ class Node:
     streams: set[str] = field(default_factory=set)
     starved_until: float = 0.0
     stopped_until: float = 0.0
+    #: How far its clock is ahead, in milliseconds.
+    ahead_ms: int = 0
     inbox: list[Callable[[], None]] = field(default_factory=list)
     tick: int = 0
     bytes_out: int = 0
@@ -77,8 +79,27 @@ class World:
         self._trace = blake2b(digest_size=8)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
+        self._added = count
         for node in self.nodes.values():
             self.at(self.random.random() * 0.2, partial(self.start, node.name))
+
+    def add(self, name: str) -> None:
+        """Another node comes, which knows the first."""
+        self._added += 1
+        self.nodes[name] = Node(name, self._added)
+        self.start(name)
+
+    def leave(self, name: str) -> None:
+        """It says goodbye, and ends."""
+        node = self.nodes[name]
+        assert node.membership is not None
+        node.membership.leave(self.now)
+        self._drain(node)
+        self.at(0.3, partial(self._gone, name))
+
+    def _gone(self, name: str) -> None:
+        self.crash(name)
+        del self.nodes[name]
 
     @property
     def trace(self) -> str:
@@ -103,14 +124,14 @@ class World:
     def start(self, name: str, keep: bool = True) -> None:
         """Start a node; *keep*: with the state of its last life."""
         node = self.nodes[name]
-        node.generation = max(node.generation + 1 if keep else 0, self.now_ms)
+        node.generation = max(node.generation + 1 if keep else 0, self.now_ms(node))
         me = Identity(name, node.generation, f"10.0.{node.number >> 8}.{node.number & 255}", 7000, "")
         node.membership = Membership(me, self.knobs, Random(self.random.random()), self.now)
         node.starved_until = node.stopped_until = 0.0
         if self.tables:
             if node.rows is None or not keep:
                 node.rows = Rows(":memory:")
-            node.replica = Replica(name, node.rows, self.now_ms)
+            node.replica = Replica(name, node.rows, self.now_ms(node))
             node.membership.set_marks(node.replica.marks())
         load = Figures(name, node.generation, 1, 0.25, 0.75, 1234.5, 0.5, 10_000, 81_000_000, 0.4, False)
         node.membership.set_figures(load, self.now)
@@ -151,10 +172,9 @@ class World:
         """Everything passes again."""
         self.blocked.clear()
 
-    @property
-    def now_ms(self) -> int:
-        """Unix milliseconds."""
-        return EPOCH_MS + int(self.now * 1000)
+    def now_ms(self, node: Node) -> int:
+        """Unix milliseconds, as *node* sees them."""
+        return EPOCH_MS + int(self.now * 1000) + node.ahead_ms
 
     def views(self) -> dict[str, frozenset[str]]:
         """Node -> who is alive in its eyes, itself included."""
@@ -212,7 +232,7 @@ class World:
                 self.at(0.0, lambda: self._break(node.name, member.name))
                 self.at(0.001, lambda: self._break(member.name, node.name))
         elif isinstance(output, MarksSeen) and node.replica is not None and output.sender in node.streams:
-            asked = node.replica.notice(output.sender, output.marks, self.now_ms)
+            asked = node.replica.notice(output.sender, output.marks, self.now_ms(node))
             self._tell(node, output.sender, asked)
 
     def _send(self, node: Node, send: Send) -> None:
@@ -307,11 +327,11 @@ class World:
 
     # Tables
 
-    def publish(self, name: str, change: Callable[[Replica], object]) -> None:
-        """*change* the table at one node, and let it tell the others."""
+    def publish(self, name: str, change: Callable[[Replica, int], object]) -> None:
+        """*change* (its table, Unix milliseconds) at one node, and let it tell the others."""
         node = self.nodes[name]
         assert node.replica is not None and node.membership is not None
-        change(node.replica)
+        change(node.replica, self.now_ms(node))
         node.membership.set_marks(node.replica.marks())
         for other in sorted(node.streams):
             message = node.replica.push(other)
@@ -327,6 +347,6 @@ class World:
         node = self.nodes[target]
         if node.replica is None or node.membership is None:
             return
-        received = node.replica.receive(source, message, self.now_ms)
+        received = node.replica.receive(source, message, self.now_ms(node))
         node.membership.set_marks(node.replica.marks())
         self._tell(node, source, received.replies)

@@ -3,6 +3,10 @@
 Claims are ordered by (generation, incarnation, state): a generation is one life of a process and grows with
 each start, an incarnation grows when a node refutes what is said of it, and of two claims with both equal
 the worse state counts.  So a node can always be believed about itself, and old news never win.
+
+A death counts against all incarnations of the same :data:`ROUND`: a refutation of an earlier suspicion that
+arrives late does not revive a node which has not noticed that it was declared dead.  It comes back with the
+first incarnation of the next round, after its trial (:mod:`edge.gossip.fitness`).
 """
 
 from __future__ import annotations
@@ -10,9 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from edge.gossip.packet import ALIVE, Claim, Mark, Packet
+from edge.gossip.packet import ALIVE, DEAD, Claim, Mark, Packet
 from edge.gossip.roundtrip import RoundTrip
-from edge.gossip.suspicion import Suspicion
 
 
 class Identity(NamedTuple):
@@ -62,7 +65,6 @@ class Member:
     #: When it came into its present state.
     since: float
     roundtrip: RoundTrip = field(default_factory=RoundTrip)
-    suspicion: Suspicion | None = None
     dialled: float = -1e9
 
     @property
@@ -91,9 +93,14 @@ class Member:
         return self.claim.state <= 1
 
 
+#: Incarnations that one death ends.
+ROUND = 1 << 16
+
+
 def rank(claim: Claim) -> tuple[int, int, int]:
     """Of two claims about a node the one with the higher rank counts."""
-    return claim.generation, claim.incarnation, claim.state
+    incarnation = claim.incarnation | ROUND - 1 if claim.state == DEAD else claim.incarnation
+    return claim.generation, incarnation, claim.state
 
 
 # What Membership.outputs() gives.

@@ -33,6 +33,7 @@ from edge.gossip.members import (
     Send,
     UrgentSeen,
     claim_of,
+    rank,
 )
 from edge.gossip.packet import (
     ALIVE,
@@ -54,6 +55,8 @@ from edge.gossip.roster import Roster
 
 #: A tick that is later than this many seconds moves the deadlines.
 LATE = 0.3
+#: New streams in one second that carry everything; news and exchanges tell the others.
+TOLD_LIMIT = 8
 #: Seconds until a trial is tried again, when there is nobody to try with.
 ALONE = 0.5
 
@@ -80,6 +83,7 @@ class Membership:
         self._exchange_at = now + knobs.exchange
         self._relays: dict[int, Relayed] = {}
         self._streams: set[str] = set()
+        self._told, self._told_at = 0, now
         self._death: Claim | None = None
         self._trial: Trial | None = None
         self._trial_at = now
@@ -112,13 +116,17 @@ class Membership:
             self._probe.nacks += 1
 
     def connected(self, name: str, generation: int, host: str, port: int, url: str, now: float) -> None:
-        """A stream with *name* is open: tell it everything."""
+        """A stream with *name* is open: tell it everything, unless many others were told just now."""
         self._now = max(self._now, now)
         self._streams.add(name)
         member = self.members.get(name)
         if member is None or member.claim.generation < generation:
             self._hear(Claim(name, ALIVE, generation, 0, host, port, url))
-        self._tell_everything(name)
+        if self._now >= self._told_at + 1.0:
+            self._told_at, self._told = self._now, 0
+        if self._told < TOLD_LIMIT:
+            self._told += 1
+            self._tell_everything(name)
 
     def disconnected(self, name: str, now: float) -> None:
         """The last stream with *name* has ended: a hint to probe it now."""
@@ -184,8 +192,7 @@ class Membership:
             times.append(min(relay.nack_at for relay in self._relays.values()))
         if self._death is not None:
             times.append(self._trial.next_at if self._trial is not None else self._trial_at)
-        suspicions = [m.suspicion.deadline for m in self.members.values() if m.suspicion is not None]
-        return min(times + suspicions)
+        return min(self.roster.next_at, *times)
 
     def tick(self, now: float) -> None:
         """Do what is due."""
@@ -202,10 +209,9 @@ class Membership:
                 del self._relays[number]
                 if self.knobs.lifeguard and now < relay.end:
                     self._send(relay.asker, Nack(relay.number))
-        for member in list(self.members.values()):
-            if member.suspicion is not None and now >= member.suspicion.deadline:
-                self.counters.deaths += 1
-                self._hear(msgspec.structs.replace(member.claim, state=DEAD, accuser=self.me.name))
+        for member in self.roster.overdue(now):
+            self.counters.deaths += 1
+            self._hear(msgspec.structs.replace(member.claim, state=DEAD, accuser=self.me.name))
         if self._death is not None:
             self._try_to_come_back()
         if now >= self._period_at and self._probe is None:
@@ -226,9 +232,7 @@ class Membership:
         self._probe = None
         self._relays.clear()
         self._trial = None
-        for member in self.members.values():
-            if member.suspicion is not None:
-                member.suspicion.at += seconds
+        self.roster.postpone(seconds)
 
     def _begin_period(self) -> None:
         now, knobs = self._now, self.knobs
@@ -334,12 +338,11 @@ class Membership:
             self.incarnation = 0
             self.lanes.news.add(claim_of(self.me, 0))
         elif (
-            claim.generation == self.me.generation
-            and claim.incarnation >= self.incarnation
-            and claim.state != ALIVE
+            claim.state != ALIVE
+            and rank(claim)[:2] >= (self.me.generation, self.incarnation)
             and not self._left
         ):
-            self.incarnation = claim.incarnation  # what is refuted, once we are fit
+            self.incarnation = rank(claim)[1]  # what is refuted, once we are fit
             if claim.state == DEAD and self.knobs.lifeguard:
                 self._death = claim
             else:

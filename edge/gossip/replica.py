@@ -156,6 +156,8 @@ class Replica:
         messages: list[Message] = []
         for theirs in marks:
             ours = self._marks.get(theirs.origin, (0, 0))
+            if theirs.sequence == 0:
+                continue  # it has published nothing: burst nodes come and go without a trace
             if (theirs.generation, theirs.sequence) <= ours:
                 continue
             if theirs.origin == self._node:

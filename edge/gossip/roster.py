@@ -9,6 +9,9 @@ from edge.gossip.members import Changed, Counters, Dial, Knobs, Member, rank
 from edge.gossip.packet import ALIVE, DEAD, LEFT, SUSPECT, Claim
 from edge.gossip.suspicion import Suspicion
 
+#: Seconds between two looks for who is to be forgotten.
+FORGETTING = 5.0
+
 
 class Roster:
     """The other nodes; what is new about them goes into the *lanes*."""
@@ -18,6 +21,8 @@ class Roster:
         self._knobs = knobs
         self._lanes = lanes
         self._counters = counters
+        self._suspects: dict[str, Suspicion] = {}
+        self._forget_at = 0.0
 
     def hear(self, claim: Claim, now: float) -> list[Changed | Dial]:
         """Somebody claims this of a node: what follows from it."""
@@ -28,9 +33,8 @@ class Roster:
             return self._adopt(member, claim, now)
         if (
             claim.state == SUSPECT
-            and member.suspicion is not None
             and rank(claim) == rank(member.claim)
-            and member.suspicion.confirm(claim.accuser)
+            and self._suspects[claim.name].confirm(claim.accuser)
         ):
             self._lanes.news.add(claim)
         return []
@@ -39,8 +43,25 @@ class Roster:
         """Of the members in no worse a state."""
         return [m.name for m in self.members.values() if m.state <= worst and m.name != without]
 
+    @property
+    def next_at(self) -> float:
+        """When the first suspicion is over."""
+        return min((one.deadline for one in self._suspects.values()), default=math.inf)
+
+    def overdue(self, now: float) -> list[Member]:
+        """Whoever has been suspected for too long."""
+        return [self.members[name] for name, one in self._suspects.items() if now >= one.deadline]
+
+    def postpone(self, seconds: float) -> None:
+        """All suspicions last as much longer."""
+        for suspicion in self._suspects.values():
+            suspicion.at += seconds
+
     def forget(self, now: float) -> None:
         """Those who are dead, or have left, for long enough."""
+        if now < self._forget_at:
+            return
+        self._forget_at = now + FORGETTING
         kept = {DEAD: self._knobs.forget_dead, LEFT: self._knobs.forget_left}
         for member in list(self.members.values()):
             if now - member.since > kept.get(member.state, math.inf):
@@ -50,7 +71,7 @@ class Roster:
     def _admit(self, claim: Claim, now: float) -> list[Changed | Dial]:
         member = self.members[claim.name] = Member(claim, now)
         if claim.state == SUSPECT:
-            member.suspicion = self._suspicion(claim.accuser, now)
+            self._suspects[claim.name] = self._suspicion(claim.accuser, now)
         self._lanes.news.add(claim)
         return [Changed(member, None), Dial(claim.name, claim.host, claim.port)]
 
@@ -61,7 +82,9 @@ class Roster:
         if claim.generation > member.claim.generation:
             self._lanes.forget(member.name)
         member.claim = claim
-        member.suspicion = self._suspicion(claim.accuser, now) if claim.state == SUSPECT else None
+        self._suspects.pop(claim.name, None)
+        if claim.state == SUSPECT:
+            self._suspects[claim.name] = self._suspicion(claim.accuser, now)
         self._lanes.news.add(claim)
         if claim.state == before:
             return []

@@ -298,6 +298,7 @@ class Cluster:
             self.peers.drop(member.name)
         if member.state == LEFT:
             self._kept.part(member.host, member.port)
+            self.progress.forget(member.name)
 
     def _dial_seeds(self) -> None:
         """Seeds and addresses once met, for ever: a name may resolve to other addresses each time."""

@@ -19,20 +19,24 @@ class Progress:
         self._replica = replica
         self._heard: dict[str, Mark] = {}  # the highest mark of each origin, by whomever
         self._told: dict[str, Mark] = {}  # how much of our own log each node has
-
-    @property
-    def has_heard(self) -> bool:
-        """Whether anybody has told anything."""
-        return bool(self._heard)
+        #: Whether anybody has told anything.
+        self.has_heard = False
 
     def note(self, sender: str, marks: Sequence[Mark]) -> None:
         """*sender* has told how far it has all logs."""
+        self.has_heard = True
         for mark in marks:
             if mark.origin == self._node:
                 self._told[sender] = mark
+            if mark.sequence == 0:
+                continue
             known = self._heard.get(mark.origin)
             if known is None or (mark.generation, mark.sequence) > (known.generation, known.sequence):
                 self._heard[mark.origin] = mark
+
+    def forget(self, name: str) -> None:
+        """*name* has left."""
+        self._told.pop(name, None)
 
     def behind(self) -> dict[str, int]:
         """For each origin of which there is more than is here: how many changes."""
@@ -50,6 +54,8 @@ class Progress:
         """How many of this node's changes *name* has not said to have; None: it has said nothing."""
         mark = self._told.get(name)
         ours = next(one for one in self._replica.marks() if one.origin == self._node)
+        if ours.sequence == 0:
+            return 0
         if mark is None or mark.generation != ours.generation:
             return None
         return max(0, ours.sequence - mark.sequence)

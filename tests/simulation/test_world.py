@@ -157,9 +157,9 @@ class ClusterMachine(RuleBasedStateMachine):
             path = b"/%d" % number
             record = Record(0, world.random.randbytes(32), 1, b"Content-Type: text/html\r\n", b"")
             if remove:
-                world.publish(name, lambda replica: replica.remove(path, world.now_ms))
+                world.publish(name, lambda replica, now_ms: replica.remove(path, now_ms))
             else:
-                world.publish(name, lambda replica: replica.put(path, 0, (record,), world.now_ms))
+                world.publish(name, lambda replica, now_ms: replica.put(path, 0, (record,), now_ms))
 
     @precondition(lambda self: hasattr(self, "world"))
     @invariant()
