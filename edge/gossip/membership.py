@@ -337,11 +337,9 @@ class Membership:
             self.me = self.me._replace(generation=claim.generation + 1)
             self.incarnation = 0
             self.lanes.news.add(claim_of(self.me, 0))
-        elif (
-            claim.state != ALIVE
-            and rank(claim)[:2] >= (self.me.generation, self.incarnation)
-            and not self._left
-        ):
+            return
+        of_this_life = rank(claim)[:2] >= (self.me.generation, self.incarnation)
+        if of_this_life and claim.state != ALIVE and not self._left:
             self.incarnation = rank(claim)[1]  # what is refuted, once we are fit
             if claim.state == DEAD and self.knobs.lifeguard:
                 self._death = claim

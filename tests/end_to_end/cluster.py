@@ -28,15 +28,24 @@ class RunningCluster:
     def __init__(self, count: int = 3, lease: int = 10) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="edge-"))
         create(self.folder / "ca", "test")
-        self.ports = [free_port() for _ in range(count)]
+        #: Where each node listens for the others.
+        self.gossip = self.addresses(count)
         self.nodes = [self._node(number, lease) for number in range(count)]
+
+    def addresses(self, count: int) -> list[str]:
+        """Of *count* gossip ports."""
+        return [f"127.0.0.1:{free_port()}" for _ in range(count)]
+
+    def make(self, number: int, *options: str) -> RunningNode:
+        """The node at *number*, from 0."""
+        return RunningNode(*options, workers=1)
 
     def _node(self, number: int, lease: int) -> RunningNode:
         name = f"n{number + 1}"
-        peers = [f"--peer=127.0.0.1:{port}" for other, port in enumerate(self.ports) if other != number]
-        node = RunningNode(
-            f"--node={name}", "--cluster=test", f"--gossip=127.0.0.1:{self.ports[number]}", *peers,
-            f"--lease-seconds={lease}", *(["--webroot=none"] if number else []), workers=1,
+        peers = [f"--peer={one}" for other, one in enumerate(self.gossip) if other != number]
+        node = self.make(
+            number, f"--node={name}", "--cluster=test", f"--gossip={self.gossip[number]}", *peers,
+            f"--lease-seconds={lease}", *(["--webroot=none"] if number else []),
         )  # fmt: skip
         certify(self.folder / "ca", name, node.state / "cluster")
         return node

@@ -50,6 +50,8 @@ class RunningNode:
         for endpoint in listen:
             self.options += ["--listen", endpoint.replace("DIR", str(self.directory))]
         self.process: subprocess.Popen[bytes] | None = None
+        #: What comes before the command: where it runs.
+        self.prefix: tuple[str, ...] = ()
 
     def write(self, name: str, body: bytes) -> None:
         """Put a file into the site, as a deploy does: whole."""
@@ -62,7 +64,15 @@ class RunningNode:
     def spawn(self) -> subprocess.Popen[bytes]:
         """Start the process and do not wait for it."""
         code = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
-        command = [sys.executable, "-c", code, "--nodaemon", f"--pidfile={self.directory}/pid", "edge"]
+        command = [
+            *self.prefix,
+            sys.executable,
+            "-c",
+            code,
+            "--nodaemon",
+            f"--pidfile={self.directory}/pid",
+            "edge",
+        ]
         command += ["--webroot", str(self.site), "--state-dir", str(self.state), "--arena-mib", "16"]
         command += ["--table-entries", "4096", *self.options]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
