@@ -13,12 +13,13 @@ from edge.trust.authority import certify, create
 from tests.end_to_end.node import RunningNode
 
 
-def free_port() -> int:
+def free_port(host: str = "127.0.0.1") -> int:
     """A port that nobody uses now, for TCP and UDP."""
-    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        tcp.bind(("127.0.0.1", 0))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
+        tcp.bind((host, 0))
         port = int(tcp.getsockname()[1])
-        udp.bind(("127.0.0.1", port))
+        udp.bind((host, port))
         return port
 
 
@@ -36,13 +37,17 @@ class RunningCluster:
         """Of *count* gossip ports."""
         return [f"127.0.0.1:{free_port()}" for _ in range(count)]
 
+    def peers(self, number: int) -> list[str]:
+        """Addresses that the node at *number* is given."""
+        return [one for other, one in enumerate(self.gossip) if other != number]
+
     def make(self, number: int, *options: str) -> RunningNode:
         """The node at *number*, from 0."""
         return RunningNode(*options, workers=1)
 
     def _node(self, number: int, lease: int) -> RunningNode:
         name = f"n{number + 1}"
-        peers = [f"--peer={one}" for other, one in enumerate(self.gossip) if other != number]
+        peers = [f"--peer={one}" for one in self.peers(number)]
         node = self.make(
             number, f"--node={name}", "--cluster=test", f"--gossip={self.gossip[number]}", *peers,
             f"--lease-seconds={lease}", *(["--webroot=none"] if number else []),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from edge.cli import main
 from tests.commands import run_command
-from tests.end_to_end.cluster import RunningCluster, load, states
+from tests.end_to_end.cluster import RunningCluster, free_port, load, states
 
 BIG = os.urandom(700_000)
 
@@ -106,3 +106,42 @@ class LeaseTests(SynchronousTestCase):
             n1.process.send_signal(signal.SIGCONT)
         n2.wait_for(lambda: n2.ask("/", {"If-None-Match": etag})[0] == 304, "it is confirmed again")
         self.assertIn(b'"stale":[]', n2.ask("/.edge/revalidate", text, "POST", validator)[2])
+
+
+class OtherCluster(RunningCluster):
+    """At *host*; the others know the first by *name*."""
+
+    def __init__(self, host: str, name: str) -> None:
+        self._host, self._name = host, name
+        super().__init__(3)
+
+    def addresses(self, count: int) -> list[str]:
+        """Of *count* gossip ports."""
+        return [f"{self._host}:{free_port(self._host.strip('[]'))}" for _ in range(count)]
+
+    def peers(self, number: int) -> list[str]:
+        """Only the first is known."""
+        return [f"{self._name}:{self.gossip[0].rsplit(':', 1)[1]}"] if number else []
+
+
+class AddressTests(SynchronousTestCase):
+    """One address is enough, of any kind."""
+
+    def check(self, host: str, name: str) -> None:
+        cluster = OtherCluster(host, name)
+        self.addCleanup(cluster.clean_up)
+        cluster.nodes[0].write("index.html", b"<p>found")
+        cluster.start()
+        self.assertEqual(cluster.nodes[2].ask("/")[2], b"<p>found")
+        members = cluster.nodes[2].admin("GET", "/members")[1]["members"]
+        self.assertEqual({one["address"].rsplit(":", 1)[0] for one in members}, {host.strip("[]")})
+
+    def test_nodes_find_each_other_by_the_name_of_one(self) -> None:
+        self.check("127.0.0.1", "localhost")
+
+    def test_nodes_find_each_other_over_ipv6(self) -> None:
+        try:
+            free_port("::1")
+        except OSError:
+            raise SkipTest("no IPv6 on loopback") from None
+        self.check("[::1]", "[::1]")
