@@ -153,8 +153,8 @@ class Cluster:
             self._calls.append(call)
         self._log.info("gossip on {host}:{port}, generation {generation}",
                        host=host, port=port, generation=self.generation)  # fmt: skip
-        self._lag = LagMeter(self._reactor, lambda lag_us: self.membership.note_lag(lag_us / 1000))
-        self._lag.start()
+        self.lag = LagMeter(self._reactor, lambda lag_us: self.membership.note_lag(lag_us / 1000))
+        self.lag.start()
         self._tell_marks()
         self._turn()
 
@@ -191,7 +191,7 @@ class Cluster:
                 call.stop()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
-        self._lag.stop()
+        self.lag.stop()
         self.table.stop()
         self.peers.stop()
         self.replica.save(self._now_ms())

@@ -97,6 +97,7 @@ def log(cluster: Cluster) -> dict[str, Any]:
         ],
         "lag_p50_ms": lags[len(lags) // 2] if lags else None,
         "lag_p99_ms": lags[len(lags) * 99 // 100] if lags else None,
+        "stall_ms": round(cluster.lag.worst_us / 1000, 1),
         "queue": cluster.table.queue,
         "missing_bodies": cluster.table.missing,
         "kept": cluster.table.kept,
@@ -128,6 +129,7 @@ def figures(cluster: Cluster) -> dict[str, float]:
         "apply_queue": float(cluster.table.queue),
         "missing_bodies": float(cluster.table.missing),
         "behind": float(sum(cluster.progress.behind().values())),
+        "reactor_lag_seconds": cluster.lag.worst_us / 1e6,
         "lag_p50_seconds": lags[len(lags) // 2] / 1000 if lags else 0.0,
         "lag_p99_seconds": lags[len(lags) * 99 // 100] / 1000 if lags else 0.0,
     }  # fmt: skip

@@ -28,6 +28,11 @@ class LagMeter:
         self._call: Any = None
         self._due = 0.0
 
+    @property
+    def worst_us(self) -> int:
+        """Of the last second, in microseconds."""
+        return max(self._recent, default=0)
+
     def start(self) -> None:
         """Begin to measure."""
         self._due = self._reactor.seconds() + INTERVAL
@@ -42,5 +47,5 @@ class LagMeter:
     def _measure(self) -> None:
         late = max(0.0, self._reactor.seconds() - self._due)
         self._recent.append(int(late * 1_000_000))
-        self._report(max(self._recent))
+        self._report(self.worst_us)
         self.start()

@@ -95,6 +95,7 @@ class ClusterTable:
         self._missing: dict[bytes, None] = {}
         self._sweep: bytes | None = None
         self._in_hand = 0
+        self._starting = False
         self._stopped = False
 
     # What the publisher sees: the same as edge.table.writer.Writer
@@ -313,13 +314,21 @@ class ClusterTable:
 
     def _start_fetching(self) -> None:
         """Fetch in the background what is missing."""
+        if self._starting:
+            return  # a body was here already: the loop below goes on
+        self._starting = True
+        until = self._reactor.seconds() + SLICE_SECONDS
         while self.fetcher is not None and self._in_hand < BACKGROUND and not self._stopped:
             if not self._missing and not self._look_for_missing():
-                return
+                break
             path = next(iter(self._missing))
             del self._missing[path]
             self._in_hand += 1
             Deferred.fromCoroutine(self._complete(path))
+            if self._reactor.seconds() >= until:
+                self._reactor.callLater(0, self._start_fetching)
+                break
+        self._starting = False
 
     def _look_for_missing(self) -> bool:
         """One step of looking through all paths; whether there is something to fetch."""

@@ -110,7 +110,7 @@ class Stream(TwistedProtocol):
         self._buffer = bytearray()
         self._name = ""
         self._deadline: Any = None
-        self._ended = False
+        self._closing = self._ended = False
 
     @property
     def name(self) -> str:
@@ -119,16 +119,18 @@ class Stream(TwistedProtocol):
 
     def send(self, lane: int, payload: bytes) -> bool:
         """Send one frame; False: not now, the other side takes nothing."""
-        if self._ended or (self.paused and lane == LANE_PACKET):
+        if self._ended or self._closing or (self.paused and lane == LANE_PACKET):
             return False
         self.bytes_out += 5 + len(payload)
         self.transport.write((len(payload) + 1).to_bytes(4, "big") + bytes((lane,)) + payload)
         return True
 
     def close(self) -> None:
-        """End it, after what has been sent."""
-        self._ended = True
+        """End it, after what has been sent; what still comes is taken."""
+        self._closing = True
+        self.transport.unregisterProducer()  # TLS waits for a producer to finish before it closes
         self.transport.loseConnection()
+        self._wait(PATIENCE)
 
     # Twisted's overrides
 
