@@ -8,7 +8,7 @@ TEST_STAMP := $(VENV)/.installed-test
 # What an installation depends on; Python files count at once.
 SOURCES := setup.cfg setup.py pyproject.toml tools/make_venv.py edge/fastpath/build.py $(wildcard edge/fastpath/src/*.[ch])
 
-.PHONY: help venv test-venv run test check native-test sim bench clean
+.PHONY: help venv test-venv run test check native-test sim fuzz bench clean
 
 help:
 	@echo "make venv            the environment: .venv/bin/twistd, edgectl, loadgen"
@@ -18,6 +18,7 @@ help:
 	@echo "make check           lint and types only"
 	@echo "make native-test     the C code alone, under ASan and UBSan"
 	@echo "make sim             thousands of simulated clusters with every fault there is"
+	@echo "make fuzz            hostile bytes for what nodes read from each other, a minute each"
 	@echo "make bench           CPU per request beside nginx"
 	@echo "make clean           removes what was built"
 	@echo "PYTHON=python3.x chooses another Python (3.10 or newer) for the environment."
@@ -50,6 +51,10 @@ native-test:
 
 sim: venv
 	@$(VENV)/bin/python -m simulation $(SIM)
+
+fuzz: test-venv
+	@$(VENV)/bin/python -c 'import atheris' 2>/dev/null || $(PYTHON) tools/make_venv.py $(VENV) test,fuzz
+	@$(VENV)/bin/python -m tests.fuzz $(FUZZ)
 
 bench: venv
 	@$(PYTHON) tools/bench_tools.py

@@ -33,7 +33,7 @@ _LINES = b"Content-Type: text/html; charset=utf-8\r\nCache-Control: no-cache\r\n
 class Figures(NamedTuple):
     """Of one run; times in seconds."""
 
-    #: From the start of an empty node's process: until it knows the load of the other; until it has the table.
+    #: From the start of an empty node's process: until it knows the load of the other; until it has all.
     load: float
     table: float
     #: Until a node alone, with an empty table, was ready: for comparison.

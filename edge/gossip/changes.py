@@ -22,6 +22,7 @@ own new changes to the others; that is taken by who has everything before it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
@@ -170,3 +171,40 @@ def decode_message(data: bytes) -> Message:
             if any(max(packed[3], packed[4]) >= known for packed in item[4] or ()):
                 raise GossipError("no table message: it refers to header lines that it does not bring")
     return message
+
+
+class Packer:
+    """Packs changes for one message, each head once."""
+
+    def __init__(self) -> None:
+        #: Header lines and their position.
+        self.heads: dict[bytes, int] = {}
+        #: Bytes so far, about.
+        self.size = 0
+
+    def pack(self, change: Change) -> Item:
+        """The item of *change*."""
+        self.size += len(change.path) + 24 + 48 * len(change.records)
+        records = tuple(
+            (r.variant, r.digest, r.length, self._head(r.lines_200), self._head(r.lines_304))
+            for r in change.records
+        )
+        return change.path, change.sequence, change.clock, change.modified, records or None
+
+    def _head(self, lines: bytes) -> int:
+        number = self.heads.get(lines)
+        if number is None:
+            number = self.heads[lines] = len(self.heads)
+            self.size += len(lines) + 3
+        return number
+
+
+def unpack(heads: tuple[bytes, ...], items: Iterable[tuple[str, Item]]) -> list[Change]:
+    """The changes in (origin, item) pairs."""
+    return [
+        Change(
+            path, origin, sequence, clock, modified,
+            tuple(Record(v, digest, length, heads[a], heads[b]) for v, digest, length, a, b in records or ()),
+        )
+        for origin, (path, sequence, clock, modified, records) in items
+    ]  # fmt: skip

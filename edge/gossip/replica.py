@@ -31,12 +31,14 @@ from edge.gossip.changes import (
     Item,
     Marks,
     Message,
+    Packer,
     Paths,
     Record,
     Repair,
     Root,
     Want,
     encode_message,
+    unpack,
 )
 from edge.gossip.clock import HybridClock, SkewError
 from edge.gossip.packet import Mark
@@ -73,6 +75,7 @@ class Replica:
         self.counters: Counter[str] = Counter()
         self._buckets = Buckets()
         self._wants: dict[str, tuple[str, int]] = {}  # origin -> (peer, asked at)
+        self._rest: dict[str, Want] = {}  # origin -> where reading its log was broken off
         self._pushed: dict[str, int] = {}  # peer -> sequence
         self._urgent_from = 0
         for path, clock, origin in rows.all_clocks():
@@ -169,7 +172,10 @@ class Replica:
             self._wants[theirs.origin] = (peer, now_ms)
             self.counters["wants"] += 1
             after = ours[1] if ours[0] == theirs.generation else 0
-            messages.append(Want(theirs.origin, theirs.generation, after))
+            rest = self._rest.get(theirs.origin)
+            if rest is None or (rest.generation, rest.after) != (theirs.generation, after):
+                rest = Want(theirs.origin, theirs.generation, after)
+            messages.append(rest)
         return messages
 
     def _recover(self, theirs: Mark, now_ms: int) -> list[Message]:
@@ -196,7 +202,9 @@ class Replica:
             return Received(self._answer(message), [])
         if isinstance(message, Repair):
             self.counters["repaired"] += len(message.items)
-            return Received([], self._merge(_unpacked(message.heads, message.items), now_ms))
+            return Received([], self._merge(unpack(message.heads, message.items), now_ms))
+        if isinstance(message, Root) and any(now_ms - at < WANT_MS for _, at in self._wants.values()):
+            return Received([], [])  # what is on its way is no silent difference
         return Received(self._compare(message), [])
 
     def _answer(self, want: Want) -> list[Message]:
@@ -212,7 +220,7 @@ class Replica:
 
     def _chunk(self, origin: str, generation: int, after: int, head: int, cursor: tuple[int, int]) -> Changes:
         found = self._rows.read(origin, after, head, cursor, CHUNK)
-        packer = _Packer()
+        packer = Packer()
         items: list[Item] = []
         last = cursor
         for level, change in found:
@@ -228,12 +236,13 @@ class Replica:
         mine = self._marks.get(origin, (0, 0))
         asked = self._wants.get(origin, ("", 0))[0] == peer
         own = origin == self._node
-        if not own and not asked and (generation != mine[0] or chunk.after > mine[1]):
+        follows = chunk.after <= mine[1] if generation == mine[0] else chunk.after == 0
+        if not own and not asked and not (follows and generation >= mine[0]):
             # Unasked, and not the next: what is before it first.
             return Received(self.notice(peer, [Mark(origin, generation, chunk.head)], now_ms), [])
         self.counters["chunks"] += 1
         try:
-            changes = _unpacked(chunk.heads, [(origin, item) for item in chunk.items])
+            changes = unpack(chunk.heads, [(origin, item) for item in chunk.items])
             applied = self._merge(changes, now_ms, refuse=True)
         except SkewError:
             self.counters["skew_refused"] += 1
@@ -242,11 +251,12 @@ class Replica:
             if not own:
                 self._wants[origin] = (peer, now_ms)
             more = Want(origin, generation, chunk.after, chunk.head, chunk.rank, chunk.sequence)
+            self._rest[origin] = more
             return Received([more], applied)
         if not own:
             if asked:
                 del self._wants[origin]
-            follows = chunk.after <= mine[1] if generation == mine[0] else chunk.after == 0
+                self._rest.pop(origin, None)
             if follows and (generation, chunk.head) > mine:
                 self._marks[origin] = (generation, chunk.head)
                 self._rows.set_mark(origin, generation, chunk.head)
@@ -316,7 +326,7 @@ class Replica:
         return [*messages, Paths(tuple(behind[:CHUNK]))] if behind else messages
 
     def _repairs(self, paths: Iterable[bytes]) -> list[Message]:
-        packer = _Packer()
+        packer = Packer()
         found = [change for path in paths if (change := self._rows.get(path)) is not None]
         items = tuple((change.origin, packer.pack(change)) for change in found)
         return [Repair(tuple(packer.heads), items)] if items else []
@@ -340,6 +350,7 @@ class Replica:
         self._rows.set_meta("generation", generation)
         self._buckets = Buckets()
         self._marks = {}
+        self._rest.clear()
         self._contact = 0
         self._begin_log(max(now_ms, generation + 1), 0)
         self._rows.commit()
@@ -354,40 +365,6 @@ class Replica:
         if self._rows.meta("clock") != self._clock.newest:
             self._rows.set_meta("clock", self._clock.newest)
         self._rows.commit()
-
-
-class _Packer:
-    """Packs changes, each head once."""
-
-    def __init__(self) -> None:
-        self.heads: dict[bytes, int] = {}
-        self.size = 0
-
-    def pack(self, change: Change) -> Item:
-        """The item of *change*."""
-        self.size += len(change.path) + 24 + 48 * len(change.records)
-        records = tuple(
-            (r.variant, r.digest, r.length, self._head(r.lines_200), self._head(r.lines_304))
-            for r in change.records
-        )
-        return change.path, change.sequence, change.clock, change.modified, records or None
-
-    def _head(self, lines: bytes) -> int:
-        number = self.heads.get(lines)
-        if number is None:
-            number = self.heads[lines] = len(self.heads)
-            self.size += len(lines) + 3
-        return number
-
-
-def _unpacked(heads: tuple[bytes, ...], items: Iterable[tuple[str, Item]]) -> list[Change]:
-    return [
-        Change(
-            path, origin, sequence, clock, modified,
-            tuple(Record(v, digest, length, heads[a], heads[b]) for v, digest, length, a, b in records or ()),
-        )
-        for origin, (path, sequence, clock, modified, records) in items
-    ]  # fmt: skip
 
 
 def _version(change: Change) -> tuple[int, str]:

@@ -68,6 +68,8 @@ REPAIR_SECONDS = 30.0
 REPAIR_AFTER = 3.0
 #: Seconds for which a starting node waits for others to tell it what it missed.
 JOIN_PATIENCE = 3.0
+#: Changes that may wait to be applied while more are asked for.
+AHEAD = 500
 #: Seconds for the last words of a node that leaves.
 LEAVE_SECONDS = 0.3
 
@@ -111,14 +113,9 @@ class Cluster:
         if self.replica.too_old(self._now_ms()):
             self._log.warn("away for longer than deletions are remembered: joining afresh")
             self.replica.drop(self._now_ms())
+        body_limit = config.body_limit_kib * 1024
         self.table = ClusterTable(
-            writer,
-            self.replica,
-            config.node,
-            store.blobs,
-            config.body_limit_kib * 1024,
-            self._announce,
-            reactor,
+            writer, self.replica, config.node, store.blobs, body_limit, self._announce, reactor
         )
         self.table.holders = self._holders
         self._blobs = store.blobs
@@ -233,10 +230,11 @@ class Cluster:
             for message in received.replies:
                 self.peers.send_table(name, table_messages.encode_message(message))
 
-        if received.applied:
-            self.table.apply(received.applied, answer)
+        if self.table.queue < AHEAD:
+            answer()  # the next chunk comes while this one is applied
+            self.table.apply(received.applied)
         else:
-            answer()
+            self.table.apply(received.applied, answer)
         self._tell_marks()
 
     def up(self, hello: Hello) -> None:

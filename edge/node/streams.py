@@ -30,6 +30,7 @@ from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from edge.errors import EdgeError
 from edge.gossip.sealing import EXPORTER_BYTES, EXPORTER_LABEL, Session
 from edge.trust.contexts import TrustError, peer_name
 
@@ -210,7 +211,7 @@ class Stream(TwistedProtocol):
                 self._greet(_HELLO.decode(payload))
             else:
                 raise TrustError("it does not begin with a hello")
-        except (TrustError, ValueError, msgspec.MsgspecError) as error:
+        except (EdgeError, ValueError, msgspec.MsgspecError) as error:
             self._refuse(str(error))
 
     def _greet(self, hello: Hello) -> None:

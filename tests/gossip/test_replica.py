@@ -97,6 +97,28 @@ class ReplicaTests(SynchronousTestCase):
         self.assertEqual(len(kinds), 1400)
         self.assertEqual(table(self.a), table(self.b))
 
+    def test_reading_a_log_goes_on_where_it_was_broken_off(self) -> None:
+        for number in range(1300):
+            self.a.put(b"/p%d" % number, 1, records(b"%d" % number), NOW)
+        (want,) = self.b.notice("a", self.a.marks(), NOW)
+        chunk = self.a.receive("b", want, NOW).replies[0]
+        self.b.receive("a", chunk, NOW)
+        self.b.peer_gone("a")
+        (want,) = self.b.notice("a", self.a.marks(), NOW)
+        assert isinstance(want, Want)
+        self.assertEqual((want.head, want.sequence), (1300, 500))
+        self.b.peer_gone("a")
+        applied = converse(self.a, self.b)
+        self.assertEqual(len(applied), 800)
+        self.assertEqual(self.b.counters["superseded"], 0)
+        self.assertEqual(table(self.a), table(self.b))
+
+    def test_a_repair_waits_for_what_is_on_its_way(self) -> None:
+        self.a.put(b"/x", 1, records(b"x"), NOW)
+        self.b.notice("a", self.a.marks(), NOW)
+        self.assertEqual(self.b.receive("a", self.a.repair_round(), NOW).replies, [])
+        self.assertNotEqual(self.b.receive("a", self.a.repair_round(), NOW + 60_000).replies, [])
+
     def test_the_newest_clock_wins_and_the_name_breaks_a_tie(self) -> None:
         self.a.put(b"/x", 1, records(b"a"), NOW)
         self.b.put(b"/x", 1, records(b"b"), NOW)

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.gossip.changes import Record
-from edge.gossip.members import Knobs
+from edge.gossip.members import Knobs, rank
 from edge.gossip.packet import DEAD
 from simulation import faults
 from simulation.world import World
@@ -170,7 +170,7 @@ class ClusterMachine(RuleBasedStateMachine):
                 continue
             for member in node.membership.members.values():
                 key = (node.name, member.name)
-                version = (member.claim.generation, member.claim.incarnation)
+                version = rank(member.claim)[:2]
                 assert version >= self.seen.get(key, (0, 0)), key
                 self.seen[key] = version
 

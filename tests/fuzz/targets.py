@@ -1,0 +1,132 @@
+"""What is fuzzed.  A target takes any bytes; whatever it raises is a finding.
+
+Not only the decoders: what they let through goes on into a live core, as it would from a node that has a
+certificate and bad intentions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from random import Random
+
+from edge.gossip.changes import (
+    Changes,
+    Entries,
+    Hashes,
+    Marks,
+    Paths,
+    Record,
+    Repair,
+    Root,
+    Want,
+    decode_message,
+    encode_message,
+)
+from edge.gossip.members import Identity, Knobs
+from edge.gossip.membership import Membership
+from edge.gossip.packet import (
+    MAX_PAYLOAD,
+    Ack,
+    Claim,
+    Figures,
+    GossipError,
+    Mark,
+    Nack,
+    Packet,
+    Ping,
+    PingRequest,
+    decode,
+    encode,
+)
+from edge.gossip.replica import Replica
+from edge.gossip.rows import Rows
+from edge.gossip.sealing import Session, Sessions
+
+_NOW_MS = 1_700_000_000_000
+_SECRET = bytes(range(64))
+
+
+def packet(data: bytes) -> None:
+    """A membership message of another node."""
+    try:
+        found = decode(data)
+    except GossipError:
+        return
+    life = Membership(Identity("a", 5, "10.0.0.1", 7000, ""), Knobs(), Random(1), 0.0)
+    life.connected("b", 1, "10.0.0.2", 7000, "", 0.0)
+    life.receive("b", found, 1.0)
+    for step in range(20):
+        life.tick(1.0 + step / 2)
+        for one in life.outputs():
+            sent = getattr(one, "packet", None)
+            if sent is not None and not one.stream:
+                assert len(encode(sent)) <= MAX_PAYLOAD, len(encode(sent))
+
+
+def message(data: bytes) -> None:
+    """A table message of another node."""
+    try:
+        found = decode_message(data)
+    except GossipError:
+        return
+    replica = Replica("a", Rows(":memory:"), _NOW_MS)
+    replica.put(b"/x", 0, (Record(0, bytes(32), 1, b"A: b\r\n", b""),), _NOW_MS)
+    for _ in range(2):
+        received = replica.receive("b", found, _NOW_MS)
+        for reply in received.replies:
+            decode_message(encode_message(reply))
+    replica.save(_NOW_MS)
+
+
+def datagram(data: bytes) -> None:
+    """A datagram of anybody; nothing but what was sealed may be opened."""
+    sender = Session.derive(_SECRET, "c", True, "a", "b")
+    receiver = Sessions()
+    receiver.add(Session.derive(_SECRET, "c", False, "b", "a"))
+    sealed = sender.seal(b"ping")
+    assert data == sealed or receiver.open(data) is None
+    assert receiver.open(sealed) == ("a", b"ping")
+    assert receiver.open(sealed) is None
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {"packet": packet, "message": message, "datagram": datagram}
+
+_CLAIM = Claim("b", 1, 1, 2, "10.0.0.2", 7000, "http://b", (1, 1), "c")
+_ITEM = (b"/a", 3, _NOW_MS << 16, 5, ((0, bytes(32), 6, 0, 1),))
+_HEADS = (b"Content-Type: text/html\r\n", b"")
+#: Where fuzzing begins: one good message of each kind.
+SEEDS: dict[str, list[bytes]] = {
+    "packet": [
+        encode(Packet(probe, (_CLAIM,), ((12, Figures("b", 1, 2, 0.5, 0.5, 1.0, 0.0, 3, 4, 0.1, False)),),
+                      (Mark("b", 1, 2),), (b"x",)))
+        for probe in (Ping(7, "a"), Ack(7), Nack(7), PingRequest(7, "b"), None)
+    ],
+    "message": [
+        encode_message(one)
+        for one in (
+            Marks((Mark("b", 1, 2),)), Want("a", _NOW_MS, 0), Root(12), Hashes(bytes(32768)),
+            Changes("b", 1, 0, 3, 0, 3, True, _HEADS, (_ITEM,)), Entries(7, ((b"/a", 1, "b"),)),
+            Paths((b"/x",)), Repair(_HEADS, (("b", _ITEM),)),
+        )
+    ],
+    "datagram": [Session.derive(_SECRET, "c", True, "a", "b").seal(b"ping")],
+}  # fmt: skip
+
+
+def mutate(random: Random, data: bytes) -> bytes:
+    """*data* with a little damage."""
+    made = bytearray(data)
+    for _ in range(random.randint(1, 4)):
+        at = random.randrange(len(made) + 1)
+        with contextlib.suppress(IndexError):
+            match random.randrange(4):
+                case 0:
+                    made[at] = random.randrange(256)
+                case 1:
+                    made[at] ^= 1 << random.randrange(8)
+                case 2:
+                    del made[at : at + random.randint(1, 8)]
+                case 3:
+                    made[at:at] = random.randbytes(random.randint(1, 8))
+    return bytes(made)

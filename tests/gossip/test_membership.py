@@ -1,0 +1,231 @@
+"""One node's membership, step by step: what comes in, what goes out."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.gossip.members import ROUND, Changed, Dial, Identity, Knobs, Send
+from edge.gossip.membership import Membership
+from edge.gossip.packet import (
+    ALIVE,
+    DEAD,
+    LEFT,
+    MAX_PAYLOAD,
+    SUSPECT,
+    Ack,
+    Claim,
+    Figures,
+    Mark,
+    Nack,
+    Packet,
+    Ping,
+    PingRequest,
+    encode,
+)
+
+
+def claim(name: str, state: int = ALIVE, generation: int = 1, incarnation: int = 0, accuser: str = "",
+          host: str = "") -> Claim:  # fmt: skip
+    """About the node *name*."""
+    return Claim(
+        name, state, generation, incarnation, host or f"10.0.0.{ord(name)}", 7000, "", (1, 1), accuser
+    )
+
+
+class MembershipTests(SynchronousTestCase):
+    """The node ``a`` of four: a, b, c, d."""
+
+    def setUp(self) -> None:
+        self.start()
+
+    def start(self, **knobs: Any) -> None:
+        self.now = 100.0
+        me = Identity("a", 1, "10.0.0.97", 7000, "")
+        self.a = Membership(me, Knobs(**knobs), Random(1), self.now)
+        for name in "bcd":
+            self.a.connected(name, 1, f"10.0.0.{ord(name)}", 7000, "", self.now)
+        self.a.tick(self.now)
+        self.answer()
+
+    def answer(self, silent: str = "") -> list[Any]:
+        """Everybody but *silent* answers pings, for themselves only; what went out."""
+        out = self.a.outputs()
+        for one in out:
+            if isinstance(one, Send) and isinstance(one.packet.probe, Ping) and one.to not in silent:
+                self.a.receive(one.to, Packet(Ack(one.packet.probe.number)), self.now, stream=one.stream)
+        return out + self.a.outputs()
+
+    def run_for(self, seconds: float, silent: str = "") -> list[Any]:
+        """What went out meanwhile."""
+        out: list[Any] = []
+        until = self.now + seconds
+        while self.a.next_at <= until:
+            self.now = max(self.now, self.a.next_at)
+            self.a.tick(self.now)
+            out += self.answer(silent)
+        self.now = until
+        return out
+
+    def hear(self, *claims: Claim, sender: str = "b") -> list[Any]:
+        self.a.receive(sender, Packet(claims=claims), self.now)
+        return self.a.outputs()
+
+    def state(self, name: str) -> int:
+        return self.a.members[name].state
+
+    def test_who_answers_stays_alive_and_the_round_trip_is_known(self) -> None:
+        self.run_for(20)
+        self.assertEqual({m.state for m in self.a.members.values()}, {ALIVE})
+        self.assertEqual(self.a.health.score, 0)
+        self.assertGreater(self.a.counters.acks, 30)
+        self.assertTrue(all(m.roundtrip.smoothed is not None for m in self.a.members.values()))
+
+    def test_only_the_one_that_is_meant_answers_a_ping(self) -> None:
+        self.a.receive("b", Packet(Ping(5, "a")), self.now)
+        (answer,) = [one for one in self.a.outputs() if isinstance(one, Send)]
+        self.assertEqual((answer.to, answer.packet.probe), ("b", Ack(5)))
+        self.a.receive("b", Packet(Ping(5, "somebody")), self.now)
+        self.assertEqual([one for one in self.a.outputs() if isinstance(one, Send)], [])
+
+    def test_no_answer_two_others_are_asked_and_the_stream_is_tried(self) -> None:
+        out = self.run_for(4, silent="d")
+        requests = [one for one in out if isinstance(one, Send) and isinstance(one.packet.probe, PingRequest)]
+        first = [one for one in requests if one.packet.probe == requests[0].packet.probe]
+        self.assertEqual(sorted(one.to for one in first), ["b", "c"])
+        self.assertTrue(any(isinstance(one, Send) and one.stream and one.to == "d"
+                            and isinstance(one.packet.probe, Ping) for one in out))  # fmt: skip
+        self.assertEqual(self.state("d"), SUSPECT)
+        # whoever talks to d says so first
+        self.a.receive("d", Packet(Ping(9, "a")), self.now)
+        answer = next(one for one in self.a.outputs() if isinstance(one, Send) and one.to == "d")
+        self.assertEqual(answer.packet.claims[0].state, SUSPECT)
+
+    def test_an_indirect_probe_answered_late_is_followed_by_a_nack(self) -> None:
+        self.a.receive("b", Packet(PingRequest(77, "d")), self.now)
+        ping = next(one for one in self.a.outputs() if isinstance(one, Send) and one.to == "d")
+        out = self.run_for(0.4, silent="d")
+        self.assertIn(Nack(77), [one.packet.probe for one in out if isinstance(one, Send) and one.to == "b"])
+        self.a.receive("b", Packet(PingRequest(78, "d")), self.now)
+        ping = next(one for one in self.a.outputs() if isinstance(one, Send) and one.to == "d")
+        assert isinstance(ping.packet.probe, Ping)
+        self.a.receive("d", Packet(Ack(ping.packet.probe.number)), self.now)
+        self.assertIn(Ack(78), [one.packet.probe for one in self.a.outputs() if isinstance(one, Send)])
+
+    def test_silence_of_one_is_death_sooner_when_others_say_so_too(self) -> None:
+        took = []
+        for accusers in ("", "bc"):
+            self.start()
+            self.hear(claim("d", SUSPECT, accuser="a"))
+            for accuser in accusers:
+                self.hear(claim("d", SUSPECT, accuser=accuser), sender=accuser)
+            began = self.now
+            while self.state("d") != DEAD:
+                self.run_for(0.1, silent="d")
+            took.append(self.now - began)
+        self.assertGreater(took[0], 3 * took[1])
+
+    def test_the_accused_refutes_a_suspicion_and_old_news_never_win(self) -> None:
+        out = self.hear(claim("a", SUSPECT, incarnation=0, accuser="b"))
+        self.assertEqual(self.a.incarnation, 1)
+        self.assertIn(1, [c.incarnation for one in out if isinstance(one, Send) for c in one.packet.claims])
+        self.hear(claim("a", SUSPECT, incarnation=0, accuser="c"))
+        self.assertEqual(self.a.incarnation, 1)
+        self.hear(claim("b", ALIVE, incarnation=5))
+        self.hear(claim("b", SUSPECT, incarnation=4, accuser="c"), sender="c")
+        self.assertEqual(self.state("b"), ALIVE)
+
+    def test_who_was_declared_dead_comes_back_after_a_trial_with_the_next_round(self) -> None:
+        self.hear(claim("a", DEAD, incarnation=3, accuser="b"))
+        self.assertEqual(self.a.incarnation, 3 | ROUND - 1)
+        self.run_for(3, silent="bcd")
+        self.assertEqual(self.a.incarnation, 3 | ROUND - 1)  # nobody answers: not fit
+        self.run_for(4)
+        self.assertEqual(self.a.incarnation, ROUND)
+        self.assertGreaterEqual(self.a.counters.trials, 2)
+
+    def test_a_death_counts_against_refutations_of_the_same_round(self) -> None:
+        self.hear(claim("d", DEAD, incarnation=2))
+        self.hear(claim("d", ALIVE, incarnation=3))
+        self.assertEqual(self.state("d"), DEAD)
+        self.hear(claim("d", ALIVE, incarnation=ROUND))
+        self.assertEqual(self.state("d"), ALIVE)
+
+    def test_a_restart_is_a_new_generation_maybe_at_another_address(self) -> None:
+        self.hear(claim("d", DEAD))
+        self.a.set_figures(Figures("a", 1, 1, 0.1, 0.9, 0, 0, 0, 0, 0, False), self.now)
+        out = self.hear(claim("d", ALIVE, generation=2, host="10.9.9.9"))
+        self.assertEqual((self.state("d"), self.a.members["d"].host), (ALIVE, "10.9.9.9"))
+        self.assertEqual([one.before for one in out if isinstance(one, Changed)], [DEAD])
+
+    def test_somebody_elses_later_generation_of_ourselves_is_outdone(self) -> None:
+        self.hear(claim("a", ALIVE, generation=9))
+        self.assertEqual(self.a.me.generation, 10)
+
+    def test_the_dead_are_dialled_and_pinged_for_ever_those_who_left_are_not(self) -> None:
+        for name in "cd":
+            self.a.disconnected(name, self.now)
+        self.hear(claim("d", DEAD), claim("c", LEFT))
+        out = self.run_for(20, silent="cd")
+        self.assertGreater(len([1 for one in out if isinstance(one, Dial) and one.name == "d"]), 5)
+        self.assertFalse([1 for one in out if isinstance(one, Dial) and one.name == "c"])
+        self.run_for(60)
+        self.assertNotIn("c", self.a.members)
+        self.assertIn("d", self.a.members)
+
+    def test_a_stranger_that_is_dead_is_not_admitted(self) -> None:
+        self.hear(claim("x", DEAD), claim("y", LEFT), claim("z"))
+        self.assertEqual(set(self.a.members), {"b", "c", "d", "z"})
+
+    def test_who_leaves_tells_all_and_says_nothing_more(self) -> None:
+        self.a.leave(self.now)
+        told = {one.to for one in self.a.outputs() if isinstance(one, Send)
+                and one.packet.claims[0].state == LEFT}  # fmt: skip
+        self.assertEqual(told, {"b", "c", "d"})
+        self.assertEqual(self.hear(claim("a", SUSPECT)), [])
+        self.assertEqual([one for one in self.run_for(5) if isinstance(one, Send)], [])
+
+    def test_a_process_that_was_stopped_blames_itself(self) -> None:
+        self.hear(claim("d", SUSPECT, accuser="b"), claim("d", SUSPECT, accuser="c"))
+        self.now += 30
+        self.a.tick(self.now)
+        self.assertEqual(self.state("d"), SUSPECT)
+        self.assertEqual(self.a.counters.late_ticks, 1)
+        self.assertGreater(self.a.health.score, 0)
+
+    def test_a_late_reactor_counts_against_oneself_once_a_second(self) -> None:
+        for _ in range(5):
+            self.a.note_lag(200)
+        self.assertEqual(self.a.health.score, 1)
+        self.a.note_lag(10)
+        self.assertEqual(self.a.health.score, 1)
+
+    def test_a_full_packet_leaves_out_the_lanes_below(self) -> None:
+        """Claims before figures before marks before urgent changes."""
+        lanes = self.a.lanes
+        self.a.set_figures(Figures("a", 1, 1, 0.1, 0.9, 0, 0, 0, 0, 0, False), self.now)
+        self.a.set_marks((Mark("a", 1, 5),))
+        self.a.urgent(bytes(900))
+        self.a.outputs()
+        small = lanes.fill(None, None, 4, self.now)
+        self.assertTrue(small.figures and small.marks)
+        for number in range(200):
+            lanes.news.add(claim(chr(200 + number)))
+        full = lanes.fill(None, None, 4, self.now)
+        self.assertGreater(len(full.claims), 10)
+        self.assertEqual(full.urgent, ())
+        self.assertLessEqual(len(encode(full)), MAX_PAYLOAD)
+        self.assertFalse(lanes.add_urgent(bytes(MAX_PAYLOAD)))
+
+    def test_all_claims_of_a_thousand_joins_reach_a_packet_in_the_end(self) -> None:
+        news = self.a.lanes.news
+        for number in range(1000):
+            news.add(claim(chr(200 + number)))
+        seen = set()
+        for _ in range(200):
+            taken, used = news.take(1100, 4)
+            self.assertLessEqual(used, 1100)
+            seen |= {one.name for one in taken}
+        self.assertEqual(len(seen - set("bcd")), 1000)
