@@ -26,7 +26,7 @@ BODIES, BODY_BYTES = 1000, 100
 #: Files that change in one publish; seconds between two publishes.
 FILES, PERIOD = 1000, 1.0
 #: Seconds after which something counts as never.
-NEVER = 120.0
+NEVER = 300.0
 _LINES = b"Content-Type: text/html; charset=utf-8\r\nCache-Control: no-cache\r\n"
 
 

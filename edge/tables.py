@@ -12,20 +12,20 @@ _COLORS = {"alive": "green", "suspect": "yellow", "dead": "bold red", "left": "d
 
 def members_table(found: dict[str, Any]) -> Table:
     """What ``GET /members`` answers."""
-    table = Table(title=f"members, as {escape(found['node'])} sees them (own health {found['health']})")
-    for column in ("node", "state", "address", "RTT ms", "load", "heard ms ago", "versions behind",
-                   "bytes in", "bytes out", "for"):  # fmt: skip
-        table.add_column(column, justify="left" if column in ("node", "state", "address") else "right")
+    title = f"members, as {escape(found['node'])} sees them (own health {found['health']})"
+    table = Table(title=title, box=None, padding=(0, 1, 0, 0))
+    for column in ("node", "state", "address"):
+        table.add_column(column, no_wrap=True)
+    for column in ("RTT ms", "load", "age ms", "behind", "in", "out", "for"):
+        table.add_column(column, no_wrap=True, justify="right")
     for one in found["members"]:
         state = one["state"]
         table.add_row(
             escape(one["name"]) + (" *" if one["this"] else ""),
             f"[{_COLORS.get(state, 'white')}]{escape(state)}",
             escape(one["address"]),
-            *(
-                shown(one[name])
-                for name in ("rtt_ms", "utilization", "age_ms", "behind", "bytes_in", "bytes_out")
-            ),
+            *(shown(one[name]) for name in ("rtt_ms", "utilization", "age_ms", "behind")),
+            *(size(one[name]) for name in ("bytes_in", "bytes_out")),
             "-" if one["since_s"] is None else duration(one["since_s"]),
         )
     return table
@@ -62,8 +62,20 @@ def shown(value: object) -> str:
     return escape(str(value))
 
 
+def size(count: int | None) -> str:
+    """Bytes for people: 3 figures and a unit."""
+    if count is None:
+        return "-"
+    amount, units = float(count), iter(("B", "K", "M", "G"))
+    unit = next(units)
+    while amount >= 1000 and (bigger := next(units, None)):
+        amount, unit = amount / 1024, bigger
+    return f"{amount:.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"
+
+
 def duration(seconds: float) -> str:
-    """H:MM:SS."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
+    """The largest unit that fits: 59 s, 59 m, 47 h, 2 d."""
+    for unit, length, limit in (("s", 1, 60), ("m", 60, 3600), ("h", 3600, 172_800)):
+        if seconds < limit:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds // 86_400:.0f} d"

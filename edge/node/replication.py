@@ -249,8 +249,7 @@ class ClusterTable:
                 if os.stat(self._blobs.path(etag)).st_size == record.length:
                     return None
             else:
-                with open(self._blobs.path(etag), "rb") as file:
-                    body = file.read()
+                body = _read(self._blobs.path(etag), record.length)
                 if len(body) == record.length:
                     return body
         except OSError:
@@ -377,6 +376,15 @@ class ClusterTable:
     def stop(self) -> None:
         """Apply and fetch nothing more."""
         self._stopped = True
+
+
+def _read(path: str, length: int) -> bytes:
+    """At most *length* + 1 bytes of a file; a million of them are read in a cold join."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, length + 1)
+    finally:
+        os.close(fd)
 
 
 def _records(resource: Resource) -> tuple[Record, ...]:

@@ -1,0 +1,49 @@
+"""What edgectl prints fits a terminal."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.tables import duration, log_tables, members_table, size
+
+
+class TableTests(SynchronousTestCase):
+    """Columns and units."""
+
+    def test_members_fit_eighty_columns(self) -> None:
+        one = {
+            "name": "node-1", "state": "suspect", "address": "10.0.0.101:7000", "this": True, "rtt_ms": 12.34,
+            "utilization": 0.123, "age_ms": 1234, "behind": 12345, "bytes_in": 123_456_789,
+            "bytes_out": None, "since_s": 36_000,
+        }  # fmt: skip
+        said = io.StringIO()
+        found = {"node": "node-1", "health": 0, "members": [one]}
+        Console(file=said, width=80).print(members_table(found))
+        for word in (
+            "node-1 *",
+            "suspect",
+            "10.0.0.101:7000",
+            "12.34",
+            "0.123",
+            "12345",
+            "118 M",
+            "10 h",
+        ):
+            self.assertIn(word, said.getvalue())
+
+    def test_log(self) -> None:
+        log = {"origin": "n1", "generation": 1, "sequence": 2, "behind": 3, "lease_s": -1.5, "own": False}
+        said = io.StringIO()
+        for table in log_tables({"logs": [log], "lag_p99_ms": 17, "counters": {"wants": 4}}):
+            Console(file=said, width=80).print(table)
+        for word in ("n1", "-1.5", "lag p99 ms", "17", "wants"):
+            self.assertIn(word, said.getvalue())
+
+    def test_units(self) -> None:
+        self.assertEqual([size(n) for n in (None, 0, 999, 1000, 2048, 10**6, 5 * 10**9, 10**13)],
+                         ["-", "0 B", "999 B", "1.0 K", "2.0 K", "977 K", "4.7 G", "9313 G"])  # fmt: skip
+        said = [duration(n) for n in (0, 59.9, 60, 3661, 172_799, 172_800)]
+        self.assertEqual(said, ["0 s", "59 s", "1 m", "1 h", "47 h", "2 d"])
