@@ -32,7 +32,7 @@ from edge.gossip.packet import GossipError, Mark, Name, Number
 from edge.publish.resource import REMOVAL_RANK, rank_of
 
 #: Changes, and bytes, of one chunk.
-CHUNK, CHUNK_BYTES = 500, 64 * 1024
+CHUNK, CHUNK_BYTES = 250, 64 * 1024
 #: Bytes of a message that may ride on a datagram.
 URGENT_BYTES = 900
 BUCKETS = 4096

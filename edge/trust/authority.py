@@ -4,12 +4,15 @@ Files of an authority, in a folder that no node needs::
 
     ca.pem   certificates of the authority, the newest first: all of them are accepted
     ca.key   private key of the newest, mode 0600
+    chain.pem  after a rotation: each new authority certified by the one before it, the newest first
 
-A node gets three files: ``NODE.pem``, ``NODE.key`` (mode 0600) and a copy of ``ca.pem``.
+A node gets three files: ``NODE.pem`` (its certificate, then ``chain.pem``), ``NODE.key`` (mode 0600) and a
+copy of ``ca.pem``.
 
 *Rotation*: :func:`rotate` puts a new authority before the old one.  Copy ``ca.pem`` to all nodes and let
 them reload it (SIGHUP); then give them new certificates; then remove the old certificate from ``ca.pem``.
-A node that was away meanwhile is let in as long as its certificate's authority is still in the bundle.
+A node that was away meanwhile rejoins by itself as long as its authority is still in the bundle of the
+others: they accept its certificate by the bundle, and it accepts theirs by the chain that they show.
 
 Keys are P-256 (RFC 5480), the name of a node is the DNS name in its certificate (RFC 5280 section 4.2.1.6).
 """
@@ -31,6 +34,8 @@ from edge.errors import EdgeError
 #: Days: an authority is replaced by hand, a node's certificate with each new installation.
 CA_DAYS = 3650
 NODE_DAYS = 825
+#: A node may have missed so many rotations.
+ROTATIONS = 8
 #: Clocks of nodes may be behind by this much.
 _BEFORE = timedelta(hours=1)
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?")
@@ -43,25 +48,29 @@ class AuthorityError(EdgeError):
 def create(folder: Path, cluster: str, days: int = CA_DAYS) -> None:
     """A new authority in *folder*."""
     _check(cluster, days)
-    for name in ("ca.pem", "ca.key"):
+    for name in ("ca.pem", "ca.key", "chain.pem"):
         if (folder / name).exists():
             raise AuthorityError(
                 f"{folder / name} exists: this folder has an authority already; "
                 "edgectl cluster rotate makes a new one beside it"
             )
     certificate, key = _authority(cluster, days)
-    _write(folder / "ca.key", key, 0o600)
-    _write(folder / "ca.pem", certificate, 0o644)
+    _write(folder / "ca.key", _pem(key), 0o600)
+    _write(folder / "ca.pem", _pem_of(certificate), 0o644)
 
 
 def rotate(folder: Path, days: int = CA_DAYS) -> None:
     """A new authority in *folder*; the former ones are still accepted."""
-    bundle, newest, _ = _load(folder)
+    bundle, newest, newest_key = _load(folder)
     _check("", days)
     cluster = str(newest.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
     certificate, key = _authority(cluster, days)
-    _write(folder / "ca.pem", certificate + bundle, 0o644)
-    _write(folder / "ca.key", key, 0o600)
+    cross = _authority_certificate(
+        certificate.subject, key, newest.subject, newest_key, newest.not_valid_after_utc
+    )
+    _write(folder / "chain.pem", _pem_of(cross) + _chain(folder), 0o644)
+    _write(folder / "ca.pem", _pem_of(certificate) + bundle, 0o644)
+    _write(folder / "ca.key", _pem(key), 0o600)
 
 
 def certify(folder: Path, node: str, out: Path, days: int = NODE_DAYS) -> list[Path]:
@@ -87,15 +96,14 @@ def certify(folder: Path, node: str, out: Path, days: int = NODE_DAYS) -> list[P
     )
     written = [out / f"{node}.key", out / f"{node}.pem", out / "ca.pem"]
     _write(written[0], _pem(own), 0o600)
-    _write(written[1], certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+    _write(written[1], _pem_of(certificate) + _chain(folder), 0o644)
     _write(written[2], bundle, 0o644)
     return written
 
 
-def _authority(cluster: str, days: int) -> tuple[bytes, bytes]:
-    """(certificate, key) in PEM."""
+def _authority(cluster: str, days: int) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """A new one, certified by itself."""
     key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.now(timezone.utc)
     name = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, cluster),
@@ -103,20 +111,36 @@ def _authority(cluster: str, days: int) -> tuple[bytes, bytes]:
             x509.NameAttribute(NameOID.COMMON_NAME, f"{cluster} CA {os.urandom(4).hex()}"),
         ]
     )
+    until = datetime.now(timezone.utc) + timedelta(days=days)
+    return _authority_certificate(name, key, name, key, until), key
+
+
+def _authority_certificate(
+    subject: x509.Name, key: ec.EllipticCurvePrivateKey, issuer: x509.Name,
+    issuer_key: ec.EllipticCurvePrivateKey, until: datetime,
+) -> x509.Certificate:  # fmt: skip
     usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-    certificate = (
+    return (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _BEFORE)
-        .not_valid_after(now + timedelta(days=days))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .not_valid_before(datetime.now(timezone.utc) - _BEFORE)
+        .not_valid_after(until)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=ROTATIONS), critical=True)
         .add_extension(usage, critical=True)
-        .sign(key, hashes.SHA256())
+        .sign(issuer_key, hashes.SHA256())
     )
-    return certificate.public_bytes(serialization.Encoding.PEM), _pem(key)
+
+
+def _chain(folder: Path) -> bytes:
+    try:
+        return (folder / "chain.pem").read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise AuthorityError(f"cannot read {error.filename}: {error.strerror}") from None
 
 
 def _load(folder: Path) -> tuple[bytes, x509.Certificate, ec.EllipticCurvePrivateKey]:
@@ -149,6 +173,10 @@ def _check(name: str, days: int) -> None:
         )
     if not 1 <= days <= 36_500:
         raise AuthorityError(f"{days} days: give 1 to 36500")
+
+
+def _pem_of(certificate: x509.Certificate) -> bytes:
+    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:

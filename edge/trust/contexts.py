@@ -10,7 +10,7 @@ is stands in its one DNS name; who dials a node by name checks it (service-ident
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -34,13 +34,23 @@ class TrustError(EdgeError):
     """Another node is not who it should be."""
 
 
+class _Loaded(NamedTuple):
+    """What the files hold."""
+
+    certificate: crypto.X509
+    #: From its authority up to the one before all rotations.
+    chain: list[crypto.X509]
+    key: crypto.PKey
+    authorities: list[crypto.X509]
+
+
 class PeerCertificates:
     """The certificate of this node and the authorities of the others, loaded from files."""
 
     def __init__(self, node: str, certificate: Path, key: Path, authorities: Path) -> None:
         self._node = node
         self._paths = (certificate, key, authorities)
-        self._loaded: tuple[crypto.X509, crypto.PKey, list[crypto.X509]] | None = None
+        self._loaded: _Loaded | None = None
 
     @classmethod
     def of(cls, config: Config) -> PeerCertificates:
@@ -50,7 +60,7 @@ class PeerCertificates:
     def load(self) -> None:
         """Load the files; :class:`ConfigError` names the one that cannot be used."""
         certificate_path, key_path, ca_path = self._paths
-        certificate = _certificates(certificate_path, "--cluster-cert")[0]
+        certificate, *chain = _certificates(certificate_path, "--cluster-cert")
         authorities = _certificates(ca_path, "--cluster-ca")
         text = _read(key_path, "--cluster-key")
         try:
@@ -72,8 +82,9 @@ class PeerCertificates:
                 f"--cluster-cert {certificate_path} is for {', '.join(names) or 'nobody'}, "
                 f"this node is {self._node}; make one: edgectl cluster cert {self._node}"
             )
-        self._loaded = (
+        self._loaded = _Loaded(
             crypto.X509.from_cryptography(certificate),
+            [crypto.X509.from_cryptography(one) for one in chain],
             crypto.PKey.from_cryptography_key(key),  # type: ignore[arg-type]
             [crypto.X509.from_cryptography(one) for one in authorities],
         )
@@ -97,16 +108,18 @@ class PeerCertificates:
     def context(self) -> SSL.Context:
         """A context with the newest files."""
         assert self._loaded is not None
-        certificate, key, authorities = self._loaded
+        loaded = self._loaded
         context = SSL.Context(SSL.TLS_METHOD)
         context.set_min_proto_version(SSL.TLS1_3_VERSION)
-        context.use_certificate(certificate)
-        context.use_privatekey(key)
+        context.use_certificate(loaded.certificate)
+        for one in loaded.chain:
+            context.add_extra_chain_cert(one)
+        context.use_privatekey(loaded.key)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_options(SSL.OP_NO_TICKET)
         store = context.get_cert_store()
         assert store is not None
-        for authority in authorities:
+        for authority in loaded.authorities:
             store.add_cert(authority)
         context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _verified)
         return context

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.gossip.changes import Change, Message, Record, Want
+from edge.gossip.changes import CHUNK, Change, Message, Record, Want
 from edge.gossip.replica import TOMBSTONE_MS, Replica
 from edge.gossip.rows import Rows, RowsError
 
@@ -106,10 +106,10 @@ class ReplicaTests(SynchronousTestCase):
         self.b.peer_gone("a")
         (want,) = self.b.notice("a", self.a.marks(), NOW)
         assert isinstance(want, Want)
-        self.assertEqual((want.head, want.sequence), (1300, 500))
+        self.assertEqual((want.head, want.sequence), (1300, CHUNK))
         self.b.peer_gone("a")
         applied = converse(self.a, self.b)
-        self.assertEqual(len(applied), 800)
+        self.assertEqual(len(applied), 1300 - CHUNK)
         self.assertEqual(self.b.counters["superseded"], 0)
         self.assertEqual(table(self.a), table(self.b))
 

@@ -81,6 +81,17 @@ class AuthorityTests(Base):
         shake_hands(old, new)
         shake_hands(old, away)
 
+    def test_a_node_that_missed_two_rotations_is_let_in_and_lets_the_others_in(self) -> None:
+        away = self.node("n3")
+        for _ in range(2):
+            rotate(self.folder / "ca")
+        new = self.node("n2")
+        for ends in (shake_hands(new, away), shake_hands(away, new)):
+            self.assertEqual({peer_name(one) for one in ends}, {"n2", "n3"})
+        create(self.folder / "other", "test")
+        rotate(self.folder / "other")
+        self.assertRaises(SSL.Error, shake_hands, away, self.node("n4", "other"))
+
     def test_keys_are_for_their_owner_alone(self) -> None:
         self.node("n1")
         for key in (self.folder / "ca" / "ca.key", self.folder / "ca-n1" / "n1.key"):
