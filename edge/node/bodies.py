@@ -19,12 +19,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import quote_from_bytes
 
-from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone, _HTTP11ClientFactory
-from twisted.web.http_headers import Headers
+from twisted.web.client import ResponseDone
 
 from edge.errors import EdgeError
 from edge.node.deadline import Deadline
@@ -61,8 +59,12 @@ class Knobs:
     per_holder: int = 4
     #: Of all background fetches together.
     bytes_per_second: float = 50e6
-    #: A holder that sends nothing for so long is given up.
+    #: A holder that sends less than :data:`PROGRESS` bytes in so long, or not the end, is given up.
     patience_s: float = 10.0
+
+
+#: Bytes after which a holder has the knob's patience anew: one that trickles is cut off.
+PROGRESS = 16 * 1024
 
 
 class _WrongBytes(Exception):
@@ -283,6 +285,7 @@ class _Receiver(Protocol):
         self._partial = partial
         self._early: list[bytes] | None = []
         self._over: Failure | None = None
+        self._progress = 0
         self._silence = Deadline(fetcher._reactor, lambda: self.give_up(_Broken()))
         self._pause = Deadline(fetcher._reactor, self.hurry)
 
@@ -332,7 +335,10 @@ class _Receiver(Protocol):
             self.give_up(error)
             return
         self._fetcher.bytes += len(data)
-        self._silence.set(self._fetcher._knobs.patience_s)
+        self._progress += len(data)
+        if self._progress >= PROGRESS:
+            self._progress = 0
+            self._silence.set(self._fetcher._knobs.patience_s)
         delay = 0.0 if self._job.urgent else self._fetcher.delay_of(len(data))
         if delay:
             self._silence.clear()
@@ -363,36 +369,3 @@ def _background(places: int) -> int:
 
 async def _awaited(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
-
-
-class _QuietFactory(_HTTP11ClientFactory):
-    """Does not log each connection; twisted.web.client says that the pool's factory may be replaced."""
-
-    noisy = False
-
-
-def body_agent(reactor: Any, endpoint_factory: Any, per_holder: int = 4) -> Agent:
-    """An agent over *endpoint_factory* (IAgentEndpointFactory; hosts are node names), connections kept."""
-    pool = HTTPConnectionPool(reactor)
-    pool._factory = _QuietFactory
-    pool.maxPersistentPerHost = per_holder
-    pool.cachedConnectionTimeout = 60  # less than the idle time of EdgeSite
-    agent: Agent = Agent.usingEndpointFactory(reactor, endpoint_factory, pool=pool)
-    return agent
-
-
-def treq_getter(agent: Any) -> Get:
-    """``https://<holder>/...`` by treq over *agent*, as a stream; redirects are not followed."""
-    client = HTTPClient(agent)
-
-    def get(holder: str, target: str, headers: Mapping[str, str]) -> Awaitable[Any]:
-        url = f"https://{holder}{target}"
-        return client.request(
-            "GET",
-            url,
-            headers=Headers({k: [v] for k, v in headers.items()}),
-            allow_redirects=False,
-            unbuffered=True,
-        )
-
-    return get

@@ -37,10 +37,10 @@ from edge.gossip.packet import ALIVE, DEAD, LEFT, STATES, Figures, Packet, decod
 from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows
 from edge.node.acquaintances import Acquaintances
-from edge.node.bodies import BodyFetcher, body_agent, treq_getter
+from edge.node.bodies import BodyFetcher
 from edge.node.bodyserver import BodyResource
 from edge.node.channel import ChannelLimits
-from edge.node.holders import Holders
+from edge.node.holders import Holders, body_agent, treq_getter
 from edge.node.lag import LagMeter
 from edge.node.peers import Peers
 from edge.node.progress import Progress

@@ -22,8 +22,9 @@ from twisted.web.resource import Resource
 from zope.interface import implementer
 
 from edge.node.acceptor import Acceptor
-from edge.node.bodies import BodyFetcher, Wanted, treq_getter
+from edge.node.bodies import BodyFetcher, Wanted
 from edge.node.bodyserver import BodyResource
+from edge.node.holders import treq_getter
 from edge.node.site import ChannelFactory, EdgeSite
 from edge.publish.blobs import Blobs
 from edge.publish.resource import etag_of
