@@ -17,6 +17,7 @@ from edge.fastpath.native import NativeAnswerer
 from edge.http.dates import format_date
 from edge.node.edge_resources import EdgeResources
 from edge.node.published import PublishedResource, Source
+from edge.node.pushing import Pushing
 from edge.node.site import ChannelFactory, EdgeSite, RootResource
 from edge.table.reader import Entry, Reader
 from tests.fastpath import site
@@ -48,7 +49,8 @@ class OneAnswerTests(SynchronousTestCase):
         clock = Clock()
         clock.advance(NOW)
         published = PublishedResource(self.source)
-        root = RootResource(EdgeResources(self.source.reader, published, lambda: "ready"), published)
+        pushing = Pushing(self.source.reader, frozenset(), clock)
+        root = RootResource(EdgeResources(self.source.reader, published, lambda: "ready", pushing), published)
         channel = ChannelFactory(EdgeSite(root, clock)).buildProtocol(None)
         transport = PeerTransport(clock)
         transport.connect(channel)

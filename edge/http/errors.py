@@ -14,6 +14,8 @@ certain.
     |-- TargetTooLong           414  the request-target is over the limit
     |-- UnsupportedMediaType    415  a body of another type than the resource takes
     |-- ExpectationFailed       417  Expect with anything but 100-continue
+    |-- Forbidden               403  a page of another origin (edge.http.websocket)
+    |-- UpgradeRequired         426  not the handshake of a WebSocket (edge.http.websocket)
     |-- HeadTooLarge            431  the header section is over a limit
     |-- NotImplementedHere      501  method or transfer coding that nobody here knows
     `-- VersionNotSupported     505  another major version than 1
@@ -45,6 +47,7 @@ REASONS: dict[int, str] = {
     416: "Range Not Satisfiable",
     417: "Expectation Failed",
     421: "Misdirected Request",
+    426: "Upgrade Required",
     429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     500: "Internal Server Error",

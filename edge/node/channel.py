@@ -9,7 +9,7 @@ channels play.  The law:
 * Whatever the parser refuses is answered with its status and ``Connection: close``, and nothing
   after it is read as a request.  The channel then *lingers*: it closes its own direction and
   discards what still comes, so that the kernel does not throw the answer away with a reset.
-* Everything has a bound: see :class:`ChannelLimits`.
+* Everything has a bound: see :class:`edge.node.channel_limits.ChannelLimits`.
 
 ::
 
@@ -23,7 +23,6 @@ channels play.  The law:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
@@ -34,6 +33,7 @@ from zope.interface import implementer
 from edge.http import answer
 from edge.http.errors import ProtocolError
 from edge.http.parser import NEED_DATA, Data, EndOfMessage, Event, Limits, RequestHead, RequestParser
+from edge.node.channel_limits import BODY_PROGRESS
 from edge.node.deadline import Deadline
 from edge.node.framing import OutgoingAnswer
 from edge.node.output import Output
@@ -47,30 +47,13 @@ if TYPE_CHECKING:
     from twisted.web.http_headers import Headers
 
     from edge.node.site import EdgeSite
+    from edge.node.upgraded import Upgraded
 
 #: Bytes of later requests that are read while one is being answered; then reading pauses.
 PIPELINED_BYTES = 64 * 1024
 #: While lingering, at most this much is discarded and this long is waited.
 LINGER_BYTES = 64 * 1024
 LINGER_SECONDS = 2.0
-#: A body has to bring this many bytes per ``body_seconds``.
-BODY_PROGRESS = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelLimits:
-    """Bounds of one connection on the Twisted side; the same as the fast path's where it has them."""
-
-    #: From the first byte of a head to its last; further bytes do not extend it.
-    head_seconds: float = 10.0
-    #: Between two requests.
-    idle_seconds: float = 75.0
-    #: For each :data:`BODY_PROGRESS` bytes of a body.
-    body_seconds: float = 30.0
-    #: An answer of which the peer takes nothing.
-    write_seconds: float = 30.0
-    #: Longest request body; a longer one is refused before it is read.
-    body_bytes: int = 1024 * 1024
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -94,6 +77,7 @@ class EdgeChannel(Protocol):
         self._reading = True
         self._advancing = False
         self._ended = False  # no request is read any more
+        self._upgraded: Upgraded | None = None  # whose connection this is now
         self._peer_ended = False  # the peer has closed its direction
         self._discarded = 0
         self._phase: tuple[str, int] = ("", 0)
@@ -109,7 +93,9 @@ class EdgeChannel(Protocol):
 
     def drain(self) -> None:
         """The server is about to stop: end after the present answer, at once if there is none."""
-        if self._answer is not None:
+        if self._upgraded is not None:
+            self._upgraded.drain()
+        elif self._answer is not None:
             self._answer.closing = True
         elif not self._ended:
             self._end()
@@ -270,6 +256,22 @@ class EdgeChannel(Protocol):
         """``http.Request`` found that a form cannot be read."""
         self._refuse(400, "The form in the body of the request is malformed.")
 
+    def upgrade(self, head: bytes, protocol: Upgraded) -> None:
+        """Answer with *head* (101); from then on the connection is that of *protocol*."""
+        rest = self._parser.trailing
+        if self._request is not None:
+            self.site.answered(self, self._request.method, self._request.uri, 101, 0)
+        self._request, self._answer, self._answering, self._ended = None, None, False, True
+        self._upgraded = protocol
+        self._arrival.clear()
+        self._output.clear()
+        self.transport.unregisterProducer()
+        self.transport.resumeProducing()
+        self.transport.write(head)
+        protocol.connected(self.transport)
+        if rest:
+            protocol.received(rest)
+
     # The end of the connection
 
     def _end(self) -> None:
@@ -330,6 +332,9 @@ class EdgeChannel(Protocol):
         self._watch()
 
     def dataReceived(self, data: bytes) -> None:
+        if self._upgraded is not None:
+            self._upgraded.received(data)
+            return
         if self._ended:
             self._discard(len(data))
             return
@@ -340,7 +345,9 @@ class EdgeChannel(Protocol):
     def readConnectionLost(self) -> None:
         self._peer_ended = True
         self._reading = False
-        if self._ended:
+        if self._upgraded is not None:
+            self.transport.abortConnection()
+        elif self._ended:
             self.transport.loseConnection()
         elif self._request is None:
             self._end()
@@ -352,6 +359,8 @@ class EdgeChannel(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._let_go()
+        if self._upgraded is not None:
+            self._upgraded.lost()
         request, self._request, self._answer = self._request, None, None
         if request is not None:
             request.connectionLost(reason)

@@ -39,7 +39,7 @@ from edge.gossip.rows import Rows
 from edge.node.acquaintances import Acquaintances
 from edge.node.bodies import BodyFetcher
 from edge.node.bodyserver import BodyResource
-from edge.node.channel import ChannelLimits
+from edge.node.channel_limits import ChannelLimits
 from edge.node.holders import Holders, body_agent, treq_getter
 from edge.node.lag import LagMeter
 from edge.node.peers import Peers

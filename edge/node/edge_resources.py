@@ -3,6 +3,7 @@
 ==================  ===========================================================================
 ``load``            the load document: an entry of the table, as any other
 ``revalidate``      POST: which of these validators are no longer current?
+``socket``          WebSocket: load documents and changes as they come; see :mod:`edge.node.pushing`
 ``health``          200 as long as this process answers at all
 ``ready``           200 if the node should get requests; 503 while it starts or drains
 (empty)             the dashboard page, with its ``dashboard.css`` and ``dashboard.js``
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from edge.node.published import PublishedResource
+    from edge.node.pushing import Pushing
     from edge.node.request import EdgeRequest
     from edge.table.reader import Reader
 
@@ -55,8 +57,11 @@ _DASHBOARD = {
 class EdgeResources(Resource):
     """The resource ``/.edge``; *state* tells "starting", "ready" or "draining"."""
 
-    def __init__(self, reader: Reader, published: PublishedResource, state: Callable[[], str]) -> None:
+    def __init__(
+        self, reader: Reader, published: PublishedResource, state: Callable[[], str], pushing: Pushing
+    ) -> None:
         super().__init__()
+        self.putChild(b"socket", _Answering(pushing.open, (b"GET",)))
         self._reader = reader
         self.putChild(b"load", _Answering(lambda request: published.serve(request, LOAD)))
         self.putChild(b"revalidate", _Answering(self._revalidate, (b"POST", b"OPTIONS")))

@@ -190,12 +190,12 @@ class Peers(DatagramProtocol):
         streams = self.streams.setdefault(stream.name, [])
         self.sessions.add(stream.session)
         streams.insert(0, stream)
-        if len(streams) > 1:
-            first = min(self.hello().name, stream.name)
-            for one in streams:
-                dialed_by = self.hello().name if one.dialer else stream.name
-                if one.dialer and dialed_by != first:
-                    self._reactor.callLater(SETTLE_SECONDS, self._close_spare, one)
+        # Both sides use the one that stays, at once: nothing is on its way in the other when it is closed.
+        we_stay = self.hello().name < stream.name
+        streams.sort(key=lambda one: one.dialer != we_stay)
+        for one in streams[1:]:
+            if one.dialer and not we_stay:
+                self._reactor.callLater(SETTLE_SECONDS, self._close_spare, one)
         self._sink.up(stream.hello)
 
     def _close_spare(self, stream: Stream) -> None:

@@ -20,6 +20,7 @@ from edge.node.edge_resources import EdgeResources
 from edge.node.lag import LagMeter
 from edge.node.lookup import unpack
 from edge.node.published import PublishedResource, Source, Starting
+from edge.node.pushing import Pushing
 from edge.node.site import ChannelFactory, EdgeSite, RootResource
 from edge.node.tls import LOOK_SECONDS, CertificateFiles, ReloadingCertificate
 from edge.table.counters import INDEX
@@ -75,7 +76,8 @@ class Serving:
         self._looking.clock = reactor
         origins = frozenset(origin.encode("ascii") for origin in settings.allow_origins)
         published = PublishedResource(Source(self._reader, settings.blobs, self._look_up, origins, fetch))
-        own = EdgeResources(self._reader, published, lambda: self.state)
+        self._pushing = Pushing(self._reader, origins, reactor)
+        own = EdgeResources(self._reader, published, lambda: self.state, self._pushing)
         self.site = EdgeSite(
             RootResource(own, published), reactor, self._counters, self._access_log, settings.channel_limits()
         )
@@ -109,6 +111,7 @@ class Serving:
             self._adapter.listen(listener.fd, number, self._factories[number], recognise, listener.shared)
         self._adapter.start()
         self._lag.start()
+        self._pushing.start()
         if self._certificates:
             self._looking.start(LOOK_SECONDS, now=False)
 
@@ -137,6 +140,7 @@ class Serving:
         if self._looking.running:
             self._looking.stop()
         self._lag.stop()
+        self._pushing.stop()
         self._adapter.stop()
         if self._access_log is not None:
             self._access_log.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from edge.fastpath import interface
-from edge.node.channel import ChannelLimits
+from edge.node.channel_limits import ChannelLimits
 
 
 class ListenerSettings(msgspec.Struct, frozen=True):

@@ -19,7 +19,8 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
 
 from edge.http.dates import format_date
-from edge.node.channel import ChannelLimits, EdgeChannel
+from edge.node.channel import EdgeChannel
+from edge.node.channel_limits import ChannelLimits
 from edge.table.counters import INDEX
 
 if TYPE_CHECKING:

@@ -47,6 +47,8 @@ FRAME_BYTES = 1 << 20
 LANE_HELLO, LANE_PACKET, LANE_TABLE = range(3)
 #: Seconds for the handshake and the hello, and for a peer that takes nothing.
 PATIENCE = 10.0
+#: Seconds of work on frames before the reactor gets its turn.
+SLICE_SECONDS = 0.005
 
 
 class Hello(msgspec.Struct, array_like=True, frozen=True):
@@ -112,6 +114,8 @@ class Stream(TwistedProtocol):
         self._name = ""
         self._deadline: Any = None
         self._closing = self._ended = False
+        #: Frames wait for the reactor's next turn.
+        self._waiting = False
 
     @property
     def name(self) -> str:
@@ -160,18 +164,9 @@ class Stream(TwistedProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.bytes_in += len(data)
-        buffer = self._buffer
-        buffer += data
-        while len(buffer) >= 5 and not self._ended:
-            length = int.from_bytes(buffer[:4], "big")
-            if not 1 <= length <= FRAME_BYTES or (self.hello is None and length > 4096):
-                self._refuse(f"a frame of {length} bytes")
-                return
-            if len(buffer) < 4 + length:
-                return
-            lane, payload = buffer[4], bytes(buffer[5 : 4 + length])
-            del buffer[: 4 + length]
-            self._frame(lane, payload)
+        self._buffer += data
+        if not self._waiting:
+            self._read()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._ended = True
@@ -197,6 +192,26 @@ class Stream(TwistedProtocol):
         self.paused = True
 
     # Inside
+
+    def _read(self) -> None:
+        """Take frames, for :data:`SLICE_SECONDS` at most: what many changes cost stalls nobody else."""
+        self._waiting = False
+        buffer = self._buffer
+        until = self._clock.seconds() + SLICE_SECONDS
+        while len(buffer) >= 5 and not self._ended:
+            length = int.from_bytes(buffer[:4], "big")
+            if not 1 <= length <= FRAME_BYTES or (self.hello is None and length > 4096):
+                self._refuse(f"a frame of {length} bytes")
+                return
+            if len(buffer) < 4 + length:
+                return
+            lane, payload = buffer[4], bytes(buffer[5 : 4 + length])
+            del buffer[: 4 + length]
+            self._frame(lane, payload)
+            if self._clock.seconds() >= until and len(buffer) >= 5:
+                self._waiting = True
+                self._clock.callLater(0, self._read)
+                return
 
     def _wait(self, seconds: float) -> None:
         if self._deadline is not None and self._deadline.active():

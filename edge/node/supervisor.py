@@ -33,7 +33,7 @@ from edge.fastpath import select
 from edge.node.acceptor import Acceptor
 from edge.node.admin import BODY_BYTES, AdminSite
 from edge.node.administration import Administration
-from edge.node.channel import ChannelLimits
+from edge.node.channel_limits import ChannelLimits
 from edge.node.limits import raise_descriptor_limit
 from edge.node.listeners import open_listener, open_listeners
 from edge.node.loading import LOAD_SECONDS

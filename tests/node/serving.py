@@ -7,7 +7,7 @@ from typing import NamedTuple
 from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 
-from edge.node.channel import ChannelLimits
+from edge.node.channel_limits import ChannelLimits
 from edge.node.site import ChannelFactory, EdgeSite
 from edge.table.counters import COUNTERS
 from tests.node.transports import PeerTransport
@@ -57,8 +57,9 @@ class Connection:
         limits: ChannelLimits | None = None,
         secure: bool = False,
         returns: bool = False,
+        clock: Clock | None = None,
     ) -> None:
-        self.clock = Clock()
+        self.clock = clock or Clock()
         self.clock.rightNow = float(NOW)
         self.counts = Counts()
         self.log = Log()

@@ -7,9 +7,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.task import Clock
+
 from edge.node.edge_resources import EdgeResources
 from edge.node.lookup import pack, unpack
 from edge.node.published import PublishedResource, Source, Starting
+from edge.node.pushing import Pushing
 from edge.node.site import RootResource
 from edge.publish.resource import Representation, Resource, etag_of
 from edge.table.reader import Entry, Reader
@@ -69,12 +72,18 @@ class Site:
             raise Starting
         return unpack(pack(self.elsewhere.get(path)))
 
-    def connect(self, allow: frozenset[bytes] = frozenset(), look_up: Any = None) -> Connection:
+    def connect(
+        self, allow: frozenset[bytes] = frozenset(), look_up: Any = None, secure: bool = False
+    ) -> Connection:
         """A connection to the site."""
         reader = Reader(self.segment, 0)
         published = PublishedResource(Source(reader, str(self.blobs), look_up or self.look_up, allow))
         state: Callable[[], str] = lambda: self.state  # noqa: E731
-        return Connection(RootResource(EdgeResources(reader, published, state), published))
+        clock = Clock()
+        clock.rightNow = float(NOW)
+        self.pushing = Pushing(reader, allow, clock)
+        own = EdgeResources(reader, published, state, self.pushing)
+        return Connection(RootResource(own, published), clock=clock, secure=secure)
 
     def close(self) -> None:
         """Free the table."""

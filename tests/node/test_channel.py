@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from edge.node.channel import LINGER_BYTES, LINGER_SECONDS, PIPELINED_BYTES, ChannelLimits
+from edge.node.channel import LINGER_BYTES, LINGER_SECONDS, PIPELINED_BYTES
+from edge.node.channel_limits import ChannelLimits
 from tests.node.serving import Connection
 
 

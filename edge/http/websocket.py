@@ -1,0 +1,199 @@
+"""WebSocket (RFC 6455), the server's side.  Sans-IO: bytes and a time in, events and bytes out.
+
+Frames are wsproto's.  What it leaves open is here: who may connect (:func:`accept`), how large a message may
+be, pings, how long a silent peer is waited for, and the closing handshake.
+
+No extension is offered, so no compression: messages are small, and a server that inflates what strangers
+send needs one more limit.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from hashlib import sha1
+
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
+from wsproto.frame_protocol import CloseReason
+from wsproto.utilities import LocalProtocolError
+
+from edge.http.errors import ProtocolError
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+_TOKENS = re.compile(rb"[^\s,]+")
+
+
+class Forbidden(ProtocolError):
+    """A page of another origin may not use this (cross-site WebSocket hijacking)."""
+
+    status = 403
+    default = "Pages of this origin may not connect; see --allow-origin."
+
+
+class UpgradeRequired(ProtocolError):
+    """This resource speaks WebSocket, version 13, only."""
+
+    status = 426
+    default = "This is a WebSocket endpoint: GET with Upgrade: websocket, version 13."
+
+
+def accept(
+    method: bytes, fields: Mapping[bytes, bytes], own: Collection[bytes], allowed: Collection[bytes]
+) -> bytes:
+    """The head that accepts the handshake in a request with these *fields* (lower-case names).
+
+    :param own: origins of this server, as the request names it.
+    :param allowed: further origins that may connect; ``*`` among them: all.
+    :raises ProtocolError: with the status and lines of the answer.
+
+    Without Origin it is no browser, and no page can abuse what a user may do.
+    """
+    upgrade = {token.lower() for token in _TOKENS.findall(fields.get(b"upgrade", b""))}
+    connection = {token.lower() for token in _TOKENS.findall(fields.get(b"connection", b""))}
+    version = fields.get(b"sec-websocket-version", b"")
+    if method != b"GET" or b"websocket" not in upgrade or b"upgrade" not in connection or version != b"13":
+        wanted = ((b"Upgrade", b"websocket"), (b"Sec-WebSocket-Version", b"13"))
+        raise UpgradeRequired(headers=wanted)
+    origin = fields.get(b"origin")
+    if origin is not None and origin not in own and origin not in allowed and b"*" not in allowed:
+        raise Forbidden
+    key = fields.get(b"sec-websocket-key", b"")
+    try:
+        if len(b64decode(key, validate=True)) != 16:
+            raise Base64Error
+    except Base64Error:
+        raise ProtocolError("Sec-WebSocket-Key is not 16 bytes in base64.") from None
+    proof = b64encode(sha1(key + _GUID, usedforsecurity=False).digest())
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: %b\r\n\r\n" % proof
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one connection."""
+
+    #: Bytes of one message from the peer.
+    message_bytes: int = 64 * 1024
+    #: Seconds between two pings, and without any byte from the peer until it counts as gone.
+    ping_seconds: float = 30.0
+    idle_seconds: float = 75.0
+    #: Seconds for the peer's part of the closing handshake.
+    close_seconds: float = 5.0
+
+
+class Phase(Enum):
+    """Where a connection is."""
+
+    OPEN = auto()
+    #: We have said goodbye and wait for the peer's.
+    CLOSING = auto()
+    #: Both have: close the transport.
+    CLOSED = auto()
+    #: The peer is silent, or does not say goodbye: abort the transport.
+    GONE = auto()
+
+
+class WebSocket:
+    """One connection after the handshake."""
+
+    def __init__(self, now: float, limits: Limits | None = None) -> None:
+        self.phase = Phase.OPEN
+        #: Code and reason of the close, once there is one.
+        self.close_code: int | None = None
+        self.close_reason = ""
+        self._limits = limits or Limits()
+        self._frames = Connection(ConnectionType.SERVER)
+        self._out: list[bytes] = []
+        self._message: list[str | bytes | bytearray] = []
+        self._size = 0
+        self._heard = self._pinged = now
+        self._closing_at = now
+
+    def receive(self, data: bytes, now: float) -> list[str | bytes]:
+        """What the peer sent: the whole messages in it."""
+        self._heard = now
+        messages: list[str | bytes] = []
+        if self.phase not in (Phase.OPEN, Phase.CLOSING):
+            return messages
+        self._frames.receive_data(data)
+        for event in self._frames.events():
+            if isinstance(event, TextMessage | BytesMessage):
+                whole = self._take(event)
+                if whole is not None and self.phase is Phase.OPEN:
+                    messages.append(whole)
+            elif isinstance(event, Ping) and self.phase is Phase.OPEN:
+                self._send(event.response())
+            elif isinstance(event, CloseConnection):
+                self._closed_by_peer(event)
+                break
+            if self.phase is Phase.CLOSING and self._size > self._limits.message_bytes:
+                break
+        return messages
+
+    def send(self, message: str | bytes) -> None:
+        """Send a message; nothing, when the connection is not open any more."""
+        if self.phase is Phase.OPEN:
+            self._send(TextMessage(message) if isinstance(message, str) else BytesMessage(message))
+
+    def close(self, code: int, reason: str, now: float) -> None:
+        """Say goodbye."""
+        if self.phase is Phase.OPEN:
+            self._send(CloseConnection(code, reason))
+            self.phase, self._closing_at = Phase.CLOSING, now
+            self.close_code, self.close_reason = code, reason
+
+    def tick(self, now: float) -> None:
+        """Ping, and give up who is silent; call every second or so."""
+        if self.phase is Phase.OPEN:
+            if now - self._heard >= self._limits.idle_seconds:
+                self.phase = Phase.GONE
+            elif now - max(self._heard, self._pinged) >= self._limits.ping_seconds:
+                self._pinged = now
+                self._send(Ping())
+        elif self.phase is Phase.CLOSING and now - self._closing_at >= self._limits.close_seconds:
+            self.phase = Phase.GONE
+
+    def output(self) -> bytes:
+        """What is to be sent now."""
+        out, self._out = b"".join(self._out), []
+        return out
+
+    # Inside
+
+    def _take(self, event: TextMessage | BytesMessage) -> str | bytes | None:
+        """The message, if *event* is its end."""
+        part = event.data
+        self._size += len(part.encode()) if isinstance(part, str) else len(part)
+        if self._size > self._limits.message_bytes:
+            self._message = []
+            self.close(
+                CloseReason.MESSAGE_TOO_BIG, f"more than {self._limits.message_bytes} bytes", self._heard
+            )
+            return None
+        self._message.append(part)
+        if not event.message_finished:
+            return None
+        parts, self._message, self._size = self._message, [], 0
+        if isinstance(event, TextMessage):
+            return "".join(part for part in parts if isinstance(part, str))
+        return b"".join(bytes(part) for part in parts if not isinstance(part, str))
+
+    def _closed_by_peer(self, event: CloseConnection) -> None:
+        """The peer has said goodbye, or sent what is no WebSocket."""
+        if self.phase is Phase.OPEN:
+            self._send(event.response())
+            self.close_code, self.close_reason = event.code, event.reason or ""
+        self.phase = Phase.CLOSED
+
+    def _send(self, event: Event) -> None:
+        try:
+            self._out.append(self._frames.send(event))
+        except LocalProtocolError:
+            self.phase = Phase.CLOSED
