@@ -26,7 +26,7 @@ def members_table(found: dict[str, Any]) -> Table:
             escape(one["address"]),
             *(shown(one[name]) for name in ("rtt_ms", "utilization", "age_ms", "behind")),
             *(size(one[name]) for name in ("bytes_in", "bytes_out")),
-            "-" if one["since_s"] is None else duration(one["since_s"]),
+            "-" if one["since_s"] is None else age(one["since_s"]),
         )
     return table
 
@@ -74,6 +74,13 @@ def size(count: int | None) -> str:
 
 
 def duration(seconds: float) -> str:
+    """H:MM:SS."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"
+
+
+def age(seconds: float) -> str:
     """The largest unit that fits: 59 s, 59 m, 47 h, 2 d."""
     for unit, length, limit in (("s", 1, 60), ("m", 60, 3600), ("h", 3600, 172_800)):
         if seconds < limit:

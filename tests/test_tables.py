@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.tables import duration, log_tables, members_table, size
+from edge.tables import age, duration, log_tables, members_table, size
 
 
 class TableTests(SynchronousTestCase):
@@ -45,5 +45,6 @@ class TableTests(SynchronousTestCase):
     def test_units(self) -> None:
         self.assertEqual([size(n) for n in (None, 0, 999, 1000, 2048, 10**6, 5 * 10**9, 10**13)],
                          ["-", "0 B", "999 B", "1.0 K", "2.0 K", "977 K", "4.7 G", "9313 G"])  # fmt: skip
-        said = [duration(n) for n in (0, 59.9, 60, 3661, 172_799, 172_800)]
+        self.assertEqual(duration(3725), "1:02:05")
+        said = [age(n) for n in (0, 59.9, 60, 3661, 172_799, 172_800)]
         self.assertEqual(said, ["0 s", "59 s", "1 m", "1 h", "47 h", "2 d"])

@@ -10,7 +10,7 @@ from edge.gossip.packet import ALIVE, DEAD, LEFT, SUSPECT, Claim
 from edge.gossip.suspicion import Suspicion
 
 #: Seconds between two looks for who is to be forgotten.
-FORGETTING = 5.0
+FORGETTING = 1.0
 
 
 class Roster:

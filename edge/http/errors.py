@@ -9,13 +9,13 @@ certain.
 
     ProtocolError
     |-- BadRequest              400  malformed or ambiguous: nobody may act on it
+    |-- Forbidden               403  a page of another origin
     |-- RequestTimeout          408  the head (or body) took too long; raised by the shell
     |-- ContentTooLarge         413  the body is over the limit
     |-- TargetTooLong           414  the request-target is over the limit
     |-- UnsupportedMediaType    415  a body of another type than the resource takes
     |-- ExpectationFailed       417  Expect with anything but 100-continue
-    |-- Forbidden               403  a page of another origin (edge.http.websocket)
-    |-- UpgradeRequired         426  not the handshake of a WebSocket (edge.http.websocket)
+    |-- UpgradeRequired         426  not the handshake of a WebSocket
     |-- HeadTooLarge            431  the header section is over a limit
     |-- NotImplementedHere      501  method or transfer coding that nobody here knows
     `-- VersionNotSupported     505  another major version than 1
@@ -158,3 +158,17 @@ DEFAULT_EXPLANATIONS: dict[int, str] = {
     500: "The server failed to answer this request.",
     503: "The server cannot answer now.",
 }
+
+
+class Forbidden(ProtocolError):
+    """403, RFC 9110 section 15.5.4: of another origin (cross-site WebSocket hijacking)."""
+
+    status = 403
+    default = "Pages of this origin may not connect; see --allow-origin."
+
+
+class UpgradeRequired(ProtocolError):
+    """426: RFC 9110 section 15.5.22."""
+
+    status = 426
+    default = "This is a WebSocket endpoint: GET with Upgrade: websocket, version 13."

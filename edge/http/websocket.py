@@ -22,24 +22,10 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessa
 from wsproto.frame_protocol import CloseReason
 from wsproto.utilities import LocalProtocolError
 
-from edge.http.errors import ProtocolError
+from edge.http.errors import BadRequest, Forbidden, UpgradeRequired
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TOKENS = re.compile(rb"[^\s,]+")
-
-
-class Forbidden(ProtocolError):
-    """A page of another origin may not use this (cross-site WebSocket hijacking)."""
-
-    status = 403
-    default = "Pages of this origin may not connect; see --allow-origin."
-
-
-class UpgradeRequired(ProtocolError):
-    """This resource speaks WebSocket, version 13, only."""
-
-    status = 426
-    default = "This is a WebSocket endpoint: GET with Upgrade: websocket, version 13."
 
 
 def accept(
@@ -49,7 +35,7 @@ def accept(
 
     :param own: origins of this server, as the request names it.
     :param allowed: further origins that may connect; ``*`` among them: all.
-    :raises ProtocolError: with the status and lines of the answer.
+    :raises edge.http.errors.ProtocolError: with the status and lines of the answer.
 
     Without Origin it is no browser, and no page can abuse what a user may do.
     """
@@ -67,7 +53,7 @@ def accept(
         if len(b64decode(key, validate=True)) != 16:
             raise Base64Error
     except Base64Error:
-        raise ProtocolError("Sec-WebSocket-Key is not 16 bytes in base64.") from None
+        raise BadRequest("Sec-WebSocket-Key is not 16 bytes in base64.") from None
     proof = b64encode(sha1(key + _GUID, usedforsecurity=False).digest())
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -269,8 +269,7 @@ class EdgeChannel(Protocol):
         self.transport.resumeProducing()
         self.transport.write(head)
         protocol.connected(self.transport)
-        if rest:
-            protocol.received(rest)
+        protocol.received(rest)
 
     # The end of the connection
 

@@ -1,4 +1,4 @@
-// The dashboard: draws /.edge/load, again and again.
+// The dashboard: draws the load document whenever the node pushes a new one.
 
 const byId = (id) => document.getElementById(id);
 
@@ -71,7 +71,10 @@ function draw(load) {
 }
 
 let timer;
+let socket;
+let failures = 0;
 
+/** Polls where no WebSocket comes through. */
 async function refresh() {
   clearTimeout(timer);
   let wait = 5000;
@@ -84,8 +87,38 @@ async function refresh() {
   } catch (error) {
     byId("state").textContent = `no load document: ${error.message}; trying again`;
   }
-  if (document.visibilityState === "visible") timer = setTimeout(refresh, wait * (0.8 + 0.4 * Math.random()));
+  if (document.visibilityState === "visible") timer = setTimeout(follow, wait * (0.8 + 0.4 * Math.random()));
 }
 
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && refresh());
-refresh();
+/** Lets the node push load documents; each end of the socket is followed by one poll, then tried again. */
+function follow() {
+  clearTimeout(timer);
+  if (socket || document.visibilityState !== "visible") return;
+  if (failures >= 3 && Math.random() < 0.8) {
+    refresh();
+    return;
+  }
+  const mine = new WebSocket(`${location.origin.replace(/^http/, "ws")}/.edge/socket?topics=load`);
+  socket = mine;
+  mine.addEventListener("message", (event) => {
+    failures = 0;
+    draw(JSON.parse(event.data).document);
+  });
+  mine.addEventListener("close", () => {
+    if (socket !== mine) return;
+    socket = undefined;
+    failures += 1;
+    refresh();
+  });
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") {
+    follow();
+  } else if (socket) {
+    const mine = socket;
+    socket = undefined;
+    mine.close();
+  }
+});
+follow();

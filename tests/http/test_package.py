@@ -11,15 +11,19 @@ import edge.http
 
 ALLOWED = {
     "__future__",
+    "base64",
+    "binascii",
     "collections",
     "dataclasses",
     "datetime",
     "edge",
     "enum",
     "functools",
+    "hashlib",
     "os",
     "re",
     "typing",
+    "wsproto",
 }
 #: Of ``os`` only what encodes names; of datetime nothing that asks for the time.
 CLOCKS = {"now", "utcnow", "today", "environ", "open", "read", "stat"}
