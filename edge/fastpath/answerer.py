@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from edge.fastpath.interface import Sample, Settings
 from edge.fastpath.recognise import Request, recognise
@@ -39,10 +39,13 @@ class PythonAnswerer:
         #: For the access log; the loop fills in the address.
         self.samples: list[Sample] = []
         self._origins = frozenset(settings.allow_origins)
-        self._any_origin = b"*" in settings.allow_origins
         self._log_every = self._log_countdown = settings.log_every
         self._date = b""
         self._ok = self._not_modified = b""
+
+    def allow_origins(self, origins: Collection[bytes]) -> None:
+        """See the interface."""
+        self._origins = frozenset(origins)
 
     def drain(self) -> None:
         """From now on every answer closes."""
@@ -126,7 +129,7 @@ class PythonAnswerer:
                 return None
             body = whole.body
         self.counters.add(_OK)
-        return [self._ok, etag, *_entity(entry), self._tail(request, close), body]
+        return [self._ok, etag, *_entity(entry), self._tail(request, close, True), body]
 
     def _revalidate(self, request: Request, close: bool) -> list[bytes] | None:
         reader = self.reader
@@ -151,14 +154,16 @@ class PythonAnswerer:
         head = b"HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Length: %d\r\n" % (self._date, len(body))
         return [head, template.lines_200, self._tail(request, close), body]
 
-    def _tail(self, request: Request, close: bool) -> bytes:
+    def _tail(self, request: Request, close: bool, expose: bool = False) -> bytes:
         origin = request.fields.origin
         if origin is None and not close:
             return b"\r\n"
         lines = b""
-        allowed = origin is not None and (self._any_origin or origin in self._origins)
+        allowed = origin is not None and (b"*" in self._origins or origin in self._origins)
         if allowed and not request.path.startswith(b"/.edge/"):  # those carry their own CORS line
             lines = b"Access-Control-Allow-Origin: *\r\n"
+            if expose:
+                lines += b"Access-Control-Expose-Headers: *\r\n"
         return lines + (b"Connection: close\r\n\r\n" if close else b"\r\n")
 
     def _sample(self, request: Request, status: int, sent: int) -> None:

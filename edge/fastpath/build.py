@@ -62,6 +62,7 @@ ffibuilder.cdef(
         ...;
     } edge_answerer;
     typedef struct { size_t used; int count; size_t total; ...; } edge_output;
+    void edge_answerer_allow_none(edge_answerer *answerer);
     int edge_answerer_allow(edge_answerer *answerer, const char *origin, size_t length);
     void edge_format_date(uint64_t unix_seconds, char *text);
 

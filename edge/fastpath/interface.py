@@ -7,6 +7,7 @@ accept, receive, recognise, look up, send.  What it does not positively recognis
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -92,6 +93,12 @@ class FastPath(Protocol):
     def release(self, fd: int) -> None:
         """The connection handed off as *fd* has ended; call before or right after closing it."""
 
+    def allow_origins(self, origins: Collection[bytes]) -> None:
+        """From now on these get Access-Control-Allow-Origin; see :class:`Settings`.
+
+        :exc:`ValueError`: more than 64, or one over 256 bytes.
+        """
+
     def samples(self) -> list[Sample]:
         """Access-log records since the last call (bounded; the oldest are kept)."""
 
@@ -107,6 +114,9 @@ class FastPath(Protocol):
 
 class Answerer(Protocol):
     """The sans-IO heart: bytes in, answers out.  Used by the loop, tests and fuzzers."""
+
+    def allow_origins(self, origins: Collection[bytes]) -> None:
+        """See :class:`FastPath`."""
 
     def answer(self, data: bytes, date: bytes) -> tuple[bytes, int, str]:
         """Answer as many requests at the front of *data* as are recognised.

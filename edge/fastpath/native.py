@@ -15,6 +15,8 @@ from edge.fastpath.interface import Handoff, Sample, Settings
 from edge.http.answer import error_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from edge.table.segment import Segment
 
 ffi: Any = _native.ffi
@@ -42,10 +44,11 @@ def open_table(segment: Segment, worker_index: int) -> Any:
     return table
 
 
-def _allow_origins(answerer: Any, settings: Settings) -> None:
-    for origin in settings.allow_origins:
+def _allow_origins(answerer: Any, origins: Collection[bytes]) -> None:
+    lib.edge_answerer_allow_none(answerer)
+    for origin in origins:
         if lib.edge_answerer_allow(answerer, origin, len(origin)):
-            raise ValueError(f"too many allowed origins (32), or one over 256 bytes: {origin!r}")
+            raise ValueError(f"too many allowed origins (64), or one over 256 bytes: {origin!r}")
 
 
 class NativeAnswerer:
@@ -56,7 +59,11 @@ class NativeAnswerer:
         self._table = open_table(segment, worker_index)
         self._answerer = ffi.gc(lib.edge_native_answerer(self._table), lib.edge_native_free)
         self._copy = bytearray(_COPY_BYTES)
-        _allow_origins(self._answerer, settings)
+        _allow_origins(self._answerer, settings.allow_origins)
+
+    def allow_origins(self, origins: Collection[bytes]) -> None:
+        """See the interface."""
+        _allow_origins(self._answerer, origins)
 
     def drain(self) -> None:
         """From now on every answer closes."""
@@ -98,11 +105,15 @@ class NativeFastPath:
             raise OSError(ffi.errno, f"no fast path: {os.strerror(ffi.errno)}")
         self._loop = loop
         self._answerer = lib.edge_loop_answerer(loop)
-        _allow_origins(self._answerer, settings)
+        _allow_origins(self._answerer, settings.allow_origins)
 
     def fileno(self) -> int:
         """The epoll descriptor."""
         return int(lib.edge_loop_fileno(self._loop))
+
+    def allow_origins(self, origins: Collection[bytes]) -> None:
+        """See the interface."""
+        _allow_origins(self._answerer, origins)
 
     def listen(self, fd: int, listener: int, recognise: bool, shared: bool = False) -> None:
         """See the interface."""

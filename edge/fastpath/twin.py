@@ -11,7 +11,7 @@ import errno
 import select
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from edge.fastpath.acceptor import Acceptor, Listener
 from edge.fastpath.answerer import PythonAnswerer
@@ -126,6 +126,10 @@ class PythonFastPath:
         """See the interface."""
         samples, self._answerer.samples = self._answerer.samples, []
         return samples
+
+    def allow_origins(self, origins: Collection[bytes]) -> None:
+        """See the interface."""
+        self._answerer.allow_origins(origins)
 
     def drain(self) -> None:
         """See the interface."""

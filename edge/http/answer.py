@@ -13,7 +13,8 @@ that a request gets one answer whichever way it takes::
          Date  Content-Type  Content-Length                        lines      close
 
 *lines_200* and *lines_304* come from publishing: complete lines, each ended by CRLF.  *date* is
-always the 29 bytes of :func:`edge.http.dates.format_date`.  *cors* is what :func:`cors_line` gives.
+always the 29 bytes of :func:`edge.http.dates.format_date`.  *cors* is what :func:`cors_line` gives;
+after it, 200 and 206 let scripts read all header lines.
 *close* adds ``Connection: close``.
 """
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _CORS = b"Access-Control-Allow-Origin: *\r\n"
+#: Goes with it where scripts have a use for the header lines: ETag, Vary, Date.
+_EXPOSE = b"Access-Control-Expose-Headers: *\r\n"
 #: Paths whose own lines carry that field already.
 _EDGE = b"/.edge/"
 _NO_DATE = format_date(0)
@@ -51,6 +54,10 @@ def cors_line(path: bytes, origin: bytes | None, allowed: Collection[bytes]) -> 
     return _CORS if origin in allowed or b"*" in allowed else b""
 
 
+def _readable(cors: bytes) -> bytes:
+    return cors + _EXPOSE if cors else b""
+
+
 def _end(close: bool) -> bytes:
     return b"Connection: close\r\n\r\n" if close else b"\r\n"
 
@@ -67,7 +74,7 @@ def head_200(
     """Of a whole representation; *etag* without quotes, *modified* in Unix seconds."""
     return (
         b'HTTP/1.1 200 OK\r\nDate: %b\r\nETag: "%b"\r\nLast-Modified: %b\r\nContent-Length: %d\r\n%b%b%b'
-        % (date, etag, format_date(modified), length, lines_200, cors, _end(close))
+        % (date, etag, format_date(modified), length, lines_200, _readable(cors), _end(close))
     )
 
 
@@ -99,7 +106,7 @@ def head_206(
             length,
             span.length,
             lines_200,
-            cors,
+            _readable(cors),
             _end(close),
         )
     )

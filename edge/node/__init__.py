@@ -27,5 +27,6 @@ One connection on the Twisted side:
 ``tls``             certificates that change
 ==================  ==================================================================================
 
-Besides: ``limits`` (descriptors), ``lag`` (of the reactor), ``metrics``, ``accesslog``, ``sampler``.
+Besides: ``limits`` (descriptors), ``origins`` (who may read), ``lag`` (of the reactor), ``metrics``,
+``accesslog``, ``sampler``.
 """

@@ -1,12 +1,13 @@
 """``/.edge/socket``: what clients would otherwise poll for, pushed over WebSocket.
 
-Two topics, both unless the query says ``?topics=load`` or ``?topics=changed``; each message is JSON::
+Two topics; a new connection has both, unless its query says ``?topics=load``.  Each message is JSON::
 
-    {"topic": "load", "document": {...}}        the load document, whenever it is published anew
-    {"topic": "changed", "sequence": N}         something of the site is new; revalidate what is shown
+    {"type": "load", "document": {...}}         the load document, whenever it is published anew
+    {"type": "changed", "seq": N}               something of the site is new; revalidate what is shown
 
-A new connection gets both at once.  Clients need send nothing; what they send is read and ignored.  A
-message is composed once for all connections of a worker.  Who takes less than is pushed has at most
+A connection gets both at once when it opens.  A client may send ``{"type": "subscribe", "topics": [...]}``
+to have other topics from then on; a message that is something else closes with 1008 and the reason.  A
+message of ours is composed once for all connections of a worker.  Who takes less than is pushed has at most
 :data:`BEHIND_BYTES` waiting, then the connection is aborted.
 """
 
@@ -19,6 +20,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+import msgspec
 from twisted.internet.task import LoopingCall
 
 from edge.http.errors import ProtocolError
@@ -90,7 +92,11 @@ class Pushing:
         """A new connection gets what is true now."""
         self._compose()
         self.sockets.add(socket)
-        for topic in socket.topics:
+        self.tell(socket, socket.topics)
+
+    def tell(self, socket: PushSocket, topics: Collection[str]) -> None:
+        """What is true now of *topics*."""
+        for topic in topics:
             if self._messages[topic]:
                 socket.send(self._messages[topic])
 
@@ -107,12 +113,12 @@ class Pushing:
         """Make the messages; the topics of those that are new."""
         before = dict(self._messages)
         sequence = self._reader.sequence
-        self._messages["changed"] = json.dumps({"topic": "changed", "sequence": sequence})
+        self._messages["changed"] = json.dumps({"type": "changed", "seq": sequence})
         entry = self._reader.find(LOAD)
         if entry is not None and entry.etag != self._load_etag and entry.body is not None:
             self._load_etag = entry.etag
             document = bytes(entry.body).decode("utf-8").strip()
-            self._messages["load"] = f'{{"topic": "load", "document": {document}}}'
+            self._messages["load"] = f'{{"type": "load", "document": {document}}}'
         return [topic for topic in TOPICS if self._messages[topic] != before[topic]]
 
     def _tick(self) -> None:
@@ -160,8 +166,16 @@ class PushSocket:
         self._pushing.greet(self)
 
     def received(self, data: bytes) -> None:
-        """What clients say is not asked for."""
-        self._frames.receive(data, self._pushing.now())
+        """A client may choose its topics."""
+        for message in self._frames.receive(data, self._pushing.now()):
+            try:
+                topics = _subscribed(message)
+            except ValueError as error:
+                self._frames.close(1008, str(error), self._pushing.now())
+                break
+            new = [topic for topic in topics if topic not in self.topics]
+            self.topics = topics
+            self._pushing.tell(self, new)
         self._flush()
 
     def drain(self) -> None:
@@ -179,8 +193,29 @@ def _topics(query: bytes | None) -> tuple[str, ...]:
     wanted = parse_qs((query or b"").decode("ascii", "replace")).get("topics")
     if wanted is None:
         return TOPICS
-    topics = tuple(dict.fromkeys(wanted[-1].split(",")))
+    try:
+        return _checked(wanted[-1].split(","))
+    except ValueError as error:
+        raise ProtocolError(f"{error}.") from None
+
+
+class _Subscribe(msgspec.Struct, tag="subscribe"):
+    """What a client may say."""
+
+    topics: list[str]
+
+
+def _subscribed(message: str | bytes) -> tuple[str, ...]:
+    """The topics that *message* subscribes to; :exc:`ValueError` with the reason if it is something else."""
+    try:
+        return _checked(msgspec.json.decode(message, type=_Subscribe).topics)
+    except msgspec.DecodeError:
+        raise ValueError('only {"type": "subscribe", "topics": [...]} is understood here') from None
+
+
+def _checked(names: Collection[str]) -> tuple[str, ...]:
+    topics = tuple(dict.fromkeys(names))
     if unknown := set(topics) - set(TOPICS):
         name = sorted(unknown)[0][:40]
-        raise ProtocolError(f"There is no topic {name!r}; there are {' and '.join(TOPICS)}.")
+        raise ValueError(f"There is no topic {name!r}; there are {' and '.join(TOPICS)}")
     return topics

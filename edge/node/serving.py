@@ -19,6 +19,7 @@ from edge.node.accesslog import AccessLog
 from edge.node.edge_resources import EdgeResources
 from edge.node.lag import LagMeter
 from edge.node.lookup import unpack
+from edge.node.origins import FOLLOW_SECONDS, ClusterOrigins
 from edge.node.published import PublishedResource, Source, Starting
 from edge.node.pushing import Pushing
 from edge.node.site import ChannelFactory, EdgeSite, RootResource
@@ -74,7 +75,8 @@ class Serving:
         self._certificates: list[ReloadingCertificate] = []
         self._looking = LoopingCall(self._look_at_certificates)
         self._looking.clock = reactor
-        origins = frozenset(origin.encode("ascii") for origin in settings.allow_origins)
+        configured = frozenset(origin.encode("ascii") for origin in settings.allow_origins)
+        origins = self._origins = ClusterOrigins(configured, self._reader)
         published = PublishedResource(Source(self._reader, settings.blobs, self._look_up, origins, fetch))
         self._pushing = Pushing(self._reader, origins, reactor)
         own = EdgeResources(self._reader, published, lambda: self.state, self._pushing)
@@ -85,6 +87,8 @@ class Serving:
         fast_path = select(settings.fast_path)(segment, settings.index, settings.fast_path_settings())
         log_samples = self._log_samples if settings.fast_path_settings().log_every else None
         self._adapter = Adapter(fast_path, reactor, on_failure, log_samples)
+        self._following = LoopingCall(self._follow_the_cluster)
+        self._following.clock = reactor
         self._lag = LagMeter(reactor, lambda lag: self._counters.set(INDEX["lag_us"], lag))
         self._accepting = False
 
@@ -112,6 +116,7 @@ class Serving:
         self._adapter.start()
         self._lag.start()
         self._pushing.start()
+        self._following.start(FOLLOW_SECONDS)
         if self._certificates:
             self._looking.start(LOOK_SECONDS, now=False)
 
@@ -139,6 +144,8 @@ class Serving:
         """Close everything at once."""
         if self._looking.running:
             self._looking.stop()
+        if self._following.running:
+            self._following.stop()
         self._lag.stop()
         self._pushing.stop()
         self._adapter.stop()
@@ -161,6 +168,11 @@ class Serving:
         if self.state == "starting":
             raise Starting
         return unpack(await self._ask(path))
+
+    def _follow_the_cluster(self) -> None:
+        """Pages of all nodes of the cluster may read our answers."""
+        if self._origins.look():
+            self._adapter.fast_path.allow_origins(self._origins)
 
     def _look_at_certificates(self) -> None:
         for certificate in self._certificates:

@@ -48,7 +48,7 @@ class Client:
             event = self.next()
             if isinstance(event, TextMessage):
                 found = json.loads(event.data)
-                if found["topic"] == topic:
+                if found["type"] == topic:
                     return found
         raise AssertionError(f"no message of {topic}")
 
@@ -80,9 +80,9 @@ class SocketTests(SynchronousTestCase):
             client = self.connect(kind)
             self.assertIsInstance(client.next(), AcceptConnection)
             self.assertEqual(client.message("load")["document"]["v"], 1)
-            before = client.message("changed")["sequence"]
+            before = client.message("changed")["seq"]
             self.node.write("index.html", b"%d" % number)
-            self.assertGreater(client.message("changed")["sequence"], before)
+            self.assertGreater(client.message("changed")["seq"], before)
             client.message("load")
             client.send(CloseConnection(1000))
             while not isinstance(event := client.next(), CloseConnection):

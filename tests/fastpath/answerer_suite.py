@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from edge.fastpath.interface import Answerer, Settings
@@ -207,6 +208,11 @@ class AnswererSuite(Base):
             self.assertEqual(self.answered(get(EMPTY, b"Origin: " + other)), self.expected_200(EMPTY))
         any_origin = self.make(self.segment, Settings(allow_origins=(b"*",)))
         self.assertIn(cors, any_origin.answer(get(EMPTY, b"Origin: x"), DATE)[0])
+        self.answerer.allow_origins([b"https://n3.example"])
+        self.assertEqual(self.answered(get(EMPTY, b"Origin: https://n2.example")), self.expected_200(EMPTY))
+        self.assertIn(cors, self.answered(get(EMPTY, b"Origin: https://n3.example")))
+        with contextlib.suppress(ValueError):  # the native build has room for 64
+            self.answerer.allow_origins([b"https://%d.example" % number for number in range(65)])
 
     def test_what_is_not_recognised_is_let_go_untouched(self) -> None:
         """Nothing is answered and nothing consumed, with an earlier request or without."""

@@ -15,6 +15,7 @@ LINES_200 = b"Content-Type: text/html; charset=utf-8\r\nCache-Control: no-cache\
 LINES_304 = b"Cache-Control: no-cache\r\nVary: Accept-Encoding\r\n"
 CORS = b"Access-Control-Allow-Origin: *\r\n"
 COMMON = b'Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nETag: "abcdefghijklmnop"\r\n'
+EXPOSE = b"Access-Control-Expose-Headers: *\r\n"
 LAST_MODIFIED = b"Last-Modified: Sun, 06 Nov 1994 07:49:37 GMT\r\n"
 
 
@@ -24,7 +25,7 @@ class RepresentationTests(SynchronousTestCase):
         self.assertEqual(answer.head_200(DATE, ETAG, MODIFIED, 12, LINES_200), start + b"\r\n")
         self.assertEqual(
             answer.head_200(DATE, ETAG, MODIFIED, 12, LINES_200, CORS, True),
-            start + CORS + b"Connection: close\r\n\r\n",
+            start + CORS + EXPOSE + b"Connection: close\r\n\r\n",
         )
 
     def test_304(self) -> None:
@@ -47,6 +48,7 @@ class RepresentationTests(SynchronousTestCase):
             + b"Content-Range: bytes 5-9/12\r\nContent-Length: 5\r\n"
             + LINES_200
             + CORS
+            + EXPOSE
             + b"Connection: close\r\n\r\n",
         )
 

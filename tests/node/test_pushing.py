@@ -64,8 +64,8 @@ class PushingTests(SynchronousTestCase):
     def test_both_topics_come_at_once_and_when_they_change(self) -> None:
         self.assertEqual(self.open(), 101)
         load, changed = self.messages()
-        self.assertEqual(load, {"topic": "load", "document": {"v": 1, "number": 1}})
-        self.assertEqual(changed["topic"], "changed")
+        self.assertEqual(load, {"type": "load", "document": {"v": 1, "number": 1}})
+        self.assertEqual(changed["type"], "changed")
         self.connection.pass_time(2)
         self.assertEqual(self.messages(), [])
         self.publish_load(2)
@@ -73,13 +73,32 @@ class PushingTests(SynchronousTestCase):
         self.assertEqual([one["document"]["number"] for one in self.messages()], [2])
         self.site.put(b"/new", representation(0, b"new"))
         self.connection.pass_time(1)
-        self.assertEqual(self.messages(), [{"topic": "changed", "sequence": changed["sequence"] + 1}])
+        self.assertEqual(self.messages(), [{"type": "changed", "seq": changed["seq"] + 1}])
 
     def test_one_topic(self) -> None:
         self.assertEqual(self.open(b"?topics=changed"), 101)
         self.publish_load(2)
         self.connection.pass_time(1)
-        self.assertEqual([one["topic"] for one in self.messages()], ["changed"])
+        self.assertEqual([one["type"] for one in self.messages()], ["changed"])
+
+    def test_a_client_chooses_other_topics_later(self) -> None:
+        self.open(b"?topics=changed")
+        self.messages()
+        self.connection.send(self.frames.send(TextMessage('{"type":"subscribe","topics":["load"]}')))
+        self.assertEqual([one["type"] for one in self.messages()], ["load"])
+        self.site.put(b"/new", representation(0, b"new"))
+        self.publish_load(2)
+        self.connection.pass_time(1)
+        self.assertEqual([one["type"] for one in self.messages()], ["load"])
+
+    def test_other_messages_end_the_connection_with_the_reason(self) -> None:
+        for text in ("hello", "{}", '{"type":"subscribe","topics":["all"]}', '{"type":"subscribe"}', "\0"):
+            self.setUp()
+            self.open()
+            self.connection.send(self.frames.send(TextMessage(text)))
+            [end] = [one for one in self.events() if isinstance(one, CloseConnection)]
+            self.assertEqual(end.code, 1008)
+            self.assertIn("all" if "all" in text else "subscribe", end.reason)
 
     def test_refusals_leave_the_connection_for_other_requests(self) -> None:
         for query, lines, status in (

@@ -13,6 +13,12 @@ void edge_answerer_date(edge_answerer *answerer, uint64_t unix_seconds)
     edge_format_date(unix_seconds, answerer->date);
 }
 
+void edge_answerer_allow_none(edge_answerer *answerer)
+{
+    answerer->any_origin = 0;
+    answerer->origin_count = 0;
+}
+
 int edge_answerer_allow(edge_answerer *answerer, const char *origin, size_t length)
 {
     if (length == 1 && *origin == '*') {
@@ -60,13 +66,17 @@ static void put_modified(edge_answerer *answerer, edge_output *out, uint32_t mod
     edge_put(out, EDGE_LITERAL("\r\n"));
 }
 
-static void put_tail(edge_answerer *answerer, edge_output *out, const edge_request *request)
+/* expose: scripts may read all header lines, which a 304 has no use for. */
+static void put_tail(edge_answerer *answerer, edge_output *out, const edge_request *request, int expose)
 {
     static const char prefix[] = "/.edge/"; /* these carry their own CORS line */
     edge_span path = request->path;
     if (origin_allowed(answerer, request->origin)
-        && !(path.length >= sizeof prefix - 1 && !memcmp(path.bytes, prefix, sizeof prefix - 1)))
+        && !(path.length >= sizeof prefix - 1 && !memcmp(path.bytes, prefix, sizeof prefix - 1))) {
         edge_put(out, EDGE_LITERAL("Access-Control-Allow-Origin: *\r\n"));
+        if (expose)
+            edge_put(out, EDGE_LITERAL("Access-Control-Expose-Headers: *\r\n"));
+    }
     if (request->close)
         edge_put(out, EDGE_LITERAL("Connection: close\r\n"));
     edge_put(out, EDGE_LITERAL("\r\n"));
@@ -233,7 +243,7 @@ static edge_verdict answer_get(edge_answerer *answerer, const edge_request *requ
         edge_put(out, EDGE_LITERAL("\r\n"));
         edge_put(out, entry.lines_200, entry.length_200);
     }
-    put_tail(answerer, out, request);
+    put_tail(answerer, out, request, matched == NO_MATCH);
     size_t before = out->total;
     edge_piece(out, out->heads + begin, out->used - begin);
     if (matched == NO_MATCH && request->method == EDGE_GET)
@@ -324,7 +334,7 @@ static edge_verdict answer_revalidate(edge_answerer *answerer, const edge_reques
     edge_put_number(out, sizeof "{\"v\":1,\"seq\":,\"stale\":[]}" - 1 + sequence_digits + used);
     edge_put(out, EDGE_LITERAL("\r\n"));
     edge_put(out, template.lines_200, template.length_200);
-    put_tail(answerer, out, request);
+    put_tail(answerer, out, request, 0);
     edge_put(out, EDGE_LITERAL("{\"v\":1,\"seq\":"));
     edge_put_number(out, sequence);
     edge_put(out, EDGE_LITERAL(",\"stale\":["));

@@ -12,7 +12,7 @@
 #include "edge_table.h"
 
 #define EDGE_OUTPUT_BYTES (256 * 1024) /* after which no further request is begun */
-#define EDGE_ORIGINS 32
+#define EDGE_ORIGINS 64
 #define EDGE_ORIGIN_BYTES 256
 #define EDGE_SAMPLES 256
 #define EDGE_SAMPLE_TARGET 512
@@ -62,6 +62,8 @@ edge_verdict edge_answer(edge_answerer *answerer, const uint8_t *in, size_t leng
 
 /* Sets the date of the following answers. */
 void edge_answerer_date(edge_answerer *answerer, uint64_t unix_seconds);
+/* Forgets all origins that were allowed. */
+void edge_answerer_allow_none(edge_answerer *answerer);
 /* 0, or -1: too many origins or one too long. */
 int edge_answerer_allow(edge_answerer *answerer, const char *origin, size_t length);
 

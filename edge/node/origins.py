@@ -1,0 +1,58 @@
+"""The origins whose scripts may read this node's answers: the configured ones, and all nodes of the cluster.
+
+A smart client on a page of one node asks the others, too.  Who they are stands in the load document, which
+every node publishes; a node that joins is allowed within :data:`FOLLOW_SECONDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from edge.load.document import decode
+
+if TYPE_CHECKING:
+    from edge.table.reader import Reader
+
+LOAD = b"/.edge/load"
+FOLLOW_SECONDS = 1.0
+#: Origins that the fast path has room for.
+LIMIT = 64
+
+
+class ClusterOrigins(Collection[bytes]):
+    """A set of serialized origins that follows the load document."""
+
+    def __init__(self, configured: Collection[bytes], reader: Reader) -> None:
+        self._configured = tuple(dict.fromkeys(configured))
+        self._allowed: tuple[bytes, ...] = self._configured
+        self._reader = reader
+        self._seen = b""
+
+    def look(self) -> bool:
+        """Read the load document if it is a new one; whether there are other origins now."""
+        entry = self._reader.find(LOAD)
+        if entry is None or entry.body is None or entry.etag == self._seen:
+            return False
+        self._seen = entry.etag
+        try:
+            nodes = decode(bytes(entry.body)).nodes
+        except msgspec.DecodeError:  # of a newer program: what was allowed stays so
+            return False
+        urls = (node.url.encode("ascii", "replace") for node in nodes if len(node.url) <= 256)
+        before = self._allowed
+        self._allowed = tuple(dict.fromkeys((*self._configured, *urls)))[:LIMIT]
+        return self._allowed != before
+
+    # As collections.abc.Collection has it
+
+    def __contains__(self, origin: object) -> bool:
+        return origin in self._allowed
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._allowed)
+
+    def __len__(self) -> int:
+        return len(self._allowed)
