@@ -1,0 +1,26 @@
+// A budget for what multiplies load: retries and hedges may be a share of the requests, and no more.
+
+export class Budget {
+  /**
+   * @param {number} share of the requests that may be spent
+   * @param {number} most tokens that can be saved up
+   * @param {number} tokens at the start
+   */
+  constructor(share, most, tokens = most) {
+    this.share = share;
+    this.most = most;
+    this.tokens = tokens;
+  }
+
+  /** A request was made. */
+  deposit() {
+    this.tokens = Math.min(this.most, this.tokens + this.share);
+  }
+
+  /** Whether one more may be sent; spends it. */
+  spend() {
+    if (this.tokens < 1) return false;
+    this.tokens -= 1;
+    return true;
+  }
+}

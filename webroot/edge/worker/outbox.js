@@ -1,0 +1,79 @@
+// Mutations that could not be sent: kept in order, and applied exactly once when the site is back.
+//
+// Each carries an Idempotency-Key, by which the server knows it again when the answer to the first try was
+// lost.  One at a time over all tabs, by a Web Lock; the first that fails ends the round.
+
+/** Bytes of one mutation, and how many may wait. */
+export const MOST_BYTES = 1024 * 1024;
+export const MOST = 1000;
+/** Answers after which it is to be tried again. */
+const AGAIN = [408, 425, 429, 502, 503, 504];
+const KEY = "idempotency-key";
+
+/** @typedef {{number: number, url: string, method: string, headers: [string, string][], body: ArrayBuffer, key: string, at: number}} Waiting */
+
+export class Outbox {
+  /**
+   * @param {import("./storage.js").Storage} storage
+   * @param {{fetch: typeof fetch, now: () => number, onChange: (waiting: number) => void,
+   *   whenBack: () => Promise<unknown>, locked: (work: () => Promise<void>) => Promise<unknown>}} outside
+   *   *whenBack* asks to be woken when there is a network again
+   */
+  constructor(storage, { fetch, now, onChange, whenBack, locked }) {
+    this.storage = storage;
+    this.fetch = fetch;
+    this.now = now;
+    this.onChange = onChange;
+    this.whenBack = whenBack;
+    this.locked = locked;
+  }
+
+  /** Send *request*, or keep it and say 202. @param {Request} request @returns {Promise<Response>} */
+  async send(request) {
+    const body = await request.arrayBuffer();
+    const headers = new Headers(request.headers);
+    if (!headers.has(KEY)) headers.set(KEY, crypto.randomUUID());
+    const waiting = /** @type {Waiting[]} */ (await this.storage.all("outbox").catch(() => []));
+    if (!waiting.length) { // what came before goes first
+      try {
+        const answer = await this.post(request.url, request.method, [...headers], body, request);
+        if (!AGAIN.includes(answer.status)) return answer;
+      } catch (error) {
+        if (request.signal.aborted) throw error;
+      }
+    }
+    if (body.byteLength > MOST_BYTES || waiting.length >= MOST) {
+      return Response.json({ error: "The site cannot be reached, and this is too much to keep." }, { status: 503 });
+    }
+    const key = headers.get(KEY);
+    await this.storage.write("outbox", [{ url: request.url, method: request.method, headers: [...headers], body, key, at: this.now() }]);
+    this.onChange(waiting.length + 1);
+    await this.whenBack().catch(() => {}); // no Background Sync: pages tell us
+    return Response.json({ queued: true, key }, { status: 202, headers: { "edge-queued": String(key) } });
+  }
+
+  /** Send what waits, in order. @returns {Promise<unknown>} rejected when something has to wait still */
+  async flush() {
+    if (!(await this.storage.all("outbox")).length) return;
+    let left = false;
+    await this.locked(async () => {
+      for (const one of /** @type {Waiting[]} */ (await this.storage.all("outbox"))) {
+        const answer = await this.post(one.url, one.method, one.headers, one.body).catch(() => null);
+        left = !answer || AGAIN.includes(answer.status);
+        if (left) break;
+        await this.storage.write("outbox", [], [one.number]);
+      }
+      this.onChange((await this.storage.all("outbox")).length);
+    });
+    if (left) throw new Error("the site cannot be reached yet");
+  }
+
+  /** @param {string} url @param {string} method @param {[string, string][]} headers @param {ArrayBuffer} body @param {Request} [like] */
+  post(url, method, headers, body, like) {
+    return this.fetch(url, {
+      method, headers, body: body.byteLength ? body : undefined, cache: "no-store",
+      credentials: like?.credentials ?? "same-origin", redirect: like?.redirect ?? "follow",
+      mode: like && like.mode !== "navigate" ? like.mode : "same-origin",
+    });
+  }
+}
