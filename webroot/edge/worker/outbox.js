@@ -15,7 +15,7 @@ const KEY = "idempotency-key";
 export class Outbox {
   /**
    * @param {import("./storage.js").Storage} storage
-   * @param {{fetch: typeof fetch, now: () => number, onChange: (waiting: number) => void,
+   * @param {{fetch: typeof globalThis.fetch, now: () => number, onChange: (waiting: number) => void,
    *   whenBack: () => Promise<unknown>, locked: (work: () => Promise<void>) => Promise<unknown>}} outside
    *   *whenBack* asks to be woken when there is a network again
    */

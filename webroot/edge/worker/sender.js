@@ -35,7 +35,7 @@ export class Unreachable extends Error {
 export class Sender {
   /**
    * @param {import("./nodes.js").Nodes} nodes
-   * @param {{fetch: typeof fetch, now: () => number, random?: () => number,
+   * @param {{fetch: typeof globalThis.fetch, now: () => number, random?: () => number,
    *   wait?: (ms: number, signal: AbortSignal) => Promise<void>}} outside
    */
   constructor(nodes, { fetch, now, random = Math.random, wait = sleep }) {

@@ -1,0 +1,92 @@
+// The one script tag: <script type="module" src="/edge/client.js"></script>
+//
+// Registers the worker, takes part in the feed, tells the worker what the page shows, and puts new versions
+// of the page in place.  ?edge=shared|leader|worker|off in the page's address forces a way (for tests).
+
+import { CHANNEL } from "./messages.js";
+import { segment, takePart } from "./page/segments.js";
+
+/** A crowd that is told of a change does not ask all at once, milliseconds. */
+const JITTER_MS = 1000;
+
+/** @typedef {import("./messages.js").Message} Message */
+
+/** Tells of everything that happens: an event for each message, its type as the name, the message as detail. */
+export const edge = new EventTarget();
+export const kind = segment(new URLSearchParams(location.search).get("edge"));
+
+/** @type {BroadcastChannel | null} */
+let channel = null;
+
+/** @param {Message} message */
+function hear(message) {
+  edge.dispatchEvent(new CustomEvent(message.type, { detail: message }));
+}
+
+/** Tell the worker, and wake it for that. @param {Message} message */
+export function tell(message) {
+  navigator.serviceWorker?.controller?.postMessage(message);
+}
+
+/** What this page shows, the page itself first. */
+function shown() {
+  const used = performance.getEntriesByType("resource").map((entry) => entry.name);
+  return [location.href, ...used.filter((url) => url.startsWith(`${location.origin}/`))];
+}
+
+async function begin() {
+  const registration = await navigator.serviceWorker.register("/sw.js", { type: "module", updateViaCache: "none" });
+  channel = new BroadcastChannel(CHANNEL);
+  channel.onmessage = ({ data }) => hear(data);
+  const leave = takePart(kind, hear);
+  const tellShown = () => tell({ type: "shown", urls: shown() });
+
+  edge.addEventListener("removed", leave);
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let soon;
+  let first = true;
+  edge.addEventListener("changed", () => {
+    // The first one says how things are; the page has just been loaded.
+    if (!first && document.visibilityState === "visible" && !soon) {
+      soon = setTimeout(() => {
+        soon = undefined;
+        tellShown();
+      }, Math.random() * JITTER_MS);
+    }
+    first = false;
+  });
+  edge.addEventListener("updated", (event) => updated(/** @type {CustomEvent} */ (event).detail.paths));
+
+  const online = () => tell({ type: "online" });
+  addEventListener("online", online);
+  edge.addEventListener("feed", (event) => {
+    if (/** @type {CustomEvent} */ (event).detail.how !== "none") online();
+  });
+  if (!navigator.serviceWorker.controller) {
+    // The first visit: what this page has fetched already is to be kept, too.
+    navigator.serviceWorker.addEventListener("controllerchange", tellShown, { once: true });
+  }
+  const idle = globalThis.requestIdleCallback ?? ((/** @type {() => void} */ then) => setTimeout(then, 5000));
+  setTimeout(() => idle(() => tell({ type: "refresh" })), 10_000);
+  // Where it exists and is allowed: kept copies are refreshed while no page is open.
+  /** @type {any} */ (registration).periodicSync?.register("edge-refresh", { minInterval: 6 * 3600_000 }).catch(() => {});
+}
+
+/**
+ * New versions are kept.  Whoever renders by itself listens for "edge-update" on the document and prevents
+ * the default, which puts the new version of this page in place where it differs.
+ * @param {string[]} paths
+ */
+async function updated(paths) {
+  const event = new CustomEvent("edge-update", { detail: { paths }, cancelable: true });
+  if (!document.dispatchEvent(event) || !paths.includes(location.pathname + location.search)) return;
+  const answer = await fetch(location.href);
+  if (!answer.ok) return;
+  const { morph } = await import("./page/patch.js");
+  const now = new DOMParser().parseFromString(await answer.text(), "text/html");
+  document.title = now.title;
+  for (const script of now.querySelectorAll("script")) script.remove();
+  morph(document.body, now.body);
+}
+
+if (kind !== "off") begin().catch((error) => console.warn("edge: this page works without the smart client:", error));

@@ -1,0 +1,41 @@
+// What the parts of the smart client say to each other.  All go over one BroadcastChannel; those to the worker
+// that must wake it go by postMessage, too.
+
+/** Name of the channel, and of the locks and databases beside it. */
+export const CHANNEL = "edge";
+
+/**
+ * @typedef {import("./worker/nodes.js").LoadDocument} LoadDocument
+ *
+ * @typedef {{type: "load", document: LoadDocument}} LoadMessage from the feed: figures of all nodes
+ * @typedef {{type: "changed", seq: number}} ChangedMessage from the feed: something of the site is new
+ * @typedef {{type: "feed", how: "socket" | "poll" | "none", url: string}} FeedMessage from the feed: how it comes
+ * @typedef {{type: "updated", paths: string[]}} UpdatedMessage from the worker: new versions are kept
+ * @typedef {{type: "status", status: Status}} StatusMessage from the worker
+ * @typedef {{type: "outbox", waiting: number}} OutboxMessage from the worker: mutations that wait
+ * @typedef {{type: "removed"}} RemovedMessage from the worker: it has been switched off
+ * @typedef {{type: "shown", urls: string[]}} ShownMessage to the worker: a page shows these
+ * @typedef {{type: "refresh"}} RefreshMessage to the worker: a page is idle
+ * @typedef {{type: "online"}} OnlineMessage to the worker: there may be a network again
+ * @typedef {{type: "ask"}} AskMessage to the worker: broadcast your status
+ *
+ * @typedef {LoadMessage | ChangedMessage | FeedMessage | UpdatedMessage | StatusMessage | OutboxMessage
+ *   | RemovedMessage | ShownMessage | RefreshMessage | OnlineMessage | AskMessage} Message
+ *
+ * @typedef {object} Status what the worker has done since it started
+ * @property {string} version
+ * @property {string} node url of the one it stays with
+ * @property {string} why
+ * @property {{url: string, id: string, weight: number, latency: number, inFlight: number, ejected: boolean}[]} nodes
+ * @property {number} hits answered from what is kept
+ * @property {number} misses
+ * @property {number} saved bytes that were not fetched
+ * @property {number} confirmed validators that were still current
+ * @property {number} requests sent to nodes
+ * @property {number} retries
+ * @property {number} hedges
+ * @property {number} kept bytes
+ * @property {number} puts written to the Cache
+ * @property {number} waiting mutations
+ */
+export {};

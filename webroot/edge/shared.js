@@ -1,0 +1,37 @@
+// The Shared Worker: holds what all tabs of a browser need once - the socket, the last load document, and the
+// Service Worker's last status with its table of requests in flight.
+
+import { CHANNEL } from "./messages.js";
+import { Feed } from "./worker/feed.js";
+
+const channel = new BroadcastChannel(CHANNEL);
+/** The last message of each type that a new tab wants to know. @type {Map<string, import("./messages.js").Message>} */
+const last = new Map();
+/** @type {Set<MessagePort>} */
+const ports = new Set();
+
+/** @param {import("./messages.js").Message} message */
+function remember(message) {
+  if (message.type === "load" || message.type === "status" || message.type === "feed") last.set(message.type, message);
+}
+
+const feed = new Feed(location.origin, (message) => {
+  remember(message);
+  channel.postMessage(message);
+});
+channel.onmessage = ({ data }) => {
+  remember(data);
+  if (data.type === "removed") feed.stop();
+};
+
+/** @type {any} */ (self).onconnect = (/** @type {MessageEvent} */ event) => {
+  const [port] = event.ports;
+  ports.add(port);
+  for (const message of last.values()) port.postMessage(message);
+};
+
+// Held as long as we live: whoever gets it after us knows that we do not.
+navigator.locks.request("edge-feed", () => {
+  feed.start();
+  return new Promise(() => {});
+});

@@ -1,0 +1,298 @@
+// The worker as a whole: its parts, what it remembers, and what pages tell it.
+
+import { CHANNEL } from "../messages.js";
+import { Answering } from "./answering.js";
+import { Confirming } from "./confirming.js";
+import { Nodes, readLoad } from "./nodes.js";
+import { Outbox } from "./outbox.js";
+import { defaults, matches, parseRules } from "./rules.js";
+import { Sender } from "./sender.js";
+import { CACHE, Shelf } from "./shelf.js";
+import { Storage } from "./storage.js";
+
+/** Of the worker's code; pages show it. */
+export const VERSION = "1";
+const RULES = "/edge.json";
+const SCRIPT = "/sw.js";
+/** Milliseconds between two looks whether the worker is switched off, and two writes of its state. */
+const LOOK_MS = 10_000;
+const SAVE_MS = 2_000;
+/** No refresh in the background above this utilization, nor more often than this. */
+const IDLE_UTILIZATION = 0.5;
+const REFRESH_MS = 10 * 60_000;
+
+/** @typedef {import("../messages.js").Message} Message */
+
+export class Worker {
+  /** @param {ServiceWorkerGlobalScope} scope */
+  constructor(scope) {
+    this.scope = scope;
+    const now = () => Date.now();
+    const origin = scope.location.origin;
+    const fetch = scope.fetch.bind(scope);
+    this.storage = new Storage();
+    this.nodes = new Nodes(origin);
+    this.sender = new Sender(this.nodes, { fetch, now });
+    this.shelf = new Shelf(this.storage, { caches: scope.caches, origin, now });
+    this.confirming = new Confirming(this.shelf, this.sender, {
+      onUpdate: (paths) => this.updated(paths),
+      onGone: (path) => path === SCRIPT && this.remove(),
+    });
+    this.answering = new Answering(this.shelf, this.sender, this.confirming, origin);
+    this.answering.rules = defaults();
+    this.outbox = new Outbox(this.storage, {
+      fetch, now,
+      onChange: (waiting) => {
+        this.waiting = waiting;
+        this.say({ type: "outbox", waiting });
+      },
+      whenBack: async () => /** @type {any} */ (scope.registration).sync?.register("edge-outbox"),
+      locked: (work) => scope.navigator.locks.request("edge-outbox", work),
+    });
+    this.waiting = 0;
+    this.looked = 0;
+    this.saved = 0;
+    this.refreshed = 0;
+    this.removed = false;
+    /** Whether the browser may still send navigation preloads. */
+    this.preloads = true;
+    this.channel = new BroadcastChannel(CHANNEL);
+    this.channel.onmessage = (event) => this.heard(event.data);
+    /** @type {Promise<void> | null} */
+    this.waking = null;
+  }
+
+  /** @param {Message} message */
+  say(message) {
+    this.channel.postMessage(message);
+  }
+
+  /** Remember what was known before the browser stopped us. */
+  wake() {
+    this.waking ??= (async () => {
+      await this.shelf.ready();
+      try {
+        const saved = await this.storage.get("state", "worker");
+        if (saved) {
+          this.use(saved.rules);
+          if (saved.load) this.nodes.learn(saved.load, saved.learned);
+          this.nodes.restore(saved.nodes);
+        }
+      } catch (error) {
+        console.warn("edge: begins anew, its state cannot be read:", error);
+      }
+    })();
+    return this.waking;
+  }
+
+  /** @param {import("./rules.js").Rules} rules */
+  use(rules) {
+    this.answering.rules = rules;
+    this.shelf.limit = rules.limit_mib * 1024 * 1024;
+  }
+
+  /** Write down what a restart should not forget; not at every request. */
+  async save(force = false) {
+    if (this.removed || (!force && Date.now() < this.saved + SAVE_MS)) return;
+    this.saved = Date.now();
+    const { rules } = this.answering;
+    const { load, learned } = this.nodes;
+    await this.storage.write("state", [[{ rules, load, learned, nodes: this.nodes.save() }, "worker"]]).catch(() => {});
+  }
+
+  /** @param {any} event of a request */
+  fetch(event) {
+    // The site's rules may not be read yet: they only ever leave more to the browser.
+    if (this.removed || this.answering.plan(event.request) === "pass") return;
+    event.respondWith(this.respond(event));
+  }
+
+  /** @param {any} event */
+  async respond(event) {
+    const { request } = event;
+    await this.wake();
+    const plan = this.answering.plan(request);
+    if (plan === "pass") return this.scope.fetch(request);
+    if (plan === "mutation") return this.outbox.send(request);
+    const waitUntil = (/** @type {Promise<unknown>} */ work) => event.waitUntil(work);
+    if (request.mode === "navigate") waitUntil(this.look());
+    waitUntil(this.poll().then(() => this.save()));
+    if (request.mode === "navigate" && this.preloads && this.answering.count.hits) {
+      this.preloads = false;
+      waitUntil(Promise.resolve(this.scope.registration.navigationPreload?.disable()).catch(() => {}));
+    }
+    return this.answering.answer(request, {
+      page: request.mode === "navigate" ? event.resultingClientId : event.clientId, waitUntil, preload: event.preloadResponse,
+    });
+  }
+
+  /** Whether the site's rules are others now, or its worker is gone. */
+  async look() {
+    if (Date.now() < this.looked + LOOK_MS) return;
+    this.looked = Date.now();
+    for (const path of [RULES, SCRIPT]) {
+      const row = this.shelf.row(path, new Headers());
+      if (row) this.confirming.add(row);
+      else await this.learnRules(path).catch(() => {});
+    }
+    await this.confirming.batch;
+  }
+
+  /** Fetch the rules (or see that the script is still there). @param {string} path */
+  async learnRules(path) {
+    const { response } = await this.sender.send({ path });
+    const gone = response.status === 404 || response.status === 410;
+    if (path === SCRIPT && gone) return this.remove();
+    if (path === RULES && gone) this.use(defaults());
+    if (!response.ok) return;
+    const text = await response.clone().text();
+    await this.shelf.commit([{ path, response, headers: new Headers() }]);
+    if (path === RULES) await this.obey(text);
+  }
+
+  /** @param {string} text */
+  async obey(text) {
+    try {
+      this.use(parseRules(text));
+    } catch (error) {
+      console.error(`edge: ${/** @type {Error} */ (error).message}; the rules stay as they were`);
+      return;
+    }
+    if (this.answering.rules.off) await this.remove();
+    else await this.save(true);
+  }
+
+  /** @param {string[]} paths new versions of which are kept now */
+  async updated(paths) {
+    if (paths.includes(RULES)) {
+      const row = this.shelf.row(RULES, new Headers());
+      const copy = row && (await this.shelf.find(row));
+      if (copy) await this.obey(await copy.text());
+    }
+    if (paths.includes(SCRIPT)) this.scope.registration.update().catch(() => {});
+    const shown = paths.filter((path) => path !== RULES && path !== SCRIPT);
+    if (shown.length) this.say({ type: "updated", paths: shown });
+  }
+
+  /** The load document, if no feed brings it; one poll per browser. */
+  async poll() {
+    const { nodes } = this;
+    const age = Date.now() - nodes.learned;
+    const due = (nodes.load?.ttl_ms ?? 5000) * (0.8 + 0.4 * Math.random());
+    if (age < due || this.polling) return;
+    this.polling = true;
+    try {
+      await this.scope.navigator.locks.request("edge-poll", { ifAvailable: true }, async (/** @type {unknown} */ lock) => {
+        if (!lock) return;
+        const { response } = await this.sender.send({ path: "/.edge/load", hedge: false });
+        const load = response.ok ? readLoad(await response.json().catch(() => null)) : null;
+        if (load) this.heard({ type: "load", document: load });
+      });
+    } catch {
+      // The next request asks again.
+    } finally {
+      this.polling = false;
+    }
+  }
+  polling = false;
+
+  /** @param {Message} message */
+  heard(message) {
+    if (message.type === "load") {
+      const load = readLoad(message.document);
+      if (load) this.nodes.learn(load, Date.now());
+    } else if (message.type === "ask") this.say({ type: "status", status: this.status() });
+  }
+
+  /** A page says something that we are kept awake for. @param {Message} message */
+  async told(message) {
+    await this.wake();
+    if (message.type === "shown") await this.shown(message.urls).catch(() => {});
+    else if (message.type === "refresh") await this.refresh();
+    else if (message.type === "online") await this.outbox.flush().catch(() => {});
+    else this.heard(message);
+  }
+
+  /** A page shows *urls*: keep those that are not kept, and confirm the others. @param {string[]} urls */
+  async shown(urls) {
+    const own = urls.map((url) => new Request(url)).filter((request) => this.answering.plan(request) === "cache");
+    const paths = new Set(own.map(({ url }) => url.slice(this.scope.location.origin.length).split("#")[0]));
+    const rows = [...this.shelf.rows.values()].filter((row) => paths.has(row.path));
+    const missing = [...paths].filter((path) => !this.shelf.vary.has(path));
+    const arrivals = await Promise.all(missing.map(async (path) =>
+      ({ path, headers: new Headers(), response: (await this.sender.send({ path, hedge: false })).response })));
+    await this.shelf.commit(arrivals.filter((one) => !one.response.redirected));
+    await this.confirming.confirm(rows.filter((row) => !this.shelf.isFresh(row)));
+  }
+
+  /** Confirm everything that is kept, when the nodes have nothing better to do. */
+  async refresh() {
+    await this.wake();
+    if (Date.now() < this.refreshed + REFRESH_MS || !(this.nodes.utilization() < IDLE_UTILIZATION)) return;
+    this.refreshed = Date.now();
+    await this.confirming.confirm([...this.shelf.rows.values()].filter((row) => !this.shelf.isFresh(row))).catch(() => {});
+    await this.shelf.sweep();
+  }
+
+  /** Fetch what has to be there before the first page asks. */
+  async install() {
+    await this.wake();
+    await this.learnRules(RULES);
+    await this.learnRules(SCRIPT);
+    const { rules } = this.answering;
+    const wanted = [...new Set([...rules.precache, rules.offline])];
+    const arrivals = await Promise.all(wanted.map(async (path) => {
+      const { response } = await this.sender.send({ path });
+      if (!response.ok && rules.precache.includes(path)) {
+        throw new Error(`/edge.json wants ${path} in the cache, but the site answers ${response.status}`);
+      }
+      return { path, response, headers: new Headers() };
+    }));
+    await this.shelf.commit(arrivals);
+    await this.save(true);
+  }
+
+  /** Switched off: nothing of us stays. */
+  async remove() {
+    if (this.removed) return;
+    this.removed = true;
+    await this.scope.registration.unregister();
+    for (const name of await this.scope.caches.keys()) if (name.startsWith("edge")) await this.scope.caches.delete(name);
+    await this.storage.remove().catch(() => {});
+    this.say({ type: "removed" });
+  }
+
+  /** This version is the one that answers from now on. */
+  async activate() {
+    // While nothing is kept, a page is better asked for before the worker has started.
+    await this.scope.registration.navigationPreload?.enable();
+    for (const name of await this.scope.caches.keys()) {
+      if (name.startsWith("edge") && name !== CACHE) await this.scope.caches.delete(name);
+    }
+  }
+
+  /** @returns {import("../messages.js").Status} */
+  status() {
+    const { nodes, sender, shelf, answering, confirming } = this;
+    const now = Date.now();
+    return {
+      version: VERSION, node: nodes.current, why: nodes.why,
+      nodes: [...nodes.all.values()].filter((node) => nodes.load?.nodes.some((one) => one.url === node.url) ?? true).map((node) => ({
+        url: node.url, id: node.id, weight: node.weight, inFlight: node.inFlight,
+        latency: node.latency.value ? node.latency.expected(nodes.best(), now) : 0, ejected: node.trust(now) === 0,
+      })),
+      hits: answering.count.hits, misses: answering.count.misses, saved: answering.count.saved,
+      confirmed: confirming.count.validators + confirming.count.notModified, requests: sender.count.requests,
+      retries: sender.count.retries, hedges: sender.count.hedges, kept: shelf.size, puts: shelf.count.puts, waiting: this.waiting,
+    };
+  }
+
+  /** Static routes, where the browser has them: paths that need no worker. @param {any} event */
+  routes(event) {
+    const own = [{ condition: { urlPattern: new URLPattern({ pathname: "/.edge/*" }) }, source: "network" }];
+    const { ignore } = this.answering.rules;
+    const plainest = ignore.filter((glob) => /^[\w/.-]+\/\*\*$/.test(glob) && matches([glob], glob.replace("**", "x")));
+    const more = plainest.map((glob) => ({ condition: { urlPattern: new URLPattern({ pathname: glob.replace("**", "*") }) }, source: "network" }));
+    return event.addRoutes([...own, ...more]);
+  }
+}
