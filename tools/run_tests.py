@@ -1,6 +1,7 @@
 """``make test``: sets up, runs everything, and ends with one line ``N passed, N failed``.
 
-Each of lint, format and types counts as one test; trial's and the native tests count one by one.  A
+Each of lint, format and types counts as one test; trial's, the native ones and those of the smart client count
+one by one.  A
 part that breaks off without its summary counts as one failure.
 """
 
@@ -35,6 +36,7 @@ def main() -> int:
         _one("format", "ruff", "format", "--check", "."),
         _one("types", "mypy"),
         _native(),
+        *_client(),
         _trial(),
     ]
     passed, failed = sum(one[0] for one in results), sum(one[1] for one in results)
@@ -58,6 +60,13 @@ def count_native(output: str, code: int) -> tuple[int, int]:
     return passed, failed or int(code != 0 or not passed)
 
 
+def count_node(output: str, code: int) -> tuple[int, int]:
+    """(passed, failed) of what ``node --test`` printed (TAP) and its exit code."""
+    counts = {name: int(n) for name, n in re.findall(r"^# (\w+) (\d+)$", output, re.MULTILINE)}
+    passed, failed = counts.get("pass", 0), counts.get("fail", 0) + counts.get("cancelled", 0)
+    return passed, failed or int(code != 0 or not passed)
+
+
 def _set_up() -> bool:
     """The environment, and the native fast path in it: without it half the tests would mean nothing."""
     if not has_native(BIN / "python"):
@@ -77,6 +86,24 @@ def _native() -> tuple[int, int]:
     make = ["make", "--no-print-directory", "-C", "tests/native", "test"]
     code, output = _run("native code under ASan and UBSan", make)
     return count_native(output, code)
+
+
+def _client() -> list[tuple[int, int]]:
+    """The smart client: its types, its logic in node, and all of it in Chromium against real nodes."""
+    node = [Need("node", "nodejs"), Need("npm", "npm"), Need("chromium", "chromium")]
+    if ensure(node, "for the tests of the smart client"):
+        return [(0, 1)]
+    code, _ = _run("environment of the client", ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"])
+    if code:
+        return [(0, 1)]
+    results = []
+    for project in ("workers", "pages"):
+        tsc = ["npx", "tsc", "-p", f"tests/webroot/{project}.tsconfig.json"]
+        code, _ = _run(f"types of the client's {project}", tsc)
+        results.append((int(code == 0), int(code != 0)))
+    tests = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "webroot").glob("*.test.js"))
+    code, output = _run("the client in node", ["node", "--test", "--test-reporter=tap", *tests])
+    return [*results, count_node(output, code)]
 
 
 def _trial() -> tuple[int, int]:

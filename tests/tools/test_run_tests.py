@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tools.run_tests import count_native, count_trial
+from tools.run_tests import count_native, count_node, count_trial
 
 
 class CountTests(SynchronousTestCase):
@@ -31,6 +31,12 @@ class CountTests(SynchronousTestCase):
 
     def test_native_tests_are_counted_by_their_lines(self) -> None:
         self.assertEqual(count_native("ok - a\nnot ok - b\nok - c\n  ok - no\n", 2), (2, 1))
+
+    def test_the_tests_of_the_client_are_counted_by_their_summary(self) -> None:
+        self.assertEqual(count_node("# pass 3\n# fail 0\n# cancelled 0\n", 0), (3, 0))
+        self.assertEqual(count_node("# pass 3\n# fail 1\n# cancelled 1\n", 1), (3, 2))
+        self.assertEqual(count_node("SyntaxError\n", 1), (0, 1))
+        self.assertEqual(count_node("# pass 0\n# fail 0\n", 0), (0, 1))
 
     def test_native_tests_that_did_not_build_have_failed(self) -> None:
         self.assertEqual(count_native("cc: error\n", 2), (0, 1))

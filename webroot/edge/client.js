@@ -3,13 +3,13 @@
 // Registers the worker, takes part in the feed, tells the worker what the page shows, and puts new versions
 // of the page in place.  ?edge=shared|leader|worker|off in the page's address forces a way (for tests).
 
-import { CHANNEL } from "./messages.js";
+import { CHANNEL } from "./worker/messages.js";
 import { segment, takePart } from "./page/segments.js";
 
 /** A crowd that is told of a change does not ask all at once, milliseconds. */
 const JITTER_MS = 1000;
 
-/** @typedef {import("./messages.js").Message} Message */
+/** @typedef {import("./worker/messages.js").Message} Message */
 
 /** Tells of everything that happens: an event for each message, its type as the name, the message as detail. */
 export const edge = new EventTarget();
@@ -35,7 +35,7 @@ function shown() {
 }
 
 async function begin() {
-  const registration = await navigator.serviceWorker.register("/sw.js", { type: "module", updateViaCache: "none" });
+  const registration = await navigator.serviceWorker.register("/sw.js", { type: "module", updateViaCache: "imports" });
   channel = new BroadcastChannel(CHANNEL);
   channel.onmessage = ({ data }) => hear(data);
   const leave = takePart(kind, hear);

@@ -1,16 +1,16 @@
 // The Shared Worker: holds what all tabs of a browser need once - the socket, the last load document, and the
 // Service Worker's last status with its table of requests in flight.
 
-import { CHANNEL } from "./messages.js";
+import { CHANNEL } from "./worker/messages.js";
 import { Feed } from "./worker/feed.js";
 
 const channel = new BroadcastChannel(CHANNEL);
-/** The last message of each type that a new tab wants to know. @type {Map<string, import("./messages.js").Message>} */
+/** The last message of each type that a new tab wants to know. @type {Map<string, import("./worker/messages.js").Message>} */
 const last = new Map();
 /** @type {Set<MessagePort>} */
 const ports = new Set();
 
-/** @param {import("./messages.js").Message} message */
+/** @param {import("./worker/messages.js").Message} message */
 function remember(message) {
   if (message.type === "load" || message.type === "status" || message.type === "feed") last.set(message.type, message);
 }

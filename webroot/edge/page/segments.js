@@ -6,7 +6,7 @@
 // "worker"  neither: the Service Worker polls when it has something to do.
 // "off"     no Service Worker either: plain pages.
 
-import { CHANNEL } from "../messages.js";
+import { CHANNEL } from "../worker/messages.js";
 import { Feed } from "../worker/feed.js";
 
 export const LOCK = "edge-feed";
@@ -29,7 +29,7 @@ export function segment(forced) {
 /**
  * Take part in the feed.
  * @param {Segment} kind
- * @param {(message: import("../messages.js").Message) => void} hear what this page alone is told
+ * @param {(message: import("../worker/messages.js").Message) => void} hear what this page alone is told
  * @returns {() => void} ends it
  */
 export function takePart(kind, hear) {

@@ -16,7 +16,7 @@ export class Confirming {
    * @param {import("./sender.js").Sender} sender
    * @param {{onUpdate: (paths: string[]) => void, onGone: (path: string) => void, timer?: (then: () => void, ms: number) => void}} outside
    */
-  constructor(shelf, sender, { onUpdate, onGone, timer = setTimeout }) {
+  constructor(shelf, sender, { onUpdate, onGone, timer = (then, ms) => setTimeout(then, ms) }) {
     this.shelf = shelf;
     this.sender = sender;
     this.onUpdate = onUpdate;

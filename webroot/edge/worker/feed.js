@@ -13,7 +13,7 @@ const SILENT = 2;
 export class Feed {
   /**
    * @param {string} home origin of the site
-   * @param {(message: import("../messages.js").Message) => void} say
+   * @param {(message: import("./messages.js").Message) => void} say
    * @param {{Socket?: typeof WebSocket, fetch?: typeof globalThis.fetch, random?: () => number}} [outside]
    */
   constructor(home, say, { Socket = globalThis.WebSocket, fetch = globalThis.fetch.bind(globalThis), random = Math.random } = {}) {

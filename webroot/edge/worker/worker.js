@@ -1,6 +1,6 @@
 // The worker as a whole: its parts, what it remembers, and what pages tell it.
 
-import { CHANNEL } from "../messages.js";
+import { CHANNEL } from "./messages.js";
 import { Answering } from "./answering.js";
 import { Confirming } from "./confirming.js";
 import { Nodes, readLoad } from "./nodes.js";
@@ -14,6 +14,7 @@ import { Storage } from "./storage.js";
 export const VERSION = "1";
 const RULES = "/edge.json";
 const SCRIPT = "/sw.js";
+const MODULES = "/edge/";
 /** Milliseconds between two looks whether the worker is switched off, and two writes of its state. */
 const LOOK_MS = 10_000;
 const SAVE_MS = 2_000;
@@ -21,7 +22,10 @@ const SAVE_MS = 2_000;
 const IDLE_UTILIZATION = 0.5;
 const REFRESH_MS = 10 * 60_000;
 
-/** @typedef {import("../messages.js").Message} Message */
+/** @typedef {import("./messages.js").Message} Message */
+
+/** Whether *path* is of the smart client itself. @param {string} path */
+const isOurs = (path) => path === RULES || path === SCRIPT || path.startsWith(MODULES);
 
 export class Worker {
   /** @param {ServiceWorkerGlobalScope} scope */
@@ -130,24 +134,37 @@ export class Worker {
   async look() {
     if (Date.now() < this.looked + LOOK_MS) return;
     this.looked = Date.now();
-    for (const path of [RULES, SCRIPT]) {
-      const row = this.shelf.row(path, new Headers());
-      if (row) this.confirming.add(row);
-      else await this.learnRules(path).catch(() => {});
-    }
+    for (const row of this.shelf.rows.values()) if (isOurs(row.path)) this.confirming.add(row);
     await this.confirming.batch;
+    if (!this.shelf.vary.has(RULES)) await this.learnRules().catch(() => {});
   }
 
-  /** Fetch the rules (or see that the script is still there). @param {string} path */
-  async learnRules(path) {
-    const { response } = await this.sender.send({ path });
-    const gone = response.status === 404 || response.status === 410;
-    if (path === SCRIPT && gone) return this.remove();
-    if (path === RULES && gone) this.use(defaults());
+  /** Fetch the site's rules; without any, the defaults count. */
+  async learnRules() {
+    const { response } = await this.sender.send({ path: RULES });
+    if (response.status === 404 || response.status === 410) this.use(defaults());
     if (!response.ok) return;
     const text = await response.clone().text();
-    await this.shelf.commit([{ path, response, headers: new Headers() }]);
-    if (path === RULES) await this.obey(text);
+    await this.shelf.commit([{ path: RULES, response, headers: new Headers() }]);
+    await this.obey(text);
+  }
+
+  /**
+   * Our own scripts, as the browser has just loaded them: from its cache, where they are fresh for a while.
+   * @param {RequestCache} cache
+   */
+  async learnScripts(cache) {
+    /** @type {import("./shelf.js").Arrival[]} */
+    const arrivals = [];
+    const paths = new Set([SCRIPT]);
+    for (const path of paths) {
+      const response = await this.scope.fetch(path, { cache });
+      if (!response.ok) throw new Error(`${path}: status ${response.status}`);
+      const text = await response.clone().text();
+      for (const [, name] of text.matchAll(/^import .*?"(\..*?)";$/gm)) paths.add(new URL(name, response.url).pathname);
+      arrivals.push({ path, response, headers: new Headers() });
+    }
+    await this.shelf.commit(arrivals);
   }
 
   /** @param {string} text */
@@ -169,8 +186,11 @@ export class Worker {
       const copy = row && (await this.shelf.find(row));
       if (copy) await this.obey(await copy.text());
     }
-    if (paths.includes(SCRIPT)) this.scope.registration.update().catch(() => {});
-    const shown = paths.filter((path) => path !== RULES && path !== SCRIPT);
+    if (paths.some((path) => path === SCRIPT || path.startsWith(MODULES))) {
+      // The browser takes our modules from its cache: all of them new, then, so that no two versions mix.
+      this.learnScripts("reload").then(() => this.scope.registration.update()).catch(() => {});
+    }
+    const shown = paths.filter((path) => !isOurs(path));
     if (shown.length) this.say({ type: "updated", paths: shown });
   }
 
@@ -237,8 +257,8 @@ export class Worker {
   /** Fetch what has to be there before the first page asks. */
   async install() {
     await this.wake();
-    await this.learnRules(RULES);
-    await this.learnRules(SCRIPT);
+    await this.learnRules();
+    await this.learnScripts("default");
     const { rules } = this.answering;
     const wanted = [...new Set([...rules.precache, rules.offline])];
     const arrivals = await Promise.all(wanted.map(async (path) => {
@@ -271,7 +291,7 @@ export class Worker {
     }
   }
 
-  /** @returns {import("../messages.js").Status} */
+  /** @returns {import("./messages.js").Status} */
   status() {
     const { nodes, sender, shelf, answering, confirming } = this;
     const now = Date.now();

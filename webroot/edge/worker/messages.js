@@ -5,7 +5,7 @@
 export const CHANNEL = "edge";
 
 /**
- * @typedef {import("./worker/nodes.js").LoadDocument} LoadDocument
+ * @typedef {import("./nodes.js").LoadDocument} LoadDocument
  *
  * @typedef {{type: "load", document: LoadDocument}} LoadMessage from the feed: figures of all nodes
  * @typedef {{type: "changed", seq: number}} ChangedMessage from the feed: something of the site is new

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Feed } from "../../webroot/edge/worker/feed.js";
+import { seeded } from "./random.js";
+import { ORIGINS, document } from "./world.js";
+
+/** Sockets that a test opens, feeds and closes; timers that it fires. */
+function world(context) {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const sockets = [];
+  class Socket {
+    constructor(url) {
+      this.url = url;
+      this.closed = false;
+      sockets.push(this);
+    }
+    close() {
+      this.closed = true;
+    }
+    say(message) {
+      this.onmessage({ data: JSON.stringify(message) });
+    }
+  }
+  const said = [];
+  const feed = new Feed(ORIGINS[0], (message) => said.push(message), {
+    Socket, random: seeded(4), fetch: async () => Response.json(document()),
+  });
+  return { feed, sockets, said, tick: (ms) => context.mock.timers.tick(ms) };
+}
+
+test("one socket; what comes is passed on", (context) => {
+  const { feed, sockets, said } = world(context);
+  feed.start();
+  sockets[0].say({ type: "load", document: document() });
+  sockets[0].say({ type: "changed", seq: 7 });
+  sockets[0].say({ type: "load", document: { v: 9 } });
+  sockets[0].say({ type: "?" });
+  assert.deepEqual(said.map((one) => one.type), ["feed", "load", "changed"]);
+  assert.equal(sockets.length, 1);
+});
+
+test("a node that goes is replaced by another within 100 ms", (context) => {
+  const { feed, sockets, tick } = world(context);
+  feed.start();
+  sockets[0].say({ type: "load", document: document() });
+  sockets[0].onclose();
+  tick(100);
+  assert.equal(sockets.length, 2);
+  assert.notEqual(sockets[1].url, sockets[0].url);
+});
+
+test("a socket that falls silent counts as gone", (context) => {
+  const { feed, sockets, tick } = world(context);
+  feed.start();
+  sockets[0].say({ type: "load", document: document() });
+  tick(9_000);
+  assert.equal(sockets.length, 1);
+  tick(1_500);
+  tick(500);
+  assert.ok(sockets[0].closed && sockets.length === 2);
+});
+
+test("where no socket comes through it polls, less and less often", async (context) => {
+  const { feed, sockets, said, tick } = world(context);
+  feed.start();
+  for (let i = 0; i < 60; i += 1) {
+    sockets.at(-1).onclose?.();
+    sockets.at(-1).onclose = null;
+    tick(1000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.ok(sockets.length < 20, `${sockets.length}`);
+  assert.ok(said.some((one) => one.type === "feed" && one.how === "poll"));
+  feed.stop();
+  const before = sockets.length;
+  tick(60_000);
+  assert.equal(sockets.length, before);
+});

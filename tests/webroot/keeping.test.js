@@ -1,0 +1,206 @@
+// Shelf, confirmations and the fetch flow over storage in memory.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Answering } from "../../webroot/edge/worker/answering.js";
+import { Confirming } from "../../webroot/edge/worker/confirming.js";
+import { Nodes } from "../../webroot/edge/worker/nodes.js";
+import { defaults } from "../../webroot/edge/worker/rules.js";
+import { Sender } from "../../webroot/edge/worker/sender.js";
+import { Shelf, leastRecentlyUsed } from "../../webroot/edge/worker/shelf.js";
+import { seeded } from "./random.js";
+import { Clock, FakeSite, MemoryCaches, MemoryStorage, ORIGINS, document, turns } from "./world.js";
+
+const [HERE] = ORIGINS;
+
+function world(files = {}) {
+  const clock = new Clock();
+  const site = new FakeSite(clock, files);
+  const storage = new MemoryStorage();
+  const caches = new MemoryCaches();
+  const nodes = new Nodes(HERE, seeded(1));
+  nodes.learn(document(), clock.ms);
+  const sender = new Sender(nodes, { fetch: site.fetch, now: clock.now, random: seeded(1), wait: clock.wait });
+  const shelf = new Shelf(storage, { caches, origin: HERE, now: clock.now });
+  const updates = [];
+  const gone = [];
+  const timer = (then, ms) => clock.wait(ms).then(then);
+  const confirming = new Confirming(shelf, sender, { onUpdate: (paths) => updates.push(paths.sort()), onGone: (path) => gone.push(path), timer });
+  const answering = new Answering(shelf, sender, confirming, HERE);
+  answering.rules = defaults();
+  const work = [];
+  const get = async (path, { mode = "cors", destination = "", headers = {}, page = "p" } = {}) => {
+    const request = { url: HERE + path, method: "GET", mode, destination, cache: "default", headers: new Headers(headers), signal: new AbortController().signal };
+    const answer = answering.answer(request, { page, waitUntil: (one) => work.push(one) });
+    await turns();
+    return answer;
+  };
+  /** Let what runs behind the answers come to its end. */
+  const settle = async () => {
+    await clock.pass(1000);
+    await Promise.all(work.splice(0));
+  };
+  return { clock, site, storage, caches, nodes, sender, shelf, confirming, answering, updates, gone, get, settle };
+}
+
+const file = (body, etag = `tag-${body}`, headers = {}) => ({ body, etag, headers });
+
+test("kept at the first request, answered from there at the second, confirmed behind it", async () => {
+  const { site, get, settle, caches, shelf, storage } = world({ "/a": file("a1") });
+  assert.equal(await (await get("/a")).text(), "a1");
+  await settle();
+  assert.equal(site.log.length, 1);
+  assert.equal(await (await get("/a")).text(), "a1");
+  await settle();
+  assert.equal(site.log.length, 2);
+  assert.equal(shelf.count.puts, 1, "a 304 writes nothing to the Cache");
+  assert.equal(caches.bodies.size, 1);
+  assert.ok(storage.stores.rows.get("/a ").checked > storage.stores.rows.get("/a ").since);
+});
+
+test("fifty unchanged copies are one request of at most 6 KB both ways", async () => {
+  const paths = Array.from({ length: 50 }, (_, i) => `/assets/some-name-${i}.js`);
+  const { site, get, settle } = world(Object.fromEntries(paths.map((path, i) => [path, file("x", `tag-${i}-0123456789`.slice(0, 16))])));
+  for (const path of paths) await get(path);
+  await settle();
+  const before = site.log.length;
+  for (const path of paths) await get(path);
+  await settle();
+  assert.equal(site.log.length, before + 1);
+  assert.ok(site.log.at(-1).body.length < 5000);
+});
+
+test("what changed is committed together and told once", async () => {
+  const { site, get, settle, updates } = world({ "/p": file("p1"), "/s": file("s1"), "/same": file("x") });
+  for (const path of ["/p", "/s", "/same"]) await get(path);
+  await settle();
+  site.files["/p"] = file("p2");
+  site.files["/s"] = file("s2");
+  for (const path of ["/p", "/s", "/same"]) await get(path);
+  await settle();
+  assert.deepEqual(updates, [["/p", "/s"]]);
+  assert.equal(await (await get("/p")).text(), "p2");
+});
+
+test("a page never gets parts of another version than its own", async () => {
+  const { site, get, settle, clock } = world({ "/p": file("p1"), "/s": file("s1") });
+  for (const path of ["/p", "/s"]) await get(path);
+  await settle();
+  await get("/p", { mode: "navigate", page: "one" });
+  site.files["/p"] = file("p2");
+  site.files["/s"] = file("s2");
+  await settle();
+  await get("/s", { destination: "", page: "other" });
+  await settle();
+  assert.equal(await (await get("/s", { destination: "style", page: "one" })).text(), "s1");
+  assert.equal(await (await get("/s", { page: "one" })).text(), "s2", "what scripts fetch is the newest");
+  clock.ms += 10;
+  await get("/p", { mode: "navigate", page: "two" });
+  assert.equal(await (await get("/s", { destination: "style", page: "two" })).text(), "s2");
+});
+
+test("while fresh there is no request at all", async () => {
+  const { site, get, settle } = world({ "/a": file("a", "t", { "cache-control": "max-age=100" }) });
+  for (let i = 0; i < 5; i += 1) await get("/a");
+  await settle();
+  assert.equal(site.log.length, 1);
+});
+
+test("no-store, private and errors are not kept", async () => {
+  const { get, settle, caches } = world({ "/a": file("a", "t", { "cache-control": "no-store" }), "/b": file("b", "t", { "cache-control": "private" }) });
+  for (const path of ["/a", "/b", "/none"]) await get(path);
+  await settle();
+  assert.equal(caches.bodies.size, 0);
+  assert.equal((await get("/none")).status, 404);
+});
+
+test("what is not published any more goes", async () => {
+  const { site, get, settle, caches, gone } = world({ "/a": file("a"), "/b": file("b") });
+  await get("/a");
+  await get("/b");
+  await settle();
+  delete site.files["/a"];
+  await get("/a");
+  await get("/b");
+  await settle();
+  assert.deepEqual(gone, ["/a"]);
+  assert.equal(caches.bodies.size, 1);
+});
+
+test("with no node to be reached, what is kept still answers; other pages get the offline page", async () => {
+  const { site, get, settle, clock, answering } = world({ "/a": file("a"), "/offline.html": file("<p>off") });
+  await get("/a");
+  await get("/offline.html");
+  await settle();
+  ORIGINS.forEach((origin) => site.down.add(origin));
+  assert.equal(await (await get("/a", { mode: "navigate" })).text(), "a");
+  const answer = get("/never", { mode: "navigate" });
+  await clock.pass(20_000);
+  assert.deepEqual([(await answer).status, await (await answer).text()], [503, "<p>off"]);
+  answering.rules = { ...defaults(), confirm: ["/a"] };
+  const confirmed = get("/a");
+  await clock.pass(20_000);
+  assert.equal(await (await confirmed).text(), "a");
+});
+
+test("ranges are cut out of the kept whole", async () => {
+  const { site, get, settle } = world({ "/v": file("0123456789") });
+  await get("/v");
+  await settle();
+  const part = await get("/v", { headers: { range: "bytes=3-5" } });
+  assert.deepEqual([part.status, await part.text()], [206, "345"]);
+  assert.equal(site.log.length, 1);
+});
+
+test("several that want the same wait for one answer", async () => {
+  const { site, get, clock, nodes } = world({ "/a": file("a") });
+  site.delay.set(nodes.current, 10);
+  const answers = [get("/a"), get("/a"), get("/a")];
+  await clock.pass(20);
+  assert.deepEqual(await Promise.all(answers.map(async (one) => (await one).text())), ["a", "a", "a"]);
+  assert.equal(site.log.length, 1);
+});
+
+test("no room: half of it goes, and the answer is given in any case", async () => {
+  const { get, settle, caches, shelf } = world({ "/a": file("a".repeat(60)), "/b": file("b".repeat(60)), "/c": file("c".repeat(200)) });
+  caches.room = 100;
+  await get("/a");
+  await settle();
+  assert.equal((await (await get("/b")).text()).length, 60);
+  await settle();
+  assert.equal(caches.bodies.size, 1);
+  assert.equal(shelf.count.quota, 1);
+  assert.equal((await (await get("/c")).text()).length, 200);
+  await settle();
+});
+
+test("the least recently used go first", async () => {
+  const rows = [5, 1, 3].map((used) => ({ key: `${used}`, used, size: 10 }));
+  assert.deepEqual(leastRecentlyUsed(rows, 15).evict.map((row) => row.used), [1, 3]);
+  const { get, settle, shelf, caches, clock } = world({ "/a": file("a".repeat(400)), "/b": file("b".repeat(400)), "/c": file("c".repeat(400)) });
+  shelf.limit = 1000;
+  for (const path of ["/a", "/b", "/a", "/c"]) {
+    await get(path);
+    await settle();
+    clock.ms += 100;
+  }
+  assert.deepEqual([...shelf.rows.keys()].sort(), ["/a ", "/c "]);
+  assert.equal(caches.bodies.size, 2);
+});
+
+test("a restart knows what is kept, and sweeps what nobody knows", async () => {
+  const { get, settle, storage, caches, clock } = world({ "/a": file("a") });
+  await get("/a");
+  await settle();
+  caches.bodies.set(`${HERE}/.edge/shelf/x?y`, new Response("orphan"));
+  const again = new Shelf(storage, { caches, origin: HERE, now: clock.now });
+  await again.ready();
+  const row = again.row("/a", new Headers());
+  assert.equal(await (await again.find(row)).text(), "a");
+  await again.sweep();
+  assert.equal(caches.bodies.size, 1);
+  caches.bodies.clear();
+  assert.equal(await again.find(row), undefined);
+  assert.equal(again.rows.size, 0);
+});

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Nodes } from "../../webroot/edge/worker/nodes.js";
+import { Sender, Unreachable } from "../../webroot/edge/worker/sender.js";
+import { seeded } from "./random.js";
+import { Clock, FakeSite, ORIGINS, document } from "./world.js";
+
+const FILES = { "/a": { body: "a1", etag: "tag-of-a-0000000" }, "/.edge/load": { body: "{}", etag: "x" } };
+
+function world(seed = 1) {
+  const clock = new Clock();
+  const site = new FakeSite(clock, FILES);
+  const nodes = new Nodes(ORIGINS[0], seeded(seed));
+  nodes.learn(document(), clock.ms);
+  return { clock, site, nodes, sender: new Sender(nodes, { fetch: site.fetch, now: clock.now, random: seeded(seed), wait: clock.wait }) };
+}
+
+async function through(clock, promise, ms = 60_000) {
+  let settled = false;
+  const watched = promise.finally(() => (settled = true)).catch((error) => ({ error }));
+  for (let passed = 0; passed < ms && !settled; passed += 10) await clock.pass(10);
+  return watched;
+}
+
+test("at home the validator is a field, elsewhere it is in the query: no preflight", async () => {
+  const { clock, site, nodes, sender } = world();
+  for (const origin of ORIGINS) {
+    nodes.current = origin;
+    const { response } = await through(clock, sender.send({ path: "/a?x=1", etag: "tag-of-a-0000000" }));
+    assert.equal(response.status, 304);
+    const { headers } = site.log.at(-1);
+    assert.deepEqual([...headers.keys()], origin === ORIGINS[0] ? ["if-none-match"] : []);
+  }
+});
+
+test("a dead node's requests go to the next at once, and it is ejected after two", async () => {
+  const { clock, site, nodes, sender } = world();
+  const dead = nodes.current;
+  site.down.add(dead);
+  for (let i = 0; i < 50; i += 1) {
+    const { response } = await through(clock, sender.send({ path: "/a" }));
+    assert.equal(await response.text(), "a1");
+  }
+  assert.ok(site.log.filter((one) => one.origin === dead).length <= 3);
+  assert.equal(sender.count.failed, 0);
+  assert.ok(sender.count.retries <= 10);
+  assert.equal([...nodes.all.values()].reduce((sum, node) => sum + node.inFlight, 0), 0);
+});
+
+test("5xx is tried elsewhere; when all are sick, that is the answer", async () => {
+  const { clock, site, nodes, sender } = world();
+  site.sick.add(nodes.current);
+  assert.equal((await through(clock, sender.send({ path: "/a" }))).response.status, 200);
+  ORIGINS.forEach((origin) => site.sick.add(origin));
+  assert.equal((await through(clock, sender.send({ path: "/a" }))).response.status, 503);
+});
+
+test("nobody there: an error that says so, after a few rounds", async () => {
+  const { clock, site, sender } = world();
+  ORIGINS.forEach((origin) => site.down.add(origin));
+  const { error } = await through(clock, sender.send({ path: "/a" }));
+  assert.ok(error instanceof Unreachable);
+  assert.ok(site.log.length <= 12 && site.log.length > 4);
+});
+
+test("retries stay within their budget", async () => {
+  const { clock, site, sender } = world();
+  ORIGINS.forEach((origin) => site.down.add(origin));
+  for (let i = 0; i < 200; i += 1) await through(clock, sender.send({ path: "/a" }));
+  assert.ok(sender.count.retries <= 200 * 0.2 + 32, `${sender.count.retries}`);
+});
+
+test("a slow request is hedged after the p95, within 5 %", async () => {
+  const { clock, site, nodes, sender } = world();
+  for (const origin of ORIGINS) for (let i = 0; i < 10; i += 1) nodes.answered(origin, 30, clock.ms);
+  const slow = nodes.current;
+  site.delay.set(slow, 900);
+  const begun = clock.ms;
+  const got = await through(clock, sender.send({ path: "/a" }));
+  assert.equal(got.hedged, true);
+  assert.notEqual(got.origin, slow);
+  assert.ok(clock.ms - begun < 100, `${clock.ms - begun}`);
+  assert.equal(nodes.all.get(slow).inFlight, 0);
+  ORIGINS.forEach((origin) => site.delay.set(origin, 200));
+  for (let i = 0; i < 100; i += 1) await through(clock, sender.send({ path: "/a" }));
+  assert.ok(sender.count.hedges <= 101 * 0.05 + 1, `${sender.count.hedges}`);
+});
+
+test("a node that hangs is not waited for", async () => {
+  const { clock, site, nodes, sender } = world();
+  site.hanging.add(nodes.current);
+  sender.hedges.tokens = 0;
+  const begun = clock.ms;
+  const { response } = await through(clock, sender.send({ path: "/a", hedge: false }));
+  assert.equal(response.status, 200);
+  assert.ok(clock.ms - begun <= 4100);
+});
+
+test("a body that breaks off is fetched elsewhere", async () => {
+  const { clock, site, nodes, sender } = world();
+  const broken = nodes.current;
+  const { fetch } = site;
+  sender.fetch = async (url, options) => {
+    const response = await fetch(url, options);
+    if (new URL(url).origin !== broken) return response;
+    const body = new ReadableStream({ pull: (controller) => controller.error(new TypeError("reset")) });
+    return new Response(body, { headers: { "content-length": "2" } });
+  };
+  const got = await through(clock, sender.send({ path: "/a" }));
+  assert.equal(await got.response.text(), "a1");
+  assert.notEqual(got.origin, broken);
+});

@@ -1,0 +1,141 @@
+// Doubles of what the browser gives the worker: storage and caches in memory, nodes that do what a test says.
+
+export class MemoryStorage {
+  constructor() {
+    this.stores = { rows: new Map(), state: new Map(), outbox: new Map() };
+    this.writes = 0;
+    this.next = 1;
+  }
+
+  async all(store) {
+    return [...this.stores[store].values()].map((one) => structuredClone(one));
+  }
+
+  async get(store, key) {
+    return structuredClone(this.stores[store].get(key));
+  }
+
+  async write(store, puts, removes = []) {
+    this.writes += 1;
+    for (const key of removes) this.stores[store].delete(key);
+    for (const one of puts) {
+      if (store === "state") this.stores[store].set(one[1], structuredClone(one[0]));
+      else if (store === "outbox") this.stores[store].set(this.next, structuredClone({ ...one, number: this.next++ }));
+      else this.stores[store].set(one.key, structuredClone(one));
+    }
+  }
+}
+
+export class MemoryCaches {
+  constructor() {
+    this.bodies = new Map();
+    /** Bytes that fit. */
+    this.room = Infinity;
+  }
+
+  async open() {
+    return this;
+  }
+
+  async match(url) {
+    return this.bodies.get(url)?.clone();
+  }
+
+  async put(url, response) {
+    const size = (await response.clone().arrayBuffer()).byteLength;
+    let used = 0;
+    for (const one of this.bodies.values()) used += (await one.clone().arrayBuffer()).byteLength;
+    if (used + size > this.room) throw new DOMException("no room", "QuotaExceededError");
+    this.bodies.set(url, response);
+  }
+
+  async delete(url) {
+    return this.bodies.delete(typeof url === "string" ? url : url.url);
+  }
+
+  async keys() {
+    return [...this.bodies.keys()].map((url) => ({ url }));
+  }
+}
+
+/** Time that passes when a test says so; who waits is woken in order. */
+export class Clock {
+  constructor() {
+    this.ms = 1_000_000;
+    this.waiting = [];
+    this.now = () => this.ms;
+    this.wait = (ms, signal) =>
+      new Promise((resolve, reject) => {
+        const one = { at: this.ms + ms, resolve };
+        this.waiting.push(one);
+        signal?.addEventListener("abort", () => {
+          this.waiting = this.waiting.filter((other) => other !== one);
+          reject(signal.reason);
+        });
+      });
+  }
+
+  /** Let *ms* pass. */
+  async pass(ms) {
+    const until = this.ms + ms;
+    for (;;) {
+      await turns();
+      const [next] = this.waiting.filter((one) => one.at <= until).sort((a, b) => a.at - b.at);
+      if (!next) break;
+      this.waiting = this.waiting.filter((one) => one !== next);
+      this.ms = Math.max(this.ms, next.at);
+      next.resolve();
+    }
+    this.ms = until;
+    await turns();
+  }
+}
+
+/** Let everything run that is ready. */
+export async function turns() {
+  for (let i = 0; i < 5; i += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A site on several nodes, as fetch sees it. */
+export class FakeSite {
+  constructor(clock, files) {
+    this.clock = clock;
+    this.files = files; // path -> {body, etag, headers}
+    this.log = []; // {origin, path, method, headers, body}
+    this.down = new Set();
+    this.hanging = new Set();
+    this.sick = new Set();
+    this.delay = new Map();
+    this.fetch = this.fetch.bind(this);
+  }
+
+  async fetch(url, { method = "GET", headers = {}, body, signal } = {}) {
+    const { origin, pathname, searchParams } = new URL(url);
+    const asked = new Headers(headers);
+    this.log.push({ origin, path: pathname, method, headers: asked, body, mode: undefined });
+    if (this.delay.has(origin)) await this.clock.wait(this.delay.get(origin), signal);
+    if (this.hanging.has(origin)) await this.clock.wait(1e9, signal);
+    if (this.down.has(origin)) throw new TypeError("Failed to fetch");
+    if (this.sick.has(origin)) return new Response("sick", { status: 503 });
+    if (method === "POST") {
+      const stale = body.split("\n").map((line) => line.split(" ")).flatMap(([tag, path], number) => (this.files[path]?.etag === tag ? [] : [number]));
+      return Response.json({ v: 1, seq: 1, stale });
+    }
+    const file = this.files[pathname];
+    if (!file) return new Response("none", { status: 404 });
+    const answer = { etag: `"${file.etag}"`, "cache-control": "no-cache", ...file.headers };
+    const tag = asked.get("if-none-match")?.replaceAll('"', "") ?? searchParams.get("~etag");
+    if (tag === file.etag) return new Response(null, { status: 304, headers: answer });
+    return new Response(file.body, { headers: { ...answer, "content-length": String(file.body.length) } });
+  }
+}
+
+export const ORIGINS = [1, 2, 3, 4].map((number) => `http://n${number}.example`);
+
+/** A load document of four nodes. */
+export function document(weights = [1, 1, 1, 1], utilization = 0.2, seq = 1) {
+  const nodes = weights.map((weight, number) => ({
+    id: `n${number + 1}`, url: ORIGINS[number], state: "alive", weight, utilization: Array.isArray(utilization) ? utilization[number] : utilization,
+  }));
+  return { v: 1, cluster: "test", seq, at: 0, ttl_ms: 5000, nodes };
+}
