@@ -101,9 +101,13 @@ def _client() -> list[tuple[int, int]]:
         tsc = ["npx", "tsc", "-p", f"tests/webroot/{project}.tsconfig.json"]
         code, _ = _run(f"types of the client's {project}", tsc)
         results.append((int(code == 0), int(code != 0)))
-    tests = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "webroot").glob("*.test.js"))
-    code, output = _run("the client in node", ["node", "--test", "--test-reporter=tap", *tests])
-    return [*results, count_node(output, code)]
+    for title, folder in (("the client in node", "webroot"), ("the client in Chromium", "webroot/browser")):
+        files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / folder).glob("*.test.js"))
+        # One after the other: browsers and clusters of four nodes have the machine's cores to themselves.
+        test = ["node", "--test", "--test-concurrency=1", "--test-reporter=tap", *files]
+        code, output = _run(title, test, TEST_OUTPUT=str(ROOT / ".test-output"))
+        results.append(count_node(output, code))
+    return results
 
 
 def _trial() -> tuple[int, int]:

@@ -1,0 +1,155 @@
+// The page runtime in a real page: what is touched, what stays, and for how long the main thread is held.
+
+import assert from "node:assert/strict";
+import test, { after, before } from "node:test";
+
+import { Cluster, browser } from "./harness.js";
+
+const FILES = {
+  "index.html": `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>app</title><div id="list"></div>
+<div id="served"><p data-key="a" class="mine">a &amp; b</p><p data-key="b">b</p></div></html>`,
+};
+
+let cluster;
+let chrome;
+let page;
+
+before(async () => {
+  cluster = await Cluster.start(FILES);
+  chrome = await browser();
+  page = await chrome.context.newPage();
+  await page.goto(cluster.nodes[0].url);
+});
+after(async () => {
+  await chrome?.close();
+  await cluster?.stop();
+});
+
+/** Run *body* in the page with the runtime's exports. */
+const run = (body, argument) => page.evaluate(`(async (argument) => {
+  const [{ html, keyed, Html }, { App }, { morph }] = await Promise.all(
+    ["html", "app", "patch"].map((name) => import("/edge/page/" + name + ".js")));
+  const list = document.querySelector("#list");
+  list.replaceChildren();
+  const rows = (n, mark = "") => Array.from({ length: n }, (_, i) => ({ id: i, text: "row " + i + mark }));
+  const parts = {
+    *render(state) { for (const { id, text } of state) yield keyed(id, html\`<li><input><b>\${text}</b></li>\`); },
+    async *eventHandler(state, event) { yield state; },
+  };
+  const texts = () => [...list.children].map((one) => one.textContent).join("|");
+  ${body}
+})(${JSON.stringify(argument ?? null)})`);
+
+test("html escapes what is put in, but HTML of its own kind", async () => {
+  const got = await run(`return String(html\`<p title="\${'"><script>'}">\${"<b>&'"}\${html\`<i>\${1}</i>\`}\${[html\`<u></u>\`, "<"]}\${null}\${false}</p>\`);`);
+  assert.equal(got, '<p title="&quot;&gt;&lt;script&gt;">&lt;b&gt;&amp;&#39;<i>1</i><u></u>&lt;</p>');
+});
+
+test("only changed components are touched; order, additions and removals come out right", async () => {
+  const got = await run(`
+    const app = new App(list, [], parts);
+    await app.show(rows(5));
+    const before = [...list.children];
+    const seen = [];
+    new MutationObserver((all) => seen.push(...all)).observe(list, { subtree: true, childList: true, characterData: true, attributes: true });
+    const next = rows(5);
+    next[2] = { id: 2, text: "other" };
+    await app.show(next);
+    await null;
+    const touched = seen.length;
+    await app.show([next[4], next[0], { id: 9, text: "new" }, next[2]]);
+    return [touched, texts(), list.children[0] === before[4], list.children[3] === before[2]];`);
+  assert.deepEqual(got, [1, "row 4|row 0|new|other", true, true]);
+});
+
+test("any order becomes any other, by a thousand random steps", async () => {
+  const wrong = await run(`
+    const app = new App(list, [], parts);
+    let state = 7;
+    const random = (n) => (state = (state * 48271) % 2147483647) % n;
+    for (let step = 0; step < 1000; step += 1) {
+      const ids = Array.from({ length: 12 }, (_, i) => i).filter(() => random(3)).sort(() => random(3) - 1);
+      const next = ids.map((id) => ({ id, text: id + "." + random(2) }));
+      await app.show(next);
+      const want = next.map((one) => one.text).join("|");
+      if (texts() !== want) return [step, want, texts()];
+    }`);
+  assert.equal(wrong, undefined);
+});
+
+test("focus, selection, what was typed, open details and custom elements stay", async () => {
+  const got = await run(`
+    const app = new App(list, [], { ...parts, *render(state) {
+      yield keyed("form", html\`<section><input id="i" value="\${state}"><x-map data-n="\${state}"></x-map><details><summary>s</summary></details><span>\${state}</span></section>\`);
+    } });
+    await app.show(1);
+    const input = document.querySelector("#i");
+    input.focus();
+    input.value = "typed";
+    input.setSelectionRange(2, 4);
+    document.querySelector("x-map").innerHTML = "<canvas></canvas>";
+    document.querySelector("details").open = true;
+    await app.show(2);
+    return [document.activeElement === input, input.value, input.selectionStart, input.selectionEnd,
+      document.querySelector("x-map").innerHTML, document.querySelector("x-map").dataset.n, document.querySelector("details").open, document.querySelector("span").textContent];`);
+  assert.deepEqual(got, [true, "typed", 2, 4, "<canvas></canvas>", "2", true, "2"]);
+});
+
+test("what a server has rendered is not rendered again", async () => {
+  const got = await run(`
+    const root = document.querySelector("#served");
+    const [a, b] = root.children;
+    const seen = [];
+    new MutationObserver((all) => seen.push(...all)).observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
+    const app = new App(root, "b", { ...parts, *render(state) { yield keyed("a", html\`<p class="mine">a &amp; b</p>\`); yield keyed("b", html\`<p>\${state}</p>\`); } });
+    await app.hydrate();
+    await app.show("b");
+    const untouched = seen.length;
+    await app.show("c");
+    return [untouched, root.children[0] === a, root.children[1] === b, root.textContent];`);
+  assert.deepEqual(got, [0, true, true, "a & bc"]);
+});
+
+test("a later event ends the iteration of an earlier one", async () => {
+  const got = await run(`
+    const ended = [];
+    const app = new App(list, [], { ...parts, async *eventHandler(state, event) {
+      try {
+        for (let i = 0; i < 5; i += 1) {
+          yield [{ id: 1, text: event.detail + i }];
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        ended.push(event.detail + " whole");
+      } finally { ended.push(event.detail); }
+    }, events: ["say"] });
+    list.dispatchEvent(new CustomEvent("say", { detail: "a" }));
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    list.dispatchEvent(new CustomEvent("say", { detail: "b" }));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return [texts(), ended];`);
+  assert.deepEqual(got, ["b4", ["a", "b whole", "b"]]);
+});
+
+test("a newer state supersedes the rest of an older one", async () => {
+  const got = await run(`
+    const app = new App(list, [], parts);
+    const first = app.show(rows(3000));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const second = app.show(rows(3, " new"));
+    return [await first, await second, texts()];`);
+  assert.deepEqual(got, [false, true, "row 0 new|row 1 new|row 2 new"]);
+});
+
+test("patching 1,000 rows lets the page breathe", async (context) => {
+  const [longest, pauses, text] = await run(`
+    const app = new App(list, [], parts);
+    await app.show(rows(1000));
+    app.longest = 0;
+    let pauses = 0;
+    const timer = setInterval(() => { pauses += 1; }, 0);
+    await app.show(rows(1000, " changed"));
+    clearInterval(timer);
+    return [app.longest, pauses, list.lastElementChild.textContent];`);
+  assert.equal(text, "row 999 changed");
+  context.diagnostic(`longest piece of work ${longest.toFixed(1)} ms, ${pauses} turns for others (goal: 8 ms)`);
+});
