@@ -44,11 +44,15 @@ class OptionalBuild(build_ext):
 
 
 class BuildWithSite(build_py):
-    """Copies webroot/ to edge/webroot/ in the wheel; a checkout is served from where it is."""
+    """Copies webroot/, with the data of its pages, to edge/webroot/ in the wheel."""
 
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
+            sys.path.insert(0, str(Path(__file__).parent))
+            from ops.unicode_site import build
+
+            build(Path("webroot"))
             shutil.copytree("webroot", Path(self.build_lib, "edge", "webroot"), dirs_exist_ok=True)
 
 

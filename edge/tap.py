@@ -87,6 +87,10 @@ class Options(usage.Options):
         """An origin whose scripts may read answers."""
         self._repeated.setdefault("allow-origin", []).append(text)
 
+    def opt_mount(self, text: str) -> None:
+        """A resource of an application."""
+        self._repeated.setdefault("mount", []).append(text)
+
     def opt_cache(self, text: str) -> None:
         """Cache-Control for the files that match a glob."""
         self._repeated.setdefault("cache", []).append(text)

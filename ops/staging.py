@@ -222,6 +222,7 @@ def command_of(name: str, port: int, peers: Sequence[int], options: argparse.Nam
         f"--gossip=127.0.0.1:{GOSSIP_PORT + port - 8001}",
         *(f"--peer=127.0.0.1:{GOSSIP_PORT + port - 8001}" for port in peers),
         f"--workers={options.workers}",
+        f"--mount=/favourites=ops.favourites:Favourites:{folder / 'favourites.sqlite'}",
         *options.option,
     ]
 

@@ -107,7 +107,8 @@ def shown(code: int) -> str:
 def cell(code: int) -> str:
     """A character in the page of its block."""
     name = html.escape(name_of(code).title())
-    return f'<li><a href="#{code:04X}" data-code="{code:x}" title="{name}" aria-label="{name}">{shown(code)}</a></li>'
+    address = f'href="#{code:04X}" data-code="{code:x}"'
+    return f'<li><a {address} title="{name}" aria-label="{name}">{shown(code)}</a></li>'
 
 
 def page(title: str, body: str, up: str = "") -> str:
@@ -136,7 +137,8 @@ def page(title: str, body: str, up: str = "") -> str:
 </main>
 <aside id="detail" aria-label="Character" hidden></aside>
 <aside id="panel" aria-label="What the smart client does"></aside>
-<footer>{unicodedata.unidata_version} of Unicode, served by four nodes. <a href="/.edge/">Dashboard</a></footer>
+<footer>{unicodedata.unidata_version} of Unicode, served by four nodes.
+<a href="/.edge/">Dashboard</a></footer>
 </body>
 </html>
 """
@@ -146,13 +148,14 @@ def index(all_blocks: list[Block]) -> str:
     """The first page."""
     total = sum(len(block.characters) for block in all_blocks)
     items = "\n".join(
-        f'<li data-key="{block.slug}"><a href="/block/{block.slug}.html"><span class="sample" aria-hidden="true">'
-        f"{_sample(block)}</span><b>{html.escape(block.name)}</b><small>{len(block.characters):,}</small></a></li>"
+        f'<li data-key="{block.slug}"><a href="/block/{block.slug}.html">'
+        f'<span class="sample" aria-hidden="true">{_sample(block)}</span>'
+        f"<b>{html.escape(block.name)}</b><small>{len(block.characters):,}</small></a></li>"
         for block in all_blocks
     )
     body = f"""<h1>{total:,} characters</h1>
-<p class="lead">Every page here comes out of this browser first, and is confirmed by whichever of the nodes has the
-most to spare. Stop one of them, or all: what you have seen stays.</p>
+<p class="lead">Every page here comes out of this browser first, and is confirmed by whichever node has
+the most to spare. Stop one of them, or all: what you have seen stays.</p>
 <section id="favourites" aria-label="Favourites" hidden></section>
 <h2>{len(all_blocks)} blocks</h2>
 <ul class="blocks">
@@ -213,10 +216,9 @@ def build(folder: Path) -> int:
             chars.setdefault(code // PER_FILE, {})[f"{code:x}"] = known
             if not _ALGORITHMIC.match(known["name"]):
                 names.append(f"{code:x} {known['name']}")
-    files |= {
-        f"data/chars/{number * PER_FILE:04x}.json": json.dumps(known, ensure_ascii=False, separators=(",", ":"))
-        for number, known in chars.items()
-    }
+    for number, known_ones in chars.items():
+        name = f"data/chars/{number * PER_FILE:04x}.json"
+        files[name] = json.dumps(known_ones, ensure_ascii=False, separators=(",", ":"))
     files["data/names.txt"] = "\n".join(names) + "\n"
     for name, text in files.items():
         path = folder / name

@@ -1,6 +1,6 @@
 """Makes the environment that the Makefile uses: ``python3 tools/make_venv.py DIR [test]``.
 
-The project is installed from this checkout, editable, so that edits count at once, and the native
+The data of the demonstration site is made, too.  The project is installed from this checkout, editable, so that edits count at once, and the native
 fast path is built in place.  *test* installs what the tests need, too.
 """
 
@@ -53,6 +53,7 @@ def main(directory: str, extras: str = "") -> int:
     # Twisted notes the plugin, so that the first start need not write.
     plugins = "from twisted.plugin import IPlugin, getPlugins; list(getPlugins(IPlugin))"
     subprocess.run([str(python), "-c", plugins], cwd=ROOT, check=False, capture_output=True)
+    subprocess.run([str(python), "-m", "ops.unicode_site"], cwd=ROOT, check=False)
     return 0
 
 

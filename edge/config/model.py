@@ -39,6 +39,8 @@ class Config:
     public_url: str | None = None
     #: Serialized origins, or "*".
     allow_origin: tuple[str, ...] = ()
+    #: ``/path=module:name[:argument]``; see :mod:`edge.node.mounts`.
+    mount: tuple[str, ...] = ()
     #: None: one per core; see :attr:`worker_count`.
     workers: int | None = None
     fast_path: Literal["auto", "native", "python", "off"] = "auto"

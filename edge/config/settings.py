@@ -63,6 +63,9 @@ _ROWS = (
             "made from the first address it listens on"),
     Setting("allow-origin", values.ORIGINS, "Serving",
             "An origin whose scripts may read answers (CORS), or * for every one.", "this node's own"),
+    Setting("mount", values.MOUNTS, "Serving",
+            "A twisted.web resource of an application at /PATH: what MODULE:NAME gives, called with "
+            "ARGUMENT if there is one. Pages of other sites cannot change anything through it."),
     Setting("workers", integer(0, MAX_WORKERS), "Serving",
             "Worker processes; 0 = the only process serves, for development.",
             "one per core that this process may use"),

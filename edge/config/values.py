@@ -167,6 +167,12 @@ def _origin(text: str, base: Path) -> str:
     return _web_address(text, "give an origin, like https://www.example.org, or * for every one")
 
 
+def _mount(text: str, base: Path) -> str:
+    if not re.fullmatch(r"/(?!\.{1,2}=|\.edge=)[A-Za-z0-9._~-]+=[\w.]+:\w+(:.+)?", text):
+        raise ValueError("write /path=module:name or /path=module:name:argument; one segment, not .edge")
+    return text
+
+
 def split_address(text: str) -> tuple[str, int]:
     """(host, port) of ``HOST:PORT``, ``[IPV6]:PORT``; raises :class:`ValueError`."""
     host, colon, port = text.rpartition(":")
@@ -240,4 +246,5 @@ URL = Kind("URL", _public_url)
 GOSSIP = Kind("ADDRESS:PORT", _gossip)
 PEERS = Kind("HOST:PORT", _address, repeated=True)
 ORIGINS = Kind("ORIGIN", _origin, repeated=True)
+MOUNTS = Kind("/PATH=MODULE:NAME[:ARGUMENT]", _mount, repeated=True)
 CACHE_RULES = Kind("GLOB=VALUE", _cache_rule, repeated=True)

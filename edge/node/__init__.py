@@ -23,6 +23,7 @@ One connection on the Twisted side:
 ``output``          writes, producers (``producing``), what the peer takes (``deadline``)
 ``site``            what the channels of a worker share; the root of the resources
 ``published``       answers from the table (``body``: from files)
+``mounts``          resources of an application beside it
 ``edge_resources``  ``/.edge/...`` (``loading``: load document and ORCA header as entries)
 ``tls``             certificates that change
 ==================  ==================================================================================

@@ -43,6 +43,7 @@ def worker_settings(
         write_seconds=config.write_seconds,
         body_bytes=config.body_max_mib * 1024 * 1024,
         allow_origins=tuple(dict.fromkeys((public_url(config, listeners), *config.allow_origin))),
+        mounts=config.mount,
         access_log=config.access_log,
         access_log_format=config.access_log_format,
         log_every=config.access_log_every,

@@ -19,6 +19,7 @@ from edge.node.accesslog import AccessLog
 from edge.node.edge_resources import EdgeResources
 from edge.node.lag import LagMeter
 from edge.node.lookup import unpack
+from edge.node.mounts import Guarded, open_mount, parse_mount
 from edge.node.origins import FOLLOW_SECONDS, ClusterOrigins
 from edge.node.published import PublishedResource, Source, Starting
 from edge.node.pushing import Pushing
@@ -80,9 +81,10 @@ class Serving:
         published = PublishedResource(Source(self._reader, settings.blobs, self._look_up, origins, fetch))
         self._pushing = Pushing(self._reader, origins, reactor)
         own = EdgeResources(self._reader, published, lambda: self.state, self._pushing)
-        self.site = EdgeSite(
-            RootResource(own, published), reactor, self._counters, self._access_log, settings.channel_limits()
-        )
+        root = RootResource(own, published)
+        for mount in map(parse_mount, settings.mounts):
+            root.putChild(mount.path.encode(), Guarded(open_mount(mount), origins))
+        self.site = EdgeSite(root, reactor, self._counters, self._access_log, settings.channel_limits())
         self._factories = [self._factory(listener) for listener in settings.listeners]
         fast_path = select(settings.fast_path)(segment, settings.index, settings.fast_path_settings())
         log_samples = self._log_samples if settings.fast_path_settings().log_every else None

@@ -46,6 +46,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     body_bytes: int = 1024 * 1024
     #: Serialized origins that may read answers; "*" = all.
     allow_origins: tuple[str, ...] = ()
+    #: See :mod:`edge.node.mounts`.
+    mounts: tuple[str, ...] = ()
     #: File of the access log, "-" = standard output; None: no access log.
     access_log: str | None = None
     #: "json" or "clf".

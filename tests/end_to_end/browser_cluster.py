@@ -1,17 +1,20 @@
 """Four real nodes for the tests in a browser, driven over standard input and output.
 
-``python -m tests.end_to_end.browser_cluster FOLDER`` serves *FOLDER*, which only n1 is given.  It prints a line
-of JSON when all are ready::
+``python -m tests.end_to_end.browser_cluster FOLDER`` serves *FOLDER*, which only n1 is given.  It prints a
+line of JSON when all are ready::
 
     [{"name": "n1", "url": "http://localhost:PORT"}, ...]
 
-and then obeys lines of JSON, each answered by one: ``{"do": "kill", "node": "n2"}``, "stop" (SIGTERM), "pause",
-"resume", "start", and "log": the requests that the node has answered since the last look.  Ends with its input.
+and then obeys lines of JSON, each answered by one: ``{"do": "kill", "node": "n2"}``, "stop" (SIGTERM),
+"pause", "resume", "start", and "log": the requests that the node has answered since the last look.  Ends with
+its input.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import sys
 import time
@@ -92,12 +95,8 @@ def _children(pid: int) -> list[int]:
 
 
 def _signal(pid: int, number: int) -> None:
-    import os
-
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def main(arguments: list[str]) -> None:

@@ -10,10 +10,11 @@ const ask = (path, { method = "GET", headers = {}, cache = "default" } = {}) =>
 const kept = (headers, status = 200) => mayKeep(new Response(status === 204 ? null : "x", { status, headers }));
 
 test("what is left to the browser", () => {
-  const rules = { ...defaults(), ignore: ["/api/**", "/*.php"], confirm: ["/live/*"] };
+  const rules = { ...defaults(), ignore: ["/api/**", "/*.php"], home: ["/cart"], confirm: ["/live/*"] };
   const planned = (...request) => plan(ask(...request), HERE, rules);
   assert.equal(planned("/a.html"), "cache");
   assert.equal(planned("/live/score"), "confirm");
+  assert.deepEqual([planned("/cart"), planned("/cart", { method: "PUT" })], ["pass", "mutation"]);
   for (const path of ["/api/x/y", "/x.php", "/.edge/load", "http://other.example/", "/a?~etag=x"]) assert.equal(planned(path), "pass", path);
   assert.equal(planned("/x/y.php"), "cache");
   assert.equal(planned("/a", { method: "POST" }), "mutation");

@@ -3,6 +3,8 @@
 //     {"v": 1,
 //      "off": false,                 true removes the worker and all it keeps
 //      "ignore": ["/api/**"],        left to the browser
+//      "home": ["/cart"],            of an application: only asked of the page's own node, with its cookies,
+//                                    and not kept; what changes something waits while there is no network
 //      "confirm": ["/account/**"],   confirmed before each use; the copy only serves offline
 //      "precache": ["/", "/a.css"],  fetched when the worker is installed
 //      "offline": "/offline.html",   for pages that are not kept, when no node can be reached
@@ -12,6 +14,7 @@
  * @typedef {object} Rules
  * @property {boolean} off
  * @property {string[]} ignore
+ * @property {string[]} home
  * @property {string[]} confirm
  * @property {string[]} precache
  * @property {string} offline
@@ -20,7 +23,7 @@
 
 /** @returns {Rules} */
 export function defaults() {
-  return { off: false, ignore: [], confirm: [], precache: [], offline: "/offline.html", limit_mib: 64 };
+  return { off: false, ignore: [], home: [], confirm: [], precache: [], offline: "/offline.html", limit_mib: 64 };
 }
 
 /**
@@ -74,6 +77,7 @@ export function plan(request, origin, rules) {
   if (rules.off || url.origin !== origin || url.pathname.startsWith("/.edge/") || url.searchParams.has("~etag")) return "pass";
   if (matches(rules.ignore, url.pathname) || request.headers.has("authorization")) return "pass";
   if (request.method !== "GET") return request.method === "HEAD" || request.method === "OPTIONS" ? "pass" : "mutation";
+  if (matches(rules.home, url.pathname)) return "pass";
   // A page that asks the cache of the browser a question wants that one's answer.
   if (request.cache === "only-if-cached" || request.cache === "no-store" || request.destination === "report") return "pass";
   if (request.cache === "reload" || request.cache === "no-cache" || matches(rules.confirm, url.pathname)) return "confirm";
