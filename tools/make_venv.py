@@ -1,7 +1,7 @@
 """Makes the environment that the Makefile uses: ``python3 tools/make_venv.py DIR [test]``.
 
-The data of the demonstration site is made, too.  The project is installed from this checkout, editable, so that edits count at once, and the native
-fast path is built in place.  *test* installs what the tests need, too.
+The project is installed from this checkout, editable, so that edits count at once, the native fast path is
+built in place, and the data of the demonstration site is made.  *test* installs what the tests need, too.
 """
 
 from __future__ import annotations

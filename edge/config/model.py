@@ -28,6 +28,8 @@ class Config:
     webroot: Path | None = field(default_factory=default_webroot)
     follow_symlinks: bool = False
     watch: bool = True
+    #: Publish the smart client beside the site.
+    smart_client: bool = True
     #: (glob, Cache-Control value), the first match wins.
     cache: tuple[tuple[str, str], ...] = ()
     brotli_quality: int = 11

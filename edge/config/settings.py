@@ -49,6 +49,8 @@ _ROWS = (
     Setting("follow-symlinks", values.FLAG, "Site",
             "Serve also what links inside the webroot point to outside of it."),
     Setting("watch", values.FLAG, "Site", "Publish changed files by themselves (inotify)."),
+    Setting("smart-client", values.FLAG, "Site",
+            "Publish the smart client (/sw.js and /edge/) beside the site, for pages that ask for it."),
     Setting("cache", values.CACHE_RULES, "Site",
             "Cache-Control for the files that match a glob; the first rule that matches counts. "
             "In TOML: tables [[cache]] with glob and value.",

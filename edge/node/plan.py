@@ -63,6 +63,7 @@ def publish_settings(config: Config) -> Settings:
     """What to publish, and how."""
     return Settings(
         root="" if config.webroot is None else str(config.webroot),
+        client=str(config.state_dir / "client") if config.webroot is not None and config.smart_client else "",
         follow_symlinks=config.follow_symlinks,
         cache_rules=config.cache,
         qualities=Qualities(brotli=config.brotli_quality),

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from twisted.internet.defer import DeferredLock
@@ -23,8 +24,10 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from edge.config.paths import default_webroot
 from edge.errors import EdgeError, PublishError
 from edge.publish.catalogue import Catalogue, diff
+from edge.publish.client import beside, unpack
 from edge.publish.settings import Progress, Settings
 from edge.publish.webroot import scan
 
@@ -110,6 +113,7 @@ class Publisher:
         """*shared*: *writer* again, if it belongs to a cluster."""
         self.settings = settings
         self.catalogue = Catalogue()
+        self._client = Catalogue()
         self.problems: Sequence[Problem] = ()
         #: Unix seconds of the last publish that changed something; None before the first one.
         self.published_at: float | None = None
@@ -147,6 +151,8 @@ class Publisher:
                 on_directory=self.on_directory,
             )
             new = await self._in_thread(scanning) if settings.root else Catalogue()
+            if settings.client and settings.root:
+                new = beside(await self._in_thread(partial(self._scan_client, settings)), new)
             old = self.catalogue
             before = {path: old[path] for path in old if self._stands(old[path])} if everything else old
             deploy = diff(before, new)
@@ -211,6 +217,16 @@ class Publisher:
             for representation in resource.representations:
                 self._spill(representation)
         return resource
+
+    def _scan_client(self, settings: Settings) -> Catalogue:
+        """The smart client as it is now.  Runs in a thread."""
+        folder = Path(settings.client)
+        folder.mkdir(parents=True, exist_ok=True)
+        unpack(default_webroot(), folder)
+        self._client = scan(
+            replace(settings, root=settings.client, cache_rules=()), self._store, self._client
+        )
+        return self._client
 
     def _stands(self, resource: Resource) -> bool:
         """Whether *resource* is still what clients get: not purged, nor replaced by another node."""

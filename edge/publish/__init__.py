@@ -17,6 +17,7 @@ building.py     one resource out of its parts
 catalogue.py    all resources at one moment; ``diff``: the steps from one moment to the next, in safe order
 store.py        the state directory: the cache of coded bodies, damage and eviction
 blobs.py        large bodies as files, shared by processes, collected when nobody needs them
+client.py       the smart client beside any site
 watcher.py      noticing changes (the only module here that imports Twisted)
 problems.py     files that could not be published, and why
 ==============  ==========================================================================================

@@ -14,6 +14,8 @@ class Settings:
 
     #: The directory of files; "": none, the node serves what others publish.
     root: str
+    #: The directory of the smart client, published beside *root*; "": none.
+    client: str = ""
     #: Publish what links point to outside of *root*.
     follow_symlinks: bool = False
     #: (glob, Cache-Control value), the first match wins; see :mod:`edge.publish.rules`.

@@ -1,7 +1,7 @@
 // Four real nodes and a real Chromium.  Requests are counted on the nodes' side, in their access logs.
 
 import { spawn } from "node:child_process";
-import { cp, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -15,12 +15,10 @@ export const OUTPUT = process.env.TEST_OUTPUT ?? join(tmpdir(), "edge-screenshot
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
 export class Cluster {
-  /** Serves a copy of the smart client with *files* beside it. @param {Record<string, string>} files @param {string[]} options @param {(folder: string) => Promise<void>} fill adds more files */
+  /** Serves *files*, and what the nodes put beside any site: the smart client. @param {Record<string, string>} files @param {string[]} options @param {(folder: string) => Promise<void>} fill adds more files */
   static async start(files, options = [], fill = async () => {}) {
     const self = new Cluster();
     self.folder = await mkdtemp(join(tmpdir(), "edge-site-"));
-    await cp(join(ROOT, "webroot/sw.js"), join(self.folder, "sw.js"));
-    await cp(join(ROOT, "webroot/edge"), join(self.folder, "edge"), { recursive: true });
     await fill(self.folder);
     for (const [name, text] of Object.entries(files)) await self.write(name, text);
     self.process = spawn(join(ROOT, ".venv/bin/python"), ["-m", "tests.end_to_end.browser_cluster", self.folder, ...options], { cwd: ROOT, stdio: ["pipe", "pipe", "inherit"] });

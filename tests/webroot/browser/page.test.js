@@ -134,22 +134,18 @@ test("a newer state supersedes the rest of an older one", async () => {
   const got = await run(`
     const app = new App(list, [], parts);
     const first = app.show(rows(3000));
-    await new Promise((resolve) => setTimeout(resolve, 5));
     const second = app.show(rows(3, " new"));
     return [await first, await second, texts()];`);
   assert.deepEqual(got, [false, true, "row 0 new|row 1 new|row 2 new"]);
 });
 
 test("patching 1,000 rows lets the page breathe", async (context) => {
-  const [longest, pauses, text] = await run(`
+  const [longest, text] = await run(`
     const app = new App(list, [], parts);
     await app.show(rows(1000));
     app.longest = 0;
-    let pauses = 0;
-    const timer = setInterval(() => { pauses += 1; }, 0);
     await app.show(rows(1000, " changed"));
-    clearInterval(timer);
-    return [app.longest, pauses, list.lastElementChild.textContent];`);
+    return [app.longest, list.lastElementChild.textContent];`);
   assert.equal(text, "row 999 changed");
-  context.diagnostic(`longest piece of work ${longest.toFixed(1)} ms, ${pauses} turns for others (goal: 8 ms)`);
+  context.diagnostic(`longest piece of work between two pauses ${longest.toFixed(1)} ms (goal: 8 ms)`);
 });

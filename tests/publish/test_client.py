@@ -1,0 +1,56 @@
+"""The smart client beside any site."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import brotlicffi
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.config import default_webroot
+from edge.publish.client import unpack, without_comments
+
+
+class ClientTests(SynchronousTestCase):
+    """Unpacking it, and what it weighs."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        os.makedirs(self.folder)
+
+    def test_comments_go_and_nothing_else(self) -> None:
+        source = (
+            "// a\n\n/** b\n * c */\nlet a = 1; // stays\n  // d\nconst u = 'http://x';\n"
+            "/** one */\n  f(/** @type {any} */ (a));\n"
+        )
+        self.assertEqual(without_comments(source), "let a = 1; // stays\nconst u = 'http://x';\nf((a));\n")
+
+    def test_it_is_unpacked_once_and_what_is_no_longer_part_of_it_goes(self) -> None:
+        count = unpack(default_webroot(), self.folder)
+        self.assertGreater(count, 15)
+        self.assertTrue((self.folder / "sw.js").is_file())
+        (self.folder / "edge" / "old.js").write_text("x")
+        times = {path: path.stat().st_mtime_ns for path in self.folder.rglob("*.js")}
+        unpack(default_webroot(), self.folder)
+        after = {path: path.stat().st_mtime_ns for path in self.folder.rglob("*.js")}
+        times.pop(self.folder / "edge" / "old.js")
+        self.assertEqual(after, times)
+
+    def test_the_worker_has_at_most_15_kb_and_the_page_runtime_6_kb(self) -> None:
+        unpack(default_webroot(), self.folder)
+
+        def weight(*paths: Path) -> int:
+            return sum(len(brotlicffi.compress(path.read_bytes(), quality=11)) for path in paths)
+
+        loaded = [self.folder / "sw.js"]
+        for path in loaded:
+            for name in re.findall(r'^import .*?"(\..*?)";$', path.read_text(), re.MULTILINE):
+                module = (path.parent / name).resolve()
+                if module not in loaded:
+                    loaded.append(module)
+        self.assertGreater(len(loaded), 10)
+        self.assertLessEqual(weight(*loaded), 15_000)
+        page = self.folder / "edge" / "page"
+        self.assertLessEqual(weight(*(page / f"{name}.js" for name in ("app", "html", "patch"))), 6_000)
