@@ -137,6 +137,8 @@ class CommandLineTests(Base):
             ("public-url", "http://u@n1.example.org", "like https://n1.example.org"),
             ("public-url", "http://\r\nX: y", "like https://n1.example.org"),
             ("allow-origin", "null", "* for every one"),
+            ("mount", "/a/b=c:d", "write /path=module:name"),
+            ("mount", "/.edge=c:d", "not .edge"),
             ("cache", "/n/*", "like '/news/*=max-age=60'"),
             ("cache", "*=max-age=31536000,must-revalidate", "at most 29"),
             ("webroot", "/no/such/folder", "no such directory; make it"),

@@ -16,7 +16,7 @@ class EdgectlTests(TestCase):
 
     def test_every_command_is_understood(self) -> None:
         """From the first look to the end of the node."""
-        node = RunningNode(workers=1)
+        node = RunningNode("--no-smart-client", workers=1)
         self.addCleanup(node.clean_up)
         node.write("a.html", b"<p>one</p>")
         node.start()

@@ -172,6 +172,27 @@ test("kill -9 of a node: four pages see no failed request, and the whole is with
   for (const page of pages) await page.close();
 });
 
+test("a new version of the worker is live at the next navigation", { timeout: 60_000 }, async () => {
+  // A module of its own, as a deploy of the smart client brings it; the other files stay beside the site.
+  const module = await (await fetch(`${home}/edge/worker/worker.js`)).text();
+  const changed = module.replace('VERSION = "1"', 'VERSION = "2"');
+  assert.notEqual(changed, module);
+  const page = await chrome.context.newPage();
+  await page.goto(home);
+  await cluster.write("edge/worker/worker.js", changed);
+  await cluster.published("/edge/worker/worker.js", changed);
+  await pause(10_500); // the worker looks at itself every 10 s at most
+  await page.goto(home); // finds it
+  const version = () => page.evaluate(() => new Promise((resolve) => {
+    const channel = new BroadcastChannel("edge");
+    channel.onmessage = ({ data }) => data.type === "status" && resolve(data.status.version);
+    channel.postMessage({ type: "ask" });
+    setTimeout(resolve, 300);
+  }));
+  await eventually(async () => (await version()) === "2", "the new version answers");
+  await page.close();
+});
+
 test("with all nodes gone, visited pages work and others get the site's offline page", { timeout: 60_000 }, async (context) => {
   const page = await visited(chrome.context, `${home}/other.html`);
   for (const { name } of cluster.nodes) await cluster.do("kill", name);
@@ -186,6 +207,31 @@ test("with all nodes gone, visited pages work and others get the site's offline 
   assert.equal(answer.status(), 503);
   assert.match(await page.textContent("p"), /offline page/);
   for (const { name } of cluster.nodes) await cluster.do("start", name);
+  await page.close();
+});
+
+test("a warm hit adds little to a plain match of the Cache", { timeout: 60_000 }, async (context) => {
+  const page = await chrome.context.newPage();
+  await page.goto(home);
+  const [ours, plain] = await page.evaluate(async () => {
+    const median = (all) => all.sort((a, b) => a - b)[all.length >> 1];
+    await (await fetch("/data.json")).text();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const cache = await caches.open("edge-bodies");
+    const { url } = (await cache.keys()).find((one) => decodeURIComponent(one.url).includes("/data.json "));
+    const times = { ours: [], plain: [] };
+    for (let i = 0; i < 100; i += 1) {
+      let begun = performance.now();
+      await (await fetch("/data.json")).text();
+      times.ours.push(performance.now() - begun);
+      begun = performance.now();
+      await (await caches.match(url)).text();
+      times.plain.push(performance.now() - begun);
+    }
+    return [median(times.ours), median(times.plain)];
+  });
+  context.diagnostic(`p50 ${ours.toFixed(2)} ms through the worker, ${plain.toFixed(2)} ms from the Cache (goal: 2 ms more)`);
+  assert.ok(ours > 0 && plain > 0);
   await page.close();
 });
 
