@@ -169,7 +169,7 @@ def _origin(text: str, base: Path) -> str:
 
 def _mount(text: str, base: Path) -> str:
     if not re.fullmatch(r"/(?!\.{1,2}=|\.edge=)[A-Za-z0-9._~-]+=[\w.]+:\w+(:.+)?", text):
-        raise ValueError("write /path=module:name or /path=module:name:argument; one segment, not .edge")
+        raise Wrong("write /path=module:name or /path=module:name:argument; one segment, not .edge")
     return text
 
 
