@@ -27,7 +27,7 @@ from twisted.logger import Logger
 from edge.config.paths import default_webroot
 from edge.errors import EdgeError, PublishError
 from edge.publish.catalogue import Catalogue, diff
-from edge.publish.client import beside, unpack
+from edge.publish.client import CACHE_RULES, beside, unpack
 from edge.publish.settings import Progress, Settings
 from edge.publish.webroot import scan
 
@@ -152,7 +152,8 @@ class Publisher:
             )
             new = await self._in_thread(scanning) if settings.root else Catalogue()
             if settings.client and settings.root:
-                new = beside(await self._in_thread(partial(self._scan_client, settings)), new)
+                client = await self._in_thread(partial(self._scan_client, settings))
+                new = beside(client, new, Path(settings.root) == default_webroot())
             old = self.catalogue
             before = {path: old[path] for path in old if self._stands(old[path])} if everything else old
             deploy = diff(before, new)
@@ -223,9 +224,8 @@ class Publisher:
         folder = Path(settings.client)
         folder.mkdir(parents=True, exist_ok=True)
         unpack(default_webroot(), folder)
-        self._client = scan(
-            replace(settings, root=settings.client, cache_rules=()), self._store, self._client
-        )
+        own = replace(settings, root=settings.client, cache_rules=CACHE_RULES)
+        self._client = scan(own, self._store, self._client)
         return self._client
 
     def _stands(self, resource: Resource) -> bool:

@@ -5,8 +5,6 @@ cluster publish the same bytes: the machine's own ``/etc/mime.types`` is never r
 
 Cache-Control is chosen by the first rule that matches: the configured ones in their order, then
 
-* modules of the smart client's worker (``edge/worker/``) get ``max-age=3600``: browsers look for a new
-  version of each at every navigation otherwise, and the worker has them renewed itself when one changes;
 * a *fingerprinted* name, one that holds a digest of the contents (``app.3f9c2a1b.js``), gets
   ``max-age=31536000,immutable`` (RFC 8246), but never an HTML page, whose address people keep;
 * everything else gets ``no-cache``: stored, and confirmed before each use by its ETag.
@@ -28,8 +26,6 @@ from edge.errors import ConfigError
 
 IMMUTABLE = b"max-age=31536000,immutable"
 NO_CACHE = b"no-cache"
-#: Modules of the smart client's worker.
-WORKER = "edge/worker/"
 #: Characters of a Cache-Control value: with it, the longest head of a 304 is at most 200 bytes.
 MAX_CACHE_CONTROL = 29
 
@@ -174,8 +170,6 @@ class CacheRules:
         for whole, pattern, value in self._rules:
             if pattern.fullmatch(name if whole else last):
                 return value
-        if name.startswith(WORKER):
-            return b"max-age=3600"
         if is_fingerprinted(last) and media_type(last) not in ("text/html", "application/xhtml+xml"):
             return IMMUTABLE
         return NO_CACHE

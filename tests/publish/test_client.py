@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import brotlicffi
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.config import default_webroot
-from edge.publish.client import unpack, without_comments
+from edge.publish.client import CACHE_RULES, unpack, without_comments
+from edge.publish.rules import IMMUTABLE, CacheRules
 
 
 class ClientTests(SynchronousTestCase):
@@ -37,6 +39,29 @@ class ClientTests(SynchronousTestCase):
         after = {path: path.stat().st_mtime_ns for path in self.folder.rglob("*.js")}
         times.pop(self.folder / "edge" / "old.js")
         self.assertEqual(after, times)
+
+    def test_the_worker_is_imported_from_a_folder_that_its_contents_name(self) -> None:
+        source = Path(self.mktemp())
+        shutil.copytree(default_webroot() / "edge", source / "edge")
+        shutil.copy(default_webroot() / "sw.js", source)
+        seen = set()
+        for extra in ("", "export const more = 1;\n"):
+            with (source / "edge" / "worker" / "budget.js").open("a") as file:
+                file.write(extra)
+            unpack(source, self.folder)
+            found = re.search(
+                r'from "\./(edge/worker/[0-9a-f]{12}/)worker\.js"', (self.folder / "sw.js").read_text()
+            )
+            assert found is not None
+            seen.add(found[1])
+            versions = [
+                path for path in (self.folder / "edge" / "worker").iterdir() if any(path.glob("*.js"))
+            ]
+            self.assertEqual(versions, [self.folder / found[1]])
+            for path in (self.folder / "edge" / "worker").glob("*.js"):
+                self.assertEqual((self.folder / found[1] / path.name).read_text(), path.read_text())
+            self.assertEqual(CacheRules(CACHE_RULES).cache_control(f"{found[1]}budget.js"), IMMUTABLE)
+        self.assertEqual(len(seen), 2)
 
     def test_the_worker_has_at_most_15_kb_and_the_page_runtime_6_kb(self) -> None:
         unpack(default_webroot(), self.folder)

@@ -173,23 +173,29 @@ test("kill -9 of a node: four pages see no failed request, and the whole is with
 });
 
 test("a new version of the worker is live at the next navigation", { timeout: 60_000 }, async () => {
-  // A module of its own, as a deploy of the smart client brings it; the other files stay beside the site.
-  const module = await (await fetch(`${home}/edge/worker/worker.js`)).text();
-  const changed = module.replace('VERSION = "1"', 'VERSION = "2"');
-  assert.notEqual(changed, module);
+  // As a deploy of the smart client brings it: other modules in a folder of another name, and sw.js names that.
+  const script = await (await fetch(`${home}/sw.js`)).text();
+  const [, old] = script.match(/edge\/worker\/([0-9a-f]{12})\//);
+  const names = ["worker.js"];
+  for (const name of names) {
+    const module = await (await fetch(`${home}/edge/worker/${old}/${name}`)).text();
+    for (const [, more] of module.matchAll(/^import .*?"\.\/(.*?)";$/gm)) if (!names.includes(more)) names.push(more);
+    await cluster.write(`edge/worker/second/${name}`, module);
+  }
+  const changed = script.replace(old, "second");
   const page = await chrome.context.newPage();
   await page.goto(home);
-  await cluster.write("edge/worker/worker.js", changed);
-  await cluster.published("/edge/worker/worker.js", changed);
-  await pause(10_500); // the worker looks at itself every 10 s at most
-  await page.goto(home); // finds it
+  await cluster.write("sw.js", changed);
+  await cluster.published("/sw.js", changed);
+  await page.goto(home); // the browser finds it
   const version = () => page.evaluate(() => new Promise((resolve) => {
     const channel = new BroadcastChannel("edge");
     channel.onmessage = ({ data }) => data.type === "status" && resolve(data.status.version);
     channel.postMessage({ type: "ask" });
     setTimeout(resolve, 300);
   }));
-  await eventually(async () => (await version()) === "2", "the new version answers");
+  await eventually(async () => (await version()) === "second", "the new version answers");
+  assert.equal(await page.textContent("#text"), "second");
   await page.close();
 });
 

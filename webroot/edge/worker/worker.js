@@ -10,11 +10,10 @@ import { Sender } from "./sender.js";
 import { CACHE, Shelf } from "./shelf.js";
 import { Storage } from "./storage.js";
 
-/** Of the worker's code; pages show it. */
-export const VERSION = "1";
+/** Of the worker's code: the name of the folder it is in; pages show it. */
+const VERSION = new URL(import.meta.url).pathname.split("/").at(-2) ?? "";
 const RULES = "/edge.json";
 const SCRIPT = "/sw.js";
-const MODULES = "/edge/";
 /** Milliseconds between two looks whether the worker is switched off, and two writes of its state. */
 const LOOK_MS = 10_000;
 const SAVE_MS = 2_000;
@@ -24,8 +23,8 @@ const REFRESH_MS = 10 * 60_000;
 
 /** @typedef {import("./messages.js").Message} Message */
 
-/** Whether *path* is of the smart client itself. @param {string} path */
-const isOurs = (path) => path === RULES || path === SCRIPT || path.startsWith(MODULES);
+/** Whether *path* decides over the worker itself. @param {string} path */
+const isOurs = (path) => path === RULES || path === SCRIPT;
 
 export class Worker {
   /** @param {ServiceWorkerGlobalScope} scope */
@@ -149,24 +148,6 @@ export class Worker {
     await this.obey(text);
   }
 
-  /**
-   * Our own scripts, as the browser has just loaded them: from its cache, where they are fresh for a while.
-   * @param {RequestCache} cache
-   */
-  async learnScripts(cache) {
-    /** @type {import("./shelf.js").Arrival[]} */
-    const arrivals = [];
-    const paths = new Set([SCRIPT]);
-    for (const path of paths) {
-      const response = await this.scope.fetch(path, { cache });
-      if (!response.ok) throw new Error(`${path}: status ${response.status}`);
-      const text = await response.clone().text();
-      for (const [, name] of text.matchAll(/^import .*?"(\..*?)";$/gm)) paths.add(new URL(name, response.url).pathname);
-      arrivals.push({ path, response, headers: new Headers() });
-    }
-    await this.shelf.commit(arrivals);
-  }
-
   /** @param {string} text */
   async obey(text) {
     try {
@@ -186,10 +167,7 @@ export class Worker {
       const copy = row && (await this.shelf.find(row));
       if (copy) await this.obey(await copy.text());
     }
-    if (paths.some((path) => path === SCRIPT || path.startsWith(MODULES))) {
-      // The browser takes our modules from its cache: all of them new, then, so that no two versions mix.
-      this.learnScripts("reload").then(() => this.scope.registration.update()).catch(() => {});
-    }
+    if (paths.includes(SCRIPT)) this.scope.registration.update().catch(() => {});
     const shown = paths.filter((path) => !isOurs(path));
     if (shown.length) this.say({ type: "updated", paths: shown });
   }
@@ -258,9 +236,8 @@ export class Worker {
   async install() {
     await this.wake();
     await this.learnRules();
-    await this.learnScripts("default");
     const { rules } = this.answering;
-    const wanted = [...new Set([...rules.precache, rules.offline])];
+    const wanted = [...new Set([...rules.precache, rules.offline, SCRIPT])];
     const arrivals = await Promise.all(wanted.map(async (path) => {
       const { response } = await this.sender.send({ path });
       if (!response.ok && rules.precache.includes(path)) {
