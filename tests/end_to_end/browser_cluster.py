@@ -6,8 +6,8 @@ line of JSON when all are ready::
     [{"name": "n1", "url": "http://localhost:PORT"}, ...]
 
 and then obeys lines of JSON, each answered by one: ``{"do": "kill", "node": "n2"}``, "stop" (SIGTERM),
-"pause", "resume", "start", and "log": the requests that the node has answered since the last look.  Ends with
-its input.
+"pause", "resume", "start", "purge" ("paths"), "slow" (its workers run a tenth of the time until "resume"),
+and "log": the requests that the node has answered since the last look.  Ends with its input.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ class BrowserCluster(RunningCluster):
         self._ports = [free_port() for _ in range(4)]
         super().__init__(4)
         self.read = [0] * 4
+        self._healthy = threading.Event()
+        self._slowness: threading.Thread | None = None
 
     def make(self, number: int, *options: str) -> RunningNode:
         """The node at *number*, from 0."""
@@ -69,13 +72,34 @@ class BrowserCluster(RunningCluster):
             case "stop":
                 node.stop()
             case "pause" | "resume" as what:
+                self._end_slowness()
                 for pid in [process.pid, *_children(process.pid)]:
                     _signal(pid, signal.SIGSTOP if what == "pause" else signal.SIGCONT)
+            case "slow":
+                pids = _children(process.pid)
+                self._slowness = threading.Thread(target=self._slow_down, args=(pids,), daemon=True)
+                self._slowness.start()
             case "start":
                 node.start()
+            case "purge":
+                return node.admin("POST", "/purge", {"paths": command["paths"]})
             case "log":
                 return self._log(number, node)
         return "done"
+
+    def _slow_down(self, pids: list[int]) -> None:
+        while not self._healthy.is_set():
+            for number, seconds in ((signal.SIGSTOP, 0.045), (signal.SIGCONT, 0.005)):
+                for pid in pids:
+                    _signal(pid, number)
+                time.sleep(seconds)
+
+    def _end_slowness(self) -> None:
+        if self._slowness is not None:
+            self._healthy.set()
+            self._slowness.join()
+            self._slowness = None
+            self._healthy.clear()
 
     def _log(self, number: int, node: RunningNode) -> list[dict[str, Any]]:
         time.sleep(0.3)  # the log is written every now and then

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 
-import { Cluster, browser, eventually, pause, visited } from "./harness.js";
+import { Cluster, browser, eventually, pause, status, visited } from "./harness.js";
 
 const IMAGES = Array.from({ length: 50 }, (_, i) => `assets/part-${i}.css`);
 const FILES = {
@@ -131,6 +131,37 @@ test("twenty tabs hold one socket; when the leader goes, another one has it with
   }
 });
 
+test("a node made ten times slower gets less than 5 % of the requests", { timeout: 60_000 }, async (context) => {
+  const page = await chrome.context.newPage();
+  await page.goto(home);
+  await pause(1000);
+  const ask = (count) => page.evaluate(async (count) => {
+    const times = [];
+    for (let i = 0; i < count; i += 1) {
+      const begun = performance.now();
+      await (await fetch(`/data.json?${Math.random()}`)).text();
+      times.push(performance.now() - begun);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return times.sort((a, b) => a - b)[Math.floor(count * 0.99)];
+  }, count);
+  await ask(100);
+  const healthy = await ask(400);
+  const { node: used } = await status(page);
+  const victim = cluster.nodes.find((node) => node.url === used);
+  await cluster.do("slow", victim.name);
+  await ask(150); // about two seconds
+  await cluster.log();
+  const now = await ask(400);
+  const log = (await cluster.log()).filter((one) => one.target.startsWith("/data.json?"));
+  await cluster.do("resume", victim.name);
+  const share = log.filter((one) => one.node === victim.name).length / log.length;
+  context.diagnostic(`${victim.name} slow: ${(share * 100).toFixed(1)} % of ${log.length} requests; p99 ${healthy.toFixed(1)} ms, then ${now.toFixed(1)} ms (goal: 1.5 times)`);
+  assert.ok(log.length >= 400);
+  assert.ok(share < 0.05);
+  await page.close();
+});
+
 test("kill -9 of a node: four pages see no failed request, and the whole is within its budgets", { timeout: 60_000 }, async (context) => {
   const pages = await Promise.all(Array.from({ length: 4 }, async () => {
     const page = await chrome.context.newPage();
@@ -138,12 +169,7 @@ test("kill -9 of a node: four pages see no failed request, and the whole is with
     return page;
   }));
   await pause(1000);
-  const status = () => pages[0].evaluate(() => new Promise((resolve) => {
-    const channel = new BroadcastChannel("edge");
-    channel.onmessage = ({ data }) => data.type === "status" && resolve(data.status);
-    channel.postMessage({ type: "ask" });
-  }));
-  const before = await status();
+  const before = await status(pages[0]);
   const victim = cluster.nodes.find((node) => node.url === before.node);
   const running = pages.map((page, number) => page.evaluate(async (number) => {
     const failed = [];
@@ -162,7 +188,7 @@ test("kill -9 of a node: four pages see no failed request, and the whole is with
   await pause(500);
   await cluster.do("kill", victim.name);
   assert.deepEqual((await Promise.all(running)).flat(), []);
-  const now = await status();
+  const now = await status(pages[0]);
   const requests = now.requests - before.requests;
   context.diagnostic(`${victim.name} killed; ${requests} requests, ${now.retries - before.retries} retries, ${now.hedges - before.hedges} hedges; then ${now.node}: ${now.why}`);
   assert.ok(requests >= 600);
@@ -188,13 +214,7 @@ test("a new version of the worker is live at the next navigation", { timeout: 60
   await cluster.write("sw.js", changed);
   await cluster.published("/sw.js", changed);
   await page.goto(home); // the browser finds it
-  const version = () => page.evaluate(() => new Promise((resolve) => {
-    const channel = new BroadcastChannel("edge");
-    channel.onmessage = ({ data }) => data.type === "status" && resolve(data.status.version);
-    channel.postMessage({ type: "ask" });
-    setTimeout(resolve, 300);
-  }));
-  await eventually(async () => (await version()) === "second", "the new version answers");
+  await eventually(async () => (await status(page))?.version === "second", "the new version answers");
   assert.equal(await page.textContent("#text"), "second");
   await page.close();
 });
@@ -254,5 +274,19 @@ test("the kill switch removes worker and caches in one navigation", { timeout: 6
   await pause(10_000); // the last look is long enough ago
   await page.goto(home);
   await eventually(() => page.evaluate(async () => !(await navigator.serviceWorker.getRegistration()) && (await caches.keys()).length === 0), "it is gone");
+  await page.close();
+});
+
+test("a site without sw.js is a plain site again", { timeout: 60_000 }, async () => {
+  await cluster.write("edge.json", '{"v":1}');
+  await cluster.published("/edge.json", '{"v":1}');
+  const page = await visited(chrome.context, home);
+  await cluster.do("purge", "n1", { paths: ["/sw.js"] });
+  await cluster.published("/sw.js", null);
+  await pause(10_000); // the last look is long enough ago
+  await page.goto(home);
+  await eventually(() => page.evaluate(async () => !(await navigator.serviceWorker.getRegistration()) && (await caches.keys()).length === 0), "it is gone");
+  await page.goto(`${home}/other.html`);
+  assert.match(await page.textContent("p"), /other page/);
   await page.close();
 });

@@ -62,8 +62,8 @@ export class Cluster {
     return this.tail;
   }
 
-  do(what, node) {
-    return this.tell({ do: what, node });
+  do(what, node, more = {}) {
+    return this.tell({ do: what, node, ...more });
   }
 
   /** Requests since the last look: {node, method, target, status, sent}; without those of this harness. */
@@ -107,6 +107,14 @@ export async function visited(context, url) {
   });
   return page;
 }
+
+/** What the worker says of itself. */
+export const status = (page) => page.evaluate(() => new Promise((resolve) => {
+  const channel = new BroadcastChannel("edge");
+  channel.onmessage = ({ data }) => data.type === "status" && resolve(data.status);
+  channel.postMessage({ type: "ask" });
+  setTimeout(() => resolve(null), 1000);
+}));
 
 /** Until *look* returns something true. */
 export async function eventually(look, what, ms = 15_000) {
