@@ -89,7 +89,7 @@ class LeaseTests(SynchronousTestCase):
         etag = n2.ask("/")[1]["ETag"]
         validator = f"{etag} /\n".encode()
         text = {"Content-Type": "text/plain"}
-        self.assertEqual(n2.ask("/", {"If-None-Match": etag})[0], 304)
+        n2.wait_for(lambda: n2.ask("/", {"If-None-Match": etag})[0] == 304, "it has a lease")
         assert n1.process is not None
         n1.process.send_signal(signal.SIGSTOP)
         try:
