@@ -70,6 +70,7 @@ class ClusterTests(SynchronousTestCase):
 
     def test_a_node_that_leaves_says_so_and_what_it_published_stays_confirmed(self) -> None:
         n1, n2, n3 = self.cluster.nodes
+        n2.wait_for(lambda: n2.ask("/")[0] == 200, "it has the body")
         etag = n2.ask("/")[1]["ETag"]
         n1.stop()
         for node in (n2, n3):
@@ -86,6 +87,7 @@ class LeaseTests(SynchronousTestCase):
         n1, n2 = cluster.nodes
         n1.write("index.html", b"<p>one")
         cluster.start()
+        n2.wait_for(lambda: n2.ask("/")[0] == 200, "it has the body")
         etag = n2.ask("/")[1]["ETag"]
         validator = f"{etag} /\n".encode()
         text = {"Content-Type": "text/plain"}

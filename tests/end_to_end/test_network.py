@@ -60,18 +60,20 @@ class HostTests(SynchronousTestCase):
             node.wait_for(lambda node=node: node.ask("/old.html")[0] == 404, "it has purged")
 
     def test_a_pulled_cable_costs_one_node_which_comes_back_by_itself(self) -> None:
+        n4 = self.nodes[3]
+        n4.wait_for(lambda: n4.ask("/")[0] == 200, "it has the body")
+        etag = n4.ask("/")[1]["ETag"]
         self.network.unplug(3)
         self.wait_for_views({"n1", "n2", "n3"}, {"n4"})
-        etag = self.nodes[3].ask("/")[1]["ETag"]
         self.publish(b"<p>two")
         self.network.heal()
         self.wait_for_views(set(NAMES))
-        n4 = self.nodes[3]
         n4.wait_for(lambda: n4.ask("/")[2] == b"<p>two", "it has what it missed")
         self.assertEqual(n4.ask("/", {"If-None-Match": etag})[0], 200)
 
     def test_a_node_that_was_stopped_for_half_a_minute_is_one_of_them_again(self) -> None:
         n2 = self.nodes[1]
+        n2.wait_for(lambda: n2.ask("/")[0] == 200, "it has the body")
         etag = n2.ask("/")[1]["ETag"]
         assert n2.process is not None
         n2.process.send_signal(signal.SIGSTOP)
