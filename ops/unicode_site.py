@@ -4,7 +4,7 @@
 
     index.html              all blocks
     block/NAME[-N].html     at most 256 characters of a block, rendered; the page works without scripts
-    data/chars/XXXX.json    64 code points: {"41": {"name": ..., "category": ..., ...}}
+    data/chars/FIRST.json   64 code points: {"41": {"name": ..., "category": ..., ...}}
     data/names.txt          a line "41 LATIN CAPITAL LETTER A" for each character that has a name of its own
     data/version.json       of the data; nothing is written when it is there already
 

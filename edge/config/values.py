@@ -167,8 +167,14 @@ def _origin(text: str, base: Path) -> str:
     return _web_address(text, "give an origin, like https://www.example.org, or * for every one")
 
 
+#: ``/path=module:name[:argument]``; its parts by name.
+MOUNT = re.compile(
+    r"/(?P<path>(?!\.{1,2}=|\.edge=)[A-Za-z0-9._~-]+)=(?P<module>[\w.]+):(?P<name>\w+)(?::(?P<argument>.+))?"
+)
+
+
 def _mount(text: str, base: Path) -> str:
-    if not re.fullmatch(r"/(?!\.{1,2}=|\.edge=)[A-Za-z0-9._~-]+=[\w.]+:\w+(:.+)?", text):
+    if not MOUNT.fullmatch(text):
         raise Wrong("write /path=module:name or /path=module:name:argument; one segment, not .edge")
     return text
 

@@ -12,13 +12,13 @@ programs that are no browsers send neither).
 
 from __future__ import annotations
 
-import re
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
 
+from edge.config.values import MOUNT
 from edge.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from edge.node.request import EdgeRequest
 
 SAFE = (b"GET", b"HEAD", b"OPTIONS")
-_MOUNT = re.compile(r"/(?P<path>[A-Za-z0-9._~-]+)=(?P<module>[\w.]+):(?P<name>\w+)(?::(?P<argument>.+))?")
 
 
 class Mount(NamedTuple):
@@ -42,7 +41,7 @@ class Mount(NamedTuple):
 
 def parse_mount(text: str) -> Mount:
     """The mount that *text* describes, which :mod:`edge.config` has checked."""
-    match = _MOUNT.fullmatch(text)
+    match = MOUNT.fullmatch(text)
     if match is None:
         raise ConfigError(f"mount {text!r}: write /path=module:name or /path=module:name:argument")
     return Mount(**match.groupdict())

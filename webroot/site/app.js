@@ -125,7 +125,7 @@ const detail = new App(byId("detail"), /** @type {Detail} */ ({ code: "", facts:
 });
 
 async function open() {
-  const code = /^#([0-9a-f]{1,6})$/i.exec(location.hash)?.[1].toLowerCase() ?? "";
+  const code = /^#([0-9a-f]{1,5}|10[0-9a-f]{4})$/i.exec(location.hash)?.[1] ?? "";
   byId("detail").hidden = !code;
   for (const one of document.querySelectorAll("[aria-current]")) one.removeAttribute("aria-current");
   if (!code) return;

@@ -6,10 +6,9 @@
 // "worker"  neither: the Service Worker polls when it has something to do.
 // "off"     no Service Worker either: plain pages.
 
-import { CHANNEL } from "../worker/messages.js";
+import { CHANNEL, LOCK } from "../worker/messages.js";
 import { Feed } from "../worker/feed.js";
 
-export const LOCK = "edge-feed";
 /** @typedef {"shared" | "leader" | "worker" | "off"} Segment */
 
 /** What this browser can do, or what the query *forced* says. @param {string | null} forced @returns {Segment} */
@@ -40,7 +39,7 @@ export function takePart(kind, hear) {
   };
   if (kind === "shared") {
     const connect = () => {
-      const worker = new SharedWorker(new URL("../shared.js", import.meta.url), { type: "module", name: "edge" });
+      const worker = new SharedWorker(new URL("../feedworker.js", import.meta.url), { type: "module", name: "edge" });
       worker.port.onmessage = ({ data }) => {
         hear(data);
         if (!queued) queue(again); // it lives: behind it, then

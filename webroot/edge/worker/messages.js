@@ -1,8 +1,10 @@
 // What the parts of the smart client say to each other.  All go over one BroadcastChannel; those to the worker
 // that must wake it go by postMessage, too.
 
-/** Name of the channel, and of the locks and databases beside it. */
+/** Name of the channel. */
 export const CHANNEL = "edge";
+/** Name of the lock that whoever runs the feed holds. */
+export const LOCK = "edge-feed";
 
 /**
  * @typedef {import("./nodes.js").LoadDocument} LoadDocument

@@ -10,7 +10,7 @@ export const MOST = 1000;
 const AGAIN = [408, 425, 429, 502, 503, 504];
 const KEY = "idempotency-key";
 
-/** @typedef {{number: number, url: string, method: string, headers: [string, string][], body: ArrayBuffer, key: string, at: number}} Waiting */
+/** @typedef {{number: number, url: string, method: string, headers: [string, string][], body: ArrayBuffer, at: number}} Waiting */
 
 export class Outbox {
   /**
@@ -46,7 +46,7 @@ export class Outbox {
       return Response.json({ error: "The site cannot be reached, and this is too much to keep." }, { status: 503 });
     }
     const key = headers.get(KEY);
-    await this.storage.write("outbox", [{ url: request.url, method: request.method, headers: [...headers], body, key, at: this.now() }]);
+    await this.storage.write("outbox", [{ url: request.url, method: request.method, headers: [...headers], body, at: this.now() }]);
     this.onChange(waiting.length + 1);
     await this.whenBack().catch(() => {}); // no Background Sync: pages tell us
     return Response.json({ queued: true, key }, { status: 202, headers: { "edge-queued": String(key) } });

@@ -1,14 +1,12 @@
 // The Shared Worker: holds what all tabs of a browser need once - the socket, the last load document, and the
 // Service Worker's last status with its table of requests in flight.
 
-import { CHANNEL } from "./worker/messages.js";
+import { CHANNEL, LOCK } from "./worker/messages.js";
 import { Feed } from "./worker/feed.js";
 
 const channel = new BroadcastChannel(CHANNEL);
 /** The last message of each type that a new tab wants to know. @type {Map<string, import("./worker/messages.js").Message>} */
 const last = new Map();
-/** @type {Set<MessagePort>} */
-const ports = new Set();
 
 /** @param {import("./worker/messages.js").Message} message */
 function remember(message) {
@@ -26,12 +24,11 @@ channel.onmessage = ({ data }) => {
 
 /** @type {any} */ (self).onconnect = (/** @type {MessageEvent} */ event) => {
   const [port] = event.ports;
-  ports.add(port);
   for (const message of last.values()) port.postMessage(message);
 };
 
 // Held as long as we live: whoever gets it after us knows that we do not.
-navigator.locks.request("edge-feed", () => {
+navigator.locks.request(LOCK, () => {
   feed.start();
   return new Promise(() => {});
 });
