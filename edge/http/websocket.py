@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from hashlib import sha1
@@ -102,18 +102,21 @@ class WebSocket:
         self._heard = self._pinged = now
         self._closing_at = now
 
-    def receive(self, data: bytes, now: float) -> list[str | bytes]:
-        """What the peer sent: the whole messages in it."""
+    def receive(self, data: bytes, now: float) -> Iterator[str | bytes]:
+        """What the peer sent: the whole messages in it, one after the other; to be iterated to the end.
+
+        What is sent between two of them is sent before anything that comes of the next, so that answers
+        are in the order of what they answer, also before a close.
+        """
         self._heard = now
-        messages: list[str | bytes] = []
         if self.phase not in (Phase.OPEN, Phase.CLOSING):
-            return messages
+            return
         self._frames.receive_data(data)
         for event in self._frames.events():
             if isinstance(event, TextMessage | BytesMessage):
                 whole = self._take(event)
                 if whole is not None and self.phase is Phase.OPEN:
-                    messages.append(whole)
+                    yield whole
             elif isinstance(event, Ping) and self.phase is Phase.OPEN:
                 self._send(event.response())
             elif isinstance(event, CloseConnection):
@@ -121,7 +124,6 @@ class WebSocket:
                 break
             if self.phase is Phase.CLOSING and self._size > self._limits.message_bytes:
                 break
-        return messages
 
     def send(self, message: str | bytes) -> None:
         """Send a message; nothing, when the connection is not open any more."""

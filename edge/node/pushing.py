@@ -172,7 +172,7 @@ class PushSocket:
                 topics = _subscribed(message)
             except ValueError as error:
                 self._frames.close(1008, str(error), self._pushing.now())
-                break
+                continue
             new = [topic for topic in topics if topic not in self.topics]
             self.topics = topics
             self._pushing.tell(self, new)

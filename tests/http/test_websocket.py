@@ -60,7 +60,7 @@ class SocketTests(SynchronousTestCase):
         self.client = Connection(ConnectionType.CLIENT)
 
     def say(self, *events: Event, now: float = 0.0) -> list[str | bytes]:
-        return self.server.receive(b"".join(self.client.send(one) for one in events), now)
+        return list(self.server.receive(b"".join(self.client.send(one) for one in events), now))
 
     def hear(self) -> list[Event]:
         self.client.receive_data(self.server.output())
@@ -88,7 +88,7 @@ class SocketTests(SynchronousTestCase):
         (close,) = self.hear()
         assert isinstance(close, CloseConnection)
         self.assertEqual((close.code, self.server.phase), (1009, Phase.CLOSING))
-        self.server.receive(self.client.send(close.response()), 1.0)
+        self.assertEqual(list(self.server.receive(self.client.send(close.response()), 1.0)), [])
         self.assertEqual(self.server.phase, Phase.CLOSED)
 
     def test_the_peer_says_goodbye(self) -> None:
@@ -133,7 +133,7 @@ class SocketTests(SynchronousTestCase):
             (b"\x88\x82\0\0\0\0\x03\xed", 1002),  # code 1005 in a frame
         ):
             self.setUp()
-            self.assertEqual(self.server.receive(data, 0.0), [])
+            self.assertEqual(list(self.server.receive(data, 0.0)), [])
             out = self.server.output()
             self.assertEqual((out[0], int.from_bytes(out[2:4], "big")), (0x88, code), data)
             self.assertEqual(self.server.phase, Phase.CLOSED, data)
@@ -142,6 +142,6 @@ class SocketTests(SynchronousTestCase):
     def test_any_bytes(self, pieces: list[bytes]) -> None:
         server = WebSocket(0.0, Limits(message_bytes=100))
         for now, piece in enumerate(pieces):
-            server.receive(piece, float(now))
+            list(server.receive(piece, float(now)))
             server.send("x")
             server.output()
