@@ -29,7 +29,7 @@ from edge.load.meters import Figures, Meters
 from edge.load.orca import orca_line
 from edge.load.utilization import Weight
 from edge.node import clusterview
-from edge.node.limits import connection_limit
+from edge.node.limits import node_connections
 from edge.node.loading import publish_load
 from edge.node.metrics import Snapshot, render
 from edge.node.plan import public_url
@@ -73,9 +73,7 @@ class Administration:
         self._meters = self._make_meters(supervisor.config)
 
     def _make_meters(self, config: Config) -> Meters:
-        limit = config.connections
-        if limit is None:
-            limit = connection_limit(self._supervisor.descriptors) * max(config.worker_count, 1)
+        limit = node_connections(self._supervisor.descriptors, config.worker_count, config.connections)
         return Meters(cores(), nic_bps(config.nic_mbit), limit)
 
     def _worker_pids(self) -> list[int]:

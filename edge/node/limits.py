@@ -6,15 +6,24 @@ follows from the limit on descriptors: what the kernel allows, less what the pro
 
 from __future__ import annotations
 
+import contextlib
 import resource
 
 #: Descriptors that are not connections: listeners, logs, the table, blob files being sent.
 RESERVED = 512
 
 
-def raise_descriptor_limit() -> int:
-    """Raise the soft RLIMIT_NOFILE to the hard one; the descriptors this process may have open."""
+def raise_descriptor_limit(connections: int = 0) -> int:
+    """Raise the soft RLIMIT_NOFILE to the hard one; the descriptors this process may have open.
+
+    Who may raise the hard one, too, as root may, has it raised to what *connections* need.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = connections + RESERVED if connections else 0
+    if needed > hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (needed, needed))
+            return needed
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
@@ -28,3 +37,17 @@ def connection_limit(descriptors: int, wanted: int | None = None) -> int:
     """
     possible = max(descriptors - RESERVED, descriptors // 2, 1)
     return possible if not wanted else min(possible, wanted)
+
+
+def node_connections(descriptors: int, workers: int, wanted: int | None = None) -> int:
+    """Connections that a node holds in all, each of its *workers* with that many *descriptors*."""
+    possible = connection_limit(descriptors) * max(workers, 1)
+    return possible if not wanted else min(possible, wanted)
+
+
+def socket_limit(connections: int) -> int:
+    """How many of a worker's *connections* may be WebSockets: nine tenths.
+
+    They stay for as long as a browser is open; the rest is left for requests, which come and go.
+    """
+    return max(1, connections - connections // 10)

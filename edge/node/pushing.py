@@ -38,8 +38,6 @@ TOPICS = ("load", "changed")
 LOOK_SECONDS, TICK_SECONDS = 0.25, 1.0
 #: Bytes that may wait for a peer.
 BEHIND_BYTES = 256 * 1024
-#: Connections of one worker.
-CONNECTIONS = 10_000
 #: Bytes of a message of a client: it has nothing to say.
 MESSAGE_BYTES = 4096
 
@@ -47,12 +45,16 @@ MESSAGE_BYTES = 4096
 class Pushing:
     """All WebSockets of one worker, and what they are sent."""
 
-    def __init__(self, reader: Reader, origins: Collection[bytes], reactor: Any) -> None:
-        """*origins*: serialized origins that may connect beside the one that was asked; ``*``: all."""
+    def __init__(self, reader: Reader, origins: Collection[bytes], reactor: Any, most: int = 1000) -> None:
+        """*origins*: serialized origins that may connect beside the one that was asked; ``*``: all.
+
+        *most*: connections at once, see :func:`edge.node.limits.socket_limit`.
+        """
         self.sockets: set[PushSocket] = set()
         self._reader = reader
         self._origins = origins
         self._reactor = reactor
+        self._most = most
         self._calls = [LoopingCall(self._look), LoopingCall(self._tick)]
         self._messages = dict.fromkeys(TOPICS, "")
         self._load_etag = b""
@@ -81,7 +83,7 @@ class Pushing:
         try:
             topics = _topics(head.query)
             answer = accept(head.method, head.fields, own, self._origins)
-            if len(self.sockets) >= CONNECTIONS:
+            if len(self.sockets) >= self._most:
                 raise ProtocolError("There are too many connections here; try another node.", status=503)
         except ProtocolError as refusal:
             request.refuse(refusal.status, refusal.explanation, refusal.lines)

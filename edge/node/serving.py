@@ -18,6 +18,7 @@ from edge.fastpath.answerer import monotonic_ms
 from edge.node.accesslog import AccessLog
 from edge.node.edge_resources import EdgeResources
 from edge.node.lag import LagMeter
+from edge.node.limits import socket_limit
 from edge.node.lookup import unpack
 from edge.node.mounts import Guarded, open_mount, parse_mount
 from edge.node.origins import FOLLOW_SECONDS, ClusterOrigins
@@ -79,7 +80,7 @@ class Serving:
         configured = frozenset(origin.encode("ascii") for origin in settings.allow_origins)
         origins = self._origins = ClusterOrigins(configured, self._reader)
         published = PublishedResource(Source(self._reader, settings.blobs, self._look_up, origins, fetch))
-        self._pushing = Pushing(self._reader, origins, reactor)
+        self._pushing = Pushing(self._reader, origins, reactor, socket_limit(settings.connections))
         own = EdgeResources(self._reader, published, lambda: self.state, self._pushing)
         root = RootResource(own, published)
         for mount in map(parse_mount, settings.mounts):

@@ -34,7 +34,7 @@ from edge.node.acceptor import Acceptor
 from edge.node.admin import BODY_BYTES, AdminSite
 from edge.node.administration import Administration
 from edge.node.channel_limits import ChannelLimits
-from edge.node.limits import raise_descriptor_limit
+from edge.node.limits import node_connections, raise_descriptor_limit
 from edge.node.listeners import open_listener, open_listeners
 from edge.node.loading import LOAD_SECONDS
 from edge.node.lookup import pack
@@ -85,11 +85,11 @@ class Supervisor(Service):
         self._reactor = reactor
         if config.webroot is None and config.gossip is None:
             raise ConfigError("--webroot none: a node alone would serve nothing; give --gossip and --peer")
-        self.descriptors = raise_descriptor_limit()
+        self._count = config.worker_count
+        self.descriptors = raise_descriptor_limit(-(-(config.connections or 0) // max(self._count, 1)))
         select(config.fast_path)  # what a worker would fail at is better said now
         self._ended: Deferred[None] | None = None
         self._started = False
-        self._count = config.worker_count
         self.state_dir = StateDirectory(config.state_dir)
         try:
             for spec in config.endpoints:
@@ -151,6 +151,16 @@ class Supervisor(Service):
             urls=", ".join(urls),
             admin=self.admin_listener.url,
         )
+        possible = node_connections(self.descriptors, self._count)
+        if config.connections is not None and config.connections > possible:
+            self._log.warn(
+                "--connections {wanted}: {workers} with {n} descriptors each hold {possible}; raise the hard "
+                "limit (LimitNOFILE= of a systemd unit, ulimit -Hn), or give --workers more",
+                wanted=config.connections,
+                workers=f"{max(self._count, 1)} worker(s)",
+                n=self.descriptors,
+                possible=possible,
+            )
         self.workers.start()
         self._patience = self._reactor.callLater(STARTUP_PATIENCE, self.workers.accept, False)
         self._started = True

@@ -96,6 +96,17 @@ class SocketTests(SynchronousTestCase):
             self.assertIsInstance(event, RejectConnection)
             self.assertEqual(event.status_code, 403)
 
+    def test_a_tenth_of_the_connections_stays_for_requests(self) -> None:
+        self.assertEqual(self.node.stop(), 0)
+        self.node.options += ["--connections=10"]
+        self.node.start()
+        kept = [self.connect("http") for _ in range(9)]
+        for client in kept:
+            self.assertIsInstance(client.next(), AcceptConnection)
+        event = self.connect("http").next()
+        self.assertIsInstance(event, RejectConnection)
+        self.assertEqual(event.status_code, 503)
+
     def test_hostile_bytes_and_the_end_of_the_node(self) -> None:
         for kind in ("http", "https"):
             client = self.connect(kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -95,6 +96,19 @@ class ReloadTests(SynchronousTestCase):
         node.wait_for(lambda: len(access.read_text().splitlines()) >= 4, "the access log is written")
         lines = [json.loads(line) for line in access.read_text().splitlines()]
         self.assertEqual({line["status"] for line in lines}, {200, 206})
+
+    def test_more_connections_than_descriptors_are_made_possible_or_said_to_be_not(self) -> None:
+        node = RunningNode("--connections=5000", workers=1)
+        self.addCleanup(node.clean_up)
+        node.prefix = ("prlimit", "--nofile=1024:1024")
+        node.start()
+        assert node.process is not None
+        limits = Path("/proc", str(node.process.pid), "limits").read_text().splitlines()
+        [descriptors] = [int(line.split()[-2]) for line in limits if line.startswith("Max open files")]
+        if descriptors == 1024:  # not root
+            self.assertIn("1 worker(s) with 1024 descriptors each hold 512", node.log.read_text())
+        else:
+            self.assertGreater(descriptors, 5000)
 
     def test_a_large_site_is_waited_for_and_then_answered_503(self) -> None:
         node = RunningNode("--brotli-quality", "11", workers=1)
