@@ -1,102 +1,61 @@
-"""The command ``loadgen``."""
+"""The command ``loadgen``: picks the subcommand.
+
+Each is a module with ``configure(parser)`` and ``main(options, parser) -> exit code``, imported only
+when it is called: most need libraries that take a while to load.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
+from importlib import import_module
 
-from rich.console import Console
-from rich.table import Table
+from loadgen.errors import LoadgenError
 
-from loadgen.flood import Flood, flood
-from loadgen.targets import TargetError, resolve
-
-_LIMITS = {"connections": 10_000, "pipeline": 64, "duration": 3_600}
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="loadgen", description="Puts load on your own node, and says what came back."
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    one = commands.add_parser("flood", help="the same request in a closed loop over keep-alive connections")
-    one.add_argument("url", help="like http://localhost:8001/")
-    one.add_argument("-c", "--connections", type=int, default=64, help="connections held (default 64)")
-    one.add_argument("-d", "--duration", type=float, default=10.0, metavar="S", help="seconds (default 10)")
-    one.add_argument(
-        "-p", "--pipeline", type=int, default=1, metavar="N", help="requests sent at once (default 1)"
-    )
-    one.add_argument("--validator", metavar="ETAG", help="send If-None-Match with this ETag (without quotes)")
-    one.add_argument(
-        "--header", action="append", default=[], metavar="LINE", help="another header line; repeatable"
-    )
-    one.add_argument("--i-own-this-target", action="append", default=[], metavar="HOST",
-                     help="allow a host that is not this machine")  # fmt: skip
-    one.add_argument("--json", action="store_true", help="print one JSON object")
-    return parser
-
-
-def _request(host: str, path: str, validator: str | None, lines: list[str]) -> bytes:
-    fields = [f"Host: {host}", *([f'If-None-Match: "{validator}"'] if validator else []), *lines]
-    return "".join([f"GET {path} HTTP/1.1\r\n", *(f"{line}\r\n" for line in fields), "\r\n"]).encode(
-        "latin-1"
-    )
-
-
-def _summary(result: Flood) -> dict[str, object]:
-    seconds = result.seconds or 1.0
-    return {
-        "requests": result.requests,
-        "seconds": round(result.seconds, 3),
-        "requests_per_second": round(result.requests / seconds, 1),
-        "statuses": {str(status): count for status, count in sorted(result.statuses.items())},
-        "bytes_in": result.bytes_in,
-        "bytes_out": result.bytes_out,
-        "batch_latency_ms": {
-            f"p{share:g}": round(result.percentile(share / 100) * 1e3, 3) for share in (50, 99, 99.9)
-        },
-        "errors": dict(result.errors),
-    }
+#: Name: module, and what ``loadgen --help`` says of it.
+COMMANDS = {
+    "run": ("loadgen.run.command", "smart clients, as a scenario says, and a verdict"),
+    "worker": ("loadgen.run.remote", "lends this machine to a run on another one"),
+    "report": ("loadgen.report.command", "results of runs as a page, CSV or Prometheus text"),
+    "flood": ("loadgen.flood", "the same request in a closed loop over keep-alive connections"),
+    "simulate": ("loadgen.simulate.command", "a day of ten million users on a simulated cluster"),
+    "plan": ("loadgen.plan.command", "whether servers and money suffice, hour by hour"),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit codes: 0 done, 1 no connection or errors during the run, 2 wrong usage."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    for name, most in _LIMITS.items():
-        if not 0 < getattr(options, name) <= most:
-            parser.error(f"--{name} {getattr(options, name):g}: give a number above 0 and up to {most:,}")
-    for line in [*options.header, options.validator or "", options.url]:
-        if any(ord(character) < 32 or ord(character) > 255 for character in line):
-            parser.error(f"{line!r}: control characters cannot be sent in a request")
-    try:
-        target = resolve(options.url, tuple(options.i_own_this_target))
-    except TargetError as error:
-        parser.error(str(error))
-    request = _request(target.host, target.path, options.validator, options.header)
-    try:
-        result = flood(target, request, options.connections, options.duration, options.pipeline)
-    except OSError as error:
-        print(
-            f"loadgen: {options.url}: no connection: {error.strerror or error}; is the node running?",
-            file=sys.stderr,
-        )
-        return 1
-    except KeyboardInterrupt:
-        print("loadgen: interrupted", file=sys.stderr)
-        return 130
-    summary = _summary(result)
-    if options.json:
-        print(json.dumps(summary))
-    else:
-        table = Table(title=f"loadgen flood {options.url}", show_header=False)
-        for name, value in summary.items():
-            table.add_row(
-                name.replace("_", " "), f"{value:,}" if isinstance(value, (int, float)) else str(value)
+    """0 done, 1 error, 2 wrong usage or a threshold missed, 3 invalid, 4 infeasible, 130 Ctrl-C."""
+    given = sys.argv[1:] if arguments is None else arguments
+    parser = argparse.ArgumentParser(
+        prog="loadgen", description="Puts load on your own cluster, and says what came back."
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    chosen = next((word for word in given if not word.startswith("-")), None)
+    for name, (path, about) in COMMANDS.items():
+        one = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
+        if name != chosen:
+            continue
+        try:
+            module = import_module(path)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in ("numpy", "hdrh"):
+                raise
+            print(
+                f"loadgen: {error.name} is not installed; it comes with pip install 'twistd-edge[loadgen]'",
+                file=sys.stderr,
             )
-        Console().print(table)
-    return 1 if result.errors or not result.requests else 0
+            return 1
+        module.configure(one)
+        one.set_defaults(main=module.main, parser=one)
+    options = parser.parse_args(given)
+    try:
+        return int(options.main(options, options.parser))
+    except LoadgenError as error:
+        print(f"loadgen {options.command}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"loadgen {options.command}: interrupted", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from loadgen.errors import UsageError
 
-class TargetError(Exception):
+
+class TargetError(UsageError):
     """A URL that cannot, or must not, be loaded.  The message names it and the way out."""
 
 

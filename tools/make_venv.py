@@ -37,7 +37,7 @@ def main(directory: str, extras: str = "") -> int:
     for pattern in ("_native.*so", "_native.c", "_native.o"):
         for old in (ROOT / "edge" / "fastpath").glob(pattern):
             old.unlink()
-    project = f".[{extras}]" if extras else "."
+    project = f".[{','.join(filter(None, ('loadgen', extras)))}]"
     print(f"installing into {directory}: a minute or so", flush=True)
     for arguments in (BUILD, ("--no-build-isolation", "--editable", project)):
         pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "-qq", *arguments]

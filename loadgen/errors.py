@@ -1,0 +1,21 @@
+"""What can go wrong in a way that the user can mend.
+
+::
+
+    LoadgenError          str() names the thing, the place and the way out; exit code 1
+      +-- UsageError      the command line or a file that it names is wrong; exit code 2
+"""
+
+from __future__ import annotations
+
+
+class LoadgenError(Exception):
+    """Something outside of this program is not as it has to be."""
+
+    exit_code = 1
+
+
+class UsageError(LoadgenError):
+    """What the user wrote is wrong."""
+
+    exit_code = 2

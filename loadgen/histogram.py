@@ -1,0 +1,111 @@
+"""Latencies in HDR histograms of a fixed size: three significant digits from 1 us to an hour.
+
+The form is Gil Tene's HdrHistogram, whose library does the coding and knows the arithmetic; done here is what
+its loops over single counters are too slow for: recording many values at once, percentiles of every second.
+Two histograms of this form add up without loss, whichever process or machine they come from.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from hdrh.histogram import HdrHistogram
+from numpy.typing import NDArray
+
+#: Microseconds: an hour.
+HIGHEST = 3_600_000_000
+DIGITS = 3
+
+
+class Histogram:
+    """Durations; all values come and go in microseconds."""
+
+    def __init__(self) -> None:
+        self._hdr: Any = HdrHistogram(1, HIGHEST, DIGITS)
+        pointer = ctypes.cast(self._hdr.counts, ctypes.POINTER(ctypes.c_uint64))
+        #: A view of the library's own counters.
+        self._counts = np.ctypeslib.as_array(pointer, (int(self._hdr.counts_len),))
+
+    @classmethod
+    def decode(cls, text: str) -> Histogram:
+        """The histogram that :meth:`encode` made *text* of; :exc:`ValueError` if it is none of this form."""
+        made = cls()
+        try:
+            other = HdrHistogram.decode(text)
+        except Exception as error:  # the library raises what zlib, base64 and struct raise
+            raise ValueError(f"this is no HDR histogram: {error}") from None
+        if other.counts_len != made._hdr.counts_len or other.significant_figures != DIGITS:
+            raise ValueError("this HDR histogram has another range or precision")
+        made._hdr.add(other)
+        return made
+
+    def encode(self) -> str:
+        """As text (HdrHistogram's V2 coding, deflated, base64)."""
+        text: bytes = self._hdr.encode()
+        return text.decode("ascii")
+
+    def record(self, values: NDArray[np.int64]) -> None:
+        """Count *values*; what is below or above the range counts as its end."""
+        if not len(values):
+            return
+        values = np.clip(values, 1, HIGHEST)
+        self._counts += np.bincount(_index(values, self._hdr), minlength=len(self._counts)).astype(np.uint64)
+        hdr = self._hdr
+        hdr.total_count += len(values)
+        hdr.min_value = min(hdr.min_value, int(values.min()))
+        hdr.max_value = max(hdr.max_value, int(values.max()))
+
+    def add(self, other: Histogram) -> None:
+        """Count all that *other* has counted."""
+        if other.count:
+            self._hdr.add(other._hdr)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._counts[:] = 0
+        self._hdr.total_count = self._hdr.max_value = 0
+        self._hdr.min_value = sys.maxsize
+
+    @property
+    def count(self) -> int:
+        """How many values."""
+        return int(self._hdr.total_count)
+
+    @property
+    def highest(self) -> int:
+        """The greatest of them, within the precision; 0 without any."""
+        return int(self._hdr.get_max_value()) if self.count else 0
+
+    @property
+    def mean(self) -> float:
+        """Their mean; 0 without any."""
+        return float(self._hdr.get_mean_value()) if self.count else 0.0
+
+    def percentile(self, percent: float) -> int:
+        """The value that *percent* (0..100) of them did not exceed; 0 without any."""
+        return self.percentiles((percent,))[0]
+
+    def percentiles(self, percents: Sequence[float]) -> list[int]:
+        """Several of them."""
+        if not self.count:
+            return [0] * len(percents)
+        hdr = self._hdr
+        wanted = [hdr.get_target_count_at_percentile(percent) for percent in percents]
+        places = np.searchsorted(np.cumsum(self._counts), np.array(wanted, dtype=np.uint64))
+        values = (int(hdr.get_value_from_index(int(place))) for place in places)
+        return [int(hdr.get_highest_equivalent_value(value)) for value in values]
+
+
+def _index(values: NDArray[np.int64], hdr: Any) -> NDArray[np.int64]:
+    """Where values are counted: the leading bits choose the bucket, the next ones the place in it."""
+    # frexp's exponent is the number of bits of a value (exact below 2^53).
+    bits = np.frexp((values | hdr.sub_bucket_mask).astype(np.float64))[1].astype(np.int64)
+    bucket = bits - hdr.unit_magnitude - (hdr.sub_bucket_half_count_magnitude + 1)
+    place = values >> (bucket + hdr.unit_magnitude)
+    base = (bucket + 1) << hdr.sub_bucket_half_count_magnitude
+    result: NDArray[np.int64] = base + place - hdr.sub_bucket_half_count
+    return result

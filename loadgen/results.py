@@ -1,0 +1,156 @@
+"""The one record that joins the subcommands: what ``loadgen run`` writes and ``loadgen report`` reads.
+
+A run's folder (``--out DIR``) holds ``result.json``, this record as JSON.  Times are seconds from the
+beginning of the run, durations microseconds in histograms and milliseconds where the name says so, bytes
+are bytes above TCP.  Names are append-only: a reader ignores what it does not know.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from loadgen.errors import LoadgenError, UsageError
+
+VERSION = 1
+FILE = "result.json"
+
+#: ok: 0; threshold: one was not held, 2; invalid: the generator could not do what was planned, 3; error: 1;
+#: interrupted: Ctrl-C, the record is of what was done until then, 130.
+Verdict = Literal["ok", "threshold", "invalid", "error", "interrupted"]
+EXIT_CODES: dict[str, int] = {"ok": 0, "error": 1, "threshold": 2, "invalid": 3, "interrupted": 130}
+
+
+class Second(msgspec.Struct, kw_only=True):
+    """What happened within one second of a run."""
+
+    at: int
+    #: Requests whose planned time was in this second; sent in it; answered in it.
+    planned: int = 0
+    sent: int = 0
+    answered: int = 0
+    statuses: dict[str, int] = {}
+    #: Failed requests by reason.
+    errors: dict[str, int] = {}
+    bytes_in: int = 0
+    bytes_out: int = 0
+    #: Requests by node.
+    nodes: dict[str, int] = {}
+    #: Of the corrected latency, in this order of percent: 50, 90, 99, 99.9, 100.
+    latency_ms: list[float] = []
+    #: Pushes that subscribers received, and their p99.
+    pushes: int = 0
+    push_ms: float = 0.0
+    #: Users within a session, and open connections, at its end.
+    active: int = 0
+    connections: int = 0
+
+
+class NodeFigures(msgspec.Struct, kw_only=True):
+    """One node over the whole run, as its clients saw it."""
+
+    id: str
+    url: str
+    requests: int = 0
+    errors: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    #: Of the corrected latency.
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+
+
+class Threshold(msgspec.Struct, kw_only=True):
+    """One line of the scenario's thresholds, and how it came out."""
+
+    text: str
+    measured: float
+    held: bool
+
+
+class Generator(msgspec.Struct, kw_only=True):
+    """How the generator itself did: what makes a run valid or not."""
+
+    #: Share of the planned requests that were sent, 0..1.
+    offered: float
+    #: From planned to sent, by the generator's own fault.
+    lag_p99_ms: float
+    lag_max_ms: float
+    #: CPU seconds of all its processes, and requests per CPU second.
+    cpu_seconds: float
+    per_core: float
+    #: Resident memory of all its processes at the end, and per user.
+    memory_bytes: int
+    bytes_per_user: float = 0.0
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """One run."""
+
+    v: int = VERSION
+    #: Name and file of the scenario, and a line about it.
+    scenario: str
+    title: str = ""
+    cluster: str
+    #: Unix seconds.
+    began: float
+    seconds: float
+    users: int
+    seed: int
+    processes: int
+    policy: str = "smart"
+    verdict: Verdict
+    #: Why it is not "ok"; empty then.
+    reasons: list[str] = []
+    thresholds: list[Threshold] = []
+    generator: Generator
+    #: What smart clients did: sessions, page_views, requests, fresh_hits (no request), batches, validators,
+    #: not_modified, bodies, retries, hedges, failed, stale_confirmations, wrong_answers, pushes, ...
+    counts: dict[str, int] = {}
+    statuses: dict[str, int] = {}
+    errors: dict[str, int] = {}
+    #: What may be compared in thresholds: p50, p90, p99, p99.9 (ms, corrected), errors, herd, ...
+    measures: dict[str, float] = {}
+    nodes: list[NodeFigures] = []
+    #: HDR histograms by name, as loadgen.histogram encodes them: corrected, raw, lag, push.
+    histograms: dict[str, str] = {}
+    series: list[Second] = []
+
+
+def save(result: Result, folder: Path) -> Path:
+    """Write *result* into *folder*, whole or not at all; the file's path; :exc:`LoadgenError`."""
+    path = folder / FILE
+    temporary = path.with_suffix(".new")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=1))
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise LoadgenError(
+            f"{path}: the result cannot be written: {error.strerror}; give another folder with --out"
+        ) from None
+    return path
+
+
+def load(path: Path) -> Result:
+    """The record in the file, or the folder, *path*; :exc:`UsageError` if there is none."""
+    file = path / FILE if path.is_dir() else path
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{file}: {error.strerror}; give a folder that loadgen run --out has written"
+        ) from None
+    try:
+        result = msgspec.json.decode(data, type=Result)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{file}: this is no result of loadgen run: {error}") from None
+    if result.v != VERSION:
+        raise UsageError(f"{file}: a result of version {result.v}, this program reads {VERSION}")
+    return result

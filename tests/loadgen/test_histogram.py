@@ -1,0 +1,69 @@
+"""Histograms: recorded at once as one by one, added without loss, of a fixed size."""
+
+from __future__ import annotations
+
+import numpy as np
+from hdrh.histogram import HdrHistogram
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from loadgen.histogram import DIGITS, HIGHEST, Histogram
+
+MICROSECONDS = st.lists(st.integers(1, HIGHEST), min_size=1, max_size=50)
+
+
+def recorded(values: list[int]) -> Histogram:
+    """A histogram of *values*."""
+    made = Histogram()
+    made.record(np.array(values, dtype=np.int64))
+    return made
+
+
+class HistogramTests(SynchronousTestCase):
+    """The library's own recording is the reference."""
+
+    @settings(max_examples=30, deadline=None)
+    @given(MICROSECONDS)
+    def test_many_values_at_once_count_as_one_by_one(self, values: list[int]) -> None:
+        """Each counter is the same, and so is each percentile."""
+        reference = HdrHistogram(1, HIGHEST, DIGITS)
+        for value in values:
+            reference.record_value(value)
+        made = recorded(values)
+        self.assertEqual(list(made._counts), list(reference.counts))
+        shares = (0.0, 1.0, 50.0, 90.0, 99.0, 99.9, 100.0)
+        upper = [
+            reference.get_highest_equivalent_value(reference.get_value_at_percentile(share) or min(values))
+            for share in shares
+        ]
+        self.assertEqual(made.percentiles(shares), upper)
+
+    @settings(max_examples=20, deadline=None)
+    @given(MICROSECONDS, MICROSECONDS)
+    def test_two_add_up_without_loss_also_over_a_wire(self, one: list[int], other: list[int]) -> None:
+        """What is merged equals what one histogram would have counted."""
+        both = recorded(one)
+        both.add(Histogram.decode(recorded(other).encode()))
+        self.assertEqual(list(both._counts), list(recorded(one + other)._counts))
+        self.assertEqual(both.count, len(one) + len(other))
+
+    def test_values_out_of_range_count_as_its_ends(self) -> None:
+        """Nothing that was measured is lost."""
+        made = recorded([-5, 0, HIGHEST * 2])
+        self.assertEqual(made.count, 3)
+        self.assertGreaterEqual(made.highest, HIGHEST)
+
+    def test_reset_forgets_everything(self) -> None:
+        """As if new."""
+        made = recorded([10, 20])
+        made.reset()
+        self.assertEqual((made.count, made.percentile(99), made.highest), (0, 0, 0))
+        made.record(np.array([7], dtype=np.int64))
+        self.assertEqual(made.percentile(50), 7)
+
+    def test_what_is_no_histogram_is_refused(self) -> None:
+        """Also one of another form."""
+        for text in ("", "garbage", HdrHistogram(1, 1000, 2).encode().decode()):
+            with self.assertRaises(ValueError):
+                Histogram.decode(text)
