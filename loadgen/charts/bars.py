@@ -1,0 +1,108 @@
+"""Bars in groups, one group for each label."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from loadgen.charts.figure import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TOP,
+    figure,
+    look,
+    nothing,
+    number,
+    text,
+    x_axis,
+    y_axis,
+)
+from loadgen.charts.numbers import short
+from loadgen.charts.scale import Scale, linear
+
+#: Groups side by side; of more, neighbours become one that is as high as the highest.
+MOST = 144
+#: Pixels of a character, and bars up to this many have their number written on them.
+_CHARACTER, _WRITTEN = 6.6, 16
+
+
+def bars(
+    title: str, labels: Sequence[str], series: Mapping[str, Sequence[float]], *, y_label: str, note: str = ""
+) -> str:
+    """One chart; what is no number (NaN) has no bar."""
+    length = max((len(values) for values in series.values()), default=0)
+    span = max(1, math.ceil(length / MOST))
+    names = [str(label) for label in [*labels, *[""] * (length - len(labels))]][:length:span]
+    groups = {name: _merged(values, span) for name, values in series.items()}
+    vertical = linear((value for values in groups.values() for value in values), BOTTOM, TOP, zero=True)
+    width = (RIGHT - LEFT) / max(1, len(names))
+    thick = min(48.0, width * 0.8 / max(1, len(groups)))
+    written = len(names) * len(groups) <= _WRITTEN
+    marks = []
+    readings = []
+    for index, (name, values) in enumerate(groups.items()):
+        offset = (index - len(groups) / 2) * thick
+        places = [
+            (LEFT + (at + 0.5) * width + offset, value)
+            for at, value in enumerate(values)
+            if vertical.drawable(value)
+        ]
+        marks += [_bar(x, thick, value, vertical, look(index), written) for x, value in places]
+        readings.append(
+            {
+                "name": name,
+                "at": [
+                    round(LEFT + (at + 0.5) * width, 1)
+                    for at, value in enumerate(values)
+                    if vertical.drawable(value)
+                ],
+                "up": [round(vertical.place(value), 1) for _, value in places],
+                "x": [names[at] for at, value in enumerate(values) if vertical.drawable(value)],
+                "y": [short(value, 4) for _, value in places],
+            }
+        )
+    if span > 1:
+        note = f"{note} Each bar is the highest of {span}.".strip()
+    drawing = (
+        y_axis(vertical, y_label, short)
+        + "".join(marks)
+        + x_axis("", _ticks(names, width), vertical.place(0.0))
+        + ("" if marks else nothing())
+    )
+    data = {"x": "", "y": y_label, "series": readings}
+    return figure(title, note, list(groups), drawing, _describe(names, groups, y_label), data)
+
+
+def _merged(values: Sequence[float], span: int) -> list[float]:
+    parts = (values[begin : begin + span] for begin in range(0, len(values), span))
+    return [max((value for value in part if math.isfinite(value)), default=math.nan) for part in parts]
+
+
+def _bar(x: float, thick: float, value: float, vertical: Scale, kind: str, written: bool) -> str:
+    top, bottom = sorted((vertical.place(value), vertical.place(0.0)))
+    drawn = (
+        f'<rect class="bar {kind}" x="{number(x)}" y="{number(top)}" '
+        f'width="{number(max(0.5, thick - 1))}" height="{number(bottom - top)}" rx="1.5"/>'
+    )
+    return drawn + (text(x + thick / 2, top - 5, short(value), "value middle") if written else "")
+
+
+def _ticks(names: Sequence[str], width: float) -> list[tuple[float, str]]:
+    """As many labels as have room, the others left out; too long ones are cut."""
+    longest = max((len(name) for name in names), default=0)
+    stride = max(1, math.ceil(min(longest, 12) * _CHARACTER / width))
+    room = max(4, int(width * stride / _CHARACTER))
+    return [
+        (LEFT + (at + 0.5) * width, name if len(name) <= room else name[: room - 1] + "…")
+        for at, name in enumerate(names)
+        if at % stride == 0 and name
+    ]
+
+
+def _describe(names: Sequence[str], groups: Mapping[str, Sequence[float]], y_label: str) -> str:
+    parts = []
+    for name, values in groups.items():
+        shown = [f"{label} {short(value)}" for label, value in zip(names, values, strict=False)][:24]
+        parts.append(f"{name}: " + ", ".join(shown) if shown else f"{name}: no data")
+    return f"{y_label}. " + "; ".join(parts)

@@ -1,0 +1,96 @@
+"""What all charts have in common: the ``<figure>``, its legend, its axes, and the data that a tooltip reads.
+
+::
+
+    y label
+    tick  ---------------------------
+    tick  ---------------------------      the plot: LEFT..RIGHT, TOP..BOTTOM of WIDTH x HEIGHT
+    tick  ===========================
+          tick    tick    tick  x label
+
+The drawing scales with its column: all numbers are of its viewBox.  Colours are classes (``c0`` ..), so that
+the page's style sheet can give others when it is dark.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+from loadgen.charts.scale import Scale
+
+WIDTH, HEIGHT = 640, 300
+LEFT, RIGHT, TOP, BOTTOM = 52, 628, 30, 258
+#: Colours in the style sheet; more series begin again, with dashed lines.
+COLOURS = 8
+
+
+def look(index: int) -> str:
+    """The classes of the series *index*: a colour, and dashes from the ninth on."""
+    return f"c{index % COLOURS}" + (" again" if index >= COLOURS else "")
+
+
+def number(pixels: float) -> str:
+    """A coordinate to a tenth of a pixel."""
+    return f"{pixels:.1f}".removesuffix(".0")
+
+
+def text(x: float, y: float, content: str, kind: str = "") -> str:
+    """A text of the drawing; *kind*: classes of the style sheet."""
+    name = f' class="{kind}"' if kind else ""
+    return f'<text{name} x="{number(x)}" y="{number(y)}">{escape(content)}</text>'
+
+
+def y_axis(scale: Scale, label: str, write: Callable[[float], str]) -> str:
+    """Grid lines, their numbers on the left, the label above."""
+    parts = [text(2, 14, label, "label")]
+    for tick in scale.ticks:
+        y = scale.place(tick)
+        parts.append(f'<path class="grid" d="M{LEFT} {number(y)}H{RIGHT}"/>')
+        parts.append(text(LEFT - 8, y + 4, write(tick), "tick end"))
+    return "".join(parts)
+
+
+def x_axis(label: str, ticks: Sequence[tuple[float, str]], base: float) -> str:
+    """The line at *base*, ticks (pixel, text) below the plot, the label at the right end."""
+    parts = [f'<path class="axis" d="M{LEFT} {number(base)}H{RIGHT}"/>']
+    for x, written in ticks:
+        kind = "tick end" if x > RIGHT - 12 else "tick middle"
+        parts.append(f'<path class="axis" d="M{number(x)} {BOTTOM}v4"/>')
+        parts.append(text(min(x, RIGHT), BOTTOM + 18, written, kind))
+    parts.append(text(RIGHT, BOTTOM + 36, label, "label end"))
+    return "".join(parts)
+
+
+def figure(
+    title: str, note: str, names: Sequence[str], drawing: str, description: str, data: dict[str, Any] | None
+) -> str:
+    """The whole piece; *names* of the series for the legend, *data* for the tooltips."""
+    keys = "".join(
+        f'<li><svg viewBox="0 0 20 8" aria-hidden="true"><path class="line {look(index)}" d="M1 4H19"/></svg>'
+        f"{escape(name)}</li>"
+        for index, name in enumerate(names)
+    )
+    return (
+        f'<figure class="chart"><figcaption><h3>{escape(title)}</h3>'
+        + (f"<p>{escape(note)}</p>" if note else "")
+        + "</figcaption>"
+        + (f'<ul class="legend">{keys}</ul>' if len(names) > 1 else "")
+        + f'<div class="plot"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">'
+        + f"<title>{escape(title)}</title><desc>{escape(description)}</desc>{drawing}</svg></div>"
+        + (_data(data) if data else "")
+        + "</figure>\n"
+    )
+
+
+def nothing() -> str:
+    """In the middle of a chart without a single number."""
+    return text((LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2, "no data", "label middle")
+
+
+def _data(data: dict[str, Any]) -> str:
+    """For ``tooltips.js``; no text in it can end the element."""
+    written = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return f'<script type="application/json">{written}</script>'

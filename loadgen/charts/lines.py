@@ -1,0 +1,163 @@
+"""Lines over a continuous axis, or areas stacked on each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from loadgen.charts.figure import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TOP,
+    figure,
+    look,
+    nothing,
+    number,
+    x_axis,
+    y_axis,
+)
+from loadgen.charts.numbers import short
+from loadgen.charts.scale import Scale, linear, logarithmic
+from loadgen.charts.thinning import kept
+
+
+class Series(NamedTuple):
+    """One line: *y* over *x*, ascending; NaN is a gap."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+class _Line(NamedTuple):
+    """A thinned series and where it is drawn: from *base* (areas: what is below it) up to *top*."""
+
+    name: str
+    x: list[float]
+    y: list[float]
+    base: list[float]
+    top: list[float]
+
+
+def lines(
+    title: str,
+    series: Sequence[Series],
+    *,
+    x_label: str,
+    y_label: str,
+    x_log: bool = False,
+    y_log: bool = False,
+    stacked: bool = False,
+    note: str = "",
+    x_text: Callable[[float], str] = short,
+) -> str:
+    """One chart.  *stacked*: areas on each other, all over the same x; *x_text* writes a value of x."""
+    drawn = _stacked(series) if stacked else [_alone(one) for one in series]
+    across = (value for line in drawn for value in line.x)
+    upwards = (value for line in drawn for value in line.top)
+    horizontal = (
+        logarithmic(across, LEFT, RIGHT) if x_log else linear(across, LEFT, RIGHT, zero=False, most=7)
+    )
+    vertical = logarithmic(upwards, BOTTOM, TOP) if y_log else linear(upwards, BOTTOM, TOP, zero=True)
+    base = vertical.place(0.0) if not y_log else BOTTOM
+    draw = _area if stacked else _path
+    marks = "".join(draw(line, horizontal, vertical, look(index)) for index, line in enumerate(drawn))
+    ticks = [(horizontal.place(tick), x_text(tick)) for tick in horizontal.ticks]
+    drawing = (
+        y_axis(vertical, y_label, short) + marks + x_axis(x_label, ticks, base) + ("" if marks else nothing())
+    )
+    data = {
+        "x": x_label,
+        "y": y_label,
+        "series": [_readings(line, horizontal, vertical, x_text) for line in drawn],
+    }
+    return figure(
+        title, note, [one.name for one in series], drawing, _describe(series, x_label, y_label), data
+    )
+
+
+def _alone(series: Series) -> _Line:
+    x, y = list(series.x), list(series.y)
+    indices = kept([y[: len(x)]])
+    chosen = [float(y[index]) for index in indices]
+    return _Line(series.name, [float(x[index]) for index in indices], chosen, [0.0] * len(chosen), chosen)
+
+
+def _stacked(series: Sequence[Series]) -> list[_Line]:
+    """Each on the sum of those before it; what is no number counts as nothing."""
+    length = min((len(one.y) for one in series), default=0)
+    indices = kept([one.y[:length] for one in series])
+    below = [0.0] * len(indices)
+    made = []
+    for one in series:
+        y = [float(one.y[index]) for index in indices]
+        top = [low + (value if math.isfinite(value) else 0.0) for low, value in zip(below, y, strict=True)]
+        made.append(_Line(one.name, [float(one.x[index]) for index in indices], y, below, top))
+        below = top
+    return made
+
+
+def _runs(line: _Line, horizontal: Scale, vertical: Scale) -> list[list[int]]:
+    """Indices of the points that have a place, split where one has none."""
+    runs: list[list[int]] = [[]]
+    for index, (x, y) in enumerate(zip(line.x, line.top, strict=True)):
+        if horizontal.drawable(x) and vertical.drawable(y):
+            runs[-1].append(index)
+        elif runs[-1]:
+            runs.append([])
+    return [run for run in runs if run]
+
+
+def _path(line: _Line, horizontal: Scale, vertical: Scale, kind: str) -> str:
+    path, dots = [], []
+    for run in _runs(line, horizontal, vertical):
+        places = [(number(horizontal.place(line.x[at])), number(vertical.place(line.top[at]))) for at in run]
+        if len(places) == 1:
+            dots.append(f'<circle class="dot {kind}" cx="{places[0][0]}" cy="{places[0][1]}" r="2.5"/>')
+        else:
+            path.append("M" + "L".join(f"{x} {y}" for x, y in places))
+    return (f'<path class="line {kind}" d="{"".join(path)}"/>' if path else "") + "".join(dots)
+
+
+def _area(line: _Line, horizontal: Scale, vertical: Scale, kind: str) -> str:
+    parts = []
+    for run in _runs(line, horizontal, vertical):
+        # A single point is as wide as a line.
+        widths = (-1.0, 1.0) if len(run) == 1 else (0.0,)
+        upper = [
+            (horizontal.place(line.x[at]) + dx, vertical.place(line.top[at])) for at in run for dx in widths
+        ]
+        lower = [
+            (horizontal.place(line.x[at]) + dx, vertical.place(line.base[at])) for at in run for dx in widths
+        ]
+        corners = "L".join(f"{number(x)} {number(y)}" for x, y in [*upper, *reversed(lower)])
+        parts.append(f"M{corners}Z")
+    return f'<path class="area {kind}" d="{"".join(parts)}"/>' if parts else ""
+
+
+def _readings(
+    line: _Line, horizontal: Scale, vertical: Scale, x_text: Callable[[float], str]
+) -> dict[str, object]:
+    """What a tooltip shows: pixels of the points, their x written, their y."""
+    points = [
+        (round(horizontal.place(x), 1), round(vertical.place(top), 1), x_text(x), short(y, 4))
+        for x, y, top in zip(line.x, line.y, line.top, strict=True)
+        if horizontal.drawable(x) and vertical.drawable(top) and math.isfinite(y)
+    ]
+    at, up, written, values = (list(column) for column in zip(*points, strict=True)) if points else ([],) * 4
+    return {"name": line.name, "at": at, "up": up, "x": written, "y": values}
+
+
+def _describe(series: Sequence[Series], x_label: str, y_label: str) -> str:
+    """For those who cannot see it."""
+    parts = []
+    for one in series:
+        finite = [value for value in one.y if math.isfinite(value)]
+        if finite:
+            low, high, last = (short(value) for value in (min(finite), max(finite), finite[-1]))
+            parts.append(f"{one.name}: lowest {low}, highest {high}, last {last}")
+        else:
+            parts.append(f"{one.name}: no data")
+    return f"{y_label} over {x_label}. " + "; ".join(parts)
