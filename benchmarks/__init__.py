@@ -9,6 +9,7 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
 * ``servers.py``: our node and nginx as processes on one core;
 * ``client.py``: wrk on the other core, and the requests it sends;
 * ``memory.py``: user memory of idle keep-alive connections;
+* ``sockets.py``: what WebSockets cost that only listen;
 * ``warm_start.py``: publishing 10,000 files;
 * ``table_reads.c``, ``table_kill.py``, ``worker_kill.py``, ``attack.py``: the table under a busy writer,
   killed writers, killed workers, slow-header attackers.

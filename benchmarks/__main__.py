@@ -25,6 +25,7 @@ from benchmarks import (
     million,
     replica,
     servers,
+    sockets,
     table_kill,
     warm_start,
     worker_kill,
@@ -36,6 +37,7 @@ FORMS = (
     "ratios",
     "twin",
     "memory",
+    "sockets",
     "wire",
     "reads",
     "kills",
@@ -148,6 +150,23 @@ def idle(ours: Server, nginx: Server) -> Row:
         f"user memory per idle connection ({memory.CONNECTIONS:,} held)",
         f"{mine:.0f} B", f"nginx {theirs:.0f} B", f"{mine:.0f} B", "<= 32 B", mine <= 32,
     )  # fmt: skip
+
+
+def open_sockets(ours: Server, seconds: float) -> list[Row]:
+    """WebSockets that only listen."""
+    cost = sockets.measure(ours, sockets.SOCKETS, seconds)
+    name = f"{sockets.SOCKETS:,} idle WebSockets"
+    pushes = f"{cost.messages:.1f} pushes/s each"
+    return [
+        Row(
+            f"{name}: CPU", f"{cost.core:.1%} of a core", pushes, f"{cost.core:.1%}", "<= 2 %",
+            cost.core <= 0.02,
+        ),
+        Row(
+            f"{name}: user memory of each", f"{cost.memory:.0f} B", "", f"{cost.memory:.0f} B", "<= 4 KiB",
+            cost.memory <= 4096,
+        ),
+    ]  # fmt: skip
 
 
 def wire(ours: Server, nginx: Server) -> Row:
@@ -313,6 +332,9 @@ def measure(forms: list[str], quick: bool) -> list[Row]:
                 servers.nginx(webroot, directory / "idle-nginx") as nginx,
             ):
                 rows.append(idle(ours, nginx))
+        if "sockets" in forms:
+            with servers.edge(webroot, directory / "sockets") as ours:
+                rows += open_sockets(ours, 5.0 if quick else 20.0)
         if "start" in forms:
             rows.append(started(directory / "start"))
         if "twin" in forms:

@@ -63,6 +63,15 @@ class MeasuredTransport(tcp.Server):
         """Bytes written to this transport that the kernel has not taken yet."""
         return len(self.dataBuffer) - self.offset + self._tempDataLen
 
+    def write_now(self, data: bytes) -> None:
+        """As ``write``, but what the kernel takes at once waits for no turn of the reactor."""
+        if self.connected and not (self.disconnecting or self._writeDisconnecting or self.unsent):
+            sent = self.writeSomeData(data)
+            if isinstance(sent, int) and sent > 0:
+                data = data[sent:]
+        if data:  # and an error is met again there, and ends the connection
+            self.write(data)
+
     # Twisted's overrides
 
     def writeSomeData(self, data: bytes) -> Any:

@@ -1,7 +1,8 @@
 """WebSocket (RFC 6455), the server's side.  Sans-IO: bytes and a time in, events and bytes out.
 
-Frames are wsproto's.  What it leaves open is here: who may connect (:func:`accept`), how large a message may
-be, pings, how long a silent peer is waited for, and the closing handshake.
+Frames are wsproto's; a connection has a decoder of its own only while something on it is incomplete.  What
+wsproto leaves open is here: who may connect (:func:`accept`), how large a message may be, pings, how long a
+silent peer is waited for, and the closing handshake.
 
 No extension is offered, so no compression: messages are small, and a server that inflates what strangers
 send needs one more limit.
@@ -86,8 +87,41 @@ class Phase(Enum):
     GONE = auto()
 
 
+#: Composes what needs no memory of what came before: whole messages, pings.
+_ENCODER = Connection(ConnectionType.SERVER)
+
+
+def framed(message: str) -> bytes:
+    """*message* as it is sent, the same on every connection."""
+    return _ENCODER.send(TextMessage(message))
+
+
+class _Incoming:
+    """What is known of a connection on which something is incomplete."""
+
+    __slots__ = ("frames", "parts", "size")
+
+    def __init__(self) -> None:
+        self.frames = Connection(ConnectionType.SERVER)
+        #: Of the present message.
+        self.parts: list[str | bytes | bytearray] = []
+        self.size = 0
+
+
 class WebSocket:
     """One connection after the handshake."""
+
+    __slots__ = (
+        "_closing_at",
+        "_heard",
+        "_incoming",
+        "_limits",
+        "_out",
+        "_pinged",
+        "close_code",
+        "close_reason",
+        "phase",
+    )
 
     def __init__(self, now: float, limits: Limits | None = None) -> None:
         self.phase = Phase.OPEN
@@ -95,10 +129,8 @@ class WebSocket:
         self.close_code: int | None = None
         self.close_reason = ""
         self._limits = limits or Limits()
-        self._frames = Connection(ConnectionType.SERVER)
-        self._out: list[bytes] = []
-        self._message: list[str | bytes | bytearray] = []
-        self._size = 0
+        self._incoming: _Incoming | None = None
+        self._out: list[bytes] | None = None
         self._heard = self._pinged = now
         self._closing_at = now
 
@@ -111,10 +143,12 @@ class WebSocket:
         self._heard = now
         if self.phase not in (Phase.OPEN, Phase.CLOSING):
             return
-        self._frames.receive_data(data)
-        for event in self._frames.events():
+        rests = self._incoming is None and _is_whole(data)
+        incoming = self._incoming = self._incoming or _Incoming()
+        incoming.frames.receive_data(data)
+        for event in incoming.frames.events():
             if isinstance(event, TextMessage | BytesMessage):
-                whole = self._take(event)
+                whole = self._take(event, incoming)
                 if whole is not None and self.phase is Phase.OPEN:
                     yield whole
             elif isinstance(event, Ping) and self.phase is Phase.OPEN:
@@ -122,8 +156,10 @@ class WebSocket:
             elif isinstance(event, CloseConnection):
                 self._closed_by_peer(event)
                 break
-            if self.phase is Phase.CLOSING and self._size > self._limits.message_bytes:
+            if self.phase is Phase.CLOSING and incoming.size > self._limits.message_bytes:
                 break
+        if rests and self.phase is Phase.OPEN:
+            self._incoming = None
 
     def send(self, message: str | bytes) -> None:
         """Send a message; nothing, when the connection is not open any more."""
@@ -133,6 +169,7 @@ class WebSocket:
     def close(self, code: int, reason: str, now: float) -> None:
         """Say goodbye."""
         if self.phase is Phase.OPEN:
+            self._incoming = self._incoming or _Incoming()
             self._send(CloseConnection(code, reason))
             self.phase, self._closing_at = Phase.CLOSING, now
             self.close_code, self.close_reason = code, reason
@@ -150,25 +187,27 @@ class WebSocket:
 
     def output(self) -> bytes:
         """What is to be sent now."""
-        out, self._out = b"".join(self._out), []
+        if self._out is None:
+            return b""
+        out, self._out = b"".join(self._out), None
         return out
 
     # Inside
 
-    def _take(self, event: TextMessage | BytesMessage) -> str | bytes | None:
+    def _take(self, event: TextMessage | BytesMessage, incoming: _Incoming) -> str | bytes | None:
         """The message, if *event* is its end."""
         part = event.data
-        self._size += len(part.encode()) if isinstance(part, str) else len(part)
-        if self._size > self._limits.message_bytes:
-            self._message = []
+        incoming.size += len(part.encode()) if isinstance(part, str) else len(part)
+        if incoming.size > self._limits.message_bytes:
+            incoming.parts = []
             self.close(
                 CloseReason.MESSAGE_TOO_BIG, f"more than {self._limits.message_bytes} bytes", self._heard
             )
             return None
-        self._message.append(part)
+        incoming.parts.append(part)
         if not event.message_finished:
             return None
-        parts, self._message, self._size = self._message, [], 0
+        parts, incoming.parts, incoming.size = incoming.parts, [], 0
         if isinstance(event, TextMessage):
             return "".join(part for part in parts if isinstance(part, str))
         return b"".join(bytes(part) for part in parts if not isinstance(part, str))
@@ -181,7 +220,25 @@ class WebSocket:
         self.phase = Phase.CLOSED
 
     def _send(self, event: Event) -> None:
+        frames = _ENCODER if self._incoming is None else self._incoming.frames
         try:
-            self._out.append(self._frames.send(event))
+            sent = frames.send(event)
         except LocalProtocolError:
             self.phase = Phase.CLOSED
+            return
+        if self._out is None:
+            self._out = []
+        self._out.append(sent)
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether *data* is nothing but whole, short, unfragmented frames, after which nothing is incomplete.
+
+    A strict look that may say no too often: then the connection keeps a decoder.
+    """
+    at = 0
+    while at + 6 <= len(data):
+        if not data[at] & 0x80 or not 0x80 <= data[at + 1] <= 0xFD:  # FIN; MASK, and a length of 7 bits
+            return False
+        at += 6 + (data[at + 1] & 0x7F)
+    return at == len(data)

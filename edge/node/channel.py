@@ -38,6 +38,7 @@ from edge.node.deadline import Deadline
 from edge.node.framing import OutgoingAnswer
 from edge.node.output import Output
 from edge.node.request import EdgeRequest
+from edge.node.upgraded import UpgradedChannel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,7 +78,6 @@ class EdgeChannel(Protocol):
         self._reading = True
         self._advancing = False
         self._ended = False  # no request is read any more
-        self._upgraded: Upgraded | None = None  # whose connection this is now
         self._peer_ended = False  # the peer has closed its direction
         self._discarded = 0
         self._phase: tuple[str, int] = ("", 0)
@@ -93,9 +93,7 @@ class EdgeChannel(Protocol):
 
     def drain(self) -> None:
         """The server is about to stop: end after the present answer, at once if there is none."""
-        if self._upgraded is not None:
-            self._upgraded.drain()
-        elif self._answer is not None:
+        if self._answer is not None:
             self._answer.closing = True
         elif not self._ended:
             self._end()
@@ -261,12 +259,13 @@ class EdgeChannel(Protocol):
         rest = self._parser.trailing
         if self._request is not None:
             self.site.answered(self, self._request.method, self._request.uri, 101, 0)
-        self._request, self._answer, self._answering, self._ended = None, None, False, True
-        self._upgraded = protocol
-        self._arrival.clear()
-        self._output.clear()
+        self._request, self._answer, self._answering = None, None, False
+        self._let_go()
+        if getattr(self.transport, "returns", False):
+            self.transport.flushed = None
         self.transport.unregisterProducer()
         self.transport.resumeProducing()
+        UpgradedChannel(self.site, self.transport, protocol)
         self.transport.write(head)
         protocol.connected(self.transport)
         protocol.received(rest)
@@ -331,9 +330,6 @@ class EdgeChannel(Protocol):
         self._watch()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._upgraded is not None:
-            self._upgraded.received(data)
-            return
         if self._ended:
             self._discard(len(data))
             return
@@ -344,9 +340,7 @@ class EdgeChannel(Protocol):
     def readConnectionLost(self) -> None:
         self._peer_ended = True
         self._reading = False
-        if self._upgraded is not None:
-            self.transport.abortConnection()
-        elif self._ended:
+        if self._ended:
             self.transport.loseConnection()
         elif self._request is None:
             self._end()
@@ -358,8 +352,6 @@ class EdgeChannel(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._let_go()
-        if self._upgraded is not None:
-            self._upgraded.lost()
         request, self._request, self._answer = self._request, None, None
         if request is not None:
             request.connectionLost(reason)

@@ -1,14 +1,25 @@
 """``/.edge/socket``: what clients would otherwise poll for, pushed over WebSocket.
 
-Two topics; a new connection has both, unless its query says ``?topics=load``.  Each message is JSON::
+===========  ======================================================================================
+``load``     ``{"type": "load", "document": {...}}``: the load document
+``changed``  ``{"type": "changed", "seq": N}``: something of the site is new; revalidate what is shown
+``status``   ``{"type": "status", "document": {...}}``: this node alone, see :mod:`edge.node.status`
+===========  ======================================================================================
 
-    {"type": "load", "document": {...}}         the load document, whenever it is published anew
-    {"type": "changed", "seq": N}               something of the site is new; revalidate what is shown
+A new connection has the first two, unless its query says ``?topics=load``.  What is true now comes at
+once when it opens.  A client may send ``{"type": "subscribe", "topics": [...]}`` to have other topics from
+then on; a message that is something else closes with 1008 and the reason.
 
-A connection gets both at once when it opens.  A client may send ``{"type": "subscribe", "topics": [...]}``
-to have other topics from then on; a message that is something else closes with 1008 and the reason.  A
-message of ours is composed once for all connections of a worker.  Who takes less than is pushed has at most
-:data:`BEHIND_BYTES` waiting, then the connection is aborted.
+A message is composed and framed once for all connections of a worker.  When they get it:
+
+* The connections stand in a round that takes one *period* (:func:`period`); whose turn it is gets what is
+  new for it.  So pushes are spread over time, however many connections there are, and the crowd does not
+  act on new figures all at once.
+* What cannot wait - a node that is gone or back, a change of the site - goes to all at once, some hundred
+  in each turn of the reactor, but no more often than once in a period.
+
+Who still has bytes of the last push waiting gets nothing on top of them, and the newest when they are taken;
+after :data:`edge.node.pushsocket.STUCK_SECONDS` without that the connection is aborted.
 """
 
 # Much of Twisted has no annotations.
@@ -24,7 +35,9 @@ import msgspec
 from twisted.internet.task import LoopingCall
 
 from edge.http.errors import ProtocolError
-from edge.http.websocket import Limits, Phase, WebSocket, accept
+from edge.http.websocket import accept, framed
+from edge.load.document import TTL_MS
+from edge.node.pushsocket import PushSocket
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,14 +45,24 @@ if TYPE_CHECKING:
     from edge.node.request import EdgeRequest
     from edge.table.reader import Reader
 
-LOAD = b"/.edge/load"
-TOPICS = ("load", "changed")
-#: Seconds between two looks at the table, and between two looks at the clock of each connection.
-LOOK_SECONDS, TICK_SECONDS = 0.25, 1.0
-#: Bytes that may wait for a peer.
-BEHIND_BYTES = 256 * 1024
-#: Bytes of a message of a client: it has nothing to say.
-MESSAGE_BYTES = 4096
+TOPICS = ("load", "changed", "status")
+#: What a client gets that says nothing.
+DEFAULT_TOPICS = ("load", "changed")
+#: Entries of the table that are pushed whole.
+DOCUMENTS = {"load": b"/.edge/load", "status": b"/.edge/status"}
+#: Seconds between two looks at the table, and between two steps of the round.
+LOOK_SECONDS, STEP_SECONDS = 0.25, 0.05
+#: Connections that a worker serves in a second of its round, at most: 1.5 % of a core (`make bench`, sockets).
+PACE = 1000
+#: Seconds of a round.  Charts want one a second; clients would poll each ``ttl_ms``.
+LEAST_PERIOD, MOST_PERIOD = 1.0, TTL_MS / 1000 * 0.9
+#: Connections served in one turn of the reactor when it cannot wait: about 3 ms.
+HURRIED = 250
+
+
+def period(connections: int) -> float:
+    """Seconds in which each of so many connections of a worker gets what is new."""
+    return min(MOST_PERIOD, max(LEAST_PERIOD, connections / PACE))
 
 
 class Pushing:
@@ -55,13 +78,23 @@ class Pushing:
         self._origins = origins
         self._reactor = reactor
         self._most = most
-        self._calls = [LoopingCall(self._look), LoopingCall(self._tick)]
-        self._messages = dict.fromkeys(TOPICS, "")
-        self._load_etag = b""
+        self._calls = [LoopingCall(self._look), LoopingCall.withCount(self._step)]
+        #: By topic: the message, as frames; and the number of the edition in which it was new.
+        self._frames: dict[str, bytes] = {}
+        self._new_in = dict.fromkeys(TOPICS, 0)
+        self._edition = 0
+        self._sources: dict[str, Any] = {}
+        self._alive: Any = None
+        #: Who is still to be served in this round; and who at once.
+        self._round: list[PushSocket] = []
+        self._hurry: list[PushSocket] = []
+        self._credit = 0.0
+        self._calm_until = 0.0
+        self._urgent = False
 
     def start(self) -> None:
         """Begin to look at the table."""
-        for call, seconds in zip(self._calls, (LOOK_SECONDS, TICK_SECONDS), strict=True):
+        for call, seconds in zip(self._calls, (LOOK_SECONDS, STEP_SECONDS), strict=True):
             call.clock = self._reactor
             call.start(seconds)
 
@@ -70,6 +103,7 @@ class Pushing:
         for call in self._calls:
             if call.running:
                 call.stop()
+        self._hurry.clear()
 
     def now(self) -> float:
         """Seconds."""
@@ -90,111 +124,113 @@ class Pushing:
             return
         request.channel.upgrade(answer, PushSocket(self, topics))
 
-    def greet(self, socket: PushSocket) -> None:
-        """A new connection gets what is true now."""
-        self._compose()
-        self.sockets.add(socket)
-        self.tell(socket, socket.topics)
+    # What a connection asks of us: edge.node.pushsocket.Hub
 
-    def tell(self, socket: PushSocket, topics: Collection[str]) -> None:
-        """What is true now of *topics*."""
-        for topic in topics:
-            if self._messages[topic]:
-                socket.send(self._messages[topic])
+    def joined(self, socket: PushSocket) -> None:
+        """A new connection gets what is true now."""
+        if not self.sockets:
+            self._compose()  # nobody has looked for a while
+        self.sockets.add(socket)
+        self._serve(socket)
+
+    def left(self, socket: PushSocket) -> None:
+        """It is gone, or about to go."""
+        self.sockets.discard(socket)
+
+    def subscribe(self, socket: PushSocket, message: str | bytes) -> None:
+        """*message* of a client chooses its topics; :exc:`ValueError` with the reason if it does not."""
+        topics = _subscribed(message)
+        new = [topic for topic in topics if topic not in socket.topics]
+        socket.topics = topics
+        socket.push(b"".join(self._frames.get(topic, b"") for topic in new))
+
+    # Rounds
 
     def _look(self) -> None:
-        """Push what is new."""
+        """See what is new, and whether it can wait."""
         if not self.sockets:
             return
-        for topic in self._compose():
-            for socket in list(self.sockets):
-                if topic in socket.topics:
-                    socket.send(self._messages[topic])
+        self._urgent = self._compose() or self._urgent
+        if self._urgent and not self._hurry and self.now() >= self._calm_until:
+            self._urgent = False
+            self._calm_until = self.now() + period(len(self.sockets))
+            self._hurry = list(self.sockets)
+            self._serve_all()
 
-    def _compose(self) -> list[str]:
-        """Make the messages; the topics of those that are new."""
-        before = dict(self._messages)
-        sequence = self._reader.sequence
-        self._messages["changed"] = json.dumps({"type": "changed", "seq": sequence})
-        entry = self._reader.find(LOAD)
-        if entry is not None and entry.etag != self._load_etag and entry.body is not None:
-            self._load_etag = entry.etag
-            document = bytes(entry.body).decode("utf-8").strip()
-            self._messages["load"] = f'{{"type": "load", "document": {document}}}'
-        return [topic for topic in TOPICS if self._messages[topic] != before[topic]]
+    def _serve_all(self) -> None:
+        """Serve some of those who cannot wait, and the others in the next turns."""
+        for _ in range(min(HURRIED, len(self._hurry))):
+            self._serve(self._hurry.pop())
+        if self._hurry:
+            self._reactor.callLater(0, self._serve_all)
 
-    def _tick(self) -> None:
-        for socket in list(self.sockets):
-            socket.tick()
+    def _step(self, steps: int) -> None:
+        """Serve those whose turn it is, after so many steps."""
+        count = len(self.sockets)
+        self._credit = min(count, self._credit + steps * count * STEP_SECONDS / period(count))
+        while self._credit >= 1:
+            self._credit -= 1
+            self._round = self._round or list(self.sockets)
+            if self._round:
+                self._serve(self._round.pop())
 
-
-class PushSocket:
-    """One connection; implements :class:`edge.node.upgraded.Upgraded`."""
-
-    def __init__(self, pushing: Pushing, topics: Collection[str]) -> None:
-        self.topics = topics
-        self._pushing = pushing
-        self._transport: Any = None
-        self._frames = WebSocket(pushing.now(), Limits(message_bytes=MESSAGE_BYTES))
-
-    def send(self, message: str) -> None:
-        """Push *message*, unless the peer does not take what it is sent."""
-        if self._transport.unsent > BEHIND_BYTES:
-            self._transport.abortConnection()
+    def _serve(self, socket: PushSocket) -> None:
+        """Bring one connection up to date."""
+        if socket not in self.sockets:
             return
-        self._frames.send(message)
-        self._flush()
+        new_in, seen = self._new_in, socket.seen
+        news = [self._frames[topic] for topic in socket.topics if new_in[topic] > seen]
+        if socket.push(b"".join(news) if len(news) != 1 else news[0]):
+            socket.seen = self._edition
 
-    def tick(self) -> None:
-        """Time has passed."""
-        self._frames.tick(self._pushing.now())
-        self._flush()
-
-    def _flush(self) -> None:
-        out = self._frames.output()
-        if out:
-            self._transport.write(out)
-        if self._frames.phase is Phase.CLOSED:
-            self._pushing.sockets.discard(self)
-            self._transport.loseConnection()
-        elif self._frames.phase is Phase.GONE:
-            self._transport.abortConnection()
-
-    # As edge.node.upgraded.Upgraded has it
-
-    def connected(self, transport: Any) -> None:
-        """The connection is ours."""
-        self._transport = transport
-        self._pushing.greet(self)
-
-    def received(self, data: bytes) -> None:
-        """A client may choose its topics."""
-        for message in self._frames.receive(data, self._pushing.now()):
-            try:
-                topics = _subscribed(message)
-            except ValueError as error:
-                self._frames.close(1008, str(error), self._pushing.now())
+    def _compose(self) -> bool:
+        """Make the messages that are new; whether one of them cannot wait."""
+        urgent = False
+        self._edition += 1
+        sequence = self._reader.sequence
+        if self._sources.get("changed") != sequence:
+            self._sources["changed"] = sequence
+            self._publish("changed", json.dumps({"type": "changed", "seq": sequence}))
+            urgent = True
+        for topic, path in DOCUMENTS.items():
+            entry = self._reader.find(path)
+            if entry is None or entry.body is None or entry.etag == self._sources.get(topic):
                 continue
-            new = [topic for topic in topics if topic not in self.topics]
-            self.topics = topics
-            self._pushing.tell(self, new)
-        self._flush()
+            self._sources[topic] = entry.etag
+            document = bytes(entry.body).decode("utf-8").strip()
+            self._publish(topic, f'{{"type": "{topic}", "document": {document}}}')
+            if topic == "load":
+                before, self._alive = self._alive, _alive(document)
+                urgent = urgent or self._alive != before
+        return urgent
 
-    def drain(self) -> None:
-        """The server is about to stop: clients go to another node."""
-        self._frames.close(1001, "the node stops", self._pushing.now())
-        self._flush()
+    def _publish(self, topic: str, message: str) -> None:
+        self._frames[topic] = framed(message)
+        self._new_in[topic] = self._edition
 
-    def lost(self) -> None:
-        """The connection is gone."""
-        self._pushing.sockets.discard(self)
+
+class _Node(msgspec.Struct):
+    id: str
+    weight: float
+
+
+class _Load(msgspec.Struct):
+    nodes: list[_Node]
+
+
+def _alive(document: str) -> list[str] | None:
+    """The nodes that may be chosen, by the load *document*."""
+    try:
+        return [node.id for node in msgspec.json.decode(document, type=_Load).nodes if node.weight > 0]
+    except msgspec.DecodeError:
+        return None
 
 
 def _topics(query: bytes | None) -> tuple[str, ...]:
     """The topics that the query asks for."""
     wanted = parse_qs((query or b"").decode("ascii", "replace")).get("topics")
     if wanted is None:
-        return TOPICS
+        return DEFAULT_TOPICS
     try:
         return _checked(wanted[-1].split(","))
     except ValueError as error:
@@ -216,8 +252,8 @@ def _subscribed(message: str | bytes) -> tuple[str, ...]:
 
 
 def _checked(names: Collection[str]) -> tuple[str, ...]:
-    topics = tuple(dict.fromkeys(names))
-    if unknown := set(topics) - set(TOPICS):
+    """*names*, each once and in our order, so that equal choices can be one tuple."""
+    if unknown := set(names) - set(TOPICS):
         name = sorted(unknown)[0][:40]
-        raise ValueError(f"There is no topic {name!r}; there are {' and '.join(TOPICS)}")
-    return topics
+        raise ValueError(f"There is no topic {name!r}; there are {', '.join(TOPICS[:-1])} and {TOPICS[-1]}")
+    return tuple(topic for topic in TOPICS if topic in names)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
     from edge.node.request import EdgeRequest
+    from edge.node.upgraded import UpgradedChannel
 
 
 class Counters(Protocol):
@@ -61,7 +62,7 @@ class EdgeSite(Site):
         self.clock = clock
         self.limits = limits or ChannelLimits()
         self.access_log = access_log
-        self.channels: set[EdgeChannel] = set()
+        self.channels: set[EdgeChannel | UpgradedChannel] = set()
         #: No further requests are wanted on any connection.
         self.draining = False
         self._counters = counters

@@ -71,7 +71,7 @@ class Connection:
     def send(self, *pieces: bytes) -> None:
         """The peer sends."""
         for piece in pieces:
-            self.channel.dataReceived(piece)
+            self.transport.protocol.dataReceived(piece)
 
     def turn(self, times: int = 5) -> None:
         """Let the reactor turn."""

@@ -12,13 +12,16 @@ from twisted.internet.task import Clock
 from edge.node.edge_resources import EdgeResources
 from edge.node.lookup import pack, unpack
 from edge.node.published import PublishedResource, Source, Starting
-from edge.node.pushing import Pushing
+from edge.node.pushing import DEFAULT_TOPICS, Pushing
+from edge.node.pushsocket import PushSocket
 from edge.node.site import RootResource
+from edge.node.upgraded import UpgradedChannel
 from edge.publish.resource import Representation, Resource, etag_of
 from edge.table.reader import Entry, Reader
 from edge.table.segment import Segment
 from edge.table.writer import Writer
 from tests.node.serving import NOW, Connection
+from tests.node.transports import PeerTransport
 
 BODIES = {0: b"hello, plain world\n", 1: b"(gzip)", 2: b"(br)"}
 MODIFIED = NOW - 1000
@@ -81,9 +84,17 @@ class Site:
         state: Callable[[], str] = lambda: self.state  # noqa: E731
         clock = Clock()
         clock.rightNow = float(NOW)
-        self.pushing = Pushing(reader, allow, clock)
+        self.pushing = Pushing(reader, allow, clock, 10_000)
         own = EdgeResources(reader, published, state, self.pushing)
         return Connection(RootResource(own, published), clock=clock, secure=secure)
+
+    def join(self, connection: Connection) -> PeerTransport:
+        """One more WebSocket beside *connection*'s, already open; what it is sent."""
+        transport = PeerTransport(connection.clock)
+        socket = PushSocket(self.pushing, DEFAULT_TOPICS)
+        UpgradedChannel(connection.site, transport, socket)
+        socket.connected(transport)
+        return transport
 
     def close(self) -> None:
         """Free the table."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from typing import Any
@@ -9,9 +10,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 from wsproto.connection import Connection as Frames
 from wsproto.connection import ConnectionType
-from wsproto.events import CloseConnection, TextMessage
+from wsproto.events import CloseConnection, Pong, TextMessage
 
-from edge.node.pushing import BEHIND_BYTES
+from edge.node.pushing import LEAST_PERIOD, MOST_PERIOD, PACE, period
 from edge.publish.resource import Resource
 from tests.node.serving import NOW, parse_answers
 from tests.node.tables import Site, representation
@@ -42,6 +43,11 @@ class PushingTests(SynchronousTestCase):
 
     def publish_load(self, number: int) -> None:
         one = representation(0, b'{"v": 1, "number": %d}\n' % number)
+        self.site.writer.put(Resource(b"/.edge/load", NOW, (one,)), counts=False)
+
+    def publish_nodes(self, number: int, *weights: float) -> None:
+        nodes = [{"id": f"n{i}", "weight": weight} for i, weight in enumerate(weights)]
+        one = representation(0, json.dumps({"number": number, "nodes": nodes}).encode())
         self.site.writer.put(Resource(b"/.edge/load", NOW, (one,)), counts=False)
 
     def open(
@@ -127,18 +133,90 @@ class PushingTests(SynchronousTestCase):
         self.assertTrue(self.connection.transport.closed)
         self.assertEqual(self.site.pushing.sockets, set())
 
-    def test_who_takes_nothing_is_cut_off(self) -> None:
+    def test_who_takes_nothing_gets_nothing_more_and_is_cut_off(self) -> None:
         self.open()
-        self.connection.transport.stalled = True
-        big = representation(0, json.dumps({"x": "y" * 40_000}).encode())
-        for number in range(20):
-            body = representation(
-                0, b'{"n": %d, "x": "%b"}' % (number, b"y" * (BEHIND_BYTES // 8)), lines=b""
-            )
-            self.site.writer.put(Resource(b"/.edge/load", NOW, (body if number else big,)), counts=False)
+        transport = self.connection.transport
+        transport.stalled = True
+        for number in range(2, 20):
+            self.publish_load(number)
             self.connection.pass_time(1)
-        self.assertTrue(self.connection.transport.aborted)
+        self.assertLess(transport.unsent, 300)  # one push
+        self.assertFalse(transport.aborted)
+        for _ in range(20):
+            self.connection.send(self.frames.send(Pong()))  # it is there, but reads nothing
+            self.connection.pass_time(1)
+        self.assertTrue(transport.aborted)
         self.assertEqual(self.site.pushing.sockets, set())
+
+    def test_who_takes_it_late_gets_the_newest_then(self) -> None:
+        self.open()
+        self.messages()
+        transport = self.connection.transport
+        transport.stalled = True
+        for number in range(2, 9):
+            self.publish_load(number)
+            self.connection.pass_time(1)
+        transport.stalled = False
+        transport.take(transport.unsent)
+        self.connection.pass_time(2)
+        self.assertEqual([one["document"]["number"] for one in self.messages()], [2, 8])
+
+    def test_figures_wait_for_their_turn_and_a_node_that_is_gone_does_not(self) -> None:
+        self.open(b"?topics=load")
+        self.publish_nodes(1, 0.5, 0.5)
+        self.connection.pass_time(2)
+        self.messages()
+        for number in range(2, 6):  # four times a second
+            self.publish_nodes(number, 0.5, number / 10)
+            self.connection.clock.advance(0.25)
+        self.assertEqual(len(self.messages()), 1)
+        self.publish_nodes(6, 0.5, 0.0)
+        self.connection.clock.advance(0.25)
+        self.assertEqual([one["document"]["number"] for one in self.messages()][-1:], [6])
+
+    def test_many_connections_are_all_served_within_a_period(self) -> None:
+        count = 2 * PACE
+        others = [self.site.join(self.connection) for _ in range(count - 1)]
+        self.open()
+        self.connection.pass_time(5)
+        self.assertEqual(len(self.site.pushing.sockets), count)
+        before = [len(transport.written) for transport in others]
+        self.publish_load(2)
+        steps = int(period(count) / 0.05)
+        served = []
+        for _ in range(steps + 6):  # the look at the table, then a whole round
+            self.connection.clock.advance(0.05)
+            served.append(sum(len(one.written) > n for one, n in zip(others, before, strict=True)))
+        self.assertEqual(served[-1], count - 1)
+        self.assertLess(max(b - a for a, b in itertools.pairwise(served)), 3 * count / steps)
+
+    def test_a_change_is_told_to_all_at_once_but_once_in_a_period(self) -> None:
+        others = [self.site.join(self.connection) for _ in range(600)]
+        self.connection.pass_time(5)
+        before = [len(transport.written) for transport in others]
+        self.site.put(b"/new", representation(0, b"new"))
+        self.connection.clock.advance(0.25)
+        told = lambda: sum(len(one.written) > n for one, n in zip(others, before, strict=True))  # noqa: E731
+        self.assertEqual(told(), 600)
+        before = [len(transport.written) for transport in others]
+        for number in range(2):
+            self.site.put(b"/new%d" % number, representation(0, b"new"))
+            self.connection.clock.advance(0.25)
+        self.assertLess(told(), 600)
+        self.connection.clock.advance(LEAST_PERIOD)
+        self.assertEqual(told(), 600)
+
+    def test_the_period_grows_with_the_connections_and_stays_below_that_of_polls(self) -> None:
+        self.assertEqual(period(1), LEAST_PERIOD)
+        self.assertEqual(period(3 * PACE), 3.0)
+        self.assertEqual(period(1_000_000), MOST_PERIOD)
+        self.assertLess(MOST_PERIOD, 5)
+
+    def test_this_node_alone_is_a_topic_for_who_asks(self) -> None:
+        one = representation(0, b'{"v": 1, "node": "n1"}\n')
+        self.site.writer.put(Resource(b"/.edge/status", NOW, (one,)), counts=False)
+        self.open(b"?topics=status")
+        self.assertEqual(self.messages(), [{"type": "status", "document": {"v": 1, "node": "n1"}}])
 
     def test_the_silent_are_pinged_and_given_up(self) -> None:
         self.open()

@@ -33,11 +33,11 @@ class PeerTransport:
         self.returned = False
         self.producer: Any = None
         self._paused = False
-        self._protocol: Any = None
+        self.protocol: Any = None
 
     def connect(self, protocol: Any) -> None:
         """Make the connection."""
-        self._protocol = protocol
+        self.protocol = protocol
         protocol.makeConnection(self)
 
     @property
@@ -104,7 +104,7 @@ class PeerTransport:
             self.closed = True
             if self.producer is not None:
                 self.producer.stopProducing()
-            self._protocol.connectionLost(reason)
+            self.protocol.connectionLost(reason)
 
     def getPeer(self) -> IPv4Address:
         return IPv4Address("TCP", "192.0.2.1", 54321)
