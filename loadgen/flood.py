@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
-from loadgen.answers import AnswerError, AnswerReader
+from loadgen.answers import UNTIL_CLOSED, AnswerError, AnswerReader
 from loadgen.targets import Target, resolve
 
 
@@ -52,12 +52,29 @@ class _Connection:
         self.socket.settimeout(10)
         self.socket.connect(target.address)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.reader = AnswerReader()
+        self.reader = AnswerReader(BODY_BYTES)
         self.waiting = 0
         self.sent_at = 0.0
+        self.closing = False
+
+    def receive(self, data: bytes) -> list[int]:
+        """Statuses of the answers that *data* completes; :exc:`AnswerError`."""
+        statuses: list[int] = []
+        if not data and self.reader.state == UNTIL_CLOSED and self.reader.ended():
+            statuses.append(self.reader.status)
+        while data:
+            data = data[self.reader.receive(data) :]
+            if self.reader.done:
+                statuses.append(self.reader.status)
+                self.closing |= self.reader.closing
+                self.reader = AnswerReader(BODY_BYTES)
+        self.closing |= self.reader.state == UNTIL_CLOSED
+        return statuses
 
 
 _LATENCIES = 100_000
+#: Of one answer's body; a longer one ends its connection.
+BODY_BYTES = 64 << 20
 
 
 def flood(target: Target, request: bytes, connections: int, seconds: float, pipeline: int) -> Flood:
@@ -97,14 +114,14 @@ def flood(target: Target, request: bytes, connections: int, seconds: float, pipe
                 connection = open_ones[number]
                 try:
                     data = connection.socket.recv(1 << 18)
-                    statuses = connection.reader.receive(data)
-                    if not data:
-                        replace(number, None if connection.reader.closing else "closed by the server")
-                        continue
+                    statuses = connection.receive(data)
                     result.bytes_in += len(data)
                     result.statuses.update(statuses)
+                    if not data:
+                        replace(number, None if connection.closing else "closed by the server")
+                        continue
                     connection.waiting -= len(statuses)
-                    if not connection.waiting and not connection.reader.closing:
+                    if not connection.waiting and not connection.closing:
                         if len(result.latencies) < _LATENCIES:
                             result.latencies.append(time.monotonic() - connection.sent_at)
                         send(connection)

@@ -1,4 +1,35 @@
 """Requests of very many users over real sockets.
 
-* ``interface.py``: what a wire is.
+* ``interface.py``: what a wire is;
+* ``python.py``: the specification, and the wire where there is no compiler; its sockets: ``connecting.py``;
+* ``native.py`` over ``src/``: the same in C11, in the same module as the fast path.
+
+:func:`select` picks the build.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from loadgen.errors import UsageError
+
+if TYPE_CHECKING:
+    from loadgen.wire.interface import Limits, Wire
+
+
+def select(kind: str, users: int, limits: Limits) -> Wire:
+    """A wire of *users* users; *kind*: "auto" (native if it is built), "native" or "python"."""
+    from loadgen.wire.python import PythonWire
+
+    if kind == "python":
+        return PythonWire(users, limits)
+    try:
+        from loadgen.wire.native import NativeWire
+    except ImportError as error:
+        if kind == "auto":
+            return PythonWire(users, limits)
+        raise UsageError(
+            f"this installation has no native build ({error}); "
+            "install a C compiler and reinstall, or choose the Python wire"
+        ) from None
+    return NativeWire(users, limits)

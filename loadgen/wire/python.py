@@ -1,0 +1,371 @@
+"""The wire in Python: the specification of the native one, and what serves where there is no compiler.
+
+A request goes through four places, and any of them may be its last::
+
+    due --> waiting for a connection --> on a connection --> answered
+      \\______________________________^
+
+``_due`` is a heap; ``_waiting`` holds a queue for each user and node; ``_begun`` holds all that are due, in
+the order of their deadlines.  Connections at rest are in ``_resting``, in the order in which they came to
+rest.  So what runs out first is always in front.
+
+A connection that the server has closed while it rested is noticed late, when the next request is already
+on it.  Nothing has been answered then, so that request is sent once more, on a new connection, as browsers
+do (RFC 9112 section 9.3.1).
+"""
+
+from __future__ import annotations
+
+import heapq
+import select
+import socket
+import time
+from collections import deque
+
+from loadgen.answers import AnswerError, AnswerReader
+from loadgen.wire import interface
+from loadgen.wire.connecting import Node, allow_descriptors, connect, parse
+from loadgen.wire.interface import Answer, Limits
+
+#: ``run`` returns when so many answers, or so many bytes of bodies, are there.
+ANSWERS = 4096
+BODY_BYTES = 8 << 20
+_RECEIVE = 256 * 1024
+_BROKEN = (BrokenPipeError, ConnectionError, TimeoutError)
+_READABLE = select.EPOLLIN | select.EPOLLRDHUP
+
+
+class _Request:
+    __slots__ = (
+        "begun", "bytes_in", "bytes_out", "connection", "due", "finished", "head", "head_only", "node",
+        "reader", "request", "retried", "sent", "token", "unsent", "user",
+    )  # fmt: skip
+
+    def __init__(self, token: int, user: int, node: int, due: int, request: bytes) -> None:
+        self.token = token
+        self.user = user
+        self.node = node
+        self.due = due
+        self.request = request
+        self.unsent = memoryview(request)
+        self.head_only = request.startswith(b"HEAD ")
+        self.begun = self.sent = self.head = self.bytes_in = self.bytes_out = 0
+        self.connection: _Connection | None = None
+        self.reader: AnswerReader | None = None
+        self.retried = self.finished = False
+
+
+class _Connection:
+    __slots__ = ("connected", "leaving", "node", "request", "rested", "socket", "used", "user", "writing")
+
+    def __init__(self, made: socket.socket, user: int, node: int) -> None:
+        self.socket = made
+        self.user = user
+        self.node = node
+        self.request: _Request | None = None
+        #: It took bytes; it has brought an answer; it will not rest; epoll tells when it is writable.
+        self.connected = self.used = self.leaving = self.writing = False
+        self.rested = 0
+
+
+class PythonWire:
+    """See :class:`loadgen.wire.interface.Wire`."""
+
+    kind = "python"
+
+    def __init__(self, users: int, limits: Limits) -> None:
+        self._users = users
+        self._limits = limits
+        self._nodes: list[Node] = []
+        self._due: list[tuple[int, int, _Request]] = []
+        self._sequence = 0
+        self._requests: dict[int, _Request] = {}
+        self._begun: dict[_Request, None] = {}
+        self._waiting: dict[tuple[int, int], deque[_Request]] = {}
+        self._connections: dict[int, _Connection] = {}
+        self._of_user: dict[int, list[_Connection]] = {}
+        self._resting: dict[_Connection, None] = {}
+        self._opened = 0
+        self._poll = select.epoll()
+        self._answers: list[Answer] = []
+        self._bodies = bytearray()
+        self._returned = memoryview(b"")
+        allow_descriptors()
+
+    def node(self, host: str, port: int) -> int:
+        """See the interface."""
+        node = parse(host, port)
+        if node not in self._nodes:
+            self._nodes.append(node)
+        return self._nodes.index(node)
+
+    def send(self, token: int, user: int, node: int, due: int, request: bytes) -> None:
+        """See the interface."""
+        if not (0 <= user < self._users and 0 <= node < len(self._nodes) and request):
+            raise ValueError(f"user {user}, node {node}: no such user or node, or no request")
+        made = _Request(token, user, node, due, request)
+        self._requests[token] = made
+        self._sequence += 1
+        heapq.heappush(self._due, (due, self._sequence, made))
+
+    def cancel(self, token: int) -> None:
+        """See the interface."""
+        request = self._requests.get(token)
+        if request is not None:
+            self._fail(request, interface.CANCELLED)
+            self._serve_waiting(request.user, request.node)
+
+    def leave(self, user: int) -> None:
+        """See the interface."""
+        for connection in list(self._of_user.get(user, ())):
+            connection.leaving = True
+            if connection.request is None:
+                self._drop(connection)
+
+    def run(self, until: int) -> list[Answer]:
+        """See the interface."""
+        while True:
+            now = time.monotonic_ns()
+            self._begin(now)
+            self._expire(now)
+            if len(self._answers) >= ANSWERS or len(self._bodies) >= BODY_BYTES:
+                break
+            # epoll counts milliseconds: the rest of one is spent asking.
+            wait = max(0, self._next(until) - time.monotonic_ns()) // 1_000_000
+            for descriptor, events in self._poll.poll(wait / 1e3, 512):
+                connection = self._connections.get(descriptor)
+                if connection is not None:
+                    self._ready(connection, events)
+                if len(self._answers) >= ANSWERS or len(self._bodies) >= BODY_BYTES:
+                    break
+            if now >= until:
+                break
+        answers, self._answers = self._answers, []
+        self._returned, self._bodies = memoryview(self._bodies), bytearray()
+        return answers
+
+    @property
+    def bodies(self) -> memoryview:
+        """See the interface."""
+        return self._returned
+
+    def connections(self) -> int:
+        """See the interface."""
+        return len(self._connections)
+
+    def opened(self) -> int:
+        """See the interface."""
+        return self._opened
+
+    def close(self) -> None:
+        """See the interface."""
+        for connection in list(self._connections.values()):
+            self._drop(connection)
+        self._poll.close()
+        self._due.clear()
+        self._requests.clear()
+        self._begun.clear()
+        self._waiting.clear()
+
+    # ---- time ----
+
+    def _next(self, until: int) -> int:
+        """When there is something to do again, at the latest."""
+        if self._due:
+            until = min(until, self._due[0][0])
+        if self._begun:
+            until = min(until, next(iter(self._begun)).due + self._limits.timeout_ns)
+        if self._resting:
+            until = min(until, next(iter(self._resting)).rested + self._limits.idle_ns)
+        return until
+
+    def _begin(self, now: int) -> None:
+        """Take up what is due."""
+        while self._due and self._due[0][0] <= now:
+            request = heapq.heappop(self._due)[2]
+            if request.finished:
+                continue
+            request.begun = now
+            self._await(request)
+            self._waiting.setdefault((request.user, request.node), deque()).append(request)
+            self._serve_waiting(request.user, request.node)
+
+    def _await(self, request: _Request) -> None:
+        """Into ``_begun``; one that is due earlier than others there was sent late, and goes before them."""
+        later: list[_Request] = []
+        while self._begun and (last := next(reversed(self._begun))).due > request.due:
+            del self._begun[last]
+            later.append(last)
+        for each in (request, *reversed(later)):
+            self._begun[each] = None
+
+    def _expire(self, now: int) -> None:
+        """End what has taken too long, and what has rested long enough."""
+        while self._begun:
+            request = next(iter(self._begun))
+            if request.due + self._limits.timeout_ns > now:
+                break
+            self._fail(request, interface.TIMEOUT)
+            self._serve_waiting(request.user, request.node)
+        while self._resting:
+            connection = next(iter(self._resting))
+            if connection.rested + self._limits.idle_ns > now:
+                break
+            self._drop(connection)
+
+    # ---- connections ----
+
+    def _serve_waiting(self, user: int, node: int) -> None:
+        """Connections for those who wait, as far as there are any."""
+        queue = self._waiting.get((user, node))
+        while queue:
+            if queue[0].finished:
+                queue.popleft()
+                continue
+            ours = [each for each in self._of_user.get(user, ()) if each.node == node]
+            free = max(
+                (each for each in ours if each.request is None), key=lambda each: each.rested, default=None
+            )
+            if free is None and len(ours) >= interface.CONNECTIONS:
+                return
+            request = queue.popleft()
+            if free is None:
+                self._start_anew(request)
+            else:
+                self._start(request, free)
+        self._waiting.pop((user, node), None)
+
+    def _start_anew(self, request: _Request) -> None:
+        try:
+            made = connect(self._nodes[request.node], request.user)
+        except OSError:
+            self._fail(request, interface.REFUSED)
+            return
+        connection = _Connection(made, request.user, request.node)
+        self._connections[made.fileno()] = connection
+        self._of_user.setdefault(request.user, []).append(connection)
+        self._opened += 1
+        self._poll.register(made, _READABLE)
+        self._start(request, connection)
+
+    def _start(self, request: _Request, connection: _Connection) -> None:
+        self._resting.pop(connection, None)
+        request.connection = connection
+        request.unsent = memoryview(request.request)
+        request.reader = AnswerReader(self._limits.body_bytes, request.head_only)
+        connection.request = request
+        self._write(request, connection)
+
+    def _write(self, request: _Request, connection: _Connection) -> None:
+        try:
+            taken = connection.socket.send(request.unsent)
+        except BlockingIOError:
+            taken = 0
+        except OSError:
+            self._broken(request, connection)
+            return
+        if taken:
+            connection.connected = True
+            request.bytes_out += taken
+            request.unsent = request.unsent[taken:]
+        if not request.unsent:
+            request.sent = time.monotonic_ns()
+        if connection.writing != bool(request.unsent):
+            connection.writing = not connection.writing
+            self._poll.modify(connection.socket, _READABLE | (select.EPOLLOUT if connection.writing else 0))
+
+    def _ready(self, connection: _Connection, events: int) -> None:
+        request = connection.request
+        if request is None:  # closed by the server, or bytes that nobody has asked for
+            self._drop(connection)
+            return
+        if events & ~select.EPOLLOUT:
+            self._read(request, connection)
+        if events & select.EPOLLOUT and connection.request is request and connection.writing:
+            self._write(request, connection)
+        if connection.request is not request:
+            self._serve_waiting(connection.user, connection.node)
+
+    def _read(self, request: _Request, connection: _Connection) -> None:
+        try:
+            data = connection.socket.recv(_RECEIVE)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._broken(request, connection)
+            return
+        reader = request.reader
+        assert reader is not None
+        if not data:
+            if reader.ended():
+                self._answered(request, connection, reader, usable=False)
+            else:
+                self._broken(request, connection)
+            return
+        connection.connected = True
+        request.head = request.head or time.monotonic_ns()
+        request.bytes_in += len(data)
+        try:
+            taken = reader.receive(data)
+        except AnswerError as error:
+            self._fail(request, error.error)
+            return
+        if reader.done:
+            # Bytes after the answer belong to none: the connection cannot be trusted.
+            usable = not reader.closing and taken == len(data) and not request.unsent
+            self._answered(request, connection, reader, usable)
+
+    def _broken(self, request: _Request, connection: _Connection) -> None:
+        """No more bytes can come or go."""
+        if connection.used and not request.bytes_in and not request.retried:
+            request.retried = True
+            self._drop(connection)
+            self._start_anew(request)
+        else:
+            self._fail(request, interface.CLOSED if connection.connected else interface.REFUSED)
+
+    def _drop(self, connection: _Connection) -> None:
+        self._resting.pop(connection, None)
+        del self._connections[connection.socket.fileno()]
+        ours = self._of_user[connection.user]
+        ours.remove(connection)
+        if not ours:
+            del self._of_user[connection.user]
+        connection.request = None
+        connection.socket.close()
+
+    # ---- ends ----
+
+    def _answered(
+        self, request: _Request, connection: _Connection, reader: AnswerReader, usable: bool
+    ) -> None:
+        self._finish(request, interface.OK, reader.body)
+        connection.request = None
+        connection.used = True
+        waiting = self._waiting.get((connection.user, connection.node))
+        if not usable or (connection.leaving and not waiting):
+            self._drop(connection)
+            return
+        connection.rested = time.monotonic_ns()
+        self._resting[connection] = None
+
+    def _fail(self, request: _Request, error: int) -> None:
+        if request.connection is not None and request.connection.request is request:
+            self._drop(request.connection)
+        self._finish(request, error, b"")
+
+    def _finish(self, request: _Request, error: int, body: bytes | bytearray) -> None:
+        request.finished = True
+        self._begun.pop(request, None)
+        if self._requests.get(request.token) is request:
+            del self._requests[request.token]
+        reader = request.reader
+        self._answers.append(
+            Answer(
+                request.token, request.node, reader.status if reader else 0, error,
+                request.due, request.begun, request.sent, request.head, time.monotonic_ns(),
+                request.bytes_out, request.bytes_in, reader.etag if reader else b"",
+                reader.max_age if reader else -1, len(self._bodies), len(body),
+            )
+        )  # fmt: skip
+        self._bodies += body
