@@ -10,6 +10,7 @@ from loadgen.charts.figure import (
     LEFT,
     RIGHT,
     TOP,
+    Readings,
     figure,
     look,
     nothing,
@@ -39,39 +40,30 @@ def bars(
     width = (RIGHT - LEFT) / max(1, len(names))
     thick = min(48.0, width * 0.8 / max(1, len(groups)))
     written = len(names) * len(groups) <= _WRITTEN
-    marks = []
-    readings = []
+    middles = [LEFT + (at + 0.5) * width for at in range(len(names))]
+    marks: list[str] = []
+    shown: list[Readings] = []
     for index, (name, values) in enumerate(groups.items()):
-        offset = (index - len(groups) / 2) * thick
-        places = [
-            (LEFT + (at + 0.5) * width + offset, value)
-            for at, value in enumerate(values)
-            if vertical.drawable(value)
-        ]
-        marks += [_bar(x, thick, value, vertical, look(index), written) for x, value in places]
-        readings.append(
-            {
-                "name": name,
-                "at": [
-                    round(LEFT + (at + 0.5) * width, 1)
-                    for at, value in enumerate(values)
-                    if vertical.drawable(value)
-                ],
-                "up": [round(vertical.place(value), 1) for _, value in places],
-                "x": [names[at] for at, value in enumerate(values) if vertical.drawable(value)],
-                "y": [short(value, 4) for _, value in places],
-            }
+        left = (index - len(groups) / 2) * thick
+        there = [at for at, value in enumerate(values) if vertical.drawable(value)]
+        marks += [_bar(middles[at] + left, thick, values[at], vertical, look(index), written) for at in there]
+        shown.append(
+            Readings(
+                name,
+                [round(middles[at], 1) for at in there],
+                [names[at] for at in there],
+                [short(values[at], 4) for at in there],
+            )
         )
     if span > 1:
         note = f"{note} Each bar is the highest of {span}.".strip()
     drawing = (
-        y_axis(vertical, y_label, short)
+        y_axis(vertical, y_label)
         + "".join(marks)
         + x_axis("", _ticks(names, width), vertical.place(0.0))
         + ("" if marks else nothing())
     )
-    data = {"x": "", "y": y_label, "series": readings}
-    return figure(title, note, list(groups), drawing, _describe(names, groups, y_label), data)
+    return figure(title, note, drawing, _describe(names, groups, y_label), "", y_label, shown)
 
 
 def _merged(values: Sequence[float], span: int) -> list[float]:

@@ -15,10 +15,11 @@ the page's style sheet can give others when it is dark.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import NamedTuple
 
+from loadgen.charts.numbers import short
 from loadgen.charts.scale import Scale
 
 WIDTH, HEIGHT = 640, 300
@@ -43,13 +44,13 @@ def text(x: float, y: float, content: str, kind: str = "") -> str:
     return f'<text{name} x="{number(x)}" y="{number(y)}">{escape(content)}</text>'
 
 
-def y_axis(scale: Scale, label: str, write: Callable[[float], str]) -> str:
+def y_axis(scale: Scale, label: str) -> str:
     """Grid lines, their numbers on the left, the label above."""
     parts = [text(2, 14, label, "label")]
     for tick in scale.ticks:
         y = scale.place(tick)
         parts.append(f'<path class="grid" d="M{LEFT} {number(y)}H{RIGHT}"/>')
-        parts.append(text(LEFT - 8, y + 4, write(tick), "tick end"))
+        parts.append(text(LEFT - 8, y + 4, short(tick, scale.digits), "tick end"))
     return "".join(parts)
 
 
@@ -64,33 +65,44 @@ def x_axis(label: str, ticks: Sequence[tuple[float, str]], base: float) -> str:
     return "".join(parts)
 
 
+class Readings(NamedTuple):
+    """What a tooltip says of one series: pixels of its points, ascending; x and y in words."""
+
+    name: str
+    at: list[float]
+    x: list[str]
+    y: list[str]
+
+
 def figure(
-    title: str, note: str, names: Sequence[str], drawing: str, description: str, data: dict[str, Any] | None
+    title: str,
+    note: str,
+    drawing: str,
+    description: str,
+    x_label: str,
+    y_label: str,
+    series: Sequence[Readings],
 ) -> str:
-    """The whole piece; *names* of the series for the legend, *data* for the tooltips."""
+    """The whole piece; *description*: for those who cannot see the drawing."""
     keys = "".join(
         f'<li><svg viewBox="0 0 20 8" aria-hidden="true"><path class="line {look(index)}" d="M1 4H19"/></svg>'
-        f"{escape(name)}</li>"
-        for index, name in enumerate(names)
+        f"{escape(one.name)}</li>"
+        for index, one in enumerate(series)
     )
+    data = {"x": x_label, "y": y_label, "series": [one._asdict() for one in series]}
+    # For tooltips.js; without a "<", no text in it can end the element.
+    written = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     return (
         f'<figure class="chart"><figcaption><h3>{escape(title)}</h3>'
         + (f"<p>{escape(note)}</p>" if note else "")
         + "</figcaption>"
-        + (f'<ul class="legend">{keys}</ul>' if len(names) > 1 else "")
+        + (f'<ul class="legend">{keys}</ul>' if len(series) > 1 else "")
         + f'<div class="plot"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">'
         + f"<title>{escape(title)}</title><desc>{escape(description)}</desc>{drawing}</svg></div>"
-        + (_data(data) if data else "")
-        + "</figure>\n"
+        + f'<script type="application/json">{written}</script></figure>\n'
     )
 
 
 def nothing() -> str:
     """In the middle of a chart without a single number."""
     return text((LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2, "no data", "label middle")
-
-
-def _data(data: dict[str, Any]) -> str:
-    """For ``tooltips.js``; no text in it can end the element."""
-    written = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    return f'<script type="application/json">{written}</script>'

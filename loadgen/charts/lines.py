@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from loadgen.charts.figure import (
@@ -11,6 +12,7 @@ from loadgen.charts.figure import (
     LEFT,
     RIGHT,
     TOP,
+    Readings,
     figure,
     look,
     nothing,
@@ -51,7 +53,7 @@ def lines(
     y_log: bool = False,
     stacked: bool = False,
     note: str = "",
-    x_text: Callable[[float], str] = short,
+    x_text: Callable[[float], str] | None = None,
 ) -> str:
     """One chart.  *stacked*: areas on each other, all over the same x; *x_text* writes a value of x."""
     drawn = _stacked(series) if stacked else [_alone(one) for one in series]
@@ -60,22 +62,15 @@ def lines(
     horizontal = (
         logarithmic(across, LEFT, RIGHT) if x_log else linear(across, LEFT, RIGHT, zero=False, most=7)
     )
+    write = x_text or partial(short, digits=max(4, horizontal.digits))
     vertical = logarithmic(upwards, BOTTOM, TOP) if y_log else linear(upwards, BOTTOM, TOP, zero=True)
     base = vertical.place(0.0) if not y_log else BOTTOM
     draw = _area if stacked else _path
     marks = "".join(draw(line, horizontal, vertical, look(index)) for index, line in enumerate(drawn))
-    ticks = [(horizontal.place(tick), x_text(tick)) for tick in horizontal.ticks]
-    drawing = (
-        y_axis(vertical, y_label, short) + marks + x_axis(x_label, ticks, base) + ("" if marks else nothing())
-    )
-    data = {
-        "x": x_label,
-        "y": y_label,
-        "series": [_readings(line, horizontal, vertical, x_text) for line in drawn],
-    }
-    return figure(
-        title, note, [one.name for one in series], drawing, _describe(series, x_label, y_label), data
-    )
+    ticks = [(horizontal.place(tick), write(tick)) for tick in horizontal.ticks]
+    drawing = y_axis(vertical, y_label) + marks + x_axis(x_label, ticks, base) + ("" if marks else nothing())
+    shown = [_readings(line, horizontal, vertical, write) for line in drawn]
+    return figure(title, note, drawing, _describe(series, x_label, y_label), x_label, y_label, shown)
 
 
 def _alone(series: Series) -> _Line:
@@ -137,17 +132,18 @@ def _area(line: _Line, horizontal: Scale, vertical: Scale, kind: str) -> str:
     return f'<path class="area {kind}" d="{"".join(parts)}"/>' if parts else ""
 
 
-def _readings(
-    line: _Line, horizontal: Scale, vertical: Scale, x_text: Callable[[float], str]
-) -> dict[str, object]:
-    """What a tooltip shows: pixels of the points, their x written, their y."""
+def _readings(line: _Line, horizontal: Scale, vertical: Scale, write: Callable[[float], str]) -> Readings:
     points = [
-        (round(horizontal.place(x), 1), round(vertical.place(top), 1), x_text(x), short(y, 4))
+        (x, y)
         for x, y, top in zip(line.x, line.y, line.top, strict=True)
         if horizontal.drawable(x) and vertical.drawable(top) and math.isfinite(y)
     ]
-    at, up, written, values = (list(column) for column in zip(*points, strict=True)) if points else ([],) * 4
-    return {"name": line.name, "at": at, "up": up, "x": written, "y": values}
+    return Readings(
+        line.name,
+        [round(horizontal.place(x), 1) for x, _ in points],
+        [write(x) for x, _ in points],
+        [short(y, 4) for _, y in points],
+    )
 
 
 def _describe(series: Sequence[Series], x_label: str, y_label: str) -> str:

@@ -41,7 +41,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def page(title: str, sections: Sequence[str], lead: str = "") -> str:
-    """The HTML document; *sections* are HTML, as the other functions return it: side by side where they fit."""
+    """The HTML document; *sections* are HTML, as the other functions return it; figures side by side."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'

@@ -1,7 +1,7 @@
 """Where a value stands on an axis, and which ticks the axis has.
 
 Linear axes have steps of 1, 2 or 5 times a power of ten; logarithmic ones have decades, and 2 and 5 between
-them when there are few.  An axis begins and ends at a tick, except a linear one of x: that ends with the data.
+them when there are few.  An axis begins and ends at a tick; only a linear one of x ends with the data.
 """
 
 from __future__ import annotations
@@ -25,6 +25,14 @@ class Scale:
     log: bool
     ticks: tuple[float, ...]
 
+    @property
+    def digits(self) -> int:
+        """Significant digits that tell its ticks apart."""
+        if self.log or len(self.ticks) < 2:
+            return 3
+        farthest = max(abs(tick) for tick in self.ticks)
+        return max(3, math.floor(math.log10(farthest / (self.ticks[1] - self.ticks[0]))) + 2)
+
     def drawable(self, value: float) -> bool:
         """Whether *value* has a place: a finite number, above 0 on a logarithmic axis."""
         return math.isfinite(value) and abs(value) < _LARGEST and (value > 0 or not self.log)
@@ -45,17 +53,19 @@ def linear(values: Iterable[float], begin: float, end: float, *, zero: bool, mos
     if low == high:
         low, high = (low, low + 1) if zero else (low - 0.5, low + 0.5)
     # Closer together than a double can tell apart: an axis around them.
-    if high - low < max(abs(low), abs(high)) * 1e-9:
-        margin = max(abs(low), abs(high)) * 1e-6
+    if high - low < max(abs(low), abs(high)) * 1e-12:
+        margin = max(abs(low), abs(high)) * 1e-9
         low, high = low - margin, high + margin
-    step = nice_step((high - low) / most)
+    factor, power = nice_step((high - low) / most)
+    step = float(f"{factor}e{power}")
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    # By float(): a product like 3 * 0.1 is not the tick 0.3.
+    ticks = [float(f"{count * factor}e{power}") for count in range(first, last + 1)]
     if zero:
-        low, high = first * step, last * step
-    ticks = (round(count * step, 12) if step < 1e3 else count * step for count in range(first, last + 1))
-    margin = (high - low) * 1e-9
-    kept = tuple(tick for tick in ticks if low - margin <= tick <= high + margin)
-    return Scale(low, high, begin, end, False, kept)
+        return Scale(ticks[0], ticks[-1], begin, end, False, tuple(ticks))
+    margin = step * 1e-6
+    inside = (tick for tick in ticks if low - margin <= tick <= high + margin)
+    return Scale(low, high, begin, end, False, tuple(inside))
 
 
 def logarithmic(values: Iterable[float], begin: float, end: float) -> Scale:
@@ -65,7 +75,6 @@ def logarithmic(values: Iterable[float], begin: float, end: float) -> Scale:
     few = math.log10(high / low) < 3
     factors = (1, 2, 5) if few else (1,)
     first, last = math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1
-    # Powers by float(): 10.0**-3 is not 0.001 everywhere.
     every = [float(f"{factor}e{power}") for power in range(first, last + 1) for factor in factors]
     bottom = max(tick for tick in every if tick <= low * (1 + 1e-9))
     top = min(tick for tick in every if tick >= high * (1 - 1e-9) and tick > bottom)
@@ -74,10 +83,13 @@ def logarithmic(values: Iterable[float], begin: float, end: float) -> Scale:
     return Scale(bottom, top, begin, end, True, tuple(ticks[::stride]))
 
 
-def nice_step(least: float) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that is not below *least* (> 0)."""
-    power = float(f"1e{math.floor(math.log10(least))}")
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
+def nice_step(least: float) -> tuple[int, int]:
+    """The smallest step not below *least* (> 0): 1, 2 or 5, and the power of ten to multiply it with."""
+    power = math.floor(math.log10(least))
+    for factor in (1, 2, 5):
+        if float(f"{factor}e{power}") >= least * (1 - 1e-9):
+            return factor, power
+    return 1, power + 1
 
 
 def _extent(values: Iterable[float], low: float, high: float) -> tuple[float, float]:
