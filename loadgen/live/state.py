@@ -1,0 +1,68 @@
+"""What has happened until now."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import msgspec
+
+from loadgen.results import Second
+
+#: Seconds that the sparkline shows.
+_HISTORY = 60
+
+
+class Totals(msgspec.Struct, kw_only=True):
+    """Of the run until now."""
+
+    planned: int = 0
+    sent: int = 0
+    answered: int = 0
+    statuses: dict[str, int] = {}
+    errors: dict[str, int] = {}
+    bytes_in: int = 0
+    bytes_out: int = 0
+    nodes: dict[str, int] = {}
+    #: Of the corrected latency, in the order of ``Second.latency_ms``.
+    latency_ms: list[float] = []
+    #: What smart clients did, as in ``Result.counts``.
+    counts: dict[str, int] = {}
+    lag_p99_ms: float = 0.0
+    #: Cores that the generator uses.
+    cores: float = 0.0
+    #: Why the run is invalid already; empty while it is not.
+    invalid: list[str] = []
+
+    def count(self, second: Second) -> None:
+        """Add what can be added; latencies, lag and validity are the caller's to set."""
+        self.planned += second.planned
+        self.sent += second.sent
+        self.answered += second.answered
+        self.bytes_in += second.bytes_in
+        self.bytes_out += second.bytes_out
+        for mine, more in (
+            (self.statuses, second.statuses),
+            (self.errors, second.errors),
+            (self.nodes, second.nodes),
+        ):
+            for name, count in more.items():
+                mine[name] = mine.get(name, 0) + count
+
+
+@dataclass
+class State:
+    """What is on the screen."""
+
+    title: str
+    seconds: float
+    users: int
+    second: Second = field(default_factory=lambda: Second(at=0))
+    totals: Totals = field(default_factory=Totals)
+    #: Answers of the last seconds.
+    rates: deque[int] = field(default_factory=lambda: deque(maxlen=_HISTORY))
+
+    def take(self, second: Second, totals: Totals) -> None:
+        """Show these from now on."""
+        self.second, self.totals = second, totals
+        self.rates.append(second.answered)
