@@ -5,7 +5,8 @@
 * ``thinning.py``: fewer points that look the same;
 * ``figure.py``: what all charts have in common: axes, legend, description, what a tooltip reads;
 * ``lines.py``, ``bars.py``: the two kinds of charts;
-* ``page.py``: tables and the page around it all; ``page.css``, ``tooltips.js``: put into it.
+* ``pieces.py``: tables, key figures as cards, a verdict;
+* ``page.py``: the page around it all; ``page.css``, ``tooltips.js``: put into it.
 
 Everything is a pure function of its arguments.  Every piece can be read without the script: it only shows
 numbers beside the pointer.  Text is escaped here; what a section of a page holds is HTML already.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from loadgen.charts.bars import bars
 from loadgen.charts.lines import Series, lines
-from loadgen.charts.page import page, table
+from loadgen.charts.page import page
+from loadgen.charts.pieces import Card, banner, cards, heading, table
 
-__all__ = ["Series", "bars", "lines", "page", "table"]
+__all__ = ["Card", "Series", "banner", "bars", "cards", "heading", "lines", "page", "table"]

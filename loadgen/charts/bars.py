@@ -50,6 +50,7 @@ def bars(
         shown.append(
             Readings(
                 name,
+                look(index),
                 [round(middles[at], 1) for at in there],
                 [names[at] for at in there],
                 [short(values[at], 4) for at in there],

@@ -28,9 +28,9 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 628, 30, 258
 COLOURS = 8
 
 
-def look(index: int) -> str:
+def look(index: int, dashed: bool = False) -> str:
     """The classes of the series *index*: a colour, and dashes from the ninth on."""
-    return f"c{index % COLOURS}" + (" again" if index >= COLOURS else "")
+    return f"c{index % COLOURS}" + (" again" if dashed or index >= COLOURS else "")
 
 
 def number(pixels: float) -> str:
@@ -69,6 +69,8 @@ class Readings(NamedTuple):
     """What a tooltip says of one series: pixels of its points, ascending; x and y in words."""
 
     name: str
+    #: Classes, see :func:`look`.
+    look: str
     at: list[float]
     x: list[str]
     y: list[str]
@@ -85,9 +87,9 @@ def figure(
 ) -> str:
     """The whole piece; *description*: for those who cannot see the drawing."""
     keys = "".join(
-        f'<li><svg viewBox="0 0 20 8" aria-hidden="true"><path class="line {look(index)}" d="M1 4H19"/></svg>'
+        f'<li><svg viewBox="0 0 20 8" aria-hidden="true"><path class="line {one.look}" d="M1 4H19"/></svg>'
         f"{escape(one.name)}</li>"
-        for index, one in enumerate(series)
+        for one in series
     )
     data = {"x": x_label, "y": y_label, "series": [one._asdict() for one in series]}
     # For tooltips.js; without a "<", no text in it can end the element.

@@ -31,12 +31,16 @@ class Series(NamedTuple):
     name: str
     x: Sequence[float]
     y: Sequence[float]
+    #: One of the palette's, instead of the next one: for what belongs together.
+    colour: int | None = None
+    dashed: bool = False
 
 
 class _Line(NamedTuple):
     """A thinned series and where it is drawn: from *base* (areas: what is below it) up to *top*."""
 
     name: str
+    look: str
     x: list[float]
     y: list[float]
     base: list[float]
@@ -56,7 +60,12 @@ def lines(
     x_text: Callable[[float], str] | None = None,
 ) -> str:
     """One chart.  *stacked*: areas on each other, all over the same x; *x_text* writes a value of x."""
-    drawn = _stacked(series) if stacked else [_alone(one) for one in series]
+    looks = [
+        look(index if one.colour is None else one.colour, one.dashed) for index, one in enumerate(series)
+    ]
+    drawn = (
+        _stacked(series, looks) if stacked else [_alone(*pair) for pair in zip(series, looks, strict=True)]
+    )
     across = (value for line in drawn for value in line.x)
     upwards = (value for line in drawn for value in line.top)
     horizontal = (
@@ -66,30 +75,32 @@ def lines(
     vertical = logarithmic(upwards, BOTTOM, TOP) if y_log else linear(upwards, BOTTOM, TOP, zero=True)
     base = vertical.place(0.0) if not y_log else BOTTOM
     draw = _area if stacked else _path
-    marks = "".join(draw(line, horizontal, vertical, look(index)) for index, line in enumerate(drawn))
+    marks = "".join(draw(line, horizontal, vertical) for line in drawn)
     ticks = [(horizontal.place(tick), write(tick)) for tick in horizontal.ticks]
     drawing = y_axis(vertical, y_label) + marks + x_axis(x_label, ticks, base) + ("" if marks else nothing())
     shown = [_readings(line, horizontal, vertical, write) for line in drawn]
     return figure(title, note, drawing, _describe(series, x_label, y_label), x_label, y_label, shown)
 
 
-def _alone(series: Series) -> _Line:
+def _alone(series: Series, kind: str) -> _Line:
     x, y = list(series.x), list(series.y)
     indices = kept([y[: len(x)]])
     chosen = [float(y[index]) for index in indices]
-    return _Line(series.name, [float(x[index]) for index in indices], chosen, [0.0] * len(chosen), chosen)
+    return _Line(
+        series.name, kind, [float(x[index]) for index in indices], chosen, [0.0] * len(chosen), chosen
+    )
 
 
-def _stacked(series: Sequence[Series]) -> list[_Line]:
+def _stacked(series: Sequence[Series], looks: Sequence[str]) -> list[_Line]:
     """Each on the sum of those before it; what is no number counts as nothing."""
     length = min((len(one.y) for one in series), default=0)
     indices = kept([one.y[:length] for one in series])
     below = [0.0] * len(indices)
     made = []
-    for one in series:
+    for one, kind in zip(series, looks, strict=True):
         y = [float(one.y[index]) for index in indices]
         top = [low + (value if math.isfinite(value) else 0.0) for low, value in zip(below, y, strict=True)]
-        made.append(_Line(one.name, [float(one.x[index]) for index in indices], y, below, top))
+        made.append(_Line(one.name, kind, [float(one.x[index]) for index in indices], y, below, top))
         below = top
     return made
 
@@ -105,18 +116,18 @@ def _runs(line: _Line, horizontal: Scale, vertical: Scale) -> list[list[int]]:
     return [run for run in runs if run]
 
 
-def _path(line: _Line, horizontal: Scale, vertical: Scale, kind: str) -> str:
+def _path(line: _Line, horizontal: Scale, vertical: Scale) -> str:
     path, dots = [], []
     for run in _runs(line, horizontal, vertical):
         places = [(number(horizontal.place(line.x[at])), number(vertical.place(line.top[at]))) for at in run]
         if len(places) == 1:
-            dots.append(f'<circle class="dot {kind}" cx="{places[0][0]}" cy="{places[0][1]}" r="2.5"/>')
+            dots.append(f'<circle class="dot {line.look}" cx="{places[0][0]}" cy="{places[0][1]}" r="2.5"/>')
         else:
             path.append("M" + "L".join(f"{x} {y}" for x, y in places))
-    return (f'<path class="line {kind}" d="{"".join(path)}"/>' if path else "") + "".join(dots)
+    return (f'<path class="line {line.look}" d="{"".join(path)}"/>' if path else "") + "".join(dots)
 
 
-def _area(line: _Line, horizontal: Scale, vertical: Scale, kind: str) -> str:
+def _area(line: _Line, horizontal: Scale, vertical: Scale) -> str:
     parts = []
     for run in _runs(line, horizontal, vertical):
         # A single point is as wide as a line.
@@ -129,7 +140,7 @@ def _area(line: _Line, horizontal: Scale, vertical: Scale, kind: str) -> str:
         ]
         corners = "L".join(f"{number(x)} {number(y)}" for x, y in [*upper, *reversed(lower)])
         parts.append(f"M{corners}Z")
-    return f'<path class="area {kind}" d="{"".join(parts)}"/>' if parts else ""
+    return f'<path class="area {line.look}" d="{"".join(parts)}"/>' if parts else ""
 
 
 def _readings(line: _Line, horizontal: Scale, vertical: Scale, write: Callable[[float], str]) -> Readings:
@@ -140,6 +151,7 @@ def _readings(line: _Line, horizontal: Scale, vertical: Scale, write: Callable[[
     ]
     return Readings(
         line.name,
+        line.look,
         [round(horizontal.place(x), 1) for x, _ in points],
         [write(x) for x, _ in points],
         [short(y, 4) for _, y in points],

@@ -1,4 +1,4 @@
-"""The page around charts and tables: one document that loads nothing."""
+"""The page around charts and other pieces: one document that loads nothing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from loadgen.charts.numbers import plain
-
 _STYLE = Path(__file__).with_name("page.css").read_text("utf-8")
 _SCRIPT = Path(__file__).with_name("tooltips.js").read_text("utf-8")
 #: Only the script above may run, whatever a text of the page holds.
@@ -17,27 +15,6 @@ _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; script-src "
     f"'sha256-{base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()}'"
 )
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table; columns of numbers stand on the right."""
-    numeric = [
-        bool(rows) and all(_is_number(row[column]) for row in rows if column < len(row))
-        for column in range(len(headings))
-    ]
-
-    def cells(kind: str, row: Sequence[object]) -> str:
-        made = []
-        for column, cell in enumerate(row):
-            right = ' class="number"' if column < len(numeric) and numeric[column] else ""
-            made.append(f"<{kind}{right}>{escape(plain(cell))}</{kind}>")
-        return f"<tr>{''.join(made)}</tr>"
-
-    body = "\n".join(cells("td", row) for row in rows)
-    return (
-        f'<div class="table"><table><thead>{cells("th", headings)}</thead>'
-        f"<tbody>{body}</tbody></table></div>\n"
-    )
 
 
 def page(title: str, sections: Sequence[str], lead: str = "") -> str:
@@ -51,7 +28,3 @@ def page(title: str, sections: Sequence[str], lead: str = "") -> str:
         f"<header><h1>{escape(title)}</h1>{f'<p>{escape(lead)}</p>' if lead else ''}</header>\n"
         f"<main>\n{''.join(sections)}</main>\n<script>{_SCRIPT}</script>\n</body>\n</html>\n"
     )
-
-
-def _is_number(cell: object) -> bool:
-    return isinstance(cell, (int, float)) and not isinstance(cell, bool)

@@ -28,7 +28,7 @@ for (const figure of document.querySelectorAll("figure.chart")) {
       if (index < 0 || Math.abs(series.at[index] - x) > 4) return;
       if (!tip.firstChild) tip.append(element("b", `${series.x[index]} ${chart.x}`.trim()));
       const name = element("i", series.name || chart.y);
-      name.className = `c${of % 8}`;
+      name.className = series.look;
       const row = element("span", "");
       row.append(name, element("span", series.y[index]));
       tip.append(row);
