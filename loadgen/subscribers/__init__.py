@@ -1,0 +1,17 @@
+"""The WebSockets of virtual users: very many clients of ``/.edge/socket`` in one process.
+
+* ``sockets.py``: :class:`Subscribers`, all connections under one epoll, a few bytes for each;
+* ``calls.py``: connections while they are being made (``connect.py``: one socket);
+* ``pushes.py``: what they have received, in columns, and the latencies;
+* ``handshake.py``, ``frames.py``: sans-IO: RFC 6455 from the client's side;
+* ``feed.py``: sans-IO: what a node pushes, and since when it could have;
+* ``dialling.py``: sans-IO: who is to be connected when, and where.
+"""
+
+from __future__ import annotations
+
+from loadgen.subscribers.feed import KINDS
+from loadgen.subscribers.pushes import Pushes
+from loadgen.subscribers.sockets import Limits, Subscribers
+
+__all__ = ["KINDS", "Limits", "Pushes", "Subscribers"]

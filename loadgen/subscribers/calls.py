@@ -1,0 +1,138 @@
+"""Connections while they are being made: from the first packet to the whole answer of the handshake.
+
+What fails on the way is counted, closed and called again, elsewhere, when :mod:`loadgen.subscribers.dialling`
+says so.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from loadgen.subscribers.connect import connect
+from loadgen.subscribers.dialling import NEVER, Dialling
+from loadgen.subscribers.handshake import Handshake, HandshakeError
+from loadgen.targets import Target
+
+#: Bytes read at a time.
+PIECE = 16 * 1024
+#: Handshakes at once.
+HANDSHAKES = 256
+
+
+class Opened(NamedTuple):
+    """A handshake that is done."""
+
+    #: The place of its node in ``Calls.nodes``.
+    node: int
+    #: What came after it.
+    rest: bytes
+
+
+class _Opening:
+    """A connection that is being made."""
+
+    __slots__ = ("asked", "deadline_ns", "failures", "handshake", "node")
+
+    def __init__(self, node: int, failures: int, deadline_ns: int) -> None:
+        self.node = node
+        self.failures = failures
+        self.deadline_ns = deadline_ns
+        self.handshake = Handshake()
+        #: The request is sent.
+        self.asked = False
+
+
+class Calls:
+    """Those of one process."""
+
+    def __init__(
+        self, poll: select.epoll, path: str, patience_ns: int, errors: Counter[str], seed: int | None
+    ) -> None:
+        """*patience_ns*: for one call; *errors*: where failures are counted."""
+        self.nodes: list[Target] = []
+        #: By descriptor.
+        self.openings: dict[int, _Opening] = {}
+        self._poll = poll
+        self._path = path
+        self._patience_ns = patience_ns
+        self._errors = errors
+        self._dialling = Dialling(random.Random(seed).random)
+        self._turn = 0
+
+    def want(self, count: int, nodes: Sequence[Target], per_second: float) -> None:
+        """As :meth:`loadgen.subscribers.Subscribers.open`."""
+        self.nodes += [node for node in nodes if node not in self.nodes]
+        self._dialling.want(count, len(self.nodes), per_second)
+
+    def due(self) -> int:
+        """When the next call is to be made; ns."""
+        return self._dialling.due() if len(self.openings) < HANDSHAKES else NEVER
+
+    def make(self, now_ns: int) -> None:
+        """Begin those that are due."""
+        for node, failures in self._dialling.take(now_ns, HANDSHAKES - len(self.openings)):
+            self._turn += 1
+            try:
+                fd = connect(self.nodes[node], self._turn)
+            except OSError as error:
+                self.again(node, f"no connection: {error.strerror}", failures)
+                continue
+            self.openings[fd] = _Opening(node, failures, now_ns + self._patience_ns)
+            self._poll.register(fd, select.EPOLLOUT)
+
+    def give_up(self, now_ns: int) -> None:
+        """Close those that take too long."""
+        for fd in [fd for fd, opening in self.openings.items() if opening.deadline_ns <= now_ns]:
+            self._fail(fd, "no answer in time")
+
+    def ready(self, fd: int) -> Opened | None:
+        """Something has happened on *fd*; the connection, once it is made."""
+        opening = self.openings[fd]
+        try:
+            if not opening.asked:
+                os.write(fd, opening.handshake.request(self.nodes[opening.node].host, self._path))
+                opening.asked = True
+                self._poll.modify(fd, select.EPOLLIN)
+                return None
+            data = os.read(fd, PIECE)
+            rest = opening.handshake.receive(data) if data else None
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            self._fail(fd, f"no connection: {error.strerror}")
+            return None
+        except HandshakeError as error:
+            self._fail(fd, str(error))
+            return None
+        if not data:
+            self._fail(fd, "closed before an answer")
+        if rest is None:
+            return None
+        del self.openings[fd]
+        return Opened(opening.node, rest)
+
+    def again(self, node: int, why: str = "", failures: int = 0) -> None:
+        """A subscriber is without the node at *node*, after so many *failures* before that.
+
+        *why*: what to count; "": the node has said goodbye.
+        """
+        if why:
+            self._errors[why] += 1
+        self._dialling.lost(node, failures + 1, time.monotonic_ns())
+
+    def close(self) -> None:
+        """Close all."""
+        for fd in self.openings:
+            os.close(fd)
+        self.openings.clear()
+
+    def _fail(self, fd: int, why: str) -> None:
+        opening = self.openings.pop(fd)
+        os.close(fd)
+        self.again(opening.node, why, opening.failures)

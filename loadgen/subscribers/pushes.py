@@ -1,0 +1,66 @@
+"""What subscribers have received, in columns: a push of each of them costs 19 bytes until it is counted."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgen.histogram import Histogram
+from loadgen.subscribers.feed import KINDS, Message
+
+
+class Pushes(NamedTuple):
+    """One place for each push of each subscriber; times in ns of ``CLOCK_MONOTONIC``."""
+
+    received: NDArray[np.int64]
+    #: Since when it could have come; 0: unknown, see :mod:`loadgen.subscribers.feed`.
+    since: NDArray[np.int64]
+    #: In the order in which nodes were first named.
+    node: NDArray[np.uint16]
+    #: Places in :data:`loadgen.subscribers.feed.KINDS`.
+    kind: NDArray[np.uint8]
+
+
+class PushLog:
+    """Those that were not taken yet, and the latencies of all."""
+
+    def __init__(self) -> None:
+        #: From "since" to "received", by kind.
+        self.latency = {kind: Histogram() for kind in KINDS}
+        self._received, self._since = array("q"), array("q")
+        self._node, self._kind = array("H"), array("B")
+
+    def __len__(self) -> int:
+        return len(self._kind)
+
+    def note(self, node: int, messages: Iterable[Message]) -> None:
+        """One subscriber of *node* has got these; when, :meth:`stamp` says."""
+        for kind, since_ns in messages:
+            self._since.append(since_ns)
+            self._node.append(node)
+            self._kind.append(kind)
+
+    def stamp(self, now_ns: int) -> None:
+        """All that was noted since the last time was received by now."""
+        new = len(self._kind) - len(self._received)
+        if new:
+            self._received.extend(array("q", [now_ns]) * new)
+
+    def take(self) -> Pushes:
+        """What has come since the last time, and is counted now."""
+        pushes = Pushes(
+            np.array(self._received, np.int64),
+            np.array(self._since, np.int64),
+            np.array(self._node, np.uint16),
+            np.array(self._kind, np.uint8),
+        )
+        for column in (self._received, self._since, self._node, self._kind):
+            del column[:]
+        latency = (pushes.received - pushes.since) // 1000
+        for number, kind in enumerate(KINDS):
+            self.latency[kind].record(latency[(pushes.kind == number) & (pushes.since > 0)])
+        return pushes

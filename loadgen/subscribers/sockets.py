@@ -1,0 +1,264 @@
+"""Very many WebSocket clients under one epoll: the shell around the cores of this package.
+
+A connection at rest is a file descriptor and seven bytes in arrays that the descriptor indexes.  It has
+objects of its own only while it is being made, and while half a message has come.
+
+The first message of each kind on a connection is what was true when it opened: a greeting, no push.
+
+A push counts as received when the batch of descriptors in which it was is read: never earlier than it was
+there, at most a batch later.  :attr:`Subscribers.lag_ns` says how far this process itself was behind.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from edge.node.limits import RESERVED, raise_descriptor_limit
+from loadgen.errors import LoadgenError
+from loadgen.histogram import Histogram
+from loadgen.subscribers.calls import PIECE, Calls
+from loadgen.subscribers.feed import KINDS, Feed, FeedError, Message
+from loadgen.subscribers.frames import Close, FrameError, FrameReader, Ping, close, pong
+from loadgen.subscribers.pushes import Pushes, PushLog
+from loadgen.targets import Target
+
+#: Descriptors handled between two looks at the clock.
+BATCH = 128
+#: ``Subscribers.run`` returns early with so many pushes.
+MANY = 50_000
+#: Between two looks for who is too late.
+TICK_NS = 1_000_000_000
+
+#: What a connection may be; OPEN has one bit more, from GREETED on, for each kind of message that has come.
+FREE, OPEN, GREETED = 0, 1, 2
+
+
+class Limits(NamedTuple):
+    """Of a set of subscribers."""
+
+    #: From the call to the whole answer.
+    handshake_ns: int = 10_000_000_000
+    #: Without a byte, a ping at least, a connection counts as dead (to whole seconds).
+    silent_ns: int = 75_000_000_000
+
+
+class Subscribers:
+    """See the module."""
+
+    def __init__(
+        self, topics: Sequence[str] = ("changed",), limits: Limits | None = None, seed: int | None = None
+    ) -> None:
+        #: Why connections failed or ended without a server's goodbye; and by code how often one said that.
+        self.errors: Counter[str] = Counter()
+        self.goodbyes: Counter[int] = Counter()
+        #: Handshakes done so far.
+        self.opened = 0
+        #: The longest time within ``run`` for which something may have lain unread; may be set to 0.
+        self.lag_ns = 0
+        self._limits = limits or Limits()
+        self._poll = select.epoll()
+        path = f"/.edge/socket?topics={','.join(topics)}"
+        self._calls = Calls(self._poll, path, self._limits.handshake_ns, self.errors, seed)
+        self._feeds: list[Feed] = []
+        self._wanted = self._open = 0
+        # Of open connections, by descriptor: what it is, node, second of the last byte.
+        self._state, self._node, self._heard = bytearray(), array("H"), array("I")
+        self._settled = OPEN | sum(GREETED << KINDS.index(topic) for topic in topics)
+        #: Of connections on which half a message has come.
+        self._readers: dict[int, FrameReader] = {}
+        self._log = PushLog()
+        self._began_ns = self._ticked_ns = time.monotonic_ns()
+        self._second = self._to_monotonic_ns = 0
+        #: When all that was ready had been read; and whether there may be more.
+        self._free_ns, self._behind = self._began_ns, False
+
+    @property
+    def latency(self) -> dict[str, Histogram]:
+        """From the time at which a push could have come to its receipt, by kind."""
+        return self._log.latency
+
+    def open(self, count: int, nodes: Sequence[Target], per_second: float) -> None:
+        """*count* more subscribers; all nodes named so far get them in turn, *per_second* calls in all.
+
+        :raises LoadgenError: this process may not have so many descriptors.
+        """
+        allowed = raise_descriptor_limit(self._wanted + count) - RESERVED
+        if self._wanted + count > allowed:
+            raise LoadgenError(
+                f"{self._wanted + count} WebSockets need as many open files, and this process may have "
+                f"{allowed}; raise the limit with ulimit -Hn, or use more processes"
+            )
+        self._wanted += count
+        self._calls.want(count, nodes, per_second)
+        self._feeds += [Feed() for _ in self._calls.nodes[len(self._feeds) :]]
+
+    def expect(self, published_ns: int) -> None:
+        """A change is about to be published at that time: what comes of it counts from then."""
+        for feed in self._feeds:
+            feed.expect(published_ns)
+
+    def count(self) -> int:
+        """Open connections, with the handshake done."""
+        return self._open
+
+    def fileno(self) -> int:
+        """Readable when something has come for :meth:`run`."""
+        return self._poll.fileno()
+
+    def due(self) -> int:
+        """When :meth:`run` has something to do though nothing comes; ns."""
+        return min(self._calls.due(), self._ticked_ns + TICK_NS)
+
+    def run(self, until_ns: int) -> Pushes:
+        """Connect and receive until *until_ns*, or until there are many pushes; those since the last call."""
+        now_ns = time.monotonic_ns()
+        if not self._behind:
+            self._free_ns = now_ns
+        while len(self._log) < MANY:
+            self._keep_time(now_ns)
+            asked_ns = time.monotonic_ns()
+            ready = self._poll.poll(max(0, min(until_ns, self.due()) - asked_ns) / 1e9, BATCH)
+            if ready:
+                self.lag_ns = max(self.lag_ns, asked_ns - self._free_ns)
+            self._behind = len(ready) == BATCH
+            if not self._behind:
+                self._free_ns = time.monotonic_ns()
+            for fd, _ in ready:
+                self._ready(fd)
+            now_ns = time.monotonic_ns()
+            self._log.stamp(now_ns)
+            if now_ns >= until_ns:
+                break
+        return self._log.take()
+
+    def close(self) -> None:
+        """Say goodbye to all and close everything; after that this object is of no use."""
+        for fd, state in enumerate(self._state):
+            if state != FREE:
+                self._say(fd, close(1000))
+                os.close(fd)
+        self._calls.close()
+        self._poll.close()
+        self._readers.clear()
+        self._state, self._open = bytearray(), 0
+
+    def _keep_time(self, now_ns: int) -> None:
+        """Do what is due."""
+        self._second = (now_ns - self._began_ns) // TICK_NS
+        self._to_monotonic_ns = time.monotonic_ns() - time.time_ns()
+        self._calls.make(now_ns)
+        if now_ns - self._ticked_ns >= TICK_NS:
+            self._ticked_ns = now_ns
+            self._calls.give_up(now_ns)
+            silent = np.frombuffer(self._heard, np.uint32) + self._limits.silent_ns // TICK_NS < self._second
+            for fd in np.flatnonzero(silent & (np.frombuffer(self._state, np.uint8) != FREE)).tolist():
+                self._lost(fd, "silent")
+
+    def _ready(self, fd: int) -> None:
+        """Something has come on *fd*."""
+        if fd in self._calls.openings:
+            opened = self._calls.ready(fd)
+            if opened is not None:
+                self._welcome(fd, opened.node)
+                self._take(fd, opened.rest)
+            return
+        try:
+            data = os.read(fd, PIECE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._lost(fd, "closed early")
+            return
+        self._heard[fd] = self._second
+        node = self._node[fd]
+        messages = self._feeds[node].known.get(data) if fd not in self._readers else None
+        if messages is None:
+            self._take(fd, data)
+        elif self._state[fd] == self._settled:
+            self._log.note(node, messages)
+        else:
+            self._greeted(fd, messages)
+
+    def _welcome(self, fd: int, node: int) -> None:
+        """*fd* is a subscriber now."""
+        if fd >= len(self._state):
+            more = max(fd + 1, len(self._state) * 5 // 4) - len(self._state)
+            self._state += bytes(more)
+            self._node.frombytes(bytes(more * self._node.itemsize))
+            self._heard.frombytes(bytes(more * self._heard.itemsize))
+        self._state[fd], self._node[fd], self._heard[fd] = OPEN, node, self._second
+        self._open += 1
+        self.opened += 1
+
+    def _take(self, fd: int, data: bytes) -> None:
+        """Read *data*, which is not known yet."""
+        feed = self._feeds[self._node[fd]]
+        resumed = self._readers.pop(fd, None)
+        reader = resumed or FrameReader()
+        messages: list[Message] = []
+        events = 0
+        end: tuple[int, str] | None = None
+        try:
+            for event in reader.receive(data):
+                events += 1
+                if isinstance(event, Close):
+                    self.goodbyes[event.code] += 1
+                    end = event.code, ""
+                elif not isinstance(event, Ping):
+                    message = feed.read(event, self._to_monotonic_ns)
+                    messages += [message] if message is not None else []
+                elif not self._say(fd, pong(event.payload)):
+                    end = 1008, "takes no pongs"
+        except FrameError as error:
+            end = error.code, "not a WebSocket's frames"
+        except FeedError as error:
+            end = 1008, str(error)
+        self._greeted(fd, messages)
+        if end is not None:
+            code, why = end
+            self._say(fd, close(code))
+            self._lost(fd, why)
+        elif not reader.resting:
+            self._readers[fd] = reader
+        elif resumed is None and 0 < events == len(messages):
+            feed.remember(data, tuple(messages))
+
+    def _greeted(self, fd: int, messages: Sequence[Message]) -> None:
+        """These have come on a connection that may be new."""
+        pushes = []
+        for message in messages:
+            bit = GREETED << message.kind
+            if self._state[fd] & bit:
+                pushes.append(message)
+            self._state[fd] |= bit
+        self._log.note(self._node[fd], pushes)
+
+    def _say(self, fd: int, frame: bytes) -> bool:
+        """Send a control frame; false: the server takes nothing.
+
+        It may be left out when nothing can be sent now: of several pings the last one is to be answered.
+        """
+        try:
+            return os.write(fd, frame) == len(frame)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    def _lost(self, fd: int, why: str) -> None:
+        """Close *fd* and have another call made; *why* is "" after a goodbye."""
+        self._readers.pop(fd, None)
+        self._state[fd] = FREE
+        self._open -= 1
+        os.close(fd)
+        self._calls.again(self._node[fd], why)
