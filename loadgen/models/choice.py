@@ -59,12 +59,12 @@ def scores(weights: ArrayLike, expected: ArrayLike, best: ArrayLike, trusts: Arr
     """What nodes are drawn in proportion to; *expected*: their latency, *best*: the lowest of any."""
     lowest = np.asarray(best, dtype=np.float64)[..., np.newaxis]
     slower = np.maximum(1.0, np.asarray(expected, dtype=np.float64) / (NEAR * lowest))
-    result: Floats = np.asarray(weights, dtype=np.float64) * trusts / (slower * slower)
+    result: Floats = np.asarray(weights, dtype=np.float64) * np.asarray(trusts) / (slower * slower)
     return result
 
 
 def draw(of: ArrayLike, at: ArrayLike) -> NDArray[np.intp]:
-    """A place in *of*, with probability proportional to what is there; *at*: 0 <= number < 1; -1: all are 0."""
+    """A place, with probability proportional to what is there; *at*: 0 <= number < 1; -1: all are 0."""
     given = np.asarray(of, dtype=np.float64)
     steps = np.cumsum(given, axis=-1)
     total = steps[..., -1:]
@@ -110,7 +110,8 @@ def better_of_two(
 
 def _near(one: Floats, other: Floats) -> NDArray[np.bool_]:
     ratio = np.divide(one, other, out=np.full(np.broadcast(one, other).shape, np.inf), where=other > 0)
-    return (ratio <= EQUAL) & (ratio >= 1 / EQUAL)
+    result: NDArray[np.bool_] = (ratio <= EQUAL) & (ratio >= 1 / EQUAL)
+    return result
 
 
 def policy_shares(policy: str, weights: ArrayLike, utilizations: ArrayLike) -> Floats:
@@ -120,7 +121,7 @@ def policy_shares(policy: str, weights: ArrayLike, utilizations: ArrayLike) -> F
     if policy == "random":
         return np.full(count, 1 / count)
     if policy == "one":
-        return np.eye(count)[0]
+        return np.where(np.arange(count) == 0, 1.0, 0.0)
     # Nodes that are not to be chosen come last, whatever their utilization.
     order = np.lexsort((used, weight <= 0))
     ranks = np.empty(count, dtype=np.int64)
