@@ -1,7 +1,8 @@
 """Builds the native fast path: plain C11 behind cffi's API mode.
 
 ``setup.py`` names :data:`ffibuilder` in ``cffi_modules``; the result is ``edge.fastpath._native``.
-The declarations below repeat those parts of the headers that Python calls.
+The declarations below repeat those parts of the headers that Python calls.  The load generator's C sources
+are in the same module, since they share code with the fast path; their headers are declared as they stand.
 """
 
 from __future__ import annotations
@@ -10,8 +11,20 @@ from pathlib import Path
 
 from cffi import FFI
 
-SOURCE = Path(__file__).parent / "src"
-SOURCES = tuple(sorted(path.name for path in SOURCE.glob("*.c")))
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("edge/fastpath/src", "loadgen/wire/src")
+#: Those of the load generator that Python calls.
+DECLARED = ("edge_client.h",)
+
+
+def _files(ending: str) -> list[str]:
+    return [f"{folder}/{path.name}" for folder in FOLDERS for path in sorted((ROOT / folder).glob(ending))]
+
+
+def _declarations(name: str) -> str:
+    lines = (ROOT / FOLDERS[1] / name).read_text().splitlines()
+    return "\n".join(line for line in lines if not line.startswith("#"))
+
 
 ffibuilder = FFI()
 ffibuilder.cdef(
@@ -96,11 +109,14 @@ ffibuilder.cdef(
     void edge_native_free(void *pointer);
     """
 )
+for header in DECLARED:
+    ffibuilder.cdef(_declarations(header))
 ffibuilder.set_source(
     "edge.fastpath._native",
     """
     #include <stdlib.h>
     #include <string.h>
+    #include "edge_client.h"
     #include "edge_loop.h"
 
     /* For tests and tools: one call of edge_answer with its pieces copied together. */
@@ -132,9 +148,9 @@ ffibuilder.set_source(
         free(pointer);
     }
     """,
-    sources=[str(Path("edge/fastpath/src") / name) for name in SOURCES],
-    include_dirs=["edge/fastpath/src"],
-    depends=[str(Path("edge/fastpath/src") / path.name) for path in sorted(SOURCE.glob("*.h"))],
+    sources=_files("*.c"),
+    include_dirs=list(FOLDERS),
+    depends=_files("*.h"),
     define_macros=[("_GNU_SOURCE", "1")],
     extra_compile_args=["-std=c11", "-O2", "-fno-plt", "-Wall", "-Wextra"],
 )

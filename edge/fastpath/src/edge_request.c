@@ -60,8 +60,7 @@ int edge_list_next(edge_span *rest, edge_span *member)
     return 1;
 }
 
-/* The first byte that is not part of a field value: below 0x20 but HTAB, or DEL. */
-static const uint8_t *value_end(const uint8_t *p, const uint8_t *end)
+const uint8_t *edge_value_end(const uint8_t *p, const uint8_t *end)
 {
     for (;;) {
 #ifdef __SSE2__
@@ -85,6 +84,34 @@ static const uint8_t *value_end(const uint8_t *p, const uint8_t *end)
         }
         return p;
     }
+}
+
+int edge_field_next(const uint8_t **at, const uint8_t *end, edge_span *name, edge_span *value)
+{
+    const uint8_t *p = *at;
+    name->bytes = p;
+    while (end - p >= 4 && is(p[0], TOKEN) && is(p[1], TOKEN) && is(p[2], TOKEN) && is(p[3], TOKEN))
+        p += 4;
+    while (p < end && is(*p, TOKEN))
+        p++;
+    if (p == end)
+        return 0;
+    name->length = (size_t)(p - name->bytes);
+    if (!name->length || *p++ != ':')
+        return -1;
+    while (p < end && (*p == ' ' || *p == '\t'))
+        p++;
+    value->bytes = p;
+    p = edge_value_end(p, end);
+    if (end - p < 2)
+        return p == end || *p == '\r' ? 0 : -1;
+    if (p[0] != '\r' || p[1] != '\n')
+        return -1;
+    value->length = (size_t)(p - value->bytes);
+    while (value->length && (value->bytes[value->length - 1] == ' ' || value->bytes[value->length - 1] == '\t'))
+        value->length--;
+    *at = p + 2;
+    return 1;
 }
 
 static int host_is_plain(edge_span host)
@@ -337,7 +364,7 @@ edge_verdict edge_recognise(const uint8_t *in, size_t length, edge_request *requ
     if (!p)
         return verdict == EDGE_MORE ? incomplete : verdict;
     for (int fields = 0;; fields++) {
-        edge_span name = {p, 0}, value;
+        edge_span name, value;
         if (p == end)
             return incomplete;
         if (*p == '\r') {
@@ -347,28 +374,10 @@ edge_verdict edge_recognise(const uint8_t *in, size_t length, edge_request *requ
         }
         if (fields == EDGE_FIELD_LIMIT)
             return EDGE_HANDOFF;
-        while (end - p >= 4 && is(p[0], TOKEN) && is(p[1], TOKEN) && is(p[2], TOKEN) && is(p[3], TOKEN))
-            p += 4;
-        while (p < end && is(*p, TOKEN))
-            p++;
-        if (p == end)
-            return incomplete;
-        name.length = (size_t)(p - name.bytes);
-        if (!name.length || *p++ != ':')
-            return EDGE_HANDOFF;
-        while (p < end && (*p == ' ' || *p == '\t'))
-            p++;
-        value.bytes = p;
-        p = value_end(p, end);
-        if (end - p < 2)
-            return p == end || *p == '\r' ? incomplete : EDGE_HANDOFF;
-        if (p[0] != '\r' || p[1] != '\n')
-            return EDGE_HANDOFF;
-        value.length = (size_t)(p - value.bytes);
-        while (value.length && (value.bytes[value.length - 1] == ' ' || value.bytes[value.length - 1] == '\t'))
-            value.length--;
+        int known = edge_field_next(&p, end, &name, &value);
+        if (known <= 0)
+            return known ? EDGE_HANDOFF : incomplete;
         if (!field(name, value, request, &seen))
             return EDGE_HANDOFF;
-        p += 2;
     }
 }

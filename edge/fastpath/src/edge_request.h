@@ -43,6 +43,13 @@ edge_verdict edge_recognise(const uint8_t *in, size_t length, edge_request *requ
  * 1 a member, 0 the end; an empty member comes back with length 0. */
 int edge_list_next(edge_span *rest, edge_span *member);
 
+/* The first byte that is not part of a field value: below 0x20 but HTAB, or DEL. */
+const uint8_t *edge_value_end(const uint8_t *p, const uint8_t *end);
+
+/* The field line at *at: its name, and its value without OWS around it; *at moves behind the line.
+ * 1 a field, 0 not whole yet, -1 malformed. */
+int edge_field_next(const uint8_t **at, const uint8_t *end, edge_span *name, edge_span *value);
+
 /* Case-insensitive comparison with a literal of lower-case letters, digits, dashes and slashes, eight bytes at
  * a time.  Setting bit 5 folds letters; what else it folds are control bytes, which a field never
  * has here. */

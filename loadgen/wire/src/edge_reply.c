@@ -1,0 +1,270 @@
+#include "edge_reply.h"
+
+#include <string.h>
+
+enum { STATUS, FIELDS, COUNTED, SIZE, CHUNK, CHUNK_END, TRAILERS, UNTIL_CLOSED, DONE };
+
+#define MAX_AGE 2147483647 /* what a greater one counts as, RFC 9111 1.2.2 */
+#define LENGTH_DIGITS 18
+#define SIZE_DIGITS 15
+
+static const char begin[] = "HTTP/1.";
+#define BEGIN_BYTES (sizeof begin - 1)
+
+static inline int is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+void edge_reply_begin(edge_reply *reply, uint64_t body_limit, int head_only)
+{
+    memset(reply, 0, offsetof(edge_reply, etag));
+    reply->body_limit = body_limit;
+    reply->head_only = (uint8_t)head_only;
+    reply->max_age = -1;
+}
+
+int edge_reply_ended(edge_reply *reply)
+{
+    if (reply->state == UNTIL_CLOSED)
+        reply->state = DONE;
+    return reply->state == DONE;
+}
+
+/* ---- lines; all without their CR LF.  0: garbage ---- */
+
+static int status_line(edge_reply *reply, edge_span line)
+{
+    const uint8_t *p = line.bytes, *end = p + line.length;
+    /* "HTTP/1.1 304 " */
+    if (line.length < BEGIN_BYTES + 6 || (p[7] != '0' && p[7] != '1') || p[8] != ' ' || p[9] < '1' || p[9] > '5'
+        || !is_digit(p[10]) || !is_digit(p[11]) || p[12] != ' ' || edge_value_end(p + 13, end) != end)
+        return 0;
+    reply->version_1_0 = p[7] == '0';
+    reply->status = (uint16_t)((p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0'));
+    reply->uncacheable = reply->chunked = reply->has_length = reply->says_close = reply->says_keep_alive = 0;
+    reply->closing = reply->etag_length = 0;
+    reply->max_age = -1;
+    reply->state = FIELDS;
+    return 1;
+}
+
+static void cache_directive(edge_reply *reply, edge_span directive)
+{
+    const uint8_t *equals = memchr(directive.bytes, '=', directive.length);
+    edge_span name = directive, argument = {NULL, 0};
+    int64_t seconds = 0;
+    if (equals) {
+        name.length = (size_t)(equals - directive.bytes);
+        argument.bytes = equals + 1;
+        argument.length = directive.length - name.length - 1;
+    }
+    if (EDGE_IS(name, "no-store") || EDGE_IS(name, "no-cache"))
+        reply->uncacheable = 1;
+    if (!EDGE_IS(name, "max-age") || reply->max_age >= 0)
+        return;
+    if (argument.length > 1 && argument.bytes[0] == '"' && argument.bytes[argument.length - 1] == '"') {
+        argument.bytes++;
+        argument.length -= 2;
+    }
+    for (size_t i = 0; i < argument.length; i++) {
+        if (!is_digit(argument.bytes[i]))
+            return;
+        if (i < LENGTH_DIGITS)
+            seconds = seconds * 10 + (argument.bytes[i] - '0');
+    }
+    if (argument.length)
+        reply->max_age = seconds > MAX_AGE ? MAX_AGE : seconds;
+}
+
+static void etag_field(edge_reply *reply, edge_span value)
+{
+    if (value.length > 2 && value.bytes[0] == 'W' && value.bytes[1] == '/') {
+        value.bytes += 2;
+        value.length -= 2;
+    }
+    if (reply->etag_length || value.length < 2 || value.bytes[0] != '"' || value.bytes[value.length - 1] != '"')
+        return;
+    for (size_t i = 1; i < value.length - 1; i++)
+        if (value.bytes[i] <= ' ' || value.bytes[i] == '"')
+            return;
+    size_t length = value.length - 2;
+    reply->etag_length = (uint8_t)(length < EDGE_REPLY_ETAG_BYTES ? length : EDGE_REPLY_ETAG_BYTES);
+    memcpy(reply->etag, value.bytes + 1, reply->etag_length);
+}
+
+static int length_field(edge_reply *reply, edge_span value)
+{
+    if (reply->has_length || !value.length || value.length > LENGTH_DIGITS)
+        return 0;
+    reply->has_length = 1;
+    reply->length = 0;
+    for (size_t i = 0; i < value.length; i++) {
+        if (!is_digit(value.bytes[i]))
+            return 0;
+        reply->length = reply->length * 10 + (value.bytes[i] - '0');
+    }
+    return 1;
+}
+
+static int field(edge_reply *reply, edge_span name, edge_span value)
+{
+    edge_span member;
+    switch (name.length) {
+    case 4:
+        if (EDGE_IS(name, "etag"))
+            etag_field(reply, value);
+        return 1;
+    case 10:
+        if (EDGE_IS(name, "connection"))
+            while (edge_list_next(&value, &member)) {
+                reply->says_close |= (uint8_t)EDGE_IS(member, "close");
+                reply->says_keep_alive |= (uint8_t)EDGE_IS(member, "keep-alive");
+            }
+        return 1;
+    case 13:
+        if (EDGE_IS(name, "cache-control"))
+            while (edge_list_next(&value, &member))
+                cache_directive(reply, member);
+        return 1;
+    case 14:
+        return !EDGE_IS(name, "content-length") || length_field(reply, value);
+    case 17:
+        if (!EDGE_IS(name, "transfer-encoding"))
+            return 1;
+        if (reply->chunked || !EDGE_IS(value, "chunked"))
+            return 0;
+        reply->chunked = 1;
+        return 1;
+    default:
+        return 1;
+    }
+}
+
+/* The state after the head, RFC 9112 6.3. */
+static edge_reply_verdict framing(edge_reply *reply)
+{
+    if (reply->status < 200) {
+        reply->state = STATUS;
+        return reply->status == 101 ? EDGE_REPLY_GARBAGE : EDGE_REPLY_MORE;
+    }
+    reply->closing = reply->says_close || (reply->version_1_0 && !reply->says_keep_alive);
+    if (reply->chunked && reply->has_length)
+        return EDGE_REPLY_GARBAGE;
+    if (reply->head_only || reply->status == 204 || reply->status == 304) {
+        reply->state = DONE;
+    } else if (reply->chunked) {
+        reply->state = SIZE;
+    } else if (!reply->has_length) {
+        reply->closing = 1;
+        reply->state = UNTIL_CLOSED;
+    } else {
+        if (reply->length > reply->body_limit)
+            return EDGE_REPLY_TOO_LARGE;
+        reply->left = reply->length;
+        reply->state = reply->left ? COUNTED : DONE;
+    }
+    return EDGE_REPLY_MORE;
+}
+
+/* chunk-size [ chunk-ext ], RFC 9112 7.1; extensions are not looked into. */
+static edge_reply_verdict size_line(edge_reply *reply, edge_span line)
+{
+    const uint8_t *p = line.bytes, *end = p + line.length;
+    uint64_t size = 0;
+    for (; p < end && p - line.bytes <= SIZE_DIGITS; p++) {
+        uint8_t c = *p | 0x20;
+        if (is_digit(*p))
+            size = size * 16 + (uint64_t)(*p - '0');
+        else if (c >= 'a' && c <= 'f')
+            size = size * 16 + (uint64_t)(c - 'a' + 10);
+        else
+            break;
+    }
+    if (p == line.bytes || p - line.bytes > SIZE_DIGITS)
+        return EDGE_REPLY_GARBAGE;
+    if (p < end) {
+        while (p < end && (*p == ' ' || *p == '\t'))
+            p++;
+        if (p == end || *p != ';' || edge_value_end(p, end) != end)
+            return EDGE_REPLY_GARBAGE;
+    }
+    if (size > reply->body_limit - reply->body_bytes)
+        return EDGE_REPLY_TOO_LARGE;
+    reply->left = size;
+    reply->state = size ? CHUNK : TRAILERS;
+    return EDGE_REPLY_MORE;
+}
+
+/* One whole line. */
+static edge_reply_verdict read_line(edge_reply *reply, edge_span line)
+{
+    switch (reply->state) {
+    case STATUS:
+        return status_line(reply, line) ? EDGE_REPLY_MORE : EDGE_REPLY_GARBAGE;
+    case FIELDS:
+    case TRAILERS: {
+        const uint8_t *p = line.bytes, *end = p + line.length + 2;
+        edge_span name, value;
+        if (!line.length) {
+            if (reply->state == FIELDS)
+                return framing(reply);
+            reply->state = DONE;
+            return EDGE_REPLY_MORE;
+        }
+        if (edge_field_next(&p, end, &name, &value) <= 0 || p != end)
+            return EDGE_REPLY_GARBAGE;
+        if (reply->state == FIELDS && !field(reply, name, value))
+            return EDGE_REPLY_GARBAGE;
+        return EDGE_REPLY_MORE;
+    }
+    case SIZE:
+        return size_line(reply, line);
+    default: /* CHUNK_END */
+        reply->state = SIZE;
+        return line.length ? EDGE_REPLY_GARBAGE : EDGE_REPLY_MORE;
+    }
+}
+
+edge_reply_verdict edge_reply_read(edge_reply *reply, edge_span *in, edge_span *body)
+{
+    while (reply->state != DONE) {
+        if (!in->length)
+            return EDGE_REPLY_MORE;
+        if (reply->state == COUNTED || reply->state == CHUNK || reply->state == UNTIL_CLOSED) {
+            size_t piece = in->length;
+            if (reply->state != UNTIL_CLOSED) {
+                piece = piece < reply->left ? piece : (size_t)reply->left;
+                reply->left -= piece;
+                if (!reply->left)
+                    reply->state = reply->state == COUNTED ? DONE : CHUNK_END;
+            } else if (piece > reply->body_limit - reply->body_bytes) {
+                return EDGE_REPLY_TOO_LARGE;
+            }
+            reply->body_bytes += piece;
+            *body = (edge_span){in->bytes, piece};
+            in->bytes += piece;
+            in->length -= piece;
+            return EDGE_REPLY_BODY;
+        }
+        size_t known = in->length < BEGIN_BYTES ? in->length : BEGIN_BYTES;
+        if (reply->state == STATUS && memcmp(in->bytes, begin, known))
+            return EDGE_REPLY_GARBAGE;
+        const uint8_t *feed = memchr(in->bytes, '\n', in->length);
+        size_t length = feed ? (size_t)(feed - in->bytes) + 1 : in->length;
+        if (reply->head_bytes + length > EDGE_REPLY_HEAD_BYTES)
+            return EDGE_REPLY_TOO_LARGE;
+        if (!feed)
+            return EDGE_REPLY_MORE;
+        if (length < 2 || feed[-1] != '\r')
+            return EDGE_REPLY_GARBAGE;
+        if (reply->state != SIZE && reply->state != CHUNK_END)
+            reply->head_bytes += (uint32_t)length;
+        edge_reply_verdict verdict = read_line(reply, (edge_span){in->bytes, length - 2});
+        if (verdict != EDGE_REPLY_MORE)
+            return verdict;
+        in->bytes += length;
+        in->length -= length;
+    }
+    return EDGE_REPLY_DONE;
+}

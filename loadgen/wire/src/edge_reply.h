@@ -1,0 +1,50 @@
+/* Sans-IO: reads one HTTP/1.1 answer, in whatever pieces it comes.
+ *
+ * The same as AnswerReader in loadgen/answers.py, where the states are drawn; a test compares the two.
+ * Allocates nothing and keeps no byte of what it reads: a line that has not ended is left to the caller, a
+ * body is handed on piece by piece. */
+#ifndef EDGE_REPLY_H
+#define EDGE_REPLY_H
+
+#include "edge_request.h"
+
+#define EDGE_REPLY_HEAD_BYTES (64 * 1024)
+#define EDGE_REPLY_ETAG_BYTES 63
+
+/* GARBAGE and the like are the numbers of loadgen.wire.interface. */
+enum { EDGE_OK, EDGE_REFUSED, EDGE_CLOSED, EDGE_GARBAGE, EDGE_TOO_LARGE, EDGE_TIMEOUT, EDGE_CANCELLED };
+
+typedef struct {
+    uint64_t body_limit, body_bytes;
+    uint64_t left;   /* of a counted body or a chunk */
+    uint64_t length; /* Content-Length */
+    int64_t max_age; /* seconds; -1: none */
+    uint32_t head_bytes;
+    uint16_t status;
+    uint8_t state, head_only, version_1_0, uncacheable, chunked, has_length, says_close, says_keep_alive;
+    uint8_t closing; /* the connection is of no use after this answer; known at the end of the head */
+    uint8_t etag_length;
+    uint8_t etag[EDGE_REPLY_ETAG_BYTES];
+} edge_reply;
+
+typedef enum {
+    EDGE_REPLY_MORE, /* an incomplete line is left: to be given again, with what follows */
+    EDGE_REPLY_BODY, /* *body is a piece of the body; call again */
+    EDGE_REPLY_DONE, /* what is left in *in belongs to no answer yet */
+    EDGE_REPLY_GARBAGE,
+    EDGE_REPLY_TOO_LARGE
+} edge_reply_verdict;
+
+void edge_reply_begin(edge_reply *reply, uint64_t body_limit, int head_only);
+/* Reads on and moves *in behind what has been read. */
+edge_reply_verdict edge_reply_read(edge_reply *reply, edge_span *in, edge_span *body);
+/* The server has closed: 1 if that completes the answer. */
+int edge_reply_ended(edge_reply *reply);
+
+/* Of Cache-Control, as Answer.max_age. */
+static inline int64_t edge_reply_max_age(const edge_reply *reply)
+{
+    return reply->uncacheable ? -1 : reply->max_age;
+}
+
+#endif
