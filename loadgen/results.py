@@ -48,6 +48,8 @@ class Second(msgspec.Struct, kw_only=True):
     #: Users within a session, and open connections, at its end.
     active: int = 0
     connections: int = 0
+    #: What the scenario, or a failure, has to say of it.
+    notes: list[str] = []
 
 
 class NodeFigures(msgspec.Struct, kw_only=True):

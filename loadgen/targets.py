@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -40,10 +41,18 @@ def resolve(url: str, owned: tuple[str, ...] = ()) -> Target:
         family, _, _, _, address = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)[0]
     except OSError as error:
         raise TargetError(f"{url}: {parts.hostname} cannot be resolved: {error}") from None
-    if not ipaddress.ip_address(address[0]).is_loopback and parts.hostname not in owned:
+    if not is_ours(str(address[0]), owned) and parts.hostname not in owned:
         raise TargetError(
             f"{url}: {address[0]} is not this machine; if the target is yours, "
             f"say so with --i-own-this-target {parts.hostname}"
         )
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target((str(address[0]), port), family, parts.netloc, path)
+
+
+def is_ours(address: str, owned: Collection[str] = ()) -> bool:
+    """Whether the IP *address* is this machine's loopback, or was named."""
+    try:
+        return ipaddress.ip_address(address).is_loopback or address in owned
+    except ValueError:
+        return False

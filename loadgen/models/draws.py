@@ -1,0 +1,61 @@
+"""Random numbers one at a time, drawn in blocks: a tenth of the cost of asking NumPy for each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+_BLOCK = 4096
+
+
+class Draws:
+    """Calls return the next number of what *block* makes *n* of."""
+
+    def __init__(self, block: Callable[[int], NDArray[Any]]) -> None:
+        self._block = block
+        self._left: list[Any] = []
+
+    def __call__(self) -> Any:
+        """The next one."""
+        if not self._left:
+            self._left = self._block(_BLOCK).tolist()
+        return self._left.pop()
+
+
+def uniform(random: Generator) -> Draws:
+    """0 <= number < 1."""
+    return Draws(random.random)
+
+
+def think_times(random: Generator, kind: str, mean: float, shape: float, sigma: float) -> Draws:
+    """Seconds with that mean; *shape*: Weibull's k, *sigma*: of a lognormal's logarithm."""
+    if kind == "weibull":
+        scale = mean / math.gamma(1 + 1 / shape)
+        return Draws(lambda count: scale * random.weibull(shape, count))
+    if kind == "lognormal":
+        return Draws(lambda count: random.lognormal(math.log(mean) - sigma * sigma / 2, sigma, count))
+    if kind == "exponential":
+        return Draws(lambda count: random.exponential(mean, count))
+    return Draws(lambda count: np.full(count, mean))
+
+
+def page_counts(random: Generator, mean: float) -> Draws:
+    """Page views of a session: geometric, 1 or more, with that mean; 65,535 at most."""
+    return Draws(lambda count: np.minimum(random.geometric(1 / mean, count), 65_535))
+
+
+def zipf(random: Generator, weights: Sequence[float]) -> Draws:
+    """Indexes in proportion to *weights*."""
+    steps = np.cumsum(np.asarray(weights, dtype=np.float64))
+    return Draws(lambda count: np.searchsorted(steps, random.random(count) * steps[-1], side="right"))
+
+
+def zipf_weights(count: int, exponent: float) -> list[float]:
+    """Of ranks 1 .. *count*: rank ** -exponent."""
+    weights: list[float] = (np.arange(1, count + 1, dtype=np.float64) ** -exponent).tolist()
+    return weights

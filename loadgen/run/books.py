@@ -1,0 +1,137 @@
+"""What happens within a second, in figures that add up: over processes, machines and seconds."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import psutil
+
+from loadgen.histogram import Histogram
+from loadgen.results import Second
+from loadgen.run.sender import Ask
+from loadgen.wire.interface import CANCELLED, Answer
+
+#: Answers of late that the p95 is taken over.
+_RECENT = 4096
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """What one process did within a second; all but the figures of its own add up."""
+
+    second: Second
+    counts: dict[str, int]
+    #: HDR histograms: corrected, raw, lag, push, and node:N.
+    histograms: dict[str, str]
+    node_errors: dict[int, int] = {}
+    node_bytes: dict[int, tuple[int, int]] = {}
+    #: Begun before the run's end, of those planned.
+    offered: int = 0
+    #: Of this process since the run began; resident now.
+    cpu_seconds: float = 0.0
+    memory_bytes: int = 0
+    last: bool = False
+
+
+class Books:
+    """What happens within a second, until it is reported."""
+
+    def __init__(self, nodes: Sequence[str], end: int) -> None:
+        """*nodes*: their names; *end*: when the run ends, nanoseconds."""
+        self._names, self._end = nodes, end
+        self._cpu = time.process_time()
+        self._recent: list[int] = []
+        self._number = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.second = Second(at=self._number)
+        self.offered = 0
+        self._corrected: list[int] = []
+        self._raw: list[int] = []
+        self._lag: list[int] = []
+        self._nodes: list[list[int]] = [[] for _ in self._names]
+        self._statuses: Counter[str] = Counter()
+        self._errors: Counter[str] = Counter()
+        self._node_requests = [0] * len(self._names)
+        self._node_errors: Counter[int] = Counter()
+        self._bytes: dict[int, list[int]] = {}
+        self._pushes: list[int] = []
+
+    def attempt(self, answer: Answer) -> None:
+        """An attempt has ended."""
+        second = self.second
+        if answer.begun:
+            self._lag.append(answer.begun - answer.due)
+            self.offered += answer.begun <= self._end
+        if answer.error:
+            if answer.error != CANCELLED:
+                self._node_errors[answer.node] += 1
+        else:
+            second.answered += 1
+            self._raw.append(answer.done - answer.sent)
+            self._statuses[str(answer.status)] += 1
+        second.sent += answer.sent > 0
+        second.bytes_in += answer.bytes_in
+        second.bytes_out += answer.bytes_out
+        self._node_requests[answer.node] += 1
+        both = self._bytes.setdefault(answer.node, [0, 0])
+        both[0] += answer.bytes_in
+        both[1] += answer.bytes_out
+
+    def ended(self, ask: Ask, answer: Answer | None, reason: str) -> None:
+        """An ask has ended; *reason*: why it failed."""
+        if reason:
+            self._errors[reason] += 1
+        elif answer is not None:
+            latency = answer.done - ask.planned
+            self._corrected.append(latency)
+            self._nodes[answer.node].append(latency)
+            self._recent.append(answer.done - answer.due)
+
+    def pushed(self, latencies: Sequence[int]) -> None:
+        """Subscribers received something, so late."""
+        self._pushes += latencies
+        self.second.pushes += len(latencies)
+
+    def p95(self, unknown: int) -> int:
+        """Of the latest answers, nanoseconds; *unknown* while there are few."""
+        if len(self._recent) < 64:
+            return unknown
+        del self._recent[:-_RECENT]
+        return int(np.percentile(self._recent, 95))
+
+    def close(self, counts: Counter[str], active: int, connections: int) -> Report:
+        """The second is over."""
+        second = self.second
+        second.planned = counts["requests"] + counts.pop("not_offered", 0)
+        second.statuses, second.errors = dict(self._statuses), dict(self._errors)
+        second.nodes = {
+            name: number for name, number in zip(self._names, self._node_requests, strict=True) if number
+        }
+        second.active, second.connections = active, connections
+        histograms = {"corrected": self._corrected, "raw": self._raw, "lag": self._lag, "push": self._pushes}
+        histograms |= {f"node:{number}": values for number, values in enumerate(self._nodes)}
+        report = Report(
+            second=second,
+            counts=dict(counts),
+            histograms={name: _encoded(values) for name, values in histograms.items() if values},
+            node_errors=dict(self._node_errors),
+            node_bytes={node: (both[0], both[1]) for node, both in self._bytes.items()},
+            offered=self.offered,
+            cpu_seconds=time.process_time() - self._cpu,
+            memory_bytes=psutil.Process().memory_info().rss,
+        )
+        counts.clear()
+        self._number += 1
+        self._begin()
+        return report
+
+
+def _encoded(nanoseconds: list[int]) -> str:
+    histogram = Histogram()
+    histogram.record(np.asarray(nanoseconds, dtype=np.int64) // 1000)
+    return histogram.encode()

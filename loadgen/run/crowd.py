@@ -1,0 +1,72 @@
+"""Who comes when: users from the crowd of those that are away, at the times of an arrival process."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from loadgen.models.calendar import TICKS, Calendar
+from loadgen.models.users import BEGIN, Users
+from loadgen.run.viewing import Viewing
+
+#: Users that are tried before nobody counts as free.
+_TRIES = 64
+
+
+class Crowd:
+    """Plans what happens until a tick."""
+
+    def __init__(
+        self,
+        users: Users,
+        calendar: Calendar,
+        viewing: Viewing,
+        times: Iterator[float],
+        counts: Counter[str],
+        pages_mean: float,
+    ) -> None:
+        """*times*: of arrivals, seconds; *pages_mean*: what a session that cannot begin counts for."""
+        self._users, self._calendar, self._viewing = users, calendar, viewing
+        self._times, self._counts, self._pages = times, counts, pages_mean
+        self._next = self._tick()
+        self._user = 0
+        # Steps through all users before it comes to one again, and neighbours do not come together.
+        self._stride = _coprime(users.count)
+
+    def present(self, share: float, uniform: Callable[[], float], think: Callable[[], float]) -> None:
+        """A *share* of the users is in the middle of a session when the run begins."""
+        for user in range(self._users.count):
+            if uniform() < share:
+                self._viewing.arrive(user, BEGIN + int(uniform() * think() * TICKS))
+
+    def plan(self, until: int) -> None:
+        """Arrivals and page views due before the tick *until*."""
+        while self._next < until:
+            self._arrive(self._next)
+            self._next = self._tick()
+        view = self._viewing.view
+        for tick, user in self._calendar.pop(until):
+            view(user, tick)
+
+    def _tick(self) -> int:
+        second = next(self._times, math.inf)
+        return BEGIN + int(min(second, 1e9) * TICKS)
+
+    def _arrive(self, tick: int) -> None:
+        users = self._users
+        for _ in range(min(_TRIES, users.count)):
+            self._user = user = (self._user + self._stride) % users.count
+            if not users.active[user]:
+                self._viewing.arrive(user, tick)
+                return
+        self._counts["turned_away"] += 1
+        self._counts["not_offered"] += round(self._pages)
+
+
+def _coprime(count: int) -> int:
+    """About 0.618 of *count*, without a common factor."""
+    stride = max(1, int(count * 0.618))
+    while math.gcd(stride, count) != 1:
+        stride += 1
+    return stride

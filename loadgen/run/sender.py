@@ -1,0 +1,194 @@
+"""Sends a user's requests as its smart client would (``webroot/edge/worker/sender.js``).
+
+To the node that it chooses; to another at once when that fails; to two when it is slow.  Retries and
+hedges have budgets. What is asked is an :class:`Ask`; each attempt at it has a token on the wire.  An
+ask ends with one call of *ended*.
+
+Times are nanoseconds of the wire's clock.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+
+from loadgen.models.users import Users
+from loadgen.run import budget
+from loadgen.run.choosing import Choosing
+from loadgen.run.clock import Clock
+from loadgen.run.heads import Heads
+from loadgen.wire.interface import CANCELLED, Answer, Wire
+
+MS = 1_000_000
+#: Pauses before the rounds over all nodes, before jitter.
+_ROUNDS = (0, 200 * MS, 800 * MS)
+#: A hedge is not sent sooner than this; nor later while too little is known.
+_HEDGE_LEAST, _HEDGE_UNKNOWN = 20 * MS, 500 * MS
+#: A node that says nothing for so many p95s is given up; bounds of that.
+_PATIENCE, _PATIENCE_LEAST, _PATIENCE_MOST = 8, 1_000 * MS, 4_000 * MS
+
+
+class Ask:
+    """Something that a user wants to know, whoever says it."""
+
+    __slots__ = (
+        "about", "body", "etag", "kind", "lines", "path", "planned", "purpose", "round", "sent_at", "tokens",
+        "tried", "user",
+    )  # fmt: skip
+
+    def __init__(
+        self, user: int, purpose: int, planned: int, path: bytes, kind: str, etag: bytes = b"",
+        body: bytes = b"", about: Any = None, lines: bytes = b"",
+    ) -> None:  # fmt: skip
+        self.user = user
+        #: What the answer is for: the caller's.
+        self.purpose = purpose
+        self.about = about
+        #: When it was to be sent: what latency counts from.
+        self.planned = planned
+        self.path = path
+        self.kind = kind
+        self.etag = etag
+        #: Of a POST, and header lines instead of those of a text.
+        self.body = body
+        self.lines = lines
+        #: Bits of the nodes that were asked in this round; (token, node) of what is on its way.
+        self.tried = 0
+        self.tokens: list[tuple[int, int]] = []
+        self.round = 0
+        #: When the present round began.
+        self.sent_at = planned
+
+
+class Sender:
+    """See the module."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        clock: Clock,
+        users: Users,
+        choosing: Choosing,
+        heads: Heads,
+        random: Callable[[], float],
+        ended: Callable[[Ask, Answer | None], None],
+        counts: Counter[str],
+    ) -> None:
+        """*ended*: called with the answer, which may be 5xx, or the last failure."""
+        self._wire, self._clock, self._users, self._choosing = wire, clock, users, choosing
+        self._heads, self._random, self._ended, self._counts = heads, random, ended, counts
+        self._nodes = users.nodes
+        self._token = 0
+        self._asks: dict[int, Ask] = {}
+        self._retries, self._hedges = budget.retries(), budget.hedges()
+        #: Asks in the order of their sending: those to be hedged, those not to be waited for alone.
+        self._slow: deque[tuple[int, Ask]] = deque()
+        self._hanging: deque[tuple[int, Ask]] = deque()
+        self._later: list[tuple[int, int, Ask]] = []
+        #: The p95 of late, which hedges wait for.
+        self.p95 = _HEDGE_UNKNOWN
+
+    def send(self, ask: Ask) -> None:
+        """Ask the best node, at the planned time."""
+        self._counts["requests"] += 1
+        self._users.requests[ask.user] += 1
+        if self._attempt(ask, ask.planned):
+            self._slow.append((ask.planned, ask))
+        else:
+            self._ended(ask, None)
+
+    def send_to(self, ask: Ask, node: int) -> None:
+        """Ask *node*, and nobody else."""
+        ask.tried = (1 << self._nodes) - 1
+        ask.round = len(_ROUNDS)
+        self._put(ask, node, ask.planned)
+
+    def waiting(self) -> int:
+        """Asks that have not ended."""
+        return len(self._asks) + len(self._later)
+
+    def _attempt(self, ask: Ask, due: int) -> bool:
+        node = self._choosing.pick(ask.user, self._clock.tick(due), ask.tried)
+        if node < 0:
+            return False
+        ask.tried |= 1 << node
+        self._put(ask, node, due)
+        return True
+
+    def _put(self, ask: Ask, node: int, due: int) -> None:
+        self._token = token = self._token + 1
+        ask.tokens.append((token, node))
+        self._asks[token] = ask
+        home = ask.user % self._nodes
+        if ask.body:
+            request = self._heads.post(node, home, ask.path, ask.body, ask.lines)
+        else:
+            request = self._heads.get(node, home, ask.path, ask.kind, ask.etag)
+        self._wire.send(token, ask.user, node, due, request)
+
+    def answered(self, answer: Answer) -> None:
+        """The wire has an answer, or a failure, to one attempt."""
+        ask = self._asks.pop(answer.token, None)
+        if ask is None or answer.error == CANCELLED:
+            return
+        ask.tokens.remove((answer.token, answer.node))
+        now = self._clock.tick(answer.done)
+        if answer.error or answer.status >= 500:
+            self._choosing.failed(ask.user, answer.node, now)
+            self._failed(ask, answer)
+            return
+        self._choosing.answered(ask.user, answer.node, (answer.head - answer.due) // 1000, now)
+        for token, _ in ask.tokens:
+            del self._asks[token]
+            self._wire.cancel(token)
+        ask.tokens.clear()
+        self._ended(ask, answer)
+
+    def _failed(self, ask: Ask, answer: Answer) -> None:
+        """Another node at once; then another round, after a while."""
+        if self._retry(ask) and self._attempt(ask, self._clock.now):
+            self._counts["retries"] += 1
+            return
+        if ask.tokens:
+            return
+        while ask.round + 1 < len(_ROUNDS):
+            ask.round += 1
+            pause = int(_ROUNDS[ask.round] * (0.5 + self._random()))
+            if self._retries.spend(ask.user, self._users.requests[ask.user]):
+                heapq.heappush(self._later, (answer.done + pause, answer.token, ask))
+                return
+        self._ended(ask, answer)
+
+    def _retry(self, ask: Ask) -> bool:
+        left = ask.tried != (1 << self._nodes) - 1
+        return left and self._retries.spend(ask.user, self._users.requests[ask.user])
+
+    def turn(self, now: int) -> None:
+        """Time has passed: hedge what is slow, give up what hangs, begin other rounds."""
+        after = max(_HEDGE_LEAST, self.p95)
+        slow, hanging = self._slow, self._hanging
+        patience = min(_PATIENCE_MOST, max(_PATIENCE_LEAST, _PATIENCE * after))
+        while slow and slow[0][0] + after <= now:
+            begun, ask = slow.popleft()
+            if not ask.tokens or ask.sent_at != begun:
+                continue
+            hanging.append((begun, ask))
+            if ask.purpose >= 0 and self._nodes > 1 and not ask.round:
+                left = ask.tried != (1 << self._nodes) - 1
+                if left and self._hedges.spend(ask.user, self._users.requests[ask.user]):
+                    self._counts["hedges"] += 1
+                    self._attempt(ask, now)
+        while hanging and hanging[0][0] + patience <= now:
+            begun, ask = hanging.popleft()
+            if ask.tokens and ask.sent_at == begun and self._retry(ask):
+                self._counts["retries"] += 1
+                self._choosing.failed(ask.user, ask.tokens[0][1], self._clock.tick(now))
+                self._attempt(ask, now)
+        while self._later and self._later[0][0] <= now:
+            _, _, ask = heapq.heappop(self._later)
+            ask.tried, ask.sent_at = 0, now
+            self._counts["retries"] += 1
+            if self._attempt(ask, now):
+                slow.append((now, ask))

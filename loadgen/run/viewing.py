@@ -1,0 +1,273 @@
+"""What users do: sessions of page views, each with what a smart client has to ask for it.
+
+Everything of a page that is kept is confirmed by one ``POST /.edge/revalidate``, or a conditional GET
+where it is a single thing; what is fresh needs no request; what is not kept is fetched, assets after the
+page that names them.  Whoever comes for the first time fetches the smart client, too.
+
+Ticks, see :mod:`loadgen.models.calendar`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from edge.load.document import decode as decode_load
+from loadgen.models.calendar import TICKS, Calendar
+from loadgen.models.users import NO_PAGE, Users
+from loadgen.run.checking import Checking, Suspicion
+from loadgen.run.choosing import Choosing
+from loadgen.run.clock import Clock
+from loadgen.run.scenario import Mutations
+from loadgen.run.sender import Ask, Sender
+from loadgen.run.site import FOR_GOOD_S, Page, Resource, Site, batch
+from loadgen.wire.interface import ERRORS, Answer, Wire
+
+#: Purposes of asks; those below 0 are not worth a second request.
+BATCH, PAGE, ASSET, NEWER, LOAD, MUTATION, PROBE = 0, 1, 2, 3, 4, -1, -2
+
+#: From the last byte of an answer to the requests that follow from it: a browser has to read it first.
+READING_NS = 4_000_000
+
+_NOTHING_STALE = b'"stale":[]}'
+_REVALIDATE, _LOAD = b"/.edge/revalidate", b"/.edge/load"
+
+
+class Viewing:
+    """The users of a process."""
+
+    def __init__(
+        self,
+        site: Site,
+        users: Users,
+        calendar: Calendar,
+        choosing: Choosing,
+        clock: Clock,
+        wire: Wire,
+        counts: Counter[str],
+        draws: Mapping[str, Callable[[], float]],
+        stale_ticks: int,
+        mutations: Mutations | None = None,
+    ) -> None:
+        """*draws*: think (seconds), pages (of a session), page (its number), uniform."""
+        self._site, self._users, self._calendar, self._choosing = site, users, calendar, choosing
+        self._clock, self._wire, self._counts = clock, wire, counts
+        self._think, self._page, self._pages, self._uniform = (
+            draws["think"], draws["page"], draws["pages"], draws["uniform"],
+        )  # fmt: skip
+        self._mutations = mutations
+        self._checking = Checking(site, stale_ticks, users.nodes, counts, self._probe)
+        #: Set by who makes both: see :meth:`ended`.
+        self.sender: Sender
+        self.active = 0
+        #: Bodies of batches that confirm a whole page as it is now, until something changes.
+        self._batches: dict[int, bytes] = {}
+        self._batches_of = -1
+        self._documents: dict[bytes, int] = {}
+        #: Called with (ask, answer, reason) when one has ended: reason is "" or why it failed.
+        self.record: Callable[[Ask, Answer | None, str], None]
+
+    # ---- sessions ----
+
+    def arrive(self, user: int, tick: int) -> None:
+        """A session of *user* begins."""
+        self._users.active[user] = 1
+        self._users.pages_left[user] = int(self._pages())
+        self.active += 1
+        self._counts["sessions"] += 1
+        self._calendar.add(user, tick)
+
+    def view(self, user: int, tick: int) -> None:
+        """The planned page view of *user*; the next one follows from the plan, not from the answers."""
+        users = self._users
+        left = users.pages_left[user] = users.pages_left[user] - 1
+        if left:
+            self._calendar.add(user, tick + max(1, int(self._think() * TICKS)))
+        self._counts["page_views"] += 1
+        planned = self._clock.ns(tick)
+        self._look(user, self._site.pages[int(self._page())], tick, planned)
+        if self._choosing.reads_load and self._choosing.is_due(user, tick):
+            self._counts["load_polls"] += 1
+            self.sender.send(Ask(user, LOAD, planned, _LOAD, "fetch"))
+        if self._mutations and self._uniform() < self._mutations.share:
+            self._mutate(user, planned)
+        if not left:
+            users.active[user] = 0
+            self.active -= 1
+            self._wire.leave(user)
+
+    def _mutate(self, user: int, planned: int) -> None:
+        assert self._mutations is not None
+        self._counts["mutations"] += 1
+        number = self._counts["mutations"]
+        body = self._mutations.body.replace("{user}", str(user)).replace("{n}", str(number)).encode()
+        lines = f"Content-Type: {self._mutations.content_type}\r\nIdempotency-Key: {user}-{number}\r\n"
+        ask = Ask(
+            user, MUTATION, planned, self._mutations.path.encode(), "post", b"", body, lines=lines.encode()
+        )
+        self._counts["requests"] += 1
+        self.sender.send_to(ask, user % self._users.nodes)
+
+    # ---- page views ----
+
+    def _look(self, user: int, page: Page, tick: int, planned: int) -> None:
+        kept = self._users.kept(user)
+        number = page.index
+        if number not in kept:
+            self._first_look(user, page, kept, planned)
+            return
+        at = self._users.ring_at[user * len(kept) + kept.index(number)]
+        site = self._site
+        if at >= site.changed and not page.for_a_while:
+            # The ordinary case: all of it is as it was, and none of it fresh for a while only.
+            if self._batches_of != site.changed:
+                self._batches.clear()
+                self._batches_of = site.changed
+            self._counts["fresh_hits"] += page.forgood
+            parts = page.confirmed
+            body = self._batches.get(number)
+            if body is None and len(parts) > 1:
+                pairs = ((site.resources[part].current, site.resources[part].path) for part in parts)
+                body = self._batches[number] = batch(pairs)
+        else:
+            copies = [
+                (part, site.resources[part].at(at)) for part in page.parts if not self._fresh(part, at, tick)
+            ]
+            self._counts["fresh_hits"] += len(page.parts) - len(copies)
+            parts = tuple(part for part, _ in copies)
+            body = batch((etag, site.resources[part].path) for part, etag in copies)
+        if not parts:
+            return
+        if len(parts) == 1 or body is None:
+            resource = site.resources[parts[0]]
+            self._get(user, NEWER, resource, planned, resource.at(at), (page, tick))
+            return
+        self._counts["batches"] += 1
+        self._counts["validators"] += len(parts)
+        self.sender.send(Ask(user, BATCH, planned, _REVALIDATE, "post", b"", body, (page, tick, parts, at)))
+
+    def _fresh(self, part: int, at: int, tick: int) -> bool:
+        """Whether a copy from the tick *at* needs no confirmation at *tick*."""
+        age = self._site.resources[part].max_age
+        return age >= FOR_GOOD_S or (age > 0 and tick - at < age * TICKS)
+
+    def _first_look(self, user: int, page: Page, kept: list[int], planned: int) -> None:
+        """*page* is not kept: it first, then what else it needs and other pages did not."""
+        pages = self._site.pages
+        known = [one for one in kept if one != NO_PAGE]
+        have = set().union(*(pages[one].parts for one in known)) if known else set()
+        missing = [part for part in page.parts[1:] if part not in have]
+        if not known:
+            missing += [part for part in self._site.worker if part not in missing]
+        self._get(user, PAGE, self._site.resources[page.number], planned, b"", (page, missing))
+
+    def _get(
+        self, user: int, purpose: int, resource: Resource, planned: int, etag: bytes, about: object
+    ) -> None:
+        ask = Ask(user, purpose, planned, resource.path, resource.kind, etag, about=(resource, about))
+        self.sender.send(ask)
+
+    # ---- answers ----
+
+    def ended(self, ask: Ask, answer: Answer | None) -> None:
+        """An ask has its answer, or failed for good."""
+        if ask.purpose == PROBE:
+            ok = answer is not None and not answer.error
+            self._checking.probed(ask.about, answer if ok else None, self._clock.tick(self._clock.now))
+            return
+        reason = self._judge(ask, answer)
+        if reason:
+            self._counts["failed"] += 1
+        self.record(ask, answer, reason)
+
+    def _judge(self, ask: Ask, answer: Answer | None) -> str:
+        """Make of the answer what is to be made of it; why the ask failed, or ""."""
+        if answer is None:
+            return "no node to ask"
+        if answer.error:
+            return ERRORS[answer.error]
+        if ask.purpose == MUTATION:
+            return "" if answer.status < 300 else f"status {answer.status}"
+        if answer.status not in (200, 304):
+            return f"status {answer.status}"
+        if ask.purpose == BATCH:
+            return self._batched(ask, answer)
+        if ask.purpose == LOAD:
+            return self._learned(ask, answer)
+        return self._fetched(ask, answer)
+
+    def _batched(self, ask: Ask, answer: Answer) -> str:
+        page, tick, parts, at = ask.about
+        body = self._body(answer)
+        if body.endswith(_NOTHING_STALE):
+            stale: Iterable[int] = ()
+        else:
+            try:
+                stale = _stale(body, len(parts))
+            except ValueError:
+                self._checking.wrong("a batch without a list of what is stale")
+                return ""
+        old = set(stale)
+        self._counts["not_modified"] += len(parts) - len(old)
+        resources = self._site.resources
+        if old or at < self._site.changed:
+            asked, then = self._clock.tick(answer.begun), answer.done + READING_NS
+            for place, part in enumerate(parts):
+                resource = resources[part]
+                if place in old:
+                    self._get(ask.user, NEWER, resource, then, resource.at(at), (page, tick))
+                else:
+                    self._checking.confirmed(resource, resource.at(at), asked)
+        self._users.keep(ask.user, page.index, self._clock.tick(answer.begun))
+        return ""
+
+    def _learned(self, ask: Ask, answer: Answer) -> str:
+        number = self._documents.get(answer.etag) if answer.etag else None
+        if number is None:
+            try:
+                number = self._choosing.publish(decode_load(self._body(answer)))
+            except (msgspec.DecodeError, msgspec.ValidationError):
+                self._checking.wrong("a load document that is none")
+                return ""
+            if len(self._documents) > 1000:
+                self._documents.clear()
+            self._documents[answer.etag] = number
+        self._choosing.learn(ask.user, number, self._clock.tick(answer.done))
+        return ""
+
+    def _fetched(self, ask: Ask, answer: Answer) -> str:
+        resource, about = ask.about
+        asked, now = self._clock.tick(answer.begun), self._clock.tick(answer.done)
+        if answer.status == 304:
+            self._counts["not_modified"] += 1
+            self._checking.not_modified(answer, resource, ask.etag, asked)
+        else:
+            self._counts["bodies"] += 1
+            self._checking.body(answer, self._body(answer), resource, asked, now)
+        if ask.purpose == PAGE:
+            _, missing = about
+            for part in missing:
+                self._get(ask.user, ASSET, self._site.resources[part], answer.done + READING_NS, b"", None)
+        if ask.purpose in (PAGE, NEWER):
+            self._users.keep(ask.user, about[0].index, asked if answer.status == 304 else now)
+        return ""
+
+    def _body(self, answer: Answer) -> bytes:
+        return bytes(self._wire.bodies[answer.body_at : answer.body_at + answer.body_length])
+
+    def _probe(self, suspicion: Suspicion) -> None:
+        resource = suspicion.resource
+        for node in range(self._users.nodes):
+            ask = Ask(0, PROBE, self._clock.now, resource.path, resource.kind, about=suspicion)
+            self.sender.send_to(ask, node)
+
+
+def _stale(body: bytes, count: int) -> list[int]:
+    """The numbers in the answer to a batch of *count*; :exc:`ValueError`."""
+    stale = json.loads(body)["stale"]
+    if not all(isinstance(one, int) and 0 <= one < count for one in stale):
+        raise ValueError
+    return [int(one) for one in stale]
