@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import time
 from unittest import mock
 
@@ -279,11 +280,13 @@ class NodeTests(SynchronousTestCase):
         subscribers = crowd.subscribers
         subscribers.open(100, [resolve(f"http://127.0.0.1:{node.port}/")], 1e6)
         crowd.until(lambda: subscribers.count() == 100, "all are connected")
-        crowd.until(lambda: subscribers.latency["load"].count >= 100, "the load is pushed")
+        crowd.until(lambda: subscribers.latency["load"].count > 0, "the load is pushed")
         node.write("index.html", b"two")
         subscribers.expect(time.monotonic_ns())
         node.admin("POST", "/publish", {})
         crowd.until(lambda: subscribers.latency["changed"].count == 100, "the change is pushed")
         self.assertEqual(subscribers.errors, {})
-        self.assertEqual(node.stop(), 0)
+        assert node.process is not None
+        node.process.send_signal(signal.SIGTERM)
         crowd.until(lambda: subscribers.goodbyes[1001] == 100, "the node has said goodbye")
+        self.assertEqual(node.stop(), 0)
