@@ -380,7 +380,8 @@ static void link_read(edge_client *client, uint32_t request)
     edge_exchange *exchange = client->exchanges + one->exchange;
     size_t fresh = 0;
     ssize_t n;
-    memcpy(client->input, exchange->line, exchange->line_length);
+    if (exchange->line_length)
+        memcpy(client->input, exchange->line, exchange->line_length);
     do
         n = recv(one->fd, client->input + exchange->line_length, EDGE_INPUT_BYTES, 0);
     while (n < 0 && errno == EINTR);
