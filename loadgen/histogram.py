@@ -59,6 +59,21 @@ class Histogram:
         hdr.min_value = min(hdr.min_value, int(values.min()))
         hdr.max_value = max(hdr.max_value, int(values.max()))
 
+    def add_counted(self, data: bytes) -> None:
+        """Count what :func:`counted` counted; :exc:`ValueError` if *data* is nothing of it."""
+        if len(data) % 8:
+            raise ValueError("this is no list of counters")
+        places, numbers = np.frombuffer(data, dtype="<u4").reshape(2, -1).astype(np.int64)
+        if not len(places):
+            return
+        if places.max() >= len(self._counts):
+            raise ValueError("these counters are of a histogram with another range")
+        self._counts[places] += numbers.astype(np.uint64)
+        hdr = self._hdr
+        hdr.total_count += int(numbers.sum())
+        hdr.min_value = min(hdr.min_value, int(hdr.get_value_from_index(int(places.min()))))
+        hdr.max_value = max(hdr.max_value, int(hdr.get_value_from_index(int(places.max()))))
+
     def add(self, other: Histogram) -> None:
         """Count all that *other* has counted."""
         if other.count:
@@ -98,6 +113,18 @@ class Histogram:
         places = np.searchsorted(np.cumsum(self._counts), np.array(wanted, dtype=np.uint64))
         values = (int(hdr.get_value_from_index(int(place))) for place in places)
         return [int(hdr.get_highest_equivalent_value(value)) for value in values]
+
+
+_FORM: Any = HdrHistogram(1, HIGHEST, DIGITS)
+
+
+def counted(values: NDArray[np.int64]) -> bytes:
+    """*values* (microseconds) as the places and the counters of those that are not 0.
+
+    A hundredth of the work of a whole histogram, for processes that report each second.
+    """
+    places, numbers = np.unique(_index(np.clip(values, 1, HIGHEST), _FORM), return_counts=True)
+    return np.concatenate((places, numbers)).astype("<u4").tobytes()
 
 
 def _index(values: NDArray[np.int64], hdr: Any) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ import msgspec
 import numpy as np
 import psutil
 
-from loadgen.histogram import Histogram
+from loadgen.histogram import counted
 from loadgen.results import Second
 from loadgen.run.sender import Ask
 from loadgen.wire.interface import CANCELLED, Answer
@@ -24,8 +25,8 @@ class Report(msgspec.Struct, kw_only=True):
 
     second: Second
     counts: dict[str, int]
-    #: HDR histograms: corrected, raw, lag, push, and node:N.
-    histograms: dict[str, str]
+    #: Counters of histograms: corrected, raw, lag, push, and node:N.
+    histograms: dict[str, bytes]
     node_errors: dict[int, int] = {}
     node_bytes: dict[int, tuple[int, int]] = {}
     #: Begun before the run's end, of those planned.
@@ -43,6 +44,7 @@ class Books:
         """*nodes*: their names; *end*: when the run ends, nanoseconds."""
         self._names, self._end = nodes, end
         self._cpu = time.process_time()
+        self._resident = 0
         self._recent: list[int] = []
         self._number = 0
         self._begin()
@@ -97,6 +99,11 @@ class Books:
         self._pushes += latencies
         self.second.pushes += len(latencies)
 
+    def _memory(self) -> int:
+        with contextlib.suppress(OSError):  # no descriptor may be left to look with
+            self._resident = psutil.Process().memory_info().rss
+        return self._resident
+
     def p95(self, unknown: int) -> int:
         """Of the latest answers, nanoseconds; *unknown* while there are few."""
         if len(self._recent) < 64:
@@ -118,12 +125,12 @@ class Books:
         report = Report(
             second=second,
             counts=dict(counts),
-            histograms={name: _encoded(values) for name, values in histograms.items() if values},
+            histograms={name: _counted(values) for name, values in histograms.items() if values},
             node_errors=dict(self._node_errors),
             node_bytes={node: (both[0], both[1]) for node, both in self._bytes.items()},
             offered=self.offered,
             cpu_seconds=time.process_time() - self._cpu,
-            memory_bytes=psutil.Process().memory_info().rss,
+            memory_bytes=self._memory(),
         )
         counts.clear()
         self._number += 1
@@ -131,7 +138,5 @@ class Books:
         return report
 
 
-def _encoded(nanoseconds: list[int]) -> str:
-    histogram = Histogram()
-    histogram.record(np.asarray(nanoseconds, dtype=np.int64) // 1000)
-    return histogram.encode()
+def _counted(nanoseconds: list[int]) -> bytes:
+    return counted(np.asarray(nanoseconds, dtype=np.int64) // 1000)

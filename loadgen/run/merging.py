@@ -62,7 +62,7 @@ class Merging:
 
     def _add(self, at: int, reports: Sequence[Report]) -> Second:
         second = Second(at=at)
-        corrected, pushed = Histogram(), Histogram()
+        of_second = {"corrected": Histogram(), "push": Histogram()}
         for report in reports:
             for name in _SUMS:
                 setattr(second, name, getattr(second, name) + getattr(report.second, name))
@@ -76,18 +76,15 @@ class Merging:
             for node, (inward, outward) in report.node_bytes.items():
                 self._node_bytes[node][0] += inward
                 self._node_bytes[node][1] += outward
-            for name, text in report.histograms.items():
-                histogram = Histogram.decode(text)
+            for name, counters in report.histograms.items():
                 if name.startswith("node:"):
-                    self._of_nodes[int(name.removeprefix("node:"))].add(histogram)
+                    self._of_nodes[int(name.removeprefix("node:"))].add_counted(counters)
                     continue
-                self.histograms[name].add(histogram)
-                if name == "corrected":
-                    corrected.add(histogram)
-                elif name == "push":
-                    pushed.add(histogram)
-        second.latency_ms = [value / 1000 for value in corrected.percentiles(PERCENTS)]
-        second.push_ms = pushed.percentile(99) / 1000
+                self.histograms[name].add_counted(counters)
+                if name in of_second:
+                    of_second[name].add_counted(counters)
+        second.latency_ms = [value / 1000 for value in of_second["corrected"].percentiles(PERCENTS)]
+        second.push_ms = of_second["push"].percentile(99) / 1000
         self.series.append(second)
         self.totals.count(second)
         self.totals.counts = dict(self.counts)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from loadgen.histogram import DIGITS, HIGHEST, Histogram
+from loadgen.histogram import DIGITS, HIGHEST, Histogram, counted
 
 MICROSECONDS = st.lists(st.integers(1, HIGHEST), min_size=1, max_size=50)
 
@@ -67,3 +67,19 @@ class HistogramTests(SynchronousTestCase):
         for text in ("", "garbage", HdrHistogram(1, 1000, 2).encode().decode()):
             with self.assertRaises(ValueError):
                 Histogram.decode(text)
+
+    @settings(max_examples=30, deadline=None)
+    @given(MICROSECONDS)
+    def test_counters_of_another_process_add_up_as_well(self, values: list[int]) -> None:
+        """As if the values had been recorded here."""
+        made = Histogram()
+        made.add_counted(counted(np.array(values, dtype=np.int64)))
+        self.assertEqual(list(made._counts), list(recorded(values)._counts))
+        self.assertEqual((made.count, made.percentile(100)), (len(values), recorded(values).percentile(100)))
+
+    def test_what_are_no_counters_is_refused(self) -> None:
+        """Bytes cut off, places beyond the end."""
+        for data in (b"1234", b"\xff\xff\xff\x7f\x01\x00\x00\x00"):
+            with self.assertRaises(ValueError):
+                Histogram().add_counted(data)
+        Histogram().add_counted(b"")
