@@ -34,6 +34,7 @@ from edge.node.loading import publish_load
 from edge.node.metrics import Snapshot, render
 from edge.node.plan import public_url
 from edge.node.sampler import Sampler, cores, nic_bps
+from edge.node.status import StatusReport, publish_status
 from edge.publish.problems import Problem, printable
 from edge.table.segment import CounterBlock
 
@@ -69,6 +70,7 @@ class Administration:
         self._figures: Figures | None = None
         self._weight = Weight()
         self._drawn = 0.0
+        self._report = StatusReport()
         self._sampler = Sampler(supervisor.segment, self._worker_pids)
         self._meters = self._make_meters(supervisor.config)
 
@@ -105,6 +107,26 @@ class Administration:
             nodes = tuple(sorted((this, *clusterview.loads(supervisor.cluster)), key=lambda one: one.id))
         document = LoadDocument(cluster=config.cluster, seq=self._sequence, at=int(now * 1000), nodes=nodes)
         publish_load(supervisor.writer, encode(document), orca_line(figures), int(now))
+
+    def publish_status(self) -> None:
+        """Put what this node says of itself into the table; never raises."""
+        try:
+            self._publish_status()
+        except Exception:
+            self._log.failure("the status could not be published")
+
+    def _publish_status(self) -> None:
+        supervisor, now = self._supervisor, self._reactor.seconds()
+        if self._figures is None:
+            return
+        known = {
+            "id": supervisor.config.node, "version": self._version, "state": _STATES[supervisor.state],
+            "uptime_s": int(now - supervisor.started_at), "workers": max(supervisor.config.worker_count, 1),
+            "fast_path": supervisor.workers.fast_path,
+        }  # fmt: skip
+        totals, table = supervisor.segment.totals(), supervisor.writer.statistics()
+        document = self._report.make(now, known, totals, table, supervisor.cluster)
+        publish_status(supervisor.writer, document, orca_line(self._figures), int(now))
 
     # The admin API
 

@@ -3,10 +3,11 @@
 ==================  ===========================================================================
 ``load``            the load document: an entry of the table, as any other
 ``revalidate``      POST: which of these validators are no longer current?
+``status``          this node alone, likewise; see :mod:`edge.node.status`
 ``socket``          WebSocket: load documents and changes as they come; see :mod:`edge.node.pushing`
 ``health``          200 as long as this process answers at all
 ``ready``           200 if the node should get requests; 503 while it starts or drains
-(empty)             the dashboard page, with its ``dashboard.css`` and ``dashboard.js``
+(empty)             the dashboard page, with its style sheet and scripts
 ==================  ===========================================================================
 
 All answers carry the node's load in the ORCA header ``endpoint-load-metrics``, which the supervisor
@@ -31,6 +32,7 @@ from edge.http.conditional import NOT_MODIFIED, PRECONDITION_FAILED, evaluate
 from edge.http.errors import ProtocolError
 from edge.http.revalidation import check_content_type, parse_validators, render_stale
 from edge.node.published import answer_later
+from edge.node.status import STATUS
 from edge.publish.resource import etag_of
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ _DASHBOARD = {
     b"": ("dashboard.html", b"text/html; charset=utf-8"),
     b"dashboard.css": ("dashboard.css", b"text/css; charset=utf-8"),
     b"dashboard.js": ("dashboard.js", b"text/javascript; charset=utf-8"),
+    b"dashboard_feed.js": ("dashboard_feed.js", b"text/javascript; charset=utf-8"),
 }
 
 
@@ -64,6 +67,7 @@ class EdgeResources(Resource):
         self.putChild(b"socket", _Answering(pushing.open, (b"GET",)))
         self._reader = reader
         self.putChild(b"load", _Answering(lambda request: published.serve(request, LOAD)))
+        self.putChild(b"status", _Answering(lambda request: published.serve(request, STATUS)))
         self.putChild(b"revalidate", _Answering(self._revalidate, (b"POST", b"OPTIONS")))
         self.putChild(b"health", _Answering(self._health))
         self.putChild(b"ready", _Answering(self._ready))

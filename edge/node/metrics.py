@@ -102,12 +102,14 @@ def _families(now: Snapshot) -> Iterator[Metric]:
         "edge_worker_restarts", "Workers started in place of a dead one", labels=["worker"]
     )
     connections = GaugeMetricFamily("edge_connections", "Connections open now", labels=["worker"])
+    sockets = GaugeMetricFamily("edge_websockets", "WebSockets of /.edge/socket open now", labels=["worker"])
     lag = GaugeMetricFamily("edge_reactor_lag_seconds", "How late the reactor is", labels=["worker"])
     for worker, counted in now.workers.items():
         restarts.add_metric([str(worker)], now.restarts.get(worker, 0))
         connections.add_metric([str(worker)], counted.get("connections", 0))
+        sockets.add_metric([str(worker)], counted.get("sockets", 0))
         lag.add_metric([str(worker)], counted.get("lag_us", 0) / 1e6)
-    yield from (restarts, connections, lag)
+    yield from (restarts, connections, sockets, lag)
     for name, text in _TABLE.items():
         yield GaugeMetricFamily(
             f"edge_table_{name}", f"{text} (shared table)", value=float(now.table.get(name, 0))

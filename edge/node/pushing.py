@@ -38,12 +38,14 @@ from edge.http.errors import ProtocolError
 from edge.http.websocket import accept, framed
 from edge.load.document import TTL_MS
 from edge.node.pushsocket import PushSocket
+from edge.table.counters import INDEX
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from edge.node.request import EdgeRequest
     from edge.table.reader import Reader
+    from edge.table.segment import CounterBlock
 
 TOPICS = ("load", "changed", "status")
 #: What a client gets that says nothing.
@@ -52,7 +54,7 @@ DEFAULT_TOPICS = ("load", "changed")
 DOCUMENTS = {"load": b"/.edge/load", "status": b"/.edge/status"}
 #: Seconds between two looks at the table, and between two steps of the round.
 LOOK_SECONDS, STEP_SECONDS = 0.25, 0.05
-#: Connections that a worker serves in a second of its round, at most: 1.5 % of a core (`make bench`, sockets).
+#: Connections that a worker serves in a second of its round: 1.5 % of a core (`make bench`, sockets).
 PACE = 1000
 #: Seconds of a round.  Charts want one a second; clients would poll each ``ttl_ms``.
 LEAST_PERIOD, MOST_PERIOD = 1.0, TTL_MS / 1000 * 0.9
@@ -68,7 +70,14 @@ def period(connections: int) -> float:
 class Pushing:
     """All WebSockets of one worker, and what they are sent."""
 
-    def __init__(self, reader: Reader, origins: Collection[bytes], reactor: Any, most: int = 1000) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        origins: Collection[bytes],
+        reactor: Any,
+        most: int = 1000,
+        counters: CounterBlock | None = None,
+    ) -> None:
         """*origins*: serialized origins that may connect beside the one that was asked; ``*``: all.
 
         *most*: connections at once, see :func:`edge.node.limits.socket_limit`.
@@ -78,6 +87,7 @@ class Pushing:
         self._origins = origins
         self._reactor = reactor
         self._most = most
+        self._counters = counters
         self._calls = [LoopingCall(self._look), LoopingCall.withCount(self._step)]
         #: By topic: the message, as frames; and the number of the edition in which it was new.
         self._frames: dict[str, bytes] = {}
@@ -131,11 +141,22 @@ class Pushing:
         if not self.sockets:
             self._compose()  # nobody has looked for a while
         self.sockets.add(socket)
+        self._count()
         self._serve(socket)
 
     def left(self, socket: PushSocket) -> None:
         """It is gone, or about to go."""
         self.sockets.discard(socket)
+        self._count()
+
+    def sent(self, count: int) -> None:
+        """So many bytes went out."""
+        if self._counters is not None:
+            self._counters.add(INDEX["slow_bytes_out"], count)
+
+    def _count(self) -> None:
+        if self._counters is not None:
+            self._counters.set(INDEX["sockets"], len(self.sockets))
 
     def subscribe(self, socket: PushSocket, message: str | bytes) -> None:
         """*message* of a client chooses its topics; :exc:`ValueError` with the reason if it does not."""

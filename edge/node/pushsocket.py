@@ -32,6 +32,9 @@ class Hub(Protocol):
     def left(self, socket: PushSocket) -> None:
         """It is gone, or about to go."""
 
+    def sent(self, count: int) -> None:
+        """So many bytes went out."""
+
     def subscribe(self, socket: PushSocket, message: str | bytes) -> None:
         """The client says *message*; :exc:`ValueError` with the reason if that means nothing."""
 
@@ -64,6 +67,7 @@ class PushSocket:
             self._stuck_since = None
             if frames and self._frames.phase is Phase.OPEN:
                 self._write(frames)
+                self._hub.sent(len(frames))
         self._frames.tick(now)
         self._flush()
         return not waiting
@@ -72,6 +76,7 @@ class PushSocket:
         out = self._frames.output()
         if out:
             self._transport.write(out)
+            self._hub.sent(len(out))
         if self._frames.phase is Phase.CLOSED:
             self._hub.left(self)
             self._transport.loseConnection()

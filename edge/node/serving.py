@@ -80,7 +80,9 @@ class Serving:
         configured = frozenset(origin.encode("ascii") for origin in settings.allow_origins)
         origins = self._origins = ClusterOrigins(configured, self._reader)
         published = PublishedResource(Source(self._reader, settings.blobs, self._look_up, origins, fetch))
-        self._pushing = Pushing(self._reader, origins, reactor, socket_limit(settings.connections))
+        self._pushing = Pushing(
+            self._reader, origins, reactor, socket_limit(settings.connections), self._counters
+        )
         own = EdgeResources(self._reader, published, lambda: self.state, self._pushing)
         root = RootResource(own, published)
         for mount in map(parse_mount, settings.mounts):

@@ -43,6 +43,7 @@ from edge.node.publisher import Publisher, Stopped
 from edge.node.settings import encode
 from edge.node.site import ChannelFactory, EdgeSite
 from edge.node.statedir import StateDirectory
+from edge.node.status import STATUS_SECONDS
 from edge.node.tls import CertificateFiles, load_context
 from edge.node.watched import WatchedSite
 from edge.node.workers import WorkerProcesses, WorkerWithin
@@ -139,10 +140,16 @@ class Supervisor(Service):
         self._start_admin()
         if self.cluster is not None:
             self.cluster.start()
-        self._calls = [LoopingCall(self.writer.reclaim), LoopingCall(self.administration.publish_load)]
-        for call, seconds in zip(self._calls, (RECLAIM_SECONDS, LOAD_SECONDS), strict=True):
+        self._calls = []
+        for work, seconds in (
+            (self.writer.reclaim, RECLAIM_SECONDS),
+            (self.administration.publish_load, LOAD_SECONDS),
+            (self.administration.publish_status, STATUS_SECONDS),
+        ):
+            call = LoopingCall(work)
             call.clock = self._reactor
             call.start(seconds)
+            self._calls.append(call)
         urls = [listener.url for listener in self.listeners]
         self.state_dir.tell_listening(urls)
         self._log.info(
@@ -283,7 +290,7 @@ class Supervisor(Service):
         """See :class:`edge.node.children.Node`."""
         self.writer.worker_gone(slot.index)
         counters = CounterBlock(self.segment, slot.index)
-        for gauge in ("connections", "lag_us"):
+        for gauge in ("connections", "lag_us", "sockets"):
             counters.set(INDEX[gauge], 0)
 
     # Signals

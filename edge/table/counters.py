@@ -32,6 +32,7 @@ COUNTERS: tuple[str, ...] = (
     "lag_us",  # gauge: reactor lag, microseconds
     "slow_bytes_in",
     "slow_bytes_out",
+    "sockets",  # gauge: WebSockets of /.edge/socket
 )
 COUNTER_COUNT = 32
 INDEX: dict[str, int] = {name: index for index, name in enumerate(COUNTERS)}

@@ -96,6 +96,18 @@ class SocketTests(SynchronousTestCase):
             self.assertIsInstance(event, RejectConnection)
             self.assertEqual(event.status_code, 403)
 
+    def test_what_the_node_says_of_itself_is_pushed_to_who_asks_and_can_be_read(self) -> None:
+        client = self.connect("http")
+        client.message("load")
+        client.send(TextMessage('{"type":"subscribe","topics":["status"]}'))
+        while not (document := client.message("status")["document"])["sockets"]:
+            self.assertEqual(document["id"], "n1")
+        self.assertEqual((document["v"], document["sockets"], document["gossip"]), (1, 1, None))
+        self.assertGreater(document["table"]["entries"], 0)
+        status, fields, body = self.node.ask("/.edge/status")
+        self.assertEqual((status, fields["Access-Control-Allow-Origin"]), (200, "*"))
+        self.assertEqual(json.loads(body)["id"], "n1")
+
     def test_a_tenth_of_the_connections_stays_for_requests(self) -> None:
         self.assertEqual(self.node.stop(), 0)
         self.node.options += ["--connections=10"]

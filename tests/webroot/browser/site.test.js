@@ -1,4 +1,4 @@
-// The demonstration site on four nodes, as a visitor uses it; screenshots of it and of the dashboard stay.
+// The demonstration site on four nodes, as a visitor uses it; screenshots of it stay.
 
 import assert from "node:assert/strict";
 import { cp, mkdir, readdir } from "node:fs/promises";
@@ -97,7 +97,7 @@ test("without scripts, and where the worker is forced off, the pages are plain p
   await off.close();
 });
 
-test("it looks well: light and dark, desk and phone, and the dashboard", async () => {
+test("it looks well: light and dark, desk and phone", async () => {
   const page = await chrome.context.newPage();
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme });
@@ -113,9 +113,6 @@ test("it looks well: light and dark, desk and phone, and the dashboard", async (
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing sticks out on a phone");
     await page.screenshot({ path: join(OUTPUT, `phone-${colorScheme}.png`) });
     await page.setViewportSize({ width: 1200, height: 850 });
-    await page.goto(`${home}/.edge/`);
-    await page.waitForFunction(() => document.querySelectorAll("article.node").length === 4);
-    await page.screenshot({ path: join(OUTPUT, `dashboard-${colorScheme}.png`) });
   }
   await page.close();
 });
