@@ -17,6 +17,6 @@ from __future__ import annotations
 from loadgen.charts.bars import bars
 from loadgen.charts.lines import Series, lines
 from loadgen.charts.page import page
-from loadgen.charts.pieces import Card, banner, cards, heading, table
+from loadgen.charts.pieces import Card, banner, cards, heading, panel, table
 
-__all__ = ["Card", "Series", "banner", "bars", "cards", "heading", "lines", "page", "table"]
+__all__ = ["Card", "Series", "banner", "bars", "cards", "heading", "lines", "page", "panel", "table"]

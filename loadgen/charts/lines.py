@@ -69,7 +69,9 @@ def lines(
     across = (value for line in drawn for value in line.x)
     upwards = (value for line in drawn for value in line.top)
     horizontal = (
-        logarithmic(across, LEFT, RIGHT) if x_log else linear(across, LEFT, RIGHT, zero=False, most=7)
+        logarithmic(across, LEFT, RIGHT, whole=False)
+        if x_log
+        else linear(across, LEFT, RIGHT, zero=False, most=7)
     )
     write = x_text or partial(short, digits=max(4, horizontal.digits))
     vertical = logarithmic(upwards, BOTTOM, TOP) if y_log else linear(upwards, BOTTOM, TOP, zero=True)

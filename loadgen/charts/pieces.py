@@ -22,10 +22,10 @@ class Card(NamedTuple):
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table; columns of numbers stand on the right."""
+    """A table; columns of numbers stand on the right.  Without headings it has no head."""
     numeric = [
         bool(rows) and all(_is_number(row[column]) for row in rows if column < len(row))
-        for column in range(len(headings))
+        for column in range(max(map(len, [headings, *rows])))
     ]
 
     def cells(kind: str, row: Sequence[object]) -> str:
@@ -35,11 +35,9 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
             made.append(f"<{kind}{right}>{escape(plain(cell))}</{kind}>")
         return f"<tr>{''.join(made)}</tr>"
 
+    head = f"<thead>{cells('th', headings)}</thead>" if headings else ""
     body = "\n".join(cells("td", row) for row in rows)
-    return (
-        f'<div class="table"><table><thead>{cells("th", headings)}</thead>'
-        f"<tbody>{body}</tbody></table></div>\n"
-    )
+    return f'<div class="table"><table>{head}<tbody>{body}</tbody></table></div>\n'
 
 
 def cards(figures: Sequence[Card]) -> str:
@@ -67,6 +65,12 @@ def banner(tone: Tone, words: str, lead: str = "", items: Sequence[tuple[Tone, s
 def heading(text: str, note: str = "") -> str:
     """Above what belongs together."""
     return f"<div><h2>{escape(text)}</h2>{f'<p>{escape(note)}</p>' if note else ''}</div>\n"
+
+
+def panel(*parts: tuple[str, str]) -> str:
+    """What is narrow enough to stand beside a chart: titles, each with its content such as a small table."""
+    content = "".join(f"<h3>{escape(title)}</h3>{html}" for title, html in parts)
+    return f'<section class="panel">{content}</section>\n'
 
 
 def _sign(tone: Tone) -> str:

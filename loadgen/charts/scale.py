@@ -1,7 +1,7 @@
 """Where a value stands on an axis, and which ticks the axis has.
 
 Linear axes have steps of 1, 2 or 5 times a power of ten; logarithmic ones have decades, and 2 and 5 between
-them when there are few.  An axis begins and ends at a tick; only a linear one of x ends with the data.
+them when there are few.  An axis of y begins and ends at a tick, one of x where the data does.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def linear(values: Iterable[float], begin: float, end: float, *, zero: bool, mos
     return Scale(low, high, begin, end, False, tuple(inside))
 
 
-def logarithmic(values: Iterable[float], begin: float, end: float) -> Scale:
-    """An axis for the positive ones of *values*, whole decades or nearly so."""
+def logarithmic(values: Iterable[float], begin: float, end: float, *, whole: bool = True) -> Scale:
+    """An axis for the positive ones of *values*; *whole*: it begins and ends at ticks."""
     low, high = _extent((value for value in values if 0 < value < _LARGEST), 1.0, 10.0)
     low, high = max(low, 1e-300), max(high, 1e-300)
     few = math.log10(high / low) < 3
@@ -79,6 +79,9 @@ def logarithmic(values: Iterable[float], begin: float, end: float) -> Scale:
     bottom = max(tick for tick in every if tick <= low * (1 + 1e-9))
     top = min(tick for tick in every if tick >= high * (1 - 1e-9) and tick > bottom)
     ticks = [tick for tick in every if bottom <= tick <= top]
+    if not whole and low < high:
+        bottom, top = low, high
+        ticks = [tick for tick in ticks if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
     stride = math.ceil(len(ticks) / 9)
     return Scale(bottom, top, begin, end, True, tuple(ticks[::stride]))
 

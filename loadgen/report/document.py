@@ -1,0 +1,48 @@
+"""The page: verdicts first, then key figures, charts, tables, and how the generator itself did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loadgen.charts import cards, heading, page, panel
+from loadgen.report import figures, tables
+from loadgen.report.runs import Run
+
+
+def document(runs: Sequence[Run]) -> str:
+    """One self-contained HTML page about one run, or several compared."""
+    alone = len(runs) == 1
+    sections = [
+        *(tables.verdict(run, alone) for run in runs),
+        cards(tables.key_figures(runs[0])) if alone else tables.compared(runs),
+        heading("Load and latency"),
+        *figures.rates(runs),
+        *figures.latencies(runs),
+        *figures.percentiles(runs),
+        *figures.users(runs),
+        heading("What the cluster did"),
+        *(figures.node_shares(run, alone) for run in runs),
+        figures.confirmations(runs),
+        *figures.traffic(runs),
+        *figures.errors(runs),
+        *figures.pushes(runs),
+    ]
+    for run in runs:
+        if run.result.nodes:
+            sections += [heading("Nodes" if alone else f"Nodes: {run.name}"), tables.nodes(run)]
+    sections += [
+        heading("Counts"),
+        panel(("What the users did", tables.counts(runs, lambda result: result.counts))),
+        panel(
+            ("Answers by status", tables.counts(runs, lambda result: result.statuses)),
+            ("Failed requests", tables.counts(runs, lambda result: result.errors)),
+        ),
+        heading(
+            "The generator itself", "A run is valid only if the generator did what was planned, in time."
+        ),
+        *figures.lag(runs),
+        panel(("Resources", tables.generators(runs))),
+    ]
+    if alone:
+        return page(runs[0].name, sections, runs[0].result.title)
+    return page(f"{len(runs)} runs compared", sections, "; ".join(run.name for run in runs))

@@ -1,0 +1,89 @@
+"""The runs of a report, each with a name of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import NamedTuple
+
+from loadgen.errors import UsageError
+from loadgen.report.distribution import Distribution
+from loadgen.results import Result, load
+
+
+class Run(NamedTuple):
+    """One run."""
+
+    #: What tells it from the others.
+    name: str
+    result: Result
+    #: By name, as in ``Result.histograms``.
+    distributions: dict[str, Distribution]
+
+    @property
+    def answered(self) -> int:
+        """Requests that got an answer."""
+        return sum(self.result.statuses.values()) or sum(second.answered for second in self.result.series)
+
+    @property
+    def failed(self) -> int:
+        """Requests that got none, or a wrong one."""
+        return sum(self.result.errors.values())
+
+    @property
+    def confirmed(self) -> float | None:
+        """Share of the users' copies that were confirmed, by a 304 or within a batch; None: no figures."""
+        if "share_304" in self.result.measures:
+            return self.result.measures["share_304"]
+        confirmed, bodies = (self.result.counts.get(name, 0) for name in ("not_modified", "bodies"))
+        return confirmed / (confirmed + bodies) if confirmed + bodies else None
+
+    def latency_ms(self, percent: float, kind: str = "corrected") -> float:
+        """Of the whole run; NaN without a histogram."""
+        distribution = self.distributions.get(kind)
+        return distribution.percentile(percent) / 1e3 if distribution else float("nan")
+
+
+def read(paths: Sequence[Path]) -> list[Run]:
+    """The runs in the files or folders *paths*; :exc:`~loadgen.errors.UsageError`."""
+    results = [load(path) for path in paths]
+    distributions = []
+    for path, result in zip(paths, results, strict=True):
+        try:
+            distributions.append(
+                {name: Distribution.decode(text) for name, text in result.histograms.items()}
+            )
+        except ValueError as error:
+            raise UsageError(f"{path}: {error}; the file is damaged, or not of this program") from None
+    runs = zip(names(results), results, distributions, strict=True)
+    return [Run(name, result, of) for name, result, of in runs]
+
+
+def names(results: Sequence[Result]) -> list[str]:
+    """The scenarios', with what differs when they are the same, and numbers if nothing does."""
+    ways: tuple[Callable[[Result], str], ...] = (
+        lambda one: one.scenario,
+        lambda one: f"{one.scenario} ({one.policy})",
+        lambda one: f"{one.scenario} ({one.users:,} users)",
+        lambda one: f"{one.scenario} ({moment(one.began)})",
+    )
+    for way in ways:
+        made = [way(result) or "run" for result in results]
+        if len(set(made)) == len(made):
+            return made
+    seen: Counter[str] = Counter()
+    numbered = []
+    for result in results:
+        seen[result.scenario] += 1
+        numbered.append(f"{result.scenario} #{seen[result.scenario]}")
+    return numbered
+
+
+def moment(seconds: float) -> str:
+    """Unix seconds in words; "" if they are no time."""
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, OSError, ValueError):
+        return ""
