@@ -50,6 +50,11 @@ def resolve(url: str, owned: tuple[str, ...] = ()) -> Target:
     return Target((str(address[0]), port), family, parts.netloc, path)
 
 
+def family_of(address: str) -> socket.AddressFamily:
+    """Of an IP *address*."""
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
 def is_ours(address: str, owned: Collection[str] = ()) -> bool:
     """Whether the IP *address* is this machine's loopback, or was named."""
     try:

@@ -71,7 +71,7 @@ def assemble(job: Job) -> Parts:
     choosing = Choosing(users, scenario.policy, urls, draws.uniform(streams[5]))
     viewing = Viewing(
         Site(job.site), users, calendar, choosing, clock, wire, counts, drawn,
-        int(scenario.stale_ms * TICKS / 1000), scenario.mutations,
+        int(scenario.stale_ms * TICKS / 1000), scenario.mutations, int(scenario.sockets.share * job.users),
     )  # fmt: skip
     heads = Heads(urls)
     sender = Sender(wire, clock, users, choosing, heads, uniform, viewing.ended, counts)

@@ -17,7 +17,7 @@ from loadgen.results import EXIT_CODES, Result, save
 from loadgen.run.crawl import Crawler
 from loadgen.run.hands import Hands
 from loadgen.run.job import NodeAddress
-from loadgen.run.running import Running, deal, rate_of
+from loadgen.run.running import Running, deal, rate_of, socket_processes
 from loadgen.run.scenario import POLICIES, Scenario, read
 from loadgen.run.summary import print_summary
 from loadgen.run.token import read_token
@@ -81,7 +81,10 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         else crawler.site(scenario.site.start, scenario.site.pages)
     )
     token = read_token(options.token_file) if workers else b""
-    hands = Hands(options.processes, [node.host for node in nodes], workers, token)
+    processes = options.processes + socket_processes(scenario)
+    if workers and len(workers) <= socket_processes(scenario):
+        parser.error(f"--workers: {socket_processes(scenario)} of them hold sockets; name more")
+    hands = Hands(processes, [node.host for node in nodes], workers, token)
     view: View | None = None
     result: Result | None = None
     try:

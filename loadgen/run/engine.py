@@ -27,10 +27,12 @@ class Engine:
 
     def __init__(self, parts: Parts, seconds: float) -> None:
         self._parts = parts
-        self._end = parts.clock.start + int(seconds * 1e9)
-        self._books = Books(parts.names, self._end)
-        parts.viewing.record = self._books.ended
+        self._seconds = seconds
         self._stopped = False
+        self.kind = parts.wire.kind
+        self.bytes_per_user = parts.bytes_per_user
+        #: Nanoseconds of the wire's clock; to be set before it runs.
+        self.start = 0
 
     def stop(self) -> None:
         """End now; what was done is reported."""
@@ -38,17 +40,22 @@ class Engine:
 
     def run(self) -> Iterator[Report]:
         """A report for each second, the last one marked; blocks between them."""
-        parts, wire, sender, books = self._parts, self._parts.wire, self._parts.sender, self._books
+        parts, wire, sender = self._parts, self._parts.wire, self._parts.sender
+        parts.clock.start = self.start
+        end = self.start + int(self._seconds * 1e9)
+        books = Books(parts.names, end)
+        parts.viewing.record = books.ended
         gc.collect()
         gc.freeze()  # a collection of what a million users have would be a pause of its own
-        next_second = parts.clock.start + SECOND_NS
-        patience = self._end + parts.timeout_ns + SECOND_NS
+        next_second = self.start + SECOND_NS
+        patience = end + parts.timeout_ns + SECOND_NS
         while not self._stopped:
             now = parts.clock.now = time.monotonic_ns()
-            if now < self._end:
-                parts.crowd.plan(BEGIN + (min(now + TURN_NS, self._end) - parts.clock.start) // NS)
+            if now < end:
+                parts.crowd.plan(BEGIN + (min(now + TURN_NS, end) - self.start) // NS)
             elif not sender.waiting() or now > patience:
                 break
+            parts.viewing.keep_informed(now)
             sender.turn(now)
             for answer in wire.run(now + TURN_NS):
                 books.attempt(answer)
@@ -56,11 +63,15 @@ class Engine:
             while now >= next_second:
                 next_second += SECOND_NS
                 sender.p95 = books.p95(sender.p95)
-                yield self._report()
-        yield self._report(last=True)
+                yield self._report(books)
+        yield self._report(books, last=True)
 
-    def _report(self, last: bool = False) -> Report:
+    def close(self) -> None:
+        """Close all connections."""
+        self._parts.wire.close()
+
+    def _report(self, books: Books, last: bool = False) -> Report:
         parts = self._parts
-        report = self._books.close(parts.counts, parts.viewing.active, parts.wire.connections())
+        report = books.close(parts.counts, parts.viewing.active, parts.wire.connections())
         report.last = last
         return report

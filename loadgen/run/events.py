@@ -18,6 +18,10 @@ class Events:
         self._waiting = sorted(events, key=lambda event: event.at_s)
         self._running: list[tuple[Event, subprocess.Popen[bytes]]] = []
 
+    def is_command_due(self, seconds: float) -> bool:
+        """Whether :meth:`pass_time` would start a program."""
+        return any(event.command and event.at_s <= seconds for event in self._waiting)
+
     def pass_time(self, seconds: float) -> list[str]:
         """Start what is due, see what has ended."""
         said = []

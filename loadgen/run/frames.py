@@ -6,6 +6,7 @@
        Job     -->               here, or on another machine
                <--     Ready     or Failed
        Go      -->               all begin at once
+       Expect  -->               something is published: pushes count from now
                <--     Report    each second; the last one is marked
        (end of stream: stop)
 """
@@ -42,6 +43,12 @@ class Go(msgspec.Struct, tag="go"):
     """Begin."""
 
 
+class Expect(msgspec.Struct, tag="expect"):
+    """Something is published."""
+
+    unix_ns: int
+
+
 class Work(msgspec.Struct, tag="work"):
     """A job to be set up."""
 
@@ -54,7 +61,7 @@ class Told(msgspec.Struct, tag="told"):
     report: Report
 
 
-Frame = Ready | Failed | Go | Work | Told
+Frame = Ready | Failed | Go | Expect | Work | Told
 _DECODER: Any = msgspec.msgpack.Decoder(Frame)
 
 

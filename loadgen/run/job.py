@@ -25,12 +25,15 @@ class Job(msgspec.Struct, kw_only=True):
     scenario: Scenario
     site: SiteMap
     nodes: list[NodeAddress]
-    #: Of this process.
-    users: int
+    #: Of this process: users, or sockets that it holds for those of all.
+    users: int = 0
+    subscribers: int = 0
+    #: Its share of all such processes.
+    share: float = 1.0
     seed: int
     #: Sessions per second at a time: (seconds, rates), of this process.
-    rate_seconds: list[float]
-    rates: list[float]
+    rate_seconds: list[float] = []
+    rates: list[float] = []
     rate_is_linear: bool = False
     #: Seconds from "go" to the beginning.
     delay: float = 0.5

@@ -14,9 +14,10 @@ import time
 from collections.abc import Collection, Iterator
 
 from loadgen.errors import LoadgenError
-from loadgen.run.assembly import Parts, assemble
+from loadgen.run.assembly import assemble
 from loadgen.run.engine import Engine
-from loadgen.run.frames import Failed, Frame, FrameError, Frames, Go, Ready, Told, Work, encode
+from loadgen.run.frames import Expect, Failed, Frame, FrameError, Frames, Go, Ready, Told, Work, encode
+from loadgen.run.listening import Listening
 from loadgen.targets import is_ours
 
 
@@ -32,32 +33,30 @@ def serve(inward: int, outward: int, owned: Collection[str]) -> int:
             _tell(outward, Failed(f"{node.host} is not this machine; name it here with --i-own-this-target"))
             return 1
     try:
-        parts = assemble(job)
+        worker = Listening(job) if job.subscribers else Engine(assemble(job), job.scenario.duration_s)
     except (LoadgenError, OSError, MemoryError) as error:
         _tell(outward, Failed(str(error) or "there is not enough memory for so many users"))
         return 1
-    _tell(outward, Ready(parts.wire.kind, parts.bytes_per_user))
+    ready = Ready() if isinstance(worker, Listening) else Ready(worker.kind, worker.bytes_per_user)
+    _tell(outward, ready)
     if not isinstance(next(frames, None), Go):
         return 1
-    parts.clock.start = parts.clock.now = time.monotonic_ns() + int(job.delay * 1e9)
-    engine = Engine(parts, job.scenario.duration_s)
-    threading.Thread(target=_stop_at_end, args=(frames, engine), daemon=True).start()
-    _wait(parts)
+    worker.start = time.monotonic_ns() + int(job.delay * 1e9)
+    threading.Thread(target=_heed, args=(frames, worker), daemon=True).start()
+    time.sleep(max(0.0, (worker.start - time.monotonic_ns()) / 1e9))
     with contextlib.suppress(BrokenPipeError, ConnectionError):
-        for report in engine.run():
+        for report in worker.run():
             _tell(outward, Told(report))
-    parts.wire.close()
+    worker.close()
     return 0
 
 
-def _wait(parts: Parts) -> None:
-    time.sleep(max(0.0, (parts.clock.start - time.monotonic_ns()) / 1e9))
-
-
-def _stop_at_end(frames: Iterator[Frame], engine: Engine) -> None:
-    for _ in frames:
-        pass
-    engine.stop()
+def _heed(frames: Iterator[Frame], worker: Engine | Listening) -> None:
+    """What the parent says meanwhile; stop when it says nothing any more."""
+    for frame in frames:
+        if isinstance(frame, Expect) and isinstance(worker, Listening):
+            worker.expect(frame.unix_ns)
+    worker.stop()
 
 
 def _read(descriptor: int) -> Iterator[Frame]:

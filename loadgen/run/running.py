@@ -12,7 +12,7 @@ from loadgen.models.arrivals import Rate, parse_rates
 from loadgen.results import Generator, Result, Second
 from loadgen.run import verdict
 from loadgen.run.events import Events
-from loadgen.run.frames import Failed, Go, Ready, Told, Work
+from loadgen.run.frames import Expect, Failed, Go, Ready, Told, Work
 from loadgen.run.hands import Hand, Hands
 from loadgen.run.job import Job, NodeAddress
 from loadgen.run.merging import Merging
@@ -41,6 +41,15 @@ def rate_of(arrivals: Arrivals, folder: Path, duration: float) -> Rate:
     return Rate((0.0,), (arrivals.rate_per_s,))
 
 
+#: Sockets that one process holds.
+SOCKETS = 25_000
+
+
+def socket_processes(scenario: Scenario) -> int:
+    """How many processes it takes to hold all sockets."""
+    return -(-round(scenario.sockets.share * scenario.users) // SOCKETS)
+
+
 def deal(
     scenario: Scenario,
     hands: int,
@@ -49,8 +58,10 @@ def deal(
     nodes: Sequence[NodeAddress],
     wire: str,
 ) -> list[Job]:
-    """The share of each process; *rate*: of sessions, of all users together."""
-    users = scenario.users
+    """The share of each of *hands* processes, those for sockets last; *rate*: of sessions, of all users."""
+    listeners = socket_processes(scenario)
+    hands -= listeners
+    users, sockets = scenario.users, round(scenario.sockets.share * scenario.users)
     shares = [users // hands + (number < users % hands) for number in range(hands)]
     jobs = []
     for number, share in enumerate(shares):
@@ -68,6 +79,12 @@ def deal(
                 wire=wire,
             )
         )
+    for number in range(listeners):
+        share = sockets // listeners + (number < sockets % listeners)
+        seed = scenario.seed * 1000 + 500 + number
+        job = Job(scenario=scenario, site=site, nodes=list(nodes), subscribers=share, seed=seed)
+        job.share = share / sockets
+        jobs.append(job)
     return jobs
 
 
@@ -83,7 +100,6 @@ class Running:
         self._troubles: list[str] = []
         self._notes: list[str] = []
         self._bytes_per_user = 0.0
-        self.kind = ""
         self.began = 0.0
         self.interrupted = False
 
@@ -112,7 +128,7 @@ class Running:
             for hand, frame in self._hands.receive(_LOOK_SECONDS):
                 if isinstance(frame, Ready):
                     ready.add(hand)
-                    self.kind, self._bytes_per_user = frame.kind, frame.bytes_per_user
+                    self._bytes_per_user = max(self._bytes_per_user, frame.bytes_per_user)
                 elif isinstance(frame, Failed):
                     raise LoadgenError(f"{hand.name}: {frame.why}")
                 elif frame is None:
@@ -136,10 +152,17 @@ class Running:
                         self._troubles.append(f"{hand.name} ended early" + (f": {words}" if words else ""))
                     self._show(self._merging.gone(number))
             if not stopped:
-                self._notes += self._events.pass_time(time.monotonic() - begin)
+                self._happen(time.monotonic() - begin)
             if time.monotonic() > deadline:
                 self._troubles.append("not all processes reported their end")
                 return
+
+    def _happen(self, second: float) -> None:
+        if self._events.is_command_due(second):
+            # Before it begins: a push may be there before the command has ended.
+            for hand in self._hands.all:
+                hand.tell(Expect(time.time_ns()))
+        self._notes += self._events.pass_time(second)
 
     def _show(self, seconds: Sequence[tuple[Second, object]]) -> None:
         totals = self._merging.totals

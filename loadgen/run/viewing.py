@@ -27,7 +27,10 @@ from loadgen.run.site import FOR_GOOD_S, Page, Resource, Site, batch
 from loadgen.wire.interface import ERRORS, Answer, Wire
 
 #: Purposes of asks; those below 0 are not worth a second request.
-BATCH, PAGE, ASSET, NEWER, LOAD, MUTATION, PROBE = 0, 1, 2, 3, 4, -1, -2
+BATCH, PAGE, ASSET, NEWER, LOAD, MUTATION, PROBE, FEED = 0, 1, 2, 3, 4, -1, -2, -3
+
+#: A node makes a load document so often, and pushes it.
+_FEED_NS = 250_000_000
 
 #: From the last byte of an answer to the requests that follow from it: a browser has to read it first.
 READING_NS = 4_000_000
@@ -51,8 +54,13 @@ class Viewing:
         draws: Mapping[str, Callable[[], float]],
         stale_ticks: int,
         mutations: Mutations | None = None,
+        informed: int = 0,
     ) -> None:
-        """*draws*: think (seconds), pages (of a session), page (its number), uniform."""
+        """*draws*: think (seconds), pages (of a session), page (its number), uniform.
+
+        *informed*: how many users have a WebSocket, and so always the newest load document.  Their sockets
+        are held by other processes (:mod:`loadgen.run.listening`); here it is read once for all of them.
+        """
         self._site, self._users, self._calendar, self._choosing = site, users, calendar, choosing
         self._clock, self._wire, self._counts = clock, wire, counts
         self._think, self._page, self._pages, self._uniform = (
@@ -67,6 +75,9 @@ class Viewing:
         self._batches: dict[int, bytes] = {}
         self._batches_of = -1
         self._documents: dict[bytes, int] = {}
+        self._informed = informed
+        self._newest = 0
+        self._feed_at = 0
         #: Called with (ask, answer, reason) when one has ended: reason is "" or why it failed.
         self.record: Callable[[Ask, Answer | None, str], None]
 
@@ -89,7 +100,10 @@ class Viewing:
         self._counts["page_views"] += 1
         planned = self._clock.ns(tick)
         self._look(user, self._site.pages[int(self._page())], tick, planned)
-        if self._choosing.reads_load and self._choosing.is_due(user, tick):
+        if user < self._informed:
+            if self._newest:
+                self._choosing.learn(user, self._newest, tick)
+        elif self._choosing.reads_load and self._choosing.is_due(user, tick):
             self._counts["load_polls"] += 1
             self.sender.send(Ask(user, LOAD, planned, _LOAD, "fetch"))
         if self._mutations and self._uniform() < self._mutations.share:
@@ -98,6 +112,13 @@ class Viewing:
             users.active[user] = 0
             self.active -= 1
             self._wire.leave(user)
+
+    def keep_informed(self, now: int) -> None:
+        """Read what the sockets of users are pushed; *now*: nanoseconds."""
+        if self._informed and self._choosing.reads_load and now >= self._feed_at:
+            self._feed_at = now + _FEED_NS
+            user = int(self._uniform() * self._informed)
+            self.sender.send_to(Ask(user, FEED, now, _LOAD, "fetch"), user % self._users.nodes)
 
     def _mutate(self, user: int, planned: int) -> None:
         assert self._mutations is not None
@@ -178,6 +199,10 @@ class Viewing:
             ok = answer is not None and not answer.error
             self._checking.probed(ask.about, answer if ok else None, self._clock.tick(self._clock.now))
             return
+        if ask.purpose == FEED:
+            if answer is not None and answer.status == 200:
+                self._newest = self._document(answer) or self._newest
+            return
         reason = self._judge(ask, answer)
         if reason:
             self._counts["failed"] += 1
@@ -225,18 +250,24 @@ class Viewing:
         return ""
 
     def _learned(self, ask: Ask, answer: Answer) -> str:
-        number = self._documents.get(answer.etag) if answer.etag else None
-        if number is None:
+        number = self._document(answer)
+        if number:
+            self._choosing.learn(ask.user, number, self._clock.tick(answer.done))
+        return ""
+
+    def _document(self, answer: Answer) -> int:
+        """The number of the load document that came; 0: it is none."""
+        number = self._documents.get(answer.etag, 0) if answer.etag else 0
+        if not number:
             try:
                 number = self._choosing.publish(decode_load(self._body(answer)))
             except (msgspec.DecodeError, msgspec.ValidationError):
                 self._checking.wrong("a load document that is none")
-                return ""
+                return 0
             if len(self._documents) > 1000:
                 self._documents.clear()
             self._documents[answer.etag] = number
-        self._choosing.learn(ask.user, number, self._clock.tick(answer.done))
-        return ""
+        return number
 
     def _fetched(self, ask: Ask, answer: Answer) -> str:
         resource, about = ask.about
