@@ -21,6 +21,7 @@ from benchmarks import (
     attack,
     client,
     cluster,
+    constants,
     memory,
     million,
     replica,
@@ -47,6 +48,7 @@ FORMS = (
     "cluster",
     "replica",
     "million",
+    "constants",
 )
 WORKERS = 4
 
@@ -309,6 +311,16 @@ def large(entries: int, seconds: int) -> list[Row]:
     ]  # fmt: skip
 
 
+def measured(directory: Path, quick: bool) -> Row:
+    """What simulate and plan reckon with, written where they find it."""
+    found = constants.measure(directory, quick)
+    constants.write(found)
+    return Row(
+        "constants of loadgen simulate and plan", f"{len(found.constants)} measured", "",
+        f"{constants.PATH.name} written", "all", True,
+    )  # fmt: skip
+
+
 def measure(forms: list[str], quick: bool) -> list[Row]:
     """All rows for *forms*; *quick* shortens every part (for a look, not for figures)."""
     seconds, rounds = (1.0, 1) if quick else (4.0, 3)
@@ -354,6 +366,8 @@ def measure(forms: list[str], quick: bool) -> list[Row]:
             rows.append(reads(directory, 10**7 if quick else 10**9))
         if "kills" in forms:
             rows.append(kills(50 if quick else 1000))
+        if "constants" in forms:
+            rows.append(measured(directory / "constants", quick))
     return rows
 
 

@@ -1,0 +1,344 @@
+"""Measures what each thing that clients do costs a node, and writes ``loadgen/constants.json``.
+
+CPU time is that of the node's processes on one core while a client on another one does the same thing over
+and over; what a thing costs in part is found by doing it in several sizes.  Each constant says how it was
+measured.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import platform
+import resource
+import socket
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import client, sockets
+from benchmarks.exchange import Handshake, answer, connected, tls_context
+from benchmarks.servers import Server, edge, free_port
+from loadgen import constants
+from loadgen.constants import Constant, File, Machine
+from tests.end_to_end.certificates import write_certificate
+
+#: What is written.
+PATH = constants.PACKAGED
+#: Bytes of bodies that do not compress, and validators of batches: a line through what they cost.
+SIZES = (1_000, 10_000, 50_000)
+BATCHES = (5, 25, 50)
+#: Connections held, and TLS connections.
+HELD, HELD_TLS = 10_000, 2_000
+#: TLS handshakes, rounds of requests over TLS, and WebSockets opened.
+HANDSHAKES, ROUNDS, UPGRADES = 500, 200, 500
+_PER_ADDRESS = 5_000
+_ACCEPT = {"Accept-Encoding": "gzip, deflate, br, zstd"}
+_UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec_WebSocket_Version": "13",
+    "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+class Notes:
+    """The constants so far."""
+
+    def __init__(self) -> None:
+        self.constants: dict[str, Constant] = {}
+
+    def put(self, name: str, value: float, how: str) -> float:
+        """Note one."""
+        if value <= 0:
+            raise SystemExit(f"{name} came out as {value:g}: the machine is too busy to measure on")
+        self.constants[name] = Constant(float(f"{value:.5g}"), constants.unit(name), how)
+        return value
+
+
+def site(directory: Path) -> Path:
+    """The benchmarks' site, and files of :data:`SIZES` that no coding makes smaller."""
+    import random
+
+    client.site(directory)
+    noise = random.Random(1)
+    for size in SIZES:
+        (directory / f"noise-{size}.webp").write_bytes(noise.randbytes(size))
+    return directory
+
+
+def _not_modified(server: Server, tag: str, **fields: str) -> str:
+    return client.request("/small.html", If_None_Match=tag, **fields)
+
+
+def _batch(server: Server, count: int) -> str:
+    lines = (f"{server.head(f'/asset-{n}.css')['etag'].strip(chr(34))} /asset-{n}.css" for n in range(count))
+    return client.request("/.edge/revalidate", "POST", "\n".join(lines), Content_Type="text/plain")
+
+
+class Clock:
+    """CPU seconds of a server for one of many equal requests: the median of rounds."""
+
+    def __init__(self, server: Server, seconds: float, rounds: int) -> None:
+        self.server, self.seconds, self.rounds = server, seconds, rounds
+
+    def each(self, text: str, connections: int = 64) -> float:
+        """Of requests with that *text*."""
+        results = (client.wrk(self.server, text, self.seconds, connections) for _ in range(self.rounds))
+        return statistics.median(result.microseconds for result in results) / 1e6
+
+
+def plain(notes: Notes, clock: Clock) -> None:
+    """What goes over open TCP connections, and opening one."""
+    server = clock.server
+    tag = server.head("/small.html", **_ACCEPT)["etag"]
+    same = "wrk, 64 keep-alive connections, one worker, browser-like heads"
+    hit = notes.put("not_modified_s", clock.each(_not_modified(server, tag)), same)
+    slope, base = statistics.linear_regression(
+        SIZES, [clock.each(client.request(f"/noise-{size}.webp")) for size in SIZES]
+    )
+    bodies = f"{same}; a line through bodies of {', '.join(f'{size:,}' for size in SIZES)} B"
+    notes.put("body_s", base, bodies)
+    notes.put("body_s_per_kilobyte", slope * 1000, bodies)
+    slope, base = statistics.linear_regression(BATCHES, [clock.each(_batch(server, n)) for n in BATCHES])
+    batches = f"{same}; a line through batches of {', '.join(map(str, BATCHES))} validators, all current"
+    notes.put("batch_s", base, batches)
+    notes.put("validator_s", slope, batches)
+    closing = clock.each(_not_modified(server, tag, Connection="close"), 32)
+    notes.put("connection_s", closing - hit, "wrk, one 304 with Connection: close each, less that of the 304")
+
+
+def encrypted(notes: Notes, server: Server) -> None:
+    """The same over TLS, from a client of our own: wrk takes no tickets."""
+    known = {name: constant.value for name, constant in notes.constants.items()}
+    context = tls_context()
+    with connected(server) as stream:
+        full = Handshake(stream, context)
+        full.settle()
+        weights = {"handshake": (full.sent, full.received)}
+        head = full.answer(client.request("/small.html", "HEAD", **_ACCEPT)).decode()
+        session = full.session
+    tag = next(line.split(": ")[1] for line in head.split("\r\n") if line.lower().startswith("etag:"))
+    text = _not_modified(server, tag)
+    with connected(server) as stream:
+        resumed = Handshake(stream, context, session)
+        resumed.settle()
+        weights["resumed"] = (resumed.sent, resumed.received)
+    kind = "TLS 1.3, X25519, a self-signed ECDSA P-256 certificate"
+    kinds = {
+        "handshake": f"{kind}, to which an authority's chain adds",
+        "resumed": "TLS 1.3, from a ticket"
+        if resumed.resumed
+        else f"a ticket offered, but not taken: {kind}",
+    }
+    for name, (sent, received) in weights.items():
+        how = f"one handshake, with what follows it at once; {kinds[name]}"
+        notes.put(f"{name}_in_bytes", sent, how)
+        notes.put(f"{name}_out_bytes", received, how)
+
+    with contextlib.ExitStack() as held:
+        streams = [Handshake(held.enter_context(connected(server)), context) for _ in range(64)]
+
+        def rounds(count: int) -> float:
+            begun = server.cpu_seconds()
+            for _ in range(count):
+                for stream in streams:
+                    stream.ask(text)
+                for stream in streams:
+                    stream.read()
+            return (server.cpu_seconds() - begun) / (count * len(streams))
+
+        rounds(5)
+        cost = rounds(ROUNDS)
+    notes.put(
+        "tls_request_s",
+        cost - known["not_modified_s"],
+        f"{ROUNDS} rounds of one 304 on each of 64 TLS 1.3 connections, less a 304 over TCP",
+    )
+    for name, ticket in (("handshake", None), ("resumed", session)):
+        begun = server.cpu_seconds()
+        for _ in range(HANDSHAKES):
+            with connected(server) as stream:
+                Handshake(stream, context, ticket).answer(text)
+        spent = (server.cpu_seconds() - begun) / HANDSHAKES
+        notes.put(
+            f"{name}_s",
+            spent - cost - known["connection_s"],
+            f"{HANDSHAKES} connections one by one, a 304 each; {kinds[name]}; less TCP and the 304",
+        )
+
+
+def sizes(notes: Notes, server: Server) -> None:
+    """Bytes of requests and answers."""
+    tag = server.head("/small.html", **_ACCEPT)["etag"]
+    lone = client.request("/small.html", If_None_Match=tag)
+    heads = "as Chromium sends it; field lines of benchmarks/client.py"
+    notes.put("request_bytes", len(client.request("/small.html")), heads)
+    notes.put("confirm_request_bytes", len(lone), heads)
+    batch = _batch(server, BATCHES[-1])
+    head, _, body = batch.partition("\r\n\r\n")
+    notes.put("batch_request_bytes", len(head) + 4, heads)
+    notes.put("load_request_bytes", len(client.request("/.edge/load")), heads)
+    lines = body.split("\n")
+    notes.put(
+        "validator_bytes",
+        statistics.mean(len(line) + 1 - len(line.split(" ")[1]) for line in lines),
+        "ETag, space and line end",
+    )
+    whole = "one answer, all of its bytes"
+    with connected(server) as stream:
+        notes.put("not_modified_bytes", len(answer(stream, lone)), whole)
+        page = answer(stream, client.request(f"/noise-{SIZES[0]}.webp"))
+        notes.put("body_head_bytes", len(page) - SIZES[0], whole)
+        notes.put("batch_answer_bytes", len(answer(stream, batch)), whole)
+        load = answer(stream, client.request("/.edge/load"))
+        nodes = msgspec.json.decode(load.partition(b"\r\n\r\n")[2])["nodes"]
+        one = len(msgspec.json.encode(nodes[0])) + 1
+        notes.put("load_node_bytes", one, "a node in /.edge/load")
+        notes.put("load_answer_bytes", len(load) - one, "/.edge/load of one node, without it")
+    with connected(server) as stream:
+        _upgrade(server, stream)
+        notes.put("push_bytes", len(stream.recv(65536)), "the first message: a load document of one node")
+
+
+def _upgrade(server: Server, stream: socket.socket) -> None:
+    origin = f"localhost:{server.port}"
+    text = client.request("/.edge/socket", Host=origin, Origin=f"http://{origin}", **_UPGRADE)
+    if not answer(stream, text).startswith(b"HTTP/1.1 101"):
+        raise SystemExit("the server refused a WebSocket")
+
+
+def pushing(notes: Notes, server: Server, seconds: float) -> None:
+    """WebSockets: opening them, holding them, pushing to them."""
+    with contextlib.ExitStack() as held:
+        begun = server.cpu_seconds()
+        for number in range(UPGRADES):
+            _upgrade(server, held.enter_context(connected(server, _source(number))))
+        spent = (server.cpu_seconds() - begun) / UPGRADES
+    notes.put(
+        "upgrade_s",
+        spent - notes.constants["connection_s"].value,
+        f"{UPGRADES} opened one by one, with the first message on each; less a TCP connection",
+    )
+    cost = sockets.measure(server, sockets.SOCKETS, seconds)
+    held_for = f"{sockets.SOCKETS:,} held for {seconds:g} s (benchmarks/sockets.py)"
+    notes.put("push_s", cost.core / sockets.SOCKETS / cost.messages, f"{held_for}, by the messages they got")
+    notes.put("socket_memory", cost.memory, f"{held_for}: private pages of the node's processes")
+
+
+def _source(number: int) -> str:
+    return f"127.0.0.{2 + number // _PER_ADDRESS}"
+
+
+def resting(notes: Notes, server: Server) -> None:
+    """Memory of TCP connections: in the node's processes, and in the kernel."""
+    text = client.request("/small.html")
+    with contextlib.ExitStack() as held:
+
+        def hold(first: int, last: int) -> None:
+            for number in range(first, last):
+                answer(held.enter_context(connected(server, _source(number))), text)
+
+        hold(0, 500)  # what is allocated once is not per connection
+        time.sleep(1)
+        before, slab = server.private_bytes(), _slab()
+        hold(500, HELD + 500)
+        time.sleep(1)
+        pages = server.private_bytes() - before
+        # Both ends are here, and only one is the node's.
+        kernel = (_slab() - slab) / 2
+    notes.put(
+        "connection_memory", pages / HELD, f"{HELD:,} used and resting: private pages of the node's processes"
+    )
+    notes.put(
+        "kernel_memory", kernel / HELD, f"{HELD:,} used and resting: growth of Slab in /proc/meminfo, halved"
+    )
+
+
+def resting_tls(notes: Notes, server: Server) -> None:
+    """Memory that TLS adds to a connection."""
+    context, text = tls_context(), client.request("/small.html")
+    with contextlib.ExitStack() as held:
+
+        def hold(count: int) -> list[Handshake]:
+            made = [Handshake(held.enter_context(connected(server)), context) for _ in range(count)]
+            for one in made:
+                one.answer(text)
+            return made
+
+        first = hold(200)
+        before = server.private_bytes()
+        more = hold(HELD_TLS)
+        pages = (server.private_bytes() - before) / len(more)
+        del first
+    notes.put(
+        "tls_memory",
+        pages - notes.constants["connection_memory"].value,
+        f"{HELD_TLS:,} used and resting: private pages of the node's processes, less those over TCP",
+    )
+
+
+def _slab() -> int:
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("Slab:"):
+            return int(line.split()[1]) * 1024
+    raise SystemExit("/proc/meminfo has no Slab: memory of the kernel cannot be measured here")
+
+
+def machine() -> Machine:
+    """The one at hand."""
+    names = {
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    }
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return Machine(
+        cpu=", ".join(sorted(names)) or platform.machine(),
+        cores=len(os.sched_getaffinity(0)),
+        kernel=f"{platform.system()} {platform.release()}",
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        date=now.strftime("%Y-%m-%d"),
+    )
+
+
+@contextlib.contextmanager
+def _encrypted_edge(webroot: Path, directory: Path) -> Iterator[Server]:
+    """A node that also listens with TLS, as a server at that port."""
+    directory.mkdir(parents=True)
+    certificate, key = write_certificate(directory, "localhost")
+    port = free_port()
+    listen = f"tls:{port}:privateKey={key}:certKey={certificate}:interface=127.0.0.1"
+    with edge(webroot, directory / "state", "native", "--listen", listen) as server:
+        yield Server(server.name, server.process, port)
+
+
+def measure(directory: Path, quick: bool) -> File:
+    """All constants.  Servers of their own where memory counts: what was used before hides what is needed."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    seconds, rounds = (1.0, 1) if quick else (3.0, 3)
+    notes, webroot = Notes(), site(directory / "site")
+    with edge(webroot, directory / "plain") as server:
+        plain(notes, Clock(server, seconds, rounds))
+        sizes(notes, server)
+    with _encrypted_edge(webroot, directory / "tls") as server:
+        encrypted(notes, server)
+    with edge(webroot, directory / "sockets") as server:
+        pushing(notes, server, 5.0 if quick else 20.0)
+    with edge(webroot, directory / "resting") as server:
+        resting(notes, server)
+    with _encrypted_edge(webroot, directory / "resting-tls") as server:
+        resting_tls(notes, server)
+    return File(machine(), {name: notes.constants[name] for name in constants.NAMES})
+
+
+def write(file: File, path: Path = PATH) -> None:
+    """Write *file* to *path*, whole or not at all."""
+    temporary = path.with_suffix(".new")
+    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(file), indent=1) + b"\n")
+    os.replace(temporary, path)
