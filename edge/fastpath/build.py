@@ -109,6 +109,20 @@ ffibuilder.cdef(
     void edge_native_free(void *pointer);
     """
 )
+# For the test that compares it with its twin.
+ffibuilder.cdef(
+    """
+    typedef struct { const uint8_t *bytes; size_t length; } edge_span;
+    typedef struct { uint16_t status; uint8_t closing, etag_length, etag[63]; ...; } edge_reply;
+    typedef enum {
+        EDGE_REPLY_MORE, EDGE_REPLY_BODY, EDGE_REPLY_DONE, EDGE_REPLY_GARBAGE, EDGE_REPLY_TOO_LARGE
+    } edge_reply_verdict;
+    void edge_reply_begin(edge_reply *reply, uint64_t body_limit, int head_only);
+    edge_reply_verdict edge_reply_read(edge_reply *reply, edge_span *in, edge_span *body);
+    int edge_reply_ended(edge_reply *reply);
+    int64_t edge_reply_max_age(const edge_reply *reply);
+    """
+)
 for header in DECLARED:
     ffibuilder.cdef(_declarations(header))
 ffibuilder.set_source(
@@ -118,6 +132,7 @@ ffibuilder.set_source(
     #include <string.h>
     #include "edge_client.h"
     #include "edge_loop.h"
+    #include "edge_reply.h"
 
     /* For tests and tools: one call of edge_answer with its pieces copied together. */
     static int edge_native_answer(edge_answerer *answerer, const uint8_t *in, size_t length, uint8_t *copy,

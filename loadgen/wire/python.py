@@ -128,7 +128,7 @@ class PythonWire:
             now = time.monotonic_ns()
             self._begin(now)
             self._expire(now)
-            if len(self._answers) >= ANSWERS or len(self._bodies) >= BODY_BYTES:
+            if self._full():
                 break
             # epoll counts milliseconds: the rest of one is spent asking.
             wait = max(0, self._next(until) - time.monotonic_ns()) // 1_000_000
@@ -136,7 +136,7 @@ class PythonWire:
                 connection = self._connections.get(descriptor)
                 if connection is not None:
                     self._ready(connection, events)
-                if len(self._answers) >= ANSWERS or len(self._bodies) >= BODY_BYTES:
+                if self._full():
                     break
             if now >= until:
                 break
@@ -167,6 +167,9 @@ class PythonWire:
         self._begun.clear()
         self._waiting.clear()
 
+    def _full(self) -> bool:
+        return len(self._answers) >= ANSWERS or len(self._bodies) >= BODY_BYTES
+
     # ---- time ----
 
     def _next(self, until: int) -> int:
@@ -181,7 +184,7 @@ class PythonWire:
 
     def _begin(self, now: int) -> None:
         """Take up what is due."""
-        while self._due and self._due[0][0] <= now:
+        while self._due and self._due[0][0] <= now and not self._full():
             request = heapq.heappop(self._due)[2]
             if request.finished:
                 continue
@@ -201,7 +204,7 @@ class PythonWire:
 
     def _expire(self, now: int) -> None:
         """End what has taken too long, and what has rested long enough."""
-        while self._begun:
+        while self._begun and not self._full():
             request = next(iter(self._begun))
             if request.due + self._limits.timeout_ns > now:
                 break
@@ -229,7 +232,9 @@ class PythonWire:
             if free is None and len(ours) >= interface.CONNECTIONS:
                 return
             request = queue.popleft()
-            if free is None:
+            if request.due + self._limits.timeout_ns <= time.monotonic_ns():
+                self._fail(request, interface.TIMEOUT)
+            elif free is None:
                 self._start_anew(request)
             else:
                 self._start(request, free)

@@ -15,7 +15,7 @@
 #define FOREVER (INT64_MAX / 4)
 #define SLACK_NS 1000 /* how late the kernel may wake us: it is 50 us by itself */
 
-_Static_assert(sizeof(edge_link) <= 48, "a connection at rest is small");
+_Static_assert(sizeof(edge_link) <= 32, "a connection at rest is small");
 _Static_assert(sizeof(edge_answered) == 160, "answers have no gaps");
 
 int64_t edge_client_clock(edge_client *client)

@@ -1,6 +1,6 @@
 /* The wire of very many users: what loadgen/wire/interface.py says, as python.py does it.
  *
- * A user is 4 bytes, a connection 48 in an array indexed by its descriptor.  A request is a slot of a pool; while
+ * A user is 4 bytes, a connection 32 in an array indexed by its descriptor.  A request is a slot of a pool; while
  * it is on a connection it has an exchange, too, which reads its answer.  Nothing here calls back; run works until
  * its time has come, and what it found is then looked at in place.
  *

@@ -245,7 +245,6 @@ static void start(edge_client *client, uint32_t request, int fd)
         edge_fail(client, request, EDGE_REFUSED);
         return;
     }
-    one->state = EDGE_SENT;
     one->fd = fd;
     one->offset = 0;
     client->links[fd].request = request;
@@ -256,7 +255,6 @@ static void start_anew(edge_client *client, uint32_t request)
 {
     edge_pending *one = request_of(client, request);
     int fd = edge_dial(client->nodes + one->node, one->user);
-    one->state = EDGE_SENT;
     if (fd >= 0 && ((uint32_t)fd >= client->capacity || watch(client, EPOLL_CTL_ADD, fd, 0))) {
         close(fd);
         fd = -1;
@@ -298,7 +296,11 @@ void edge_serve(edge_client *client, uint32_t user, uint16_t node)
         if (fd == -2)
             return;
         uint32_t request = queue_take(client, queue, place);
-        if (fd < 0) {
+        edge_pending *one = request_of(client, request);
+        one->state = EDGE_SENT;
+        if (client->now - one->due >= client->limits.timeout_ns) {
+            edge_fail(client, request, EDGE_TIMEOUT);
+        } else if (fd < 0) {
             start_anew(client, request);
         } else {
             rest_end(client, client->links + fd);
