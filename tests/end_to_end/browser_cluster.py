@@ -7,7 +7,8 @@ line of JSON when all are ready::
 
 and then obeys lines of JSON, each answered by one: ``{"do": "kill", "node": "n2"}``, "stop" (SIGTERM),
 "pause", "resume", "start", "purge" ("paths"), "slow" (its workers run a tenth of the time until "resume"),
-and "log": the requests that the node has answered since the last look.  Ends with its input.
+"bytes": received and sent so far, and "log": the requests that the node has answered since the last look.
+Ends with its input.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -23,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.cluster import RunningCluster, free_port
-from tests.end_to_end.node import RunningNode
+from tests.end_to_end.node import RunningNode, UnixConnection, exchange
 
 
 class BrowserCluster(RunningCluster):
@@ -83,6 +85,8 @@ class BrowserCluster(RunningCluster):
                 node.start()
             case "purge":
                 return node.admin("POST", "/purge", {"paths": command["paths"]})
+            case "bytes":
+                return _bytes(node)
             case "log":
                 return self._log(number, node)
         return "done"
@@ -112,6 +116,13 @@ class BrowserCluster(RunningCluster):
         whole = [line for line in lines if line.endswith(b"\n")]
         self.read[number] += sum(map(len, whole))
         return [json.loads(line) for line in whole]
+
+
+def _bytes(node: RunningNode) -> int:
+    """What went in and out of the fast path, where all but sockets and mounted resources is answered."""
+    _, _, text = exchange(UnixConnection(str(node.state / "admin.sock")), "/.edge/metrics")
+    found = re.findall(rb'^edge_(?:received|sent)_bytes_total\{.*path="fast".*\} (\S+)$', text, re.MULTILINE)
+    return sum(int(float(one)) for one in found)
 
 
 def _children(pid: int) -> list[int]:

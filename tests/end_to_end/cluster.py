@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import random
 import shutil
 import socket
 import tempfile
@@ -14,12 +16,22 @@ from tests.end_to_end.node import RunningNode
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody uses now, for TCP and UDP."""
+    """A port that nobody uses now, for TCP and UDP.
+
+    Not one of those that the kernel gives to outgoing connections: of these somebody may have got it
+    before it is used, or while a node is down.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
-        tcp.bind((host, 0))
-        port = int(tcp.getsockname()[1])
-        udp.bind((host, port))
+    while True:
+        port = random.randrange(12_000, 32_000)
+        with socket.socket(family) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
+            try:
+                tcp.bind((host, port))
+                udp.bind((host, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                continue
         return port
 
 

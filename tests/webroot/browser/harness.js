@@ -73,6 +73,13 @@ export class Cluster {
     return all;
   }
 
+  /** Bytes that the nodes have received and sent so far, above TCP; without sockets and mounted resources. */
+  async bytes() {
+    let all = 0;
+    for (const { name } of this.nodes) all += await this.do("bytes", name);
+    return all;
+  }
+
   async stop() {
     const ended = new Promise((resolve) => this.process.once("exit", resolve));
     this.process.stdin.end();

@@ -5,8 +5,8 @@ import { mayKeep } from "./rules.js";
 /** Validators in one request, as nodes take them. */
 export const MOST = 1000;
 /** A batch waits this long for more, and at most that long, milliseconds. */
-const QUIET_MS = 40;
-const LONGEST_MS = 300;
+const QUIET_MS = 100;
+const LONGEST_MS = 1000;
 
 /** @typedef {import("./shelf.js").Row} Row */
 
