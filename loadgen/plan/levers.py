@@ -1,0 +1,160 @@
+"""What would have to change, and by how much, for a plan to work.
+
+Each lever is one key and the direction that relieves.  More relief never harms capacity, latency or failures
+(tests hold the model to that), so the least change is found by bisection; what it does to the bill is said
+with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from loadgen.constants import Constants
+from loadgen.plan.inputs import Number, Plan, numbers, value_at, with_value
+from loadgen.plan.verdict import Assessment, assess
+
+_STEPS = 40
+
+
+class Lever(NamedTuple):
+    """One thing that could be otherwise."""
+
+    path: str
+    #: +1: more of it relieves; -1: less.
+    direction: int
+    #: {value} is put in.
+    text: str
+
+
+LEVERS = (
+    Lever("users.concurrent_at_peak", -1, "at most {value:,.0f} users at once"),
+    Lever("session.think.mean_s", +1, "{value:,.3g} s or more between page views"),
+    Lever("session.first_visit_share", -1, "at most {value:.3g} of sessions as first visits"),
+    Lever("pages.missing_share", -1, "at most {value:.3g} of a view's resources not kept"),
+    Lever("pages.changed_share", -1, "at most {value:.3g} of the copies changed"),
+    Lever("pages.fresh_share", +1, "{value:.3g} or more of a view's resources fresh by Cache-Control"),
+    Lever("pages.kilobytes_per_resource", -1, "at most {value:,.3g} kB for a resource"),
+    Lever("requests.head_bytes", -1, "request heads of {value:,.0f} bytes or less"),
+    Lever("push.share", -1, "at most {value:.3g} of users with a WebSocket"),
+    Lever("push.load_period_s", +1, "{value:,.3g} s or more between two pushed load documents"),
+    Lever("requests.tls_share", -1, "at most {value:.3g} of connections over TLS in the node"),
+    Lever("servers.count", +1, "{value:,.0f} servers"),
+    Lever("servers.link_gigabits_per_s", +1, "{value:,.3g} Gbit/s or more for each server"),
+    Lever("servers.cores", +1, "{value:,.0f} cores or more in each server"),
+    Lever("servers.ram_gigabytes", +1, "{value:,.3g} GB or more in each server"),
+    Lever("burst.count_max", +1, "up to {value:,.0f} burst machines"),
+)
+
+
+class Change(NamedTuple):
+    """The least change of one lever; *value* None: it does not suffice alone."""
+
+    path: str
+    now: float
+    value: float | None
+    text: str
+    #: A month's EUR after it.
+    euros: float
+
+
+def works(found: Assessment) -> bool:
+    """Whether nothing but money is missing."""
+    return all(problem.kind == "budget" for problem in found.problems)
+
+
+def changes(plan: Plan, costs: Constants, shares: Sequence[float]) -> list[Change]:
+    """For each lever that is not at its end, in the order of :data:`LEVERS`; none for a plan that works.
+
+    A plan that lacks nothing but money is looked at for what makes it cheaper.
+    """
+    found = assess(plan, costs, shares)
+    if found.feasible:
+        return []
+    good = _is_feasible if works(found) else works
+    ranges = {number.path: number for number in numbers()}
+    tried = [_change(plan, costs, shares, lever, ranges[lever.path], found, good) for lever in LEVERS]
+    return [change for change in tried if change is not None]
+
+
+def _is_feasible(found: Assessment) -> bool:
+    return found.feasible
+
+
+def _change(
+    plan: Plan,
+    costs: Constants,
+    shares: Sequence[float],
+    lever: Lever,
+    limits: Number,
+    found: Assessment,
+    good: Callable[[Assessment], bool],
+) -> Change | None:
+    now = float(value_at(plan, lever.path))
+    end = _end(plan, lever, limits)
+    if (end - now) * lever.direction <= 0:
+        return None
+
+    def tried(value: float) -> Assessment:
+        return assess(with_value(plan, lever.path, int(value) if limits.whole else value), costs, shares)
+
+    def suffices(value: float) -> bool:
+        return good(tried(value))
+
+    if tried(end).hours == found.hours:
+        return None  # it is of no consequence in this plan
+    value = _whole(now, end, suffices) if limits.whole else _real(now, end, suffices)
+    if value is None:
+        return Change(lever.path, now, None, "", 0.0)
+    return Change(lever.path, now, value, lever.text.format(value=value), tried(value).bill.total)
+
+
+def _end(plan: Plan, lever: Lever, limits: Number) -> float:
+    """How far the lever goes, so that the plan does not contradict itself."""
+    if lever.path == "session.think.mean_s":
+        return min(limits.high, plan.session.minutes * 60)
+    if lever.path == "pages.fresh_share":
+        return 1 - plan.pages.missing_share
+    return limits.high if lever.direction > 0 else limits.low
+
+
+def _whole(now: float, end: float, suffices: Callable[[float], bool]) -> float | None:
+    """The first whole number on the way that suffices: in growing steps, then by bisection.
+
+    Growing, because the far end may be worse again: every node has its place in the load document.
+    """
+    bad, sign, step = int(now), 1 if end > now else -1, 1
+    while True:
+        fine = bad + sign * step
+        if (fine - end) * sign >= 0:
+            fine = int(end)
+        if suffices(fine):
+            break
+        if fine == int(end):
+            return None
+        bad, step = fine, step * 2
+    while abs(fine - bad) > 1:
+        middle = (bad + fine) // 2
+        bad, fine = (bad, middle) if suffices(middle) else (middle, fine)
+    return float(fine)
+
+
+def _real(now: float, end: float, suffices: Callable[[float], bool]) -> float | None:
+    """The first number on the way that suffices, rounded to three digits to the safe side."""
+    if not suffices(end):
+        return None
+    bad, fine = now, end
+    for _ in range(_STEPS):
+        middle = math.sqrt(bad * fine) if bad > 0 and fine > 0 else (bad + fine) / 2
+        bad, fine = (bad, middle) if suffices(middle) else (middle, fine)
+    rounded = _rounded(fine, up=end > now)
+    return rounded if (end - rounded) * (end - now) >= 0 else end
+
+
+def _rounded(value: float, up: bool) -> float:
+    if value == 0:
+        return 0.0
+    unit = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
+    whole = math.ceil(value / unit - 1e-9) if up else math.floor(value / unit + 1e-9)
+    return float(f"{whole * unit:.12g}")

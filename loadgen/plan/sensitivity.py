@@ -1,0 +1,70 @@
+"""Which inputs matter: each number of the plan a fifth lower and a fifth higher, everything else as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from loadgen.constants import Constants
+from loadgen.plan.inputs import Number, Plan, contradictions, numbers, value_at, with_value
+from loadgen.plan.verdict import Assessment, assess
+
+STEP = 0.2
+
+
+class Outcome(NamedTuple):
+    """What a changed input leads to."""
+
+    value: float
+    strain: float
+    binding: str
+    burst: int
+    euros: float
+    feasible: bool
+
+
+class Sensitivity(NamedTuple):
+    """One input; None: that value is not possible."""
+
+    path: str
+    now: float
+    lower: Outcome | None
+    higher: Outcome | None
+
+    def swing(self, strain: float) -> float:
+        """How far the strain moves from what it is, at most."""
+        return max(abs(one.strain - strain) for one in (self.lower, self.higher) if one is not None)
+
+    def moves(self, found: Assessment) -> bool:
+        """Whether anything changes at all."""
+        before = (found.strain, found.burst, found.bill.total, found.feasible)
+        return any(
+            one is not None and (one.strain, one.burst, one.euros, one.feasible) != before
+            for one in (self.lower, self.higher)
+        )
+
+
+def sensitivities(plan: Plan, costs: Constants, shares: Sequence[float]) -> list[Sensitivity]:
+    """Of all inputs that change something, the strongest first."""
+    now = assess(plan, costs, shares)
+    found = []
+    for number in numbers():
+        value = value_at(plan, number.path)
+        if not value or number.path in ("users.peak_hour",):
+            continue
+        lower, higher = (_outcome(plan, costs, shares, number, value * (1 + step)) for step in (-STEP, STEP))
+        one = Sensitivity(number.path, float(value), lower, higher)
+        if one.moves(now):
+            found.append(one)
+    return sorted(found, key=lambda one: (-one.swing(now.strain), one.path))
+
+
+def _outcome(
+    plan: Plan, costs: Constants, shares: Sequence[float], number: Number, value: float
+) -> Outcome | None:
+    value = min(number.high, max(number.low, value))
+    changed = with_value(plan, number.path, round(value) if number.whole else value)
+    if contradictions(changed):
+        return None
+    found = assess(changed, costs, shares)
+    return Outcome(value, found.strain, found.binding, found.burst, found.bill.total, found.feasible)

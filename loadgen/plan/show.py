@@ -1,0 +1,185 @@
+"""A plan's assessment as tables for a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from loadgen.plan.capacity import RESOURCES
+from loadgen.plan.cost import Run
+from loadgen.plan.inputs import Plan
+from loadgen.plan.levers import Change
+from loadgen.plan.regions import Axis, Cell
+from loadgen.plan.sensitivity import Outcome, Sensitivity
+from loadgen.plan.verdict import Assessment
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+#: Rows of the table of sensitivities.
+_STRONGEST = 12
+
+
+def clock(hour: float, circle: int) -> str:
+    """``19:55``, with the day of the week if the circle is a week; wraps around."""
+    minutes = round(hour * 60) % (circle * 60)
+    text = f"{minutes // 60 % 24:02d}:{minutes % 60:02d}"
+    return f"{_DAYS[minutes // 1440]} {text}" if circle > 24 else text
+
+
+def milliseconds(value: float) -> str:
+    """A latency, or that there is no end to it."""
+    return f"{value:.3g} ms" if math.isfinite(value) else "without bound"
+
+
+def verdict(plan: Plan, found: Assessment, changes: Sequence[Change], notes: Sequence[str]) -> RenderableType:
+    """The answer, its reasons and what would have to change."""
+    lines: list[RenderableType] = []
+    if found.feasible:
+        lines.append(Text("It fits.", style="bold green"))
+    else:
+        lines.append(Text("It does not fit.", style="bold red"))
+        lines += [Text(f"  {problem.text}") for problem in found.problems]
+    lines.append(Text(_binding(plan, found)))
+    if found.without_one is not None:
+        one = found.without_one
+        holds = "holds" if one.holds else "does not hold"
+        lines.append(Text(f"One server less in the busiest hour: {holds}; {one.binding} at {one.strain:.0%} "
+                          f"of what may be used, p99 {milliseconds(one.p99_ms)}."))  # fmt: skip
+    bill = found.bill
+    parts = f"servers {bill.servers:,.2f}, burst machines {bill.burst:,.2f}, traffic {bill.traffic:,.2f}"
+    lines.append(Text(f"A month costs {bill.total:,.2f} EUR of {found.budget:,.0f}: {parts}."))
+    lines += [Text(note, style="dim") for note in notes]
+    if changes:
+        lines += [Text(""), Text("Any one of these alone would do:", style="bold")]
+        lines += [Text(f"  {_change(change, found)}") for change in changes if change.value is not None]
+        useless = [change.path for change in changes if change.value is None]
+        if useless:
+            lines.append(Text(f"No value alone suffices of {', '.join(useless)}.", style="dim"))
+    return Panel(Group(*lines), title=plan.title or "plan", title_align="left")
+
+
+def _binding(plan: Plan, found: Assessment) -> str:
+    words = f"{plan.servers.count} servers" if plan.servers.count > 1 else "The server"
+    return (
+        f"What binds first: {found.binding}. {words} alone would carry {found.room[found.binding]:.2f} times "
+        f"the busiest hour ({plan.users.concurrent_at_peak:,} users, "
+        f"{found.hours[found.peak].requests_per_s:,.0f} requests/s)."
+    )
+
+
+def _change(change: Change, found: Assessment) -> str:
+    over = "" if change.euros <= found.budget + 1e-9 else ", over the budget"
+    moved = abs(change.euros - found.bill.total) > 0.005
+    costs = f" ({change.euros:,.2f} EUR a month{over})" if moved else over
+    return f"{change.text}{costs}    [{change.path}, now {change.now:,.10g}]"
+
+
+def hours(found: Assessment) -> Table:
+    """A row for each hour."""
+    table = Table(title="Hour by hour; use and p99 of one server")
+    for heading in ("", "users", "req/s", "Gbit/s in", "out", "kpkt/s in", "out", "TLS/s", "connections"):
+        table.add_column(heading, justify="right")
+    for heading in ("RAM GB", "CPU", "in", "out", "burst", "binding", "p99 ms"):
+        table.add_column(heading, justify="right")
+    for hour in found.hours:
+        table.add_row(
+            clock(hour.hour, len(found.hours)),
+            f"{hour.users:,.0f}",
+            f"{hour.requests_per_s:,.0f}",
+            f"{hour.in_gbit_per_s:.3g}",
+            f"{hour.out_gbit_per_s:.3g}",
+            f"{hour.in_packets_per_s / 1e3:,.3g}",
+            f"{hour.out_packets_per_s / 1e3:,.3g}",
+            f"{hour.tls_handshakes_per_s:,.0f}",
+            f"{hour.connections:,.0f}",
+            f"{hour.ram_gigabytes:.3g}",
+            f"{hour.use['CPU']:.0%}",
+            f"{hour.use['link in']:.0%}",
+            f"{hour.use['link out']:.0%}",
+            str(hour.burst or ""),
+            f"{hour.binding} {hour.strain:.0%}",
+            milliseconds(hour.p99_ms).removesuffix(" ms"),
+            style="bold" if hour.hour == found.peak else "",
+        )
+    return table
+
+
+def resources(found: Assessment) -> Table:
+    """What each resource would carry in the busiest hour."""
+    table = Table(title="One server in the busiest hour")
+    for heading in ("resource", "used", "carries, times the users"):
+        table.add_column(heading, justify="left" if heading == "resource" else "right")
+    use = found.hours[found.peak].use
+    for name in RESOURCES:
+        table.add_row(name, f"{use[name]:.1%}", f"{found.room[name]:,.3g}",
+                      style="bold" if name == found.binding else "")  # fmt: skip
+    return table
+
+
+def bursts(runs: Sequence[Run], circle: int) -> Table:
+    """When each burst machine is ordered and stopped."""
+    table = Table(title="Burst machines")
+    for heading in ("machine", "order at", "stop at", "hours"):
+        table.add_column(heading, justify="right")
+    for run in runs:
+        always = run.hours >= circle
+        spans = ("runs on", "") if always else (clock(run.start, circle), clock(run.stop, circle))
+        table.add_row(str(run.machine), *spans, f"{run.hours:.2f}")
+    return table
+
+
+def sensitivity(found: Assessment, outcomes: Sequence[Sensitivity]) -> Table:
+    """The strongest inputs."""
+    table = Table(title=f"Each input a fifth lower and higher (now {found.strain:.0%} of what may be used)")
+    for heading in ("input", "now", "-20 %", "+20 %"):
+        table.add_column(heading, justify="left" if heading == "input" else "right")
+    for one in outcomes[:_STRONGEST]:
+        table.add_row(one.path, f"{one.now:,g}", _outcome(one.lower, found), _outcome(one.higher, found))
+    return table
+
+
+def _outcome(outcome: Outcome | None, found: Assessment) -> str:
+    if outcome is None:
+        return "-"
+    parts = [f"{outcome.strain:.0%}"]
+    if outcome.binding != found.binding:
+        parts.append(outcome.binding)
+    if outcome.burst != found.burst:
+        parts.append(f"{outcome.burst} burst")
+    if abs(outcome.euros - found.bill.total) > 0.005:
+        parts.append(f"{outcome.euros:,.0f} EUR")
+    if outcome.feasible != found.feasible:
+        parts.append("fits" if outcome.feasible else "does not fit")
+    return ", ".join(parts)
+
+
+def cell(one: Cell) -> str:
+    """``63 %`` of what may be used; or what is too much, and how much of it."""
+    if one.contradiction:
+        return "-"
+    if one.feasible:
+        return f"fits {one.strain:.0%}"
+    if one.strain <= 1 and one.kinds:
+        return one.kinds[0]
+    return f"{one.binding} {one.strain:.0%}"
+
+
+def regions(across: Axis, down: Axis, cells: Sequence[Sequence[Cell]]) -> Table:
+    """The map."""
+    table = Table(title=f"{down.path} (down) by {across.path} (across)")
+    table.add_column("")
+    for value in across.values:
+        table.add_column(f"{value}", justify="right")
+    for value, row in zip(down.values, cells, strict=True):
+        table.add_row(f"{value}", *[Text(cell(one), style="green" if one.feasible else "red") for one in row])
+    return table
+
+
+def console() -> Console:
+    """A terminal's width as it is; else wide enough for the table of hours."""
+    found = Console()
+    return found if found.is_terminal else Console(width=170)

@@ -1,0 +1,242 @@
+"""The verdict: every hour of a plan, what binds, what it costs, and what is wrong with it.
+
+Pure: :func:`assess` takes a plan, the measured costs and the shares of users of each hour, and returns an
+:class:`Assessment`, which is also what ``--json`` writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from loadgen.constants import Constants
+from loadgen.plan.capacity import RESOURCES, Machine, machines_needed
+from loadgen.plan.cost import MONTH_HOURS, Bill, Run, burst_euros, schedule
+from loadgen.plan.demand import Demand, demand_of_user
+from loadgen.plan.inputs import Plan
+
+_GIGA = 1e9
+
+
+class Hour(NamedTuple):
+    """One hour of the circle; the cluster's figures, and then those of one server."""
+
+    hour: int
+    users: float
+    requests_per_s: float
+    in_gbit_per_s: float
+    out_gbit_per_s: float
+    in_packets_per_s: float
+    out_packets_per_s: float
+    tls_handshakes_per_s: float
+    connections: float
+    #: Burst machines that run for it.
+    burst: int
+    #: Memory of one server, and how full each of its resources is.
+    ram_gigabytes: float
+    use: dict[str, float]
+    #: What comes to its limit first, and how near it is: over 1 is too much.
+    binding: str
+    strain: float
+    p99_ms: float
+
+
+class Problem(NamedTuple):
+    """Why a plan does not work."""
+
+    kind: Literal["capacity", "latency", "failure", "budget"]
+    text: str
+
+
+class Failure(NamedTuple):
+    """The busiest hour with one server less, everything else as planned."""
+
+    strain: float
+    binding: str
+    p99_ms: float
+    holds: bool
+
+
+class Assessment(NamedTuple):
+    """The answer to a plan."""
+
+    hours: tuple[Hour, ...]
+    #: Index of the busiest.
+    peak: int
+    #: Demand in the busiest hour over what the servers alone can carry: over 1 they do not suffice.
+    strain: float
+    binding: str
+    #: How many times as many users each resource of the servers would carry, at their limits.
+    room: dict[str, float]
+    runs: tuple[Run, ...]
+    bill: Bill
+    budget: float
+    without_one: Failure | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def feasible(self) -> bool:
+        """Whether all of it works."""
+        return not self.problems
+
+    @property
+    def burst(self) -> int:
+        """Burst machines at most at once."""
+        return max(hour.burst for hour in self.hours)
+
+
+class Cluster(NamedTuple):
+    """The machines that are there, and how a user's demand spreads over them."""
+
+    server: Machine
+    servers: int
+    burst: Machine
+    bursts: int
+
+    def reach(self, demand: Demand) -> float:
+        """Of all of them."""
+        total = self.servers * self.server.reach(demand)
+        return total + self.bursts * self.burst.reach(demand) if self.bursts else total
+
+    def share(self, demand: Demand) -> float:
+        """Of one server."""
+        return self.server.reach(demand) / self.reach(demand)
+
+
+def assess(plan: Plan, costs: Constants, shares: Sequence[float]) -> Assessment:
+    """*shares*: users of each hour of the circle, relative to ``users.concurrent_at_peak``."""
+    sizing = _Sizing(plan, costs)
+    users = [max(1e-9, plan.users.concurrent_at_peak * share) for share in shares]
+    sized = [sizing.sized(count) for count in users]
+    hours = [_hour(number, users[number], plan, *pair) for number, pair in enumerate(sized)]
+    peak = max(range(len(hours)), key=users.__getitem__)
+    demand, cluster = sized[peak]
+    strains = cluster.server.strains(demand)
+    runs = schedule([hour.burst for hour in hours], plan.burst)
+    bill = Bill(
+        plan.servers.count * plan.servers.eur_per_month,
+        burst_euros(runs, len(hours), plan.burst),
+        sum(_traffic_euros(plan, *pair) for pair in sized) * MONTH_HOURS / len(hours),
+    )
+    return Assessment(
+        hours=tuple(hours),
+        peak=peak,
+        strain=max(strains) / cluster.servers,
+        binding=cluster.server.binding(demand),
+        room={
+            name: cluster.servers / max(strain, 1e-12)
+            for name, strain in zip(RESOURCES, strains, strict=True)
+        },
+        runs=tuple(runs),
+        bill=bill,
+        budget=plan.limits.eur_per_month,
+        without_one=_without_one(plan, demand, cluster),
+        problems=tuple(_problems(plan, hours, bill)),
+    )
+
+
+class _Sizing:
+    """Takes as many burst machines as an hour needs and the plan allows."""
+
+    def __init__(self, plan: Plan, costs: Constants) -> None:
+        self._plan = plan
+        self._costs = costs
+        self._most = plan.burst.count_max
+        self._servers = plan.servers.count - plan.limits.failures
+        self._server = Machine.of(plan.servers, plan.limits)
+        self._burst = Machine.of(plan.burst, plan.limits)
+        #: A user's demand, by the number of burst machines: each is in the load document.
+        self._of_user: dict[int, Demand] = {}
+
+    def sized(self, users: float) -> tuple[Demand, Cluster]:
+        """The demand of so many users, and the machines that run for it."""
+        bursts = 0
+        while True:
+            if bursts not in self._of_user:
+                nodes = self._plan.servers.count + bursts
+                self._of_user[bursts] = demand_of_user(self._plan, self._costs, nodes)
+            demand = self._of_user[bursts].times(users)
+            missing = 1 - self._servers * self._server.reach(demand)
+            if missing <= 0 or bursts >= self._most:
+                break
+            wanted = min(self._most, machines_needed(missing, self._burst.reach(demand)))
+            if wanted <= bursts:
+                break
+            bursts = wanted
+        return demand, Cluster(self._server, self._servers, self._burst, bursts)
+
+
+def _hour(number: int, users: float, plan: Plan, demand: Demand, cluster: Cluster) -> Hour:
+    share = cluster.share(demand)
+    inbound, outbound = demand.inbound, demand.outbound
+    use = cluster.server.use(demand, share)
+    return Hour(
+        hour=number,
+        users=users,
+        requests_per_s=demand.requests,
+        in_gbit_per_s=inbound.bytes * 8 / _GIGA,
+        out_gbit_per_s=outbound.bytes * 8 / _GIGA,
+        in_packets_per_s=inbound.packets,
+        out_packets_per_s=outbound.packets,
+        tls_handshakes_per_s=demand.per_second("TLS handshakes", "TLS resumptions"),
+        connections=demand.connections,
+        burst=cluster.bursts,
+        ram_gigabytes=use["memory"] * plan.servers.ram_gigabytes,
+        use=use,
+        binding=cluster.server.binding(demand),
+        strain=1 / cluster.reach(demand),
+        p99_ms=cluster.server.p99(demand, share) * 1000,
+    )
+
+
+def _traffic_euros(plan: Plan, demand: Demand, cluster: Cluster) -> float:
+    """EUR of what goes out in an hour."""
+    terabytes = demand.outbound.bytes * 3600 / 1e12
+    steady = cluster.servers * cluster.share(demand)
+    return terabytes * (
+        steady * plan.servers.eur_per_terabyte_out + (1 - steady) * plan.burst.eur_per_terabyte_out
+    )
+
+
+def _without_one(plan: Plan, demand: Demand, cluster: Cluster) -> Failure | None:
+    """None: there is only one server, and without it there is nothing."""
+    if plan.servers.count == 1:
+        return None
+    fewer = cluster._replace(servers=plan.servers.count - 1)
+    strain = 1 / fewer.reach(demand)
+    p99_ms = fewer.server.p99(demand, fewer.share(demand)) * 1000
+    holds = strain <= 1 + 1e-9 and p99_ms <= plan.limits.p99_ms
+    return Failure(strain, fewer.server.binding(demand), p99_ms, holds)
+
+
+def _problems(plan: Plan, hours: Sequence[Hour], bill: Bill) -> list[Problem]:
+    found = []
+    worst = max(hours, key=lambda hour: hour.strain)
+    spared = f" with {plan.limits.failures} of them down" if plan.limits.failures else ""
+    if worst.strain > 1 + 1e-9:
+        helpers = f" and {worst.burst} burst machines" if worst.burst else ""
+        found.append(
+            Problem(
+                "failure" if plan.limits.failures else "capacity",
+                f"{plan.servers.count} servers{helpers}{spared}: {worst.binding} would be at "
+                f"{worst.strain:.0%} of what may be used",
+            )
+        )
+    slow = max(hours, key=lambda hour: hour.p99_ms)
+    if worst.strain <= 1 + 1e-9 and slow.p99_ms > plan.limits.p99_ms:
+        found.append(
+            Problem(
+                "latency",
+                f"p99 would be {slow.p99_ms:.3g} ms, limits.p99_ms = {plan.limits.p99_ms:g}: the queues are "
+                f"too long at {slow.use['CPU']:.0%} CPU",
+            )
+        )
+    if bill.total > plan.limits.eur_per_month + 1e-9:
+        found.append(
+            Problem(
+                "budget",
+                f"a month would cost {bill.total:,.2f} EUR, "
+                f"limits.eur_per_month = {plan.limits.eur_per_month:,g}",
+            )
+        )
+    return found

@@ -1,0 +1,292 @@
+"""The whole verdict: what binds, what it costs, what happens without a server, what would have to change."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from loadgen.errors import UsageError
+from loadgen.plan.curve import daily_shares
+from loadgen.plan.inputs import Plan, contradictions, numbers, with_value
+from loadgen.plan.levers import LEVERS, changes, works
+from loadgen.plan.regions import axis, regions
+from loadgen.plan.sensitivity import sensitivities
+from loadgen.plan.verdict import Assessment, assess
+from tests.loadgen.plan.examples import COSTS, plan
+
+SHARES = daily_shares(4.4, 20)
+
+
+def assessed(**values: Any) -> Assessment:
+    """The example with these values."""
+    return assess(plan(**values), COSTS, SHARES)
+
+
+#: Plans all over the place, but without contradictions.
+PLANS = st.builds(
+    plan,
+    users__concurrent_at_peak=st.integers(1, 200_000_000),
+    session__minutes=st.floats(1, 60),
+    session__first_visit_share=st.floats(0, 1),
+    session__think__kind=st.sampled_from(["weibull", "lognormal", "exponential", "constant"]),
+    session__think__mean_s=st.floats(1, 60),
+    pages__resources_per_view=st.floats(1, 300),
+    pages__fresh_share=st.floats(0, 0.5),
+    pages__missing_share=st.floats(0, 0.5),
+    requests__confirm=st.sampled_from(["batch", "each"]),
+    requests__head_bytes=st.floats(40, 4000),
+    requests__tls_share=st.floats(0, 1),
+    push__share=st.floats(0, 1),
+    servers__count=st.integers(1, 40),
+    burst__count_max=st.integers(0, 20),
+)
+
+
+class AssessmentTests(SynchronousTestCase):
+    """A plan's answer."""
+
+    def test_a_small_crowd_fits(self) -> None:
+        """Nothing is wrong, all hours are there, the peak is where the curve has it."""
+        found = assessed()
+        self.assertTrue(found.feasible)
+        self.assertEqual((len(found.hours), found.peak, found.runs), (24, 20, ()))
+        self.assertAlmostEqual(found.hours[20].users, 1e6)
+        self.assertAlmostEqual(sum(hour.users for hour in found.hours) / 24, 1e6 / 4.4, 0)
+        self.assertEqual(found.bill.total, 240)
+
+    def test_a_crowd_that_is_too_large_does_not(self) -> None:
+        """By how much is said, and latency grows without bound where a link is over 1."""
+        found = assessed(users__concurrent_at_peak=10_000_000)
+        self.assertEqual([problem.kind for problem in found.problems], ["capacity"])
+        self.assertIn(found.binding, found.problems[0].text)
+        self.assertAlmostEqual(found.strain, 1 / found.room[found.binding])
+        self.assertEqual(found.hours[20].p99_ms, math.inf)
+
+    def test_burst_machines_fill_up_what_servers_lack(self) -> None:
+        """In the hours that need them only, and everything is below its limit then."""
+        found = assessed(
+            users__concurrent_at_peak=5_000_000, burst__count_max=50, burst__eur_per_hour=0.01,
+            burst__ram_gigabytes=64.0,
+        )  # fmt: skip
+        self.assertEqual(found.problems, ())
+        self.assertGreater(found.hours[20].burst, 0)
+        self.assertEqual(found.hours[8].burst, 0)
+        self.assertLessEqual(max(hour.strain for hour in found.hours), 1)
+        self.assertGreater(found.strain, 1)
+        self.assertGreater(found.bill.burst, 0)
+
+    def test_too_few_burst_machines_are_said_to_be(self) -> None:
+        """With their number."""
+        found = assessed(users__concurrent_at_peak=10_000_000, burst__count_max=1)
+        self.assertIn("4 servers and 1 burst machines", found.problems[0].text)
+
+    def test_without_one_of_four_the_others_carry_a_third_more(self) -> None:
+        """Exactly, without burst machines."""
+        found = assessed()
+        assert found.without_one is not None
+        self.assertAlmostEqual(found.without_one.strain, found.strain * 4 / 3)
+        self.assertTrue(found.without_one.holds)
+
+    def test_a_lone_server_has_nobody_to_take_over(self) -> None:
+        """There is no N-1."""
+        self.assertIsNone(assessed(servers__count=1).without_one)
+
+    def test_failures_that_must_be_held_count(self) -> None:
+        """A crowd that fills three fifths of four servers does not fit two."""
+        crowd = round(1e6 * 0.6 / assessed().strain)
+        self.assertTrue(assessed(users__concurrent_at_peak=crowd).feasible)
+        self.assertTrue(assessed(users__concurrent_at_peak=crowd, limits__failures=1).feasible)
+        found = assessed(users__concurrent_at_peak=crowd, limits__failures=2)
+        self.assertEqual(found.problems[0].kind, "failure")
+        self.assertIn("with 2 of them down", found.problems[0].text)
+
+    def test_the_bill_is_the_sum_of_its_parts(self) -> None:
+        """Servers, burst machines, and terabytes out."""
+        found = assessed(servers__eur_per_terabyte_out=2.0)
+        terabytes = sum(hour.out_gbit_per_s for hour in found.hours) / 24 * 1e9 / 8 * 86_400 * 30.4375 / 1e12
+        self.assertAlmostEqual(found.bill.traffic, 2 * terabytes)
+        self.assertAlmostEqual(found.bill.total, 240 + found.bill.traffic)
+
+    def test_too_little_money_is_a_problem_of_its_own(self) -> None:
+        """And nothing else."""
+        found = assessed(limits__eur_per_month=239.0)
+        self.assertEqual([problem.kind for problem in found.problems], ["budget"])
+        self.assertIn("240.00 EUR", found.problems[0].text)
+
+    def test_long_queues_are_a_problem_below_full_use(self) -> None:
+        """TLS handshakes of half a millisecond make everything behind them wait."""
+        found = assessed(limits__p99_ms=0.01, requests__tls_share=1.0)
+        self.assertEqual(found.problems[0].kind, "latency")
+
+
+class MonotonyTests(SynchronousTestCase):
+    """More of what burdens never needs less; more of what relieves never harms."""
+
+    @settings(deadline=None, max_examples=25)
+    @given(PLANS, st.floats(1, 5))
+    def test_more_users_never_need_less(self, made: Plan, factor: float) -> None:
+        """Of anything, in any hour."""
+        assume(not contradictions(made))
+        users = round(made.users.concurrent_at_peak * factor)
+        few, many = (
+            assess(with_value(made, "users.concurrent_at_peak", count), COSTS, SHARES)
+            for count in (made.users.concurrent_at_peak, users)
+        )
+        self.assertLessEqual(few.strain, many.strain * (1 + 1e-9))
+        self.assertLessEqual(few.bill.total, many.bill.total * (1 + 1e-9))
+        for one, other in zip(few.hours, many.hours, strict=True):
+            self.assertLessEqual(one.burst, other.burst)
+            for name in ("requests_per_s", "in_gbit_per_s", "out_packets_per_s", "connections"):
+                self.assertLessEqual(getattr(one, name), getattr(other, name) * (1 + 1e-9))
+        if works(many):
+            self.assertTrue(works(few))
+
+    @settings(deadline=None, max_examples=60)
+    @given(PLANS, st.sampled_from([lever for lever in LEVERS if "count" not in lever.path]), st.data())
+    def test_every_lever_relieves(self, made: Plan, lever: Any, data: Any) -> None:
+        """In its direction, the strain on the servers never grows.
+
+        Counts of machines are left out: each has its place in the load document, which is sent to all.
+        """
+        limits = next(number for number in numbers() if number.path == lever.path)
+        value = data.draw(st.integers(int(limits.low), int(limits.high)) if limits.whole
+                          else st.floats(limits.low, limits.high))  # fmt: skip
+        other = data.draw(st.integers(int(limits.low), int(limits.high)) if limits.whole
+                          else st.floats(limits.low, limits.high))  # fmt: skip
+        low, high = sorted((value, other))
+        tense, relaxed = (high, low) if lever.direction < 0 else (low, high)
+        plans = [with_value(made, lever.path, value) for value in (tense, relaxed)]
+        assume(not any(contradictions(one) for one in plans))
+        before, after = (assess(one, COSTS, SHARES) for one in plans)
+        self.assertLessEqual(after.strain, before.strain * (1 + 1e-9), lever.path)
+
+    @settings(deadline=None, max_examples=25)
+    @given(PLANS, st.integers(0, 20))
+    def test_what_works_with_few_burst_machines_works_with_more(self, made: Plan, more: int) -> None:
+        """They are not ordered without need."""
+        assume(not contradictions(made))
+        few = assess(made, COSTS, SHARES)
+        many = assess(with_value(made, "burst.count_max", made.burst.count_max + more), COSTS, SHARES)
+        if works(few):
+            self.assertEqual(few, many)
+
+    @settings(deadline=None, max_examples=25)
+    @given(PLANS)
+    def test_what_is_within_limits_has_an_end_to_its_queues(self, made: Plan) -> None:
+        """And use is never above its limit in a plan that fits."""
+        assume(not contradictions(made))
+        found = assess(made, COSTS, SHARES)
+        for hour in found.hours:
+            fullest = max(hour.use[name] for name in ("CPU", "link in", "link out"))
+            self.assertEqual(math.isfinite(hour.p99_ms), fullest < 1)
+            if found.feasible:
+                self.assertLessEqual(hour.use["CPU"], 0.8 + 1e-9)
+                self.assertLessEqual(hour.use["link out"], 0.9 + 1e-9)
+
+
+class LeverTests(SynchronousTestCase):
+    """What would have to change."""
+
+    def test_each_change_alone_suffices_and_little_less_does_not(self) -> None:
+        """At three digits, or the next whole number."""
+        made = plan(users__concurrent_at_peak=4_000_000, push__share=0.1, pages__missing_share=0.02)
+        found = changes(made, COSTS, SHARES)
+        self.assertGreater(sum(change.value is not None for change in found), 4)
+        whole = {number.path for number in numbers() if number.whole}
+        for change in found:
+            if change.value is None:
+                continue
+            is_whole = change.path in whole
+            with self.subTest(change.path):
+                value = int(change.value) if is_whole else change.value
+                after = assess(with_value(made, change.path, value), COSTS, SHARES)
+                self.assertTrue(works(after))
+                self.assertAlmostEqual(after.bill.total, change.euros)
+                up = change.value > change.now
+                step = 1 if is_whole else change.value * 0.011
+                back = change.value + (-step if up else step)
+                short = with_value(made, change.path, int(back) if is_whole else back)
+                self.assertFalse(works(assess(short, COSTS, SHARES)))
+
+    def test_a_plan_that_fits_needs_no_change(self) -> None:
+        """None is offered."""
+        self.assertEqual(changes(plan(), COSTS, SHARES), [])
+
+    def test_what_cannot_help_is_said_not_to(self) -> None:
+        """A site that drowns in bodies is not saved by shorter heads; what has no part in it is not named."""
+        made = plan(users__concurrent_at_peak=50_000_000, pages__missing_share=0.5)
+        found = {change.path: change.value for change in changes(made, COSTS, SHARES)}
+        self.assertIsNone(found["requests.head_bytes"])
+        self.assertNotIn("push.load_period_s", found)
+
+    def test_too_little_money_is_met_by_what_is_cheaper(self) -> None:
+        """Fewer users need fewer burst machines."""
+        made = plan(users__concurrent_at_peak=5_000_000, burst__count_max=50, burst__eur_per_hour=1.0,
+                    burst__ram_gigabytes=64.0)  # fmt: skip
+        self.assertEqual([one.kind for one in assess(made, COSTS, SHARES).problems], ["budget"])
+        found = {change.path: change for change in changes(made, COSTS, SHARES)}
+        self.assertLessEqual(found["users.concurrent_at_peak"].euros, 300)
+
+
+class SensitivityTests(SynchronousTestCase):
+    """A fifth lower and higher."""
+
+    def test_the_strongest_comes_first(self) -> None:
+        """And each moves something."""
+        made = plan()
+        found = sensitivities(made, COSTS, SHARES)
+        swings = [one.swing(assess(made, COSTS, SHARES).strain) for one in found]
+        self.assertEqual(swings, sorted(swings, reverse=True))
+        self.assertIn("session.think.mean_s", [one.path for one in found][:8])
+
+    def test_users_are_in_proportion(self) -> None:
+        """A fifth more users are a fifth more of everything."""
+        one = next(
+            one for one in sensitivities(plan(), COSTS, SHARES) if one.path == "users.concurrent_at_peak"
+        )
+        strain = assessed().strain
+        assert one.lower is not None and one.higher is not None
+        self.assertAlmostEqual(one.lower.strain, strain * 0.8)
+        self.assertAlmostEqual(one.higher.strain, strain * 1.2)
+
+    def test_what_is_impossible_is_left_out(self) -> None:
+        """A think time beyond the session's end."""
+        found = sensitivities(plan(session__minutes=1.1), COSTS, SHARES)
+        self.assertIsNone(next(one for one in found if one.path == "session.think.mean_s").higher)
+
+
+class RegionTests(SynchronousTestCase):
+    """Maps."""
+
+    def test_a_map_has_a_cell_for_each_pair(self) -> None:
+        """The same verdicts as plans of their own; pairs that contradict each other say so."""
+        across, down = (
+            axis("session.think.mean_s=10, 60,900"),
+            axis("users.concurrent_at_peak=1000000,20000000"),
+        )
+        cells = regions(plan(), COSTS, SHARES, across, down)
+        self.assertEqual([len(row) for row in cells], [3, 3])
+        one = assessed(session__think__mean_s=10.0, users__concurrent_at_peak=20_000_000)
+        self.assertEqual((cells[1][0].strain, cells[1][0].binding), (one.strain, one.binding))
+        self.assertIn("longer than the session", cells[0][2].contradiction)
+
+    def test_texts_are_values_too(self) -> None:
+        """ "batch" and "each" need no quotes."""
+        self.assertEqual(axis("requests.confirm=batch,each").values, ("batch", "each"))
+
+    def test_wrong_axes_are_told(self) -> None:
+        """The key, the value, the form."""
+        for text, words in (
+            ("push.shar=1", "did you mean push.share?"),
+            ("push=1", "unknown key push"),
+            ("push.share=0,2", "push.share = 2: give a number from 0 to 1"),
+            ("push.share=x", "give a number"),
+            ("push.share", "KEY=VALUE"),
+            ("push.share=1,,2", "KEY=VALUE"),
+            ("push.share=" + ",".join("0" * 25), "up to 24"),
+        ):
+            self.assertIn(words, str(self.assertRaises(UsageError, axis, text)))
