@@ -37,6 +37,11 @@ HELD, HELD_TLS = 10_000, 2_000
 #: TLS handshakes, rounds of requests over TLS, and WebSockets opened.
 HANDSHAKES, ROUNDS, UPGRADES = 500, 200, 500
 _PER_ADDRESS = 5_000
+#: Kinds of kernel objects that sockets are made of.
+_OF_SOCKETS = (
+    "TCP", "sock_inode_cache", "filp", "dentry", "ep_head", "eventpoll_epi", "eventpoll_pwq",
+    "lsm_inode_cache", "lsm_file_cache",
+)  # fmt: skip
 _ACCEPT = {"Accept-Encoding": "gzip, deflate, br, zstd"}
 _UPGRADE = {
     "Connection": "Upgrade",
@@ -131,9 +136,7 @@ def encrypted(notes: Notes, server: Server) -> None:
     kind = "TLS 1.3, X25519, a self-signed ECDSA P-256 certificate"
     kinds = {
         "handshake": f"{kind}, to which an authority's chain adds",
-        "resumed": "TLS 1.3, from a ticket"
-        if resumed.resumed
-        else f"a ticket offered, but not taken: {kind}",
+        "resumed": "TLS 1.3, from a ticket" if resumed.resumed else f"{kind}: no ticket was taken",
     }
     for name, (sent, received) in weights.items():
         how = f"one handshake, with what follows it at once; {kinds[name]}"
@@ -245,17 +248,17 @@ def resting(notes: Notes, server: Server) -> None:
 
         hold(0, 500)  # what is allocated once is not per connection
         time.sleep(1)
-        before, slab = server.private_bytes(), _slab()
+        before, slab = server.private_bytes(), _slabs()
         hold(500, HELD + 500)
         time.sleep(1)
         pages = server.private_bytes() - before
         # Both ends are here, and only one is the node's.
-        kernel = (_slab() - slab) / 2
+        kernel = _grown(slab, _slabs(), HELD) / 2
     notes.put(
         "connection_memory", pages / HELD, f"{HELD:,} used and resting: private pages of the node's processes"
     )
     notes.put(
-        "kernel_memory", kernel / HELD, f"{HELD:,} used and resting: growth of Slab in /proc/meminfo, halved"
+        "kernel_memory", kernel, f"{HELD:,} used and resting: objects of /proc/slabinfo at both ends, halved"
     )
 
 
@@ -282,11 +285,31 @@ def resting_tls(notes: Notes, server: Server) -> None:
     )
 
 
-def _slab() -> int:
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("Slab:"):
-            return int(line.split()[1]) * 1024
-    raise SystemExit("/proc/meminfo has no Slab: memory of the kernel cannot be measured here")
+def _slabs() -> dict[str, tuple[int, float]]:
+    """Of each kind of kernel object: how many there are, and the memory that one takes."""
+    try:
+        lines = Path("/proc/slabinfo").read_text().splitlines()[2:]
+    except OSError as error:
+        raise SystemExit(
+            f"/proc/slabinfo: {error.strerror}; memory of the kernel is measured as root"
+        ) from None
+    found = {}
+    for line in lines:
+        name, _, there, _, in_slab, pages = line.split()[:6]
+        found[name] = int(there), int(pages) * resource.getpagesize() / max(1, int(in_slab))
+    return found
+
+
+def _grown(before: dict[str, tuple[int, float]], after: dict[str, tuple[int, float]], count: int) -> float:
+    """Bytes that each of *count* connections has added, at both ends.
+
+    An end takes one object of each kind, or none: rounding leaves out what others on the machine did.
+    """
+    return sum(
+        min(2, max(0, round((after[name][0] - before[name][0]) / count))) * after[name][1]
+        for name in _OF_SOCKETS
+        if name in before and name in after
+    )
 
 
 def machine() -> Machine:
@@ -334,7 +357,7 @@ def measure(directory: Path, quick: bool) -> File:
         resting(notes, server)
     with _encrypted_edge(webroot, directory / "resting-tls") as server:
         resting_tls(notes, server)
-    return File(machine(), {name: notes.constants[name] for name in constants.NAMES})
+    return File(machine=machine(), constants={name: notes.constants[name] for name in constants.NAMES})
 
 
 def write(file: File, path: Path = PATH) -> None:
