@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from loadgen.charts.figure import (
     BOTTOM,
+    CHARACTER,
     LEFT,
     RIGHT,
     TOP,
@@ -24,8 +25,8 @@ from loadgen.charts.scale import Scale, linear
 
 #: Groups side by side; of more, neighbours become one that is as high as the highest.
 MOST = 144
-#: Pixels of a character, and bars up to this many have their number written on them.
-_CHARACTER, _WRITTEN = 6.6, 16
+#: Bars up to this many have their number written on them.
+_WRITTEN = 16
 
 
 def bars(
@@ -84,8 +85,8 @@ def _bar(x: float, thick: float, value: float, vertical: Scale, kind: str, writt
 def _ticks(names: Sequence[str], width: float) -> list[tuple[float, str]]:
     """As many labels as have room, the others left out; too long ones are cut."""
     longest = max((len(name) for name in names), default=0)
-    stride = max(1, math.ceil(min(longest, 12) * _CHARACTER / width))
-    room = max(4, int(width * stride / _CHARACTER))
+    stride = max(1, math.ceil(min(longest, 12) * CHARACTER / width))
+    room = max(4, int(width * stride / CHARACTER))
     return [
         (LEFT + (at + 0.5) * width, name if len(name) <= room else name[: room - 1] + "…")
         for at, name in enumerate(names)

@@ -24,6 +24,8 @@ from loadgen.charts.scale import Scale
 
 WIDTH, HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 628, 30, 258
+#: About as wide as one character of a tick's text is.
+CHARACTER = 7.0
 #: Colours in the style sheet; more series begin again, with dashed lines.
 COLOURS = 8
 
@@ -55,12 +57,19 @@ def y_axis(scale: Scale, label: str) -> str:
 
 
 def x_axis(label: str, ticks: Sequence[tuple[float, str]], base: float) -> str:
-    """The line at *base*, ticks (pixel, text) below the plot, the label at the right end."""
+    """The line at *base*, ticks (pixel, text) below the plot, the label at the right end.
+
+    A tick keeps its mark but not its text where that would touch the one before.
+    """
     parts = [f'<path class="axis" d="M{LEFT} {number(base)}H{RIGHT}"/>']
+    free = 0.0
     for x, written in ticks:
-        kind = "tick end" if x > RIGHT - 12 else "tick middle"
+        half = len(written) * CHARACTER / 2
+        middle = min(x, RIGHT + 8 - half)
         parts.append(f'<path class="axis" d="M{number(x)} {BOTTOM}v4"/>')
-        parts.append(text(min(x, RIGHT), BOTTOM + 18, written, kind))
+        if middle - half >= free:
+            parts.append(text(middle, BOTTOM + 18, written, "tick middle"))
+            free = middle + half + CHARACTER
     parts.append(text(RIGHT, BOTTOM + 36, label, "label end"))
     return "".join(parts)
 

@@ -21,6 +21,13 @@ def short(value: float, digits: int = 3) -> str:
     return f"{value:.{digits - 1}e}"
 
 
+def size(value: float) -> str:
+    """Bytes of traffic with a decimal prefix: 128 B, 1.07 kB, 3.2 GB."""
+    text = short(value)
+    number = text.rstrip("kMGTP")
+    return f"{number} {text[len(number) :]}B"
+
+
 def binary(value: float) -> str:
     """Bytes of memory with a binary prefix: 512 B, 1.5 MiB."""
     power = 0

@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-#: Of a double, less a margin: what is farther away cannot be drawn beside anything else.
-_LARGEST = 1e300
+#: Of a double, less a margin: what is farther away, or on a logarithmic axis nearer to 0, is not drawn.
+_LARGEST, _SMALLEST = 1e300, 1e-300
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Scale:
         return max(3, math.floor(math.log10(farthest / (self.ticks[1] - self.ticks[0]))) + 2)
 
     def drawable(self, value: float) -> bool:
-        """Whether *value* has a place: a finite number, above 0 on a logarithmic axis."""
-        return math.isfinite(value) and abs(value) < _LARGEST and (value > 0 or not self.log)
+        """Whether *value* has a place: a number, above 0 on a logarithmic axis."""
+        return abs(value) < _LARGEST and (value > _SMALLEST or not self.log)
 
     def place(self, value: float) -> float:
         """The pixel of a drawable *value*."""
@@ -50,7 +50,7 @@ def linear(values: Iterable[float], begin: float, end: float, *, zero: bool, mos
     low, high = _extent((value for value in values if abs(value) < _LARGEST), 0.0, 1.0)
     if zero:
         low, high = min(0.0, low), max(0.0, high)
-    if low == high:
+    if high - low < _SMALLEST:
         low, high = (low, low + 1) if zero else (low - 0.5, low + 0.5)
     # Closer together than a double can tell apart: an axis around them.
     if high - low < max(abs(low), abs(high)) * 1e-12:
@@ -70,18 +70,17 @@ def linear(values: Iterable[float], begin: float, end: float, *, zero: bool, mos
 
 def logarithmic(values: Iterable[float], begin: float, end: float, *, whole: bool = True) -> Scale:
     """An axis for the positive ones of *values*; *whole*: it begins and ends at ticks."""
-    low, high = _extent((value for value in values if 0 < value < _LARGEST), 1.0, 10.0)
-    low, high = max(low, 1e-300), max(high, 1e-300)
-    few = math.log10(high / low) < 3
+    low, high = _extent((value for value in values if _SMALLEST < value < _LARGEST), 1.0, 10.0)
+    few = math.log10(high / low) < 2
     factors = (1, 2, 5) if few else (1,)
     first, last = math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1
     every = [float(f"{factor}e{power}") for power in range(first, last + 1) for factor in factors]
     bottom = max(tick for tick in every if tick <= low * (1 + 1e-9))
     top = min(tick for tick in every if tick >= high * (1 - 1e-9) and tick > bottom)
     ticks = [tick for tick in every if bottom <= tick <= top]
-    if not whole and low < high:
-        bottom, top = low, high
-        ticks = [tick for tick in ticks if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
+    inside = [tick for tick in ticks if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
+    if not whole and len(inside) > 1:
+        bottom, top, ticks = low, high, inside
     stride = math.ceil(len(ticks) / 9)
     return Scale(bottom, top, begin, end, True, tuple(ticks[::stride]))
 

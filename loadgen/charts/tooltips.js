@@ -25,7 +25,7 @@ for (const figure of document.querySelectorAll("figure.chart")) {
     tip.replaceChildren();
     near.forEach((index, of) => {
       const series = chart.series[of];
-      if (index < 0 || Math.abs(series.at[index] - x) > 4) return;
+      if (index < 0 || Math.abs(series.at[index] - x) > 24) return;
       if (!tip.firstChild) tip.append(element("b", `${series.x[index]} ${chart.x}`.trim()));
       const name = element("i", series.name || chart.y);
       name.className = series.look;

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from loadgen.charts import Card, banner, table
-from loadgen.charts.numbers import binary, plain, short
+from loadgen.charts.numbers import binary, plain, short, size
 from loadgen.charts.pieces import Tone
 from loadgen.report.runs import Run, moment
 from loadgen.results import Result
@@ -34,7 +34,10 @@ def verdict(run: Run, alone: bool) -> str:
         if not any(reason.startswith(f"{text}:") for text in missed)
     ]
     items += [
-        ("good" if threshold.held else "bad", f"{threshold.text}: {plain(threshold.measured)}")
+        (
+            "good" if threshold.held else "bad",
+            f"{threshold.text}: {plain(threshold.measured)}{_unit(threshold.text)}",
+        )
         for threshold in result.thresholds
     ]
     about = ", ".join(
@@ -69,8 +72,8 @@ def key_figures(run: Run) -> list[Card]:
         sum(getattr(second, name) for second in result.series) for name in ("bytes_in", "bytes_out")
     )
     if answered:
-        note = f"{short(sent / answered)} B sent; in all {short(received)}B and {short(sent)}B"
-        cards.append(Card("Received per answer", f"{short(received / answered)} B", note))
+        note = f"{size(sent / answered)} sent; in all {size(received)} and {size(sent)}"
+        cards.append(Card("Received per answer", size(received / answered), note))
     if "herd" in result.measures:
         cards.append(
             Card("Herd index", f"{result.measures['herd']:.3g}", "busiest node over the mean of all")
@@ -168,6 +171,11 @@ def _latency(run: Run, percent: float) -> Card:
     raw = run.latency_ms(percent, "raw")
     note = "corrected" if math.isnan(raw) else f"corrected; {short(raw)} ms from the actual send"
     return Card(f"Latency p{percent:g}", f"{short(measured)} ms", note)
+
+
+def _unit(threshold: str) -> str:
+    """Times are measured in milliseconds, whatever unit the threshold has."""
+    return " ms" if threshold.rstrip().endswith("s") else ""
 
 
 def _percent(part: float, whole: float) -> str:

@@ -147,7 +147,7 @@ class LinesTests(SynchronousTestCase):
             self.assertIn(word, texts(html))
         self.assertEqual(data(html)["series"][0]["x"], ["0 %", "90 %", "99 %"])  # type: ignore[index]
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(st.lists(st.floats(), max_size=8), st.lists(st.floats(), max_size=8), st.booleans(), st.booleans())
     def test_no_number_makes_it_fail_or_leaves_the_plot(
         self, x: list[float], y: list[float], log: bool, stacked: bool
