@@ -45,10 +45,11 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """0 when all is written, whatever the verdicts of the runs are."""
     runs = read(options.results)
     page = options.output or (None if options.csv or options.prometheus or options.json else _PAGE)
-    _keep_apart([page, options.csv, options.prometheus], options.results)
+    outputs = [page, options.csv, options.prometheus, STANDARD_OUTPUT if options.json else None]
+    _keep_apart(outputs, options.results)
     if page:
         write(page, document(runs))
-        if STANDARD_OUTPUT not in (page, options.csv, options.prometheus) and not options.json:
+        if STANDARD_OUTPUT not in outputs:
             write(STANDARD_OUTPUT, f"{page}\n")
     if options.csv:
         for path, some in _files(options.csv, runs):

@@ -22,6 +22,12 @@ class Run(NamedTuple):
     #: By name, as in ``Result.histograms``.
     distributions: dict[str, Distribution]
 
+    @classmethod
+    def of(cls, name: str, result: Result) -> Run:
+        """*result* under *name*; :exc:`ValueError` if one of its histograms is none."""
+        decoded = {kind: Distribution.decode(text) for kind, text in result.histograms.items()}
+        return cls(name, result, decoded)
+
     @property
     def answered(self) -> int:
         """Requests that got an answer."""
@@ -49,16 +55,13 @@ class Run(NamedTuple):
 def read(paths: Sequence[Path]) -> list[Run]:
     """The runs in the files or folders *paths*; :exc:`~loadgen.errors.UsageError`."""
     results = [load(path) for path in paths]
-    distributions = []
-    for path, result in zip(paths, results, strict=True):
+    runs = []
+    for path, name, result in zip(paths, names(results), results, strict=True):
         try:
-            distributions.append(
-                {name: Distribution.decode(text) for name, text in result.histograms.items()}
-            )
+            runs.append(Run.of(name, result))
         except ValueError as error:
             raise UsageError(f"{path}: {error}; the file is damaged, or not of this program") from None
-    runs = zip(names(results), results, distributions, strict=True)
-    return [Run(name, result, of) for name, result, of in runs]
+    return runs
 
 
 def names(results: Sequence[Result]) -> list[str]:
