@@ -14,7 +14,7 @@ from cffi import FFI
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("edge/fastpath/src", "loadgen/wire/src")
 #: Those of the load generator that Python calls.
-DECLARED = ("edge_client.h",)
+DECLARED = ("edge_client.h", "edge_flood.h")
 
 
 def _files(ending: str) -> list[str]:
@@ -131,6 +131,7 @@ ffibuilder.set_source(
     #include <stdlib.h>
     #include <string.h>
     #include "edge_client.h"
+    #include "edge_flood.h"
     #include "edge_loop.h"
     #include "edge_reply.h"
 

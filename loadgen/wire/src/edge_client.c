@@ -5,8 +5,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #define EVENTS 64
@@ -20,9 +18,7 @@ _Static_assert(sizeof(edge_answered) == 160, "answers have no gaps");
 
 int64_t edge_client_clock(edge_client *client)
 {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return client->now = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+    return client->now = edge_monotonic();
 }
 
 static inline int64_t earlier(int64_t one, int64_t other)
@@ -188,24 +184,6 @@ static int64_t next(const edge_client *client, int64_t until)
     return until;
 }
 
-/* As epoll_wait, for so many nanoseconds. */
-static int await(edge_client *client, struct epoll_event *events, int64_t wait)
-{
-#ifdef SYS_epoll_pwait2
-    static int missing;
-    if (!missing) {
-        struct timespec time = {wait / 1000000000, wait % 1000000000};
-        int n = (int)syscall(SYS_epoll_pwait2, client->epoll, events, EVENTS, &time, NULL, 0);
-        if (n >= 0 || errno != ENOSYS)
-            return n;
-        missing = 1; /* Linux before 5.11 */
-    }
-#endif
-    /* The rest of a millisecond is spent asking. */
-    int64_t milliseconds = wait / 1000000;
-    return epoll_wait(client->epoll, events, EVENTS, milliseconds > 1000 ? 1000 : (int)milliseconds);
-}
-
 int64_t edge_client_run(edge_client *client, int64_t until)
 {
     struct epoll_event events[EVENTS];
@@ -220,7 +198,7 @@ int64_t edge_client_run(edge_client *client, int64_t until)
         if (edge_client_full(client))
             break;
         int64_t wait = next(client, until) - client->now;
-        int last = client->now >= until, n = await(client, events, wait > 0 ? wait : 0);
+        int last = client->now >= until, n = edge_epoll_wait(client->epoll, events, EVENTS, wait);
         edge_client_clock(client);
         for (int i = 0; i < n && !edge_client_full(client); i++) {
             edge_link_ready(client, events[i].data.fd, events[i].events);

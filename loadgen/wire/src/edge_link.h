@@ -5,12 +5,11 @@
 #ifndef EDGE_LINK_H
 #define EDGE_LINK_H
 
-#include <sys/epoll.h>
-
 #include "edge_client.h"
 #include "edge_dial.h"
 #include "edge_reply.h"
 #include "edge_requests.h"
+#include "edge_wait.h"
 
 #define EDGE_ANSWERED 4096             /* answers, after which run returns */
 #define EDGE_BODIES ((size_t)8 << 20)  /* bytes of bodies, after which run returns */
