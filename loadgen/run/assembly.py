@@ -43,7 +43,7 @@ def assemble(job: Job) -> Parts:
     """All parts; the clock is to be set before the run begins."""
     scenario = job.scenario
     # A stream of its own for each purpose: one more draw of one does not change all others.
-    streams = [np.random.default_rng(one) for one in np.random.SeedSequence(job.seed).spawn(8)]
+    streams = [np.random.default_rng(one) for one in np.random.SeedSequence(job.seed).spawn(9)]
     session = scenario.session
     think = session.think
     weights = draws.zipf_weights(len(job.site.pages), scenario.site.zipf)
@@ -74,7 +74,8 @@ def assemble(job: Job) -> Parts:
         int(scenario.stale_ms * TICKS / 1000), scenario.mutations, int(scenario.sockets.share * job.users),
     )  # fmt: skip
     heads = Heads(urls)
-    sender = Sender(wire, clock, users, choosing, heads, uniform, viewing.ended, counts)
+    jitter = draws.uniform(streams[8])
+    sender = Sender(wire, clock, users, choosing, heads, jitter, viewing.ended, counts)
     viewing.sender = sender
     crowd = Crowd(users, calendar, viewing, _times(job, streams[6]), counts, session.pages_mean)
     if scenario.arrivals.present:

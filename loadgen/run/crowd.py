@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from loadgen.models.calendar import TICKS, Calendar
+from loadgen.models.calendar import FINE, TICKS, Calendar
 from loadgen.models.users import BEGIN, Users
 from loadgen.run.viewing import Viewing
 
@@ -30,6 +30,7 @@ class Crowd:
         self._users, self._calendar, self._viewing = users, calendar, viewing
         self._times, self._counts, self._pages = times, counts, pages_mean
         self._next = self._tick()
+        self._planned = BEGIN
         self._user = 0
         # Steps through all users before it comes to one again, and neighbours do not come together.
         self._stride = _coprime(users.count)
@@ -41,13 +42,19 @@ class Crowd:
                 self._viewing.arrive(user, BEGIN + int(uniform() * think() * TICKS))
 
     def plan(self, until: int) -> None:
-        """Arrivals and page views due before the tick *until*."""
-        while self._next < until:
-            self._arrive(self._next)
-            self._next = self._tick()
+        """Arrivals and page views due before the tick *until*.
+
+        By the calendar's grid, not by when this happens to be called: so random numbers are drawn in the same
+        order each time, and the same seed is the same plan.
+        """
         view = self._viewing.view
-        for tick, user in self._calendar.pop(until):
-            view(user, tick)
+        while self._planned < until:
+            self._planned += FINE
+            while self._next < self._planned:
+                self._arrive(self._next)
+                self._next = self._tick()
+            for tick, user in self._calendar.pop(self._planned):
+                view(user, tick)
 
     def _tick(self) -> int:
         second = next(self._times, math.inf)

@@ -76,7 +76,7 @@ class Viewing:
         self._batches_of = -1
         self._documents: dict[bytes, int] = {}
         self._informed = informed
-        self._newest = 0
+        self._newest = self._reader = 0
         self._feed_at = 0
         #: Called with (ask, answer, reason) when one has ended: reason is "" or why it failed.
         self.record: Callable[[Ask, Answer | None, str], None]
@@ -117,7 +117,7 @@ class Viewing:
         """Read what the sockets of users are pushed; *now*: nanoseconds."""
         if self._informed and self._choosing.reads_load and now >= self._feed_at:
             self._feed_at = now + _FEED_NS
-            user = int(self._uniform() * self._informed)
+            self._reader = user = (self._reader + 1) % self._informed
             self.sender.send_to(Ask(user, FEED, now, _LOAD, "fetch"), user % self._users.nodes)
 
     def _mutate(self, user: int, planned: int) -> None:
