@@ -22,11 +22,13 @@ from benchmarks import (
     client,
     cluster,
     constants,
+    flood,
     memory,
     million,
     replica,
     servers,
     sockets,
+    subscribers,
     table_kill,
     warm_start,
     worker_kill,
@@ -39,6 +41,7 @@ FORMS = (
     "twin",
     "memory",
     "sockets",
+    "subscribers",
     "wire",
     "reads",
     "kills",
@@ -49,6 +52,7 @@ FORMS = (
     "replica",
     "million",
     "constants",
+    "flood",
 )
 WORKERS = 4
 
@@ -321,6 +325,52 @@ def measured(directory: Path, quick: bool) -> Row:
     )  # fmt: skip
 
 
+def subscribed(count: int, publishes: int) -> list[Row]:
+    """Very many subscribers of four nodes, in processes of the load generator."""
+    found = subscribers.measure(count, publishes)
+    pushes = f"{found.pushes:,} of {found.expected:,} pushes, {found.cpu:.0f} us of the nodes for each"
+    errors = ", ".join(f"{number} {why}" for why, number in found.errors.items()) or "no failures"
+    return [
+        Row(
+            f"{count:,} WebSocket subscribers of 4 nodes: push latency", f"p50 {found.p50:.0f} ms",
+            f"generators behind by {found.lag:.0f} ms", f"p99 {found.p99:.0f} ms; {pushes}", "all of them",
+            found.pushes == found.expected,
+        ),
+        Row(
+            "user memory of each on the generator", f"{found.generator:.0f} B",
+            f"on its node {found.node:.0f} B", errors, "<= 2 KiB", found.generator <= 2048,
+        ),
+        Row(
+            "requests beside them", f"{found.requests:,}", f"p99 {found.request_p99:.0f} ms",
+            f"{found.failed} failed", "0 failed", found.failed == 0,
+        ),
+    ]  # fmt: skip
+
+
+def flooded(server: Server, seconds: float, rounds: int) -> list[Row]:
+    """What the load generator costs beside wrk, and whether its memory stays."""
+    found = flood.costs(server, seconds, rounds)
+    grown = flood.growth(server, 3 * seconds)
+    ratio, note = found.flood / found.wrk, f" ({found.errors} errors!)" if found.errors else ""
+    return [
+        Row(
+            "loadgen flood, 304 keep-alive: client CPU", f"{found.flood:.2f} us", f"wrk {found.wrk:.2f} us",
+            f"{ratio:.2f} x{note}; 16 pipelined {found.flood_pipelined:.2f} us", "<= 1.30 x",
+            ratio <= 1.3 and not found.errors,
+        ),
+        Row(
+            "many users' wire, 304: client CPU, Python included", f"{found.wire:.2f} us",
+            f"wrk {found.wrk:.2f} us", f"wrk's + {found.wire - found.wrk:.2f} us", "<= wrk's + 3 us",
+            found.wire <= found.wrk + 3,
+        ),
+        Row(
+            f"memory of the load generator, {grown.requests:,} answers of 10 KiB",
+            f"{grown.after / 2**20:.1f} MiB", f"after a fifth {grown.before / 2**20:.1f} MiB",
+            f"{grown.share:+.1%}", "within 5 %", abs(grown.share) <= 0.05,
+        ),
+    ]  # fmt: skip
+
+
 def measure(forms: list[str], quick: bool) -> list[Row]:
     """All rows for *forms*; *quick* shortens every part (for a look, not for figures)."""
     seconds, rounds = (1.0, 1) if quick else (4.0, 3)
@@ -352,6 +402,9 @@ def measure(forms: list[str], quick: bool) -> list[Row]:
         if "twin" in forms:
             with servers.edge(webroot, directory / "twin", "python") as server:
                 rows.append(twin(server, seconds))
+        if "flood" in forms:
+            with servers.edge(webroot, directory / "flood") as server:
+                rows += flooded(server, seconds, rounds)
         if "workers" in forms:
             options = ("--workers", str(WORKERS))
             with servers.edge(webroot, directory / "workers", "native", *options) as server:
@@ -362,6 +415,8 @@ def measure(forms: list[str], quick: bool) -> list[Row]:
             rows += joined(directory / "replica", 50_000 if quick else 1_000_000)
         if "million" in forms:
             rows += large(50_000 if quick else 1_000_000, 5 if quick else 30)
+        if "subscribers" in forms:
+            rows += subscribed(4_000 if quick else 100_000, 2 if quick else 5)
         if "reads" in forms:
             rows.append(reads(directory, 10**7 if quick else 10**9))
         if "kills" in forms:
