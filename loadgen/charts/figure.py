@@ -74,6 +74,18 @@ def x_axis(label: str, ticks: Sequence[tuple[float, str]], base: float) -> str:
     return "".join(parts)
 
 
+def moments(marks: Sequence[tuple[float, str]]) -> str:
+    """Vertical lines at pixels, each with its name above it where there is room."""
+    parts, free = [], 0.0
+    for x, name in sorted(marks):
+        parts.append(f'<path class="mark" d="M{number(x)} {TOP}V{BOTTOM}"/>')
+        half = len(name) * CHARACTER / 2
+        if x - half >= free:
+            parts.append(text(x, TOP - 5, name, "value middle"))
+            free = x + half + CHARACTER / 2
+    return "".join(parts)
+
+
 class Readings(NamedTuple):
     """What a tooltip says of one series: pixels of its points, ascending; x and y in words."""
 

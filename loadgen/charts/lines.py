@@ -15,6 +15,7 @@ from loadgen.charts.figure import (
     Readings,
     figure,
     look,
+    moments,
     nothing,
     number,
     x_axis,
@@ -58,8 +59,13 @@ def lines(
     stacked: bool = False,
     note: str = "",
     x_text: Callable[[float], str] | None = None,
+    marks: Sequence[tuple[float, str]] = (),
 ) -> str:
-    """One chart.  *stacked*: areas on each other, all over the same x; *x_text* writes a value of x."""
+    """One chart.
+
+    *stacked*: areas on each other, all over the same x.  *x_text* writes a value of x.  *marks*: moments
+    (values of x), each with a short name, such as the number of a line in a table.
+    """
     looks = [
         look(index if one.colour is None else one.colour, one.dashed) for index, one in enumerate(series)
     ]
@@ -77,9 +83,11 @@ def lines(
     vertical = logarithmic(upwards, BOTTOM, TOP) if y_log else linear(upwards, BOTTOM, TOP, zero=True)
     base = vertical.place(0.0) if not y_log else BOTTOM
     draw = _area if stacked else _path
-    marks = "".join(draw(line, horizontal, vertical) for line in drawn)
+    paths = "".join(draw(line, horizontal, vertical) for line in drawn)
+    within = [(horizontal.place(x), name) for x, name in marks if horizontal.low <= x <= horizontal.high]
     ticks = [(horizontal.place(tick), write(tick)) for tick in horizontal.ticks]
-    drawing = y_axis(vertical, y_label) + marks + x_axis(x_label, ticks, base) + ("" if marks else nothing())
+    drawing = y_axis(vertical, y_label) + paths + x_axis(x_label, ticks, base)
+    drawing += moments(within) if paths else nothing()
     shown = [_readings(line, horizontal, vertical, write) for line in drawn]
     return figure(title, note, drawing, _describe(series, x_label, y_label), x_label, y_label, shown)
 

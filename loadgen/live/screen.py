@@ -29,6 +29,7 @@ def line(state: State) -> str:
         f"errors {sum(totals.errors.values()):,}",
         f"lag {short(totals.lag_p99_ms)} ms",
     ]
+    parts += second.notes
     return printable("  ".join(parts + [f"INVALID: {why}" for why in totals.invalid[:1]]))
 
 
@@ -62,7 +63,7 @@ def screen(state: State) -> RenderableType:
     parts: list[RenderableType] = [
         Text(printable(state.title), style="bold", overflow="ellipsis", no_wrap=True),
         _progress(state),
-        Text(),
+        Text(printable(state.note), style="yellow", overflow="ellipsis", no_wrap=True),
         rows,
     ]
     parts += [

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from loadgen.live.words import clock
 from loadgen.results import Second
 
 #: Seconds that the sparkline shows.
@@ -62,7 +63,12 @@ class State:
     #: Answers of the last seconds.
     rates: deque[int] = field(default_factory=lambda: deque(maxlen=_HISTORY))
 
+    #: What was noted last, and when.
+    note: str = ""
+
     def take(self, second: Second, totals: Totals) -> None:
         """Show these from now on."""
         self.second, self.totals = second, totals
         self.rates.append(second.answered)
+        if second.notes:
+            self.note = f"{clock(second.at)}  {second.notes[-1]}"

@@ -36,13 +36,16 @@ def columns(runs: Sequence[Run]) -> str:
     ]
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(["run", *_PLAIN, *_LATENCIES, *(f"{prefix}_{name}" for prefix, _, name in counted)])
+    writer.writerow(
+        ["run", *_PLAIN, "notes", *_LATENCIES, *(f"{prefix}_{name}" for prefix, _, name in counted)]
+    )
     for run in runs:
         for second in run.result.series:
             writer.writerow(
                 [
                     run.name,
                     *(getattr(second, name) for name in _PLAIN),
+                    "; ".join(second.notes),
                     *_latencies(second),
                     *(getattr(second, field).get(name, 0) for _, field, name in counted),
                 ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from loadgen.charts import cards, heading, page, panel
 from loadgen.report import figures, tables
 from loadgen.report.runs import Run
+from loadgen.report.timeline import notes
 
 
 def document(runs: Sequence[Run]) -> str:
@@ -15,6 +16,7 @@ def document(runs: Sequence[Run]) -> str:
     sections = [
         *(tables.verdict(run, alone) for run in runs),
         cards(tables.key_figures(runs[0])) if alone else tables.compared(runs),
+        *(tables.events(run) for run in runs if alone and notes(run.result.series)),
         heading("Load and latency"),
         *figures.rates(runs),
         *figures.latencies(runs),

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from loadgen.charts import Series, lines
 from loadgen.report.runs import Run
-from loadgen.report.timeline import latency, names_in, share, stretches, times, unit
+from loadgen.report.timeline import Unit, latency, names_in, notes, share, stretches, times, unit
 from loadgen.results import Second
 
 #: The palette's grey: for what is the frame of other lines.
@@ -80,7 +80,9 @@ def node_shares(run: Run, alone: bool) -> str:
         for name in names_in(run.result.series, nodes)
     ]
     title = "Share of each node" if alone else f"Share of each node: {run.name}"
-    return lines(title, series, x_label=of.name, y_label="Percent of requests", stacked=True)
+    return lines(
+        title, series, x_label=of.name, y_label="Percent of requests", stacked=True, marks=marks([run], of)
+    )
 
 
 def confirmations(runs: Sequence[Run]) -> str:
@@ -92,7 +94,14 @@ def confirmations(runs: Sequence[Run]) -> str:
         y = [share(part, attrgetter("statuses"), "304") for part in parts]
         series.append(Series(run.name, times([part[0] for part in parts], of), y))
     note = "A batch of validators is one 200 here; the key figure counts what each batch confirmed."
-    return lines("Answers that are 304", series, x_label=of.name, y_label="Percent of answers", note=note)
+    return lines(
+        "Answers that are 304",
+        series,
+        x_label=of.name,
+        y_label="Percent of answers",
+        note=note,
+        marks=marks(runs, of),
+    )
 
 
 def traffic(runs: Sequence[Run]) -> list[str]:
@@ -136,6 +145,12 @@ def percentile_text(x: float) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text) + " %"
 
 
+def marks(runs: Sequence[Run], of: Unit) -> list[tuple[float, str]]:
+    """The notes of a single run, by their numbers; several runs have too many."""
+    noted = notes(runs[0].result.series) if len(runs) == 1 else []
+    return [(at / of.seconds, str(number)) for number, (at, _) in enumerate(noted, 1)]
+
+
 def _failures(reason: str) -> Callable[[Second], float]:
     return lambda second: second.errors.get(reason, 0)
 
@@ -176,7 +191,10 @@ def _over_time(
         return Series(name, times(seconds, of), [part.take(second) for second in seconds], colour, dashed)
 
     def chart(name: str, series: Sequence[Series]) -> str:
-        return lines(name, series, x_label=of.name, y_label=y_label, y_log=y_log, stacked=stacked, note=note)
+        return lines(
+            name, series, x_label=of.name, y_label=y_label, y_log=y_log, stacked=stacked, note=note,
+            marks=marks(runs, of),
+        )  # fmt: skip
 
     if len(runs) == 1:
         return [chart(title, [line(runs[0], part, part.name, part.colour, part.dashed) for part in parts])]

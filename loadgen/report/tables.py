@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from loadgen.charts import Card, banner, table
 from loadgen.charts.numbers import binary, plain, short, size
 from loadgen.charts.pieces import Tone
+from loadgen.live.words import clock
 from loadgen.report.runs import Run, moment
+from loadgen.report.timeline import notes
 from loadgen.results import Result
 
 #: Verdict: how it looks, and what it means.
@@ -96,6 +98,12 @@ def compared(runs: Sequence[Run]) -> str:
     rows = [[name, *(of.get(name, "-") for of in figures)] for name in names]
     rows.insert(0, ["Verdict", *(run.result.verdict for run in runs)])
     return table(["", *(run.name for run in runs)], rows)
+
+
+def events(run: Run) -> str:
+    """What was noted, numbered as in the charts."""
+    rows = [[str(number), clock(at), note] for number, (at, note) in enumerate(notes(run.result.series), 1)]
+    return table(["", "at", "what happened"], rows)
 
 
 def nodes(run: Run) -> str:

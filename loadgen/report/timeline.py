@@ -54,6 +54,11 @@ def share(stretch: Sequence[Second], take: Callable[[Second], dict[str, int]], n
     return 100 * sum(take(second).get(name, 0) for second in stretch) / whole if whole else math.nan
 
 
+def notes(series: Iterable[Second]) -> list[tuple[int, str]]:
+    """When something was noted, and what."""
+    return [(second.at, note) for second in series for note in second.notes]
+
+
 def names_in(series: Iterable[Second], take: Callable[[Second], dict[str, int]]) -> list[str]:
     """All names that *take* ever counts, in the order of the alphabet."""
     return sorted({name for second in series for name in take(second)})

@@ -19,7 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import loadgen.charts
 from loadgen.charts import Series, bars, lines, page, table
 from loadgen.charts.figure import BOTTOM, COLOURS, LEFT, RIGHT, TOP
-from loadgen.charts.numbers import binary, plain, short
+from loadgen.charts.numbers import binary, plain, short, size
 from loadgen.charts.scale import linear, logarithmic
 from loadgen.charts.thinning import MOST, kept
 
@@ -147,6 +147,14 @@ class LinesTests(SynchronousTestCase):
             self.assertIn(word, texts(html))
         self.assertEqual(data(html)["series"][0]["x"], ["0 %", "90 %", "99 %"])  # type: ignore[index]
 
+    def test_moments_are_marked_where_they_are(self) -> None:
+        """With their names; outside of the axis, or without data, there are none."""
+        moments = [(0.0, "1"), (1.0, "2"), (9.0, "3")]
+        html = lines("T", [Series("a", [0, 2], [1, 2])], x_label="s", y_label="ms", marks=moments)
+        marks = [path.get("d") for path in drawing(html).iter("path") if path.get("class") == "mark"]
+        self.assertEqual(marks, ["M52 30V258", "M340 30V258"])
+        self.assertNotIn("mark", lines("T", [], x_label="s", y_label="ms", marks=moments))
+
     @settings(max_examples=100, deadline=None)
     @given(st.lists(st.floats(), max_size=8), st.lists(st.floats(), max_size=8), st.booleans(), st.booleans())
     def test_no_number_makes_it_fail_or_leaves_the_plot(
@@ -226,6 +234,7 @@ class NumbersTests(SynchronousTestCase):
         self.assertEqual(
             [binary(size) for size in (0, 512, 1536, 1 << 30)], ["0 B", "512 B", "1.5 KiB", "1 GiB"]
         )
+        self.assertEqual([size(count) for count in (128, 1070, 3.2e9)], ["128 B", "1.07 kB", "3.2 GB"])
         cells = [plain(cell) for cell in (1234567, 12345.6, 0.123456, 2.0, math.inf, "x", True)]
         self.assertEqual(cells, ["1,234,567", "12,346", "0.1235", "2", "-", "x", "True"])
 

@@ -113,7 +113,13 @@ class ScreenTests(SynchronousTestCase):
     def test_names_from_the_cluster_cannot_move_the_cursor(self) -> None:
         """Escape sequences, and rich's own markup, stay text."""
         hostile = state(
-            second(1, nodes={"\x1b[2J[red]n1": 1}, statuses={"\x1b]0;x\x07": 1}, errors={"\x1b[H": 1}),
+            second(
+                1,
+                nodes={"\x1b[2J[red]n1": 1},
+                notes=["\x1b[2J"],
+                statuses={"\x1b]0;x\x07": 1},
+                errors={"\x1b[H": 1},
+            ),
             title="\x1b[31m[bold]t",
             invalid=["\x1b[2J"],
         )
@@ -122,6 +128,12 @@ class ScreenTests(SynchronousTestCase):
         assert isinstance(console.file, io.StringIO)
         self.assertNotIn("\x1b", console.file.getvalue() + line(hostile))
         self.assertIn("[red]n1", console.file.getvalue())
+
+    def test_the_last_note_stays_until_the_next(self) -> None:
+        """With its time; a line shows those of its own second."""
+        noted = state(second(7, notes=["n3 was killed"]), second(8))
+        self.assertIn("0:07  n3 was killed", shown(noted))
+        self.assertIn("n3 was killed", line(state(second(9, notes=["n3 was killed"]))))
 
     def test_a_node_that_has_gone_still_has_its_line(self) -> None:
         """With an empty bar."""

@@ -11,6 +11,8 @@ from loadgen.report.runs import Run, names
 from loadgen.results import Generator, NodeFigures, Result, Second, Threshold, Verdict
 
 NODES = ("n1", "n2", "n3", "n4")
+#: By percent of the run.
+_NOTES = {40: ["n3 was killed"], 55: ["n3 is back"], 70: ["the news spreads"]}
 
 
 def runs(*results: Result) -> list[Run]:
@@ -68,6 +70,7 @@ def sample(
                 push_ms=80.5 if pushes else 0.0,
                 active=int(rate * 8),
                 connections=int(rate * 5),
+                notes=_NOTES.get(at * 100 // seconds if at * 100 % seconds < 100 else -1, []),
             )
         )
     answered = sum(second.answered for second in series)

@@ -32,6 +32,7 @@ class ColumnsTests(SynchronousTestCase):
             self.assertEqual(int(row["status_304"]), second.statuses["304"])
             self.assertEqual(int(row["error_timeout"]), second.errors.get("timeout", 0))
             self.assertEqual(int(row["node_n3"]), second.nodes["n3"])
+            self.assertEqual(row["notes"], "; ".join(second.notes))
             self.assertEqual(float(row["p99_ms"]), second.latency_ms[2])
 
     def test_several_runs_stand_below_each_other(self) -> None:

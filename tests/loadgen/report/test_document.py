@@ -98,6 +98,14 @@ class OneRunTests(SynchronousTestCase):
             self.assertIn(words, html)
             self.assertIn("because of &lt;this&gt;", html)
 
+    def test_what_happened_is_numbered_in_table_and_charts(self) -> None:
+        """The notes of the seconds, in order."""
+        html = document(runs(sample(seconds=100)))
+        self.assertIn("<td>1</td><td>0:40</td><td>n3 was killed</td>", html)
+        self.assertIn("<td>3</td><td>1:10</td><td>the news spreads</td>", html)
+        requests = html[html.index("<title>Requests</title>") :]
+        self.assertEqual(requests[: requests.index("</svg>")].count('class="mark"'), 3)
+
     def test_key_figures_are_those_of_the_run(self) -> None:
         """As cards: name, value, note."""
         one = sample(seconds=60)
