@@ -106,12 +106,12 @@ class Machine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     date: str
 
 
-class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file."""
 
+    v: int = VERSION
     machine: Machine
     constants: dict[str, Constant]
-    v: int = VERSION
 
 
 def read(path: Path | None = None) -> File:
