@@ -11,8 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.report.document import document
 from loadgen.results import Second
+from tests.loadgen.charts.reading import HOSTILE, Elements
 from tests.loadgen.report.samples import runs, sample
-from tests.loadgen.test_charts import HOSTILE, Elements
 from tests.loadgen.test_results import result
 
 

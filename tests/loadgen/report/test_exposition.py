@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from loadgen.histogram import Histogram
 from loadgen.report.exposition import BUCKETS, exposition
 from loadgen.results import Result
+from tests.loadgen.charts.reading import HOSTILE
 from tests.loadgen.report.samples import runs, sample
-from tests.loadgen.test_charts import HOSTILE
 from tests.loadgen.test_results import result
 
 
