@@ -117,7 +117,7 @@ def _nodes(second: Mapping[str, int], totals: Mapping[str, int]) -> RenderableTy
         share = second.get(name, 0) / whole if whole else 0.0
         grid.add_row(
             Text(printable(name)[:16], style="bold"),
-            Text("█" * round(share * 40) or "▏", style="cyan" if share else "red"),
+            Text("▇" * round(share * 40) or "▏", style="cyan" if share else "red"),
             percent(second.get(name, 0), whole),
         )
     if len(names) > MOST_NODES:

@@ -46,5 +46,6 @@ def document(runs: Sequence[Run]) -> str:
         panel(("Resources", tables.generators(runs))),
     ]
     if alone:
-        return page(runs[0].name, sections, runs[0].result.title)
+        title = runs[0].result.title
+        return page(title or runs[0].name, sections, runs[0].name if title else "")
     return page(f"{len(runs)} runs compared", sections, "; ".join(run.name for run in runs))

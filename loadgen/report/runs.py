@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from loadgen.errors import UsageError
@@ -66,22 +66,29 @@ def read(paths: Sequence[Path]) -> list[Run]:
 
 def names(results: Sequence[Result]) -> list[str]:
     """The scenarios', with what differs when they are the same, and numbers if nothing does."""
+    plain = [_scenario(result) for result in results]
     ways: tuple[Callable[[Result], str], ...] = (
-        lambda one: one.scenario,
-        lambda one: f"{one.scenario} ({one.policy})",
-        lambda one: f"{one.scenario} ({one.users:,} users)",
-        lambda one: f"{one.scenario} ({moment(one.began)})",
+        lambda one: "",
+        lambda one: f" ({one.policy})",
+        lambda one: f" ({one.users:,} users)",
+        lambda one: f" ({moment(one.began)})",
     )
     for way in ways:
-        made = [way(result) or "run" for result in results]
+        made = [name + way(result) for name, result in zip(plain, results, strict=True)]
         if len(set(made)) == len(made):
             return made
     seen: Counter[str] = Counter()
     numbered = []
-    for result in results:
-        seen[result.scenario] += 1
-        numbered.append(f"{result.scenario} #{seen[result.scenario]}")
+    for name in plain:
+        seen[name] += 1
+        numbered.append(f"{name} #{seen[name]}")
     return numbered
+
+
+def _scenario(result: Result) -> str:
+    """Its name: that of its file, if it is one."""
+    name = result.scenario
+    return (PurePath(name).stem if name.endswith(".toml") else name) or "run"
 
 
 def moment(seconds: float) -> str:

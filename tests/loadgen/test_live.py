@@ -89,7 +89,7 @@ class ScreenTests(SynchronousTestCase):
             "confirmed 90.0 %",
             "p50 0.31  p90 0.9   p99 4.2   p99.9 18.2  max 44.7",
             "p50 0.3   p90 -",
-            "n1 ████████████████████████ 60.0 %",
+            "n1 ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇ 60.0 %",
             "in 5M",
             "out 24M",
             "active 83,211",

@@ -86,7 +86,7 @@ def sample(
     missed = [f"{one.text}: it is {one.measured:.6g}" for one in thresholds if not one.held]
     return Result(
         scenario=scenario,
-        title="Readers who come back: most of what they ask is whether a copy is still good",
+        title="Readers who come back",
         cluster="http://localhost:8001",
         began=1_764_036_000.0 + seed,
         seconds=float(seconds),

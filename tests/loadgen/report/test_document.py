@@ -204,3 +204,4 @@ class NamesTests(SynchronousTestCase):
         self.assertEqual(named({}, {"began": 60.0})[1], "test (1970-01-01 00:01:00 UTC)")
         self.assertEqual(named({}, {}, {"scenario": "b"}), ["test #1", "test #2", "b #1"])
         self.assertEqual(named({"scenario": ""}), ["run"])
+        self.assertEqual(named({"scenario": "scenarios/news.toml"}, {"scenario": "b.toml"}), ["news", "b"])
