@@ -142,7 +142,8 @@ class Pushing:
             self._compose()  # nobody has looked for a while
         self.sockets.add(socket)
         self._count()
-        self._serve(socket)
+        socket.greet(b"".join(self._frames.get(topic, b"") for topic in socket.topics))
+        socket.seen = self._edition
 
     def left(self, socket: PushSocket) -> None:
         """It is gone, or about to go."""
@@ -163,7 +164,8 @@ class Pushing:
         topics = _subscribed(message)
         new = [topic for topic in topics if topic not in socket.topics]
         socket.topics = topics
-        socket.push(b"".join(self._frames.get(topic, b"") for topic in new))
+        if new and not socket.push(b"".join(self._frames.get(topic, b"") for topic in new)):
+            socket.seen = 0  # all of it when its turn comes
 
     # Rounds
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 LIMITS = Limits(message_bytes=4096)
 #: Seconds for which bytes of the last push may wait for a peer.
 STUCK_SECONDS = 30.0
+#: Bytes of answers to its own frames that may wait for a peer.
+BEHIND_BYTES = 64 * 1024
 
 
 class Hub(Protocol):
@@ -54,6 +56,11 @@ class PushSocket:
         self._stuck_since: float | None = None
         self._frames = WebSocket(hub.now(), LIMITS)
 
+    def greet(self, frames: bytes) -> None:
+        """Send *frames* right behind the handshake, which is on its way still."""
+        self._transport.write(frames)
+        self._hub.sent(len(frames))
+
     def push(self, frames: bytes) -> bool:
         """Time has passed, and *frames* are new; false: there are bytes waiting, they were not sent."""
         now = self._hub.now()
@@ -74,7 +81,9 @@ class PushSocket:
 
     def _flush(self) -> None:
         out = self._frames.output()
-        if out:
+        if out and self._transport.unsent > BEHIND_BYTES:
+            self._transport.abortConnection()  # it sends pings, but reads nothing
+        elif out:
             self._transport.write(out)
             self._hub.sent(len(out))
         if self._frames.phase is Phase.CLOSED:

@@ -10,9 +10,10 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 from wsproto.connection import Connection as Frames
 from wsproto.connection import ConnectionType
-from wsproto.events import CloseConnection, Pong, TextMessage
+from wsproto.events import CloseConnection, Ping, Pong, TextMessage
 
 from edge.node.pushing import LEAST_PERIOD, MOST_PERIOD, PACE, period
+from edge.node.pushsocket import BEHIND_BYTES
 from edge.publish.resource import Resource
 from tests.node.serving import NOW, parse_answers
 from tests.node.tables import Site, representation
@@ -147,6 +148,36 @@ class PushingTests(SynchronousTestCase):
             self.connection.pass_time(1)
         self.assertTrue(transport.aborted)
         self.assertEqual(self.site.pushing.sockets, set())
+
+    def test_who_sends_pings_and_reads_no_pongs_is_cut_off(self) -> None:
+        self.open()
+        transport = self.connection.transport
+        transport.stalled = True
+        for _ in range(BEHIND_BYTES // 127 + 2):
+            if not transport.aborted:
+                self.connection.send(self.frames.send(Ping(b"x" * 125)))
+        self.assertTrue(transport.aborted)
+        self.assertLess(transport.unsent, BEHIND_BYTES + 1000)
+
+    def test_who_subscribes_and_reads_nothing_gets_it_once(self) -> None:
+        self.open(b"?topics=load")
+        transport = self.connection.transport
+        self.messages()
+        transport.stalled = True
+        for _ in range(20):
+            for topic in ("changed", "load"):
+                text = json.dumps({"type": "subscribe", "topics": [topic]})
+                self.connection.send(self.frames.send(TextMessage(text)))
+        self.assertLess(transport.unsent, 100)
+        transport.stalled = False
+        transport.take(transport.unsent)
+        self.connection.pass_time(2)
+        self.assertEqual([one["type"] for one in self.messages()], ["changed", "load"])
+
+    def test_what_is_true_now_comes_with_the_handshake(self) -> None:
+        self.connection.transport.stalled = True
+        self.open()
+        self.assertEqual([one["type"] for one in self.messages()], ["load", "changed"])
 
     def test_who_takes_it_late_gets_the_newest_then(self) -> None:
         self.open()

@@ -5,8 +5,12 @@ import { CHANNEL, LOCK } from "./worker/messages.js";
 import { Feed } from "./worker/feed.js";
 
 const channel = new BroadcastChannel(CHANNEL);
-/** The last message of each type that a new tab wants to know. @type {Map<string, import("./worker/messages.js").Message>} */
-const last = new Map();
+/**
+ * The last message of each type that a new tab wants to know.  There is always one: a tab that has heard from us
+ * queues for our lock, and so learns that we have died.
+ * @type {Map<string, import("./worker/messages.js").Message>}
+ */
+const last = new Map([["feed", /** @type {import("./worker/messages.js").Message} */ ({ type: "feed", how: "none", url: "" })]]);
 
 /** @param {import("./worker/messages.js").Message} message */
 function remember(message) {

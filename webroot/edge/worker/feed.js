@@ -45,8 +45,9 @@ export class Feed {
     this.say({ type: "feed", how: "none", url: "" });
   }
 
-  /** A node by its weight, another one than that which failed. */
+  /** A node by its weight, another one than that which failed; where others may not be reached at all, home. */
   choose() {
+    if (this.failures > 1 && this.failures % 2 === 0) return this.home;
     const nodes = (this.load?.nodes ?? []).filter((node) => node.state === "alive" && (!this.failures || node.url !== this.url));
     return draw(nodes, nodes.map((node) => node.weight), this.random())?.url ?? this.home;
   }

@@ -80,6 +80,7 @@ export class Worker {
           this.use(saved.rules);
           if (saved.load) this.nodes.learn(saved.load, saved.learned);
           this.nodes.restore(saved.nodes);
+          this.refreshed = saved.refreshed ?? 0;
         }
       } catch (error) {
         console.warn("edge: begins anew, its state cannot be read:", error);
@@ -100,7 +101,8 @@ export class Worker {
     this.saved = Date.now();
     const { rules } = this.answering;
     const { load, learned } = this.nodes;
-    await this.storage.write("state", [[{ rules, load, learned, nodes: this.nodes.save() }, "worker"]]).catch(() => {});
+    const saved = { rules, load, learned, nodes: this.nodes.save(), refreshed: this.refreshed };
+    await this.storage.write("state", [[saved, "worker"]]).catch(() => {});
   }
 
   /** @param {any} event of a request */
@@ -228,6 +230,7 @@ export class Worker {
     await this.wake();
     if (Date.now() < this.refreshed + REFRESH_MS || !(this.nodes.utilization() < IDLE_UTILIZATION)) return;
     this.refreshed = Date.now();
+    await this.save(true);
     await this.confirming.confirm([...this.shelf.rows.values()].filter((row) => !this.shelf.isFresh(row))).catch(() => {});
     await this.shelf.sweep();
   }
