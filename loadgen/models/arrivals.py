@@ -7,6 +7,7 @@ constant rate by thinning (Lewis and Shedler, 1979).
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -48,12 +49,13 @@ def constant(per_second: float) -> Iterator[float]:
 
 
 def poisson(rate: Rate, random: Generator) -> Iterator[float]:
-    """A Poisson process of *rate*."""
+    """A Poisson process of *rate*; it ends when that has sunk to 0 for good."""
     most = max(rate.rates, default=0.0)
     if most <= 0:
         return
     at = 0.0
-    while True:
+    last = math.inf if rate.rates[-1] > 0 else rate.seconds[-1]
+    while at < last:
         gaps, keeps = random.exponential(1 / most, _BLOCK).tolist(), random.random(_BLOCK).tolist()
         for gap, keep in zip(gaps, keeps, strict=True):
             at += gap

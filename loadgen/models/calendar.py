@@ -15,6 +15,8 @@ TICKS = 10_000
 FINE = 20
 
 _NOBODY = 0xFFFFFFFF
+#: The last tick that an entry can hold, days after the longest run has ended.
+_LAST = 0xFFFFFFFF
 
 
 class Calendar:
@@ -36,8 +38,8 @@ class Calendar:
         return (len(self._due) + len(self._next)) * self._due.itemsize
 
     def add(self, user: int, tick: int) -> None:
-        """Have *user* act at *tick*; what is past counts as now."""
-        self._due[user] = tick
+        """Have *user* act at *tick*; what is past counts as now, what is beyond all runs as never."""
+        self._due[user] = tick = min(tick, _LAST)
         second = tick // TICKS
         if second > self._second:
             chains, key = self._seconds, second

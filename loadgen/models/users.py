@@ -1,6 +1,6 @@
 """A million virtual users in one process: what each knows, in arrays.
 
-For each user, with n nodes (152 bytes for four; the calendar and the wire add 12)::
+For each user, with n nodes (149 bytes for four; the calendar and the wire add 12)::
 
     u8   active            in a session, or holding off
     u8   node              the one it stays with
