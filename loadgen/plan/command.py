@@ -100,7 +100,8 @@ def _measured(machine: measured.Machine) -> str:
 def _print(everything: Found) -> None:
     found = everything.assessment
     console = show.console()
-    console.print(show.hours(found))
+    console.print(show.hours(found, console.width >= show.WIDE))
+    console.print(show.parts(found))
     console.print(show.resources(found))
     if found.runs:
         console.print(show.bursts(found.runs, len(found.hours)))

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from loadgen.plan.inputs import Burst
 
@@ -17,7 +18,7 @@ from loadgen.plan.inputs import Burst
 MONTH_HOURS = 365.25 * 24 / 12
 
 
-class Run(NamedTuple):
+class Run(Struct, frozen=True):
     """One burst machine from its order to its stop; hours from the beginning of the circle, which
     *start* may precede and *stop* may exceed."""
 
@@ -31,7 +32,7 @@ class Run(NamedTuple):
         return self.stop - self.start
 
 
-class Bill(NamedTuple):
+class Bill(Struct, frozen=True):
     """EUR of one month."""
 
     servers: float

@@ -98,6 +98,11 @@ def _total(crossings: list[Crossing]) -> Crossing:
     return Crossing(sum(one.bytes for one in crossings), sum(one.packets for one in crossings))
 
 
+def kinds(plan: Plan, costs: Constants, nodes: int) -> list[Flow]:
+    """Flows of one user, also those that a plan has none of."""
+    return _Model(plan, costs, nodes).flows()
+
+
 def demand_of_user(plan: Plan, costs: Constants, nodes: int) -> Demand:
     """The demand of one user within a session of a site on *nodes* nodes: rates are averages, far below 1."""
     return _Model(plan, costs, nodes).demand()
@@ -119,16 +124,19 @@ class _Model:
         #: Bytes of the load document beyond that of one node.
         self.others = (nodes - 1) * costs.load_node_bytes
 
+    def flows(self) -> list[Flow]:
+        """Of all kinds."""
+        return [*self._bodies(), *self._confirmations(), *self._load(), *self._connections()]
+
     def demand(self) -> Demand:
         """See the module."""
-        flows = [*self._bodies(), *self._confirmations(), *self._load(), *self._connections()]
         kept = held(self.plan.session.think, self.plan.requests.keep_alive_s)
         resting = self.plan.requests.connections_per_user * kept / self.plan.session.think.mean_s
         sockets = self.plan.push.share
         each = self.costs.kernel_memory + self.costs.tls_memory * self.plan.requests.tls_share
         memory = (resting + sockets) * each
         memory += resting * self.costs.connection_memory + sockets * self.costs.socket_memory
-        return Demand.of(flows, resting + sockets, memory)
+        return Demand.of(self.flows(), resting + sockets, memory)
 
     def _request(self, name: str, rate: float, request: float, answer: float, cpu_s: float) -> Flow:
         cpu_s += self.plan.requests.tls_share * self.costs.tls_request_s

@@ -25,7 +25,7 @@ class Forecast(NamedTuple):
     rates: tuple[float, ...]
     #: Hours of the week without a sample of their own.
     guessed: tuple[int, ...]
-    #: Weeks of which there is at least one sample, the first and the last included.
+    #: Weeks since the first sample of which there is at least one.
     weeks: int
 
 
@@ -39,10 +39,12 @@ def forecast(samples: Iterable[Sample], share: float, home: tzinfo) -> Forecast:
     """The forecast from at least one sample, for hours of the zone *home*."""
     seen: dict[int, list[float]] = defaultdict(list)
     weeks = set()
+    samples = list(samples)
+    begin = min(sample.at for sample in samples)
     for at, rate in samples:
         local = at.astimezone(home)
         seen[local.weekday() * DAY + local.hour].append(rate)
-        weeks.add(local.isocalendar()[:2])
+        weeks.add((at - begin).days // 7)
     known = {hour: quantile(rates, share) for hour, rates in seen.items()}
     highest = max(known.values())
 

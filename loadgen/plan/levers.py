@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from loadgen.constants import Constants
 from loadgen.plan.inputs import Number, Plan, numbers, value_at, with_value
 from loadgen.plan.verdict import Assessment, assess
@@ -48,7 +50,7 @@ LEVERS = (
 )
 
 
-class Change(NamedTuple):
+class Change(Struct, frozen=True):
     """The least change of one lever; *value* None: it does not suffice alone."""
 
     path: str

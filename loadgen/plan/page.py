@@ -11,7 +11,7 @@ from loadgen.plan.inputs import Plan
 from loadgen.plan.levers import Change
 from loadgen.plan.regions import Axis, Cell
 from loadgen.plan.sensitivity import Sensitivity
-from loadgen.plan.show import cell, clock, milliseconds
+from loadgen.plan.show import cell, clock, milliseconds, number
 from loadgen.plan.verdict import Assessment
 
 _STRONGEST = 12
@@ -25,7 +25,7 @@ def render(
     regions: tuple[Axis, Axis, Sequence[Sequence[Cell]]] | None,
 ) -> str:
     """The whole document."""
-    sections = [_resources(found), *_charts(found), _sensitivity(found, outcomes)]
+    sections = [_parts(found), _resources(found), *_charts(found), _sensitivity(found, outcomes)]
     if changes:
         sections.insert(0, _changes(changes))
     if found.runs:
@@ -40,7 +40,7 @@ def _lead(plan: Plan, found: Assessment) -> str:
     words = ["It fits." if found.feasible else "It does not fit."]
     words += [f"{problem.text}." for problem in found.problems]
     words.append(
-        f"{found.binding} binds first: {plan.servers.count} servers alone carry "
+        f"{found.binding} binds first: the servers alone carry "
         f"{found.room[found.binding]:.2f} times the busiest hour. "
         f"A month costs {found.bill.total:,.2f} EUR of {found.budget:,.0f}."
     )
@@ -88,6 +88,17 @@ def _changes(changes: Sequence[Change]) -> str:
     return table(("what", "now", "any one of these alone would do", "EUR a month"), rows)
 
 
+def _parts(found: Assessment) -> str:
+    rows = [
+        (part.name, f"{part.per_second:,.0f}", f"{part.in_gbit_per_s:.3f}", f"{part.out_gbit_per_s:.3f}",
+         f"{part.cores:.2f}", f"{part.at_most_per_s:,.0f}", part.binding)
+        for part in found.parts
+    ]  # fmt: skip
+    headings = ("in the busiest hour", "per second", "Gbit/s in", "Gbit/s out", "cores",
+                "the servers alone could do", "binding")  # fmt: skip
+    return table(headings, rows)
+
+
 def _resources(found: Assessment) -> str:
     use = found.hours[found.peak].use
     rows = [(name, f"{use[name]:.1%}", f"{found.room[name]:,.3g}") for name in RESOURCES]
@@ -122,8 +133,10 @@ def _runs(found: Assessment) -> str:
 
 
 def _regions(across: Axis, down: Axis, cells: Sequence[Sequence[Cell]]) -> str:
-    headings = (f"{down.path} \\ {across.path}", *[str(value) for value in across.values])
-    rows = [(str(value), *[cell(one) for one in row]) for value, row in zip(down.values, cells, strict=True)]
+    headings = (f"{down.path} \\ {across.path}", *[number(value) for value in across.values])
+    rows = [
+        (number(value), *[cell(one) for one in row]) for value, row in zip(down.values, cells, strict=True)
+    ]
     return table(headings, rows)
 
 

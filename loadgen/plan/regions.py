@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from loadgen.constants import Constants
 from loadgen.errors import UsageError
@@ -18,14 +18,14 @@ from loadgen.plan.verdict import assess
 MOST = 24
 
 
-class Axis(NamedTuple):
+class Axis(Struct, frozen=True):
     """A key, and the values that it takes."""
 
     path: str
     values: tuple[object, ...]
 
 
-class Cell(NamedTuple):
+class Cell(Struct, frozen=True):
     """The verdict on one pair of values; *contradiction*: the two cannot go together."""
 
     feasible: bool

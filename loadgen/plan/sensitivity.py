@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from loadgen.constants import Constants
 from loadgen.plan.inputs import Number, Plan, contradictions, numbers, value_at, with_value
@@ -12,7 +13,7 @@ from loadgen.plan.verdict import Assessment, assess
 STEP = 0.2
 
 
-class Outcome(NamedTuple):
+class Outcome(Struct, frozen=True):
     """What a changed input leads to."""
 
     value: float
@@ -23,7 +24,7 @@ class Outcome(NamedTuple):
     feasible: bool
 
 
-class Sensitivity(NamedTuple):
+class Sensitivity(Struct, frozen=True):
     """One input; None: that value is not possible."""
 
     path: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
@@ -16,9 +16,11 @@ from loadgen.plan.inputs import Plan
 from loadgen.plan.levers import Change
 from loadgen.plan.regions import Axis, Cell
 from loadgen.plan.sensitivity import Outcome, Sensitivity
-from loadgen.plan.verdict import Assessment
+from loadgen.plan.verdict import Assessment, Hour
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+#: Columns of a terminal that all columns of the hours need.
+WIDE = 160
 #: Rows of the table of sensitivities.
 _STRONGEST = 12
 
@@ -49,6 +51,9 @@ def verdict(plan: Plan, found: Assessment, changes: Sequence[Change], notes: Seq
         holds = "holds" if one.holds else "does not hold"
         lines.append(Text(f"One server less in the busiest hour: {holds}; {one.binding} at {one.strain:.0%} "
                           f"of what may be used, p99 {milliseconds(one.p99_ms)}."))  # fmt: skip
+        if math.isfinite(one.reopened_s):
+            lines.append(Text(f"Its {one.connections:,.0f} connections are open again after "
+                              f"{one.reopened_s:.3g} s, if all come at once."))  # fmt: skip
     bill = found.bill
     parts = f"servers {bill.servers:,.2f}, burst machines {bill.burst:,.2f}, traffic {bill.traffic:,.2f}"
     lines.append(Text(f"A month costs {bill.total:,.2f} EUR of {found.budget:,.0f}: {parts}."))
@@ -63,7 +68,8 @@ def verdict(plan: Plan, found: Assessment, changes: Sequence[Change], notes: Seq
 
 
 def _binding(plan: Plan, found: Assessment) -> str:
-    words = f"{plan.servers.count} servers" if plan.servers.count > 1 else "The server"
+    working = plan.servers.count - plan.limits.failures
+    words = f"{working} servers" if working > 1 else "One server"
     return (
         f"What binds first: {found.binding}. {words} alone would carry {found.room[found.binding]:.2f} times "
         f"the busiest hour ({plan.users.concurrent_at_peak:,} users, "
@@ -78,32 +84,56 @@ def _change(change: Change, found: Assessment) -> str:
     return f"{change.text}{costs}    [{change.path}, now {change.now:,.10g}]"
 
 
-def hours(found: Assessment) -> Table:
-    """A row for each hour."""
-    table = Table(title="Hour by hour; use and p99 of one server")
-    for heading in ("", "users", "req/s", "Gbit/s in", "out", "kpkt/s in", "out", "TLS/s", "connections"):
+#: Heading, text of an hour's cell, whether it is left out where there is little room.
+_COLUMNS: tuple[tuple[str, Callable[[Hour], str], bool], ...] = (
+    ("users", lambda hour: f"{hour.users:,.0f}", False),
+    ("req/s", lambda hour: f"{hour.requests_per_s:,.0f}", False),
+    ("Gbit/s in", lambda hour: f"{hour.in_gbit_per_s:.3f}", True),
+    ("out", lambda hour: f"{hour.out_gbit_per_s:.3f}", True),
+    ("kpkt/s in", lambda hour: f"{hour.in_packets_per_s / 1e3:,.1f}", True),
+    ("out", lambda hour: f"{hour.out_packets_per_s / 1e3:,.1f}", True),
+    ("TLS/s", lambda hour: f"{hour.tls_handshakes_per_s:,.0f}", True),
+    ("connections", lambda hour: f"{hour.connections:,.0f}", True),
+    ("RAM GB", lambda hour: f"{hour.ram_gigabytes:.3g}", False),
+    ("CPU", lambda hour: f"{hour.use['CPU']:.0%}", False),
+    ("in", lambda hour: f"{hour.use['link in']:.0%}", False),
+    ("out", lambda hour: f"{hour.use['link out']:.0%}", False),
+    ("burst", lambda hour: str(hour.burst or ""), False),
+    ("binding", lambda hour: f"{hour.binding} {hour.strain:.0%}", False),
+    ("p99 ms", lambda hour: f"{hour.p99_ms:.3g}" if math.isfinite(hour.p99_ms) else "grows", False),
+)
+
+
+def hours(found: Assessment, wide: bool) -> Table:
+    """A row for each hour of a day; of a week, for the busiest one of each day."""
+    circle = len(found.hours)
+    days = [found.hours[first : first + 24] for first in range(0, circle, 24)]
+    shown = found.hours if circle <= 24 else [max(day, key=lambda hour: hour.users) for day in days]
+    title = "Hour by hour" if circle <= 24 else "The busiest hour of each day"
+    table = Table(title=f"{title}: the cluster, and one server")
+    columns = [column for column in _COLUMNS if wide or not column[2]]
+    for heading in ("", *[heading for heading, _, _ in columns]):
         table.add_column(heading, justify="right")
-    for heading in ("RAM GB", "CPU", "in", "out", "burst", "binding", "p99 ms"):
-        table.add_column(heading, justify="right")
-    for hour in found.hours:
+    for hour in shown:
+        style = "bold" if hour.hour == found.peak else ""
+        table.add_row(clock(hour.hour, circle), *[text(hour) for _, text, _ in columns], style=style)
+    return table
+
+
+def parts(found: Assessment) -> Table:
+    """What each kind of work takes in the busiest hour, and how much of it alone the servers could do."""
+    table = Table(title="The cluster in the busiest hour, and what its servers could do of one kind alone")
+    for heading in ("", "per second", "Gbit/s in", "out", "cores", "at most, alone", "binding"):
+        table.add_column(heading, justify="left" if heading in ("", "binding") else "right")
+    for part in found.parts:
         table.add_row(
-            clock(hour.hour, len(found.hours)),
-            f"{hour.users:,.0f}",
-            f"{hour.requests_per_s:,.0f}",
-            f"{hour.in_gbit_per_s:.3g}",
-            f"{hour.out_gbit_per_s:.3g}",
-            f"{hour.in_packets_per_s / 1e3:,.3g}",
-            f"{hour.out_packets_per_s / 1e3:,.3g}",
-            f"{hour.tls_handshakes_per_s:,.0f}",
-            f"{hour.connections:,.0f}",
-            f"{hour.ram_gigabytes:.3g}",
-            f"{hour.use['CPU']:.0%}",
-            f"{hour.use['link in']:.0%}",
-            f"{hour.use['link out']:.0%}",
-            str(hour.burst or ""),
-            f"{hour.binding} {hour.strain:.0%}",
-            milliseconds(hour.p99_ms).removesuffix(" ms"),
-            style="bold" if hour.hour == found.peak else "",
+            part.name,
+            f"{part.per_second:,.0f}",
+            f"{part.in_gbit_per_s:.3f}",
+            f"{part.out_gbit_per_s:.3f}",
+            f"{part.cores:.2f}",
+            f"{part.at_most_per_s:,.0f}",
+            part.binding,
         )
     return table
 
@@ -170,16 +200,23 @@ def cell(one: Cell) -> str:
 
 def regions(across: Axis, down: Axis, cells: Sequence[Sequence[Cell]]) -> Table:
     """The map."""
-    table = Table(title=f"{down.path} (down) by {across.path} (across)")
-    table.add_column("")
+    table = Table()
+    table.add_column(f"{down.path} \\ {across.path}")
     for value in across.values:
-        table.add_column(f"{value}", justify="right")
+        table.add_column(number(value), justify="right")
     for value, row in zip(down.values, cells, strict=True):
-        table.add_row(f"{value}", *[Text(cell(one), style="green" if one.feasible else "red") for one in row])
+        table.add_row(
+            number(value), *[Text(cell(one), style="green" if one.feasible else "red") for one in row]
+        )
     return table
 
 
+def number(value: object) -> str:
+    """A value of an axis as one would write it."""
+    return f"{value:,.10g}" if isinstance(value, (int, float)) else str(value)
+
+
 def console() -> Console:
-    """A terminal's width as it is; else wide enough for the table of hours."""
+    """As wide as the terminal; without one, wide enough for everything."""
     found = Console()
-    return found if found.is_terminal else Console(width=170)
+    return found if found.is_terminal else Console(width=WIDE)

@@ -6,19 +6,22 @@ Pure: :func:`assess` takes a plan, the measured costs and the shares of users of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
+
+from msgspec import Struct
 
 from loadgen.constants import Constants
 from loadgen.plan.capacity import RESOURCES, Machine, machines_needed
 from loadgen.plan.cost import MONTH_HOURS, Bill, Run, burst_euros, schedule
-from loadgen.plan.demand import Demand, demand_of_user
+from loadgen.plan.demand import Demand, demand_of_user, kinds
 from loadgen.plan.inputs import Plan
 
 _GIGA = 1e9
 
 
-class Hour(NamedTuple):
+class Hour(Struct, frozen=True):
     """One hour of the circle; the cluster's figures, and then those of one server."""
 
     hour: int
@@ -41,23 +44,40 @@ class Hour(NamedTuple):
     p99_ms: float
 
 
-class Problem(NamedTuple):
+class Problem(Struct, frozen=True):
     """Why a plan does not work."""
 
     kind: Literal["capacity", "latency", "failure", "budget"]
     text: str
 
 
-class Failure(NamedTuple):
+class Part(Struct, frozen=True):
+    """One kind of work in the busiest hour, and how much of it alone the servers could do."""
+
+    name: str
+    per_second: float
+    in_gbit_per_s: float
+    out_gbit_per_s: float
+    cores: float
+    #: Per second, at the plan's limits; and what binds then.
+    at_most_per_s: float
+    binding: str
+
+
+class Failure(Struct, frozen=True):
     """The busiest hour with one server less, everything else as planned."""
 
     strain: float
     binding: str
     p99_ms: float
     holds: bool
+    #: That were open to the lost one; seconds until the others have opened them again, if all come at once,
+    #: with the CPU time that is left beside everything else.
+    connections: float
+    reopened_s: float
 
 
-class Assessment(NamedTuple):
+class Assessment(Struct, frozen=True):
     """The answer to a plan."""
 
     hours: tuple[Hour, ...]
@@ -68,6 +88,7 @@ class Assessment(NamedTuple):
     binding: str
     #: How many times as many users each resource of the servers would carry, at their limits.
     room: dict[str, float]
+    parts: tuple[Part, ...]
     runs: tuple[Run, ...]
     bill: Bill
     budget: float
@@ -127,10 +148,11 @@ def assess(plan: Plan, costs: Constants, shares: Sequence[float]) -> Assessment:
             name: cluster.servers / max(strain, 1e-12)
             for name, strain in zip(RESOURCES, strains, strict=True)
         },
+        parts=tuple(_parts(plan, costs, users[peak], cluster)),
         runs=tuple(runs),
         bill=bill,
         budget=plan.limits.eur_per_month,
-        without_one=_without_one(plan, demand, cluster),
+        without_one=_without_one(plan, costs, demand, cluster),
         problems=tuple(_problems(plan, hours, bill)),
     )
 
@@ -189,16 +211,36 @@ def _hour(number: int, users: float, plan: Plan, demand: Demand, cluster: Cluste
     )
 
 
+def _parts(plan: Plan, costs: Constants, users: float, cluster: Cluster) -> list[Part]:
+    found = []
+    for flow in kinds(plan, costs, plan.servers.count + cluster.bursts):
+        rate = flow.per_second * users
+        alone = Demand.of([flow._replace(per_second=1.0)], 0.0, 0.0)
+        found.append(
+            Part(
+                flow.name,
+                rate,
+                rate * flow.inbound.bytes * 8 / _GIGA,
+                rate * flow.outbound.bytes * 8 / _GIGA,
+                rate * flow.cpu_s,
+                cluster.servers * cluster.server.reach(alone),
+                cluster.server.binding(alone),
+            )
+        )
+    return found
+
+
 def _traffic_euros(plan: Plan, demand: Demand, cluster: Cluster) -> float:
     """EUR of what goes out in an hour."""
     terabytes = demand.outbound.bytes * 3600 / 1e12
-    steady = cluster.servers * cluster.share(demand)
+    everyone = cluster._replace(servers=plan.servers.count)  # nobody is down for a whole month
+    steady = everyone.servers * everyone.share(demand)
     return terabytes * (
         steady * plan.servers.eur_per_terabyte_out + (1 - steady) * plan.burst.eur_per_terabyte_out
     )
 
 
-def _without_one(plan: Plan, demand: Demand, cluster: Cluster) -> Failure | None:
+def _without_one(plan: Plan, costs: Constants, demand: Demand, cluster: Cluster) -> Failure | None:
     """None: there is only one server, and without it there is nothing."""
     if plan.servers.count == 1:
         return None
@@ -206,7 +248,21 @@ def _without_one(plan: Plan, demand: Demand, cluster: Cluster) -> Failure | None
     strain = 1 / fewer.reach(demand)
     p99_ms = fewer.server.p99(demand, fewer.share(demand)) * 1000
     holds = strain <= 1 + 1e-9 and p99_ms <= plan.limits.p99_ms
-    return Failure(strain, fewer.server.binding(demand), p99_ms, holds)
+    lost = demand.connections * cluster.share(demand)
+    requests = plan.requests
+    handshake = costs.resumed_s - costs.handshake_s
+    handshake = costs.handshake_s + requests.tls_resumed_share * handshake
+    work = lost * (costs.connection_s + requests.tls_share * handshake)
+    machines = 1 / fewer.share(demand)  # a burst machine counts as part of a server
+    spare = machines * fewer.server.cores - demand.cpu
+    return Failure(
+        strain,
+        fewer.server.binding(demand),
+        p99_ms,
+        holds,
+        connections=lost,
+        reopened_s=work / spare if spare > 0 else math.inf,
+    )
 
 
 def _problems(plan: Plan, hours: Sequence[Hour], bill: Bill) -> list[Problem]:

@@ -91,6 +91,15 @@ class AssessmentTests(SynchronousTestCase):
         self.assertAlmostEqual(found.without_one.strain, found.strain * 4 / 3)
         self.assertTrue(found.without_one.holds)
 
+    def test_the_connections_of_a_lost_server_are_opened_again(self) -> None:
+        """A quarter of them, with the CPU time that the others have left; TLS takes its time."""
+        found, encrypted = assessed().without_one, assessed(requests__tls_share=1.0).without_one
+        assert found is not None and encrypted is not None
+        self.assertAlmostEqual(found.connections, assessed().hours[20].connections / 4)
+        spare = 3 * 8 - assessed().hours[20].use["CPU"] * 4 * 8
+        self.assertAlmostEqual(found.reopened_s, found.connections * 5e-6 / spare)
+        self.assertGreater(encrypted.reopened_s, 50 * found.reopened_s)
+
     def test_a_lone_server_has_nobody_to_take_over(self) -> None:
         """There is no N-1."""
         self.assertIsNone(assessed(servers__count=1).without_one)
