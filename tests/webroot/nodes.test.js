@@ -44,6 +44,15 @@ test("a quantile of the last observations", () => {
   assert.equal(recent.quantile(0.95, 500), 161);
 });
 
+test("a node's own p95 counts, once it is known", () => {
+  const nodes = four();
+  for (let i = 0; i < 20; i += 1) nodes.answered(n1, 30, i);
+  assert.equal(nodes.p95(n2), 30, "as elsewhere");
+  for (let i = 0; i < 8; i += 1) nodes.answered(n2, 300, i);
+  assert.equal(nodes.p95(n2), 300);
+  assert.equal(nodes.p95(n1), 30);
+});
+
 test("a budget gives out its share and what it has saved", () => {
   const budget = new Budget(0.25, 2, 0);
   assert.equal(budget.spend(), false);

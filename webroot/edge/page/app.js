@@ -12,7 +12,7 @@ import { Html } from "./html.js";
 import { morph } from "./patch.js";
 
 /** Milliseconds of work before others get their turn. */
-export const SLICE_MS = 4;
+export const SLICE_MS = 3;
 
 /** @typedef {{key: string, piece?: Html, gone?: boolean, after?: string}} Difference */
 

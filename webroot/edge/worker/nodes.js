@@ -92,6 +92,7 @@ class Node {
     this.weight = 1;
     this.utilization = 0;
     this.latency = new PeakEwma();
+    this.recent = new Recent();
     this.inFlight = 0;
     this.errors = 0;
     this.ejections = 0;
@@ -227,6 +228,7 @@ export class Nodes {
     if (node.until && now > node.until + RETURN_MS) node.until = node.ejections = 0;
     node.latency.observe(ms, now);
     this.recent.observe(ms);
+    node.recent.observe(ms);
     // The floor may rise again, slowly: the way to all nodes can have become longer.
     this.floor = Math.min(this.floor * 1.005, node.latency.value, ms);
   }
@@ -251,9 +253,10 @@ export class Nodes {
     if (node) node.inFlight = Math.max(0, node.inFlight - 1);
   }
 
-  /** Milliseconds after which 19 of 20 requests are answered. */
-  p95() {
-    return Math.max(20, this.recent.quantile(0.95, 500));
+  /** Milliseconds after which 19 of 20 requests to *url* are answered; to any node, if it is hardly known. @param {string} url */
+  p95(url) {
+    const any = this.recent.quantile(0.95, 500);
+    return Math.max(20, this.all.get(url)?.recent.quantile(0.95, any) ?? any);
   }
 
   /** The mean utilization of the nodes; NaN: unknown. */

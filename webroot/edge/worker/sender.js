@@ -103,7 +103,7 @@ export class Sender {
 
       const start = () => {
         const origin = this.nodes.pick(this.now(), tried);
-        if (origin === undefined) return false;
+        if (origin === undefined) return undefined;
         tried.add(origin);
         const controller = new AbortController();
         open.set(origin, controller);
@@ -131,7 +131,7 @@ export class Sender {
             next();
           },
         );
-        return true;
+        return origin;
       };
 
       /** After a failure: another node at once. */
@@ -146,11 +146,12 @@ export class Sender {
       const later = (/** @type {number} */ ms, /** @type {() => void} */ then) =>
         this.wait(ms, timers.signal).then(() => timers.signal.aborted || then(), () => {});
 
-      if (!start()) {
+      const first = start();
+      if (first === undefined) {
         finish(null);
         return;
       }
-      const p95 = this.nodes.p95();
+      const p95 = this.nodes.p95(first);
       if (ask.hedge !== false) {
         later(p95, () => {
           if (this.nodes.all.size <= tried.size || !this.hedges.spend()) return;
