@@ -1,7 +1,8 @@
 """Requests of very many users over real sockets.
 
 * ``interface.py``: what a wire is;
-* ``python.py``: the specification, and the wire where there is no compiler; its sockets: ``connecting.py``;
+* ``python.py``: the specification, and the wire where there is no compiler.  It consists of ``records.py``
+  (requests and connections), ``connecting.py`` (sockets), and ``loadgen/answers.py``;
 * ``native.py`` over ``src/``: the same in C11, in the same module as the fast path.
 
 :func:`select` picks the build.

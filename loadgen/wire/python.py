@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import heapq
 import select
-import socket
 import time
 from collections import deque
 
@@ -26,46 +25,13 @@ from loadgen.answers import AnswerError, AnswerReader
 from loadgen.wire import interface
 from loadgen.wire.connecting import Node, allow_descriptors, connect, parse
 from loadgen.wire.interface import Answer, Limits
+from loadgen.wire.records import Connection, Request
 
 #: ``run`` returns when so many answers, or so many bytes of bodies, are there.
 ANSWERS = 4096
 BODY_BYTES = 8 << 20
 _RECEIVE = 256 * 1024
-_BROKEN = (BrokenPipeError, ConnectionError, TimeoutError)
 _READABLE = select.EPOLLIN | select.EPOLLRDHUP
-
-
-class _Request:
-    __slots__ = (
-        "begun", "bytes_in", "bytes_out", "connection", "due", "finished", "head", "head_only", "node",
-        "reader", "request", "retried", "sent", "token", "unsent", "user",
-    )  # fmt: skip
-
-    def __init__(self, token: int, user: int, node: int, due: int, request: bytes) -> None:
-        self.token = token
-        self.user = user
-        self.node = node
-        self.due = due
-        self.request = request
-        self.unsent = memoryview(request)
-        self.head_only = request.startswith(b"HEAD ")
-        self.begun = self.sent = self.head = self.bytes_in = self.bytes_out = 0
-        self.connection: _Connection | None = None
-        self.reader: AnswerReader | None = None
-        self.retried = self.finished = False
-
-
-class _Connection:
-    __slots__ = ("connected", "leaving", "node", "request", "rested", "socket", "used", "user", "writing")
-
-    def __init__(self, made: socket.socket, user: int, node: int) -> None:
-        self.socket = made
-        self.user = user
-        self.node = node
-        self.request: _Request | None = None
-        #: It took bytes; it has brought an answer; it will not rest; epoll tells when it is writable.
-        self.connected = self.used = self.leaving = self.writing = False
-        self.rested = 0
 
 
 class PythonWire:
@@ -77,14 +43,14 @@ class PythonWire:
         self._users = users
         self._limits = limits
         self._nodes: list[Node] = []
-        self._due: list[tuple[int, int, _Request]] = []
+        self._due: list[tuple[int, int, Request]] = []
         self._sequence = 0
-        self._requests: dict[int, _Request] = {}
-        self._begun: dict[_Request, None] = {}
-        self._waiting: dict[tuple[int, int], deque[_Request]] = {}
-        self._connections: dict[int, _Connection] = {}
-        self._of_user: dict[int, list[_Connection]] = {}
-        self._resting: dict[_Connection, None] = {}
+        self._requests: dict[int, Request] = {}
+        self._begun: dict[Request, None] = {}
+        self._waiting: dict[tuple[int, int], deque[Request]] = {}
+        self._connections: dict[int, Connection] = {}
+        self._of_user: dict[int, list[Connection]] = {}
+        self._resting: dict[Connection, None] = {}
         self._opened = 0
         self._poll = select.epoll()
         self._answers: list[Answer] = []
@@ -103,7 +69,7 @@ class PythonWire:
         """See the interface."""
         if not (0 <= user < self._users and 0 <= node < len(self._nodes) and request):
             raise ValueError(f"user {user}, node {node}: no such user or node, or no request")
-        made = _Request(token, user, node, due, request)
+        made = Request(token, user, node, due, request)
         self._requests[token] = made
         self._sequence += 1
         heapq.heappush(self._due, (due, self._sequence, made))
@@ -193,9 +159,9 @@ class PythonWire:
             self._waiting.setdefault((request.user, request.node), deque()).append(request)
             self._serve_waiting(request.user, request.node)
 
-    def _await(self, request: _Request) -> None:
+    def _await(self, request: Request) -> None:
         """Into ``_begun``; one that is due earlier than others there was sent late, and goes before them."""
-        later: list[_Request] = []
+        later: list[Request] = []
         while self._begun and (last := next(reversed(self._begun))).due > request.due:
             del self._begun[last]
             later.append(last)
@@ -240,20 +206,20 @@ class PythonWire:
                 self._start(request, free)
         self._waiting.pop((user, node), None)
 
-    def _start_anew(self, request: _Request) -> None:
+    def _start_anew(self, request: Request) -> None:
         try:
             made = connect(self._nodes[request.node], request.user)
         except OSError:
             self._fail(request, interface.REFUSED)
             return
-        connection = _Connection(made, request.user, request.node)
+        connection = Connection(made, request.user, request.node)
         self._connections[made.fileno()] = connection
         self._of_user.setdefault(request.user, []).append(connection)
         self._opened += 1
         self._poll.register(made, _READABLE)
         self._start(request, connection)
 
-    def _start(self, request: _Request, connection: _Connection) -> None:
+    def _start(self, request: Request, connection: Connection) -> None:
         self._resting.pop(connection, None)
         request.connection = connection
         request.unsent = memoryview(request.request)
@@ -261,7 +227,7 @@ class PythonWire:
         connection.request = request
         self._write(request, connection)
 
-    def _write(self, request: _Request, connection: _Connection) -> None:
+    def _write(self, request: Request, connection: Connection) -> None:
         try:
             taken = connection.socket.send(request.unsent)
         except BlockingIOError:
@@ -279,7 +245,7 @@ class PythonWire:
             connection.writing = not connection.writing
             self._poll.modify(connection.socket, _READABLE | (select.EPOLLOUT if connection.writing else 0))
 
-    def _ready(self, connection: _Connection, events: int) -> None:
+    def _ready(self, connection: Connection, events: int) -> None:
         request = connection.request
         if request is None:  # closed by the server, or bytes that nobody has asked for
             self._drop(connection)
@@ -291,7 +257,7 @@ class PythonWire:
         if connection.request is not request:
             self._serve_waiting(connection.user, connection.node)
 
-    def _read(self, request: _Request, connection: _Connection) -> None:
+    def _read(self, request: Request, connection: Connection) -> None:
         try:
             data = connection.socket.recv(_RECEIVE)
         except BlockingIOError:
@@ -320,7 +286,7 @@ class PythonWire:
             usable = not reader.closing and taken == len(data) and not request.unsent
             self._answered(request, connection, reader, usable)
 
-    def _broken(self, request: _Request, connection: _Connection) -> None:
+    def _broken(self, request: Request, connection: Connection) -> None:
         """No more bytes can come or go."""
         if connection.used and not request.bytes_in and not request.retried:
             request.retried = True
@@ -329,7 +295,7 @@ class PythonWire:
         else:
             self._fail(request, interface.CLOSED if connection.connected else interface.REFUSED)
 
-    def _drop(self, connection: _Connection) -> None:
+    def _drop(self, connection: Connection) -> None:
         self._resting.pop(connection, None)
         del self._connections[connection.socket.fileno()]
         ours = self._of_user[connection.user]
@@ -341,9 +307,7 @@ class PythonWire:
 
     # ---- ends ----
 
-    def _answered(
-        self, request: _Request, connection: _Connection, reader: AnswerReader, usable: bool
-    ) -> None:
+    def _answered(self, request: Request, connection: Connection, reader: AnswerReader, usable: bool) -> None:
         self._finish(request, interface.OK, reader.body)
         connection.request = None
         connection.used = True
@@ -354,23 +318,15 @@ class PythonWire:
         connection.rested = time.monotonic_ns()
         self._resting[connection] = None
 
-    def _fail(self, request: _Request, error: int) -> None:
+    def _fail(self, request: Request, error: int) -> None:
         if request.connection is not None and request.connection.request is request:
             self._drop(request.connection)
         self._finish(request, error, b"")
 
-    def _finish(self, request: _Request, error: int, body: bytes | bytearray) -> None:
+    def _finish(self, request: Request, error: int, body: bytes | bytearray) -> None:
         request.finished = True
         self._begun.pop(request, None)
         if self._requests.get(request.token) is request:
             del self._requests[request.token]
-        reader = request.reader
-        self._answers.append(
-            Answer(
-                request.token, request.node, reader.status if reader else 0, error,
-                request.due, request.begun, request.sent, request.head, time.monotonic_ns(),
-                request.bytes_out, request.bytes_in, reader.etag if reader else b"",
-                reader.max_age if reader else -1, len(self._bodies), len(body),
-            )
-        )  # fmt: skip
+        self._answers.append(request.answer(error, len(self._bodies), len(body)))
         self._bodies += body

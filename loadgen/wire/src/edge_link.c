@@ -1,108 +1,23 @@
 #include "edge_link.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define KEPT_BYTES (64 * 1024) /* more is given back when an answer has ended */
-
-static inline edge_pending *request_of(edge_client *client, uint32_t request)
-{
-    return client->requests.pool + request;
-}
-
-/* ---- memory ---- */
-
-int edge_grow(uint8_t **bytes, size_t *capacity, size_t used, size_t more)
-{
-    size_t wanted = *capacity ? *capacity : 4096;
-    if (used + more <= *capacity)
-        return 1;
-    while (wanted < used + more)
-        wanted *= 2;
-    uint8_t *larger = realloc(*bytes, wanted);
-    if (!larger)
-        return 0;
-    *bytes = larger;
-    *capacity = wanted;
-    return 1;
-}
-
-static uint32_t exchange_new(edge_client *client, const edge_pending *one)
-{
-    uint32_t number = client->exchange_free;
-    if (number) {
-        client->exchange_free = client->exchanges[number].free;
-    } else {
-        size_t capacity = client->exchange_capacity * sizeof *client->exchanges, before = capacity;
-        uint8_t *bytes = (uint8_t *)client->exchanges;
-        if (!edge_grow(&bytes, &capacity, client->exchange_count * sizeof *client->exchanges,
-                       sizeof *client->exchanges))
-            return 0;
-        memset(bytes + before, 0, capacity - before);
-        client->exchanges = (edge_exchange *)(void *)bytes;
-        client->exchange_capacity = (uint32_t)(capacity / sizeof *client->exchanges);
-        number = client->exchange_count++;
-    }
-    edge_reply_begin(&client->exchanges[number].reply, client->limits.body_bytes, one->head_only);
-    client->exchanges[number].line_length = client->exchanges[number].body_length = 0;
-    return number;
-}
-
-static void exchange_free(edge_client *client, uint32_t number)
-{
-    edge_exchange *exchange = client->exchanges + number;
-    if (exchange->body_capacity > KEPT_BYTES) {
-        free(exchange->body);
-        exchange->body = NULL;
-        exchange->body_capacity = 0;
-    }
-    exchange->free = client->exchange_free;
-    client->exchange_free = number;
-}
-
-/* ---- ends ---- */
-
-void edge_finish(edge_client *client, uint32_t request, unsigned error)
-{
-    edge_pending *one = request_of(client, request);
-    size_t capacity = client->answer_capacity * sizeof *client->answers;
-    uint8_t *bytes = (uint8_t *)client->answers;
-    if (edge_grow(&bytes, &capacity, client->answer_count * sizeof *client->answers, sizeof *client->answers)) {
-        client->answers = (edge_answered *)(void *)bytes;
-        client->answer_capacity = capacity / sizeof *client->answers;
-        edge_answered *answer = client->answers + client->answer_count++;
-        *answer = (edge_answered){
-            .token = one->token, .node = one->node, .error = (uint16_t)error, .due = one->due, .begun = one->begun,
-            .sent = one->sent, .head = one->head, .done = edge_client_clock(client), .bytes_out = one->bytes_out,
-            .bytes_in = one->bytes_in, .max_age = -1, .body_at = client->body_count,
-        };
-        if (one->exchange) {
-            const edge_reply *reply = &client->exchanges[one->exchange].reply;
-            answer->status = reply->status;
-            answer->max_age = edge_reply_max_age(reply);
-            answer->etag[0] = reply->etag_length;
-            memcpy(answer->etag + 1, reply->etag, reply->etag_length);
-        }
-    } else {
-        client->out_of_memory = 1;
-    }
-    if (one->exchange)
-        exchange_free(client, one->exchange);
-    edge_requests_end(&client->requests, request);
-}
-
-static uint32_t *queue_find(edge_client *client, uint32_t *link, uint32_t user, uint16_t node)
-{
-    while (*link && (request_of(client, *link)->user != user || request_of(client, *link)->node != node))
-        link = &request_of(client, *link)->next;
-    return link;
-}
+/* ---- waiting ---- */
 
 static size_t queue_of(uint32_t user, uint16_t node)
 {
     return ((user ^ (uint32_t)node << 20) * 2654435761u >> 16) & (EDGE_QUEUES - 1);
+}
+
+/* The request of the user to the node that has waited longest; 0: none. */
+static uint32_t queue_find(edge_client *client, uint32_t user, uint16_t node)
+{
+    uint32_t request = client->queues[queue_of(user, node)].first;
+    while (request && (request_of(client, request)->user != user || request_of(client, request)->node != node))
+        request = request_of(client, request)->next;
+    return request;
 }
 
 void edge_wait(edge_client *client, uint32_t request)
@@ -119,31 +34,33 @@ void edge_wait(edge_client *client, uint32_t request)
     client->waiting++;
 }
 
-/* Takes the request that *link names out of its queue. */
-static uint32_t queue_take(edge_client *client, size_t queue, uint32_t *link)
+static void queue_take(edge_client *client, uint32_t request)
 {
-    uint32_t request = *link, before = 0;
-    for (uint32_t each = client->queues[queue].first; each != request; each = request_of(client, each)->next)
-        before = each;
-    *link = request_of(client, request)->next;
+    const edge_pending *one = request_of(client, request);
+    size_t queue = queue_of(one->user, one->node);
+    uint32_t before = 0, *place = &client->queues[queue].first;
+    while (*place != request) {
+        before = *place;
+        place = &request_of(client, before)->next;
+    }
+    *place = one->next;
     if (client->queues[queue].last == request)
         client->queues[queue].last = before;
     client->waiting--;
-    return request;
+}
+
+int edge_waits(edge_client *client, uint32_t user, uint16_t node)
+{
+    return client->waiting && queue_find(client, user, node);
 }
 
 void edge_fail(edge_client *client, uint32_t request, unsigned error)
 {
     edge_pending *one = request_of(client, request);
-    if (one->state == EDGE_WAITING) {
-        size_t queue = queue_of(one->user, one->node);
-        uint32_t *link = &client->queues[queue].first;
-        while (*link != request)
-            link = &request_of(client, *link)->next;
-        queue_take(client, queue, link);
-    } else if (one->fd >= 0) {
+    if (one->state == EDGE_WAITING)
+        queue_take(client, request);
+    else if (one->fd >= 0)
         edge_link_drop(client, one->fd);
-    }
     edge_finish(client, request, error);
 }
 
@@ -156,7 +73,7 @@ static void rest_end(edge_client *client, edge_link *link)
     link->older = link->newer = 0;
 }
 
-static void rest_begin(edge_client *client, int fd)
+void edge_link_rest(edge_client *client, int fd)
 {
     edge_link *link = client->links + fd;
     link->request = 0;
@@ -193,9 +110,9 @@ static int watch(edge_client *client, int operation, int fd, int writing)
 
 static void start_anew(edge_client *client, uint32_t request);
 
-/* No more bytes can come or go.  A connection that the server has closed while it rested is noticed like this:
+/* A connection that the server has closed while it rested is noticed like this:
  * nothing has been answered, so the request goes once more, on a new connection (RFC 9112 9.3.1). */
-static void broken(edge_client *client, uint32_t request)
+void edge_link_broken(edge_client *client, uint32_t request)
 {
     edge_pending *one = request_of(client, request);
     unsigned flags = client->links[one->fd].flags;
@@ -205,7 +122,7 @@ static void broken(edge_client *client, uint32_t request)
     }
     one->retried = 1;
     edge_link_drop(client, one->fd);
-    exchange_free(client, one->exchange);
+    edge_exchange_free(client, one->exchange);
     one->exchange = 0;
     start_anew(client, request);
 }
@@ -219,7 +136,7 @@ static void link_write(edge_client *client, uint32_t request)
         n = send(one->fd, one->bytes + one->offset, one->length - one->offset, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     if (n < 0 && errno != EAGAIN) {
-        broken(client, request);
+        edge_link_broken(client, request);
         return;
     }
     if (n > 0) {
@@ -239,16 +156,16 @@ static void link_write(edge_client *client, uint32_t request)
 static void start(edge_client *client, uint32_t request, int fd)
 {
     edge_pending *one = request_of(client, request);
-    one->exchange = exchange_new(client, one);
-    if (!one->exchange) {
-        client->out_of_memory = 1;
-        edge_fail(client, request, EDGE_REFUSED);
-        return;
-    }
     one->fd = fd;
     one->offset = 0;
     client->links[fd].request = request;
-    link_write(client, request);
+    one->exchange = edge_exchange_new(client, one);
+    if (one->exchange) {
+        link_write(client, request);
+    } else {
+        client->out_of_memory = 1;
+        edge_fail(client, request, EDGE_REFUSED);
+    }
 }
 
 static void start_anew(edge_client *client, uint32_t request)
@@ -272,10 +189,12 @@ static void start_anew(edge_client *client, uint32_t request)
     start(client, request, fd);
 }
 
-/* The connection at rest that was used last: its descriptor; -1: none, but one may be opened; -2: nor that. */
+enum { NONE_RESTS = -1, NO_PLACE = -2 };
+
+/* The descriptor of the connection at rest that was used last; or one may be opened, or not even that. */
 static int link_choose(const edge_client *client, uint32_t user, uint16_t node)
 {
-    int chosen = -1, count = 0;
+    int chosen = NONE_RESTS, count = 0;
     for (uint32_t each = client->first[user]; each; each = client->links[each - 1].next) {
         const edge_link *link = client->links + each - 1;
         if (link->node != node)
@@ -284,23 +203,22 @@ static int link_choose(const edge_client *client, uint32_t user, uint16_t node)
         if (!link->request && (chosen < 0 || link->rested > client->links[chosen].rested))
             chosen = (int)each - 1;
     }
-    return chosen < 0 && count >= EDGE_CONNECTIONS_EACH ? -2 : chosen;
+    return chosen < 0 && count >= EDGE_CONNECTIONS_EACH ? NO_PLACE : chosen;
 }
 
 void edge_serve(edge_client *client, uint32_t user, uint16_t node)
 {
-    size_t queue = queue_of(user, node);
-    while (client->waiting) {
-        uint32_t *place = queue_find(client, &client->queues[queue].first, user, node);
-        int fd = *place ? link_choose(client, user, node) : -2;
-        if (fd == -2)
-            return;
-        uint32_t request = queue_take(client, queue, place);
+    uint32_t request;
+    while (client->waiting && (request = queue_find(client, user, node))) {
         edge_pending *one = request_of(client, request);
+        int fd = link_choose(client, user, node);
+        if (fd == NO_PLACE)
+            return;
+        queue_take(client, request);
         one->state = EDGE_SENT;
         if (client->now - one->due >= client->limits.timeout_ns) {
             edge_fail(client, request, EDGE_TIMEOUT);
-        } else if (fd < 0) {
+        } else if (fd == NONE_RESTS) {
             start_anew(client, request);
         } else {
             rest_end(client, client->links + fd);
@@ -309,126 +227,7 @@ void edge_serve(edge_client *client, uint32_t user, uint16_t node)
     }
 }
 
-/* ---- answers ---- */
-
-static void answered(edge_client *client, uint32_t request, int usable)
-{
-    edge_pending *one = request_of(client, request);
-    edge_exchange *exchange = client->exchanges + one->exchange;
-    edge_link *link = client->links + one->fd;
-    size_t at = client->body_count, earlier = exchange->body_length, length = (size_t)exchange->reply.body_bytes;
-    uint16_t node = one->node;
-    uint32_t user = one->user;
-    int fd = one->fd;
-    if (earlier) {
-        if (!edge_grow(&client->bodies, &client->body_capacity, at, earlier)) {
-            client->out_of_memory = 1;
-            edge_fail(client, request, EDGE_TOO_LARGE);
-            return;
-        }
-        memcpy(client->bodies + at, exchange->body, earlier);
-    }
-    edge_finish(client, request, EDGE_OK);
-    if (!client->out_of_memory)
-        client->answers[client->answer_count - 1].body_length = length;
-    client->body_count = at + length;
-    link->flags |= EDGE_USED;
-    rest_begin(client, fd);
-    size_t queue = queue_of(user, node);
-    int waited_for = client->waiting && *queue_find(client, &client->queues[queue].first, user, node);
-    if (!usable || (link->flags & EDGE_LEAVING && !waited_for))
-        edge_link_drop(client, fd);
-}
-
-/* A piece of the body: behind what earlier calls brought; else at once to where bodies are handed over. */
-static int body_piece(edge_client *client, edge_exchange *exchange, size_t *fresh, edge_span piece)
-{
-    if (exchange->body_length) {
-        if (!edge_grow(&exchange->body, &exchange->body_capacity, exchange->body_length, piece.length))
-            return 0;
-        memcpy(exchange->body + exchange->body_length, piece.bytes, piece.length);
-        exchange->body_length += piece.length;
-        return 1;
-    }
-    if (!edge_grow(&client->bodies, &client->body_capacity, client->body_count + *fresh, piece.length))
-        return 0;
-    memcpy(client->bodies + client->body_count + *fresh, piece.bytes, piece.length);
-    *fresh += piece.length;
-    return 1;
-}
-
-/* What has come so far is kept: the body, and the beginning of a line. */
-static int keep(edge_client *client, edge_exchange *exchange, size_t fresh, edge_span line)
-{
-    edge_span body = {client->bodies + client->body_count, fresh};
-    exchange->line_length = line.length;
-    if (line.length) {
-        if (!edge_grow(&exchange->line, &exchange->line_capacity, 0, line.length))
-            return 0;
-        memcpy(exchange->line, line.bytes, line.length);
-    }
-    if (fresh) {
-        if (!edge_grow(&exchange->body, &exchange->body_capacity, 0, fresh))
-            return 0;
-        memcpy(exchange->body, body.bytes, fresh);
-        exchange->body_length = fresh;
-    }
-    return 1;
-}
-
-static void link_read(edge_client *client, uint32_t request)
-{
-    edge_pending *one = request_of(client, request);
-    edge_exchange *exchange = client->exchanges + one->exchange;
-    size_t fresh = 0;
-    ssize_t n;
-    if (exchange->line_length)
-        memcpy(client->input, exchange->line, exchange->line_length);
-    do
-        n = recv(one->fd, client->input + exchange->line_length, EDGE_INPUT_BYTES, 0);
-    while (n < 0 && errno == EINTR);
-    if (n < 0 && errno == EAGAIN)
-        return;
-    edge_client_clock(client);
-    if (n <= 0) {
-        if (n == 0 && edge_reply_ended(&exchange->reply))
-            answered(client, request, 0);
-        else
-            broken(client, request);
-        return;
-    }
-    client->links[one->fd].flags |= EDGE_CONNECTED;
-    if (!one->head)
-        one->head = client->now;
-    one->bytes_in += (uint64_t)n;
-    edge_span in = {client->input, exchange->line_length + (size_t)n}, piece;
-    for (;;) {
-        switch (edge_reply_read(&exchange->reply, &in, &piece)) {
-        case EDGE_REPLY_BODY:
-            if (body_piece(client, exchange, &fresh, piece))
-                continue;
-            client->out_of_memory = 1;
-            edge_fail(client, request, EDGE_TOO_LARGE);
-            return;
-        case EDGE_REPLY_MORE:
-            if (keep(client, exchange, fresh, in))
-                return;
-            client->out_of_memory = 1;
-            edge_fail(client, request, EDGE_TOO_LARGE);
-            return;
-        case EDGE_REPLY_DONE:
-            /* Bytes after the answer belong to none: the connection cannot be trusted. */
-            answered(client, request, !exchange->reply.closing && !in.length && one->offset == one->length);
-            return;
-        case EDGE_REPLY_GARBAGE:
-            edge_fail(client, request, EDGE_GARBAGE);
-            return;
-        default:
-            edge_fail(client, request, EDGE_TOO_LARGE);
-            return;
-        }
-    }
-}
+/* ---- events ---- */
 
 void edge_link_ready(edge_client *client, int fd, uint32_t events)
 {
@@ -446,7 +245,7 @@ void edge_link_ready(edge_client *client, int fd, uint32_t events)
         return;
     }
     if (events & ~(uint32_t)EPOLLOUT)
-        link_read(client, request);
+        edge_link_read(client, request);
     if (events & EPOLLOUT && link->request == request && link->flags & EDGE_WRITING)
         link_write(client, request);
     if (link->request != request)

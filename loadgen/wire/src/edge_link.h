@@ -1,7 +1,8 @@
-/* What edge_client.c and edge_link.c share, and nobody else.
+/* What edge_client.c, edge_link.c and edge_exchange.c share, and nobody else.
  *
- * edge_link.c knows connections: which one a request gets, sending, receiving, their ends.
- * edge_client.c knows time: what is due, what has taken too long; and the interface. */
+ * edge_client.c knows time: what is due, what has taken too long; and the interface.
+ * edge_link.c knows connections: who waits for one, which one a request gets, sending, their ends.
+ * edge_exchange.c knows answers: receiving, what is kept of them, handing them over. */
 #ifndef EDGE_LINK_H
 #define EDGE_LINK_H
 
@@ -72,18 +73,36 @@ static inline int edge_client_full(const edge_client *client)
     return client->answer_count >= EDGE_ANSWERED || client->body_count >= EDGE_BODIES || client->out_of_memory;
 }
 
-/* Room for more bytes behind those in use; 0: no memory. */
-int edge_grow(uint8_t **bytes, size_t *capacity, size_t used, size_t more);
+static inline edge_pending *request_of(edge_client *client, uint32_t request)
+{
+    return client->requests.pool + request;
+}
+
+/* ---- edge_exchange.c ---- */
+
+/* 0: no memory. */
+uint32_t edge_exchange_new(edge_client *client, const edge_pending *one);
+void edge_exchange_free(edge_client *client, uint32_t number);
 /* The request has ended: an answer, without a body; it is on no connection any more. */
 void edge_finish(edge_client *client, uint32_t request, unsigned error);
-/* The same; its connection, if it is on one, is closed.  Others may wait for one: edge_serve. */
+/* Bytes have come for the request, or their end. */
+void edge_link_read(edge_client *client, uint32_t request);
+
+/* ---- edge_link.c ---- */
+
+/* As edge_finish; its connection, if it is on one, is closed.  Others may wait for one: edge_serve. */
 void edge_fail(edge_client *client, uint32_t request, unsigned error);
 /* To the end of its queue. */
 void edge_wait(edge_client *client, uint32_t request);
+/* Whether somebody waits for a connection of the user to the node. */
+int edge_waits(edge_client *client, uint32_t user, uint16_t node);
 /* Connections for those who wait, as far as there are any. */
 void edge_serve(edge_client *client, uint32_t user, uint16_t node);
 /* What epoll says of a connection. */
 void edge_link_ready(edge_client *client, int fd, uint32_t events);
+void edge_link_rest(edge_client *client, int fd);
 void edge_link_drop(edge_client *client, int fd);
+/* No more bytes can come or go on the request's connection. */
+void edge_link_broken(edge_client *client, uint32_t request);
 
 #endif
