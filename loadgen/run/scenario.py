@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -23,8 +23,12 @@ if sys.version_info >= (3, 11):
 else:  # pragma: no cover
     import tomli as tomllib
 
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
+#: No amount is higher: TOML knows inf, and what comes of these numbers has to fit into nanoseconds.
+_MOST = 1e9
+Positive = Annotated[float, Meta(gt=0, le=_MOST)]
+NotNegative = Annotated[float, Meta(ge=0, le=_MOST)]
+#: What may stand in a request's line.
+PathText = Annotated[str, Meta(pattern=r"^/[\x21-\x7e]*\Z")]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
 Policy = Literal["smart", "least-loaded", "two-choices", "random", "one"]
@@ -62,16 +66,16 @@ class Think(_Part, kw_only=True):
     kind: Literal["weibull", "lognormal", "exponential", "constant"] = "weibull"
     mean_s: Positive = 20.0
     #: Weibull's k: below 1, many short ones and a few very long ones (Liu, White, Dumais: 0.6 to 0.8).
-    shape: Positive = 0.8
+    shape: Annotated[float, Meta(ge=0.1, le=10)] = 0.8
     #: Lognormal's standard deviation of the logarithm.
-    sigma: Positive = 1.0
+    sigma: Annotated[float, Meta(gt=0, le=10)] = 1.0
 
 
 class Session(_Part, kw_only=True):
     """What a user does between coming and going."""
 
     #: Page views, on average; their number is geometric.
-    pages_mean: Annotated[float, Meta(ge=1)] = 5.0
+    pages_mean: Annotated[float, Meta(ge=1, le=65_535)] = 5.0
     think: Think = msgspec.field(default_factory=Think)
 
 
@@ -79,7 +83,7 @@ class SiteRules(_Part, kw_only=True):
     """What the users look at."""
 
     #: Where crawling begins.
-    start: Annotated[str, Meta(pattern="^/")] = "/"
+    start: PathText = "/"
     #: Pages found at most.
     pages: Annotated[int, Meta(ge=1, le=100_000)] = 500
     #: Instead of crawling: a file with a line PATH ASSET ASSET... for each page; relative to the scenario.
@@ -111,12 +115,12 @@ class Sockets(_Part, kw_only=True):
 class Mutations(_Part, kw_only=True):
     """Requests that change something; never sent twice after an answer that may have been lost."""
 
-    path: Annotated[str, Meta(pattern="^/")]
+    path: PathText
     #: Of page views.
     share: Share
     #: {user} and {n} are replaced: by a number of the user, and of the mutation.
     body: str = "{}"
-    content_type: str = "application/json"
+    content_type: Annotated[str, Meta(pattern=r"^[\x21-\x7e][\x20-\x7e]*\Z")] = "application/json"
 
 
 class Event(_Part, kw_only=True):
@@ -215,19 +219,20 @@ def _problem(scenario: Scenario, folder: Path) -> str:
     return ""
 
 
-def _keys(kind: Any) -> list[str]:
-    found: list[str] = []
-    for field in msgspec.structs.fields(kind):
-        found.append(field.name)
-        if isinstance(field.type, type) and issubclass(field.type, _Part):
-            found += _keys(field.type)
-    return found
+def _table(place: str) -> Any:
+    """The table at a place like ``$.session.think`` or ``$.events[0]``."""
+    kind: Any = Scenario
+    for name in re.findall(r"\.(\w+)", place):
+        of = next(field.type for field in msgspec.structs.fields(kind) if field.name == name)
+        kind = next(one for one in (of, *get_args(of)) if isinstance(one, type) and issubclass(one, _Part))
+    return kind
 
 
 def _clearer(text: str) -> str:
     """msgspec's message, with the key that was probably meant."""
-    match = re.search(r"unknown field `(.+?)`", text)
+    match = re.search(r"unknown field `(.+?)`(?: - at `(.+)`)?", text)
     if match is None:
         return text
-    near = difflib.get_close_matches(match[1], {*_keys(Scenario), *_keys(Mutations), *_keys(Event)}, 1)
+    keys = [field.name for field in msgspec.structs.fields(_table(match[2] or "$"))]
+    near = difflib.get_close_matches(match[1], keys, 1) or [key for key in keys if key.startswith(match[1])]
     return text.replace("Object contains", "there is an") + (f"; did you mean {near[0]}?" if near else "")

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 from loadgen.results import Generator, Threshold, Verdict
 
+#: How the unit of a share ends.
+SHARE = "0..1"
 #: What may be compared, and its unit.
 MEASURES = {
     **{f"p{share}": "ms, corrected latency" for share in ("50", "90", "99", "99.9", "100")},
@@ -59,6 +61,8 @@ def parse_threshold(text: str) -> Comparison:
         raise ValueError(f"{text!r}: there is no measure {name}; there are {', '.join(MEASURES)}")
     if unit in ("ms", "s", "us") and not MEASURES[name].startswith("ms"):
         raise ValueError(f"{text!r}: {name} is no time but {MEASURES[name]}")
+    if unit == "%" and not MEASURES[name].endswith(SHARE):
+        raise ValueError(f"{text!r}: {name} is no share but {MEASURES[name]}")
     return Comparison(name, sign, float(number) * _UNITS[unit])
 
 
