@@ -21,7 +21,7 @@ from loadgen.plan.demand import demand_of_user
 from loadgen.plan.document import read
 from loadgen.plan.forecast import Forecast, forecast
 from loadgen.plan.history import parse, zone
-from loadgen.plan.inputs import Plan, with_value
+from loadgen.plan.inputs import Plan, contradictions, with_value
 from loadgen.plan.levers import Change, changes
 from loadgen.plan.regions import Axis, Cell, axis, regions
 from loadgen.plan.sensitivity import Sensitivity, sensitivities
@@ -34,9 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """The options of the subcommand."""
     add = parser.add_argument
     add("plan", type=Path, metavar="PLAN.toml", help="what is planned; plans/ has examples")
-    add(
-        "--constants", type=Path, metavar="FILE", help="what make bench measured, instead of what comes along"
-    )
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="instead of the plan's; repeatable")
+    add("--constants", type=Path, metavar="FILE", help="costs that make bench measured")
     add("--history", type=Path, metavar="FILE.csv",
         help="past load, lines timestamp,requests_per_second: plan a week, not a day")  # fmt: skip
     add("--regions", nargs=2, metavar="KEY=V,V,...",
@@ -59,7 +58,7 @@ class Found(msgspec.Struct, frozen=True):
 
 def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """See the module."""
-    plan = read(options.plan)
+    plan = _changed(read(options.plan), options.set)
     axes = [axis(text) for text in options.regions or ()]
     if len(axes) == 2 and axes[0].path == axes[1].path:
         raise UsageError(f"--regions: {axes[0].path} cannot stand on both axes; name two keys")
@@ -90,6 +89,17 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         _write(str(options.plot), render(plan, found, everything.changes, everything.sensitivity,
                                          everything.regions))  # fmt: skip
     return 0 if found.feasible else INFEASIBLE
+
+
+def _changed(plan: Plan, settings: Sequence[str]) -> Plan:
+    """The plan as ``--set`` wants it."""
+    for text in settings:
+        one = axis(text, "--set", 1)
+        plan = with_value(plan, one.path, one.values[0])
+    problems = contradictions(plan)
+    if problems:
+        raise UsageError("\n".join(f"--set: {problem}" for problem in problems))
+    return plan
 
 
 def _measured(machine: measured.Machine) -> str:

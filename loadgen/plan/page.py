@@ -11,7 +11,7 @@ from loadgen.plan.inputs import Plan
 from loadgen.plan.levers import Change
 from loadgen.plan.regions import Axis, Cell
 from loadgen.plan.sensitivity import Sensitivity
-from loadgen.plan.show import cell, clock, milliseconds, number
+from loadgen.plan.show import cell, clock, milliseconds, number, outcome
 from loadgen.plan.verdict import Assessment
 
 _STRONGEST = 12
@@ -25,7 +25,7 @@ def render(
     regions: tuple[Axis, Axis, Sequence[Sequence[Cell]]] | None,
 ) -> str:
     """The whole document."""
-    sections = [_parts(found), _resources(found), *_charts(found), _sensitivity(found, outcomes)]
+    sections = [_parts(found), _resources(found), *_charts(found), *_sensitivity(found, outcomes)]
     if changes:
         sections.insert(0, _changes(changes))
     if found.runs:
@@ -75,13 +75,14 @@ def _charts(found: Assessment) -> list[str]:
             "with all that Ethernet, IP and TCP add",
         ),
         chart("Expected p99 in a node", "ms", {"p99": latency}, "gaps: it grows without bound"),
-        chart("Burst machines", "machines", {"running": [float(hour.burst) for hour in hours]}),
-    ]
+        *([chart("Burst machines", "machines", {"running": [float(hour.burst) for hour in hours]})]
+          if found.runs else []),
+    ]  # fmt: skip
 
 
 def _changes(changes: Sequence[Change]) -> str:
     rows = [
-        (change.path, f"{change.now:,g}", change.text or "no value alone suffices",
+        (change.path, f"{change.now:,.10g}", change.text or "no value alone suffices",
          f"{change.euros:,.2f}" if change.value is not None else "")
         for change in changes
     ]  # fmt: skip
@@ -105,7 +106,7 @@ def _resources(found: Assessment) -> str:
     return table(("resource of one server", "used in the busiest hour", "carries, times the users"), rows)
 
 
-def _sensitivity(found: Assessment, outcomes: Sequence[Sensitivity]) -> str:
+def _sensitivity(found: Assessment, outcomes: Sequence[Sensitivity]) -> list[str]:
     strongest = outcomes[:_STRONGEST]
     sides = {
         name: [side.strain * 100 if side is not None else math.nan for side in column]
@@ -114,13 +115,16 @@ def _sensitivity(found: Assessment, outcomes: Sequence[Sensitivity]) -> str:
             ("+20 %", [one.higher for one in strongest]),
         )
     }
-    return bars(
-        "Each input a fifth lower and higher",
-        [one.path for one in strongest],
-        sides,
-        y_label="% of what may be used",
-        note=f"now {found.strain:.0%}",
-    )
+    names = [one.path.rpartition(".")[2] for one in strongest]
+    title, unit = "Each input a fifth lower and higher", "% of what may be used"
+    rows = [
+        (one.path, f"{one.now:,.10g}", outcome(one.lower, found), outcome(one.higher, found))
+        for one in outcomes
+    ]
+    return [
+        bars(title, names, sides, y_label=unit, note=f"the strongest; now {found.strain:.0%}"),
+        table(("input", "now", "-20 %", "+20 %"), rows),
+    ]
 
 
 def _runs(found: Assessment) -> str:

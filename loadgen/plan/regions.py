@@ -36,21 +36,22 @@ class Cell(Struct, frozen=True):
     contradiction: str = ""
 
 
-def axis(text: str) -> Axis:
+def axis(text: str, option: str = "--regions", most: int = MOST) -> Axis:
     """``KEY=VALUE,VALUE,...``, like ``session.think.mean_s=10,20,40``; :exc:`UsageError`."""
     path, equals, values = text.partition("=")
     known = keys()
     if path not in known:
         near = difflib.get_close_matches(path, known, 1, 0.4)
         hint = f"did you mean {near[0]}?" if near else "the keys are those of the plan, like push.share"
-        raise UsageError(f"--regions {text}: unknown key {path}; {hint}")
+        raise UsageError(f"{option} {text}: unknown key {path}; {hint}")
     parts = [part.strip() for part in values.split(",")]
-    if not equals or not all(parts) or len(parts) > MOST:
-        raise UsageError(f"--regions {text}: write KEY=VALUE,VALUE,..., up to {MOST} values")
-    return Axis(path, tuple(_value(text, path, part) for part in parts))
+    if not equals or not all(parts) or len(parts) > most:
+        form = "KEY=VALUE" if most == 1 else f"KEY=VALUE,VALUE,..., up to {most} values"
+        raise UsageError(f"{option} {text}: write {form}")
+    return Axis(path, tuple(_value(f"{option} {text}", path, part) for part in parts))
 
 
-def _value(text: str, path: str, part: str) -> object:
+def _value(place: str, path: str, part: str) -> object:
     try:
         value: object = msgspec.json.decode(part.encode())
     except msgspec.DecodeError:
@@ -58,7 +59,7 @@ def _value(text: str, path: str, part: str) -> object:
     try:
         return checked(field_type(path), value)
     except ValueError as error:
-        raise UsageError(f"--regions {text}: {path} = {part}: {error}") from None
+        raise UsageError(f"{place}: {path} = {part}: {error}") from None
 
 
 def regions(

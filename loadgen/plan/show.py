@@ -168,22 +168,23 @@ def sensitivity(found: Assessment, outcomes: Sequence[Sensitivity]) -> Table:
     for heading in ("input", "now", "-20 %", "+20 %"):
         table.add_column(heading, justify="left" if heading == "input" else "right")
     for one in outcomes[:_STRONGEST]:
-        table.add_row(one.path, f"{one.now:,g}", _outcome(one.lower, found), _outcome(one.higher, found))
+        table.add_row(one.path, f"{one.now:,.10g}", outcome(one.lower, found), outcome(one.higher, found))
     return table
 
 
-def _outcome(outcome: Outcome | None, found: Assessment) -> str:
-    if outcome is None:
+def outcome(one: Outcome | None, found: Assessment) -> str:
+    """What a changed input leads to, as far as it differs."""
+    if one is None:
         return "-"
-    parts = [f"{outcome.strain:.0%}"]
-    if outcome.binding != found.binding:
-        parts.append(outcome.binding)
-    if outcome.burst != found.burst:
-        parts.append(f"{outcome.burst} burst")
-    if abs(outcome.euros - found.bill.total) > 0.005:
-        parts.append(f"{outcome.euros:,.0f} EUR")
-    if outcome.feasible != found.feasible:
-        parts.append("fits" if outcome.feasible else "does not fit")
+    parts = [f"{one.strain:.0%}"]
+    if one.binding != found.binding:
+        parts.append(one.binding)
+    if one.burst != found.burst:
+        parts.append(f"{one.burst} burst")
+    if abs(one.euros - found.bill.total) > 0.005:
+        parts.append(f"{one.euros:,.0f} EUR")
+    if one.feasible != found.feasible:
+        parts.append("fits" if one.feasible else "does not fit")
     return ", ".join(parts)
 
 

@@ -93,6 +93,12 @@ class PlanCommandTests(SynchronousTestCase):
         self.assertRegex(out, r"fits \d+%")
         self.assertRegex(out, r"link (in|out) \d+%")
 
+    def test_values_can_be_set_beside_the_file(self) -> None:
+        """As a plan of its own would have them."""
+        code, out, _ = run(TEN_MILLION, "--set", "users.concurrent_at_peak=100000", "--set", "push.share=0.5")
+        self.assertEqual(code, 0)
+        self.assertIn("(100,000 users", out)
+
     def test_other_constants_give_another_answer(self) -> None:
         """A node ten thousand times as slow is bound by its CPU."""
         constants = json.loads((ROOT / "loadgen" / "constants.json").read_text())
@@ -151,6 +157,9 @@ class PlanCommandTests(SynchronousTestCase):
             ((TEN_MILLION, "--history", garbage), "line 3: 'nonsense'"),
             ((zone, "--history", self.history()), "no such time zone"),
             ((TEN_MILLION, "--regions", "push.share=0", "push.share=1"), "cannot stand on both axes"),
+            ((TEN_MILLION, "--set", "push.share=1,2"), "--set push.share=1,2: write KEY=VALUE"),
+            ((TEN_MILLION, "--set", "push.share=2"), "--set push.share=2: push.share = 2: give a number"),
+            ((TEN_MILLION, "--set", "session.minutes=0.5"), "--set: session.think.mean_s = 60: longer than"),
             ((TEN_MILLION, "--regions", "push.share=0", "nothing"), "unknown key nothing"),
         ):
             code, _, err = run(*arguments)
