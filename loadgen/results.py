@@ -40,6 +40,9 @@ class Second(msgspec.Struct, kw_only=True):
     bytes_out: int = 0
     #: Requests by node.
     nodes: dict[str, int] = {}
+    #: Copies that were confirmed, by a 304 or within a batch, and bodies that were fetched.
+    confirmed: int = 0
+    bodies: int = 0
     #: Of the corrected latency, in this order of percent: 50, 90, 99, 99.9, 100.
     latency_ms: list[float] = []
     #: Pushes that subscribers received, and their p99.
@@ -48,6 +51,8 @@ class Second(msgspec.Struct, kw_only=True):
     #: Users within a session, and open connections, at its end.
     active: int = 0
     connections: int = 0
+    #: Of the generator, resident.
+    memory_bytes: int = 0
     #: What the scenario, or a failure, has to say of it.
     notes: list[str] = []
 

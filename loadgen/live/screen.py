@@ -24,7 +24,7 @@ def line(state: State) -> str:
     parts = [
         f"{clock(second.at + 1)}",
         f"planned {second.planned:,}/s sent {second.sent:,}/s answered {second.answered:,}/s",
-        f"304 {percent(second.statuses.get('304', 0), sum(second.statuses.values()))}",
+        f"confirmed {percent(second.confirmed, second.confirmed + second.bodies)}",
         f"p50 {p50} p99 {p99} p99.9 {p999} ms",
         f"errors {sum(totals.errors.values()):,}",
         f"lag {short(totals.lag_p99_ms)} ms",

@@ -86,22 +86,28 @@ def node_shares(run: Run, alone: bool) -> str:
 
 
 def confirmations(runs: Sequence[Run]) -> str:
-    """The share of 304 among the answers."""
+    """The share of copies that were confirmed."""
     of = unit(run.result for run in runs)
     series = []
     for run in runs:
         parts = stretches(run.result.series)
-        y = [share(part, attrgetter("statuses"), "304") for part in parts]
+        y = [_confirmed(part) for part in parts]
         series.append(Series(run.name, times([part[0] for part in parts], of), y))
-    note = "A batch of validators is one 200 here; the key figure counts what each batch confirmed."
+    note = "By a 304 or within a batch; the others were fetched."
     return lines(
-        "Answers that are 304",
+        "Copies that were confirmed",
         series,
         x_label=of.name,
-        y_label="Percent of answers",
+        y_label="Percent",
         note=note,
         marks=marks(runs, of),
     )
+
+
+def _confirmed(seconds: Sequence[Second]) -> float:
+    """Percent; not a number where nothing was asked for."""
+    confirmed, bodies = (sum(map(attrgetter(name), seconds)) for name in ("confirmed", "bodies"))
+    return 100 * confirmed / (confirmed + bodies) if confirmed + bodies else math.nan
 
 
 def traffic(runs: Sequence[Run]) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge.node.limits import raise_descriptor_limit
 from loadgen.models import draws
 from loadgen.models.arrivals import Rate, constant, poisson
 from loadgen.models.calendar import TICKS, Calendar
@@ -22,6 +23,9 @@ from loadgen.run.site import Site
 from loadgen.run.viewing import Viewing
 from loadgen.wire import select
 from loadgen.wire.interface import Limits, Wire
+
+#: What kernels allow one process without being asked.
+_MOST_DESCRIPTORS = 1_000_000
 
 
 @dataclass
@@ -56,6 +60,8 @@ def assemble(job: Job) -> Parts:
     }
     urls = [node.url for node in job.nodes]
     limits = Limits(idle_ns=int(scenario.keep_alive_s * 1e9), timeout_ns=int(scenario.timeout_s * 1e9))
+    # A browser has a connection or two; in trouble, more.
+    raise_descriptor_limit(min(3 * job.users, _MOST_DESCRIPTORS))
     wire = select(job.wire, job.users, limits)
     for node in job.nodes:
         wire.node(node.host, node.port)

@@ -115,6 +115,7 @@ class Books:
         """The second is over."""
         second = self.second
         second.planned = counts["requests"] + counts.pop("not_offered", 0)
+        second.confirmed, second.bodies = counts["not_modified"], counts["bodies"]
         second.statuses, second.errors = dict(self._statuses), dict(self._errors)
         second.nodes = {
             name: number for name, number in zip(self._names, self._node_requests, strict=True) if number

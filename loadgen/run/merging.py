@@ -13,7 +13,18 @@ from loadgen.run.job import NodeAddress
 
 #: Of ``Second.latency_ms``.
 PERCENTS = (50.0, 90.0, 99.0, 99.9, 100.0)
-_SUMS = ("planned", "sent", "answered", "bytes_in", "bytes_out", "pushes", "active", "connections")
+_SUMS = (
+    "planned",
+    "sent",
+    "answered",
+    "bytes_in",
+    "bytes_out",
+    "confirmed",
+    "bodies",
+    "pushes",
+    "active",
+    "connections",
+)
 _COUNTERS = ("statuses", "errors", "nodes")
 
 
@@ -70,6 +81,7 @@ class Merging:
                 setattr(
                     second, name, dict(Counter(getattr(second, name)) + Counter(getattr(report.second, name)))
                 )
+            second.memory_bytes += report.memory_bytes
             self.counts.update(report.counts)
             self.offered += report.offered
             self._node_errors.update(report.node_errors)

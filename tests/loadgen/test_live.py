@@ -26,6 +26,8 @@ def second(at: int, **fields: object) -> Second:
         "sent": 24_990,
         "answered": 24_980,
         "statuses": {"304": 22_482, "200": 2_498},
+        "confirmed": 22_482,
+        "bodies": 2_498,
         "bytes_in": 5_000_000,
         "bytes_out": 12_000_000,
         "nodes": {"n1": 15_000, "n2": 10_000},
@@ -162,7 +164,9 @@ class ViewTests(SynchronousTestCase):
         view.close()
         lines = out.getvalue().splitlines()
         self.assertEqual([one.split()[0] for one in lines], ["0:05", "0:10"])
-        self.assertIn("answered 24,980/s  304 90.0 %  p50 0.31 p99 4.2 p99.9 18.2 ms  errors 3", lines[0])
+        self.assertIn(
+            "answered 24,980/s  confirmed 90.0 %  p50 0.31 p99 4.2 p99.9 18.2 ms  errors 3", lines[0]
+        )
         self.assertTrue(lines[1].endswith("INVALID: lag"))
 
     def test_on_a_terminal_the_view_renews_itself(self) -> None:

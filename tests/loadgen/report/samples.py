@@ -61,6 +61,8 @@ def sample(
                 sent=planned,
                 answered=answered,
                 statuses={"200": answered - int(answered * 0.87), "304": int(answered * 0.87)},
+                confirmed=int(answered * 0.87),
+                bodies=answered - int(answered * 0.87),
                 errors={"timeout": failed // 3, "closed early": failed - failed // 3} if failed else {},
                 bytes_in=answered * 230 + int(answered * 0.06) * 14_000,
                 bytes_out=planned * 470,

@@ -64,7 +64,7 @@ class OneRunTests(SynchronousTestCase):
                 "Latency by percentile",
                 "Users and connections",
                 "Share of each node",
-                "Answers that are 304",
+                "Copies that were confirmed",
                 "Bytes",
                 "Errors",
                 "Pushes",
