@@ -91,7 +91,8 @@ class Resource:
         return self.versions[max(0, bisect.bisect_right(self._ticks, tick) - 1)].etag
 
     def learn(self, etag: bytes, tick: int) -> None:
-        """A version is current from *tick* on."""
+        """A version is current from *tick* on; answers can come out of order, versions do not."""
+        tick = max(tick, self._ticks[-1])
         self.versions.append(Version(etag, tick))
         self._ticks.append(tick)
 
