@@ -168,7 +168,7 @@ ffibuilder.set_source(
     include_dirs=list(FOLDERS),
     depends=_files("*.h"),
     define_macros=[("_GNU_SOURCE", "1")],
-    extra_compile_args=["-std=c11", "-O2", "-fno-plt", "-Wall", "-Wextra"],
+    extra_compile_args=["-std=c11", "-O2", "-fno-plt", "-fvisibility=hidden", "-Wall", "-Wextra"],
 )
 
 if __name__ == "__main__":
