@@ -4,7 +4,8 @@ A parent deals users out to processes, here or on other machines, and adds up wh
 
 * ``command.py``, ``scenario.py``: the command line and the TOML file; ``crawl.py``: what the site has;
 * ``running.py``: the parent; ``hands.py``: its processes; ``remote.py``: ``loadgen worker``, which lends one
-  (``handshake.py``, ``token.py``: to whom); ``frames.py``, ``job.py``: what they tell each other;
+  (``addresses.py``, ``handshake.py``, ``token.py``: where and to whom);
+* ``frames.py``, ``job.py``: what they tell each other;
 * ``merging.py``, ``verdict.py``, ``summary.py``: what all of it came to; ``events.py``: what happens
   meanwhile.
 

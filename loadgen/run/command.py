@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import msgspec
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.live import JsonLines, Live, View
 from loadgen.results import EXIT_CODES, Result, save
+from loadgen.run.addresses import parse_address
 from loadgen.run.crawl import Crawler
 from loadgen.run.hands import Hands
 from loadgen.run.job import NodeAddress
@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="for the result (default: results/NAME-TIME)")
     parser.add_argument("--json", action="store_true", help="a line of JSON each second instead of a view")
     parser.add_argument(
-        "--workers", default="", metavar="HOST:PORT,...", help="machines that run loadgen worker: they do it"
+        "--workers", default="", metavar="HOST,...", help="machines that run loadgen worker: they do it"
     )
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="what workers know us by")
     parser.add_argument(
@@ -62,8 +62,10 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     scenario = _changed(written, options, parser)
     workers = [address.strip() for address in options.workers.split(",") if address.strip()]
     for address in workers:
-        if not re.fullmatch(r"(\[[0-9A-Fa-f:]+\]|[^:\s]+):[0-9]{1,5}", address):
-            parser.error(f"--workers {address}: write HOST:PORT")
+        try:
+            parse_address(address)
+        except ValueError as error:
+            parser.error(f"--workers {error}")
     if scenario.users < max(len(workers), options.processes):
         parser.error(f"--users {scenario.users}: each process needs a user at least")
     folder = options.scenario.parent

@@ -9,6 +9,7 @@ import contextlib
 import gzip
 import http.client
 import re
+import time
 import zlib
 from collections import deque
 from collections.abc import Iterator
@@ -29,6 +30,9 @@ from loadgen.run.site import KINDS, Found, SiteMap
 #: What the users' browsers accept; the node's ETags are those of these codings.
 ACCEPT_ENCODING = "gzip, deflate, br, zstd"
 _TIMEOUT_S = 10.0
+#: Of one whole answer.
+_PATIENCE_S = 30.0
+_MOST_BYTES = 64 << 20
 _PATH = re.compile(r"/[\x21-\x7e]*")
 _IMPORT = re.compile(rb"""\b(?:import|from)\s*\(?\s*["'](\.{0,2}/[^"']+)["']""")
 #: What browsers fetch beside pages for the smart client.
@@ -186,7 +190,7 @@ class Crawler:
             try:
                 self._connection.request("GET", path, headers=fields)
                 answer = self._connection.getresponse()
-                return answer, answer.read()
+                return answer, self._whole(answer, path)
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()
                 if attempt:
@@ -195,6 +199,19 @@ class Crawler:
                         f"{self._url}{path}: no answer: {why}; is the node running? make run starts four"
                     ) from None
         raise AssertionError("not reached")
+
+    def _whole(self, answer: http.client.HTTPResponse, path: str) -> bytes:
+        """The body; a server that sends on and on, or hardly anything, is not waited for."""
+        body = bytearray()
+        deadline = time.monotonic() + _PATIENCE_S
+        while piece := answer.read1(1 << 16):
+            body += piece
+            if len(body) > _MOST_BYTES or time.monotonic() > deadline:
+                why = f"is over {_MOST_BYTES >> 20} MiB" if len(body) > _MOST_BYTES else "does not end"
+                raise LoadgenError(f"{self._url}{path}: the answer {why}; leave it out with [site] list")
+        if answer.length:
+            raise http.client.IncompleteRead(bytes(body), answer.length)
+        return bytes(body)
 
 
 def _max_age(value: str | None) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import IO, Any
 
 from loadgen.errors import LoadgenError
+from loadgen.run.addresses import parse_address
 from loadgen.run.frames import Frame, FrameError, Frames, encode
 from loadgen.run.handshake import HandshakeError, introduce
 
@@ -105,9 +106,8 @@ class RemoteHand(Hand):
 
     def __init__(self, address: str, token: bytes) -> None:
         super().__init__(f"worker {address}")
-        host, _, port = address.rpartition(":")
         try:
-            self._socket = socket.create_connection((host.strip("[]"), int(port)), _DIAL_SECONDS)
+            self._socket = socket.create_connection(parse_address(address), _DIAL_SECONDS)
             introduce(self._socket, token)
         except (OSError, ValueError, HandshakeError) as error:
             why = getattr(error, "strerror", None) or str(error)

@@ -7,22 +7,21 @@ its job may only name targets that are this machine's, or named here with ``--i-
 from __future__ import annotations
 
 import argparse
-import re
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 from loadgen.errors import UsageError
+from loadgen.run.addresses import PORT, parse_address
 from loadgen.run.handshake import HandshakeError, admit
 from loadgen.run.token import read_token
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of the subcommand."""
-    parser.add_argument(
-        "--listen", required=True, metavar="HOST:PORT", help="like 127.0.0.1:7700; port 0: any"
-    )
+    where = f"HOST or HOST:PORT, default 127.0.0.1:{PORT}; port 0: any"
+    parser.add_argument("--listen", nargs="?", const="", default="", metavar="HOST:PORT", help=where)
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="what those who use us are known by")
     parser.add_argument("--runs", type=int, default=0, metavar="N", help="end after so many (default: never)")
     parser.add_argument("--i-own-this-target", action="append", default=[], metavar="HOST",
@@ -31,14 +30,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """Until Ctrl-C, or *runs* runs."""
-    match = re.fullmatch(r"(\[[0-9A-Fa-f:]+\]|[^:\s]*):([0-9]{1,5})", options.listen)
-    if match is None or int(match[2]) > 65_535:
-        parser.error(f"--listen {options.listen}: write HOST:PORT")
+    try:
+        host, port = parse_address(options.listen or "127.0.0.1")
+    except ValueError as error:
+        parser.error(f"--listen {error}")
     token = read_token(options.token_file)
-    host = match[1].strip("[]") or "127.0.0.1"
     try:
         family = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.create_server((host, int(match[2])), family=family)
+        listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise UsageError(
             f"--listen {options.listen}: {error.strerror or error}; is another one running?"

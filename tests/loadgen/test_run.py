@@ -300,7 +300,7 @@ class LiarTests(Runs):
                 ((scenario, "--cluster", liar.url, "--out", blocked / "x"), 2, "give a folder"),
                 ((scenario, "--cluster", liar.url, "--users", "0"), 2, "--users 0"),
                 ((scenario, "--cluster", liar.url, "--processes", "500"), 2, "--processes 500"),
-                ((scenario, "--cluster", liar.url, "--workers", "nowhere"), 2, "write HOST:PORT"),
+                ((scenario, "--cluster", liar.url, "--workers", "no:where"), 2, "write HOST or HOST:PORT"),
                 ((wrong, "--cluster", liar.url), 2, "did you mean users?"),
                 ((self.folder / "none.toml", "--cluster", liar.url), 2, "scenarios/ has examples"),
             ):
