@@ -6,7 +6,7 @@ VENV := .venv
 STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
 # What an installation depends on; Python files count at once.
-SOURCES := setup.cfg setup.py pyproject.toml tools/make_venv.py edge/fastpath/build.py $(wildcard edge/fastpath/src/*.[ch])
+SOURCES := setup.cfg setup.py pyproject.toml tools/make_venv.py edge/fastpath/build.py $(wildcard edge/fastpath/src/*.[ch] loadgen/wire/src/*.[ch])
 
 .PHONY: help venv test-venv run test check native-test sim fuzz bench clean
 
