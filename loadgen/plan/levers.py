@@ -26,22 +26,22 @@ class Lever(NamedTuple):
     path: str
     #: +1: more of it relieves; -1: less.
     direction: int
-    #: {value} is put in.
+    #: {value} is put in, or {percent}.
     text: str
 
 
 LEVERS = (
     Lever("users.concurrent_at_peak", -1, "at most {value:,.0f} users at once"),
     Lever("session.think.mean_s", +1, "{value:,.3g} s or more between page views"),
-    Lever("session.first_visit_share", -1, "at most {value:.3g} of sessions as first visits"),
-    Lever("pages.missing_share", -1, "at most {value:.3g} of a view's resources not kept"),
-    Lever("pages.changed_share", -1, "at most {value:.3g} of the copies changed"),
-    Lever("pages.fresh_share", +1, "{value:.3g} or more of a view's resources fresh by Cache-Control"),
+    Lever("session.first_visit_share", -1, "at most {percent} of sessions as first visits"),
+    Lever("pages.missing_share", -1, "at most {percent} of a view's resources not kept"),
+    Lever("pages.changed_share", -1, "at most {percent} of the copies changed"),
+    Lever("pages.fresh_share", +1, "{percent} or more of a view's resources fresh by Cache-Control"),
     Lever("pages.kilobytes_per_resource", -1, "at most {value:,.3g} kB for a resource"),
     Lever("requests.head_bytes", -1, "request heads of {value:,.0f} bytes or less"),
-    Lever("push.share", -1, "at most {value:.3g} of users with a WebSocket"),
+    Lever("push.share", -1, "at most {percent} of users with a WebSocket"),
     Lever("push.load_period_s", +1, "{value:,.3g} s or more between two pushed load documents"),
-    Lever("requests.tls_share", -1, "at most {value:.3g} of connections over TLS in the node"),
+    Lever("requests.tls_share", -1, "at most {percent} of connections over TLS in the node"),
     Lever("servers.count", +1, "{value:,.0f} servers"),
     Lever("servers.link_gigabits_per_s", +1, "{value:,.3g} Gbit/s or more for each server"),
     Lever("servers.cores", +1, "{value:,.0f} cores or more in each server"),
@@ -109,7 +109,8 @@ def _change(
     value = _whole(now, end, suffices) if limits.whole else _real(now, end, suffices)
     if value is None:
         return Change(lever.path, now, None, "", 0.0)
-    return Change(lever.path, now, value, lever.text.format(value=value), tried(value).bill.total)
+    text = lever.text.format(value=value, percent=f"{value * 100:.3g} %")
+    return Change(lever.path, now, value, text, tried(value).bill.total)
 
 
 def _end(plan: Plan, lever: Lever, limits: Number) -> float:

@@ -52,8 +52,8 @@ def verdict(plan: Plan, found: Assessment, changes: Sequence[Change], notes: Seq
         lines.append(Text(f"One server less in the busiest hour: {holds}; {one.binding} at {one.strain:.0%} "
                           f"of what may be used, p99 {milliseconds(one.p99_ms)}."))  # fmt: skip
         if math.isfinite(one.reopened_s):
-            lines.append(Text(f"Its {one.connections:,.0f} connections are open again after "
-                              f"{one.reopened_s:.3g} s, if all come at once."))  # fmt: skip
+            lines.append(Text(f"There is CPU time to open its {one.connections:,.0f} connections again in "
+                              f"{one.reopened_s:.3g} s."))  # fmt: skip
     bill = found.bill
     parts = f"servers {bill.servers:,.2f}, burst machines {bill.burst:,.2f}, traffic {bill.traffic:,.2f}"
     lines.append(Text(f"A month costs {bill.total:,.2f} EUR of {found.budget:,.0f}: {parts}."))
