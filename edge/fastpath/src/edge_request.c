@@ -60,7 +60,7 @@ int edge_list_next(edge_span *rest, edge_span *member)
     return 1;
 }
 
-const uint8_t *edge_value_end(const uint8_t *p, const uint8_t *end)
+static inline const uint8_t *value_end(const uint8_t *p, const uint8_t *end)
 {
     for (;;) {
 #ifdef __SSE2__
@@ -86,7 +86,7 @@ const uint8_t *edge_value_end(const uint8_t *p, const uint8_t *end)
     }
 }
 
-int edge_field_next(const uint8_t **at, const uint8_t *end, edge_span *name, edge_span *value)
+static inline int field_next(const uint8_t **at, const uint8_t *end, edge_span *name, edge_span *value)
 {
     const uint8_t *p = *at;
     name->bytes = p;
@@ -102,7 +102,7 @@ int edge_field_next(const uint8_t **at, const uint8_t *end, edge_span *name, edg
     while (p < end && (*p == ' ' || *p == '\t'))
         p++;
     value->bytes = p;
-    p = edge_value_end(p, end);
+    p = value_end(p, end);
     if (end - p < 2)
         return p == end || *p == '\r' ? 0 : -1;
     if (p[0] != '\r' || p[1] != '\n')
@@ -112,6 +112,16 @@ int edge_field_next(const uint8_t **at, const uint8_t *end, edge_span *name, edg
         value->length--;
     *at = p + 2;
     return 1;
+}
+
+const uint8_t *edge_value_end(const uint8_t *p, const uint8_t *end)
+{
+    return value_end(p, end);
+}
+
+int edge_field_next(const uint8_t **at, const uint8_t *end, edge_span *name, edge_span *value)
+{
+    return field_next(at, end, name, value);
 }
 
 static int host_is_plain(edge_span host)
@@ -374,7 +384,7 @@ edge_verdict edge_recognise(const uint8_t *in, size_t length, edge_request *requ
         }
         if (fields == EDGE_FIELD_LIMIT)
             return EDGE_HANDOFF;
-        int known = edge_field_next(&p, end, &name, &value);
+        int known = field_next(&p, end, &name, &value);
         if (known <= 0)
             return known ? EDGE_HANDOFF : incomplete;
         if (!field(name, value, request, &seen))
