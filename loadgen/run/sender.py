@@ -24,6 +24,8 @@ from loadgen.wire.interface import CANCELLED, Answer, Wire
 MS = 1_000_000
 #: Pauses before the rounds over all nodes, before jitter.
 _ROUNDS = (0, 200 * MS, 800 * MS)
+#: Not Implemented: nobody will ever answer this.
+_NEVER = 501
 #: A hedge is not sent sooner than this; nor later while too little is known.
 _HEDGE_LEAST, _HEDGE_UNKNOWN = 20 * MS, 500 * MS
 #: A node that says nothing for so many p95s is given up; bounds of that.
@@ -85,7 +87,8 @@ class Sender:
         self._retries, self._hedges = budget.retries(), budget.hedges()
         #: Asks in the order of their sending: those to be hedged, those not to be waited for alone.
         self._slow: deque[tuple[int, Ask]] = deque()
-        self._hanging: deque[tuple[int, Ask]] = deque()
+        #: The latter with their round, as one may hang with several nodes in one.
+        self._hanging: deque[tuple[int, int, Ask]] = deque()
         self._later: list[tuple[int, int, Ask]] = []
         #: The p95 of late, which hedges wait for.
         self.p95 = _HEDGE_UNKNOWN
@@ -153,7 +156,7 @@ class Sender:
             return
         if ask.tokens:
             return
-        while ask.round + 1 < len(_ROUNDS):
+        while ask.round + 1 < len(_ROUNDS) and answer.status != _NEVER:
             ask.round += 1
             pause = int(_ROUNDS[ask.round] * (0.5 + self._random()))
             if self._retries.spend(ask.user, self._users.requests[ask.user]):
@@ -174,18 +177,19 @@ class Sender:
             begun, ask = slow.popleft()
             if not ask.tokens or ask.sent_at != begun:
                 continue
-            hanging.append((begun, ask))
+            hanging.append((begun, ask.round, ask))
             if ask.purpose >= 0 and self._nodes > 1 and not ask.round:
                 left = ask.tried != (1 << self._nodes) - 1
                 if left and self._hedges.spend(ask.user, self._users.requests[ask.user]):
                     self._counts["hedges"] += 1
                     self._attempt(ask, now)
         while hanging and hanging[0][0] + patience <= now:
-            begun, ask = hanging.popleft()
-            if ask.tokens and ask.sent_at == begun and self._retry(ask):
+            _, number, ask = hanging.popleft()
+            if ask.tokens and ask.round == number and self._retry(ask):
                 self._counts["retries"] += 1
                 self._choosing.failed(ask.user, ask.tokens[0][1], self._clock.tick(now))
                 self._attempt(ask, now)
+                hanging.append((now, number, ask))
         while self._later and self._later[0][0] <= now:
             _, _, ask = heapq.heappop(self._later)
             ask.tried, ask.sent_at = 0, now

@@ -27,7 +27,7 @@ from loadgen.run.site import FOR_GOOD_S, Page, Resource, Site, batch
 from loadgen.wire.interface import ERRORS, Answer, Wire
 
 #: Purposes of asks; those below 0 are not worth a second request.
-BATCH, PAGE, ASSET, NEWER, LOAD, MUTATION, PROBE, FEED = 0, 1, 2, 3, 4, -1, -2, -3
+BATCH, PAGE, ASSET, NEWER, MUTATION, PROBE, FEED, LOAD = 0, 1, 2, 3, -1, -2, -3, -4
 
 #: A node makes a load document so often, and pushes it.
 _FEED_NS = 250_000_000
