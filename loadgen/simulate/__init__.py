@@ -1,0 +1,20 @@
+"""``loadgen simulate``: a day of very many smart clients on a simulated cluster.
+
+Users are cohorts: how many are at which node, in or out of a session, with how long a history.  A step of
+time moves random numbers of them - binomial, multinomial, Poisson, all from one seeded generator - so that
+ten million cost no more than ten.  The same seed gives the same result, byte for byte.
+
+* ``inputs.py``: what a user does, what a cluster is, what happens to it;
+* ``wave.py``: how often sessions begin;
+* ``habits.py``: what is kept, fresh or superseded at a page view, by how much of a history the user has;
+* ``costs.py``: what page views are in requests, CPU time and bytes, from the measured constants;
+* ``nodes.py``: loads, queues, and the figures that nodes publish, with their age;
+* ``views.py``: what page views ask the nodes for;
+* ``homes.py``: which node users are with, under each policy;
+* ``cohorts.py``: the simulation of all users;
+* ``exact.py``: the simulation of single users, event by event, that the other is compared with;
+* ``outcome.py``: what comes out; ``tables.py``, ``plot.py``: how it is shown;
+* ``command.py``: the command line.
+
+Nothing but ``command.py`` and the showing touches files, the clock or the terminal.
+"""

@@ -1,0 +1,132 @@
+"""The simulation of all users at once, step by step.
+
+Users are counted by place and class (of the length of their history), apart by whether they are in a
+session.  In one step, of those who are away some begin a session; of those who are in one, some look at the
+next page; and of all who looked at a page, some end their session there.  Nobody is lost on the way: the
+sum is the number of users.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from loadgen.constants import Constants
+from loadgen.models import choice
+from loadgen.simulate.costs import KIND, KINDS, matrix
+from loadgen.simulate.habits import CLASSES, Habits
+from loadgen.simulate.homes import Choosing, Pauses, Staying, pauses
+from loadgen.simulate.inputs import Inputs
+from loadgen.simulate.nodes import Nodes
+from loadgen.simulate.outcome import Outcome, Recorder
+from loadgen.simulate.views import Change, Views
+from loadgen.simulate.wave import Wave
+
+Ints = NDArray[np.int64]
+
+#: Streams of random numbers, told apart by a number beside the seed; those of policies come after.
+_HABITS, _CHANGES, _PAUSES, _POLICIES = range(4)
+
+
+class World:
+    """What is the same under all policies."""
+
+    def __init__(self, inputs: Inputs, constants: Constants) -> None:
+        self.inputs = inputs
+        self.wave = Wave(inputs)
+        self.habits = Habits(inputs.users, self.random(_HABITS))
+        self.changes = [
+            Change(deploy, inputs, self.random(_CHANGES, number))
+            for number, deploy in enumerate(inputs.deploys)
+        ]
+        self.pauses: Pauses = pauses(inputs, self.random(_PAUSES))
+        self.views = Views(inputs, self.habits, self.wave, self.changes)
+        self.costs = matrix(constants, inputs.users, inputs.cluster)
+
+    def random(self, *stream: int) -> Generator:
+        """Numbers of their own for each *stream*."""
+        return np.random.default_rng((self.inputs.day.seed, *stream))
+
+    def nodes(self) -> Nodes:
+        """Nodes that have not done anything yet."""
+        return Nodes(self.inputs.cluster, self.costs, self.inputs.failures, self.inputs.day.step_s)
+
+
+class Cohorts:
+    """The users under one policy."""
+
+    def __init__(self, world: World, policy: str) -> None:
+        inputs = world.inputs
+        self._world = world
+        self._random = world.random(_POLICIES, choice.POLICIES.index(policy))
+        self._nodes = world.nodes()
+        self._reads = policy not in ("random", "one")
+        self._home: Staying | Choosing
+        if policy == "smart":
+            self._home = Staying(inputs.cluster, world.pauses)
+        else:
+            self._home = Choosing(policy, inputs.cluster, world.pauses, inputs.day.step_s)
+        #: Users by place and class.
+        self.away = np.zeros((self._home.places, CLASSES), dtype=np.int64)
+        self.active = np.zeros_like(self.away)
+        warm = self._random.binomial(inputs.users.users, inputs.users.warm_share)
+        even = np.full(self._home.places, 1 / self._home.places)
+        self.away[:, -1] = self._random.multinomial(warm, even)
+        self.away[:, 0] = self._random.multinomial(inputs.users.users - warm, even)
+
+    def run(self) -> Outcome:
+        """The whole time."""
+        world, day = self._world, self._world.inputs.day
+        steps = max(1, round(day.hours * 3600 / day.step_s))
+        recorder = Recorder(world.inputs, steps)
+        begins = -np.expm1(-world.wave.rates((np.arange(steps) + 0.5) * day.step_s) * day.step_s)
+        for step in range(steps):
+            self.step(step * day.step_s, float(begins[step]), recorder)
+        return recorder.outcome()
+
+    def step(self, now: float, begins: float, recorder: Recorder) -> None:
+        """From *now* on for one step; *begins*: P(a user who is away begins a session)."""
+        world, random, home, nodes = self._world, self._random, self._home, self._nodes
+        step_s, users = world.inputs.day.step_s, world.inputs.users
+        up, known = nodes.up(now), nodes.figures
+        viewers = np.stack(
+            (random.binomial(self.away, begins), random.binomial(self.active, step_s / users.think.mean_s))
+        )
+        self.away -= viewers[0]
+        self.active -= viewers[1]
+        if up.any():
+            latency = choice.LEAST_MS + 1000 * nodes.backlog
+            placed = home.place(viewers, known, up, latency, random)
+            counts = world.views.work(now, placed.viewers.sum(axis=0), random)
+            self._more(counts, placed.viewers, step_s)
+            counts[:, KIND["retry"]] = placed.retries
+            counts[:, KIND["connect"]] = placed.connects
+            viewers = home.learn(placed.viewers, known, up, latency, random)
+        else:
+            counts = np.zeros((len(up), len(KINDS)))
+            counts[:, KIND["failed"]] = viewers.sum() / len(up)
+        self._end(viewers)
+        sockets = home.sockets(self.active) * users.websocket_share
+        connections = np.where(up, home.open(self.active) + sockets, 0.0)
+        counts[:, KIND["push"]] = np.where(up, sockets, 0.0) * (step_s / world.inputs.cluster.push_period_s)
+        recorder.note(now, counts, nodes.step(now + step_s, counts, connections), connections, up)
+
+    def _more(self, counts: NDArray[np.float64], viewers: Ints, step_s: float) -> None:
+        """What depends on whether a session begins."""
+        world = self._world
+        first, going = viewers[0].sum(axis=1), viewers[1].sum(axis=1)
+        counts[:, KIND["session"]] = first
+        counts[:, KIND["upgrade"]] = first * world.inputs.users.websocket_share
+        if self._reads:
+            counts[:, KIND["load"]] = first + self._random.binomial(going, world.pauses.due)
+
+    def _end(self, viewers: Ints) -> None:
+        """One more page view in the histories; sessions end or go on."""
+        after = np.zeros_like(viewers)
+        after[:, :, 1:] = viewers[:, :, :-1]
+        after[:, :, -1] += viewers[:, :, -1]
+        looked = after.sum(axis=0)
+        ended = self._random.binomial(looked, 1 - self._world.habits.stay)
+        self.away += ended
+        self.active += looked - ended

@@ -1,0 +1,279 @@
+"""The simulation of single users, event by event: what the cohorts are compared with.
+
+Each user has a shelf of pages with the time at which each was last confirmed, a node, and what it knows of
+nodes that failed.  The next page view or session of everybody stands in a heap.  Nodes and figures are
+those of the cohorts; each user of the sample counts for as many as there are in all, divided by those in
+the sample.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgen.models import choice
+from loadgen.models.draws import Draws, uniform
+from loadgen.simulate.cohorts import World
+from loadgen.simulate.costs import KIND, KINDS
+from loadgen.simulate.habits import Popularity, Shelves, think_times
+from loadgen.simulate.inputs import own_assets
+from loadgen.simulate.nodes import Figures
+from loadgen.simulate.outcome import Outcome, Recorder
+
+#: The stream of random numbers; views of the histories of users who have been here before.
+_STREAM, _HISTORY = 4, 200
+
+Floats = NDArray[np.float64]
+
+
+class User:
+    """One of the sample."""
+
+    __slots__ = ("active", "connections", "learned", "node", "shelf", "socket", "trouble")
+
+    def __init__(self, node: int, socket: bool) -> None:
+        self.node = node
+        self.socket = socket
+        self.active = False
+        #: When it read the load figures; -inf: never.
+        self.learned = -math.inf
+        #: Pages kept, the oldest first, and when each was confirmed.
+        self.shelf: dict[int, float] = {}
+        #: By node: when a request was last sent on its connection.
+        self.connections: dict[int, float] = {}
+        #: By node: failures in a row, ejections, the end of the last.
+        self.trouble: dict[int, tuple[int, int, float]] = {}
+
+
+class Exact:
+    """See the module."""
+
+    def __init__(self, world: World, policy: str, count: int) -> None:
+        inputs = world.inputs
+        self._world, self._policy, self._count = world, policy, count
+        self._users_of, self._cluster = inputs.users, inputs.cluster
+        self._nodes = world.nodes()
+        random = self._random = world.random(_STREAM, choice.POLICIES.index(policy))
+        popularity = Popularity(inputs.users)
+        self._uniform = uniform(random)
+        self._page = Draws(lambda size: popularity.draw(random, size))
+        self._think = Draws(lambda size: think_times(inputs.users, random, size))
+        self._gap = Draws(lambda size: random.exponential(1.0, size))
+        self._counts = np.zeros((inputs.cluster.nodes, len(KINDS)))
+        sockets = round(inputs.users.websocket_share * count)
+        self._users = [User(number % inputs.cluster.nodes, number < sockets) for number in range(count)]
+        self._warm(popularity)
+        #: (time, number of a user), of page views.
+        self._heap: list[tuple[float, int]] = []
+        for number in range(count):
+            self._leave(number, 0.0)
+        heapq.heapify(self._heap)
+
+    def _warm(self, popularity: Popularity) -> None:
+        """Histories of those who have been here before, back in time from the beginning."""
+        world, random = self._world, self._random
+        warm = np.flatnonzero(random.random(self._count) < self._users_of.warm_share)
+        views = max(_HISTORY, 4 * self._users_of.kept_pages)
+        times = np.empty((views, len(warm)))
+        at = world.wave.second(-random.exponential(1.0, len(warm)))
+        for view in range(views - 1, -1, -1):
+            times[view] = at
+            gap = world.wave.second(world.wave.operational(at) - random.exponential(1.0, len(warm)))
+            think = at - think_times(self._users_of, random, len(warm))
+            at = np.where(random.random(len(warm)) < world.habits.stay, think, gap)
+        shelves = Shelves(self._users_of, len(warm))
+        for view in range(views):
+            shelves.look(popularity.draw(random, len(warm)), view)
+        for row, number in enumerate(warm.tolist()):
+            user = self._users[number]
+            user.learned = float(times[-1, row])
+            order = np.roll(np.arange(shelves.pages.shape[1]), -int(shelves.slot[row]))
+            for place in order.tolist():
+                page = int(shelves.pages[row, place])
+                if page >= 0:
+                    user.shelf[page] = float(times[shelves.seen[row, place], row])
+
+    def run(self) -> Outcome:
+        """The whole time."""
+        day = self._world.inputs.day
+        steps = max(1, round(day.hours * 3600 / day.step_s))
+        recorder = Recorder(self._world.inputs, steps)
+        scale = self._users_of.users / self._count
+        push = day.step_s / self._cluster.push_period_s
+        self._sockets = np.zeros(self._cluster.nodes)
+        self._active = np.zeros(self._cluster.nodes)
+        for step in range(steps):
+            now = step * day.step_s
+            self._known, self._up = self._nodes.figures, self._nodes.up(now)
+            self._latency = choice.LEAST_MS + 1000 * self._nodes.backlog
+            self._counts[:] = 0
+            while self._heap and self._heap[0][0] < now + day.step_s:
+                at, number = heapq.heappop(self._heap)
+                self._view(number, at)
+            self._counts[:, KIND["push"]] = np.where(self._up, self._sockets, 0.0) * push
+            counts = self._counts * scale
+            connections = (
+                np.where(self._up, self._active * self._world.pauses.open + self._sockets, 0) * scale
+            )
+            load = self._nodes.step(now + day.step_s, counts, connections)
+            recorder.note(now, counts, load, connections, self._up)
+        return recorder.outcome()
+
+    def _leave(self, number: int, at: float) -> None:
+        """The session is over; the next one is planned."""
+        wave = self._world.wave
+        begin = float(wave.second(wave.operational(at) + self._gap()))
+        if begin < math.inf:
+            heapq.heappush(self._heap, (max(at, begin), number))
+
+    def _view(self, number: int, at: float) -> None:
+        """A user looks at a page."""
+        user = self._users[number]
+        if not self._up.any():
+            self._counts[:, KIND["failed"]] += 1 / len(self._up)
+            self._go_on(number, user, at)
+            return
+        node = self._ask(user, at)
+        row = self._counts[node]
+        row[KIND["view"]] += 1
+        if not user.active:
+            row[KIND["session"]] += 1
+            row[KIND["upgrade"]] += user.socket
+            self._enter(user, node, 1)
+        if at - user.connections.get(node, -math.inf) > self._cluster.keep_alive_s:
+            row[KIND["connect"]] += 1
+        user.connections[node] = at
+        self._look(user, int(self._page()), at, row)
+        if self._policy not in ("random", "one") and at - user.learned >= self._cluster.ttl_s:
+            row[KIND["load"]] += 1
+            first = user.learned == -math.inf
+            user.learned = at
+            if self._policy == "smart" and (first or self._uniform() < self._again()):
+                self._move(user, self._drawn(user, at, ()))
+        self._go_on(number, user, at)
+
+    def _go_on(self, number: int, user: User, at: float) -> None:
+        if self._uniform() < self._world.habits.stay:
+            heapq.heappush(self._heap, (at + float(self._think()), number))
+            return
+        if user.active:
+            self._enter(user, user.node, -1)
+        user.connections.clear()
+        self._leave(number, at)
+
+    def _enter(self, user: User, node: int, sign: int) -> None:
+        """A session begins (1) or ends (-1)."""
+        user.active = sign > 0
+        if sign > 0:
+            user.node = node
+        self._active[user.node] += sign
+        self._sockets[user.node] += sign * user.socket
+
+    def _move(self, user: User, node: int) -> None:
+        if user.active:
+            for sign, one in ((-1, user.node), (1, node)):
+                self._active[one] += sign
+                self._sockets[one] += sign * user.socket
+        user.node = node
+
+    def _again(self) -> float:
+        return choice.redraw_share(self._known.utilizations, self._known.weights)
+
+    def _look(self, user: User, page: int, at: float, row: Floats) -> None:
+        """What the page view asks a node for."""
+        users = self._users_of
+        parts = 1 + users.assets_per_page
+        confirmed = user.shelf.get(page)
+        if confirmed is None:
+            row[KIND["page"]] += 1
+            if user.shelf:
+                row[KIND["asset"]] += own_assets(users)
+            else:
+                row[KIND["asset"]] += users.assets_per_page
+                row[KIND["client"]] += users.client_files
+            if len(user.shelf) >= users.kept_pages:
+                del user.shelf[next(iter(user.shelf))]
+            user.shelf[page] = at
+            return
+        if at - confirmed < users.max_age_s:
+            row[KIND["fresh"]] += parts
+            return
+        newer = 0
+        for change in self._world.changes:
+            if confirmed < change.at_s < at:
+                pages, assets = int(change.pages[page]), int(change.assets[page]) + change.shared
+                newer += pages + assets
+                row[KIND["page_byte"]] += pages * users.page_bytes + assets * users.asset_bytes
+        newer = min(newer, parts)
+        row[KIND["newer"]] += newer
+        row[KIND["not_modified"]] += parts - newer
+        if parts > 1:
+            row[KIND["batch"]] += 1
+            row[KIND["validator"]] += parts
+        else:
+            row[KIND["lone"]] += 1 - newer
+        user.shelf[page] = at
+
+    # ---- which node ----
+
+    def _ask(self, user: User, at: float) -> int:
+        """The node that answers; those that are gone are tried before it."""
+        tried: list[int] = []
+        while True:
+            node = self._pick(user, at, tried)
+            if self._up[node]:
+                if tried:
+                    self._counts[node, KIND["retry"]] += len(tried)
+                if user.trouble:
+                    self._answered(user, node, at)
+                return node
+            self._failed(user, node, at)
+            tried.append(node)
+
+    def _pick(self, user: User, at: float, tried: list[int]) -> int:
+        known = self._known
+        if self._policy != "smart":
+            left = np.array([node for node in range(self._cluster.nodes) if node not in tried])
+            share = choice.policy_shares(self._policy, known.weights[left], known.utilizations[left])
+            return int(left[choice.draw(share, self._uniform())])
+        node = user.node
+        slow = self._latency[node] > choice.SLOW * self._latency[self._up].min()
+        if node not in tried and known.weights[node] > 0 and not slow and self._trust(user, node, at) > 0:
+            return node
+        drawn = self._drawn(user, at, tried)
+        if not tried:
+            self._move(user, drawn)
+        return drawn
+
+    def _trust(self, user: User, node: int, at: float) -> float:
+        return float(choice.trust(user.trouble[node][2], at)) if node in user.trouble else 1.0
+
+    def _drawn(self, user: User, at: float, tried: list[int] | tuple[()]) -> int:
+        known: Figures = self._known
+        trust = [0.0 if n in tried else self._trust(user, n, at) for n in range(self._cluster.nodes)]
+        best = max(choice.LEAST_MS, float(self._latency[self._up].min()))
+        scores = choice.scores(known.weights, self._latency, best, trust)
+        if not scores.any():
+            left = [n for n in range(self._cluster.nodes) if n not in tried]
+            return left[int(self._uniform() * len(left))]
+        return int(choice.better_of_two(scores, self._latency, self._uniform(), self._uniform())[0])
+
+    def _failed(self, user: User, node: int, at: float) -> None:
+        errors, ejections, until = user.trouble.get(node, (0, 0, 0.0))
+        errors += 1
+        if at >= until and (errors >= choice.ERRORS or until > 0):
+            ejections += 1
+            lasts = min(choice.EJECT_MOST_S, choice.EJECT_S * 2 ** (ejections - 1))
+            until = at + lasts * (0.75 + self._uniform() / 2)
+        user.trouble[node] = errors, ejections, until
+
+    def _answered(self, user: User, node: int, at: float) -> None:
+        if node in user.trouble:
+            _, ejections, until = user.trouble[node]
+            if at > until + choice.RETURN_S:
+                del user.trouble[node]
+            else:
+                user.trouble[node] = 0, ejections, until

@@ -1,0 +1,168 @@
+"""Which node page views go to: smart clients have one that they stay with, under other policies users
+choose each time.
+
+Viewers come and go as arrays (2, place, class): those whose session begins and those who continue one, by
+where they are.  A place is a node for smart clients; there is only one place where users have no node of
+their own.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from loadgen.models import choice
+from loadgen.simulate.habits import think_times
+from loadgen.simulate.inputs import Cluster, Inputs
+from loadgen.simulate.nodes import Figures
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+#: Think times that means of them are taken over.
+_SAMPLE = 20_000
+
+
+class Pauses(NamedTuple):
+    """What think times come to for figures and connections."""
+
+    #: P(T >= ttl): clients read the figures again at a page view if those they have are that old.
+    due: float
+    #: P(T > keep-alive); E[min(T, keep-alive)] / E[T]: of a pause with an open connection.
+    closed: float
+    open: float
+    #: Page views within keep-alive.
+    within: float
+
+
+def pauses(inputs: Inputs, random: Generator) -> Pauses:
+    """Means over a sample."""
+    cluster = inputs.cluster
+    thinks = think_times(inputs.users, random, _SAMPLE)
+    keep = cluster.keep_alive_s
+    return Pauses(
+        float((thinks >= cluster.ttl_s).mean()),
+        float((thinks > keep).mean()),
+        float(np.minimum(thinks, keep).mean() / thinks.mean()),
+        keep / inputs.users.think.mean_s,
+    )
+
+
+class Placed(NamedTuple):
+    """Where viewers ask."""
+
+    #: (2, node, class)
+    viewers: Ints
+    #: By node: attempts that failed elsewhere before; connections that were opened.
+    retries: Floats
+    connects: Floats
+
+
+class Staying:
+    """Smart clients."""
+
+    def __init__(self, cluster: Cluster, pause: Pauses) -> None:
+        self.places = cluster.nodes
+        self._pause = pause
+        self._moved = np.zeros(cluster.nodes)
+
+    def place(self, viewers: Ints, known: Figures, up: Flags, latency: Floats, random: Generator) -> Placed:
+        """Who cannot stay where they are draw another node at once."""
+        slow = latency > choice.SLOW * latency[up].min()
+        leaving = ~up | (known.weights <= 0) | slow
+        retries = np.zeros(self.places)
+        moved, self._moved = self._moved, np.zeros(self.places)
+        if leaving.any():
+            pool = viewers[:, leaving].sum(axis=1)
+            lost = viewers[:, ~up & (known.weights > 0)].sum()
+            viewers = viewers.copy()
+            viewers[:, leaving] = 0
+            share = _shares(known, up, latency)
+            came = _spread(pool, share, random)
+            viewers += came
+            moved = moved + came.sum(axis=(0, 2))
+            retries = lost * share
+        connects = viewers[0].sum(axis=1) + viewers[1].sum(axis=1) * self._pause.closed + moved
+        return Placed(viewers, retries, connects)
+
+    def learn(self, viewers: Ints, known: Figures, up: Flags, latency: Floats, random: Generator) -> Ints:
+        """Who has read new figures may draw again; all do who have read their first ones."""
+        again = choice.redraw_share(known.utilizations, known.weights)
+        chances = np.empty((2, 1, viewers.shape[2]))
+        chances[0], chances[1] = again, again * self._pause.due
+        chances[:, :, 0] = 1.0
+        movers = random.binomial(viewers, chances)
+        share = _shares(known, up, latency)
+        came = _spread(movers.sum(axis=1), share, random)
+        # A connection to where one has been a short while ago is still open.
+        unknown = (1 - again * share) ** self._pause.within
+        self._moved = came.sum(axis=(0, 2)) * (1 - share) * unknown
+        return viewers - movers + came
+
+    def open(self, active: Ints) -> Floats:
+        """Of *active* users (place, class): connections held, by node."""
+        held: Floats = active.sum(axis=1) * self._pause.open
+        return held
+
+    def sockets(self, active: Ints) -> Floats:
+        """Users by the node that they hold a WebSocket to, if they do."""
+        users: Floats = active.sum(axis=1).astype(np.float64)
+        return users
+
+
+class Choosing:
+    """Everybody chooses each time, by one of the other policies."""
+
+    places = 1
+
+    def __init__(self, policy: str, cluster: Cluster, pause: Pauses, step_s: float) -> None:
+        self._policy, self._pause = policy, pause
+        #: Shares of late, as far back as connections stay open.
+        self._late = np.full(cluster.nodes, 1 / cluster.nodes)
+        self._gain = min(1.0, step_s / cluster.keep_alive_s)
+
+    def place(self, viewers: Ints, known: Figures, up: Flags, latency: Floats, random: Generator) -> Placed:
+        """Everybody to the node that the policy says, or to the next if that one is gone."""
+        first = choice.policy_shares(self._policy, known.weights, known.utilizations)
+        share = np.where(up, first, 0.0)
+        share[up] += (1 - share.sum()) * choice.policy_shares(
+            self._policy, known.weights[up], known.utilizations[up]
+        )
+        placed = _spread(viewers[:, 0], share, random)
+        self._late += self._gain * (share - self._late)
+        unused = (1 - self._late) ** self._pause.within
+        views = placed.sum(axis=2)
+        retries = viewers.sum() * (share - np.where(up, first, 0.0))
+        return Placed(placed, retries, views[0] + views[1] * unused)
+
+    def learn(self, viewers: Ints, known: Figures, up: Flags, latency: Floats, random: Generator) -> Ints:
+        """Nothing that would last."""
+        same: Ints = viewers.sum(axis=1, keepdims=True)
+        return same
+
+    def open(self, active: Ints) -> Floats:
+        """Of *active* users (place, class): connections held, by node."""
+        used = 1 - (1 - self._late) ** (1 + self._pause.within)
+        return float(active.sum()) * self._pause.open * used
+
+    def sockets(self, active: Ints) -> Floats:
+        """Users by the node that they hold a WebSocket to, if they do."""
+        return float(active.sum()) * self._late
+
+
+def _shares(known: Figures, up: Flags, latency: Floats) -> Floats:
+    best = max(choice.LEAST_MS, float(latency[up].min()))
+    scores = choice.scores(known.weights, latency, best, up)
+    share = choice.shares(scores, latency)
+    # All weights are 0: better any than none.
+    return share if share.sum() > 0 else up / up.sum()
+
+
+def _spread(pool: Ints, share: Floats, random: Generator) -> Ints:
+    """Of *pool* (2, class), each to one of the nodes: (2, node, class)."""
+    spread: Ints = random.multinomial(pool, share / share.sum()).transpose(0, 2, 1)
+    return spread

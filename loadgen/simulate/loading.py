@@ -1,0 +1,72 @@
+"""How often users have to come back for the cluster to be as full as one wants."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgen.errors import UsageError
+from loadgen.simulate.cohorts import World
+from loadgen.simulate.costs import KIND, KINDS
+from loadgen.simulate.inputs import Inputs, own_assets
+
+
+def return_interval(world: World, utilization: float) -> float:
+    """The interval, in seconds, with which the nodes' mean utilization is that much at the day's peak.
+
+    Of users with a history, without spikes and deploys; :exc:`UsageError` if there are too few users for it.
+    """
+    inputs = world.inputs
+    users, cluster = inputs.users, inputs.cluster
+    cpu, _, out = _session(world) @ world.costs
+    full = max(cpu / cluster.cores, out * 8 / (cluster.link_gbit * 1e9))
+    sessions = utilization * cluster.nodes / full / inputs.day.peak_to_mean
+    interval = users.users / sessions - _duration(inputs)
+    if interval <= 0:
+        most = utilization * users.users / (sessions * _duration(inputs))
+        raise UsageError(
+            f"--rho {utilization:g}: {users.users:,} users without any pause between sessions load "
+            f"{cluster.nodes} nodes to {most:.2g}; "
+            f"give --users {math.ceil(2 * sessions * _duration(inputs))} or more"
+        )
+    return float(interval)
+
+
+def with_utilization(world: World, utilization: float) -> Inputs:
+    """The inputs of *world*, with that interval."""
+    users = msgspec.structs.replace(world.inputs.users, return_interval_s=return_interval(world, utilization))
+    return msgspec.structs.replace(world.inputs, users=users)
+
+
+def _duration(inputs: Inputs) -> float:
+    return (inputs.users.session_pages - 1) * inputs.users.think.mean_s
+
+
+def _session(world: World) -> NDArray[np.float64]:
+    """What one session of a user with a long history is, by kind."""
+    users, cluster = world.inputs.users, world.inputs.cluster
+    kept = float(world.habits.kept[-1])
+    asked = kept
+    if users.max_age_s > 0:
+        operational = users.max_age_s / users.return_interval_s
+        asked = float(world.habits.older(users.max_age_s, operational)[-1])
+    parts, views = 1 + users.assets_per_page, users.session_pages
+    sockets = _duration(world.inputs) * users.websocket_share
+    rows = {
+        "page": views * (1 - kept),
+        "asset": views * (1 - kept) * own_assets(users),
+        "batch": views * asked if parts > 1 else 0.0,
+        "validator": views * asked * parts if parts > 1 else 0.0,
+        "lone": views * asked if parts == 1 else 0.0,
+        "load": 1 + (views - 1) * world.pauses.due,
+        "connect": 1 + (views - 1) * world.pauses.closed,
+        "upgrade": users.websocket_share,
+        "push": sockets / cluster.push_period_s,
+    }
+    counts = np.zeros(len(KINDS))
+    for name, value in rows.items():
+        counts[KIND[name]] = value
+    return counts

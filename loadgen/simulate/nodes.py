@@ -1,0 +1,128 @@
+"""The nodes: what their load comes to, the queue that is left, and the figures that they publish.
+
+The same rules as in ``edge/load``: utilization is the worst of CPU, outbound bytes and connections; rates
+are those of the last 5 s; the weight follows the headroom, damped.  What clients know is as old as the
+cluster says.
+
+Latency.  A node has a worker on each core and one link; taken as M/M/1 queues, the time spent in one with
+mean service time s and utilization u is exponential with mean s / (1 - u), so that 99 of 100 are through
+within ``ln(100) s / (1 - u)``.  What is more than a node can do waits: a backlog of seconds, which
+everybody waits for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.load.utilization import LEAST_WEIGHT, WEIGHT_SECONDS
+from loadgen.simulate.costs import REQUESTS
+from loadgen.simulate.inputs import Cluster, Failure
+
+#: Rates that nodes publish are means over this long.
+WINDOW_S = 5.0
+#: Nobody waits for longer; what had to is not done.
+PATIENCE_S = 10.0
+#: Above this, a queue is as long as the backlog says.
+_FULL = 0.999
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+class Figures(NamedTuple):
+    """By node, as clients know them."""
+
+    weights: Floats
+    utilizations: Floats
+
+
+class Load(NamedTuple):
+    """By node, as it is."""
+
+    #: Shares of what a node has, 0..1 and more: (node, cpu | inbound | outbound | connections).
+    shares: Floats
+    #: CPU seconds and bytes per second: (node, cpu | in | out).
+    rates: Floats
+    backlog: Floats
+    p99_s: Floats
+
+    @property
+    def utilizations(self) -> Floats:
+        """The worst of the shares that nodes publish; inbound bytes are not among them."""
+        worst: Floats = np.maximum(np.maximum(self.shares[:, 0], self.shares[:, 2]), self.shares[:, 3])
+        return worst
+
+
+class Nodes:
+    """See the module."""
+
+    def __init__(self, cluster: Cluster, costs: Floats, failures: tuple[Failure, ...], step_s: float) -> None:
+        count = cluster.nodes
+        self._cluster, self._costs, self._failures, self._step = cluster, costs, failures, step_s
+        link = cluster.link_gbit * 1e9 / 8
+        self._capacity = np.array([cluster.cores, link, link])
+        self._window: deque[Floats] = deque(maxlen=max(1, round(WINDOW_S / step_s)))
+        self._sum = np.zeros((count, 4))
+        self._weights = np.ones(count)
+        self._begin = np.ones(count, dtype=np.bool_)
+        self._gain = 1 - math.exp(-step_s / WEIGHT_SECONDS)
+        late = max(1, round(cluster.age_s / step_s))
+        self._published = deque([Figures(np.ones(count), np.zeros(count))] * late, maxlen=late)
+        self.backlog = np.zeros(count)
+
+    def up(self, now: float) -> Flags:
+        """Which nodes run."""
+        return ~self._away(now, 0.0)
+
+    def _away(self, now: float, after: float) -> Flags:
+        """Which nodes have been gone for *after* seconds."""
+        away = np.zeros(self._cluster.nodes, dtype=np.bool_)
+        for one in self._failures:
+            if one.at_s + min(after, one.lasts_s) <= now < one.at_s + one.lasts_s:
+                away[one.node] = True
+        return away
+
+    @property
+    def figures(self) -> Figures:
+        """What clients know now."""
+        return self._published[0]
+
+    def step(self, now: float, counts: Floats, connections: Floats) -> Load:
+        """A step has passed, at the end of which it is *now*, with so much done: (node, kind)."""
+        rates = counts @ self._costs / self._step
+        shares = np.concatenate(
+            (rates / self._capacity, connections[:, np.newaxis] / self._cluster.connections), axis=1
+        )
+        up = self.up(now)
+        busy = np.maximum(shares[:, 0], shares[:, 2])
+        self.backlog = np.where(up, np.clip(self.backlog + (busy - 1) * self._step, 0.0, PATIENCE_S), 0.0)
+        requests = np.maximum(1.0, counts[:, :REQUESTS].sum(axis=1) / self._step)
+        load = Load(shares, rates, self.backlog, self._p99(shares, rates, requests))
+        self._publish(now, shares, up)
+        return load
+
+    def _p99(self, shares: Floats, rates: Floats, requests: Floats) -> Floats:
+        cpu = rates[:, 0] / requests / (1 - np.minimum(_FULL, shares[:, 0]))
+        link = rates[:, 2] / requests / self._capacity[2] / (1 - np.minimum(_FULL, shares[:, 2]))
+        result: Floats = math.log(100) * (cpu + link) + self.backlog
+        return result
+
+    def _publish(self, now: float, shares: Floats, up: Flags) -> None:
+        if len(self._window) == self._window.maxlen:
+            self._sum = self._sum - self._window[0]
+        self._window.append(shares)
+        self._sum = self._sum + shares
+        mean = self._sum / len(self._window)
+        used = np.maximum(np.maximum(mean[:, 0], mean[:, 2]), mean[:, 3])
+        room = np.clip(1 - used, 0.0, 1.0)
+        # The first figure of a node that starts counts at once.
+        self._weights = np.where(self._begin, room, self._weights + self._gain * (room - self._weights))
+        self._begin = ~up
+        known = ~self._away(now, self._cluster.detect_s)
+        weights = np.where(known, np.maximum(LEAST_WEIGHT, self._weights), 0.0)
+        self._published.append(Figures(weights, np.where(known, used, 0.0)))

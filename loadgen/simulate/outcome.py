@@ -1,0 +1,208 @@
+"""What comes out of a simulation, by node, by hour and in all.
+
+The **herd index** of a window is the requests of the busiest node over the mean of those that ran all the
+time; 1 is even.  Over a whole day the nodes take turns, so that windows of a few seconds tell whether users
+run in herds.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from loadgen.simulate.costs import KIND, KINDS, REQUESTS
+from loadgen.simulate.inputs import Inputs
+from loadgen.simulate.nodes import Load
+
+#: Seconds of a window of the herd index; and of a point of the curves.
+WINDOW_S = 5.0
+POINT_S = 60.0
+#: A window with fewer requests than so many for each node says nothing about herds.
+_LEAST = 100
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+class NodeOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """One node; peaks are means over a minute."""
+
+    requests: int
+    share: float
+    utilization_mean: float
+    utilization_peak: float
+    cpu_peak: float
+    inbound_peak: float
+    outbound_peak: float
+    connections_peak: int
+    bytes_in: int
+    bytes_out: int
+    #: Of all minutes, the worst.
+    p99_ms: float
+    #: Greatest backlog.
+    backlog_s: float
+    #: Time with more to do than it can.
+    overloaded_s: float
+
+
+class Hour(msgspec.Struct, frozen=True, kw_only=True):
+    """One hour; lists by node."""
+
+    hour: int
+    views_per_s: float
+    requests_per_s: float
+    confirmed_share: float
+    in_mbit: float
+    out_mbit: float
+    utilization: list[float]
+    shares: list[float]
+    herd: float
+    p99_ms: float
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it."""
+
+    counts: dict[str, int]
+    requests: int
+    bytes_in: int
+    bytes_out: int
+    #: Of all validators and bodies but those of load documents: confirmed.
+    confirmed_share: float
+    #: Of the whole time; of windows: mean, and what 99 of 100 do not exceed.
+    herd: float
+    herd_mean: float
+    herd_p99: float
+    nodes: list[NodeOutcome]
+    hours: list[Hour]
+    #: By minute: requests per second of each node, and utilizations.
+    minutes: dict[str, list[list[float]]]
+
+
+class Recorder:
+    """Sums up steps."""
+
+    def __init__(self, inputs: Inputs, steps: int) -> None:
+        self._step = step = inputs.day.step_s
+        nodes = inputs.cluster.nodes
+        points = int((steps - 1) * step // POINT_S) + 1
+        windows = int((steps - 1) * step // WINDOW_S) + 1
+        self._hours = inputs.day.hours
+        self._time = np.zeros(points)
+        self._counts = np.zeros((points, nodes, len(KINDS)))
+        self._bytes = np.zeros((points, nodes, 2))
+        self._shares = np.zeros((points, nodes, 4))
+        self._used = np.zeros((points, nodes))
+        self._p99 = np.zeros((points, nodes))
+        self._windows = np.zeros((windows, nodes))
+        self._up = np.ones((windows, nodes), dtype=np.bool_)
+        self._connections = np.zeros(nodes)
+        self._backlog = np.zeros(nodes)
+        self._over = np.zeros(nodes)
+
+    def note(self, now: float, counts: Floats, load: Load, connections: Floats, up: Flags) -> None:
+        """A step that began *now*."""
+        point, window, step = int(now // POINT_S), int(now // WINDOW_S), self._step
+        used = load.utilizations
+        self._time[point] += step
+        self._counts[point] += counts
+        self._bytes[point] += load.rates[:, 1:] * step
+        self._shares[point] += load.shares * step
+        self._used[point] += used * step
+        np.maximum(self._p99[point], load.p99_s, out=self._p99[point])
+        self._windows[window] += counts[:, :REQUESTS].sum(axis=1)
+        self._up[window] &= up
+        np.maximum(self._connections, connections, out=self._connections)
+        np.maximum(self._backlog, load.backlog, out=self._backlog)
+        self._over += (used > 1) * step
+
+    def outcome(self) -> Outcome:
+        """Of all that was noted."""
+        counts = self._counts.sum(axis=(0, 1))
+        requests = self._counts[:, :, :REQUESTS].sum(axis=2)
+        by_node = requests.sum(axis=0)
+        herds = _herds(self._windows, self._up)
+        per_time = self._time[:, np.newaxis]
+        return Outcome(
+            counts={name: round(float(value)) for name, value in zip(KINDS, counts, strict=True)},
+            requests=round(float(by_node.sum())),
+            bytes_in=round(float(self._bytes[:, :, 0].sum())),
+            bytes_out=round(float(self._bytes[:, :, 1].sum())),
+            confirmed_share=_confirmed(counts),
+            herd=_round(float(by_node.max()) / max(1e-9, float(by_node.mean()))),
+            herd_mean=_round(float(herds.mean())) if len(herds) else 0.0,
+            herd_p99=_round(float(np.quantile(herds, 0.99))) if len(herds) else 0.0,
+            nodes=self._nodes(by_node),
+            hours=[self._hour(hour) for hour in range(int(np.ceil(self._hours)))],
+            minutes={
+                "requests_per_s": [[_round(v) for v in row] for row in (requests / per_time).T],
+                "utilization": [[_round(v) for v in row] for row in (self._used / per_time).T],
+            },
+        )
+
+    def _nodes(self, requests: Floats) -> list[NodeOutcome]:
+        total, per_time = max(1e-9, float(requests.sum())), self._time[:, np.newaxis]
+        used = self._used / per_time
+        peaks = (self._shares / per_time[:, :, np.newaxis]).max(axis=0)
+        moved = self._bytes.sum(axis=0)
+        return [
+            NodeOutcome(
+                requests=round(float(requests[node])),
+                share=_round(float(requests[node]) / total),
+                utilization_mean=_round(float(self._used[:, node].sum() / self._time.sum())),
+                utilization_peak=_round(float(used[:, node].max())),
+                cpu_peak=_round(float(peaks[node, 0])),
+                inbound_peak=_round(float(peaks[node, 1])),
+                outbound_peak=_round(float(peaks[node, 2])),
+                connections_peak=round(float(self._connections[node])),
+                bytes_in=round(float(moved[node, 0])),
+                bytes_out=round(float(moved[node, 1])),
+                p99_ms=_round(float(self._p99[:, node].max()) * 1000),
+                backlog_s=_round(float(self._backlog[node])),
+                overloaded_s=_round(float(self._over[node])),
+            )
+            for node in range(len(requests))
+        ]
+
+    def _hour(self, hour: int) -> Hour:
+        points = slice(int(hour * 3600 / POINT_S), int((hour + 1) * 3600 / POINT_S))
+        windows = slice(int(hour * 3600 / WINDOW_S), int((hour + 1) * 3600 / WINDOW_S))
+        time = float(self._time[points].sum())
+        by_node = self._counts[points].sum(axis=0)
+        requests = by_node[:, :REQUESTS].sum(axis=1)
+        bits = self._bytes[points].sum(axis=(0, 1)) * 8 / 1e6 / time
+        herds = _herds(self._windows[windows], self._up[windows])
+        return Hour(
+            hour=hour,
+            views_per_s=_round(float(by_node[:, KIND["view"]].sum()) / time),
+            requests_per_s=_round(float(requests.sum()) / time),
+            confirmed_share=_confirmed(by_node.sum(axis=0)),
+            in_mbit=_round(float(bits[0])),
+            out_mbit=_round(float(bits[1])),
+            utilization=[_round(float(v)) for v in self._used[points].sum(axis=0) / time],
+            shares=[_round(float(v)) for v in requests / max(1e-9, float(requests.sum()))],
+            herd=_round(float(herds.mean())) if len(herds) else 0.0,
+            p99_ms=_round(float(self._p99[points].max()) * 1000),
+        )
+
+
+def _confirmed(counts: Floats) -> float:
+    confirmed = float(counts[KIND["not_modified"]])
+    bodies = sum(float(counts[KIND[name]]) for name in ("page", "asset", "client", "newer"))
+    return _round(confirmed / max(1e-9, confirmed + bodies))
+
+
+def _herds(requests: Floats, up: Flags) -> Floats:
+    """The herd indexes of windows (window, node) that say something."""
+    running = up.sum(axis=1)
+    total = np.where(up, requests, 0.0).sum(axis=1)
+    says = (running > 0) & (total >= _LEAST * running)
+    mean = total[says] / running[says]
+    result: Floats = np.where(up[says], requests[says], 0.0).max(axis=1) / mean
+    return result
+
+
+def _round(value: float) -> float:
+    """As many digits as mean something."""
+    return float(f"{value:.5g}")
