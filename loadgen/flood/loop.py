@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from loadgen.errors import UsageError
+from loadgen.errors import LoadgenError, UsageError
 
 if TYPE_CHECKING:
     from loadgen.flood.figures import Figures
@@ -57,4 +57,7 @@ def select(kind: str, load: Load) -> Loop:
             f"--wire native: this installation has no native build ({error}); "
             "install a C compiler and reinstall, or use --wire auto"
         ) from None
-    return NativeLoop(load)
+    try:
+        return NativeLoop(load)
+    except OSError as error:
+        raise LoadgenError(f"{load.host}, port {load.port}: no connections: {error.strerror}") from None

@@ -25,7 +25,7 @@ class NativeLoop:
         head_only = load.request.startswith(b"HEAD ")
         loop = lib.edge_flood_new(load.host.encode("ascii"), load.port, shape, batch, len(batch), head_only)
         if loop == ffi.NULL:
-            raise OSError(ffi.errno, f"no closed loop: {os.strerror(ffi.errno)}")
+            raise OSError(ffi.errno, os.strerror(ffi.errno))
         self._loop = loop
         counted = lib.edge_flood_look(loop)
         self._counted = counted

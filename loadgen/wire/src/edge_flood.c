@@ -206,8 +206,11 @@ edge_flood *edge_flood_new(const char *host, uint32_t port, const edge_flood_sha
     flood->epoll = epoll_create1(EPOLL_CLOEXEC);
     flood->batch = malloc(length);
     flood->links = calloc(shape->connections, sizeof *flood->links);
-    if (flood->epoll < 0 || !flood->batch || !flood->links || edge_node_parse(&flood->node, host, port)) {
+    int unknown = edge_node_parse(&flood->node, host, port);
+    if (flood->epoll < 0 || !flood->batch || !flood->links || unknown) {
         edge_flood_free(flood);
+        if (unknown)
+            errno = EINVAL;
         return NULL;
     }
     memcpy(flood->batch, batch, length);
