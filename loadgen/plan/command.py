@@ -6,8 +6,10 @@ Exit codes: 0 it fits, 2 something that was given is wrong, 4 it does not fit.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -80,7 +82,8 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         notes=notes,
     )
     if options.json != "-":
-        _print(everything)
+        with _standard_output():
+            _print(everything)
     if options.json:
         _write(options.json, msgspec.json.format(msgspec.json.encode(everything), indent=1).decode() + "\n")
     if options.plot:
@@ -160,9 +163,24 @@ def _history_notes(plan: Plan, expected: Forecast, duplicates: int, samples: int
     return notes
 
 
+@contextlib.contextmanager
+def _standard_output() -> Iterator[None]:
+    """A reader that has seen enough and goes is no error; a full disk is one."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        # What is still in the buffer must not fail again at exit.
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise LoadgenError(f"standard output: cannot be written: {error.strerror}") from None
+
+
 def _write(where: str, text: str) -> None:
     if where == "-":
-        sys.stdout.write(text)
+        with _standard_output():
+            sys.stdout.write(text)
         return
     try:
         Path(where).write_text(text, "utf-8")
