@@ -113,7 +113,7 @@ class Sockets(_Part, kw_only=True):
 
 
 class Mutations(_Part, kw_only=True):
-    """Requests that change something; never sent twice after an answer that may have been lost."""
+    """Requests that change something, each with an Idempotency-Key: one that is sent again changes nothing."""
 
     path: PathText
     #: Of page views.
