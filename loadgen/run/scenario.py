@@ -113,7 +113,7 @@ class Sockets(_Part, kw_only=True):
 
 
 class Mutations(_Part, kw_only=True):
-    """Requests that change something, each with an Idempotency-Key: one that is sent again changes nothing."""
+    """Requests that change something, each with an Idempotency-Key: sent again, it changes nothing more."""
 
     path: PathText
     #: Of page views.
