@@ -89,7 +89,8 @@ def shares(of: ArrayLike, costs: ArrayLike) -> Floats:
     second = np.divide(other, rest, out=np.zeros(both.shape), where=both & (rest > 0))
     cheaper = both & _near(one, other) & (cost[..., np.newaxis, :] < cost[..., :, np.newaxis] / EQUAL)
     moved = np.where(cheaper, first[..., :, np.newaxis] * second, 0.0)
-    result: Floats = first - moved.sum(axis=-1) + moved.sum(axis=-2)
+    # Rounding may leave a node that gives all of its share with less than nothing.
+    result: Floats = np.maximum(0.0, first - moved.sum(axis=-1) + moved.sum(axis=-2))
     return result
 
 

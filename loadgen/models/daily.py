@@ -1,7 +1,8 @@
 """How many users come at which time of the day.
 
-One wave a day, in proportion to exp(k cos(2 pi (t - peak) / day)): the von Mises density, the wave of a single
-peak that is described by how peaked it is.  Its mean over a day is I0(k), so that peak / mean = exp(k) / I0(k).
+One wave a day, in proportion to exp(k cos(2 pi (t - peak) / day)): the von Mises density, the wave of a
+single peak that is described by how peaked it is.  Its mean over a day is I0(k), so that peak / mean =
+exp(k) / I0(k).
 """
 
 from __future__ import annotations

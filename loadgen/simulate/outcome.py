@@ -2,7 +2,7 @@
 
 The **herd index** of a window is the requests of the busiest node over the mean of those that ran all the
 time; 1 is even.  Over a whole day the nodes take turns, so that windows of a few seconds tell whether users
-run in herds.
+run in herds.  A mean of windows is weighted by their requests.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from loadgen.simulate.nodes import Load
 #: Seconds of a window of the herd index; and of a point of the curves.
 WINDOW_S = 5.0
 POINT_S = 60.0
-#: A window with fewer requests than so many for each node says nothing about herds.
-_LEAST = 100
+#: A window with fewer requests than so many for each node says more about chance than about herds.
+_LEAST = 1000
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -70,7 +70,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     bytes_out: int
     #: Of all validators and bodies but those of load documents: confirmed.
     confirmed_share: float
-    #: Of the whole time; of windows: mean, and what 99 of 100 do not exceed.
+    #: Of the whole time; of windows: mean, and what 99 of 100 do not exceed; 0: too few requests to tell.
     herd: float
     herd_mean: float
     herd_p99: float
@@ -131,8 +131,8 @@ class Recorder:
             bytes_out=round(float(self._bytes[:, :, 1].sum())),
             confirmed_share=_confirmed(counts),
             herd=_round(float(by_node.max()) / max(1e-9, float(by_node.mean()))),
-            herd_mean=_round(float(herds.mean())) if len(herds) else 0.0,
-            herd_p99=_round(float(np.quantile(herds, 0.99))) if len(herds) else 0.0,
+            herd_mean=_mean(*herds),
+            herd_p99=_round(float(np.quantile(herds[0], 0.99))) if len(herds[0]) else 0.0,
             nodes=self._nodes(by_node),
             hours=[self._hour(hour) for hour in range(int(np.ceil(self._hours)))],
             minutes={
@@ -182,7 +182,7 @@ class Recorder:
             out_mbit=_round(float(bits[1])),
             utilization=[_round(float(v)) for v in self._used[points].sum(axis=0) / time],
             shares=[_round(float(v)) for v in requests / max(1e-9, float(requests.sum()))],
-            herd=_round(float(herds.mean())) if len(herds) else 0.0,
+            herd=_mean(*herds),
             p99_ms=_round(float(self._p99[points].max()) * 1000),
         )
 
@@ -193,14 +193,17 @@ def _confirmed(counts: Floats) -> float:
     return _round(confirmed / max(1e-9, confirmed + bodies))
 
 
-def _herds(requests: Floats, up: Flags) -> Floats:
-    """The herd indexes of windows (window, node) that say something."""
+def _mean(values: Floats, weights: Floats) -> float:
+    return _round(float(np.average(values, weights=weights))) if len(values) else 0.0
+
+
+def _herds(requests: Floats, up: Flags) -> tuple[Floats, Floats]:
+    """The herd indexes of windows (window, node) that say something, and their requests."""
     running = up.sum(axis=1)
     total = np.where(up, requests, 0.0).sum(axis=1)
     says = (running > 0) & (total >= _LEAST * running)
     mean = total[says] / running[says]
-    result: Floats = np.where(up[says], requests[says], 0.0).max(axis=1) / mean
-    return result
+    return np.where(up[says], requests[says], 0.0).max(axis=1) / mean, total[says]
 
 
 def _round(value: float) -> float:

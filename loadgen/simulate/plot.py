@@ -46,8 +46,8 @@ def render(document: Document) -> str:
         "loadgen simulate",
         sections,
         f"{users.users:,} users for {day.hours:g} h on {cluster.nodes} nodes of {cluster.cores:g} cores and "
-        f"{cluster.link_gbit:g} Gbit/s; load figures {cluster.age_s:g} s old; seed {day.seed}; constants measured "
-        f"on {document.machine.cpu}, {document.machine.date}.",
+        f"{cluster.link_gbit:g} Gbit/s; load figures {cluster.age_s:g} s old; seed {day.seed}; constants "
+        f"measured on {document.machine.cpu}, {document.machine.date}.",
     )
 
 

@@ -122,7 +122,7 @@ def _hours(policy: str, outcome: Outcome) -> Table:
             f"{hour.in_mbit:,.1f}",
             f"{hour.out_mbit:,.1f}",
             f"{min(hour.utilization):.2f}-{max(hour.utilization):.2f}",
-            f"{hour.herd:.3f}",
+            f"{hour.herd:.3f}" if hour.herd else "",
             f"{hour.p99_ms:,.2f}",
         )
     return table
