@@ -9,7 +9,7 @@ Ticks, see :mod:`loadgen.models.calendar`.
 
 from __future__ import annotations
 
-import json
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
@@ -36,7 +36,18 @@ _FEED_NS = 250_000_000
 READING_NS = 4_000_000
 
 _NOTHING_STALE = b'"stale":[]}'
+#: What decoding something else than was expected can raise.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _REVALIDATE, _LOAD = b"/.edge/revalidate", b"/.edge/load"
+
+
+class Stale(msgspec.Struct):
+    """A node's answer to a batch: the lines that are not current."""
+
+    stale: list[int]
+
+
+_STALE = msgspec.json.Decoder(Stale)
 
 
 class Viewing:
@@ -67,6 +78,9 @@ class Viewing:
             draws["think"], draws["page"], draws["pages"], draws["uniform"],
         )  # fmt: skip
         self._mutations = mutations
+        self._mutated = 0
+        #: Begins the keys of this process: no other one, and no other run, may have the same.
+        self._keys = secrets.token_hex(8)
         self._checking = Checking(site, stale_ticks, users.nodes, counts, self._probe)
         #: Set by who makes both: see :meth:`ended`.
         self.sender: Sender
@@ -123,9 +137,9 @@ class Viewing:
     def _mutate(self, user: int, planned: int) -> None:
         assert self._mutations is not None
         self._counts["mutations"] += 1
-        number = self._counts["mutations"]
+        number = self._mutated = self._mutated + 1
         body = self._mutations.body.replace("{user}", str(user)).replace("{n}", str(number)).encode()
-        lines = f"Content-Type: {self._mutations.content_type}\r\nIdempotency-Key: {user}-{number}\r\n"
+        lines = f"Content-Type: {self._mutations.content_type}\r\nIdempotency-Key: {self._keys}-{number}\r\n"
         ask = Ask(
             user, MUTATION, planned, self._mutations.path.encode(), "post", b"", body, lines=lines.encode()
         )
@@ -200,7 +214,7 @@ class Viewing:
             self._checking.probed(ask.about, answer if ok else None, self._clock.tick(self._clock.now))
             return
         if ask.purpose == FEED:
-            if answer is not None and answer.status == 200:
+            if answer is not None and not answer.error and answer.status == 200:
                 self._newest = self._document(answer) or self._newest
             return
         reason = self._judge(ask, answer)
@@ -232,7 +246,7 @@ class Viewing:
         else:
             try:
                 stale = _stale(body, len(parts))
-            except ValueError:
+            except (*_UNREADABLE, ValueError):
                 self._checking.wrong("a batch without a list of what is stale")
                 return ""
         old = set(stale)
@@ -261,7 +275,7 @@ class Viewing:
         if not number:
             try:
                 number = self._choosing.publish(decode_load(self._body(answer)))
-            except (msgspec.DecodeError, msgspec.ValidationError):
+            except _UNREADABLE:
                 self._checking.wrong("a load document that is none")
                 return 0
             if len(self._documents) > 1000:
@@ -297,8 +311,8 @@ class Viewing:
 
 
 def _stale(body: bytes, count: int) -> list[int]:
-    """The numbers in the answer to a batch of *count*; :exc:`ValueError`."""
-    stale = json.loads(body)["stale"]
-    if not all(isinstance(one, int) and 0 <= one < count for one in stale):
-        raise ValueError
-    return [int(one) for one in stale]
+    """The numbers in the answer to a batch of *count*; :exc:`ValueError`, or what decoding raises."""
+    stale = _STALE.decode(body).stale
+    if not all(0 <= one < count for one in stale):
+        raise ValueError("a line that was not sent")
+    return stale
