@@ -2,7 +2,7 @@
 
 * ``inputs.py``, ``document.py``: what a plan says, and how a TOML file becomes one
 * ``think.py``, ``wire.py``, ``demand.py``: users become requests, requests become frames on a wire
-* ``queueing.py``, ``capacity.py``: what a machine can carry, and how long requests wait in it
+* ``queueing.py``, ``capacity.py``, ``cluster.py``: what machines can carry, how long requests wait
 * ``curve.py``, ``history.py``, ``forecast.py``: which hours bring how many users
 * ``cost.py``: when burst machines run, and the bill
 * ``verdict.py``: all of it together

@@ -2,7 +2,7 @@
 
 Each lever is one key and the direction that relieves.  More relief never harms capacity, latency or failures
 (tests hold the model to that), so the least change is found by bisection; what it does to the bill is said
-with it.
+with it.  Only WebSockets have two sides: they cost messages, and save polls.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ LEVERS = (
     Lever("pages.kilobytes_per_resource", -1, "at most {value:,.3g} kB for a resource"),
     Lever("requests.head_bytes", -1, "request heads of {value:,.0f} bytes or less"),
     Lever("push.share", -1, "at most {percent} of users with a WebSocket"),
+    Lever("push.share", +1, "{percent} or more of users with a WebSocket"),
     Lever("push.load_period_s", +1, "{value:,.3g} s or more between two pushed load documents"),
     Lever("requests.tls_share", -1, "at most {percent} of connections over TLS in the node"),
     Lever("servers.count", +1, "{value:,.0f} servers"),
@@ -77,7 +78,9 @@ def changes(plan: Plan, costs: Constants, shares: Sequence[float]) -> list[Chang
     good = _is_feasible if works(found) else works
     ranges = {number.path: number for number in numbers()}
     tried = [_change(plan, costs, shares, lever, ranges[lever.path], found, good) for lever in LEVERS]
-    return [change for change in tried if change is not None]
+    found_ones = [change for change in tried if change is not None]
+    solved = {change.path for change in found_ones if change.value is not None}
+    return [change for change in found_ones if change.value is not None or change.path not in solved]
 
 
 def _is_feasible(found: Assessment) -> bool:

@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 from loadgen.plan.inputs import Think
 
-#: Intervals of Simpson's rule; in the square root of t, where S has no steep beginning.
-_STEPS = 200
-#: Share of users that is as good as none.
-_NOBODY = 1e-9
+#: The integral is taken over halves, quarters, eighths ... of the whole: where S falls, steps are small.
+_HALVES = 40
+#: Intervals of Simpson's rule in each.
+_STEPS = 8
 
 
 def survival(think: Think) -> Callable[[float], float]:
@@ -37,13 +37,14 @@ def held(think: Think, keep: float) -> float:
     if think.kind == "constant":
         return min(think.mean_s, keep)
     alive = survival(think)
-    end = think.mean_s
-    while end < keep and alive(end) > _NOBODY:
-        end *= 2
-    keep = min(keep, end)
-    step = math.sqrt(keep) / _STEPS
-    weights = (1, *(4 if number % 2 else 2 for number in range(1, _STEPS)), 1)
-    total = sum(
-        weight * alive((number * step) ** 2) * 2 * number * step for number, weight in enumerate(weights)
-    )
-    return min(total * step / 3, think.mean_s)
+    total = 0.0
+    for _ in range(_HALVES):
+        keep, end = keep / 2, keep
+        total += _simpson(alive, keep, end)
+    return min(total + keep, think.mean_s)
+
+
+def _simpson(alive: Callable[[float], float], begin: float, end: float) -> float:
+    step = (end - begin) / _STEPS
+    inner = sum(alive(begin + number * step) * (4 if number % 2 else 2) for number in range(1, _STEPS))
+    return (alive(begin) + inner + alive(end)) * step / 3

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from msgspec import Struct
 
 from loadgen.constants import Constants
-from loadgen.plan.capacity import RESOURCES, Machine, machines_needed
+from loadgen.plan.capacity import RESOURCES
+from loadgen.plan.cluster import Cluster, Sizing
 from loadgen.plan.cost import MONTH_HOURS, Bill, Run, burst_euros, schedule
-from loadgen.plan.demand import Demand, demand_of_user, kinds
+from loadgen.plan.demand import Demand, kinds
 from loadgen.plan.inputs import Plan
 
 _GIGA = 1e9
@@ -106,27 +107,9 @@ class Assessment(Struct, frozen=True):
         return max(hour.burst for hour in self.hours)
 
 
-class Cluster(NamedTuple):
-    """The machines that are there, and how a user's demand spreads over them."""
-
-    server: Machine
-    servers: int
-    burst: Machine
-    bursts: int
-
-    def reach(self, demand: Demand) -> float:
-        """Of all of them."""
-        total = self.servers * self.server.reach(demand)
-        return total + self.bursts * self.burst.reach(demand) if self.bursts else total
-
-    def share(self, demand: Demand) -> float:
-        """Of one server."""
-        return self.server.reach(demand) / self.reach(demand)
-
-
 def assess(plan: Plan, costs: Constants, shares: Sequence[float]) -> Assessment:
     """*shares*: users of each hour of the circle, relative to ``users.concurrent_at_peak``."""
-    sizing = _Sizing(plan, costs)
+    sizing = Sizing(plan, costs)
     users = [max(1e-9, plan.users.concurrent_at_peak * share) for share in shares]
     sized = [sizing.sized(count) for count in users]
     hours = [_hour(number, users[number], plan, *pair) for number, pair in enumerate(sized)]
@@ -155,37 +138,6 @@ def assess(plan: Plan, costs: Constants, shares: Sequence[float]) -> Assessment:
         without_one=_without_one(plan, costs, demand, cluster),
         problems=tuple(_problems(plan, hours, bill)),
     )
-
-
-class _Sizing:
-    """Takes as many burst machines as an hour needs and the plan allows."""
-
-    def __init__(self, plan: Plan, costs: Constants) -> None:
-        self._plan = plan
-        self._costs = costs
-        self._most = plan.burst.count_max
-        self._servers = plan.servers.count - plan.limits.failures
-        self._server = Machine.of(plan.servers, plan.limits)
-        self._burst = Machine.of(plan.burst, plan.limits)
-        #: A user's demand, by the number of burst machines: each is in the load document.
-        self._of_user: dict[int, Demand] = {}
-
-    def sized(self, users: float) -> tuple[Demand, Cluster]:
-        """The demand of so many users, and the machines that run for it."""
-        bursts = 0
-        while True:
-            if bursts not in self._of_user:
-                nodes = self._plan.servers.count + bursts
-                self._of_user[bursts] = demand_of_user(self._plan, self._costs, nodes)
-            demand = self._of_user[bursts].times(users)
-            missing = 1 - self._servers * self._server.reach(demand)
-            if missing <= 0 or bursts >= self._most:
-                break
-            wanted = min(self._most, machines_needed(missing, self._burst.reach(demand)))
-            if wanted <= bursts:
-                break
-            bursts = wanted
-        return demand, Cluster(self._server, self._servers, self._burst, bursts)
 
 
 def _hour(number: int, users: float, plan: Plan, demand: Demand, cluster: Cluster) -> Hour:

@@ -89,7 +89,7 @@ class ThinkTests(SynchronousTestCase):
         think = Think(kind=kind, mean_s=mean, shape=shape, sigma=sigma)
         short, long = held(think, keep), held(think, keep * 2)
         self.assertLessEqual(short, min(mean, keep) * 1.0001)
-        self.assertLessEqual(short, long * 1.01)
+        self.assertLessEqual(short, long * 1.0001)
         self.assertGreaterEqual(survival(think)(keep), survival(think)(keep * 2))
 
     @given(st.sampled_from(["weibull", "lognormal"]), st.floats(1, 100))
