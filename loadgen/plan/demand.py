@@ -121,6 +121,12 @@ class _Model:
         kept = 1 - plan.pages.fresh_share - plan.pages.missing_share
         #: Copies to confirm in a view.
         self.lines = max(0.0, kept) * plan.pages.resources_per_view
+        #: Heads of requests: what the plan says of a page's, and what others have more or less, as measured.
+        self.head = plan.requests.head_bytes
+        more = self.head - costs.request_bytes
+        self.confirm_head = max(0.0, costs.confirm_request_bytes + more)
+        self.batch_head = max(0.0, costs.batch_request_bytes + more)
+        self.load_head = max(0.0, costs.load_request_bytes + more)
         #: Bytes of the load document beyond that of one node.
         self.others = (nodes - 1) * costs.load_node_bytes
 
@@ -143,12 +149,12 @@ class _Model:
         return Flow(name, rate, *self.wire.exchange(request, answer), cpu_s)
 
     def _bodies(self) -> list[Flow]:
-        pages, head, costs = self.plan.pages, self.plan.requests.head_bytes, self.costs
+        pages, costs = self.plan.pages, self.costs
         missing = self.views * pages.missing_share * pages.resources_per_view
         changed = self._confirming() * self.lines * pages.changed_share
         first = self.first_views * pages.resources_per_view
 
-        def bodies(name: str, rate: float, kilobytes: float) -> Flow:
+        def bodies(name: str, rate: float, kilobytes: float, head: float = self.head) -> Flow:
             return self._request(name, rate, head, costs.body_head_bytes + kilobytes * 1000,
                                  costs.body_s + costs.body_s_per_kilobyte * kilobytes)  # fmt: skip
 
@@ -156,7 +162,7 @@ class _Model:
         return [
             bodies("first visits", first, pages.kilobytes_per_resource),
             bodies("missing", missing, pages.kilobytes_per_resource),
-            bodies("new versions", changed, pages.kilobytes_per_resource),
+            bodies("new versions", changed, pages.kilobytes_per_resource, self.confirm_head),
             bodies("smart client", self.first_views * pages.client_files, client),
         ]
 
@@ -168,16 +174,18 @@ class _Model:
 
     def _confirmations(self) -> list[Flow]:
         requests, costs = self.plan.requests, self.costs
-        head, rate = requests.head_bytes, self._confirming()
+        rate = self._confirming()
         # Lone copies are asked for without a batch: up to two a view they are one, or two in a batch.
         alone = self.lines if requests.confirm == "each" else min(self.lines, max(0.0, 2 - self.lines))
         current = rate * alone * (1 - self.plan.pages.changed_share)
-        lone = self._request("304", current, head, costs.not_modified_bytes, costs.not_modified_s)
+        lone = self._request(
+            "304", current, self.confirm_head, costs.not_modified_bytes, costs.not_modified_s
+        )
         if self.lines <= alone:
             return [lone]
         batches = max(self.lines / MOST_LINES, min(1.0, self.lines - 1))
         lines = (self.lines - alone) / batches
-        request = head + lines * (costs.validator_bytes + self.plan.pages.path_bytes)
+        request = self.batch_head + lines * (costs.validator_bytes + self.plan.pages.path_bytes)
         answer = costs.batch_answer_bytes + STALE_BYTES * lines * self.plan.pages.changed_share
         cpu_s = costs.batch_s + costs.validator_s * lines
         return [lone, self._request("batches", rate * batches, request, answer, cpu_s)]
@@ -191,7 +199,7 @@ class _Model:
         told = self.wire.exchange(0, CHANGED_BYTES)
         publishes = push.publishes_per_hour / 3600
         return [
-            self._request("load polls", polls, self.plan.requests.head_bytes, answer, cpu_s),
+            self._request("load polls", polls, self.load_head, answer, cpu_s),
             Flow("load pushes", push.share / push.load_period_s, *pushed, costs.push_s, False),
             Flow("publishes told", push.share * publishes, *told, costs.push_s, False),
         ]
@@ -211,5 +219,5 @@ class _Model:
             Flow("connections", every, *plain.connection(), costs.connection_s, False),
             Flow("TLS handshakes", full, *wholly, costs.handshake_s, False),
             Flow("TLS resumptions", resumed, *shortly, costs.resumed_s, False),
-            self._request("sockets", sockets, requests.head_bytes, costs.body_head_bytes, costs.upgrade_s),
+            self._request("sockets", sockets, self.head, costs.body_head_bytes, costs.upgrade_s),
         ]

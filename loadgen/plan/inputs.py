@@ -36,7 +36,7 @@ class Users(Table, frozen=True, kw_only=True):
     #: Users within a session in the busiest hour.
     concurrent_at_peak: Annotated[int, Meta(ge=1, le=10_000_000_000)]
     #: Of the day's curve; without a history.
-    peak_to_mean: Annotated[float, Meta(ge=1, le=20)] = 4.4
+    peak_to_mean: Annotated[float, Meta(ge=1, le=12)] = 4.4
     #: The busiest hour of the day's curve.
     peak_hour: Annotated[int, Meta(ge=0, le=23)] = 20
 
@@ -86,7 +86,7 @@ class Requests(Table, frozen=True, kw_only=True):
 
     #: "batch": all kept copies of a view by one POST, as the smart client does; "each": a request for each.
     confirm: Literal["batch", "each"] = "batch"
-    #: Request line and header fields.
+    #: Request line and header fields of a page's request; with a validator it has so many more as measured.
     head_bytes: Annotated[float, Meta(ge=40, le=16_000)] = 600
     #: Held by one user for requests; browsers open up to 6.
     connections_per_user: Annotated[float, Meta(ge=1, le=6)] = 1
