@@ -43,8 +43,8 @@ class Events:
             process = subprocess.Popen(
                 event.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
-        except OSError as error:
-            return [f"{event.command[0]} does not start: {error.strerror}"]
+        except (OSError, ValueError) as error:  # ValueError: a NUL in it
+            return [f"{event.command[0]!r} does not start: {getattr(error, 'strerror', None) or error}"]
         self._running.append((event, process))
         return [f"started: {' '.join(event.command)}"]
 

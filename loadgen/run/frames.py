@@ -93,7 +93,7 @@ class Frames:
                 break
             try:
                 found.append(_DECODER.decode(bytes(self._buffer[4 : 4 + length])))
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise FrameError(str(error)) from None
             del self._buffer[: 4 + length]
         return found

@@ -21,7 +21,7 @@ def read_token(file: Path | None) -> bytes:
             raise UsageError(f"--token-file {file}: {error.strerror}") from None
         where = f"--token-file {file}"
     else:
-        token, where = os.environ.get(VARIABLE, "").encode().strip(), f"the variable {VARIABLE}"
+        token, where = os.fsencode(os.environ.get(VARIABLE, "")).strip(), f"the variable {VARIABLE}"
     if len(token) < _LEAST:
         raise UsageError(
             f"{where}: a token of {_LEAST} bytes or more is needed; openssl rand -hex 32 > FILE makes one, "
