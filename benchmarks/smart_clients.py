@@ -1,4 +1,4 @@
-"""``loadgen run`` measured: what it costs, whether its figures are those of the nodes, and whether they are true.
+"""``loadgen run`` measured: what it costs, and whether its figures are true.
 
 Servers run on one core and the generator on another; costs are CPU time, from each process's own account.
 """

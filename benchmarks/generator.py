@@ -1,0 +1,111 @@
+"""What the load generator costs and whether its figures are true; what it reckons with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks import constants, flood, servers, smart_clients, subscribers
+from benchmarks.rows import Place, Row
+from benchmarks.servers import Server
+
+
+def clients(place: Place) -> list[Row]:
+    """Virtual smart clients."""
+    core = smart_clients.per_core(place.directory / "core", place.either(5.0, 15.0))
+    counted = smart_clients.shares(place.directory / "shares", place.either(5.0, 20.0))
+    users = place.some(100_000, 1_000_000)
+    each = smart_clients.idle_user(users)
+    early, late = smart_clients.memory(place.directory / "flat", place.either(12.0, 120.0))
+    p99, theory = smart_clients.stopped(place.directory / "stop", place.either(20.0, 60.0))
+    apart = abs(counted.generator - counted.nodes)
+    generator = core.generator
+    return [
+        Row(
+            "smart clients, open loop, checked: answers a core and second", f"{generator.per_core:,.0f}",
+            f"{core.measures['rps']:,.0f}/s offered", f"lag p99 {generator.lag_p99_ms:.2f} ms",
+            ">= 25,000", generator.per_core >= 25_000,
+        ),
+        Row(
+            "share confirmed, as generator and nodes counted it", f"{counted.generator:.2%}",
+            f"nodes {counted.nodes:.2%}", f"{100 * apart:.2f} points apart", "<= 1 point", apart <= 0.01,
+        ),
+        Row(f"memory per idle user, {users:,} in one process", f"{each:.0f} B", "", "", "<= 200 B", each <= 200),
+        Row(
+            "memory of a long run", f"{late / 2**20:.1f} MiB", f"after a quarter {early / 2**20:.1f} MiB",
+            f"{late / early - 1:+.1%}", "within 5 %", abs(late / early - 1) <= 0.05,
+        ),
+        Row(
+            f"corrected p99, target stopped for {smart_clients.STOP:g} s", f"{p99:.0f} ms",
+            f"theory {theory:.0f} ms", f"{p99 / theory - 1:+.2%}", "within 2 %",
+            abs(p99 / theory - 1) <= 0.02,
+        ),
+    ]  # fmt: skip
+
+
+def measured(directory: Path, quick: bool) -> Row:
+    """What simulate and plan reckon with, written where they find it."""
+    found = constants.measure(directory, quick)
+    constants.write(found)
+    return Row(
+        "constants of loadgen simulate and plan", f"{len(found.constants)} measured", "",
+        f"{constants.PATH.name} written", "all", True,
+    )  # fmt: skip
+
+
+def subscribed(count: int, publishes: int) -> list[Row]:
+    """Very many subscribers of four nodes, in processes of the load generator."""
+    found = subscribers.measure(count, publishes)
+    pushes = f"{found.pushes:,} of {found.expected:,} pushes, {found.cpu:.0f} us of the nodes for each"
+    errors = ", ".join(f"{number} {why}" for why, number in found.errors.items()) or "no failures"
+    return [
+        Row(
+            f"{count:,} WebSocket subscribers of 4 nodes: push latency", f"p50 {found.p50:.0f} ms",
+            f"generators behind by {found.lag:.0f} ms", f"p99 {found.p99:.0f} ms; {pushes}", "all of them",
+            found.pushes == found.expected,
+        ),
+        Row(
+            "user memory of each on the generator", f"{found.generator:.0f} B",
+            f"on its node {found.node:.0f} B", errors, "<= 2 KiB", found.generator <= 2048,
+        ),
+        Row(
+            "requests beside them", f"{found.requests:,}", f"p99 {found.request_p99:.0f} ms",
+            f"{found.failed} failed", "0 failed", found.failed == 0,
+        ),
+    ]  # fmt: skip
+
+
+def flooded(server: Server, seconds: float, rounds: int) -> list[Row]:
+    """What the load generator costs beside wrk, and whether its memory stays."""
+    found = flood.costs(server, seconds, rounds)
+    grown = flood.growth(server, 3 * seconds)
+    ratio, note = found.flood / found.wrk, f" ({found.errors} errors!)" if found.errors else ""
+    return [
+        Row(
+            "loadgen flood, 304 keep-alive: client CPU", f"{found.flood:.2f} us", f"wrk {found.wrk:.2f} us",
+            f"{ratio:.2f} x{note}; 16 pipelined {found.flood_pipelined:.2f} us", "<= 1.30 x",
+            ratio <= 1.3 and not found.errors,
+        ),
+        Row(
+            "many users' wire, 304: client CPU, Python included", f"{found.wire:.2f} us",
+            f"wrk {found.wrk:.2f} us", f"wrk's + {found.wire - found.wrk:.2f} us", "<= wrk's + 3 us",
+            found.wire <= found.wrk + 3,
+        ),
+        Row(
+            f"memory of the load generator, {grown.requests:,} answers of 10 KiB",
+            f"{grown.after / 2**20:.1f} MiB", f"after a fifth {grown.before / 2**20:.1f} MiB",
+            f"{grown.share:+.1%}", "within 5 %", abs(grown.share) <= 0.05,
+        ),
+    ]  # fmt: skip
+
+
+def _flood(place: Place) -> list[Row]:
+    with servers.edge(place.webroot, place.directory / "flood") as server:
+        return flooded(server, place.seconds, place.rounds)
+
+
+FORMS = {
+    "flood": _flood,
+    "clients": clients,
+    "subscribers": lambda place: subscribed(place.some(4_000, 100_000), place.some(2, 5)),
+    "constants": lambda place: [measured(place.directory / "constants", place.quick)],
+}
