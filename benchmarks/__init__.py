@@ -6,7 +6,7 @@ What is compared is *server CPU time per request* (from the scheduler's own acco
 not requests per second: CPU time is what a server costs, and a busy machine disturbs it least.
 
 * ``__main__.py``: the printed table; ``rows.py``: what a row is;
-* ``beside_nginx.py``, ``robustness.py``, ``several_nodes.py``, ``generator.py``: the measures and their goals;
+* ``beside_nginx.py``, ``robustness.py``, ``several_nodes.py``, ``generator.py``: measures and their goals;
 * ``servers.py``: our node and nginx as processes on one core;
 * ``client.py``: wrk on the other core, and the requests it sends;
 * ``memory.py``, ``sockets.py``: user memory of idle connections and WebSockets; ``warm_start.py``: publishing
