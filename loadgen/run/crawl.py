@@ -45,7 +45,8 @@ class _Links(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
         self.found: list[tuple[str, str]] = []
-        self.feed(text)
+        with contextlib.suppress(AssertionError):  # what the parser says to <![X[: there are no more links
+            self.feed(text)
 
     # HTMLParser's override
 
@@ -81,7 +82,7 @@ class Crawler:
         _, body = self._get("/.edge/load", "*/*")
         try:
             return decode_load(body)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise LoadgenError(
                 f"{self._url}/.edge/load: no load document ({error}); is this a node of twistd edge?"
             ) from None
@@ -93,8 +94,8 @@ class Crawler:
         while waiting and len(pages) < most:
             path = waiting.popleft()
             number = self._resource(path, "document")
-            if number is None:
-                continue
+            if number is None or self.resources[number].kind != "document":
+                continue  # a link to an image that is shown somewhere is no page
             parts = [number]
             for kind, address in _Links(self._bodies.pop(number).decode("utf-8", "replace")).found:
                 target = self._local(path, address)
@@ -211,18 +212,18 @@ class Crawler:
                 raise LoadgenError(f"{self._url}{path}: the answer {why}; leave it out with [site] list")
         if answer.length:
             raise http.client.IncompleteRead(bytes(body), answer.length)
+        answer.close()  # read1 does not: the connection would not be free for the next request
         return bytes(body)
 
 
 def _max_age(value: str | None) -> int:
     """Seconds for which an answer with that Cache-Control is fresh; -1: none."""
-    directives = {
-        one.strip().lower().partition("=")[0]: one.partition("=")[2] for one in (value or "").split(",")
-    }
+    given = (one.strip().lower().partition("=") for one in (value or "").split(","))
+    directives = {name: argument for name, _, argument in given}
     if {"no-cache", "no-store"} & set(directives):
         return -1
     seconds = directives.get("max-age", "")
-    return int(seconds) if seconds.isdigit() and int(seconds) else -1
+    return int(seconds) if seconds.isdecimal() and int(seconds) else -1
 
 
 def _decoded(body: bytes, coding: str | None) -> bytes:
