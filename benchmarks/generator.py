@@ -29,7 +29,7 @@ def clients(place: Place) -> list[Row]:
             "share confirmed, as generator and nodes counted it", f"{counted.generator:.2%}",
             f"nodes {counted.nodes:.2%}", f"{100 * apart:.2f} points apart", "<= 1 point", apart <= 0.01,
         ),
-        Row(f"memory per idle user, {users:,} in a process", f"{each:.0f} B", "", "", "<= 200 B", each <= 200),
+        Row(f"memory per idle user, {users:,} of them", f"{each:.0f} B", "", "", "<= 200 B", each <= 200),
         Row(
             "memory of a long run", f"{late / 2**20:.1f} MiB", f"after a quarter {early / 2**20:.1f} MiB",
             f"{late / early - 1:+.1%}", "within 5 %", abs(late / early - 1) <= 0.05,
