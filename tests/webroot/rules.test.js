@@ -21,6 +21,7 @@ test("what is left to the browser", () => {
   assert.equal(planned("/a", { method: "HEAD" }), "pass");
   assert.equal(planned("/a", { cache: "reload" }), "confirm");
   assert.equal(planned("/a", { cache: "no-store" }), "pass");
+  assert.equal(planned("/a", { headers: { accept: "text/event-stream" } }), "pass");
   assert.equal(planned("/a", { headers: { authorization: "x" } }), "pass");
   assert.equal(plan(ask("/a"), HERE, { ...rules, off: true }), "pass");
 });

@@ -56,6 +56,34 @@ test("5xx is tried elsewhere; when all are sick, that is the answer", async () =
   assert.equal((await through(clock, sender.send({ path: "/a" }))).response.status, 503);
 });
 
+test("without any load document it is asked at home, like by any other worker", async () => {
+  const clock = new Clock();
+  const site = new FakeSite(clock, { "/a": { body: "a", etag: "t" } });
+  const sender = new Sender(new Nodes(ORIGINS[0], seeded(1)), { fetch: site.fetch, now: clock.now, random: seeded(1), wait: clock.wait });
+  for (let i = 0; i < 10; i += 1) assert.equal((await sender.send({ path: "/a" })).origin, ORIGINS[0]);
+  site.down.add(ORIGINS[0]);
+  const failing = assert.rejects(sender.send({ path: "/a" }), Unreachable);
+  await clock.pass(20_000);
+  await failing;
+  site.down.clear();
+  assert.equal((await sender.send({ path: "/a" })).response.status, 200, "and again as soon as it is back");
+});
+
+test("what only the page's own node answers is asked there from then on", async () => {
+  const clock = new Clock();
+  const site = new FakeSite(clock, { "/app": { body: "a", etag: "t" }, "/a": { body: "a", etag: "t" } });
+  const nodes = new Nodes(ORIGINS[0], seeded(1));
+  nodes.learn(document([0.01, 1, 1, 1]), clock.ms);
+  const blind = (url, options) => (new URL(url).pathname === "/app" && !url.startsWith(ORIGINS[0]) ? Promise.reject(new TypeError("CORS")) : site.fetch(url, options));
+  const sender = new Sender(nodes, { fetch: blind, now: clock.now, random: seeded(1), wait: clock.wait });
+  for (let i = 0; i < 5; i += 1) assert.equal((await sender.send({ path: `/app?${i}` })).origin, ORIGINS[0]);
+  assert.ok(sender.count.retries <= 3, "only the first time");
+  assert.deepEqual([...nodes.all.values()].filter((node) => !node.trust(clock.ms)), []);
+  assert.notEqual((await sender.send({ path: "/a" })).origin, ORIGINS[0]);
+  site.down.add(ORIGINS[0]);
+  assert.notEqual((await sender.send({ path: "/a" })).origin, ORIGINS[0]);
+});
+
 test("nobody there: an error that says so, after a few rounds", async () => {
   const { clock, site, sender } = world();
   ORIGINS.forEach((origin) => site.down.add(origin));

@@ -8,6 +8,9 @@ import { segment, takePart } from "./page/segments.js";
 
 /** A crowd that is told of a change does not ask all at once, milliseconds. */
 const JITTER_MS = 1000;
+/** Milliseconds between two tries to send what waits, before jitter: doubled from the first to the last. */
+const AGAIN_MS = 2_000;
+const AGAIN_MOST_MS = 60_000;
 
 /** @typedef {import("./worker/messages.js").Message} Message */
 
@@ -59,6 +62,15 @@ async function begin() {
 
   const online = () => tell({ type: "online" });
   addEventListener("online", online);
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let again;
+  let tries = 0;
+  edge.addEventListener("outbox", (event) => {
+    // Nobody may tell us when the site is back.  The worker says anew what waits after each try, to all tabs.
+    clearTimeout(again);
+    if (!(/** @type {CustomEvent} */ (event).detail.waiting)) tries = 0;
+    else again = setTimeout(online, Math.min(AGAIN_MOST_MS, AGAIN_MS * 2 ** tries++) * (0.5 + Math.random()));
+  });
   edge.addEventListener("feed", (event) => {
     if (/** @type {CustomEvent} */ (event).detail.how !== "none") online();
   });

@@ -9,8 +9,8 @@ const ask = new BroadcastChannel("edge");
 const HISTORY = 40;
 
 /** @typedef {import("/edge/worker/messages.js").Status} Status */
-/** @type {Map<string, number[]>} utilization of each node, oldest first */
-const history = new Map();
+/** Utilization of each node, oldest first; it goes on from page to page. @type {Map<string, number[]>} */
+const history = new Map(JSON.parse(sessionStorage.getItem("panel-history") ?? "[]"));
 /** @typedef {{open: boolean, status: Status | null, load: any, feed: string}} Shown */
 let shown = /** @type {Shown} */ ({ open: localStorage.getItem("panel") === "open", status: null, load: null, feed: "" });
 
@@ -18,15 +18,17 @@ const bytes = (/** @type {number} */ n) => (n < 10_000 ? `${n} B` : n < 1e7 ? `$
 
 /** @param {string} url */
 function chart(url) {
-  const points = (history.get(url) ?? []).map((value, x) => `${x},${20 - 18 * Math.min(1, value)}`).join(" ");
-  return html`<svg viewBox="0 0 ${HISTORY} 20" preserveAspectRatio="none" aria-hidden="true"><polyline points="${points}"/></svg>`;
+  const values = history.get(url) ?? [];
+  const first = HISTORY - values.length; // the newest is at the right
+  const points = values.map((value, x) => `${first + x},${(19 - 18 * Math.min(1, value)).toFixed(1)}`).join(" ");
+  return html`<svg viewBox="0 0 ${HISTORY - 1} 20" preserveAspectRatio="none" aria-hidden="true"><polygon points="${first},20 ${points} ${HISTORY - 1},20"/><polyline points="${points}"/></svg>`;
 }
 
 const app = new App(root, shown, {
   *render({ open, status, load, feed }) {
     if (open) {
-      yield keyed("box", html`<div class="box" role="status">${status ? html`<b>${nameOf(status.node, load)}</b>: ${status.why}
-<ul class="nodes">${(load?.nodes ?? []).map((/** @type {any} */ node) => html`<li data-key="${node.id}" class="${node.url === status.node ? "mine" : ""} ${node.weight > 0 ? "" : "away"}">${node.id}${chart(node.url)}${node.weight > 0 ? `${Math.round(node.utilization * 100)} %` : node.state}</li>`)}</ul>
+      yield keyed("box", html`<div class="box">${status ? html`<p role="status"><b>${status.nodes.find((node) => node.url === status.node)?.id ?? status.node}</b>: ${status.why}</p>
+<ul class="nodes">${(load?.nodes ?? unknown(status)).map((/** @type {any} */ node) => html`<li data-key="${node.id}" class="${node.url === status.node ? "mine" : ""} ${node.weight > 0 ? "" : "away"}">${node.id}${chart(node.url)}${node.weight > 0 ? `${Math.round(node.utilization * 100)} %` : node.state}</li>`)}</ul>
 <dl><dt>from this browser</dt><dd>${status.hits} of ${status.hits + status.misses}</dd><dt>not fetched again</dt><dd>${bytes(status.saved)}</dd>
 <dt>confirmed</dt><dd>${status.confirmed} in ${status.requests} requests</dd><dt>retries, hedges</dt><dd>${status.retries}, ${status.hedges}</dd>
 <dt>kept</dt><dd>${bytes(status.kept)}</dd><dt>to be sent</dt><dd>${status.waiting}</dd><dt>figures by</dt><dd>${feed || "-"} (${kind})</dd></dl>` : kind === "off" ? "The smart client is off." : "The worker is starting."}</div>`);
@@ -42,8 +44,8 @@ const app = new App(root, shown, {
   events: ["click"],
 });
 
-/** @param {string} url @param {any} load */
-const nameOf = (url, load) => load?.nodes.find((/** @type {any} */ node) => node.url === url)?.id ?? url;
+/** What is shown while no node says anything. @param {Status} status */
+const unknown = (status) => status.nodes.map(({ id, url }) => ({ id, url, weight: 0, state: "silent" }));
 
 /** @param {Partial<Shown>} news */
 function update(news) {
@@ -56,6 +58,7 @@ edge.addEventListener("feed", (event) => update({ feed: /** @type {CustomEvent} 
 edge.addEventListener("load", (event) => {
   const load = /** @type {CustomEvent} */ (event).detail.document;
   for (const node of load.nodes) history.set(node.url, [...(history.get(node.url) ?? []), node.utilization].slice(-HISTORY));
+  sessionStorage.setItem("panel-history", JSON.stringify([...history]));
   update({ load });
 });
 app.show(shown);

@@ -12,7 +12,7 @@ const POLICY = `<meta http-equiv="Content-Security-Policy" content="default-src 
 const FILES = {
   "index.html": page("index"),
   "strict.html": page("strict", POLICY),
-  "never.html": page("never"),
+  "big.bin": "x".repeat(300_000),
   "offline.html": page("offline"),
   ...Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`part/${i}.txt`, `part ${i}`])),
 };
@@ -24,7 +24,7 @@ let home;
 
 before(async () => {
   const database = join(tmpdir(), `edge-lifecycle-${process.pid}.sqlite`);
-  cluster = await Cluster.start(FILES, [`--mount=/favourites=ops.favourites:Favourites:${database}`]);
+  cluster = await Cluster.start(FILES, [`--mount=/favourites=ops.favourites:Favourites:${database}`, "--mount=/out=tests.end_to_end.leading:Leading"]);
   home = cluster.nodes[0].url;
   chrome = await browser();
 });
@@ -186,7 +186,7 @@ test("a change made offline is applied once: by Background Sync", { timeout: 60_
   assert.equal(await posts(), 1);
 });
 
-test("a change made offline is applied once: without Background Sync, when the feed is back", { timeout: 60_000 }, async () => {
+test("a change made offline is applied once: without Background Sync, too", { timeout: 60_000 }, async () => {
   const page = await visited(chrome.context, home);
   const { session } = await tools(page);
   await session.send("Browser.setPermission", { permission: { name: "background-sync" }, setting: "denied", origin: home });
@@ -211,6 +211,39 @@ test("pages under a strict content security policy work, in each segment", { tim
     assert.ok((await status(page)).hits > 0, kind);
     await page.close();
   }
+});
+
+test("what an application answers at home only is asked there, and leads to another site", { timeout: 60_000 }, async () => {
+  const page = await visited(chrome.context, home);
+  await cluster.log();
+  const other = `${cluster.nodes[1].url}/index.html`;
+  for (let i = 0; i < 3; i += 1) {
+    await page.goto(`${home}/out?to=${encodeURIComponent(other)}`);
+    assert.equal(page.url(), other);
+    await page.goto(home);
+  }
+  const asked = (await cluster.log()).filter((one) => one.target.startsWith("/out"));
+  assert.ok(asked.filter((one) => one.node !== "n1").length <= 3, "others are tried once: they do not let pages of n1 read it");
+});
+
+test("where there is no room, everything is answered all the same", { timeout: 60_000 }, async () => {
+  const fresh = await browser();
+  const page = await visited(fresh.context, home);
+  const { session } = await tools(page);
+  await session.send("Storage.overrideQuotaForOrigin", { origin: home, quotaSize: 700_000 });
+  const sizes = await page.evaluate(async () => {
+    const found = [];
+    for (let i = 0; i < 8; i += 1) found.push((await (await fetch(`/big.bin?${i}`)).arrayBuffer()).byteLength);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return found;
+  });
+  assert.deepEqual(new Set(sizes), new Set([300_000]));
+  await page.goto(home);
+  assert.equal(await page.textContent("p"), "index");
+  const { kept } = await status(page);
+  assert.ok(kept < 700_000, `${kept} bytes are kept`);
+  assert.deepEqual(page.errors, []);
+  await fresh.close();
 });
 
 test("a new worker whose installation fails leaves the old one in charge", { timeout: 60_000 }, async () => {

@@ -117,6 +117,7 @@ export class Answering {
   async fetch(path, request, accept, row, waitUntil, preload) {
     /** @type {Response | undefined} */
     let response = preload && (await Promise.race([preload.catch(() => undefined), later(PRELOAD_MS)]));
+    const preloaded = response;
     if (!response || response.status >= 500) {
       const got = await this.sender.send({ path, accept, etag: row?.etag, since: row?.modified });
       response = got.response;
@@ -127,8 +128,9 @@ export class Answering {
       if (copy) return copy;
       response = (await this.sender.send({ path, accept })).response;
     }
-    if (request.mode === "navigate" && (response.redirected || response.type === "opaqueredirect")) {
-      if (response.type === "opaqueredirect") return response;
+    // To another site: the browser goes there itself.
+    if (response.type === "opaqueredirect") return response === preloaded ? response : fetch(request);
+    if (request.mode === "navigate" && response.redirected) {
       // With the address that it leads to: a page's links are relative to that.
       const to = new URL(response.url);
       const location = to.pathname + to.search.replace(/[?&]~etag=[\w-]*$/, "");

@@ -14,13 +14,16 @@ export class Confirming {
   /**
    * @param {import("./shelf.js").Shelf} shelf
    * @param {import("./sender.js").Sender} sender
-   * @param {{onUpdate: (paths: string[]) => void, onGone: (path: string) => void, timer?: (then: () => void, ms: number) => void}} outside
+   * @param {{onUpdate: (paths: string[]) => void, onGone: (path: string) => void, along?: () => Row[],
+   *   timer?: (then: () => void, ms: number) => void}} outside
+   *   *along*: what may as well be confirmed when a batch is sent
    */
-  constructor(shelf, sender, { onUpdate, onGone, timer = (then, ms) => setTimeout(then, ms) }) {
+  constructor(shelf, sender, { onUpdate, onGone, along = () => [], timer = (then, ms) => setTimeout(then, ms) }) {
     this.shelf = shelf;
     this.sender = sender;
     this.onUpdate = onUpdate;
     this.onGone = onGone;
+    this.along = along;
     this.timer = timer;
     /** @type {Set<Row>} */
     this.waiting = new Set();
@@ -53,6 +56,7 @@ export class Confirming {
 
   /** Confirm *rows* now; paths that are new. @param {Row[]} rows @returns {Promise<string[]>} */
   async confirm(rows) {
+    if (rows.length > 1) rows = [...new Set([...rows, ...this.along()])];
     const tagged = rows.filter((row) => row.etag);
     let stale = rows.filter((row) => !row.etag);
     if (tagged.length === 1) stale.push(tagged[0]); // its new version, if there is one, in the same round trip
@@ -86,7 +90,7 @@ export class Confirming {
       if (response.status === 304) {
         this.count.notModified += 1;
         this.shelf.confirmed([row], response.headers);
-      } else if (response.redirected && !row.location) {
+      } else if ((response.redirected || response.type === "opaqueredirect") && !row.location) {
         await this.shelf.remove([row]);
       } else if (mayKeep(response) && !row.location) {
         arrivals.push({ path: row.path, response, headers });

@@ -79,6 +79,7 @@ export function plan(request, origin, rules) {
   if (request.method !== "GET") return request.method === "HEAD" || request.method === "OPTIONS" ? "pass" : "mutation";
   if (matches(rules.home, url.pathname)) return "pass";
   // A page that asks the cache of the browser a question wants that one's answer.
+  if (request.headers.get("accept") === "text/event-stream") return "pass"; // it never ends
   if (request.cache === "only-if-cached" || request.cache === "no-store" || request.destination === "report") return "pass";
   if (request.cache === "reload" || request.cache === "no-cache" || matches(rules.confirm, url.pathname)) return "confirm";
   return "cache";

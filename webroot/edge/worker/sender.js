@@ -9,6 +9,8 @@ const ROUNDS = [0, 200, 800];
 const PATIENCE = 8;
 const PATIENCE_LEAST = 1_000;
 const PATIENCE_MOST = 4_000;
+/** Paths that are remembered as answered at home only. */
+const PATHS = 1000;
 /** Bodies up to this many bytes are read as a part of the attempt: a broken one is fetched elsewhere. */
 export const WHOLE_BYTES = 2 * 1024 * 1024;
 
@@ -21,7 +23,8 @@ export const WHOLE_BYTES = 2 * 1024 * 1024;
  * @property {string} [post] body of a POST that changes nothing
  * @property {boolean} [hedge] false: not worth a second request
  *
- * @typedef {{response: Response, origin: string, hedged: boolean, attempts: number}} Got
+ * @typedef {{response: Response, origin: string, hedged: boolean, attempts: number}} Got *response* has the type
+ *   "opaqueredirect" when it leads to another site
  */
 
 /** No node answered. */
@@ -47,6 +50,8 @@ export class Sender {
     this.retries = new Budget(0.2, 64, 32);
     this.hedges = new Budget(0.05, 4, 1);
     this.count = { requests: 0, retries: 0, hedges: 0, failed: 0 };
+    /** Paths that only the page's own node has answered - an application says nothing of other origins. @type {Set<string>} */
+    this.atHome = new Set();
   }
 
   /**
@@ -90,7 +95,10 @@ export class Sender {
       /** @type {unknown} */
       let trouble = new TypeError("there is no node");
 
+      const path = ask.path.split("?")[0];
+      let refused = false; // by a node of another origin
       const finish = (/** @type {Got | null} */ got) => {
+        if (got && refused && got.origin === this.nodes.home && this.atHome.size < PATHS) this.atHome.add(path);
         timers.abort();
         for (const [origin, controller] of open) {
           this.nodes.dropped(origin);
@@ -102,7 +110,7 @@ export class Sender {
       };
 
       const start = () => {
-        const origin = this.nodes.pick(this.now(), tried);
+        const origin = !tried.size && this.atHome.has(path) ? this.nodes.home : this.nodes.pick(this.now(), tried);
         if (origin === undefined) return undefined;
         tried.add(origin);
         const controller = new AbortController();
@@ -127,6 +135,7 @@ export class Sender {
             if (open.get(origin) !== controller) return;
             open.delete(origin);
             this.nodes.failed(origin, this.now());
+            refused ||= origin !== this.nodes.home;
             if (!(trouble instanceof Trouble)) trouble = error;
             next();
           },
@@ -192,17 +201,23 @@ export class Sender {
     if (ask.etag && home) headers["if-none-match"] = `"${ask.etag}"`;
     else if (ask.etag) url += `${ask.path.includes("?") ? "&" : "?"}~etag=${ask.etag}`;
     else if (ask.since && home) headers["if-modified-since"] = ask.since;
-    const response = await this.fetch(url, {
+    /** @type {RequestInit} */
+    const options = {
       method: ask.post === undefined ? "GET" : "POST",
       body: ask.post,
       headers: ask.post === undefined ? headers : { "content-type": "text/plain;charset=UTF-8" },
       mode: home ? "same-origin" : "cors",
       credentials: home ? "same-origin" : "omit",
       cache: "no-store",
-      redirect: "follow",
       signal,
-    });
+    };
+    let response = await this.fetch(url, { ...options, redirect: "manual" });
     onHead();
+    // Where it leads is told only by going there.  What leads to another site fails then, which is no fault of the node.
+    if (response.type === "opaqueredirect") {
+      const elsewhere = response;
+      response = await this.fetch(url, { ...options, redirect: "follow" }).catch(() => elsewhere);
+    }
     const length = response.headers.get("content-length");
     if (response.status !== 200 || length === null || Number(length) > WHOLE_BYTES) return response;
     return whole(response, await response.arrayBuffer());

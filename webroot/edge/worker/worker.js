@@ -36,10 +36,17 @@ export class Worker {
     this.storage = new Storage();
     this.nodes = new Nodes(origin);
     this.sender = new Sender(this.nodes, { fetch, now });
+    /** Since the last look at what decides over the worker. */
+    this.navigated = false;
     this.shelf = new Shelf(this.storage, { caches: scope.caches, origin, now });
     this.confirming = new Confirming(this.shelf, this.sender, {
       onUpdate: (paths) => this.updated(paths),
       onGone: (path) => path === SCRIPT && this.remove(),
+      along: () => {
+        if (!this.navigated) return [];
+        this.navigated = false;
+        return this.ours();
+      },
     });
     this.answering = new Answering(this.shelf, this.sender, this.confirming, origin);
     this.answering.rules = defaults();
@@ -120,7 +127,10 @@ export class Worker {
     if (plan === "pass") return this.scope.fetch(request);
     if (plan === "mutation") return this.outbox.send(request);
     const waitUntil = (/** @type {Promise<unknown>} */ work) => event.waitUntil(work);
-    if (request.mode === "navigate") waitUntil(this.look());
+    if (request.mode === "navigate") {
+      this.navigated = true;
+      waitUntil(this.look());
+    }
     waitUntil(this.poll().then(() => this.save()));
     if (request.mode === "navigate" && this.preloads && this.answering.count.hits) {
       this.preloads = false;
@@ -131,11 +141,16 @@ export class Worker {
     });
   }
 
-  /** Whether the site's rules are others now, or its worker is gone. */
+  /** What decides over the worker itself. */
+  ours() {
+    return [...this.shelf.rows.values()].filter((row) => isOurs(row.path));
+  }
+
+  /** Whether the site's rules are others now, or its worker is gone; batches of a page look, too. */
   async look() {
     if (Date.now() < this.looked + LOOK_MS) return;
     this.looked = Date.now();
-    for (const row of this.shelf.rows.values()) if (isOurs(row.path)) this.confirming.add(row);
+    for (const row of this.ours()) this.confirming.add(row);
     await this.confirming.batch;
     if (!this.shelf.vary.has(RULES)) await this.learnRules().catch(() => {});
   }
