@@ -17,7 +17,7 @@ from loadgen.run.addresses import parse_address
 from loadgen.run.crawl import Crawler
 from loadgen.run.hands import Hands
 from loadgen.run.job import NodeAddress
-from loadgen.run.running import Running, deal, rate_of, socket_processes
+from loadgen.run.running import Running, deal, rate_of, socket_processes, user_processes
 from loadgen.run.scenario import POLICIES, Scenario, read
 from loadgen.run.summary import print_summary
 from loadgen.run.token import read_token
@@ -38,7 +38,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--policy", choices=POLICIES, help="how users choose a node, instead of the scenario's"
     )
     parser.add_argument(
-        "--processes", type=int, default=1, metavar="N", help="that share the users (default 1)"
+        "--processes",
+        type=int,
+        metavar="N",
+        help="that share the users (default: as many as descriptors ask for)",
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="of all random numbers, instead of the scenario's"
@@ -66,11 +69,12 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             parse_address(address)
         except ValueError as error:
             parser.error(f"--workers {error}")
-    if scenario.users < max(len(workers), options.processes):
-        parser.error(f"--users {scenario.users}: each process needs a user at least")
     folder = options.scenario.parent
     rate = rate_of(scenario.arrivals, folder, scenario.duration_s)
     rate = rate.scaled(scenario.users / written.users)
+    processes = options.processes or user_processes(scenario, max(rate.rates))
+    if scenario.users < max(len(workers), processes):
+        parser.error(f"--users {scenario.users}: each process needs a user at least")
     out = options.out or Path("results", f"{options.scenario.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
     _check_writable(out)
     owned = tuple(options.i_own_this_target)
@@ -83,7 +87,7 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         else crawler.site(scenario.site.start, scenario.site.pages)
     )
     token = read_token(options.token_file) if workers else b""
-    processes = options.processes + socket_processes(scenario)
+    processes += socket_processes(scenario)
     if workers and len(workers) <= socket_processes(scenario):
         parser.error(f"--workers: {socket_processes(scenario)} of them hold sockets; name more")
     hands = Hands(processes, [node.host for node in nodes], workers, token)
@@ -116,7 +120,7 @@ def _changed(scenario: Scenario, options: argparse.Namespace, parser: argparse.A
         parser.error(f"--users {options.users}: give 1 to {_MOST_USERS:,}")
     if options.duration is not None and not 0 < options.duration <= 86_400:
         parser.error(f"--duration {options.duration:g}: give seconds above 0 and up to a day")
-    if not 1 <= options.processes <= _MOST_PROCESSES:
+    if options.processes is not None and not 1 <= options.processes <= _MOST_PROCESSES:
         parser.error(f"--processes {options.processes}: give 1 to {_MOST_PROCESSES}")
     if options.seed is not None and options.seed < 0:
         parser.error(f"--seed {options.seed}: give 0 or more")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge.node.limits import connection_limit, raise_descriptor_limit
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.live import View
 from loadgen.models.arrivals import Rate, parse_rates
@@ -41,13 +43,29 @@ def rate_of(arrivals: Arrivals, folder: Path, duration: float) -> Rate:
     return Rate((0.0,), (arrivals.rate_per_s,))
 
 
-#: Sockets that one process holds.
+#: Sockets that one process holds, where it may have as many descriptors.
 SOCKETS = 25_000
+#: With users, if nobody says how many.
+MOST_PROCESSES = 16
 
 
 def socket_processes(scenario: Scenario) -> int:
     """How many processes it takes to hold all sockets."""
-    return -(-round(scenario.sockets.share * scenario.users) // SOCKETS)
+    sockets = round(scenario.sockets.share * scenario.users)
+    return math.ceil(sockets / min(SOCKETS, connection_limit(raise_descriptor_limit(SOCKETS))))
+
+
+def user_processes(scenario: Scenario, most_per_s: float) -> int:
+    """How many processes the users' connections need, at *most_per_s* arrivals.
+
+    By Little's law so many users are in a session; a browser has a connection or two.
+    """
+    session = scenario.session
+    active = scenario.arrivals.present * scenario.users
+    active = max(active, most_per_s * session.pages_mean * session.think.mean_s)
+    connections = 2 * min(active, scenario.users)
+    room = connection_limit(raise_descriptor_limit())
+    return max(1, min(MOST_PROCESSES, math.ceil(connections / room)))
 
 
 def deal(

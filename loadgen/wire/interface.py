@@ -1,9 +1,9 @@
 """What a wire is: HTTP/1.1 requests of very many users, each due at a time, and their answers.
 
 A user is a browser: up to :data:`CONNECTIONS` keep-alive connections to a node, one request at a time on
-each, closed after they have rested for a while.  A request is sent at the first moment after it is due at
-which a connection is free; what the generator itself is late is kept apart from what the user has to wait
-for a connection.
+each, closed after they have rested for a while, or sooner when descriptors run out.  A request is sent at
+the first moment after it is due at which a connection is free; what the generator itself is late is kept
+apart from what the user has to wait for a connection.
 
 All times are nanoseconds of ``CLOCK_MONOTONIC`` (``time.monotonic_ns``).
 """

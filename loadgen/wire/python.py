@@ -16,8 +16,10 @@ do (RFC 9112 section 9.3.1).
 
 from __future__ import annotations
 
+import errno
 import heapq
 import select
+import socket
 import time
 from collections import deque
 
@@ -208,7 +210,7 @@ class PythonWire:
 
     def _start_anew(self, request: Request) -> None:
         try:
-            made = connect(self._nodes[request.node], request.user)
+            made = self._dial(request)
         except OSError:
             self._fail(request, interface.REFUSED)
             return
@@ -218,6 +220,16 @@ class PythonWire:
         self._opened += 1
         self._poll.register(made, _READABLE)
         self._start(request, connection)
+
+    def _dial(self, request: Request) -> socket.socket:
+        """A new connection, with the descriptor of the one that has rested for longest if none is left."""
+        while True:
+            try:
+                return connect(self._nodes[request.node], request.user)
+            except OSError as error:
+                if error.errno not in (errno.EMFILE, errno.ENFILE) or not self._resting:
+                    raise
+                self._drop(next(iter(self._resting)))
 
     def _start(self, request: Request, connection: Connection) -> None:
         self._resting.pop(connection, None)

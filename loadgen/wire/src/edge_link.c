@@ -168,10 +168,21 @@ static void start(edge_client *client, uint32_t request, int fd)
     }
 }
 
+/* A new connection; where no descriptor is left for it, that of the one that has rested for longest. */
+static int dial(edge_client *client, const edge_pending *one)
+{
+    int fd = edge_dial(client->nodes + one->node, one->user);
+    while ((fd == -EMFILE || fd == -ENFILE) && client->resting) {
+        edge_link_drop(client, (int)client->resting - 1);
+        fd = edge_dial(client->nodes + one->node, one->user);
+    }
+    return fd;
+}
+
 static void start_anew(edge_client *client, uint32_t request)
 {
     edge_pending *one = request_of(client, request);
-    int fd = edge_dial(client->nodes + one->node, one->user);
+    int fd = dial(client, one);
     if (fd >= 0 && ((uint32_t)fd >= client->capacity || watch(client, EPOLL_CTL_ADD, fd, 0))) {
         close(fd);
         fd = -1;

@@ -322,6 +322,23 @@ class WireSuite(Base):
             self.assertEqual(self.answer().error, interface.REFUSED)
         self.asked()
 
+    def test_whoever_has_rested_for_longest_makes_room(self) -> None:
+        """When no descriptor is left, a connection at rest is closed for the new one."""
+        self.start()
+        first = self.asked(user=1)
+        first.sendall(EMPTY)
+        self.answer()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.ExitStack() as held:
+            held.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+            lowest = held.enter_context(socket.socket()).fileno()
+            self.ask(user=2)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 1, hard))
+            self.run_once()
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            self.assertEqual(first.recv(1), b"")
+        self.assertEqual((self.wire.connections(), self.wire.opened()), (1, 2))
+
     # ---- connections ----
 
     def test_a_user_has_six_connections_to_a_node(self) -> None:
