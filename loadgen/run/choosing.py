@@ -129,7 +129,8 @@ class Choosing:
         if not self._smartly:
             return
         if first or self._random() < document.redraw * min(1.0, elapsed / document.ttl):
-            users.node[user] = self._drawn(user, now, 0, document)
+            node = self._drawn(user, now, 0, document)
+            users.node[user] = node if node >= 0 else users.node[user]
 
     def pick(self, user: int, now: int, tried: int) -> int:
         """A node for the next request, not one of the bits of *tried*; -1: there is no other."""
@@ -193,18 +194,26 @@ class Choosing:
             slow = latency > limit and self._expected(user, node, now) > limit
             if not slow and (not self._trouble or self._trust(user, node, now) > 0):
                 return node
-        node = self._drawn(user, now, tried, document)
-        if not tried:
-            users.node[user] = node
-        return node
+        drawn = self._drawn(user, now, tried, document)
+        if drawn < 0:
+            return self._least_distrusted(user, tried)
+        if not tried >> node & 1:
+            users.node[user] = drawn
+        return drawn
 
     def _drawn(self, user: int, now: int, tried: int, document: Document) -> int:
-        """Drawn by weight, latency and trust; any, if all have the weight 0."""
+        """Drawn by weight, latency and trust; -1: all that are left have the weight 0, or are ejected."""
         expected = [self._expected(user, node, now) for node in self._all]
         trusts = [0.0 if tried >> node & 1 else self._trust(user, node, now) for node in self._all]
         scores = scores_of_one(document.weights, expected, self._best(user), trusts)
-        node = better_of_two(scores, expected, self._random(), self._random())
-        return node if node >= 0 else self._any(tried)
+        return better_of_two(scores, expected, self._random(), self._random())
+
+    def _least_distrusted(self, user: int, tried: int) -> int:
+        """A request is better tried than failed: whichever comes back first, or never was ejected."""
+        left = (node for node in self._all if not tried >> node & 1)
+        return min(
+            left, key=lambda node: self._trouble[user, node].until if (user, node) in self._trouble else 0
+        )
 
     def _best(self, user: int) -> float:
         return max(choice.LEAST_MS * 1000.0, self._users.floor[user])
