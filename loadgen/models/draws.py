@@ -44,6 +44,22 @@ def think_times(random: Generator, kind: str, mean: float, shape: float, sigma: 
     return Draws(lambda count: np.full(count, mean))
 
 
+def left_over(random: Generator, times: Draws) -> Draws:
+    """What is left of an interval of *times* that is under way, as somebody who comes by finds it.
+
+    Long intervals are found more often (the waiting-time paradox), each at any point of it.
+    """
+
+    def block(count: int) -> NDArray[Any]:
+        drawn = np.array([times() for _ in range(count)])
+        steps = np.cumsum(drawn)
+        found = drawn[np.searchsorted(steps, random.random(count) * steps[-1], side="right")]
+        left: NDArray[Any] = found * random.random(count)
+        return left
+
+    return Draws(block)
+
+
 def page_counts(random: Generator, mean: float) -> Draws:
     """Page views of a session: geometric, 1 or more, with that mean; 65,535 at most."""
     return Draws(lambda count: np.minimum(random.geometric(1 / mean, count), 65_535))

@@ -47,7 +47,7 @@ def assemble(job: Job) -> Parts:
     """All parts; the clock is to be set before the run begins."""
     scenario = job.scenario
     # A stream of its own for each purpose: one more draw of one does not change all others.
-    streams = [np.random.default_rng(one) for one in np.random.SeedSequence(job.seed).spawn(9)]
+    streams = [np.random.default_rng(one) for one in np.random.SeedSequence(job.seed).spawn(10)]
     session = scenario.session
     think = session.think
     weights = draws.zipf_weights(len(job.site.pages), scenario.site.zipf)
@@ -85,7 +85,8 @@ def assemble(job: Job) -> Parts:
     viewing.sender = sender
     crowd = Crowd(users, calendar, viewing, _times(job, streams[6]), counts, session.pages_mean)
     if scenario.arrivals.present:
-        crowd.present(scenario.arrivals.present, draws.uniform(streams[7]), drawn["think"])
+        left = draws.left_over(streams[9], drawn["think"])
+        crowd.present(scenario.arrivals.present, draws.uniform(streams[7]), left)
     names = [node.id for node in job.nodes]
     memory = (users.memory() + calendar.memory()) / job.users
     return Parts(names, clock, wire, sender, viewing, crowd, counts, limits.timeout_ns, memory)

@@ -35,11 +35,14 @@ class Crowd:
         # Steps through all users before it comes to one again, and neighbours do not come together.
         self._stride = _coprime(users.count)
 
-    def present(self, share: float, uniform: Callable[[], float], think: Callable[[], float]) -> None:
-        """A *share* of the users is in the middle of a session when the run begins."""
+    def present(self, share: float, uniform: Callable[[], float], left: Callable[[], float]) -> None:
+        """A *share* of the users is in the middle of a session when the run begins.
+
+        *left*: seconds until the next page view of such a user.
+        """
         for user in range(self._users.count):
             if uniform() < share:
-                self._viewing.arrive(user, BEGIN + int(uniform() * think() * TICKS))
+                self._viewing.arrive(user, BEGIN + int(left() * TICKS))
 
     def plan(self, until: int) -> None:
         """Arrivals and page views due before the tick *until*.

@@ -111,3 +111,24 @@ class PageTests(SynchronousTestCase):
 
     def test_without_an_exponent_all_pages_are_equal(self) -> None:
         self.assertEqual(draws.zipf_weights(4, 0.0), [1.0] * 4)
+
+
+class LeftOverTests(SynchronousTestCase):
+    """What is left of an interval that is under way."""
+
+    def test_its_mean_is_that_of_renewal_theory(self) -> None:
+        """E[T^2] / 2 E[T]: more than half the mean, since long intervals are found more often."""
+        random = np.random.default_rng(3)
+        times = draws.think_times(random, "weibull", 8.0, 0.8, 1.0)
+        left = draws.left_over(random, times)
+        found = np.array([left() for _ in range(100_000)])
+        drawn = np.array([times() for _ in range(100_000)])
+        assert_near(found.mean() / ((drawn**2).mean() / 2 / drawn.mean()), 1.0, 0.1)
+
+    def test_of_a_constant_it_is_even(self) -> None:
+        """Anywhere within it."""
+        random = np.random.default_rng(4)
+        left = draws.left_over(random, draws.think_times(random, "constant", 2.0, 1.0, 1.0))
+        found = np.array([left() for _ in range(20_000)])
+        self.assertTrue(found.min() >= 0 and found.max() < 2.0)
+        assert_near(float(found.mean()), 1.0, 0.02)
