@@ -6,6 +6,7 @@ ten million cost no more than ten.  The same seed gives the same result, byte fo
 
 * ``inputs.py``: what a user does, what a cluster is, what happens to it;
 * ``wave.py``: how often sessions begin;
+* ``changes.py``: what a deploy changes;
 * ``habits.py``: what is kept, fresh or superseded at a page view, by how much of a history the user has;
 * ``costs.py``: what page views are in requests, CPU time and bytes, from the measured constants;
 * ``nodes.py``: loads, queues, and the figures that nodes publish, with their age;

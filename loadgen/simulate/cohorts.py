@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from loadgen.constants import Constants
 from loadgen.models import choice
+from loadgen.simulate.changes import Change
 from loadgen.simulate.costs import KIND, KINDS, matrix
-from loadgen.simulate.habits import CLASSES, Habits
+from loadgen.simulate.habits import Habits
 from loadgen.simulate.homes import Choosing, Pauses, Staying, pauses
 from loadgen.simulate.inputs import Inputs
 from loadgen.simulate.nodes import Nodes
 from loadgen.simulate.outcome import Outcome, Recorder
-from loadgen.simulate.views import Change, Views
+from loadgen.simulate.views import Views
 from loadgen.simulate.wave import Wave
 
 Ints = NDArray[np.int64]
@@ -35,13 +36,13 @@ class World:
     def __init__(self, inputs: Inputs, constants: Constants) -> None:
         self.inputs = inputs
         self.wave = Wave(inputs)
-        self.habits = Habits(inputs.users, self.random(_HABITS))
         self.changes = [
-            Change(deploy, inputs, self.random(_CHANGES, number))
+            Change(deploy, inputs.users, self.random(_CHANGES, number))
             for number, deploy in enumerate(inputs.deploys)
         ]
+        self.habits = Habits(inputs.users, self.random(_HABITS), self.changes)
         self.pauses: Pauses = pauses(inputs, self.random(_PAUSES))
-        self.views = Views(inputs, self.habits, self.wave, self.changes)
+        self.views = Views(inputs.users, self.habits, self.wave)
         self.costs = matrix(constants, inputs.users, inputs.cluster)
 
     def random(self, *stream: int) -> Generator:
@@ -68,7 +69,7 @@ class Cohorts:
         else:
             self._home = Choosing(policy, inputs.cluster, world.pauses, inputs.day.step_s)
         #: Users by place and class.
-        self.away = np.zeros((self._home.places, CLASSES), dtype=np.int64)
+        self.away = np.zeros((self._home.places, len(world.habits.begins)), dtype=np.int64)
         self.active = np.zeros_like(self.away)
         warm = self._random.binomial(inputs.users.users, inputs.users.warm_share)
         even = np.full(self._home.places, 1 / self._home.places)
@@ -123,10 +124,11 @@ class Cohorts:
 
     def _end(self, viewers: Ints) -> None:
         """One more page view in the histories; sessions end or go on."""
-        after = np.zeros_like(viewers)
-        after[:, :, 1:] = viewers[:, :, :-1]
-        after[:, :, -1] += viewers[:, :, -1]
-        looked = after.sum(axis=0)
-        ended = self._random.binomial(looked, 1 - self._world.habits.stay)
+        habits, random = self._world.habits, self._random
+        looked = viewers.sum(axis=0)
+        older = random.binomial(looked, habits.advance)
+        looked -= older
+        looked[:, 1:] += older[:, :-1]
+        ended = random.binomial(looked, 1 - habits.stay)
         self.away += ended
         self.active += looked - ended

@@ -23,8 +23,8 @@ from loadgen.simulate.inputs import own_assets
 from loadgen.simulate.nodes import Figures
 from loadgen.simulate.outcome import Outcome, Recorder
 
-#: The stream of random numbers; views of the histories of users who have been here before.
-_STREAM, _HISTORY = 4, 200
+#: The stream of random numbers.
+_STREAM = 4
 
 Floats = NDArray[np.float64]
 
@@ -76,7 +76,7 @@ class Exact:
         """Histories of those who have been here before, back in time from the beginning."""
         world, random = self._world, self._random
         warm = np.flatnonzero(random.random(self._count) < self._users_of.warm_share)
-        views = max(_HISTORY, 4 * self._users_of.kept_pages)
+        views = world.habits.settled
         times = np.empty((views, len(warm)))
         at = world.wave.second(-random.exponential(1.0, len(warm)))
         for view in range(views - 1, -1, -1):
@@ -204,7 +204,7 @@ class Exact:
         newer = 0
         for change in self._world.changes:
             if confirmed < change.at_s < at:
-                pages, assets = int(change.pages[page]), int(change.assets[page]) + change.shared
+                pages, assets = int(change.pages[page]), int(change.assets[page])
                 newer += pages + assets
                 row[KIND["page_byte"]] += pages * users.page_bytes + assets * users.asset_bytes
         newer = min(newer, parts)

@@ -11,21 +11,24 @@ sample of histories.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from loadgen.simulate.changes import Change
 from loadgen.simulate.inputs import Users
 
-#: Classes of users by page views so far: 0, 1, ... and the last for all with more.
-CLASSES = 32
+#: Classes of users by page views so far: one for each of so many views, then ever wider ones, so many in all.
+_NARROW, _CLASSES = 12, 32
 #: Views ago; the last place stands for all before, too.
 _AGO = 48
-#: Users of the sample of histories, and views of each; sums of think times and of gaps.
-_SAMPLE, _VIEWS, _SUMS = 20_000, 128, 4_000
-#: Views of a history for each page that is kept, until it does not matter any more how it began.
-_SETTLED = 4
+#: Views of a history until it does not matter any more how it began: at least, and for each page kept.
+_SETTLED, _SETTLED_EACH = 120, 10
+#: Users of the sample of histories, and views of settled ones; sums of think times and of gaps.
+_SAMPLE, _VIEWS, _SUMS = 10_000, 128, 4_000
 #: Points of a curve of ages.
 _POINTS = 400
 
@@ -81,7 +84,7 @@ class Shelves:
 
 
 class Curve:
-    """For each class of users, a falling function of an age: P(kept, and older than that)."""
+    """For each class of users, a sum over views ago that falls with an age: what is older than that."""
 
     def __init__(self, samples: Floats, weights: Floats) -> None:
         """*samples*: ages by views ago, sorted (ago, sample); *weights*: (class, ago)."""
@@ -101,46 +104,72 @@ class Curve:
         return result
 
 
+class Ages(NamedTuple):
+    """Sorted samples (ago, sample) of how long ago so many views were: seconds within a session, else
+    operational time; and the probabilities of the former."""
+
+    within: Floats
+    across: Floats
+    share: Floats
+
+    def curve(self, weights: Floats) -> Callable[[float, float], Floats]:
+        """What is older than (seconds, operational), both of the same moment; *weights*: (class, ago)."""
+        within = Curve(self.within, weights * self.share)
+        across = Curve(self.across, weights * (1 - self.share))
+        return lambda seconds, operational: within(seconds) + across(operational)
+
+
+class Update(NamedTuple):
+    """What a deploy means at a page view: expected new pages and assets among copies older than it."""
+
+    at_s: float
+    pages: Callable[[float, float], Floats]
+    assets: Callable[[float, float], Floats]
+
+
 class Habits:
     """See the module."""
 
-    def __init__(self, users: Users, random: Generator) -> None:
+    def __init__(self, users: Users, random: Generator, changes: Sequence[Change] = ()) -> None:
         #: P(a page view continues its session).
         self.stay = 1 - 1 / users.session_pages
-        counts, hits = _histories(users, random)
-        views = counts.sum(axis=1, keepdims=True)
-        recency = np.divide(counts, views, out=np.zeros(counts.shape), where=views > 0)[:, 1:]
+        #: Views after which a history is settled.
+        self.settled = max(_SETTLED, _SETTLED_EACH * users.kept_pages)
+        wide = np.geomspace(_NARROW, self.settled, _CLASSES - _NARROW)
+        #: The number of views with which each class begins, and P(one more leads to the next class).
+        self.begins = np.unique(np.concatenate((np.arange(_NARROW), np.round(wide)))).astype(np.int64)
+        self.advance = np.append(1 / np.diff(self.begins), 0.0)
+        weights = [np.ones(users.pages)]
+        for change in changes:
+            weights += [change.pages.astype(np.float64), change.assets.astype(np.float64)]
+        kept, *changed = self._histories(users, random, weights)
         #: P(the page is kept), by class.
-        self.kept = recency.sum(axis=1)
-        #: What share of views of kept pages are of each page.
-        self.hits = hits / max(1.0, float(hits.sum()))
-        ago = np.arange(1, _AGO + 1)
-        within = self.stay**ago
+        self.kept = kept.sum(axis=1)
+        ago: Ints = np.arange(1, _AGO + 1)
+        within: Floats = np.power(self.stay, ago, dtype=np.float64)
         thinks = np.cumsum(think_times(users, random, _AGO * _SUMS).reshape(_AGO, _SUMS), axis=0)
-        self._within = Curve(np.sort(thinks, axis=1), recency * within)
-        self._across = Curve(np.sort(_gaps(ago, self.stay, random), axis=1), recency * (1 - within))
+        ages = Ages(np.sort(thinks, axis=1), np.sort(_gaps(ago, self.stay, random), axis=1), within)
+        #: P(kept, and not confirmed for so long), by class.
+        self.older = ages.curve(kept)
+        self.updates = [
+            Update(change.at_s, ages.curve(pages), ages.curve(assets))
+            for change, pages, assets in zip(changes, changed[::2], changed[1::2], strict=True)
+        ]
 
-    def older(self, seconds: float, operational: float) -> Floats:
-        """P(kept, and not confirmed for so long), by class; both times are of the same moment."""
-        return self._within(seconds) + self._across(operational)
-
-
-def _histories(users: Users, random: Generator) -> tuple[Floats, Floats]:
-    """How often copies were so many views old (class, 0 = not kept), and views of kept pages by page."""
-    popularity, shelves = Popularity(users), Shelves(users, _SAMPLE)
-    counts = np.zeros((CLASSES, _AGO + 1))
-    hits = np.zeros(users.pages)
-    settled = max(_VIEWS, _SETTLED * users.kept_pages)
-    for number in range(settled + _VIEWS):
-        pages = popularity.draw(random, _SAMPLE)
-        ago = shelves.look(pages, number)
-        # The last class is of long histories: the first views that fall into it are not typical of it.
-        if number < CLASSES - 1 or number >= settled:
-            found = np.bincount(np.minimum(ago, _AGO), minlength=_AGO + 1)
-            counts[min(number, CLASSES - 1)] += found
-        if number >= settled:
-            hits += np.bincount(pages[ago > 0], minlength=users.pages)
-    return counts, hits
+    def _histories(self, users: Users, random: Generator, weights: list[Floats]) -> list[Floats]:
+        """For each of *weights* of pages: its mean over views of a class, of kept pages by views ago."""
+        popularity, shelves = Popularity(users), Shelves(users, _SAMPLE)
+        sums = np.zeros((len(weights), len(self.begins), _AGO + 1))
+        views = np.zeros((len(self.begins), 1))
+        for number in range(self.settled + _VIEWS):
+            pages = popularity.draw(random, _SAMPLE)
+            ago = np.minimum(shelves.look(pages, number), _AGO)
+            place = int(np.searchsorted(self.begins, number, side="right")) - 1
+            views[place] += _SAMPLE
+            for total, weight in zip(sums, weights, strict=True):
+                total[place] += np.bincount(ago, weights=weight[pages], minlength=_AGO + 1)
+        # Place 0 is of pages that were not kept.
+        return [total[:, 1:] / views for total in sums]
 
 
 def _gaps(ago: Ints, stay: float, random: Generator) -> Floats:

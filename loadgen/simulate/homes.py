@@ -30,8 +30,10 @@ _SAMPLE = 20_000
 class Pauses(NamedTuple):
     """What think times come to for figures and connections."""
 
-    #: P(T >= ttl): clients read the figures again at a page view if those they have are that old.
+    #: P(the figures that a client has are a ttl old at its next page view, so that it reads new ones).
     due: float
+    #: P(a session goes on after a page view).
+    stay: float
     #: P(T > keep-alive); E[min(T, keep-alive)] / E[T]: of a pause with an open connection.
     closed: float
     open: float
@@ -45,11 +47,23 @@ def pauses(inputs: Inputs, random: Generator) -> Pauses:
     thinks = think_times(inputs.users, random, _SAMPLE)
     keep = cluster.keep_alive_s
     return Pauses(
-        float((thinks >= cluster.ttl_s).mean()),
+        _due(thinks, cluster.ttl_s),
+        1 - 1 / inputs.users.session_pages,
         float((thinks > keep).mean()),
         float(np.minimum(thinks, keep).mean() / thinks.mean()),
         keep / inputs.users.think.mean_s,
     )
+
+
+def _due(thinks: Floats, ttl: float) -> float:
+    """Page views at which *ttl* has passed since the last such one, of all that continue a session."""
+    since, count = 0.0, 0
+    for think in thinks.tolist():
+        since += think
+        if since >= ttl:
+            since = 0.0
+            count += 1
+    return count / len(thinks)
 
 
 class Placed(NamedTuple):
@@ -98,9 +112,7 @@ class Staying:
         movers = random.binomial(viewers, chances)
         share = _shares(known, up, latency)
         came = _spread(movers.sum(axis=1), share, random)
-        # A connection to where one has been a short while ago is still open.
-        unknown = (1 - again * share) ** self._pause.within
-        self._moved = came.sum(axis=(0, 2)) * (1 - share) * unknown
+        self._moved = came.sum(axis=(0, 2)) * (1 - share) * self._pause.stay
         return viewers - movers + came
 
     def open(self, active: Ints) -> Floats:
@@ -134,10 +146,19 @@ class Choosing:
         )
         placed = _spread(viewers[:, 0], share, random)
         self._late += self._gain * (share - self._late)
-        unused = (1 - self._late) ** self._pause.within
+        unused = self._unused()
         views = placed.sum(axis=2)
         retries = viewers.sum() * (share - np.where(up, first, 0.0))
         return Placed(placed, retries, views[0] + views[1] * unused)
+
+    def _unused(self) -> Floats:
+        """P(a node was not asked by the views of the session before this one, while keep-alive lasted)."""
+        stay, most = self._pause.stay, max(1, round(self._pause.within))
+        other = 1 - self._late
+        result: Floats = stay ** (most - 1) * other**most
+        for views in range(1, most):
+            result += stay ** (views - 1) * (1 - stay) * other**views
+        return result
 
     def learn(self, viewers: Ints, known: Figures, up: Flags, latency: Floats, random: Generator) -> Ints:
         """Nothing that would last."""

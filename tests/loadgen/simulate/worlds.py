@@ -1,0 +1,35 @@
+"""Small worlds for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from loadgen import constants
+from loadgen.simulate.cohorts import Cohorts, World
+from loadgen.simulate.inputs import Cluster, Day, Inputs, Users, check
+from loadgen.simulate.loading import with_utilization
+from loadgen.simulate.outcome import Outcome
+
+
+def inputs(**parts: Any) -> Inputs:
+    """Users, cluster and day by the names of their fields, and events; if not said, 20 even minutes."""
+    given: dict[str, Any] = {
+        "hours": 1 / 3, "peak_to_mean": 1.0, "warm_share": 1.0, "kept_pages": 12, "pages": 50, **parts,
+    }  # fmt: skip
+    structs: dict[str, Any] = {"users": Users, "cluster": Cluster, "day": Day}
+    made = {
+        name: struct(**{field: given.pop(field) for field in struct.__struct_fields__ if field in given})
+        for name, struct in structs.items()
+    }
+    return check(Inputs(**made, **given))
+
+
+def world(rho: float | None = None, **parts: Any) -> World:
+    """A world; *rho*: with so full nodes."""
+    made = World(inputs(**parts), constants.load())
+    return made if rho is None else World(with_utilization(made, rho), constants.load())
+
+
+def outcome(policy: str, rho: float | None = None, **parts: Any) -> Outcome:
+    """What comes out under *policy*."""
+    return Cohorts(world(rho, **parts), policy).run()
