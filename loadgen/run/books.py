@@ -29,7 +29,7 @@ class Report(msgspec.Struct, kw_only=True):
     histograms: dict[str, bytes]
     node_errors: dict[int, int] = {}
     node_bytes: dict[int, tuple[int, int]] = {}
-    #: Begun before the run's end, of those planned.
+    #: Requests begun in time, of those planned: without retries and hedges.
     offered: int = 0
     #: Of this process since the run began; resident now.
     cpu_seconds: float = 0.0
@@ -68,7 +68,8 @@ class Books:
         second = self.second
         if answer.begun:
             self._lag.append(answer.begun - answer.due)
-            self.offered += answer.begun <= self._end
+            # What follows from answers may be due after the end.
+            self.offered += answer.begun <= self._end or answer.due > self._end
         if answer.error:
             if answer.error != CANCELLED:
                 self._node_errors[answer.node] += 1
@@ -129,7 +130,7 @@ class Books:
             histograms={name: _counted(values) for name, values in histograms.items() if values},
             node_errors=dict(self._node_errors),
             node_bytes={node: (both[0], both[1]) for node, both in self._bytes.items()},
-            offered=self.offered,
+            offered=self.offered - counts["retries"] - counts["hedges"],
             cpu_seconds=time.process_time() - self._cpu,
             memory_bytes=self._memory(),
         )
