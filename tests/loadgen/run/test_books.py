@@ -68,9 +68,21 @@ class BooksTests(SynchronousTestCase):
         self.assertEqual((report.offered, report.second.sent, report.histograms), (0, 0, {}))
 
     def test_what_was_begun_after_the_end_was_not_offered(self) -> None:
-        for due in (END - 1, END, END + 1):
-            self.books.attempt(answer(due=due))
-        self.assertEqual(self.close().offered, 2)
+        for late in (0, 1):
+            self.books.attempt(answer(due=END, lag=late))
+        self.assertEqual(self.close().offered, 1)
+
+    def test_what_followed_from_a_slow_answer_was_due_after_the_end(self) -> None:
+        self.books.attempt(answer(due=END + 1, lag=5 * MS))
+        self.assertEqual(self.close().offered, 1)
+
+    def test_a_second_request_does_not_stand_for_a_first_one(self) -> None:
+        """Requests that were not offered are not made up for by retries and hedges."""
+        for _ in range(10):
+            self.books.attempt(answer())
+        self.counts.update(requests=8, retries=3, hedges=1)
+        report = self.close()
+        self.assertEqual((report.offered, report.second.planned), (6, 8))
 
     def test_an_ask_that_failed_has_a_reason_and_no_latency(self) -> None:
         self.books.ended(ask(), answer(error=CLOSED, status=0), "closed early")

@@ -16,12 +16,13 @@ from loadgen.errors import LoadgenError, UsageError
 from loadgen.live import Totals
 from loadgen.models.arrivals import Rate
 from loadgen.results import Result, Second
+from loadgen.run import running
 from loadgen.run.books import Books
 from loadgen.run.frames import Expect, Failed, Frame, Go, Ready, Told, Work
 from loadgen.run.hands import Hand
 from loadgen.run.job import Job
-from loadgen.run.running import SOCKETS, Running, deal, rate_of, socket_processes
-from loadgen.run.scenario import Arrivals, Event, Scenario, Sockets
+from loadgen.run.running import SOCKETS, Running, deal, rate_of, socket_processes, user_processes
+from loadgen.run.scenario import Arrivals, Event, Scenario, Session, Sockets, Think
 from tests.loadgen.run.answers import START, answer, ask
 from tests.loadgen.run.samples import NODES, Published
 from tests.loadgen.run.test_scenario import LEAST
@@ -80,6 +81,13 @@ class RateTests(SynchronousTestCase):
 class DealingTests(SynchronousTestCase):
     """Nothing is lost between processes, and nothing done twice."""
 
+    def setUp(self) -> None:
+        self.allow(1_000_000)
+
+    def allow(self, descriptors: int) -> None:
+        """What the kernel lets a process have."""
+        self.patch(running, "raise_descriptor_limit", lambda connections=0: descriptors)
+
     @settings(max_examples=200, deadline=None)
     @given(
         st.integers(1, 1_000_000), st.integers(1, 20), st.floats(0, 1),
@@ -128,6 +136,25 @@ class DealingTests(SynchronousTestCase):
         ):  # fmt: skip
             of = scenario(users=users, sockets=Sockets(share=share))
             self.assertEqual(socket_processes(of), processes)
+
+    def test_with_few_descriptors_it_takes_more_of_them(self) -> None:
+        self.allow(1512)
+        of = scenario(users=4500, sockets=Sockets(share=1.0))
+        self.assertEqual(socket_processes(of), 5)
+        jobs = dealt(of, 6, Rate((0.0,), (1.0,)))
+        self.assertEqual([job.subscribers for job in jobs], [0, 900, 900, 900, 900, 900])
+
+    def test_users_share_as_many_processes_as_their_connections_need(self) -> None:
+        """By Little's law: arrivals a second times the length of a session, two connections each."""
+        self.allow(1512)
+        of = scenario(users=100_000, session=Session(pages_mean=5.0, think=Think(mean_s=10.0)))
+        self.assertEqual(
+            [user_processes(of, rate) for rate in (0.1, 10.0, 11.0, 25.0, 1e9)], [1, 1, 2, 3, 16]
+        )
+        there = msgspec.structs.replace(of, arrivals=Arrivals(present=0.02))
+        self.assertEqual(user_processes(there, 0.0), 4)
+        few = msgspec.structs.replace(of, users=100)
+        self.assertEqual(user_processes(few, 1e9), 1)
 
 
 class ScriptedHand(Hand):
