@@ -1,10 +1,11 @@
 """A million virtual users in one process: what each knows, in arrays.
 
-For each user, with n nodes (149 bytes for four; the calendar and the wire add 12)::
+For each user, with n nodes (151 bytes for four; the calendar and the wire add 12)::
 
     u8   active            in a session, or holding off
     u8   node              the one it stays with
     u16  pages_left        of the session
+    u16  waiting           requests that it has no answer to
     u32  document          the load document it has read, a number; 0: none yet
     u32  learned           when it read that, tick
     u32  requests          so far: what budgets for retries and hedges grow with
@@ -42,6 +43,7 @@ class Users:
         self.active = bytearray(count)
         self.node = bytearray(count)
         self.pages_left = array("H", bytes(2 * count))
+        self.waiting = array("H", bytes(2 * count))
         self.document = array("I", bytes(4 * count))
         self.learned = array("I", bytes(4 * count))
         self.requests = array("I", bytes(4 * count))

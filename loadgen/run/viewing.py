@@ -119,13 +119,19 @@ class Viewing:
                 self._choosing.learn(user, self._newest, tick)
         elif self._choosing.reads_load and self._choosing.is_due(user, tick):
             self._counts["load_polls"] += 1
-            self.sender.send(Ask(user, LOAD, planned, _LOAD, "fetch"))
+            self._send(Ask(user, LOAD, planned, _LOAD, "fetch"))
         if self._mutations and self._uniform() < self._mutations.share:
             self._mutate(user, planned)
         if not left:
             users.active[user] = 0
             self.active -= 1
-            self._wire.leave(user)
+            if not users.waiting[user]:
+                self._wire.leave(user)
+
+    def _send(self, ask: Ask) -> None:
+        """Connections are open for as long as somebody waits for an answer."""
+        self._users.waiting[ask.user] += 1
+        self.sender.send(ask)
 
     def keep_informed(self, now: int) -> None:
         """Read what the sockets of users are pushed; *now*: nanoseconds."""
@@ -144,6 +150,7 @@ class Viewing:
             user, MUTATION, planned, self._mutations.path.encode(), "post", b"", body, lines=lines.encode()
         )
         self._counts["requests"] += 1
+        self._users.waiting[user] += 1
         self.sender.send_to(ask, user % self._users.nodes)
 
     # ---- page views ----
@@ -182,7 +189,7 @@ class Viewing:
             return
         self._counts["batches"] += 1
         self._counts["validators"] += len(parts)
-        self.sender.send(Ask(user, BATCH, planned, _REVALIDATE, "post", b"", body, (page, tick, parts, at)))
+        self._send(Ask(user, BATCH, planned, _REVALIDATE, "post", b"", body, (page, tick, parts, at)))
 
     def _fresh(self, part: int, at: int, tick: int) -> bool:
         """Whether a copy from the tick *at* needs no confirmation at *tick*."""
@@ -203,15 +210,16 @@ class Viewing:
         self, user: int, purpose: int, resource: Resource, planned: int, etag: bytes, about: object
     ) -> None:
         ask = Ask(user, purpose, planned, resource.path, resource.kind, etag, about=(resource, about))
-        self.sender.send(ask)
+        self._send(ask)
 
     # ---- answers ----
 
     def ended(self, ask: Ask, answer: Answer | None) -> None:
         """An ask has its answer, or failed for good."""
         if ask.purpose == PROBE:
-            ok = answer is not None and not answer.error
-            self._checking.probed(ask.about, answer if ok else None, self._clock.tick(self._clock.now))
+            if answer is not None:
+                now = self._clock.tick(self._clock.now)
+                self._checking.probed(ask.about, None if answer.error else answer, now)
             return
         if ask.purpose == FEED:
             if answer is not None and not answer.error and answer.status == 200:
@@ -221,11 +229,15 @@ class Viewing:
         if reason:
             self._counts["failed"] += 1
         self.record(ask, answer, reason)
+        users, user = self._users, ask.user
+        left = users.waiting[user] = users.waiting[user] - 1
+        if not left and not users.active[user]:
+            self._wire.leave(user)
 
     def _judge(self, ask: Ask, answer: Answer | None) -> str:
         """Make of the answer what is to be made of it; why the ask failed, or ""."""
         if answer is None:
-            return "no node to ask"
+            return "no answer by the end"
         if answer.error:
             return ERRORS[answer.error]
         if ask.purpose == MUTATION:
