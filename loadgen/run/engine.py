@@ -64,6 +64,8 @@ class Engine:
                 next_second += SECOND_NS
                 sender.p95 = books.p95(sender.p95)
                 yield self._report(books)
+        if not self._stopped:
+            sender.give_up()
         yield self._report(books, last=True)
 
     def close(self) -> None:

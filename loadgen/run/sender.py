@@ -78,7 +78,7 @@ class Sender:
         ended: Callable[[Ask, Answer | None], None],
         counts: Counter[str],
     ) -> None:
-        """*ended*: called with the answer, which may be 5xx, or the last failure."""
+        """*ended*: called with the answer, which may be 5xx, or the last failure; None: there was no end."""
         self._wire, self._clock, self._users, self._choosing = wire, clock, users, choosing
         self._heads, self._random, self._ended, self._counts = heads, random, ended, counts
         self._nodes = users.nodes
@@ -111,6 +111,15 @@ class Sender:
     def waiting(self) -> int:
         """Asks that have not ended."""
         return len(self._asks) + len(self._later)
+
+    def give_up(self) -> None:
+        """The run is over: whoever still waits has no answer."""
+        waiting = [*self._asks.values(), *(ask for _, _, ask in self._later)]
+        self._asks.clear()
+        self._later.clear()
+        for ask in {id(ask): ask for ask in waiting}.values():
+            ask.tokens.clear()
+            self._ended(ask, None)
 
     def _attempt(self, ask: Ask, due: int) -> bool:
         node = self._choosing.pick(ask.user, self._clock.tick(due), ask.tried)
