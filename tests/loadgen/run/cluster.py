@@ -46,6 +46,8 @@ class Cluster:
         #: What happens when: called once, with nothing, at a time.
         self.plan: list[tuple[int, object]] = []
         self.asked: list[Asked] = []
+        #: How much had been asked when a user last left.
+        self.left: dict[int, int] = {}
         self._timeout = timeout_ns
         self._open: dict[int, Asked] = {}
         self._due: list[tuple[int, int]] = []
@@ -83,7 +85,7 @@ class Cluster:
         self._open.pop(token, None)
 
     def leave(self, user: int) -> None:
-        """Connections cost nothing here."""
+        self.left[user] = len(self.asked)
 
     def run(self, until: int) -> list[Answer]:
         answers = []

@@ -86,10 +86,12 @@ class BooksTests(SynchronousTestCase):
 
     def test_an_ask_that_failed_has_a_reason_and_no_latency(self) -> None:
         self.books.ended(ask(), answer(error=CLOSED, status=0), "closed early")
-        self.books.ended(ask(), None, "no node to ask")
+        self.books.ended(ask(), None, "no answer by the end")
         self.books.ended(ask(), answer(status=404), "status 404")
         report = self.close()
-        self.assertEqual(report.second.errors, {"closed early": 1, "no node to ask": 1, "status 404": 1})
+        self.assertEqual(
+            report.second.errors, {"closed early": 1, "no answer by the end": 1, "status 404": 1}
+        )
         self.assertEqual(report.histograms, {})
 
     def test_pushes(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +25,26 @@ from tests.loadgen.run.samples import NODES, Published, load
 
 SECONDS = 8
 RATE = 20.0
+
+
+def chaos(seed: int, cluster: Cluster) -> None:
+    """Something happens ten times a second."""
+    random = Random(seed)
+    for number in range(50):
+        node = random.randrange(4)
+        happens = random.choice(
+            [
+                partial(cluster.dead.add, node),
+                partial(cluster.silent.add, node),
+                cluster.dead.clear,
+                cluster.silent.clear,
+                partial(cluster.latency.__setitem__, node, random.randrange(1, 400) * MS),
+                partial(
+                    cluster.publish, random.choice(["/", "/style.css", "/sw.js"]), b"version %d" % number
+                ),
+            ]
+        )
+        cluster.at(number / 10, happens)
 
 
 class EngineTests(SynchronousTestCase):
@@ -54,7 +76,9 @@ class EngineTests(SynchronousTestCase):
         prepare(self.cluster)
         self.patch(assembly, "select", lambda *arguments: self.cluster)
         self.patch(engine, "time", SimpleNamespace(monotonic_ns=lambda: self.cluster.now))
-        process = Engine(assemble(job), scenario.duration_s)
+        parts = assemble(job)
+        self.users = parts.viewing._users
+        process = Engine(parts, scenario.duration_s)
         process.start = START
         reports = []
         for report in process.run():
@@ -176,6 +200,34 @@ class EngineTests(SynchronousTestCase):
 
         self.run_(deploy)
         self.assertEqual((self.count("stale_confirmations"), self.count("wrong_answers")), (0, 0))
+
+    def test_whoever_has_gone_leaves_no_connection_behind(self) -> None:
+        """Its last word to the wire is that it leaves."""
+        self.run_(lambda cluster: cluster.at(3, lambda: cluster.dead.add(2)), duration_s=5.0)
+        last = {asked.user: number for number, asked in enumerate(self.cluster.asked, 1)}
+        gone = [user for user in last if not self.users.active[user]]
+        self.assertGreater(len(gone), 50)
+        for user in gone:
+            self.assertGreaterEqual(self.cluster.left[user], last[user], user)
+
+    def test_whatever_happens_every_ask_is_answered_or_has_failed(self) -> None:
+        """Nodes die, hang, return and publish at random; nothing is lost, twice or called wrong."""
+        for seed in range(6):
+            self.run_(partial(chaos, seed), seed=seed, duration_s=5.0)
+            ended = self.merging.histograms["corrected"].count + self.count("failed")
+            self.assertEqual(ended, self.count("requests"), seed)
+            self.assertEqual((self.count("wrong_answers"), self.count("stale_confirmations")), (0, 0), seed)
+            self.assertLessEqual(self.count("hedges"), 300 + 0.05 * self.count("requests"), seed)
+            self.assertEqual(sum(self.users.waiting), 0, seed)
+
+    def test_who_waits_when_the_run_ends_has_failed(self) -> None:
+        """Also who would still try: an answer after that would be none for a reader."""
+        self.run_(lambda cluster: cluster.at(7.5, lambda: cluster.silent.update(range(4))))
+        errors: Counter[str] = Counter()
+        for second in self.merging.series:
+            errors.update(second.errors)
+        self.assertEqual(set(errors), {"no answer by the end"})
+        self.assertEqual(errors["no answer by the end"], self.count("failed"))
 
     def test_stopping_reports_what_was_done(self) -> None:
         reports = self.run_(stop_after=3)

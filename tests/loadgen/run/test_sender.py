@@ -225,6 +225,26 @@ class FailoverTests(Case):
         self.assertEqual(len(self.wire.sent), 400 + self.counts["retries"])
 
 
+class EndTests(Case):
+    """The run is over."""
+
+    def test_whoever_still_waits_has_no_answer(self) -> None:
+        """On its way twice, or between two rounds: each ends once."""
+        asks = [self.stage.ask(user) for user in (0, 1)]
+        self.stage.pass_time(20)
+        for sent in [sent for sent in self.wire.sent if sent.user == 1]:
+            self.stage.answer(sent, error=REFUSED)
+        while any(sent.user == 1 for sent in self.wire.waiting()):
+            self.stage.answer(next(sent for sent in self.wire.waiting() if sent.user == 1), error=REFUSED)
+        self.assertEqual(len([sent for sent in self.wire.waiting() if sent.user == 0]), 2)
+        self.stage.sender.give_up()
+        self.assertEqual(self.stage.ended, [(ask, None) for ask in asks])
+        self.assertEqual(self.stage.sender.waiting(), 0)
+        self.stage.pass_time(60_000)
+        self.stage.answer_all()
+        self.assertEqual(len(self.stage.ended), 2)
+
+
 class HedgeTests(Case):
     """A node is slow."""
 

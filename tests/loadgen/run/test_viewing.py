@@ -477,13 +477,48 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(times, [100, 100 + 2 * TICKS, 100 + 4 * TICKS])
         self.assertEqual((visit.counts["sessions"], visit.counts["page_views"]), (1, 3))
 
-    def test_a_session_ends_with_its_last_page_and_the_connections_with_it(self) -> None:
+    def test_a_session_ends_with_its_last_page(self) -> None:
         visit = Visit(lengths=2)
         visit.view(3)
-        self.assertEqual((visit.viewing.active, visit.users.active[3], visit.wire.left), (1, 1, []))
+        self.assertEqual((visit.viewing.active, visit.users.active[3]), (1, 1))
         visit.view(3)
-        self.assertEqual((visit.viewing.active, visit.users.active[3], visit.wire.left), (0, 0, [3]))
+        self.assertEqual((visit.viewing.active, visit.users.active[3]), (0, 0))
         self.assertEqual(visit.plan.due, {3: BEGIN + TICKS})
+
+    def test_connections_close_when_the_last_page_has_all_that_belongs_to_it(self) -> None:
+        """Not before: what the page names would need new ones, that nobody closes."""
+        visit = Visit(lengths=1, policy="smart")
+        visit.view(3)
+        while visit.wire.waiting():
+            self.assertEqual(visit.wire.left, [])
+            visit.respond(visit.wire.waiting()[0])
+        self.assertEqual(visit.wire.left, [3])
+        self.assertEqual(visit.counts["bodies"], 6)
+
+    def test_they_stay_open_while_the_session_goes_on(self) -> None:
+        visit = Visit(lengths=2)
+        visit.load_page()
+        self.assertEqual(visit.wire.left, [])
+        visit.load_page()
+        self.assertEqual(visit.wire.left, [0])
+
+    def test_whose_last_page_needs_nothing_leaves_at_once(self) -> None:
+        visit = Visit(lengths=2)
+        found = visit.published.site()
+        for one in found.resources:
+            one.max_age = 86_400 * 365
+        visit.viewing._site = Site(found)
+        visit.load_page()
+        self.assertEqual((visit.view(), visit.wire.left), ([], [0]))
+
+    def test_who_gets_no_answer_leaves_as_well(self) -> None:
+        visit = Visit(lengths=1, nodes=1)
+        visit.view()
+        for _ in range(3):
+            visit.answer(visit.wire.waiting()[0], 0, error=TIMEOUT)
+            visit.clock.now += 2_000_000_000
+            visit.sender.turn(visit.clock.now)
+        self.assertEqual((visit.wire.left, visit.counts["failed"]), ([0], 1))
 
     def test_requests_are_due_when_the_view_was_planned(self) -> None:
         visit = Visit()
