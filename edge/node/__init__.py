@@ -24,7 +24,8 @@ One connection on the Twisted side:
 ``site``            what the channels of a worker share; the root of the resources
 ``published``       answers from the table (``body``: from files)
 ``mounts``          resources of an application beside it
-``edge_resources``  ``/.edge/...`` (``loading``: load document and ORCA header as entries)
+``edge_resources``  ``/.edge/...`` (``loading``: load document and ORCA header as entries; ``status``)
+``pushing``         ``/.edge/socket``: who gets what when (``pushsocket``: one of them; ``upgraded``)
 ``tls``             certificates that change
 ==================  ==================================================================================
 

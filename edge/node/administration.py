@@ -120,7 +120,7 @@ class Administration:
         if self._figures is None:
             return
         known = {
-            "id": supervisor.config.node, "version": self._version, "state": _STATES[supervisor.state],
+            "id": supervisor.config.node, "state": _STATES[supervisor.state],
             "uptime_s": int(now - supervisor.started_at), "workers": max(supervisor.config.worker_count, 1),
             "fast_path": supervisor.workers.fast_path,
         }  # fmt: skip

@@ -2,7 +2,7 @@
 
 ::
 
-    {"v":1,"id":"n1","version":"0.1","at":1763900000123,"uptime_s":12,"workers":2,"fast_path":"native",
+    {"v":1,"id":"n1","at":1763900000123,"uptime_s":12,"workers":2,"fast_path":"native",
      "rates":{"requests":4123.0,"not_modified":3900.0,"bodies":120.0,"validators":51000.0,"errors":0.0},
      "state":"alive","sockets":812,
      "table":{"entries":10233,"slots":2097152,"arena_bytes":536870912,"arena_used_bytes":81000000,"complete":true},
@@ -11,7 +11,7 @@
 
 Rates are per second over the last five; ``not_modified`` counts the answers 304, ``validators`` the lines of
 batches.  ``gossip`` is null for a node alone; ``behind`` counts changes that the member is known to miss.
-Names are append-only.  No address of a machine is in it: the document is as public as the load document,
+Names are append-only.  Neither an address of a machine nor a version is in it: the document is as public as the load document,
 and like that an entry of the table.
 """
 
@@ -64,7 +64,7 @@ class StatusReport:
     ) -> bytes:
         """The document.
 
-        *known*: id, version, uptime_s, state, workers, fast_path.  *totals*: the counters of all workers.
+        *known*: id, uptime_s, state, workers, fast_path.  *totals*: the counters of all workers.
         *table*: :meth:`edge.table.writer.Writer.statistics`.
         """  # fmt: skip
         rates = {

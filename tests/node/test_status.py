@@ -11,7 +11,7 @@ from edge.node.status import StatusReport
 from edge.table.counters import COUNTERS
 
 TABLE = {"entries": 7, "slots": 64, "arena_bytes": 1000, "arena_free_bytes": 900, "complete": True}
-KNOWN = {"id": "n1", "version": "1", "state": "alive", "uptime_s": 5, "workers": 2, "fast_path": "native"}
+KNOWN = {"id": "n1", "state": "alive", "uptime_s": 5, "workers": 2, "fast_path": "native"}
 
 
 class StatusTests(SynchronousTestCase):

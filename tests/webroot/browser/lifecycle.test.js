@@ -82,6 +82,25 @@ test("requests for the node itself do not wake the worker, where the browser has
   assert.equal(matched, "network");
 });
 
+test("what the browser lacks decides for a segment", { timeout: 60_000 }, async () => {
+  const lacks = {
+    shared: () => {},
+    leader: () => delete globalThis.SharedWorker,
+    worker: () => delete Navigator.prototype.locks,
+    off: () => delete Navigator.prototype.serviceWorker,
+  };
+  for (const [kind, remove] of Object.entries(lacks)) {
+    const page = await chrome.context.newPage();
+    const errors = [];
+    page.on("pageerror", (error) => errors.push(error));
+    await page.addInitScript(remove);
+    await page.goto(home);
+    assert.equal(await page.evaluate(async () => (await import("/edge/client.js")).kind), kind);
+    assert.deepEqual(errors, [], kind);
+    await page.close();
+  }
+});
+
 test("where there is a worker alone, it polls: one for all tabs, no socket, and nodes are chosen", { timeout: 60_000 }, async () => {
   const pages = await Promise.all([1, 2, 3].map(async () => {
     const page = await chrome.context.newPage();
@@ -91,13 +110,13 @@ test("where there is a worker alone, it polls: one for all tabs, no socket, and 
   await pause(1000);
   await cluster.log();
   const begun = Date.now();
-  while (Date.now() - begun < 12_000) {
+  while (Date.now() - begun < 8_000) {
     for (const page of pages) await page.evaluate(async () => (await fetch(`/part/1.txt?${Math.random()}`)).text());
     await pause(100);
   }
   const log = await cluster.log();
   const polls = log.filter((one) => one.target.startsWith("/.edge/load"));
-  assert.ok(polls.length >= 1 && polls.length <= 4, `${polls.length} polls in 12 s`);
+  assert.ok(polls.length >= 1 && polls.length <= 3, `${polls.length} polls in 8 s`);
   assert.deepEqual(log.filter((one) => one.target.startsWith("/.edge/socket")), []);
   assert.equal((await status(pages[0])).nodes.length, 4);
 });
