@@ -2,17 +2,17 @@
 
 ::
 
-    {"v":1,"id":"n1","at":1763900000123,"uptime_s":12,"workers":2,"fast_path":"native",
+    {"v":1,"id":"n1","state":"alive","uptime_s":12,"workers":2,"fast_path":"native","at":1763900000123,
      "rates":{"requests":4123.0,"not_modified":3900.0,"bodies":120.0,"validators":51000.0,"errors":0.0},
-     "state":"alive","sockets":812,
+     "sockets":812,
      "table":{"entries":10233,"slots":2097152,"arena_bytes":536870912,"arena_used_bytes":81000000,"complete":true},
      "gossip":{"members":[{"id":"n2","state":"alive","rtt_ms":0.31,"behind":0}],
                "lag_p50_ms":1.2,"lag_p99_ms":4.0,"missing_bodies":0}}
 
 Rates are per second over the last five; ``not_modified`` counts the answers 304, ``validators`` the lines of
 batches.  ``gossip`` is null for a node alone; ``behind`` counts changes that the member is known to miss.
-Names are append-only.  Neither an address of a machine nor a version is in it: the document is as public as the load document,
-and like that an entry of the table.
+Names are append-only.  Neither an address of a machine nor a version is in it: the document is as public as
+the load document, and like that an entry of the table.
 """
 
 from __future__ import annotations
