@@ -76,17 +76,21 @@ class Exact:
         """Histories of those who have been here before, back in time from the beginning."""
         world, random = self._world, self._random
         warm = np.flatnonzero(random.random(self._count) < self._users_of.warm_share)
-        views = world.habits.settled
-        times = np.empty((views, len(warm)))
-        at = world.wave.second(-random.exponential(1.0, len(warm)))
-        for view in range(views - 1, -1, -1):
+        count, users = len(warm), self._users_of
+        times = np.empty((world.habits.settled, count))
+        at = world.wave.second(-random.exponential(1.0, count))
+        for view in range(len(times) - 1, -1, -1):
             times[view] = at
-            gap = world.wave.second(world.wave.operational(at) - random.exponential(1.0, len(warm)))
-            think = at - think_times(self._users_of, random, len(warm))
-            at = np.where(random.random(len(warm)) < world.habits.stay, think, gap)
-        shelves = Shelves(self._users_of, len(warm))
-        for view in range(views):
-            shelves.look(popularity.draw(random, len(warm)), view)
+            gap = world.wave.second(world.wave.operational(at) - random.exponential(1.0, count))
+            think = at - think_times(users, random, count)
+            at = np.where(random.random(count) < world.habits.stay, think, gap)
+        shelves = Shelves(users, count)
+        for now in times:
+            pages = popularity.draw(random, count)
+            kept, where = shelves.find(pages)
+            clocks = np.broadcast_to(now, (3, count))
+            fresh = kept & (shelves.age(where, clocks)[0] < users.max_age_s)
+            shelves.put(pages, kept, where, clocks, ~fresh)
         for row, number in enumerate(warm.tolist()):
             user = self._users[number]
             user.learned = float(times[-1, row])
@@ -94,7 +98,7 @@ class Exact:
             for place in order.tolist():
                 page = int(shelves.pages[row, place])
                 if page >= 0:
-                    user.shelf[page] = float(times[shelves.seen[row, place], row])
+                    user.shelf[page] = float(shelves.seen[0, row, place])
 
     def run(self) -> Outcome:
         """The whole time."""

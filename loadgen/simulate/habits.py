@@ -1,17 +1,17 @@
 """What of a page is kept, and how old it is, when a user with a history of k page views looks at it.
 
-Between two page views of a user lies a think time (probability s) or the end of a session and a gap (1 -
-s), whatever was before, for the number of page views of a session is geometric.  So a copy that was
-confirmed j views ago is the sum of j think times old with probability s ** j; else as old as gaps are,
-beside which think times do not count.  How many views ago a copy was confirmed, if it is kept at all,
-follows from what pages are popular and from the order in which browsers drop copies; it is counted in a
-sample of histories.
+Between two page views of a user lies a think time, or the end of a session and a gap: with the same
+probability, whatever was before, for the number of page views of a session is geometric.  A sample of
+histories is played through, and what it finds is counted: for each class of k, the ages of copies at views
+of pages that are kept - in seconds, if the copy was confirmed within the same session, and else in
+operational time, in which gaps are exponential with mean 1 (``wave.py``).  A copy that is fresh is used
+without a question, and gets older.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,17 +23,17 @@ from loadgen.simulate.inputs import Users
 
 #: Classes of users by page views so far: one for each of so many views, then ever wider ones, so many in all.
 _NARROW, _CLASSES = 12, 32
-#: Views ago; the last place stands for all before, too.
-_AGO = 48
 #: Views of a history until it does not matter any more how it began: at least, and for each page kept.
 _SETTLED, _SETTLED_EACH = 120, 10
-#: Users of the sample of histories, and views of settled ones; sums of think times and of gaps.
-_SAMPLE, _VIEWS, _SUMS = 10_000, 128, 4_000
-#: Points of a curve of ages.
-_POINTS = 400
+#: Users of the sample of histories, and views of settled ones.
+_SAMPLE, _VIEWS = 10_000, 128
+#: Ages that are told apart: in means of think times, and in operational time.
+_WITHIN = np.concatenate(([0.0], np.geomspace(1e-2, 1e4, 400)))
+_ACROSS = np.concatenate(([0.0], np.geomspace(1e-4, 1e3, 400)))
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 def think_times(users: Users, random: Generator, count: int) -> Floats:
@@ -66,32 +66,54 @@ class Shelves:
 
     def __init__(self, users: Users, count: int) -> None:
         self.pages = np.full((count, users.kept_pages), -1, dtype=np.int64)
-        #: The number of the view that last confirmed each.
-        self.seen = np.zeros((count, users.kept_pages), dtype=np.int64)
+        #: When each was confirmed: in clocks that the caller chooses, (clock, user, place).
+        self.seen = np.zeros((3, count, users.kept_pages))
         self.slot = np.zeros(count, dtype=np.int64)
         self._rows = np.arange(count)
 
-    def look(self, pages: Ints, number: int) -> Ints:
-        """Each looks at a page, its *number*-th view: how many views ago that was confirmed; 0: not kept."""
+    def find(self, pages: Ints) -> tuple[Flags, Ints]:
+        """Each looks for a page: whether it is kept, and its place, or else the one that it would get."""
         places = self.pages == pages[:, np.newaxis]
         kept = places.any(axis=1)
-        place = np.where(kept, places.argmax(axis=1), self.slot)
-        ago = np.where(kept, number - self.seen[self._rows, place], 0)
+        return kept, np.where(kept, places.argmax(axis=1), self.slot)
+
+    def age(self, place: Ints, clocks: Floats) -> Floats:
+        """How long ago what is there was confirmed, by each clock."""
+        result: Floats = clocks - self.seen[:, self._rows, place]
+        return result
+
+    def put(self, pages: Ints, kept: Flags, place: Ints, clocks: Floats, renewed: Flags) -> None:
+        """It is there now, confirmed if *renewed*."""
         self.pages[self._rows, place] = pages
-        self.seen[self._rows, place] = number
+        rows = self._rows[renewed]
+        self.seen[:, rows, place[renewed]] = clocks[:, renewed]
         self.slot = np.where(kept, self.slot, (self.slot + 1) % self.pages.shape[1])
-        return ago
+
+
+class Ages:
+    """Counts ages by class, weighted by what pages weigh in several ways."""
+
+    def __init__(self, grid: Floats, classes: int, weights: list[Floats]) -> None:
+        self._grid, self._weights = grid, weights
+        self._sums = np.zeros((len(weights), classes, len(grid) + 1))
+
+    def add(self, place: int, ages: Floats, pages: Ints) -> None:
+        """Copies of *pages* that are so old, looked at by users of the class *place*."""
+        bins = np.searchsorted(self._grid, ages, side="right")
+        for sums, weights in zip(self._sums, self._weights, strict=True):
+            sums[place] += np.bincount(bins, weights=weights[pages], minlength=len(self._grid) + 1)
+
+    def curve(self, number: int, views: Floats) -> Curve:
+        """For each view of a class, the weight of what is older than an age."""
+        older = self._sums[number, :, ::-1].cumsum(axis=1)[:, ::-1]
+        return Curve(self._grid, (older[:, 1:] / views[:, np.newaxis]).T)
 
 
 class Curve:
-    """For each class of users, a sum over views ago that falls with an age: what is older than that."""
+    """A function of an age that falls, for each class of users."""
 
-    def __init__(self, samples: Floats, weights: Floats) -> None:
-        """*samples*: ages by views ago, sorted (ago, sample); *weights*: (class, ago)."""
-        count = samples.shape[1]
-        self._grid = np.unique(np.concatenate(([0.0], np.quantile(samples, np.linspace(0, 1, _POINTS)))))
-        younger = np.stack([np.searchsorted(row, self._grid, side="right") for row in samples]) / count
-        self._values = (weights @ (1 - younger)).T
+    def __init__(self, grid: Floats, values: Floats) -> None:
+        self._grid, self._values = grid, values
 
     def __call__(self, age: float) -> Floats:
         """By class."""
@@ -104,27 +126,24 @@ class Curve:
         return result
 
 
-class Ages(NamedTuple):
-    """Sorted samples (ago, sample) of how long ago so many views were: seconds within a session, else
-    operational time; and the probabilities of the former."""
+class Older(NamedTuple):
+    """What is older than an age, of copies from the same session and from before it."""
 
-    within: Floats
-    across: Floats
-    share: Floats
+    mean_s: float
+    within: Curve
+    across: Curve
 
-    def curve(self, weights: Floats) -> Callable[[float, float], Floats]:
-        """What is older than (seconds, operational), both of the same moment; *weights*: (class, ago)."""
-        within = Curve(self.within, weights * self.share)
-        across = Curve(self.across, weights * (1 - self.share))
-        return lambda seconds, operational: within(seconds) + across(operational)
+    def __call__(self, seconds: float, operational: float) -> Floats:
+        """By class; both times are of the same moment."""
+        return self.within(seconds / self.mean_s) + self.across(operational)
 
 
 class Update(NamedTuple):
     """What a deploy means at a page view: expected new pages and assets among copies older than it."""
 
     at_s: float
-    pages: Callable[[float, float], Floats]
-    assets: Callable[[float, float], Floats]
+    pages: Older
+    assets: Older
 
 
 class Habits:
@@ -142,46 +161,42 @@ class Habits:
         weights = [np.ones(users.pages)]
         for change in changes:
             weights += [change.pages.astype(np.float64), change.assets.astype(np.float64)]
-        kept, *changed = self._histories(users, random, weights)
-        #: P(the page is kept), by class.
-        self.kept = kept.sum(axis=1)
-        ago: Ints = np.arange(1, _AGO + 1)
-        within: Floats = np.power(self.stay, ago, dtype=np.float64)
-        thinks = np.cumsum(think_times(users, random, _AGO * _SUMS).reshape(_AGO, _SUMS), axis=0)
-        ages = Ages(np.sort(thinks, axis=1), np.sort(_gaps(ago, self.stay, random), axis=1), within)
-        #: P(kept, and not confirmed for so long), by class.
-        self.older = ages.curve(kept)
+        found = self._histories(users, random, weights)
+        #: P(kept, and not confirmed for so long), by class; P(kept) at all.
+        self.older = found[0]
+        self.kept = self.older(0.0, 0.0)
         self.updates = [
-            Update(change.at_s, ages.curve(pages), ages.curve(assets))
-            for change, pages, assets in zip(changes, changed[::2], changed[1::2], strict=True)
+            Update(change.at_s, pages, assets)
+            for change, pages, assets in zip(changes, found[1::2], found[2::2], strict=True)
         ]
 
-    def _histories(self, users: Users, random: Generator, weights: list[Floats]) -> list[Floats]:
-        """For each of *weights* of pages: its mean over views of a class, of kept pages by views ago."""
+    def _histories(self, users: Users, random: Generator, weights: list[Floats]) -> list[Older]:
+        """A sample of users looks at pages; for each of *weights* of pages, what is kept for how long."""
         popularity, shelves = Popularity(users), Shelves(users, _SAMPLE)
-        sums = np.zeros((len(weights), len(self.begins), _AGO + 1))
-        views = np.zeros((len(self.begins), 1))
+        within, across = (Ages(grid, len(self.begins), weights) for grid in (_WITHIN, _ACROSS))
+        views = np.zeros(len(self.begins))
+        mean = users.think.mean_s
+        fresh_within, fresh_across = users.max_age_s / mean, users.max_age_s / users.return_interval_s
+        #: Of each user: think times in their mean, gaps, sessions.
+        clocks = np.zeros((3, _SAMPLE))
         for number in range(self.settled + _VIEWS):
-            pages = popularity.draw(random, _SAMPLE)
-            ago = np.minimum(shelves.look(pages, number), _AGO)
             place = int(np.searchsorted(self.begins, number, side="right")) - 1
+            pages = popularity.draw(random, _SAMPLE)
+            kept, where = shelves.find(pages)
+            think, gap, sessions = shelves.age(where, clocks)
+            near, far = kept & (sessions == 0), kept & (sessions > 0)
+            within.add(place, think[near], pages[near])
+            across.add(place, gap[far], pages[far])
             views[place] += _SAMPLE
-            for total, weight in zip(sums, weights, strict=True):
-                total[place] += np.bincount(ago, weights=weight[pages], minlength=_AGO + 1)
-        # Place 0 is of pages that were not kept.
-        return [total[:, 1:] / views for total in sums]
-
-
-def _gaps(ago: Ints, stay: float, random: Generator) -> Floats:
-    """Sums of gaps in operational time among so many steps, one of them at least."""
-    made = []
-    for steps in ago:
-        # The first of the steps that is a gap; those after it are independent.
-        if stay > 0:
-            uniform = random.random(_SUMS)
-            first = 1 + np.floor(np.log1p(-uniform * (1 - stay**steps)) / math.log(stay)).astype(np.int64)
-        else:
-            first = np.ones(_SUMS, dtype=np.int64)
-        more = random.binomial(np.maximum(0, steps - first), 1 - stay)
-        made.append(random.gamma(1.0 + more))
-    return np.stack(made)
+            fresh = (near & (think < fresh_within)) | (far & (gap < fresh_across))
+            shelves.put(pages, kept, where, clocks, ~fresh)
+            going = random.random(_SAMPLE) < self.stay
+            thought = np.where(going, think_times(users, random, _SAMPLE), 0.0)
+            clocks[0] += thought / mean
+            # Time within sessions counts as it does on an average day.
+            clocks[1] += np.where(going, thought / users.return_interval_s, random.exponential(1.0, _SAMPLE))
+            clocks[2] += ~going
+        return [
+            Older(mean, within.curve(number, views), across.curve(number, views))
+            for number in range(len(weights))
+        ]
