@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -107,7 +108,7 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.json != "-":
         from loadgen.simulate.tables import show
 
-        console = Console(width=None if sys.stdout.isatty() else 100, highlight=False)
+        console = Console(width=None if sys.stdout.isatty() else 80, highlight=False)
         show(document, console)
         console.print(f"simulated in {took:.1f} s", style="dim")
     if options.plot is not None:
@@ -145,13 +146,18 @@ def _inputs(options: argparse.Namespace) -> Inputs:
 def _replaced(part: Any, field: str, text: str, option: str) -> Any:
     """*part* with another value for a *field*, within the range that the field's type says."""
     raw = msgspec.to_builtins(part)
+    whole = isinstance(raw[field], int)
+    raw[field] = text
     try:
-        raw[field] = msgspec.convert(text, float, strict=False)
-        if isinstance(getattr(part, field), int) and raw[field] == int(raw[field]):
-            raw[field] = int(raw[field])
-        return msgspec.convert(raw, type(part))
-    except (msgspec.ValidationError, OverflowError) as error:
-        raise UsageError(f"{option} {text}: {str(error).partition(' - at')[0]}") from None
+        made = msgspec.convert(raw, type(part), strict=False)
+    except msgspec.ValidationError as error:
+        said = str(error).partition(" - at")[0].replace("`", "")
+        if "got str" in said:
+            said = "give a whole number" if whole else "give a number"
+        raise UsageError(f"{option} {text}: {said}") from None
+    if not whole and not math.isfinite(getattr(made, field)):
+        raise UsageError(f"{option} {text}: this is no number")
+    return made
 
 
 def _events(texts: list[str], read: Callable[[str], _T], option: str) -> tuple[_T, ...]:

@@ -184,9 +184,14 @@ def read_users(path: Path) -> Users:
     if "users" not in given:
         raise UsageError(f"{path}: there is no table [users]")
     try:
-        return msgspec.convert(given["users"], Users)
+        users = msgspec.convert(given["users"], Users)
     except msgspec.ValidationError as error:
         raise UsageError(f"{path}: [users]: {error}; keys are {', '.join(Users.__struct_fields__)}") from None
+    for name in Users.__struct_fields__:
+        value = getattr(users, name)
+        if value != value:
+            raise UsageError(f"{path}: [users]: {name} = nan is no number")
+    return users
 
 
 def seconds(text: str) -> float:

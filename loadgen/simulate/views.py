@@ -4,8 +4,8 @@ A page that is kept and fresh asks for nothing.  One that is kept but not fresh 
 by one POST /.edge/revalidate; what that calls stale is fetched.  One that is not kept is fetched, with
 those assets that no other kept page has; a first visit fetches all of them, and the smart client.
 
-Ages of copies are those of users who have come for long: in the hours after a deploy, of users who came for the
-first time shortly before it, up to a tenth too many are taken to have old copies.
+Ages of copies are those of users who have come for long: in the hours after a deploy, of users who came for
+the first time shortly before it, up to a tenth too many are taken to have old copies.
 """
 
 from __future__ import annotations
