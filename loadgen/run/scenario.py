@@ -196,11 +196,13 @@ def _problem(scenario: Scenario, folder: Path) -> str:
         "constant": lambda: arrivals.rate_per_s > 0 or arrivals.present > 0,
         "poisson": lambda: arrivals.rate_per_s > 0 or arrivals.present > 0,
         "ramp": lambda: arrivals.rate_per_s + arrivals.to_per_s > 0,
-        "steps": lambda: len(arrivals.steps) > 0,
+        "steps": lambda: any(rate for _, rate in arrivals.steps),
         "replay": lambda: bool(arrivals.file),
     }
     if not needs[arrivals.kind]():
-        key = {"steps": "steps", "replay": "file", "ramp": "to_per_s"}.get(arrivals.kind, "rate_per_s")
+        key = {"steps": "steps with a rate above 0", "replay": "file", "ramp": "to_per_s"}.get(
+            arrivals.kind, "rate_per_s"
+        )
         return f"arrivals: kind = {arrivals.kind!r} needs {key}"
     times = [second for second, _ in arrivals.steps]
     if times != sorted(set(times)):

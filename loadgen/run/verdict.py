@@ -66,13 +66,19 @@ def parse_threshold(text: str) -> Comparison:
     return Comparison(name, sign, float(number) * _UNITS[unit])
 
 
+def _is_missing(measure: str, value: float) -> bool:
+    """Nothing takes no time at all: there was nothing to be measured."""
+    return MEASURES[measure].startswith("ms") and not value
+
+
 def judge(texts: Sequence[str], measures: Mapping[str, float]) -> list[Threshold]:
-    """How each threshold came out."""
+    """How each threshold came out; a time of which there is none is not held."""
     outcomes = []
     for text in texts:
         comparison = parse_threshold(text)
         value = measures.get(comparison.measure, 0.0)
-        outcomes.append(Threshold(text=text, measured=value, held=comparison.holds(value)))
+        held = comparison.holds(value) and not _is_missing(comparison.measure, value)
+        outcomes.append(Threshold(text=text, measured=value, held=held))
     return outcomes
 
 
@@ -91,7 +97,11 @@ def decide(
             f"the generator itself was late: p99 {generator.lag_p99_ms:.2f} ms (at most {MOST_LAG_MS:g} ms);"
             " take fewer users, more --processes, or a machine that is less busy"
         )
-    missed = [f"{one.text}: it is {one.measured:.6g}" for one in thresholds if not one.held]
+    missed = []
+    for one in thresholds:
+        nothing = _is_missing(parse_threshold(one.text).measure, one.measured)
+        if not one.held:
+            missed.append(f"{one.text}: " + ("there was none" if nothing else f"it is {one.measured:.6g}"))
     if measures.get("stale"):
         missed.append(f"{measures['stale']:.0f} confirmations of versions that were superseded")
     if measures.get("wrong"):

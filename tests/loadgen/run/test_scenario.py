@@ -162,6 +162,7 @@ class ParsingTests(SynchronousTestCase):
         ):
             given = {**LEAST, "arrivals": {"kind": kind}}
             self.assertIn(f"arrivals: kind = {kind!r} needs {key}", self.refused(given))
+        self.refused({**LEAST, "arrivals": {"kind": "steps", "steps": [[0, 0], [5, 0]]}})
         self.parse({**LEAST, "arrivals": {"present": 0.5}})
         self.parse({**LEAST, "arrivals": {"kind": "ramp", "rate_per_s": 5}})
 

@@ -94,6 +94,14 @@ class ThresholdTests(SynchronousTestCase):
         self.assertEqual((held.text, held.measured, held.held), ("p99 < 50ms", 49.0, True))
         self.assertEqual((missed.text, missed.measured, missed.held), ("errors == 0", 3.0, False))
 
+    def test_a_time_of_which_there_is_none_is_not_held(self) -> None:
+        """No push has come: that is not a fast one."""
+        outcomes = judge(["push_p99 < 1000ms", "errors < 1", "rps < 5"], {"push_p99": 0.0, "errors": 0.0})
+        self.assertEqual([one.held for one in outcomes], [False, True, True])
+        self.assertEqual(
+            decide(generator(), outcomes, {}, False), ("threshold", ["push_p99 < 1000ms: there was none"])
+        )
+
 
 class VerdictTests(SynchronousTestCase):
     """What decides the exit code."""
