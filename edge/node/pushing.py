@@ -15,8 +15,8 @@ A message is composed and framed once for all connections of a worker.  When the
 * The connections stand in a round that takes one *period* (:func:`period`); whose turn it is gets what is
   new for it.  So pushes are spread over time, however many connections there are, and the crowd does not
   act on new figures all at once.
-* What cannot wait - a node that is gone or back, a change of the site - goes to all at once, some hundred
-  in each turn of the reactor, but no more often than once in a period.
+* What cannot wait - a node that is gone or back, a change of the site - goes to all at once, and that alone,
+  some hundred in each turn of the reactor, but no more often than once in a period.
 
 Who still has bytes of the last push waiting gets nothing on top of them, and the newest when they are taken;
 after :data:`edge.node.pushsocket.STUCK_SECONDS` without that the connection is aborted.
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from edge.table.segment import CounterBlock
 
 TOPICS = ("load", "changed", "status")
+_NUMBER = {topic: number for number, topic in enumerate(TOPICS)}
 #: What a client gets that says nothing.
 DEFAULT_TOPICS = ("load", "changed")
 #: Entries of the table that are pushed whole.
@@ -100,7 +101,8 @@ class Pushing:
         self._hurry: list[PushSocket] = []
         self._credit = 0.0
         self._calm_until = 0.0
-        self._urgent = False
+        #: Topics that cannot wait.
+        self._urgent: set[str] = set()
 
     def start(self) -> None:
         """Begin to look at the table."""
@@ -143,7 +145,7 @@ class Pushing:
         self.sockets.add(socket)
         self._count()
         socket.greet(b"".join(self._frames.get(topic, b"") for topic in socket.topics))
-        socket.seen = self._edition
+        socket.seen = [self._edition] * len(TOPICS)
 
     def left(self, socket: PushSocket) -> None:
         """It is gone, or about to go."""
@@ -164,8 +166,10 @@ class Pushing:
         topics = _subscribed(message)
         new = [topic for topic in topics if topic not in socket.topics]
         socket.topics = topics
-        if new and not socket.push(b"".join(self._frames.get(topic, b"") for topic in new)):
-            socket.seen = 0  # all of it when its turn comes
+        for topic in new:
+            socket.seen[_NUMBER[topic]] = 0
+        if new:
+            self._serve(socket, new)
 
     # Rounds
 
@@ -173,19 +177,19 @@ class Pushing:
         """See what is new, and whether it can wait."""
         if not self.sockets:
             return
-        self._urgent = self._compose() or self._urgent
+        self._urgent |= self._compose()
         if self._urgent and not self._hurry and self.now() >= self._calm_until:
-            self._urgent = False
+            topics, self._urgent = frozenset(self._urgent), set()
             self._calm_until = self.now() + period(len(self.sockets))
             self._hurry = list(self.sockets)
-            self._serve_all()
+            self._serve_all(topics)
 
-    def _serve_all(self) -> None:
-        """Serve some of those who cannot wait, and the others in the next turns."""
+    def _serve_all(self, topics: frozenset[str]) -> None:
+        """Bring some of those who cannot wait up to date in *topics*, and the others in the next turns."""
         for _ in range(min(HURRIED, len(self._hurry))):
-            self._serve(self._hurry.pop())
+            self._serve(self._hurry.pop(), topics)
         if self._hurry:
-            self._reactor.callLater(0, self._serve_all)
+            self._reactor.callLater(0, self._serve_all, topics)
 
     def _step(self, steps: int) -> None:
         """Serve those whose turn it is, after so many steps."""
@@ -197,24 +201,25 @@ class Pushing:
             if self._round:
                 self._serve(self._round.pop())
 
-    def _serve(self, socket: PushSocket) -> None:
-        """Bring one connection up to date."""
+    def _serve(self, socket: PushSocket, topics: Collection[str] = TOPICS) -> None:
+        """Bring one connection up to date in *topics*."""
         if socket not in self.sockets:
             return
         new_in, seen = self._new_in, socket.seen
-        news = [self._frames[topic] for topic in socket.topics if new_in[topic] > seen]
-        if socket.push(b"".join(news) if len(news) != 1 else news[0]):
-            socket.seen = self._edition
+        due = [t for t in socket.topics if t in topics and new_in[t] > seen[_NUMBER[t]]]
+        if socket.push(b"".join([self._frames[topic] for topic in due])):
+            for topic in due:
+                seen[_NUMBER[topic]] = self._edition
 
-    def _compose(self) -> bool:
-        """Make the messages that are new; whether one of them cannot wait."""
-        urgent = False
+    def _compose(self) -> set[str]:
+        """Make the messages that are new; the topics of those that cannot wait."""
+        urgent = set()
         self._edition += 1
         sequence = self._reader.sequence
         if self._sources.get("changed") != sequence:
             self._sources["changed"] = sequence
             self._publish("changed", json.dumps({"type": "changed", "seq": sequence}))
-            urgent = True
+            urgent.add("changed")
         for topic, path in DOCUMENTS.items():
             entry = self._reader.find(path)
             if entry is None or entry.body is None or entry.etag == self._sources.get(topic):
@@ -224,7 +229,8 @@ class Pushing:
             self._publish(topic, f'{{"type": "{topic}", "document": {document}}}')
             if topic == "load":
                 before, self._alive = self._alive, _alive(document)
-                urgent = urgent or self._alive != before
+                if self._alive != before:
+                    urgent.add("load")
         return urgent
 
     def _publish(self, topic: str, message: str) -> None:

@@ -48,8 +48,8 @@ class PushSocket:
 
     def __init__(self, hub: Hub, topics: tuple[str, ...]) -> None:
         self.topics = topics
-        #: The last edition of the messages that it has got; see :mod:`edge.node.pushing`.
-        self.seen = 0
+        #: The last edition that it has got, by the number of the topic; see :mod:`edge.node.pushing`.
+        self.seen: list[int] = []
         self._hub = hub
         self._transport: Any = None
         self._write: Callable[[bytes], None]

@@ -98,6 +98,16 @@ class PushingTests(SynchronousTestCase):
         self.connection.pass_time(1)
         self.assertEqual([one["type"] for one in self.messages()], ["load"])
 
+    def test_what_was_subscribed_to_is_not_told_twice(self) -> None:
+        self.open(b"?topics=changed")
+        self.publish_load(2)
+        self.connection.pass_time(2)
+        self.messages()
+        text = '{"type":"subscribe","topics":["load","changed"]}'
+        self.connection.send(self.frames.send(TextMessage(text)))
+        self.connection.pass_time(3)
+        self.assertEqual([one["type"] for one in self.messages()], ["load"])
+
     def test_other_messages_end_the_connection_with_the_reason(self) -> None:
         for text in ("hello", "{}", '{"type":"subscribe","topics":["all"]}', '{"type":"subscribe"}', "\0"):
             self.setUp()
