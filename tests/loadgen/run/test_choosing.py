@@ -29,6 +29,7 @@ MS = 1000
 class FormulaTests(SynchronousTestCase):
     """One client at a time, against the arrays of the model."""
 
+    @settings(deadline=None)
     @given(
         st.lists(st.tuples(st.floats(0, 1), st.floats(0.001, 1e7), st.floats(0, 1)), min_size=1, max_size=8),
         st.floats(0.01, 1e6),
@@ -42,7 +43,7 @@ class FormulaTests(SynchronousTestCase):
             choice.scores(weights, expected, best, trusts).tolist(),
         )
 
-    @settings(max_examples=300)
+    @settings(max_examples=300, deadline=None)
     @given(st.lists(st.tuples(EXACT, EXACT), min_size=1, max_size=6), PLACES, PLACES)
     def test_the_better_of_two_is_the_models(
         self, nodes: list[tuple[float, float]], one_at: float, other_at: float
@@ -53,6 +54,7 @@ class FormulaTests(SynchronousTestCase):
             int(choice.better_of_two(scores, costs, one_at, other_at)[0]),
         )
 
+    @settings(deadline=None)
     @given(st.lists(st.floats(0, 1e3), min_size=1, max_size=6), st.floats(0, 1, exclude_max=True), PLACES)
     def test_whatever_the_numbers_only_what_has_a_score_is_drawn(
         self, scores: list[float], one_at: float, other_at: float

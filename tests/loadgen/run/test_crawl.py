@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import brotlicffi
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -263,6 +263,7 @@ class SiteTests(Case):
         ):
             self.assertGreaterEqual(len(_Links(text).found), links, text)
 
+    @settings(deadline=None)
     @given(st.text(alphabet="<>!/[]-&#; ='\"ahrefscriptsrc\n", max_size=60))
     def test_no_text_is_too_broken(self, text: str) -> None:
         for _, address in _Links(text).found:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from math import gcd
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -139,6 +139,7 @@ class CrowdTests(SynchronousTestCase):
             self.crowd.present(share, uniform(np.random.default_rng(1)), lambda: 1.0)
             self.assertEqual(sum(self.users.active), there)
 
+    @settings(deadline=None)
     @given(st.integers(1, 10_000))
     def test_steps_lead_through_everybody(self, count: int) -> None:
         """A step without a factor in common with their number."""

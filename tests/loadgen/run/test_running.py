@@ -240,6 +240,9 @@ READY = ((0, Ready("native", 161.0)), (1, Ready("native", 160.0)))
 class RunningTests(SynchronousTestCase):
     """Two processes."""
 
+    def setUp(self) -> None:
+        self.patch(running, "raise_descriptor_limit", lambda connections=0: 1_000_000)
+
     def run_(self, hands: ScriptedHands, **given: Any) -> Running:
         jobs = dealt(scenario(**given), len(hands), Rate((0.0,), (1.0,)))
         self.view = Watching()
