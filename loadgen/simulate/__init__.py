@@ -13,7 +13,7 @@ ten million cost no more than ten.  The same seed gives the same result, byte fo
 * ``views.py``: what page views ask the nodes for;
 * ``homes.py``: which node users are with, under each policy;
 * ``cohorts.py``: the simulation of all users;
-* ``exact.py``: the simulation of single users, event by event, that the other is compared with;
+* ``exact.py``, ``user.py``: the simulation of single users, event by event, that the other is compared with;
 * ``outcome.py``: what comes out; ``tables.py``, ``plot.py``: how it is shown;
 * ``command.py``: the command line.
 

@@ -65,7 +65,7 @@ class Cohorts:
         self._reads = policy not in ("random", "one")
         self._home: Staying | Choosing
         if policy == "smart":
-            self._home = Staying(inputs.cluster, world.pauses)
+            self._home = Staying(inputs, world.pauses)
         else:
             self._home = Choosing(policy, inputs.cluster, world.pauses, inputs.day.step_s)
         #: Users by place and class.
@@ -103,7 +103,7 @@ class Cohorts:
             self._more(counts, placed.viewers, step_s)
             counts[:, KIND["retry"]] = placed.retries
             counts[:, KIND["connect"]] = placed.connects
-            viewers = home.learn(placed.viewers, known, up, latency, random)
+            viewers = home.learn(placed.viewers, known, up, random)
         else:
             counts = np.zeros((len(up), len(KINDS)))
             counts[:, KIND["failed"]] = viewers.sum() / len(up)

@@ -22,30 +22,12 @@ from loadgen.simulate.habits import Popularity, Shelves, think_times
 from loadgen.simulate.inputs import own_assets
 from loadgen.simulate.nodes import Figures
 from loadgen.simulate.outcome import Outcome, Recorder
+from loadgen.simulate.user import User
 
 #: The stream of random numbers.
 _STREAM = 4
 
 Floats = NDArray[np.float64]
-
-
-class User:
-    """One of the sample."""
-
-    __slots__ = ("active", "connections", "learned", "node", "shelf", "socket", "trouble")
-
-    def __init__(self, node: int, socket: bool) -> None:
-        self.node = node
-        self.socket = socket
-        self.active = False
-        #: When it read the load figures; -inf: never.
-        self.learned = -math.inf
-        #: Pages kept, the oldest first, and when each was confirmed.
-        self.shelf: dict[int, float] = {}
-        #: By node: when a request was last sent on its connection.
-        self.connections: dict[int, float] = {}
-        #: By node: failures in a row, ejections, the end of the last.
-        self.trouble: dict[int, tuple[int, int, float]] = {}
 
 
 class Exact:
@@ -231,10 +213,9 @@ class Exact:
             if self._up[node]:
                 if tried:
                     self._counts[node, KIND["retry"]] += len(tried)
-                if user.trouble:
-                    self._answered(user, node, at)
+                user.answered(node, float(self._latency[node]), at)
                 return node
-            self._failed(user, node, at)
+            user.failed(node, at, self._uniform())
             tried.append(node)
 
     def _pick(self, user: User, at: float, tried: list[int]) -> int:
@@ -244,40 +225,20 @@ class Exact:
             share = choice.policy_shares(self._policy, known.weights[left], known.utilizations[left])
             return int(left[choice.draw(share, self._uniform())])
         node = user.node
-        slow = self._latency[node] > choice.SLOW * self._latency[self._up].min()
-        if node not in tried and known.weights[node] > 0 and not slow and self._trust(user, node, at) > 0:
+        slow = user.expected(node, at) > choice.SLOW * choice.LEAST_MS
+        if node not in tried and known.weights[node] > 0 and not slow and user.trust(node, at) > 0:
             return node
         drawn = self._drawn(user, at, tried)
         if not tried:
             self._move(user, drawn)
         return drawn
 
-    def _trust(self, user: User, node: int, at: float) -> float:
-        return float(choice.trust(user.trouble[node][2], at)) if node in user.trouble else 1.0
-
     def _drawn(self, user: User, at: float, tried: list[int] | tuple[()]) -> int:
         known: Figures = self._known
-        trust = [0.0 if n in tried else self._trust(user, n, at) for n in range(self._cluster.nodes)]
-        best = max(choice.LEAST_MS, float(self._latency[self._up].min()))
-        scores = choice.scores(known.weights, self._latency, best, trust)
+        trust = [0.0 if n in tried else user.trust(n, at) for n in range(self._cluster.nodes)]
+        expected = [user.expected(n, at) for n in range(self._cluster.nodes)]
+        scores = choice.scores(known.weights, expected, choice.LEAST_MS, trust)
         if not scores.any():
             left = [n for n in range(self._cluster.nodes) if n not in tried]
             return left[int(self._uniform() * len(left))]
-        return int(choice.better_of_two(scores, self._latency, self._uniform(), self._uniform())[0])
-
-    def _failed(self, user: User, node: int, at: float) -> None:
-        errors, ejections, until = user.trouble.get(node, (0, 0, 0.0))
-        errors += 1
-        if at >= until and (errors >= choice.ERRORS or until > 0):
-            ejections += 1
-            lasts = min(choice.EJECT_MOST_S, choice.EJECT_S * 2 ** (ejections - 1))
-            until = at + lasts * (0.75 + self._uniform() / 2)
-        user.trouble[node] = errors, ejections, until
-
-    def _answered(self, user: User, node: int, at: float) -> None:
-        if node in user.trouble:
-            _, ejections, until = user.trouble[node]
-            if at > until + choice.RETURN_S:
-                del user.trouble[node]
-            else:
-                user.trouble[node] = 0, ejections, until
+        return int(choice.better_of_two(scores, expected, self._uniform(), self._uniform())[0])

@@ -25,6 +25,8 @@ Flags = NDArray[np.bool_]
 
 #: Think times that means of them are taken over.
 _SAMPLE = 20_000
+#: A share of users that is not worth a draw.
+_FEW = 1e-6
 
 
 class Pauses(NamedTuple):
@@ -77,40 +79,55 @@ class Placed(NamedTuple):
 
 
 class Staying:
-    """Smart clients."""
+    """Smart clients.
 
-    def __init__(self, cluster: Cluster, pause: Pauses) -> None:
-        self.places = cluster.nodes
+    They stay until their node is gone or was slow the last time that they asked it: that is noticed one think
+    time later, by some sooner than by others.
+    """
+
+    def __init__(self, inputs: Inputs, pause: Pauses) -> None:
+        self.places = inputs.cluster.nodes
         self._pause = pause
-        self._moved = np.zeros(cluster.nodes)
+        self._gain = inputs.day.step_s / inputs.users.think.mean_s
+        self._moved = np.zeros(self.places)
+        #: By node: of its users within a session, those to whom it was slow the last time.
+        self._stung = np.zeros(self.places)
 
     def place(self, viewers: Ints, known: Figures, up: Flags, latency: Floats, random: Generator) -> Placed:
-        """Who cannot stay where they are draw another node at once."""
-        slow = latency > choice.SLOW * latency[up].min()
-        leaving = ~up | (known.weights <= 0) | slow
-        retries = np.zeros(self.places)
+        """Who cannot or does not want to stay draws another node at once."""
         moved, self._moved = self._moved, np.zeros(self.places)
-        if leaving.any():
-            pool = viewers[:, leaving].sum(axis=1)
+        retries = np.zeros(self.places)
+        viewers = viewers.copy()
+        for node in np.flatnonzero(self._stung > _FEW).tolist():
+            leaving = random.binomial(viewers[1, node], self._stung[node])
+            viewers[1, node] -= leaving
+            expected = np.full(self.places, choice.LEAST_MS)
+            expected[node] = max(latency[node], choice.SLOW * choice.LEAST_MS)
+            came = _spread(np.stack((np.zeros_like(leaving), leaving)), _shares(known, up, expected), random)
+            viewers += came
+            moved = moved + came.sum(axis=(0, 2))
+        gone = ~up | (known.weights <= 0)
+        if gone.any():
+            pool = viewers[:, gone].sum(axis=1)
             lost = viewers[:, ~up & (known.weights > 0)].sum()
-            viewers = viewers.copy()
-            viewers[:, leaving] = 0
-            share = _shares(known, up, latency)
+            viewers[:, gone] = 0
+            share = _shares(known, up, np.full(self.places, choice.LEAST_MS))
             came = _spread(pool, share, random)
             viewers += came
             moved = moved + came.sum(axis=(0, 2))
             retries = lost * share
+        self._stung += self._gain * ((latency > choice.SLOW * choice.LEAST_MS) - self._stung)
         connects = viewers[0].sum(axis=1) + viewers[1].sum(axis=1) * self._pause.closed + moved
         return Placed(viewers, retries, connects)
 
-    def learn(self, viewers: Ints, known: Figures, up: Flags, latency: Floats, random: Generator) -> Ints:
+    def learn(self, viewers: Ints, known: Figures, up: Flags, random: Generator) -> Ints:
         """Who has read new figures may draw again; all do who have read their first ones."""
         again = choice.redraw_share(known.utilizations, known.weights)
         chances = np.empty((2, 1, viewers.shape[2]))
         chances[0], chances[1] = again, again * self._pause.due
         chances[:, :, 0] = 1.0
         movers = random.binomial(viewers, chances)
-        share = _shares(known, up, latency)
+        share = _shares(known, up, np.full(self.places, choice.LEAST_MS))
         came = _spread(movers.sum(axis=1), share, random)
         self._moved = came.sum(axis=(0, 2)) * (1 - share) * self._pause.stay
         return viewers - movers + came
@@ -160,7 +177,7 @@ class Choosing:
             result += stay ** (views - 1) * (1 - stay) * other**views
         return result
 
-    def learn(self, viewers: Ints, known: Figures, up: Flags, latency: Floats, random: Generator) -> Ints:
+    def learn(self, viewers: Ints, known: Figures, up: Flags, random: Generator) -> Ints:
         """Nothing that would last."""
         same: Ints = viewers.sum(axis=1, keepdims=True)
         return same
@@ -175,10 +192,10 @@ class Choosing:
         return float(active.sum()) * self._late
 
 
-def _shares(known: Figures, up: Flags, latency: Floats) -> Floats:
-    best = max(choice.LEAST_MS, float(latency[up].min()))
-    scores = choice.scores(known.weights, latency, best, up)
-    share = choice.shares(scores, latency)
+def _shares(known: Figures, up: Flags, expected: Floats) -> Floats:
+    """Where those go who draw, by the latency (ms) that they expect; none to nodes that are gone."""
+    scores = choice.scores(known.weights, expected, choice.LEAST_MS, up)
+    share = choice.shares(scores, expected)
     # All weights are 0: better any than none.
     return share if share.sum() > 0 else up / up.sum()
 

@@ -96,7 +96,8 @@ class Refusing(Calling):
         for option, value in (
             ("--users", "0"), ("--users", "many"), ("--users", "1.5"), ("--users", "nan"), ("--hours", "0"),
             ("--hours", "inf"), ("--hours", "nan"), ("--peak-to-mean", "0.5"), ("--peak-hour", "24"),
-            ("--step", "61"),            ("--seed", "-1"), ("--nodes", "65"), ("--cores", "0"), ("--gbit", "0"), ("--age", "-1"),
+            ("--step", "61"), ("--seed", "-1"), ("--nodes", "65"), ("--cores", "0"),
+            ("--gbit", "0"), ("--age", "-1"),
             ("--connections", "0"), ("--warm-share", "2"), ("--return-interval", "0"), ("--rho", "3"),
             ("--rho", "nan"), ("--rho", "x"), ("--exact-sample", "0"), ("--exact-sample", "1.5"),
         ):  # fmt: skip
