@@ -16,8 +16,8 @@ from loadgen.results import Second
 from loadgen.run.sender import Ask
 from loadgen.wire.interface import CANCELLED, Answer
 
-#: Answers of late that the p95 is taken over.
-_RECENT = 4096
+#: Answers of late that a node's p95 is taken over, and how many it takes.
+_RECENT, _FEW = 1024, 64
 
 
 class Report(msgspec.Struct, kw_only=True):
@@ -45,7 +45,7 @@ class Books:
         self._names, self._end = nodes, end
         self._cpu = time.process_time()
         self._resident = 0
-        self._recent: list[int] = []
+        self._recent: list[list[int]] = [[] for _ in nodes]
         self._number = 0
         self._begin()
 
@@ -93,7 +93,7 @@ class Books:
             latency = answer.done - ask.planned
             self._corrected.append(latency)
             self._nodes[answer.node].append(latency)
-            self._recent.append(answer.done - answer.due)
+            self._recent[answer.node].append(answer.done - answer.due)
 
     def pushed(self, latencies: Sequence[int]) -> None:
         """Subscribers received something, so late."""
@@ -105,12 +105,15 @@ class Books:
             self._resident = psutil.Process().memory_info().rss
         return self._resident
 
-    def p95(self, unknown: int) -> int:
-        """Of the latest answers, nanoseconds; *unknown* while there are few."""
-        if len(self._recent) < 64:
-            return unknown
-        del self._recent[:-_RECENT]
-        return int(np.percentile(self._recent, 95))
+    def p95(self, before: Sequence[int]) -> list[int]:
+        """Of each node's latest answers, nanoseconds; of all while it has given few; then as *before*."""
+        for recent in self._recent:
+            del recent[:-_RECENT]
+        everything = [one for recent in self._recent for one in recent]
+        if len(everything) < _FEW:
+            return list(before)
+        of_all = int(np.percentile(everything, 95))
+        return [of_all if len(recent) < _FEW else int(np.percentile(recent, 95)) for recent in self._recent]
 
     def close(self, counts: Counter[str], active: int, connections: int) -> Report:
         """The second is over."""

@@ -36,8 +36,8 @@ class Ask:
     """Something that a user wants to know, whoever says it."""
 
     __slots__ = (
-        "about", "body", "etag", "kind", "lines", "path", "planned", "purpose", "round", "sent_at", "tokens",
-        "tried", "user",
+        "about", "body", "etag", "first", "kind", "lines", "path", "planned", "purpose", "round", "sent_at",
+        "tokens", "tried", "user",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +60,8 @@ class Ask:
         self.tried = 0
         self.tokens: list[tuple[int, int]] = []
         self.round = 0
+        #: The node that was asked first in it.
+        self.first = 0
         #: When the present round began.
         self.sent_at = planned
 
@@ -85,22 +87,19 @@ class Sender:
         self._token = 0
         self._asks: dict[int, Ask] = {}
         self._retries, self._hedges = budget.retries(), budget.hedges()
-        #: Asks in the order of their sending: those to be hedged, those not to be waited for alone.
-        self._slow: deque[tuple[int, Ask]] = deque()
-        #: The latter with their round, as one may hang with several nodes in one.
-        self._hanging: deque[tuple[int, int, Ask]] = deque()
+        #: By the node that was asked first, in the order of their sending: asks to be hedged.
+        self._slow: list[deque[tuple[int, Ask]]] = [deque() for _ in range(users.nodes)]
+        #: The same, with their round: asks not to be waited for alone; one may hang with several nodes.
+        self._hanging: list[deque[tuple[int, int, Ask]]] = [deque() for _ in range(users.nodes)]
         self._later: list[tuple[int, int, Ask]] = []
-        #: The p95 of late, which hedges wait for.
-        self.p95 = _HEDGE_UNKNOWN
+        #: The p95 of each node of late, which hedges wait for.
+        self.p95 = [_HEDGE_UNKNOWN] * users.nodes
 
     def send(self, ask: Ask) -> None:
         """Ask the best node, at the planned time."""
         self._counts["requests"] += 1
         self._users.requests[ask.user] += 1
-        if self._attempt(ask, ask.planned):
-            self._slow.append((ask.planned, ask))
-        else:
-            self._ended(ask, None)
+        self._begin(ask, ask.planned)
 
     def send_to(self, ask: Ask, node: int) -> None:
         """Ask *node*, and nobody else."""
@@ -120,6 +119,12 @@ class Sender:
         for ask in {id(ask): ask for ask in waiting}.values():
             ask.tokens.clear()
             self._ended(ask, None)
+
+    def _begin(self, ask: Ask, due: int) -> None:
+        """A round: no node has been tried in it."""
+        self._attempt(ask, due)
+        _, ask.first = ask.tokens[0]
+        self._slow[ask.first].append((due, ask))
 
     def _attempt(self, ask: Ask, due: int) -> bool:
         node = self._choosing.pick(ask.user, self._clock.tick(due), ask.tried)
@@ -179,29 +184,31 @@ class Sender:
 
     def turn(self, now: int) -> None:
         """Time has passed: hedge what is slow, give up what hangs, begin other rounds."""
-        after = max(_HEDGE_LEAST, self.p95)
-        slow, hanging = self._slow, self._hanging
-        patience = min(_PATIENCE_MOST, max(_PATIENCE_LEAST, _PATIENCE * after))
-        while slow and slow[0][0] + after <= now:
-            begun, ask = slow.popleft()
-            if not ask.tokens or ask.sent_at != begun:
-                continue
-            hanging.append((begun, ask.round, ask))
-            if ask.purpose >= 0 and self._nodes > 1 and not ask.round:
-                left = ask.tried != (1 << self._nodes) - 1
-                if left and self._hedges.spend(ask.user, self._users.requests[ask.user]):
-                    self._counts["hedges"] += 1
-                    self._attempt(ask, now)
-        while hanging and hanging[0][0] + patience <= now:
-            _, number, ask = hanging.popleft()
-            if ask.tokens and ask.round == number and self._retry(ask):
-                self._counts["retries"] += 1
-                self._choosing.failed(ask.user, ask.tokens[0][1], self._clock.tick(now))
-                self._attempt(ask, now)
-                hanging.append((now, number, ask))
+        for p95, slow, hanging in zip(self.p95, self._slow, self._hanging, strict=True):
+            after = max(_HEDGE_LEAST, p95)
+            while slow and slow[0][0] + after <= now:
+                self._hedge(*slow.popleft(), now)
+            patience = min(_PATIENCE_MOST, max(_PATIENCE_LEAST, _PATIENCE * after))
+            while hanging and hanging[0][0] + patience <= now:
+                self._lose_patience(*hanging.popleft()[1:], now)
         while self._later and self._later[0][0] <= now:
             _, _, ask = heapq.heappop(self._later)
             ask.tried, ask.sent_at = 0, now
             self._counts["retries"] += 1
-            if self._attempt(ask, now):
-                slow.append((now, ask))
+            self._begin(ask, now)
+
+    def _hedge(self, begun: int, ask: Ask, now: int) -> None:
+        if not ask.tokens or ask.sent_at != begun:
+            return
+        self._hanging[ask.first].append((begun, ask.round, ask))
+        left = ask.tried != (1 << self._nodes) - 1
+        if ask.purpose >= 0 and left and self._hedges.spend(ask.user, self._users.requests[ask.user]):
+            self._counts["hedges"] += 1
+            self._attempt(ask, now)
+
+    def _lose_patience(self, number: int, ask: Ask, now: int) -> None:
+        if ask.tokens and ask.round == number and self._retry(ask):
+            self._counts["retries"] += 1
+            self._choosing.failed(ask.user, ask.tokens[0][1], self._clock.tick(now))
+            self._attempt(ask, now)
+            self._hanging[ask.first].append((now, number, ask))

@@ -139,13 +139,20 @@ class BooksTests(SynchronousTestCase):
 
     def test_the_p95_is_of_late_and_unknown_at_first(self) -> None:
         for number in range(63):
-            self.books.ended(ask(), answer(took=number * MS), "")
-        self.assertEqual(self.books.p95(500 * MS), 500 * MS)
+            self.books.ended(ask(), answer(number % 4, took=number * MS), "")
+        self.assertEqual(self.books.p95([1, 2, 3, 4]), [1, 2, 3, 4])
         self.books.ended(ask(), answer(took=63 * MS), "")
-        self.assertEqual(self.books.p95(500 * MS), int(np.percentile(np.arange(64) * MS, 95)))
+        self.assertEqual(self.books.p95([0] * 4), [int(np.percentile(np.arange(64) * MS, 95))] * 4)
         for _ in range(5000):
             self.books.ended(ask(), answer(took=7 * MS), "")
-        self.assertEqual(self.books.p95(500 * MS), 7 * MS)
+        self.assertEqual(self.books.p95([0] * 4)[0], 7 * MS)
+
+    def test_each_node_has_its_own_as_soon_as_it_is_known(self) -> None:
+        for node, took, count in ((0, 5, 500), (1, 100, 64), (2, 900, 63)):
+            for _ in range(count):
+                self.books.ended(ask(), answer(node, took=took * MS), "")
+        of_all = self.books.p95([0] * 4)[3]
+        self.assertEqual(self.books.p95([0] * 4), [5 * MS, 100 * MS, of_all, of_all])
 
     def test_a_report_goes_over_a_wire_as_it_is(self) -> None:
         one = answer(2)

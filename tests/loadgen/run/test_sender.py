@@ -41,7 +41,7 @@ class Stage:
             self.wire, self.clock, self.users, self.choosing, heads, random, self.end, self.counts
         )
         self.unknown_p95 = self.sender.p95
-        self.sender.p95 = 20 * MS
+        self.sender.p95 = [20 * MS] * nodes
 
     def end(self, ask: Ask, answer: Answer | None) -> None:
         """An ask is over."""
@@ -263,6 +263,25 @@ class HedgeTests(Case):
         self.stage.pass_time(10_000)
         self.assertEqual((len(self.stage.ended), len(self.wire.sent)), (1, 2))
 
+    def test_it_is_the_p95_of_the_node_that_was_asked(self) -> None:
+        """A hedge for every request to a slow node would cost more than it brings."""
+        self.stage.sender.p95 = [300 * MS, 20 * MS, 20 * MS, 20 * MS]
+        self.stage.ask(user=0)
+        self.stage.users.node[1] = 1
+        self.stage.ask(user=1)
+        self.stage.pass_time(299)
+        self.assertEqual([sent.user for sent in self.wire.sent], [0, 1, 1])
+        self.stage.pass_time(1)
+        self.assertEqual([sent.user for sent in self.wire.sent], [0, 1, 1, 0])
+
+    def test_also_in_another_round(self) -> None:
+        self.stage.ask()
+        while self.wire.waiting():
+            self.stage.answer_all(error=REFUSED)
+        self.stage.pass_time(200)
+        self.stage.pass_time(20)
+        self.assertEqual((len(self.wire.waiting()), self.counts["hedges"]), (2, 1))
+
     def test_who_was_asked_first_may_still_win(self) -> None:
         self.stage.ask()
         self.stage.pass_time(20)
@@ -289,7 +308,7 @@ class HedgeTests(Case):
         self.assertEqual([sent.node for sent in self.wire.cancelled], [self.wire.sent[2].node])
 
     def test_not_before_20_milliseconds_nor_while_too_little_is_known(self) -> None:
-        self.stage.sender.p95 = 1 * MS
+        self.stage.sender.p95 = [1 * MS] * 4
         self.stage.ask()
         self.stage.pass_time(19.9)
         self.assertEqual(len(self.wire.sent), 1)
@@ -349,7 +368,7 @@ class PatienceTests(Case):
     def test_it_is_eight_p95s_between_one_and_four_seconds(self) -> None:
         for p95, patience in ((1, 1000), (200, 1600), (900, 4000)):
             stage = Stage()
-            stage.sender.p95 = p95 * MS
+            stage.sender.p95 = [p95 * MS] * 4
             stage.ask(purpose=-1)
             stage.pass_time(max(20, p95))
             stage.pass_time(patience - max(20, p95) - 1)
