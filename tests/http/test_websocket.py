@@ -145,3 +145,24 @@ class SocketTests(SynchronousTestCase):
             list(server.receive(piece, float(now)))
             server.send("x")
             server.output()
+
+    @given(st.data())
+    def test_however_it_arrives_the_same_comes_of_it(self, data: st.DataObject) -> None:
+        payload = st.binary(max_size=60)
+        text = st.text(max_size=15).map(TextMessage)
+        split = st.tuples(st.text(max_size=9), st.text(max_size=9)).map(
+            lambda two: [TextMessage(two[0], message_finished=False), TextMessage(two[1])]
+        )
+        one = st.one_of(text, payload.map(BytesMessage), payload.map(Ping), payload.map(Pong))
+        groups = data.draw(st.lists(st.one_of(one.map(lambda event: [event]), split), max_size=6))
+        stream = b"".join(self.client.send(event) for group in groups for event in group)
+        cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=8)))
+        whole, parted = (WebSocket(0.0, Limits(message_bytes=100)) for _ in range(2))
+        expected = list(whole.receive(stream, 0.0))
+        came = [
+            message
+            for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)
+            for message in parted.receive(stream[begin:end], 0.0)
+        ]
+        self.assertEqual((came, parted.output()), (expected, whole.output()))
+        self.assertEqual(parted.phase, Phase.OPEN)
