@@ -94,7 +94,7 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     view: View | None = None
     result: Result | None = None
     try:
-        jobs = deal(scenario, len(hands), rate, site, nodes, options.wire)
+        jobs = deal(scenario, len(hands), rate, site, nodes, options.wire, apart=bool(workers))
         view = (JsonLines if options.json else Live)(scenario.title, scenario.duration_s, scenario.users)
         running = Running(hands, jobs, view)
         running.run()

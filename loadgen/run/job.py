@@ -35,6 +35,8 @@ class Job(msgspec.Struct, kw_only=True):
     rate_seconds: list[float] = []
     rates: list[float] = []
     rate_is_linear: bool = False
+    #: Processes with users on the same machine, this one among them.
+    neighbours: int = 1
     #: Seconds from "go" to the beginning.
     delay: float = 0.5
     wire: str = "auto"

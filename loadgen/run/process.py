@@ -44,9 +44,8 @@ def serve(inward: int, outward: int, owned: Collection[str]) -> int:
     _tell(outward, ready)
     if not isinstance(next(frames, None), Go):
         return 1
-    with contextlib.suppress(OSError):
-        # Where that is allowed: a generator that waits for a core measures the machine that it runs on.
-        os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
+    if job.users:
+        _come_first(job.neighbours)
     worker.start = time.monotonic_ns() + int(job.delay * 1e9)
     threading.Thread(target=_heed, args=(frames, worker), daemon=True).start()
     time.sleep(max(0.0, (worker.start - time.monotonic_ns()) / 1e9))
@@ -55,6 +54,20 @@ def serve(inward: int, outward: int, owned: Collection[str]) -> int:
             _tell(outward, Told(report))
     worker.close()
     return 0
+
+
+def _come_first(neighbours: int) -> None:
+    """Have a core as soon as something is due, where that is allowed.
+
+    A generator that waits for a core measures the machine that it runs on, not the cluster: on two cores
+    shared with four nodes the p99 of its lag is 3 ms otherwise, and 0.3 ms so.  With all cores taken by
+    such processes there would be none for anything else: then it is only preferred.
+    """
+    with contextlib.suppress(OSError):
+        if neighbours < (os.cpu_count() or 1):
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        else:
+            os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
 
 
 def _heed(frames: Iterator[Frame], worker: Engine | Listening) -> None:

@@ -75,8 +75,12 @@ def deal(
     site: SiteMap,
     nodes: Sequence[NodeAddress],
     wire: str,
+    apart: bool = False,
 ) -> list[Job]:
-    """The share of each of *hands* processes, those for sockets last; *rate*: of sessions, of all users."""
+    """The share of each of *hands* processes, those for sockets last; *rate*: of sessions, of all users.
+
+    *apart*: each is on a machine of its own.
+    """
     listeners = socket_processes(scenario)
     hands -= listeners
     users, sockets = scenario.users, round(scenario.sockets.share * scenario.users)
@@ -94,6 +98,7 @@ def deal(
                 rate_seconds=list(mine.seconds),
                 rates=list(mine.rates),
                 rate_is_linear=mine.linear,
+                neighbours=1 if apart else hands,
                 wire=wire,
             )
         )
@@ -188,8 +193,8 @@ class Running:
             second.notes, self._notes = self._notes, []
             elapsed = max(1, len(self._merging.series))
             totals.cores = self._merging.cpu_seconds / elapsed
-            if totals.lag_p99_ms > verdict.MOST_LAG_MS:
-                totals.invalid = [f"the generator is late: p99 {totals.lag_p99_ms:.2f} ms"]
+            late = totals.lag_p99_ms > verdict.MOST_LAG_MS
+            totals.invalid = [f"the generator is late: p99 {totals.lag_p99_ms:.2f} ms"] if late else []
             self._view.update(second, totals)
 
     def result(self, cluster: str, name: str) -> Result:
