@@ -1,9 +1,13 @@
 // What the dashboard shows, as it comes: the load document from this node - from another one while this is away -
 // and from every node what it says of itself.  Each over one WebSocket, by polling where none comes through.
 
-/** Milliseconds between two tries, before jitter: doubled from the first to the last. */
+/** Milliseconds between two tries, before jitter: doubled from the first to the last; to the other while polling works. */
 const FIRST_MS = 500;
 const MOST_MS = 15_000;
+const POLL_MS = 3_000;
+/** A socket that says nothing for so long hangs, and so does a poll; nodes push at least every 4.5 s. */
+const SILENT_MS = 12_000;
+const PATIENCE_MS = 4_000;
 
 /** One node's socket, opened again whenever it ends. */
 class Line {
@@ -13,6 +17,7 @@ class Line {
     this.topics = topics;
     this.hear = hear;
     this.tell = tell;
+    this.how = "";
     this.failures = 0;
     this.open();
   }
@@ -21,29 +26,48 @@ class Line {
     const socket = new WebSocket(`${this.url.replace(/^http/, "ws")}/.edge/socket?topics=${this.topics.join(",")}`);
     this.socket = socket;
     socket.addEventListener("message", (event) => {
-      if (this.failures || this.how !== "live") this.tell((this.how = "live"));
+      if (socket !== this.socket) return;
       this.failures = 0;
+      this.watch();
+      this.be("live");
       this.hear(JSON.parse(event.data));
     });
     socket.addEventListener("close", () => socket === this.socket && this.again());
+    this.watch();
   }
 
+  watch() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.again(), SILENT_MS);
+  }
+
+  be(how) {
+    if (this.how !== how) this.tell((this.how = how));
+  }
+
+  /** The socket is gone: poll once, then try another one. */
   async again() {
+    clearTimeout(this.timer);
+    const before = this.socket;
     this.socket = null;
-    this.failures += 1;
-    this.tell((this.how = "lost"));
-    const ms = Math.min(MOST_MS, FIRST_MS * 2 ** (this.failures - 1)) * (0.75 + Math.random() / 2);
-    this.timer = setTimeout(() => this.open(), ms);
-    if (this.failures < 2) return;
+    before?.close();
+    const failures = (this.failures += 1);
+    let how = "lost";
     for (const topic of this.topics) {
       try {
-        const answer = await fetch(`${this.url}/.edge/${topic}`, { cache: "no-store", credentials: "omit" });
+        const signal = AbortSignal.timeout(PATIENCE_MS);
+        const answer = await fetch(`${this.url}/.edge/${topic}`, { cache: "no-store", credentials: "omit", signal });
+        if (this.closed) return;
         if (answer.ok) this.hear({ type: topic, document: await answer.json() });
-        if (answer.ok && this.how === "lost") this.tell((this.how = "polled"));
+        if (answer.ok) how = "polled";
       } catch {
         // Nobody there: the next try will tell.
       }
     }
+    if (this.closed) return;
+    this.be(how);
+    const ms = Math.min(how === "polled" ? POLL_MS : MOST_MS, FIRST_MS * 2 ** (failures - 1));
+    this.timer = setTimeout(() => this.open(), ms * (0.75 + Math.random() / 2));
   }
 
   /** Have *topics* from now on. */
@@ -53,6 +77,7 @@ class Line {
   }
 
   close() {
+    this.closed = true;
     const socket = this.socket;
     this.socket = null;
     clearTimeout(this.timer);

@@ -69,6 +69,35 @@ test("members, load, 304s, table and gossip of four nodes, live", { timeout: 60_
   await page.waitForFunction(() => [...document.querySelectorAll("#matrix td")].filter((cell) => /up to date|behind/.test(cell.textContent)).length === 12);
 });
 
+test("where no WebSocket comes through it polls", { timeout: 60_000 }, async () => {
+  const first = page;
+  page = await chrome.context.newPage();
+  await page.addInitScript(() => {
+    globalThis.WebSocket = class extends EventTarget {
+      constructor() {
+        super();
+        setTimeout(() => this.dispatchEvent(new Event("close")), 10);
+      }
+      close() {}
+    };
+  });
+  await page.goto(`${cluster.nodes[0].url}/.edge/`);
+  await says("#state", "polling");
+  await page.waitForFunction(() => document.querySelectorAll("article.node:not(.away)").length === 4);
+  await page.waitForFunction((where) => /%$/.test(document.querySelector(where).textContent), `${card(4)} dl dd`);
+  await pause(4000);
+  assert.match(await page.textContent("#state"), /polling/);
+  await page.close();
+  page = first;
+});
+
+test("a node that hangs is shown so", { timeout: 90_000 }, async () => {
+  await cluster.do("pause", "n1"); // this page's own
+  await page.waitForFunction(() => document.querySelector("#state").textContent.includes("does not answer; n"), null, { timeout: 40_000 });
+  await cluster.do("resume", "n1");
+  await page.waitForFunction(() => document.querySelector("#state").textContent === "live", null, { timeout: 40_000 });
+});
+
 test("it looks well: light and dark, desk and phone", { timeout: 60_000 }, async () => {
   await pause(5000); // a piece of the charts
   for (const colorScheme of ["light", "dark"]) {
