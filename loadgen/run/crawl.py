@@ -35,6 +35,8 @@ _PATIENCE_S = 30.0
 _MOST_BYTES = 64 << 20
 _PATH = re.compile(r"/[\x21-\x7e]*")
 _IMPORT = re.compile(rb"""\b(?:import|from)\s*\(?\s*["'](\.{0,2}/[^"']+)["']""")
+#: Statuses of answers that lead elsewhere, and how often browsers follow them.
+_MOVED, _MOST_MOVES = (301, 302, 303, 307, 308), 20
 #: What browsers fetch beside pages for the smart client.
 _WORKER, _RULES = "/sw.js", "/edge.json"
 
@@ -45,6 +47,8 @@ class _Links(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
         self.found: list[tuple[str, str]] = []
+        #: What addresses are relative to; None: the page.
+        self.base: str | None = None
         with contextlib.suppress(AssertionError):  # what the parser says to <![X[: there are no more links
             self.feed(text)
 
@@ -54,6 +58,8 @@ class _Links(HTMLParser):
         values = {name: value or "" for name, value in attrs}
         if tag == "a" and "href" in values:
             self.found.append(("document", values["href"]))
+        elif tag == "base" and "href" in values and self.base is None:
+            self.base = values["href"]
         elif tag == "script" and "src" in values:
             self.found.append(("script", values["src"]))
         elif tag == "img" and "src" in values and values.get("loading") != "lazy":
@@ -92,13 +98,14 @@ class Crawler:
         waiting, seen = deque([start]), {start}
         pages: list[list[int]] = []
         while waiting and len(pages) < most:
-            path = waiting.popleft()
-            number = self._resource(path, "document")
-            if number is None or self.resources[number].kind != "document":
-                continue  # a link to an image that is shown somewhere is no page
+            number = self._resource(waiting.popleft(), "document")
+            if number is None or self.resources[number].kind != "document" or number not in self._bodies:
+                continue  # not there, an image that is shown somewhere, or found already by another way
             parts = [number]
-            for kind, address in _Links(self._bodies.pop(number).decode("utf-8", "replace")).found:
-                target = self._local(path, address)
+            links = _Links(self._bodies.pop(number).decode("utf-8", "replace"))
+            base = self.resources[number].path
+            for kind, address in links.found:
+                target = self._local(base, address, links.base or "")
                 if target is None:
                     continue
                 if kind != "document":
@@ -152,25 +159,30 @@ class Crawler:
             yield number
             if kind == "script":
                 for match in _IMPORT.finditer(self._bodies.get(number, b"")):
-                    target = self._local(one, match[1].decode("ascii", "replace"))
+                    target = self._local(self.resources[number].path, match[1].decode("ascii", "replace"))
                     waiting += [target] if target else []
 
-    def _local(self, page: str, address: str) -> str | None:
-        """The path that *address* on *page* leads to, if it is of this site."""
+    def _local(self, page: str, address: str, base: str = "") -> str | None:
+        """The path that *address* on *page* leads to, by its *base*, if it is of this site."""
         with contextlib.suppress(ValueError):
-            parts = urlsplit(urljoin(f"http://{self._host}{page}", address.strip()))
+            own = urljoin(f"http://{self._host}{page}", base.strip())
+            parts = urlsplit(urljoin(own, address.strip()))
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             if parts.scheme == "http" and parts.netloc == self._host and _PATH.fullmatch(path):
                 return path
         return None
 
-    def _resource(self, path: str, kind: str) -> int | None:
-        """The number of what is at *path*; None if there is nothing to confirm."""
+    def _resource(self, path: str, kind: str, moves: int = 0) -> int | None:
+        """The number of what is at *path*, or where that leads; None if there is nothing to confirm."""
         if path in self._numbers:
             return self._numbers[path]
         answer, body = self._get(path, KINDS[kind].accept)
         etag = re.fullmatch(r'"([\x21\x23-\x7e]{1,63})"', answer.getheader("ETag") or "")
         self._numbers[path] = None
+        if answer.status in _MOVED and moves < _MOST_MOVES:
+            target = self._local(path, answer.getheader("Location") or "")
+            self._numbers[path] = self._resource(target, kind, moves + 1) if target else None
+            return self._numbers[path]
         if answer.status != 200 or etag is None:
             return None
         if etag[1] != etag_of(sha256(body).digest()).decode("ascii"):

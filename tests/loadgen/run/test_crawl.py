@@ -229,10 +229,48 @@ class SiteTests(Case):
 
     def test_what_is_not_there_or_cannot_be_confirmed_is_left_out(self) -> None:
         self.home(b"<a href=/gone><a href=/moved><a href=/untagged><a href=/weak><img src=/gone.png>")
-        self.publish(moved=b"", untagged=b"x", weak=b"x")
+        self.publish(untagged=b"x", weak=b"x")
         self.server.statuses["/moved"] = 301
         self.server.fields = {"/untagged": {"ETag": ""}, "/weak": {"ETag": 'W/"abc"'}}
         self.assertEqual(self.pages(self.crawler.site("/", 10)), [["/"]])
+
+    def move(self, path: str, to: str) -> None:
+        """What is at *path* is elsewhere."""
+        self.server.statuses[path] = 301
+        self.server.fields[path] = {"Location": to}
+
+    def test_a_folder_without_its_slash_leads_to_its_page(self) -> None:
+        """As the node answers; links on it are relative to where it led."""
+        self.home(b"<a href=/docs>docs</a><a href=/docs/>docs</a><script src=/js></script>")
+        self.move("/docs", "/docs/")
+        self.move("/js", "/scripts/app.js")
+        self.server.bodies |= {
+            "/docs/": b"<a href=intro>intro</a><img src=i.png>", "/docs/intro": b"intro",
+            "/docs/i.png": b"png", "/scripts/app.js": b"import './a.js'", "/scripts/a.js": b"",
+        }  # fmt: skip
+        self.assertEqual(
+            self.pages(self.crawler.site("/", 10)),
+            [["/", "/scripts/app.js", "/scripts/a.js"], ["/docs/", "/docs/i.png"], ["/docs/intro"]],
+        )
+
+    def test_what_leads_in_circles_or_elsewhere_leads_nowhere(self) -> None:
+        self.home(b"<a href=/a>a</a><a href=/away>x</a><a href=/nowhere>x</a><a href=/0>0</a>")
+        self.move("/a", "/b")
+        self.move("/b", "/a")
+        self.move("/away", "http://example.com/")
+        self.move("/nowhere", "http://[x")
+        for number in range(2000):
+            self.move(f"/{number}", f"/{number + 1}")
+        self.assertEqual(self.pages(self.crawler.site("/", 10)), [["/"]])
+        self.assertLess(len(self.server.asked), 40)
+
+    def test_addresses_are_relative_to_the_base_that_a_page_names(self) -> None:
+        self.home(b"<base href=/v2/><base href=/v3/><a href=next>next</a><img src=/logo.png>")
+        self.server.bodies |= {
+            "/v2/next": b"<base href=http://example.com/><a href=x>x</a>",
+            "/logo.png": b"png",
+        }
+        self.assertEqual(self.pages(self.crawler.site("/", 10)), [["/", "/logo.png"], ["/v2/next"]])
 
     def test_an_image_that_is_shown_and_linked_is_no_page(self) -> None:
         self.home(b"<a href=/photo.jpg><img src=/photo.jpg></a><a href=/next>next</a>")
