@@ -26,6 +26,8 @@ from loadgen.simulate.user import User
 
 #: The stream of random numbers.
 _STREAM = 4
+#: One user counts for many: what nodes have to do comes as a mean over so many seconds, not in lumps.
+_SMOOTH_S = 30.0
 
 Floats = NDArray[np.float64]
 
@@ -89,6 +91,7 @@ class Exact:
         recorder = Recorder(self._world.inputs, steps)
         scale = self._users_of.users / self._count
         push = day.step_s / self._cluster.push_period_s
+        smooth, gain = np.zeros_like(self._counts), -math.expm1(-day.step_s / _SMOOTH_S)
         self._sockets = np.zeros(self._cluster.nodes)
         self._active = np.zeros(self._cluster.nodes)
         for step in range(steps):
@@ -104,7 +107,8 @@ class Exact:
             connections = (
                 np.where(self._up, self._active * self._world.pauses.open + self._sockets, 0) * scale
             )
-            load = self._nodes.step(now + day.step_s, counts, connections)
+            smooth += gain * (counts - smooth)
+            load = self._nodes.step(now + day.step_s, smooth, connections)
             recorder.note(now, counts, load, connections, self._up)
         return recorder.outcome()
 
