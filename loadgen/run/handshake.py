@@ -15,7 +15,9 @@ import hmac
 import re
 import secrets
 import socket
+import time
 
+#: For each side's line: whoever says a byte now and then is not waited for either.
 _SECONDS = 10.0
 _GREETING = re.compile(rb"loadgen 1 ([0-9a-f]{64})\n")
 
@@ -26,7 +28,11 @@ class HandshakeError(Exception):
 
 def _line(connection: socket.socket, most: int) -> bytes:
     line = b""
+    deadline = time.monotonic() + _SECONDS
     while not line.endswith(b"\n") and len(line) < most:
+        if (left := deadline - time.monotonic()) <= 0:
+            raise TimeoutError("timed out")
+        connection.settimeout(left)
         byte = connection.recv(1)
         if not byte:
             break

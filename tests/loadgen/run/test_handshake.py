@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from types import SimpleNamespace
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -86,6 +87,23 @@ class HandshakeTests(SynchronousTestCase):
             introduce(self.parent, TOKEN)
         with self.assertRaises(OSError):
             admit(self.worker, TOKEN)
+
+    def test_who_says_a_byte_now_and_then_is_not_waited_for_either(self) -> None:
+        """Nobody else can use the worker meanwhile."""
+        clock = SimpleNamespace(now=100.0)
+        self.patch(handshake, "_SECONDS", 10.0)
+        self.patch(handshake, "time", SimpleNamespace(monotonic=lambda: clock.now))
+
+        def drip(count: int) -> bytes:
+            clock.now += 3
+            return b"0"
+
+        slow = SimpleNamespace(recv=drip, settimeout=lambda seconds: None, sendall=lambda data: None)
+        for side in (admit, introduce):
+            began = clock.now
+            with self.assertRaises(TimeoutError):
+                side(slow, TOKEN)  # type: ignore[arg-type]
+            self.assertEqual(clock.now - began, 12)
 
     def heard(self, nonce: str) -> bytes:
         """All that a parent says to a worker with that nonce, whether it is let in or not."""
