@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 #: Grows when what is written changes.
-FORMAT = 1
+FORMAT = 2
 PER_PAGE = 256
 PER_FILE = 64
 #: Names made of the code point: not worth searching.
@@ -132,7 +132,7 @@ def page(title: str, body: str, up: str = "") -> str:
 <input id="search" name="q" type="search" placeholder="arrow left, greek omega …" autocomplete="off"></form>
 </header>
 <main id="main" tabindex="-1">
-<section id="found" aria-live="polite" hidden></section>
+<section id="found" aria-label="Found characters" hidden></section>
 {body}
 </main>
 <aside id="detail" aria-label="Character" hidden></aside>

@@ -30,7 +30,7 @@ function loadNames() {
 const search = new App(byId("found"), /** @type {Search} */ ({ query: "", found: [], total: 0, trouble: "" }), {
   *render({ query, found, total, trouble }) {
     if (!query) return;
-    yield keyed("title", html`<h2>${trouble || `${total.toLocaleString("en")} found for “${query}”${total > FOUND_MOST ? `, the first ${FOUND_MOST}` : ""}`}</h2>`);
+    yield keyed("title", html`<div role="status"><h2>${trouble || `${total.toLocaleString("en")} found for “${query}”${total > FOUND_MOST ? `, the first ${FOUND_MOST}` : ""}`}</h2></div>`);
     yield keyed("list", html`<ul class="results">${found.map(([code, name]) =>
       html`<li data-key="${code}"><a href="#${code}" data-code="${code}"><span class="sign" aria-hidden="true">${sign(code)}</span><span>${name.toLowerCase()}<br><small>${label(code)}</small></span></a></li>`)}</ul>`);
   },
@@ -110,7 +110,7 @@ const detail = new App(byId("detail"), /** @type {Detail} */ ({ code: "", facts:
   *render({ code, facts, trouble }) {
     if (!code) return;
     yield keyed("sign", html`<p class="sign" aria-hidden="true">${sign(code)}</p>`);
-    yield keyed("name", html`<h2>${facts?.name ?? (trouble || "…")}</h2>`);
+    yield keyed("name", html`<div role="status"><h2>${facts?.name ?? (trouble || "…")}</h2></div>`);
     yield keyed("facts", html`<dl><dt>code point</dt><dd>${label(code)}</dd>${Object.entries(facts ?? {}).filter(([name]) => name !== "name").map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}
 <dt>HTML</dt><dd>&amp;#x${code};</dd><dt>UTF-8</dt><dd>${[...new TextEncoder().encode(sign(code))].map((byte) => byte.toString(16).padStart(2, "0")).join(" ")}</dd></dl>`);
     yield keyed("do", html`<div class="row"><button data-do="star" aria-pressed="${String(favourites.has(code))}">Favourite</button><button data-do="copy">Copy</button><button data-do="close">Close</button></div>`);
