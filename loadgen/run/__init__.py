@@ -12,8 +12,8 @@ A parent deals users out to processes, here or on other machines, and adds up wh
 In each process:
 
 * ``process.py``, ``assembly.py``: how it begins; ``engine.py``: the turns of its loop; ``clock.py``;
-* ``crowd.py``: who comes when; ``viewing.py``: what a user asks for; ``site.py``: the versions of all it
-  can ask;
+* ``crowd.py``: who comes when; ``viewing.py``: what a user asks for; ``shelf.py``: what it has already;
+  ``site.py``: the versions of all there is;
 * ``choosing.py``, ``sender.py``, ``budget.py``, ``heads.py``: how the smart client asks;
 * ``checking.py``: whether the answers are right; ``books.py``: figures that add up.
 """

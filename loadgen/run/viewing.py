@@ -2,7 +2,8 @@
 
 Everything of a page that is kept is confirmed by one ``POST /.edge/revalidate``, or a conditional GET
 where it is a single thing; what is fresh needs no request; what is not kept is fetched, assets after the
-page that names them.  Whoever comes for the first time fetches the smart client, too.
+page that names them, and those that another page brought are confirmed then.  Whoever comes for the first
+time fetches the smart client, too.
 
 Ticks, see :mod:`loadgen.models.calendar`.
 """
@@ -17,13 +18,14 @@ import msgspec
 
 from edge.load.document import decode as decode_load
 from loadgen.models.calendar import TICKS, Calendar
-from loadgen.models.users import NO_PAGE, Users
+from loadgen.models.users import Users
 from loadgen.run.checking import Checking, Suspicion
 from loadgen.run.choosing import Choosing
 from loadgen.run.clock import Clock
 from loadgen.run.scenario import Mutations
 from loadgen.run.sender import Ask, Sender
-from loadgen.run.site import FOR_GOOD_S, Page, Resource, Site, batch
+from loadgen.run.shelf import Look, Shelf
+from loadgen.run.site import Page, Resource, Site
 from loadgen.wire.interface import ERRORS, Answer, Wire
 
 #: Purposes of asks; those below 0 are not worth a second request.
@@ -85,9 +87,7 @@ class Viewing:
         #: Set by who makes both: see :meth:`ended`.
         self.sender: Sender
         self.active = 0
-        #: Bodies of batches that confirm a whole page as it is now, until something changes.
-        self._batches: dict[int, bytes] = {}
-        self._batches_of = -1
+        self._shelf = Shelf(site, users)
         self._documents: dict[bytes, int] = {}
         self._informed = informed
         self._newest = self._reader = 0
@@ -156,55 +156,25 @@ class Viewing:
     # ---- page views ----
 
     def _look(self, user: int, page: Page, tick: int, planned: int) -> None:
-        kept = self._users.kept(user)
-        number = page.index
-        if number not in kept:
-            self._first_look(user, page, kept, planned)
-            return
-        at = self._users.ring_at[user * len(kept) + kept.index(number)]
-        site = self._site
-        if at >= site.changed and not page.for_a_while:
-            # The ordinary case: all of it is as it was, and none of it fresh for a while only.
-            if self._batches_of != site.changed:
-                self._batches.clear()
-                self._batches_of = site.changed
-            self._counts["fresh_hits"] += page.forgood
-            parts = page.confirmed
-            body = self._batches.get(number)
-            if body is None and len(parts) > 1:
-                pairs = ((site.resources[part].current, site.resources[part].path) for part in parts)
-                body = self._batches[number] = batch(pairs)
+        """Ask for what is missing of *page*, and whether what is kept of it is current."""
+        look = self._shelf.look(user, page, tick)
+        self._counts["fresh_hits"] += look.fresh
+        if look.missing:
+            self._get(user, PAGE, self._site.resources[page.number], planned, b"", (page, look))
         else:
-            copies = [
-                (part, site.resources[part].at(at)) for part in page.parts if not self._fresh(part, at, tick)
-            ]
-            self._counts["fresh_hits"] += len(page.parts) - len(copies)
-            parts = tuple(part for part, _ in copies)
-            body = batch((etag, site.resources[part].path) for part, etag in copies)
-        if not parts:
-            return
-        if len(parts) == 1 or body is None:
-            resource = site.resources[parts[0]]
-            self._get(user, NEWER, resource, planned, resource.at(at), (page, tick))
-            return
-        self._counts["batches"] += 1
-        self._counts["validators"] += len(parts)
-        self._send(Ask(user, BATCH, planned, _REVALIDATE, "post", b"", body, (page, tick, parts, at)))
+            self._confirm(user, page, look, planned)
 
-    def _fresh(self, part: int, at: int, tick: int) -> bool:
-        """Whether a copy from the tick *at* needs no confirmation at *tick*."""
-        age = self._site.resources[part].max_age
-        return age >= FOR_GOOD_S or (age > 0 and tick - at < age * TICKS)
-
-    def _first_look(self, user: int, page: Page, kept: list[int], planned: int) -> None:
-        """*page* is not kept: it first, then what else it needs and other pages did not."""
-        pages = self._site.pages
-        known = [one for one in kept if one != NO_PAGE]
-        have = set().union(*(pages[one].parts for one in known)) if known else set()
-        missing = [part for part in page.parts[1:] if part not in have]
-        if not known:
-            missing += [part for part in self._site.worker if part not in missing]
-        self._get(user, PAGE, self._site.resources[page.number], planned, b"", (page, missing))
+    def _confirm(self, user: int, page: Page, look: Look, planned: int) -> None:
+        """Ask whether what was kept of *page* is current."""
+        resources, parts = self._site.resources, look.parts
+        if len(parts) == 1:
+            resource = resources[parts[0]]
+            self._get(user, NEWER, resource, planned, resource.at(look.ats[0]), page)
+        elif parts:
+            self._counts["batches"] += 1
+            self._counts["validators"] += len(parts)
+            body = look.body or self._shelf.batch(look)
+            self._send(Ask(user, BATCH, planned, _REVALIDATE, "post", b"", body, (page, look)))
 
     def _get(
         self, user: int, purpose: int, resource: Resource, planned: int, etag: bytes, about: object
@@ -251,7 +221,8 @@ class Viewing:
         return self._fetched(ask, answer)
 
     def _batched(self, ask: Ask, answer: Answer) -> str:
-        page, tick, parts, at = ask.about
+        page, look = ask.about
+        parts, ats = look.parts, look.ats
         body = self._body(answer)
         if body.endswith(_NOTHING_STALE):
             stale: Iterable[int] = ()
@@ -264,12 +235,12 @@ class Viewing:
         old = set(stale)
         self._counts["not_modified"] += len(parts) - len(old)
         resources = self._site.resources
-        if old or at < self._site.changed:
+        if old or min(ats) < self._site.changed:
             asked, then = self._clock.tick(answer.begun), answer.done + READING_NS
-            for place, part in enumerate(parts):
+            for place, (part, at) in enumerate(zip(parts, ats, strict=True)):
                 resource = resources[part]
                 if place in old:
-                    self._get(ask.user, NEWER, resource, then, resource.at(at), (page, tick))
+                    self._get(ask.user, NEWER, resource, then, resource.at(at), page)
                 else:
                     self._checking.confirmed(resource, resource.at(at), asked)
         self._users.keep(ask.user, page.index, self._clock.tick(answer.begun))
@@ -305,11 +276,15 @@ class Viewing:
             self._counts["bodies"] += 1
             self._checking.body(answer, self._body(answer), resource, asked, now)
         if ask.purpose == PAGE:
-            _, missing = about
-            for part in missing:
-                self._get(ask.user, ASSET, self._site.resources[part], answer.done + READING_NS, b"", None)
-        if ask.purpose in (PAGE, NEWER):
-            self._users.keep(ask.user, about[0].index, asked if answer.status == 304 else now)
+            page, look = about
+            self._users.keep(ask.user, page.index, now)
+            then = answer.done + READING_NS
+            for part in look.missing:
+                if part != page.number:
+                    self._get(ask.user, ASSET, self._site.resources[part], then, b"", None)
+            self._confirm(ask.user, page, look, then)
+        elif ask.purpose == NEWER:
+            self._users.keep(ask.user, about.index, asked if answer.status == 304 else now)
         return ""
 
     def _body(self, answer: Answer) -> bytes:

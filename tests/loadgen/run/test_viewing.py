@@ -93,6 +93,10 @@ class Visit:
         self.viewing.record = lambda ask, answer, reason: self.recorded.append((ask, answer, reason))
         self.load = encode_load(load())
 
+    def use(self, site: Site) -> None:
+        """Another site."""
+        self.viewing._site = self.viewing._shelf.site = site
+
     @property
     def tick(self) -> int:
         return self.clock.tick(self.clock.now)
@@ -173,10 +177,26 @@ class ColdTests(SynchronousTestCase):
         self.assertEqual({ask.planned for ask in visit.sender._asks.values()}, {visit.clock.now + READING_NS})
 
     def test_another_page_needs_only_what_no_page_before_had(self) -> None:
+        """The rest of it is confirmed."""
         visit = Visit(pages=[HOME, ABOUT])
         visit.load_page()
         self.assertEqual(visit.view(), ["GET /about"])
-        self.assertEqual(visit.respond_to_all(), ["GET /news.png"])
+        self.assertEqual(visit.respond_to_all(), ["GET /news.png", "POST /.edge/revalidate"])
+        paths = [line.split()[1] for line in visit.wire.sent[-1].body.decode().splitlines()]
+        self.assertEqual(paths, ["/style.css", "/sw.js"])
+        self.assertEqual((visit.counts["validators"], visit.counts["not_modified"]), (2, 2))
+
+    def test_what_is_kept_of_another_page_is_as_old_as_the_newest_that_has_it(self) -> None:
+        """So a version that only that one has seen is what is asked about."""
+        visit = Visit(pages=[HOME, HOME, ABOUT])
+        visit.load_page()
+        visit.publish("/style.css", b"h1 { color: green }")
+        visit.pass_time(1)
+        visit.load_page()
+        visit.pass_time(1)
+        visit.load_page()
+        self.assertIn(visit.published.etag("/style.css").encode(), visit.wire.sent[-1].body)
+        self.assertEqual(visit.counts["wrong_answers"], 0)
 
     def test_nothing_is_conditional(self) -> None:
         visit = Visit()
@@ -233,7 +253,7 @@ class WarmTests(SynchronousTestCase):
         found = visit.published.site()
         for one in found.resources:
             one.max_age = 86_400 * 365
-        visit.viewing._site = Site(found)
+        visit.use(Site(found))
         visit.load_page()
         self.assertEqual(visit.view(), [])
         self.assertEqual(visit.counts["fresh_hits"], 5)
@@ -242,7 +262,7 @@ class WarmTests(SynchronousTestCase):
         visit = Visit()
         found = visit.published.site()
         found.pages, found.beside, found.worker = [[0]], [], []
-        visit.viewing._site = Site(found)
+        visit.use(Site(found))
         visit.load_page()
         self.assertEqual(visit.view(), ["GET /"])
         self.assertIn(b"If-None-Match: ", visit.wire.sent[-1].request)
@@ -507,7 +527,7 @@ class SessionTests(SynchronousTestCase):
         found = visit.published.site()
         for one in found.resources:
             one.max_age = 86_400 * 365
-        visit.viewing._site = Site(found)
+        visit.use(Site(found))
         visit.load_page()
         self.assertEqual((visit.view(), visit.wire.left), ([], [0]))
 
