@@ -59,7 +59,7 @@ class Shelf:
         return batch((resource.at(at), resource.path) for resource, at in pairs)
 
     def _partly(self, user: int, page: Page, kept: list[int], tick: int) -> Look:
-        """*page* is not kept, but others may have brought parts of it; who has none needs the smart client."""
+        """*page* is not kept; others may have brought parts of it; who has none needs the smart client."""
         have: dict[int, int] = {}
         for place, one in enumerate(kept, user * len(kept)):
             if one != NO_PAGE:
