@@ -14,13 +14,12 @@ import platform
 import resource
 import socket
 import statistics
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from benchmarks import client, sockets
+from benchmarks import client, resting, sockets
 from benchmarks.exchange import Handshake, answer, connected, tls_context
 from benchmarks.servers import Server, edge, free_port
 from loadgen import constants
@@ -32,16 +31,8 @@ PATH = constants.PACKAGED
 #: Bytes of bodies that do not compress, and validators of batches: a line through what they cost.
 SIZES = (1_000, 10_000, 50_000)
 BATCHES = (5, 25, 50)
-#: Connections held, and TLS connections.
-HELD, HELD_TLS = 10_000, 2_000
 #: TLS handshakes, rounds of requests over TLS, and WebSockets opened.
 HANDSHAKES, ROUNDS, UPGRADES = 500, 200, 500
-_PER_ADDRESS = 5_000
-#: Kinds of kernel objects that sockets are made of.
-_OF_SOCKETS = (
-    "TCP", "sock_inode_cache", "filp", "dentry", "ep_head", "eventpoll_epi", "eventpoll_pwq",
-    "lsm_inode_cache", "lsm_file_cache",
-)  # fmt: skip
 _ACCEPT = {"Accept-Encoding": "gzip, deflate, br, zstd"}
 _UPGRADE = {
     "Connection": "Upgrade",
@@ -220,7 +211,7 @@ def pushing(notes: Notes, server: Server, seconds: float) -> None:
     with contextlib.ExitStack() as held:
         begun = server.cpu_seconds()
         for number in range(UPGRADES):
-            _upgrade(server, held.enter_context(connected(server, _source(number))))
+            _upgrade(server, held.enter_context(connected(server, resting.source(number))))
         spent = (server.cpu_seconds() - begun) / UPGRADES
     notes.put(
         "upgrade_s",
@@ -231,85 +222,6 @@ def pushing(notes: Notes, server: Server, seconds: float) -> None:
     held_for = f"{sockets.SOCKETS:,} held for {seconds:g} s (benchmarks/sockets.py)"
     notes.put("push_s", cost.core / sockets.SOCKETS / cost.messages, f"{held_for}, by the messages they got")
     notes.put("socket_memory", cost.memory, f"{held_for}: private pages of the node's processes")
-
-
-def _source(number: int) -> str:
-    return f"127.0.0.{2 + number // _PER_ADDRESS}"
-
-
-def resting(notes: Notes, server: Server) -> None:
-    """Memory of TCP connections: in the node's processes, and in the kernel."""
-    text = client.request("/small.html")
-    with contextlib.ExitStack() as held:
-
-        def hold(first: int, last: int) -> None:
-            for number in range(first, last):
-                answer(held.enter_context(connected(server, _source(number))), text)
-
-        hold(0, 500)  # what is allocated once is not per connection
-        time.sleep(1)
-        before, slab = server.private_bytes(), _slabs()
-        hold(500, HELD + 500)
-        time.sleep(1)
-        pages = server.private_bytes() - before
-        # Both ends are here, and only one is the node's.
-        kernel = _grown(slab, _slabs(), HELD) / 2
-    notes.put(
-        "connection_memory", pages / HELD, f"{HELD:,} used and resting: private pages of the node's processes"
-    )
-    notes.put(
-        "kernel_memory", kernel, f"{HELD:,} used and resting: objects of /proc/slabinfo at both ends, halved"
-    )
-
-
-def resting_tls(notes: Notes, server: Server) -> None:
-    """Memory that TLS adds to a connection."""
-    context, text = tls_context(), client.request("/small.html")
-    with contextlib.ExitStack() as held:
-
-        def hold(count: int) -> list[Handshake]:
-            made = [Handshake(held.enter_context(connected(server)), context) for _ in range(count)]
-            for one in made:
-                one.answer(text)
-            return made
-
-        first = hold(200)
-        before = server.private_bytes()
-        more = hold(HELD_TLS)
-        pages = (server.private_bytes() - before) / len(more)
-        del first
-    notes.put(
-        "tls_memory",
-        pages - notes.constants["connection_memory"].value,
-        f"{HELD_TLS:,} used and resting: private pages of the node's processes, less those over TCP",
-    )
-
-
-def _slabs() -> dict[str, tuple[int, float]]:
-    """Of each kind of kernel object: how many there are, and the memory that one takes."""
-    try:
-        lines = Path("/proc/slabinfo").read_text().splitlines()[2:]
-    except OSError as error:
-        raise SystemExit(
-            f"/proc/slabinfo: {error.strerror}; memory of the kernel is measured as root"
-        ) from None
-    found = {}
-    for line in lines:
-        name, _, there, _, in_slab, pages = line.split()[:6]
-        found[name] = int(there), int(pages) * resource.getpagesize() / max(1, int(in_slab))
-    return found
-
-
-def _grown(before: dict[str, tuple[int, float]], after: dict[str, tuple[int, float]], count: int) -> float:
-    """Bytes that each of *count* connections has added, at both ends.
-
-    An end takes one object of each kind, or none: rounding leaves out what others on the machine did.
-    """
-    return sum(
-        min(2, max(0, round((after[name][0] - before[name][0]) / count))) * after[name][1]
-        for name in _OF_SOCKETS
-        if name in before and name in after
-    )
 
 
 def machine() -> Machine:
@@ -353,10 +265,15 @@ def measure(directory: Path, quick: bool) -> File:
         encrypted(notes, server)
     with edge(webroot, directory / "sockets") as server:
         pushing(notes, server, 5.0 if quick else 20.0)
+    pages = "used and resting: private pages of the node's processes"
     with edge(webroot, directory / "resting") as server:
-        resting(notes, server)
+        memory, kernel = resting.connections(server)
+    notes.put("connection_memory", memory, f"{resting.HELD:,} {pages}")
+    both_ends = "used and resting: objects of /proc/slabinfo at both ends, halved"
+    notes.put("kernel_memory", kernel, f"{resting.HELD:,} {both_ends}")
     with _encrypted_edge(webroot, directory / "resting-tls") as server:
-        resting_tls(notes, server)
+        encrypted_memory = resting.encrypted(server) - memory
+    notes.put("tls_memory", encrypted_memory, f"{resting.HELD_TLS:,} {pages}, less those over TCP")
     return File(machine=machine(), constants={name: notes.constants[name] for name in constants.NAMES})
 
 
