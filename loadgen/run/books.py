@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
-from collections import Counter
-from collections.abc import Sequence
+from array import array
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -17,7 +19,7 @@ from loadgen.run.sender import Ask
 from loadgen.wire.interface import CANCELLED, Answer
 
 #: Answers of late that a node's p95 is taken over, and how many it takes.
-_RECENT, _FEW = 1024, 64
+_RECENT, _FEW = 512, 64
 
 
 class Report(msgspec.Struct, kw_only=True):
@@ -45,23 +47,23 @@ class Books:
         self._names, self._end = nodes, end
         self._cpu = time.process_time()
         self._resident = 0
-        self._recent: list[list[int]] = [[] for _ in nodes]
+        self._recent: list[deque[int]] = [deque(maxlen=_RECENT) for _ in nodes]
         self._number = 0
         self._begin()
 
     def _begin(self) -> None:
         self.second = Second(at=self._number)
         self.offered = 0
-        self._corrected: list[int] = []
-        self._raw: list[int] = []
-        self._lag: list[int] = []
-        self._nodes: list[list[int]] = [[] for _ in self._names]
+        self._corrected = array("q")
+        self._raw = array("q")
+        self._lag = array("q")
+        self._nodes = [array("q") for _ in self._names]
         self._statuses: Counter[str] = Counter()
         self._errors: Counter[str] = Counter()
         self._node_requests = [0] * len(self._names)
         self._node_errors: Counter[int] = Counter()
         self._bytes: dict[int, list[int]] = {}
-        self._pushes: list[int] = []
+        self._pushes = array("q")
 
     def attempt(self, answer: Answer) -> None:
         """An attempt has ended."""
@@ -97,7 +99,7 @@ class Books:
 
     def pushed(self, latencies: Sequence[int]) -> None:
         """Subscribers received something, so late."""
-        self._pushes += latencies
+        self._pushes.extend(latencies)
         self.second.pushes += len(latencies)
 
     def _memory(self) -> int:
@@ -107,13 +109,11 @@ class Books:
 
     def p95(self, before: Sequence[int]) -> list[int]:
         """Of each node's latest answers, nanoseconds; of all while it has given few; then as *before*."""
-        for recent in self._recent:
-            del recent[:-_RECENT]
         everything = [one for recent in self._recent for one in recent]
         if len(everything) < _FEW:
             return list(before)
-        of_all = int(np.percentile(everything, 95))
-        return [of_all if len(recent) < _FEW else int(np.percentile(recent, 95)) for recent in self._recent]
+        of_all = _p95(everything)
+        return [of_all if len(recent) < _FEW else _p95(recent) for recent in self._recent]
 
     def close(self, counts: Counter[str], active: int, connections: int) -> Report:
         """The second is over."""
@@ -143,5 +143,10 @@ class Books:
         return report
 
 
-def _counted(nanoseconds: list[int]) -> bytes:
-    return counted(np.asarray(nanoseconds, dtype=np.int64) // 1000)
+def _p95(values: Iterable[int]) -> int:
+    ordered = sorted(values)
+    return ordered[math.ceil(0.95 * len(ordered)) - 1]
+
+
+def _counted(nanoseconds: array[int]) -> bytes:
+    return counted(np.frombuffer(nanoseconds, dtype=np.int64) // 1000)

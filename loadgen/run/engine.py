@@ -1,6 +1,6 @@
 """One process of a run: the turns of its loop, and what it reports each second.
 
-A turn plans what is due within the next two milliseconds and lets the wire send it when it is due; then it
+A turn plans what is due within the next milliseconds and lets the wire send it when it is due; then it
 makes of the answers what is to be made of them.  Whatever the process is late by shows in the lag.
 """
 
@@ -18,7 +18,7 @@ from loadgen.run.clock import NS
 if TYPE_CHECKING:
     from loadgen.run.assembly import Parts
 
-TURN_NS = 2_000_000
+TURN_NS = 1_000_000
 SECOND_NS = 1_000_000_000
 
 

@@ -60,14 +60,22 @@ class Shelf:
 
     def _partly(self, user: int, page: Page, kept: list[int], tick: int) -> Look:
         """*page* is not kept; others may have brought parts of it; who has none needs the smart client."""
-        have: dict[int, int] = {}
-        for place, one in enumerate(kept, user * len(kept)):
-            if one != NO_PAGE:
-                at = self._users.ring_at[place]
-                have.update((part, max(at, have.get(part, 0))) for part in self.site.pages[one].parts)
-        wanted = page.parts if have else dict.fromkeys((*page.parts, *self.site.worker))
-        have.pop(page.number, None)
-        missing = tuple(part for part in wanted if part not in have)
+        base, pages = user * len(kept), self.site.pages
+        newest = sorted(
+            ((self._users.ring_at[base + place], one) for place, one in enumerate(kept) if one != NO_PAGE),
+            reverse=True,
+        )
+        if not newest:
+            return Look(tuple(dict.fromkeys((*page.parts, *self.site.worker))), (), (), 0)
+        wanted, have = page.assets, {}
+        for at, one in newest:
+            found = wanted & pages[one].all
+            if found:
+                have.update(dict.fromkeys(found, at))
+                wanted = wanted - found
+                if not wanted:
+                    break
+        missing = tuple(part for part in page.parts if part not in have)
         return self._old(missing, {part: have[part] for part in page.parts if part in have}, tick)
 
     def _old(self, missing: tuple[int, ...], copies: Mapping[int, int], tick: int) -> Look:

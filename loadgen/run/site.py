@@ -107,12 +107,14 @@ class Resource:
 class Page:
     """A page, the *index*-th of the site, and what belongs to it: numbers of resources, itself the first."""
 
-    __slots__ = ("confirmed", "for_a_while", "forgood", "index", "number", "parts")
+    __slots__ = ("all", "assets", "confirmed", "for_a_while", "forgood", "index", "number", "parts")
 
     def __init__(self, index: int, parts: Sequence[int], max_ages: Sequence[int]) -> None:
         self.index = index
         self.parts = tuple(parts)
         self.number = parts[0]
+        self.all = frozenset(parts)
+        self.assets = self.all - {self.number}
         #: What has to be confirmed when all of it is kept; how many of the rest stay fresh for good.
         self.confirmed = tuple(part for part in parts if max_ages[part] < FOR_GOOD_S)
         self.forgood = len(parts) - len(self.confirmed)
