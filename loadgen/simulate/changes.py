@@ -23,4 +23,5 @@ class Change:
         self.pages: Ints = np.zeros(users.pages, dtype=np.int64)
         self.pages[of_pages[of_pages % own == 0] // own] = 1
         assets = np.bincount(of_pages[of_pages % own != 0] // own, minlength=users.pages)
-        self.assets: Ints = assets + (len(chosen) - len(of_pages))
+        self.shared = len(chosen) - len(of_pages)
+        self.assets: Ints = assets + self.shared

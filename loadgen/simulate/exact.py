@@ -174,27 +174,35 @@ class Exact:
 
     def _look(self, user: User, page: int, at: float, row: Floats) -> None:
         """What the page view asks a node for."""
-        users = self._users_of
-        parts = 1 + users.assets_per_page
-        confirmed = user.shelf.get(page)
-        if confirmed is None:
-            row[KIND["page"]] += 1
-            if user.shelf:
-                row[KIND["asset"]] += own_assets(users)
-            else:
-                row[KIND["asset"]] += users.assets_per_page
-                row[KIND["client"]] += users.client_files
-            if len(user.shelf) >= users.kept_pages:
-                del user.shelf[next(iter(user.shelf))]
-            user.shelf[page] = at
+        users, shelf = self._users_of, user.shelf
+        if page in shelf:
+            if self._confirm(shelf[page], at, row, 1 + users.assets_per_page, page):
+                shelf[page] = at
             return
+        row[KIND["page"]] += 1
+        if shelf:
+            row[KIND["asset"]] += own_assets(users)
+            self._confirm(max(shelf.values()), at, row, users.shared_assets, None)
+        else:
+            row[KIND["asset"]] += users.assets_per_page
+            row[KIND["client"]] += users.client_files
+        if len(shelf) >= users.kept_pages:
+            del shelf[next(iter(shelf))]
+        shelf[page] = at
+
+    def _confirm(self, confirmed: float, at: float, row: Floats, parts: int, page: int | None) -> bool:
+        """Ask for *parts* of a page, or of what all pages share; False: they are fresh."""
+        users = self._users_of
+        if not parts:
+            return False
         if at - confirmed < users.max_age_s:
             row[KIND["fresh"]] += parts
-            return
+            return False
         newer = 0
         for change in self._world.changes:
             if confirmed < change.at_s < at:
-                pages, assets = int(change.pages[page]), int(change.assets[page])
+                pages = 0 if page is None else int(change.pages[page])
+                assets = change.shared if page is None else int(change.assets[page])
                 newer += pages + assets
                 row[KIND["page_byte"]] += pages * users.page_bytes + assets * users.asset_bytes
         newer = min(newer, parts)
@@ -205,7 +213,7 @@ class Exact:
             row[KIND["validator"]] += parts
         else:
             row[KIND["lone"]] += 1 - newer
-        user.shelf[page] = at
+        return True
 
     # ---- which node ----
 

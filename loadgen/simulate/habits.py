@@ -144,6 +144,8 @@ class Update(NamedTuple):
     at_s: float
     pages: Older
     assets: Older
+    #: New ones among the assets that all pages share.
+    shared: int
 
 
 class Habits:
@@ -165,20 +167,24 @@ class Habits:
         #: P(kept, and not confirmed for so long), by class; P(kept) at all.
         self.older = found[0]
         self.kept = self.older(0.0, 0.0)
+        #: P(not kept, and nothing else confirmed for so long, either): how old shared assets are then.
+        self.older_beside = found.pop()
         self.updates = [
-            Update(change.at_s, pages, assets)
+            Update(change.at_s, pages, assets, change.shared)
             for change, pages, assets in zip(changes, found[1::2], found[2::2], strict=True)
         ]
 
     def _histories(self, users: Users, random: Generator, weights: list[Floats]) -> list[Older]:
         """A sample of users looks at pages; for each of *weights* of pages, what is kept for how long."""
         popularity, shelves = Popularity(users), Shelves(users, _SAMPLE)
-        within, across = (Ages(grid, len(self.begins), weights) for grid in (_WITHIN, _ACROSS))
+        classes, one = len(self.begins), [np.ones(users.pages)]
+        within, across = (Ages(grid, classes, weights) for grid in (_WITHIN, _ACROSS))
+        within_beside, across_beside = (Ages(grid, classes, one) for grid in (_WITHIN, _ACROSS))
         views = np.zeros(len(self.begins))
         mean = users.think.mean_s
         fresh_within, fresh_across = users.max_age_s / mean, users.max_age_s / users.return_interval_s
         #: Of each user: think times in their mean, gaps, sessions.
-        clocks = np.zeros((3, _SAMPLE))
+        clocks, newest = np.zeros((3, _SAMPLE)), np.zeros((3, _SAMPLE))
         for number in range(self.settled + _VIEWS):
             place = int(np.searchsorted(self.begins, number, side="right")) - 1
             pages = popularity.draw(random, _SAMPLE)
@@ -187,16 +193,23 @@ class Habits:
             near, far = kept & (sessions == 0), kept & (sessions > 0)
             within.add(place, think[near], pages[near])
             across.add(place, gap[far], pages[far])
+            if number:
+                think_beside, gap_beside, sessions_beside = clocks - newest
+                near_beside, far_beside = ~kept & (sessions_beside == 0), ~kept & (sessions_beside > 0)
+                within_beside.add(place, think_beside[near_beside], pages[near_beside])
+                across_beside.add(place, gap_beside[far_beside], pages[far_beside])
             views[place] += _SAMPLE
             fresh = (near & (think < fresh_within)) | (far & (gap < fresh_across))
             shelves.put(pages, kept, where, clocks, ~fresh)
+            newest[:, ~fresh] = clocks[:, ~fresh]
             going = random.random(_SAMPLE) < self.stay
             thought = np.where(going, think_times(users, random, _SAMPLE), 0.0)
             clocks[0] += thought / mean
             # Time within sessions counts as it does on an average day.
             clocks[1] += np.where(going, thought / users.return_interval_s, random.exponential(1.0, _SAMPLE))
             clocks[2] += ~going
-        return [
+        found = [
             Older(mean, within.curve(number, views), across.curve(number, views))
             for number in range(len(weights))
         ]
+        return [*found, Older(mean, within_beside.curve(0, views), across_beside.curve(0, views))]

@@ -48,19 +48,19 @@ def _duration(inputs: Inputs) -> float:
 def _session(world: World) -> NDArray[np.float64]:
     """What one session of a user with a long history is, by kind."""
     users, cluster = world.inputs.users, world.inputs.cluster
-    kept = float(world.habits.kept[-1])
-    asked = kept
-    if users.max_age_s > 0:
-        operational = users.max_age_s / users.return_interval_s
-        asked = float(world.habits.older(users.max_age_s, operational)[-1])
+    kept, age = float(world.habits.kept[-1]), users.max_age_s
+    operational = age / users.return_interval_s
+    whole = float(world.habits.older(age, operational)[-1])
+    beside = float(world.habits.older_beside(age, operational)[-1]) if users.shared_assets else 0.0
     parts, views = 1 + users.assets_per_page, users.session_pages
+    asked = ((whole, parts), (beside, users.shared_assets))
     sockets = _duration(world.inputs) * users.websocket_share
     rows = {
         "page": views * (1 - kept),
         "asset": views * (1 - kept) * own_assets(users),
-        "batch": views * asked if parts > 1 else 0.0,
-        "validator": views * asked * parts if parts > 1 else 0.0,
-        "lone": views * asked if parts == 1 else 0.0,
+        "batch": views * sum(share for share, count in asked if count > 1),
+        "validator": views * sum(share * count for share, count in asked if count > 1),
+        "lone": views * sum(share for share, count in asked if count == 1),
         "load": 1 + (views - 1) * world.pauses.due,
         "connect": 1 + (views - 1) * world.pauses.closed,
         "upgrade": users.websocket_share,

@@ -2,7 +2,8 @@
 
 A page that is kept and fresh asks for nothing.  One that is kept but not fresh is confirmed with its assets
 by one POST /.edge/revalidate; what that calls stale is fetched.  One that is not kept is fetched, with
-those assets that no other kept page has; a first visit fetches all of them, and the smart client.
+those assets that no other kept page has, while the others are confirmed; a first visit fetches all of them,
+and the smart client.
 
 Ages of copies are those of users who have come for long: in the hours after a deploy, of users who came for
 the first time shortly before it, up to a tenth too many are taken to have old copies.
@@ -15,7 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from loadgen.simulate.costs import KIND, KINDS
-from loadgen.simulate.habits import Habits
+from loadgen.simulate.habits import Habits, Older
 from loadgen.simulate.inputs import Users, own_assets
 from loadgen.simulate.wave import Wave
 
@@ -36,27 +37,40 @@ class Views:
         total = viewers.sum(axis=1)
         known = total - viewers[:, 0]
         hits = random.binomial(known, _share(viewers @ habits.kept, known))
-        unconfirmed = habits.kept
-        if users.max_age_s > 0:
-            unconfirmed = habits.older(users.max_age_s, self._since(now, now - users.max_age_s))
-        asked = random.binomial(hits, _share(viewers @ unconfirmed, viewers @ habits.kept))
-        newer, volume = self._newer(now, viewers, asked, random)
+        misses = known - hits
+        whole = self._asked(now, viewers, hits, habits.older, random)
+        shared = self._asked(now, viewers, misses, habits.older_beside, random)
         counts = np.zeros((len(viewers), len(KINDS)))
         put = counts.T
         put[KIND["view"]] = total
         put[KIND["page"]] = total - hits
-        put[KIND["asset"]] = viewers[:, 0] * users.assets_per_page + (known - hits) * own_assets(users)
+        put[KIND["asset"]] = viewers[:, 0] * users.assets_per_page + misses * own_assets(users)
         put[KIND["client"]] = viewers[:, 0] * users.client_files
-        put[KIND["fresh"]] = (hits - asked) * self._parts
-        if self._parts > 1:
-            put[KIND["batch"]] = asked
-            put[KIND["validator"]] = asked * self._parts
-        else:
-            put[KIND["lone"]] = asked - newer
-        put[KIND["not_modified"]] = asked * self._parts - newer
-        put[KIND["newer"]] = newer
-        put[KIND["page_byte"]] = volume
+        put[KIND["fresh"]] = (hits - whole) * self._parts + (misses - shared) * users.shared_assets
+        self._confirm(put, whole, self._parts, *self._newer(now, viewers, whole, random))
+        if users.shared_assets:
+            newer = self._newer_shared(now, viewers, shared, random)
+            self._confirm(put, shared, users.shared_assets, newer, newer * users.asset_bytes)
         return counts
+
+    def _asked(self, now: float, viewers: Ints, copies: Ints, older: Older, random: Generator) -> Ints:
+        """How many of the *copies* that viewers have are not fresh."""
+        age = self._users.max_age_s
+        if age <= 0:
+            return copies
+        unconfirmed = viewers @ older(age, self._since(now, now - age))
+        return random.binomial(copies, _share(unconfirmed, viewers @ older(0.0, 0.0)))
+
+    def _confirm(self, put: Floats, asked: Ints, parts: int, newer: Floats, volume: Floats) -> None:
+        """Count that *parts* of each page are confirmed: many in a batch, one by itself."""
+        if parts > 1:
+            put[KIND["batch"]] += asked
+            put[KIND["validator"]] += asked * parts
+        else:
+            put[KIND["lone"]] += asked - newer
+        put[KIND["not_modified"]] += asked * parts - newer
+        put[KIND["newer"]] += newer
+        put[KIND["page_byte"]] += volume
 
     def _since(self, now: float, then: float) -> float:
         return float(self._wave.operational(now) - self._wave.operational(then))
@@ -76,6 +90,16 @@ class Views:
             newer += pages + assets
             volume += pages * users.page_bytes + assets * users.asset_bytes
         return np.minimum(newer, asked * self._parts), volume
+
+    def _newer_shared(self, now: float, viewers: Ints, asked: Ints, random: Generator) -> Floats:
+        """The same of shared assets that pages brought which are not looked at now."""
+        newer = np.zeros(len(asked))
+        for update in self._habits.updates:
+            if now > update.at_s and update.shared:
+                age = max(self._users.max_age_s, now - update.at_s)
+                old = random.poisson(viewers @ self._habits.older_beside(age, self._since(now, now - age)))
+                newer += np.minimum(old, asked) * update.shared
+        return np.minimum(newer, asked * self._users.shared_assets)
 
 
 def _share(part: Floats, whole: Floats | Ints) -> Floats:
