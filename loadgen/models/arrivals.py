@@ -40,11 +40,11 @@ class Rate(NamedTuple):
         return self._replace(rates=[rate * factor for rate in self.rates])
 
 
-def constant(per_second: float) -> Iterator[float]:
-    """Evenly spaced, beginning after half an interval."""
+def constant(per_second: float, phase: float = 0.5) -> Iterator[float]:
+    """Evenly spaced, beginning after a *phase* (0..1) of an interval."""
     number = 0
     while per_second > 0:
-        yield (number + 0.5) / per_second
+        yield (number + phase) / per_second
         number += 1
 
 

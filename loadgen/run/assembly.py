@@ -94,5 +94,5 @@ def assemble(job: Job) -> Parts:
 
 def _times(job: Job, random: np.random.Generator) -> Iterator[float]:
     if job.scenario.arrivals.kind == "constant":
-        return constant(job.rates[0])
+        return constant(job.rates[0], job.phase)
     return poisson(Rate(job.rate_seconds, job.rates, job.rate_is_linear), random)

@@ -35,6 +35,8 @@ class Job(msgspec.Struct, kw_only=True):
     rate_seconds: list[float] = []
     rates: list[float] = []
     rate_is_linear: bool = False
+    #: Of constant arrivals, 0..1: processes take turns.
+    phase: float = 0.5
     #: Processes with users on the same machine, this one among them.
     neighbours: int = 1
     #: Seconds from "go" to the beginning.

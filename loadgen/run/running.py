@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Sequence
@@ -98,6 +99,7 @@ def deal(
                 rate_seconds=list(mine.seconds),
                 rates=list(mine.rates),
                 rate_is_linear=mine.linear,
+                phase=(number + 0.5) / hands,
                 neighbours=1 if apart else hands,
                 wire=wire,
             )
@@ -138,7 +140,8 @@ class Running:
         except KeyboardInterrupt:
             self.interrupted = True
             self._hands.dismiss()
-            self._look_on(time.monotonic(), stopped=True)
+            with contextlib.suppress(KeyboardInterrupt):  # a second one: what has come by now has to do
+                self._look_on(time.monotonic(), stopped=True)
         finally:
             self._events.close()
 

@@ -16,6 +16,8 @@ import msgspec
 
 #: A copy that stays fresh for longer than this never needs a request during a run, seconds.
 FOR_GOOD_S = 86_400
+#: Of a page: what a node takes in one batch.
+MOST_PARTS = 1000
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -111,13 +113,13 @@ class Page:
 
     def __init__(self, index: int, parts: Sequence[int], max_ages: Sequence[int]) -> None:
         self.index = index
-        self.parts = tuple(parts)
+        self.parts = tuple(parts[:MOST_PARTS])
         self.number = parts[0]
-        self.all = frozenset(parts)
+        self.all = frozenset(self.parts)
         self.assets = self.all - {self.number}
         #: What has to be confirmed when all of it is kept; how many of the rest stay fresh for good.
-        self.confirmed = tuple(part for part in parts if max_ages[part] < FOR_GOOD_S)
-        self.forgood = len(parts) - len(self.confirmed)
+        self.confirmed = tuple(part for part in self.parts if max_ages[part] < FOR_GOOD_S)
+        self.forgood = len(self.parts) - len(self.confirmed)
         #: Whether any part is fresh for a while only: that has to be looked at closely.
         self.for_a_while = any(max_ages[part] > 0 for part in self.confirmed)
 
