@@ -47,7 +47,7 @@ def assemble(job: Job) -> Parts:
     """All parts; the clock is to be set before the run begins."""
     scenario = job.scenario
     # A stream of its own for each purpose: one more draw of one does not change all others.
-    streams = [np.random.default_rng(one) for one in np.random.SeedSequence(job.seed).spawn(10)]
+    streams = [np.random.default_rng(one) for one in np.random.SeedSequence(job.seed).spawn(11)]
     session = scenario.session
     think = session.think
     weights = draws.zipf_weights(len(job.site.pages), scenario.site.zipf)
@@ -83,7 +83,8 @@ def assemble(job: Job) -> Parts:
     jitter = draws.uniform(streams[8])
     sender = Sender(wire, clock, users, choosing, heads, jitter, viewing.ended, counts)
     viewing.sender = sender
-    crowd = Crowd(users, calendar, viewing, _times(job, streams[6]), counts, session.pages_mean)
+    comes = draws.uniform(streams[10])
+    crowd = Crowd(users, calendar, viewing, _times(job, streams[6]), counts, session.pages_mean, comes)
     if scenario.arrivals.present:
         left = draws.left_over(streams[9], drawn["think"])
         crowd.present(scenario.arrivals.present, draws.uniform(streams[7]), left)

@@ -25,15 +25,15 @@ class Crowd:
         times: Iterator[float],
         counts: Counter[str],
         pages_mean: float,
+        uniform: Callable[[], float],
     ) -> None:
-        """*times*: of arrivals, seconds; *pages_mean*: what a session that cannot begin counts for."""
+        """*times*: of arrivals, seconds; *pages_mean*: what a session that cannot begin counts for;
+        *uniform*: whoever is away may be the next to come.
+        """
         self._users, self._calendar, self._viewing = users, calendar, viewing
-        self._times, self._counts, self._pages = times, counts, pages_mean
+        self._times, self._counts, self._pages, self._uniform = times, counts, pages_mean, uniform
         self._next = self._tick()
         self._planned = BEGIN
-        self._user = 0
-        # Steps through all users before it comes to one again, and neighbours do not come together.
-        self._stride = _coprime(users.count)
 
     def present(self, share: float, uniform: Callable[[], float], left: Callable[[], float]) -> None:
         """A *share* of the users is in the middle of a session when the run begins.
@@ -65,18 +65,11 @@ class Crowd:
 
     def _arrive(self, tick: int) -> None:
         users = self._users
-        for _ in range(min(_TRIES, users.count)):
-            self._user = user = (self._user + self._stride) % users.count
+        first = int(self._uniform() * users.count)
+        for step in range(min(_TRIES, users.count)):
+            user = (first + step) % users.count
             if not users.active[user]:
                 self._viewing.arrive(user, tick)
                 return
         self._counts["turned_away"] += 1
         self._counts["not_offered"] += round(self._pages)
-
-
-def _coprime(count: int) -> int:
-    """About 0.618 of *count*, without a common factor."""
-    stride = max(1, int(count * 0.618))
-    while math.gcd(stride, count) != 1:
-        stride += 1
-    return stride
