@@ -15,5 +15,6 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
   killed writers, killed workers, slow-header attackers;
 * ``cluster.py``, ``replica.py``, ``million.py``: four nodes;
 * ``flood.py``, ``smart_clients.py``, ``idle_users.py``, ``subscribers.py``: the load generator;
-* ``constants.py``, ``exchange.py``: what ``loadgen simulate`` and ``plan`` reckon with.
+* ``real_scale.py``: whether a real run is like a simulated one;
+* ``constants.py``, ``exchange.py``, ``resting.py``: what ``loadgen simulate`` and ``plan`` reckon with.
 """

@@ -20,6 +20,8 @@ _AGENT = (
     'sec-ch-ua-platform: "Linux"\r\n'
 )
 _END = f"Accept-Encoding: {ACCEPT_ENCODING}\r\nAccept-Language: en-US,en;q=0.9\r\n"
+#: What fetch adds when the worker passes the browser's own cache by (cache: "no-store").
+_PAST_THE_CACHE = "Pragma: no-cache\r\nCache-Control: no-cache\r\n"
 _TEXT = "Content-Type: text/plain;charset=UTF-8\r\n"
 
 
@@ -56,6 +58,8 @@ class Heads:
         fields = [f"Host: {self._hosts[node]}\r\nConnection: keep-alive\r\n", _AGENT]
         if kind == "document" and same:
             fields.append("Upgrade-Insecure-Requests: 1\r\n")
+        else:
+            fields.append(_PAST_THE_CACHE)
         if kind == "post" or not same:
             fields.append(f"Origin: {self._urls[home]}\r\n")
         mode = own.mode if same else "cors"

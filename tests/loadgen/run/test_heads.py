@@ -12,9 +12,11 @@ from loadgen.run.heads import Heads
 from loadgen.run.site import KINDS
 from tests.loadgen.run.samples import URLS
 
-#: Header lines that scripts cannot set, or that browsers add themselves (Fetch, "forbidden request-header").
+#: Header lines that scripts cannot set, or that browsers add themselves (Fetch, "forbidden request-header"; the
+#: two that "HTTP-network-or-cache fetch" adds where a cache is passed by, after the question of preflights).
 BROWSERS_OWN = re.compile(
-    rb"accept-encoding|connection|content-length|host|origin|referer|user-agent|upgrade-insecure-requests|sec-.*"
+    rb"accept-encoding|cache-control|connection|content-length|host|origin|pragma|referer|user-agent"
+    rb"|upgrade-insecure-requests|sec-.*"
 )
 #: Bytes that make a value one that asks for a preflight (Fetch, "CORS-unsafe request-header byte").
 UNSAFE = re.compile(rb'[\x00-\x08\x0a-\x1f"():<>?@\[\\\]{}\x7f]')
