@@ -55,7 +55,8 @@ def simulated(place: Place) -> list[Row]:
             abs(worst.difference) <= 0.1,
         ),
         Row(
-            "herd index, rho 0.8, figures 5 s old", f"{smart:.3f}", f"least-loaded {least:.2f}", "", "<= 1.15",
+            "herd index, rho 0.8, figures 5 s old", f"{smart:.3f}", f"least-loaded {least:.2f}", "",
+            "<= 1.15",
             smart <= 1.15 < least,
         ),
         Row("10^7 users for 24 h, simulated", f"{seconds:.0f} s", "one core", "", "<= 600 s", seconds <= 600),
