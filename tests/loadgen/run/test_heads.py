@@ -12,8 +12,8 @@ from loadgen.run.heads import Heads
 from loadgen.run.site import KINDS
 from tests.loadgen.run.samples import URLS
 
-#: Header lines that scripts cannot set, or that browsers add themselves (Fetch, "forbidden request-header"; two
-#: that "HTTP-network-or-cache fetch" adds where a cache is passed by, after the question of preflights).
+#: Header lines that scripts cannot set, or that browsers add themselves (Fetch, "forbidden request-header";
+#: two that "HTTP-network-or-cache fetch" adds where a cache is passed by, after the question of preflights).
 BROWSERS_OWN = re.compile(
     rb"accept-encoding|cache-control|connection|content-length|host|origin|pragma|referer|user-agent"
     rb"|upgrade-insecure-requests|sec-.*"
