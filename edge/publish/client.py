@@ -23,6 +23,8 @@ SCRIPT, MODULES, WORKER = "sw.js", "edge", "edge/worker/"
 CACHE_RULES = ((f"{WORKER}*/**", IMMUTABLE.decode()),)
 #: A comment that begins a line: ours all do, and no string or template of ours has such a line.
 _COMMENT = re.compile(r"^[ \t]*(?://[^\n]*|/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*)\n", re.MULTILINE)
+#: A comment at the end of one, after code; no string of ours has such an end.
+_REMARK = re.compile(r"""(?<=[;{,]) // [^\n"'`]*$""", re.MULTILINE)
 #: Types inside of a line.
 _TYPE = re.compile(r"/\*\* @(?:type|param) [^*\n]*\*/ ?")
 #: Indentation, and empty lines; no template of ours goes over several lines.
@@ -30,8 +32,8 @@ _SPACE = re.compile(r"^[ \t]+|(?<=\n)\n+", re.MULTILINE)
 
 
 def without_comments(source: str) -> str:
-    """A script of the client without comments on lines of their own, types and indentation."""
-    return _SPACE.sub("", _TYPE.sub("", _COMMENT.sub("", source))).lstrip("\n")
+    """A script of the client without comments, types and indentation."""
+    return _SPACE.sub("", _TYPE.sub("", _REMARK.sub("", _COMMENT.sub("", source)))).lstrip("\n")
 
 
 def unpack(webroot: Path, folder: Path) -> int:

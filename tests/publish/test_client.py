@@ -24,10 +24,12 @@ class ClientTests(SynchronousTestCase):
 
     def test_comments_go_and_nothing_else(self) -> None:
         source = (
-            "// a\n\n/** b\n * c */\nlet a = 1; // stays\n  // d\nconst u = 'http://x';\n"
+            "// a\n\n/** b\n * c */\nlet a = 1; // goes\n  // d\nconst u = 'http://x';\nlet s = 'a; // b';\n"
             "/** one */\n  f(/** @type {any} */ (a));\n"
         )
-        self.assertEqual(without_comments(source), "let a = 1; // stays\nconst u = 'http://x';\nf((a));\n")
+        self.assertEqual(
+            without_comments(source), "let a = 1;\nconst u = 'http://x';\nlet s = 'a; // b';\nf((a));\n"
+        )
 
     def test_it_is_unpacked_once_and_what_is_no_longer_part_of_it_goes(self) -> None:
         count = unpack(default_webroot(), self.folder)

@@ -44,7 +44,12 @@ async function begin() {
   const leave = takePart(kind, hear);
   const tellShown = () => tell({ type: "shown", urls: shown() });
 
-  edge.addEventListener("removed", leave);
+  edge.addEventListener("removed", () => {
+    leave();
+    registration.unregister();
+  });
+  // It may be gone already: then it says so again.
+  tell({ type: "ask" });
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let soon;
   let first = true;

@@ -9,7 +9,7 @@ import { mayKeep, normalised, plan } from "./rules.js";
 import { plain } from "./shelf.js";
 import { Unreachable } from "./sender.js";
 
-const OFFLINE = "<!doctype html><meta charset=utf-8><title>Offline</title><p>This page is not kept here, and the site cannot be reached.";
+const OFFLINE = "<!doctype html><meta charset=utf-8><title>Offline</title><p>This page is not kept, and the site cannot be reached.";
 /** A preload that is not there by then is not waited for: its node may hang. */
 const PRELOAD_MS = 1000;
 /** Pages whose time of loading is remembered. */

@@ -90,7 +90,7 @@ export class Worker {
           this.refreshed = saved.refreshed ?? 0;
         }
       } catch (error) {
-        console.warn("edge: begins anew, its state cannot be read:", error);
+        console.warn("edge: its state cannot be read:", error);
       }
     })();
     return this.waking;
@@ -150,7 +150,11 @@ export class Worker {
   async look() {
     if (Date.now() < this.looked + LOOK_MS) return;
     this.looked = Date.now();
-    for (const row of this.ours()) this.confirming.add(row);
+    for (const row of this.ours()) {
+      // Never the one that goes first.
+      row.used = this.looked;
+      this.confirming.add(row);
+    }
     await this.confirming.batch;
     if (!this.shelf.vary.has(RULES)) await this.learnRules().catch(() => {});
   }
@@ -216,7 +220,10 @@ export class Worker {
     if (message.type === "load") {
       const load = readLoad(message.document);
       if (load) this.nodes.learn(load, Date.now());
-    } else if (message.type === "ask") this.say({ type: "status", status: this.status() });
+    } else if (message.type === "ask") {
+      // A page that registers while it still has this worker takes it back, in Chromium.
+      this.say(this.removed ? { type: "removed" } : { type: "status", status: this.status() });
+    }
   }
 
   /** A page says something that we are kept awake for. @param {Message} message */
@@ -259,7 +266,7 @@ export class Worker {
     const arrivals = await Promise.all(wanted.map(async (path) => {
       const { response } = await this.sender.send({ path });
       if (!response.ok && rules.precache.includes(path)) {
-        throw new Error(`/edge.json wants ${path} in the cache, but the site answers ${response.status}`);
+        throw new Error(`/edge.json wants ${path}, but the site answers ${response.status}`);
       }
       return { path, response, headers: new Headers() };
     }));
