@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import IO, Any
 
@@ -22,7 +23,7 @@ _GRACE = 15.0
 _DIAL_SECONDS = 10.0
 
 
-class Hand:
+class Hand(ABC):
     """One process."""
 
     def __init__(self, name: str) -> None:
@@ -44,13 +45,13 @@ class Hand:
         """What it said before it ended."""
         return ""
 
+    @abstractmethod
     def dismiss(self) -> None:
         """End its stream: it stops, and reports what it did."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """See that it has ended."""
-        raise NotImplementedError
 
 
 class LocalHand(Hand):
