@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,35 +13,35 @@ from numpy.typing import NDArray
 _BLOCK = 4096
 
 
-class Draws:
-    """Calls return the next number of what *block* makes *n* of."""
+#: Returns the next number.
+Draws = Callable[[], Any]
 
-    def __init__(self, block: Callable[[int], NDArray[Any]]) -> None:
-        self._block = block
-        self._left: list[Any] = []
 
-    def __call__(self) -> Any:
-        """The next one."""
-        if not self._left:
-            self._left = self._block(_BLOCK).tolist()
-        return self._left.pop()
+def drawn(block: Callable[[int], NDArray[Any]]) -> Draws:
+    """Numbers of what *block* makes many of at a time."""
+
+    def stream() -> Iterator[Any]:
+        while True:
+            yield from block(_BLOCK).tolist()
+
+    return stream().__next__
 
 
 def uniform(random: Generator) -> Draws:
     """0 <= number < 1."""
-    return Draws(random.random)
+    return drawn(random.random)
 
 
 def think_times(random: Generator, kind: str, mean: float, shape: float, sigma: float) -> Draws:
     """Seconds with that mean; *shape*: Weibull's k, *sigma*: of a lognormal's logarithm."""
     if kind == "weibull":
         scale = mean / math.gamma(1 + 1 / shape)
-        return Draws(lambda count: scale * random.weibull(shape, count))
+        return drawn(lambda count: scale * random.weibull(shape, count))
     if kind == "lognormal":
-        return Draws(lambda count: random.lognormal(math.log(mean) - sigma * sigma / 2, sigma, count))
+        return drawn(lambda count: random.lognormal(math.log(mean) - sigma * sigma / 2, sigma, count))
     if kind == "exponential":
-        return Draws(lambda count: random.exponential(mean, count))
-    return Draws(lambda count: np.full(count, mean))
+        return drawn(lambda count: random.exponential(mean, count))
+    return drawn(lambda count: np.full(count, mean))
 
 
 def left_over(random: Generator, times: Draws) -> Draws:
@@ -57,18 +57,18 @@ def left_over(random: Generator, times: Draws) -> Draws:
         left: NDArray[Any] = found * random.random(count)
         return left
 
-    return Draws(block)
+    return drawn(block)
 
 
 def page_counts(random: Generator, mean: float) -> Draws:
     """Page views of a session: geometric, 1 or more, with that mean; 65,535 at most."""
-    return Draws(lambda count: np.minimum(random.geometric(1 / mean, count), 65_535))
+    return drawn(lambda count: np.minimum(random.geometric(1 / mean, count), 65_535))
 
 
 def zipf(random: Generator, weights: Sequence[float]) -> Draws:
     """Indexes in proportion to *weights*."""
     steps = np.cumsum(np.asarray(weights, dtype=np.float64))
-    return Draws(lambda count: np.searchsorted(steps, random.random(count) * steps[-1], side="right"))
+    return drawn(lambda count: np.searchsorted(steps, random.random(count) * steps[-1], side="right"))
 
 
 def zipf_weights(count: int, exponent: float) -> list[float]:

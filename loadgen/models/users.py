@@ -79,7 +79,7 @@ class Users:
         """*user* has *page* as it was at *tick*; a page that was kept before stays at its place."""
         base = user * RING
         try:
-            place = base + self.kept(user).index(page)
+            place = self.ring_page.index(page, base, base + RING)
         except ValueError:
             slot = self.slot[user]
             self.slot[user] = (slot + 1) % RING

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgen.models import choice
-from loadgen.models.draws import Draws, uniform
+from loadgen.models.draws import drawn, uniform
 from loadgen.simulate.cohorts import World
 from loadgen.simulate.costs import KIND, KINDS
 from loadgen.simulate.habits import Popularity, Shelves, think_times
@@ -43,9 +43,9 @@ class Exact:
         random = self._random = world.random(_STREAM, choice.POLICIES.index(policy))
         popularity = Popularity(inputs.users)
         self._uniform = uniform(random)
-        self._page = Draws(lambda size: popularity.draw(random, size))
-        self._think = Draws(lambda size: think_times(inputs.users, random, size))
-        self._gap = Draws(lambda size: random.exponential(1.0, size))
+        self._page = drawn(lambda size: popularity.draw(random, size))
+        self._think = drawn(lambda size: think_times(inputs.users, random, size))
+        self._gap = drawn(lambda size: random.exponential(1.0, size))
         self._counts = np.zeros((inputs.cluster.nodes, len(KINDS)))
         sockets = round(inputs.users.websocket_share * count)
         self._users = [User(number % inputs.cluster.nodes, number < sockets) for number in range(count)]

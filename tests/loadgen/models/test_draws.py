@@ -34,7 +34,7 @@ class DrawsTests(SynchronousTestCase):
             blocks.append(np.arange(count) + len(blocks) * count)
             return blocks[-1]
 
-        numbers = some(draws.Draws(block), 10_000)
+        numbers = some(draws.drawn(block), 10_000)
         self.assertEqual(len(set(numbers)), 10_000)
         size = len(blocks[0])
         self.assertEqual(sorted(numbers[:size]), list(range(size)))
