@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--processes",
         type=int,
         metavar="N",
-        help="that share the users (default: as many as descriptors ask for)",
+        help="that share the users (default: as many as it takes, a core each at most)",
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="of all random numbers, instead of the scenario's"

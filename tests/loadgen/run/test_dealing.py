@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from loadgen.errors import UsageError
 from loadgen.models.arrivals import Rate
 from loadgen.run import running
-from loadgen.run.running import SOCKETS, rate_of, socket_processes, user_processes
+from loadgen.run.running import SOCKETS, VIEWS_EACH, rate_of, socket_processes, user_processes
 from loadgen.run.scenario import Arrivals, Session, Sockets, Think
 from tests.loadgen.run.hands import dealt, scenario
 from tests.loadgen.run.samples import NODES, Published
@@ -126,13 +127,22 @@ class DealingTests(SynchronousTestCase):
         self.assertEqual([job.subscribers for job in jobs], [0, 900, 900, 900, 900, 900])
 
     def test_users_share_as_many_processes_as_their_connections_need(self) -> None:
-        """By Little's law: arrivals a second times the length of a session, two connections each."""
+        """By Little's law: arrivals a second times the length of a session; no more than there are cores."""
         self.allow(1512)
+        self.patch(os, "cpu_count", lambda: 16)
         of = scenario(users=100_000, session=Session(pages_mean=5.0, think=Think(mean_s=10.0)))
         self.assertEqual(
-            [user_processes(of, rate) for rate in (0.1, 10.0, 11.0, 25.0, 1e9)], [1, 1, 2, 3, 16]
+            [user_processes(of, rate) for rate in (0.1, 20.0, 21.0, 50.0, 1e9)], [1, 1, 2, 3, 16]
         )
         there = msgspec.structs.replace(of, arrivals=Arrivals(present=0.02))
-        self.assertEqual(user_processes(there, 0.0), 4)
+        self.assertEqual(user_processes(there, 0.0), 2)
         few = msgspec.structs.replace(of, users=100)
         self.assertEqual(user_processes(few, 1e9), 1)
+
+    def test_or_as_their_page_views_need(self) -> None:
+        """However many descriptors there are."""
+        self.allow(1_000_000)
+        self.patch(os, "cpu_count", lambda: 4)
+        of = scenario(users=100_000, session=Session(pages_mean=5.0, think=Think(mean_s=10.0)))
+        for views, processes in ((VIEWS_EACH, 1), (VIEWS_EACH + 10, 2), (20 * VIEWS_EACH, 4)):
+            self.assertEqual(user_processes(of, views / 5), processes)
