@@ -65,10 +65,10 @@ class Books:
         self._bytes: dict[int, list[int]] = {}
         self._pushes = array("q")
 
-    def attempt(self, answer: Answer) -> None:
-        """An attempt has ended."""
+    def attempt(self, answer: Answer, planned: bool = True) -> None:
+        """An attempt has ended; *planned*: it is no retry and no hedge, which have no time to be late for."""
         second = self.second
-        if answer.begun:
+        if answer.begun and planned:
             self._lag.append(answer.begun - answer.due)
             # What follows from answers may be due after the end.
             self.offered += answer.begun <= self._end or answer.due > self._end
@@ -133,7 +133,7 @@ class Books:
             histograms={name: _counted(values) for name, values in histograms.items() if values},
             node_errors=dict(self._node_errors),
             node_bytes={node: (both[0], both[1]) for node, both in self._bytes.items()},
-            offered=self.offered - counts["retries"] - counts["hedges"],
+            offered=self.offered,
             cpu_seconds=time.process_time() - self._cpu,
             memory_bytes=self._memory(),
         )

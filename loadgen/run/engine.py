@@ -58,7 +58,7 @@ class Engine:
             parts.viewing.keep_informed(now)
             sender.turn(now)
             for answer in wire.run(now + TURN_NS):
-                books.attempt(answer)
+                books.attempt(answer, sender.was_planned(answer.token))
                 sender.answered(answer)
             while now >= next_second:
                 next_second += SECOND_NS

@@ -92,6 +92,8 @@ class Sender:
         #: The same, with their round: asks not to be waited for alone; one may hang with several nodes.
         self._hanging: list[deque[tuple[int, int, Ask]]] = [deque() for _ in range(users.nodes)]
         self._later: list[tuple[int, int, Ask]] = []
+        #: Attempts that no plan asked for: retries and hedges.
+        self._unplanned: set[int] = set()
         #: The p95 of each node of late, which hedges wait for.
         self.p95 = [_HEDGE_UNKNOWN] * users.nodes
 
@@ -138,12 +140,21 @@ class Sender:
         self._token = token = self._token + 1
         ask.tokens.append((token, node))
         self._asks[token] = ask
+        if due != ask.planned:
+            self._unplanned.add(token)
         home = ask.user % self._nodes
         if ask.body:
             request = self._heads.post(node, home, ask.path, ask.body, ask.lines)
         else:
             request = self._heads.get(node, home, ask.path, ask.kind, ask.etag)
         self._wire.send(token, ask.user, node, due, request)
+
+    def was_planned(self, token: int) -> bool:
+        """Whether the attempt *token*, of which the wire has told, was the first one of an ask."""
+        if token not in self._unplanned:
+            return True
+        self._unplanned.discard(token)
+        return False
 
     def answered(self, answer: Answer) -> None:
         """The wire has an answer, or a failure, to one attempt."""

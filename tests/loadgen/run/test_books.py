@@ -76,12 +76,15 @@ class BooksTests(SynchronousTestCase):
         self.assertEqual(self.close().offered, 1)
 
     def test_a_second_request_does_not_stand_for_a_first_one(self) -> None:
-        """Requests that were not offered are not made up for by retries and hedges."""
-        for _ in range(10):
-            self.books.attempt(answer())
+        """Requests that were not offered are not made up for by retries and hedges, which are never late."""
+        for number in range(10):
+            self.books.attempt(answer(), planned=number < 6)
         self.counts.update(requests=8, retries=3, hedges=1)
         report = self.close()
         self.assertEqual((report.offered, report.second.planned), (6, 8))
+        counted = Histogram()
+        counted.add_counted(report.histograms["lag"])
+        self.assertEqual(counted.count, 6)
 
     def test_an_ask_that_failed_has_a_reason_and_no_latency(self) -> None:
         self.books.ended(ask(), answer(error=CLOSED, status=0), "closed early")
