@@ -9,10 +9,11 @@ from loadgen.wire import select
 from loadgen.wire.interface import Limits, Wire
 from loadgen.wire.native import NativeWire
 from loadgen.wire.python import PythonWire
-from tests.loadgen.wire.wire_suite import WireSuite
+from tests.loadgen.wire.answer_suite import AnswerSuite
+from tests.loadgen.wire.connection_suite import ConnectionSuite
 
 
-class PythonWireTests(WireSuite, SynchronousTestCase):
+class PythonWireTests(AnswerSuite, ConnectionSuite, SynchronousTestCase):
     """The specification."""
 
     def make(self, users: int, limits: Limits) -> Wire:
@@ -20,7 +21,7 @@ class PythonWireTests(WireSuite, SynchronousTestCase):
         return PythonWire(users, limits)
 
 
-class NativeWireTests(WireSuite, SynchronousTestCase):
+class NativeWireTests(AnswerSuite, ConnectionSuite, SynchronousTestCase):
     """The native build."""
 
     def make(self, users: int, limits: Limits) -> Wire:
