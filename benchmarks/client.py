@@ -80,11 +80,6 @@ def wrk(server: Server, text: str, seconds: float, connections: int = 64, pipeli
     return Result(int(requests[1]), cpu, errors + (int(unexpected[1]) if unexpected else 0))
 
 
-def is_wrk_there() -> bool:
-    """Whether wrk can be run here."""
-    return shutil.which("wrk") is not None
-
-
 def site(directory: Path) -> Path:
     """The files that both servers serve: small.html and ten.html, whose gzip form is 10 KiB."""
     import gzip

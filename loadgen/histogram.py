@@ -8,7 +8,6 @@ Two histograms of this form add up without loss, whichever process or machine th
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,12 +77,6 @@ class Histogram:
         """Count all that *other* has counted."""
         if other.count:
             self._hdr.add(other._hdr)
-
-    def reset(self) -> None:
-        """Forget everything."""
-        self._counts[:] = 0
-        self._hdr.total_count = self._hdr.max_value = 0
-        self._hdr.min_value = sys.maxsize
 
     @property
     def count(self) -> int:

@@ -40,6 +40,7 @@ READING_NS = 4_000_000
 _NOTHING_STALE = b'"stale":[]}'
 #: What decoding something else than was expected can raise.
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_GONE = (404, 410)
 _REVALIDATE, _LOAD = b"/.edge/revalidate", b"/.edge/load"
 
 
@@ -213,12 +214,19 @@ class Viewing:
         if ask.purpose == MUTATION:
             return "" if answer.status < 300 else f"status {answer.status}"
         if answer.status not in (200, 304):
+            if ask.purpose == NEWER and answer.status in _GONE:
+                self._gone(ask.user, *ask.about)
             return f"status {answer.status}"
         if ask.purpose == BATCH:
             return self._batched(ask, answer)
         if ask.purpose == LOAD:
             return self._learned(ask, answer)
         return self._fetched(ask, answer)
+
+    def _gone(self, user: int, resource: Resource, page: Page) -> None:
+        """What was kept is not there any more: a page is forgotten, as the smart client does."""
+        if resource is self._site.resources[page.number]:
+            self._users.forget(user, page.index)
 
     def _batched(self, ask: Ask, answer: Answer) -> str:
         page, look = ask.about

@@ -54,14 +54,6 @@ class HistogramTests(SynchronousTestCase):
         self.assertEqual(made.count, 3)
         self.assertGreaterEqual(made.highest, HIGHEST)
 
-    def test_reset_forgets_everything(self) -> None:
-        """As if new."""
-        made = recorded([10, 20])
-        made.reset()
-        self.assertEqual((made.count, made.percentile(99), made.highest), (0, 0, 0))
-        made.record(np.array([7], dtype=np.int64))
-        self.assertEqual(made.percentile(50), 7)
-
     def test_what_is_no_histogram_is_refused(self) -> None:
         """Also one of another form."""
         for text in ("", "garbage", HdrHistogram(1, 1000, 2).encode().decode()):

@@ -5,30 +5,15 @@ from __future__ import annotations
 import heapq
 import json
 import re
-from typing import NamedTuple
 
 from edge.load.document import LoadDocument
 from edge.load.document import encode as encode_load
 from loadgen.wire.interface import OK, REFUSED, TIMEOUT, Answer
+from tests.loadgen.run.memory_wire import Sent
 from tests.loadgen.run.samples import Published, etag, load
 
 START = 5_000_000_000_000
 MS = 1_000_000
-
-
-class Asked(NamedTuple):
-    """A request on its way."""
-
-    token: int
-    user: int
-    node: int
-    due: int
-    request: bytes
-
-    @property
-    def line(self) -> str:
-        """Method and target."""
-        return self.request.partition(b" HTTP/1.1\r\n")[0].decode("ascii")
 
 
 class Cluster:
@@ -45,11 +30,11 @@ class Cluster:
         self.silent: set[int] = set()
         #: What happens when: called once, with nothing, at a time.
         self.plan: list[tuple[int, object]] = []
-        self.asked: list[Asked] = []
+        self.asked: list[Sent] = []
         #: How much had been asked when a user last left.
         self.left: dict[int, int] = {}
         self._timeout = timeout_ns
-        self._open: dict[int, Asked] = {}
+        self._open: dict[int, Sent] = {}
         self._due: list[tuple[int, int]] = []
         self._bodies = bytearray()
         self.say(load())
@@ -76,7 +61,7 @@ class Cluster:
         return port - 8001
 
     def send(self, token: int, user: int, node: int, due: int, request: bytes) -> None:
-        asked = self._open[token] = Asked(token, user, node, due, request)
+        asked = self._open[token] = Sent(token, user, node, due, request)
         self.asked.append(asked)
         wait = MS if node in self.dead else self._timeout if node in self.silent else self.latency[node]
         heapq.heappush(self._due, (max(due, self.now) + wait, token))
@@ -115,7 +100,7 @@ class Cluster:
 
     # ---- the nodes ----
 
-    def _answer(self, asked: Asked, at: int) -> Answer:
+    def _answer(self, asked: Sent, at: int) -> Answer:
         if asked.node in self.dead or asked.node in self.silent:
             error = REFUSED if asked.node in self.dead else TIMEOUT
             due = asked.due
@@ -128,7 +113,7 @@ class Cluster:
             100 + len(body), tag, -1, place, len(body),
         )  # fmt: skip
 
-    def _respond(self, node: Published, asked: Asked) -> tuple[int, bytes, bytes]:
+    def _respond(self, node: Published, asked: Sent) -> tuple[int, bytes, bytes]:
         method, _, target = asked.line.partition(" ")
         path = re.sub(r"[?&]~etag=.*", "", target)
         if path == "/.edge/load":

@@ -20,7 +20,8 @@ from loadgen.run.engine import Engine
 from loadgen.run.job import Job
 from loadgen.run.merging import Merging
 from loadgen.run.scenario import Scenario
-from tests.loadgen.run.cluster import MS, START, Asked, Cluster
+from tests.loadgen.run.cluster import MS, START, Cluster
+from tests.loadgen.run.memory_wire import Sent
 from tests.loadgen.run.samples import NODES, Published, load
 
 SECONDS = 8
@@ -116,7 +117,7 @@ class EngineTests(SynchronousTestCase):
         self.run_()
         self.assertLess(self.merging.measures()["herd"], 1.3)
 
-    def history(self, seed: int) -> list[Asked]:
+    def history(self, seed: int) -> list[Sent]:
         self.run_(seed=seed)
         return self.cluster.asked
 

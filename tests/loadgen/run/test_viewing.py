@@ -152,6 +152,18 @@ class ChangedTests(SynchronousTestCase):
         self.assertEqual(visit.site.resources[2].current.decode(), visit.published.etag("/style.css"))
         self.assertNotIn("wrong_answers", visit.counts)
 
+    def test_a_page_that_is_gone_is_forgotten(self) -> None:
+        """The next view asks for it as for one never seen."""
+        visit = Visit()
+        visit.load_page()
+        visit.publish("/", b"<h1>new</h1>")
+        visit.view()
+        visit.respond(visit.wire.waiting()[0])
+        visit.answer(visit.wire.waiting()[0], 404)
+        self.assertEqual(visit.recorded[-1][2], "status 404")
+        self.assertEqual(visit.view(), ["GET /"])
+        self.assertNotIn(b"If-None-Match", visit.wire.sent[-1].request)
+
     def test_who_has_it_is_asked_about_the_new_version_then(self) -> None:
         visit = Visit()
         visit.load_page(0)
