@@ -15,7 +15,7 @@ help:
 	@echo "make run [SITE=DIR]  four nodes on http://localhost:8001 .. 8004; Ctrl-C stops them;"
 	@echo "                     PORT=9001: on 9001 .. 9004"
 	@echo "make test            lint, types, all tests, native code under sanitizers"
-	@echo "make check           lint and types only"
+	@echo "make check           lint, imports and types only"
 	@echo "make native-test     the C code alone, under ASan and UBSan"
 	@echo "make sim             thousands of simulated clusters with every fault there is"
 	@echo "make fuzz            hostile bytes for what nodes read from each other, a minute each"
@@ -44,6 +44,7 @@ test:
 check: test-venv
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/mypy
 
 native-test:

@@ -151,7 +151,7 @@ def makeService(options: Options) -> IService:
     """The service that ``twistd edge`` runs: a supervisor, with the real reactor."""
     from twisted.internet import reactor
 
-    from edge.node.supervisor import make_supervisor
+    from edge.node.supervisor.supervisor import make_supervisor
 
     try:
         return make_supervisor(options.config, reactor)

@@ -15,10 +15,10 @@ from edge.fastpath.answerer import PythonAnswerer
 from edge.fastpath.interface import Settings
 from edge.fastpath.native import NativeAnswerer
 from edge.http.dates import format_date
-from edge.node.edge_resources import EdgeResources
-from edge.node.published import PublishedResource, Source
-from edge.node.pushing import Pushing
-from edge.node.site import ChannelFactory, EdgeSite, RootResource
+from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
+from edge.node.resources.edge_resources import EdgeResources
+from edge.node.resources.published import PublishedResource, Source
+from edge.node.resources.pushing import Pushing
 from edge.table.reader import Entry, Reader
 from tests.fastpath import site
 from tests.fastpath.test_answerer import streams

@@ -115,9 +115,9 @@ class PackagingTests(SynchronousTestCase):
         self.assertLessEqual(
             {
                 "edge/py.typed",
-                "edge/node/dashboard.html",
-                "edge/node/dashboard.css",
-                "edge/node/dashboard.js",
+                "edge/node/resources/dashboard.html",
+                "edge/node/resources/dashboard.css",
+                "edge/node/resources/dashboard.js",
             },
             self.wheel,
         )

@@ -1,7 +1,7 @@
 """``make test``: sets up, runs everything, and ends with one line ``N passed, N failed``.
 
-Each of lint, format and types counts as one test; trial's, the native ones and those of the smart client
-count one by one.  A part that breaks off without its summary counts as one failure.
+Each of lint, format, imports and types counts as one test; trial's, the native ones and those of the
+smart client count one by one.  A part that breaks off without its summary counts as one failure.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def main() -> int:
     results = [
         _one("lint", "ruff", "check", "."),
         _one("format", "ruff", "format", "--check", "."),
+        _one("imports", "lint-imports", "--no-cache"),
         _one("types", "mypy"),
         _native(),
         *_client(),

@@ -51,7 +51,8 @@ def _problems(config: Config) -> Iterator[str]:
         from edge.trust.contexts import PeerCertificates
 
         try:
-            PeerCertificates.of(config).load()
+            own = PeerCertificates(config.node, config.cluster_cert, config.cluster_key, config.cluster_ca)
+            own.load()
         except ConfigError as error:
             yield str(error)
     running = is_running(config)
@@ -163,7 +164,7 @@ def _unix_unusable(spec: ListenSpec, running: bool) -> str:
 
 
 def _certificate_problem(spec: ListenSpec) -> str:
-    from edge.node.tls import CertificateFiles, load_context
+    from edge.trust.tls import CertificateFiles, load_context
 
     try:
         load_context(CertificateFiles(spec.cert_key, spec.private_key, spec.extra_cert_chain))

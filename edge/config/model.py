@@ -41,7 +41,7 @@ class Config:
     public_url: str | None = None
     #: Serialized origins, or "*".
     allow_origin: tuple[str, ...] = ()
-    #: ``/path=module:name[:argument]``; see :mod:`edge.node.mounts`.
+    #: ``/path=module:name[:argument]``; see :mod:`edge.node.resources.mounts`.
     mount: tuple[str, ...] = ()
     #: None: one per core; see :attr:`worker_count`.
     workers: int | None = None

@@ -55,7 +55,7 @@ class Fields(NamedTuple):
     """What the field lines of a head say that matters here."""
 
     close: bool = False
-    #: Acceptable content codings: bit c as in edge.publish.resource.Coding.
+    #: Acceptable content codings: bit c as in edge.resource.Coding.
     codings: int = 1
     #: Opaque-tags of If-None-Match; None: absent.
     none_match: frozenset[bytes] | None = None

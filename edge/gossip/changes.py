@@ -29,7 +29,7 @@ import msgspec
 from msgspec import Meta
 
 from edge.gossip.packet import GossipError, Mark, Name, Number
-from edge.publish.resource import REMOVAL_RANK, rank_of
+from edge.resource import REMOVAL_RANK, rank_of
 
 #: Changes, and bytes, of one chunk.
 CHUNK, CHUNK_BYTES = 250, 64 * 1024
@@ -78,7 +78,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def rank(records: tuple[Record, ...]) -> int:
-    """When it is put, within a deploy; see :func:`edge.publish.resource.rank_of`."""
+    """When it is put, within a deploy; see :func:`edge.resource.rank_of`."""
     return rank_of(records[0].lines_200) if records else REMOVAL_RANK
 
 

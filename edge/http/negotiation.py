@@ -1,7 +1,7 @@
 """Which variant of a resource a request gets: RFC 9110 section 12.
 
 A resource publishes a mask: bit ``media * 4 + coding`` is set for each variant that it has (see
-:mod:`edge.publish.resource`; the numbers are repeated here so that this folder stands alone).  The
+:mod:`edge.resource`; the numbers are repeated here so that this folder stands alone).  The
 media variant comes first, then a content coding among those of that media variant.
 
 * An image variant (AVIF, WebP) is only for clients whose Accept names it with a weight above 0: a

@@ -1,34 +1,16 @@
 """The Twisted shell: processes, connections, resources.  It feeds the sans-IO cores and decides little.
 
-One process tree (``supervisor`` is ``twistd edge`` itself):
+A node is one process tree: the supervisor (``twistd edge`` itself) and its workers.  Each room says in its
+own docstring what lives in it; a room imports only those below it, and none beside it::
 
-==================  ==================================================================================
-``supervisor``      opens what the node needs, publishes, runs workers, drains, takes signals
-``plan``            configuration -> what the parts are told
-``listeners``       endpoints -> listening sockets (``sockets``: how each kind is opened)
-``statedir``        the state directory: lock, ``listening.json``, token
-``publisher``       scan -> table, in slices; purges (``watched``: when to publish)
-``workers``         all workers; ``children``: one process and its successors; ``backoff``
-``control``         what supervisor and worker say to each other (``settings``, ``lookup``: in bytes)
-``administration``  status, checks, load document, metrics (``admin``: the HTTP API; ``acceptor``)
-``worker``          a worker process; ``serving``: its machinery
-==================  ==================================================================================
+    supervisor      opens what the node needs, runs workers, takes signals, answers the admin API
+    worker          a worker process: the fast path, the certificates, the resources
+    resources       what is answered: the published site, /.edge/..., mounts, the push socket
+    cluster         the shell of gossip: datagrams, streams, replication, bodies from other nodes
+    publishing      from the webroot to the table
+    telemetry       load figures, status, metrics, access log
+    connection      one connection on the Twisted side: requests in, answers out
+    process         what supervisor and worker processes share: control protocol, settings, limits
 
-One connection on the Twisted side:
-
-==================  ==================================================================================
-``channel``         strict requests in, ordered answers out, deadlines, lingering
-``request``         twisted.web's request as the channel drives it
-``framing``         nothing leaves that could be misread
-``output``          writes, producers (``producing``), what the peer takes (``deadline``)
-``site``            what the channels of a worker share; the root of the resources
-``published``       answers from the table (``body``: from files)
-``mounts``          resources of an application beside it
-``edge_resources``  ``/.edge/...`` (``loading``: load document and ORCA header as entries; ``status``)
-``pushing``         ``/.edge/socket``: who gets what when (``pushsocket``: one of them; ``upgraded``)
-``tls``             certificates that change
-==================  ==================================================================================
-
-Besides: ``limits`` (descriptors), ``origins`` (who may read), ``lag`` (of the reactor), ``metrics``,
-``accesslog``, ``sampler``.
+``lint-imports`` holds this order against the code (the contracts stand in ``pyproject.toml``).
 """

@@ -24,7 +24,7 @@ from types import TracebackType
 
 from edge.errors import PublishError
 from edge.publish.problems import reason
-from edge.publish.resource import etag_of
+from edge.resource import etag_of
 
 _FICLONE = 0x40049409  # linux/fs.h: make the file share the blocks of another
 _CHUNK = 1 << 20  # bytes per read: fewer, larger reads gain nothing measurable

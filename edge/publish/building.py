@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from edge.publish.resource import (
+from edge.publish.rules import content_type, lines_200, lines_304, vary
+from edge.resource import (
     CODING_TOKENS,
     MEDIA_TYPES,
     Coding,
@@ -19,7 +20,6 @@ from edge.publish.resource import (
     etag_of,
     variant_number,
 )
-from edge.publish.rules import content_type, lines_200, lines_304, vary
 
 #: The file that stands for its directory.
 INDEX = "index.html"

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
-from edge.publish.resource import Representation, Resource, rank_of
 from edge.publish.store import Signature
+from edge.resource import Representation, Resource, rank_of
 
 
 class Published(NamedTuple):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import brotlicffi
 
-from edge.publish.resource import Coding
+from edge.resource import Coding
 
 #: File name suffix of a sibling that holds the coded contents.
 SIBLING_SUFFIXES = {Coding.GZIP: ".gz", Coding.BR: ".br"}

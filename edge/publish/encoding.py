@@ -9,8 +9,8 @@ from edge.errors import PublishError
 from edge.publish.coding import Qualities, encode, is_worth_it
 from edge.publish.problems import Kind, Problem, Report
 from edge.publish.reading import Content
-from edge.publish.resource import Coding, etag_of
 from edge.publish.store import NOT_WORTH_IT, Coded, CodingKey, Signature, Store
+from edge.resource import Coding, etag_of
 
 #: Results kept before they are written together: a broken-off first start loses no more than these.
 _RESULTS_TOGETHER = 200

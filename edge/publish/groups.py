@@ -14,10 +14,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from edge.publish.coding import SIBLING_SUFFIXES
-from edge.publish.resource import Coding, Media
 from edge.publish.rules import NEGOTIATED_IMAGES, extension_of, is_compressible, media_type
 from edge.publish.store import Signature
 from edge.publish.walk import Folder, SourceFile
+from edge.resource import Coding, Media
 
 _MEDIA_SUFFIXES = {Media.WEBP: ".webp", Media.AVIF: ".avif"}
 _NANOSECONDS = 1_000_000_000

@@ -28,7 +28,7 @@ from typing import NamedTuple, TypeVar
 from edge.errors import PublishError
 from edge.publish.blobs import Blobs
 from edge.publish.problems import Kind, Problem, Report
-from edge.publish.resource import Coding
+from edge.resource import Coding
 
 T = TypeVar("T")
 

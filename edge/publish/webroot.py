@@ -26,12 +26,12 @@ from edge.publish.encoding import Encoder
 from edge.publish.groups import Group, groups_of
 from edge.publish.problems import KEEPS_OLD, Kind, Problem, Report
 from edge.publish.reading import Content, Reader
-from edge.publish.resource import Coding, etag_of
 from edge.publish.rules import CacheRules
 from edge.publish.settings import Progress, Settings
 from edge.publish.store import Coded, CodingKey, Store
 from edge.publish.threads import in_threads, threads_or
 from edge.publish.walk import Opener, SourceFile, Tree, open_file
+from edge.resource import Coding, etag_of
 
 #: Files one thread reads at a time: enough that handing over costs nothing.
 _READ_TOGETHER = 128

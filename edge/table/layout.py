@@ -37,7 +37,7 @@ Slot: one (path, variant)::
 
       0  u32 seq       odd while the writer is inside; a reader that sees it change starts over
       4  u8  state     SLOT_EMPTY, SLOT_LIVE, SLOT_DELETED, SLOT_TEMPLATE
-      5  u8  variant   see edge.publish.resource: media * 4 + coding
+      5  u8  variant   see edge.resource: media * 4 + coding
       6  u16 variants  bit v set: this path has variant v (equal in all variants of a path)
       8  16s key       BLAKE2b-128(path, key=hash_key)
      24  16s etag      opaque-tag: base64url of the first 12 bytes of SHA-256(body)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from edge.publish.resource import Representation, Resource
+from edge.resource import Representation, Resource
 from edge.table.arena import Arena
 from edge.table.hashing import path_hasher
 from edge.table.layout import (

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from edge.config import Config
-
 
 class TrustError(EdgeError):
     """Another node is not who it should be."""
@@ -51,11 +49,6 @@ class PeerCertificates:
         self._node = node
         self._paths = (certificate, key, authorities)
         self._loaded: _Loaded | None = None
-
-    @classmethod
-    def of(cls, config: Config) -> PeerCertificates:
-        """Those of a node with this configuration."""
-        return cls(config.node, config.cluster_cert, config.cluster_key, config.cluster_ca)
 
     def load(self) -> None:
         """Load the files; :class:`ConfigError` names the one that cannot be used."""

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
 
-from edge.publish.resource import etag_of
+from edge.resource import etag_of
 from loadgen.run.site import Resource, Site
 from loadgen.wire.interface import Answer
 

@@ -23,7 +23,7 @@ import msgspec
 
 from edge.load.document import LoadDocument
 from edge.load.document import decode as decode_load
-from edge.publish.resource import etag_of
+from edge.resource import etag_of
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.run.site import KINDS, Found, SiteMap
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.node.limits import connection_limit, raise_descriptor_limit
+from edge.node.process.descriptors import connection_limit, raise_descriptor_limit
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.live import View
 from loadgen.models.arrivals import Rate, parse_rates

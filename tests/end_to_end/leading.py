@@ -11,7 +11,7 @@ from twisted.web.resource import Resource
 from twisted.web.util import redirectTo
 
 if TYPE_CHECKING:
-    from edge.node.request import EdgeRequest
+    from edge.node.connection.request import EdgeRequest
 
 
 class Leading(Resource):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.http.negotiation import choose_variant
-from edge.publish.resource import Coding, Media, variant_number
+from edge.resource import Coding, Media, variant_number
 
 IDENTITY, GZIP, BR = (variant_number(Media.ORIGINAL, coding) for coding in Coding)
 WEBP, AVIF = (variant_number(media, Coding.IDENTITY) for media in (Media.WEBP, Media.AVIF))

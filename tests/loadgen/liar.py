@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from edge.publish.resource import etag_of
+from edge.resource import etag_of
 
 
 def tag(body: bytes) -> str:

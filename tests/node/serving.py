@@ -7,8 +7,8 @@ from typing import NamedTuple
 from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 
-from edge.node.channel_limits import ChannelLimits
-from edge.node.site import ChannelFactory, EdgeSite
+from edge.node.connection.site import ChannelFactory, EdgeSite
+from edge.node.process.channel_limits import ChannelLimits
 from edge.table.counters import COUNTERS
 from tests.node.transports import PeerTransport
 

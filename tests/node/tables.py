@@ -9,14 +9,14 @@ from typing import Any
 
 from twisted.internet.task import Clock
 
-from edge.node.edge_resources import EdgeResources
-from edge.node.lookup import pack, unpack
-from edge.node.published import PublishedResource, Source, Starting
-from edge.node.pushing import DEFAULT_TOPICS, Pushing
-from edge.node.pushsocket import PushSocket
-from edge.node.site import RootResource
-from edge.node.upgraded import UpgradedChannel
-from edge.publish.resource import Representation, Resource, etag_of
+from edge.node.connection.site import RootResource
+from edge.node.connection.upgraded import UpgradedChannel
+from edge.node.process.lookup import pack, unpack
+from edge.node.resources.edge_resources import EdgeResources
+from edge.node.resources.published import NodeStartingError, PublishedResource, Source
+from edge.node.resources.pushing import DEFAULT_TOPICS, Pushing
+from edge.node.resources.pushsocket import PushSocket
+from edge.resource import Representation, Resource, etag_of
 from edge.table.reader import Entry, Reader
 from edge.table.segment import Segment
 from edge.table.writer import Writer
@@ -72,7 +72,7 @@ class Site:
     async def look_up(self, path: bytes) -> dict[int, Entry]:
         """What the supervisor would say."""
         if self.state == "starting":
-            raise Starting
+            raise NodeStartingError
         return unpack(pack(self.elsewhere.get(path)))
 
     def connect(

@@ -12,11 +12,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.publish.catalogue import Catalogue
 from edge.publish.coding import Qualities
 from edge.publish.problems import Kind, Problem
-from edge.publish.resource import Resource
 from edge.publish.settings import Settings
 from edge.publish.store import Store
 from edge.publish.walk import open_file
 from edge.publish.webroot import scan
+from edge.resource import Resource
 
 #: Text that codes well.
 PROSE = b"All happy families are alike; each unhappy family is unhappy in its own way. " * 20

@@ -9,7 +9,7 @@ import edge
 from edge.errors import PublishError
 from edge.publish import blobs as module
 from edge.publish.blobs import Blobs
-from edge.publish.resource import etag_of
+from edge.resource import etag_of
 from tests.publish.site import SiteTestCase, noise
 
 BODIES = [noise(1000 + n) for n in range(4)]

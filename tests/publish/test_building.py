@@ -5,8 +5,8 @@ from hashlib import sha256
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.publish.building import build
-from edge.publish.resource import Coding, Media, etag_of
 from edge.publish.store import Coded
+from edge.resource import Coding, Media, etag_of
 
 
 def body(data: bytes) -> Coded:

@@ -8,9 +8,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.publish.building import build
 from edge.publish.catalogue import Catalogue, Published, Statistics, diff
-from edge.publish.resource import Coding, Resource
 from edge.publish.rules import media_type
 from edge.publish.store import Coded
+from edge.resource import Coding, Resource
 
 
 def page(path: bytes, body: bytes = b"", modified: int = 1, coded: bytes | None = None) -> Resource:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.publish.coding import Qualities, decodes_to, encode, is_worth_it
-from edge.publish.resource import Coding
+from edge.resource import Coding
 from tests.publish.site import PROSE, noise
 
 CODINGS = (Coding.GZIP, Coding.BR)

@@ -6,7 +6,7 @@ import brotlicffi
 
 from edge.publish.coding import encode
 from edge.publish.problems import Kind
-from edge.publish.resource import Coding
+from edge.resource import Coding
 from tests.publish.site import PROSE, ScanTestCase
 
 

@@ -6,8 +6,8 @@ from hashlib import sha256
 from edge.publish import blobs
 from edge.publish.problems import Kind, Problem
 from edge.publish.reading import ATTEMPTS, PAUSE, Content, Reader
-from edge.publish.resource import etag_of
 from edge.publish.walk import Opener, Tree, open_file
+from edge.resource import etag_of
 from tests.publish.site import SiteTestCase
 
 

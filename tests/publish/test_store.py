@@ -10,8 +10,8 @@ from threading import Thread
 import edge
 from edge.errors import PublishError
 from edge.publish.problems import Kind
-from edge.publish.resource import Coding
 from edge.publish.store import NOT_WORTH_IT, Coded, CodingKey, Store
+from edge.resource import Coding
 from tests.publish.site import SiteTestCase
 
 DAY = 86_400

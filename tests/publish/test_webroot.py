@@ -13,8 +13,8 @@ from edge.publish.coding import Qualities, encode
 from edge.publish.encoding import Encoder
 from edge.publish.problems import Kind
 from edge.publish.reading import Reader
-from edge.publish.resource import Coding
 from edge.publish.settings import Progress
+from edge.resource import Coding
 from tests.publish.site import PROSE, ScanTestCase, noise, refuse
 
 LARGE = PROSE * 10

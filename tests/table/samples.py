@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from edge.publish.resource import Representation, Resource, etag_of
+from edge.resource import Representation, Resource, etag_of
 from edge.table.reader import Entry, Reader
 
 

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 )
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.publish.resource import Representation
+from edge.resource import Representation
 from edge.table import writer as writer_module
 from edge.table.layout import SLOT, SLOT_BYTES, SLOT_DELETED, SLOT_LIVE, U32
 from edge.table.reader import Reader

@@ -14,7 +14,7 @@ from twisted.web.server import NOT_DONE_YET
 from edge.http.websocket import Limits, Phase, WebSocket, accept
 
 if TYPE_CHECKING:
-    from edge.node.request import EdgeRequest
+    from edge.node.connection.request import EdgeRequest
 
 #: Bytes of the largest message of the conformance cases.
 LARGEST = 16 * 2**20
@@ -33,7 +33,7 @@ class EchoResource(Resource):
 
 
 class Echo:
-    """One connection; implements :class:`edge.node.upgraded.Upgraded`."""
+    """One connection; implements :class:`edge.node.connection.upgraded.Upgraded`."""
 
     def __init__(self) -> None:
         self._transport: Any = None

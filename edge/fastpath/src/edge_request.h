@@ -27,7 +27,7 @@ typedef struct {
 typedef struct {
     edge_method method;
     int close;
-    unsigned codings;      /* acceptable content codings: bit c as in edge.publish.resource.Coding */
+    unsigned codings;      /* acceptable content codings: bit c as in edge.resource.Coding */
     edge_span target;      /* whole request-target */
     edge_span path;        /* target without the query */
     edge_span tag;         /* of a last query parameter ~etag=TAG */

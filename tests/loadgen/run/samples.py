@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from edge.load.document import LoadDocument, NodeLoad
-from edge.publish.resource import etag_of
+from edge.resource import etag_of
 from loadgen.run.job import NodeAddress
 from loadgen.run.site import Found, SiteMap
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.publish.resource import etag_of
+from edge.resource import etag_of
 from loadgen.models.calendar import TICKS
 from loadgen.run.checking import Checking, Suspicion
 from loadgen.run.site import Found, Site, SiteMap

@@ -1,0 +1,135 @@
+"""What a cluster looks like from one node: for the load document, ``edgectl`` and the metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edge.gossip.packet import ALIVE, STATES, SUSPECT
+from edge.load.document import TTL_MS, NodeLoad
+
+if TYPE_CHECKING:
+    from edge.gossip.members import Member
+    from edge.node.cluster.cluster import Cluster
+
+
+#: Own health from which this node doubts itself rather than others: one failed probe is 1 or 2.
+UNWELL = 2
+
+
+def loads(cluster: Cluster) -> list[NodeLoad]:
+    """The other nodes in the load document; weight 0: not to be chosen.
+
+    A node that is suspected gets no new clients at once - unless this node is in bad health itself, when it
+    rather doubts itself.  Nor does one that was not heard of for ``ttl_ms``.
+    """
+    found = []
+    for member in sorted(cluster.membership.members.values(), key=lambda one: one.name):
+        known = cluster.membership.figures_of(member.name)
+        doubted = member.state == SUSPECT and cluster.membership.health.score > UNWELL
+        chosen = member.state == ALIVE or doubted
+        if known is None:
+            found.append(
+                NodeLoad(
+                    member.name, member.claim.url, STATES[member.state], 0.0, 0.0, 0.0, 0.0, 0, 0, 0.0, TTL_MS
+                )
+            )
+            continue
+        figures, age = known
+        state = "draining" if chosen and figures.draining else STATES[member.state]
+        fresh = age * 1000 <= TTL_MS
+        found.append(
+            NodeLoad(
+                id=member.name, url=member.claim.url, state=state,
+                weight=round(figures.weight, 3) if chosen and fresh and not figures.draining else 0.0,
+                utilization=round(figures.utilization, 3), rps=round(figures.rps, 1),
+                eps=round(figures.eps, 1), connections=figures.connections, egress_bps=figures.egress_bps,
+                lag_ms=round(figures.lag_ms, 2), age_ms=int(age * 1000),
+            )
+        )  # fmt: skip
+    return found
+
+
+def members(cluster: Cluster) -> dict[str, Any]:
+    """``GET /members``: this node and the others."""
+    me = cluster.membership.me
+    own = {
+        "name": me.name, "state": "alive", "address": f"{me.host}:{me.port}", "url": me.url, "this": True,
+        "generation": me.generation, "incarnation": cluster.membership.incarnation, "rtt_ms": None,
+        "utilization": None, "age_ms": 0, "behind": sum(cluster.progress.behind().values()), "bytes_in": None,
+        "bytes_out": None, "since_s": None,
+    }  # fmt: skip
+    others = [_member(cluster, m) for m in cluster.membership.members.values()]
+    return {
+        "node": me.name,
+        "health": cluster.membership.health.score,
+        "members": sorted([own, *others], key=lambda one: str(one["name"])),
+    }
+
+
+def _member(cluster: Cluster, member: Member) -> dict[str, Any]:
+    known = cluster.membership.figures_of(member.name)
+    rtt = member.roundtrip.smoothed
+    streams = cluster.peers.streams.get(member.name, [])
+    return {
+        "name": member.name, "state": STATES[member.state], "address": f"{member.host}:{member.port}",
+        "url": member.claim.url, "this": False, "generation": member.claim.generation,
+        "incarnation": member.claim.incarnation, "rtt_ms": None if rtt is None else round(rtt * 1000, 2),
+        "utilization": None if known is None else round(known[0].utilization, 3),
+        "age_ms": None if known is None else int(known[1] * 1000),
+        "behind": cluster.progress.peer_behind(member.name),
+        "bytes_in": sum(one.bytes_in for one in streams), "bytes_out": sum(one.bytes_out for one in streams),
+        "since_s": round(cluster.now() - member.since, 1),
+    }  # fmt: skip
+
+
+def log(cluster: Cluster) -> dict[str, Any]:
+    """``GET /log``: each node's change log, as far as it is here."""
+    behind = cluster.progress.behind()
+    lags = sorted(cluster.table.lags)
+    return {
+        "logs": [
+            {
+                "origin": mark.origin, "generation": mark.generation, "sequence": mark.sequence,
+                "behind": behind.get(mark.origin, 0), "lease_s": cluster.table.leases.left(mark.origin),
+                "own": mark.origin == cluster.membership.me.name,
+            }
+            for mark in sorted(cluster.replica.marks(), key=lambda one: one.origin)
+        ],
+        "lag_p50_ms": lags[len(lags) // 2] if lags else None,
+        "lag_p99_ms": lags[len(lags) * 99 // 100] if lags else None,
+        "stall_ms": round(cluster.lag.worst_us / 1000, 1),
+        "queue": cluster.table.queue,
+        "missing_bodies": cluster.table.missing,
+        "kept": cluster.table.kept,
+        "counters": dict(cluster.replica.counters),
+    }  # fmt: skip
+
+
+def figures(cluster: Cluster) -> dict[str, float]:
+    """Numbers for Prometheus, by the names of :mod:`edge.node.telemetry.metrics` after ``edge_gossip_``."""
+    membership, peers = cluster.membership, cluster.peers
+    counters = {f"{name}_total": float(value) for name, value in vars(membership.counters).items()}
+    refused = {f"refused_{name}_total": float(value) for name, value in vars(peers.sessions.refused).items()}
+    lanes = {f"{name}_bytes_total": float(value) for name, value in membership.lanes.bytes.items()}
+    table = {f"table_{name}_total": float(value) for name, value in cluster.replica.counters.items()}
+    fetcher = cluster.table.fetcher
+    names = ("fetched", "bytes", "resumed", "wrong_hash", "failures") if fetcher is not None else ()
+    bodies = {f"bodies_{name}_total": float(getattr(fetcher, name)) for name in names}
+    states = [member.state for member in membership.members.values()]
+    lags = sorted(cluster.table.lags)
+    return {
+        **counters, **refused, **lanes, **table, **bodies,
+        "refused_streams_total": float(peers.refusals),
+        "unreached_total": float(peers.unreached),
+        "datagram_bytes_in_total": float(peers.datagram_bytes_in),
+        "datagram_bytes_out_total": float(peers.datagram_bytes_out),
+        **{f"members_{name}": float(states.count(number)) for number, name in enumerate(STATES)},
+        "health": float(membership.health.score),
+        "news_queue": float(membership.lanes.queue),
+        "apply_queue": float(cluster.table.queue),
+        "missing_bodies": float(cluster.table.missing),
+        "behind": float(sum(cluster.progress.behind().values())),
+        "reactor_lag_seconds": cluster.lag.worst_us / 1e6,
+        "lag_p50_seconds": lags[len(lags) // 2] / 1000 if lags else 0.0,
+        "lag_p99_seconds": lags[len(lags) * 99 // 100] / 1000 if lags else 0.0,
+    }  # fmt: skip

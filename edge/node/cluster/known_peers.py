@@ -1,0 +1,66 @@
+"""What a node remembers of its cluster from one run to the next: ``gossip.json`` in the state directory.
+
+::
+
+    {"generation": 1763900000123, "addresses": ["10.0.0.2:7000", "[2001:db8::3]:7000"]}
+
+The generation grows with each start.  The addresses are those at which other nodes were met, the newest
+last: they are tried again for ever, so that a cluster heals after a partition of any length.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from edge.config.values import split_address
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class KnownPeers:
+    """What ``gossip.json`` holds; a damaged file is set aside as ``gossip.damaged``."""
+
+    LIMIT = 64
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.generation = 0
+        self.addresses: list[str] = []
+        try:
+            found = json.loads(path.read_text())
+            self.generation = int(found["generation"])
+            self.addresses = [text for text in found["addresses"] if split_address(text)][-self.LIMIT :]
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            with suppress(OSError):
+                os.replace(path, path.with_suffix(".damaged"))
+
+    def save(self, generation: int) -> None:
+        """Write; readers see the old or the new one, whole."""
+        self.generation = generation
+        new = self._path.with_suffix(".new")
+        new.write_text(json.dumps({"generation": self.generation, "addresses": self.addresses}) + "\n")
+        new.replace(self._path)
+
+    def meet(self, host: str, port: int) -> None:
+        """Remember an address."""
+        text = _joined(host, port)
+        if text not in self.addresses:
+            self.addresses = [*self.addresses[1 - self.LIMIT :], text]
+            self.save(self.generation)
+
+    def part(self, host: str, port: int) -> None:
+        """Forget an address: its node has left."""
+        text = _joined(host, port)
+        if text in self.addresses:
+            self.addresses.remove(text)
+            self.save(self.generation)
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

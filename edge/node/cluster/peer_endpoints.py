@@ -1,0 +1,83 @@
+"""HTTP over the cluster's TLS, to nodes by their names: ``https://n2/...``."""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from treq.client import HTTPClient
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.web.client import Agent, HTTPConnectionPool, _HTTP11ClientFactory
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgentEndpointFactory
+from zope.interface import implementer
+
+from edge.node.cluster.streams import ALPN_HTTP
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from twisted.web.client import URI
+
+    from edge.node.cluster.bodies import Get
+    from edge.trust.contexts import PeerCertificates
+
+#: Seconds to connect.
+CONNECT_SECONDS = 3.0
+
+
+@implementer(IAgentEndpointFactory)
+class PeerEndpoints:
+    """Endpoints of nodes; *address_of* raises :class:`edge.errors.EdgeError` for strangers."""
+
+    def __init__(
+        self, certificates: PeerCertificates, address_of: Callable[[str], tuple[str, int]], reactor: Any
+    ) -> None:
+        self._certificates = certificates
+        self._address_of = address_of
+        self._reactor = reactor
+
+    # Twisted's overrides
+
+    def endpointForURI(self, uri: URI) -> Any:
+        name = uri.host.decode("ascii")
+        host, port = self._address_of(name)
+        return wrapClientTLS(
+            self._certificates.client((ALPN_HTTP,), name),
+            HostnameEndpoint(self._reactor, host, port, timeout=CONNECT_SECONDS),
+        )
+
+
+class _QuietFactory(_HTTP11ClientFactory):
+    """Does not log each connection; twisted.web.client says that the pool's factory may be replaced."""
+
+    noisy = False
+
+
+def body_agent(reactor: Any, endpoint_factory: Any, per_holder: int = 4) -> Agent:
+    """An agent over *endpoint_factory* (IAgentEndpointFactory; hosts are node names), connections kept."""
+    pool = HTTPConnectionPool(reactor)
+    pool._factory = _QuietFactory
+    pool.maxPersistentPerHost = per_holder
+    pool.cachedConnectionTimeout = 60  # less than the idle time of EdgeSite
+    agent: Agent = Agent.usingEndpointFactory(reactor, endpoint_factory, pool=pool)
+    return agent
+
+
+def treq_getter(agent: Any) -> Get:
+    """``https://<holder>/...`` by treq over *agent*, as a stream; redirects are not followed."""
+    client = HTTPClient(agent)
+
+    def get(holder: str, target: str, headers: Mapping[str, str]) -> Awaitable[Any]:
+        url = f"https://{holder}{target}"
+        return client.request(
+            "GET",
+            url,
+            headers=Headers({k: [v] for k, v in headers.items()}),
+            allow_redirects=False,
+            unbuffered=True,
+        )
+
+    return get

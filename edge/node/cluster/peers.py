@@ -1,0 +1,260 @@
+"""The sockets between nodes: one TCP and one UDP port, and who is behind them.
+
+Datagrams are sealed with keys that a stream between the two nodes gave (:mod:`edge.gossip.sealing`); they
+outlive that stream.  What is not sealed by a known session is dropped without an answer.
+
+Both sides may dial.  When two streams lead to the same node, the one whose dialer's name comes first in the
+alphabet stays; the other is closed by its dialer after :data:`SETTLE_SECONDS`, when nobody uses it.
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.error import CannotListenError
+from twisted.internet.protocol import DatagramProtocol
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from edge.errors import EdgeError
+from edge.gossip.sealing import Sessions
+from edge.node.cluster.streams import ALPN_GOSSIP, ALPN_HTTP, LANE_PACKET, LANE_TABLE, StreamFactory
+from edge.node.process.acceptor import Acceptor
+
+if TYPE_CHECKING:
+    from twisted.internet.protocol import Factory
+
+    from edge.node.cluster.streams import Hello, Stream
+    from edge.trust.contexts import PeerCertificates
+
+#: Seconds that a dial may take.
+DIAL_SECONDS = 5.0
+#: Seconds after which a second stream to the same node is closed.
+SETTLE_SECONDS = 2.0
+#: Connections that wait to be accepted.
+BACKLOG = 128
+#: Bytes of the receive buffer: what arrives while the reactor is busy for 50 ms.
+RECEIVE_BYTES = 1 << 20
+
+
+class Sink(Protocol):
+    """Who gets what arrives; names are authenticated."""
+
+    def hello(self) -> Hello:
+        """Who we are."""
+
+    def packet(self, name: str, payload: bytes, stream: bool) -> None:
+        """A membership message; raises :class:`EdgeError` if it is none."""
+
+    def table_frame(self, name: str, payload: bytes) -> None:
+        """A table message; raises :class:`EdgeError` if it is none."""
+
+    def up(self, hello: Hello) -> None:
+        """A stream to this node is open."""
+
+    def down(self, name: str) -> None:
+        """The last stream to this node has ended."""
+
+
+class Peers(DatagramProtocol):
+    """See the module's docstring; implements :class:`edge.node.cluster.streams.Links`."""
+
+    noisy = False
+    _log = Logger()
+
+    def __init__(
+        self, host: str, port: int, certificates: PeerCertificates, sink: Sink, http: Factory, reactor: Any
+    ) -> None:
+        self.host = host
+        #: After :meth:`listen` the real one.
+        self.port = port
+        self.sessions = Sessions()
+        self.streams: dict[str, list[Stream]] = {}
+        #: Bytes of datagrams, sealed.
+        self.datagram_bytes_in = self.datagram_bytes_out = 0
+        #: Streams that ended before they were opened, and dials that reached nobody.
+        self.refusals = self.unreached = 0
+        self._certificates = certificates
+        self._sink = sink
+        self._http = http
+        self._reactor = reactor
+        self._listener: socket.socket | None = None
+        self._acceptor: Acceptor | None = None
+        self._udp: Any = None
+        self._dialling: dict[tuple[str, int], Deferred[Any]] = {}
+        self._stopped = False
+
+    def listen(self) -> None:
+        """Open both ports; :class:`EdgeError` when one cannot be had."""
+        server = self._certificates.server((ALPN_GOSSIP, ALPN_HTTP))
+        factory = TLSMemoryBIOFactory(
+            server, False, StreamFactory(self, self._http, self._reactor), self._reactor
+        )
+        factory.noisy = False
+        try:
+            listener = _listen(self.host, self.port)
+            self.port = listener.getsockname()[1]
+            self._acceptor = Acceptor(listener, factory, self._reactor)
+            self._udp = self._reactor.listenUDP(self.port, self, interface=self.host)
+        except (CannotListenError, OSError) as error:
+            cause = error.socketError if isinstance(error, CannotListenError) else error
+            why = getattr(cause, "strerror", None) or cause
+            self.stop()
+            raise EdgeError(
+                f"--gossip {self.host}:{self.port}: cannot listen there ({why}); choose another one"
+            ) from None
+        self._listener = listener
+        self._acceptor.start()
+        self._udp.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+
+    def stop(self) -> None:
+        """Close everything."""
+        self._stopped = True
+        if self._acceptor is not None:
+            self._acceptor.stop()
+        if self._listener is not None:
+            self._listener.close()
+        if self._udp is not None:
+            self._udp.stopListening()
+        for dialling in list(self._dialling.values()):
+            dialling.cancel()
+        for streams in self.streams.values():
+            for stream in streams:
+                stream.close()
+
+    def dial(self, host: str, port: int, expected: str | None = None) -> None:
+        """Open a stream to whoever is there, unless that is being tried already."""
+        key = (host, port)
+        if key in self._dialling or key == (self.host, self.port) or self._stopped:
+            return
+        client = self._certificates.client((ALPN_GOSSIP,))
+        factory = TLSMemoryBIOFactory(
+            client, True, StreamFactory(self, None, self._reactor, expected, dialer=True), self._reactor
+        )
+        factory.noisy = False
+        dialling = HostnameEndpoint(self._reactor, host, port, timeout=DIAL_SECONDS).connect(factory)
+        self._dialling[key] = dialling
+        dialling.addErrback(self._unreached)
+        dialling.addBoth(lambda _: self._dialling.pop(key, None))
+
+    @property
+    def dialling(self) -> int:
+        """Dials under way."""
+        return len(self._dialling)
+
+    def send_datagram(self, name: str, host: str, port: int, payload: bytes) -> bool:
+        """Seal and send; False: there is no session with *name* yet."""
+        sealed = self.sessions.seal_for(name, payload)
+        if sealed is None or self.transport is None:
+            return False
+        self.datagram_bytes_out += len(sealed)
+        try:
+            self.transport.write(sealed, (host, port))
+        except OSError:
+            return True  # unreachable or full: lost, as datagrams may be
+        return True
+
+    def send_packet(self, name: str, payload: bytes) -> bool:
+        """Send a membership message over a stream; False: there is none, or it is full."""
+        return any(stream.send(LANE_PACKET, payload) for stream in self.streams.get(name, ())[:1])
+
+    def send_table(self, name: str, payload: bytes) -> bool:
+        """Send a table message; False: there is no stream."""
+        return any(stream.send(LANE_TABLE, payload) for stream in self.streams.get(name, ())[:1])
+
+    def is_full(self, name: str) -> bool:
+        """Whether *name* does not take what it is sent, or is not connected."""
+        streams = self.streams.get(name)
+        return not streams or streams[0].paused
+
+    def drop(self, name: str) -> None:
+        """Close the streams to *name*."""
+        for stream in list(self.streams.get(name, ())):
+            stream.transport.abortConnection()
+
+    # Links
+
+    def hello(self) -> Hello:
+        """See :class:`~edge.node.cluster.streams.Links`."""
+        return self._sink.hello()
+
+    def opened(self, stream: Stream) -> None:
+        """See :class:`~edge.node.cluster.streams.Links`."""
+        assert stream.hello is not None and stream.session is not None
+        streams = self.streams.setdefault(stream.name, [])
+        self.sessions.add(stream.session)
+        streams.insert(0, stream)
+        # Both sides use the one that stays, at once: nothing is on its way in the other when it is closed.
+        we_stay = self.hello().name < stream.name
+        streams.sort(key=lambda one: one.dialer != we_stay)
+        for one in streams[1:]:
+            if one.dialer and not we_stay:
+                self._reactor.callLater(SETTLE_SECONDS, self._close_spare, one)
+        self._sink.up(stream.hello)
+
+    def _close_spare(self, stream: Stream) -> None:
+        streams = self.streams.get(stream.name, [])
+        if stream in streams and len(streams) > 1:
+            streams.remove(stream)
+            stream.close()
+
+    def received(self, stream: Stream, lane: int, payload: bytes) -> None:
+        """See :class:`~edge.node.cluster.streams.Links`."""
+        if lane == LANE_PACKET:
+            self._sink.packet(stream.name, payload, True)
+        elif lane == LANE_TABLE:
+            self._sink.table_frame(stream.name, payload)
+        else:
+            raise EdgeError(f"lane {lane} is unknown")
+
+    def closed(self, stream: Stream) -> None:
+        """See :class:`~edge.node.cluster.streams.Links`."""
+        streams = self.streams.get(stream.name, [])
+        if stream in streams:
+            streams.remove(stream)
+            if not streams:
+                del self.streams[stream.name]
+                if not self._stopped:
+                    self._sink.down(stream.name)
+
+    def refused(self, why: str) -> None:
+        """See :class:`~edge.node.cluster.streams.Links`."""
+        self.refusals += 1
+
+    def _unreached(self, failure: Any) -> None:
+        """Nobody is there, now; it is tried again for ever, and not worth a line each time."""
+        self.unreached += 1
+
+    # Twisted's overrides
+
+    def datagramReceived(self, datagram: bytes, addr: Any) -> None:
+        self.datagram_bytes_in += len(datagram)
+        opened = self.sessions.open(datagram)
+        if opened is None:
+            return
+        name, payload = opened
+        try:
+            self._sink.packet(name, payload, False)
+        except EdgeError as error:
+            self._log.warn("{name} sent a packet that cannot be read: {error}", name=name, error=error)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,280 @@
+"""Streams between two nodes: TLS 1.3 over TCP, a certificate on both sides.
+
+The port of ``--gossip`` speaks two protocols, chosen by ALPN (RFC 7301): ``http/1.1`` for bodies (see
+:mod:`edge.node.cluster.bodyserver`) and ``edge-gossip/1``, in frames::
+
+    0  4  length of what follows, big-endian, at most FRAME_BYTES
+    4  1  lane: 0 hello, 1 membership (edge.gossip.packet), 2 table (edge.gossip.changes)
+    5  -  MessagePack
+
+The first frame of each side is its :class:`Hello`.  The name in it has to be the one in the certificate,
+the cluster has to be ours: otherwise the stream ends, unanswered.  From the TLS session come the keys of
+the datagrams between the two (:mod:`edge.gossip.sealing`).
+
+Flow control: a side whose answers are not taken stops reading (:meth:`Stream.pauseProducing`); changes of
+the table are only sent when asked for, a chunk at a time, and membership messages are left out meanwhile,
+since the next ones say the same.
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+from twisted.internet.interfaces import IHandshakeListener, IPushProducer
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Protocol as TwistedProtocol
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from edge.errors import EdgeError
+from edge.gossip.sealing import EXPORTER_BYTES, EXPORTER_LABEL, Session
+from edge.trust.contexts import TrustError, peer_name
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IAddress
+    from twisted.python.failure import Failure
+
+ALPN_GOSSIP = b"edge-gossip/1"
+ALPN_HTTP = b"http/1.1"
+#: Protocol versions that this program speaks.
+VERSIONS = (1, 1)
+#: The largest frame: 4,096 hashes or a chunk of changes are far below.
+FRAME_BYTES = 1 << 20
+LANE_HELLO, LANE_PACKET, LANE_TABLE = range(3)
+#: Seconds for the handshake and the hello, and for a peer that takes nothing.
+PATIENCE = 10.0
+#: Seconds of work on frames before the reactor gets its turn.
+SLICE_SECONDS = 0.005
+
+
+class Hello(msgspec.Struct, array_like=True, frozen=True):
+    """Who one side is."""
+
+    #: (lowest, highest) protocol version spoken.
+    versions: tuple[int, int]
+    cluster: str
+    name: str
+    generation: int
+    #: Where its gossip port is.
+    host: str
+    port: int
+    #: How browsers reach it.
+    url: str
+
+
+_HELLO = msgspec.msgpack.Decoder(Hello)
+
+
+class Links(Protocol):
+    """What a stream asks of the cluster."""
+
+    def hello(self) -> Hello:
+        """Who we are."""
+
+    def opened(self, stream: Stream) -> None:
+        """The other side is who it says."""
+
+    def received(self, stream: Stream, lane: int, payload: bytes) -> None:
+        """A frame after the hello; raises :class:`edge.errors.EdgeError` if it is none of ours."""
+
+    def closed(self, stream: Stream) -> None:
+        """After :meth:`opened`: it has ended."""
+
+    def refused(self, why: str) -> None:
+        """A stream ended before it was opened."""
+
+
+@implementer(IHandshakeListener, IPushProducer)
+class Stream(TwistedProtocol):
+    """One side of one stream; *expected*: the name that we dialled, None if it was not known."""
+
+    _log = Logger()
+
+    transport: Any
+
+    def __init__(
+        self, links: Links, dialer: bool, expected: str | None, http: Factory | None, clock: Any
+    ) -> None:
+        self.dialer = dialer
+        #: Of the other side; None until it is known.
+        self.hello: Hello | None = None
+        self.session: Session | None = None
+        #: The other side does not take what is sent to it.
+        self.paused = False
+        self.bytes_in = self.bytes_out = 0
+        self._links = links
+        self._expected = expected
+        self._http = http
+        self._clock = clock
+        self._buffer = bytearray()
+        self._name = ""
+        self._deadline: Any = None
+        self._closing = self._ended = False
+        #: Frames wait for the reactor's next turn.
+        self._waiting = False
+
+    @property
+    def name(self) -> str:
+        """Of the other side, as its certificate says."""
+        return self._name
+
+    def send(self, lane: int, payload: bytes) -> bool:
+        """Send one frame; False: not now, the other side takes nothing."""
+        if self._ended or self._closing or (self.paused and lane == LANE_PACKET):
+            return False
+        self.bytes_out += 5 + len(payload)
+        self.transport.write((len(payload) + 1).to_bytes(4, "big") + bytes((lane,)) + payload)
+        return True
+
+    def close(self) -> None:
+        """End it, after what has been sent; what still comes is taken."""
+        self._closing = True
+        self.transport.unregisterProducer()  # TLS waits for a producer to finish before it closes
+        self.transport.loseConnection()
+        self._wait(PATIENCE)
+
+    # Twisted's overrides
+
+    def connectionMade(self) -> None:
+        self._wait(PATIENCE)
+
+    def handshakeCompleted(self) -> None:
+        transport = self.transport
+        if transport.negotiatedProtocol == ALPN_HTTP and self._http is not None:
+            self._deadline.cancel()
+            channel: Any = self._http.buildProtocol(transport.getPeer())
+            transport.wrappedProtocol = channel
+            channel.makeConnection(transport)
+            return
+        try:
+            if transport.negotiatedProtocol != ALPN_GOSSIP:
+                raise TrustError("it does not speak edge-gossip/1")
+            self._name = peer_name(transport.getHandle())
+            if self._expected not in (None, self._name):
+                raise TrustError(f"it is {self._name}, not {self._expected}")
+        except TrustError as error:
+            self._refuse(str(error))
+            return
+        transport.registerProducer(self, True)
+        self.send(LANE_HELLO, msgspec.msgpack.encode(self._links.hello()))
+
+    def dataReceived(self, data: bytes) -> None:
+        self.bytes_in += len(data)
+        self._buffer += data
+        if not self._waiting:
+            self._read()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._ended = True
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        if self.hello is not None:
+            self._links.closed(self)
+        else:
+            self._links.refused(reason.getErrorMessage())
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+        self.transport.pauseProducing()
+        self._wait(PATIENCE)
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+        if self._deadline.active():
+            self._deadline.cancel()
+        self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        self.paused = True
+
+    # Inside
+
+    def _read(self) -> None:
+        """Take frames, for :data:`SLICE_SECONDS` at most: what many changes cost stalls nobody else."""
+        self._waiting = False
+        buffer = self._buffer
+        until = self._clock.seconds() + SLICE_SECONDS
+        while len(buffer) >= 5 and not self._ended:
+            length = int.from_bytes(buffer[:4], "big")
+            if not 1 <= length <= FRAME_BYTES or (self.hello is None and length > 4096):
+                self._refuse(f"a frame of {length} bytes")
+                return
+            if len(buffer) < 4 + length:
+                return
+            lane, payload = buffer[4], bytes(buffer[5 : 4 + length])
+            del buffer[: 4 + length]
+            self._frame(lane, payload)
+            if self._clock.seconds() >= until and len(buffer) >= 5:
+                self._waiting = True
+                self._clock.callLater(0, self._read)
+                return
+
+    def _wait(self, seconds: float) -> None:
+        if self._deadline is not None and self._deadline.active():
+            self._deadline.cancel()
+        self._deadline = self._clock.callLater(seconds, self._refuse, f"nothing for {seconds:g} s")
+
+    def _frame(self, lane: int, payload: bytes) -> None:
+        try:
+            if self.hello is not None:
+                self._links.received(self, lane, payload)
+            elif lane == LANE_HELLO:
+                self._greet(_HELLO.decode(payload))
+            else:
+                raise TrustError("it does not begin with a hello")
+        except (EdgeError, ValueError, msgspec.MsgspecError) as error:
+            self._refuse(str(error))
+
+    def _greet(self, hello: Hello) -> None:
+        ours = self._links.hello()
+        if hello.cluster != ours.cluster:
+            raise TrustError(f"it belongs to the cluster {hello.cluster[:64]!r}")
+        if hello.name != self._name:
+            raise TrustError(f"it calls itself {hello.name[:64]!r}, its certificate says {self._name}")
+        if hello.name == ours.name and hello.generation != ours.generation:
+            raise TrustError(f"another node is called {ours.name}, too; each needs a name of its own")
+        if hello.versions[0] > ours.versions[1] or hello.versions[1] < ours.versions[0]:
+            raise TrustError(f"it speaks versions {hello.versions}, we speak {ours.versions}")
+        if hello.name == ours.name:
+            self.close()  # our own address is among the peers: nothing to say to ourselves
+            return
+        transport = self.transport
+        secret = transport.getHandle().export_keying_material(
+            EXPORTER_LABEL, EXPORTER_BYTES, ours.cluster.encode()
+        )
+        self.session = Session.derive(secret, ours.cluster, self.dialer, ours.name, hello.name)
+        self.hello = hello
+        self._deadline.cancel()
+        self._links.opened(self)
+
+    def _refuse(self, why: str) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        peer = self.transport.getPeer()
+        who = self._name or f"{peer.host}:{peer.port}"
+        self._log.warn("the stream with {who} ends: {why}", who=who, why=why)
+        self.transport.abortConnection()
+
+
+class StreamFactory(Factory):
+    """Makes the streams that others dial; *http* makes the channels of those who want bodies."""
+
+    noisy = False
+
+    def __init__(self, links: Links, http: Factory | None, clock: Any, expected: str | None = None,
+                 dialer: bool = False) -> None:  # fmt: skip
+        self._links = links
+        self._http = http
+        self._clock = clock
+        self._expected = expected
+        self._dialer = dialer
+
+    # Twisted's overrides
+
+    def buildProtocol(self, addr: IAddress | None) -> Stream:
+        return Stream(self._links, self._dialer, self._expected, self._http, self._clock)

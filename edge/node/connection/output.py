@@ -1,0 +1,91 @@
+"""What goes out of one connection: counted, never more than the peer takes, and taken in time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edge.node.connection.producing import ApplicationProducer
+from edge.node.process.deadline import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.node.connection.site import EdgeSite
+
+
+class Output:
+    """The outgoing half of a channel's transport, and the application's producer for it."""
+
+    def __init__(self, transport: Any, site: EdgeSite, stuck: Callable[[], None]) -> None:
+        """*stuck* is called when the peer took nothing for the time that ``site.limits`` gives it."""
+        self._transport = transport
+        self._site = site
+        self._stuck = stuck
+        #: The peer takes nothing now, and enough is waiting for it.
+        self.full = False
+        self._offered = 0  # bytes of bodies that the application wrote
+        self._producer: ApplicationProducer | None = None
+        self._taking = Deadline(site.clock, self._not_taken)
+        self._taken = 0  # bytes that the peer had taken when the deadline was set
+
+    def send(self, data: bytes) -> None:
+        """Write *data*."""
+        if not data:
+            return
+        self._site.count("slow_bytes_out", len(data))
+        self._transport.write(data)
+        if not self._taking.running:
+            self._set_deadline()
+
+    def offered(self, count: int) -> None:
+        """The application wrote *count* bytes of a body, sent or not."""
+        self._offered += count
+        if self._producer is not None:
+            self._producer.wrote()
+
+    def register(self, producer: Any, streaming: bool) -> None:
+        """The application's producer begins."""
+        self._producer = ApplicationProducer(
+            producer, streaming, lambda: self._offered, self._site.clock, self.full
+        )
+
+    def unregister(self) -> None:
+        """The application's producer is done."""
+        if self._producer is not None:
+            self._producer.end()
+            self._producer = None
+
+    def pause(self) -> None:
+        """The transport's buffer is full."""
+        self.full = True
+        if self._producer is not None:
+            self._producer.pause()
+
+    def resume(self) -> None:
+        """The transport's buffer is empty."""
+        self.full = False
+        if self._producer is not None:
+            self._producer.resume()
+
+    def stop(self) -> None:
+        """The connection is gone."""
+        if self._producer is not None:
+            self._producer.stop()
+
+    def clear(self) -> None:
+        """Expect nothing of the peer any more."""
+        self._taking.clear()
+
+    def _set_deadline(self) -> None:
+        self._taken = self._transport.bytes_sent
+        self._taking.set(self._site.limits.write_seconds)
+
+    def _not_taken(self) -> None:
+        """Time to see whether the peer takes anything of what was written."""
+        if not self._transport.unsent:
+            return
+        if self._transport.bytes_sent != self._taken:
+            self._set_deadline()
+        else:
+            self._site.count("timeouts_write")
+            self._stuck()

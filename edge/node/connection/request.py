@@ -1,0 +1,126 @@
+"""``twisted.web``'s request, as :class:`edge.node.connection.channel.EdgeChannel` drives it.
+
+Resources see an ordinary :class:`twisted.web.server.Request`.  Three things differ:
+
+* errors that the server itself answers (405, 500, ...) have the one form of
+  :mod:`edge.http.answer`, and never show a traceback;
+* :meth:`EdgeRequest.write_answer` sends a head that was composed elsewhere, byte for byte: that is
+  how an answer from the table equals the fast path's;
+* a resource without ``render_HEAD`` is asked to ``GET``; the channel keeps the body back.
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import unquote_to_bytes
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web import http, resource, server
+from twisted.web.error import UnsupportedMethod
+
+from edge.http.answer import head_options
+
+if TYPE_CHECKING:
+    from edge.http.parser import RequestHead
+    from edge.node.connection.channel import EdgeChannel
+    from edge.node.connection.site import EdgeSite
+
+
+#: What OPTIONS * says: the methods that some resource here has.
+METHODS_SOMEWHERE = (b"GET", b"HEAD", b"OPTIONS", b"POST")
+
+
+class EdgeRequest(server.Request):
+    """One request and its answer; made by the channel."""
+
+    _log = Logger()
+    channel: EdgeChannel  # type: ignore[assignment]
+    site: EdgeSite
+    content: BinaryIO
+    #: What the parser found; set by the channel before the body is read.
+    head: RequestHead
+
+    def __init__(self, channel: EdgeChannel) -> None:
+        self.site = channel.site
+        super().__init__(channel, parsePOSTFormSubmission=True)
+
+    @property
+    def closes(self) -> bool:
+        """Whether the connection ends with this answer, so that its head has to say so."""
+        return self.channel.closing
+
+    def write_answer(self, status: int, head: bytes, body: bytes = b"") -> None:
+        """Answer with exactly *head* (status line to empty line) and *body*, and finish.
+
+        The body of an answer to HEAD may be given: it is not sent.
+        """
+        self.begin_answer(status, head)
+        if body:
+            self.write(body)
+        self.finish()
+
+    def begin_answer(self, status: int, head: bytes) -> None:
+        """Send exactly *head*; the body follows by ``write`` and ``finish``."""
+        self.code = status
+        self.startedWriting = 1
+        self.channel.write_head(head)
+
+    def refuse(self, status: int, explanation: str, lines: bytes = b"") -> None:
+        """Answer with an error in the common form; *lines* are further header lines with CRLF."""
+        self.code = status
+        self.startedWriting = 1
+        self.channel.write_error(status, explanation, lines)
+        self.finish()
+
+    # Twisted's overrides
+
+    def process(self) -> None:
+        if self.path == b"*":
+            self.write_answer(204, head_options(METHODS_SOMEWHERE, self.site.date(), close=self.closes))
+            return
+        self.setHeader(b"Date", http.datetimeToString())
+        self.prepath: list[bytes] = []
+        self.postpath = [unquote_to_bytes(part) for part in self.path[1:].split(b"/")]
+        try:
+            found = self.site.getResourceFor(self)
+            if resource._IEncodingResource.providedBy(found):
+                self._encoder = found.getEncoder(self)
+            self.render(found)
+        except Exception:
+            self.processingFailed(Failure())
+
+    def render(self, resrc: Any) -> None:
+        try:
+            body = resrc.render(self)
+        except UnsupportedMethod as error:
+            allowed = sorted({*error.allowedMethods, b"OPTIONS"})
+            if self.method != b"HEAD" or b"GET" not in allowed:
+                if self.method == b"OPTIONS":
+                    self.write_answer(204, head_options(allowed, self.site.date(), close=self.closes))
+                else:
+                    self.refuse(405, "", b"Allow: " + b", ".join(allowed) + b"\r\n")
+                return
+            self.method = b"GET"
+            body = resrc.render(self)
+        if body is server.NOT_DONE_YET:
+            return
+        if not isinstance(body, bytes):
+            raise TypeError(f"{resrc!r} rendered {type(body).__name__} instead of bytes")
+        if self.code not in http.NO_BODY_CODES and self._encoder is None:
+            self.setHeader(b"Content-Length", b"%d" % len(body))
+        self.write(body)
+        self.finish()
+
+    def processingFailed(self, reason: Failure) -> Failure:
+        if self.finished or self._disconnected:
+            return reason
+        self._log.failure("{method} {path} failed", reason, method=self.method, path=self.path)
+        if self.startedWriting:
+            self.channel.abort_answer()
+        else:
+            self.refuse(500, "The server failed to answer this request.")
+        return reason

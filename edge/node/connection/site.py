@@ -1,0 +1,138 @@
+"""What all channels of a worker share, and the root of its resources.
+
+:class:`EdgeSite` is a ``twisted.web.server.Site`` in what resources may expect of one (sessions,
+``getResourceFor``), and makes :class:`~edge.node.connection.channel.EdgeChannel` instead of Twisted's.
+:class:`RootResource` sends ``/.edge/...`` to the node's own resources, first segments that an
+application was mounted at (``putChild``) there, and all else to the published site.
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import Site
+
+from edge.http.dates import format_date
+from edge.node.connection.channel import EdgeChannel
+from edge.node.process.channel_limits import ChannelLimits
+from edge.table.counters import INDEX
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IAddress
+
+    from edge.node.connection.request import EdgeRequest
+    from edge.node.connection.upgraded import UpgradedChannel
+
+
+class Counters(Protocol):
+    """What :class:`edge.table.segment.CounterBlock` offers."""
+
+    def add(self, index: int, n: int = 1) -> None:
+        """Count *n* more."""
+
+
+class AccessLog(Protocol):
+    """Where answered requests are written down; must not block."""
+
+    def note(self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int) -> None:
+        """One answer; see :class:`edge.fastpath.interface.Sample`."""
+
+
+class EdgeSite(Site):
+    """The channels of one worker (or of the admin API) and what they share."""
+
+    _log = Logger()
+    displayTracebacks = False
+
+    def __init__(
+        self,
+        root: Resource,
+        clock: Any,
+        counters: Counters | None = None,
+        access_log: AccessLog | None = None,
+        limits: ChannelLimits | None = None,
+    ) -> None:
+        super().__init__(root, reactor=clock)
+        self.clock = clock
+        self.limits = limits or ChannelLimits()
+        self.access_log = access_log
+        self.channels: set[EdgeChannel | UpgradedChannel] = set()
+        #: No further requests are wanted on any connection.
+        self.draining = False
+        self._counters = counters
+
+    def count(self, name: str, n: int = 1) -> None:
+        """Add to the counter of that name (see :mod:`edge.table.counters`)."""
+        if self._counters is not None:
+            self._counters.add(INDEX[name], n)
+
+    def date(self) -> bytes:
+        """IMF-fixdate of now."""
+        return format_date(int(self.clock.seconds()))
+
+    def drain(self) -> None:
+        """Close idle connections now and the others after their present answer."""
+        self.draining = True
+        for channel in list(self.channels):
+            channel.drain()
+
+    def abort(self) -> int:
+        """Abort all connections; how many there were."""
+        left = list(self.channels)
+        for channel in left:
+            channel.abort_answer()
+        return len(left)
+
+    def answered(self, channel: EdgeChannel, method: bytes, target: bytes, status: int, sent: int) -> None:
+        """Count one answer and write it down."""
+        self.count("slow_requests")
+        self.count(f"slow_{min(max(status // 100, 1), 5)}xx")
+        if self.access_log is not None:
+            address = getattr(channel.getPeer(), "host", "")
+            self.access_log.note(self.clock.seconds(), address, method, target, status, sent)
+
+    # Twisted's overrides
+
+    def log(self, request: EdgeRequest) -> None:  # type: ignore[override]
+        self.answered(request.channel, request.method, request.uri, request.code, request.sentLength)
+
+    def startFactory(self) -> None:
+        """No log file to open."""
+
+    def stopFactory(self) -> None:
+        """No log file to close."""
+
+
+class ChannelFactory(Factory):
+    """Makes the channels of one listener of *site*; *secure*: it is a TLS listener."""
+
+    noisy = False
+
+    def __init__(self, site: EdgeSite, secure: bool = False) -> None:
+        self._site = site
+        self._secure = secure
+
+    # Twisted's overrides
+
+    def buildProtocol(self, addr: IAddress | None) -> EdgeChannel:
+        return EdgeChannel(self._site, self._secure)
+
+
+class RootResource(Resource):
+    """See the module's docstring."""
+
+    def __init__(self, own: IResource, published: IResource) -> None:
+        super().__init__()
+        self._published = published
+        self.putChild(b".edge", own)
+
+    # Twisted's overrides
+
+    def getChild(self, path: bytes, request: EdgeRequest) -> IResource:
+        return self._published

@@ -1,0 +1,8 @@
+"""What the processes of a node share; imports no other room.
+
+* ``control.py``: the control protocol between supervisor and worker (AMP);
+  ``settings.py``, ``lookup.py``: what it carries
+* ``channel_limits.py``, ``descriptors.py``: limits of a connection, and of a process
+* ``acceptor.py``: accepting on the Twisted side; ``deadline.py``: one deadline;
+  ``lag.py``: how late the reactor is
+"""

@@ -1,0 +1,89 @@
+"""What the supervisor and a worker say to each other, over a socket pair, in AMP.
+
+The story of one worker::
+
+    supervisor                          worker
+        |  (spawn: fd 3 control, fd 4 table, fd 5.. listeners)
+        |  Start(settings)  ------------->|  attaches the table, does not accept yet
+        |<------------- answer: fast_path |
+        |  Accept(ready)    ------------->|  accepts connections; ready: the site is published
+        |<--- Lookup(path), any number    |  a miss in a table that does not hold everything
+        |<--- Fetch(path, etag)           |  a body that only other nodes have, as yet
+        |  Ping()           ------------->|  every few seconds: a worker that does not answer is killed
+        |  Reload()         ------------->|  loads certificates, reopens logs
+        |  Drain(seconds)   ------------->|  stops accepting, finishes what runs, exits 0
+
+Settings that a worker cannot change while it runs come into force with its successor: the supervisor
+drains the workers one after the other and starts each anew.
+
+Nothing here is secret or trusted from outside: the pair has no name in the file system.  When the
+control connection ends, the supervisor has died: the worker drains and exits.
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from twisted.protocols import amp
+
+#: Descriptors that a worker inherits.
+CONTROL_FD = 3
+TABLE_FD = 4
+FIRST_LISTENER_FD = 5
+
+
+Fields = list[tuple[bytes, Any]]
+
+
+class Refused(Exception):
+    """The other side cannot do what it was asked; the text says why."""
+
+
+class Start(amp.Command):
+    """Prepare to serve with *settings* (JSON of :class:`edge.node.process.settings.WorkerSettings`)."""
+
+    arguments: ClassVar[Fields] = [(b"settings", amp.String())]
+    response: ClassVar[Fields] = [(b"fast_path", amp.Unicode())]
+    errors: ClassVar[dict[type[Exception], bytes]] = {Refused: b"REFUSED"}
+
+
+class Accept(amp.Command):
+    """Accept connections from now on; until *ready*, what the table does not hold is answered 503."""
+
+    arguments: ClassVar[Fields] = [(b"ready", amp.Boolean())]
+
+
+class Reload(amp.Command):
+    """Load the certificates anew and reopen the access log; *problems* are sentences."""
+
+    response: ClassVar[Fields] = [(b"problems", amp.ListOf(amp.Unicode()))]
+
+
+class Drain(amp.Command):
+    """Stop accepting, finish what runs within *seconds*, then exit."""
+
+    arguments: ClassVar[Fields] = [(b"seconds", amp.Float())]
+
+
+class Ping(amp.Command):
+    """Is the worker's reactor alive?"""
+
+
+class Lookup(amp.Command):
+    """From the worker: what is published under *path*, which the table did not hold?
+
+    *entries* is what :mod:`edge.node.process.lookup` packs, empty if nothing is published there.
+    """
+
+    arguments: ClassVar[Fields] = [(b"path", amp.String())]
+    response: ClassVar[Fields] = [(b"entries", amp.String())]
+
+
+class Fetch(amp.Command):
+    """From the worker: have the body *etag* of *path* in the blob store; *found*: it is there now."""
+
+    arguments: ClassVar[Fields] = [(b"path", amp.String()), (b"etag", amp.String())]
+    response: ClassVar[Fields] = [(b"found", amp.Boolean())]

@@ -1,0 +1,91 @@
+"""What a worker is told: everything it needs besides the descriptors it inherits.
+
+Made by the supervisor from the configuration, sent as JSON over the control connection.  Nothing
+secret is in it: keys of certificates are named by their files.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from edge.fastpath import interface
+from edge.node.process.channel_limits import ChannelLimits
+
+
+class ListenerSettings(msgspec.Struct, frozen=True):
+    """One listener as a worker sees it."""
+
+    #: Its descriptor in the worker.
+    fd: int
+    #: For messages.
+    url: str
+    #: All workers accept on the same socket.
+    shared: bool = False
+    #: PEM files; None: plain HTTP.
+    certificate: str | None = None
+    key: str | None = None
+    chain: str | None = None
+
+
+class WorkerSettings(msgspec.Struct, frozen=True):
+    """The settings of one worker."""
+
+    index: int
+    #: auto, native, python or off.
+    fast_path: str
+    listeners: tuple[ListenerSettings, ...]
+    #: Directory of the blob store.
+    blobs: str
+    #: Connections at once in this worker; further ones are closed.
+    connections: int
+    connections_per_address: int = 0
+    head_seconds: int = 10
+    idle_seconds: int = 75
+    write_seconds: int = 30
+    body_seconds: int = 30
+    body_bytes: int = 1024 * 1024
+    #: Serialized origins that may read answers; "*" = all.
+    allow_origins: tuple[str, ...] = ()
+    #: See :mod:`edge.node.resources.mounts`.
+    mounts: tuple[str, ...] = ()
+    #: File of the access log, "-" = standard output; None: no access log.
+    access_log: str | None = None
+    #: "json" or "clf".
+    access_log_format: str = "json"
+    #: The fast path notes one request in this many.
+    log_every: int = 1
+    drain_seconds: float = 10.0
+
+    def fast_path_settings(self) -> interface.Settings:
+        """For the fast path."""
+        return interface.Settings(
+            limits=interface.Limits(
+                connections=self.connections,
+                connections_per_address=self.connections_per_address,
+                head_seconds=self.head_seconds,
+                idle_seconds=self.idle_seconds,
+                write_seconds=self.write_seconds,
+            ),
+            allow_origins=tuple(origin.encode("ascii") for origin in self.allow_origins),
+            log_every=self.log_every if self.access_log is not None else 0,
+        )
+
+    def channel_limits(self) -> ChannelLimits:
+        """For the Twisted side."""
+        return ChannelLimits(
+            head_seconds=self.head_seconds,
+            idle_seconds=self.idle_seconds,
+            body_seconds=self.body_seconds,
+            write_seconds=self.write_seconds,
+            body_bytes=self.body_bytes,
+        )
+
+
+def encode(settings: WorkerSettings) -> bytes:
+    """As JSON."""
+    return msgspec.json.encode(settings)
+
+
+def decode(data: bytes) -> WorkerSettings:
+    """The inverse of :func:`encode`."""
+    return msgspec.json.decode(data, type=WorkerSettings)

@@ -1,0 +1,9 @@
+"""``twisted.web`` resources, the answers of a worker's Twisted side; imports ``connection`` and below.
+
+* ``published.py``: representations from the table and the blob store
+* ``edge_resources.py``: ``/.edge/...``; ``dashboard.*``: the page ``/.edge/``
+* ``mounts.py``: resources of an application beside the site
+* ``origins.py``: the origins whose pages may read answers (CORS)
+* ``pushing.py``: who is pushed what and when over ``/.edge/socket``;
+  ``pushsocket.py``: one of these WebSockets
+"""

@@ -1,0 +1,198 @@
+"""The node's own resources, under ``/.edge/``.
+
+==================  ===========================================================================
+``load``            the load document: an entry of the table, as any other
+``revalidate``      POST: which of these validators are no longer current?
+``status``          this node alone, likewise; see :mod:`edge.node.telemetry.status`
+``socket``          WebSocket: load documents and changes as they come; see :mod:`edge.node.resources.pushing`
+``health``          200 as long as this process answers at all
+``ready``           200 if the node should get requests; 503 while it starts or drains
+(empty)             the dashboard page, with its style sheet and scripts
+==================  ===========================================================================
+
+All answers carry the node's load in the ORCA header ``endpoint-load-metrics``, which the supervisor
+puts into the lines of ``load`` and ``revalidate``, and can be read by pages of every origin.
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import json
+import re
+from hashlib import sha256
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from twisted.web.resource import Resource
+
+from edge.http import answer
+from edge.http.conditional import NOT_MODIFIED, PRECONDITION_FAILED, evaluate
+from edge.http.errors import ProtocolError
+from edge.http.revalidation import check_content_type, parse_validators, render_stale
+from edge.node.resources.published import answer_later
+from edge.node.telemetry.status import STATUS
+from edge.resource import etag_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from edge.node.connection.request import EdgeRequest
+    from edge.node.resources.published import PublishedResource
+    from edge.node.resources.pushing import Pushing
+    from edge.table.reader import Reader
+
+LOAD = b"/.edge/load"
+REVALIDATE = b"/.edge/revalidate"
+_CORS = b"Access-Control-Allow-Origin: *\r\n"
+_ORCA = re.compile(rb"endpoint-load-metrics:[^\r\n]*\r\n", re.IGNORECASE)
+_GET = (b"GET", b"HEAD", b"OPTIONS")
+#: The dashboard's files: name under /.edge/ -> (file in this package, content type).
+_DASHBOARD = {
+    b"": ("dashboard.html", b"text/html; charset=utf-8"),
+    b"dashboard.css": ("dashboard.css", b"text/css; charset=utf-8"),
+    b"dashboard.js": ("dashboard.js", b"text/javascript; charset=utf-8"),
+    b"dashboard_feed.js": ("dashboard_feed.js", b"text/javascript; charset=utf-8"),
+}
+
+
+class EdgeResources(Resource):
+    """The resource ``/.edge``; *state* tells "starting", "ready" or "draining"."""
+
+    def __init__(
+        self, reader: Reader, published: PublishedResource, state: Callable[[], str], pushing: Pushing
+    ) -> None:
+        super().__init__()
+        self.putChild(b"socket", _Answering(pushing.open, (b"GET",)))
+        self._reader = reader
+        self.putChild(b"load", _Answering(lambda request: published.serve(request, LOAD)))
+        self.putChild(b"status", _Answering(lambda request: published.serve(request, STATUS)))
+        self.putChild(b"revalidate", _Answering(self._revalidate, (b"POST", b"OPTIONS")))
+        self.putChild(b"health", _Answering(self._health))
+        self.putChild(b"ready", _Answering(self._ready))
+        for name, (file, content_type) in _DASHBOARD.items():
+            path = files("edge.node.resources").joinpath(file)
+            if path.is_file():
+                self.putChild(name, _Answering(_Page(path.read_bytes(), content_type, self._orca).answer))
+        self._state = state
+
+    def _orca(self) -> bytes:
+        """The ORCA line as the supervisor last published it."""
+        entry = self._reader.find_without_body(LOAD)
+        found = _ORCA.search(entry.lines_200) if entry is not None else None
+        return found[0] if found else b""
+
+    async def _revalidate(self, request: EdgeRequest) -> None:
+        try:
+            check_content_type(request.head.fields.get(b"content-type"))
+            validators = parse_validators(request.content.read())
+        except ProtocolError as refusal:
+            request.refuse(refusal.status, refusal.explanation, refusal.lines + _CORS + self._orca())
+            return
+        reader = self._reader
+        sequence = reader.sequence  # before the look: what is published meanwhile may be missed
+        stale = [i for i, (tag, path) in enumerate(validators) if not reader.is_current(path, tag)]
+        body = render_stale(sequence, stale)
+        template = reader.find_without_body(REVALIDATE)
+        lines = template.lines_200 if template is not None else _json_lines() + self._orca()
+        date = request.site.date()
+        request.write_answer(200, answer.head_plain(200, date, len(body), lines, b"", request.closes), body)
+
+    async def _health(self, request: EdgeRequest) -> None:
+        self._send_health(request, 200, "pass")
+
+    async def _ready(self, request: EdgeRequest) -> None:
+        ready = self._state() == "ready"
+        self._send_health(request, 200 if ready else 503, "pass" if ready else "fail")
+
+    def _send_health(self, request: EdgeRequest, status: int, verdict: str) -> None:
+        body = json.dumps({"status": verdict, "output": self._state()}).encode() + b"\n"
+        lines = _json_lines(b"application/health+json") + self._orca()
+        head = answer.head_plain(status, request.site.date(), len(body), lines, b"", request.closes)
+        request.write_answer(status, head, body)
+
+    # Twisted's overrides
+
+    def getChild(self, path: bytes, request: EdgeRequest) -> Resource:
+        return _Answering(self._unknown)
+
+    def render(self, request: EdgeRequest) -> int:
+        return answer_later(request, self._without_slash(request))
+
+    async def _unknown(self, request: EdgeRequest) -> None:
+        request.refuse(404, "", _CORS + self._orca())
+
+    async def _without_slash(self, request: EdgeRequest) -> None:
+        date, lines = request.site.date(), _CORS + self._orca()
+        query = request.head.query
+        redirect = answer.redirect(b"/.edge/", query, date, lines=lines, close=request.closes)
+        request.write_answer(301, *redirect)
+
+
+def _json_lines(content_type: bytes = b"application/json") -> bytes:
+    """The lines of an answer that is true now and no longer."""
+    return b"Content-Type: %b\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n%b" % (
+        content_type,
+        _CORS,
+    )
+
+
+class _Answering(Resource):
+    """One resource whose answer is given by a coroutine function, for certain methods."""
+
+    def __init__(
+        self, give: Callable[[EdgeRequest], Awaitable[None]], methods: tuple[bytes, ...] = _GET
+    ) -> None:
+        super().__init__()
+        self._give = give
+        self._methods = methods
+
+    # Twisted's overrides
+
+    def getChild(self, path: bytes, request: EdgeRequest) -> Resource:
+        return _Answering(_nothing_below)
+
+    def render(self, request: EdgeRequest) -> int:
+        return answer_later(request, self._answer(request))
+
+    async def _answer(self, request: EdgeRequest) -> None:
+        method = request.head.method
+        if method not in self._methods:
+            request.refuse(405, "", b"Allow: %b\r\n" % b", ".join(sorted(self._methods)) + _CORS)
+        elif method == b"OPTIONS":
+            date = request.site.date()
+            request.write_answer(204, answer.head_options(self._methods, date, _CORS, request.closes))
+        else:
+            await self._give(request)
+
+
+async def _nothing_below(request: EdgeRequest) -> None:
+    request.refuse(404, "", _CORS)
+
+
+class _Page:
+    """A file of this package, with validators."""
+
+    def __init__(self, body: bytes, content_type: bytes, orca: Callable[[], bytes]) -> None:
+        self._body = body
+        self._etag = etag_of(sha256(body).digest())
+        self._lines = b"Content-Type: %b\r\n" % content_type
+        self._lines += b"Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\n"
+        self._orca = orca
+
+    async def answer(self, request: EdgeRequest) -> None:
+        """Answer GET and HEAD."""
+        head, date, close = request.head, request.site.date(), request.closes
+        now = int(request.site.clock.seconds())
+        outcome = evaluate(head.method, head.fields, self._etag, None, head.tag, now)
+        orca = _CORS + self._orca()
+        if outcome is NOT_MODIFIED:
+            request.write_answer(304, answer.head_304(date, self._etag, orca, close=close))
+        elif outcome is PRECONDITION_FAILED:
+            request.write_answer(412, *answer.error(412, "", date, orca, close))
+        else:
+            lines = b'ETag: "%b"\r\n%b%b' % (self._etag, self._lines, orca)
+            request.write_answer(
+                200, answer.head_plain(200, date, len(self._body), lines, close=close), self._body
+            )

@@ -1,0 +1,98 @@
+"""Resources of an application beside the published site: ``--mount /path=module:name[:argument]``.
+
+The factory *name* of *module* is called in each worker, with *argument* if there is one, and gives a
+:class:`twisted.web.resource.Resource`.  Requests that change something (all methods but GET, HEAD and
+OPTIONS) reach it only from pages of the same origin, of the cluster's nodes and of ``--allow-origin``: what
+another site's page sends with the visitor's browser is refused with 403 (by Sec-Fetch-Site and Origin;
+programs that are no browsers send neither).
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET
+
+from edge.config.values import MOUNT
+from edge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from edge.node.connection.request import EdgeRequest
+
+SAFE = (b"GET", b"HEAD", b"OPTIONS")
+
+
+class Mount(NamedTuple):
+    """One of them."""
+
+    #: First segment of the addresses, without slashes.
+    path: str
+    module: str
+    name: str
+    argument: str | None
+
+
+def parse_mount(text: str) -> Mount:
+    """The mount that *text* describes, which :mod:`edge.config` has checked."""
+    match = MOUNT.fullmatch(text)
+    if match is None:
+        raise ConfigError(f"mount {text!r}: write /path=module:name or /path=module:name:argument")
+    return Mount(**match.groupdict())
+
+
+def open_mount(mount: Mount) -> IResource:
+    """The application's resource; :exc:`ConfigError` if there is none."""
+    where = f"mount /{mount.path}: "
+    try:
+        factory = getattr(import_module(mount.module), mount.name)
+    except ImportError as error:
+        raise ConfigError(f"{where}{mount.module} cannot be imported: {error}") from error
+    except AttributeError:
+        raise ConfigError(f"{where}{mount.module} has no {mount.name}") from None
+    try:
+        resource = factory() if mount.argument is None else factory(mount.argument)
+    except Exception as error:
+        raise ConfigError(f"{where}{mount.name} failed: {error}") from error
+    if not IResource.providedBy(resource):
+        raise ConfigError(f"{where}{mount.name} gave no twisted.web resource, but {type(resource).__name__}")
+    return resource
+
+
+class Guarded(Resource):
+    """Lets through to *inner* what no other site's page has sent."""
+
+    def __init__(self, inner: IResource, allowed: Collection[bytes]) -> None:
+        super().__init__()
+        self._inner = inner
+        self._allowed = allowed
+        self.isLeaf = bool(inner.isLeaf)
+
+    # Twisted's overrides
+
+    def getChildWithDefault(self, path: bytes, request: EdgeRequest) -> IResource:
+        if self._is_foreign(request):
+            return self
+        return self._inner.getChildWithDefault(path, request)  # type: ignore[no-any-return]
+
+    def render(self, request: EdgeRequest) -> int:
+        if self._is_foreign(request):
+            request.refuse(403, "Pages of other sites may not change anything here.")
+            return NOT_DONE_YET
+        return self._inner.render(request)  # type: ignore[no-any-return]
+
+    def _is_foreign(self, request: EdgeRequest) -> bool:
+        head = request.head
+        if head.method in SAFE:
+            return False
+        origin, site = head.fields.get(b"origin"), head.fields.get(b"sec-fetch-site")
+        own = (b"https://" if request.isSecure() else b"http://") + (head.host or b"")
+        if origin is not None:
+            return origin != own and origin not in self._allowed and b"*" not in self._allowed
+        return site is not None and site not in (b"same-origin", b"none")

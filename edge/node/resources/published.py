@@ -1,0 +1,225 @@
+"""The published site: answers from the table for what the fast path let go of.
+
+The same request gets the same bytes here as there (but for Date): the decisions are those of
+:mod:`edge.http`, the heads those of :mod:`edge.http.answer`.  On top of it come the answers that the
+fast path never gives: ranges, 412, redirects to folders, 404, OPTIONS, 405.
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from edge.http import answer
+from edge.http.conditional import NOT_MODIFIED, PRECONDITION_FAILED, evaluate
+from edge.http.negotiation import choose_variant
+from edge.http.ranges import UNSATISFIABLE, Selection, Span, select_range
+from edge.http.target import canonical_path
+from edge.node.connection.body import FileBody
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from edge.http.parser import RequestHead
+    from edge.node.connection.request import EdgeRequest
+    from edge.table.reader import Entry, Reader
+
+METHODS = (b"GET", b"HEAD", b"OPTIONS")
+#: The body of all 404 answers, if the site publishes it.
+NOT_FOUND_PAGE = b"/404.html"
+#: Seconds after which a client may ask a starting node again.
+RETRY_AFTER = b"Retry-After: 1\r\n"
+#: A publish may replace a variant between looking at a path and taking the variant.
+_TRIES = 3
+
+#: path -> its variants; asks the supervisor.  Empty: nothing is published there.
+LookUp = Callable[[bytes], Awaitable["dict[int, Entry]"]]
+
+
+#: See :attr:`Source.fetch`.
+Fetch = Callable[[bytes, bytes], Awaitable[bool]]
+
+
+async def _nowhere(path: bytes, etag: bytes) -> bool:
+    """Of a node that is alone."""
+    return False
+
+
+class NodeStartingError(Exception):
+    """The table does not hold everything yet, and nobody can be asked."""
+
+
+class BodyUnavailableError(Exception):
+    """Only another node has the body, and it cannot be reached now."""
+
+
+class Source(NamedTuple):
+    """Where a worker finds what is published."""
+
+    reader: Reader
+    #: Directory of the blob store.
+    blobs: str
+    look_up: LookUp
+    allow_origins: Collection[bytes]
+    #: (path, ETag) -> whether that body is in the blob store now; asks the supervisor.
+    fetch: Fetch = _nowhere
+
+    async def find(self, path: bytes, head: RequestHead, with_body: bool) -> Entry | None:
+        """The representation of *path* that suits *head*; None: the path does not exist."""
+        accept, coding = head.fields.get(b"accept"), head.fields.get(b"accept-encoding")
+        for _ in range(_TRIES):
+            first = self.reader.find_without_body(path)
+            if first is None or first.template:
+                break
+            variant = choose_variant(first.variants, accept, coding)
+            found = (self.reader.find if with_body else self.reader.find_without_body)(path, variant)
+            if found is not None:
+                return found
+        if self.reader.complete:
+            return None
+        variants = await self.look_up(path)
+        if not variants:
+            return None
+        return variants[choose_variant(variants[0].variants, accept, coding)]
+
+
+class PublishedResource(Resource):
+    """Everything under ``/`` that is published."""
+
+    isLeaf = True
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self.source = source
+
+    # Twisted's overrides
+
+    def render(self, request: EdgeRequest) -> int:
+        return answer_later(request, self._answer(request))
+
+    async def _answer(self, request: EdgeRequest) -> None:
+        path = canonical_path(request.head.path)
+        if path is None:
+            await self._missing(request, None)
+        else:
+            await self.serve(request, path)
+
+    async def serve(self, request: EdgeRequest, path: bytes) -> None:
+        """Answer *request* with what is published under the canonical *path*."""
+        head = request.head
+        entry = await self.source.find(path, head, head.method == b"GET")
+        if entry is None:
+            await self._missing(request, path)
+            return
+        date = request.site.date()
+        cors = answer.cors_line(path, head.fields.get(b"origin"), self.source.allow_origins)
+        if head.method == b"OPTIONS":
+            request.write_answer(204, answer.head_options(METHODS, date, cors, request.closes))
+            return
+        if head.method not in (b"GET", b"HEAD"):
+            request.write_answer(405, *answer.not_allowed(METHODS, date, request.closes))
+            return
+        await self._conditionally(request, path, entry, cors)
+
+    async def _conditionally(self, request: EdgeRequest, path: bytes, entry: Entry, cors: bytes) -> None:
+        """RFC 9110 section 13.2.2: preconditions, then the range, then the whole.
+
+        Only the whole when the entry cannot be confirmed: there may be a newer one elsewhere.
+        """
+        head, date, close = request.head, request.site.date(), request.closes
+        now = int(request.site.clock.seconds())
+        outcome = evaluate(head.method, head.fields, entry.etag, entry.modified, head.tag, now)
+        if outcome is NOT_MODIFIED and entry.confirmed:
+            request.write_answer(304, answer.head_304(date, entry.etag, entry.lines_304, cors, close))
+            return
+        if outcome is PRECONDITION_FAILED:
+            request.write_answer(412, *answer.error(412, "", date, cors, close))
+            return
+        modified = entry.modified if entry.variants == 1 else None
+        span: Span | Selection | None = select_range(
+            head.method, head.fields, entry.length, entry.etag, modified, now
+        )
+        if not entry.confirmed:
+            span = None
+        if span is UNSATISFIABLE:
+            request.write_answer(416, *answer.head_416(entry.length, date, cors, close))
+        elif isinstance(span, Span):
+            lines = answer.head_206(
+                date, entry.etag, entry.modified, span, entry.length, entry.lines_200, cors, close
+            )
+            await self._send(request, 206, lines, path, entry, span.first, span.length)
+        else:
+            lines = answer.head_200(
+                date, entry.etag, entry.modified, entry.length, entry.lines_200, cors, close
+            )
+            await self._send(request, 200, lines, path, entry, 0, entry.length)
+
+    async def _send(
+        self,
+        request: EdgeRequest,
+        status: int,
+        head: bytes,
+        path: bytes,
+        entry: Entry,
+        first: int,
+        length: int,
+    ) -> None:
+        """Send *head* and *length* bytes of the body from *first*."""
+        if request.head.method == b"HEAD" or not length:
+            request.write_answer(status, head)
+        elif entry.body is not None:
+            body = entry.body if length == entry.length else entry.body[first : first + length]
+            request.write_answer(status, head, body)
+        else:
+            name = entry.etag.decode("ascii")
+            blob = os.path.join(self.source.blobs, name[:2], name)
+            try:
+                file = open(blob, "rb")  # noqa: SIM115
+            except FileNotFoundError:
+                if not await self.source.fetch(path, entry.etag):
+                    raise BodyUnavailableError from None
+                file = open(blob, "rb")  # noqa: SIM115
+            file.seek(first)
+            request.begin_answer(status, head)
+            FileBody(request, file, length).start()
+
+    async def _missing(self, request: EdgeRequest, path: bytes | None) -> None:
+        """Nothing is published under *path* (None: a path that cannot exist)."""
+        head, date, close = request.head, request.site.date(), request.closes
+        if path is not None and not path.endswith(b"/"):
+            folder = await self.source.find(path + b"/", head, False)
+            if folder is not None:
+                request.write_answer(301, *answer.redirect(path + b"/", head.query, date, close=close))
+                return
+        page = await self.source.find(NOT_FOUND_PAGE, head, True)
+        if page is None:
+            request.write_answer(404, *answer.error(404, "", date, b"", close))
+        else:
+            lines = answer.head_plain(404, date, page.length, page.lines_200, b"", close)
+            await self._send(request, 404, lines, NOT_FOUND_PAGE, page, 0, page.length)
+
+
+def answer_later(request: EdgeRequest, answering: Awaitable[None]) -> int:
+    """Run the coroutine that answers *request*; what goes wrong in it is answered too."""
+
+    async def run() -> None:
+        try:
+            await answering
+        except NodeStartingError:
+            request.refuse(503, "This node is starting.", RETRY_AFTER)
+        except BodyUnavailableError:
+            request.refuse(503, "The node that has this file cannot be reached now.", RETRY_AFTER)
+        except Exception:
+            request.processingFailed(Failure())  # says nothing to a client that has gone
+
+    Deferred.fromCoroutine(run())
+    return NOT_DONE_YET

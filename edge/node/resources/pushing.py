@@ -1,0 +1,288 @@
+"""``/.edge/socket``: what clients would otherwise poll for, pushed over WebSocket.
+
+===========  ======================================================================================
+``load``     ``{"type": "load", "document": {...}}``: the load document
+``changed``  ``{"type": "changed", "seq": N}``: something of the site is new; revalidate what is shown
+``status``   ``{"type": "status", "document": {...}}``: this node alone, see :mod:`edge.node.telemetry.status`
+===========  ======================================================================================
+
+A new connection has the first two, unless its query says ``?topics=load``.  What is true now comes at
+once when it opens.  A client may send ``{"type": "subscribe", "topics": [...]}`` to have other topics from
+then on; a message that is something else closes with 1008 and the reason.
+
+A message is composed and framed once for all connections of a worker.  When they get it:
+
+* The connections stand in a round that takes one *period* (:func:`period`); whose turn it is gets what is
+  new for it.  So pushes are spread over time, however many connections there are, and the crowd does not
+  act on new figures all at once.
+* What cannot wait - a node that is gone or back, a change of the site - goes to all at once, and that alone,
+  some hundred in each turn of the reactor, but no more often than once in a period.
+
+Who still has bytes of the last push waiting gets nothing on top of them, and the newest when they are taken;
+after :data:`edge.node.resources.pushsocket.STUCK_SECONDS` without that the connection is aborted.
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+import msgspec
+from twisted.internet.task import LoopingCall
+
+from edge.http.errors import ProtocolError
+from edge.http.websocket import accept, framed
+from edge.load.document import TTL_MS
+from edge.node.resources.pushsocket import PushSocket
+from edge.table.counters import INDEX
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from edge.node.connection.request import EdgeRequest
+    from edge.table.reader import Reader
+    from edge.table.segment import CounterBlock
+
+TOPICS = ("load", "changed", "status")
+_NUMBER = {topic: number for number, topic in enumerate(TOPICS)}
+#: What a client gets that says nothing.
+DEFAULT_TOPICS = ("load", "changed")
+#: Entries of the table that are pushed whole.
+DOCUMENTS = {"load": b"/.edge/load", "status": b"/.edge/status"}
+#: Seconds between two looks at the table, and between two steps of the round.
+LOOK_SECONDS, STEP_SECONDS = 0.25, 0.05
+#: Connections that a worker serves in a second of its round: 1.5 % of a core (`make bench`, sockets).
+PACE = 1000
+#: Seconds of a round.  Charts want one a second; clients would poll each ``ttl_ms``.
+LEAST_PERIOD, MOST_PERIOD = 1.0, TTL_MS / 1000 * 0.9
+#: Connections served in one turn of the reactor when it cannot wait: about 3 ms.
+URGENT_BATCH = 250
+
+
+def period(connections: int) -> float:
+    """Seconds in which each of so many connections of a worker gets what is new."""
+    return min(MOST_PERIOD, max(LEAST_PERIOD, connections / PACE))
+
+
+class Pushing:
+    """All WebSockets of one worker, and what they are sent."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        origins: Collection[bytes],
+        reactor: Any,
+        most: int = 1000,
+        counters: CounterBlock | None = None,
+    ) -> None:
+        """*origins*: serialized origins that may connect beside the one that was asked; ``*``: all.
+
+        *most*: connections at once, see :func:`edge.node.process.descriptors.socket_limit`.
+        """
+        self.sockets: set[PushSocket] = set()
+        self._reader = reader
+        self._origins = origins
+        self._reactor = reactor
+        self._most = most
+        self._counters = counters
+        self._calls = [LoopingCall(self._look), LoopingCall.withCount(self._step)]
+        #: By topic: the message, as frames; and the number of the edition in which it was new.
+        self._frames: dict[str, bytes] = {}
+        self._new_in = dict.fromkeys(TOPICS, 0)
+        self._edition = 0
+        self._sources: dict[str, Any] = {}
+        self._alive: Any = None
+        #: Who is still to be served in this round; and who at once.
+        self._round: list[PushSocket] = []
+        self._hurry: list[PushSocket] = []
+        self._credit = 0.0
+        self._urgent_not_before = 0.0
+        #: Topics that cannot wait.
+        self._urgent: set[str] = set()
+
+    def start(self) -> None:
+        """Begin to look at the table."""
+        for call, seconds in zip(self._calls, (LOOK_SECONDS, STEP_SECONDS), strict=True):
+            call.clock = self._reactor
+            call.start(seconds)
+
+    def stop(self) -> None:
+        """Look no more."""
+        for call in self._calls:
+            if call.running:
+                call.stop()
+        self._hurry.clear()
+
+    def now(self) -> float:
+        """Seconds."""
+        return float(self._reactor.seconds())
+
+    async def open(self, request: EdgeRequest) -> None:
+        """Take the connection of *request* over, or refuse it."""
+        head = request.head
+        host = head.host or b""
+        own = (b"https://%b" % host if request.isSecure() else b"http://%b" % host,)
+        try:
+            topics = _topics(head.query)
+            answer = accept(head.method, head.fields, own, self._origins)
+            if len(self.sockets) >= self._most:
+                raise ProtocolError("There are too many connections here; try another node.", status=503)
+        except ProtocolError as refusal:
+            request.refuse(refusal.status, refusal.explanation, refusal.lines)
+            return
+        request.channel.upgrade(answer, PushSocket(self, topics))
+
+    # What a connection asks of us: edge.node.resources.pushsocket.Hub
+
+    def joined(self, socket: PushSocket) -> None:
+        """A new connection gets what is true now."""
+        if not self.sockets:
+            self._compose()  # nobody has looked for a while
+        self.sockets.add(socket)
+        self._count()
+        socket.greet(b"".join(self._frames.get(topic, b"") for topic in socket.topics))
+        socket.seen = [self._edition] * len(TOPICS)
+
+    def left(self, socket: PushSocket) -> None:
+        """It is gone, or about to go."""
+        self.sockets.discard(socket)
+        self._count()
+
+    def sent(self, count: int) -> None:
+        """So many bytes went out."""
+        if self._counters is not None:
+            self._counters.add(INDEX["slow_bytes_out"], count)
+
+    def _count(self) -> None:
+        if self._counters is not None:
+            self._counters.set(INDEX["sockets"], len(self.sockets))
+
+    def subscribe(self, socket: PushSocket, message: str | bytes) -> None:
+        """*message* of a client chooses its topics; :exc:`ValueError` with the reason if it does not."""
+        topics = _subscribed(message)
+        new = [topic for topic in topics if topic not in socket.topics]
+        socket.topics = topics
+        for topic in new:
+            socket.seen[_NUMBER[topic]] = 0
+        if new:
+            self._serve(socket, new)
+
+    # Rounds
+
+    def _look(self) -> None:
+        """See what is new, and whether it can wait."""
+        if not self.sockets:
+            return
+        self._urgent |= self._compose()
+        if self._urgent and not self._hurry and self.now() >= self._urgent_not_before:
+            topics, self._urgent = frozenset(self._urgent), set()
+            self._urgent_not_before = self.now() + period(len(self.sockets))
+            self._hurry = list(self.sockets)
+            self._serve_all(topics)
+
+    def _serve_all(self, topics: frozenset[str]) -> None:
+        """Bring some of those who cannot wait up to date in *topics*, and the others in the next turns."""
+        for _ in range(min(URGENT_BATCH, len(self._hurry))):
+            self._serve(self._hurry.pop(), topics)
+        if self._hurry:
+            self._reactor.callLater(0, self._serve_all, topics)
+
+    def _step(self, steps: int) -> None:
+        """Serve those whose turn it is, after so many steps."""
+        count = len(self.sockets)
+        self._credit = min(count, self._credit + steps * count * STEP_SECONDS / period(count))
+        while self._credit >= 1:
+            self._credit -= 1
+            self._round = self._round or list(self.sockets)
+            if self._round:
+                self._serve(self._round.pop())
+
+    def _serve(self, socket: PushSocket, topics: Collection[str] = TOPICS) -> None:
+        """Bring one connection up to date in *topics*."""
+        if socket not in self.sockets:
+            return
+        new_in, seen = self._new_in, socket.seen
+        due = [t for t in socket.topics if t in topics and new_in[t] > seen[_NUMBER[t]]]
+        if socket.push(b"".join([self._frames[topic] for topic in due])):
+            for topic in due:
+                seen[_NUMBER[topic]] = self._edition
+
+    def _compose(self) -> set[str]:
+        """Make the messages that are new; the topics of those that cannot wait."""
+        urgent = set()
+        self._edition += 1
+        sequence = self._reader.sequence
+        if self._sources.get("changed") != sequence:
+            self._sources["changed"] = sequence
+            self._publish("changed", json.dumps({"type": "changed", "seq": sequence}))
+            urgent.add("changed")
+        for topic, path in DOCUMENTS.items():
+            entry = self._reader.find(path)
+            if entry is None or entry.body is None or entry.etag == self._sources.get(topic):
+                continue
+            self._sources[topic] = entry.etag
+            document = bytes(entry.body).decode("utf-8").strip()
+            self._publish(topic, f'{{"type": "{topic}", "document": {document}}}')
+            if topic == "load":
+                before, self._alive = self._alive, _alive(document)
+                if self._alive != before:
+                    urgent.add("load")
+        return urgent
+
+    def _publish(self, topic: str, message: str) -> None:
+        self._frames[topic] = framed(message)
+        self._new_in[topic] = self._edition
+
+
+class _Node(msgspec.Struct):
+    id: str
+    weight: float
+
+
+class _Load(msgspec.Struct):
+    nodes: list[_Node]
+
+
+def _alive(document: str) -> list[str] | None:
+    """The nodes that may be chosen, by the load *document*."""
+    try:
+        return [node.id for node in msgspec.json.decode(document, type=_Load).nodes if node.weight > 0]
+    except msgspec.DecodeError:
+        return None
+
+
+def _topics(query: bytes | None) -> tuple[str, ...]:
+    """The topics that the query asks for."""
+    wanted = parse_qs((query or b"").decode("ascii", "replace")).get("topics")
+    if wanted is None:
+        return DEFAULT_TOPICS
+    try:
+        return _checked(wanted[-1].split(","))
+    except ValueError as error:
+        raise ProtocolError(f"{error}.") from None
+
+
+class _Subscribe(msgspec.Struct, tag="subscribe"):
+    """What a client may say."""
+
+    topics: list[str]
+
+
+def _subscribed(message: str | bytes) -> tuple[str, ...]:
+    """The topics that *message* subscribes to; :exc:`ValueError` with the reason if it is something else."""
+    try:
+        return _checked(msgspec.json.decode(message, type=_Subscribe).topics)
+    except msgspec.DecodeError:
+        raise ValueError('only {"type": "subscribe", "topics": [...]} is understood here') from None
+
+
+def _checked(names: Collection[str]) -> tuple[str, ...]:
+    """*names*, each once and in our order, so that equal choices can be one tuple."""
+    if unknown := set(names) - set(TOPICS):
+        name = sorted(unknown)[0][:40]
+        raise ValueError(f"There is no topic {name!r}; there are {', '.join(TOPICS[:-1])} and {TOPICS[-1]}")
+    return tuple(topic for topic in TOPICS if topic in names)

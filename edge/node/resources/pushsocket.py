@@ -1,0 +1,121 @@
+"""One WebSocket of ``/.edge/socket``: its frames, its clock, its transport.
+
+There may be tens of thousands in a worker, and nearly all of them rest: no timer, no buffer and no decoder
+belong to one that has nothing on its way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from edge.fastpath.adapter import MeasuredTransport
+from edge.http.websocket import Limits, Phase, WebSocket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: A client has little to say: bytes of a message.
+LIMITS = Limits(message_bytes=4096)
+#: Seconds for which bytes of the last push may wait for a peer.
+STUCK_SECONDS = 30.0
+#: Bytes of answers to its own frames that may wait for a peer.
+BEHIND_BYTES = 64 * 1024
+
+
+class Hub(Protocol):
+    """What a connection asks of :class:`edge.node.resources.pushing.Pushing`."""
+
+    def now(self) -> float:
+        """Seconds."""
+
+    def joined(self, socket: PushSocket) -> None:
+        """It is open."""
+
+    def left(self, socket: PushSocket) -> None:
+        """It is gone, or about to go."""
+
+    def sent(self, count: int) -> None:
+        """So many bytes went out."""
+
+    def subscribe(self, socket: PushSocket, message: str | bytes) -> None:
+        """The client says *message*; :exc:`ValueError` with the reason if that means nothing."""
+
+
+class PushSocket:
+    """Implements :class:`edge.node.connection.upgraded.Upgraded`."""
+
+    __slots__ = ("_frames", "_hub", "_stuck_since", "_transport", "_write", "seen", "topics")
+
+    def __init__(self, hub: Hub, topics: tuple[str, ...]) -> None:
+        self.topics = topics
+        #: The last edition that it has got, by the number of the topic; see ``pushing.py``.
+        self.seen: list[int] = []
+        self._hub = hub
+        self._transport: Any = None
+        self._write: Callable[[bytes], None]
+        self._stuck_since: float | None = None
+        self._frames = WebSocket(hub.now(), LIMITS)
+
+    def greet(self, frames: bytes) -> None:
+        """Send *frames* right behind the handshake, which is on its way still."""
+        self._transport.write(frames)
+        self._hub.sent(len(frames))
+
+    def push(self, frames: bytes) -> bool:
+        """Time has passed, and *frames* are new; false: there are bytes waiting, they were not sent."""
+        now = self._hub.now()
+        waiting = bool(self._transport.unsent)
+        if waiting:
+            self._stuck_since = self._stuck_since or now
+            if now - self._stuck_since >= STUCK_SECONDS:
+                self._transport.abortConnection()
+                return False
+        else:
+            self._stuck_since = None
+            if frames and self._frames.phase is Phase.OPEN:
+                self._write(frames)
+                self._hub.sent(len(frames))
+        self._frames.tick(now)
+        self._flush()
+        return not waiting
+
+    def _flush(self) -> None:
+        out = self._frames.output()
+        if out and self._transport.unsent > BEHIND_BYTES:
+            self._transport.abortConnection()  # it sends pings, but reads nothing
+        elif out:
+            self._transport.write(out)
+            self._hub.sent(len(out))
+        if self._frames.phase is Phase.CLOSED:
+            self._hub.left(self)
+            self._transport.loseConnection()
+        elif self._frames.phase is Phase.GONE:
+            self._transport.abortConnection()
+
+    # As edge.node.connection.upgraded.Upgraded has it
+
+    def connected(self, transport: Any) -> None:
+        """The connection is ours."""
+        self._transport = transport
+        # TLS passes on what it does not know to the transport below, where it would leave in the clear.
+        plain = isinstance(transport, MeasuredTransport)
+        self._write = transport.write_now if plain else transport.write
+        self._hub.joined(self)
+
+    def received(self, data: bytes) -> None:
+        """A client may choose its topics."""
+        for message in self._frames.receive(data, self._hub.now()):
+            try:
+                self._hub.subscribe(self, message)
+            except ValueError as error:
+                self._frames.close(1008, str(error), self._hub.now())
+        self._flush()
+
+    def drain(self) -> None:
+        """The server is about to stop: clients go to another node."""
+        self._frames.close(1001, "the node stops", self._hub.now())
+        self._flush()
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self._hub.left(self)

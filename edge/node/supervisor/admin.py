@@ -1,0 +1,234 @@
+"""The admin API: HTTP with JSON, on a listener of its own, for ``edgectl`` and for monitoring.
+
+::
+
+    GET  /status         the node, its workers, table, site and load
+    POST /publish        {"webroot": null | "/dir"}
+                         -> {"puts", "removes", "unchanged", "problems", "sequence"}
+    POST /purge          {"paths": ["/a.html", ...]} -> {"purged", "unknown", "sequence"}
+    POST /drain          -> {"state": "draining"}
+    GET  /members        {"node", "health", "members": [{"name", "state", "rtt_ms", "behind", ...}]}
+    GET  /log            {"logs": [{"origin", "sequence", "behind", "lease_s"}], "lag_p99_ms", ...}
+    GET  /check          {"ok", "checks": [{"name", "ok", "detail"}]}
+    GET  /.edge/metrics  Prometheus text
+
+Errors are ``{"error": "a sentence"}`` with a 4xx or 5xx status.  Who may use it: on a Unix socket
+(mode 0600) whoever the file system lets in; on TCP (loopback) who shows the token of ``admin.token``
+in the state directory as ``Authorization: Bearer TOKEN``.
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import hmac
+import json
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from edge.errors import EdgeError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from edge.node.connection.request import EdgeRequest
+
+#: Bytes of a request body: enough for 10,000 paths.
+BODY_BYTES = 1024 * 1024
+
+
+class BadRequest(EdgeError):
+    """The body of a request to the admin API is not what it should be."""
+
+
+class Administered(Protocol):
+    """What the admin API asks of the supervisor; all return what is sent as JSON."""
+
+    def status(self) -> dict[str, Any]:
+        """See :mod:`edge.node.telemetry.status`."""
+
+    async def publish(self, webroot: str | None) -> dict[str, Any]:
+        """Publish again, from another directory if one is given."""
+
+    async def purge(self, paths: list[str]) -> dict[str, Any]:
+        """Remove paths from the table."""
+
+    def start_draining(self) -> dict[str, Any]:
+        """Begin to stop."""
+
+    async def check(self) -> dict[str, Any]:
+        """Is everything as it should be?"""
+
+    def members(self) -> dict[str, Any]:
+        """The nodes of the cluster."""
+
+    def log(self) -> dict[str, Any]:
+        """The change logs of all nodes."""
+
+    def metrics(self) -> tuple[bytes, bytes]:
+        """(content type, Prometheus text)."""
+
+
+class AdminSite(Resource):
+    """The root of the admin API; *token* None: the Unix socket's mode is protection enough."""
+
+    def __init__(self, node: Administered, token: str | None) -> None:
+        super().__init__()
+        self._token = token
+        edge = Resource()
+        edge.putChild(b"metrics", _Metrics(node))
+        self.putChild(b".edge", edge)
+        self.putChild(b"status", _Get(_later(node.status)))
+        self.putChild(b"members", _Get(_later(node.members)))
+        self.putChild(b"log", _Get(_later(node.log)))
+        self.putChild(b"check", _Get(node.check))
+        self.putChild(b"drain", _Post(lambda body: _later(node.start_draining)()))
+        self.putChild(b"publish", _Post(lambda body: node.publish(_webroot(body))))
+        self.putChild(b"purge", _Post(lambda body: node.purge(_paths(body))))
+
+    # Twisted's overrides
+
+    def getChildWithDefault(self, name: bytes, request: EdgeRequest) -> Resource:
+        if self._token is not None and not _shows(request, self._token):
+            return _Unauthorized()
+        found: Resource = super().getChildWithDefault(name, request)
+        return found
+
+    def getChild(self, name: bytes, request: EdgeRequest) -> Resource:
+        return _Unknown()
+
+
+def _shows(request: EdgeRequest, token: str) -> bool:
+    """Whether *request* carries the bearer *token*."""
+    given = request.getHeader(b"Authorization") or b""
+    return hmac.compare_digest(given, b"Bearer " + token.encode("ascii"))
+
+
+def _later(answer: Callable[[], dict[str, Any]]) -> Callable[[], Awaitable[dict[str, Any]]]:
+    """*answer* as an asynchronous function."""
+
+    async def run() -> dict[str, Any]:
+        return answer()
+
+    return run
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """The JSON object in *body*; an empty body is an empty one."""
+    try:
+        found = json.loads(body or b"{}")
+    except ValueError:
+        raise BadRequest("the body is not JSON") from None
+    if not isinstance(found, dict):
+        raise BadRequest("the body is not a JSON object")
+    return found
+
+
+def _webroot(body: bytes) -> str | None:
+    webroot = _object(body).get("webroot")
+    if webroot is not None and not isinstance(webroot, str):
+        raise BadRequest('"webroot" is neither null nor the name of a directory')
+    return webroot
+
+
+def _paths(body: bytes) -> list[str]:
+    paths = _object(body).get("paths")
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise BadRequest('"paths" is not a list of paths')
+    return paths
+
+
+def send_json(request: EdgeRequest, status: int, content: dict[str, Any]) -> None:
+    """Answer with *content*."""
+    body = json.dumps(content).encode() + b"\n"
+    request.setResponseCode(status)
+    request.setHeader(b"Content-Type", b"application/json")
+    request.setHeader(b"Cache-Control", b"no-store")
+    request.setHeader(b"Content-Length", b"%d" % len(body))
+    request.write(body)
+    request.finish()
+
+
+class _JSON(Resource):
+    """Answers with what a coroutine returns, unless the client has gone meanwhile."""
+
+    isLeaf = True
+    _log = Logger()
+
+    def _answer(self, request: EdgeRequest, work: Callable[[], Awaitable[dict[str, Any]]]) -> object:
+        gone: list[object] = []
+        request.notifyFinish().addErrback(gone.append)
+
+        async def run() -> None:
+            try:
+                status, content = 200, await work()
+            except BadRequest as error:
+                status, content = 400, {"error": str(error)}
+            except EdgeError as error:
+                status, content = 409, {"error": str(error)}
+            except Exception:
+                self._log.failure("the admin API failed at {path}", path=request.path)
+                status, content = 500, {"error": "the node failed at this; its log says more"}
+            if not gone:
+                send_json(request, status, content)
+
+        Deferred.fromCoroutine(run())
+        return NOT_DONE_YET
+
+
+class _Get(_JSON):
+    def __init__(self, work: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        super().__init__()
+        self._work = work
+
+    def render_GET(self, request: EdgeRequest) -> object:
+        return self._answer(request, self._work)
+
+
+class _Post(_JSON):
+    def __init__(self, work: Callable[[bytes], Awaitable[dict[str, Any]]]) -> None:
+        super().__init__()
+        self._work = work
+
+    def render_POST(self, request: EdgeRequest) -> object:
+        body = request.content.read()
+
+        async def run() -> dict[str, Any]:
+            return await self._work(body)
+
+        return self._answer(request, run)
+
+
+class _Metrics(Resource):
+    isLeaf = True
+
+    def __init__(self, node: Administered) -> None:
+        super().__init__()
+        self._node = node
+
+    def render_GET(self, request: EdgeRequest) -> bytes:
+        content_type, text = self._node.metrics()
+        request.setHeader(b"Content-Type", content_type)
+        return text
+
+
+class _Unauthorized(Resource):
+    isLeaf = True
+
+    def render(self, request: EdgeRequest) -> object:
+        request.setHeader(b"WWW-Authenticate", b"Bearer")
+        send_json(request, 401, {"error": "this needs the token of admin.token in the state directory"})
+        return NOT_DONE_YET
+
+
+class _Unknown(Resource):
+    isLeaf = True
+
+    def render(self, request: EdgeRequest) -> object:
+        send_json(request, 404, {"error": "the admin API has nothing under this path"})
+        return NOT_DONE_YET

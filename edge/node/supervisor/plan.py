@@ -1,0 +1,72 @@
+"""From the configuration of a node to what its parts are told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge.node.process import control
+from edge.node.process.descriptors import connection_limit
+from edge.node.process.settings import WorkerSettings
+from edge.publish.coding import Qualities
+from edge.publish.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.config import Config
+    from edge.node.supervisor.listeners import Listener
+
+
+def worker_settings(
+    config: Config, listeners: Sequence[Listener], index: int, blobs: str, descriptors: int, own_process: bool
+) -> WorkerSettings:
+    """The settings of worker *index*.
+
+    *descriptors*: how many a process may have open.  *own_process*: it inherits its listeners (see
+    :mod:`edge.node.process.control`), else it uses the supervisor's descriptors.
+    """
+    workers = max(config.worker_count, 1)
+    wanted = None if config.connections is None else -(-config.connections // workers)
+    first = control.FIRST_LISTENER_FD
+    return WorkerSettings(
+        index=index,
+        fast_path=config.fast_path,
+        listeners=tuple(
+            listener.settings(first + number if own_process else listener.socket_for(index).fileno())
+            for number, listener in enumerate(listeners)
+        ),
+        blobs=blobs,
+        connections=connection_limit(descriptors, wanted),
+        connections_per_address=config.connections_per_address,
+        head_seconds=config.head_seconds,
+        idle_seconds=config.idle_seconds,
+        write_seconds=config.write_seconds,
+        body_bytes=config.body_max_mib * 1024 * 1024,
+        allow_origins=tuple(dict.fromkeys((public_url(config, listeners), *config.allow_origin))),
+        mounts=config.mount,
+        access_log=config.access_log,
+        access_log_format=config.access_log_format,
+        log_every=config.access_log_every,
+        drain_seconds=float(config.drain_seconds),
+    )
+
+
+def public_url(config: Config, listeners: Sequence[Listener]) -> str:
+    """How browsers reach this node: as configured, or where it listens."""
+    if config.public_url is not None:
+        return config.public_url
+    urls = [listener.url for listener in listeners if listener.url.startswith("http")]
+    return urls[0] if urls else "http://localhost"
+
+
+def publish_settings(config: Config) -> Settings:
+    """What to publish, and how."""
+    return Settings(
+        root="" if config.webroot is None else str(config.webroot),
+        client=str(config.state_dir / "client") if config.webroot is not None and config.smart_client else "",
+        follow_symlinks=config.follow_symlinks,
+        cache_rules=config.cache,
+        qualities=Qualities(brotli=config.brotli_quality),
+        body_limit=config.body_limit_kib * 1024,
+        file_limit=config.table_entries,
+    )

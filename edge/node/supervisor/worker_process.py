@@ -1,0 +1,315 @@
+"""The supervisor's side of its workers: processes, what they say, and their replacement.
+
+A :class:`WorkerSlot` is one position (worker 0, worker 1, ...) with whatever process fills it at
+the moment.  It spawns the process with the inherited descriptors (see :mod:`edge.node.process.control`),
+relays the lines the process logs, pings it, and replaces it when it dies.
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessTerminated
+from twisted.internet.protocol import Factory, ProcessProtocol, connectionDone
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.protocols import amp
+
+import edge
+from edge.node.process import control
+from edge.node.supervisor.backoff import Backoff
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from twisted.python.failure import Failure
+
+#: Seconds between two pings, and how long an answer may take before the worker counts as hung.
+PING_SECONDS = 5.0
+HUNG_SECONDS = 30.0
+#: Seconds after the end of a drain until the worker is killed.
+GRACE_SECONDS = 2.0
+
+
+class WorkerHost(Protocol):
+    """What a slot asks of the supervisor."""
+
+    def settings_for(self, index: int) -> bytes:
+        """The settings of worker *index*, encoded."""
+
+    def descriptors_for(self, index: int) -> Sequence[int]:
+        """The table's descriptor, then those of the listeners of worker *index*."""
+
+    def look_up(self, path: bytes) -> dict[str, Any]:
+        """The answer to :class:`edge.node.process.control.Lookup`."""
+
+    async def fetch(self, path: bytes, etag: bytes) -> dict[str, Any]:
+        """The answer to :class:`edge.node.process.control.Fetch`."""
+
+    def worker_started(self, slot: WorkerSlot, fast_path: str) -> None:
+        """The worker is prepared to accept."""
+
+    def worker_refused(self, slot: WorkerSlot, why: str) -> None:
+        """The worker cannot start; called before its process ends."""
+
+    def worker_gone(self, slot: WorkerSlot) -> None:
+        """The worker's process has ended; called before it is replaced."""
+
+
+class _Conversation(amp.AMP):
+    """The supervisor's end of the control connection of one worker."""
+
+    def __init__(self, node: WorkerHost) -> None:
+        super().__init__()
+        self._node = node
+
+    @control.Lookup.responder
+    def lookup(self, path: bytes) -> dict[str, Any]:
+        """What is published under *path*."""
+        return self._node.look_up(path)
+
+    @control.Fetch.responder
+    def fetch(self, path: bytes, etag: bytes) -> Deferred[dict[str, Any]]:
+        """Have a body here that only other nodes have."""
+        return Deferred.fromCoroutine(self._node.fetch(path, etag))
+
+    # Twisted's overrides: AMP's own would log each connection
+
+    def makeConnection(self, transport: Any) -> None:
+        amp.BinaryBoxProtocol.makeConnection(self, transport)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        amp.BinaryBoxProtocol.connectionLost(self, reason)
+        self.transport = None
+
+
+class _Output(ProcessProtocol):
+    """Relays the lines that one worker process logs, and tells of its end."""
+
+    def __init__(self, slot: WorkerSlot) -> None:
+        self._slot = slot
+        self._partial = b""
+
+    # Twisted's overrides
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        *lines, self._partial = (self._partial + data).split(b"\n")
+        for line in lines:
+            self._slot.relay(line)
+
+    def processEnded(self, reason: Failure) -> None:
+        if self._partial:
+            self._slot.relay(self._partial)
+        self._slot.ended(reason)
+
+
+class WorkerSlot:
+    """One position for a worker; *state* is starting, ready, draining, stopped or waiting."""
+
+    _log = Logger()
+
+    def __init__(self, index: int, node: WorkerHost, reactor: Any) -> None:
+        self.index = index
+        self.state = "stopped"
+        self.restarts = 0
+        self.pid: int | None = None
+        self._node = node
+        self._reactor = reactor
+        self._backoff = Backoff()
+        self._began = 0.0
+        self._process: Any = None
+        self._prepared = False  # the process has taken its settings
+        self._talk: _Conversation | None = None
+        self._stopping = False
+        self._replacing = False
+        self._calls: set[Any] = set()
+        self._pinging = LoopingCall(self._ping)
+        self._pinging.clock = reactor
+
+    def start(self) -> None:
+        """Spawn the process and give it its settings."""
+        ours, theirs = socket.socketpair()
+        null = os.open(os.devnull, os.O_RDONLY)
+        fds: dict[int, int | str] = {0: null, 1: 1, 2: "r", control.CONTROL_FD: theirs.fileno()}
+        for number, fd in enumerate(self._node.descriptors_for(self.index), control.TABLE_FD):
+            fds[number] = fd
+        try:
+            process = self._reactor.spawnProcess(
+                _Output(self),
+                sys.executable,
+                [sys.executable, "-m", "edge.node.worker"],
+                env={**os.environ, "PYTHONPATH": _import_path(), "PYTHONUNBUFFERED": "1"},
+                childFDs=fds,
+            )
+        except OSError as error:  # no process or no memory to be had now
+            ours.close()
+            delay = max(self._backoff.next_delay(0.0), 1.0)
+            self._log.error(
+                "worker {index} cannot be started ({why}); trying again in {delay:g} s",
+                index=self.index,
+                why=error.strerror,
+                delay=delay,
+            )
+            self.state = "waiting"
+            self._later(delay, self.start)
+            return
+        finally:
+            theirs.close()
+            os.close(null)
+        self._process, self._prepared = process, False
+        self.state, self.pid, self._began = "starting", process.pid, self._reactor.seconds()
+        talk = self._talk = _Conversation(self._node)
+        ours.setblocking(False)
+        self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Factory.forProtocol(lambda: talk))
+        ours.close()
+        started = talk.callRemote(control.Start, settings=self._node.settings_for(self.index))
+        started.addCallbacks(self._started, self._start_failed)
+        self._pinging.start(PING_SECONDS, now=False)
+
+    def accept(self, ready: bool) -> None:
+        """Have the worker, once it is prepared, accept connections; *ready*: the site is published."""
+        if self._talk is not None and self._prepared and self.state != "draining":
+            self.state = "ready" if ready else "accepting"
+            self._quietly(self._talk.callRemote(control.Accept, ready=ready))
+
+    def reload(self) -> Deferred[dict[str, Any]] | None:
+        """Have the worker load its certificates anew; fires with ``{"problems": [...]}``."""
+        if self._talk is None:
+            return None
+        return self._talk.callRemote(control.Reload)  # type: ignore[no-any-return]
+
+    def replace(self, seconds: float) -> bool:
+        """Drain the worker and start another with the present settings; False: there is none."""
+        if self._talk is None or self._stopping:
+            return False
+        self._replacing = True
+        self._drain(seconds)
+        return True
+
+    def drain(self, seconds: float) -> None:
+        """Have the worker finish within *seconds* and exit; it is not replaced."""
+        self._stopping = True
+        self._cancel_calls()
+        if self._process is None:
+            self.state = "stopped"
+        else:
+            self._drain(seconds)
+
+    def _drain(self, seconds: float) -> None:
+        self.state = "draining"
+        if self._talk is not None:
+            self._quietly(self._talk.callRemote(control.Drain, seconds=seconds))
+        self._later(seconds + GRACE_SECONDS, self.kill)
+
+    def kill(self) -> None:
+        """End the process at once."""
+        if self._process is not None and self._process.pid:
+            self._process.signalProcess("KILL")
+
+    @property
+    def running(self) -> bool:
+        """Whether there is a process."""
+        return self._process is not None
+
+    # What the process and its connection report
+
+    def relay(self, line: bytes) -> None:
+        """Log one line of the worker's."""
+        self._log.info("worker {index}: {line}", index=self.index, line=line.decode("utf-8", "replace"))
+
+    def ended(self, reason: Failure) -> None:
+        """The process is gone: say how, and replace it."""
+        lived = self._reactor.seconds() - self._began
+        pid, self._process, self._talk, self.pid = self.pid, None, None, None
+        if self._pinging.running:
+            self._pinging.stop()
+        self._cancel_calls()
+        if self._stopping:
+            self.state = "stopped"
+            self._node.worker_gone(self)
+            return
+        if self._replacing:
+            self._replacing = False
+            self._node.worker_gone(self)
+            self.start()
+            return
+        delay = self._backoff.next_delay(lived)
+        self._log.error(
+            "worker {index} (pid {pid}) {how} after {lived:.1f} s; starting another{when}",
+            index=self.index,
+            pid=pid,
+            how=_how(reason),
+            lived=lived,
+            when=f" in {delay:g} s" if delay else "",
+        )
+        self.state = "waiting"
+        self.restarts += 1
+        self._node.worker_gone(self)
+        self._later(delay, self.start)
+
+    def _started(self, answer: dict[str, Any]) -> None:
+        self._prepared = True
+        self._node.worker_started(self, answer["fast_path"])
+
+    def _start_failed(self, reason: Failure) -> None:
+        if self.running and not self._stopping:
+            if reason.check(control.Refused):
+                self._node.worker_refused(self, reason.getErrorMessage())
+            self.kill()
+
+    def _ping(self) -> None:
+        talk = self._talk
+        if talk is None or self.state == "draining":
+            return
+        hung = self._later(HUNG_SECONDS, self._hung)
+        answered = talk.callRemote(control.Ping)
+        answered.addBoth(lambda _: hung.cancel() if hung.active() else None)
+
+    def _hung(self) -> None:
+        self._log.error(
+            "worker {index} (pid {pid}) has not answered for {seconds:g} s: killing it",
+            index=self.index,
+            pid=self.pid,
+            seconds=HUNG_SECONDS,
+        )
+        self.kill()
+
+    def _cancel_calls(self) -> None:
+        for call in self._calls:
+            if call.active():
+                call.cancel()
+        self._calls.clear()
+
+    def _later(self, delay: float, what: Any) -> Any:
+        self._calls = {call for call in self._calls if call.active()}
+        call = self._reactor.callLater(delay, what)
+        self._calls.add(call)
+        return call
+
+    def _quietly(self, call: Deferred[Any]) -> None:
+        """A worker that ends before it answers has said so by ending."""
+        call.addErrback(lambda _: None)
+
+
+def _how(reason: Failure) -> str:
+    """In words, how a process ended."""
+    ended = reason.value
+    if not isinstance(ended, ProcessTerminated):
+        return "exited with code 0"
+    if ended.signal is not None:
+        return f"was killed by {signal.Signals(ended.signal).name}"
+    return f"exited with code {ended.exitCode}"
+
+
+def _import_path() -> str:
+    """PYTHONPATH with which the worker imports this very edge package."""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(edge.__file__)))
+    return os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])

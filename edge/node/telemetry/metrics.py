@@ -1,0 +1,148 @@
+"""Prometheus text from what the node counts anyway: collecting costs nothing until somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from edge.load.meters import Figures
+
+
+class Snapshot(NamedTuple):
+    """What the metrics are made from, at one moment."""
+
+    version: str
+    node: str
+    cluster: str
+    #: Counters of each worker by name, see edge.table.counters.
+    workers: Mapping[int, Mapping[str, int]]
+    #: Restarts of each worker.
+    restarts: Mapping[int, int]
+    #: edge.table.writer.Writer.statistics().
+    table: Mapping[str, int | float | bool]
+    #: None until there are any.
+    figures: Figures | None
+    weight: float
+    #: Of the cluster, by name; see :func:`edge.node.cluster.clusterview.figures`.  Empty: a node alone.
+    gossip: Mapping[str, float] = MappingProxyType({})
+
+
+#: metric -> (help, {label values -> counter}); the labels are named by :data:`_LABELS`.
+_COUNTERS: dict[str, tuple[str, dict[tuple[str, ...], str]]] = {
+    "edge_requests": (
+        "Requests answered, by the way they took",
+        {("fast",): "requests", ("twisted",): "slow_requests"},
+    ),
+    "edge_fast_responses": (
+        "Answers of the fast path, by kind",
+        {("304",): "not_modified", ("200",): "ok", ("revalidation",): "revalidations"},
+    ),
+    "edge_twisted_responses": (
+        "Answers of the Twisted side, by class of status",
+        {(f"{digit}xx",): f"slow_{digit}xx" for digit in range(1, 6)},
+    ),
+    "edge_validators": ("Validators in batch revalidations", {(): "validators"}),
+    "edge_connections_accepted": ("Connections accepted", {(): "accepts"}),
+    "edge_connections_refused": (
+        "Connections closed at once, by the limit that they met",
+        {("total",): "refused_total", ("address",): "refused_address"},
+    ),
+    "edge_handoffs": ("Connections given to Twisted", {(): "handoffs"}),
+    "edge_returns": ("Connections given back to the fast path", {(): "returns"}),
+    "edge_timeouts": (
+        "Connections closed because something took too long",
+        {("head",): "timeouts_head", ("idle",): "timeouts_idle", ("write",): "timeouts_write"},
+    ),
+    "edge_received_bytes": (
+        "Bytes received, by the way they took",
+        {("fast",): "bytes_in", ("twisted",): "slow_bytes_in"},
+    ),
+    "edge_sent_bytes": (
+        "Bytes sent, by the way they took",
+        {("fast",): "bytes_out", ("twisted",): "slow_bytes_out"},
+    ),
+}
+_LABELS = {
+    "edge_requests": ("path",),
+    "edge_fast_responses": ("kind",),
+    "edge_twisted_responses": ("status",),
+    "edge_connections_refused": ("limit",),
+    "edge_timeouts": ("what",),
+    "edge_received_bytes": ("path",),
+    "edge_sent_bytes": ("path",),
+}
+_TABLE = {
+    "entries": "Live entries",
+    "slots": "Slots",
+    "arena_bytes": "Bytes of the arena",
+    "arena_free_bytes": "Free bytes of the arena",
+    "retired_blocks": "Blocks that wait for readers",
+    "sequence": "Publishes and purges so far",
+    "complete": "1 if everything that is published is in the table",
+    "spilled": "Bodies that went to a file because the arena was full",
+}
+
+
+def _families(now: Snapshot) -> Iterator[Metric]:
+    info = InfoMetricFamily("edge", "This node")
+    info.add_metric([], {"version": now.version, "node": now.node, "cluster": now.cluster})
+    yield info
+    for name, (text, cells) in _COUNTERS.items():
+        family = CounterMetricFamily(name, text, labels=("worker", *_LABELS.get(name, ())))
+        for worker, counted in now.workers.items():
+            for labels, counter in cells.items():
+                family.add_metric([str(worker), *labels], counted.get(counter, 0))
+        yield family
+    restarts = CounterMetricFamily(
+        "edge_worker_restarts", "Workers started in place of a dead one", labels=["worker"]
+    )
+    connections = GaugeMetricFamily("edge_connections", "Connections open now", labels=["worker"])
+    sockets = GaugeMetricFamily("edge_websockets", "WebSockets of /.edge/socket open now", labels=["worker"])
+    lag = GaugeMetricFamily("edge_reactor_lag_seconds", "How late the reactor is", labels=["worker"])
+    for worker, counted in now.workers.items():
+        restarts.add_metric([str(worker)], now.restarts.get(worker, 0))
+        connections.add_metric([str(worker)], counted.get("connections", 0))
+        sockets.add_metric([str(worker)], counted.get("sockets", 0))
+        lag.add_metric([str(worker)], counted.get("lag_us", 0) / 1e6)
+    yield from (restarts, connections, sockets, lag)
+    for name, text in _TABLE.items():
+        yield GaugeMetricFamily(
+            f"edge_table_{name}", f"{text} (shared table)", value=float(now.table.get(name, 0))
+        )
+    for name, value in now.gossip.items():
+        kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+        text = name.removesuffix("_total").replace("_", " ")
+        yield kind(f"edge_gossip_{name.removesuffix('_total')}", f"Of the cluster: {text}", value=value)
+    if now.figures is not None:
+        shares = GaugeMetricFamily("edge_share", "Used share of what the node has", labels=["of"])
+        for name, value in now.figures.shares._asdict().items():
+            shares.add_metric([name], value)
+        yield shares
+        utilization = now.figures.shares.utilization
+        yield GaugeMetricFamily("edge_utilization", "The worst of the shares", value=utilization)
+        yield GaugeMetricFamily("edge_weight", "What clients draw this node with", value=now.weight)
+
+
+class _Collector:
+    """Gives prometheus_client one snapshot's families."""
+
+    def __init__(self, now: Snapshot) -> None:
+        self._now = now
+
+    def collect(self) -> Iterator[Metric]:
+        """The families."""
+        return _families(self._now)
+
+
+def render(now: Snapshot) -> tuple[str, bytes]:
+    """(content type, text) of *now*, with the metrics of this Python process."""
+    registry = CollectorRegistry(auto_describe=False)
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    registry.register(_Collector(now))
+    return CONTENT_TYPE_LATEST, generate_latest(registry)

@@ -1,0 +1,5 @@
+"""A worker process, ``python -m edge.node.worker``; imports every room but ``supervisor``.
+
+* ``__main__.py``: the process: told by the supervisor, ends when drained
+* ``serving.py``: the fast path in the reactor, and the Twisted side behind it
+"""

@@ -1,0 +1,174 @@
+"""A worker process: ``python -m edge.node.worker``, started by the supervisor and by nobody else.
+
+It inherits its descriptors (see :mod:`edge.node.process.control`), is told its settings over the control
+connection, and ends by being drained, or when the supervisor has gone.  What it logs goes to
+standard error, line by line, from where the supervisor takes it.
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogObserver,
+    Logger,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+)
+from twisted.logger import formatEvent as format_event
+from twisted.protocols import amp
+from zope.interface import implementer
+
+from edge.errors import EdgeError
+from edge.node.process import control
+from edge.node.process.descriptors import raise_descriptor_limit
+from edge.node.process.settings import WorkerSettings, decode
+from edge.node.worker.serving import Serving
+from edge.table.segment import Segment
+
+if TYPE_CHECKING:
+    from twisted.logger import LogEvent
+    from twisted.python.failure import Failure
+
+
+class Worker(amp.AMP):
+    """The worker's end of the control connection, and the life of the worker."""
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any) -> None:
+        super().__init__()
+        self._reactor = reactor
+        self._serving: Serving | None = None
+        self._settings: WorkerSettings | None = None
+        self._leaving = False
+        self.exit_code = 0
+
+    @control.Start.responder
+    def start(self, settings: bytes) -> dict[str, Any]:
+        """Attach the table and prepare to serve."""
+        told = self._settings = decode(settings)
+        try:
+            segment = Segment.attach(control.TABLE_FD)
+            serving = self._serving = Serving(
+                told, segment, self._reactor, self._look_up, self._fetch, self._failed
+            )
+        except EdgeError as error:
+            self.exit_code = 1
+            raise control.Refused(str(error)) from None
+        self._log.info("pid {pid}, {how}", pid=os.getpid(), how=serving.describe_fast_path())
+        return {"fast_path": serving.fast_path}
+
+    @control.Accept.responder
+    def accept(self, ready: bool) -> dict[str, Any]:
+        """Accept connections."""
+        assert self._serving is not None
+        self._serving.accept(ready)
+        return {}
+
+    @control.Reload.responder
+    def reload(self) -> dict[str, Any]:
+        """Load the certificates anew."""
+        return {"problems": self._serving.reload() if self._serving is not None else []}
+
+    @control.Ping.responder
+    def ping(self) -> dict[str, Any]:
+        """The reactor turns."""
+        return {}
+
+    @control.Drain.responder
+    def drain(self, seconds: float) -> dict[str, Any]:
+        """Finish and exit; answered at once."""
+        self._reactor.callLater(0, self.leave, seconds)
+        return {}
+
+    def leave(self, seconds: float | None = None) -> None:
+        """Drain within *seconds* (None: as configured), then end the process."""
+        if self._leaving:
+            return
+        self._leaving = True
+        if seconds is None:
+            seconds = self._settings.drain_seconds if self._settings is not None else 0.0
+        Deferred.fromCoroutine(self._leave(seconds))
+
+    async def _leave(self, seconds: float) -> None:
+        if self._serving is not None:
+            aborted = await self._serving.drain(seconds)
+            if aborted:
+                self._log.warn("drained; {n} connections had to be aborted", n=aborted)
+        self._reactor.stop()
+
+    async def _look_up(self, path: bytes) -> bytes:
+        answer = await self.callRemote(control.Lookup, path=path)
+        return answer["entries"]  # type: ignore[no-any-return]
+
+    async def _fetch(self, path: bytes, etag: bytes) -> bool:
+        answer = await self.callRemote(control.Fetch, path=path, etag=etag)
+        return answer["found"]  # type: ignore[no-any-return]
+
+    def _failed(self, reason: Failure) -> None:
+        """Nothing can be served any more: the supervisor starts another worker."""
+        self.exit_code = 1
+        self._reactor.stop()
+
+    # Twisted's overrides
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        super().connectionLost(reason)
+        if not self._leaving:
+            self._log.warn("the supervisor has gone; finishing what runs")
+            self.leave()
+
+
+@implementer(ILogObserver)
+def _write_event(event: LogEvent) -> None:
+    """One log event as lines on standard error; nobody may be there to read it."""
+    text = format_event(event)
+    failure = event.get("log_failure")
+    if failure is not None:
+        text = f"{text}\n{failure.getTraceback()}"
+    try:
+        os.write(2, (text.rstrip() + "\n").encode("utf-8", "backslashreplace"))
+    except OSError:
+        return
+
+
+def main() -> int:
+    """Serve until drained; the exit code."""
+    from twisted.internet import epollreactor
+
+    epollreactor.install()
+    from twisted.internet import reactor
+
+    relevant = LogLevelFilterPredicate(LogLevel.warn)
+    for namespace in ("edge", __name__):
+        relevant.setLogLevelForNamespace(namespace, LogLevel.info)
+    globalLogBeginner.beginLoggingTo(
+        [FilteringLogObserver(_write_event, [relevant])], redirectStandardIO=False
+    )
+    raise_descriptor_limit()
+    worker = Worker(reactor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor drains us
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.leave))  # type: ignore[attr-defined]
+    reactor.adoptStreamConnection(  # type: ignore[attr-defined]
+        control.CONTROL_FD, socket.AF_UNIX, Factory.forProtocol(lambda: worker)
+    )
+    os.close(control.CONTROL_FD)
+    reactor.run(installSignalHandlers=False)  # type: ignore[call-arg]
+    return worker.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+"""One worker's machinery: the fast path in the reactor, and the Twisted side behind it.
+
+A worker process has exactly one; with ``--workers 0`` the supervisor has one itself.  It goes from
+*starting* (accepts, but what the table does not hold is answered 503) to *ready* to *draining*.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from edge.fastpath import select
+from edge.fastpath.adapter import Adapter
+from edge.fastpath.answerer import monotonic_ms
+from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
+from edge.node.process.descriptors import socket_limit
+from edge.node.process.lag import LagMeter
+from edge.node.process.lookup import unpack
+from edge.node.resources.edge_resources import EdgeResources
+from edge.node.resources.mounts import Guarded, open_mount, parse_mount
+from edge.node.resources.origins import FOLLOW_SECONDS, ClusterOrigins
+from edge.node.resources.published import NodeStartingError, PublishedResource, Source
+from edge.node.resources.pushing import Pushing
+from edge.node.telemetry.accesslog import AccessLog
+from edge.table.counters import INDEX
+from edge.table.reader import Reader
+from edge.table.segment import CounterBlock
+from edge.trust.tls import LOOK_SECONDS, CertificateFiles, ReloadingCertificate
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from twisted.internet.interfaces import IProtocolFactory
+    from twisted.python.failure import Failure
+
+    from edge.node.process.settings import ListenerSettings, WorkerSettings
+    from edge.table.reader import Entry
+    from edge.table.segment import Segment
+
+#: Seconds between two looks at whether a drain is over.
+_DRAIN_LOOK = 0.05
+
+
+class Serving:
+    """See the module's docstring."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        segment: Segment,
+        reactor: Any,
+        look_up: Callable[[bytes], Awaitable[bytes]],
+        fetch: Callable[[bytes, bytes], Awaitable[bool]],
+        on_failure: Callable[[Failure], None],
+    ) -> None:
+        """*look_up*: packed entries of a path from the supervisor (see :mod:`edge.node.process.lookup`).
+
+        *fetch*: (path, ETag) -> whether that body is in the blob store, which may take a while.
+        *on_failure*: this worker cannot serve any longer.  Raises an :class:`~edge.errors.EdgeError`
+        for what a user can mend: a certificate, a log, a fast path that is not built.
+        """
+        self.state = "starting"
+        self._settings = settings
+        self._reactor = reactor
+        self._ask = look_up
+        self._access_log = None
+        if settings.access_log is not None:
+            node = {"worker": settings.index}
+            self._access_log = AccessLog(settings.access_log, settings.access_log_format, {**node})
+        self._counters = CounterBlock(segment, settings.index)
+        self._reader = Reader(segment, settings.index, monotonic_ms)
+        self._certificates: list[ReloadingCertificate] = []
+        self._looking = LoopingCall(self._look_at_certificates)
+        self._looking.clock = reactor
+        configured = frozenset(origin.encode("ascii") for origin in settings.allow_origins)
+        origins = self._origins = ClusterOrigins(configured, self._reader)
+        published = PublishedResource(Source(self._reader, settings.blobs, self._look_up, origins, fetch))
+        self._pushing = Pushing(
+            self._reader, origins, reactor, socket_limit(settings.connections), self._counters
+        )
+        own = EdgeResources(self._reader, published, lambda: self.state, self._pushing)
+        root = RootResource(own, published)
+        for mount in map(parse_mount, settings.mounts):
+            root.putChild(mount.path.encode(), Guarded(open_mount(mount), origins))
+        self.site = EdgeSite(root, reactor, self._counters, self._access_log, settings.channel_limits())
+        self._factories = [self._factory(listener) for listener in settings.listeners]
+        fast_path = select(settings.fast_path)(segment, settings.index, settings.fast_path_settings())
+        log_samples = self._log_samples if settings.fast_path_settings().log_every else None
+        self._adapter = Adapter(fast_path, reactor, on_failure, log_samples)
+        self._following = LoopingCall(self._follow_the_cluster)
+        self._following.clock = reactor
+        self._lag = LagMeter(reactor, lambda lag: self._counters.set(INDEX["lag_us"], lag))
+        self._accepting = False
+
+    @property
+    def fast_path(self) -> str:
+        """ "native", "python" or "off"."""
+        return "off" if self._settings.fast_path == "off" else self._adapter.fast_path.kind
+
+    def describe_fast_path(self) -> str:
+        """In words, for the log: which, and why."""
+        if self.fast_path == "python" and self._settings.fast_path == "auto":
+            return "no native build here: the Python twin serves"
+        return f"fast path: {self.fast_path}"
+
+    def accept(self, ready: bool) -> None:
+        """Accept connections from now on; *ready*: the site is published."""
+        if self.state != "draining":
+            self.state = "ready" if ready else "starting"
+        if self._accepting:
+            return
+        self._accepting = True
+        for number, listener in enumerate(self._settings.listeners):
+            recognise = listener.certificate is None and self._settings.fast_path != "off"
+            self._adapter.listen(listener.fd, number, self._factories[number], recognise, listener.shared)
+        self._adapter.start()
+        self._lag.start()
+        self._pushing.start()
+        self._following.start(FOLLOW_SECONDS)
+        if self._certificates:
+            self._looking.start(LOOK_SECONDS, now=False)
+
+    async def drain(self, seconds: float) -> int:
+        """Stop accepting and finish what runs; the connections that had to be aborted after *seconds*."""
+        self.state = "draining"
+        self._adapter.fast_path.drain()
+        self._adapter.doRead()  # connections that its last look at the listeners has handed off
+        self.site.drain()
+        until = self._reactor.seconds() + seconds
+        while self._adapter.fast_path.connections() and self._reactor.seconds() < until:
+            await self._wait(_DRAIN_LOOK)
+        left = self._adapter.fast_path.connections()
+        self.site.abort()
+        self.stop()
+        return left
+
+    def reload(self) -> list[str]:
+        """Load the certificates anew and reopen the log; sentences about what stayed as it was."""
+        if self._access_log is not None:
+            self._access_log.reopen()
+        return [problem for each in self._certificates if (problem := each.reload()) is not None]
+
+    def stop(self) -> None:
+        """Close everything at once."""
+        if self._looking.running:
+            self._looking.stop()
+        if self._following.running:
+            self._following.stop()
+        self._lag.stop()
+        self._pushing.stop()
+        self._adapter.stop()
+        if self._access_log is not None:
+            self._access_log.close()
+
+    def _factory(self, listener: ListenerSettings) -> IProtocolFactory:
+        """Makes the protocols of one listener's connections."""
+        if listener.certificate is None or listener.key is None:
+            return ChannelFactory(self.site)
+        certificate = ReloadingCertificate(
+            CertificateFiles(listener.certificate, listener.key, listener.chain)
+        )
+        self._certificates.append(certificate)
+        inner = ChannelFactory(self.site, secure=True)
+        return TLSMemoryBIOFactory(certificate, False, inner, self._reactor)
+
+    async def _look_up(self, path: bytes) -> dict[int, Entry]:
+        """What the supervisor knows of *path*; see :data:`edge.node.resources.published.LookUp`."""
+        if self.state == "starting":
+            raise NodeStartingError
+        return unpack(await self._ask(path))
+
+    def _follow_the_cluster(self) -> None:
+        """Pages of all nodes of the cluster may read our answers."""
+        if self._origins.look():
+            self._adapter.fast_path.allow_origins(self._origins)
+
+    def _look_at_certificates(self) -> None:
+        for certificate in self._certificates:
+            certificate.look()
+
+    def _log_samples(self) -> None:
+        """Write down what the fast path noted."""
+        if self._access_log is not None:
+            for sample in self._adapter.fast_path.samples():
+                self._access_log.note(*sample)
+
+    async def _wait(self, seconds: float) -> None:
+        await deferLater(self._reactor, seconds)

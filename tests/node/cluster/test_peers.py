@@ -1,0 +1,193 @@
+"""Streams and datagrams between nodes, over real sockets: who gets in and who does not."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from edge.errors import EdgeError
+from edge.node.cluster.peers import Peers
+from edge.node.cluster.streams import LANE_TABLE, VERSIONS, Hello
+from edge.trust.authority import certify, create
+from edge.trust.contexts import PeerCertificates
+
+PATIENCE = 10.0
+
+
+class Node:
+    """A sink that remembers what it gets, and its :class:`Peers`."""
+
+    def __init__(self, name: str, certificates: PeerCertificates, cluster: str = "test",
+                 versions: tuple[int, int] = VERSIONS, said: str = "") -> None:  # fmt: skip
+        self.greeting = (versions, cluster, said or name)
+        self.ups: list[str] = []
+        self.downs: list[str] = []
+        self.packets: list[tuple[str, bytes, bool]] = []
+        self.frames: list[tuple[str, bytes]] = []
+        self.peers = Peers("127.0.0.1", 0, certificates, self, Factory(), reactor)
+        self.peers.listen()
+
+    def hello(self) -> Hello:
+        versions, cluster, said = self.greeting
+        return Hello(versions, cluster, said, id(self), "127.0.0.1", self.peers.port, "")
+
+    def packet(self, name: str, payload: bytes, stream: bool) -> None:
+        if payload == b"garbage":
+            raise EdgeError("no packet")
+        self.packets.append((name, payload, stream))
+
+    def table_frame(self, name: str, payload: bytes) -> None:
+        if payload == b"garbage":
+            raise EdgeError("no message")
+        self.frames.append((name, payload))
+
+    def up(self, hello: Hello) -> None:
+        self.ups.append(hello.name)
+
+    def down(self, name: str) -> None:
+        self.downs.append(name)
+
+
+class PeersTests(TestCase):
+    """Nodes in one process."""
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="edge-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        create(self.folder / "ca", "test")
+        create(self.folder / "other", "test")
+
+    def node(self, name: str, ca: str = "ca", **more: Any) -> Node:
+        out = self.folder / f"{ca}-{name}"
+        certify(self.folder / ca, name, out)
+        certificates = PeerCertificates(name, out / f"{name}.pem", out / f"{name}.key", out / "ca.pem")
+        certificates.load()
+        made = Node(name, certificates, **more)
+        self.addCleanup(self.end, made)
+        return made
+
+    def end(self, node: Node) -> Deferred[None]:
+        node.peers.stop()
+        return deferLater(reactor, 0.05)
+
+    async def until(self, condition: Any) -> None:
+        for _ in range(int(PATIENCE / 0.02)):
+            if condition():
+                return
+            await deferLater(reactor, 0.02)
+        self.fail("waited in vain")
+
+    async def test_when_both_dial_one_stream_stays_and_carries_everything(self) -> None:
+        a, b = self.node("a"), self.node("b")
+        a.peers.dial("127.0.0.1", b.peers.port, "b")
+        b.peers.dial("127.0.0.1", a.peers.port)
+        await self.until(lambda: len(a.ups) == 2 and len(b.ups) == 2)
+        await self.until(lambda: len(a.peers.streams["b"]) == 1 and len(b.peers.streams["a"]) == 1)
+        self.assertTrue(a.peers.streams["b"][0].dialer)  # a comes first in the alphabet
+        for number in range(50):
+            self.assertTrue(a.peers.send_table("b", b"a%d" % number * 1000))
+            self.assertTrue(b.peers.send_table("a", b"b%d" % number * 1000))
+        await self.until(lambda: len(a.frames) == len(b.frames) == 50)
+        self.assertEqual(b.frames, [("a", b"a%d" % number * 1000) for number in range(50)])
+        self.assertEqual((a.downs, b.downs), ([], []))
+        self.assertFalse(a.peers.is_full("b"))
+
+    async def test_datagrams_use_the_keys_of_the_stream_and_outlive_it(self) -> None:
+        a, b = self.node("a"), self.node("b")
+        self.assertFalse(a.peers.send_datagram("b", "127.0.0.1", b.peers.port, b"early"))
+        a.peers.dial("127.0.0.1", b.peers.port)
+        await self.until(lambda: a.ups and b.ups)
+        a.peers.drop("b")
+        await self.until(lambda: a.downs == ["b"] and b.downs == ["a"])
+        self.assertTrue(a.peers.send_datagram("b", "127.0.0.1", b.peers.port, b"garbage"))
+        self.assertTrue(a.peers.send_datagram("b", "127.0.0.1", b.peers.port, b"hello"))
+        await self.until(lambda: b.packets)
+        self.assertEqual(b.packets, [("a", b"hello", False)])
+
+    async def test_nobody_gets_in_who_is_not_of_this_cluster_or_not_who_it_says(self) -> None:
+        b = self.node("b")
+        for stranger, expected in (
+            (self.node("s1", ca="other"), None),
+            (self.node("s2", cluster="elsewhere"), None),
+            (self.node("s3", said="a"), None),
+            (self.node("s4", versions=(7, 9)), None),
+            (self.node("s5"), "c"),
+            (self.node("b", ca="other"), None),
+        ):
+            before = b.peers.refusals
+            stranger.peers.dial("127.0.0.1", b.peers.port, expected)
+            await self.until(lambda before=before: b.peers.refusals > before)
+            await self.until(lambda stranger=stranger: not stranger.peers.dialling)
+            self.assertEqual(stranger.ups, [])
+            self.assertFalse(stranger.peers.send_datagram("b", "127.0.0.1", b.peers.port, b"x"))
+        self.assertEqual((b.ups, b.packets, b.frames), ([], [], []))
+
+    async def test_two_nodes_of_the_same_name_do_not_speak_and_a_node_not_with_itself(self) -> None:
+        a, twin = self.node("a"), self.node("a")
+        twin.peers.dial("127.0.0.1", a.peers.port)
+        await self.until(lambda: a.peers.refusals)
+        self.assertEqual((a.ups, twin.ups), ([], []))
+        a.peers.host = "localhost"  # so that it does not know its own address
+        a.peers.dial("127.0.0.1", a.peers.port)
+        await self.until(lambda: a.peers.refusals >= 3)
+        self.assertEqual(a.ups, [])
+
+    async def test_bytes_that_are_no_tls_and_datagrams_of_strangers_get_no_answer(self) -> None:
+        b = self.node("b")
+
+        def attack() -> tuple[bytes, bytes]:
+            with socket.create_connection(("127.0.0.1", b.peers.port), PATIENCE) as stream:
+                stream.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                answer = stream.recv(100)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                udp.settimeout(0.3)
+                for size in (0, 1, 32, 33, 60, 1200, 9000):
+                    udp.sendto(b"\1" * size, ("127.0.0.1", b.peers.port))
+                try:
+                    return answer, udp.recv(100)
+                except TimeoutError:
+                    return answer, b""
+
+        answer, reply = await deferToThread(attack)
+        self.assertEqual(reply, b"")
+        self.assertNotIn(b"HTTP", answer)
+        refused = b.peers.sessions.refused
+        self.assertEqual(refused.malformed + refused.unknown, 7)
+        self.assertEqual(b.packets, [])
+
+    async def test_a_frame_that_is_none_of_ours_ends_the_stream(self) -> None:
+        a, b = self.node("a"), self.node("b")
+        for lane, payload in ((LANE_TABLE, b"garbage"), (9, b"x")):
+            a.peers.dial("127.0.0.1", b.peers.port)
+            await self.until(lambda: a.peers.streams.get("b"))
+            a.peers.streams["b"][0].send(lane, payload)
+            await self.until(lambda: not a.peers.streams.get("b") and not b.peers.streams.get("a"))
+        a.peers.dial("127.0.0.1", b.peers.port)
+        await self.until(lambda: a.peers.streams.get("b"))
+        a.peers.streams["b"][0].transport.write((1 << 30).to_bytes(4, "big") + b"\2")
+        await self.until(lambda: not b.peers.streams.get("a"))
+        self.assertEqual(b.frames, [])
+
+    async def test_who_takes_nothing_is_noticed_and_gets_no_more_membership(self) -> None:
+        a, b = self.node("a"), self.node("b")
+        a.peers.dial("127.0.0.1", b.peers.port)
+        await self.until(lambda: a.ups and b.ups)
+        b.peers.streams["a"][0].transport.pauseProducing()
+        for _ in range(200):
+            a.peers.send_table("b", bytes(100_000))
+        await self.until(lambda: a.peers.is_full("b"))
+        self.assertFalse(a.peers.send_packet("b", b"x"))
+        b.peers.streams["a"][0].transport.resumeProducing()
+        await self.until(lambda: len(b.frames) == 200)
+        await self.until(lambda: not a.peers.is_full("b"))
+        self.assertTrue(a.peers.send_packet("b", b"x"))

@@ -1,0 +1,280 @@
+"""/.edge/socket over a channel: handshake, pushes, and clients that misbehave."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+from wsproto.connection import Connection as Frames
+from wsproto.connection import ConnectionType
+from wsproto.events import CloseConnection, Ping, Pong, TextMessage
+
+from edge.node.resources.pushing import LEAST_PERIOD, MOST_PERIOD, PACE, period
+from edge.node.resources.pushsocket import BEHIND_BYTES
+from edge.resource import Resource
+from tests.node.serving import NOW, parse_answers
+from tests.node.tables import Site, representation
+
+ASK = (
+    b"GET /.edge/socket%b HTTP/1.1\r\nHost: a.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%b\r\n"
+)
+
+
+class PushingTests(SynchronousTestCase):
+    """One connection to a small site."""
+
+    def setUp(self) -> None:
+        self.site = Site(self.mktemp_directory())
+        self.addCleanup(self.site.close)
+        self.publish_load(1)
+        self.connection = self.site.connect(frozenset({b"http://friend"}))
+        self.site.pushing.start()
+        self.addCleanup(self.site.pushing.stop)
+        self.frames = Frames(ConnectionType.CLIENT)
+        self.read = 0
+
+    def mktemp_directory(self) -> str:
+        path = self.mktemp()
+        os.makedirs(path)
+        return path
+
+    def publish_load(self, number: int) -> None:
+        one = representation(0, b'{"v": 1, "number": %d}\n' % number)
+        self.site.writer.put(Resource(b"/.edge/load", NOW, (one,)), counts=False)
+
+    def publish_nodes(self, number: int, *weights: float) -> None:
+        nodes = [{"id": f"n{i}", "weight": weight} for i, weight in enumerate(weights)]
+        one = representation(0, json.dumps({"number": number, "nodes": nodes}).encode())
+        self.site.writer.put(Resource(b"/.edge/load", NOW, (one,)), counts=False)
+
+    def open(
+        self, query: bytes = b"", lines: bytes = b"Origin: http://a.example\r\n", more: bytes = b""
+    ) -> int:
+        self.connection.send(ASK % (query, lines) + more)
+        head, end, _ = self.connection.transport.written.partition(b"\r\n\r\n")
+        self.read = len(head) + len(end)
+        return int(head.split()[1])
+
+    def events(self) -> list[Any]:
+        written = self.connection.transport.written
+        self.frames.receive_data(written[self.read :])
+        self.read = len(written)
+        return list(self.frames.events())
+
+    def messages(self) -> list[Any]:
+        return [json.loads(one.data) for one in self.events() if isinstance(one, TextMessage)]
+
+    def test_both_topics_come_at_once_and_when_they_change(self) -> None:
+        self.assertEqual(self.open(), 101)
+        load, changed = self.messages()
+        self.assertEqual(load, {"type": "load", "document": {"v": 1, "number": 1}})
+        self.assertEqual(changed["type"], "changed")
+        self.connection.pass_time(2)
+        self.assertEqual(self.messages(), [])
+        self.publish_load(2)
+        self.connection.pass_time(1)
+        self.assertEqual([one["document"]["number"] for one in self.messages()], [2])
+        self.site.put(b"/new", representation(0, b"new"))
+        self.connection.pass_time(1)
+        self.assertEqual(self.messages(), [{"type": "changed", "seq": changed["seq"] + 1}])
+
+    def test_one_topic(self) -> None:
+        self.assertEqual(self.open(b"?topics=changed"), 101)
+        self.publish_load(2)
+        self.connection.pass_time(1)
+        self.assertEqual([one["type"] for one in self.messages()], ["changed"])
+
+    def test_a_client_chooses_other_topics_later(self) -> None:
+        self.open(b"?topics=changed")
+        self.messages()
+        self.connection.send(self.frames.send(TextMessage('{"type":"subscribe","topics":["load"]}')))
+        self.assertEqual([one["type"] for one in self.messages()], ["load"])
+        self.site.put(b"/new", representation(0, b"new"))
+        self.publish_load(2)
+        self.connection.pass_time(1)
+        self.assertEqual([one["type"] for one in self.messages()], ["load"])
+
+    def test_what_was_subscribed_to_is_not_told_twice(self) -> None:
+        self.open(b"?topics=changed")
+        self.publish_load(2)
+        self.connection.pass_time(2)
+        self.messages()
+        text = '{"type":"subscribe","topics":["load","changed"]}'
+        self.connection.send(self.frames.send(TextMessage(text)))
+        self.connection.pass_time(3)
+        self.assertEqual([one["type"] for one in self.messages()], ["load"])
+
+    def test_other_messages_end_the_connection_with_the_reason(self) -> None:
+        for text in ("hello", "{}", '{"type":"subscribe","topics":["all"]}', '{"type":"subscribe"}', "\0"):
+            self.setUp()
+            self.open()
+            self.connection.send(self.frames.send(TextMessage(text)))
+            [end] = [one for one in self.events() if isinstance(one, CloseConnection)]
+            self.assertEqual(end.code, 1008)
+            self.assertIn("all" if "all" in text else "subscribe", end.reason)
+
+    def test_refusals_leave_the_connection_for_other_requests(self) -> None:
+        for query, lines, status in (
+            (b"", b"Origin: http://evil\r\n", 403),
+            (b"?topics=all", b"", 400),
+            (b"", b"Origin: https://a.example\r\n", 403),
+        ):
+            self.setUp()
+            self.assertEqual(self.open(query, lines), status)
+            self.assertEqual(self.site.pushing.sockets, set())
+            self.connection.send(b"GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertEqual([one.status for one in self.connection.answers()], [status, 200])
+        self.setUp()
+        self.connection.send(b"GET /.edge/socket HTTP/1.1\r\nHost: a\r\n\r\n")
+        (answer,) = parse_answers(self.connection.transport.written)
+        self.assertEqual((answer.status, answer.fields["upgrade"]), (426, "websocket"))
+
+    def test_a_friendly_origin_and_a_client_that_is_no_browser(self) -> None:
+        self.assertEqual(self.open(lines=b"Origin: http://friend\r\n"), 101)
+        self.setUp()
+        self.assertEqual(self.open(lines=b""), 101)
+
+    def test_frames_that_come_with_the_handshake_are_read(self) -> None:
+        self.assertEqual(self.open(more=self.frames.send(CloseConnection(1000))), 101)
+        self.assertIsInstance(self.events()[-1], CloseConnection)
+        self.assertTrue(self.connection.transport.closed)
+        self.assertEqual(self.site.pushing.sockets, set())
+
+    def test_who_takes_nothing_gets_nothing_more_and_is_cut_off(self) -> None:
+        self.open()
+        transport = self.connection.transport
+        transport.stalled = True
+        for number in range(2, 20):
+            self.publish_load(number)
+            self.connection.pass_time(1)
+        self.assertLess(transport.unsent, 300)  # one push
+        self.assertFalse(transport.aborted)
+        for _ in range(20):
+            self.connection.send(self.frames.send(Pong()))  # it is there, but reads nothing
+            self.connection.pass_time(1)
+        self.assertTrue(transport.aborted)
+        self.assertEqual(self.site.pushing.sockets, set())
+
+    def test_who_sends_pings_and_reads_no_pongs_is_cut_off(self) -> None:
+        self.open()
+        transport = self.connection.transport
+        transport.stalled = True
+        for _ in range(BEHIND_BYTES // 127 + 2):
+            if not transport.aborted:
+                self.connection.send(self.frames.send(Ping(b"x" * 125)))
+        self.assertTrue(transport.aborted)
+        self.assertLess(transport.unsent, BEHIND_BYTES + 1000)
+
+    def test_who_subscribes_and_reads_nothing_gets_it_once(self) -> None:
+        self.open(b"?topics=load")
+        transport = self.connection.transport
+        self.messages()
+        transport.stalled = True
+        for _ in range(20):
+            for topic in ("changed", "load"):
+                text = json.dumps({"type": "subscribe", "topics": [topic]})
+                self.connection.send(self.frames.send(TextMessage(text)))
+        self.assertLess(transport.unsent, 100)
+        transport.stalled = False
+        transport.take(transport.unsent)
+        self.connection.pass_time(2)
+        self.assertEqual([one["type"] for one in self.messages()], ["changed", "load"])
+
+    def test_what_is_true_now_comes_with_the_handshake(self) -> None:
+        self.connection.transport.stalled = True
+        self.open()
+        self.assertEqual([one["type"] for one in self.messages()], ["load", "changed"])
+
+    def test_who_takes_it_late_gets_the_newest_then(self) -> None:
+        self.open()
+        self.messages()
+        transport = self.connection.transport
+        transport.stalled = True
+        for number in range(2, 9):
+            self.publish_load(number)
+            self.connection.pass_time(1)
+        transport.stalled = False
+        transport.take(transport.unsent)
+        self.connection.pass_time(2)
+        self.assertEqual([one["document"]["number"] for one in self.messages()], [2, 8])
+
+    def test_figures_wait_for_their_turn_and_a_node_that_is_gone_does_not(self) -> None:
+        self.open(b"?topics=load")
+        self.publish_nodes(1, 0.5, 0.5)
+        self.connection.pass_time(2)
+        self.messages()
+        for number in range(2, 6):  # four times a second
+            self.publish_nodes(number, 0.5, number / 10)
+            self.connection.clock.advance(0.25)
+        self.assertEqual(len(self.messages()), 1)
+        self.publish_nodes(6, 0.5, 0.0)
+        self.connection.clock.advance(0.25)
+        self.assertEqual([one["document"]["number"] for one in self.messages()][-1:], [6])
+
+    def test_many_connections_are_all_served_within_a_period(self) -> None:
+        count = 2 * PACE
+        others = [self.site.join(self.connection) for _ in range(count - 1)]
+        self.open()
+        self.connection.pass_time(5)
+        self.assertEqual(len(self.site.pushing.sockets), count)
+        before = [len(transport.written) for transport in others]
+        self.publish_load(2)
+        steps = int(period(count) / 0.05)
+        served = []
+        for _ in range(steps + 6):  # the look at the table, then a whole round
+            self.connection.clock.advance(0.05)
+            served.append(sum(len(one.written) > n for one, n in zip(others, before, strict=True)))
+        self.assertEqual(served[-1], count - 1)
+        self.assertLess(max(b - a for a, b in itertools.pairwise(served)), 3 * count / steps)
+
+    def test_a_change_is_told_to_all_at_once_but_once_in_a_period(self) -> None:
+        others = [self.site.join(self.connection) for _ in range(600)]
+        self.connection.pass_time(5)
+        before = [len(transport.written) for transport in others]
+        self.site.put(b"/new", representation(0, b"new"))
+        self.connection.clock.advance(0.25)
+        told = lambda: sum(len(one.written) > n for one, n in zip(others, before, strict=True))  # noqa: E731
+        self.assertEqual(told(), 600)
+        before = [len(transport.written) for transport in others]
+        for number in range(2):
+            self.site.put(b"/new%d" % number, representation(0, b"new"))
+            self.connection.clock.advance(0.25)
+        self.assertLess(told(), 600)
+        self.connection.clock.advance(LEAST_PERIOD)
+        self.assertEqual(told(), 600)
+
+    def test_the_period_grows_with_the_connections_and_stays_below_that_of_polls(self) -> None:
+        self.assertEqual(period(1), LEAST_PERIOD)
+        self.assertEqual(period(3 * PACE), 3.0)
+        self.assertEqual(period(1_000_000), MOST_PERIOD)
+        self.assertLess(MOST_PERIOD, 5)
+
+    def test_this_node_alone_is_a_topic_for_who_asks(self) -> None:
+        one = representation(0, b'{"v": 1, "node": "n1"}\n')
+        self.site.writer.put(Resource(b"/.edge/status", NOW, (one,)), counts=False)
+        self.open(b"?topics=status")
+        self.assertEqual(self.messages(), [{"type": "status", "document": {"v": 1, "node": "n1"}}])
+
+    def test_the_silent_are_pinged_and_given_up(self) -> None:
+        self.open()
+        self.events()
+        self.connection.pass_time(40)
+        self.assertTrue(self.events())
+        self.connection.pass_time(50)
+        self.assertTrue(self.connection.transport.aborted)
+        self.assertEqual(self.site.pushing.sockets, set())
+
+    def test_a_message_that_is_too_large_and_the_end_of_the_server(self) -> None:
+        self.open()
+        self.connection.send(self.frames.send(TextMessage("x" * 5000)))
+        self.assertEqual([one.code for one in self.events() if isinstance(one, CloseConnection)], [1009])
+        self.setUp()
+        self.open()
+        self.connection.site.drain()
+        self.assertEqual([one.code for one in self.events() if isinstance(one, CloseConnection)], [1001])
+        self.connection.pass_time(6)
+        self.assertTrue(self.connection.transport.aborted)

@@ -1,0 +1,62 @@
+"""The metrics as Prometheus reads them."""
+
+from __future__ import annotations
+
+from prometheus_client.parser import text_string_to_metric_families
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.load.meters import Figures
+from edge.load.utilization import Shares
+from edge.node.telemetry.metrics import Snapshot, render
+from edge.table.counters import COUNTERS
+
+COUNTED = {name: index for index, name in enumerate(COUNTERS, 1)}
+FIGURES = Figures(Shares(0.1, 0.2, 0.3, 0.4), 5, 0, 6, 7, 8)
+
+
+def snapshot(figures: Figures | None = FIGURES) -> Snapshot:
+    """Two workers whose counters all differ."""
+    table = {"entries": 3, "slots": 16, "complete": True}
+    return Snapshot("1.0", "n1", "c", {0: COUNTED, 1: COUNTED}, {0: 0, 1: 2}, table, figures, 0.6)
+
+
+class MetricsTests(SynchronousTestCase):
+    """Names, labels and values."""
+
+    def values(self, now: Snapshot) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+        """Every sample of the text."""
+        content_type, text = render(now)
+        self.assertTrue(content_type.startswith("text/plain"))
+        families = list(text_string_to_metric_families(text.decode()))
+        self.assertEqual([family.name for family in families if not family.documentation], [])
+        return {
+            (one.name, tuple(sorted(one.labels.items()))): one.value
+            for family in families
+            for one in family.samples
+        }
+
+    def test_every_counter_is_there(self) -> None:
+        """Each with the value of its worker, so that no name is misspelt or forgotten."""
+        values = self.values(snapshot())
+        worker_0 = {value for (_, labels), value in values.items() if ("worker", "0") in labels}
+        gauge = COUNTED["lag_us"] / 1e6
+        expected = {float(number) for name, number in COUNTED.items() if name != "lag_us"} | {gauge, 0.0}
+        self.assertEqual(worker_0, expected)
+
+    def test_names_follow_the_conventions(self) -> None:
+        """Counters end in _total."""
+        values = self.values(snapshot())
+        self.assertEqual(
+            values["edge_requests_total", (("path", "fast"), ("worker", "1"))], COUNTED["requests"]
+        )
+        self.assertEqual(values["edge_worker_restarts_total", (("worker", "1"),)], 2)
+        self.assertEqual(values["edge_table_complete", ()], 1)
+        self.assertEqual(values["edge_share", (("of", "lag"),)], 0.4)
+        self.assertEqual(values["edge_weight", ()], 0.6)
+        self.assertEqual(values["edge_info", (("cluster", "c"), ("node", "n1"), ("version", "1.0"))], 1)
+
+    def test_a_starting_node_has_no_figures_yet(self) -> None:
+        """Rather than zeros that would look like an idle node."""
+        names = {name for name, _ in self.values(snapshot(None))}
+        self.assertNotIn("edge_utilization", names)
+        self.assertIn("edge_connections", names)
