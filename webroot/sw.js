@@ -17,7 +17,7 @@ scope.addEventListener("activate", (/** @type {any} */ event) => {
 });
 
 scope.addEventListener("fetch", (/** @type {any} */ event) => worker.fetch(event));
-scope.addEventListener("message", (/** @type {any} */ event) => event.waitUntil(worker.told(event.data)));
+scope.addEventListener("message", (/** @type {any} */ event) => event.waitUntil(worker.onMessage(event.data)));
 scope.addEventListener("sync", (/** @type {any} */ event) => {
   if (event.tag === "edge-outbox") event.waitUntil(worker.outbox.flush());
 });

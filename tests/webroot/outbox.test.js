@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Outbox } from "../../webroot/edge/worker/outbox.js";
-import { MemoryStorage } from "./world.js";
+import { MemoryDatabase } from "./world.js";
 
 function world() {
   const server = { up: true, lost: false, applied: new Map(), tries: 0 };
@@ -16,7 +16,7 @@ function world() {
   };
   const waiting = [];
   let tail = Promise.resolve();
-  const outbox = new Outbox(new MemoryStorage(), {
+  const outbox = new Outbox(new MemoryDatabase(), {
     fetch, now: () => 1, onChange: (n) => waiting.push(n), whenBack: async () => {},
     locked: (work) => (tail = tail.then(work, work)),
   });

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { parseRange, slice } from "../../webroot/edge/worker/ranges.js";
-import { defaults, directives, etagOf, freshFor, matches, mayKeep, normalised, parseRules, plan, varyOf, variant } from "../../webroot/edge/worker/rules.js";
+import { defaults, directives, etagOf, freshFor, matches, isStorable, normalised, parseRules, plan, varyOf, variant } from "../../webroot/edge/worker/rules.js";
 
 const HERE = "http://n1.example";
 const ask = (path, { method = "GET", headers = {}, cache = "default" } = {}) =>
   ({ url: new URL(path, HERE).href, method, headers: new Headers(headers), cache, mode: "cors", destination: "" });
-const kept = (headers, status = 200) => mayKeep(new Response(status === 204 ? null : "x", { status, headers }));
+const kept = (headers, status = 200) => isStorable(new Response(status === 204 ? null : "x", { status, headers }));
 
 test("what is left to the browser", () => {
   const rules = { ...defaults(), ignore: ["/api/**", "/*.php"], home: ["/cart"], confirm: ["/live/*"] };
@@ -47,7 +47,7 @@ test("which answers are kept", () => {
   for (const status of [204, 206, 301, 404, 500]) assert.ok(!kept({}, status));
   const opaque = new Response("x");
   Object.defineProperty(opaque, "type", { value: "opaque" });
-  assert.ok(!mayKeep(opaque));
+  assert.ok(!isStorable(opaque));
 });
 
 test("freshness, as RFC 9111 computes it", () => {

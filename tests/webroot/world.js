@@ -1,6 +1,6 @@
 // Doubles of what the browser gives the worker: storage and caches in memory, nodes that do what a test says.
 
-export class MemoryStorage {
+export class MemoryDatabase {
   constructor() {
     this.stores = { rows: new Map(), state: new Map(), outbox: new Map() };
     this.writes = 0;

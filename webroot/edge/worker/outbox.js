@@ -14,13 +14,13 @@ const KEY = "idempotency-key";
 
 export class Outbox {
   /**
-   * @param {import("./storage.js").Storage} storage
+   * @param {import("./database.js").Database} database
    * @param {{fetch: typeof globalThis.fetch, now: () => number, onChange: (waiting: number) => void,
    *   whenBack: () => Promise<unknown>, locked: (work: () => Promise<void>) => Promise<unknown>}} outside
    *   *whenBack* asks to be woken when there is a network again
    */
-  constructor(storage, { fetch, now, onChange, whenBack, locked }) {
-    this.storage = storage;
+  constructor(database, { fetch, now, onChange, whenBack, locked }) {
+    this.database = database;
     this.fetch = fetch;
     this.now = now;
     this.onChange = onChange;
@@ -33,7 +33,7 @@ export class Outbox {
     const body = await request.arrayBuffer();
     const headers = new Headers(request.headers);
     if (!headers.has(KEY)) headers.set(KEY, crypto.randomUUID());
-    const waiting = /** @type {Waiting[]} */ (await this.storage.all("outbox").catch(() => []));
+    const waiting = /** @type {Waiting[]} */ (await this.database.all("outbox").catch(() => []));
     if (!waiting.length) { // what came before goes first
       try {
         const answer = await this.post(request.url, request.method, [...headers], body, request);
@@ -46,7 +46,7 @@ export class Outbox {
       return Response.json({ error: "The site cannot be reached, and this is too much to keep." }, { status: 503 });
     }
     const key = headers.get(KEY);
-    await this.storage.write("outbox", [{ url: request.url, method: request.method, headers: [...headers], body, at: this.now() }]);
+    await this.database.write("outbox", [{ url: request.url, method: request.method, headers: [...headers], body, at: this.now() }]);
     this.onChange(waiting.length + 1);
     await this.whenBack().catch(() => {}); // no Background Sync: pages tell us
     return Response.json({ queued: true, key }, { status: 202, headers: { "edge-queued": String(key) } });
@@ -54,16 +54,16 @@ export class Outbox {
 
   /** Send what waits, in order. @returns {Promise<unknown>} rejected when something has to wait still */
   async flush() {
-    if (!(await this.storage.all("outbox")).length) return;
+    if (!(await this.database.all("outbox")).length) return;
     let left = false;
     await this.locked(async () => {
-      for (const one of /** @type {Waiting[]} */ (await this.storage.all("outbox"))) {
+      for (const one of /** @type {Waiting[]} */ (await this.database.all("outbox"))) {
         const answer = await this.post(one.url, one.method, one.headers, one.body).catch(() => null);
         left = !answer || AGAIN.includes(answer.status);
         if (left) break;
-        await this.storage.write("outbox", [], [one.number]);
+        await this.database.write("outbox", [], [one.number]);
       }
-      this.onChange((await this.storage.all("outbox")).length);
+      this.onChange((await this.database.all("outbox")).length);
     });
     if (left) throw new Error("the site cannot be reached yet");
   }

@@ -95,7 +95,7 @@ export function directives(value) {
 }
 
 /** Whether an answer may be kept (RFC 9111 section 3, as a private cache that shares with nobody). @param {Response} response */
-export function mayKeep(response) {
+export function isStorable(response) {
   if (response.status !== 200 || response.type === "opaque" || response.type === "error") return false;
   const control = directives(response.headers.get("cache-control"));
   if (control.has("no-store") || control.has("private")) return false;

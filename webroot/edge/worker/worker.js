@@ -1,14 +1,14 @@
 // The worker as a whole: its parts, what it remembers, and what pages tell it.
 
 import { CHANNEL } from "./messages.js";
-import { Answering } from "./answering.js";
-import { Confirming } from "./confirming.js";
+import { StaleWhileRevalidate } from "./stale_while_revalidate.js";
+import { Revalidator } from "./revalidator.js";
 import { Nodes, readLoad } from "./nodes.js";
 import { Outbox } from "./outbox.js";
 import { defaults, matches, parseRules } from "./rules.js";
 import { Sender } from "./sender.js";
-import { CACHE, Shelf } from "./shelf.js";
-import { Storage } from "./storage.js";
+import { CACHE, ResponseStore } from "./response_store.js";
+import { Database } from "./database.js";
 
 /** Of the worker's code: the name of the folder it is in; pages show it. */
 const VERSION = new URL(import.meta.url).pathname.split("/").at(-2) ?? "";
@@ -33,13 +33,13 @@ export class Worker {
     const now = () => Date.now();
     const origin = scope.location.origin;
     const fetch = scope.fetch.bind(scope);
-    this.storage = new Storage();
+    this.database = new Database();
     this.nodes = new Nodes(origin);
     this.sender = new Sender(this.nodes, { fetch, now });
     /** Since the last look at what decides over the worker. */
     this.navigated = false;
-    this.shelf = new Shelf(this.storage, { caches: scope.caches, origin, now });
-    this.confirming = new Confirming(this.shelf, this.sender, {
+    this.store = new ResponseStore(this.database, { caches: scope.caches, origin, now });
+    this.revalidator = new Revalidator(this.store, this.sender, {
       onUpdate: (paths) => this.updated(paths),
       onGone: (path) => path === SCRIPT && this.remove(),
       along: () => {
@@ -48,9 +48,9 @@ export class Worker {
         return this.ours();
       },
     });
-    this.answering = new Answering(this.shelf, this.sender, this.confirming, origin);
-    this.answering.rules = defaults();
-    this.outbox = new Outbox(this.storage, {
+    this.strategy = new StaleWhileRevalidate(this.store, this.sender, this.revalidator, origin);
+    this.strategy.rules = defaults();
+    this.outbox = new Outbox(this.database, {
       fetch, now,
       onChange: (waiting) => {
         this.waiting = waiting;
@@ -67,7 +67,7 @@ export class Worker {
     /** Whether the browser may still send navigation preloads. */
     this.preloads = true;
     this.channel = new BroadcastChannel(CHANNEL);
-    this.channel.onmessage = (event) => this.heard(event.data);
+    this.channel.onmessage = (event) => this.onBroadcast(event.data);
     /** @type {Promise<void> | null} */
     this.waking = null;
   }
@@ -80,9 +80,9 @@ export class Worker {
   /** Remember what was known before the browser stopped us. */
   wake() {
     this.waking ??= (async () => {
-      await this.shelf.ready();
+      await this.store.ready();
       try {
-        const saved = await this.storage.get("state", "worker");
+        const saved = await this.database.get("state", "worker");
         if (saved) {
           this.use(saved.rules);
           if (saved.load) this.nodes.learn(saved.load, saved.learned);
@@ -98,24 +98,24 @@ export class Worker {
 
   /** @param {import("./rules.js").Rules} rules */
   use(rules) {
-    this.answering.rules = rules;
-    this.shelf.limit = rules.limit_mib * 1024 * 1024;
+    this.strategy.rules = rules;
+    this.store.limit = rules.limit_mib * 1024 * 1024;
   }
 
   /** Write down what a restart should not forget; not at every request. */
   async save(force = false) {
     if (this.removed || (!force && Date.now() < this.saved + SAVE_MS)) return;
     this.saved = Date.now();
-    const { rules } = this.answering;
+    const { rules } = this.strategy;
     const { load, learned } = this.nodes;
     const saved = { rules, load, learned, nodes: this.nodes.save(), refreshed: this.refreshed };
-    await this.storage.write("state", [[saved, "worker"]]).catch(() => {});
+    await this.database.write("state", [[saved, "worker"]]).catch(() => {});
   }
 
   /** @param {any} event of a request */
   fetch(event) {
     // The site's rules may not be read yet: they only ever leave more to the browser.
-    if (this.removed || this.answering.plan(event.request) === "pass") return;
+    if (this.removed || this.strategy.plan(event.request) === "pass") return;
     event.respondWith(this.respond(event));
   }
 
@@ -123,7 +123,7 @@ export class Worker {
   async respond(event) {
     const { request } = event;
     await this.wake();
-    const plan = this.answering.plan(request);
+    const plan = this.strategy.plan(request);
     if (plan === "pass") return this.scope.fetch(request);
     if (plan === "mutation") return this.outbox.send(request);
     const waitUntil = (/** @type {Promise<unknown>} */ work) => event.waitUntil(work);
@@ -132,18 +132,18 @@ export class Worker {
       waitUntil(this.look());
     }
     waitUntil(this.poll().then(() => this.save()));
-    if (request.mode === "navigate" && this.preloads && this.answering.count.hits) {
+    if (request.mode === "navigate" && this.preloads && this.strategy.count.hits) {
       this.preloads = false;
       waitUntil(Promise.resolve(this.scope.registration.navigationPreload?.disable()).catch(() => {}));
     }
-    return this.answering.answer(request, {
+    return this.strategy.answer(request, {
       page: request.mode === "navigate" ? event.resultingClientId : event.clientId, waitUntil, preload: event.preloadResponse,
     });
   }
 
   /** What decides over the worker itself. */
   ours() {
-    return [...this.shelf.rows.values()].filter((row) => isOurs(row.path));
+    return [...this.store.rows.values()].filter((row) => isOurs(row.path));
   }
 
   /** Whether the site's rules are others now, or its worker is gone; batches of a page look, too. */
@@ -153,10 +153,10 @@ export class Worker {
     for (const row of this.ours()) {
       // Never the one that goes first.
       row.used = this.looked;
-      this.confirming.add(row);
+      this.revalidator.add(row);
     }
-    await this.confirming.batch;
-    if (!this.shelf.vary.has(RULES)) await this.learnRules().catch(() => {});
+    await this.revalidator.batch;
+    if (!this.store.vary.has(RULES)) await this.learnRules().catch(() => {});
   }
 
   /** Fetch the site's rules; without any, the defaults count. */
@@ -165,28 +165,28 @@ export class Worker {
     if (response.status === 404 || response.status === 410) this.use(defaults());
     if (!response.ok) return;
     const text = await response.clone().text();
-    await this.shelf.commit([{ path: RULES, response, headers: new Headers() }]);
-    await this.obey(text);
+    await this.store.commit([{ path: RULES, response, headers: new Headers() }]);
+    await this.applyRules(text);
   }
 
   /** @param {string} text */
-  async obey(text) {
+  async applyRules(text) {
     try {
       this.use(parseRules(text));
     } catch (error) {
       console.error(`edge: ${/** @type {Error} */ (error).message}; the rules stay as they were`);
       return;
     }
-    if (this.answering.rules.off) await this.remove();
+    if (this.strategy.rules.off) await this.remove();
     else await this.save(true);
   }
 
   /** @param {string[]} paths new versions of which are kept now */
   async updated(paths) {
     if (paths.includes(RULES)) {
-      const row = this.shelf.row(RULES, new Headers());
-      const copy = row && (await this.shelf.find(row));
-      if (copy) await this.obey(await copy.text());
+      const row = this.store.row(RULES, new Headers());
+      const copy = row && (await this.store.find(row));
+      if (copy) await this.applyRules(await copy.text());
     }
     if (paths.includes(SCRIPT)) this.scope.registration.update().catch(() => {});
     const shown = paths.filter((path) => !isOurs(path));
@@ -205,7 +205,7 @@ export class Worker {
         if (!lock) return;
         const { response } = await this.sender.send({ path: "/.edge/load", hedge: false });
         const load = response.ok ? readLoad(await response.json().catch(() => null)) : null;
-        if (load) this.heard({ type: "load", document: load });
+        if (load) this.onBroadcast({ type: "load", document: load });
       });
     } catch {
       // The next request asks again.
@@ -216,7 +216,7 @@ export class Worker {
   polling = false;
 
   /** @param {Message} message */
-  heard(message) {
+  onBroadcast(message) {
     if (message.type === "load") {
       const load = readLoad(message.document);
       if (load) this.nodes.learn(load, Date.now());
@@ -227,24 +227,24 @@ export class Worker {
   }
 
   /** A page says something that we are kept awake for. @param {Message} message */
-  async told(message) {
+  async onMessage(message) {
     await this.wake();
     if (message.type === "shown") await this.shown(message.urls).catch(() => {});
     else if (message.type === "refresh") await this.refresh();
     else if (message.type === "online") await this.outbox.flush().catch(() => {});
-    else this.heard(message);
+    else this.onBroadcast(message);
   }
 
   /** A page shows *urls*: keep those that are not kept, and confirm the others. @param {string[]} urls */
   async shown(urls) {
-    const own = urls.map((url) => new Request(url)).filter((request) => this.answering.plan(request) === "cache");
+    const own = urls.map((url) => new Request(url)).filter((request) => this.strategy.plan(request) === "cache");
     const paths = new Set(own.map(({ url }) => url.slice(this.scope.location.origin.length).split("#")[0]));
-    const rows = [...this.shelf.rows.values()].filter((row) => paths.has(row.path));
-    const missing = [...paths].filter((path) => !this.shelf.vary.has(path));
+    const rows = [...this.store.rows.values()].filter((row) => paths.has(row.path));
+    const missing = [...paths].filter((path) => !this.store.vary.has(path));
     const arrivals = await Promise.all(missing.map(async (path) =>
       ({ path, headers: new Headers(), response: (await this.sender.send({ path, hedge: false })).response })));
-    await this.shelf.commit(arrivals.filter((one) => !one.response.redirected));
-    await this.confirming.confirm(rows.filter((row) => !this.shelf.isFresh(row)));
+    await this.store.commit(arrivals.filter((one) => !one.response.redirected));
+    await this.revalidator.confirm(rows.filter((row) => !this.store.isFresh(row)));
   }
 
   /** Confirm everything that is kept, when the nodes have nothing better to do. */
@@ -253,15 +253,15 @@ export class Worker {
     if (Date.now() < this.refreshed + REFRESH_MS || !(this.nodes.utilization() < IDLE_UTILIZATION)) return;
     this.refreshed = Date.now();
     await this.save(true);
-    await this.confirming.confirm([...this.shelf.rows.values()].filter((row) => !this.shelf.isFresh(row))).catch(() => {});
-    await this.shelf.sweep();
+    await this.revalidator.confirm([...this.store.rows.values()].filter((row) => !this.store.isFresh(row))).catch(() => {});
+    await this.store.sweep();
   }
 
   /** Fetch what has to be there before the first page asks. */
   async install() {
     await this.wake();
     await this.learnRules();
-    const { rules } = this.answering;
+    const { rules } = this.strategy;
     const wanted = [...new Set([...rules.precache, rules.offline, SCRIPT])];
     const arrivals = await Promise.all(wanted.map(async (path) => {
       const { response } = await this.sender.send({ path });
@@ -270,7 +270,7 @@ export class Worker {
       }
       return { path, response, headers: new Headers() };
     }));
-    await this.shelf.commit(arrivals);
+    await this.store.commit(arrivals);
     await this.save(true);
   }
 
@@ -280,7 +280,7 @@ export class Worker {
     this.removed = true;
     await this.scope.registration.unregister();
     for (const name of await this.scope.caches.keys()) if (name.startsWith("edge")) await this.scope.caches.delete(name);
-    await this.storage.remove().catch(() => {});
+    await this.database.remove().catch(() => {});
     this.say({ type: "removed" });
   }
 
@@ -295,7 +295,7 @@ export class Worker {
 
   /** @returns {import("./messages.js").Status} */
   status() {
-    const { nodes, sender, shelf, answering, confirming } = this;
+    const { nodes, sender, store, strategy, revalidator } = this;
     const now = Date.now();
     return {
       version: VERSION, node: nodes.current, why: nodes.why,
@@ -303,16 +303,16 @@ export class Worker {
         url: node.url, id: node.id, weight: node.weight, inFlight: node.inFlight,
         latency: node.latency.value ? node.latency.expected(nodes.best(), now) : 0, ejected: node.trust(now) === 0,
       })),
-      hits: answering.count.hits, misses: answering.count.misses, saved: answering.count.saved,
-      confirmed: confirming.count.validators + confirming.count.notModified, requests: sender.count.requests,
-      retries: sender.count.retries, hedges: sender.count.hedges, kept: shelf.size, puts: shelf.count.puts, waiting: this.waiting,
+      hits: strategy.count.hits, misses: strategy.count.misses, saved: strategy.count.saved,
+      confirmed: revalidator.count.validators + revalidator.count.notModified, requests: sender.count.requests,
+      retries: sender.count.retries, hedges: sender.count.hedges, kept: store.size, puts: store.count.puts, waiting: this.waiting,
     };
   }
 
   /** Static routes, where the browser has them: paths that need no worker. @param {any} event */
   routes(event) {
     const own = [{ condition: { urlPattern: new URLPattern({ pathname: "/.edge/*" }) }, source: "network" }];
-    const { ignore } = this.answering.rules;
+    const { ignore } = this.strategy.rules;
     const plainest = ignore.filter((glob) => /^[\w/.-]+\/\*\*$/.test(glob) && matches([glob], glob.replace("**", "x")));
     const more = plainest.map((glob) => ({ condition: { urlPattern: new URLPattern({ pathname: glob.replace("**", "*") }) }, source: "network" }));
     return event.addRoutes([...own, ...more]);

@@ -4,7 +4,7 @@
 // beside the old one, which stays for pages that were loaded before it (see `find`).  What changed together
 // is committed together: one transaction with one time for all.
 
-import { etagOf, freshFor, mayKeep, variant, varyOf } from "./rules.js";
+import { etagOf, freshFor, isStorable, variant, varyOf } from "./rules.js";
 
 /** The Cache's name; all of ours begin with "edge". */
 export const CACHE = "edge-bodies";
@@ -30,13 +30,13 @@ export const PAGE_MS = 30_000;
  * @typedef {{path: string, response: Response, headers: Headers}} Arrival what is to be kept
  */
 
-export class Shelf {
+export class ResponseStore {
   /**
-   * @param {import("./storage.js").Storage} storage
+   * @param {import("./database.js").Database} database
    * @param {{caches: CacheStorage, origin: string, now: () => number}} outside
    */
-  constructor(storage, { caches, origin, now }) {
-    this.storage = storage;
+  constructor(database, { caches, origin, now }) {
+    this.database = database;
     this.caches = caches;
     this.origin = origin;
     this.now = now;
@@ -57,7 +57,7 @@ export class Shelf {
 
   /** Read the rows, once. */
   ready() {
-    this.loading ??= this.storage.all("rows").then((rows) => {
+    this.loading ??= this.database.all("rows").then((rows) => {
       for (const row of rows) this.note(row);
     }, (error) => {
       // Without its rows the worker knows nothing: pages come from the network, as without a worker.
@@ -126,7 +126,7 @@ export class Shelf {
     const cache = await this.open();
     try {
       for (const { path, response, headers } of arrivals) {
-        if (!mayKeep(response)) continue;
+        if (!isStorable(response)) continue;
         const vary = varyOf(response);
         const key = keyOf(path, vary, headers);
         const before = this.rows.get(key);
@@ -148,7 +148,7 @@ export class Shelf {
       if (/** @type {Error} */ (error).name !== "QuotaExceededError") throw error;
       return false;
     }
-    await this.storage.write("rows", rows);
+    await this.database.write("rows", rows);
     rows.forEach((row) => this.note(row));
     await Promise.all(gone.map((url) => cache.delete(url)));
     if (this.size > this.limit) await this.evict(this.limit * 0.9);
@@ -161,7 +161,7 @@ export class Shelf {
     /** @type {Row} */
     const row = { key: `${path} `, path, location, version: "", etag: "", modified: "", vary: [], size: 0, since: now, checked: now, fresh: 0, used: now, old: null };
     this.note(row);
-    await this.storage.write("rows", [row]);
+    await this.database.write("rows", [row]);
   }
 
   /** Write a body; where there is no room, make some, once. @param {Cache} cache @param {string} url @param {Response} response */
@@ -191,7 +191,7 @@ export class Shelf {
   async flush() {
     const rows = [...this.dirty].map((key) => this.rows.get(key)).filter((row) => row !== undefined);
     this.dirty.clear();
-    if (rows.length) await this.storage.write("rows", rows);
+    if (rows.length) await this.database.write("rows", rows);
   }
 
   /** Forget what was not used for longest, until at most *bytes* are left. @param {number} bytes */
@@ -210,7 +210,7 @@ export class Shelf {
       await cache.delete(this.body(row, row.version));
       if (row.old) await cache.delete(this.body(row, row.old.version));
     }
-    await this.storage.write("rows", [], rows.map((row) => row.key));
+    await this.database.write("rows", [], rows.map((row) => row.key));
   }
 
   /** Remove bodies that no row knows: what a worker left that was stopped in the middle. */

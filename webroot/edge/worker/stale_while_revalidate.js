@@ -5,8 +5,8 @@
 //                -> not kept: send to the best node, keep, answer
 
 import { slice } from "./ranges.js";
-import { mayKeep, normalised, plan } from "./rules.js";
-import { plain } from "./shelf.js";
+import { isStorable, normalised, plan } from "./rules.js";
+import { plain } from "./response_store.js";
 import { Unreachable } from "./sender.js";
 
 const OFFLINE = "<!doctype html><meta charset=utf-8><title>Offline</title><p>This page is not kept, and the site cannot be reached.";
@@ -15,17 +15,17 @@ const PRELOAD_MS = 1000;
 /** Pages whose time of loading is remembered. */
 const PAGES = 64;
 
-export class Answering {
+export class StaleWhileRevalidate {
   /**
-   * @param {import("./shelf.js").Shelf} shelf
+   * @param {import("./response_store.js").ResponseStore} store
    * @param {import("./sender.js").Sender} sender
-   * @param {import("./confirming.js").Confirming} confirming
+   * @param {import("./revalidator.js").Revalidator} revalidator
    * @param {string} origin
    */
-  constructor(shelf, sender, confirming, origin) {
-    this.shelf = shelf;
+  constructor(store, sender, revalidator, origin) {
+    this.store = store;
     this.sender = sender;
-    this.confirming = confirming;
+    this.revalidator = revalidator;
     this.origin = origin;
     /** @type {import("./rules.js").Rules} */
     this.rules = /** @type {any} */ (null);
@@ -49,20 +49,20 @@ export class Answering {
    * @returns {Promise<Response>}
    */
   async answer(request, { page, waitUntil, preload }) {
-    await this.shelf.ready();
+    await this.store.ready();
     const url = new URL(request.url);
     const path = url.pathname + url.search;
     const navigation = request.mode === "navigate";
     if (navigation && page) this.remember(page);
-    const row = this.shelf.row(path, request.headers);
-    const first = this.plan(request) === "confirm" && !(row && this.shelf.isFresh(row) && request.cache === "default");
+    const row = this.store.row(path, request.headers);
+    const first = this.plan(request) === "confirm" && !(row && this.store.isFresh(row) && request.cache === "default");
     if (row && !first) {
-      const copy = await this.shelf.find(row, this.asOf(request, page));
+      const copy = await this.store.find(row, this.asOf(request, page));
       if (copy) {
         this.count.hits += 1;
         this.count.saved += row.size;
         preload?.catch(() => {}); // a preload that nobody needs
-        if (!this.shelf.isFresh(row)) waitUntil(this.confirming.add(row));
+        if (!this.store.isFresh(row)) waitUntil(this.revalidator.add(row));
         return this.shaped(copy, request);
       }
     }
@@ -72,7 +72,7 @@ export class Answering {
       return this.shaped(await this.fetched(path, request, first ? row : undefined, waitUntil, preload), request);
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error;
-      const copy = row && (await this.shelf.find(row));
+      const copy = row && (await this.store.find(row));
       if (copy) return this.shaped(copy, request);
       if (navigation) return this.offline();
       throw error;
@@ -86,14 +86,14 @@ export class Answering {
 
   /** @param {string} page */
   remember(page) {
-    this.loaded.set(page, this.shelf.now());
+    this.loaded.set(page, this.store.now());
     const [oldest] = this.loaded.keys();
     if (this.loaded.size > PAGES) this.loaded.delete(oldest);
   }
 
   /**
    * From the best node; several that want the same wait for one answer.
-   * @param {string} path @param {Request} request @param {import("./shelf.js").Row | undefined} row
+   * @param {string} path @param {Request} request @param {import("./response_store.js").Row | undefined} row
    * @param {(work: Promise<unknown>) => void} waitUntil @param {Promise<any>} [preload]
    */
   async fetched(path, request, row, waitUntil, preload) {
@@ -110,7 +110,7 @@ export class Answering {
 
   /**
    * @param {string} path @param {Request} request @param {string | undefined} accept
-   * @param {import("./shelf.js").Row | undefined} row
+   * @param {import("./response_store.js").Row | undefined} row
    * @param {(work: Promise<unknown>) => void} waitUntil @param {Promise<any>} [preload]
    * @returns {Promise<Response>}
    */
@@ -123,8 +123,8 @@ export class Answering {
       response = got.response;
     }
     if (response.status === 304 && row) {
-      this.shelf.confirmed([row], response.headers);
-      const copy = await this.shelf.find(row);
+      this.store.confirmed([row], response.headers);
+      const copy = await this.store.find(row);
       if (copy) return copy;
       response = (await this.sender.send({ path, accept })).response;
     }
@@ -134,14 +134,14 @@ export class Answering {
       // With the address that it leads to: a page's links are relative to that.
       const to = new URL(response.url);
       const location = to.pathname + to.search.replace(/[?&]~etag=[\w-]*$/, "");
-      waitUntil(this.shelf.commitRedirect(path, location));
+      waitUntil(this.store.commitRedirect(path, location));
       return Response.redirect(location, 302);
     }
     const headers = new Headers(accept ? { accept } : {});
-    if (mayKeep(response)) {
+    if (isStorable(response)) {
       const kept = response.clone();
       Object.defineProperty(kept, "type", { value: response.type });
-      waitUntil(this.shelf.commit([{ path, response: kept, headers }]).catch((error) => console.warn("edge: not kept:", path, error)));
+      waitUntil(this.store.commit([{ path, response: kept, headers }]).catch((error) => console.warn("edge: not kept:", path, error)));
     }
     return plain(response, [101, 204, 205, 304].includes(response.status) ? null : response.body);
   }
@@ -154,8 +154,8 @@ export class Answering {
 
   /** The site's page for that, or ours. */
   async offline() {
-    const row = this.shelf.row(this.rules.offline, new Headers());
-    const page = row && (await this.shelf.find(row));
+    const row = this.store.row(this.rules.offline, new Headers());
+    const page = row && (await this.store.find(row));
     const body = page ? page.body : OFFLINE;
     return new Response(body, { status: 503, statusText: "Offline", headers: { "content-type": "text/html;charset=utf-8" } });
   }

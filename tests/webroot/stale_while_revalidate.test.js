@@ -1,38 +1,38 @@
-// Shelf, confirmations and the fetch flow over storage in memory.
+// ResponseStore, confirmations and the fetch flow over a database in memory.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Answering } from "../../webroot/edge/worker/answering.js";
-import { Confirming } from "../../webroot/edge/worker/confirming.js";
+import { StaleWhileRevalidate } from "../../webroot/edge/worker/stale_while_revalidate.js";
+import { Revalidator } from "../../webroot/edge/worker/revalidator.js";
 import { Nodes } from "../../webroot/edge/worker/nodes.js";
 import { defaults } from "../../webroot/edge/worker/rules.js";
 import { Sender } from "../../webroot/edge/worker/sender.js";
-import { Shelf, leastRecentlyUsed } from "../../webroot/edge/worker/shelf.js";
+import { ResponseStore, leastRecentlyUsed } from "../../webroot/edge/worker/response_store.js";
 import { seeded } from "./random.js";
-import { Clock, FakeSite, MemoryCaches, MemoryStorage, ORIGINS, document, turns } from "./world.js";
+import { Clock, FakeSite, MemoryCaches, MemoryDatabase, ORIGINS, document, turns } from "./world.js";
 
 const [HERE] = ORIGINS;
 
 function world(files = {}) {
   const clock = new Clock();
   const site = new FakeSite(clock, files);
-  const storage = new MemoryStorage();
+  const database = new MemoryDatabase();
   const caches = new MemoryCaches();
   const nodes = new Nodes(HERE, seeded(1));
   nodes.learn(document(), clock.ms);
   const sender = new Sender(nodes, { fetch: site.fetch, now: clock.now, random: seeded(1), wait: clock.wait });
-  const shelf = new Shelf(storage, { caches, origin: HERE, now: clock.now });
+  const store = new ResponseStore(database, { caches, origin: HERE, now: clock.now });
   const updates = [];
   const gone = [];
   const timer = (then, ms) => clock.wait(ms).then(then);
-  const confirming = new Confirming(shelf, sender, { onUpdate: (paths) => updates.push(paths.sort()), onGone: (path) => gone.push(path), timer });
-  const answering = new Answering(shelf, sender, confirming, HERE);
-  answering.rules = defaults();
+  const revalidator = new Revalidator(store, sender, { onUpdate: (paths) => updates.push(paths.sort()), onGone: (path) => gone.push(path), timer });
+  const strategy = new StaleWhileRevalidate(store, sender, revalidator, HERE);
+  strategy.rules = defaults();
   const work = [];
   const get = async (path, { mode = "cors", destination = "", headers = {}, page = "p" } = {}) => {
     const request = { url: HERE + path, method: "GET", mode, destination, cache: "default", headers: new Headers(headers), signal: new AbortController().signal };
-    const answer = answering.answer(request, { page, waitUntil: (one) => work.push(one) });
+    const answer = strategy.answer(request, { page, waitUntil: (one) => work.push(one) });
     await turns();
     return answer;
   };
@@ -41,22 +41,22 @@ function world(files = {}) {
     await clock.pass(1000);
     await Promise.all(work.splice(0));
   };
-  return { clock, site, storage, caches, nodes, sender, shelf, confirming, answering, updates, gone, get, settle };
+  return { clock, site, database, caches, nodes, sender, store, revalidator, strategy, updates, gone, get, settle };
 }
 
 const file = (body, etag = `tag-${body}`, headers = {}) => ({ body, etag, headers });
 
 test("kept at the first request, answered from there at the second, confirmed behind it", async () => {
-  const { site, get, settle, caches, shelf, storage } = world({ "/a": file("a1") });
+  const { site, get, settle, caches, store, database } = world({ "/a": file("a1") });
   assert.equal(await (await get("/a")).text(), "a1");
   await settle();
   assert.equal(site.log.length, 1);
   assert.equal(await (await get("/a")).text(), "a1");
   await settle();
   assert.equal(site.log.length, 2);
-  assert.equal(shelf.count.puts, 1, "a 304 writes nothing to the Cache");
+  assert.equal(store.count.puts, 1, "a 304 writes nothing to the Cache");
   assert.equal(caches.bodies.size, 1);
-  assert.ok(storage.stores.rows.get("/a ").checked > storage.stores.rows.get("/a ").since);
+  assert.ok(database.stores.rows.get("/a ").checked > database.stores.rows.get("/a ").since);
 });
 
 test("fifty unchanged copies are one request of at most 6 KB both ways", async () => {
@@ -129,7 +129,7 @@ test("what is not published any more goes", async () => {
 });
 
 test("with no node to be reached, what is kept still answers; other pages get the offline page", async () => {
-  const { site, get, settle, clock, answering } = world({ "/a": file("a"), "/offline.html": file("<p>off") });
+  const { site, get, settle, clock, strategy } = world({ "/a": file("a"), "/offline.html": file("<p>off") });
   await get("/a");
   await get("/offline.html");
   await settle();
@@ -138,7 +138,7 @@ test("with no node to be reached, what is kept still answers; other pages get th
   const answer = get("/never", { mode: "navigate" });
   await clock.pass(20_000);
   assert.deepEqual([(await answer).status, await (await answer).text()], [503, "<p>off"]);
-  answering.rules = { ...defaults(), confirm: ["/a"] };
+  strategy.rules = { ...defaults(), confirm: ["/a"] };
   const confirmed = get("/a");
   await clock.pass(20_000);
   assert.equal(await (await confirmed).text(), "a");
@@ -163,14 +163,14 @@ test("several that want the same wait for one answer", async () => {
 });
 
 test("no room: half of it goes, and the answer is given in any case", async () => {
-  const { get, settle, caches, shelf } = world({ "/a": file("a".repeat(60)), "/b": file("b".repeat(60)), "/c": file("c".repeat(200)) });
+  const { get, settle, caches, store } = world({ "/a": file("a".repeat(60)), "/b": file("b".repeat(60)), "/c": file("c".repeat(200)) });
   caches.room = 100;
   await get("/a");
   await settle();
   assert.equal((await (await get("/b")).text()).length, 60);
   await settle();
   assert.equal(caches.bodies.size, 1);
-  assert.equal(shelf.count.quota, 1);
+  assert.equal(store.count.quota, 1);
   assert.equal((await (await get("/c")).text()).length, 200);
   await settle();
 });
@@ -178,23 +178,23 @@ test("no room: half of it goes, and the answer is given in any case", async () =
 test("the least recently used go first", async () => {
   const rows = [5, 1, 3].map((used) => ({ key: `${used}`, used, size: 10 }));
   assert.deepEqual(leastRecentlyUsed(rows, 15).evict.map((row) => row.used), [1, 3]);
-  const { get, settle, shelf, caches, clock } = world({ "/a": file("a".repeat(400)), "/b": file("b".repeat(400)), "/c": file("c".repeat(400)) });
-  shelf.limit = 1000;
+  const { get, settle, store, caches, clock } = world({ "/a": file("a".repeat(400)), "/b": file("b".repeat(400)), "/c": file("c".repeat(400)) });
+  store.limit = 1000;
   for (const path of ["/a", "/b", "/a", "/c"]) {
     await get(path);
     await settle();
     clock.ms += 100;
   }
-  assert.deepEqual([...shelf.rows.keys()].sort(), ["/a ", "/c "]);
+  assert.deepEqual([...store.rows.keys()].sort(), ["/a ", "/c "]);
   assert.equal(caches.bodies.size, 2);
 });
 
 test("a restart knows what is kept, and sweeps what nobody knows", async () => {
-  const { get, settle, storage, caches, clock } = world({ "/a": file("a") });
+  const { get, settle, database, caches, clock } = world({ "/a": file("a") });
   await get("/a");
   await settle();
   caches.bodies.set(`${HERE}/.edge/shelf/x?y`, new Response("orphan"));
-  const again = new Shelf(storage, { caches, origin: HERE, now: clock.now });
+  const again = new ResponseStore(database, { caches, origin: HERE, now: clock.now });
   await again.ready();
   const row = again.row("/a", new Headers());
   assert.equal(await (await again.find(row)).text(), "a");

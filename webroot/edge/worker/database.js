@@ -11,7 +11,7 @@ const done = (request) =>
     request.onerror = () => reject(request.error);
   });
 
-export class Storage {
+export class Database {
   /** @param {IDBFactory} factory */
   constructor(factory = indexedDB) {
     this.factory = factory;
@@ -20,7 +20,7 @@ export class Storage {
   }
 
   /** @returns {Promise<IDBDatabase>} */
-  database() {
+  open() {
     this.opening ??= new Promise((resolve, reject) => {
       const request = this.factory.open(DATABASE, 1);
       request.onupgradeneeded = () => {
@@ -42,13 +42,13 @@ export class Storage {
 
   /** @param {Store} store @returns {Promise<any[]>} */
   async all(store) {
-    const database = await this.database();
+    const database = await this.open();
     return done(database.transaction(store).objectStore(store).getAll());
   }
 
   /** @param {Store} store @param {IDBValidKey} key @returns {Promise<any>} */
   async get(store, key) {
-    const database = await this.database();
+    const database = await this.open();
     return done(database.transaction(store).objectStore(store).get(key));
   }
 
@@ -57,7 +57,7 @@ export class Storage {
    * @param {Store} store @param {any[]} puts @param {IDBValidKey[]} removes @returns {Promise<void>}
    */
   async write(store, puts, removes = []) {
-    const database = await this.database();
+    const database = await this.open();
     const transaction = database.transaction(store, "readwrite", { durability: "relaxed" });
     const objects = transaction.objectStore(store);
     for (const key of removes) objects.delete(key);

@@ -1,6 +1,6 @@
 // Confirms kept copies: many in one round trip, and replaces those that are not current any more.
 
-import { mayKeep } from "./rules.js";
+import { isStorable } from "./rules.js";
 
 /** Validators in one request, as nodes take them. */
 export const MOST = 1000;
@@ -8,18 +8,18 @@ export const MOST = 1000;
 const QUIET_MS = 100;
 const LONGEST_MS = 1000;
 
-/** @typedef {import("./shelf.js").Row} Row */
+/** @typedef {import("./response_store.js").Row} Row */
 
-export class Confirming {
+export class Revalidator {
   /**
-   * @param {import("./shelf.js").Shelf} shelf
+   * @param {import("./response_store.js").ResponseStore} store
    * @param {import("./sender.js").Sender} sender
    * @param {{onUpdate: (paths: string[]) => void, onGone: (path: string) => void, along?: () => Row[],
    *   timer?: (then: () => void, ms: number) => void}} outside
    *   *along*: what may as well be confirmed when a batch is sent
    */
-  constructor(shelf, sender, { onUpdate, onGone, along = () => [], timer = (then, ms) => setTimeout(then, ms) }) {
-    this.shelf = shelf;
+  constructor(store, sender, { onUpdate, onGone, along = () => [], timer = (then, ms) => setTimeout(then, ms) }) {
+    this.store = store;
     this.sender = sender;
     this.onUpdate = onUpdate;
     this.onGone = onGone;
@@ -36,10 +36,10 @@ export class Confirming {
   add(row) {
     this.waiting.add(row);
     this.batch ??= new Promise((resolve) => {
-      const begun = this.shelf.now();
+      const begun = this.store.now();
       let seen = 0;
       const look = () => {
-        if (this.waiting.size !== seen && this.shelf.now() - begun < LONGEST_MS) {
+        if (this.waiting.size !== seen && this.store.now() - begun < LONGEST_MS) {
           seen = this.waiting.size;
           this.timer(look, QUIET_MS);
           return;
@@ -62,7 +62,7 @@ export class Confirming {
     if (tagged.length === 1) stale.push(tagged[0]); // its new version, if there is one, in the same round trip
     else for (let i = 0; i < tagged.length; i += MOST) stale = stale.concat(await this.stale(tagged.slice(i, i + MOST)));
     const updated = await this.replace(stale);
-    await this.shelf.flush();
+    await this.store.flush();
     if (updated.length) this.onUpdate(updated);
     return updated;
   }
@@ -75,13 +75,13 @@ export class Confirming {
     this.count.batches += 1;
     this.count.validators += rows.length;
     const stale = new Set((await response.json()).stale);
-    this.shelf.confirmed(rows.filter((_, number) => !stale.has(number)));
+    this.store.confirmed(rows.filter((_, number) => !stale.has(number)));
     return rows.filter((_, number) => stale.has(number));
   }
 
   /** Ask for each of *rows*; new versions are committed together.  The paths of those. @param {Row[]} rows */
   async replace(rows) {
-    /** @type {import("./shelf.js").Arrival[]} */
+    /** @type {import("./response_store.js").Arrival[]} */
     const arrivals = [];
     await Promise.all(rows.map(async (row) => {
       const headers = headersOf(row);
@@ -89,18 +89,18 @@ export class Confirming {
       const { response } = await this.sender.send({ path: row.path, etag: row.etag, since: row.modified, accept });
       if (response.status === 304) {
         this.count.notModified += 1;
-        this.shelf.confirmed([row], response.headers);
+        this.store.confirmed([row], response.headers);
       } else if ((response.redirected || response.type === "opaqueredirect") && !row.location) {
-        await this.shelf.remove([row]);
-      } else if (mayKeep(response) && !row.location) {
+        await this.store.remove([row]);
+      } else if (isStorable(response) && !row.location) {
         arrivals.push({ path: row.path, response, headers });
       } else if (response.status === 404 || response.status === 410 || response.ok) {
-        if (!row.location || !response.redirected) await this.shelf.remove([row]);
+        if (!row.location || !response.redirected) await this.store.remove([row]);
         if (!response.ok) this.onGone(row.path);
       }
     }));
     this.count.stale += arrivals.length;
-    if (arrivals.length) await this.shelf.commit(arrivals);
+    if (arrivals.length) await this.store.commit(arrivals);
     return arrivals.map((one) => one.path);
   }
 }
