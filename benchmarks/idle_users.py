@@ -10,10 +10,10 @@ import sys
 
 import psutil
 
-from loadgen.run.assembly import assemble
-from loadgen.run.job import Job, NodeAddress
-from loadgen.run.scenario import Cache, Scenario
-from loadgen.run.site import Found, SiteMap
+from loadgen.run.messages.job import Job, NodeAddress
+from loadgen.run.messages.scenario import Cache, Scenario
+from loadgen.run.messages.sitemap import Found, SiteMap
+from loadgen.run.process.assembly import assemble
 
 
 def measure(users: int) -> dict[str, float]:

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 from benchmarks import smart_clients
 from loadgen import constants
 from loadgen.results import Result
-from loadgen.run.crawl import Crawler
-from loadgen.run.scenario import Think
-from loadgen.run.site import SiteMap
+from loadgen.run.coordinator.crawl import Crawler
+from loadgen.run.messages.scenario import Think
+from loadgen.run.messages.sitemap import SiteMap
 from loadgen.simulate.cohorts import Cohorts, World
 from loadgen.simulate.inputs import Cluster, Day, Inputs, Users
 from loadgen.simulate.loading import with_utilization

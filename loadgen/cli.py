@@ -14,8 +14,8 @@ from loadgen.errors import LoadgenError
 
 #: Name: module, and what ``loadgen --help`` says of it.
 COMMANDS = {
-    "run": ("loadgen.run.command", "smart clients, as a scenario says, and a verdict"),
-    "worker": ("loadgen.run.remote", "lends this machine to a run on another one"),
+    "run": ("loadgen.run.coordinator.command", "smart clients, as a scenario says, and a verdict"),
+    "worker": ("loadgen.run.process.remote", "lends this machine to a run on another one"),
     "report": ("loadgen.report.command", "results of runs as a page, CSV or Prometheus text"),
     "flood": ("loadgen.flood", "the same request in a closed loop over keep-alive connections"),
     "simulate": ("loadgen.simulate.command", "a day of ten million users on a simulated cluster"),

@@ -12,7 +12,8 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 import ops
-from loadgen.run import command, remote
+from loadgen.run.coordinator import command
+from loadgen.run.process import remote
 
 FILE = Path(ops.__file__).with_name("loadgen-job.yaml")
 

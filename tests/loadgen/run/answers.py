@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from loadgen.run.sender import Ask
+from loadgen.run.client.sender import LogicalRequest
 from loadgen.wire.interface import OK, Answer
 
 START = 10**12
@@ -22,9 +22,9 @@ def answer(
     )
 
 
-def ask(planned: int = START) -> Ask:
+def ask(planned: int = START) -> LogicalRequest:
     """What it answers."""
-    return Ask(0, 0, planned, b"/", "document")
+    return LogicalRequest(0, 0, planned, b"/", "document")
 
 
 #: (answer, when the ask that it ends was planned; None: it ends none, why it failed).

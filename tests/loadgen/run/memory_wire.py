@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from loadgen.run.clock import Clock
+from loadgen.run.client.clock import Clock
 from loadgen.wire.interface import CANCELLED, OK, Answer
 
 

@@ -7,8 +7,8 @@ from hashlib import sha256
 
 from edge.load.document import LoadDocument, NodeLoad
 from edge.resource import etag_of
-from loadgen.run.job import NodeAddress
-from loadgen.run.site import Found, SiteMap
+from loadgen.run.messages.job import NodeAddress
+from loadgen.run.messages.sitemap import Found, SiteMap
 
 URLS = [f"http://localhost:800{number}" for number in (1, 2, 3, 4)]
 NODES = [NodeAddress(f"n{number}", url, "127.0.0.1", 8000 + number) for number, url in enumerate(URLS, 1)]

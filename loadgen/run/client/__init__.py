@@ -1,0 +1,12 @@
+"""The smart client of one virtual user, as ``webroot/edge/worker/`` has it, many at a time.
+
+* ``site.py``: pages, what belongs to them, and the versions that were published;
+* ``browser_cache.py``: what a user's browser has of a page, and what of that needs revalidation;
+* ``choosing.py``: which node is asked: weighted random choice, outlier ejection, and other policies;
+* ``sender.py``: logical requests and their attempts: failover, retries, hedged requests;
+* ``budget.py``: the retry budget and the budget of hedges;
+* ``heads.py``: the bytes of a request, as Chromium sends them;
+* ``clock.py``: ticks of the model and nanoseconds of the wire.
+
+May import ``loadgen.run.messages``, and what is below ``loadgen.run``.
+"""

@@ -1,0 +1,226 @@
+"""Sends a user's requests as its smart client would (``webroot/edge/worker/sender.js``).
+
+To the node that it chooses; to another at once when that fails; to two when it is slow (a hedged request).
+Retries and hedges have budgets.  What a user wants is a :class:`LogicalRequest`; each attempt at it has a
+token on the wire.  It ends with one call of *ended*.
+
+Times are nanoseconds of the wire's clock.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+
+from loadgen.models.users import Users
+from loadgen.run.client import budget
+from loadgen.run.client.choosing import Choosing
+from loadgen.run.client.clock import Clock
+from loadgen.run.client.heads import Heads
+from loadgen.wire.interface import CANCELLED, Answer, Wire
+
+MS = 1_000_000
+#: Pauses before the rounds over all nodes, before jitter.
+_ROUNDS = (0, 200 * MS, 800 * MS)
+#: Not Implemented: nobody will ever answer this.
+_NEVER = 501
+#: A hedge is not sent sooner than this; nor later while too little is known.
+_HEDGE_LEAST, _HEDGE_UNKNOWN = 20 * MS, 500 * MS
+#: A node that says nothing for so many p95s is given up; bounds of that.
+_PATIENCE, _PATIENCE_LEAST, _PATIENCE_MOST = 8, 1_000 * MS, 4_000 * MS
+
+
+class LogicalRequest:
+    """Something that a user wants to know, whoever says it."""
+
+    __slots__ = (
+        "about", "body", "etag", "first", "kind", "lines", "path", "planned", "purpose", "round", "sent_at",
+        "tokens", "tried", "user",
+    )  # fmt: skip
+
+    def __init__(
+        self, user: int, purpose: int, planned: int, path: bytes, kind: str, etag: bytes = b"",
+        body: bytes = b"", about: Any = None, lines: bytes = b"",
+    ) -> None:  # fmt: skip
+        self.user = user
+        #: What the answer is for: the caller's.
+        self.purpose = purpose
+        self.about = about
+        #: When it was to be sent: what latency counts from.
+        self.planned = planned
+        self.path = path
+        self.kind = kind
+        self.etag = etag
+        #: Of a POST, and header lines instead of those of a text.
+        self.body = body
+        self.lines = lines
+        #: Bits of the nodes that were asked in this round; (token, node) of what is on its way.
+        self.tried = 0
+        self.tokens: list[tuple[int, int]] = []
+        self.round = 0
+        #: The node that was asked first in it.
+        self.first = 0
+        #: When the present round began.
+        self.sent_at = planned
+
+
+class Sender:
+    """See the module."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        clock: Clock,
+        users: Users,
+        choosing: Choosing,
+        heads: Heads,
+        random: Callable[[], float],
+        ended: Callable[[LogicalRequest, Answer | None], None],
+        counts: Counter[str],
+    ) -> None:
+        """*ended*: called with the answer, which may be 5xx, or the last failure; None: there was no end."""
+        self._wire, self._clock, self._users, self._choosing = wire, clock, users, choosing
+        self._heads, self._random, self._ended, self._counts = heads, random, ended, counts
+        self._nodes = users.nodes
+        self._token = 0
+        self._requests: dict[int, LogicalRequest] = {}
+        self._retries, self._hedges = budget.retries(), budget.hedges()
+        #: By the node that was asked first, in the order of their sending: requests to be hedged.
+        self._slow: list[deque[tuple[int, LogicalRequest]]] = [deque() for _ in range(users.nodes)]
+        #: The same, with their round: requests not to be waited for alone; one may hang with several nodes.
+        self._hanging: list[deque[tuple[int, int, LogicalRequest]]] = [deque() for _ in range(users.nodes)]
+        self._later: list[tuple[int, int, LogicalRequest]] = []
+        #: Attempts that no plan asked for: retries and hedges.
+        self._unplanned: set[int] = set()
+        #: The p95 of each node of late, which hedges wait for.
+        self.p95 = [_HEDGE_UNKNOWN] * users.nodes
+
+    def send(self, request: LogicalRequest) -> None:
+        """Ask the best node, at the planned time."""
+        self._counts["requests"] += 1
+        self._users.requests[request.user] += 1
+        self._begin(request, request.planned)
+
+    def send_to(self, request: LogicalRequest, node: int) -> None:
+        """Ask *node*, and nobody else."""
+        request.tried = (1 << self._nodes) - 1
+        request.round = len(_ROUNDS)
+        self._put(request, node, request.planned)
+
+    def waiting(self) -> int:
+        """Asks that have not ended."""
+        return len(self._requests) + len(self._later)
+
+    def give_up(self) -> None:
+        """The run is over: whoever still waits has no answer."""
+        waiting = [*self._requests.values(), *(request for _, _, request in self._later)]
+        self._requests.clear()
+        self._later.clear()
+        for request in {id(request): request for request in waiting}.values():
+            request.tokens.clear()
+            self._ended(request, None)
+
+    def _begin(self, request: LogicalRequest, due: int) -> None:
+        """A round: no node has been tried in it."""
+        self._attempt(request, due)
+        _, request.first = request.tokens[0]
+        self._slow[request.first].append((due, request))
+
+    def _attempt(self, request: LogicalRequest, due: int) -> bool:
+        node = self._choosing.pick(request.user, self._clock.tick(due), request.tried)
+        if node < 0:
+            return False
+        request.tried |= 1 << node
+        self._put(request, node, due)
+        return True
+
+    def _put(self, request: LogicalRequest, node: int, due: int) -> None:
+        self._token = token = self._token + 1
+        request.tokens.append((token, node))
+        self._requests[token] = request
+        if due != request.planned:
+            self._unplanned.add(token)
+        home = request.user % self._nodes
+        if request.body:
+            octets = self._heads.post(node, home, request.path, request.body, request.lines)
+        else:
+            octets = self._heads.get(node, home, request.path, request.kind, request.etag)
+        self._wire.send(token, request.user, node, due, octets)
+
+    def was_planned(self, token: int) -> bool:
+        """Whether the attempt *token*, of which the wire has told, was the first one of an request."""
+        if token not in self._unplanned:
+            return True
+        self._unplanned.discard(token)
+        return False
+
+    def answered(self, answer: Answer) -> None:
+        """The wire has an answer, or a failure, to one attempt."""
+        request = self._requests.pop(answer.token, None)
+        if request is None or answer.error == CANCELLED:
+            return
+        request.tokens.remove((answer.token, answer.node))
+        now = self._clock.tick(answer.done)
+        if answer.error or answer.status >= 500:
+            self._choosing.failed(request.user, answer.node, now)
+            self._failed(request, answer)
+            return
+        self._choosing.answered(request.user, answer.node, (answer.head - answer.due) // 1000, now)
+        for token, _ in request.tokens:
+            del self._requests[token]
+            self._wire.cancel(token)
+        request.tokens.clear()
+        self._ended(request, answer)
+
+    def _failed(self, request: LogicalRequest, answer: Answer) -> None:
+        """Another node at once; then another round, after a while."""
+        if self._retry(request) and self._attempt(request, self._clock.now):
+            self._counts["retries"] += 1
+            return
+        if request.tokens:
+            return
+        while request.round + 1 < len(_ROUNDS) and answer.status != _NEVER:
+            request.round += 1
+            pause = int(_ROUNDS[request.round] * (0.5 + self._random()))
+            if self._retries.spend(request.user, self._users.requests[request.user]):
+                heapq.heappush(self._later, (answer.done + pause, answer.token, request))
+                return
+        self._ended(request, answer)
+
+    def _retry(self, request: LogicalRequest) -> bool:
+        left = request.tried != (1 << self._nodes) - 1
+        return left and self._retries.spend(request.user, self._users.requests[request.user])
+
+    def turn(self, now: int) -> None:
+        """Time has passed: hedge what is slow, give up what hangs, begin other rounds."""
+        for p95, slow, hanging in zip(self.p95, self._slow, self._hanging, strict=True):
+            after = max(_HEDGE_LEAST, p95)
+            while slow and slow[0][0] + after <= now:
+                self._hedge(*slow.popleft(), now)
+            patience = min(_PATIENCE_MOST, max(_PATIENCE_LEAST, _PATIENCE * after))
+            while hanging and hanging[0][0] + patience <= now:
+                self._lose_patience(*hanging.popleft()[1:], now)
+        while self._later and self._later[0][0] <= now:
+            _, _, request = heapq.heappop(self._later)
+            request.tried, request.sent_at = 0, now
+            self._counts["retries"] += 1
+            self._begin(request, now)
+
+    def _hedge(self, begun: int, request: LogicalRequest, now: int) -> None:
+        if not request.tokens or request.sent_at != begun:
+            return
+        self._hanging[request.first].append((begun, request.round, request))
+        left = request.tried != (1 << self._nodes) - 1
+        made = self._users.requests[request.user]
+        if request.purpose >= 0 and left and self._hedges.spend(request.user, made):
+            self._counts["hedges"] += 1
+            self._attempt(request, now)
+
+    def _lose_patience(self, number: int, request: LogicalRequest, now: int) -> None:
+        if request.tokens and request.round == number and self._retry(request):
+            self._counts["retries"] += 1
+            self._choosing.failed(request.user, request.tokens[0][1], self._clock.tick(now))
+            self._attempt(request, now)
+            self._hanging[request.first].append((now, number, request))

@@ -1,0 +1,12 @@
+"""The coordinator: the parent of a run's processes, from the command line to the verdict.
+
+* ``command.py``: ``loadgen run``; ``scenario_file.py``: the TOML file, read and checked;
+* ``crawl.py``: what the site has, and where its nodes are;
+* ``dealing.py``: how many processes it takes, and the share of each; ``worker_pool.py``: those processes;
+* ``coordinator.py``: one run, from "go" to its result; ``events.py``: what happens meanwhile;
+* ``merging.py``: the reports of all processes as one run;
+* ``verdict.py``: thresholds, and whether the run is valid at all; ``summary.py``: what is printed.
+
+May import ``loadgen.run.messages``, and what is below ``loadgen.run``; nothing of ``process``, which it
+starts as a program.
+"""

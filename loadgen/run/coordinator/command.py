@@ -1,0 +1,158 @@
+"""``loadgen run SCENARIO --cluster URL``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from loadgen.errors import LoadgenError, UsageError
+from loadgen.live import JsonLines, Live, View
+from loadgen.results import EXIT_CODES, Result, save
+from loadgen.run.coordinator.coordinator import Coordinator
+from loadgen.run.coordinator.crawl import Crawler
+from loadgen.run.coordinator.dealing import deal, rate_of, socket_processes, user_processes
+from loadgen.run.coordinator.scenario_file import read
+from loadgen.run.coordinator.summary import print_summary
+from loadgen.run.coordinator.worker_pool import WorkerPool
+from loadgen.run.messages.addresses import parse_address
+from loadgen.run.messages.job import NodeAddress
+from loadgen.run.messages.scenario import POLICIES, Scenario
+from loadgen.run.messages.token import read_token
+from loadgen.targets import resolve
+
+_MOST_USERS, _MOST_PROCESSES = 100_000_000, 256
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of the subcommand."""
+    parser.add_argument("scenario", type=Path, help="a TOML file, like scenarios/returning-readers.toml")
+    parser.add_argument(
+        "--cluster", required=True, metavar="URL", help="any node, like http://localhost:8001"
+    )
+    parser.add_argument("--users", type=int, metavar="N", help="instead of the scenario's; rates follow")
+    parser.add_argument("--duration", type=float, metavar="S", help="seconds, instead of the scenario's")
+    parser.add_argument(
+        "--policy", choices=POLICIES, help="how users choose a node, instead of the scenario's"
+    )
+    parser.add_argument(
+        "--processes",
+        type=int,
+        metavar="N",
+        help="that share the users (default: as many as it takes, a core each at most)",
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="of all random numbers, instead of the scenario's"
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="for the result (default: results/NAME-TIME)")
+    parser.add_argument("--json", action="store_true", help="a line of JSON each second instead of a view")
+    parser.add_argument(
+        "--workers", default="", metavar="HOST,...", help="machines that run loadgen worker: they do it"
+    )
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="what workers know us by")
+    parser.add_argument(
+        "--wire", choices=("auto", "native", "python"), default="auto", help=argparse.SUPPRESS
+    )
+    parser.add_argument("--i-own-this-target", action="append", default=[], metavar="HOST",
+                        help="allow a host that is not this machine")  # fmt: skip
+
+
+def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    """0 ok, 1 error, 2 usage or a threshold missed, 3 the run is invalid, 130 Ctrl-C."""
+    written = read(options.scenario)
+    scenario = _changed(written, options, parser)
+    workers = [address.strip() for address in options.workers.split(",") if address.strip()]
+    for address in workers:
+        try:
+            parse_address(address)
+        except ValueError as error:
+            parser.error(f"--workers {error}")
+    folder = options.scenario.parent
+    rate = rate_of(scenario.arrivals, folder, scenario.duration_s)
+    rate = rate.scaled(scenario.users / written.users)
+    processes = options.processes or user_processes(scenario, max(rate.rates))
+    if scenario.users < max(len(workers), processes):
+        parser.error(f"--users {scenario.users}: each process needs a user at least")
+    out = options.out or Path("results", f"{options.scenario.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
+    _check_writable(out)
+    owned = tuple(options.i_own_this_target)
+    target = resolve(options.cluster, owned)
+    crawler = Crawler(options.cluster.rstrip("/"), target.address)
+    nodes = _nodes(crawler, owned)
+    site = (
+        crawler.listed(folder / scenario.site.list)
+        if scenario.site.list
+        else crawler.site(scenario.site.start, scenario.site.pages)
+    )
+    token = read_token(options.token_file) if workers else b""
+    processes += socket_processes(scenario)
+    if workers and len(workers) <= socket_processes(scenario):
+        parser.error(f"--workers: {socket_processes(scenario)} of them hold sockets; name more")
+    pool = WorkerPool(processes, [node.host for node in nodes], workers, token)
+    view: View | None = None
+    result: Result | None = None
+    try:
+        jobs = deal(scenario, len(pool), rate, site, nodes, options.wire, apart=bool(workers))
+        view = (JsonLines if options.json else Live)(scenario.title, scenario.duration_s, scenario.users)
+        coordinator = Coordinator(pool, jobs, view)
+        coordinator.run()
+        result = coordinator.result(options.cluster, str(options.scenario))
+    finally:
+        if view is not None:
+            view.close(result)
+        pool.close()
+    code = EXIT_CODES[result.verdict]
+    try:
+        path = save(result, out)
+    except LoadgenError as error:
+        print(f"loadgen run: {error}", file=sys.stderr)
+        code, path = 1, None
+    if not options.json:
+        print_summary(result, path)
+    return code
+
+
+def _changed(scenario: Scenario, options: argparse.Namespace, parser: argparse.ArgumentParser) -> Scenario:
+    """The scenario as the command line wants it."""
+    if options.users is not None and not 1 <= options.users <= _MOST_USERS:
+        parser.error(f"--users {options.users}: give 1 to {_MOST_USERS:,}")
+    if options.duration is not None and not 0 < options.duration <= 86_400:
+        parser.error(f"--duration {options.duration:g}: give seconds above 0 and up to a day")
+    if options.processes is not None and not 1 <= options.processes <= _MOST_PROCESSES:
+        parser.error(f"--processes {options.processes}: give 1 to {_MOST_PROCESSES}")
+    if options.seed is not None and options.seed < 0:
+        parser.error(f"--seed {options.seed}: give 0 or more")
+    given = {"users": options.users, "duration_s": options.duration, "seed": options.seed}
+    given |= {"policy": options.policy}
+    return msgspec.structs.replace(
+        scenario, **{name: value for name, value in given.items() if value is not None}
+    )
+
+
+def _check_writable(folder: Path) -> None:
+    """Said before the run, not after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {folder}: {error.strerror}; give a folder that can be made") from None
+    if not os.access(folder, os.W_OK):
+        raise UsageError(f"--out {folder}: it cannot be written to; give another folder")
+
+
+def _nodes(crawler: Crawler, owned: tuple[str, ...]) -> list[NodeAddress]:
+    """All nodes of the cluster that are alive, and where they are."""
+    found = []
+    for node in crawler.load().nodes:
+        if node.state != "alive":
+            continue
+        target = resolve(node.url, owned)
+        found.append(NodeAddress(node.id, node.url, target.address[0], target.address[1]))
+    if not found:
+        raise LoadgenError("no node of the cluster is alive yet; wait until make run says so")
+    if len(found) > 64:
+        raise LoadgenError(f"the cluster has {len(found)} nodes; 64 can be told apart at most")
+    return found

@@ -1,0 +1,155 @@
+"""A run as its parent sees it: deal the work out, look on, judge."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+
+from loadgen.errors import LoadgenError
+from loadgen.live import View
+from loadgen.results import Generator, Result, Second
+from loadgen.run.coordinator import verdict
+from loadgen.run.coordinator.events import Events
+from loadgen.run.coordinator.merging import Merging
+from loadgen.run.coordinator.worker_pool import WorkerPool, WorkerProcess
+from loadgen.run.messages.job import Job
+from loadgen.run.messages.protocol import Expect, Failed, Go, JobMessage, Ready, ReportMessage
+
+#: For a process to set its users up.
+_SETUP_SECONDS = 120.0
+#: After the end and the last timeout, for the last reports.
+_LATE_SECONDS = 20.0
+_LOOK_SECONDS = 0.25
+
+
+class Coordinator:
+    """One run."""
+
+    def __init__(self, workers: WorkerPool, jobs: Sequence[Job], view: View) -> None:
+        self._pool, self._jobs, self._view = workers, jobs, view
+        self._scenario = jobs[0].scenario
+        self._merging = Merging(len(workers), jobs[0].nodes)
+        self._events = Events(self._scenario.events)
+        self._numbers = {worker: number for number, worker in enumerate(workers.all)}
+        self._troubles: list[str] = []
+        self._notes: list[str] = []
+        self._bytes_per_user = 0.0
+        self.began = 0.0
+        self.interrupted = False
+
+    def run(self) -> None:
+        """Until the end, or Ctrl-C; :exc:`LoadgenError` when a process cannot begin."""
+        try:
+            self._set_up()
+            self.began = time.time()
+            begin = time.monotonic() + self._jobs[0].delay
+            for worker in self._pool.all:
+                worker.tell(Go())
+            self._look_on(begin)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self._pool.dismiss()
+            with contextlib.suppress(KeyboardInterrupt):  # a second one: what has come by now has to do
+                self._look_on(time.monotonic(), stopped=True)
+        finally:
+            self._events.close()
+
+    def _set_up(self) -> None:
+        for worker, job in zip(self._pool.all, self._jobs, strict=True):
+            worker.tell(JobMessage(job))
+        ready: set[WorkerProcess] = set()
+        deadline = time.monotonic() + _SETUP_SECONDS
+        while len(ready) < len(self._pool):
+            for worker, message in self._pool.receive(_LOOK_SECONDS):
+                if isinstance(message, Ready):
+                    ready.add(worker)
+                    self._bytes_per_user = max(self._bytes_per_user, message.bytes_per_user)
+                elif isinstance(message, Failed):
+                    raise LoadgenError(f"{worker.name}: {message.why}")
+                elif message is None:
+                    raise LoadgenError(f"{worker.name} ended before the run began: {worker.last_words()}")
+            if time.monotonic() > deadline:
+                raise LoadgenError(f"a process was not ready after {_SETUP_SECONDS:.0f} s; take fewer users")
+
+    def _look_on(self, begin: float, stopped: bool = False) -> None:
+        patience = self._scenario.timeout_s + _LATE_SECONDS
+        deadline = begin + patience + (0 if stopped else self._scenario.duration_s)
+        while not all(worker.ended for worker in self._pool.all):
+            for worker, message in self._pool.receive(_LOOK_SECONDS):
+                number = self._numbers[worker]
+                if isinstance(message, ReportMessage):
+                    self._show(self._merging.report(number, message.report))
+                    if message.report.last:
+                        worker.dismiss()
+                elif message is None:
+                    if not self._merging.finished(number):
+                        words = worker.last_words()
+                        self._troubles.append(f"{worker.name} ended early" + (f": {words}" if words else ""))
+                    self._show(self._merging.gone(number))
+            if not stopped:
+                self._happen(time.monotonic() - begin)
+            if time.monotonic() > deadline:
+                self._troubles.append("not all processes reported their end")
+                return
+
+    def _happen(self, second: float) -> None:
+        if self._events.is_command_due(second):
+            # Before it begins: a push may be there before the command has ended.
+            for worker in self._pool.all:
+                worker.tell(Expect(time.time_ns()))
+        self._notes += self._events.pass_time(second)
+
+    def _show(self, seconds: Sequence[tuple[Second, object]]) -> None:
+        totals = self._merging.totals
+        for second, _ in seconds:
+            second.notes, self._notes = self._notes, []
+            elapsed = max(1, len(self._merging.series))
+            totals.cores = self._merging.cpu_seconds / elapsed
+            late = totals.lag_p99_ms > verdict.MOST_LAG_MS
+            totals.invalid = [f"the generator is late: p99 {totals.lag_p99_ms:.2f} ms"] if late else []
+            self._view.update(second, totals)
+
+    def result(self, cluster: str, name: str) -> Result:
+        """What it came to."""
+        merging, scenario = self._merging, self._scenario
+        measures = merging.measures()
+        lag = merging.histograms["lag"]
+        planned = sum(second.planned for second in merging.series)
+        answers = sum(second.answered for second in merging.series)
+        cpu = merging.cpu_seconds
+        generator = Generator(
+            offered=min(1.0, merging.offered / planned) if planned else 0.0,
+            lag_p99_ms=lag.percentile(99) / 1000,
+            lag_max_ms=lag.highest / 1000,
+            cpu_seconds=cpu,
+            per_core=answers / cpu if cpu else 0.0,
+            memory_bytes=merging.memory_bytes,
+            bytes_per_user=self._bytes_per_user,
+        )
+        thresholds = verdict.judge(scenario.thresholds, measures)
+        decision, reasons = verdict.decide(generator, thresholds, measures, self.interrupted)
+        if self._troubles:
+            decision, reasons = "error", [*self._troubles, *reasons]
+        return Result(
+            scenario=name,
+            title=scenario.title,
+            cluster=cluster,
+            began=self.began,
+            seconds=scenario.duration_s if not self.interrupted else float(len(merging.series)),
+            users=scenario.users,
+            seed=scenario.seed,
+            processes=len(self._pool),
+            policy=scenario.policy,
+            verdict=decision,
+            reasons=reasons,
+            thresholds=thresholds,
+            generator=generator,
+            counts=dict(merging.counts),
+            statuses=dict(merging.totals.statuses),
+            errors=dict(merging.totals.errors),
+            measures=measures,
+            nodes=merging.nodes(),
+            histograms={name: one.encode() for name, one in merging.histograms.items() if one.count},
+            series=merging.series,
+        )

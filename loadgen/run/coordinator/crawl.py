@@ -1,0 +1,248 @@
+"""Finding out what a site has, as a browser would: from a page to its assets, and on to the pages it links.
+
+Also where the nodes are: from the load document of the one that was named.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import http.client
+import re
+import time
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from hashlib import sha256
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import brotlicffi
+import msgspec
+
+from edge.load.document import LoadDocument
+from edge.load.document import decode as decode_load
+from edge.resource import etag_of
+from loadgen.errors import LoadgenError, UsageError
+from loadgen.run.messages.sitemap import ACCEPT_ENCODING, KINDS, Found, SiteMap
+
+_TIMEOUT_S = 10.0
+#: Of one whole answer.
+_PATIENCE_S = 30.0
+_MOST_BYTES = 64 << 20
+_PATH = re.compile(r"/[\x21-\x7e]*")
+_IMPORT = re.compile(rb"""\b(?:import|from)\s*\(?\s*["'](\.{0,2}/[^"']+)["']""")
+#: Statuses of answers that lead elsewhere, and how often browsers follow them.
+_MOVED, _MOST_MOVES = (301, 302, 303, 307, 308), 20
+#: What browsers fetch beside pages for the smart client.
+_WORKER, _RULES = "/sw.js", "/edge.json"
+
+
+class _Links(HTMLParser):
+    """Addresses in a page: (kind, address)."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[tuple[str, str]] = []
+        #: What addresses are relative to; None: the page.
+        self.base: str | None = None
+        with contextlib.suppress(AssertionError):  # what the parser says to <![X[: there are no more links
+            self.feed(text)
+
+    # HTMLParser's override
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag == "a" and "href" in values:
+            self.found.append(("document", values["href"]))
+        elif tag == "base" and "href" in values and self.base is None:
+            self.base = values["href"]
+        elif tag == "script" and "src" in values:
+            self.found.append(("script", values["src"]))
+        elif tag == "img" and "src" in values and values.get("loading") != "lazy":
+            self.found.append(("image", values["src"]))
+        elif tag == "link" and "href" in values:
+            relations = values.get("rel", "").lower().split()
+            kind = {"stylesheet": "style", "icon": "image", "modulepreload": "script"}
+            self.found += [(kind[one], values["href"]) for one in relations if one in kind][:1]
+
+
+class Crawler:
+    """Asks one node, one request after the other."""
+
+    def __init__(self, url: str, address: tuple[str, int]) -> None:
+        """*url*: of the node, named in errors and links; *address*: where it is."""
+        self._url = url
+        self._address = address
+        self._host = urlsplit(url).netloc
+        self._connection = http.client.HTTPConnection(*address, timeout=_TIMEOUT_S)
+        self.resources: list[Found] = []
+        self._numbers: dict[str, int | None] = {}
+        self._bodies: dict[int, bytes] = {}
+
+    def load(self) -> LoadDocument:
+        """The cluster's load document; :exc:`LoadgenError` if that is none of ours."""
+        _, body = self._get("/.edge/load", "*/*")
+        try:
+            return decode_load(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise LoadgenError(
+                f"{self._url}/.edge/load: no load document ({error}); is this a node of twistd edge?"
+            ) from None
+
+    def site(self, start: str, most: int) -> SiteMap:
+        """At most *most* pages from *start* on."""
+        waiting, seen = deque([start]), {start}
+        pages: list[list[int]] = []
+        while waiting and len(pages) < most:
+            number = self._resource(waiting.popleft(), "document")
+            if number is None or self.resources[number].kind != "document" or number not in self._bodies:
+                continue  # not there, an image that is shown somewhere, or found already by another way
+            parts = [number]
+            links = _Links(self._bodies.pop(number).decode("utf-8", "replace"))
+            base = self.resources[number].path
+            for kind, address in links.found:
+                target = self._local(base, address, links.base or "")
+                if target is None:
+                    continue
+                if kind != "document":
+                    parts += [one for one in self._with_imports(target, kind) if one not in parts]
+                elif target not in seen:
+                    seen.add(target)
+                    waiting.append(target)
+            pages.append(parts)
+        if not pages:
+            raise LoadgenError(f"{self._url}{start}: there is no page; name another with [site] start")
+        return self._complete(pages)
+
+    def listed(self, file: Path) -> SiteMap:
+        """The pages that *file* names, a line ``PATH ASSET ASSET...`` each."""
+        pages = []
+        try:
+            lines = file.read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{file}: {error}") from None
+        for number, line in enumerate(lines, 1):
+            paths = line.partition("#")[0].split()
+            parts = []
+            for place, path in enumerate(paths):
+                if not _PATH.fullmatch(path):
+                    raise UsageError(f"{file}, line {number}: {path!r} is no path; it begins with /")
+                one = self._resource(path, "fetch" if place else "document")
+                if one is None:
+                    raise UsageError(f"{file}, line {number}: {self._url}{path} is not there")
+                parts.append(one)
+            if parts:
+                pages.append(parts)
+        if not pages:
+            raise UsageError(f"{file}: there is no page in it")
+        return self._complete(pages)
+
+    def _complete(self, pages: list[list[int]]) -> SiteMap:
+        """With what the smart client needs, where there is one."""
+        beside = [one for path in (_WORKER, _RULES) if (one := self._resource(path, "script")) is not None]
+        worker = list(self._with_imports(_WORKER, "script")) if self._numbers.get(_WORKER) is not None else []
+        return SiteMap(self.resources, pages, worker, beside)
+
+    def _with_imports(self, path: str, kind: str) -> Iterator[int]:
+        """The resource at *path*, and the modules that it imports, and theirs."""
+        waiting, seen = [path], set()
+        while waiting:
+            one = waiting.pop()
+            number = self._resource(one, kind) if one not in seen else None
+            seen.add(one)
+            if number is None:
+                continue
+            yield number
+            if kind == "script":
+                for match in _IMPORT.finditer(self._bodies.get(number, b"")):
+                    target = self._local(self.resources[number].path, match[1].decode("ascii", "replace"))
+                    waiting += [target] if target else []
+
+    def _local(self, page: str, address: str, base: str = "") -> str | None:
+        """The path that *address* on *page* leads to, by its *base*, if it is of this site."""
+        with contextlib.suppress(ValueError):
+            own = urljoin(f"http://{self._host}{page}", base.strip())
+            parts = urlsplit(urljoin(own, address.strip()))
+            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            if parts.scheme == "http" and parts.netloc == self._host and _PATH.fullmatch(path):
+                return path
+        return None
+
+    def _resource(self, path: str, kind: str, moves: int = 0) -> int | None:
+        """The number of what is at *path*, or where that leads; None if there is nothing to confirm."""
+        if path in self._numbers:
+            return self._numbers[path]
+        answer, body = self._get(path, KINDS[kind].accept)
+        etag = re.fullmatch(r'"([\x21\x23-\x7e]{1,63})"', answer.getheader("ETag") or "")
+        self._numbers[path] = None
+        if answer.status in _MOVED and moves < _MOST_MOVES:
+            target = self._local(path, answer.getheader("Location") or "")
+            self._numbers[path] = self._resource(target, kind, moves + 1) if target else None
+            return self._numbers[path]
+        if answer.status != 200 or etag is None:
+            return None
+        if etag[1] != etag_of(sha256(body).digest()).decode("ascii"):
+            raise LoadgenError(
+                f"{self._url}{path}: its ETag is not the digest of its bytes; this is no node of twistd edge"
+            )
+        self._numbers[path] = number = len(self.resources)
+        self.resources.append(
+            Found(path, kind, etag[1], len(body), _max_age(answer.getheader("Cache-Control")))
+        )
+        if kind in ("document", "script"):
+            self._bodies[number] = _decoded(body, answer.getheader("Content-Encoding"))
+        return number
+
+    def _get(self, path: str, accept: str) -> tuple[http.client.HTTPResponse, bytes]:
+        fields = {"Host": self._host, "Accept": accept, "Accept-Encoding": ACCEPT_ENCODING}
+        for attempt in range(2):
+            try:
+                self._connection.request("GET", path, headers=fields)
+                answer = self._connection.getresponse()
+                return answer, self._whole(answer, path)
+            except (OSError, http.client.HTTPException) as error:
+                self._connection.close()
+                if attempt:
+                    why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                    raise LoadgenError(
+                        f"{self._url}{path}: no answer: {why}; is the node running? make run starts four"
+                    ) from None
+        raise AssertionError("not reached")
+
+    def _whole(self, answer: http.client.HTTPResponse, path: str) -> bytes:
+        """The body; a server that sends on and on, or hardly anything, is not waited for."""
+        body = bytearray()
+        deadline = time.monotonic() + _PATIENCE_S
+        while piece := answer.read1(1 << 16):
+            body += piece
+            if len(body) > _MOST_BYTES or time.monotonic() > deadline:
+                why = f"is over {_MOST_BYTES >> 20} MiB" if len(body) > _MOST_BYTES else "does not end"
+                raise LoadgenError(f"{self._url}{path}: the answer {why}; leave it out with [site] list")
+        if answer.length:
+            raise http.client.IncompleteRead(bytes(body), answer.length)
+        answer.close()  # read1 does not: the connection would not be free for the next request
+        return bytes(body)
+
+
+def _max_age(value: str | None) -> int:
+    """Seconds for which an answer with that Cache-Control is fresh; -1: none."""
+    given = (one.strip().lower().partition("=") for one in (value or "").split(","))
+    directives = {name: argument for name, _, argument in given}
+    if {"no-cache", "no-store"} & set(directives):
+        return -1
+    seconds = directives.get("max-age", "")
+    return int(seconds) if seconds.isdecimal() and int(seconds) else -1
+
+
+def _decoded(body: bytes, coding: str | None) -> bytes:
+    """*body* without its content coding; b"" if it is damaged or of a coding unknown here."""
+    with contextlib.suppress(OSError, EOFError, zlib.error, brotlicffi.error):
+        if coding == "br":
+            return bytes(brotlicffi.decompress(body))
+        if coding == "gzip":
+            return gzip.decompress(body)
+        if coding is None:
+            return body
+    return b""

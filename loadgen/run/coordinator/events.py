@@ -1,0 +1,59 @@
+"""What a scenario has happen while it runs: words to who looks on, and programs."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+
+from loadgen.run.messages.scenario import Event
+
+#: Seconds for a program to end when the run does.
+_GRACE = 5.0
+
+
+class Events:
+    """Feed it seconds since the beginning; it returns what is to be said."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self._waiting = sorted(events, key=lambda event: event.at_s)
+        self._running: list[tuple[Event, subprocess.Popen[bytes]]] = []
+
+    def is_command_due(self, seconds: float) -> bool:
+        """Whether :meth:`pass_time` would start a program."""
+        return any(event.command and event.at_s <= seconds for event in self._waiting)
+
+    def pass_time(self, seconds: float) -> list[str]:
+        """Start what is due, see what has ended."""
+        said = []
+        while self._waiting and self._waiting[0].at_s <= seconds:
+            event = self._waiting.pop(0)
+            if event.say:
+                said.append(event.say)
+            if event.command:
+                said += self._start(event)
+        for event, process in list(self._running):
+            if process.poll() is not None:
+                self._running.remove((event, process))
+                if process.returncode:
+                    said.append(f"{event.command[0]} failed with exit code {process.returncode}")
+        return said
+
+    def _start(self, event: Event) -> list[str]:
+        try:
+            process = subprocess.Popen(
+                event.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        except (OSError, ValueError) as error:  # ValueError: a NUL in it
+            return [f"{event.command[0]!r} does not start: {getattr(error, 'strerror', None) or error}"]
+        self._running.append((event, process))
+        return [f"started: {' '.join(event.command)}"]
+
+    def close(self) -> None:
+        """End what still runs."""
+        for _, process in self._running:
+            process.terminate()
+            try:
+                process.wait(_GRACE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

@@ -1,0 +1,163 @@
+"""The reports of all processes as one run: what adds up is added; a second is whole when all have told it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from loadgen.histogram import Histogram
+from loadgen.live import Totals
+from loadgen.results import NodeFigures, Second
+from loadgen.run.messages.job import NodeAddress
+from loadgen.run.messages.report import Report
+
+#: Of ``Second.latency_ms``.
+PERCENTS = (50.0, 90.0, 99.0, 99.9, 100.0)
+_SUMS = (
+    "planned",
+    "sent",
+    "answered",
+    "bytes_in",
+    "bytes_out",
+    "confirmed",
+    "bodies",
+    "pushes",
+    "active",
+    "connections",
+)
+_COUNTERS = ("statuses", "errors", "nodes")
+
+
+class Merging:
+    """Feed it reports; take whole seconds."""
+
+    def __init__(self, processes: int, nodes: Sequence[NodeAddress]) -> None:
+        self._processes = processes
+        self._nodes = nodes
+        self._open: dict[int, list[Report]] = {}
+        self._latest: dict[int, Report] = {}
+        self._finished: set[int] = set()
+        self.series: list[Second] = []
+        self.counts: Counter[str] = Counter()
+        self.totals = Totals()
+        self.histograms = {name: Histogram() for name in ("corrected", "raw", "lag", "push")}
+        self._of_nodes = [Histogram() for _ in nodes]
+        self._node_errors: Counter[int] = Counter()
+        self._node_bytes = [[0, 0] for _ in nodes]
+        self.offered = 0
+
+    def report(self, process: int, report: Report) -> list[tuple[Second, Totals]]:
+        """*process* told this; the seconds that are whole now, with the totals after each."""
+        self._latest[process] = report
+        if report.last:
+            self._finished.add(process)
+        self._open.setdefault(report.second.at, []).append(report)
+        return self._whole()
+
+    def gone(self, process: int) -> list[tuple[Second, Totals]]:
+        """*process* tells nothing any more."""
+        self._finished.add(process)
+        return self._whole()
+
+    def finished(self, process: int) -> bool:
+        """Whether *process* has told its last."""
+        return process in self._finished
+
+    def _whole(self) -> list[tuple[Second, Totals]]:
+        """Seconds are whole when all who still run have told of them."""
+        running = [process for process in range(self._processes) if process not in self._finished]
+        told = min(
+            (self._latest[one].second.at if one in self._latest else -1 for one in running), default=1 << 60
+        )
+        return [(self._add(at, self._open.pop(at)), self.totals) for at in sorted(self._open) if at <= told]
+
+    def _add(self, at: int, reports: Sequence[Report]) -> Second:
+        second = Second(at=at)
+        of_second = {"corrected": Histogram(), "push": Histogram()}
+        for report in reports:
+            for name in _SUMS:
+                setattr(second, name, getattr(second, name) + getattr(report.second, name))
+            for name in _COUNTERS:
+                setattr(
+                    second, name, dict(Counter(getattr(second, name)) + Counter(getattr(report.second, name)))
+                )
+            second.memory_bytes += report.memory_bytes
+            self.counts.update(report.counts)
+            self.offered += report.offered
+            self._node_errors.update(report.node_errors)
+            for node, (inward, outward) in report.node_bytes.items():
+                self._node_bytes[node][0] += inward
+                self._node_bytes[node][1] += outward
+            for name, counters in report.histograms.items():
+                if name.startswith("node:"):
+                    self._of_nodes[int(name.removeprefix("node:"))].add_counted(counters)
+                    continue
+                self.histograms[name].add_counted(counters)
+                if name in of_second:
+                    of_second[name].add_counted(counters)
+        second.latency_ms = [value / 1000 for value in of_second["corrected"].percentiles(PERCENTS)]
+        second.push_ms = of_second["push"].percentile(99) / 1000
+        self.series.append(second)
+        self.totals.count(second)
+        self.totals.counts = dict(self.counts)
+        self.totals.latency_ms = [
+            value / 1000 for value in self.histograms["corrected"].percentiles(PERCENTS)
+        ]
+        self.totals.lag_p99_ms = self.histograms["lag"].percentile(99) / 1000
+        return second
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of all processes."""
+        return sum(report.cpu_seconds for report in self._latest.values())
+
+    @property
+    def memory_bytes(self) -> int:
+        """Resident, of all processes."""
+        return sum(report.memory_bytes for report in self._latest.values())
+
+    def nodes(self) -> list[NodeFigures]:
+        """Each node over all seconds."""
+        requests: Counter[str] = Counter()
+        for second in self.series:
+            requests.update(second.nodes)
+        return [
+            NodeFigures(
+                id=node.id,
+                url=node.url,
+                requests=requests[node.id],
+                errors=self._node_errors[number],
+                bytes_in=self._node_bytes[number][0],
+                bytes_out=self._node_bytes[number][1],
+                p50_ms=self._of_nodes[number].percentile(50) / 1000,
+                p99_ms=self._of_nodes[number].percentile(99) / 1000,
+            )
+            for number, node in enumerate(self._nodes)
+        ]
+
+    def measures(self) -> dict[str, float]:
+        """What thresholds may name, see :data:`loadgen.run.verdict.MEASURES`."""
+        corrected, raw = self.histograms["corrected"], self.histograms["raw"]
+        percents = {"50": 50.0, "90": 90.0, "99": 99.0, "99.9": 99.9, "100": 100.0}
+        values = corrected.percentiles(list(percents.values()))
+        counts = self.counts
+        requests = max(1, counts["requests"])
+        shares = [node.requests for node in self.nodes()]
+        checked = counts["not_modified"] + counts["bodies"]
+        return {
+            **{f"p{name}": value / 1000 for name, value in zip(percents, values, strict=True)},
+            "raw_p50": raw.percentile(50) / 1000,
+            "raw_p99": raw.percentile(99) / 1000,
+            "push_p99": self.histograms["push"].percentile(99) / 1000,
+            "errors": counts["failed"],
+            "error_share": counts["failed"] / requests,
+            "stale": counts["stale_confirmations"],
+            "wrong": counts["wrong_answers"],
+            "herd": max(shares) * len(shares) / max(1, sum(shares)),
+            "share_304": counts["not_modified"] / max(1, checked),
+            "retry_share": counts["retries"] / requests,
+            "hedge_share": counts["hedges"] / requests,
+            "rps": sum(second.answered for second in self.series) / max(1, len(self.series)),
+            "requests": counts["requests"],
+            "page_views": counts["page_views"],
+        }

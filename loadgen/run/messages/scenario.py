@@ -1,0 +1,144 @@
+"""A scenario: what a run is to be, as the tables of its TOML file say."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+#: No amount is higher: TOML knows inf, and what comes of these numbers has to fit into nanoseconds.
+_MOST = 1e9
+Positive = Annotated[float, Meta(gt=0, le=_MOST)]
+NotNegative = Annotated[float, Meta(ge=0, le=_MOST)]
+#: What may stand in a request's line.
+PathText = Annotated[str, Meta(pattern=r"^/[\x21-\x7e]*\Z")]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=1)]
+Policy = Literal["smart", "least-loaded", "two-choices", "random", "one"]
+POLICIES: tuple[str, ...] = ("smart", "least-loaded", "two-choices", "random", "one")
+
+
+class Table(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file."""
+
+
+class Arrivals(Table, kw_only=True):
+    """When sessions begin.  Rates are for as many users as the file says; ``--users`` scales them.
+
+    ===========  =====================================================================
+    constant     every 1/rate_per_s seconds
+    poisson      independently of each other, rate_per_s on average
+    ramp         Poisson, from rate_per_s at the beginning to to_per_s at the end
+    steps        Poisson; steps = [[SECOND, RATE], ...]: from then on
+    replay       Poisson; file: lines SECOND,RATE: from then on; relative to the scenario
+    ===========  =====================================================================
+    """
+
+    kind: Literal["constant", "poisson", "ramp", "steps", "replay"] = "poisson"
+    rate_per_s: NotNegative = 0.0
+    to_per_s: NotNegative = 0.0
+    steps: tuple[tuple[NotNegative, NotNegative], ...] = ()
+    file: str = ""
+    #: Share of the users who are in the middle of a session when the run begins.
+    present: Share = 0.0
+
+
+class Think(Table, kw_only=True):
+    """Seconds between page views of a session."""
+
+    kind: Literal["weibull", "lognormal", "exponential", "constant"] = "weibull"
+    mean_s: Positive = 20.0
+    #: Weibull's k: below 1, many short ones and a few very long ones (Liu, White, Dumais: 0.6 to 0.8).
+    shape: Annotated[float, Meta(ge=0.1, le=10)] = 0.8
+    #: Lognormal's standard deviation of the logarithm.
+    sigma: Annotated[float, Meta(gt=0, le=10)] = 1.0
+
+
+class Session(Table, kw_only=True):
+    """What a user does between coming and going."""
+
+    #: Page views, on average; their number is geometric.
+    pages_mean: Annotated[float, Meta(ge=1, le=65_535)] = 5.0
+    think: Think = msgspec.field(default_factory=Think)
+
+
+class SiteRules(Table, kw_only=True):
+    """What the users look at."""
+
+    #: Where crawling begins.
+    start: PathText = "/"
+    #: Pages found at most.
+    pages: Annotated[int, Meta(ge=1, le=100_000)] = 500
+    #: Instead of crawling: a file with a line PATH ASSET ASSET... for each page; relative to the scenario.
+    list: str = ""
+    #: Popularity: the page of rank r is chosen in proportion to r ** -zipf.
+    zipf: NotNegative = 1.0
+
+
+class Cache(Table, kw_only=True):
+    """What the users' browsers hold."""
+
+    #: Share of the users who have been here before the run.
+    warm: Share = 0.0
+    #: Pages that such a user has seen.
+    pages: Annotated[int, Meta(ge=1, le=12)] = 6
+    #: How long ago at most.
+    age_s: Annotated[float, Meta(gt=0, le=90_000)] = 3600.0
+
+
+class Sockets(Table, kw_only=True):
+    """Who holds a WebSocket."""
+
+    share: Share = 0.0
+    topics: tuple[Literal["load", "changed"], ...] = ("load", "changed")
+    #: Opened each second, in all.
+    per_second: Positive = 1000.0
+
+
+class Mutations(Table, kw_only=True):
+    """Requests that change something, each with an Idempotency-Key: sent again, it changes nothing more."""
+
+    path: PathText
+    #: Of page views.
+    share: Share
+    #: {user} and {n} are replaced: by a number of the user, and of the mutation.
+    body: str = "{}"
+    content_type: Annotated[str, Meta(pattern=r"^[\x21-\x7e][\x20-\x7e]*\Z")] = "application/json"
+
+
+class Event(Table, kw_only=True):
+    """Something that happens during the run."""
+
+    at_s: NotNegative
+    #: Shown to who looks on.
+    say: str = ""
+    #: A program and its arguments, started where loadgen was; its failure is shown.
+    command: tuple[str, ...] = ()
+
+
+class Scenario(Table, kw_only=True):
+    """The whole file."""
+
+    v: Literal[1]
+    title: str
+    about: str = ""
+    users: Annotated[int, Meta(ge=1, le=100_000_000)]
+    duration_s: Annotated[float, Meta(gt=0, le=86_400)]
+    seed: Annotated[int, Meta(ge=0)] = 1
+    policy: Policy = "smart"
+    #: Milliseconds after which a 304 for a superseded version is a stale confirmation.
+    stale_ms: Positive = 1000.0
+    #: Seconds after which an answer is not waited for.
+    timeout_s: Positive = 10.0
+    #: Seconds that a resting connection stays open.
+    keep_alive_s: Positive = 60.0
+    arrivals: Arrivals = msgspec.field(default_factory=Arrivals)
+    session: Session = msgspec.field(default_factory=Session)
+    site: SiteRules = msgspec.field(default_factory=SiteRules)
+    cache: Cache = msgspec.field(default_factory=Cache)
+    sockets: Sockets = msgspec.field(default_factory=Sockets)
+    mutations: Mutations | None = None
+    events: tuple[Event, ...] = ()
+    #: Like "p99 < 50ms", see loadgen.run.coordinator.verdict.
+    thresholds: tuple[str, ...] = ()

@@ -1,0 +1,12 @@
+"""A worker process: virtual users, their page views at planned times, and what came of them.
+
+* ``__main__.py``: the program, ``python -m loadgen.run.process``; ``remote.py``: ``loadgen worker``, which
+  lends a machine to a coordinator elsewhere;
+* ``assembly.py``: the components of one process, from its job;
+* ``engine.py``: the turns of its loop; ``subscriber_engine.py``: the same for one that holds WebSockets;
+* ``arrival_scheduler.py``: open-loop arrivals: who comes when; ``virtual_users.py``: sessions and page views;
+* ``checking.py``: whether the answers are what was published;
+* ``interval_stats.py``: figures of a second, latency corrected for coordinated omission.
+
+May import ``loadgen.run.client``, ``loadgen.run.messages``, and what is below ``loadgen.run``.
+"""

@@ -1,0 +1,101 @@
+"""Whether answers are what the cluster published.
+
+* A 200's ETag is the digest of its body.
+* A 304 confirms the ETag that was sent, and so does a batch that does not call it stale.
+* A version that was superseded for longer than the bound is confirmed by nobody, and given to nobody.
+
+Whether something was superseded is known from what answers carried before.  A site may also go back to
+an older version; so a suspicion is not counted before every node was asked what it has now: if most of
+them have the old version, that is current again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from hashlib import sha256
+
+from edge.resource import etag_of
+from loadgen.run.client.site import Resource, Site
+from loadgen.wire.interface import Answer
+
+
+class Suspicion:
+    """An old version, confirmed: what the nodes say of it."""
+
+    def __init__(self, resource: Resource, etag: bytes, nodes: int) -> None:
+        self.resource, self.etag = resource, etag
+        self.waiting = nodes
+        self.have = 0
+        self.others = 0
+
+
+class Checking:
+    """Of one process."""
+
+    def __init__(
+        self,
+        site: Site,
+        stale_ticks: int,
+        nodes: int,
+        counts: Counter[str],
+        probe: Callable[[Suspicion], None],
+    ) -> None:
+        """*probe* asks every node for a suspicion's resource; each answer comes to :meth:`probed`."""
+        self._site, self._stale, self._nodes, self._counts, self._probe = (
+            site, stale_ticks, nodes, counts, probe,
+        )  # fmt: skip
+        self._open: set[tuple[bytes, bytes]] = set()
+
+    def confirmed(self, resource: Resource, etag: bytes, asked: int) -> None:
+        """*etag* of *resource* was confirmed to who asked at the tick *asked*."""
+        if etag != resource.current:
+            self._old(resource, etag, asked)
+
+    def not_modified(self, answer: Answer, resource: Resource, etag: bytes, asked: int) -> None:
+        """A 304 came for the validator *etag*."""
+        if not etag or (answer.etag and answer.etag != etag):
+            self.wrong("a 304 for another version")
+            return
+        self.confirmed(resource, etag, asked)
+
+    def body(self, answer: Answer, body: bytes, resource: Resource, asked: int, now: int) -> bool:
+        """A 200 came with *body*; whether it is what its ETag says."""
+        if answer.etag != etag_of(sha256(body).digest()):
+            self.wrong("a body that is not what its ETag says" if answer.etag else "a 200 without ETag")
+            return False
+        if answer.etag != resource.current:
+            if resource.superseded(answer.etag) < 0:
+                self._site.learn(resource, answer.etag, now)
+            else:
+                self._old(resource, answer.etag, asked)
+        return True
+
+    def wrong(self, what: str) -> None:
+        """An answer is not what was published."""
+        self._counts["wrong_answers"] += 1
+        self._counts[f"wrong: {what}"] += 1
+
+    def _old(self, resource: Resource, etag: bytes, asked: int) -> None:
+        since = resource.superseded(etag)
+        key = (resource.path, etag)
+        if since < 0 or asked - since <= self._stale or key in self._open:
+            return
+        self._open.add(key)
+        self._probe(Suspicion(resource, etag, self._nodes))
+
+    def probed(self, suspicion: Suspicion, answer: Answer | None, now: int) -> None:
+        """What one node has now; None: it did not say."""
+        suspicion.waiting -= 1
+        if answer is not None and answer.status == 200:
+            if answer.etag == suspicion.etag:
+                suspicion.have += 1
+            else:
+                suspicion.others += 1
+        if suspicion.waiting:
+            return
+        self._open.discard((suspicion.resource.path, suspicion.etag))
+        if suspicion.have > suspicion.others:
+            self._site.learn(suspicion.resource, suspicion.etag, now)
+        else:
+            self._counts["stale_confirmations"] += 1

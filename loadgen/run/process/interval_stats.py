@@ -1,0 +1,135 @@
+"""What happens within a second, in figures that add up: over processes, machines and seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from array import array
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import psutil
+
+from loadgen.histogram import counted
+from loadgen.results import Second
+from loadgen.run.client.sender import LogicalRequest
+from loadgen.run.messages.report import Report
+from loadgen.wire.interface import CANCELLED, Answer
+
+#: Answers of late that a node's p95 is taken over, and how many it takes.
+_RECENT, _FEW = 512, 64
+
+
+class IntervalStats:
+    """What happens within a second, until it is reported."""
+
+    def __init__(self, nodes: Sequence[str], end: int) -> None:
+        """*nodes*: their names; *end*: when the run ends, nanoseconds."""
+        self._names, self._end = nodes, end
+        self._cpu = time.process_time()
+        self._resident = 0
+        self._recent: list[deque[int]] = [deque(maxlen=_RECENT) for _ in nodes]
+        self._number = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.second = Second(at=self._number)
+        self.offered = 0
+        self._corrected = array("q")
+        self._raw = array("q")
+        self._lag = array("q")
+        self._nodes = [array("q") for _ in self._names]
+        self._statuses: Counter[str] = Counter()
+        self._errors: Counter[str] = Counter()
+        self._node_requests = [0] * len(self._names)
+        self._node_errors: Counter[int] = Counter()
+        self._bytes: dict[int, list[int]] = {}
+        self._pushes = array("q")
+
+    def attempt(self, answer: Answer, planned: bool = True) -> None:
+        """An attempt has ended; *planned*: it is no retry and no hedge, which have no time to be late for."""
+        second = self.second
+        if answer.begun and planned:
+            self._lag.append(answer.begun - answer.due)
+            # What follows from answers may be due after the end.
+            self.offered += answer.begun <= self._end or answer.due > self._end
+        if answer.error:
+            if answer.error != CANCELLED:
+                self._node_errors[answer.node] += 1
+        else:
+            second.answered += 1
+            self._raw.append(answer.done - answer.sent)
+            self._statuses[str(answer.status)] += 1
+        second.sent += answer.sent > 0
+        second.bytes_in += answer.bytes_in
+        second.bytes_out += answer.bytes_out
+        self._node_requests[answer.node] += 1
+        both = self._bytes.setdefault(answer.node, [0, 0])
+        both[0] += answer.bytes_in
+        both[1] += answer.bytes_out
+
+    def ended(self, request: LogicalRequest, answer: Answer | None, reason: str) -> None:
+        """An request has ended; *reason*: why it failed."""
+        if reason:
+            self._errors[reason] += 1
+        elif answer is not None:
+            latency = answer.done - request.planned
+            self._corrected.append(latency)
+            self._nodes[answer.node].append(latency)
+            self._recent[answer.node].append(answer.done - answer.due)
+
+    def pushed(self, latencies: Sequence[int]) -> None:
+        """Subscribers received something, so late."""
+        self._pushes.extend(latencies)
+        self.second.pushes += len(latencies)
+
+    def _memory(self) -> int:
+        with contextlib.suppress(OSError):  # no descriptor may be left to look with
+            self._resident = psutil.Process().memory_info().rss
+        return self._resident
+
+    def p95(self, before: Sequence[int]) -> list[int]:
+        """Of each node's latest answers, nanoseconds; of all while it has given few; then as *before*."""
+        everything = [one for recent in self._recent for one in recent]
+        if len(everything) < _FEW:
+            return list(before)
+        of_all = _p95(everything)
+        return [of_all if len(recent) < _FEW else _p95(recent) for recent in self._recent]
+
+    def close(self, counts: Counter[str], active: int, connections: int) -> Report:
+        """The second is over."""
+        second = self.second
+        second.planned = counts["requests"] + counts.pop("not_offered", 0)
+        second.confirmed, second.bodies = counts["not_modified"], counts["bodies"]
+        second.statuses, second.errors = dict(self._statuses), dict(self._errors)
+        second.nodes = {
+            name: number for name, number in zip(self._names, self._node_requests, strict=True) if number
+        }
+        second.active, second.connections = active, connections
+        histograms = {"corrected": self._corrected, "raw": self._raw, "lag": self._lag, "push": self._pushes}
+        histograms |= {f"node:{number}": values for number, values in enumerate(self._nodes)}
+        report = Report(
+            second=second,
+            counts=dict(counts),
+            histograms={name: _counted(values) for name, values in histograms.items() if values},
+            node_errors=dict(self._node_errors),
+            node_bytes={node: (both[0], both[1]) for node, both in self._bytes.items()},
+            offered=self.offered,
+            cpu_seconds=time.process_time() - self._cpu,
+            memory_bytes=self._memory(),
+        )
+        counts.clear()
+        self._number += 1
+        self._begin()
+        return report
+
+
+def _p95(values: Iterable[int]) -> int:
+    ordered = sorted(values)
+    return ordered[math.ceil(0.95 * len(ordered)) - 1]
+
+
+def _counted(nanoseconds: array[int]) -> bytes:
+    return counted(np.frombuffer(nanoseconds, dtype=np.int64) // 1000)

@@ -1,0 +1,316 @@
+"""What users do: sessions of page views, each with what a smart client has to ask for it.
+
+Everything of a page that is kept is confirmed by one ``POST /.edge/revalidate``, or a conditional GET
+where it is a single thing; what is fresh needs no request; what is not kept is fetched, assets after the
+page that names them, and those that another page brought are confirmed then.  Whoever comes for the first
+time fetches the smart client, too.
+
+Ticks, see :mod:`loadgen.models.calendar`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from edge.load.document import decode as decode_load
+from loadgen.models.calendar import TICKS, Calendar
+from loadgen.models.users import Users
+from loadgen.run.client.browser_cache import BrowserCache, CacheLookup
+from loadgen.run.client.choosing import Choosing
+from loadgen.run.client.clock import Clock
+from loadgen.run.client.sender import LogicalRequest, Sender
+from loadgen.run.client.site import Page, Resource, Site
+from loadgen.run.messages.scenario import Mutations
+from loadgen.run.process.checking import Checking, Suspicion
+from loadgen.wire.interface import ERRORS, Answer, Wire
+
+#: Purposes of requests; those below 0 are not worth a second request.
+BATCH, PAGE, ASSET, NEWER, MUTATION, PROBE, FEED, LOAD = 0, 1, 2, 3, -1, -2, -3, -4
+
+#: A node makes a load document so often, and pushes it.
+_FEED_NS = 250_000_000
+
+#: From the last byte of an answer to the requests that follow from it: a browser has to read it first.
+READING_NS = 4_000_000
+
+_NOTHING_STALE = b'"stale":[]}'
+#: What decoding something else than was expected can raise.
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_GONE = (404, 410)
+_REVALIDATE, _LOAD = b"/.edge/revalidate", b"/.edge/load"
+
+
+class Stale(msgspec.Struct):
+    """A node's answer to a batch: the lines that are not current."""
+
+    stale: list[int]
+
+
+_STALE = msgspec.json.Decoder(Stale)
+
+
+class VirtualUsers:
+    """The users of a process."""
+
+    def __init__(
+        self,
+        site: Site,
+        users: Users,
+        calendar: Calendar,
+        choosing: Choosing,
+        clock: Clock,
+        wire: Wire,
+        counts: Counter[str],
+        draws: Mapping[str, Callable[[], float]],
+        stale_ticks: int,
+        mutations: Mutations | None = None,
+        informed: int = 0,
+    ) -> None:
+        """*draws*: think (seconds), pages (of a session), page (its number), uniform.
+
+        *informed*: how many users have a WebSocket, and so always the newest load document.  Their sockets
+        are held by other processes (:mod:`loadgen.run.process.subscriber_engine`); here it is read once for
+        all of them.
+        """
+        self._site, self._users, self._calendar, self._choosing = site, users, calendar, choosing
+        self._clock, self._wire, self._counts = clock, wire, counts
+        self._think, self._page, self._pages, self._uniform = (
+            draws["think"], draws["page"], draws["pages"], draws["uniform"],
+        )  # fmt: skip
+        self._mutations = mutations
+        self._mutated = 0
+        #: Begins the keys of this process: no other one, and no other run, may have the same.
+        self._keys = secrets.token_hex(8)
+        self._checking = Checking(site, stale_ticks, users.nodes, counts, self._probe)
+        #: Set by who makes both: see :meth:`ended`.
+        self.sender: Sender
+        self.active = 0
+        self._cache = BrowserCache(site, users)
+        self._documents: dict[bytes, int] = {}
+        self._informed = informed
+        self._newest = self._reader = 0
+        self._feed_at = 0
+        #: Called with (request, answer, reason) when one has ended: reason is "" or why it failed.
+        self.record: Callable[[LogicalRequest, Answer | None, str], None]
+
+    # ---- sessions ----
+
+    def arrive(self, user: int, tick: int) -> None:
+        """A session of *user* begins."""
+        self._users.active[user] = 1
+        self._users.pages_left[user] = int(self._pages())
+        self.active += 1
+        self._counts["sessions"] += 1
+        self._calendar.add(user, tick)
+
+    def view(self, user: int, tick: int) -> None:
+        """The planned page view of *user*; the next one follows from the plan, not from the answers."""
+        users = self._users
+        left = users.pages_left[user] = users.pages_left[user] - 1
+        if left:
+            self._calendar.add(user, tick + max(1, int(self._think() * TICKS)))
+        self._counts["page_views"] += 1
+        planned = self._clock.ns(tick)
+        self._look(user, self._site.pages[int(self._page())], tick, planned)
+        if user < self._informed:
+            if self._newest:
+                self._choosing.learn(user, self._newest, tick)
+        elif self._choosing.reads_load and self._choosing.is_due(user, tick):
+            self._counts["load_polls"] += 1
+            self._send(LogicalRequest(user, LOAD, planned, _LOAD, "fetch"))
+        if self._mutations and self._uniform() < self._mutations.share:
+            self._mutate(user, planned)
+        if not left:
+            users.active[user] = 0
+            self.active -= 1
+            if not users.waiting[user]:
+                self._wire.leave(user)
+
+    def _send(self, request: LogicalRequest) -> None:
+        """Connections are open for as long as somebody waits for an answer."""
+        self._users.waiting[request.user] += 1
+        self.sender.send(request)
+
+    def keep_informed(self, now: int) -> None:
+        """Read what the sockets of users are pushed; *now*: nanoseconds."""
+        if self._informed and self._choosing.reads_load and now >= self._feed_at:
+            self._feed_at = now + _FEED_NS
+            self._reader = user = (self._reader + 1) % self._informed
+            self.sender.send_to(LogicalRequest(user, FEED, now, _LOAD, "fetch"), user % self._users.nodes)
+
+    def _mutate(self, user: int, planned: int) -> None:
+        assert self._mutations is not None
+        self._counts["mutations"] += 1
+        number = self._mutated = self._mutated + 1
+        body = self._mutations.body.replace("{user}", str(user)).replace("{n}", str(number)).encode()
+        lines = f"Content-Type: {self._mutations.content_type}\r\nIdempotency-Key: {self._keys}-{number}\r\n"
+        request = LogicalRequest(
+            user, MUTATION, planned, self._mutations.path.encode(), "post", b"", body, lines=lines.encode()
+        )
+        self._counts["requests"] += 1
+        self._users.waiting[user] += 1
+        self.sender.send_to(request, user % self._users.nodes)
+
+    # ---- page views ----
+
+    def _look(self, user: int, page: Page, tick: int, planned: int) -> None:
+        """Ask for what is missing of *page*, and whether what is kept of it is current."""
+        lookup = self._cache.look(user, page, tick)
+        self._counts["fresh_hits"] += lookup.fresh
+        if lookup.missing:
+            self._get(user, PAGE, self._site.resources[page.number], planned, b"", (page, lookup))
+        else:
+            self._confirm(user, page, lookup, planned)
+
+    def _confirm(self, user: int, page: Page, lookup: CacheLookup, planned: int) -> None:
+        """Ask whether what was kept of *page* is current."""
+        resources, parts = self._site.resources, lookup.parts
+        if len(parts) == 1:
+            resource = resources[parts[0]]
+            self._get(user, NEWER, resource, planned, resource.at(lookup.ats[0]), page)
+        elif parts:
+            self._counts["batches"] += 1
+            self._counts["validators"] += len(parts)
+            body = lookup.body or self._cache.batch(lookup)
+            self._send(LogicalRequest(user, BATCH, planned, _REVALIDATE, "post", b"", body, (page, lookup)))
+
+    def _get(
+        self, user: int, purpose: int, resource: Resource, planned: int, etag: bytes, about: object
+    ) -> None:
+        request = LogicalRequest(
+            user, purpose, planned, resource.path, resource.kind, etag, about=(resource, about)
+        )
+        self._send(request)
+
+    # ---- answers ----
+
+    def ended(self, request: LogicalRequest, answer: Answer | None) -> None:
+        """An request has its answer, or failed for good."""
+        if request.purpose == PROBE:
+            if answer is not None:
+                now = self._clock.tick(self._clock.now)
+                self._checking.probed(request.about, None if answer.error else answer, now)
+            return
+        if request.purpose == FEED:
+            if answer is not None and not answer.error and answer.status == 200:
+                self._newest = self._document(answer) or self._newest
+            return
+        reason = self._judge(request, answer)
+        if reason:
+            self._counts["failed"] += 1
+        self.record(request, answer, reason)
+        users, user = self._users, request.user
+        left = users.waiting[user] = users.waiting[user] - 1
+        if not left and not users.active[user]:
+            self._wire.leave(user)
+
+    def _judge(self, request: LogicalRequest, answer: Answer | None) -> str:
+        """Make of the answer what is to be made of it; why the request failed, or ""."""
+        if answer is None:
+            return "no answer by the end"
+        if answer.error:
+            return ERRORS[answer.error]
+        if request.purpose == MUTATION:
+            return "" if answer.status < 300 else f"status {answer.status}"
+        if answer.status not in (200, 304):
+            if request.purpose == NEWER and answer.status in _GONE:
+                self._gone(request.user, *request.about)
+            return f"status {answer.status}"
+        if request.purpose == BATCH:
+            return self._batched(request, answer)
+        if request.purpose == LOAD:
+            return self._learned(request, answer)
+        return self._fetched(request, answer)
+
+    def _gone(self, user: int, resource: Resource, page: Page) -> None:
+        """What was kept is not there any more: a page is forgotten, as the smart client does."""
+        if resource is self._site.resources[page.number]:
+            self._users.forget(user, page.index)
+
+    def _batched(self, request: LogicalRequest, answer: Answer) -> str:
+        page, lookup = request.about
+        parts, ats = lookup.parts, lookup.ats
+        body = self._body(answer)
+        if body.endswith(_NOTHING_STALE):
+            stale: Iterable[int] = ()
+        else:
+            try:
+                stale = _stale(body, len(parts))
+            except (*_UNREADABLE, ValueError):
+                self._checking.wrong("a batch without a list of what is stale")
+                return ""
+        old = set(stale)
+        self._counts["not_modified"] += len(parts) - len(old)
+        resources = self._site.resources
+        if old or min(ats) < self._site.changed:
+            asked, then = self._clock.tick(answer.begun), answer.done + READING_NS
+            for place, (part, at) in enumerate(zip(parts, ats, strict=True)):
+                resource = resources[part]
+                if place in old:
+                    self._get(request.user, NEWER, resource, then, resource.at(at), page)
+                else:
+                    self._checking.confirmed(resource, resource.at(at), asked)
+        self._users.keep(request.user, page.index, self._clock.tick(answer.begun))
+        return ""
+
+    def _learned(self, request: LogicalRequest, answer: Answer) -> str:
+        number = self._document(answer)
+        if number:
+            self._choosing.learn(request.user, number, self._clock.tick(answer.done))
+        return ""
+
+    def _document(self, answer: Answer) -> int:
+        """The number of the load document that came; 0: it is none."""
+        number = self._documents.get(answer.etag, 0) if answer.etag else 0
+        if not number:
+            try:
+                number = self._choosing.publish(decode_load(self._body(answer)))
+            except _UNREADABLE:
+                self._checking.wrong("a load document that is none")
+                return 0
+            if len(self._documents) > 1000:
+                self._documents.clear()
+            self._documents[answer.etag] = number
+        return number
+
+    def _fetched(self, request: LogicalRequest, answer: Answer) -> str:
+        resource, about = request.about
+        asked, now = self._clock.tick(answer.begun), self._clock.tick(answer.done)
+        if answer.status == 304:
+            self._counts["not_modified"] += 1
+            self._checking.not_modified(answer, resource, request.etag, asked)
+        else:
+            self._counts["bodies"] += 1
+            self._checking.body(answer, self._body(answer), resource, asked, now)
+        if request.purpose == PAGE:
+            page, lookup = about
+            self._users.keep(request.user, page.index, now)
+            then = answer.done + READING_NS
+            for part in lookup.missing:
+                if part != page.number:
+                    self._get(request.user, ASSET, self._site.resources[part], then, b"", None)
+            self._confirm(request.user, page, lookup, then)
+        elif request.purpose == NEWER:
+            self._users.keep(request.user, about.index, asked if answer.status == 304 else now)
+        return ""
+
+    def _body(self, answer: Answer) -> bytes:
+        return bytes(self._wire.bodies[answer.body_at : answer.body_at + answer.body_length])
+
+    def _probe(self, suspicion: Suspicion) -> None:
+        resource = suspicion.resource
+        for node in range(self._users.nodes):
+            request = LogicalRequest(0, PROBE, self._clock.now, resource.path, resource.kind, about=suspicion)
+            self.sender.send_to(request, node)
+
+
+def _stale(body: bytes, count: int) -> list[int]:
+    """The numbers in the answer to a batch of *count*; :exc:`ValueError`, or what decoding raises."""
+    stale = _STALE.decode(body).stale
+    if not all(0 <= one < count for one in stale):
+        raise ValueError("a line that was not sent")
+    return stale

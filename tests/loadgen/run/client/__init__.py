@@ -1,0 +1,3 @@
+"""Tests of a user's smart client: users who choose (``choosers.py``), a sender on a wire that the test
+answers for (``stage.py``), and the smart client's own choice of a node beside ours (``history.js``).
+"""

@@ -1,0 +1,130 @@
+"""Lists of pages, load documents, servers that are none: what else a crawler meets."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.load.document import encode as encode_load
+from loadgen.errors import UsageError
+from loadgen.run.coordinator import crawl
+from loadgen.run.coordinator.crawl import Crawler, _max_age
+from loadgen.run.messages.sitemap import SiteMap
+from tests.loadgen.run.coordinator.serving import Case
+from tests.loadgen.run.samples import load
+
+HOME = b"""<!doctype html><title>x</title>
+<link rel="stylesheet" href="/style.css"><link rel=icon href=/icon.svg>
+<script type=module src="/app.js"></script><img src="/logo.png"><img src=/later.png loading=lazy>
+<a href="about.html">about</a> <a href="/about.html#team">team</a>
+"""
+
+
+class ListTests(Case):
+    """A file that names pages."""
+
+    def listed(self, text: str | bytes) -> SiteMap:
+        self.file = Path(self.mktemp())
+        self.file.write_bytes(text.encode() if isinstance(text, str) else text)
+        return self.crawler.listed(self.file)
+
+    def test_a_line_is_a_page_with_its_assets(self) -> None:
+        self.home(HOME)
+        self.publish(a_css=b"css", b=b"b")
+        found = self.listed("# pages\n/ /a.css\n\n/b /a.css  # also\n")
+        self.assertEqual(self.pages(found), [["/", "/a.css"], ["/b", "/a.css"]])
+        self.assertEqual([one.kind for one in found.resources], ["document", "fetch", "document"])
+
+    def test_each_mistake_is_named_with_its_line(self) -> None:
+        self.home(b"home")
+        for text, line, why in (
+            ("/\nindex.html\n", 2, "'index.html' is no path"),
+            ("/ http://localhost/x\n", 1, "is no path"),
+            ("/ \N{SNOWMAN}\n", 1, "is no path"),
+            ("\n/ /gone.css\n", 2, f"{self.server.url}/gone.css is not there"),
+        ):
+            with self.assertRaises(UsageError) as caught:
+                self.listed(text)
+            self.assertIn(f"{self.file}, line {line}: ", str(caught.exception))
+            self.assertIn(why, str(caught.exception))
+
+    def test_a_file_without_pages_or_without_sense_is_refused(self) -> None:
+        for text in ("", "# nothing\n", b"\xff\xfe"):
+            with self.assertRaises(UsageError) as caught:
+                self.listed(text)
+            self.assertIn(str(self.file), str(caught.exception))
+        with self.assertRaisesRegex(UsageError, "No such file"):
+            self.crawler.listed(Path(self.mktemp()))
+
+
+class LoadTests(Case):
+    """Where the nodes are."""
+
+    def test_the_load_document_is_read(self) -> None:
+        self.server.bodies["/.edge/load"] = encode_load(load())
+        self.assertEqual(self.crawler.load(), load())
+
+    def test_what_has_none_is_no_node(self) -> None:
+        for body in (b"", b"<html>not found", b"{}", b'{"v":2}', b"\xff", b'{"x":' + b"[" * 100_000):
+            self.server.bodies["/.edge/load"] = body
+            why = self.refused(self.crawler.load)
+            self.assertIn(f"{self.server.url}/.edge/load: no load document", why)
+            self.assertIn("is this a node of twistd edge?", why)
+
+
+class ConnectionTests(Case):
+    """What goes wrong on the way."""
+
+    def test_a_connection_that_the_node_closed_is_opened_again(self) -> None:
+        self.home(b"<a href=/a><a href=/b>")
+        self.publish(a=b"a", b=b"b")
+        self.server.fields["/a"] = {"Connection": "close"}
+        self.assertEqual(len(self.crawler.site("/", 10).pages), 3)
+
+    def test_when_nobody_listens_that_is_said(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            port = closed.getsockname()[1]
+        crawler = Crawler(f"http://localhost:{port}", ("127.0.0.1", port))
+        why = self.refused(crawler.load)
+        self.assertIn(f"http://localhost:{port}/.edge/load: no answer: Connection refused", why)
+        self.assertIn("make run", why)
+
+    def test_an_answer_that_is_none_or_cut_off_is_asked_for_once_more_and_then_named(self) -> None:
+        for raw in (
+            b"",
+            b"SSH-2.0-OpenSSH\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nshort",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nsho",
+            b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200,
+        ):
+            self.server.raw["/"] = raw
+            self.server.asked.clear()
+            self.assertIn(f"{self.server.url}/: no answer: ", self.refused(self.crawler.site, "/", 1), raw)
+            self.assertEqual(len(self.server.asked), 2)
+
+    def test_a_body_beyond_all_reason_is_not_waited_for(self) -> None:
+        self.patch(crawl, "_MOST_BYTES", 1 << 20)
+        self.home(b"x" * (2 << 20))
+        self.assertIn("is over 1 MiB", self.refused(self.crawler.site, "/", 1))
+
+    def test_nor_is_one_that_trickles(self) -> None:
+        self.patch(crawl, "_PATIENCE_S", -1.0)
+        self.home(b"home")
+        self.assertIn("does not end", self.refused(self.crawler.site, "/", 1))
+
+
+class MaxAgeTests(SynchronousTestCase):
+    """For how long an answer is fresh."""
+
+    def test_seconds_or_none(self) -> None:
+        for value, expected in {
+            None: -1, "": -1, "max-age=60": 60, "public, max-age=31536000, immutable": 31_536_000,
+            "max-age=0": -1,
+            "no-cache": -1, "no-store, max-age=60": -1, "Max-Age=5": 5, "max-age=x": -1, "max-age": -1,
+            "max-age=60 , public": 60, "private, no-cache=\"x\", max-age=9": -1, "max-age=\xb2": -1,
+            "s-maxage=60": -1,
+        }.items():  # fmt: skip
+            self.assertEqual(_max_age(value), expected, value)

@@ -1,0 +1,1 @@
+"""Tests of what coordinator and processes tell each other."""

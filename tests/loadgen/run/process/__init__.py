@@ -1,0 +1,3 @@
+"""Tests of a worker process: users on a wire that the test answers for (``visit.py``), and a whole process on
+nodes behind a wire whose clock is the test's (``cluster.py``).
+"""
