@@ -15,8 +15,8 @@ ATTACKERS = 4_000
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What the attack did."""
+class AttackOutcome:
+    """How many attackers the server held, and how legitimate requests fared meanwhile."""
 
     #: Attacking connections that the server held at the same time, at most.
     attackers: int
@@ -26,7 +26,7 @@ class Outcome:
 
 def slow_headers(
     server: Server, directory: Path, seconds: int = 20, attackers: int = ATTACKERS
-) -> Outcome | None:
+) -> AttackOutcome | None:
     """Runs the attack; None where slowhttptest is not installed."""
     program = shutil.which("slowhttptest")
     if program is None:
@@ -47,7 +47,7 @@ def slow_headers(
             attack.wait()
 
 
-def _legitimate(server: Server, attack: subprocess.Popen[bytes], seconds: int) -> Outcome:
+def _legitimate(server: Server, attack: subprocess.Popen[bytes], seconds: int) -> AttackOutcome:
     deadline = time.monotonic() + seconds
     asked = failed = held = 0
     while time.monotonic() < deadline and attack.poll() is None:
@@ -65,7 +65,7 @@ def _legitimate(server: Server, attack: subprocess.Popen[bytes], seconds: int) -
         if asked % 50 == 0:
             held = max(held, _established(server.port))
         time.sleep(0.01)
-    return Outcome(held, asked, failed)
+    return AttackOutcome(held, asked, failed)
 
 
 def _established(port: int) -> int:

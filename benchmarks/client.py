@@ -32,7 +32,7 @@ BROWSER_FIELDS = {
 
 
 @dataclass(frozen=True)
-class Result:
+class WrkRun:
     """One run of wrk against one server."""
 
     requests: int
@@ -55,7 +55,7 @@ def request(path: str, method: str = "GET", body: str = "", **fields: str) -> st
     return f"{method} {path} HTTP/1.1\r\n{lines}\r\n{body}"
 
 
-def wrk(server: Server, text: str, seconds: float, connections: int = 64, pipeline: int = 1) -> Result:
+def wrk(server: Server, text: str, seconds: float, connections: int = 64, pipeline: int = 1) -> WrkRun:
     """Sends *text* over and over on *connections* connections, *pipeline* of them at once."""
     program = shutil.which("wrk")
     if program is None:
@@ -77,7 +77,7 @@ def wrk(server: Server, text: str, seconds: float, connections: int = 64, pipeli
         raise SystemExit(f"wrk got no answers from {server.name}:\n{output}")
     errors = sum(int(number) for number in re.findall(r"(?:connect|read|write|timeout) (\d+)", output))
     unexpected = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
-    return Result(int(requests[1]), cpu, errors + (int(unexpected[1]) if unexpected else 0))
+    return WrkRun(int(requests[1]), cpu, errors + (int(unexpected[1]) if unexpected else 0))
 
 
 def site(directory: Path) -> Path:

@@ -12,8 +12,8 @@ from tests.end_to_end.node import RunningNode, exchange
 NEVER = 20.0
 
 
-class Figures(NamedTuple):
-    """Seconds, ascending."""
+class Convergence(NamedTuple):
+    """How long the cluster took to agree after each publish and each kill, in seconds, ascending."""
 
     #: From the return of a publish to the last confirmation of the old version, by any other node; 0: none.
     stale: list[float]
@@ -21,7 +21,7 @@ class Figures(NamedTuple):
     weightless: list[float]
 
 
-def measure(publishes: int, kills: int) -> Figures:
+def measure(publishes: int, kills: int) -> Convergence:
     """Publish and kill so many times."""
     cluster = RunningCluster(4)
     try:
@@ -31,7 +31,7 @@ def measure(publishes: int, kills: int) -> Figures:
         cluster.start()
         stale = sorted(_publish(cluster, number) for number in range(publishes))
         weightless = sorted(_kill(cluster, cluster.nodes[1 + number % 3]) for number in range(kills))
-        return Figures(stale, weightless)
+        return Convergence(stale, weightless)
     finally:
         cluster.clean_up()
 

@@ -43,13 +43,13 @@ _UPGRADE = {
 
 
 class Notes:
-    """The constants so far."""
+    """The constants measured so far, each with how it was."""
 
     def __init__(self) -> None:
         self.constants: dict[str, Constant] = {}
 
     def put(self, name: str, value: float, how: str) -> float:
-        """Note one."""
+        """Keep one constant and how it was measured."""
         if value <= 0:
             raise SystemExit(f"{name} came out as {value:g}: the machine is too busy to measure on")
         self.constants[name] = Constant(float(f"{value:.5g}"), constants.unit(name), how)
@@ -76,19 +76,19 @@ def _batch(server: Server, count: int) -> str:
     return client.request("/.edge/revalidate", "POST", "\n".join(lines), Content_Type="text/plain")
 
 
-class Clock:
+class CostMeter:
     """CPU seconds of a server for one of many equal requests: the median of rounds."""
 
     def __init__(self, server: Server, seconds: float, rounds: int) -> None:
         self.server, self.seconds, self.rounds = server, seconds, rounds
 
     def each(self, text: str, connections: int = 64) -> float:
-        """Of requests with that *text*."""
+        """Server CPU seconds of one request with that *text*."""
         results = (client.wrk(self.server, text, self.seconds, connections) for _ in range(self.rounds))
         return statistics.median(result.microseconds for result in results) / 1e6
 
 
-def plain(notes: Notes, clock: Clock) -> None:
+def plain(notes: Notes, clock: CostMeter) -> None:
     """What goes over open TCP connections, and opening one."""
     server = clock.server
     tag = server.head("/small.html", **_ACCEPT)["etag"]
@@ -259,7 +259,7 @@ def measure(directory: Path, quick: bool) -> File:
     seconds, rounds = (1.0, 1) if quick else (3.0, 3)
     notes, webroot = Notes(), site(directory / "site")
     with edge(webroot, directory / "plain") as server:
-        plain(notes, Clock(server, seconds, rounds))
+        plain(notes, CostMeter(server, seconds, rounds))
         sizes(notes, server)
     with _encrypted_edge(webroot, directory / "tls") as server:
         encrypted(notes, server)

@@ -30,8 +30,8 @@ NEVER = 300.0
 _LINES = b"Content-Type: text/html; charset=utf-8\r\nCache-Control: no-cache\r\n"
 
 
-class Figures(NamedTuple):
-    """Of one run; times in seconds."""
+class LargeTableFigures(NamedTuple):
+    """What a cold join and a stream of changes cost over a large table; times in seconds."""
 
     #: From the start of an empty node's process: until it knows the load of the other; until it has all.
     load: float
@@ -46,7 +46,7 @@ class Figures(NamedTuple):
     stall_ms: float
 
 
-def measure(entries: int, seconds: int) -> Figures:
+def measure(entries: int, seconds: int) -> LargeTableFigures:
     """Join a table of *entries*, then publish changes for *seconds*."""
     boot, bare = _boot()
     cluster = RunningCluster(4, lease=60)
@@ -78,7 +78,7 @@ def measure(entries: int, seconds: int) -> Figures:
             _until(node, partial(_has_all, node, entries), "it has the table")
             _until(node, partial(_sees_all, node), "all are alive")
         lag, stall = _changes(cluster, seconds)
-        return Figures(load, table, boot, (memory - bare) / entries, FILES * seconds, lag, stall)
+        return LargeTableFigures(load, table, boot, (memory - bare) / entries, FILES * seconds, lag, stall)
     finally:
         cluster.clean_up()
 

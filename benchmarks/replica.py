@@ -16,8 +16,8 @@ _NOW = 1_700_000_000_000
 _LINES = b"Content-Type: text/html; charset=utf-8\r\nCache-Control: no-cache\r\n"
 
 
-class Figures(NamedTuple):
-    """Of one join."""
+class JoinCost(NamedTuple):
+    """CPU time and bytes that a cold join takes, for each entry."""
 
     #: CPU seconds for each entry.
     sender: float
@@ -29,7 +29,7 @@ class Figures(NamedTuple):
     repair: int
 
 
-def measure(directory: Path, entries: int) -> Figures:
+def measure(directory: Path, entries: int) -> JoinCost:
     """Join a table of *entries*; both nodes keep theirs in files in *directory*."""
     directory.mkdir()
     rows = Rows(str(directory / "a"))
@@ -65,6 +65,6 @@ def measure(directory: Path, entries: int) -> Figures:
     repair = len(encode_message(question)) + sum(
         len(encode_message(reply)) for reply in receiver.receive("a", question, _NOW).replies
     )
-    return Figures(
+    return JoinCost(
         spent["sender"] / entries, spent["receiver"] / entries, wire / entries, memory / entries, repair
     )

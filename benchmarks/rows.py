@@ -39,10 +39,10 @@ class Place:
 
     @property
     def seconds(self) -> float:
-        """Of one run of a client."""
+        """Seconds for which a client runs in each round."""
         return self.either(1.0, 4.0)
 
     @property
     def rounds(self) -> int:
-        """That are interleaved, when two servers are compared."""
+        """How many rounds are interleaved when two servers are compared."""
         return self.some(1, 3)

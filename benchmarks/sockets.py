@@ -25,7 +25,7 @@ _BEFORE = 100
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one idle WebSocket."""
+    """What one idle WebSocket costs its node."""
 
     #: Private bytes of the server.
     memory: float

@@ -43,8 +43,8 @@ PAUSE = 0.02
 NEVER, LATEST = 300.0, 60.0
 
 
-class Figures(NamedTuple):
-    """Of one run; times in milliseconds, sizes in bytes."""
+class PushFigures(NamedTuple):
+    """How soon pushes arrived at all subscribers, and what these cost; times in ms, sizes in bytes."""
 
     p50: float
     p99: float
@@ -66,7 +66,7 @@ class Figures(NamedTuple):
     cpu: float
 
 
-class Report(NamedTuple):
+class SubscriberReport(NamedTuple):
     """What one process of subscribers says of itself."""
 
     held: int
@@ -100,7 +100,9 @@ def _subscribe(pipe: Connection, count: int, urls: list[str], per_second: float)
             grown, heard = memory().rss - before, subscribers.latency["changed"]
             errors = dict(subscribers.errors)
             pipe.send(
-                Report(subscribers.count(), grown, heard.count, heard.encode(), subscribers.lag_ns, errors)
+                SubscriberReport(
+                    subscribers.count(), grown, heard.count, heard.encode(), subscribers.lag_ns, errors
+                )
             )
 
 
@@ -169,13 +171,13 @@ def _crowds(count: int, urls: list[str]) -> Iterator[list[Connection]]:
                 process.kill()
 
 
-def _reports(pipes: list[Connection]) -> list[Report]:
+def _reports(pipes: list[Connection]) -> list[SubscriberReport]:
     for pipe in pipes:
         pipe.send(0)
     return [pipe.recv() for pipe in pipes]
 
 
-def measure(count: int, publishes: int) -> Figures:
+def measure(count: int, publishes: int) -> PushFigures:
     """Hold *count* subscribers and publish so many times."""
     cluster = RunningCluster(NODES)
     try:
@@ -210,7 +212,7 @@ def measure(count: int, publishes: int) -> Figures:
             errors.update(report.errors)
         p50, p99 = latency.percentiles((50.0, 99.0))
         cpu = max(0.0, busy) / max(1, latency.count) * 1e6
-        return Figures(
+        return PushFigures(
             p50 / 1000, p99 / 1000, latency.highest / 1000, latency.count, count * publishes, memory / count,
             held / count, max(report.lag_ns for report in reports) / 1e6, errors, trickle.latency.count,
             trickle.failed, trickle.latency.percentile(99) / 1000, cpu,

@@ -21,8 +21,8 @@ _BEFORE, _AFTER = 0.3, 0.7
 
 
 @dataclass
-class Outcome:
-    """What twenty kills did."""
+class KillOutcome:
+    """How the connections fared while workers were killed."""
 
     kills: int = 0
     #: Answers received, on all connections.
@@ -37,7 +37,7 @@ class Outcome:
 class _Load:
     """Keep-alive connections that ask again as soon as they are answered."""
 
-    def __init__(self, server: Server, outcome: Outcome) -> None:
+    def __init__(self, server: Server, outcome: KillOutcome) -> None:
         self._server = server
         self._outcome = outcome
         self._text = request("/small.html").encode()
@@ -100,9 +100,9 @@ def _workers(server: Server, count: int) -> list[psutil.Process]:
     raise SystemExit("not all workers came back within 60 s")
 
 
-def kill_workers(server: Server, kills: int, workers: int) -> Outcome:
+def kill_workers(server: Server, kills: int, workers: int) -> KillOutcome:
     """Kills *kills* times one worker in turn, under load."""
-    outcome = Outcome()
+    outcome = KillOutcome()
     load = _Load(server, outcome)
     try:
         for kill in range(kills):
