@@ -164,7 +164,7 @@ def _unix_unusable(spec: ListenSpec, running: bool) -> str:
 
 
 def _certificate_problem(spec: ListenSpec) -> str:
-    from edge.trust.tls import CertificateFiles, load_context
+    from edge.trust.listener_certificate import CertificateFiles, load_context
 
     try:
         load_context(CertificateFiles(spec.cert_key, spec.private_key, spec.extra_cert_chain))

@@ -1,8 +1,8 @@
 """How loaded a node is, and what it tells its clients.  Sans-IO: counters and a time go in.
 
 * ``window.py``: rates over a sliding window, from counters that only grow
-* ``meters.py``: from what a node counts to shares of what it has
-* ``utilization.py``: the one figure, and the weight that clients draw with
+* ``meters.py``: from what a node counts to shares of what it has, and to its utilization
+* ``weight.py``: from utilization to the weight that clients draw with
 * ``document.py``: the load document, ``GET /.edge/load``
 * ``orca.py``: the same in the standard ORCA header
 """

@@ -1,10 +1,12 @@
-"""From what a node counts to shares of what it has: 0 = idle, 1 = all of it; more is possible."""
+"""From what a node counts to shares of what it has, and to its utilization: the worst of the shares.
+
+Whichever is used up first is what the node has run out of.  0 = idle, 1 = all of it; more is possible.
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from edge.load.utilization import Shares
 from edge.load.window import RateWindow
 
 #: Reactor lag that counts as full use, milliseconds: half of what a person notices.  An idle reactor on a
@@ -26,6 +28,20 @@ class Sample(NamedTuple):
     connections: int
     #: Worst reactor lag of any worker now.
     lag_ms: float
+
+
+class Shares(NamedTuple):
+    """Used parts of what a node has; 1 = all of it."""
+
+    cpu: float
+    egress: float
+    connections: float
+    lag: float
+
+    @property
+    def utilization(self) -> float:
+        """The worst of them; may exceed 1."""
+        return max(self)
 
 
 class Figures(NamedTuple):
@@ -55,19 +71,19 @@ class Meters:
         self._connection_limit = max(connection_limit, 1)
         self._cpu, self._requests, self._errors, self._bytes = (RateWindow(seconds) for _ in range(4))
 
-    def note(self, sample: Sample) -> Figures:
+    def observe(self, sample: Sample) -> Figures:
         """The figures with *sample* as the newest."""
-        egress = self._bytes.note(sample.at, sample.bytes_out) * 8
+        egress = self._bytes.observe(sample.at, sample.bytes_out) * 8
         shares = Shares(
-            cpu=self._cpu.note(sample.at, sample.cpu_seconds) / self._cores,
+            cpu=self._cpu.observe(sample.at, sample.cpu_seconds) / self._cores,
             egress=egress / self._nic_bps,
             connections=sample.connections / self._connection_limit,
             lag=sample.lag_ms / LAG_BOUND_MS,
         )
         return Figures(
             shares=shares,
-            rps=self._requests.note(sample.at, sample.requests),
-            eps=self._errors.note(sample.at, sample.errors),
+            rps=self._requests.observe(sample.at, sample.requests),
+            eps=self._errors.observe(sample.at, sample.errors),
             egress_bps=egress,
             connections=sample.connections,
             lag_ms=sample.lag_ms,

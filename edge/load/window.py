@@ -18,7 +18,7 @@ class RateWindow:
         self._last: float | None = None
         self._points: deque[tuple[float, float]] = deque()
 
-    def note(self, at: float, total: float) -> float:
+    def observe(self, at: float, total: float) -> float:
         """The counter stands at *total* at the time *at* (seconds, never going back); the rate per second."""
         if self._last is not None:
             self._grown += total - self._last if total >= self._last else total

@@ -23,15 +23,15 @@ COUNTERS: tuple[str, ...] = (
     "bytes_in",
     "bytes_out",
     "connections",  # gauge: open now (fast path and handed off)
-    "slow_requests",  # answered by Twisted
-    "slow_1xx",
-    "slow_2xx",
-    "slow_3xx",
-    "slow_4xx",
-    "slow_5xx",
+    "twisted_requests",  # answered by Twisted
+    "twisted_1xx",
+    "twisted_2xx",
+    "twisted_3xx",
+    "twisted_4xx",
+    "twisted_5xx",
     "lag_us",  # gauge: reactor lag, microseconds
-    "slow_bytes_in",
-    "slow_bytes_out",
+    "twisted_bytes_in",
+    "twisted_bytes_out",
     "sockets",  # gauge: WebSockets of /.edge/socket
 )
 COUNTER_COUNT = 32

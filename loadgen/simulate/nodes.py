@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.load.utilization import LEAST_WEIGHT, WEIGHT_SECONDS
+from edge.load.weight import LEAST_WEIGHT, WEIGHT_SECONDS
 from loadgen.simulate.costs import REQUESTS
 from loadgen.simulate.inputs import Cluster, Failure
 

@@ -7,7 +7,7 @@ import signal
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from edge.cli import main
+from edge.edgectl.main import main
 from tests.commands import run_command
 from tests.end_to_end.cluster import RunningCluster, free_port, load, states
 

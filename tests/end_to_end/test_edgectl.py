@@ -6,7 +6,7 @@ import json
 
 from twisted.trial.unittest import TestCase
 
-from edge.cli import main
+from edge.edgectl.main import main
 from tests.commands import run_command
 from tests.end_to_end.node import RunningNode
 

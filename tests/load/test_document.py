@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.load.document import LoadDocument, decode, encode, node_load
-from edge.load.meters import Figures
+from edge.load.meters import Figures, Shares
 from edge.load.orca import orca_line
-from edge.load.utilization import Shares
 
 FIGURES = Figures(Shares(0.11, 0.1834567, 0.02, 0.04), 4123.04, 0.0, 81_000_000.4, 10_233, 0.4)
 NODE = node_load("n1", "http://localhost:8001", "alive", FIGURES, 0.8199)

@@ -15,32 +15,32 @@ class RateWindowTests(SynchronousTestCase):
     def test_a_steady_counter_has_its_rate(self) -> None:
         """From the second point on."""
         window = RateWindow(5)
-        rates = [window.note(at / 4, 10 * at) for at in range(41)]
+        rates = [window.observe(at / 4, 10 * at) for at in range(41)]
         self.assertEqual(rates[0], 0)
         self.assertTrue(all(abs(rate - 40) < 1e-9 for rate in rates[1:]))
 
     def test_what_is_long_ago_does_not_count(self) -> None:
         """A burst leaves the window."""
         window = RateWindow(5)
-        window.note(0, 0)
-        window.note(1, 1000)
-        self.assertGreater(window.note(2, 1000), 400)
+        window.observe(0, 0)
+        window.observe(1, 1000)
+        self.assertGreater(window.observe(2, 1000), 400)
         for at in range(3, 9):
-            rate = window.note(at, 1000)
+            rate = window.observe(at, 1000)
         self.assertEqual(rate, 0)
 
     def test_a_counter_that_begins_again_is_not_negative(self) -> None:
         """A worker was replaced."""
         window = RateWindow(5)
-        window.note(0, 1_000_000)
-        self.assertEqual(window.note(1, 50), 50)
+        window.observe(0, 1_000_000)
+        self.assertEqual(window.observe(1, 50), 50)
 
     @given(st.lists(st.tuples(st.floats(0.01, 3), st.integers(0, 1000)), min_size=1, max_size=60))
     def test_rates_are_within_what_was_counted(self, steps: list[tuple[float, int]]) -> None:
         """Never negative, never above the fastest step; bounded memory."""
         window, at, total, fastest = RateWindow(5), 0.0, 0, 0.0
-        window.note(at, total)
+        window.observe(at, total)
         for wait, growth in steps:
             at, total, fastest = at + wait, total + growth, max(fastest, growth / wait)
-            self.assertTrue(0 <= window.note(at, total) <= fastest * (1 + 1e-9))
+            self.assertTrue(0 <= window.observe(at, total) <= fastest * (1 + 1e-9))
         self.assertLessEqual(len(window._points), 5 / 0.01 + 3)

@@ -42,7 +42,7 @@ class Log:
     def __init__(self) -> None:
         self.lines: list[tuple[bytes, bytes, int, int]] = []
 
-    def note(self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int) -> None:
+    def record(self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int) -> None:
         """One answer."""
         self.lines.append((method, target, status, sent))
 

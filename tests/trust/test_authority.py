@@ -10,7 +10,7 @@ from pathlib import Path
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.cli import main
+from edge.edgectl.main import main
 from edge.errors import ConfigError
 from edge.gossip.sealing import EXPORTER_BYTES, EXPORTER_LABEL
 from edge.trust.authority import AuthorityError, certify, create, rotate

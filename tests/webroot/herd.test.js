@@ -11,7 +11,7 @@ import { ORIGINS, document } from "./world.js";
 const CLIENTS = 1000;
 const STALE_MS = 10_000;
 const SECONDS = 600;
-/** Time constant of the weights that nodes publish, as in edge/load/utilization.py. */
+/** Time constant of the weights that nodes publish, as in edge/load/weight.py. */
 const WEIGHT_SECONDS = 22.4;
 
 /** Standard deviation of the nodes' load over its mean, over the last half of the time. @param {"smart" | "least"} policy */

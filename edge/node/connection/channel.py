@@ -333,7 +333,7 @@ class EdgeChannel(Protocol):
         if self._ended:
             self._discard(len(data))
             return
-        self.site.count("slow_bytes_in", len(data))
+        self.site.count("twisted_bytes_in", len(data))
         self._parser.receive(data)
         self._advance()
 

@@ -32,7 +32,7 @@ class Output:
         """Write *data*."""
         if not data:
             return
-        self._site.count("slow_bytes_out", len(data))
+        self._site.count("twisted_bytes_out", len(data))
         self._transport.write(data)
         if not self._taking.running:
             self._set_deadline()

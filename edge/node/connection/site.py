@@ -40,7 +40,7 @@ class Counters(Protocol):
 class AccessLog(Protocol):
     """Where answered requests are written down; must not block."""
 
-    def note(self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int) -> None:
+    def record(self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int) -> None:
         """One answer; see :class:`edge.fastpath.interface.Sample`."""
 
 
@@ -91,11 +91,11 @@ class EdgeSite(Site):
 
     def answered(self, channel: EdgeChannel, method: bytes, target: bytes, status: int, sent: int) -> None:
         """Count one answer and write it down."""
-        self.count("slow_requests")
-        self.count(f"slow_{min(max(status // 100, 1), 5)}xx")
+        self.count("twisted_requests")
+        self.count(f"twisted_{min(max(status // 100, 1), 5)}xx")
         if self.access_log is not None:
             address = getattr(channel.getPeer(), "host", "")
-            self.access_log.note(self.clock.seconds(), address, method, target, status, sent)
+            self.access_log.record(self.clock.seconds(), address, method, target, status, sent)
 
     # Twisted's overrides
 

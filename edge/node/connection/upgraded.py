@@ -60,7 +60,7 @@ class UpgradedChannel:
     # As Twisted has it; when the peer ends its direction, the connection ends
 
     def dataReceived(self, data: bytes) -> None:
-        self._site.count("slow_bytes_in", len(data))
+        self._site.count("twisted_bytes_in", len(data))
         self._upgraded.received(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

@@ -155,7 +155,7 @@ class Pushing:
     def sent(self, count: int) -> None:
         """So many bytes went out."""
         if self._counters is not None:
-            self._counters.add(INDEX["slow_bytes_out"], count)
+            self._counters.add(INDEX["twisted_bytes_out"], count)
 
     def _count(self) -> None:
         if self._counters is not None:

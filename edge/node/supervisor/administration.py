@@ -27,7 +27,7 @@ from edge.http.target import canonical_path
 from edge.load.document import LoadDocument, NodeLoad, encode, node_load
 from edge.load.meters import Figures, Meters
 from edge.load.orca import orca_line
-from edge.load.utilization import Weight
+from edge.load.weight import Weight
 from edge.node.cluster import clusterview
 from edge.node.process.descriptors import node_connections
 from edge.node.supervisor.plan import public_url
@@ -93,8 +93,8 @@ class Administration:
     def _publish_load(self) -> None:
         supervisor, now = self._supervisor, self._reactor.seconds()
         self._sequence += 1
-        figures = self._figures = self._meters.note(self._sampler.sample(now))
-        self._drawn = self._weight.note(now, figures.shares.utilization)
+        figures = self._figures = self._meters.observe(self._sampler.sample(now))
+        self._drawn = self._weight.observe(now, figures.shares.utilization)
         config = supervisor.config
         url = public_url(config, supervisor.listeners)
         this = node_load(config.node, url, _STATES[supervisor.state], figures, self._drawn)
@@ -154,7 +154,7 @@ class Administration:
         return {
             **worker,
             "connections": counted["connections"],
-            "requests": counted["requests"] + counted["slow_requests"],
+            "requests": counted["requests"] + counted["twisted_requests"],
             "lag_ms": counted["lag_us"] / 1000,
         }
 

@@ -50,7 +50,7 @@ from edge.publish.store import Store
 from edge.table.counters import INDEX
 from edge.table.segment import CounterBlock, Segment
 from edge.table.writer import Writer
-from edge.trust.tls import CertificateFiles, load_context
+from edge.trust.listener_certificate import CertificateFiles, load_context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

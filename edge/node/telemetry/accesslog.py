@@ -94,7 +94,7 @@ class AccessLog:
         self._thread = threading.Thread(target=self._write_all, name="access log", daemon=True)
         self._thread.start()
 
-    def note(self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int) -> None:
+    def record(self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int) -> None:
         """One answer; never blocks, never raises."""
         line = self._format(at, address, method, target, status, sent, self._node)
         with self._wake:

@@ -36,7 +36,7 @@ class Snapshot(NamedTuple):
 _COUNTERS: dict[str, tuple[str, dict[tuple[str, ...], str]]] = {
     "edge_requests": (
         "Requests answered, by the way they took",
-        {("fast",): "requests", ("twisted",): "slow_requests"},
+        {("fast",): "requests", ("twisted",): "twisted_requests"},
     ),
     "edge_fast_responses": (
         "Answers of the fast path, by kind",
@@ -44,7 +44,7 @@ _COUNTERS: dict[str, tuple[str, dict[tuple[str, ...], str]]] = {
     ),
     "edge_twisted_responses": (
         "Answers of the Twisted side, by class of status",
-        {(f"{digit}xx",): f"slow_{digit}xx" for digit in range(1, 6)},
+        {(f"{digit}xx",): f"twisted_{digit}xx" for digit in range(1, 6)},
     ),
     "edge_validators": ("Validators in batch revalidations", {(): "validators"}),
     "edge_connections_accepted": ("Connections accepted", {(): "accepts"}),
@@ -60,11 +60,11 @@ _COUNTERS: dict[str, tuple[str, dict[tuple[str, ...], str]]] = {
     ),
     "edge_received_bytes": (
         "Bytes received, by the way they took",
-        {("fast",): "bytes_in", ("twisted",): "slow_bytes_in"},
+        {("fast",): "bytes_in", ("twisted",): "twisted_bytes_in"},
     ),
     "edge_sent_bytes": (
         "Bytes sent, by the way they took",
-        {("fast",): "bytes_out", ("twisted",): "slow_bytes_out"},
+        {("fast",): "bytes_out", ("twisted",): "twisted_bytes_out"},
     ),
 }
 _LABELS = {

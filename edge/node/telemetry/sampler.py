@@ -48,9 +48,9 @@ class Sampler:
         return Sample(
             at=at,
             cpu_seconds=self._cpu_seconds(),
-            requests=totals["requests"] + totals["slow_requests"],
-            errors=totals["slow_5xx"],
-            bytes_out=totals["bytes_out"] + totals["slow_bytes_out"],
+            requests=totals["requests"] + totals["twisted_requests"],
+            errors=totals["twisted_5xx"],
+            bytes_out=totals["bytes_out"] + totals["twisted_bytes_out"],
             connections=totals["connections"],
             lag_ms=totals["lag_us"] / 1000,
         )

@@ -40,11 +40,11 @@ STATUS_SECONDS = 1.0
 
 #: rate -> counters that are added up for it.
 _RATES = {
-    "requests": ("requests", "slow_requests"),
+    "requests": ("requests", "twisted_requests"),
     "not_modified": ("not_modified",),
     "bodies": ("ok",),
     "validators": ("validators",),
-    "errors": ("slow_5xx",),
+    "errors": ("twisted_5xx",),
 }
 
 
@@ -68,7 +68,7 @@ class StatusReport:
         *table*: :meth:`edge.table.writer.Writer.statistics`.
         """  # fmt: skip
         rates = {
-            name: round(self._windows[name].note(now, sum(totals[one] for one in counters)), 1)
+            name: round(self._windows[name].observe(now, sum(totals[one] for one in counters)), 1)
             for name, counters in _RATES.items()
         }
         document = {

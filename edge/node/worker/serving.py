@@ -28,7 +28,7 @@ from edge.node.telemetry.accesslog import AccessLog
 from edge.table.counters import INDEX
 from edge.table.reader import Reader
 from edge.table.segment import CounterBlock
-from edge.trust.tls import LOOK_SECONDS, CertificateFiles, ReloadingCertificate
+from edge.trust.listener_certificate import LOOK_SECONDS, CertificateFiles, ReloadingCertificate
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -187,7 +187,7 @@ class Serving:
         """Write down what the fast path noted."""
         if self._access_log is not None:
             for sample in self._adapter.fast_path.samples():
-                self._access_log.note(*sample)
+                self._access_log.record(*sample)
 
     async def _wait(self, seconds: float) -> None:
         await deferLater(self._reactor, seconds)

@@ -310,7 +310,9 @@ class NotingTests(SynchronousTestCase):
         connection = Connection(Echo())
         connection.send(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\n\r\n")
         counts = connection.counts.values
-        self.assertEqual((counts["slow_requests"], counts["slow_2xx"], counts["slow_4xx"]), (2, 1, 1))
-        self.assertEqual(counts["slow_bytes_out"], len(connection.transport.written))
+        self.assertEqual(
+            (counts["twisted_requests"], counts["twisted_2xx"], counts["twisted_4xx"]), (2, 1, 1)
+        )
+        self.assertEqual(counts["twisted_bytes_out"], len(connection.transport.written))
         self.assertEqual(connection.log.lines[0], (b"GET", b"/a", 200, 6))
         self.assertEqual(connection.log.lines[1][2], 400)

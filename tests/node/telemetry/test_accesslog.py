@@ -67,7 +67,7 @@ class AccessLogTests(SynchronousTestCase):
         """In order."""
         log = AccessLog(self.path, "clf")
         for number in range(100):
-            log.note(AT, "", b"GET", b"/%d" % number, 200, 1)
+            log.record(AT, "", b"GET", b"/%d" % number, 200, 1)
         log.close()
         lines = self._lines(self.path)
         self.assertEqual(
@@ -77,14 +77,14 @@ class AccessLogTests(SynchronousTestCase):
     def test_reopening_goes_on_in_a_new_file(self) -> None:
         """After the old one was renamed."""
         log = AccessLog(self.path)
-        log.note(AT, "", b"GET", b"/old", 200, 1)
+        log.record(AT, "", b"GET", b"/old", 200, 1)
         while not os.path.getsize(self.path):
             pass
         os.rename(self.path, self.path + ".1")
         log.reopen()
         while not os.path.exists(self.path):
             pass
-        log.note(AT, "", b"GET", b"/new", 200, 1)
+        log.record(AT, "", b"GET", b"/new", 200, 1)
         log.close()
         self.assertIn("/old", self._lines(self.path + ".1")[0])
         self.assertIn("/new", self._lines(self.path)[0])
@@ -100,7 +100,7 @@ class AccessLogTests(SynchronousTestCase):
         """Requests go on."""
         log = AccessLog("/dev/full")
         for _ in range(3):
-            log.note(AT, "", b"GET", b"/", 200, 1)
+            log.record(AT, "", b"GET", b"/", 200, 1)
         log.close()
         self.assertEqual(log.dropped, 3)
 
@@ -108,6 +108,6 @@ class AccessLogTests(SynchronousTestCase):
         """The queue is bounded."""
         self.patch(accesslog, "QUEUE_LINES", 0)
         log = AccessLog(self.path)
-        log.note(AT, "", b"GET", b"/", 200, 1)
+        log.record(AT, "", b"GET", b"/", 200, 1)
         log.close()
         self.assertEqual((log.dropped, self._lines(self.path)), (1, []))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.load.meters import Figures
-from edge.load.utilization import Shares
+from edge.load.meters import Figures, Shares
 from edge.node.telemetry.metrics import Snapshot, render
 from edge.table.counters import COUNTERS
 

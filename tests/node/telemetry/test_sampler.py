@@ -27,10 +27,10 @@ class SamplerTests(SynchronousTestCase):
             block = CounterBlock(self.segment, index)
             for name in (
                 "requests",
-                "slow_requests",
-                "slow_5xx",
+                "twisted_requests",
+                "twisted_5xx",
                 "bytes_out",
-                "slow_bytes_out",
+                "twisted_bytes_out",
                 "connections",
             ):
                 block.add(INDEX[name], 10)

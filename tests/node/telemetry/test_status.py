@@ -30,7 +30,7 @@ class StatusTests(SynchronousTestCase):
     def test_rates_are_of_the_last_seconds(self) -> None:
         self.make(100.0)
         document = self.make(
-            101.0, requests=90, slow_requests=10, not_modified=80, ok=8, validators=500, slow_5xx=1
+            101.0, requests=90, twisted_requests=10, not_modified=80, ok=8, validators=500, twisted_5xx=1
         )
         self.assertEqual(
             document["rates"],

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.load.meters import Meters, Sample
-from edge.load.utilization import LEAST_WEIGHT, WEIGHT_SECONDS, Shares, Weight, headroom
+from edge.load.meters import Meters, Sample, Shares
+from edge.load.weight import LEAST_WEIGHT, WEIGHT_SECONDS, Weight, headroom
 
 NODES = 4
 
@@ -56,8 +56,8 @@ class StabilityTests(SynchronousTestCase):
     def test_the_gain_in_use_is_stable_at_high_load(self) -> None:
         """Clients read the figures every 5 s; at rho 0.8 all of them may choose again each time."""
         weight = Weight()
-        weight.note(0, 1.0)
-        gain = weight.note(5, 0.0)
+        weight.observe(0, 1.0)
+        gain = weight.observe(5, 0.0)
         self.assertAlmostEqual(gain, 0.2, places=2)
         self.assertLess(deviation_after(0.8, 1.0, gain, steps=2000), 1e-6)
 
@@ -77,21 +77,21 @@ class WeightTests(SynchronousTestCase):
 
     def test_the_first_figure_counts_at_once(self) -> None:
         """A node that starts idle is chosen at once."""
-        self.assertEqual(Weight().note(100, 0.25), 0.75)
+        self.assertEqual(Weight().observe(100, 0.25), 0.75)
 
     def test_it_follows_with_its_time_constant(self) -> None:
         """63 % of the way after one."""
         weight = Weight()
-        weight.note(0, 0.0)
-        self.assertAlmostEqual(weight.note(WEIGHT_SECONDS, 1.0), 0.368, places=3)
+        weight.observe(0, 0.0)
+        self.assertAlmostEqual(weight.observe(WEIGHT_SECONDS, 1.0), 0.368, places=3)
 
     def test_it_never_is_zero_or_above_one(self) -> None:
         """Overload is not absence; only the state of a node says that it is not to be chosen."""
         weight = Weight()
-        self.assertEqual(weight.note(0, 5.0), LEAST_WEIGHT)
-        self.assertEqual(Weight().note(0, -1.0), 1.0)
+        self.assertEqual(weight.observe(0, 5.0), LEAST_WEIGHT)
+        self.assertEqual(Weight().observe(0, -1.0), 1.0)
 
-    def test_utilization_is_the_worst_share(self) -> None:
+    def test_weight_is_the_worst_share(self) -> None:
         """Whichever runs out first."""
         self.assertEqual(Shares(0.1, 0.2, 1.3, 0.4).utilization, 1.3)
 
@@ -106,12 +106,12 @@ class MetersTests(SynchronousTestCase):
             return Sample(at, 0.5 * at, int(100 * at), int(at), int(25_000_000 * at), 300, 20.0)
 
         meters = Meters(cores=2, nic_bps=1e9, connection_limit=1000)
-        meters.note(sample(0))
-        figures = meters.note(sample(2))
+        meters.observe(sample(0))
+        figures = meters.observe(sample(2))
         self.assertEqual(figures.shares, Shares(cpu=0.25, egress=0.2, connections=0.3, lag=0.4))
         self.assertEqual((figures.rps, figures.eps, figures.egress_bps), (100, 1, 2e8))
 
     def test_impossible_capacities_do_not_divide_by_zero(self) -> None:
         """A container may report none."""
         make: Callable[[], Meters] = lambda: Meters(cores=0, nic_bps=0, connection_limit=0)  # noqa: E731
-        self.assertEqual(make().note(Sample(0, 0, 0, 0, 0, 0, 0)).shares.utilization, 0)
+        self.assertEqual(make().observe(Sample(0, 0, 0, 0, 0, 0, 0)).shares.utilization, 0)

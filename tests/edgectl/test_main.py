@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.cli import main
+from edge.edgectl.main import main
 from tests.commands import run_command
 
 STATUS = {

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from edge import clustercli
-from edge.adminclient import AdminClient, default_endpoint
+from edge.edgectl import cluster_command
+from edge.edgectl.admin_client import AdminClient, default_endpoint
+from edge.edgectl.tables import duration, facts_table, log_tables, members_table, shown
 from edge.errors import EdgeError
-from edge.tables import duration, facts_table, log_tables, members_table, shown
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("metrics", help="Prometheus text")
     commands.add_parser("members", help="the nodes of the cluster, as this one sees them")
     commands.add_parser("log", help="the change logs of all nodes, as far as they are here")
-    clustercli.add_commands(commands)
+    cluster_command.add_commands(commands)
     return parser
 
 
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
                 parser.error(f"purge {path}: a path begins with /, as in the URL")
     try:
         if options.command == "cluster":
-            return clustercli.run(options)
+            return cluster_command.run(options)
         client = _client(options)
         return _COMMANDS[options.command](client, options, Console(soft_wrap=not sys.stdout.isatty()))
     except EdgeError as error:

@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.tables import age, duration, log_tables, members_table, size
+from edge.edgectl.tables import age, duration, log_tables, members_table, size
 
 
 class TableTests(SynchronousTestCase):

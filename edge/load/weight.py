@@ -1,8 +1,6 @@
-"""The one figure of how full a node is, and the weight that clients draw nodes with.
+"""The weight that clients draw a node with: computed here from its utilization, and damped.
 
-**Utilization** is the worst of the shares: whichever is used up first is what the node has run out of.
-
-**Weight.**  Clients that all go to the least loaded node overload it, since they all read the same stale
+Clients that all go to the least loaded node overload it, since they all read the same stale
 figures.  So a node publishes its *headroom*, 1 - utilization, and a client draws a node at random with
 probability in proportion.
 
@@ -19,32 +17,17 @@ The published weight is damped: it follows the headroom with the gain g between 
 w' = w + g (headroom - w).  The loop then has the characteristic polynomial
 ``x^2 - (2 - a - g) x + (1 - a)(1 - g) + a g rho/(1 - rho)``, and by Jury's criterion it is stable if and
 only if **a g/(a + g) < 1 - rho**: with g = 0.2 even when everybody chooses again every time, up to
-rho = 0.83.  (`tests/load/test_utilization.py` simulates both bounds, from both sides.)
+rho = 0.83.  (`tests/load/test_weight.py` simulates both bounds, from both sides.)
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 #: Time constant of the damping, seconds.  Clients read the figures about every 5 s: g = 0.2.
 WEIGHT_SECONDS = 22.4
 #: A node that has nothing left is still drawn now and then: its clients must not all move at once.
 LEAST_WEIGHT = 0.01
-
-
-class Shares(NamedTuple):
-    """Used parts of what a node has; 1 = all of it."""
-
-    cpu: float
-    egress: float
-    connections: float
-    lag: float
-
-    @property
-    def utilization(self) -> float:
-        """The worst of them; may exceed 1."""
-        return max(self)
 
 
 def headroom(utilization: float) -> float:
@@ -60,7 +43,7 @@ class Weight:
         self._at: float | None = None
         self._value = 0.0
 
-    def note(self, at: float, utilization: float) -> float:
+    def observe(self, at: float, utilization: float) -> float:
         """The weight at the time *at* (seconds), 0.01..1; the first figure counts at once."""
         target = headroom(utilization)
         if self._at is None:

@@ -1,0 +1,8 @@
+"""``edgectl``: the command that looks at a running node and tells it things, over its admin API.
+
+* ``main.py``: the command line; its ``main`` is the entry point
+* ``cluster_command.py``: ``edgectl cluster``, which makes certificates and asks no node
+* ``admin_client.py``: HTTP to the admin API of a node; ``tables.py``: what is printed
+
+Imports ``edge.config`` and ``edge.trust`` and what is below them, but nothing of ``edge.node``.
+"""
