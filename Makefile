@@ -5,10 +5,11 @@ PYTHON ?= $(or $(shell for p in python3 python3.14 python3.13 python3.12 python3
 VENV := .venv
 STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
+DOCS_STAMP := $(VENV)/.installed-docs
 # What an installation depends on; Python files count at once.
 SOURCES := setup.cfg setup.py pyproject.toml tools/make_venv.py edge/fastpath/build.py $(wildcard edge/fastpath/src/*.[ch] loadgen/wire/src/*.[ch])
 
-.PHONY: help venv test-venv run test check native-test sim fuzz bench clean
+.PHONY: help venv test-venv docs-venv run test check docs native-test sim fuzz bench clean
 
 help:
 	@echo "make venv            the environment: .venv/bin/twistd, edgectl, loadgen"
@@ -16,6 +17,7 @@ help:
 	@echo "                     PORT=9001: on 9001 .. 9004"
 	@echo "make test            lint, types, all tests, native code under sanitizers"
 	@echo "make check           lint, imports and types only"
+	@echo "make docs            these documents as a site: docs/_build/html/index.html"
 	@echo "make native-test     the C code alone, under ASan and UBSan"
 	@echo "make sim             thousands of simulated clusters with every fault there is"
 	@echo "make fuzz            hostile bytes for what nodes read from each other, a minute each"
@@ -32,7 +34,13 @@ $(STAMP): $(SOURCES)
 test-venv: $(TEST_STAMP)
 
 $(TEST_STAMP): $(SOURCES)
-	@$(PYTHON) tools/make_venv.py $(VENV) test
+	@$(PYTHON) tools/make_venv.py $(VENV) test,docs
+	@touch $(STAMP) $(DOCS_STAMP) $@
+
+docs-venv: $(DOCS_STAMP)
+
+$(DOCS_STAMP): $(SOURCES)
+	@$(PYTHON) tools/make_venv.py $(VENV) docs
 	@touch $(STAMP) $@
 
 run: venv
@@ -47,6 +55,12 @@ check: test-venv
 	$(VENV)/bin/lint-imports --no-cache
 	$(VENV)/bin/mypy
 
+# From scratch each time: what is not read again says nothing of its broken links.
+docs: docs-venv
+	@$(VENV)/bin/sphinx-build --fresh-env --fail-on-warning --keep-going --nitpicky --quiet \
+	    --doctree-dir docs/_build/doctrees docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 native-test:
 	@$(MAKE) --no-print-directory -C tests/native test
 
@@ -54,7 +68,7 @@ sim: venv
 	@$(VENV)/bin/python -m simulation $(SIM)
 
 fuzz: test-venv
-	@$(VENV)/bin/python -c 'import atheris' 2>/dev/null || $(PYTHON) tools/make_venv.py $(VENV) test,fuzz
+	@$(VENV)/bin/python -c 'import atheris' 2>/dev/null || $(PYTHON) tools/make_venv.py $(VENV) test,docs,fuzz
 	@$(VENV)/bin/python -m tests.fuzz $(FUZZ)
 
 bench: venv
@@ -62,7 +76,7 @@ bench: venv
 	@$(VENV)/bin/python -m benchmarks $(BENCH)
 
 clean:
-	rm -rf $(VENV) build dist .staging .mypy_cache .ruff_cache .hypothesis _trial_temp* *.egg-info
+	rm -rf $(VENV) build dist docs/_build .staging .mypy_cache .ruff_cache .hypothesis _trial_temp* *.egg-info
 	rm -f edge/fastpath/_native.*so edge/fastpath/_native.c edge/fastpath/_native.o
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	@$(MAKE) --no-print-directory -C tests/native clean

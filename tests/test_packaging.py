@@ -20,6 +20,7 @@ _NOT_COPIED = shutil.ignore_patterns(
     ".*",
     "node_modules",
     "build",
+    "_build",
     "dist",
     "*.egg-info",
     "__pycache__",

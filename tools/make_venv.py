@@ -1,7 +1,8 @@
-"""Makes the environment that the Makefile uses: ``python3 tools/make_venv.py DIR [test]``.
+"""Makes the environment that the Makefile uses: ``python3 tools/make_venv.py DIR [EXTRAS]``.
 
 The project is installed from this checkout, editable, so that edits count at once, the native fast path is
-built in place, and the data of the demonstration site is made.  *test* installs what the tests need, too.
+built in place, and the data of the demonstration site is made.  *EXTRAS*, like
+``test,docs``, are those of setup.cfg.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """``make test``: sets up, runs everything, and ends with one line ``N passed, N failed``.
 
-Each of lint, format, imports and types counts as one test; trial's, the native ones and those of the
-smart client count one by one.  A part that breaks off without its summary counts as one failure.
+Each of lint, format, imports, types and the documents counts as one test; trial's, the native ones and
+those of the smart client count one by one.  A part that breaks off without its summary counts as one
+failure.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ def main() -> int:
         _one("format", "ruff", "format", "--check", "."),
         _one("imports", "lint-imports", "--no-cache"),
         _one("types", "mypy"),
+        _docs(),
         _native(),
         *_client(),
         _trial(),
@@ -79,6 +81,12 @@ def _set_up() -> bool:
 
 def _one(title: str, program: str, *arguments: str) -> tuple[int, int]:
     code, _ = _run(title, [str(BIN / program), *arguments])
+    return (1, 0) if code == 0 else (0, 1)
+
+
+def _docs() -> tuple[int, int]:
+    make = ["make", "--no-print-directory", f"PYTHON={sys.executable}", "docs"]
+    code, _ = _run("documents", make)
     return (1, 0) if code == 0 else (0, 1)
 
 

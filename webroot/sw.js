@@ -1,4 +1,4 @@
-// The smart client's Service Worker: which event goes where.  See docs/client.md.
+// The smart client's Service Worker: which event goes where.  See docs/explanation/client.md.
 
 import { Worker } from "./edge/worker/worker.js";
 

@@ -33,7 +33,7 @@ class Identity(NamedTuple):
 
 @dataclass(frozen=True)
 class Knobs:
-    """What can be turned; docs/gossip.md says what it costs."""
+    """What can be turned; docs/explanation/gossip.md says what it costs."""
 
     #: Seconds between two probes.
     period: float = 0.5

@@ -76,7 +76,7 @@ class Pages(Table, frozen=True, kw_only=True):
     changed_share: Share = 0.01
     #: Bytes of a resource's path.
     path_bytes: Annotated[float, Meta(ge=1, le=8000)] = 40
-    #: What the smart client itself weighs, at a first visit: docs/client.md.
+    #: What the smart client itself weighs, at a first visit: docs/explanation/client.md.
     client_kilobytes: Annotated[float, Meta(ge=0, le=10_000)] = 15
     client_files: Annotated[int, Meta(ge=0, le=1000)] = 15
 

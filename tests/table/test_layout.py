@@ -41,8 +41,8 @@ class LayoutTests(SynchronousTestCase):
         self.assertEqual([getattr(layout, name) for name in names], [0, 1, 2, 3])
 
     def test_the_worked_example_of_the_documentation_is_right(self) -> None:
-        """The 64 bytes in docs/table.md are what the format packs."""
-        text = (ROOT / "docs/table.md").read_text().split("**Worked example.**")[1]
+        """The 64 bytes in docs/reference/table.md are what the format packs."""
+        text = (ROOT / "docs/reference/table.md").read_text().split("**Worked example.**")[1]
         lines = [re.split(r"  +[a-zA-Z]", line)[0] for line in text.split("```")[1].strip().splitlines()]
         example = bytes.fromhex("".join(lines).replace("xx", "00").replace(" ", ""))
         packed = layout.SLOT.pack(

@@ -1,4 +1,4 @@
-"""``docs/capacity.md`` says what the commands in it print.
+"""``docs/explanation/capacity.md`` says what the commands in it print.
 
 Links carry what they carry; what is bound by the CPU or by memory depends on the machine that the constants
 were measured on, and of such a cell only that it does not fit is compared.
@@ -20,7 +20,7 @@ from loadgen.plan.show import cell, number
 from tests.commands import run_command
 
 ROOT = Path(loadgen.__file__).parent.parent
-TEXT = (ROOT / "docs" / "capacity.md").read_text()
+TEXT = (ROOT / "docs" / "explanation" / "capacity.md").read_text()
 #: A command in a block of its own, and the first table after it.
 MAP = re.compile(
     r"```\n(loadgen plan [^`]+ --regions [^`]+)```\n\n\|([^\n]+)\|\n\|[ |-]+\|\n((?:\|[^\n]+\|\n)+)"
