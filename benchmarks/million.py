@@ -112,7 +112,7 @@ def _seed(node: RunningNode, entries: int) -> None:
                    (Record(0, digests[number % BODIES], BODY_BYTES, _LINES, _LINES),))
             for number in range(begin, min(begin + 1000, entries))
         )  # fmt: skip
-    rows.set_mark("n0", now_ms, entries)
+    rows.set_position("n0", now_ms, entries)
     rows.close()
 
 

@@ -40,14 +40,14 @@ def measure(directory: Path, entries: int) -> JoinCost:
             record = Record(0, number.to_bytes(32, "big"), 1000, _LINES, _LINES)
             changes.append(Change(b"/page/%d.html" % number, "a", number + 1, _NOW << 16 | 1, 0, (record,)))
         sender._take(changes, {})
-    sender._marks["a"] = (_NOW, entries)
+    sender._positions["a"] = (_NOW, entries)
     sender.save(_NOW)
     receiver = Replica("b", Rows(str(directory / "b")), _NOW)
     process = psutil.Process()
     before = process.memory_info().rss
     spent = {"sender": 0.0, "receiver": 0.0}
     wire = 0
-    (message,) = receiver.notice("a", sender.marks(), _NOW)[:1]
+    (message,) = receiver.notice("a", sender.version_vector(), _NOW)[:1]
     while True:
         began = time.process_time()
         answer = encode_message(sender.receive("b", message, _NOW).replies[0])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import edge.gossip
 from edge.gossip.changes import Record
-from edge.gossip.members import Knobs
+from edge.gossip.members import GossipConfig
 from edge.gossip.packet import DEAD
 from simulation.world import World
 
@@ -26,7 +26,7 @@ def deaths(world: World, since: float) -> int:
 
 def loss(seed: int, seconds: float, rate: float = 0.1, lifeguard: bool = True) -> tuple[int, float]:
     """(false deaths, node-seconds) of four nodes that lose a tenth of all datagrams."""
-    world = World(seed, 4, Knobs(lifeguard=lifeguard), loss=rate)
+    world = World(seed, 4, GossipConfig(lifeguard=lifeguard), loss=rate)
     world.run(SETTLING)
     world.run(seconds)
     return deaths(world, SETTLING), 4 * seconds
@@ -34,7 +34,7 @@ def loss(seed: int, seconds: float, rate: float = 0.1, lifeguard: bool = True) -
 
 def starvation(seed: int, lifeguard: bool, count: int = 32, seconds: float = 120.0) -> int:
     """False deaths of healthy nodes while a quarter of the nodes is starved, for seconds at a time."""
-    world = World(seed, count, Knobs(lifeguard=lifeguard))
+    world = World(seed, count, GossipConfig(lifeguard=lifeguard))
     world.run(SETTLING)
     sick = set(world.random.sample(sorted(world.nodes), count // 4))
     until = world.now + seconds

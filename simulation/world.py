@@ -18,7 +18,7 @@ from random import Random
 from typing import Any
 
 from edge.gossip.changes import Message
-from edge.gossip.members import Changed, Dial, Identity, Knobs, MarksSeen, Send
+from edge.gossip.members import Dial, GossipConfig, Identity, MemberChanged, Send, VersionVectorSeen
 from edge.gossip.membership import Membership
 from edge.gossip.packet import DEAD, LEFT, Figures, Packet, encode
 from edge.gossip.replica import Replica
@@ -61,12 +61,17 @@ class World:
     """A cluster of *count* nodes, all of which know the first."""
 
     def __init__(
-        self, seed: int, count: int, knobs: Knobs | None = None, loss: float = 0.0, tables: bool = False
+        self,
+        seed: int,
+        count: int,
+        config: GossipConfig | None = None,
+        loss: float = 0.0,
+        tables: bool = False,
     ) -> None:
         self.seed = seed
         self.now = 0.0
         self.random = Random(seed)
-        self.knobs = knobs or Knobs()
+        self.config = config or GossipConfig()
         self.tables = tables
         #: Probability that a datagram is lost, from one node to another.
         self.loss: Callable[[str, str], float] = lambda source, target: loss
@@ -126,13 +131,13 @@ class World:
         node = self.nodes[name]
         node.generation = max(node.generation + 1 if keep else 0, self.now_ms(node))
         me = Identity(name, node.generation, f"10.0.{node.number >> 8}.{node.number & 255}", 7000, "")
-        node.membership = Membership(me, self.knobs, Random(self.random.random()), self.now)
+        node.membership = Membership(me, self.config, Random(self.random.random()), self.now)
         node.starved_until = node.stopped_until = 0.0
         if self.tables:
             if node.rows is None or not keep:
                 node.rows = Rows(":memory:")
             node.replica = Replica(name, node.rows, self.now_ms(node))
-            node.membership.set_marks(node.replica.marks())
+            node.membership.set_version_vector(node.replica.version_vector())
         load = Figures(name, node.generation, 1, 0.25, 0.75, 1234.5, 0.5, 10_000, 81_000_000, 0.4, False)
         node.membership.set_figures(load, self.now)
         self._seek(node, node.membership)
@@ -143,7 +148,7 @@ class World:
         node = self.nodes[name]
         node.membership = node.replica = None
         node.inbox.clear()
-        for other in list(node.streams):
+        for other in sorted(node.streams):
             if (name, other) not in self.blocked:
                 self.at(0.001, partial(self._break, other, name))
             node.streams.discard(other)
@@ -179,7 +184,7 @@ class World:
     def views(self) -> dict[str, frozenset[str]]:
         """Node -> who is alive in its eyes, itself included."""
         return {
-            node.name: frozenset(m.name for m in node.membership.members.values() if m.is_there) | {node.name}
+            node.name: frozenset(m.name for m in node.membership.members.values() if m.is_live) | {node.name}
             for node in self.nodes.values()
             if node.membership is not None
         }
@@ -222,7 +227,7 @@ class World:
             self._send(node, output)
         elif isinstance(output, Dial):
             self._dial(node, output.name)
-        elif isinstance(output, Changed):
+        elif isinstance(output, MemberChanged):
             member = output.member
             self.changes.append((self.now, node.name, member.name, output.before, member.state))
             self._trace.update(
@@ -231,8 +236,12 @@ class World:
             if member.state in (DEAD, LEFT) and member.name in node.streams:
                 self.at(0.0, lambda: self._break(node.name, member.name))
                 self.at(0.001, lambda: self._break(member.name, node.name))
-        elif isinstance(output, MarksSeen) and node.replica is not None and output.sender in node.streams:
-            asked = node.replica.notice(output.sender, output.marks, self.now_ms(node))
+        elif (
+            isinstance(output, VersionVectorSeen)
+            and node.replica is not None
+            and output.sender in node.streams
+        ):
+            asked = node.replica.notice(output.sender, output.version_vector, self.now_ms(node))
             self._tell(node, output.sender, asked)
 
     def _send(self, node: Node, send: Send) -> None:
@@ -332,7 +341,7 @@ class World:
         node = self.nodes[name]
         assert node.replica is not None and node.membership is not None
         change(node.replica, self.now_ms(node))
-        node.membership.set_marks(node.replica.marks())
+        node.membership.set_version_vector(node.replica.version_vector())
         for other in sorted(node.streams):
             message = node.replica.push(other)
             self._tell(node, other, [message] if message is not None else [])
@@ -348,5 +357,5 @@ class World:
         if node.replica is None or node.membership is None:
             return
         received = node.replica.receive(source, message, self.now_ms(node))
-        node.membership.set_marks(node.replica.marks())
+        node.membership.set_version_vector(node.replica.version_vector())
         self._tell(node, source, received.replies)

@@ -1,7 +1,32 @@
-"""How nodes of a cluster know each other and agree.  Sans-IO: bytes and a time go in, messages come out.
+"""Gossip: failure detection (SWIM, Lifeguard) and a replicated table (anti-entropy).  Sans-IO.
 
-* ``membership.py``, ``suspicion.py``, ``awareness.py``, ``roundtrip.py``: SWIM with Lifeguard - who is there
-* ``packet.py``: what a datagram holds; lanes: membership before load before table
-* ``sealing.py``, ``replay.py``: datagrams sealed with the keys of a pair of nodes
-* ``clock.py``, ``changes.py``, ``rows.py``, ``replica.py``, ``buckets.py``: the replicated table
+Bytes and a time go in, messages come out; :mod:`edge.node.cluster` is the shell that feeds it.
+
+=================  =======================================================================================
+Who is a member    SWIM: Das, Gupta, Motivala 2002; Lifeguard: Dadgar, Phillips, Currey 2018
+membership.py      the SWIM protocol of one node: probes, suspicion, refutation
+members.py         the records: members, updates and their order, configuration, outputs
+roster.py          the member list, and what an update does to it
+probes.py          probes under way: direct, indirect
+roundtrip.py       probe timeouts from smoothed round-trip times
+suspicion.py       the timeout of a suspicion
+awareness.py       local health awareness: an overloaded node blames itself first
+rejoin.py          the probe that a node declared dead has to pass before it refutes
+broadcasts.py      updates that are being disseminated, least often sent first
+piggyback.py       what rides on each packet, by priority
+packet.py          the membership message, on the wire
+-----------------  ---------------------------------------------------------------------------------------
+What they agree    Last writer wins, by a hybrid logical clock; logs compared by version vectors
+replica.py         the replicated table: change logs, version vector, anti-entropy repair
+changes.py         a change, and the table messages on the wire
+clock.py           the hybrid logical clock
+buckets.py         hashes over the table, to compare two of them (a Merkle tree of two levels)
+rows.py            the change log in SQLite
+-----------------  ---------------------------------------------------------------------------------------
+In private         Keys from TLS 1.3, AEAD, replay protection
+sealing.py         datagrams encrypted with ChaCha20-Poly1305
+replay.py          the replay window
+=================  =======================================================================================
+
+May be imported: :mod:`edge.resource`, :mod:`edge.errors`; neither Twisted nor sockets nor the clock.
 """

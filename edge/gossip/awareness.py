@@ -1,4 +1,4 @@
-"""Local health: a node that is overloaded blames itself first (Lifeguard, section 4.1).
+"""Local health awareness (Lifeguard, section 4.1): a node that is overloaded blames itself first.
 
 A score from 0 (well) to :data:`WORST`.  It rises when an own probe fails, when somebody who was asked for
 an indirect probe does not even say that it is there, when the node has to refute a suspicion, and when its
@@ -14,7 +14,7 @@ LAG_MS = 50.0
 
 
 class Awareness:
-    """The score of this node; *on* False: always 0, as in plain SWIM."""
+    """The local health multiplier of this node; *on* False: always 0, as in plain SWIM."""
 
     def __init__(self, on: bool = True) -> None:
         self.score = 0

@@ -1,4 +1,4 @@
-"""Hashes over all entries, kept while they change: two tables are compared without being read.
+"""Hash buckets for anti-entropy: two tables are compared without being read, as by a flat Merkle tree.
 
 Every path belongs to one of 4,096 buckets; a bucket's hash is the XOR of the 64-bit hashes of (path, clock,
 origin) of its entries, so that one change costs two XORs.  Equal tables have equal hashes; unequal ones have
@@ -21,13 +21,13 @@ def bucket_of(path: bytes) -> int:
 
 
 def entry_hash(path: bytes, clock: int, origin: str) -> int:
-    """Of one entry."""
+    """The 64-bit hash of one entry's version."""
     text = b"%d %s %s" % (clock, origin.encode(), path)
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "little")
 
 
 class Buckets:
-    """The hashes of one table."""
+    """The bucket hashes of one table, kept up to date by XOR."""
 
     def __init__(self) -> None:
         self._hashes = array("Q", bytes(8 * BUCKETS))
@@ -43,7 +43,7 @@ class Buckets:
         return int.from_bytes(digest, "little") >> 1
 
     def to_bytes(self) -> bytes:
-        """All hashes, 8 bytes each, little-endian."""
+        """All bucket hashes, 8 bytes each, little-endian."""
         return self._hashes.tobytes()
 
     def differing(self, hashes: bytes) -> Iterable[int]:

@@ -1,4 +1,4 @@
-"""Changes of the table, and the messages in which nodes pass them on (stream lane 2).
+"""A change of the replicated table, and the anti-entropy messages that carry changes (stream lane 2).
 
 MessagePack arrays with a tag first, positions append-only::
 
@@ -28,7 +28,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from edge.gossip.packet import GossipError, Mark, Name, Number
+from edge.gossip.packet import GossipError, LogPosition, Name, Number
 from edge.resource import REMOVAL_RANK, rank_of
 
 #: Changes, and bytes, of one chunk.
@@ -49,7 +49,7 @@ Item = tuple[_Path, Number, Number, Annotated[int, Meta(ge=0, lt=1 << 32)], _Rec
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One representation, without its body."""
+    """The metadata of one representation; its body is known by digest."""
 
     variant: int
     #: SHA-256 of the body.
@@ -60,7 +60,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What stands under a path since *clock*."""
+    """A write to one path of the replicated table: what stands there since *clock* (HLC)."""
 
     path: bytes
     origin: str
@@ -78,14 +78,14 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def rank(records: tuple[Record, ...]) -> int:
-    """When it is put, within a deploy; see :func:`edge.resource.rank_of`."""
+    """When a change with these records is put, within a deploy; see :func:`edge.resource.rank_of`."""
     return rank_of(records[0].lines_200) if records else REMOVAL_RANK
 
 
-class Marks(msgspec.Struct, frozen=True, array_like=True, tag="marks"):
-    """How far the sender has each log."""
+class VersionVector(msgspec.Struct, frozen=True, array_like=True, tag="marks"):
+    """A version vector: how far the sender has each log."""
 
-    marks: tuple[Mark, ...]
+    positions: tuple[LogPosition, ...]
 
 
 class Want(msgspec.Struct, frozen=True, array_like=True, tag="want"):
@@ -116,45 +116,45 @@ class Changes(msgspec.Struct, frozen=True, array_like=True, tag="changes"):
 
 
 class Root(msgspec.Struct, frozen=True, array_like=True, tag="root"):
-    """The hash of all buckets."""
+    """The sender's hash over all buckets: equal tables have equal ones."""
 
     hash: Number
 
 
 class Hashes(msgspec.Struct, frozen=True, array_like=True, tag="hashes"):
-    """The hashes of all buckets, 8 bytes each."""
+    """The sender's bucket hashes, 8 bytes each, little-endian."""
 
     hashes: Annotated[bytes, Meta(min_length=8 * BUCKETS, max_length=8 * BUCKETS)]
 
 
 class Entries(msgspec.Struct, frozen=True, array_like=True, tag="entries"):
-    """What is in one bucket."""
+    """The versions that the sender has in one bucket."""
 
     bucket: Annotated[int, Meta(ge=0, lt=BUCKETS)]
     entries: tuple[tuple[_Path, Number, Name], ...]
 
 
 class Paths(msgspec.Struct, frozen=True, array_like=True, tag="paths"):
-    """Please send what you have under these."""
+    """Please send the changes that count under these paths."""
 
     paths: Annotated[tuple[_Path, ...], Meta(max_length=CHUNK)]
 
 
 class Repair(msgspec.Struct, frozen=True, array_like=True, tag="repair"):
-    """Changes of any origins."""
+    """Changes of any origins, which the receiver lacked when buckets were compared."""
 
     heads: tuple[_Lines, ...]
     items: Annotated[tuple[tuple[Name, Item], ...], Meta(max_length=CHUNK)]
 
 
-Message = Marks | Want | Changes | Root | Hashes | Entries | Paths | Repair
+Message = VersionVector | Want | Changes | Root | Hashes | Entries | Paths | Repair
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Message)
 
 
 def encode_message(message: Message) -> bytes:
-    """As bytes."""
+    """*message* in MessagePack."""
     return _ENCODER.encode(message)
 
 

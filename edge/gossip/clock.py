@@ -18,7 +18,7 @@ class SkewError(GossipError):
 
 
 class HybridClock:
-    """The clock of one node; *newest*: the highest that was ever given out or heard of."""
+    """The hybrid logical clock of one node; *newest*: the highest that was ever given out or heard of."""
 
     def __init__(self, newest: int = 0, skew_ms: int = SKEW_MS) -> None:
         self.newest = newest

@@ -1,12 +1,12 @@
-"""What a node knows of the others: one :class:`Member` each, and how claims about it are weighed.
+"""SWIM's member records, the precedence of updates about a member, configuration and outputs.
 
-Claims are ordered by (generation, incarnation, state): a generation is one life of a process and grows with
-each start, an incarnation grows when a node refutes what is said of it, and of two claims with both equal
+Updates are ordered by (generation, incarnation, state): a generation is one life of a process and grows with
+each start, an incarnation grows when a node refutes what is said of it, and of two updates with both equal
 the worse state counts.  So a node can always be believed about itself, and old news never win.
 
 A death counts against all incarnations of the same :data:`ROUND`: a refutation of an earlier suspicion that
 arrives late does not revive a node which has not noticed that it was declared dead.  It comes back with the
-first incarnation of the next round, after its trial (:mod:`edge.gossip.fitness`).
+first incarnation of the next round, after its rejoin probe (:mod:`edge.gossip.rejoin`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from edge.gossip.packet import ALIVE, DEAD, Claim, Mark, Packet
+from edge.gossip.packet import ALIVE, DEAD, LogPosition, MembershipUpdate, Packet
 from edge.gossip.roundtrip import RoundTrip
 
 
 class Identity(NamedTuple):
-    """This node."""
+    """Who this node is: its name, its present life, its addresses."""
 
     name: str
     #: Grows with each start.
@@ -32,8 +32,8 @@ class Identity(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Knobs:
-    """What can be turned; docs/explanation/gossip.md says what it costs."""
+class GossipConfig:
+    """Parameters of failure detection and dissemination; docs/explanation/gossip.md says what they cost."""
 
     #: Seconds between two probes.
     period: float = 0.5
@@ -59,9 +59,10 @@ class Knobs:
 
 @dataclass
 class Member:
-    """Another node."""
+    """Another node: its state (ALIVE, SUSPECT, DEAD, LEFT) and its round-trip time."""
 
-    claim: Claim
+    #: The update about it that counts.
+    latest: MembershipUpdate
     #: When it came into its present state.
     since: float
     roundtrip: RoundTrip = field(default_factory=RoundTrip)
@@ -69,38 +70,38 @@ class Member:
 
     @property
     def name(self) -> str:
-        """Its name."""
-        return self.claim.name
+        """The node's name."""
+        return self.latest.name
 
     @property
     def state(self) -> int:
         """ALIVE, SUSPECT, DEAD or LEFT."""
-        return self.claim.state
+        return self.latest.state
 
     @property
     def host(self) -> str:
-        """Of its gossip port."""
-        return self.claim.host
+        """The address of its gossip port."""
+        return self.latest.host
 
     @property
     def port(self) -> int:
         """Its gossip port."""
-        return self.claim.port
+        return self.latest.port
 
     @property
-    def is_there(self) -> bool:
+    def is_live(self) -> bool:
         """Whether it is counted among the living."""
-        return self.claim.state <= 1
+        return self.latest.state <= 1
 
 
 #: Incarnations that one death ends.
 ROUND = 1 << 16
 
 
-def rank(claim: Claim) -> tuple[int, int, int]:
-    """Of two claims about a node the one with the higher rank counts."""
-    incarnation = claim.incarnation | ROUND - 1 if claim.state == DEAD else claim.incarnation
-    return claim.generation, incarnation, claim.state
+def rank(update: MembershipUpdate) -> tuple[int, int, int]:
+    """Of two updates about a node the one with the higher rank counts."""
+    incarnation = update.incarnation | ROUND - 1 if update.state == DEAD else update.incarnation
+    return update.generation, incarnation, update.state
 
 
 # What Membership.outputs() gives.
@@ -122,18 +123,18 @@ class Dial(NamedTuple):
     port: int
 
 
-class Changed(NamedTuple):
+class MemberChanged(NamedTuple):
     """*member* is new (*before* None), or in another state than *before*."""
 
     member: Member
     before: int | None
 
 
-class MarksSeen(NamedTuple):
-    """How far *sender* has all change logs."""
+class VersionVectorSeen(NamedTuple):
+    """*sender* has told how far it has all change logs."""
 
     sender: str
-    marks: tuple[Mark, ...]
+    version_vector: tuple[LogPosition, ...]
 
 
 class UrgentSeen(NamedTuple):
@@ -145,7 +146,7 @@ class UrgentSeen(NamedTuple):
 
 @dataclass
 class Counters:
-    """What has happened so far."""
+    """Counts of what has happened since the start; metrics of the same names."""
 
     probes: int = 0
     acks: int = 0
@@ -160,6 +161,6 @@ class Counters:
     late_ticks: int = 0
 
 
-def claim_of(me: Identity, incarnation: int, state: int = ALIVE) -> Claim:
-    """What a node says of itself."""
-    return Claim(me.name, state, me.generation, incarnation, me.host, me.port, me.url)
+def update_of(me: Identity, incarnation: int, state: int = ALIVE) -> MembershipUpdate:
+    """The update in which a node states its own state."""
+    return MembershipUpdate(me.name, state, me.generation, incarnation, me.host, me.port, me.url)

@@ -1,4 +1,4 @@
-"""Who is there: SWIM (Das, Gupta, Motivala 2002) with Lifeguard (2018).  Sans-IO.
+"""SWIM failure detection and membership (Das, Gupta, Motivala 2002) with Lifeguard (2018).  Sans-IO.
 
 Packets and the time go in, :meth:`Membership.outputs` come out.  One period::
 
@@ -9,8 +9,8 @@ Packets and the time go in, :meth:`Membership.outputs` come out.  One period::
 
 Where this goes beyond SWIM: timeouts come from measured round trips; suspicions last as Lifeguard has it; a
 node in bad health waits longer (:mod:`edge.gossip.awareness`); a tick that comes late (the process was
-stopped, the clock jumped) moves all deadlines by as much; who was declared dead comes back after a trial
-(:mod:`edge.gossip.fitness`); the dead are pinged and dialled for ever, so that partitions heal.
+stopped, the clock jumped) moves all deadlines by as much; who was declared dead comes back after a probe
+(:mod:`edge.gossip.rejoin`); the dead are pinged and dialled for ever, so that partitions heal.
 """
 
 from __future__ import annotations
@@ -21,19 +21,17 @@ from typing import Any
 import msgspec
 
 from edge.gossip.awareness import LAG_MS, Awareness
-from edge.gossip.fitness import PAUSE, WITNESSES, Trial
-from edge.gossip.lanes import Lanes
 from edge.gossip.members import (
     Counters,
     Dial,
+    GossipConfig,
     Identity,
-    Knobs,
-    MarksSeen,
     Member,
     Send,
     UrgentSeen,
-    claim_of,
+    VersionVectorSeen,
     rank,
+    update_of,
 )
 from edge.gossip.packet import (
     ALIVE,
@@ -41,53 +39,55 @@ from edge.gossip.packet import (
     LEFT,
     SUSPECT,
     Ack,
-    Claim,
     Figures,
-    Mark,
+    LogPosition,
+    MembershipUpdate,
     Nack,
     Packet,
     Ping,
     PingRequest,
     Probe,
 )
+from edge.gossip.piggyback import PiggybackQueues
 from edge.gossip.probes import OwnProbe, Relayed
+from edge.gossip.rejoin import PAUSE, WITNESSES, RejoinProbe
 from edge.gossip.roster import Roster
 
 #: A tick that is later than this many seconds moves the deadlines.
 LATE = 0.3
 #: New streams in one second that carry everything; news and exchanges tell the others.
 TOLD_LIMIT = 8
-#: Seconds until a trial is tried again, when there is nobody to try with.
+#: Seconds until a rejoin probe is tried again, when there is nobody to ping.
 ALONE = 0.5
 
 
 class Membership:
-    """See the module's docstring.  *now*: seconds of a clock that does not go back."""
+    """The SWIM protocol of one node.  *now*: seconds of a clock that does not go back."""
 
-    def __init__(self, me: Identity, knobs: Knobs, random: Random, now: float) -> None:
+    def __init__(self, me: Identity, config: GossipConfig, random: Random, now: float) -> None:
         self.me = me
-        self.knobs = knobs
+        self.config = config
         self.incarnation = 0
-        self.health = Awareness(knobs.lifeguard)
+        self.health = Awareness(config.lifeguard)
         self.counters = Counters()
         self._random = random
         self._now = now
         self._out: list[Any] = []
-        self.lanes = Lanes(me.name)
-        self.roster = Roster(knobs, self.lanes, self.counters)
+        self.piggyback = PiggybackQueues(me.name)
+        self.roster = Roster(config, self.piggyback, self.counters)
         self.members = self.roster.members
         self._number = random.getrandbits(32)
         self._ring: list[str] = []
         self._probe: OwnProbe | None = None
         self._period_at = self._spread_at = self._lag_at = now
-        self._exchange_at = now + knobs.exchange
+        self._exchange_at = now + config.exchange
         self._relays: dict[int, Relayed] = {}
         self._streams: set[str] = set()
         self._told, self._told_at = 0, now
-        self._death: Claim | None = None
-        self._trial: Trial | None = None
-        self._trial_at = now
-        self._trial_pings: dict[int, str] = {}
+        self._death: MembershipUpdate | None = None
+        self._rejoin: RejoinProbe | None = None
+        self._rejoin_at = now
+        self._rejoin_pings: dict[int, str] = {}
         self._left = False
 
     # What comes in
@@ -95,13 +95,13 @@ class Membership:
     def receive(self, sender: str, packet: Packet, now: float, *, stream: bool = False) -> None:
         """*packet* from the authenticated *sender*."""
         self._now = max(self._now, now)
-        for claim in packet.claims:
-            self._hear(claim)
+        for update in packet.updates:
+            self._hear(update)
         for age, figures in packet.figures:
             if figures.name in self.members:
-                self.lanes.note(figures, now - age / 1000)
-        if packet.marks:
-            self._out.append(MarksSeen(sender, packet.marks))
+                self.piggyback.note(figures, now - age / 1000)
+        if packet.version_vector:
+            self._out.append(VersionVectorSeen(sender, packet.version_vector))
         for data in packet.urgent:
             self._out.append(UrgentSeen(sender, data))
         probe = packet.probe
@@ -120,8 +120,8 @@ class Membership:
         self._now = max(self._now, now)
         self._streams.add(name)
         member = self.members.get(name)
-        if member is None or member.claim.generation < generation:
-            self._hear(Claim(name, ALIVE, generation, 0, host, port, url))
+        if member is None or member.latest.generation < generation:
+            self._hear(MembershipUpdate(name, ALIVE, generation, 0, host, port, url))
         if self._now >= self._told_at + 1.0:
             self._told_at, self._told = self._now, 0
         if self._told < TOLD_LIMIT:
@@ -133,18 +133,18 @@ class Membership:
         self._now = max(self._now, now)
         self._streams.discard(name)
         member = self.members.get(name)
-        if member is not None and member.is_there and not self._left:
+        if member is not None and member.is_live and not self._left:
             self._ring.append(name)
             if self._probe is None:
                 self._period_at = min(self._period_at, self._now)
 
     def set_figures(self, figures: Figures, now: float) -> None:
         """This node's own load, for all."""
-        self.lanes.note(figures, now)
+        self.piggyback.note(figures, now)
 
     def figures_of(self, name: str) -> tuple[Figures, float] | None:
         """(figures, their age in seconds) of a node; the time is that of the last call with one."""
-        found = self.lanes.figures(name)
+        found = self.piggyback.figures(name)
         return None if found is None else (found[0], max(0.0, self._now - found[1]))
 
     def note_lag(self, milliseconds: float) -> None:
@@ -153,28 +153,28 @@ class Membership:
             self._lag_at = self._now + 1.0  # one stall is reported more than once
             self.health.note(1)
 
-    def set_marks(self, marks: tuple[Mark, ...]) -> None:
+    def set_version_vector(self, version_vector: tuple[LogPosition, ...]) -> None:
         """How far this node has all change logs."""
-        self.lanes.marks = marks
+        self.piggyback.version_vector = version_vector
 
     def urgent(self, data: bytes) -> None:
         """Send *data* to some members now and with the next packets."""
-        if self.lanes.add_urgent(data):
-            for name in self._some(self.knobs.fanout):
+        if self.piggyback.add_urgent(data):
+            for name in self._some(self.config.fanout):
                 self._send(name, None)
 
     def leave(self, now: float) -> None:
         """Tell everybody that this node goes."""
         self._now = max(self._now, now)
         self._left = True
-        claim = claim_of(self.me, self.incarnation, LEFT)
+        update = update_of(self.me, self.incarnation, LEFT)
         for member in self.members.values():
-            if member.is_there:
+            if member.is_live:
                 ways = {False, member.name in self._streams}
-                self._out += [Send(member.name, Packet(claims=(claim,)), way) for way in ways]
+                self._out += [Send(member.name, Packet(updates=(update,)), way) for way in ways]
 
     def outputs(self) -> list[Any]:
-        """What is to be done since the last call: Send, Dial, Changed, MarksSeen, UrgentSeen."""
+        """What is to be done since the last call: the output records of :mod:`edge.gossip.members`."""
         out, self._out = self._out, []
         return out
 
@@ -186,12 +186,12 @@ class Membership:
         times = [self._period_at]
         if self._probe is not None:
             times.append(self._probe.end if self._probe.indirect else self._probe.timeout)
-        if self.lanes.waiting:
+        if self.piggyback.waiting:
             times.append(self._spread_at)
         if self._relays:
             times.append(min(relay.nack_at for relay in self._relays.values()))
         if self._death is not None:
-            times.append(self._trial.next_at if self._trial is not None else self._trial_at)
+            times.append(self._rejoin.next_at if self._rejoin is not None else self._rejoin_at)
         return min(self.roster.next_at, *times)
 
     def tick(self, now: float) -> None:
@@ -199,29 +199,29 @@ class Membership:
         late = now - max(self.next_at, self._now)
         self._now = max(self._now, now)
         if self._left:
-            self._period_at = self._spread_at = now + self.knobs.period
+            self._period_at = self._spread_at = now + self.config.period
             return
-        if late > LATE and self.knobs.lifeguard:
+        if late > LATE and self.config.lifeguard:
             self._come_late(late)
         self._watch_probe()
         for number, relay in list(self._relays.items()):
             if now >= relay.nack_at:
                 del self._relays[number]
-                if self.knobs.lifeguard and now < relay.end:
+                if self.config.lifeguard and now < relay.end:
                     self._send(relay.asker, Nack(relay.number))
         for member in self.roster.overdue(now):
             self.counters.deaths += 1
-            self._hear(msgspec.structs.replace(member.claim, state=DEAD, accuser=self.me.name))
+            self._hear(msgspec.structs.replace(member.latest, state=DEAD, accuser=self.me.name))
         if self._death is not None:
             self._try_to_come_back()
         if now >= self._period_at and self._probe is None:
             self._begin_period()
-        if now >= self._spread_at and self.lanes.waiting:
-            self._spread_at = now + self.knobs.spread
-            for name in self._some(self.knobs.fanout):
+        if now >= self._spread_at and self.piggyback.waiting:
+            self._spread_at = now + self.config.spread
+            for name in self._some(self.config.fanout):
                 self._send(name, None)
         if now >= self._exchange_at:
-            self._exchange_at = now + self.knobs.exchange * (0.5 + self._random.random())
+            self._exchange_at = now + self.config.exchange * (0.5 + self._random.random())
             for name in self._random.sample(sorted(self._streams), min(1, len(self._streams))):
                 self._tell_everything(name)
 
@@ -231,12 +231,12 @@ class Membership:
         self.health.note(1)
         self._probe = None
         self._relays.clear()
-        self._trial = None
+        self._rejoin = None
         self.roster.postpone(seconds)
 
     def _begin_period(self) -> None:
-        now, knobs = self._now, self.knobs
-        self._period_at = now + knobs.period * self.health.factor
+        now, config = self._now, self.config
+        self._period_at = now + config.period * self.health.factor
         self.roster.forget(now)
         dead = [m for m in self.members.values() if m.state == DEAD]
         if dead:
@@ -245,17 +245,17 @@ class Membership:
         apart = [m for m in self.members.values() if m.state != LEFT and m.name not in self._streams]
         if apart:
             member = self._random.choice(apart)
-            if now - member.dialled >= knobs.redial:
+            if now - member.dialled >= config.redial:
                 member.dialled = now
                 self._out.append(Dial(member.name, member.host, member.port))
         self._ring = self._ring or self._some(len(self.members))
         while self._ring:
             member_or_none = self.members.get(self._ring.pop())
-            if member_or_none is not None and member_or_none.is_there:
+            if member_or_none is not None and member_or_none.is_live:
                 timeout = member_or_none.roundtrip.timeout * self.health.factor
                 number = self._ping(member_or_none.name)
                 self._probe = OwnProbe(
-                    number, member_or_none.name, now, now + timeout, now + knobs.period * self.health.factor
+                    number, member_or_none.name, now, now + timeout, now + config.period * self.health.factor
                 )
                 self.counters.probes += 1
                 return
@@ -272,11 +272,11 @@ class Membership:
         if probe is None:
             return
         member = self.members.get(probe.target)
-        if member is None or not member.is_there:
+        if member is None or not member.is_live:
             self._probe = None
         elif not probe.indirect and now >= probe.timeout:
             probe.indirect = True
-            helpers = self._some(self.knobs.indirect, without=probe.target, alive=True)
+            helpers = self._some(self.config.indirect, without=probe.target, alive=True)
             probe.helpers = len(helpers)
             for helper in helpers:
                 self.counters.indirect_probes += 1
@@ -295,9 +295,9 @@ class Membership:
 
     def _hear_ack(self, sender: str, number: int, stream: bool) -> None:
         probe = self._probe
-        if number in self._trial_pings:
-            if self._trial is not None:
-                self._trial.answered(self._trial_pings.pop(number))
+        if number in self._rejoin_pings:
+            if self._rejoin is not None:
+                self._rejoin.answered(self._rejoin_pings.pop(number))
         elif probe is not None and number == probe.number:
             self.counters.acks += 1
             if sender == probe.target and not probe.indirect and not stream:
@@ -312,37 +312,37 @@ class Membership:
         if member is None or len(self._relays) > 256:
             return
         number = self._ping(request.target)
-        period = self.knobs.period
+        period = self.config.period
         self._relays[number] = Relayed(asker, request.number, self._now + period / 2, self._now + period * 4)
 
     def _suspect(self, member: Member) -> None:
         if member.state == ALIVE:
             self.counters.suspicions += 1
-        claim = msgspec.structs.replace(member.claim, state=SUSPECT, accuser=self.me.name)
-        self._hear(claim)
-        if self.knobs.lifeguard:
+        update = msgspec.structs.replace(member.latest, state=SUSPECT, accuser=self.me.name)
+        self._hear(update)
+        if self.config.lifeguard:
             self._send(member.name, None)
 
-    # Claims
+    # Updates
 
-    def _hear(self, claim: Claim) -> None:
-        if claim.name == self.me.name:
-            self._hear_of_myself(claim)
+    def _hear(self, update: MembershipUpdate) -> None:
+        if update.name == self.me.name:
+            self._hear_of_myself(update)
         else:
-            self._out += self.roster.hear(claim, self._now)
+            self._out += self.roster.hear(update, self._now)
 
-    def _hear_of_myself(self, claim: Claim) -> None:
-        if claim.generation > self.me.generation:
+    def _hear_of_myself(self, update: MembershipUpdate) -> None:
+        if update.generation > self.me.generation:
             # An earlier life with a later number: the clock went back and the state was lost.
-            self.me = self.me._replace(generation=claim.generation + 1)
+            self.me = self.me._replace(generation=update.generation + 1)
             self.incarnation = 0
-            self.lanes.news.add(claim_of(self.me, 0))
+            self.piggyback.news.add(update_of(self.me, 0))
             return
-        of_this_life = rank(claim)[:2] >= (self.me.generation, self.incarnation)
-        if of_this_life and claim.state != ALIVE and not self._left:
-            self.incarnation = rank(claim)[1]  # what is refuted, once we are fit
-            if claim.state == DEAD and self.knobs.lifeguard:
-                self._death = claim
+        of_this_life = rank(update)[:2] >= (self.me.generation, self.incarnation)
+        if of_this_life and update.state != ALIVE and not self._left:
+            self.incarnation = rank(update)[1]  # what is refuted, once we are fit
+            if update.state == DEAD and self.config.lifeguard:
+                self._death = update
             else:
                 self._refute()
 
@@ -350,32 +350,32 @@ class Membership:
         self.counters.refutations += 1
         self.health.note(1)
         self.incarnation += 1
-        self._death = self._trial = None
-        claim = claim_of(self.me, self.incarnation)
-        self.lanes.news.add(claim)
-        for name in self._some(self.knobs.fanout):
+        self._death = self._rejoin = None
+        update = update_of(self.me, self.incarnation)
+        self.piggyback.news.add(update)
+        for name in self._some(self.config.fanout):
             self._send(name, None)
 
     def _try_to_come_back(self) -> None:
-        """The trial of :mod:`edge.gossip.fitness`, step by step."""
+        """The rejoin probe (:mod:`edge.gossip.rejoin`), step by step."""
         now = self._now
-        if self._trial is None:
+        if self._rejoin is None:
             witnesses = [m.name for m in self.members.values() if m.state != LEFT]
-            if now < self._trial_at or not witnesses:
-                self._trial_at = max(self._trial_at, now + ALONE) if not witnesses else self._trial_at
+            if now < self._rejoin_at or not witnesses:
+                self._rejoin_at = max(self._rejoin_at, now + ALONE) if not witnesses else self._rejoin_at
                 return
             self.counters.trials += 1
-            self._trial = Trial(now, self._random.sample(witnesses, min(WITNESSES, len(witnesses))))
-            self._trial_pings.clear()
-        trial = self._trial
-        while trial.due(now):
-            for name in trial.witnesses:
-                self._trial_pings[self._ping(name)] = name
-        if trial.passed:
+            self._rejoin = RejoinProbe(now, self._random.sample(witnesses, min(WITNESSES, len(witnesses))))
+            self._rejoin_pings.clear()
+        probe = self._rejoin
+        while probe.due(now):
+            for name in probe.witnesses:
+                self._rejoin_pings[self._ping(name)] = name
+        if probe.passed:
             self._refute()
-        elif trial.is_over(now):
-            self._trial = None
-            self._trial_at = now + PAUSE
+        elif probe.is_over(now):
+            self._rejoin = None
+            self._rejoin_at = now + PAUSE
 
     # What goes out
 
@@ -390,11 +390,11 @@ class Membership:
     def _packet(self, name: str, probe: Probe) -> Packet:
         """To whom we talk comes first what is held against it: so it can refute."""
         member = self.members.get(name)
-        against = member is not None and member.state != ALIVE and self.knobs.lifeguard
-        claim = member.claim if member is not None and against else None
-        return self.lanes.fill(probe, claim, len(self.members) + 1, self._now)
+        against = member is not None and member.state != ALIVE and self.config.lifeguard
+        update = member.latest if member is not None and against else None
+        return self.piggyback.fill(probe, update, len(self.members) + 1, self._now)
 
     def _tell_everything(self, name: str) -> None:
-        others = [] if self._left else [m.claim for m in self.members.values() if m.state != LEFT]
-        packet = self.lanes.everything([claim_of(self.me, self.incarnation), *others], self._now)
+        others = [] if self._left else [m.latest for m in self.members.values() if m.state != LEFT]
+        packet = self.piggyback.everything([update_of(self.me, self.incarnation), *others], self._now)
         self._out.append(Send(name, packet, True))

@@ -1,18 +1,18 @@
-"""What one membership message holds, as a datagram or on a stream.
+"""The membership message (SWIM) on the wire, as a datagram or on a stream.
 
 MessagePack arrays, by msgspec; positions are append-only.  A :class:`Packet` is::
 
-    [probe, claims, figures, marks, urgent]
+    [probe, updates, figures, vector, urgent]
 
     probe    nil or ["ping", number, target] | ["ack", number] | ["nack", number]
              | ["request", number, target]: please ping the target for me
-    claims   [[name, state, generation, incarnation, host, port, url, [low, high], accuser], ...]
+    updates  [[name, state, generation, incarnation, host, port, url, [low, high], accuser], ...]
     figures  [[age in ms, [name, generation, sequence, utilization, ...]], ...]
-    marks    [[origin, generation, sequence], ...]: how much of each node's change log the sender has
+    vector   [[origin, generation, sequence], ...]: how much of each node's change log the sender has
     urgent   [bytes, ...]: changes of the table (edge.gossip.changes) that cannot wait for a stream
 
-The lanes are strict: a packet is filled with claims before figures before marks before urgent changes
-(:class:`edge.gossip.membership.Membership`), so that no load on the table delays the news of a death.
+A packet is filled by strict priority (:mod:`edge.gossip.piggyback`), so that no load on the table delays the
+news of a death.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from edge.errors import EdgeError
 
 #: Bytes of one datagram's payload: with seal and headers below the IPv6 minimum MTU of 1,280.
 MAX_PAYLOAD = 1150
-#: Bytes of a membership message on a stream, which carries every claim at once.
+#: Bytes of a membership message on a stream, which carries every update at once.
 MAX_STREAM_PAYLOAD = 1 << 20
 
 ALIVE, SUSPECT, DEAD, LEFT = range(4)
@@ -41,26 +41,26 @@ class GossipError(EdgeError):
 
 
 class Ping(msgspec.Struct, frozen=True, array_like=True, tag="ping"):
-    """Are you there?  *target*: who is meant, since an address may have another node by now."""
+    """A direct probe: are you alive?  *target*: who is meant; an address may have another node by now."""
 
     number: Number
     target: Name
 
 
 class Ack(msgspec.Struct, frozen=True, array_like=True, tag="ack"):
-    """Yes."""
+    """The answer to the ping, or the indirect probe, of the same number: the target is alive."""
 
     number: Number
 
 
 class Nack(msgspec.Struct, frozen=True, array_like=True, tag="nack"):
-    """To who asked for an indirect probe: I am here, but the target has not answered yet."""
+    """A helper's answer to an indirect probe: it is alive, the target has not answered yet (Lifeguard)."""
 
     number: Number
 
 
 class PingRequest(msgspec.Struct, frozen=True, array_like=True, tag="request"):
-    """Please ping *target* for me."""
+    """An indirect probe: please ping *target* for me."""
 
     number: Number
     target: Name
@@ -69,8 +69,8 @@ class PingRequest(msgspec.Struct, frozen=True, array_like=True, tag="request"):
 Probe = Ping | Ack | Nack | PingRequest | None
 
 
-class Claim(msgspec.Struct, frozen=True, array_like=True):
-    """What somebody holds to be true of a node."""
+class MembershipUpdate(msgspec.Struct, frozen=True, array_like=True):
+    """What some node holds to be true of a node: its state, incarnation and addresses (SWIM)."""
 
     name: Name
     state: Annotated[int, Meta(ge=0, le=3)]
@@ -100,8 +100,8 @@ class Figures(msgspec.Struct, frozen=True, array_like=True):
     draining: bool
 
 
-class Mark(msgspec.Struct, frozen=True, array_like=True):
-    """How far one has *origin*'s change log."""
+class LogPosition(msgspec.Struct, frozen=True, array_like=True):
+    """An entry of a version vector: how far a node has *origin*'s change log."""
 
     origin: Name
     generation: Number
@@ -112,12 +112,12 @@ _Age = Annotated[int, Meta(ge=0, lt=1 << 31)]
 
 
 class Packet(msgspec.Struct, frozen=True, array_like=True):
-    """One message; see the module's docstring."""
+    """A probe, and what is piggybacked on it."""
 
     probe: Probe = None
-    claims: tuple[Claim, ...] = ()
+    updates: tuple[MembershipUpdate, ...] = ()
     figures: tuple[tuple[_Age, Figures], ...] = ()
-    marks: tuple[Mark, ...] = ()
+    version_vector: tuple[LogPosition, ...] = ()
     urgent: tuple[bytes, ...] = ()
 
 
@@ -126,7 +126,7 @@ _DECODER = msgspec.msgpack.Decoder(Packet)
 
 
 def encode(packet: Packet) -> bytes:
-    """As bytes."""
+    """*packet* in MessagePack."""
     return _ENCODER.encode(packet)
 
 

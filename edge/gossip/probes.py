@@ -1,4 +1,4 @@
-"""A probe under way, own or for somebody else."""
+"""Probes under way (SWIM): own ones, direct then indirect, and pings relayed for others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class OwnProbe:
-    """Of the member whose turn it is."""
+    """The probe of the member whose turn it is in this protocol period."""
 
     number: int
     target: str

@@ -1,4 +1,4 @@
-"""A sliding window against replayed datagrams, as in RFC 4303 section 3.4.3 (IPsec ESP).
+"""The replay window: a sliding bitmap against replayed datagrams, as in RFC 4303 section 3.4.3 (IPsec ESP).
 
 Numbers of one sender only grow.  A number above the window moves it; one within it is taken once; one
 below it is refused, since it cannot be known whether it has been there.
@@ -12,7 +12,7 @@ _MASK = (1 << WINDOW) - 1
 
 
 class ReplayWindow:
-    """Which numbers have been there."""
+    """Which numbers of one sender have been there."""
 
     __slots__ = ("_highest", "_seen")
 

@@ -1,9 +1,10 @@
-"""The replicated table of one node: its own change log, and those of the others as far as it has them.
+"""The replicated table of one node: change logs, a version vector, anti-entropy.  Last writer wins.
 
-A change is named by (node, generation, sequence) and dated by a hybrid logical clock; under each path the
-newest clock counts, the name of the node breaks a tie.  So the order in which changes arrive does not
-matter, and all nodes end with the same table.  What a node has is told in one number for each log, its
-*mark*; who has less asks for what is missing by sequence, from anybody who has more.
+A node has its own change log, and those of the others as far as they have come.  A change is named by
+(node, generation, sequence) and dated by a hybrid logical clock; under each path the newest clock counts, the
+name of the node breaks a tie.  So the order in which changes arrive does not matter, and all nodes end with
+the same table.  What a node has of each log is one number, its position; all positions together are its
+*version vector*.  Who has less asks for what is missing by sequence, from anybody who has more.
 
 A log's *generation* stays while its state directory is sound.  Sequence numbers are reserved in blocks, so
 that a kill never leads to one being used twice.  When others have more of a node's own log than it wrote
@@ -29,19 +30,19 @@ from edge.gossip.changes import (
     Entries,
     Hashes,
     Item,
-    Marks,
     Message,
     Packer,
     Paths,
     Record,
     Repair,
     Root,
+    VersionVector,
     Want,
     encode_message,
     unpack,
 )
 from edge.gossip.clock import HybridClock, SkewError
-from edge.gossip.packet import Mark
+from edge.gossip.packet import LogPosition
 from edge.gossip.rows import Rows
 
 #: Sequence numbers reserved at a time.
@@ -66,7 +67,7 @@ class Received(NamedTuple):
 
 
 class Replica:
-    """See the module's docstring."""
+    """The replica of the node *node*; *now_ms* everywhere: Unix milliseconds."""
 
     def __init__(self, node: str, rows: Rows, now_ms: int, tombstone_ms: int = TOMBSTONE_MS) -> None:
         self._node = node
@@ -81,20 +82,20 @@ class Replica:
         for path, clock, origin in rows.all_clocks():
             self._buckets.toggle(path, clock, origin)
         self._clock = HybridClock(rows.meta("clock"))
-        self._marks = rows.marks()
-        if node not in self._marks:
+        self._positions = rows.positions()
+        if node not in self._positions:
             self._begin_log(max(now_ms, rows.meta("generation") + 1), 0)
         else:
             # Numbers up to the reserved one may have been used before a kill.
-            self._marks[node] = (self._marks[node][0], rows.meta("reserved"))
+            self._positions[node] = (self._positions[node][0], rows.meta("reserved"))
         self._limit = rows.meta("reserved")
-        self._urgent_from = self._marks[node][1]
+        self._urgent_from = self._positions[node][1]
         self._contact = rows.meta("contact")
         rows.commit()
 
     def _begin_log(self, generation: int, sequence: int) -> None:
-        self._rows.set_mark(self._node, generation, sequence)
-        self._marks[self._node] = (generation, sequence)
+        self._rows.set_position(self._node, generation, sequence)
+        self._positions[self._node] = (generation, sequence)
         self._limit = sequence
         self._rows.set_meta("reserved", sequence)
 
@@ -102,13 +103,13 @@ class Replica:
 
     def put(self, path: bytes, modified: int, records: tuple[Record, ...], now_ms: int) -> Change:
         """This node publishes *records* under *path*."""
-        generation, sequence = self._marks[self._node]
+        generation, sequence = self._positions[self._node]
         sequence += 1
         if sequence > self._limit:
             self._limit = sequence + RESERVED
             self._rows.set_meta("reserved", self._limit)
-            self._rows.set_mark(self._node, generation, sequence)
-        self._marks[self._node] = (generation, sequence)
+            self._rows.set_position(self._node, generation, sequence)
+        self._positions[self._node] = (generation, sequence)
         change = Change(path, self._node, sequence, self._clock.tick(now_ms), modified, records)
         self._take([change], self._rows.clocks([path]))
         return change
@@ -130,17 +131,17 @@ class Replica:
 
     def push(self, peer: str) -> Message | None:
         """Own changes that *peer* was not sent yet, or, when they are many, only how many there are."""
-        generation, head = self._marks[self._node]
+        generation, head = self._positions[self._node]
         after = self._pushed.get(peer, self._urgent_from)
         self._pushed[peer] = head
         if head == after:
             return None
         chunk = self._chunk(self._node, generation, after, head, (0, 0))
-        return chunk if chunk.done else Marks(self.marks())
+        return chunk if chunk.done else VersionVector(self.version_vector())
 
     def urgent(self) -> list[bytes]:
         """Own changes since the last call, for datagrams, if they are small enough."""
-        generation, head = self._marks[self._node]
+        generation, head = self._positions[self._node]
         after, self._urgent_from = self._urgent_from, head
         if not 0 < head - after <= 4:
             return []
@@ -148,17 +149,17 @@ class Replica:
         data = encode_message(chunk)
         return [data] if chunk.done and len(data) <= URGENT_BYTES else []
 
-    # Marks and logs
+    # Version vector and logs
 
-    def marks(self) -> tuple[Mark, ...]:
+    def version_vector(self) -> tuple[LogPosition, ...]:
         """How far this node has each log."""
-        return tuple(Mark(origin, *mark) for origin, mark in self._marks.items())
+        return tuple(LogPosition(origin, *position) for origin, position in self._positions.items())
 
-    def notice(self, peer: str, marks: Sequence[Mark], now_ms: int) -> list[Message]:
-        """*peer* has the logs up to *marks*: what to ask it for."""
+    def notice(self, peer: str, version_vector: Sequence[LogPosition], now_ms: int) -> list[Message]:
+        """*peer* has the logs up to *version_vector*: what to ask it for."""
         messages: list[Message] = []
-        for theirs in marks:
-            ours = self._marks.get(theirs.origin, (0, 0))
+        for theirs in version_vector:
+            ours = self._positions.get(theirs.origin, (0, 0))
             if theirs.sequence == 0:
                 continue  # it has published nothing: burst nodes come and go without a trace
             if (theirs.generation, theirs.sequence) <= ours:
@@ -178,10 +179,10 @@ class Replica:
             messages.append(rest)
         return messages
 
-    def _recover(self, theirs: Mark, now_ms: int) -> list[Message]:
+    def _recover(self, theirs: LogPosition, now_ms: int) -> list[Message]:
         """Somebody has more of our log than we wrote: our state is lost, or an old copy."""
         self.counters["generations"] += 1
-        generation, sequence = self._marks[self._node]
+        generation, sequence = self._positions[self._node]
         sequence = max(sequence, theirs.sequence if theirs.sequence < 1 << 62 else 0)
         self._begin_log(max(now_ms, theirs.generation + 1, generation + 1), sequence)
         return [Want(self._node, theirs.generation, 0)]
@@ -196,8 +197,8 @@ class Replica:
         """*message* came from *peer*; GossipError only from decoding, never from here."""
         if isinstance(message, Changes):
             return self._receive_changes(peer, message, now_ms)
-        if isinstance(message, Marks):
-            return Received(self.notice(peer, message.marks, now_ms), [])
+        if isinstance(message, VersionVector):
+            return Received(self.notice(peer, message.positions, now_ms), [])
         if isinstance(message, Want):
             return Received(self._answer(message), [])
         if isinstance(message, Repair):
@@ -208,10 +209,10 @@ class Replica:
         return Received(self._compare(message), [])
 
     def _answer(self, want: Want) -> list[Message]:
-        mark = self._marks.get(want.origin)
-        if mark is None or mark[0] < want.generation:
+        position = self._positions.get(want.origin)
+        if position is None or position[0] < want.generation:
             return []
-        generation, newest = mark
+        generation, newest = position
         fresh = generation == want.generation
         head = want.head if fresh and 0 < want.head <= newest else newest
         cursor = (min(want.rank, 4), want.sequence) if fresh else (0, 0)
@@ -233,13 +234,13 @@ class Replica:
 
     def _receive_changes(self, peer: str, chunk: Changes, now_ms: int) -> Received:
         origin, generation = chunk.origin, chunk.generation
-        mine = self._marks.get(origin, (0, 0))
+        mine = self._positions.get(origin, (0, 0))
         asked = self._wants.get(origin, ("", 0))[0] == peer
         own = origin == self._node
         follows = chunk.after <= mine[1] if generation == mine[0] else chunk.after == 0
         if not own and not asked and not (follows and generation >= mine[0]):
             # Unasked, and not the next: what is before it first.
-            return Received(self.notice(peer, [Mark(origin, generation, chunk.head)], now_ms), [])
+            return Received(self.notice(peer, [LogPosition(origin, generation, chunk.head)], now_ms), [])
         self.counters["chunks"] += 1
         try:
             changes = unpack(chunk.heads, [(origin, item) for item in chunk.items])
@@ -258,8 +259,8 @@ class Replica:
                 del self._wants[origin]
                 self._rest.pop(origin, None)
             if follows and (generation, chunk.head) > mine:
-                self._marks[origin] = (generation, chunk.head)
-                self._rows.set_mark(origin, generation, chunk.head)
+                self._positions[origin] = (generation, chunk.head)
+                self._rows.set_position(origin, generation, chunk.head)
         return Received([], applied)
 
     def _merge(self, changes: list[Change], now_ms: int, refuse: bool = False) -> list[Change]:
@@ -345,18 +346,18 @@ class Replica:
 
     def drop(self, now_ms: int) -> None:
         """Forget everything and begin a new log."""
-        generation = self._marks[self._node][0]
+        generation = self._positions[self._node][0]
         self._rows.clear()
         self._rows.set_meta("generation", generation)
         self._buckets = Buckets()
-        self._marks = {}
+        self._positions = {}
         self._rest.clear()
         self._contact = 0
         self._begin_log(max(now_ms, generation + 1), 0)
         self._rows.commit()
 
     def save(self, now_ms: int) -> None:
-        """Forget old tombstones, write down clock and mark, commit."""
+        """Forget old tombstones, write down clock and position, commit."""
         expired = self._rows.expired(now_ms - self._tombstone_ms << 16, _STEP)
         for path, clock, origin in expired:
             self._buckets.toggle(path, clock, origin)

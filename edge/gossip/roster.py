@@ -1,12 +1,15 @@
-"""The list of members: what claims do to it.  Knows nothing of probes, nor of this node itself."""
+"""The member list of SWIM, and what an update does to it: join, suspicion, death, refutation.
+
+Knows nothing of probes, nor of this node itself.
+"""
 
 from __future__ import annotations
 
 import math
 
-from edge.gossip.lanes import Lanes
-from edge.gossip.members import Changed, Counters, Dial, Knobs, Member, rank
-from edge.gossip.packet import ALIVE, DEAD, LEFT, SUSPECT, Claim
+from edge.gossip.members import Counters, Dial, GossipConfig, Member, MemberChanged, rank
+from edge.gossip.packet import ALIVE, DEAD, LEFT, SUSPECT, MembershipUpdate
+from edge.gossip.piggyback import PiggybackQueues
 from edge.gossip.suspicion import Suspicion
 
 #: Seconds between two looks for who is to be forgotten.
@@ -14,29 +17,29 @@ FORGETTING = 1.0
 
 
 class Roster:
-    """The other nodes; what is new about them goes into the *lanes*."""
+    """The other nodes; what is new about them goes into *piggyback*."""
 
-    def __init__(self, knobs: Knobs, lanes: Lanes, counters: Counters) -> None:
+    def __init__(self, config: GossipConfig, piggyback: PiggybackQueues, counters: Counters) -> None:
         self.members: dict[str, Member] = {}
-        self._knobs = knobs
-        self._lanes = lanes
+        self._config = config
+        self._piggyback = piggyback
         self._counters = counters
         self._suspects: dict[str, Suspicion] = {}
         self._forget_at = 0.0
 
-    def hear(self, claim: Claim, now: float) -> list[Changed | Dial]:
-        """Somebody claims this of a node: what follows from it."""
-        member = self.members.get(claim.name)
+    def hear(self, update: MembershipUpdate, now: float) -> list[MemberChanged | Dial]:
+        """Somebody updates this of a node: what follows from it."""
+        member = self.members.get(update.name)
         if member is None:
-            return self._admit(claim, now) if claim.state < DEAD else []
-        if rank(claim) > rank(member.claim):
-            return self._adopt(member, claim, now)
+            return self._admit(update, now) if update.state < DEAD else []
+        if rank(update) > rank(member.latest):
+            return self._adopt(member, update, now)
         if (
-            claim.state == SUSPECT
-            and rank(claim) == rank(member.claim)
-            and self._suspects[claim.name].confirm(claim.accuser)
+            update.state == SUSPECT
+            and rank(update) == rank(member.latest)
+            and self._suspects[update.name].confirm(update.accuser)
         ):
-            self._lanes.news.add(claim)
+            self._piggyback.news.add(update)
         return []
 
     def names(self, worst: int, without: str = "") -> list[str]:
@@ -62,38 +65,38 @@ class Roster:
         if now < self._forget_at:
             return
         self._forget_at = now + FORGETTING
-        kept = {DEAD: self._knobs.forget_dead, LEFT: self._knobs.forget_left}
+        kept = {DEAD: self._config.forget_dead, LEFT: self._config.forget_left}
         for member in list(self.members.values()):
             if now - member.since > kept.get(member.state, math.inf):
                 del self.members[member.name]
-                self._lanes.forget(member.name)
+                self._piggyback.forget(member.name)
 
-    def _admit(self, claim: Claim, now: float) -> list[Changed | Dial]:
-        member = self.members[claim.name] = Member(claim, now)
-        if claim.state == SUSPECT:
-            self._suspects[claim.name] = self._suspicion(claim.accuser, now)
-        self._lanes.news.add(claim)
-        return [Changed(member, None), Dial(claim.name, claim.host, claim.port)]
+    def _admit(self, update: MembershipUpdate, now: float) -> list[MemberChanged | Dial]:
+        member = self.members[update.name] = Member(update, now)
+        if update.state == SUSPECT:
+            self._suspects[update.name] = self._suspicion(update.accuser, now)
+        self._piggyback.news.add(update)
+        return [MemberChanged(member, None), Dial(update.name, update.host, update.port)]
 
-    def _adopt(self, member: Member, claim: Claim, now: float) -> list[Changed | Dial]:
+    def _adopt(self, member: Member, update: MembershipUpdate, now: float) -> list[MemberChanged | Dial]:
         before = member.state
-        if before == SUSPECT and claim.state == ALIVE:
+        if before == SUSPECT and update.state == ALIVE:
             self._counters.false_suspicions += 1
-        if claim.generation > member.claim.generation:
-            self._lanes.forget(member.name)
-        member.claim = claim
-        self._suspects.pop(claim.name, None)
-        if claim.state == SUSPECT:
-            self._suspects[claim.name] = self._suspicion(claim.accuser, now)
-        self._lanes.news.add(claim)
-        if claim.state == before:
+        if update.generation > member.latest.generation:
+            self._piggyback.forget(member.name)
+        member.latest = update
+        self._suspects.pop(update.name, None)
+        if update.state == SUSPECT:
+            self._suspects[update.name] = self._suspicion(update.accuser, now)
+        self._piggyback.news.add(update)
+        if update.state == before:
             return []
         member.since = now
-        return [Changed(member, before)]
+        return [MemberChanged(member, before)]
 
     def _suspicion(self, accuser: str, now: float) -> Suspicion:
-        knobs = self._knobs
+        config = self._config
         n = 1 + len(self.names(SUSPECT))
-        lowest = knobs.suspicion * knobs.period * max(1.0, math.log10(n))
-        expected = min(2, n - 2) if knobs.lifeguard else 0
-        return Suspicion(now, accuser, lowest, lowest * knobs.suspicion_highest, expected)
+        lowest = config.suspicion * config.period * max(1.0, math.log10(n))
+        expected = min(2, n - 2) if config.lifeguard else 0
+        return Suspicion(now, accuser, lowest, lowest * config.suspicion_highest, expected)

@@ -1,4 +1,4 @@
-"""How long an answer may take: from measured round-trip times, as TCP does (RFC 6298 section 2)."""
+"""Probe timeouts from smoothed round-trip times, as TCP's retransmission timeout (RFC 6298 section 2)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ INITIAL = 0.2
 
 
 class RoundTrip:
-    """Of one node."""
+    """The smoothed round-trip time of one member, and its variation."""
 
     __slots__ = ("_variation", "smoothed")
 

@@ -1,9 +1,9 @@
-"""The change log of a node on disk: ``replica.sqlite`` in its state directory.
+"""The change logs on disk: an SQLite database, ``replica.sqlite`` in the state directory.
 
 One row for each path: the change that counts, of whichever node.  What it replaced is gone, so that a log
 never grows beyond the number of paths.  Header lines are stored once (table ``heads``).  ``origins`` holds
-the marks: how far each node's log is here.  Reading a log goes by the index (origin, rank, sequence), never
-through all rows.
+the version vector: how far each node's log is here.  Reading a log goes by the index (origin, rank,
+sequence), never through all rows.
 
 Write-ahead logging; :meth:`Rows.commit` makes the changes so far durable against a kill of the process.
 :meth:`Rows.checkpoint` writes them back, with a connection of its own, so that a thread can do it: nothing
@@ -48,7 +48,7 @@ class RowsError(EdgeError):
 
 
 class Rows:
-    """See the module's docstring.  *path*: a file, or ``:memory:``."""
+    """The database of change logs.  *path*: a file, or ``:memory:``."""
 
     def __init__(self, path: str) -> None:
         """:class:`sqlite3.DatabaseError` if it is no change log; see :meth:`open`."""
@@ -123,12 +123,12 @@ class Rows:
         """Keep a number under *key*."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
-    def marks(self) -> dict[str, tuple[int, int]]:
+    def positions(self) -> dict[str, tuple[int, int]]:
         """Origin -> (generation, sequence)."""
         query = "SELECT name, generation, sequence FROM origins WHERE generation IS NOT NULL"
         return {name: (generation, sequence) for name, generation, sequence in self._db.execute(query)}
 
-    def set_mark(self, origin: str, generation: int, sequence: int) -> None:
+    def set_position(self, origin: str, generation: int, sequence: int) -> None:
         """How far *origin*'s log is here."""
         update = "UPDATE origins SET generation=?, sequence=? WHERE id=?"
         self._db.execute(update, (generation, sequence, self._origin(origin)))

@@ -1,4 +1,4 @@
-"""Datagrams between two nodes, sealed with keys that only these two have.
+"""Sealed datagrams: AEAD (ChaCha20-Poly1305) with keys that only the two nodes of a TLS session have.
 
 The keys come from a TLS 1.3 session between the two (exporter, RFC 8446 section 7.5; RFC 5705), so only who
 held both certificates' keys at that time has them: what was stolen from a third node opens nothing here.
@@ -89,7 +89,7 @@ class Session:
 
 
 @dataclass
-class Refused:
+class RefusedDatagrams:
     """Datagrams that were dropped, by reason."""
 
     malformed: int = 0
@@ -102,7 +102,7 @@ class Refused:
 class Sessions:
     """All sessions of this node; the newest with a node is used for sending."""
 
-    refused: Refused = field(default_factory=Refused)
+    refused: RefusedDatagrams = field(default_factory=RefusedDatagrams)
     _by_id: dict[bytes, Session] = field(default_factory=dict)
     _by_name: OrderedDict[str, list[Session]] = field(default_factory=OrderedDict)
 

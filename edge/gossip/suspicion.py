@@ -1,4 +1,4 @@
-"""How long a suspicion lasts before it becomes a death: Lifeguard's dynamic suspicion.
+"""Suspicion timeouts: how long a suspected member has to refute.  Lifeguard's dynamic suspicion.
 
 (Dadgar, Phillips, Currey: "Lifeguard: Local Health Awareness for More Accurate Failure Detection", 2018.)
 The first suspicion of a node gets a long time, *highest*; each further accuser, who found the same by
@@ -16,7 +16,7 @@ import math
 
 
 class Suspicion:
-    """Of one node, from the time *at*."""
+    """The suspicion of one member, from the time *at*, and who confirmed it."""
 
     __slots__ = ("_accusers", "_expected", "_highest", "_lowest", "at")
 

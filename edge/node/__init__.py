@@ -6,9 +6,10 @@ own docstring what lives in it; a room imports only those below it, and none bes
     supervisor      opens what the node needs, runs workers, takes signals, answers the admin API
     worker          a worker process: the fast path, the certificates, the resources
     resources       what is answered: the published site, /.edge/..., mounts, the push socket
-    cluster         the shell of gossip: datagrams, streams, replication, bodies from other nodes
+    cluster         the shell of gossip: datagrams, streams, the replicated table
     publishing      from the webroot to the table
     telemetry       load figures, status, metrics, access log
+    bodies          where bodies are: in memory, in files, with other nodes
     connection      one connection on the Twisted side: requests in, answers out
     process         what supervisor and worker processes share: control protocol, settings, limits
 

@@ -14,24 +14,24 @@ from edge.gossip.changes import (
     Changes,
     Entries,
     Hashes,
-    Marks,
     Paths,
     Record,
     Repair,
     Root,
+    VersionVector,
     Want,
     decode_message,
     encode_message,
 )
-from edge.gossip.members import Identity, Knobs
+from edge.gossip.members import GossipConfig, Identity
 from edge.gossip.membership import Membership
 from edge.gossip.packet import (
     MAX_PAYLOAD,
     Ack,
-    Claim,
     Figures,
     GossipError,
-    Mark,
+    LogPosition,
+    MembershipUpdate,
     Nack,
     Packet,
     Ping,
@@ -53,7 +53,7 @@ def packet(data: bytes) -> None:
         found = decode(data)
     except GossipError:
         return
-    life = Membership(Identity("a", 5, "10.0.0.1", 7000, ""), Knobs(), Random(1), 0.0)
+    life = Membership(Identity("a", 5, "10.0.0.1", 7000, ""), GossipConfig(), Random(1), 0.0)
     life.connected("b", 1, "10.0.0.2", 7000, "", 0.0)
     life.receive("b", found, 1.0)
     for step in range(20):
@@ -92,20 +92,20 @@ def datagram(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {"packet": packet, "message": message, "datagram": datagram}
 
-_CLAIM = Claim("b", 1, 1, 2, "10.0.0.2", 7000, "http://b", (1, 1), "c")
+_UPDATE = MembershipUpdate("b", 1, 1, 2, "10.0.0.2", 7000, "http://b", (1, 1), "c")
 _ITEM = (b"/a", 3, _NOW_MS << 16, 5, ((0, bytes(32), 6, 0, 1),))
 _HEADS = (b"Content-Type: text/html\r\n", b"")
 #: Where fuzzing begins: one good message of each kind.
 SEEDS: dict[str, list[bytes]] = {
     "packet": [
-        encode(Packet(probe, (_CLAIM,), ((12, Figures("b", 1, 2, 0.5, 0.5, 1.0, 0.0, 3, 4, 0.1, False)),),
-                      (Mark("b", 1, 2),), (b"x",)))
+        encode(Packet(probe, (_UPDATE,), ((12, Figures("b", 1, 2, 0.5, 0.5, 1.0, 0.0, 3, 4, 0.1, False)),),
+                      (LogPosition("b", 1, 2),), (b"x",)))
         for probe in (Ping(7, "a"), Ack(7), Nack(7), PingRequest(7, "b"), None)
     ],
     "message": [
         encode_message(one)
         for one in (
-            Marks((Mark("b", 1, 2),)), Want("a", _NOW_MS, 0), Root(12), Hashes(bytes(32768)),
+            VersionVector((LogPosition("b", 1, 2),)), Want("a", _NOW_MS, 0), Root(12), Hashes(bytes(32768)),
             Changes("b", 1, 0, 3, 0, 3, True, _HEADS, (_ITEM,)), Entries(7, ((b"/a", 1, "b"),)),
             Paths((b"/x",)), Repair(_HEADS, (("b", _ITEM),)),
         )

@@ -12,27 +12,36 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.gossip.changes import (
     Changes,
     Hashes,
-    Marks,
     Paths,
     Repair,
     Root,
+    VersionVector,
     Want,
     decode_message,
     encode_message,
 )
-from edge.gossip.packet import Claim, Figures, GossipError, Mark, Packet, Ping, decode, encode
+from edge.gossip.packet import (
+    Figures,
+    GossipError,
+    LogPosition,
+    MembershipUpdate,
+    Packet,
+    Ping,
+    decode,
+    encode,
+)
 
 FIGURES = Figures("n2", 1, 2, 0.5, 0.5, 1.0, 0.0, 3, 4, 0.1, False)
 PACKET = Packet(
     Ping(7, "n2"),
-    (Claim("n1", 0, 1, 0, "10.0.0.1", 7000, "http://n1"),),
+    (MembershipUpdate("n1", 0, 1, 0, "10.0.0.1", 7000, "http://n1"),),
     ((12, FIGURES),),
-    (Mark("n1", 1, 2),),
+    (LogPosition("n1", 1, 2),),
     (b"x",),
 )
 ITEM = (b"/a", 3, 4, 5, ((0, bytes(32), 6, 0, 1),))
 MESSAGES = (
-    Marks((Mark("n1", 1, 2),)),
+    VersionVector((LogPosition("n1", 1, 2),)),
     Want("n1", 1, 2, 3, 4, 5),
     Changes("n1", 1, 2, 3, 4, 5, True, (b"A: b\r\n", b""), (ITEM,)),
     Root(12),

@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.gossip.members import ROUND, Changed, Dial, Identity, Knobs, Send
+from edge.gossip.members import ROUND, Dial, GossipConfig, Identity, MemberChanged, Send
 from edge.gossip.membership import Membership
 from edge.gossip.packet import (
     ALIVE,
@@ -16,9 +16,9 @@ from edge.gossip.packet import (
     MAX_PAYLOAD,
     SUSPECT,
     Ack,
-    Claim,
     Figures,
-    Mark,
+    LogPosition,
+    MembershipUpdate,
     Nack,
     Packet,
     Ping,
@@ -27,10 +27,10 @@ from edge.gossip.packet import (
 )
 
 
-def claim(name: str, state: int = ALIVE, generation: int = 1, incarnation: int = 0, accuser: str = "",
-          host: str = "") -> Claim:  # fmt: skip
+def update(name: str, state: int = ALIVE, generation: int = 1, incarnation: int = 0, accuser: str = "",
+          host: str = "") -> MembershipUpdate:  # fmt: skip
     """About the node *name*."""
-    return Claim(
+    return MembershipUpdate(
         name, state, generation, incarnation, host or f"10.0.0.{ord(name)}", 7000, "", (1, 1), accuser
     )
 
@@ -41,10 +41,10 @@ class MembershipTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.start()
 
-    def start(self, **knobs: Any) -> None:
+    def start(self, **config: Any) -> None:
         self.now = 100.0
         me = Identity("a", 1, "10.0.0.97", 7000, "")
-        self.a = Membership(me, Knobs(**knobs), Random(1), self.now)
+        self.a = Membership(me, GossipConfig(**config), Random(1), self.now)
         for name in "bcd":
             self.a.connected(name, 1, f"10.0.0.{ord(name)}", 7000, "", self.now)
         self.a.tick(self.now)
@@ -69,8 +69,8 @@ class MembershipTests(SynchronousTestCase):
         self.now = until
         return out
 
-    def hear(self, *claims: Claim, sender: str = "b") -> list[Any]:
-        self.a.receive(sender, Packet(claims=claims), self.now)
+    def hear(self, *updates: MembershipUpdate, sender: str = "b") -> list[Any]:
+        self.a.receive(sender, Packet(updates=updates), self.now)
         return self.a.outputs()
 
     def state(self, name: str) -> int:
@@ -101,7 +101,7 @@ class MembershipTests(SynchronousTestCase):
         # whoever talks to d says so first
         self.a.receive("d", Packet(Ping(9, "a")), self.now)
         answer = next(one for one in self.a.outputs() if isinstance(one, Send) and one.to == "d")
-        self.assertEqual(answer.packet.claims[0].state, SUSPECT)
+        self.assertEqual(answer.packet.updates[0].state, SUSPECT)
 
     def test_an_indirect_probe_answered_late_is_followed_by_a_nack(self) -> None:
         self.a.receive("b", Packet(PingRequest(77, "d")), self.now)
@@ -118,9 +118,9 @@ class MembershipTests(SynchronousTestCase):
         took = []
         for accusers in ("", "bc"):
             self.start()
-            self.hear(claim("d", SUSPECT, accuser="a"))
+            self.hear(update("d", SUSPECT, accuser="a"))
             for accuser in accusers:
-                self.hear(claim("d", SUSPECT, accuser=accuser), sender=accuser)
+                self.hear(update("d", SUSPECT, accuser=accuser), sender=accuser)
             began = self.now
             while self.state("d") != DEAD:
                 self.run_for(0.1, silent="d")
@@ -128,17 +128,17 @@ class MembershipTests(SynchronousTestCase):
         self.assertGreater(took[0], 3 * took[1])
 
     def test_the_accused_refutes_a_suspicion_and_old_news_never_win(self) -> None:
-        out = self.hear(claim("a", SUSPECT, incarnation=0, accuser="b"))
+        out = self.hear(update("a", SUSPECT, incarnation=0, accuser="b"))
         self.assertEqual(self.a.incarnation, 1)
-        self.assertIn(1, [c.incarnation for one in out if isinstance(one, Send) for c in one.packet.claims])
-        self.hear(claim("a", SUSPECT, incarnation=0, accuser="c"))
+        self.assertIn(1, [c.incarnation for one in out if isinstance(one, Send) for c in one.packet.updates])
+        self.hear(update("a", SUSPECT, incarnation=0, accuser="c"))
         self.assertEqual(self.a.incarnation, 1)
-        self.hear(claim("b", ALIVE, incarnation=5))
-        self.hear(claim("b", SUSPECT, incarnation=4, accuser="c"), sender="c")
+        self.hear(update("b", ALIVE, incarnation=5))
+        self.hear(update("b", SUSPECT, incarnation=4, accuser="c"), sender="c")
         self.assertEqual(self.state("b"), ALIVE)
 
     def test_who_was_declared_dead_comes_back_after_a_trial_with_the_next_round(self) -> None:
-        self.hear(claim("a", DEAD, incarnation=3, accuser="b"))
+        self.hear(update("a", DEAD, incarnation=3, accuser="b"))
         self.assertEqual(self.a.incarnation, 3 | ROUND - 1)
         self.run_for(3, silent="bcd")
         self.assertEqual(self.a.incarnation, 3 | ROUND - 1)  # nobody answers: not fit
@@ -147,27 +147,27 @@ class MembershipTests(SynchronousTestCase):
         self.assertGreaterEqual(self.a.counters.trials, 2)
 
     def test_a_death_counts_against_refutations_of_the_same_round(self) -> None:
-        self.hear(claim("d", DEAD, incarnation=2))
-        self.hear(claim("d", ALIVE, incarnation=3))
+        self.hear(update("d", DEAD, incarnation=2))
+        self.hear(update("d", ALIVE, incarnation=3))
         self.assertEqual(self.state("d"), DEAD)
-        self.hear(claim("d", ALIVE, incarnation=ROUND))
+        self.hear(update("d", ALIVE, incarnation=ROUND))
         self.assertEqual(self.state("d"), ALIVE)
 
     def test_a_restart_is_a_new_generation_maybe_at_another_address(self) -> None:
-        self.hear(claim("d", DEAD))
+        self.hear(update("d", DEAD))
         self.a.set_figures(Figures("a", 1, 1, 0.1, 0.9, 0, 0, 0, 0, 0, False), self.now)
-        out = self.hear(claim("d", ALIVE, generation=2, host="10.9.9.9"))
+        out = self.hear(update("d", ALIVE, generation=2, host="10.9.9.9"))
         self.assertEqual((self.state("d"), self.a.members["d"].host), (ALIVE, "10.9.9.9"))
-        self.assertEqual([one.before for one in out if isinstance(one, Changed)], [DEAD])
+        self.assertEqual([one.before for one in out if isinstance(one, MemberChanged)], [DEAD])
 
     def test_somebody_elses_later_generation_of_ourselves_is_outdone(self) -> None:
-        self.hear(claim("a", ALIVE, generation=9))
+        self.hear(update("a", ALIVE, generation=9))
         self.assertEqual(self.a.me.generation, 10)
 
     def test_the_dead_are_dialled_and_pinged_for_ever_those_who_left_are_not(self) -> None:
         for name in "cd":
             self.a.disconnected(name, self.now)
-        self.hear(claim("d", DEAD), claim("c", LEFT))
+        self.hear(update("d", DEAD), update("c", LEFT))
         out = self.run_for(20, silent="cd")
         self.assertGreater(len([1 for one in out if isinstance(one, Dial) and one.name == "d"]), 5)
         self.assertFalse([1 for one in out if isinstance(one, Dial) and one.name == "c"])
@@ -176,19 +176,19 @@ class MembershipTests(SynchronousTestCase):
         self.assertIn("d", self.a.members)
 
     def test_a_stranger_that_is_dead_is_not_admitted(self) -> None:
-        self.hear(claim("x", DEAD), claim("y", LEFT), claim("z"))
+        self.hear(update("x", DEAD), update("y", LEFT), update("z"))
         self.assertEqual(set(self.a.members), {"b", "c", "d", "z"})
 
     def test_who_leaves_tells_all_and_says_nothing_more(self) -> None:
         self.a.leave(self.now)
         told = {one.to for one in self.a.outputs() if isinstance(one, Send)
-                and one.packet.claims[0].state == LEFT}  # fmt: skip
+                and one.packet.updates[0].state == LEFT}  # fmt: skip
         self.assertEqual(told, {"b", "c", "d"})
-        self.assertEqual(self.hear(claim("a", SUSPECT)), [])
+        self.assertEqual(self.hear(update("a", SUSPECT)), [])
         self.assertEqual([one for one in self.run_for(5) if isinstance(one, Send)], [])
 
     def test_a_process_that_was_stopped_blames_itself(self) -> None:
-        self.hear(claim("d", SUSPECT, accuser="b"), claim("d", SUSPECT, accuser="c"))
+        self.hear(update("d", SUSPECT, accuser="b"), update("d", SUSPECT, accuser="c"))
         self.now += 30
         self.a.tick(self.now)
         self.assertEqual(self.state("d"), SUSPECT)
@@ -203,26 +203,26 @@ class MembershipTests(SynchronousTestCase):
         self.assertEqual(self.a.health.score, 1)
 
     def test_a_full_packet_leaves_out_the_lanes_below(self) -> None:
-        """Claims before figures before marks before urgent changes."""
-        lanes = self.a.lanes
+        """Updates before figures before version_vector before urgent changes."""
+        piggyback = self.a.piggyback
         self.a.set_figures(Figures("a", 1, 1, 0.1, 0.9, 0, 0, 0, 0, 0, False), self.now)
-        self.a.set_marks((Mark("a", 1, 5),))
+        self.a.set_version_vector((LogPosition("a", 1, 5),))
         self.a.urgent(bytes(900))
         self.a.outputs()
-        small = lanes.fill(None, None, 4, self.now)
-        self.assertTrue(small.figures and small.marks)
+        small = piggyback.fill(None, None, 4, self.now)
+        self.assertTrue(small.figures and small.version_vector)
         for number in range(200):
-            lanes.news.add(claim(chr(200 + number)))
-        full = lanes.fill(None, None, 4, self.now)
-        self.assertGreater(len(full.claims), 10)
+            piggyback.news.add(update(chr(200 + number)))
+        full = piggyback.fill(None, None, 4, self.now)
+        self.assertGreater(len(full.updates), 10)
         self.assertEqual(full.urgent, ())
         self.assertLessEqual(len(encode(full)), MAX_PAYLOAD)
-        self.assertFalse(lanes.add_urgent(bytes(MAX_PAYLOAD)))
+        self.assertFalse(piggyback.add_urgent(bytes(MAX_PAYLOAD)))
 
     def test_all_claims_of_a_thousand_joins_reach_a_packet_in_the_end(self) -> None:
-        news = self.a.lanes.news
+        news = self.a.piggyback.news
         for number in range(1000):
-            news.add(claim(chr(200 + number)))
+            news.add(update(chr(200 + number)))
         seen = set()
         for _ in range(200):
             taken, used = news.take(1100, 4)

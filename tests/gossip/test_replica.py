@@ -25,11 +25,11 @@ def records(text: bytes, lines: bytes = PAGE) -> tuple[Record, ...]:
 
 
 def converse(one: Replica, other: Replica, now: int = NOW) -> list[Change]:
-    """Tell each other the marks and everything that follows; what was applied, in order."""
+    """Tell each other the version_vector and everything that follows; what was applied, in order."""
     applied: list[Change] = []
     waiting: list[tuple[Replica, Replica, Message]] = []
     for source, target in ((one, other), (other, one)):
-        for message in target.notice(_name(source), source.marks(), now):
+        for message in target.notice(_name(source), source.version_vector(), now):
             waiting.append((target, source, message))
     while waiting:
         source, target, message = waiting.pop(0)
@@ -71,7 +71,7 @@ class ReplicaTests(SynchronousTestCase):
         assert push is not None
         received = self.b.receive("a", push, NOW)
         self.assertEqual([change.path for change in received.applied], [b"/x"])
-        self.assertEqual(set(self.a.marks()) & set(self.b.marks()), set(self.a.marks()))
+        self.assertEqual(set(self.a.version_vector()) - set(self.b.version_vector()), set())
         self.assertIsNone(self.a.push("b"))
 
     def test_a_push_after_a_gap_asks_for_what_is_missing(self) -> None:
@@ -100,11 +100,11 @@ class ReplicaTests(SynchronousTestCase):
     def test_reading_a_log_goes_on_where_it_was_broken_off(self) -> None:
         for number in range(1300):
             self.a.put(b"/p%d" % number, 1, records(b"%d" % number), NOW)
-        (want,) = self.b.notice("a", self.a.marks(), NOW)
+        (want,) = self.b.notice("a", self.a.version_vector(), NOW)
         chunk = self.a.receive("b", want, NOW).replies[0]
         self.b.receive("a", chunk, NOW)
         self.b.peer_gone("a")
-        (want,) = self.b.notice("a", self.a.marks(), NOW)
+        (want,) = self.b.notice("a", self.a.version_vector(), NOW)
         assert isinstance(want, Want)
         self.assertEqual((want.head, want.sequence), (1300, CHUNK))
         self.b.peer_gone("a")
@@ -115,7 +115,7 @@ class ReplicaTests(SynchronousTestCase):
 
     def test_a_repair_waits_for_what_is_on_its_way(self) -> None:
         self.a.put(b"/x", 1, records(b"x"), NOW)
-        self.b.notice("a", self.a.marks(), NOW)
+        self.b.notice("a", self.a.version_vector(), NOW)
         self.assertEqual(self.b.receive("a", self.a.repair_round(), NOW).replies, [])
         self.assertNotEqual(self.b.receive("a", self.a.repair_round(), NOW + 60_000).replies, [])
 
@@ -139,7 +139,7 @@ class ReplicaTests(SynchronousTestCase):
         self.a.put(b"/x", 1, records(b"a"), NOW + 3_600_000)
         self.assertEqual(converse(self.a, self.b), [])
         self.assertEqual(self.b.counters["skew_refused"], 1)
-        self.assertNotEqual(self.b.marks(), self.a.marks())
+        self.assertNotEqual(self.b.version_vector(), self.a.version_vector())
 
     def test_a_purge_survives_an_old_version_that_comes_late(self) -> None:
         self.a.put(b"/x", 1, records(b"a"), NOW)
@@ -167,7 +167,7 @@ class ReplicaTests(SynchronousTestCase):
         self.assertTrue(self.a.too_old(NOW + TOMBSTONE_MS + 1))
         self.a.drop(NOW + TOMBSTONE_MS + 1)
         self.assertEqual(table(self.a), {})
-        self.assertGreater(self.a.marks()[0].generation, NOW)
+        self.assertGreater(self.a.version_vector()[0].generation, NOW)
 
     def test_repair_finds_what_differs_silently(self) -> None:
         for number in range(50):
@@ -183,8 +183,8 @@ class ReplicaTests(SynchronousTestCase):
 
 
 def _want_all(replica: Replica) -> Message:
-    mark = replica.marks()[0]
-    return Want(mark.origin, mark.generation, 0)
+    position = replica.version_vector()[0]
+    return Want(position.origin, position.generation, 0)
 
 
 class FileTests(SynchronousTestCase):
@@ -207,7 +207,7 @@ class FileTests(SynchronousTestCase):
         second = Replica("a", Rows.open(self.path), NOW + 5)
         self.assertEqual(list(table(second)), [b"/x"])
         self.assertGreater(second.put(b"/y", 1, records(b"3"), NOW + 5).sequence, used + 1)
-        self.assertEqual(second.marks()[0].generation, NOW)
+        self.assertEqual(second.version_vector()[0].generation, NOW)
 
     def test_a_restored_copy_learns_what_it_missed_and_overwrites_nothing(self) -> None:
         a = Replica("a", Rows.open(self.path), NOW)
@@ -219,7 +219,10 @@ class FileTests(SynchronousTestCase):
         shutil.copy(self.path, copy)
         for _ in range(3):
             a.put(b"/x", 1, records(b"new"), NOW + 1000)
-        a._marks["a"] = (a._marks["a"][0], a._marks["a"][1] + 20_000)  # more than a block of numbers later
+        a._positions["a"] = (
+            a._positions["a"][0],
+            a._positions["a"][1] + 20_000,
+        )  # more than a block of numbers later
         a.put(b"/z", 1, records(b"newest"), NOW + 2000)
         converse(a, b, NOW + 2000)
         restored = Replica("a", Rows.open(copy), NOW + 3000)
@@ -227,7 +230,7 @@ class FileTests(SynchronousTestCase):
             converse(restored, b, NOW + 3000 + step * 6000)
         self.assertEqual(table(restored), table(b))
         self.assertEqual(set(table(b)), {b"/x", b"/z"})
-        self.assertGreater(restored.marks()[0].generation, NOW)
+        self.assertGreater(restored.version_vector()[0].generation, NOW)
 
     def test_a_damaged_file_is_set_aside_with_a_word(self) -> None:
         Path(self.path).write_bytes(b"this is no database" * 100)
@@ -267,8 +270,8 @@ class ReplicaMachine(RuleBasedStateMachine):
     def tell(self, pair: tuple[str, str]) -> None:
         source, target = pair
         if source != target:
-            marks = self.replicas[source].marks()
-            for message in self.replicas[target].notice(source, marks, self.now):
+            version_vector = self.replicas[source].version_vector()
+            for message in self.replicas[target].notice(source, version_vector, self.now):
                 self.mail.append((target, source, message))
 
     @rule(number=st.integers(0, 30), lost=st.booleans(), doubled=st.booleans())

@@ -15,7 +15,7 @@ from hypothesis.stateful import (
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.gossip.changes import Record
-from edge.gossip.members import Knobs, rank
+from edge.gossip.members import GossipConfig, rank
 from edge.gossip.packet import DEAD
 from simulation import faults
 from simulation.world import World
@@ -64,7 +64,7 @@ class FaultTests(SynchronousTestCase):
             self.assertIsNotNone(faults.partition(seed, seconds), f"seed {seed}, {seconds} s")
 
     def test_a_partition_heals_after_the_dead_were_forgotten(self) -> None:
-        world = World(5, 4, Knobs(forget_dead=60.0))
+        world = World(5, 4, GossipConfig(forget_dead=60.0))
         world.run(10)
         world.split({"n1", "n2"}, {"n3", "n4"})
         world.run(200)
@@ -91,19 +91,19 @@ class FaultTests(SynchronousTestCase):
         self.assertEqual({whom for _, _, whom, _, state in world.changes if state == DEAD}, {"n2"})
 
     def test_memory_stays_flat_while_burst_nodes_come_and_go(self) -> None:
-        world = World(6, 2, Knobs(forget_left=1.0))
+        world = World(6, 2, GossipConfig(forget_left=1.0))
         world.run(5)
         first = world.nodes["n1"].membership
         assert first is not None
         for number in range(300):
             first.connected(f"burst{number}", 1, "10.1.0.1", 7000, "", world.now)
-            leaver = first.members[f"burst{number}"].claim
+            leaver = first.members[f"burst{number}"].latest
             first._hear(type(leaver)(leaver.name, 3, 1, 0, leaver.host, leaver.port, leaver.url))
             first.disconnected(f"burst{number}", world.now)
             world.run(0.1)
         world.run(5)
         self.assertEqual(set(first.members), {"n2"})
-        self.assertLess(first.lanes.queue, 40)
+        self.assertLess(first.piggyback.queue, 40)
 
 
 class ClusterMachine(RuleBasedStateMachine):
@@ -170,7 +170,7 @@ class ClusterMachine(RuleBasedStateMachine):
                 continue
             for member in node.membership.members.values():
                 key = (node.name, member.name)
-                version = rank(member.claim)[:2]
+                version = rank(member.latest)[:2]
                 assert version >= self.seen.get(key, (0, 0)), key
                 self.seen[key] = version
 

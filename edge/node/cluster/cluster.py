@@ -2,9 +2,9 @@
 
 What happens to what arrives::
 
-    datagram --opened--> Packet --> Membership --> claims, figures, probes    (lane 1, 2)
-                                        |-- marks, urgent changes --> Replica  (lane 3)
-    stream frame, lane 2 ---------------------------> Replica --> ClusterTable --> Writer
+    datagram --opened--> Packet --> Membership --> updates, figures, probes    (lane 1, 2)
+                                        |-- version_vector, urgent changes --> Replica  (lane 3)
+    stream frame, lane 2 ---------------------------> Replica --> ReplicatedTable --> Writer
 
 What a node published is confirmed by this node while its *lease* runs: ``--lease-seconds`` from the last
 figures of that node that arrived, directly or through others, provided that everything it is known to have
@@ -31,18 +31,26 @@ from twisted.web.resource import Resource
 from edge.config.values import split_address
 from edge.errors import EdgeError
 from edge.gossip import changes as table_messages
-from edge.gossip.members import Changed, Dial, Identity, Knobs, MarksSeen, Send, UrgentSeen
+from edge.gossip.members import (
+    Dial,
+    GossipConfig,
+    Identity,
+    MemberChanged,
+    Send,
+    UrgentSeen,
+    VersionVectorSeen,
+)
 from edge.gossip.membership import Membership
 from edge.gossip.packet import ALIVE, DEAD, LEFT, STATES, Figures, Packet, decode, encode
 from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows
-from edge.node.cluster.bodies import BodyFetcher
+from edge.node.bodies.fetcher import BodyFetcher
 from edge.node.cluster.bodyserver import BodyResource
 from edge.node.cluster.known_peers import KnownPeers
 from edge.node.cluster.peer_endpoints import PeerEndpoints, body_agent, treq_getter
 from edge.node.cluster.peers import Peers
-from edge.node.cluster.progress import Progress
-from edge.node.cluster.replication import ClusterTable
+from edge.node.cluster.replicated_table import ReplicatedTable
+from edge.node.cluster.replication_progress import ReplicationProgress
 from edge.node.cluster.streams import VERSIONS, Hello
 from edge.node.connection.site import ChannelFactory, EdgeSite
 from edge.node.process.channel_limits import ChannelLimits
@@ -53,7 +61,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge.config import Config
-    from edge.gossip.packet import Mark
+    from edge.gossip.packet import LogPosition
     from edge.publish.store import Store
     from edge.table.writer import Writer
 
@@ -116,7 +124,7 @@ class Cluster:
             self._log.warn("away for longer than deletions are remembered: joining afresh")
             self.replica.drop(self._now_ms())
         body_limit = config.body_limit_kib * 1024
-        self.table = ClusterTable(
+        self.table = ReplicatedTable(
             writer, self.replica, config.node, store.blobs, body_limit, self._announce, reactor
         )
         self.table.holders = self._holders
@@ -125,7 +133,7 @@ class Cluster:
         self._calls: list[LoopingCall] = []
         self._timer: Any = None
         self._announcing = False
-        self.progress = Progress(config.node, self.replica)
+        self.progress = ReplicationProgress(config.node, self.replica)
         self._figures_sequence = 0
 
     # Life
@@ -136,7 +144,7 @@ class Cluster:
         host, port = self.peers.host, self.peers.port
         self._kept.save(self.generation)
         me = Identity(self._config.node, self.generation, host, port, self._url)
-        self.membership = Membership(me, Knobs(), self._random, self.now())
+        self.membership = Membership(me, GossipConfig(), self._random, self.now())
         agent = body_agent(self._reactor, PeerEndpoints(self.certificates, self._address_of, self._reactor))
         self.table.fetcher = BodyFetcher(self._blobs, treq_getter(agent), self._reactor)
         for work, seconds in (
@@ -154,7 +162,7 @@ class Cluster:
                        host=host, port=port, generation=self.generation)  # fmt: skip
         self.lag = LagMeter(self._reactor, lambda lag_us: self.membership.note_lag(lag_us / 1000))
         self.lag.start()
-        self._tell_marks()
+        self._tell_version_vector()
         self._turn()
 
     async def join(self) -> None:
@@ -237,7 +245,7 @@ class Cluster:
             self.table.apply(received.applied)
         else:
             self.table.apply(received.applied, answer)
-        self._tell_marks()
+        self._tell_version_vector()
 
     def up(self, hello: Hello) -> None:
         """See :class:`edge.node.cluster.peers.Sink`."""
@@ -245,7 +253,7 @@ class Cluster:
             self._log.info(
                 "connected to {name} at {host}:{port}", name=hello.name, host=hello.host, port=hello.port
             )
-        self._kept.meet(hello.host, hello.port)
+        self._kept.add(hello.host, hello.port)
         self.membership.connected(hello.name, hello.generation, hello.host, hello.port, hello.url, self.now())
         self.replica.contact(self._now_ms())
         self._reactor.callLater(REPAIR_AFTER, self._repair_with, hello.name)
@@ -275,11 +283,11 @@ class Cluster:
             self._send(output.to, output.packet, output.stream)
         elif isinstance(output, Dial):
             self.peers.dial(output.host, output.port, output.name or None)
-        elif isinstance(output, MarksSeen):
-            self._see_marks(output.sender, output.marks)
+        elif isinstance(output, VersionVectorSeen):
+            self._see_version_vector(output.sender, output.version_vector)
         elif isinstance(output, UrgentSeen):
             self._see_urgent(output.sender, output.data)
-        elif isinstance(output, Changed):
+        elif isinstance(output, MemberChanged):
             self._see_change(output)
 
     def _send(self, name: str, packet: Packet, stream: bool) -> None:
@@ -291,13 +299,13 @@ class Cluster:
         if member is not None and not self.peers.send_datagram(name, member.host, member.port, payload):
             self.peers.dial(member.host, member.port, name)
 
-    def _see_change(self, change: Changed) -> None:
+    def _see_change(self, change: MemberChanged) -> None:
         member = change.member
         self._log.info("{name} is {state}", name=member.name, state=STATES[member.state])
         if member.state in (DEAD, LEFT):
             self.peers.drop(member.name)
         if member.state == LEFT:
-            self._kept.part(member.host, member.port)
+            self._kept.remove(member.host, member.port)
             self.progress.forget(member.name)
 
     def _dial_seeds(self) -> None:
@@ -319,7 +327,7 @@ class Cluster:
     def _push(self) -> None:
         self._announcing = False
         self.replica.save(self._now_ms())  # first: nobody may know more of our log than we do
-        self._tell_marks()
+        self._tell_version_vector()
         for name in list(self.peers.streams):
             message = None if self.peers.is_full(name) else self.replica.push(name)
             if message is not None:
@@ -328,21 +336,21 @@ class Cluster:
             self.membership.urgent(data)
         self._turn()
 
-    def _tell_marks(self) -> None:
-        self.membership.set_marks(self.replica.marks())
+    def _tell_version_vector(self) -> None:
+        self.membership.set_version_vector(self.replica.version_vector())
 
-    def _see_marks(self, sender: str, marks: Sequence[Mark]) -> None:
-        self.progress.note(sender, marks)
+    def _see_version_vector(self, sender: str, version_vector: Sequence[LogPosition]) -> None:
+        self.progress.note(sender, version_vector)
         if sender not in self.peers.streams:
             return  # there is nothing to ask it over; membership dials
-        for message in self.replica.notice(sender, marks, self._now_ms()):
+        for message in self.replica.notice(sender, version_vector, self._now_ms()):
             self.peers.send_table(sender, table_messages.encode_message(message))
 
     def _see_urgent(self, sender: str, data: bytes) -> None:
         received = self.replica.receive(sender, table_messages.decode_message(data), self._now_ms())
         if received.applied:
             self.table.apply(received.applied)
-            self._tell_marks()
+            self._tell_version_vector()
         for message in received.replies:
             self.peers.send_table(sender, table_messages.encode_message(message))
 

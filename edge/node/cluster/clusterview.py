@@ -28,18 +28,15 @@ def loads(cluster: Cluster) -> list[NodeLoad]:
         doubted = member.state == SUSPECT and cluster.membership.health.score > UNWELL
         chosen = member.state == ALIVE or doubted
         if known is None:
-            found.append(
-                NodeLoad(
-                    member.name, member.claim.url, STATES[member.state], 0.0, 0.0, 0.0, 0.0, 0, 0, 0.0, TTL_MS
-                )
-            )
+            state, url = STATES[member.state], member.latest.url
+            found.append(NodeLoad(member.name, url, state, 0.0, 0.0, 0.0, 0.0, 0, 0, 0.0, TTL_MS))
             continue
         figures, age = known
         state = "draining" if chosen and figures.draining else STATES[member.state]
         fresh = age * 1000 <= TTL_MS
         found.append(
             NodeLoad(
-                id=member.name, url=member.claim.url, state=state,
+                id=member.name, url=member.latest.url, state=state,
                 weight=round(figures.weight, 3) if chosen and fresh and not figures.draining else 0.0,
                 utilization=round(figures.utilization, 3), rps=round(figures.rps, 1),
                 eps=round(figures.eps, 1), connections=figures.connections, egress_bps=figures.egress_bps,
@@ -72,8 +69,8 @@ def _member(cluster: Cluster, member: Member) -> dict[str, Any]:
     streams = cluster.peers.streams.get(member.name, [])
     return {
         "name": member.name, "state": STATES[member.state], "address": f"{member.host}:{member.port}",
-        "url": member.claim.url, "this": False, "generation": member.claim.generation,
-        "incarnation": member.claim.incarnation, "rtt_ms": None if rtt is None else round(rtt * 1000, 2),
+        "url": member.latest.url, "this": False, "generation": member.latest.generation,
+        "incarnation": member.latest.incarnation, "rtt_ms": None if rtt is None else round(rtt * 1000, 2),
         "utilization": None if known is None else round(known[0].utilization, 3),
         "age_ms": None if known is None else int(known[1] * 1000),
         "behind": cluster.progress.peer_behind(member.name),
@@ -89,11 +86,12 @@ def log(cluster: Cluster) -> dict[str, Any]:
     return {
         "logs": [
             {
-                "origin": mark.origin, "generation": mark.generation, "sequence": mark.sequence,
-                "behind": behind.get(mark.origin, 0), "lease_s": cluster.table.leases.left(mark.origin),
-                "own": mark.origin == cluster.membership.me.name,
+                "origin": position.origin, "generation": position.generation, "sequence": position.sequence,
+                "behind": behind.get(position.origin, 0),
+                "lease_s": cluster.table.leases.left(position.origin),
+                "own": position.origin == cluster.membership.me.name,
             }
-            for mark in sorted(cluster.replica.marks(), key=lambda one: one.origin)
+            for position in sorted(cluster.replica.version_vector(), key=lambda one: one.origin)
         ],
         "lag_p50_ms": lags[len(lags) // 2] if lags else None,
         "lag_p99_ms": lags[len(lags) * 99 // 100] if lags else None,
@@ -110,7 +108,7 @@ def figures(cluster: Cluster) -> dict[str, float]:
     membership, peers = cluster.membership, cluster.peers
     counters = {f"{name}_total": float(value) for name, value in vars(membership.counters).items()}
     refused = {f"refused_{name}_total": float(value) for name, value in vars(peers.sessions.refused).items()}
-    lanes = {f"{name}_bytes_total": float(value) for name, value in membership.lanes.bytes.items()}
+    piggybacked = {f"{name}_bytes_total": float(value) for name, value in membership.piggyback.bytes.items()}
     table = {f"table_{name}_total": float(value) for name, value in cluster.replica.counters.items()}
     fetcher = cluster.table.fetcher
     names = ("fetched", "bytes", "resumed", "wrong_hash", "failures") if fetcher is not None else ()
@@ -118,14 +116,14 @@ def figures(cluster: Cluster) -> dict[str, float]:
     states = [member.state for member in membership.members.values()]
     lags = sorted(cluster.table.lags)
     return {
-        **counters, **refused, **lanes, **table, **bodies,
+        **counters, **refused, **piggybacked, **table, **bodies,
         "refused_streams_total": float(peers.refusals),
         "unreached_total": float(peers.unreached),
         "datagram_bytes_in_total": float(peers.datagram_bytes_in),
         "datagram_bytes_out_total": float(peers.datagram_bytes_out),
         **{f"members_{name}": float(states.count(number)) for number, name in enumerate(STATES)},
         "health": float(membership.health.score),
-        "news_queue": float(membership.lanes.queue),
+        "news_queue": float(membership.piggyback.queue),
         "apply_queue": float(cluster.table.queue),
         "missing_bodies": float(cluster.table.missing),
         "behind": float(sum(cluster.progress.behind().values())),

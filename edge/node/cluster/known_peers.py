@@ -47,14 +47,14 @@ class KnownPeers:
         new.write_text(json.dumps({"generation": self.generation, "addresses": self.addresses}) + "\n")
         new.replace(self._path)
 
-    def meet(self, host: str, port: int) -> None:
+    def add(self, host: str, port: int) -> None:
         """Remember an address."""
         text = _joined(host, port)
         if text not in self.addresses:
             self.addresses = [*self.addresses[1 - self.LIMIT :], text]
             self.save(self.generation)
 
-    def part(self, host: str, port: int) -> None:
+    def remove(self, host: str, port: int) -> None:
         """Forget an address: its node has left."""
         text = _joined(host, port)
         if text in self.addresses:

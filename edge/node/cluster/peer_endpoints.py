@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from twisted.web.client import URI
 
-    from edge.node.cluster.bodies import Get
+    from edge.node.bodies.fetcher import Get
     from edge.trust.contexts import PeerCertificates
 
 #: Seconds to connect.

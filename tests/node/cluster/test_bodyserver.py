@@ -21,7 +21,7 @@ from twisted.web.iweb import IAgentEndpointFactory
 from twisted.web.resource import Resource
 from zope.interface import implementer
 
-from edge.node.cluster.bodies import BodyFetcher, Wanted
+from edge.node.bodies.fetcher import BodyFetcher, Wanted
 from edge.node.cluster.bodyserver import BodyResource
 from edge.node.cluster.peer_endpoints import treq_getter
 from edge.node.connection.site import ChannelFactory, EdgeSite

@@ -1,6 +1,6 @@
 """Bodies that this node lacks, fetched by digest from the nodes that hold them.
 
-PeerEndpoints are tried in turn, the least busy first.  Where one breaks off, the next resumes at the byte
+Holders are tried in turn, the least busy first.  Where one breaks off, the next resumes at the byte
 reached.  The whole is verified by SHA-256 before it becomes a blob.  If a body of several holders is
 wrong, nobody knows whose bytes were: it is fetched again, whole, from one holder at a time.
 
@@ -37,7 +37,7 @@ _BREAKS = 2
 Get = Callable[[str, str, Mapping[str, str]], Awaitable[Any]]
 
 
-class BodyUnavailable(EdgeError):
+class NoHolderError(EdgeError):
     """No holder has, or gives, a body."""
 
 
@@ -51,7 +51,7 @@ class Wanted(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Knobs:
+class FetchLimits:
     """Bounds."""
 
     #: Fetches at once, in all and from one holder.
@@ -63,7 +63,7 @@ class Knobs:
     patience_s: float = 10.0
 
 
-#: Bytes after which a holder has the knob's patience anew: one that trickles is cut off.
+#: Bytes after which a holder has the patience of FetchLimits anew: one that trickles is cut off.
 PROGRESS = 16 * 1024
 
 
@@ -94,11 +94,11 @@ class _Job:
 class BodyFetcher:
     """See the module's docstring."""
 
-    def __init__(self, blobs: Blobs, get: Get, reactor: Any, knobs: Knobs | None = None) -> None:
+    def __init__(self, blobs: Blobs, get: Get, reactor: Any, limits: FetchLimits | None = None) -> None:
         self._blobs = blobs
         self._get = get
         self._reactor = reactor
-        self._knobs = knobs or Knobs()
+        self._limits = limits or FetchLimits()
         self._jobs: dict[bytes, _Job] = {}
         #: In the order of their coming; dicts, for a promoted one is taken from the middle.
         self._urgent: dict[bytes, _Job] = {}
@@ -123,7 +123,7 @@ class BodyFetcher:
         """Return when the body is in the blob store, verified and retained.
 
         :param holders: who may have it, best first; asked again before each attempt.
-        :raises BodyUnavailable: none of them gave it.
+        :raises NoHolderError: none of them gave it.
         """
         if self._blobs.has(etag_of(wanted.digest), wanted.length):
             return
@@ -149,10 +149,10 @@ class BodyFetcher:
             return  # a job that ended at once; the loop below goes on, instead of going deeper
         self._starting = True
         try:
-            while len(self._running) < self._knobs.parallel:
+            while len(self._running) < self._limits.parallel:
                 if self._urgent:
                     queue = self._urgent
-                elif self._patient and len(self._running) < _background(self._knobs.parallel):
+                elif self._patient and len(self._running) < _background(self._limits.parallel):
                     queue = self._patient
                 else:
                     return
@@ -213,8 +213,8 @@ class BodyFetcher:
             left = [holder for holder in job.holders() if holder not in job.out]
             if not left:
                 name = job.wanted.path.decode("ascii", "replace")
-                raise BodyUnavailable(f"no node gives the body of {name}; is one that holds it alive?")
-            bound = self._knobs.per_holder if job.urgent else _background(self._knobs.per_holder)
+                raise NoHolderError(f"no node gives the body of {name}; is one that holds it alive?")
+            bound = self._limits.per_holder if job.urgent else _background(self._limits.per_holder)
             holder = min(left, key=lambda name: self._busy.get(name, 0))
             if self._busy.get(holder, 0) < bound:
                 self._busy[holder] = self._busy.get(holder, 0) + 1
@@ -239,7 +239,7 @@ class BodyFetcher:
             _awaited(self._get(holder, target, {"Range": f"bytes={start}-"} if start else {}))
         )
         deadline = Deadline(self._reactor, asking.cancel)
-        deadline.set(self._knobs.patience_s)
+        deadline.set(self._limits.patience_s)
         try:
             response = await asking
         except (Exception, CancelledError) as error:
@@ -267,7 +267,7 @@ class BodyFetcher:
 
     def delay_of(self, count: int) -> float:
         """Seconds to pause after *count* bytes in the background; the bucket holds a quarter second."""
-        now, rate = self._reactor.seconds(), self._knobs.bytes_per_second
+        now, rate = self._reactor.seconds(), self._limits.bytes_per_second
         self._tokens = min(self._tokens + (now - self._filled) * rate, rate / 4) - count
         self._filled = now
         return max(-self._tokens / rate, 0.0)
@@ -293,7 +293,7 @@ class _Receiver(Protocol):
         """The head is right: take the body."""
         early, self._early = self._early or [], None
         if not self.done.called:
-            self._silence.set(self._fetcher._knobs.patience_s)
+            self._silence.set(self._fetcher._limits.patience_s)
         for data in early:
             self.dataReceived(data)
         if self._over is not None:
@@ -304,7 +304,7 @@ class _Receiver(Protocol):
         if self._pause.running or not self._silence.running:
             self._pause.clear()
             if not self.done.called and self._early is None:
-                self._silence.set(self._fetcher._knobs.patience_s)
+                self._silence.set(self._fetcher._limits.patience_s)
                 self.transport.resumeProducing()
 
     def give_up(self, error: Exception) -> None:
@@ -338,7 +338,7 @@ class _Receiver(Protocol):
         self._progress += len(data)
         if self._progress >= PROGRESS:
             self._progress = 0
-            self._silence.set(self._fetcher._knobs.patience_s)
+            self._silence.set(self._fetcher._limits.patience_s)
         delay = 0.0 if self._job.urgent else self._fetcher.delay_of(len(data))
         if delay:
             self._silence.clear()

@@ -1,12 +1,12 @@
 """The table of a node in a cluster: what it publishes reaches the others, what they publish reaches it.
 
-:class:`ClusterTable` stands between the publisher and the table's writer and looks like the writer.  What
+:class:`ReplicatedTable` stands between the publisher and the table's writer and looks like the writer.  What
 the publisher puts goes into the change log (:mod:`edge.gossip.replica`) first and into the table second;
-:meth:`ClusterTable.apply` does the same with changes of other nodes, in their order and in slices of a
+:meth:`ReplicatedTable.apply` does the same with changes of other nodes, in their order and in slices of a
 few milliseconds, so that neither a large deploy nor a cold join stalls the reactor.
 
 An entry whose body is not here is put without one: it can be confirmed (304) at once; a request for the
-body itself makes a worker ask for it (:meth:`ClusterTable.fetch`).  All missing bodies are also fetched
+body itself makes a worker ask for it (:meth:`ReplicatedTable.fetch`).  All missing bodies are also fetched
 in the background, and small ones then move into the table's memory.
 
 **Which files count when a node starts.**  Its webroot may be older than what the cluster has.  The first
@@ -14,7 +14,7 @@ publish of a node's life keeps the cluster's version of a path when the file is 
 time against the version's clock) and takes the file otherwise; later publishes always count.
 
 **Leases.**  Each entry bears the number of the node that published it; until when its entries may be
-confirmed stands in the segment (:mod:`edge.table.layout`).  :meth:`ClusterTable.renew` pushes that on.
+confirmed stands in the segment (:mod:`edge.table.layout`).  :meth:`ReplicatedTable.renew` pushes that on.
 """
 
 # Much of Twisted has no annotations.
@@ -32,7 +32,7 @@ from twisted.logger import Logger
 
 from edge.errors import EdgeError
 from edge.gossip.changes import Record
-from edge.node.cluster.bodies import Wanted
+from edge.node.bodies.fetcher import Wanted
 from edge.node.cluster.leases import Leases
 from edge.resource import Representation, Resource, etag_of
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from edge.gossip.changes import Change
     from edge.gossip.replica import Replica
-    from edge.node.cluster.bodies import BodyFetcher
+    from edge.node.bodies.fetcher import BodyFetcher
     from edge.publish.blobs import Blobs
     from edge.table.writer import Writer
 
@@ -55,7 +55,7 @@ MISSING_LIMIT = 10_000
 SWEEP_STEP = 200
 
 
-class ClusterTable:
+class ReplicatedTable:
     """See the module's docstring.  *announce* is called after own changes."""
 
     _log = Logger()

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseDone
 from twisted.web.http_headers import Headers
 
-from edge.node.cluster.bodies import BodyFetcher, BodyUnavailable, Knobs, Wanted
+from edge.node.bodies.fetcher import BodyFetcher, FetchLimits, NoHolderError, Wanted
 from edge.publish.blobs import Blobs
 from edge.resource import etag_of
 
@@ -72,8 +72,8 @@ class FetchingTests(SynchronousTestCase):
         self.asked: list[Response] = []
         self.fetcher = self.make()
 
-    def make(self, **knobs: Any) -> BodyFetcher:
-        return BodyFetcher(self.blobs, self.get, self.clock, Knobs(**knobs))
+    def make(self, **limits: Any) -> BodyFetcher:
+        return BodyFetcher(self.blobs, self.get, self.clock, FetchLimits(**limits))
 
     def get(self, holder: str, target: str, headers: Mapping[str, str]) -> Deferred[Response]:
         start = int(headers.get("Range", "bytes=0-")[6:-1])
@@ -115,7 +115,7 @@ class FetchingTests(SynchronousTestCase):
             self.asked[-1].send(wrong, ResponseDone())
             self.assertEqual(self.asked[-1].holder, "b")
             self.asked[-1].send(b"", ResponseDone())
-            self.failureResultOf(done, BodyUnavailable)
+            self.failureResultOf(done, NoHolderError)
             self.assertEqual(self.fetcher.wrong_hash, 2 * number)
 
     def test_a_wrong_whole_of_two_is_fetched_again_from_one(self) -> None:
@@ -202,5 +202,5 @@ class FetchingTests(SynchronousTestCase):
         for response in self.asked[:]:
             response.asked.errback(ConnectionLost())
         for done in waiting:
-            self.failureResultOf(done, BodyUnavailable)
+            self.failureResultOf(done, NoHolderError)
         self.assertEqual((self.fetcher.running, self.fetcher.waiting), (0, 0))

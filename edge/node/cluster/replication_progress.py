@@ -1,4 +1,4 @@
-"""Who is behind whom: from the marks that nodes tell each other."""
+"""Replication lag in changes: who is behind whom, from the version vectors that nodes tell each other."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.gossip.packet import Mark
+    from edge.gossip.packet import LogPosition
     from edge.gossip.replica import Replica
 
 
-class Progress:
-    """Of the node *node*."""
+class ReplicationProgress:
+    """How far behind the others the node *node* is, and they behind it."""
 
     def __init__(self, node: str, replica: Replica) -> None:
         self._node = node
         self._replica = replica
-        self._heard: dict[str, Mark] = {}  # the highest mark of each origin, by whomever
-        self._told: dict[str, Mark] = {}  # how much of our own log each node has
+        self._heard: dict[str, LogPosition] = {}  # the highest position of each origin, by whomever
+        self._told: dict[str, LogPosition] = {}  # how much of our own log each node has
         #: Whether anybody has told anything.
         self.has_heard = False
 
-    def note(self, sender: str, marks: Sequence[Mark]) -> None:
+    def note(self, sender: str, version_vector: Sequence[LogPosition]) -> None:
         """*sender* has told how far it has all logs."""
         self.has_heard = True
-        for mark in marks:
-            if mark.origin == self._node:
-                self._told[sender] = mark
-            if mark.sequence == 0:
+        for position in version_vector:
+            if position.origin == self._node:
+                self._told[sender] = position
+            if position.sequence == 0:
                 continue
-            known = self._heard.get(mark.origin)
-            if known is None or (mark.generation, mark.sequence) > (known.generation, known.sequence):
-                self._heard[mark.origin] = mark
+            known = self._heard.get(position.origin)
+            if known is None or (position.generation, position.sequence) > (known.generation, known.sequence):
+                self._heard[position.origin] = position
 
     def forget(self, name: str) -> None:
         """*name* has left."""
@@ -40,7 +40,7 @@ class Progress:
 
     def behind(self) -> dict[str, int]:
         """For each origin of which there is more than is here: how many changes."""
-        ours = {mark.origin: mark for mark in self._replica.marks()}
+        ours = {position.origin: position for position in self._replica.version_vector()}
         behind = {}
         for origin, heard in self._heard.items():
             mine = ours.get(origin)
@@ -52,10 +52,10 @@ class Progress:
 
     def peer_behind(self, name: str) -> int | None:
         """How many of this node's changes *name* has not said to have; None: it has said nothing."""
-        mark = self._told.get(name)
-        ours = next(one for one in self._replica.marks() if one.origin == self._node)
+        position = self._told.get(name)
+        ours = next(one for one in self._replica.version_vector() if one.origin == self._node)
         if ours.sequence == 0:
             return 0
-        if mark is None or mark.generation != ours.generation:
+        if position is None or position.generation != ours.generation:
             return None
-        return max(0, ours.sequence - mark.sequence)
+        return max(0, ours.sequence - position.sequence)

@@ -1,11 +1,11 @@
-"""Is this node fit to be counted among the living again?
+"""The rejoin probe: a node that was declared dead shows that its link works before it refutes.
 
 A node with a bad link (80 % loss, or one direction only) is declared dead, hears of it now and then,
 refutes, is declared dead again: the cluster's view would flap for as long as the link is bad.  Therefore a
-node that was declared *dead* (not merely suspected) refutes only after a trial: :data:`PINGS` pings,
+node that was declared *dead* (not merely suspected) refutes only after a rejoin probe: :data:`PINGS` pings,
 :data:`GAP` seconds apart, to up to :data:`WITNESSES` others, of which one must have answered
 :data:`NEEDED`.  With a loss of 80 % each way that has a probability of 1e-5, with 10 % of 0.76 (and the
-trial is repeated).
+probe is repeated).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from __future__ import annotations
 PINGS, NEEDED = 5, 4
 GAP = 0.1
 WITNESSES = 3
-#: Seconds for the last answer, and between two trials.
+#: Seconds for the last answer, and between two probes.
 PATIENCE = 0.4
 PAUSE = 1.0
 
 
-class Trial:
-    """One trial with *witnesses*, begun at the time *at*."""
+class RejoinProbe:
+    """Pings of the *witnesses*, begun at the time *at*, and how many were answered."""
 
     def __init__(self, at: float, witnesses: list[str]) -> None:
         self.witnesses = witnesses

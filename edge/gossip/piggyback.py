@@ -1,6 +1,6 @@
-"""What rides on every packet, in strict lanes: claims, then figures, then marks, then urgent changes.
+"""Piggybacking by strict priority: updates, then load figures, then the version vector, then urgent changes.
 
-A lane gets what room the one before it left, so that no load on the table delays the news of a death.
+A queue gets what room the one before it left, so that no load on the table delays the news of a death.
 """
 
 from __future__ import annotations
@@ -8,25 +8,25 @@ from __future__ import annotations
 from collections import Counter, deque
 
 from edge.gossip.broadcasts import Broadcasts
-from edge.gossip.packet import MAX_PAYLOAD, Claim, Figures, Mark, Packet, Probe, size_of
+from edge.gossip.packet import MAX_PAYLOAD, Figures, LogPosition, MembershipUpdate, Packet, Probe, size_of
 
 #: Times an urgent change is sent, and how many wait at most.
 URGENT_SENDS, URGENT_LIMIT = 4, 64
 #: Figures of so many nodes ride on one packet.
 FIGURES = 8
-#: Bytes of a packet that has no lane filled.
+#: Bytes of a packet with nothing piggybacked.
 _FRAME = 32
 #: Bytes around one item of figures, and of urgent changes.
 _AGE, _LENGTH = 6, 3
 
 
-class Lanes:
-    """The lanes of the node *name*."""
+class PiggybackQueues:
+    """What the node *name* has to piggyback, and packets filled with it."""
 
     def __init__(self, name: str) -> None:
         self.news = Broadcasts()
-        self.marks: tuple[Mark, ...] = ()
-        #: Bytes sent by lane.
+        self.version_vector: tuple[LogPosition, ...] = ()
+        #: Bytes sent by queue.
         self.bytes: Counter[str] = Counter()
         self._name = name
         self._figures: dict[str, tuple[Figures, float]] = {}
@@ -64,15 +64,15 @@ class Lanes:
         self._urgent.append((data, URGENT_SENDS))
         return True
 
-    def fill(self, probe: Probe, held_against: Claim | None, nodes: int, now: float) -> Packet:
+    def fill(self, probe: Probe, held_against: MembershipUpdate | None, nodes: int, now: float) -> Packet:
         """A packet with *probe*; *held_against*: what its receiver should hear of itself first."""
         room = MAX_PAYLOAD - _FRAME - size_of(probe)
-        claims: list[Claim] = []
+        updates: list[MembershipUpdate] = []
         if held_against is not None:
-            claims.append(held_against)
+            updates.append(held_against)
             room -= size_of(held_against)
         news, used = self.news.take(room, nodes)
-        claims += news
+        updates += news
         room -= used
         self.bytes["membership"] += MAX_PAYLOAD - room
         begin = room
@@ -85,9 +85,9 @@ class Lanes:
             room -= size
         self.bytes["load"] += begin - room
         begin = room
-        marks: tuple[Mark, ...] = ()
-        if self.marks and (size := size_of(self.marks)) <= room:
-            marks = self.marks
+        version_vector: tuple[LogPosition, ...] = ()
+        if self.version_vector and (size := size_of(self.version_vector)) <= room:
+            version_vector = self.version_vector
             room -= size
         urgent = []
         for _ in range(len(self._urgent)):
@@ -99,12 +99,12 @@ class Lanes:
             if left:
                 self._urgent.append((data, left))
         self.bytes["table"] += begin - room
-        return Packet(probe, tuple(claims), tuple(figures), marks, tuple(urgent))
+        return Packet(probe, tuple(updates), tuple(figures), version_vector, tuple(urgent))
 
-    def everything(self, claims: list[Claim], now: float) -> Packet:
+    def everything(self, updates: list[MembershipUpdate], now: float) -> Packet:
         """For a stream, which has room for all."""
         figures = ((max(0, int((now - at) * 1000)), one) for one, at in self.newest_figures(64))
-        return Packet(None, tuple(claims), tuple(figures), self.marks)
+        return Packet(None, tuple(updates), tuple(figures), self.version_vector)
 
     def newest_figures(self, limit: int) -> list[tuple[Figures, float]]:
         """Own figures, then the newest of the others."""

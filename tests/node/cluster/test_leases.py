@@ -1,0 +1,35 @@
+"""Leases: until when entries of other nodes may be confirmed."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.node.cluster.leases import ORIGINS, Leases
+from edge.table.segment import Segment
+
+
+class LeaseTests(SynchronousTestCase):
+    """Numbers and deadlines in shared memory."""
+
+    def setUp(self) -> None:
+        self.segment = Segment.create(capacity=64, arena_bytes=1 << 20, workers=1)
+        self.addCleanup(self.segment.close)
+        self.leases = Leases(self.segment, "me")
+
+    def test_own_entries_need_none_and_each_other_node_has_its_own(self) -> None:
+        self.assertEqual([self.leases.number(name) for name in ("me", "a", "b", "a")], [0, 1, 2, 1])
+        self.assertEqual(self.leases.origins(), ["a", "b"])
+        self.leases.renew("a", 10)
+        self.leases.renew("me", 10)
+        self.assertAlmostEqual(self.leases.left("a") or 0, 10, delta=0.5)
+        self.assertIsNone(self.leases.left("me"))
+        self.assertIsNone(self.leases.left("nobody"))
+        self.leases.renew("a", -3)
+        self.assertLess(self.leases.left("a") or 0, -2)
+
+    def test_more_origins_than_there_are_numbers_are_never_confirmed(self) -> None:
+        for number in range(300):
+            self.leases.number(f"n{number}")
+        self.assertEqual(self.leases.number("n299"), ORIGINS)
+        self.leases.renew("n299", 1000)
+        self.assertLess(self.leases.left("n299") or 0, 0)
