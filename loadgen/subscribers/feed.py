@@ -52,7 +52,8 @@ class Feed:
     def __init__(self) -> None:
         #: Bytes that make whole messages and nothing else, and these.
         self.known: dict[bytes, tuple[Message, ...]] = {}
-        self._told: dict[int, int] = {}
+        #: Since when each change counts of which the node has told.
+        self.told: dict[int, int] = {}
         self._expected: list[int] = []
 
     def expect(self, at_ns: int) -> None:
@@ -86,9 +87,9 @@ class Feed:
         self.known[data] = messages
 
     def _since(self, number: int) -> int:
-        if number not in self._told:
-            if len(self._told) >= TOLD:
-                del self._told[next(iter(self._told))]
-            self._told[number] = min(self._expected, default=0)
+        if number not in self.told:
+            if len(self.told) >= TOLD:
+                del self.told[next(iter(self.told))]
+            self.told[number] = min(self._expected, default=0)
             self._expected.clear()
-        return self._told[number]
+        return self.told[number]

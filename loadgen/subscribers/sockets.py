@@ -109,6 +109,14 @@ class Subscribers:
         """Open connections, with the handshake done."""
         return self._open
 
+    def unfinished(self) -> int:
+        """Connections that have objects of their own: being made, or with half a message."""
+        return len(self._calls.openings) + len(self._readers)
+
+    def memory(self) -> int:
+        """Bytes of what is kept of all descriptors up to the highest one of an open connection."""
+        return sum(len(column) * memoryview(column).itemsize for column in self._columns())
+
     def fileno(self) -> int:
         """Readable when something has come for :meth:`run`."""
         return self._poll.fileno()
@@ -149,6 +157,9 @@ class Subscribers:
         self._poll.close()
         self._readers.clear()
         self._state, self._open = bytearray(), 0
+
+    def _columns(self) -> tuple[bytearray | array[int], ...]:
+        return self._state, self._node, self._heard
 
     def _keep_time(self, now_ns: int) -> None:
         """Do what is due."""

@@ -20,6 +20,11 @@ def recorded(values: list[int]) -> Histogram:
     return made
 
 
+def counters(histogram: Histogram) -> list[int]:
+    """All of them, as the library reads what we write."""
+    return list(HdrHistogram.decode(histogram.encode()).counts)
+
+
 class HistogramTests(SynchronousTestCase):
     """The library's own recording is the reference."""
 
@@ -31,7 +36,7 @@ class HistogramTests(SynchronousTestCase):
         for value in values:
             reference.record_value(value)
         made = recorded(values)
-        self.assertEqual(list(made._counts), list(reference.counts))
+        self.assertEqual(counters(made), list(reference.counts))
         shares = (0.0, 1.0, 50.0, 90.0, 99.0, 99.9, 100.0)
         upper = [
             reference.get_highest_equivalent_value(reference.get_value_at_percentile(share) or min(values))
@@ -45,7 +50,7 @@ class HistogramTests(SynchronousTestCase):
         """What is merged equals what one histogram would have counted."""
         both = recorded(one)
         both.add(Histogram.decode(recorded(other).encode()))
-        self.assertEqual(list(both._counts), list(recorded(one + other)._counts))
+        self.assertEqual(counters(both), counters(recorded(one + other)))
         self.assertEqual(both.count, len(one) + len(other))
 
     def test_values_out_of_range_count_as_its_ends(self) -> None:
@@ -66,7 +71,7 @@ class HistogramTests(SynchronousTestCase):
         """As if the values had been recorded here."""
         made = Histogram()
         made.add_counted(counted(np.array(values, dtype=np.int64)))
-        self.assertEqual(list(made._counts), list(recorded(values)._counts))
+        self.assertEqual(counters(made), counters(recorded(values)))
         self.assertEqual((made.count, made.percentile(100)), (len(values), recorded(values).percentile(100)))
 
     def test_what_are_no_counters_is_refused(self) -> None:

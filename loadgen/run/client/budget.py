@@ -16,6 +16,10 @@ class RetryBudgets:
         self._share, self._most, self._first = share, most, first
         self._left: dict[int, tuple[float, int]] = {}
 
+    def __len__(self) -> int:
+        """Users who are remembered: who has spent something."""
+        return len(self._left)
+
     def spend(self, user: int, requests: int) -> bool:
         """Whether *user*, who has made *requests* requests so far, may have one more; it is spent then."""
         left, then = self._left.get(user, (self._first, 0))

@@ -31,11 +31,11 @@ class Heads:
         self._hosts = [urlsplit(url).netloc for url in urls]
         self._urls = list(urls)
         #: (kind, node, home): all header lines after the request line, without the validator.
-        self._lines: dict[tuple[str, int, int], bytes] = {}
+        self.lines: dict[tuple[str, int, int], bytes] = {}
 
     def get(self, node: int, home: int, path: bytes, kind: str, etag: bytes = b"") -> bytes:
         """GET *path*, of a resource of that *kind*, from *node*; *etag*: of the copy there is."""
-        lines = self._lines.get((kind, node, home)) or self._make(kind, node, home)
+        lines = self.lines.get((kind, node, home)) or self._make(kind, node, home)
         if not etag:
             return b"GET %b HTTP/1.1\r\n%b\r\n" % (path, lines)
         if node == home:
@@ -45,7 +45,7 @@ class Heads:
 
     def post(self, node: int, home: int, path: bytes, body: bytes, more: bytes = b"") -> bytes:
         """POST *body* to *path*; *more*: header lines instead of those of a text."""
-        lines = self._lines.get(("post", node, home)) or self._make("post", node, home)
+        lines = self.lines.get(("post", node, home)) or self._make("post", node, home)
         return b"POST %b HTTP/1.1\r\n%b%bContent-Length: %d\r\n\r\n%b" % (
             path, lines, more or _TEXT.encode(), len(body), body,
         )  # fmt: skip
@@ -68,5 +68,5 @@ class Heads:
             f"Referer: {self._urls[home]}/sw.js\r\n"
         )
         fields.append(_END)
-        lines = self._lines[kind, node, home] = "".join(fields).encode("ascii")
+        lines = self.lines[kind, node, home] = "".join(fields).encode("ascii")
         return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import time
@@ -82,12 +83,13 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     owned = tuple(options.i_own_this_target)
     target = resolve(options.cluster, owned)
     crawler = Crawler(options.cluster.rstrip("/"), target.address)
-    nodes = _nodes(crawler, owned)
-    site = (
-        crawler.listed(folder / scenario.site.list)
-        if scenario.site.list
-        else crawler.site(scenario.site.start, scenario.site.pages)
-    )
+    with contextlib.closing(crawler):
+        nodes = _nodes(crawler, owned)
+        site = (
+            crawler.listed(folder / scenario.site.list)
+            if scenario.site.list
+            else crawler.site(scenario.site.start, scenario.site.pages)
+        )
     token = read_token(options.token_file) if workers else b""
     processes += socket_processes(scenario)
     if workers and len(workers) <= socket_processes(scenario):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from loadgen.errors import LoadgenError
 from loadgen.live import View
@@ -26,12 +26,19 @@ _LOOK_SECONDS = 0.25
 class Coordinator:
     """One run."""
 
-    def __init__(self, workers: WorkerPool, jobs: Sequence[Job], view: View) -> None:
-        self._pool, self._jobs, self._view = workers, jobs, view
+    def __init__(
+        self,
+        pool: WorkerPool,
+        jobs: Sequence[Job],
+        view: View,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """*monotonic*: seconds, for what is due in the run."""
+        self._pool, self._jobs, self._view, self._monotonic = pool, jobs, view, monotonic
         self._scenario = jobs[0].scenario
-        self._merging = Merging(len(workers), jobs[0].nodes)
+        self._merging = Merging(len(pool), jobs[0].nodes)
         self._events = Events(self._scenario.events)
-        self._numbers = {worker: number for number, worker in enumerate(workers.all)}
+        self._numbers = {worker: number for number, worker in enumerate(pool.all)}
         self._troubles: list[str] = []
         self._notes: list[str] = []
         self._bytes_per_user = 0.0
@@ -43,7 +50,7 @@ class Coordinator:
         try:
             self._set_up()
             self.began = time.time()
-            begin = time.monotonic() + self._jobs[0].delay
+            begin = self._monotonic() + self._jobs[0].delay
             for worker in self._pool.all:
                 worker.tell(Go())
             self._look_on(begin)
@@ -51,7 +58,7 @@ class Coordinator:
             self.interrupted = True
             self._pool.dismiss()
             with contextlib.suppress(KeyboardInterrupt):  # a second one: what has come by now has to do
-                self._look_on(time.monotonic(), stopped=True)
+                self._look_on(self._monotonic(), stopped=True)
         finally:
             self._events.close()
 
@@ -59,7 +66,7 @@ class Coordinator:
         for worker, job in zip(self._pool.all, self._jobs, strict=True):
             worker.tell(JobMessage(job))
         ready: set[WorkerProcess] = set()
-        deadline = time.monotonic() + _SETUP_SECONDS
+        deadline = self._monotonic() + _SETUP_SECONDS
         while len(ready) < len(self._pool):
             for worker, message in self._pool.receive(_LOOK_SECONDS):
                 if isinstance(message, Ready):
@@ -69,7 +76,7 @@ class Coordinator:
                     raise LoadgenError(f"{worker.name}: {message.why}")
                 elif message is None:
                     raise LoadgenError(f"{worker.name} ended before the run began: {worker.last_words()}")
-            if time.monotonic() > deadline:
+            if self._monotonic() > deadline:
                 raise LoadgenError(f"a process was not ready after {_SETUP_SECONDS:.0f} s; take fewer users")
 
     def _look_on(self, begin: float, stopped: bool = False) -> None:
@@ -88,8 +95,8 @@ class Coordinator:
                         self._troubles.append(f"{worker.name} ended early" + (f": {words}" if words else ""))
                     self._show(self._merging.gone(number))
             if not stopped:
-                self._happen(time.monotonic() - begin)
-            if time.monotonic() > deadline:
+                self._happen(self._monotonic() - begin)
+            if self._monotonic() > deadline:
                 self._troubles.append("not all processes reported their end")
                 return
 

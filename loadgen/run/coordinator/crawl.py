@@ -14,7 +14,6 @@ import zlib
 from collections import deque
 from collections.abc import Iterator
 from hashlib import sha256
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -25,6 +24,7 @@ from edge.load.document import LoadDocument
 from edge.load.document import decode as decode_load
 from edge.resource import etag_of
 from loadgen.errors import LoadgenError, UsageError
+from loadgen.run.coordinator.links import Links
 from loadgen.run.messages.sitemap import ACCEPT_ENCODING, KINDS, Found, SiteMap
 
 _TIMEOUT_S = 10.0
@@ -39,35 +39,6 @@ _MOVED, _MOST_MOVES = (301, 302, 303, 307, 308), 20
 _WORKER, _RULES = "/sw.js", "/edge.json"
 
 
-class _Links(HTMLParser):
-    """Addresses in a page: (kind, address)."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.found: list[tuple[str, str]] = []
-        #: What addresses are relative to; None: the page.
-        self.base: str | None = None
-        with contextlib.suppress(AssertionError):  # what the parser says to <![X[: there are no more links
-            self.feed(text)
-
-    # HTMLParser's override
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in attrs}
-        if tag == "a" and "href" in values:
-            self.found.append(("document", values["href"]))
-        elif tag == "base" and "href" in values and self.base is None:
-            self.base = values["href"]
-        elif tag == "script" and "src" in values:
-            self.found.append(("script", values["src"]))
-        elif tag == "img" and "src" in values and values.get("loading") != "lazy":
-            self.found.append(("image", values["src"]))
-        elif tag == "link" and "href" in values:
-            relations = values.get("rel", "").lower().split()
-            kind = {"stylesheet": "style", "icon": "image", "modulepreload": "script"}
-            self.found += [(kind[one], values["href"]) for one in relations if one in kind][:1]
-
-
 class Crawler:
     """Asks one node, one request after the other."""
 
@@ -80,6 +51,10 @@ class Crawler:
         self.resources: list[Found] = []
         self._numbers: dict[str, int | None] = {}
         self._bodies: dict[int, bytes] = {}
+
+    def close(self) -> None:
+        """Close the connection; it opens again when something is asked."""
+        self._connection.close()
 
     def load(self) -> LoadDocument:
         """The cluster's load document; :exc:`LoadgenError` if that is none of ours."""
@@ -100,7 +75,7 @@ class Crawler:
             if number is None or self.resources[number].kind != "document" or number not in self._bodies:
                 continue  # not there, an image that is shown somewhere, or found already by another way
             parts = [number]
-            links = _Links(self._bodies.pop(number).decode("utf-8", "replace"))
+            links = Links(self._bodies.pop(number).decode("utf-8", "replace"))
             base = self.resources[number].path
             for kind, address in links.found:
                 target = self._local(base, address, links.base or "")
@@ -189,7 +164,7 @@ class Crawler:
             )
         self._numbers[path] = number = len(self.resources)
         self.resources.append(
-            Found(path, kind, etag[1], len(body), _max_age(answer.getheader("Cache-Control")))
+            Found(path, kind, etag[1], len(body), max_age(answer.getheader("Cache-Control")))
         )
         if kind in ("document", "script"):
             self._bodies[number] = _decoded(body, answer.getheader("Content-Encoding"))
@@ -226,8 +201,8 @@ class Crawler:
         return bytes(body)
 
 
-def _max_age(value: str | None) -> int:
-    """Seconds for which an answer with that Cache-Control is fresh; -1: none."""
+def max_age(value: str | None) -> int:
+    """The freshness lifetime that a Cache-Control gives, seconds (RFC 9111, section 4.2.1); -1: none."""
     given = (one.strip().lower().partition("=") for one in (value or "").split(","))
     directives = {name: argument for name, _, argument in given}
     if {"no-cache", "no-store"} & set(directives):

@@ -16,7 +16,8 @@ class Events:
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._waiting = sorted(events, key=lambda event: event.at_s)
-        self._running: list[tuple[Event, subprocess.Popen[bytes]]] = []
+        #: Programs that have not ended, as far as is known.
+        self.running: list[tuple[Event, subprocess.Popen[bytes]]] = []
 
     def is_command_due(self, seconds: float) -> bool:
         """Whether :meth:`pass_time` would start a program."""
@@ -31,9 +32,9 @@ class Events:
                 said.append(event.say)
             if event.command:
                 said += self._start(event)
-        for event, process in list(self._running):
+        for event, process in list(self.running):
             if process.poll() is not None:
-                self._running.remove((event, process))
+                self.running.remove((event, process))
                 if process.returncode:
                     said.append(f"{event.command[0]} failed with exit code {process.returncode}")
         return said
@@ -45,12 +46,12 @@ class Events:
             )
         except (OSError, ValueError) as error:  # ValueError: a NUL in it
             return [f"{event.command[0]!r} does not start: {getattr(error, 'strerror', None) or error}"]
-        self._running.append((event, process))
+        self.running.append((event, process))
         return [f"started: {' '.join(event.command)}"]
 
     def close(self) -> None:
         """End what still runs."""
-        for _, process in self._running:
+        for _, process in self.running:
             process.terminate()
             try:
                 process.wait(_GRACE)

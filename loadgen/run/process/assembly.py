@@ -34,6 +34,7 @@ class WorkerComponents:
 
     names: list[str]
     clock: Clock
+    users: Users
     wire: Wire
     sender: Sender
     virtual_users: VirtualUsers
@@ -93,7 +94,7 @@ def assemble(job: Job) -> WorkerComponents:
     names = [node.id for node in job.nodes]
     memory = (users.memory() + calendar.memory()) / job.users
     return WorkerComponents(
-        names, clock, wire, sender, virtual_users, arrivals, counts, limits.timeout_ns, memory
+        names, clock, users, wire, sender, virtual_users, arrivals, counts, limits.timeout_ns, memory
     )
 
 

@@ -52,4 +52,4 @@ class FeedTests(SynchronousTestCase):
         for number in range(3 * max(KNOWN, TOLD)):
             self.since(number)
             self.feed.remember(b"%d" % number, ())
-        self.assertEqual((len(self.feed.known), len(self.feed._told)), (KNOWN, TOLD))
+        self.assertEqual((len(self.feed.known), len(self.feed.told)), (KNOWN, TOLD))

@@ -81,6 +81,16 @@ class Case(SynchronousTestCase):
         self.wire = self.stage.wire
         self.counts = self.stage.counts
 
+    def failures_to_ejection(self, node: int) -> int:
+        """How many more failures it takes until the user, who has learned of all nodes, avoids *node*."""
+        choosing, now = self.stage.choosing, self.stage.clock.tick(self.stage.clock.now)
+        for count in range(5):
+            self.stage.users.node[0] = node
+            if choosing.pick(0, now, 0) != node:
+                return count
+            choosing.failed(0, node, now)
+        raise AssertionError("it is never ejected")
+
     def ends(self, status: int = 200, error: int = OK) -> None:
         """The one ask has ended so."""
         ((_, answer),) = self.stage.ended

@@ -41,7 +41,7 @@ class BudgetTests(SynchronousTestCase):
     def test_who_never_spends_is_not_remembered(self) -> None:
         budgets = RetryBudgets(0.25, 4, 0)
         self.assertFalse(budgets.spend(7, 1))
-        self.assertEqual(len(budgets._left), 0)
+        self.assertEqual(len(budgets), 0)
 
     @settings(deadline=None)
     @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), max_size=40))

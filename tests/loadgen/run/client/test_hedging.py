@@ -57,7 +57,7 @@ class HedgeTests(Case):
         self.stage.ask()
         self.stage.pass_time(20)
         self.stage.answer(self.wire.sent[1])
-        self.assertEqual(self.stage.choosing._trouble, {})
+        self.assertEqual(self.failures_to_ejection(self.wire.sent[0].node), 2)
 
     def test_one_of_both_fails_the_other_answers(self) -> None:
         self.stage.ask()
@@ -105,13 +105,14 @@ class PatienceTests(Case):
     """A node says nothing."""
 
     def test_after_a_second_it_has_failed_and_others_are_asked_while_it_is_waited_for(self) -> None:
+        self.stage.learn()
         self.stage.ask(purpose=-1)
         self.stage.pass_time(20)
         self.stage.pass_time(979)
         self.assertEqual(len(self.wire.sent), 1)
         self.stage.pass_time(1)
         first, _ = self.wire.sent
-        self.assertEqual(self.stage.choosing._trouble[0, first.node].errors, 1)
+        self.assertEqual(self.failures_to_ejection(first.node), 1)
         self.assertIn(first, self.wire.waiting())
         self.stage.answer(first)
         self.ends()

@@ -1,11 +1,14 @@
-"""A server that is no good node: what it answers can be spoilt while it is being loaded."""
+"""A server that is no good node: it goes bad once it has answered enough users.
+
+Not after a while: how soon a run begins depends on how busy the machine is.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -31,11 +34,30 @@ class Liar(ThreadingHTTPServer):
         self.garbage = b""
         #: Added to each body.
         self.spoilt = b""
+        #: Answers that virtual users got, and the bodies among them; crawlers do not count.
+        self.answered = 0
+        self.given: set[bytes] = set()
+        self._plan: list[tuple[Callable[[], bool], Callable[[], object]]] = []
+        self._lock = threading.Lock()
 
     @property
     def url(self) -> str:
         """Where it is."""
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def once(self, condition: Callable[[], bool], action: Callable[[], object]) -> None:
+        """Have *action* happen after the answer to a user with which *condition* became true."""
+        self._plan.append((condition, action))
+
+    def count(self, body: bytes) -> None:
+        """A virtual user has got *body*."""
+        with self._lock:
+            self.answered += 1
+            self.given.add(body)
+            due = [one for one in self._plan if one[0]()]
+            self._plan = [one for one in self._plan if one not in due]
+        for _, action in due:
+            action()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -90,6 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        if "User-Agent" in self.headers:  # virtual users are browsers
+            self.server.count(body)
 
 
 @contextlib.contextmanager

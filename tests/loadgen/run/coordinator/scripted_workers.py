@@ -53,18 +53,20 @@ class ScriptedWorker(WorkerProcess):
 
 
 class ScriptedPool:
-    """What they say, in order; then all of them end."""
+    """What they say, in order; then all of them end.  Its clock goes on while it is waited for them."""
 
     def __init__(
         self, *said: tuple[int, Message | type[BaseException] | None], count: int = 2, words: str = ""
     ) -> None:
         self.all = [ScriptedWorker(f"process {number}", words) for number in range(count)]
         self._said = iter(said)
+        self.now = 0.0
 
     def __len__(self) -> int:
         return len(self.all)
 
     def receive(self, seconds: float) -> list[tuple[WorkerProcess, Message | None]]:
+        self.now += seconds
         number, message = next(self._said, (-1, None))
         if isinstance(message, type):
             raise message

@@ -75,7 +75,7 @@ class Case(SynchronousTestCase):
         self.server = Server()
         self.addCleanup(self.server.close)
         self.crawler = Crawler(self.server.url, self.server.address)
-        self.addCleanup(self.crawler._connection.close)
+        self.addCleanup(self.crawler.close)
 
     def publish(self, **bodies: bytes) -> None:
         """Keywords are names with _ for . in /NAME."""

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import atexit
 import functools
-import os
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -22,6 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from loadgen.cli import main
 from loadgen.results import Result, load
 from tests.commands import run_command
+from tests.devices import full_device
 from tests.end_to_end.cluster import RunningCluster
 from tests.end_to_end.node import ROOT
 from tests.loadgen.run.coordinator.liar import running
@@ -178,12 +176,12 @@ class ClusterTests(Runs):
         """kill -9 in the middle: others are asked, nothing fails."""
         victim = self.cluster.nodes[1]
         assert victim.process is not None
-        timer = threading.Timer(2.0, victim.process.kill)
-        timer.start()
+        command = ["kill", "-KILL", str(victim.process.pid)]
+        scenario = self.scenario(f"\n[[events]]\nat_s = 1\ncommand = {command!r}\n", duration_s="5")
         try:
-            code, out, err = self.run_on(self.url, "--duration", "5")
+            code, out, err = self.run_on(self.url, scenario=scenario)
         finally:
-            timer.join()
+            victim.process.kill()
             victim.process.wait(20)
             victim.start()
             victim.wait_for(lambda: victim.ask("/i.svg")[0] == 200, "it has the site")
@@ -240,36 +238,26 @@ class LiarTests(Runs):
     def test_a_confirmation_of_what_was_superseded_fails_the_run(self) -> None:
         """A version that somebody has got supersedes the one before."""
         scenario = self.scenario("", warm="0.0", duration_s="5")
+        scenario.write_text(scenario.read_text().replace("keep_alive_s", "stale_ms = 300\nkeep_alive_s"))
+        second = b"<link rel=stylesheet href=/a.css><p>two"
         with running() as liar:
-
-            def change() -> None:
-                liar.pages["/"] = b"<link rel=stylesheet href=/a.css><p>two"
-                time.sleep(1.0)
-                liar.confirms_all = True
-
-            timer = threading.Timer(2.0, change)
-            timer.start()
-            scenario.write_text(scenario.read_text().replace("keep_alive_s", "stale_ms = 300\nkeep_alive_s"))
+            liar.once(lambda: liar.answered >= 100, lambda: liar.pages.update({"/": second}))
+            liar.once(lambda: second in liar.given, lambda: setattr(liar, "confirms_all", True))
             _, out, err = self.run_on(liar.url, scenario=scenario)
-            timer.join()
         self.assertGreater(self.result().counts.get("stale_confirmations", 0), 0, out + err)
 
     def test_a_body_that_is_not_what_its_etag_says_fails_the_run(self) -> None:
         """The digest is checked."""
         with running() as liar:
-            timer = threading.Timer(1.0, lambda: setattr(liar, "spoilt", b"!"))
-            timer.start()
+            liar.once(lambda: liar.answered >= 10, lambda: setattr(liar, "spoilt", b"!"))
             _, out, err = self.run_on(liar.url, scenario=self.scenario(warm="0.0"))
-            timer.join()
         self.assertGreater(self.result().counts.get("wrong_answers", 0), 0, out + err)
 
     def test_garbage_is_counted_and_not_waited_for(self) -> None:
         """Each failed request has its reason."""
         with running() as liar:
-            timer = threading.Timer(1.0, lambda: setattr(liar, "garbage", b"SSH-2.0-liar\r\n\r\n"))
-            timer.start()
+            liar.once(lambda: liar.answered >= 10, lambda: setattr(liar, "garbage", b"SSH-2.0-liar\r\n\r\n"))
             code, out, err = self.run_on(liar.url, "--duration", "2")
-            timer.join()
         self.assertIn(code, (2, *DONE), out + err)
         result = self.result()
         self.assertGreater(result.counts["failed"], 0)
@@ -311,11 +299,10 @@ class LiarTests(Runs):
 
     def test_a_full_disk_is_said_and_the_summary_printed(self) -> None:
         """What was measured is not lost without a word."""
-        if not os.path.exists("/dev/full"):
-            return
+        full = full_device()
         out = self.folder / "out"
         out.mkdir()
-        (out / "result.new").symlink_to("/dev/full")
+        (out / "result.new").symlink_to(full)
         with running() as liar:
             code, printed, err = self.run_on(liar.url, "--duration", "1")
         self.assertEqual(code, 1)

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.errors import LoadgenError
 from loadgen.models.arrivals import Rate
-from loadgen.results import Result, Second
+from loadgen.results import Result
 from loadgen.run.coordinator import dealing
 from loadgen.run.coordinator.coordinator import Coordinator
 from loadgen.run.messages.protocol import Expect, Failed, Go, JobMessage, Ready, ReportMessage
@@ -38,22 +38,22 @@ def reports(count: int = 2) -> Iterator[ReportMessage]:
 READY = ((0, Ready("native", 161.0)), (1, Ready("native", 160.0)))
 
 
-class RunningTests(SynchronousTestCase):
+class CoordinatorTests(SynchronousTestCase):
     """Two processes."""
 
     def setUp(self) -> None:
         self.patch(dealing, "raise_descriptor_limit", lambda connections=0: 1_000_000)
 
-    def run_(self, workers: ScriptedPool, **given: Any) -> Coordinator:
-        jobs = dealt(scenario(**given), len(workers), Rate((0.0,), (1.0,)))
+    def run_(self, pool: ScriptedPool, **given: Any) -> Coordinator:
+        jobs = dealt(scenario(**given), len(pool), Rate((0.0,), (1.0,)))
         self.view = Watching()
-        self.workers = workers
-        self.running = Coordinator(workers, jobs, self.view)  # type: ignore[arg-type]
-        self.running.run()
-        return self.running
+        self.pool = pool
+        self.coordinator = Coordinator(pool, jobs, self.view, lambda: pool.now)  # type: ignore[arg-type]
+        self.coordinator.run()
+        return self.coordinator
 
     def result(self) -> Result:
-        return self.running.result("http://localhost:8001", "scenarios/x.toml")
+        return self.coordinator.result("http://localhost:8001", "scenarios/x.toml")
 
     def test_all_begin_together_and_their_figures_are_added(self) -> None:
         told = [
@@ -62,7 +62,7 @@ class RunningTests(SynchronousTestCase):
             for process, report in enumerate(pair)
         ]
         self.run_(ScriptedPool(*READY, *told))
-        for worker in self.workers.all:
+        for worker in self.pool.all:
             self.assertEqual([type(message) for message in worker.told], [JobMessage, Go])
         result = self.result()
         self.assertEqual((result.verdict, result.reasons), ("ok", []))
@@ -78,7 +78,7 @@ class RunningTests(SynchronousTestCase):
     def test_nobody_begins_before_all_are_ready(self) -> None:
         with self.assertRaises(LoadgenError):
             self.run_(ScriptedPool(READY[0], (1, None)))
-        self.assertEqual([type(message) for message in self.workers.all[0].told], [JobMessage])
+        self.assertEqual([type(message) for message in self.pool.all[0].told], [JobMessage])
 
     def test_one_that_cannot_says_why(self) -> None:
         with self.assertRaisesRegex(LoadgenError, "process 1: there is not enough memory"):
@@ -99,7 +99,7 @@ class RunningTests(SynchronousTestCase):
         told = list(reports())
         said = [(0, told[0]), (1, told[0]), (0, KeyboardInterrupt), (0, told[1]), (1, told[1])]
         self.run_(ScriptedPool(*READY, *said))
-        self.assertTrue(all(worker.dismissed for worker in self.workers.all))
+        self.assertTrue(all(worker.dismissed for worker in self.pool.all))
         result = self.result()
         self.assertEqual((result.verdict, result.seconds), ("interrupted", 2.0))
         self.assertEqual([second.answered for second in result.series], [20, 20])
@@ -114,22 +114,22 @@ class RunningTests(SynchronousTestCase):
         self.assertTrue(result.reasons[0].startswith("p99 < 1ms: it is 1"))
 
     def test_what_is_said_stands_at_the_next_second(self) -> None:
-        self.run_(ScriptedPool(*READY))
-        self.running._events._waiting.append(Event(at_s=4.0, say="a deploy"))
-        for second in (3, 4, 5):
-            self.running._happen(float(second))
-            self.running._show([(Second(at=second), None)])
+        told = [(process, report) for report in reports(3) for process in (0, 1)]
+        self.run_(ScriptedPool(*READY, *told), events=(Event(at_s=0.2, say="a deploy"),))
         self.assertEqual([second.notes for second in self.view.seconds], [[], ["a deploy"], []])
 
     def test_before_a_command_everybody_is_told_that_something_comes(self) -> None:
-        self.run_(ScriptedPool(*READY))
-        self.running._events._waiting.append(Event(at_s=1.0, command=("true",)))
-        self.running._happen(0.5)
-        self.assertEqual(self.workers.all[0].told[2:], [])
-        self.running._happen(1.0)
-        for worker in self.workers.all:
-            (expect,) = worker.told[2:]
+        told = [(process, report) for report in reports(3) for process in (0, 1)]
+        self.run_(ScriptedPool(*READY, *told), events=(Event(at_s=0.2, command=("true",)),))
+        for worker in self.pool.all:
+            self.assertEqual([type(message) for message in worker.told], [JobMessage, Go, Expect])
+            expect = worker.told[2]
             assert isinstance(expect, Expect)
             self.assertGreater(expect.unix_ns, 1_600_000_000 * 10**9)
-        self.assertEqual(self.running._notes, ["started: true"])
-        self.running._events.close()
+        self.assertEqual([second.notes for second in self.view.seconds], [[], ["started: true"], []])
+
+    def test_nobody_is_told_of_a_command_that_is_not_due(self) -> None:
+        told = [(process, report) for report in reports(3) for process in (0, 1)]
+        self.run_(ScriptedPool(*READY, *told), events=(Event(at_s=9.0, command=("true",)),))
+        for worker in self.pool.all:
+            self.assertEqual([type(message) for message in worker.told], [JobMessage, Go])

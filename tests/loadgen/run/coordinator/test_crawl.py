@@ -8,7 +8,8 @@ import brotlicffi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadgen.run.coordinator.crawl import Crawler, _Links
+from loadgen.run.coordinator.crawl import Crawler
+from loadgen.run.coordinator.links import Links
 from tests.loadgen.run.coordinator.serving import Case
 from tests.loadgen.run.samples import etag
 
@@ -75,7 +76,7 @@ class SiteTests(Case):
     def test_links_are_found_in_coded_bodies_and_the_etag_is_of_the_coded_bytes(self) -> None:
         for coding, code in (("gzip", gzip.compress), ("br", brotlicffi.compress)):
             self.crawler = Crawler(self.server.url, self.server.address)
-            self.addCleanup(self.crawler._connection.close)
+            self.addCleanup(self.crawler.close)
             body = code(b"<a href=/about.html>about</a>")
             self.home(body)
             self.server.fields["/"] = {"Content-Encoding": coding}
@@ -87,7 +88,7 @@ class SiteTests(Case):
     def test_a_damaged_or_unknown_coding_is_a_page_without_links(self) -> None:
         for coding in ("gzip", "br", "zstd", "x"):
             self.crawler = Crawler(self.server.url, self.server.address)
-            self.addCleanup(self.crawler._connection.close)
+            self.addCleanup(self.crawler.close)
             self.home(b"<a href=/about.html>about</a>")
             self.server.fields["/"] = {"Content-Encoding": coding}
             self.assertEqual(self.pages(self.crawler.site("/", 10)), [["/"]])
@@ -209,10 +210,10 @@ class SiteTests(Case):
             ("<a href=/a><a href='/b", 1),
             ("\x00<a href=/a></\xff>", 1),
         ):
-            self.assertGreaterEqual(len(_Links(text).found), links, text)
+            self.assertGreaterEqual(len(Links(text).found), links, text)
 
     @settings(deadline=None)
     @given(st.text(alphabet="<>!/[]-&#; ='\"ahrefscriptsrc\n", max_size=60))
     def test_no_text_is_too_broken(self, text: str) -> None:
-        for _, address in _Links(text).found:
+        for _, address in Links(text).found:
             Crawler("http://localhost:1", ("127.0.0.1", 1))._local("/", address)

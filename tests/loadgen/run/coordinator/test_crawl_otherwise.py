@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.load.document import encode as encode_load
 from loadgen.errors import UsageError
 from loadgen.run.coordinator import crawl
-from loadgen.run.coordinator.crawl import Crawler, _max_age
+from loadgen.run.coordinator.crawl import Crawler, max_age
 from loadgen.run.messages.sitemap import SiteMap
 from tests.loadgen.run.coordinator.serving import Case
 from tests.loadgen.run.samples import load
@@ -127,4 +127,4 @@ class MaxAgeTests(SynchronousTestCase):
             "max-age=60 , public": 60, "private, no-cache=\"x\", max-age=9": -1, "max-age=\xb2": -1,
             "s-maxage=60": -1,
         }.items():  # fmt: skip
-            self.assertEqual(_max_age(value), expected, value)
+            self.assertEqual(max_age(value), expected, value)

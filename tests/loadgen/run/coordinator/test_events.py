@@ -28,7 +28,7 @@ class EventTests(SynchronousTestCase):
 
     def wait(self, events: Events) -> None:
         """For all programs to end."""
-        for _, process in events._running:
+        for _, process in events.running:
             process.wait(30)
 
     def test_words_come_once_in_the_order_of_their_times(self) -> None:
@@ -78,7 +78,7 @@ class EventTests(SynchronousTestCase):
     def test_what_still_runs_at_the_end_is_ended(self) -> None:
         events = self.start(Event(at_s=0, command=python("import time; time.sleep(600)")))
         events.pass_time(0)
-        ((_, process),) = events._running
+        ((_, process),) = events.running
         events.close()
         self.assertEqual(process.returncode, -15)
 
@@ -92,7 +92,7 @@ class EventTests(SynchronousTestCase):
         events = self.start(Event(at_s=0, command=python(code)))
         events.pass_time(0)
         os.read(ready, 1)
-        ((_, process),) = events._running
+        ((_, process),) = events.running
         events.close()
         self.assertEqual(process.returncode, -9)
         os.close(ready)

@@ -50,7 +50,7 @@ def framed(data: bytes) -> bytes:
     return struct.pack("<I", len(data)) + data
 
 
-class FrameTests(SynchronousTestCase):
+class ProtocolTests(SynchronousTestCase):
     """One stream."""
 
     def test_what_is_sent_is_what_is_received(self) -> None:

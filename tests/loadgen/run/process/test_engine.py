@@ -78,7 +78,7 @@ class EngineTests(SynchronousTestCase):
         self.patch(assembly, "select", lambda *arguments: self.cluster)
         self.patch(engine, "time", SimpleNamespace(monotonic_ns=lambda: self.cluster.now))
         components = assemble(job)
-        self.users = components.virtual_users._users
+        self.users = components.users
         process = Engine(components, scenario.duration_s)
         process.start = START
         reports = []

@@ -25,7 +25,7 @@ def percentile(report: Report, name: str, percent: float = 50) -> float:
     return histogram.percentile(percent) / 1000
 
 
-class BooksTests(SynchronousTestCase):
+class IntervalStatsTests(SynchronousTestCase):
     """One process."""
 
     def setUp(self) -> None:

@@ -9,11 +9,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from loadgen.models.calendar import TICKS
 from loadgen.models.users import BEGIN
 from loadgen.run.client.clock import NS
-from loadgen.run.client.site import Site
 from loadgen.run.messages.scenario import Mutations
 from loadgen.wire.interface import CLOSED, TIMEOUT
 from tests.loadgen.run.memory_wire import Sent
 from tests.loadgen.run.process.visit import START, Visit
+from tests.loadgen.run.samples import Published
 
 
 class LoadTests(SynchronousTestCase):
@@ -110,11 +110,10 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(visit.wire.left, [0])
 
     def test_whose_last_page_needs_nothing_leaves_at_once(self) -> None:
-        visit = Visit(lengths=2)
-        found = visit.published.site()
+        found = Published().site()
         for one in found.resources:
             one.max_age = 86_400 * 365
-        visit.use(Site(found))
+        visit = Visit(lengths=2, site=found)
         visit.load_page()
         self.assertEqual((visit.view(), visit.wire.left), ([], [0]))
 

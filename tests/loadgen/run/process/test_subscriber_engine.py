@@ -59,11 +59,11 @@ class Pushed:
         self.closed = True
 
 
-class ListeningTests(SynchronousTestCase):
+class SubscriberEngineTests(SynchronousTestCase):
     """Three seconds."""
 
     def setUp(self) -> None:
-        self.patch(subscriber_engine, "Subscribers", Pushed)
+        self.patch(subscriber_engine, "Subscribers", self.subscribers)
         sockets = Sockets(share=0.5, topics=("load",), per_second=500.0)
         scenario = msgspec.structs.replace(msgspec.convert(LEAST, Scenario), duration_s=3.0, sockets=sockets)
         job = Job(
@@ -71,11 +71,15 @@ class ListeningTests(SynchronousTestCase):
         )  # fmt: skip
         self.process = SubscriberEngine(job)
         self.process.start = START
-        self.sockets: Pushed = self.process._sockets  # type: ignore[assignment]
         clock = SimpleNamespace(
             monotonic_ns=lambda: self.sockets.now, time_ns=lambda: UNIX + self.sockets.now - START
         )
         self.patch(subscriber_engine, "time", clock)
+
+    def subscribers(self, *given: Any) -> Pushed:
+        """The only ones."""
+        self.sockets = Pushed(*given)
+        return self.sockets
 
     def latencies(self, report: Report) -> list[int]:
         """Least and greatest, milliseconds."""

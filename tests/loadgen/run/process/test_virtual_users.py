@@ -8,11 +8,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.models.calendar import TICKS
 from loadgen.models.users import BEGIN
-from loadgen.run.client.site import Site
 from loadgen.run.process.virtual_users import READING_NS
 from loadgen.wire.interface import CLOSED, OK, TIMEOUT
 from tests.loadgen.run.process.visit import ABOUT, HOME, Visit
-from tests.loadgen.run.samples import etag
+from tests.loadgen.run.samples import Published, etag
 
 PATHS = st.sampled_from(["/", "/style.css", "/news.png", "/sw.js"])
 
@@ -36,9 +35,9 @@ class ColdTests(SynchronousTestCase):
         visit.pass_time(0.05)
         visit.respond(visit.wire.sent[0])
         self.assertEqual({sent.due for sent in visit.wire.sent[1:]}, {visit.clock.now + READING_NS})
-        self.assertEqual(
-            {one.planned for one in visit.sender._requests.values()}, {visit.clock.now + READING_NS}
-        )
+        read = visit.clock.now + READING_NS
+        visit.respond_to_all()
+        self.assertEqual({request.planned for request, _, _ in visit.recorded[1:]}, {read})
 
     def test_another_page_needs_only_what_no_page_before_had(self) -> None:
         """The rest of it is confirmed."""
@@ -113,20 +112,18 @@ class WarmTests(SynchronousTestCase):
         self.assertIn(b"/news.png", visit.wire.sent[-1].body)
 
     def test_a_page_of_which_all_is_fresh_asks_nothing(self) -> None:
-        visit = Visit()
-        found = visit.published.site()
+        found = Published().site()
         for one in found.resources:
             one.max_age = 86_400 * 365
-        visit.use(Site(found))
+        visit = Visit(site=found)
         visit.load_page()
         self.assertEqual(visit.view(), [])
         self.assertEqual(visit.counts["fresh_hits"], 5)
 
     def test_a_page_of_one_thing_is_a_conditional_get(self) -> None:
-        visit = Visit()
-        found = visit.published.site()
+        found = Published().site()
         found.pages, found.beside, found.worker = [[0]], [], []
-        visit.use(Site(found))
+        visit = Visit(site=found)
         visit.load_page()
         self.assertEqual(visit.view(), ["GET /"])
         self.assertIn(b"If-None-Match: ", visit.wire.sent[-1].request)

@@ -19,6 +19,7 @@ from loadgen.run.client.heads import Heads
 from loadgen.run.client.sender import LogicalRequest, Sender
 from loadgen.run.client.site import Site
 from loadgen.run.messages.scenario import Mutations
+from loadgen.run.messages.sitemap import SiteMap
 from loadgen.run.process.virtual_users import VirtualUsers
 from loadgen.wire.interface import OK, Answer
 from tests.loadgen.run.memory_wire import MemoryWire, Sent
@@ -59,10 +60,11 @@ class Visit:
         users: int = 4,
         nodes: int = 4,
         stale_ticks: int = TICKS,
+        site: SiteMap | None = None,
     ) -> None:
         """*pages*: what is looked at, one after the other; the home page then."""
         self.published = Published()
-        self.site = Site(self.published.site())
+        self.site = Site(site or self.published.site())
         self.clock = Clock(START)
         self.wire = MemoryWire(self.clock)
         self.counts: Counter[str] = Counter()
@@ -90,10 +92,6 @@ class Visit:
             (request, answer, reason)
         )
         self.load = encode_load(load())
-
-    def use(self, site: Site) -> None:
-        """Another site."""
-        self.virtual_users._site = self.virtual_users._cache.site = site
 
     @property
     def tick(self) -> int:
