@@ -20,9 +20,10 @@ from typing import Any
 from edge.gossip.changes import Message
 from edge.gossip.members import Dial, GossipConfig, Identity, MemberChanged, Send, VersionVectorSeen
 from edge.gossip.membership import Membership
-from edge.gossip.packet import DEAD, LEFT, Figures, Packet, encode
+from edge.gossip.packet import DEAD, LEFT, Packet, encode
 from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows
+from edge.load.report import LoadReport
 
 #: Seconds for which a stream survives that nothing gets through.
 BREAKS = 10.0
@@ -138,7 +139,7 @@ class World:
                 node.rows = Rows(":memory:")
             node.replica = Replica(name, node.rows, self.now_ms(node))
             node.membership.set_version_vector(node.replica.version_vector())
-        load = Figures(name, node.generation, 1, 0.25, 0.75, 1234.5, 0.5, 10_000, 81_000_000, 0.4, False)
+        load = LoadReport(name, node.generation, 1, 0.25, 0.75, 1234.5, 0.5, 10_000, 81_000_000, 0.4, False)
         node.membership.set_figures(load, self.now)
         self._seek(node, node.membership)
         self._drain(node)

@@ -28,7 +28,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from edge.gossip.packet import GossipError, LogPosition, Name, Number
+from edge.gossip.packet import GossipError, LogPosition
+from edge.load.report import Name, Number
 from edge.resource import REMOVAL_RANK, rank_of
 
 #: Changes, and bytes, of one chunk.

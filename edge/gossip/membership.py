@@ -39,7 +39,6 @@ from edge.gossip.packet import (
     LEFT,
     SUSPECT,
     Ack,
-    Figures,
     LogPosition,
     MembershipUpdate,
     Nack,
@@ -52,6 +51,7 @@ from edge.gossip.piggyback import PiggybackQueues
 from edge.gossip.probes import OwnProbe, Relayed
 from edge.gossip.rejoin import PAUSE, WITNESSES, RejoinProbe
 from edge.gossip.roster import Roster
+from edge.load.report import LoadReport
 
 #: A tick that is later than this many seconds moves the deadlines.
 LATE = 0.3
@@ -138,11 +138,11 @@ class Membership:
             if self._probe is None:
                 self._period_at = min(self._period_at, self._now)
 
-    def set_figures(self, figures: Figures, now: float) -> None:
+    def set_figures(self, figures: LoadReport, now: float) -> None:
         """This node's own load, for all."""
         self.piggyback.note(figures, now)
 
-    def figures_of(self, name: str) -> tuple[Figures, float] | None:
+    def figures_of(self, name: str) -> tuple[LoadReport, float] | None:
         """(figures, their age in seconds) of a node; the time is that of the last call with one."""
         found = self.piggyback.figures(name)
         return None if found is None else (found[0], max(0.0, self._now - found[1]))

@@ -7,7 +7,7 @@ MessagePack arrays, by msgspec; positions are append-only.  A :class:`Packet` is
     probe    nil or ["ping", number, target] | ["ack", number] | ["nack", number]
              | ["request", number, target]: please ping the target for me
     updates  [[name, state, generation, incarnation, host, port, url, [low, high], accuser], ...]
-    figures  [[age in ms, [name, generation, sequence, utilization, ...]], ...]
+    figures  [[age in ms, load report (edge.load.report)], ...]
     vector   [[origin, generation, sequence], ...]: how much of each node's change log the sender has
     urgent   [bytes, ...]: changes of the table (edge.gossip.changes) that cannot wait for a stream
 
@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Meta
 
 from edge.errors import EdgeError
+from edge.load.report import LoadReport, Name, Number
 
 #: Bytes of one datagram's payload: with seal and headers below the IPv6 minimum MTU of 1,280.
 MAX_PAYLOAD = 1150
@@ -31,9 +32,6 @@ MAX_STREAM_PAYLOAD = 1 << 20
 
 ALIVE, SUSPECT, DEAD, LEFT = range(4)
 STATES = ("alive", "suspect", "dead", "left")
-
-Name = Annotated[str, Meta(min_length=1, max_length=63)]
-Number = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
 
 class GossipError(EdgeError):
@@ -84,22 +82,6 @@ class MembershipUpdate(msgspec.Struct, frozen=True, array_like=True):
     accuser: Annotated[str, Meta(max_length=63)] = ""
 
 
-class Figures(msgspec.Struct, frozen=True, array_like=True):
-    """The load of one node; the newest (generation, sequence) counts."""
-
-    name: Name
-    generation: Number
-    sequence: Number
-    utilization: float
-    weight: float
-    rps: float
-    eps: float
-    connections: Number
-    egress_bps: Number
-    lag_ms: float
-    draining: bool
-
-
 class LogPosition(msgspec.Struct, frozen=True, array_like=True):
     """An entry of a version vector: how far a node has *origin*'s change log."""
 
@@ -116,7 +98,7 @@ class Packet(msgspec.Struct, frozen=True, array_like=True):
 
     probe: Probe = None
     updates: tuple[MembershipUpdate, ...] = ()
-    figures: tuple[tuple[_Age, Figures], ...] = ()
+    figures: tuple[tuple[_Age, LoadReport], ...] = ()
     version_vector: tuple[LogPosition, ...] = ()
     urgent: tuple[bytes, ...] = ()
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections import Counter, deque
 
 from edge.gossip.broadcasts import Broadcasts
-from edge.gossip.packet import MAX_PAYLOAD, Figures, LogPosition, MembershipUpdate, Packet, Probe, size_of
+from edge.gossip.packet import MAX_PAYLOAD, LogPosition, MembershipUpdate, Packet, Probe, size_of
+from edge.load.report import LoadReport
 
 #: Times an urgent change is sent, and how many wait at most.
 URGENT_SENDS, URGENT_LIMIT = 4, 64
@@ -29,7 +30,7 @@ class PiggybackQueues:
         #: Bytes sent by queue.
         self.bytes: Counter[str] = Counter()
         self._name = name
-        self._figures: dict[str, tuple[Figures, float]] = {}
+        self._figures: dict[str, tuple[LoadReport, float]] = {}
         self._urgent: deque[tuple[bytes, int]] = deque(maxlen=URGENT_LIMIT)
 
     @property
@@ -42,14 +43,14 @@ class PiggybackQueues:
         """News and urgent changes that wait."""
         return len(self.news) + len(self._urgent)
 
-    def note(self, figures: Figures, at: float) -> None:
+    def note(self, figures: LoadReport, at: float) -> None:
         """The load of some node at the time *at*; older figures than those known are ignored."""
         known = self._figures.get(figures.name)
         newest = (figures.generation, figures.sequence)
         if known is None or newest > (known[0].generation, known[0].sequence):
             self._figures[figures.name] = (figures, at)
 
-    def figures(self, name: str) -> tuple[Figures, float] | None:
+    def figures(self, name: str) -> tuple[LoadReport, float] | None:
         """(figures, when they were true)."""
         return self._figures.get(name)
 
@@ -76,7 +77,7 @@ class PiggybackQueues:
         room -= used
         self.bytes["membership"] += MAX_PAYLOAD - room
         begin = room
-        figures: list[tuple[int, Figures]] = []
+        figures: list[tuple[int, LoadReport]] = []
         for one, at in self.newest_figures(FIGURES):
             size = size_of(one) + _AGE
             if size > room:
@@ -106,7 +107,7 @@ class PiggybackQueues:
         figures = ((max(0, int((now - at) * 1000)), one) for one, at in self.newest_figures(64))
         return Packet(None, tuple(updates), tuple(figures), self.version_vector)
 
-    def newest_figures(self, limit: int) -> list[tuple[Figures, float]]:
+    def newest_figures(self, limit: int) -> list[tuple[LoadReport, float]]:
         """Own figures, then the newest of the others."""
         own = self._figures.get(self._name)
         others = [found for name, found in self._figures.items() if name != self._name]

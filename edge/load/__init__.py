@@ -3,6 +3,7 @@
 * ``window.py``: rates over a sliding window, from counters that only grow
 * ``meters.py``: from what a node counts to shares of what it has, and to its utilization
 * ``weight.py``: from utilization to the weight that clients draw with
-* ``document.py``: the load document, ``GET /.edge/load``
+* ``report.py``: the load report, the form in which a node's load travels between nodes
+* ``document.py``: the load document, ``GET /.edge/load``; says which nodes clients may choose
 * ``orca.py``: the same in the standard ORCA header
 """

@@ -6,16 +6,18 @@
      "nodes":[{"id":"n1","url":"http://localhost:8001","state":"alive","weight":0.82,
                "utilization":0.18,"rps":4123.0,"eps":0.0,"connections":10233,
                "egress_bps":81000000,"lag_ms":0.4,"age_ms":120}]}
+
+Whether clients may choose a node is decided here (:func:`may_be_chosen`) and told by its weight: 0 says no.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-from edge.load.meters import Figures
+from edge.load.report import LoadReport
 
 VERSION = 1
-#: Clients read the document again about this often.
+#: Clients read the document again about this often; what is older than this says nothing any more.
 TTL_MS = 5000
 
 
@@ -41,7 +43,7 @@ class NodeLoad(msgspec.Struct, frozen=True):
 
 
 class LoadDocument(msgspec.Struct, frozen=True):
-    """The whole document."""
+    """The load of a cluster, as one of its nodes knows it."""
 
     cluster: str
     #: Grows with each version of this node's document.
@@ -53,24 +55,43 @@ class LoadDocument(msgspec.Struct, frozen=True):
     v: int = VERSION
 
 
-def node_load(name: str, url: str, state: str, figures: Figures, weight: float) -> NodeLoad:
-    """The entry of one node, its figures rounded to what means something."""
+def may_be_chosen(report: LoadReport, state: str, age: float, doubtful: bool = False) -> bool:
+    """Whether clients may choose the node of *report*, *age* seconds old: the one place that decides it.
+
+    *state*: alive, suspect, dead or left, as membership has it.  A node that is suspected gets no new
+    clients at once - unless that is *doubtful*, because who suspects is in bad health itself.  Nor does one
+    that drains, or was not heard of for :data:`TTL_MS`.
+    """
+    return _is_there(state, doubtful) and not report.draining and age * 1000 <= TTL_MS
+
+
+def node_load(
+    report: LoadReport, url: str, state: str = "alive", age: float = 0.0, doubtful: bool = False
+) -> NodeLoad:
+    """The entry of one node, its figures rounded to what means something; see :func:`may_be_chosen`."""
+    drains = report.draining and _is_there(state, doubtful)
+    chosen = may_be_chosen(report, state, age, doubtful)
     return NodeLoad(
-        id=name,
+        id=report.name,
         url=url,
-        state=state,
-        weight=round(weight if state == "alive" else 0.0, 3),
-        utilization=round(figures.shares.utilization, 3),
-        rps=round(figures.rps, 1),
-        eps=round(figures.eps, 1),
-        connections=figures.connections,
-        egress_bps=round(figures.egress_bps),
-        lag_ms=round(figures.lag_ms, 2),
+        state="draining" if drains else state,
+        weight=round(report.weight, 3) if chosen else 0.0,
+        utilization=round(report.utilization, 3),
+        rps=round(report.rps, 1),
+        eps=round(report.eps, 1),
+        connections=report.connections,
+        egress_bps=report.egress_bps,
+        lag_ms=round(report.lag_ms, 2),
+        age_ms=int(age * 1000),
     )
 
 
+def _is_there(state: str, doubtful: bool) -> bool:
+    return state == "alive" or (state == "suspect" and doubtful)
+
+
 def encode(document: LoadDocument) -> bytes:
-    """As JSON, version first."""
+    """*document* in JSON, the version first."""
     fields = {
         "v": document.v,
         **{name: getattr(document, name) for name in ("cluster", "seq", "at", "ttl_ms", "nodes")},

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from edge.load.report import LoadReport
 from edge.load.window import RateWindow
 
 #: Reactor lag that counts as full use, milliseconds: half of what a person notices.  An idle reactor on a
@@ -30,6 +31,17 @@ class Sample(NamedTuple):
     lag_ms: float
 
 
+class Capacity(NamedTuple):
+    """What a node has, of which its shares are parts."""
+
+    #: Cores that it may use.
+    cores: float
+    #: Of the network interface, bits per second.
+    nic_bps: float
+    #: Connections that it accepts.
+    connections: int
+
+
 class Shares(NamedTuple):
     """Used parts of what a node has; 1 = all of it."""
 
@@ -44,7 +56,7 @@ class Shares(NamedTuple):
         return max(self)
 
 
-class Figures(NamedTuple):
+class Measurement(NamedTuple):
     """What follows from the samples so far."""
 
     shares: Shares
@@ -56,31 +68,45 @@ class Figures(NamedTuple):
     connections: int
     lag_ms: float
 
+    def report(
+        self, name: str, generation: int, sequence: int, weight: float, *, draining: bool
+    ) -> LoadReport:
+        """The load report of the node *name*, to be sent to others."""
+        return LoadReport(
+            name=name,
+            generation=generation,
+            sequence=sequence,
+            utilization=self.shares.utilization,
+            weight=weight,
+            rps=self.rps,
+            eps=self.eps,
+            connections=self.connections,
+            egress_bps=round(self.egress_bps),
+            lag_ms=self.lag_ms,
+            draining=draining,
+        )
+
 
 class Meters:
-    """Turns samples into figures.
+    """Turns samples of a node with *capacity* into measurements; rates are those of the last *seconds*.
 
-    :param cores: that the node may use.
-    :param nic_bps: capacity of the network interface, bits per second.
-    :param connection_limit: connections that the node accepts.
+    *capacity* may be replaced at any time.
     """
 
-    def __init__(self, cores: float, nic_bps: float, connection_limit: int, seconds: float = 5.0) -> None:
-        self._cores = max(cores, 0.01)
-        self._nic_bps = max(nic_bps, 1.0)
-        self._connection_limit = max(connection_limit, 1)
+    def __init__(self, capacity: Capacity, seconds: float = 5.0) -> None:
+        self.capacity = capacity
         self._cpu, self._requests, self._errors, self._bytes = (RateWindow(seconds) for _ in range(4))
 
-    def observe(self, sample: Sample) -> Figures:
-        """The figures with *sample* as the newest."""
+    def observe(self, sample: Sample) -> Measurement:
+        """The measurement with *sample* as the newest."""
         egress = self._bytes.observe(sample.at, sample.bytes_out) * 8
         shares = Shares(
-            cpu=self._cpu.observe(sample.at, sample.cpu_seconds) / self._cores,
-            egress=egress / self._nic_bps,
-            connections=sample.connections / self._connection_limit,
+            cpu=self._cpu.observe(sample.at, sample.cpu_seconds) / max(self.capacity.cores, 0.01),
+            egress=egress / max(self.capacity.nic_bps, 1.0),
+            connections=sample.connections / max(self.capacity.connections, 1),
             lag=sample.lag_ms / LAG_BOUND_MS,
         )
-        return Figures(
+        return Measurement(
             shares=shares,
             rps=self._requests.observe(sample.at, sample.requests),
             eps=self._errors.observe(sample.at, sample.errors),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.load.meters import Figures
+from edge.load.meters import Measurement
 
 FIELD = "endpoint-load-metrics"
 
@@ -12,13 +12,13 @@ def _number(value: float) -> str:
     return f"{min(max(value, 0.0), 1e9):.3f}".rstrip("0").rstrip(".")
 
 
-def orca_line(figures: Figures) -> bytes:
+def orca_line(measured: Measurement) -> bytes:
     """The header line, ended by CRLF."""
     metrics = {
-        "application_utilization": figures.shares.utilization,
-        "cpu_utilization": figures.shares.cpu,
-        "rps_fractional": figures.rps,
-        "eps": figures.eps,
+        "application_utilization": measured.shares.utilization,
+        "cpu_utilization": measured.shares.cpu,
+        "rps_fractional": measured.rps,
+        "eps": measured.eps,
     }
     text = ",".join(f"{name}={_number(value)}" for name, value in metrics.items())
     return f"{FIELD}: TEXT {text}\r\n".encode("ascii")

@@ -28,7 +28,6 @@ from edge.gossip.membership import Membership
 from edge.gossip.packet import (
     MAX_PAYLOAD,
     Ack,
-    Figures,
     GossipError,
     LogPosition,
     MembershipUpdate,
@@ -42,6 +41,7 @@ from edge.gossip.packet import (
 from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows
 from edge.gossip.sealing import Session, Sessions
+from edge.load.report import LoadReport
 
 _NOW_MS = 1_700_000_000_000
 _SECRET = bytes(range(64))
@@ -98,7 +98,7 @@ _HEADS = (b"Content-Type: text/html\r\n", b"")
 #: Where fuzzing begins: one good message of each kind.
 SEEDS: dict[str, list[bytes]] = {
     "packet": [
-        encode(Packet(probe, (_UPDATE,), ((12, Figures("b", 1, 2, 0.5, 0.5, 1.0, 0.0, 3, 4, 0.1, False)),),
+        encode(Packet(probe, (_UPDATE,), ((12, LoadReport("b", 1, 2, 0.5, 0.5, 1.0, 0.0, 3, 4, 0.1, False)),),
                       (LogPosition("b", 1, 2),), (b"x",)))
         for probe in (Ping(7, "a"), Ack(7), Nack(7), PingRequest(7, "b"), None)
     ],

@@ -21,7 +21,6 @@ from edge.gossip.changes import (
     encode_message,
 )
 from edge.gossip.packet import (
-    Figures,
     GossipError,
     LogPosition,
     MembershipUpdate,
@@ -30,8 +29,9 @@ from edge.gossip.packet import (
     decode,
     encode,
 )
+from edge.load.report import LoadReport
 
-FIGURES = Figures("n2", 1, 2, 0.5, 0.5, 1.0, 0.0, 3, 4, 0.1, False)
+FIGURES = LoadReport("n2", 1, 2, 0.5, 0.5, 1.0, 0.0, 3, 4, 0.1, False)
 PACKET = Packet(
     Ping(7, "n2"),
     (MembershipUpdate("n1", 0, 1, 0, "10.0.0.1", 7000, "http://n1"),),

@@ -16,7 +16,6 @@ from edge.gossip.packet import (
     MAX_PAYLOAD,
     SUSPECT,
     Ack,
-    Figures,
     LogPosition,
     MembershipUpdate,
     Nack,
@@ -25,6 +24,7 @@ from edge.gossip.packet import (
     PingRequest,
     encode,
 )
+from edge.load.report import LoadReport
 
 
 def update(name: str, state: int = ALIVE, generation: int = 1, incarnation: int = 0, accuser: str = "",
@@ -155,7 +155,7 @@ class MembershipTests(SynchronousTestCase):
 
     def test_a_restart_is_a_new_generation_maybe_at_another_address(self) -> None:
         self.hear(update("d", DEAD))
-        self.a.set_figures(Figures("a", 1, 1, 0.1, 0.9, 0, 0, 0, 0, 0, False), self.now)
+        self.a.set_figures(LoadReport("a", 1, 1, 0.1, 0.9, 0, 0, 0, 0, 0, False), self.now)
         out = self.hear(update("d", ALIVE, generation=2, host="10.9.9.9"))
         self.assertEqual((self.state("d"), self.a.members["d"].host), (ALIVE, "10.9.9.9"))
         self.assertEqual([one.before for one in out if isinstance(one, MemberChanged)], [DEAD])
@@ -205,7 +205,7 @@ class MembershipTests(SynchronousTestCase):
     def test_a_full_packet_leaves_out_the_lanes_below(self) -> None:
         """Updates before figures before version_vector before urgent changes."""
         piggyback = self.a.piggyback
-        self.a.set_figures(Figures("a", 1, 1, 0.1, 0.9, 0, 0, 0, 0, 0, False), self.now)
+        self.a.set_figures(LoadReport("a", 1, 1, 0.1, 0.9, 0, 0, 0, 0, 0, False), self.now)
         self.a.set_version_vector((LogPosition("a", 1, 5),))
         self.a.urgent(bytes(900))
         self.a.outputs()

@@ -10,12 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.load.document import LoadDocument, decode, encode, node_load
-from edge.load.meters import Figures, Shares
+from edge.load.document import TTL_MS, LoadDocument, decode, encode, may_be_chosen, node_load
+from edge.load.meters import Measurement, Shares
 from edge.load.orca import orca_line
+from edge.load.report import LoadReport, unknown
 
-FIGURES = Figures(Shares(0.11, 0.1834567, 0.02, 0.04), 4123.04, 0.0, 81_000_000.4, 10_233, 0.4)
-NODE = node_load("n1", "http://localhost:8001", "alive", FIGURES, 0.8199)
+MEASURED = Measurement(Shares(0.11, 0.1834567, 0.02, 0.04), 4123.04, 0.0, 81_000_000.4, 10_233, 0.4)
+REPORT = MEASURED.report("n1", 7, 12, 0.8199, draining=False)
+DRAINS = MEASURED.report("n1", 7, 13, 0.8199, draining=True)
+NODE = node_load(REPORT, "http://localhost:8001")
+TTL = TTL_MS / 1000
 NUMBERS = st.floats(0, 1e12, allow_nan=False)
 
 
@@ -46,9 +50,40 @@ class LoadDocumentTests(SynchronousTestCase):
             with self.assertRaises(msgspec.DecodeError):
                 decode(garbage)
 
-    def test_only_alive_nodes_have_a_weight(self) -> None:
-        """A draining one is not chosen any more."""
-        self.assertEqual(node_load("n1", "", "draining", FIGURES, 0.8).weight, 0)
+    def test_a_node_that_has_reported_nothing_is_listed_with_zeros(self) -> None:
+        """It is known, but not how loaded it is."""
+        entry = node_load(unknown("n2"), "http://n2", "alive", TTL)
+        self.assertEqual((entry.id, entry.weight, entry.utilization, entry.age_ms), ("n2", 0.0, 0.0, TTL_MS))
+
+
+class ChoiceTests(SynchronousTestCase):
+    """Whether clients may choose a node, and what the document says of it."""
+
+    def says(self, report: LoadReport, state: str, age: float, doubtful: bool) -> tuple[str, float]:
+        """(state, weight) of the entry; the weight has to tell what the predicate says."""
+        entry = node_load(report, "", state, age, doubtful)
+        self.assertEqual(entry.weight > 0, may_be_chosen(report, state, age, doubtful))
+        return entry.state, entry.weight
+
+    def test_each_state_of_membership(self) -> None:
+        """Only who is alive, and does not drain, is chosen; a doubtful suspicion does not count."""
+        for report, state, doubtful, expected in (
+            (REPORT, "alive", False, ("alive", 0.82)),
+            (REPORT, "alive", True, ("alive", 0.82)),
+            (DRAINS, "alive", False, ("draining", 0.0)),
+            (REPORT, "suspect", False, ("suspect", 0.0)),
+            (REPORT, "suspect", True, ("suspect", 0.82)),
+            (DRAINS, "suspect", False, ("suspect", 0.0)),
+            (DRAINS, "suspect", True, ("draining", 0.0)),
+            (REPORT, "dead", True, ("dead", 0.0)),
+            (DRAINS, "left", True, ("left", 0.0)),
+        ):
+            self.assertEqual(self.says(report, state, 0.0, doubtful), expected, (state, doubtful))
+
+    def test_what_is_older_than_its_time_to_live_says_nothing(self) -> None:
+        """At exactly that age it still does."""
+        self.assertEqual(self.says(REPORT, "alive", TTL, False), ("alive", 0.82))
+        self.assertEqual(self.says(REPORT, "alive", TTL + 0.001, False), ("alive", 0.0))
 
 
 class OrcaTests(SynchronousTestCase):
@@ -57,7 +92,7 @@ class OrcaTests(SynchronousTestCase):
     def test_it_is_written_to_the_byte(self) -> None:
         """Text format, as gRPC's proposal A64 and xDS describe it."""
         self.assertEqual(
-            orca_line(FIGURES),
+            orca_line(MEASURED),
             b"endpoint-load-metrics: TEXT application_utilization=0.183,cpu_utilization=0.11,"
             b"rps_fractional=4123.04,eps=0\r\n",
         )
@@ -65,7 +100,7 @@ class OrcaTests(SynchronousTestCase):
     @given(NUMBERS, NUMBERS, NUMBERS)
     def test_numbers_are_plain_and_the_line_is_short(self, first: float, second: float, third: float) -> None:
         """No exponents, whatever the figures."""
-        line = orca_line(Figures(Shares(first, second, 0, 0), third, first, second, 1, third))
+        line = orca_line(Measurement(Shares(first, second, 0, 0), third, first, second, 1, third))
         self.assertTrue(
             re.fullmatch(rb"endpoint-load-metrics: TEXT (?:[a-z_]+=\d+(?:\.\d+)?,?)+\r\n", line), line
         )

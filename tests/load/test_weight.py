@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.load.meters import Meters, Sample, Shares
+from edge.load.meters import Shares
 from edge.load.weight import LEAST_WEIGHT, WEIGHT_SECONDS, Weight, headroom
 
 NODES = 4
@@ -94,24 +92,3 @@ class WeightTests(SynchronousTestCase):
     def test_weight_is_the_worst_share(self) -> None:
         """Whichever runs out first."""
         self.assertEqual(Shares(0.1, 0.2, 1.3, 0.4).utilization, 1.3)
-
-
-class MetersTests(SynchronousTestCase):
-    """From counters to shares."""
-
-    def test_each_share_is_of_what_the_node_has(self) -> None:
-        """Two cores, 1 Gbit/s, 1,000 connections, 50 ms of lag."""
-
-        def sample(at: float) -> Sample:
-            return Sample(at, 0.5 * at, int(100 * at), int(at), int(25_000_000 * at), 300, 20.0)
-
-        meters = Meters(cores=2, nic_bps=1e9, connection_limit=1000)
-        meters.observe(sample(0))
-        figures = meters.observe(sample(2))
-        self.assertEqual(figures.shares, Shares(cpu=0.25, egress=0.2, connections=0.3, lag=0.4))
-        self.assertEqual((figures.rps, figures.eps, figures.egress_bps), (100, 1, 2e8))
-
-    def test_impossible_capacities_do_not_divide_by_zero(self) -> None:
-        """A container may report none."""
-        make: Callable[[], Meters] = lambda: Meters(cores=0, nic_bps=0, connection_limit=0)  # noqa: E731
-        self.assertEqual(make().observe(Sample(0, 0, 0, 0, 0, 0, 0)).shares.utilization, 0)

@@ -41,7 +41,7 @@ from edge.gossip.members import (
     VersionVectorSeen,
 )
 from edge.gossip.membership import Membership
-from edge.gossip.packet import ALIVE, DEAD, LEFT, STATES, Figures, Packet, decode, encode
+from edge.gossip.packet import ALIVE, DEAD, LEFT, STATES, Packet, decode, encode
 from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows
 from edge.node.bodies.fetcher import BodyFetcher
@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 
     from edge.config import Config
     from edge.gossip.packet import LogPosition
+    from edge.load.report import LoadReport
     from edge.publish.store import Store
     from edge.table.writer import Writer
 
@@ -134,7 +135,6 @@ class Cluster:
         self._timer: Any = None
         self._announcing = False
         self.progress = ReplicationProgress(config.node, self.replica)
-        self._figures_sequence = 0
 
     # Life
 
@@ -210,15 +210,9 @@ class Cluster:
 
     # Load
 
-    def set_figures(self, utilization: float, weight: float, rps: float, eps: float, connections: int,
-                    egress_bps: int, lag_ms: float, draining: bool) -> None:  # fmt: skip
-        """This node's figures, for all."""
-        self._figures_sequence += 1
-        figures = Figures(
-            self._config.node, self.generation, self._figures_sequence, utilization, weight, rps, eps,
-            connections, egress_bps, lag_ms, draining,
-        )  # fmt: skip
-        self.membership.set_figures(figures, self.now())
+    def set_load(self, report: LoadReport) -> None:
+        """This node's load, for all."""
+        self.membership.set_figures(report, self.now())
 
     # Sink
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edge.gossip.packet import ALIVE, STATES, SUSPECT
-from edge.load.document import TTL_MS, NodeLoad
+from edge.gossip.packet import STATES
+from edge.load.document import TTL_MS, NodeLoad, node_load
+from edge.load.report import unknown
 
 if TYPE_CHECKING:
     from edge.gossip.members import Member
@@ -17,33 +18,16 @@ UNWELL = 2
 
 
 def loads(cluster: Cluster) -> list[NodeLoad]:
-    """The other nodes in the load document; weight 0: not to be chosen.
+    """The other nodes in the load document."""
+    return [_load(cluster, member) for member in cluster.membership.members.values()]
 
-    A node that is suspected gets no new clients at once - unless this node is in bad health itself, when it
-    rather doubts itself.  Nor does one that was not heard of for ``ttl_ms``.
-    """
-    found = []
-    for member in sorted(cluster.membership.members.values(), key=lambda one: one.name):
-        known = cluster.membership.figures_of(member.name)
-        doubted = member.state == SUSPECT and cluster.membership.health.score > UNWELL
-        chosen = member.state == ALIVE or doubted
-        if known is None:
-            state, url = STATES[member.state], member.latest.url
-            found.append(NodeLoad(member.name, url, state, 0.0, 0.0, 0.0, 0.0, 0, 0, 0.0, TTL_MS))
-            continue
-        figures, age = known
-        state = "draining" if chosen and figures.draining else STATES[member.state]
-        fresh = age * 1000 <= TTL_MS
-        found.append(
-            NodeLoad(
-                id=member.name, url=member.latest.url, state=state,
-                weight=round(figures.weight, 3) if chosen and fresh and not figures.draining else 0.0,
-                utilization=round(figures.utilization, 3), rps=round(figures.rps, 1),
-                eps=round(figures.eps, 1), connections=figures.connections, egress_bps=figures.egress_bps,
-                lag_ms=round(figures.lag_ms, 2), age_ms=int(age * 1000),
-            )
-        )  # fmt: skip
-    return found
+
+def _load(cluster: Cluster, member: Member) -> NodeLoad:
+    """One of them; this node doubts itself rather than others while it is :data:`UNWELL`."""
+    known = cluster.membership.figures_of(member.name)
+    report, age = known if known is not None else (unknown(member.name), TTL_MS / 1000)
+    doubtful = cluster.membership.health.score > UNWELL
+    return node_load(report, member.latest.url, STATES[member.state], age, doubtful)
 
 
 def members(cluster: Cluster) -> dict[str, Any]:

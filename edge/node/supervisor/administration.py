@@ -24,8 +24,8 @@ from twisted.logger import Logger
 from edge.config import SETTINGS, find_problems, needs_restart, reload
 from edge.errors import ConfigError, PublishError
 from edge.http.target import canonical_path
-from edge.load.document import LoadDocument, NodeLoad, encode, node_load
-from edge.load.meters import Figures, Meters
+from edge.load.document import LoadDocument, encode, node_load
+from edge.load.meters import Capacity, Measurement, Meters
 from edge.load.orca import orca_line
 from edge.load.weight import Weight
 from edge.node.cluster import clusterview
@@ -67,16 +67,16 @@ class Administration:
         self._reactor = reactor
         self._version = package_version()
         self._sequence = 0
-        self._figures: Figures | None = None
+        self._figures: Measurement | None = None
         self._weight = Weight()
         self._drawn = 0.0
         self._report = StatusReport()
         self._sampler = Sampler(supervisor.segment, self._worker_pids)
-        self._meters = self._make_meters(supervisor.config)
+        self._meters = Meters(self._capacity(supervisor.config))
 
-    def _make_meters(self, config: Config) -> Meters:
+    def _capacity(self, config: Config) -> Capacity:
         limit = node_connections(self._supervisor.descriptors, config.worker_count, config.connections)
-        return Meters(cores(), nic_bps(config.nic_mbit), limit)
+        return Capacity(cores(), nic_bps(config.nic_mbit), limit)
 
     def _worker_pids(self) -> list[int]:
         return [worker["pid"] for worker in self._supervisor.workers.status() if worker["pid"]]
@@ -97,15 +97,17 @@ class Administration:
         self._drawn = self._weight.observe(now, figures.shares.utilization)
         config = supervisor.config
         url = public_url(config, supervisor.listeners)
-        this = node_load(config.node, url, _STATES[supervisor.state], figures, self._drawn)
-        nodes: tuple[NodeLoad, ...] = (this,)
-        if supervisor.cluster is not None:
-            supervisor.cluster.set_figures(
-                this.utilization, self._drawn, this.rps, this.eps, this.connections, this.egress_bps,
-                this.lag_ms, this.state == "draining",
-            )  # fmt: skip
-            nodes = tuple(sorted((this, *clusterview.loads(supervisor.cluster)), key=lambda one: one.id))
-        document = LoadDocument(cluster=config.cluster, seq=self._sequence, at=int(now * 1000), nodes=nodes)
+        cluster = supervisor.cluster
+        generation = cluster.generation if cluster is not None else 0
+        draining = supervisor.state != "ready"
+        report = figures.report(config.node, generation, self._sequence, self._drawn, draining=draining)
+        nodes = [node_load(report, url)]
+        if cluster is not None:
+            cluster.set_load(report)
+            nodes = sorted((*nodes, *clusterview.loads(cluster)), key=lambda one: one.id)
+        document = LoadDocument(
+            cluster=config.cluster, seq=self._sequence, at=int(now * 1000), nodes=tuple(nodes)
+        )
         publish_load(supervisor.writer, encode(document), orca_line(figures), int(now))
 
     def publish_status(self) -> None:
@@ -265,7 +267,7 @@ class Administration:
                 workers={w["index"]: CounterBlock(supervisor.segment, w["index"]).read() for w in workers},
                 restarts={w["index"]: w["restarts"] for w in workers},
                 table=supervisor.writer.statistics(),
-                figures=self._figures,
+                measured=self._figures,
                 weight=self._drawn,
                 gossip=clusterview.figures(supervisor.cluster) if supervisor.cluster is not None else {},
             )
@@ -276,7 +278,7 @@ class Administration:
         """*new*, but for what takes effect at the next start only."""
         kept = {SETTINGS[name].attribute for name in needs_restart(old, new)}
         if old.nic_mbit != new.nic_mbit or old.connections != new.connections:
-            self._meters = self._make_meters(new)
+            self._meters.capacity = self._capacity(new)
         return replace(new, **{attribute: getattr(old, attribute) for attribute in kept})
 
 

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from edge.load.meters import Figures
+from edge.load.meters import Measurement
 
 
 class Snapshot(NamedTuple):
@@ -26,7 +26,7 @@ class Snapshot(NamedTuple):
     #: edge.table.writer.Writer.statistics().
     table: Mapping[str, int | float | bool]
     #: None until there are any.
-    figures: Figures | None
+    measured: Measurement | None
     weight: float
     #: Of the cluster, by name; see :func:`edge.node.cluster.clusterview.figures`.  Empty: a node alone.
     gossip: Mapping[str, float] = MappingProxyType({})
@@ -118,12 +118,12 @@ def _families(now: Snapshot) -> Iterator[Metric]:
         kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
         text = name.removesuffix("_total").replace("_", " ")
         yield kind(f"edge_gossip_{name.removesuffix('_total')}", f"Of the cluster: {text}", value=value)
-    if now.figures is not None:
+    if now.measured is not None:
         shares = GaugeMetricFamily("edge_share", "Used share of what the node has", labels=["of"])
-        for name, value in now.figures.shares._asdict().items():
+        for name, value in now.measured.shares._asdict().items():
             shares.add_metric([name], value)
         yield shares
-        utilization = now.figures.shares.utilization
+        utilization = now.measured.shares.utilization
         yield GaugeMetricFamily("edge_utilization", "The worst of the shares", value=utilization)
         yield GaugeMetricFamily("edge_weight", "What clients draw this node with", value=now.weight)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.load.meters import Figures, Shares
+from edge.load.meters import Measurement, Shares
 from edge.node.telemetry.metrics import Snapshot, render
 from edge.table.counters import COUNTERS
 
 COUNTED = {name: index for index, name in enumerate(COUNTERS, 1)}
-FIGURES = Figures(Shares(0.1, 0.2, 0.3, 0.4), 5, 0, 6, 7, 8)
+MEASURED = Measurement(Shares(0.1, 0.2, 0.3, 0.4), 5, 0, 6, 7, 8)
 
 
-def snapshot(figures: Figures | None = FIGURES) -> Snapshot:
+def snapshot(measured: Measurement | None = MEASURED) -> Snapshot:
     """Two workers whose counters all differ."""
     table = {"entries": 3, "slots": 16, "complete": True}
-    return Snapshot("1.0", "n1", "c", {0: COUNTED, 1: COUNTED}, {0: 0, 1: 2}, table, figures, 0.6)
+    return Snapshot("1.0", "n1", "c", {0: COUNTED, 1: COUNTED}, {0: 0, 1: 2}, table, measured, 0.6)
 
 
 class MetricsTests(SynchronousTestCase):
@@ -54,7 +54,7 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual(values["edge_weight", ()], 0.6)
         self.assertEqual(values["edge_info", (("cluster", "c"), ("node", "n1"), ("version", "1.0"))], 1)
 
-    def test_a_starting_node_has_no_figures_yet(self) -> None:
+    def test_a_starting_node_has_measured_nothing_yet(self) -> None:
         """Rather than zeros that would look like an idle node."""
         names = {name for name, _ in self.values(snapshot(None))}
         self.assertNotIn("edge_utilization", names)
