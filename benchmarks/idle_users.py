@@ -12,13 +12,13 @@ import psutil
 
 from loadgen.run.messages.job import Job, NodeAddress
 from loadgen.run.messages.scenario import Cache, Scenario
-from loadgen.run.messages.sitemap import Found, SiteMap
+from loadgen.run.messages.sitemap import CrawledResource, SiteMap
 from loadgen.run.process.assembly import assemble
 
 
 def measure(users: int) -> dict[str, float]:
     """Resident bytes per user, with and without what such a process needs anyway."""
-    found = [Found(f"/{number}", "document", "x" * 16, 1000, -1) for number in range(100)]
+    found = [CrawledResource(f"/{number}", "document", "x" * 16, 1000, -1) for number in range(100)]
     nodes = [NodeAddress(f"n{n}", f"http://127.0.0.1:{n}", "127.0.0.1", n) for n in range(1, 5)]
     scenario = Scenario(v=1, title="idle", users=users, duration_s=1.0, cache=Cache(warm=1.0, pages=12))
 

@@ -57,7 +57,7 @@ class Second(msgspec.Struct, kw_only=True):
     notes: list[str] = []
 
 
-class NodeFigures(msgspec.Struct, kw_only=True):
+class NodeResult(msgspec.Struct, kw_only=True):
     """One node over the whole run, as its clients saw it."""
 
     id: str
@@ -122,7 +122,7 @@ class Result(msgspec.Struct, kw_only=True):
     errors: dict[str, int] = {}
     #: What may be compared in thresholds: p50, p90, p99, p99.9 (ms, corrected), errors, herd, ...
     measures: dict[str, float] = {}
-    nodes: list[NodeFigures] = []
+    nodes: list[NodeResult] = []
     #: HDR histograms by name, as loadgen.histogram encodes them: corrected, raw, lag, push.
     histograms: dict[str, str] = {}
     series: list[Second] = []

@@ -3,7 +3,7 @@
 * ``command.py``: the command line; ``output.py``: files, written whole or not at all;
 * ``runs.py``: the runs, each with a name of its own;
 * ``timeline.py``: a run's seconds as columns; ``distribution.py``: its histograms as steps;
-* ``figures.py``: the charts; ``tables.py``: verdicts, key figures, tables; ``document.py``: the page of them;
+* ``plots.py``: the charts; ``tables.py``: verdicts, key figures, tables; ``document.py``: the page of them;
 * ``columns.py``: CSV; ``exposition.py``: Prometheus text.
 
 All but ``command.py`` and ``output.py`` are pure functions of results.

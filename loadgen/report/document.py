@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadgen.charts import cards, heading, page, panel
-from loadgen.report import figures, tables
+from loadgen.report import plots, tables
 from loadgen.report.runs import Run
 from loadgen.report.timeline import notes
 
@@ -18,16 +18,16 @@ def document(runs: Sequence[Run]) -> str:
         cards(tables.key_figures(runs[0])) if alone else tables.compared(runs),
         *(tables.events(run) for run in runs if alone and notes(run.result.series)),
         heading("Load and latency"),
-        *figures.rates(runs),
-        *figures.latencies(runs),
-        *figures.percentiles(runs),
-        *figures.users(runs),
+        *plots.rates(runs),
+        *plots.latencies(runs),
+        *plots.percentiles(runs),
+        *plots.users(runs),
         heading("What the cluster did"),
-        *(figures.node_shares(run, alone) for run in runs),
-        figures.confirmations(runs),
-        *figures.traffic(runs),
-        *figures.errors(runs),
-        *figures.pushes(runs),
+        *(plots.node_shares(run, alone) for run in runs),
+        plots.confirmations(runs),
+        *plots.traffic(runs),
+        *plots.errors(runs),
+        *plots.pushes(runs),
     ]
     for run in runs:
         if run.result.nodes:
@@ -42,7 +42,7 @@ def document(runs: Sequence[Run]) -> str:
         heading(
             "The generator itself", "A run is valid only if the generator did what was planned, in time."
         ),
-        *figures.lag(runs),
+        *plots.lag(runs),
         panel(("Resources", tables.generators(runs))),
     ]
     if alone:

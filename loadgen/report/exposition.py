@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 
 from loadgen.report.distribution import Distribution
 from loadgen.report.runs import Run
-from loadgen.results import EXIT_CODES, NodeFigures, Result
+from loadgen.results import EXIT_CODES, NodeResult, Result
 
 #: Upper bounds in seconds, from 100 us to 50 s.
 BUCKETS = [float(f"{factor}e{power}") for power in range(-4, 2) for factor in (1, 2.5, 5)]
@@ -40,7 +40,7 @@ _COUNTERS: dict[str, tuple[str, str, Callable[[Result], Mapping[str, int]]]] = {
     "loadgen_errors": ("Failed requests by reason", "reason", lambda result: result.errors),
     "loadgen_events": ("What the users did", "event", lambda result: result.counts),
 }
-_NODES: dict[str, tuple[str, Callable[[NodeFigures], float]]] = {
+_NODES: dict[str, tuple[str, Callable[[NodeResult], float]]] = {
     "loadgen_node_requests": ("Requests to a node", lambda node: node.requests),
     "loadgen_node_errors": ("Failed requests to a node", lambda node: node.errors),
     "loadgen_node_received_bytes": ("Bytes received from a node", lambda node: node.bytes_in),

@@ -12,6 +12,6 @@ from __future__ import annotations
 
 from loadgen.subscribers.feed import KINDS
 from loadgen.subscribers.pushes import Pushes
-from loadgen.subscribers.sockets import Limits, Subscribers
+from loadgen.subscribers.sockets import Subscribers, Timeouts
 
-__all__ = ["KINDS", "Limits", "Pushes", "Subscribers"]
+__all__ = ["KINDS", "Pushes", "Subscribers", "Timeouts"]

@@ -37,7 +37,7 @@ class PushLog:
     def __len__(self) -> int:
         return len(self._kind)
 
-    def note(self, node: int, messages: Iterable[Message]) -> None:
+    def append(self, node: int, messages: Iterable[Message]) -> None:
         """One subscriber of *node* has got these; when, :meth:`stamp` says."""
         for kind, since_ns in messages:
             self._since.append(since_ns)

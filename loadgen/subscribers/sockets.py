@@ -41,7 +41,7 @@ TICK_NS = 1_000_000_000
 FREE, OPEN, GREETED = 0, 1, 2
 
 
-class Limits(NamedTuple):
+class Timeouts(NamedTuple):
     """Of a set of subscribers."""
 
     #: From the call to the whole answer.
@@ -54,7 +54,7 @@ class Subscribers:
     """See the module."""
 
     def __init__(
-        self, topics: Sequence[str] = ("changed",), limits: Limits | None = None, seed: int | None = None
+        self, topics: Sequence[str] = ("changed",), timeouts: Timeouts | None = None, seed: int | None = None
     ) -> None:
         #: Why connections failed or ended without a server's goodbye; and by code how often one said that.
         self.errors: Counter[str] = Counter()
@@ -63,10 +63,10 @@ class Subscribers:
         self.opened = 0
         #: The longest time within ``run`` for which something may have lain unread; may be set to 0.
         self.lag_ns = 0
-        self._limits = limits or Limits()
+        self._timeouts = timeouts or Timeouts()
         self._poll = select.epoll()
         path = f"/.edge/socket?topics={','.join(topics)}"
-        self._calls = Calls(self._poll, path, self._limits.handshake_ns, self.errors, seed)
+        self._calls = Calls(self._poll, path, self._timeouts.handshake_ns, self.errors, seed)
         self._feeds: list[Feed] = []
         self._wanted = self._open = 0
         # Of open connections, by descriptor: what it is, node, second of the last byte.
@@ -169,7 +169,9 @@ class Subscribers:
         if now_ns - self._ticked_ns >= TICK_NS:
             self._ticked_ns = now_ns
             self._calls.give_up(now_ns)
-            silent = np.frombuffer(self._heard, np.uint32) + self._limits.silent_ns // TICK_NS < self._second
+            silent = (
+                np.frombuffer(self._heard, np.uint32) + self._timeouts.silent_ns // TICK_NS < self._second
+            )
             for fd in np.flatnonzero(silent & (np.frombuffer(self._state, np.uint8) != FREE)).tolist():
                 self._lost(fd, "silent")
 
@@ -196,7 +198,7 @@ class Subscribers:
         if messages is None:
             self._take(fd, data)
         elif self._state[fd] == self._settled:
-            self._log.note(node, messages)
+            self._log.append(node, messages)
         else:
             self._greeted(fd, messages)
 
@@ -252,7 +254,7 @@ class Subscribers:
             if self._state[fd] & bit:
                 pushes.append(message)
             self._state[fd] |= bit
-        self._log.note(self._node[fd], pushes)
+        self._log.append(self._node[fd], pushes)
 
     def _say(self, fd: int, frame: bytes) -> bool:
         """Send a control frame; false: the server takes nothing.

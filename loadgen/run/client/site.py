@@ -12,7 +12,7 @@ import bisect
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from loadgen.run.messages.sitemap import Found, SiteMap
+from loadgen.run.messages.sitemap import CrawledResource, SiteMap
 
 #: A copy that stays fresh for longer than this never needs a request during a run, seconds.
 FOR_GOOD_S = 86_400
@@ -33,7 +33,7 @@ class Resource:
 
     __slots__ = ("_ticks", "kind", "max_age", "path", "versions")
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: CrawledResource) -> None:
         self.path = found.path.encode("ascii")
         self.kind = found.kind
         self.max_age = found.max_age

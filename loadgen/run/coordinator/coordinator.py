@@ -11,7 +11,7 @@ from loadgen.live import View
 from loadgen.results import Generator, Result, Second
 from loadgen.run.coordinator import verdict
 from loadgen.run.coordinator.events import Events
-from loadgen.run.coordinator.merging import Merging
+from loadgen.run.coordinator.merging import ReportMerger
 from loadgen.run.coordinator.worker_pool import WorkerPool, WorkerProcess
 from loadgen.run.messages.job import Job
 from loadgen.run.messages.protocol import Expect, Failed, Go, JobMessage, Ready, ReportMessage
@@ -36,7 +36,7 @@ class Coordinator:
         """*monotonic*: seconds, for what is due in the run."""
         self._pool, self._jobs, self._view, self._monotonic = pool, jobs, view, monotonic
         self._scenario = jobs[0].scenario
-        self._merging = Merging(len(pool), jobs[0].nodes)
+        self._merged = ReportMerger(len(pool), jobs[0].nodes)
         self._events = Events(self._scenario.events)
         self._numbers = {worker: number for number, worker in enumerate(pool.all)}
         self._troubles: list[str] = []
@@ -86,14 +86,14 @@ class Coordinator:
             for worker, message in self._pool.receive(_LOOK_SECONDS):
                 number = self._numbers[worker]
                 if isinstance(message, ReportMessage):
-                    self._show(self._merging.report(number, message.report))
+                    self._show(self._merged.report(number, message.report))
                     if message.report.last:
                         worker.dismiss()
                 elif message is None:
-                    if not self._merging.finished(number):
+                    if not self._merged.finished(number):
                         words = worker.last_words()
                         self._troubles.append(f"{worker.name} ended early" + (f": {words}" if words else ""))
-                    self._show(self._merging.gone(number))
+                    self._show(self._merged.gone(number))
             if not stopped:
                 self._happen(self._monotonic() - begin)
             if self._monotonic() > deadline:
@@ -108,30 +108,30 @@ class Coordinator:
         self._notes += self._events.pass_time(second)
 
     def _show(self, seconds: Sequence[tuple[Second, object]]) -> None:
-        totals = self._merging.totals
+        totals = self._merged.totals
         for second, _ in seconds:
             second.notes, self._notes = self._notes, []
-            elapsed = max(1, len(self._merging.series))
-            totals.cores = self._merging.cpu_seconds / elapsed
+            elapsed = max(1, len(self._merged.series))
+            totals.cores = self._merged.cpu_seconds / elapsed
             late = totals.lag_p99_ms > verdict.MOST_LAG_MS
             totals.invalid = [f"the generator is late: p99 {totals.lag_p99_ms:.2f} ms"] if late else []
             self._view.update(second, totals)
 
     def result(self, cluster: str, name: str) -> Result:
         """What it came to."""
-        merging, scenario = self._merging, self._scenario
-        measures = merging.measures()
-        lag = merging.histograms["lag"]
-        planned = sum(second.planned for second in merging.series)
-        answers = sum(second.answered for second in merging.series)
-        cpu = merging.cpu_seconds
+        merged, scenario = self._merged, self._scenario
+        measures = merged.measures()
+        lag = merged.histograms["lag"]
+        planned = sum(second.planned for second in merged.series)
+        answers = sum(second.answered for second in merged.series)
+        cpu = merged.cpu_seconds
         generator = Generator(
-            offered=min(1.0, merging.offered / planned) if planned else 0.0,
+            offered=min(1.0, merged.offered / planned) if planned else 0.0,
             lag_p99_ms=lag.percentile(99) / 1000,
             lag_max_ms=lag.highest / 1000,
             cpu_seconds=cpu,
             per_core=answers / cpu if cpu else 0.0,
-            memory_bytes=merging.memory_bytes,
+            memory_bytes=merged.memory_bytes,
             bytes_per_user=self._bytes_per_user,
         )
         thresholds = verdict.judge(scenario.thresholds, measures)
@@ -143,7 +143,7 @@ class Coordinator:
             title=scenario.title,
             cluster=cluster,
             began=self.began,
-            seconds=scenario.duration_s if not self.interrupted else float(len(merging.series)),
+            seconds=scenario.duration_s if not self.interrupted else float(len(merged.series)),
             users=scenario.users,
             seed=scenario.seed,
             processes=len(self._pool),
@@ -152,11 +152,11 @@ class Coordinator:
             reasons=reasons,
             thresholds=thresholds,
             generator=generator,
-            counts=dict(merging.counts),
-            statuses=dict(merging.totals.statuses),
-            errors=dict(merging.totals.errors),
+            counts=dict(merged.counts),
+            statuses=dict(merged.totals.statuses),
+            errors=dict(merged.totals.errors),
             measures=measures,
-            nodes=merging.nodes(),
-            histograms={name: one.encode() for name, one in merging.histograms.items() if one.count},
-            series=merging.series,
+            nodes=merged.nodes(),
+            histograms={name: one.encode() for name, one in merged.histograms.items() if one.count},
+            series=merged.series,
         )

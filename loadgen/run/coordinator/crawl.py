@@ -25,7 +25,7 @@ from edge.load.document import decode as decode_load
 from edge.resource import etag_of
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.run.coordinator.links import Links
-from loadgen.run.messages.sitemap import ACCEPT_ENCODING, KINDS, Found, SiteMap
+from loadgen.run.messages.sitemap import ACCEPT_ENCODING, KINDS, CrawledResource, SiteMap
 
 _TIMEOUT_S = 10.0
 #: Of one whole answer.
@@ -48,7 +48,7 @@ class Crawler:
         self._address = address
         self._host = urlsplit(url).netloc
         self._connection = http.client.HTTPConnection(*address, timeout=_TIMEOUT_S)
-        self.resources: list[Found] = []
+        self.resources: list[CrawledResource] = []
         self._numbers: dict[str, int | None] = {}
         self._bodies: dict[int, bytes] = {}
 
@@ -164,7 +164,7 @@ class Crawler:
             )
         self._numbers[path] = number = len(self.resources)
         self.resources.append(
-            Found(path, kind, etag[1], len(body), max_age(answer.getheader("Cache-Control")))
+            CrawledResource(path, kind, etag[1], len(body), max_age(answer.getheader("Cache-Control")))
         )
         if kind in ("document", "script"):
             self._bodies[number] = _decoded(body, answer.getheader("Content-Encoding"))

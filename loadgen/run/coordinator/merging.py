@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from loadgen.histogram import Histogram
 from loadgen.live import Totals
-from loadgen.results import NodeFigures, Second
+from loadgen.results import NodeResult, Second
 from loadgen.run.messages.job import NodeAddress
 from loadgen.run.messages.report import Report
 
@@ -28,7 +28,7 @@ _SUMS = (
 _COUNTERS = ("statuses", "errors", "nodes")
 
 
-class Merging:
+class ReportMerger:
     """Feed it reports; take whole seconds."""
 
     def __init__(self, processes: int, nodes: Sequence[NodeAddress]) -> None:
@@ -116,13 +116,13 @@ class Merging:
         """Resident, of all processes."""
         return sum(report.memory_bytes for report in self._latest.values())
 
-    def nodes(self) -> list[NodeFigures]:
+    def nodes(self) -> list[NodeResult]:
         """Each node over all seconds."""
         requests: Counter[str] = Counter()
         for second in self.series:
             requests.update(second.nodes)
         return [
-            NodeFigures(
+            NodeResult(
                 id=node.id,
                 url=node.url,
                 requests=requests[node.id],

@@ -32,7 +32,7 @@ KINDS = {
 }
 
 
-class Found(msgspec.Struct):
+class CrawledResource(msgspec.Struct):
     """A resource as crawling found it."""
 
     path: str
@@ -46,7 +46,7 @@ class Found(msgspec.Struct):
 class SiteMap(msgspec.Struct):
     """A site as crawling found it; goes from the process that crawled to those that load."""
 
-    resources: list[Found]
+    resources: list[CrawledResource]
     #: For each page the number of its resource, then those of its assets.
     pages: list[list[int]]
     #: What the smart client itself consists of, and what it confirms beside each page.

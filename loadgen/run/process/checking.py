@@ -5,7 +5,7 @@
 * A version that was superseded for longer than the bound is confirmed by nobody, and given to nobody.
 
 Whether something was superseded is known from what answers carried before.  A site may also go back to
-an older version; so a suspicion is not counted before every node was asked what it has now: if most of
+an older version; so a candidate is not counted before every node was asked what it has now: if most of
 them have the old version, that is current again.
 """
 
@@ -20,7 +20,7 @@ from loadgen.run.client.site import Resource, Site
 from loadgen.wire.interface import Answer
 
 
-class Suspicion:
+class StaleCandidate:
     """An old version, confirmed: what the nodes say of it."""
 
     def __init__(self, resource: Resource, etag: bytes, nodes: int) -> None:
@@ -30,7 +30,7 @@ class Suspicion:
         self.others = 0
 
 
-class Checking:
+class AnswerChecker:
     """Of one process."""
 
     def __init__(
@@ -39,9 +39,9 @@ class Checking:
         stale_ticks: int,
         nodes: int,
         counts: Counter[str],
-        probe: Callable[[Suspicion], None],
+        probe: Callable[[StaleCandidate], None],
     ) -> None:
-        """*probe* asks every node for a suspicion's resource; each answer comes to :meth:`probed`."""
+        """*probe* asks every node for a candidate's resource; each answer comes to :meth:`probed`."""
         self._site, self._stale, self._nodes, self._counts, self._probe = (
             site, stale_ticks, nodes, counts, probe,
         )  # fmt: skip
@@ -82,20 +82,20 @@ class Checking:
         if since < 0 or asked - since <= self._stale or key in self._open:
             return
         self._open.add(key)
-        self._probe(Suspicion(resource, etag, self._nodes))
+        self._probe(StaleCandidate(resource, etag, self._nodes))
 
-    def probed(self, suspicion: Suspicion, answer: Answer | None, now: int) -> None:
+    def probed(self, candidate: StaleCandidate, answer: Answer | None, now: int) -> None:
         """What one node has now; None: it did not say."""
-        suspicion.waiting -= 1
+        candidate.waiting -= 1
         if answer is not None and answer.status == 200:
-            if answer.etag == suspicion.etag:
-                suspicion.have += 1
+            if answer.etag == candidate.etag:
+                candidate.have += 1
             else:
-                suspicion.others += 1
-        if suspicion.waiting:
+                candidate.others += 1
+        if candidate.waiting:
             return
-        self._open.discard((suspicion.resource.path, suspicion.etag))
-        if suspicion.have > suspicion.others:
-            self._site.learn(suspicion.resource, suspicion.etag, now)
+        self._open.discard((candidate.resource.path, candidate.etag))
+        if candidate.have > candidate.others:
+            self._site.learn(candidate.resource, candidate.etag, now)
         else:
             self._counts["stale_confirmations"] += 1

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from loadgen.run.messages.job import Job
 from loadgen.run.messages.report import Report
 from loadgen.run.process.interval_stats import IntervalStats
-from loadgen.subscribers import Limits, Subscribers
+from loadgen.subscribers import Subscribers, Timeouts
 from loadgen.targets import Target, family_of
 
 _TURN_NS = 50_000_000
@@ -31,7 +31,7 @@ class SubscriberEngine:
         self.start = 0
         self._seconds = scenario.duration_s
         self._node_ids = [node.id for node in job.nodes]
-        self._sockets = Subscribers(scenario.sockets.topics, Limits(), job.seed)
+        self._sockets = Subscribers(scenario.sockets.topics, Timeouts(), job.seed)
         self._sockets.open(job.subscribers, targets, scenario.sockets.per_second * job.share)
         self._stopped = False
 

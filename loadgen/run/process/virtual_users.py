@@ -25,7 +25,7 @@ from loadgen.run.client.clock import Clock
 from loadgen.run.client.sender import LogicalRequest, Sender
 from loadgen.run.client.site import Page, Resource, Site
 from loadgen.run.messages.scenario import Mutations
-from loadgen.run.process.checking import Checking, Suspicion
+from loadgen.run.process.checking import AnswerChecker, StaleCandidate
 from loadgen.wire.interface import ERRORS, Answer, Wire
 
 #: Purposes of requests; those below 0 are not worth a second request.
@@ -44,13 +44,13 @@ _GONE = (404, 410)
 _REVALIDATE, _LOAD = b"/.edge/revalidate", b"/.edge/load"
 
 
-class Stale(msgspec.Struct):
+class BatchAnswer(msgspec.Struct):
     """A node's answer to a batch: the lines that are not current."""
 
     stale: list[int]
 
 
-_STALE = msgspec.json.Decoder(Stale)
+_BATCH_ANSWER = msgspec.json.Decoder(BatchAnswer)
 
 
 class VirtualUsers:
@@ -85,7 +85,7 @@ class VirtualUsers:
         self._mutated = 0
         #: Begins the keys of this process: no other one, and no other run, may have the same.
         self._keys = secrets.token_hex(8)
-        self._checking = Checking(site, stale_ticks, users.nodes, counts, self._probe)
+        self._checker = AnswerChecker(site, stale_ticks, users.nodes, counts, self._probe)
         #: Set by who makes both: see :meth:`ended`.
         self.sender: Sender
         self.active = 0
@@ -193,7 +193,7 @@ class VirtualUsers:
         if request.purpose == PROBE:
             if answer is not None:
                 now = self._clock.tick(self._clock.now)
-                self._checking.probed(request.about, None if answer.error else answer, now)
+                self._checker.probed(request.about, None if answer.error else answer, now)
             return
         if request.purpose == FEED:
             if answer is not None and not answer.error and answer.status == 200:
@@ -241,7 +241,7 @@ class VirtualUsers:
             try:
                 stale = _stale(body, len(parts))
             except (*_UNREADABLE, ValueError):
-                self._checking.wrong("a batch without a list of what is stale")
+                self._checker.wrong("a batch without a list of what is stale")
                 return ""
         old = set(stale)
         self._counts["not_modified"] += len(parts) - len(old)
@@ -253,7 +253,7 @@ class VirtualUsers:
                 if place in old:
                     self._get(request.user, NEWER, resource, then, resource.at(at), page)
                 else:
-                    self._checking.confirmed(resource, resource.at(at), asked)
+                    self._checker.confirmed(resource, resource.at(at), asked)
         self._users.keep(request.user, page.index, self._clock.tick(answer.begun))
         return ""
 
@@ -270,7 +270,7 @@ class VirtualUsers:
             try:
                 number = self._choosing.publish(decode_load(self._body(answer)))
             except _UNREADABLE:
-                self._checking.wrong("a load document that is none")
+                self._checker.wrong("a load document that is none")
                 return 0
             if len(self._documents) > 1000:
                 self._documents.clear()
@@ -282,10 +282,10 @@ class VirtualUsers:
         asked, now = self._clock.tick(answer.begun), self._clock.tick(answer.done)
         if answer.status == 304:
             self._counts["not_modified"] += 1
-            self._checking.not_modified(answer, resource, request.etag, asked)
+            self._checker.not_modified(answer, resource, request.etag, asked)
         else:
             self._counts["bodies"] += 1
-            self._checking.body(answer, self._body(answer), resource, asked, now)
+            self._checker.body(answer, self._body(answer), resource, asked, now)
         if request.purpose == PAGE:
             page, lookup = about
             self._users.keep(request.user, page.index, now)
@@ -301,16 +301,16 @@ class VirtualUsers:
     def _body(self, answer: Answer) -> bytes:
         return bytes(self._wire.bodies[answer.body_at : answer.body_at + answer.body_length])
 
-    def _probe(self, suspicion: Suspicion) -> None:
-        resource = suspicion.resource
+    def _probe(self, candidate: StaleCandidate) -> None:
+        resource = candidate.resource
         for node in range(self._users.nodes):
-            request = LogicalRequest(0, PROBE, self._clock.now, resource.path, resource.kind, about=suspicion)
+            request = LogicalRequest(0, PROBE, self._clock.now, resource.path, resource.kind, about=candidate)
             self.sender.send_to(request, node)
 
 
 def _stale(body: bytes, count: int) -> list[int]:
     """The numbers in the answer to a batch of *count*; :exc:`ValueError`, or what decoding raises."""
-    stale = _STALE.decode(body).stale
+    stale = _BATCH_ANSWER.decode(body).stale
     if not all(0 <= one < count for one in stale):
         raise ValueError("a line that was not sent")
     return stale

@@ -8,7 +8,7 @@ import numpy as np
 
 from loadgen.histogram import Histogram
 from loadgen.report.runs import Run, names
-from loadgen.results import Generator, NodeFigures, Result, Second, Threshold, Verdict
+from loadgen.results import Generator, NodeResult, Result, Second, Threshold, Verdict
 
 NODES = ("n1", "n2", "n3", "n4")
 #: By percent of the run.
@@ -127,7 +127,7 @@ def sample(
         errors=errors,
         measures={"p50": p50, "p90": p90, "p99": p99, "p99.9": p999, "herd": 1.062, "share_304": 0.9735},
         nodes=[
-            NodeFigures(
+            NodeResult(
                 id=node,
                 url=f"http://localhost:{8001 + index}",
                 requests=sum(second.nodes[node] for second in series),

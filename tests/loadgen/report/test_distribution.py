@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.histogram import HIGHEST, Histogram
 from loadgen.report.distribution import Distribution
-from loadgen.report.figures import percentile_text
+from loadgen.report.plots import percentile_text
 
 
 def both(values: list[int]) -> tuple[Histogram, Distribution]:

@@ -8,7 +8,7 @@ from hashlib import sha256
 from edge.load.document import LoadDocument, NodeLoad
 from edge.resource import etag_of
 from loadgen.run.messages.job import NodeAddress
-from loadgen.run.messages.sitemap import Found, SiteMap
+from loadgen.run.messages.sitemap import CrawledResource, SiteMap
 
 URLS = [f"http://localhost:800{number}" for number in (1, 2, 3, 4)]
 NODES = [NodeAddress(f"n{number}", url, "127.0.0.1", 8000 + number) for number, url in enumerate(URLS, 1)]
@@ -60,7 +60,7 @@ class Published:
         kinds |= {"/": "document", "/about": "document", "/news.png": "image", "/font.woff2": "fetch"}
         ages = {"/font.woff2": 31_536_000, "/news.png": 60}
         found = [
-            Found(path, kinds[path], self.etag(path), len(body), ages.get(path, -1))
+            CrawledResource(path, kinds[path], self.etag(path), len(body), ages.get(path, -1))
             for path, body in self.bodies.items()
         ]
         number = {one.path: place for place, one in enumerate(found)}

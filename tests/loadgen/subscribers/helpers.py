@@ -9,7 +9,7 @@ import time
 from wsproto.frame_protocol import FrameProtocol
 from wsproto.utilities import generate_accept_token
 
-from loadgen.subscribers import Limits, Pushes, Subscribers
+from loadgen.subscribers import Pushes, Subscribers, Timeouts
 from loadgen.targets import Target
 
 PATIENCE = 20.0
@@ -57,8 +57,8 @@ class Server:
 class Crowd:
     """Some subscribers, and what they have received."""
 
-    def __init__(self, limits: Limits | None = None, topics: tuple[str, ...] = ("changed",)) -> None:
-        self.subscribers = Subscribers(topics, limits, seed=1)
+    def __init__(self, timeouts: Timeouts | None = None, topics: tuple[str, ...] = ("changed",)) -> None:
+        self.subscribers = Subscribers(topics, timeouts, seed=1)
         self.pushes: list[Pushes] = []
 
     def run(self) -> None:

@@ -15,14 +15,14 @@ from wsproto.events import CloseConnection, Pong, TextMessage
 from wsproto.frame_protocol import FrameProtocol
 
 from loadgen.errors import LoadgenError
-from loadgen.subscribers import KINDS, Limits
+from loadgen.subscribers import KINDS, Timeouts
 from loadgen.subscribers.connect import SOURCES
 from loadgen.subscribers.feed import Feed
 from loadgen.targets import resolve
 from tests.end_to_end.node import RunningNode
 from tests.loadgen.subscribers.helpers import Crowd, Server, accepted, changed, load, text
 
-QUICK = Limits(handshake_ns=1, silent_ns=1)
+QUICK = Timeouts(handshake_ns=1, silent_ns=1)
 FRAMES = FrameProtocol(client=False, extensions=[])
 
 
@@ -35,8 +35,8 @@ class SocketCase(SynchronousTestCase):
         self.addCleanup(self.server.close)
         self.addCleanup(self.other.close)
 
-    def made(self, limits: Limits | None = None, topics: tuple[str, ...] = ("changed",)) -> Crowd:
-        crowd = Crowd(limits, topics)
+    def made(self, timeouts: Timeouts | None = None, topics: tuple[str, ...] = ("changed",)) -> Crowd:
+        crowd = Crowd(timeouts, topics)
         self.addCleanup(crowd.subscribers.close)
         return crowd
 

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.run.client.site import Resource, Site, batch
-from loadgen.run.messages.sitemap import Found
+from loadgen.run.messages.sitemap import CrawledResource
 from tests.loadgen.run.samples import Published
 
 
 def resource() -> Resource:
     """One with the version "one"."""
-    return Resource(Found("/", "document", "one", 10, -1))
+    return Resource(CrawledResource("/", "document", "one", 10, -1))
 
 
 class VersionTests(SynchronousTestCase):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.results import Second
-from loadgen.run.coordinator.merging import Merging
+from loadgen.run.coordinator.merging import ReportMerger
 from loadgen.run.messages.report import Report
 from loadgen.run.process.interval_stats import IntervalStats
 from tests.loadgen.run.answers import MS, START, Ended, answer, ask, outcomes
@@ -54,7 +54,7 @@ class AddingTests(SynchronousTestCase):
         self, one: list[list[Ended]], other: list[list[Ended]], ahead: int
     ) -> None:
         """Whichever of them tells first."""
-        both, alone = Merging(2, NODES), Merging(1, NODES)
+        both, alone = ReportMerger(2, NODES), ReportMerger(1, NODES)
         mine, theirs = reports(one), reports(other)
         for report in mine[:ahead]:
             both.report(0, report)
@@ -78,26 +78,26 @@ class AddingTests(SynchronousTestCase):
         self.assertEqual(both.totals.statuses, alone.totals.statuses)
 
     def test_series_histograms_and_totals_say_the_same(self) -> None:
-        merging = Merging(1, NODES)
+        merged = ReportMerger(1, NODES)
         happened = [[(answer(node, took=took * MS), START, "")] for node, took in ((0, 10), (1, 20), (1, 40))]
         for report in reports(happened):
-            merging.report(0, report)
-        self.assertEqual(sum(second.answered for second in merging.series), 3)
-        self.assertEqual((merging.totals.answered, merging.totals.statuses), (3, {"200": 3}))
-        self.assertEqual([node.requests for node in merging.nodes()], [1, 2, 0, 0])
-        self.assertEqual(merging.measures()["herd"], 2 * 4 / 3)
-        self.assertLess(abs(merging.measures()["p100"] - 40), 0.1)
-        self.assertEqual([round(second.latency_ms[0]) for second in merging.series], [10, 20, 40])
-        self.assertEqual([round(node.p50_ms) for node in merging.nodes()], [10, 20, 0, 0])
+            merged.report(0, report)
+        self.assertEqual(sum(second.answered for second in merged.series), 3)
+        self.assertEqual((merged.totals.answered, merged.totals.statuses), (3, {"200": 3}))
+        self.assertEqual([node.requests for node in merged.nodes()], [1, 2, 0, 0])
+        self.assertEqual(merged.measures()["herd"], 2 * 4 / 3)
+        self.assertLess(abs(merged.measures()["p100"] - 40), 0.1)
+        self.assertEqual([round(second.latency_ms[0]) for second in merged.series], [10, 20, 40])
+        self.assertEqual([round(node.p50_ms) for node in merged.nodes()], [10, 20, 0, 0])
 
     def test_shares_are_of_all_requests(self) -> None:
-        merging = Merging(1, NODES)
+        merged = ReportMerger(1, NODES)
         counts = Counter(requests=200, failed=2, retries=20, hedges=10, not_modified=90, bodies=10)
         counts += Counter(stale_confirmations=1, wrong_answers=3, page_views=50)
         report = IntervalStats(NAMES, END).close(counts, 0, 0)
         report.last = True
-        merging.report(0, report)
-        measures = merging.measures()
+        merged.report(0, report)
+        measures = merged.measures()
         self.assertEqual(
             {
                 name: measures[name]
@@ -108,66 +108,66 @@ class AddingTests(SynchronousTestCase):
         self.assertEqual((measures["stale"], measures["wrong"], measures["page_views"]), (1, 3, 50))
 
     def test_a_run_in_which_nothing_happened_has_measures_too(self) -> None:
-        measures = Merging(2, NODES).measures()
+        measures = ReportMerger(2, NODES).measures()
         self.assertEqual(set(measures.values()), {0})
 
     def test_what_processes_cost_is_what_each_said_last(self) -> None:
-        merging = Merging(2, NODES)
+        merged = ReportMerger(2, NODES)
         for process, cpu, memory in ((0, 1.0, 100), (1, 2.0, 300), (0, 1.5, 110)):
             report = IntervalStats(NAMES, END).close(Counter(), 0, 0)
             report.cpu_seconds, report.memory_bytes = cpu, memory
-            merging.report(process, report)
-        self.assertEqual((merging.cpu_seconds, merging.memory_bytes), (3.5, 410))
+            merged.report(process, report)
+        self.assertEqual((merged.cpu_seconds, merged.memory_bytes), (3.5, 410))
 
 
 class WholeSecondTests(SynchronousTestCase):
     """A second is whole when all who still run have told of it."""
 
     def setUp(self) -> None:
-        self.merging = Merging(2, NODES)
+        self.merged = ReportMerger(2, NODES)
         happened: list[list[Ended]] = [[(answer(), START, "")], [(answer(), START, "")], []]
         self.told = [reports(happened), reports(happened)]
 
     def tell(self, process: int, second: int) -> list[int]:
         """The seconds that are whole then."""
-        return [second.at for second, _ in self.merging.report(process, self.told[process][second])]
+        return [second.at for second, _ in self.merged.report(process, self.told[process][second])]
 
     def test_not_before_the_last_has_told(self) -> None:
         self.assertEqual(self.tell(0, 0), [])
         self.assertEqual(self.tell(0, 1), [])
         self.assertEqual(self.tell(1, 0), [0])
         self.assertEqual(self.tell(1, 1), [1])
-        self.assertEqual([second.answered for second in self.merging.series], [2, 2])
+        self.assertEqual([second.answered for second in self.merged.series], [2, 2])
 
     def test_one_that_has_ended_is_not_waited_for(self) -> None:
         for second in range(3):
             self.assertEqual(self.tell(0, second), [])
-        self.assertTrue(self.merging.finished(0))
+        self.assertTrue(self.merged.finished(0))
         self.assertEqual([self.tell(1, second) for second in range(3)], [[0], [1], [2]])
 
     def test_one_that_dies_leaves_what_it_told_and_holds_nobody_up(self) -> None:
         self.tell(0, 0)
         self.tell(1, 0)
         self.tell(1, 1)
-        self.assertFalse(self.merging.finished(0))
-        self.assertEqual([second.at for second, _ in self.merging.gone(0)], [1])
-        self.assertEqual([second.answered for second in self.merging.series], [2, 1])
+        self.assertFalse(self.merged.finished(0))
+        self.assertEqual([second.at for second, _ in self.merged.gone(0)], [1])
+        self.assertEqual([second.answered for second in self.merged.series], [2, 1])
         self.assertEqual(self.tell(1, 2), [2])
 
     def test_one_that_dies_before_its_first_word(self) -> None:
         self.assertEqual(self.tell(1, 0), [])
-        self.assertEqual([second.at for second, _ in self.merging.gone(0)], [0])
+        self.assertEqual([second.at for second, _ in self.merged.gone(0)], [0])
 
     def test_when_all_have_gone_all_that_was_told_is_whole(self) -> None:
         for second in range(3):
             self.tell(0, second)
-        self.assertEqual([second.at for second, _ in self.merging.gone(1)], [0, 1, 2])
-        self.assertEqual(self.merging.gone(0), [])
+        self.assertEqual([second.at for second, _ in self.merged.gone(1)], [0, 1, 2])
+        self.assertEqual(self.merged.gone(0), [])
 
     def test_totals_come_with_each_second(self) -> None:
         answered = []
         for second in range(3):
             self.tell(0, second)
-            whole = self.merging.report(1, self.told[1][second])
+            whole = self.merged.report(1, self.told[1][second])
             answered += [totals.answered for _, totals in whole]
         self.assertEqual(answered, [2, 4, 4])

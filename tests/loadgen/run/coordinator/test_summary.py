@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from loadgen.results import Generator, NodeFigures, Result, Threshold, Verdict
+from loadgen.results import Generator, NodeResult, Result, Threshold, Verdict
 from loadgen.run.coordinator.summary import print_summary, rows
 
 GENERATOR = Generator(
@@ -28,7 +28,7 @@ def result(**given: Any) -> Result:
                    "retries": 3, "hedges": 4, "not_modified": 90_000, "bodies": 10_000},
         "measures": {"p50": 1.234, "p90": 2.0, "p99": 5.678, "p99.9": 9.0, "p100": 20.0, "raw_p50": 1.1,
                      "raw_p99": 4.4, "rps": 866.6, "share_304": 0.9, "herd": 1.05},
-        "nodes": [NodeFigures(id=f"n{number}", url="http://x", requests=6500) for number in (1, 2, 3, 4)],
+        "nodes": [NodeResult(id=f"n{number}", url="http://x", requests=6500) for number in (1, 2, 3, 4)],
     }  # fmt: skip
     return Result(**values | given)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.results import Generator, Threshold
-from loadgen.run.coordinator.merging import Merging
+from loadgen.run.coordinator.merging import ReportMerger
 from loadgen.run.coordinator.verdict import MEASURES, Comparison, decide, judge, parse_threshold
 from loadgen.run.messages.job import NodeAddress
 
@@ -87,7 +87,7 @@ class ThresholdTests(SynchronousTestCase):
             self.assertIn(repr(text), str(error))
 
     def test_all_that_may_be_named_is_measured(self) -> None:
-        measured = Merging(1, [NodeAddress("n1", "http://localhost:8001", "127.0.0.1", 8001)]).measures()
+        measured = ReportMerger(1, [NodeAddress("n1", "http://localhost:8001", "127.0.0.1", 8001)]).measures()
         self.assertEqual(set(measured), set(MEASURES))
 
     def test_outcomes_carry_what_was_measured(self) -> None:

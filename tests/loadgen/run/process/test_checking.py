@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.resource import etag_of
 from loadgen.models.calendar import TICKS
 from loadgen.run.client.site import Site
-from loadgen.run.messages.sitemap import Found, SiteMap
-from loadgen.run.process.checking import Checking, Suspicion
+from loadgen.run.messages.sitemap import CrawledResource, SiteMap
+from loadgen.run.process.checking import AnswerChecker, StaleCandidate
 from loadgen.wire.interface import OK, Answer
 
 BOUND = TICKS
@@ -33,11 +33,11 @@ class Case(SynchronousTestCase):
     """One resource, first published as OLD."""
 
     def setUp(self) -> None:
-        self.site = Site(SiteMap([Found("/", "document", etag(OLD).decode(), len(OLD), -1)], [[0]]))
+        self.site = Site(SiteMap([CrawledResource("/", "document", etag(OLD).decode(), len(OLD), -1)], [[0]]))
         self.resource = self.site.resources[0]
         self.counts: Counter[str] = Counter()
-        self.suspicions: list[Suspicion] = []
-        self.checking = Checking(self.site, BOUND, 3, self.counts, self.suspicions.append)
+        self.candidates: list[StaleCandidate] = []
+        self.checking = AnswerChecker(self.site, BOUND, 3, self.counts, self.candidates.append)
 
     def receive(self, body: bytes, at: int, asked: int | None = None) -> bool:
         """A 200 with *body* came at the tick *at*."""
@@ -50,9 +50,9 @@ class Case(SynchronousTestCase):
 
     def probe(self, *bodies: bytes | None, at: int = 10**6) -> None:
         """What each of the three nodes has; None: no answer."""
-        suspicion = self.suspicions.pop(0)
+        candidate = self.candidates.pop(0)
         for body in bodies:
-            self.checking.probed(suspicion, None if body is None else answer(200, etag(body)), at)
+            self.checking.probed(candidate, None if body is None else answer(200, etag(body)), at)
 
 
 class BodyTests(Case):
@@ -77,7 +77,7 @@ class BodyTests(Case):
     def test_a_new_one_is_a_new_version(self) -> None:
         self.assertTrue(self.receive(NEW, 500))
         self.assertEqual((self.resource.current, self.resource.superseded(etag(OLD))), (etag(NEW), 500))
-        self.assertEqual((self.site.changed, self.counts, self.suspicions), (500, {}, []))
+        self.assertEqual((self.site.changed, self.counts, self.candidates), (500, {}, []))
 
 
 class NotModifiedTests(Case):
@@ -99,7 +99,7 @@ class NotModifiedTests(Case):
     def test_a_superseded_one_is_suspicious_as_well(self) -> None:
         self.receive(NEW, 500)
         self.checking.not_modified(answer(304), self.resource, etag(OLD), 501 + BOUND)
-        self.assertEqual(len(self.suspicions), 1)
+        self.assertEqual(len(self.candidates), 1)
 
 
 class StaleTests(Case):
@@ -112,11 +112,11 @@ class StaleTests(Case):
     def test_within_the_bound_nodes_may_not_know_yet(self) -> None:
         self.confirm(OLD, 500 + BOUND)
         self.assertTrue(self.receive(OLD, 600 + BOUND, asked=500 + BOUND))
-        self.assertEqual((self.suspicions, self.counts), ([], {}))
+        self.assertEqual((self.candidates, self.counts), ([], {}))
 
     def test_it_counts_when_it_was_asked_for_not_when_the_answer_came(self) -> None:
         self.receive(OLD, 500 + 5 * BOUND, asked=499)
-        self.assertEqual(self.suspicions, [])
+        self.assertEqual(self.candidates, [])
 
     def test_after_it_every_node_is_asked_and_then_it_counts(self) -> None:
         self.confirm(OLD, 501 + BOUND)
@@ -133,10 +133,10 @@ class StaleTests(Case):
     def test_while_nodes_are_asked_nobody_asks_again(self) -> None:
         for later in range(1, 50):
             self.confirm(OLD, 500 + BOUND + later)
-        self.assertEqual(len(self.suspicions), 1)
+        self.assertEqual(len(self.candidates), 1)
         self.probe(NEW, NEW, NEW)
         self.confirm(OLD, 10**7)
-        self.assertEqual(len(self.suspicions), 1)
+        self.assertEqual(len(self.candidates), 1)
 
     def test_a_site_that_went_back_to_the_old_version_is_not_stale(self) -> None:
         self.confirm(OLD, 501 + BOUND)
@@ -144,7 +144,7 @@ class StaleTests(Case):
         self.assertEqual(self.counts, {})
         self.assertEqual((self.resource.current, self.resource.superseded(etag(NEW))), (etag(OLD), 90_000))
         self.confirm(OLD, 10**7)
-        self.assertEqual(self.suspicions, [])
+        self.assertEqual(self.candidates, [])
 
     def test_after_going_back_the_other_version_is_the_old_one(self) -> None:
         self.confirm(OLD, 501 + BOUND)
@@ -161,7 +161,7 @@ class StaleTests(Case):
 
     def test_a_version_that_nobody_has_seen_is_no_old_one(self) -> None:
         self.checking.confirmed(self.resource, b"unheard of", 10**9)
-        self.assertEqual(self.suspicions, [])
+        self.assertEqual(self.candidates, [])
 
     @settings(deadline=None)
     @given(st.permutations([OLD, NEW, None]), st.integers(0, 3 * BOUND))
@@ -169,7 +169,7 @@ class StaleTests(Case):
         """A tie is no majority."""
         self.setUp()
         self.confirm(OLD, 500 + after)
-        self.assertEqual(len(self.suspicions), int(after > BOUND))
-        if self.suspicions:
+        self.assertEqual(len(self.candidates), int(after > BOUND))
+        if self.candidates:
             self.probe(*bodies)
             self.assertEqual(self.counts["stale_confirmations"], 1)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from loadgen.run.coordinator.merging import Merging
+from loadgen.run.coordinator.merging import ReportMerger
 from loadgen.run.messages.job import Job
 from loadgen.run.messages.report import Report
 from loadgen.run.messages.scenario import Scenario
@@ -87,13 +87,13 @@ class EngineTests(SynchronousTestCase):
             if len(reports) == stop_after:
                 process.stop()
         process.close()
-        self.merging = Merging(1, NODES)
+        self.merged = ReportMerger(1, NODES)
         for report in reports:
-            self.merging.report(0, report)
+            self.merged.report(0, report)
         return reports
 
     def count(self, name: str) -> int:
-        return self.merging.counts[name]
+        return self.merged.counts[name]
 
     def test_each_second_is_reported_and_the_last_report_marked(self) -> None:
         reports = self.run_()
@@ -105,17 +105,17 @@ class EngineTests(SynchronousTestCase):
         reports = self.run_()
         planned = sum(report.second.planned for report in reports)
         self.assertEqual(planned, sum(report.second.answered for report in reports))
-        self.assertEqual(planned, self.merging.offered)
+        self.assertEqual(planned, self.merged.offered)
         self.assertGreater(planned, SECONDS * RATE * 3)
         for name in ("failed", "wrong_answers", "stale_confirmations", "retries", "turned_away"):
             self.assertEqual(self.count(name), 0, name)
-        self.assertEqual(self.merging.histograms["corrected"].count, planned)
-        self.assertEqual(self.merging.histograms["lag"].highest, 1)
-        self.assertLess(abs(self.merging.measures()["p99"] - 5), 0.1)
+        self.assertEqual(self.merged.histograms["corrected"].count, planned)
+        self.assertEqual(self.merged.histograms["lag"].highest, 1)
+        self.assertLess(abs(self.merged.measures()["p99"] - 5), 0.1)
 
     def test_all_nodes_have_their_share(self) -> None:
         self.run_()
-        self.assertLess(self.merging.measures()["herd"], 1.3)
+        self.assertLess(self.merged.measures()["herd"], 1.3)
 
     def history(self, seed: int) -> list[Sent]:
         self.run_(seed=seed)
@@ -132,7 +132,7 @@ class EngineTests(SynchronousTestCase):
         views = []
         for latency in (5, 300):
             self.run_(lambda cluster, latency=latency: setattr(cluster, "latency", [latency * MS] * 4))
-            views.append([second.planned for second in self.merging.series][: SECONDS - 1])
+            views.append([second.planned for second in self.merged.series][: SECONDS - 1])
             self.assertEqual(self.count("failed"), 0)
             self.page_views = self.count("page_views"), self.count("sessions")
             views[-1] = [*self.page_views]
@@ -140,10 +140,10 @@ class EngineTests(SynchronousTestCase):
 
     def test_first_visits_fetch_everything_and_returning_readers_hardly_anything(self) -> None:
         self.run_(cache={"warm": 0.0})
-        cold = self.merging.measures()["share_304"]
+        cold = self.merged.measures()["share_304"]
         self.run_(cache={"warm": 1.0, "pages": 12})
         self.assertLess(cold, 0.7)
-        self.assertGreater(self.merging.measures()["share_304"], 0.95)
+        self.assertGreater(self.merged.measures()["share_304"], 0.95)
 
     def test_a_node_that_dies_is_not_noticed(self) -> None:
         def die(cluster: Cluster) -> None:
@@ -155,8 +155,8 @@ class EngineTests(SynchronousTestCase):
         self.run_(die)
         self.assertEqual(self.count("failed"), 0)
         self.assertGreater(self.count("retries"), 0)
-        self.assertGreater(self.merging.nodes()[2].errors, 0)
-        self.assertLessEqual(self.merging.measures()["retry_share"], 0.2)
+        self.assertGreater(self.merged.nodes()[2].errors, 0)
+        self.assertLessEqual(self.merged.measures()["retry_share"], 0.2)
         late = [asked for asked in self.cluster.asked if asked.node == 2 and asked.due > START + 6000 * MS]
         early = [asked for asked in self.cluster.asked if asked.node == 2 and asked.due < START + 2000 * MS]
         self.assertLess(len(late), len(early) / 2)
@@ -165,7 +165,7 @@ class EngineTests(SynchronousTestCase):
         self.run_(lambda cluster: cluster.at(3, lambda: cluster.silent.add(1)))
         self.assertEqual(self.count("failed"), 0)
         self.assertGreater(self.count("hedges"), 0)
-        self.assertLess(self.merging.measures()["p100"], 2000)
+        self.assertLess(self.merged.measures()["p100"], 2000)
 
     def test_when_all_nodes_die_every_ask_has_a_reason(self) -> None:
         reports = self.run_(lambda cluster: cluster.at(2, lambda: cluster.dead.update(range(4))))
@@ -175,7 +175,7 @@ class EngineTests(SynchronousTestCase):
         self.assertEqual(sum(errors.values()), self.count("failed"))
         self.assertEqual(set(errors), {"no connection"})
         planned = sum(report.second.planned for report in reports)
-        self.assertEqual(self.merging.histograms["corrected"].count + self.count("failed"), planned)
+        self.assertEqual(self.merged.histograms["corrected"].count + self.count("failed"), planned)
 
     def test_a_deploy_is_followed_without_a_stale_confirmation(self) -> None:
         self.run_(
@@ -215,7 +215,7 @@ class EngineTests(SynchronousTestCase):
         """Nodes die, hang, return and publish at random; nothing is lost, twice or called wrong."""
         for seed in range(6):
             self.run_(partial(chaos, seed), seed=seed, duration_s=5.0)
-            ended = self.merging.histograms["corrected"].count + self.count("failed")
+            ended = self.merged.histograms["corrected"].count + self.count("failed")
             self.assertEqual(ended, self.count("requests"), seed)
             self.assertEqual((self.count("wrong_answers"), self.count("stale_confirmations")), (0, 0), seed)
             self.assertLessEqual(self.count("hedges"), 300 + 0.05 * self.count("requests"), seed)
@@ -225,7 +225,7 @@ class EngineTests(SynchronousTestCase):
         """Also who would still try: an answer after that would be none for a reader."""
         self.run_(lambda cluster: cluster.at(7.5, lambda: cluster.silent.update(range(4))))
         errors: Counter[str] = Counter()
-        for second in self.merging.series:
+        for second in self.merged.series:
             errors.update(second.errors)
         self.assertEqual(set(errors), {"no answer by the end"})
         self.assertEqual(errors["no answer by the end"], self.count("failed"))
@@ -233,7 +233,7 @@ class EngineTests(SynchronousTestCase):
     def test_stopping_reports_what_was_done(self) -> None:
         reports = self.run_(stop_after=3)
         self.assertEqual([report.last for report in reports], [False, False, False, True])
-        self.assertGreater(self.merging.histograms["corrected"].count, 0)
+        self.assertGreater(self.merged.histograms["corrected"].count, 0)
 
     def test_every_policy_runs(self) -> None:
         for policy in ("least-loaded", "two-choices", "random", "one"):
@@ -250,7 +250,7 @@ class EngineTests(SynchronousTestCase):
         reports = self.run_(users=20, arrivals={"rate_per_s": 50.0})
         self.assertGreater(self.count("turned_away"), 0)
         planned = sum(report.second.planned for report in reports)
-        self.assertLess(self.merging.offered / planned, 0.9)
+        self.assertLess(self.merged.offered / planned, 0.9)
 
     def test_without_arrivals_only_those_who_are_there_look(self) -> None:
         self.run_(arrivals={"present": 1.0})

@@ -20,7 +20,7 @@ from loadgen.results import Second
 _GREY = 5
 
 
-class Part(NamedTuple):
+class Metric(NamedTuple):
     """One figure of a second."""
 
     name: str
@@ -33,26 +33,26 @@ class Part(NamedTuple):
 
 def rates(runs: Sequence[Run]) -> list[str]:
     """What was planned, and what came of it."""
-    parts = [
-        Part("sent", attrgetter("sent"), 4, telling=False),
-        Part("answered", attrgetter("answered"), 0),
-        Part("planned", attrgetter("planned"), _GREY, dashed=True, telling=False),
+    metrics = [
+        Metric("sent", attrgetter("sent"), 4, telling=False),
+        Metric("answered", attrgetter("answered"), 0),
+        Metric("planned", attrgetter("planned"), _GREY, dashed=True, telling=False),
     ]
     note = "Planned by the scenario, whatever the cluster does: an open loop."
-    return _over_time("Requests", runs, parts, "Requests/s", note=note)
+    return _over_time("Requests", runs, metrics, "Requests/s", note=note)
 
 
 def latencies(runs: Sequence[Run]) -> list[str]:
     """Percentiles of each second."""
-    parts = [
-        Part("max", latency(4), _GREY, telling=False),
-        Part("p99.9", latency(3), 1),
-        Part("p99", latency(2), 2),
-        Part("p90", latency(1), 4, telling=False),
-        Part("p50", latency(0), 0),
+    metrics = [
+        Metric("max", latency(4), _GREY, telling=False),
+        Metric("p99.9", latency(3), 1),
+        Metric("p99", latency(2), 2),
+        Metric("p90", latency(1), 4, telling=False),
+        Metric("p50", latency(0), 0),
     ]
     note = "Corrected: from the planned time to the last byte, so that waiting counts."
-    return _over_time("Latency", runs, parts, "Milliseconds", y_log=True, note=note)
+    return _over_time("Latency", runs, metrics, "Milliseconds", y_log=True, note=note)
 
 
 def percentiles(runs: Sequence[Run]) -> list[str]:
@@ -112,9 +112,9 @@ def _confirmed(seconds: Sequence[Second]) -> float:
 
 def traffic(runs: Sequence[Run]) -> list[str]:
     """Bytes both ways."""
-    parts = [Part("received", attrgetter("bytes_in"), 0), Part("sent", attrgetter("bytes_out"), 1)]
+    metrics = [Metric("received", attrgetter("bytes_in"), 0), Metric("sent", attrgetter("bytes_out"), 1)]
     note = "Heads and bodies, above TCP, as the users see it."
-    return _over_time("Bytes", runs, parts, "Bytes/s", note=note)
+    return _over_time("Bytes", runs, metrics, "Bytes/s", note=note)
 
 
 def errors(runs: Sequence[Run]) -> list[str]:
@@ -122,24 +122,27 @@ def errors(runs: Sequence[Run]) -> list[str]:
     counted: Callable[[Second], dict[str, int]] = attrgetter("errors")
     if not any(counted(second) for run in runs for second in run.result.series):
         return []
-    parts = [Part("all", lambda second: sum(counted(second).values()))]
+    metrics = [Metric("all", lambda second: sum(counted(second).values()))]
     if len(runs) == 1:
-        parts = [Part(reason, _failures(reason)) for reason in names_in(runs[0].result.series, counted)]
-    return _over_time("Errors", runs, parts, "Failed requests/s", stacked=len(runs) == 1)
+        metrics = [Metric(reason, _failures(reason)) for reason in names_in(runs[0].result.series, counted)]
+    return _over_time("Errors", runs, metrics, "Failed requests/s", stacked=len(runs) == 1)
 
 
 def users(runs: Sequence[Run]) -> list[str]:
     """Who is there."""
-    parts = [Part("active users", attrgetter("active"), 0), Part("connections", attrgetter("connections"), 2)]
-    return _over_time("Users and connections", runs, parts, "At the end of each second")
+    metrics = [
+        Metric("active users", attrgetter("active"), 0),
+        Metric("connections", attrgetter("connections"), 2),
+    ]
+    return _over_time("Users and connections", runs, metrics, "At the end of each second")
 
 
 def pushes(runs: Sequence[Run]) -> list[str]:
     """How many came, and how late; nothing without any."""
     if not any(second.pushes for run in runs for second in run.result.series):
         return []
-    rate = [Part("received", attrgetter("pushes"))]
-    late = [Part("p99", lambda second: second.push_ms if second.pushes else math.nan)]
+    rate = [Metric("received", attrgetter("pushes"))]
+    late = [Metric("p99", lambda second: second.push_ms if second.pushes else math.nan)]
     received = _over_time("Pushes", runs, rate, "Pushes/s")
     return received + _over_time("Delay of pushes", runs, late, "Milliseconds, p99 of each second")
 
@@ -183,7 +186,7 @@ def _curves(title: str, runs: Sequence[Run], kinds: Sequence[str], note: str) ->
 def _over_time(
     title: str,
     runs: Sequence[Run],
-    parts: Sequence[Part],
+    metrics: Sequence[Metric],
     y_label: str,
     *,
     y_log: bool = False,
@@ -192,9 +195,9 @@ def _over_time(
 ) -> list[str]:
     of = unit(run.result for run in runs)
 
-    def line(run: Run, part: Part, name: str, colour: int | None, dashed: bool) -> Series:
+    def line(run: Run, metric: Metric, name: str, colour: int | None, dashed: bool) -> Series:
         seconds = run.result.series
-        return Series(name, times(seconds, of), [part.take(second) for second in seconds], colour, dashed)
+        return Series(name, times(seconds, of), [metric.take(second) for second in seconds], colour, dashed)
 
     def chart(name: str, series: Sequence[Series]) -> str:
         return lines(
@@ -203,9 +206,14 @@ def _over_time(
         )  # fmt: skip
 
     if len(runs) == 1:
-        return [chart(title, [line(runs[0], part, part.name, part.colour, part.dashed) for part in parts])]
+        return [
+            chart(
+                title,
+                [line(runs[0], metric, metric.name, metric.colour, metric.dashed) for metric in metrics],
+            )
+        ]
     return [
-        chart(f"{title}: {part.name}", [line(run, part, run.name, None, False) for run in runs])
-        for part in parts
-        if part.telling
+        chart(f"{title}: {metric.name}", [line(run, metric, run.name, None, False) for run in runs])
+        for metric in metrics
+        if metric.telling
     ]
