@@ -1,4 +1,6 @@
-"""What a user's browser holds of a page, and what of that has to be confirmed.
+"""The browser cache of a user: stored responses of a page, which are fresh, and which need revalidation.
+
+Terms of RFC 9111: a stored response is fresh for its max-age, and then has to be confirmed by its validator.
 
 A user remembers pages, and when each was last as published; that holds for all that belongs to the page.
 A part that several kept pages have is as new as the newest of them.
@@ -17,7 +19,7 @@ from loadgen.run.client.site import FOR_GOOD_S, Page, Site, batch
 
 
 class CacheLookup(NamedTuple):
-    """At a page: numbers of resources."""
+    """What a browser cache has of a page: numbers of resources missing, to be revalidated, fresh."""
 
     #: Not there, the page itself first; empty: the whole page is kept.
     missing: tuple[int, ...]
@@ -31,7 +33,7 @@ class CacheLookup(NamedTuple):
 
 
 class BrowserCache:
-    """Of all users of a process."""
+    """The browser caches of all users of a process."""
 
     def __init__(self, site: Site, users: Users) -> None:
         self.site = site

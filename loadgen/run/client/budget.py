@@ -1,15 +1,14 @@
-"""Retries and hedges multiply load, so each user has a budget for them: a share of its requests
-(``budget.js``).
+"""The retry budget of a user: retries and hedges may be a share of its requests, no more (``budget.js``).
 
-Hardly anybody ever spends something, so what is kept is only who did: the tokens that were left, and how
-many requests had been made by then.
+Both multiply load, just when there is too much of it.  Hardly anybody ever spends something, so what is kept
+is only who did: the tokens that were left, and how many requests had been made by then.
 """
 
 from __future__ import annotations
 
 
 class RetryBudgets:
-    """Of all users, for one purpose."""
+    """Token buckets of all users for one purpose, filled by their requests."""
 
     def __init__(self, share: float, most: float, first: float) -> None:
         """*share* of the requests, saved up to *most*; *first*: at the beginning."""
@@ -31,10 +30,10 @@ class RetryBudgets:
 
 
 def retries() -> RetryBudgets:
-    """20 % of the requests."""
+    """The budget of retries: 20 % of the requests, 32 at first, 64 at most."""
     return RetryBudgets(0.2, 64, 32)
 
 
 def hedges() -> RetryBudgets:
-    """5 % of the requests."""
+    """The budget of hedged requests: 5 % of the requests, 1 at first, 4 at most."""
     return RetryBudgets(0.05, 4, 1)

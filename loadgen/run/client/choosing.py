@@ -39,7 +39,7 @@ class Document:
 
 
 class OutlierEjection:
-    """Of one user with one node."""
+    """The outlier ejection of one node by one user: failures in a row, how often, until when (ticks)."""
 
     __slots__ = ("ejections", "errors", "until")
 

@@ -9,7 +9,7 @@ NS = 1_000_000_000 // TICKS
 
 
 class Clock:
-    """A run begins at *start*, nanoseconds."""
+    """The time of a run that begins at *start* (nanoseconds), in both units."""
 
     def __init__(self, start: int) -> None:
         self.start = start

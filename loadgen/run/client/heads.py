@@ -25,7 +25,7 @@ _TEXT = "Content-Type: text/plain;charset=UTF-8\r\n"
 
 
 class Heads:
-    """Makes requests to *urls*, the origins of the nodes; everything that repeats is made once."""
+    """The request messages of smart clients to *urls*, origins of nodes; what repeats is made once."""
 
     def __init__(self, urls: Sequence[str]) -> None:
         self._hosts = [urlsplit(url).netloc for url in urls]
@@ -34,7 +34,7 @@ class Heads:
         self.lines: dict[tuple[str, int, int], bytes] = {}
 
     def get(self, node: int, home: int, path: bytes, kind: str, etag: bytes = b"") -> bytes:
-        """GET *path*, of a resource of that *kind*, from *node*; *etag*: of the copy there is."""
+        """A GET of *path*, of a resource of that *kind*, from *node*; *etag*: of the copy there is."""
         lines = self.lines.get((kind, node, home)) or self._make(kind, node, home)
         if not etag:
             return b"GET %b HTTP/1.1\r\n%b\r\n" % (path, lines)
@@ -44,14 +44,14 @@ class Heads:
         return b"GET %b%b~etag=%b HTTP/1.1\r\n%b\r\n" % (path, sign, etag, lines)
 
     def post(self, node: int, home: int, path: bytes, body: bytes, more: bytes = b"") -> bytes:
-        """POST *body* to *path*; *more*: header lines instead of those of a text."""
+        """A POST of *body* to *path*; *more*: header lines instead of those of a text."""
         lines = self.lines.get(("post", node, home)) or self._make("post", node, home)
         return b"POST %b HTTP/1.1\r\n%b%bContent-Length: %d\r\n\r\n%b" % (
             path, lines, more or _TEXT.encode(), len(body), body,
         )  # fmt: skip
 
     def _make(self, kind: str, node: int, home: int) -> bytes:
-        """A navigation comes from the page before; everything else from the worker or the page."""
+        """The header lines: a navigation comes from the page before, all else from the worker or the page."""
         own = KINDS["fetch" if kind == "post" else kind]
         same = node == home
         fields = [f"Host: {self._hosts[node]}\r\nConnection: keep-alive\r\n", _AGENT]

@@ -1,6 +1,7 @@
-"""Sends a user's requests as its smart client would (``webroot/edge/worker/sender.js``).
+"""Failover, retries and hedged requests of the smart client (``webroot/edge/worker/sender.js``).
 
-To the node that it chooses; to another at once when that fails; to two when it is slow (a hedged request).
+A request goes to the node that its client chooses; to another at once when that fails; to two when it is
+slow (a hedged request).
 Retries and hedges have budgets.  What a user wants is a :class:`LogicalRequest`; each attempt at it has a
 token on the wire.  It ends with one call of *ended*.
 
@@ -33,7 +34,7 @@ _PATIENCE, _PATIENCE_LEAST, _PATIENCE_MOST = 8, 1_000 * MS, 4_000 * MS
 
 
 class LogicalRequest:
-    """Something that a user wants to know, whoever says it."""
+    """What a user wants from the cluster, whichever node answers, in however many attempts."""
 
     __slots__ = (
         "about", "body", "etag", "first", "kind", "lines", "path", "planned", "purpose", "round", "sent_at",
@@ -67,7 +68,7 @@ class LogicalRequest:
 
 
 class Sender:
-    """See the module."""
+    """The logical requests of all users of a process, and their attempts on the wire."""
 
     def __init__(
         self,
@@ -98,23 +99,23 @@ class Sender:
         self.p95 = [_HEDGE_UNKNOWN] * users.nodes
 
     def send(self, request: LogicalRequest) -> None:
-        """Ask the best node, at the planned time."""
+        """Send *request* to the node that the user chooses, at the planned time."""
         self._counts["requests"] += 1
         self._users.requests[request.user] += 1
         self._begin(request, request.planned)
 
     def send_to(self, request: LogicalRequest, node: int) -> None:
-        """Ask *node*, and nobody else."""
+        """Send *request* to *node*: no failover, no hedge."""
         request.tried = (1 << self._nodes) - 1
         request.round = len(_ROUNDS)
         self._put(request, node, request.planned)
 
     def waiting(self) -> int:
-        """Asks that have not ended."""
+        """How many logical requests have not ended."""
         return len(self._requests) + len(self._later)
 
     def give_up(self) -> None:
-        """The run is over: whoever still waits has no answer."""
+        """End all requests without an answer: the run is over."""
         waiting = [*self._requests.values(), *(request for _, _, request in self._later)]
         self._requests.clear()
         self._later.clear()
@@ -123,7 +124,7 @@ class Sender:
             self._ended(request, None)
 
     def _begin(self, request: LogicalRequest, due: int) -> None:
-        """A round: no node has been tried in it."""
+        """Begin a round, in which no node has been tried."""
         self._attempt(request, due)
         _, request.first = request.tokens[0]
         self._slow[request.first].append((due, request))
@@ -150,14 +151,14 @@ class Sender:
         self._wire.send(token, request.user, node, due, octets)
 
     def was_planned(self, token: int) -> bool:
-        """Whether the attempt *token*, of which the wire has told, was the first one of an request."""
+        """Whether the attempt *token*, of which the wire has told, was the first of its request."""
         if token not in self._unplanned:
             return True
         self._unplanned.discard(token)
         return False
 
     def answered(self, answer: Answer) -> None:
-        """The wire has an answer, or a failure, to one attempt."""
+        """Take the *answer*, or the failure, of one attempt."""
         request = self._requests.pop(answer.token, None)
         if request is None or answer.error == CANCELLED:
             return
@@ -175,7 +176,7 @@ class Sender:
         self._ended(request, answer)
 
     def _failed(self, request: LogicalRequest, answer: Answer) -> None:
-        """Another node at once; then another round, after a while."""
+        """Fail over to another node at once; to another round, after a while, when all have been tried."""
         if self._retry(request) and self._attempt(request, self._clock.now):
             self._counts["retries"] += 1
             return
@@ -194,7 +195,7 @@ class Sender:
         return left and self._retries.spend(request.user, self._users.requests[request.user])
 
     def turn(self, now: int) -> None:
-        """Time has passed: hedge what is slow, give up what hangs, begin other rounds."""
+        """Hedge what is slow at *now*, give up what hangs, begin the rounds that are due."""
         for p95, slow, hanging in zip(self.p95, self._slow, self._hanging, strict=True):
             after = max(_HEDGE_LEAST, p95)
             while slow and slow[0][0] + after <= now:

@@ -1,4 +1,4 @@
-"""What the users look at: pages, what belongs to them, and which versions of it were published when.
+"""The site as virtual users know it: pages, their parts, and the versions that were published when.
 
 A process learns of a version when an answer first carries its ETag.  From then on an older one is
 superseded, and whoever still confirms it a while later gives a stale confirmation.
@@ -21,7 +21,7 @@ MOST_PARTS = 1000
 
 
 class Version(NamedTuple):
-    """Of a resource."""
+    """One version of a resource: its entity tag, and since when it is current."""
 
     etag: bytes
     #: First seen.
@@ -29,7 +29,7 @@ class Version(NamedTuple):
 
 
 class Resource:
-    """One path and its versions."""
+    """One path and its versions, the newest last."""
 
     __slots__ = ("_ticks", "kind", "max_age", "path", "versions")
 
@@ -82,7 +82,7 @@ class Page:
 
 
 class Site:
-    """See the module."""
+    """The site: resources by number, pages by index."""
 
     def __init__(self, found: SiteMap) -> None:
         self.resources = [Resource(one) for one in found.resources]

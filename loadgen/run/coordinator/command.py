@@ -1,4 +1,4 @@
-"""``loadgen run SCENARIO --cluster URL``."""
+"""The subcommand ``loadgen run SCENARIO --cluster URL``, from its options to its exit code."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 
 
 def _changed(scenario: Scenario, options: argparse.Namespace, parser: argparse.ArgumentParser) -> Scenario:
-    """The scenario as the command line wants it."""
+    """The scenario with what the command line sets instead."""
     if options.users is not None and not 1 <= options.users <= _MOST_USERS:
         parser.error(f"--users {options.users}: give 1 to {_MOST_USERS:,}")
     if options.duration is not None and not 0 < options.duration <= 86_400:
@@ -136,7 +136,7 @@ def _changed(scenario: Scenario, options: argparse.Namespace, parser: argparse.A
 
 
 def _check_writable(folder: Path) -> None:
-    """Said before the run, not after it."""
+    """Make the result's *folder*; :exc:`UsageError` before the run, not after it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -146,7 +146,7 @@ def _check_writable(folder: Path) -> None:
 
 
 def _nodes(crawler: Crawler, owned: tuple[str, ...]) -> list[NodeAddress]:
-    """All nodes of the cluster that are alive, and where they are."""
+    """The nodes of the cluster that are alive, and their addresses."""
     found = []
     for node in crawler.load().nodes:
         if node.state != "alive":

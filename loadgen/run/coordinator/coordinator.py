@@ -1,4 +1,4 @@
-"""A run as its parent sees it: deal the work out, look on, judge."""
+"""The coordinator of a run: sets the worker processes up, has them begin together, looks on, judges."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LOOK_SECONDS = 0.25
 
 
 class Coordinator:
-    """One run."""
+    """One run of *jobs* on the processes of *pool*, shown by *view*."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Coordinator:
         self.interrupted = False
 
     def run(self) -> None:
-        """Until the end, or Ctrl-C; :exc:`LoadgenError` when a process cannot begin."""
+        """Run until the end, or Ctrl-C; :exc:`LoadgenError` when a process cannot begin."""
         try:
             self._set_up()
             self.began = time.time()
@@ -118,7 +118,7 @@ class Coordinator:
             self._view.update(second, totals)
 
     def result(self, cluster: str, name: str) -> Result:
-        """What it came to."""
+        """The record of the run: figures, thresholds, verdict."""
         merged, scenario = self._merged, self._scenario
         measures = merged.measures()
         lag = merged.histograms["lag"]

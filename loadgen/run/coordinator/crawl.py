@@ -1,4 +1,4 @@
-"""Finding out what a site has, as a browser would: from a page to its assets, and on to the pages it links.
+"""A crawler that finds out what a site has as a browser would: a page, its assets, the pages that it links.
 
 Also where the nodes are: from the load document of the one that was named.
 """
@@ -40,7 +40,7 @@ _WORKER, _RULES = "/sw.js", "/edge.json"
 
 
 class Crawler:
-    """Asks one node, one request after the other."""
+    """A crawl of one node, over one connection, one request after the other."""
 
     def __init__(self, url: str, address: tuple[str, int]) -> None:
         """*url*: of the node, named in errors and links; *address*: where it is."""
@@ -67,7 +67,7 @@ class Crawler:
             ) from None
 
     def site(self, start: str, most: int) -> SiteMap:
-        """At most *most* pages from *start* on."""
+        """The site map of at most *most* pages from *start* on."""
         waiting, seen = deque([start]), {start}
         pages: list[list[int]] = []
         while waiting and len(pages) < most:
@@ -92,7 +92,7 @@ class Crawler:
         return self._complete(pages)
 
     def listed(self, file: Path) -> SiteMap:
-        """The pages that *file* names, a line ``PATH ASSET ASSET...`` each."""
+        """The site map of the pages that *file* names, a line ``PATH ASSET ASSET...`` each."""
         pages = []
         try:
             lines = file.read_text("utf-8").splitlines()
@@ -115,7 +115,7 @@ class Crawler:
         return self._complete(pages)
 
     def _complete(self, pages: list[list[int]]) -> SiteMap:
-        """With what the smart client needs, where there is one."""
+        """The site map of *pages* with what the smart client needs, where there is one."""
         beside = [one for path in (_WORKER, _RULES) if (one := self._resource(path, "script")) is not None]
         worker = list(self._with_imports(_WORKER, "script")) if self._numbers.get(_WORKER) is not None else []
         return SiteMap(self.resources, pages, worker, beside)

@@ -21,7 +21,7 @@ VIEWS_EACH = 1500
 
 
 def rate_of(arrivals: Arrivals, folder: Path, duration: float) -> Rate:
-    """Sessions per second over time, at as many users as the scenario says; :exc:`UsageError`."""
+    """The arrival rate over time, sessions per second, for the scenario's users; :exc:`UsageError`."""
     if arrivals.kind == "ramp":
         return Rate((0.0, duration), (arrivals.rate_per_s, arrivals.to_per_s), linear=True)
     if arrivals.kind == "steps":
@@ -66,7 +66,7 @@ def deal(
     wire: str,
     apart: bool = False,
 ) -> list[Job]:
-    """The share of each of *workers* processes, those for sockets last; *rate*: of sessions, of all users.
+    """The jobs of *workers* processes, those for sockets last; *rate*: of sessions, of all users.
 
     *apart*: each is on a machine of its own.
     """

@@ -1,4 +1,4 @@
-"""What a scenario has happen while it runs: words to who looks on, and programs."""
+"""The events of a scenario while it runs: words to who looks on, and programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _GRACE = 5.0
 
 
 class Events:
-    """Feed it seconds since the beginning; it returns what is to be said."""
+    """A timeline of events: feed it seconds since the beginning, it returns what is to be said."""
 
     def __init__(self, events: Sequence[Event]) -> None:
         self._waiting = sorted(events, key=lambda event: event.at_s)

@@ -1,4 +1,4 @@
-"""The reports of all processes as one run: what adds up is added; a second is whole when all have told it."""
+"""Interval reports of all processes merged into one run; a second is whole when all have reported it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _COUNTERS = ("statuses", "errors", "nodes")
 
 
 class ReportMerger:
-    """Feed it reports; take whole seconds."""
+    """Sums and HDR histograms of a run: feed it reports, take whole seconds."""
 
     def __init__(self, processes: int, nodes: Sequence[NodeAddress]) -> None:
         self._processes = processes
@@ -47,7 +47,7 @@ class ReportMerger:
         self.offered = 0
 
     def report(self, process: int, report: Report) -> list[tuple[Second, Totals]]:
-        """*process* told this; the seconds that are whole now, with the totals after each."""
+        """Take what *process* reported; the seconds that are whole now, with the totals after each."""
         self._latest[process] = report
         if report.last:
             self._finished.add(process)
@@ -55,16 +55,16 @@ class ReportMerger:
         return self._whole()
 
     def gone(self, process: int) -> list[tuple[Second, Totals]]:
-        """*process* tells nothing any more."""
+        """Wait no longer for *process*; the seconds that are whole now."""
         self._finished.add(process)
         return self._whole()
 
     def finished(self, process: int) -> bool:
-        """Whether *process* has told its last."""
+        """Whether the last report of *process* has come."""
         return process in self._finished
 
     def _whole(self) -> list[tuple[Second, Totals]]:
-        """Seconds are whole when all who still run have told of them."""
+        """The seconds that all processes which still run have reported."""
         running = [process for process in range(self._processes) if process not in self._finished]
         told = min(
             (self._latest[one].second.at if one in self._latest else -1 for one in running), default=1 << 60
@@ -108,16 +108,16 @@ class ReportMerger:
 
     @property
     def cpu_seconds(self) -> float:
-        """Of all processes."""
+        """CPU time of all processes since the run began."""
         return sum(report.cpu_seconds for report in self._latest.values())
 
     @property
     def memory_bytes(self) -> int:
-        """Resident, of all processes."""
+        """Resident memory of all processes."""
         return sum(report.memory_bytes for report in self._latest.values())
 
     def nodes(self) -> list[NodeResult]:
-        """Each node over all seconds."""
+        """What each node did over all seconds."""
         requests: Counter[str] = Counter()
         for second in self.series:
             requests.update(second.nodes)
@@ -136,7 +136,7 @@ class ReportMerger:
         ]
 
     def measures(self) -> dict[str, float]:
-        """What thresholds may name, see :data:`loadgen.run.verdict.MEASURES`."""
+        """What thresholds may name, see :data:`loadgen.run.coordinator.verdict.MEASURES`."""
         corrected, raw = self.histograms["corrected"], self.histograms["raw"]
         percents = {"50": 50.0, "90": 90.0, "99": 99.0, "99.9": 99.9, "100": 100.0}
         values = corrected.percentiles(list(percents.values()))

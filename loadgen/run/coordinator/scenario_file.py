@@ -94,7 +94,7 @@ def _table(place: str) -> Any:
 
 
 def _clearer(text: str) -> str:
-    """msgspec's message, with the key that was probably meant."""
+    """The *text* of msgspec's error, with the key that was probably meant."""
     match = re.search(r"unknown field `(.+?)`(?: - at `(.+)`)?", text)
     if match is None:
         return text

@@ -21,7 +21,7 @@ _WORDS = {
 
 
 def rows(result: Result) -> list[tuple[str, str]]:
-    """Name and value of each line."""
+    """The lines of the summary: name and value of each."""
     counts, measures, own = result.counts, result.measures, result.generator
     milliseconds = " ".join(
         f"{name} {measures[name]:.3g}" for name in ("p50", "p90", "p99", "p99.9", "p100") if name in measures
@@ -54,7 +54,7 @@ def _checked(result: Result) -> int:
 
 
 def print_summary(result: Result, path: Path | None) -> None:
-    """For people."""
+    """Print the summary of *result*, which is saved at *path*, for people."""
     console = Console()
     table = Table(title=escape(result.title), show_header=False, title_justify="left")
     for name, value in rows(result):

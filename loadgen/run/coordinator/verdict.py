@@ -47,12 +47,12 @@ class Comparison(NamedTuple):
     limit: float
 
     def holds(self, value: float) -> bool:
-        """Whether it does for *value*."""
+        """Whether the threshold is held by *value*."""
         return _COMPARE[self.sign](value, self.limit)
 
 
 def parse_threshold(text: str) -> Comparison:
-    """``NAME OP NUMBER[UNIT]``; :exc:`ValueError` says what is wrong."""
+    """The threshold that *text*, ``NAME OP NUMBER[UNIT]``, says; :exc:`ValueError` says what is wrong."""
     match = _THRESHOLD.fullmatch(text)
     if match is None:
         raise ValueError(f'{text!r}: write it like "p99 < 50ms" or "errors == 0"')
@@ -67,7 +67,7 @@ def parse_threshold(text: str) -> Comparison:
 
 
 def _is_missing(measure: str, value: float) -> bool:
-    """Nothing takes no time at all: there was nothing to be measured."""
+    """Whether *value* is a time of which there was none: nothing takes no time at all."""
     return MEASURES[measure].startswith("ms") and not value
 
 

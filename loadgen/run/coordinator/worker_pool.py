@@ -1,4 +1,4 @@
-"""The processes of a run, as their parent has them: here, or lent by ``loadgen worker`` elsewhere."""
+"""The pool of worker processes: children here, or processes lent by ``loadgen worker`` elsewhere."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DIAL_SECONDS = 10.0
 
 
 class WorkerProcess(ABC):
-    """One process."""
+    """A worker process at the other end of two descriptors, which may be one."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -42,20 +42,20 @@ class WorkerProcess(ABC):
                 data = data[os.write(self.outward, data) :]
 
     def last_words(self) -> str:
-        """What it said before it ended."""
+        """The last line of its standard error, once it has ended; "" where that is not known."""
         return ""
 
     @abstractmethod
     def dismiss(self) -> None:
-        """End its stream: it stops, and reports what it did."""
+        """End the stream to it: it stops, and reports what it did."""
 
     @abstractmethod
     def close(self) -> None:
-        """See that it has ended."""
+        """Wait for its end, and have it killed if that does not come."""
 
 
 class LocalWorker(WorkerProcess):
-    """A child process."""
+    """A worker that is a child process of the coordinator."""
 
     def __init__(self, number: int, targets: Sequence[str]) -> None:
         """*targets*: IP addresses that it may load."""
@@ -78,7 +78,7 @@ class LocalWorker(WorkerProcess):
 
     @property
     def pid(self) -> int:
-        """Of the child."""
+        """The process id of the child."""
         return self._process.pid
 
     def last_words(self) -> str:
@@ -103,7 +103,7 @@ class LocalWorker(WorkerProcess):
 
 
 class RemoteWorker(WorkerProcess):
-    """A process that ``loadgen worker`` runs for us on another machine."""
+    """A worker that ``loadgen worker`` runs for us on another machine."""
 
     def __init__(self, address: str, token: bytes) -> None:
         super().__init__(f"worker {address}")
@@ -127,7 +127,7 @@ class RemoteWorker(WorkerProcess):
 
 
 class WorkerPool:
-    """All of them."""
+    """All worker processes of a run, and what they say, whichever says it first."""
 
     def __init__(
         self, processes: int, targets: Sequence[str], workers: Sequence[str] = (), token: bytes = b""
@@ -150,7 +150,7 @@ class WorkerPool:
         return len(self.all)
 
     def receive(self, seconds: float) -> list[tuple[WorkerProcess, Message | None]]:
-        """What came within *seconds*; None: the end of one.  :exc:`LoadgenError` when one talks nonsense."""
+        """The messages of *seconds*; None: the end of one.  :exc:`LoadgenError` when one talks nonsense."""
         found: list[tuple[WorkerProcess, Message | None]] = []
         for key, _ in self._poll.select(seconds):
             worker: WorkerProcess = key.data
@@ -168,12 +168,12 @@ class WorkerPool:
         return found
 
     def dismiss(self) -> None:
-        """Have all stop."""
+        """Have all workers stop and report."""
         for worker in self.all:
             worker.dismiss()
 
     def close(self) -> None:
-        """See that all have ended."""
+        """Wait for the end of all."""
         self.dismiss()
         for worker in self.all:
             worker.close()

@@ -1,4 +1,4 @@
-"""Who may use ``loadgen worker``: whoever knows its token.
+"""The handshake that shows ``loadgen worker`` that the other side knows its token: challenge and response.
 
 ::
 
@@ -45,7 +45,7 @@ def _proof(token: bytes, nonce: bytes) -> bytes:
 
 
 def introduce(connection: socket.socket, token: bytes) -> None:
-    """The parent's side; :exc:`HandshakeError`, :exc:`OSError`."""
+    """Answer the challenge: the coordinator's side; :exc:`HandshakeError`, :exc:`OSError`."""
     connection.settimeout(_SECONDS)
     greeting = _GREETING.fullmatch(_line(connection, 80))
     if greeting is None:
@@ -56,7 +56,7 @@ def introduce(connection: socket.socket, token: bytes) -> None:
 
 
 def admit(connection: socket.socket, token: bytes) -> None:
-    """The worker's side; :exc:`HandshakeError`, :exc:`OSError`."""
+    """Challenge who has connected: the worker's side; :exc:`HandshakeError`, :exc:`OSError`."""
     connection.settimeout(_SECONDS)
     nonce = secrets.token_hex(32).encode("ascii")
     connection.sendall(b"loadgen 1 " + nonce + b"\n")

@@ -1,4 +1,4 @@
-"""What one process of a run is given."""
+"""A job: the share of a run that one worker process is given."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from loadgen.run.messages.sitemap import SiteMap
 
 
 class NodeAddress(msgspec.Struct, frozen=True):
-    """A node of the cluster."""
+    """A node of the cluster, and where to connect to."""
 
     id: str
     #: Its origin, as its clients name it.
@@ -20,7 +20,7 @@ class NodeAddress(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, kw_only=True):
-    """A share of a run; goes to other machines, too."""
+    """What a worker process needs for its share of a run; goes to other machines, too."""
 
     scenario: Scenario
     site: SiteMap

@@ -1,8 +1,8 @@
-"""What the processes of a run tell each other: messages of MessagePack, each after its length in four bytes.
+"""The protocol of coordinator and processes: messages of MessagePack, each after its length in four bytes.
 
 ::
 
-    parent             process
+    coordinator        process
        Job     -->               here, or on another machine
                <--     Ready     or Failed
        Go      -->               all begin at once
@@ -27,36 +27,36 @@ _LENGTH = struct.Struct("<I")
 
 
 class Ready(msgspec.Struct, tag="ready"):
-    """Everything is set up."""
+    """The job is set up; the process waits for :class:`Go`."""
 
     kind: str = ""
     bytes_per_user: float = 0.0
 
 
 class Failed(msgspec.Struct, tag="failed"):
-    """It cannot be done; why."""
+    """The job cannot be done, and why."""
 
     why: str
 
 
 class Go(msgspec.Struct, tag="go"):
-    """Begin."""
+    """Begin: the same moment for all processes."""
 
 
 class Expect(msgspec.Struct, tag="expect"):
-    """Something is published."""
+    """A change is about to be published: latencies of pushes count from *unix_ns*."""
 
     unix_ns: int
 
 
 class JobMessage(msgspec.Struct, tag="work"):
-    """A job to be set up."""
+    """The job of the process that gets it."""
 
     job: Job
 
 
 class ReportMessage(msgspec.Struct, tag="told"):
-    """A report."""
+    """The report of a second."""
 
     report: Report
 
@@ -70,13 +70,13 @@ class MessageError(Exception):
 
 
 def encode(message: Message) -> bytes:
-    """Ready to be sent."""
+    """The bytes of *message*, with its length."""
     data = msgspec.msgpack.encode(message)
     return _LENGTH.pack(len(data)) + data
 
 
 class MessageReader:
-    """Sans-IO: feed it bytes, take messages."""
+    """The messages in a stream of bytes.  Sans-IO: feed it bytes, take messages."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()

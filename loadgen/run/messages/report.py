@@ -8,7 +8,7 @@ from loadgen.results import Second
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """What one process did within a second; all but the figures of its own add up."""
+    """One process and one second; all but the figures of its own add up."""
 
     second: Second
     counts: dict[str, int]

@@ -24,7 +24,9 @@ class Table(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Arrivals(Table, kw_only=True):
-    """When sessions begin.  Rates are for as many users as the file says; ``--users`` scales them.
+    """When sessions begin: open-loop arrivals, whatever the answers are.
+
+    Rates are for as many users as the file says; ``--users`` scales them.
 
     ===========  =====================================================================
     constant     every 1/rate_per_s seconds
@@ -45,7 +47,7 @@ class Arrivals(Table, kw_only=True):
 
 
 class Think(Table, kw_only=True):
-    """Seconds between page views of a session."""
+    """Think time: seconds between page views of a session."""
 
     kind: Literal["weibull", "lognormal", "exponential", "constant"] = "weibull"
     mean_s: Positive = 20.0
@@ -56,7 +58,7 @@ class Think(Table, kw_only=True):
 
 
 class Session(Table, kw_only=True):
-    """What a user does between coming and going."""
+    """A session: what a user does between coming and going."""
 
     #: Page views, on average; their number is geometric.
     pages_mean: Annotated[float, Meta(ge=1, le=65_535)] = 5.0
@@ -64,7 +66,7 @@ class Session(Table, kw_only=True):
 
 
 class SiteRules(Table, kw_only=True):
-    """What the users look at."""
+    """Which pages there are, and how popular each is."""
 
     #: Where crawling begins.
     start: PathText = "/"
@@ -77,7 +79,7 @@ class SiteRules(Table, kw_only=True):
 
 
 class Cache(Table, kw_only=True):
-    """What the users' browsers hold."""
+    """What the browser caches of the users hold when the run begins."""
 
     #: Share of the users who have been here before the run.
     warm: Share = 0.0
@@ -88,7 +90,7 @@ class Cache(Table, kw_only=True):
 
 
 class Sockets(Table, kw_only=True):
-    """Who holds a WebSocket."""
+    """Which users hold a WebSocket."""
 
     share: Share = 0.0
     topics: tuple[Literal["load", "changed"], ...] = ("load", "changed")
@@ -118,7 +120,7 @@ class Event(Table, kw_only=True):
 
 
 class Scenario(Table, kw_only=True):
-    """The whole file."""
+    """A scenario: the whole file."""
 
     v: Literal[1]
     title: str

@@ -1,4 +1,4 @@
-"""What a site consists of, as crawling found it; goes from the coordinator, which crawled, to the processes.
+"""The site map: what a site consists of, as the coordinator's crawl found it for the processes.
 
 Beside it the kinds of resources that browsers tell apart, and what they send for each.
 """
@@ -12,7 +12,7 @@ ACCEPT_ENCODING = "gzip, deflate, br, zstd"
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """What a browser sends for a resource of a kind."""
+    """A kind of resource, by what a browser sends for it: Sec-Fetch-Dest, Accept, Sec-Fetch-Mode."""
 
     destination: str
     accept: str
@@ -33,7 +33,7 @@ KINDS = {
 
 
 class CrawledResource(msgspec.Struct):
-    """A resource as crawling found it."""
+    """A resource as the crawl found it."""
 
     path: str
     kind: str
@@ -44,7 +44,7 @@ class CrawledResource(msgspec.Struct):
 
 
 class SiteMap(msgspec.Struct):
-    """A site as crawling found it; goes from the process that crawled to those that load."""
+    """A site as the crawl found it: resources by number, and of which of them each page consists."""
 
     resources: list[CrawledResource]
     #: For each page the number of its resource, then those of its assets.

@@ -1,4 +1,4 @@
-"""One process of a run: ``python -m loadgen.run.process IN OUT HOST...``.
+"""The program of a worker process: ``python -m loadgen.run.process IN OUT HOST...``.
 
 IN and OUT are descriptors, of its parent's messages and its own.  It loads this machine, and the hosts
 named.  It stops when the parent's stream ends, so no load goes on without somebody who looks on.
@@ -36,7 +36,7 @@ _PRIORITY = -10
 
 
 def serve(inward: int, outward: int, owned: Collection[str]) -> int:
-    """Do the one job that comes in; exit code."""
+    """Do the one job that comes in; the exit code."""
     messages = _read(inward)
     work = next(messages, None)
     if not isinstance(work, JobMessage):
@@ -68,7 +68,7 @@ def serve(inward: int, outward: int, owned: Collection[str]) -> int:
 
 
 def _come_first(neighbours: int) -> None:
-    """Have a core as soon as something is due, where that is allowed.
+    """Raise the priority: have a core as soon as something is due, where that is allowed.
 
     A generator that waits for a core measures the machine that it runs on, not the cluster: on two cores
     shared with four nodes the p99 of its lag is 3 ms otherwise, and 0.3 ms so.  With more of them than
@@ -82,7 +82,7 @@ def _come_first(neighbours: int) -> None:
 
 
 def _heed(messages: Iterator[Message], worker: Engine | SubscriberEngine) -> None:
-    """What the parent says meanwhile; stop when it says nothing any more."""
+    """Do what the coordinator says meanwhile; stop when its stream ends."""
     for message in messages:
         if isinstance(message, Expect) and isinstance(worker, SubscriberEngine):
             worker.expect(message.unix_ns)
@@ -90,7 +90,7 @@ def _heed(messages: Iterator[Message], worker: Engine | SubscriberEngine) -> Non
 
 
 def _read(descriptor: int) -> Iterator[Message]:
-    """Frames until the stream ends, or is none."""
+    """The messages of a stream until it ends, or is none."""
     messages = MessageReader()
     with contextlib.suppress(OSError, MessageError):
         while data := os.read(descriptor, 1 << 16):

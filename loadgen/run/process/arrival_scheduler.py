@@ -1,4 +1,6 @@
-"""Who comes when: users from the crowd of those that are away, at the times of an arrival process."""
+"""Open-loop arrivals: users from the crowd of those that are away come at the times of an arrival process.
+
+The answers do not change the plan, so a slow cluster is not asked less (an open workload model)."""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ _TRIES = 64
 
 
 class ArrivalScheduler:
-    """Plans what happens until a tick."""
+    """The plan of a process: which session begins and which page is viewed until a tick."""
 
     def __init__(
         self,
@@ -36,7 +38,7 @@ class ArrivalScheduler:
         self._planned = BEGIN
 
     def present(self, share: float, uniform: Callable[[], float], left: Callable[[], float]) -> None:
-        """A *share* of the users is in the middle of a session when the run begins.
+        """Have a *share* of the users be in the middle of a session when the run begins.
 
         *left*: seconds until the next page view of such a user.
         """
@@ -45,7 +47,7 @@ class ArrivalScheduler:
                 self._virtual_users.arrive(user, BEGIN + int(left() * TICKS))
 
     def plan(self, until: int) -> None:
-        """Arrivals and page views due before the tick *until*.
+        """Begin the sessions and have the page views that are due before the tick *until*.
 
         By the calendar's grid, not by when this happens to be called: so random numbers are drawn in the same
         order each time, and the same seed is the same plan.

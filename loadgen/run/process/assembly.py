@@ -1,4 +1,4 @@
-"""Puts the parts of one process together, from its job."""
+"""The components of a worker process, put together from its job."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MOST_DESCRIPTORS = 1_000_000
 
 @dataclass
 class WorkerComponents:
-    """What the engine turns."""
+    """What the engine of a process drives, and what it reports from."""
 
     names: list[str]
     clock: Clock
@@ -45,7 +45,7 @@ class WorkerComponents:
 
 
 def assemble(job: Job) -> WorkerComponents:
-    """All parts; the clock is to be set before the run begins."""
+    """All components of *job*; the clock is to be set before the run begins."""
     scenario = job.scenario
     # A stream of its own for each purpose: one more draw of one does not change all others.
     streams = [np.random.default_rng(one) for one in np.random.SeedSequence(job.seed).spawn(11)]

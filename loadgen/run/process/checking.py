@@ -1,4 +1,4 @@
-"""Whether answers are what the cluster published.
+"""The check of answers: is a body, or a confirmation, what the cluster published?
 
 * A 200's ETag is the digest of its body.
 * A 304 confirms the ETag that was sent, and so does a batch that does not call it stale.
@@ -21,7 +21,7 @@ from loadgen.wire.interface import Answer
 
 
 class StaleCandidate:
-    """An old version, confirmed: what the nodes say of it."""
+    """A confirmation of a superseded version, and what the nodes say of that version now."""
 
     def __init__(self, resource: Resource, etag: bytes, nodes: int) -> None:
         self.resource, self.etag = resource, etag
@@ -31,7 +31,7 @@ class StaleCandidate:
 
 
 class AnswerChecker:
-    """Of one process."""
+    """The checks of one process, and the stale confirmations that it found."""
 
     def __init__(
         self,
@@ -48,19 +48,19 @@ class AnswerChecker:
         self._open: set[tuple[bytes, bytes]] = set()
 
     def confirmed(self, resource: Resource, etag: bytes, asked: int) -> None:
-        """*etag* of *resource* was confirmed to who asked at the tick *asked*."""
+        """Check that *etag* of *resource* was confirmed to who asked at the tick *asked*."""
         if etag != resource.current:
             self._old(resource, etag, asked)
 
     def not_modified(self, answer: Answer, resource: Resource, etag: bytes, asked: int) -> None:
-        """A 304 came for the validator *etag*."""
+        """Check a 304 that came for the validator *etag*."""
         if not etag or (answer.etag and answer.etag != etag):
             self.wrong("a 304 for another version")
             return
         self.confirmed(resource, etag, asked)
 
     def body(self, answer: Answer, body: bytes, resource: Resource, asked: int, now: int) -> bool:
-        """A 200 came with *body*; whether it is what its ETag says."""
+        """Check a 200 that came with *body*; whether that is what its ETag says."""
         if answer.etag != etag_of(sha256(body).digest()):
             self.wrong("a body that is not what its ETag says" if answer.etag else "a 200 without ETag")
             return False
@@ -72,7 +72,7 @@ class AnswerChecker:
         return True
 
     def wrong(self, what: str) -> None:
-        """An answer is not what was published."""
+        """Count an answer that is not what was published."""
         self._counts["wrong_answers"] += 1
         self._counts[f"wrong: {what}"] += 1
 
@@ -85,7 +85,7 @@ class AnswerChecker:
         self._probe(StaleCandidate(resource, etag, self._nodes))
 
     def probed(self, candidate: StaleCandidate, answer: Answer | None, now: int) -> None:
-        """What one node has now; None: it did not say."""
+        """Take what one node has now; None: it did not say."""
         candidate.waiting -= 1
         if answer is not None and answer.status == 200:
             if answer.etag == candidate.etag:

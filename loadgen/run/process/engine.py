@@ -1,4 +1,4 @@
-"""One process of a run: the turns of its loop, and what it reports each second.
+"""The engine of a worker process: the turns of its loop, and its report of each second.
 
 A turn plans what is due within the next milliseconds and lets the wire send it when it is due; then it
 makes of the answers what is to be made of them.  Whatever the process is late by shows in the lag.
@@ -8,26 +8,30 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 from loadgen.models.users import BEGIN
 from loadgen.run.client.clock import NS
 from loadgen.run.messages.report import Report
+from loadgen.run.process.assembly import WorkerComponents
 from loadgen.run.process.interval_stats import IntervalStats
-
-if TYPE_CHECKING:
-    from loadgen.run.process.assembly import WorkerComponents
 
 TURN_NS = 1_000_000
 SECOND_NS = 1_000_000_000
 
 
 class Engine:
-    """Runs the users of one process from the clock's start for *seconds*."""
+    """The loop that has the users of one process act from the clock's start for *seconds*."""
 
-    def __init__(self, components: WorkerComponents, seconds: float) -> None:
+    def __init__(
+        self,
+        components: WorkerComponents,
+        seconds: float,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """*monotonic_ns*: the wire's clock."""
         self._components = components
+        self._monotonic_ns = monotonic_ns
         self._seconds = seconds
         self._stopped = False
         self.kind = components.wire.kind
@@ -51,7 +55,7 @@ class Engine:
         next_second = self.start + SECOND_NS
         patience = end + components.timeout_ns + SECOND_NS
         while not self._stopped:
-            now = components.clock.now = time.monotonic_ns()
+            now = components.clock.now = self._monotonic_ns()
             if now < end:
                 components.arrivals.plan(BEGIN + (min(now + TURN_NS, end) - self.start) // NS)
             elif not sender.waiting() or now > patience:

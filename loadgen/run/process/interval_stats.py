@@ -1,4 +1,7 @@
-"""What happens within a second, in figures that add up: over processes, machines and seconds."""
+"""Statistics of one second, in figures that add up over processes, machines and seconds.
+
+Latency is corrected for coordinated omission: it counts from when the request was planned, not from when it
+was sent, so that a cluster that keeps its users waiting cannot hide that.  The raw one stands beside it."""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ _RECENT, _FEW = 512, 64
 
 
 class IntervalStats:
-    """What happens within a second, until it is reported."""
+    """The counters and latencies of a second, until it is reported."""
 
     def __init__(self, nodes: Sequence[str], end: int) -> None:
         """*nodes*: their names; *end*: when the run ends, nanoseconds."""
@@ -49,7 +52,7 @@ class IntervalStats:
         self._pushes = array("q")
 
     def attempt(self, answer: Answer, planned: bool = True) -> None:
-        """An attempt has ended; *planned*: it is no retry and no hedge, which have no time to be late for."""
+        """Count an attempt that has ended; *planned*: neither retry nor hedge, which cannot be late."""
         second = self.second
         if answer.begun and planned:
             self._lag.append(answer.begun - answer.due)
@@ -71,7 +74,7 @@ class IntervalStats:
         both[1] += answer.bytes_out
 
     def ended(self, request: LogicalRequest, answer: Answer | None, reason: str) -> None:
-        """An request has ended; *reason*: why it failed."""
+        """Count a logical request that has ended; *reason*: why it failed."""
         if reason:
             self._errors[reason] += 1
         elif answer is not None:
@@ -81,7 +84,7 @@ class IntervalStats:
             self._recent[answer.node].append(answer.done - answer.due)
 
     def pushed(self, latencies: Sequence[int]) -> None:
-        """Subscribers received something, so late."""
+        """Count what subscribers received; *latencies*: nanoseconds from its publication."""
         self._pushes.extend(latencies)
         self.second.pushes += len(latencies)
 
@@ -91,7 +94,7 @@ class IntervalStats:
         return self._resident
 
     def p95(self, before: Sequence[int]) -> list[int]:
-        """Of each node's latest answers, nanoseconds; of all while it has given few; then as *before*."""
+        """The p95 of each node's latest answers (ns); of all while it has given few; then as *before*."""
         everything = [one for recent in self._recent for one in recent]
         if len(everything) < _FEW:
             return list(before)
@@ -99,7 +102,7 @@ class IntervalStats:
         return [of_all if len(recent) < _FEW else _p95(recent) for recent in self._recent]
 
     def close(self, counts: Counter[str], active: int, connections: int) -> Report:
-        """The second is over."""
+        """The report of the second, which is over; the next one begins."""
         second = self.second
         second.planned = counts["requests"] + counts.pop("not_offered", 0)
         second.confirmed, second.bodies = counts["not_modified"], counts["bodies"]

@@ -1,4 +1,4 @@
-"""``loadgen worker --listen HOST:PORT``: lends this machine to runs on others.
+"""The subcommand ``loadgen worker --listen HOST:PORT``: lends this machine to coordinators elsewhere.
 
 A connection that knows the token gets a process of :mod:`loadgen.run.process` for itself, one at a time;
 its job may only name targets that are this machine's, or named here with ``--i-own-this-target``.
@@ -29,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    """Until Ctrl-C, or *runs* runs."""
+    """Serve coordinators until Ctrl-C, or *runs* runs."""
     try:
         host, port = parse_address(options.listen or "127.0.0.1")
     except ValueError as error:
@@ -55,7 +55,7 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 
 
 def _serve(connection: socket.socket, peer: str, token: bytes, owned: list[str]) -> bool:
-    """Whether it was a run."""
+    """Serve one connection; whether it was a run."""
     try:
         admit(connection, token)
     except (HandshakeError, OSError) as error:

@@ -1,4 +1,4 @@
-"""A process of a run that holds WebSockets: those of the users who have one, whichever process they are in.
+"""The engine of a process that holds WebSockets: those of the users who have one, in whichever process.
 
 Kept apart because a push wakes all of them at once, and page views are not to be late for that.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from loadgen.run.messages.job import Job
 from loadgen.run.messages.report import Report
@@ -20,9 +20,16 @@ _SECOND_NS = 1_000_000_000
 
 
 class SubscriberEngine:
-    """Holds the sockets of *job* for its time; has the same form as :class:`loadgen.run.engine.Engine`."""
+    """The loop that holds the sockets of *job*, in the form of :class:`loadgen.run.process.engine.Engine`."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(
+        self,
+        job: Job,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        time_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """*monotonic_ns*: the sockets' clock; *time_ns*: the clock that all machines share."""
+        self._monotonic_ns, self._time_ns = monotonic_ns, time_ns
         scenario = job.scenario
         targets = [
             Target((node.host, node.port), family_of(node.host), node.url.partition("://")[2], "/")
@@ -41,7 +48,7 @@ class SubscriberEngine:
 
     def expect(self, unix_ns: int) -> None:
         """Something is published at that time: pushes of it count from then."""
-        self._sockets.expect(unix_ns + time.monotonic_ns() - time.time_ns())
+        self._sockets.expect(unix_ns + self._monotonic_ns() - self._time_ns())
 
     def run(self) -> Iterator[Report]:
         """A report for each second, the last one marked."""
@@ -51,14 +58,14 @@ class SubscriberEngine:
         told: Counter[str] = Counter()
         next_second = self.start + _SECOND_NS
         while not self._stopped:
-            now = time.monotonic_ns()
+            now = self._monotonic_ns()
             if now >= end:
                 break
             pushes = self._sockets.run(min(now + _TURN_NS, next_second, end))
             known = pushes.since > 0
             stats.pushed((pushes.received - pushes.since)[known].tolist())
             counts["pushes"] += len(pushes.kind)
-            if time.monotonic_ns() >= next_second:
+            if self._monotonic_ns() >= next_second:
                 next_second += _SECOND_NS
                 yield self._report(stats, counts, told)
         last = self._report(stats, counts, told)
@@ -72,5 +79,5 @@ class SubscriberEngine:
         return stats.close(counts, 0, self._sockets.count())
 
     def close(self) -> None:
-        """Say goodbye."""
+        """Close all sockets with a goodbye."""
         self._sockets.close()

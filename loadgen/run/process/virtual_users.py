@@ -1,4 +1,4 @@
-"""What users do: sessions of page views, each with what a smart client has to ask for it.
+"""Virtual users: sessions of page views, each with the requests that a smart client makes for it.
 
 Everything of a page that is kept is confirmed by one ``POST /.edge/revalidate``, or a conditional GET
 where it is a single thing; what is fresh needs no request; what is not kept is fetched, assets after the
@@ -45,7 +45,7 @@ _REVALIDATE, _LOAD = b"/.edge/revalidate", b"/.edge/load"
 
 
 class BatchAnswer(msgspec.Struct):
-    """A node's answer to a batch: the lines that are not current."""
+    """A node's answer to a batch revalidation: the lines that are not current."""
 
     stale: list[int]
 
@@ -54,7 +54,7 @@ _BATCH_ANSWER = msgspec.json.Decoder(BatchAnswer)
 
 
 class VirtualUsers:
-    """The users of a process."""
+    """The virtual users of a process: what each asks, and what becomes of the answers."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class VirtualUsers:
     # ---- sessions ----
 
     def arrive(self, user: int, tick: int) -> None:
-        """A session of *user* begins."""
+        """Begin a session of *user*."""
         self._users.active[user] = 1
         self._users.pages_left[user] = int(self._pages())
         self.active += 1
@@ -108,7 +108,7 @@ class VirtualUsers:
         self._calendar.add(user, tick)
 
     def view(self, user: int, tick: int) -> None:
-        """The planned page view of *user*; the next one follows from the plan, not from the answers."""
+        """Have *user* view a page as planned; the next one follows from the plan, not from the answers."""
         users = self._users
         left = users.pages_left[user] = users.pages_left[user] - 1
         if left:
@@ -131,12 +131,12 @@ class VirtualUsers:
                 self._wire.leave(user)
 
     def _send(self, request: LogicalRequest) -> None:
-        """Connections are open for as long as somebody waits for an answer."""
+        """Send *request*; the user's connections stay open while it waits for an answer."""
         self._users.waiting[request.user] += 1
         self.sender.send(request)
 
     def keep_informed(self, now: int) -> None:
-        """Read what the sockets of users are pushed; *now*: nanoseconds."""
+        """Read, once for all, the load document that users with sockets are pushed; *now*: nanoseconds."""
         if self._informed and self._choosing.reads_load and now >= self._feed_at:
             self._feed_at = now + _FEED_NS
             self._reader = user = (self._reader + 1) % self._informed
@@ -167,7 +167,7 @@ class VirtualUsers:
             self._confirm(user, page, lookup, planned)
 
     def _confirm(self, user: int, page: Page, lookup: CacheLookup, planned: int) -> None:
-        """Ask whether what was kept of *page* is current."""
+        """Revalidate what was kept of *page*."""
         resources, parts = self._site.resources, lookup.parts
         if len(parts) == 1:
             resource = resources[parts[0]]
@@ -189,7 +189,7 @@ class VirtualUsers:
     # ---- answers ----
 
     def ended(self, request: LogicalRequest, answer: Answer | None) -> None:
-        """An request has its answer, or failed for good."""
+        """Take the end of a logical request: its answer, or None or an error: it failed for good."""
         if request.purpose == PROBE:
             if answer is not None:
                 now = self._clock.tick(self._clock.now)
@@ -209,7 +209,7 @@ class VirtualUsers:
             self._wire.leave(user)
 
     def _judge(self, request: LogicalRequest, answer: Answer | None) -> str:
-        """Make of the answer what is to be made of it; why the request failed, or ""."""
+        """Make of the answer what is to be made of it; the reason of a failure, or ""."""
         if answer is None:
             return "no answer by the end"
         if answer.error:
@@ -227,7 +227,7 @@ class VirtualUsers:
         return self._fetched(request, answer)
 
     def _gone(self, user: int, resource: Resource, page: Page) -> None:
-        """What was kept is not there any more: a page is forgotten, as the smart client does."""
+        """Forget a page that is not there any more, as the smart client does."""
         if resource is self._site.resources[page.number]:
             self._users.forget(user, page.index)
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -17,7 +16,7 @@ from loadgen.run.coordinator.merging import ReportMerger
 from loadgen.run.messages.job import Job
 from loadgen.run.messages.report import Report
 from loadgen.run.messages.scenario import Scenario
-from loadgen.run.process import assembly, engine
+from loadgen.run.process import assembly
 from loadgen.run.process.assembly import assemble
 from loadgen.run.process.engine import Engine
 from tests.loadgen.run.memory_wire import Sent
@@ -76,10 +75,9 @@ class EngineTests(SynchronousTestCase):
         self.cluster = Cluster()
         prepare(self.cluster)
         self.patch(assembly, "select", lambda *arguments: self.cluster)
-        self.patch(engine, "time", SimpleNamespace(monotonic_ns=lambda: self.cluster.now))
         components = assemble(job)
         self.users = components.users
-        process = Engine(components, scenario.duration_s)
+        process = Engine(components, scenario.duration_s, lambda: self.cluster.now)
         process.start = START
         reports = []
         for report in process.run():

@@ -69,12 +69,10 @@ class SubscriberEngineTests(SynchronousTestCase):
         job = Job(
             scenario=scenario, site=Published().site(), nodes=NODES, subscribers=100, share=0.25, seed=9
         )  # fmt: skip
-        self.process = SubscriberEngine(job)
-        self.process.start = START
-        clock = SimpleNamespace(
-            monotonic_ns=lambda: self.sockets.now, time_ns=lambda: UNIX + self.sockets.now - START
+        self.process = SubscriberEngine(
+            job, lambda: self.sockets.now, lambda: UNIX + self.sockets.now - START
         )
-        self.patch(subscriber_engine, "time", clock)
+        self.process.start = START
 
     def subscribers(self, *given: Any) -> Pushed:
         """The only ones."""
