@@ -15,7 +15,9 @@ project_copyright = author
 release = version = _version("twistd-edge")
 needs_sphinx = "7.4"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "docs._ext.generated", "docs._ext.references"]
+# "--users" stays what one types.
+smartquotes = False
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "_ext"]
 nitpicky = True

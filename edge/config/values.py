@@ -36,6 +36,8 @@ class Kind:
     repeated: bool = False
     #: Names to choose from, for shell completion.
     choices: tuple[str, ...] = ()
+    #: Of whole numbers: the least and the greatest.
+    bounds: tuple[int, int] | None = None
     #: "file" or "directory", for shell completion.
     completes: str = ""
 
@@ -69,7 +71,7 @@ def integer(low: int, high: int) -> Kind:
             raise Wrong(f"give a whole number from {low} to {high}")
         return int(text)
 
-    return Kind("N", read, int)
+    return Kind("N", read, int, bounds=(low, high))
 
 
 def choice(*names: str) -> Kind:

@@ -19,7 +19,8 @@ from edge.edgectl.tables import duration, facts_table, log_tables, members_table
 from edge.errors import EdgeError
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The command line; the reference in ``docs/`` is made from it, too."""
     parser = argparse.ArgumentParser(
         prog="edgectl",
         description="Looks at a running node of twistd edge, and tells it things.",
@@ -58,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit codes: 0 done, 1 failure, 2 wrong usage."""
-    parser = _parser()
+    parser = make_parser()
     options = parser.parse_args(arguments)
     if options.command == "purge":
         for path in options.paths:

@@ -52,7 +52,7 @@ class RequestHead:
     version: bytes
     #: (name, value) as sent, in order.
     headers: Fields
-    #: Lower-case name -> value, repeated lines joined by ``, ``.
+    #: Lower-case name -> value, repeated lines joined by a comma and a space.
     fields: dict[bytes, bytes]
     #: The target's path as sent, or ``*``; see :func:`edge.http.target.canonical_path`.
     path: bytes

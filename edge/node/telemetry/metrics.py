@@ -86,6 +86,58 @@ _TABLE = {
     "complete": "1 if everything that is published is in the table",
     "spilled": "Bodies that went to a file because the arena was full",
 }
+#: Figures of the cluster -> help; what ends in ``_total`` is a counter.
+CLUSTER = {
+    "probes_total": "Probes begun",
+    "acks_total": "Probes answered",
+    "indirect_probes_total": "Requests to others to probe a member that did not answer",
+    "stream_probes_total": "Probes sent over a stream because no datagram was answered",
+    "failed_probes_total": "Probes that nobody answered",
+    "suspicions_total": "Members that this node began to suspect",
+    "false_suspicions_total": "Suspicions that were refuted",
+    "deaths_total": "Members declared dead",
+    "refutations_total": "Times that this node had to refute a suspicion of itself",
+    "trials_total": "Trials that this node passed through to come back",
+    "late_ticks_total": "Times that the clock of the membership was called late",
+    "refused_malformed_total": "Datagrams dropped: too short, too long or of another version",
+    "refused_unknown_total": "Datagrams dropped: of no session",
+    "refused_forged_total": "Datagrams dropped: the seal does not fit",
+    "refused_replayed_total": "Datagrams dropped: taken before, or too old to tell",
+    "refused_streams_total": "Streams refused: certificate, cluster, name or version",
+    "unreached_total": "Dialled streams that did not open",
+    "datagram_bytes_in_total": "Bytes of datagrams received",
+    "datagram_bytes_out_total": "Bytes of datagrams sent",
+    "membership_bytes_total": "Bytes of membership news in packets sent",
+    "load_bytes_total": "Bytes of load figures in packets sent",
+    "table_bytes_total": "Bytes of table news in packets sent",
+    "table_wants_total": "Reads of another node's change log begun",
+    "table_generations_total": "New generations of this node's own change log",
+    "table_chunks_total": "Chunks of change logs received",
+    "table_chunks_sent_total": "Chunks of change logs sent",
+    "table_applied_total": "Changes of others that were applied",
+    "table_superseded_total": "Changes of others that were older than what was here",
+    "table_skew_refused_total": "Messages refused because their clock is too far ahead",
+    "table_repairs_total": "Anti-entropy exchanges begun",
+    "table_repaired_total": "Entries received by anti-entropy",
+    "table_differing_buckets_total": "Buckets that differed in anti-entropy exchanges",
+    "bodies_fetched_total": "Bodies fetched from other nodes",
+    "bodies_bytes_total": "Bytes of these bodies",
+    "bodies_resumed_total": "Fetches that went on where another broke off",
+    "bodies_wrong_hash_total": "Bodies that were not what their digest says",
+    "bodies_failures_total": "Fetches in which a holder gave nothing, or broke off",
+    "members_alive": "Other members that are alive",
+    "members_suspect": "Other members that are suspected",
+    "members_dead": "Other members that are dead",
+    "members_left": "Other members that left",
+    "health": "Health score of this node, 0: good; each step adds to its patience with others",
+    "news_queue": "News that wait to be told",
+    "apply_queue": "Changes that wait to be put into the shared table",
+    "missing_bodies": "Bodies that this node lacks still",
+    "behind": "Changes that others have and this node does not",
+    "reactor_lag_seconds": "How late the supervisor's reactor was at worst lately",
+    "lag_p50_seconds": "Median of the last 1,000 changes: from publish to here",
+    "lag_p99_seconds": "99th percentile of the last 1,000 changes: from publish to here",
+}
 
 
 def _families(now: Snapshot) -> Iterator[Metric]:
@@ -116,8 +168,7 @@ def _families(now: Snapshot) -> Iterator[Metric]:
         )
     for name, value in now.gossip.items():
         kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
-        text = name.removesuffix("_total").replace("_", " ")
-        yield kind(f"edge_gossip_{name.removesuffix('_total')}", f"Of the cluster: {text}", value=value)
+        yield kind(f"edge_gossip_{name.removesuffix('_total')}", CLUSTER.get(name, name), value=value)
     if now.measured is not None:
         shares = GaugeMetricFamily("edge_share", "Used share of what the node has", labels=["of"])
         for name, value in now.measured.shares._asdict().items():

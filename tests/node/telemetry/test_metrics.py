@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+
 from prometheus_client.parser import text_string_to_metric_families
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.gossip import replica
+from edge.gossip.members import Counters
+from edge.gossip.sealing import Sessions
 from edge.load.meters import Measurement, Shares
-from edge.node.telemetry.metrics import Snapshot, render
+from edge.node.cluster import clusterview
+from edge.node.telemetry.metrics import CLUSTER, Snapshot, render
 from edge.table.counters import COUNTERS
 
 COUNTED = {name: index for index, name in enumerate(COUNTERS, 1)}
@@ -59,3 +66,21 @@ class MetricsTests(SynchronousTestCase):
         names = {name for name, _ in self.values(snapshot(None))}
         self.assertNotIn("edge_utilization", names)
         self.assertIn("edge_connections", names)
+
+    def test_every_figure_of_the_cluster_has_a_meaning(self) -> None:
+        """All that ``clusterview.figures`` counts, by the places where it is counted."""
+        counted = {f"{name}_total" for name in vars(Counters())}
+        counted |= {f"refused_{name}_total" for name in vars(Sessions().refused)}
+        table = re.findall(r'self\.counters\["(\w+)"\]', inspect.getsource(replica))
+        counted |= {f"table_{name}_total" for name in table}
+        figures = inspect.getsource(clusterview.figures)
+        counted |= set(re.findall(r'"(\w+)": float\(', figures))
+        self.assertGreater(len(counted), 30)
+        self.assertEqual(counted - set(CLUSTER), set())
+
+    def test_figures_of_the_cluster_are_counters_or_gauges(self) -> None:
+        now = snapshot()._replace(gossip={"probes_total": 3.0, "members_alive": 2.0})
+        kinds = {one.name: one.type for one in text_string_to_metric_families(render(now)[1].decode())}
+        self.assertEqual(
+            (kinds["edge_gossip_probes"], kinds["edge_gossip_members_alive"]), ("counter", "gauge")
+        )
