@@ -1,4 +1,4 @@
-"""The command ``loadgen``: picks the subcommand.
+"""The command ``loadgen``: picks the subcommand, and turns errors into exit codes.
 
 Each is a module with ``configure(parser)`` and ``main(options, parser) -> exit code``, imported only
 when it is called: most need libraries that take a while to load.
@@ -24,7 +24,10 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 done, 1 error, 2 wrong usage or a threshold missed, 3 invalid, 4 infeasible, 130 Ctrl-C."""
+    """Run the command line *arguments*; its exit code.
+
+    0 done, 1 error, 2 wrong usage or a threshold missed, 3 invalid, 4 infeasible, 130 Ctrl-C.
+    """
     given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(
         prog="loadgen", description="Puts load on your own cluster, and says what came back."

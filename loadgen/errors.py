@@ -1,4 +1,4 @@
-"""What can go wrong in a way that the user can mend.
+"""The errors that the user can mend.
 
 ::
 
@@ -10,12 +10,12 @@ from __future__ import annotations
 
 
 class LoadgenError(Exception):
-    """Something outside of this program is not as it has to be."""
+    """An error outside of this program: something is not as it has to be."""
 
     exit_code = 1
 
 
 class UsageError(LoadgenError):
-    """What the user wrote is wrong."""
+    """An error in what the user wrote."""
 
     exit_code = 2

@@ -1,4 +1,4 @@
-"""Latencies in HDR histograms of a fixed size: three significant digits from 1 us to an hour.
+"""HDR histograms of latencies, of one fixed form: three significant digits from 1 us to an hour.
 
 The form is Gil Tene's HdrHistogram, whose library does the coding and knows the arithmetic; done here is what
 its loops over single counters are too slow for: recording many values at once, percentiles of every second.
@@ -21,7 +21,7 @@ DIGITS = 3
 
 
 class Histogram:
-    """Durations; all values come and go in microseconds."""
+    """An HDR histogram of durations; all values come and go in microseconds."""
 
     def __init__(self) -> None:
         self._hdr: Any = HdrHistogram(1, HIGHEST, DIGITS)
@@ -43,7 +43,7 @@ class Histogram:
         return made
 
     def encode(self) -> str:
-        """As text (HdrHistogram's V2 coding, deflated, base64)."""
+        """The histogram as text (HdrHistogram's V2 coding, deflated, base64)."""
         text: bytes = self._hdr.encode()
         return text.decode("ascii")
 
@@ -98,7 +98,7 @@ class Histogram:
         return self.percentiles((percent,))[0]
 
     def percentiles(self, percents: Sequence[float]) -> list[int]:
-        """Several of them."""
+        """The values at several *percents*."""
         if not self.count:
             return [0] * len(percents)
         hdr = self._hdr
@@ -121,7 +121,7 @@ def counted(values: NDArray[np.int64]) -> bytes:
 
 
 def _index(values: NDArray[np.int64], hdr: Any) -> NDArray[np.int64]:
-    """Where values are counted: the leading bits choose the bucket, the next ones the place in it."""
+    """The places of *values*: the leading bits choose the bucket, the next ones the counter in it."""
     # frexp's exponent is the number of bits of a value (exact below 2^53).
     bits = np.frexp((values | hdr.sub_bucket_mask).astype(np.float64))[1].astype(np.int64)
     bucket = bits - hdr.unit_magnitude - (hdr.sub_bucket_half_count_magnitude + 1)

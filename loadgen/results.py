@@ -1,4 +1,6 @@
-"""The one record that joins the subcommands: what ``loadgen run`` writes and ``loadgen report`` reads.
+"""The result of a run: the one record that joins the subcommands.
+
+``loadgen run`` writes it, ``loadgen report`` reads it.
 
 A run's folder (``--out DIR``) holds ``result.json``, this record as JSON.  Times are seconds from the
 beginning of the run, durations microseconds in histograms and milliseconds where the name says so, bytes
@@ -26,7 +28,7 @@ EXIT_CODES: dict[str, int] = {"ok": 0, "error": 1, "threshold": 2, "invalid": 3,
 
 
 class Second(msgspec.Struct, kw_only=True):
-    """What happened within one second of a run."""
+    """One second of a run, over all processes."""
 
     at: int
     #: Requests whose planned time was in this second; sent in it; answered in it.
@@ -96,7 +98,7 @@ class Generator(msgspec.Struct, kw_only=True):
 
 
 class Result(msgspec.Struct, kw_only=True):
-    """One run."""
+    """The record of one run."""
 
     v: int = VERSION
     #: Name and file of the scenario, and a line about it.

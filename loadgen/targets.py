@@ -1,4 +1,4 @@
-"""Which addresses may be put under load: one's own.
+"""The targets that may be put under load: one's own addresses.
 
 Loopback always; any other host only when it is named with ``--i-own-this-target``.
 """
@@ -20,7 +20,7 @@ class TargetError(UsageError):
 
 @dataclass(frozen=True)
 class Target:
-    """Where to connect to, and what to ask for."""
+    """A target: where to connect to, and what to ask for."""
 
     address: tuple[str, int]
     family: socket.AddressFamily
@@ -51,7 +51,7 @@ def resolve(url: str, owned: tuple[str, ...] = ()) -> Target:
 
 
 def family_of(address: str) -> socket.AddressFamily:
-    """Of an IP *address*."""
+    """The address family of an IP *address*."""
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 

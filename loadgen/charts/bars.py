@@ -1,4 +1,4 @@
-"""Bars in groups, one group for each label."""
+"""A bar chart: bars in groups, one group for each label."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WRITTEN = 16
 def bars(
     title: str, labels: Sequence[str], series: Mapping[str, Sequence[float]], *, y_label: str, note: str = ""
 ) -> str:
-    """One chart; what is no number (NaN) has no bar."""
+    """A bar chart; what is no number (NaN) has no bar."""
     length = max((len(values) for values in series.values()), default=0)
     span = max(1, math.ceil(length / MOST))
     names = [str(label) for label in [*labels, *[""] * (length - len(labels))]][:length:span]
@@ -83,7 +83,7 @@ def _bar(x: float, thick: float, value: float, vertical: Scale, kind: str, writt
 
 
 def _ticks(names: Sequence[str], width: float) -> list[tuple[float, str]]:
-    """As many labels as have room, the others left out; too long ones are cut."""
+    """The labels of the x axis: as many as have room, the others left out; too long ones are cut."""
     longest = max((len(name) for name in names), default=0)
     stride = max(1, math.ceil(min(longest, 12) * CHARACTER / width))
     room = max(4, int(width * stride / CHARACTER))

@@ -1,4 +1,4 @@
-"""What all charts have in common: the ``<figure>``, its legend, its axes, and the data that a tooltip reads.
+"""The frame of every chart: the ``<figure>``, its legend, its axes, and the data that a tooltip reads.
 
 ::
 
@@ -36,7 +36,7 @@ def look(index: int, dashed: bool = False) -> str:
 
 
 def number(pixels: float) -> str:
-    """A coordinate to a tenth of a pixel."""
+    """A coordinate as text, to a tenth of a pixel."""
     return f"{pixels:.1f}".removesuffix(".0")
 
 
@@ -106,7 +106,7 @@ def figure(
     y_label: str,
     series: Sequence[Readings],
 ) -> str:
-    """The whole piece; *description*: for those who cannot see the drawing."""
+    """The whole ``<figure>``; *description*: for those who cannot see the drawing."""
     keys = "".join(
         f'<li><svg viewBox="0 0 20 8" aria-hidden="true"><path class="line {one.look}" d="M1 4H19"/></svg>'
         f"{escape(one.name)}</li>"
@@ -127,5 +127,5 @@ def figure(
 
 
 def nothing() -> str:
-    """In the middle of a chart without a single number."""
+    """What stands in the middle of a chart without a single number."""
     return text((LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2, "no data", "label middle")

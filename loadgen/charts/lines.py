@@ -1,4 +1,4 @@
-"""Lines over a continuous axis, or areas stacked on each other."""
+"""A line chart: lines over a continuous axis, or areas stacked on each other."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def lines(
     x_text: Callable[[float], str] | None = None,
     marks: Sequence[tuple[float, str]] = (),
 ) -> str:
-    """One chart.
+    """A line chart.
 
     *stacked*: areas on each other, all over the same x.  *x_text* writes a value of x.  *marks*: moments
     (values of x), each with a short name, such as the number of a line in a table.
@@ -102,7 +102,7 @@ def _alone(series: Series, kind: str) -> _Line:
 
 
 def _stacked(series: Sequence[Series], looks: Sequence[str]) -> list[_Line]:
-    """Each on the sum of those before it; what is no number counts as nothing."""
+    """The series stacked: each on the sum of those before it; what is no number counts as nothing."""
     length = min((len(one.y) for one in series), default=0)
     indices = kept([one.y[:length] for one in series])
     below = [0.0] * len(indices)
@@ -116,7 +116,7 @@ def _stacked(series: Sequence[Series], looks: Sequence[str]) -> list[_Line]:
 
 
 def _runs(line: _Line, horizontal: Scale, vertical: Scale) -> list[list[int]]:
-    """Indices of the points that have a place, split where one has none."""
+    """The runs of a line: indices of the points that have a place, split where one has none."""
     runs: list[list[int]] = [[]]
     for index, (x, y) in enumerate(zip(line.x, line.top, strict=True)):
         if horizontal.drawable(x) and vertical.drawable(y):
@@ -169,7 +169,7 @@ def _readings(line: _Line, horizontal: Scale, vertical: Scale, write: Callable[[
 
 
 def _describe(series: Sequence[Series], x_label: str, y_label: str) -> str:
-    """For those who cannot see it."""
+    """The description of the chart, for those who cannot see it."""
     parts = []
     for one in series:
         finite = [value for value in one.y if math.isfinite(value)]

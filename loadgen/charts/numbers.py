@@ -1,4 +1,4 @@
-"""How a number is written: short on an axis, whole with separators in a table."""
+"""How numbers are written: short on an axis, whole with separators in a table."""
 
 from __future__ import annotations
 
@@ -35,6 +35,13 @@ def binary(value: float) -> str:
         value /= 1024
         power += 1
     return f"{_significant(value, 3)} {('B', 'KiB', 'MiB', 'GiB', 'TiB')[power]}"
+
+
+def duration(seconds: float) -> str:
+    """A time since the beginning: 0:07, 12:34, 1:02:03."""
+    hours, rest = divmod(round(max(0.0, seconds)), 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
 def plain(value: object) -> str:

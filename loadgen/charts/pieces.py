@@ -63,18 +63,18 @@ def banner(tone: Tone, words: str, lead: str = "", items: Sequence[tuple[Tone, s
 
 
 def heading(text: str, note: str = "") -> str:
-    """Above what belongs together."""
+    """A heading above what belongs together."""
     return f"<div><h2>{escape(text)}</h2>{f'<p>{escape(note)}</p>' if note else ''}</div>\n"
 
 
 def panel(*parts: tuple[str, str]) -> str:
-    """What is narrow enough to stand beside a chart: titles, each with its content such as a small table."""
+    """A panel narrow enough to stand beside a chart: titles, each with its content such as a small table."""
     content = "".join(f"<h3>{escape(title)}</h3>{html}" for title, html in parts)
     return f'<section class="panel">{content}</section>\n'
 
 
 def _sign(tone: Tone) -> str:
-    """Colour alone would not say it to everybody."""
+    """The sign of a *tone*: colour alone would not say it to everybody."""
     return f'<span class="sign" aria-hidden="true">{_SIGNS[tone]}</span>'
 
 

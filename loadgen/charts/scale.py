@@ -1,4 +1,4 @@
-"""Where a value stands on an axis, and which ticks the axis has.
+"""The scale of an axis: the pixel of a value, and the ticks.
 
 Linear axes have steps of 1, 2 or 5 times a power of ten; logarithmic ones have decades, and 2 and 5 between
 them when there are few.  An axis of y begins and ends at a tick, one of x where the data does.
@@ -16,7 +16,7 @@ _LARGEST, _SMALLEST = 1e300, 1e-300
 
 @dataclass(frozen=True)
 class Scale:
-    """Maps [low, high] to pixels [begin, end]; *end* may be the smaller one (upwards)."""
+    """A linear or logarithmic map of [low, high] to pixels [begin, end]; upwards: *end* is the smaller."""
 
     low: float
     high: float

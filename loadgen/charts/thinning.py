@@ -1,4 +1,4 @@
-"""Fewer points that look the same: of each stretch of a line its highest and its lowest point stay.
+"""Downsampling of lines: of each stretch the highest and the lowest point stay, so that it looks the same.
 
 A line 640 pixels wide cannot show 100,000 points, but one of them may be the spike that matters, so points
 are left out by rank and never averaged.  A gap (NaN) stays a gap.

@@ -1,9 +1,8 @@
 """What ``loadgen run`` shows while it runs: a view for a terminal, lines for a file, JSON for a machine.
 
-* ``state.py``: what has happened until now;
-* ``screen.py``: what stands on the screen then, as a pure function of it;
-* ``words.py``: numbers and names in it;
-* ``views.py``: who shows it.
+* ``state.py``: totals of the run until now, and what of them is on the screen;
+* ``screen.py``: the screen, as a pure function of that; ``formatting.py``: numbers and names in it;
+* ``views.py``: the views: a terminal, a file, lines of JSON.
 
 Each view is told once a second, and closed once.
 """

@@ -1,4 +1,4 @@
-"""What stands on the screen: pure functions of a :class:`~loadgen.live.state.State`."""
+"""The screen of a running load test: pure functions of a :class:`~loadgen.live.state.State`."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from loadgen.charts.numbers import short
+from loadgen.charts.numbers import duration, short
+from loadgen.live.formatting import PERCENTILES, milliseconds, percent, printable, sparkline
 from loadgen.live.state import State
-from loadgen.live.words import PERCENTILES, clock, milliseconds, percent, printable, sparkline
 
 #: Nodes with a bar of their own; the view has to fit 24 lines.
 MOST_NODES = 5
 
 
 def line(state: State) -> str:
-    """All that matters, in one line."""
+    """The state of the run in one line, for a file."""
     second, totals = state.second, state.totals
     p50, _, p99, p999, _ = milliseconds(second.latency_ms)
     parts = [
-        f"{clock(second.at + 1)}",
+        f"{duration(second.at + 1)}",
         f"planned {second.planned:,}/s sent {second.sent:,}/s answered {second.answered:,}/s",
         f"confirmed {percent(second.confirmed, second.confirmed + second.bodies)}",
         f"p50 {p50} p99 {p99} p99.9 {p999} ms",
@@ -34,7 +34,7 @@ def line(state: State) -> str:
 
 
 def screen(state: State) -> RenderableType:
-    """The view: at most 24 lines, readable at 80 columns."""
+    """The screen: at most 24 lines, readable at 80 columns."""
     second, totals = state.second, state.totals
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="dim", no_wrap=True)
@@ -80,13 +80,13 @@ def _progress(state: State) -> RenderableType:
     grid.add_column(no_wrap=True, justify="right")
     grid.add_row(
         ProgressBar(total=max(state.seconds, 1e-9), completed=passed, complete_style="cyan"),
-        f"{clock(passed)} of {clock(state.seconds)}, {clock(state.seconds - passed)} left",
+        f"{duration(passed)} of {duration(state.seconds)}, {duration(state.seconds - passed)} left",
     )
     return grid
 
 
 def _words(style: str = "bold", **numbers: int | str) -> Text:
-    """Names, each with its number, in columns."""
+    """Counters by name, in columns."""
     text = Text()
     for name, value in numbers.items():
         written = f"{value:,}" if isinstance(value, int) else value

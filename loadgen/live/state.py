@@ -1,4 +1,4 @@
-"""What has happened until now."""
+"""The state of a running load test: totals until now, and the last seconds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from loadgen.live.words import clock
+from loadgen.charts.numbers import duration
 from loadgen.results import Second
 
 #: Seconds that the sparkline shows.
@@ -15,7 +15,7 @@ _HISTORY = 60
 
 
 class Totals(msgspec.Struct, kw_only=True):
-    """Of the run until now."""
+    """The totals of the run until now."""
 
     planned: int = 0
     sent: int = 0
@@ -36,7 +36,7 @@ class Totals(msgspec.Struct, kw_only=True):
     invalid: list[str] = []
 
     def count(self, second: Second) -> None:
-        """Add what can be added; latencies, lag and validity are the caller's to set."""
+        """Add *second*, as far as it can be added; latencies, lag and validity are the caller's to set."""
         self.planned += second.planned
         self.sent += second.sent
         self.answered += second.answered
@@ -53,7 +53,7 @@ class Totals(msgspec.Struct, kw_only=True):
 
 @dataclass
 class State:
-    """What is on the screen."""
+    """What a screen shows: the last second, the totals, a history for the sparkline, the last note."""
 
     title: str
     seconds: float
@@ -67,8 +67,8 @@ class State:
     note: str = ""
 
     def take(self, second: Second, totals: Totals) -> None:
-        """Show these from now on."""
+        """Take *second* and *totals*, to be shown from now on."""
         self.second, self.totals = second, totals
         self.rates.append(second.answered)
         if second.notes:
-            self.note = f"{clock(second.at)}  {second.notes[-1]}"
+            self.note = f"{duration(second.at)}  {second.notes[-1]}"

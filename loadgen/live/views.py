@@ -1,4 +1,7 @@
-"""Who shows it.  None ever stops a run: when nobody reads any more (a closed pipe), they fall silent."""
+"""The views of a running load test: terminal, file, lines of JSON.
+
+None ever stops a run: when nobody reads any more (a closed pipe), they fall silent.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,13 @@ LINE_EVERY = 5
 
 
 class View(Protocol):
-    """What a run tells."""
+    """What a run tells its seconds and its result."""
 
     def update(self, second: Second, totals: Totals) -> None:
-        """A second has passed."""
+        """Show *second*, which has passed, and the totals after it."""
 
     def close(self, result: Result | None = None) -> None:
-        """The run has ended, with *result* if it came to one."""
+        """Show the end of the run, with *result* if it came to one."""
 
 
 class Live:
@@ -43,7 +46,7 @@ class Live:
             self._screen.start()
 
     def update(self, second: Second, totals: Totals) -> None:
-        """A second has passed."""
+        """Show *second*, which has passed, and the totals after it."""
         self._state.take(second, totals)
         if self._screen is not None:
             try:
@@ -69,11 +72,11 @@ class JsonLines:
         self._say({"event": "begin", "title": title, "seconds": seconds, "users": users})
 
     def update(self, second: Second, totals: Totals) -> None:
-        """A second has passed."""
+        """Show *second*, which has passed, and the totals after it."""
         self._say({"event": "second", "second": second, "totals": totals})
 
     def close(self, result: Result | None = None) -> None:
-        """The run has ended."""
+        """Write the result, if there is one, without its series."""
         if result is not None:
             said = {name: value for name, value in msgspec.structs.asdict(result).items() if name != "series"}
             self._say({"event": "result", "result": said})
@@ -84,7 +87,7 @@ class JsonLines:
 
 
 def _write(out: TextIO | None, text: str) -> TextIO | None:
-    """Write a line; what to write the next one to: None when nobody reads any more."""
+    """Write *text* and a newline; the stream for the next line: None when nobody reads any more."""
     if out is None:
         return None
     try:

@@ -29,7 +29,7 @@ _COUNTED = (("status", "statuses"), ("error", "errors"), ("node", "nodes"))
 
 
 def columns(runs: Sequence[Run]) -> str:
-    """The text.  Columns: run, plain figures, latencies, ``status_304`` ..., ``error_...``, ``node_...``."""
+    """The CSV.  Columns: run, plain figures, latencies, ``status_304`` ..., ``error_...``, ``node_...``."""
     series = [second for run in runs for second in run.result.series]
     counted = [
         (prefix, field, name) for prefix, field in _COUNTED for name in names_in(series, attrgetter(field))
@@ -54,5 +54,5 @@ def columns(runs: Sequence[Run]) -> str:
 
 
 def _latencies(second: Second) -> list[object]:
-    """Empty where nothing was answered."""
+    """The latencies of *second*; empty where nothing was answered."""
     return [*second.latency_ms, *[""] * len(_LATENCIES)][: len(_LATENCIES)]

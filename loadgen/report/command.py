@@ -1,4 +1,4 @@
-"""``loadgen report``: what was run, to look at, to compare, and for other programs."""
+"""The subcommand ``loadgen report``: results to look at, to compare, and for other programs."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _keep_apart(outputs: Sequence[str | None], results: Sequence[Path]) -> None:
 
 
 def _files(path: str, runs: Sequence[Run]) -> list[tuple[str, Sequence[Run]]]:
-    """Which runs go to which CSV file; makes the folder if one is meant."""
+    """The CSV files, and which runs go to which; makes the folder if one is meant."""
     folder = Path(path)
     if path == STANDARD_OUTPUT or (folder.suffix and not path.endswith("/") and not folder.is_dir()):
         return [(path, runs)]

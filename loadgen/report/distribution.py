@@ -1,4 +1,4 @@
-"""A histogram as steps: how many values were not greater than each that occurred.
+"""The cumulative distribution of an HDR histogram: how many values were not greater than each that occurred.
 
 ``loadgen.histogram`` records and adds; here is what only readers need, from the same text.
 """
@@ -23,7 +23,7 @@ class Distribution:
 
     @classmethod
     def decode(cls, text: str) -> Distribution:
-        """Of the text that :meth:`loadgen.histogram.Histogram.encode` made; :exc:`ValueError`."""
+        """The distribution in what :meth:`loadgen.histogram.Histogram.encode` made; :exc:`ValueError`."""
         values: list[int] = []
         counts: list[int] = []
         total = 0.0

@@ -1,4 +1,4 @@
-"""The page: verdicts first, then key figures, charts, tables, and how the generator itself did."""
+"""The report as a page: verdicts, key figures, charts, tables, and how the generator itself did."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results in Prometheus' text format, for its node exporter's textfile collector or a push gateway."""
+"""Results in Prometheus' text exposition format, for a textfile collector or a push gateway."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _HISTOGRAMS: dict[str, tuple[str, dict[str, str]]] = {
 
 
 def exposition(runs: Sequence[Run]) -> str:
-    """The text; each sample has the label ``run``."""
+    """The exposition of *runs*; each sample has the label ``run``."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(list(_families(runs))))
     return generate_latest(registry).decode()

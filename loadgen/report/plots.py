@@ -21,7 +21,7 @@ _GREY = 5
 
 
 class Metric(NamedTuple):
-    """One figure of a second."""
+    """What is drawn of each second, and how."""
 
     name: str
     take: Callable[[Second], float]
@@ -32,7 +32,7 @@ class Metric(NamedTuple):
 
 
 def rates(runs: Sequence[Run]) -> list[str]:
-    """What was planned, and what came of it."""
+    """Requests over time: planned, sent, answered."""
     metrics = [
         Metric("sent", attrgetter("sent"), 4, telling=False),
         Metric("answered", attrgetter("answered"), 0),
@@ -43,7 +43,7 @@ def rates(runs: Sequence[Run]) -> list[str]:
 
 
 def latencies(runs: Sequence[Run]) -> list[str]:
-    """Percentiles of each second."""
+    """Latency over time: the percentiles of each second."""
     metrics = [
         Metric("max", latency(4), _GREY, telling=False),
         Metric("p99.9", latency(3), 1),
@@ -70,7 +70,7 @@ def lag(runs: Sequence[Run]) -> list[str]:
 
 
 def node_shares(run: Run, alone: bool) -> str:
-    """Who was asked."""
+    """Load balance over time: the share of each node."""
     parts = stretches(run.result.series)
     of = unit([run.result])
     x = times([part[0] for part in parts], of)
@@ -86,7 +86,7 @@ def node_shares(run: Run, alone: bool) -> str:
 
 
 def confirmations(runs: Sequence[Run]) -> str:
-    """The share of copies that were confirmed."""
+    """Revalidation over time: the share of copies that were confirmed."""
     of = unit(run.result for run in runs)
     series = []
     for run in runs:
@@ -105,20 +105,20 @@ def confirmations(runs: Sequence[Run]) -> str:
 
 
 def _confirmed(seconds: Sequence[Second]) -> float:
-    """Percent; not a number where nothing was asked for."""
+    """The percentage that was confirmed; NaN where nothing was asked for."""
     confirmed, bodies = (sum(map(attrgetter(name), seconds)) for name in ("confirmed", "bodies"))
     return 100 * confirmed / (confirmed + bodies) if confirmed + bodies else math.nan
 
 
 def traffic(runs: Sequence[Run]) -> list[str]:
-    """Bytes both ways."""
+    """Traffic over time: bytes both ways."""
     metrics = [Metric("received", attrgetter("bytes_in"), 0), Metric("sent", attrgetter("bytes_out"), 1)]
     note = "Heads and bodies, above TCP, as the users see it."
     return _over_time("Bytes", runs, metrics, "Bytes/s", note=note)
 
 
 def errors(runs: Sequence[Run]) -> list[str]:
-    """By reason for a single run, else of each run; nothing when nothing failed."""
+    """Errors over time: by reason for a single run, else of each run; nothing when nothing failed."""
     counted: Callable[[Second], dict[str, int]] = attrgetter("errors")
     if not any(counted(second) for run in runs for second in run.result.series):
         return []
@@ -129,7 +129,7 @@ def errors(runs: Sequence[Run]) -> list[str]:
 
 
 def users(runs: Sequence[Run]) -> list[str]:
-    """Who is there."""
+    """Users in a session and open connections over time."""
     metrics = [
         Metric("active users", attrgetter("active"), 0),
         Metric("connections", attrgetter("connections"), 2),
@@ -138,7 +138,7 @@ def users(runs: Sequence[Run]) -> list[str]:
 
 
 def pushes(runs: Sequence[Run]) -> list[str]:
-    """How many came, and how late; nothing without any."""
+    """Pushes over time: how many came, and how late; nothing without any."""
     if not any(second.pushes for run in runs for second in run.result.series):
         return []
     rate = [Metric("received", attrgetter("pushes"))]
@@ -165,7 +165,7 @@ def _failures(reason: str) -> Callable[[Second], float]:
 
 
 def _curves(title: str, runs: Sequence[Run], kinds: Sequence[str], note: str) -> list[str]:
-    """A curve for each run and kind of histogram, the second kind dashed; nothing without any."""
+    """HDR plots: a curve for each run and kind of histogram, the second dashed; nothing without any."""
     series = []
     for index, run in enumerate(runs):
         for kind in kinds:

@@ -24,7 +24,7 @@ class Run(NamedTuple):
 
     @classmethod
     def of(cls, name: str, result: Result) -> Run:
-        """*result* under *name*; :exc:`ValueError` if one of its histograms is none."""
+        """The run of *result* under *name*; :exc:`ValueError` if one of its histograms is none."""
         decoded = {kind: Distribution.decode(text) for kind, text in result.histograms.items()}
         return cls(name, result, decoded)
 
@@ -35,7 +35,7 @@ class Run(NamedTuple):
 
     @property
     def failed(self) -> int:
-        """Requests that got none, or a wrong one."""
+        """Requests that got no answer, or a wrong one."""
         return sum(self.result.errors.values())
 
     @property
@@ -47,7 +47,7 @@ class Run(NamedTuple):
         return confirmed / (confirmed + bodies) if confirmed + bodies else None
 
     def latency_ms(self, percent: float, kind: str = "corrected") -> float:
-        """Of the whole run; NaN without a histogram."""
+        """The corrected latency of the whole run at a percentile; NaN without a histogram."""
         distribution = self.distributions.get(kind)
         return distribution.percentile(percent) / 1e3 if distribution else float("nan")
 
@@ -65,7 +65,7 @@ def read(paths: Sequence[Path]) -> list[Run]:
 
 
 def names(results: Sequence[Result]) -> list[str]:
-    """The scenarios', with what differs when they are the same, and numbers if nothing does."""
+    """The names of runs: their scenarios'; where those are equal with what differs, or with numbers."""
     plain = [_scenario(result) for result in results]
     ways: tuple[Callable[[Result], str], ...] = (
         lambda one: "",
@@ -86,7 +86,7 @@ def names(results: Sequence[Result]) -> list[str]:
 
 
 def _scenario(result: Result) -> str:
-    """Its name: that of its file, if it is one."""
+    """The name of a scenario: that of its file, if it is one."""
     name = result.scenario
     return (PurePath(name).stem if name.endswith(".toml") else name) or "run"
 

@@ -1,4 +1,4 @@
-"""What a report says in words and numbers: verdicts, key figures, tables."""
+"""The words and numbers of a report: verdicts, key figures, tables."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from loadgen.charts import Card, banner, table
-from loadgen.charts.numbers import binary, plain, short, size
+from loadgen.charts.numbers import binary, duration, plain, short, size
 from loadgen.charts.pieces import Tone
-from loadgen.live.words import clock
 from loadgen.report.runs import Run, moment
 from loadgen.report.timeline import notes
 from loadgen.results import Result
@@ -56,7 +55,7 @@ def verdict(run: Run, alone: bool) -> str:
 
 
 def key_figures(run: Run) -> list[Card]:
-    """What to know of a run at a glance."""
+    """The key figures of a run: what to know of it at a glance."""
     result = run.result
     answered, failed = run.answered, run.failed
     seconds = result.seconds or math.nan
@@ -101,13 +100,15 @@ def compared(runs: Sequence[Run]) -> str:
 
 
 def events(run: Run) -> str:
-    """What was noted, numbered as in the charts."""
-    rows = [[str(number), clock(at), note] for number, (at, note) in enumerate(notes(run.result.series), 1)]
+    """The notes of a run, numbered as in the charts."""
+    rows = [
+        [str(number), duration(at), note] for number, (at, note) in enumerate(notes(run.result.series), 1)
+    ]
     return table(["", "at", "what happened"], rows)
 
 
 def nodes(run: Run) -> str:
-    """Each node, as its clients saw it."""
+    """The table of nodes, as their clients saw them."""
     whole = sum(node.requests for node in run.result.nodes)
     rows = [
         [
@@ -138,14 +139,14 @@ def nodes(run: Run) -> str:
 
 
 def counts(runs: Sequence[Run], take: Callable[[Result], Mapping[str, int]]) -> str:
-    """A row for each name that *take* counts."""
+    """A table with a row for each name that *take* counts."""
     names = sorted({name for run in runs for name in take(run.result)})
     rows = [[name.replace("_", " "), *(take(run.result).get(name, 0) for run in runs)] for name in names]
     return _by_run(runs, rows or [["none", *("" for _ in runs)]])
 
 
 def generators(runs: Sequence[Run]) -> str:
-    """How the generator itself did."""
+    """The table of how the generator itself did."""
 
     def row(name: str, take: Callable[[Run], object]) -> list[object]:
         return [name, *(take(run) for run in runs)]
@@ -170,7 +171,7 @@ def generators(runs: Sequence[Run]) -> str:
 
 
 def _by_run(runs: Sequence[Run], rows: Sequence[Sequence[object]]) -> str:
-    """A column for each run; a single one needs no name."""
+    """A table with a column for each run; a single one needs no name."""
     return table(["", *(run.name for run in runs)] if len(runs) > 1 else [], rows)
 
 

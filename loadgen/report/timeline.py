@@ -1,4 +1,4 @@
-"""A run's seconds as columns."""
+"""The time series of a run: its seconds as columns."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ STRETCHES = 240
 
 
 class Unit(NamedTuple):
-    """Of a time axis."""
+    """The unit of a time axis."""
 
     name: str
     seconds: float
 
 
 def unit(results: Iterable[Result]) -> Unit:
-    """Seconds up to ten minutes, minutes up to three hours, then hours."""
+    """The unit for a run: seconds up to ten minutes, minutes up to three hours, then hours."""
     longest = max((result.series[-1].at for result in results if result.series), default=0)
     if longest <= 600:
         return Unit("s", 1)
@@ -33,7 +33,7 @@ def times(seconds: Sequence[Second], of: Unit) -> list[float]:
 
 
 def latency(percentile: int) -> Callable[[Second], float]:
-    """Milliseconds, by place in ``Second.latency_ms``; NaN in a second without answers."""
+    """The getter of a latency (ms), by its place in ``Second.latency_ms``; NaN where nothing was answered."""
 
     def take(second: Second) -> float:
         value = second.latency_ms[percentile] if percentile < len(second.latency_ms) else 0.0
@@ -55,7 +55,7 @@ def share(stretch: Sequence[Second], take: Callable[[Second], dict[str, int]], n
 
 
 def notes(series: Iterable[Second]) -> list[tuple[int, str]]:
-    """When something was noted, and what."""
+    """The notes: at which second, and what."""
     return [(second.at, note) for second in series for note in second.notes]
 
 

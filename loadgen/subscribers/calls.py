@@ -1,4 +1,4 @@
-"""Connections while they are being made: from the first packet to the whole answer of the handshake.
+"""Connection attempts: from the first packet to the whole answer of the handshake.
 
 What fails on the way is counted, closed and called again, elsewhere, when :mod:`loadgen.subscribers.dialling`
 says so.
@@ -26,7 +26,7 @@ HANDSHAKES = 256
 
 
 class Opened(NamedTuple):
-    """A handshake that is done."""
+    """What is left of an attempt whose handshake is done."""
 
     #: The place of its node in ``Calls.nodes``.
     node: int
@@ -35,7 +35,7 @@ class Opened(NamedTuple):
 
 
 class _Opening:
-    """A connection that is being made."""
+    """A connection attempt: connecting, or waiting for the answer to its handshake."""
 
     __slots__ = ("asked", "deadline_ns", "failures", "handshake", "node")
 
@@ -49,7 +49,7 @@ class _Opening:
 
 
 class Calls:
-    """Those of one process."""
+    """The connection attempts of one process."""
 
     def __init__(
         self, poll: select.epoll, path: str, patience_ns: int, errors: Counter[str], seed: int | None
@@ -66,7 +66,7 @@ class Calls:
         self._turn = 0
 
     def want(self, count: int, nodes: Sequence[Target], per_second: float) -> None:
-        """As :meth:`loadgen.subscribers.Subscribers.open`."""
+        """Have *count* more connections made, see :meth:`loadgen.subscribers.Subscribers.open`."""
         self.nodes += [node for node in nodes if node not in self.nodes]
         self._dialling.want(count, len(self.nodes), per_second)
 
@@ -75,7 +75,7 @@ class Calls:
         return self._dialling.due() if len(self.openings) < HANDSHAKES else NEVER
 
     def make(self, now_ns: int) -> None:
-        """Begin those that are due."""
+        """Begin the attempts that are due."""
         for node, failures in self._dialling.take(now_ns, HANDSHAKES - len(self.openings)):
             self._turn += 1
             try:
@@ -87,12 +87,12 @@ class Calls:
             self._poll.register(fd, select.EPOLLOUT)
 
     def give_up(self, now_ns: int) -> None:
-        """Close those that take too long."""
+        """Close the attempts that take too long."""
         for fd in [fd for fd, opening in self.openings.items() if opening.deadline_ns <= now_ns]:
             self._fail(fd, "no answer in time")
 
     def ready(self, fd: int) -> Opened | None:
-        """Something has happened on *fd*; the connection, once it is made."""
+        """Go on with the attempt on *fd*, which is ready; the connection, once it is made."""
         opening = self.openings[fd]
         try:
             if not opening.asked:
@@ -118,7 +118,7 @@ class Calls:
         return Opened(opening.node, rest)
 
     def again(self, node: int, why: str = "", failures: int = 0) -> None:
-        """A subscriber is without the node at *node*, after so many *failures* before that.
+        """Have another attempt made: a subscriber has lost *node*, after so many *failures* before that.
 
         *why*: what to count; "": the node has said goodbye.
         """
@@ -127,7 +127,7 @@ class Calls:
         self._dialling.lost(node, failures + 1, time.monotonic_ns())
 
     def close(self) -> None:
-        """Close all."""
+        """Close all attempts."""
         for fd in self.openings:
             os.close(fd)
         self.openings.clear()

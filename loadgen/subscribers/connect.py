@@ -1,4 +1,4 @@
-"""One call: a socket that begins to connect."""
+"""A connection attempt: a socket that begins to connect."""
 
 from __future__ import annotations
 

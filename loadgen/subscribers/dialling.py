@@ -1,4 +1,6 @@
-"""Who is to be connected when, and where.  Pure: times and random numbers come from outside.
+"""The schedule of connection attempts: when, and to which node.
+
+Pure: times and random numbers come from outside.
 
 New subscribers go to the nodes in turn, not more than so many a second.  One that is lost tries another node
 after a while that doubles with each failure, as the smart client does; and all of them together do not dial
@@ -20,7 +22,7 @@ NEVER = 1 << 62
 
 
 class Call(NamedTuple):
-    """One to be made now."""
+    """An attempt to be made now."""
 
     node: int
     #: Tries that have failed since this one was last connected.
@@ -28,7 +30,7 @@ class Call(NamedTuple):
 
 
 class Dialling:
-    """The calls of one process."""
+    """The attempts of one process that are to be made."""
 
     def __init__(self, random: Callable[[], float]) -> None:
         """*random*: 0 <= x < 1."""
@@ -43,7 +45,7 @@ class Dialling:
 
     @property
     def waiting(self) -> int:
-        """Calls not made yet."""
+        """How many attempts are not made yet."""
         return self._fresh + len(self._again)
 
     def want(self, count: int, nodes: int, per_second: float) -> None:
@@ -64,7 +66,7 @@ class Dialling:
         return max(self._free_ns, self._again[0][0]) if self._again else NEVER
 
     def take(self, now_ns: int, most: int) -> list[Call]:
-        """The calls to be made now, at most so many."""
+        """The attempts to be made now, at most so many."""
         calls: list[Call] = []
         self._free_ns = max(self._free_ns, now_ns - BURST_NS)
         while len(calls) < most and self.due() <= now_ns:

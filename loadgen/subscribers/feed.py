@@ -1,4 +1,4 @@
-"""What a node pushes, and since when it could have.  Sans-IO: bytes and times in, messages out.
+"""The messages that a node pushes, and since when it could have.  Sans-IO: bytes and times in, messages out.
 
 A node pushes the same bytes to all its subscribers: they are read once, and recognised after that
 (:attr:`Feed.known`).  The time from which a push counts is
@@ -23,11 +23,11 @@ KNOWN, TOLD = 64, 64
 
 
 class FeedError(Exception):
-    """This is nothing that a node says."""
+    """What came is no message of a node."""
 
 
 class Message(NamedTuple):
-    """One that is understood."""
+    """A message that is understood."""
 
     #: Place in :data:`KINDS`.
     kind: int
@@ -47,7 +47,7 @@ class _Said(msgspec.Struct):
 
 
 class Feed:
-    """One node's."""
+    """The messages of one node."""
 
     def __init__(self) -> None:
         #: Bytes that make whole messages and nothing else, and these.
@@ -57,7 +57,7 @@ class Feed:
         self._expected: list[int] = []
 
     def expect(self, at_ns: int) -> None:
-        """A change is published at that time; to be called before the node can have told of it."""
+        """Expect a change, published at that time; to be called before the node can have told of it."""
         self._expected.append(at_ns)
 
     def read(self, text: str | bytes, to_monotonic_ns: int) -> Message | None:
@@ -81,7 +81,7 @@ class Feed:
         return None
 
     def remember(self, data: bytes, messages: tuple[Message, ...]) -> None:
-        """Recognise *data* from now on."""
+        """Recognise *data*, which makes *messages*, from now on."""
         if len(self.known) >= KNOWN:
             del self.known[next(iter(self.known))]
         self.known[data] = messages

@@ -1,4 +1,6 @@
-"""Frames (RFC 6455 section 5), the client's side.  Sans-IO: bytes in, events out; what is sent is masked.
+"""WebSocket frames (RFC 6455 section 5), the client's side.
+
+Sans-IO: bytes in, events out; what is sent is masked.
 
 Headers, masks and UTF-8 are wsproto's.  What it leaves open is here: how large a message may be, and whether
 a reader is between two messages (:attr:`FrameReader.resting`), so that a connection that rests needs none.
@@ -25,13 +27,13 @@ MESSAGE_BYTES = 1 << 20
 
 
 class Ping(NamedTuple):
-    """To be answered with :func:`pong`."""
+    """A ping, to be answered with :func:`pong`."""
 
     payload: bytes
 
 
 class Close(NamedTuple):
-    """The server says goodbye; 1005: without a code."""
+    """A close frame of the server; 1005: without a code."""
 
     code: int
 
@@ -49,7 +51,7 @@ class FrameError(Exception):
 
 
 class FrameReader:
-    """What a server sends on one connection."""
+    """The reader of what a server sends on one connection."""
 
     def __init__(self) -> None:
         self._frames = FrameDecoder(client=True)
@@ -59,12 +61,12 @@ class FrameReader:
 
     @property
     def resting(self) -> bool:
-        """Between two messages: a new reader would read on as well as this one."""
+        """Whether it is between two messages: a new reader would read on as well as this one."""
         between = self._frames.header is None and not len(self._frames.buffer)
         return between and self._messages.opcode is None
 
     def receive(self, data: bytes) -> Iterator[Event]:
-        """What *data* completes; nothing comes after a :class:`Close`.
+        """The events that *data* completes; nothing comes after a :class:`Close`.
 
         :raises FrameError: after all that came before it.
         """
@@ -101,12 +103,12 @@ _CLIENT = FrameProtocol(client=True, extensions=[])
 
 
 def pong(payload: bytes) -> bytes:
-    """The answer to a ping."""
+    """A pong frame: the answer to a ping."""
     return bytes(_CLIENT.pong(payload))
 
 
 def close(code: int) -> bytes:
-    """Our goodbye."""
+    """A close frame with *code*."""
     return bytes(_CLIENT.close(CloseReason.NORMAL_CLOSURE if code in LOCAL_ONLY_CLOSE_REASONS else code))
 
 

@@ -23,7 +23,7 @@ class HandshakeError(Exception):
 
 
 class Handshake:
-    """One of them, from the request to the whole head of the answer."""
+    """One opening handshake, from the request to the whole head of the answer."""
 
     __slots__ = ("_answer", "_key")
 

@@ -1,4 +1,4 @@
-"""What subscribers have received, in columns: a push of each of them costs 19 bytes until it is counted."""
+"""The log of received pushes, in columns: a push of each of them costs 19 bytes until it is counted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from loadgen.subscribers.feed import KINDS, Message
 
 
 class Pushes(NamedTuple):
-    """One place for each push of each subscriber; times in ns of ``CLOCK_MONOTONIC``."""
+    """Received pushes, one place for each and each subscriber; times in ns of ``CLOCK_MONOTONIC``."""
 
     received: NDArray[np.int64]
     #: Since when it could have come; 0: unknown, see :mod:`loadgen.subscribers.feed`.
@@ -26,7 +26,7 @@ class Pushes(NamedTuple):
 
 
 class PushLog:
-    """Those that were not taken yet, and the latencies of all."""
+    """The pushes that were not taken yet, and the latencies of all."""
 
     def __init__(self) -> None:
         #: From "since" to "received", by kind.
@@ -38,20 +38,20 @@ class PushLog:
         return len(self._kind)
 
     def append(self, node: int, messages: Iterable[Message]) -> None:
-        """One subscriber of *node* has got these; when, :meth:`stamp` says."""
+        """Log that one subscriber of *node* has got *messages*; when, :meth:`stamp` says."""
         for kind, since_ns in messages:
             self._since.append(since_ns)
             self._node.append(node)
             self._kind.append(kind)
 
     def stamp(self, now_ns: int) -> None:
-        """All that was noted since the last time was received by now."""
+        """Date all that was logged since the last time: it was received by now."""
         new = len(self._kind) - len(self._received)
         if new:
             self._received.extend(array("q", [now_ns]) * new)
 
     def take(self) -> Pushes:
-        """What has come since the last time, and is counted now."""
+        """Take, and count, the pushes since the last time."""
         pushes = Pushes(
             np.array(self._received, np.int64),
             np.array(self._since, np.int64),

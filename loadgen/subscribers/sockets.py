@@ -42,7 +42,7 @@ FREE, OPEN, GREETED = 0, 1, 2
 
 
 class Timeouts(NamedTuple):
-    """Of a set of subscribers."""
+    """How long subscribers wait: for a handshake, for a sign of life."""
 
     #: From the call to the whole answer.
     handshake_ns: int = 10_000_000_000
@@ -51,7 +51,7 @@ class Timeouts(NamedTuple):
 
 
 class Subscribers:
-    """See the module."""
+    """The WebSockets of the subscribers of one process."""
 
     def __init__(
         self, topics: Sequence[str] = ("changed",), timeouts: Timeouts | None = None, seed: int | None = None
@@ -82,11 +82,11 @@ class Subscribers:
 
     @property
     def latency(self) -> dict[str, Histogram]:
-        """From the time at which a push could have come to its receipt, by kind."""
+        """HDR histograms from the time at which a push could have come to its receipt, by kind."""
         return self._log.latency
 
     def open(self, count: int, nodes: Sequence[Target], per_second: float) -> None:
-        """*count* more subscribers; all nodes named so far get them in turn, *per_second* calls in all.
+        """Have *count* more subscribers; all nodes named so far get them in turn, *per_second* calls in all.
 
         :raises LoadgenError: this process may not have so many descriptors.
         """
@@ -101,12 +101,12 @@ class Subscribers:
         self._feeds += [Feed() for _ in self._calls.nodes[len(self._feeds) :]]
 
     def expect(self, published_ns: int) -> None:
-        """A change is about to be published at that time: what comes of it counts from then."""
+        """Expect a change that is about to be published at that time: what comes of it counts from then."""
         for feed in self._feeds:
             feed.expect(published_ns)
 
     def count(self) -> int:
-        """Open connections, with the handshake done."""
+        """How many connections are open, with the handshake done."""
         return self._open
 
     def unfinished(self) -> int:
@@ -162,7 +162,7 @@ class Subscribers:
         return self._state, self._node, self._heard
 
     def _keep_time(self, now_ns: int) -> None:
-        """Do what is due."""
+        """Do what is due: attempts, and what takes too long."""
         self._second = (now_ns - self._began_ns) // TICK_NS
         self._to_monotonic_ns = time.monotonic_ns() - time.time_ns()
         self._calls.make(now_ns)
@@ -176,7 +176,7 @@ class Subscribers:
                 self._lost(fd, "silent")
 
     def _ready(self, fd: int) -> None:
-        """Something has come on *fd*."""
+        """Read what has come on *fd*."""
         if fd in self._calls.openings:
             opened = self._calls.ready(fd)
             if opened is not None:
@@ -203,7 +203,7 @@ class Subscribers:
             self._greeted(fd, messages)
 
     def _welcome(self, fd: int, node: int) -> None:
-        """*fd* is a subscriber now."""
+        """Make *fd*, whose handshake is done, a subscriber."""
         if fd >= len(self._state):
             more = max(fd + 1, len(self._state) * 5 // 4) - len(self._state)
             self._state += bytes(more)
@@ -214,7 +214,7 @@ class Subscribers:
         self.opened += 1
 
     def _take(self, fd: int, data: bytes) -> None:
-        """Read *data*, which is not known yet."""
+        """Decode *data*, which is not known yet."""
         feed = self._feeds[self._node[fd]]
         resumed = self._readers.pop(fd, None)
         reader = resumed or FrameReader()
@@ -247,7 +247,7 @@ class Subscribers:
             feed.remember(data, tuple(messages))
 
     def _greeted(self, fd: int, messages: Sequence[Message]) -> None:
-        """These have come on a connection that may be new."""
+        """Log the pushes among *messages*: the first of each kind is a greeting."""
         pushes = []
         for message in messages:
             bit = GREETED << message.kind

@@ -11,10 +11,11 @@ import sys
 from rich.console import Console
 from twisted.trial.unittest import SynchronousTestCase
 
+from loadgen.charts.numbers import duration
 from loadgen.live import JsonLines, Live, Totals
+from loadgen.live.formatting import milliseconds, sparkline
 from loadgen.live.screen import MOST_NODES, line, screen
 from loadgen.live.state import State
-from loadgen.live.words import clock, milliseconds, sparkline
 from loadgen.results import Second
 from tests.loadgen.test_results import result
 
@@ -146,7 +147,7 @@ class ScreenTests(SynchronousTestCase):
     def test_words_of_numbers(self) -> None:
         """Times, sparklines, latencies that are not there."""
         self.assertEqual(
-            [clock(at) for at in (0, 59.6, 3599, 3723, -1)], ["0:00", "1:00", "59:59", "1:02:03", "0:00"]
+            [duration(at) for at in (0, 59.6, 3599, 3723, -1)], ["0:00", "1:00", "59:59", "1:02:03", "0:00"]
         )
         self.assertEqual((sparkline([]), sparkline([0, 0]), sparkline([0, 5, 10])), ("", "▁▁", "▁▅█"))
         self.assertEqual(milliseconds([1.5, 0.0]), ["1.5", "-", "-", "-", "-"])

@@ -1,4 +1,4 @@
-"""Numbers and names as they stand in a view."""
+"""Numbers and names as a terminal shows them: latencies, shares, sparklines."""
 
 from __future__ import annotations
 
@@ -12,28 +12,21 @@ _SPARKS = "▁▂▃▄▅▆▇█"
 
 
 def milliseconds(values: Sequence[float]) -> list[str]:
-    """Five latencies in words; "-" where there is none."""
+    """The five latencies as text; "-" where there is none."""
     padded = [*values, *[0.0] * len(PERCENTILES)][: len(PERCENTILES)]
     return [short(value) if value else "-" for value in padded]
 
 
 def sparkline(values: Iterable[int]) -> str:
-    """A character for each value, as high as its share of the highest."""
+    """A sparkline: a character for each value, as high as its share of the highest."""
     values = list(values)
     highest = max(values, default=0)
     return "".join(_SPARKS[round(value / highest * 7)] if highest else _SPARKS[0] for value in values)
 
 
 def percent(part: float, whole: float) -> str:
-    """A share in words; "-" of nothing."""
+    """A share as a percentage; "-" of nothing."""
     return f"{100 * part / whole:.1f} %" if whole else "-"
-
-
-def clock(seconds: float) -> str:
-    """0:07, 12:34, 1:02:03."""
-    hours, rest = divmod(round(max(0.0, seconds)), 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
 def printable(text: str) -> str:
