@@ -8,4 +8,6 @@
 * ``results.py``, ``histogram.py``: what a run came to; ``live/``: while it runs; ``report/``, ``charts/``:
   afterwards;
 * ``targets.py``: which addresses may be loaded at all; ``errors.py``.
+
+No subcommand imports another one; what they share stands below them (``pyproject.toml`` has the layers).
 """
