@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote_from_bytes
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -25,6 +25,7 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 
 from edge.errors import EdgeError
+from edge.node.bodies.store import NoHolderError, Wanted
 from edge.node.process.deadline import Deadline
 from edge.publish.blobs import Blobs, PartialBlob
 from edge.resource import etag_of
@@ -35,24 +36,13 @@ _BREAKS = 2
 
 #: (holder, path and query, headers) -> a response with ``code``, ``headers``, ``deliverBody``.
 Get = Callable[[str, str, Mapping[str, str]], Awaitable[Any]]
-
-
-class NoHolderError(EdgeError):
-    """No holder has, or gives, a body."""
-
-
-class Wanted(NamedTuple):
-    """A body: SHA-256, octets, and an entry (canonical path, variant) that refers to it."""
-
-    digest: bytes
-    length: int
-    path: bytes
-    variant: int
+#: The node that published a body -> the nodes that may have it, best first.
+Holders = Callable[[str], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """Bounds."""
+    """How much is fetched at once, how fast, and how long a holder may be silent."""
 
     #: Fetches at once, in all and from one holder.
     parallel: int = 8
@@ -78,9 +68,8 @@ class _Broken(Exception):
 class _Job:
     """One body on its way."""
 
-    def __init__(self, wanted: Wanted, holders: Callable[[], Sequence[str]], urgent: bool) -> None:
+    def __init__(self, wanted: Wanted, urgent: bool) -> None:
         self.wanted = wanted
-        self.holders = holders
         self.urgent = urgent
         self.waiters: list[Deferred[None]] = []
         self.out: set[str] = set()
@@ -92,11 +81,15 @@ class _Job:
 
 
 class BodyFetcher:
-    """See the module's docstring."""
+    """Fetches bodies from other nodes into *blobs*; implements :class:`edge.node.bodies.store.Fetcher`."""
 
-    def __init__(self, blobs: Blobs, get: Get, reactor: Any, limits: FetchLimits | None = None) -> None:
+    def __init__(
+        self, blobs: Blobs, get: Get, holders: Holders, reactor: Any, limits: FetchLimits | None = None
+    ) -> None:
+        """*holders* is asked again before each attempt."""
         self._blobs = blobs
         self._get = get
+        self._holders = holders
         self._reactor = reactor
         self._limits = limits or FetchLimits()
         self._jobs: dict[bytes, _Job] = {}
@@ -119,17 +112,16 @@ class BodyFetcher:
         """Bodies being fetched."""
         return len(self._running)
 
-    async def fetch(self, wanted: Wanted, holders: Callable[[], Sequence[str]], urgent: bool) -> None:
-        """Return when the body is in the blob store, verified and retained.
+    async def fetch(self, wanted: Wanted, urgent: bool) -> None:
+        """Return when the body is a blob, verified and retained.
 
-        :param holders: who may have it, best first; asked again before each attempt.
-        :raises NoHolderError: none of them gave it.
+        :raises NoHolderError: none of its holders gave it.
         """
         if self._blobs.has(etag_of(wanted.digest), wanted.length):
             return
         job = self._jobs.get(wanted.digest)
         if job is None:
-            job = self._jobs[wanted.digest] = _Job(wanted, holders, urgent)
+            job = self._jobs[wanted.digest] = _Job(wanted, urgent)
             (self._urgent if urgent else self._patient)[wanted.digest] = job
         elif urgent and not job.urgent:
             job.urgent = True
@@ -210,7 +202,7 @@ class BodyFetcher:
     async def _place(self, job: _Job) -> str:
         """A holder that is not out, and has a place."""
         while True:
-            left = [holder for holder in job.holders() if holder not in job.out]
+            left = [holder for holder in self._holders(job.wanted.origin) if holder not in job.out]
             if not left:
                 name = job.wanted.path.decode("ascii", "replace")
                 raise NoHolderError(f"no node gives the body of {name}; is one that holds it alive?")

@@ -1,4 +1,4 @@
-"""Bodies for the other nodes: ``GET /.edge/body/<SHA-256 in hex>?path=<quoted>&variant=N``.
+"""The body server: bodies for the other nodes, by digest.  ``GET /.edge/body/<SHA-256 in hex>?path=<quoted>&variant=N``.
 
 A body is named by its digest, so that an answer never grows stale.  *path* and *variant* say where
 this node may look for it.  ``Range: bytes=N-`` resumes (206).  To be served to authenticated peers.
@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from io import BytesIO
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Protocol
 
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
@@ -29,18 +28,22 @@ if TYPE_CHECKING:
 _DIGEST = re.compile(rb"[0-9a-fA-F]{64}")
 _VARIANT = re.compile(rb"1[0-5]|[0-9]")
 
-#: (etag, SHA-256, path, variant) -> the body, the path of its file, or None: not here.
-Find = Callable[[bytes, bytes, bytes, int], "bytes | str | None"]
+
+class Bodies(Protocol):
+    """Where bodies are looked for: :class:`edge.node.bodies.store.BodyStore`."""
+
+    def find(self, digest: bytes, path: bytes, variant: int) -> bytes | str | None:
+        """The body, the path of its file, or None: not here."""
 
 
 class BodyResource(Resource):
-    """See the module's docstring."""
+    """Answers with one body, whole or from a byte on."""
 
     isLeaf = True
 
-    def __init__(self, find: Find) -> None:
+    def __init__(self, bodies: Bodies) -> None:
         super().__init__()
-        self._find = find
+        self._bodies = bodies
 
     # Twisted's overrides
 
@@ -64,7 +67,7 @@ class BodyResource(Resource):
 
     def _answer(self, request: EdgeRequest, digest: bytes, path: bytes, variant: int) -> None:
         etag = etag_of(digest)
-        found = self._find(etag, digest, path, variant)
+        found = self._bodies.find(digest, path, variant)
         file: IO[bytes]
         try:
             if found is None:

@@ -1,14 +1,11 @@
-"""A node among others: joins the sans-IO cores of :mod:`edge.gossip` to sockets, table and load figures.
+"""A node among others: drives the sans-IO cores of :mod:`edge.gossip` with sockets and time.
 
 What happens to what arrives::
 
-    datagram --opened--> Packet --> Membership --> updates, figures, probes    (lane 1, 2)
-                                        |-- version_vector, urgent changes --> Replica  (lane 3)
-    stream frame, lane 2 ---------------------------> Replica --> ReplicatedTable --> Writer
-
-What a node published is confirmed by this node while its *lease* runs: ``--lease-seconds`` from the last
-figures of that node that arrived, directly or through others, provided that everything it is known to have
-published is here.  A node that has left has said that it publishes nothing more: its lease does not end.
+    datagram --opened--> Packet --> Membership --> updates, load figures, probes
+                                        |-- version vector, urgent changes --> AntiEntropy --> Replica
+    stream frame, lane 1 -> Packet      |
+    stream frame, lane 2 ---------------------------> AntiEntropy --> Replica --> ReplicatedTable --> Writer
 
 ``gossip.json`` in the state directory keeps the generation and the addresses met; ``replica.sqlite`` the
 change log.
@@ -20,149 +17,118 @@ change log.
 from __future__ import annotations
 
 import time
-from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import LoopingCall, deferLater
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.web.resource import Resource
 
 from edge.config.values import split_address
-from edge.errors import EdgeError
-from edge.gossip import changes as table_messages
-from edge.gossip.members import (
-    Dial,
-    GossipConfig,
-    Identity,
-    MemberChanged,
-    Send,
-    UrgentSeen,
-    VersionVectorSeen,
-)
-from edge.gossip.membership import Membership
+from edge.gossip.members import Dial, MemberChanged, Send, UrgentSeen, VersionVectorSeen
 from edge.gossip.packet import ALIVE, DEAD, LEFT, STATES, Packet, decode, encode
-from edge.gossip.replica import Replica
-from edge.gossip.rows import Rows
-from edge.node.bodies.fetcher import BodyFetcher
+from edge.node.cluster.anti_entropy import REPAIR_SECONDS, AntiEntropy
 from edge.node.cluster.bodyserver import BodyResource
-from edge.node.cluster.known_peers import KnownPeers
-from edge.node.cluster.peer_endpoints import PeerEndpoints, body_agent, treq_getter
+from edge.node.cluster.change_log import CHECKPOINT_SECONDS, COMMIT_SECONDS
+from edge.node.cluster.leases import RENEW_SECONDS, LeaseRenewal
 from edge.node.cluster.peers import Peers
-from edge.node.cluster.replicated_table import ReplicatedTable
 from edge.node.cluster.replication_progress import ReplicationProgress
 from edge.node.cluster.streams import VERSIONS, Hello
 from edge.node.connection.site import ChannelFactory, EdgeSite
 from edge.node.process.channel_limits import ChannelLimits
 from edge.node.process.lag import LagMeter
-from edge.trust.contexts import PeerCertificates
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from random import Random
 
     from edge.config import Config
-    from edge.gossip.packet import LogPosition
+    from edge.gossip.membership import Membership
     from edge.load.report import LoadReport
-    from edge.publish.store import Store
-    from edge.table.writer import Writer
+    from edge.node.bodies.fetcher import BodyFetcher
+    from edge.node.bodies.store import BodyStore
+    from edge.node.cluster.change_log import ChangeLog
+    from edge.node.cluster.gossip_port import GossipPort
+    from edge.node.cluster.known_peers import KnownPeers
+    from edge.node.cluster.missing_bodies import MissingBodies
+    from edge.node.cluster.replicated_table import ReplicatedTable
+    from edge.trust.contexts import PeerCertificates
 
-#: Seconds between two writes of the change log to its file, leases pushed on, and seeds looked at.
-COMMIT_SECONDS = 0.05
-LEASE_SECONDS = 0.25
+#: Seconds between two dials of seeds and of addresses once met.
 SEED_SECONDS = 2.0
-#: Seconds between two checkpoints of the change log, in a thread; between two repairs with some node.
-CHECKPOINT_SECONDS = 10.0
-REPAIR_SECONDS = 30.0
-#: Seconds after which two nodes that have met compare their tables: one may have lost its state.
-REPAIR_AFTER = 3.0
 #: Seconds for which a starting node waits for others to tell it what it missed.
 JOIN_PATIENCE = 3.0
-#: Changes that may wait to be applied while more are asked for.
-AHEAD = 500
 #: Seconds for the last words of a node that leaves.
 LEAVE_SECONDS = 0.3
 
 
 class Cluster:
-    """See the module's docstring; implements :class:`edge.node.cluster.peers.Sink`."""
+    """This node as a member of its cluster; implements :class:`edge.node.cluster.peers.Sink`.
+
+    :func:`edge.node.cluster.assembly.make_cluster` makes it.
+    """
 
     _log = Logger()
 
     def __init__(
-        self, config: Config, url: str, store: Store, writer: Writer, find_body: Any, reactor: Any
+        self,
+        config: Config,
+        certificates: PeerCertificates,
+        port: GossipPort,
+        known: KnownPeers,
+        membership: Membership,
+        log: ChangeLog,
+        table: ReplicatedTable,
+        bodies: BodyStore,
+        missing: MissingBodies,
+        fetcher: BodyFetcher,
+        random: Random,
+        reactor: Any,
     ) -> None:
-        """Raises :class:`EdgeError` for what a user can mend: certificates, a port, a damaged file.
-
-        *find_body*: (etag, digest, path, variant) -> the body, its file, or None; see
-        :class:`~edge.node.cluster.bodyserver.BodyResource`.
-        """
-        assert config.gossip is not None
+        self.certificates = certificates
+        #: Of this life of the process, as it began.
+        self.generation = membership.me.generation
+        self.membership = membership
+        self.replica = log.replica
+        self.table = table
+        self.bodies = bodies
+        self.missing = missing
+        self.fetcher = fetcher
+        self.peers = Peers(port, certificates, self, _body_server(bodies, reactor), reactor)
+        self.progress = ReplicationProgress(config.node, log.replica)
+        self.lag = LagMeter(reactor, lambda lag_us: membership.note_lag(lag_us / 1000))
         self._config = config
-        self._url = url
+        self._known = known
+        self._change_log = log
+        self._anti_entropy = AntiEntropy(log, table, membership, self.progress, self.peers, random, reactor)
+        self._renewal = LeaseRenewal(table.leases, membership, self.progress, config.lease_seconds)
         self._reactor = reactor
-        self._random = SystemRandom()
-        self.certificates = PeerCertificates(
-            config.node, config.cluster_cert, config.cluster_key, config.cluster_ca
-        )
-        self.certificates.load()
-        self._kept = KnownPeers(config.state_dir / "gossip.json")
-        self.generation = max(self._kept.generation + 1, self._now_ms())
-        host, port = split_address(config.gossip)
-        root, edge = Resource(), Resource()
-        root.putChild(b".edge", edge)
-        edge.putChild(b"body", BodyResource(find_body))
-        body_site = EdgeSite(root, reactor, limits=ChannelLimits(body_bytes=0))
-        self.peers = Peers(
-            host, port, self.certificates, self, ChannelFactory(body_site, secure=True), reactor
-        )
-        self._database = config.state_dir / "replica.sqlite"
-        rows = Rows.open(str(self._database))
-        if rows.problem:
-            self._log.warn("{problem}", problem=rows.problem)
-        self.rows = rows
-        self.replica = Replica(config.node, rows, self._now_ms())
-        if self.replica.too_old(self._now_ms()):
-            self._log.warn("away for longer than deletions are remembered: joining afresh")
-            self.replica.drop(self._now_ms())
-        body_limit = config.body_limit_kib * 1024
-        self.table = ReplicatedTable(
-            writer, self.replica, config.node, store.blobs, body_limit, self._announce, reactor
-        )
-        self.table.holders = self._holders
-        self._blobs = store.blobs
-        self.membership: Membership
         self._calls: list[LoopingCall] = []
+        self._pushing: Deferred[None] | None = None
         self._timer: Any = None
-        self._announcing = False
-        self.progress = ReplicationProgress(config.node, self.replica)
 
     # Life
 
     def start(self) -> None:
-        """Open the ports and look for the others."""
-        self.peers.listen()
-        host, port = self.peers.host, self.peers.port
-        self._kept.save(self.generation)
-        me = Identity(self._config.node, self.generation, host, port, self._url)
-        self.membership = Membership(me, GossipConfig(), self._random, self.now())
-        agent = body_agent(self._reactor, PeerEndpoints(self.certificates, self._address_of, self._reactor))
-        self.table.fetcher = BodyFetcher(self._blobs, treq_getter(agent), self._reactor)
+        """Take what comes, and look for the others."""
+        me = self.membership.me
+        self.peers.start()
+        self._known.save(self.generation)
+        self._log.info("gossip on {host}:{port}, generation {generation}",
+                       host=me.host, port=me.port, generation=self.generation)  # fmt: skip
         for work, seconds in (
-            (self._commit, COMMIT_SECONDS),
-            (self._renew_leases, LEASE_SECONDS),
             (self._dial_seeds, SEED_SECONDS),
-            (self._checkpoint, CHECKPOINT_SECONDS),
-            (self._repair, REPAIR_SECONDS),
+            (self._change_log.commit, COMMIT_SECONDS),
+            (self._change_log.checkpoint, CHECKPOINT_SECONDS),
+            (self._renewal.renew, RENEW_SECONDS),
+            (self._anti_entropy.repair, REPAIR_SECONDS),
         ):
             call = LoopingCall(work)
             call.clock = self._reactor
             call.start(seconds, now=work == self._dial_seeds)
             self._calls.append(call)
-        self._log.info("gossip on {host}:{port}, generation {generation}",
-                       host=host, port=port, generation=self.generation)  # fmt: skip
-        self.lag = LagMeter(self._reactor, lambda lag_us: self.membership.note_lag(lag_us / 1000))
         self.lag.start()
-        self._tell_version_vector()
+        self._anti_entropy.tell()
+        self._pushing = Deferred.fromCoroutine(self._push_own_changes())
         self._turn()
 
     async def join(self) -> None:
@@ -176,7 +142,7 @@ class Cluster:
             late = self.now() > until
             if late and not self.peers.streams and not empty:
                 break
-            if not self._config.peer and not self._kept.addresses:
+            if not self._config.peer and not self._known.addresses:
                 break
             await deferLater(self._reactor, 0.05)
         self.table.joined()
@@ -196,17 +162,22 @@ class Cluster:
         for call in self._calls:
             if call.running:
                 call.stop()
+        if self._pushing is not None:
+            self._pushing.cancel()
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self.lag.stop()
         self.table.stop()
         self.peers.stop()
-        self.replica.save(self._now_ms())
-        self.rows.close()
+        self._change_log.close()
 
     def reload(self) -> list[str]:
         """SIGHUP: the certificates; sentences about what stayed as it was."""
         return [problem] if (problem := self.certificates.reload()) else []
+
+    def now(self) -> float:
+        """Seconds of a clock that does not jump: what membership goes by."""
+        return time.monotonic()
 
     # Load
 
@@ -218,8 +189,8 @@ class Cluster:
 
     def hello(self) -> Hello:
         """See :class:`edge.node.cluster.peers.Sink`."""
-        return Hello(VERSIONS, self._config.cluster, self._config.node, self.generation, self.peers.host,
-                     self.peers.port, self._url)  # fmt: skip
+        me = self.membership.me
+        return Hello(VERSIONS, self._config.cluster, me.name, self.generation, me.host, me.port, me.url)
 
     def packet(self, name: str, payload: bytes, stream: bool) -> None:
         """See :class:`edge.node.cluster.peers.Sink`."""
@@ -228,18 +199,7 @@ class Cluster:
 
     def table_frame(self, name: str, payload: bytes) -> None:
         """See :class:`edge.node.cluster.peers.Sink`."""
-        received = self.replica.receive(name, table_messages.decode_message(payload), self._now_ms())
-
-        def answer() -> None:
-            for message in received.replies:
-                self.peers.send_table(name, table_messages.encode_message(message))
-
-        if self.table.queue < AHEAD:
-            answer()  # the next chunk comes while this one is applied
-            self.table.apply(received.applied)
-        else:
-            self.table.apply(received.applied, answer)
-        self._tell_version_vector()
+        self._anti_entropy.receive(name, payload)
 
     def up(self, hello: Hello) -> None:
         """See :class:`edge.node.cluster.peers.Sink`."""
@@ -247,16 +207,15 @@ class Cluster:
             self._log.info(
                 "connected to {name} at {host}:{port}", name=hello.name, host=hello.host, port=hello.port
             )
-        self._kept.add(hello.host, hello.port)
+        self._known.add(hello.host, hello.port)
         self.membership.connected(hello.name, hello.generation, hello.host, hello.port, hello.url, self.now())
-        self.replica.contact(self._now_ms())
-        self._reactor.callLater(REPAIR_AFTER, self._repair_with, hello.name)
+        self._anti_entropy.up(hello.name)
         self._turn()
 
     def down(self, name: str) -> None:
         """See :class:`edge.node.cluster.peers.Sink`."""
         self.membership.disconnected(name, self.now())
-        self.replica.peer_gone(name)
+        self._anti_entropy.down(name)
         self._turn()
 
     # Turning
@@ -278,9 +237,9 @@ class Cluster:
         elif isinstance(output, Dial):
             self.peers.dial(output.host, output.port, output.name or None)
         elif isinstance(output, VersionVectorSeen):
-            self._see_version_vector(output.sender, output.version_vector)
+            self._anti_entropy.see_version_vector(output.sender, output.version_vector)
         elif isinstance(output, UrgentSeen):
-            self._see_urgent(output.sender, output.data)
+            self._anti_entropy.see_urgent(output.sender, output.data)
         elif isinstance(output, MemberChanged):
             self._see_change(output)
 
@@ -299,104 +258,31 @@ class Cluster:
         if member.state in (DEAD, LEFT):
             self.peers.drop(member.name)
         if member.state == LEFT:
-            self._kept.remove(member.host, member.port)
+            self._known.remove(member.host, member.port)
             self.progress.forget(member.name)
 
     def _dial_seeds(self) -> None:
         """Seeds and addresses once met, for ever: a name may resolve to other addresses each time."""
-        known = {(m.host, m.port) for m in self.membership.members.values() if m.state == ALIVE}
-        for text in dict.fromkeys((*self._config.peer, *self._kept.addresses)):
+        alive = {(m.host, m.port) for m in self.membership.members.values() if m.state == ALIVE}
+        for text in dict.fromkeys((*self._config.peer, *self._known.addresses)):
             address = split_address(text)
-            if address not in known:
+            if address not in alive:
                 self.peers.dial(*address)
 
-    # The table
+    async def _push_own_changes(self) -> None:
+        """Tell everybody of own changes, as long as this node runs."""
+        try:
+            while True:
+                await self.table.own_changes()
+                self._anti_entropy.push()
+                self._turn()
+        except CancelledError:
+            return  # stop() was called
 
-    def _announce(self) -> None:
-        """Own changes: tell everybody, once for all that happen in this turn of the reactor."""
-        if not self._announcing:
-            self._announcing = True
-            self._reactor.callLater(0, self._push)
 
-    def _push(self) -> None:
-        self._announcing = False
-        self.replica.save(self._now_ms())  # first: nobody may know more of our log than we do
-        self._tell_version_vector()
-        for name in list(self.peers.streams):
-            message = None if self.peers.is_full(name) else self.replica.push(name)
-            if message is not None:
-                self.peers.send_table(name, table_messages.encode_message(message))
-        for data in self.replica.urgent():
-            self.membership.urgent(data)
-        self._turn()
-
-    def _tell_version_vector(self) -> None:
-        self.membership.set_version_vector(self.replica.version_vector())
-
-    def _see_version_vector(self, sender: str, version_vector: Sequence[LogPosition]) -> None:
-        self.progress.note(sender, version_vector)
-        if sender not in self.peers.streams:
-            return  # there is nothing to ask it over; membership dials
-        for message in self.replica.notice(sender, version_vector, self._now_ms()):
-            self.peers.send_table(sender, table_messages.encode_message(message))
-
-    def _see_urgent(self, sender: str, data: bytes) -> None:
-        received = self.replica.receive(sender, table_messages.decode_message(data), self._now_ms())
-        if received.applied:
-            self.table.apply(received.applied)
-            self._tell_version_vector()
-        for message in received.replies:
-            self.peers.send_table(sender, table_messages.encode_message(message))
-
-    def now(self) -> float:
-        """Seconds of a clock that does not jump: what membership goes by."""
-        return time.monotonic()
-
-    def _renew_leases(self) -> None:
-        behind = self.progress.behind()
-        for origin in self.table.leases.origins():
-            member = self.membership.members.get(origin)
-            if origin in behind:
-                continue
-            if member is not None and member.state == LEFT:
-                self.table.leases.renew(origin, self._config.lease_seconds)
-                continue
-            found = self.membership.figures_of(origin)
-            if found is not None:
-                self.table.leases.renew(origin, self._config.lease_seconds - found[1])
-
-    def _commit(self) -> None:
-        self.replica.save(self._now_ms())
-
-    def _checkpoint(self) -> Any:
-        return deferToThreadPool(
-            self._reactor, self._reactor.getThreadPool(), Rows.checkpoint, str(self._database)
-        ).addErrback(lambda failure: self._log.failure("the change log could not be written back", failure))
-
-    def _repair(self) -> None:
-        names = list(self.peers.streams)
-        if names:
-            self._repair_with(self._random.choice(names))
-
-    def _repair_with(self, name: str) -> None:
-        """Only who has all logs can tell a difference from what is still on its way."""
-        if name in self.peers.streams and not self.progress.behind():
-            self.peers.send_table(name, table_messages.encode_message(self.replica.repair_round()))
-
-    # Bodies
-
-    def _holders(self, origin: str) -> list[str]:
-        """Who may have a body: its publisher first, then the others that are alive."""
-        alive = [m.name for m in self.membership.members.values() if m.state == ALIVE]
-        others = [name for name in alive if name not in (origin, self._config.node)]
-        self._random.shuffle(others)
-        return ([origin] if origin in alive and origin != self._config.node else []) + others
-
-    def _address_of(self, name: str) -> tuple[str, int]:
-        member = self.membership.members.get(name)
-        if member is None:
-            raise EdgeError(f"{name} is not a member of the cluster")
-        return member.host, member.port
-
-    def _now_ms(self) -> int:
-        return int(self._reactor.seconds() * 1000)
+def _body_server(bodies: BodyStore, reactor: Any) -> ChannelFactory:
+    """Answers peers who ask for bodies, over the cluster's TLS."""
+    root, edge = Resource(), Resource()
+    root.putChild(b".edge", edge)
+    edge.putChild(b"body", BodyResource(bodies))
+    return ChannelFactory(EdgeSite(root, reactor, limits=ChannelLimits(body_bytes=0)), secure=True)

@@ -94,9 +94,8 @@ def figures(cluster: Cluster) -> dict[str, float]:
     refused = {f"refused_{name}_total": float(value) for name, value in vars(peers.sessions.refused).items()}
     piggybacked = {f"{name}_bytes_total": float(value) for name, value in membership.piggyback.bytes.items()}
     table = {f"table_{name}_total": float(value) for name, value in cluster.replica.counters.items()}
-    fetcher = cluster.table.fetcher
-    names = ("fetched", "bytes", "resumed", "wrong_hash", "failures") if fetcher is not None else ()
-    bodies = {f"bodies_{name}_total": float(getattr(fetcher, name)) for name in names}
+    names = ("fetched", "bytes", "resumed", "wrong_hash", "failures")
+    bodies = {f"bodies_{name}_total": float(getattr(cluster.fetcher, name)) for name in names}
     states = [member.state for member in membership.members.values()]
     lags = sorted(cluster.table.lags)
     return {

@@ -1,7 +1,11 @@
-"""Until when what other nodes published may be confirmed, in shared memory (:mod:`edge.table.layout`).
+"""Leases: until when entries of other nodes may be confirmed, in shared memory (:mod:`edge.table.layout`).
 
 Each origin has a number in this segment; the deadline of its entries is pushed on while there is news of it.
 Workers compare it with the clock themselves, so it holds even when this process hangs.
+
+What a node published is confirmed by this node while its lease runs: ``--lease-seconds`` from the last load
+figures of that node that arrived, directly or through others, provided that everything it is known to have
+published is here.  A node that has left has said that it publishes nothing more: its lease does not end.
 """
 
 from __future__ import annotations
@@ -9,22 +13,28 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from edge.gossip.packet import LEFT
+
 if TYPE_CHECKING:
+    from edge.gossip.membership import Membership
+    from edge.node.cluster.replication_progress import ReplicationProgress
     from edge.table.segment import Segment
 
 #: Origins that have a number of their own; more than that share one that is never confirmed.
 ORIGINS = 255
+#: Seconds between two renewals.
+RENEW_SECONDS = 0.25
 
 
 class Leases:
-    """Those of the node *node*, whose own entries need none."""
+    """The leases in the segment of the node *node*, whose own entries need none."""
 
     def __init__(self, segment: Segment, node: str) -> None:
         self._segment = segment
         self._numbers: dict[str, int] = {node: 0}
 
     def number(self, origin: str) -> int:
-        """Of *origin*, as entries bear it."""
+        """The number of *origin*, as its entries bear it."""
         number = self._numbers.get(origin)
         if number is None:
             number = self._numbers[origin] = min(len(self._numbers), ORIGINS)
@@ -46,3 +56,30 @@ class Leases:
         if not number:
             return None
         return round(self._segment.lease(number) / 1000 - time.monotonic(), 1)
+
+
+class LeaseRenewal:
+    """Pushes leases on while there is news of their origins."""
+
+    def __init__(
+        self, leases: Leases, membership: Membership, progress: ReplicationProgress, seconds: float
+    ) -> None:
+        """*seconds*: how long a lease lasts after the last news."""
+        self._leases = leases
+        self._membership = membership
+        self._progress = progress
+        self._seconds = seconds
+
+    def renew(self) -> None:
+        """Do so for all origins; to be called every :data:`RENEW_SECONDS`."""
+        behind = self._progress.behind()
+        for origin in self._leases.origins():
+            if origin in behind:
+                continue
+            member = self._membership.members.get(origin)
+            if member is not None and member.state == LEFT:
+                self._leases.renew(origin, self._seconds)
+                continue
+            found = self._membership.figures_of(origin)
+            if found is not None:
+                self._leases.renew(origin, self._seconds - found[1])

@@ -1,4 +1,4 @@
-"""The sockets between nodes: one TCP and one UDP port, and who is behind them.
+"""The connections with other nodes: streams (TLS), sealed datagrams (UDP), and who is behind them.
 
 Datagrams are sealed with keys that a stream between the two nodes gave (:mod:`edge.gossip.sealing`); they
 outlive that stream.  What is not sealed by a known session is dropped without an answer.
@@ -12,12 +12,10 @@ alphabet stays; the other is closed by its dialer after :data:`SETTLE_SECONDS`, 
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import DatagramProtocol
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -30,6 +28,7 @@ from edge.node.process.acceptor import Acceptor
 if TYPE_CHECKING:
     from twisted.internet.protocol import Factory
 
+    from edge.node.cluster.gossip_port import GossipPort
     from edge.node.cluster.streams import Hello, Stream
     from edge.trust.contexts import PeerCertificates
 
@@ -37,10 +36,6 @@ if TYPE_CHECKING:
 DIAL_SECONDS = 5.0
 #: Seconds after which a second stream to the same node is closed.
 SETTLE_SECONDS = 2.0
-#: Connections that wait to be accepted.
-BACKLOG = 128
-#: Bytes of the receive buffer: what arrives while the reactor is busy for 50 ms.
-RECEIVE_BYTES = 1 << 20
 
 
 class Sink(Protocol):
@@ -63,17 +58,16 @@ class Sink(Protocol):
 
 
 class Peers(DatagramProtocol):
-    """See the module's docstring; implements :class:`edge.node.cluster.streams.Links`."""
+    """Streams and datagrams to and from authenticated peers; implements :class:`edge.node.cluster.streams.Links`."""
 
     noisy = False
     _log = Logger()
 
     def __init__(
-        self, host: str, port: int, certificates: PeerCertificates, sink: Sink, http: Factory, reactor: Any
+        self, port: GossipPort, certificates: PeerCertificates, sink: Sink, http: Factory, reactor: Any
     ) -> None:
-        self.host = host
-        #: After :meth:`listen` the real one.
-        self.port = port
+        self.host = port.host
+        self.port = port.number
         self.sessions = Sessions()
         self.streams: dict[str, list[Stream]] = {}
         #: Bytes of datagrams, sealed.
@@ -84,42 +78,30 @@ class Peers(DatagramProtocol):
         self._sink = sink
         self._http = http
         self._reactor = reactor
-        self._listener: socket.socket | None = None
+        self._sockets = port
         self._acceptor: Acceptor | None = None
         self._udp: Any = None
         self._dialling: dict[tuple[str, int], Deferred[Any]] = {}
         self._stopped = False
 
-    def listen(self) -> None:
-        """Open both ports; :class:`EdgeError` when one cannot be had."""
+    def start(self) -> None:
+        """Take what comes on both sockets of the port."""
         server = self._certificates.server((ALPN_GOSSIP, ALPN_HTTP))
         factory = TLSMemoryBIOFactory(
             server, False, StreamFactory(self, self._http, self._reactor), self._reactor
         )
         factory.noisy = False
-        try:
-            listener = _listen(self.host, self.port)
-            self.port = listener.getsockname()[1]
-            self._acceptor = Acceptor(listener, factory, self._reactor)
-            self._udp = self._reactor.listenUDP(self.port, self, interface=self.host)
-        except (CannotListenError, OSError) as error:
-            cause = error.socketError if isinstance(error, CannotListenError) else error
-            why = getattr(cause, "strerror", None) or cause
-            self.stop()
-            raise EdgeError(
-                f"--gossip {self.host}:{self.port}: cannot listen there ({why}); choose another one"
-            ) from None
-        self._listener = listener
+        self._acceptor = Acceptor(self._sockets.streams, factory, self._reactor)
         self._acceptor.start()
-        self._udp.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+        datagrams = self._sockets.datagrams
+        self._udp = self._reactor.adoptDatagramPort(datagrams.fileno(), datagrams.family, self)
 
     def stop(self) -> None:
         """Close everything."""
         self._stopped = True
         if self._acceptor is not None:
             self._acceptor.stop()
-        if self._listener is not None:
-            self._listener.close()
+        self._sockets.close()
         if self._udp is not None:
             self._udp.stopListening()
         for dialling in list(self._dialling.values()):
@@ -243,18 +225,3 @@ class Peers(DatagramProtocol):
             self._sink.packet(name, payload, False)
         except EdgeError as error:
             self._log.warn("{name} sent a packet that cannot be read: {error}", name=name, error=error)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-        listener.setblocking(False)
-    except OSError:
-        listener.close()
-        raise
-    return listener

@@ -1,8 +1,10 @@
-"""The webroot that a node serves: published when it changes, when told, and from elsewhere when told."""
+"""The webroot that a node serves: published when it changes, when told, and from elsewhere when told.
+
+Next on the way of a change: :meth:`edge.node.publishing.publisher.Publisher.publish`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -13,15 +15,15 @@ from edge.node.publishing.publisher import Stopped
 from edge.publish.watcher import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable
 
-    from edge.node.publishing.publisher import Outcome, Publisher
+    from edge.node.publishing.publisher import Publisher, PublishResult
     from edge.publish.problems import Problem
     from edge.publish.settings import Settings
 
 
 class AutoPublisher:
-    """Tells *publisher* when to publish."""
+    """Tells a publisher when to publish, and watches the directory that it publishes."""
 
     _log = Logger()
 
@@ -30,64 +32,70 @@ class AutoPublisher:
         self._publisher = publisher
         self._reactor = reactor
         self._watches = watch
-        self._watcher: Watcher | None = None
-        self._watch(publisher.settings.root)
+        self._watcher = self._watch(publisher.settings.root)
 
-    async def publish(self, root: str | None, everything: bool) -> Outcome:
+    async def publish(self, root: str | None = None, everything: bool = False) -> PublishResult:
         """Publish now, from another directory if *root* is given; raises as the publisher does.
 
         *everything* brings purged paths back.
         """
-        publisher = self._publisher
-        if root is None or root == publisher.settings.root:
-            return await publisher.publish(None, everything)
-        old, on_directory = self._watcher, publisher.on_directory
-        self._watch(root)
+        if root is None or root == self._publisher.settings.root:
+            return await self._publisher.publish(None, everything, self._on_directory)
+        old, self._watcher = self._watcher, self._watch(root)
         try:
-            outcome = await publisher.publish(root, everything)
+            result = await self._publisher.publish(root, everything, self._on_directory)
         except BaseException:
-            self.stop()
-            self._watcher, publisher.on_directory = old, on_directory
+            _stop(self._watcher)
+            self._watcher = old
             raise
-        if old is not None:
-            old.stop()
-        return outcome
+        _stop(old)
+        return result
 
     async def publish_by(self, settings: Settings, moves: bool) -> None:
         """Publish by other *settings*; from their directory only if the site *moves* there."""
         root = settings.root if moves else self._publisher.settings.root
-        self._publisher.settings = replace(settings, root=self._publisher.settings.root)
-        await self._quietly(lambda: self.publish(root, False))
+        self._publisher.use(settings)
+        await self._quietly(self.publish(root))
 
     def stop(self) -> None:
         """Watch no longer."""
+        _stop(self._watcher)
+
+    def _on_directory(self, path: str) -> None:
+        """A scan is about to list a directory: watch it first.  Called in the scanning thread."""
         if self._watcher is not None:
-            self._watcher.stop()
+            self._watcher.watch(path)
 
     def _report(self, problem: Problem) -> None:
         self._log.warn("{problem}", problem=problem)
 
-    def _watch(self, root: str) -> None:
-        if self._watches and root:
-            watcher = self._watcher = Watcher(self._reactor, root, self._changed, self._report)
-            watcher.start()
-            self._publisher.on_directory = watcher.watch
+    def _watch(self, root: str) -> Watcher | None:
+        if not self._watches or not root:
+            return None
+        watcher = Watcher(self._reactor, root, self._changed, self._report)
+        watcher.start()
+        return watcher
 
     def _changed(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._quietly(self._publisher.publish))
+        return Deferred.fromCoroutine(self._quietly(self.publish()))
 
-    async def _quietly(self, publish: Callable[[], Any]) -> None:
+    async def _quietly(self, publishing: Awaitable[PublishResult]) -> None:
         """Publish without anybody waiting: what goes wrong is logged, the site stays as it was."""
         try:
-            outcome = await publish()
+            result = await publishing
         except Stopped:
             return
         except EdgeError as error:
             self._log.error("the site stays as it was: {error}", error=error)
             return
-        if outcome.puts or outcome.removes:
+        if result.puts or result.removes:
             self._log.info(
                 "published changes: {puts} resources put, {removes} removed",
-                puts=outcome.puts,
-                removes=outcome.removes,
+                puts=result.puts,
+                removes=result.removes,
             )
+
+
+def _stop(watcher: Watcher | None) -> None:
+    if watcher is not None:
+        watcher.stop()

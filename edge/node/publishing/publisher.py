@@ -1,26 +1,26 @@
 """Publishing on this node: from a scan of the webroot, in threads, to the table, in small slices.
 
 Only the supervisor does this.  One publish or purge runs at a time.  A scan takes as long as it
-takes, in threads; its result goes into the table in slices of a few milliseconds, so that the
-supervisor's reactor answers meanwhile; readers see each resource change as a whole, assets before the
-pages that name them (see :func:`edge.publish.catalogue.diff`).
+takes, in threads; its result goes into the table in slices of a few milliseconds
+(:mod:`edge.node.process.slices`), so that the supervisor's reactor answers meanwhile; readers see each resource
+change as a whole, assets before the pages that name them, removals last (:func:`edge.publish.catalogue.diff`).
 
 A *purge* removes paths from the table.  They stay gone while their files stay as they are: a rescan
 by inotify does not bring them back.  A changed file, an explicit ``edgectl publish`` and a restart do.
 
 What does not fit into the table is remembered: workers ask for it (:meth:`Publisher.look_up`).
+
+Next on the way of a change: the table, :mod:`edge.node.publishing.table`.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from twisted.internet.defer import DeferredLock
-from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
@@ -28,18 +28,19 @@ from edge.config.paths import default_webroot
 from edge.errors import EdgeError, PublishError
 from edge.publish.catalogue import Catalogue, diff
 from edge.publish.client import CACHE_RULES, beside, unpack
-from edge.publish.settings import Progress, Settings
 from edge.publish.webroot import scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from edge.node.bodies.store import BodyStore
+    from edge.node.process.slices import Slices
+    from edge.node.publishing.table import Table
     from edge.publish.problems import Problem
+    from edge.publish.settings import Progress, Settings
     from edge.publish.store import Store
-    from edge.resource import Representation, Resource
+    from edge.resource import Resource
 
-#: Seconds of work on the table before the reactor gets its turn.
-SLICE_SECONDS = 0.005
 #: Seconds between two lines of progress in the log.
 PROGRESS_SECONDS = 2.0
 
@@ -51,173 +52,139 @@ class Stopped(EdgeError):
     """A scan was ended because the node stops."""
 
 
-class Table(Protocol):
-    """Where what is published goes: a writer, or :class:`~edge.node.cluster.replication.ClusterTable`."""
-
-    @property
-    def sequence(self) -> int:
-        """Changes so far."""
-
-    def put(self, resource: Resource, spill: Callable[[Representation], None] | None = None) -> bool:
-        """Publish; False: it does not fit."""
-
-    def remove(self, path: bytes) -> bool:
-        """Take away; whether it was there."""
-
-    def set_complete(self, complete: bool) -> None:
-        """Whether all that is published is in the table."""
-
-    def reclaim(self) -> int:
-        """Free what nobody reads any more."""
-
-
-class Shared(Table, Protocol):
-    """A table that other nodes publish to as well."""
-
-    files_count: bool
-
-    def is_current(self, resource: Resource) -> bool:
-        """Whether nobody has published anything else since."""
-
-    def owns(self, path: bytes) -> bool:
-        """Whether this node published what is there now."""
-
-    def has(self, path: bytes) -> bool:
-        """Whether anything is published there."""
-
-    def look_up(self, path: bytes) -> Resource | None:
-        """What another node published there."""
-
-    def bodies(self) -> Iterable[bytes]:
-        """ETags of the bodies of other nodes' entries."""
-
-
-class Outcome(NamedTuple):
-    """What one publish did."""
+class PublishResult(NamedTuple):
+    """What one publish did to the table, and the files that could not be published."""
 
     puts: int
     removes: int
     unchanged: int
     problems: Sequence[Problem]
+    #: Of the table, after it.
     sequence: int
 
 
 class Publisher:
-    """Keeps the table equal to the webroot; see the module's docstring."""
+    """Keeps the table equal to the webroot: scans, applies the difference, purges."""
 
     _log = Logger()
 
     def __init__(
-        self, settings: Settings, store: Store, writer: Table, reactor: Any, shared: Shared | None = None
+        self, settings: Settings, store: Store, bodies: BodyStore, table: Table, slices: Slices, reactor: Any
     ) -> None:
-        """*shared*: *writer* again, if it belongs to a cluster."""
+        """*store*: what scans remember from one to the next; *bodies*: learns of each new catalogue."""
         self.settings = settings
         self.catalogue = Catalogue()
-        self._client = Catalogue()
         self.problems: Sequence[Problem] = ()
         #: Unix seconds of the last publish that changed something; None before the first one.
         self.published_at: float | None = None
         self._store = store
-        self._writer: Table = shared if shared is not None else writer
-        self._shared = shared
+        self._bodies = bodies
+        self._table = table
+        self._slices = slices
         self._reactor = reactor
         self._one_at_a_time = DeferredLock()
-        #: Told of each directory before it is listed: the watcher.
-        self.on_directory: Callable[[str], None] | None = None
+        #: The smart client beside the site.
+        self._client = Catalogue()
         self._purged: set[bytes] = set()
         #: Paths that do not fit into the table.
         self._outside: set[bytes] = set()
-        #: ETags of bodies that did not fit and went into the blob store.
-        self._spilled: set[bytes] = set()
         self._reporter: _Reporter | None = None
 
-    async def publish(self, root: str | None = None, everything: bool = False) -> Outcome:
+    async def publish(
+        self,
+        root: str | None = None,
+        everything: bool = False,
+        on_directory: Callable[[str], None] | None = None,
+    ) -> PublishResult:
         """Scan and bring the table up to date.  *root*: serve that directory from now on.
 
-        *everything* brings purged paths back too.  :class:`~edge.errors.PublishError` when there is
-        no usable webroot; the table stays as it was.
+        *everything* brings purged paths back too; *on_directory* is told of each directory before it is listed.
+        :class:`~edge.errors.PublishError` when there is no usable webroot; the table stays as it was.
         """
         async with self._one_at_a_time:
-            settings = self.settings if root is None else _with_root(self.settings, root)
+            settings = self.settings if root is None else replace(self.settings, root=root)
             problems: list[Problem] = []
-            reporter = self._reporter = _Reporter(self._log, self._reactor.seconds)
-            scanning = partial(
-                scan,
-                settings,
-                self._store,
-                self.catalogue,
-                reporter.progress,
-                problems.append,
-                on_directory=self.on_directory,
-            )
-            new = await self._in_thread(scanning) if settings.root else Catalogue()
-            if settings.client and settings.root:
-                client = await self._in_thread(partial(self._scan_client, settings))
-                new = beside(client, new, Path(settings.root) == default_webroot())
+            new = await self._scan(settings, problems, on_directory)
             old = self.catalogue
-            before = {path: old[path] for path in old if self._stands(old[path])} if everything else old
-            deploy = diff(before, new)
+            before = await self._standing(old) if everything else old
+            deploy = await self._in_thread(partial(diff, before, new))
             self.settings, self.catalogue, self.problems = settings, new, tuple(problems)
-            await self._put(deploy.puts)
-            await self._remove(deploy.removes, removes_own=True)
-            await self._put([new[path] for path in self._outside if path in new])
-            if self._shared is not None:
-                self._shared.files_count = True
+            self._bodies.hold(new)
+            await self._slices.run(self._put(deploy.puts))
+            await self._slices.run(self._remove(deploy.removes, only_own=True))
+            await self._slices.run(self._put([new[path] for path in self._outside if path in new]))
+            self._table.files_count()
             self._outside.intersection_update(new)
             self._purged.intersection_update(new)
-            self._writer.set_complete(not self._outside)
+            self._table.set_complete(not self._outside)
             if deploy or self.published_at is None:
                 self.published_at = self._reactor.seconds()
-            needed = new.blobs() | self._spilled | await self._bodies_of_others()
-            await self._in_thread(partial(self._store.blobs.collect, needed))
+            await self._collect()
         for problem in problems:
             self._log.warn("not published: {problem}", problem=problem)
         unchanged = len(new) - len(deploy.puts)
-        return Outcome(len(deploy.puts), len(deploy.removes), unchanged, problems, self._writer.sequence)
+        return PublishResult(
+            len(deploy.puts), len(deploy.removes), unchanged, problems, self._table.sequence
+        )
 
     async def purge(self, paths: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
         """Remove *paths* from the table: those that were there, and those that were not."""
         async with self._one_at_a_time:
-            unknown = []
-            known = []
+            known: list[bytes] = []
+            unknown: list[bytes] = []
             for path in paths:
-                if self.is_published(path):
-                    known.append(path)
-                else:
-                    unknown.append(path)
-            await self._remove(known)
+                (known if self.is_published(path) else unknown).append(path)
+            await self._slices.run(self._remove(known))
             self._purged.update(known)
             return known, unknown
 
+    def use(self, settings: Settings) -> None:
+        """Publish by other *settings* from the next time on; the root stays until it is published."""
+        self.settings = replace(settings, root=self.settings.root)
+
     def is_published(self, path: bytes) -> bool:
         """Whether a request for *path* is answered, wherever it was published."""
-        if self._shared is not None:
-            return self._shared.has(path)
-        return path in self.catalogue and path not in self._purged
+        return self._table.has(path, path in self.catalogue and path not in self._purged)
 
-    def find_body(self, etag: bytes, digest: bytes, path: bytes, variant: int) -> bytes | str | None:
-        """For another node: a body, the name of its file, or None if it is not here."""
-        resource = self.catalogue.get(path)
-        for one in resource.representations if resource is not None else ():
-            if one.variant == variant and one.digest == digest and one.body is not None:
-                return one.body
-        file = self._store.blobs.path(etag)
-        return file if os.path.exists(file) else None
+    def look_up(self, path: bytes) -> Resource | None:
+        """What is published under *path*, whether or not the table holds it; its bodies are blobs then."""
+        if not self._table.owns(path):
+            return self._table.look_up(path)
+        resource = None if path in self._purged else self.catalogue.get(path)
+        if resource is not None:
+            for representation in resource.representations:
+                self._bodies.spill(representation)
+        return resource
 
     def stop(self) -> None:
         """End a scan that is running, as soon as it reports progress."""
         if self._reporter is not None:
             self._reporter.stopped = True
 
-    def look_up(self, path: bytes) -> Resource | None:
-        """What is published under *path*, whether or not the table holds it; its bodies are blobs then."""
-        if self._shared is not None and not self._shared.owns(path):
-            return self._shared.look_up(path)
-        resource = None if path in self._purged else self.catalogue.get(path)
-        if resource is not None:
-            for representation in resource.representations:
-                self._spill(representation)
-        return resource
+    # Scanning, in threads
+
+    async def _scan(
+        self, settings: Settings, problems: list[Problem], on_directory: Callable[[str], None] | None
+    ) -> Catalogue:
+        """The site as it is now, and the smart client beside it."""
+        if not settings.root:
+            return Catalogue()
+        reporter = self._reporter = _Reporter(self._log, self._reactor.seconds)
+        site = await self._in_thread(
+            partial(
+                scan,
+                settings,
+                self._store,
+                self.catalogue,
+                reporter.progress,
+                problems.append,
+                on_directory=on_directory,
+            )
+        )
+        if not settings.client:
+            return site
+        client = await self._in_thread(partial(self._scan_client, settings))
+        return beside(client, site, Path(settings.root) == default_webroot())
 
     def _scan_client(self, settings: Settings) -> Catalogue:
         """The smart client as it is now.  Runs in a thread."""
@@ -228,69 +195,66 @@ class Publisher:
         self._client = scan(own, self._store, self._client)
         return self._client
 
-    def _stands(self, resource: Resource) -> bool:
-        """Whether *resource* is still what clients get: not purged, nor replaced by another node."""
-        if resource.path in self._purged:
-            return False
-        return self._shared is None or self._shared.is_current(resource)
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
 
-    async def _bodies_of_others(self) -> set[bytes]:
-        needed: set[bytes] = set()
-        until = self._reactor.seconds() + SLICE_SECONDS
-        for number, etag in enumerate(self._shared.bodies() if self._shared is not None else ()):
-            needed.add(etag)
-            if number % 64 == 0:
-                until = await self._breathe(until)
-        return needed
+    # Steps of work on the table
 
-    def _spill(self, representation: Representation) -> None:
-        """Put a body that should have been in memory into the blob store."""
-        if representation.body is not None and representation.etag not in self._spilled:
-            self._store.blobs.put(representation.body)
-            self._spilled.add(representation.etag)
+    async def _standing(self, old: Catalogue) -> Mapping[bytes, Resource]:
+        """What clients still get of *old*: what was not purged, nor replaced by another node."""
+        standing: dict[bytes, Resource] = {}
 
-    async def _put(self, resources: Iterable[Resource]) -> None:
-        until = self._reactor.seconds() + SLICE_SECONDS
+        def steps() -> Iterator[None]:
+            for path, resource in old.items():
+                if path not in self._purged and self._table.is_current(resource):
+                    standing[path] = resource
+                yield
+
+        await self._slices.run(steps())
+        return standing
+
+    def _put(self, resources: Iterable[Resource]) -> Iterator[None]:
         for resource in resources:
             self._purged.discard(resource.path)
             try:
-                fits = self._writer.put(resource, self._spill)
+                fits = self._table.put(resource, self._bodies.spill)
             except PublishError as error:  # no room in memory, and none on the disk
                 self._log.error("{error}", error=error)
-                self._writer.remove(resource.path)
+                self._table.remove(resource.path)
                 fits = False
             if fits:
                 self._outside.discard(resource.path)
             else:
                 self._outside.add(resource.path)
-            until = await self._breathe(until)
-        self._writer.reclaim()
+            yield
+        self._table.reclaim()
 
-    async def _remove(self, paths: Iterable[bytes], removes_own: bool = False) -> None:
-        """*removes_own*: what another node has published under a path since stays."""
-        until = self._reactor.seconds() + SLICE_SECONDS
+    def _remove(self, paths: Iterable[bytes], only_own: bool = False) -> Iterator[None]:
+        """*only_own*: what another node has published under a path since stays."""
         for path in paths:
-            if self._shared is None or not removes_own or self._shared.owns(path):
-                self._writer.remove(path)
+            if not only_own or self._table.owns(path):
+                self._table.remove(path)
             self._outside.discard(path)
-            until = await self._breathe(until)
-        self._writer.reclaim()
+            yield
+        self._table.reclaim()
 
-    async def _in_thread(self, work: Callable[[], _T]) -> _T:
-        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+    async def _collect(self) -> None:
+        """Delete the blobs that nothing refers to any more."""
+        others: set[bytes] = set()
 
-    async def _breathe(self, until: float) -> float:
-        """Give the reactor its turn if this slice is over; the end of the present slice."""
-        if self._reactor.seconds() < until:
-            return until
-        await deferLater(self._reactor, 0)
-        return self._reactor.seconds() + SLICE_SECONDS  # type: ignore[no-any-return]
+        def steps() -> Iterator[None]:
+            for etags in self._table.bodies_of_others():
+                others.update(etags)
+                yield
+
+        await self._slices.run(steps())
+        await self._in_thread(partial(self._bodies.collect, others))
 
 
 class _Reporter:
     """Logs how far a scan is, when it takes long enough to wonder.  Called in the scanning thread."""
 
-    def __init__(self, log: Logger, seconds: Any) -> None:
+    def __init__(self, log: Logger, seconds: Callable[[], float]) -> None:
         self._log = log
         self._seconds = seconds
         self._next = seconds() + PROGRESS_SECONDS
@@ -308,7 +272,3 @@ class _Reporter:
                 done=progress.done,
                 total=progress.total,
             )
-
-
-def _with_root(settings: Settings, root: str) -> Settings:
-    return replace(settings, root=root)

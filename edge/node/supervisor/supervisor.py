@@ -30,14 +30,17 @@ from twisted.logger import Logger
 from edge.config import needs_restart, reload
 from edge.errors import ConfigError, EdgeError
 from edge.fastpath import select
+from edge.node.bodies.store import BodyStore
 from edge.node.connection.site import ChannelFactory, EdgeSite
 from edge.node.process.acceptor import Acceptor
 from edge.node.process.channel_limits import ChannelLimits
 from edge.node.process.descriptors import node_connections, raise_descriptor_limit
 from edge.node.process.lookup import pack
 from edge.node.process.settings import encode
+from edge.node.process.slices import Slices
 from edge.node.publishing.auto_publisher import AutoPublisher
 from edge.node.publishing.publisher import Publisher, Stopped
+from edge.node.publishing.table import LocalTable
 from edge.node.supervisor.admin import BODY_BYTES, AdminSite
 from edge.node.supervisor.administration import Administration
 from edge.node.supervisor.listeners import open_listener, open_listeners
@@ -131,9 +134,13 @@ class Supervisor(Service):
         config.cache_dir.mkdir(parents=True, exist_ok=True)
         self.store = Store(str(config.cache_dir), self._report)
         self.writer = Writer(self.segment)
-        self.cluster = self._make_cluster()
-        shared = self.cluster.table if self.cluster is not None else None
-        self.publisher = Publisher(publish_settings(config), self.store, self.writer, self._reactor, shared)
+        slices = Slices(self._reactor)
+        self.cluster = self._make_cluster(slices)
+        bodies = self.cluster.bodies if self.cluster is not None else BodyStore(self.store.blobs)
+        table = self.cluster.table if self.cluster is not None else LocalTable(self.writer)
+        self.publisher = Publisher(
+            publish_settings(config), self.store, bodies, table, slices, self._reactor
+        )
         self.workers = self._make_workers()
         self.administration = Administration(self, self._reactor)
         self.site = AutoPublisher(self.publisher, config.watch, self._reactor)
@@ -172,18 +179,15 @@ class Supervisor(Service):
         self._patience = self._reactor.callLater(STARTUP_PATIENCE, self.workers.accept, False)
         self._started = True
 
-    def _make_cluster(self) -> Cluster | None:
+    def _make_cluster(self, slices: Slices) -> Cluster | None:
         if self.config.gossip is None:
             return None
         # Not before the listeners are open: twisted.internet.endpoints takes LISTEN_FDS out of the
         # environment when it is imported.
-        from edge.node.cluster.cluster import Cluster
+        from edge.node.cluster.assembly import make_cluster
 
         url = public_url(self.config, self.listeners)
-        return Cluster(self.config, url, self.store, self.writer, self._find_body, self._reactor)
-
-    def _find_body(self, etag: bytes, digest: bytes, path: bytes, variant: int) -> bytes | str | None:
-        return self.publisher.find_body(etag, digest, path, variant)
+        return make_cluster(self.config, url, self.store.blobs, self.writer, slices, self._reactor)
 
     def _make_workers(self) -> Workers:
         if self._count:
@@ -212,7 +216,7 @@ class Supervisor(Service):
         try:
             if self.cluster is not None:
                 await self.cluster.join()
-            outcome = await self.publisher.publish()
+            outcome = await self.site.publish()
         except Stopped:
             return
         except EdgeError as error:
@@ -269,7 +273,7 @@ class Supervisor(Service):
 
     async def fetch(self, path: bytes, etag: bytes) -> dict[str, Any]:
         """See :class:`edge.node.supervisor.worker_process.WorkerHost`."""
-        return {"found": self.cluster is not None and await self.cluster.table.fetch(path, etag)}
+        return {"found": self.cluster is not None and await self.cluster.missing.fetch(path, etag)}
 
     def _packed(self, path: bytes) -> bytes:
         return pack(self.publisher.look_up(path))

@@ -15,7 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseDone
 from twisted.web.http_headers import Headers
 
-from edge.node.bodies.fetcher import BodyFetcher, FetchLimits, NoHolderError, Wanted
+from edge.node.bodies.fetcher import BodyFetcher, FetchLimits
+from edge.node.bodies.store import NoHolderError, Wanted
 from edge.publish.blobs import Blobs
 from edge.resource import etag_of
 
@@ -70,10 +71,15 @@ class FetchingTests(SynchronousTestCase):
         self.blobs = Blobs(self.mktemp())
         self.addCleanup(self.blobs.close)
         self.asked: list[Response] = []
+        self.gone = ""
         self.fetcher = self.make()
 
     def make(self, **limits: Any) -> BodyFetcher:
-        return BodyFetcher(self.blobs, self.get, self.clock, FetchLimits(**limits))
+        return BodyFetcher(self.blobs, self.get, self.holders, self.clock, FetchLimits(**limits))
+
+    def holders(self, origin: str) -> list[str]:
+        """Here the name of a body's origin is the names of all holders, a letter each."""
+        return [holder for holder in origin if holder not in self.gone]
 
     def get(self, holder: str, target: str, headers: Mapping[str, str]) -> Deferred[Response]:
         start = int(headers.get("Range", "bytes=0-")[6:-1])
@@ -82,8 +88,8 @@ class FetchingTests(SynchronousTestCase):
         return self.asked[-1].asked
 
     def fetch(self, body: bytes = BODY, holders: str = "ab", urgent: bool = True) -> Deferred[None]:
-        wanted = Wanted(sha256(body).digest(), len(body), b"/a%20b+c", 1)
-        return Deferred.fromCoroutine(self.fetcher.fetch(wanted, lambda: list(holders), urgent))
+        wanted = Wanted(sha256(body).digest(), len(body), b"/a%20b+c", 1, holders)
+        return Deferred.fromCoroutine(self.fetcher.fetch(wanted, urgent))
 
     def test_one_fetch_serves_all_callers(self) -> None:
         """And one who comes later is served from the disk."""
@@ -191,14 +197,13 @@ class FetchingTests(SynchronousTestCase):
 
     def test_many_that_nobody_has_end_without_depth(self) -> None:
         """A long queue whose holders vanish."""
-        holders = ["a"]
         waiting = [
             Deferred.fromCoroutine(
-                self.fetcher.fetch(Wanted(sha256(b"%d" % n).digest(), 1, b"/", 0), lambda: holders, False)
+                self.fetcher.fetch(Wanted(sha256(b"%d" % n).digest(), 1, b"/", 0, "a"), False)
             )
             for n in range(3000)
         ]
-        holders.clear()
+        self.gone = "a"
         for response in self.asked[:]:
             response.asked.errback(ConnectionLost())
         for done in waiting:

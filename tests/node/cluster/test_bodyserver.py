@@ -21,7 +21,8 @@ from twisted.web.iweb import IAgentEndpointFactory
 from twisted.web.resource import Resource
 from zope.interface import implementer
 
-from edge.node.bodies.fetcher import BodyFetcher, Wanted
+from edge.node.bodies.fetcher import BodyFetcher
+from edge.node.bodies.store import Wanted
 from edge.node.cluster.bodyserver import BodyResource
 from edge.node.cluster.peer_endpoints import treq_getter
 from edge.node.connection.site import ChannelFactory, EdgeSite
@@ -56,10 +57,10 @@ class BodyServerTests(TestCase):
         self.addCleanup(self.other.close)
         self.other.put(BODY)
         self.found: bytes | str | None = self.other.path(etag_of(DIGEST))
-        self.asked: list[tuple[bytes, bytes, bytes, int]] = []
+        self.asked: list[tuple[bytes, bytes, int]] = []
         root, edge = Resource(), Resource()
         root.putChild(b".edge", edge)
-        edge.putChild(b"body", BodyResource(self.find))
+        edge.putChild(b"body", BodyResource(self))
         self.site = EdgeSite(root, reactor)
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setblocking(False)
@@ -74,7 +75,7 @@ class BodyServerTests(TestCase):
         self.base = f"http://127.0.0.1:{port}/.edge/body/"
         agent = Agent.usingEndpointFactory(reactor, Endpoints(port), pool=pool)
         self.agent = agent
-        self.fetcher = BodyFetcher(self.blobs, treq_getter(agent), reactor)
+        self.fetcher = BodyFetcher(self.blobs, treq_getter(agent), lambda origin: [origin], reactor)
 
     async def wait_for_the_end(self) -> None:
         """Of the server's side of all connections."""
@@ -82,8 +83,8 @@ class BodyServerTests(TestCase):
         while self.site.channels:
             await deferLater(reactor, 0)
 
-    def find(self, etag: bytes, digest: bytes, path: bytes, variant: int) -> bytes | str | None:
-        self.asked.append((etag, digest, path, variant))
+    def find(self, digest: bytes, path: bytes, variant: int) -> bytes | str | None:
+        self.asked.append((digest, path, variant))
         return self.found
 
     async def ask(
@@ -98,9 +99,9 @@ class BodyServerTests(TestCase):
         return response.code, await response.content()
 
     async def fetch_it(self) -> None:
-        await self.fetcher.fetch(Wanted(DIGEST, len(BODY), PATH, 5), lambda: ["n1"], True)
+        await self.fetcher.fetch(Wanted(DIGEST, len(BODY), PATH, 5, "n1"), True)
         self.assertEqual(self.blobs.read(etag_of(DIGEST), DIGEST), BODY)
-        self.assertEqual(self.asked, [(etag_of(DIGEST), DIGEST, PATH, 5)])
+        self.assertEqual(self.asked, [(DIGEST, PATH, 5)])
 
     def test_a_file_is_fetched(self) -> Deferred[None]:
         """From its blob into the other store."""

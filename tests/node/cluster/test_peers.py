@@ -16,6 +16,7 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from edge.errors import EdgeError
+from edge.node.cluster.gossip_port import GossipPort
 from edge.node.cluster.peers import Peers
 from edge.node.cluster.streams import LANE_TABLE, VERSIONS, Hello
 from edge.trust.authority import certify, create
@@ -34,8 +35,8 @@ class Node:
         self.downs: list[str] = []
         self.packets: list[tuple[str, bytes, bool]] = []
         self.frames: list[tuple[str, bytes]] = []
-        self.peers = Peers("127.0.0.1", 0, certificates, self, Factory(), reactor)
-        self.peers.listen()
+        self.peers = Peers(GossipPort("127.0.0.1", 0), certificates, self, Factory(), reactor)
+        self.peers.start()
 
     def hello(self) -> Hello:
         versions, cluster, said = self.greeting

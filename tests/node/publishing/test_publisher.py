@@ -10,7 +10,10 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from edge.errors import PublishError
+from edge.node.bodies.store import BodyStore
+from edge.node.process.slices import Slices
 from edge.node.publishing.publisher import Publisher
+from edge.node.publishing.table import LocalTable
 from edge.publish.settings import Settings
 from edge.publish.store import Store
 from edge.table.reader import Reader
@@ -35,7 +38,14 @@ class PublisherTests(TestCase):
         segment = Segment.create(capacity=capacity, arena_bytes=arena, workers=1)
         self.addCleanup(segment.close)
         self.reader = Reader(segment, 0)
-        return Publisher(Settings(root=str(self.root)), self.store, Writer(segment), self.reactor)
+        return Publisher(
+            Settings(root=str(self.root)),
+            self.store,
+            BodyStore(self.store.blobs),
+            LocalTable(Writer(segment)),
+            Slices(self.reactor),
+            self.reactor,
+        )
 
     def write(self, name: str, body: bytes) -> None:
         new = self.root.parent / "new"

@@ -1,0 +1,136 @@
+"""The body store: content-addressed bodies, wherever they are.
+
+A body is named by its SHA-256, or by the etag made of it.  It is in one of three places:
+
+* in memory, as part of the catalogue that this node has published (small ones);
+* in a blob file (:mod:`edge.publish.blobs`): large ones, small ones that did not fit into the table, and those
+  of other nodes;
+* with another node, from where it is fetched (:mod:`edge.node.bodies.fetcher`) into a blob file.
+
+Publishing tells it what it has published; the table of a cluster asks it for the bodies of other nodes'
+entries; the other nodes ask it for ours.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from edge.errors import EdgeError
+from edge.publish.catalogue import Catalogue
+from edge.resource import etag_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Set
+
+    from edge.publish.blobs import Blobs
+    from edge.resource import Representation
+
+
+class NoHolderError(EdgeError):
+    """No node has, or gives, a body."""
+
+
+class Wanted(NamedTuple):
+    """A body that is not here: what it is, and an entry that refers to it."""
+
+    #: SHA-256.
+    digest: bytes
+    #: In bytes.
+    length: int
+    #: Canonical path and variant of the entry.
+    path: bytes
+    variant: int
+    #: The node that published it.
+    origin: str
+
+
+class Fetcher(Protocol):
+    """Gets bodies from other nodes: :class:`edge.node.bodies.fetcher.BodyFetcher`."""
+
+    async def fetch(self, wanted: Wanted, urgent: bool) -> None:
+        """Return when the body is a blob, verified and retained; :class:`NoHolderError`."""
+
+
+class BodyStore:
+    """Finds and keeps the bodies of one node's entries; *fetcher*: None for a node without peers."""
+
+    def __init__(self, blobs: Blobs, fetcher: Fetcher | None = None) -> None:
+        self._blobs = blobs
+        self._fetcher = fetcher
+        self._catalogue = Catalogue()
+        #: ETags of bodies of the catalogue that did not fit into the table.
+        self._spilled: set[bytes] = set()
+
+    # Own bodies
+
+    def hold(self, catalogue: Catalogue) -> None:
+        """What this node publishes is *catalogue* from now on."""
+        self._catalogue = catalogue
+
+    def spill(self, representation: Representation) -> None:
+        """Put a body that should have been in the table's memory into a blob.
+
+        :class:`~edge.errors.PublishError` when there is no room for it.
+        """
+        if representation.body is not None and representation.etag not in self._spilled:
+            self._blobs.put(representation.body)
+            self._spilled.add(representation.etag)
+
+    def find(self, digest: bytes, path: bytes, variant: int) -> bytes | str | None:
+        """The body, the name of its file, or None: not here.  *path*, *variant*: an entry that has it."""
+        resource = self._catalogue.get(path)
+        for one in resource.representations if resource is not None else ():
+            if one.variant == variant and one.digest == digest and one.body is not None:
+                return one.body
+        file = self._blobs.path(etag_of(digest))
+        return file if os.path.exists(file) else None
+
+    # Bodies of other nodes
+
+    def retain(self, etags: Iterable[bytes]) -> None:
+        """Keep these blobs, whether they are here yet or not, until :meth:`collect` says otherwise."""
+        self._blobs.retain(etags)
+
+    def has(self, etag: bytes, length: int | None = None) -> bool:
+        """Whether the blob is here, and of the right *length*."""
+        try:
+            size = os.stat(self._blobs.path(etag)).st_size
+        except OSError:
+            return False
+        return length is None or size == length
+
+    def read(self, etag: bytes, length: int) -> bytes | None:
+        """The blob of *length* bytes; None: it is not here."""
+        try:
+            body = _read(self._blobs.path(etag), length)
+        except OSError:
+            return None
+        return body if len(body) == length else None
+
+    async def fetch(self, wanted: Wanted, urgent: bool) -> None:
+        """Return when the blob is here, from whatever node has it.
+
+        *urgent*: a client waits.  :class:`NoHolderError` when no node gives it.
+        """
+        if self._fetcher is None:
+            raise NoHolderError("this node has no peers")
+        await self._fetcher.fetch(wanted, urgent)
+
+    # Garbage
+
+    def collect(self, others: Set[bytes]) -> None:
+        """Delete the blobs that nothing refers to since the call before.  To be run in a thread.
+
+        *others*: ETags of the bodies that other nodes' entries refer to.
+        """
+        self._blobs.collect(self._catalogue.blobs() | self._spilled.copy() | others)
+
+
+def _read(path: str, length: int) -> bytes:
+    """At most *length* + 1 bytes of a file; a million of them are read in a cold join."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, length + 1)
+    finally:
+        os.close(fd)

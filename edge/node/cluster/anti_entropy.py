@@ -1,0 +1,131 @@
+"""Anti-entropy: change logs exchanged with the peers, so that all replicas become equal.
+
+Three ways, each mending what the one before it lost:
+
+* *push*: own changes go to every peer with a stream, in the turn after they happened; a few small ones ride on
+  datagrams as well;
+* *version vectors*: each packet says how far its sender has every log; who has less asks for the rest, in chunks,
+  and asks for the next chunk while the last one is applied, as long as fewer than :data:`AHEAD` changes wait;
+* *repair*: every :data:`REPAIR_SECONDS`, and soon after two nodes have met, the hashes of both tables are compared,
+  and what differs is sent.
+
+Next on the way of a change, at the peer: :meth:`edge.node.cluster.replicated_table.ReplicatedTable.apply`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edge.gossip.changes import decode_message, encode_message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from random import Random
+
+    from edge.gossip.changes import Message
+    from edge.gossip.membership import Membership
+    from edge.gossip.packet import LogPosition
+    from edge.node.cluster.change_log import ChangeLog
+    from edge.node.cluster.peers import Peers
+    from edge.node.cluster.replicated_table import ReplicatedTable
+    from edge.node.cluster.replication_progress import ReplicationProgress
+
+#: Seconds between two repairs with some node.
+REPAIR_SECONDS = 30.0
+#: Seconds after which two nodes that have met compare their tables: one may have lost its state.
+REPAIR_AFTER = 3.0
+#: Changes that may wait to be applied while more are asked for.
+AHEAD = 500
+
+
+class AntiEntropy:
+    """The exchange of changes between this node's replica and those of its peers."""
+
+    def __init__(
+        self,
+        log: ChangeLog,
+        table: ReplicatedTable,
+        membership: Membership,
+        progress: ReplicationProgress,
+        peers: Peers,
+        random: Random,
+        reactor: Any,
+    ) -> None:
+        self._log = log
+        self._replica = log.replica
+        self._table = table
+        self._membership = membership
+        self._progress = progress
+        self._peers = peers
+        self._random = random
+        self._reactor = reactor
+
+    # To the peers
+
+    def tell(self) -> None:
+        """Say with the next packets how far this node has all logs."""
+        self._membership.set_version_vector(self._replica.version_vector())
+
+    def push(self) -> None:
+        """Send own changes to everybody."""
+        self._log.commit()  # first: nobody may know more of our log than we do
+        self.tell()
+        for name in list(self._peers.streams):
+            message = None if self._peers.is_full(name) else self._replica.push(name)
+            if message is not None:
+                self._send(name, [message])
+        for data in self._replica.urgent():
+            self._membership.urgent(data)
+
+    def repair(self) -> None:
+        """Compare tables with some peer."""
+        names = list(self._peers.streams)
+        if names:
+            self._repair_with(self._random.choice(names))
+
+    def _repair_with(self, name: str) -> None:
+        """Only who has all logs can tell a difference from what is still on its way."""
+        if name in self._peers.streams and not self._progress.behind():
+            self._send(name, [self._replica.repair_round()])
+
+    def _send(self, name: str, messages: Iterable[Message]) -> None:
+        for message in messages:
+            self._peers.send_table(name, encode_message(message))
+
+    # From the peers
+
+    def up(self, name: str) -> None:
+        """A stream to *name* is open."""
+        self._replica.contact(self._now_ms())
+        self._reactor.callLater(REPAIR_AFTER, self._repair_with, name)
+
+    def down(self, name: str) -> None:
+        """The last stream to *name* has ended: what it was asked for will not come."""
+        self._replica.peer_gone(name)
+
+    def receive(self, name: str, payload: bytes) -> None:
+        """A table message came over a stream; :class:`~edge.gossip.packet.GossipError` if it is none."""
+        received = self._replica.receive(name, decode_message(payload), self._now_ms())
+        if self._table.queue < AHEAD:
+            self._send(name, received.replies)  # the next chunk comes while this one is applied
+            self._table.apply(received.applied)
+        else:
+            self._table.apply(received.applied).addCallback(lambda _: self._send(name, received.replies))
+        self.tell()
+
+    def see_version_vector(self, sender: str, vector: Sequence[LogPosition]) -> None:
+        """*sender* has told how far it has all logs: ask for what is missing here."""
+        self._progress.note(sender, vector)
+        if sender in self._peers.streams:  # otherwise there is nothing to ask over; membership dials
+            self._send(sender, self._replica.notice(sender, vector, self._now_ms()))
+
+    def see_urgent(self, sender: str, data: bytes) -> None:
+        """A change came with a datagram; :class:`~edge.gossip.packet.GossipError` if it is none."""
+        received = self._replica.receive(sender, decode_message(data), self._now_ms())
+        if received.applied:
+            self._table.apply(received.applied)
+            self.tell()
+        self._send(sender, received.replies)
+
+    def _now_ms(self) -> int:
+        return int(self._reactor.seconds() * 1000)

@@ -1,0 +1,105 @@
+"""The table that a publisher writes to, and what it is for a node alone.
+
+A node of a cluster publishes into :class:`edge.node.cluster.replicated_table.ReplicatedTable`, to which the other
+nodes publish as well; a node alone into :class:`LocalTable`.  Both write with :class:`edge.table.writer.Writer`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Set
+
+    from edge.resource import Representation, Resource
+    from edge.table.writer import Writer
+
+
+
+class Table(Protocol):
+    """A table to publish to, which other nodes may publish to as well."""
+
+    @property
+    def sequence(self) -> int:
+        """Changes so far."""
+
+    def put(self, resource: Resource, spill: Callable[[Representation], None]) -> bool:
+        """Publish; False: it does not fit.  A body without room goes to *spill*."""
+
+    def remove(self, path: bytes) -> bool:
+        """Take away; whether it was there."""
+
+    def set_complete(self, complete: bool) -> None:
+        """Whether all that this node publishes is in the table."""
+
+    def reclaim(self) -> int:
+        """Free what nobody reads any more."""
+
+    def files_count(self) -> None:
+        """The first publish is through: what files say counts from now on, whatever other nodes have."""
+
+    def is_current(self, resource: Resource) -> bool:
+        """Whether no other node has published anything else there since."""
+
+    def owns(self, path: bytes) -> bool:
+        """Whether this node published what is there now."""
+
+    def has(self, path: bytes, here: bool) -> bool:
+        """Whether anything is published there; *here*: whether this node's files have it."""
+
+    def look_up(self, path: bytes) -> Resource | None:
+        """What another node published there."""
+
+    def bodies_of_others(self) -> Iterable[Set[bytes]]:
+        """ETags of the bodies of other nodes' entries, in short steps."""
+
+
+class LocalTable:
+    """The table of a node alone: nobody else publishes to it."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    @property
+    def sequence(self) -> int:
+        """See :class:`Table`."""
+        return self._writer.sequence
+
+    def put(self, resource: Resource, spill: Callable[[Representation], None]) -> bool:
+        """See :class:`Table`."""
+        return self._writer.put(resource, spill)
+
+    def remove(self, path: bytes) -> bool:
+        """See :class:`Table`."""
+        return self._writer.remove(path)
+
+    def set_complete(self, complete: bool) -> None:
+        """See :class:`Table`."""
+        self._writer.set_complete(complete)
+
+    def reclaim(self) -> int:
+        """See :class:`Table`."""
+        return self._writer.reclaim()
+
+    def files_count(self) -> None:
+        """Files have always counted: nobody else has anything."""
+
+    def is_current(self, resource: Resource) -> bool:
+        """Always: nobody else publishes."""
+        return True
+
+    def owns(self, path: bytes) -> bool:
+        """Always: nobody else publishes."""
+        return True
+
+    def has(self, path: bytes, here: bool) -> bool:
+        """Whether this node's files have it."""
+        return here
+
+    def look_up(self, path: bytes) -> Resource | None:
+        """Nothing: nobody else publishes."""
+        return None
+
+    def bodies_of_others(self) -> Iterable[Set[bytes]]:
+        """None: nobody else publishes."""
+        return ()
