@@ -3,8 +3,8 @@
 A body is named by its SHA-256, or by the etag made of it.  It is in one of three places:
 
 * in memory, as part of the catalogue that this node has published (small ones);
-* in a blob file (:mod:`edge.publish.blobs`): large ones, small ones that did not fit into the table, and those
-  of other nodes;
+* in a blob file (:mod:`edge.publish.blobs`): large ones, small ones that did not fit into the table, and
+  those of other nodes;
 * with another node, from where it is fetched (:mod:`edge.node.bodies.fetcher`) into a blob file.
 
 Publishing tells it what it has published; the table of a cluster asks it for the bodies of other nodes'

@@ -1,11 +1,26 @@
-"""The shell of gossip: this node as one of a cluster; imports ``connection`` and below.
+"""The shell of gossip: this node as one of a cluster; imports ``connection``, ``bodies`` and below.
 
-* ``cluster.py``: the parts put together
-* ``peers.py``, ``known_peers.py``: connections with other nodes, and whom to dial;
-  ``streams.py``: one connection
-* ``replication.py``: the replicated table in the table of this node;
-  ``leases.py``: what may still be confirmed;
-  ``progress.py``: how far behind each node is
-* ``bodies.py``, ``bodyserver.py``, ``peer_endpoints.py``: large bodies, asked for, given, and where to ask
-* ``clusterview.py``: members and change logs for people
+======================  ==================================================================================
+assembly.py             the parts put together, each from finished ones
+cluster.py              drives membership with sockets and time: the life of a node among others
+----------------------  ----------------------------------------------------------------------------------
+gossip_port.py          the TCP and the UDP socket of ``--gossip``
+peers.py, streams.py    connections with other nodes; one stream
+known_peers.py          ``gossip.json``: addresses of peers, remembered over restarts
+peer_directory.py       which nodes to ask for a body, and where they are
+----------------------  ----------------------------------------------------------------------------------
+replicated_table.py     the cluster's table in the shared memory of this node
+anti_entropy.py         changes exchanged with the peers: push, version vectors, repair
+change_log.py           ``replica.sqlite``: opened, committed, closed
+replication_progress.py how far behind each node is
+leases.py               until when entries of other nodes may be confirmed
+----------------------  ----------------------------------------------------------------------------------
+missing_bodies.py       bodies that entries lack, fetched through the body store
+bodyserver.py           bodies for the other nodes
+peer_endpoints.py       HTTP to other nodes, by their names
+----------------------  ----------------------------------------------------------------------------------
+clusterview.py          members and change logs, for the load document, ``edgectl`` and the metrics
+======================  ==================================================================================
+
+The way of a change through these files is told in :mod:`edge.node.publishing`.
 """

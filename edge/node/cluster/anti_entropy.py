@@ -2,12 +2,13 @@
 
 Three ways, each mending what the one before it lost:
 
-* *push*: own changes go to every peer with a stream, in the turn after they happened; a few small ones ride on
-  datagrams as well;
-* *version vectors*: each packet says how far its sender has every log; who has less asks for the rest, in chunks,
-  and asks for the next chunk while the last one is applied, as long as fewer than :data:`AHEAD` changes wait;
-* *repair*: every :data:`REPAIR_SECONDS`, and soon after two nodes have met, the hashes of both tables are compared,
-  and what differs is sent.
+* *push*: own changes go to every peer with a stream, in the turn after they happened; a few small ones ride
+  on datagrams as well;
+* *version vectors*: each packet says how far its sender has every log; who has less asks for the rest, in
+  chunks, and asks for the next chunk while the last one is applied, as long as fewer than :data:`AHEAD`
+  changes wait;
+* *repair*: every :data:`REPAIR_SECONDS`, and soon after two nodes have met, the hashes of both tables are
+  compared, and what differs is sent.
 
 Next on the way of a change, at the peer: :meth:`edge.node.cluster.replicated_table.ReplicatedTable.apply`.
 """

@@ -1,8 +1,8 @@
-"""A node of a cluster, put together: each part is given finished parts, and none is told of others afterwards.
+"""A node of a cluster, put together: each part is given finished parts, none is told of others later.
 
-In this order: what has to be opened (certificates, the port, the change log), the membership, the body store, the
-replicated table, and then its users: the cluster, made here, and the publisher, which the supervisor makes with
-:attr:`Cluster.bodies` and :attr:`Cluster.table`.
+In this order: what has to be opened (certificates, the port, the change log), the membership, the body store,
+the replicated table, and then its users: the cluster, made here, and the publisher, which the supervisor
+makes with :attr:`Cluster.bodies` and :attr:`Cluster.table`.
 """
 
 from __future__ import annotations
@@ -61,9 +61,7 @@ def make_cluster(
     body_limit = config.body_limit_kib * 1024
     missing = MissingBodies(log.replica, bodies, writer, body_limit, slices, reactor)
     leases = Leases(writer.segment, node)
-    table = ReplicatedTable(
-        node, log.replica, writer, bodies, missing, leases, body_limit, slices, reactor
-    )
+    table = ReplicatedTable(node, log.replica, writer, bodies, missing, leases, body_limit, slices, reactor)
     return Cluster(
         config, certificates, port, known, membership, log, table, bodies, missing, fetcher, random, reactor
     )

@@ -1,7 +1,8 @@
-"""The body server: bodies for the other nodes, by digest.  ``GET /.edge/body/<SHA-256 in hex>?path=<quoted>&variant=N``.
+"""The body server: bodies for the other nodes, named by digest (content-addressed).
 
-A body is named by its digest, so that an answer never grows stale.  *path* and *variant* say where
-this node may look for it.  ``Range: bytes=N-`` resumes (206).  To be served to authenticated peers.
+``GET /.edge/body/<SHA-256 in hex>?path=<quoted>&variant=N``.  A body is named by its digest, so that an
+answer never grows stale.  *path* and *variant* say where this node may look for it.  ``Range: bytes=N-``
+resumes (206).  To be served to authenticated peers.
 """
 
 # Much of Twisted has no annotations.

@@ -1,4 +1,4 @@
-"""The change log of a node on its disk: ``replica.sqlite`` in the state directory, opened, written back, closed."""
+"""The change log of a node on its disk, ``replica.sqlite``: opened, committed, written back, closed."""
 
 # Much of Twisted has no annotations.
 # mypy: allow-untyped-calls

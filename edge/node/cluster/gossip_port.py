@@ -1,4 +1,4 @@
-"""The port of ``--gossip``: a TCP and a UDP socket with the same number, open before anything else is made."""
+"""The port of ``--gossip``: a TCP and a UDP socket of the same number, open before all else is made."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The bodies that entries of other nodes lack here, and how they come: the last step of a change's way.
 
-In the background, a few at a time, until nothing is missing; at once for a client that waits.  A small body that
-has come moves into the table's memory, a large one stays a blob.
+In the background, a few at a time, until nothing is missing; at once for a client that waits.  A small body
+that has come moves into the table's memory, a large one stays a blob.
 """
 
 # Much of Twisted has no annotations.

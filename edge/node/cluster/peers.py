@@ -58,7 +58,7 @@ class Sink(Protocol):
 
 
 class Peers(DatagramProtocol):
-    """Streams and datagrams to and from authenticated peers; implements :class:`edge.node.cluster.streams.Links`."""
+    """Streams and datagrams of authenticated peers; implements :class:`edge.node.cluster.streams.Links`."""
 
     noisy = False
     _log = Logger()

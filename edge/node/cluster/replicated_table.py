@@ -1,13 +1,13 @@
-"""The replicated table: what this node publishes reaches the others, what they publish reaches this node's table.
+"""The replicated table: what this node publishes reaches the others, what they publish reaches it.
 
-It stands between the publisher and the writer of shared memory, and looks like a table to both sides.  What the
-publisher puts becomes a change in the change log (:mod:`edge.gossip.replica`) first and an entry second;
-:meth:`ReplicatedTable.apply` does the same with changes of other nodes, in their order and in slices of a
-few milliseconds, so that neither a large deploy nor a cold join stalls the reactor.
+It stands between the publisher and the writer of shared memory, and looks like a table to both sides.  What
+the publisher puts becomes a change in the change log (:mod:`edge.gossip.replica`) first and an entry second;
+:meth:`ReplicatedTable.apply` does the same with changes of other nodes, in their order and in slices of a few
+milliseconds, so that neither a large deploy nor a cold join stalls the reactor.
 
-Next on the way of a change: :mod:`edge.node.cluster.anti_entropy` tells the peers; at a peer, a body that is not
-there is fetched by :mod:`edge.node.cluster.missing_bodies`, and the entry is put without it: it can be confirmed
-(304) at once.
+Next on the way of a change: :mod:`edge.node.cluster.anti_entropy` tells the peers; at a peer, a body that is
+not there is fetched by :mod:`edge.node.cluster.missing_bodies`, and the entry is put without it: it can be
+confirmed (304) at once.
 
 **Which files count when a node starts.**  Its webroot may be older than what the cluster has.  The first
 publish of a node's life keeps the cluster's version of a path when the file is older than it (modification
@@ -199,7 +199,7 @@ class ReplicatedTable:
         self._tell_complete()
 
     def apply(self, changes: Sequence[Change]) -> Deferred[None]:
-        """Take over *changes* of other nodes, after those that still wait; fires when they are in the table."""
+        """Take over *changes* of other nodes, after those that wait; fires when they are in the table."""
         applied: Deferred[None] = Deferred()
         self._retain(changes)
         self._pending.extend(changes)

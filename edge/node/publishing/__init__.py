@@ -4,32 +4,34 @@
 * ``publisher.py``: scan, deploy in slices, purge
 * ``table.py``: what a publisher needs of a table; the table of a node alone
 
-The way of a file change, from the disk of one node to the answers of another.  Each step names the next one in its
-docstring.
+The way of a file change, from the disk of one node to the answers of another.  Each step names the next one
+in its docstring.
 
- 1. **inotify to watcher** (:mod:`edge.publish.watcher`).  Something below the webroot has changed.  When it has been
-    quiet for 0.2 s the watcher says so; it does not say what has changed.
- 2. **Watcher to publisher** (:mod:`edge.node.publishing.auto_publisher`).  One publish at a time, by the present
-    settings.
- 3. **Scan** (:mod:`edge.publish.webroot`, in threads).  Every file is looked at (stat), changed ones are read whole,
-    hashed and compressed; large bodies become blob files.  The result is an immutable catalogue.
- 4. **Diff** (:mod:`edge.publish.catalogue`).  Old and new catalogue give a deploy: resources to put (assets, style
-    sheets, scripts, pages), then paths to remove.
- 5. **Deploy** (:mod:`edge.node.publishing.publisher`).  The body store (:mod:`edge.node.bodies.store`) holds the new
-    catalogue; the deploy goes to the table, in slices of 5 ms.
- 6. **Replicated table** (:mod:`edge.node.cluster.replicated_table`).  Each put and each removal is a change: first into
-    this node's change log (:mod:`edge.gossip.replica`), which gives it a sequence number and a clock, then into
-    shared memory (:mod:`edge.table.writer`).  From here on this node's workers answer with it.
- 7. **Push** (:mod:`edge.node.cluster.anti_entropy`).  In the reactor's next turn the peers get the new changes over
-    their streams; one to four small ones ride on datagrams as well, and every packet carries the version vector.
- 8. **At the peer** (:mod:`edge.node.cluster.anti_entropy`).  It merges what it is sent into its replica: the newest
-    clock counts.  Is something missing before it, it asks for that; what was lost, the version vectors of later
-    packets and the repairs every 30 s bring to light.
- 9. **The peer's table** (:mod:`edge.node.cluster.replicated_table`).  Changes that count are put, in their order and in
-    slices.  An entry whose body is not there can be confirmed (304) at once.
-10. **Bodies** (:mod:`edge.node.cluster.missing_bodies`).  Missing bodies are fetched by digest, from the publisher or
-    whoever has them (:mod:`edge.node.bodies.fetcher`; served by :mod:`edge.node.cluster.bodyserver`): at once when a
-    client waits, otherwise in the background.
+ 1. **inotify to watcher** (:mod:`edge.publish.watcher`).  Something below the webroot has changed.  When it
+    has been quiet for 0.2 s the watcher says so; it does not say what has changed.
+ 2. **Watcher to publisher** (:mod:`edge.node.publishing.auto_publisher`).  One publish at a time, by the
+    present settings.
+ 3. **Scan** (:mod:`edge.publish.webroot`, in threads).  Every file is looked at (stat), changed ones are read
+    whole, hashed and compressed; large bodies become blob files.  The result is an immutable catalogue.
+ 4. **Diff** (:mod:`edge.publish.catalogue`).  Old and new catalogue give a deploy: resources to put (assets,
+    style sheets, scripts, pages), then paths to remove.
+ 5. **Deploy** (:mod:`edge.node.publishing.publisher`).  The body store (:mod:`edge.node.bodies.store`) holds
+    the new catalogue; the deploy goes to the table, in slices of 5 ms.
+ 6. **Replicated table** (:mod:`edge.node.cluster.replicated_table`).  Each put and each removal is a change:
+    first into this node's change log (:mod:`edge.gossip.replica`), which gives it a sequence number and a
+    clock, then into shared memory (:mod:`edge.table.writer`).  From here on this node's workers answer with
+    it.
+ 7. **Push** (:mod:`edge.node.cluster.anti_entropy`).  In the reactor's next turn the peers get the new
+    changes over their streams; one to four small ones ride on datagrams as well, and every packet carries the
+    version vector.
+ 8. **At the peer** (:mod:`edge.node.cluster.anti_entropy`).  It merges what it is sent into its replica: the
+    newest clock counts.  Is something missing before it, it asks for that; what was lost, the version vectors
+    of later packets and the repairs every 30 s bring to light.
+ 9. **The peer's table** (:mod:`edge.node.cluster.replicated_table`).  Changes that count are put, in their
+    order and in slices.  An entry whose body is not there can be confirmed (304) at once.
+10. **Bodies** (:mod:`edge.node.cluster.missing_bodies`).  Missing bodies are fetched by digest, from the
+    publisher or whoever has them (:mod:`edge.node.bodies.fetcher`; served by
+    :mod:`edge.node.cluster.bodyserver`): at once when a client waits, otherwise in the background.
 
 A node alone ends with step 6: its table is the writer (:class:`edge.node.publishing.table.LocalTable`).
 """

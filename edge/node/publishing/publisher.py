@@ -1,9 +1,9 @@
 """Publishing on this node: from a scan of the webroot, in threads, to the table, in small slices.
 
-Only the supervisor does this.  One publish or purge runs at a time.  A scan takes as long as it
-takes, in threads; its result goes into the table in slices of a few milliseconds
-(:mod:`edge.node.process.slices`), so that the supervisor's reactor answers meanwhile; readers see each resource
-change as a whole, assets before the pages that name them, removals last (:func:`edge.publish.catalogue.diff`).
+Only the supervisor does this.  One publish or purge runs at a time.  A scan takes as long as it takes, in
+threads; its result goes into the table in slices of a few milliseconds (:mod:`edge.node.process.slices`), so
+that the supervisor's reactor answers meanwhile; readers see each resource change as a whole, assets before
+the pages that name them, removals last (:func:`edge.publish.catalogue.diff`).
 
 A *purge* removes paths from the table.  They stay gone while their files stay as they are: a rescan
 by inotify does not bring them back.  A changed file, an explicit ``edgectl publish`` and a restart do.
@@ -98,8 +98,9 @@ class Publisher:
     ) -> PublishResult:
         """Scan and bring the table up to date.  *root*: serve that directory from now on.
 
-        *everything* brings purged paths back too; *on_directory* is told of each directory before it is listed.
-        :class:`~edge.errors.PublishError` when there is no usable webroot; the table stays as it was.
+        *everything* brings purged paths back too; *on_directory* is told of each directory before it is
+        listed.  :class:`~edge.errors.PublishError` when there is no usable webroot; the table stays as it
+        was.
         """
         async with self._one_at_a_time:
             settings = self.settings if root is None else replace(self.settings, root=root)
@@ -123,9 +124,7 @@ class Publisher:
         for problem in problems:
             self._log.warn("not published: {problem}", problem=problem)
         unchanged = len(new) - len(deploy.puts)
-        return PublishResult(
-            len(deploy.puts), len(deploy.removes), unchanged, problems, self._table.sequence
-        )
+        return PublishResult(len(deploy.puts), len(deploy.removes), unchanged, problems, self._table.sequence)
 
     async def purge(self, paths: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
         """Remove *paths* from the table: those that were there, and those that were not."""

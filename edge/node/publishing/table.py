@@ -1,7 +1,8 @@
 """The table that a publisher writes to, and what it is for a node alone.
 
-A node of a cluster publishes into :class:`edge.node.cluster.replicated_table.ReplicatedTable`, to which the other
-nodes publish as well; a node alone into :class:`LocalTable`.  Both write with :class:`edge.table.writer.Writer`.
+A node of a cluster publishes into :class:`edge.node.cluster.replicated_table.ReplicatedTable`, to which the
+other nodes publish as well; a node alone into :class:`LocalTable`.  Both write with
+:class:`edge.table.writer.Writer`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from edge.resource import Representation, Resource
     from edge.table.writer import Writer
-
 
 
 class Table(Protocol):

@@ -138,9 +138,7 @@ class Supervisor(Service):
         self.cluster = self._make_cluster(slices)
         bodies = self.cluster.bodies if self.cluster is not None else BodyStore(self.store.blobs)
         table = self.cluster.table if self.cluster is not None else LocalTable(self.writer)
-        self.publisher = Publisher(
-            publish_settings(config), self.store, bodies, table, slices, self._reactor
-        )
+        self.publisher = Publisher(publish_settings(config), self.store, bodies, table, slices, self._reactor)
         self.workers = self._make_workers()
         self.administration = Administration(self, self._reactor)
         self.site = AutoPublisher(self.publisher, config.watch, self._reactor)
