@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 from benchmarks import smart_clients
 from loadgen import constants
+from loadgen.models.think import Think
 from loadgen.results import Result
 from loadgen.run.coordinator.crawl import Crawler
-from loadgen.run.messages.scenario import Think
 from loadgen.run.messages.sitemap import SiteMap
 from loadgen.simulate.cohorts import Cohorts, World
 from loadgen.simulate.inputs import Cluster, Day, Inputs, Users

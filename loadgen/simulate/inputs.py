@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from loadgen.errors import UsageError
-from loadgen.run.messages.scenario import Think
+from loadgen.models.think import Think
 
 if sys.version_info >= (3, 11):
     import tomllib

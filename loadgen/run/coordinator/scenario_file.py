@@ -17,7 +17,7 @@ import msgspec
 
 from loadgen.errors import UsageError
 from loadgen.run.coordinator.verdict import parse_threshold
-from loadgen.run.messages.scenario import Scenario, Table
+from loadgen.run.messages.scenario import Scenario
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -89,7 +89,9 @@ def _table(place: str) -> Any:
     kind: Any = Scenario
     for name in re.findall(r"\.(\w+)", place):
         of = next(field.type for field in msgspec.structs.fields(kind) if field.name == name)
-        kind = next(one for one in (of, *get_args(of)) if isinstance(one, type) and issubclass(one, Table))
+        kind = next(
+            one for one in (of, *get_args(of)) if isinstance(one, type) and issubclass(one, msgspec.Struct)
+        )
     return kind
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from loadgen.models.think import Think
+
 #: No amount is higher: TOML knows inf, and what comes of these numbers has to fit into nanoseconds.
 _MOST = 1e9
 Positive = Annotated[float, Meta(gt=0, le=_MOST)]
@@ -44,17 +46,6 @@ class Arrivals(Table, kw_only=True):
     file: str = ""
     #: Share of the users who are in the middle of a session when the run begins.
     present: Share = 0.0
-
-
-class Think(Table, kw_only=True):
-    """Think time: seconds between page views of a session."""
-
-    kind: Literal["weibull", "lognormal", "exponential", "constant"] = "weibull"
-    mean_s: Positive = 20.0
-    #: Weibull's k: below 1, many short ones and a few very long ones (Liu, White, Dumais: 0.6 to 0.8).
-    shape: Annotated[float, Meta(ge=0.1, le=10)] = 0.8
-    #: Lognormal's standard deviation of the logarithm.
-    sigma: Annotated[float, Meta(gt=0, le=10)] = 1.0
 
 
 class Session(Table, kw_only=True):

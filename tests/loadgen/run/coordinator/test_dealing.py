@@ -13,9 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.errors import UsageError
 from loadgen.models.arrivals import Rate
+from loadgen.models.think import Think
 from loadgen.run.coordinator import dealing
 from loadgen.run.coordinator.dealing import SOCKETS, VIEWS_EACH, rate_of, socket_processes, user_processes
-from loadgen.run.messages.scenario import Arrivals, Session, Sockets, Think
+from loadgen.run.messages.scenario import Arrivals, Session, Sockets
 from tests.loadgen.run.coordinator.scripted_workers import dealt, scenario
 from tests.loadgen.run.samples import NODES, Published
 
