@@ -16,6 +16,7 @@ from edge.fastpath.interface import Settings
 from edge.fastpath.native import NativeAnswerer
 from edge.http.dates import format_date
 from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
+from edge.node.process.life import Life
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.published import PublishedResource, Source
 from edge.node.resources.pushing import Pushing
@@ -50,7 +51,7 @@ class OneAnswerTests(SynchronousTestCase):
         clock.advance(NOW)
         published = PublishedResource(self.source)
         pushing = Pushing(self.source.reader, frozenset(), clock)
-        root = RootResource(EdgeResources(self.source.reader, published, lambda: "ready", pushing), published)
+        root = RootResource(EdgeResources(self.source.reader, published, Life(), pushing), published)
         channel = ChannelFactory(EdgeSite(root, clock)).buildProtocol(None)
         transport = PeerTransport(clock)
         transport.connect(channel)

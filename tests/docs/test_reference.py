@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import msgspec
+from edge.node.supervisor.admin import AdminSite
 from twisted.trial.unittest import SynchronousTestCase
 
 from docs._ext import commands, edge_json, metrics
@@ -14,7 +15,6 @@ from edge.config import SETTINGS
 from edge.edgectl.main import make_parser
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.pushing import TOPICS
-from edge.node.supervisor.admin import AdminSite
 from loadgen.cli import COMMANDS
 from loadgen.plan.inputs import Plan, keys
 from loadgen.run.coordinator.verdict import MEASURES

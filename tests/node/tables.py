@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from twisted.internet.task import Clock
 
 from edge.node.connection.site import RootResource
 from edge.node.connection.upgraded import UpgradedChannel
+from edge.node.process.life import Event, Life, State
 from edge.node.process.lookup import pack, unpack
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.published import NodeStartingError, PublishedResource, Source
@@ -50,7 +50,8 @@ class Site:
         self.writer = Writer(self.segment)
         self.blobs = Path(directory)
         self.elsewhere: dict[bytes, Resource] = {}
-        self.state = "ready"
+        self.life = Life()
+        self.life.happens(Event.PUBLISHED)
         self.put(b"/a.txt", *(representation(variant, body) for variant, body in BODIES.items()))
         self.put(b"/dir/", representation(0, b"index"))
         self.big = bytes(range(256)) * 1024
@@ -71,7 +72,7 @@ class Site:
 
     async def look_up(self, path: bytes) -> dict[int, Entry]:
         """What the supervisor would say."""
-        if self.state == "starting":
+        if self.life.state is State.STARTING:
             raise NodeStartingError
         return unpack(pack(self.elsewhere.get(path)))
 
@@ -81,11 +82,10 @@ class Site:
         """A connection to the site."""
         reader = Reader(self.segment, 0)
         published = PublishedResource(Source(reader, str(self.blobs), look_up or self.look_up, allow))
-        state: Callable[[], str] = lambda: self.state  # noqa: E731
         clock = Clock()
         clock.rightNow = float(NOW)
         self.pushing = Pushing(reader, allow, clock, 10_000)
-        own = EdgeResources(reader, published, state, self.pushing)
+        own = EdgeResources(reader, published, self.life, self.pushing)
         return Connection(RootResource(own, published), clock=clock, secure=secure)
 
     def join(self, connection: Connection) -> PeerTransport:

@@ -19,7 +19,7 @@ missing_bodies.py       bodies that entries lack, fetched through the body store
 bodyserver.py           bodies for the other nodes
 peer_endpoints.py       HTTP to other nodes, by their names
 ----------------------  ----------------------------------------------------------------------------------
-clusterview.py          members and change logs, for the load document, ``edgectl`` and the metrics
+clusterview.py          what this node sees of it: loads, members, change logs, metrics
 ======================  ==================================================================================
 
 The way of a change through these files is told in :mod:`edge.node.publishing`.

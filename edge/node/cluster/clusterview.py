@@ -1,4 +1,4 @@
-"""What a cluster looks like from one node: for the load document, ``edgectl`` and the metrics."""
+"""The cluster as one of its nodes sees it: for the load document, ``edgectl`` and the metrics."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from edge.load.report import unknown
 
 if TYPE_CHECKING:
     from edge.gossip.members import Member
+    from edge.load.report import LoadReport
     from edge.node.cluster.cluster import Cluster
 
 
@@ -17,100 +18,169 @@ if TYPE_CHECKING:
 UNWELL = 2
 
 
-def loads(cluster: Cluster) -> list[NodeLoad]:
-    """The other nodes in the load document."""
-    return [_load(cluster, member) for member in cluster.membership.members.values()]
+class ClusterView:
+    """*cluster*, as this node sees it.
+
+    For the load document (:class:`edge.node.telemetry.load_publisher.OtherNodes`), the status document, the
+    admin API and the metrics.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    @property
+    def generation(self) -> int:
+        """Of this node's life in the cluster."""
+        return self._cluster.generation
+
+    def tell(self, report: LoadReport) -> None:
+        """Send this node's load to all."""
+        self._cluster.set_load(report)
+
+    def loads(self) -> list[NodeLoad]:
+        """The other nodes in the load document."""
+        return [self._load(member) for member in self._cluster.membership.members.values()]
+
+    def _load(self, member: Member) -> NodeLoad:
+        """One of them; this node doubts itself rather than others while it is :data:`UNWELL`."""
+        known = self._cluster.membership.figures_of(member.name)
+        report, age = known if known is not None else (unknown(member.name), TTL_MS / 1000)
+        doubtful = self._cluster.membership.health.score > UNWELL
+        return node_load(report, member.latest.url, STATES[member.state], age, doubtful)
+
+    def status(self) -> dict[str, Any]:
+        """The other nodes and how far replication is, as ``gossip`` of ``/.edge/status``."""
+        cluster = self._cluster
+        members = sorted(cluster.membership.members.values(), key=lambda one: one.name)
+        return {
+            "members": [
+                {
+                    "id": member.name,
+                    "state": STATES[member.state],
+                    "rtt_ms": _milliseconds(member.roundtrip.smoothed),
+                    "behind": cluster.progress.peer_behind(member.name),
+                }
+                for member in members
+            ],
+            "lag_p50_ms": self._lag_ms(0.5),
+            "lag_p99_ms": self._lag_ms(0.99),
+            "missing_bodies": cluster.table.missing,
+        }
+
+    def members(self) -> dict[str, Any]:
+        """``GET /members``: this node and the others."""
+        me = self._cluster.membership.me
+        own = {
+            "name": me.name,
+            "state": "alive",
+            "address": f"{me.host}:{me.port}",
+            "url": me.url,
+            "this": True,
+            "generation": me.generation,
+            "incarnation": self._cluster.membership.incarnation,
+            "rtt_ms": None,
+            "utilization": None,
+            "age_ms": 0,
+            "behind": sum(self._cluster.progress.behind().values()),
+            "bytes_in": None,
+            "bytes_out": None,
+            "since_s": None,
+        }
+        others = [self._member(m) for m in self._cluster.membership.members.values()]
+        return {
+            "node": me.name,
+            "health": self._cluster.membership.health.score,
+            "members": sorted([own, *others], key=lambda one: str(one["name"])),
+        }
+
+    def _member(self, member: Member) -> dict[str, Any]:
+        known = self._cluster.membership.figures_of(member.name) is not None
+        load = self._load(member)
+        rtt = member.roundtrip.smoothed
+        streams = self._cluster.peers.streams.get(member.name, [])
+        return {
+            "name": member.name,
+            "state": STATES[member.state],
+            "address": f"{member.host}:{member.port}",
+            "url": member.latest.url,
+            "this": False,
+            "generation": member.latest.generation,
+            "incarnation": member.latest.incarnation,
+            "rtt_ms": _milliseconds(rtt),
+            "utilization": load.utilization if known else None,
+            "age_ms": load.age_ms if known else None,
+            "behind": self._cluster.progress.peer_behind(member.name),
+            "bytes_in": sum(one.bytes_in for one in streams),
+            "bytes_out": sum(one.bytes_out for one in streams),
+            "since_s": round(self._cluster.now() - member.since, 1),
+        }
+
+    def log(self) -> dict[str, Any]:
+        """``GET /log``: each node's change log, as far as it is here."""
+        behind = self._cluster.progress.behind()
+        return {
+            "logs": [
+                {
+                    "origin": position.origin,
+                    "generation": position.generation,
+                    "sequence": position.sequence,
+                    "behind": behind.get(position.origin, 0),
+                    "lease_s": self._cluster.table.leases.left(position.origin),
+                    "own": position.origin == self._cluster.membership.me.name,
+                }
+                for position in sorted(self._cluster.replica.version_vector(), key=lambda one: one.origin)
+            ],
+            "lag_p50_ms": self._lag_ms(0.5),
+            "lag_p99_ms": self._lag_ms(0.99),
+            "stall_ms": round(self._cluster.lag.worst_us / 1000, 1),
+            "queue": self._cluster.table.queue,
+            "missing_bodies": self._cluster.table.missing,
+            "kept": self._cluster.table.kept,
+            "counters": dict(self._cluster.replica.counters),
+        }
+
+    def metrics(self) -> dict[str, float]:
+        """For Prometheus: by what follows ``edge_gossip_`` in the names of the metrics."""
+        membership, peers = self._cluster.membership, self._cluster.peers
+        counters = {f"{name}_total": float(value) for name, value in vars(membership.counters).items()}
+        refused = {
+            f"refused_{name}_total": float(value) for name, value in vars(peers.sessions.refused).items()
+        }
+        piggybacked = {
+            f"{name}_bytes_total": float(value) for name, value in membership.piggyback.bytes.items()
+        }
+        table = {
+            f"table_{name}_total": float(value) for name, value in self._cluster.replica.counters.items()
+        }
+        names = ("fetched", "bytes", "resumed", "wrong_hash", "failures")
+        bodies = {f"bodies_{name}_total": float(getattr(self._cluster.fetcher, name)) for name in names}
+        states = [member.state for member in membership.members.values()]
+        return {
+            **counters,
+            **refused,
+            **piggybacked,
+            **table,
+            **bodies,
+            "refused_streams_total": float(peers.refusals),
+            "unreached_total": float(peers.unreached),
+            "datagram_bytes_in_total": float(peers.datagram_bytes_in),
+            "datagram_bytes_out_total": float(peers.datagram_bytes_out),
+            **{f"members_{name}": float(states.count(number)) for number, name in enumerate(STATES)},
+            "health": float(membership.health.score),
+            "news_queue": float(membership.piggyback.queue),
+            "apply_queue": float(self._cluster.table.queue),
+            "missing_bodies": float(self._cluster.table.missing),
+            "behind": float(sum(self._cluster.progress.behind().values())),
+            "reactor_lag_seconds": self._cluster.lag.worst_us / 1e6,
+            "lag_p50_seconds": (self._lag_ms(0.5) or 0) / 1000,
+            "lag_p99_seconds": (self._lag_ms(0.99) or 0) / 1000,
+        }
+
+    def _lag_ms(self, quantile: float) -> int | None:
+        """Of the latest changes of other nodes: from when they were made until they were here."""
+        lags = sorted(self._cluster.table.lags)
+        return lags[int(len(lags) * quantile)] if lags else None
 
 
-def _load(cluster: Cluster, member: Member) -> NodeLoad:
-    """One of them; this node doubts itself rather than others while it is :data:`UNWELL`."""
-    known = cluster.membership.figures_of(member.name)
-    report, age = known if known is not None else (unknown(member.name), TTL_MS / 1000)
-    doubtful = cluster.membership.health.score > UNWELL
-    return node_load(report, member.latest.url, STATES[member.state], age, doubtful)
-
-
-def members(cluster: Cluster) -> dict[str, Any]:
-    """``GET /members``: this node and the others."""
-    me = cluster.membership.me
-    own = {
-        "name": me.name, "state": "alive", "address": f"{me.host}:{me.port}", "url": me.url, "this": True,
-        "generation": me.generation, "incarnation": cluster.membership.incarnation, "rtt_ms": None,
-        "utilization": None, "age_ms": 0, "behind": sum(cluster.progress.behind().values()), "bytes_in": None,
-        "bytes_out": None, "since_s": None,
-    }  # fmt: skip
-    others = [_member(cluster, m) for m in cluster.membership.members.values()]
-    return {
-        "node": me.name,
-        "health": cluster.membership.health.score,
-        "members": sorted([own, *others], key=lambda one: str(one["name"])),
-    }
-
-
-def _member(cluster: Cluster, member: Member) -> dict[str, Any]:
-    known = cluster.membership.figures_of(member.name)
-    rtt = member.roundtrip.smoothed
-    streams = cluster.peers.streams.get(member.name, [])
-    return {
-        "name": member.name, "state": STATES[member.state], "address": f"{member.host}:{member.port}",
-        "url": member.latest.url, "this": False, "generation": member.latest.generation,
-        "incarnation": member.latest.incarnation, "rtt_ms": None if rtt is None else round(rtt * 1000, 2),
-        "utilization": None if known is None else round(known[0].utilization, 3),
-        "age_ms": None if known is None else int(known[1] * 1000),
-        "behind": cluster.progress.peer_behind(member.name),
-        "bytes_in": sum(one.bytes_in for one in streams), "bytes_out": sum(one.bytes_out for one in streams),
-        "since_s": round(cluster.now() - member.since, 1),
-    }  # fmt: skip
-
-
-def log(cluster: Cluster) -> dict[str, Any]:
-    """``GET /log``: each node's change log, as far as it is here."""
-    behind = cluster.progress.behind()
-    lags = sorted(cluster.table.lags)
-    return {
-        "logs": [
-            {
-                "origin": position.origin, "generation": position.generation, "sequence": position.sequence,
-                "behind": behind.get(position.origin, 0),
-                "lease_s": cluster.table.leases.left(position.origin),
-                "own": position.origin == cluster.membership.me.name,
-            }
-            for position in sorted(cluster.replica.version_vector(), key=lambda one: one.origin)
-        ],
-        "lag_p50_ms": lags[len(lags) // 2] if lags else None,
-        "lag_p99_ms": lags[len(lags) * 99 // 100] if lags else None,
-        "stall_ms": round(cluster.lag.worst_us / 1000, 1),
-        "queue": cluster.table.queue,
-        "missing_bodies": cluster.table.missing,
-        "kept": cluster.table.kept,
-        "counters": dict(cluster.replica.counters),
-    }  # fmt: skip
-
-
-def figures(cluster: Cluster) -> dict[str, float]:
-    """Numbers for Prometheus, by the names of :mod:`edge.node.telemetry.metrics` after ``edge_gossip_``."""
-    membership, peers = cluster.membership, cluster.peers
-    counters = {f"{name}_total": float(value) for name, value in vars(membership.counters).items()}
-    refused = {f"refused_{name}_total": float(value) for name, value in vars(peers.sessions.refused).items()}
-    piggybacked = {f"{name}_bytes_total": float(value) for name, value in membership.piggyback.bytes.items()}
-    table = {f"table_{name}_total": float(value) for name, value in cluster.replica.counters.items()}
-    names = ("fetched", "bytes", "resumed", "wrong_hash", "failures")
-    bodies = {f"bodies_{name}_total": float(getattr(cluster.fetcher, name)) for name in names}
-    states = [member.state for member in membership.members.values()]
-    lags = sorted(cluster.table.lags)
-    return {
-        **counters, **refused, **piggybacked, **table, **bodies,
-        "refused_streams_total": float(peers.refusals),
-        "unreached_total": float(peers.unreached),
-        "datagram_bytes_in_total": float(peers.datagram_bytes_in),
-        "datagram_bytes_out_total": float(peers.datagram_bytes_out),
-        **{f"members_{name}": float(states.count(number)) for number, name in enumerate(STATES)},
-        "health": float(membership.health.score),
-        "news_queue": float(membership.piggyback.queue),
-        "apply_queue": float(cluster.table.queue),
-        "missing_bodies": float(cluster.table.missing),
-        "behind": float(sum(cluster.progress.behind().values())),
-        "reactor_lag_seconds": cluster.lag.worst_us / 1e6,
-        "lag_p50_seconds": lags[len(lags) // 2] / 1000 if lags else 0.0,
-        "lag_p99_seconds": lags[len(lags) * 99 // 100] / 1000 if lags else 0.0,
-    }  # fmt: skip
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 2)

@@ -3,7 +3,7 @@
 ==================  ===========================================================================
 ``load``            the load document: an entry of the table, as any other
 ``revalidate``      POST: which of these validators are no longer current?
-``status``          this node alone, likewise; see :mod:`edge.node.telemetry.status`
+``status``          this node alone, likewise; see :mod:`edge.node.telemetry.status_publisher`
 ``socket``          WebSocket: load documents and changes as they come; see :mod:`edge.node.resources.pushing`
 ``health``          200 as long as this process answers at all
 ``ready``           200 if the node should get requests; 503 while it starts or drains
@@ -31,20 +31,19 @@ from edge.http import answer
 from edge.http.conditional import NOT_MODIFIED, PRECONDITION_FAILED, evaluate
 from edge.http.errors import ProtocolError
 from edge.http.revalidation import check_content_type, parse_validators, render_stale
+from edge.node.process.paths import LOAD, REVALIDATE, STATUS
 from edge.node.resources.published import answer_later
-from edge.node.telemetry.status import STATUS
 from edge.resource import etag_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from edge.node.connection.request import EdgeRequest
+    from edge.node.process.life import Life
     from edge.node.resources.published import PublishedResource
     from edge.node.resources.pushing import Pushing
     from edge.table.reader import Reader
 
-LOAD = b"/.edge/load"
-REVALIDATE = b"/.edge/revalidate"
 _CORS = b"Access-Control-Allow-Origin: *\r\n"
 _ORCA = re.compile(rb"endpoint-load-metrics:[^\r\n]*\r\n", re.IGNORECASE)
 _GET = (b"GET", b"HEAD", b"OPTIONS")
@@ -58,11 +57,9 @@ _DASHBOARD = {
 
 
 class EdgeResources(Resource):
-    """The resource ``/.edge``; *state* tells "starting", "ready" or "draining"."""
+    """The resource ``/.edge`` of a worker with this *life*."""
 
-    def __init__(
-        self, reader: Reader, published: PublishedResource, state: Callable[[], str], pushing: Pushing
-    ) -> None:
+    def __init__(self, reader: Reader, published: PublishedResource, life: Life, pushing: Pushing) -> None:
         super().__init__()
         self.putChild(b"socket", _Answering(pushing.open, (b"GET",)))
         self._reader = reader
@@ -75,7 +72,7 @@ class EdgeResources(Resource):
             path = files("edge.node.resources").joinpath(file)
             if path.is_file():
                 self.putChild(name, _Answering(_Page(path.read_bytes(), content_type, self._orca).answer))
-        self._state = state
+        self._life = life
 
     def _orca(self) -> bytes:
         """The ORCA line as the supervisor last published it."""
@@ -103,11 +100,11 @@ class EdgeResources(Resource):
         self._send_health(request, 200, "pass")
 
     async def _ready(self, request: EdgeRequest) -> None:
-        ready = self._state() == "ready"
+        ready = self._life.is_ready
         self._send_health(request, 200 if ready else 503, "pass" if ready else "fail")
 
     def _send_health(self, request: EdgeRequest, status: int, verdict: str) -> None:
-        body = json.dumps({"status": verdict, "output": self._state()}).encode() + b"\n"
+        body = json.dumps({"status": verdict, "output": self._life.state.value}).encode() + b"\n"
         lines = _json_lines(b"application/health+json") + self._orca()
         head = answer.head_plain(status, request.site.date(), len(body), lines, b"", request.closes)
         request.write_answer(status, head, body)

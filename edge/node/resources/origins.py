@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from edge.load.document import decode
+from edge.node.process.paths import LOAD
 
 if TYPE_CHECKING:
     from edge.table.reader import Reader
 
-LOAD = b"/.edge/load"
 FOLLOW_SECONDS = 1.0
 #: Origins that the fast path has room for.
 LIMIT = 64

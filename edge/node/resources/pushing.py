@@ -3,7 +3,7 @@
 ===========  ======================================================================================
 ``load``     ``{"type": "load", "document": {...}}``: the load document
 ``changed``  ``{"type": "changed", "seq": N}``: something of the site is new; revalidate what is shown
-``status``   ``{"type": "status", "document": {...}}``: this node alone, see :mod:`edge.node.telemetry.status`
+``status``   ``{"type": "status", "document": {...}}``: this node alone, as in ``/.edge/status``
 ===========  ======================================================================================
 
 A new connection has the first two, unless its query says ``?topics=load``.  What is true now comes at
@@ -37,6 +37,7 @@ from twisted.internet.task import LoopingCall
 from edge.http.errors import ProtocolError
 from edge.http.websocket import accept, framed
 from edge.load.document import TTL_MS
+from edge.node.process.paths import LOAD, STATUS
 from edge.node.resources.pushsocket import PushSocket
 from edge.table.counters import INDEX
 
@@ -52,7 +53,7 @@ _NUMBER = {topic: number for number, topic in enumerate(TOPICS)}
 #: What a client gets that says nothing.
 DEFAULT_TOPICS = ("load", "changed")
 #: Entries of the table that are pushed whole.
-DOCUMENTS = {"load": b"/.edge/load", "status": b"/.edge/status"}
+DOCUMENTS = {"load": LOAD, "status": STATUS}
 #: Seconds between two looks at the table, and between two steps of the round.
 LOOK_SECONDS, STEP_SECONDS = 0.25, 0.05
 #: Connections that a worker serves in a second of its round: 1.5 % of a core (`make bench`, sockets).

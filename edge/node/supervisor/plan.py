@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge.load.meters import Capacity
 from edge.node.process import control
-from edge.node.process.descriptors import connection_limit
+from edge.node.process.descriptors import connection_limit, node_connections
 from edge.node.process.settings import WorkerSettings
+from edge.node.telemetry.sampler import cores, nic_bps
 from edge.publish.coding import Qualities
 from edge.publish.settings import Settings
 
@@ -57,6 +59,12 @@ def public_url(config: Config, listeners: Sequence[Listener]) -> str:
         return config.public_url
     urls = [listener.url for listener in listeners if listener.url.startswith("http")]
     return urls[0] if urls else "http://localhost"
+
+
+def capacity(config: Config, descriptors: int) -> Capacity:
+    """What the node has to serve with: as configured, else what this machine tells."""
+    connections = node_connections(descriptors, config.worker_count, config.connections)
+    return Capacity(cores(), nic_bps(config.nic_mbit), connections)
 
 
 def publish_settings(config: Config) -> Settings:

@@ -26,11 +26,12 @@ from twisted.protocols import amp
 import edge
 from edge.node.process import control
 from edge.node.supervisor.backoff import Backoff
+from edge.node.supervisor.worker_state import WorkerEvent, WorkerLife, WorkerState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from twisted.python.failure import Failure
+
+    from edge.node.supervisor.worker_host import WorkerHost
 
 #: Seconds between two pings, and how long an answer may take before the worker counts as hung.
 PING_SECONDS = 5.0
@@ -39,47 +40,38 @@ HUNG_SECONDS = 30.0
 GRACE_SECONDS = 2.0
 
 
-class WorkerHost(Protocol):
-    """What a slot asks of the supervisor."""
+class SlotOwner(Protocol):
+    """Who is told what becomes of the process in a slot."""
 
-    def settings_for(self, index: int) -> bytes:
-        """The settings of worker *index*, encoded."""
+    def started(self, slot: WorkerSlot, fast_path: str) -> None:
+        """It is prepared to accept."""
 
-    def descriptors_for(self, index: int) -> Sequence[int]:
-        """The table's descriptor, then those of the listeners of worker *index*."""
+    def refused(self, slot: WorkerSlot, why: str) -> None:
+        """It cannot serve; called before it ends."""
 
-    def look_up(self, path: bytes) -> dict[str, Any]:
-        """The answer to :class:`edge.node.process.control.Lookup`."""
-
-    async def fetch(self, path: bytes, etag: bytes) -> dict[str, Any]:
-        """The answer to :class:`edge.node.process.control.Fetch`."""
-
-    def worker_started(self, slot: WorkerSlot, fast_path: str) -> None:
-        """The worker is prepared to accept."""
-
-    def worker_refused(self, slot: WorkerSlot, why: str) -> None:
-        """The worker cannot start; called before its process ends."""
-
-    def worker_gone(self, slot: WorkerSlot) -> None:
-        """The worker's process has ended; called before it is replaced."""
+    def gone(self, slot: WorkerSlot) -> None:
+        """It has ended; called before it is replaced."""
 
 
 class _Conversation(amp.AMP):
     """The supervisor's end of the control connection of one worker."""
 
-    def __init__(self, node: WorkerHost) -> None:
+    def __init__(self, host: WorkerHost) -> None:
         super().__init__()
-        self._node = node
+        self._host = host
 
     @control.Lookup.responder
     def lookup(self, path: bytes) -> dict[str, Any]:
         """What is published under *path*."""
-        return self._node.look_up(path)
+        return {"entries": self._host.look_up(path)}
 
     @control.Fetch.responder
     def fetch(self, path: bytes, etag: bytes) -> Deferred[dict[str, Any]]:
         """Have a body here that only other nodes have."""
-        return Deferred.fromCoroutine(self._node.fetch(path, etag))
+        return Deferred.fromCoroutine(self._fetch(path, etag))
+
+    async def _fetch(self, path: bytes, etag: bytes) -> dict[str, Any]:
+        return {"found": await self._host.fetch(path, etag)}
 
     # Twisted's overrides: AMP's own would log each connection
 
@@ -112,24 +104,22 @@ class _Output(ProcessProtocol):
 
 
 class WorkerSlot:
-    """One position for a worker; *state* is starting, ready, draining, stopped or waiting."""
+    """One position for a worker: its process, and the successors of that; *owner* is told of both."""
 
     _log = Logger()
 
-    def __init__(self, index: int, node: WorkerHost, reactor: Any) -> None:
+    def __init__(self, index: int, host: WorkerHost, owner: SlotOwner, reactor: Any) -> None:
         self.index = index
-        self.state = "stopped"
+        self.life = WorkerLife()
         self.restarts = 0
         self.pid: int | None = None
-        self._node = node
+        self._host = host
+        self._owner = owner
         self._reactor = reactor
         self._backoff = Backoff()
         self._began = 0.0
         self._process: Any = None
-        self._prepared = False  # the process has taken its settings
         self._talk: _Conversation | None = None
-        self._stopping = False
-        self._replacing = False
         self._calls: set[Any] = set()
         self._pinging = LoopingCall(self._ping)
         self._pinging.clock = reactor
@@ -139,7 +129,7 @@ class WorkerSlot:
         ours, theirs = socket.socketpair()
         null = os.open(os.devnull, os.O_RDONLY)
         fds: dict[int, int | str] = {0: null, 1: 1, 2: "r", control.CONTROL_FD: theirs.fileno()}
-        for number, fd in enumerate(self._node.descriptors_for(self.index), control.TABLE_FD):
+        for number, fd in enumerate(self._host.descriptors_for(self.index), control.TABLE_FD):
             fds[number] = fd
         try:
             process = self._reactor.spawnProcess(
@@ -158,26 +148,27 @@ class WorkerSlot:
                 why=error.strerror,
                 delay=delay,
             )
-            self.state = "waiting"
+            self.life.happens(WorkerEvent.NOT_SPAWNED)
             self._later(delay, self.start)
             return
         finally:
             theirs.close()
             os.close(null)
-        self._process, self._prepared = process, False
-        self.state, self.pid, self._began = "starting", process.pid, self._reactor.seconds()
-        talk = self._talk = _Conversation(self._node)
+        self.life.happens(WorkerEvent.SPAWNED)
+        self._process, self.pid, self._began = process, process.pid, self._reactor.seconds()
+        talk = self._talk = _Conversation(self._host)
         ours.setblocking(False)
         self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Factory.forProtocol(lambda: talk))
         ours.close()
-        started = talk.callRemote(control.Start, settings=self._node.settings_for(self.index))
+        started = talk.callRemote(control.Start, settings=self._host.settings_for(self.index))
         started.addCallbacks(self._started, self._start_failed)
         self._pinging.start(PING_SECONDS, now=False)
 
     def accept(self, ready: bool) -> None:
         """Have the worker, once it is prepared, accept connections; *ready*: the site is published."""
-        if self._talk is not None and self._prepared and self.state != "draining":
-            self.state = "ready" if ready else "accepting"
+        event = WorkerEvent.PUBLISHED if ready else WorkerEvent.OPENED
+        if self._talk is not None and self.life.knows(event):
+            self.life.happens(event)
             self._quietly(self._talk.callRemote(control.Accept, ready=ready))
 
     def reload(self) -> Deferred[dict[str, Any]] | None:
@@ -188,23 +179,20 @@ class WorkerSlot:
 
     def replace(self, seconds: float) -> bool:
         """Drain the worker and start another with the present settings; False: there is none."""
-        if self._talk is None or self._stopping:
+        if not self.life.knows(WorkerEvent.TO_BE_REPLACED):
             return False
-        self._replacing = True
-        self._drain(seconds)
+        self.life.happens(WorkerEvent.TO_BE_REPLACED)
+        self._end_within(seconds)
         return True
 
     def drain(self, seconds: float) -> None:
         """Have the worker finish within *seconds* and exit; it is not replaced."""
-        self._stopping = True
         self._cancel_calls()
-        if self._process is None:
-            self.state = "stopped"
-        else:
-            self._drain(seconds)
+        self.life.happens(WorkerEvent.TOLD_TO_DRAIN)
+        if self.running:
+            self._end_within(seconds)
 
-    def _drain(self, seconds: float) -> None:
-        self.state = "draining"
+    def _end_within(self, seconds: float) -> None:
         if self._talk is not None:
             self._quietly(self._talk.callRemote(control.Drain, seconds=seconds))
         self._later(seconds + GRACE_SECONDS, self.kill)
@@ -232,14 +220,12 @@ class WorkerSlot:
         if self._pinging.running:
             self._pinging.stop()
         self._cancel_calls()
-        if self._stopping:
-            self.state = "stopped"
-            self._node.worker_gone(self)
-            return
-        if self._replacing:
-            self._replacing = False
-            self._node.worker_gone(self)
-            self.start()
+        before = self.life.state
+        self.life.happens(WorkerEvent.ENDED)
+        if before in (WorkerState.DRAINING, WorkerState.REPLACED):
+            self._owner.gone(self)
+            if before is WorkerState.REPLACED:
+                self.start()
             return
         delay = self._backoff.next_delay(lived)
         self._log.error(
@@ -250,24 +236,23 @@ class WorkerSlot:
             lived=lived,
             when=f" in {delay:g} s" if delay else "",
         )
-        self.state = "waiting"
         self.restarts += 1
-        self._node.worker_gone(self)
+        self._owner.gone(self)
         self._later(delay, self.start)
 
     def _started(self, answer: dict[str, Any]) -> None:
-        self._prepared = True
-        self._node.worker_started(self, answer["fast_path"])
+        self.life.happens(WorkerEvent.PREPARED)
+        self._owner.started(self, answer["fast_path"])
 
     def _start_failed(self, reason: Failure) -> None:
-        if self.running and not self._stopping:
+        if self.running and self.life.state is not WorkerState.DRAINING:
             if reason.check(control.Refused):
-                self._node.worker_refused(self, reason.getErrorMessage())
+                self._owner.refused(self, reason.getErrorMessage())
             self.kill()
 
     def _ping(self) -> None:
         talk = self._talk
-        if talk is None or self.state == "draining":
+        if talk is None or self.life.state in (WorkerState.DRAINING, WorkerState.REPLACED):
             return
         hung = self._later(HUNG_SECONDS, self._hung)
         answered = talk.callRemote(control.Ping)

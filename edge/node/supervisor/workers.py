@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from edge.node.process.settings import decode
 from edge.node.supervisor.worker_process import WorkerSlot
 from edge.node.worker.serving import Serving
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
-    from twisted.python.failure import Failure
-
-    from edge.node.supervisor.worker_process import WorkerHost
+    from edge.node.supervisor.worker_host import WorkerHost
     from edge.table.segment import Segment
 
 #: Seconds between two looks at whether workers have ended.
 _LOOK = 0.05
 
 
+@dataclass(frozen=True)
+class WorkerStatus:
+    """One worker, as ``/status`` tells of it."""
+
+    index: int
+    #: None: there is no process now.
+    pid: int | None
+    state: str
+    #: Processes that had to be started in place of one that died.
+    restarts: int
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it serves what is published."""
+        return self.state == "ready"
+
+
 class Workers(Protocol):
-    """What the supervisor asks of its workers."""
+    """The workers of a node."""
 
     def start(self) -> None:
         """Prepare to accept."""
@@ -41,23 +57,35 @@ class Workers(Protocol):
     async def replace(self, seconds: float) -> list[str]:
         """Bring changed settings into force; sentences about what stayed as it was."""
 
-    def status(self) -> list[dict[str, Any]]:
-        """Index, pid, state and restarts of each."""
+    def status(self) -> list[WorkerStatus]:
+        """Each worker."""
 
     @property
     def fast_path(self) -> str:
         """What answers from the table: native, python or off; "" as long as nothing does."""
 
 
+def make_workers(
+    count: int, host: WorkerHost, segment: Segment, give_up: Callable[[str], None], reactor: Any
+) -> Workers:
+    """*count* processes, or with 0 this one; *give_up* is told in words why none can ever serve."""
+    if count:
+        return WorkerProcesses(count, host, give_up, reactor)
+    return InProcessWorker(host, segment, give_up, os.getpid(), reactor)
+
+
 class WorkerProcesses:
-    """Workers that are processes of their own."""
+    """Workers that are processes of their own; implements :class:`.worker_process.SlotOwner`."""
 
     _log = Logger()
 
-    def __init__(self, count: int, node: WorkerHost, reactor: Any) -> None:
+    def __init__(self, count: int, host: WorkerHost, give_up: Callable[[str], None], reactor: Any) -> None:
+        self._host = host
+        self._give_up = give_up
         self._reactor = reactor
-        self._slots = [WorkerSlot(index, node, reactor) for index in range(count)]
-        self._mode: bool | None = None
+        self._slots = [WorkerSlot(index, host, self, reactor) for index in range(count)]
+        #: What was said to :meth:`accept`; None: nothing yet.
+        self._ready: bool | None = None
         self.fast_path = ""
 
     def start(self) -> None:
@@ -66,26 +94,20 @@ class WorkerProcesses:
             slot.start()
 
     def accept(self, ready: bool) -> None:
-        """See :class:`Workers`; workers that start later are told too."""
-        self._mode = ready
+        """Have all accept, and those that start later, too."""
+        self._ready = ready
         for slot in self._slots:
             slot.accept(ready)
 
-    def started(self, slot: WorkerSlot, fast_path: str) -> None:
-        """A worker is prepared."""
-        self.fast_path = fast_path
-        if self._mode is not None:
-            slot.accept(self._mode)
-
     async def drain(self, seconds: float) -> None:
-        """See :class:`Workers`."""
+        """Drain all at once; they have ended when this returns."""
         for slot in self._slots:
             slot.drain(seconds)
         while any(slot.running for slot in self._slots):
             await deferLater(self._reactor, _LOOK)
 
     async def reload(self) -> list[str]:
-        """See :class:`Workers`."""
+        """Have all load certificates and reopen logs; each problem is told once."""
         problems: dict[str, None] = {}
         for slot in self._slots:
             asked = slot.reload()
@@ -97,50 +119,61 @@ class WorkerProcesses:
         return list(problems)
 
     async def replace(self, seconds: float) -> list[str]:
-        """See :class:`Workers`: one after the other, so that there are always some."""
+        """Replace one after the other, so that there are always some."""
         for slot in self._slots:
             if slot.replace(seconds):
-                while slot.state not in ("ready", "accepting", "stopped"):
+                while not slot.life.is_settled:
                     await deferLater(self._reactor, _LOOK)
         return []
 
-    def status(self) -> list[dict[str, Any]]:
-        """See :class:`Workers`."""
-        return [
-            {"index": slot.index, "pid": slot.pid, "state": slot.state, "restarts": slot.restarts}
-            for slot in self._slots
-        ]
+    def status(self) -> list[WorkerStatus]:
+        """Each worker."""
+        return [WorkerStatus(slot.index, slot.pid, slot.life.name, slot.restarts) for slot in self._slots]
+
+    # What slots tell: edge.node.supervisor.worker_process.SlotOwner
+
+    def started(self, slot: WorkerSlot, fast_path: str) -> None:
+        """It accepts at once if the others do."""
+        self.fast_path = fast_path
+        if self._ready is not None:
+            slot.accept(self._ready)
+
+    def refused(self, slot: WorkerSlot, why: str) -> None:
+        """At the start that is a mistake of who started the node, later an accident."""
+        if not self.fast_path:  # none has ever started
+            self._give_up(why)
+        else:
+            self._log.error("worker {index} cannot start: {why}", index=slot.index, why=why)
+
+    def gone(self, slot: WorkerSlot) -> None:
+        """It holds nothing any more."""
+        self._host.worker_gone(slot.index)
 
 
 class InProcessWorker:
-    """The only worker is this process."""
+    """The only worker is this process, *pid*.  Raises as :class:`~edge.node.worker.serving.Serving` does."""
 
     _log = Logger()
 
     def __init__(
-        self,
-        settings: bytes,
-        segment: Segment,
-        look_up: Callable[[bytes], bytes],
-        fetch: Callable[[bytes, bytes], Awaitable[dict[str, Any]]],
-        on_failure: Callable[[Failure], None],
-        pid: int,
-        reactor: Any,
+        self, host: WorkerHost, segment: Segment, give_up: Callable[[str], None], pid: int, reactor: Any
     ) -> None:
-        """Raises as :class:`~edge.node.worker.serving.Serving` does."""
-
-        async def ask(path: bytes) -> bytes:
-            return look_up(path)
-
-        async def have(path: bytes, etag: bytes) -> bool:
-            return bool((await fetch(path, etag))["found"])
+        async def look_up(path: bytes) -> bytes:
+            return host.look_up(path)
 
         self._pid = pid
-        self._serving = Serving(decode(settings), segment, reactor, ask, have, on_failure)
+        self._serving = Serving(
+            host.settings(0),
+            segment,
+            reactor,
+            look_up,
+            host.fetch,
+            lambda reason: give_up("the fast path failed"),
+        )
 
     @property
     def fast_path(self) -> str:
-        """See :class:`Workers`."""
+        """What answers from the table: native, python or off."""
         return self._serving.fast_path
 
     def start(self) -> None:
@@ -148,21 +181,21 @@ class InProcessWorker:
         self._log.info("{how}, in this one process", how=self._serving.describe_fast_path())
 
     def accept(self, ready: bool) -> None:
-        """See :class:`Workers`."""
+        """Accept connections; *ready*: the site is published."""
         self._serving.accept(ready)
 
     async def drain(self, seconds: float) -> None:
-        """See :class:`Workers`."""
+        """Finish what runs."""
         await self._serving.drain(seconds)
 
     async def reload(self) -> list[str]:
-        """See :class:`Workers`."""
+        """Load certificates and reopen the log."""
         return self._serving.reload()
 
     async def replace(self, seconds: float) -> list[str]:
-        """See :class:`Workers`."""
+        """This process cannot be replaced."""
         return ["with workers = 0, changes of limits, origins and logs take effect at the next start"]
 
-    def status(self) -> list[dict[str, Any]]:
-        """See :class:`Workers`."""
-        return [{"index": 0, "pid": self._pid, "state": self._serving.state, "restarts": 0}]
+    def status(self) -> list[WorkerStatus]:
+        """The one worker."""
+        return [WorkerStatus(0, self._pid, self._serving.life.state.value, 0)]

@@ -1,7 +1,8 @@
 """What a node tells of itself; imports ``process`` only.
 
-* ``sampler.py``: CPU time, traffic and counters, read from the machine and the workers
-* ``loading.py``: the load document and the ORCA field as entries of the table;
-  ``status.py``: ``/.edge/status``
+* ``load_publisher.py``: four times a second from the meters to the load document, and to the other nodes;
+  ``sampler.py``: CPU time, traffic and counters, read from the machine and the workers
+* ``status_publisher.py``: once a second ``/.edge/status``
+* ``documents.py``: such documents, and the ORCA field, as entries of the table
 * ``metrics.py``: the Prometheus exposition; ``accesslog.py``: one line a request
 """

@@ -28,7 +28,7 @@ class Snapshot(NamedTuple):
     #: None until there are any.
     measured: Measurement | None
     weight: float
-    #: Of the cluster, by name; see :func:`edge.node.cluster.clusterview.figures`.  Empty: a node alone.
+    #: By name, of :meth:`edge.node.cluster.clusterview.ClusterView.metrics`; empty: a node alone.
     gossip: Mapping[str, float] = MappingProxyType({})
 
 

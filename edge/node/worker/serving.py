@@ -1,7 +1,7 @@
 """One worker's machinery: the fast path in the reactor, and the Twisted side behind it.
 
-A worker process has exactly one; with ``--workers 0`` the supervisor has one itself.  It goes from
-*starting* (accepts, but what the table does not hold is answered 503) to *ready* to *draining*.
+A worker process has exactly one; with ``--workers 0`` the supervisor has one itself.  Its life is that of
+:mod:`edge.node.process.life`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from edge.fastpath.answerer import monotonic_ms
 from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
 from edge.node.process.descriptors import socket_limit
 from edge.node.process.lag import LagMeter
+from edge.node.process.life import Event, Life, State
 from edge.node.process.lookup import unpack
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.mounts import Guarded, open_mount, parse_mount
@@ -45,7 +46,7 @@ _DRAIN_LOOK = 0.05
 
 
 class Serving:
-    """See the module's docstring."""
+    """Serves the connections of one worker."""
 
     _log = Logger()
 
@@ -64,7 +65,7 @@ class Serving:
         *on_failure*: this worker cannot serve any longer.  Raises an :class:`~edge.errors.EdgeError`
         for what a user can mend: a certificate, a log, a fast path that is not built.
         """
-        self.state = "starting"
+        self.life = Life()
         self._settings = settings
         self._reactor = reactor
         self._ask = look_up
@@ -83,7 +84,7 @@ class Serving:
         self._pushing = Pushing(
             self._reader, origins, reactor, socket_limit(settings.connections), self._counters
         )
-        own = EdgeResources(self._reader, published, lambda: self.state, self._pushing)
+        own = EdgeResources(self._reader, published, self.life, self._pushing)
         root = RootResource(own, published)
         for mount in map(parse_mount, settings.mounts):
             root.putChild(mount.path.encode(), Guarded(open_mount(mount), origins))
@@ -110,8 +111,8 @@ class Serving:
 
     def accept(self, ready: bool) -> None:
         """Accept connections from now on; *ready*: the site is published."""
-        if self.state != "draining":
-            self.state = "ready" if ready else "starting"
+        if ready and self.life.knows(Event.PUBLISHED):
+            self.life.happens(Event.PUBLISHED)
         if self._accepting:
             return
         self._accepting = True
@@ -127,7 +128,8 @@ class Serving:
 
     async def drain(self, seconds: float) -> int:
         """Stop accepting and finish what runs; the connections that had to be aborted after *seconds*."""
-        self.state = "draining"
+        if self.life.knows(Event.TOLD_TO_END):
+            self.life.happens(Event.TOLD_TO_END)
         self._adapter.fast_path.drain()
         self._adapter.doRead()  # connections that its last look at the listeners has handed off
         self.site.drain()
@@ -147,6 +149,8 @@ class Serving:
 
     def stop(self) -> None:
         """Close everything at once."""
+        if self.life.knows(Event.ENDED):
+            self.life.happens(Event.ENDED)
         if self._looking.running:
             self._looking.stop()
         if self._following.running:
@@ -170,7 +174,7 @@ class Serving:
 
     async def _look_up(self, path: bytes) -> dict[int, Entry]:
         """What the supervisor knows of *path*; see :data:`edge.node.resources.published.LookUp`."""
-        if self.state == "starting":
+        if self.life.state is State.STARTING:
             raise NodeStartingError
         return unpack(await self._ask(path))
 

@@ -7,7 +7,9 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.node.telemetry.loading import publish_load
+from edge.node.process.life import State
+from edge.node.process.paths import LOAD
+from edge.node.telemetry.documents import put_batch_lines, put_document
 from tests.node.serving import NOW, Answer
 from tests.node.tables import BODIES, Site, tag
 
@@ -20,7 +22,8 @@ class EdgeResourceTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.site = Site(self.mktemp_directory())
         self.addCleanup(self.site.close)
-        publish_load(self.site.writer, b'{"v":1}', ORCA, NOW)
+        put_document(self.site.writer, LOAD, b'{"v":1}', ORCA, NOW)
+        put_batch_lines(self.site.writer, ORCA)
 
     def mktemp_directory(self) -> str:
         directory = self.mktemp()
@@ -65,7 +68,7 @@ class EdgeResourceTests(SynchronousTestCase):
 
     def test_ready_follows_the_state_and_health_does_not(self) -> None:
         for state, status in [("starting", 503), ("ready", 200), ("draining", 503)]:
-            self.site.state = state
+            self.site.life.state = State(state)
             answer = self.ask("/.edge/ready")
             self.assertEqual((answer.status, json.loads(answer.body)["output"]), (status, state))
             self.assertEqual(answer.fields["content-type"], "application/health+json")

@@ -12,7 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.fastpath.interface import Settings
 from edge.fastpath.twin import PythonAnswerer
 from edge.http.dates import format_date
-from edge.node.telemetry.loading import publish_load
+from edge.node.process.paths import LOAD
+from edge.node.telemetry.documents import put_batch_lines, put_document
 from tests.node.serving import NOW
 from tests.node.tables import BODIES, MODIFIED, Site, representation, tag
 
@@ -86,7 +87,9 @@ class SameAnswerTests(SynchronousTestCase):
         self.addCleanup(self.site.close)
         images = [representation(number, body) for number, body in ((0, b"jpeg"), (4, b"webp"), (8, b"avif"))]
         self.site.put(b"/img", *images)
-        publish_load(self.site.writer, b'{"v":1}', b"endpoint-load-metrics: TEXT eps=0\r\n", NOW)
+        orca = b"endpoint-load-metrics: TEXT eps=0\r\n"
+        put_document(self.site.writer, LOAD, b'{"v":1}', orca, NOW)
+        put_batch_lines(self.site.writer, orca)
         options = Settings(allow_origins=tuple(ORIGINS))
         self.answerer: Any = PythonAnswerer(self.site.segment, 0, options)
         self.answered = 0

@@ -12,7 +12,7 @@ from edge.gossip import replica
 from edge.gossip.members import Counters
 from edge.gossip.sealing import Sessions
 from edge.load.meters import Measurement, Shares
-from edge.node.cluster import clusterview
+from edge.node.cluster.clusterview import ClusterView
 from edge.node.telemetry.metrics import CLUSTER, Snapshot, render
 from edge.table.counters import COUNTERS
 
@@ -68,12 +68,12 @@ class MetricsTests(SynchronousTestCase):
         self.assertIn("edge_connections", names)
 
     def test_every_figure_of_the_cluster_has_a_meaning(self) -> None:
-        """All that ``clusterview.figures`` counts, by the places where it is counted."""
+        """All that ``ClusterView.metrics`` counts, by the places where it is counted."""
         counted = {f"{name}_total" for name in vars(Counters())}
         counted |= {f"refused_{name}_total" for name in vars(Sessions().refused)}
         table = re.findall(r'self\.counters\["(\w+)"\]', inspect.getsource(replica))
         counted |= {f"table_{name}_total" for name in table}
-        figures = inspect.getsource(clusterview.figures)
+        figures = inspect.getsource(ClusterView.metrics)
         counted |= set(re.findall(r'"(\w+)": float\(', figures))
         self.assertGreater(len(counted), 30)
         self.assertEqual(counted - set(CLUSTER), set())

@@ -46,11 +46,25 @@ class BadRequest(EdgeError):
     """The body of a request to the admin API is not what it should be."""
 
 
-class Administered(Protocol):
-    """What the admin API asks of the supervisor; all return what is sent as JSON."""
+class NodeAlone(EdgeError):
+    """What was asked for is of a cluster."""
+
+
+class Inspection(Protocol):
+    """What the node knows of itself; dictionaries are sent as JSON."""
 
     def status(self) -> dict[str, Any]:
-        """See :mod:`edge.node.telemetry.status`."""
+        """See :mod:`edge.node.supervisor.inspection`."""
+
+    async def check(self) -> dict[str, Any]:
+        """Is everything as it should be?"""
+
+    def metrics(self) -> tuple[bytes, bytes]:
+        """(content type, Prometheus text)."""
+
+
+class Administration(Protocol):
+    """What the node does when told; what is returned is sent as JSON."""
 
     async def publish(self, webroot: str | None) -> dict[str, Any]:
         """Publish again, from another directory if one is given."""
@@ -58,11 +72,12 @@ class Administered(Protocol):
     async def purge(self, paths: list[str]) -> dict[str, Any]:
         """Remove paths from the table."""
 
-    def start_draining(self) -> dict[str, Any]:
-        """Begin to stop."""
+    def drain(self) -> dict[str, Any]:
+        """Begin to end."""
 
-    async def check(self) -> dict[str, Any]:
-        """Is everything as it should be?"""
+
+class ClusterReports(Protocol):
+    """What the node knows of its cluster; sent as JSON."""
 
     def members(self) -> dict[str, Any]:
         """The nodes of the cluster."""
@@ -70,26 +85,38 @@ class Administered(Protocol):
     def log(self) -> dict[str, Any]:
         """The change logs of all nodes."""
 
-    def metrics(self) -> tuple[bytes, bytes]:
-        """(content type, Prometheus text)."""
 
+class AdminResource(Resource):
+    """The root of the admin API.
 
-class AdminSite(Resource):
-    """The root of the admin API; *token* None: the Unix socket's mode is protection enough."""
+    *cluster* is None for a node alone; *token* None: the mode of the Unix socket is protection enough.
+    """
 
-    def __init__(self, node: Administered, token: str | None) -> None:
+    def __init__(
+        self,
+        inspection: Inspection,
+        administration: Administration,
+        cluster: ClusterReports | None,
+        token: str | None,
+    ) -> None:
         super().__init__()
         self._token = token
+        self._cluster = cluster
         edge = Resource()
-        edge.putChild(b"metrics", _Metrics(node))
+        edge.putChild(b"metrics", _Metrics(inspection))
         self.putChild(b".edge", edge)
-        self.putChild(b"status", _Get(_later(node.status)))
-        self.putChild(b"members", _Get(_later(node.members)))
-        self.putChild(b"log", _Get(_later(node.log)))
-        self.putChild(b"check", _Get(node.check))
-        self.putChild(b"drain", _Post(lambda body: _later(node.start_draining)()))
-        self.putChild(b"publish", _Post(lambda body: node.publish(_webroot(body))))
-        self.putChild(b"purge", _Post(lambda body: node.purge(_paths(body))))
+        self.putChild(b"status", _Get(_later(inspection.status)))
+        self.putChild(b"check", _Get(inspection.check))
+        self.putChild(b"members", _Get(_later(lambda: self._reports().members())))
+        self.putChild(b"log", _Get(_later(lambda: self._reports().log())))
+        self.putChild(b"drain", _Post(lambda body: _later(administration.drain)()))
+        self.putChild(b"publish", _Post(lambda body: administration.publish(_webroot(body))))
+        self.putChild(b"purge", _Post(lambda body: administration.purge(_paths(body))))
+
+    def _reports(self) -> ClusterReports:
+        if self._cluster is None:
+            raise NodeAlone("this node is alone; --gossip and --peer make it one of a cluster")
+        return self._cluster
 
     # Twisted's overrides
 
@@ -207,12 +234,12 @@ class _Post(_JSON):
 class _Metrics(Resource):
     isLeaf = True
 
-    def __init__(self, node: Administered) -> None:
+    def __init__(self, inspection: Inspection) -> None:
         super().__init__()
-        self._node = node
+        self._inspection = inspection
 
     def render_GET(self, request: EdgeRequest) -> bytes:
-        content_type, text = self._node.metrics()
+        content_type, text = self._inspection.metrics()
         request.setHeader(b"Content-Type", content_type)
         return text
 

@@ -1,0 +1,48 @@
+"""The server of the admin API: its listener, its HTTP, and who may use it."""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edge.node.connection.site import ChannelFactory, EdgeSite
+from edge.node.process.acceptor import Acceptor
+from edge.node.process.channel_limits import ChannelLimits
+from edge.node.supervisor.admin_api import BODY_BYTES, AdminResource
+
+if TYPE_CHECKING:
+    from edge.node.supervisor.admin_api import Administration, ClusterReports, Inspection
+    from edge.node.supervisor.opening import Opened
+
+
+class AdminServer:
+    """Serves the admin API on the listener that was *opened* for it.
+
+    On a Unix socket whoever the file system lets in may use it; on TCP who shows the token, a new one at each
+    start, that is written into the state directory.
+    """
+
+    def __init__(
+        self,
+        opened: Opened,
+        inspection: Inspection,
+        administration: Administration,
+        cluster: ClusterReports | None,
+        reactor: Any,
+    ) -> None:
+        listener = opened.admin_listener
+        token = opened.state_dir.admin_token() if listener.spec.kind != "unix" else None
+        resource = AdminResource(inspection, administration, cluster, token)
+        self._site = EdgeSite(resource, reactor, limits=ChannelLimits(body_bytes=BODY_BYTES))
+        self._acceptor = Acceptor(listener.socket_for(0), ChannelFactory(self._site), reactor)
+
+    def start(self) -> None:
+        """Accept connections."""
+        self._acceptor.start()
+
+    def stop(self) -> None:
+        """Accept no more, and abort those that are open."""
+        self._acceptor.stop()
+        self._site.abort()

@@ -1,0 +1,37 @@
+"""The configuration in force: as it was at the start, or as SIGHUP found it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from edge.config import SETTINGS, needs_restart, reload
+from edge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edge.config import Config
+
+
+class Configuration:
+    """Holds *config* as long as nothing else is in force."""
+
+    _log = Logger()
+
+    def __init__(self, config: Config) -> None:
+        self.current = config
+
+    def read_anew(self) -> None:
+        """Take over what the file says now; what cannot be, or not before the next start, is logged."""
+        old = self.current
+        try:
+            new = reload(old)
+        except ConfigError as error:
+            self._log.error("SIGHUP: the configuration stays as it was: {error}", error=error)
+            return
+        late = needs_restart(old, new)
+        for name in late:
+            self._log.warn("SIGHUP: a change of {name} takes effect at the next start", name=name)
+        kept = {SETTINGS[name].attribute for name in late}
+        self.current = replace(new, **{attribute: getattr(old, attribute) for attribute in kept})

@@ -1,0 +1,189 @@
+"""What a node knows of itself, for the admin API.
+
+``GET /status`` answers (times in seconds, sizes in bytes)::
+
+    {"node", "cluster", "version", "state": "starting" | "ready" | "draining", "uptime_s", "pid",
+     "fast_path": "native" | "python" | "off", "listeners": ["http://127.0.0.1:8001", ...],
+     "workers": [{"index", "pid", "state", "restarts", "connections", "requests", "lag_ms"}],
+     "table": {"entries", "slots", "arena_free_bytes", "sequence", "complete", ...},
+     "site": {"webroot", "resources", "representations", "bytes", "published_at",
+              "problems": [{"path", "problem"}]},
+     "load": {"utilization", "weight", "cpu", "egress", "connections", "lag_ms", "rps", "eps"}}
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.threads import deferToThreadPool
+
+from edge.config import find_problems, reload
+from edge.errors import ConfigError
+from edge.node.telemetry.metrics import Snapshot, render
+from edge.publish.problems import Problem, printable
+from edge.table.segment import CounterBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.config import Config
+    from edge.node.cluster.clusterview import ClusterView
+    from edge.node.process.life import Life
+    from edge.node.publishing.publisher import Publisher
+    from edge.node.supervisor.configuration import Configuration
+    from edge.node.supervisor.workers import Workers, WorkerStatus
+    from edge.node.telemetry.load_publisher import LoadPublisher
+    from edge.node.telemetry.status_publisher import StatusTable
+    from edge.table.segment import Segment
+
+
+def package_version() -> str:
+    """The version of this program; "0" when it runs from a folder that was not installed."""
+    try:
+        return version("twistd-edge")
+    except PackageNotFoundError:
+        return "0"
+
+
+class Inspection:
+    """Reads what the parts of a node count and know; *cluster* is None for a node alone."""
+
+    def __init__(
+        self,
+        *,
+        configuration: Configuration,
+        life: Life,
+        urls: Sequence[str],
+        workers: Workers,
+        segment: Segment,
+        table: StatusTable,
+        publisher: Publisher,
+        load: LoadPublisher,
+        cluster: ClusterView | None,
+        reactor: Any,
+    ) -> None:
+        self._configuration = configuration
+        self._life = life
+        self._urls = urls
+        self._workers = workers
+        self._segment = segment
+        self._table = table
+        self._publisher = publisher
+        self._load = load
+        self._cluster = cluster
+        self._reactor = reactor
+        self._version = package_version()
+        self._began = reactor.seconds()
+
+    def status(self) -> dict[str, Any]:
+        """The answer to ``GET /status``."""
+        config = self._configuration.current
+        return {
+            "node": config.node,
+            "cluster": config.cluster,
+            "version": self._version,
+            "state": self._life.state.value,
+            "uptime_s": round(self._reactor.seconds() - self._began, 1),
+            "pid": os.getpid(),
+            "fast_path": self._workers.fast_path,
+            "listeners": list(self._urls),
+            "workers": [self._worker(worker) for worker in self._workers.status()],
+            "table": self._table.statistics(),
+            "site": self._site(),
+            "load": self._load_now(),
+        }
+
+    async def check(self) -> dict[str, Any]:
+        """Is everything as it should be, and would the configuration still work?"""
+        workers = self._workers.status()
+        ready = sum(worker.is_ready for worker in workers)
+        statistics = self._table.statistics()
+        problems = self._publisher.problems
+        wrong = await deferToThreadPool(
+            self._reactor,
+            self._reactor.getThreadPool(),
+            _configuration_problems,
+            self._configuration.current,
+        )
+        checks = [
+            ("state", self._life.is_ready, self._life.state.value),
+            ("workers", ready == len(workers), f"{ready} of {len(workers)} ready"),
+            ("table", bool(statistics["complete"]), f"{statistics['entries']} entries"),
+            ("site", not problems, f"{len(problems)} files with problems"),
+            ("configuration", not wrong, "; ".join(wrong) or "valid"),
+        ]
+        return {
+            "ok": all(ok for _, ok, _ in checks),
+            "checks": [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in checks],
+        }
+
+    def metrics(self) -> tuple[bytes, bytes]:
+        """(content type, Prometheus text)."""
+        config, workers = self._configuration.current, self._workers.status()
+        content_type, text = render(
+            Snapshot(
+                version=self._version,
+                node=config.node,
+                cluster=config.cluster,
+                workers={worker.index: self._counted(worker) for worker in workers},
+                restarts={worker.index: worker.restarts for worker in workers},
+                table=self._table.statistics(),
+                measured=self._load.measured,
+                weight=self._load.weight,
+                gossip=self._cluster.metrics() if self._cluster is not None else {},
+            )
+        )
+        return content_type.encode("ascii"), text
+
+    def _counted(self, worker: WorkerStatus) -> dict[str, int]:
+        return CounterBlock(self._segment, worker.index).read()
+
+    def _worker(self, worker: WorkerStatus) -> dict[str, Any]:
+        counted = self._counted(worker)
+        return {
+            **asdict(worker),
+            "connections": counted["connections"],
+            "requests": counted["requests"] + counted["twisted_requests"],
+            "lag_ms": counted["lag_us"] / 1000,
+        }
+
+    def _site(self) -> dict[str, Any]:
+        publisher = self._publisher
+        return {
+            "webroot": publisher.settings.root,
+            **publisher.catalogue.statistics()._asdict(),
+            "published_at": publisher.published_at,
+            "problems": listed(publisher.problems),
+        }
+
+    def _load_now(self) -> dict[str, Any]:
+        """Of this node; finer than in the load document, since it is for people who look closely."""
+        measured = self._load.measured
+        if measured is None:
+            return {}
+        return {
+            "utilization": round(measured.shares.utilization, 4),
+            "weight": round(self._load.weight, 4),
+            "cpu": round(measured.shares.cpu, 4),
+            "egress": round(measured.shares.egress, 4),
+            "connections": measured.connections,
+            "lag_ms": measured.lag_ms,
+            "rps": round(measured.rps, 1),
+            "eps": round(measured.eps, 1),
+        }
+
+
+def listed(problems: Sequence[Problem]) -> list[dict[str, str]]:
+    """*problems* of the webroot as JSON has them."""
+    return [{"path": printable(problem.name) or ".", "problem": problem.text} for problem in problems]
+
+
+def _configuration_problems(config: Config) -> list[str]:
+    """What would be wrong if the node were started again now."""
+    try:
+        return find_problems(reload(config))
+    except ConfigError as error:
+        return str(error).splitlines()

@@ -1,0 +1,78 @@
+"""What a node opens before anything of it runs, and holds until it ends.
+
+All of it is opened before ``twistd`` goes into the background, so that whoever started the node sees what
+fails.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from edge.errors import ConfigError
+from edge.fastpath import select
+from edge.node.process.descriptors import raise_descriptor_limit
+from edge.node.supervisor.listeners import Listener, open_listener, open_listeners
+from edge.node.supervisor.statedir import StateDirectory
+from edge.table.segment import Segment
+from edge.trust.listener_certificate import CertificateFiles, load_context
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.config import Config
+    from edge.endpoint import ListenSpec
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The state directory (locked), the listeners, and the shared table; *descriptors*: as many as may be."""
+
+    descriptors: int
+    state_dir: StateDirectory
+    listeners: Sequence[Listener]
+    admin_listener: Listener
+    segment: Segment
+
+    @property
+    def urls(self) -> list[str]:
+        """Where the node listens."""
+        return [listener.url for listener in self.listeners]
+
+    def close(self) -> None:
+        """Close everything."""
+        for listener in (*self.listeners, self.admin_listener):
+            listener.close()
+        self.segment.close()
+        self.state_dir.close()
+
+
+def open_node(config: Config) -> Opened:
+    """Open what *config* asks for; an :class:`~edge.errors.EdgeError` says what cannot be had."""
+    if config.webroot is None and config.gossip is None:
+        raise ConfigError("--webroot none: a node alone would serve nothing; give --gossip and --peer")
+    workers = max(config.worker_count, 1)
+    descriptors = raise_descriptor_limit(-(-(config.connections or 0) // workers))
+    select(config.fast_path)  # what a worker would fail at is better said now
+    with ExitStack() as undo:
+        state_dir = StateDirectory(config.state_dir)
+        undo.callback(state_dir.close)
+        for spec in config.endpoints:
+            if spec.kind == "tls":
+                load_context(CertificateFiles(spec.cert_key, spec.private_key, spec.extra_cert_chain))
+        listeners = open_listeners(config.endpoints, workers)
+        for listener in listeners:
+            undo.callback(listener.close)
+        admin_listener = open_listener(_private(config.admin_endpoint), 1)
+        undo.callback(admin_listener.close)
+        segment = Segment.create(
+            capacity=config.table_entries, arena_bytes=config.arena_mib << 20, workers=workers
+        )
+        undo.pop_all()
+    return Opened(descriptors, state_dir, listeners, admin_listener, segment)
+
+
+def _private(spec: ListenSpec) -> ListenSpec:
+    """The admin API's endpoint: a Unix socket that only its owner can use, unless told otherwise."""
+    return replace(spec, mode=0o600) if spec.kind == "unix" and spec.mode is None else spec

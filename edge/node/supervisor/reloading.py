@@ -1,0 +1,71 @@
+"""SIGHUP: what changes while a node runs.
+
+Configuration, certificates and access log are read anew; what is published is published by the new settings;
+and workers that would be told other settings are replaced, one after the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from twisted.logger import Logger
+
+from edge.node.supervisor.plan import capacity, public_url, publish_settings
+
+if TYPE_CHECKING:
+    from edge.node.publishing.auto_publisher import AutoPublisher
+    from edge.node.supervisor.configuration import Configuration
+    from edge.node.supervisor.opening import Opened
+    from edge.node.supervisor.worker_host import WorkerHost
+    from edge.node.supervisor.workers import Workers
+    from edge.node.telemetry.load_publisher import LoadPublisher
+
+
+class Reloadable(Protocol):
+    """What has certificates of its own: :class:`edge.node.cluster.cluster.Cluster`."""
+
+    def reload(self) -> list[str]:
+        """Load them anew; sentences about what stayed as it was."""
+
+
+class Reloader:
+    """Brings the configuration, as it is now, into force in these parts."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        opened: Opened,
+        host: WorkerHost,
+        auto_publisher: AutoPublisher,
+        workers: Workers,
+        load: LoadPublisher,
+        cluster: Reloadable | None,
+    ) -> None:
+        self._configuration = configuration
+        self._opened = opened
+        self._host = host
+        self._auto_publisher = auto_publisher
+        self._workers = workers
+        self._load = load
+        self._cluster = cluster
+
+    async def reload(self) -> None:
+        """Do it; what stays as it was is logged."""
+        worker_before, publish_before = self._host.settings(0), publish_settings(self._configuration.current)
+        self._configuration.read_anew()
+        config = self._configuration.current
+        self._load.url = public_url(config, self._opened.listeners)
+        self._load.capacity = capacity(config, self._opened.descriptors)
+        publish = publish_settings(config)
+        if publish != publish_before:
+            await self._auto_publisher.publish_by(publish, moves=publish.root != publish_before.root)
+        problems = await self._workers.reload()
+        if self._cluster is not None:
+            problems += self._cluster.reload()
+        if self._host.settings(0) != worker_before:
+            problems += await self._workers.replace(float(config.drain_seconds))
+        for problem in problems:
+            self._log.error("SIGHUP: {problem}", problem=problem)
+        self._log.info("SIGHUP: done")

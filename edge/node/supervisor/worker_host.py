@@ -1,0 +1,82 @@
+"""What workers get from the supervisor: settings and descriptors when they start, later answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from edge.node.process.lookup import pack
+from edge.node.process.settings import WorkerSettings, encode
+from edge.node.supervisor.plan import worker_settings
+from edge.table.counters import INDEX
+from edge.table.segment import CounterBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from edge.node.supervisor.configuration import Configuration
+    from edge.node.supervisor.opening import Opened
+    from edge.resource import Resource
+
+#: Counters that say what is now: they end with the process.
+GAUGES = ("connections", "lag_us", "sockets")
+
+
+class Readers(Protocol):
+    """Who reads the table: told to a :class:`edge.table.writer.Writer`."""
+
+    def worker_gone(self, index: int) -> None:
+        """Worker *index* reads no more."""
+
+
+class WorkerHost:
+    """Serves all workers of a node.
+
+    *look_up*: what is published under a path.  *fetch*: (path, ETag) -> whether that body, which only other
+    nodes had, is in the blob store now.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        opened: Opened,
+        readers: Readers,
+        look_up: Callable[[bytes], Resource | None],
+        fetch: Callable[[bytes, bytes], Awaitable[bool]],
+    ) -> None:
+        self._configuration = configuration
+        self._opened = opened
+        self._readers = readers
+        self._look_up = look_up
+        self._fetch = fetch
+
+    def settings(self, index: int) -> WorkerSettings:
+        """The settings of worker *index*, by the configuration in force."""
+        config, opened = self._configuration.current, self._opened
+        blobs = str(config.cache_dir / "blobs")
+        return worker_settings(
+            config, opened.listeners, index, blobs, opened.descriptors, own_process=bool(config.worker_count)
+        )
+
+    def settings_for(self, index: int) -> bytes:
+        """The same, encoded."""
+        return encode(self.settings(index))
+
+    def descriptors_for(self, index: int) -> Sequence[int]:
+        """What the process inherits: the table's descriptor, then those of its listeners."""
+        opened = self._opened
+        return [opened.segment.fd, *(one.socket_for(index).fileno() for one in opened.listeners)]
+
+    def look_up(self, path: bytes) -> bytes:
+        """What is published under *path*, packed (:mod:`edge.node.process.lookup`)."""
+        return pack(self._look_up(path))
+
+    async def fetch(self, path: bytes, etag: bytes) -> bool:
+        """Have a body here that only other nodes have; whether it is here now."""
+        return await self._fetch(path, etag)
+
+    def worker_gone(self, index: int) -> None:
+        """A worker's process has ended: it neither reads nor serves any more."""
+        self._readers.worker_gone(index)
+        counters = CounterBlock(self._opened.segment, index)
+        for gauge in GAUGES:
+            counters.set(INDEX[gauge], 0)

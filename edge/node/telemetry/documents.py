@@ -1,0 +1,45 @@
+"""What the supervisor publishes of itself, as entries of the table: JSON documents that are true now.
+
+They are ordinary entries, so that the fast path serves them.  ``/.edge/revalidate`` is a template: it lends
+its header lines to the answers of that POST, and with them the node's load in the ORCA field.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Protocol
+
+from edge.node.process.paths import REVALIDATE
+from edge.resource import Representation, Resource, etag_of
+
+_FRESH = b"Cache-Control: no-store\r\n"
+_CORS = b"Access-Control-Allow-Origin: *\r\n"
+
+
+class DocumentTable(Protocol):
+    """Where documents go: a :class:`edge.table.writer.Writer`."""
+
+    def put(self, resource: Resource, *, counts: bool) -> object:
+        """Publish *resource*; without *counts* it is no change of the site."""
+
+    def put_template(self, path: bytes, lines_200: bytes, lines_304: bytes) -> object:
+        """Publish header lines that belong to no entity."""
+
+
+def put_document(table: DocumentTable, path: bytes, document: bytes, orca: bytes, now: int) -> None:
+    """Put *document* (JSON) under *path*; *orca*: a header line, see :mod:`edge.load.orca`."""
+    digest = sha256(document).digest()
+    one = Representation(0, etag_of(digest), digest, len(document), _lines(orca), _FRESH + _CORS, document)
+    table.put(Resource(path, now, (one,)), counts=False)
+
+
+def put_batch_lines(table: DocumentTable, orca: bytes) -> None:
+    """Put the header lines of the answers to batch revalidations."""
+    table.put_template(REVALIDATE, _lines(orca), b"")
+
+
+def _lines(orca: bytes) -> bytes:
+    """The header lines of a 200 with JSON that is true now."""
+    return (
+        b"Content-Type: application/json\r\n" + _FRESH + b"X-Content-Type-Options: nosniff\r\n" + _CORS + orca
+    )

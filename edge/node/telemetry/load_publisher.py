@@ -1,0 +1,142 @@
+"""The load publisher: four times a second, from the meters to the load document and to the other nodes.
+
+::
+
+    Sampler --Sample--> Meters --Measurement--> Weight
+                                   |              |
+                                   +--LoadReport--+---> the other nodes (gossip)
+                                          |
+                      reports of others --+--> LoadDocument --> the table, /.edge/load
+
+The document is what browsers choose a node by; the ORCA field in the header of ``/.edge/load`` and
+``/.edge/revalidate`` tells the same of this node alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from edge.load.document import LoadDocument, NodeLoad, encode, node_load
+from edge.load.meters import Capacity, Measurement, Meters, Sample
+from edge.load.orca import orca_line
+from edge.load.weight import Weight
+from edge.node.process.paths import LOAD
+from edge.node.telemetry.documents import DocumentTable, put_batch_lines, put_document
+
+if TYPE_CHECKING:
+    from edge.load.report import LoadReport
+    from edge.node.process.life import Life
+
+#: Seconds between two versions of the load document.
+LOAD_SECONDS = 0.25
+
+
+class Samples(Protocol):
+    """Where samples come from: :class:`edge.node.telemetry.sampler.Sampler`."""
+
+    def sample(self, at: float) -> Sample:
+        """What is now; *at* in seconds."""
+
+
+class OtherNodes(Protocol):
+    """The rest of the cluster: :class:`edge.node.cluster.clusterview.ClusterView`."""
+
+    @property
+    def generation(self) -> int:
+        """Of this node's life in the cluster."""
+
+    def tell(self, report: LoadReport) -> None:
+        """Send this node's load to all."""
+
+    def loads(self) -> list[NodeLoad]:
+        """The other nodes in the load document."""
+
+
+class LoadPublisher:
+    """Measures the node *name* and publishes its load; *others* is None for a node alone.
+
+    *url*, how browsers reach the node, and *capacity* may be replaced at any time.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        cluster: str,
+        url: str,
+        life: Life,
+        samples: Samples,
+        capacity: Capacity,
+        table: DocumentTable,
+        others: OtherNodes | None,
+        clock: Any,
+    ) -> None:
+        self.url = url
+        #: None until :meth:`publish` was called.
+        self.measured: Measurement | None = None
+        self.weight = 0.0
+        self._name = name
+        self._cluster = cluster
+        self._life = life
+        self._samples = samples
+        self._meters = Meters(capacity)
+        self._weight = Weight()
+        self._table = table
+        self._others = others
+        self._clock = clock
+        self._sequence = 0
+        self._call = LoopingCall(self.publish)
+        self._call.clock = clock
+
+    @property
+    def capacity(self) -> Capacity:
+        """What the node has, of which its shares are parts."""
+        return self._meters.capacity
+
+    @capacity.setter
+    def capacity(self, capacity: Capacity) -> None:
+        self._meters.capacity = capacity
+
+    def start(self) -> None:
+        """Publish now, and then every :data:`LOAD_SECONDS`."""
+        self._call.start(LOAD_SECONDS)
+
+    def stop(self) -> None:
+        """Publish no more."""
+        if self._call.running:
+            self._call.stop()
+
+    def publish(self) -> None:
+        """Measure, tell the others, and put the new document into the table; never raises."""
+        try:
+            self._publish(self._clock.seconds())
+        except Exception:
+            self._log.failure("the load could not be measured")
+
+    def _publish(self, now: float) -> None:
+        measured = self.measured = self._meters.observe(self._samples.sample(now))
+        self.weight = self._weight.observe(now, measured.shares.utilization)
+        self._sequence += 1
+        nodes = self._nodes(self._report(measured))
+        document = LoadDocument(self._cluster, self._sequence, int(now * 1000), nodes)
+        orca = orca_line(measured)
+        put_document(self._table, LOAD, encode(document), orca, int(now))
+        put_batch_lines(self._table, orca)
+
+    def _report(self, measured: Measurement) -> LoadReport:
+        generation = self._others.generation if self._others is not None else 0
+        draining = not self._life.is_ready
+        return measured.report(self._name, generation, self._sequence, self.weight, draining=draining)
+
+    def _nodes(self, report: LoadReport) -> tuple[NodeLoad, ...]:
+        """All nodes by name, this one with *report*, which the others get, too."""
+        this = node_load(report, self.url)
+        if self._others is None:
+            return (this,)
+        self._others.tell(report)
+        return tuple(sorted((this, *self._others.loads()), key=lambda one: one.id))
