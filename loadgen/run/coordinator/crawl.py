@@ -28,9 +28,9 @@ from loadgen.run.coordinator.links import Links
 from loadgen.run.messages.sitemap import ACCEPT_ENCODING, KINDS, CrawledResource, SiteMap
 
 _TIMEOUT_S = 10.0
-#: Of one whole answer.
-_PATIENCE_S = 30.0
-_MOST_BYTES = 64 << 20
+#: Of one whole answer: seconds, bytes.
+PATIENCE_S = 30.0
+MOST_BYTES = 64 << 20
 _PATH = re.compile(r"/[\x21-\x7e]*")
 _IMPORT = re.compile(rb"""\b(?:import|from)\s*\(?\s*["'](\.{0,2}/[^"']+)["']""")
 #: Statuses of answers that lead elsewhere, and how often browsers follow them.
@@ -42,8 +42,18 @@ _WORKER, _RULES = "/sw.js", "/edge.json"
 class Crawler:
     """A crawl of one node, over one connection, one request after the other."""
 
-    def __init__(self, url: str, address: tuple[str, int]) -> None:
-        """*url*: of the node, named in errors and links; *address*: where it is."""
+    def __init__(
+        self,
+        url: str,
+        address: tuple[str, int],
+        patience_s: float = PATIENCE_S,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        """*url*: of the node, named in errors and links; *address*: where it is.
+
+        *patience_s* and *most_bytes*: what one whole answer may take.
+        """
+        self._patience_s, self._most_bytes = patience_s, most_bytes
         self._url = url
         self._address = address
         self._host = urlsplit(url).netloc
@@ -189,11 +199,15 @@ class Crawler:
     def _whole(self, answer: http.client.HTTPResponse, path: str) -> bytes:
         """The body; a server that sends on and on, or hardly anything, is not waited for."""
         body = bytearray()
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + self._patience_s
         while piece := answer.read1(1 << 16):
             body += piece
-            if len(body) > _MOST_BYTES or time.monotonic() > deadline:
-                why = f"is over {_MOST_BYTES >> 20} MiB" if len(body) > _MOST_BYTES else "does not end"
+            if len(body) > self._most_bytes or time.monotonic() > deadline:
+                why = (
+                    f"is over {self._most_bytes >> 20} MiB"
+                    if len(body) > self._most_bytes
+                    else "does not end"
+                )
                 raise LoadgenError(f"{self._url}{path}: the answer {why}; leave it out with [site] list")
         if answer.length:
             raise http.client.IncompleteRead(bytes(body), answer.length)

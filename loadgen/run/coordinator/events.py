@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from loadgen.run.messages.scenario import Event
 
 #: Seconds for a program to end when the run does.
-_GRACE = 5.0
+GRACE_S = 5.0
 
 
 class Events:
     """A timeline of events: feed it seconds since the beginning, it returns what is to be said."""
 
-    def __init__(self, events: Sequence[Event]) -> None:
+    def __init__(self, events: Sequence[Event], grace_s: float = GRACE_S) -> None:
+        self._grace_s = grace_s
         self._waiting = sorted(events, key=lambda event: event.at_s)
         #: Programs that have not ended, as far as is known.
         self.running: list[tuple[Event, subprocess.Popen[bytes]]] = []
@@ -54,7 +55,7 @@ class Events:
         for _, process in self.running:
             process.terminate()
             try:
-                process.wait(_GRACE)
+                process.wait(self._grace_s)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -1,7 +1,7 @@
 """The program of a worker process: ``python -m loadgen.run.process IN OUT HOST...``.
 
-IN and OUT are descriptors, of its parent's messages and its own.  It loads this machine, and the hosts
-named.  It stops when the parent's stream ends, so no load goes on without somebody who looks on.
+IN and OUT are descriptors, of the coordinator's messages and its own.  It loads this machine, and the hosts
+named.  It stops when the coordinator's stream ends, so no load goes on without somebody who looks on.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.load.document import encode as encode_load
 from loadgen.errors import UsageError
-from loadgen.run.coordinator import crawl
 from loadgen.run.coordinator.crawl import Crawler, max_age
 from loadgen.run.messages.sitemap import SiteMap
 from tests.loadgen.run.coordinator.serving import Case
@@ -106,14 +105,16 @@ class ConnectionTests(Case):
             self.assertEqual(len(self.server.asked), 2)
 
     def test_a_body_beyond_all_reason_is_not_waited_for(self) -> None:
-        self.patch(crawl, "_MOST_BYTES", 1 << 20)
         self.home(b"x" * (2 << 20))
-        self.assertIn("is over 1 MiB", self.refused(self.crawler.site, "/", 1))
+        crawler = Crawler(self.server.url, self.server.address, most_bytes=1 << 20)
+        self.addCleanup(crawler.close)
+        self.assertIn("is over 1 MiB", self.refused(crawler.site, "/", 1))
 
     def test_nor_is_one_that_trickles(self) -> None:
-        self.patch(crawl, "_PATIENCE_S", -1.0)
         self.home(b"home")
-        self.assertIn("does not end", self.refused(self.crawler.site, "/", 1))
+        crawler = Crawler(self.server.url, self.server.address, patience_s=-1.0)
+        self.addCleanup(crawler.close)
+        self.assertIn("does not end", self.refused(crawler.site, "/", 1))
 
 
 class MaxAgeTests(SynchronousTestCase):

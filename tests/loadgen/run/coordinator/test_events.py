@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from loadgen.run.coordinator.events import Events
+from loadgen.run.coordinator.events import GRACE_S, Events
 from loadgen.run.messages.scenario import Event
 
 
@@ -21,8 +21,8 @@ def python(code: str) -> tuple[str, ...]:
 class EventTests(SynchronousTestCase):
     """Seconds are the test's."""
 
-    def start(self, *events: Event) -> Events:
-        made = Events(events)
+    def start(self, *events: Event, grace_s: float = GRACE_S) -> Events:
+        made = Events(events, grace_s)
         self.addCleanup(made.close)
         return made
 
@@ -83,13 +83,12 @@ class EventTests(SynchronousTestCase):
         self.assertEqual(process.returncode, -15)
 
     def test_also_what_does_not_listen(self) -> None:
-        self.patch(sys.modules["loadgen.run.coordinator.events"], "_GRACE", 0.01)
         ready, told = os.pipe()
         code = "import os, signal, time; signal.signal(15, signal.SIG_IGN);"
         code += f"os.write({told}, b'x'); time.sleep(600)"
         popen = subprocess.Popen
         self.patch(subprocess, "Popen", lambda *given, **named: popen(*given, **named, pass_fds=(told,)))
-        events = self.start(Event(at_s=0, command=python(code)))
+        events = self.start(Event(at_s=0, command=python(code)), grace_s=0.01)
         events.pass_time(0)
         os.read(ready, 1)
         ((_, process),) = events.running

@@ -8,18 +8,17 @@ from types import SimpleNamespace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from loadgen.run.messages import handshake
 from loadgen.run.messages.handshake import HandshakeError, admit, introduce
 
 TOKEN = b"correct horse battery"
+#: However busy the machine is: no test waits for a side that says nothing.
+PATIENCE_S = 60.0
 
 
 class HandshakeTests(SynchronousTestCase):
-    """The parent here, the worker there."""
+    """The coordinator here, the worker there."""
 
     def setUp(self) -> None:
-        # However busy the machine is: no test waits for a side that says nothing.
-        self.patch(handshake, "_SECONDS", 60.0)
         self.parent, self.worker = socket.socketpair()
         self.addCleanup(self.parent.close)
         self.addCleanup(self.worker.close)
@@ -42,8 +41,8 @@ class HandshakeTests(SynchronousTestCase):
         return raised
 
     def test_who_knows_the_token_is_let_in(self) -> None:
-        raised = self.in_background(admit, self.worker, TOKEN)
-        introduce(self.parent, TOKEN)
+        raised = self.in_background(admit, self.worker, TOKEN, PATIENCE_S)
+        introduce(self.parent, TOKEN, PATIENCE_S)
         self.thread.join(20)
         self.assertEqual(raised, [])
         self.assertIsNone(self.worker.gettimeout())
@@ -53,9 +52,9 @@ class HandshakeTests(SynchronousTestCase):
     def test_a_wrong_token_is_turned_away_on_both_sides(self) -> None:
         for wrong in (b"correct horse batterx", b"", TOKEN + b"\n"):
             self.parent, self.worker = socket.socketpair()
-            raised = self.in_background(admit, self.worker, TOKEN)
+            raised = self.in_background(admit, self.worker, TOKEN, PATIENCE_S)
             with self.assertRaisesRegex(HandshakeError, "does not accept our token"):
-                introduce(self.parent, wrong)
+                introduce(self.parent, wrong, PATIENCE_S)
             self.thread.join(20)
             self.assertEqual([str(error) for error in raised], ["a wrong token"])
             self.parent.close()
@@ -82,17 +81,14 @@ class HandshakeTests(SynchronousTestCase):
                     admit(worker, TOKEN)
 
     def test_who_says_nothing_is_not_waited_for(self) -> None:
-        self.patch(handshake, "_SECONDS", 0.01)
         with self.assertRaises(OSError):
-            introduce(self.parent, TOKEN)
+            introduce(self.parent, TOKEN, 0.01)
         with self.assertRaises(OSError):
-            admit(self.worker, TOKEN)
+            admit(self.worker, TOKEN, 0.01)
 
     def test_who_says_a_byte_now_and_then_is_not_waited_for_either(self) -> None:
         """Nobody else can use the worker meanwhile."""
         clock = SimpleNamespace(now=100.0)
-        self.patch(handshake, "_SECONDS", 10.0)
-        self.patch(handshake, "time", SimpleNamespace(monotonic=lambda: clock.now))
 
         def drip(count: int) -> bytes:
             clock.now += 3
@@ -102,7 +98,7 @@ class HandshakeTests(SynchronousTestCase):
         for side in (admit, introduce):
             began = clock.now
             with self.assertRaises(TimeoutError):
-                side(slow, TOKEN)  # type: ignore[arg-type]
+                side(slow, TOKEN, 10.0, lambda: clock.now)  # type: ignore[arg-type]
             self.assertEqual(clock.now - began, 12)
 
     def heard(self, nonce: str) -> bytes:
@@ -133,7 +129,7 @@ class HandshakeTests(SynchronousTestCase):
 
     def test_what_one_worker_asks_another_cannot_answer_with(self) -> None:
         """A nonce sent back is no proof."""
-        self.in_background(admit, self.worker, TOKEN)
+        self.in_background(admit, self.worker, TOKEN, PATIENCE_S)
         nonce = self.parent.recv(1000)
         self.parent.sendall(nonce[10:])
         self.assertEqual(self.parent.recv(1000), b"")
