@@ -1,5 +1,6 @@
-"""Which node a user's request goes to: the smart client's way (``webroot/edge/worker/nodes.js``), and
-others beside it.
+"""The choice of a node for a request: weighted random, the better of two, with outlier ejection.
+
+That is the smart client's way (``webroot/edge/worker/nodes.js``); other policies are beside it.
 
 The formulas are those of :mod:`loadgen.models.choice`; here is what a user remembers between two of
 them, in the arrays of :class:`loadgen.models.users.Users`.  Times are ticks, latencies microseconds.
