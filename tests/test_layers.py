@@ -66,6 +66,16 @@ class ContractTests(SynchronousTestCase):
         said = self.break_with("edge/node/process/lag.py", line)
         self.assertIn("edge.node.process.lag -> edge.node.worker.serving", said)
 
+    def test_a_coordinator_that_imports_a_process_is_refused(self) -> None:
+        """What both need stands in the messages between them."""
+        line = "def assembled():\n    from loadgen.run.process.assembly import assemble\n    return assemble"
+        said = self.break_with("loadgen/run/coordinator/dealing.py", line)
+        self.assertIn("loadgen.run.coordinator.dealing -> loadgen.run.process.assembly", said)
+
+    def test_a_subcommand_that_imports_another_one_is_refused(self) -> None:
+        said = self.break_with("loadgen/simulate/inputs.py", "from loadgen.run.messages.job import Job")
+        self.assertIn("loadgen.simulate.inputs -> loadgen.run.messages.job", said)
+
     def test_two_files_that_import_each_other_are_refused(self) -> None:
         """Whichever was first."""
         said = self.break_with("edge/http/grammar.py", "from edge.http import parser")
