@@ -40,6 +40,16 @@ class LayoutTests(SynchronousTestCase):
         names = re.findall(r"EDGE_(SLOT_[A-Z]+)\b", HEADER.split("enum")[1])
         self.assertEqual([getattr(layout, name) for name in names], [0, 1, 2, 3])
 
+    def test_the_documentation_has_the_version_and_the_sizes(self) -> None:
+        """Whatever stands in brackets in its table of the header."""
+        text = (ROOT / "docs/reference/table.md").read_text()
+        for about, value in (
+            ("layout version", layout.LAYOUT_VERSION),
+            ("header bytes", layout.HEADER_BYTES),
+            ("bytes of one", layout.WORKER_BLOCK),
+        ):
+            self.assertIn(f"{about} ({value})", text)
+
     def test_the_worked_example_of_the_documentation_is_right(self) -> None:
         """The 64 bytes in docs/reference/table.md are what the format packs."""
         text = (ROOT / "docs/reference/table.md").read_text().split("**Worked example.**")[1]
