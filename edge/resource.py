@@ -1,4 +1,7 @@
-"""What publishing makes: resources, their representations, and the lines of their heads.
+"""Resources and representations (RFC 9110, section 3): what table, gossip and publishing share.
+
+Publishing makes them (:mod:`edge.publish`), the table keeps them (:mod:`edge.table`), gossip passes their
+metadata on (:mod:`edge.gossip.changes`); so this module imports none of the three.
 
 A *representation* is the bytes and headers of one resource in one variant.  A variant is a number,
 ``media * 4 + coding``, so that the set of variants of a path fits a 16-bit mask.

@@ -1,7 +1,7 @@
-"""Bodies too large for the shared table, as files: ``blobs/<first 2 of etag>/<etag>``.
+"""The blob store: content-addressed files, ``blobs/<first 2 of etag>/<etag>``, for bodies beyond the table.
 
-A blob is named by the digest of its contents, so it is written once, never changed, and may be
-shared by all processes that use the directory.  It appears whole (written under ``blobs/tmp/``, then
+A blob is named by the digest of its contents, so it is written once, never changed, and may be shared by all
+processes that use the directory.  It appears whole by an atomic replace (written under ``blobs/tmp/``, then
 renamed) and, where the file system can, shares its disk blocks with the file it was copied from.
 
 When may a blob be deleted?  Every process keeps a file ``owners/<its id>`` with the names of the
@@ -62,7 +62,7 @@ class Blobs:
         self.close()
 
     def close(self) -> None:
-        """Give up all claims: another process may now collect what only this one needed."""
+        """Retain nothing any more: another process may now collect what only this one needed."""
         with self._thread_lock:
             if self._owner_fd >= 0:
                 with suppress(FileNotFoundError):
@@ -127,7 +127,7 @@ class Blobs:
         return PartialBlob(self, fd, path)
 
     def read(self, etag: bytes, digest: bytes) -> bytes | None:
-        """The body, or None if the blob is missing or is not what its name says."""
+        """The body, verified; None if the blob is missing or its digest is not *digest*."""
         self.retain((etag,))
         try:
             with open(self.path(etag), "rb") as file:
@@ -142,7 +142,7 @@ class Blobs:
             os.unlink(self.path(etag))
 
     def collect(self, etags: Iterable[bytes]) -> int:
-        """Delete the blobs that no process needs, this one needing *etags* and those of the call before.
+        """Delete the blobs that no process needs (garbage); this one: *etags* and those of the call before.
 
         To be called after a catalogue has been published, with the blobs it refers to.  Returns how
         many were deleted.

@@ -1,4 +1,4 @@
-"""Putting a resource together from the contents that belong to it.
+"""A resource put together from the contents that belong to it: its representations and their header lines.
 
 The lines of all variants of a path agree in Vary and Cache-Control: caches keep the variants of a
 path under what the Vary of any of them says (RFC 9111 section 4.1).

@@ -1,9 +1,11 @@
-"""Everything published at one moment, and the way from one such moment to the next.
+"""The catalogue: an immutable snapshot of the site; and the deploy: the steps from one snapshot to the next.
 
 A :class:`Catalogue` never changes; a scan makes a new one.  :func:`diff` gives the steps from the one
 to the other, in an order that keeps pages whole while they are taken: first what pages refer to (images and
 fonts, then style sheets, which refer to those, then scripts), then the pages, and removals last.
 So nobody gets a new page before the assets it names.
+
+Next on the way of a change: :mod:`edge.node.publishing.publisher` applies the deploy to the table.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from edge.resource import Representation, Resource, rank_of
 
 
 class Published(NamedTuple):
-    """What one file, with its siblings, was published as."""
+    """What one file, with its siblings, was published as, and the signatures by which a change shows."""
 
     #: What stat said of the file and of each of its siblings, by their names.
     signatures: tuple[tuple[str, Signature], ...]
@@ -41,7 +43,7 @@ class Statistics(NamedTuple):
 
 
 class Catalogue(Mapping[bytes, Resource]):
-    """All resources of a webroot, by their paths."""
+    """An immutable snapshot of a webroot: its resources by their paths."""
 
     def __init__(self, files: Mapping[str, Published] | None = None, rules: object = None) -> None:
         """*files*: by name relative to the webroot.  *rules*: what, besides the files, they depend on."""

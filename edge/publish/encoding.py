@@ -1,4 +1,4 @@
-"""Coded bodies for a scan: from the cache, or made and then cached."""
+"""The encoder of a scan: coded bodies from the cache, or made and then cached, keyed by content digest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files of a directory make one resource together.
+"""Groups: which files of a directory are variants of one resource (content negotiation by siblings).
 
 A resource is made from one *main* file, and there may be *siblings* beside it:
 

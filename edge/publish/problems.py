@@ -1,4 +1,4 @@
-"""What publishing tells its caller when a file cannot be served: one :class:`Problem` per file.
+"""Problems: why a file could not be published, one :class:`Problem` per file.
 
 A problem never stops a scan.  Whether the version published before stays is decided by its kind:
 see :data:`KEEPS_OLD`.  What stops a scan (no webroot at all) is a :class:`edge.errors.PublishError`.

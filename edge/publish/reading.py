@@ -1,4 +1,4 @@
-"""Reading files whole: the bytes of one state of a file, or a reason why not.
+"""Consistent reads: the bytes of one state of a file, though somebody writes to it, or why there are none.
 
 A file that is being written while it is read gives bytes that never were its contents.  So what stat says
 is compared before and after, and the number of bytes with the size; if they differ, it is read again

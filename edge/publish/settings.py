@@ -1,4 +1,4 @@
-"""What a scan is told, and what it says while it runs."""
+"""Settings of a scan, and the progress that it reports."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Settings:
 
 
 class Progress(NamedTuple):
-    """How far a scan is."""
+    """How far a scan is: files read, or bodies compressed, of how many."""
 
     #: "read" or "compress".
     stage: str

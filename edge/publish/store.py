@@ -1,4 +1,4 @@
-"""What earlier publishing found out, on disk: coded bodies, and the digests of large files.
+"""The publishing cache on disk: coded bodies by content digest, digests of large files by file signature.
 
 The state directory holds::
 

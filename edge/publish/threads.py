@@ -1,4 +1,4 @@
-"""Running the parts of a stage in several threads.
+"""A thread pool for the parts of one stage of a scan.
 
 Reading, hashing and coding release the GIL, so threads use all cores.
 """

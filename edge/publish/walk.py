@@ -1,4 +1,4 @@
-"""Finding the files of a webroot, without ever leaving it.
+"""Walking a webroot: its files, found without ever leaving it (symbolic links, races).
 
 A :class:`Tree` is an open webroot.  :meth:`Tree.walk` lists it, directory by directory;
 :meth:`Tree.open_directory` opens one for reading its files.  Both go from the open root

@@ -1,4 +1,4 @@
-"""Noticing that something in a webroot has changed.
+"""The watcher: notices by inotify that something in a webroot has changed, and debounces.
 
 The watcher says only *that* something has changed: a scan, which costs one stat for each unchanged file,
 finds out what.  So lost, doubled and reordered events do no harm, and an overflow of the kernel's queue
@@ -12,6 +12,8 @@ symbolic link on the way (``current -> releases/42``).
 ``twisted.internet.inotify`` does not serve here: when one watched directory is deleted it closes the whole
 descriptor, and it drops the event that tells of an overflow.  So this is a reader for Twisted's
 reactor around the package inotify_simple.
+
+Next on the way of a change: :mod:`edge.node.publishing.auto_publisher`, whose publish scans.
 """
 
 from __future__ import annotations

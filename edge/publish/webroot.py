@@ -1,4 +1,4 @@
-"""From a folder of files to a :class:`~edge.publish.catalogue.Catalogue`.
+"""The scan: from a folder of files to a :class:`~edge.publish.catalogue.Catalogue`.
 
 :func:`scan` goes through these stages, each over all files at once:
 

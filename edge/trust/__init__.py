@@ -1,6 +1,8 @@
-"""Who is trusted with what: the cluster's certificate authority, the nodes' certificates, TLS.
+"""Certificates and TLS: the cluster's authority, mutual TLS between nodes, the listeners' certificates.
 
 * ``authority.py``: makes authorities and certificates (``edgectl cluster``)
-* ``contexts.py``: TLS 1.3 between nodes, a certificate on both sides, reloaded on SIGHUP
+* ``contexts.py``: mutual TLS 1.3 between nodes, a certificate on both sides, reloaded on SIGHUP
 * ``listener_certificate.py``: the certificate of a TLS listener, loaded anew when its files change
+
+Of the project it imports :mod:`edge.errors` alone.
 """

@@ -102,7 +102,7 @@ def certify(folder: Path, node: str, out: Path, days: int = NODE_DAYS) -> list[P
 
 
 def _authority(cluster: str, days: int) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """A new one, certified by itself."""
+    """A new authority: a key and its self-signed certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name(
         [
@@ -186,7 +186,7 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    """The file appears whole, and never with a wider mode."""
+    """Atomic replace: the file appears whole, and never with a wider mode."""
     new = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""TLS between nodes: version 1.3 only, a certificate on both sides, all signed by the cluster's authority.
+"""Mutual TLS between nodes: version 1.3 only, certificates signed by the cluster's authority on both sides.
 
 The authorities in the bundle are all accepted, so that one can take over from another.  Whose certificate it
 is stands in its one DNS name; who dials a node by name checks it (service-identity, RFC 6125).
@@ -33,7 +33,7 @@ class TrustError(EdgeError):
 
 
 class _Loaded(NamedTuple):
-    """What the files hold."""
+    """What the files hold: certificate, key, authorities."""
 
     certificate: crypto.X509
     #: From its authority up to the one before all rotations.
@@ -91,11 +91,11 @@ class PeerCertificates:
         return None
 
     def server(self, protocols: Sequence[bytes]) -> _Server:
-        """For a listener; *protocols*: ALPN, the first that the client speaks."""
+        """The TLS of a listener; *protocols*: ALPN, the first that the client speaks."""
         return _Server(self, protocols)
 
     def client(self, protocols: Sequence[bytes], name: str | None = None) -> _Client:
-        """For a dial; *name*: of the node that must answer, None if that is not known."""
+        """The TLS of a dial; *name*: of the node that must answer, None if that is not known."""
         return _Client(self, protocols, name)
 
     def context(self) -> SSL.Context:

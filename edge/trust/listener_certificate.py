@@ -2,7 +2,7 @@
 
 New connections get the newest certificate that could be loaded; open ones keep theirs.  The files
 are looked at every :data:`LOOK_SECONDS` and on SIGHUP.  A certificate that cannot be loaded (half
-written, not matching its key, expired in format) leaves the former one in place and is reported.
+written, or not matching its key) leaves the former one in place and is reported.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bodies that this node lacks, fetched by digest from the nodes that hold them.
+"""The body fetcher: content-addressed bodies that this node lacks, from the nodes that hold them.
 
 Holders are tried in turn, the least busy first.  Where one breaks off, the next resumes at the byte
 reached.  The whole is verified by SHA-256 before it becomes a blob.  If a body of several holders is

@@ -1,4 +1,4 @@
-"""What a node remembers of its cluster from one run to the next: ``gossip.json`` in the state directory.
+"""The peers a node has met, remembered from one run to the next: ``gossip.json`` in the state directory.
 
 ::
 

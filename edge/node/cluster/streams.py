@@ -1,4 +1,4 @@
-"""Streams between two nodes: TLS 1.3 over TCP, a certificate on both sides.
+"""Streams between two nodes: mutual TLS 1.3 over TCP, framed.
 
 The port of ``--gossip`` speaks two protocols, chosen by ALPN (RFC 7301): ``http/1.1`` for bodies (see
 :mod:`edge.node.cluster.bodyserver`) and ``edge-gossip/1``, in frames::
@@ -32,6 +32,7 @@ from zope.interface import implementer
 
 from edge.errors import EdgeError
 from edge.gossip.sealing import EXPORTER_BYTES, EXPORTER_LABEL, Session
+from edge.node.process.slices import SLICE_SECONDS
 from edge.trust.contexts import TrustError, peer_name
 
 if TYPE_CHECKING:
@@ -47,12 +48,10 @@ FRAME_BYTES = 1 << 20
 LANE_HELLO, LANE_PACKET, LANE_TABLE = range(3)
 #: Seconds for the handshake and the hello, and for a peer that takes nothing.
 PATIENCE = 10.0
-#: Seconds of work on frames before the reactor gets its turn.
-SLICE_SECONDS = 0.005
 
 
 class Hello(msgspec.Struct, array_like=True, frozen=True):
-    """Who one side is."""
+    """Who one side is: the first frame in each direction."""
 
     #: (lowest, highest) protocol version spoken.
     versions: tuple[int, int]
@@ -194,7 +193,7 @@ class Stream(TwistedProtocol):
     # Inside
 
     def _read(self) -> None:
-        """Take frames, for :data:`SLICE_SECONDS` at most: what many changes cost stalls nobody else."""
+        """Take frames, for one slice at most: what many changes cost stalls nobody else."""
         self._waiting = False
         buffer = self._buffer
         until = self._clock.seconds() + SLICE_SECONDS

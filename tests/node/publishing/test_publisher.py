@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,14 @@ from edge.node.publishing.publisher import Publisher
 from edge.node.publishing.table import LocalTable
 from edge.publish.settings import Settings
 from edge.publish.store import Store
+from edge.resource import Representation, Resource
 from edge.table.reader import Reader
 from edge.table.segment import Segment
 from edge.table.writer import Writer
 
 
-class PublisherTests(TestCase):
-    """:class:`edge.node.publishing.publisher.Publisher`."""
+class PublisherTestCase(TestCase):
+    """A publisher of the folder ``root``."""
 
     def setUp(self) -> None:
         from twisted.internet import reactor
@@ -34,23 +37,31 @@ class PublisherTests(TestCase):
         self.store = Store(str(base / "cache"), lambda problem: None)
         self.addCleanup(self.store.close)
 
-    def publisher(self, capacity: int = 64, arena: int = 1 << 16) -> Publisher:
+    def publisher(
+        self,
+        capacity: int = 64,
+        arena: int = 1 << 16,
+        table: Callable[[Writer], LocalTable] = LocalTable,
+        slices: Slices | None = None,
+    ) -> Publisher:
         segment = Segment.create(capacity=capacity, arena_bytes=arena, workers=1)
         self.addCleanup(segment.close)
         self.reader = Reader(segment, 0)
+        self.table = table(Writer(segment))
+        bodies = BodyStore(self.store.blobs)
+        settings = Settings(root=str(self.root))
         return Publisher(
-            Settings(root=str(self.root)),
-            self.store,
-            BodyStore(self.store.blobs),
-            LocalTable(Writer(segment)),
-            Slices(self.reactor),
-            self.reactor,
+            settings, self.store, bodies, self.table, slices or Slices(self.reactor), self.reactor
         )
 
     def write(self, name: str, body: bytes) -> None:
         new = self.root.parent / "new"
         new.write_bytes(body)
         os.replace(new, self.root / name)
+
+
+class PublisherTests(PublisherTestCase):
+    """:class:`edge.node.publishing.publisher.Publisher`."""
 
     def test_a_purge_lasts_until_the_file_changes_or_all_is_published(self) -> Deferred[None]:
         async def run() -> None:
@@ -131,3 +142,97 @@ class PublisherTests(TestCase):
             self.assertEqual(publisher.settings.root, str(self.root))
 
         return Deferred.fromCoroutine(run())
+
+
+class RecordingTable(LocalTable):
+    """A table that keeps what happens to it, and takes its time."""
+
+    def __init__(self, writer: Writer, clock: SlowClock) -> None:
+        super().__init__(writer)
+        self.clock = clock
+        self.events: list[tuple[str, bytes]] = []
+        #: How many events there were at the end of each slice.
+        self.slices: list[int] = clock.on_turn(lambda: len(self.events))
+
+    def put(self, resource: Resource, spill: Callable[[Representation], None]) -> bool:
+        self.clock.now += 1 / 1024
+        self.events.append(("put", resource.path))
+        return super().put(resource, spill)
+
+    def remove(self, path: bytes) -> bool:
+        self.clock.now += 1 / 1024
+        self.events.append(("remove", path))
+        return super().remove(path)
+
+
+class SlowClock:
+    """Time passes only where the table says so; turns are those of the real reactor."""
+
+    def __init__(self, reactor: Any) -> None:
+        self.now = 0.0
+        self._reactor = reactor
+        self._marks: list[tuple[Callable[[], int], list[int]]] = []
+
+    def on_turn(self, measure: Callable[[], int]) -> list[int]:
+        """What *measure* gave after each slice of work."""
+        results: list[int] = []
+        self._marks.append((measure, results))
+        return results
+
+    def seconds(self) -> float:
+        return self.now
+
+    def callLater(self, delay: float, work: Callable[[], None]) -> Any:
+        def turn() -> None:
+            work()
+            for measure, results in self._marks:
+                results.append(measure())
+
+        return self._reactor.callLater(delay, turn)
+
+
+class DeployTests(PublisherTestCase):
+    """How a deploy reaches the table."""
+
+    async def test_assets_go_first_then_pages_then_removals_and_never_long_at_a_time(self) -> None:
+        clock = SlowClock(self.reactor)
+        publisher = self.publisher(slices=Slices(clock), table=lambda writer: RecordingTable(writer, clock))
+        table = self.table
+        assert isinstance(table, RecordingTable)
+        for number in range(12):
+            self.write(f"old{number:02}.html", b"old")
+        await publisher.publish()
+        table.events.clear()
+        table.slices.clear()
+        for number in range(12):
+            (self.root / f"old{number:02}.html").unlink()
+            self.write(f"page{number:02}.html", b"<img>")
+            self.write(f"image{number:02}.png", b"\x89PNG")
+            self.write(f"style{number:02}.css", b"a{}")
+            self.write(f"script{number:02}.js", b"1")
+        await publisher.publish()
+        kinds = [
+            "removal" if what == "remove" else path.rpartition(b".")[2].decode()
+            for what, path in table.events
+        ]
+        self.assertEqual(list(dict.fromkeys(kinds)), ["png", "css", "js", "html", "removal"])
+        self.assertEqual(len(kinds), len([kind for kind, _ in groupby(kinds)]) * 12)
+        ends = [0, *table.slices]
+        self.assertLessEqual(max(end - begin for begin, end in pairwise(ends)), 6)
+
+    async def test_everything_brings_back_what_was_purged_and_only_that(self) -> None:
+        publisher = self.publisher()
+        self.write("a", b"1")
+        self.write("b", b"2")
+        await publisher.publish()
+        await publisher.purge([b"/b"])
+        result = await publisher.publish(everything=True)
+        self.assertEqual((result.puts, result.unchanged), (1, 1))
+
+    async def test_every_directory_is_told_before_it_is_listed(self) -> None:
+        publisher = self.publisher()
+        (self.root / "sub").mkdir()
+        self.write("sub/a", b"1")
+        told: list[str] = []
+        await publisher.publish(on_directory=told.append)
+        self.assertEqual(told, [str(self.root.resolve()), str(self.root.resolve() / "sub")])

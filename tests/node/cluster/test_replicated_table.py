@@ -1,0 +1,141 @@
+"""The replicated table: between the publisher, the change log, shared memory and the peers."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from twisted.internet.defer import Deferred
+
+from edge.resource import Resource, etag_of
+from edge.table.writer import Writer
+from tests.node.cluster.table import BODY_LIMIT, TableTestCase, resource
+
+
+class PublisherSideTests(TableTestCase):
+    """What the publisher sees."""
+
+    def test_own_changes_are_told_once_for_all_of_one_turn(self) -> None:
+        told = [Deferred.fromCoroutine(self.table.own_changes())]
+        self.put(resource(b"/a", b"1"))
+        self.put(resource(b"/b", b"2"))
+        self.assertNoResult(told[0])
+        self.assertEqual(self.reactor.settle(), 1)
+        self.successResultOf(told[0])
+        self.assertEqual({change.path for change in self.replica.paths(b"", 9)}, {b"/a", b"/b"})
+        told.append(Deferred.fromCoroutine(self.table.own_changes()))
+        self.put(resource(b"/a", b"1"))  # as it is: nothing to tell
+        self.assertEqual(self.reactor.settle(), 0)
+        self.table.remove(b"/a")
+        self.table.remove(b"/a")
+        self.reactor.settle()
+        self.successResultOf(told[1])
+        self.assertIsNone(self.reader.find(b"/a"))
+
+    def test_the_first_publish_keeps_what_is_newer_in_the_cluster_and_later_ones_count(self) -> None:
+        self.table.apply(self.published_there(b"/x", b"theirs"))
+        self.reactor.settle()
+        old = resource(b"/x", b"my old file", modified=1_600_000_000)
+        self.assertTrue(self.put(old))
+        self.assertEqual((self.table.kept, self.table.owns(b"/x")), (1, False))
+        self.table.files_count()
+        self.put(old)
+        self.assertTrue(self.table.owns(b"/x"))
+        self.assertTrue(self.table.is_current(old))
+        entry = self.reader.find(b"/x")
+        assert entry is not None
+        self.assertEqual(entry.body, b"my old file")
+
+    def test_what_others_publish_is_found_and_is_not_ours(self) -> None:
+        self.table.apply(self.published_there(b"/x", b"theirs"))
+        self.reactor.settle()
+        self.assertTrue(self.table.has(b"/x", here=False))
+        self.assertFalse(self.table.owns(b"/x"))
+        found = self.table.look_up(b"/x")
+        assert found is not None
+        self.assertEqual(found.representations[0].digest, sha256(b"theirs").digest())
+        self.assertEqual(list(self.table.bodies_of_others()), [{etag_of(sha256(b"theirs").digest())}])
+        self.table.remove(b"/x")
+        self.assertFalse(self.table.has(b"/x", here=True))
+        self.assertIsNone(self.table.look_up(b"/x"))
+
+    def test_the_table_is_complete_when_ours_and_the_clusters_are(self) -> None:
+        self.table.set_complete(True)
+        self.assertFalse(self.reader.complete)
+        self.table.joined()
+        self.assertTrue(self.reader.complete)
+
+
+class PeerSideTests(TableTestCase):
+    """What comes from other nodes."""
+
+    def test_changes_are_applied_in_order_and_in_slices(self) -> None:
+        count = 40
+        changes = [
+            change for number in range(count) for change in self.published_there(b"/%02d" % number, b"x")
+        ]
+        self.blobs.put(b"x")
+        put: list[bytes] = []
+        finish = Writer.put
+
+        def slow_put(writer: Writer, one: Resource, *args: object, **more: object) -> bool:
+            self.reactor.now += 1 / 1024
+            put.append(one.path)
+            return finish(writer, one, *args, **more)  # type: ignore[arg-type]
+
+        self.patch(Writer, "put", slow_put)
+        first = self.table.apply(changes[:30])
+        second = self.table.apply(changes[30:])
+        before = 0
+        while self.reactor.turn():
+            self.assertLessEqual(len(put) - before, 6, "of a millisecond each, in a slice of 5")
+            before = len(put)
+            if len(put) < 30:
+                self.assertNoResult(first)
+        self.successResultOf(first)
+        self.successResultOf(second)
+        self.assertEqual(put, [b"/%02d" % number for number in range(count)])
+        self.assertEqual(self.table.queue, 0)
+
+    def test_an_entry_without_its_body_is_confirmed_at_once_and_gets_it_later(self) -> None:
+        self.table.apply(self.published_there(b"/x", b"theirs"))
+        self.reactor.settle()
+        entry = self.reader.find(b"/x")
+        assert entry is not None
+        self.assertIsNone(entry.body)
+        self.assertEqual(self.table.missing, 1)
+        ((wanted, urgent),) = self.peers.asked
+        self.assertEqual((wanted.path, wanted.origin, urgent), (b"/x", "other", False))
+        self.peers.answers[0].callback(b"theirs")
+        self.reactor.settle()
+        entry = self.reader.find(b"/x")
+        assert entry is not None
+        self.assertEqual(entry.body, b"theirs")
+        self.assertEqual(self.table.missing, 0)
+
+    def test_a_large_body_stays_a_blob(self) -> None:
+        large = bytes(BODY_LIMIT + 1)
+        self.table.apply(self.published_there(b"/x", large))
+        self.reactor.settle()
+        self.peers.answers[0].callback(large)
+        self.reactor.settle()
+        entry = self.reader.find(b"/x")
+        assert entry is not None
+        self.assertIsNone(entry.body)
+        self.assertTrue(self.blobs.has(entry.etag, len(large)))
+
+    def test_the_table_of_the_last_run_is_loaded(self) -> None:
+        self.published_there(b"/x", b"1")
+        self.published_there(b"/y")
+        loaded = Deferred.fromCoroutine(self.table.load())
+        self.reactor.settle()
+        self.assertEqual(self.successResultOf(loaded), 1)
+        self.assertIsNotNone(self.reader.find(b"/x"))
+        self.assertIsNone(self.reader.find(b"/y"))
+
+    def test_a_stopped_table_applies_and_fetches_nothing(self) -> None:
+        changes = self.published_there(b"/x", b"1")
+        self.table.apply(changes)
+        self.table.stop()
+        self.reactor.settle()
+        self.assertIsNone(self.reader.find(b"/x"))
+        self.assertEqual(self.peers.asked, [])

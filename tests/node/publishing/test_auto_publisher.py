@@ -1,0 +1,146 @@
+"""Publishing when files change, when told, and from elsewhere."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from edge.errors import PublishError
+from edge.node.bodies.store import BodyStore
+from edge.node.process.slices import Slices
+from edge.node.publishing.auto_publisher import AutoPublisher
+from edge.node.publishing.publisher import Publisher
+from edge.node.publishing.table import LocalTable
+from edge.publish.settings import Settings
+from edge.publish.store import Store
+from edge.resource import Resource
+from edge.table.segment import Segment
+from edge.table.writer import Writer
+
+
+class AwaitedTable(LocalTable):
+    """A table for whose next change of a path one can wait."""
+
+    def __init__(self, writer: Writer) -> None:
+        super().__init__(writer)
+        self._waiting: dict[bytes, Deferred[None]] = {}
+
+    def change_of(self, path: bytes) -> Deferred[None]:
+        return self._waiting.setdefault(path, Deferred())
+
+    def put(self, resource: Resource, spill: Any) -> bool:
+        fits = super().put(resource, spill)
+        self._tell(resource.path)
+        return fits
+
+    def remove(self, path: bytes) -> bool:
+        removed = super().remove(path)
+        self._tell(path)
+        return removed
+
+    def _tell(self, path: bytes) -> None:
+        waiting = self._waiting.pop(path, None)
+        if waiting is not None:
+            waiting.callback(None)
+
+
+class AutoPublisherTests(TestCase):
+    """With a real inotify, and events of the table instead of pauses."""
+
+    timeout = 20
+
+    def setUp(self) -> None:
+        from twisted.internet import reactor
+
+        self.reactor: Any = reactor
+        self.base = Path(self.mktemp())
+        self.root = self.base / "site"
+        self.root.mkdir(parents=True)
+        self.store = Store(str(self.base / "cache"), lambda problem: None)
+        self.addCleanup(self.store.close)
+        segment = Segment.create(capacity=64, arena_bytes=1 << 16, workers=1)
+        self.addCleanup(segment.close)
+        self.table = AwaitedTable(Writer(segment))
+        self.publisher = Publisher(
+            Settings(root=str(self.root)),
+            self.store,
+            BodyStore(self.store.blobs),
+            self.table,
+            Slices(self.reactor),
+            self.reactor,
+        )
+
+    def auto(self, watch: bool = True) -> AutoPublisher:
+        made = AutoPublisher(self.publisher, watch, self.reactor)
+        self.addCleanup(made.stop)
+        return made
+
+    def write(self, path: Path, body: bytes = b"x") -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = self.base / "new"
+        new.write_bytes(body)
+        os.replace(new, path)
+
+    def paths(self) -> set[bytes]:
+        return set(self.publisher.catalogue)
+
+    async def test_a_new_file_in_a_new_directory_is_published_and_a_deleted_one_goes(self) -> None:
+        auto = self.auto()
+        await auto.publish()
+        came = self.table.change_of(b"/sub/a")
+        self.write(self.root / "sub" / "a")
+        await came
+        gone = self.table.change_of(b"/sub/a")
+        (self.root / "sub" / "a").unlink()
+        await gone
+        # Until the publish is through, nothing may be stopped.
+        await self.publisher.purge([])
+
+    async def test_from_another_directory_which_is_watched_from_then_on(self) -> None:
+        auto = self.auto()
+        self.write(self.root / "a")
+        await auto.publish()
+        self.write(self.base / "elsewhere" / "b")
+        result = await auto.publish(str(self.base / "elsewhere"))
+        self.assertEqual((result.puts, result.removes), (1, 1))
+        self.assertEqual(self.paths(), {b"/b"})
+        came = self.table.change_of(b"/c")
+        self.write(self.base / "elsewhere" / "c")
+        await came
+        await self.publisher.purge([])
+
+    async def test_a_directory_that_is_missing_changes_neither_site_nor_watch(self) -> None:
+        auto = self.auto()
+        self.write(self.root / "a")
+        await auto.publish()
+        with self.assertRaises(PublishError):
+            await auto.publish(str(self.base / "missing"))
+        self.assertEqual(self.publisher.settings.root, str(self.root))
+        came = self.table.change_of(b"/b")
+        self.write(self.root / "b")
+        await came
+        await self.publisher.purge([])
+
+    async def test_other_settings_are_published_by_and_the_site_moves_only_if_it_is_to(self) -> None:
+        auto = self.auto(watch=False)
+        self.write(self.root / "a")
+        self.write(self.base / "elsewhere" / "b")
+        await auto.publish()
+        settings = replace(self.publisher.settings, root=str(self.base / "elsewhere"), body_limit=5)
+        await auto.publish_by(settings, moves=False)
+        self.assertEqual((self.paths(), self.publisher.settings.body_limit), ({b"/a"}, 5))
+        await auto.publish_by(settings, moves=True)
+        self.assertEqual(self.paths(), {b"/b"})
+
+    async def test_what_goes_wrong_without_anybody_waiting_is_logged_and_the_site_stays(self) -> None:
+        auto = self.auto(watch=False)
+        self.write(self.root / "a")
+        await auto.publish()
+        missing = replace(self.publisher.settings, root=str(self.base / "missing"))
+        await auto.publish_by(missing, moves=True)
+        self.assertEqual(self.paths(), {b"/a"})
