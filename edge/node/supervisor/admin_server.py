@@ -35,8 +35,8 @@ class AdminServer:
         listener = opened.admin_listener
         token = opened.state_dir.admin_token() if listener.spec.kind != "unix" else None
         resource = AdminResource(inspection, administration, cluster, token)
-        self._site = EdgeSite(resource, reactor, limits=ChannelLimits(body_bytes=BODY_BYTES))
-        self._acceptor = Acceptor(listener.socket_for(0), ChannelFactory(self._site), reactor)
+        self._edge_site = EdgeSite(resource, reactor, limits=ChannelLimits(body_bytes=BODY_BYTES))
+        self._acceptor = Acceptor(listener.socket_for(0), ChannelFactory(self._edge_site), reactor)
 
     def start(self) -> None:
         """Accept connections."""
@@ -45,4 +45,4 @@ class AdminServer:
     def stop(self) -> None:
         """Accept no more, and abort those that are open."""
         self._acceptor.stop()
-        self._site.abort()
+        self._edge_site.abort()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
 
-from edge.config import SETTINGS, needs_restart, reload
+from edge.config import SETTINGS, find_problems, needs_restart, reload
 from edge.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,3 +35,10 @@ class Configuration:
             self._log.warn("SIGHUP: a change of {name} takes effect at the next start", name=name)
         kept = {SETTINGS[name].attribute for name in late}
         self.current = replace(new, **{attribute: getattr(old, attribute) for attribute in kept})
+
+    def find_problems(self) -> list[str]:
+        """What would be wrong if the node were started again now, in sentences; may take a while."""
+        try:
+            return find_problems(reload(self.current))
+        except ConfigError as error:
+            return str(error).splitlines()

@@ -20,8 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.threads import deferToThreadPool
 
-from edge.config import find_problems, reload
-from edge.errors import ConfigError
 from edge.node.telemetry.metrics import Snapshot, render
 from edge.publish.problems import Problem, printable
 from edge.table.segment import CounterBlock
@@ -29,7 +27,6 @@ from edge.table.segment import CounterBlock
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.config import Config
     from edge.node.cluster.clusterview import ClusterView
     from edge.node.process.life import Life
     from edge.node.publishing.publisher import Publisher
@@ -92,7 +89,7 @@ class Inspection:
             "listeners": list(self._urls),
             "workers": [self._worker(worker) for worker in self._workers.status()],
             "table": self._table.statistics(),
-            "site": self._site(),
+            "site": self._webroot(),
             "load": self._load_now(),
         }
 
@@ -103,10 +100,7 @@ class Inspection:
         statistics = self._table.statistics()
         problems = self._publisher.problems
         wrong = await deferToThreadPool(
-            self._reactor,
-            self._reactor.getThreadPool(),
-            _configuration_problems,
-            self._configuration.current,
+            self._reactor, self._reactor.getThreadPool(), self._configuration.find_problems
         )
         checks = [
             ("state", self._life.is_ready, self._life.state.value),
@@ -150,7 +144,7 @@ class Inspection:
             "lag_ms": counted["lag_us"] / 1000,
         }
 
-    def _site(self) -> dict[str, Any]:
+    def _webroot(self) -> dict[str, Any]:
         publisher = self._publisher
         return {
             "webroot": publisher.settings.root,
@@ -179,11 +173,3 @@ class Inspection:
 def listed(problems: Sequence[Problem]) -> list[dict[str, str]]:
     """*problems* of the webroot as JSON has them."""
     return [{"path": printable(problem.name) or ".", "problem": problem.text} for problem in problems]
-
-
-def _configuration_problems(config: Config) -> list[str]:
-    """What would be wrong if the node were started again now."""
-    try:
-        return find_problems(reload(config))
-    except ConfigError as error:
-        return str(error).splitlines()

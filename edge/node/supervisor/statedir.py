@@ -45,7 +45,7 @@ class StateDirectory:
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, b"%d\n" % os.getpid(), 0)
 
-    def note_process(self) -> None:
+    def write_pid(self) -> None:
         """Write down this process's id: after a daemon has forked."""
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, b"%d\n" % os.getpid(), 0)

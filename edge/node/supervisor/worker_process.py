@@ -161,7 +161,7 @@ class WorkerSlot:
         self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Factory.forProtocol(lambda: talk))
         ours.close()
         started = talk.callRemote(control.Start, settings=self._host.settings_for(self.index))
-        started.addCallbacks(self._started, self._start_failed)
+        started.addCallbacks(self._started, self._start_failed, callbackArgs=(talk,))
         self._pinging.start(PING_SECONDS, now=False)
 
     def accept(self, ready: bool) -> None:
@@ -240,7 +240,9 @@ class WorkerSlot:
         self._owner.gone(self)
         self._later(delay, self.start)
 
-    def _started(self, answer: dict[str, Any]) -> None:
+    def _started(self, answer: dict[str, Any], talk: _Conversation) -> None:
+        if talk is not self._talk:
+            return  # the last words of a process that has ended since
         self.life.happens(WorkerEvent.PREPARED)
         self._owner.started(self, answer["fast_path"])
 

@@ -88,7 +88,7 @@ class Serving:
         root = RootResource(own, published)
         for mount in map(parse_mount, settings.mounts):
             root.putChild(mount.path.encode(), Guarded(open_mount(mount), origins))
-        self.site = EdgeSite(root, reactor, self._counters, self._access_log, settings.channel_limits())
+        self._edge_site = EdgeSite(root, reactor, self._counters, self._access_log, settings.channel_limits())
         self._factories = [self._factory(listener) for listener in settings.listeners]
         fast_path = select(settings.fast_path)(segment, settings.index, settings.fast_path_settings())
         log_samples = self._log_samples if settings.fast_path_settings().log_every else None
@@ -132,12 +132,12 @@ class Serving:
             self.life.happens(Event.TOLD_TO_END)
         self._adapter.fast_path.drain()
         self._adapter.doRead()  # connections that its last look at the listeners has handed off
-        self.site.drain()
+        self._edge_site.drain()
         until = self._reactor.seconds() + seconds
         while self._adapter.fast_path.connections() and self._reactor.seconds() < until:
             await self._wait(_DRAIN_LOOK)
         left = self._adapter.fast_path.connections()
-        self.site.abort()
+        self._edge_site.abort()
         self.stop()
         return left
 
@@ -164,12 +164,12 @@ class Serving:
     def _factory(self, listener: ListenerSettings) -> IProtocolFactory:
         """Makes the protocols of one listener's connections."""
         if listener.certificate is None or listener.key is None:
-            return ChannelFactory(self.site)
+            return ChannelFactory(self._edge_site)
         certificate = ReloadingCertificate(
             CertificateFiles(listener.certificate, listener.key, listener.chain)
         )
         self._certificates.append(certificate)
-        inner = ChannelFactory(self.site, secure=True)
+        inner = ChannelFactory(self._edge_site, secure=True)
         return TLSMemoryBIOFactory(certificate, False, inner, self._reactor)
 
     async def _look_up(self, path: bytes) -> dict[int, Entry]:
