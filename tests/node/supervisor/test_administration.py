@@ -1,0 +1,92 @@
+"""What a node does when told, with plain collaborators."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.errors import PublishError
+from edge.node.publishing.publisher import PublishResult
+from edge.node.supervisor.administration import ANSWER_SECONDS, Administration
+from edge.publish.problems import Kind, Problem
+
+RESULT = PublishResult(3, 1, 5, [Problem(Kind.UNREADABLE, "caf\udce9.html", "cannot be read")], 42)
+
+
+class Publishing:
+    """Publishes nothing, but remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str | None, bool]] = []
+
+    async def publish(self, root: str | None, everything: bool) -> PublishResult:
+        """See :class:`edge.node.supervisor.administration.Publishing`."""
+        self.asked.append((root, everything))
+        return RESULT
+
+
+class Purging:
+    """Has two paths."""
+
+    def __init__(self) -> None:
+        self.paths = {b"/a.html", b"/caf%C3%A9"}
+
+    async def purge(self, paths: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
+        """See :class:`edge.node.supervisor.administration.Purging`."""
+        paths = list(paths)
+        return [p for p in paths if p in self.paths], [p for p in paths if p not in self.paths]
+
+
+class AdministrationTests(SynchronousTestCase):
+    """:mod:`edge.node.supervisor.administration`."""
+
+    def setUp(self) -> None:
+        self.clock, self.publishing, self.drained = Clock(), Publishing(), []
+        self.administration = Administration(
+            self.publishing, Purging(), lambda: 7, lambda: self.drained.append(True), self.clock
+        )
+
+    def done(self, work: Coroutine[Deferred[Any], Any, dict[str, Any]]) -> dict[str, Any]:
+        """What a coroutine returns that waits for nothing."""
+        return self.successResultOf(Deferred.fromCoroutine(work))
+
+    def test_publishing_brings_purged_paths_back_and_says_what_it_did(self) -> None:
+        """Names of files as people can read them, whatever their bytes."""
+        self.assertEqual(
+            self.done(self.administration.publish(None)),
+            {
+                "puts": 3,
+                "removes": 1,
+                "unchanged": 5,
+                "problems": [{"path": "caf\\xe9.html", "problem": "cannot be read"}],
+                "sequence": 42,
+            },
+        )
+        self.done(self.administration.publish("/srv//site/../other/"))
+        self.assertEqual(self.publishing.asked, [(None, True), ("/srv/other", True)])
+
+    def test_another_webroot_has_to_be_absolute(self) -> None:
+        """The node's working directory is not that of who asks."""
+        failure = self.failureResultOf(
+            Deferred.fromCoroutine(self.administration.publish("site")), PublishError
+        )
+        self.assertIn("site is not an absolute path", failure.getErrorMessage())
+
+    def test_paths_are_purged_as_clients_write_them(self) -> None:
+        """Normalised, without a query; what nobody published and what is no path is unknown."""
+        asked = ["/%61.html?v=1", "/caf%c3%a9", "/none", "/a/../b"]
+        self.assertEqual(
+            self.done(self.administration.purge(asked)),
+            {"purged": ["/%61.html?v=1", "/caf%c3%a9"], "unknown": ["/a/../b", "/none"], "sequence": 7},
+        )
+
+    def test_a_drain_is_answered_before_it_begins(self) -> None:
+        """The answer would not arrive otherwise."""
+        self.assertEqual(self.administration.drain(), {"state": "draining"})
+        self.assertEqual(self.drained, [])
+        self.clock.advance(ANSWER_SECONDS)
+        self.assertEqual(self.drained, [True])
