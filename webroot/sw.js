@@ -1,26 +1,16 @@
-// The smart client's Service Worker: which event goes where.  See docs/explanation/client.md.
+// The smart client's Service Worker: which of the browser's events goes where (edge/worker/worker.js).
 
 import { Worker } from "./edge/worker/worker.js";
 
 const scope = /** @type {any} */ (self);
 const worker = new Worker(scope);
 
-scope.addEventListener("install", (/** @type {any} */ event) => {
-  event.waitUntil(worker.install().then(async () => {
-    if (event.addRoutes) await worker.routes(event);
-    await scope.skipWaiting();
-  }));
-});
+/** @param {string} name @param {(event: any) => void} listener */
+const on = (name, listener) => scope.addEventListener(name, listener);
 
-scope.addEventListener("activate", (/** @type {any} */ event) => {
-  event.waitUntil(worker.activate().then(() => scope.clients.claim()));
-});
-
-scope.addEventListener("fetch", (/** @type {any} */ event) => worker.fetch(event));
-scope.addEventListener("message", (/** @type {any} */ event) => event.waitUntil(worker.onMessage(event.data)));
-scope.addEventListener("sync", (/** @type {any} */ event) => {
-  if (event.tag === "edge-outbox") event.waitUntil(worker.outbox.flush());
-});
-scope.addEventListener("periodicsync", (/** @type {any} */ event) => {
-  if (event.tag === "edge-refresh") event.waitUntil(worker.refresh());
-});
+on("install", (event) => event.waitUntil(worker.install(event)));
+on("activate", (event) => event.waitUntil(worker.activate()));
+on("fetch", (event) => worker.fetch(event));
+on("message", (event) => event.waitUntil(worker.onMessage(event.data)));
+on("sync", (event) => event.tag === "edge-outbox" && event.waitUntil(worker.outbox.flush()));
+on("periodicsync", (event) => event.tag === "edge-refresh" && event.waitUntil(worker.refresh()));

@@ -3,22 +3,25 @@
 So one script tag, ``<script type="module" src="/edge/client.js"></script>``, is all that a site needs.  The
 files are those of the demonstration site without their comments and types, which are half of their bytes.
 
-Browsers look for a new worker by comparing ``sw.js``; what it imports they take from their cache, module by
-module, and so could mix two versions.  So it imports from a folder named by a digest of all modules: that
-name changes with any of them, and what is in it never does.
+Browsers look for a new worker by comparing ``sw.js``; what it imports they take from their cache, and so
+could mix two versions.  So it imports from a folder named by a digest of what is in it, which therefore never
+changes: one module, all of the worker's bundled, so that an installation is one request, and a division into
+files costs no bytes.  Pages import from ``edge/worker/`` itself what they share with the worker.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from edge.publish.catalogue import Catalogue
 from edge.publish.rules import IMMUTABLE
 
 #: What belongs to it, in the webroot that comes with this program.
-SCRIPT, MODULES, WORKER = "sw.js", "edge", "edge/worker/"
+SCRIPT, MODULES, WORKER, ENTRY = "sw.js", "edge", "edge/worker/", "worker.js"
 #: For Cache-Control, see :class:`~edge.publish.rules.CacheRules`.
 CACHE_RULES = ((f"{WORKER}*/**", IMMUTABLE.decode()),)
 #: A comment that begins a line: ours all do, and no string or template of ours has such a line.
@@ -29,11 +32,41 @@ _REMARK = re.compile(r"""(?<=[;{,]) // [^\n"'`]*$""", re.MULTILINE)
 _TYPE = re.compile(r"/\*\* @(?:type|param) [^*\n]*\*/ ?")
 #: Indentation, and empty lines; no template of ours goes over several lines.
 _SPACE = re.compile(r"^[ \t]+|(?<=\n)\n+", re.MULTILINE)
+#: How modules of the worker import from each other, and what they export.
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?:\{\};\n)?", re.MULTILINE)
+_DECLARED = re.compile(r"^(?:export )?(?:async )?(?:function|class|const|let) (\w+)", re.MULTILINE)
 
 
 def without_comments(source: str) -> str:
     """A script of the client without comments, types and indentation."""
     return _SPACE.sub("", _TYPE.sub("", _REMARK.sub("", _COMMENT.sub("", source)))).lstrip("\n")
+
+
+def bundled(modules: Mapping[str, str], entry: str) -> str:
+    """The module *entry* of *modules* and all that it imports as one module, with the exports of *entry*.
+
+    Each stands once, behind those that it imports.  They share one scope then: :exc:`ValueError` if two
+    declare the same name, or import in a way that is not ours.
+    """
+    parts: dict[str, str] = {}
+    waiting: set[str] = set()
+
+    def add(name: str) -> None:
+        if name in parts or name in waiting:
+            return
+        waiting.add(name)
+        for imported in _IMPORT.findall(modules[name]):
+            add(imported)
+        text = _IMPORT.sub("", modules[name])
+        parts[name] = text if name == entry else _EXPORT.sub("", text)
+
+    add(entry)
+    text = "".join(parts.values())
+    twice = [name for name, count in Counter(_DECLARED.findall(text)).items() if count > 1]
+    if twice or re.search(r"^import ", text, re.MULTILINE):
+        raise ValueError(f"{', '.join(parts)}: declared twice: {', '.join(twice) or 'nothing'}, or an import")
+    return text
 
 
 def unpack(webroot: Path, folder: Path) -> int:
@@ -55,17 +88,18 @@ def unpack(webroot: Path, folder: Path) -> int:
 
 def _files(webroot: Path) -> dict[str, str]:
     """What is published, by name."""
-    files = {
-        str(path.relative_to(webroot)): without_comments(path.read_text("utf-8"))
+    sources = {
+        str(path.relative_to(webroot)): path.read_text("utf-8")
         for path in (webroot / SCRIPT, *sorted((webroot / MODULES).rglob("*.js")))
         if path.is_file()
     }
-    modules = {name: text for name, text in files.items() if name.startswith(WORKER)}
+    files = {name: without_comments(source) for name, source in sources.items()}
+    modules = {name.removeprefix(WORKER): text for name, text in sources.items() if name.startswith(WORKER)}
     if SCRIPT in files:
-        version = hashlib.sha256("\0".join(modules.values()).encode()).hexdigest()[:12]
+        worker = without_comments(bundled(modules, ENTRY))
+        version = hashlib.sha256(worker.encode()).hexdigest()[:12]
         files[SCRIPT] = files[SCRIPT].replace(WORKER, f"{WORKER}{version}/")
-        for name, text in modules.items():
-            files[f"{WORKER}{version}/{name.removeprefix(WORKER)}"] = text
+        files[f"{WORKER}{version}/{ENTRY}"] = worker
     return files
 
 

@@ -11,7 +11,7 @@ import brotlicffi
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.config import default_webroot
-from edge.publish.client import CACHE_RULES, unpack, without_comments
+from edge.publish.client import CACHE_RULES, bundled, unpack, without_comments
 from edge.publish.rules import IMMUTABLE, CacheRules
 
 
@@ -60,10 +60,26 @@ class ClientTests(SynchronousTestCase):
                 path for path in (self.folder / "edge" / "worker").iterdir() if any(path.glob("*.js"))
             ]
             self.assertEqual(versions, [self.folder / found[1]])
-            for path in (self.folder / "edge" / "worker").glob("*.js"):
-                self.assertEqual((self.folder / found[1] / path.name).read_text(), path.read_text())
-            self.assertEqual(CacheRules(CACHE_RULES).cache_control(f"{found[1]}budget.js"), IMMUTABLE)
+            self.assertIn(extra.removeprefix("export "), (self.folder / found[1] / "worker.js").read_text())
+            self.assertEqual(CacheRules(CACHE_RULES).cache_control(f"{found[1]}worker.js"), IMMUTABLE)
         self.assertEqual(len(seen), 2)
+
+    def test_a_bundle_has_each_module_once_behind_those_that_it_imports(self) -> None:
+        modules = {
+            "worker.js": 'import { a } from "./a.js";\nimport { B } from "./b.js";\nexport class Worker {}\n',
+            "a.js": 'import { B } from "./b.js";\nexport const a = new B();\nexport {};\n',
+            "b.js": "export class B {}\n",
+            "c.js": "export const c = 1;\n",
+        }
+        self.assertEqual(
+            bundled(modules, "worker.js"), "class B {}\nconst a = new B();\nexport class Worker {}\n"
+        )
+
+    def test_modules_that_cannot_share_a_scope_are_no_bundle(self) -> None:
+        with self.assertRaisesRegex(ValueError, "declared twice: a,"):
+            bundled({"b.js": 'import { b } from "./a.js";\nconst a = b;\n', "a.js": "const a = 1;\n"}, "b.js")
+        with self.assertRaisesRegex(ValueError, "or an import"):
+            bundled({"b.js": 'import * as a from "./a.js";\n', "a.js": ""}, "b.js")
 
     def test_the_worker_has_at_most_15_kb_and_the_page_runtime_6_kb(self) -> None:
         unpack(default_webroot(), self.folder)
@@ -77,7 +93,11 @@ class ClientTests(SynchronousTestCase):
                 module = (path.parent / name).resolve()
                 if module not in loaded:
                     loaded.append(module)
-        self.assertGreater(len(loaded), 10)
+        self.assertEqual(len(loaded), 2)
+        self.assertIn('import { Worker } from "', loaded[0].read_text())
+        self.assertIn("\nexport class Worker {", loaded[1].read_text())
+        for name in ("ResponseStore", "Sender", "Outbox", "Nodes"):
+            self.assertIn(f"class {name} ", loaded[1].read_text())
         self.assertLessEqual(weight(*loaded), 15_000)
         page = self.folder / "edge" / "page"
         self.assertLessEqual(weight(*(page / f"{name}.js" for name in ("app", "html", "patch"))), 6_000)

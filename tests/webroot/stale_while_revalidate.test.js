@@ -1,4 +1,4 @@
-// ResponseStore, confirmations and the fetch flow over a database in memory.
+// The strategy with its store and its revalidator, over a database and caches in memory.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -27,8 +27,7 @@ function world(files = {}) {
   const gone = [];
   const timer = (then, ms) => clock.wait(ms).then(then);
   const revalidator = new Revalidator(store, sender, { onUpdate: (paths) => updates.push(paths.sort()), onGone: (path) => gone.push(path), timer });
-  const strategy = new StaleWhileRevalidate(store, sender, revalidator, HERE);
-  strategy.rules = defaults();
+  const strategy = new StaleWhileRevalidate(store, sender, revalidator, HERE, defaults());
   const work = [];
   const get = async (path, { mode = "cors", destination = "", headers = {}, page = "p" } = {}) => {
     const request = { url: HERE + path, method: "GET", mode, destination, cache: "default", headers: new Headers(headers), signal: new AbortController().signal };
@@ -170,14 +169,14 @@ test("no room: half of it goes, and the answer is given in any case", async () =
   assert.equal((await (await get("/b")).text()).length, 60);
   await settle();
   assert.equal(caches.bodies.size, 1);
-  assert.equal(store.count.quota, 1);
+  assert.deepEqual([store.lookup("/a"), store.lookup("/b")?.size], [undefined, 60]);
   assert.equal((await (await get("/c")).text()).length, 200);
   await settle();
 });
 
 test("the least recently used go first", async () => {
   const rows = [5, 1, 3].map((used) => ({ key: `${used}`, used, size: 10 }));
-  assert.deepEqual(leastRecentlyUsed(rows, 15).evict.map((row) => row.used), [1, 3]);
+  assert.deepEqual(leastRecentlyUsed(rows, 15).map((row) => row.used), [1, 3]);
   const { get, settle, store, caches, clock } = world({ "/a": file("a".repeat(400)), "/b": file("b".repeat(400)), "/c": file("c".repeat(400)) });
   store.limit = 1000;
   for (const path of ["/a", "/b", "/a", "/c"]) {
@@ -185,22 +184,22 @@ test("the least recently used go first", async () => {
     await settle();
     clock.ms += 100;
   }
-  assert.deepEqual([...store.rows.keys()].sort(), ["/a ", "/c "]);
+  assert.deepEqual(store.filter(() => true).map(({ path }) => path).sort(), ["/a", "/c"]);
   assert.equal(caches.bodies.size, 2);
 });
 
-test("a restart knows what is kept, and sweeps what nobody knows", async () => {
+test("a restart knows what is stored, and sweeps bodies that nothing refers to", async () => {
   const { get, settle, database, caches, clock } = world({ "/a": file("a") });
   await get("/a");
   await settle();
   caches.bodies.set(`${HERE}/.edge/shelf/x?y`, new Response("orphan"));
   const again = new ResponseStore(database, { caches, origin: HERE, now: clock.now });
   await again.ready();
-  const row = again.row("/a", new Headers());
-  assert.equal(await (await again.find(row)).text(), "a");
+  const stored = again.lookup("/a");
+  assert.equal(await (await again.open(stored)).text(), "a");
   await again.sweep();
   assert.equal(caches.bodies.size, 1);
   caches.bodies.clear();
-  assert.equal(await again.find(row), undefined);
-  assert.equal(again.rows.size, 0);
+  assert.equal(await again.open(stored), undefined);
+  assert.equal(again.lookup("/a"), undefined);
 });

@@ -1,4 +1,4 @@
-// Doubles of what the browser gives the worker: storage and caches in memory, nodes that do what a test says.
+// Doubles of what the browser gives the worker: database and caches in memory, nodes that do what a test says.
 
 export class MemoryDatabase {
   constructor() {
@@ -123,7 +123,7 @@ export class FakeSite {
     }
     const file = this.files[pathname];
     if (!file) return new Response("none", { status: 404 });
-    const answer = { etag: `"${file.etag}"`, "cache-control": "no-cache", ...file.headers };
+    const answer = { etag: `"${file.etag}"`, node: origin, "cache-control": "no-cache", ...file.headers };
     const tag = asked.get("if-none-match")?.replaceAll('"', "") ?? searchParams.get("~etag");
     if (tag === file.etag) return new Response(null, { status: 304, headers: answer });
     return new Response(file.body, { headers: { ...answer, "content-length": String(file.body.length) } });

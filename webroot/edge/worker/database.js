@@ -1,4 +1,4 @@
-// IndexedDB as promises: what is known of kept copies, the worker's state, and the outbox.
+// IndexedDB as promises: rows of the stored responses, the state of the worker, and the outbox.
 
 export const DATABASE = "edge";
 const STORES = { rows: { keyPath: "key" }, state: {}, outbox: { keyPath: "number", autoIncrement: true } };

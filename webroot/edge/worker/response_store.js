@@ -1,33 +1,36 @@
-// The kept copies: bodies in a Cache, all that is known of them in rows (in memory, written to IndexedDB).
+// The stored responses (RFC 9111): bodies in the browser's Cache, what is known of them in memory and, as rows,
+// in IndexedDB.
 //
-// A body's key holds its version, so a confirmation rewrites nothing in the Cache, and a new version comes
-// beside the old one, which stays for pages that were loaded before it (see `find`).  What changed together
-// is committed together: one transaction with one time for all.
+// A body's address in the Cache holds its version, so a validation rewrites nothing there, and a new version
+// comes beside the old one, which stays for pages that were loaded before it (see `open`).  What has changed
+// together is committed together: one transaction, with one time for all.
 
-import { etagOf, freshFor, isStorable, variant, varyOf } from "./rules.js";
+import { freshnessLeft, isStorable, secondaryKey, strongEtag, varyFields } from "./caching.js";
 
 /** The Cache's name; all of ours begin with "edge". */
 export const CACHE = "edge-bodies";
 /** A page that was loaded longer ago than this gets new versions, milliseconds. */
-export const PAGE_MS = 30_000;
+const PAGE_MS = 30_000;
 
 /**
- * @typedef {object} Row one kept copy
- * @property {string} key path and, behind a space, which variant
+ * What is known of a stored response.  These are the rows in IndexedDB: their names live in browsers, and stay.
+ *
+ * @typedef {object} StoredResponse
+ * @property {string} key the cache key: path and, behind a space, what the fields in Vary add
  * @property {string} path with query
  * @property {string} version of the body: its ETag, or what we made up
- * @property {string} etag "": none
+ * @property {string} etag the strong validator; "": none
  * @property {string} modified Last-Modified, "": none
  * @property {string[]} vary
- * @property {number} size
+ * @property {number} size bytes of the body
  * @property {number} since when this version was committed
- * @property {number} checked when it was last confirmed
- * @property {number} fresh for how long it is fresh after that
+ * @property {number} checked when it was last validated
+ * @property {number} fresh milliseconds that it is fresh after that
  * @property {number} used
  * @property {string} location a redirect to there; "": none
  * @property {{version: string, since: number} | null} old the version before
  *
- * @typedef {{path: string, response: Response, headers: Headers}} Arrival what is to be kept
+ * @typedef {{path: string, response: Response, headers: Headers}} Arrival what is to be stored; *headers* of the request
  */
 
 export class ResponseStore {
@@ -41,115 +44,118 @@ export class ResponseStore {
     this.origin = origin;
     this.now = now;
     this.limit = 64 * 1024 * 1024;
-    /** @type {Map<string, Row>} */
-    this.rows = new Map();
-    /** Fields that the copies of a path differ in. @type {Map<string, string[]>} */
+    /** By cache key. @type {Map<string, StoredResponse>} */
+    this.stored = new Map();
+    /** Fields that the stored responses of a path differ in. @type {Map<string, string[]>} */
     this.vary = new Map();
     this.size = 0;
-    /** Rows whose times are not written down yet. @type {Set<string>} */
+    /** Keys of what has changed since it was last written down. @type {Set<string>} */
     this.dirty = new Set();
-    this.count = { puts: 0, evicted: 0, quota: 0 };
+    this.count = { puts: 0 };
     /** @type {Promise<void> | null} */
     this.loading = null;
     /** @type {Promise<Cache> | null} */
-    this.cache = null;
+    this.bodies = null;
   }
 
-  /** Read the rows, once. */
+  /** Read what is known, once. */
   ready() {
-    this.loading ??= this.database.all("rows").then((rows) => {
-      for (const row of rows) this.note(row);
-    }, (error) => {
-      // Without its rows the worker knows nothing: pages come from the network, as without a worker.
-      console.warn("edge: kept copies cannot be read:", error);
+    this.loading ??= this.database.all("rows").then((rows) => rows.forEach((one) => this.add(one)), (error) => {
+      // Without it the worker knows nothing: pages come from the network, as without a worker.
+      console.warn("edge: stored responses cannot be read:", error);
     });
     return this.loading;
   }
 
-  open() {
-    this.cache ??= this.caches.open(CACHE);
-    return this.cache;
+  cache() {
+    this.bodies ??= this.caches.open(CACHE);
+    return this.bodies;
   }
 
-  /** @param {Row} row */
-  note(row) {
-    this.size += row.size - (this.rows.get(row.key)?.size ?? 0);
-    this.rows.set(row.key, row);
-    this.vary.set(row.path, row.vary);
+  /** @param {StoredResponse} stored */
+  add(stored) {
+    this.size += stored.size - (this.stored.get(stored.key)?.size ?? 0);
+    this.stored.set(stored.key, stored);
+    this.vary.set(stored.path, stored.vary);
   }
 
-  /** @param {string} path @param {Headers} headers of the request */
-  row(path, headers) {
+  /** What is stored for a request (RFC 9111 section 4.1). @param {string} path @param {Headers} headers of the request */
+  lookup(path, headers = new Headers()) {
     const vary = this.vary.get(path);
-    return vary && this.rows.get(keyOf(path, vary, headers));
+    return vary && this.stored.get(keyOf(path, vary, headers));
   }
 
-  /** @param {Row} row */
-  isFresh(row) {
-    return this.now() < row.checked + row.fresh;
+  /** All that *filter* says yes to. @param {(stored: StoredResponse) => boolean} filter */
+  filter(filter) {
+    return [...this.stored.values()].filter(filter);
   }
 
-  /** @param {Row} row @param {string} version */
-  body(row, version) {
-    return `${this.origin}/.edge/shelf/${encodeURIComponent(row.key)}?${encodeURIComponent(version)}`;
+  /** @param {StoredResponse} stored */
+  isFresh(stored) {
+    return this.now() < stored.checked + stored.fresh;
+  }
+
+  /** Address of a body in the Cache; it lives in browsers, too. @param {StoredResponse} stored @param {string} version */
+  address(stored, version = stored.version) {
+    return `${this.origin}/.edge/shelf/${encodeURIComponent(stored.key)}?${encodeURIComponent(version)}`;
   }
 
   /**
-   * The copy of *row* as a page sees it that was loaded at the time *at*; undefined: it is gone.
-   * @param {Row} row @param {number} at
+   * *stored* with its body, as a page sees it that was loaded at the time *at*; undefined: it is gone.
+   * @param {StoredResponse} stored @param {number} at
    * @returns {Promise<Response | undefined>}
    */
-  async find(row, at = Infinity) {
-    row.used = this.now();
-    this.dirty.add(row.key);
-    if (row.location) return Response.redirect(row.location, 302);
-    const cache = await this.open();
-    if (row.old && at < row.since && at > this.now() - PAGE_MS) {
-      const before = await cache.match(this.body(row, row.old.version));
+  async open(stored, at = Infinity) {
+    stored.used = this.now();
+    this.dirty.add(stored.key);
+    if (stored.location) return Response.redirect(stored.location, 302);
+    const cache = await this.cache();
+    if (stored.old && at < stored.since && at > this.now() - PAGE_MS) {
+      const before = await cache.match(this.address(stored, stored.old.version));
       if (before) return before;
     }
-    const found = await cache.match(this.body(row, row.version));
-    if (!found) await this.remove([row]); // the browser has cleared the Cache, but not our rows
+    const found = await cache.match(this.address(stored));
+    if (!found) await this.remove([stored]); // the browser has cleared the Cache, but not our rows
     return found;
   }
 
   /**
-   * Keep *arrivals*: pages see all of them, or none.  Nothing is kept where there is no room.
+   * Store *arrivals*: pages see all of them, or none.  Nothing is stored where there is no room.
    * @param {Arrival[]} arrivals @returns {Promise<boolean>}
    */
   async commit(arrivals) {
     const since = this.now();
-    /** @type {Row[]} */
+    /** @type {StoredResponse[]} */
     const rows = [];
     /** @type {string[]} */
     const gone = [];
-    const cache = await this.open();
+    const cache = await this.cache();
     try {
       for (const { path, response, headers } of arrivals) {
         if (!isStorable(response)) continue;
-        const vary = varyOf(response);
+        const vary = varyFields(response);
         const key = keyOf(path, vary, headers);
-        const before = this.rows.get(key);
-        const etag = etagOf(response.headers);
+        const before = this.stored.get(key);
+        const etag = strongEtag(response.headers);
         const version = etag || `${since}-${Math.random()}`;
         const body = await response.blob();
-        /** @type {Row} */
+        /** @type {StoredResponse} */
         const row = {
           key, path, version, etag, vary, since, location: "", size: body.size, used: since, checked: since,
-          modified: response.headers.get("last-modified") ?? "", fresh: freshFor(response.headers, since),
+          modified: response.headers.get("last-modified") ?? "", fresh: freshnessLeft(response.headers, since),
           old: before && !before.location ? { version: before.version, since: before.since } : null,
         };
-        if (before?.old && before.old.version !== version) gone.push(this.body(before, before.old.version));
+        if (before?.old && before.old.version !== version) gone.push(this.address(before, before.old.version));
         if (before?.version === version) row.old = before.old;
-        else await this.put(cache, this.body(row, version), plain(response, body));
+        else await this.put(cache, this.address(row), plain(response, body));
         rows.push(row);
       }
     } catch (error) {
-      if (/** @type {Error} */ (error).name !== "QuotaExceededError") throw error;
+      if (!isQuota(error)) throw error;
       return false;
     }
     await this.database.write("rows", rows);
-    rows.forEach((row) => this.note(row));
+    rows.forEach((row) => this.add(row));
     await Promise.all(gone.map((url) => cache.delete(url)));
     if (this.size > this.limit) await this.evict(this.limit * 0.9);
     return true;
@@ -158,9 +164,9 @@ export class ResponseStore {
   /** Remember that *path* leads to *location*. @param {string} path @param {string} location */
   async commitRedirect(path, location) {
     const now = this.now();
-    /** @type {Row} */
+    /** @type {StoredResponse} */
     const row = { key: `${path} `, path, location, version: "", etag: "", modified: "", vary: [], size: 0, since: now, checked: now, fresh: 0, used: now, old: null };
-    this.note(row);
+    this.add(row);
     await this.database.write("rows", [row]);
   }
 
@@ -171,78 +177,77 @@ export class ResponseStore {
     try {
       await cache.put(url, response);
     } catch (error) {
-      if (/** @type {Error} */ (error).name !== "QuotaExceededError") throw error;
-      this.count.quota += 1;
+      if (!isQuota(error)) throw error;
       await this.evict(this.size / 2);
       await cache.put(url, again);
     }
   }
 
-  /** *rows* are still what the site publishes. @param {Row[]} rows @param {Headers} [headers] of the 304 */
-  confirmed(rows, headers) {
-    for (const row of rows) {
-      row.checked = this.now();
-      if (headers?.has("cache-control")) row.fresh = freshFor(headers, row.checked);
-      this.dirty.add(row.key);
+  /** *validated* are current still (RFC 9111 section 4.3.4). @param {StoredResponse[]} validated @param {Headers} [headers] of the 304 */
+  freshen(validated, headers) {
+    for (const stored of validated) {
+      stored.checked = this.now();
+      if (headers?.has("cache-control")) stored.fresh = freshnessLeft(headers, stored.checked);
+      this.dirty.add(stored.key);
     }
   }
 
   /** Write down times that have changed. */
   async flush() {
-    const rows = [...this.dirty].map((key) => this.rows.get(key)).filter((row) => row !== undefined);
+    const rows = this.filter(({ key }) => this.dirty.has(key));
     this.dirty.clear();
     if (rows.length) await this.database.write("rows", rows);
   }
 
   /** Forget what was not used for longest, until at most *bytes* are left. @param {number} bytes */
-  async evict(bytes) {
-    const { evict } = leastRecentlyUsed([...this.rows.values()], this.size - bytes);
-    this.count.evicted += evict.length;
-    await this.remove(evict);
+  evict(bytes) {
+    return this.remove(leastRecentlyUsed([...this.stored.values()], this.size - bytes));
   }
 
-  /** @param {Row[]} rows */
-  async remove(rows) {
-    const cache = await this.open();
-    for (const row of rows) {
-      if (this.rows.delete(row.key)) this.size -= row.size;
-      this.dirty.delete(row.key);
-      await cache.delete(this.body(row, row.version));
-      if (row.old) await cache.delete(this.body(row, row.old.version));
+  /** @param {StoredResponse[]} gone */
+  async remove(gone) {
+    const cache = await this.cache();
+    for (const stored of gone) {
+      if (this.stored.delete(stored.key)) this.size -= stored.size;
+      this.dirty.delete(stored.key);
+      await cache.delete(this.address(stored));
+      if (stored.old) await cache.delete(this.address(stored, stored.old.version));
     }
-    await this.database.write("rows", [], rows.map((row) => row.key));
+    await this.database.write("rows", [], gone.map(({ key }) => key));
   }
 
-  /** Remove bodies that no row knows: what a worker left that was stopped in the middle. */
+  /** Remove bodies that nothing refers to: what a worker left that was stopped in the middle. */
   async sweep() {
     const known = new Set();
-    for (const row of this.rows.values()) {
-      known.add(this.body(row, row.version));
-      if (row.old && this.now() - row.since > PAGE_MS) row.old = null;
-      if (row.old) known.add(this.body(row, row.old.version));
+    for (const stored of this.stored.values()) {
+      known.add(this.address(stored));
+      if (stored.old && this.now() - stored.since > PAGE_MS) stored.old = null;
+      if (stored.old) known.add(this.address(stored, stored.old.version));
     }
-    const cache = await this.open();
+    const cache = await this.cache();
     for (const request of await cache.keys()) if (!known.has(request.url)) await cache.delete(request);
   }
 }
 
 /**
- * Which rows go to free *bytes*: the least recently used.
- * @param {Row[]} rows @param {number} bytes
+ * Those of *all* that go to free *bytes*: the least recently used.
+ * @param {StoredResponse[]} all @param {number} bytes
  */
-export function leastRecentlyUsed(rows, bytes) {
-  const evict = [];
-  let freed = 0;
-  for (const row of rows.sort((a, b) => a.used - b.used)) {
-    if (freed >= bytes) break;
-    evict.push(row);
-    freed += row.size;
+export function leastRecentlyUsed(all, bytes) {
+  const chosen = [];
+  for (const stored of all.sort((a, b) => a.used - b.used)) {
+    if (bytes <= 0) break;
+    chosen.push(stored);
+    bytes -= stored.size;
   }
-  return { evict, freed };
+  return chosen;
 }
 
-/** @param {string} path @param {string[]} vary @param {Headers} headers */
-const keyOf = (path, vary, headers) => `${path} ${variant(vary, headers)}`;
+/** The cache key. @param {string} path @param {string[]} vary @param {Headers} headers */
+const keyOf = (path, vary, headers) => `${path} ${secondaryKey(vary, headers)}`;
+
+/** Whether there is no room. @param {unknown} error */
+const isQuota = (error) => /** @type {Error} */ (error).name === "QuotaExceededError";
 
 /**
  * A response of our own: says nothing of redirects or of the node that gave it.

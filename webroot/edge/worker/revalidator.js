@@ -1,22 +1,26 @@
-// Confirms kept copies: many in one round trip, and replaces those that are not current any more.
+// Revalidates stored responses: many in one round trip, and replaces those that are not current any more.
+//
+//     one           a conditional GET (RFC 9110 section 13): 304, or the new version at once
+//     several       POST /.edge/revalidate, a line "ETAG PATH" each, answered by the numbers of the stale ones;
+//                   those are asked for one by one, and committed together
 
-import { isStorable } from "./rules.js";
+import { isStorable } from "./caching.js";
 
 /** Validators in one request, as nodes take them. */
-export const MOST = 1000;
+const MAX_VALIDATORS = 1000;
 /** A batch waits this long for more, and at most that long, milliseconds. */
 const QUIET_MS = 100;
 const LONGEST_MS = 1000;
 
-/** @typedef {import("./response_store.js").Row} Row */
+/** @typedef {import("./response_store.js").StoredResponse} StoredResponse */
 
 export class Revalidator {
   /**
    * @param {import("./response_store.js").ResponseStore} store
    * @param {import("./sender.js").Sender} sender
-   * @param {{onUpdate: (paths: string[]) => void, onGone: (path: string) => void, along?: () => Row[],
+   * @param {{onUpdate: (paths: string[]) => void, onGone: (path: string) => void, along?: () => StoredResponse[],
    *   timer?: (then: () => void, ms: number) => void}} outside
-   *   *along*: what may as well be confirmed when a batch is sent
+   *   *along*: what may as well be revalidated when a batch is sent
    */
   constructor(store, sender, { onUpdate, onGone, along = () => [], timer = (then, ms) => setTimeout(then, ms) }) {
     this.store = store;
@@ -25,16 +29,16 @@ export class Revalidator {
     this.onGone = onGone;
     this.along = along;
     this.timer = timer;
-    /** @type {Set<Row>} */
+    /** @type {Set<StoredResponse>} */
     this.waiting = new Set();
     /** @type {Promise<void> | null} */
     this.batch = null;
-    this.count = { batches: 0, validators: 0, stale: 0, notModified: 0 };
+    this.count = { validators: 0, notModified: 0 };
   }
 
-  /** Have *row* confirmed soon; fulfilled when it is. @param {Row} row @returns {Promise<void>} */
-  add(row) {
-    this.waiting.add(row);
+  /** Have *stored* revalidated soon, with others; fulfilled when that is over. @param {StoredResponse} stored @returns {Promise<void>} */
+  add(stored) {
+    this.waiting.add(stored);
     this.batch ??= new Promise((resolve) => {
       const begun = this.store.now();
       let seen = 0;
@@ -44,74 +48,71 @@ export class Revalidator {
           this.timer(look, QUIET_MS);
           return;
         }
-        const rows = [...this.waiting];
+        const batch = [...this.waiting];
         this.waiting.clear();
         this.batch = null;
-        resolve(this.confirm(rows).then(() => {}, () => {})); // unreachable: they stay as they are
+        resolve(this.revalidate(batch).then(() => {}, () => {})); // unreachable: they stay as they are
       };
       this.timer(look, QUIET_MS);
     });
     return this.batch;
   }
 
-  /** Confirm *rows* now; paths that are new. @param {Row[]} rows @returns {Promise<string[]>} */
-  async confirm(rows) {
-    if (rows.length > 1) rows = [...new Set([...rows, ...this.along()])];
-    const tagged = rows.filter((row) => row.etag);
-    let stale = rows.filter((row) => !row.etag);
+  /** Revalidate *asked* now. @param {StoredResponse[]} asked */
+  async revalidate(asked) {
+    if (asked.length > 1) asked = [...new Set([...asked, ...this.along()])];
+    const tagged = asked.filter((stored) => stored.etag);
+    let stale = asked.filter((stored) => !stored.etag);
     if (tagged.length === 1) stale.push(tagged[0]); // its new version, if there is one, in the same round trip
-    else for (let i = 0; i < tagged.length; i += MOST) stale = stale.concat(await this.stale(tagged.slice(i, i + MOST)));
+    else for (let i = 0; i < tagged.length; i += MAX_VALIDATORS) stale = stale.concat(await this.stale(tagged.slice(i, i + MAX_VALIDATORS)));
     const updated = await this.replace(stale);
     await this.store.flush();
     if (updated.length) this.onUpdate(updated);
-    return updated;
   }
 
-  /** Those of *rows* that are not current; the others are confirmed. @param {Row[]} rows */
-  async stale(rows) {
-    const post = rows.map((row) => `${row.etag} ${row.path.split("?")[0]}`).join("\n");
-    const { response } = await this.sender.send({ path: "/.edge/revalidate", post });
-    if (!response.ok) return rows;
-    this.count.batches += 1;
-    this.count.validators += rows.length;
+  /** Those of *asked* that are not current; the others are fresh again. @param {StoredResponse[]} asked */
+  async stale(asked) {
+    const post = asked.map((stored) => `${stored.etag} ${stored.path.split("?")[0]}`).join("\n");
+    const response = await this.sender.send({ path: "/.edge/revalidate", post });
+    if (!response.ok) return asked;
+    this.count.validators += asked.length;
     const stale = new Set((await response.json()).stale);
-    this.store.confirmed(rows.filter((_, number) => !stale.has(number)));
-    return rows.filter((_, number) => stale.has(number));
+    this.store.freshen(asked.filter((_, number) => !stale.has(number)));
+    return asked.filter((_, number) => stale.has(number));
   }
 
-  /** Ask for each of *rows*; new versions are committed together.  The paths of those. @param {Row[]} rows */
-  async replace(rows) {
+  /** A conditional request for each of *stale*; new versions are committed together.  The paths of those. @param {StoredResponse[]} stale */
+  async replace(stale) {
     /** @type {import("./response_store.js").Arrival[]} */
     const arrivals = [];
-    await Promise.all(rows.map(async (row) => {
-      const headers = headersOf(row);
+    await Promise.all(stale.map(async (stored) => {
+      const { path, etag, modified, location } = stored;
+      const headers = selectingHeaders(stored);
       const accept = headers.get("accept") ?? undefined;
-      const { response } = await this.sender.send({ path: row.path, etag: row.etag, since: row.modified, accept });
+      const response = await this.sender.send({ path, etag, since: modified, accept });
       if (response.status === 304) {
         this.count.notModified += 1;
-        this.store.confirmed([row], response.headers);
-      } else if ((response.redirected || response.type === "opaqueredirect") && !row.location) {
-        await this.store.remove([row]);
-      } else if (isStorable(response) && !row.location) {
-        arrivals.push({ path: row.path, response, headers });
+        this.store.freshen([stored], response.headers);
+      } else if ((response.redirected || response.type === "opaqueredirect") && !location) {
+        await this.store.remove([stored]);
+      } else if (isStorable(response) && !location) {
+        arrivals.push({ path, response, headers });
       } else if (response.status === 404 || response.status === 410 || response.ok) {
-        if (!row.location || !response.redirected) await this.store.remove([row]);
-        if (!response.ok) this.onGone(row.path);
+        if (!location || !response.redirected) await this.store.remove([stored]);
+        if (!response.ok) this.onGone(path);
       }
     }));
-    this.count.stale += arrivals.length;
     if (arrivals.length) await this.store.commit(arrivals);
     return arrivals.map((one) => one.path);
   }
 }
 
-/** Request fields that lead to *row* again. @param {Row} row */
-function headersOf(row) {
-  const variant = row.key.slice(row.path.length + 1);
+/** Request fields that select *stored* again: what its key says behind the path. @param {StoredResponse} stored */
+function selectingHeaders({ key, path }) {
   const headers = new Headers();
-  for (const one of variant ? variant.split(";") : []) {
-    const [name, value] = one.split(/=(.*)/s);
-    headers.set(name, value);
+  for (const field of key.slice(path.length + 1).split(";")) {
+    const [name, value] = field.split(/=(.*)/s);
+    if (name) headers.set(name, value);
   }
   return headers;
 }

@@ -1,14 +1,14 @@
-// What the worker may answer and keep: the site's rules (/edge.json) and those of RFC 9111.
+// The site's rules for its worker, /edge.json, and the plan for a request that follows from them.  Pure.
 //
 //     {"v": 1,
-//      "off": false,                 true removes the worker and all it keeps
+//      "off": false,                 true removes the worker and all it has stored
 //      "ignore": ["/api/**"],        left to the browser
 //      "home": ["/cart"],            of an application: only asked of the page's own node, with its cookies,
-//                                    and not kept; what changes something waits while there is no network
-//      "confirm": ["/account/**"],   confirmed before each use; the copy only serves offline
+//                                    and not stored; what changes something waits while there is no network
+//      "confirm": ["/account/**"],   validated before each use; what is stored only serves offline
 //      "precache": ["/", "/a.css"],  fetched when the worker is installed
-//      "offline": "/offline.html",   for pages that are not kept, when no node can be reached
-//      "limit_mib": 64}              what may be kept
+//      "offline": "/offline.html",   for pages that are not stored, when no node can be reached
+//      "limit_mib": 64}              bytes that may be stored
 
 /**
  * @typedef {object} Rules
@@ -67,8 +67,8 @@ export function matches(globs, path) {
 }
 
 /**
- * What is to be done with a request: "pass" leaves it to the browser, "cache" is the ordinary way,
- * "confirm" asks first, "mutation" goes through the outbox.
+ * What is to be done with a request: "pass" leaves it to the browser, "cache" is stale-while-revalidate,
+ * "confirm" validates first, "mutation" goes through the outbox.
  * @param {{method: string, mode: string, destination: string, cache: string, headers: Headers, url: string}} request
  * @param {string} origin of the site @param {Rules} rules
  */
@@ -85,54 +85,13 @@ export function plan(request, origin, rules) {
   return "cache";
 }
 
-/** Directives of a Cache-Control value, in lower case. @param {string | null} value @returns {Map<string, string>} */
-export function directives(value) {
-  const found = new Map();
-  for (const [, name, quoted, token] of (value ?? "").matchAll(/([\w-]+)(?:\s*=\s*(?:"([^"]*)"|([^\s,]*)))?/g)) {
-    found.set(name.toLowerCase(), quoted ?? token ?? "");
-  }
-  return found;
-}
-
-/** Whether an answer may be kept (RFC 9111 section 3, as a private cache that shares with nobody). @param {Response} response */
-export function isStorable(response) {
-  if (response.status !== 200 || response.type === "opaque" || response.type === "error") return false;
-  const control = directives(response.headers.get("cache-control"));
-  if (control.has("no-store") || control.has("private")) return false;
-  const vary = varyOf(response);
-  return !vary.includes("*") && !vary.includes("cookie") && !vary.includes("authorization");
-}
-
-/** Field names of Vary that distinguish copies: those that the browser settles itself do not. @param {Response} response */
-export function varyOf(response) {
-  const names = (response.headers.get("vary") ?? "").toLowerCase().split(",").map((name) => name.trim());
-  return names.filter((name) => name && name !== "accept-encoding" && name !== "origin").sort();
-}
-
-/** A field as far as it distinguishes copies. @param {string} name @param {string | null} value */
-export function normalised(name, value) {
-  if (name === "accept") return ["image/avif", "image/webp"].filter((type) => value?.includes(type)).join(",");
-  if (name === "accept-language") return (value ?? "").split(/[,;]/)[0].trim().toLowerCase();
-  return (value ?? "").trim().replace(/\s+/g, " ");
-}
-
-/** Which of the copies of a path a request gets. @param {string[]} vary @param {Headers} headers */
-export function variant(vary, headers) {
-  return vary.map((name) => `${name}=${normalised(name, headers.get(name))}`).join(";");
-}
-
-/** Milliseconds for which an answer is fresh from now on (RFC 9111 section 4.2, without heuristics). @param {Headers} headers @param {number} now */
-export function freshFor(headers, now) {
-  const control = directives(headers.get("cache-control"));
-  if (control.has("no-cache")) return 0;
-  const age = Number(headers.get("age")) || 0;
-  if (control.has("max-age")) return Math.max(0, (Number(control.get("max-age")) || 0) - age) * 1000;
-  const expires = Date.parse(headers.get("expires") ?? "");
-  const date = Date.parse(headers.get("date") ?? "") || now;
-  return Number.isNaN(expires) ? 0 : Math.max(0, expires - date - age * 1000);
-}
-
-/** The opaque-tag of a strong ETag; "" for none and for weak ones. @param {Headers} headers */
-export function etagOf(headers) {
-  return /^"([\x21\x23-\x7e]*)"$/.exec(headers.get("etag") ?? "")?.[1] ?? "";
+/**
+ * Rules of the browser's router (where it has one) for paths that need no worker: those do not even start it.
+ * Only globs that say the same in the syntax of URLPattern become one.
+ * @param {Rules} rules
+ */
+export function staticRoutes({ ignore }) {
+  const plainest = ignore.filter((glob) => /^[\w/.-]+\/\*\*$/.test(glob) && matches([glob], glob.replace("**", "x")));
+  return ["/.edge/*", ...plainest.map((glob) => glob.replace("**", "*"))].map((pathname) =>
+    ({ condition: { urlPattern: new URLPattern({ pathname }) }, source: "network" }));
 }

@@ -1,30 +1,33 @@
-// Sends requests that may be repeated: to the best node, to another one when that fails, to two when it
-// is slow.  What multiplies load has a budget: retries 20 % of the requests, hedges 5 %.
+// Sends requests that may be repeated: to the node that nodes.js picks, retried at another one when that fails,
+// hedged by a second one when it is slow.
+//
+//     send     up to three rounds over all nodes, with pauses between them
+//     Round    one node after the other until one answers; slow ones are hedged, hanging ones given up
+//     attempt  one fetch
+//
+// What multiplies load has a budget (budget.js): retries 20 % of the requests, hedges 5 %.
 
 import { Budget } from "./budget.js";
 
 /** Milliseconds between rounds over all nodes, before jitter; their number is the number of rounds. */
 const ROUNDS = [0, 200, 800];
-/** An answer's head that is not there after this many p95s is not waited for alone; bounds in ms. */
+/** A head that is not there after this many p95s is not waited for alone; bounds in milliseconds. */
 const PATIENCE = 8;
 const PATIENCE_LEAST = 1_000;
 const PATIENCE_MOST = 4_000;
 /** Paths that are remembered as answered at home only. */
 const PATHS = 1000;
 /** Bodies up to this many bytes are read as a part of the attempt: a broken one is fetched elsewhere. */
-export const WHOLE_BYTES = 2 * 1024 * 1024;
+const WHOLE_BYTES = 2 * 1024 * 1024;
 
 /**
- * @typedef {object} Ask
+ * @typedef {object} LogicalRequest what somebody wants to know, whichever node says it and however often it is sent
  * @property {string} path with query, on whichever node
- * @property {string} [etag] of the copy there is
- * @property {string} [since] Last-Modified of the copy there is, when it has no ETag
+ * @property {string} [etag] validator of what is stored
+ * @property {string} [since] Last-Modified of what is stored, when it has no ETag
  * @property {string} [accept] a normalised Accept
  * @property {string} [post] body of a POST that changes nothing
  * @property {boolean} [hedge] false: not worth a second request
- *
- * @typedef {{response: Response, origin: string, hedged: boolean, attempts: number}} Got *response* has the type
- *   "opaqueredirect" when it leads to another site
  */
 
 /** No node answered. */
@@ -39,7 +42,7 @@ export class Sender {
   /**
    * @param {import("./nodes.js").Nodes} nodes
    * @param {{fetch: typeof globalThis.fetch, now: () => number, random?: () => number,
-   *   wait?: (ms: number, signal: AbortSignal) => Promise<void>}} outside
+   *   wait?: (ms: number, signal?: AbortSignal) => Promise<void>}} outside
    */
   constructor(nodes, { fetch, now, random = Math.random, wait = sleep }) {
     this.nodes = nodes;
@@ -49,17 +52,19 @@ export class Sender {
     this.wait = wait;
     this.retries = new Budget(0.2, 64, 32);
     this.hedges = new Budget(0.05, 4, 1);
-    this.count = { requests: 0, retries: 0, hedges: 0, failed: 0 };
+    this.count = { requests: 0, retries: 0, hedges: 0 };
     /** Paths that only the page's own node has answered - an application says nothing of other origins. @type {Set<string>} */
     this.atHome = new Set();
   }
 
   /**
    * The answer of the first node that gives one.
-   * @param {Ask} ask
-   * @returns {Promise<Got>} any status but those of a server in trouble, unless all give such a one
+   * @param {LogicalRequest} request
+   * @returns {Promise<Response>} any status but those of a server in trouble, unless all give such a one; of the
+   *   type "opaqueredirect" when it leads to another site
+   * @throws {Unreachable}
    */
-  async send(ask) {
+  async send(request) {
     this.count.requests += 1;
     this.retries.deposit();
     this.hedges.deposit();
@@ -67,145 +72,46 @@ export class Sender {
     let trouble;
     for (const pause of ROUNDS) {
       if (pause) {
-        await this.wait(pause * (0.5 + this.random()), new AbortController().signal);
-        if (!this.retries.spend()) continue;
-        this.count.retries += 1;
+        await this.wait(pause * (0.5 + this.random()));
+        if (!this.retry()) continue;
       }
       try {
-        return await this.round(ask);
+        return await new Round(this, request).response();
       } catch (error) {
         trouble = error;
-        if (error instanceof Trouble && error.got.response.status === 501) break;
+        if (error instanceof ServerError && error.response.status === 501) break;
       }
     }
-    if (trouble instanceof Trouble) return trouble.got;
-    this.count.failed += 1;
+    if (trouble instanceof ServerError) return trouble.response;
     throw new Unreachable(trouble);
   }
 
-  /** Each node at most once, until one answers. @param {Ask} ask @returns {Promise<Got>} */
-  round(ask) {
-    return new Promise((resolve, reject) => {
-      /** @type {Set<string>} */
-      const tried = new Set();
-      /** @type {Map<string, AbortController>} */
-      const open = new Map();
-      const timers = new AbortController();
-      let hedged = false;
-      /** @type {unknown} */
-      let trouble = new TypeError("there is no node");
-
-      const path = ask.path.split("?")[0];
-      let refused = false; // by a node of another origin
-      const finish = (/** @type {Got | null} */ got) => {
-        if (got && refused && got.origin === this.nodes.home && this.atHome.size < PATHS) this.atHome.add(path);
-        timers.abort();
-        for (const [origin, controller] of open) {
-          this.nodes.dropped(origin);
-          controller.abort();
-        }
-        open.clear();
-        if (got) resolve(got);
-        else reject(trouble);
-      };
-
-      const start = () => {
-        const origin = !tried.size && this.atHome.has(path) ? this.nodes.home : this.nodes.pick(this.now(), tried);
-        if (origin === undefined) return undefined;
-        tried.add(origin);
-        const controller = new AbortController();
-        open.set(origin, controller);
-        const begun = this.now();
-        let took = 0; // until the head: how long a body takes says more about its size
-        this.nodes.started(origin);
-        this.attempt(origin, ask, controller.signal, () => (took = this.now() - begun)).then(
-          (response) => {
-            if (open.get(origin) !== controller) return;
-            open.delete(origin);
-            if (response.status >= 500) {
-              this.nodes.failed(origin, this.now());
-              trouble = new Trouble({ response, origin, hedged, attempts: tried.size });
-              next();
-            } else {
-              this.nodes.answered(origin, took, this.now());
-              finish({ response, origin, hedged, attempts: tried.size });
-            }
-          },
-          (error) => {
-            if (open.get(origin) !== controller) return;
-            open.delete(origin);
-            this.nodes.failed(origin, this.now());
-            refused ||= origin !== this.nodes.home;
-            if (!(trouble instanceof Trouble)) trouble = error;
-            next();
-          },
-        );
-        return origin;
-      };
-
-      /** After a failure: another node at once. */
-      const next = () => {
-        if (this.nodes.all.size > tried.size && this.retries.spend()) {
-          this.count.retries += 1;
-          if (start()) return;
-        }
-        if (!open.size) finish(null);
-      };
-
-      const later = (/** @type {number} */ ms, /** @type {() => void} */ then) =>
-        this.wait(ms, timers.signal).then(() => timers.signal.aborted || then(), () => {});
-
-      const first = start();
-      if (first === undefined) {
-        finish(null);
-        return;
-      }
-      const p95 = this.nodes.p95(first);
-      if (ask.hedge !== false) {
-        later(p95, () => {
-          if (this.nodes.all.size <= tried.size || !this.hedges.spend()) return;
-          hedged = true;
-          this.count.hedges += 1;
-          start();
-        });
-      }
-      // Whoever says nothing for so long hangs: the others are asked while it is still waited for.
-      const patience = Math.min(PATIENCE_MOST, Math.max(PATIENCE_LEAST, PATIENCE * p95));
-      const impatient = () => {
-        const slowest = open.keys().next().value;
-        if (slowest !== undefined && tried.size < this.nodes.all.size && this.retries.spend()) {
-          this.count.retries += 1;
-          this.nodes.failed(slowest, this.now());
-          this.nodes.started(slowest);
-          start();
-          later(patience, impatient);
-        } else {
-          later(PATIENCE_MOST * 4, () => finish(null));
-        }
-      };
-      later(patience, impatient);
-    });
+  /** Whether the budget has one more retry; spends it. */
+  retry() {
+    if (!this.retries.spend()) return false;
+    this.count.retries += 1;
+    return true;
   }
 
   /**
    * One request to one node.
-   * @param {string} origin @param {Ask} ask @param {AbortSignal} signal @param {() => void} onHead
+   * @param {string} origin @param {LogicalRequest} request @param {AbortSignal} signal @param {() => void} onHead
    */
-  async attempt(origin, ask, signal, onHead) {
+  async attempt(origin, request, signal, onHead) {
     const home = origin === this.nodes.home;
     /** @type {Record<string, string>} */
     const headers = {};
-    let url = origin + ask.path;
+    let url = origin + request.path;
     // Only the header lines that need no CORS preflight may cross origins.
-    if (ask.accept) headers.accept = ask.accept;
-    if (ask.etag && home) headers["if-none-match"] = `"${ask.etag}"`;
-    else if (ask.etag) url += `${ask.path.includes("?") ? "&" : "?"}~etag=${ask.etag}`;
-    else if (ask.since && home) headers["if-modified-since"] = ask.since;
+    if (request.accept) headers.accept = request.accept;
+    if (request.etag && home) headers["if-none-match"] = `"${request.etag}"`;
+    else if (request.etag) url += `${request.path.includes("?") ? "&" : "?"}~etag=${request.etag}`;
+    else if (request.since && home) headers["if-modified-since"] = request.since;
     /** @type {RequestInit} */
     const options = {
-      method: ask.post === undefined ? "GET" : "POST",
-      body: ask.post,
-      headers: ask.post === undefined ? headers : { "content-type": "text/plain;charset=UTF-8" },
+      method: request.post === undefined ? "GET" : "POST",
+      body: request.post,
+      headers: request.post === undefined ? headers : { "content-type": "text/plain;charset=UTF-8" },
       mode: home ? "same-origin" : "cors",
       credentials: home ? "same-origin" : "omit",
       cache: "no-store",
@@ -224,12 +130,131 @@ export class Sender {
   }
 }
 
+/** A logical request, sent to each node at most once until one answers. */
+class Round {
+  /** @param {Sender} sender @param {LogicalRequest} request */
+  constructor(sender, request) {
+    this.sender = sender;
+    this.nodes = sender.nodes;
+    this.request = request;
+    this.path = request.path.split("?")[0];
+    /** @type {Set<string>} */
+    this.tried = new Set();
+    /** What is on its way, by node, oldest first. @type {Map<string, AbortController>} */
+    this.open = new Map();
+    this.timers = new AbortController();
+    /** What was wrong last; a status says more than no answer. @type {unknown} */
+    this.trouble = new TypeError("there is no node");
+    /** Whether a node of another origin gave no answer: it may not let our page read it. */
+    this.refused = false;
+  }
+
+  /** @returns {Promise<Response>} */
+  response() {
+    return new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+      const first = this.start();
+      if (first === undefined) {
+        this.end();
+        return;
+      }
+      const p95 = this.nodes.p95(first);
+      if (this.request.hedge !== false) this.later(p95, () => this.hedge());
+      this.later(Math.min(PATIENCE_MOST, Math.max(PATIENCE_LEAST, PATIENCE * p95)), (ms) => this.giveUp(ms));
+    });
+  }
+
+  /** Ask one node more; its origin, undefined: there is no other. */
+  start() {
+    const { sender, nodes, tried, open } = this;
+    const origin = !tried.size && sender.atHome.has(this.path) ? nodes.home : nodes.pick(sender.now(), tried);
+    if (origin === undefined) return undefined;
+    tried.add(origin);
+    const controller = new AbortController();
+    open.set(origin, controller);
+    nodes.started(origin);
+    const begun = sender.now();
+    let took = 0; // until the head: how long a body takes says more about its size
+    sender.attempt(origin, this.request, controller.signal, () => (took = sender.now() - begun)).then(
+      (response) => {
+        if (!open.delete(origin)) return; // given up
+        if (response.status >= 500) return this.failed(origin, new ServerError(response));
+        nodes.answered(origin, took, sender.now());
+        if (this.refused && origin === nodes.home && sender.atHome.size < PATHS) sender.atHome.add(this.path);
+        this.end(response);
+      },
+      (error) => {
+        if (!open.delete(origin)) return;
+        this.refused ||= origin !== nodes.home;
+        this.failed(origin, error);
+      },
+    );
+    return origin;
+  }
+
+  /** Another node at once. @param {string} origin @param {unknown} trouble */
+  failed(origin, trouble) {
+    this.nodes.failed(origin, this.sender.now());
+    if (trouble instanceof ServerError || !(this.trouble instanceof ServerError)) this.trouble = trouble;
+    if (this.another() && this.start()) return;
+    if (!this.open.size) this.end();
+  }
+
+  /** Whether there is another node, and a retry for it. */
+  another() {
+    return this.nodes.all.size > this.tried.size && this.sender.retry();
+  }
+
+  /** A hedged request: the first may only be slow. */
+  hedge() {
+    if (this.nodes.all.size <= this.tried.size || !this.sender.hedges.spend()) return;
+    this.sender.count.hedges += 1;
+    this.start();
+  }
+
+  /** Whoever has said nothing for *ms* hangs: the others are asked while it is still waited for. @param {number} ms */
+  giveUp(ms) {
+    const [slowest] = this.open.keys();
+    if (slowest !== undefined && this.another()) {
+      this.nodes.failed(slowest, this.sender.now());
+      this.nodes.started(slowest);
+      this.start();
+      this.later(ms, () => this.giveUp(ms));
+    } else {
+      this.later(PATIENCE_MOST * 4, () => this.end());
+    }
+  }
+
+  /** Have *then* done in *ms*, if nothing has ended the round. @param {number} ms @param {(ms: number) => void} then */
+  later(ms, then) {
+    const { signal } = this.timers;
+    this.sender.wait(ms, signal).then(() => signal.aborted || then(ms), () => {}); // aborted
+  }
+
+  /** @param {Response} [response] none: it has failed */
+  end(response) {
+    this.timers.abort();
+    for (const [origin, controller] of this.open) {
+      this.nodes.dropped(origin);
+      controller.abort();
+    }
+    this.open.clear();
+    if (response) this.resolve?.(response);
+    else this.reject?.(this.trouble);
+  }
+  /** @type {((response: Response) => void) | undefined} */
+  resolve;
+  /** @type {((trouble: unknown) => void) | undefined} */
+  reject;
+}
+
 /** An answer that says the server is in trouble. */
-class Trouble extends Error {
-  /** @param {Got} got */
-  constructor(got) {
-    super(`status ${got.response.status}`);
-    this.got = got;
+class ServerError extends Error {
+  /** @param {Response} response */
+  constructor(response) {
+    super(`status ${response.status}`);
+    this.response = response;
   }
 }
 
@@ -238,19 +263,17 @@ class Trouble extends Error {
  * @param {Response} response @param {ArrayBuffer} body
  */
 function whole(response, body) {
-  const { status, statusText, headers, url, redirected, type } = response;
+  const { status, statusText, headers, url, redirected } = response;
   const copy = new Response(body, { status, statusText, headers });
-  for (const [name, value] of Object.entries({ url, redirected, type })) {
-    Object.defineProperty(copy, name, { value });
-  }
+  for (const [name, value] of Object.entries({ url, redirected })) Object.defineProperty(copy, name, { value });
   return copy;
 }
 
-/** @param {number} ms @param {AbortSignal} signal @returns {Promise<void>} */
+/** @param {number} ms @param {AbortSignal} [signal] @returns {Promise<void>} */
 function sleep(ms, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
-    signal.addEventListener("abort", () => {
+    signal?.addEventListener("abort", () => {
       clearTimeout(timer);
       reject(signal.reason);
     }, { once: true });

@@ -1,11 +1,12 @@
-// What the worker does with a request, in this order:
+// The strategy by which a GET is answered: stale-while-revalidate (RFC 5861, for everything that is stored).
 //
-//     cacheable? -> kept? -> answer with the copy, *then* ask whether it is current
-//                         -> 304: done; else keep the new version and tell the pages
-//                -> not kept: send to the best node, keep, answer
+//     stored? -> answer with it; fresh: that is all, else revalidate behind the answer (revalidator.js)
+//     "confirm", or not stored -> a request to a node, conditional if something is stored; store it, answer;
+//                no node can be reached: what is stored after all, or the offline page (stale-if-error)
 
 import { slice } from "./ranges.js";
-import { isStorable, normalised, plan } from "./rules.js";
+import { isStorable, normalised } from "./caching.js";
+import { plan } from "./rules.js";
 import { plain } from "./response_store.js";
 import { Unreachable } from "./sender.js";
 
@@ -15,23 +16,25 @@ const PRELOAD_MS = 1000;
 /** Pages whose time of loading is remembered. */
 const PAGES = 64;
 
+/** @typedef {import("./response_store.js").StoredResponse} StoredResponse */
+
 export class StaleWhileRevalidate {
   /**
    * @param {import("./response_store.js").ResponseStore} store
    * @param {import("./sender.js").Sender} sender
    * @param {import("./revalidator.js").Revalidator} revalidator
    * @param {string} origin
+   * @param {import("./rules.js").Rules} rules
    */
-  constructor(store, sender, revalidator, origin) {
+  constructor(store, sender, revalidator, origin, rules) {
     this.store = store;
     this.sender = sender;
     this.revalidator = revalidator;
     this.origin = origin;
-    /** @type {import("./rules.js").Rules} */
-    this.rules = /** @type {any} */ (null);
-    /** When pages were loaded: they see what was kept then. @type {Map<string, number>} */
+    this.rules = rules;
+    /** When pages were loaded: they see what was stored then. @type {Map<string, number>} */
     this.loaded = new Map();
-    /** On their way. @type {Map<string, Promise<Response>>} */
+    /** Requests on their way, which others for the same wait for (collapsed requests). @type {Map<string, Promise<Response>>} */
     this.inFlight = new Map();
     this.count = { hits: 0, misses: 0, saved: 0 };
   }
@@ -54,26 +57,26 @@ export class StaleWhileRevalidate {
     const path = url.pathname + url.search;
     const navigation = request.mode === "navigate";
     if (navigation && page) this.remember(page);
-    const row = this.store.row(path, request.headers);
-    const first = this.plan(request) === "confirm" && !(row && this.store.isFresh(row) && request.cache === "default");
-    if (row && !first) {
-      const copy = await this.store.find(row, this.asOf(request, page));
-      if (copy) {
+    const stored = this.store.lookup(path, request.headers);
+    const first = this.plan(request) === "confirm" && !(stored && this.store.isFresh(stored) && request.cache === "default");
+    if (stored && !first) {
+      const response = await this.store.open(stored, this.asOf(request, page));
+      if (response) {
         this.count.hits += 1;
-        this.count.saved += row.size;
+        this.count.saved += stored.size;
         preload?.catch(() => {}); // a preload that nobody needs
-        if (!this.store.isFresh(row)) waitUntil(this.revalidator.add(row));
-        return this.shaped(copy, request);
+        if (!this.store.isFresh(stored)) waitUntil(this.revalidator.add(stored));
+        return shaped(response, request);
       }
     }
     if (request.headers.has("range") && !first) return fetch(request);
     this.count.misses += 1;
     try {
-      return this.shaped(await this.fetched(path, request, first ? row : undefined, waitUntil, preload), request);
+      return shaped(await this.collapsed(path, request, first ? stored : undefined, waitUntil, preload), request);
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error;
-      const copy = row && (await this.store.find(row));
-      if (copy) return this.shaped(copy, request);
+      const response = stored && (await this.store.open(stored));
+      if (response) return shaped(response, request);
       if (navigation) return this.offline();
       throw error;
     }
@@ -92,16 +95,16 @@ export class StaleWhileRevalidate {
   }
 
   /**
-   * From the best node; several that want the same wait for one answer.
-   * @param {string} path @param {Request} request @param {import("./response_store.js").Row | undefined} row
+   * From a node; several that want the same wait for one answer.
+   * @param {string} path @param {Request} request @param {StoredResponse | undefined} stored
    * @param {(work: Promise<unknown>) => void} waitUntil @param {Promise<any>} [preload]
    */
-  async fetched(path, request, row, waitUntil, preload) {
+  async collapsed(path, request, stored, waitUntil, preload) {
     const accept = request.destination === "image" ? imageAccept(request) : undefined;
-    const key = `${request.mode === "navigate"} ${accept ?? ""} ${row?.version ?? ""} ${path}`;
+    const key = `${request.mode === "navigate"} ${accept ?? ""} ${stored?.version ?? ""} ${path}`;
     let coming = this.inFlight.get(key);
     if (!coming) {
-      coming = this.fetch(path, request, accept, row, waitUntil, preload).finally(() => this.inFlight.delete(key));
+      coming = this.fetch(path, request, accept, stored, waitUntil, preload).finally(() => this.inFlight.delete(key));
       this.inFlight.set(key, coming);
     }
     const response = await coming;
@@ -110,23 +113,22 @@ export class StaleWhileRevalidate {
 
   /**
    * @param {string} path @param {Request} request @param {string | undefined} accept
-   * @param {import("./response_store.js").Row | undefined} row
+   * @param {StoredResponse | undefined} stored to be validated
    * @param {(work: Promise<unknown>) => void} waitUntil @param {Promise<any>} [preload]
    * @returns {Promise<Response>}
    */
-  async fetch(path, request, accept, row, waitUntil, preload) {
+  async fetch(path, request, accept, stored, waitUntil, preload) {
     /** @type {Response | undefined} */
     let response = preload && (await Promise.race([preload.catch(() => undefined), later(PRELOAD_MS)]));
     const preloaded = response;
     if (!response || response.status >= 500) {
-      const got = await this.sender.send({ path, accept, etag: row?.etag, since: row?.modified });
-      response = got.response;
+      response = await this.sender.send({ path, accept, etag: stored?.etag, since: stored?.modified });
     }
-    if (response.status === 304 && row) {
-      this.store.confirmed([row], response.headers);
-      const copy = await this.store.find(row);
-      if (copy) return copy;
-      response = (await this.sender.send({ path, accept })).response;
+    if (response.status === 304 && stored) {
+      this.store.freshen([stored], response.headers);
+      const validated = await this.store.open(stored);
+      if (validated) return validated;
+      response = await this.sender.send({ path, accept });
     }
     // To another site: the browser goes there itself.
     if (response.type === "opaqueredirect") return response === preloaded ? response : fetch(request);
@@ -137,28 +139,26 @@ export class StaleWhileRevalidate {
       waitUntil(this.store.commitRedirect(path, location));
       return Response.redirect(location, 302);
     }
-    const headers = new Headers(accept ? { accept } : {});
     if (isStorable(response)) {
-      const kept = response.clone();
-      Object.defineProperty(kept, "type", { value: response.type });
-      waitUntil(this.store.commit([{ path, response: kept, headers }]).catch((error) => console.warn("edge: not kept:", path, error)));
+      const arrival = { path, response: response.clone(), headers: new Headers(accept ? { accept } : {}) };
+      waitUntil(this.store.commit([arrival]).catch((error) => console.warn("edge: not stored:", path, error)));
     }
     return plain(response, [101, 204, 205, 304].includes(response.status) ? null : response.body);
   }
 
-  /** A copy in the form that *request* asks for. @param {Response} response @param {Request} request */
-  shaped(response, request) {
-    const range = request.headers.get("range");
-    return range && response.status === 200 ? slice(response, range) : response;
-  }
-
   /** The site's page for that, or ours. */
   async offline() {
-    const row = this.store.row(this.rules.offline, new Headers());
-    const page = row && (await this.store.find(row));
+    const stored = this.store.lookup(this.rules.offline);
+    const page = stored && (await this.store.open(stored));
     const body = page ? page.body : OFFLINE;
     return new Response(body, { status: 503, statusText: "Offline", headers: { "content-type": "text/html;charset=utf-8" } });
   }
+}
+
+/** *response* in the form that *request* asks for. @param {Response} response @param {Request} request */
+function shaped(response, request) {
+  const range = request.headers.get("range");
+  return range && response.status === 200 ? slice(response, range) : response;
 }
 
 /** @param {number} ms @returns {Promise<undefined>} */

@@ -1,55 +1,61 @@
-// The worker as a whole: its parts, what it remembers, and what pages tell it.
+// The Service Worker: its parts, and what becomes of each of the browser's events.
+//
+//     install         the rules are fetched (self_update.js), and the precache (prefetcher.js)
+//     activate        caches of versions before go
+//     fetch           by the plan (rules.js): to the browser, the outbox (outbox.js), or the strategy
+//                     (stale_while_revalidate.js); a poll for load figures behind it (load_poller.js)
+//     message         from a page that keeps us awake for it; others come over the channel (messages.js)
+//     sync            the outbox is sent
+//     periodicsync    what is stored is revalidated (prefetcher.js)
+//
+// The browser stops a worker that has nothing to do: `wake` and `save` carry over what it should not forget.
 
+import { Database } from "./database.js";
+import { LoadPoller } from "./load_poller.js";
 import { CHANNEL } from "./messages.js";
-import { StaleWhileRevalidate } from "./stale_while_revalidate.js";
-import { Revalidator } from "./revalidator.js";
 import { Nodes, readLoad } from "./nodes.js";
 import { Outbox } from "./outbox.js";
-import { defaults, matches, parseRules } from "./rules.js";
-import { Sender } from "./sender.js";
+import { Prefetcher } from "./prefetcher.js";
 import { CACHE, ResponseStore } from "./response_store.js";
-import { Database } from "./database.js";
+import { Revalidator } from "./revalidator.js";
+import { defaults, staticRoutes } from "./rules.js";
+import { SCRIPT, SelfUpdate } from "./self_update.js";
+import { Sender } from "./sender.js";
+import { StaleWhileRevalidate } from "./stale_while_revalidate.js";
 
 /** Of the worker's code: the name of the folder it is in; pages show it. */
 const VERSION = new URL(import.meta.url).pathname.split("/").at(-2) ?? "";
-const RULES = "/edge.json";
-const SCRIPT = "/sw.js";
-/** Milliseconds between two looks whether the worker is switched off, and two writes of its state. */
-const LOOK_MS = 10_000;
+/** Milliseconds between two writes of its state. */
 const SAVE_MS = 2_000;
-/** No refresh in the background above this utilization, nor more often than this. */
-const IDLE_UTILIZATION = 0.5;
-const REFRESH_MS = 10 * 60_000;
 
 /** @typedef {import("./messages.js").Message} Message */
-
-/** Whether *path* decides over the worker itself. @param {string} path */
-const isOurs = (path) => path === RULES || path === SCRIPT;
 
 export class Worker {
   /** @param {ServiceWorkerGlobalScope} scope */
   constructor(scope) {
     this.scope = scope;
     const now = () => Date.now();
-    const origin = scope.location.origin;
+    const { origin } = scope.location;
+    const { locks } = scope.navigator;
     const fetch = scope.fetch.bind(scope);
     this.database = new Database();
     this.nodes = new Nodes(origin);
     this.sender = new Sender(this.nodes, { fetch, now });
-    /** Since the last look at what decides over the worker. */
-    this.navigated = false;
     this.store = new ResponseStore(this.database, { caches: scope.caches, origin, now });
     this.revalidator = new Revalidator(this.store, this.sender, {
-      onUpdate: (paths) => this.updated(paths),
+      onUpdate: (paths) => this.onUpdate(paths),
       onGone: (path) => path === SCRIPT && this.remove(),
-      along: () => {
-        if (!this.navigated) return [];
-        this.navigated = false;
-        return this.ours();
-      },
+      along: () => this.selfUpdate.along(),
     });
-    this.strategy = new StaleWhileRevalidate(this.store, this.sender, this.revalidator, origin);
-    this.strategy.rules = defaults();
+    this.strategy = new StaleWhileRevalidate(this.store, this.sender, this.revalidator, origin, defaults());
+    this.selfUpdate = new SelfUpdate(this.store, this.sender, this.revalidator, {
+      use: (rules) => this.use(rules),
+      save: () => this.save(true),
+      remove: () => this.remove(),
+      update: () => scope.registration.update(),
+    });
+    this.prefetcher = new Prefetcher(this.store, this.sender, this.revalidator);
+    this.poller = new LoadPoller(this.nodes, this.sender, locks);
     this.outbox = new Outbox(this.database, {
       fetch, now,
       onChange: (waiting) => {
@@ -57,12 +63,11 @@ export class Worker {
         this.say({ type: "outbox", waiting });
       },
       whenBack: async () => /** @type {any} */ (scope.registration).sync?.register("edge-outbox"),
-      locked: (work) => scope.navigator.locks.request("edge-outbox", work),
+      locked: (work) => locks.request("edge-outbox", work),
     });
+    /** Mutations in the outbox. */
     this.waiting = 0;
-    this.looked = 0;
     this.saved = 0;
-    this.refreshed = 0;
     this.removed = false;
     /** Whether the browser may still send navigation preloads. */
     this.preloads = true;
@@ -72,150 +77,60 @@ export class Worker {
     this.waking = null;
   }
 
-  /** @param {Message} message */
-  say(message) {
-    this.channel.postMessage(message);
+  /** @param {any} event */
+  async install(event) {
+    await this.wake();
+    await this.selfUpdate.fetchRules();
+    await this.prefetcher.precache(this.strategy.rules);
+    await this.save(true);
+    if (event.addRoutes) await event.addRoutes(staticRoutes(this.strategy.rules));
+    await this.scope.skipWaiting();
   }
 
-  /** Remember what was known before the browser stopped us. */
-  wake() {
-    this.waking ??= (async () => {
-      await this.store.ready();
-      try {
-        const saved = await this.database.get("state", "worker");
-        if (saved) {
-          this.use(saved.rules);
-          if (saved.load) this.nodes.learn(saved.load, saved.learned);
-          this.nodes.restore(saved.nodes);
-          this.refreshed = saved.refreshed ?? 0;
-        }
-      } catch (error) {
-        console.warn("edge: its state cannot be read:", error);
-      }
-    })();
-    return this.waking;
+  /** This version is the one that answers from now on. */
+  async activate() {
+    // While nothing is stored, a page is better asked for before the worker has started.
+    await this.scope.registration.navigationPreload?.enable();
+    await this.deleteCaches((name) => name !== CACHE);
+    await this.scope.clients.claim();
   }
 
-  /** @param {import("./rules.js").Rules} rules */
-  use(rules) {
-    this.strategy.rules = rules;
-    this.store.limit = rules.limit_mib * 1024 * 1024;
-  }
-
-  /** Write down what a restart should not forget; not at every request. */
-  async save(force = false) {
-    if (this.removed || (!force && Date.now() < this.saved + SAVE_MS)) return;
-    this.saved = Date.now();
-    const { rules } = this.strategy;
-    const { load, learned } = this.nodes;
-    const saved = { rules, load, learned, nodes: this.nodes.save(), refreshed: this.refreshed };
-    await this.database.write("state", [[saved, "worker"]]).catch(() => {});
-  }
-
-  /** @param {any} event of a request */
+  /** @param {any} event */
   fetch(event) {
     // The site's rules may not be read yet: they only ever leave more to the browser.
     if (this.removed || this.strategy.plan(event.request) === "pass") return;
     event.respondWith(this.respond(event));
   }
 
-  /** @param {any} event */
+  /** @param {any} event @returns {Promise<Response>} */
   async respond(event) {
     const { request } = event;
     await this.wake();
     const plan = this.strategy.plan(request);
     if (plan === "pass") return this.scope.fetch(request);
     if (plan === "mutation") return this.outbox.send(request);
+    const navigation = request.mode === "navigate";
     const waitUntil = (/** @type {Promise<unknown>} */ work) => event.waitUntil(work);
-    if (request.mode === "navigate") {
-      this.navigated = true;
-      waitUntil(this.look());
-    }
-    waitUntil(this.poll().then(() => this.save()));
-    if (request.mode === "navigate" && this.preloads && this.strategy.count.hits) {
+    if (navigation) waitUntil(this.selfUpdate.onNavigation());
+    waitUntil(this.poller.poll().then(() => this.save()));
+    if (navigation && this.preloads && this.strategy.count.hits) {
       this.preloads = false;
-      waitUntil(Promise.resolve(this.scope.registration.navigationPreload?.disable()).catch(() => {}));
+      waitUntil(Promise.resolve(this.scope.registration.navigationPreload?.disable()).catch(() => {})); // a wasted request at worst
     }
-    return this.strategy.answer(request, {
-      page: request.mode === "navigate" ? event.resultingClientId : event.clientId, waitUntil, preload: event.preloadResponse,
-    });
+    const page = navigation ? event.resultingClientId : event.clientId;
+    return this.strategy.answer(request, { page, waitUntil, preload: event.preloadResponse });
   }
 
-  /** What decides over the worker itself. */
-  ours() {
-    return [...this.store.rows.values()].filter((row) => isOurs(row.path));
+  /** A page says something that we are kept awake for. @param {Message} message */
+  async onMessage(message) {
+    await this.wake();
+    if (message.type === "shown") await this.shown(message.urls).catch(() => {}); // unreachable: pages tell again
+    else if (message.type === "refresh") await this.refresh();
+    else if (message.type === "online") await this.outbox.flush().catch(() => {}); // unreachable still: pages tell again
+    else this.onBroadcast(message);
   }
 
-  /** Whether the site's rules are others now, or its worker is gone; batches of a page look, too. */
-  async look() {
-    if (Date.now() < this.looked + LOOK_MS) return;
-    this.looked = Date.now();
-    for (const row of this.ours()) {
-      // Never the one that goes first.
-      row.used = this.looked;
-      this.revalidator.add(row);
-    }
-    await this.revalidator.batch;
-    if (!this.store.vary.has(RULES)) await this.learnRules().catch(() => {});
-  }
-
-  /** Fetch the site's rules; without any, the defaults count. */
-  async learnRules() {
-    const { response } = await this.sender.send({ path: RULES });
-    if (response.status === 404 || response.status === 410) this.use(defaults());
-    if (!response.ok) return;
-    const text = await response.clone().text();
-    await this.store.commit([{ path: RULES, response, headers: new Headers() }]);
-    await this.applyRules(text);
-  }
-
-  /** @param {string} text */
-  async applyRules(text) {
-    try {
-      this.use(parseRules(text));
-    } catch (error) {
-      console.error(`edge: ${/** @type {Error} */ (error).message}; the rules stay as they were`);
-      return;
-    }
-    if (this.strategy.rules.off) await this.remove();
-    else await this.save(true);
-  }
-
-  /** @param {string[]} paths new versions of which are kept now */
-  async updated(paths) {
-    if (paths.includes(RULES)) {
-      const row = this.store.row(RULES, new Headers());
-      const copy = row && (await this.store.find(row));
-      if (copy) await this.applyRules(await copy.text());
-    }
-    if (paths.includes(SCRIPT)) this.scope.registration.update().catch(() => {});
-    const shown = paths.filter((path) => !isOurs(path));
-    if (shown.length) this.say({ type: "updated", paths: shown });
-  }
-
-  /** The load document, if no feed brings it; one poll per browser. */
-  async poll() {
-    const { nodes } = this;
-    const age = Date.now() - nodes.learned;
-    const due = (nodes.load?.ttl_ms ?? 5000) * (0.8 + 0.4 * Math.random());
-    if (age < due || this.polling) return;
-    this.polling = true;
-    try {
-      await this.scope.navigator.locks.request("edge-poll", { ifAvailable: true }, async (/** @type {unknown} */ lock) => {
-        if (!lock) return;
-        const { response } = await this.sender.send({ path: "/.edge/load", hedge: false });
-        const load = response.ok ? readLoad(await response.json().catch(() => null)) : null;
-        if (load) this.onBroadcast({ type: "load", document: load });
-      });
-    } catch {
-      // The next request asks again.
-    } finally {
-      this.polling = false;
-    }
-  }
-  polling = false;
-
-  /** @param {Message} message */
+  /** Feed or page say something on the channel, as long as we are awake. @param {Message} message */
   onBroadcast(message) {
     if (message.type === "load") {
       const load = readLoad(message.document);
@@ -226,52 +141,63 @@ export class Worker {
     }
   }
 
-  /** A page says something that we are kept awake for. @param {Message} message */
-  async onMessage(message) {
-    await this.wake();
-    if (message.type === "shown") await this.shown(message.urls).catch(() => {});
-    else if (message.type === "refresh") await this.refresh();
-    else if (message.type === "online") await this.outbox.flush().catch(() => {});
-    else this.onBroadcast(message);
+  /** @param {Message} message */
+  say(message) {
+    this.channel.postMessage(message);
   }
 
-  /** A page shows *urls*: keep those that are not kept, and confirm the others. @param {string[]} urls */
-  async shown(urls) {
+  /** @param {string[]} paths new versions of which are stored now */
+  async onUpdate(paths) {
+    const shown = await this.selfUpdate.onUpdate(paths);
+    if (shown.length) this.say({ type: "updated", paths: shown });
+  }
+
+  /** @param {string[]} urls that a page shows */
+  shown(urls) {
     const own = urls.map((url) => new Request(url)).filter((request) => this.strategy.plan(request) === "cache");
-    const paths = new Set(own.map(({ url }) => url.slice(this.scope.location.origin.length).split("#")[0]));
-    const rows = [...this.store.rows.values()].filter((row) => paths.has(row.path));
-    const missing = [...paths].filter((path) => !this.store.vary.has(path));
-    const arrivals = await Promise.all(missing.map(async (path) =>
-      ({ path, headers: new Headers(), response: (await this.sender.send({ path, hedge: false })).response })));
-    await this.store.commit(arrivals.filter((one) => !one.response.redirected));
-    await this.revalidator.confirm(rows.filter((row) => !this.store.isFresh(row)));
+    return this.prefetcher.shown(new Set(own.map(({ url }) => url.slice(this.scope.location.origin.length).split("#")[0])));
   }
 
-  /** Confirm everything that is kept, when the nodes have nothing better to do. */
+  /** A page is idle, or the browser says that it is a good time. */
   async refresh() {
     await this.wake();
-    if (Date.now() < this.refreshed + REFRESH_MS || !(this.nodes.utilization() < IDLE_UTILIZATION)) return;
-    this.refreshed = Date.now();
+    if (!this.prefetcher.mayRefresh(this.nodes.utilization())) return;
+    this.prefetcher.refreshed = Date.now();
     await this.save(true);
-    await this.revalidator.confirm([...this.store.rows.values()].filter((row) => !this.store.isFresh(row))).catch(() => {});
-    await this.store.sweep();
+    await this.prefetcher.refresh();
   }
 
-  /** Fetch what has to be there before the first page asks. */
-  async install() {
-    await this.wake();
-    await this.learnRules();
-    const { rules } = this.strategy;
-    const wanted = [...new Set([...rules.precache, rules.offline, SCRIPT])];
-    const arrivals = await Promise.all(wanted.map(async (path) => {
-      const { response } = await this.sender.send({ path });
-      if (!response.ok && rules.precache.includes(path)) {
-        throw new Error(`/edge.json wants ${path}, but the site answers ${response.status}`);
+  /** Remember what was known before the browser stopped us. */
+  wake() {
+    this.waking ??= (async () => {
+      await this.store.ready();
+      try {
+        const saved = await this.database.get("state", "worker");
+        if (!saved) return;
+        this.use(saved.rules);
+        if (saved.load) this.nodes.learn(saved.load, saved.learned);
+        this.nodes.restore(saved.nodes);
+        this.prefetcher.refreshed = saved.refreshed ?? 0;
+      } catch (error) {
+        console.warn("edge: its state cannot be read:", error);
       }
-      return { path, response, headers: new Headers() };
-    }));
-    await this.store.commit(arrivals);
-    await this.save(true);
+    })();
+    return this.waking;
+  }
+
+  /** Write down what a restart should not forget; not at every request. */
+  async save(force = false) {
+    if (this.removed || (!force && Date.now() < this.saved + SAVE_MS)) return;
+    this.saved = Date.now();
+    const { load, learned } = this.nodes;
+    const saved = { rules: this.strategy.rules, load, learned, nodes: this.nodes.save(), refreshed: this.prefetcher.refreshed };
+    await this.database.write("state", [[saved, "worker"]]).catch(() => {}); // no room: a restart knows less
+  }
+
+  /** @param {import("./rules.js").Rules} rules */
+  use(rules) {
+    this.strategy.rules = rules;
+    this.store.limit = rules.limit_mib * 1024 * 1024;
   }
 
   /** Switched off: nothing of us stays. */
@@ -279,17 +205,15 @@ export class Worker {
     if (this.removed) return;
     this.removed = true;
     await this.scope.registration.unregister();
-    for (const name of await this.scope.caches.keys()) if (name.startsWith("edge")) await this.scope.caches.delete(name);
-    await this.database.remove().catch(() => {});
+    await this.deleteCaches(() => true);
+    await this.database.remove().catch(() => {}); // without the worker nobody reads it
     this.say({ type: "removed" });
   }
 
-  /** This version is the one that answers from now on. */
-  async activate() {
-    // While nothing is kept, a page is better asked for before the worker has started.
-    await this.scope.registration.navigationPreload?.enable();
+  /** @param {(name: string) => boolean} goes of ours */
+  async deleteCaches(goes) {
     for (const name of await this.scope.caches.keys()) {
-      if (name.startsWith("edge") && name !== CACHE) await this.scope.caches.delete(name);
+      if (name.startsWith("edge") && goes(name)) await this.scope.caches.delete(name);
     }
   }
 
@@ -307,14 +231,5 @@ export class Worker {
       confirmed: revalidator.count.validators + revalidator.count.notModified, requests: sender.count.requests,
       retries: sender.count.retries, hedges: sender.count.hedges, kept: store.size, puts: store.count.puts, waiting: this.waiting,
     };
-  }
-
-  /** Static routes, where the browser has them: paths that need no worker. @param {any} event */
-  routes(event) {
-    const own = [{ condition: { urlPattern: new URLPattern({ pathname: "/.edge/*" }) }, source: "network" }];
-    const { ignore } = this.strategy.rules;
-    const plainest = ignore.filter((glob) => /^[\w/.-]+\/\*\*$/.test(glob) && matches([glob], glob.replace("**", "x")));
-    const more = plainest.map((glob) => ({ condition: { urlPattern: new URLPattern({ pathname: glob.replace("**", "*") }) }, source: "network" }));
-    return event.addRoutes([...own, ...more]);
   }
 }

@@ -1,0 +1,57 @@
+// Stores and revalidates what no page asks for at the moment: the precache at installation, what a page got while
+// there was no worker yet, and everything from time to time.
+
+import { SCRIPT } from "./self_update.js";
+
+/** No refresh in the background above this utilization, nor more often than this. */
+const IDLE_UTILIZATION = 0.5;
+const REFRESH_MS = 10 * 60_000;
+
+export class Prefetcher {
+  /**
+   * @param {import("./response_store.js").ResponseStore} store
+   * @param {import("./sender.js").Sender} sender
+   * @param {import("./revalidator.js").Revalidator} revalidator
+   */
+  constructor(store, sender, revalidator) {
+    this.store = store;
+    this.sender = sender;
+    this.revalidator = revalidator;
+    /** When everything was revalidated last. */
+    this.refreshed = 0;
+  }
+
+  /** Fetch what has to be there before the first page asks; one that is missing fails the installation. @param {import("./rules.js").Rules} rules */
+  async precache({ precache, offline }) {
+    const wanted = [...new Set([...precache, offline, SCRIPT])];
+    const arrivals = await this.fetch(wanted, true);
+    const missing = arrivals.find(({ path, response }) => !response.ok && precache.includes(path));
+    if (missing) throw new Error(`/edge.json wants ${missing.path}, but the site answers ${missing.response.status}`);
+    await this.store.commit(arrivals);
+  }
+
+  /** A page shows *paths*: store those that are not stored, and revalidate the others. @param {Set<string>} paths */
+  async shown(paths) {
+    const stored = this.store.filter(({ path }) => paths.has(path));
+    const arrivals = await this.fetch([...paths].filter((path) => !this.store.vary.has(path)), false);
+    await this.store.commit(arrivals.filter((one) => !one.response.redirected));
+    await this.revalidator.revalidate(stored.filter((one) => !this.store.isFresh(one)));
+  }
+
+  /** @param {string[]} paths @param {boolean} hedge */
+  fetch(paths, hedge) {
+    return Promise.all(paths.map(async (path) =>
+      ({ path, headers: new Headers(), response: await this.sender.send({ path, hedge }) })));
+  }
+
+  /** Whether the nodes have nothing better to do, and it is time. @param {number} utilization NaN: unknown */
+  mayRefresh(utilization) {
+    return Date.now() >= this.refreshed + REFRESH_MS && utilization < IDLE_UTILIZATION;
+  }
+
+  /** Revalidate everything that is not fresh. */
+  async refresh() {
+    await this.revalidator.revalidate(this.store.filter((stored) => !this.store.isFresh(stored))).catch(() => {}); // another time
+    await this.store.sweep();
+  }
+}

@@ -1,0 +1,88 @@
+// What decides over the worker itself: the site's rules, /edge.json, and the script, /sw.js.
+//
+// Both are stored responses like others, and are revalidated along with what a page has used, or after a navigation.
+// New rules are applied; a new script is for the browser to install.  The kill switch: rules that say "off", or a
+// script that is gone, remove the worker.
+
+import { defaults, parseRules } from "./rules.js";
+
+const RULES = "/edge.json";
+export const SCRIPT = "/sw.js";
+/** Milliseconds between two looks at them. */
+const LOOK_MS = 10_000;
+
+/** @param {{path: string}} stored */
+const isOwn = ({ path }) => path === RULES || path === SCRIPT;
+
+export class SelfUpdate {
+  /**
+   * @param {import("./response_store.js").ResponseStore} store
+   * @param {import("./sender.js").Sender} sender
+   * @param {import("./revalidator.js").Revalidator} revalidator
+   * @param {{use: (rules: import("./rules.js").Rules) => void, save: () => Promise<void>, remove: () => Promise<void>,
+   *   update: () => Promise<unknown>}} worker *update* has the browser compare the script
+   */
+  constructor(store, sender, revalidator, worker) {
+    this.store = store;
+    this.sender = sender;
+    this.revalidator = revalidator;
+    this.worker = worker;
+    /** Whether a page was navigated to since they went along with a batch. */
+    this.navigated = false;
+    this.looked = 0;
+  }
+
+  /** What goes along with a batch: both, once after a navigation. */
+  along() {
+    if (!this.navigated) return [];
+    this.navigated = false;
+    return this.store.filter(isOwn);
+  }
+
+  /** A page is navigated to: see whether the rules are others now, or the script is gone. */
+  async onNavigation() {
+    this.navigated = true;
+    if (Date.now() < this.looked + LOOK_MS) return;
+    this.looked = Date.now();
+    for (const stored of this.store.filter(isOwn)) {
+      stored.used = this.looked; // never the one that is evicted first
+      this.revalidator.add(stored);
+    }
+    await this.revalidator.batch;
+    if (!this.store.vary.has(RULES)) await this.fetchRules().catch(() => {}); // unreachable: at the next navigation
+  }
+
+  /** Fetch the site's rules; without any, the defaults count. */
+  async fetchRules() {
+    const response = await this.sender.send({ path: RULES });
+    if (response.status === 404 || response.status === 410) this.worker.use(defaults());
+    if (!response.ok) return;
+    const text = await response.clone().text();
+    await this.store.commit([{ path: RULES, response, headers: new Headers() }]);
+    await this.applyRules(text);
+  }
+
+  /** @param {string} text */
+  async applyRules(text) {
+    let rules;
+    try {
+      rules = parseRules(text);
+    } catch (error) {
+      console.error(`edge: ${/** @type {Error} */ (error).message}; the rules stay as they were`);
+      return;
+    }
+    this.worker.use(rules);
+    await (rules.off ? this.worker.remove() : this.worker.save());
+  }
+
+  /** Do what new versions of *paths* ask for; those of them that are the pages' business. @param {string[]} paths */
+  async onUpdate(paths) {
+    if (paths.includes(RULES)) {
+      const stored = this.store.lookup(RULES);
+      const response = stored && (await this.store.open(stored));
+      if (response) await this.applyRules(await response.text());
+    }
+    if (paths.includes(SCRIPT)) this.worker.update().catch(() => {}); // the browser looks at each navigation, too
+    return paths.filter((path) => !isOwn({ path }));
+  }
+}
