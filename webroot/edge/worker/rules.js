@@ -8,7 +8,7 @@
 //      "confirm": ["/account/**"],   validated before each use; what is stored only serves offline
 //      "precache": ["/", "/a.css"],  fetched when the worker is installed
 //      "offline": "/offline.html",   for pages that are not stored, when no node can be reached
-//      "limit_mib": 64}              bytes that may be stored
+//      "limit_mib": 64}              MiB that may be stored
 
 /**
  * @typedef {object} Rules
