@@ -3,7 +3,7 @@
 A request goes to the node that its client chooses; to another at once when that fails; to two when it is
 slow (a hedged request).
 Retries and hedges have budgets.  What a user wants is a :class:`LogicalRequest`; each attempt at it has a
-token on the wire.  It ends with one call of *ended*.
+token on the wire.  It ends with one call of its *ended*.
 
 Times are nanoseconds of the wire's clock.
 """
@@ -33,19 +33,24 @@ _HEDGE_LEAST, _HEDGE_UNKNOWN = 20 * MS, 500 * MS
 _PATIENCE, _PATIENCE_LEAST, _PATIENCE_MOST = 8, 1_000 * MS, 4_000 * MS
 
 
+#: Called once with the request and its answer, which may be 5xx or the last failure; None: there was no end.
+Ended = Callable[["LogicalRequest", "Answer | None"], None]
+
+
 class LogicalRequest:
     """What a user wants from the cluster, whichever node answers, in however many attempts."""
 
     __slots__ = (
-        "about", "body", "etag", "first", "kind", "lines", "path", "planned", "purpose", "round", "sent_at",
-        "tokens", "tried", "user",
+        "about", "body", "ended", "etag", "first", "kind", "lines", "path", "planned", "purpose", "round",
+        "sent_at", "tokens", "tried", "user",
     )  # fmt: skip
 
     def __init__(
-        self, user: int, purpose: int, planned: int, path: bytes, kind: str, etag: bytes = b"",
+        self, user: int, purpose: int, planned: int, path: bytes, kind: str, ended: Ended, etag: bytes = b"",
         body: bytes = b"", about: Any = None, lines: bytes = b"",
     ) -> None:  # fmt: skip
         self.user = user
+        self.ended = ended
         #: What the answer is for: the caller's.
         self.purpose = purpose
         self.about = about
@@ -78,12 +83,11 @@ class Sender:
         choosing: Choosing,
         heads: Heads,
         random: Callable[[], float],
-        ended: Callable[[LogicalRequest, Answer | None], None],
         counts: Counter[str],
     ) -> None:
-        """*ended*: called with the answer, which may be 5xx, or the last failure; None: there was no end."""
+        """*random*: of the jitter before another round, 0 <= number < 1."""
         self._wire, self._clock, self._users, self._choosing = wire, clock, users, choosing
-        self._heads, self._random, self._ended, self._counts = heads, random, ended, counts
+        self._heads, self._random, self._counts = heads, random, counts
         self._nodes = users.nodes
         self._token = 0
         self._requests: dict[int, LogicalRequest] = {}
@@ -121,7 +125,7 @@ class Sender:
         self._later.clear()
         for request in {id(request): request for request in waiting}.values():
             request.tokens.clear()
-            self._ended(request, None)
+            request.ended(request, None)
 
     def _begin(self, request: LogicalRequest, due: int) -> None:
         """Begin a round, in which no node has been tried."""
@@ -173,7 +177,7 @@ class Sender:
             del self._requests[token]
             self._wire.cancel(token)
         request.tokens.clear()
-        self._ended(request, answer)
+        request.ended(request, answer)
 
     def _failed(self, request: LogicalRequest, answer: Answer) -> None:
         """Fail over to another node at once; to another round, after a while, when all have been tried."""
@@ -188,7 +192,7 @@ class Sender:
             if self._retries.spend(request.user, self._users.requests[request.user]):
                 heapq.heappush(self._later, (answer.done + pause, answer.token, request))
                 return
-        self._ended(request, answer)
+        request.ended(request, answer)
 
     def _retry(self, request: LogicalRequest) -> bool:
         left = request.tried != (1 << self._nodes) - 1

@@ -76,14 +76,11 @@ def assemble(job: Job) -> WorkerComponents:
     calendar = Calendar(job.users, BEGIN)
     counts: Counter[str] = Counter()
     choosing = Choosing(users, scenario.policy, urls, draws.uniform(streams[5]))
+    sender = Sender(wire, clock, users, choosing, Heads(urls), draws.uniform(streams[8]), counts)
     virtual_users = VirtualUsers(
-        Site(job.site), users, calendar, choosing, clock, wire, counts, drawn,
+        Site(job.site), users, calendar, choosing, sender, clock, wire, counts, drawn,
         int(scenario.stale_ms * TICKS / 1000), scenario.mutations, int(scenario.sockets.share * job.users),
     )  # fmt: skip
-    heads = Heads(urls)
-    jitter = draws.uniform(streams[8])
-    sender = Sender(wire, clock, users, choosing, heads, jitter, virtual_users.ended, counts)
-    virtual_users.sender = sender
     comes = draws.uniform(streams[10])
     arrivals = ArrivalScheduler(
         users, calendar, virtual_users, _times(job, streams[6]), counts, session.pages_mean, comes

@@ -62,6 +62,7 @@ class VirtualUsers:
         users: Users,
         calendar: Calendar,
         choosing: Choosing,
+        sender: Sender,
         clock: Clock,
         wire: Wire,
         counts: Counter[str],
@@ -76,7 +77,8 @@ class VirtualUsers:
         are held by other processes (:mod:`loadgen.run.process.subscriber_engine`); here it is read once for
         all of them.
         """
-        self._site, self._users, self._calendar, self._choosing = site, users, calendar, choosing
+        self._site, self._users, self._calendar = site, users, calendar
+        self._choosing, self._sender = choosing, sender
         self._clock, self._wire, self._counts = clock, wire, counts
         self._think, self._page, self._pages, self._uniform = (
             draws["think"], draws["page"], draws["pages"], draws["uniform"],
@@ -86,8 +88,6 @@ class VirtualUsers:
         #: Begins the keys of this process: no other one, and no other run, may have the same.
         self._keys = secrets.token_hex(8)
         self._checker = AnswerChecker(site, stale_ticks, users.nodes, counts, self._probe)
-        #: Set by who makes both: see :meth:`ended`.
-        self.sender: Sender
         self.active = 0
         self._cache = BrowserCache(site, users)
         self._documents: dict[bytes, int] = {}
@@ -121,7 +121,7 @@ class VirtualUsers:
                 self._choosing.learn(user, self._newest, tick)
         elif self._choosing.reads_load and self._choosing.is_due(user, tick):
             self._counts["load_polls"] += 1
-            self._send(LogicalRequest(user, LOAD, planned, _LOAD, "fetch"))
+            self._send(LogicalRequest(user, LOAD, planned, _LOAD, "fetch", self._ended))
         if self._mutations and self._uniform() < self._mutations.share:
             self._mutate(user, planned)
         if not left:
@@ -133,14 +133,15 @@ class VirtualUsers:
     def _send(self, request: LogicalRequest) -> None:
         """Send *request*; the user's connections stay open while it waits for an answer."""
         self._users.waiting[request.user] += 1
-        self.sender.send(request)
+        self._sender.send(request)
 
     def keep_informed(self, now: int) -> None:
         """Read, once for all, the load document that users with sockets are pushed; *now*: nanoseconds."""
         if self._informed and self._choosing.reads_load and now >= self._feed_at:
             self._feed_at = now + _FEED_NS
             self._reader = user = (self._reader + 1) % self._informed
-            self.sender.send_to(LogicalRequest(user, FEED, now, _LOAD, "fetch"), user % self._users.nodes)
+            request = LogicalRequest(user, FEED, now, _LOAD, "fetch", self._fed)
+            self._sender.send_to(request, user % self._users.nodes)
 
     def _mutate(self, user: int, planned: int) -> None:
         assert self._mutations is not None
@@ -149,11 +150,12 @@ class VirtualUsers:
         body = self._mutations.body.replace("{user}", str(user)).replace("{n}", str(number)).encode()
         lines = f"Content-Type: {self._mutations.content_type}\r\nIdempotency-Key: {self._keys}-{number}\r\n"
         request = LogicalRequest(
-            user, MUTATION, planned, self._mutations.path.encode(), "post", b"", body, lines=lines.encode()
-        )
+            user, MUTATION, planned, self._mutations.path.encode(), "post", self._ended, body=body,
+            lines=lines.encode(),
+        )  # fmt: skip
         self._counts["requests"] += 1
         self._users.waiting[user] += 1
-        self.sender.send_to(request, user % self._users.nodes)
+        self._sender.send_to(request, user % self._users.nodes)
 
     # ---- page views ----
 
@@ -176,29 +178,34 @@ class VirtualUsers:
             self._counts["batches"] += 1
             self._counts["validators"] += len(parts)
             body = lookup.body or self._cache.batch(lookup)
-            self._send(LogicalRequest(user, BATCH, planned, _REVALIDATE, "post", b"", body, (page, lookup)))
+            about = page, lookup
+            self._send(
+                LogicalRequest(user, BATCH, planned, _REVALIDATE, "post", self._ended, body=body, about=about)
+            )
 
     def _get(
         self, user: int, purpose: int, resource: Resource, planned: int, etag: bytes, about: object
     ) -> None:
         request = LogicalRequest(
-            user, purpose, planned, resource.path, resource.kind, etag, about=(resource, about)
+            user, purpose, planned, resource.path, resource.kind, self._ended, etag, about=(resource, about)
         )
         self._send(request)
 
     # ---- answers ----
 
-    def ended(self, request: LogicalRequest, answer: Answer | None) -> None:
-        """Take the end of a logical request: its answer, or None or an error: it failed for good."""
-        if request.purpose == PROBE:
-            if answer is not None:
-                now = self._clock.tick(self._clock.now)
-                self._checker.probed(request.about, None if answer.error else answer, now)
-            return
-        if request.purpose == FEED:
-            if answer is not None and not answer.error and answer.status == 200:
-                self._newest = self._document(answer) or self._newest
-            return
+    def _probed(self, request: LogicalRequest, answer: Answer | None) -> None:
+        """Take what one node says of a stale candidate."""
+        if answer is not None:
+            now = self._clock.tick(self._clock.now)
+            self._checker.probed(request.about, None if answer.error else answer, now)
+
+    def _fed(self, request: LogicalRequest, answer: Answer | None) -> None:
+        """Take the load document that users with sockets know from now on."""
+        if answer is not None and not answer.error and answer.status == 200:
+            self._newest = self._document(answer) or self._newest
+
+    def _ended(self, request: LogicalRequest, answer: Answer | None) -> None:
+        """Take the end of a user's request: its answer, or None or an error: it failed for good."""
         reason = self._judge(request, answer)
         if reason:
             self._counts["failed"] += 1
@@ -304,8 +311,10 @@ class VirtualUsers:
     def _probe(self, candidate: StaleCandidate) -> None:
         resource = candidate.resource
         for node in range(self._users.nodes):
-            request = LogicalRequest(0, PROBE, self._clock.now, resource.path, resource.kind, about=candidate)
-            self.sender.send_to(request, node)
+            request = LogicalRequest(
+                0, PROBE, self._clock.now, resource.path, resource.kind, self._probed, about=candidate
+            )
+            self._sender.send_to(request, node)
 
 
 def _stale(body: bytes, count: int) -> list[int]:

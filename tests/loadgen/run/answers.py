@@ -24,7 +24,7 @@ def answer(
 
 def ask(planned: int = START) -> LogicalRequest:
     """What it answers."""
-    return LogicalRequest(0, 0, planned, b"/", "document")
+    return LogicalRequest(0, 0, planned, b"/", "document", lambda request, answer: None)
 
 
 #: (answer, when the ask that it ends was planned; None: it ends none, why it failed).

@@ -32,9 +32,7 @@ class Stage:
         self.users = Users(4, nodes)
         self.choosing = Choosing(self.users, policy, URLS[:nodes], random)
         heads = Heads(URLS[:nodes])
-        self.sender = Sender(
-            self.wire, self.clock, self.users, self.choosing, heads, random, self.end, self.counts
-        )
+        self.sender = Sender(self.wire, self.clock, self.users, self.choosing, heads, random, self.counts)
         self.unknown_p95 = self.sender.p95
         self.sender.p95 = [20 * MS] * nodes
 
@@ -50,7 +48,7 @@ class Stage:
 
     def ask(self, user: int = 0, purpose: int = 0) -> LogicalRequest:
         """Send one now."""
-        ask = LogicalRequest(user, purpose, self.clock.now, b"/", "document")
+        ask = LogicalRequest(user, purpose, self.clock.now, b"/", "document", self.end)
         self.sender.send(ask)
         return ask
 

@@ -34,7 +34,7 @@ class AnsweredTests(Case):
     def test_an_ask_to_one_node_asks_nobody_else(self) -> None:
         for status, error in ((503, OK), (0, REFUSED), (200, OK)):
             stage = Stage()
-            stage.sender.send_to(LogicalRequest(1, -1, START, b"/x", "post", body=b"{}"), 2)
+            stage.sender.send_to(LogicalRequest(1, -1, START, b"/x", "post", stage.end, body=b"{}"), 2)
             stage.pass_time(10_000)
             self.assertEqual(stage.nodes(), [2])
             stage.answer_all(status, error)

@@ -79,13 +79,12 @@ class Visit:
             "page": lambda: next(looked, HOME),
             "uniform": random,
         }
+        self.sender = Sender(
+            self.wire, self.clock, self.users, choosing, Heads(URLS[:nodes]), random, self.counts
+        )
         self.virtual_users = VirtualUsers(
-            self.site, self.users, self.plan, choosing, self.clock, self.wire, self.counts, draws,
-            stale_ticks, mutations, informed,
-        )  # fmt: skip
-        self.virtual_users.sender = self.sender = Sender(
-            self.wire, self.clock, self.users, choosing, Heads(URLS[:nodes]), random,
-            self.virtual_users.ended, self.counts,
+            self.site, self.users, self.plan, choosing, self.sender, self.clock, self.wire, self.counts,
+            draws, stale_ticks, mutations, informed,
         )  # fmt: skip
         self.recorded: list[tuple[LogicalRequest, Answer | None, str]] = []
         self.virtual_users.record = lambda request, answer, reason: self.recorded.append(
