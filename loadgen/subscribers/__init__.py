@@ -1,11 +1,11 @@
 """The WebSockets of virtual users: very many clients of ``/.edge/socket`` in one process.
 
 * ``sockets.py``: :class:`Subscribers`, all connections under one epoll, a few bytes for each;
-* ``calls.py``: connections while they are being made (``connect.py``: one socket);
+* ``attempts.py``: connections while they are being made (``connect.py``: one socket);
 * ``pushes.py``: what they have received, in columns, and the latencies;
 * ``handshake.py``, ``frames.py``: sans-IO: RFC 6455 from the client's side;
 * ``feed.py``: sans-IO: what a node pushes, and since when it could have;
-* ``dialling.py``: sans-IO: who is to be connected when, and where.
+* ``attempt_schedule.py``: sans-IO: who is to be connected when, and where: rate limit, backoff, jitter.
 """
 
 from __future__ import annotations

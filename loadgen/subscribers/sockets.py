@@ -24,7 +24,7 @@ import numpy as np
 from edge.node.process.descriptors import RESERVED, raise_descriptor_limit
 from loadgen.errors import LoadgenError
 from loadgen.histogram import Histogram
-from loadgen.subscribers.calls import PIECE, Calls
+from loadgen.subscribers.attempts import PIECE, ConnectionAttempts
 from loadgen.subscribers.feed import KINDS, Feed, FeedError, Message
 from loadgen.subscribers.frames import Close, FrameError, FrameReader, Ping, close, pong
 from loadgen.subscribers.pushes import Pushes, PushLog
@@ -44,7 +44,7 @@ FREE, OPEN, GREETED = 0, 1, 2
 class Timeouts(NamedTuple):
     """How long subscribers wait: for a handshake, for a sign of life."""
 
-    #: From the call to the whole answer.
+    #: From the attempt to the whole answer.
     handshake_ns: int = 10_000_000_000
     #: Without a byte, a ping at least, a connection counts as dead (to whole seconds).
     silent_ns: int = 75_000_000_000
@@ -66,7 +66,7 @@ class Subscribers:
         self._timeouts = timeouts or Timeouts()
         self._poll = select.epoll()
         path = f"/.edge/socket?topics={','.join(topics)}"
-        self._calls = Calls(self._poll, path, self._timeouts.handshake_ns, self.errors, seed)
+        self._attempts = ConnectionAttempts(self._poll, path, self._timeouts.handshake_ns, self.errors, seed)
         self._feeds: list[Feed] = []
         self._wanted = self._open = 0
         # Of open connections, by descriptor: what it is, node, second of the last byte.
@@ -86,7 +86,7 @@ class Subscribers:
         return self._log.latency
 
     def open(self, count: int, nodes: Sequence[Target], per_second: float) -> None:
-        """Have *count* more subscribers; all nodes named so far get them in turn, *per_second* calls in all.
+        """Have *count* more subscribers; all nodes named get them in turn, *per_second* attempts in all.
 
         :raises LoadgenError: this process may not have so many descriptors.
         """
@@ -97,8 +97,8 @@ class Subscribers:
                 f"{allowed}; raise the limit with ulimit -Hn, or use more processes"
             )
         self._wanted += count
-        self._calls.want(count, nodes, per_second)
-        self._feeds += [Feed() for _ in self._calls.nodes[len(self._feeds) :]]
+        self._attempts.want(count, nodes, per_second)
+        self._feeds += [Feed() for _ in self._attempts.nodes[len(self._feeds) :]]
 
     def expect(self, published_ns: int) -> None:
         """Expect a change that is about to be published at that time: what comes of it counts from then."""
@@ -111,7 +111,7 @@ class Subscribers:
 
     def unfinished(self) -> int:
         """Connections that have objects of their own: being made, or with half a message."""
-        return len(self._calls.openings) + len(self._readers)
+        return len(self._attempts.openings) + len(self._readers)
 
     def memory(self) -> int:
         """Bytes of what is kept of all descriptors up to the highest one of an open connection."""
@@ -123,7 +123,7 @@ class Subscribers:
 
     def due(self) -> int:
         """When :meth:`run` has something to do though nothing comes; ns."""
-        return min(self._calls.due(), self._ticked_ns + TICK_NS)
+        return min(self._attempts.due(), self._ticked_ns + TICK_NS)
 
     def run(self, until_ns: int) -> Pushes:
         """Connect and receive until *until_ns*, or until there are many pushes; those since the last call."""
@@ -153,7 +153,7 @@ class Subscribers:
             if state != FREE:
                 self._say(fd, close(1000))
                 os.close(fd)
-        self._calls.close()
+        self._attempts.close()
         self._poll.close()
         self._readers.clear()
         self._state, self._open = bytearray(), 0
@@ -165,10 +165,10 @@ class Subscribers:
         """Do what is due: attempts, and what takes too long."""
         self._second = (now_ns - self._began_ns) // TICK_NS
         self._to_monotonic_ns = time.monotonic_ns() - time.time_ns()
-        self._calls.make(now_ns)
+        self._attempts.make(now_ns)
         if now_ns - self._ticked_ns >= TICK_NS:
             self._ticked_ns = now_ns
-            self._calls.give_up(now_ns)
+            self._attempts.give_up(now_ns)
             silent = (
                 np.frombuffer(self._heard, np.uint32) + self._timeouts.silent_ns // TICK_NS < self._second
             )
@@ -177,8 +177,8 @@ class Subscribers:
 
     def _ready(self, fd: int) -> None:
         """Read what has come on *fd*."""
-        if fd in self._calls.openings:
-            opened = self._calls.ready(fd)
+        if fd in self._attempts.openings:
+            opened = self._attempts.ready(fd)
             if opened is not None:
                 self._welcome(fd, opened.node)
                 self._take(fd, opened.rest)
@@ -269,9 +269,9 @@ class Subscribers:
             return False
 
     def _lost(self, fd: int, why: str) -> None:
-        """Close *fd* and have another call made; *why* is "" after a goodbye."""
+        """Close *fd* and have another attempt made; *why* is "" after a goodbye."""
         self._readers.pop(fd, None)
         self._state[fd] = FREE
         self._open -= 1
         os.close(fd)
-        self._calls.again(self._node[fd], why)
+        self._attempts.again(self._node[fd], why)

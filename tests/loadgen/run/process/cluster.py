@@ -16,7 +16,7 @@ START = 5_000_000_000_000
 MS = 1_000_000
 
 
-class Cluster:
+class MemoryCluster:
     """Has the form of :class:`loadgen.wire.interface.Wire`; nobody waits for anything."""
 
     kind = "memory"

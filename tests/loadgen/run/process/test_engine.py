@@ -20,14 +20,14 @@ from loadgen.run.process import assembly
 from loadgen.run.process.assembly import assemble
 from loadgen.run.process.engine import Engine
 from tests.loadgen.run.memory_wire import Sent
-from tests.loadgen.run.process.cluster import MS, START, Cluster
+from tests.loadgen.run.process.cluster import MS, START, MemoryCluster
 from tests.loadgen.run.samples import NODES, Published, load
 
 SECONDS = 8
 RATE = 20.0
 
 
-def chaos(seed: int, cluster: Cluster) -> None:
+def chaos(seed: int, cluster: MemoryCluster) -> None:
     """Something happens ten times a second."""
     random = Random(seed)
     for number in range(50):
@@ -56,7 +56,7 @@ class EngineTests(SynchronousTestCase):
 
     def run_(
         self,
-        prepare: Callable[[Cluster], object] = lambda cluster: None,
+        prepare: Callable[[MemoryCluster], object] = lambda cluster: None,
         seed: int = 1,
         stop_after: int = 0,
         **given: Any,
@@ -72,7 +72,7 @@ class EngineTests(SynchronousTestCase):
             scenario=scenario, site=Published().site(), nodes=NODES, users=scenario.users, seed=seed,
             rate_seconds=[0.0], rates=[scenario.arrivals.rate_per_s],
         )  # fmt: skip
-        self.cluster = Cluster()
+        self.cluster = MemoryCluster()
         prepare(self.cluster)
         self.patch(assembly, "select", lambda *arguments: self.cluster)
         components = assemble(job)
@@ -144,7 +144,7 @@ class EngineTests(SynchronousTestCase):
         self.assertGreater(self.merged.measures()["share_304"], 0.95)
 
     def test_a_node_that_dies_is_not_noticed(self) -> None:
-        def die(cluster: Cluster) -> None:
+        def die(cluster: MemoryCluster) -> None:
             cluster.say(load(ttl_ms=1000))
             cluster.at(3, lambda: cluster.dead.add(2))
             others = load(ttl_ms=1000, states=("alive", "alive", "dead", "alive"))
@@ -184,7 +184,7 @@ class EngineTests(SynchronousTestCase):
         self.assertTrue([asked for asked in fetched if asked.due > START + 3000 * MS])
 
     def test_a_node_that_never_learns_of_it_is_found_out(self) -> None:
-        def deploy(cluster: Cluster) -> None:
+        def deploy(cluster: MemoryCluster) -> None:
             cluster.at(2, lambda: cluster.publish("/style.css", b"h1 { color: green }", nodes=(0, 1, 2)))
 
         self.run_(deploy)
@@ -192,7 +192,7 @@ class EngineTests(SynchronousTestCase):
         self.assertEqual(self.count("wrong_answers"), 0)
 
     def test_a_deploy_that_is_taken_back_makes_nobody_stale(self) -> None:
-        def deploy(cluster: Cluster) -> None:
+        def deploy(cluster: MemoryCluster) -> None:
             before = cluster.nodes[0].bodies["/style.css"]
             cluster.at(2, lambda: cluster.publish("/style.css", b"h1 { color: green }"))
             cluster.at(5, lambda: cluster.publish("/style.css", before))

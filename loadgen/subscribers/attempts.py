@@ -1,7 +1,7 @@
 """Connection attempts: from the first packet to the whole answer of the handshake.
 
-What fails on the way is counted, closed and called again, elsewhere, when :mod:`loadgen.subscribers.dialling`
-says so.
+What fails on the way is counted, closed and tried again, elsewhere, when
+:mod:`loadgen.subscribers.attempt_schedule` says so.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from loadgen.subscribers.attempt_schedule import NEVER, AttemptSchedule
 from loadgen.subscribers.connect import connect
-from loadgen.subscribers.dialling import NEVER, Dialling
 from loadgen.subscribers.handshake import Handshake, HandshakeError
 from loadgen.targets import Target
 
@@ -28,7 +28,7 @@ HANDSHAKES = 256
 class Opened(NamedTuple):
     """What is left of an attempt whose handshake is done."""
 
-    #: The place of its node in ``Calls.nodes``.
+    #: The place of its node in ``ConnectionAttempts.nodes``.
     node: int
     #: What came after it.
     rest: bytes
@@ -48,13 +48,13 @@ class _Opening:
         self.asked = False
 
 
-class Calls:
+class ConnectionAttempts:
     """The connection attempts of one process."""
 
     def __init__(
         self, poll: select.epoll, path: str, patience_ns: int, errors: Counter[str], seed: int | None
     ) -> None:
-        """*patience_ns*: for one call; *errors*: where failures are counted."""
+        """*patience_ns*: for one attempt; *errors*: where failures are counted."""
         self.nodes: list[Target] = []
         #: By descriptor.
         self.openings: dict[int, _Opening] = {}
@@ -62,21 +62,21 @@ class Calls:
         self._path = path
         self._patience_ns = patience_ns
         self._errors = errors
-        self._dialling = Dialling(random.Random(seed).random)
+        self._schedule = AttemptSchedule(random.Random(seed).random)
         self._turn = 0
 
     def want(self, count: int, nodes: Sequence[Target], per_second: float) -> None:
         """Have *count* more connections made, see :meth:`loadgen.subscribers.Subscribers.open`."""
         self.nodes += [node for node in nodes if node not in self.nodes]
-        self._dialling.want(count, len(self.nodes), per_second)
+        self._schedule.want(count, len(self.nodes), per_second)
 
     def due(self) -> int:
-        """When the next call is to be made; ns."""
-        return self._dialling.due() if len(self.openings) < HANDSHAKES else NEVER
+        """When the next attempt is to be made; ns."""
+        return self._schedule.due() if len(self.openings) < HANDSHAKES else NEVER
 
     def make(self, now_ns: int) -> None:
         """Begin the attempts that are due."""
-        for node, failures in self._dialling.take(now_ns, HANDSHAKES - len(self.openings)):
+        for node, failures in self._schedule.take(now_ns, HANDSHAKES - len(self.openings)):
             self._turn += 1
             try:
                 fd = connect(self.nodes[node], self._turn)
@@ -124,7 +124,7 @@ class Calls:
         """
         if why:
             self._errors[why] += 1
-        self._dialling.lost(node, failures + 1, time.monotonic_ns())
+        self._schedule.lost(node, failures + 1, time.monotonic_ns())
 
     def close(self) -> None:
         """Close all attempts."""

@@ -1,9 +1,9 @@
-"""The schedule of connection attempts: when, and to which node.
+"""The schedule of connection attempts: rate-limited, with exponential backoff and jitter.
 
 Pure: times and random numbers come from outside.
 
 New subscribers go to the nodes in turn, not more than so many a second.  One that is lost tries another node
-after a while that doubles with each failure, as the smart client does; and all of them together do not dial
+after a while that doubles with each failure, as the smart client does; and all of them together are not tried
 faster than that either, so that a node that comes back is not run over.
 """
 
@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 #: Nanoseconds before the first new try and at most, before jitter (a factor of 0.5 to 1.5).
 FIRST_NS, MOST_NS = 50_000_000, 10_000_000_000
-#: What was not dialled in time is made up for, but not more than that at once.
+#: What was not tried in time is made up for, but not more than that at once.
 BURST_NS = 20_000_000
 #: A time that never comes.
 NEVER = 1 << 62
 
 
-class Call(NamedTuple):
+class Attempt(NamedTuple):
     """An attempt to be made now."""
 
     node: int
@@ -29,7 +29,7 @@ class Call(NamedTuple):
     failures: int
 
 
-class Dialling:
+class AttemptSchedule:
     """The attempts of one process that are to be made."""
 
     def __init__(self, random: Callable[[], float]) -> None:
@@ -49,7 +49,7 @@ class Dialling:
         return self._fresh + len(self._again)
 
     def want(self, count: int, nodes: int, per_second: float) -> None:
-        """*count* more, on *nodes* nodes; from now on *per_second* calls of any kind."""
+        """*count* more, on *nodes* nodes; from now on *per_second* attempts of any kind."""
         self._fresh += count
         self._nodes = nodes
         self._pause_ns = max(1, int(1e9 / per_second))
@@ -65,20 +65,20 @@ class Dialling:
             return self._free_ns
         return max(self._free_ns, self._again[0][0]) if self._again else NEVER
 
-    def take(self, now_ns: int, most: int) -> list[Call]:
+    def take(self, now_ns: int, most: int) -> list[Attempt]:
         """The attempts to be made now, at most so many."""
-        calls: list[Call] = []
+        attempts: list[Attempt] = []
         self._free_ns = max(self._free_ns, now_ns - BURST_NS)
-        while len(calls) < most and self.due() <= now_ns:
+        while len(attempts) < most and self.due() <= now_ns:
             self._free_ns += self._pause_ns
             if self._again and self._again[0][0] <= now_ns:
                 _, failures, lost = heappop(self._again)
-                calls.append(Call(self._other(lost), failures))
+                attempts.append(Attempt(self._other(lost), failures))
             else:
                 self._fresh -= 1
-                calls.append(Call(self._turn % self._nodes, 0))
+                attempts.append(Attempt(self._turn % self._nodes, 0))
                 self._turn += 1
-        return calls
+        return attempts
 
     def _other(self, lost: int) -> int:
         """Any node but *lost*, if there is another."""
