@@ -85,6 +85,7 @@ class PathTests(SynchronousTestCase):
             for page in sources()
             for path in _PATH.findall(page.read_text("utf-8"))
             if path.split("/")[0] in tops
+            and "_build" not in path
             and path.rstrip("/") not in self.names
             and f"webroot/{path.rstrip('/')}" not in self.names
         ]

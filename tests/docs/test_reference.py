@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
-from pathlib import Path
 
 import msgspec
-from edge.node.supervisor.admin import AdminSite
 from twisted.trial.unittest import SynchronousTestCase
 
 from docs._ext import commands, edge_json, metrics
 from edge.config import SETTINGS
 from edge.edgectl.main import make_parser
-from edge.node.resources.edge_resources import EdgeResources
+from edge.node.resources import edge_resources
 from edge.node.resources.pushing import TOPICS
+from edge.node.supervisor import admin_api
 from loadgen.cli import COMMANDS
 from loadgen.plan.inputs import Plan, keys
 from loadgen.run.coordinator.verdict import MEASURES
@@ -70,7 +69,7 @@ class ReferenceTests(SynchronousTestCase):
         self.assertEqual(self.missing("reference/edge-json", names), [])
 
     def test_every_resource_of_the_node_is_there(self) -> None:
-        names = re.findall(r'putChild\(b"(\w+)"', Path(inspect.getfile(EdgeResources)).read_text())
+        names = re.findall(r'putChild\(b"(\w+)"', inspect.getsource(edge_resources))
         self.assertIn("revalidate", names)
         self.assertEqual(self.missing("reference/http", [f"/.edge/{name}" for name in names]), [])
 
@@ -78,6 +77,6 @@ class ReferenceTests(SynchronousTestCase):
         self.assertEqual(self.missing("reference/socket", list(TOPICS)), [])
 
     def test_every_resource_of_the_admin_api_is_there(self) -> None:
-        names = re.findall(r'self\.putChild\(b"(\w+)"', Path(inspect.getfile(AdminSite)).read_text())
+        names = re.findall(r'self\.putChild\(b"(\w+)"', inspect.getsource(admin_api))
         self.assertIn("drain", names)
         self.assertEqual(self.missing("reference/admin", [f"/{name}" for name in names]), [])
