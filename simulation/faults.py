@@ -10,7 +10,7 @@ from pathlib import Path
 import edge.gossip
 from edge.gossip.changes import Record
 from edge.gossip.members import GossipConfig
-from edge.gossip.packet import DEAD
+from edge.gossip.packet import ALIVE, DEAD, SUSPECT
 from simulation.world import World
 
 #: Seconds until a new cluster has found itself.
@@ -55,7 +55,7 @@ def view_changes(world: World, whom: str, since: float) -> int:
     """The most changes of being there or not, of *whom*, that another node saw."""
     seen: dict[str, int] = {}
     for at, observer, name, before, state in world.changes:
-        if name == whom and at >= since and before is not None and (before <= 1) != (state <= 1):
+        if name == whom and at >= since and before is not None and (before <= SUSPECT) != (state <= SUSPECT):
             seen[observer] = seen.get(observer, 0) + 1
     return max(seen.values(), default=0)
 
@@ -197,7 +197,7 @@ def crash(seed: int) -> list[float]:
     world.run(20)
     first: dict[str, float] = {}
     for at, observer, whom, _, state in world.changes:
-        if whom == "n2" and state > 0 and at > began:
+        if whom == "n2" and state > ALIVE and at > began:
             first.setdefault(observer, at - began)
     return [first.get(name, 20.0) for name in ("n1", "n3", "n4")]
 

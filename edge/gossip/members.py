@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from edge.gossip.packet import ALIVE, DEAD, LogPosition, MembershipUpdate, Packet
+from edge.gossip.packet import ALIVE, DEAD, SUSPECT, LogPosition, MembershipUpdate, Packet
 from edge.gossip.roundtrip import RoundTrip
 
 
@@ -91,7 +91,7 @@ class Member:
     @property
     def is_live(self) -> bool:
         """Whether it is counted among the living."""
-        return self.latest.state <= 1
+        return self.latest.state <= SUSPECT
 
 
 #: Incarnations that one death ends.

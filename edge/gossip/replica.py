@@ -70,7 +70,8 @@ class Replica:
     """The replica of the node *node*; *now_ms* everywhere: Unix milliseconds."""
 
     def __init__(self, node: str, rows: Rows, now_ms: int, tombstone_ms: int = TOMBSTONE_MS) -> None:
-        self._node = node
+        #: Its name.
+        self.node = node
         self._rows = rows
         self._tombstone_ms = tombstone_ms
         self.counters: Counter[str] = Counter()
@@ -94,8 +95,8 @@ class Replica:
         rows.commit()
 
     def _begin_log(self, generation: int, sequence: int) -> None:
-        self._rows.set_position(self._node, generation, sequence)
-        self._positions[self._node] = (generation, sequence)
+        self._rows.set_position(self.node, generation, sequence)
+        self._positions[self.node] = (generation, sequence)
         self._limit = sequence
         self._rows.set_meta("reserved", sequence)
 
@@ -103,14 +104,14 @@ class Replica:
 
     def put(self, path: bytes, modified: int, records: tuple[Record, ...], now_ms: int) -> Change:
         """This node publishes *records* under *path*."""
-        generation, sequence = self._positions[self._node]
+        generation, sequence = self._positions[self.node]
         sequence += 1
         if sequence > self._limit:
             self._limit = sequence + RESERVED
             self._rows.set_meta("reserved", self._limit)
-            self._rows.set_position(self._node, generation, sequence)
-        self._positions[self._node] = (generation, sequence)
-        change = Change(path, self._node, sequence, self._clock.tick(now_ms), modified, records)
+            self._rows.set_position(self.node, generation, sequence)
+        self._positions[self.node] = (generation, sequence)
+        change = Change(path, self.node, sequence, self._clock.tick(now_ms), modified, records)
         self._take([change], self._rows.clocks([path]))
         return change
 
@@ -131,21 +132,21 @@ class Replica:
 
     def push(self, peer: str) -> Message | None:
         """Own changes that *peer* was not sent yet, or, when they are many, only how many there are."""
-        generation, head = self._positions[self._node]
+        generation, head = self._positions[self.node]
         after = self._pushed.get(peer, self._urgent_from)
         self._pushed[peer] = head
         if head == after:
             return None
-        chunk = self._chunk(self._node, generation, after, head, (0, 0))
+        chunk = self._chunk(self.node, generation, after, head, (0, 0))
         return chunk if chunk.done else VersionVector(self.version_vector())
 
     def urgent(self) -> list[bytes]:
         """Own changes since the last call, for datagrams, if they are small enough."""
-        generation, head = self._positions[self._node]
+        generation, head = self._positions[self.node]
         after, self._urgent_from = self._urgent_from, head
         if not 0 < head - after <= 4:
             return []
-        chunk = self._chunk(self._node, generation, after, head, (0, 0))
+        chunk = self._chunk(self.node, generation, after, head, (0, 0))
         data = encode_message(chunk)
         return [data] if chunk.done and len(data) <= URGENT_BYTES else []
 
@@ -164,7 +165,7 @@ class Replica:
                 continue  # it has published nothing: burst nodes come and go without a trace
             if (theirs.generation, theirs.sequence) <= ours:
                 continue
-            if theirs.origin == self._node:
+            if theirs.origin == self.node:
                 messages += self._recover(theirs, now_ms)
                 continue
             asked = self._wants.get(theirs.origin)
@@ -182,10 +183,10 @@ class Replica:
     def _recover(self, theirs: LogPosition, now_ms: int) -> list[Message]:
         """Somebody has more of our log than we wrote: our state is lost, or an old copy."""
         self.counters["generations"] += 1
-        generation, sequence = self._positions[self._node]
+        generation, sequence = self._positions[self.node]
         sequence = max(sequence, theirs.sequence if theirs.sequence < 1 << 62 else 0)
         self._begin_log(max(now_ms, theirs.generation + 1, generation + 1), sequence)
-        return [Want(self._node, theirs.generation, 0)]
+        return [Want(self.node, theirs.generation, 0)]
 
     def peer_gone(self, peer: str) -> None:
         """What *peer* was asked for will not come."""
@@ -236,7 +237,7 @@ class Replica:
         origin, generation = chunk.origin, chunk.generation
         mine = self._positions.get(origin, (0, 0))
         asked = self._wants.get(origin, ("", 0))[0] == peer
-        own = origin == self._node
+        own = origin == self.node
         follows = chunk.after <= mine[1] if generation == mine[0] else chunk.after == 0
         if not own and not asked and not (follows and generation >= mine[0]):
             # Unasked, and not the next: what is before it first.
@@ -346,7 +347,7 @@ class Replica:
 
     def drop(self, now_ms: int) -> None:
         """Forget everything and begin a new log."""
-        generation = self._positions[self._node][0]
+        generation = self._positions[self.node][0]
         self._rows.clear()
         self._rows.set_meta("generation", generation)
         self._buckets = Buckets()

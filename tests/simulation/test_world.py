@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -16,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.gossip.changes import Record
 from edge.gossip.members import GossipConfig, rank
-from edge.gossip.packet import DEAD
+from edge.gossip.packet import DEAD, LEFT, Packet
 from simulation import faults
 from simulation.world import World
 
@@ -98,7 +99,8 @@ class FaultTests(SynchronousTestCase):
         for number in range(300):
             first.connected(f"burst{number}", 1, "10.1.0.1", 7000, "", world.now)
             leaver = first.members[f"burst{number}"].latest
-            first._hear(type(leaver)(leaver.name, 3, 1, 0, leaver.host, leaver.port, leaver.url))
+            goodbye = Packet(updates=(msgspec.structs.replace(leaver, state=LEFT),))
+            first.receive(leaver.name, goodbye, world.now)
             first.disconnected(f"burst{number}", world.now)
             world.run(0.1)
         world.run(5)
