@@ -140,7 +140,7 @@ class World:
             node.replica = Replica(name, node.rows, self.now_ms(node))
             node.membership.set_version_vector(node.replica.version_vector())
         load = LoadReport(name, node.generation, 1, 0.25, 0.75, 1234.5, 0.5, 10_000, 81_000_000, 0.4, False)
-        node.membership.set_figures(load, self.now)
+        node.membership.set_load(load, self.now)
         self._seek(node, node.membership)
         self._drain(node)
 

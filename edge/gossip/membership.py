@@ -97,9 +97,9 @@ class Membership:
         self._now = max(self._now, now)
         for update in packet.updates:
             self._hear(update)
-        for age, figures in packet.figures:
-            if figures.name in self.members:
-                self.piggyback.note(figures, now - age / 1000)
+        for age, report in packet.loads:
+            if report.name in self.members:
+                self.piggyback.note(report, now - age / 1000)
         if packet.version_vector:
             self._out.append(VersionVectorSeen(sender, packet.version_vector))
         for data in packet.urgent:
@@ -138,13 +138,13 @@ class Membership:
             if self._probe is None:
                 self._period_at = min(self._period_at, self._now)
 
-    def set_figures(self, figures: LoadReport, now: float) -> None:
+    def set_load(self, report: LoadReport, now: float) -> None:
         """This node's own load, for all."""
-        self.piggyback.note(figures, now)
+        self.piggyback.note(report, now)
 
-    def figures_of(self, name: str) -> tuple[LoadReport, float] | None:
-        """(figures, their age in seconds) of a node; the time is that of the last call with one."""
-        found = self.piggyback.figures(name)
+    def load_of(self, name: str) -> tuple[LoadReport, float] | None:
+        """(report, its age in seconds) of a node; the time is that of the last call with one."""
+        found = self.piggyback.load(name)
         return None if found is None else (found[0], max(0.0, self._now - found[1]))
 
     def note_lag(self, milliseconds: float) -> None:

@@ -2,12 +2,12 @@
 
 MessagePack arrays, by msgspec; positions are append-only.  A :class:`Packet` is::
 
-    [probe, updates, figures, vector, urgent]
+    [probe, updates, loads, vector, urgent]
 
     probe    nil or ["ping", number, target] | ["ack", number] | ["nack", number]
              | ["request", number, target]: please ping the target for me
     updates  [[name, state, generation, incarnation, host, port, url, [low, high], accuser], ...]
-    figures  [[age in ms, load report (edge.load.report)], ...]
+    loads    [[age in ms, load report (edge.load.report)], ...]
     vector   [[origin, generation, sequence], ...]: how much of each node's change log the sender has
     urgent   [bytes, ...]: changes of the table (edge.gossip.changes) that cannot wait for a stream
 
@@ -98,7 +98,7 @@ class Packet(msgspec.Struct, frozen=True, array_like=True):
 
     probe: Probe = None
     updates: tuple[MembershipUpdate, ...] = ()
-    figures: tuple[tuple[_Age, LoadReport], ...] = ()
+    loads: tuple[tuple[_Age, LoadReport], ...] = ()
     version_vector: tuple[LogPosition, ...] = ()
     urgent: tuple[bytes, ...] = ()
 

@@ -1,4 +1,4 @@
-"""Piggybacking by strict priority: updates, then load figures, then the version vector, then urgent changes.
+"""Piggybacking by strict priority: updates, then load reports, then the version vector, then urgent changes.
 
 A queue gets what room the one before it left, so that no load on the table delays the news of a death.
 """
@@ -14,10 +14,10 @@ from edge.load.report import LoadReport
 #: Times an urgent change is sent, and how many wait at most.
 URGENT_SENDS, URGENT_LIMIT = 4, 64
 #: Figures of so many nodes ride on one packet.
-FIGURES = 8
+LOADS = 8
 #: Bytes of a packet with nothing piggybacked.
 _FRAME = 32
-#: Bytes around one item of figures, and of urgent changes.
+#: Bytes around one load report, and of urgent changes.
 _AGE, _LENGTH = 6, 3
 
 
@@ -30,7 +30,7 @@ class PiggybackQueues:
         #: Bytes sent by queue.
         self.bytes: Counter[str] = Counter()
         self._name = name
-        self._figures: dict[str, tuple[LoadReport, float]] = {}
+        self._loads: dict[str, tuple[LoadReport, float]] = {}
         self._urgent: deque[tuple[bytes, int]] = deque(maxlen=URGENT_LIMIT)
 
     @property
@@ -43,20 +43,20 @@ class PiggybackQueues:
         """News and urgent changes that wait."""
         return len(self.news) + len(self._urgent)
 
-    def note(self, figures: LoadReport, at: float) -> None:
-        """The load of some node at the time *at*; older figures than those known are ignored."""
-        known = self._figures.get(figures.name)
-        newest = (figures.generation, figures.sequence)
+    def note(self, report: LoadReport, at: float) -> None:
+        """The load of some node at the time *at*; a report older than the known one is ignored."""
+        known = self._loads.get(report.name)
+        newest = (report.generation, report.sequence)
         if known is None or newest > (known[0].generation, known[0].sequence):
-            self._figures[figures.name] = (figures, at)
+            self._loads[report.name] = (report, at)
 
-    def figures(self, name: str) -> tuple[LoadReport, float] | None:
-        """(figures, when they were true)."""
-        return self._figures.get(name)
+    def load(self, name: str) -> tuple[LoadReport, float] | None:
+        """(report, when it was true)."""
+        return self._loads.get(name)
 
     def forget(self, name: str) -> None:
-        """Its figures mean nothing any more."""
-        self._figures.pop(name, None)
+        """Its load means nothing any more."""
+        self._loads.pop(name, None)
 
     def add_urgent(self, data: bytes) -> bool:
         """Send *data* with the next packets; False: too large for one."""
@@ -77,12 +77,12 @@ class PiggybackQueues:
         room -= used
         self.bytes["membership"] += MAX_PAYLOAD - room
         begin = room
-        figures: list[tuple[int, LoadReport]] = []
-        for one, at in self.newest_figures(FIGURES):
+        loads: list[tuple[int, LoadReport]] = []
+        for one, at in self.newest_loads(LOADS):
             size = size_of(one) + _AGE
             if size > room:
                 break
-            figures.append((max(0, int((now - at) * 1000)), one))
+            loads.append((max(0, int((now - at) * 1000)), one))
             room -= size
         self.bytes["load"] += begin - room
         begin = room
@@ -100,16 +100,16 @@ class PiggybackQueues:
             if left:
                 self._urgent.append((data, left))
         self.bytes["table"] += begin - room
-        return Packet(probe, tuple(updates), tuple(figures), version_vector, tuple(urgent))
+        return Packet(probe, tuple(updates), tuple(loads), version_vector, tuple(urgent))
 
     def everything(self, updates: list[MembershipUpdate], now: float) -> Packet:
         """For a stream, which has room for all."""
-        figures = ((max(0, int((now - at) * 1000)), one) for one, at in self.newest_figures(64))
-        return Packet(None, tuple(updates), tuple(figures), self.version_vector)
+        loads = ((max(0, int((now - at) * 1000)), one) for one, at in self.newest_loads(64))
+        return Packet(None, tuple(updates), tuple(loads), self.version_vector)
 
-    def newest_figures(self, limit: int) -> list[tuple[LoadReport, float]]:
-        """Own figures, then the newest of the others."""
-        own = self._figures.get(self._name)
-        others = [found for name, found in self._figures.items() if name != self._name]
+    def newest_loads(self, limit: int) -> list[tuple[LoadReport, float]]:
+        """Own report, then the newest of the others."""
+        own = self._loads.get(self._name)
+        others = [found for name, found in self._loads.items() if name != self._name]
         others.sort(key=lambda found: -found[1])
         return ([own] if own is not None else []) + others[:limit]

@@ -19,7 +19,7 @@ from edge.publish.store import Signature
 from edge.resource import Representation, Resource, rank_of
 
 
-class Published(NamedTuple):
+class PublishedFile(NamedTuple):
     """What one file, with its siblings, was published as, and the signatures by which a change shows."""
 
     #: What stat said of the file and of each of its siblings, by their names.
@@ -45,9 +45,9 @@ class Statistics(NamedTuple):
 class Catalogue(Mapping[bytes, Resource]):
     """An immutable snapshot of a webroot: its resources by their paths."""
 
-    def __init__(self, files: Mapping[str, Published] | None = None, rules: object = None) -> None:
+    def __init__(self, files: Mapping[str, PublishedFile] | None = None, rules: object = None) -> None:
         """*files*: by name relative to the webroot.  *rules*: what, besides the files, they depend on."""
-        self.files: Mapping[str, Published] = MappingProxyType(dict(files or {}))
+        self.files: Mapping[str, PublishedFile] = MappingProxyType(dict(files or {}))
         self.rules = rules
         self._resources = {
             resource.path: resource for published in self.files.values() for resource in published.resources

@@ -9,7 +9,7 @@ from edge.publish.coding import Qualities
 
 
 @dataclass(frozen=True)
-class Settings:
+class PublishSettings:
     """What to publish, and how."""
 
     #: The directory of files; "": none, the node serves what others publish.
@@ -31,7 +31,7 @@ class Settings:
     file_limit: int = 1 << 20
 
 
-class Progress(NamedTuple):
+class ScanProgress(NamedTuple):
     """How far a scan is: files read, or bodies compressed, of how many."""
 
     #: "read" or "compress".

@@ -20,14 +20,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
 from edge.publish.building import Body, build
-from edge.publish.catalogue import Catalogue, Published
+from edge.publish.catalogue import Catalogue, PublishedFile
 from edge.publish.coding import decodes_to
 from edge.publish.encoding import Encoder
 from edge.publish.groups import Group, groups_of
 from edge.publish.problems import KEEPS_OLD, Kind, Problem, Report
 from edge.publish.reading import Content, Reader
 from edge.publish.rules import CacheRules
-from edge.publish.settings import Progress, Settings
+from edge.publish.settings import PublishSettings, ScanProgress
 from edge.publish.store import Coded, CodingKey, Store
 from edge.publish.threads import in_threads, threads_or
 from edge.publish.walk import Opener, SourceFile, Tree, open_file
@@ -40,10 +40,10 @@ _SETTLED = 0.1
 
 
 def scan(
-    settings: Settings,
+    settings: PublishSettings,
     store: Store,
     previous: Catalogue | None = None,
-    progress: Callable[[Progress], None] = lambda progress: None,
+    progress: Callable[[ScanProgress], None] = lambda progress: None,
     report: Report = lambda problem: None,
     executor: Executor | None = None,
     *,
@@ -82,11 +82,11 @@ class _Scan:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: PublishSettings,
         rules: CacheRules,
         store: Store,
         previous: Catalogue | None,
-        progress: Callable[[Progress], None],
+        progress: Callable[[ScanProgress], None],
         report: Report,
         threads: Executor,
         reader: Reader,
@@ -113,7 +113,7 @@ class _Scan:
             self._report(problem)
 
         groups = [group for folder in tree.walk(on_problem, on_directory) for group in groups_of(folder)]
-        files: dict[str, Published] = {}
+        files: dict[str, PublishedFile] = {}
         fresh: list[Group] = []
         for group in groups:
             taken_over = self._unchanged(group)
@@ -138,7 +138,7 @@ class _Scan:
                 files.pop(name, None)
         return Catalogue(files, self._settings)
 
-    def _unchanged(self, group: Group) -> Published | None:
+    def _unchanged(self, group: Group) -> PublishedFile | None:
         """What the group was published as, if that is still right."""
         published = self._previous.files.get(group.main.name)
         if (
@@ -182,10 +182,10 @@ class _Scan:
                     if result.body is None and self._is_settled(result):
                         learnt[result.signature] = result.digest
                 done += len(results)
-                self._progress(Progress("read", done, len(unread)))
+                self._progress(ScanProgress("read", done, len(unread)))
         self._encoder.remember_digests(learnt)
 
-    def _is_readable(self, group: Group, files: dict[str, Published]) -> bool:
+    def _is_readable(self, group: Group, files: dict[str, PublishedFile]) -> bool:
         """Whether *group* can be made anew; if not, its old version is kept where that is right."""
         for file in group.files():
             problem = self._problems.get(file.name)
@@ -197,7 +197,7 @@ class _Scan:
                 return False
         return True
 
-    def _keep(self, name: str, files: dict[str, Published]) -> bool:
+    def _keep(self, name: str, files: dict[str, PublishedFile]) -> bool:
         """Keep what file *name* was published as; the next scan will try it again."""
         old = self._previous.files.get(name)
         if old is None:
@@ -206,7 +206,7 @@ class _Scan:
         self._store.blobs.retain(r.etag for r in old.resources[0].representations if r.body is None)
         return True
 
-    def _keep_below(self, name: str, files: dict[str, Published]) -> None:
+    def _keep_below(self, name: str, files: dict[str, PublishedFile]) -> None:
         """Keep everything that could not be listed: the file *name*, or what is in the directory *name*."""
         for old in self._previous.files:
             if old not in files and (old == name or not name or old.startswith(name + "/")):
@@ -262,7 +262,7 @@ class _Scan:
                 for done, (key, coded) in enumerate(results, 1):
                     found[key] = coded
                     self._encoder.remember(key, coded)
-                    self._progress(Progress("compress", done, len(missing)))
+                    self._progress(ScanProgress("compress", done, len(missing)))
         finally:
             self._encoder.flush()
         return found
@@ -272,7 +272,7 @@ class _Scan:
         group: Group,
         siblings: dict[tuple[str, Coding], SourceFile],
         codings: dict[CodingKey, Coded | str],
-    ) -> Published | None:
+    ) -> PublishedFile | None:
         main = self._contents[group.main.name]
         bodies: dict[Coding, Body] = {Coding.IDENTITY: main}
         used = []
@@ -308,10 +308,10 @@ class _Scan:
             and self._is_settled(content)
             for file in group.files()
         )
-        return Published(group.signatures(), settled, resources, tuple(used))
+        return PublishedFile(group.signatures(), settled, resources, tuple(used))
 
     def _is_settled(self, content: Content) -> bool:
         return self._started - content.signature[4] / 1e9 > _SETTLED
 
 
-__all__ = ["Progress", "Settings", "scan"]
+__all__ = ["PublishSettings", "ScanProgress", "scan"]

@@ -31,11 +31,11 @@ from edge.gossip.packet import (
 )
 from edge.load.report import LoadReport
 
-FIGURES = LoadReport("n2", 1, 2, 0.5, 0.5, 1.0, 0.0, 3, 4, 0.1, False)
+LOADS = LoadReport("n2", 1, 2, 0.5, 0.5, 1.0, 0.0, 3, 4, 0.1, False)
 PACKET = Packet(
     Ping(7, "n2"),
     (MembershipUpdate("n1", 0, 1, 0, "10.0.0.1", 7000, "http://n1"),),
-    ((12, FIGURES),),
+    ((12, LOADS),),
     (LogPosition("n1", 1, 2),),
     (b"x",),
 )

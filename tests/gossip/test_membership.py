@@ -155,7 +155,7 @@ class MembershipTests(SynchronousTestCase):
 
     def test_a_restart_is_a_new_generation_maybe_at_another_address(self) -> None:
         self.hear(update("d", DEAD))
-        self.a.set_figures(LoadReport("a", 1, 1, 0.1, 0.9, 0, 0, 0, 0, 0, False), self.now)
+        self.a.set_load(LoadReport("a", 1, 1, 0.1, 0.9, 0, 0, 0, 0, 0, False), self.now)
         out = self.hear(update("d", ALIVE, generation=2, host="10.9.9.9"))
         self.assertEqual((self.state("d"), self.a.members["d"].host), (ALIVE, "10.9.9.9"))
         self.assertEqual([one.before for one in out if isinstance(one, MemberChanged)], [DEAD])
@@ -203,14 +203,14 @@ class MembershipTests(SynchronousTestCase):
         self.assertEqual(self.a.health.score, 1)
 
     def test_a_full_packet_leaves_out_the_lanes_below(self) -> None:
-        """Updates before figures before version_vector before urgent changes."""
+        """Updates before loads before the version vector before urgent changes."""
         piggyback = self.a.piggyback
-        self.a.set_figures(LoadReport("a", 1, 1, 0.1, 0.9, 0, 0, 0, 0, 0, False), self.now)
+        self.a.set_load(LoadReport("a", 1, 1, 0.1, 0.9, 0, 0, 0, 0, 0, False), self.now)
         self.a.set_version_vector((LogPosition("a", 1, 5),))
         self.a.urgent(bytes(900))
         self.a.outputs()
         small = piggyback.fill(None, None, 4, self.now)
-        self.assertTrue(small.figures and small.version_vector)
+        self.assertTrue(small.loads and small.version_vector)
         for number in range(200):
             piggyback.news.add(update(chr(200 + number)))
         full = piggyback.fill(None, None, 4, self.now)

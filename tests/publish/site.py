@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.publish.catalogue import Catalogue
 from edge.publish.coding import Qualities
 from edge.publish.problems import Kind, Problem
-from edge.publish.settings import Settings
+from edge.publish.settings import PublishSettings
 from edge.publish.store import Store
 from edge.publish.walk import open_file
 from edge.publish.webroot import scan
@@ -79,7 +79,7 @@ class SiteTestCase(SynchronousTestCase):
         **settings: Any,
     ) -> Catalogue:
         """One scan with fast coding, at a time when everything has settled."""
-        given = Settings(self.root, **{"qualities": FAST, **settings})
+        given = PublishSettings(self.root, **{"qualities": FAST, **settings})
         return scan(given, store, previous, report=self.problems.append, **{"now": later, **(hooks or {})})
 
     def kinds(self) -> dict[str, Kind]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.publish.building import build
-from edge.publish.catalogue import Catalogue, Published, Statistics, diff
+from edge.publish.catalogue import Catalogue, PublishedFile, Statistics, diff
 from edge.publish.rules import media_type
 from edge.publish.store import Coded
 from edge.resource import Coding, Resource
@@ -89,7 +89,10 @@ class Catalogues(SynchronousTestCase):
         )
         large = page(b"/a.js", b"body", coded=b"cd")
         catalogue = Catalogue(
-            {"d/index.html": Published((), True, index, ()), "a.js": Published((), True, (large,), ())}
+            {
+                "d/index.html": PublishedFile((), True, index, ()),
+                "a.js": PublishedFile((), True, (large,), ()),
+            }
         )
         self.assertEqual(set(catalogue), {b"/d/index.html", b"/d/", b"/a.js"})
         self.assertIs(catalogue[b"/a.js"], large)

@@ -13,7 +13,7 @@ from edge.publish.coding import Qualities, encode
 from edge.publish.encoding import Encoder
 from edge.publish.problems import Kind
 from edge.publish.reading import Reader
-from edge.publish.settings import Progress
+from edge.publish.settings import ScanProgress
 from edge.resource import Coding
 from tests.publish.site import PROSE, ScanTestCase, noise, refuse
 
@@ -299,30 +299,32 @@ class Running(ScanTestCase):
     def test_progress_is_told_for_reading_and_coding(self) -> None:
         for n in range(3):
             self.write(f"{n}.html", PROSE + b"%d" % n)
-        told: list[Progress] = []
+        told: list[ScanProgress] = []
         self.scan(self.store(), hooks={"progress": told.append})
-        self.assertEqual(told, [Progress("read", 3, 3), *(Progress("compress", n, 6) for n in range(1, 7))])
+        self.assertEqual(
+            told, [ScanProgress("read", 3, 3), *(ScanProgress("compress", n, 6) for n in range(1, 7))]
+        )
 
     def test_a_scan_can_be_broken_off_and_keeps_what_it_found_out(self) -> None:
         self.write("a.html")
 
-        def progress(progress: Progress) -> None:
+        def progress(progress: ScanProgress) -> None:
             if progress.stage == "compress":
                 raise KeyboardInterrupt
 
         with ThreadPoolExecutor(1) as executor:
             hooks = {"progress": progress, "executor": executor}
             self.assertRaises(KeyboardInterrupt, self.scan, self.store(), hooks=hooks)
-        told: list[Progress] = []
+        told: list[ScanProgress] = []
         self.scan(self.store(), hooks={"progress": told.append})
-        self.assertEqual(told[-1], Progress("compress", 1, 1))
+        self.assertEqual(told[-1], ScanProgress("compress", 1, 1))
 
     def test_equal_contents_are_coded_once(self) -> None:
         for n in range(3):
             self.write(f"{n}.html")
-        told: list[Progress] = []
+        told: list[ScanProgress] = []
         self.scan(self.store(), hooks={"progress": told.append})
-        self.assertEqual(told[-1], Progress("compress", 2, 2))
+        self.assertEqual(told[-1], ScanProgress("compress", 2, 2))
 
     def test_a_given_executor_is_used_and_left_open(self) -> None:
         self.write("a.html")

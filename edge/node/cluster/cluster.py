@@ -183,7 +183,7 @@ class Cluster:
 
     def set_load(self, report: LoadReport) -> None:
         """This node's load, for all."""
-        self.membership.set_figures(report, self.now())
+        self.membership.set_load(report, self.now())
 
     # Sink
 

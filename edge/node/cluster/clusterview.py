@@ -43,7 +43,7 @@ class ClusterView:
 
     def _load(self, member: Member) -> NodeLoad:
         """One of them; this node doubts itself rather than others while it is :data:`UNWELL`."""
-        known = self._cluster.membership.figures_of(member.name)
+        known = self._cluster.membership.load_of(member.name)
         report, age = known if known is not None else (unknown(member.name), TTL_MS / 1000)
         doubtful = self._cluster.membership.health.score > UNWELL
         return node_load(report, member.latest.url, STATES[member.state], age, doubtful)
@@ -94,7 +94,7 @@ class ClusterView:
         }
 
     def _member(self, member: Member) -> dict[str, Any]:
-        known = self._cluster.membership.figures_of(member.name) is not None
+        known = self._cluster.membership.load_of(member.name) is not None
         load = self._load(member)
         rtt = member.roundtrip.smoothed
         streams = self._cluster.peers.streams.get(member.name, [])

@@ -80,6 +80,6 @@ class LeaseRenewal:
             if member is not None and member.state == LEFT:
                 self._leases.renew(origin, self._seconds)
                 continue
-            found = self._membership.figures_of(origin)
+            found = self._membership.load_of(origin)
             if found is not None:
                 self._leases.renew(origin, self._seconds - found[1])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from edge.node.publishing.publisher import Publisher, PublishResult
     from edge.publish.problems import Problem
-    from edge.publish.settings import Settings
+    from edge.publish.settings import PublishSettings
 
 
 class AutoPublisher:
@@ -51,7 +51,7 @@ class AutoPublisher:
         _stop(old)
         return result
 
-    async def publish_by(self, settings: Settings, moves: bool) -> None:
+    async def publish_by(self, settings: PublishSettings, moves: bool) -> None:
         """Publish by other *settings*; from their directory only if the site *moves* there."""
         root = settings.root if moves else self._publisher.settings.root
         self._publisher.use(settings)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from edge.node.process.slices import Slices
     from edge.node.publishing.table import Table
     from edge.publish.problems import Problem
-    from edge.publish.settings import Progress, Settings
+    from edge.publish.settings import PublishSettings, ScanProgress
     from edge.publish.store import Store
     from edge.resource import Resource
 
@@ -69,7 +69,13 @@ class Publisher:
     _log = Logger()
 
     def __init__(
-        self, settings: Settings, store: Store, bodies: BodyStore, table: Table, slices: Slices, reactor: Any
+        self,
+        settings: PublishSettings,
+        store: Store,
+        bodies: BodyStore,
+        table: Table,
+        slices: Slices,
+        reactor: Any,
     ) -> None:
         """*store*: what scans remember from one to the next; *bodies*: learns of each new catalogue."""
         self.settings = settings
@@ -137,7 +143,7 @@ class Publisher:
             self._purged.update(known)
             return known, unknown
 
-    def use(self, settings: Settings) -> None:
+    def use(self, settings: PublishSettings) -> None:
         """Publish by other *settings* from the next time on; the root stays until it is published."""
         self.settings = replace(settings, root=self.settings.root)
 
@@ -163,7 +169,7 @@ class Publisher:
     # Scanning, in threads
 
     async def _scan(
-        self, settings: Settings, problems: list[Problem], on_directory: Callable[[str], None] | None
+        self, settings: PublishSettings, problems: list[Problem], on_directory: Callable[[str], None] | None
     ) -> Catalogue:
         """The site as it is now, and the smart client beside it."""
         if not settings.root:
@@ -185,7 +191,7 @@ class Publisher:
         client = await self._in_thread(partial(self._scan_client, settings))
         return beside(client, site, Path(settings.root) == default_webroot())
 
-    def _scan_client(self, settings: Settings) -> Catalogue:
+    def _scan_client(self, settings: PublishSettings) -> Catalogue:
         """The smart client as it is now.  Runs in a thread."""
         folder = Path(settings.client)
         folder.mkdir(parents=True, exist_ok=True)
@@ -259,7 +265,7 @@ class _Reporter:
         self._next = seconds() + PROGRESS_SECONDS
         self.stopped = False
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: ScanProgress) -> None:
         """See :func:`edge.publish.webroot.scan`."""
         if self.stopped:
             raise Stopped("publishing was stopped")

@@ -10,7 +10,7 @@ from edge.node.process.descriptors import connection_limit, node_connections
 from edge.node.process.settings import WorkerSettings
 from edge.node.telemetry.sampler import cores, nic_bps
 from edge.publish.coding import Qualities
-from edge.publish.settings import Settings
+from edge.publish.settings import PublishSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,9 +67,9 @@ def capacity(config: Config, descriptors: int) -> Capacity:
     return Capacity(cores(), nic_bps(config.nic_mbit), connections)
 
 
-def publish_settings(config: Config) -> Settings:
+def publish_settings(config: Config) -> PublishSettings:
     """What to publish, and how."""
-    return Settings(
+    return PublishSettings(
         root="" if config.webroot is None else str(config.webroot),
         client=str(config.state_dir / "client") if config.webroot is not None and config.smart_client else "",
         follow_symlinks=config.follow_symlinks,

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.bodies.store import BodyStore, NoHolderError, Wanted
 from edge.publish.blobs import Blobs
-from edge.publish.catalogue import Catalogue, Published
+from edge.publish.catalogue import Catalogue, PublishedFile
 from edge.resource import Representation, Resource, etag_of
 
 
@@ -23,7 +23,7 @@ def representation(body: bytes, in_memory: bool = True, variant: int = 0) -> Rep
 
 def catalogue(*representations: Representation) -> Catalogue:
     """One resource, ``/x``."""
-    return Catalogue({"x": Published((), True, (Resource(b"/x", 1, representations),), ())})
+    return Catalogue({"x": PublishedFile((), True, (Resource(b"/x", 1, representations),), ())})
 
 
 class Peer:

@@ -16,7 +16,7 @@ from edge.node.process.slices import Slices
 from edge.node.publishing.auto_publisher import AutoPublisher
 from edge.node.publishing.publisher import Publisher
 from edge.node.publishing.table import LocalTable
-from edge.publish.settings import Settings
+from edge.publish.settings import PublishSettings
 from edge.publish.store import Store
 from edge.resource import Resource
 from edge.table.segment import Segment
@@ -67,7 +67,7 @@ class AutoPublisherTests(TestCase):
         self.addCleanup(segment.close)
         self.table = AwaitedTable(Writer(segment))
         self.publisher = Publisher(
-            Settings(root=str(self.root)),
+            PublishSettings(root=str(self.root)),
             self.store,
             BodyStore(self.store.blobs),
             self.table,

@@ -16,7 +16,7 @@ from edge.node.bodies.store import BodyStore
 from edge.node.process.slices import Slices
 from edge.node.publishing.publisher import Publisher
 from edge.node.publishing.table import LocalTable
-from edge.publish.settings import Settings
+from edge.publish.settings import PublishSettings
 from edge.publish.store import Store
 from edge.resource import Representation, Resource
 from edge.table.reader import Reader
@@ -49,7 +49,7 @@ class PublisherTestCase(TestCase):
         self.reader = Reader(segment, 0)
         self.table = table(Writer(segment))
         bodies = BodyStore(self.store.blobs)
-        settings = Settings(root=str(self.root))
+        settings = PublishSettings(root=str(self.root))
         return Publisher(
             settings, self.store, bodies, self.table, slices or Slices(self.reactor), self.reactor
         )

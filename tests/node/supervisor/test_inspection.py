@@ -17,7 +17,7 @@ from edge.node.supervisor.inspection import Inspection
 from edge.node.supervisor.workers import WorkerStatus
 from edge.publish.catalogue import Catalogue
 from edge.publish.problems import Kind, Problem
-from edge.publish.settings import Settings
+from edge.publish.settings import PublishSettings
 from edge.table.counters import INDEX
 from edge.table.segment import CounterBlock, Segment
 from tests.node.telemetry.publishing import Table
@@ -68,7 +68,7 @@ class Workers:
 class Publisher:
     """Has published nothing."""
 
-    settings = Settings(root="/srv")
+    settings = PublishSettings(root="/srv")
     catalogue = Catalogue()
     published_at = None
 

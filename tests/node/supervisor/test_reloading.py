@@ -17,7 +17,7 @@ from edge.load.meters import Capacity
 from edge.node.supervisor.configuration import Configuration
 from edge.node.supervisor.plan import public_url, worker_settings
 from edge.node.supervisor.reloading import Reloader
-from edge.publish.settings import Settings
+from edge.publish.settings import PublishSettings
 
 
 class Opened:
@@ -46,7 +46,7 @@ class Parts:
         """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
         return worker_settings(self._configuration.current, (), index, "blobs", 10_000, True)
 
-    async def publish_by(self, settings: Settings, moves: bool) -> None:
+    async def publish_by(self, settings: PublishSettings, moves: bool) -> None:
         """See :class:`edge.node.publishing.auto_publisher.AutoPublisher`."""
         self.asked.append(f"publish {Path(settings.root).name}" + (", which is another" if moves else ""))
 
