@@ -65,7 +65,7 @@ def _problems(config: Config) -> Iterator[str]:
 
 
 def summarize(config: Config) -> str:
-    """What would be done, in a few lines."""
+    """What a node with *config* would do, in a few lines."""
     fast: str = config.fast_path
     if fast == "auto":
         fast = "native (auto)" if has_native() else "python (auto: there is no native build)"

@@ -1,4 +1,4 @@
-"""Where things are when nobody says."""
+"""Default paths: where the webroot and the state directory are when nobody says."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The one list of settings: from it the options of ``twistd edge``, the keys of the TOML file, the help and
-the completion of shells are made.  Each row describes one field of :class:`~edge.config.model.Config`;
+"""The one list of settings: options, keys of the TOML file, help and completion are made from it.
+
+Each row describes one field of :class:`~edge.config.model.Config`;
 ``state_dir`` is ``--state-dir`` on the command line and ``state-dir`` or ``state_dir`` in the file.
 """
 
@@ -19,7 +20,7 @@ SECTIONS = ("Site", "Serving", "Node", "Cluster", "Logs", "Limits", "Table")
 
 @dataclass(frozen=True)
 class Setting:
-    """What is known of one field."""
+    """One setting: a field of :class:`Config`, as users write it and as help describes it."""
 
     #: As users write it: with dashes.
     name: str

@@ -75,7 +75,7 @@ def integer(low: int, high: int) -> Kind:
 
 
 def choice(*names: str) -> Kind:
-    """One of *names*."""
+    """Words: one of *names*."""
 
     def read(text: str, base: Path) -> str:
         if text not in names:

@@ -33,7 +33,10 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class AdminClient:
-    """Asks the node at *endpoint*: ``unix:PATH``, or ``tcp:PORT[:interface=ADDRESS]`` with a token file."""
+    """A client of the admin API.
+
+    *endpoint*: ``unix:PATH``, or ``tcp:PORT[:interface=ADDRESS]`` with a token file.
+    """
 
     def __init__(self, endpoint: str, token_file: Path | None = None, timeout: float = TIMEOUT) -> None:
         self._endpoint = endpoint

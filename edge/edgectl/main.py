@@ -58,7 +58,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit codes: 0 done, 1 failure, 2 wrong usage."""
+    """The command ``edgectl``; its exit code: 0 done, 1 failure, 2 wrong usage."""
     parser = make_parser()
     options = parser.parse_args(arguments)
     if options.command == "purge":

@@ -11,7 +11,7 @@ _COLORS = {"alive": "green", "suspect": "yellow", "dead": "bold red", "left": "d
 
 
 def members_table(found: dict[str, Any]) -> Table:
-    """What ``GET /members`` answers."""
+    """The table of what ``GET /members`` answers."""
     title = f"members, as {escape(found['node'])} sees them (own health {found['health']})"
     table = Table(title=title, box=None, padding=(0, 1, 0, 0))
     for column in ("node", "state", "address"):
@@ -32,7 +32,7 @@ def members_table(found: dict[str, Any]) -> Table:
 
 
 def log_tables(found: dict[str, Any]) -> list[Table]:
-    """What ``GET /log`` answers."""
+    """The tables of what ``GET /log`` answers."""
     logs = Table("origin", "generation", "sequence", "behind", "lease s", title="change logs")
     for one in found["logs"]:
         lease = "own" if one["own"] else shown(one["lease_s"])
@@ -48,7 +48,7 @@ def log_tables(found: dict[str, Any]) -> list[Table]:
 
 
 def facts_table(title: str, facts: dict[str, Any]) -> Table:
-    """Names and values."""
+    """A table of names and values."""
     table = Table(title=title, show_header=False)
     for name, value in facts.items():
         table.add_row(name.replace("_", " "), shown(value))
@@ -56,14 +56,14 @@ def facts_table(title: str, facts: dict[str, Any]) -> Table:
 
 
 def shown(value: object) -> str:
-    """A value for people."""
+    """*value* in words for people."""
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "-"}[value]
     return escape(str(value))
 
 
 def size(count: int | None) -> str:
-    """Bytes for people: 3 figures and a unit."""
+    """*count* bytes for people: 3 figures and a unit."""
     if count is None:
         return "-"
     amount, units = float(count), iter(("B", "K", "M", "G"))
@@ -74,14 +74,14 @@ def size(count: int | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """H:MM:SS."""
+    """*seconds* as H:MM:SS."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"
 
 
 def age(seconds: float) -> str:
-    """The largest unit that fits: 59 s, 59 m, 47 h, 2 d."""
+    """*seconds* in the largest unit that fits: 59 s, 59 m, 47 h, 2 d."""
     for unit, length, limit in (("s", 1, 60), ("m", 60, 3600), ("h", 3600, 172_800)):
         if seconds < limit:
             return f"{seconds // length:.0f} {unit}"

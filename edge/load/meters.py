@@ -16,7 +16,7 @@ LAG_BOUND_MS = 50.0
 
 
 class Sample(NamedTuple):
-    """What is known of a node at one moment.  Counters only grow (or begin again at 0)."""
+    """What a node has counted up to one moment.  Counters only grow (or begin again at 0)."""
 
     #: Seconds of any clock that does not go back.
     at: float
@@ -57,7 +57,7 @@ class Shares(NamedTuple):
 
 
 class Measurement(NamedTuple):
-    """What follows from the samples so far."""
+    """The load of a node at one moment: shares of what it has, and rates of the last seconds."""
 
     shares: Shares
     #: Requests and errors per second.

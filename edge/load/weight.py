@@ -31,7 +31,7 @@ LEAST_WEIGHT = 0.01
 
 
 def headroom(utilization: float) -> float:
-    """What is left, 0..1."""
+    """The headroom at *utilization*: what is left, 0..1."""
     return min(1.0, max(0.0, 1.0 - utilization))
 
 

@@ -19,7 +19,7 @@ class RateWindow:
         self._points: deque[tuple[float, float]] = deque()
 
     def observe(self, at: float, total: float) -> float:
-        """The counter stands at *total* at the time *at* (seconds, never going back); the rate per second."""
+        """The rate per second, now that the counter stands at *total* at *at* (seconds, never going back)."""
         if self._last is not None:
             self._grown += total - self._last if total >= self._last else total
         self._last = total

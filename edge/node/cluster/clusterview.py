@@ -30,7 +30,7 @@ class ClusterView:
 
     @property
     def generation(self) -> int:
-        """Of this node's life in the cluster."""
+        """The generation of this node, new in each of its lives."""
         return self._cluster.generation
 
     def tell(self, report: LoadReport) -> None:

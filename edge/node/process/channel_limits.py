@@ -1,4 +1,4 @@
-"""Bounds of one connection on the Twisted side."""
+"""What one connection on the Twisted side may take, in seconds and bytes."""
 
 from __future__ import annotations
 

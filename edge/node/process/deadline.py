@@ -1,4 +1,4 @@
-"""One thing that has to happen in time, of a connection on the Twisted side."""
+"""The deadline of a connection on the Twisted side: one thing that has to happen in time."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Deadline:
         return self._call is not None
 
     def set(self, seconds: float) -> None:
-        """It is to happen within *seconds* from now; replaces what was set."""
+        """Something is to happen within *seconds* from now; replaces what was set."""
         if self._call is None:
             self._call = self._clock.callLater(seconds, self._pass)
         else:
             self._call.reset(seconds)
 
     def clear(self) -> None:
-        """It has happened."""
+        """What was to happen has happened: nothing is to happen in time any more."""
         if self._call is not None:
             self._call.cancel()
             self._call = None

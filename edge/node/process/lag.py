@@ -30,7 +30,7 @@ class LagMeter:
 
     @property
     def worst_us(self) -> int:
-        """Of the last second, in microseconds."""
+        """The worst lag of the last second, in microseconds."""
         return max(self._recent, default=0)
 
     def start(self) -> None:

@@ -20,7 +20,7 @@ _DECODER = msgspec.msgpack.Decoder(_Packed)
 
 
 def pack(resource: Resource | None) -> bytes:
-    """What is published under a path; None: nothing."""
+    """*resource* as a worker is told of it; empty for None: nothing is published there."""
     if resource is None:
         return b""
     variants = 0

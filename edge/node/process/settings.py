@@ -57,7 +57,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     drain_seconds: float = 10.0
 
     def fast_path_settings(self) -> interface.Settings:
-        """For the fast path."""
+        """The part of them that the fast path is told."""
         return interface.Settings(
             limits=interface.Limits(
                 connections=self.connections,
@@ -71,7 +71,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
         )
 
     def channel_limits(self) -> ChannelLimits:
-        """For the Twisted side."""
+        """The bounds of connections on the Twisted side."""
         return ChannelLimits(
             head_seconds=self.head_seconds,
             idle_seconds=self.idle_seconds,
@@ -82,10 +82,10 @@ class WorkerSettings(msgspec.Struct, frozen=True):
 
 
 def encode(settings: WorkerSettings) -> bytes:
-    """As JSON."""
+    """*settings* as JSON."""
     return msgspec.json.encode(settings)
 
 
 def decode(data: bytes) -> WorkerSettings:
-    """The inverse of :func:`encode`."""
+    """The settings in *data*, which :func:`encode` made."""
     return msgspec.json.decode(data, type=WorkerSettings)

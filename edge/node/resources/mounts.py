@@ -30,7 +30,7 @@ SAFE = (b"GET", b"HEAD", b"OPTIONS")
 
 
 class Mount(NamedTuple):
-    """One of them."""
+    """The resource *name* of the module *module*, mounted at *path*."""
 
     #: First segment of the addresses, without slashes.
     path: str

@@ -50,7 +50,7 @@ Fetch = Callable[[bytes, bytes], Awaitable[bool]]
 
 
 async def _nowhere(path: bytes, etag: bytes) -> bool:
-    """Of a node that is alone."""
+    """Fetch a body from other nodes: there are none."""
     return False
 
 
@@ -63,7 +63,7 @@ class BodyUnavailableError(Exception):
 
 
 class Source(NamedTuple):
-    """Where a worker finds what is published."""
+    """Where a worker finds what is published: the table, the blob store, the supervisor."""
 
     reader: Reader
     #: Directory of the blob store.

@@ -70,7 +70,7 @@ def period(connections: int) -> float:
 
 
 class Pushing:
-    """All WebSockets of one worker, and what they are sent."""
+    """The push service of one worker: its WebSockets, and what they are sent when."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class Pushing:
         self._hurry.clear()
 
     def now(self) -> float:
-        """Seconds."""
+        """The time of the reactor, in seconds."""
         return float(self._reactor.seconds())
 
     async def open(self, request: EdgeRequest) -> None:
@@ -149,12 +149,12 @@ class Pushing:
         socket.seen = [self._edition] * len(TOPICS)
 
     def left(self, socket: PushSocket) -> None:
-        """It is gone, or about to go."""
+        """A connection is gone, or about to go."""
         self.sockets.discard(socket)
         self._count()
 
     def sent(self, count: int) -> None:
-        """So many bytes went out."""
+        """Count so many bytes that went out."""
         if self._counters is not None:
             self._counters.add(INDEX["twisted_bytes_out"], count)
 

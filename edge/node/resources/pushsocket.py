@@ -26,23 +26,23 @@ class Hub(Protocol):
     """What a connection asks of :class:`edge.node.resources.pushing.Pushing`."""
 
     def now(self) -> float:
-        """Seconds."""
+        """The time of the reactor, in seconds."""
 
     def joined(self, socket: PushSocket) -> None:
-        """It is open."""
+        """*socket* is open."""
 
     def left(self, socket: PushSocket) -> None:
-        """It is gone, or about to go."""
+        """*socket* is gone, or about to go."""
 
     def sent(self, count: int) -> None:
-        """So many bytes went out."""
+        """So many bytes went out, of any connection."""
 
     def subscribe(self, socket: PushSocket, message: str | bytes) -> None:
         """The client says *message*; :exc:`ValueError` with the reason if that means nothing."""
 
 
 class PushSocket:
-    """Implements :class:`edge.node.connection.upgraded.Upgraded`."""
+    """One WebSocket of ``/.edge/socket``; implements :class:`edge.node.connection.upgraded.Upgraded`."""
 
     __slots__ = ("_frames", "_hub", "_stuck_since", "_transport", "_write", "seen", "topics")
 

@@ -14,4 +14,17 @@ In the order of what happens:
   ``inspection.py``: what it tells; ``administration.py``: what it does
 * ``signals.py``: which signal does what; ``configuration.py``: the configuration in force;
   ``reloading.py``: SIGHUP
+
+The way of a signal, and back:
+
+1. A handler does nothing but call the reactor (:mod:`.signals`); the reactor calls the supervisor.
+2. **SIGTERM, SIGINT.**  The life of the node goes on to *draining* (:mod:`edge.node.process.life`); the load
+   document says so at once; each worker is told over its control connection
+   (:mod:`edge.node.process.control`), stops to accept, finishes what runs and exits.
+3. The end of its process comes back to the slot (:mod:`.worker_process`), and its state is *stopped*
+   (:mod:`.worker_state`).  When all are, the parts are stopped, what was opened is closed, and the process
+   exits with 0.
+4. **SIGHUP.**  The configuration is read anew (:mod:`.configuration`), the parts are told
+   (:mod:`.reloading`), workers load certificates and reopen logs, or are replaced; what stayed as it was
+   comes back as sentences, and is logged.
 """

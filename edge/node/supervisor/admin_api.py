@@ -47,20 +47,20 @@ class BadRequest(EdgeError):
 
 
 class NodeAlone(EdgeError):
-    """What was asked for is of a cluster."""
+    """A question about the cluster, to a node that is in none."""
 
 
 class Inspection(Protocol):
     """What the node knows of itself; dictionaries are sent as JSON."""
 
     def status(self) -> dict[str, Any]:
-        """See :mod:`edge.node.supervisor.inspection`."""
+        """The node, its workers, table, webroot and load: :mod:`edge.node.supervisor.inspection`."""
 
     async def check(self) -> dict[str, Any]:
-        """Is everything as it should be?"""
+        """Whether everything is as it should be, check by check."""
 
     def metrics(self) -> tuple[bytes, bytes]:
-        """(content type, Prometheus text)."""
+        """Prometheus text, after its content type."""
 
 
 class Administration(Protocol):
@@ -73,7 +73,7 @@ class Administration(Protocol):
         """Remove paths from the table."""
 
     def drain(self) -> dict[str, Any]:
-        """Begin to end."""
+        """Begin to drain the node."""
 
 
 class ClusterReports(Protocol):
@@ -171,7 +171,7 @@ def _paths(body: bytes) -> list[str]:
 
 
 def send_json(request: EdgeRequest, status: int, content: dict[str, Any]) -> None:
-    """Answer with *content*."""
+    """Answer *request* with *content* as JSON."""
     body = json.dumps(content).encode() + b"\n"
     request.setResponseCode(status)
     request.setHeader(b"Content-Type", b"application/json")
@@ -182,7 +182,7 @@ def send_json(request: EdgeRequest, status: int, content: dict[str, Any]) -> Non
 
 
 class _JSON(Resource):
-    """Answers with what a coroutine returns, unless the client has gone meanwhile."""
+    """A resource whose answer is the JSON that a coroutine returns, unless the client has gone meanwhile."""
 
     isLeaf = True
     _log = Logger()

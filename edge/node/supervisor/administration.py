@@ -29,11 +29,11 @@ class Purging(Protocol):
     """Takes paths away: :class:`edge.node.publishing.publisher.Publisher`."""
 
     async def purge(self, paths: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
-        """Those that were there, and those that were not."""
+        """Take *paths* away: those that were there, and those that were not."""
 
 
 class Administration:
-    """Publishes, purges, and begins to drain; *sequence* counts the changes of the table so far."""
+    """The commands of the admin API; *sequence* counts the changes of the table so far."""
 
     def __init__(
         self,
@@ -80,6 +80,6 @@ class Administration:
         return {"purged": gone, "unknown": unknown, "sequence": self._sequence()}
 
     def drain(self) -> dict[str, Any]:
-        """Answer first, then drain."""
+        """Begin to drain, once this has been answered."""
         self._clock.callLater(ANSWER_SECONDS, self._drain)
         return {"state": "draining"}

@@ -1,4 +1,4 @@
-"""How long to wait before a dead worker is replaced.
+"""Exponential backoff: how long to wait before a dead worker is replaced.
 
 The first replacement comes at once: a crash is rare, and its cause is usually one request.  A worker
 that keeps dying is started ever less often, so that the others keep the processor.  The delays are

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Configuration:
-    """Holds *config* as long as nothing else is in force."""
+    """The configuration that the parts of a node go by; at first *config*."""
 
     _log = Logger()
 

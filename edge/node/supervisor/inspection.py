@@ -46,7 +46,10 @@ def package_version() -> str:
 
 
 class Inspection:
-    """Reads what the parts of a node count and know; *cluster* is None for a node alone."""
+    """The questions of the admin API, answered from what the parts of a node count and know.
+
+    *cluster* is None for a node alone.
+    """
 
     def __init__(
         self,
@@ -94,7 +97,7 @@ class Inspection:
         }
 
     async def check(self) -> dict[str, Any]:
-        """Is everything as it should be, and would the configuration still work?"""
+        """The answer to ``GET /check``: is everything as it should be, would the configuration still work?"""
         workers = self._workers.status()
         ready = sum(worker.is_ready for worker in workers)
         statistics = self._table.statistics()
@@ -115,7 +118,7 @@ class Inspection:
         }
 
     def metrics(self) -> tuple[bytes, bytes]:
-        """(content type, Prometheus text)."""
+        """The answer to ``GET /.edge/metrics``: Prometheus text, after its content type."""
         config, workers = self._configuration.current, self._workers.status()
         content_type, text = render(
             Snapshot(
@@ -154,7 +157,7 @@ class Inspection:
         }
 
     def _load_now(self) -> dict[str, Any]:
-        """Of this node; finer than in the load document, since it is for people who look closely."""
+        """This node's load, finer than in the load document: for people who look closely."""
         measured = self._load.measured
         if measured is None:
             return {}

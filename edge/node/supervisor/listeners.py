@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listener:
-    """One opened endpoint."""
+    """An endpoint that is listened on."""
 
     spec: ListenSpec
     #: One for each worker, or one for all.
@@ -82,7 +82,7 @@ def open_listener(spec: ListenSpec, workers: int) -> Listener:
 
 
 def open_listeners(specs: Sequence[ListenSpec], workers: int) -> list[Listener]:
-    """All of *specs*, or none and an error."""
+    """Listen on all of *specs*, or on none and raise."""
     opened: list[Listener] = []
     try:
         for spec in specs:

@@ -62,7 +62,7 @@ RECLAIM_SECONDS = 1.0
 
 
 class Node:
-    """All that runs between :meth:`start` and :meth:`drain`.
+    """The parts of one node, from :meth:`start` to :meth:`drain`.
 
     *drain* begins the end of the process, *give_up* ends it with the reason.  Raises an
     :class:`~edge.errors.EdgeError` for what a user can mend.

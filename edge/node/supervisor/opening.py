@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Opened:
-    """The state directory (locked), the listeners, and the shared table; *descriptors*: as many as may be."""
+    """The state directory (locked), the listeners and the shared table of one node.
+
+    *descriptors*: how many a process may have open.
+    """
 
     descriptors: int
     state_dir: StateDirectory
@@ -41,7 +44,7 @@ class Opened:
         return [listener.url for listener in self.listeners]
 
     def close(self) -> None:
-        """Close everything."""
+        """Close the listeners, the table and the state directory."""
         for listener in (*self.listeners, self.admin_listener):
             listener.close()
         self.segment.close()

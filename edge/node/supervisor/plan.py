@@ -68,7 +68,7 @@ def capacity(config: Config, descriptors: int) -> Capacity:
 
 
 def publish_settings(config: Config) -> PublishSettings:
-    """What to publish, and how."""
+    """The settings of publishing: which folder, and how."""
     return PublishSettings(
         root="" if config.webroot is None else str(config.webroot),
         client=str(config.state_dir / "client") if config.webroot is not None and config.smart_client else "",

@@ -29,7 +29,7 @@ class Reloadable(Protocol):
 
 
 class Reloader:
-    """Brings the configuration, as it is now, into force in these parts."""
+    """What SIGHUP does: brings the configuration, as it is now, into force in these parts."""
 
     _log = Logger()
 
@@ -52,7 +52,7 @@ class Reloader:
         self._cluster = cluster
 
     async def reload(self) -> None:
-        """Do it; what stays as it was is logged."""
+        """Read everything anew, and tell the parts; what stays as it was is logged."""
         worker_before, publish_before = self._host.settings(0), publish_settings(self._configuration.current)
         self._configuration.read_anew()
         config = self._configuration.current

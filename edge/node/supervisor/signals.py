@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Action(Enum):
-    """What a signal asks for."""
+    """What a signal has the supervisor do."""
 
     DRAIN = "drain"
     RELOAD = "reload"

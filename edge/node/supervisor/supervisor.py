@@ -41,7 +41,7 @@ def make_supervisor(config: Config, reactor: Any) -> IService:
 
 
 class Supervisor(Service):
-    """The process of one node, from what it opens to how it ends."""
+    """The service that ``twistd`` runs: the process of one node."""
 
     _log = Logger()
 

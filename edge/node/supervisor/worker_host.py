@@ -22,14 +22,14 @@ GAUGES = ("connections", "lag_us", "sockets")
 
 
 class Readers(Protocol):
-    """Who reads the table: told to a :class:`edge.table.writer.Writer`."""
+    """The readers of the table, as a :class:`edge.table.writer.Writer` knows them."""
 
     def worker_gone(self, index: int) -> None:
         """Worker *index* reads no more."""
 
 
 class WorkerHost:
-    """Serves all workers of a node.
+    """The supervisor as its workers see it.
 
     *look_up*: what is published under a path.  *fetch*: (path, ETag) -> whether that body, which only other
     nodes had, is in the blob store now.
@@ -58,7 +58,7 @@ class WorkerHost:
         )
 
     def settings_for(self, index: int) -> bytes:
-        """The same, encoded."""
+        """The settings of worker *index*, encoded."""
         return encode(self.settings(index))
 
     def descriptors_for(self, index: int) -> Sequence[int]:

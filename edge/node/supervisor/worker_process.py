@@ -41,16 +41,16 @@ GRACE_SECONDS = 2.0
 
 
 class SlotOwner(Protocol):
-    """Who is told what becomes of the process in a slot."""
+    """The pool that a slot belongs to: told what becomes of the slot's process."""
 
     def started(self, slot: WorkerSlot, fast_path: str) -> None:
-        """It is prepared to accept."""
+        """The process is prepared to accept."""
 
     def refused(self, slot: WorkerSlot, why: str) -> None:
-        """It cannot serve; called before it ends."""
+        """The process cannot serve; called before it ends."""
 
     def gone(self, slot: WorkerSlot) -> None:
-        """It has ended; called before it is replaced."""
+        """The process has ended; called before it is replaced."""
 
 
 class _Conversation(amp.AMP):

@@ -45,7 +45,7 @@ from edge.node.process.machine import Machine
 
 
 class WorkerState(Enum):
-    """What fills the position, if anything does."""
+    """What the position of a worker is filled with, if with anything."""
 
     STOPPED = "stopped"
     WAITING = "waiting"
@@ -58,7 +58,7 @@ class WorkerState(Enum):
 
 
 class WorkerEvent(Enum):
-    """What happens to it."""
+    """What happens to a position for a worker."""
 
     SPAWNED = "spawned"
     NOT_SPAWNED = "not spawned"
@@ -115,7 +115,7 @@ _NAMES = {WorkerState.PREPARED: "starting", WorkerState.REPLACED: "draining"}
 
 
 class WorkerLife(Machine[WorkerState, WorkerEvent]):
-    """The state of one position."""
+    """The state machine of one position."""
 
     def __init__(self) -> None:
         super().__init__(TRANSITIONS, WorkerState.STOPPED)

@@ -24,7 +24,7 @@ _LOOK = 0.05
 
 @dataclass(frozen=True)
 class WorkerStatus:
-    """One worker, as ``/status`` tells of it."""
+    """The state of one worker, as ``/status`` tells it."""
 
     index: int
     #: None: there is no process now.
@@ -58,7 +58,7 @@ class Workers(Protocol):
         """Bring changed settings into force; sentences about what stayed as it was."""
 
     def status(self) -> list[WorkerStatus]:
-        """Each worker."""
+        """The state of each worker."""
 
     @property
     def fast_path(self) -> str:
@@ -127,26 +127,26 @@ class WorkerProcesses:
         return []
 
     def status(self) -> list[WorkerStatus]:
-        """Each worker."""
+        """The state of each worker."""
         return [WorkerStatus(slot.index, slot.pid, slot.life.name, slot.restarts) for slot in self._slots]
 
     # What slots tell: edge.node.supervisor.worker_process.SlotOwner
 
     def started(self, slot: WorkerSlot, fast_path: str) -> None:
-        """It accepts at once if the others do."""
+        """A new process accepts at once if the others do."""
         self.fast_path = fast_path
         if self._ready is not None:
             slot.accept(self._ready)
 
     def refused(self, slot: WorkerSlot, why: str) -> None:
-        """At the start that is a mistake of who started the node, later an accident."""
+        """A refusal at the start is a mistake of who started the node, later an accident."""
         if not self.fast_path:  # none has ever started
             self._give_up(why)
         else:
             self._log.error("worker {index} cannot start: {why}", index=slot.index, why=why)
 
     def gone(self, slot: WorkerSlot) -> None:
-        """It holds nothing any more."""
+        """A process that has ended reads the table no more."""
         self._host.worker_gone(slot.index)
 
 
@@ -197,5 +197,5 @@ class InProcessWorker:
         return ["with workers = 0, changes of limits, origins and logs take effect at the next start"]
 
     def status(self) -> list[WorkerStatus]:
-        """The one worker."""
+        """The state of the one worker."""
         return [WorkerStatus(0, self._pid, self._serving.life.state.value, 0)]

@@ -5,4 +5,21 @@
 * ``status_publisher.py``: once a second ``/.edge/status``
 * ``documents.py``: such documents, and the ORCA field, as entries of the table
 * ``metrics.py``: the Prometheus exposition; ``accesslog.py``: one line a request
+
+The way of a load figure, from the meter to the browser:
+
+1. **Sample** (:class:`.sampler.Sampler`).  Counters of all workers, from shared memory; CPU time of their
+   processes.
+2. **Measurement** (:class:`edge.load.meters.Meters`).  Shares of what the node has, rates of the last 5 s;
+   the worst share is the utilization.
+3. **Weight** (:class:`edge.load.weight.Weight`).  What is left, damped.
+4. **Load report** (:class:`edge.load.report.LoadReport`).  The one type in which the load of a node travels,
+   in full precision: gossip carries it as it is (:mod:`edge.gossip.packet`).
+5. **Load document** (:mod:`edge.load.document`), made by :class:`.load_publisher.LoadPublisher` from this
+   node's report and those of the others.  Here, and nowhere else, figures are rounded, and it is decided
+   whether clients may choose a node (:func:`~edge.load.document.may_be_chosen`): if not, its weight is 0.
+6. **Table** (:mod:`.documents`).  ``/.edge/load`` is an ordinary entry, which the fast path serves, and which
+   workers push over WebSockets (:mod:`edge.node.resources.pushing`).
+7. **Browser** (``webroot/edge/worker/nodes.js``).  The smart client draws a node by weight and measured
+   latency.
 """

@@ -32,7 +32,7 @@ Format = Callable[[float, str, bytes, bytes, int, int, dict[str, object]], str]
 def json_line(
     at: float, address: str, method: bytes, target: bytes, status: int, sent: int, node: dict[str, object]
 ) -> str:
-    """One JSON object; bytes outside ASCII and controls are escaped, so a line stays a line."""
+    """One request as a JSON object; bytes outside ASCII and controls are escaped, so a line stays a line."""
     record = {
         "time": round(at, 3),
         **node,
@@ -48,7 +48,10 @@ def json_line(
 def common_line(
     at: float, address: str, method: bytes, target: bytes, status: int, sent: int, node: dict[str, object]
 ) -> str:
-    """Common Log Format; quotes, backslashes, controls and bytes outside ASCII become ``\\xNN``."""
+    """One request in the Common Log Format.
+
+    Quotes, backslashes, controls and bytes outside ASCII become ``\\xNN``.
+    """
     now = time.gmtime(at)
     when = time.strftime(f"%d/{_MONTHS[now.tm_mon - 1]}/%Y:%H:%M:%S", now)  # %b would follow the locale
     request = _escaped(method + b" " + target + b" HTTP/1.1")
@@ -65,7 +68,9 @@ FORMATS: dict[str, Format] = {"json": json_line, "clf": common_line}
 
 
 class AccessLog:
-    """Writes to *path*, or to standard output for ``-``.  :exc:`ConfigError` if it cannot be opened.
+    """The access log in the file *path*, or on standard output for ``-``.
+
+    Raises :exc:`ConfigError` if it cannot be opened.
 
     :param node: fields that every JSON line carries.
     """
@@ -95,7 +100,7 @@ class AccessLog:
         self._thread.start()
 
     def record(self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int) -> None:
-        """One answer; never blocks, never raises."""
+        """Write down one answer; never blocks, never raises."""
         line = self._format(at, address, method, target, status, sent, self._node)
         with self._wake:
             if len(self._lines) >= QUEUE_LINES:

@@ -38,7 +38,7 @@ class Samples(Protocol):
     """Where samples come from: :class:`edge.node.telemetry.sampler.Sampler`."""
 
     def sample(self, at: float) -> Sample:
-        """What is now; *at* in seconds."""
+        """The sample of this moment; *at* in seconds."""
 
 
 class OtherNodes(Protocol):
@@ -46,7 +46,7 @@ class OtherNodes(Protocol):
 
     @property
     def generation(self) -> int:
-        """Of this node's life in the cluster."""
+        """The generation of this node, new in each of its lives."""
 
     def tell(self, report: LoadReport) -> None:
         """Send this node's load to all."""

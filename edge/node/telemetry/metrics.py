@@ -1,4 +1,4 @@
-"""Prometheus text from what the node counts anyway: collecting costs nothing until somebody asks."""
+"""The Prometheus exposition, from what the node counts anyway: it costs nothing until somebody asks."""
 
 from __future__ import annotations
 
@@ -186,12 +186,12 @@ class _Collector:
         self._now = now
 
     def collect(self) -> Iterator[Metric]:
-        """The families."""
+        """The metric families of the snapshot."""
         return _families(self._now)
 
 
 def render(now: Snapshot) -> tuple[str, bytes]:
-    """(content type, text) of *now*, with the metrics of this Python process."""
+    """The exposition of *now* after its content type, with the metrics of this Python process."""
     registry = CollectorRegistry(auto_describe=False)
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)

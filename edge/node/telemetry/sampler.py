@@ -43,7 +43,7 @@ class Sampler:
         self._last: dict[int, float] = {}
 
     def sample(self, at: float) -> Sample:
-        """What is now; *at* in seconds."""
+        """The sample of this moment; *at* in seconds."""
         totals = self._segment.totals()
         return Sample(
             at=at,

@@ -52,11 +52,11 @@ class StatusTable(DocumentTable, Protocol):
     """Where the document goes, and what it tells of: a :class:`edge.table.writer.Writer`."""
 
     def statistics(self) -> Mapping[str, int | float | bool]:
-        """Counts, and sizes in bytes."""
+        """Entries, slots and bytes of the table."""
 
 
 class Counters(Protocol):
-    """What is counted: a :class:`edge.table.segment.Segment`."""
+    """The counters of a node: a :class:`edge.table.segment.Segment`."""
 
     def totals(self) -> Mapping[str, int]:
         """The counters of all workers, by name."""

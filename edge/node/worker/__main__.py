@@ -84,7 +84,7 @@ class Worker(amp.AMP):
 
     @control.Ping.responder
     def ping(self) -> dict[str, Any]:
-        """The reactor turns."""
+        """Answered by a reactor that turns."""
         return {}
 
     @control.Drain.responder

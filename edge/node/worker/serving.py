@@ -46,7 +46,7 @@ _DRAIN_LOOK = 0.05
 
 
 class Serving:
-    """Serves the connections of one worker."""
+    """What serves the connections of one worker: fast path, channels, resources, certificates, log."""
 
     _log = Logger()
 
@@ -100,7 +100,7 @@ class Serving:
 
     @property
     def fast_path(self) -> str:
-        """ "native", "python" or "off"."""
+        """What answers from the table: native, python or off."""
         return "off" if self._settings.fast_path == "off" else self._adapter.fast_path.kind
 
     def describe_fast_path(self) -> str:
