@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -82,8 +83,20 @@ class ContractTests(SynchronousTestCase):
         self.assertIn("No cycles are allowed in edge.http", said)
 
 
+#: Who reads the machine's clock in ``edge/node``.  Leases are times of CLOCK_MONOTONIC in shared memory,
+#: which the fast path of every worker compares with the same clock; membership needs one that does not jump.
+MONOTONIC = {"cluster/assembly.py", "cluster/cluster.py", "cluster/leases.py", "worker/serving.py"}
+
+
 class ReactorTests(SynchronousTestCase):
-    """The reactor is a parameter."""
+    """The reactor and the clock are parameters."""
+
+    def test_in_a_node_only_membership_and_leases_read_the_clock(self) -> None:
+        """Everybody else gets the reactor, or its time, as a parameter."""
+        reading = re.compile(r"\btime\.(time|monotonic|perf_counter)|\bfrom time import|\bmonotonic_ms\b")
+        node = PACKAGE / "node"
+        found = {str(f.relative_to(node)) for f in node.glob("**/*.py") if reading.search(f.read_text())}
+        self.assertLessEqual(found, MONOTONIC)
 
     def test_only_tap_and_executables_pick_the_real_reactor(self) -> None:
         """Everything else gets it as a parameter."""

@@ -3,7 +3,7 @@
 * ``control.py``: the control protocol between supervisor and worker (AMP);
   ``settings.py``, ``lookup.py``: what it carries
 * ``life.py``: the life of a node and of its workers; ``machine.py``: state machines as tables
-* ``paths.py``: the node's own resources that lie in the table
+* ``own_resources.py``: ``/.edge/...``: paths and header lines of what lies in the table
 * ``channel_limits.py``, ``descriptors.py``: limits of a connection, and of a process
 * ``acceptor.py``: accepting on the Twisted side; ``deadline.py``: one deadline;
   ``lag.py``: how late the reactor is

@@ -31,7 +31,7 @@ from edge.http import answer
 from edge.http.conditional import NOT_MODIFIED, PRECONDITION_FAILED, evaluate
 from edge.http.errors import ProtocolError
 from edge.http.revalidation import check_content_type, parse_validators, render_stale
-from edge.node.process.paths import LOAD, REVALIDATE, STATUS
+from edge.node.process.own_resources import CORS, LOAD, REVALIDATE, STATUS, json_lines
 from edge.node.resources.published import answer_later
 from edge.resource import etag_of
 
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from edge.node.resources.pushing import Pushing
     from edge.table.reader import Reader
 
-_CORS = b"Access-Control-Allow-Origin: *\r\n"
 _ORCA = re.compile(rb"endpoint-load-metrics:[^\r\n]*\r\n", re.IGNORECASE)
 _GET = (b"GET", b"HEAD", b"OPTIONS")
 #: The dashboard's files: name under /.edge/ -> (file in this package, content type).
@@ -85,14 +84,14 @@ class EdgeResources(Resource):
             check_content_type(request.head.fields.get(b"content-type"))
             validators = parse_validators(request.content.read())
         except ProtocolError as refusal:
-            request.refuse(refusal.status, refusal.explanation, refusal.lines + _CORS + self._orca())
+            request.refuse(refusal.status, refusal.explanation, refusal.lines + CORS + self._orca())
             return
         reader = self._reader
         sequence = reader.sequence  # before the look: what is published meanwhile may be missed
         stale = [i for i, (tag, path) in enumerate(validators) if not reader.is_current(path, tag)]
         body = render_stale(sequence, stale)
         template = reader.find_without_body(REVALIDATE)
-        lines = template.lines_200 if template is not None else _json_lines() + self._orca()
+        lines = template.lines_200 if template is not None else json_lines(self._orca())
         date = request.site.date()
         request.write_answer(200, answer.head_plain(200, date, len(body), lines, b"", request.closes), body)
 
@@ -105,7 +104,7 @@ class EdgeResources(Resource):
 
     def _send_health(self, request: EdgeRequest, status: int, verdict: str) -> None:
         body = json.dumps({"status": verdict, "output": self._life.state.value}).encode() + b"\n"
-        lines = _json_lines(b"application/health+json") + self._orca()
+        lines = json_lines(self._orca(), b"application/health+json")
         head = answer.head_plain(status, request.site.date(), len(body), lines, b"", request.closes)
         request.write_answer(status, head, body)
 
@@ -118,21 +117,13 @@ class EdgeResources(Resource):
         return answer_later(request, self._without_slash(request))
 
     async def _unknown(self, request: EdgeRequest) -> None:
-        request.refuse(404, "", _CORS + self._orca())
+        request.refuse(404, "", CORS + self._orca())
 
     async def _without_slash(self, request: EdgeRequest) -> None:
-        date, lines = request.site.date(), _CORS + self._orca()
+        date, lines = request.site.date(), CORS + self._orca()
         query = request.head.query
         redirect = answer.redirect(b"/.edge/", query, date, lines=lines, close=request.closes)
         request.write_answer(301, *redirect)
-
-
-def _json_lines(content_type: bytes = b"application/json") -> bytes:
-    """The lines of an answer that is true now and no longer."""
-    return b"Content-Type: %b\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n%b" % (
-        content_type,
-        _CORS,
-    )
 
 
 class _Answering(Resource):
@@ -156,16 +147,16 @@ class _Answering(Resource):
     async def _answer(self, request: EdgeRequest) -> None:
         method = request.head.method
         if method not in self._methods:
-            request.refuse(405, "", b"Allow: %b\r\n" % b", ".join(sorted(self._methods)) + _CORS)
+            request.refuse(405, "", b"Allow: %b\r\n" % b", ".join(sorted(self._methods)) + CORS)
         elif method == b"OPTIONS":
             date = request.site.date()
-            request.write_answer(204, answer.head_options(self._methods, date, _CORS, request.closes))
+            request.write_answer(204, answer.head_options(self._methods, date, CORS, request.closes))
         else:
             await self._give(request)
 
 
 async def _nothing_below(request: EdgeRequest) -> None:
-    request.refuse(404, "", _CORS)
+    request.refuse(404, "", CORS)
 
 
 class _Page:
@@ -183,7 +174,7 @@ class _Page:
         head, date, close = request.head, request.site.date(), request.closes
         now = int(request.site.clock.seconds())
         outcome = evaluate(head.method, head.fields, self._etag, None, head.tag, now)
-        orca = _CORS + self._orca()
+        orca = CORS + self._orca()
         if outcome is NOT_MODIFIED:
             request.write_answer(304, answer.head_304(date, self._etag, orca, close=close))
         elif outcome is PRECONDITION_FAILED:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from edge.load.document import decode
-from edge.node.process.paths import LOAD
+from edge.node.process.own_resources import LOAD
 
 if TYPE_CHECKING:
     from edge.table.reader import Reader

@@ -37,7 +37,7 @@ from twisted.internet.task import LoopingCall
 from edge.http.errors import ProtocolError
 from edge.http.websocket import accept, framed
 from edge.load.document import TTL_MS
-from edge.node.process.paths import LOAD, STATUS
+from edge.node.process.own_resources import LOAD, STATUS
 from edge.node.resources.pushsocket import PushSocket
 from edge.table.counters import INDEX
 

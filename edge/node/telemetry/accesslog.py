@@ -72,6 +72,7 @@ class AccessLog:
 
     Raises :exc:`ConfigError` if it cannot be opened.
 
+    :param clock: seconds; called in the writing thread, too.
     :param node: fields that every JSON line carries.
     """
 
@@ -80,9 +81,9 @@ class AccessLog:
     def __init__(
         self,
         path: str,
+        clock: Callable[[], float],
         log_format: str = "json",
         node: dict[str, object] | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path = path
         self._format = FORMATS[log_format]

@@ -9,11 +9,8 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import Protocol
 
-from edge.node.process.paths import REVALIDATE
+from edge.node.process.own_resources import CORS, NO_STORE, REVALIDATE, json_lines
 from edge.resource import Representation, Resource, etag_of
-
-_FRESH = b"Cache-Control: no-store\r\n"
-_CORS = b"Access-Control-Allow-Origin: *\r\n"
 
 
 class DocumentTable(Protocol):
@@ -29,17 +26,11 @@ class DocumentTable(Protocol):
 def put_document(table: DocumentTable, path: bytes, document: bytes, orca: bytes, now: int) -> None:
     """Put *document* (JSON) under *path*; *orca*: a header line, see :mod:`edge.load.orca`."""
     digest = sha256(document).digest()
-    one = Representation(0, etag_of(digest), digest, len(document), _lines(orca), _FRESH + _CORS, document)
+    lines = json_lines(orca)
+    one = Representation(0, etag_of(digest), digest, len(document), lines, NO_STORE + CORS, document)
     table.put(Resource(path, now, (one,)), counts=False)
 
 
 def put_batch_lines(table: DocumentTable, orca: bytes) -> None:
     """Put the header lines of the answers to batch revalidations."""
-    table.put_template(REVALIDATE, _lines(orca), b"")
-
-
-def _lines(orca: bytes) -> bytes:
-    """The header lines of a 200 with JSON that is true now."""
-    return (
-        b"Content-Type: application/json\r\n" + _FRESH + b"X-Content-Type-Options: nosniff\r\n" + _CORS + orca
-    )
+    table.put_template(REVALIDATE, json_lines(orca), b"")

@@ -23,7 +23,7 @@ from edge.load.document import LoadDocument, NodeLoad, encode, node_load
 from edge.load.meters import Capacity, Measurement, Meters, Sample
 from edge.load.orca import orca_line
 from edge.load.weight import Weight
-from edge.node.process.paths import LOAD
+from edge.node.process.own_resources import LOAD
 from edge.node.telemetry.documents import DocumentTable, put_batch_lines, put_document
 
 if TYPE_CHECKING:

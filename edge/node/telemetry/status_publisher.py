@@ -25,7 +25,7 @@ from twisted.logger import Logger
 
 from edge.load.orca import orca_line
 from edge.load.window import RateWindow
-from edge.node.process.paths import STATUS
+from edge.node.process.own_resources import STATUS
 from edge.node.telemetry.documents import DocumentTable, put_document
 
 if TYPE_CHECKING:

@@ -71,9 +71,12 @@ class Serving:
         self._ask = look_up
         self._access_log = None
         if settings.access_log is not None:
-            node = {"worker": settings.index}
-            self._access_log = AccessLog(settings.access_log, settings.access_log_format, {**node})
+            worker: dict[str, object] = {"worker": settings.index}
+            self._access_log = AccessLog(
+                settings.access_log, reactor.seconds, settings.access_log_format, worker
+            )
         self._counters = CounterBlock(segment, settings.index)
+        # Leases are times of CLOCK_MONOTONIC, which all processes and the fast path share.
         self._reader = Reader(segment, settings.index, monotonic_ms)
         self._certificates: list[ReloadingCertificate] = []
         self._looking = LoopingCall(self._look_at_certificates)

@@ -8,7 +8,7 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.process.life import State
-from edge.node.process.paths import LOAD
+from edge.node.process.own_resources import LOAD
 from edge.node.telemetry.documents import put_batch_lines, put_document
 from tests.node.serving import NOW, Answer
 from tests.node.tables import BODIES, Site, tag

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.fastpath.interface import Settings
 from edge.fastpath.twin import PythonAnswerer
 from edge.http.dates import format_date
-from edge.node.process.paths import LOAD
+from edge.node.process.own_resources import LOAD
 from edge.node.telemetry.documents import put_batch_lines, put_document
 from tests.node.serving import NOW
 from tests.node.tables import BODIES, MODIFIED, Site, representation, tag

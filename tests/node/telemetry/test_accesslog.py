@@ -8,6 +8,7 @@ import tempfile
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.errors import ConfigError
@@ -65,7 +66,7 @@ class AccessLogTests(SynchronousTestCase):
 
     def test_lines_are_in_the_file_when_it_is_closed(self) -> None:
         """In order."""
-        log = AccessLog(self.path, "clf")
+        log = AccessLog(self.path, Clock().seconds, "clf")
         for number in range(100):
             log.record(AT, "", b"GET", b"/%d" % number, 200, 1)
         log.close()
@@ -76,7 +77,7 @@ class AccessLogTests(SynchronousTestCase):
 
     def test_reopening_goes_on_in_a_new_file(self) -> None:
         """After the old one was renamed."""
-        log = AccessLog(self.path)
+        log = AccessLog(self.path, Clock().seconds)
         log.record(AT, "", b"GET", b"/old", 200, 1)
         while not os.path.getsize(self.path):
             pass
@@ -94,11 +95,11 @@ class AccessLogTests(SynchronousTestCase):
         with self.assertRaisesRegex(
             ConfigError, r"access-log /nonexistent/x: cannot be opened: .*name a file"
         ):
-            AccessLog("/nonexistent/x")
+            AccessLog("/nonexistent/x", Clock().seconds)
 
     def test_a_full_disk_drops_lines_and_says_so_once(self) -> None:
         """Requests go on."""
-        log = AccessLog("/dev/full")
+        log = AccessLog("/dev/full", Clock().seconds)
         for _ in range(3):
             log.record(AT, "", b"GET", b"/", 200, 1)
         log.close()
@@ -107,7 +108,7 @@ class AccessLogTests(SynchronousTestCase):
     def test_a_slow_disk_drops_lines_instead_of_waiting(self) -> None:
         """The queue is bounded."""
         self.patch(accesslog, "QUEUE_LINES", 0)
-        log = AccessLog(self.path)
+        log = AccessLog(self.path, Clock().seconds)
         log.record(AT, "", b"GET", b"/", 200, 1)
         log.close()
         self.assertEqual((log.dropped, self._lines(self.path)), (1, []))

@@ -9,7 +9,7 @@ from edge.load.document import NodeLoad
 from edge.load.meters import Capacity, Sample
 from edge.load.report import LoadReport
 from edge.node.process.life import Event, Life
-from edge.node.process.paths import LOAD, REVALIDATE
+from edge.node.process.own_resources import LOAD, REVALIDATE
 from edge.node.telemetry.load_publisher import LOAD_SECONDS, LoadPublisher
 from tests.node.telemetry.publishing import Table
 

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.load.meters import Measurement, Shares
 from edge.node.process.life import Event, Life
-from edge.node.process.paths import STATUS
+from edge.node.process.own_resources import STATUS
 from edge.node.telemetry.status_publisher import STATUS_SECONDS, StatusPublisher
 from edge.table.counters import COUNTERS
 from tests.node.telemetry.publishing import Table

@@ -1,0 +1,28 @@
+"""A node's own resources under ``/.edge/``: paths of those that lie in the table, and lines of their heads.
+
+The supervisor puts them into the table, workers answer from it.
+"""
+
+from __future__ import annotations
+
+#: The load document, :mod:`edge.load.document`.
+LOAD = b"/.edge/load"
+#: A template: its header lines are those of the answers to batch revalidations.
+REVALIDATE = b"/.edge/revalidate"
+#: What one node says of itself alone, :mod:`edge.node.telemetry.status_publisher`.
+STATUS = b"/.edge/status"
+
+#: Pages of every origin may read them.
+CORS = b"Access-Control-Allow-Origin: *\r\n"
+#: They are true now and no longer.
+NO_STORE = b"Cache-Control: no-store\r\n"
+
+
+def json_lines(orca: bytes, content_type: bytes = b"application/json") -> bytes:
+    """The header lines of a 200 with JSON; *orca*: the line of the node's load, see :mod:`edge.load.orca`."""
+    return b"Content-Type: %b\r\n%bX-Content-Type-Options: nosniff\r\n%b%b" % (
+        content_type,
+        NO_STORE,
+        CORS,
+        orca,
+    )
