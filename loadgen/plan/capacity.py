@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from loadgen.capacity.wire import LEAST_FRAME
 from loadgen.plan.demand import Demand
 from loadgen.plan.inputs import Burst, Limits, Servers
 from loadgen.plan.queueing import Queue, Work, p99, scaled
-from loadgen.plan.wire import LEAST_FRAME
 
 RESOURCES = ("CPU", "link in", "link out", "packets in", "packets out", "connections", "memory")
 _GIGA = 1e9

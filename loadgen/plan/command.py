@@ -24,8 +24,8 @@ from loadgen.plan.document import read
 from loadgen.plan.forecast import Forecast, forecast
 from loadgen.plan.history import parse, zone
 from loadgen.plan.inputs import Plan, contradictions, with_value
-from loadgen.plan.levers import Change, changes
 from loadgen.plan.regions import Axis, Cell, axis, regions
+from loadgen.plan.remedies import Change, changes
 from loadgen.plan.sensitivity import Sensitivity, sensitivities
 from loadgen.plan.verdict import Assessment, assess
 

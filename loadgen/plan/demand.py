@@ -22,10 +22,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from edge.load.document import TTL_MS
+from loadgen.capacity.wire import Crossing, Wire
 from loadgen.constants import Constants
 from loadgen.plan.inputs import Plan
 from loadgen.plan.think import held, survival
-from loadgen.plan.wire import Crossing, Wire
 
 #: Lines of a batch, as nodes take them.
 MOST_LINES = 1000

@@ -4,7 +4,7 @@ Every key carries its unit in its name, its range in its type and its meaning in
 commented files in ``plans/`` say the same to people.  Kilo, mega and giga are decimal.
 
 A value is named by its path, ``session.think.mean_s``: :func:`value_at`, :func:`with_value` and
-:func:`numbers` are what levers, sensitivity and regions are made from.
+:func:`numbers` are what remedies, sensitivity and regions are made from.
 """
 
 from __future__ import annotations

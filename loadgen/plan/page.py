@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from loadgen.charts import Series, bars, lines, page, table
 from loadgen.plan.capacity import RESOURCES
 from loadgen.plan.inputs import Plan
-from loadgen.plan.levers import Change
 from loadgen.plan.regions import Axis, Cell
+from loadgen.plan.remedies import Change
 from loadgen.plan.sensitivity import Sensitivity
 from loadgen.plan.show import cell, clock, milliseconds, number, outcome
 from loadgen.plan.verdict import Assessment

@@ -13,8 +13,8 @@ from rich.text import Text
 from loadgen.plan.capacity import RESOURCES
 from loadgen.plan.cost import Run
 from loadgen.plan.inputs import Plan
-from loadgen.plan.levers import Change
 from loadgen.plan.regions import Axis, Cell
+from loadgen.plan.remedies import Change
 from loadgen.plan.sensitivity import Outcome, Sensitivity
 from loadgen.plan.verdict import Assessment, Hour
 

@@ -7,11 +7,11 @@ ten million cost no more than ten.  The same seed gives the same result, byte fo
 * ``inputs.py``: what a user does, what a cluster is, what happens to it;
 * ``wave.py``: how often sessions begin;
 * ``changes.py``: what a deploy changes;
-* ``habits.py``: what is kept, fresh or superseded at a page view, by how much of a history the user has;
+* ``cache_age_model.py``: what of a page is cached, and how old, at a page view, by the user's history;
 * ``costs.py``: what page views are in requests, CPU time and bytes, from the measured constants;
 * ``nodes.py``: loads, queues, and the figures that nodes publish, with their age;
 * ``views.py``: what page views ask the nodes for;
-* ``homes.py``: which node users are with, under each policy;
+* ``routing.py``: which node page views go to: sticky for smart clients, anew for each request else;
 * ``cohorts.py``: the simulation of all users;
 * ``exact.py``, ``user.py``: the simulation of single users, event by event, that the other is compared with;
 * ``outcome.py``: what comes out; ``tables.py``, ``plot.py``: how it is shown;

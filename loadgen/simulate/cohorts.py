@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 
 from loadgen.constants import Constants
 from loadgen.models import choice
+from loadgen.simulate.cache_age_model import CacheAgeModel
 from loadgen.simulate.changes import Change
 from loadgen.simulate.costs import KIND, KINDS, matrix
-from loadgen.simulate.habits import Habits
-from loadgen.simulate.homes import Choosing, Pauses, Staying, pauses
 from loadgen.simulate.inputs import Inputs
 from loadgen.simulate.nodes import Nodes
 from loadgen.simulate.outcome import Outcome, Recorder
+from loadgen.simulate.routing import Pauses, PerRequestRouting, StickyRouting, pauses
 from loadgen.simulate.views import Views
 from loadgen.simulate.wave import Wave
 
 Ints = NDArray[np.int64]
 
 #: Streams of random numbers, told apart by a number beside the seed; those of policies come after.
-_HABITS, _CHANGES, _PAUSES, _POLICIES = range(4)
+_CACHE_AGES, _CHANGES, _PAUSES, _POLICIES = range(4)
 
 
 class World:
@@ -40,9 +40,9 @@ class World:
             Change(deploy, inputs.users, self.random(_CHANGES, number))
             for number, deploy in enumerate(inputs.deploys)
         ]
-        self.habits = Habits(inputs.users, self.random(_HABITS), self.changes)
+        self.cache_ages = CacheAgeModel(inputs.users, self.random(_CACHE_AGES), self.changes)
         self.pauses: Pauses = pauses(inputs, self.random(_PAUSES))
-        self.views = Views(inputs.users, self.habits, self.wave)
+        self.views = Views(inputs.users, self.cache_ages, self.wave)
         self.costs = matrix(constants, inputs.users, inputs.cluster)
 
     def random(self, *stream: int) -> Generator:
@@ -63,13 +63,13 @@ class Cohorts:
         self._random = world.random(_POLICIES, choice.POLICIES.index(policy))
         self._nodes = world.nodes()
         self._reads = policy not in ("random", "one")
-        self._home: Staying | Choosing
+        self._home: StickyRouting | PerRequestRouting
         if policy == "smart":
-            self._home = Staying(inputs, world.pauses)
+            self._home = StickyRouting(inputs, world.pauses)
         else:
-            self._home = Choosing(policy, inputs.cluster, world.pauses, inputs.day.step_s)
+            self._home = PerRequestRouting(policy, inputs.cluster, world.pauses, inputs.day.step_s)
         #: Users by place and class.
-        self.away = np.zeros((self._home.places, len(world.habits.begins)), dtype=np.int64)
+        self.away = np.zeros((self._home.places, len(world.cache_ages.begins)), dtype=np.int64)
         self.active = np.zeros_like(self.away)
         warm = self._random.binomial(inputs.users.users, inputs.users.warm_share)
         even = np.full(self._home.places, 1 / self._home.places)
@@ -124,11 +124,11 @@ class Cohorts:
 
     def _end(self, viewers: Ints) -> None:
         """One more page view in the histories; sessions end or go on."""
-        habits, random = self._world.habits, self._random
+        cache_ages, random = self._world.cache_ages, self._random
         looked = viewers.sum(axis=0)
-        older = random.binomial(looked, habits.advance)
+        older = random.binomial(looked, cache_ages.advance)
         looked -= older
         looked[:, 1:] += older[:, :-1]
-        ended = random.binomial(looked, 1 - habits.stay)
+        ended = random.binomial(looked, 1 - cache_ages.stay)
         self.away += ended
         self.active += looked - ended

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from loadgen.models import choice
 from loadgen.models.draws import drawn, uniform
+from loadgen.simulate.cache_age_model import Popularity, Shelves, think_times
 from loadgen.simulate.cohorts import World
 from loadgen.simulate.costs import KIND, KINDS
-from loadgen.simulate.habits import Popularity, Shelves, think_times
 from loadgen.simulate.inputs import own_assets
 from loadgen.simulate.nodes import Figures
 from loadgen.simulate.outcome import Outcome, Recorder
@@ -61,13 +61,13 @@ class Exact:
         world, random = self._world, self._random
         warm = np.flatnonzero(random.random(self._count) < self._users_of.warm_share)
         count, users = len(warm), self._users_of
-        times = np.empty((world.habits.settled, count))
+        times = np.empty((world.cache_ages.settled, count))
         at = world.wave.second(-random.exponential(1.0, count))
         for view in range(len(times) - 1, -1, -1):
             times[view] = at
             gap = world.wave.second(world.wave.operational(at) - random.exponential(1.0, count))
             think = at - think_times(users, random, count)
-            at = np.where(random.random(count) < world.habits.stay, think, gap)
+            at = np.where(random.random(count) < world.cache_ages.stay, think, gap)
         shelves = Shelves(users, count)
         for now in times:
             pages = popularity.draw(random, count)
@@ -146,7 +146,7 @@ class Exact:
         self._go_on(number, user, at)
 
     def _go_on(self, number: int, user: User, at: float) -> None:
-        if self._uniform() < self._world.habits.stay:
+        if self._uniform() < self._world.cache_ages.stay:
             heapq.heappush(self._heap, (at + float(self._think()), number))
             return
         if user.active:

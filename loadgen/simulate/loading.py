@@ -48,10 +48,10 @@ def _duration(inputs: Inputs) -> float:
 def _session(world: World) -> NDArray[np.float64]:
     """What one session of a user with a long history is, by kind."""
     users, cluster = world.inputs.users, world.inputs.cluster
-    kept, age = float(world.habits.kept[-1]), users.max_age_s
+    kept, age = float(world.cache_ages.kept[-1]), users.max_age_s
     operational = age / users.return_interval_s
-    whole = float(world.habits.older(age, operational)[-1])
-    beside = float(world.habits.older_beside(age, operational)[-1]) if users.shared_assets else 0.0
+    whole = float(world.cache_ages.older(age, operational)[-1])
+    beside = float(world.cache_ages.older_beside(age, operational)[-1]) if users.shared_assets else 0.0
     parts, views = 1 + users.assets_per_page, users.session_pages
     asked = ((whole, parts), (beside, users.shared_assets))
     sockets = _duration(world.inputs) * users.websocket_share

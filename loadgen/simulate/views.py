@@ -15,8 +15,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from loadgen.simulate.cache_age_model import CacheAgeModel, Older
 from loadgen.simulate.costs import KIND, KINDS
-from loadgen.simulate.habits import Habits, Older
 from loadgen.simulate.inputs import Users, own_assets
 from loadgen.simulate.wave import Wave
 
@@ -27,19 +27,19 @@ Ints = NDArray[np.int64]
 class Views:
     """See the module."""
 
-    def __init__(self, users: Users, habits: Habits, wave: Wave) -> None:
-        self._users, self._habits, self._wave = users, habits, wave
+    def __init__(self, users: Users, cache_ages: CacheAgeModel, wave: Wave) -> None:
+        self._users, self._cache_ages, self._wave = users, cache_ages, wave
         self._parts = 1 + users.assets_per_page
 
     def work(self, now: float, viewers: Ints, random: Generator) -> Floats:
         """What *viewers* (node, class) ask each node for: (node, kind)."""
-        users, habits = self._users, self._habits
+        users, cache_ages = self._users, self._cache_ages
         total = viewers.sum(axis=1)
         known = total - viewers[:, 0]
-        hits = random.binomial(known, _share(viewers @ habits.kept, known))
+        hits = random.binomial(known, _share(viewers @ cache_ages.kept, known))
         misses = known - hits
-        whole = self._asked(now, viewers, hits, habits.older, random)
-        shared = self._asked(now, viewers, misses, habits.older_beside, random)
+        whole = self._asked(now, viewers, hits, cache_ages.older, random)
+        shared = self._asked(now, viewers, misses, cache_ages.older_beside, random)
         counts = np.zeros((len(viewers), len(KINDS)))
         put = counts.T
         put[KIND["view"]] = total
@@ -79,7 +79,7 @@ class Views:
         """How many of the confirmed copies have a newer version, and bytes of those."""
         newer, volume = np.zeros(len(asked)), np.zeros(len(asked))
         users = self._users
-        for update in self._habits.updates:
+        for update in self._cache_ages.updates:
             if now <= update.at_s:
                 continue
             age = max(users.max_age_s, now - update.at_s)
@@ -94,10 +94,12 @@ class Views:
     def _newer_shared(self, now: float, viewers: Ints, asked: Ints, random: Generator) -> Floats:
         """The same of shared assets that pages brought which are not looked at now."""
         newer = np.zeros(len(asked))
-        for update in self._habits.updates:
+        for update in self._cache_ages.updates:
             if now > update.at_s and update.shared:
                 age = max(self._users.max_age_s, now - update.at_s)
-                old = random.poisson(viewers @ self._habits.older_beside(age, self._since(now, now - age)))
+                old = random.poisson(
+                    viewers @ self._cache_ages.older_beside(age, self._since(now, now - age))
+                )
                 newer += np.minimum(old, asked) * update.shared
         return np.minimum(newer, asked * self._users.shared_assets)
 

@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from loadgen.capacity.wire import Crossing
 from loadgen.plan.capacity import RESOURCES, Machine, machines_needed
 from loadgen.plan.demand import Demand, Flow, demand_of_user
 from loadgen.plan.inputs import Limits
 from loadgen.plan.queueing import Queue, Work, p99, scaled
-from loadgen.plan.wire import Crossing
 from tests.loadgen.plan.examples import COSTS, plan
 
 

@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from loadgen.errors import UsageError
 from loadgen.plan.curve import daily_shares
 from loadgen.plan.inputs import numbers, with_value
-from loadgen.plan.levers import changes, works
 from loadgen.plan.regions import axis, regions
+from loadgen.plan.remedies import changes, works
 from loadgen.plan.sensitivity import sensitivities
 from loadgen.plan.verdict import Assessment, assess
 from tests.loadgen.plan.examples import COSTS, plan
@@ -23,7 +23,7 @@ def assessed(**values: Any) -> Assessment:
     return assess(plan(**values), COSTS, SHARES)
 
 
-class LeverTests(SynchronousTestCase):
+class RemedyTests(SynchronousTestCase):
     """What would have to change."""
 
     def test_each_change_alone_suffices_and_little_less_does_not(self) -> None:

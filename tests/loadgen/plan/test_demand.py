@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from loadgen.capacity.wire import Crossing, Wire
 from loadgen.plan.demand import Demand, demand_of_user
 from loadgen.plan.inputs import Think
 from loadgen.plan.think import held, survival
-from loadgen.plan.wire import Crossing, Wire
 from tests.loadgen.plan.examples import COSTS, plan
 
 

@@ -14,7 +14,6 @@ from loadgen.errors import UsageError
 from loadgen.plan.document import parse, read
 from loadgen.plan.inputs import Push, keys, numbers, value_at, with_value
 from tests.loadgen.plan.examples import DOCUMENT, plan
-from tests.test_layers import FORBIDDEN, imported
 
 PLANS = Path(loadgen.__file__).parent.parent / "plans"
 
@@ -121,19 +120,6 @@ class ReadingTests(SynchronousTestCase):
             name = path.rpartition(".")[2]
             if name not in optional:
                 self.assertRegex(text, rf"(?m)^{name} = ", path)
-
-
-class LayerTests(SynchronousTestCase):
-    """What may import what."""
-
-    def test_the_model_takes_numbers_and_nothing_else(self) -> None:
-        """No file, no clock, no terminal: those are for the command."""
-        folder = Path(loadgen.__file__).parent / "plan"
-        shell = {"command", "document", "page", "show"}
-        cores = [file for file in sorted(folder.glob("*.py")) if file.stem not in shell]
-        self.assertGreater(len(cores), 12)
-        for file in cores:
-            self.assertEqual(imported(file) & {*FORBIDDEN, "os", "sys", "pathlib", "rich"}, set(), file.name)
 
 
 class PathTests(SynchronousTestCase):

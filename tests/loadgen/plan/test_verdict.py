@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.plan.curve import daily_shares
 from loadgen.plan.inputs import Plan, contradictions, numbers, with_value
-from loadgen.plan.levers import LEVERS, works
+from loadgen.plan.remedies import REMEDIES, works
 from loadgen.plan.verdict import Assessment, assess
 from tests.loadgen.plan.examples import COSTS, plan
 
@@ -23,7 +23,7 @@ def assessed(**values: Any) -> Assessment:
     return assess(plan(**values), COSTS, SHARES)
 
 
-#: Levers that burden, too: each machine has its place in the load document, each WebSocket its messages.
+#: Remedies that burden, too: each machine has its place in the load document, each WebSocket its messages.
 TWO_SIDED = ("servers.count", "burst.count_max", "push.share")
 #: Plans all over the place, but without contradictions.
 PLANS = st.builds(
@@ -154,20 +154,20 @@ class MonotonyTests(SynchronousTestCase):
             self.assertTrue(works(few))
 
     @settings(deadline=None, max_examples=60)
-    @given(PLANS, st.sampled_from([lever for lever in LEVERS if lever.path not in TWO_SIDED]), st.data())
-    def test_every_lever_relieves(self, made: Plan, lever: Any, data: Any) -> None:
+    @given(PLANS, st.sampled_from([remedy for remedy in REMEDIES if remedy.path not in TWO_SIDED]), st.data())
+    def test_every_remedy_relieves(self, made: Plan, remedy: Any, data: Any) -> None:
         """In its direction, the strain on the servers never grows."""
-        limits = next(number for number in numbers() if number.path == lever.path)
+        limits = next(number for number in numbers() if number.path == remedy.path)
         value = data.draw(st.integers(int(limits.low), int(limits.high)) if limits.whole
                           else st.floats(limits.low, limits.high))  # fmt: skip
         other = data.draw(st.integers(int(limits.low), int(limits.high)) if limits.whole
                           else st.floats(limits.low, limits.high))  # fmt: skip
         low, high = sorted((value, other))
-        tense, relaxed = (high, low) if lever.direction < 0 else (low, high)
-        plans = [with_value(made, lever.path, value) for value in (tense, relaxed)]
+        tense, relaxed = (high, low) if remedy.direction < 0 else (low, high)
+        plans = [with_value(made, remedy.path, value) for value in (tense, relaxed)]
         assume(not any(contradictions(one) for one in plans))
         before, after = (assess(one, COSTS, SHARES) for one in plans)
-        self.assertLessEqual(after.strain, before.strain * (1 + 1e-9), lever.path)
+        self.assertLessEqual(after.strain, before.strain * (1 + 1e-9), remedy.path)
 
     @settings(deadline=None, max_examples=25)
     @given(PLANS, st.integers(0, 20))

@@ -1,4 +1,4 @@
-"""The parts of a simulation: the wave of a day, habits, costs, nodes."""
+"""The parts of a simulation: the wave of a day, ages in caches, costs, nodes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen import constants
 from loadgen.models import choice, daily
+from loadgen.simulate.cache_age_model import CacheAgeModel, Popularity, Shelves
 from loadgen.simulate.costs import KIND, KINDS, matrix
-from loadgen.simulate.habits import Habits, Popularity, Shelves
 from loadgen.simulate.inputs import Cluster, Failure, Spike, Users
 from loadgen.simulate.nodes import Nodes
 from loadgen.simulate.wave import Wave
@@ -50,7 +50,7 @@ class TheWave(SynchronousTestCase):
 
 
 class WhatIsKept(SynchronousTestCase):
-    """Shelves and habits."""
+    """Caches and the ages of what is in them."""
 
     def test_a_shelf_drops_what_came_first_whatever_was_confirmed_since(self) -> None:
         shelves = Shelves(Users(pages=10, kept_pages=2), 1)
@@ -65,19 +65,19 @@ class WhatIsKept(SynchronousTestCase):
 
     def test_first_views_hit_as_often_as_probability_says(self) -> None:
         users = Users(pages=20, kept_pages=50)
-        habits = Habits(users, np.random.default_rng(1))
+        cache_ages = CacheAgeModel(users, np.random.default_rng(1))
         weights = 1 / np.arange(1, 21)
         weights /= weights.sum()
         for views in (0, 1, 2, 5, 9):
             expected = float((weights * (1 - (1 - weights) ** views)).sum())
-            self.assertLess(abs(float(habits.kept[views]) - expected), 0.02)
+            self.assertLess(abs(float(cache_ages.kept[views]) - expected), 0.02)
 
     def test_copies_get_older_and_none_is_older_than_for_ever(self) -> None:
-        habits = Habits(Users(kept_pages=12), np.random.default_rng(1))
-        before = habits.kept
-        np.testing.assert_allclose(habits.older(0.0, 0.0), habits.kept)
+        cache_ages = CacheAgeModel(Users(kept_pages=12), np.random.default_rng(1))
+        before = cache_ages.kept
+        np.testing.assert_allclose(cache_ages.older(0.0, 0.0), cache_ages.kept)
         for age in (1.0, 20.0, 100.0, 1e9):
-            now = habits.older(age, age / 14_400)
+            now = cache_ages.older(age, age / 14_400)
             self.assertTrue((now <= before + 1e-12).all())
             before = now
         self.assertEqual(float(before.sum()), 0.0)

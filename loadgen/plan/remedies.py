@@ -1,6 +1,6 @@
 """What would have to change, and by how much, for a plan to work.
 
-Each lever is one key and the direction that relieves.  More relief never harms capacity, latency or failures
+Each remedy is one key and the direction that relieves.  More relief never harms capacity, latency or failures
 (tests hold the model to that), so the least change is found by bisection; what it does to the bill is said
 with it.  Only WebSockets have two sides: they cost messages, and save polls.
 """
@@ -20,8 +20,8 @@ from loadgen.plan.verdict import Assessment, assess
 _STEPS = 40
 
 
-class Lever(NamedTuple):
-    """One thing that could be otherwise."""
+class Remedy(NamedTuple):
+    """One key of a plan that could be otherwise, and the direction that relieves."""
 
     path: str
     #: +1: more of it relieves; -1: less.
@@ -30,29 +30,29 @@ class Lever(NamedTuple):
     text: str
 
 
-LEVERS = (
-    Lever("users.concurrent_at_peak", -1, "at most {value:,.0f} users at once"),
-    Lever("session.think.mean_s", +1, "{value:,.3g} s or more between page views"),
-    Lever("session.first_visit_share", -1, "at most {percent} of sessions as first visits"),
-    Lever("pages.missing_share", -1, "at most {percent} of a view's resources not kept"),
-    Lever("pages.changed_share", -1, "at most {percent} of the copies changed"),
-    Lever("pages.fresh_share", +1, "{percent} or more of a view's resources fresh by Cache-Control"),
-    Lever("pages.kilobytes_per_resource", -1, "at most {value:,.3g} kB for a resource"),
-    Lever("requests.head_bytes", -1, "request heads of {value:,.0f} bytes or less"),
-    Lever("push.share", -1, "at most {percent} of users with a WebSocket"),
-    Lever("push.share", +1, "{percent} or more of users with a WebSocket"),
-    Lever("push.load_period_s", +1, "{value:,.3g} s or more between two pushed load documents"),
-    Lever("requests.tls_share", -1, "at most {percent} of connections over TLS in the node"),
-    Lever("servers.count", +1, "{value:,.0f} servers"),
-    Lever("servers.link_gigabits_per_s", +1, "{value:,.3g} Gbit/s or more for each server"),
-    Lever("servers.cores", +1, "{value:,.0f} cores or more in each server"),
-    Lever("servers.ram_gigabytes", +1, "{value:,.3g} GB or more in each server"),
-    Lever("burst.count_max", +1, "up to {value:,.0f} burst machines"),
+REMEDIES = (
+    Remedy("users.concurrent_at_peak", -1, "at most {value:,.0f} users at once"),
+    Remedy("session.think.mean_s", +1, "{value:,.3g} s or more between page views"),
+    Remedy("session.first_visit_share", -1, "at most {percent} of sessions as first visits"),
+    Remedy("pages.missing_share", -1, "at most {percent} of a view's resources not kept"),
+    Remedy("pages.changed_share", -1, "at most {percent} of the copies changed"),
+    Remedy("pages.fresh_share", +1, "{percent} or more of a view's resources fresh by Cache-Control"),
+    Remedy("pages.kilobytes_per_resource", -1, "at most {value:,.3g} kB for a resource"),
+    Remedy("requests.head_bytes", -1, "request heads of {value:,.0f} bytes or less"),
+    Remedy("push.share", -1, "at most {percent} of users with a WebSocket"),
+    Remedy("push.share", +1, "{percent} or more of users with a WebSocket"),
+    Remedy("push.load_period_s", +1, "{value:,.3g} s or more between two pushed load documents"),
+    Remedy("requests.tls_share", -1, "at most {percent} of connections over TLS in the node"),
+    Remedy("servers.count", +1, "{value:,.0f} servers"),
+    Remedy("servers.link_gigabits_per_s", +1, "{value:,.3g} Gbit/s or more for each server"),
+    Remedy("servers.cores", +1, "{value:,.0f} cores or more in each server"),
+    Remedy("servers.ram_gigabytes", +1, "{value:,.3g} GB or more in each server"),
+    Remedy("burst.count_max", +1, "up to {value:,.0f} burst machines"),
 )
 
 
 class Change(Struct, frozen=True):
-    """The least change of one lever; *value* None: it does not suffice alone."""
+    """The least change of one remedy; *value* None: it does not suffice alone."""
 
     path: str
     now: float
@@ -68,7 +68,7 @@ def works(found: Assessment) -> bool:
 
 
 def changes(plan: Plan, costs: Constants, shares: Sequence[float]) -> list[Change]:
-    """For each lever that is not at its end, in the order of :data:`LEVERS`; none for a plan that works.
+    """For each remedy that is not at its end, in the order of :data:`REMEDIES`; none for a plan that works.
 
     A plan that lacks nothing but money is looked at for what makes it cheaper.
     """
@@ -77,7 +77,7 @@ def changes(plan: Plan, costs: Constants, shares: Sequence[float]) -> list[Chang
         return []
     good = _is_feasible if works(found) else works
     ranges = {number.path: number for number in numbers()}
-    tried = [_change(plan, costs, shares, lever, ranges[lever.path], found, good) for lever in LEVERS]
+    tried = [_change(plan, costs, shares, remedy, ranges[remedy.path], found, good) for remedy in REMEDIES]
     found_ones = [change for change in tried if change is not None]
     solved = {change.path for change in found_ones if change.value is not None}
     return [change for change in found_ones if change.value is not None or change.path not in solved]
@@ -91,18 +91,18 @@ def _change(
     plan: Plan,
     costs: Constants,
     shares: Sequence[float],
-    lever: Lever,
+    remedy: Remedy,
     limits: Number,
     found: Assessment,
     good: Callable[[Assessment], bool],
 ) -> Change | None:
-    now = float(value_at(plan, lever.path))
-    end = _end(plan, lever, limits)
-    if (end - now) * lever.direction <= 0:
+    now = float(value_at(plan, remedy.path))
+    end = _end(plan, remedy, limits)
+    if (end - now) * remedy.direction <= 0:
         return None
 
     def tried(value: float) -> Assessment:
-        return assess(with_value(plan, lever.path, int(value) if limits.whole else value), costs, shares)
+        return assess(with_value(plan, remedy.path, int(value) if limits.whole else value), costs, shares)
 
     def suffices(value: float) -> bool:
         return good(tried(value))
@@ -111,18 +111,18 @@ def _change(
         return None  # it is of no consequence in this plan
     value = _whole(now, end, suffices) if limits.whole else _real(now, end, suffices)
     if value is None:
-        return Change(lever.path, now, None, "", 0.0)
-    text = lever.text.format(value=value, percent=f"{value * 100:.3g} %")
-    return Change(lever.path, now, value, text, tried(value).bill.total)
+        return Change(remedy.path, now, None, "", 0.0)
+    text = remedy.text.format(value=value, percent=f"{value * 100:.3g} %")
+    return Change(remedy.path, now, value, text, tried(value).bill.total)
 
 
-def _end(plan: Plan, lever: Lever, limits: Number) -> float:
-    """How far the lever goes, so that the plan does not contradict itself."""
-    if lever.path == "session.think.mean_s":
+def _end(plan: Plan, remedy: Remedy, limits: Number) -> float:
+    """How far the remedy goes, so that the plan does not contradict itself."""
+    if remedy.path == "session.think.mean_s":
         return min(limits.high, plan.session.minutes * 60)
-    if lever.path == "pages.fresh_share":
+    if remedy.path == "pages.fresh_share":
         return 1 - plan.pages.missing_share
-    return limits.high if lever.direction > 0 else limits.low
+    return limits.high if remedy.direction > 0 else limits.low
 
 
 def _whole(now: float, end: float, suffices: Callable[[float], bool]) -> float | None:

@@ -1,4 +1,4 @@
-"""What of a page is kept, and how old it is, when a user with a history of k page views looks at it.
+"""Cache-age model: what of a page a browser has cached, and how old, after a history of k page views.
 
 Between two page views of a user lies a think time, or the end of a session and a gap: with the same
 probability, whatever was before, for the number of page views of a session is geometric.  A sample of
@@ -148,8 +148,8 @@ class Update(NamedTuple):
     shared: int
 
 
-class Habits:
-    """See the module."""
+class CacheAgeModel:
+    """Distributions of hits and of ages of stored responses, by class of users; from sampled histories."""
 
     def __init__(self, users: Users, random: Generator, changes: Sequence[Change] = ()) -> None:
         #: P(a page view continues its session).

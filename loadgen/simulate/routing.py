@@ -1,5 +1,4 @@
-"""Which node page views go to: smart clients have one that they stay with, under other policies users
-choose each time.
+"""Routing of page views to nodes: sticky for smart clients, anew for each request under other policies.
 
 Viewers come and go as arrays (2, place, class): those whose session begins and those who continue one, by
 where they are.  A place is a node for smart clients; there is only one place where users have no node of
@@ -15,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from loadgen.models import choice
-from loadgen.simulate.habits import think_times
+from loadgen.simulate.cache_age_model import think_times
 from loadgen.simulate.inputs import Cluster, Inputs
 from loadgen.simulate.nodes import Figures
 
@@ -68,8 +67,8 @@ def _due(thinks: Floats, ttl: float) -> float:
     return count / len(thinks)
 
 
-class Placed(NamedTuple):
-    """Where viewers ask."""
+class Placement(NamedTuple):
+    """Viewers by the node that answers them, with what getting there took."""
 
     #: (2, node, class)
     viewers: Ints
@@ -78,8 +77,8 @@ class Placed(NamedTuple):
     connects: Floats
 
 
-class Staying:
-    """Smart clients.
+class StickyRouting:
+    """Routing of smart clients: each has a node and stays with it.
 
     They stay until their node is gone or was slow the last time that they asked it: that is noticed one think
     time later, by some sooner than by others.
@@ -93,7 +92,9 @@ class Staying:
         #: By node: of its users within a session, those to whom it was slow the last time.
         self._stung = np.zeros(self.places)
 
-    def place(self, viewers: Ints, known: Figures, up: Flags, latency: Floats, random: Generator) -> Placed:
+    def place(
+        self, viewers: Ints, known: Figures, up: Flags, latency: Floats, random: Generator
+    ) -> Placement:
         """Who cannot or does not want to stay draws another node at once."""
         moved, self._moved = self._moved, np.zeros(self.places)
         retries = np.zeros(self.places)
@@ -118,7 +119,7 @@ class Staying:
             retries = lost * share
         self._stung += self._gain * ((latency > choice.SLOW * choice.LEAST_MS) - self._stung)
         connects = viewers[0].sum(axis=1) + viewers[1].sum(axis=1) * self._pause.closed + moved
-        return Placed(viewers, retries, connects)
+        return Placement(viewers, retries, connects)
 
     def learn(self, viewers: Ints, known: Figures, up: Flags, random: Generator) -> Ints:
         """Who has read new figures may draw again; all do who have read their first ones."""
@@ -143,8 +144,8 @@ class Staying:
         return users
 
 
-class Choosing:
-    """Everybody chooses each time, by one of the other policies."""
+class PerRequestRouting:
+    """Routing of clients that choose a node anew for each page view, by one of the other policies."""
 
     places = 1
 
@@ -154,7 +155,9 @@ class Choosing:
         self._late = np.full(cluster.nodes, 1 / cluster.nodes)
         self._gain = min(1.0, step_s / cluster.keep_alive_s)
 
-    def place(self, viewers: Ints, known: Figures, up: Flags, latency: Floats, random: Generator) -> Placed:
+    def place(
+        self, viewers: Ints, known: Figures, up: Flags, latency: Floats, random: Generator
+    ) -> Placement:
         """Everybody to the node that the policy says, or to the next if that one is gone."""
         first = choice.policy_shares(self._policy, known.weights, known.utilizations)
         share = np.where(up, first, 0.0)
@@ -166,7 +169,7 @@ class Choosing:
         unused = self._unused()
         views = placed.sum(axis=2)
         retries = viewers.sum() * (share - np.where(up, first, 0.0))
-        return Placed(placed, retries, views[0] + views[1] * unused)
+        return Placement(placed, retries, views[0] + views[1] * unused)
 
     def _unused(self) -> Floats:
         """P(a node was not asked by the views of the session before this one, while keep-alive lasted)."""
