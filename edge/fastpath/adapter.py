@@ -8,6 +8,10 @@ for each connection would halve the connection limit) and that can give it back.
 
 Ownership of a descriptor is never shared: from :class:`~edge.fastpath.interface.Handoff` until
 ``adopt`` or ``release`` it belongs to the transport, else to the fast path.
+
+The way back: the protocol, idle, offers the connection (``offer_return``).  When all that was written has
+left, the transport asks, in a turn of the reactor of its own, whether that still holds
+(:class:`ReturningProtocol`), gives the descriptor to the fast path, and says so.
 """
 
 # Much of Twisted has no annotations.
@@ -17,7 +21,7 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -46,6 +50,16 @@ def address_of(family: int, peer: tuple[Any, ...]) -> IPv4Address | IPv6Address 
     return kind("TCP", peer[0], peer[1])
 
 
+class ReturningProtocol(Protocol):
+    """What a protocol that offers its connection to the fast path is asked."""
+
+    def may_return(self) -> bool:
+        """Whether the connection is between two requests, with no byte read and unanswered."""
+
+    def returned(self) -> None:
+        """The fast path has the connection; the protocol hears nothing of it any more."""
+
+
 class MeasuredTransport(tcp.Server):
     """A server's end of a connection, over TCP or a Unix socket, that tells what has left."""
 
@@ -71,6 +85,9 @@ class MeasuredTransport(tcp.Server):
                 data = data[sent:]
         if data:  # and an error is met again there, and ends the connection
             self.write(data)
+
+    def offer_return(self) -> None:
+        """Nothing: there is no fast path that this connection came from."""
 
     # Twisted's overrides
 
@@ -104,20 +121,30 @@ class HandedOffTransport(MeasuredTransport):
         """*returns*: the fast path takes the connection back (a plain, recognising listener's)."""
         self._fast_path = fast_path
         self._clock = reactor
-        self.returns = returns
-        #: Called, in a turn of the reactor of its own, when all that was written has left.
-        self.flushed: Callable[[], None] | None = None
+        self._returns = returns
+        self._offered = False
         super().__init__(sock, protocol, peer, reactor)
 
-    def return_to_fast_path(self) -> bool:
-        """Give the connection back; the protocol hears nothing of it.  False: it cannot go now.
+    def offer_return(self) -> None:
+        """Go back to the fast path when all that was written has left, if the protocol may still return.
 
-        To be called between two requests, with no bytes read and unanswered, and not from within
-        this transport's own ``doRead`` or ``doWrite``.
+        Of a connection that came from the fast path the protocol is a :class:`ReturningProtocol`.
         """
+        if self._returns and not self._offered:
+            self._offered = True
+            if not self.unsent:
+                self._clock.callLater(0, self._return)
+
+    def _return(self) -> None:
+        """Give the descriptor back; not from within this transport's own ``doRead`` or ``doWrite``."""
         leaving = self.disconnecting or self._writeDisconnecting or not self.connected
-        if not self.returns or leaving or self.unsent:
-            return False
+        if leaving or self.unsent:
+            return  # doWrite comes back to it, or it is closed
+        self._offered = False
+        protocol: Any = self.protocol
+        if not protocol.may_return():
+            return  # it has begun something else, and will offer again
+        self.unregisterProducer()
         self.stopReading()
         self.stopWriting()
         self.connected, self.disconnected = 0, 1
@@ -128,14 +155,14 @@ class HandedOffTransport(MeasuredTransport):
         except OSError:  # no memory for it: the client connects again
             self._fast_path.release(descriptor)
             os.close(descriptor)
-        return True
+        protocol.returned()
 
     # Twisted's overrides
 
     def doWrite(self) -> Any:
         result = super().doWrite()
-        if self.flushed is not None and result is None and not self.unsent:
-            self._clock.callLater(0, self.flushed)
+        if self._offered and result is None and not self.unsent:
+            self._clock.callLater(0, self._return)
         return result
 
     def connectionLost(self, reason: Failure) -> None:

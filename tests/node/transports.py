@@ -22,7 +22,7 @@ class PeerTransport:
     def __init__(self, clock: Clock, returns: bool = False) -> None:
         self.clock = clock
         self.returns = returns
-        self.flushed: Any = None
+        self.offered = False
         self.stalled = False
         self.written = b""
         self.bytes_sent = 0
@@ -30,6 +30,8 @@ class PeerTransport:
         self.half_closed = False
         self.closed = False
         self.aborted = False
+        #: As a real transport, report an abortion in a later turn of the reactor (which does not come here).
+        self.reports_late = False
         self.returned = False
         self.producer: Any = None
         self._paused = False
@@ -51,13 +53,24 @@ class PeerTransport:
         if self._paused and not self.unsent:
             self._paused = False
             self.producer.resumeProducing()
-        if not self.unsent and self.flushed is not None:
-            self.clock.callLater(0, self.flushed)
+        self._flushed()
 
-    def return_to_fast_path(self) -> bool:
+    def offer_return(self) -> None:
         """As the real one; nothing happens but that it is noted."""
-        self.returned = self.returns and not self.unsent
-        return self.returned
+        self.offered = self.returns
+        self._flushed()
+
+    def _flushed(self) -> None:
+        if self.offered and not self.unsent:
+            self.clock.callLater(0, self._return)
+
+    def _return(self) -> None:
+        if self.offered and not self.unsent and not self.half_closed and not self.closed:
+            self.offered = False
+            if self.protocol.may_return():
+                self.returned = True
+                self.producer = None
+                self.protocol.returned()
 
     # Twisted's overrides
 
@@ -67,8 +80,7 @@ class PeerTransport:
         self.written += data
         if not self.stalled:
             self.bytes_sent = len(self.written)
-            if self.flushed is not None:
-                self.clock.callLater(0, self.flushed)
+            self._flushed()
         elif self.unsent > BUFFER and self.producer is not None and not self._paused:
             self._paused = True
             self.producer.pauseProducing()
@@ -97,6 +109,8 @@ class PeerTransport:
 
     def abortConnection(self) -> None:
         self.aborted = True
+        if self.reports_late:
+            return
         self._close(Failure(ConnectionAborted()))
 
     def _close(self, reason: Failure) -> None:

@@ -1,9 +1,12 @@
 """One connection on the Twisted side of a node; imports ``process`` only.
 
-* ``channel.py``: strict requests in, ordered answers out, deadlines, lingering
+* ``channel.py``: strict requests in, ordered answers out, deadlines, lingering;
+  ``states.py``: its states, and all that can happen in them, as a table
 * ``request.py``: the ``twisted.web`` request as the channel drives it; ``body.py``: a file as a body
 * ``framing.py``: no answer leaves that could be misread
-* ``output.py``, ``producing.py``: writes, producers, and what the peer takes
+* ``input.py``: whether the transport is read;
+  ``output.py``, ``producing.py``: writes, producers, and what the peer takes
 * ``upgraded.py``: after ``101 Switching Protocols``
-* ``site.py``: what all channels of a process share; the root of the resources
+* ``context.py``: what these need of the site, as protocols;
+  ``site.py``: what all channels of a process share; the root of the resources
 """

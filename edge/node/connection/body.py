@@ -45,7 +45,7 @@ class FileBody:
         self._file.close()
         self._request.unregisterProducer()
         if self._left:
-            self._request.channel.abort_answer()
+            self._request.channel.abort()
         else:
             self._request.finish()
 

@@ -2,20 +2,25 @@
 
 The bytes go through :class:`edge.http.parser.RequestParser`; each request becomes an
 :class:`~edge.node.connection.request.EdgeRequest`, for which this channel plays the part that Twisted's own
-channels play.  The law:
+channels play.  Where a connection is, and what may happen to it there, is a table: :mod:`.states`.  The law:
 
 * One request at a time.  The next one is not even parsed before the answer to the former is
   written, therefore answers, and an error after them, are in the order of the requests.
 * Whatever the parser refuses is answered with its status and ``Connection: close``, and nothing
-  after it is read as a request.  The channel then *lingers*: it closes its own direction and
-  discards what still comes, so that the kernel does not throw the answer away with a reset.
+  after it is read as a request.
+* Every head, composed here or elsewhere, leaves through :meth:`EdgeChannel.start_answer`, once a request.
 * Everything has a bound: see :class:`edge.node.process.channel_limits.ChannelLimits`.
 
-::
+The way of a request that the fast path let go of:
 
-    idle --first byte--> head --whole head--> body --whole body--> answering --written--> idle
-      ^                   |  408, refusals     |  408, 413              |  close
-      +---- fast path     +---------+----------+------------------------+--> lingering --> closed
+1. :class:`edge.fastpath.adapter.Adapter` gives the descriptor a transport and this channel, and the bytes
+   that were read to :meth:`EdgeChannel.dataReceived`.
+2. The parser finds a head (HEAD_READ) and the end of the body (REQUEST_READ); the request finds its resource
+   and renders it.
+3. The resource answers: with a head from the table (``EdgeRequest.write_answer``), or as any ``twisted.web``
+   resource does; :class:`~edge.node.connection.framing.OutgoingAnswer` sees to it that a client can read it.
+4. ``requestDone`` (ANSWERED): with more bytes here the next request follows; else the transport is offered to
+   the fast path, takes the connection back when all has left, and tells :meth:`EdgeChannel.returned`.
 """
 
 # Much of Twisted has no annotations.
@@ -34,8 +39,10 @@ from edge.http import answer
 from edge.http.errors import ProtocolError
 from edge.http.parser import NEED_DATA, Data, EndOfMessage, Event, Limits, RequestHead, RequestParser
 from edge.node.connection.framing import OutgoingAnswer
+from edge.node.connection.input import Input
 from edge.node.connection.output import Output
 from edge.node.connection.request import EdgeRequest
+from edge.node.connection.states import Happening, State, next_state
 from edge.node.connection.upgraded import UpgradedChannel
 from edge.node.process.channel_limits import BODY_PROGRESS
 from edge.node.process.deadline import Deadline
@@ -47,56 +54,48 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
     from twisted.web.http_headers import Headers
 
-    from edge.node.connection.site import EdgeSite
+    from edge.node.connection.context import ConnectionContext
     from edge.node.connection.upgraded import Upgraded
 
 #: Bytes of later requests that are read while one is being answered; then reading pauses.
 PIPELINED_BYTES = 64 * 1024
-#: While lingering, at most this much is discarded and this long is waited.
-LINGER_BYTES = 64 * 1024
+#: For how long a connection lingers after its last answer has left.
 LINGER_SECONDS = 2.0
+#: The limit on the time that a connection may spend in a state; in the others it has no deadline.
+_DEADLINES = {State.IDLE: "idle_seconds", State.HEAD: "head_seconds", State.BODY: "body_seconds"}
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
 class EdgeChannel(Protocol):
-    """See the module's docstring."""
+    """One connection of *site*; *secure*: over TLS.  Implements :class:`.context.OpenConnection`."""
 
     _log = Logger()
     transport: Any
 
-    def __init__(self, site: EdgeSite, secure: bool = False) -> None:
-        self.site = self.factory = site
+    def __init__(self, site: ConnectionContext, secure: bool = False) -> None:
+        self.site = self.factory = site  # what twisted.web calls it
         self._secure = secure
-        self._limits = site.limits
         self._parser = RequestParser(Limits(body=site.limits.body_bytes))
-        #: The request whose head has been read and whose answer is not complete.
+        self._state = State.IDLE
+        self._timed = False  # the deadline of this state is set
+        self._advancing = False  # _advance runs: an answer that is complete at once starts no second one
+        #: In BODY and ANSWERING: the request, and the answer that is made.
         self._request: EdgeRequest | None = None
-        self._head: RequestHead | None = None
         self._answer: OutgoingAnswer | None = None
-        self._answering = False  # the request is whole: the application has it
-        self._output: Output  # from connectionMade on
-        self._reading = True
-        self._advancing = False
-        self._ended = False  # no request is read any more
-        self._peer_ended = False  # the peer has closed its direction
-        self._discarded = 0
-        self._phase: tuple[str, int] = ("", 0)
-        self._requests = 0
-        self._body_seen = 0
-        self._body_noted = 0
+        self._body_seen = 0  # bytes of bodies so far, and when the deadline was set
+        self._body_timed = 0
         self._arrival = Deadline(site.clock, self._too_slow)
+        self._input: Input  # from connectionMade on
+        self._output: Output
 
     @property
     def closing(self) -> bool:
         """Whether the connection ends with the answer that is being made."""
-        return self._ended or self._answer is None or self._answer.closing
+        return self._state >= State.LINGERING or self._answer is None or self._answer.closing
 
-    def drain(self) -> None:
-        """The server is about to stop: end after the present answer, at once if there is none."""
-        if self._answer is not None:
-            self._answer.closing = True
-        elif not self._ended:
-            self._end()
+    def _move(self, happening: Happening) -> None:
+        self._state = next_state(self._state, happening)
+        self._timed = False
 
     # Requests in
 
@@ -106,7 +105,9 @@ class EdgeChannel(Protocol):
             return
         self._advancing = True
         try:
-            while not (self._answering or self._ended or self._output.full):
+            while self._state < State.ANSWERING and not self._output.full:
+                if self._state is State.IDLE and not self._parser.idle:
+                    self._move(Happening.FIRST_BYTE)
                 event = self._parser.next_event()
                 if event is NEED_DATA:
                     break
@@ -115,79 +116,57 @@ class EdgeChannel(Protocol):
             self._refuse(refusal.status, refusal.explanation, refusal.lines)
         finally:
             self._advancing = False
-        if not self._ended:
+        if self._state < State.BODY and self._input.ended:
+            self._end()  # the rest of the request, or another one, cannot come
+        elif self._state < State.LINGERING:
             self._watch()
+            if self._state is State.IDLE:
+                self.transport.offer_return()
 
     def _take(self, event: Event) -> None:
         """One event from the parser."""
         if isinstance(event, RequestHead):
-            self._begin_request(event)
+            self._move(Happening.HEAD_READ)
+            self._answer = OutgoingAnswer(event.method == b"HEAD", not event.keep_alive or self.site.draining)
+            self._request = EdgeRequest(self, event)
+            if event.expect_continue and not self._parser.buffered:
+                self._output.send(b"HTTP/1.1 100 Continue\r\n\r\n")
             return
         request = self._request
-        assert request is not None
+        assert request is not None, "the events of a body come after that of a head"
         if isinstance(event, Data):
             self._body_seen += len(event.data)
             request.handleContentChunk(event.data)
         elif isinstance(event, EndOfMessage):
-            head, self._answering = self._head, True
-            assert head is not None
-            target = head.path if head.query is None else head.path + b"?" + head.query
-            request.requestReceived(head.method, target, head.version)
-
-    def _begin_request(self, head: RequestHead) -> None:
-        self._requests += 1
-        self._head = head
-        self._answer = OutgoingAnswer(head.method == b"HEAD", not head.keep_alive or self.site.draining)
-        request = self._request = EdgeRequest(self)
-        for name, value in head.headers:
-            request.requestHeaders.addRawHeader(name, value)
-        if head.host is not None:
-            request.requestHeaders.setRawHeaders(b"Host", [head.host])
-        request.head = head
-        request.parseCookies()
-        request.gotLength(head.content_length)
-        if head.expect_continue and not self._parser.buffered:
-            self._output.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._move(Happening.REQUEST_READ)
+            request.received()
 
     def _watch(self) -> None:
-        """Set the deadline that belongs to what is waited for, and read only if there is room."""
-        if self._answering:
-            phase = "answer"
-        elif self._request is not None:
-            phase = "body"
-        else:
-            phase = "idle" if self._parser.idle else "head"
-        if (phase, self._requests) != self._phase:
-            self._phase = (phase, self._requests)
-            self._body_noted = self._body_seen
-            seconds = {
-                "idle": self._limits.idle_seconds,
-                "head": self._limits.head_seconds,
-                "body": self._limits.body_seconds,
-            }.get(phase)
-            if seconds is None:
+        """Set the deadline that belongs to the state, and read only if there is room."""
+        if not self._timed:
+            self._timed = True
+            self._body_timed = self._body_seen
+            limit = _DEADLINES.get(self._state)
+            if limit is None:
                 self._arrival.clear()
             else:
-                self._arrival.set(seconds)
-        room = not self._output.full and not (self._answering and self._parser.buffered > PIPELINED_BYTES)
-        if room != self._reading:
-            self._reading = room
-            (self.transport.resumeProducing if room else self.transport.pauseProducing)()
+                self._arrival.set(getattr(self.site.limits, limit))
+        full = self._state is State.ANSWERING and self._parser.buffered > PIPELINED_BYTES
+        self._input.read(not full and not self._output.full)
 
     def _too_slow(self) -> None:
         """What was waited for has not come."""
-        phase = self._phase[0]
-        if self._ended:
+        if self._state is State.LINGERING:
             self._linger_over()
-        elif phase == "body" and self._body_seen - self._body_noted >= BODY_PROGRESS:
-            self._body_noted = self._body_seen
-            self._arrival.set(self._limits.body_seconds)
-        elif phase == "idle":
+        elif self._state is State.BODY and self._body_seen - self._body_timed >= BODY_PROGRESS:
+            self._timed = False
+            self._watch()
+        elif self._state is State.IDLE:
             self.site.count("timeouts_idle")
             self._end()
         else:
             self.site.count("timeouts_head")
-            self._refuse(408, f"The {phase} of the request did not arrive in time.")
+            self._refuse(408, f"The {self._state.name.lower()} of the request did not arrive in time.")
 
     def _refuse(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Answer what is no request, or is no longer wanted, and read no other."""
@@ -195,60 +174,57 @@ class EdgeChannel(Protocol):
             self._answer = OutgoingAnswer(head_only=self._parser.method == b"HEAD", closing=True)
         self._answer.closing = True
         self.write_error(status, explanation, lines)
-        head = self._head if self._request is not None else None
-        method, target = (head.method, head.target) if head is not None else (b"-", b"-")
-        self.site.answered(self, method, target, status, self._answer.sent)
-        self._forget_request()
-        self._end()
-
-    def _forget_request(self) -> None:
-        request, self._request, self._answer, self._answering = self._request, None, None, False
+        request = self._request
+        method, target = (request.head.method, request.head.target) if request is not None else (b"-", b"-")
+        self.site.answered(self._address(), method, target, status, self._answer.sent)
         if request is not None and request.content is not None:
             request.content.close()
+        self._request = self._answer = None
+        self._end()
 
     # Answers out: what a request asks of its channel
 
-    def write_head(self, head: bytes) -> None:
-        """Send a head that was composed with :attr:`closing` in mind."""
+    def start_answer(self, head: bytes) -> None:
+        """Send the *head* of the answer, from its status line to the empty line.
+
+        :raises RuntimeError: the answer has one already.
+        """
+        assert self._answer is not None, "there is an answer from HEAD_READ on"
+        self._answer.start()
         self._output.send(head)
 
     def write_error(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Send a whole error answer in the common form."""
         head, body = answer.error(status, explanation, self.site.date(), lines, self.closing)
-        self._output.send(head)
+        self.start_answer(head)
         self.write(body)
 
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
-        assert self._answer is not None
-        self._output.send(self._answer.head(int(code), reason, headers))
+        assert self._answer is not None, "twisted.web writes heads between HEAD_READ and ANSWERED"
+        self.start_answer(self._answer.head(int(code), reason, headers))
 
     def write(self, data: bytes) -> None:
         """Send a piece of the body; the answer's framing decides how much of it goes out."""
-        if self._answer is None:
-            return
-        self._output.send(self._answer.body(data))
-        self._output.offered(len(data))
+        if self._answer is not None:
+            self._output.send(self._answer.body(data))
+            self._output.offered(len(data))
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         self.write(b"".join(iovec))
 
     def requestDone(self, request: EdgeRequest) -> None:
         finished = self._answer
-        self._request, self._answer, self._answering = None, None, False
-        if finished is None:
-            return
+        self._request = self._answer = None
+        if self._state is not State.ANSWERING or finished is None:
+            return  # it was refused, or its connection aborted, before the application was done
         if finished.short:
-            self.transport.abortConnection()
+            self.abort()
         elif finished.closing or self.site.draining:
             self._end()
         else:
+            self._move(Happening.ANSWERED)
             self._parser.start_next_cycle()
             self._advance()
-
-    def abort_answer(self) -> None:
-        """The answer cannot be completed: end the connection so that the client notices."""
-        self._ended = True
-        self.transport.abortConnection()
 
     def _respondToBadRequestAndDisconnect(self) -> None:
         """``http.Request`` found that a form cannot be read."""
@@ -257,34 +233,44 @@ class EdgeChannel(Protocol):
     def upgrade(self, head: bytes, protocol: Upgraded) -> None:
         """Answer with *head* (101); from then on the connection is that of *protocol*."""
         rest = self._parser.trailing
-        if self._request is not None:
-            self.site.answered(self, self._request.method, self._request.uri, 101, 0)
-        self._request, self._answer, self._answering = None, None, False
-        self._let_go()
-        if getattr(self.transport, "returns", False):
-            self.transport.flushed = None
+        request = self._request
+        assert request is not None, "an upgrade is the answer to a request"
+        self.start_answer(head)
+        self.site.answered(self._address(), request.method, request.uri, 101, 0)
+        self._request = self._answer = None
+        self._leave(Happening.UPGRADED)
         self.transport.unregisterProducer()
-        self.transport.resumeProducing()
+        self._input.read(True)
         UpgradedChannel(self.site, self.transport, protocol)
-        self.transport.write(head)
         protocol.connected(self.transport)
         protocol.received(rest)
 
     # The end of the connection
 
+    def drain(self) -> None:
+        """End after the present answer, at once if there is none."""
+        if self._answer is not None:
+            self._answer.closing = True
+        elif self._state < State.LINGERING:
+            self._end()
+
+    def abort(self) -> None:
+        """End the connection so that the client notices: its answer cannot be completed."""
+        self._move(Happening.ABORTED)
+        self._arrival.clear()
+        self.transport.abortConnection()
+
     def _end(self) -> None:
         """Read no more requests; close when what was written is out and the peer had time to read it."""
-        self._ended = True
+        self._move(Happening.LAST)
         self.transport.unregisterProducer()
         self._output.full = False
         self._arrival.set(LINGER_SECONDS)
-        if self._secure or self._peer_ended:
+        if self._secure or self._input.ended:
             self.transport.loseConnection()
             return
         self.transport.loseWriteConnection()
-        if not self._reading:
-            self._reading = True
-            self.transport.resumeProducing()
+        self._input.read(True)
 
     def _linger_over(self) -> None:
         """The peer has had its time to read the last answer, unless that is still on its way."""
@@ -295,63 +281,57 @@ class EdgeChannel(Protocol):
         else:
             self.transport.loseConnection()
 
-    def _discard(self, count: int) -> None:
-        """More came after the last request."""
-        self._discarded += count
-        if self._discarded > LINGER_BYTES and self._reading:
-            self._reading = False
-            self.transport.pauseProducing()
-
-    def _flushed(self) -> None:
-        """All is written: let the fast path have the connection until the next request."""
-        idle = self._request is None and self._parser.idle and not self._ended
-        if idle and not self.site.draining and not self._peer_ended:
-            self.transport.unregisterProducer()
-            if self.transport.return_to_fast_path():
-                self._let_go()
-            else:
-                self.transport.registerProducer(self, True)
-
-    def _let_go(self) -> None:
+    def _leave(self, happening: Happening) -> None:
         """This channel has no connection any more."""
-        self._ended = True
+        self._move(happening)
         self._arrival.clear()
         self._output.clear()
         self.site.channels.discard(self)
+
+    # What the transport asks before it goes back to the fast path: edge.fastpath.adapter.ReturningProtocol
+
+    def may_return(self) -> bool:
+        """Whether nothing is begun, and the fast path may have the connection until the next request."""
+        return self._state is State.IDLE and not self.site.draining and not self._input.ended
+
+    def returned(self) -> None:
+        """The fast path has the connection."""
+        self._leave(Happening.RETURNED)
+
+    def _address(self) -> str:
+        return getattr(self.getPeer(), "host", "")
 
     # Twisted's overrides
 
     def connectionMade(self) -> None:
         self.site.channels.add(self)
-        self._output = Output(self.transport, self.site, self.abort_answer)
+        self._input = Input(self.transport)
+        self._output = Output(self.transport, self.site, self.abort)
         self.transport.registerProducer(self, True)
-        if getattr(self.transport, "returns", False):
-            self.transport.flushed = self._flushed
         self._watch()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._ended:
-            self._discard(len(data))
+        if self._state >= State.LINGERING:
+            self._input.discard(len(data))
             return
         self.site.count("twisted_bytes_in", len(data))
         self._parser.receive(data)
         self._advance()
 
     def readConnectionLost(self) -> None:
-        self._peer_ended = True
-        self._reading = False
-        if self._ended:
+        self._input.end()
+        if self._state is State.LINGERING:
             self.transport.loseConnection()
-        elif self._request is None:
+        elif self._request is None and self._state < State.LINGERING:
             self._end()
-        elif not self._request.startedWriting:
-            self.transport.abortConnection()
+        elif self._request is not None and not self._request.startedWriting:
+            self.abort()
 
     def writeConnectionLost(self) -> None:
         """The answer is out; what the peer still sends is discarded until it closes."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._let_go()
+        self._leave(Happening.LOST)
         request, self._request, self._answer = self._request, None, None
         if request is not None:
             request.connectionLost(reason)
@@ -366,11 +346,7 @@ class EdgeChannel(Protocol):
         return self._secure
 
     def loseConnection(self) -> None:
-        """A resource wants the connection to end after its answer."""
-        if self._answer is not None:
-            self._answer.closing = True
-        elif not self._ended:
-            self._end()
+        self.drain()
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         self._output.register(producer, streaming)
@@ -380,12 +356,12 @@ class EdgeChannel(Protocol):
 
     def pauseProducing(self) -> None:
         self._output.pause()
-        if not self._ended:
+        if self._state < State.LINGERING:
             self._watch()
 
     def resumeProducing(self) -> None:
         self._output.resume()
-        if not self._ended:
+        if self._state < State.LINGERING:
             self._advance()
 
     def stopProducing(self) -> None:

@@ -19,7 +19,7 @@ _NOT_IN_REASON = re.compile(rb"[^\t\x20-\x7e\x80-\xff]+")
 
 
 class OutgoingAnswer:
-    """What the channel has to know of the answer that is being written."""
+    """The answer that is being written: its head, how its body is delimited, and whether it closes."""
 
     def __init__(self, head_only: bool, closing: bool) -> None:
         """*head_only*: the answer to HEAD.  *closing*: the connection ends after it."""
@@ -27,7 +27,17 @@ class OutgoingAnswer:
         self.closing = closing
         #: Bytes of the body that went out.
         self.sent = 0
+        self._started = False
         self._left: int | None = None
+
+    def start(self) -> None:
+        """The head goes out.
+
+        :raises RuntimeError: for the second time.
+        """
+        if self._started:
+            raise RuntimeError("an answer has only one head")
+        self._started = True
 
     def head(self, status: int, reason: bytes, headers: Headers) -> bytes:
         """The head to send for what the application has set; notes how the body is delimited."""

@@ -10,29 +10,29 @@ from edge.node.process.deadline import Deadline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.node.connection.site import EdgeSite
+    from edge.node.connection.context import ConnectionContext
 
 
 class Output:
     """The outgoing half of a channel's transport, and the application's producer for it."""
 
-    def __init__(self, transport: Any, site: EdgeSite, stuck: Callable[[], None]) -> None:
-        """*stuck* is called when the peer took nothing for the time that ``site.limits`` gives it."""
+    def __init__(self, transport: Any, context: ConnectionContext, stuck: Callable[[], None]) -> None:
+        """*stuck* is called when the peer took nothing for the time that the limits give it."""
         self._transport = transport
-        self._site = site
+        self._context = context
         self._stuck = stuck
         #: The peer takes nothing now, and enough is waiting for it.
         self.full = False
         self._offered = 0  # bytes of bodies that the application wrote
         self._producer: ApplicationProducer | None = None
-        self._taking = Deadline(site.clock, self._not_taken)
+        self._taking = Deadline(context.clock, self._not_taken)
         self._taken = 0  # bytes that the peer had taken when the deadline was set
 
     def send(self, data: bytes) -> None:
-        """Write *data*."""
+        """Write *data*, and expect the peer to take some of it in time."""
         if not data:
             return
-        self._site.count("twisted_bytes_out", len(data))
+        self._context.count("twisted_bytes_out", len(data))
         self._transport.write(data)
         if not self._taking.running:
             self._set_deadline()
@@ -46,7 +46,7 @@ class Output:
     def register(self, producer: Any, streaming: bool) -> None:
         """The application's producer begins."""
         self._producer = ApplicationProducer(
-            producer, streaming, lambda: self._offered, self._site.clock, self.full
+            producer, streaming, lambda: self._offered, self._context.clock, self.full
         )
 
     def unregister(self) -> None:
@@ -78,7 +78,7 @@ class Output:
 
     def _set_deadline(self) -> None:
         self._taken = self._transport.bytes_sent
-        self._taking.set(self._site.limits.write_seconds)
+        self._taking.set(self._context.limits.write_seconds)
 
     def _not_taken(self) -> None:
         """Time to see whether the peer takes anything of what was written."""
@@ -87,5 +87,5 @@ class Output:
         if self._transport.bytes_sent != self._taken:
             self._set_deadline()
         else:
-            self._site.count("timeouts_write")
+            self._context.count("timeouts_write")
             self._stuck()

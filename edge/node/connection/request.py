@@ -6,7 +6,8 @@ Resources see an ordinary :class:`twisted.web.server.Request`.  Three things dif
   :mod:`edge.http.answer`, and never show a traceback;
 * :meth:`EdgeRequest.write_answer` sends a head that was composed elsewhere, byte for byte: that is
   how an answer from the table equals the fast path's;
-* a resource without ``render_HEAD`` is asked to ``GET``; the channel keeps the body back.
+* a resource without ``render_HEAD`` is asked to ``GET``; the channel keeps the body back;
+* its fields are those of the parser's head: ``requestHeaders`` is made of them when a resource asks for it.
 """
 
 # Much of Twisted has no annotations.
@@ -14,39 +15,77 @@ Resources see an ordinary :class:`twisted.web.server.Request`.  Three things dif
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import unquote_to_bytes
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import http, resource, server
 from twisted.web.error import UnsupportedMethod
+from twisted.web.http_headers import Headers
 
 from edge.http.answer import head_options
 
 if TYPE_CHECKING:
     from edge.http.parser import RequestHead
-    from edge.node.connection.channel import EdgeChannel
-    from edge.node.connection.site import EdgeSite
+    from edge.node.connection.context import ConnectionContext
+    from edge.node.connection.upgraded import Upgraded
 
 
 #: What OPTIONS * says: the methods that some resource here has.
 METHODS_SOMEWHERE = (b"GET", b"HEAD", b"OPTIONS", b"POST")
 
 
+class RequestChannel(Protocol):
+    """What a request needs of its channel, beside what ``twisted.web`` calls."""
+
+    site: ConnectionContext
+
+    @property
+    def closing(self) -> bool:
+        """Whether the connection ends with the answer that is being made."""
+
+    def start_answer(self, head: bytes) -> None:
+        """Send the head of the answer, which was composed with :attr:`closing` in mind."""
+
+    def write_error(self, status: int, explanation: str, lines: bytes = b"") -> None:
+        """Send a whole error answer in the common form."""
+
+    def upgrade(self, head: bytes, protocol: Upgraded) -> None:
+        """Answer with *head* (101); from then on the connection is that of *protocol*."""
+
+    def abort(self) -> None:
+        """End the connection so that the client notices: its answer cannot be completed."""
+
+
 class EdgeRequest(server.Request):
-    """One request and its answer; made by the channel."""
+    """One request and its answer; made by the channel when the head is whole."""
 
     _log = Logger()
-    channel: EdgeChannel  # type: ignore[assignment]
-    site: EdgeSite
+    channel: RequestChannel  # type: ignore[assignment]
+    site: Any  # a ConnectionContext that is a twisted.web Site, too
     content: BinaryIO
-    #: What the parser found; set by the channel before the body is read.
-    head: RequestHead
 
-    def __init__(self, channel: EdgeChannel) -> None:
+    def __init__(self, channel: RequestChannel, head: RequestHead) -> None:
         self.site = channel.site
+        #: What the parser found.
+        self.head = head
         super().__init__(channel, parsePOSTFormSubmission=True)
+        del self.__dict__["requestHeaders"]  # an empty one; ours is made when it is asked for
+        if b"cookie" in head.fields:
+            self.parseCookies()
+        self.gotLength(head.content_length)
+
+    @cached_property
+    def requestHeaders(self) -> Headers:  # type: ignore[override]
+        """The fields as ``twisted.web`` has them: lines of one name in a list, not joined."""
+        headers = Headers()
+        for name, value in self.head.headers:
+            headers.addRawHeader(name, value)
+        if self.head.host is not None:
+            headers.setRawHeaders(b"Host", [self.head.host])
+        return headers
 
     @property
     def closes(self) -> bool:
@@ -67,7 +106,7 @@ class EdgeRequest(server.Request):
         """Send exactly *head*; the body follows by ``write`` and ``finish``."""
         self.code = status
         self.startedWriting = 1
-        self.channel.write_head(head)
+        self.channel.start_answer(head)
 
     def refuse(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Answer with an error in the common form; *lines* are further header lines with CRLF."""
@@ -76,13 +115,34 @@ class EdgeRequest(server.Request):
         self.channel.write_error(status, explanation, lines)
         self.finish()
 
+    def received(self) -> None:
+        """The request is whole: have a resource answer it."""
+        head = self.head
+        if head.method == b"POST" and head.has_body:  # it may be a form, which twisted.web reads
+            self.requestReceived(head.method, self._target(), head.version)
+            return
+        self.content.seek(0)
+        self.method, self.uri, self.path, self.clientproto = (
+            head.method,
+            self._target(),
+            head.path,
+            head.version,
+        )
+        self.args = http.parse_qs(head.query, 1) if head.query is not None else {}
+        self.process()
+
+    def _target(self) -> bytes:
+        """Path and query, without the authority of an absolute target."""
+        head = self.head
+        return head.path if head.query is None else head.path + b"?" + head.query
+
     # Twisted's overrides
 
     def process(self) -> None:
         if self.path == b"*":
             self.write_answer(204, head_options(METHODS_SOMEWHERE, self.site.date(), close=self.closes))
             return
-        self.setHeader(b"Date", http.datetimeToString())
+        self.setHeader(b"Date", self.site.date())
         self.prepath: list[bytes] = []
         self.postpath = [unquote_to_bytes(part) for part in self.path[1:].split(b"/")]
         try:
@@ -120,7 +180,7 @@ class EdgeRequest(server.Request):
             return reason
         self._log.failure("{method} {path} failed", reason, method=self.method, path=self.path)
         if self.startedWriting:
-            self.channel.abort_answer()
+            self.channel.abort()
         else:
             self.refuse(500, "The server failed to answer this request.")
         return reason

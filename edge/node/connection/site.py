@@ -26,8 +26,8 @@ from edge.table.counters import INDEX
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
+    from edge.node.connection.context import OpenConnection
     from edge.node.connection.request import EdgeRequest
-    from edge.node.connection.upgraded import UpgradedChannel
 
 
 class Counters(Protocol):
@@ -45,7 +45,7 @@ class AccessLog(Protocol):
 
 
 class EdgeSite(Site):
-    """The channels of one worker (or of the admin API) and what they share."""
+    """The channels of one worker (or of the admin API) and what they share: their context, in every sense."""
 
     _log = Logger()
     displayTracebacks = False
@@ -62,7 +62,7 @@ class EdgeSite(Site):
         self.clock = clock
         self.limits = limits or ChannelLimits()
         self.access_log = access_log
-        self.channels: set[EdgeChannel | UpgradedChannel] = set()
+        self.channels: set[OpenConnection] = set()
         #: No further requests are wanted on any connection.
         self.draining = False
         self._counters = counters
@@ -86,21 +86,21 @@ class EdgeSite(Site):
         """Abort all connections; how many there were."""
         left = list(self.channels)
         for channel in left:
-            channel.abort_answer()
+            channel.abort()
         return len(left)
 
-    def answered(self, channel: EdgeChannel, method: bytes, target: bytes, status: int, sent: int) -> None:
-        """Count one answer and write it down."""
+    def answered(self, address: str, method: bytes, target: bytes, status: int, sent: int) -> None:
+        """Count one answer and write it to the access log; see :class:`.context.ConnectionContext`."""
         self.count("twisted_requests")
         self.count(f"twisted_{min(max(status // 100, 1), 5)}xx")
         if self.access_log is not None:
-            address = getattr(channel.getPeer(), "host", "")
             self.access_log.record(self.clock.seconds(), address, method, target, status, sent)
 
     # Twisted's overrides
 
     def log(self, request: EdgeRequest) -> None:  # type: ignore[override]
-        self.answered(request.channel, request.method, request.uri, request.code, request.sentLength)
+        address = getattr(request.client, "host", "")
+        self.answered(address, request.method, request.uri, request.code, request.sentLength)
 
     def startFactory(self) -> None:
         """No log file to open."""
@@ -125,7 +125,7 @@ class ChannelFactory(Factory):
 
 
 class RootResource(Resource):
-    """See the module's docstring."""
+    """The root of a worker's resources: ``/.edge/...``, the mounts, and for all else the published site."""
 
     def __init__(self, own: IResource, published: IResource) -> None:
         super().__init__()

@@ -10,11 +10,11 @@ from twisted.protocols.policies import ProtocolWrapper
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
-    from edge.node.connection.site import EdgeSite
+    from edge.node.connection.context import ConnectionContext
 
 
 class Upgraded(Protocol):
-    """Who takes a connection over."""
+    """The protocol that takes a connection over."""
 
     def connected(self, transport: Any) -> None:
         """The connection is yours."""
@@ -30,15 +30,15 @@ class Upgraded(Protocol):
 
 
 class UpgradedChannel:
-    """Stands in the place of the :class:`~edge.node.connection.channel.EdgeChannel` whose connection it was.
+    """An upgraded connection, in the place of the :class:`~edge.node.connection.channel.EdgeChannel` it was.
 
     That one has a parser, an output and deadlines, of which nothing is needed any more: there may be tens
-    of thousands of these.
+    of thousands of these.  Implements :class:`.context.OpenConnection`.
     """
 
     __slots__ = ("_site", "_transport", "_upgraded")
 
-    def __init__(self, site: EdgeSite, transport: Any, upgraded: Upgraded) -> None:
+    def __init__(self, site: ConnectionContext, transport: Any, upgraded: Upgraded) -> None:
         self._site = site
         self._transport = transport
         self._upgraded = upgraded
@@ -50,10 +50,10 @@ class UpgradedChannel:
             transport.protocol = self
 
     def drain(self) -> None:
-        """The server is about to stop."""
+        """Tell the new owner that the server is about to stop."""
         self._upgraded.drain()
 
-    def abort_answer(self) -> None:
+    def abort(self) -> None:
         """End the connection at once."""
         self._transport.abortConnection()
 

@@ -9,7 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from edge.node.connection.channel import LINGER_BYTES, LINGER_SECONDS, PIPELINED_BYTES
+from edge.node.connection.channel import LINGER_SECONDS, PIPELINED_BYTES
+from edge.node.connection.input import LINGER_BYTES
 from edge.node.process.channel_limits import ChannelLimits
 from tests.node.serving import Connection
 
@@ -242,6 +243,50 @@ class EndingTests(SynchronousTestCase):
         later.requests[0].finish()
         self.assertEqual([answer.status for answer in connection.answers()], [200, 404])
 
+    def test_after_its_last_answer_to_a_peer_that_closed_its_direction_the_connection_ends(self) -> None:
+        later = Later()
+        connection = Connection(later)
+        connection.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        later.requests[0].write(b"begun")
+        connection.channel.readConnectionLost()
+        self.assertFalse(connection.transport.closed)
+        later.requests[0].finish()
+        self.assertEqual([answer.status for answer in connection.answers()], [200])
+        self.assertTrue(connection.transport.closed)
+        self.assertEqual(connection.clock.getDelayedCalls(), [])
+
+    def test_half_a_request_of_a_peer_that_closed_its_direction_is_not_waited_for(self) -> None:
+        for half in (b"GET / HT", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"):
+            connection = Connection(Echo())
+            connection.send(half)
+            connection.channel.readConnectionLost()
+            self.assertTrue(connection.transport.closed)
+            self.assertEqual(connection.clock.getDelayedCalls(), [])
+
+    def test_an_application_that_goes_on_after_its_connection_was_aborted_harms_nobody(self) -> None:
+        later = Later()
+        connection = Connection(later)
+        connection.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        request = later.requests[0]
+        request.write(b"begun")
+        connection.transport.reports_late = True
+        connection.channel.abort()
+        request.write(b"more")
+        request.finish()
+        self.assertTrue(connection.transport.aborted)
+        connection.channel.connectionLost()
+        self.assertEqual(connection.clock.getDelayedCalls(), [])
+
+    def test_an_answer_has_only_one_head(self) -> None:
+        later = Later()
+        connection = Connection(later)
+        connection.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        request = later.requests[0]
+        request.begin_answer(200, b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n")
+        self.assertRaises(RuntimeError, request.begin_answer, 200, b"HTTP/1.1 200 OK\r\n\r\n")
+        request.write(b"x")
+        self.assertEqual([answer.body for answer in connection.answers()], [b"x"])
+
     def test_an_application_hears_that_the_client_has_gone(self) -> None:
         later = Later()
         connection = Connection(later)
@@ -293,6 +338,30 @@ class ReturningTests(SynchronousTestCase):
         connection.turn()
         self.assertFalse(connection.transport.returned)
         connection.send(b"ET /2 HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.turn()
+        self.assertTrue(connection.transport.returned)
+
+    def test_an_answer_that_has_left_before_it_is_finished_keeps_no_connection(self) -> None:
+        later = Later()
+        connection = Connection(later, returns=True)
+        connection.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        later.requests[0].setHeader(b"Content-Length", b"4")
+        later.requests[0].write(b"done")
+        connection.turn()
+        self.assertFalse(connection.transport.returned)
+        later.requests[0].finish()
+        connection.turn()
+        self.assertTrue(connection.transport.returned)
+
+    def test_a_request_that_comes_before_the_connection_has_gone_keeps_it(self) -> None:
+        later = Later()
+        connection = Connection(later, returns=True)
+        connection.send(b"GET /1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        later.requests[0].finish()
+        connection.send(b"GET /2 HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.turn()
+        self.assertFalse(connection.transport.returned)
+        later.requests[1].finish()
         connection.turn()
         self.assertTrue(connection.transport.returned)
 

@@ -1,0 +1,43 @@
+"""What connections need of the process that they live in, as small protocols.
+
+:class:`edge.node.connection.site.EdgeSite` is the context of a worker's connections, and of those of the
+admin API.  The parts of a connection name these protocols instead of it: each can be read, and tested, alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from edge.node.process.channel_limits import ChannelLimits
+
+
+class OpenConnection(Protocol):
+    """A connection, as the site that ends it sees it."""
+
+    def drain(self) -> None:
+        """End after the present answer, at once if there is none."""
+
+    def abort(self) -> None:
+        """End now, whatever has not been sent."""
+
+
+class ConnectionContext(Protocol):
+    """Clock, limits, counters and the list of connections of one process."""
+
+    #: ``IReactorTime``.
+    clock: Any
+    limits: ChannelLimits
+    #: No further requests are wanted on any connection.
+    draining: bool
+    #: All that are open.
+    channels: set[OpenConnection]
+
+    def count(self, name: str, n: int = 1) -> None:
+        """Add to the counter of that name (see :mod:`edge.table.counters`)."""
+
+    def date(self) -> bytes:
+        """IMF-fixdate of now (RFC 9110 section 5.6.7)."""
+
+    def answered(self, address: str, method: bytes, target: bytes, status: int, sent: int) -> None:
+        """Count one answer to *address* and write it to the access log; *sent*: bytes of the body."""
