@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -36,7 +36,10 @@ from edge.errors import EdgeError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from edge.node.cluster.clusterview import ClusterView
     from edge.node.connection.request import EdgeRequest
+    from edge.node.supervisor.administration import Administration
+    from edge.node.supervisor.inspection import Inspection
 
 #: Bytes of a request body: enough for 10,000 paths.
 BODY_BYTES = 1024 * 1024
@@ -50,42 +53,6 @@ class NodeAlone(EdgeError):
     """A question about the cluster, to a node that is in none."""
 
 
-class Inspection(Protocol):
-    """What the node knows of itself; dictionaries are sent as JSON."""
-
-    def status(self) -> dict[str, Any]:
-        """The node, its workers, table, webroot and load: :mod:`edge.node.supervisor.inspection`."""
-
-    async def check(self) -> dict[str, Any]:
-        """Whether everything is as it should be, check by check."""
-
-    def metrics(self) -> tuple[bytes, bytes]:
-        """Prometheus text, after its content type."""
-
-
-class Administration(Protocol):
-    """What the node does when told; what is returned is sent as JSON."""
-
-    async def publish(self, webroot: str | None) -> dict[str, Any]:
-        """Publish again, from another directory if one is given."""
-
-    async def purge(self, paths: list[str]) -> dict[str, Any]:
-        """Remove paths from the table."""
-
-    def drain(self) -> dict[str, Any]:
-        """Begin to drain the node."""
-
-
-class ClusterReports(Protocol):
-    """What the node knows of its cluster; sent as JSON."""
-
-    def members(self) -> dict[str, Any]:
-        """The nodes of the cluster."""
-
-    def log(self) -> dict[str, Any]:
-        """The change logs of all nodes."""
-
-
 class AdminResource(Resource):
     """The root of the admin API.
 
@@ -96,7 +63,7 @@ class AdminResource(Resource):
         self,
         inspection: Inspection,
         administration: Administration,
-        cluster: ClusterReports | None,
+        cluster: ClusterView | None,
         token: str | None,
     ) -> None:
         super().__init__()
@@ -113,7 +80,7 @@ class AdminResource(Resource):
         self.putChild(b"publish", _Post(lambda body: administration.publish(_webroot(body))))
         self.putChild(b"purge", _Post(lambda body: administration.purge(_paths(body))))
 
-    def _reports(self) -> ClusterReports:
+    def _reports(self) -> ClusterView:
         if self._cluster is None:
             raise NodeAlone("this node is alone; --gossip and --peer make it one of a cluster")
         return self._cluster

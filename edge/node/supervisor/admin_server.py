@@ -13,7 +13,9 @@ from edge.node.process.channel_limits import ChannelLimits
 from edge.node.supervisor.admin_api import BODY_BYTES, AdminResource
 
 if TYPE_CHECKING:
-    from edge.node.supervisor.admin_api import Administration, ClusterReports, Inspection
+    from edge.node.cluster.clusterview import ClusterView
+    from edge.node.supervisor.administration import Administration
+    from edge.node.supervisor.inspection import Inspection
     from edge.node.supervisor.opening import Opened
 
 
@@ -29,7 +31,7 @@ class AdminServer:
         opened: Opened,
         inspection: Inspection,
         administration: Administration,
-        cluster: ClusterReports | None,
+        cluster: ClusterView | None,
         reactor: Any,
     ) -> None:
         listener = opened.admin_listener

@@ -16,15 +16,15 @@ class Inspection:
     """Knows little."""
 
     def status(self) -> dict[str, Any]:
-        """See :class:`edge.node.supervisor.admin_api.Inspection`."""
+        """See :class:`edge.node.supervisor.inspection.Inspection`."""
         return {"node": "n1"}
 
     async def check(self) -> dict[str, Any]:
-        """See :class:`edge.node.supervisor.admin_api.Inspection`."""
+        """See :class:`edge.node.supervisor.inspection.Inspection`."""
         raise RuntimeError("a mistake of ours")
 
     def metrics(self) -> tuple[bytes, bytes]:
-        """See :class:`edge.node.supervisor.admin_api.Inspection`."""
+        """See :class:`edge.node.supervisor.inspection.Inspection`."""
         return b"text/plain; version=0.0.4", b"edge_weight 1\n"
 
 
@@ -32,17 +32,17 @@ class Administration:
     """Repeats what it was told."""
 
     async def publish(self, webroot: str | None) -> dict[str, Any]:
-        """See :class:`edge.node.supervisor.admin_api.Administration`."""
+        """See :class:`edge.node.supervisor.administration.Administration`."""
         if webroot == "/none":
             raise PublishError("/none: no such folder")
         return {"webroot": webroot}
 
     async def purge(self, paths: list[str]) -> dict[str, Any]:
-        """See :class:`edge.node.supervisor.admin_api.Administration`."""
+        """See :class:`edge.node.supervisor.administration.Administration`."""
         return {"paths": paths}
 
     def drain(self) -> dict[str, Any]:
-        """See :class:`edge.node.supervisor.admin_api.Administration`."""
+        """See :class:`edge.node.supervisor.administration.Administration`."""
         return {"state": "draining"}
 
 
@@ -50,11 +50,11 @@ class Reports:
     """Of a cluster."""
 
     def members(self) -> dict[str, Any]:
-        """See :class:`edge.node.supervisor.admin_api.ClusterReports`."""
+        """See :class:`edge.node.cluster.clusterview.ClusterView`."""
         return {"members": []}
 
     def log(self) -> dict[str, Any]:
-        """See :class:`edge.node.supervisor.admin_api.ClusterReports`."""
+        """See :class:`edge.node.cluster.clusterview.ClusterView`."""
         return {"logs": []}
 
 
