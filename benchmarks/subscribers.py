@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 import psutil
 
-from edge.node.process.descriptors import RESERVED, connection_limit, raise_descriptor_limit
+from edge.descriptors import RESERVED, connection_limit, raise_descriptor_limit
 from loadgen.histogram import Histogram
 from loadgen.subscribers import Subscribers
 from loadgen.targets import resolve

@@ -1,0 +1,32 @@
+"""``twistd edge``: an edge server that answers from shared memory.
+
+From the top; each imports only what stands below it (``lint-imports`` holds that against the code):
+
+==================  ==================================================================================
+``tap.py``          the plugin of ``twistd``: options to a service; picks the real reactor
+``edgectl/``        the command ``edgectl``
+``node/``           a running node: supervisor, workers, connections, cluster
+``config/``         the configuration of a node
+``fastpath/``       answers from the table, in C and in Python
+``publish/``        from a folder of files to representations
+``trust/``          certificates: of listeners, of the cluster
+``endpoint.py``     where to listen
+``table/``          the table in shared memory
+``gossip/``         membership and replication: SWIM, version vectors (sans-IO)
+``http/``           HTTP/1.1 and WebSocket (sans-IO)
+``load/``           how loaded a node is, and the weight that clients draw it with (sans-IO)
+``resource.py``     what is published under a path: representations and their variants
+``descriptors.py``  the limit on file descriptors
+``errors.py``       errors that a user can cause, and read
+==================  ==================================================================================
+
+Where is ...
+
+* the answer 304 composed? ``http/answer.py``; for the fast path in ``fastpath/src/``, and in its Python twin
+  ``fastpath/answerer.py``
+* a WebSocket accepted? ``http/websocket.py`` says whether, ``node/resources/pushing.py`` takes it over
+* a node's weight computed? ``load/weight.py``; ``node/telemetry/`` tells the whole way of a load figure
+* a certificate loaded? ``trust/listener_certificate.py`` for listeners, ``trust/contexts.py`` between nodes
+* a file change on its way to the other nodes? ``node/publishing/`` tells it step by step
+* a signal taken? ``node/supervisor/`` tells the way of one, and in which order a node starts
+"""

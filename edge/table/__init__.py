@@ -1,0 +1,10 @@
+"""The table in shared memory: one writer, any number of readers, no locks.
+
+* ``layout.py``: what lies where, drawn byte by byte
+* ``segment.py``: the memory itself: made by the supervisor, inherited by workers
+* ``writer.py``, ``arena.py``: the one process that may write; which bytes of the arena are free
+* ``reader.py``: lookups in Python, the twin of the C code
+* ``stores.py``: the two stores whose order readers rely on (a seqlock, and the readers' epochs)
+* ``hashing.py``: the keyed hash of a path
+* ``counters.py``: what each worker counts, in a block of its own
+"""

@@ -14,7 +14,8 @@ ten million cost no more than ten.  The same seed gives the same result, byte fo
 * ``routing.py``: which node page views go to: sticky for smart clients, anew for each request else;
 * ``cohorts.py``: the simulation of all users;
 * ``exact.py``, ``user.py``: the simulation of single users, event by event, that the other is compared with;
-* ``outcome.py``: what comes out; ``tables.py``, ``plot.py``: how it is shown;
+* ``loading.py``: how often users have to come for the cluster to be as full as one wants;
+* ``outcome.py``, ``document.py``: what comes out; ``tables.py``, ``plot.py``: how it is shown;
 * ``command.py``: the command line.
 
 Nothing but ``command.py`` and the showing touches files, the clock or the terminal.

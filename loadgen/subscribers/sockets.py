@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from edge.node.process.descriptors import RESERVED, raise_descriptor_limit
+from edge.descriptors import RESERVED, raise_descriptor_limit
 from loadgen.errors import LoadgenError
 from loadgen.histogram import Histogram
 from loadgen.subscribers.attempts import PIECE, ConnectionAttempts

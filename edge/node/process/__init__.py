@@ -4,7 +4,7 @@
   ``settings.py``, ``lookup.py``: what it carries
 * ``life.py``: the life of a node and of its workers; ``machine.py``: state machines as tables
 * ``own_resources.py``: ``/.edge/...``: paths and header lines of what lies in the table
-* ``channel_limits.py``, ``descriptors.py``: limits of a connection, and of a process
+* ``channel_limits.py``: limits of a connection
 * ``acceptor.py``: accepting on the Twisted side; ``deadline.py``: one deadline;
-  ``lag.py``: how late the reactor is
+  ``lag.py``: how late the reactor is; ``slices.py``: long work, a few milliseconds at a time
 """

@@ -82,7 +82,7 @@ class Pushing:
     ) -> None:
         """*origins*: serialized origins that may connect beside the one that was asked; ``*``: all.
 
-        *most*: connections at once, see :func:`edge.node.process.descriptors.socket_limit`.
+        *most*: connections at once, see :func:`edge.descriptors.socket_limit`.
         """
         self.sockets: set[PushSocket] = set()
         self._reader = reader

@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from edge.descriptors import node_connections
 from edge.errors import EdgeError
 from edge.node.bodies.store import BodyStore
 from edge.node.cluster.clusterview import ClusterView
-from edge.node.process.descriptors import node_connections
 from edge.node.process.life import Event, State
 from edge.node.process.slices import Slices
 from edge.node.publishing.auto_publisher import AutoPublisher

@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from edge.descriptors import raise_descriptor_limit
 from edge.errors import ConfigError
 from edge.fastpath import select
-from edge.node.process.descriptors import raise_descriptor_limit
 from edge.node.supervisor.listeners import Listener, open_listener, open_listeners
 from edge.node.supervisor.statedir import StateDirectory
 from edge.table.segment import Segment

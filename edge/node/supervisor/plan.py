@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge.descriptors import connection_limit, node_connections
 from edge.load.meters import Capacity
 from edge.node.process import control
-from edge.node.process.descriptors import connection_limit, node_connections
 from edge.node.process.settings import WorkerSettings
 from edge.node.telemetry.sampler import cores, nic_bps
 from edge.publish.coding import Qualities

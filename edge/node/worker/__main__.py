@@ -30,9 +30,9 @@ from twisted.logger import formatEvent as format_event
 from twisted.protocols import amp
 from zope.interface import implementer
 
+from edge.descriptors import raise_descriptor_limit
 from edge.errors import EdgeError
 from edge.node.process import control
-from edge.node.process.descriptors import raise_descriptor_limit
 from edge.node.process.settings import WorkerSettings, decode
 from edge.node.worker.serving import Serving
 from edge.table.segment import Segment

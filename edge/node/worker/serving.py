@@ -12,11 +12,11 @@ from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from edge.descriptors import socket_limit
 from edge.fastpath import select
 from edge.fastpath.adapter import Adapter
 from edge.fastpath.answerer import monotonic_ms
 from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
-from edge.node.process.descriptors import socket_limit
 from edge.node.process.lag import LagMeter
 from edge.node.process.life import Event, Life, State
 from edge.node.process.lookup import unpack

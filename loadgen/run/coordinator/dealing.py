@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge.node.process.descriptors import connection_limit, raise_descriptor_limit
+from edge.descriptors import connection_limit, raise_descriptor_limit
 from loadgen.errors import UsageError
 from loadgen.models.arrivals import Rate, parse_rates
 from loadgen.run.messages.job import Job, NodeAddress

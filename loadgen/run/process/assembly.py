@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.node.process.descriptors import raise_descriptor_limit
+from edge.descriptors import raise_descriptor_limit
 from loadgen.models import draws
 from loadgen.models.arrivals import Rate, constant, poisson
 from loadgen.models.calendar import TICKS, Calendar

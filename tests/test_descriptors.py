@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.node.process.descriptors import RESERVED, connection_limit, node_connections, socket_limit
+from edge.descriptors import RESERVED, connection_limit, node_connections, socket_limit
 
 
 class LimitTests(SynchronousTestCase):

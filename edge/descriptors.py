@@ -1,4 +1,4 @@
-"""How many descriptors and connections a process may hold.
+"""The limit on file descriptors, and how many connections a process may hold.
 
 A connection costs one descriptor and nothing else of note, therefore the limit on connections
 follows from the limit on descriptors: what the kernel allows, less what the process needs itself.
