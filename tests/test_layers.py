@@ -77,6 +77,24 @@ class ContractTests(SynchronousTestCase):
         said = self.break_with("loadgen/simulate/inputs.py", "from loadgen.run.messages.job import Job")
         self.assertIn("loadgen.simulate.inputs -> loadgen.run.messages.job", said)
 
+    def test_a_room_that_imports_the_room_beside_it_is_refused(self) -> None:
+        """What both need stands in a room below."""
+        line = "def status():\n    from edge.node.cluster.clusterview import ClusterView"
+        said = self.break_with("edge/node/telemetry/metrics.py", line)
+        self.assertIn("edge.node.telemetry.metrics -> edge.node.cluster.clusterview", said)
+
+    def test_a_layer_that_imports_one_above_it_is_refused(self) -> None:
+        """The cores know neither what is published nor who serves it."""
+        said = self.break_with("edge/load/weight.py", "from edge.publish import coding")
+        self.assertIn("edge.load.weight -> edge.publish.coding", said)
+
+    def test_the_node_and_the_load_generator_do_not_need_each_other(self) -> None:
+        """They share cores, not shells."""
+        said = self.break_with("edge/endpoint.py", "from loadgen import targets")
+        self.assertIn("edge.endpoint -> loadgen.targets", said)
+        said = self.break_with("loadgen/targets.py", "from edge.node.process import lag")
+        self.assertIn("loadgen.targets -> edge.node.process.lag", said)
+
     def test_two_files_that_import_each_other_are_refused(self) -> None:
         """Whichever was first."""
         said = self.break_with("edge/http/grammar.py", "from edge.http import parser")
