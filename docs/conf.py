@@ -29,6 +29,9 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 # Links that leave the site are written with their scheme; whatever else leads nowhere is a warning.
 myst_url_schemes = ["http", "https", "mailto"]
 
+# Blocks without a language are shell commands and drawings.
+highlight_language = "none"
+
 html_theme = "furo"
 html_title = project
 html_static_path = ["_static"]

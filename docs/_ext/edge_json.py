@@ -41,9 +41,9 @@ def keys(source: str) -> list[Key]:
 
 def markdown() -> str:
     """A table."""
-    rows = [(code("v"), code("1"), "required", "version of this format")]
+    rows = [(code("v"), "version of this format", "required", code("1"))]
     rows += [
-        (code(one.name), code(one.example), code(one.default), prose(one.about))
+        (code(one.name), prose(one.about), code(one.default), code(one.example))
         for one in keys(SOURCE.read_text("utf-8"))
     ]
-    return table(("key", "example", "default", "meaning"), rows)
+    return table(("key", "meaning", "default", "example"), rows)

@@ -52,5 +52,5 @@ def families() -> Iterator[Family]:
 
 
 def _table(found: list[Family]) -> str:
-    rows = ((code(one.name), one.kind, ", ".join(map(code, one.labels)), prose(one.help)) for one in found)
-    return table(("metric", "type", "labels", "meaning"), rows)
+    rows = ((code(one.name), prose(one.help), one.kind, ", ".join(map(code, one.labels))) for one in found)
+    return table(("metric", "meaning", "type", "labels"), rows)

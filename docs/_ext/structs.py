@@ -16,15 +16,17 @@ _NAMES = {str: "text", int: "whole number", float: "number", bool: "true or fals
 #: By the end of a key.
 _UNITS = {
     "_ms": "milliseconds",
+    "_gigabits_per_s": "Gbit/s",
     "_per_s": "per second",
     "_s": "seconds",
     "_bps": "bits per second",
-    "_share": "0 to 1",
     "_bytes": "bytes",
     "kilobytes": "kB",
     "_gigabytes": "GB",
     "minutes": "minutes",
-    "_bits_per_s": "bit/s",
+    "eur_per_month": "EUR a month",
+    "eur_per_hour": "EUR an hour",
+    "eur_per_terabyte_out": "EUR a terabyte",
 }
 
 
@@ -48,8 +50,8 @@ def _tables(kind: Any, path: tuple[str, ...], form: str) -> str:
             below += f"### `{title}`\n\n{_first_paragraph(inner)}\n\n{_tables(inner, inside, form)}"
             continue
         about = " ".join(docs.get((kind.__name__, field.name), ())).strip()
-        rows.append((code(field.name), _type(field.type, field.name), _default(field), prose(about)))
-    return table(("key", "type, range, unit", "default", "meaning"), rows) + below
+        rows.append((code(field.name), prose(about), _type(field.type, field.name), _default(field)))
+    return table(("key", "meaning", "type, range, unit", "default"), rows) + below
 
 
 def _first_paragraph(kind: type) -> str:

@@ -24,6 +24,7 @@ TTL_MS = 5000
 class NodeLoad(msgspec.Struct, frozen=True):
     """One node in the document."""
 
+    #: Its name.
     id: str
     #: Where clients reach it.
     url: str
@@ -33,10 +34,15 @@ class NodeLoad(msgspec.Struct, frozen=True):
     weight: float
     #: The worst of its shares; may exceed 1.
     utilization: float
+    #: Requests per second.
     rps: float
+    #: Errors (answers 5xx) per second.
     eps: float
+    #: Open now.
     connections: int
+    #: Sent.
     egress_bps: int
+    #: The worst reactor lag of its workers.
     lag_ms: float
     #: How old these figures are.
     age_ms: int = 0
@@ -45,13 +51,16 @@ class NodeLoad(msgspec.Struct, frozen=True):
 class LoadDocument(msgspec.Struct, frozen=True):
     """The load of a cluster, as one of its nodes knows it."""
 
+    #: Its name.
     cluster: str
     #: Grows with each version of this node's document.
     seq: int
     #: When it was made, Unix milliseconds.
     at: int
     nodes: tuple[NodeLoad, ...]
+    #: After this long clients read it again, and figures of a node say nothing any more.
     ttl_ms: int = TTL_MS
+    #: Version of this format.
     v: int = VERSION
 
 

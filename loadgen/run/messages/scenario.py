@@ -39,10 +39,16 @@ class Arrivals(Table, kw_only=True):
     ===========  =====================================================================
     """
 
+    #: constant: evenly spaced; poisson: independently of each other; ramp: Poisson, from one rate to another;
+    #: steps and replay: Poisson, at rates that change at given seconds.
     kind: Literal["constant", "poisson", "ramp", "steps", "replay"] = "poisson"
+    #: Sessions that begin each second; of a ramp, at its beginning.
     rate_per_s: NotNegative = 0.0
+    #: Of a ramp, at its end.
     to_per_s: NotNegative = 0.0
+    #: Pairs [SECOND, RATE]: from then on.
     steps: tuple[tuple[NotNegative, NotNegative], ...] = ()
+    #: Of a replay: lines SECOND,RATE; relative to the scenario.
     file: str = ""
     #: Share of the users who are in the middle of a session when the run begins.
     present: Share = 0.0
@@ -83,7 +89,9 @@ class Cache(Table, kw_only=True):
 class Sockets(Table, kw_only=True):
     """Which users hold a WebSocket."""
 
+    #: Of users: hold one.
     share: Share = 0.0
+    #: What they are pushed.
     topics: tuple[Literal["load", "changed"], ...] = ("load", "changed")
     #: Opened each second, in all.
     per_second: Positive = 1000.0
@@ -92,17 +100,20 @@ class Sockets(Table, kw_only=True):
 class Mutations(Table, kw_only=True):
     """Requests that change something, each with an Idempotency-Key: sent again, it changes nothing more."""
 
+    #: Where they are sent, on the user's home node.
     path: PathText
     #: Of page views.
     share: Share
     #: {user} and {n} are replaced: by a number of the user, and of the mutation.
     body: str = "{}"
+    #: Of the body.
     content_type: Annotated[str, Meta(pattern=r"^[\x21-\x7e][\x20-\x7e]*\Z")] = "application/json"
 
 
 class Event(Table, kw_only=True):
     """Something that happens during the run."""
 
+    #: After the beginning of the run.
     at_s: NotNegative
     #: Shown to who looks on.
     say: str = ""
@@ -113,12 +124,19 @@ class Event(Table, kw_only=True):
 class Scenario(Table, kw_only=True):
     """A scenario: the whole file."""
 
+    #: Version of this format.
     v: Literal[1]
+    #: Shown while it runs, and in its result.
     title: str
+    #: For people: what the run is for.
     about: str = ""
+    #: In all, present or away.
     users: Annotated[int, Meta(ge=1, le=100_000_000)]
+    #: How long users come.
     duration_s: Annotated[float, Meta(gt=0, le=86_400)]
+    #: Of all random numbers: the same seed is the same plan.
     seed: Annotated[int, Meta(ge=0)] = 1
+    #: How a node is chosen.
     policy: Policy = "smart"
     #: Milliseconds after which a 304 for a superseded version is a stale confirmation.
     stale_ms: Positive = 1000.0
