@@ -25,7 +25,7 @@ class Measure(NamedTuple):
 
 
 def measures(seed: int, quick: bool) -> list[Measure]:
-    """All of them, from the first seed *seed*; *quick*: with a twentieth of the seeds."""
+    """The rows of the table, from the first seed *seed*; *quick*: with a twentieth of the seeds."""
 
     def seeds(count: int) -> range:
         return range(seed, seed + max(2, count // 20 if quick else count))

@@ -99,7 +99,7 @@ ROUND = 1 << 16
 
 
 def rank(update: MembershipUpdate) -> tuple[int, int, int]:
-    """Of two updates about a node the one with the higher rank counts."""
+    """The precedence of an update: of two about a node the one with the higher rank counts."""
     incarnation = update.incarnation | ROUND - 1 if update.state == DEAD else update.incarnation
     return update.generation, incarnation, update.state
 

@@ -43,7 +43,7 @@ class Roster:
         return []
 
     def names(self, worst: int, without: str = "") -> list[str]:
-        """Of the members in no worse a state."""
+        """The names of the members in a state no worse than *worst*."""
         return [m.name for m in self.members.values() if m.state <= worst and m.name != without]
 
     @property

@@ -118,7 +118,7 @@ class Stream(TwistedProtocol):
 
     @property
     def name(self) -> str:
-        """Of the other side, as its certificate says."""
+        """The name of the other side, as its certificate says."""
         return self._name
 
     def send(self, lane: int, payload: bytes) -> bool:

@@ -8,7 +8,6 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from edge.errors import PublishError
@@ -63,85 +62,68 @@ class PublisherTestCase(TestCase):
 class PublisherTests(PublisherTestCase):
     """:class:`edge.node.publishing.publisher.Publisher`."""
 
-    def test_a_purge_lasts_until_the_file_changes_or_all_is_published(self) -> Deferred[None]:
-        async def run() -> None:
-            publisher = self.publisher()
-            self.write("a", b"1")
-            self.write("b", b"2")
-            outcome = await publisher.publish()
-            self.assertEqual((outcome.puts, outcome.removes), (2, 0))
-            self.assertTrue(self.reader.complete)
-            self.assertEqual(await publisher.purge([b"/a", b"/b", b"/none"]), ([b"/a", b"/b"], [b"/none"]))
-            self.assertIsNone(self.reader.find(b"/a"))
-            await publisher.publish()
-            self.assertIsNone(self.reader.find(b"/a"))
-            self.write("a", b"changed")
-            await publisher.publish()
-            self.assertIsNotNone(self.reader.find(b"/a"))
-            self.assertIsNone(self.reader.find(b"/b"))
-            outcome = await publisher.publish(everything=True)
-            self.assertEqual(outcome.puts, 1)
-            self.assertIsNotNone(self.reader.find(b"/b"))
+    async def test_a_purge_lasts_until_the_file_changes_or_all_is_published(self) -> None:
+        publisher = self.publisher()
+        self.write("a", b"1")
+        self.write("b", b"2")
+        result = await publisher.publish()
+        self.assertEqual((result.puts, result.removes), (2, 0))
+        self.assertTrue(self.reader.complete)
+        self.assertEqual(await publisher.purge([b"/a", b"/b", b"/none"]), ([b"/a", b"/b"], [b"/none"]))
+        self.assertIsNone(self.reader.find(b"/a"))
+        await publisher.publish()
+        self.assertIsNone(self.reader.find(b"/a"))
+        self.write("a", b"changed")
+        await publisher.publish()
+        self.assertIsNotNone(self.reader.find(b"/a"))
+        self.assertIsNone(self.reader.find(b"/b"))
+        result = await publisher.publish(everything=True)
+        self.assertEqual(result.puts, 1)
+        self.assertIsNotNone(self.reader.find(b"/b"))
 
-        return Deferred.fromCoroutine(run())
+    async def test_what_does_not_fit_can_be_looked_up_and_is_put_when_there_is_room(self) -> None:
+        publisher = self.publisher(capacity=4)
+        for number in range(20):
+            self.write(f"{number:02}", b"%d" % number)
+        await publisher.publish()
+        self.assertFalse(self.reader.complete)
+        outside = [n for n in range(20) if self.reader.find(b"/%02d" % n) is None]
+        self.assertGreater(len(outside), 5)
+        path = b"/%02d" % outside[0]
+        resource = publisher.look_up(path)
+        assert resource is not None
+        blob = self.store.blobs.path(resource.representations[0].etag)
+        self.assertEqual(Path(blob).read_bytes(), b"%d" % outside[0])
+        for number in range(20):
+            if number != outside[0]:
+                (self.root / f"{number:02}").unlink()
+        await publisher.publish()
+        self.assertIsNotNone(self.reader.find(path))
+        self.assertTrue(self.reader.complete)
 
-    def test_what_does_not_fit_can_be_looked_up_and_is_put_when_there_is_room(self) -> Deferred[None]:
-        async def run() -> None:
-            publisher = self.publisher(capacity=4)
-            for number in range(20):
-                self.write(f"{number:02}", b"%d" % number)
-            await publisher.publish()
-            self.assertFalse(self.reader.complete)
-            outside = [n for n in range(20) if self.reader.find(b"/%02d" % n) is None]
-            self.assertGreater(len(outside), 5)
-            path = b"/%02d" % outside[0]
-            resource = publisher.look_up(path)
-            assert resource is not None
-            blob = self.store.blobs.path(resource.representations[0].etag)
-            self.assertEqual(Path(blob).read_bytes(), b"%d" % outside[0])
-            for number in range(20):
-                if number != outside[0]:
-                    (self.root / f"{number:02}").unlink()
-            await publisher.publish()
-            self.assertIsNotNone(self.reader.find(path))
-            self.assertTrue(self.reader.complete)
+    async def test_bodies_beyond_the_arena_become_files(self) -> None:
+        publisher = self.publisher(arena=1 << 12)
+        bodies = {f"{n}.bin": os.urandom(1500) for n in range(6)}
+        for name, body in bodies.items():
+            self.write(name, body)
+        await publisher.publish()
+        for name, body in bodies.items():
+            entry = self.reader.find(b"/" + name.encode())
+            assert entry is not None
+            found = (
+                entry.body if entry.body is not None else Path(self.store.blobs.path(entry.etag)).read_bytes()
+            )
+            self.assertEqual(found, body)
 
-        return Deferred.fromCoroutine(run())
-
-    def test_bodies_beyond_the_arena_become_files(self) -> Deferred[None]:
-        async def run() -> None:
-            publisher = self.publisher(arena=1 << 12)
-            bodies = {f"{n}.bin": os.urandom(1500) for n in range(6)}
-            for name, body in bodies.items():
-                self.write(name, body)
-            await publisher.publish()
-            for name, body in bodies.items():
-                entry = self.reader.find(b"/" + name.encode())
-                assert entry is not None
-                found = (
-                    entry.body
-                    if entry.body is not None
-                    else Path(self.store.blobs.path(entry.etag)).read_bytes()
-                )
-                self.assertEqual(found, body)
-
-        return Deferred.fromCoroutine(run())
-
-    def test_a_missing_directory_leaves_the_site_as_it_was(self) -> Deferred[None]:
-        async def run() -> None:
-            publisher = self.publisher()
-            self.write("a", b"1")
-            await publisher.publish()
-            try:
-                await publisher.publish(str(self.root / "none"))
-            except PublishError as error:
-                self.assertIn("none", str(error))
-            else:
-                raise AssertionError("it was published")
-            self.assertIsNotNone(self.reader.find(b"/a"))
-            self.assertEqual(publisher.settings.root, str(self.root))
-
-        return Deferred.fromCoroutine(run())
+    async def test_a_missing_directory_leaves_the_site_as_it_was(self) -> None:
+        publisher = self.publisher()
+        self.write("a", b"1")
+        await publisher.publish()
+        with self.assertRaises(PublishError) as raised:
+            await publisher.publish(str(self.root / "none"))
+        self.assertIn("none", str(raised.exception))
+        self.assertIsNotNone(self.reader.find(b"/a"))
+        self.assertEqual(publisher.settings.root, str(self.root))
 
 
 class RecordingTable(LocalTable):
