@@ -1,7 +1,8 @@
-"""What setup.cfg cannot say: the native fast path is optional, and the demonstration site comes along.
+"""What setup.cfg cannot say: the native modules are optional, and the demonstration site comes along.
 
-The native build may fail: then the package is installed without it, the Python twin serves instead,
-and the node says so when it starts.  With EDGE_REQUIRE_NATIVE=1 a failure is an error.
+There are two, the fast path of the node and the wire of the load generator.  Each may fail to build: then
+the package is installed without it, its Python twin serves instead, and the node says so when it starts.
+With EDGE_REQUIRE_NATIVE=1 a failure is an error.
 """
 
 from __future__ import annotations
@@ -18,12 +19,17 @@ from setuptools.command.build_py import build_py
 
 NOTE = """
 ***************************************************************************************
-The native fast path could not be built:
+{what} could not be built:
     {error}
-twistd edge works without it, several times slower.  To have it, install a C compiler
+It works without, several times slower.  To have it, install a C compiler
 and Python's headers (Debian: apt-get install gcc python3-dev), and install again.
 ***************************************************************************************
 """
+#: What each native module is.
+WHAT = {
+    "edge._native": "The native fast path of twistd edge",
+    "loadgen.wire._native": "The native wire of loadgen",
+}
 
 
 class OptionalBuild(build_ext):
@@ -40,7 +46,7 @@ class OptionalBuild(build_ext):
                 raise
             # What an earlier build left does not belong to these sources.
             Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
-            print(NOTE.format(error=error), file=sys.stderr)
+            print(NOTE.format(what=WHAT[extension.name], error=error), file=sys.stderr)
 
 
 class BuildWithSite(build_py):
@@ -57,6 +63,6 @@ class BuildWithSite(build_py):
 
 
 setup(
-    cffi_modules=["edge/fastpath/build.py:ffibuilder"],
+    cffi_modules=["edge/fastpath/build.py:ffibuilder", "loadgen/wire/build.py:ffibuilder"],
     cmdclass={"build_ext": OptionalBuild, "build_py": BuildWithSite},
 )

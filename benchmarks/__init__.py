@@ -14,7 +14,7 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
 * ``table_reads.c``, ``table_kill.py``, ``worker_kill.py``, ``attack.py``: the table under a busy writer,
   killed writers, killed workers, slow-header attackers;
 * ``cluster.py``, ``replica.py``, ``million.py``: four nodes;
-* ``flood.py``, ``smart_clients.py``, ``idle_users.py``, ``subscribers.py``: the load generator;
+* ``wire_cost.py``, ``smart_clients.py``, ``idle_users.py``, ``subscribers.py``: the load generator;
 * ``real_scale.py``: whether a real run is like a simulated one;
 * ``constants.py``, ``exchange.py``, ``resting.py``: what ``loadgen simulate`` and ``plan`` reckon with.
 """

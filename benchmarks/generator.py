@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks import constants, flood, real_scale, servers, smart_clients, subscribers
+from benchmarks import constants, real_scale, servers, smart_clients, subscribers, wire_cost
 from benchmarks.rows import Place, Row
 from benchmarks.servers import Server
 
@@ -95,17 +95,11 @@ def subscribed(count: int, publishes: int) -> list[Row]:
     ]  # fmt: skip
 
 
-def flooded(server: Server, seconds: float, rounds: int) -> list[Row]:
+def wired(server: Server, seconds: float, rounds: int) -> list[Row]:
     """What the load generator costs beside wrk, and whether its memory stays."""
-    found = flood.costs(server, seconds, rounds)
-    grown = flood.growth(server, 3 * seconds)
-    ratio, note = found.flood / found.wrk, f" ({found.errors} errors!)" if found.errors else ""
+    found = wire_cost.costs(server, seconds, rounds)
+    grown = wire_cost.growth(server, 3 * seconds)
     return [
-        Row(
-            "loadgen flood, 304 keep-alive: client CPU", f"{found.flood:.2f} us", f"wrk {found.wrk:.2f} us",
-            f"{ratio:.2f} x{note}; 16 pipelined {found.flood_pipelined:.2f} us", "<= 1.30 x",
-            ratio <= 1.3 and not found.errors,
-        ),
         Row(
             "many users' wire, 304: client CPU, Python included", f"{found.wire:.2f} us",
             f"wrk {found.wrk:.2f} us", f"wrk's + {found.wire - found.wrk:.2f} us", "<= wrk's + 3 us",
@@ -119,13 +113,13 @@ def flooded(server: Server, seconds: float, rounds: int) -> list[Row]:
     ]  # fmt: skip
 
 
-def _flood(place: Place) -> list[Row]:
-    with servers.edge(place.webroot, place.directory / "flood") as server:
-        return flooded(server, place.seconds, place.rounds)
+def _wire_cost(place: Place) -> list[Row]:
+    with servers.edge(place.webroot, place.directory / "wire-cost") as server:
+        return wired(server, place.seconds, place.rounds)
 
 
 FORMS = {
-    "flood": _flood,
+    "wire-cost": _wire_cost,
     "clients": clients,
     "simulated": simulated,
     "subscribers": lambda place: subscribed(place.some(4_000, 100_000), place.some(2, 5)),

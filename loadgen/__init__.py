@@ -3,7 +3,6 @@
 * ``cli.py``: the command ``loadgen``, which picks the subcommand;
 * ``run/``: virtual users against a real cluster; ``wire/``: their requests; ``subscribers/``: their sockets;
 * ``models/``: how users behave, as arithmetic;
-* ``flood``: the same request in a closed loop;
 * ``simulate/``: a day of a simulated cluster; ``plan/``: capacity; both from measured ``constants.py``;
 * ``results.py``, ``histogram.py``: what a run came to; ``live/``: while it runs; ``report/``, ``charts/``:
   afterwards;

@@ -17,9 +17,13 @@ COMMANDS = {
     "run": ("loadgen.run.coordinator.command", "smart clients, as a scenario says, and a verdict"),
     "worker": ("loadgen.run.process.remote", "lends this machine to a run on another one"),
     "report": ("loadgen.report.command", "results of runs as a page, CSV or Prometheus text"),
-    "flood": ("loadgen.flood", "the same request in a closed loop over keep-alive connections"),
     "simulate": ("loadgen.simulate.command", "a day of ten million users on a simulated cluster"),
     "plan": ("loadgen.plan.command", "whether servers and money suffice, hour by hour"),
+}
+#: Commands that were: name, and what to use instead.
+GONE = {
+    "flood": "wrk does the same, one request again and again in a closed loop: wrk -c 64 -d 10 URL; "
+    "what users would feel says loadgen run"
 }
 
 
@@ -34,6 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     chosen = next((word for word in given if not word.startswith("-")), None)
+    if chosen in GONE:
+        print(f"loadgen {chosen} is no more; {GONE[chosen]}", file=sys.stderr)
+        return 2
     for name, (path, about) in COMMANDS.items():
         one = commands.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
         if name != chosen:

@@ -100,11 +100,9 @@ class PackagingTests(SynchronousTestCase):
             self.assertGreater(len(modules), 1)
             self.assertEqual(modules - self.wheel, set())
 
-    def test_the_wheel_has_the_native_build_and_not_its_sources(self) -> None:
-        self.assertEqual(
-            len([name for name in self.wheel if name.startswith("edge/fastpath/_native.") and ".so" in name]),
-            1,
-        )
+    def test_the_wheel_has_the_native_builds_and_not_their_sources(self) -> None:
+        libraries = sorted(name.partition(".")[0] for name in self.wheel if ".so" in name)
+        self.assertEqual(libraries, ["edge/_native", "loadgen/wire/_native"])
         self.assertEqual([name for name in self.wheel if name.endswith((".c", ".h", ".o"))], [])
 
     def test_the_wheel_has_the_demonstration_site_whole(self) -> None:
@@ -129,7 +127,16 @@ class PackagingTests(SynchronousTestCase):
 
     def test_the_source_distribution_has_all_to_build_and_test(self) -> None:
         made = {f"webroot/{name}" for name in self.names(self.checkout / "webroot") if is_made(name)}
-        for folder in ("edge/fastpath/src", "webroot", "tests", "ops", "tools", "benchmarks", "docs"):
+        for folder in (
+            "edge/fastpath/src",
+            "loadgen/wire/src",
+            "webroot",
+            "tests",
+            "ops",
+            "tools",
+            "benchmarks",
+            "docs",
+        ):
             wanted = {
                 f"{folder}/{name}"
                 for name in self.names(self.checkout / folder)
@@ -161,10 +168,27 @@ class PackagingTests(SynchronousTestCase):
         self.assertIn("edge/fastpath/twin.py", names)
         self.assertEqual([name for name in names if ".so" in name], [])
 
+    def test_one_native_part_that_fails_leaves_the_other(self) -> None:
+        """A header of the wire is broken: the fast path is built all the same."""
+        header = self.checkout / "loadgen" / "wire" / "src" / "edge_link.h"
+        whole = header.read_text()
+        header.write_text("#error broken")
+        try:
+            folder = self.folder / "half"
+            built = run(self.checkout, "setup.py", "build_ext", "-f", f"-b{folder}", f"-t{self.folder / 't'}")
+        finally:
+            header.write_text(whole)
+        self.assertEqual(built.returncode, 0, built.stderr)
+        self.assertIn("The native wire of loadgen could not be built", built.stderr)
+        self.assertNotIn("The native fast path of twistd edge could not", built.stderr)
+        libraries = [path.relative_to(folder).as_posix() for path in folder.rglob("*.so")]
+        self.assertEqual([name.partition(".")[0] for name in libraries], ["edge/_native"])
+
     def test_without_a_compiler_it_says_what_to_install(self) -> None:
         built = run(self.checkout, "setup.py", "build_ext", "-f", f"-b{self.folder / 'b'}", CC="/bin/false")
         self.assertEqual(built.returncode, 0)
-        self.assertIn("could not be built", built.stderr)
+        for what in ("The native fast path of twistd edge", "The native wire of loadgen"):
+            self.assertIn(f"{what} could not be built", built.stderr)
         self.assertIn("apt-get install gcc python3-dev", built.stderr)
 
     def test_where_the_native_part_is_required_its_failure_is_an_error(self) -> None:

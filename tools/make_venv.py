@@ -18,7 +18,9 @@ from tools.system import COMPILER, VENV, ensure
 ROOT = Path(__file__).resolve().parents[1]
 # What pyproject.toml says of building: installed for good, each build starts at once then.
 BUILD = ("setuptools>=68", "wheel", "cffi>=1.16")
-_LOOK = "from importlib import import_module; import_module('edge.fastpath._native')"
+#: The native modules: the fast path of the node, the wire of the load generator.
+NATIVE = ("edge._native", "loadgen.wire._native")
+_LOOK = "import sys; from importlib import import_module; [import_module(name) for name in sys.argv[1:]]"
 
 
 def main(directory: str, extras: str = "") -> int:
@@ -34,10 +36,11 @@ def main(directory: str, extras: str = "") -> int:
         if subprocess.run([sys.executable, "-m", "venv", str(ROOT / directory)], check=False).returncode:
             print(f"no environment could be made in {directory}, see above", file=sys.stderr)
             return 1
-    ensure(COMPILER, "for the native fast path")
-    for pattern in ("_native.*so", "_native.c", "_native.o"):
-        for old in (ROOT / "edge" / "fastpath").glob(pattern):
-            old.unlink()
+    ensure(COMPILER, "for the native modules")
+    for name in NATIVE:
+        module = ROOT / name.replace(".", "/")
+        for old in (*module.parent.glob("_native.*so"), module.with_suffix(".c"), module.with_suffix(".o")):
+            old.unlink(missing_ok=True)
     project = f".[{','.join(filter(None, ('loadgen', extras)))}]"
     print(f"installing into {directory}: a minute or so", flush=True)
     for arguments in (BUILD, ("--no-build-isolation", "--editable", project)):
@@ -47,7 +50,7 @@ def main(directory: str, extras: str = "") -> int:
             return 1
     if not has_native(python):
         print(
-            "There is no native fast path: its Python twin will serve, several times slower.\n"
+            "A native module is missing: its Python twin will serve, several times slower.\n"
             f"Why it could not be built says: {directory}/bin/python setup.py build_ext --inplace",
             file=sys.stderr,
         )
@@ -59,12 +62,12 @@ def main(directory: str, extras: str = "") -> int:
 
 
 def has_native(python: Path) -> bool:
-    """Whether the environment of *python* exists and has a native fast path that loads."""
+    """Whether the environment of *python* exists and has native modules that load."""
     if not python.exists():
         return False
     return (
         subprocess.run(
-            [str(python), "-c", _LOOK], cwd=ROOT, check=False, stderr=subprocess.DEVNULL
+            [str(python), "-c", _LOOK, *NATIVE], cwd=ROOT, check=False, stderr=subprocess.DEVNULL
         ).returncode
         == 0
     )

@@ -70,7 +70,7 @@ def count_node(output: str, code: int) -> tuple[int, int]:
 
 
 def _set_up() -> bool:
-    """The environment, and the native fast path in it: without it half the tests would mean nothing."""
+    """The environment, and the native modules in it: without them half the tests would mean nothing."""
     if not has_native(BIN / "python"):
         for stamp in VENV.glob(".installed*"):
             stamp.unlink()

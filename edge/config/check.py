@@ -90,7 +90,7 @@ def summarize(config: Config) -> str:
 def has_native() -> bool:
     """Whether the native fast path has been built and loads."""
     try:
-        importlib.import_module("edge.fastpath._native")
+        importlib.import_module("edge._native")
     except ImportError:
         return False
     return True

@@ -1,8 +1,7 @@
 """Builds the native fast path: plain C11 behind cffi's API mode.
 
-``setup.py`` names :data:`ffibuilder` in ``cffi_modules``; the result is ``edge.fastpath._native``.
-The declarations below repeat those parts of the headers that Python calls.  The load generator's C sources
-are in the same module, since they share code with the fast path; their headers are declared as they stand.
+``setup.py`` names :data:`ffibuilder` in ``cffi_modules``; the result is ``edge._native``, which the table's
+writer (:mod:`edge.table.stores`) uses, too.  The declarations repeat what Python calls of the headers.
 """
 
 from __future__ import annotations
@@ -12,18 +11,11 @@ from pathlib import Path
 from cffi import FFI
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("edge/fastpath/src", "loadgen/wire/src")
-#: Those of the load generator that Python calls.
-DECLARED = ("edge_client.h", "edge_flood.h")
+SOURCES = "edge/fastpath/src"
 
 
 def _files(ending: str) -> list[str]:
-    return [f"{folder}/{path.name}" for folder in FOLDERS for path in sorted((ROOT / folder).glob(ending))]
-
-
-def _declarations(name: str) -> str:
-    lines = (ROOT / FOLDERS[1] / name).read_text().splitlines()
-    return "\n".join(line for line in lines if not line.startswith("#"))
+    return [f"{SOURCES}/{path.name}" for path in sorted((ROOT / SOURCES).glob(ending))]
 
 
 ffibuilder = FFI()
@@ -109,31 +101,12 @@ ffibuilder.cdef(
     void edge_native_free(void *pointer);
     """
 )
-# For the test that compares it with its twin.
-ffibuilder.cdef(
-    """
-    typedef struct { const uint8_t *bytes; size_t length; } edge_span;
-    typedef struct { uint16_t status; uint8_t closing, etag_length, etag[63]; ...; } edge_reply;
-    typedef enum {
-        EDGE_REPLY_MORE, EDGE_REPLY_BODY, EDGE_REPLY_DONE, EDGE_REPLY_GARBAGE, EDGE_REPLY_TOO_LARGE
-    } edge_reply_verdict;
-    void edge_reply_begin(edge_reply *reply, uint64_t body_limit, int head_only);
-    edge_reply_verdict edge_reply_read(edge_reply *reply, edge_span *in, edge_span *body);
-    int edge_reply_ended(edge_reply *reply);
-    int64_t edge_reply_max_age(const edge_reply *reply);
-    """
-)
-for header in DECLARED:
-    ffibuilder.cdef(_declarations(header))
 ffibuilder.set_source(
-    "edge.fastpath._native",
+    "edge._native",
     """
     #include <stdlib.h>
     #include <string.h>
-    #include "edge_client.h"
-    #include "edge_flood.h"
     #include "edge_loop.h"
-    #include "edge_reply.h"
 
     /* For tests and tools: one call of edge_answer with its pieces copied together. */
     static int edge_native_answer(edge_answerer *answerer, const uint8_t *in, size_t length, uint8_t *copy,
@@ -165,7 +138,7 @@ ffibuilder.set_source(
     }
     """,
     sources=_files("*.c"),
-    include_dirs=list(FOLDERS),
+    include_dirs=[SOURCES],
     depends=_files("*.h"),
     define_macros=[("_GNU_SOURCE", "1")],
     extra_compile_args=["-std=c11", "-O2", "-fno-plt", "-fvisibility=hidden", "-Wall", "-Wextra"],

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from edge._native import ffi, lib
 from edge.errors import SegmentError
-from edge.fastpath import _native
 from edge.fastpath.interface import Handoff, Sample, Settings
 from edge.http.answer import error_answer
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from edge.table.segment import Segment
 
-ffi: Any = _native.ffi
-lib: Any = _native.lib
 
 _OPEN_ERRORS = {
     -1: "it is not an edge table",

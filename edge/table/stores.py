@@ -46,8 +46,8 @@ class PythonStores:
 class NativeStores:
     """Stores with fences, by ``edge_table.c``."""
 
-    def __init__(self, segment: Segment, native: Any) -> None:
-        self._ffi, self._lib = native.ffi, native.lib
+    def __init__(self, segment: Segment, ffi: Any, lib: Any) -> None:
+        self._ffi, self._lib = ffi, lib
         self._base = self._ffi.from_buffer("uint8_t[]", segment.memory, require_writable=True)
 
     def store_slot(self, at: int, slot: bytes) -> None:
@@ -64,7 +64,7 @@ class NativeStores:
 def stores_of(segment: Segment) -> Stores:
     """The native stores where they are built, else the Python ones."""
     try:
-        from edge.fastpath import _native
+        from edge._native import ffi, lib
     except ImportError:
         return PythonStores(segment)
-    return NativeStores(segment, _native)
+    return NativeStores(segment, ffi, lib)

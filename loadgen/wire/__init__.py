@@ -2,8 +2,8 @@
 
 * ``interface.py``: what a wire is;
 * ``python.py``: the specification, and the wire where there is no compiler.  It consists of ``records.py``
-  (requests and connections), ``connecting.py`` (sockets), and ``loadgen/answers.py``;
-* ``native.py`` over ``src/``: the same in C11, in the same module as the fast path.
+  (requests and connections), ``connecting.py`` (sockets) and ``answers.py`` (one answer, sans-IO);
+* ``native.py`` over ``src/``: the same in C11, in a module of its own, which ``build.py`` makes.
 
 :func:`select` picks the build.
 """

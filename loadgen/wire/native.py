@@ -9,13 +9,9 @@ from __future__ import annotations
 import os
 import struct
 from itertools import repeat
-from typing import Any
 
-from edge.fastpath import _native
+from loadgen.wire._native import ffi, lib
 from loadgen.wire.interface import Answer, Limits
-
-ffi: Any = _native.ffi
-lib: Any = _native.lib
 
 #: ``edge_answered``: Answer's fields in Answer's order ("64p": a length, then the bytes).
 _ANSWERED = struct.Struct("=qIHHqqqqqQQ64pqQQ")

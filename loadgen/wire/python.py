@@ -23,8 +23,8 @@ import socket
 import time
 from collections import deque
 
-from loadgen.answers import AnswerError, AnswerReader
 from loadgen.wire import interface
+from loadgen.wire.answers import AnswerError, AnswerReader
 from loadgen.wire.connecting import Node, allow_descriptors, connect, parse
 from loadgen.wire.interface import Answer, Limits
 from loadgen.wire.records import Connection, Request

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 
-from loadgen.answers import AnswerReader
+from loadgen.wire.answers import AnswerReader
 from loadgen.wire.interface import Answer
 
 

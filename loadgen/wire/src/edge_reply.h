@@ -1,6 +1,6 @@
 /* Sans-IO: reads one HTTP/1.1 answer, in whatever pieces it comes.
  *
- * The same as AnswerReader in loadgen/answers.py, where the states are drawn; a test compares the two.
+ * The same as AnswerReader in loadgen/wire/answers.py, where the states are drawn; a test compares the two.
  * Allocates nothing and keeps no byte of what it reads: a line that has not ended is left to the caller, a
  * body is handed on piece by piece. */
 #ifndef EDGE_REPLY_H

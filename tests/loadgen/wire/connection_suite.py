@@ -128,8 +128,9 @@ class ConnectionSuite(WireBase):
             connection.sendall(EMPTY)
         answers = self.answers(4)
         self.assertTrue(all(answer.begun >= answer.due for answer in answers))
-        begun = sorted(answers, key=lambda answer: (answer.begun, answer.token))
-        self.assertEqual([answer.token for answer in begun], [2, 4, 3, 1])
+        # A busy machine may send several in one turn: these have begun at the same time.
+        begun = [answer.begun for answer in sorted(answers, key=lambda answer: answer.due)]
+        self.assertEqual(begun, sorted(begun))
 
     def test_a_large_request_goes_out_in_pieces(self) -> None:
         """As the server takes it."""

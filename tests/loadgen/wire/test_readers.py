@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from loadgen.wire._native import ffi, lib
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.fastpath import _native
-from loadgen.answers import AnswerError, AnswerReader
+from loadgen.wire.answers import AnswerError, AnswerReader
 from loadgen.wire.interface import GARBAGE, OK, TOO_LARGE
-
-ffi: Any = _native.ffi
-lib: Any = _native.lib
 
 LIMIT = 64
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from loadgen.wire._native import lib
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.fastpath import _native
 from loadgen.wire import select
 from loadgen.wire.interface import Limits, Wire
 from loadgen.wire.native import NativeWire
@@ -30,7 +30,7 @@ class NativeWireTests(AnswerSuite, ConnectionSuite, SynchronousTestCase):
 
     def test_a_connection_at_rest_costs_at_most_96_bytes(self) -> None:
         """And a user 4, which is what a page of zeros does not show."""
-        self.assertLessEqual(_native.lib.edge_client_bytes_per_connection(), 96)
+        self.assertLessEqual(lib.edge_client_bytes_per_connection(), 96)
 
 
 class SelectTests(SynchronousTestCase):

@@ -1,4 +1,4 @@
-"""What the load generator itself costs: client CPU per request beside wrk's, and memory that stays.
+"""What the wire of the load generator costs: client CPU per request beside wrk's, and memory that stays.
 
 Both clients ask the same node for the same 304, one after the other, on the core that the node does not use.
 """
@@ -14,7 +14,6 @@ import time
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from benchmarks import client
 from benchmarks.servers import SERVER_CORE, Server
@@ -32,10 +31,7 @@ class Costs:
     """Microseconds of client CPU per 304, medians of all rounds."""
 
     wrk: float
-    flood: float
-    flood_pipelined: float
     wire: float
-    errors: int
 
 
 @dataclass(frozen=True)
@@ -56,45 +52,27 @@ def costs(server: Server, seconds: float, rounds: int) -> Costs:
     """Rounds interleaved, so that a noisy machine disturbs all alike."""
     etag = server.head("/small.html", **{"Accept-Encoding": "gzip, deflate, br, zstd"})["etag"].strip('"')
     text = client.request("/small.html", If_None_Match=f'"{etag}"')
-    found: dict[str, list[float]] = {"wrk": [], "flood": [], "pipelined": [], "wire": []}
-    errors = 0
+    found: dict[str, list[float]] = {"wrk": [], "wire": []}
     for _ in range(rounds):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         result = client.wrk(server, text, seconds, CONNECTIONS)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         found["wrk"].append(cpu / result.requests * 1e6)
-        for name, options in (("flood", ()), ("pipelined", ("--pipeline", "16"))):
-            summary = _flood(server, etag, seconds, *options)
-            found[name].append(float(summary["client_cpu_us_per_request"]))
-            errors += sum(summary["errors"].values()) + (set(summary["statuses"]) != {"304"})
         found["wire"].append(_own("wire", server, text, seconds)["microseconds"])
-    medians = {name: statistics.median(values) for name, values in found.items()}
-    return Costs(medians["wrk"], medians["flood"], medians["pipelined"], medians["wire"], errors)
+    return Costs(statistics.median(found["wrk"]), statistics.median(found["wire"]))
 
 
 def growth(server: Server, seconds: float) -> Growth:
-    """Of a wire that asks for *seconds*."""
+    """Resident memory of a wire that asks for *seconds*."""
     text = client.request("/ten.html")
     found = _own("memory", server, text, seconds)
     return Growth(int(found["requests"]), int(found["before"]), int(found["after"]))
 
 
-def _flood(server: Server, etag: str, seconds: float, *options: str) -> dict[str, Any]:
-    fields = [f"{name}: {value}" for name, value in client.BROWSER_FIELDS.items() if name != "Host"]
-    lines = [word for field in fields for word in ("--header", field)]
-    command = [
-        *_PINNED, sys.executable, "-m", "loadgen.cli", "flood", f"http://localhost:{server.port}/small.html",
-        "--connections", str(CONNECTIONS), "--duration", f"{seconds:g}", "--validator", etag, "--json",
-        *lines, *options,
-    ]  # fmt: skip
-    result: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True).stdout)
-    return result
-
-
 def _own(what: str, server: Server, text: str, seconds: float) -> dict[str, float]:
-    """This module as a process on the clients' core."""
-    command = [*_PINNED, sys.executable, "-m", "benchmarks.flood", what, str(server.port), f"{seconds:g}"]
+    """What this module measures as a process on the clients' core."""
+    command = [*_PINNED, sys.executable, "-m", "benchmarks.wire_cost", what, str(server.port), f"{seconds:g}"]
     done = subprocess.run(command, input=text.encode(), capture_output=True, check=True)
     result: dict[str, float] = json.loads(done.stdout)
     return result

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from loadgen.answers import HEAD_BYTES, AnswerError, AnswerReader
+from loadgen.wire.answers import HEAD_BYTES, AnswerError, AnswerReader
 from loadgen.wire.interface import GARBAGE, TOO_LARGE
 
 LIMIT = 1000

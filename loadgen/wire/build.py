@@ -1,0 +1,59 @@
+"""Builds the native wire of the load generator: plain C11 behind cffi's API mode.
+
+``setup.py`` names :data:`ffibuilder` in ``cffi_modules``; the result is ``loadgen.wire._native``.  Of the
+node's sources it shares ``edge_request.c`` alone: spans of bytes, and how field lines and lists are taken
+apart (RFC 9110 section 5).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cffi import FFI
+
+ROOT = Path(__file__).parents[2]
+SOURCES = "loadgen/wire/src"
+SHARED = "edge/fastpath/src"
+
+
+def _files(ending: str) -> list[str]:
+    return [f"{SOURCES}/{path.name}" for path in sorted((ROOT / SOURCES).glob(ending))]
+
+
+def _declarations(name: str) -> str:
+    """The header as cffi reads it: without what is the preprocessor's."""
+    lines = (ROOT / SOURCES / name).read_text().splitlines()
+    return "\n".join(line for line in lines if not line.startswith("#"))
+
+
+ffibuilder = FFI()
+ffibuilder.cdef(_declarations("edge_client.h"))
+# For the test that compares it with its twin.
+ffibuilder.cdef(
+    """
+    typedef struct { const uint8_t *bytes; size_t length; } edge_span;
+    typedef struct { uint16_t status; uint8_t closing, etag_length, etag[63]; ...; } edge_reply;
+    typedef enum {
+        EDGE_REPLY_MORE, EDGE_REPLY_BODY, EDGE_REPLY_DONE, EDGE_REPLY_GARBAGE, EDGE_REPLY_TOO_LARGE
+    } edge_reply_verdict;
+    void edge_reply_begin(edge_reply *reply, uint64_t body_limit, int head_only);
+    edge_reply_verdict edge_reply_read(edge_reply *reply, edge_span *in, edge_span *body);
+    int edge_reply_ended(edge_reply *reply);
+    int64_t edge_reply_max_age(const edge_reply *reply);
+    """
+)
+ffibuilder.set_source(
+    "loadgen.wire._native",
+    """
+    #include "edge_client.h"
+    #include "edge_reply.h"
+    """,
+    sources=[*_files("*.c"), f"{SHARED}/edge_request.c"],
+    include_dirs=[SOURCES, SHARED],
+    depends=[*_files("*.h"), f"{SHARED}/edge_request.h"],
+    define_macros=[("_GNU_SOURCE", "1")],
+    extra_compile_args=["-std=c11", "-O2", "-fno-plt", "-fvisibility=hidden", "-Wall", "-Wextra"],
+)
+
+if __name__ == "__main__":
+    ffibuilder.compile(verbose=True)
