@@ -109,7 +109,7 @@ def plain(notes: Notes, clock: CostMeter) -> None:
 
 
 def encrypted(notes: Notes, server: Server) -> None:
-    """The same over TLS, from a client of our own: wrk takes no tickets."""
+    """What requests and handshakes cost over TLS, from a client of our own: wrk takes no tickets."""
     known = {name: constant.value for name, constant in notes.constants.items()}
     context = tls_context()
     with connected(server) as stream:

@@ -44,7 +44,7 @@ class Change(msgspec.Struct):
 
 
 class Favourites(Resource):
-    """See the module's docstring."""
+    """The one service of the demonstration: who has chosen which code point, in SQLite."""
 
     isLeaf = True
 

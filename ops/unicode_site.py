@@ -229,7 +229,7 @@ def build(folder: Path) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """See the module's docstring."""
+    """Write the data of the demonstration site; the exit code."""
     folder = Path(arguments[0]) if arguments else Path(__file__).parents[1] / "webroot"
     if not folder.is_dir():
         print(f"{folder}: there is no such folder; name the webroot", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""What `make` calls with the machine's own Python, before there is an environment: standard library only."""

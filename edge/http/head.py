@@ -1,5 +1,7 @@
-"""From a request line and its fields to a :class:`~edge.http.events.RequestHead`: what concerns the
-message itself is checked and taken out; what concerns the resource is left to others."""
+"""From a request line and its fields to a :class:`~edge.http.events.RequestHead`.
+
+What concerns the message itself is checked and taken out; what concerns the resource is left to others.
+"""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Answer(NamedTuple):
 
 
 class Wire(Protocol):
-    """See the module."""
+    """Requests of very many users over real sockets, each sent when it is due."""
 
     #: "native" or "python".
     kind: str

@@ -18,7 +18,7 @@ _ANSWERED = struct.Struct("=qIHHqqqqqQQ64pqQQ")
 
 
 class NativeWire:
-    """See the interface."""
+    """The wire in C; implements :class:`loadgen.wire.interface.Wire`."""
 
     kind = "native"
 
@@ -31,28 +31,23 @@ class NativeWire:
         self._send = lib.edge_client_send
 
     def node(self, host: str, port: int) -> int:
-        """See the interface."""
         number = int(lib.edge_client_node(self._client, host.encode("ascii", "replace"), port))
         if number < 0:
             raise ValueError(f"{host}, {port}: not an IP address and a port, or too many nodes")
         return number
 
     def send(self, token: int, user: int, node: int, due: int, request: bytes) -> None:
-        """See the interface."""
         error = self._send(self._client, token, user, node, due, request, len(request))
         if error:
             raise ValueError(f"user {user}, node {node}: no such user or node, or no request, or no memory")
 
     def cancel(self, token: int) -> None:
-        """See the interface."""
         lib.edge_client_cancel(self._client, token)
 
     def leave(self, user: int) -> None:
-        """See the interface."""
         lib.edge_client_leave(self._client, user)
 
     def run(self, until: int) -> list[Answer]:
-        """See the interface."""
         count = lib.edge_client_run(self._client, until)
         if count < 0:
             raise MemoryError("the wire has no memory left for answers")
@@ -61,20 +56,16 @@ class NativeWire:
 
     @property
     def bodies(self) -> memoryview:
-        """See the interface."""
         bytes_ = lib.edge_client_bodies(self._client, self._length)
         return memoryview(ffi.buffer(bytes_, self._length[0]) if self._length[0] else b"")
 
     def connections(self) -> int:
-        """See the interface."""
         return int(lib.edge_client_connections(self._client))
 
     def opened(self) -> int:
-        """See the interface."""
         return int(lib.edge_client_opened(self._client))
 
     def close(self) -> None:
-        """See the interface."""
         if self._client is not None:
             lib.edge_client_free(self._client)
             self._client = None

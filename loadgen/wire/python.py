@@ -37,7 +37,7 @@ _READABLE = select.EPOLLIN | select.EPOLLRDHUP
 
 
 class PythonWire:
-    """See :class:`loadgen.wire.interface.Wire`."""
+    """The wire in Python, the specification; implements :class:`loadgen.wire.interface.Wire`."""
 
     kind = "python"
 
@@ -61,14 +61,12 @@ class PythonWire:
         allow_descriptors()
 
     def node(self, host: str, port: int) -> int:
-        """See the interface."""
         node = parse(host, port)
         if node not in self._nodes:
             self._nodes.append(node)
         return self._nodes.index(node)
 
     def send(self, token: int, user: int, node: int, due: int, request: bytes) -> None:
-        """See the interface."""
         if not (0 <= user < self._users and 0 <= node < len(self._nodes) and request):
             raise ValueError(f"user {user}, node {node}: no such user or node, or no request")
         made = Request(token, user, node, due, request)
@@ -77,21 +75,18 @@ class PythonWire:
         heapq.heappush(self._due, (due, self._sequence, made))
 
     def cancel(self, token: int) -> None:
-        """See the interface."""
         request = self._requests.get(token)
         if request is not None:
             self._fail(request, interface.CANCELLED)
             self._serve_waiting(request.user, request.node)
 
     def leave(self, user: int) -> None:
-        """See the interface."""
         for connection in list(self._of_user.get(user, ())):
             connection.leaving = True
             if connection.request is None:
                 self._drop(connection)
 
     def run(self, until: int) -> list[Answer]:
-        """See the interface."""
         while True:
             now = time.monotonic_ns()
             self._begin(now)
@@ -114,19 +109,15 @@ class PythonWire:
 
     @property
     def bodies(self) -> memoryview:
-        """See the interface."""
         return self._returned
 
     def connections(self) -> int:
-        """See the interface."""
         return len(self._connections)
 
     def opened(self) -> int:
-        """See the interface."""
         return self._opened
 
     def close(self) -> None:
-        """See the interface."""
         for connection in list(self._connections.values()):
             self._drop(connection)
         self._poll.close()

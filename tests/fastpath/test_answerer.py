@@ -91,8 +91,11 @@ class TwinTests(SynchronousTestCase):
     @settings(max_examples=1500, deadline=None)
     @given(streams())
     def test_both_builds_answer_alike(self, stream: bytes) -> None:
-        """Output and bytes consumed are equal.  The verdict too, but for an incomplete head that is
-        already hopeless, which the native build lets go a little earlier."""
+        """Output and bytes consumed are equal.
+
+        The verdict too, but for an incomplete head that is already hopeless, which the native build lets go a
+        little earlier.
+        """
         native, python = (each.answer(stream, site.DATE) for each in (self.native, self.python))
         self.assertEqual(native[:2], python[:2])
         rest = stream[native[1] :]

@@ -23,8 +23,10 @@ def _add(events: Outcome, event: Event) -> None:
 
 
 def run(pieces: Iterable[bytes], limits: Limits | None = None) -> tuple[Outcome, bytes]:
-    """All events of all requests in *pieces*, a refusal as (status, explanation) at the end; and the
-    bytes left over.  Each message is answered at once."""
+    """All events of all requests in *pieces*, and the bytes left over; each message is answered at once.
+
+    A refusal comes as (status, explanation) at the end.
+    """
     parser = RequestParser(limits)
     events: Outcome = []
     for piece in pieces:

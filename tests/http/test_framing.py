@@ -1,4 +1,4 @@
-"""How long a body is.  (What is refused stands in refused_bodies.)"""
+"""How long a body is; what is refused stands in refused_bodies."""
 
 from __future__ import annotations
 

@@ -188,21 +188,17 @@ class Cluster:
     # Sink
 
     def hello(self) -> Hello:
-        """See :class:`edge.node.cluster.peers.Sink`."""
         me = self.membership.me
         return Hello(VERSIONS, self._config.cluster, me.name, self.generation, me.host, me.port, me.url)
 
     def packet(self, name: str, payload: bytes, stream: bool) -> None:
-        """See :class:`edge.node.cluster.peers.Sink`."""
         self.membership.receive(name, decode(payload), self.now(), stream=stream)
         self._turn()
 
     def table_frame(self, name: str, payload: bytes) -> None:
-        """See :class:`edge.node.cluster.peers.Sink`."""
         self._anti_entropy.receive(name, payload)
 
     def up(self, hello: Hello) -> None:
-        """See :class:`edge.node.cluster.peers.Sink`."""
         if len(self.peers.streams[hello.name]) == 1:
             self._log.info(
                 "connected to {name} at {host}:{port}", name=hello.name, host=hello.host, port=hello.port
@@ -213,7 +209,6 @@ class Cluster:
         self._turn()
 
     def down(self, name: str) -> None:
-        """See :class:`edge.node.cluster.peers.Sink`."""
         self.membership.disconnected(name, self.now())
         self._anti_entropy.down(name)
         self._turn()

@@ -163,11 +163,9 @@ class Peers(DatagramProtocol):
     # Links
 
     def hello(self) -> Hello:
-        """See :class:`~edge.node.cluster.streams.Links`."""
         return self._sink.hello()
 
     def opened(self, stream: Stream) -> None:
-        """See :class:`~edge.node.cluster.streams.Links`."""
         assert stream.hello is not None and stream.session is not None
         streams = self.streams.setdefault(stream.name, [])
         self.sessions.add(stream.session)
@@ -187,7 +185,6 @@ class Peers(DatagramProtocol):
             stream.close()
 
     def received(self, stream: Stream, lane: int, payload: bytes) -> None:
-        """See :class:`~edge.node.cluster.streams.Links`."""
         if lane == LANE_PACKET:
             self._sink.packet(stream.name, payload, True)
         elif lane == LANE_TABLE:
@@ -196,7 +193,6 @@ class Peers(DatagramProtocol):
             raise EdgeError(f"lane {lane} is unknown")
 
     def closed(self, stream: Stream) -> None:
-        """See :class:`~edge.node.cluster.streams.Links`."""
         streams = self.streams.get(stream.name, [])
         if stream in streams:
             streams.remove(stream)
@@ -206,7 +202,6 @@ class Peers(DatagramProtocol):
                     self._sink.down(stream.name)
 
     def refused(self, why: str) -> None:
-        """See :class:`~edge.node.cluster.streams.Links`."""
         self.refusals += 1
 
     def _unreached(self, failure: Any) -> None:

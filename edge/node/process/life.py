@@ -1,4 +1,6 @@
-"""The life of a node, and of each of its workers, as a state machine::
+"""The life of a node, and of each of its workers, as a state machine.
+
+::
 
     starting --published--> ready
     starting --told to end--> draining

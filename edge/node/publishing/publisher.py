@@ -266,7 +266,7 @@ class _Reporter:
         self.stopped = False
 
     def progress(self, progress: ScanProgress) -> None:
-        """See :func:`edge.publish.webroot.scan`."""
+        """The *progress* of :func:`edge.publish.webroot.scan`; raises :class:`Stopped` to break it off."""
         if self.stopped:
             raise Stopped("publishing was stopped")
         if self._seconds() >= self._next:

@@ -55,30 +55,25 @@ class Table(Protocol):
 
 
 class LocalTable:
-    """The table of a node alone: nobody else publishes to it."""
+    """The table of a node alone, to which nobody else publishes; implements :class:`Table`."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
     @property
     def sequence(self) -> int:
-        """See :class:`Table`."""
         return self._writer.sequence
 
     def put(self, resource: Resource, spill: Callable[[Representation], None]) -> bool:
-        """See :class:`Table`."""
         return self._writer.put(resource, spill)
 
     def remove(self, path: bytes) -> bool:
-        """See :class:`Table`."""
         return self._writer.remove(path)
 
     def set_complete(self, complete: bool) -> None:
-        """See :class:`Table`."""
         self._writer.set_complete(complete)
 
     def reclaim(self) -> int:
-        """See :class:`Table`."""
         return self._writer.reclaim()
 
     def files_count(self) -> None:

@@ -1,4 +1,6 @@
-"""The signals of a supervisor, and what each does::
+"""The signals of a supervisor, and what each does.
+
+::
 
     SIGTERM  drain    finish what runs within --drain-seconds, then end; a second one does not wait
     SIGINT   drain    the same: Ctrl-C

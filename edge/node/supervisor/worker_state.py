@@ -1,4 +1,6 @@
-"""The states of one position for a worker process, and what leads from one to the next::
+"""The states of one position for a worker process, and what leads from one to the next.
+
+::
 
     stopped --spawned--> starting
     stopped --not spawned--> waiting

@@ -55,7 +55,7 @@ class WorkerProcess(ABC):
 
 
 class LocalWorker(WorkerProcess):
-    """A worker that is a child process of the coordinator."""
+    """A child process of the coordinator; implements :class:`WorkerProcess`."""
 
     def __init__(self, number: int, targets: Sequence[str]) -> None:
         """*targets*: IP addresses that it may load."""
@@ -103,7 +103,7 @@ class LocalWorker(WorkerProcess):
 
 
 class RemoteWorker(WorkerProcess):
-    """A worker that ``loadgen worker`` runs for us on another machine."""
+    """A process that ``loadgen worker`` lends on another machine; implements :class:`WorkerProcess`."""
 
     def __init__(self, address: str, token: bytes) -> None:
         super().__init__(f"worker {address}")

@@ -1,6 +1,7 @@
 """Open-loop arrivals: users from the crowd of those that are away come at the times of an arrival process.
 
-The answers do not change the plan, so a slow cluster is not asked less (an open workload model)."""
+The answers do not change the plan, so a slow cluster is not asked less (an open workload model).
+"""
 
 from __future__ import annotations
 
@@ -29,8 +30,10 @@ class ArrivalScheduler:
         pages_mean: float,
         uniform: Callable[[], float],
     ) -> None:
-        """*times*: of arrivals, seconds; *pages_mean*: what a session that cannot begin counts for;
-        *uniform*: whoever is away may be the next to come.
+        """Schedule the arrivals at *times* (seconds).
+
+        *pages_mean*: what a session that cannot begin counts for; *uniform*: whoever is away may be the next
+        to come.
         """
         self._users, self._calendar, self._virtual_users = users, calendar, virtual_users
         self._times, self._counts, self._pages, self._uniform = times, counts, pages_mean, uniform

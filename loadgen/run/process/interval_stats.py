@@ -1,7 +1,8 @@
 """Statistics of one second, in figures that add up over processes, machines and seconds.
 
 Latency is corrected for coordinated omission: it counts from when the request was planned, not from when it
-was sent, so that a cluster that keeps its users waiting cannot hide that.  The raw one stands beside it."""
+was sent, so that a cluster that keeps its users waiting cannot hide that.  The raw one stands beside it.
+"""
 
 from __future__ import annotations
 
