@@ -6,7 +6,6 @@
 * ``simulate/``: a day of a simulated cluster; ``plan/``: capacity; both from measured ``constants.py``;
 * ``results.py``, ``histogram.py``: what a run came to; ``live/``: while it runs; ``report/``, ``charts/``:
   afterwards;
-* ``answers.py``: reads one answer, sans-IO;
 * ``targets.py``: which addresses may be loaded at all; ``errors.py``.
 
 No subcommand imports another one; what they share stands below them (``pyproject.toml`` has the layers).
