@@ -1,19 +1,20 @@
-"""Four real nodes for the tests in a browser, driven over standard input and output.
+"""A cluster of four real nodes for the tests in a browser, driven over standard input and output.
 
 ``python -m tests.end_to_end.browser_cluster FOLDER`` serves *FOLDER*, which only n1 is given.  It prints a
 line of JSON when all are ready::
 
     [{"name": "n1", "url": "http://localhost:PORT"}, ...]
 
-and then obeys lines of JSON, each answered by one: ``{"do": "kill", "node": "n2"}``, "stop" (SIGTERM),
-"pause", "resume", "start", "purge" ("paths"), "slow" (its workers run a tenth of the time until "resume"),
-"bytes": received and sent so far, and "log": the requests that the node has answered since the last look.
+and then executes commands, lines of JSON that are each answered by one: ``{"do": "kill", "node": "n2"}``,
+"stop" (SIGTERM), "pause", "resume", "start", "purge" ("paths"), "slow" (its workers run a tenth of the time until "resume"),
+"bytes": received and sent so far, and "log": all requests that the node has answered since the last look.
 Ends with its input.
 """
 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -25,18 +26,22 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.cluster import RunningCluster, free_port
-from tests.end_to_end.node import RunningNode, UnixConnection, exchange
+from tests.end_to_end.node import PATIENCE, RunningNode, UnixConnection, exchange
+
+#: Where requests of this program itself come from; browsers come from 127.0.0.1.
+OURSELVES = "127.0.0.2"
 
 
 class BrowserCluster(RunningCluster):
-    """Nodes on ports that are known beforehand, with access logs."""
+    """Nodes n1 .. n4 on ports that are known beforehand, with access logs."""
 
     def __init__(self, folder: str, *options: str) -> None:
         self._folder = folder
         self._options = options
         self._ports = [free_port() for _ in range(4)]
         super().__init__(4)
-        self.read = [0] * 4
+        #: Bytes of each access log that were looked at.
+        self._read = [0] * 4
         self._healthy = threading.Event()
         self._slowness: threading.Thread | None = None
 
@@ -52,15 +57,15 @@ class BrowserCluster(RunningCluster):
             node.options.append(f"--webroot={self._folder}")
         return node
 
-    def told(self) -> list[dict[str, str]]:
-        """What the tests need to know."""
+    def description(self) -> list[dict[str, str]]:
+        """Name and URL of each node, as the tests are told."""
         return [
             {"name": f"n{number + 1}", "url": f"http://localhost:{port}"}
             for number, port in enumerate(self._ports)
         ]
 
-    def obey(self, command: dict[str, Any]) -> Any:
-        """Do what a test asks for."""
+    def execute(self, command: dict[str, Any]) -> Any:
+        """Execute one command of a test; its answer."""
         number = int(command["node"][1:]) - 1
         node = self.nodes[number]
         process = node.process
@@ -88,10 +93,11 @@ class BrowserCluster(RunningCluster):
             case "bytes":
                 return _bytes(node)
             case "log":
-                return self._log(number, node)
+                return self._log(number)
         return "done"
 
     def _slow_down(self, pids: list[int]) -> None:
+        """Let *pids* run a tenth of the time."""
         while not self._healthy.is_set():
             for number, seconds in ((signal.SIGSTOP, 0.045), (signal.SIGCONT, 0.005)):
                 for pid in pids:
@@ -105,17 +111,39 @@ class BrowserCluster(RunningCluster):
             self._slowness = None
             self._healthy.clear()
 
-    def _log(self, number: int, node: RunningNode) -> list[dict[str, Any]]:
-        time.sleep(0.3)  # the log is written every now and then
-        path = Path(node.directory, "access.log")
+    def _log(self, number: int) -> list[dict[str, Any]]:
+        """What the node has answered since the last look.
+
+        The log is written behind the answers, in their order: a request of our own marks its end.
+        """
+        node = self.nodes[number]
+        found: list[dict[str, Any]] = []
+        try:
+            connection = http.client.HTTPConnection(
+                "127.0.0.1", self._ports[number], timeout=PATIENCE, source_address=(OURSELVES, 0)
+            )
+            exchange(connection, "/.edge/load")
+        except OSError:  # it is down: what it has written is all
+            found += self._lines(number)
+        else:
+            node.wait_for(lambda: self._marked(number, found), "our own request is in the access log")
+        return [one for one in found if one["peer"] != OURSELVES]
+
+    def _marked(self, number: int, found: list[dict[str, Any]]) -> bool:
+        """Whether our own request is there; what is new comes into *found*."""
+        found += self._lines(number)
+        return any(one["peer"] == OURSELVES for one in found)
+
+    def _lines(self, number: int) -> list[dict[str, Any]]:
+        """New lines of the log, up to the last whole one."""
+        path = Path(self.nodes[number].directory, "access.log")
         if not path.exists():
             return []
         with path.open("rb") as file:
-            file.seek(self.read[number])
-            lines = file.read().splitlines(keepends=True)
-        whole = [line for line in lines if line.endswith(b"\n")]
-        self.read[number] += sum(map(len, whole))
-        return [json.loads(line) for line in whole]
+            file.seek(self._read[number])
+            lines = [line for line in file.read().splitlines(keepends=True) if line.endswith(b"\n")]
+        self._read[number] += sum(map(len, lines))
+        return [json.loads(line) for line in lines]
 
 
 def _bytes(node: RunningNode) -> int:
@@ -126,22 +154,24 @@ def _bytes(node: RunningNode) -> int:
 
 
 def _children(pid: int) -> list[int]:
+    """Process ids of the children of *pid*."""
     return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _signal(pid: int, number: int) -> None:
+    """Send a signal, unless the process is gone."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
 
 
 def main(arguments: list[str]) -> None:
-    """See the module's docstring."""
+    """Start the cluster, and execute what comes in until it ends."""
     cluster = BrowserCluster(*arguments)
     try:
         cluster.start()
-        print(json.dumps(cluster.told()), flush=True)
+        print(json.dumps(cluster.description()), flush=True)
         for line in sys.stdin:
-            print(json.dumps(cluster.obey(json.loads(line))), flush=True)
+            print(json.dumps(cluster.execute(json.loads(line))), flush=True)
     finally:
         cluster.clean_up()
 

@@ -17,7 +17,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds after which whatever is waited for counts as failed.
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class UnixConnection(http.client.HTTPConnection):

@@ -49,7 +49,7 @@ after(async () => {
   await cluster?.stop();
 });
 
-test("members, load, 304s, table and gossip of four nodes, live", { timeout: 60_000 }, async () => {
+test("members, load, 304s, table and gossip of four nodes, live", { timeout: 120_000 }, async () => {
   await says("#state", "live");
   await page.waitForFunction(() => document.querySelectorAll("article.node:not(.away)").length === 4);
   await cluster.write("f/1.txt", "another");
@@ -69,7 +69,7 @@ test("members, load, 304s, table and gossip of four nodes, live", { timeout: 60_
   await page.waitForFunction(() => [...document.querySelectorAll("#matrix td")].filter((cell) => /up to date|behind/.test(cell.textContent)).length === 12);
 });
 
-test("where no WebSocket comes through it polls", { timeout: 60_000 }, async () => {
+test("where no WebSocket comes through it polls", { timeout: 120_000 }, async () => {
   const first = page;
   page = await chrome.context.newPage();
   await page.addInitScript(() => {
@@ -91,14 +91,14 @@ test("where no WebSocket comes through it polls", { timeout: 60_000 }, async () 
   page = first;
 });
 
-test("a node that hangs is shown so", { timeout: 90_000 }, async () => {
+test("a node that hangs is shown so", { timeout: 120_000 }, async () => {
   await cluster.do("pause", "n1"); // this page's own
   await page.waitForFunction(() => document.querySelector("#state").textContent.includes("does not answer; n"), null, { timeout: 40_000 });
   await cluster.do("resume", "n1");
   await page.waitForFunction(() => document.querySelector("#state").textContent === "live", null, { timeout: 40_000 });
 });
 
-test("it looks well: light and dark, desk and phone", { timeout: 60_000 }, async () => {
+test("it looks well: light and dark, desk and phone", { timeout: 120_000 }, async () => {
   await pause(5000); // a piece of the charts
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme });
@@ -112,7 +112,7 @@ test("it looks well: light and dark, desk and phone", { timeout: 60_000 }, async
   assert.equal(sticking, 0);
 });
 
-test("a node that is killed is shown so; when it is this page's own, another one tells", { timeout: 60_000 }, async () => {
+test("a node that is killed is shown so; when it is this page's own, another one tells", { timeout: 120_000 }, async () => {
   await cluster.do("kill", "n3");
   await says(`${card(3)} h3`, "dead");
   await says("#matrix", "dead");

@@ -1,4 +1,8 @@
 // Four real nodes and a real Chromium.  Requests are counted on the nodes' side, in their access logs.
+//
+// Nothing here waits for a fixed time: `until` polls for what a test waits for, and says what that was when it gives
+// up.  That nothing happens is seen by something that comes behind it: a marked request ends each look at the logs
+// (`Cluster.log`), rows in IndexedDB are written behind what they tell of (`stored`, `revalidated`, `outbox`).
 
 import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
@@ -44,13 +48,10 @@ export class Cluster {
   /** Wait until all nodes serve *text* under *path* (null: 404). */
   async published(path, text) {
     for (const { url } of this.nodes) {
-      for (let tries = 0; ; tries += 1) {
+      await until(async () => {
         const answer = await fetch(url + path);
-        const found = answer.ok ? await answer.text() : null;
-        if (found === text) break;
-        if (tries > 200) throw new Error(`${url}${path} is still ${found}`);
-        await pause(50);
-      }
+        return (answer.ok ? await answer.text() : null) === text;
+      }, `${url}${path} is ${text === null ? "gone" : "the new one"}`);
     }
   }
 
@@ -66,7 +67,7 @@ export class Cluster {
     return this.tell({ do: what, node, ...more });
   }
 
-  /** Requests since the last look: {node, method, target, status, sent}; without those of this harness. */
+  /** All requests that were answered since the last look: {node, method, target, status, bytes, time}. */
   async log() {
     const all = [];
     for (const { name } of this.nodes) for (const one of await this.do("log", name)) all.push({ node: name, ...one });
@@ -88,7 +89,23 @@ export class Cluster {
   }
 }
 
-export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+/** What an unmet condition is given, milliseconds: much, for slow machines; nobody waits longer than it takes. */
+const PATIENCE_MS = 30_000;
+const LOOK_MS = 20;
+
+/**
+ * Wait until *condition* returns something true; that.
+ * @template T @param {() => T | Promise<T>} condition @param {string} what is waited for
+ */
+export async function until(condition, what) {
+  const end = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const found = await condition();
+    if (found) return found;
+    if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
 
 /** A browser with a profile of its own. */
 export async function browser(options = {}) {
@@ -100,7 +117,7 @@ export async function browser(options = {}) {
   } };
 }
 
-/** Open *url* and wait until the worker controls the page and has kept it. */
+/** Open *url* and wait until the worker controls the page and has stored it, with what it uses. */
 export async function visited(context, url) {
   const page = await context.newPage();
   page.errors = [];
@@ -108,28 +125,73 @@ export async function visited(context, url) {
   page.on("console", (message) => message.type() === "error" && page.errors.push(message.text()));
   await page.goto(url);
   await page.waitForFunction(() => navigator.serviceWorker.controller);
-  await page.waitForFunction(async () => {
-    const cache = await caches.open("edge-bodies");
-    return (await cache.keys()).length > 3;
-  });
+  await stored(page, [new URL(page.url()).pathname + new URL(page.url()).search, "/edge/client.js", "/edge/page/segments.js"]);
   return page;
 }
 
-/** What the worker says of itself. */
+/** What the worker says of itself; it is started for that. */
 export const status = (page) => page.evaluate(() => new Promise((resolve) => {
   const channel = new BroadcastChannel("edge");
-  channel.onmessage = ({ data }) => data.type === "status" && resolve(data.status);
-  channel.postMessage({ type: "ask" });
-  setTimeout(() => resolve(null), 1000);
+  channel.onmessage = ({ data }) => {
+    if (data.type !== "status") return;
+    channel.close();
+    resolve(data.status);
+  };
+  navigator.serviceWorker.controller?.postMessage({ type: "ask" });
 }));
 
-/** Until *look* returns something true. */
-export async function eventually(look, what, ms = 15_000) {
-  const until = Date.now() + ms;
-  for (;;) {
-    const found = await look();
-    if (found) return found;
-    if (Date.now() > until) throw new Error(`waited in vain for: ${what}`);
-    await pause(50);
+/** All of a store in the worker's database: "rows" of stored responses, the "outbox", its "state". */
+export const database = (page, store) => page.evaluate(async (store) => {
+  const done = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  if (!(await indexedDB.databases()).some(({ name }) => name === "edge")) return [];
+  const open = await done(indexedDB.open("edge"));
+  try {
+    return await done(open.transaction(store).objectStore(store).getAll());
+  } finally {
+    open.close();
   }
+}, store);
+
+/** Wait until responses are stored under *paths*; with *since* (Date.now()): and were validated then or later. */
+export async function stored(page, paths, since = 0) {
+  let missing = paths;
+  const found = async () => {
+    const rows = await database(page, "rows");
+    missing = paths.filter((path) => !rows.some((row) => row.path === path && row.checked >= since));
+    return !missing.length;
+  };
+  await until(found, "all are stored, and current").catch((error) => {
+    throw new Error(`${error.message}: ${missing}`);
+  });
+}
+/** The next message of *type* that client.js tells *page* of. */
+export const heard = (page, type) => page.evaluate(async (type) => {
+  const { edge } = await import("/edge/client.js");
+  const { detail } = await new Promise((resolve) => edge.addEventListener(type, resolve, { once: true }));
+  return detail;
+}, type);
+
+/** The browser's tools for workers of *page*: a session, the registration's id, and `stop`, fulfilled when none runs. */
+export async function tools(page) {
+  const session = await page.context().newCDPSession(page);
+  const { origin } = new URL(page.url());
+  const registered = new Promise((resolve) => session.on("ServiceWorker.workerRegistrationUpdated", ({ registrations }) => {
+    const mine = registrations.find((one) => one.scopeURL === `${origin}/` && !one.isDeleted);
+    if (mine) resolve(mine.registrationId);
+  }));
+  const running = new Map();
+  session.on("ServiceWorker.workerVersionUpdated", ({ versions }) => {
+    for (const { versionId, runningStatus } of versions) running.set(versionId, runningStatus);
+  });
+  await session.send("ServiceWorker.enable");
+  const registrationId = await registered;
+  const stop = async () => {
+    await session.send("ServiceWorker.stopAllWorkers");
+    await until(() => [...running.values()].every((one) => one === "stopped"), "no worker runs");
+  };
+  const sharedWorkers = async () => (await session.send("Target.getTargets")).targetInfos.filter((one) => one.type === "shared_worker");
+  return { session, registrationId, stop, sharedWorkers };
 }
