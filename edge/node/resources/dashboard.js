@@ -52,6 +52,7 @@ class Facts {
     for (const [name, text] of Object.entries(facts)) {
       if (!this.values.has(name)) {
         const value = make("dd", "");
+        value.dataset.fact = name;
         this.values.set(name, value);
         this.list.append(make("div", "", make("dt", "", name), value));
       }
@@ -108,6 +109,7 @@ class Card {
   show(node, status, fresh) {
     const alive = node.state === "alive" && node.weight > 0;
     this.element.className = alive ? "node" : "node away";
+    this.element.dataset.node = node.id;
     say(this.link, node.id);
     say(this.state, alive ? `alive, weight ${node.weight.toFixed(2)}` : node.state === "alive" ? "silent" : node.state);
     if (fresh) {
