@@ -247,6 +247,7 @@ test("a new version of the worker is live at the next navigation", { timeout: 12
   const [, old] = script.match(/edge\/worker\/([0-9a-f]{12})\//);
   const module = await (await fetch(`${home}/edge/worker/${old}/worker.js`)).text();
   await cluster.write("edge/worker/second/worker.js", module);
+  await cluster.published("/edge/worker/second/worker.js", module);
   const changed = script.replace(old, "second");
   const page = await visited(chrome.context, `${home}/other.html`);
   await cluster.write("sw.js", changed);
