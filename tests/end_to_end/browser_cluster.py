@@ -7,7 +7,8 @@ line of JSON when all are ready::
 
 and then executes commands, lines of JSON that are each answered by one: ``{"do": "kill", "node": "n2"}``,
 "stop" (SIGTERM), "pause", "resume", "start", "purge" ("paths"), "slow" (its workers run a tenth of the
-time until "resume"), "bytes": received and sent so far, and "log": all requests that the node has answered since the last look.
+time until "resume"), "bytes": received and sent so far, and "log": all requests that the node has answered
+since the last look.
 Ends with its input.
 """
 

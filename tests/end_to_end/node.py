@@ -53,12 +53,14 @@ class RunningNode:
         #: What comes before the command: where it runs.
         self.prefix: tuple[str, ...] = ()
 
-    def write(self, name: str, body: bytes) -> None:
-        """Put a file into the site, as a deploy does: whole."""
+    def write(self, name: str, body: bytes, modified: float | None = None) -> None:
+        """Put a file into the site, as a deploy does: whole, and dated *modified* (Unix seconds)."""
         path = self.site / name
         path.parent.mkdir(parents=True, exist_ok=True)
         new = self.directory / "new"
         new.write_bytes(body)
+        if modified is not None:
+            os.utime(new, (modified, modified))
         new.replace(path)
 
     def spawn(self) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""Four real nodes on four hosts (network namespaces): cables pulled, processes stopped, old state."""
+"""Four nodes on four hosts (network namespaces): cables pulled, processes stopped, old state restored."""
 
 from __future__ import annotations
 
@@ -25,13 +25,17 @@ class HostTests(SynchronousTestCase):
         self.addCleanup(self.cluster.clean_up)
         self.network = self.cluster.network
         self.nodes = self.cluster.nodes
-        self.nodes[0].write("index.html", b"<p>one")
-        self.nodes[0].write("old.html", b"<p>old")
+        #: When the page was written last.  Files are dated in whole seconds: the first ones are old.
+        self.modified = time.time() - 60
+        self.nodes[0].write("index.html", b"<p>one", self.modified)
+        self.nodes[0].write("old.html", b"<p>old", self.modified)
         self.cluster.start()
 
     def publish(self, body: bytes) -> None:
+        """Have n1 publish *body* as the page, dated later than the one before."""
         n1 = self.nodes[0]
-        n1.write("index.html", body)
+        self.modified += 5
+        n1.write("index.html", body, self.modified)
         n1.wait_for(lambda: n1.ask("/")[2] == body, "n1 has published")
 
     def wait_for_views(self, *views: set[str]) -> None:
@@ -100,7 +104,6 @@ class HostTests(SynchronousTestCase):
         shutil.copytree(n1.site, n1.directory / "old-site")
         n1.start()
         n3.start()
-        time.sleep(1.1)  # files are dated in seconds
         self.publish(b"<p>two")
         (n1.site / "new.html").write_bytes(b"<p>new")
         (n1.site / "old.html").unlink()
@@ -119,7 +122,6 @@ class HostTests(SynchronousTestCase):
         for node in self.nodes:
             node.wait_for(lambda node=node: node.ask("/")[2] == b"<p>two", "it has the new version")
         # and n1, whose log was behind what the others had of it, can still publish
-        time.sleep(1.1)
         self.publish(b"<p>three")
         for node in self.nodes:
             node.wait_for(lambda node=node: node.ask("/")[2] == b"<p>three", "it has the newest version")
@@ -131,7 +133,7 @@ def alive(node: RunningNode) -> set[str]:
 
 
 def kill(node: RunningNode) -> None:
-    """-9."""
+    """SIGKILL, and wait for the end."""
     assert node.process is not None
     node.process.kill()
     node.process.wait(20)
