@@ -11,7 +11,9 @@ from msgspec import Meta
 class Think(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Think time: seconds between page views of a session."""
 
+    #: Their distribution.
     kind: Literal["weibull", "lognormal", "exponential", "constant"] = "weibull"
+    #: On average.
     mean_s: Annotated[float, Meta(gt=0, le=1e9)] = 20.0
     #: Weibull's k: below 1, many short ones and a few very long ones (Liu, White, Dumais: 0.6 to 0.8).
     shape: Annotated[float, Meta(ge=0.1, le=10)] = 0.8

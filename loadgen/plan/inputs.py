@@ -44,7 +44,9 @@ class Users(Table, frozen=True, kw_only=True):
 class Think(Table, frozen=True, kw_only=True):
     """Seconds between page views of a session, as in scenarios."""
 
+    #: Their distribution.
     kind: Literal["weibull", "lognormal", "exponential", "constant"] = "weibull"
+    #: On average.
     mean_s: Seconds = 20.0
     #: Weibull's k.
     shape: Annotated[float, Meta(ge=0.2, le=10)] = 0.8
@@ -55,6 +57,7 @@ class Think(Table, frozen=True, kw_only=True):
 class Session(Table, frozen=True, kw_only=True):
     """What a user does between coming and going."""
 
+    #: From the first page view to the last.
     minutes: Annotated[float, Meta(ge=0.05, le=1440)]
     #: Of sessions: the browser has nothing of the site yet.
     first_visit_share: Share = 0.1
@@ -78,6 +81,7 @@ class Pages(Table, frozen=True, kw_only=True):
     path_bytes: Annotated[float, Meta(ge=1, le=8000)] = 40
     #: What the smart client itself weighs, at a first visit: docs/explanation/client.md.
     client_kilobytes: Annotated[float, Meta(ge=0, le=10_000)] = 15
+    #: In how many files it comes.
     client_files: Annotated[int, Meta(ge=0, le=1000)] = 15
 
 
@@ -96,6 +100,7 @@ class Requests(Table, frozen=True, kw_only=True):
     tls_share: Share = 1.0
     #: Of TLS handshakes: from a ticket, without a certificate.
     tls_resumed_share: Share = 0.5
+    #: Of the packets: their headers differ.
     ip_version: Literal[4, 6] = 4
 
 
@@ -115,11 +120,17 @@ class Push(Table, frozen=True, kw_only=True):
 class Servers(Table, frozen=True, kw_only=True):
     """The machines that are always there, all equal."""
 
+    #: How many.
     count: Annotated[int, Meta(ge=1, le=1_000_000)]
+    #: Of each.
     cores: Cores
+    #: Of each.
     ram_gigabytes: Gigabytes
+    #: Of each, in and out alike.
     link_gigabits_per_s: Gigabits
+    #: For each.
     eur_per_month: Euros
+    #: For what is sent.
     eur_per_terabyte_out: Euros = 0.0
     #: Of one core, relative to the one that the constants were measured on.
     core_speed: Speed = 1.0
@@ -134,15 +145,25 @@ class Servers(Table, frozen=True, kw_only=True):
 class Burst(Table, frozen=True, kw_only=True):
     """Machines rented by the hour."""
 
+    #: How many may be rented at once.
     count_max: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    #: Of each.
     cores: Cores = 4
+    #: Of each.
     ram_gigabytes: Gigabytes = 8.0
+    #: Of each, in and out alike.
     link_gigabits_per_s: Gigabits = 1.0
+    #: For each.
     eur_per_hour: Euros = 0.0
+    #: For what is sent.
     eur_per_terabyte_out: Euros = 0.0
+    #: As of servers.
     core_speed: Speed = 1.0
+    #: As of servers.
     packets_per_s: PacketRate | None = None
+    #: As of servers.
     connections_per_core: Annotated[int, Meta(ge=100, le=1_000_000_000)] = 1_048_576
+    #: As of servers.
     fixed_gigabytes: Annotated[float, Meta(ge=0, le=100_000)] = 1.0
     #: From the order to the first request: machine, software, table.
     boot_s: Annotated[float, Meta(ge=0, le=86_400)] = 300.0
@@ -153,11 +174,15 @@ class Burst(Table, frozen=True, kw_only=True):
 class Limits(Table, frozen=True, kw_only=True):
     """What must not be exceeded."""
 
+    #: For everything.
     eur_per_month: Euros
     #: Share of each resource that may be used in the busiest hour.
     cpu_share: Limit = 0.8
+    #: Of each direction.
     link_share: Limit = 0.9
+    #: Of the memory of a machine.
     ram_share: Limit = 0.85
+    #: Of what descriptors allow.
     connections_share: Limit = 0.9
     #: Of the time in a node, its network card included; without the way to the user.
     p99_ms: Annotated[float, Meta(ge=0.01, le=60_000)] = 50.0
@@ -174,13 +199,16 @@ class Forecast(Table, frozen=True, kw_only=True):
     growth: Annotated[float, Meta(ge=0.01, le=1000)] = 1.0
     #: "plan": users.concurrent_at_peak in the highest hour; "history": as many as make its requests.
     users: Literal["plan", "history"] = "plan"
+    #: Whose wall clock the hours of the week are of, like Europe/Berlin.
     timezone: str = "UTC"
 
 
 class Plan(Table, frozen=True, kw_only=True):
     """The whole file."""
 
+    #: Version of this format.
     v: Literal[1]
+    #: Shown above the answer.
     title: str = ""
     users: Users
     session: Session

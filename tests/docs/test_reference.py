@@ -8,7 +8,7 @@ import re
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from docs._ext import commands, edge_json, metrics
+from docs._ext import commands, edge_json, metrics, structs
 from edge.config import SETTINGS
 from edge.edgectl.main import make_parser
 from edge.node.resources import edge_resources
@@ -80,3 +80,12 @@ class ReferenceTests(SynchronousTestCase):
         names = re.findall(r'self\.putChild\(b"(\w+)"', inspect.getsource(admin_api))
         self.assertIn("drain", names)
         self.assertEqual(self.missing("reference/admin", [f"/{name}" for name in names]), [])
+
+    def test_every_key_of_a_file_has_a_meaning(self) -> None:
+        """That is the comment above its field."""
+        for where in ("loadgen.run.messages.scenario:Scenario", "loadgen.plan.inputs:Plan"):
+            rows = [
+                line.split(" | ") for line in structs.markdown(where).splitlines() if line.startswith("| `")
+            ]
+            self.assertGreater(len(rows), 20)
+            self.assertEqual([row[0] for row in rows if not row[1].strip()], [])
