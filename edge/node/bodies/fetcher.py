@@ -16,11 +16,12 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote_from_bytes
 
+from twisted.internet import protocol
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 
@@ -34,10 +35,18 @@ _CONTENT_RANGE = re.compile(rb"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
 #: Times that one holder may break off a body.
 _BREAKS = 2
 
-#: (holder, path and query, headers) -> a response with ``code``, ``headers``, ``deliverBody``.
-Get = Callable[[str, str, Mapping[str, str]], Awaitable[Any]]
 #: The node that published a body -> the nodes that may have it, best first.
 Holders = Callable[[str], Sequence[str]]
+
+
+class Client(Protocol):
+    """How holders are asked: :class:`edge.node.cluster.peer_endpoints.BodyClient`."""
+
+    def get(self, holder: str, target: str, headers: Mapping[str, str]) -> Awaitable[Any]:
+        """GET *target*, path and query: a response with ``code``, ``headers``, ``deliverBody``."""
+
+    def close(self) -> object:
+        """Close connections that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +93,16 @@ class BodyFetcher:
     """Fetches bodies from other nodes into *blobs*; implements :class:`edge.node.bodies.store.Fetcher`."""
 
     def __init__(
-        self, blobs: Blobs, get: Get, holders: Holders, reactor: Any, limits: FetchLimits | None = None
+        self,
+        blobs: Blobs,
+        client: Client,
+        holders: Holders,
+        reactor: Any,
+        limits: FetchLimits | None = None,
     ) -> None:
         """*holders* is asked again before each attempt."""
         self._blobs = blobs
-        self._get = get
+        self._client = client
         self._holders = holders
         self._reactor = reactor
         self._limits = limits or FetchLimits()
@@ -134,6 +148,10 @@ class BodyFetcher:
         job.waiters.append(waiter)
         self._start()
         await waiter
+
+    def stop(self) -> None:
+        """Close what is kept open; fetches that run are not ended."""
+        self._client.close()
 
     def _start(self) -> None:
         """Begin what there is a place for, urgent ones first."""
@@ -228,7 +246,7 @@ class BodyFetcher:
             f"&variant={wanted.variant}"
         )
         asking: Deferred[Any] = Deferred.fromCoroutine(
-            _awaited(self._get(holder, target, {"Range": f"bytes={start}-"} if start else {}))
+            _awaited(self._client.get(holder, target, {"Range": f"bytes={start}-"} if start else {}))
         )
         deadline = Deadline(self._reactor, asking.cancel)
         deadline.set(self._limits.patience_s)
@@ -265,7 +283,7 @@ class BodyFetcher:
         return max(-self._tokens / rate, 0.0)
 
 
-class _Receiver(Protocol):
+class _Receiver(protocol.Protocol):
     """Writes one response into the partial blob; :attr:`done` fires at its end."""
 
     transport: Any

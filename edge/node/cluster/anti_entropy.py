@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from random import Random
 
+    from twisted.internet.interfaces import IDelayedCall
+
     from edge.gossip.changes import Message
     from edge.gossip.membership import Membership
     from edge.gossip.packet import LogPosition
@@ -60,6 +62,13 @@ class AntiEntropy:
         self._peers = peers
         self._random = random
         self._reactor = reactor
+        self._first_repairs: list[IDelayedCall] = []
+
+    def stop(self) -> None:
+        """Compare nothing any more."""
+        for call in self._first_repairs:
+            if call.active():
+                call.cancel()
 
     # To the peers
 
@@ -98,7 +107,8 @@ class AntiEntropy:
     def up(self, name: str) -> None:
         """A stream to *name* is open."""
         self._replica.contact(self._now_ms())
-        self._reactor.callLater(REPAIR_AFTER, self._repair_with, name)
+        self._first_repairs = [call for call in self._first_repairs if call.active()]
+        self._first_repairs.append(self._reactor.callLater(REPAIR_AFTER, self._repair_with, name))
 
     def down(self, name: str) -> None:
         """The last stream to *name* has ended: what it was asked for will not come."""

@@ -23,7 +23,7 @@ from edge.node.cluster.known_peers import KnownPeers
 from edge.node.cluster.leases import Leases
 from edge.node.cluster.missing_bodies import MissingBodies
 from edge.node.cluster.peer_directory import PeerDirectory
-from edge.node.cluster.peer_endpoints import PeerEndpoints, body_agent, treq_getter
+from edge.node.cluster.peer_endpoints import BodyClient, PeerEndpoints
 from edge.node.cluster.replicated_table import ReplicatedTable
 from edge.trust.contexts import PeerCertificates
 
@@ -54,8 +54,8 @@ def make_cluster(
     membership = Membership(me, GossipConfig(), random, monotonic())
     directory = PeerDirectory(membership, random)
 
-    agent = body_agent(reactor, PeerEndpoints(certificates, directory.address_of, reactor))
-    fetcher = BodyFetcher(blobs, treq_getter(agent), directory.holders, reactor)
+    client = BodyClient(PeerEndpoints(certificates, directory.address_of, reactor), reactor)
+    fetcher = BodyFetcher(blobs, client, directory.holders, reactor)
     bodies = BodyStore(blobs, fetcher)
 
     body_limit = config.body_limit_kib * 1024

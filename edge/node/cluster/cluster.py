@@ -93,7 +93,9 @@ class Cluster:
         self.bodies = bodies
         self.missing = missing
         self.fetcher = fetcher
-        self.peers = Peers(port, certificates, self, _body_server(bodies, reactor), reactor)
+        self._body_site = _body_site(bodies, reactor)
+        http = ChannelFactory(self._body_site, secure=True)
+        self.peers = Peers(port, certificates, self, http, reactor)
         self.progress = ReplicationProgress(config.node, log.replica)
         self.lag = LagMeter(reactor, lambda lag_us: membership.note_lag(lag_us / 1000))
         self._config = config
@@ -167,7 +169,10 @@ class Cluster:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self.lag.stop()
+        self._anti_entropy.stop()
         self.table.stop()
+        self.fetcher.stop()
+        self._body_site.abort()
         self.peers.stop()
         self._change_log.close()
 
@@ -203,8 +208,9 @@ class Cluster:
             self._log.info(
                 "connected to {name} at {host}:{port}", name=hello.name, host=hello.host, port=hello.port
             )
-        self._known.add(hello.host, hello.port)
         self.membership.connected(hello.name, hello.generation, hello.host, hello.port, hello.url, self.now())
+        if self.membership.members[hello.name].state != LEFT:  # a stream may open just after the goodbye
+            self._known.add(hello.host, hello.port)
         self._anti_entropy.up(hello.name)
         self._turn()
 
@@ -275,9 +281,9 @@ class Cluster:
             return  # stop() was called
 
 
-def _body_server(bodies: BodyStore, reactor: Any) -> ChannelFactory:
+def _body_site(bodies: BodyStore, reactor: Any) -> EdgeSite:
     """Answers peers who ask for bodies, over the cluster's TLS."""
     root, edge = Resource(), Resource()
     root.putChild(b".edge", edge)
     edge.putChild(b"body", BodyResource(bodies))
-    return ChannelFactory(EdgeSite(root, reactor, limits=ChannelLimits(body_bytes=0)), secure=True)
+    return EdgeSite(root, reactor, limits=ChannelLimits(body_bytes=0))

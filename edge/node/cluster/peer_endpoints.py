@@ -1,4 +1,4 @@
-"""HTTP over the cluster's TLS, to nodes by their names: ``https://n2/...``."""
+"""The client for bodies: HTTP over the cluster's TLS, to nodes by their names: ``https://n2/...``."""
 
 # Much of Twisted has no annotations.
 # mypy: allow-untyped-calls
@@ -19,9 +19,9 @@ from edge.node.cluster.streams import ALPN_HTTP
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from twisted.internet.defer import Deferred
     from twisted.web.client import URI
 
-    from edge.node.bodies.fetcher import Get
     from edge.trust.contexts import PeerCertificates
 
 #: Seconds to connect.
@@ -56,28 +56,31 @@ class _QuietFactory(_HTTP11ClientFactory):
     noisy = False
 
 
-def body_agent(reactor: Any, endpoint_factory: Any, per_holder: int = 4) -> Agent:
-    """An agent over *endpoint_factory* (IAgentEndpointFactory; hosts are node names), connections kept."""
-    pool = HTTPConnectionPool(reactor)
-    pool._factory = _QuietFactory
-    pool.maxPersistentPerHost = per_holder
-    pool.cachedConnectionTimeout = 60  # less than the idle time of EdgeSite
-    agent: Agent = Agent.usingEndpointFactory(reactor, endpoint_factory, pool=pool)
-    return agent
+class BodyClient:
+    """Asks other nodes for bodies by HTTP; implements :class:`edge.node.bodies.fetcher.Client`.
 
+    Connections are kept; redirects are not followed.
+    """
 
-def treq_getter(agent: Any) -> Get:
-    """``https://<holder>/...`` by treq over *agent*, as a stream; redirects are not followed."""
-    client = HTTPClient(agent)
+    def __init__(self, endpoints: Any, reactor: Any, per_holder: int = 4) -> None:
+        """*endpoints*: an IAgentEndpointFactory for whose URIs the names of nodes are hosts."""
+        pool = self._pool = HTTPConnectionPool(reactor)
+        pool._factory = _QuietFactory
+        pool.maxPersistentPerHost = per_holder
+        pool.cachedConnectionTimeout = 60  # less than the idle time of EdgeSite
+        self._client = HTTPClient(Agent.usingEndpointFactory(reactor, endpoints, pool=pool))
 
-    def get(holder: str, target: str, headers: Mapping[str, str]) -> Awaitable[Any]:
-        url = f"https://{holder}{target}"
-        return client.request(
+    def get(self, holder: str, target: str, headers: Mapping[str, str]) -> Awaitable[Any]:
+        """``GET https://<holder><target>``: a response with ``code``, ``headers``, ``deliverBody``."""
+        return self._client.request(
             "GET",
-            url,
-            headers=Headers({k: [v] for k, v in headers.items()}),
+            f"https://{holder}{target}",
+            headers=Headers({name: [value] for name, value in headers.items()}),
             allow_redirects=False,
             unbuffered=True,
         )
 
-    return get
+    def close(self) -> Deferred[None]:
+        """Close the connections that nobody uses now."""
+        closed: Deferred[None] = self._pool.closeCachedConnections()
+        return closed

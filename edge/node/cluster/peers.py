@@ -26,6 +26,7 @@ from edge.node.cluster.streams import ALPN_GOSSIP, ALPN_HTTP, LANE_PACKET, LANE_
 from edge.node.process.acceptor import Acceptor
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
     from twisted.internet.protocol import Factory
 
     from edge.node.cluster.gossip_port import GossipPort
@@ -82,6 +83,7 @@ class Peers(DatagramProtocol):
         self._acceptor: Acceptor | None = None
         self._udp: Any = None
         self._dialling: dict[tuple[str, int], Deferred[Any]] = {}
+        self._settling: list[IDelayedCall] = []
         self._stopped = False
 
     def start(self) -> None:
@@ -104,6 +106,9 @@ class Peers(DatagramProtocol):
         self._sockets.close()
         if self._udp is not None:
             self._udp.stopListening()
+        for call in self._settling:
+            if call.active():
+                call.cancel()
         for dialling in list(self._dialling.values()):
             dialling.cancel()
         for streams in self.streams.values():
@@ -167,6 +172,9 @@ class Peers(DatagramProtocol):
 
     def opened(self, stream: Stream) -> None:
         assert stream.hello is not None and stream.session is not None
+        if self._stopped:
+            stream.close()
+            return
         streams = self.streams.setdefault(stream.name, [])
         self.sessions.add(stream.session)
         streams.insert(0, stream)
@@ -175,7 +183,8 @@ class Peers(DatagramProtocol):
         streams.sort(key=lambda one: one.dialer != we_stay)
         for one in streams[1:]:
             if one.dialer and not we_stay:
-                self._reactor.callLater(SETTLE_SECONDS, self._close_spare, one)
+                self._settling = [call for call in self._settling if call.active()]
+                self._settling.append(self._reactor.callLater(SETTLE_SECONDS, self._close_spare, one))
         self._sink.up(stream.hello)
 
     def _close_spare(self, stream: Stream) -> None:
@@ -185,6 +194,8 @@ class Peers(DatagramProtocol):
             stream.close()
 
     def received(self, stream: Stream, lane: int, payload: bytes) -> None:
+        if self._stopped:
+            return  # it comes while the stream is being closed
         if lane == LANE_PACKET:
             self._sink.packet(stream.name, payload, True)
         elif lane == LANE_TABLE:
@@ -213,7 +224,7 @@ class Peers(DatagramProtocol):
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         self.datagram_bytes_in += len(datagram)
         opened = self.sessions.open(datagram)
-        if opened is None:
+        if opened is None or self._stopped:
             return
         name, payload = opened
         try:

@@ -75,7 +75,7 @@ class FetchingTests(SynchronousTestCase):
         self.fetcher = self.make()
 
     def make(self, **limits: Any) -> BodyFetcher:
-        return BodyFetcher(self.blobs, self.get, self.holders, self.clock, FetchLimits(**limits))
+        return BodyFetcher(self.blobs, self, self.holders, self.clock, FetchLimits(**limits))
 
     def holders(self, origin: str) -> list[str]:
         """Here the name of a body's origin is the names of all holders, a letter each."""
@@ -86,6 +86,9 @@ class FetchingTests(SynchronousTestCase):
         self.asked.append(Response(holder, start))
         self.targets = target
         return self.asked[-1].asked
+
+    def close(self) -> None:
+        """Nothing is kept."""
 
     def fetch(self, body: bytes = BODY, holders: str = "ab", urgent: bool = True) -> Deferred[None]:
         wanted = Wanted(sha256(body).digest(), len(body), b"/a%20b+c", 1, holders)

@@ -24,7 +24,7 @@ from zope.interface import implementer
 from edge.node.bodies.fetcher import BodyFetcher
 from edge.node.bodies.store import Wanted
 from edge.node.cluster.bodyserver import BodyResource
-from edge.node.cluster.peer_endpoints import treq_getter
+from edge.node.cluster.peer_endpoints import BodyClient
 from edge.node.connection.site import ChannelFactory, EdgeSite
 from edge.node.process.acceptor import Acceptor
 from edge.publish.blobs import Blobs
@@ -75,7 +75,9 @@ class BodyServerTests(TestCase):
         self.base = f"http://127.0.0.1:{port}/.edge/body/"
         agent = Agent.usingEndpointFactory(reactor, Endpoints(port), pool=pool)
         self.agent = agent
-        self.fetcher = BodyFetcher(self.blobs, treq_getter(agent), lambda origin: [origin], reactor)
+        client = BodyClient(Endpoints(port), reactor)
+        self.addCleanup(client.close)
+        self.fetcher = BodyFetcher(self.blobs, client, lambda origin: [origin], reactor)
 
     async def wait_for_the_end(self) -> None:
         """Of the server's side of all connections."""

@@ -1,0 +1,154 @@
+"""Two nodes in one process: the whole way of a change, from one table to the other and its bodies."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.internet.tcp import Connection
+from twisted.internet.udp import Port
+from twisted.trial.unittest import TestCase
+
+from edge.config.model import Config
+from edge.gossip.packet import LEFT
+from edge.node.cluster.assembly import make_cluster
+from edge.node.process.slices import Slices
+from edge.publish.blobs import Blobs
+from edge.publish.catalogue import Catalogue, PublishedFile
+from edge.resource import Representation, Resource, etag_of
+from edge.table.reader import Entry, Reader
+from edge.table.segment import Segment
+from edge.table.writer import Writer
+from edge.trust.authority import certify, create
+
+PATIENCE = 20.0
+#: Seconds between two looks at a condition.
+LOOK = 0.01
+
+
+def page(path: bytes, body: bytes, in_memory: bool = True) -> Resource:
+    """One representation."""
+    digest = sha256(body).digest()
+    kept = body if in_memory else None
+    one = Representation(0, etag_of(digest), digest, len(body), b"Content-Type: text/html\r\n", b"", kept)
+    return Resource(path, 1_700_000_000, (one,))
+
+
+class Node:
+    """A node's part of the cluster, its table, and a reader of it."""
+
+    def __init__(self, folder: Path, name: str, peers: tuple[str, ...]) -> None:
+        config = Config(
+            node=name, cluster="test", state_dir=folder / name, gossip="127.0.0.1:0", peer=peers,
+            cluster_ca=folder / name / "ca.pem", cluster_cert=folder / name / f"{name}.pem",
+            cluster_key=folder / name / f"{name}.key",
+        )  # fmt: skip
+        self.segment = Segment.create(capacity=64, arena_bytes=1 << 18, workers=1)
+        self.reader = Reader(self.segment, 0)
+        self.blobs = Blobs(str(folder / name / "cache"))
+        self.cluster = make_cluster(
+            config, f"http://{name}", self.blobs, Writer(self.segment), Slices(reactor), reactor
+        )
+        self.cluster.start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.cluster.peers.port}"
+
+    def publish(self, *resources: Resource) -> None:
+        """As a publisher does."""
+        files = {one.path.decode(): PublishedFile((), True, (one,), ()) for one in resources}
+        self.cluster.bodies.hold(Catalogue(files))
+        for one in resources:
+            self.cluster.table.put(one, self.cluster.bodies.spill)
+
+    def find(self, path: bytes) -> Entry | None:
+        return self.reader.find(path)
+
+    def close(self) -> None:
+        self.cluster.stop()
+        self.blobs.close()
+
+
+class ClusterTests(TestCase):
+    """Real sockets on loopback; every wait ends with its event."""
+
+    timeout = 60
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="edge-"))
+        create(self.folder / "ca", "test")
+        self.nodes: list[Node] = []
+        self.addCleanup(lambda: Deferred.fromCoroutine(self.end()))
+
+    def node(self, name: str, *peers: str) -> Node:
+        certify(self.folder / "ca", name, self.folder / name)
+        made = Node(self.folder, name, peers)
+        self.nodes.append(made)
+        return made
+
+    async def end(self) -> None:
+        for node in self.nodes:
+            node.close()
+        running: Any = reactor
+        await self.until(
+            lambda: (
+                not any(
+                    isinstance(one, Connection | Port)
+                    for one in (*running.getReaders(), *running.getWriters())
+                )
+            )
+        )
+        for node in self.nodes:
+            node.segment.close()
+        shutil.rmtree(self.folder)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Return as soon as *condition* holds."""
+        for _ in range(int(PATIENCE / LOOK)):
+            if condition():
+                return
+            await deferLater(reactor, LOOK)
+        self.fail("waited in vain")
+
+    async def test_a_change_reaches_the_other_table_its_bodies_follow_and_a_removal_too(self) -> None:
+        a = self.node("a")
+        b = self.node("b", a.address)
+        await self.until(lambda: a.cluster.peers.streams and b.cluster.peers.streams)
+        large = bytes(range(256)) * 4000
+        a.blobs.put(large)
+        a.publish(page(b"/small", b"hello"), page(b"/large", large, in_memory=False))
+        await self.until(lambda: (found := b.find(b"/small")) is not None and found.body == b"hello")
+        await self.until(lambda: b.find(b"/large") is not None and not b.cluster.table.missing)
+        etag = etag_of(sha256(large).digest())
+        self.assertEqual(b.blobs.read(etag, sha256(large).digest()), large)
+        self.assertFalse(b.cluster.table.owns(b"/small"))
+        a.cluster.table.remove(b"/small")
+        await self.until(lambda: b.find(b"/small") is None)
+
+    async def test_who_comes_later_gets_what_is_there_before_it_has_joined(self) -> None:
+        a = self.node("a")
+        a.publish(page(b"/x", b"hello"))
+        b = self.node("b", a.address)
+        await b.cluster.join()
+        self.assertIsNotNone(b.find(b"/x"))
+        self.assertEqual(b.cluster.progress.behind(), {})
+        await self.until(lambda: (found := b.find(b"/x")) is not None and found.body == b"hello")
+        await self.until(lambda: not b.cluster.table.missing)
+
+    async def test_who_leaves_says_so_and_is_forgotten_as_a_peer(self) -> None:
+        a = self.node("a")
+        b = self.node("b", a.address)
+        known = self.folder / "a" / "gossip.json"
+        await self.until(lambda: "b" in a.cluster.membership.members and "a" in b.cluster.membership.members)
+        self.assertIn(b.address, known.read_text())
+        await b.cluster.leave()
+        await self.until(lambda: a.cluster.membership.members["b"].state == LEFT)
+        self.assertNotIn(b.address, known.read_text())
