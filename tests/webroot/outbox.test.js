@@ -17,7 +17,7 @@ function world() {
   const waiting = [];
   let tail = Promise.resolve();
   const outbox = new Outbox(new MemoryDatabase(), {
-    fetch, now: () => 1, onChange: (n) => waiting.push(n), whenBack: async () => {},
+    fetch, now: () => 1, onChange: (n) => waiting.push(n), requestSync: async () => {},
     locked: (work) => (tail = tail.then(work, work)),
   });
   const send = (body) => outbox.send(new Request("http://n1.example/favourites", { method: "POST", body }));

@@ -1,7 +1,7 @@
 // The one script tag: <script type="module" src="/edge/client.js"></script>
 //
-// Registers the worker, takes part in the feed, tells the worker what the page shows, and puts new versions
-// of the page in place.  ?edge=shared|leader|worker|off in the page's address forces a way (for tests).
+// Registers the Service Worker, takes part in the feed, tells the worker what the page shows, and puts new
+// versions of the page in place.  ?edge=shared|leader|worker|off in the page's address forces a way (for tests).
 
 import { CHANNEL } from "./worker/messages.js";
 import { segment, takePart } from "./page/segments.js";
@@ -22,7 +22,7 @@ export const kind = segment(new URLSearchParams(location.search).get("edge"));
 let channel = null;
 
 /** @param {Message} message */
-function hear(message) {
+function dispatch(message) {
   edge.dispatchEvent(new CustomEvent(message.type, { detail: message }));
 }
 
@@ -40,8 +40,8 @@ function shown() {
 async function begin() {
   const registration = await navigator.serviceWorker.register("/sw.js", { type: "module", updateViaCache: "imports" });
   channel = new BroadcastChannel(CHANNEL);
-  channel.onmessage = ({ data }) => hear(data);
-  const leave = takePart(kind, hear);
+  channel.onmessage = ({ data }) => dispatch(data);
+  const leave = takePart(kind, dispatch);
   const tellShown = () => tell({ type: "shown", urls: shown() });
 
   edge.addEventListener("removed", () => {

@@ -1,5 +1,6 @@
-// Makes one tree like another, touching what differs and nothing else: focus, selection, scroll positions, what
-// has been typed and the insides of custom elements stay.  Children are matched by key (data-key, else id).
+// DOM morphing: makes one tree like another, touching what differs and nothing else: focus, selection, scroll
+// positions, what has been typed and the insides of custom elements stay.  Children are matched by key (data-key,
+// else id).
 
 /** @param {Node} node */
 function keyOf(node) {

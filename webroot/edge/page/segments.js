@@ -28,10 +28,10 @@ export function segment(forced) {
 /**
  * Take part in the feed.
  * @param {Segment} kind
- * @param {(message: import("../worker/messages.js").Message) => void} hear what this page alone is told
+ * @param {(message: import("../worker/messages.js").Message) => void} onMessage what this page alone is told
  * @returns {() => void} ends it
  */
-export function takePart(kind, hear) {
+export function takePart(kind, onMessage) {
   const end = new AbortController();
   /** @param {() => Promise<unknown>} lead */
   const queue = (lead) => {
@@ -41,7 +41,7 @@ export function takePart(kind, hear) {
     const connect = () => {
       const worker = new SharedWorker(new URL("../feedworker.js", import.meta.url), { type: "module", name: "edge" });
       worker.port.onmessage = ({ data }) => {
-        hear(data);
+        onMessage(data);
         if (!queued) queue(again); // it lives: behind it, then
         queued = true;
       };
@@ -57,7 +57,7 @@ export function takePart(kind, hear) {
       const channel = new BroadcastChannel(CHANNEL);
       const feed = new Feed(location.origin, (message) => {
         channel.postMessage(message);
-        hear(message);
+        onMessage(message);
       });
       feed.start();
       end.signal.addEventListener("abort", () => {

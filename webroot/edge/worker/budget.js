@@ -1,4 +1,5 @@
-// A budget for what multiplies load: retries and hedges may be a share of the requests, and no more.
+// A retry budget, as a token bucket: what multiplies load - retries, hedged requests - may be a share of the requests
+// and no more.
 
 export class Budget {
   /**

@@ -1,10 +1,11 @@
-// Figures and changes as they come: over one WebSocket, by polling where none comes through.
+// The feed: load documents and news of changes, pushed over one WebSocket, polled where none comes through.
 //
-// One feed runs for a whole browser: in the Shared Worker, or in the page that leads (see segments.js).
+// One feed runs for a whole browser: in the Shared Worker, or in the page that leads (see segments.js).  A socket that
+// ends or falls silent is replaced by one to another node, with exponential backoff.
 
 import { draw, readLoad } from "./nodes.js";
 
-/** Milliseconds between two tries, before jitter: the first at once, then doubled up to the last. */
+/** Backoff: milliseconds between two tries, before jitter, doubled from the first to the last. */
 const FIRST_MS = 50;
 const MOST_MS = 10_000;
 /** A socket that says nothing for this many periods of the load document hangs. */

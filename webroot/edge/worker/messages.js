@@ -1,5 +1,5 @@
-// What the parts of the smart client say to each other.  All go over one BroadcastChannel; those to the worker
-// that must wake it go by postMessage, too.
+// The messages between worker, pages and feed.  All go over one BroadcastChannel; those to the worker that must
+// wake it go by postMessage, too.  A page may be older than the worker: types and their fields are wire names.
 
 /** Name of the channel. */
 export const CHANNEL = "edge";
@@ -12,7 +12,7 @@ export const LOCK = "edge-feed";
  * @typedef {{type: "load", document: LoadDocument}} LoadMessage from the feed: figures of all nodes
  * @typedef {{type: "changed", seq: number}} ChangedMessage from the feed: something of the site is new
  * @typedef {{type: "feed", how: "socket" | "poll" | "none", url: string}} FeedMessage from the feed: how it comes
- * @typedef {{type: "updated", paths: string[]}} UpdatedMessage from the worker: new versions are kept
+ * @typedef {{type: "updated", paths: string[]}} UpdatedMessage from the worker: new versions are stored
  * @typedef {{type: "status", status: Status}} StatusMessage from the worker
  * @typedef {{type: "outbox", waiting: number}} OutboxMessage from the worker: mutations that wait
  * @typedef {{type: "removed"}} RemovedMessage from the worker: it has been switched off
@@ -29,14 +29,14 @@ export const LOCK = "edge-feed";
  * @property {string} node url of the one it stays with
  * @property {string} why
  * @property {{url: string, id: string, weight: number, latency: number, inFlight: number, ejected: boolean}[]} nodes
- * @property {number} hits answered from what is kept
+ * @property {number} hits answered from what is stored
  * @property {number} misses
  * @property {number} saved bytes that were not fetched
  * @property {number} confirmed validators that were still current
  * @property {number} requests sent to nodes
  * @property {number} retries
  * @property {number} hedges
- * @property {number} kept bytes
+ * @property {number} kept bytes that are stored
  * @property {number} puts written to the Cache
  * @property {number} waiting mutations
  */

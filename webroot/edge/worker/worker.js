@@ -62,7 +62,7 @@ export class Worker {
         this.waiting = waiting;
         this.say({ type: "outbox", waiting });
       },
-      whenBack: async () => /** @type {any} */ (scope.registration).sync?.register("edge-outbox"),
+      requestSync: async () => /** @type {any} */ (scope.registration).sync?.register("edge-outbox"),
       locked: (work) => locks.request("edge-outbox", work),
     });
     /** Mutations in the outbox. */
