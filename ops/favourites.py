@@ -1,4 +1,4 @@
-"""The one service of the demonstration site: which characters a visitor likes.
+"""An application beside the demonstration site: which characters a visitor likes.
 
 ``GET /favourites?visitor=ID`` lists them; ``POST /favourites`` changes one::
 
@@ -36,7 +36,7 @@ _VISITOR = re.compile(r"[\w-]{1,64}")
 
 
 class Change(msgspec.Struct):
-    """The body of a POST."""
+    """A change of one favourite: the JSON body of a POST."""
 
     visitor: str
     code: str
@@ -44,7 +44,7 @@ class Change(msgspec.Struct):
 
 
 class Favourites(Resource):
-    """The one service of the demonstration: who has chosen which code point, in SQLite."""
+    """The resource ``/favourites``: who has chosen which code point, kept in SQLite."""
 
     isLeaf = True
 

@@ -1,4 +1,4 @@
-"""Which loopback addresses and ports there are to listen on."""
+"""Loopback addresses and TCP ports that the staging cluster can listen on."""
 
 from __future__ import annotations
 

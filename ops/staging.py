@@ -56,7 +56,7 @@ class StagingError(Exception):
 
 
 class Node(ProcessProtocol):
-    """One node: its process, and the next one when that dies."""
+    """A supervised node: its process, and the next one when that dies."""
 
     def __init__(self, name: str, port: int, command: Sequence[str], reactor: Any) -> None:
         self.name = name
@@ -85,7 +85,7 @@ class Node(ProcessProtocol):
         self.pid = self._process.pid
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """Have it end, and stay so."""
+        """End the process for good, by the signal *number*."""
         self._stopping = True
         if self._process is not None:
             self._process.signalProcess(number)
@@ -93,7 +93,7 @@ class Node(ProcessProtocol):
             self.ended.callback(None)
 
     def say(self, text: str) -> None:
-        """Print a line of this node's."""
+        """Print a line with the node's name before it."""
         print(f"{self.name} | {text}", flush=True)
 
     # Twisted's overrides
@@ -121,7 +121,7 @@ class Node(ProcessProtocol):
 
 
 class Cluster:
-    """All nodes, from the first start to the last end."""
+    """The supervisor of all nodes, from the first start to the last end."""
 
     def __init__(
         self, nodes: Sequence[Node], is_ready: Callable[[int], Awaitable[bool]], reactor: Any
@@ -132,7 +132,7 @@ class Cluster:
         self._asked: Deferred[None] = Deferred()
 
     async def run(self) -> int:
-        """The exit code, when everything has ended: 0, or 1 if a node did not start."""
+        """Run until stopped; the exit code: 0, or 1 if a node did not start."""
         try:
             for node in self._nodes:
                 node.start()
@@ -150,7 +150,7 @@ class Cluster:
             await self._stop()
 
     def ask_to_stop(self) -> None:
-        """From now on :meth:`run` ends in an orderly way; asked again, at once."""
+        """Have :meth:`run` end in an orderly way; asked again, kill all nodes."""
         if not self._asked.called:
             self._asked.callback(None)
         else:
@@ -181,7 +181,7 @@ class Cluster:
 
 
 def _how(reason: Failure) -> str:
-    """In words, how a process ended."""
+    """How a process ended, in words."""
     number = getattr(reason.value, "signal", None)
     if number is not None:
         return f"was killed by {signal.Signals(number).name}"
@@ -228,7 +228,7 @@ def command_of(name: str, port: int, peers: Sequence[int], options: argparse.Nam
 
 
 def make_certificates(folder: Path, names: Sequence[str]) -> None:
-    """The cluster's authority and a certificate for each node, where they are not there yet."""
+    """Make the cluster's authority and a certificate for each node, where they are not there yet."""
     authority = folder / "ca"
     if not (authority / "ca.pem").exists():
         create(authority, "staging")
@@ -251,7 +251,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 0 after Ctrl-C, 1 when the cluster cannot run, 2 for wrong usage."""
+    """Run the staging cluster; the exit code: 0 after Ctrl-C, 1 if it cannot run, 2 for wrong usage."""
     from twisted.internet import reactor as real_reactor
 
     parser = _parser()

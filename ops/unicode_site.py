@@ -49,7 +49,7 @@ class Block(NamedTuple):
 
     @property
     def slug(self) -> str:
-        """Its name in addresses."""
+        """Name of the block in addresses."""
         return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
 
     def pages(self) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -77,7 +77,7 @@ def blocks() -> list[Block]:
 
 
 def facts(code: int) -> dict[str, str]:
-    """What there is to say of a character."""
+    """Facts of a character for its JSON file."""
     character = chr(code)
     known = {
         "name": name_of(code),
@@ -112,7 +112,7 @@ def cell(code: int) -> str:
 
 
 def page(title: str, body: str, up: str = "") -> str:
-    """A whole page."""
+    """A whole HTML page."""
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -145,7 +145,7 @@ def page(title: str, body: str, up: str = "") -> str:
 
 
 def index(all_blocks: list[Block]) -> str:
-    """The first page."""
+    """HTML of the first page: all blocks."""
     total = sum(len(block.characters) for block in all_blocks)
     items = "\n".join(
         f'<li data-key="{block.slug}"><a href="/block/{block.slug}.html">'
@@ -171,7 +171,7 @@ def _sample(block: Block) -> str:
 
 
 def block_page(block: Block, number: int, name: str, characters: tuple[int, ...], names: list[str]) -> str:
-    """One page of a block."""
+    """HTML of one page of a block."""
     cells = "\n".join(map(cell, characters))
     links = ""
     if len(names) > 1:

@@ -1,4 +1,4 @@
-"""Real nodes that know each other, on loopback."""
+"""A cluster of real nodes on loopback."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ class RunningCluster:
         self.nodes = [self._node(number, lease) for number in range(count)]
 
     def addresses(self, count: int) -> list[str]:
-        """Of *count* gossip ports."""
+        """Gossip addresses of *count* nodes: free ports of 127.0.0.1."""
         return [f"127.0.0.1:{free_port()}" for _ in range(count)]
 
     def peers(self, number: int) -> list[str]:
-        """Addresses that the node at *number* is given."""
+        """Gossip addresses of the others, which the node at *number* is started with."""
         return [one for other, one in enumerate(self.gossip) if other != number]
 
     def make(self, number: int, *options: str) -> RunningNode:
-        """The node at *number*, from 0."""
+        """A node for the place *number*, from 0; subclasses make others."""
         return RunningNode(*options, workers=1)
 
     def _node(self, number: int, lease: int) -> RunningNode:
@@ -68,7 +68,7 @@ class RunningCluster:
         return node
 
     def start(self) -> None:
-        """Start all and wait until they are ready and see each other."""
+        """Start all nodes, and wait until each is ready and sees the others alive."""
         for node in self.nodes:
             node.spawn()
         for node in self.nodes:
@@ -79,7 +79,7 @@ class RunningCluster:
             node.wait_for(lambda node=node: set(states(node).values()) == {"alive"}, "all are alive")
 
     def clean_up(self) -> None:
-        """End all and remove everything."""
+        """Kill all nodes and remove their directories."""
         for node in self.nodes:
             if node.process is not None and node.process.poll() is None:
                 node.process.kill()
@@ -89,10 +89,10 @@ class RunningCluster:
 
 
 def states(node: RunningNode) -> dict[str, str]:
-    """Name -> state, as *node* sees them."""
+    """State of each member by name, as *node* sees it."""
     return {one["name"]: one["state"] for one in node.admin("GET", "/members")[1]["members"]}
 
 
 def load(node: RunningNode) -> dict[str, Any]:
-    """Name -> entry in the load document of *node*."""
+    """Entries of the load document of *node*, by name."""
     return {one["id"]: one for one in json.loads(node.ask("/.edge/load")[2])["nodes"]}

@@ -20,5 +20,5 @@ class Leading(Resource):
     isLeaf = True
 
     def render_GET(self, request: EdgeRequest) -> bytes:
-        """302."""
+        """Answer with 302 to the URL in the query."""
         return redirectTo(request.args[b"to"][0], request)

@@ -20,7 +20,7 @@ _CLONE_NEWNET = 0x40000000
 
 
 def why_not() -> str:
-    """Why there can be no namespaces here; empty: there can."""
+    """Why there can be no network namespaces here; empty: there can."""
     if os.geteuid():
         return "network namespaces need root"
     if shutil.which("ip") is None:
@@ -57,20 +57,20 @@ class Network:
 
     @staticmethod
     def address(number: int, ipv6: bool = False) -> str:
-        """Of the host *number*."""
+        """IP address of the host *number*."""
         return f"fd77::{number + 1}" if ipv6 else f"10.77.0.{number + 1}"
 
     def prefix(self, number: int) -> tuple[str, ...]:
-        """What comes before a command, so that it runs on the host *number*."""
+        """Words before a command by which it runs on the host *number*."""
         return ("ip", "netns", "exec", self._hosts[number])
 
     def split(self, *numbers: int) -> None:
-        """These hosts see each other only; what they send to the others vanishes."""
+        """Partition the network: these hosts see each other only; what they send to others vanishes."""
         for number in numbers:
             self._in_switch("link", "set", f"v{number}", "master", "b1")
 
     def heal(self) -> None:
-        """All see all."""
+        """End a partition and plug in all cables."""
         for number in range(len(self._hosts)):
             self._in_switch("link", "set", f"v{number}", "master", "b0", "up")
 
@@ -91,7 +91,7 @@ class Network:
             return thread.submit(work).result()
 
     def remove(self) -> None:
-        """Everything that was made."""
+        """Remove all namespaces."""
         for name in (*self._hosts, self._switch):
             subprocess.run(["ip", "netns", "del", name], check=False)
 
@@ -104,19 +104,19 @@ class Network:
 
 
 class HostConnection(http.client.HTTPConnection):
-    """HTTP from the host *number* to itself."""
+    """A client's HTTP connection from the host *number* to itself."""
 
     def __init__(self, network: Network, number: int, host: str, port: int) -> None:
         super().__init__(host, port, timeout=PATIENCE)
         self._network, self._number = network, number
 
     def connect(self) -> None:
-        """Connect."""
+        """Open the TCP connection in the namespace of the host."""
         self.sock = self._network.connect(self._number, (self.host, self.port))
 
 
 class HostNode(RunningNode):
-    """A node on the host *number*."""
+    """A real node on the host *number*."""
 
     def __init__(self, network: Network, number: int, *options: str) -> None:
         super().__init__(*options, workers=1, listen=(f"tcp:8000:interface={network.address(number)}",))
@@ -124,7 +124,7 @@ class HostNode(RunningNode):
         self._network, self._number = network, number
 
     def connect(self) -> http.client.HTTPConnection:
-        """From the same host."""
+        """A client's connection, from the same host."""
         return HostConnection(self._network, self._number, self._network.address(self._number), 8000)
 
 
@@ -140,14 +140,14 @@ class HostCluster(RunningCluster):
             raise
 
     def addresses(self, count: int) -> list[str]:
-        """All on the same port."""
+        """Gossip addresses of *count* hosts, all on the same port."""
         return [f"{self.network.address(number)}:7000" for number in range(count)]
 
     def make(self, number: int, *options: str) -> RunningNode:
-        """On its host."""
+        """A node for the place *number*, on its host."""
         return HostNode(self.network, number, *options)
 
     def clean_up(self) -> None:
-        """End all and remove everything."""
+        """Kill all nodes; remove directories and namespaces."""
         super().clean_up()
         self.network.remove()

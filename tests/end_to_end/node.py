@@ -21,21 +21,21 @@ PATIENCE = 60.0
 
 
 class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
+    """A client's HTTP connection over a Unix socket."""
 
     def __init__(self, path: str) -> None:
         super().__init__("localhost", timeout=PATIENCE)
         self._path = path
 
     def connect(self) -> None:
-        """Connect."""
+        """Open the connection."""
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(PATIENCE)
         self.sock.connect(self._path)
 
 
 class RunningNode:
-    """Started by :meth:`start`; everything it says is in :attr:`log`."""
+    """A node in a process of its own, from :meth:`start` to :meth:`stop`; its output is in :attr:`log`."""
 
     def __init__(
         self, *options: str, workers: int = 2, listen: tuple[str, ...] = ("tcp:0:interface=127.0.0.1",)
@@ -89,7 +89,7 @@ class RunningNode:
         return self
 
     def clean_up(self) -> None:
-        """End it and remove everything."""
+        """Stop the node and remove its directory."""
         try:
             if self.process is not None:
                 self.stop()
@@ -97,7 +97,7 @@ class RunningNode:
             shutil.rmtree(self.directory)
 
     def stop(self) -> int:
-        """SIGTERM, and the exit code."""
+        """Send SIGTERM and wait for the end; the exit code."""
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -109,7 +109,7 @@ class RunningNode:
             raise AssertionError(f"the node did not end:\n{self.log.read_text()}") from None
 
     def wait_for(self, condition: Any, what: str) -> None:
-        """Until *condition* returns something true; an error shows the log."""
+        """Poll until *condition* returns something true; :exc:`AssertionError` with the log if never."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             try:
@@ -124,41 +124,41 @@ class RunningNode:
 
     @property
     def urls(self) -> list[str]:
-        """Where it listens."""
+        """URLs of its listeners, in the order of its options."""
         return json.loads((self.state / "listening.json").read_text())["urls"]  # type: ignore[no-any-return]
 
     @property
     def port(self) -> int:
-        """Of the first listener."""
+        """TCP port of the first listener."""
         return int(self.urls[0].rsplit(":", 1)[1])
 
     def state_of(self) -> str:
-        """As the admin API says."""
+        """The node's state ("ready", ...), as the admin API says."""
         return str(self.admin("GET", "/status")[1]["state"])
 
     def connect(self) -> http.client.HTTPConnection:
-        """A new connection to the first listener."""
+        """A client's new connection to the first listener."""
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
 
     def ask(
         self, path: str, headers: dict[str, str] | None = None, method: str = "GET", body: bytes | None = None
     ) -> Any:
-        """(status, headers, body) over a new connection."""
+        """Send a request over a new connection: (status, headers, body)."""
         return exchange(self.connect(), path, headers, method, body)
 
     def admin(self, method: str, path: str, content: object = None) -> tuple[int, Any]:
-        """(status, JSON) from the admin API on its Unix socket."""
+        """Ask the admin API on its Unix socket: (status, JSON)."""
         connection = UnixConnection(str(self.state / "admin.sock"))
         body = json.dumps(content).encode() if content is not None else None
         status, _, answer = exchange(connection, path, None, method, body)
         return status, json.loads(answer)
 
     def workers_ready(self) -> bool:
-        """Whether all workers are."""
+        """Whether all workers are ready."""
         return all(worker["state"] == "ready" for worker in self.admin("GET", "/status")[1]["workers"])
 
     def worker_pids(self) -> list[int]:
-        """Of the workers, in order."""
+        """Process ids of the workers, in order."""
         return [worker["pid"] for worker in self.admin("GET", "/status")[1]["workers"]]
 
 
@@ -170,7 +170,7 @@ def exchange(
     body: bytes | None = None,
     keep: bool = False,
 ) -> tuple[int, http.client.HTTPMessage, bytes]:
-    """One request and its answer."""
+    """Send one request over *connection*: (status, headers, body)."""
     connection.request(method, path, body, headers or {})
     answer = connection.getresponse()
     content = answer.read()

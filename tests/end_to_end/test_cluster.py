@@ -79,7 +79,7 @@ class ClusterTests(SynchronousTestCase):
 
 
 class LeaseTests(SynchronousTestCase):
-    """Promise P2."""
+    """Leases: who has no news of a publisher confirms nothing that it has published."""
 
     def test_without_news_of_the_publisher_nothing_is_confirmed_only_sent_whole(self) -> None:
         cluster = RunningCluster(2, lease=2)
@@ -111,18 +111,18 @@ class LeaseTests(SynchronousTestCase):
 
 
 class OtherCluster(RunningCluster):
-    """At *host*; the others know the first by *name*."""
+    """A cluster on *host*, whose nodes know the first one by *name*."""
 
     def __init__(self, host: str, name: str) -> None:
         self._host, self._name = host, name
         super().__init__(3)
 
     def addresses(self, count: int) -> list[str]:
-        """Of *count* gossip ports."""
+        """Gossip addresses of *count* nodes."""
         return [f"{self._host}:{free_port(self._host.strip('[]'))}" for _ in range(count)]
 
     def peers(self, number: int) -> list[str]:
-        """Only the first is known."""
+        """Gossip addresses that the node at *number* is given: the first node's alone."""
         return [f"{self._name}:{self.gossip[0].rsplit(':', 1)[1]}"] if number else []
 
 

@@ -1,4 +1,4 @@
-"""A node of two workers, seen from outside."""
+"""A real node of two workers, as its clients see it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BIG = os.urandom(700_000)
 
 
 def prepare(node: RunningNode) -> RunningNode:
-    """Give it a site."""
+    """Publish the site of these tests on *node*."""
     node.write("index.html", b"<h1>hello</h1>\n")
     node.write("a.txt", TEXT)
     node.write("sub/index.html", b"sub\n")
@@ -93,7 +93,7 @@ class ServingTests(SynchronousTestCase):
 
 
 class PythonFastPathTests(ServingTests):
-    """The same with the twin."""
+    """The serving suite over the Python twin."""
 
     options = ("--fast-path", "python")
     workers = 1
@@ -101,7 +101,7 @@ class PythonFastPathTests(ServingTests):
 
 
 class WithoutFastPathTests(ServingTests):
-    """The same with everything through Twisted, in one process."""
+    """The serving suite with everything through Twisted, in one process."""
 
     options = ("--fast-path", "off")
     workers = 0
@@ -126,7 +126,7 @@ class UnixListenerTests(SynchronousTestCase):
 
 
 class SignalTests(SynchronousTestCase):
-    """What a running node does when told."""
+    """Signals and commands to a running node."""
 
     def setUp(self) -> None:
         self.node = prepare(RunningNode())

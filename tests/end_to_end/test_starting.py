@@ -58,7 +58,7 @@ class NotStartingTests(SynchronousTestCase):
 
 
 class ReloadTests(SynchronousTestCase):
-    """SIGHUP."""
+    """Reloading the configuration by SIGHUP."""
 
     def test_what_can_change_changes_and_what_cannot_is_said(self) -> None:
         node = RunningNode(workers=2)

@@ -37,7 +37,7 @@ def arguments(text: str) -> list[str]:
 
 
 class ManifestTests(SynchronousTestCase):
-    """``ops/loadgen-job.yaml``."""
+    """The manifest ``ops/loadgen-job.yaml``."""
 
     def setUp(self) -> None:
         self.documents = documents()

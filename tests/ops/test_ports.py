@@ -1,4 +1,4 @@
-"""Ports for the staging cluster."""
+"""Addresses and ports for the staging cluster."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class FakeProcess:
-    """A process that does what the test says."""
+    """A stand-in for a process, ended by the test."""
 
     def __init__(self, protocol: Node, pid: int) -> None:
         self.protocol = protocol
@@ -43,7 +43,7 @@ class FakeProcess:
 
 
 class FakeReactor(Clock):
-    """A clock that also "spawns"."""
+    """A clock that also records what is spawned."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class FakeReactor(Clock):
 
 
 class ClusterTests(SynchronousTestCase):
-    """Two nodes, on a clock of ours."""
+    """A cluster of two nodes that are not real, on the test's clock."""
 
     def setUp(self) -> None:
         self.patch(sys, "stdout", io.StringIO())
@@ -163,7 +163,7 @@ class ClusterTests(SynchronousTestCase):
 
 
 class CommandTests(SynchronousTestCase):
-    """What is said before anything starts."""
+    """Usage: what is said before anything starts."""
 
     def setUp(self) -> None:
         self.patch(sys, "stderr", io.StringIO())
@@ -198,7 +198,7 @@ def four_free_ports() -> int:
 
 
 class ProcessTests(TestCase):
-    """Four real nodes."""
+    """The staging cluster as users start it: four real nodes."""
 
     def lines(self, process: subprocess.Popen[str]) -> Iterator[str]:
         assert process.stdout is not None

@@ -8,7 +8,7 @@ from tools.run_tests import count_native, count_node, count_trial
 
 
 class CountTests(SynchronousTestCase):
-    """(passed, failed) of what was printed."""
+    """The counts (passed, failed) in the printed output."""
 
     def test_trial_that_passed(self) -> None:
         self.assertEqual(count_trial("Ran 3 tests in 0.1s\n\nPASSED (successes=3)\n", 0), (3, 0))
