@@ -121,7 +121,7 @@ def simulated(site: SiteMap, seconds: float) -> Outcome:
         users=USERS,
         session_pages=VIEWS,
         think=Think(kind="exponential", mean_s=THINK),
-        return_interval_s=USERS / RATE - (VIEWS - 1) * THINK,
+        return_interval_s=USERS / RATE - VIEWS * THINK,
         warm_share=0.0,
         websocket_share=0.0,
         pages=len(site.pages),
@@ -147,8 +147,8 @@ def _compared(result: Result, outcome: Outcome) -> list[Figure]:
         Figure("requests", run["requests"], outcome.requests),
         Figure("validators", run["validators"], sim["validator"]),
         Figure("bodies", run["bodies"], bodies),
-        Figure("bytes to the nodes", sent, outcome.bytes_in),
-        Figure("bytes from the nodes", received, outcome.bytes_out),
+        Figure("bytes to the nodes", sent, outcome.payload_in),
+        Figure("bytes from the nodes", received, outcome.payload_out),
     ]
     return [
         Figure("sessions", run["sessions"], sim["session"]),

@@ -87,5 +87,9 @@ class Wire(NamedTuple):
         return message + self.tls_share * RECORD * pieces(message, RECORD_BYTES)
 
     def _frames(self, payload: float, count: float) -> Crossing:
-        head = IP_HEAD[self.ip_version] + TCP_HEAD + FRAME
-        return Crossing(max(payload + head * count, LEAST_FRAME * count), count)
+        return framed(payload, count, IP_HEAD[self.ip_version] + TCP_HEAD)
+
+
+def framed(payload: float, count: float, head: float) -> Crossing:
+    """*count* frames, each with *head* bytes of IP and TCP, that carry *payload* bytes together."""
+    return Crossing(max(payload + (head + FRAME) * count, LEAST_FRAME * count), count)

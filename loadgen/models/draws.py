@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
+
+from loadgen.models.think import ThinkTimes, sample
 
 _BLOCK = 4096
 
@@ -32,16 +33,9 @@ def uniform(random: Generator) -> Draws:
     return drawn(random.random)
 
 
-def think_times(random: Generator, kind: str, mean: float, shape: float, sigma: float) -> Draws:
-    """Seconds with that mean; *shape*: Weibull's k, *sigma*: of a lognormal's logarithm."""
-    if kind == "weibull":
-        scale = mean / math.gamma(1 + 1 / shape)
-        return drawn(lambda count: scale * random.weibull(shape, count))
-    if kind == "lognormal":
-        return drawn(lambda count: random.lognormal(math.log(mean) - sigma * sigma / 2, sigma, count))
-    if kind == "exponential":
-        return drawn(lambda count: random.exponential(mean, count))
-    return drawn(lambda count: np.full(count, mean))
+def think_times(random: Generator, think: ThinkTimes) -> Draws:
+    """Seconds between page views."""
+    return drawn(lambda count: sample(think, random, count))
 
 
 def left_over(random: Generator, times: Draws) -> Draws:

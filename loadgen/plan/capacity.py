@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from loadgen.capacity.demand import Demand
 from loadgen.capacity.wire import LEAST_FRAME
-from loadgen.plan.demand import Demand
 from loadgen.plan.inputs import Burst, Limits, Servers
 from loadgen.plan.queueing import Queue, Work, p99, scaled
 
@@ -94,9 +94,9 @@ class Machine(NamedTuple):
         speed = self.cores / self.workers
         flows = demand.flows
         return (
-            Queue.of(Work(flow.per_second, flow.inbound.bytes / self.link_bytes) for flow in flows),
-            Queue.of(Work(flow.per_second / self.workers, flow.cpu_s / speed) for flow in flows),
-            Queue.of(Work(flow.per_second, flow.outbound.bytes / self.link_bytes) for flow in flows),
+            Queue.of(Work(flow.per_second, flow.each.inbound.bytes / self.link_bytes) for flow in flows),
+            Queue.of(Work(flow.per_second / self.workers, flow.each.cpu_s / speed) for flow in flows),
+            Queue.of(Work(flow.per_second, flow.each.outbound.bytes / self.link_bytes) for flow in flows),
         )
 
     def p99(self, demand: Demand, share: float) -> float:

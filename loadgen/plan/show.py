@@ -72,7 +72,7 @@ def _binding(plan: Plan, found: Assessment) -> str:
     words = f"{working} servers" if working > 1 else "One server"
     return (
         f"What binds first: {found.binding}. {words} alone would carry {found.room[found.binding]:.2f} times "
-        f"the busiest hour ({plan.users.concurrent_at_peak:,} users, "
+        f"the busiest hour ({plan.users.concurrent_at_peak:,} concurrent users, "
         f"{found.hours[found.peak].requests_per_s:,.0f} requests/s)."
     )
 

@@ -12,11 +12,12 @@ from typing import Literal
 
 from msgspec import Struct
 
+from loadgen.capacity.demand import Demand
 from loadgen.constants import Constants
 from loadgen.plan.capacity import RESOURCES
 from loadgen.plan.cluster import Cluster, Sizing
 from loadgen.plan.cost import MONTH_HOURS, Bill, Run, burst_euros, schedule
-from loadgen.plan.demand import Demand, kinds
+from loadgen.plan.demand import exchanges, kinds
 from loadgen.plan.inputs import Plan
 
 _GIGA = 1e9
@@ -172,9 +173,9 @@ def _parts(plan: Plan, costs: Constants, users: float, cluster: Cluster) -> list
             Part(
                 flow.name,
                 rate,
-                rate * flow.inbound.bytes * 8 / _GIGA,
-                rate * flow.outbound.bytes * 8 / _GIGA,
-                rate * flow.cpu_s,
+                rate * flow.each.inbound.bytes * 8 / _GIGA,
+                rate * flow.each.outbound.bytes * 8 / _GIGA,
+                rate * flow.each.cpu_s,
                 cluster.servers * cluster.server.reach(alone),
                 cluster.server.binding(alone),
             )
@@ -201,10 +202,7 @@ def _without_one(plan: Plan, costs: Constants, demand: Demand, cluster: Cluster)
     p99_ms = fewer.server.p99(demand, fewer.share(demand)) * 1000
     holds = strain <= 1 + 1e-9 and p99_ms <= plan.limits.p99_ms
     lost = demand.connections * cluster.share(demand)
-    requests = plan.requests
-    handshake = costs.resumed_s - costs.handshake_s
-    handshake = costs.handshake_s + requests.tls_resumed_share * handshake
-    work = lost * (costs.connection_s + requests.tls_share * handshake)
+    work = lost * exchanges(plan, costs, plan.servers.count).encrypted_connection().cpu_s
     machines = 1 / fewer.share(demand)  # a burst machine counts as part of a server
     spare = machines * fewer.server.cores - demand.cpu
     return Failure(

@@ -1,6 +1,6 @@
 """Cache-age model: what of a page a browser has cached, and how old, after a history of k page views.
 
-Between two page views of a user lies a think time, or the end of a session and a gap: with the same
+Between two page views of a user lies a think time, and after the last one of a session a gap: with the same
 probability, whatever was before, for the number of page views of a session is geometric.  A sample of
 histories is played through, and what it finds is counted: for each class of k, the ages of copies at views
 of pages that are kept - in seconds, if the copy was confirmed within the same session, and else in
@@ -10,7 +10,6 @@ without a question, and gets older.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from loadgen.models.think import sample
 from loadgen.simulate.changes import Change
 from loadgen.simulate.inputs import Users
 
@@ -34,18 +34,6 @@ _ACROSS = np.concatenate(([0.0], np.geomspace(1e-4, 1e3, 400)))
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-
-
-def think_times(users: Users, random: Generator, count: int) -> Floats:
-    """Seconds between page views of a session."""
-    think = users.think
-    if think.kind == "weibull":
-        return think.mean_s / math.gamma(1 + 1 / think.shape) * random.weibull(think.shape, count)
-    if think.kind == "lognormal":
-        return random.lognormal(math.log(think.mean_s) - think.sigma**2 / 2, think.sigma, count)
-    if think.kind == "exponential":
-        return random.exponential(think.mean_s, count)
-    return np.full(count, think.mean_s)
 
 
 class Popularity:
@@ -152,8 +140,6 @@ class CacheAgeModel:
     """Distributions of hits and of ages of stored responses, by class of users; from sampled histories."""
 
     def __init__(self, users: Users, random: Generator, changes: Sequence[Change] = ()) -> None:
-        #: P(a page view continues its session).
-        self.stay = 1 - 1 / users.session_pages
         #: Views after which a history is settled.
         self.settled = max(_SETTLED, _SETTLED_EACH * users.kept_pages)
         wide = np.geomspace(_NARROW, self.settled, _CLASSES - _NARROW)
@@ -202,12 +188,12 @@ class CacheAgeModel:
             fresh = (near & (think < fresh_within)) | (far & (gap < fresh_across))
             shelves.put(pages, kept, where, clocks, ~fresh)
             newest[:, ~fresh] = clocks[:, ~fresh]
-            going = random.random(_SAMPLE) < self.stay
-            thought = np.where(going, think_times(users, random, _SAMPLE), 0.0)
+            ended = random.random(_SAMPLE) * users.session_pages < 1
+            thought = sample(users.think, random, _SAMPLE)
             clocks[0] += thought / mean
             # Time within sessions counts as it does on an average day.
-            clocks[1] += np.where(going, thought / users.return_interval_s, random.exponential(1.0, _SAMPLE))
-            clocks[2] += ~going
+            clocks[1] += thought / users.return_interval_s + ended * random.exponential(1.0, _SAMPLE)
+            clocks[2] += ended
         found = [
             Older(mean, within.curve(number, views), across.curve(number, views))
             for number in range(len(weights))

@@ -1,9 +1,9 @@
 """The simulation of all users at once, step by step.
 
 Users are counted by place and class (of the length of their history), apart by whether they are in a
-session.  In one step, of those who are away some begin a session; of those who are in one, some look at the
-next page; and of all who looked at a page, some end their session there.  Nobody is lost on the way: the
-sum is the number of users.
+session.  In one step, of those who are away some begin a session; of those who are in one, some have looked
+at their page for long enough: they look at the next one, or end their session.  Nobody is lost on the way:
+the sum is the number of users.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from loadgen.capacity.sessions import Session
 from loadgen.constants import Constants
 from loadgen.models import choice
 from loadgen.simulate.cache_age_model import CacheAgeModel
@@ -20,14 +21,14 @@ from loadgen.simulate.costs import KIND, KINDS, matrix
 from loadgen.simulate.inputs import Inputs
 from loadgen.simulate.nodes import Nodes
 from loadgen.simulate.outcome import Outcome, Recorder
-from loadgen.simulate.routing import Pauses, PerRequestRouting, StickyRouting, pauses
+from loadgen.simulate.routing import PerRequestRouting, StickyRouting
 from loadgen.simulate.views import Views
 from loadgen.simulate.wave import Wave
 
 Ints = NDArray[np.int64]
 
 #: Streams of random numbers, told apart by a number beside the seed; those of policies come after.
-_CACHE_AGES, _CHANGES, _PAUSES, _POLICIES = range(4)
+_CACHE_AGES, _CHANGES, _POLICIES = 0, 1, 3
 
 
 class World:
@@ -41,7 +42,8 @@ class World:
             for number, deploy in enumerate(inputs.deploys)
         ]
         self.cache_ages = CacheAgeModel(inputs.users, self.random(_CACHE_AGES), self.changes)
-        self.pauses: Pauses = pauses(inputs, self.random(_PAUSES))
+        users, cluster = inputs.users, inputs.cluster
+        self.session = Session.of(users.think, users.session_pages, cluster.ttl_s, cluster.keep_alive_s)
         self.views = Views(inputs.users, self.cache_ages, self.wave)
         self.costs = matrix(constants, inputs.users, inputs.cluster)
 
@@ -65,9 +67,9 @@ class Cohorts:
         self._reads = policy not in ("random", "one")
         self._home: StickyRouting | PerRequestRouting
         if policy == "smart":
-            self._home = StickyRouting(inputs, world.pauses)
+            self._home = StickyRouting(inputs, world.session)
         else:
-            self._home = PerRequestRouting(policy, inputs.cluster, world.pauses, inputs.day.step_s)
+            self._home = PerRequestRouting(policy, inputs, world.session)
         #: Users by place and class.
         self.away = np.zeros((self._home.places, len(world.cache_ages.begins)), dtype=np.int64)
         self.active = np.zeros_like(self.away)
@@ -91,44 +93,53 @@ class Cohorts:
         world, random, home, nodes = self._world, self._random, self._home, self._nodes
         step_s, users = world.inputs.day.step_s, world.inputs.users
         up, known = nodes.up(now), nodes.figures
-        viewers = np.stack(
-            (random.binomial(self.away, begins), random.binomial(self.active, step_s / users.think.mean_s))
-        )
-        self.away -= viewers[0]
-        self.active -= viewers[1]
+        viewers = self._viewers(begins, step_s / users.think.mean_s)
         if up.any():
             latency = choice.LEAST_MS + 1000 * nodes.backlog
             placed = home.place(viewers, known, up, latency, random)
             counts = world.views.work(now, placed.viewers.sum(axis=0), random)
             self._more(counts, placed.viewers, step_s)
             counts[:, KIND["retry"]] = placed.retries
-            counts[:, KIND["connect"]] = placed.connects
+            counts[:, KIND["connect"]] += placed.connects
             viewers = home.learn(placed.viewers, known, up, random)
         else:
             counts = np.zeros((len(up), len(KINDS)))
             counts[:, KIND["failed"]] = viewers.sum() / len(up)
-        self._end(viewers)
+        self._keep(viewers)
         sockets = home.sockets(self.active) * users.websocket_share
         connections = np.where(up, home.open(self.active) + sockets, 0.0)
         counts[:, KIND["push"]] = np.where(up, sockets, 0.0) * (step_s / world.inputs.cluster.push_period_s)
-        recorder.note(now, counts, nodes.step(now + step_s, counts, connections), connections, up)
+        load = nodes.step(now + step_s, counts, connections)
+        recorder.note(now, counts, load, connections, up, float(self.active.sum()))
 
     def _more(self, counts: NDArray[np.float64], viewers: Ints, step_s: float) -> None:
         """What depends on whether a session begins."""
         world = self._world
         first, going = viewers[0].sum(axis=1), viewers[1].sum(axis=1)
+        sockets = world.inputs.users.websocket_share
         counts[:, KIND["session"]] = first
-        counts[:, KIND["upgrade"]] = first * world.inputs.users.websocket_share
+        # A WebSocket has a connection of its own, and brings the load document.
+        counts[:, KIND["upgrade"]] = counts[:, KIND["connect"]] = first * sockets
         if self._reads:
-            counts[:, KIND["load"]] = first + self._random.binomial(going, world.pauses.due)
+            reads = first + self._random.binomial(going, world.session.due)
+            counts[:, KIND["load"]] = reads * (1 - sockets)
 
-    def _end(self, viewers: Ints) -> None:
-        """One more page view in the histories; sessions end or go on."""
-        cache_ages, random = self._world.cache_ages, self._random
+    def _viewers(self, begins: float, over: float) -> Ints:
+        """(2, place, class): whose session begins, who looks at the next page; others end their session.
+
+        *over*: P(a user who looks at a page has done so).
+        """
+        random = self._random
+        first, done = random.binomial(self.away, begins), random.binomial(self.active, over)
+        ended = random.binomial(done, 1 - self._world.session.stay)
+        self.away += ended - first
+        self.active -= done
+        return np.stack((first, done - ended))
+
+    def _keep(self, viewers: Ints) -> None:
+        """They look at a page, one more in their histories."""
         looked = viewers.sum(axis=0)
-        older = random.binomial(looked, cache_ages.advance)
+        older = self._random.binomial(looked, self._world.cache_ages.advance)
         looked -= older
         looked[:, 1:] += older[:, :-1]
-        ended = random.binomial(looked, 1 - cache_ages.stay)
-        self.away += ended
-        self.active += looked - ended
+        self.active += looked

@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 #: (option, struct, field, placeholder, help); types and ranges are those of the fields.
 _OPTIONS = (
-    ("--users", Users, "users", "N", "users in all"),
+    ("--users", Users, "users", "N", "registered users: all who come, within a session or not"),
     ("--warm-share", Users, "warm_share", "X", "of users: have been here before it begins"),
     ("--return-interval", Users, "return_interval_s", "S", "from a user's session to the next one"),
     ("--hours", Day, "hours", "H", "how long; it begins at midnight"),

@@ -1,56 +1,78 @@
-"""What is counted at a node, and what one of each costs it: a matrix made from the measured constants."""
+"""What is counted at a node, and the matrix of what one of each costs it: :mod:`loadgen.capacity.exchanges`.
+
+Costs have to be linear in the counts, but messages come in segments.  Batches have two sizes, those of a
+whole page and of the assets that all pages share, and new versions have two, pages and assets: a line through
+both is right for both.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loadgen.capacity.exchanges import STALE_BYTES, Exchange, Exchanges
+from loadgen.capacity.wire import Wire
 from loadgen.constants import Constants
 from loadgen.simulate.inputs import Cluster, Users
 
-#: What is counted.  Requests are of seven kinds; what else costs something; what costs nothing.
+#: What is counted.  Requests are of eight kinds; what else costs something; what costs nothing.
 KINDS = (
-    "batch", "lone", "page", "asset", "client", "newer", "load",
-    "validator", "connect", "upgrade", "push", "page_byte",
+    "batch", "lone", "page", "asset", "client", "newer", "load", "upgrade",
+    "validator", "connect", "push", "page_byte",
     "session", "view", "not_modified", "fresh", "retry", "failed",
 )  # fmt: skip
-REQUESTS = 7
+REQUESTS = 8
 KIND = {name: number for number, name in enumerate(KINDS)}
+#: Columns of the matrix: CPU seconds of a core; bytes on the wire, to the node and from it; payload, too.
+CPU, LINK_IN, LINK_OUT, PAYLOAD_IN, PAYLOAD_OUT = range(5)
 
 Floats = NDArray[np.float64]
 
 
 def matrix(constants: Constants, users: Users, cluster: Cluster) -> Floats:
-    """(kind, what): CPU seconds of a core, bytes to the node, bytes from it."""
-    c = constants
-    load = c.load_answer_bytes + cluster.nodes * c.load_node_bytes
-    push = c.push_bytes + (cluster.nodes - 1) * c.load_node_bytes
-    client = users.client_bytes / max(1, users.client_files)
-
-    def body(size: float) -> tuple[float, float, float]:
-        return c.body_s + c.body_s_per_kilobyte * size / 1000, c.request_bytes, c.body_head_bytes + size
-
-    rows: dict[str, tuple[float, float, float]] = {
-        "batch": (c.batch_s, c.batch_request_bytes, c.batch_answer_bytes),
-        "lone": (c.not_modified_s, c.confirm_request_bytes, c.not_modified_bytes),
-        "page": body(users.page_bytes),
-        "asset": body(users.asset_bytes),
-        "client": body(client),
-        # A new version's body is counted by its bytes: it can be a page or an asset.
-        "newer": (c.body_s, c.confirm_request_bytes, c.body_head_bytes),
-        "page_byte": (c.body_s_per_kilobyte / 1000, 0.0, 1.0),
-        "load": (c.body_s + c.body_s_per_kilobyte * load / 1000, c.load_request_bytes, load),
-        "validator": (c.validator_s, c.validator_bytes + users.path_bytes, 0.0),
-        "connect": (c.connection_s, 0.0, 0.0),
-        "upgrade": (c.upgrade_s, c.request_bytes, c.not_modified_bytes),
-        "push": (c.push_s, 0.0, push),
+    """(kind, column)"""
+    each = Exchanges(
+        constants,
+        Wire(tls_share=float(cluster.tls)),
+        cluster.nodes,
+        path_bytes=users.path_bytes,
+        resumed_share=cluster.tls_resumed_share,
+    )
+    batch, validator = _line(each.batch, 1 + users.assets_per_page, users.shared_assets)
+    newer, page_byte = _line(each.new_version, users.page_bytes, users.asset_bytes)
+    # Its number in the answer to the batch that told of it.
+    newer[[LINK_OUT, PAYLOAD_OUT]] += STALE_BYTES
+    rows = {
+        "batch": batch,
+        "validator": validator,
+        "lone": _row(each.not_modified()),
+        "page": _row(each.body(users.page_bytes)),
+        "asset": _row(each.body(users.asset_bytes)),
+        "client": _row(each.body(users.client_bytes / max(1, users.client_files))),
+        "newer": newer,
+        "page_byte": page_byte,
+        "load": _row(each.load_poll()),
+        "upgrade": _row(each.upgrade()),
+        "push": _row(each.load_push()),
+        "connect": _row(each.encrypted_connection()),
     }
-    if cluster.tls:
-        for name in KINDS[:REQUESTS]:
-            cpu, came, went = rows[name]
-            rows[name] = cpu + c.tls_request_s, came, went
-        rows["connect"] = (c.connection_s + c.handshake_s, c.handshake_in_bytes, c.handshake_out_bytes)
-    result = np.zeros((len(KINDS), 3))
+    result = np.zeros((len(KINDS), 5))
     for name, row in rows.items():
         result[KIND[name]] = row
     return result
+
+
+def _row(exchange: Exchange) -> Floats:
+    inbound, outbound = exchange.inbound.bytes, exchange.outbound.bytes
+    return np.array([exchange.cpu_s, inbound, outbound, exchange.asked, exchange.answered])
+
+
+def _line(exchange: Callable[[float], Exchange], size: float, other: float) -> tuple[Floats, Floats]:
+    """(what it costs at size 0, what each unit adds), so that it is right at *size* and at *other*."""
+    if other == size:
+        other = size + 1
+    here, there = _row(exchange(size)), _row(exchange(other))
+    slope = (there - here) / (other - size)
+    return here - slope * size, slope

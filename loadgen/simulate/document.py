@@ -68,6 +68,7 @@ def compare(cohorts: Outcome, exact: Outcome, policy: str, sample: int, users: i
     ]
     rows += [
         ("requests", float(cohorts.requests), float(exact.requests)),
+        ("concurrent_mean", float(cohorts.concurrent_mean), float(exact.concurrent_mean)),
         ("bytes_in", float(cohorts.bytes_in), float(exact.bytes_in)),
         ("bytes_out", float(cohorts.bytes_out), float(exact.bytes_out)),
         ("confirmed_share", cohorts.confirmed_share, exact.confirmed_share),

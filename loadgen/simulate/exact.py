@@ -14,9 +14,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.models import choice
+from loadgen.models import choice, think
 from loadgen.models.draws import drawn, uniform
-from loadgen.simulate.cache_age_model import Popularity, Shelves, think_times
+from loadgen.simulate.cache_age_model import Popularity, Shelves
 from loadgen.simulate.cohorts import World
 from loadgen.simulate.costs import KIND, KINDS
 from loadgen.simulate.inputs import own_assets
@@ -44,16 +44,16 @@ class Exact:
         popularity = Popularity(inputs.users)
         self._uniform = uniform(random)
         self._page = drawn(lambda size: popularity.draw(random, size))
-        self._think = drawn(lambda size: think_times(inputs.users, random, size))
+        self._think = drawn(lambda size: think.sample(inputs.users.think, random, size))
         self._gap = drawn(lambda size: random.exponential(1.0, size))
         self._counts = np.zeros((inputs.cluster.nodes, len(KINDS)))
         sockets = round(inputs.users.websocket_share * count)
         self._users = [User(number % inputs.cluster.nodes, number < sockets) for number in range(count)]
         self._warm(popularity)
-        #: (time, number of a user), of page views.
-        self._heap: list[tuple[float, int]] = []
+        #: (time, number of a user, whether its session ends then); else it looks at a page.
+        self._heap: list[tuple[float, int, bool]] = []
         for number in range(count):
-            self._leave(number, 0.0)
+            self._plan_session(number, 0.0)
         heapq.heapify(self._heap)
 
     def _warm(self, popularity: Popularity) -> None:
@@ -62,12 +62,11 @@ class Exact:
         warm = np.flatnonzero(random.random(self._count) < self._users_of.warm_share)
         count, users = len(warm), self._users_of
         times = np.empty((world.cache_ages.settled, count))
-        at = world.wave.second(-random.exponential(1.0, count))
+        end = world.wave.second(-random.exponential(1.0, count))
         for view in range(len(times) - 1, -1, -1):
-            times[view] = at
+            times[view] = at = end - think.sample(users.think, random, count)
             gap = world.wave.second(world.wave.operational(at) - random.exponential(1.0, count))
-            think = at - think_times(users, random, count)
-            at = np.where(random.random(count) < world.cache_ages.stay, think, gap)
+            end = np.where(random.random(count) < world.session.stay, at, gap)
         shelves = Shelves(users, count)
         for now in times:
             pages = popularity.draw(random, count)
@@ -100,31 +99,34 @@ class Exact:
             self._latency = choice.LEAST_MS + 1000 * self._nodes.backlog
             self._counts[:] = 0
             while self._heap and self._heap[0][0] < now + day.step_s:
-                at, number = heapq.heappop(self._heap)
-                self._view(number, at)
+                at, number, ends = heapq.heappop(self._heap)
+                if ends:
+                    self._leave(number, at)
+                else:
+                    self._view(number, at)
             self._counts[:, KIND["push"]] = np.where(self._up, self._sockets, 0.0) * push
             counts = self._counts * scale
             connections = (
-                np.where(self._up, self._active * self._world.pauses.open + self._sockets, 0) * scale
+                np.where(self._up, self._active * self._world.session.open + self._sockets, 0) * scale
             )
             smooth += gain * (counts - smooth)
             load = self._nodes.step(now + day.step_s, smooth, connections)
-            recorder.note(now, counts, load, connections, self._up)
+            recorder.note(now, counts, load, connections, self._up, float(self._active.sum()) * scale)
         return recorder.outcome()
 
-    def _leave(self, number: int, at: float) -> None:
-        """The session is over; the next one is planned."""
+    def _plan_session(self, number: int, at: float) -> None:
+        """The next session of a user who is away."""
         wave = self._world.wave
         begin = float(wave.second(wave.operational(at) + self._gap()))
         if begin < math.inf:
-            heapq.heappush(self._heap, (max(at, begin), number))
+            heapq.heappush(self._heap, (max(at, begin), number, False))
 
     def _view(self, number: int, at: float) -> None:
         """A user looks at a page."""
         user = self._users[number]
         if not self._up.any():
             self._counts[:, KIND["failed"]] += 1 / len(self._up)
-            self._go_on(number, user, at)
+            self._go_on(number, at)
             return
         node = self._ask(user, at)
         row = self._counts[node]
@@ -132,27 +134,32 @@ class Exact:
         if not user.active:
             row[KIND["session"]] += 1
             row[KIND["upgrade"]] += user.socket
+            row[KIND["connect"]] += user.socket
             self._enter(user, node, 1)
         if at - user.connections.get(node, -math.inf) > self._cluster.keep_alive_s:
             row[KIND["connect"]] += 1
         user.connections[node] = at
         self._look(user, int(self._page()), at, row)
         if self._policy not in ("random", "one") and at - user.learned >= self._cluster.ttl_s:
-            row[KIND["load"]] += 1
+            row[KIND["load"]] += not user.socket
             first = user.learned == -math.inf
             user.learned = at
             if self._policy == "smart" and (first or self._uniform() < self._again()):
                 self._move(user, self._drawn(user, at, ()))
-        self._go_on(number, user, at)
+        self._go_on(number, at)
 
-    def _go_on(self, number: int, user: User, at: float) -> None:
-        if self._uniform() < self._world.cache_ages.stay:
-            heapq.heappush(self._heap, (at + float(self._think()), number))
-            return
+    def _go_on(self, number: int, at: float) -> None:
+        """The page is looked at; then comes the next one, or the session is over."""
+        ends = self._uniform() >= self._world.session.stay
+        heapq.heappush(self._heap, (at + float(self._think()), number, ends))
+
+    def _leave(self, number: int, at: float) -> None:
+        """The session is over; the next one is planned."""
+        user = self._users[number]
         if user.active:
             self._enter(user, user.node, -1)
         user.connections.clear()
-        self._leave(number, at)
+        self._plan_session(number, at)
 
     def _enter(self, user: User, node: int, sign: int) -> None:
         """A session begins (1) or ends (-1)."""

@@ -32,8 +32,9 @@ _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 class Users(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The users and the site they look at."""
 
+    #: Registered: all who come, and come again; few of them are within a session at once.
     users: Annotated[int, Meta(ge=1, le=10_000_000_000)] = 10_000_000
-    #: Page views of a session, on average; their number is geometric.
+    #: Page views of a session, on average; their number is geometric.  Each is looked at for a think time.
     session_pages: Annotated[float, Meta(ge=1, le=10_000)] = 5.0
     think: Think = msgspec.field(default_factory=Think)
     #: From the end of a session to the next one of the same user, on average over a day.
@@ -79,6 +80,8 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     #: Between two load documents pushed to a WebSocket.
     push_period_s: Seconds = 4.5
     tls: bool = False
+    #: Of TLS handshakes: from a ticket, without a certificate.
+    tls_resumed_share: Share = 0.5
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

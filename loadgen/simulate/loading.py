@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadgen.errors import UsageError
+from loadgen.models import choice
 from loadgen.simulate.cohorts import World
-from loadgen.simulate.costs import KIND, KINDS
+from loadgen.simulate.costs import CPU, KIND, KINDS, PAYLOAD_OUT
 from loadgen.simulate.inputs import Inputs, own_assets
 
 
@@ -21,16 +22,17 @@ def return_interval(world: World, utilization: float) -> float:
     """
     inputs = world.inputs
     users, cluster = inputs.users, inputs.cluster
-    cpu, _, out = _session(world) @ world.costs
+    each = _session(world, utilization) @ world.costs
+    cpu, out = float(each[CPU]), float(each[PAYLOAD_OUT])
     full = max(cpu / cluster.cores, out * 8 / (cluster.link_gbit * 1e9))
     sessions = utilization * cluster.nodes / full / inputs.day.peak_to_mean
-    interval = users.users / sessions - _duration(inputs)
+    interval = users.users / sessions - world.session.seconds
     if interval <= 0:
-        most = utilization * users.users / (sessions * _duration(inputs))
+        most = utilization * users.users / (sessions * world.session.seconds)
         raise UsageError(
             f"--rho {utilization:g}: {users.users:,} users without any pause between sessions load "
             f"{cluster.nodes} nodes to {most:.2g}; "
-            f"give --users {math.ceil(2 * sessions * _duration(inputs))} or more"
+            f"give --users {math.ceil(2 * sessions * world.session.seconds)} or more"
         )
     return float(interval)
 
@@ -41,30 +43,27 @@ def with_utilization(world: World, utilization: float) -> Inputs:
     return msgspec.structs.replace(world.inputs, users=users)
 
 
-def _duration(inputs: Inputs) -> float:
-    return (inputs.users.session_pages - 1) * inputs.users.think.mean_s
-
-
-def _session(world: World) -> NDArray[np.float64]:
-    """What one session of a user with a long history is, by kind."""
-    users, cluster = world.inputs.users, world.inputs.cluster
+def _session(world: World, utilization: float) -> NDArray[np.float64]:
+    """What one session of a user with a long history is, by kind, at nodes of that *utilization*."""
+    users, cluster, session = world.inputs.users, world.inputs.cluster, world.session
+    redraw = choice.redraw_share([utilization], [1.0])
     kept, age = float(world.cache_ages.kept[-1]), users.max_age_s
     operational = age / users.return_interval_s
     whole = float(world.cache_ages.older(age, operational)[-1])
     beside = float(world.cache_ages.older_beside(age, operational)[-1]) if users.shared_assets else 0.0
-    parts, views = 1 + users.assets_per_page, users.session_pages
+    parts, views = 1 + users.assets_per_page, session.views
     asked = ((whole, parts), (beside, users.shared_assets))
-    sockets = _duration(world.inputs) * users.websocket_share
+    sockets = users.websocket_share
     rows = {
         "page": views * (1 - kept),
         "asset": views * (1 - kept) * own_assets(users),
         "batch": views * sum(share for share, count in asked if count > 1),
         "validator": views * sum(share * count for share, count in asked if count > 1),
         "lone": views * sum(share for share, count in asked if count == 1),
-        "load": 1 + (views - 1) * world.pauses.due,
-        "connect": 1 + (views - 1) * world.pauses.closed,
-        "upgrade": users.websocket_share,
-        "push": sockets / cluster.push_period_s,
+        "load": session.load_reads * (1 - sockets),
+        "connect": session.connections(redraw, cluster.nodes) + sockets,
+        "upgrade": sockets,
+        "push": sockets * session.seconds / cluster.push_period_s,
     }
     counts = np.zeros(len(KINDS))
     for name, value in rows.items():

@@ -1,8 +1,8 @@
 """The nodes: what their load comes to, the queue that is left, and the figures that they publish.
 
-The same rules as in ``edge/load``: utilization is the worst of CPU, outbound bytes and connections; rates
-are those of the last 5 s; the weight follows the headroom, damped.  What clients know is as old as the
-cluster says.
+The same rules as in ``edge/load``: utilization is the worst of CPU, outbound bytes and connections, and nodes
+count bytes above TCP (the frames that carry them fill a link some percent further); rates are those of the
+last 5 s; the weight follows the headroom, damped.  What clients know is as old as the cluster says.
 
 Latency.  A node has a worker on each core and one link; taken as M/M/1 queues, the time spent in one with
 mean service time s and utilization u is exponential with mean s / (1 - u), so that 99 of 100 are through
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.load.weight import LEAST_WEIGHT, WEIGHT_SECONDS
-from loadgen.simulate.costs import REQUESTS
+from loadgen.simulate.costs import CPU, LINK_OUT, PAYLOAD_OUT, REQUESTS
 from loadgen.simulate.inputs import Cluster, Failure
 
 #: Rates that nodes publish are means over this long.
@@ -44,18 +44,14 @@ class Figures(NamedTuple):
 class Load(NamedTuple):
     """By node, as it is."""
 
-    #: Shares of what a node has, 0..1 and more: (node, cpu | inbound | outbound | connections).
+    #: Shares of what a node has, 0..1 and more: (node, cpu | link in | link out | connections).
     shares: Floats
-    #: CPU seconds and bytes per second: (node, cpu | in | out).
+    #: The worst of the shares that nodes count; what comes in is not among them.
+    utilizations: Floats
+    #: CPU seconds and bytes per second: (node, column of the matrix of costs).
     rates: Floats
     backlog: Floats
     p99_s: Floats
-
-    @property
-    def utilizations(self) -> Floats:
-        """The worst of the shares that nodes publish; inbound bytes are not among them."""
-        worst: Floats = np.maximum(np.maximum(self.shares[:, 0], self.shares[:, 2]), self.shares[:, 3])
-        return worst
 
 
 class Nodes:
@@ -65,9 +61,10 @@ class Nodes:
         count = cluster.nodes
         self._cluster, self._costs, self._failures, self._step = cluster, costs, failures, step_s
         link = cluster.link_gbit * 1e9 / 8
+        self._link = link
         self._capacity = np.array([cluster.cores, link, link])
         self._window: deque[Floats] = deque(maxlen=max(1, round(WINDOW_S / step_s)))
-        self._sum = np.zeros((count, 4))
+        self._sum = np.zeros(count)
         self._weights = np.ones(count)
         self._begin = np.ones(count, dtype=np.bool_)
         self._gain = 1 - math.exp(-step_s / WEIGHT_SECONDS)
@@ -96,29 +93,33 @@ class Nodes:
         """A step has passed, at the end of which it is *now*, with so much done: (node, kind)."""
         rates = counts @ self._costs / self._step
         shares = np.concatenate(
-            (rates / self._capacity, connections[:, np.newaxis] / self._cluster.connections), axis=1
+            (
+                rates[:, : LINK_OUT + 1] / self._capacity,
+                connections[:, np.newaxis] / self._cluster.connections,
+            ),
+            axis=1,
         )
+        counted = np.maximum(np.maximum(shares[:, 0], rates[:, PAYLOAD_OUT] / self._link), shares[:, 3])
         up = self.up(now)
         busy = np.maximum(shares[:, 0], shares[:, 2])
         self.backlog = np.where(up, np.clip(self.backlog + (busy - 1) * self._step, 0.0, PATIENCE_S), 0.0)
         requests = np.maximum(1.0, counts[:, :REQUESTS].sum(axis=1) / self._step)
-        load = Load(shares, rates, self.backlog, self._p99(shares, rates, requests))
-        self._publish(now, shares, up)
+        load = Load(shares, counted, rates, self.backlog, self._p99(shares, rates, requests))
+        self._publish(now, counted, up)
         return load
 
     def _p99(self, shares: Floats, rates: Floats, requests: Floats) -> Floats:
-        cpu = rates[:, 0] / requests / (1 - np.minimum(_FULL, shares[:, 0]))
-        link = rates[:, 2] / requests / self._capacity[2] / (1 - np.minimum(_FULL, shares[:, 2]))
+        cpu = rates[:, CPU] / requests / (1 - np.minimum(_FULL, shares[:, 0]))
+        link = rates[:, LINK_OUT] / requests / self._link / (1 - np.minimum(_FULL, shares[:, 2]))
         result: Floats = math.log(100) * (cpu + link) + self.backlog
         return result
 
-    def _publish(self, now: float, shares: Floats, up: Flags) -> None:
+    def _publish(self, now: float, counted: Floats, up: Flags) -> None:
         if len(self._window) == self._window.maxlen:
             self._sum = self._sum - self._window[0]
-        self._window.append(shares)
-        self._sum = self._sum + shares
-        mean = self._sum / len(self._window)
-        used = np.maximum(np.maximum(mean[:, 0], mean[:, 2]), mean[:, 3])
+        self._window.append(counted)
+        self._sum = self._sum + counted
+        used = self._sum / len(self._window)
         room = np.clip(1 - used, 0.0, 1.0)
         # The first figure of a node that starts counts at once.
         self._weights = np.where(self._begin, room, self._weights + self._gain * (room - self._weights))

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.simulate.costs import KIND, KINDS, REQUESTS
+from loadgen.simulate.costs import KIND, KINDS, LINK_IN, REQUESTS
 from loadgen.simulate.inputs import Inputs
 from loadgen.simulate.nodes import Load
 
@@ -36,6 +36,7 @@ class NodeOutcome(msgspec.Struct, frozen=True, kw_only=True):
     inbound_peak: float
     outbound_peak: float
     connections_peak: int
+    #: On the wire.
     bytes_in: int
     bytes_out: int
     #: Of all minutes, the worst.
@@ -50,9 +51,12 @@ class Hour(msgspec.Struct, frozen=True, kw_only=True):
     """One hour; lists by node."""
 
     hour: int
+    #: Users within a session, on average.
+    concurrent: int
     views_per_s: float
     requests_per_s: float
     confirmed_share: float
+    #: On the wire.
     in_mbit: float
     out_mbit: float
     utilization: list[float]
@@ -66,8 +70,15 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     counts: dict[str, int]
     requests: int
+    #: On the wire: with all that Ethernet, IP, TCP and TLS add.
     bytes_in: int
     bytes_out: int
+    #: Above TCP and TLS, as nodes and ``loadgen run`` count them.
+    payload_in: int
+    payload_out: int
+    #: Users within a session: on average, and most at once.
+    concurrent_mean: int
+    concurrent_peak: int
     #: Of all validators and bodies but those of load documents: confirmed.
     confirmed_share: float
     #: Of the whole time; of windows: mean, and what 99 of 100 do not exceed; 0: too few requests to tell.
@@ -91,23 +102,28 @@ class Recorder:
         self._hours = inputs.day.hours
         self._time = np.zeros(points)
         self._counts = np.zeros((points, nodes, len(KINDS)))
-        self._bytes = np.zeros((points, nodes, 2))
+        #: Link in and out, payload in and out.
+        self._bytes = np.zeros((points, nodes, 4))
         self._shares = np.zeros((points, nodes, 4))
         self._used = np.zeros((points, nodes))
         self._p99 = np.zeros((points, nodes))
         self._windows = np.zeros((windows, nodes))
         self._up = np.ones((windows, nodes), dtype=np.bool_)
         self._connections = np.zeros(nodes)
+        self._concurrent = np.zeros(points)
+        self._most = 0.0
         self._backlog = np.zeros(nodes)
         self._over = np.zeros(nodes)
 
-    def note(self, now: float, counts: Floats, load: Load, connections: Floats, up: Flags) -> None:
-        """A step that began *now*."""
+    def note(
+        self, now: float, counts: Floats, load: Load, connections: Floats, up: Flags, concurrent: float
+    ) -> None:
+        """A step that began *now*; *concurrent*: users within a session after it."""
         point, window, step = int(now // POINT_S), int(now // WINDOW_S), self._step
         used = load.utilizations
         self._time[point] += step
         self._counts[point] += counts
-        self._bytes[point] += load.rates[:, 1:] * step
+        self._bytes[point] += load.rates[:, LINK_IN:] * step
         self._shares[point] += load.shares * step
         self._used[point] += used * step
         np.maximum(self._p99[point], load.p99_s, out=self._p99[point])
@@ -116,19 +132,26 @@ class Recorder:
         np.maximum(self._connections, connections, out=self._connections)
         np.maximum(self._backlog, load.backlog, out=self._backlog)
         self._over += (used > 1) * step
+        self._concurrent[point] += concurrent * step
+        self._most = max(self._most, concurrent)
 
     def outcome(self) -> Outcome:
         """Of all that was noted."""
         counts = self._counts.sum(axis=(0, 1))
         requests = self._counts[:, :, :REQUESTS].sum(axis=2)
         by_node = requests.sum(axis=0)
+        moved = self._bytes.sum(axis=(0, 1))
         herds = _herds(self._windows, self._up)
         per_time = self._time[:, np.newaxis]
         return Outcome(
             counts={name: round(float(value)) for name, value in zip(KINDS, counts, strict=True)},
             requests=round(float(by_node.sum())),
-            bytes_in=round(float(self._bytes[:, :, 0].sum())),
-            bytes_out=round(float(self._bytes[:, :, 1].sum())),
+            bytes_in=round(float(moved[0])),
+            bytes_out=round(float(moved[1])),
+            payload_in=round(float(moved[2])),
+            payload_out=round(float(moved[3])),
+            concurrent_mean=round(float(self._concurrent.sum() / self._time.sum())),
+            concurrent_peak=round(self._most),
             confirmed_share=_confirmed(counts),
             herd=_round(float(by_node.max()) / max(1e-9, float(by_node.mean()))),
             herd_mean=_mean(*herds),
@@ -175,6 +198,7 @@ class Recorder:
         herds = _herds(self._windows[windows], self._up[windows])
         return Hour(
             hour=hour,
+            concurrent=round(float(self._concurrent[points].sum()) / time),
             views_per_s=_round(float(by_node[:, KIND["view"]].sum()) / time),
             requests_per_s=_round(float(requests.sum()) / time),
             confirmed_share=_confirmed(by_node.sum(axis=0)),

@@ -13,58 +13,17 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from loadgen.capacity.sessions import Session
 from loadgen.models import choice
-from loadgen.simulate.cache_age_model import think_times
-from loadgen.simulate.inputs import Cluster, Inputs
+from loadgen.simulate.inputs import Inputs
 from loadgen.simulate.nodes import Figures
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-#: Think times that means of them are taken over.
-_SAMPLE = 20_000
 #: A share of users that is not worth a draw.
 _FEW = 1e-6
-
-
-class Pauses(NamedTuple):
-    """What think times come to for figures and connections."""
-
-    #: P(the figures that a client has are a ttl old at its next page view, so that it reads new ones).
-    due: float
-    #: P(a session goes on after a page view).
-    stay: float
-    #: P(T > keep-alive); E[min(T, keep-alive)] / E[T]: of a pause with an open connection.
-    closed: float
-    open: float
-    #: Page views within keep-alive.
-    within: float
-
-
-def pauses(inputs: Inputs, random: Generator) -> Pauses:
-    """Means over a sample."""
-    cluster = inputs.cluster
-    thinks = think_times(inputs.users, random, _SAMPLE)
-    keep = cluster.keep_alive_s
-    return Pauses(
-        _due(thinks, cluster.ttl_s),
-        1 - 1 / inputs.users.session_pages,
-        float((thinks > keep).mean()),
-        float(np.minimum(thinks, keep).mean() / thinks.mean()),
-        keep / inputs.users.think.mean_s,
-    )
-
-
-def _due(thinks: Floats, ttl: float) -> float:
-    """Page views at which *ttl* has passed since the last such one, of all that continue a session."""
-    since, count = 0.0, 0
-    for think in thinks.tolist():
-        since += think
-        if since >= ttl:
-            since = 0.0
-            count += 1
-    return count / len(thinks)
 
 
 class Placement(NamedTuple):
@@ -84,9 +43,9 @@ class StickyRouting:
     time later, by some sooner than by others.
     """
 
-    def __init__(self, inputs: Inputs, pause: Pauses) -> None:
+    def __init__(self, inputs: Inputs, session: Session) -> None:
         self.places = inputs.cluster.nodes
-        self._pause = pause
+        self._session = session
         self._gain = inputs.day.step_s / inputs.users.think.mean_s
         self._moved = np.zeros(self.places)
         #: By node: of its users within a session, those to whom it was slow the last time.
@@ -118,24 +77,25 @@ class StickyRouting:
             moved = moved + came.sum(axis=(0, 2))
             retries = lost * share
         self._stung += self._gain * ((latency > choice.SLOW * choice.LEAST_MS) - self._stung)
-        connects = viewers[0].sum(axis=1) + viewers[1].sum(axis=1) * self._pause.closed + moved
+        lapsed = self._session.lapsed
+        connects = viewers[0].sum(axis=1) + viewers[1].sum(axis=1) * lapsed + moved * (1 - lapsed)
         return Placement(viewers, retries, connects)
 
     def learn(self, viewers: Ints, known: Figures, up: Flags, random: Generator) -> Ints:
         """Who has read new figures may draw again; all do who have read their first ones."""
         again = choice.redraw_share(known.utilizations, known.weights)
         chances = np.empty((2, 1, viewers.shape[2]))
-        chances[0], chances[1] = again, again * self._pause.due
+        chances[0], chances[1] = again, again * self._session.due
         chances[:, :, 0] = 1.0
         movers = random.binomial(viewers, chances)
         share = _shares(known, up, np.full(self.places, choice.LEAST_MS))
         came = _spread(movers.sum(axis=1), share, random)
-        self._moved = came.sum(axis=(0, 2)) * (1 - share) * self._pause.stay
+        self._moved = came.sum(axis=(0, 2)) * (1 - share) * self._session.stay
         return viewers - movers + came
 
     def open(self, active: Ints) -> Floats:
         """Of *active* users (place, class): connections held, by node."""
-        held: Floats = active.sum(axis=1) * self._pause.open
+        held: Floats = active.sum(axis=1) * self._session.open
         return held
 
     def sockets(self, active: Ints) -> Floats:
@@ -149,11 +109,14 @@ class PerRequestRouting:
 
     places = 1
 
-    def __init__(self, policy: str, cluster: Cluster, pause: Pauses, step_s: float) -> None:
-        self._policy, self._pause = policy, pause
+    def __init__(self, policy: str, inputs: Inputs, session: Session) -> None:
+        cluster = inputs.cluster
+        self._policy, self._session = policy, session
+        #: Page views within keep-alive.
+        self._within = cluster.keep_alive_s / inputs.users.think.mean_s
         #: Shares of late, as far back as connections stay open.
         self._late = np.full(cluster.nodes, 1 / cluster.nodes)
-        self._gain = min(1.0, step_s / cluster.keep_alive_s)
+        self._gain = min(1.0, inputs.day.step_s / cluster.keep_alive_s)
 
     def place(
         self, viewers: Ints, known: Figures, up: Flags, latency: Floats, random: Generator
@@ -173,7 +136,7 @@ class PerRequestRouting:
 
     def _unused(self) -> Floats:
         """P(a node was not asked by the views of the session before this one, while keep-alive lasted)."""
-        stay, most = self._pause.stay, max(1, round(self._pause.within))
+        stay, most = self._session.stay, max(1, round(self._within))
         other = 1 - self._late
         result: Floats = stay ** (most - 1) * other**most
         for views in range(1, most):
@@ -187,8 +150,8 @@ class PerRequestRouting:
 
     def open(self, active: Ints) -> Floats:
         """Of *active* users (place, class): connections held, by node."""
-        used = 1 - (1 - self._late) ** (1 + self._pause.within)
-        return float(active.sum()) * self._pause.open * used
+        used = 1 - (1 - self._late) ** (1 + self._within)
+        return float(active.sum()) * self._session.open * used
 
     def sockets(self, active: Ints) -> Floats:
         """Users by the node that they hold a WebSocket to, if they do."""

@@ -18,8 +18,9 @@ def show(document: Document, console: Console) -> None:
     """All tables."""
     users, cluster, day = document.inputs.users, document.inputs.cluster, document.inputs.day
     console.print(
-        f"[bold]{users.users:,} users, {day.hours:g} h, {cluster.nodes} nodes[/] of {cluster.cores:g} cores "
-        f"and {cluster.link_gbit:g} Gbit/s; figures {cluster.age_s:g} s old; peak/mean {day.peak_to_mean:g}; "
+        f"[bold]{users.users:,} registered users, {day.hours:g} h, {cluster.nodes} nodes[/] of "
+        f"{cluster.cores:g} cores and {cluster.link_gbit:g} Gbit/s; "
+        f"figures {cluster.age_s:g} s old; peak/mean {day.peak_to_mean:g}; "
         f"each user comes every {users.return_interval_s / 3600:.3g} h; seed {day.seed}"
     )
     console.print(f"constants measured on {document.machine.cpu}, {document.machine.date}", style="dim")
@@ -67,6 +68,10 @@ def _counts(policy: str, outcome: Outcome) -> Table:
     table = _table(f"\n{policy}: what users did", ("", ""))
     table.show_header = False
     for name, value in (
+        (
+            "users at once: mean, most",
+            f"{outcome.concurrent_mean:,}, {outcome.concurrent_peak:,}",
+        ),
         ("sessions, page views", f"{counts['session']:,}, {counts['view']:,}"),
         ("requests", f"{outcome.requests:,}"),
         (
@@ -79,7 +84,7 @@ def _counts(policy: str, outcome: Outcome) -> Table:
         ("load documents", f"{counts['load']:,}"),
         ("retries, views failed", f"{counts['retry']:,}, {counts['failed']:,}"),
         (
-            "bytes to nodes, from nodes",
+            "on the wire to nodes, from nodes",
             f"{outcome.bytes_in / 1e9:,.1f} GB, {outcome.bytes_out / 1e9:,.1f} GB",
         ),
     ):

@@ -50,12 +50,11 @@ def assemble(job: Job) -> WorkerComponents:
     # A stream of its own for each purpose: one more draw of one does not change all others.
     streams = [np.random.default_rng(one) for one in np.random.SeedSequence(job.seed).spawn(11)]
     session = scenario.session
-    think = session.think
     weights = draws.zipf_weights(len(job.site.pages), scenario.site.zipf)
     uniform = draws.uniform(streams[0])
     drawn = {
         "uniform": uniform,
-        "think": draws.think_times(streams[1], think.kind, think.mean_s, think.shape, think.sigma),
+        "think": draws.think_times(streams[1], session.think),
         "pages": draws.page_counts(streams[2], session.pages_mean),
         "page": draws.zipf(streams[3], weights),
     }

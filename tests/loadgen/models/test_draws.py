@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.models import draws
+from loadgen.models.think import Think
 from tests.loadgen.near import assert_near
 
 COUNT = 40_000
@@ -56,7 +57,7 @@ class ThinkTimeTests(SynchronousTestCase):
     def test_all_kinds_have_the_mean_that_was_given(self) -> None:
         for kind in ("weibull", "lognormal", "exponential", "constant"):
             for mean in (0.5, 20.0):
-                times = some(draws.think_times(seeded(), kind, mean, 0.8, 1.0))
+                times = some(draws.think_times(seeded(), Think(kind=kind, mean_s=mean, shape=0.8, sigma=1.0)))
                 assert_near(float(np.mean(times)) / mean, 1.0, 0.04, kind)
                 self.assertGreaterEqual(min(times), 0.0)
 
@@ -64,16 +65,27 @@ class ThinkTimeTests(SynchronousTestCase):
         """Weibull's variance over its squared mean is known: 2.0 less 1 at k=1, wider below."""
         spreads = []
         for shape in (0.7, 1.0, 2.0):
-            times = np.array(some(draws.think_times(seeded(), "weibull", 10.0, shape, 1.0)))
+            times = np.array(
+                some(draws.think_times(seeded(), Think(kind="weibull", mean_s=10.0, shape=shape, sigma=1.0)))
+            )
             assert_near(float(times.mean()), 10.0, 0.4)
             spreads.append(float(times.std() / times.mean()))
         self.assertEqual(spreads, sorted(spreads, reverse=True))
         assert_near(spreads[1], 1.0, 0.05)
-        logarithms = np.log(some(draws.think_times(seeded(), "lognormal", 10.0, 0.8, 0.5)))
+        logarithms = np.log(
+            some(draws.think_times(seeded(), Think(kind="lognormal", mean_s=10.0, shape=0.8, sigma=0.5)))
+        )
         assert_near(float(logarithms.std()), 0.5, 0.02)
 
     def test_a_constant_is_one(self) -> None:
-        self.assertEqual(set(some(draws.think_times(seeded(), "constant", 7.0, 0.8, 1.0), 100)), {7.0})
+        self.assertEqual(
+            set(
+                some(
+                    draws.think_times(seeded(), Think(kind="constant", mean_s=7.0, shape=0.8, sigma=1.0)), 100
+                )
+            ),
+            {7.0},
+        )
 
 
 class PageTests(SynchronousTestCase):
@@ -119,7 +131,7 @@ class LeftOverTests(SynchronousTestCase):
     def test_its_mean_is_that_of_renewal_theory(self) -> None:
         """E[T^2] / 2 E[T]: more than half the mean, since long intervals are found more often."""
         random = np.random.default_rng(3)
-        times = draws.think_times(random, "weibull", 8.0, 0.8, 1.0)
+        times = draws.think_times(random, Think(kind="weibull", mean_s=8.0, shape=0.8, sigma=1.0))
         left = draws.left_over(random, times)
         found = np.array([left() for _ in range(100_000)])
         drawn = np.array([times() for _ in range(100_000)])
@@ -128,7 +140,9 @@ class LeftOverTests(SynchronousTestCase):
     def test_of_a_constant_it_is_even(self) -> None:
         """Anywhere within it."""
         random = np.random.default_rng(4)
-        left = draws.left_over(random, draws.think_times(random, "constant", 2.0, 1.0, 1.0))
+        left = draws.left_over(
+            random, draws.think_times(random, Think(kind="constant", mean_s=2.0, shape=1.0, sigma=1.0))
+        )
         found = np.array([left() for _ in range(20_000)])
         self.assertTrue(found.min() >= 0 and found.max() < 2.0)
         assert_near(float(found.mean()), 1.0, 0.02)

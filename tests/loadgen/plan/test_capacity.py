@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from loadgen.capacity.demand import Demand, Flow
+from loadgen.capacity.exchanges import Exchange
 from loadgen.capacity.wire import Crossing
 from loadgen.plan.capacity import RESOURCES, Machine, machines_needed
-from loadgen.plan.demand import Demand, Flow, demand_of_user
+from loadgen.plan.demand import demand_of_user
 from loadgen.plan.inputs import Limits
 from loadgen.plan.queueing import Queue, Work, p99, scaled
 from tests.loadgen.plan.examples import COSTS, plan
@@ -24,7 +26,7 @@ def machine(**changes: float) -> Machine:
 
 def questions(per_second: float) -> Demand:
     """Only 304s: 600 bytes of head, 128 back, 5 us."""
-    flow = Flow("304", per_second, Crossing(780, 2), Crossing(218, 1), 5e-6)
+    flow = Flow("304", per_second, Exchange(Crossing(780, 2), Crossing(218, 1), 5e-6))
     return Demand.of([flow], per_second * 10, per_second * 30_000)
 
 

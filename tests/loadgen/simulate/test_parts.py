@@ -6,9 +6,11 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen import constants
+from loadgen.capacity.exchanges import STALE_BYTES, Exchanges
+from loadgen.capacity.wire import Wire
 from loadgen.models import choice, daily
 from loadgen.simulate.cache_age_model import CacheAgeModel, Popularity, Shelves
-from loadgen.simulate.costs import KIND, KINDS, matrix
+from loadgen.simulate.costs import CPU, KIND, KINDS, LINK_IN, LINK_OUT, PAYLOAD_IN, PAYLOAD_OUT, matrix
 from loadgen.simulate.inputs import Cluster, Failure, Spike, Users
 from loadgen.simulate.nodes import Nodes
 from loadgen.simulate.wave import Wave
@@ -94,24 +96,43 @@ class Costs(SynchronousTestCase):
         measured = constants.load()
         counts = np.zeros(len(KINDS))
         counts[KIND["batch"]], counts[KIND["validator"]] = 1, 13
-        cpu, came, went = counts @ matrix(measured, Users(path_bytes=30), Cluster())
-        self.assertAlmostEqual(cpu, measured.batch_s + 13 * measured.validator_s)
-        self.assertEqual(came, measured.batch_request_bytes + 13 * (measured.validator_bytes + 30))
-        self.assertEqual(went, measured.batch_answer_bytes)
+        found = counts @ matrix(measured, Users(path_bytes=30), Cluster())
+        self.assertAlmostEqual(found[CPU], measured.batch_s + 13 * measured.validator_s)
+        asked = measured.batch_request_bytes + 13 * (measured.validator_bytes + 30)
+        self.assertAlmostEqual(found[PAYLOAD_IN], asked)
+        self.assertAlmostEqual(found[PAYLOAD_OUT], measured.batch_answer_bytes)
+        inbound, outbound = Wire().exchange(asked, measured.batch_answer_bytes)
+        self.assertAlmostEqual(found[LINK_IN], inbound.bytes)
+        self.assertAlmostEqual(found[LINK_OUT], outbound.bytes)
+
+    def test_a_line_through_two_sizes_is_right_for_both(self) -> None:
+        measured, users = constants.load(), Users(page_bytes=30_000.0, asset_bytes=400.0)
+        costs = matrix(measured, users, Cluster())
+        each = Exchanges(measured, Wire(), 4, path_bytes=users.path_bytes)
+        for lines in (13, 8):
+            row = costs[KIND["batch"]] + lines * costs[KIND["validator"]]
+            self.assertAlmostEqual(row[LINK_IN], each.batch(lines).inbound.bytes)
+        for size in (30_000, 400):
+            row = costs[KIND["newer"]] + size * costs[KIND["page_byte"]]
+            self.assertAlmostEqual(row[LINK_IN], each.new_version(size).inbound.bytes)
+            self.assertAlmostEqual(row[LINK_OUT], each.new_version(size).outbound.bytes + STALE_BYTES)
 
     def test_tls_adds_to_requests_and_connections(self) -> None:
         measured = constants.load()
-        more = matrix(measured, Users(), Cluster(tls=True)) - matrix(measured, Users(), Cluster())
+        encrypted = Cluster(tls=True, tls_resumed_share=0.25)
+        more = matrix(measured, Users(), encrypted) - matrix(measured, Users(), Cluster())
         self.assertAlmostEqual(float(more[KIND["batch"], 0]), measured.tls_request_s)
-        self.assertAlmostEqual(float(more[KIND["connect"], 0]), measured.handshake_s)
-        self.assertEqual(float(more[KIND["validator"]].sum()), 0.0)
+        handshakes = 0.75 * measured.handshake_s + 0.25 * measured.resumed_s
+        self.assertAlmostEqual(float(more[KIND["connect"], CPU]), handshakes)
+        self.assertAlmostEqual(float(more[KIND["validator"], CPU]), 0.0)
+        self.assertGreater(float(more[KIND["lone"], LINK_OUT]), 20)
 
 
 class TheNodes(SynchronousTestCase):
     """Loads and what is published of them."""
 
     def nodes(self, *failures: Failure) -> Nodes:
-        costs = np.zeros((len(KINDS), 3))
+        costs = np.zeros((len(KINDS), 5))
         costs[KIND["page"], 0] = 0.001
         return Nodes(Cluster(nodes=2, cores=1.0, age_s=5.0), costs, failures, 1.0)
 
