@@ -12,7 +12,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.fastpath.answerer import PythonAnswerer
-from edge.fastpath.interface import Settings
+from edge.fastpath.interface import Next, Settings
 from edge.fastpath.native import NativeAnswerer
 from edge.http.dates import format_date
 from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
@@ -65,11 +65,11 @@ class OneAnswerTests(SynchronousTestCase):
     def check(self, stream: bytes, cuts: list[int]) -> None:
         """All three on one stream."""
         date = format_date(NOW)
-        output, consumed, verdict = self.native.answer(stream, date)
+        output, consumed, after = self.native.answer(stream, date)
         self.assertEqual(self.python.answer(stream, date)[:2], (output, consumed))
         written = self.twisted(stream, cuts).written
         self.assertEqual(written[: len(output)], output)
-        if verdict == "close" or consumed == len(stream):
+        if after is Next.CLOSE or consumed == len(stream):
             self.assertEqual(written, output)
 
     @settings(max_examples=400, deadline=None)

@@ -1,12 +1,12 @@
-"""The twin of ``edge_answer.c``: request bytes in, answer bytes out, from the table alone."""
+"""The answerer: request bytes in, answer bytes out, from the table alone.  The twin of ``edge_answer.c``."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator
 
-from edge.fastpath.interface import Sample, Settings
-from edge.fastpath.recognise import Request, recognise
+from edge.fastpath.interface import Next, Sample, Settings
+from edge.fastpath.recognise import Request, Unrecognised, recognise
 from edge.http.dates import format_date
 from edge.table.counters import INDEX
 from edge.table.layout import SLOT_LIVE
@@ -21,16 +21,14 @@ SAMPLES = 256
 _SAMPLE_TARGET = 512
 _ETAG_BYTES = 16
 
-_MORE, _HANDOFF, _CLOSE = "more", "handoff", "close"
-
 
 def monotonic_ms() -> int:
-    """What leases are compared with."""
+    """CLOCK_MONOTONIC in milliseconds: what leases are compared with."""
     return int(time.monotonic() * 1000)
 
 
 class PythonAnswerer:
-    """:class:`edge.fastpath.interface.Answerer` in Python."""
+    """The answerer in Python.  Implements :class:`~edge.fastpath.interface.Answerer`."""
 
     def __init__(self, segment: Segment, worker_index: int, settings: Settings) -> None:
         self.reader = Reader(segment, worker_index, monotonic_ms)
@@ -44,23 +42,20 @@ class PythonAnswerer:
         self._ok = self._not_modified = b""
 
     def allow_origins(self, origins: Collection[bytes]) -> None:
-        """See the interface."""
         self._origins = frozenset(origins)
 
     def drain(self) -> None:
-        """From now on every answer closes."""
         self.draining = True
 
-    def answer(self, data: bytes, date: bytes) -> tuple[bytes, int, str]:
-        """See the interface.  Keeps the table's epoch entered only while it reads."""
+    def answer(self, data: bytes, date: bytes) -> tuple[bytes, int, Next]:
         self.reader.enter()
         try:
-            pieces, consumed, verdict = self.answer_pieces(data, date)
+            pieces, consumed, after = self.answer_pieces(data, date)
         finally:
             self.reader.leave()
-        return b"".join(pieces), consumed, verdict
+        return b"".join(pieces), consumed, after
 
-    def answer_pieces(self, data: bytes, date: bytes) -> tuple[list[bytes], int, str]:
+    def answer_pieces(self, data: bytes, date: bytes) -> tuple[list[bytes], int, Next]:
         """As :meth:`answer`, the output in pieces; the caller has entered the table."""
         if date != self._date:
             self._date = date
@@ -68,18 +63,23 @@ class PythonAnswerer:
             self._not_modified = b"HTTP/1.1 304 \r\nDate: " + date + b'\r\nETag: "'
         output: list[bytes] = []
         consumed = total = answered = 0
-        verdict = _MORE
-        while consumed < len(data) and answered < ANSWERS and total < OUTPUT_BYTES:
+        after = Next.RECEIVE
+        while consumed < len(data):
+            if answered == ANSWERS or total >= OUTPUT_BYTES:
+                after = Next.ANSWER
+                break
             request = recognise(data, consumed)
-            if isinstance(request, str):
-                verdict = request
+            if request is Unrecognised.INCOMPLETE:
+                break
+            if request is Unrecognised.LET_GO:
+                after = Next.HAND_OFF
                 break
             close = self.draining or request.fields.close
             pieces = (
                 self._revalidate(request, close) if request.method == b"POST" else self._get(request, close)
             )
             if pieces is None:
-                verdict = _HANDOFF
+                after = Next.HAND_OFF
                 break
             output += pieces
             size = sum(map(len, pieces))
@@ -89,11 +89,11 @@ class PythonAnswerer:
             if self._log_every:
                 self._sample(request, int(pieces[0][9:12]), size)
             if close:
-                verdict = _CLOSE
+                after = Next.CLOSE
                 break
         if answered:
             self.counters.add(_REQUESTS, answered)
-        return output, consumed, verdict
+        return output, consumed, after
 
     def _get(self, request: Request, close: bool) -> list[bytes] | None:
         """The answer to GET or HEAD; None: let go."""

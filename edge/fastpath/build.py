@@ -33,18 +33,22 @@ ffibuilder.cdef(
         uint32_t modified;
         uint8_t etag[16];
         uint64_t length;
-        int confirmed;
+        bool confirmed;
         const uint8_t *body;
         const uint8_t *lines_200, *lines_304;
         uint16_t length_200, length_304;
     } edge_entry;
     typedef struct { ...; } edge_slot;
     typedef struct { ...; } edge_header;
-    int edge_table_open(edge_table *table, void *base, uint64_t bytes, uint32_t worker);
+    typedef enum {
+        EDGE_TABLE_OPENED, EDGE_TABLE_FOREIGN, EDGE_TABLE_VERSION, EDGE_TABLE_INCONSISTENT,
+        EDGE_TABLE_NO_WORKER, EDGE_TABLE_BIG_ENDIAN
+    } edge_table_opening;
+    edge_table_opening edge_table_open(edge_table *table, void *base, uint64_t bytes, uint32_t worker);
     void edge_table_enter(edge_table *table);
     void edge_table_leave(edge_table *table);
-    int edge_table_find(const edge_table *table, edge_key key, unsigned variant, edge_entry *entry);
-    int edge_table_is_current(const edge_table *table, edge_key key, const uint8_t *etag);
+    bool edge_table_find(const edge_table *table, edge_key key, unsigned variant, edge_entry *entry);
+    bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t *etag);
     void edge_slot_store(edge_slot *slot, const edge_slot *value);
     uint64_t edge_epoch_advance(edge_header *header);
 
@@ -60,7 +64,7 @@ ffibuilder.cdef(
     } edge_sample;
     typedef struct {
         edge_table table;
-        int draining;
+        bool draining;
         unsigned sample_count;
         edge_sample samples[...];
         char date[29];
@@ -78,12 +82,12 @@ ffibuilder.cdef(
     } edge_limits;
     typedef struct { int32_t fd; uint32_t listener; uint8_t *data; uint64_t length; } edge_handoff;
     typedef struct edge_loop edge_loop;
-    edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits, uint32_t log_every,
-                             const uint8_t *timeout_answer, size_t timeout_length);
+    enum { EDGE_LISTENER_RECOGNISES, EDGE_LISTENER_SHARED, ... };
+    edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits, uint32_t log_every);
     void edge_loop_free(edge_loop *loop);
     edge_answerer *edge_loop_answerer(edge_loop *loop);
     int edge_loop_fileno(const edge_loop *loop);
-    int edge_loop_listen(edge_loop *loop, int fd, uint32_t listener, int recognise, int shared);
+    int edge_loop_listen(edge_loop *loop, int fd, uint32_t listener, unsigned flags);
     int edge_loop_run(edge_loop *loop);
     const edge_handoff *edge_loop_handoffs(const edge_loop *loop);
     void edge_loop_taken(edge_loop *loop);
@@ -95,8 +99,9 @@ ffibuilder.cdef(
     uint64_t edge_loop_memory(const edge_loop *loop);
     void edge_loop_advance(edge_loop *loop, uint32_t seconds);
 
-    int edge_native_answer(edge_answerer *answerer, const uint8_t *in, size_t length, uint8_t *copy,
-                           size_t capacity, size_t *written, size_t *consumed);
+    typedef enum { EDGE_NEXT_RECEIVE, EDGE_NEXT_ANSWER, EDGE_NEXT_HAND_OFF, EDGE_NEXT_CLOSE } edge_next;
+    edge_next edge_native_answer(edge_answerer *answerer, const uint8_t *in, size_t length, uint8_t *copy,
+                                 size_t capacity, size_t *written, size_t *consumed);
     edge_answerer *edge_native_answerer(const edge_table *table);
     void edge_native_free(void *pointer);
     """
@@ -108,20 +113,20 @@ ffibuilder.set_source(
     #include <string.h>
     #include "edge_loop.h"
 
-    /* For tests and tools: one call of edge_answer with its pieces copied together. */
-    static int edge_native_answer(edge_answerer *answerer, const uint8_t *in, size_t length, uint8_t *copy,
-                                  size_t capacity, size_t *written, size_t *consumed)
+    /* For tests and tools: one call of edge_answer with its pieces copied together, if *written has room. */
+    static edge_next edge_native_answer(edge_answerer *answerer, const uint8_t *in, size_t length,
+                                        uint8_t *copy, size_t capacity, size_t *written, size_t *consumed)
     {
         static edge_output out;
         edge_table_enter(&answerer->table);
-        int verdict = edge_answer(answerer, in, length, &out, consumed);
-        *written = 0;
+        edge_next next = edge_answer(answerer, in, length, &out, consumed);
         for (int i = 0; i < out.count && out.total <= capacity; i++) {
-            memcpy(copy + *written, out.pieces[i].iov_base, out.pieces[i].iov_len);
-            *written += out.pieces[i].iov_len;
+            memcpy(copy, out.pieces[i].iov_base, out.pieces[i].iov_len);
+            copy += out.pieces[i].iov_len;
         }
+        *written = out.total;
         edge_table_leave(&answerer->table);
-        return out.total <= capacity ? verdict : -1;
+        return next;
     }
 
     static edge_answerer *edge_native_answerer(const edge_table *table)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
 
@@ -65,8 +66,20 @@ class Sample(NamedTuple):
     sent: int
 
 
+class Next(Enum):
+    """What is done with a connection once the output of an answerer is sent."""
+
+    #: All is answered but an incomplete request: wait for more bytes.
+    RECEIVE = auto()
+    #: The output was full: ask again with the rest.
+    ANSWER = auto()
+    #: The rest is not for the fast path.
+    HAND_OFF = auto()
+    CLOSE = auto()
+
+
 class FastPath(Protocol):
-    """See the module's docstring.  Not thread-safe; one per worker."""
+    """The fast path of one worker: its epoll set, its listeners, its connections.  Not thread-safe."""
 
     #: "native" or "python".
     kind: str
@@ -113,14 +126,16 @@ class FastPath(Protocol):
 
 
 class Answerer(Protocol):
-    """The sans-IO heart: bytes in, answers out.  Used by the loop, tests and fuzzers."""
+    """A fast path without sockets (sans-IO): request bytes in, answer bytes out."""
 
     def allow_origins(self, origins: Collection[bytes]) -> None:
-        """See :class:`FastPath`."""
+        """From now on these get Access-Control-Allow-Origin, as of :class:`FastPath`."""
 
-    def answer(self, data: bytes, date: bytes) -> tuple[bytes, int, str]:
-        """Answer as many requests at the front of *data* as are recognised.
+    def drain(self) -> None:
+        """From now on every answer closes."""
 
-        *date* is the 29-byte IMF-fixdate.  Returns (bytes to send, bytes consumed, verdict); verdict
-        is "more" (wait for more bytes), "handoff" (let go of the rest) or "close" (after sending).
+    def answer(self, data: bytes, date: bytes) -> tuple[bytes, int, Next]:
+        """Answer as many requests at the front of *data* as are recognised and found, up to a full output.
+
+        *date* is the 29-byte IMF-fixdate.  Returns (bytes to send, bytes consumed, what is next).
         """

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge._native import ffi, lib
 from edge.errors import SegmentError
-from edge.fastpath.interface import Handoff, Sample, Settings
-from edge.http.answer import error_answer
+from edge.fastpath.interface import Handoff, Next, Sample, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,15 +19,21 @@ if TYPE_CHECKING:
     from edge.table.segment import Segment
 
 
-_OPEN_ERRORS = {
-    -1: "it is not an edge table",
-    -2: "it has another layout version",
-    -3: "it is truncated or inconsistent",
-    -4: "it has no block for this worker",
-    -5: "the native build needs a little-endian machine",
+_PROBLEMS = {
+    lib.EDGE_TABLE_FOREIGN: "it is not an edge table",
+    lib.EDGE_TABLE_VERSION: "it has another layout version",
+    lib.EDGE_TABLE_INCONSISTENT: "it is truncated or inconsistent",
+    lib.EDGE_TABLE_NO_WORKER: "it has no block for this worker",
+    lib.EDGE_TABLE_BIG_ENDIAN: "the native build needs a little-endian machine",
 }
 _METHODS = (b"GET", b"HEAD", b"POST")
-_VERDICTS = {0: "more", 1: "more", 2: "handoff", 3: "close"}
+_NEXT = {
+    lib.EDGE_NEXT_RECEIVE: Next.RECEIVE,
+    lib.EDGE_NEXT_ANSWER: Next.ANSWER,
+    lib.EDGE_NEXT_HAND_OFF: Next.HAND_OFF,
+    lib.EDGE_NEXT_CLOSE: Next.CLOSE,
+}
+#: Room for the output of one call: EDGE_OUTPUT_BYTES, and a body that exceeds it by far.
 _COPY_BYTES = 1 << 20
 
 
@@ -36,9 +41,9 @@ def open_table(segment: Segment, worker_index: int) -> Any:
     """An ``edge_table *`` over *segment*; :exc:`SegmentError` when its bytes do not make sense."""
     base = ffi.from_buffer(segment.memory, require_writable=True)
     table = ffi.new("edge_table *")
-    error = lib.edge_table_open(table, base, len(base), worker_index)
-    if error:
-        raise SegmentError(f"the shared table cannot be used by the native build: {_OPEN_ERRORS[error]}")
+    opening = lib.edge_table_open(table, base, len(base), worker_index)
+    if opening != lib.EDGE_TABLE_OPENED:
+        raise SegmentError(f"the shared table cannot be used by the native build: {_PROBLEMS[opening]}")
     return table
 
 
@@ -50,7 +55,10 @@ def _allow_origins(answerer: Any, origins: Collection[bytes]) -> None:
 
 
 class NativeAnswerer:
-    """:class:`edge.fastpath.interface.Answerer`: the heart alone, for tests and tools."""
+    """The native fast path without its sockets, for tests and tools.
+
+    Implements :class:`~edge.fastpath.interface.Answerer`.
+    """
 
     def __init__(self, segment: Segment, worker_index: int, settings: Settings) -> None:
         self._segment = segment
@@ -60,25 +68,25 @@ class NativeAnswerer:
         _allow_origins(self._answerer, settings.allow_origins)
 
     def allow_origins(self, origins: Collection[bytes]) -> None:
-        """See the interface."""
         _allow_origins(self._answerer, origins)
 
     def drain(self) -> None:
         """From now on every answer closes."""
-        self._answerer.draining = 1
+        self._answerer.draining = True
 
-    def answer(self, data: bytes, date: bytes) -> tuple[bytes, int, str]:
-        """See the interface."""
+    def answer(self, data: bytes, date: bytes) -> tuple[bytes, int, Next]:
         ffi.memmove(self._answerer.date, date, 29)
         written, consumed = ffi.new("size_t *"), ffi.new("size_t *")
-        verdict = lib.edge_native_answer(
+        after = lib.edge_native_answer(
             self._answerer, data, len(data), ffi.from_buffer(self._copy), _COPY_BYTES, written, consumed
         )
-        return bytes(self._copy[: written[0]]), consumed[0], _VERDICTS[verdict]
+        if written[0] > _COPY_BYTES:
+            raise ValueError(f"an output of {written[0]} bytes: there is room for {_COPY_BYTES}")
+        return bytes(self._copy[: written[0]]), consumed[0], _NEXT[after]
 
 
 class NativeFastPath:
-    """See the interface; *advance* is for tests: seconds added to its clock."""
+    """The fast path in C.  Implements :class:`~edge.fastpath.interface.FastPath`."""
 
     kind = "native"
 
@@ -97,8 +105,7 @@ class NativeFastPath:
                 "pending_bytes": limits.pending_bytes,
             },
         )
-        timeout = _after_date(error_answer(408))
-        loop = lib.edge_loop_new(self._table, c_limits, settings.log_every, timeout, len(timeout))
+        loop = lib.edge_loop_new(self._table, c_limits, settings.log_every)
         if loop == ffi.NULL:
             raise OSError(ffi.errno, f"no fast path: {os.strerror(ffi.errno)}")
         self._loop = loop
@@ -106,21 +113,19 @@ class NativeFastPath:
         _allow_origins(self._answerer, settings.allow_origins)
 
     def fileno(self) -> int:
-        """The epoll descriptor."""
         return int(lib.edge_loop_fileno(self._loop))
 
     def allow_origins(self, origins: Collection[bytes]) -> None:
-        """See the interface."""
         _allow_origins(self._answerer, origins)
 
     def listen(self, fd: int, listener: int, recognise: bool, shared: bool = False) -> None:
-        """See the interface."""
-        error = lib.edge_loop_listen(self._loop, fd, listener, recognise, shared)
+        flags = lib.EDGE_LISTENER_RECOGNISES if recognise else 0
+        flags |= lib.EDGE_LISTENER_SHARED if shared else 0
+        error = lib.edge_loop_listen(self._loop, fd, listener, flags)
         if error:
             raise OSError(-error, os.strerror(-error))
 
     def run(self) -> list[Handoff]:
-        """See the interface."""
         count = lib.edge_loop_run(self._loop)
         if not count:
             return []
@@ -133,21 +138,17 @@ class NativeFastPath:
         return handoffs
 
     def tick(self) -> None:
-        """See the interface."""
         lib.edge_loop_tick(self._loop)
 
     def adopt(self, fd: int) -> None:
-        """See the interface."""
         error = lib.edge_loop_adopt(self._loop, fd)
         if error:
             raise OSError(-error, os.strerror(-error))
 
     def release(self, fd: int) -> None:
-        """See the interface."""
         lib.edge_loop_release(self._loop, fd)
 
     def samples(self) -> list[Sample]:
-        """See the interface."""
         answerer = self._answerer
         records = [
             Sample(
@@ -164,11 +165,9 @@ class NativeFastPath:
         return records
 
     def drain(self) -> None:
-        """See the interface."""
         lib.edge_loop_drain(self._loop)
 
     def connections(self) -> int:
-        """See the interface."""
         return int(lib.edge_loop_connections(self._loop))
 
     def memory(self) -> int:
@@ -180,12 +179,6 @@ class NativeFastPath:
         lib.edge_loop_advance(self._loop, seconds)
 
     def close(self) -> None:
-        """See the interface."""
         if self._loop is not None:
             lib.edge_loop_free(self._loop)
             self._loop = None
-
-
-def _after_date(answer: bytes) -> bytes:
-    """What follows the value of Date in a whole answer whose second line is Date."""
-    return answer.partition(b"\r\nDate: ")[2][29:]

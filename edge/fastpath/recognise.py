@@ -1,16 +1,20 @@
-"""The twin of ``edge_request.c``: recognising a strict subset of HTTP/1.1, or letting go.
+"""The recogniser: a strict subset of HTTP/1.1 (RFC 9112) is recognised, all else let go.  Sans-IO.
 
-This is the specification of what the fast path takes.  A head must match :data:`_HEAD` whole; then
-every field that could change the answer is one of those that :func:`fields_of` understands, in a form
-that it understands.  Anything else is for the strict parser on the Twisted side.
+This is the specification of what the fast path takes, and the twin of ``edge_request.c``.  A head must
+match :data:`_HEAD` whole; then every field that could change the answer is one of those that
+:func:`fields_of` understands, in a form that it understands.  Anything else is for the strict parser on
+the Twisted side.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from enum import Enum, auto
 from functools import lru_cache
 from typing import NamedTuple
+
+from edge.resource import Coding
 
 HEAD_LIMIT = 8192
 FIELD_LIMIT = 64
@@ -55,8 +59,8 @@ class Fields(NamedTuple):
     """What the field lines of a head say that matters here."""
 
     close: bool = False
-    #: Acceptable content codings: bit c as in edge.resource.Coding.
-    codings: int = 1
+    #: Acceptable content codings, 1 << :class:`~edge.resource.Coding` each.
+    codings: int = 1 << Coding.IDENTITY
     #: Opaque-tags of If-None-Match; None: absent.
     none_match: frozenset[bytes] | None = None
     #: If-None-Match: *
@@ -84,25 +88,34 @@ class Request(NamedTuple):
     consumed: int
 
 
-def recognise(data: bytes, at: int = 0) -> Request | str:
-    """The request at *at*, or "more", or "handoff"."""
+class Unrecognised(Enum):
+    """What bytes are that are no request within the subset."""
+
+    #: They may become one: wait for more.
+    INCOMPLETE = auto()
+    #: They are for the strict parser, whatever follows.
+    LET_GO = auto()
+
+
+def recognise(data: bytes, at: int = 0) -> Request | Unrecognised:
+    """The request at *at*, or why there is none."""
     head = _HEAD.match(data, at)
     if head is None:
         return _incomplete(data, at)
     length = head.end() - at
     fields = fields_of(head[5])
     if fields is None or length > HEAD_LIMIT:
-        return "handoff"
+        return Unrecognised.LET_GO
     if head[3]:
         return _revalidation(data, at, head.end(), fields)
     if fields.content_length is not None or (fields.modified_since and not _has_none_match(fields)):
-        return "handoff"
+        return Unrecognised.LET_GO
     target = head[2]
     path, mark, query = target.partition(b"?")
     tag = None
     if mark:
         if not _QUERY.fullmatch(query):
-            return "handoff"
+            return Unrecognised.LET_GO
         found = _TAG.fullmatch(query)
         tag = found[1] if found else None
     return Request(head[1], target, path, tag, fields, b"", length)
@@ -112,24 +125,24 @@ def _has_none_match(fields: Fields) -> bool:
     return fields.any_match or fields.none_match is not None
 
 
-def _revalidation(data: bytes, at: int, body_at: int, fields: Fields) -> Request | str:
+def _revalidation(data: bytes, at: int, body_at: int, fields: Fields) -> Request | Unrecognised:
     length = fields.content_length
     if length is None or length > BODY_LIMIT or fields.types > 1:
-        return "handoff"
+        return Unrecognised.LET_GO
     if fields.content_type is not None and not _PLAIN.fullmatch(fields.content_type):
-        return "handoff"
+        return Unrecognised.LET_GO
     if fields.modified_since or _has_none_match(fields):
-        return "handoff"
+        return Unrecognised.LET_GO
     if len(data) - body_at < length:
-        return "more"
+        return Unrecognised.INCOMPLETE
     path = b"/.edge/revalidate"
     return Request(b"POST", path, path, None, fields, data[body_at : body_at + length], body_at + length - at)
 
 
-def _incomplete(data: bytes, at: int) -> str:
+def _incomplete(data: bytes, at: int) -> Unrecognised:
     """What to do with bytes that are not a whole head: wait, or let go."""
     if len(data) - at >= HEAD_LIMIT:
-        return "handoff"
+        return Unrecognised.LET_GO
     rest = data[at:]
     waits = (
         b"HEAD /".startswith(rest)
@@ -138,12 +151,12 @@ def _incomplete(data: bytes, at: int) -> str:
         or _BEGINNING_OF_LINE.fullmatch(rest)
         or _BEGINNING.fullmatch(rest)
     )
-    return "more" if waits else "handoff"
+    return Unrecognised.INCOMPLETE if waits else Unrecognised.LET_GO
 
 
 @lru_cache(maxsize=1024)
 def fields_of(block: bytes) -> Fields | None:
-    """What field lines (syntax already checked) say; None: let go.
+    """The meaning of field lines whose syntax was checked; None: let go.
 
     Remembered, because a browser sends the same lines with every request of a page.
     """
@@ -194,13 +207,16 @@ def _none_match(fields: Fields, value: bytes) -> Fields | None:
         at = member.end()
 
 
+_CODINGS = {b"br": 1 << Coding.BR, b"gzip": 1 << Coding.GZIP}
+
+
 def _accept_encoding(fields: Fields, value: bytes) -> Fields | None:
-    codings = 1
+    codings = 1 << Coding.IDENTITY
     for member in value.split(b","):
         member = member.strip(b" \t").lower()
         if not _TOKEN.fullmatch(member) or member in (b"*", b"identity", b"x-gzip"):
             return None
-        codings |= {b"br": 4, b"gzip": 2}.get(member, 0)
+        codings |= _CODINGS.get(member, 0)
     return fields._replace(codings=codings)
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection
 from edge.fastpath.acceptor import Acceptor, Listener
 from edge.fastpath.answerer import PythonAnswerer
 from edge.fastpath.connection import HANDED, IDLE, LINGER, READING, WRITING, Connection
-from edge.fastpath.interface import Handoff, Sample, Settings
+from edge.fastpath.interface import Handoff, Next, Sample, Settings
 from edge.http.answer import error_answer
 from edge.http.dates import format_date
 from edge.table.counters import INDEX
@@ -33,7 +33,7 @@ _READ = select.EPOLLIN | select.EPOLLRDHUP
 
 
 class PythonFastPath:
-    """See :class:`edge.fastpath.interface.FastPath`."""
+    """The fast path in Python.  Implements :class:`~edge.fastpath.interface.FastPath`."""
 
     kind = "python"
 
@@ -63,15 +63,12 @@ class PythonFastPath:
     # ---- the interface ----
 
     def fileno(self) -> int:
-        """See the interface."""
         return self._epoll.fileno()
 
     def listen(self, fd: int, listener: int, recognise: bool, shared: bool = False) -> None:
-        """See the interface."""
         self._acceptor.listen(fd, listener, recognise, shared)
 
     def run(self) -> list[Handoff]:
-        """See the interface."""
         self._clocks()
         self._answerer.reader.enter()
         try:
@@ -88,7 +85,6 @@ class PythonFastPath:
         return handoffs
 
     def tick(self) -> None:
-        """See the interface."""
         self._clocks()
         if not self._draining:
             self._acceptor.resume(self._now)
@@ -103,7 +99,6 @@ class PythonFastPath:
             self._drop(fd)
 
     def adopt(self, fd: int) -> None:
-        """See the interface."""
         connection = self._connections.get(fd)
         if connection is None or connection.state != HANDED:
             raise OSError(errno.EINVAL, "not a connection that was handed off")
@@ -117,22 +112,18 @@ class PythonFastPath:
             self._watch(fd, connection, _READ)
 
     def release(self, fd: int) -> None:
-        """See the interface."""
         connection = self._connections.get(fd)
         if connection is not None and connection.state == HANDED:
             self._forget(fd)
 
     def samples(self) -> list[Sample]:
-        """See the interface."""
         samples, self._answerer.samples = self._answerer.samples, []
         return samples
 
     def allow_origins(self, origins: Collection[bytes]) -> None:
-        """See the interface."""
         self._answerer.allow_origins(origins)
 
     def drain(self) -> None:
-        """See the interface."""
         self._draining = True
         self._answerer.drain()
         self._clocks()
@@ -147,7 +138,6 @@ class PythonFastPath:
                 self._drop(fd)
 
     def connections(self) -> int:
-        """See the interface."""
         return len(self._connections)
 
     def advance(self, seconds: int) -> None:
@@ -156,7 +146,6 @@ class PythonFastPath:
         self._clocks()
 
     def close(self) -> None:
-        """See the interface."""
         if self._epoll.closed:
             return
         for fd, connection in list(self._connections.items()):
@@ -285,22 +274,22 @@ class PythonFastPath:
         answerer = self._answerer
         while True:
             known = len(answerer.samples)
-            pieces, consumed, verdict = answerer.answer_pieces(data, self._date)
+            pieces, consumed, after = answerer.answer_pieces(data, self._date)
             if len(answerer.samples) > known:
                 self._name_samples(connection, known)
             data = data[consumed:]
             fresh = fresh or consumed > 0
-            if pieces and not self._send(fd, connection, b"".join(pieces), data, verdict == "close"):
+            if pieces and not self._send(fd, connection, b"".join(pieces), data, after is Next.CLOSE):
                 return
-            if verdict != "more" or not consumed or not data:
+            if after is not Next.ANSWER:
                 break
-        if verdict == "close":
+        if after is Next.CLOSE:
             if data:
                 self._linger(fd, connection)
             else:
                 self._drop(fd)
             return
-        if verdict == "handoff":
+        if after is Next.HAND_OFF:
             self._hand_off(fd, connection, data)
             return
         connection.input = data

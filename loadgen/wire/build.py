@@ -50,7 +50,7 @@ ffibuilder.set_source(
     """,
     sources=[*_files("*.c"), f"{SHARED}/edge_request.c"],
     include_dirs=[SOURCES, SHARED],
-    depends=[*_files("*.h"), f"{SHARED}/edge_request.h"],
+    depends=[*_files("*.h"), f"{SHARED}/edge_request.h", f"{SHARED}/edge_variant.h"],
     define_macros=[("_GNU_SOURCE", "1")],
     extra_compile_args=["-std=c11", "-O2", "-fno-plt", "-fvisibility=hidden", "-Wall", "-Wextra"],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from edge.fastpath.interface import Answerer, Settings
+from edge.fastpath.interface import Answerer, Next, Settings
 from edge.http.answer import head_200, head_304
 from edge.table.segment import CounterBlock, Segment
 from tests.fastpath import site
@@ -125,8 +125,8 @@ class AnswererSuite(Base):
 
     def answered(self, request: bytes) -> bytes:
         """The answer to a request that is to be answered whole."""
-        output, consumed, verdict = self.answerer.answer(request, DATE)
-        self.assertEqual((consumed, verdict), (len(request), "more"), request)
+        output, consumed, after = self.answerer.answer(request, DATE)
+        self.assertEqual((consumed, after), (len(request), Next.RECEIVE), request)
         return output
 
     def expected_200(self, path: bytes, variant: int = 0, cors: bytes = b"", close: bool = False) -> bytes:
@@ -219,9 +219,9 @@ class AnswererSuite(Base):
         before = get(EMPTY, method=b"HEAD")
         answer = self.answered(before)
         for request in (*(get(PAGE, line) for line in LET_GO_LINES), *LET_GO):
-            self.assertEqual(self.answerer.answer(request, DATE), (b"", 0, "handoff"), request)
+            self.assertEqual(self.answerer.answer(request, DATE), (b"", 0, Next.HAND_OFF), request)
             pipelined = self.answerer.answer(before + request, DATE)
-            self.assertEqual(pipelined, (answer, len(before), "handoff"), request)
+            self.assertEqual(pipelined, (answer, len(before), Next.HAND_OFF), request)
 
     def test_a_request_may_come_in_pieces(self) -> None:
         """Cut at every byte: nothing until it is whole."""
@@ -231,32 +231,34 @@ class AnswererSuite(Base):
             revalidate(b"x /a\ny /b"),
         ):
             for cut in range(len(request)):
-                self.assertEqual(self.answerer.answer(request[:cut], DATE), (b"", 0, "more"), request[:cut])
+                self.assertEqual(
+                    self.answerer.answer(request[:cut], DATE), (b"", 0, Next.RECEIVE), request[:cut]
+                )
 
     def test_pipelined_requests_are_answered_in_order(self) -> None:
         """Up to 64 in one call."""
         one, two = get(EMPTY), get(PAGE, method=b"HEAD")
-        output, consumed, verdict = self.answerer.answer((one + two) * 50 + two[:9], DATE)
+        output, consumed, after = self.answerer.answer((one + two) * 50 + two[:9], DATE)
         self.assertEqual(output, (self.answered(one) + self.answered(two)) * 32)
-        self.assertEqual((consumed, verdict), (32 * len(one + two), "more"))
+        self.assertEqual((consumed, after), (32 * len(one + two), Next.ANSWER))
 
     def test_much_output_is_sent_before_more_is_made(self) -> None:
         """After 256 KiB the caller gets its turn."""
-        _, consumed, verdict = self.answerer.answer(get(BIG) * 10, DATE)
-        self.assertEqual((consumed, verdict), (2 * len(get(BIG)), "more"))
+        _, consumed, after = self.answerer.answer(get(BIG) * 10, DATE)
+        self.assertEqual((consumed, after), (2 * len(get(BIG)), Next.ANSWER))
 
     def test_connection_close_ends_the_connection(self) -> None:
         """What follows is not answered."""
         request = get(EMPTY, b"Connection: Close")
         expected = self.expected_200(EMPTY, close=True)
-        self.assertEqual(self.answerer.answer(request + get(), DATE), (expected, len(request), "close"))
+        self.assertEqual(self.answerer.answer(request + get(), DATE), (expected, len(request), Next.CLOSE))
         self.assertEqual(self.answered(get(EMPTY, b"Connection: keep-alive")), self.expected_200(EMPTY))
 
     def test_draining_ends_every_connection(self) -> None:
         """With the answer that is due."""
-        self.answerer.drain()  # type: ignore[attr-defined]
-        _, consumed, verdict = self.answerer.answer(get() + get(), DATE)
-        self.assertEqual((consumed, verdict), (len(get()), "close"))
+        self.answerer.drain()
+        _, consumed, after = self.answerer.answer(get() + get(), DATE)
+        self.assertEqual((consumed, after), (len(get()), Next.CLOSE))
 
     def test_a_batch_is_revalidated(self) -> None:
         """Any variant's ETag is current; lines end in LF or CRLF; queries are ignored."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.fastpath.answerer import PythonAnswerer
-from edge.fastpath.interface import Answerer, Settings
+from edge.fastpath.interface import Answerer, Next, Settings
 from edge.fastpath.native import NativeAnswerer
 from edge.table.segment import Segment
 from tests.fastpath import site
@@ -93,13 +93,13 @@ class TwinTests(SynchronousTestCase):
     def test_both_builds_answer_alike(self, stream: bytes) -> None:
         """Output and bytes consumed are equal.
 
-        The verdict too, but for an incomplete head that is already hopeless, which the native build lets go a
-        little earlier.
+        What is next, too, but for an incomplete head that is already hopeless, which the native build lets
+        go a little earlier.
         """
         native, python = (each.answer(stream, site.DATE) for each in (self.native, self.python))
         self.assertEqual(native[:2], python[:2])
         rest = stream[native[1] :]
-        if (native[2], python[2]) == ("handoff", "more"):
+        if (native[2], python[2]) == (Next.HAND_OFF, Next.RECEIVE):
             self.assertNotIn(b"\r\n\r\n", rest)
         else:
             self.assertEqual(native[2], python[2])
@@ -109,6 +109,6 @@ class TwinTests(SynchronousTestCase):
     def test_random_bytes_are_let_go_or_awaited(self, stream: bytes) -> None:
         """Never answered."""
         for each in (self.native, self.python):
-            output, consumed, verdict = each.answer(stream, site.DATE)
+            output, consumed, after = each.answer(stream, site.DATE)
             self.assertEqual((output, consumed), (b"", 0))
-            self.assertIn(verdict, ("more", "handoff"))
+            self.assertIn(after, (Next.RECEIVE, Next.HAND_OFF))

@@ -86,7 +86,7 @@ static inline void segment_put(segment *s, edge_table *table, const char *path, 
                                const char *etag, const char *body, const char *lines_200, const char *lines_304,
                                uint8_t state)
 {
-    uint8_t record[1024];
+    uint8_t record[4 + 2 * EDGE_LINES_LIMIT];
     uint16_t lengths[2] = {(uint16_t)strlen(lines_200), (uint16_t)strlen(lines_304)};
     edge_slot slot = {.state = state, .variant = (uint8_t)variant, .variants = (uint16_t)variants};
     edge_key key = edge_hash(&table->hash, (const uint8_t *)path, strlen(path));

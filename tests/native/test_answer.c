@@ -10,7 +10,7 @@ typedef struct {
     edge_output *out;
     char text[1 << 16];
     size_t length, consumed;
-    edge_verdict verdict;
+    edge_next next;
 } bench;
 
 static bench *bench_new(void)
@@ -36,7 +36,7 @@ static void bench_free(bench *b)
 static void ask(bench *b, const char *bytes, size_t length)
 {
     uint8_t *copy = guarded(bytes, length);
-    b->verdict = edge_answer(b->answerer, copy, length, b->out, &b->consumed);
+    b->next = edge_answer(b->answerer, copy, length, b->out, &b->consumed);
     b->length = 0;
     for (int i = 0; i < b->out->count && b->length + b->out->pieces[i].iov_len < sizeof b->text; i++) {
         memcpy(b->text + b->length, b->out->pieces[i].iov_base, b->out->pieces[i].iov_len);
@@ -61,7 +61,7 @@ static void answers_are_composed_to_the_byte(void)
     static const char tag[] = "GET /a.html?v=1&~etag=identity-etag-16 HTTP/1.1\r\n" HOST "\r\n";
     static const char head[] = "HEAD /a.html HTTP/1.1\r\n" HOST "Accept-Encoding: br\r\n\r\n";
     ask(b, get, sizeof get - 1);
-    check(b->verdict == EDGE_MORE && !strcmp(b->text, ok), "200 is composed to the byte");
+    check(b->next == EDGE_NEXT_RECEIVE && !strcmp(b->text, ok), "200 is composed to the byte");
     ask(b, head, sizeof head - 1);
     check(b->length == sizeof ok - 3 && !memcmp(b->text, ok, b->length), "HEAD gets the same head");
     ask(b, conditional, sizeof conditional - 1);
@@ -88,7 +88,7 @@ static void images_are_chosen_by_explicit_accept(void)
         if (cases[i].body)
             check(strstr(b->text, cases[i].body) != NULL, "Accept: %s gets %s", cases[i].accept, cases[i].body);
         else
-            check(b->verdict == EDGE_HANDOFF, "Accept: %s is let go", cases[i].accept);
+            check(b->next == EDGE_NEXT_HAND_OFF, "Accept: %s is let go", cases[i].accept);
     }
     bench_free(b);
 }
@@ -101,7 +101,7 @@ static void misses_and_templates_are_let_go(void)
         char request[200];
         int used = sprintf(request, "GET %s HTTP/1.1\r\n" HOST "\r\n", paths[i]);
         ask(b, request, (size_t)used);
-        check(b->verdict == EDGE_HANDOFF && !b->consumed && !b->length, "GET %s is let go", paths[i]);
+        check(b->next == EDGE_NEXT_HAND_OFF && !b->consumed && !b->length, "GET %s is let go", paths[i]);
     }
     bench_free(b);
 }
@@ -115,10 +115,10 @@ static void pipelined_requests_are_answered_in_order(void)
     for (int i = 0; i < 100; i++, used += sizeof one - 1)
         memcpy(many + used, one, sizeof one - 1);
     ask(b, many, used);
-    check(b->verdict == EDGE_RECOGNISED && b->consumed == 64 * (sizeof one - 1), "64 requests are answered at once");
+    check(b->next == EDGE_NEXT_ANSWER && b->consumed == 64 * (sizeof one - 1), "64 requests are answered at once");
     memcpy(many + 3 * (sizeof one - 1), last, sizeof last - 1);
     ask(b, many, used);
-    check(b->verdict == EDGE_HANDOFF && b->consumed == 3 * (sizeof one - 1),
+    check(b->next == EDGE_NEXT_HAND_OFF && b->consumed == 3 * (sizeof one - 1),
           "requests before one that is let go are answered first");
     bench_free(b);
 }
@@ -129,11 +129,11 @@ static void closing_and_draining(void)
     static const char keep[] = "GET /a.html HTTP/1.1\r\n" HOST "\r\n";
     bench *b = bench_new();
     ask(b, close, sizeof close - 1);
-    check(b->verdict == EDGE_CLOSE && strstr(b->text, "Connection: close\r\n"), "Connection: close closes");
+    check(b->next == EDGE_NEXT_CLOSE && strstr(b->text, "Connection: close\r\n"), "Connection: close closes");
     check(b->consumed == sizeof close - 17, "and nothing after it is read");
-    b->answerer->draining = 1;
+    b->answerer->draining = true;
     ask(b, keep, sizeof keep - 1);
-    check(b->verdict == EDGE_CLOSE && strstr(b->text, "Connection: close\r\n"), "draining closes every connection");
+    check(b->next == EDGE_NEXT_CLOSE && strstr(b->text, "Connection: close\r\n"), "draining closes every connection");
     bench_free(b);
 }
 
@@ -154,6 +154,31 @@ static void origins_are_allowed_exactly(void)
     bench_free(b);
 }
 
+static void long_lines_fill_the_output(void)
+{
+    static char lines[EDGE_LINES_LIMIT + 1];
+    static const char request[] = "GET /long HTTP/1.1\r\n" HOST "\r\n";
+    bench *b = bench_new();
+    char many[64 * sizeof request];
+    size_t used = 0;
+    memset(lines, 'x', EDGE_LINES_LIMIT);
+    memcpy(lines, "X: ", 3);
+    memcpy(lines + EDGE_LINES_LIMIT - 2, "\r\n", 2);
+    segment_put(&b->s, &b->answerer->table, "/long", 0, 1, "long-----etag-16", "", lines, "", EDGE_SLOT_LIVE);
+    for (int i = 0; i < 64; i++, used += sizeof request - 1)
+        memcpy(many + used, request, sizeof request - 1);
+    ask(b, many, used);
+    size_t first = b->consumed;
+    check(b->next == EDGE_NEXT_ANSWER && first && first < used, "heads that fill their buffer are sent before more");
+    check(b->out->used <= EDGE_HEADS_BYTES && b->out->used > EDGE_HEADS_BYTES / 2, "and stay within it");
+    while (b->next == EDGE_NEXT_ANSWER) {
+        ask(b, many + first, used - first);
+        first += b->consumed;
+    }
+    check(b->next == EDGE_NEXT_RECEIVE && first == used, "the rest is answered by the following calls");
+    bench_free(b);
+}
+
 static void revalidation_lists_what_is_stale(void)
 {
     static const char body[] = "identity-etag-16 /a.html\n\"brotli---etag-16\" /a.html?x=1\r\nW/\"other----etag-16\" /a.html\n"
@@ -169,10 +194,10 @@ static void revalidation_lists_what_is_stale(void)
                            "{\"v\":1,\"seq\":12345,\"stale\":[2,3,4]}"),
           "a revalidation is answered to the byte");
     ask(b, request, (size_t)used - 1);
-    check(b->verdict == EDGE_MORE && !b->consumed, "a partial body waits");
+    check(b->next == EDGE_NEXT_RECEIVE && !b->consumed, "a partial body waits");
     used = sprintf(request, "POST /.edge/revalidate HTTP/1.1\r\n" HOST "Content-Length: 6\r\n\r\nabc /\t");
     ask(b, request, (size_t)used);
-    check(b->verdict == EDGE_HANDOFF, "a malformed line is let go");
+    check(b->next == EDGE_NEXT_HAND_OFF, "a malformed line is let go");
     used = sprintf(request, "POST /.edge/revalidate HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n");
     ask(b, request, (size_t)used);
     check(strstr(b->text, "\"stale\":[]") != NULL, "no validators, none stale");
@@ -183,7 +208,7 @@ static void revalidation_lists_what_is_stale(void)
         for (; length < (size_t)lines * 5; length += 5)
             memcpy(text + length, "x /a\n", 5);
         ask(b, many, (size_t)(text - many) + length);
-        check(b->verdict == (lines == 1000 ? EDGE_MORE : EDGE_HANDOFF), "%d validators", lines);
+        check(b->next == (lines == 1000 ? EDGE_NEXT_RECEIVE : EDGE_NEXT_HAND_OFF), "%d validators", lines);
     }
     free(many);
     bench_free(b);
@@ -230,7 +255,7 @@ static void hostile_bytes_stay_calm(void)
         }
         if (rand() % 2)
             length = (size_t)rand() % length + 1;
-        b->verdict = edge_answer(b->answerer, (uint8_t *)request, length, b->out, &b->consumed);
+        b->next = edge_answer(b->answerer, (uint8_t *)request, length, b->out, &b->consumed);
         ok = ok && b->consumed <= length && (b->consumed || !b->out->total);
     }
     check(ok, "200,000 mutated inputs are answered, awaited or let go");
@@ -245,6 +270,7 @@ int main(void)
     pipelined_requests_are_answered_in_order();
     closing_and_draining();
     origins_are_allowed_exactly();
+    long_lines_fill_the_output();
     revalidation_lists_what_is_stale();
     dates_are_right();
     hostile_bytes_stay_calm();

@@ -12,7 +12,9 @@
 
 #define HOST "Host: example.org\r\n"
 #define GET "GET /a.html HTTP/1.1\r\n" HOST "\r\n"
-static const char timeout_lines[] = "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+static const char timeout_lines[] = "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 57\r\n"
+                                    "Connection: close\r\n\r\n"
+                                    "408 Request Timeout: The request did not arrive in time.\n";
 
 typedef struct {
     segment s;
@@ -22,19 +24,19 @@ typedef struct {
     struct sockaddr_in address;
 } server;
 
-static server server_new(edge_limits limits, int recognise)
+static server server_new(edge_limits limits, unsigned flags)
 {
     server v = {.s = segment_new()};
     socklen_t length = sizeof v.address;
     edge_table_open(&v.table, v.s.base, SEGMENT_BYTES, 0);
     segment_site(&v.s, &v.table);
-    v.loop = edge_loop_new(&v.table, &limits, 1, (const uint8_t *)timeout_lines, sizeof timeout_lines - 1);
+    v.loop = edge_loop_new(&v.table, &limits, 1);
     v.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     v.address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     bind(v.listener, (struct sockaddr *)&v.address, sizeof v.address);
     getsockname(v.listener, (struct sockaddr *)&v.address, &length);
     listen(v.listener, 128);
-    edge_loop_listen(v.loop, v.listener, 7, recognise, 0);
+    edge_loop_listen(v.loop, v.listener, 7, flags);
     return v;
 }
 
@@ -98,7 +100,7 @@ static uint64_t counter(server *v, unsigned which)
 
 static void requests_are_answered_and_connections_rest(void)
 {
-    server v = server_new(roomy, 1);
+    server v = server_new(roomy, EDGE_LISTENER_RECOGNISES);
     char text[4096];
     int fd = client(&v);
     say(fd, GET);
@@ -124,7 +126,7 @@ static void requests_are_answered_and_connections_rest(void)
 
 static void deadlines_close(void)
 {
-    server v = server_new(roomy, 1);
+    server v = server_new(roomy, EDGE_LISTENER_RECOGNISES);
     char text[4096];
     int idle = client(&v), slow = client(&v);
     say(slow, "GET / HTTP/1.1\r\n");
@@ -154,7 +156,7 @@ static void deadlines_close(void)
 
 static void slow_readers_are_buffered_then_cut(void)
 {
-    server v = server_new(roomy, 1);
+    server v = server_new(roomy, EDGE_LISTENER_RECOGNISES);
     static char many[sizeof GET * 3000], text[8 << 20];
     int fd = client(&v), small = 4096;
     size_t length = 0, got = 0, asked = 0;
@@ -182,7 +184,7 @@ static void slow_readers_are_buffered_then_cut(void)
     edge_limits tight = roomy;
     tight.pending_bytes = 1000;
     server_free(&v);
-    v = server_new(tight, 1);
+    v = server_new(tight, EDGE_LISTENER_RECOGNISES);
     segment_put(&v.s, &v.table, "/big", 0, 1, "big------etag-16", body, "X: y\r\n", "", EDGE_SLOT_LIVE);
     fd = client(&v);
     say(fd, many);
@@ -194,7 +196,7 @@ static void slow_readers_are_buffered_then_cut(void)
 
 static void what_is_not_recognised_moves_and_returns(void)
 {
-    server v = server_new(roomy, 1);
+    server v = server_new(roomy, EDGE_LISTENER_RECOGNISES);
     char text[4096];
     int fd = client(&v);
     say(fd, GET "POST /x HTTP/1.1\r\n");
@@ -235,7 +237,7 @@ static void limits_refuse(void)
     edge_limits limits = roomy;
     limits.connections = 3;
     limits.connections_per_address = 2;
-    server v = server_new(limits, 1);
+    server v = server_new(limits, EDGE_LISTENER_RECOGNISES);
     int fds[4];
     for (int i = 0; i < 3; i++)
         fds[i] = client(&v);
@@ -251,7 +253,7 @@ static void limits_refuse(void)
         close(fds[i]);
     server_free(&v);
     limits.connections_per_address = 0;
-    v = server_new(limits, 1);
+    v = server_new(limits, EDGE_LISTENER_RECOGNISES);
     for (int i = 0; i < 4; i++)
         fds[i] = client(&v);
     settle(&v);
@@ -263,7 +265,7 @@ static void limits_refuse(void)
 
 static void draining_finishes_and_closes(void)
 {
-    server v = server_new(roomy, 1);
+    server v = server_new(roomy, EDGE_LISTENER_RECOGNISES);
     char text[4096];
     int idle = client(&v), busy = client(&v), queued;
     say(busy, "GET /a.html ");

@@ -11,24 +11,24 @@ static void open_refuses_what_is_no_table(void)
     segment s = segment_new();
     edge_header *header = (edge_header *)(void *)s.base, good = *header;
     edge_table table;
-    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == 0, "a table opens");
-    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 2) == -4, "a worker without a block is refused");
-    check(edge_table_open(&table, s.base, SEGMENT_BYTES - 1, 0) == -3, "a truncated segment is refused");
-    check(edge_table_open(&table, s.base, 100, 0) == -1, "a segment smaller than a header is refused");
+    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == EDGE_TABLE_OPENED, "a table opens");
+    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 2) == EDGE_TABLE_NO_WORKER, "a worker without a block is refused");
+    check(edge_table_open(&table, s.base, SEGMENT_BYTES - 1, 0) == EDGE_TABLE_INCONSISTENT, "a truncated segment is refused");
+    check(edge_table_open(&table, s.base, 100, 0) == EDGE_TABLE_FOREIGN, "a segment smaller than a header is refused");
     header->version = 3;
-    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == -2, "another version is refused");
+    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == EDGE_TABLE_VERSION, "another version is refused");
     *header = good;
     header->magic[0] = 'X';
-    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == -1, "other magic bytes are refused");
+    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == EDGE_TABLE_FOREIGN, "other magic bytes are refused");
     *header = good;
     header->slot_count = 1000;
-    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == -3, "a slot count that is no power of two is refused");
+    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == EDGE_TABLE_INCONSISTENT, "a slot count that is no power of two is refused");
     *header = good;
     header->arena_offset = ~(uint64_t)63;
-    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == -3, "an arena outside is refused");
+    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == EDGE_TABLE_INCONSISTENT, "an arena outside is refused");
     *header = good;
     header->slots_offset = 64;
-    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == -3, "slots over the header are refused");
+    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == EDGE_TABLE_INCONSISTENT, "slots over the header are refused");
     free(s.base);
 }
 

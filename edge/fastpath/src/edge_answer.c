@@ -2,8 +2,10 @@
 
 #include <string.h>
 
-/* Heads: 100 fixed bytes, two line blocks of at most 64 KiB each are bounded by the room check. */
-#define FIXED_ROOM 512
+/* {"v":1,"seq":20 digits,"stale":[three digits and a comma for each]} */
+#define BATCH_BYTES (64 + EDGE_VALIDATORS * 4)
+/* The most bytes of heads that one answer takes. */
+#define HEADS_OF_ONE (EDGE_HEAD_FIXED + EDGE_LINES_LIMIT + BATCH_BYTES)
 
 void edge_answerer_date(edge_answerer *answerer, uint64_t unix_seconds)
 {
@@ -15,14 +17,14 @@ void edge_answerer_date(edge_answerer *answerer, uint64_t unix_seconds)
 
 void edge_answerer_allow_none(edge_answerer *answerer)
 {
-    answerer->any_origin = 0;
+    answerer->any_origin = false;
     answerer->origin_count = 0;
 }
 
 int edge_answerer_allow(edge_answerer *answerer, const char *origin, size_t length)
 {
     if (length == 1 && *origin == '*') {
-        answerer->any_origin = 1;
+        answerer->any_origin = true;
         return 0;
     }
     if (answerer->origin_count == EDGE_ORIGINS || length > EDGE_ORIGIN_BYTES)
@@ -32,54 +34,40 @@ int edge_answerer_allow(edge_answerer *answerer, const char *origin, size_t leng
     return 0;
 }
 
-static int origin_allowed(const edge_answerer *answerer, edge_span origin)
+static bool origin_allowed(const edge_answerer *answerer, edge_span origin)
 {
-    if (!origin.bytes)
-        return 0;
     if (answerer->any_origin)
-        return 1;
+        return true;
     for (unsigned i = 0; i < answerer->origin_count; i++)
         if (origin.length == answerer->origin_length[i]
             && !memcmp(origin.bytes, answerer->origins[i], origin.length))
-            return 1;
-    return 0;
+            return true;
+    return false;
 }
 
-/* ---- writing ---- */
+/* ---- what heads need to know ---- */
 
-static void put_date(edge_answerer *answerer, edge_output *out)
+static edge_head_context context_of(const edge_answerer *answerer, const edge_request *request)
 {
-    edge_put(out, EDGE_LITERAL("Date: "));
-    edge_put(out, (const uint8_t *)answerer->date, EDGE_DATE_BYTES);
-    edge_put(out, EDGE_LITERAL("\r\n"));
+    static const char own[] = "/.edge/"; /* published with a CORS line of their own */
+    edge_span path = request->path;
+    return (edge_head_context){
+        .date = answerer->date,
+        .readable = request->origin.bytes && origin_allowed(answerer, request->origin)
+                    && !(path.length >= sizeof own - 1 && !memcmp(path.bytes, own, sizeof own - 1)),
+        .close = request->close,
+    };
 }
 
-static void put_modified(edge_answerer *answerer, edge_output *out, uint32_t modified)
+/* Last-Modified, out of a direct-mapped cache. */
+static const char *modified_of(edge_answerer *answerer, uint32_t modified)
 {
-    unsigned cell = modified & 255;
+    unsigned cell = modified & (EDGE_MODIFIED - 1);
     if (answerer->modified[cell].at != modified || !answerer->modified[cell].text[0]) {
         answerer->modified[cell].at = modified;
         edge_format_date(modified, answerer->modified[cell].text);
     }
-    edge_put(out, EDGE_LITERAL("Last-Modified: "));
-    edge_put(out, (const uint8_t *)answerer->modified[cell].text, EDGE_DATE_BYTES);
-    edge_put(out, EDGE_LITERAL("\r\n"));
-}
-
-/* expose: scripts may read all header lines, which a 304 has no use for. */
-static void put_tail(edge_answerer *answerer, edge_output *out, const edge_request *request, int expose)
-{
-    static const char prefix[] = "/.edge/"; /* these carry their own CORS line */
-    edge_span path = request->path;
-    if (origin_allowed(answerer, request->origin)
-        && !(path.length >= sizeof prefix - 1 && !memcmp(path.bytes, prefix, sizeof prefix - 1))) {
-        edge_put(out, EDGE_LITERAL("Access-Control-Allow-Origin: *\r\n"));
-        if (expose)
-            edge_put(out, EDGE_LITERAL("Access-Control-Expose-Headers: *\r\n"));
-    }
-    if (request->close)
-        edge_put(out, EDGE_LITERAL("Connection: close\r\n"));
-    edge_put(out, EDGE_LITERAL("\r\n"));
+    return answerer->modified[cell].text;
 }
 
 static void sample(edge_answerer *answerer, const edge_request *request, unsigned status, size_t sent)
@@ -103,6 +91,7 @@ static void sample(edge_answerer *answerer, const edge_request *request, unsigne
 
 /* ---- conditions and selection ---- */
 
+/* The hash of a path, out of a direct-mapped cache. */
 static edge_key key_of(edge_answerer *answerer, const uint8_t *path, size_t length)
 {
     uint64_t first = 0, last = 0, mixed;
@@ -124,13 +113,14 @@ static edge_key key_of(edge_answerer *answerer, const uint8_t *path, size_t leng
     return answerer->memo[cell].key;
 }
 
-enum { NO_MATCH, MATCH, UNCLEAR };
+/* UNCLEAR: not in a form that is decided here; the request is let go. */
+typedef enum { NO_MATCH, MATCH, UNCLEAR } match;
 
 /* If-None-Match by weak comparison, RFC 9110 13.1.2 and 8.8.3.2. */
-static int none_match(edge_span field, const uint8_t etag[EDGE_ETAG_BYTES])
+static match none_match(edge_span field, const uint8_t etag[EDGE_ETAG_BYTES])
 {
     edge_span rest = field, member;
-    int result = NO_MATCH;
+    match result = NO_MATCH;
     if (field.length == 1 && *field.bytes == '*')
         return MATCH;
     while (rest.bytes) {
@@ -163,10 +153,10 @@ static int none_match(edge_span field, const uint8_t etag[EDGE_ETAG_BYTES])
 }
 
 /* Does Accept list the type, alone?  UNCLEAR when it does with parameters. */
-static int accepts(edge_span accept, const char *type, size_t length)
+static match accepts(edge_span accept, const char *type, size_t length)
 {
     edge_span rest = accept, member;
-    int result = NO_MATCH;
+    match result = NO_MATCH;
     while (edge_list_next(&rest, &member)) {
         edge_span start = member;
         if (member.length < length)
@@ -181,204 +171,214 @@ static int accepts(edge_span accept, const char *type, size_t length)
     return result;
 }
 
-/* The variant for this request out of the mask, or -1: let go. */
-static int choose(unsigned mask, const edge_request *request)
+#define UNDECIDED (-1)
+
+/* The variant to serve, out of those that the path has; UNDECIDED: Accept weighs what it would take. */
+static int choose(unsigned variants, const edge_request *request)
 {
-    unsigned media = 0, codings;
-    if (mask >> 4 && request->accept.bytes) {
+    unsigned media = EDGE_ORIGINAL, codings, coding;
+    if (variants >> EDGE_CODINGS && request->accept.bytes) { /* there is more than the original */
         if (memchr(request->accept.bytes, '"', request->accept.length))
-            return -1; /* a comma may stand inside the quotes */
-        int avif = accepts(request->accept, "image/avif", 10);
-        int webp = accepts(request->accept, "image/webp", 10);
+            return UNDECIDED; /* a comma may stand inside the quotes */
+        match avif = accepts(request->accept, "image/avif", 10);
+        match webp = accepts(request->accept, "image/webp", 10);
         if (avif == UNCLEAR || webp == UNCLEAR)
-            return -1;
-        if (avif == MATCH && mask >> 8)
-            media = 2;
-        else if (webp == MATCH && mask >> 4 & 15)
-            media = 1;
+            return UNDECIDED;
+        if (avif == MATCH && edge_codings_of(variants, EDGE_AVIF))
+            media = EDGE_AVIF;
+        else if (webp == MATCH && edge_codings_of(variants, EDGE_WEBP))
+            media = EDGE_WEBP;
     }
-    codings = mask >> 4 * media & request->codings;
-    return (int)(4 * media + (codings & 4 ? 2 : codings & 2 ? 1 : 0));
+    codings = edge_codings_of(variants, media) & request->codings;
+    coding = codings & EDGE_BIT(EDGE_BR)     ? EDGE_BR
+             : codings & EDGE_BIT(EDGE_GZIP) ? EDGE_GZIP
+                                             : EDGE_IDENTITY;
+    return (int)(media * EDGE_CODINGS + coding);
 }
 
-static edge_verdict answer_get(edge_answerer *answerer, const edge_request *request, edge_output *out)
+/* The live entry to serve.  false: there is none, or it is not decided here which. */
+static bool select_entry(const edge_table *table, edge_key key, const edge_request *request, edge_entry *entry)
 {
-    edge_table *table = &answerer->table;
-    edge_key key = key_of(answerer, request->path.bytes, request->path.length);
+    int variant;
+    if (!edge_table_find(table, key, 0, entry) || entry->state != EDGE_SLOT_LIVE)
+        return false;
+    variant = choose(entry->variants, request);
+    if (variant <= 0)
+        return variant != UNDECIDED;
+    return edge_table_find(table, key, (unsigned)variant, entry) && entry->state == EDGE_SLOT_LIVE;
+}
+
+/* Whether the client's copy is current: by If-None-Match, or by the validator in the query. */
+static match current(const edge_request *request, const edge_entry *entry)
+{
+    match result = request->none_match.bytes ? none_match(request->none_match, entry->etag) : NO_MATCH;
+    if (result == UNCLEAR)
+        return UNCLEAR;
+    if (request->tag.length == EDGE_ETAG_BYTES && !memcmp(request->tag.bytes, entry->etag, EDGE_ETAG_BYTES))
+        result = MATCH;
+    /* Not confirmed: perhaps there is a newer one; then only the whole is an answer. */
+    return entry->confirmed ? result : NO_MATCH;
+}
+
+/* GET and HEAD.  false: let go, and nothing is written. */
+static bool answer_get(edge_answerer *answerer, const edge_request *request, edge_output *out)
+{
     edge_entry entry;
-    size_t begin = out->used;
-    int variant, matched = NO_MATCH;
-    if (!edge_table_find(table, key, 0, &entry) || entry.state != EDGE_SLOT_LIVE)
-        return EDGE_HANDOFF;
-    variant = choose(entry.variants, request);
-    if (variant < 0
-        || (variant && (!edge_table_find(table, key, (unsigned)variant, &entry) || entry.state != EDGE_SLOT_LIVE)))
-        return EDGE_HANDOFF;
-    if (request->none_match.bytes)
-        matched = none_match(request->none_match, entry.etag);
-    if (matched == UNCLEAR)
-        return EDGE_HANDOFF;
-    if (request->tag.length == EDGE_ETAG_BYTES && !memcmp(request->tag.bytes, entry.etag, EDGE_ETAG_BYTES))
-        matched = MATCH;
-    if (!entry.confirmed) /* perhaps there is a newer one: then only the whole is an answer */
-        matched = NO_MATCH;
-    if (matched == NO_MATCH && request->method == EDGE_GET && entry.length && !entry.body)
-        return EDGE_HANDOFF;
-    if ((size_t)entry.length_200 + entry.length_304 + FIXED_ROOM > EDGE_HEADS_BYTES - out->used)
-        return EDGE_RECOGNISED;
-    if (matched == MATCH)
-        edge_put(out, EDGE_LITERAL("HTTP/1.1 304 \r\n"));
-    else
-        edge_put(out, EDGE_LITERAL("HTTP/1.1 200 OK\r\n"));
-    put_date(answerer, out);
-    edge_put(out, EDGE_LITERAL("ETag: \""));
-    edge_put(out, entry.etag, EDGE_ETAG_BYTES);
-    edge_put(out, EDGE_LITERAL("\"\r\n"));
-    if (matched == MATCH) {
-        edge_put(out, entry.lines_304, entry.length_304);
-    } else {
-        put_modified(answerer, out, entry.modified);
-        edge_put(out, EDGE_LITERAL("Content-Length: "));
-        edge_put_number(out, entry.length);
-        edge_put(out, EDGE_LITERAL("\r\n"));
-        edge_put(out, entry.lines_200, entry.length_200);
-    }
-    put_tail(answerer, out, request, matched == NO_MATCH);
     size_t before = out->total;
-    edge_piece(out, out->heads + begin, out->used - begin);
-    if (matched == NO_MATCH && request->method == EDGE_GET)
-        edge_piece(out, entry.body, entry.length);
-    edge_count(table, matched == MATCH ? EDGE_C_NOT_MODIFIED : EDGE_C_OK, 1);
+    if (!select_entry(&answerer->table, key_of(answerer, request->path.bytes, request->path.length), request, &entry))
+        return false;
+    const edge_head_context context = context_of(answerer, request);
+    unsigned status;
+    switch (current(request, &entry)) {
+    case MATCH:
+        edge_head_304(out, &context, &entry);
+        edge_count(&answerer->table, EDGE_C_NOT_MODIFIED, 1);
+        status = 304;
+        break;
+    case NO_MATCH:
+        if (request->method == EDGE_GET && entry.length && !entry.body)
+            return false;
+        edge_head_200(out, &context, &entry, modified_of(answerer, entry.modified));
+        if (request->method == EDGE_GET)
+            edge_piece(out, entry.body, entry.length);
+        edge_count(&answerer->table, EDGE_C_OK, 1);
+        status = 200;
+        break;
+    default:
+        return false;
+    }
     if (answerer->log_every)
-        sample(answerer, request, matched == MATCH ? 304 : 200, out->total - before);
-    return EDGE_MORE;
+        sample(answerer, request, status, out->total - before);
+    return true;
 }
 
 /* ---- POST /.edge/revalidate ---- */
 
-/* One line `ETAG PATH`.  1: current, 0: stale, -1: malformed. */
-static int validator_current(edge_answerer *answerer, const uint8_t *p, const uint8_t *end)
+typedef enum { CURRENT, STALE, MALFORMED } validity;
+
+/* One line `ETAG PATH`. */
+static validity validate(edge_answerer *answerer, const uint8_t *p, const uint8_t *end)
 {
     const uint8_t *tag, *path, *mark;
     size_t tag_length;
-    int weak = end - p >= 2 && p[0] == 'W' && p[1] == '/';
+    bool weak = end - p >= 2 && p[0] == 'W' && p[1] == '/', quoted;
     p += weak ? 2 : 0;
-    if (p < end && *p == '"') {
-        tag = ++p;
-        while (p < end && *p > ' ' && *p < 0x7f && *p != '"')
-            p++;
-        tag_length = (size_t)(p - tag);
-        if (p == end || *p++ != '"')
-            return -1;
-    } else {
-        if (weak)
-            return -1;
-        tag = p;
-        while (p < end && *p > ' ' && *p < 0x7f && *p != '"')
-            p++;
-        tag_length = (size_t)(p - tag);
-        if (!tag_length)
-            return -1;
-    }
+    quoted = p < end && *p == '"';
+    if (weak && !quoted)
+        return MALFORMED;
+    tag = p += quoted;
+    while (p < end && *p > ' ' && *p < 0x7f && *p != '"')
+        p++;
+    tag_length = (size_t)(p - tag);
+    if (quoted ? p == end || *p++ != '"' : !tag_length)
+        return MALFORMED;
     if (end - p < 2 || p[0] != ' ' || p[1] != '/')
-        return -1;
+        return MALFORMED;
     path = ++p;
     for (; p < end; p++)
         if (*p <= ' ' || *p >= 0x7f)
-            return -1;
+            return MALFORMED;
     mark = memchr(path, '?', (size_t)(end - path));
     if (tag_length != EDGE_ETAG_BYTES)
-        return 0;
-    return edge_table_is_current(&answerer->table, key_of(answerer, path, (size_t)((mark ? mark : end) - path)), tag);
+        return STALE;
+    edge_key key = key_of(answerer, path, (size_t)((mark ? mark : end) - path));
+    return edge_table_is_current(&answerer->table, key, tag) ? CURRENT : STALE;
 }
 
-static edge_verdict answer_revalidate(edge_answerer *answerer, const edge_request *request, edge_output *out)
+/* Writes the numbers of the lines that are stale, with commas; the byte after them, or NULL: a line is
+ * malformed, or there are too many.  *lines: how many there are. */
+static uint8_t *write_stale(edge_answerer *answerer, edge_span body, uint8_t *to, unsigned *lines)
+{
+    const uint8_t *p = body.bytes, *end = p + body.length, *begin = to;
+    unsigned line = 0;
+    for (; p < end; line++) {
+        const uint8_t *feed = memchr(p, '\n', (size_t)(end - p)), *stop = feed ? feed : end;
+        if (line == EDGE_VALIDATORS)
+            return NULL;
+        if (feed && stop > p && stop[-1] == '\r')
+            stop--;
+        validity known = validate(answerer, p, stop);
+        if (known == MALFORMED)
+            return NULL;
+        if (known == STALE) {
+            if (to != begin)
+                *to++ = ',';
+            to = edge_write_number(to, line);
+        }
+        p = feed ? feed + 1 : end;
+    }
+    *lines = line;
+    return to;
+}
+
+#define WRITE(to, text) ((uint8_t *)memcpy(to, text, sizeof(text) - 1) + sizeof(text) - 1)
+
+/* A batch.  false: let go, and nothing is written. */
+static bool answer_revalidate(edge_answerer *answerer, const edge_request *request, edge_output *out)
 {
     edge_table *table = &answerer->table;
     edge_key own = key_of(answerer, request->path.bytes, request->path.length);
     edge_entry template;
-    uint8_t json[64 + EDGE_VALIDATORS * 4];
-    size_t used = 0, begin = out->used, before = out->total;
-    const uint8_t *p = request->body.bytes, *end = p + request->body.length;
-    uint64_t sequence = __atomic_load_n(&table->header->sequence, __ATOMIC_ACQUIRE);
-    unsigned line = 0;
+    uint8_t json[BATCH_BYTES], *p = json;
+    size_t before = out->total, begin;
+    unsigned lines;
+    uint64_t sequence = __atomic_load_n(&table->header->sequence, __ATOMIC_ACQUIRE); /* before the look-ups */
     if (!edge_table_find(table, own, 0, &template) || template.state != EDGE_SLOT_TEMPLATE)
-        return EDGE_HANDOFF;
-    if ((size_t)template.length_200 + sizeof json + FIXED_ROOM > EDGE_HEADS_BYTES - out->used)
-        return EDGE_RECOGNISED;
-    for (; p < end; line++) {
-        const uint8_t *feed = memchr(p, '\n', (size_t)(end - p)), *stop = feed ? feed : end;
-        int current;
-        if (line == EDGE_VALIDATORS)
-            return EDGE_HANDOFF;
-        if (feed && stop > p && stop[-1] == '\r')
-            stop--;
-        current = validator_current(answerer, p, stop);
-        if (current < 0)
-            return EDGE_HANDOFF;
-        if (!current) {
-            unsigned divisor = line >= 100 ? 100 : line >= 10 ? 10 : 1;
-            if (used)
-                json[used++] = ',';
-            for (; divisor; divisor /= 10)
-                json[used++] = (uint8_t)('0' + line / divisor % 10);
-        }
-        p = feed ? feed + 1 : end;
-    }
-    unsigned sequence_digits = 1;
-    for (uint64_t n = sequence; n >= 10; n /= 10)
-        sequence_digits++;
-    edge_put(out, EDGE_LITERAL("HTTP/1.1 200 OK\r\n"));
-    put_date(answerer, out);
-    edge_put(out, EDGE_LITERAL("Content-Length: "));
-    edge_put_number(out, sizeof "{\"v\":1,\"seq\":,\"stale\":[]}" - 1 + sequence_digits + used);
-    edge_put(out, EDGE_LITERAL("\r\n"));
-    edge_put(out, template.lines_200, template.length_200);
-    put_tail(answerer, out, request, 0);
-    edge_put(out, EDGE_LITERAL("{\"v\":1,\"seq\":"));
-    edge_put_number(out, sequence);
-    edge_put(out, EDGE_LITERAL(",\"stale\":["));
-    edge_put(out, json, used);
-    edge_put(out, EDGE_LITERAL("]}"));
-    edge_piece(out, out->heads + begin, out->used - begin);
+        return false;
+    p = edge_write_number(WRITE(p, "{\"v\":1,\"seq\":"), sequence);
+    p = write_stale(answerer, request->body, WRITE(p, ",\"stale\":["), &lines);
+    if (!p)
+        return false;
+    p = WRITE(p, "]}");
+    const edge_head_context context = context_of(answerer, request);
+    edge_head_plain(out, &context, &template, (size_t)(p - json));
+    begin = out->used;
+    edge_put(out, json, (size_t)(p - json));
+    edge_piece_since(out, begin);
     edge_count(table, EDGE_C_REVALIDATIONS, 1);
-    edge_count(table, EDGE_C_VALIDATORS, line);
+    edge_count(table, EDGE_C_VALIDATORS, lines);
     if (answerer->log_every)
         sample(answerer, request, 200, out->total - before);
-    return EDGE_MORE;
+    return true;
 }
 
-edge_verdict edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length, edge_output *out,
-                         size_t *consumed)
+/* ---- all requests of a call ---- */
+
+static bool is_full(const edge_output *out, unsigned answered)
+{
+    return answered == EDGE_ANSWERS || out->total >= EDGE_OUTPUT_BYTES || out->used > EDGE_HEADS_BYTES - HEADS_OF_ONE;
+}
+
+edge_next edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length, edge_output *out,
+                      size_t *consumed)
 {
     unsigned answered = 0;
-    edge_verdict verdict = EDGE_MORE;
+    edge_next next = EDGE_NEXT_RECEIVE;
     *consumed = 0;
-    out->used = 0;
-    out->count = 0;
-    out->total = 0;
+    edge_output_clear(out);
     while (*consumed < length) {
         edge_request request;
-        if (answered == EDGE_ANSWERS || out->total >= EDGE_OUTPUT_BYTES) {
-            verdict = EDGE_RECOGNISED;
+        if (is_full(out, answered)) {
+            next = EDGE_NEXT_ANSWER;
             break;
         }
-        verdict = edge_recognise(in + *consumed, length - *consumed, &request);
-        if (verdict != EDGE_RECOGNISED)
+        edge_recognition known = edge_recognise(in + *consumed, length - *consumed, &request);
+        if (known == EDGE_INCOMPLETE)
             break;
-        if (answerer->draining)
-            request.close = 1;
-        verdict = request.method == EDGE_REVALIDATE ? answer_revalidate(answerer, &request, out)
-                                                    : answer_get(answerer, &request, out);
-        if (verdict != EDGE_MORE)
+        request.close |= answerer->draining;
+        if (known == EDGE_LET_GO
+            || !(request.method == EDGE_REVALIDATE ? answer_revalidate(answerer, &request, out)
+                                                   : answer_get(answerer, &request, out))) {
+            next = EDGE_NEXT_HAND_OFF;
             break;
+        }
         *consumed += request.consumed;
         answered++;
         if (request.close) {
-            verdict = EDGE_CLOSE;
+            next = EDGE_NEXT_CLOSE;
             break;
         }
     }
     edge_count(&answerer->table, EDGE_C_REQUESTS, answered);
-    return verdict;
+    return next;
 }

@@ -1,22 +1,23 @@
 /* The sans-IO heart of the fast path: request bytes in, answer bytes out.
  *
- * Answers are gathered, not copied together: heads are written into the caller's buffer, bodies stay
- * in the shared arena, and edge_output lists both in order for one sendmsg.  The list is valid until
- * the table is left (edge_table_leave). */
+ * Output is gathered (edge_output.h): heads are composed by edge_head.c, bodies stay in the shared
+ * arena.  It is valid until the table is left (edge_table_leave). */
 #ifndef EDGE_ANSWER_H
 #define EDGE_ANSWER_H
 
 #include "edge_date.h"
+#include "edge_head.h"
 #include "edge_output.h"
 #include "edge_request.h"
 #include "edge_table.h"
 
-#define EDGE_OUTPUT_BYTES (256 * 1024) /* after which no further request is begun */
+#define EDGE_OUTPUT_BYTES (256 * 1024) /* after which no further request is begun: backpressure */
 #define EDGE_ORIGINS 64
 #define EDGE_ORIGIN_BYTES 256
 #define EDGE_SAMPLES 256
 #define EDGE_SAMPLE_TARGET 512
 #define EDGE_VALIDATORS 1000
+#define EDGE_MODIFIED 256           /* remembered dates; a power of two */
 #define EDGE_MEMO 1024              /* remembered hashes of paths; a power of two */
 #define EDGE_MEMO_PATH 108
 
@@ -31,8 +32,8 @@ typedef struct {
 
 typedef struct {
     edge_table table;
-    int draining;      /* every answer closes */
-    int any_origin;
+    bool draining;     /* every answer closes */
+    bool any_origin;   /* "*" is allowed */
     unsigned origin_count;
     uint16_t origin_length[EDGE_ORIGINS];
     char origins[EDGE_ORIGINS][EDGE_ORIGIN_BYTES];
@@ -44,21 +45,27 @@ typedef struct {
     struct {
         uint32_t at;
         char text[EDGE_DATE_BYTES];
-    } modified[256];   /* formatted Last-Modified, direct-mapped */
+    } modified[EDGE_MODIFIED]; /* formatted Last-Modified: a direct-mapped cache */
     struct {
         edge_key key;
         uint32_t length;
         uint8_t path[EDGE_MEMO_PATH];
-    } memo[EDGE_MEMO]; /* hashes of the paths asked for most, direct-mapped: hashing is a quarter of
-                          what a pipelined 304 costs */
+    } memo[EDGE_MEMO]; /* hashes of the paths asked for most, a direct-mapped cache: hashing is a
+                          quarter of what a pipelined 304 costs */
 } edge_answerer;
 
-/* EDGE_MORE: all answered but an incomplete rest.  EDGE_RECOGNISED: send, then call again with the
- * rest.  EDGE_HANDOFF: the rest is not for the fast path.  EDGE_CLOSE: close after sending. */
-#define EDGE_CLOSE ((edge_verdict)3)
+/* What the caller does with the connection once the output is sent. */
+typedef enum {
+    EDGE_NEXT_RECEIVE,  /* all is answered but an incomplete request: wait for more bytes */
+    EDGE_NEXT_ANSWER,   /* the output was full: call again with the rest */
+    EDGE_NEXT_HAND_OFF, /* the rest is not for the fast path */
+    EDGE_NEXT_CLOSE     /* close */
+} edge_next;
 
-edge_verdict edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length, edge_output *out,
-                         size_t *consumed);
+/* Answers as many requests at the front of the bytes as are recognised and found; *consumed: their bytes.
+ * Clears the output first. */
+edge_next edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length, edge_output *out,
+                      size_t *consumed);
 
 /* Sets the date of the following answers. */
 void edge_answerer_date(edge_answerer *answerer, uint64_t unix_seconds);

@@ -23,17 +23,17 @@ static void buffer_drop(edge_loop *loop, edge_connection *c)
     c->buffer = NULL;
 }
 
-/* Keeps what is left of an answer and of the input.  0: over the limit or no memory. */
-static int buffer_keep(edge_loop *loop, edge_connection *c, const edge_output *out, size_t sent,
+/* Keeps what is left of an answer and of the input.  false: over the limit or no memory. */
+static bool buffer_keep(edge_loop *loop, edge_connection *c, const edge_output *out, size_t sent,
                        const uint8_t *input, size_t input_length)
 {
     size_t left = out ? out->total - sent : 0, at = 0;
     edge_buffer *buffer;
     if (loop->pending + left > loop->limits.pending_bytes)
-        return 0;
+        return false;
     buffer = malloc(sizeof *buffer + left + input_length);
     if (!buffer)
-        return 0;
+        return false;
     buffer->sent = 0;
     buffer->output = (uint32_t)left;
     buffer->input = (uint32_t)input_length;
@@ -48,7 +48,7 @@ static int buffer_keep(edge_loop *loop, edge_connection *c, const edge_output *o
     c->buffer = buffer;
     loop->pending += left;
     loop->buffered += sizeof *buffer + left + input_length;
-    return 1;
+    return true;
 }
 
 void edge_connection_forget(edge_loop *loop, int fd)
@@ -67,10 +67,21 @@ void edge_connection_drop(edge_loop *loop, int fd)
     close(fd);
 }
 
-int edge_connection_watch(edge_loop *loop, int operation, int fd, uint32_t events)
+int edge_connection_watch(edge_loop *loop, int fd, uint32_t events)
 {
+    edge_connection *c = loop->connections + fd;
     struct epoll_event event = {.events = events, .data.u64 = (uint64_t)fd};
-    return epoll_ctl(loop->epoll, operation, fd, &event);
+    if (epoll_ctl(loop->epoll, c->flags & WATCHED ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event))
+        return -1;
+    c->flags |= WATCHED;
+    return 0;
+}
+
+/* Waits for input; a connection in a state that does so is in the set for nothing else. */
+static void await_input(edge_loop *loop, int fd)
+{
+    if (!(loop->connections[fd].flags & WATCHED) && edge_connection_watch(loop, fd, READABLE))
+        edge_connection_drop(loop, fd);
 }
 
 /* Our side is closed; the peer gets time to read what we sent (RFC 9112 9.6). */
@@ -83,14 +94,12 @@ static void linger(edge_loop *loop, int fd)
         return;
     }
     c->state = LINGER;
-    c->flags = 0;
     c->deadline = loop->now + LINGER_SECONDS;
-    if (edge_connection_watch(loop, EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLRDHUP) && errno == ENOENT
-        && edge_connection_watch(loop, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLRDHUP))
+    if (edge_connection_watch(loop, fd, READABLE))
         edge_connection_drop(loop, fd);
 }
 
-void edge_connection_hand_off(edge_loop *loop, int fd, const uint8_t *data, size_t length, int watched)
+void edge_connection_hand_off(edge_loop *loop, int fd, const uint8_t *data, size_t length)
 {
     edge_connection *c = loop->connections + fd;
     edge_handoff *handoff = loop->handoffs + loop->handoff_count;
@@ -101,13 +110,14 @@ void edge_connection_hand_off(edge_loop *loop, int fd, const uint8_t *data, size
     }
     memcpy(copy, data, length);
     buffer_drop(loop, c);
-    if (watched)
+    if (c->flags & WATCHED)
         epoll_ctl(loop->epoll, EPOLL_CTL_DEL, fd, NULL);
     handoff->fd = fd;
     handoff->listener = c->listener;
     handoff->data = copy;
     handoff->length = length;
     c->state = HANDED;
+    c->flags = 0;
     c->deadline = 0;
     loop->handoff_count++;
     count(loop, EDGE_C_HANDOFFS, 1);
@@ -130,7 +140,7 @@ static void samples_address(edge_loop *loop, unsigned from, int fd)
         memcpy(loop->answerer.samples[from].address, text, sizeof text);
 }
 
-/* Sends the output.  Bytes taken, or -1: the connection is broken. */
+/* Sends the output, gathered from its pieces.  Bytes taken, or -1: the connection is broken. */
 static ssize_t output_send(edge_loop *loop, int fd)
 {
     struct msghdr message = {.msg_iov = loop->output.pieces, .msg_iovlen = (size_t)loop->output.count};
@@ -145,21 +155,22 @@ static ssize_t output_send(edge_loop *loop, int fd)
     return n;
 }
 
-/* Answers what is in data; leaves the connection in its next state.  watched: already in the set. */
-static void serve(edge_loop *loop, int fd, const uint8_t *data, size_t length, int watched)
+/* Answers what is in data; leaves the connection in its next state. */
+static void serve(edge_loop *loop, int fd, const uint8_t *data, size_t length)
 {
     edge_connection *c = loop->connections + fd;
-    edge_verdict verdict;
-    size_t consumed, fresh = c->state == READING ? 0 : 1;
+    bool fresh = c->state != READING; /* what is left begins a head, whose time begins now */
+    edge_next next;
+    size_t consumed;
     do {
         unsigned samples = loop->answerer.sample_count;
-        verdict = edge_answer(&loop->answerer, data, length, &loop->output, &consumed);
+        next = edge_answer(&loop->answerer, data, length, &loop->output, &consumed);
         if (loop->answerer.sample_count > samples)
             samples_address(loop, samples, fd);
         data += consumed;
         length -= consumed;
         if (consumed)
-            fresh = 1;
+            fresh = true;
         if (loop->output.total) {
             ssize_t sent = output_send(loop, fd);
             if (sent < 0) {
@@ -167,12 +178,12 @@ static void serve(edge_loop *loop, int fd, const uint8_t *data, size_t length, i
                 return;
             }
             if ((size_t)sent < loop->output.total) {
-                if (verdict == EDGE_CLOSE) {
-                    c->flags |= CLOSE_AFTER;
+                if (next == EDGE_NEXT_CLOSE) {
+                    c->flags |= CLOSE_AFTER_OUTPUT;
                     length = 0;
                 }
                 if (!buffer_keep(loop, c, &loop->output, (size_t)sent, data, length)
-                    || edge_connection_watch(loop, watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, EPOLLOUT)) {
+                    || edge_connection_watch(loop, fd, EPOLLOUT)) {
                     edge_connection_drop(loop, fd);
                     return;
                 }
@@ -181,16 +192,16 @@ static void serve(edge_loop *loop, int fd, const uint8_t *data, size_t length, i
                 return;
             }
         }
-    } while (verdict == EDGE_RECOGNISED);
-    if (verdict == EDGE_CLOSE) {
+    } while (next == EDGE_NEXT_ANSWER);
+    if (next == EDGE_NEXT_CLOSE) {
         if (length)
             linger(loop, fd);
         else
             edge_connection_drop(loop, fd);
         return;
     }
-    if (verdict == EDGE_HANDOFF) {
-        edge_connection_hand_off(loop, fd, data, length, watched);
+    if (next == EDGE_NEXT_HAND_OFF) {
+        edge_connection_hand_off(loop, fd, data, length);
         return;
     }
     if (length) {
@@ -206,12 +217,10 @@ static void serve(edge_loop *loop, int fd, const uint8_t *data, size_t length, i
         c->deadline = loop->now + loop->limits.idle_seconds;
         c->state = IDLE;
     }
-    if (!watched && edge_connection_watch(loop, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLRDHUP))
-        edge_connection_drop(loop, fd);
+    await_input(loop, fd);
 }
 
-/* watched 0: just accepted, not in the set yet. */
-void edge_connection_readable(edge_loop *loop, int fd, int watched)
+void edge_connection_readable(edge_loop *loop, int fd)
 {
     edge_connection *c = loop->connections + fd;
     size_t have = 0;
@@ -225,10 +234,9 @@ void edge_connection_readable(edge_loop *loop, int fd, int watched)
     while (n < 0 && errno == EINTR);
     if (n > 0) {
         count(loop, EDGE_C_BYTES_IN, (uint64_t)n);
-        serve(loop, fd, loop->input, have + (size_t)n, watched);
+        serve(loop, fd, loop->input, have + (size_t)n);
     } else if (n < 0 && errno == EAGAIN) {
-        if (!watched && edge_connection_watch(loop, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLRDHUP))
-            edge_connection_drop(loop, fd);
+        await_input(loop, fd);
     } else {
         edge_connection_drop(loop, fd);
     }
@@ -253,7 +261,7 @@ void edge_connection_writable(edge_loop *loop, int fd)
     c->deadline = loop->now + loop->limits.write_seconds;
     if (buffer->sent < buffer->output)
         return;
-    if (c->flags & CLOSE_AFTER) {
+    if (c->flags & CLOSE_AFTER_OUTPUT) {
         linger(loop, fd);
         return;
     }
@@ -261,10 +269,10 @@ void edge_connection_writable(edge_loop *loop, int fd)
     memcpy(loop->input, buffer->bytes + buffer->output, length);
     buffer_drop(loop, c);
     c->state = IDLE;
-    if (edge_connection_watch(loop, EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLRDHUP))
+    if (edge_connection_watch(loop, fd, READABLE))
         edge_connection_drop(loop, fd);
     else
-        serve(loop, fd, loop->input, length, 1);
+        serve(loop, fd, loop->input, length);
 }
 
 void edge_connection_discard(edge_loop *loop, int fd)
@@ -279,17 +287,9 @@ void edge_connection_discard(edge_loop *loop, int fd)
 
 void edge_connection_too_slow(edge_loop *loop, int fd)
 {
-    static const char status[] = "HTTP/1.1 408 Request Timeout\r\nDate: ";
-    uint8_t answer[sizeof status + EDGE_DATE_BYTES + sizeof loop->timeout_answer];
-    size_t used = sizeof status - 1;
-    memcpy(answer, status, used);
-    memcpy(answer + used, loop->answerer.date, EDGE_DATE_BYTES);
-    used += EDGE_DATE_BYTES;
-    memcpy(answer + used, loop->timeout_answer, loop->timeout_length);
-    used += loop->timeout_length;
+    edge_output_clear(&loop->output);
+    edge_head_408(&loop->output, loop->answerer.date);
     count(loop, EDGE_C_TIMEOUTS_HEAD, 1);
-    ssize_t n = send(fd, answer, used, MSG_NOSIGNAL);
-    if (n > 0)
-        count(loop, EDGE_C_BYTES_OUT, (uint64_t)n);
+    output_send(loop, fd); /* what is not taken at once is not worth a buffer */
     linger(loop, fd);
 }

@@ -1,4 +1,4 @@
-/* What edge_loop.c and edge_connection.c share, and nobody else.
+/* One connection of the fast path's loop: what edge_loop.c and edge_connection.c share, and nobody else.
  *
  * edge_connection.c knows one connection: its buffer, its states, receiving, answering, sending.
  * edge_loop.c knows all of them: accepting, events, deadlines, the interface. */
@@ -11,10 +11,16 @@
 #include "edge_loop.h"
 
 #define LISTENERS 64
+#define READABLE (EPOLLIN | EPOLLRDHUP) /* what a connection that waits for input is watched for */
 #define INPUT_BYTES (EDGE_HEAD_LIMIT + EDGE_BODY_LIMIT + 32 * 1024)
 
+/* edge_connection.state, as edge_loop.h draws them; FREE: no connection. */
 enum { FREE, IDLE, READING, WRITING, LINGER, HANDED };
-enum { CLOSE_AFTER = 1 };
+/* Bits of edge_connection.flags. */
+enum {
+    WATCHED = 1 << 0,           /* in the epoll set */
+    CLOSE_AFTER_OUTPUT = 1 << 1 /* WRITING: then our side is closed */
+};
 
 /* Bytes that outlive a turn: first output not taken yet, then input not answered yet. */
 typedef struct {
@@ -33,8 +39,10 @@ typedef struct {
 typedef struct {
     int fd;
     uint32_t number;
-    int recognise, shared, listening;
+    unsigned flags; /* as given to edge_loop_listen, and LISTENING */
 } edge_listener;
+
+enum { LISTENING = 1 << 7 }; /* in the epoll set */
 
 struct edge_loop {
     edge_answerer answerer;
@@ -47,12 +55,10 @@ struct edge_loop {
     uint64_t open, pending, buffered;
     uint32_t now, advanced; /* loop seconds */
     uint32_t resume_accept; /* after EMFILE; 0: accepting */
-    int draining;
+    bool draining;
     int listener_count, handoff_count;
     edge_listener listeners[LISTENERS];
     edge_handoff handoffs[EDGE_HANDOFFS];
-    size_t timeout_length;
-    uint8_t timeout_answer[1024];
     uint8_t input[INPUT_BYTES];
 };
 
@@ -67,19 +73,19 @@ static inline void edge_connection_gauge(edge_loop *loop)
     __atomic_store_n(loop->answerer.table.counters + EDGE_C_CONNECTIONS, loop->open, __ATOMIC_RELAXED);
 }
 
-/* EPOLL_CTL_ADD, _MOD: 0 or -1 with errno. */
-int edge_connection_watch(edge_loop *loop, int operation, int fd, uint32_t events);
+/* For these events from now on: 0, or -1 with errno. */
+int edge_connection_watch(edge_loop *loop, int fd, uint32_t events);
 /* No longer counted; the descriptor stays open (forget) or is closed (drop). */
 void edge_connection_forget(edge_loop *loop, int fd);
 void edge_connection_drop(edge_loop *loop, int fd);
 /* To the list of handoffs, which must have room. */
-void edge_connection_hand_off(edge_loop *loop, int fd, const uint8_t *data, size_t length, int watched);
-/* What epoll says of it; watched 0: just accepted, not in the set yet. */
-void edge_connection_readable(edge_loop *loop, int fd, int watched);
+void edge_connection_hand_off(edge_loop *loop, int fd, const uint8_t *data, size_t length);
+/* What epoll says of it; readable also right after it was accepted. */
+void edge_connection_readable(edge_loop *loop, int fd);
 void edge_connection_writable(edge_loop *loop, int fd);
 /* While lingering: what still comes is thrown away. */
 void edge_connection_discard(edge_loop *loop, int fd);
-/* Its head has not come in time: 408. */
+/* Its head has not come in time, as in a slow-header attack (Slowloris): 408. */
 void edge_connection_too_slow(edge_loop *loop, int fd);
 
 #endif

@@ -1,4 +1,4 @@
-/* IMF-fixdate, RFC 9110 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT". */
+/* IMF-fixdate, RFC 9110 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT".  Sans-IO: the time is given. */
 #ifndef EDGE_DATE_H
 #define EDGE_DATE_H
 

@@ -14,8 +14,10 @@
 #define EDGE_OFFSET_COUNTERS 64
 #define EDGE_COUNTER_COUNT 32
 #define EDGE_ETAG_BYTES 16
-#define EDGE_LINES_LIMIT 8192 /* of each block in a head record */
+#define EDGE_LINES_LIMIT 8192 /* bytes of each block in a head record */
+#define EDGE_LENGTH_BITS 56   /* of edge_slot.length; above them: the origin */
 
+/* edge_slot.state. */
 enum { EDGE_SLOT_EMPTY, EDGE_SLOT_LIVE, EDGE_SLOT_DELETED, EDGE_SLOT_TEMPLATE };
 
 typedef struct {
@@ -36,11 +38,11 @@ typedef struct {
 typedef struct {
     uint32_t seq;
     uint8_t state, variant;
-    uint16_t variants;
+    uint16_t variants; /* EDGE_BIT(variant) for each that the path has: edge_variant.h */
     uint8_t key[16];
     uint8_t etag[EDGE_ETAG_BYTES];
     uint64_t body;
-    uint64_t length; /* the upper 8 bits: origin */
+    uint64_t length; /* and the origin, see EDGE_LENGTH_BITS */
     uint32_t head, modified;
 } edge_slot;
 

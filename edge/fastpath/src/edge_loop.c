@@ -28,20 +28,30 @@ static void clocks(edge_loop *loop)
 
 /* ---- accepting ---- */
 
-static void listener_watch(edge_loop *loop, edge_listener *listener, int on)
+static void listener_watch(edge_loop *loop, edge_listener *listener)
 {
-    struct epoll_event event = {.events = EPOLLIN | (listener->shared ? (uint32_t)EPOLLEXCLUSIVE : 0),
+    uint32_t exclusive = listener->flags & EDGE_LISTENER_SHARED ? (uint32_t)EPOLLEXCLUSIVE : 0;
+    struct epoll_event event = {.events = EPOLLIN | exclusive,
                                 .data.u64 = LISTENER_BIT | (uint64_t)(listener - loop->listeners)};
-    if (listener->listening == on)
+    if (listener->flags & LISTENING)
         return;
-    epoll_ctl(loop->epoll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, listener->fd, &event);
-    listener->listening = on;
+    epoll_ctl(loop->epoll, EPOLL_CTL_ADD, listener->fd, &event);
+    listener->flags |= LISTENING;
 }
 
+static void listener_unwatch(edge_loop *loop, edge_listener *listener)
+{
+    if (!(listener->flags & LISTENING))
+        return;
+    epoll_ctl(loop->epoll, EPOLL_CTL_DEL, listener->fd, NULL);
+    listener->flags &= ~(unsigned)LISTENING;
+}
+
+/* Descriptors or memory have run out: backpressure by the listen queue for a second. */
 static void accept_paused(edge_loop *loop)
 {
     for (int i = 0; i < loop->listener_count; i++)
-        listener_watch(loop, loop->listeners + i, 0);
+        listener_unwatch(loop, loop->listeners + i);
     loop->resume_accept = loop->now + 1;
 }
 
@@ -85,17 +95,16 @@ static void acceptable(edge_loop *loop, edge_listener *listener)
         c->deadline = loop->now + loop->limits.idle_seconds;
         loop->open++;
         edge_connection_gauge(loop);
-        if (listener->recognise)
-            edge_connection_readable(loop, fd, 0);
+        if (listener->flags & EDGE_LISTENER_RECOGNISES)
+            edge_connection_readable(loop, fd);
         else
-            edge_connection_hand_off(loop, fd, loop->input, 0, 0);
+            edge_connection_hand_off(loop, fd, loop->input, 0);
     }
 }
 
 /* ---- the interface ---- */
 
-edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits, uint32_t log_every,
-                         const uint8_t *timeout_answer, size_t timeout_length)
+edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits, uint32_t log_every)
 {
     edge_loop *loop = calloc(1, sizeof *loop);
     struct rlimit files;
@@ -104,10 +113,6 @@ edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits, uin
     loop->answerer.table = *table;
     loop->answerer.log_every = loop->answerer.log_countdown = log_every;
     loop->limits = *limits;
-    if (timeout_length <= sizeof loop->timeout_answer) {
-        memcpy(loop->timeout_answer, timeout_answer, timeout_length);
-        loop->timeout_length = timeout_length;
-    }
     getrlimit(RLIMIT_NOFILE, &files);
     loop->capacity = files.rlim_cur > 4u << 20 ? 4u << 20 : (uint32_t)files.rlim_cur;
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -152,15 +157,15 @@ int edge_loop_fileno(const edge_loop *loop)
     return loop->epoll;
 }
 
-int edge_loop_listen(edge_loop *loop, int fd, uint32_t number, int recognise, int shared)
+int edge_loop_listen(edge_loop *loop, int fd, uint32_t number, unsigned flags)
 {
     edge_listener *listener = loop->listeners + loop->listener_count;
     int on = 1;
     if (loop->listener_count == LISTENERS)
         return -ENOSPC;
-    *listener = (edge_listener){.fd = fd, .number = number, .recognise = recognise, .shared = shared};
+    *listener = (edge_listener){.fd = fd, .number = number, .flags = flags};
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* accepted sockets inherit it */
-    listener_watch(loop, listener, 1);
+    listener_watch(loop, listener);
     loop->listener_count++;
     return 0;
 }
@@ -170,14 +175,14 @@ static void ready(edge_loop *loop, const struct epoll_event *event)
     int fd = (int)(uint32_t)event->data.u64;
     if (event->data.u64 & LISTENER_BIT) {
         edge_listener *listener = loop->listeners + fd;
-        if (listener->listening)
+        if (listener->flags & LISTENING)
             acceptable(loop, listener);
         return;
     }
     switch (loop->connections[fd].state) {
     case IDLE:
     case READING:
-        edge_connection_readable(loop, fd, 1);
+        edge_connection_readable(loop, fd);
         break;
     case WRITING:
         if (event->events & (EPOLLERR | EPOLLHUP))
@@ -230,7 +235,7 @@ void edge_loop_tick(edge_loop *loop)
     if (loop->resume_accept && loop->now >= loop->resume_accept && !loop->draining) {
         loop->resume_accept = 0;
         for (int i = 0; i < loop->listener_count; i++)
-            listener_watch(loop, loop->listeners + i, 1);
+            listener_watch(loop, loop->listeners + i);
     }
     for (uint32_t fd = 0; fd < loop->highest; fd++) {
         edge_connection *c = loop->connections + fd;
@@ -256,7 +261,7 @@ int edge_loop_adopt(edge_loop *loop, int fd)
     c->state = IDLE;
     c->deadline = loop->now + loop->limits.idle_seconds;
     count(loop, EDGE_C_RETURNS, 1);
-    if (loop->draining || edge_connection_watch(loop, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLRDHUP)) {
+    if (loop->draining || edge_connection_watch(loop, fd, READABLE)) {
         int error = loop->draining ? 0 : -errno;
         edge_connection_drop(loop, fd);
         return error;
@@ -272,13 +277,13 @@ void edge_loop_release(edge_loop *loop, int fd)
 
 void edge_loop_drain(edge_loop *loop)
 {
-    loop->draining = loop->answerer.draining = 1;
+    loop->draining = loop->answerer.draining = true;
     clocks(loop);
     edge_table_enter(&loop->answerer.table);
     for (int i = 0; i < loop->listener_count; i++) {
-        if (loop->listeners[i].listening)
+        if (loop->listeners[i].flags & LISTENING)
             acceptable(loop, loop->listeners + i); /* who has connected already is still served */
-        listener_watch(loop, loop->listeners + i, 0);
+        listener_unwatch(loop, loop->listeners + i);
     }
     edge_table_leave(&loop->answerer.table);
     for (uint32_t fd = 0; fd < loop->highest; fd++)

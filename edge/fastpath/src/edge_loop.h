@@ -7,7 +7,7 @@
  *
  *     IDLE ---> READING   part of a request is here            (head deadline, 408)
  *     IDLE ---> WRITING   part of an answer is not taken yet   (write deadline)
- *     any  ---> LINGER    we have closed our side; wait for the peer to read it (2 s)
+ *     any  ---> LINGER    we have closed our side; wait for the peer to read it (2 s, RFC 9112 9.6)
  *     any  ---> HANDED    Twisted has the descriptor; only counted here
  */
 #ifndef EDGE_LOOP_H
@@ -33,15 +33,19 @@ typedef struct {
 
 typedef struct edge_loop edge_loop;
 
-/* NULL: no memory or no descriptor (errno).  timeout_answer: the lines of a 408 answer after its
- * Date line, body included; copied.  *table must have been opened by edge_table_open. */
-edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits, uint32_t log_every,
-                         const uint8_t *timeout_answer, size_t timeout_length);
+/* Bits of what a listener does. */
+enum {
+    EDGE_LISTENER_RECOGNISES = 1 << 0, /* else each connection is handed off at once */
+    EDGE_LISTENER_SHARED = 1 << 1      /* with other processes: EPOLLEXCLUSIVE */
+};
+
+/* NULL: no memory or no descriptor (errno).  *table must have been opened by edge_table_open. */
+edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits, uint32_t log_every);
 void edge_loop_free(edge_loop *loop);
 edge_answerer *edge_loop_answerer(edge_loop *loop);
 int edge_loop_fileno(const edge_loop *loop);
-/* 0 or -errno. */
-int edge_loop_listen(edge_loop *loop, int fd, uint32_t listener, int recognise, int shared);
+/* flags: EDGE_LISTENER_*.  0 or -errno. */
+int edge_loop_listen(edge_loop *loop, int fd, uint32_t listener, unsigned flags);
 /* One batch; how many handoffs are to be taken. */
 int edge_loop_run(edge_loop *loop);
 const edge_handoff *edge_loop_handoffs(const edge_loop *loop);

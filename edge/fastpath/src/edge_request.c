@@ -36,16 +36,16 @@ __attribute__((constructor)) static void classes_fill(void)
     }
 }
 
-static inline int is(uint8_t c, unsigned class)
+static inline bool is(uint8_t c, unsigned class)
 {
     return classes[c] & class;
 }
 
-int edge_list_next(edge_span *rest, edge_span *member)
+bool edge_list_next(edge_span *rest, edge_span *member)
 {
     const uint8_t *p = rest->bytes, *end;
     if (!p)
-        return 0;
+        return false;
     end = p + rest->length;
     const uint8_t *comma = memchr(p, ',', rest->length);
     const uint8_t *stop = comma ? comma : end;
@@ -57,7 +57,7 @@ int edge_list_next(edge_span *rest, edge_span *member)
         stop--;
     member->bytes = p;
     member->length = (size_t)(stop - p);
-    return 1;
+    return true;
 }
 
 static inline const uint8_t *value_end(const uint8_t *p, const uint8_t *end)
@@ -86,7 +86,8 @@ static inline const uint8_t *value_end(const uint8_t *p, const uint8_t *end)
     }
 }
 
-static inline int field_next(const uint8_t **at, const uint8_t *end, edge_span *name, edge_span *value)
+static inline edge_recognition field_next(const uint8_t **at, const uint8_t *end, edge_span *name,
+                                          edge_span *value)
 {
     const uint8_t *p = *at;
     name->bytes = p;
@@ -95,23 +96,23 @@ static inline int field_next(const uint8_t **at, const uint8_t *end, edge_span *
     while (p < end && is(*p, TOKEN))
         p++;
     if (p == end)
-        return 0;
+        return EDGE_INCOMPLETE;
     name->length = (size_t)(p - name->bytes);
     if (!name->length || *p++ != ':')
-        return -1;
+        return EDGE_LET_GO;
     while (p < end && (*p == ' ' || *p == '\t'))
         p++;
     value->bytes = p;
     p = value_end(p, end);
     if (end - p < 2)
-        return p == end || *p == '\r' ? 0 : -1;
+        return p == end || *p == '\r' ? EDGE_INCOMPLETE : EDGE_LET_GO;
     if (p[0] != '\r' || p[1] != '\n')
-        return -1;
+        return EDGE_LET_GO;
     value->length = (size_t)(p - value->bytes);
     while (value->length && (value->bytes[value->length - 1] == ' ' || value->bytes[value->length - 1] == '\t'))
         value->length--;
     *at = p + 2;
-    return 1;
+    return EDGE_RECOGNISED;
 }
 
 const uint8_t *edge_value_end(const uint8_t *p, const uint8_t *end)
@@ -119,12 +120,13 @@ const uint8_t *edge_value_end(const uint8_t *p, const uint8_t *end)
     return value_end(p, end);
 }
 
-int edge_field_next(const uint8_t **at, const uint8_t *end, edge_span *name, edge_span *value)
+edge_recognition edge_field_next(const uint8_t **at, const uint8_t *end, edge_span *name, edge_span *value)
 {
     return field_next(at, end, name, value);
 }
 
-static int host_is_plain(edge_span host)
+/* uri-host and port, RFC 9110 7.2, without percent-encoding. */
+static bool host_is_plain(edge_span host)
 {
     const uint8_t *p = host.bytes, *end = p + host.length;
     if (p < end && *p == '[') {
@@ -132,18 +134,18 @@ static int host_is_plain(edge_span host)
         while (p < end && is(*p, HEX))
             p++;
         if (p == begin || p == end || *p++ != ']')
-            return 0;
+            return false;
     } else {
         const uint8_t *begin = p;
         while (p < end && is(*p, HOST))
             p++;
         if (p == begin)
-            return 0;
+            return false;
     }
     if (p == end)
-        return 1;
+        return true;
     if (*p++ != ':' || p == end || end - p > 5)
-        return 0;
+        return false;
     while (p < end && is(*p, DIGIT))
         p++;
     return p == end;
@@ -151,27 +153,27 @@ static int host_is_plain(edge_span host)
 
 /* Accept-Encoding without weights: the plain tokens gzip and br count, unknown ones do not, and
  * what has q-values or special meaning is let go. */
-static int codings_of(edge_span value, unsigned *codings)
+static bool codings_of(edge_span value, unsigned *codings)
 {
     edge_span rest = value, member;
-    *codings = 1;
+    *codings = EDGE_BIT(EDGE_IDENTITY);
     while (edge_list_next(&rest, &member)) {
         for (size_t i = 0; i < member.length; i++)
             if (!is(member.bytes[i], TOKEN))
-                return 0;
+                return false;
         if (EDGE_IS(member, "br"))
-            *codings |= 4;
+            *codings |= EDGE_BIT(EDGE_BR);
         else if (EDGE_IS(member, "gzip"))
-            *codings |= 2;
+            *codings |= EDGE_BIT(EDGE_GZIP);
         else if (!member.length || EDGE_IS(member, "*") || EDGE_IS(member, "identity")
                  || EDGE_IS(member, "x-gzip"))
-            return 0;
+            return false;
     }
-    return 1;
+    return true;
 }
 
-/* Splits path and query, finds ~etag=TAG as the last parameter. */
-static int target_split(edge_request *request)
+/* Splits path and query, finds ~etag=TAG as the last parameter.  false: outside the subset. */
+static bool target_split(edge_request *request)
 {
     edge_span target = request->target;
     const uint8_t *mark = memchr(target.bytes, '?', target.length), *end = target.bytes + target.length;
@@ -179,75 +181,73 @@ static int target_split(edge_request *request)
     const size_t name_length = sizeof name - 1;
     request->path = target;
     if (!mark)
-        return 1;
+        return true;
     request->path.length = (size_t)(mark - target.bytes);
     for (const uint8_t *p = mark + 1; p < end; p++)
         if (!is(*p, TARGET))
-            return 0;
+            return false;
     const uint8_t *last = end;
     while (last > mark + 1 && last[-1] != '&')
         last--;
     if ((size_t)(end - last) <= name_length || memcmp(last, name, name_length))
-        return 1;
+        return true;
     edge_span tag = {last + name_length, (size_t)(end - last) - name_length};
     if (tag.length > 64)
-        return 1;
+        return true;
     for (size_t i = 0; i < tag.length; i++)
         if (!is(tag.bytes[i], TAG))
-            return 1;
+            return true;
     request->tag = tag;
-    return 1;
+    return true;
 }
 
-static int starts(const uint8_t *in, size_t length, const char *text, size_t text_length)
+/* Whether the bytes begin with text, or may once there are more of them. */
+static edge_recognition begins_with(const uint8_t *in, size_t length, const char *text, size_t text_length)
 {
-    size_t n = length < text_length ? length : text_length;
-    return memcmp(in, text, n) ? -1 : length >= text_length;
+    if (memcmp(in, text, length < text_length ? length : text_length))
+        return EDGE_LET_GO;
+    return length < text_length ? EDGE_INCOMPLETE : EDGE_RECOGNISED;
 }
 
-/* The request line.  Returns the byte after it, or NULL with *verdict set. */
-static const uint8_t *request_line(const uint8_t *in, size_t length, edge_request *request,
-                                   edge_verdict *verdict)
+/* The request line; *at moves behind it. */
+static edge_recognition request_line(const uint8_t **at, const uint8_t *end, edge_request *request)
 {
     static const char get[] = "GET /", head[] = "HEAD /", version[] = " HTTP/1.1\r\n";
     static const char revalidate[] = "POST /.edge/revalidate HTTP/1.1\r\n";
-    const uint8_t *end = in + length, *p;
-    int known;
-    *verdict = EDGE_HANDOFF;
-    if ((known = starts(in, length, get, sizeof get - 1)) >= 0) {
+    const uint8_t *p = *at;
+    size_t length = (size_t)(end - p);
+    edge_recognition known;
+    if ((known = begins_with(p, length, get, sizeof get - 1)) != EDGE_LET_GO) {
         request->method = EDGE_GET;
-        p = in + 4;
-    } else if ((known = starts(in, length, head, sizeof head - 1)) >= 0) {
+        p += 4;
+    } else if ((known = begins_with(p, length, head, sizeof head - 1)) != EDGE_LET_GO) {
         request->method = EDGE_HEAD;
-        p = in + 5;
-    } else if ((known = starts(in, length, revalidate, sizeof revalidate - 1)) >= 0) {
+        p += 5;
+    } else if ((known = begins_with(p, length, revalidate, sizeof revalidate - 1)) != EDGE_LET_GO) {
         request->method = EDGE_REVALIDATE;
-        p = in + 5;
-    } else {
-        return NULL;
+        p += 5;
     }
-    if (!known) {
-        *verdict = EDGE_MORE;
-        return NULL;
-    }
+    if (known != EDGE_RECOGNISED)
+        return known;
     request->target.bytes = p;
     while (p < end && *p > 0x20 && *p < 0x7f)
         p++;
     request->target.length = (size_t)(p - request->target.bytes);
-    known = starts(p, (size_t)(end - p), version, sizeof version - 1);
-    if (known == 0)
-        *verdict = EDGE_MORE;
-    return known > 0 ? p + sizeof version - 1 : NULL;
+    known = begins_with(p, (size_t)(end - p), version, sizeof version - 1);
+    if (known == EDGE_RECOGNISED)
+        *at = p + sizeof version - 1;
+    return known;
 }
 
 typedef struct {
-    int hosts, connections, none_matches, accepts, codings, origins, lengths, modified_since;
+    unsigned hosts, connections, none_matches, accepts, codings, origins, lengths; /* lines of each */
+    bool modified_since;
     edge_span content_type;
     uint64_t content_length;
 } fields_seen;
 
-/* Notes one field.  0: outside the subset. */
-static int field(edge_span name, edge_span value, edge_request *request, fields_seen *seen)
+/* Notes one field.  false: outside the subset. */
+static bool field(edge_span name, edge_span value, edge_request *request, fields_seen *seen)
 {
     switch (name.length) {
     case 2:
@@ -255,7 +255,7 @@ static int field(edge_span name, edge_span value, edge_request *request, fields_
     case 4:
         if (EDGE_IS(name, "host"))
             return !seen->hosts++ && host_is_plain(value);
-        return 1;
+        return true;
     case 5:
         return !EDGE_IS(name, "range");
     case 6:
@@ -274,63 +274,63 @@ static int field(edge_span name, edge_span value, edge_request *request, fields_
         return !EDGE_IS(name, "if-match") && !EDGE_IS(name, "if-range");
     case 10:
         if (!EDGE_IS(name, "connection"))
-            return 1;
+            return true;
         if (EDGE_IS(value, "close"))
-            request->close = 1;
+            request->close = true;
         else if (!EDGE_IS(value, "keep-alive"))
-            return 0;
+            return false;
         return !seen->connections++;
     case 12:
         if (!EDGE_IS(name, "content-type") || request->method != EDGE_REVALIDATE)
-            return 1;
+            return true;
         if (seen->content_type.bytes)
-            return 0;
+            return false;
         seen->content_type = value;
-        return 1;
+        return true;
     case 13:
         if (!EDGE_IS(name, "if-none-match"))
-            return 1;
+            return true;
         request->none_match = value;
         return !seen->none_matches++;
     case 14:
         if (EDGE_IS(name, "http2-settings"))
-            return 0;
+            return false;
         if (!EDGE_IS(name, "content-length"))
-            return 1;
+            return true;
         if (request->method != EDGE_REVALIDATE || seen->lengths++ || !value.length || value.length > 7)
-            return 0;
+            return false;
         for (size_t i = 0; i < value.length; i++) {
             if (!is(value.bytes[i], DIGIT))
-                return 0;
+                return false;
             seen->content_length = seen->content_length * 10 + (value.bytes[i] - '0');
         }
         return seen->content_length <= EDGE_BODY_LIMIT;
     case 15:
         if (!EDGE_IS(name, "accept-encoding"))
-            return 1;
+            return true;
         return !seen->codings++ && codings_of(value, &request->codings);
     case 16:
         return !EDGE_IS(name, "content-encoding");
     case 17:
         if (EDGE_IS(name, "if-modified-since"))
-            seen->modified_since = 1;
+            seen->modified_since = true;
         return !EDGE_IS(name, "transfer-encoding");
     case 19:
         return !EDGE_IS(name, "if-unmodified-since");
     case 22:
         return !EDGE_IS(name, "x-http-method-override");
     default:
-        return 1;
+        return true;
     }
 }
 
 /* "text/plain", alone or with parameters. */
-static int type_is_plain(edge_span type)
+static bool type_is_plain(edge_span type)
 {
     edge_span essence = type;
     const uint8_t *semicolon;
     if (!type.bytes)
-        return 1;
+        return true;
     semicolon = memchr(type.bytes, ';', type.length);
     if (semicolon)
         essence.length = (size_t)(semicolon - type.bytes);
@@ -339,22 +339,22 @@ static int type_is_plain(edge_span type)
     return EDGE_IS(essence, "text/plain");
 }
 
-static edge_verdict finish(const uint8_t *in, const uint8_t *p, size_t length, edge_request *request,
-                           const fields_seen *seen)
+/* What the request is once its whole head is here; p: the byte after it. */
+static edge_recognition finish(const uint8_t *in, const uint8_t *p, size_t length, edge_request *request,
+                               const fields_seen *seen)
 {
     size_t head = (size_t)(p - in);
     if (head > EDGE_HEAD_LIMIT || !seen->hosts)
-        return EDGE_HANDOFF;
+        return EDGE_LET_GO;
     request->consumed = head;
     if (request->method != EDGE_REVALIDATE)
-        return (!seen->modified_since || request->none_match.bytes) && target_split(request)
-                   ? EDGE_RECOGNISED
-                   : EDGE_HANDOFF;
+        return (!seen->modified_since || request->none_match.bytes) && target_split(request) ? EDGE_RECOGNISED
+                                                                                             : EDGE_LET_GO;
     if (!seen->lengths || !type_is_plain(seen->content_type) || request->none_match.bytes
         || seen->modified_since)
-        return EDGE_HANDOFF;
+        return EDGE_LET_GO;
     if (length - head < seen->content_length)
-        return EDGE_MORE;
+        return EDGE_INCOMPLETE;
     request->path = request->target;
     request->body.bytes = p;
     request->body.length = seen->content_length;
@@ -362,17 +362,18 @@ static edge_verdict finish(const uint8_t *in, const uint8_t *p, size_t length, e
     return EDGE_RECOGNISED;
 }
 
-edge_verdict edge_recognise(const uint8_t *in, size_t length, edge_request *request)
+edge_recognition edge_recognise(const uint8_t *in, size_t length, edge_request *request)
 {
-    const uint8_t *end = in + length, *p;
+    const uint8_t *end = in + length, *p = in;
+    const edge_recognition incomplete = length >= EDGE_HEAD_LIMIT ? EDGE_LET_GO : EDGE_INCOMPLETE;
+    edge_recognition known;
     fields_seen seen;
-    edge_verdict verdict, incomplete = length >= EDGE_HEAD_LIMIT ? EDGE_HANDOFF : EDGE_MORE;
     memset(request, 0, sizeof *request);
     memset(&seen, 0, sizeof seen);
-    request->codings = 1;
-    p = request_line(in, length, request, &verdict);
-    if (!p)
-        return verdict == EDGE_MORE ? incomplete : verdict;
+    request->codings = EDGE_BIT(EDGE_IDENTITY);
+    known = request_line(&p, end, request);
+    if (known != EDGE_RECOGNISED)
+        return known == EDGE_INCOMPLETE ? incomplete : known;
     for (int fields = 0;; fields++) {
         edge_span name, value;
         if (p == end)
@@ -380,14 +381,14 @@ edge_verdict edge_recognise(const uint8_t *in, size_t length, edge_request *requ
         if (*p == '\r') {
             if (p + 1 == end)
                 return incomplete;
-            return p[1] == '\n' ? finish(in, p + 2, length, request, &seen) : EDGE_HANDOFF;
+            return p[1] == '\n' ? finish(in, p + 2, length, request, &seen) : EDGE_LET_GO;
         }
         if (fields == EDGE_FIELD_LIMIT)
-            return EDGE_HANDOFF;
-        int known = field_next(&p, end, &name, &value);
-        if (known <= 0)
-            return known ? EDGE_HANDOFF : incomplete;
+            return EDGE_LET_GO;
+        known = field_next(&p, end, &name, &value);
+        if (known != EDGE_RECOGNISED)
+            return known == EDGE_INCOMPLETE ? incomplete : known;
         if (!field(name, value, request, &seen))
-            return EDGE_HANDOFF;
+            return EDGE_LET_GO;
     }
 }

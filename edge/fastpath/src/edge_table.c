@@ -3,19 +3,18 @@
 #include <string.h>
 
 #define READ_TRIES 64
-#define LENGTH_BITS 56
 
-int edge_table_open(edge_table *table, void *base, uint64_t bytes, uint32_t worker)
+edge_table_opening edge_table_open(edge_table *table, void *base, uint64_t bytes, uint32_t worker)
 {
     edge_header *header = base;
     uint16_t probe = 1;
     if (*(uint8_t *)&probe != 1)
-        return -5;
+        return EDGE_TABLE_BIG_ENDIAN;
     if (bytes < EDGE_HEADER_BYTES || memcmp(header->magic, EDGE_MAGIC, 8))
-        return -1;
+        return EDGE_TABLE_FOREIGN;
     if (header->version != EDGE_LAYOUT_VERSION || header->header_bytes != EDGE_HEADER_BYTES
         || header->worker_bytes != EDGE_WORKER_BLOCK)
-        return -2;
+        return EDGE_TABLE_VERSION;
     uint64_t slots = header->slots_offset, count = header->slot_count;
     uint64_t arena = header->arena_offset, arena_bytes = header->arena_bytes;
     if (header->segment_bytes > bytes || !count || (count & (count - 1)) || slots % 64 || arena % 64
@@ -23,9 +22,9 @@ int edge_table_open(edge_table *table, void *base, uint64_t bytes, uint32_t work
         || arena_bytes > bytes - arena
         || header->worker_count > (slots - EDGE_HEADER_BYTES) / EDGE_WORKER_BLOCK
         || slots < EDGE_HEADER_BYTES)
-        return -3;
+        return EDGE_TABLE_INCONSISTENT;
     if (worker >= header->worker_count)
-        return -4;
+        return EDGE_TABLE_NO_WORKER;
     table->base = base;
     table->header = header;
     table->slots = (edge_slot *)(table->base + slots);
@@ -36,7 +35,7 @@ int edge_table_open(edge_table *table, void *base, uint64_t bytes, uint32_t work
     table->worker_epoch = (uint64_t *)block;
     table->counters = (uint64_t *)(block + EDGE_OFFSET_COUNTERS);
     edge_hash_prepare(&table->hash, header->hash_key);
-    return 0;
+    return EDGE_TABLE_OPENED;
 }
 
 /* The epoch is stored, then read again: once it was still the same after the store became visible,
@@ -58,8 +57,9 @@ void edge_table_leave(edge_table *table)
     __atomic_store_n(table->worker_epoch, 0, __ATOMIC_RELEASE);
 }
 
-/* Copies a slot whole.  0 when the writer was inside at every try (or died there). */
-static int slot_read(const edge_slot *slot, edge_slot *copy)
+/* Copies a slot whole: the reader's side of its seqlock.  false: the writer was inside at every try, or
+ * died there. */
+static bool slot_read(const edge_slot *slot, edge_slot *copy)
 {
     const uint64_t *from = (const uint64_t *)(const void *)slot;
     uint64_t words[8];
@@ -72,38 +72,38 @@ static int slot_read(const edge_slot *slot, edge_slot *copy)
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
         if (__atomic_load_n(&slot->seq, __ATOMIC_RELAXED) == before) {
             memcpy(copy, words, sizeof *copy);
-            return 1;
+            return true;
         }
     }
-    return 0;
+    return false;
 }
 
 /* Whether entries of the origin in a slot may be confirmed; the node's own always. */
-static int confirmed(const edge_table *table, uint64_t length)
+static bool confirmed(const edge_table *table, uint64_t length)
 {
-    unsigned origin = (unsigned)(length >> LENGTH_BITS);
+    unsigned origin = (unsigned)(length >> EDGE_LENGTH_BITS);
     return !origin || __atomic_load_n(&table->header->leases[origin], __ATOMIC_RELAXED) > table->now_ms;
 }
 
-static int entry_fill(const edge_table *table, const edge_slot *slot, edge_entry *entry)
+static bool entry_fill(const edge_table *table, const edge_slot *slot, edge_entry *entry)
 {
     uint64_t head = (uint64_t)slot->head * EDGE_GRANULE;
     if (head < table->arena_begin || head > table->arena_end - 4)
-        return 0;
+        return false;
     const uint8_t *record = table->base + head;
     memcpy(&entry->length_200, record, 2);
     memcpy(&entry->length_304, record + 2, 2);
     if (entry->length_200 > EDGE_LINES_LIMIT || entry->length_304 > EDGE_LINES_LIMIT
         || head + 4 + entry->length_200 + entry->length_304 > table->arena_end)
-        return 0;
+        return false;
     entry->lines_200 = record + 4;
     entry->lines_304 = record + 4 + entry->length_200;
     entry->body = NULL;
-    uint64_t length = slot->length & (((uint64_t)1 << LENGTH_BITS) - 1);
+    uint64_t length = slot->length & (((uint64_t)1 << EDGE_LENGTH_BITS) - 1);
     if (slot->body) {
         if (slot->body < table->arena_begin || slot->body > table->arena_end
             || length > table->arena_end - slot->body)
-            return 0;
+            return false;
         entry->body = table->base + slot->body;
     }
     entry->length = length;
@@ -113,10 +113,10 @@ static int entry_fill(const edge_table *table, const edge_slot *slot, edge_entry
     entry->variants = slot->variants;
     entry->modified = slot->modified;
     memcpy(entry->etag, slot->etag, EDGE_ETAG_BYTES);
-    return 1;
+    return true;
 }
 
-int edge_table_find(const edge_table *table, edge_key key, unsigned variant, edge_entry *entry)
+bool edge_table_find(const edge_table *table, edge_key key, unsigned variant, edge_entry *entry)
 {
     uint64_t at = key.low & table->slot_mask;
     for (int i = 0; i < EDGE_MAX_PROBES; i++, at = (at + 1) & table->slot_mask) {
@@ -124,15 +124,15 @@ int edge_table_find(const edge_table *table, edge_key key, unsigned variant, edg
         if (!slot_read(table->slots + at, &slot))
             continue; /* unreadable: a miss at worst, if it was the one */
         if (slot.state == EDGE_SLOT_EMPTY)
-            return 0;
+            return false;
         if (slot.variant == variant && !memcmp(slot.key, &key, 16)
             && (slot.state == EDGE_SLOT_LIVE || slot.state == EDGE_SLOT_TEMPLATE))
             return entry_fill(table, &slot, entry);
     }
-    return 0;
+    return false;
 }
 
-int edge_table_is_current(const edge_table *table, edge_key key, const uint8_t etag[EDGE_ETAG_BYTES])
+bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t etag[EDGE_ETAG_BYTES])
 {
     uint64_t at = key.low & table->slot_mask;
     for (int i = 0; i < EDGE_MAX_PROBES; i++, at = (at + 1) & table->slot_mask) {
@@ -140,12 +140,12 @@ int edge_table_is_current(const edge_table *table, edge_key key, const uint8_t e
         if (!slot_read(table->slots + at, &slot))
             continue;
         if (slot.state == EDGE_SLOT_EMPTY)
-            return 0;
+            return false;
         if (slot.state == EDGE_SLOT_LIVE && !memcmp(slot.key, &key, 16)
             && !memcmp(slot.etag, etag, EDGE_ETAG_BYTES))
             return confirmed(table, slot.length);
     }
-    return 0;
+    return false;
 }
 
 void edge_slot_store(edge_slot *slot, const edge_slot *value)

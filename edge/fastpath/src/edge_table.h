@@ -1,12 +1,15 @@
 /* Reading the ETag table of the shared segment (edge/table/layout.py), and the two primitives of its
- * writer that need memory fences.
+ * writer that need memory fences.  Sans-IO: the time is a field that the caller sets.
  *
- * Readers never wait and never write to a slot: a slot is copied between two reads of its sequence
- * counter and used only if both were equal and even.  Offsets are checked against the segment before
- * they are followed, so corrupt bytes cost a miss, never a fault.  Pointers in an edge_entry stay
- * valid until edge_table_leave. */
+ * A hash table with open addressing and linear probing, one cache line a slot.  Each slot is a seqlock:
+ * readers never wait and never write to it; a slot is copied between two reads of its sequence counter
+ * and used only if both were equal and even.  Offsets are checked against the segment before they are
+ * followed, so corrupt bytes cost a miss, never a fault.  Bytes of the arena are freed by epoch-based
+ * reclamation: pointers in an edge_entry stay valid until edge_table_leave. */
 #ifndef EDGE_TABLE_H
 #define EDGE_TABLE_H
+
+#include <stdbool.h>
 
 #include "edge_hash.h"
 #include "edge_layout.h"
@@ -28,24 +31,32 @@ typedef struct {
     uint32_t modified;
     uint8_t etag[EDGE_ETAG_BYTES];
     uint64_t length;
-    int confirmed; /* 0: the lease of who published it has run out */
+    bool confirmed; /* false: the lease of who published it has run out */
     const uint8_t *body; /* NULL: not in memory */
     const uint8_t *lines_200, *lines_304;
     uint16_t length_200, length_304;
 } edge_entry;
 
-/* 0, or a negative reason: -1 not a table, -2 other layout version, -3 truncated or inconsistent,
- * -4 no such worker block, -5 big-endian machine. */
-int edge_table_open(edge_table *table, void *base, uint64_t bytes, uint32_t worker);
+/* Why a segment is not opened. */
+typedef enum {
+    EDGE_TABLE_OPENED,
+    EDGE_TABLE_FOREIGN,      /* other magic bytes, or none */
+    EDGE_TABLE_VERSION,      /* another layout version */
+    EDGE_TABLE_INCONSISTENT, /* truncated, or its sizes contradict each other */
+    EDGE_TABLE_NO_WORKER,    /* no block for this worker */
+    EDGE_TABLE_BIG_ENDIAN    /* this machine cannot read it */
+} edge_table_opening;
 
-/* Reads between enter and leave are protected from reclamation.  Not re-entrant. */
+edge_table_opening edge_table_open(edge_table *table, void *base, uint64_t bytes, uint32_t worker);
+
+/* Reads between enter and leave are protected from reclamation (the worker's epoch says so).  Not re-entrant. */
 void edge_table_enter(edge_table *table);
 void edge_table_leave(edge_table *table);
 
-/* 1 found (live or template), 0 not there or not readable now. */
-int edge_table_find(const edge_table *table, edge_key key, unsigned variant, edge_entry *entry);
-/* 1 if any live variant of the path has this ETag, and may be confirmed. */
-int edge_table_is_current(const edge_table *table, edge_key key, const uint8_t etag[EDGE_ETAG_BYTES]);
+/* Whether it is there (live or template) and readable now. */
+bool edge_table_find(const edge_table *table, edge_key key, unsigned variant, edge_entry *entry);
+/* Whether any live variant of the path has this ETag, and may be confirmed. */
+bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t etag[EDGE_ETAG_BYTES]);
 
 /* Writer: replaces all of a slot but seq, under its sequence counter. */
 void edge_slot_store(edge_slot *slot, const edge_slot *value);

@@ -212,7 +212,7 @@ static edge_reply_verdict read_line(edge_reply *reply, edge_span line)
             reply->state = DONE;
             return EDGE_REPLY_MORE;
         }
-        if (edge_field_next(&p, end, &name, &value) <= 0 || p != end)
+        if (edge_field_next(&p, end, &name, &value) != EDGE_RECOGNISED || p != end)
             return EDGE_REPLY_GARBAGE;
         if (reply->state == FIELDS && !field(reply, name, value))
             return EDGE_REPLY_GARBAGE;

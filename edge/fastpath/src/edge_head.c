@@ -1,0 +1,89 @@
+#include "edge_head.h"
+
+#define PUT(out, text) edge_put(out, EDGE_LITERAL(text))
+
+static void put_date(edge_output *out, const char *date)
+{
+    edge_put(out, (const uint8_t *)date, EDGE_DATE_BYTES);
+}
+
+static void put_length(edge_output *out, uint64_t length)
+{
+    PUT(out, "Content-Length: ");
+    edge_put_number(out, length);
+    PUT(out, "\r\n");
+}
+
+static void put_etag(edge_output *out, const edge_entry *entry)
+{
+    PUT(out, "\r\nETag: \"");
+    edge_put(out, entry->etag, EDGE_ETAG_BYTES);
+    PUT(out, "\"\r\n");
+}
+
+/* The last lines; the head that began at out->heads + begin becomes a piece. */
+static void finish(edge_output *out, const edge_head_context *context, size_t begin)
+{
+    if (context->close)
+        PUT(out, "Connection: close\r\n");
+    PUT(out, "\r\n");
+    edge_piece_since(out, begin);
+}
+
+void edge_head_200(edge_output *out, const edge_head_context *context, const edge_entry *entry,
+                   const char *modified)
+{
+    size_t begin = out->used;
+    PUT(out, "HTTP/1.1 200 OK\r\nDate: ");
+    put_date(out, context->date);
+    put_etag(out, entry);
+    PUT(out, "Last-Modified: ");
+    put_date(out, modified);
+    PUT(out, "\r\n");
+    put_length(out, entry->length);
+    edge_put(out, entry->lines_200, entry->length_200);
+    if (context->readable) /* all of its lines, which a 304 has no use for */
+        PUT(out, "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n");
+    finish(out, context, begin);
+}
+
+void edge_head_304(edge_output *out, const edge_head_context *context, const edge_entry *entry)
+{
+    size_t begin = out->used;
+    PUT(out, "HTTP/1.1 304 \r\nDate: ");
+    put_date(out, context->date);
+    put_etag(out, entry);
+    edge_put(out, entry->lines_304, entry->length_304);
+    if (context->readable)
+        PUT(out, "Access-Control-Allow-Origin: *\r\n");
+    finish(out, context, begin);
+}
+
+void edge_head_plain(edge_output *out, const edge_head_context *context, const edge_entry *template,
+                     size_t length)
+{
+    size_t begin = out->used;
+    PUT(out, "HTTP/1.1 200 OK\r\nDate: ");
+    put_date(out, context->date);
+    PUT(out, "\r\n");
+    put_length(out, length);
+    edge_put(out, template->lines_200, template->length_200);
+    if (context->readable)
+        PUT(out, "Access-Control-Allow-Origin: *\r\n");
+    finish(out, context, begin);
+}
+
+void edge_head_408(edge_output *out, const char *date)
+{
+    static const char body[] = "408 Request Timeout: The request did not arrive in time.\n";
+    const edge_head_context context = {.date = date, .close = true};
+    size_t begin = out->used;
+    PUT(out, "HTTP/1.1 408 Request Timeout\r\nDate: ");
+    put_date(out, date);
+    PUT(out, "\r\nContent-Type: text/plain; charset=utf-8\r\n");
+    put_length(out, sizeof body - 1);
+    finish(out, &context, begin);
+    begin = out->used;
+    PUT(out, body);
+    edge_piece_since(out, begin);
+}

@@ -1,0 +1,33 @@
+/* Heads of answers, composed to the byte as edge/http/answer.py writes them: its docstring draws the
+ * order of the lines.  Sans-IO; an answer is composed here and nowhere else in C.
+ *
+ * Each function writes a head at the end of out->heads and appends it as a piece.  The caller sees to
+ * it that there is room: EDGE_HEAD_FIXED bytes besides the published lines. */
+#ifndef EDGE_HEAD_H
+#define EDGE_HEAD_H
+
+#include "edge_date.h"
+#include "edge_output.h"
+#include "edge_table.h"
+
+#define EDGE_HEAD_FIXED 512
+
+/* What any head may say. */
+typedef struct {
+    const char *date; /* EDGE_DATE_BYTES */
+    bool readable;    /* by scripts of the request's origin: Access-Control-Allow-Origin */
+    bool close;       /* Connection: close */
+} edge_head_context;
+
+/* A whole representation; modified: its Last-Modified, EDGE_DATE_BYTES. */
+void edge_head_200(edge_output *out, const edge_head_context *context, const edge_entry *entry,
+                   const char *modified);
+/* The client's copy is current. */
+void edge_head_304(edge_output *out, const edge_head_context *context, const edge_entry *entry);
+/* A body of so many bytes without validators, with the lines of a template: the answer to a batch. */
+void edge_head_plain(edge_output *out, const edge_head_context *context, const edge_entry *template,
+                     size_t length);
+/* The request's head took too long.  With its body: the answer is whole. */
+void edge_head_408(edge_output *out, const char *date);
+
+#endif

@@ -1,0 +1,18 @@
+/* Variants of a representation: content codings and media, numbered as in edge/resource.py, and masks of them. */
+#ifndef EDGE_VARIANT_H
+#define EDGE_VARIANT_H
+
+/* Least preferred first.  A variant is media * EDGE_CODINGS + coding. */
+enum { EDGE_IDENTITY, EDGE_GZIP, EDGE_BR, EDGE_CODINGS = 4 };
+enum { EDGE_ORIGINAL, EDGE_WEBP, EDGE_AVIF };
+
+/* The bit of a variant, or of a coding, in a mask of them. */
+#define EDGE_BIT(number) (1u << (number))
+
+/* Out of the variants of a path the codings of one medium. */
+static inline unsigned edge_codings_of(unsigned variants, unsigned media)
+{
+    return variants >> media * EDGE_CODINGS & (EDGE_BIT(EDGE_CODINGS) - 1);
+}
+
+#endif
