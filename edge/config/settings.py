@@ -55,7 +55,7 @@ _ROWS = (
     Setting("cache", values.CACHE_RULES, "Site",
             "Cache-Control for the files that match a glob; the first rule that matches counts. "
             "In TOML: tables [[cache]] with glob and value.",
-            "max-age=31536000,immutable for names with a digest in them, no-cache for the rest"),
+            "max-age=31536000,immutable for names that hold a digest of the contents, no-cache for the rest"),
     Setting("brotli-quality", integer(0, 11), "Site",
             "How hard to compress: 11 takes about a second per megabyte, once, and gives 15 % fewer "
             "bytes than 5."),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from edge.publish.rules import content_type, lines_200, lines_304, vary
+from edge.publish.rules import lines_200, lines_304, vary
 from edge.resource import (
     CODING_TOKENS,
     MEDIA_TYPES,
@@ -44,7 +44,7 @@ class Body(Protocol):
 
 def build(
     path: bytes,
-    media_type: str,
+    type_value: bytes,
     cache_control: bytes,
     modified: float,
     codings: Mapping[Coding, Body],
@@ -52,25 +52,26 @@ def build(
 ) -> tuple[Resource, ...]:
     """The resource at *path*; for an index file, also the one of its directory.
 
-    *codings* has the original too, as IDENTITY.  *modified* is in Unix seconds.
+    *type_value* is its Content-Type.  *codings* has the original too, as IDENTITY.  *modified* is in Unix
+    seconds.
     """
     varies = vary(media=bool(media), coding=len(codings) > 1)
     lines = lines_304(varies, cache_control)
 
-    def represent(number: int, type_: str, encoding: str, body: Body) -> Representation:
+    def represent(number: int, type_: bytes, encoding: str, body: Body) -> Representation:
         digest = body.digest
         assert digest is not None
-        head = lines_200(content_type(type_), encoding, varies, cache_control)
+        head = lines_200(type_, encoding, varies, cache_control)
         return Representation(number, etag_of(digest), digest, body.length, head, lines, body.body)
 
     representations = [
         represent(
-            variant_number(Media.ORIGINAL, coding), media_type, CODING_TOKENS.get(coding, ""), codings[coding]
+            variant_number(Media.ORIGINAL, coding), type_value, CODING_TOKENS.get(coding, ""), codings[coding]
         )
         for coding in sorted(codings)
     ]
     representations += [
-        represent(variant_number(kind, Coding.IDENTITY), MEDIA_TYPES[kind], "", media[kind])
+        represent(variant_number(kind, Coding.IDENTITY), MEDIA_TYPES[kind].encode("ascii"), "", media[kind])
         for kind in sorted(media)
     ]
     seconds = min(max(int(modified), 0), _MAX_MODIFIED)

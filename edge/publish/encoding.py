@@ -9,7 +9,7 @@ from edge.errors import PublishError
 from edge.publish.coding import Qualities, encode, is_worth_it
 from edge.publish.problems import Kind, Problem, Report
 from edge.publish.reading import Content
-from edge.publish.store import NOT_WORTH_IT, Coded, CodingKey, Signature, Store
+from edge.publish.store import NOT_WORTH_IT, Coded, CodingKey, Fact, Signature, Store
 from edge.resource import Coding, etag_of
 
 #: Results kept before they are written together: a broken-off first start loses no more than these.
@@ -90,6 +90,21 @@ class Encoder:
         """Keep the digests of large files for the next scan."""
         try:
             self._store.remember_digests(digests)
+        except PublishError as error:
+            self._report(Problem(Kind.STORE, "", str(error)))
+
+    def known_facts(self, wanted: Iterable[Fact]) -> dict[Fact, bool]:
+        """Which of the *wanted* facts are true, as far as an earlier scan has found out."""
+        try:
+            return self._store.facts(wanted)
+        except PublishError as error:
+            self._report(Problem(Kind.STORE, "", str(error)))
+            return {}
+
+    def remember_facts(self, facts: Mapping[Fact, bool]) -> None:
+        """Keep facts about large bodies for the next scan."""
+        try:
+            self._store.remember_facts(facts)
         except PublishError as error:
             self._report(Problem(Kind.STORE, "", str(error)))
 

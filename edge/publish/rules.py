@@ -1,12 +1,13 @@
 """The rules that turn a file's name into header fields: Content-Type, Vary and Cache-Control.
 
-Everything here is a pure function of names and of the configuration, so that all nodes of a
-cluster publish the same bytes: the machine's own ``/etc/mime.types`` is never read.
+Everything here is a pure function of names, of facts about the contents and of the configuration, so that
+all nodes of a cluster publish the same bytes: the machine's own ``/etc/mime.types`` is never read.
 
 Cache-Control is chosen by the first rule that matches: the configured ones in their order, then
 
-* a *fingerprinted* name, one that holds a digest of the contents (``app.3f9c2a1b.js``), gets
-  ``max-age=31536000,immutable`` (RFC 8246), but never an HTML page, whose address people keep;
+* a *fingerprinted* file, whose name holds a digest of the contents (``app.3f9c2a1b.js``) and whose contents
+  have it (:mod:`edge.publish.facts`), gets ``max-age=31536000,immutable`` (RFC 8246), but never an HTML page,
+  whose address people keep;
 * everything else gets ``no-cache``: stored, and confirmed before each use by its ETag.
 
 A configured rule is a glob and a value.  A glob without ``/`` is matched against the file's name, one
@@ -99,34 +100,17 @@ def is_compressible(type_: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def content_type(type_: str) -> bytes:
-    """The Content-Type value for a media type: text says its character encoding, UTF-8."""
-    return (type_ + "; charset=utf-8" if type_.startswith("text/") else type_).encode("ascii")
+def content_type(type_: str, is_utf8: bool) -> bytes:
+    """The Content-Type value for a media type: text says that it is UTF-8 where it *is_utf8*.
 
-
-# A digest, between "." "-" "_" or the start, and the extension or two ("app.3f9c2a1b.min.js").
-_SEGMENT = re.compile(r"(?:^|[.\-_])([0-9A-Za-z]{8,64})(?:\.[A-Za-z][0-9A-Za-z]{0,10}){1,2}$")
-_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
-_BASE36 = re.compile(r"[0-9a-z]+|[0-9A-Z]+")
-_RUNS = re.compile(r"[0-9]+|[A-Za-z]+")
-
-
-def is_fingerprinted(name: str) -> bool:
-    """Whether a file name holds a digest of the contents, so that its contents can never change.
-
-    A wrong yes would keep an old version for a year, a wrong no costs one 304: in doubt it is no.
-    So neither a date (``20240131``), a word with a number (``chapter12``) nor a size
-    (``1920x1080``) counts: a hexadecimal digest has three or more runs of digits and of letters, one
-    of other letters four or more.
+    Of other text nothing is known: browsers take what the contents say (``<meta charset>``) or guess.
     """
-    match = _SEGMENT.search(name)
-    if match is None:
-        return False
-    segment = match[1]
-    runs = len(_RUNS.findall(segment))
-    return (runs >= 3 and _HEX.fullmatch(segment) is not None) or (
-        runs >= 4 and _BASE36.fullmatch(segment) is not None
-    )
+    return (type_ + "; charset=utf-8" if is_utf8 and is_text(type_) else type_).encode("ascii")
+
+
+def is_text(type_: str) -> bool:
+    """Whether contents of this media type may have a ``charset`` (RFC 2046 section 4.1.2)."""
+    return type_.startswith("text/")
 
 
 def checked_cache_control(value: str) -> bytes:
@@ -157,6 +141,11 @@ def _glob(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(meaning.get(token) or re.escape(token) for token in tokens), re.DOTALL)
 
 
+def may_be_immutable(name: str) -> bool:
+    """Whether a digest in the file *name* makes it immutable: not that of a page."""
+    return media_type(basename(name)) not in ("text/html", "application/xhtml+xml")
+
+
 class CacheRules:
     """Cache-Control by file name."""
 
@@ -164,15 +153,20 @@ class CacheRules:
         """*rules*: (glob, value) pairs, the first match wins.  :class:`ConfigError` if one is wrong."""
         self._rules = [("/" in glob, _glob(glob), checked_cache_control(value)) for glob, value in rules]
 
-    def cache_control(self, name: str) -> bytes:
-        """The value for the file *name*, a path relative to the webroot."""
+    def given(self, name: str) -> bytes | None:
+        """What a rule says of the file *name*, a path relative to the webroot; None: nothing."""
         last = basename(name)
         for whole, pattern, value in self._rules:
             if pattern.fullmatch(name if whole else last):
                 return value
-        if is_fingerprinted(last) and media_type(last) not in ("text/html", "application/xhtml+xml"):
-            return IMMUTABLE
-        return NO_CACHE
+        return None
+
+    def cache_control(self, name: str, is_fingerprinted: bool) -> bytes:
+        """The value for the file *name*; *is_fingerprinted*: that holds the digest of its contents."""
+        given = self.given(name)
+        if given is not None:
+            return given
+        return IMMUTABLE if is_fingerprinted and may_be_immutable(name) else NO_CACHE
 
 
 def vary(*, media: bool, coding: bool) -> bytes:

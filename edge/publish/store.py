@@ -3,7 +3,7 @@
 The state directory holds::
 
     cache-1.sqlite   coded bodies by (SHA-256 of the body, coding, quality), also those that were not
-                     worth it; digests of large files by what stat says of them
+                     worth it; digests of large files by what stat says of them, and facts about them
     cache.lock       held while a damaged cache is set aside
     blobs/ ...       see :mod:`edge.publish.blobs`
 
@@ -41,6 +41,9 @@ CREATE INDEX IF NOT EXISTS coded_used ON coded (used, length);
 CREATE TABLE IF NOT EXISTS files (
     device INTEGER, inode INTEGER, size INTEGER, modified INTEGER, changed INTEGER,
     digest BLOB NOT NULL, used INTEGER NOT NULL, PRIMARY KEY (device, inode));
+CREATE TABLE IF NOT EXISTS facts (
+    digest BLOB NOT NULL, fact BLOB NOT NULL, is_true INTEGER NOT NULL, used INTEGER NOT NULL,
+    PRIMARY KEY (digest, fact)) WITHOUT ROWID;
 """
 _DAY = 86_400
 _BATCH = 400  # rows per SELECT; SQLite allows 999 variables everywhere
@@ -59,6 +62,15 @@ class CodingKey(NamedTuple):
     source: bytes
     coding: Coding
     quality: int
+
+
+class Fact(NamedTuple):
+    """A fact about contents, see :mod:`edge.publish.facts`."""
+
+    #: SHA-256 of the contents.
+    digest: bytes
+    #: :data:`~edge.publish.facts.UTF8`, or a file name.
+    fact: str
 
 
 class Coded(NamedTuple):
@@ -178,6 +190,43 @@ class Store:
             with connection:
                 connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
                 connection.execute("DELETE FROM files WHERE used < ?", (today - _FILES_DAYS,))
+
+        if rows:
+            self._run(insert)
+
+    def facts(self, wanted: Iterable[Fact]) -> dict[Fact, bool]:
+        """Whether they are true, of the *wanted* facts that are known."""
+        facts = list(wanted)
+        today = self._today()
+
+        def look_up(connection: sqlite3.Connection) -> dict[Fact, bool]:
+            found: dict[Fact, bool] = {}
+            old: list[tuple[object, ...]] = []
+            for fact in facts:
+                key = (fact.digest, os.fsencode(fact.fact))
+                row = connection.execute(
+                    "SELECT is_true, used FROM facts WHERE digest = ? AND fact = ?", key
+                ).fetchone()
+                if row is not None:
+                    found[fact] = bool(row[0])
+                    if row[1] < today:
+                        old.append((today, *key))
+            if old:
+                with connection:
+                    connection.executemany("UPDATE facts SET used = ? WHERE digest = ? AND fact = ?", old)
+            return found
+
+        return self._run(look_up) if facts else {}
+
+    def remember_facts(self, facts: Mapping[Fact, bool]) -> None:
+        """Keep facts about contents; those not asked for in 30 days go."""
+        today = self._today()
+        rows = [(fact.digest, os.fsencode(fact.fact), is_true, today) for fact, is_true in facts.items()]
+
+        def insert(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?)", rows)
+                connection.execute("DELETE FROM facts WHERE used < ?", (today - _FILES_DAYS,))
 
         if rows:
             self._run(insert)

@@ -7,7 +7,8 @@
 3. read the rest (:mod:`edge.publish.reading`), in threads; large files that the store knows are not read;
 4. see which siblings hold coded contents; look the other codings up in the store;
 5. code what it does not know, in threads, the largest first (:mod:`edge.publish.coding`);
-6. put the resources together (:mod:`edge.publish.building`).
+6. find out whether text is UTF-8, and whether names hold digests (:mod:`edge.publish.facts`);
+7. put the resources together (:mod:`edge.publish.building`).
 
 A scan blocks and belongs in a thread.  It may be repeated at will: what is unchanged costs one stat.
 """
@@ -16,19 +17,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
+from posixpath import basename
 
 from edge.publish.building import Body, build
 from edge.publish.catalogue import Catalogue, PublishedFile
 from edge.publish.coding import decodes_to
 from edge.publish.encoding import Encoder
+from edge.publish.facts import UTF8, candidates, is_true
 from edge.publish.groups import Group, groups_of
 from edge.publish.problems import KEEPS_OLD, Kind, Problem, Report
 from edge.publish.reading import Content, Reader
-from edge.publish.rules import CacheRules
+from edge.publish.rules import CacheRules, content_type, is_text, may_be_immutable
 from edge.publish.settings import PublishSettings, ScanProgress
-from edge.publish.store import Coded, CodingKey, Store
+from edge.publish.store import Coded, CodingKey, Fact, Store
 from edge.publish.threads import in_threads, threads_or
 from edge.publish.walk import Opener, SourceFile, Tree, open_file
 from edge.resource import Coding, etag_of
@@ -104,6 +108,7 @@ class _Scan:
         self._encoder = Encoder(store, settings.qualities, settings.body_limit, report)
         self._contents: dict[str, Content] = {}
         self._problems: dict[str, Problem] = {}
+        self._facts: dict[Fact, bool] = {}
         self._failed_names: list[str] = []
 
     def run(self, tree: Tree, on_directory: Callable[[str], None] | None) -> Catalogue:
@@ -125,6 +130,7 @@ class _Scan:
         fresh = [group for group in fresh if self._is_readable(group, files)]
         siblings = self._sibling_codings(fresh)
         codings = self._codings(fresh, siblings)
+        self._learn_facts(fresh)
         for group in fresh:
             published = self._publish(group, siblings, codings)
             if published is not None:
@@ -267,13 +273,55 @@ class _Scan:
             self._encoder.flush()
         return found
 
+    def _learn_facts(self, groups: Sequence[Group]) -> None:
+        """Find out what :meth:`_publish` has to know of the contents; of blobs, once."""
+        wanted: dict[Fact, Content] = {}
+        for group in groups:
+            content = self._contents[group.main.name]
+            if is_text(group.media_type):
+                wanted[Fact(content.digest, UTF8)] = content
+            if self._may_be_fingerprinted(group):
+                wanted[Fact(content.digest, basename(group.main.name))] = content
+        blobs = {fact for fact, content in wanted.items() if content.body is None}
+        self._facts = self._encoder.known_facts(blobs)
+        unknown = [item for item in wanted.items() if item[0] not in self._facts]
+        tasks = [unknown[start : start + _READ_TOGETHER] for start in range(0, len(unknown), _READ_TOGETHER)]
+
+        def learn(items: Sequence[tuple[Fact, Content]]) -> dict[Fact, bool]:
+            learnt = {}
+            for fact, content in items:
+                with suppress(OSError):  # a blob that cannot be read proves nothing
+                    learnt[fact] = is_true(fact.fact, self._pieces(content))
+            return learnt
+
+        with in_threads(self._threads, [(learn, (task,)) for task in tasks]) as results:
+            for learnt in results:
+                self._facts.update(learnt)
+                self._encoder.remember_facts({fact: learnt[fact] for fact in blobs & learnt.keys()})
+
+    def _pieces(self, content: Content) -> Iterable[bytes]:
+        if content.body is not None:
+            return (content.body,)
+        return self._store.blobs.pieces(etag_of(content.digest))
+
+    def _may_be_fingerprinted(self, group: Group) -> bool:
+        """Whether the contents decide on Cache-Control: no digest stands for those of several images."""
+        name = group.main.name
+        return (
+            not group.media
+            and self._rules.given(name) is None
+            and may_be_immutable(name)
+            and bool(candidates(basename(name)))
+        )
+
     def _publish(
         self,
         group: Group,
         siblings: dict[tuple[str, Coding], SourceFile],
         codings: dict[CodingKey, Coded | str],
     ) -> PublishedFile | None:
-        main = self._contents[group.main.name]
+        name = group.main.name
+        main = self._contents[name]
         bodies: dict[Coding, Body] = {Coding.IDENTITY: main}
         used = []
         for coding in (Coding.GZIP, Coding.BR) if group.is_compressible else ():
@@ -295,8 +343,8 @@ class _Scan:
         modified = max(content.signature[3] for content in (main, *media.values())) / 1e9
         resources = build(
             group.main.path,
-            group.media_type,
-            self._rules.cache_control(group.main.name),
+            content_type(group.media_type, self._facts.get(Fact(main.digest, UTF8), False)),
+            self._rules.cache_control(name, self._facts.get(Fact(main.digest, basename(name)), False)),
             min(modified, self._started),
             bodies,
             media,

@@ -17,7 +17,7 @@ class Building(SynchronousTestCase):
     def test_every_variant_of_a_path_has_the_same_vary_and_cache_control(self) -> None:
         (resource,) = build(
             b"/a.js",
-            "text/javascript",
+            b"text/javascript; charset=utf-8",
             b"no-cache",
             7.9,
             {Coding.BR: body(b"b"), Coding.IDENTITY: body(b"identity"), Coding.GZIP: body(b"gz")},
@@ -44,7 +44,7 @@ class Building(SynchronousTestCase):
 
     def test_an_etag_is_that_of_the_variant_s_own_bytes(self) -> None:
         (resource,) = build(
-            b"/a.js", "text/javascript", b"x", 0, {Coding.IDENTITY: body(b"1"), Coding.BR: body(b"2")}, {}
+            b"/a.js", b"text/javascript", b"x", 0, {Coding.IDENTITY: body(b"1"), Coding.BR: body(b"2")}, {}
         )
         for representation, data in zip(resource.representations, (b"1", b"2"), strict=True):
             self.assertEqual(representation.digest, sha256(data).digest())
@@ -54,7 +54,7 @@ class Building(SynchronousTestCase):
     def test_media_variants_have_their_own_types(self) -> None:
         (resource,) = build(
             b"/p.jpg",
-            "image/jpeg",
+            b"image/jpeg",
             b"no-cache",
             0,
             {Coding.IDENTITY: body(b"j")},
@@ -67,21 +67,21 @@ class Building(SynchronousTestCase):
         )
 
     def test_a_path_without_a_choice_has_no_vary(self) -> None:
-        (resource,) = build(b"/p.png", "image/png", b"no-cache", 0, {Coding.IDENTITY: body(b"p")}, {})
+        (resource,) = build(b"/p.png", b"image/png", b"no-cache", 0, {Coding.IDENTITY: body(b"p")}, {})
         self.assertNotIn(
             b"Vary", resource.representations[0].lines_200 + resource.representations[0].lines_304
         )
 
     def test_an_index_file_stands_for_its_directory_too(self) -> None:
         for path, directory in ((b"/index.html", b"/"), (b"/a/index.html", b"/a/")):
-            file, folder = build(path, "text/html", b"no-cache", 0, {Coding.IDENTITY: body(b"p")}, {})
+            file, folder = build(path, b"text/html", b"no-cache", 0, {Coding.IDENTITY: body(b"p")}, {})
             self.assertEqual((file.path, folder.path), (path, directory))
             self.assertEqual(file.representations, folder.representations)
         self.assertEqual(
-            len(build(b"/xindex.html", "text/html", b"x", 0, {Coding.IDENTITY: body(b"p")}, {})), 1
+            len(build(b"/xindex.html", b"text/html", b"x", 0, {Coding.IDENTITY: body(b"p")}, {})), 1
         )
 
     def test_times_outside_of_the_table_s_field_are_brought_inside(self) -> None:
         for modified, expected in ((-5.5, 0), (2**33, 2**32 - 1)):
-            (resource,) = build(b"/p", "image/png", b"x", modified, {Coding.IDENTITY: body(b"p")}, {})
+            (resource,) = build(b"/p", b"image/png", b"x", modified, {Coding.IDENTITY: body(b"p")}, {})
             self.assertEqual(resource.modified, expected)

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.publish.building import build
 from edge.publish.catalogue import Catalogue, PublishedFile, Statistics, diff
-from edge.publish.rules import media_type
+from edge.publish.rules import content_type, media_type
 from edge.publish.store import Coded
 from edge.resource import Coding, Resource
 
@@ -19,7 +19,7 @@ def page(path: bytes, body: bytes = b"", modified: int = 1, coded: bytes | None 
     if coded is not None:
         codings[Coding.BR] = Coded(sha256(coded).digest(), len(coded), None)
     type_ = media_type(path.rpartition(b"/")[2].decode())
-    return build(path, type_, b"no-cache", modified, codings, {})[0]
+    return build(path, content_type(type_, True), b"no-cache", modified, codings, {})[0]
 
 
 NAMES = [
@@ -85,7 +85,7 @@ class Differences(SynchronousTestCase):
 class Catalogues(SynchronousTestCase):
     def test_a_catalogue_maps_paths_to_resources(self) -> None:
         index = build(
-            b"/d/index.html", "text/html", b"no-cache", 1, {Coding.IDENTITY: Coded(b"d" * 32, 3, b"abc")}, {}
+            b"/d/index.html", b"text/html", b"no-cache", 1, {Coding.IDENTITY: Coded(b"d" * 32, 3, b"abc")}, {}
         )
         large = page(b"/a.js", b"body", coded=b"cd")
         catalogue = Catalogue(

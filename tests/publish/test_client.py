@@ -61,7 +61,7 @@ class ClientTests(SynchronousTestCase):
             ]
             self.assertEqual(versions, [self.folder / found[1]])
             self.assertIn(extra.removeprefix("export "), (self.folder / found[1] / "worker.js").read_text())
-            self.assertEqual(CacheRules(CACHE_RULES).cache_control(f"{found[1]}worker.js"), IMMUTABLE)
+            self.assertEqual(CacheRules(CACHE_RULES).given(f"{found[1]}worker.js"), IMMUTABLE)
         self.assertEqual(len(seen), 2)
 
     def test_a_bundle_has_each_module_once_behind_those_that_it_imports(self) -> None:

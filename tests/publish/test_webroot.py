@@ -4,6 +4,7 @@ import gzip
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 
 import brotlicffi
 
@@ -69,9 +70,11 @@ class Contents(ScanTestCase):
 
     def test_rules_reach_all_lines(self) -> None:
         self.write("a.js")
-        self.write("a.3f9c2a1b.js")
+        proved = f"a.{sha256(PROSE).hexdigest()[:8]}.js"
+        self.write(proved)
         catalogue = self.scan(self.store(), cache_rules=(("a.js", "max-age=5"),))
-        for path, value in ((b"/a.js", b"max-age=5"), (b"/a.3f9c2a1b.js", b"max-age=31536000,immutable")):
+        fingerprinted = b"/" + proved.encode()
+        for path, value in ((b"/a.js", b"max-age=5"), (fingerprinted, b"max-age=31536000,immutable")):
             for representation in catalogue[path].representations:
                 line = b"Cache-Control: %b\r\n" % value
                 self.assertIn(line, representation.lines_200)
@@ -98,6 +101,48 @@ class Contents(ScanTestCase):
         self.assertEqual(
             catalogue[b"/a.html"].representations[0].etag, catalogue[b"/b.html"].representations[0].etag
         )
+
+
+class Encodings(ScanTestCase):
+    def test_text_that_is_not_utf_8_names_no_character_encoding(self) -> None:
+        """What is wrong once stays unreadable: browsers believe the field, not the page."""
+        text = "Grüße, 世界, \N{PILE OF POO}"
+        for name, body, is_utf8 in (
+            ("utf8.html", text.encode(), True),
+            ("ascii.html", b"<p>a", True),
+            ("nothing.txt", b"", True),
+            ("bom.txt", text.encode("utf-8-sig"), True),
+            ("latin1.html", b"Gr\xfc\xdfe", False),
+            ("sjis.txt", "日本語".encode("shift_jis"), False),
+            ("utf16.html", text.encode("utf-16"), False),
+            ("utf16-without-a-mark.txt", "ascii".encode("utf-16-le"), False),
+            ("surrogate.txt", b"\xed\xa0\x80", False),
+            ("overlong.txt", b"\xc0\xaf", False),
+            ("cut-short.txt", "ü".encode()[:1], False),
+            ("late.css", b"a" * 4999 + b"\xff", False),
+            ("large.css", b"a" * 9000 + b"\xff", False),
+            ("large.js", b"a" * (1 << 20) + "ü".encode(), True),
+            ("over-the-border-of-two-reads.txt", b"a" * ((1 << 20) - 1) + "ü".encode(), True),
+        ):
+            with self.subTest(name):
+                self.write(name, body)
+                store = self.store()
+                for catalogue in (
+                    self.scan(store, body_limit=5000),
+                    self.scan(store, body_limit=5000),  # what was found out is known now
+                ):
+                    for representation in catalogue[b"/" + name.encode()].representations:
+                        line = representation.lines_200.splitlines()[0]
+                        self.assertEqual(line.endswith(b"; charset=utf-8"), is_utf8, line)
+
+    def test_a_file_that_becomes_utf_8_says_so(self) -> None:
+        self.write("a.html", b"\xfc" * 6000)
+        store = self.store()
+        first = self.scan(store, body_limit=5000)
+        self.assertNotIn(b"charset", first[b"/a.html"].representations[0].lines_200)
+        self.write("a.html", "ü".encode() * 3000)
+        second = self.scan(store, first, body_limit=5000)
+        self.assertIn(b"charset=utf-8", second[b"/a.html"].representations[0].lines_200)
 
 
 class Repeating(ScanTestCase):
@@ -284,14 +329,15 @@ class Trouble(ScanTestCase):
 
     def test_a_cache_that_fails_is_done_without(self) -> None:
         self.write("a.html")
+        self.write("large.txt", noise(9000))
         store = self.store()
 
         def fail(*arguments: object) -> None:
             raise PublishError("the disk is full")
 
-        for name in ("coded", "remember_coded", "remember_digests"):
+        for name in ("coded", "remember_coded", "remember_digests", "facts", "remember_facts"):
             self.patch(store, name, fail)
-        self.assertEqual(len(self.scan(store)[b"/a.html"].representations), 3)
+        self.assertEqual(len(self.scan(store, body_limit=5000)[b"/a.html"].representations), 3)
         self.assertEqual({problem.text for problem in self.problems}, {"the disk is full"})
 
 
