@@ -151,8 +151,10 @@ def makeService(options: Options) -> IService:
     """The service that ``twistd edge`` runs: a supervisor, with the real reactor."""
     from twisted.internet import reactor
 
+    from edge.node.supervisor.signals import ignore_while_starting
     from edge.node.supervisor.supervisor import make_supervisor
 
+    ignore_while_starting()
     try:
         return make_supervisor(options.config, reactor)
     except EdgeError as error:

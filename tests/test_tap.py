@@ -130,11 +130,13 @@ class StartTests(Base):
     """From options to a service."""
 
     def test_what_keeps_a_node_from_starting_is_said_without_a_traceback(self) -> None:
+        import edge.node.supervisor.signals
         import edge.node.supervisor.supervisor
 
         def fail(config: object, reactor: object) -> None:
             raise ConfigError("--state-dir /s: in use")
 
+        self.patch(edge.node.supervisor.signals, "ignore_while_starting", lambda: None)
         self.patch(edge.node.supervisor.supervisor, "make_supervisor", fail)
         error = self.assertRaises(SystemExit, makeService, self.parsed())
         self.assertEqual(error.code, "twistd edge: --state-dir /s: in use")

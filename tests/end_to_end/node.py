@@ -52,6 +52,8 @@ class RunningNode:
         self.process: subprocess.Popen[bytes] | None = None
         #: What comes before the command: where it runs.
         self.prefix: tuple[str, ...] = ()
+        #: What twistd is told, as opposed to ``twistd edge``.
+        self.twistd_options: tuple[str, ...] = ()
 
     def write(self, name: str, body: bytes, modified: float | None = None) -> None:
         """Put a file into the site, as a deploy does: whole, and dated *modified* (Unix seconds)."""
@@ -73,6 +75,7 @@ class RunningNode:
             code,
             "--nodaemon",
             f"--pidfile={self.directory}/pid",
+            *self.twistd_options,
             "edge",
         ]
         command += ["--webroot", str(self.site), "--state-dir", str(self.state), "--arena-mib", "16"]

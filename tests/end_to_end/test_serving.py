@@ -10,6 +10,8 @@ import socket
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.node.process.signals import LEFT
+from edge.node.supervisor.signals import SIGNALS
 from tests.end_to_end.node import RunningNode, UnixConnection, exchange
 
 TEXT = b"a text that is worth compressing\n" * 100
@@ -172,6 +174,24 @@ class SignalTests(SynchronousTestCase):
         self.assertTrue(received.endswith(BIG[-1000:]))
         connection.close()
         self.assertEqual(process.wait(20), 0)
+
+    def test_no_signal_ends_it_but_those_that_are_to(self) -> None:
+        """Neither the supervisor nor workers, not even a worker that has only just been spawned."""
+        process = self.node.process
+        assert process is not None
+        harmless = sorted(set(signal.valid_signals()) - LEFT - set(SIGNALS))
+        harmless += [signal.SIGHUP, signal.SIGUSR1]
+        victim, other = self.node.worker_pids()
+        os.kill(victim, signal.SIGKILL)
+        self.node.wait_for(lambda: self.node.worker_pids()[0] not in (victim, None), "there is another")
+        for pid in (self.node.worker_pids()[0], other, process.pid):
+            for number in harmless:
+                os.kill(pid, number)
+        self.node.wait_for(lambda: "SIGHUP: done" in self.node.log.read_text(), "it has reloaded")
+        self.node.wait_for(self.node.workers_ready, "all are ready")
+        workers = self.node.admin("GET", "/status")[1]["workers"]
+        self.assertEqual([worker["restarts"] for worker in workers], [1, 0], self.node.log.read_text())
+        self.assertEqual(self.node.ask("/a.txt")[0], 200)
 
     def test_workers_end_when_the_supervisor_dies(self) -> None:
         pids = self.node.worker_pids()

@@ -97,6 +97,30 @@ class ReloadTests(SynchronousTestCase):
         lines = [json.loads(line) for line in access.read_text().splitlines()]
         self.assertEqual({line["status"] for line in lines}, {200, 206})
 
+    def test_sigusr1_goes_on_in_new_files_of_both_logs(self) -> None:
+        """As logrotate is told to do it: the files have been renamed."""
+        for workers in (1, 0):
+            self.rotate(RunningNode(workers=workers))
+
+    def rotate(self, node: RunningNode) -> None:
+        """An answer before and one after a rotation."""
+        access, own = node.directory / "access", node.directory / "own"
+        node.options += ["--access-log", str(access)]
+        node.twistd_options = (f"--logfile={own}",)
+        self.addCleanup(node.clean_up)
+        node.start()
+        node.ask("/first")
+        node.wait_for(lambda: "/first" in access.read_text(), "the answer is in the access log")
+        access.rename(f"{access}.1")
+        own.rename(f"{own}.1")
+        assert node.process is not None
+        node.process.send_signal(signal.SIGUSR1)
+        node.wait_for(lambda: "logs are reopened" in own.read_text(), "the new log says so")
+        node.wait_for(access.exists, "there is a new access log")
+        node.ask("/second")
+        node.wait_for(lambda: "/second" in access.read_text(), "the answer is in the new access log")
+        self.assertNotIn("/first", access.read_text())
+
     def test_more_connections_than_descriptors_are_made_possible_or_said_to_be_not(self) -> None:
         node = RunningNode("--connections=5000", workers=1)
         self.addCleanup(node.clean_up)

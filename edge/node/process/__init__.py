@@ -3,6 +3,7 @@
 * ``control.py``: the control protocol between supervisor and worker (AMP);
   ``settings.py``, ``lookup.py``: what it carries
 * ``life.py``: the life of a node and of its workers; ``machine.py``: state machines as tables
+* ``signals.py``: every signal has an answer
 * ``own_resources.py``: ``/.edge/...``: paths and header lines of what lies in the table
 * ``channel_limits.py``: limits of a connection
 * ``acceptor.py``: accepting on the Twisted side; ``deadline.py``: one deadline;

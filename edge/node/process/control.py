@@ -11,6 +11,7 @@ The story of one worker::
         |<--- Fetch(path, etag)           |  a body that only other nodes have, as yet
         |  Ping()           ------------->|  every few seconds: a worker that does not answer is killed
         |  Reload()         ------------->|  loads certificates, reopens logs
+        |  ReopenLog()      ------------->|  goes on in a new file of the access log
         |  Drain(seconds)   ------------->|  stops accepting, finishes what runs, exits 0
 
 Settings that a worker cannot change while it runs come into force with its successor: the supervisor
@@ -60,6 +61,10 @@ class Reload(amp.Command):
     """Load the certificates anew and reopen the access log; *problems* are sentences."""
 
     response: ClassVar[Fields] = [(b"problems", amp.ListOf(amp.Unicode()))]
+
+
+class ReopenLog(amp.Command):
+    """Go on in a new file of the access log."""
 
 
 class Drain(amp.Command):

@@ -249,6 +249,10 @@ class Node:
         """Bring the configuration as it is now into force, and load certificates anew."""
         await self._reloader.reload()
 
+    async def reopen_logs(self) -> None:
+        """Go on in new files: those of the logs were renamed."""
+        await self._reloader.reopen_logs()
+
     # Ending
 
     async def drain(self, seconds: float) -> None:

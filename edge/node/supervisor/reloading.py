@@ -1,7 +1,9 @@
-"""SIGHUP: what changes while a node runs.
+"""SIGHUP and SIGUSR1: what changes while a node runs.
 
 Configuration, certificates and access log are read anew; what is published is published by the new settings;
 and workers that would be told other settings are replaced, one after the other.
+
+SIGUSR1 does the part that log rotation needs: the logs go on in new files.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from twisted.logger import Logger
 
 from edge.node.supervisor.plan import capacity, public_url, publish_settings
+from edge.node.telemetry.logfiles import reopen_log_files
 
 if TYPE_CHECKING:
     from edge.node.publishing.auto_publisher import AutoPublisher
@@ -53,6 +56,7 @@ class Reloader:
 
     async def reload(self) -> None:
         """Read everything anew, and tell the parts; what stays as it was is logged."""
+        reopen_log_files()
         worker_before, publish_before = self._host.settings(0), publish_settings(self._configuration.current)
         self._configuration.read_anew()
         config = self._configuration.current
@@ -69,3 +73,9 @@ class Reloader:
         for problem in problems:
             self._log.error("SIGHUP: {problem}", problem=problem)
         self._log.info("SIGHUP: done")
+
+    async def reopen_logs(self) -> None:
+        """Go on in new files."""
+        reopen_log_files()
+        await self._workers.reopen_logs()
+        self._log.info("SIGUSR1: logs are reopened")

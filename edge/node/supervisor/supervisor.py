@@ -58,7 +58,11 @@ class Supervisor(Service):
     def startService(self) -> None:
         """Start everything; what fails is said in one line, and the process exits with 1."""
         super().startService()
-        actions = {Action.DRAIN: self._terminate, Action.RELOAD: self._reload}
+        actions = {
+            Action.DRAIN: self._terminate,
+            Action.RELOAD: self._reload,
+            Action.REOPEN: self._reopen,
+        }
         self._reactor.callWhenRunning(take_signals, actions, self._reactor)
         try:
             node = Node(
@@ -86,6 +90,10 @@ class Supervisor(Service):
     def _reload(self) -> None:
         if self._node is not None:
             Deferred.fromCoroutine(self._node.reload())
+
+    def _reopen(self) -> None:
+        if self._node is not None:
+            Deferred.fromCoroutine(self._node.reopen_logs())
 
     # Ending
 

@@ -25,6 +25,7 @@ from twisted.protocols import amp
 
 import edge
 from edge.node.process import control
+from edge.node.process.signals import signals_held_back
 from edge.node.supervisor.backoff import Backoff
 from edge.node.supervisor.worker_state import WorkerEvent, WorkerLife, WorkerState
 
@@ -132,13 +133,14 @@ class WorkerSlot:
         for number, fd in enumerate(self._host.descriptors_for(self.index), control.TABLE_FD):
             fds[number] = fd
         try:
-            process = self._reactor.spawnProcess(
-                _Output(self),
-                sys.executable,
-                [sys.executable, "-m", "edge.node.worker"],
-                env={**os.environ, "PYTHONPATH": _import_path(), "PYTHONUNBUFFERED": "1"},
-                childFDs=fds,
-            )
+            with signals_held_back():
+                process = self._reactor.spawnProcess(
+                    _Output(self),
+                    sys.executable,
+                    [sys.executable, "-m", "edge.node.worker"],
+                    env={**os.environ, "PYTHONPATH": _import_path(), "PYTHONUNBUFFERED": "1"},
+                    childFDs=fds,
+                )
         except OSError as error:  # no process or no memory to be had now
             ours.close()
             delay = max(self._backoff.next_delay(0.0), 1.0)
@@ -176,6 +178,12 @@ class WorkerSlot:
         if self._talk is None:
             return None
         return self._talk.callRemote(control.Reload)  # type: ignore[no-any-return]
+
+    def reopen_logs(self) -> Deferred[dict[str, Any]] | None:
+        """Have the worker go on in a new file of its access log; None: there is no worker."""
+        if self._talk is None:
+            return None
+        return self._talk.callRemote(control.ReopenLog)  # type: ignore[no-any-return]
 
     def replace(self, seconds: float) -> bool:
         """Drain the worker and start another with the present settings; False: there is none."""

@@ -54,6 +54,9 @@ class Workers(Protocol):
     async def reload(self) -> list[str]:
         """Load certificates and reopen logs; sentences about what stayed as it was."""
 
+    async def reopen_logs(self) -> None:
+        """Go on in new files."""
+
     async def replace(self, seconds: float) -> list[str]:
         """Bring changed settings into force; sentences about what stayed as it was."""
 
@@ -117,6 +120,16 @@ class WorkerProcesses:
                 except Exception:
                     self._log.warn("worker {index} did not reload", index=slot.index)
         return list(problems)
+
+    async def reopen_logs(self) -> None:
+        """Have all go on in new files."""
+        for slot in self._slots:
+            asked = slot.reopen_logs()
+            if asked is not None:
+                try:
+                    await asked
+                except Exception:
+                    self._log.warn("worker {index} did not reopen its log", index=slot.index)
 
     async def replace(self, seconds: float) -> list[str]:
         """Replace one after the other, so that there are always some."""
@@ -191,6 +204,10 @@ class InProcessWorker:
     async def reload(self) -> list[str]:
         """Load certificates and reopen the log."""
         return self._serving.reload()
+
+    async def reopen_logs(self) -> None:
+        """Go on in a new file."""
+        self._serving.reopen_log()
 
     async def replace(self, seconds: float) -> list[str]:
         """This process cannot be replaced."""

@@ -4,7 +4,8 @@
   ``sampler.py``: CPU time, traffic and counters, read from the machine and the workers
 * ``status_publisher.py``: once a second ``/.edge/status``
 * ``documents.py``: such documents, and the ORCA field, as entries of the table
-* ``metrics.py``: the Prometheus exposition; ``accesslog.py``: one line a request
+* ``metrics.py``: the Prometheus exposition; ``accesslog.py``: one line a request;
+  ``logfiles.py``: the node's own log, after a rotation
 
 The way of a load figure, from the meter to the browser:
 

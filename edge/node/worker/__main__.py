@@ -34,6 +34,7 @@ from edge.descriptors import raise_descriptor_limit
 from edge.errors import EdgeError
 from edge.node.process import control
 from edge.node.process.settings import WorkerSettings, decode
+from edge.node.process.signals import let_signals_in, take_signals
 from edge.node.worker.serving import Serving
 from edge.table.segment import Segment
 
@@ -81,6 +82,13 @@ class Worker(amp.AMP):
     def reload(self) -> dict[str, Any]:
         """Load the certificates anew."""
         return {"problems": self._serving.reload() if self._serving is not None else []}
+
+    @control.ReopenLog.responder
+    def reopen_log(self) -> dict[str, Any]:
+        """Go on in a new file of the access log."""
+        if self._serving is not None:
+            self._serving.reopen_log()
+        return {}
 
     @control.Ping.responder
     def ping(self) -> dict[str, Any]:
@@ -159,9 +167,9 @@ def main() -> int:
     )
     raise_descriptor_limit()
     worker = Worker(reactor)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor drains us
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(worker.leave))  # type: ignore[attr-defined]
+    # Nothing else: Ctrl-C and the like reach the whole group, and the supervisor tells us what follows.
+    take_signals({signal.SIGTERM: worker.leave}, reactor)
+    let_signals_in()
     reactor.adoptStreamConnection(  # type: ignore[attr-defined]
         control.CONTROL_FD, socket.AF_UNIX, Factory.forProtocol(lambda: worker)
     )

@@ -146,9 +146,13 @@ class Serving:
 
     def reload(self) -> list[str]:
         """Load the certificates anew and reopen the log; sentences about what stayed as it was."""
+        self.reopen_log()
+        return [problem for each in self._certificates if (problem := each.reload()) is not None]
+
+    def reopen_log(self) -> None:
+        """Go on in a new file of the access log."""
         if self._access_log is not None:
             self._access_log.reopen()
-        return [problem for each in self._certificates if (problem := each.reload()) is not None]
 
     def stop(self) -> None:
         """Close everything at once."""

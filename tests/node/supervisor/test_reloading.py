@@ -55,6 +55,10 @@ class Parts:
         self.asked.append("workers reload")
         return ["the certificate stays"]
 
+    async def reopen_logs(self) -> None:
+        """See :class:`edge.node.supervisor.workers.Workers`."""
+        self.asked.append("workers reopen logs")
+
     async def replace(self, seconds: float) -> list[str]:
         """See :class:`edge.node.supervisor.workers.Workers`."""
         self.asked.append(f"workers replaced, {seconds:g} s each")
@@ -91,9 +95,9 @@ class ReloadTests(SynchronousTestCase):
         self.file.write_text(base + before)
         configuration = Configuration(load({}, self.file))
         parts, told = Parts(configuration), Load()
-        reloader = Reloader(configuration, Opened(), parts, parts, parts, told, Cluster())  # type: ignore[arg-type]
+        self.reloader = Reloader(configuration, Opened(), parts, parts, parts, told, Cluster())  # type: ignore[arg-type]
         self.file.write_text(base + after)
-        self.successResultOf(Deferred.fromCoroutine(reloader.reload()))
+        self.successResultOf(Deferred.fromCoroutine(self.reloader.reload()))
         return parts.asked, configuration, told
 
     def test_without_a_change_only_certificates_and_logs_are_loaded_anew(self) -> None:
@@ -104,6 +108,13 @@ class ReloadTests(SynchronousTestCase):
             self.said, ["SIGHUP: the certificate stays", "SIGHUP: the cluster's authority stays"]
         )
         self.assertEqual(told.capacity.connections, 100)
+
+    def test_logs_alone_can_be_reopened(self) -> None:
+        """SIGUSR1: neither certificates nor the configuration."""
+        asked, _, _ = self.reload("", "")
+        del asked[:], self.said[:]
+        self.successResultOf(Deferred.fromCoroutine(self.reloader.reopen_logs()))
+        self.assertEqual((asked, self.said), (["workers reopen logs"], []))
 
     def test_settings_of_the_webroot_are_published_by(self) -> None:
         """From another directory only if the configuration names another one."""

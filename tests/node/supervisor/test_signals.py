@@ -7,8 +7,9 @@ import signal
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.node.process.signals import LEFT
 from edge.node.supervisor import signals
-from edge.node.supervisor.signals import SIGNALS, Action, take_signals
+from edge.node.supervisor.signals import SIGNALS, Action, ignore_while_starting, take_signals
 
 
 class Reactor:
@@ -26,17 +27,24 @@ class SignalTests(SynchronousTestCase):
     """:mod:`edge.node.supervisor.signals`."""
 
     def setUp(self) -> None:
-        for number in SIGNALS:
+        for number in signal.valid_signals() - LEFT:
             self.addCleanup(signal.signal, number, signal.getsignal(number))
 
     def test_each_calls_its_action_in_the_reactor(self) -> None:
         """A handler runs between any two instructions: it may do nothing itself."""
-        reactor, actions = Reactor(), {Action.DRAIN: lambda: "drain", Action.RELOAD: lambda: "reload"}
+        reactor, actions = Reactor(), {action: action.name.lower for action in Action}
         take_signals(actions, reactor)
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        for number in SIGNALS:
             os.kill(os.getpid(), number)
-        wanted = (Action.DRAIN, Action.RELOAD, Action.DRAIN)
-        self.assertEqual(reactor.calls, [actions[action] for action in wanted])
+        self.assertEqual(reactor.calls, [actions[action] for action in SIGNALS.values()])
+
+    def test_while_it_starts_only_those_that_end_it_do_anything(self) -> None:
+        """They end it at once: there is nothing to drain."""
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        ignore_while_starting()
+        for number, action in SIGNALS.items():
+            wanted = before[number] if action is Action.DRAIN else signal.SIG_IGN
+            self.assertIs(signal.getsignal(number), wanted, number)
 
     def test_the_table_is_the_one_that_is_told(self) -> None:
         """In the module's docstring."""
