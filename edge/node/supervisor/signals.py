@@ -11,8 +11,8 @@
     SIGUSR1  reopen   logs: they were renamed
 
 All others are ignored but those that no process should take (:data:`edge.node.process.signals.LEFT`).  They
-are taken instead of the reactor's own, with which the process would end by the signal.  Workers act on SIGTERM
-alone: of everything else they are told by the supervisor.
+are taken instead of the reactor's own, with which the process would end by the signal.  Workers act on
+SIGTERM alone: of everything else they are told by the supervisor.
 """
 
 from __future__ import annotations
