@@ -12,4 +12,4 @@ def reopen_log_files(publisher: LogPublisher = globalLogPublisher) -> None:
     for observer in publisher._observers:
         file = getattr(observer, "_outFile", None)
         if isinstance(file, LogFile):
-            file.reopen()  # type: ignore[no-untyped-call]
+            file.reopen()
