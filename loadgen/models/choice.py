@@ -1,8 +1,8 @@
-"""Which node a client goes to: the formulas of ``webroot/edge/worker/nodes.js``, for many clients at once,
-and the policies that it is compared with.
+"""The choice of a node by one client: weighted random, the better of two, outlier ejection, peak EWMA.
 
-Pure arithmetic on arrays whose last axis is the nodes.  A test runs the original beside it and compares every
-number.  Times are seconds; latencies have any unit, as long as it is the same.
+These are the rules of ``webroot/edge/worker/nodes.js`` and ``latency.js``, one client at a time; a test runs
+the originals beside them and compares every number.  ``choice_arrays.py`` has the same for many clients at
+once.  Times are seconds; latencies have any unit, as long as it is the same.
 
 ==============  ==================================================================================
 smart           stays with its node; draws another by weight, latency and trust, rarely
@@ -15,120 +15,134 @@ one             always the first
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+from loadgen.models.choice_constants import CHOICE
 
 POLICIES = ("smart", "least-loaded", "two-choices", "random", "one")
 
-#: Slower than the fastest by less than this factor counts as equally fast.
-NEAR = 1.5
-#: Slower by more than this: not to be stayed with.
-SLOW = 3.0
-#: No node is better than this: less is noise.
-LEAST_MS = 10.0
-#: Scores within this factor are near-equal.
-EQUAL = 1.25
-#: Bounds of the share of clients that draws again within one period.
-LEAST_REDRAW, MOST_REDRAW = 0.02, 0.5
-#: Failures in a row that eject a node; for how long the first time, and at most.
-ERRORS = 2
-EJECT_S, EJECT_MOST_S = 5.0, 120.0
-#: A node that was ejected gets its full share again after this long.
-RETURN_S = 15.0
-#: What a node that returns gets of its share at once.
-RETURN_SHARE = 0.1
-
-Floats = NDArray[np.float64]
+LEAST_MS = CHOICE.least_ms
+SLOW = CHOICE.slow
+_TAU_S, _FORGIVE_S = CHOICE.tau_ms / 1000, CHOICE.forgive_ms / 1000
+_EJECT_S, _EJECT_MOST_S = CHOICE.eject_ms / 1000, CHOICE.eject_most_ms / 1000
+_RETURN_S = CHOICE.return_ms / 1000
 
 
-def redraw_share(utilizations: ArrayLike, weights: ArrayLike) -> float:
+# ---- latencies ----
+
+
+def observed(average: float, latency: float, since_s: float) -> float:
+    """The peak EWMA *average* after one more *latency*, *since_s* after the last: up at once, down slowly."""
+    if latency >= average:
+        return latency
+    keep = math.exp(-max(0.0, since_s) / _TAU_S)
+    return average * keep + latency * (1 - keep)
+
+
+def expected(average: float, best: float, since_s: float) -> float:
+    """The latency to expect: the *average*, relaxing towards *best* while nobody looks, for *since_s* now."""
+    if average <= best:
+        return best
+    return best + (average - best) * math.exp(-max(0.0, since_s) / _FORGIVE_S)
+
+
+def risen_floor(floor: float, average: float, latency: float) -> float:
+    """The least latency seen, after one more answer; it may rise again, slowly."""
+    return min(floor * CHOICE.floor_rise, average, latency)
+
+
+def is_slow(latency: float, best: float) -> bool:
+    """Whether a node with this expected *latency* is not to be stayed with."""
+    return latency > SLOW * best
+
+
+# ---- outlier ejection ----
+
+
+class OutlierEjection:
+    """The outlier ejection of one node by one client: failures in a row, how often, until when (seconds)."""
+
+    __slots__ = ("ejections", "errors", "until")
+
+    def __init__(self) -> None:
+        self.errors = self.ejections = 0
+        #: The end of the last ejection; 0: there was none.
+        self.until = 0.0
+
+    def failed(self, now: float, random: Callable[[], float]) -> None:
+        """No answer, or 5xx; *random*: 0 <= number < 1."""
+        self.errors += 1
+        returning = 0 < self.until <= now
+        if now < self.until or (self.errors < CHOICE.errors and not returning):
+            return
+        self.ejections += 1
+        lasts = min(_EJECT_MOST_S, _EJECT_S * 2 ** (self.ejections - 1))
+        self.until = now + lasts * (CHOICE.eject_least + random() * CHOICE.eject_spread)
+
+    def answered(self, now: float) -> bool:
+        """An answer came; whether all is forgotten."""
+        self.errors = 0
+        return now > self.until + _RETURN_S
+
+    def trust(self, now: float) -> float:
+        """0 while ejected, then slowly back to 1."""
+        return trust(self.until, now)
+
+
+def trust(until: float, now: float) -> float:
+    """Of a node whose last ejection ends at *until* (0: none was): its share of what it would get."""
+    if not until:
+        return 1.0
+    if now < until:
+        return 0.0
+    return min(1.0, CHOICE.return_share + (1 - CHOICE.return_share) * (now - until) / _RETURN_S)
+
+
+# ---- drawing ----
+
+
+def redraw_share(utilizations: Iterable[float], weights: Iterable[float]) -> float:
     """The fraction of clients that draws again within one period (ttl) of the load document."""
-    used = np.asarray(utilizations, dtype=np.float64)[np.asarray(weights) > 0]
-    rho = float(used.sum()) / max(1, len(used))
-    return min(MOST_REDRAW, max(LEAST_REDRAW, (1 - rho) / 2))
+    used = [float(one) for one, weight in zip(utilizations, weights, strict=True) if weight > 0]
+    headroom = 1 - sum(used) / max(1, len(used))
+    return min(CHOICE.redraw_most, max(CHOICE.redraw_least, headroom * CHOICE.redraw))
 
 
-def trust(until: ArrayLike, now: ArrayLike) -> Floats:
-    """Of a node whose last ejection ends at *until* (0: none was): 0 while ejected, then slowly back to 1."""
-    end, at = np.asarray(until, dtype=np.float64), np.asarray(now, dtype=np.float64)
-    back = np.minimum(1.0, RETURN_SHARE + (1 - RETURN_SHARE) * (at - end) / RETURN_S)
-    return np.where(end == 0, 1.0, np.where(at < end, 0.0, back))
+def scores(
+    weights: Sequence[float], latencies: Sequence[float], best: float, trusts: Sequence[float]
+) -> list[float]:
+    """What nodes are drawn in proportion to; *latencies*: expected ones, *best*: the lowest of any."""
+    found = []
+    for weight, latency, trusted in zip(weights, latencies, trusts, strict=True):
+        slower = max(1.0, latency / (CHOICE.near * best))
+        found.append(weight * trusted / (slower * slower))
+    return found
 
 
-def scores(weights: ArrayLike, expected: ArrayLike, best: ArrayLike, trusts: ArrayLike) -> Floats:
-    """What nodes are drawn in proportion to; *expected*: their latency, *best*: the lowest of any."""
-    lowest = np.asarray(best, dtype=np.float64)[..., np.newaxis]
-    slower = np.maximum(1.0, np.asarray(expected, dtype=np.float64) / (NEAR * lowest))
-    result: Floats = np.asarray(weights, dtype=np.float64) * np.asarray(trusts) / (slower * slower)
-    return result
-
-
-def draw(of: ArrayLike, at: ArrayLike) -> NDArray[np.intp]:
+def draw(given: Sequence[float], at: float) -> int:
     """A place, with probability proportional to what is there; *at*: 0 <= number < 1; -1: all are 0."""
-    given = np.asarray(of, dtype=np.float64)
-    steps = np.cumsum(given, axis=-1)
-    total = steps[..., -1:]
-    place = np.sum(steps <= np.asarray(at, dtype=np.float64)[..., np.newaxis] * total, axis=-1)
-    # Rounding can lead beyond the last place that has anything.
-    last = given.shape[-1] - 1 - np.argmax(given[..., ::-1] > 0, axis=-1)
-    return np.where(total[..., 0] > 0, np.minimum(place, last), -1)
+    rest, last = at * sum(given), -1
+    for place, score in enumerate(given):
+        if score > 0:
+            last = place
+            rest -= score
+            if rest < 0:
+                break
+    return last
 
 
-def shares(of: ArrayLike, costs: ArrayLike) -> Floats:
-    """The probability that each node is the better of two drawn ones.
+def better_of_two(given: Sequence[float], costs: Sequence[float], one_at: float, other_at: float) -> int:
+    """Draws two, by the scores *given*, and takes the cheaper if they are near-equal; -1: all scores are 0.
 
-    The second is drawn among the others; it is taken if the scores *of* both are near-equal and its cost,
-    latency times requests on the way, is lower by more than that factor.  All 0: nobody is drawn.
+    *costs*: latency times requests on the way; the other is taken if it is cheaper by more than the factor
+    that counts as equal.
     """
-    given, cost = np.asarray(of, dtype=np.float64), np.asarray(costs, dtype=np.float64)
-    total = given.sum(axis=-1, keepdims=True)
-    first = np.divide(given, total, out=np.zeros_like(given), where=total > 0)
-    one, other = given[..., :, np.newaxis], given[..., np.newaxis, :]
-    rest = total[..., np.newaxis] - one
-    both = (one > 0) & (other > 0) & ~np.eye(given.shape[-1], dtype=bool)
-    second = np.divide(other, rest, out=np.zeros(both.shape), where=both & (rest > 0))
-    cheaper = both & _near(one, other) & (cost[..., np.newaxis, :] < cost[..., :, np.newaxis] / EQUAL)
-    moved = np.where(cheaper, first[..., :, np.newaxis] * second, 0.0)
-    # Rounding may leave a node that gives all of its share with less than nothing.
-    result: Floats = np.maximum(0.0, first - moved.sum(axis=-1) + moved.sum(axis=-2))
-    return result
-
-
-def better_of_two(
-    of: ArrayLike, costs: ArrayLike, one_at: ArrayLike, other_at: ArrayLike
-) -> NDArray[np.intp]:
-    """The drawn one itself, see :func:`shares`, by two random numbers."""
-    given, cost = np.atleast_2d(np.asarray(of, dtype=np.float64)), np.atleast_2d(costs)
-    one = draw(given, np.atleast_1d(one_at))
-    rows = np.arange(len(given))
-    rest = given.copy()
-    rest[rows, one] = 0.0
-    other = np.asarray(draw(rest, np.atleast_1d(other_at)))
-    first, second = given[rows, one], rest[rows, other]
-    near = (other >= 0) & _near(first, second)
-    return np.where(near & (cost[rows, other] < cost[rows, one] / EQUAL), other, one)
-
-
-def _near(one: Floats, other: Floats) -> NDArray[np.bool_]:
-    ratio = np.divide(one, other, out=np.full(np.broadcast(one, other).shape, np.inf), where=other > 0)
-    result: NDArray[np.bool_] = (ratio <= EQUAL) & (ratio >= 1 / EQUAL)
-    return result
-
-
-def policy_shares(policy: str, weights: ArrayLike, utilizations: ArrayLike) -> Floats:
-    """The share of requests that each node gets from clients that choose each time, by published figures."""
-    weight, used = np.asarray(weights, dtype=np.float64), np.asarray(utilizations, dtype=np.float64)
-    count = weight.shape[-1]
-    if policy == "random":
-        return np.full(count, 1 / count)
-    if policy == "one":
-        return np.where(np.arange(count) == 0, 1.0, 0.0)
-    # Nodes that are not to be chosen come last, whatever their utilization.
-    order = np.lexsort((used, weight <= 0))
-    ranks = np.empty(count, dtype=np.int64)
-    ranks[order] = np.arange(count)
-    if policy == "least-loaded":
-        return np.asarray(ranks == 0, dtype=np.float64)
-    # Of all pairs, the node of rank r is the better of those with the nodes behind it.
-    pairs = 2 * (count - 1 - ranks) / (count * (count - 1)) if count > 1 else [1.0]
-    return np.asarray(pairs, dtype=np.float64)
+    one = draw(given, one_at)
+    if one < 0:
+        return -1
+    other = draw([0.0 if place == one else score for place, score in enumerate(given)], other_at)
+    if other < 0:
+        return one
+    near = 1 / CHOICE.equal <= given[one] / given[other] <= CHOICE.equal
+    return other if near and costs[other] < costs[one] / CHOICE.equal else one

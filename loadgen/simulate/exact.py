@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from loadgen.models import choice, think
+from loadgen.models import choice, choice_arrays, think
 from loadgen.models.draws import drawn, uniform
 from loadgen.simulate.cache_age_model import Popularity, Shelves
 from loadgen.simulate.cohorts import World
@@ -234,17 +234,17 @@ class Exact:
                     self._counts[node, KIND["retry"]] += len(tried)
                 user.answered(node, float(self._latency[node]), at)
                 return node
-            user.failed(node, at, self._uniform())
+            user.failed(node, at, self._uniform)
             tried.append(node)
 
     def _pick(self, user: User, at: float, tried: list[int]) -> int:
         known = self._known
         if self._policy != "smart":
             left = np.array([node for node in range(self._cluster.nodes) if node not in tried])
-            share = choice.policy_shares(self._policy, known.weights[left], known.utilizations[left])
-            return int(left[choice.draw(share, self._uniform())])
+            share = choice_arrays.policy_shares(self._policy, known.weights[left], known.utilizations[left])
+            return int(left[choice.draw(share.tolist(), self._uniform())])
         node = user.node
-        slow = user.expected(node, at) > choice.SLOW * choice.LEAST_MS
+        slow = choice.is_slow(user.expected(node, at), choice.LEAST_MS)
         if node not in tried and known.weights[node] > 0 and not slow and user.trust(node, at) > 0:
             return node
         drawn = self._drawn(user, at, tried)
@@ -256,8 +256,8 @@ class Exact:
         known: Figures = self._known
         trust = [0.0 if n in tried else user.trust(n, at) for n in range(self._cluster.nodes)]
         expected = [user.expected(n, at) for n in range(self._cluster.nodes)]
-        scores = choice.scores(known.weights, expected, choice.LEAST_MS, trust)
-        if not scores.any():
+        scores = choice.scores(known.weights.tolist(), expected, choice.LEAST_MS, trust)
+        if not any(scores):
             left = [n for n in range(self._cluster.nodes) if n not in tried]
             return left[int(self._uniform() * len(left))]
-        return int(choice.better_of_two(scores, expected, self._uniform(), self._uniform())[0])
+        return choice.better_of_two(scores, expected, self._uniform(), self._uniform())

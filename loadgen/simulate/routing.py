@@ -14,7 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from loadgen.capacity.sessions import Session
-from loadgen.models import choice
+from loadgen.models import choice, choice_arrays
 from loadgen.simulate.inputs import Inputs
 from loadgen.simulate.nodes import Figures
 
@@ -122,9 +122,9 @@ class PerRequestRouting:
         self, viewers: Ints, known: Figures, up: Flags, latency: Floats, random: Generator
     ) -> Placement:
         """Everybody to the node that the policy says, or to the next if that one is gone."""
-        first = choice.policy_shares(self._policy, known.weights, known.utilizations)
+        first = choice_arrays.policy_shares(self._policy, known.weights, known.utilizations)
         share = np.where(up, first, 0.0)
-        share[up] += (1 - share.sum()) * choice.policy_shares(
+        share[up] += (1 - share.sum()) * choice_arrays.policy_shares(
             self._policy, known.weights[up], known.utilizations[up]
         )
         placed = _spread(viewers[:, 0], share, random)
@@ -160,8 +160,8 @@ class PerRequestRouting:
 
 def _shares(known: Figures, up: Flags, expected: Floats) -> Floats:
     """Where those go who draw, by the latency (ms) that they expect; none to nodes that are gone."""
-    scores = choice.scores(known.weights, expected, choice.LEAST_MS, up)
-    share = choice.shares(scores, expected)
+    scores = choice_arrays.scores(known.weights, expected, choice.LEAST_MS, up)
+    share = choice_arrays.shares(scores, expected)
     # All weights are 0: better any than none.
     return share if share.sum() > 0 else up / up.sum()
 

@@ -8,20 +8,14 @@ them, in the arrays of :class:`loadgen.models.users.Users`.  Times are ticks, la
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from edge.load.document import LoadDocument
 from loadgen.models import choice
 from loadgen.models.calendar import TICKS
+from loadgen.models.choice import OutlierEjection
 from loadgen.models.users import Users
 
-#: Requests that may fail in a row, ticks of the first ejection and of the longest, of a slow return.
-_ERRORS = 2
-_EJECT, _EJECT_MOST = 5 * TICKS, 120 * TICKS
-_RETURN = 15 * TICKS
-_TAU = 10 * TICKS
-_FORGIVE = 60 * TICKS
 #: Documents that are remembered; whoever has an older one knows what the oldest says.
 _DOCUMENTS = 60_000
 
@@ -37,49 +31,6 @@ class Document:
         self.utilizations = [nodes[url].utilization if url in nodes else 1.0 for url in urls]
         self.ttl = max(1, load.ttl_ms * TICKS // 1000)
         self.redraw = choice.redraw_share(self.utilizations, self.weights)
-
-
-class OutlierEjection:
-    """The outlier ejection of one node by one user: failures in a row, how often, until when (ticks)."""
-
-    __slots__ = ("ejections", "errors", "until")
-
-    def __init__(self) -> None:
-        self.errors = self.ejections = self.until = 0
-
-
-def scores_of_one(
-    weights: Sequence[float], expected: Sequence[float], best: float, trusts: Sequence[float]
-) -> list[float]:
-    """:func:`loadgen.models.choice.scores` for one client, where arrays would cost twenty times as much."""
-    found = []
-    for weight, latency, trust in zip(weights, expected, trusts, strict=True):
-        slower = max(1.0, latency / (choice.NEAR * best))
-        found.append(weight * trust / (slower * slower))
-    return found
-
-
-def better_of_two(scores: Sequence[float], costs: Sequence[float], one_at: float, other_at: float) -> int:
-    """:func:`loadgen.models.choice.better_of_two` for a single client; -1: all scores are 0."""
-    one = _draw(scores, one_at)
-    if one < 0:
-        return -1
-    other = _draw([0.0 if node == one else score for node, score in enumerate(scores)], other_at)
-    if other < 0:
-        return one
-    near = scores[one] <= choice.EQUAL * scores[other] and scores[other] <= choice.EQUAL * scores[one]
-    return other if near and costs[other] < costs[one] / choice.EQUAL else one
-
-
-def _draw(scores: Sequence[float], at: float) -> int:
-    rest, last = at * sum(scores), -1
-    for node, score in enumerate(scores):
-        if score > 0:
-            last = node
-            rest -= score
-            if rest < 0:
-                break
-    return last
 
 
 class Choosing:
@@ -143,33 +94,19 @@ class Choosing:
         """*node* answered *user* after *latency*."""
         users = self._users
         place = user * users.nodes + node
-        value = users.latency[place]
-        if latency < value:
-            keep = math.exp(-max(0, now - users.observed[place]) / _TAU)
-            value = value * keep + latency * (1 - keep)
-        else:
-            value = float(latency)
+        value = choice.observed(users.latency[place], latency, (now - users.observed[place]) / TICKS)
         users.latency[place] = value
         users.observed[place] = now
         floor = users.floor[user]
-        users.floor[user] = min(floor * 1.005, value, latency) if floor else latency
+        users.floor[user] = choice.risen_floor(floor, value, latency) if floor else latency
         if self._trouble:
             trouble = self._trouble.get((user, node))
-            if trouble is not None:
-                trouble.errors = 0
-                if now > trouble.until + _RETURN:
-                    del self._trouble[user, node]
+            if trouble is not None and trouble.answered(now / TICKS):
+                del self._trouble[user, node]
 
     def failed(self, user: int, node: int, now: int) -> None:
         """*node* gave *user* no answer, or 5xx."""
-        trouble = self._trouble.setdefault((user, node), OutlierEjection())
-        trouble.errors += 1
-        returning = 0 < trouble.until <= now
-        if now < trouble.until or (trouble.errors < _ERRORS and not returning):
-            return
-        trouble.ejections += 1
-        ticks = min(_EJECT_MOST, _EJECT * 2 ** (trouble.ejections - 1))
-        trouble.until = now + int(ticks * (0.75 + self._random() / 2))
+        self._trouble.setdefault((user, node), OutlierEjection()).failed(now / TICKS, self._random)
 
     def _document(self, user: int) -> Document | None:
         number = self._users.document[user]
@@ -179,9 +116,7 @@ class Choosing:
 
     def _trust(self, user: int, node: int, now: int) -> float:
         trouble = self._trouble.get((user, node)) if self._trouble else None
-        if trouble is None or not trouble.until:
-            return 1.0
-        return float(choice.trust(trouble.until / TICKS, now / TICKS))
+        return 1.0 if trouble is None else trouble.trust(now / TICKS)
 
     def _smart(self, user: int, now: int, tried: int) -> int:
         users = self._users
@@ -190,9 +125,7 @@ class Choosing:
         if document is None:  # only its home is known yet
             return node if not tried >> node & 1 else self._any(tried)
         if not tried >> node & 1 and document.weights[node] > 0:
-            latency = users.latency[user * users.nodes + node]
-            limit = choice.SLOW * self._best(user)
-            slow = latency > limit and self._expected(user, node, now) > limit
+            slow = choice.is_slow(self._expected(user, node, now), self._best(user))
             if not slow and (not self._trouble or self._trust(user, node, now) > 0):
                 return node
         drawn = self._drawn(user, now, tried, document)
@@ -206,8 +139,8 @@ class Choosing:
         """Drawn by weight, latency and trust; -1: all that are left have the weight 0, or are ejected."""
         expected = [self._expected(user, node, now) for node in self._all]
         trusts = [0.0 if tried >> node & 1 else self._trust(user, node, now) for node in self._all]
-        scores = scores_of_one(document.weights, expected, self._best(user), trusts)
-        return better_of_two(scores, expected, self._random(), self._random())
+        scores = choice.scores(document.weights, expected, self._best(user), trusts)
+        return choice.better_of_two(scores, expected, self._random(), self._random())
 
     def _least_distrusted(self, user: int, tried: int) -> int:
         """A request is better tried than failed: whichever comes back first, or never was ejected."""
@@ -223,10 +156,8 @@ class Choosing:
         """Latency of a node, forgiven slowly while nobody looks."""
         users = self._users
         place = user * users.nodes + node
-        value, best = users.latency[place], self._best(user)
-        if value <= best:
-            return best
-        return best + (value - best) * math.exp(-max(0, now - users.observed[place]) / _FORGIVE)
+        since_s = (now - users.observed[place]) / TICKS
+        return choice.expected(users.latency[place], self._best(user), since_s)
 
     def _any(self, tried: int) -> int:
         left = [node for node in self._all if not tried >> node & 1]

@@ -1,4 +1,4 @@
-"""The choice of a node: the smart client's own code beside it, and what the other policies do."""
+"""The choice of a node, for one client and for many at once: the smart client's own code beside it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from twisted.trial.unittest import SynchronousTestCase
 
-from loadgen.models import choice
+from loadgen.models import choice, choice_arrays
 
 ORACLE = Path(__file__).with_name("oracle.js")
 CASES = 300
@@ -71,30 +71,36 @@ class TheOriginalBesideIt(SynchronousTestCase):
 
     def test_scores_redraw_share_and_trust_are_the_same_numbers(self) -> None:
         for case, answer in random_cases():
-            nodes = case["load"]["nodes"]
+            nodes, known, now = case["load"]["nodes"], case["nodes"], case["now"]
             weights = [node["weight"] for node in nodes]
             redraw = choice.redraw_share([node["utilization"] for node in nodes], weights)
             np.testing.assert_allclose(redraw, answer["redraw"], rtol=1e-12)
-            trusts = choice.trust([node["until"] / 1000 for node in case["nodes"]], case["now"] / 1000)
+            expected = [
+                choice.expected(one["latency"], answer["best"], (now - one["at"]) / 1000) for one in known
+            ]
+            np.testing.assert_allclose(expected, answer["expected"], rtol=1e-12)
+            trusts = [choice.trust(one["until"] / 1000, now / 1000) for one in known]
             np.testing.assert_allclose(trusts, answer["trusts"], rtol=1e-9, atol=1e-12)
-            scores = choice.scores(weights, answer["expected"], answer["best"], answer["trusts"])
-            np.testing.assert_allclose(scores, answer["scores"], rtol=1e-12)
+            for module in (choice, choice_arrays):
+                scores = module.scores(weights, answer["expected"], answer["best"], answer["trusts"])
+                np.testing.assert_allclose(scores, answer["scores"], rtol=1e-12)
 
     def test_the_same_random_numbers_draw_the_same_nodes(self) -> None:
         for case, answer in random_cases():
-            scores, numbers = answer["scores"], case["numbers"]
-            self.assertEqual(int(choice.draw(scores, numbers[0])), answer["one"])
-            if answer["drawn"] < 0:
-                self.assertEqual(int(choice.draw(scores, numbers[0])), -1)
-                continue
-            drawn = choice.better_of_two(scores, _costs(case, answer), numbers[0], numbers[1])
-            self.assertEqual(int(drawn[0]), answer["drawn"])
+            scores, (one_at, other_at, *_) = answer["scores"], case["numbers"]
+            costs = _costs(case, answer)
+            self.assertEqual(choice.draw(scores, one_at), answer["one"])
+            self.assertEqual(int(choice_arrays.draw(scores, one_at)), answer["one"])
+            self.assertEqual(choice.better_of_two(scores, costs, one_at, other_at), answer["drawn"])
+            if answer["drawn"] >= 0:
+                drawn = choice_arrays.better_of_two(scores, costs, one_at, other_at)
+                self.assertEqual(int(drawn[0]), answer["drawn"])
 
     def test_draws_are_distributed_as_the_shares_say(self) -> None:
         """Chi-square over all cases together: 99.9 of 100 such tests would find less."""
         found, freedom = 0.0, 0
         for case, answer in random_cases():
-            shares = choice.shares(answer["scores"], _costs(case, answer))
+            shares = choice_arrays.shares(answer["scores"], _costs(case, answer))
             counts = np.array(answer["counts"])
             self.assertEqual(int(counts[shares < 1e-12].sum()), 0)
             likely = shares * DRAWS >= 5
@@ -112,54 +118,3 @@ def _costs(case: dict[str, Any], answer: dict[str, Any]) -> list[float]:
         (known["inFlight"] + 1) * expected
         for known, expected in zip(case["nodes"], answer["expected"], strict=True)
     ]
-
-
-class Draws(SynchronousTestCase):
-    """Single and vectorised draws."""
-
-    def test_nothing_is_drawn_when_all_are_zero(self) -> None:
-        self.assertEqual(int(choice.draw([0.0, 0.0], 0.5)), -1)
-        self.assertEqual(choice.shares([0.0, 0.0], [1.0, 1.0]).tolist(), [0.0, 0.0])
-
-    def test_a_node_without_a_score_is_never_drawn(self) -> None:
-        for at in (0.0, 0.5, 1 - 2**-53):
-            self.assertEqual(int(choice.draw([0.0, 0.3, 0.0], at)), 1)
-
-    def test_many_draws_at_once_are_the_single_ones(self) -> None:
-        random = np.random.default_rng(3)
-        scores, at = random.random((50, 4)), random.random(50)
-        together = choice.draw(scores, at)
-        self.assertEqual(
-            together.tolist(), [int(choice.draw(row, n)) for row, n in zip(scores, at, strict=True)]
-        )
-
-    def test_of_two_near_equal_nodes_the_idle_one_is_taken(self) -> None:
-        shares = choice.shares([0.5, 0.5], [30.0, 10.0])
-        np.testing.assert_allclose(shares, [0.0, 1.0])
-
-    def test_of_two_unequal_nodes_the_score_decides_alone(self) -> None:
-        shares = choice.shares([0.8, 0.2], [30.0, 10.0])
-        np.testing.assert_allclose(shares, [0.8, 0.2])
-
-
-class Policies(SynchronousTestCase):
-    """Where requests go that choose each time."""
-
-    weights = (0.5, 0.4, 0.0, 0.3)
-    used = (0.5, 0.6, 0.1, 0.7)
-
-    def test_the_least_loaded_node_gets_everything(self) -> None:
-        self.assertEqual(choice.policy_shares("least-loaded", self.weights, self.used).tolist(), [1, 0, 0, 0])
-
-    def test_two_choices_give_nothing_to_the_worst_and_half_to_the_best(self) -> None:
-        shares = choice.policy_shares("two-choices", self.weights, self.used)
-        np.testing.assert_allclose(shares, [1 / 2, 1 / 3, 0, 1 / 6])
-
-    def test_a_lone_node_gets_everything_under_every_policy(self) -> None:
-        for policy in choice.POLICIES[1:]:
-            self.assertEqual(choice.policy_shares(policy, [0.5], [0.5]).tolist(), [1.0], policy)
-
-    def test_every_policy_gives_away_all_there_is(self) -> None:
-        for policy in choice.POLICIES[1:]:
-            shares = choice.policy_shares(policy, self.weights, self.used)
-            self.assertAlmostEqual(float(shares.sum()), 1.0, msg=policy)

@@ -1,10 +1,8 @@
 // How long nodes take to answer: a peak-sensitive average for choosing, a quantile for hedging.
 // All times are in milliseconds and given by the caller.
 
-/** Time constant of the average; a peak counts at once and is forgotten over this long. */
-export const TAU_MS = 10_000;
-/** A high figure that nobody confirms any more loses its weight over this long. */
-export const FORGIVE_MS = 60_000;
+import { CHOICE } from "./choice.js";
+
 /** Observations that a quantile is taken over. */
 export const KEPT = 64;
 
@@ -19,7 +17,7 @@ export class PeakEwma {
 
   /** @param {number} ms @param {number} now */
   observe(ms, now) {
-    const keep = Math.exp(-Math.max(0, now - this.at) / TAU_MS);
+    const keep = Math.exp(-Math.max(0, now - this.at) / CHOICE.tauMs);
     this.value = ms >= this.value ? ms : this.value * keep + ms * (1 - keep);
     this.at = now;
   }
@@ -30,7 +28,7 @@ export class PeakEwma {
    */
   expected(floor, now) {
     if (this.value <= floor) return floor;
-    return floor + (this.value - floor) * Math.exp(-Math.max(0, now - this.at) / FORGIVE_MS);
+    return floor + (this.value - floor) * Math.exp(-Math.max(0, now - this.at) / CHOICE.forgiveMs);
   }
 }
 

@@ -10,24 +10,8 @@
 // fraction a that draws again per period keeps deviations shrinking if a < 2(1 - rho).  We take a quarter
 // of that bound.  (Clients that all go to the least loaded node overload it instead, one after the other.)
 
+import { CHOICE } from "./choice.js";
 import { PeakEwma, Recent } from "./latency.js";
-
-/** Slower than the fastest by less than this factor counts as equally fast. */
-const NEAR = 1.5;
-/** Slower by more than this: not to be stayed with. */
-const SLOW = 3;
-/** Milliseconds that no node is better than: less is noise. */
-const LEAST_MS = 10;
-/** Scores within this factor are near-equal: the emptier and faster of two candidates is taken. */
-const EQUAL = 1.25;
-/** Requests a browser has on the way to one origin (HTTP/1.1); the next would wait. */
-export const FULL = 6;
-/** Errors in a row that eject a node; for how long the first time and at most. */
-const ERRORS = 2;
-const EJECT_MS = 5_000;
-const EJECT_MOST_MS = 120_000;
-/** A node that was ejected gets its full share again after this long. */
-const RETURN_MS = 15_000;
 
 /**
  * @typedef {object} NodeLoad a node in the load document
@@ -64,7 +48,7 @@ export function readLoad(value) {
 export function redrawShare(load) {
   const alive = load.nodes.filter((node) => node.weight > 0);
   const rho = alive.reduce((sum, node) => sum + node.utilization, 0) / Math.max(1, alive.length);
-  return Math.min(0.5, Math.max(0.02, (1 - rho) / 2));
+  return Math.min(CHOICE.redrawMost, Math.max(CHOICE.redrawLeast, (1 - rho) * CHOICE.redraw));
 }
 
 /**
@@ -104,7 +88,7 @@ class Node {
   trust(now) {
     if (!this.until) return 1;
     if (now < this.until) return 0;
-    return Math.min(1, 0.1 + (0.9 * (now - this.until)) / RETURN_MS);
+    return Math.min(1, CHOICE.returnShare + ((1 - CHOICE.returnShare) * (now - this.until)) / CHOICE.returnMs);
   }
 }
 
@@ -155,13 +139,13 @@ export class Nodes {
 
   /** The least expected latency of any node. */
   best() {
-    return Math.max(LEAST_MS, this.floor === Infinity ? 0 : this.floor);
+    return Math.max(CHOICE.leastMs, this.floor === Infinity ? 0 : this.floor);
   }
 
   /** @param {Node} node @param {number} now */
   score(node, now) {
     const expected = node.latency.value ? node.latency.expected(this.best(), now) : this.best();
-    const slower = Math.max(1, expected / (NEAR * this.best()));
+    const slower = Math.max(1, expected / (CHOICE.near * this.best()));
     return (node.weight * node.trust(now)) / (slower * slower);
   }
 
@@ -185,8 +169,8 @@ export class Nodes {
     const other = draw(rest, rest.map((node) => this.score(node, now)), this.random());
     if (!other) return one;
     const ratio = this.score(one, now) / this.score(other, now);
-    if (ratio > EQUAL || ratio < 1 / EQUAL) return one;
-    return cost(other, this.best(), now) < cost(one, this.best(), now) / EQUAL ? other : one;
+    if (ratio > CHOICE.equal || ratio < 1 / CHOICE.equal) return one;
+    return cost(other, this.best(), now) < cost(one, this.best(), now) / CHOICE.equal ? other : one;
   }
 
   /**
@@ -196,10 +180,10 @@ export class Nodes {
   pick(now, not = new Set()) {
     const current = this.all.get(this.current);
     if (current && !not.has(current.url)) {
-      const slow = current.latency.value && current.latency.expected(this.best(), now) > SLOW * this.best();
+      const slow = current.latency.value && current.latency.expected(this.best(), now) > CHOICE.slow * this.best();
       const able = current.weight > 0 && current.trust(now) > 0;
       if (able && !slow) {
-        if (current.inFlight < FULL) return current.url;
+        if (current.inFlight < CHOICE.full) return current.url;
         return (this.drawTwo(now, not) ?? current).url;
       }
       const why = !able ? `${current.id} is away` : `${current.id} got slow`;
@@ -225,12 +209,12 @@ export class Nodes {
     if (!node) return;
     node.inFlight = Math.max(0, node.inFlight - 1);
     node.errors = 0;
-    if (node.until && now > node.until + RETURN_MS) node.until = node.ejections = 0;
+    if (node.until && now > node.until + CHOICE.returnMs) node.until = node.ejections = 0;
     node.latency.observe(ms, now);
     this.recent.observe(ms);
     node.recent.observe(ms);
     // The floor may rise again, slowly: the way to all nodes can have become longer.
-    this.floor = Math.min(this.floor * 1.005, node.latency.value, ms);
+    this.floor = Math.min(this.floor * CHOICE.floorRise, node.latency.value, ms);
   }
 
   /** It failed: no answer, or 5xx. @param {string} url @param {number} now */
@@ -240,11 +224,11 @@ export class Nodes {
     node.inFlight = Math.max(0, node.inFlight - 1);
     node.errors += 1;
     const returning = node.until > 0 && now >= node.until;
-    if (node.errors < ERRORS && !returning) return;
+    if (node.errors < CHOICE.errors && !returning) return;
     if (now < node.until) return;
     node.ejections += 1;
-    const ms = Math.min(EJECT_MOST_MS, EJECT_MS * 2 ** (node.ejections - 1));
-    node.until = now + ms * (0.75 + this.random() / 2);
+    const ms = Math.min(CHOICE.ejectMostMs, CHOICE.ejectMs * 2 ** (node.ejections - 1));
+    node.until = now + ms * (CHOICE.ejectLeast + this.random() * CHOICE.ejectSpread);
   }
 
   /** It was given up, for another that came first or because nobody wants it any more. @param {string} url */

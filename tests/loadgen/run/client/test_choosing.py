@@ -1,64 +1,20 @@
-"""Which node a request goes to: the model's formulas for one client, and when it stays or leaves."""
+"""Which node a request goes to: when a client stays or leaves."""
 
 from __future__ import annotations
 
 from collections import Counter
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from twisted.trial.unittest import SynchronousTestCase
 
 from edge.load.document import LoadDocument
-from loadgen.models import choice
 from loadgen.models.calendar import TICKS
 from loadgen.models.users import BEGIN, Users
-from loadgen.run.client.choosing import Choosing, Document, better_of_two, scores_of_one
+from loadgen.run.client.choosing import Choosing, Document
 from tests.loadgen.near import assert_near
 from tests.loadgen.run.client.choosers import Case
 from tests.loadgen.run.samples import URLS, load
 
-#: Numbers whose sums and products are exact, so that both ways must agree exactly.
-EXACT = st.integers(0, 64).map(lambda number: number / 16)
-PLACES = st.integers(0, 255).map(lambda number: number / 256)
 MS = 1000
-
-
-class FormulaTests(SynchronousTestCase):
-    """One client at a time, against the arrays of the model."""
-
-    @settings(deadline=None)
-    @given(
-        st.lists(st.tuples(st.floats(0, 1), st.floats(0.001, 1e7), st.floats(0, 1)), min_size=1, max_size=8),
-        st.floats(0.01, 1e6),
-    )
-    def test_scores_are_those_of_the_model(
-        self, nodes: list[tuple[float, float, float]], best: float
-    ) -> None:
-        weights, expected, trusts = (list(column) for column in zip(*nodes, strict=True))
-        self.assertEqual(
-            scores_of_one(weights, expected, best, trusts),
-            choice.scores(weights, expected, best, trusts).tolist(),
-        )
-
-    @settings(max_examples=300, deadline=None)
-    @given(st.lists(st.tuples(EXACT, EXACT), min_size=1, max_size=6), PLACES, PLACES)
-    def test_the_better_of_two_is_the_models(
-        self, nodes: list[tuple[float, float]], one_at: float, other_at: float
-    ) -> None:
-        scores, costs = (list(column) for column in zip(*nodes, strict=True))
-        self.assertEqual(
-            better_of_two(scores, costs, one_at, other_at),
-            int(choice.better_of_two(scores, costs, one_at, other_at)[0]),
-        )
-
-    @settings(deadline=None)
-    @given(st.lists(st.floats(0, 1e3), min_size=1, max_size=6), st.floats(0, 1, exclude_max=True), PLACES)
-    def test_whatever_the_numbers_only_what_has_a_score_is_drawn(
-        self, scores: list[float], one_at: float, other_at: float
-    ) -> None:
-        node = better_of_two(scores, [1.0] * len(scores), one_at, other_at)
-        self.assertTrue(scores[node] > 0 if node >= 0 else not any(scores))
 
 
 class StayingTests(Case):

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from edge.load.document import LoadDocument
-from loadgen.models import choice
+from loadgen.models import choice, choice_arrays
 from loadgen.models.draws import uniform
 from loadgen.models.users import BEGIN, Users
 from loadgen.run.client import choosing
@@ -28,7 +28,7 @@ class PolicyTests(Case):
     def test_two_choices_never_takes_the_fullest(self) -> None:
         self.start("two-choices", document=load(utilizations=(0.5, 0.2, 0.1, 0.4)))
         drawn = Counter(self.pick() for _ in range(6000))
-        expected = choice.policy_shares("two-choices", [1, 1, 1, 1], [0.5, 0.2, 0.1, 0.4])
+        expected = choice_arrays.policy_shares("two-choices", [1, 1, 1, 1], [0.5, 0.2, 0.1, 0.4])
         for node in range(4):
             assert_near(drawn[node] / 6000, float(expected[node]), 0.025)
 
