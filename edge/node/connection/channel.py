@@ -42,7 +42,7 @@ from edge.node.connection.framing import OutgoingAnswer
 from edge.node.connection.input import Input
 from edge.node.connection.output import Output
 from edge.node.connection.request import EdgeRequest
-from edge.node.connection.states import Happening, State, next_state
+from edge.node.connection.states import ConnectionEvent, ConnectionLife, ConnectionState
 from edge.node.connection.upgraded import UpgradedChannel
 from edge.node.process.channel_limits import BODY_PROGRESS
 from edge.node.process.deadline import Deadline
@@ -62,7 +62,11 @@ PIPELINED_BYTES = 64 * 1024
 #: For how long a connection lingers after its last answer has left.
 LINGER_SECONDS = 2.0
 #: The limit on the time that a connection may spend in a state; in the others it has no deadline.
-_DEADLINES = {State.IDLE: "idle_seconds", State.HEAD: "head_seconds", State.BODY: "body_seconds"}
+_DEADLINES = {
+    ConnectionState.IDLE: "idle_seconds",
+    ConnectionState.HEAD: "head_seconds",
+    ConnectionState.BODY: "body_seconds",
+}
 
 
 @implementer(IHalfCloseableProtocol, IPushProducer)
@@ -76,7 +80,7 @@ class EdgeChannel(Protocol):
         self.site = self.factory = site  # what twisted.web calls it
         self._secure = secure
         self._parser = RequestParser(Limits(body=site.limits.body_bytes))
-        self._state = State.IDLE
+        self._life = ConnectionLife()
         self._timed = False  # the deadline of this state is set
         self._advancing = False  # _advance runs: an answer that is complete at once starts no second one
         #: In BODY and ANSWERING: the request, and the answer that is made.
@@ -91,10 +95,10 @@ class EdgeChannel(Protocol):
     @property
     def closing(self) -> bool:
         """Whether the connection ends with the answer that is being made."""
-        return self._state >= State.LINGERING or self._answer is None or self._answer.closing
+        return not self._life.is_serving or self._answer is None or self._answer.closing
 
-    def _move(self, happening: Happening) -> None:
-        self._state = next_state(self._state, happening)
+    def _happens(self, event: ConnectionEvent) -> None:
+        self._life.happens(event)
         self._timed = False
 
     # Requests in
@@ -105,9 +109,9 @@ class EdgeChannel(Protocol):
             return
         self._advancing = True
         try:
-            while self._state < State.ANSWERING and not self._output.full:
-                if self._state is State.IDLE and not self._parser.idle:
-                    self._move(Happening.FIRST_BYTE)
+            while self._life.is_reading and not self._output.full:
+                if self._life.state is ConnectionState.IDLE and not self._parser.idle:
+                    self._happens(ConnectionEvent.FIRST_BYTE)
                 event = self._parser.next_event()
                 if event is NEED_DATA:
                     break
@@ -116,17 +120,17 @@ class EdgeChannel(Protocol):
             self._refuse(refusal.status, refusal.explanation, refusal.lines)
         finally:
             self._advancing = False
-        if self._state < State.BODY and self._input.ended:
+        if self._input.ended and self._life.is_reading:
             self._end()  # the rest of the request, or another one, cannot come
-        elif self._state < State.LINGERING:
+        elif self._life.is_serving:
             self._watch()
-            if self._state is State.IDLE:
+            if self._life.state is ConnectionState.IDLE:
                 self.transport.offer_return()
 
     def _take(self, event: Event) -> None:
         """One event from the parser."""
         if isinstance(event, RequestHead):
-            self._move(Happening.HEAD_READ)
+            self._happens(ConnectionEvent.HEAD_READ)
             self._answer = OutgoingAnswer(event.method == b"HEAD", not event.keep_alive or self.site.draining)
             self._request = EdgeRequest(self, event)
             if event.expect_continue and not self._parser.buffered:
@@ -138,7 +142,7 @@ class EdgeChannel(Protocol):
             self._body_seen += len(event.data)
             request.handleContentChunk(event.data)
         elif isinstance(event, EndOfMessage):
-            self._move(Happening.REQUEST_READ)
+            self._happens(ConnectionEvent.REQUEST_READ)
             request.received()
 
     def _watch(self) -> None:
@@ -146,27 +150,28 @@ class EdgeChannel(Protocol):
         if not self._timed:
             self._timed = True
             self._body_timed = self._body_seen
-            limit = _DEADLINES.get(self._state)
+            limit = _DEADLINES.get(self._life.state)
             if limit is None:
                 self._arrival.clear()
             else:
                 self._arrival.set(getattr(self.site.limits, limit))
-        full = self._state is State.ANSWERING and self._parser.buffered > PIPELINED_BYTES
+        full = self._life.state is ConnectionState.ANSWERING and self._parser.buffered > PIPELINED_BYTES
         self._input.read(not full and not self._output.full)
 
     def _too_slow(self) -> None:
         """What was waited for has not come."""
-        if self._state is State.LINGERING:
+        state = self._life.state
+        if state is ConnectionState.LINGERING:
             self._linger_over()
-        elif self._state is State.BODY and self._body_seen - self._body_timed >= BODY_PROGRESS:
+        elif state is ConnectionState.BODY and self._body_seen - self._body_timed >= BODY_PROGRESS:
             self._timed = False
             self._watch()
-        elif self._state is State.IDLE:
+        elif state is ConnectionState.IDLE:
             self.site.count("timeouts_idle")
             self._end()
         else:
             self.site.count("timeouts_head")
-            self._refuse(408, f"The {self._state.name.lower()} of the request did not arrive in time.")
+            self._refuse(408, f"The {state.value} of the request did not arrive in time.")
 
     def _refuse(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Answer what is no request, or is no longer wanted, and read no other."""
@@ -215,14 +220,14 @@ class EdgeChannel(Protocol):
     def requestDone(self, request: EdgeRequest) -> None:
         finished = self._answer
         self._request = self._answer = None
-        if self._state is not State.ANSWERING or finished is None:
+        if self._life.state is not ConnectionState.ANSWERING or finished is None:
             return  # it was refused, or its connection aborted, before the application was done
         if finished.short:
             self.abort()
         elif finished.closing or self.site.draining:
             self._end()
         else:
-            self._move(Happening.ANSWERED)
+            self._happens(ConnectionEvent.ANSWERED)
             self._parser.start_next_cycle()
             self._advance()
 
@@ -238,7 +243,7 @@ class EdgeChannel(Protocol):
         self.start_answer(head)
         self.site.answered(self._address(), request.method, request.uri, 101, 0)
         self._request = self._answer = None
-        self._leave(Happening.UPGRADED)
+        self._leave(ConnectionEvent.UPGRADED)
         self.transport.unregisterProducer()
         self._input.read(True)
         UpgradedChannel(self.site, self.transport, protocol)
@@ -251,18 +256,18 @@ class EdgeChannel(Protocol):
         """End after the present answer, at once if there is none."""
         if self._answer is not None:
             self._answer.closing = True
-        elif self._state < State.LINGERING:
+        elif self._life.is_serving:
             self._end()
 
     def abort(self) -> None:
         """End the connection so that the client notices: its answer cannot be completed."""
-        self._move(Happening.ABORTED)
+        self._happens(ConnectionEvent.ABORTED)
         self._arrival.clear()
         self.transport.abortConnection()
 
     def _end(self) -> None:
         """Read no more requests; close when what was written is out and the peer had time to read it."""
-        self._move(Happening.LAST)
+        self._happens(ConnectionEvent.LAST)
         self.transport.unregisterProducer()
         self._output.full = False
         self._arrival.set(LINGER_SECONDS)
@@ -281,9 +286,9 @@ class EdgeChannel(Protocol):
         else:
             self.transport.loseConnection()
 
-    def _leave(self, happening: Happening) -> None:
+    def _leave(self, event: ConnectionEvent) -> None:
         """This channel has no connection any more."""
-        self._move(happening)
+        self._happens(event)
         self._arrival.clear()
         self._output.clear()
         self.site.channels.discard(self)
@@ -292,11 +297,11 @@ class EdgeChannel(Protocol):
 
     def may_return(self) -> bool:
         """Whether nothing is begun, and the fast path may have the connection until the next request."""
-        return self._state is State.IDLE and not self.site.draining and not self._input.ended
+        return self._life.state is ConnectionState.IDLE and not self.site.draining and not self._input.ended
 
     def returned(self) -> None:
         """The fast path has the connection."""
-        self._leave(Happening.RETURNED)
+        self._leave(ConnectionEvent.RETURNED)
 
     def _address(self) -> str:
         return getattr(self.getPeer(), "host", "")
@@ -311,7 +316,7 @@ class EdgeChannel(Protocol):
         self._watch()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._state >= State.LINGERING:
+        if not self._life.is_serving:
             self._input.discard(len(data))
             return
         self.site.count("twisted_bytes_in", len(data))
@@ -320,9 +325,9 @@ class EdgeChannel(Protocol):
 
     def readConnectionLost(self) -> None:
         self._input.end()
-        if self._state is State.LINGERING:
+        if self._life.state is ConnectionState.LINGERING:
             self.transport.loseConnection()
-        elif self._request is None and self._state < State.LINGERING:
+        elif self._request is None and self._life.is_serving:
             self._end()
         elif self._request is not None and not self._request.startedWriting:
             self.abort()
@@ -331,7 +336,7 @@ class EdgeChannel(Protocol):
         """The answer is out; what the peer still sends is discarded until it closes."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._leave(Happening.LOST)
+        self._leave(ConnectionEvent.LOST)
         request, self._request, self._answer = self._request, None, None
         if request is not None:
             request.connectionLost(reason)
@@ -356,12 +361,12 @@ class EdgeChannel(Protocol):
 
     def pauseProducing(self) -> None:
         self._output.pause()
-        if self._state < State.LINGERING:
+        if self._life.is_serving:
             self._watch()
 
     def resumeProducing(self) -> None:
         self._output.resume()
-        if self._state < State.LINGERING:
+        if self._life.is_serving:
             self._advance()
 
     def stopProducing(self) -> None:

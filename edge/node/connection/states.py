@@ -1,98 +1,110 @@
-"""The states of one connection on the Twisted side, and all that can happen to it: a table, and nothing else.
+"""The states of one connection on the Twisted side, and all that can happen in them.
 
-A connection serves one request after another::
+::
 
-    IDLE --FIRST_BYTE--> HEAD --HEAD_READ--> BODY --REQUEST_READ--> ANSWERING --ANSWERED--> IDLE
+    idle --first byte--> head
+    head --head read--> body
+    body --request read--> answering
+    answering --answered--> idle
+    idle --returned--> gone
+    answering --upgraded--> gone
+    idle --last--> lingering
+    head --last--> lingering
+    body --last--> lingering
+    answering --last--> lingering
+    idle --aborted--> aborting
+    head --aborted--> aborting
+    body --aborted--> aborting
+    answering --aborted--> aborting
+    lingering --aborted--> aborting
+    aborting --aborted--> aborting
+    idle --lost--> gone
+    head --lost--> gone
+    body --lost--> gone
+    answering --lost--> gone
+    lingering --lost--> gone
+    aborting --lost--> gone
 
-and ends in one of four ways:
-
-* LAST: no further request is read (the last answer closes, a request was refused, a deadline is over, the
-  node drains).  It *lingers*: its own direction is closed, and what still comes is discarded, so that the
-  kernel does not throw the answer away with a reset (RFC 9112 section 9.6).
-* RETURNED: idle, it goes back to the fast path.
-* UPGRADED: after ``101 Switching Protocols`` it belongs to another protocol.
-* ABORTED: the answer cannot be completed; then, as after lingering, it is LOST.
-
-What is not in the table cannot happen: :func:`next_state` raises.  :func:`print_table` shows all of it.
+A connection serves one request after another, and *lingers* after the last one: its own direction is closed,
+and what still comes is discarded, so that the kernel does not throw the answer away with a reset (RFC 9112
+section 9.6).
 """
 
 from __future__ import annotations
 
-from enum import IntEnum, auto
+from enum import Enum
+
+from edge.node.process.machine import Machine
 
 
-class State(IntEnum):
-    """Where a connection is; in the order of its life: from LINGERING on no request is read."""
+class ConnectionState(Enum):
+    """Where a connection is."""
 
     #: Between two requests; not a byte of the next one has come.
-    IDLE = auto()
+    IDLE = "idle"
     #: The head of a request has begun.
-    HEAD = auto()
+    HEAD = "head"
     #: The head is whole; of the body something is missing.
-    BODY = auto()
+    BODY = "body"
     #: The request is whole: a resource has it, and its answer is not complete.
-    ANSWERING = auto()
+    ANSWERING = "answering"
     #: The last answer is written, and the peer has time to read it.
-    LINGERING = auto()
+    LINGERING = "lingering"
     #: The connection is being thrown away; its end has not been reported yet.
-    ABORTING = auto()
-    #: This channel has no connection any more.
-    GONE = auto()
+    ABORTING = "aborting"
+    #: The channel has no connection any more.
+    GONE = "gone"
 
 
-class Happening(IntEnum):
-    """What moves a connection from one state to another."""
+class ConnectionEvent(Enum):
+    """What happens to a connection."""
 
-    FIRST_BYTE = auto()
-    HEAD_READ = auto()
-    REQUEST_READ = auto()
-    ANSWERED = auto()
-    LAST = auto()
-    RETURNED = auto()
-    UPGRADED = auto()
-    ABORTED = auto()
-    LOST = auto()
+    FIRST_BYTE = "first byte"
+    HEAD_READ = "head read"
+    #: The head and all of the body.
+    REQUEST_READ = "request read"
+    ANSWERED = "answered"
+    #: The fast path has it, until the next request that it does not recognise.
+    RETURNED = "returned"
+    #: ``101 Switching Protocols``: it belongs to another protocol.
+    UPGRADED = "upgraded"
+    #: No further request is read: the last answer closes, a request was refused, a deadline is over, the node
+    #: drains.
+    LAST = "last"
+    #: The answer cannot be completed.
+    ABORTED = "aborted"
+    LOST = "lost"
 
 
-#: States in which requests are served.
-SERVING = (State.IDLE, State.HEAD, State.BODY, State.ANSWERING)
+_S, _E = ConnectionState, ConnectionEvent
+#: States in which requests are read or answered.
+SERVING = (_S.IDLE, _S.HEAD, _S.BODY, _S.ANSWERING)
 
-TRANSITIONS: dict[tuple[State, Happening], State] = {
-    (State.IDLE, Happening.FIRST_BYTE): State.HEAD,
-    (State.HEAD, Happening.HEAD_READ): State.BODY,
-    (State.BODY, Happening.REQUEST_READ): State.ANSWERING,
-    (State.ANSWERING, Happening.ANSWERED): State.IDLE,
-    (State.IDLE, Happening.RETURNED): State.GONE,
-    (State.ANSWERING, Happening.UPGRADED): State.GONE,
-    **{(state, Happening.LAST): State.LINGERING for state in SERVING},
-    **{(state, Happening.ABORTED): State.ABORTING for state in (*SERVING, State.LINGERING, State.ABORTING)},
-    **{(state, Happening.LOST): State.GONE for state in (*SERVING, State.LINGERING, State.ABORTING)},
+TRANSITIONS: dict[tuple[ConnectionState, ConnectionEvent], ConnectionState] = {
+    (_S.IDLE, _E.FIRST_BYTE): _S.HEAD,
+    (_S.HEAD, _E.HEAD_READ): _S.BODY,
+    (_S.BODY, _E.REQUEST_READ): _S.ANSWERING,
+    (_S.ANSWERING, _E.ANSWERED): _S.IDLE,
+    (_S.IDLE, _E.RETURNED): _S.GONE,
+    (_S.ANSWERING, _E.UPGRADED): _S.GONE,
+    **{(state, _E.LAST): _S.LINGERING for state in SERVING},
+    **{(state, _E.ABORTED): _S.ABORTING for state in (*SERVING, _S.LINGERING, _S.ABORTING)},
+    **{(state, _E.LOST): _S.GONE for state in (*SERVING, _S.LINGERING, _S.ABORTING)},
 }
 
 
-def next_state(state: State, happening: Happening) -> State:
-    """The state after *happening*.
+class ConnectionLife(Machine[ConnectionState, ConnectionEvent]):
+    """The state machine of one connection."""
 
-    :raises RuntimeError: it cannot happen in *state*: a mistake of the caller.
-    """
-    try:
-        return TRANSITIONS[state, happening]
-    except KeyError:
-        raise RuntimeError(f"{happening.name} in the state {state.name}") from None
+    def __init__(self) -> None:
+        super().__init__(TRANSITIONS, ConnectionState.IDLE)
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether a request, or the rest of one, may come."""
+        return self.state in (_S.IDLE, _S.HEAD, _S.BODY)
 
-def print_table() -> str:
-    """All transitions, a line for each state: ``python -m edge.node.connection.states`` prints them."""
-    lines = []
-    for state in State:
-        ways = [
-            f"{happening.name} -> {after.name}"
-            for (before, happening), after in TRANSITIONS.items()
-            if before is state
-        ]
-        lines.append(f"{state.name:9}  {', '.join(ways) or 'the end'}")
-    return "\n".join(lines)
-
-
-if __name__ == "__main__":
-    print(print_table())
+    @property
+    def is_serving(self) -> bool:
+        """Whether requests are read or answered: neither the last one is over nor the connection."""
+        return self.state in SERVING
