@@ -3,7 +3,8 @@
 * ``interface.py``: what a fast path is;
 * ``twin.py``: the specification, in Python; serves where there is no compiler.  It consists of
   ``recognise.py`` (requests), ``answerer.py`` (answers), ``acceptor.py`` and ``connection.py``;
-* ``native.py`` over ``src/``: the same in C11 (``build.py`` compiles it);
+* ``native.py`` over ``src/``: the same in C11 (``build.py`` compiles it).  All but ``edge_loop``,
+  ``edge_connection`` and ``edge_peers`` is sans-IO;
 * ``adapter.py``: either of them in a Twisted reactor, and connections on their way to and fro.
 
 :func:`select` picks the build.

@@ -1,4 +1,4 @@
-"""Accepting for the Python fast path: its listeners, its limits, and the pause when descriptors run out."""
+"""Listening sockets of the Python fast path: connection limits, and backpressure when descriptors run out."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Listener:
         self.number = number
         self.recognise = recognise
         self.shared = shared
+        #: In the epoll set.
         self.watched = False
 
 
@@ -39,7 +40,10 @@ class Accepted(NamedTuple):
 
 
 class Acceptor:
-    """The listeners in *poll*; *count* is called with a counter's index."""
+    """The listening sockets of a fast path, and its connections by address.
+
+    Registers them in *poll*; *count* is called with a counter's index.
+    """
 
     def __init__(self, poll: select.epoll, limits: Limits, count: Callable[[int], None]) -> None:
         self._poll = poll
@@ -56,14 +60,14 @@ class Acceptor:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
         listener = Listener(sock, number, recognise, shared)
         self._listeners[fd] = listener
-        self._watch(listener, True)
+        self._watch(listener)
 
     def listener(self, fd: int) -> Listener | None:
         """The listener with this descriptor."""
         return self._listeners.get(fd)
 
     def listeners(self) -> Iterable[Listener]:
-        """All of them."""
+        """Every listening socket of this fast path."""
         return self._listeners.values()
 
     def accept(self, listener: Listener, now: float, connections: int) -> Accepted | None:
@@ -105,26 +109,27 @@ class Acceptor:
         if self._resume_at is not None and now >= self._resume_at:
             self._resume_at = None
             for listener in self._listeners.values():
-                self._watch(listener, True)
+                self._watch(listener)
 
     def stop(self) -> None:
-        """Accepts no more."""
+        """Accepts no more: who connects waits in the listen queue."""
         for listener in self._listeners.values():
-            self._watch(listener, False)
+            self._unwatch(listener)
 
     def close(self) -> None:
         """Lets go of the listening sockets without closing them."""
         for listener in self._listeners.values():
             listener.socket.detach()
 
-    def _watch(self, listener: Listener, on: bool) -> None:
-        if listener.watched == on:
-            return
-        listener.watched = on
-        if on:
+    def _watch(self, listener: Listener) -> None:
+        if not listener.watched:
+            listener.watched = True
             exclusive = select.EPOLLEXCLUSIVE if listener.shared else 0
             self._poll.register(listener.socket, select.EPOLLIN | exclusive)
-        else:
+
+    def _unwatch(self, listener: Listener) -> None:
+        if listener.watched:
+            listener.watched = False
             self._poll.unregister(listener.socket)
 
 

@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterator
 
 from edge.fastpath.interface import Next, Sample, Settings
 from edge.fastpath.recognise import Request, Unrecognised, recognise
-from edge.http.dates import format_date
+from edge.http.answer import cors_line, head_200, head_304, head_plain
+from edge.resource import Coding, Media, variant_number
 from edge.table.counters import INDEX
 from edge.table.layout import SLOT_LIVE
-from edge.table.reader import Entry, Reader
+from edge.table.reader import Reader
 from edge.table.segment import CounterBlock, Segment
 
 #: Requests answered in one call, and bytes of output after which no further one is begun.
@@ -39,7 +40,6 @@ class PythonAnswerer:
         self._origins = frozenset(settings.allow_origins)
         self._log_every = self._log_countdown = settings.log_every
         self._date = b""
-        self._ok = self._not_modified = b""
 
     def allow_origins(self, origins: Collection[bytes]) -> None:
         self._origins = frozenset(origins)
@@ -56,11 +56,8 @@ class PythonAnswerer:
         return b"".join(pieces), consumed, after
 
     def answer_pieces(self, data: bytes, date: bytes) -> tuple[list[bytes], int, Next]:
-        """As :meth:`answer`, the output in pieces; the caller has entered the table."""
-        if date != self._date:
-            self._date = date
-            self._ok = b"HTTP/1.1 200 OK\r\nDate: " + date + b'\r\nETag: "'
-            self._not_modified = b"HTTP/1.1 304 \r\nDate: " + date + b'\r\nETag: "'
+        """:meth:`answer` with the output in pieces; the caller has entered the table."""
+        self._date = date
         output: list[bytes] = []
         consumed = total = answered = 0
         after = Next.RECEIVE
@@ -103,8 +100,8 @@ class PythonAnswerer:
         slot = reader.find_slot(key, 0)
         if slot is None or slot[1] != SLOT_LIVE:
             return None
-        mask = slot[3]
-        variant = _choose(mask, fields.codings, fields.accept) if mask != 1 else 0
+        variants = slot[3]
+        variant = _choose(variants, fields.codings, fields.accept) if variants != 1 else 0
         if variant is None:
             return None
         if variant:
@@ -121,7 +118,7 @@ class PythonAnswerer:
             or (fields.none_match is not None and etag in fields.none_match)
         ):
             self.counters.add(_NOT_MODIFIED)
-            return [self._not_modified, etag, b'"\r\n', entry.lines_304, self._tail(request, close)]
+            return [head_304(self._date, etag, entry.lines_304, self._cors(request), close)]
         body = b""
         if request.method == b"GET" and entry.length:
             whole = reader.entry_of(slot, True)
@@ -129,7 +126,8 @@ class PythonAnswerer:
                 return None
             body = whole.body
         self.counters.add(_OK)
-        return [self._ok, etag, *_entity(entry), self._tail(request, close, True), body]
+        cors = self._cors(request)
+        return [head_200(self._date, etag, entry.modified, entry.length, entry.lines_200, cors, close), body]
 
     def _revalidate(self, request: Request, close: bool) -> list[bytes] | None:
         reader = self.reader
@@ -151,20 +149,11 @@ class PythonAnswerer:
         body = b'{"v":1,"seq":%d,"stale":[%s]}' % (sequence, b",".join(stale))
         self.counters.add(_REVALIDATIONS)
         self.counters.add(_VALIDATORS, line + 1)
-        head = b"HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Length: %d\r\n" % (self._date, len(body))
-        return [head, template.lines_200, self._tail(request, close), body]
+        head = head_plain(200, self._date, len(body), template.lines_200, self._cors(request), close)
+        return [head, body]
 
-    def _tail(self, request: Request, close: bool, expose: bool = False) -> bytes:
-        origin = request.fields.origin
-        if origin is None and not close:
-            return b"\r\n"
-        lines = b""
-        allowed = origin is not None and (b"*" in self._origins or origin in self._origins)
-        if allowed and not request.path.startswith(b"/.edge/"):  # those carry their own CORS line
-            lines = b"Access-Control-Allow-Origin: *\r\n"
-            if expose:
-                lines += b"Access-Control-Expose-Headers: *\r\n"
-        return lines + (b"Connection: close\r\n\r\n" if close else b"\r\n")
+    def _cors(self, request: Request) -> bytes:
+        return cors_line(request.path, request.fields.origin, self._origins)
 
     def _sample(self, request: Request, status: int, sent: int) -> None:
         self._log_countdown -= 1
@@ -180,27 +169,33 @@ _REQUESTS, _NOT_MODIFIED, _OK = INDEX["requests"], INDEX["not_modified"], INDEX[
 _REVALIDATIONS, _VALIDATORS = INDEX["revalidations"], INDEX["validators"]
 
 
-def _entity(entry: Entry) -> tuple[bytes, bytes]:
-    """The lines of a 200 after its ETag, but for what depends on the request."""
-    lines = b'"\r\nLast-Modified: %s\r\nContent-Length: %d\r\n' % (format_date(entry.modified), entry.length)
-    return lines, entry.lines_200
+def _choose(variants: int, acceptable: int, accept: bytes | None) -> int | None:
+    """The variant to serve, out of a mask of them; None: Accept weighs what it would take to decide.
 
-
-def _choose(mask: int, codings: int, accept: bytes | None) -> int | None:
-    """The variant to serve; None: Accept weighs what it would take to decide."""
-    media = 0
-    if mask >> 4 and accept is not None:
+    *acceptable*: :attr:`~edge.fastpath.recognise.Fields.codings`.
+    """
+    media = Media.ORIGINAL
+    if variants >= 1 << variant_number(Media.WEBP, Coding.IDENTITY) and accept is not None:
         if b'"' in accept:  # a comma may stand inside the quotes
             return None
         avif, webp = _lists(accept, b"image/avif"), _lists(accept, b"image/webp")
         if avif is None or webp is None:
             return None
-        if avif and mask >> 8:
-            media = 2
-        elif webp and mask >> 4 & 15:
-            media = 1
-    there = mask >> 4 * media & codings
-    return 4 * media + (2 if there & 4 else 1 if there & 2 else 0)
+        if avif and _codings_of(variants, Media.AVIF):
+            media = Media.AVIF
+        elif webp and _codings_of(variants, Media.WEBP):
+            media = Media.WEBP
+    codings = _codings_of(variants, media) & acceptable
+    coding = next((coding for coding in _BEST_FIRST if codings & 1 << coding), Coding.IDENTITY)
+    return variant_number(media, coding)
+
+
+_BEST_FIRST = (Coding.BR, Coding.GZIP)
+
+
+def _codings_of(variants: int, media: Media) -> int:
+    """Out of the variants of a path the codings of one medium, ``1 << coding`` each."""
+    return variants >> variant_number(media, Coding.IDENTITY) & 0b1111
 
 
 def _lists(accept: bytes, media_type: bytes) -> bool | None:

@@ -1,4 +1,4 @@
-"""Builds the native fast path: plain C11 behind cffi's API mode.
+"""The build of the native fast path: plain C11 behind cffi's API mode.
 
 ``setup.py`` names :data:`ffibuilder` in ``cffi_modules``; the result is ``edge._native``, which the table's
 writer (:mod:`edge.table.stores`) uses, too.  The declarations repeat what Python calls of the headers.

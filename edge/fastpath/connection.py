@@ -1,10 +1,24 @@
-"""What the Python fast path knows of one connection; ``src/edge_loop.h`` draws the states."""
+"""One connection of the Python fast path, and its states, which ``src/edge_loop.h`` draws."""
 
 from __future__ import annotations
 
 import socket
+from enum import Enum, auto
 
-IDLE, READING, WRITING, LINGER, HANDED = range(5)
+
+class State(Enum):
+    """What a connection waits for."""
+
+    #: The first byte of a request.
+    IDLE = auto()
+    #: The rest of one.
+    READING = auto()
+    #: Its peer, to take what is left of an answer.
+    WRITING = auto()
+    #: Its peer, to read what was sent before our side was closed (RFC 9112 section 9.6).
+    LINGER = auto()
+    #: Twisted, which has it.
+    HANDED = auto()
 
 
 class Connection:
@@ -16,7 +30,7 @@ class Connection:
         self.socket: socket.socket | None = sock
         self.listener = listener
         self.peer = peer
-        self.state = IDLE
+        self.state = State.IDLE
         self.deadline = deadline
         self.input = b""
         self.output = b""

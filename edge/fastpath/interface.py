@@ -1,4 +1,4 @@
-"""What a fast path is, for both builds of it: native (``native.py`` over C) and Python (``twin.py``).
+"""The interface of a fast path, for both builds: native (``native.py`` over C) and Python (``twin.py``).
 
 A fast path owns one epoll descriptor with the listening sockets and all resting connections.  The
 reactor watches that descriptor; when it is readable, :meth:`FastPath.run` does one bounded batch:
@@ -21,13 +21,13 @@ class Limits:
     connections: int = 100_000
     #: The same from one address (IPv4 address or IPv6 /64); 0 = no limit.
     connections_per_address: int = 0
-    #: Whole request head within this time of its first byte, else 408.
+    #: Whole request head within this time of its first byte, else 408: slow-header attacks (Slowloris).
     head_seconds: int = 10
     #: Keep-alive with nothing received.
     idle_seconds: int = 75
     #: An answer of which the peer takes nothing.
     write_seconds: int = 30
-    #: Bytes of answers waiting for slow peers, whole worker; above it such connections are closed.
+    #: Bytes of answers waiting for slow readers, whole worker; above it such connections are closed.
     pending_bytes: int = 64 * 1024 * 1024
 
 
@@ -91,7 +91,8 @@ class FastPath(Protocol):
         """Accept on the listening socket *fd* (not owned).
 
         *listener* (0..65535) comes back in handoffs.  Not *recognise*: hand off each connection at
-        once.  *shared*: other workers accept on the same socket (EPOLLEXCLUSIVE).
+        once.  *shared*: other workers accept on the same socket (EPOLLEXCLUSIVE), instead of each on
+        one of its own (SO_REUSEPORT).
         """
 
     def run(self) -> list[Handoff]:
@@ -119,7 +120,7 @@ class FastPath(Protocol):
         """Stop accepting; close idle connections; answers from now on carry Connection: close."""
 
     def connections(self) -> int:
-        """Open now: resting, being served and handed off."""
+        """How many are open: resting, being served and handed off."""
 
     def close(self) -> None:
         """Close everything owned."""

@@ -1,4 +1,4 @@
-"""The native fast path: :class:`edge.fastpath.interface.FastPath` over ``src/edge_loop.c``.
+"""The native fast path: C behind cffi, the loop of ``src/edge_loop.c``.
 
 cffi releases the GIL during each call.  Nothing here decides anything: it turns Python values into
 the C structures and back.
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from edge.table.segment import Segment
-
 
 _PROBLEMS = {
     lib.EDGE_TABLE_FOREIGN: "it is not an edge table",
@@ -71,7 +70,6 @@ class NativeAnswerer:
         _allow_origins(self._answerer, origins)
 
     def drain(self) -> None:
-        """From now on every answer closes."""
         self._answerer.draining = True
 
     def answer(self, data: bytes, date: bytes) -> tuple[bytes, int, Next]:

@@ -1,6 +1,6 @@
 """The fast path in pure Python: the specification of ``edge_loop.c``, and what serves without a compiler.
 
-A connection at rest is a file descriptor and a small tuple-like object; the states and deadlines are
+A connection at rest is a file descriptor and a small object in an epoll set; the states and deadlines are
 those that ``src/edge_loop.h`` draws.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 
 from edge.fastpath.acceptor import Acceptor, Listener
 from edge.fastpath.answerer import PythonAnswerer
-from edge.fastpath.connection import HANDED, IDLE, LINGER, READING, WRITING, Connection
+from edge.fastpath.connection import Connection, State
 from edge.fastpath.interface import Handoff, Next, Sample, Settings
 from edge.http.answer import error_answer
 from edge.http.dates import format_date
@@ -89,21 +89,21 @@ class PythonFastPath:
         if not self._draining:
             self._acceptor.resume(self._now)
         for fd, connection in list(self._connections.items()):
-            if connection.state == HANDED or connection.deadline > self._now:
+            if connection.state == State.HANDED or connection.deadline > self._now:
                 continue
-            if connection.state == READING:
+            if connection.state == State.READING:
                 self._head_too_slow(fd, connection)
                 continue
-            if connection.state != LINGER:
-                self._count(INDEX["timeouts_idle" if connection.state == IDLE else "timeouts_write"])
+            if connection.state != State.LINGER:
+                self._count(INDEX["timeouts_idle" if connection.state == State.IDLE else "timeouts_write"])
             self._drop(fd)
 
     def adopt(self, fd: int) -> None:
         connection = self._connections.get(fd)
-        if connection is None or connection.state != HANDED:
+        if connection is None or connection.state != State.HANDED:
             raise OSError(errno.EINVAL, "not a connection that was handed off")
         connection.socket = socket.socket(fileno=fd)
-        connection.state = IDLE
+        connection.state = State.IDLE
         connection.deadline = self._now + self._limits.idle_seconds
         self._count(INDEX["returns"])
         if self._draining:
@@ -113,7 +113,7 @@ class PythonFastPath:
 
     def release(self, fd: int) -> None:
         connection = self._connections.get(fd)
-        if connection is not None and connection.state == HANDED:
+        if connection is not None and connection.state == State.HANDED:
             self._forget(fd)
 
     def samples(self) -> list[Sample]:
@@ -134,7 +134,7 @@ class PythonFastPath:
         self._acceptor.stop()
         self._answerer.reader.leave()
         for fd, connection in list(self._connections.items()):
-            if connection.state == IDLE:
+            if connection.state == State.IDLE:
                 self._drop(fd)
 
     def connections(self) -> int:
@@ -149,7 +149,7 @@ class PythonFastPath:
         if self._epoll.closed:
             return
         for fd, connection in list(self._connections.items()):
-            if connection.state == HANDED:
+            if connection.state == State.HANDED:
                 self._forget(fd)  # the descriptor is Twisted's
             else:
                 self._drop(fd)
@@ -194,7 +194,7 @@ class PythonFastPath:
         except OSError:
             self._drop(fd)
             return
-        connection.state = LINGER
+        connection.state = State.LINGER
         connection.deadline = self._now + _LINGER_SECONDS
         self._watch(fd, connection, _READ)
 
@@ -206,7 +206,7 @@ class PythonFastPath:
         connection.socket.detach()
         connection.socket = None
         connection.input = b""
-        connection.state = HANDED
+        connection.state = State.HANDED
         self._handoffs.append(Handoff(fd, connection.listener, data))
         self._count(INDEX["handoffs"])
 
@@ -241,14 +241,14 @@ class PythonFastPath:
         if connection is None:
             return  # closed earlier in this batch
         state = connection.state
-        if state <= READING:
+        if state in (State.IDLE, State.READING):
             self._readable(fd, connection)
-        elif state == WRITING:
+        elif state == State.WRITING:
             if event & (select.EPOLLERR | select.EPOLLHUP):
                 self._drop(fd)
             else:
                 self._writable(fd, connection)
-        elif state == LINGER:
+        elif state == State.LINGER:
             self._discard(fd, connection)
 
     def _readable(self, fd: int, connection: Connection) -> None:
@@ -270,7 +270,7 @@ class PythonFastPath:
     def _serve(self, fd: int, connection: Connection, data: bytes) -> None:
         """Answers what is in *data*; leaves the connection in its next state."""
         assert connection.socket is not None
-        fresh = connection.state != READING
+        fresh = connection.state != State.READING
         answerer = self._answerer
         while True:
             known = len(answerer.samples)
@@ -294,10 +294,10 @@ class PythonFastPath:
             return
         connection.input = data
         if not data:
-            connection.state = IDLE
+            connection.state = State.IDLE
             connection.deadline = self._now + self._limits.idle_seconds
         else:
-            connection.state = READING
+            connection.state = State.READING
             if fresh:
                 connection.deadline = self._now + self._limits.head_seconds
         if not connection.watched:
@@ -324,7 +324,7 @@ class PythonFastPath:
         connection.output = output[sent:]
         connection.input = b"" if closing else rest
         connection.closing = closing
-        connection.state = WRITING
+        connection.state = State.WRITING
         connection.deadline = self._now + self._limits.write_seconds
         self._watch(fd, connection, select.EPOLLOUT)
         return False
@@ -347,7 +347,7 @@ class PythonFastPath:
         if connection.closing:
             self._linger(fd, connection)
             return
-        connection.state = IDLE
+        connection.state = State.IDLE
         self._watch(fd, connection, _READ)
         data, connection.input = connection.input, b""
         self._serve(fd, connection, data)
@@ -368,6 +368,7 @@ class PythonFastPath:
             self._drop(fd)
 
     def _head_too_slow(self, fd: int, connection: Connection) -> None:
+        """Its head has not come in time, as in a slow-header attack (Slowloris): 408."""
         assert connection.socket is not None
         self._count(INDEX["timeouts_head"])
         with contextlib.suppress(OSError):

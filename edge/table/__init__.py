@@ -1,4 +1,7 @@
-"""The table in shared memory: one writer, any number of readers, no locks.
+"""The ETag table in shared memory: one writer, any number of readers, no locks.
+
+A hash table with open addressing and linear probing; each slot is a seqlock, and what slots refer to is
+freed by epoch-based reclamation.
 
 * ``layout.py``: what lies where, drawn byte by byte
 * ``segment.py``: the memory itself: made by the supervisor, inherited by workers

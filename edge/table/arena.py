@@ -1,8 +1,9 @@
-"""The writer's account of the arena: which bytes are free, in use, or waiting for readers to leave.
+"""The arena's allocator: segregated free lists, coalescing, and epoch-based reclamation.
 
-The account is private to the writer; the shared bytes hold nothing of it, and after a writer's death the
-next one rebuilds it from the live slots.  Free extents lie in bins by the power of two of their size,
-lowest address first, and merge with their neighbours when they are freed.
+Its account of which bytes are free, in use, or waiting for readers to leave is private to the writer; the
+shared bytes hold nothing of it, and after a writer's death the next one rebuilds it from the live slots.
+Free extents lie in bins by the power of two of their size, lowest address first, and merge with their
+neighbours when they are freed.
 
 A block that is no longer referred to is *retired* with the epoch of that moment, and freed when no
 worker reads in that epoch or an earlier one any more (epoch-based reclamation, Fraser 2004).

@@ -1,4 +1,4 @@
-"""The bytes of the shared-memory ETag table: what lies where, and why.
+"""The bytes of the shared-memory ETag table: a hash table with open addressing and linear probing.
 
 Only numbers and :mod:`struct` formats live here.  The same numbers stand in
 ``edge/fastpath/src/edge_layout.h``; ``tests/table/test_layout.py`` compares them.  All integers
@@ -35,7 +35,7 @@ Worker block: written by one worker only, so that nothing is shared between core
 
 Slot: one (path, variant)::
 
-      0  u32 seq       odd while the writer is inside; a reader that sees it change starts over
+      0  u32 seq       seqlock: odd while the writer is inside; a reader that sees it change starts over
       4  u8  state     SLOT_EMPTY, SLOT_LIVE, SLOT_DELETED, SLOT_TEMPLATE
       5  u8  variant   see edge.resource: media * 4 + coding
       6  u16 variants  bit v set: this path has variant v (equal in all variants of a path)

@@ -1,12 +1,12 @@
-"""Reading the table in Python: the twin of ``edge_table.c``.
+"""Look-ups in the table, in Python: a seqlock's reader, linear probing.  The twin of ``edge_table.c``.
 
 A slot is copied between two reads of its counter, and used only if both were equal and even.  In
 CPython each ``unpack_from`` is a run of loads in program order, and x86-64 neither reorders loads with
 loads nor stores with stores, so the protocol holds there as it stands.  On machines that do reorder,
 the native build with its fences is the one to use; this reader still refuses an odd counter.
 
-Blocks of the arena are only reused when no reader is inside (epochs), so bytes are copied out between
-:meth:`Reader.enter` and :meth:`Reader.leave`.
+Blocks of the arena are only reused when no reader is inside (epoch-based reclamation), so bytes are
+copied out between :meth:`Reader.enter` and :meth:`Reader.leave`.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class Reader:
             self.leave()
 
     def find_without_body(self, path: bytes, variant: int = 0) -> Entry | None:
-        """As :meth:`find`, but the body is not copied."""
+        """The entry without its body, which is not copied; otherwise :meth:`find`."""
         self.enter()
         try:
             return self.find_key(self.key_of(path), variant, False)
@@ -127,7 +127,7 @@ class Reader:
             self.leave()
 
     def find_key(self, key: bytes, variant: int, with_body: bool) -> Entry | None:
-        """As :meth:`find`, for a path's key; the caller has entered."""
+        """The entry of a path's key; the caller has entered.  Otherwise :meth:`find`."""
         slot = self.find_slot(key, variant)
         return None if slot is None else self.entry_of(slot, with_body)
 

@@ -1,4 +1,4 @@
-"""The shared segment as memory: made by the supervisor, attached by workers.
+"""The shared segment as memory (a sealed memfd): made by the supervisor, attached by workers.
 
 A segment is a ``memfd``: it has no name, nobody but the processes that inherit its descriptor can
 open it, and it is sealed against resizing, so that no mapping of it can ever fault.  See
@@ -136,7 +136,7 @@ class Segment:
 
     @property
     def epoch(self) -> int:
-        """The epoch of reclamation."""
+        """The global epoch of reclamation."""
         return int(U64.unpack_from(self.memory, OFFSET_EPOCH)[0])
 
     @property
@@ -154,7 +154,7 @@ class Segment:
         return int(U64.unpack_from(self.memory, OFFSET_LEASES + 8 * origin)[0])
 
     def set_lease(self, origin: int, until_ms: int) -> None:
-        """See :meth:`lease`; *origin* from 1."""
+        """Pushes the lease of *origin* (from 1) on; see :meth:`lease`."""
         if not 0 < origin < ORIGIN_COUNT:
             raise SegmentError(f"there is no lease for the origin {origin}")
         U64.pack_into(self.memory, OFFSET_LEASES + 8 * origin, until_ms)

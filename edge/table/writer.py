@@ -1,4 +1,4 @@
-"""Writing the table: the one process that may.
+"""The table's writer: the one process that may; linear probing, tombstones, recovery.
 
 A put of a resource stores its new bodies first, then its slots, variant 0 - which tells the mask - after
 the variants that it announces, and deletes variants that are gone last.  So a reader finds a whole old
@@ -37,7 +37,7 @@ from edge.table.reader import LINES_LIMIT
 from edge.table.segment import Segment
 from edge.table.stores import stores_of
 
-#: Deleted slots that end a run before an empty one become empty again, at most this many at once.
+#: Tombstones that end a run before an empty slot become empty again, at most this many at once.
 _TRIM = MAX_PROBES
 
 

@@ -18,7 +18,7 @@ class PythonAnswererTests(AnswererSuite, SynchronousTestCase):
     """The twin."""
 
     def make(self, segment: Segment, settings: Settings) -> Answerer:
-        """See the suite."""
+        """A build, as worker 0."""
         return PythonAnswerer(segment, 0, settings)
 
 
@@ -26,7 +26,7 @@ class NativeAnswererTests(AnswererSuite, SynchronousTestCase):
     """The native build.  It must be there: tests do not pass over a missing build."""
 
     def make(self, segment: Segment, settings: Settings) -> Answerer:
-        """See the suite."""
+        """A build, as worker 0."""
         return NativeAnswerer(segment, 0, settings)
 
 

@@ -18,7 +18,7 @@ class PythonFastPathTests(LoopSuite, SynchronousTestCase):
     """The twin."""
 
     def make(self, segment: Segment, settings: Settings) -> FastPath:
-        """See the suite."""
+        """A build, as worker 0."""
         return PythonFastPath(segment, 0, settings)
 
 
@@ -26,11 +26,11 @@ class NativeFastPathTests(LoopSuite, SynchronousTestCase):
     """The native build."""
 
     def make(self, segment: Segment, settings: Settings) -> FastPath:
-        """See the suite."""
+        """A build, as worker 0."""
         return NativeFastPath(segment, 0, settings)
 
     def test_a_resting_connection_costs_at_most_32_bytes(self) -> None:
-        """Of user memory, counted by the loop itself."""
+        """User memory, counted by the loop itself."""
         fastpath = self.start()
         for _ in range(100):
             self.client(site.get(site.EMPTY))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.resource import Coding, Media, variant_number
 from edge.table import counters, layout
 
 ROOT = Path(layout.__file__).parents[2]
@@ -25,15 +26,28 @@ class LayoutTests(SynchronousTestCase):
             "GRANULE",
             "MAX_PROBES",
             "OFFSET_COUNTERS",
+            "ORIGIN_COUNT",
+            "LENGTH_BITS",
+            "COUNTER_COUNT",
         ):
             found = re.search(rf"#define EDGE_{name} (\d+)", HEADER)
             assert found is not None, name
-            self.assertEqual(int(found[1]), getattr(layout, name))
+            self.assertEqual(int(found[1]), getattr(layout, name, getattr(counters, name, None)))
 
     def test_counters_are_numbered_alike(self) -> None:
         """In the same order, from zero."""
         names = re.findall(r"EDGE_C_([A-Z_]+)", HEADER)
         self.assertEqual(names, [name.upper() for name in counters.COUNTERS[: len(names)]])
+
+    def test_variants_are_numbered_alike(self) -> None:
+        """Codings and media, from zero, and how a variant is made of them."""
+        header = (ROOT / "edge/fastpath/src/edge_variant.h").read_text()
+        codings, media = re.findall(
+            r"^enum \{ (.*), EDGE_CODINGS = 4 \};\nenum \{ (.*) \};", header, re.MULTILINE
+        )[0]
+        self.assertEqual(codings.split(", "), [f"EDGE_{one.name}" for one in Coding])
+        self.assertEqual(media.split(", "), [f"EDGE_{one.name}" for one in Media])
+        self.assertEqual(variant_number(Media.WEBP, Coding.IDENTITY), 4)
 
     def test_states_are_numbered_alike(self) -> None:
         """Empty, live, deleted, template."""
