@@ -11,8 +11,8 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
 * ``client.py``: wrk on the other core, and the requests it sends;
 * ``memory.py``, ``sockets.py``: user memory of idle connections and WebSockets; ``warm_start.py``: publishing
   10,000 files;
-* ``table_reads.c``, ``table_kill.py``, ``worker_kill.py``, ``attack.py``: the table under a busy writer,
-  killed writers, killed workers, slow-header attackers;
+* ``table_reads.c``, ``table_kill.py``, ``worker_kill.py``, ``attack.py``, ``hostile.py``: the table under a
+  busy writer, killed writers, killed workers, slow-header attackers, bodies made to be costly;
 * ``cluster.py``, ``replica.py``, ``million.py``: four nodes;
 * ``wire_cost.py``, ``smart_clients.py``, ``idle_users.py``, ``subscribers.py``: the load generator;
 * ``real_scale.py``: whether a real run is like a simulated one;

@@ -6,7 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from benchmarks import attack, servers, sockets, table_kill, warm_start, worker_kill
+from benchmarks import attack, hostile, servers, sockets, table_kill, warm_start, worker_kill
 from benchmarks.rows import Place, Row
 from benchmarks.servers import SERVER_CORE, Server
 
@@ -91,6 +91,26 @@ def attacked(server: Server, directory: Path) -> Row:
     )  # fmt: skip
 
 
+def hostile_bodies(server: Server, rounds: int) -> list[Row]:
+    """Bodies that were made to be costly, posted to a path where nobody asks for them."""
+    cost = hostile.measure(server, rounds)
+    name, per_kib, frozen = (
+        "hostile bodies of 1 MiB",
+        f"{cost.per_kib * 1e6:.1f} us",
+        f"{cost.frozen * 1e3:.0f} ms",
+    )
+    return [
+        Row(
+            f"{name}: CPU of a KiB beyond reading it", per_kib, f"worst: {cost.work}", per_kib, "<= 2 us",
+            cost.per_kib <= 2e-6,
+        ),
+        Row(
+            f"{name}: others wait, of {hostile.BYSTANDERS} lost", frozen, "", f"{frozen}, {cost.lost} lost",
+            "<= 20 ms, 0 lost", cost.frozen <= 0.02 and not cost.lost,
+        ),
+    ]  # fmt: skip
+
+
 def _sockets(place: Place) -> list[Row]:
     with servers.edge(place.webroot, place.directory / "sockets") as server:
         return open_sockets(server, place.either(5.0, 20.0))
@@ -107,11 +127,17 @@ def _attack(place: Place) -> list[Row]:
         return [attacked(server, place.directory)]
 
 
+def _hostile(place: Place) -> list[Row]:
+    with servers.edge(place.webroot, place.directory / "hostile") as server:
+        return hostile_bodies(server, place.some(3, 20))
+
+
 FORMS = {
     "sockets": _sockets,
     "reads": lambda place: [reads(place.directory, place.some(10**7, 10**9))],
     "kills": lambda place: [kills(place.some(50, 1000))],
     "workers": _workers,
     "attack": _attack,
+    "hostile": _hostile,
     "start": lambda place: [started(place.directory / "start")],
 }

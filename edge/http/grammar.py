@@ -60,6 +60,8 @@ CHUNK_LINE = re.compile(
     rb"([0-9A-Fa-f]{1,16})"
     rb"((?:[ \t]*;[ \t]*" + TCHAR + rb"+(?:[ \t]*=[ \t]*(?:" + TCHAR + rb"+|" + QUOTED_STRING + rb"))?)*)"
 )
+#: The whole line of a chunk that is not the last one, of at most 4 digits, without extensions.
+PLAIN_CHUNK_LINE = re.compile(rb"(0{0,3}[1-9A-Fa-f][0-9A-Fa-f]{0,3})\r\n")
 
 #: A member of If-Match, If-None-Match: entity-tag, RFC 9110 section 8.8.3.  etagc has no space.
 _ENTITY_TAG = rb'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.http.errors import BadRequest, ProtocolError
-from edge.http.events import NEED_DATA, Data, EndOfMessage, RequestHead
+from edge.http.errors import BadRequest, ContentTooLarge, ProtocolError
+from edge.http.events import NEED_DATA, Data, EndOfMessage, Limits, RequestHead
 from edge.http.parser import RequestParser
 from tests.http.helpers import HOST, cuts, only_head, parse, run, status_of
 
@@ -134,6 +134,13 @@ class BodyTests(SynchronousTestCase):
         assert isinstance(head, RequestHead)
         self.assertEqual((head.content_length, head.has_body), (None, True))
         self.assertEqual(rest, [Data(b"hello0123456789"), EndOfMessage([(b"A", b"b"), (b"C", b"d")])])
+
+    def test_however_many_chunks_have_come_whole_their_data_is_one_event(self) -> None:
+        parser = RequestParser(Limits(body=40_000))
+        parser.receive(CHUNKED + b"1\r\na\r\n" * 10_000 + b"0a\r\n0123456789\r\n" * 3000 + b"1\r\nb\r")
+        self.assertIsInstance(parser.next_event(), RequestHead)
+        self.assertEqual(parser.next_event(), Data(b"a" * 10_000 + b"0123456789" * 3000))
+        self.assertRaises(ContentTooLarge, parser.next_event)
 
     def test_trailers_change_nothing_of_the_head(self) -> None:
         head, _ = parse(CHUNKED + b"0\r\nHost: evil.org\r\nContent-Length: 9\r\nConnection: close\r\n\r\n")

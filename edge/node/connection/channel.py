@@ -231,10 +231,6 @@ class EdgeChannel(Protocol):
             self._parser.start_next_cycle()
             self._advance()
 
-    def _respondToBadRequestAndDisconnect(self) -> None:
-        """``http.Request`` found that a form cannot be read."""
-        self._refuse(400, "The form in the body of the request is malformed.")
-
     def upgrade(self, head: bytes, protocol: Upgraded) -> None:
         """Answer with *head* (101); from then on the connection is that of *protocol*."""
         rest = self._parser.trailing

@@ -1,13 +1,16 @@
 """``twisted.web``'s request, as :class:`edge.node.connection.channel.EdgeChannel` drives it.
 
-Resources see an ordinary :class:`twisted.web.server.Request`.  Three things differ:
+Resources see an ordinary :class:`twisted.web.server.Request`.  Four things differ:
 
 * errors that the server itself answers (405, 500, ...) have the one form of
   :mod:`edge.http.answer`, and never show a traceback;
 * :meth:`EdgeRequest.write_answer` sends a head that was composed elsewhere, byte for byte: that is
   how an answer from the table equals the fast path's;
 * a resource without ``render_HEAD`` is asked to ``GET``; the channel keeps the body back;
-* its fields are those of the parser's head: ``requestHeaders`` is made of them when a resource asks for it.
+* nothing of it is understood before a resource asks: ``requestHeaders``, ``received_cookies`` and ``args``
+  are made when they are first read, in time linear in what was sent (:mod:`edge.http.forms`).  A form
+  that is malformed or over a bound is answered 400 or 413 if a resource asks for ``args``, and is a body
+  like any other if none does.
 """
 
 # Much of Twisted has no annotations.
@@ -26,6 +29,8 @@ from twisted.web.error import UnsupportedMethod
 from twisted.web.http_headers import Headers
 
 from edge.http.answer import head_options
+from edge.http.errors import ProtocolError
+from edge.http.forms import is_form, parse_form, parse_query
 
 if TYPE_CHECKING:
     from edge.http.parser import RequestHead
@@ -71,10 +76,9 @@ class EdgeRequest(server.Request):
         self.site = channel.site
         #: What the parser found.
         self.head = head
-        super().__init__(channel, parsePOSTFormSubmission=True)
-        del self.__dict__["requestHeaders"]  # an empty one; ours is made when it is asked for
-        if b"cookie" in head.fields:
-            self.parseCookies()
+        super().__init__(channel, parsePOSTFormSubmission=False)
+        for name in ("requestHeaders", "received_cookies"):  # empty ones; ours are made when asked for
+            del self.__dict__[name]
         self.gotLength(head.content_length)
 
     @cached_property
@@ -86,6 +90,32 @@ class EdgeRequest(server.Request):
         if self.head.host is not None:
             headers.setRawHeaders(b"Host", [self.head.host])
         return headers
+
+    @cached_property
+    def received_cookies(self) -> dict[bytes, bytes]:  # type: ignore[override]
+        """Name -> value of the cookies sent, as ``twisted.web`` reads them."""
+        cookies = self.__dict__["received_cookies"] = {}
+        self.parseCookies()
+        return cookies
+
+    @cached_property
+    def args(self) -> dict[bytes, list[bytes]]:  # type: ignore[override]
+        """Name -> values of the query, and of the form in the body of a POST.
+
+        :raises ProtocolError: there are too many, or the form is malformed; the channel answers so
+            if the resource lets it pass.
+        """
+        head = self.head
+        args = parse_query(head.query) if head.query is not None else {}
+        content_type = head.fields.get(b"content-type")
+        if head.method == b"POST" and content_type is not None and is_form(content_type):
+            position = self.content.tell()
+            self.content.seek(0)
+            body = self.content.read()
+            self.content.seek(position)
+            if body:
+                args.update(parse_form(content_type, body))
+        return args
 
     @property
     def closes(self) -> bool:
@@ -117,24 +147,11 @@ class EdgeRequest(server.Request):
 
     def received(self) -> None:
         """The request is whole: have a resource answer it."""
-        head = self.head
-        if head.method == b"POST" and head.has_body:  # it may be a form, which twisted.web reads
-            self.requestReceived(head.method, self._target(), head.version)
-            return
         self.content.seek(0)
-        self.method, self.uri, self.path, self.clientproto = (
-            head.method,
-            self._target(),
-            head.path,
-            head.version,
-        )
-        self.args = http.parse_qs(head.query, 1) if head.query is not None else {}
-        self.process()
-
-    def _target(self) -> bytes:
-        """Path and query, without the authority of an absolute target."""
         head = self.head
-        return head.path if head.query is None else head.path + b"?" + head.query
+        self.method, self.path, self.clientproto = head.method, head.path, head.version
+        self.uri = head.path if head.query is None else head.path + b"?" + head.query
+        self.process()
 
     # Twisted's overrides
 
@@ -144,7 +161,9 @@ class EdgeRequest(server.Request):
             return
         self.setHeader(b"Date", self.site.date())
         self.prepath: list[bytes] = []
-        self.postpath = [unquote_to_bytes(part) for part in self.path[1:].split(b"/")]
+        self.postpath = self.path[1:].split(b"/")
+        if b"%" in self.path:
+            self.postpath = list(map(unquote_to_bytes, self.postpath))
         try:
             found = self.site.getResourceFor(self)
             if resource._IEncodingResource.providedBy(found):
@@ -177,6 +196,10 @@ class EdgeRequest(server.Request):
 
     def processingFailed(self, reason: Failure) -> Failure:
         if self.finished or self._disconnected:
+            return reason
+        refusal = reason.value
+        if isinstance(refusal, ProtocolError) and not self.startedWriting:
+            self.refuse(refusal.status, refusal.explanation, refusal.lines)
             return reason
         self._log.failure("{method} {path} failed", reason, method=self.method, path=self.path)
         if self.startedWriting:

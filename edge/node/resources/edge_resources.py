@@ -139,7 +139,9 @@ class _Answering(Resource):
     # Twisted's overrides
 
     def getChild(self, path: bytes, request: EdgeRequest) -> Resource:
-        return _Answering(_nothing_below)
+        nothing = _Answering(_nothing_below)
+        nothing.isLeaf = True  # however many segments follow
+        return nothing
 
     def render(self, request: EdgeRequest) -> int:
         return answer_later(request, self._answer(request))

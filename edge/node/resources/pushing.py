@@ -29,12 +29,12 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
 
 import msgspec
 from twisted.internet.task import LoopingCall
 
 from edge.http.errors import ProtocolError
+from edge.http.forms import parse_query
 from edge.http.websocket import accept, framed
 from edge.load.document import TTL_MS
 from edge.node.process.own_resources import LOAD, STATUS
@@ -258,11 +258,11 @@ def _alive(document: str) -> list[str] | None:
 
 def _topics(query: bytes | None) -> tuple[str, ...]:
     """The topics that the query asks for."""
-    wanted = parse_qs((query or b"").decode("ascii", "replace")).get("topics")
-    if wanted is None:
+    wanted = parse_query(query or b"").get(b"topics")
+    if not wanted or not wanted[-1]:
         return DEFAULT_TOPICS
     try:
-        return _checked(wanted[-1].split(","))
+        return _checked(wanted[-1].decode("ascii", "replace").split(","))
     except ValueError as error:
         raise ProtocolError(f"{error}.") from None
 

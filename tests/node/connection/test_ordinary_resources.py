@@ -7,11 +7,14 @@ from typing import Any
 
 from twisted.internet.interfaces import IPullProducer, IPushProducer
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web import http
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from twisted.web.static import Data, File
 from zope.interface import implementer
 
+from edge.http import forms
+from edge.node.connection import request as request_module
 from tests.node.serving import Answer, Connection
 from tests.node.transports import BUFFER
 
@@ -125,12 +128,51 @@ class OrdinaryResourceTests(SynchronousTestCase):
         self.assertTrue(connection.transport.aborted)
         self.flushLoggedErrors(RuntimeError)
 
-    def test_a_malformed_form_is_400(self) -> None:
-        answer = ask(
-            Doing(lambda request: b""),
-            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data\r\nContent-Length: 1\r\n\r\nx",
+    def test_a_malformed_form_is_400_for_who_asks_for_its_fields_and_a_body_for_who_does_not(self) -> None:
+        form = (
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data\r\nContent-Length: 1\r\n\r\nx"
         )
-        self.assertEqual(answer.status, 400)
+        self.assertEqual(ask(Doing(lambda request: b"%d" % len(request.args)), form).status, 400)
+        answer = ask(Doing(lambda request: request.content.read()), form)
+        self.assertEqual((answer.status, answer.body), (200, b"x"))
+
+    def test_a_form_can_be_read_after_its_body_and_the_body_after_it(self) -> None:
+        def form(request: Any) -> bytes:
+            return request.content.read(2) + request.args[b"a"][0] + request.content.read()  # type: ignore[no-any-return]
+
+        body = b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--x--"
+        answer = ask(
+            Doing(form),
+            b"POST /?a=0 HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body),
+        )
+        self.assertEqual((answer.status, answer.body), (200, b"--1" + body[2:]))
+
+    def test_nothing_is_parsed_that_no_resource_asks_for(self) -> None:
+        def called(*_args: Any) -> Any:
+            raise AssertionError("a stranger's bytes were parsed before anybody asked")
+
+        for module, name in ((forms, "parse_form"), (forms, "parse_query"), (http, "parse_qs")):
+            self.patch(module, name, called)
+        for name in ("parse_form", "parse_query", "is_form"):
+            self.patch(request_module, name, called)
+        for name in ("_parseContentType", "_getMultiPartArgs"):
+            self.patch(http, name, called)
+        self.patch(http.Request, "parseCookies", called)
+        for content_type in (b"multipart/form-data; boundary=x", b"application/x-www-form-urlencoded"):
+            for framing in (
+                b"Content-Length: 3\r\n\r\na=b",
+                b"Transfer-Encoding: chunked\r\n\r\n3\r\na=b\r\n0\r\n\r\n",
+            ):
+                for root in (Doing(lambda request: b""), Resource()):
+                    answer = ask(
+                        root,
+                        b"POST /?a=b HTTP/1.1\r\nHost: x\r\nCookie: a=b\r\nContent-Type: "
+                        + content_type
+                        + b"\r\n"
+                        + framing,
+                    )
+                    self.assertIn(answer.status, (200, 404))
 
     def test_a_method_that_a_resource_lacks_is_405(self) -> None:
         answer = ask(data(), b"DELETE / HTTP/1.1\r\nHost: x\r\n\r\n")
