@@ -14,6 +14,7 @@ from edge.edgectl.main import make_parser
 from edge.node.resources import edge_resources
 from edge.node.resources.pushing import TOPICS
 from edge.node.supervisor import admin_api
+from edge.node.supervisor.signals import SIGNALS
 from loadgen.cli import COMMANDS
 from loadgen.plan.inputs import Plan, keys
 from loadgen.run.coordinator.verdict import MEASURES
@@ -89,3 +90,6 @@ class ReferenceTests(SynchronousTestCase):
             ]
             self.assertGreater(len(rows), 20)
             self.assertEqual([row[0] for row in rows if not row[1].strip()], [])
+
+    def test_every_signal_that_does_something_is_there(self) -> None:
+        self.assertEqual(self.missing("reference/signals", [number.name for number in SIGNALS]), [])
