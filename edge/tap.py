@@ -5,9 +5,10 @@ The options are made from :data:`edge.config.SETTINGS`; besides them there are `
 
 from __future__ import annotations
 
+import pwd
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
@@ -133,6 +134,14 @@ class Options(usage.Options):
             lines += _described(f"--{name} {metavar}".rstrip(), help, width)
         return "\n".join(lines) + "\n"
 
+    def user(self) -> tuple[int, int]:
+        """Numbers of the user and the group that twistd's own ``--uid`` and ``--gid`` name, -1: none."""
+        twistd: Mapping[str, int | None] = self.parent or {}
+        uid, gid = twistd.get("uid"), twistd.get("gid")
+        if uid is not None and gid is None:
+            gid = pwd.getpwuid(uid).pw_gid  # as twistd does
+        return -1 if uid is None else uid, -1 if gid is None else gid
+
     def _given(self) -> dict[str, bool | list[str]]:
         """What the command line said, by name."""
         given: dict[str, bool | list[str]] = dict(self._repeated)
@@ -151,12 +160,13 @@ def makeService(options: Options) -> IService:
     """The service that ``twistd edge`` runs: a supervisor, with the real reactor."""
     from twisted.internet import reactor
 
+    from edge.node.supervisor.directories import User
     from edge.node.supervisor.signals import ignore_while_starting
     from edge.node.supervisor.supervisor import make_supervisor
 
     ignore_while_starting()
     try:
-        return make_supervisor(options.config, reactor)
+        return make_supervisor(options.config, User(*options.user()), reactor)
     except EdgeError as error:
         raise SystemExit(f"twistd edge: {error}") from None
 

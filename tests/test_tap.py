@@ -133,7 +133,7 @@ class StartTests(Base):
         import edge.node.supervisor.signals
         import edge.node.supervisor.supervisor
 
-        def fail(config: object, reactor: object) -> None:
+        def fail(config: object, user: object, reactor: object) -> None:
             raise ConfigError("--state-dir /s: in use")
 
         self.patch(edge.node.supervisor.signals, "ignore_while_starting", lambda: None)

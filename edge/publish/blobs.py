@@ -205,7 +205,7 @@ class Blobs:
             self._serial += 1
             path = os.path.join(self._temporary, f"{self._owner}.{self._serial}")
         with _explained("write", path):
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644), path
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o640), path
 
     @contextmanager
     def _new_file(self) -> Iterator[tuple[int, str]]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import signal
 import socket
+import stat
 from pathlib import Path
+from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -55,6 +59,33 @@ class NotStartingTests(SynchronousTestCase):
         for workers in (0, 1):
             node = RunningNode("--access-log", "/dev/null/none", workers=workers)
             self.assertIn("/dev/null/none", self.fail(node))
+
+
+class UserTests(SynchronousTestCase):
+    """``twistd --uid``: started by root, run by somebody else."""
+
+    def test_a_new_state_directory_is_made_for_the_user_and_nobody_else(self) -> None:
+        """It keeps root's capabilities, as the interpreter may lie below /root: owners tell what matters."""
+        if os.geteuid() or not shutil.which("setpriv"):
+            raise SkipTest("only root can become another user")
+        node = RunningNode(workers=0)
+        node.prefix = ("setpriv", "--securebits", "+no_setuid_fixup")
+        self.addCleanup(node.clean_up)
+        logs = node.directory / "logs"
+        logs.mkdir()
+        os.chown(logs, 65534, 65534)
+        for folder in (node.directory, node.site):
+            folder.chmod(0o755)
+        node.write("big.bin", os.urandom(600_000))
+        node.options += ["--access-log", str(logs / "access")]
+        node.twistd_options = ("--uid=65534", "--gid=65534")
+        node.start()
+        self.assertEqual(node.ask("/big.bin")[0], 200)
+        node.wait_for(lambda: (logs / "access").read_text(), "the access log is written")
+        [blob] = [path for path in (node.state / "cache" / "blobs").glob("*/*") if path.is_file()]
+        for path, mode in ((node.state, 0o700), (blob, 0o640), (logs / "access", 0o640)):
+            found = path.stat()
+            self.assertEqual((found.st_uid, stat.S_IMODE(found.st_mode)), (65534, mode), path)
 
 
 class ReloadTests(SynchronousTestCase):

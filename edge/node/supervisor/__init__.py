@@ -3,8 +3,9 @@
 In the order of what happens:
 
 * ``supervisor.py``: the process, from the first option to the exit code
-* ``opening.py``: what is opened before anything runs; ``statedir.py``: the state directory: lock,
-  ``listening.json``, token; ``listeners.py``, ``sockets.py``: endpoints to listening sockets
+* ``opening.py``: what is opened before anything runs; ``directories.py``: directories for the node's user;
+  ``statedir.py``: the state directory: lock, ``listening.json``, token;
+  ``listeners.py``, ``sockets.py``: endpoints to listening sockets
 * ``node.py``: the parts of a running node, in the order in which they start
 * ``plan.py``: from the configuration to what the parts are told
 * ``worker_host.py``: what workers get from the supervisor; ``workers.py``: all workers;

@@ -87,7 +87,6 @@ class Node:
         self._reactor = reactor
 
         opened.state_dir.write_pid()
-        config.cache_dir.mkdir(parents=True, exist_ok=True)
         self._store = Store(str(config.cache_dir), self._report)
         self._writer = Writer(opened.segment)
 

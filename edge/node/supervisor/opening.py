@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from edge.descriptors import raise_descriptor_limit
 from edge.errors import ConfigError
 from edge.fastpath import select
+from edge.node.supervisor.directories import SAME_USER, User, give, make_directory
 from edge.node.supervisor.listeners import Listener, open_listener, open_listeners
 from edge.node.supervisor.statedir import StateDirectory
 from edge.table.segment import Segment
@@ -51,16 +52,17 @@ class Opened:
         self.state_dir.close()
 
 
-def open_node(config: Config) -> Opened:
-    """Open what *config* asks for; an :class:`~edge.errors.EdgeError` says what cannot be had."""
+def open_node(config: Config, user: User = SAME_USER) -> Opened:
+    """Open what *config* asks for, for *user*; an :class:`~edge.errors.EdgeError` says what cannot be had."""
     if config.webroot is None and config.gossip is None:
         raise ConfigError("--webroot none: a node alone would serve nothing; give --gossip and --peer")
     workers = max(config.worker_count, 1)
     descriptors = raise_descriptor_limit(-(-(config.connections or 0) // workers))
     select(config.fast_path)  # what a worker would fail at is better said now
     with ExitStack() as undo:
-        state_dir = StateDirectory(config.state_dir)
+        state_dir = StateDirectory(config.state_dir, user)
         undo.callback(state_dir.close)
+        make_directory("--cache-dir", config.cache_dir, user)
         for spec in config.endpoints:
             if spec.kind == "tls":
                 load_context(CertificateFiles(spec.cert_key, spec.private_key, spec.extra_cert_chain))
@@ -69,6 +71,9 @@ def open_node(config: Config) -> Opened:
             undo.callback(listener.close)
         admin_listener = open_listener(_private(config.admin_endpoint), 1)
         undo.callback(admin_listener.close)
+        for listener in (*listeners, admin_listener):
+            if listener.spec.kind == "unix":
+                give(listener.spec.path, user)
         segment = Segment.create(
             capacity=config.table_entries, arena_bytes=config.arena_mib << 20, workers=workers
         )

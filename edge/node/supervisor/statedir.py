@@ -6,6 +6,8 @@
     listening.json   {"pid": 4711, "urls": ["http://127.0.0.1:8001"]}: the ports really bound
     admin.token      bearer token of the admin API where that listens on TCP, mode 0600
     blobs/, cache    see edge.publish.store
+
+It is made with mode 0700, so whoever is to use ``edgectl`` is the node's user, or root.
 """
 
 from __future__ import annotations
@@ -18,16 +20,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from edge.errors import ConfigError
+from edge.node.supervisor.directories import SAME_USER, User, make_directory
 
 
 class StateDirectory:
     """The directory *path*, made and locked; raises :class:`ConfigError` when that cannot be."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, user: User = SAME_USER) -> None:
         self.path = path
+        make_directory("--state-dir", path, user)
         try:
-            path.mkdir(mode=0o755, parents=True, exist_ok=True)
-            self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+            os.fchown(self._lock, *user)
         except OSError as error:
             raise ConfigError(
                 f"--state-dir {path}: cannot be written ({error.strerror}); "
@@ -52,7 +56,7 @@ class StateDirectory:
 
     def tell_listening(self, urls: list[str]) -> None:
         """Write ``listening.json``."""
-        self._replace("listening.json", json.dumps({"pid": os.getpid(), "urls": urls}) + "\n", 0o644)
+        self._replace("listening.json", json.dumps({"pid": os.getpid(), "urls": urls}) + "\n", 0o640)
 
     def admin_token(self) -> str:
         """A new bearer token for the admin API, also written to ``admin.token``."""

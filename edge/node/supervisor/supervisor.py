@@ -33,11 +33,15 @@ if TYPE_CHECKING:
     from twisted.application.service import IService
 
     from edge.config import Config
+    from edge.node.supervisor.directories import User
 
 
-def make_supervisor(config: Config, reactor: Any) -> IService:
-    """The service of one node; raises an :class:`EdgeError` when it cannot have what it needs."""
-    return Supervisor(config, reactor)
+def make_supervisor(config: Config, user: User, reactor: Any) -> IService:
+    """The service of one node; raises an :class:`EdgeError` when it cannot have what it needs.
+
+    *user*: who the process becomes before the service is started.
+    """
+    return Supervisor(config, user, reactor)
 
 
 class Supervisor(Service):
@@ -45,11 +49,11 @@ class Supervisor(Service):
 
     _log = Logger()
 
-    def __init__(self, config: Config, reactor: Any) -> None:
+    def __init__(self, config: Config, user: User, reactor: Any) -> None:
         self._reactor = reactor
         self._configuration = Configuration(config)
         self._life = Life()
-        self._opened = open_node(config)
+        self._opened = open_node(config, user)
         self._node: Node | None = None
         self._ended: Deferred[None] | None = None
 

@@ -7,6 +7,7 @@ counted; the count is reported, once a minute at most, as are failures to write.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -62,6 +63,11 @@ def _escaped(text: bytes) -> str:
     return "".join(
         chr(byte) if 0x20 <= byte < 0x7F and byte not in b'"\\' else f"\\x{byte:02x}" for byte in text
     )
+
+
+def _for_user_and_group(path: str, flags: int) -> int:
+    """An opener for :func:`open`: addresses of clients are not for everybody."""
+    return os.open(path, flags, 0o640)
 
 
 FORMATS: dict[str, Format] = {"json": json_line, "clf": common_line}
@@ -129,7 +135,9 @@ class AccessLog:
         if self._path == "-":
             return sys.stdout
         try:
-            return open(self._path, "a", encoding="ascii", errors="backslashreplace")
+            return open(
+                self._path, "a", encoding="ascii", errors="backslashreplace", opener=_for_user_and_group
+            )
         except OSError as error:
             raise ConfigError(
                 f"access-log {self._path}: cannot be opened: {error.strerror}; name a file in a directory "

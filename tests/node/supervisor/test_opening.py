@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import stat
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.config import Config
 from edge.errors import ConfigError, ListenError
+from edge.node.supervisor.directories import User
 from edge.node.supervisor.opening import open_node
 
 
@@ -41,6 +45,51 @@ class OpeningTests(SynchronousTestCase):
         opened.close()
         self.assertFalse((self.folder / "admin.sock").exists())
         open_node(self.config()).close()
+
+    def test_what_it_makes_is_for_its_user_alone(self) -> None:
+        """Whatever the umask."""
+        self.addCleanup(os.umask, os.umask(0))
+        folder = self.folder / "new" / "state"
+        opened = open_node(replace(self.config(), state_dir=folder, cache_dir=folder / "cache"))
+        opened.state_dir.tell_listening([])
+        for path in (folder, folder / "cache", folder / "lock", folder / "listening.json"):
+            wanted = 0o700 if path.is_dir() else 0o640
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), wanted, path)
+        opened.close()
+
+    def test_what_root_makes_for_another_user_is_that_users(self) -> None:
+        """With the socket of the admin API, and every directory that had to be made."""
+        if os.geteuid():
+            raise SkipTest("only root can give files away")
+        self.folder.chmod(0o755)
+        user = User(4711, 4712)
+        folder = self.folder / "new" / "state"
+        config = replace(self.config(), state_dir=folder, cache_dir=folder / "cache")
+        config = replace(config, admin=f"unix:{folder}/admin.sock")
+        opened = open_node(config, user)
+        for name in ("..", ".", "cache", "lock", "admin.sock"):
+            found = os.stat(folder / name)
+            self.assertEqual((found.st_uid, found.st_gid), user, name)
+        opened.close()
+        open_node(config, user).close()
+
+    def test_a_directory_that_the_user_may_not_write_is_named(self) -> None:
+        """Here, and not by a traceback when it is written to."""
+        if os.geteuid():
+            raise SkipTest("only root can start for another user")
+        self.folder.chmod(0o755)
+        with self.assertRaisesRegex(ConfigError, f"{self.folder}: cannot be written by the user 4711"):
+            open_node(self.config(), User(4711, 4711))
+        self.assertEqual((os.geteuid(), os.getegid()), (0, 0))
+        open_node(self.config()).close()
+
+    def test_a_link_in_place_of_the_lock_is_not_followed(self) -> None:
+        """Root would give its target away."""
+        target = self.folder / "target"
+        target.touch()
+        (self.folder / "lock").symlink_to(target)
+        with self.assertRaises(ConfigError):
+            open_node(self.config())
 
     def test_what_fails_leaves_nothing_open(self) -> None:
         """Neither the lock nor the listeners before it."""
