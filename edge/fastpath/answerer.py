@@ -169,33 +169,33 @@ _REQUESTS, _NOT_MODIFIED, _OK = INDEX["requests"], INDEX["not_modified"], INDEX[
 _REVALIDATIONS, _VALIDATORS = INDEX["revalidations"], INDEX["validators"]
 
 
+#: In a mask of variants, bits for each medium.
+_BITS = variant_number(Media.WEBP, Coding.IDENTITY)
+_MASK = (1 << _BITS) - 1
+_ORIGINAL, _WEBP, _AVIF = map(int, Media)
+#: The best of a mask of codings; identity, if none of them is there.
+_BEST = tuple(
+    max((coding for coding in map(int, Coding) if mask >> coding & 1), default=0) for mask in range(16)
+)
+
+
 def _choose(variants: int, acceptable: int, accept: bytes | None) -> int | None:
     """The variant to serve, out of a mask of them; None: Accept weighs what it would take to decide.
 
     *acceptable*: :attr:`~edge.fastpath.recognise.Fields.codings`.
     """
-    media = Media.ORIGINAL
-    if variants >= 1 << variant_number(Media.WEBP, Coding.IDENTITY) and accept is not None:
+    media = _ORIGINAL
+    if variants >> _BITS and accept is not None:
         if b'"' in accept:  # a comma may stand inside the quotes
             return None
         avif, webp = _lists(accept, b"image/avif"), _lists(accept, b"image/webp")
         if avif is None or webp is None:
             return None
-        if avif and _codings_of(variants, Media.AVIF):
-            media = Media.AVIF
-        elif webp and _codings_of(variants, Media.WEBP):
-            media = Media.WEBP
-    codings = _codings_of(variants, media) & acceptable
-    coding = next((coding for coding in _BEST_FIRST if codings & 1 << coding), Coding.IDENTITY)
-    return variant_number(media, coding)
-
-
-_BEST_FIRST = (Coding.BR, Coding.GZIP)
-
-
-def _codings_of(variants: int, media: Media) -> int:
-    """Out of the variants of a path the codings of one medium, ``1 << coding`` each."""
-    return variants >> variant_number(media, Coding.IDENTITY) & 0b1111
+        if avif and variants >> _BITS * _AVIF & _MASK:
+            media = _AVIF
+        elif webp and variants >> _BITS * _WEBP & _MASK:
+            media = _WEBP
+    return _BITS * media + _BEST[variants >> _BITS * media & acceptable & _MASK]
 
 
 def _lists(accept: bytes, media_type: bytes) -> bool | None:

@@ -102,7 +102,10 @@ class FastPath(Protocol):
         """To be called about every second: closes what is past its deadline."""
 
     def adopt(self, fd: int) -> None:
-        """Take back a connection handed off before, now between two requests (fd owned again)."""
+        """Take back a connection handed off before, now between two requests (fd owned again).
+
+        :exc:`OSError`: not handed off, or no memory to watch it; then it is the caller's as before.
+        """
 
     def release(self, fd: int) -> None:
         """The connection handed off as *fd* has ended; call before or right after closing it."""

@@ -102,14 +102,14 @@ class PythonFastPath:
         connection = self._connections.get(fd)
         if connection is None or connection.state != State.HANDED:
             raise OSError(errno.EINVAL, "not a connection that was handed off")
+        if not self._draining:
+            self._watch(fd, connection, _READ)
         connection.socket = socket.socket(fileno=fd)
         connection.state = State.IDLE
         connection.deadline = self._now + self._limits.idle_seconds
         self._count(INDEX["returns"])
         if self._draining:
             self._drop(fd)
-        else:
-            self._watch(fd, connection, _READ)
 
     def release(self, fd: int) -> None:
         connection = self._connections.get(fd)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 from typing import TYPE_CHECKING
@@ -206,6 +207,20 @@ class LoopSuite(Base):
         theirs.close()
         self.assertEqual(self.fastpath.connections(), 0)
         self.assertEqual((self.counted("handoffs"), self.counted("returns")), (2, 1))
+
+    def test_a_connection_that_cannot_be_taken_back_stays_handed_off(self) -> None:
+        """Here because its descriptor has become one that epoll refuses: that of a file."""
+        self.start()
+        self.client(b"POST /x HTTP/1.1\r\n")
+        (handoff,) = self.settle()
+        with open(__file__, "rb") as file:
+            os.dup2(file.fileno(), handoff.fd)
+        with self.assertRaises(OSError):
+            self.fastpath.adopt(handoff.fd)
+        self.assertEqual((self.fastpath.connections(), self.counted("returns")), (1, 0))
+        self.fastpath.release(handoff.fd)
+        os.close(handoff.fd)  # it was not closed before
+        self.assertEqual(self.fastpath.connections(), 0)
 
     def test_a_listener_may_hand_off_everything(self) -> None:
         """TLS and Unix listeners do: their connections count, but are not read here."""

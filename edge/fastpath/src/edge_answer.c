@@ -197,7 +197,8 @@ static int choose(unsigned variants, const edge_request *request)
 }
 
 /* The live entry to serve.  false: there is none, or it is not decided here which. */
-static bool select_entry(const edge_table *table, edge_key key, const edge_request *request, edge_entry *entry)
+static bool select_entry(const edge_table *table, edge_key key, const edge_request *request,
+                         edge_entry *entry)
 {
     int variant;
     if (!edge_table_find(table, key, 0, entry) || entry->state != EDGE_SLOT_LIVE)
@@ -225,7 +226,8 @@ static bool answer_get(edge_answerer *answerer, const edge_request *request, edg
 {
     edge_entry entry;
     size_t before = out->total;
-    if (!select_entry(&answerer->table, key_of(answerer, request->path.bytes, request->path.length), request, &entry))
+    edge_key key = key_of(answerer, request->path.bytes, request->path.length);
+    if (!select_entry(&answerer->table, key, request, &entry))
         return false;
     const edge_head_context context = context_of(answerer, request);
     unsigned status;
@@ -346,7 +348,8 @@ static bool answer_revalidate(edge_answerer *answerer, const edge_request *reque
 
 static bool is_full(const edge_output *out, unsigned answered)
 {
-    return answered == EDGE_ANSWERS || out->total >= EDGE_OUTPUT_BYTES || out->used > EDGE_HEADS_BYTES - HEADS_OF_ONE;
+    return answered == EDGE_ANSWERS || out->total >= EDGE_OUTPUT_BYTES
+           || out->used > EDGE_HEADS_BYTES - HEADS_OF_ONE;
 }
 
 edge_next edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length, edge_output *out,

@@ -256,16 +256,15 @@ void edge_loop_tick(edge_loop *loop)
 int edge_loop_adopt(edge_loop *loop, int fd)
 {
     edge_connection *c = loop->connections + fd;
-    if ((uint32_t)fd >= loop->capacity || c->state != HANDED)
+    if (fd < 0 || (uint32_t)fd >= loop->capacity || c->state != HANDED)
         return -EINVAL;
+    if (!loop->draining && edge_connection_watch(loop, fd, READABLE))
+        return -errno;
     c->state = IDLE;
     c->deadline = loop->now + loop->limits.idle_seconds;
     count(loop, EDGE_C_RETURNS, 1);
-    if (loop->draining || edge_connection_watch(loop, fd, READABLE)) {
-        int error = loop->draining ? 0 : -errno;
+    if (loop->draining)
         edge_connection_drop(loop, fd);
-        return error;
-    }
     return 0;
 }
 

@@ -20,8 +20,8 @@
 
 typedef struct {
     uint32_t connections, connections_per_address;
-    uint32_t head_seconds, idle_seconds, write_seconds;
-    uint64_t pending_bytes;
+    uint32_t head_seconds, idle_seconds, write_seconds; /* head: against slow-header attacks (Slowloris) */
+    uint64_t pending_bytes; /* of answers that slow readers did not take, all connections together */
 } edge_limits;
 
 typedef struct {
@@ -41,21 +41,30 @@ enum {
 
 /* NULL: no memory or no descriptor (errno).  *table must have been opened by edge_table_open. */
 edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits, uint32_t log_every);
+/* Closes all connections but those handed off. */
 void edge_loop_free(edge_loop *loop);
+/* Its allowed origins and its samples are the caller's to set and take. */
 edge_answerer *edge_loop_answerer(edge_loop *loop);
+/* The epoll descriptor. */
 int edge_loop_fileno(const edge_loop *loop);
 /* flags: EDGE_LISTENER_*.  0 or -errno. */
 int edge_loop_listen(edge_loop *loop, int fd, uint32_t listener, unsigned flags);
 /* One batch; how many handoffs are to be taken. */
 int edge_loop_run(edge_loop *loop);
+/* Those of the last run. */
 const edge_handoff *edge_loop_handoffs(const edge_loop *loop);
 /* Frees the data of the handoffs; the next run may begin. */
 void edge_loop_taken(edge_loop *loop);
+/* Every second: closes what is past its deadline, and accepts again after a pause. */
 void edge_loop_tick(edge_loop *loop);
-/* 0 or -errno (then the descriptor is closed). */
+/* Takes back a connection that was handed off, now between two requests: 0, or -errno, and then the
+ * connection stays handed off.  While draining it is closed. */
 int edge_loop_adopt(edge_loop *loop, int fd);
+/* A connection that was handed off has ended, and is not counted any more. */
 void edge_loop_release(edge_loop *loop, int fd);
+/* Stops accepting, closes idle connections; answers from now on close theirs. */
 void edge_loop_drain(edge_loop *loop);
+/* Open now: resting, being served and handed off. */
 uint64_t edge_loop_connections(const edge_loop *loop);
 /* Bytes of user memory that the loop holds for its connections (for measurements). */
 uint64_t edge_loop_memory(const edge_loop *loop);

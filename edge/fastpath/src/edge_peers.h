@@ -1,6 +1,6 @@
-/* Counts of connections by address, for the limit per address: IPv4 address, or IPv6 /64 (what one customer gets).
- * A hash table with chaining that grows; a peer's index stays the same while its count is not 0.  Makes no
- * system call, but knows socket addresses. */
+/* Counts of connections by address, for the limit per address: an IPv4 address, or an IPv6 /64, which is
+ * what one customer gets.  A hash table with chaining that grows; a peer's index stays the same while its
+ * count is not 0.  Makes no system call, but knows socket addresses. */
 #ifndef EDGE_PEERS_H
 #define EDGE_PEERS_H
 

@@ -49,7 +49,7 @@ typedef enum {
 
 edge_table_opening edge_table_open(edge_table *table, void *base, uint64_t bytes, uint32_t worker);
 
-/* Reads between enter and leave are protected from reclamation (the worker's epoch says so).  Not re-entrant. */
+/* Reads between enter and leave are protected from reclamation by the worker's epoch.  Not re-entrant. */
 void edge_table_enter(edge_table *table);
 void edge_table_leave(edge_table *table);
 

@@ -1,4 +1,4 @@
-/* Variants of a representation: content codings and media, numbered as in edge/resource.py, and masks of them. */
+/* Variants of a resource: content codings and media, numbered as in edge/resource.py, and masks of them. */
 #ifndef EDGE_VARIANT_H
 #define EDGE_VARIANT_H
 
