@@ -32,7 +32,7 @@ class Exchange(NamedTuple):
     answered: float = 0.0
 
     def plus(self, other: Exchange) -> Exchange:
-        """Both, one after the other."""
+        """The sum of both."""
         return Exchange(
             self.inbound.plus(other.inbound),
             self.outbound.plus(other.outbound),

@@ -32,7 +32,7 @@ class Crossing(NamedTuple):
     packets: float
 
     def plus(self, other: Crossing) -> Crossing:
-        """Both."""
+        """The sum of both."""
         return Crossing(self.bytes + other.bytes, self.packets + other.packets)
 
     def times(self, factor: float) -> Crossing:
@@ -55,7 +55,7 @@ def acknowledgements(segments: float) -> float:
 
 
 class Wire(NamedTuple):
-    """How messages are wrapped."""
+    """The overhead of IP, TCP and TLS that wraps messages, for one version of IP and one share of TLS."""
 
     ip_version: int = 4
     #: Of connections.

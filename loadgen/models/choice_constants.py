@@ -51,7 +51,7 @@ class ChoiceConstants(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 def file() -> Path:
-    """Where the constants stand."""
+    """The path of the module that holds the constants."""
     package = Path(edge.__file__).resolve().parent
     installed = package / "webroot"
     webroot = installed if installed.is_dir() else package.parent / "webroot"

@@ -45,7 +45,7 @@ class ThinkTimes(Protocol):
 
     @property
     def sigma(self) -> float:
-        """Of a lognormal."""
+        """A lognormal's standard deviation of the logarithm."""
 
 
 class Think(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -35,7 +35,7 @@ BEGIN = 1_000_000_000
 
 
 class Users:
-    """See the module."""
+    """What each of very many virtual users knows, as arrays of one element for each."""
 
     def __init__(self, count: int, nodes: int) -> None:
         self.count = count

@@ -1,4 +1,4 @@
-"""What a machine can carry, what it is used up by, and how a crowd spreads over unequal machines.
+"""Capacity of a machine: utilization of its resources, its bottleneck, the share of a demand that it carries.
 
 A :class:`Need` is a machine's use of each resource when it carries the *whole* demand alone; everything is
 proportional, so that the *reach* of a machine, the share of the demand at which its first resource comes to
@@ -65,7 +65,7 @@ class Machine(NamedTuple):
             demand.memory_bytes / self.memory,
         )
 
-    def strains(self, demand: Demand) -> tuple[float, ...]:
+    def saturations(self, demand: Demand) -> tuple[float, ...]:
         """Need over what may be used, of each resource, when *demand* is carried alone."""
         fixed = self.fixed_memory / self.memory
         usable = (*self.limits[:-1], max(1e-9, self.limits[-1] - fixed))
@@ -73,7 +73,7 @@ class Machine(NamedTuple):
 
     def reach(self, demand: Demand) -> float:
         """Share of *demand* that it can carry; may be far over 1."""
-        return 1 / max(*self.strains(demand), 1e-12)
+        return 1 / max(*self.saturations(demand), 1e-12)
 
     def use(self, demand: Demand, share: float) -> dict[str, float]:
         """How full each resource is with that *share* of *demand*."""
@@ -81,10 +81,10 @@ class Machine(NamedTuple):
         use["memory"] += self.fixed_memory / self.memory
         return use
 
-    def binding(self, demand: Demand) -> str:
+    def bottleneck(self, demand: Demand) -> str:
         """The resource that comes to its limit first."""
-        strains = self.strains(demand)
-        return RESOURCES[strains.index(max(strains))]
+        saturations = self.saturations(demand)
+        return RESOURCES[saturations.index(max(saturations))]
 
     def queues(self, demand: Demand) -> tuple[Queue, Queue, Queue]:
         """Inbound link, one worker's core, outbound link, when *demand* is carried alone.

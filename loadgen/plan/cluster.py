@@ -20,12 +20,12 @@ class Cluster(NamedTuple):
     bursts: int
 
     def reach(self, demand: Demand) -> float:
-        """Of all of them."""
+        """The share of *demand* that all machines together carry; may be far over 1."""
         total = self.servers * self.server.reach(demand)
         return total + self.bursts * self.burst.reach(demand) if self.bursts else total
 
     def share(self, demand: Demand) -> float:
-        """Of one server."""
+        """The share of *demand* that comes to one server."""
         return self.server.reach(demand) / self.reach(demand)
 
 

@@ -59,7 +59,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    """See the module."""
+    """Read, calculate, print, write; the exit code."""
     plan = _changed(read(options.plan), options.set)
     axes = [axis(text) for text in options.regions or ()]
     if len(axes) == 2 and axes[0].path == axes[1].path:
@@ -114,7 +114,7 @@ def _print(everything: Found) -> None:
     found = everything.assessment
     console = show.console()
     console.print(show.hours(found, console.width >= show.WIDE))
-    console.print(show.parts(found))
+    console.print(show.workloads(found))
     console.print(show.resources(found))
     if found.runs:
         console.print(show.bursts(found.runs, len(found.hours)))

@@ -28,7 +28,7 @@ class Run(Struct, frozen=True):
 
     @property
     def hours(self) -> float:
-        """How long it exists."""
+        """Hours from its order to its stop."""
         return self.stop - self.start
 
 
@@ -41,7 +41,7 @@ class Bill(Struct, frozen=True):
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """The sum."""
         return self.servers + self.burst + self.traffic
 
 

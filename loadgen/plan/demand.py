@@ -75,7 +75,7 @@ class _Model:
         self.exchanges = exchanges(plan, costs, nodes)
 
     def flows(self) -> list[Flow]:
-        """Of all kinds."""
+        """The flows of all kinds, in the order in which they are shown."""
         return [*self._bodies(), *self._confirmations(), *self._load(), *self._connections()]
 
     def demand(self) -> Demand:

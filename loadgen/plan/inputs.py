@@ -31,9 +31,9 @@ class Table(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=Tru
 
 
 class Users(Table, frozen=True, kw_only=True):
-    """How many there are, and when."""
+    """How many concurrent users there are, and when."""
 
-    #: Users within a session in the busiest hour.
+    #: Concurrent users, that is within a session, in the busiest hour.
     concurrent_at_peak: Annotated[int, Meta(ge=1, le=10_000_000_000)]
     #: Of the day's curve; without a history.
     peak_to_mean: Annotated[float, Meta(ge=1, le=12)] = 4.4
@@ -172,7 +172,7 @@ class Burst(Table, frozen=True, kw_only=True):
 
 
 class Limits(Table, frozen=True, kw_only=True):
-    """What must not be exceeded."""
+    """Limits of utilization, latency, failures and money."""
 
     #: For everything.
     eur_per_month: Euros
@@ -204,7 +204,7 @@ class Forecast(Table, frozen=True, kw_only=True):
 
 
 class Plan(Table, frozen=True, kw_only=True):
-    """The whole file."""
+    """A plan: the whole file."""
 
     #: Version of this format.
     v: Literal[1]

@@ -25,7 +25,7 @@ def render(
     regions: tuple[Axis, Axis, Sequence[Sequence[Cell]]] | None,
 ) -> str:
     """The whole document."""
-    sections = [_parts(found), _resources(found), *_charts(found), *_sensitivity(found, outcomes)]
+    sections = [_workloads(found), _resources(found), *_charts(found), *_sensitivity(found, outcomes)]
     if changes:
         sections.insert(0, _changes(changes))
     if found.runs:
@@ -40,14 +40,14 @@ def _lead(plan: Plan, found: Assessment) -> str:
     words = ["It fits." if found.feasible else "It does not fit."]
     words += [f"{problem.text}." for problem in found.problems]
     words.append(
-        f"{found.binding} binds first: the servers alone carry "
-        f"{found.room[found.binding]:.2f} times the busiest hour. "
+        f"The bottleneck is {found.bottleneck}: the servers alone carry "
+        f"{found.headroom[found.bottleneck]:.2f} times the busiest hour. "
         f"A month costs {found.bill.total:,.2f} EUR of {found.budget:,.0f}."
     )
     if found.without_one is not None:
         one = found.without_one
         holds = "holds" if one.holds else "does not hold"
-        words.append(f"With one server less it {holds}: {one.binding} at {one.strain:.0%}.")
+        words.append(f"With one server less it {holds}: {one.bottleneck} at {one.saturation:.0%}.")
     return " ".join(words)
 
 
@@ -89,27 +89,27 @@ def _changes(changes: Sequence[Change]) -> str:
     return table(("what", "now", "any one of these alone would do", "EUR a month"), rows)
 
 
-def _parts(found: Assessment) -> str:
+def _workloads(found: Assessment) -> str:
     rows = [
-        (part.name, f"{part.per_second:,.0f}", f"{part.in_gbit_per_s:.3f}", f"{part.out_gbit_per_s:.3f}",
-         f"{part.cores:.2f}", f"{part.at_most_per_s:,.0f}", part.binding)
-        for part in found.parts
+        (work.name, f"{work.per_second:,.0f}", f"{work.in_gbit_per_s:.3f}", f"{work.out_gbit_per_s:.3f}",
+         f"{work.cores:.2f}", f"{work.at_most_per_s:,.0f}", work.bottleneck)
+        for work in found.workloads
     ]  # fmt: skip
     headings = ("in the busiest hour", "per second", "Gbit/s in", "Gbit/s out", "cores",
-                "the servers alone could do", "binding")  # fmt: skip
+                "the servers alone could do", "bottleneck")  # fmt: skip
     return table(headings, rows)
 
 
 def _resources(found: Assessment) -> str:
     use = found.hours[found.peak].use
-    rows = [(name, f"{use[name]:.1%}", f"{found.room[name]:,.3g}") for name in RESOURCES]
+    rows = [(name, f"{use[name]:.1%}", f"{found.headroom[name]:,.3g}") for name in RESOURCES]
     return table(("resource of one server", "used in the busiest hour", "carries, times the users"), rows)
 
 
 def _sensitivity(found: Assessment, outcomes: Sequence[Sensitivity]) -> list[str]:
     strongest = outcomes[:_STRONGEST]
     sides = {
-        name: [side.strain * 100 if side is not None else math.nan for side in column]
+        name: [side.saturation * 100 if side is not None else math.nan for side in column]
         for name, column in (
             ("-20 %", [one.lower for one in strongest]),
             ("+20 %", [one.higher for one in strongest]),
@@ -122,7 +122,7 @@ def _sensitivity(found: Assessment, outcomes: Sequence[Sensitivity]) -> list[str
         for one in outcomes
     ]
     return [
-        bars(title, names, sides, y_label=unit, note=f"the strongest; now {found.strain:.0%}"),
+        bars(title, names, sides, y_label=unit, note=f"the strongest; now {found.saturation:.0%}"),
         table(("input", "now", "-20 %", "+20 %"), rows),
     ]
 
@@ -149,10 +149,10 @@ def _hours(found: Assessment) -> str:
     rows = [
         (clock(hour.hour, circle), f"{hour.users:,.0f}", f"{hour.requests_per_s:,.0f}",
          f"{hour.in_packets_per_s:,.0f}", f"{hour.out_packets_per_s:,.0f}", f"{hour.connections:,.0f}",
-         f"{hour.ram_gigabytes:.3g}", str(hour.burst), f"{hour.binding} {hour.strain:.0%}",
+         f"{hour.ram_gigabytes:.3g}", str(hour.burst), f"{hour.bottleneck} {hour.saturation:.0%}",
          milliseconds(hour.p99_ms))
         for hour in found.hours
     ]  # fmt: skip
     headings = ("hour", "users", "requests/s", "packets/s in", "packets/s out", "connections",
-                "RAM GB", "burst", "binding", "p99 ms")  # fmt: skip
+                "RAM GB", "burst", "bottleneck", "p99 ms")  # fmt: skip
     return table(headings, rows)

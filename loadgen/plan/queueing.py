@@ -1,4 +1,4 @@
-"""How long requests wait in a node: a chain of queues with Poisson arrivals and any service times.
+"""M/G/1 queues in a chain: how long requests wait in a node, with Poisson arrivals and any service times.
 
 Each is an M/G/1 queue.  Its mean wait is that of Pollaczek and Khinchine (Kleinrock, Queueing Systems I,
 5.63)::

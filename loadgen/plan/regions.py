@@ -12,7 +12,7 @@ from loadgen.constants import Constants
 from loadgen.errors import UsageError
 from loadgen.plan.document import checked
 from loadgen.plan.inputs import Plan, contradictions, field_type, keys, with_value
-from loadgen.plan.verdict import assess
+from loadgen.plan.verdict import JSON_NAMES, assess
 
 #: Values of one axis.
 MOST = 24
@@ -25,12 +25,12 @@ class Axis(Struct, frozen=True):
     values: tuple[object, ...]
 
 
-class Cell(Struct, frozen=True):
+class Cell(Struct, frozen=True, rename=JSON_NAMES):
     """The verdict on one pair of values; *contradiction*: the two cannot go together."""
 
     feasible: bool
-    strain: float
-    binding: str
+    saturation: float
+    bottleneck: str
     kinds: tuple[str, ...]
     euros: float
     contradiction: str = ""
@@ -79,4 +79,4 @@ def _cell(plan: Plan, costs: Constants, shares: Sequence[float]) -> Cell:
         return Cell(False, 0.0, "", (), 0.0, wrong[0])
     found = assess(plan, costs, shares)
     kinds = tuple(problem.kind for problem in found.problems)
-    return Cell(found.feasible, found.strain, found.binding, kinds, found.bill.total)
+    return Cell(found.feasible, found.saturation, found.bottleneck, kinds, found.bill.total)

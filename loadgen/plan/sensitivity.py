@@ -8,17 +8,17 @@ from msgspec import Struct
 
 from loadgen.constants import Constants
 from loadgen.plan.inputs import Number, Plan, contradictions, numbers, value_at, with_value
-from loadgen.plan.verdict import Assessment, assess
+from loadgen.plan.verdict import JSON_NAMES, Assessment, assess
 
 STEP = 0.2
 
 
-class Outcome(Struct, frozen=True):
-    """What a changed input leads to."""
+class Outcome(Struct, frozen=True, rename=JSON_NAMES):
+    """The verdict with one input changed."""
 
     value: float
-    strain: float
-    binding: str
+    saturation: float
+    bottleneck: str
     burst: int
     euros: float
     feasible: bool
@@ -32,15 +32,15 @@ class Sensitivity(Struct, frozen=True):
     lower: Outcome | None
     higher: Outcome | None
 
-    def swing(self, strain: float) -> float:
-        """How far the strain moves from what it is, at most."""
-        return max(abs(one.strain - strain) for one in (self.lower, self.higher) if one is not None)
+    def swing(self, saturation: float) -> float:
+        """How far the saturation moves from what it is, at most."""
+        return max(abs(one.saturation - saturation) for one in (self.lower, self.higher) if one is not None)
 
     def moves(self, found: Assessment) -> bool:
         """Whether anything changes at all."""
-        before = (found.strain, found.burst, found.bill.total, found.feasible)
+        before = (found.saturation, found.burst, found.bill.total, found.feasible)
         return any(
-            one is not None and (one.strain, one.burst, one.euros, one.feasible) != before
+            one is not None and (one.saturation, one.burst, one.euros, one.feasible) != before
             for one in (self.lower, self.higher)
         )
 
@@ -57,7 +57,7 @@ def sensitivities(plan: Plan, costs: Constants, shares: Sequence[float]) -> list
         one = Sensitivity(number.path, float(value), lower, higher)
         if one.moves(now):
             found.append(one)
-    return sorted(found, key=lambda one: (-one.swing(now.strain), one.path))
+    return sorted(found, key=lambda one: (-one.swing(now.saturation), one.path))
 
 
 def _outcome(
@@ -68,4 +68,4 @@ def _outcome(
     if contradictions(changed):
         return None
     found = assess(changed, costs, shares)
-    return Outcome(value, found.strain, found.binding, found.burst, found.bill.total, found.feasible)
+    return Outcome(value, found.saturation, found.bottleneck, found.burst, found.bill.total, found.feasible)

@@ -45,12 +45,13 @@ def verdict(plan: Plan, found: Assessment, changes: Sequence[Change], notes: Seq
     else:
         lines.append(Text("It does not fit.", style="bold red"))
         lines += [Text(f"  {problem.text}") for problem in found.problems]
-    lines.append(Text(_binding(plan, found)))
+    lines.append(Text(_bottleneck(plan, found)))
     if found.without_one is not None:
         one = found.without_one
         holds = "holds" if one.holds else "does not hold"
-        lines.append(Text(f"One server less in the busiest hour: {holds}; {one.binding} at {one.strain:.0%} "
-                          f"of what may be used, p99 {milliseconds(one.p99_ms)}."))  # fmt: skip
+        used = f"{one.bottleneck} at {one.saturation:.0%} of what may be used"
+        lines.append(Text(f"One server less in the busiest hour: {holds}; {used}, "
+                          f"p99 {milliseconds(one.p99_ms)}."))  # fmt: skip
         if math.isfinite(one.reopened_s):
             lines.append(Text(f"There is CPU time to open its {one.connections:,.0f} connections again in "
                               f"{one.reopened_s:.3g} s."))  # fmt: skip
@@ -67,12 +68,13 @@ def verdict(plan: Plan, found: Assessment, changes: Sequence[Change], notes: Seq
     return Panel(Group(*lines), title=plan.title or "plan", title_align="left")
 
 
-def _binding(plan: Plan, found: Assessment) -> str:
+def _bottleneck(plan: Plan, found: Assessment) -> str:
     working = plan.servers.count - plan.limits.failures
     words = f"{working} servers" if working > 1 else "One server"
     return (
-        f"What binds first: {found.binding}. {words} alone would carry {found.room[found.binding]:.2f} times "
-        f"the busiest hour ({plan.users.concurrent_at_peak:,} concurrent users, "
+        f"The bottleneck: {found.bottleneck}. {words} alone would carry "
+        f"{found.headroom[found.bottleneck]:.2f} times the busiest hour "
+        f"({plan.users.concurrent_at_peak:,} concurrent users, "
         f"{found.hours[found.peak].requests_per_s:,.0f} requests/s)."
     )
 
@@ -99,7 +101,7 @@ _COLUMNS: tuple[tuple[str, Callable[[Hour], str], bool], ...] = (
     ("in", lambda hour: f"{hour.use['link in']:.0%}", False),
     ("out", lambda hour: f"{hour.use['link out']:.0%}", False),
     ("burst", lambda hour: str(hour.burst or ""), False),
-    ("binding", lambda hour: f"{hour.binding} {hour.strain:.0%}", False),
+    ("bottleneck", lambda hour: f"{hour.bottleneck} {hour.saturation:.0%}", False),
     ("p99 ms", lambda hour: f"{hour.p99_ms:.3g}" if math.isfinite(hour.p99_ms) else "grows", False),
 )
 
@@ -120,20 +122,20 @@ def hours(found: Assessment, wide: bool) -> Table:
     return table
 
 
-def parts(found: Assessment) -> Table:
+def workloads(found: Assessment) -> Table:
     """What each kind of work takes in the busiest hour, and how much of it alone the servers could do."""
     table = Table(title="The cluster in the busiest hour, and what its servers could do of one kind alone")
-    for heading in ("", "per second", "Gbit/s in", "out", "cores", "at most, alone", "binding"):
-        table.add_column(heading, justify="left" if heading in ("", "binding") else "right")
-    for part in found.parts:
+    for heading in ("", "per second", "Gbit/s in", "out", "cores", "at most, alone", "bottleneck"):
+        table.add_column(heading, justify="left" if heading in ("", "bottleneck") else "right")
+    for work in found.workloads:
         table.add_row(
-            part.name,
-            f"{part.per_second:,.0f}",
-            f"{part.in_gbit_per_s:.3f}",
-            f"{part.out_gbit_per_s:.3f}",
-            f"{part.cores:.2f}",
-            f"{part.at_most_per_s:,.0f}",
-            part.binding,
+            work.name,
+            f"{work.per_second:,.0f}",
+            f"{work.in_gbit_per_s:.3f}",
+            f"{work.out_gbit_per_s:.3f}",
+            f"{work.cores:.2f}",
+            f"{work.at_most_per_s:,.0f}",
+            work.bottleneck,
         )
     return table
 
@@ -145,8 +147,8 @@ def resources(found: Assessment) -> Table:
         table.add_column(heading, justify="left" if heading == "resource" else "right")
     use = found.hours[found.peak].use
     for name in RESOURCES:
-        table.add_row(name, f"{use[name]:.1%}", f"{found.room[name]:,.3g}",
-                      style="bold" if name == found.binding else "")  # fmt: skip
+        table.add_row(name, f"{use[name]:.1%}", f"{found.headroom[name]:,.3g}",
+                      style="bold" if name == found.bottleneck else "")  # fmt: skip
     return table
 
 
@@ -163,8 +165,10 @@ def bursts(runs: Sequence[Run], circle: int) -> Table:
 
 
 def sensitivity(found: Assessment, outcomes: Sequence[Sensitivity]) -> Table:
-    """The strongest inputs."""
-    table = Table(title=f"Each input a fifth lower and higher (now {found.strain:.0%} of what may be used)")
+    """The inputs that move the saturation most."""
+    table = Table(
+        title=f"Each input a fifth lower and higher (now {found.saturation:.0%} of what may be used)"
+    )
     for heading in ("input", "now", "-20 %", "+20 %"):
         table.add_column(heading, justify="left" if heading == "input" else "right")
     for one in outcomes[:_STRONGEST]:
@@ -176,9 +180,9 @@ def outcome(one: Outcome | None, found: Assessment) -> str:
     """What a changed input leads to, as far as it differs."""
     if one is None:
         return "-"
-    parts = [f"{one.strain:.0%}"]
-    if one.binding != found.binding:
-        parts.append(one.binding)
+    parts = [f"{one.saturation:.0%}"]
+    if one.bottleneck != found.bottleneck:
+        parts.append(one.bottleneck)
     if one.burst != found.burst:
         parts.append(f"{one.burst} burst")
     if abs(one.euros - found.bill.total) > 0.005:
@@ -193,14 +197,14 @@ def cell(one: Cell) -> str:
     if one.contradiction:
         return "-"
     if one.feasible:
-        return f"fits {one.strain:.0%}"
-    if one.strain <= 1 and one.kinds:
+        return f"fits {one.saturation:.0%}"
+    if one.saturation <= 1 and one.kinds:
         return one.kinds[0]
-    return f"{one.binding} {one.strain:.0%}"
+    return f"{one.bottleneck} {one.saturation:.0%}"
 
 
 def regions(across: Axis, down: Axis, cells: Sequence[Sequence[Cell]]) -> Table:
-    """The map."""
+    """The map of what fits."""
     table = Table()
     table.add_column(f"{down.path} \\ {across.path}")
     for value in across.values:

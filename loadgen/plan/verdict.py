@@ -1,4 +1,4 @@
-"""The verdict: every hour of a plan, what binds, what it costs, and what is wrong with it.
+"""The verdict: utilization, saturation and bottleneck of every hour of a plan, its bill, and what is wrong.
 
 Pure: :func:`assess` takes a plan, the measured costs and the shares of users of each hour, and returns an
 :class:`Assessment`, which is also what ``--json`` writes.
@@ -21,9 +21,11 @@ from loadgen.plan.demand import exchanges, kinds
 from loadgen.plan.inputs import Plan
 
 _GIGA = 1e9
+#: Names of fields in ``--json``, which were there before the words that the code has for them.
+JSON_NAMES = {"saturation": "strain", "bottleneck": "binding", "headroom": "room", "workloads": "parts"}
 
 
-class Hour(Struct, frozen=True):
+class Hour(Struct, frozen=True, rename=JSON_NAMES):
     """One hour of the circle; the cluster's figures, and then those of one server."""
 
     hour: int
@@ -40,9 +42,9 @@ class Hour(Struct, frozen=True):
     #: Memory of one server, and how full each of its resources is.
     ram_gigabytes: float
     use: dict[str, float]
-    #: What comes to its limit first, and how near it is: over 1 is too much.
-    binding: str
-    strain: float
+    #: What comes to its limit first; demand over what may be used of it: over 1 is too much.
+    bottleneck: str
+    saturation: float
     p99_ms: float
 
 
@@ -53,24 +55,24 @@ class Problem(Struct, frozen=True):
     text: str
 
 
-class Part(Struct, frozen=True):
-    """One kind of work in the busiest hour, and how much of it alone the servers could do."""
+class Workload(Struct, frozen=True, rename=JSON_NAMES):
+    """Workload of one kind in the busiest hour, and how much of it alone the servers could do."""
 
     name: str
     per_second: float
     in_gbit_per_s: float
     out_gbit_per_s: float
     cores: float
-    #: Per second, at the plan's limits; and what binds then.
+    #: Per second, at the plan's limits; and what comes to its limit first then.
     at_most_per_s: float
-    binding: str
+    bottleneck: str
 
 
-class Failure(Struct, frozen=True):
+class Failure(Struct, frozen=True, rename=JSON_NAMES):
     """The busiest hour with one server less, everything else as planned."""
 
-    strain: float
-    binding: str
+    saturation: float
+    bottleneck: str
     p99_ms: float
     holds: bool
     #: That were open to the lost one; seconds until the others have opened them again, if all come at once,
@@ -79,18 +81,18 @@ class Failure(Struct, frozen=True):
     reopened_s: float
 
 
-class Assessment(Struct, frozen=True):
-    """The answer to a plan."""
+class Assessment(Struct, frozen=True, rename=JSON_NAMES):
+    """The assessment of a plan: all hours, the busiest one, workloads, bill, problems."""
 
     hours: tuple[Hour, ...]
     #: Index of the busiest.
     peak: int
     #: Demand in the busiest hour over what the servers alone can carry: over 1 they do not suffice.
-    strain: float
-    binding: str
+    saturation: float
+    bottleneck: str
     #: How many times as many users each resource of the servers would carry, at their limits.
-    room: dict[str, float]
-    parts: tuple[Part, ...]
+    headroom: dict[str, float]
+    workloads: tuple[Workload, ...]
     runs: tuple[Run, ...]
     bill: Bill
     budget: float
@@ -116,7 +118,7 @@ def assess(plan: Plan, costs: Constants, shares: Sequence[float]) -> Assessment:
     hours = [_hour(number, users[number], plan, *pair) for number, pair in enumerate(sized)]
     peak = max(range(len(hours)), key=users.__getitem__)
     demand, cluster = sized[peak]
-    strains = cluster.server.strains(demand)
+    saturations = cluster.server.saturations(demand)
     runs = schedule([hour.burst for hour in hours], plan.burst)
     bill = Bill(
         plan.servers.count * plan.servers.eur_per_month,
@@ -126,13 +128,13 @@ def assess(plan: Plan, costs: Constants, shares: Sequence[float]) -> Assessment:
     return Assessment(
         hours=tuple(hours),
         peak=peak,
-        strain=max(strains) / cluster.servers,
-        binding=cluster.server.binding(demand),
-        room={
-            name: cluster.servers / max(strain, 1e-12)
-            for name, strain in zip(RESOURCES, strains, strict=True)
+        saturation=max(saturations) / cluster.servers,
+        bottleneck=cluster.server.bottleneck(demand),
+        headroom={
+            name: cluster.servers / max(saturation, 1e-12)
+            for name, saturation in zip(RESOURCES, saturations, strict=True)
         },
-        parts=tuple(_parts(plan, costs, users[peak], cluster)),
+        workloads=tuple(_workloads(plan, costs, users[peak], cluster)),
         runs=tuple(runs),
         bill=bill,
         budget=plan.limits.eur_per_month,
@@ -158,26 +160,26 @@ def _hour(number: int, users: float, plan: Plan, demand: Demand, cluster: Cluste
         burst=cluster.bursts,
         ram_gigabytes=use["memory"] * plan.servers.ram_gigabytes,
         use=use,
-        binding=cluster.server.binding(demand),
-        strain=1 / cluster.reach(demand),
+        bottleneck=cluster.server.bottleneck(demand),
+        saturation=1 / cluster.reach(demand),
         p99_ms=cluster.server.p99(demand, share) * 1000,
     )
 
 
-def _parts(plan: Plan, costs: Constants, users: float, cluster: Cluster) -> list[Part]:
+def _workloads(plan: Plan, costs: Constants, users: float, cluster: Cluster) -> list[Workload]:
     found = []
     for flow in kinds(plan, costs, plan.servers.count + cluster.bursts):
         rate = flow.per_second * users
         alone = Demand.of([flow._replace(per_second=1.0)], 0.0, 0.0)
         found.append(
-            Part(
+            Workload(
                 flow.name,
                 rate,
                 rate * flow.each.inbound.bytes * 8 / _GIGA,
                 rate * flow.each.outbound.bytes * 8 / _GIGA,
                 rate * flow.each.cpu_s,
                 cluster.servers * cluster.server.reach(alone),
-                cluster.server.binding(alone),
+                cluster.server.bottleneck(alone),
             )
         )
     return found
@@ -198,16 +200,16 @@ def _without_one(plan: Plan, costs: Constants, demand: Demand, cluster: Cluster)
     if plan.servers.count == 1:
         return None
     fewer = cluster._replace(servers=plan.servers.count - 1)
-    strain = 1 / fewer.reach(demand)
+    saturation = 1 / fewer.reach(demand)
     p99_ms = fewer.server.p99(demand, fewer.share(demand)) * 1000
-    holds = strain <= 1 + 1e-9 and p99_ms <= plan.limits.p99_ms
+    holds = saturation <= 1 + 1e-9 and p99_ms <= plan.limits.p99_ms
     lost = demand.connections * cluster.share(demand)
     work = lost * exchanges(plan, costs, plan.servers.count).encrypted_connection().cpu_s
     machines = 1 / fewer.share(demand)  # a burst machine counts as part of a server
     spare = machines * fewer.server.cores - demand.cpu
     return Failure(
-        strain,
-        fewer.server.binding(demand),
+        saturation,
+        fewer.server.bottleneck(demand),
         p99_ms,
         holds,
         connections=lost,
@@ -217,19 +219,19 @@ def _without_one(plan: Plan, costs: Constants, demand: Demand, cluster: Cluster)
 
 def _problems(plan: Plan, hours: Sequence[Hour], bill: Bill) -> list[Problem]:
     found = []
-    worst = max(hours, key=lambda hour: hour.strain)
+    worst = max(hours, key=lambda hour: hour.saturation)
     spared = f" with {plan.limits.failures} of them down" if plan.limits.failures else ""
-    if worst.strain > 1 + 1e-9:
+    if worst.saturation > 1 + 1e-9:
         helpers = f" and {worst.burst} burst machines" if worst.burst else ""
         found.append(
             Problem(
                 "failure" if plan.limits.failures else "capacity",
-                f"{plan.servers.count} servers{helpers}{spared}: {worst.binding} would be at "
-                f"{worst.strain:.0%} of what may be used",
+                f"{plan.servers.count} servers{helpers}{spared}: {worst.bottleneck} would be at "
+                f"{worst.saturation:.0%} of what may be used",
             )
         )
     slow = max(hours, key=lambda hour: hour.p99_ms)
-    if worst.strain <= 1 + 1e-9 and slow.p99_ms > plan.limits.p99_ms:
+    if worst.saturation <= 1 + 1e-9 and slow.p99_ms > plan.limits.p99_ms:
         found.append(
             Problem(
                 "latency",

@@ -104,7 +104,7 @@ class Curve:
         self._grid, self._values = grid, values
 
     def __call__(self, age: float) -> Floats:
-        """By class."""
+        """The value at *age*, by class."""
         place = int(np.searchsorted(self._grid, age, side="right"))
         if place >= len(self._grid):
             return np.zeros(self._values.shape[1])

@@ -57,7 +57,7 @@ class World:
 
 
 class Cohorts:
-    """The users under one policy."""
+    """All users in cohorts under one policy, moved by random numbers in steps of time."""
 
     def __init__(self, world: World, policy: str) -> None:
         inputs = world.inputs
@@ -79,7 +79,7 @@ class Cohorts:
         self.away[:, 0] = self._random.multinomial(inputs.users.users - warm, even)
 
     def run(self) -> Outcome:
-        """The whole time."""
+        """Simulate from the beginning to the end."""
         world, day = self._world, self._world.inputs.day
         steps = max(1, round(day.hours * 3600 / day.step_s))
         recorder = Recorder(world.inputs, steps)

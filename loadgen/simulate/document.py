@@ -41,7 +41,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exactly(msgspec.Struct, frozen=True, kw_only=True):
-    """The comparison."""
+    """The comparison of cohorts with users simulated one by one."""
 
     users: int
     policy: str
@@ -49,7 +49,7 @@ class Exactly(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole of it."""
+    """The result of a simulation: inputs, and an outcome for each policy."""
 
     v: int = VERSION
     inputs: Inputs

@@ -33,7 +33,7 @@ Floats = NDArray[np.float64]
 
 
 class Exact:
-    """See the module."""
+    """A discrete-event simulation of single users under one policy."""
 
     def __init__(self, world: World, policy: str, count: int) -> None:
         inputs = world.inputs
@@ -84,7 +84,7 @@ class Exact:
                     user.shelf[page] = float(shelves.seen[0, row, place])
 
     def run(self) -> Outcome:
-        """The whole time."""
+        """Simulate from the beginning to the end."""
         day = self._world.inputs.day
         steps = max(1, round(day.hours * 3600 / day.step_s))
         recorder = Recorder(self._world.inputs, steps)

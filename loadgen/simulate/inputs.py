@@ -85,7 +85,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When users come."""
+    """The day: how long, and its wave of users."""
 
     hours: Annotated[float, Meta(gt=0, le=168)] = 24.0
     peak_to_mean: Annotated[float, Meta(ge=1, le=24)] = 4.4
@@ -119,7 +119,7 @@ class Deploy(msgspec.Struct, frozen=True):
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it."""
+    """All inputs of a simulation."""
 
     users: Users = msgspec.field(default_factory=Users)
     cluster: Cluster = Cluster()
@@ -130,7 +130,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def resources(users: Users) -> int:
-    """Of the whole site."""
+    """How many resources the whole site has."""
     return users.pages * (1 + own_assets(users)) + users.shared_assets
 
 

@@ -1,4 +1,4 @@
-"""The nodes: what their load comes to, the queue that is left, and the figures that they publish.
+"""The nodes: utilization, M/M/1 queues with a backlog, and the load figures that they publish, late.
 
 The same rules as in ``edge/load``: utilization is the worst of CPU, outbound bytes and connections, and nodes
 count bytes above TCP (the frames that carry them fill a link some percent further); rates are those of the
@@ -42,7 +42,7 @@ class Figures(NamedTuple):
 
 
 class Load(NamedTuple):
-    """By node, as it is."""
+    """Load of each node as it is now, not as clients know it."""
 
     #: Shares of what a node has, 0..1 and more: (node, cpu | link in | link out | connections).
     shares: Floats
@@ -55,7 +55,7 @@ class Load(NamedTuple):
 
 
 class Nodes:
-    """See the module."""
+    """The simulated nodes: load in, utilization, queues and published figures out."""
 
     def __init__(self, cluster: Cluster, costs: Floats, failures: tuple[Failure, ...], step_s: float) -> None:
         count = cluster.nodes
@@ -86,7 +86,7 @@ class Nodes:
 
     @property
     def figures(self) -> Figures:
-        """What clients know now."""
+        """The load figures that clients know now, as old as the cluster says."""
         return self._published[0]
 
     def step(self, now: float, counts: Floats, connections: Floats) -> Load:

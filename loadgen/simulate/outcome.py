@@ -66,7 +66,7 @@ class Hour(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it."""
+    """The outcome of a simulation under one policy."""
 
     counts: dict[str, int]
     requests: int
@@ -136,7 +136,7 @@ class Recorder:
         self._most = max(self._most, concurrent)
 
     def outcome(self) -> Outcome:
-        """Of all that was noted."""
+        """The outcome of all steps noted so far."""
         counts = self._counts.sum(axis=(0, 1))
         requests = self._counts[:, :, :REQUESTS].sum(axis=2)
         by_node = requests.sum(axis=0)

@@ -25,7 +25,7 @@ Ints = NDArray[np.int64]
 
 
 class Views:
-    """See the module."""
+    """Page views become requests of each kind, by what the viewers have in their caches."""
 
     def __init__(self, users: Users, cache_ages: CacheAgeModel, wave: Wave) -> None:
         self._users, self._cache_ages, self._wave = users, cache_ages, wave

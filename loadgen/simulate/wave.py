@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 
 
 class Wave:
-    """See the module.  Times are seconds from the beginning, which is midnight."""
+    """The rate of a non-homogeneous Poisson process.  Times are seconds from the first midnight."""
 
     def __init__(self, inputs: Inputs) -> None:
         self._inputs = inputs

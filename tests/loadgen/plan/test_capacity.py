@@ -36,7 +36,7 @@ class MachineTests(SynchronousTestCase):
     def test_the_heads_of_304s_bind_before_the_answers(self) -> None:
         """Four gigabit links take 641,026 questions a second, three and a half times as many answers."""
         whole = machine(link_share=1.0, cpu_share=1.0)
-        self.assertEqual(whole.binding(questions(1e5)), "link in")
+        self.assertEqual(whole.bottleneck(questions(1e5)), "link in")
         self.assertAlmostEqual(4 * whole.reach(questions(1e5)) * 1e5, 4 * 125e6 / 780)
 
     def test_use_is_in_proportion_to_the_share(self) -> None:
@@ -50,21 +50,21 @@ class MachineTests(SynchronousTestCase):
     def test_a_packet_limit_of_the_provider_binds(self) -> None:
         """If it is lower than what the link carries."""
         made = plan(servers__packets_per_s=100_000.0)
-        self.assertEqual(Machine.of(made.servers, made.limits).binding(questions(1e5)), "packets in")
+        self.assertEqual(Machine.of(made.servers, made.limits).bottleneck(questions(1e5)), "packets in")
 
     def test_descriptors_bind(self) -> None:
         """If workers may hold few."""
         made = plan(servers__connections_per_core=1000)
-        self.assertEqual(Machine.of(made.servers, made.limits).binding(questions(1e5)), "connections")
+        self.assertEqual(Machine.of(made.servers, made.limits).bottleneck(questions(1e5)), "connections")
 
     def test_memory_binds(self) -> None:
         """If there is little."""
         made = plan(servers__ram_gigabytes=1.5)
-        self.assertEqual(Machine.of(made.servers, made.limits).binding(questions(1e5)), "memory")
+        self.assertEqual(Machine.of(made.servers, made.limits).bottleneck(questions(1e5)), "memory")
 
     @given(st.floats(1, 1e9))
     def test_at_its_reach_a_machine_is_exactly_full(self, per_second: float) -> None:
-        """The binding resource at its limit, the others below."""
+        """The bottleneck resource at its limit, the others below."""
         server = machine()
         share = server.reach(questions(per_second))
         use = server.use(questions(per_second), share)

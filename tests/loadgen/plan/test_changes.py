@@ -83,7 +83,7 @@ class SensitivityTests(SynchronousTestCase):
         """And each moves something."""
         made = plan()
         found = sensitivities(made, COSTS, SHARES)
-        swings = [one.swing(assess(made, COSTS, SHARES).strain) for one in found]
+        swings = [one.swing(assess(made, COSTS, SHARES).saturation) for one in found]
         self.assertEqual(swings, sorted(swings, reverse=True))
         self.assertIn("session.think.mean_s", [one.path for one in found][:8])
 
@@ -92,10 +92,10 @@ class SensitivityTests(SynchronousTestCase):
         one = next(
             one for one in sensitivities(plan(), COSTS, SHARES) if one.path == "users.concurrent_at_peak"
         )
-        strain = assessed().strain
+        saturation = assessed().saturation
         assert one.lower is not None and one.higher is not None
-        self.assertAlmostEqual(one.lower.strain, strain * 0.8)
-        self.assertAlmostEqual(one.higher.strain, strain * 1.2)
+        self.assertAlmostEqual(one.lower.saturation, saturation * 0.8)
+        self.assertAlmostEqual(one.higher.saturation, saturation * 1.2)
 
     def test_what_is_impossible_is_left_out(self) -> None:
         """A think time beyond the session's end."""
@@ -115,7 +115,7 @@ class RegionTests(SynchronousTestCase):
         cells = regions(plan(), COSTS, SHARES, across, down)
         self.assertEqual([len(row) for row in cells], [3, 3])
         one = assessed(session__think__mean_s=10.0, users__concurrent_at_peak=20_000_000)
-        self.assertEqual((cells[1][0].strain, cells[1][0].binding), (one.strain, one.binding))
+        self.assertEqual((cells[1][0].saturation, cells[1][0].bottleneck), (one.saturation, one.bottleneck))
         self.assertIn("longer than the session", cells[0][2].contradiction)
 
     def test_texts_are_values_too(self) -> None:

@@ -52,7 +52,7 @@ class PlanCommandTests(SynchronousTestCase):
         """Why, what binds and what would have to change, in words."""
         code, out, err = run(TEN_MILLION)
         self.assertEqual((code, err), (4, ""))
-        for words in ("It does not fit", "What binds first", "One server less", "Any one of these alone",
+        for words in ("It does not fit", "The bottleneck: ", "One server less", "Any one of these alone",
                       "A month costs", "was measured on"):  # fmt: skip
             self.assertIn(words, out)
 
@@ -99,7 +99,7 @@ class PlanCommandTests(SynchronousTestCase):
         """As a plan of its own would have them."""
         code, out, _ = run(TEN_MILLION, "--set", "users.concurrent_at_peak=100000", "--set", "push.share=0.5")
         self.assertEqual(code, 0)
-        self.assertIn("(100,000 users", out)
+        self.assertIn("(100,000 concurrent users", out)
 
     def test_other_constants_give_another_answer(self) -> None:
         """A node ten thousand times as slow is bound by its CPU."""
@@ -110,7 +110,7 @@ class PlanCommandTests(SynchronousTestCase):
         file.write_text(json.dumps(constants))
         code, out, _ = run(SMALL_TEAM, "--constants", file)
         self.assertEqual(code, 4)
-        self.assertIn("What binds first: CPU", out)
+        self.assertIn("The bottleneck: CPU", out)
 
     def test_a_history_plans_a_week(self) -> None:
         """In days and hours of the plan's time zone: 18:00 in UTC is 19:00 in Berlin in winter."""

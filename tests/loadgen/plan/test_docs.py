@@ -11,6 +11,7 @@ import re
 import shlex
 from pathlib import Path
 
+import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 import loadgen
@@ -41,8 +42,7 @@ class CapacityTests(SynchronousTestCase):
         words[1] = str(ROOT / words[1])
         _, out, err = run_command(main, *words, "--json", "-")
         self.assertEqual(err, "")
-        across, down, cells = json.loads(out)["regions"]
-        return Axis(**across), Axis(**down), [[Cell(**one) for one in line] for line in cells]
+        return msgspec.convert(json.loads(out)["regions"], tuple[Axis, Axis, list[list[Cell]]])
 
     def test_every_map_is_what_its_command_prints(self) -> None:
         """Heads, first columns, and the cells that links decide."""
@@ -55,7 +55,7 @@ class CapacityTests(SynchronousTestCase):
                 head, *texts = row(told)
                 self.assertEqual(head, number(value), command)
                 for one, text in zip(line, texts, strict=True):
-                    if one.binding.startswith("link"):
+                    if one.bottleneck.startswith("link"):
                         self.assertEqual(text, cell(one), f"{command}: {value}")
                     else:
                         self.assertEqual(text.startswith("fits"), one.feasible, f"{command}: {value}")

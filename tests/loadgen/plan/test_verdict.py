@@ -61,8 +61,8 @@ class AssessmentTests(SynchronousTestCase):
         """By how much is said, and latency grows without bound where a link is over 1."""
         found = assessed(users__concurrent_at_peak=10_000_000)
         self.assertEqual([problem.kind for problem in found.problems], ["capacity"])
-        self.assertIn(found.binding, found.problems[0].text)
-        self.assertAlmostEqual(found.strain, 1 / found.room[found.binding])
+        self.assertIn(found.bottleneck, found.problems[0].text)
+        self.assertAlmostEqual(found.saturation, 1 / found.headroom[found.bottleneck])
         self.assertEqual(found.hours[20].p99_ms, math.inf)
 
     def test_burst_machines_fill_up_what_servers_lack(self) -> None:
@@ -74,8 +74,8 @@ class AssessmentTests(SynchronousTestCase):
         self.assertEqual(found.problems, ())
         self.assertGreater(found.hours[20].burst, 0)
         self.assertEqual(found.hours[8].burst, 0)
-        self.assertLessEqual(max(hour.strain for hour in found.hours), 1)
-        self.assertGreater(found.strain, 1)
+        self.assertLessEqual(max(hour.saturation for hour in found.hours), 1)
+        self.assertGreater(found.saturation, 1)
         self.assertGreater(found.bill.burst, 0)
 
     def test_too_few_burst_machines_are_said_to_be(self) -> None:
@@ -87,7 +87,7 @@ class AssessmentTests(SynchronousTestCase):
         """Exactly, without burst machines."""
         found = assessed()
         assert found.without_one is not None
-        self.assertAlmostEqual(found.without_one.strain, found.strain * 4 / 3)
+        self.assertAlmostEqual(found.without_one.saturation, found.saturation * 4 / 3)
         self.assertTrue(found.without_one.holds)
 
     def test_the_connections_of_a_lost_server_are_opened_again(self) -> None:
@@ -105,7 +105,7 @@ class AssessmentTests(SynchronousTestCase):
 
     def test_failures_that_must_be_held_count(self) -> None:
         """A crowd that fills three fifths of four servers does not fit two."""
-        crowd = round(1e6 * 0.6 / assessed().strain)
+        crowd = round(1e6 * 0.6 / assessed().saturation)
         self.assertTrue(assessed(users__concurrent_at_peak=crowd).feasible)
         self.assertTrue(assessed(users__concurrent_at_peak=crowd, limits__failures=1).feasible)
         found = assessed(users__concurrent_at_peak=crowd, limits__failures=2)
@@ -144,7 +144,7 @@ class MonotonyTests(SynchronousTestCase):
             assess(with_value(made, "users.concurrent_at_peak", count), COSTS, SHARES)
             for count in (made.users.concurrent_at_peak, users)
         )
-        self.assertLessEqual(few.strain, many.strain * (1 + 1e-9))
+        self.assertLessEqual(few.saturation, many.saturation * (1 + 1e-9))
         self.assertLessEqual(few.bill.total, many.bill.total * (1 + 1e-9))
         for one, other in zip(few.hours, many.hours, strict=True):
             self.assertLessEqual(one.burst, other.burst)
@@ -156,7 +156,7 @@ class MonotonyTests(SynchronousTestCase):
     @settings(deadline=None, max_examples=60)
     @given(PLANS, st.sampled_from([remedy for remedy in REMEDIES if remedy.path not in TWO_SIDED]), st.data())
     def test_every_remedy_relieves(self, made: Plan, remedy: Any, data: Any) -> None:
-        """In its direction, the strain on the servers never grows."""
+        """In its direction, the saturation on the servers never grows."""
         limits = next(number for number in numbers() if number.path == remedy.path)
         value = data.draw(st.integers(int(limits.low), int(limits.high)) if limits.whole
                           else st.floats(limits.low, limits.high))  # fmt: skip
@@ -167,7 +167,7 @@ class MonotonyTests(SynchronousTestCase):
         plans = [with_value(made, remedy.path, value) for value in (tense, relaxed)]
         assume(not any(contradictions(one) for one in plans))
         before, after = (assess(one, COSTS, SHARES) for one in plans)
-        self.assertLessEqual(after.strain, before.strain * (1 + 1e-9), remedy.path)
+        self.assertLessEqual(after.saturation, before.saturation * (1 + 1e-9), remedy.path)
 
     @settings(deadline=None, max_examples=25)
     @given(PLANS, st.integers(0, 20))
