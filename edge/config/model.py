@@ -33,6 +33,7 @@ class Config:
     #: (glob, Cache-Control value), the first match wins.
     cache: tuple[tuple[str, str], ...] = ()
     brotli_quality: int = 11
+    image_siblings: Literal["stem", "name", "off"] = "stem"
 
     # Serving
     #: Endpoint strings; see :attr:`endpoints`.

@@ -59,6 +59,9 @@ _ROWS = (
     Setting("brotli-quality", integer(0, 11), "Site",
             "How hard to compress: 11 takes about a second per megabyte, once, and gives 15 % fewer "
             "bytes than 5."),
+    Setting("image-siblings", choice("stem", "name", "off"), "Site",
+            "Which AVIF and WebP files answer for an image when they are not older: photo.webp for photo.jpg "
+            "(stem), photo.jpg.webp (name), or none."),
     Setting("listen", values.ENDPOINTS, "Serving",
             "Where to listen: tcp:PORT, tcp6:PORT, tls:PORT:privateKey=FILE:certKey=FILE, unix:PATH or "
             "systemd:domain=INET:index=0. After a PORT may stand :interface=ADDRESS."),

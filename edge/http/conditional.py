@@ -6,6 +6,9 @@ lines joined.  Our entity-tags are strong, always.
 Where the RFC is silent: a list of entity-tags that cannot be parsed whole matches nothing, which
 means that If-Match fails (412) and If-None-Match does not prevent the answer; it is still there, so
 that the dates, which it overrides, stay ignored.
+
+If-Modified-Since holds only for the very Last-Modified that was sent, as section 13.1.3 allows: files have
+older times after a rollback, and a later date names no version of ours.
 """
 
 from __future__ import annotations
@@ -100,6 +103,6 @@ def evaluate(
             return NOT_MODIFIED if safe else PRECONDITION_FAILED
     elif safe and modified is not None:
         since = parse_date(fields.get(b"if-modified-since", b""), now)
-        if since is not None and modified <= since:
+        if since == modified:
             return NOT_MODIFIED
     return PROCEED

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Literal, NamedTuple
 
-from edge.http.dates import parse_date
 from edge.http.fields import list_members
 from edge.http.grammar import ENTITY_TAG
 
@@ -48,9 +47,7 @@ class Span(NamedTuple):
         return self.last - self.first + 1
 
 
-def select_range(
-    method: bytes, fields: Mapping[bytes, bytes], length: int, etag: bytes, modified: int | None, now: int
-) -> Span | Selection:
+def select_range(method: bytes, fields: Mapping[bytes, bytes], length: int, etag: bytes) -> Span | Selection:
     """Which part of the selected representation a request asks for, once its preconditions hold.
 
     Range counts for GET only (section 14.2).  What is malformed, of another unit, or more than one
@@ -59,16 +56,12 @@ def select_range(
     :param fields: as :attr:`edge.http.events.RequestHead.fields`.
     :param length: octets of the representation (after content coding).
     :param etag: its opaque-tag, without quotes.
-    :param modified: its Last-Modified, Unix seconds.  Give None when the resource has several
-        representations: they share that date, so that it cannot tell which of them a client holds a
-        part of.
-    :param now: Unix seconds.
     """
     value = fields.get(b"range")
     if value is None or method != b"GET":
         return WHOLE
     if_range = fields.get(b"if-range")
-    if if_range is not None and not _is_unchanged(if_range, etag, modified, now):
+    if if_range is not None and not _is_unchanged(if_range, etag):
         return WHOLE
     unit, _, ranges = value.partition(b"=")
     specs = list_members(ranges)
@@ -96,13 +89,11 @@ def _number(digits: bytes) -> int:
     return _HUGE if len(digits) > _DIGITS else int(digits or b"0")
 
 
-def _is_unchanged(if_range: bytes, etag: bytes, modified: int | None, now: int) -> bool:
+def _is_unchanged(if_range: bytes, etag: bytes) -> bool:
     """Whether If-Range names the current representation, by strong comparison.
 
-    A date has to be the very Last-Modified, and that has to be a strong validator: over, at the
-    time of the answer, by a second or more (section 8.8.2.2).
+    A date never does: files are replaced by others of the same time, and variants share theirs, so it is no
+    strong validator (section 8.8.2.2); parts of two versions would be put together.
     """
     tag = ENTITY_TAG.fullmatch(if_range)
-    if tag is not None:
-        return tag[1] is None and tag[2] == etag
-    return modified is not None and now > modified and parse_date(if_range, now) == modified
+    return tag is not None and tag[1] is None and tag[2] == etag

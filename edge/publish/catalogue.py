@@ -30,6 +30,10 @@ class PublishedFile(NamedTuple):
     resources: tuple[Resource, ...]
     #: Names of the siblings that hold its coded contents.
     siblings: tuple[str, ...]
+    #: Its contents are not the first that were published under its name.
+    has_changed: bool = False
+    #: Other contents had the same Last-Modified: it moves as soon as the clock has.
+    is_undated: bool = False
 
 
 class Statistics(NamedTuple):
@@ -45,8 +49,21 @@ class Statistics(NamedTuple):
 class Catalogue(Mapping[bytes, Resource]):
     """An immutable snapshot of a webroot: its resources by their paths."""
 
-    def __init__(self, files: Mapping[str, PublishedFile] | None = None, rules: object = None) -> None:
-        """*files*: by name relative to the webroot.  *rules*: what, besides the files, they depend on."""
+    def __init__(
+        self,
+        files: Mapping[str, PublishedFile] | None = None,
+        rules: object = None,
+        *,
+        written_since: Mapping[str, float] | None = None,
+        look_again: bool = False,
+    ) -> None:
+        """*files*: by name relative to the webroot.  *rules*: what, besides the files, they depend on.
+
+        *written_since*: files that are being written, and the Unix seconds when that was first seen.
+        *look_again*: another scan in a moment will find more, even if nothing says that something changes.
+        """
+        self.written_since: Mapping[str, float] = MappingProxyType(dict(written_since or {}))
+        self.look_again = look_again
         self.files: Mapping[str, PublishedFile] = MappingProxyType(dict(files or {}))
         self.rules = rules
         self._resources = {

@@ -106,4 +106,4 @@ def _files(webroot: Path) -> dict[str, str]:
 def beside(client: Catalogue, site: Catalogue, is_source: bool) -> Catalogue:
     """Both in one; what the site has itself counts, unless it is the source of *client* (*is_source*)."""
     both = {**site.files, **client.files} if is_source else {**client.files, **site.files}
-    return Catalogue(both, site.rules)
+    return Catalogue(both, site.rules, written_since=site.written_since, look_again=site.look_again)

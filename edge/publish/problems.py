@@ -22,6 +22,8 @@ class Kind(Enum):
     UNREADABLE = "unreadable"
     VANISHED = "vanished"
     CHANGING = "changing"
+    WRITING = "writing"
+    CHANGED = "changed"
     UNNAMEABLE = "unnameable"
     RESERVED = "reserved"
     TOO_MANY = "too-many"
@@ -32,7 +34,7 @@ class Kind(Enum):
 
 #: After these the old version of the file (or of everything in the directory) stays published:
 #: the file may well be there, only this scan could not get it whole.
-KEEPS_OLD = frozenset({Kind.UNREADABLE, Kind.CHANGING, Kind.STORE})
+KEEPS_OLD = frozenset({Kind.UNREADABLE, Kind.CHANGING, Kind.WRITING, Kind.STORE})
 
 
 class Problem(NamedTuple):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from edge.publish.coding import Qualities
+from edge.publish.groups import ImageSiblings
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class PublishSettings:
     coding_limit: int = 64 * 1024 * 1024
     #: Publish ``x.br`` and ``x.gz`` under their own paths too, although they hold the contents of ``x``.
     publish_siblings: bool = False
+    image_siblings: ImageSiblings = ImageSiblings.STEM
     #: Files; 2**20 is the default capacity of the table.
     file_limit: int = 1 << 20
 

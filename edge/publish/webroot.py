@@ -29,13 +29,13 @@ from edge.publish.encoding import Encoder
 from edge.publish.facts import UTF8, candidates, is_true
 from edge.publish.groups import Group, groups_of
 from edge.publish.problems import KEEPS_OLD, Kind, Problem, Report
-from edge.publish.reading import Content, Reader
-from edge.publish.rules import CacheRules, content_type, is_text, may_be_immutable
+from edge.publish.reading import LONGEST_WAIT, WRITING_SECONDS, Content, Reader
+from edge.publish.rules import NO_CACHE, CacheRules, content_type, is_text, may_be_immutable
 from edge.publish.settings import PublishSettings, ScanProgress
-from edge.publish.store import Coded, CodingKey, Fact, Store
+from edge.publish.store import Coded, CodingKey, Fact, Signature, Store
 from edge.publish.threads import in_threads, threads_or
 from edge.publish.walk import Opener, SourceFile, Tree, open_file
-from edge.resource import Coding, etag_of
+from edge.resource import Coding, Media, Resource, etag_of
 
 #: Files one thread reads at a time: enough that handing over costs nothing.
 _READ_TOGETHER = 128
@@ -75,8 +75,18 @@ def scan(
             opener=opener,
         ) as tree,
     ):
-        reader = Reader(tree, store.blobs, body_limit=settings.body_limit, sleep=sleep, opener=opener)
-        return _Scan(settings, rules, store, previous, progress, report, threads, reader, now()).run(
+        started = now()
+        before = previous if previous is not None else Catalogue()
+        reader = Reader(
+            tree,
+            store.blobs,
+            body_limit=settings.body_limit,
+            sleep=sleep,
+            opener=opener,
+            now=started,
+            overdue={name for name, since in before.written_since.items() if started - since >= LONGEST_WAIT},
+        )
+        return _Scan(settings, rules, store, before, progress, report, threads, reader, started).run(
             tree, on_directory
         )
 
@@ -89,7 +99,7 @@ class _Scan:
         settings: PublishSettings,
         rules: CacheRules,
         store: Store,
-        previous: Catalogue | None,
+        previous: Catalogue,
         progress: Callable[[ScanProgress], None],
         report: Report,
         threads: Executor,
@@ -99,7 +109,7 @@ class _Scan:
         self._settings = settings
         self._rules = rules
         self._store = store
-        self._previous = previous if previous is not None else Catalogue()
+        self._previous = previous
         self._progress = progress
         self._report = report
         self._threads = threads
@@ -110,6 +120,7 @@ class _Scan:
         self._problems: dict[str, Problem] = {}
         self._facts: dict[Fact, bool] = {}
         self._failed_names: list[str] = []
+        self._look_again = False
 
     def run(self, tree: Tree, on_directory: Callable[[str], None] | None) -> Catalogue:
         def on_problem(problem: Problem) -> None:
@@ -117,7 +128,14 @@ class _Scan:
                 self._failed_names.append(problem.name)
             self._report(problem)
 
-        groups = [group for folder in tree.walk(on_problem, on_directory) for group in groups_of(folder)]
+        groups = [
+            group
+            for folder in tree.walk(on_problem, on_directory)
+            for group in groups_of(folder, self._settings.image_siblings)
+        ]
+        for group in groups:
+            for sibling, why in group.refused:
+                self._report(Problem(Kind.SIBLING, sibling.name, f"{why}, so it does not answer for it"))
         files: dict[str, PublishedFile] = {}
         fresh: list[Group] = []
         for group in groups:
@@ -142,7 +160,22 @@ class _Scan:
         if not self._settings.publish_siblings:
             for name in [name for published in files.values() for name in published.siblings]:
                 files.pop(name, None)
-        return Catalogue(files, self._settings)
+        return Catalogue(
+            files,
+            self._settings,
+            written_since=self._written_since(groups),
+            look_again=self._look_again
+            or any(problem.kind in (Kind.WRITING, Kind.CHANGING) for problem in self._problems.values()),
+        )
+
+    def _written_since(self, groups: Sequence[Group]) -> dict[str, float]:
+        """When the files that are being written were first seen so; for the next scan."""
+        since = self._previous.written_since
+        written = {name for name, problem in self._problems.items() if problem.kind is Kind.WRITING}
+        for group in groups:  # what was published although it grows is not waited for again
+            if group.main.name in since and self._age(group.main.signature) < WRITING_SECONDS:
+                written.add(group.main.name)
+        return {name: since.get(name, self._started) for name in written}
 
     def _unchanged(self, group: Group) -> PublishedFile | None:
         """What the group was published as, if that is still right."""
@@ -340,12 +373,18 @@ class _Scan:
                 if coded.digest is not None:
                     bodies[coding] = coded
         media = {kind: self._contents[file.name] for kind, file in group.media if file.name in self._contents}
-        modified = max(content.signature[3] for content in (main, *media.values())) / 1e9
+        was = self._previous.files.get(name)
+        changed = was is not None and _originals(was.resources[0]) != {
+            Media.ORIGINAL: main.digest,
+            **{kind: content.digest for kind, content in media.items()},
+        }
+        modified = self._modified((main, *media.values()), was, changed)
+        has_changed = was is not None and (changed or was.has_changed)
         resources = build(
             group.main.path,
             content_type(group.media_type, self._facts.get(Fact(main.digest, UTF8), False)),
-            self._rules.cache_control(name, self._facts.get(Fact(main.digest, basename(name)), False)),
-            min(modified, self._started),
+            self._cache_control(name, main, has_changed),
+            modified,
             bodies,
             media,
         )
@@ -356,10 +395,42 @@ class _Scan:
             and self._is_settled(content)
             for file in group.files()
         )
-        return PublishedFile(group.signatures(), settled, resources, tuple(used))
+        is_undated = was is not None and (changed or was.is_undated) and modified <= was.resources[0].modified
+        self._look_again |= is_undated
+        return PublishedFile(
+            group.signatures(), settled and not is_undated, resources, tuple(used), has_changed, is_undated
+        )
+
+    def _modified(self, contents: Iterable[Content], was: PublishedFile | None, changed: bool) -> int:
+        """Last-Modified: that of the files, but for other bytes a later one than before, never in the future.
+
+        The times of files may be equal, or go back: reproducible builds, rollbacks.
+        """
+        seconds = max(content.signature[3] for content in contents) // 1_000_000_000
+        if was is not None:
+            seconds = max(seconds, was.resources[0].modified + (changed or was.is_undated))
+        return min(seconds, int(self._started))
+
+    def _cache_control(self, name: str, main: Content, has_changed: bool) -> bytes:
+        """What a rule says, or the digest in the name; whatever changed is not immutable by a rule."""
+        value = self._rules.cache_control(name, self._facts.get(Fact(main.digest, basename(name)), False))
+        if has_changed and b"immutable" in value.lower() and self._rules.given(name) is not None:
+            text = f"has changed, so it is no longer {value.decode()} as the rule says, but confirmed"
+            self._report(Problem(Kind.CHANGED, name, text))
+            return NO_CACHE
+        return value
 
     def _is_settled(self, content: Content) -> bool:
-        return self._started - content.signature[4] / 1e9 > _SETTLED
+        return self._age(content.signature) > _SETTLED
+
+    def _age(self, signature: Signature) -> float:
+        """Seconds since the last change."""
+        return self._started - signature[4] / 1e9
+
+
+def _originals(resource: Resource) -> dict[Media, bytes]:
+    """The digests of what is not coded, by media variant."""
+    return {Media(one.variant // 4): one.digest for one in resource.representations if one.variant % 4 == 0}
 
 
 __all__ = ["PublishSettings", "ScanProgress", "scan"]

@@ -5,6 +5,7 @@ import os
 import brotlicffi
 
 from edge.publish.coding import encode
+from edge.publish.groups import ImageSiblings
 from edge.publish.problems import Kind
 from edge.resource import Coding
 from tests.publish.site import PROSE, ScanTestCase
@@ -65,6 +66,47 @@ class Siblings(ScanTestCase):
         for path in (b"/p.avif", b"/r.jpeg", b"/s.gif"):
             self.assertEqual(len(catalogue[path].representations), 1)
             self.assertNotIn(b"Vary", catalogue[path].representations[0].lines_200)
+
+    def test_an_image_older_than_the_original_does_not_answer_for_it(self) -> None:
+        self.write("p.jpg", b"new", age=50)
+        self.write("p.webp", b"old", age=100)
+        self.write("p.avif", b"new, too", age=50)
+        catalogue = self.scan(self.store())
+        self.assertEqual(self.bodies(catalogue[b"/p.jpg"]), {0: b"new", 8: b"new, too"})
+        self.assertEqual(self.bodies(catalogue[b"/p.webp"]), {0: b"old"})
+        self.assertEqual(self.kinds(), {"p.webp": Kind.SIBLING})
+
+    def test_an_original_that_is_replaced_has_no_variants_until_they_are_made_anew(self) -> None:
+        self.write("p.jpg", b"1", age=100)
+        self.write("p.webp", b"one", age=90)
+        store = self.store()
+        first = self.scan(store)
+        self.write("p.jpg", b"2", age=50)
+        second = self.scan(store, first)
+        self.write("p.webp", b"two", age=40)
+        third = self.scan(store, second)
+        found = [self.bodies(catalogue[b"/p.jpg"]) for catalogue in (first, second, third)]
+        self.assertEqual(found, [{0: b"1", 4: b"one"}, {0: b"2"}, {0: b"2", 4: b"two"}])
+
+    def test_an_image_that_could_be_made_from_two_answers_for_none(self) -> None:
+        self.write("p.jpg", b"jpg")
+        self.write("p.webp", b"webp")
+        store = self.store()
+        first = self.scan(store)
+        self.assertEqual(len(first[b"/p.jpg"].representations), 2)
+        self.write("p.png", b"another picture")
+        second = self.scan(store, first)
+        for path, body in ((b"/p.jpg", b"jpg"), (b"/p.png", b"another picture")):
+            self.assertEqual(self.bodies(second[path]), {0: body})
+
+    def test_images_are_paired_by_their_whole_names_or_not_at_all_if_so_wished(self) -> None:
+        for name in ("p.jpg", "p.png", "p.jpg.webp", "p.png.avif", "p.webp"):
+            self.write(name, name.encode())
+        catalogue = self.scan(self.store(), image_siblings=ImageSiblings.NAME)
+        self.assertEqual(self.bodies(catalogue[b"/p.jpg"]), {0: b"p.jpg", 4: b"p.jpg.webp"})
+        self.assertEqual(self.bodies(catalogue[b"/p.png"]), {0: b"p.png", 8: b"p.png.avif"})
+        catalogue = self.scan(self.store(), image_siblings=ImageSiblings.OFF)
+        self.assertEqual({len(resource.representations) for resource in catalogue.values()}, {1})
 
     def test_a_resource_is_made_anew_when_a_sibling_comes_changes_or_goes(self) -> None:
         self.write("p.jpg", b"j")

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from edge.publish import blobs
 from edge.publish.problems import Kind, Problem
-from edge.publish.reading import ATTEMPTS, PAUSE, Content, Reader
+from edge.publish.reading import ATTEMPTS, PAUSE, Content, Reader, has_writer
 from edge.publish.walk import Opener, Tree, open_file
 from edge.resource import etag_of
 from tests.publish.site import SiteTestCase
@@ -151,3 +151,28 @@ class Reading(SiteTestCase):
         result = self.read()["a.html"]
         self.assertEqual(self.kind(result), Kind.STORE)
         self.assertIn("no space left on device", str(result))
+
+
+class Writers(SiteTestCase):
+    def test_a_writer_is_seen_and_nobody_else_is(self) -> None:
+        path = self.write("a")
+        with open(path, "rb") as file:
+            self.assertFalse(has_writer(file.fileno()))
+            with open(path, "rb"):
+                self.assertFalse(has_writer(file.fileno()))
+            for mode in ("r+b", "ab"):
+                with open(path, mode):
+                    self.assertTrue(has_writer(file.fileno()))
+            self.assertFalse(has_writer(file.fileno()))
+
+    def test_asking_leaves_nothing_behind_that_could_hold_a_writer_up(self) -> None:
+        path = self.write("a")
+        with open(path, "rb") as file:
+            has_writer(file.fileno())
+            os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))  # EWOULDBLOCK if there were a lease
+
+    def test_where_nothing_can_be_known_there_is_no_writer(self) -> None:
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        self.addCleanup(os.close, writer)
+        self.assertFalse(has_writer(reader))

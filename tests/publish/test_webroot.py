@@ -5,15 +5,18 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
+from typing import Any
 
 import brotlicffi
 
 from edge.errors import ConfigError, PublishError
-from edge.publish.catalogue import diff
+from edge.publish import reading, webroot
+from edge.publish.catalogue import Catalogue, diff
 from edge.publish.coding import Qualities, encode
 from edge.publish.encoding import Encoder
 from edge.publish.problems import Kind
 from edge.publish.reading import Reader
+from edge.publish.rules import IMMUTABLE, NO_CACHE
 from edge.publish.settings import ScanProgress
 from edge.resource import Coding
 from tests.publish.site import PROSE, ScanTestCase, noise, refuse
@@ -143,6 +146,130 @@ class Encodings(ScanTestCase):
         self.write("a.html", "ü".encode() * 3000)
         second = self.scan(store, first, body_limit=5000)
         self.assertIn(b"charset=utf-8", second[b"/a.html"].representations[0].lines_200)
+
+
+class Versions(ScanTestCase):
+    """Last-Modified and immutable of a file whose contents change."""
+
+    def modified(self, catalogue: Catalogue) -> int:
+        return catalogue[b"/a.html"].modified
+
+    def test_last_modified_moves_when_bytes_change_under_an_equal_or_older_time(self) -> None:
+        store = self.store()
+        previous = None
+        seen: list[int] = []
+        for body, when in (
+            (b"one", 1_000_000_000),
+            (b"two", 1_000_000_000),  # a reproducible build
+            (b"three", 1_000_000_000),
+            (b"four", 900_000_000),  # a rollback
+            (b"one", 0),
+            (b"five", 1_100_000_000),
+        ):
+            os.utime(self.write("a.html", body), (when, when))
+            previous = self.scan(store, previous)
+            seen.append(self.modified(previous))
+        self.assertEqual(seen, sorted(set(seen)))
+        self.assertEqual((seen[0], seen[-1]), (1_000_000_000, 1_100_000_000))
+
+    def test_a_variant_that_comes_or_changes_moves_it_too(self) -> None:
+        store = self.store()
+        self.write("a.jpg", b"j", age=100)
+        first = self.scan(store)
+        self.write("a.webp", b"w", age=100)
+        second = self.scan(store, first)
+        self.write("a.webp", b"x", age=100)
+        third = self.scan(store, second)
+        times = [catalogue[b"/a.jpg"].modified for catalogue in (first, second, third)]
+        self.assertEqual(times, sorted(set(times)))
+
+    def test_it_stays_while_the_bytes_stay(self) -> None:
+        store = self.store()
+        os.utime(self.write("a.html", b"one"), (1e9, 1e9))
+        first = self.scan(store)
+        os.utime(self.write("a.html", b"two"), (1e9, 1e9))
+        second = self.scan(store, first)
+        again = self.scan(store, second, body_limit=1)
+        self.assertEqual(self.modified(again), self.modified(second))
+
+    def test_two_changes_in_one_second_show_in_the_next(self) -> None:
+        now = float(int(time.time()) + 10)
+        store = self.store()
+        hooks = {"now": lambda: now}
+        os.utime(self.write("a.html", b"one"), (now, now))
+        first = self.scan(store, hooks=hooks)
+        os.utime(self.write("a.html", b"two"), (now, now))
+        second = self.scan(store, first, hooks=hooks)
+        self.assertEqual(self.modified(second), int(now))
+        self.assertTrue(second.look_again)
+        now += 2
+        third = self.scan(store, second, hooks={"now": lambda: now})
+        self.assertFalse(third.look_again)
+        self.assertGreater(self.modified(third), self.modified(second))
+
+    def test_what_a_rule_calls_immutable_is_so_until_it_changes(self) -> None:
+        rules = (("/assets/**", "max-age=31536000,immutable"),)
+        store = self.store()
+        path = b"/assets/app.0f9c2a1b.js"
+        previous = None
+        for body, value in ((b"one", IMMUTABLE), (b"one", IMMUTABLE), (b"two", NO_CACHE), (b"two", NO_CACHE)):
+            self.write("assets/app.0f9c2a1b.js", body)
+            previous = self.scan(store, previous, cache_rules=rules)
+            self.assertIn(b"Cache-Control: " + value, previous[path].representations[0].lines_304)
+        self.assertEqual(self.kinds(), {"assets/app.0f9c2a1b.js": Kind.CHANGED})
+
+
+class Writing(ScanTestCase):
+    """Files that somebody is writing."""
+
+    def at(self, seconds: float) -> dict[str, Any]:
+        return {"now": lambda: time.time() + seconds}
+
+    def test_what_a_writer_has_open_is_published_when_it_is_closed(self) -> None:
+        store = self.store()
+        with open(self.write("new.js", b""), "wb") as file:
+            file.write(b"half")
+            file.flush()
+            half = self.scan(store, hooks=self.at(0))
+            self.assertEqual((set(half), half.look_again), (set(), True))
+            self.assertEqual(self.kinds(), {"new.js": Kind.WRITING})
+            file.write(b" and half")
+        whole = self.scan(store, half, hooks=self.at(1))
+        self.assertEqual(whole[b"/new.js"].representations[0].body, b"half and half")
+        self.assertFalse(whole.look_again)
+
+    def test_meanwhile_the_version_before_stays(self) -> None:
+        store = self.store()
+        path = self.write("a.js", b"whole")
+        first = self.scan(store)
+        with open(path, "wb") as file:
+            second = self.scan(store, first, hooks=self.at(0))  # truncated, nothing written yet
+            self.assertEqual(second[b"/a.js"].representations[0].body, b"whole")
+            file.write(b"new")
+        third = self.scan(store, second, hooks=self.at(0))
+        self.assertEqual(third[b"/a.js"].representations[0].body, b"new")
+
+    def test_a_file_that_grows_for_ever_is_published_as_it_is_after_a_while(self) -> None:
+        store = self.store()
+        with open(self.write("a.log", b""), "ab", buffering=0) as file:
+            previous = None
+            found = []
+            for seconds in (0, 20, 40, 42):
+                file.write(b"line\n")
+                status = os.stat(file.name)
+                now = status.st_ctime + 1
+                # Time passes for the scan; the file is always of the second before.
+                for module in (reading, webroot):
+                    self.patch(module, "WRITING_SECONDS", seconds + 10)
+                previous = self.scan(store, previous, hooks={"now": lambda now=now + seconds: now})
+                found.append(b"/a.log" in previous)
+                self.assertTrue(previous.look_again or found[-1])
+            self.assertEqual(found, [False, False, True, True])
+            self.assertEqual(previous[b"/a.log"].representations[0].body, b"line\n" * 4)
+
+    def test_a_file_that_is_only_kept_open_counts_as_whole(self) -> None:
+        with open(self.write("a.db", b"rows"), "r+b"):
+            self.assertIn(b"/a.db", self.scan(self.store(), hooks=self.at(60)))
 
 
 class Repeating(ScanTestCase):

@@ -78,7 +78,7 @@ class BodyResource(Resource):
             request.refuse(404, "This node does not hold that body.")
             return
         length = len(found) if isinstance(found, bytes) else os.fstat(file.fileno()).st_size
-        span = select_range(b"GET", request.head.fields, length, etag, None, 0)
+        span = select_range(b"GET", request.head.fields, length, etag)
         if span is UNSATISFIABLE:
             file.close()
             request.write_answer(416, *answer.head_416(length, request.site.date(), b"", request.closes))

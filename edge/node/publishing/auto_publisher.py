@@ -17,13 +17,22 @@ from edge.publish.watcher import Watcher
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from twisted.internet.interfaces import IDelayedCall
+
     from edge.node.publishing.publisher import Publisher, PublishResult
     from edge.publish.problems import Problem
     from edge.publish.settings import PublishSettings
 
 
+#: Seconds until the next look at files that were being written.
+LOOK_AGAIN = 2.0
+
+
 class AutoPublisher:
-    """Tells a publisher when to publish, and watches the directory that it publishes."""
+    """Tells a publisher when to publish, and watches the directory that it publishes.
+
+    Files that were being written are looked at again without an event: that nobody writes any more has none.
+    """
 
     _log = Logger()
 
@@ -33,6 +42,8 @@ class AutoPublisher:
         self._reactor = reactor
         self._watches = watch
         self._watcher = self._watch(publisher.settings.root)
+        self._next_look: IDelayedCall | None = None
+        self._stopped = False
 
     async def publish(self, root: str | None = None, everything: bool = False) -> PublishResult:
         """Publish now, from another directory if *root* is given; raises as the publisher does.
@@ -40,10 +51,10 @@ class AutoPublisher:
         *everything* brings purged paths back.
         """
         if root is None or root == self._publisher.settings.root:
-            return await self._publisher.publish(None, everything, self._on_directory)
+            return await self._publish(None, everything)
         old, self._watcher = self._watcher, self._watch(root)
         try:
-            result = await self._publisher.publish(root, everything, self._on_directory)
+            result = await self._publish(root, everything)
         except BaseException:
             _stop(self._watcher)
             self._watcher = old
@@ -59,7 +70,21 @@ class AutoPublisher:
 
     def stop(self) -> None:
         """Watch no longer."""
+        self._stopped = True
         _stop(self._watcher)
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
+
+    async def _publish(self, root: str | None, everything: bool) -> PublishResult:
+        result = await self._publisher.publish(root, everything, self._on_directory)
+        if self._publisher.catalogue.look_again and self._next_look is None and not self._stopped:
+            self._next_look = self._reactor.callLater(LOOK_AGAIN, self._look)
+        return result
+
+    def _look(self) -> None:
+        self._next_look = None
+        self._changed()
 
     def _on_directory(self, path: str) -> None:
         """A scan is about to list a directory: watch it first.  Called in the scanning thread."""

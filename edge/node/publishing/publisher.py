@@ -115,6 +115,7 @@ class Publisher:
             old = self.catalogue
             before = await self._standing(old) if everything else old
             deploy = await self._in_thread(partial(diff, before, new))
+            known = set(self.problems)
             self.settings, self.catalogue, self.problems = settings, new, tuple(problems)
             self._bodies.hold(new)
             await self._slices.run(self._put(deploy.puts))
@@ -128,6 +129,8 @@ class Publisher:
                 self.published_at = self._reactor.seconds()
             await self._collect()
         for problem in problems:
+            if problem in known:
+                continue  # said before; a file that grows is looked at every few seconds
             self._log.warn("not published: {problem}", problem=problem)
         unchanged = len(new) - len(deploy.puts)
         return PublishResult(len(deploy.puts), len(deploy.removes), unchanged, problems, self._table.sequence)

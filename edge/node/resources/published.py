@@ -144,10 +144,7 @@ class PublishedResource(Resource):
         if outcome is PRECONDITION_FAILED:
             request.write_answer(412, *answer.error(412, "", date, cors, close))
             return
-        modified = entry.modified if entry.variants == 1 else None
-        span: Span | Selection | None = select_range(
-            head.method, head.fields, entry.length, entry.etag, modified, now
-        )
+        span: Span | Selection | None = select_range(head.method, head.fields, entry.length, entry.etag)
         if not entry.confirmed:
             span = None
         if span is UNSATISFIABLE:

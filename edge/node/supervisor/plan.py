@@ -10,6 +10,7 @@ from edge.node.process import control
 from edge.node.process.settings import WorkerSettings
 from edge.node.telemetry.sampler import cores, nic_bps
 from edge.publish.coding import Qualities
+from edge.publish.groups import ImageSiblings
 from edge.publish.settings import PublishSettings
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def publish_settings(config: Config) -> PublishSettings:
         root="" if config.webroot is None else str(config.webroot),
         client=str(config.state_dir / "client") if config.webroot is not None and config.smart_client else "",
         follow_symlinks=config.follow_symlinks,
+        image_siblings=ImageSiblings(config.image_siblings),
         cache_rules=config.cache,
         qualities=Qualities(brotli=config.brotli_quality),
         body_limit=config.body_limit_kib * 1024,

@@ -13,6 +13,7 @@ from twisted.trial.unittest import TestCase
 from edge.errors import PublishError
 from edge.node.bodies.store import BodyStore
 from edge.node.process.slices import Slices
+from edge.node.publishing import auto_publisher
 from edge.node.publishing.auto_publisher import AutoPublisher
 from edge.node.publishing.publisher import Publisher
 from edge.node.publishing.table import LocalTable
@@ -144,3 +145,18 @@ class AutoPublisherTests(TestCase):
         missing = replace(self.publisher.settings, root=str(self.base / "missing"))
         await auto.publish_by(missing, moves=True)
         self.assertEqual(self.paths(), {b"/a"})
+
+    async def test_a_file_that_is_being_written_is_published_when_it_is_whole(self) -> None:
+        """Also where nothing watches."""
+        auto = self.auto(watch=False)
+        self.patch(auto_publisher, "LOOK_AGAIN", 0.01)
+        came = self.table.change_of(b"/a")
+        with (self.root / "a").open("wb", buffering=0) as file:
+            file.write(b"half")
+            await auto.publish()
+            self.assertEqual(self.paths(), set())
+            file.write(b" and half")
+        await came
+        await self.publisher.purge([])
+        (representation,) = self.publisher.catalogue[b"/a"].representations
+        self.assertEqual(representation.body, b"half and half")
