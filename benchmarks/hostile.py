@@ -58,9 +58,13 @@ def measure(server: Server, rounds: int) -> Cost:
     with contextlib.ExitStack() as open_ones:
         others = [open_ones.enter_context(_connection(server)) for _ in range(BYSTANDERS)]
         for work, request in requests(BODY).items():
-            with _Bystander(others[0]) as bystander:
-                cost = min(_cpu(server, request) for _ in range(rounds))
-            costs.append((max(0.0, cost - plain) / (BODY / 1024), bystander.worst, work))
+            measured = []
+            for _ in range(rounds):
+                with _Bystander(others[0]) as bystander:
+                    cost = _cpu(server, request)
+                measured.append((cost, bystander.worst))
+            cost, frozen = (min(values) for values in zip(*measured, strict=True))
+            costs.append((max(0.0, cost - plain) / (BODY / 1024), frozen, work))
         lost = sum(not _answered(other) for other in others)
     per_kib, _, work = max(costs)
     return Cost(work, per_kib, max(frozen for _, frozen, _ in costs), lost)

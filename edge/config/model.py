@@ -88,6 +88,8 @@ class Config:
     head_seconds: int = 10
     idle_seconds: int = 75
     write_seconds: int = 30
+    #: Bytes a second.
+    least_rate: int = 1024
     drain_seconds: int = 10
 
     # Table

@@ -125,6 +125,9 @@ _ROWS = (
             "Seconds that a connection may rest between two requests."),
     Setting("write-seconds", integer(1, 3600), "Limits",
             "Seconds for which a client may take nothing of its answer."),
+    Setting("least-rate", integer(0, 1 << 20), "Limits",
+            "Bytes per second that a client has to send of a body and to take of an answer, on average over "
+            "30 s and over write-seconds; below it the connection ends. 0 = any byte will do."),
     Setting("drain-seconds", integer(0, 3600), "Limits",
             "Seconds that running requests have to finish when the node stops."),
     Setting("table-entries", integer(1 << 10, 1 << 28), "Table",

@@ -21,6 +21,9 @@ from __future__ import annotations
 
 import os
 import socket
+from array import array
+from fcntl import ioctl
+from termios import TIOCOUTQ
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet import tcp
@@ -63,7 +66,7 @@ class ReturningProtocol(Protocol):
 class MeasuredTransport(tcp.Server):
     """A server's end of a connection, over TCP or a Unix socket, that tells what has left."""
 
-    #: Bytes the kernel has taken so far: what a write timeout compares.
+    #: Bytes the kernel has taken so far.
     bytes_sent = 0
 
     def __init__(self, sock: socket.socket, protocol: IProtocol, peer: tuple[Any, ...], reactor: Any) -> None:
@@ -71,6 +74,21 @@ class MeasuredTransport(tcp.Server):
         self._family = sock.family
         self.repstr = f"<connection {sock.fileno()}>"
         super().__init__(sock, protocol, peer, None, sock.fileno(), reactor)  # type: ignore[arg-type]
+
+    @property
+    def bytes_taken(self) -> int:
+        """Bytes the peer has acknowledged so far: what a least rate compares.
+
+        The kernel takes much at once when a slow peer has made room, and nothing in between.
+        """
+        if self._family == socket.AF_UNIX:  # there the queue is counted in memory, not in bytes
+            return self.bytes_sent
+        queued = array("i", [0])
+        try:
+            ioctl(self.socket.fileno(), TIOCOUTQ, queued)  # tcp(7): SIOCOUTQ
+        except OSError:  # it is gone, which others will notice
+            return self.bytes_sent
+        return self.bytes_sent - queued[0]
 
     @property
     def unsent(self) -> int:

@@ -137,6 +137,26 @@ class AdapterTests(TestCase):
         self.assertEqual((counted["handoffs"], counted["returns"], counted["connections"]), (3, 3, 1))
         self.assertEqual(self.failed, [])
 
+    def test_what_the_peer_has_taken_is_what_it_acknowledged_not_what_the_kernel_holds(
+        self,
+    ) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.taken_by_the_peer())
+
+    async def taken_by_the_peer(self) -> None:
+        client = self.listen(socket.AF_INET, ("127.0.0.1", 0), may_return=False)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.send(b"BREW /pot")
+        await self.read(client, b"ok")
+        transport: Any = self.taken[0].transport
+        transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        transport.write(b"x" * 500_000)
+        await self.until(lambda: transport.bytes_sent > 400_000)
+        self.assertLess(transport.bytes_taken, 200_000)
+        got = 0
+        while got < 500_000:
+            got += len(await self.read(client, b"x"))
+        await self.until(lambda: transport.bytes_taken == 500_002)
+
     def test_a_protocol_that_has_begun_something_else_keeps_its_connection(self) -> Deferred[None]:
         async def run() -> None:
             client = self.listen(socket.AF_INET, ("127.0.0.1", 0), may_return=False)

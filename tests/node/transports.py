@@ -47,6 +47,11 @@ class PeerTransport:
         """Bytes written that the peer has not taken."""
         return len(self.written) - self.bytes_sent
 
+    @property
+    def bytes_taken(self) -> int:
+        """Bytes that the peer has taken."""
+        return self.bytes_sent
+
     def take(self, count: int) -> None:
         """The peer takes *count* bytes."""
         self.bytes_sent = min(self.bytes_sent + count, len(self.written))

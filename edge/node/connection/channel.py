@@ -44,7 +44,6 @@ from edge.node.connection.output import Output
 from edge.node.connection.request import EdgeRequest
 from edge.node.connection.states import ConnectionEvent, ConnectionLife, ConnectionState
 from edge.node.connection.upgraded import UpgradedChannel
-from edge.node.process.channel_limits import BODY_PROGRESS
 from edge.node.process.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -163,7 +162,7 @@ class EdgeChannel(Protocol):
         state = self._life.state
         if state is ConnectionState.LINGERING:
             self._linger_over()
-        elif state is ConnectionState.BODY and self._body_seen - self._body_timed >= BODY_PROGRESS:
+        elif state is ConnectionState.BODY and self._body_is_fast_enough():
             self._timed = False
             self._watch()
         elif state is ConnectionState.IDLE:
@@ -172,6 +171,10 @@ class EdgeChannel(Protocol):
         else:
             self.site.count("timeouts_head")
             self._refuse(408, f"The {state.value} of the request did not arrive in time.")
+
+    def _body_is_fast_enough(self) -> bool:
+        limits = self.site.limits
+        return self._body_seen - self._body_timed >= max(1, limits.least_rate * limits.body_seconds)
 
     def _refuse(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Answer what is no request, or is no longer wanted, and read no other."""

@@ -1,4 +1,9 @@
-"""What goes out of one connection: counted, never more than the peer takes, and taken in time."""
+"""What goes out of one connection: counted, never more than the peer takes, and taken in time.
+
+In time: while something waits for the peer, it has to take ``least_rate`` bytes a second, on average over
+each period of ``write_seconds``.  A period begins when something begins to wait, so that an application
+that itself writes slowly, and a peer that takes all of it at once, are not hurried.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +22,7 @@ class Output:
     """The outgoing half of a channel's transport, and the application's producer for it."""
 
     def __init__(self, transport: Any, context: ConnectionContext, stuck: Callable[[], None]) -> None:
-        """*stuck* is called when the peer took nothing for the time that the limits give it."""
+        """*stuck* is called when the peer took too little in the time that the limits give it."""
         self._transport = transport
         self._context = context
         self._stuck = stuck
@@ -33,8 +38,9 @@ class Output:
         if not data:
             return
         self._context.count("twisted_bytes_out", len(data))
+        waiting = self._transport.unsent
         self._transport.write(data)
-        if not self._taking.running:
+        if not waiting or not self._taking.running:
             self._set_deadline()
 
     def offered(self, count: int) -> None:
@@ -77,14 +83,15 @@ class Output:
         self._taking.clear()
 
     def _set_deadline(self) -> None:
-        self._taken = self._transport.bytes_sent
+        self._taken = self._transport.bytes_taken
         self._taking.set(self._context.limits.write_seconds)
 
     def _not_taken(self) -> None:
         """Time to see whether the peer takes anything of what was written."""
         if not self._transport.unsent:
             return
-        if self._transport.bytes_sent != self._taken:
+        limits = self._context.limits
+        if self._transport.bytes_taken - self._taken >= max(1, limits.least_rate * limits.write_seconds):
             self._set_deadline()
         else:
             self._context.count("timeouts_write")

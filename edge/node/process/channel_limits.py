@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: A body has to bring this many bytes per ``body_seconds``.
-BODY_PROGRESS = 1024
-
 
 @dataclass(frozen=True, slots=True)
 class ChannelLimits:
@@ -16,9 +13,12 @@ class ChannelLimits:
     head_seconds: float = 10.0
     #: Between two requests.
     idle_seconds: float = 75.0
-    #: For each :data:`BODY_PROGRESS` bytes of a body.
+    #: The periods in which the peer has to send a body, and to take an answer, at :attr:`least_rate`; the
+    #: first of them is its grace.
     body_seconds: float = 30.0
-    #: An answer of which the peer takes nothing.
     write_seconds: float = 30.0
+    #: Bytes a second, on average over such a period, in both directions; 0: a single byte will do.  GPRS,
+    #: the slowest that people browse with, has 3 to 5 KiB/s; Apache's mod_reqtimeout asks for 500 B/s.
+    least_rate: int = 1024
     #: Longest request body; a longer one is refused before it is read.
     body_bytes: int = 1024 * 1024

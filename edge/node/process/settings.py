@@ -43,6 +43,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     idle_seconds: int = 75
     write_seconds: int = 30
     body_seconds: int = 30
+    #: See :class:`~edge.node.process.channel_limits.ChannelLimits`.
+    least_rate: int = 1024
     body_bytes: int = 1024 * 1024
     #: Serialized origins that may read answers; "*" = all.
     allow_origins: tuple[str, ...] = ()
@@ -77,6 +79,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
             idle_seconds=self.idle_seconds,
             body_seconds=self.body_seconds,
             write_seconds=self.write_seconds,
+            least_rate=self.least_rate,
             body_bytes=self.body_bytes,
         )
 

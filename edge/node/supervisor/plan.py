@@ -44,6 +44,7 @@ def worker_settings(
         head_seconds=config.head_seconds,
         idle_seconds=config.idle_seconds,
         write_seconds=config.write_seconds,
+        least_rate=config.least_rate,
         body_bytes=config.body_max_mib * 1024 * 1024,
         allow_origins=tuple(dict.fromkeys((public_url(config, listeners), *config.allow_origin))),
         mounts=config.mount,

@@ -163,16 +163,32 @@ class TimeTests(SynchronousTestCase):
         self.assertEqual(connection.transport.written, b"")
         self.assertEqual(connection.counts.values["timeouts_idle"], 1)
 
-    def test_a_body_that_stalls_is_answered_408_and_one_that_goes_on_is_not(self) -> None:
+    def test_a_body_that_comes_at_the_least_rate_is_read_and_a_slower_one_is_answered_408(self) -> None:
+        framings = (b"Content-Length: 150000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n30000\r\n")
+        for framing in framings:
+            for limits, rate, status in (
+                (None, 1030, None),
+                (None, 1020, 408),
+                (None, 1, 408),
+                (ChannelLimits(least_rate=0), 1, None),
+            ):
+                connection = Connection(Echo(), limits=limits)
+                connection.send(b"POST / HTTP/1.1\r\nHost: x\r\n" + framing)
+                for _ in range(100):
+                    connection.send(b"a" * rate)
+                    connection.pass_time(1)
+                found = [answer.status for answer in connection.answers()]
+                self.assertEqual(found, [] if status is None else [status], (framing, rate))
+                if status is None:
+                    connection.pass_time(60)
+                    self.assertEqual([answer.status for answer in connection.answers()], [408])
+
+    def test_trailers_and_extensions_are_no_progress_of_a_body(self) -> None:
         connection = Connection(Echo())
-        connection.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
-        for _ in range(5):
-            connection.send(b"a" * 2000)
-            connection.pass_time(29)
-        self.assertEqual(connection.transport.written, b"")
-        for _ in range(8):
-            connection.send(b"a")
-            connection.pass_time(10)
+        connection.send(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n")
+        for _ in range(40):
+            connection.send(b"T: " + b"x" * 70 + b"\r\n")
+            connection.pass_time(1)
         self.assertEqual([answer.status for answer in connection.answers()], [408])
 
     def test_the_application_may_take_its_time(self) -> None:
@@ -183,16 +199,62 @@ class TimeTests(SynchronousTestCase):
         later.requests[0].finish()
         self.assertEqual([answer.status for answer in connection.answers()], [200])
 
-    def test_a_peer_that_takes_nothing_is_aborted_and_one_that_takes_some_is_not(self) -> None:
+    def test_a_peer_that_takes_nothing_is_aborted(self) -> None:
         connection = Connection(Echo())
         connection.transport.stalled = True
         connection.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        for _ in range(4):
-            connection.pass_time(20)
+        connection.pass_time(31)
+        self.assertTrue(connection.transport.aborted)
+        self.assertEqual(connection.counts.values["timeouts_write"], 1)
+
+    def download(self, limits: ChannelLimits | None = None) -> Connection:
+        """A connection whose peer has asked for a megabyte and taken nothing yet."""
+        later = Later()
+        connection = Connection(later, limits=limits)
+        connection.transport.stalled = True
+        connection.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        later.requests[0].setHeader(b"Content-Length", b"1000000")
+        later.requests[0].write(b"x" * 1_000_000)
+        later.requests[0].finish()
+        return connection
+
+    def test_a_peer_that_takes_an_answer_at_the_least_rate_gets_all_of_it_and_a_slower_one_does_not(
+        self,
+    ) -> None:
+        for rate, kept in ((1030, True), (1020, False), (1, False)):
+            connection = self.download()
+            for _ in range(300):
+                connection.transport.take(rate)
+                connection.pass_time(1)
+            self.assertEqual(connection.transport.aborted, not kept, rate)
+
+    def test_a_fast_beginning_buys_no_time(self) -> None:
+        connection = self.download()
+        connection.transport.take(900_000)
+        connection.pass_time(61)
+        self.assertTrue(connection.transport.aborted)
+
+    def test_without_a_least_rate_any_byte_will_do(self) -> None:
+        connection = self.download(ChannelLimits(least_rate=0))
+        for _ in range(10):
             connection.transport.take(1)
+            connection.pass_time(29)
         self.assertFalse(connection.transport.aborted)
         connection.pass_time(61)
         self.assertTrue(connection.transport.aborted)
+
+    def test_a_peer_that_takes_all_of_a_slow_application_is_not_hurried(self) -> None:
+        later = Later()
+        connection = Connection(later)
+        connection.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.transport.stalled = True
+        for _ in range(200):
+            later.requests[0].write(b"event")
+            connection.pass_time(0.5)  # on its way whenever anybody looks
+            connection.transport.take(1 << 20)
+        self.assertFalse(connection.transport.aborted)
+        connection.transport.loseConnection()
+        self.assertEqual(connection.clock.getDelayedCalls(), [])
 
 
 class EndingTests(SynchronousTestCase):
