@@ -252,8 +252,12 @@ test("a new version of the worker is live at the next navigation", { timeout: 12
   const page = await visited(chrome.context, `${home}/other.html`);
   await cluster.write("sw.js", changed);
   await cluster.published("/sw.js", changed);
-  await page.goto(`${home}/other.html`); // the browser finds it
-  await until(async () => (await status(page)).version === "second", "the new version answers");
+  await page.addInitScript(() => {
+    window.taken = new Promise((resolve) => navigator.serviceWorker.addEventListener("controllerchange", () => resolve(), { once: true }));
+  });
+  await page.goto(`${home}/other.html`); // the browser looks when the worker has nothing to do: so nobody asks it meanwhile
+  await page.evaluate(() => window.taken);
+  assert.equal((await status(page)).version, "second");
   assert.match(await page.textContent("p"), /other page/);
   await cluster.remove("sw.js");
   await cluster.remove("edge/worker/second/worker.js");
