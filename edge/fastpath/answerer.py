@@ -108,7 +108,7 @@ class PythonAnswerer:
             slot = reader.find_slot(key, variant)
             if slot is None or slot[1] != SLOT_LIVE:
                 return None
-        entry = reader.entry_of(slot, False)
+        entry = reader.entry_of(slot, with_body=False)
         if entry is None:
             return None
         etag = entry.etag
@@ -121,7 +121,7 @@ class PythonAnswerer:
             return [head_304(self._date, etag, entry.lines_304, self._cors(request), close)]
         body = b""
         if request.method == b"GET" and entry.length:
-            whole = reader.entry_of(slot, True)
+            whole = reader.entry_of(slot, with_body=True)
             if whole is None or whole.body is None:
                 return None
             body = whole.body
@@ -132,7 +132,7 @@ class PythonAnswerer:
     def _revalidate(self, request: Request, close: bool) -> list[bytes] | None:
         reader = self.reader
         sequence = reader.sequence
-        template = reader.find_key(reader.key_of(request.path), 0, False)
+        template = reader.find_key(reader.key_of(request.path), 0, with_body=False)
         if template is None or not template.template:
             return None
         stale = []

@@ -114,7 +114,7 @@ class Reader:
         """The entry, with its body if that is in memory; None: not there, or not readable now."""
         self.enter()
         try:
-            return self.find_key(self.key_of(path), variant, True)
+            return self.find_key(self.key_of(path), variant, with_body=True)
         finally:
             self.leave()
 
@@ -122,14 +122,14 @@ class Reader:
         """The entry without its body, which is not copied; otherwise :meth:`find`."""
         self.enter()
         try:
-            return self.find_key(self.key_of(path), variant, False)
+            return self.find_key(self.key_of(path), variant, with_body=False)
         finally:
             self.leave()
 
-    def find_key(self, key: bytes, variant: int, with_body: bool) -> Entry | None:
+    def find_key(self, key: bytes, variant: int, *, with_body: bool) -> Entry | None:
         """The entry of a path's key; the caller has entered.  Otherwise :meth:`find`."""
         slot = self.find_slot(key, variant)
-        return None if slot is None else self.entry_of(slot, with_body)
+        return None if slot is None else self.entry_of(slot, with_body=with_body)
 
     def find_slot(self, key: bytes, variant: int) -> Slot | None:
         """The slot of a live or template entry, as it was at one moment; the caller has entered."""
@@ -144,7 +144,7 @@ class Reader:
                 return None
         return None
 
-    def entry_of(self, slot: Slot, with_body: bool) -> Entry | None:
+    def entry_of(self, slot: Slot, *, with_body: bool) -> Entry | None:
         """What a slot refers to; None: its offsets cannot be right.  The caller is still inside."""
         _, state, variant, variants, _, etag, body, packed, head, modified = slot
         length = packed & LENGTH_MASK

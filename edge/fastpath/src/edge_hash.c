@@ -5,6 +5,8 @@
 #define BLOCK 128
 #define DIGEST 16
 #define KEY 16
+#define MORE_FOLLOWS 0 /* the flag f0 of RFC 7693 */
+#define LAST (~(uint64_t)0)
 
 static const uint64_t IV[8] = {
     0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1,
@@ -41,6 +43,7 @@ static inline uint64_t rotr(uint64_t x, int n)
         G(v[3], v[4], v[9], v[14], m[se], m[sf]);                                                  \
     } while (0)
 
+/* The compression function F; counted: bytes so far, this block's included. */
 static void compress(uint64_t h[8], const uint8_t block[BLOCK], uint64_t counted, uint64_t last)
 {
     uint64_t m[16], v[16];
@@ -71,7 +74,7 @@ void edge_hash_prepare(edge_hash_state *state, const uint8_t key[16])
     memcpy(block, key, KEY);
     memcpy(state->h, IV, 64);
     state->h[0] ^= 0x01010000u ^ (KEY << 8) ^ DIGEST;
-    compress(state->h, block, BLOCK, 0);
+    compress(state->h, block, BLOCK, MORE_FOLLOWS);
 }
 
 edge_key edge_hash(const edge_hash_state *state, const uint8_t *path, size_t length)
@@ -82,13 +85,13 @@ edge_key edge_hash(const edge_hash_state *state, const uint8_t *path, size_t len
     memcpy(h, state->h, 64);
     while (length > BLOCK) {
         counted += BLOCK;
-        compress(h, path, counted, 0);
+        compress(h, path, counted, MORE_FOLLOWS);
         path += BLOCK;
         length -= BLOCK;
     }
     memcpy(block, path, length);
     memset(block + length, 0, BLOCK - length);
-    compress(h, block, counted + length, ~(uint64_t)0);
+    compress(h, block, counted + length, LAST);
     key.low = h[0];
     key.high = h[1];
     return key;
