@@ -92,15 +92,24 @@ class ReloadingCertificate:
 
     _log = Logger()
 
-    def __init__(self, files: CertificateFiles) -> None:
-        """Loads; raises :class:`ConfigError` when there is no good certificate to begin with."""
+    def __init__(self, files: CertificateFiles, kept: CertificateFiles | None = None) -> None:
+        """Loads *files*, or else what is *kept* of them (:mod:`edge.trust.kept_certificate`).
+
+        Raises :class:`ConfigError` when there is no good certificate to begin with.
+        """
         self._files = files
-        self._seen = self._signature()
-        self._context = load_context(files)
+        self._seen = file_signature(files)
+        try:
+            self._context = load_context(files)
+        except ConfigError as error:
+            if kept is None:
+                raise
+            self._context = load_context(kept)
+            self._log.error("the certificate stays as it was: {error}", error=error)
 
     def look(self) -> str | None:
         """Load the files again if they changed since the last look; a sentence if that failed."""
-        signature = self._signature()
+        signature = file_signature(self._files)
         if signature == self._seen:
             return None
         self._seen = signature
@@ -117,14 +126,15 @@ class ReloadingCertificate:
         self._log.info("loaded the certificate in {path} anew", path=self._files.certificate)
         return None
 
-    def _signature(self) -> tuple[tuple[int, int, int] | None, ...]:
-        """Changes whenever one of the files does."""
-        return tuple(_stat(path) for path in self._files if path)
-
     # Twisted's overrides
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
         return SSL.Connection(self._context, None)
+
+
+def file_signature(files: CertificateFiles) -> tuple[tuple[int, int, int] | None, ...]:
+    """Changes whenever one of *files* does."""
+    return tuple(_stat(path) for path in files if path)
 
 
 def _stat(path: str) -> tuple[int, int, int] | None:

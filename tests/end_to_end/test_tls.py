@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import socket
 import ssl
@@ -79,3 +81,38 @@ class TLSTests(SynchronousTestCase):
         node.wait_for(lambda: "cert.pem holds no certificate" in node.log.read_text(), "it says so")
         self.assertEqual(self.name(), "CN=third")
         self.assertEqual(self.ask(connection), b"hello")
+
+
+class BesideTests(SynchronousTestCase):
+    """What becomes of HTTP when a worker dies while something else cannot be had."""
+
+    def test_neither_a_broken_certificate_nor_a_missing_log_takes_listeners_down(self) -> None:
+        """HTTP goes on, and HTTPS with the last good certificate, not with that of the start."""
+        tls = "tls:0:privateKey=DIR/key.pem:certKey=DIR/cert.pem:interface=127.0.0.1"
+        node = RunningNode(workers=1, listen=("tcp:0:interface=127.0.0.1", tls))
+        self.addCleanup(node.clean_up)
+        logs = node.directory / "logs"
+        logs.mkdir()
+        node.options += ["--access-log", str(logs / "access")]
+        write_certificate(node.directory, "first")
+        node.write("index.html", b"hello")
+        node.start()
+        write_certificate(node.directory, "second")
+        assert node.process is not None
+        node.process.send_signal(signal.SIGHUP)
+        node.wait_for(lambda: "SIGHUP: done" in node.log.read_text(), "the second certificate is loaded")
+        (node.directory / "cert.pem").write_bytes(b"damaged")
+        shutil.rmtree(logs)
+        [victim] = node.worker_pids()
+        os.kill(victim, signal.SIGKILL)
+        node.wait_for(lambda: node.worker_pids() not in ([victim], [None]), "there is another")
+        node.wait_for(node.workers_ready, "it is ready")
+        self.assertEqual(node.ask("/")[::2], (200, b"hello"))
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        port = int(node.urls[1].rsplit(":", 1)[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as raw:
+            certificate = context.wrap_socket(raw).getpeercert(True) or b""
+        self.assertIn("second", x509.load_der_x509_certificate(certificate).subject.rfc4514_string())
+        self.assertIn("cert.pem holds no certificate", node.log.read_text())
+        self.assertEqual(node.admin("GET", "/status")[1]["workers"][0]["restarts"], 1)

@@ -3,7 +3,7 @@
 The story of one worker::
 
     supervisor                          worker
-        |  (spawn: fd 3 control, fd 4 table, fd 5.. listeners)
+        |  (spawn: fd 3 control, fd 4 table, fd 5.. listeners, then kept certificates)
         |  Start(settings)  ------------->|  attaches the table, does not accept yet
         |<------------- answer: fast_path |
         |  Accept(ready)    ------------->|  accepts connections; ready: the site is published

@@ -25,6 +25,8 @@ class ListenerSettings(msgspec.Struct, frozen=True):
     certificate: str | None = None
     key: str | None = None
     chain: str | None = None
+    #: Descriptor of what to take if these cannot be used (:mod:`edge.trust.kept_certificate`).
+    kept: int | None = None
 
 
 class WorkerSettings(msgspec.Struct, frozen=True):

@@ -19,6 +19,8 @@ from edge.node.supervisor.sockets import inherited, open_tcp, open_unix
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edge.trust.kept_certificate import KeptCertificate
+
 
 @dataclass(frozen=True)
 class Listener:
@@ -27,6 +29,8 @@ class Listener:
     spec: ListenSpec
     #: One for each worker, or one for all.
     sockets: tuple[socket.socket, ...]
+    #: With TLS: what a worker takes when the files cannot be used at its start.  Closed by its owner.
+    certificate: KeptCertificate | None = None
 
     @property
     def shared(self) -> bool:
@@ -49,8 +53,8 @@ class Listener:
         scheme = "https" if self.spec.kind == "tls" else "http"
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
-    def settings(self, fd: int) -> ListenerSettings:
-        """What a worker is told, in which the socket has the descriptor *fd*."""
+    def settings(self, fd: int, kept_fd: int | None = None) -> ListenerSettings:
+        """What a worker is told, in which the socket is descriptor *fd*, the kept certificate *kept_fd*."""
         is_tls = self.spec.kind == "tls"
         return ListenerSettings(
             fd=fd,
@@ -59,6 +63,7 @@ class Listener:
             certificate=self.spec.cert_key if is_tls else None,
             key=self.spec.private_key if is_tls else None,
             chain=self.spec.extra_cert_chain if is_tls else None,
+            kept=kept_fd,
         )
 
     def close(self) -> None:

@@ -40,11 +40,13 @@ from edge.node.supervisor.plan import capacity, public_url, publish_settings
 from edge.node.supervisor.reloading import Reloader
 from edge.node.supervisor.worker_host import WorkerHost
 from edge.node.supervisor.workers import make_workers
+from edge.node.telemetry.accesslog import try_access_log
 from edge.node.telemetry.load_publisher import LoadPublisher
 from edge.node.telemetry.sampler import Sampler
 from edge.node.telemetry.status_publisher import StatusPublisher
 from edge.publish.store import Store
 from edge.table.writer import Writer
+from edge.trust.listener_certificate import LOOK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +89,8 @@ class Node:
         self._reactor = reactor
 
         opened.state_dir.write_pid()
+        if config.access_log is not None:
+            try_access_log(config.access_log)  # later a worker does without, now it is a mistake
         self._store = Store(str(config.cache_dir), self._report)
         self._writer = Writer(opened.segment)
 
@@ -146,6 +150,8 @@ class Node:
         self._reloader = Reloader(
             configuration, opened, host, self._auto_publisher, self._workers, self._load, self._cluster
         )
+        self._looking = LoopingCall(opened.look_at_certificates)
+        self._looking.clock = reactor
         self._patience: Any = None
 
     # Starting
@@ -156,6 +162,7 @@ class Node:
         if self._cluster is not None:
             self._cluster.start()
         self._reclaiming.start(RECLAIM_SECONDS)
+        self._looking.start(LOOK_SECONDS)
         self._load.start()
         self._status.start()
         self._opened.state_dir.tell_listening(self._opened.urls)
@@ -246,6 +253,7 @@ class Node:
 
     async def reload(self) -> None:
         """Bring the configuration as it is now into force, and load certificates anew."""
+        self._opened.look_at_certificates()
         await self._reloader.reload()
 
     async def reopen_logs(self) -> None:
@@ -267,6 +275,7 @@ class Node:
         self._status.stop()
         self._load.stop()
         self._reclaiming.stop()
+        self._looking.stop()
         self._auto_publisher.stop()
         self._admin.stop()
         self._store.close()

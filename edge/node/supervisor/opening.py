@@ -17,7 +17,8 @@ from edge.node.supervisor.directories import SAME_USER, User, give, make_directo
 from edge.node.supervisor.listeners import Listener, open_listener, open_listeners
 from edge.node.supervisor.statedir import StateDirectory
 from edge.table.segment import Segment
-from edge.trust.listener_certificate import CertificateFiles, load_context
+from edge.trust.kept_certificate import KeptCertificate
+from edge.trust.listener_certificate import CertificateFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,10 +45,18 @@ class Opened:
         """Where the node listens."""
         return [listener.url for listener in self.listeners]
 
+    def look_at_certificates(self) -> None:
+        """Keep for later workers what is in the files of the listeners now."""
+        for listener in self.listeners:
+            if listener.certificate is not None:
+                listener.certificate.look()
+
     def close(self) -> None:
         """Close the listeners, the table and the state directory."""
         for listener in (*self.listeners, self.admin_listener):
             listener.close()
+            if listener.certificate is not None:
+                listener.certificate.close()
         self.segment.close()
         self.state_dir.close()
 
@@ -63,12 +72,13 @@ def open_node(config: Config, user: User = SAME_USER) -> Opened:
         state_dir = StateDirectory(config.state_dir, user)
         undo.callback(state_dir.close)
         make_directory("--cache-dir", config.cache_dir, user)
-        for spec in config.endpoints:
-            if spec.kind == "tls":
-                load_context(CertificateFiles(spec.cert_key, spec.private_key, spec.extra_cert_chain))
-        listeners = open_listeners(config.endpoints, workers)
-        for listener in listeners:
+        certificates = [_kept_certificate(spec, undo) for spec in config.endpoints]
+        listeners = []
+        for listener, certificate in zip(
+            open_listeners(config.endpoints, workers), certificates, strict=True
+        ):
             undo.callback(listener.close)
+            listeners.append(replace(listener, certificate=certificate))
         admin_listener = open_listener(_private(config.admin_endpoint), 1)
         undo.callback(admin_listener.close)
         for listener in (*listeners, admin_listener):
@@ -79,6 +89,15 @@ def open_node(config: Config, user: User = SAME_USER) -> Opened:
         )
         undo.pop_all()
     return Opened(descriptors, state_dir, listeners, admin_listener, segment)
+
+
+def _kept_certificate(spec: ListenSpec, undo: ExitStack) -> KeptCertificate | None:
+    """What is kept for workers of the certificate of *spec*; None without TLS."""
+    if spec.kind != "tls":
+        return None
+    kept = KeptCertificate(CertificateFiles(spec.cert_key, spec.private_key, spec.extra_cert_chain))
+    undo.callback(kept.close)
+    return kept
 
 
 def _private(spec: ListenSpec) -> ListenSpec:

@@ -31,11 +31,15 @@ def worker_settings(
     workers = max(config.worker_count, 1)
     wanted = None if config.connections is None else -(-config.connections // workers)
     first = control.FIRST_LISTENER_FD
+    with_kept = [number for number, listener in enumerate(listeners) if listener.certificate is not None]
+    kept = {number: first + len(listeners) + place for place, number in enumerate(with_kept)}
     return WorkerSettings(
         index=index,
         fast_path=config.fast_path,
         listeners=tuple(
-            listener.settings(first + number if own_process else listener.socket_for(index).fileno())
+            listener.settings(first + number, kept.get(number))
+            if own_process
+            else listener.settings(listener.socket_for(index).fileno())
             for number, listener in enumerate(listeners)
         ),
         blobs=blobs,

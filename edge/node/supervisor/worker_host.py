@@ -62,9 +62,10 @@ class WorkerHost:
         return encode(self.settings(index))
 
     def descriptors_for(self, index: int) -> Sequence[int]:
-        """What the process inherits: the table's descriptor, then those of its listeners."""
+        """What the process inherits: the table, its listeners, and the certificates kept for some of them."""
         opened = self._opened
-        return [opened.segment.fd, *(one.socket_for(index).fileno() for one in opened.listeners)]
+        kept = [one.certificate.fd for one in opened.listeners if one.certificate is not None]
+        return [opened.segment.fd, *(one.socket_for(index).fileno() for one in opened.listeners), *kept]
 
     def look_up(self, path: bytes) -> bytes:
         """What is published under *path*, packed (:mod:`edge.node.process.lookup`)."""

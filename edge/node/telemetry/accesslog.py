@@ -73,10 +73,30 @@ def _for_user_and_group(path: str, flags: int) -> int:
 FORMATS: dict[str, Format] = {"json": json_line, "clf": common_line}
 
 
+def open_access_log(path: str) -> IO[str]:
+    """The file *path* for appending, standard output for ``-``; :exc:`ConfigError` if it cannot be opened."""
+    if path == "-":
+        return sys.stdout
+    try:
+        return open(path, "a", encoding="ascii", errors="backslashreplace", opener=_for_user_and_group)
+    except OSError as error:
+        raise ConfigError(
+            f"access-log {path}: cannot be opened: {error.strerror}; name a file in a directory "
+            "that this user may write, or - for standard output"
+        ) from None
+
+
+def try_access_log(path: str) -> None:
+    """:exc:`ConfigError` if the access log *path* cannot be opened."""
+    file = open_access_log(path)
+    if file is not sys.stdout:
+        file.close()
+
+
 class AccessLog:
     """The access log in the file *path*, or on standard output for ``-``.
 
-    Raises :exc:`ConfigError` if it cannot be opened.
+    While it cannot be opened, lines are dropped; it is tried again with each that comes.
 
     :param clock: seconds; called in the writing thread, too.
     :param node: fields that every JSON line carries.
@@ -102,7 +122,8 @@ class AccessLog:
         #: Lines that were not written for want of room or of disk.
         self.dropped = 0
         self._reported: float | None = None
-        self._file: IO[str] | None = self._open()
+        self._file: IO[str] | None = None
+        self._reopen()
         self._thread = threading.Thread(target=self._write_all, name="access log", daemon=True)
         self._thread.start()
 
@@ -131,19 +152,6 @@ class AccessLog:
             self._wake.notify()
         self._thread.join(2.0)
 
-    def _open(self) -> IO[str]:
-        if self._path == "-":
-            return sys.stdout
-        try:
-            return open(
-                self._path, "a", encoding="ascii", errors="backslashreplace", opener=_for_user_and_group
-            )
-        except OSError as error:
-            raise ConfigError(
-                f"access-log {self._path}: cannot be opened: {error.strerror}; name a file in a directory "
-                "that this user may write, or - for standard output"
-            ) from None
-
     def _write_all(self) -> None:
         while True:
             with self._wake:
@@ -164,17 +172,17 @@ class AccessLog:
             return
         try:
             if self._file is None:
-                raise OSError("it is not open")
+                self._file = open_access_log(self._path)
             self._file.write("\n".join(lines) + "\n")
             self._file.flush()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, ConfigError) as error:
             self.dropped += len(lines)
             self._report(str(error))
 
     def _reopen(self) -> None:
         self._close_file()
         try:
-            self._file = self._open()
+            self._file = open_access_log(self._path)
         except ConfigError as error:
             self._file = None
             self._report(str(error))

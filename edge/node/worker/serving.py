@@ -29,6 +29,7 @@ from edge.node.telemetry.accesslog import AccessLog
 from edge.table.counters import INDEX
 from edge.table.reader import Reader
 from edge.table.segment import CounterBlock
+from edge.trust.kept_certificate import inherited_files
 from edge.trust.listener_certificate import LOOK_SECONDS, CertificateFiles, ReloadingCertificate
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Serving:
 
         *fetch*: (path, ETag) -> whether that body is in the blob store, which may take a while.
         *on_failure*: this worker cannot serve any longer.  Raises an :class:`~edge.errors.EdgeError`
-        for what a user can mend: a certificate, a log, a fast path that is not built.
+        for what a user can mend: a certificate, a fast path that is not built.
         """
         self.life = Life()
         self._settings = settings
@@ -173,7 +174,8 @@ class Serving:
         if listener.certificate is None or listener.key is None:
             return ChannelFactory(self._edge_site)
         certificate = ReloadingCertificate(
-            CertificateFiles(listener.certificate, listener.key, listener.chain)
+            CertificateFiles(listener.certificate, listener.key, listener.chain),
+            inherited_files(listener.kept) if listener.kept is not None else None,
         )
         self._certificates.append(certificate)
         inner = ChannelFactory(self._edge_site, secure=True)

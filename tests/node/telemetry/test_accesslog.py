@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.errors import ConfigError
 from edge.node.telemetry import accesslog
-from edge.node.telemetry.accesslog import AccessLog, common_line, json_line
+from edge.node.telemetry.accesslog import AccessLog, common_line, json_line, try_access_log
 
 AT = 1_700_000_000.25
 
@@ -90,12 +90,24 @@ class AccessLogTests(SynchronousTestCase):
         self.assertIn("/old", self._lines(self.path + ".1")[0])
         self.assertIn("/new", self._lines(self.path)[0])
 
-    def test_a_file_that_cannot_be_opened_is_said_at_start(self) -> None:
+    def test_a_file_that_cannot_be_opened_is_said_before_the_start(self) -> None:
         """With the way out."""
         with self.assertRaisesRegex(
             ConfigError, r"access-log /nonexistent/x: cannot be opened: .*name a file"
         ):
-            AccessLog("/nonexistent/x", Clock().seconds)
+            try_access_log("/nonexistent/x")
+
+    def test_a_folder_that_is_not_there_drops_lines_until_it_is(self) -> None:
+        """A worker that starts then serves without its log: others' logs have nothing to do with it."""
+        path = os.path.join(os.path.dirname(self.path), "later", "access.log")
+        log = AccessLog(path, Clock().seconds, "clf")
+        log.record(AT, "", b"GET", b"/dropped", 200, 1)
+        while not log.dropped:
+            pass
+        os.mkdir(os.path.dirname(path))
+        log.record(AT, "", b"GET", b"/written", 200, 1)
+        log.close()
+        self.assertEqual((log.dropped, len(self._lines(path))), (1, 1))
 
     def test_a_full_disk_drops_lines_and_says_so_once(self) -> None:
         """Requests go on."""
