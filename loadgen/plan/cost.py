@@ -47,9 +47,13 @@ class Bill(Struct, frozen=True):
 
 def schedule(needed: Sequence[int], burst: Burst) -> list[Run]:
     """The runs of one circle in which hour h needs ``needed[h]`` machines, by start."""
-    runs = []
-    for machine in range(1, max(needed, default=0) + 1):
-        runs += [Run(machine, *span) for span in _spans([count >= machine for count in needed], burst)]
+    runs: list[Run] = []
+    fewer = 0
+    for level in sorted({count for count in needed if count}):
+        # All machines between two levels are needed in the same hours.
+        spans = _spans([count >= level for count in needed], burst)
+        runs += [Run(machine, *span) for machine in range(fewer + 1, level + 1) for span in spans]
+        fewer = level
     return sorted(runs, key=lambda run: (run.start, run.machine))
 
 
