@@ -2,7 +2,8 @@
 
 Each remedy is one key and the direction that relieves.  More relief never harms capacity, latency or failures
 (tests hold the model to that), so the least change is found by bisection; what it does to the bill is said
-with it.  Only WebSockets have two sides: they cost messages, and save polls.
+with it.  Two have two sides: WebSockets cost messages, and save polls; constant think times may come due with
+the load document or just miss it.
 """
 
 from __future__ import annotations

@@ -157,6 +157,10 @@ class MonotonyTests(SynchronousTestCase):
     @given(PLANS, st.sampled_from([remedy for remedy in REMEDIES if remedy.path not in TWO_SIDED]), st.data())
     def test_every_remedy_relieves(self, made: Plan, remedy: Any, data: Any) -> None:
         """In its direction, the saturation on the servers never grows."""
+        # Constant think times are two-sided: who looks each 3 s finds the load document old at each second
+        # view, who looks each 5 s at each.
+        constant = made.session.think.kind == "constant"
+        assume(not (constant and remedy.path == "session.think.mean_s"))
         limits = next(number for number in numbers() if number.path == remedy.path)
         value = data.draw(st.integers(int(limits.low), int(limits.high)) if limits.whole
                           else st.floats(limits.low, limits.high))  # fmt: skip
