@@ -13,7 +13,7 @@ from edge.table.segment import Segment
 
 
 class Stores(Protocol):
-    """How a writer stores."""
+    """The two stores of a writer: a slot under its seqlock, and the epoch."""
 
     def store_slot(self, at: int, slot: bytes) -> None:
         """Replaces the slot at segment offset *at* by *slot* (64 bytes; its counter is ignored)."""
@@ -23,13 +23,12 @@ class Stores(Protocol):
 
 
 class PythonStores:
-    """Stores in program order."""
+    """Stores in program order; implements :class:`Stores`."""
 
     def __init__(self, segment: Segment) -> None:
         self._memory = segment.memory
 
     def store_slot(self, at: int, slot: bytes) -> None:
-        """See :class:`Stores`."""
         memory = self._memory
         odd = U32.unpack_from(memory, at)[0] | 1
         U32.pack_into(memory, at, odd)
@@ -37,27 +36,24 @@ class PythonStores:
         U32.pack_into(memory, at, odd + 1 & 0xFFFFFFFF)
 
     def advance_epoch(self) -> int:
-        """See :class:`Stores`."""
         epoch: int = U64.unpack_from(self._memory, OFFSET_EPOCH)[0]
         U64.pack_into(self._memory, OFFSET_EPOCH, epoch + 1)
         return epoch
 
 
 class NativeStores:
-    """Stores with fences, by ``edge_table.c``."""
+    """Stores with fences, by ``edge_table.c``; implements :class:`Stores`."""
 
     def __init__(self, segment: Segment, ffi: Any, lib: Any) -> None:
         self._ffi, self._lib = ffi, lib
         self._base = self._ffi.from_buffer("uint8_t[]", segment.memory, require_writable=True)
 
     def store_slot(self, at: int, slot: bytes) -> None:
-        """See :class:`Stores`."""
         ffi = self._ffi
         value = ffi.from_buffer(slot)
         self._lib.edge_slot_store(ffi.cast("edge_slot *", self._base + at), ffi.cast("edge_slot *", value))
 
     def advance_epoch(self) -> int:
-        """See :class:`Stores`."""
         return int(self._lib.edge_epoch_advance(self._ffi.cast("edge_header *", self._base)))
 
 

@@ -65,8 +65,11 @@ class Exchanges:
         head_bytes: float | None = None,
         resumed_share: float = 0.0,
     ) -> None:
-        """*nodes*: in the load document; *path_bytes*: of a resource; *head_bytes*: of a page's request, if
-        not as measured; *resumed_share*: of TLS handshakes, from a ticket."""
+        """Weigh exchanges with measured *costs* on *wire*.
+
+        *nodes*: in the load document; *path_bytes*: of a resource; *head_bytes*: of a page's request, if not as
+        measured; *resumed_share*: of TLS handshakes, from a ticket.
+        """
         self._costs, self._wire, self._resumed = costs, wire, resumed_share
         self._path = path_bytes
         #: What all heads of requests have more than the measured ones.

@@ -19,8 +19,10 @@ MONTH_HOURS = 365.25 * 24 / 12
 
 
 class Run(Struct, frozen=True):
-    """One burst machine from its order to its stop; hours from the beginning of the circle, which
-    *start* may precede and *stop* may exceed."""
+    """One burst machine from its order to its stop.
+
+    Hours count from the beginning of the circle, which *start* may precede and *stop* may exceed.
+    """
 
     machine: int
     start: float

@@ -46,7 +46,7 @@ class Sensitivity(Struct, frozen=True):
 
 
 def sensitivities(plan: Plan, costs: Constants, shares: Sequence[float]) -> list[Sensitivity]:
-    """Of all inputs that change something, the strongest first."""
+    """How much each input that changes something changes, the strongest first."""
     now = assess(plan, costs, shares)
     found = []
     for number in numbers():

@@ -71,7 +71,7 @@ class Shelves:
         return result
 
     def put(self, pages: Ints, kept: Flags, place: Ints, clocks: Floats, renewed: Flags) -> None:
-        """It is there now, confirmed if *renewed*."""
+        """Put copies at their places; they are confirmed where *renewed*."""
         self.pages[self._rows, place] = pages
         rows = self._rows[renewed]
         self.seen[:, rows, place[renewed]] = clocks[:, renewed]

@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 
 
 def matrix(constants: Constants, users: Users, cluster: Cluster) -> Floats:
-    """(kind, column)"""
+    """What one exchange of each kind costs: (kind, column)."""
     each = Exchanges(
         constants,
         Wire(tls_share=float(cluster.tls)),

@@ -13,7 +13,7 @@ from loadgen.models.choice_constants import CHOICE, ChoiceConstants, file, parse
 
 
 class TheFile(SynchronousTestCase):
-    """webroot/edge/worker/choice.js"""
+    """The file webroot/edge/worker/choice.js, as both languages read it."""
 
     def test_both_languages_read_the_same(self) -> None:
         node = shutil.which("node")
