@@ -67,8 +67,8 @@ class Exchanges:
     ) -> None:
         """Weigh exchanges with measured *costs* on *wire*.
 
-        *nodes*: in the load document; *path_bytes*: of a resource; *head_bytes*: of a page's request, if not as
-        measured; *resumed_share*: of TLS handshakes, from a ticket.
+        *nodes*: in the load document; *path_bytes*: of a resource; *head_bytes*: of a page's request, if not
+        as measured; *resumed_share*: of TLS handshakes, from a ticket.
         """
         self._costs, self._wire, self._resumed = costs, wire, resumed_share
         self._path = path_bytes
