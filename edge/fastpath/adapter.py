@@ -6,8 +6,9 @@ connections are to move to Twisted.  Each of these becomes a :class:`HandedOffTr
 ordinary Twisted stream transport that owns the descriptor itself (no ``dup``: a second descriptor
 for each connection would halve the connection limit) and that can give it back.
 
-Ownership of a descriptor is never shared: from :class:`~edge.fastpath.interface.Handoff` until
-``adopt`` or ``release`` it belongs to the transport, else to the fast path.
+Ownership of a descriptor is never shared: from :class:`~edge.fastpath.interface.Handoff` until ``adopt`` has
+succeeded it belongs to this side, else to the fast path.  This side closes what it owns once, and before that
+tells the fast path so (``release``): afterwards the number may already be that of another connection.
 
 The way back: the protocol, idle, offers the connection (``offer_return``).  When all that was written has
 left, the transport asks, in a turn of the reactor of its own, whether that still holds
@@ -170,7 +171,7 @@ class HandedOffTransport(MeasuredTransport):
         del self.protocol, self.socket, self.fileno
         try:
             self._fast_path.adopt(descriptor)
-        except OSError:  # no memory for it: the client connects again
+        except OSError:  # no memory for it, and it is still ours: the client connects again
             self._fast_path.release(descriptor)
             os.close(descriptor)
         protocol.returned()
@@ -242,28 +243,39 @@ class Adapter:
 
     def _take(self, handoff: Handoff) -> None:
         """Give the connection of *handoff* its transport and protocol."""
-        factory, recognise = self._listeners[handoff.listener]
         try:
             sock = socket.socket(fileno=handoff.fd)
         except OSError:
             self.fast_path.release(handoff.fd)
+            os.close(handoff.fd)
+            raise
+        try:
+            transport = self._transport(sock, handoff.listener)
+        except BaseException:
+            self._drop(sock)
+            raise
+        if transport is None:
+            self._drop(sock)
             return
+        protocol: Any = transport.protocol
+        protocol.makeConnection(transport)
+        if handoff.data:
+            protocol.dataReceived(handoff.data)
+
+    def _transport(self, sock: socket.socket, listener: int) -> HandedOffTransport | None:
+        """The transport of the connection *sock*, not connected yet; None: it is not wanted, or has gone."""
+        factory, recognise = self._listeners[listener]
         try:
             peer = sock.getpeername() if sock.family != socket.AF_UNIX else ("", None)
             if sock.family != socket.AF_UNIX:
                 # Answers leave in one piece; Nagle would only hold back the last segment.
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:  # the peer has gone already
-            self._drop(sock)
-            return
+            return None
         protocol = factory.buildProtocol(address_of(sock.family, peer))
         if protocol is None:
-            self._drop(sock)
-            return
-        transport = HandedOffTransport(sock, protocol, peer, self._reactor, self.fast_path, recognise)
-        protocol.makeConnection(transport)
-        if handoff.data:
-            protocol.dataReceived(handoff.data)
+            return None
+        return HandedOffTransport(sock, protocol, peer, self._reactor, self.fast_path, recognise)
 
     def _drop(self, sock: socket.socket) -> None:
         self.fast_path.release(sock.fileno())

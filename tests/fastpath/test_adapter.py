@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -156,6 +158,53 @@ class AdapterTests(TestCase):
         while got < 500_000:
             got += len(await self.read(client, b"x"))
         await self.until(lambda: transport.bytes_taken == 500_002)
+
+    def test_a_connection_that_the_fast_path_does_not_take_back_is_closed_once(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.not_taken_back())
+
+    async def not_taken_back(self) -> None:
+        events: list[tuple[str, int]] = []
+        release, close = self.fast_path.release, os.close
+
+        def refuse(fd: int) -> None:
+            events.append(("refused", fd))
+            raise OSError(errno.ENOMEM, "no memory to watch it")
+
+        def released(fd: int) -> None:
+            events.append(("released", fd))
+            release(fd)
+
+        def closed(fd: int) -> None:
+            events.append(("closed", fd))
+            close(fd)
+
+        self.patch(self.fast_path, "adopt", refuse)
+        self.patch(self.fast_path, "release", released)
+        self.patch(os, "close", closed)
+        client = self.listen(socket.AF_INET, ("127.0.0.1", 0))
+        client.send(b"BREW /pot")
+        self.assertEqual(await self.read(client, b""), b"ok")
+        self.assertEqual(await self.read(client, b"more"), b"")
+        fd = events[0][1]
+        of_it = [event for event, number in events if number == fd]
+        self.assertEqual(of_it, ["refused", "released", "closed"])
+        self.assertEqual(self.fast_path.connections(), 0)
+        self.assertTrue(self.taken[0].given_back)
+
+    def test_a_connection_for_which_no_protocol_can_be_made_is_closed_and_not_counted(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.no_protocol())
+
+    async def no_protocol(self) -> None:
+        def broken(self: Factory, _addr: object) -> None:
+            raise RuntimeError("no protocol")
+
+        self.patch(Factory, "buildProtocol", broken)
+        client = self.listen(socket.AF_INET, ("127.0.0.1", 0))
+        client.send(b"BREW /pot")
+        with contextlib.suppress(ConnectionResetError):
+            self.assertEqual(await self.read(client, b"more"), b"")
+        self.assertEqual(self.fast_path.connections(), 0)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
 
     def test_a_protocol_that_has_begun_something_else_keeps_its_connection(self) -> Deferred[None]:
         async def run() -> None:
