@@ -120,7 +120,7 @@ _ROWS = (
             "behind a proxy."),
     Setting("body-max-mib", integer(0, 1024), "Limits", "Largest body of a request, in MiB; above it 413."),
     Setting("head-seconds", integer(1, 3600), "Limits",
-            "Seconds for a whole request head from its first byte; then 408."),
+            "Seconds for a whole request head from its first byte; then 408. And for a TLS handshake."),
     Setting("idle-seconds", integer(1, 86_400), "Limits",
             "Seconds that a connection may rest between two requests."),
     Setting("write-seconds", integer(1, 3600), "Limits",

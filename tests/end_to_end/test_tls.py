@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -22,6 +23,8 @@ class TLSTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         node = self.node = RunningNode(
+            "--head-seconds",
+            "2",
             workers=1,
             listen=("tls:0:privateKey=DIR/key.pem:certKey=DIR/cert.pem:interface=127.0.0.1",),
         )
@@ -55,6 +58,25 @@ class TLSTests(SynchronousTestCase):
         """To whom the certificate of a new connection was issued."""
         certificate = x509.load_der_x509_certificate(self.connect().getpeercert(True) or b"")
         return certificate.subject.rfc4514_string()
+
+    def test_a_client_hello_and_then_silence_is_held_no_longer_than_a_head(self) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with self.assertRaises(ssl.SSLWantReadError):
+            context.wrap_bio(incoming, outgoing).do_handshake()
+        silent = [socket.create_connection(("127.0.0.1", self.node.port), timeout=PATIENCE) for _ in range(2)]
+        for connection in silent:
+            self.addCleanup(connection.close)
+        silent[0].sendall(outgoing.read())
+        patient = self.connect()
+        for connection in silent:
+            received = 0
+            with contextlib.suppress(ConnectionResetError):
+                while data := connection.recv(65536):  # or a timeout: the connection was held
+                    received += len(data)
+            self.assertEqual(received > 0, connection is silent[0])
+        self.assertEqual(self.ask(patient), b"hello")
 
     def test_tls_serves_refuses_and_takes_new_certificates(self) -> None:
         node = self.node

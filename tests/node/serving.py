@@ -48,7 +48,7 @@ class Log:
 
 
 class Connection:
-    """One connection to a site, whose peer is the test."""
+    """One connection to a site, whose peer is the test; with *handshake* that of TLS is over at once."""
 
     def __init__(
         self,
@@ -56,6 +56,7 @@ class Connection:
         *,
         limits: ChannelLimits | None = None,
         secure: bool = False,
+        handshake: bool = True,
         returns: bool = False,
         clock: Clock | None = None,
     ) -> None:
@@ -67,6 +68,8 @@ class Connection:
         self.transport = PeerTransport(self.clock, returns)
         self.channel = ChannelFactory(self.site, secure).buildProtocol(None)
         self.transport.connect(self.channel)
+        if secure and handshake:
+            self.channel.handshakeCompleted()
 
     def send(self, *pieces: bytes) -> None:
         """The peer sends."""

@@ -148,6 +148,7 @@ class Stream(TwistedProtocol):
             channel: Any = self._http.buildProtocol(transport.getPeer())
             transport.wrappedProtocol = channel
             channel.makeConnection(transport)
+            channel.handshakeCompleted()  # which only we were told
             return
         try:
             if transport.negotiatedProtocol != ALPN_GOSSIP:

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IPushProducer
+from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -62,13 +62,14 @@ PIPELINED_BYTES = 64 * 1024
 LINGER_SECONDS = 2.0
 #: The limit on the time that a connection may spend in a state; in the others it has no deadline.
 _DEADLINES = {
+    ConnectionState.HANDSHAKE: "head_seconds",
     ConnectionState.IDLE: "idle_seconds",
     ConnectionState.HEAD: "head_seconds",
     ConnectionState.BODY: "body_seconds",
 }
 
 
-@implementer(IHalfCloseableProtocol, IPushProducer)
+@implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
 class EdgeChannel(Protocol):
     """One connection of *site*; *secure*: over TLS.  Implements :class:`.context.OpenConnection`."""
 
@@ -79,7 +80,7 @@ class EdgeChannel(Protocol):
         self.site = self.factory = site  # what twisted.web calls it
         self._secure = secure
         self._parser = RequestParser(Limits(body=site.limits.body_bytes))
-        self._life = ConnectionLife()
+        self._life = ConnectionLife(secure)
         self._timed = False  # the deadline of this state is set
         self._advancing = False  # _advance runs: an answer that is complete at once starts no second one
         #: In BODY and ANSWERING: the request, and the answer that is made.
@@ -165,6 +166,9 @@ class EdgeChannel(Protocol):
         elif state is ConnectionState.BODY and self._body_is_fast_enough():
             self._timed = False
             self._watch()
+        elif state is ConnectionState.HANDSHAKE:
+            self.site.count("timeouts_head")
+            self.abort()
         elif state is ConnectionState.IDLE:
             self.site.count("timeouts_idle")
             self._end()
@@ -313,6 +317,11 @@ class EdgeChannel(Protocol):
         self._output = Output(self.transport, self.site, self.abort)
         self.transport.registerProducer(self, True)
         self._watch()
+
+    def handshakeCompleted(self) -> None:
+        if self._life.state is ConnectionState.HANDSHAKE:
+            self._happens(ConnectionEvent.HANDSHAKE_OVER)
+            self._watch()
 
     def dataReceived(self, data: bytes) -> None:
         if not self._life.is_serving:

@@ -2,22 +2,26 @@
 
 ::
 
+    handshake --handshake over--> idle
     idle --first byte--> head
     head --head read--> body
     body --request read--> answering
     answering --answered--> idle
     idle --returned--> gone
     answering --upgraded--> gone
+    handshake --last--> lingering
     idle --last--> lingering
     head --last--> lingering
     body --last--> lingering
     answering --last--> lingering
+    handshake --aborted--> aborting
     idle --aborted--> aborting
     head --aborted--> aborting
     body --aborted--> aborting
     answering --aborted--> aborting
     lingering --aborted--> aborting
     aborting --aborted--> aborting
+    handshake --lost--> gone
     idle --lost--> gone
     head --lost--> gone
     body --lost--> gone
@@ -25,9 +29,9 @@
     lingering --lost--> gone
     aborting --lost--> gone
 
-A connection serves one request after another, and *lingers* after the last one: its own direction is closed,
-and what still comes is discarded, so that the kernel does not throw the answer away with a reset (RFC 9112
-section 9.6).
+Over TLS a connection begins with the handshake, else it begins idle.  It serves one request after another,
+and *lingers* after the last one: its own direction is closed, and what still comes is discarded, so that the
+kernel does not throw the answer away with a reset (RFC 9112 section 9.6).
 """
 
 from __future__ import annotations
@@ -40,6 +44,8 @@ from edge.node.process.machine import Machine
 class ConnectionState(Enum):
     """Where a connection is."""
 
+    #: Of TLS, which is not over yet.
+    HANDSHAKE = "handshake"
     #: Between two requests; not a byte of the next one has come.
     IDLE = "idle"
     #: The head of a request has begun.
@@ -59,6 +65,7 @@ class ConnectionState(Enum):
 class ConnectionEvent(Enum):
     """What happens to a connection."""
 
+    HANDSHAKE_OVER = "handshake over"
     FIRST_BYTE = "first byte"
     HEAD_READ = "head read"
     #: The head and all of the body.
@@ -77,10 +84,11 @@ class ConnectionEvent(Enum):
 
 
 _S, _E = ConnectionState, ConnectionEvent
-#: States in which requests are read or answered.
-SERVING = (_S.IDLE, _S.HEAD, _S.BODY, _S.ANSWERING)
+#: States in which requests are read or answered, or will be.
+SERVING = (_S.HANDSHAKE, _S.IDLE, _S.HEAD, _S.BODY, _S.ANSWERING)
 
 TRANSITIONS: dict[tuple[ConnectionState, ConnectionEvent], ConnectionState] = {
+    (_S.HANDSHAKE, _E.HANDSHAKE_OVER): _S.IDLE,
     (_S.IDLE, _E.FIRST_BYTE): _S.HEAD,
     (_S.HEAD, _E.HEAD_READ): _S.BODY,
     (_S.BODY, _E.REQUEST_READ): _S.ANSWERING,
@@ -96,8 +104,9 @@ TRANSITIONS: dict[tuple[ConnectionState, ConnectionEvent], ConnectionState] = {
 class ConnectionLife(Machine[ConnectionState, ConnectionEvent]):
     """The state machine of one connection."""
 
-    def __init__(self) -> None:
-        super().__init__(TRANSITIONS, ConnectionState.IDLE)
+    def __init__(self, secure: bool = False) -> None:
+        """*secure*: over TLS."""
+        super().__init__(TRANSITIONS, ConnectionState.HANDSHAKE if secure else ConnectionState.IDLE)
 
     @property
     def is_reading(self) -> bool:
@@ -106,5 +115,5 @@ class ConnectionLife(Machine[ConnectionState, ConnectionEvent]):
 
     @property
     def is_serving(self) -> bool:
-        """Whether requests are read or answered: neither the last one is over nor the connection."""
+        """Whether requests are read or answered, or will be: the last one is not over."""
         return self.state in SERVING

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class ChannelLimits:
     """Bounds of one connection on the Twisted side; the same as the fast path's where it has them."""
 
-    #: From the first byte of a head to its last; further bytes do not extend it.
+    #: From the first byte of a head to its last, and for a TLS handshake; further bytes do not extend it.
     head_seconds: float = 10.0
     #: Between two requests.
     idle_seconds: float = 75.0

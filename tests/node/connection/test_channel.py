@@ -146,6 +146,30 @@ class TimeTests(SynchronousTestCase):
         self.assertEqual([answer.status for answer in connection.answers()], [408])
         self.assertTrue(connection.transport.half_closed)
 
+    def test_a_tls_handshake_has_the_time_of_a_head_and_a_request_after_it_its_own(self) -> None:
+        connection = Connection(Echo(), secure=True, handshake=False)
+        connection.pass_time(9)
+        self.assertFalse(connection.transport.closed)
+        connection.pass_time(1)
+        self.assertTrue(connection.transport.aborted)
+        self.assertEqual(connection.counts.values["timeouts_head"], 1)
+        self.assertEqual((connection.log.lines, connection.clock.getDelayedCalls()), ([], []))
+        connection = Connection(Echo(), secure=True, handshake=False)
+        connection.pass_time(9)
+        connection.channel.handshakeCompleted()
+        connection.pass_time(74)
+        connection.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertEqual([answer.status for answer in connection.answers()], [200])
+
+    def test_a_drain_does_not_wait_for_a_tls_handshake(self) -> None:
+        connection = Connection(Echo(), secure=True, handshake=False)
+        connection.site.drain()
+        self.assertTrue(connection.transport.closed)
+        connection = Connection(Echo(), secure=True, handshake=False)
+        connection.transport.loseConnection()
+        connection.channel.handshakeCompleted()
+        self.assertEqual(connection.clock.getDelayedCalls(), [])
+
     def test_each_head_has_its_own_time(self) -> None:
         connection = Connection(Echo())
         for _ in range(3):

@@ -33,9 +33,10 @@ class StateTests(SynchronousTestCase):
 
     def test_a_request_goes_through_the_states_in_order_and_back_to_the_first(self) -> None:
         """Only its own bytes are read on the way."""
-        life = ConnectionLife()
+        life = ConnectionLife(secure=True)
         seen = [(life.state.value, life.is_reading, life.is_serving)]
         for event in (
+            ConnectionEvent.HANDSHAKE_OVER,
             ConnectionEvent.FIRST_BYTE,
             ConnectionEvent.HEAD_READ,
             ConnectionEvent.REQUEST_READ,
@@ -47,6 +48,7 @@ class StateTests(SynchronousTestCase):
         self.assertEqual(
             seen,
             [
+                ("handshake", False, True),
                 ("idle", True, True),
                 ("head", True, True),
                 ("body", True, True),
@@ -58,7 +60,8 @@ class StateTests(SynchronousTestCase):
 
     def test_every_state_can_be_reached_and_left_but_the_last(self) -> None:
         """From which nothing leads on."""
-        self.assertEqual({*TRANSITIONS.values()}, {*ConnectionState})
+        beginnings = {ConnectionLife(secure).state for secure in (False, True)}
+        self.assertEqual({*TRANSITIONS.values(), *beginnings}, {*ConnectionState})
         self.assertEqual({before for before, _ in TRANSITIONS}, {*ConnectionState} - {ConnectionState.GONE})
 
     def test_nothing_leads_back_to_requests_once_the_last_one_is_over(self) -> None:
