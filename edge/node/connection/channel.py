@@ -47,25 +47,26 @@ from edge.node.connection.upgraded import UpgradedChannel
 from edge.node.process.deadline import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from twisted.internet.interfaces import IAddress
     from twisted.python.failure import Failure
     from twisted.web.http_headers import Headers
 
-    from edge.node.connection.context import ConnectionContext
+    from edge.node.connection.context import ConnectionContext, ConnectionTransport
     from edge.node.connection.upgraded import Upgraded
+    from edge.node.process.channel_limits import ChannelLimits
 
 #: Bytes of later requests that are read while one is being answered; then reading pauses.
 PIPELINED_BYTES = 64 * 1024
 #: For how long a connection lingers after its last answer has left.
 LINGER_SECONDS = 2.0
-#: The limit on the time that a connection may spend in a state; in the others it has no deadline.
-_DEADLINES = {
-    ConnectionState.HANDSHAKE: "head_seconds",
-    ConnectionState.IDLE: "idle_seconds",
-    ConnectionState.HEAD: "head_seconds",
-    ConnectionState.BODY: "body_seconds",
+#: The seconds that a connection may spend in a state; in the others it has no deadline.
+_DEADLINES: dict[ConnectionState, Callable[[ChannelLimits], float]] = {
+    ConnectionState.HANDSHAKE: lambda limits: limits.head_seconds,
+    ConnectionState.IDLE: lambda limits: limits.idle_seconds,
+    ConnectionState.HEAD: lambda limits: limits.head_seconds,
+    ConnectionState.BODY: lambda limits: limits.body_seconds,
 }
 
 
@@ -74,7 +75,7 @@ class EdgeChannel(Protocol):
     """One connection of *site*; *secure*: over TLS.  Implements :class:`.context.OpenConnection`."""
 
     _log = Logger()
-    transport: Any
+    transport: ConnectionTransport  # type: ignore[assignment]
 
     def __init__(self, site: ConnectionContext, secure: bool = False) -> None:
         self.site = self.factory = site  # what twisted.web calls it
@@ -134,7 +135,7 @@ class EdgeChannel(Protocol):
             self._answer = OutgoingAnswer(event.method == b"HEAD", not event.keep_alive or self.site.draining)
             self._request = EdgeRequest(self, event)
             if event.expect_continue and not self._parser.buffered:
-                self._output.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self._output.send(answer.CONTINUE)
             return
         request = self._request
         assert request is not None, "the events of a body come after that of a head"
@@ -154,7 +155,7 @@ class EdgeChannel(Protocol):
             if limit is None:
                 self._arrival.clear()
             else:
-                self._arrival.set(getattr(self.site.limits, limit))
+                self._arrival.set(limit(self.site.limits))
         full = self._life.state is ConnectionState.ANSWERING and self._parser.buffered > PIPELINED_BYTES
         self._input.read(not full and not self._output.full)
 
@@ -272,7 +273,7 @@ class EdgeChannel(Protocol):
         """Read no more requests; close when what was written is out and the peer had time to read it."""
         self._happens(ConnectionEvent.LAST)
         self.transport.unregisterProducer()
-        self._output.full = False
+        self._output.end()
         self._arrival.set(LINGER_SECONDS)
         if self._secure or self._input.ended:
             self.transport.loseConnection()
@@ -350,10 +351,10 @@ class EdgeChannel(Protocol):
             request.connectionLost(reason)
 
     def getPeer(self) -> IAddress:
-        return self.transport.getPeer()  # type: ignore[no-any-return]
+        return self.transport.getPeer()
 
     def getHost(self) -> IAddress:
-        return self.transport.getHost()  # type: ignore[no-any-return]
+        return self.transport.getHost()
 
     def isSecure(self) -> bool:
         return self._secure

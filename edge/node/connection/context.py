@@ -9,7 +9,57 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from twisted.internet.interfaces import IAddress
+
     from edge.node.process.channel_limits import ChannelLimits
+
+
+class ConnectionTransport(Protocol):
+    """The transport of a connection: Twisted's, which also tells what has left, and may return.
+
+    :class:`edge.fastpath.adapter.MeasuredTransport` is one, and TLS over it passes what it lacks on to it.
+    """
+
+    @property
+    def unsent(self) -> int:
+        """Bytes written that the kernel has not taken yet."""
+
+    @property
+    def bytes_taken(self) -> int:
+        """Bytes that have left so far."""
+
+    def offer_return(self) -> None:
+        """Between two requests: the fast path may have the connection when all that was written has left."""
+
+    def write(self, data: bytes) -> None:
+        """Send *data*."""
+
+    def loseConnection(self) -> None:
+        """Close when all is sent."""
+
+    def loseWriteConnection(self) -> None:
+        """Close this direction when all is sent."""
+
+    def abortConnection(self) -> None:
+        """Close now."""
+
+    def pauseProducing(self) -> None:
+        """Read nothing more."""
+
+    def resumeProducing(self) -> None:
+        """Read on."""
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Tell *producer* when the buffer is full, and when it is empty."""
+
+    def unregisterProducer(self) -> None:
+        """Tell nobody any more."""
+
+    def getPeer(self) -> IAddress:
+        """The address of the client."""
+
+    def getHost(self) -> IAddress:
+        """The address of the listener."""
 
 
 class OpenConnection(Protocol):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge.node.connection.context import ConnectionTransport
 
 #: While lingering, at most this many bytes are discarded; then nothing is read any more.
 LINGER_BYTES = 64 * 1024
@@ -13,7 +16,7 @@ class Input:
 
     __slots__ = ("_discarded", "_reading", "_transport", "ended")
 
-    def __init__(self, transport: Any) -> None:
+    def __init__(self, transport: ConnectionTransport) -> None:
         self._transport = transport
         self._reading = True
         self._discarded = 0

@@ -15,13 +15,15 @@ from edge.node.process.deadline import Deadline
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.node.connection.context import ConnectionContext
+    from edge.node.connection.context import ConnectionContext, ConnectionTransport
 
 
 class Output:
     """The outgoing half of a channel's transport, and the application's producer for it."""
 
-    def __init__(self, transport: Any, context: ConnectionContext, stuck: Callable[[], None]) -> None:
+    def __init__(
+        self, transport: ConnectionTransport, context: ConnectionContext, stuck: Callable[[], None]
+    ) -> None:
         """*stuck* is called when the peer took too little in the time that the limits give it."""
         self._transport = transport
         self._context = context
@@ -77,6 +79,10 @@ class Output:
         """The connection is gone."""
         if self._producer is not None:
             self._producer.stop()
+
+    def end(self) -> None:
+        """Nothing more is written: the transport sends what it has, without a producer."""
+        self.full = False
 
     def clear(self) -> None:
         """Expect nothing of the peer any more."""
