@@ -263,7 +263,7 @@ class Node:
     # Ending
 
     async def drain(self, seconds: float) -> None:
-        """Finish what runs, within *seconds*, and close everything."""
+        """Finish what runs, within *seconds*, and close everything, also what :meth:`start` did not reach."""
         assert self._life.state is State.DRAINING
         self._publisher.stop()
         self._load.publish()  # no client should come any more
@@ -274,8 +274,9 @@ class Node:
             self._cluster.stop()
         self._status.stop()
         self._load.stop()
-        self._reclaiming.stop()
-        self._looking.stop()
+        for call in (self._reclaiming, self._looking):
+            if call.running:
+                call.stop()
         self._auto_publisher.stop()
         self._admin.stop()
         self._store.close()
@@ -285,5 +286,5 @@ class Node:
         await self._workers.drain(0.0)
 
     def _lose_patience(self) -> None:
-        if self._patience.active():
+        if self._patience is not None and self._patience.active():
             self._patience.cancel()

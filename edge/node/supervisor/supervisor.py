@@ -69,14 +69,13 @@ class Supervisor(Service):
         }
         self._reactor.callWhenRunning(take_signals, actions, self._reactor)
         try:
-            node = Node(
+            self._node = node = Node(
                 self._configuration, self._opened, self._life, self._terminate, self._give_up, self._reactor
             )
             node.start()
         except EdgeError as error:
             self._give_up(str(error))
             return
-        self._node = node
         Deferred.fromCoroutine(node.publish_first())
 
     # Signals, and what the admin API asks
