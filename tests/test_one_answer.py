@@ -72,7 +72,7 @@ class OneAnswerTests(SynchronousTestCase):
         if after is Next.CLOSE or consumed == len(stream):
             self.assertEqual(written, output)
 
-    @settings(max_examples=400, deadline=None)
+    @settings(max_examples=400)
     @given(streams(), st.data())
     def test_all_ways_answer_alike(self, stream: bytes, data: st.DataObject) -> None:
         """Whatever is in the stream and however it is cut."""

@@ -88,7 +88,7 @@ class TwinTests(SynchronousTestCase):
         self.native = NativeAnswerer(self.segment, 0, allowed)
         self.python = PythonAnswerer(self.segment, 1, allowed)
 
-    @settings(max_examples=1500, deadline=None)
+    @settings(max_examples=1500)
     @given(streams())
     def test_both_builds_answer_alike(self, stream: bytes) -> None:
         """Output and bytes consumed are equal.
@@ -104,7 +104,7 @@ class TwinTests(SynchronousTestCase):
         else:
             self.assertEqual(native[2], python[2])
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(st.binary(max_size=300))
     def test_random_bytes_are_let_go_or_awaited(self, stream: bytes) -> None:
         """Never answered."""

@@ -311,7 +311,6 @@ class MachineTests(SynchronousTestCase):
             settings=settings(
                 max_examples=60,
                 stateful_step_count=30,
-                deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),
         )

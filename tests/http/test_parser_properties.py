@@ -143,7 +143,7 @@ def comparable(events: Outcome) -> list[tuple[object, ...]]:
 
 
 class PropertyTests(SynchronousTestCase):
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(st.lists(requests(), min_size=1, max_size=4), st.lists(st.integers(0, 10**6), max_size=6))
     def test_valid_requests_give_the_same_events_however_cut(
         self, valid: list[bytes], places: list[int]
@@ -154,7 +154,7 @@ class PropertyTests(SynchronousTestCase):
         self.assertEqual(left, b"")
         self.assertEqual(sum(isinstance(event, EndOfMessage) for event in events), len(valid))
 
-    @settings(max_examples=600, deadline=None)
+    @settings(max_examples=600)
     @given(HOSTILE, st.lists(st.integers(0, 10**6), max_size=6), st.booleans())
     @example(b"GET / HTTP/1.1\r\nX: a\n\r\n\r\n", [20], False)
     @example(b"GET / HTTP/1.1\r\n\r\r\n\r\n", [17], True)
@@ -171,24 +171,24 @@ class PropertyTests(SynchronousTestCase):
                 self.assertIn(event[0], REASONS)
                 self.assertTrue(event[1].isascii())
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.binary(max_size=80), st.lists(st.integers(0, 10**6), max_size=6))
     def test_any_bytes_are_refused_or_not_however_cut(self, data: bytes, places: list[int]) -> None:
         self.assertEqual(run(cut(data, places), SMALL), run([data], SMALL))
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(requests())
     def test_a_request_written_anew_is_the_same_request(self, data: bytes) -> None:
         events = parse(data)
         again = parse(serialise(events))
         self.assertEqual(again, events)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(requests())
     def test_h11_reads_valid_requests_alike(self, data: bytes) -> None:
         self.assertEqual(comparable(parse(data)), by_h11(data))
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(requests(), st.integers(0, 10**6), FRAGMENTS | st.binary(max_size=2), st.integers(0, 2))
     @example(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", 16, b"Content-Length: 3\r\n", 0)
     def test_what_is_accepted_of_a_damaged_request_h11_reads_alike(

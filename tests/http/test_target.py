@@ -91,7 +91,7 @@ class CanonicalPathTests(SynchronousTestCase):
         ):
             self.assertIsNone(canonical_path(raw), raw)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(
         st.lists(st.sampled_from([*b"/.%2efF5cC0a~+ []\\?"]), max_size=14).map(
             lambda octets: b"/" + bytes(octets)
@@ -144,7 +144,7 @@ class PathOfNameTests(SynchronousTestCase):
         ):
             self.assertRaises(ValueError, path_of_name, parts)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.lists(st.binary(min_size=1, max_size=6), min_size=1, max_size=3))
     def test_what_comes_out_is_canonical(self, parts: list[bytes]) -> None:
         try:

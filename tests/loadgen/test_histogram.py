@@ -28,7 +28,7 @@ def counters(histogram: Histogram) -> list[int]:
 class HistogramTests(SynchronousTestCase):
     """The library's own recording is the reference."""
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(MICROSECONDS)
     def test_many_values_at_once_count_as_one_by_one(self, values: list[int]) -> None:
         """Each counter is the same, and so is each percentile."""
@@ -44,7 +44,7 @@ class HistogramTests(SynchronousTestCase):
         ]
         self.assertEqual(made.percentiles(shares), upper)
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(MICROSECONDS, MICROSECONDS)
     def test_two_add_up_without_loss_also_over_a_wire(self, one: list[int], other: list[int]) -> None:
         """What is merged equals what one histogram would have counted."""
@@ -65,7 +65,7 @@ class HistogramTests(SynchronousTestCase):
             with self.assertRaises(ValueError):
                 Histogram.decode(text)
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(MICROSECONDS)
     def test_counters_of_another_process_add_up_as_well(self, values: list[int]) -> None:
         """As if the values had been recorded here."""

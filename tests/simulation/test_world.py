@@ -226,7 +226,6 @@ class MachineTests(SynchronousTestCase):
             settings=settings(
                 max_examples=25,
                 stateful_step_count=15,
-                deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),
         )

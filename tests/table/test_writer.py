@@ -109,9 +109,7 @@ class TableMachineTests(SynchronousTestCase):
 
     def test_any_order_of_publishing_and_reading_is_right(self) -> None:
         """Hypothesis prints the shortest failing story."""
-        run_state_machine_as_test(
-            TableMachine, settings=settings(max_examples=40, stateful_step_count=40, deadline=None)
-        )
+        run_state_machine_as_test(TableMachine, settings=settings(max_examples=40, stateful_step_count=40))
 
 
 class WriterTests(SynchronousTestCase):

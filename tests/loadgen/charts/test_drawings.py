@@ -93,7 +93,7 @@ class LinesTests(SynchronousTestCase):
         self.assertEqual(marks, ["M52 30V258", "M340 30V258"])
         self.assertNotIn("mark", lines("T", [], x_label="s", y_label="ms", marks=moments))
 
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     @given(st.lists(st.floats(), max_size=8), st.lists(st.floats(), max_size=8), st.booleans(), st.booleans())
     def test_no_number_makes_it_fail_or_leaves_the_plot(
         self, x: list[float], y: list[float], log: bool, stacked: bool

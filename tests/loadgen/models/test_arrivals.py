@@ -31,7 +31,6 @@ class RateTests(SynchronousTestCase):
         rate = Rate((0.0, 10.0), (5.0, 25.0), linear=True)
         self.assertEqual([rate.at(at) for at in (0, 2.5, 5, 10, 11)], [5, 10, 15, 25, 25])
 
-    @settings(deadline=None)
     @given(st.lists(RATES, min_size=1, max_size=5), st.floats(0, 10), st.floats(0, 6), st.booleans())
     def test_so_many_times_as_high_at_every_time(
         self, rates: list[float], factor: float, at: float, linear: bool
@@ -95,7 +94,7 @@ class RateFileTests(SynchronousTestCase):
         self.assertEqual(rate, Rate([0.0, 10.5, 20.0], [5.0, 20.25, 0.0]))
         self.assertFalse(rate.linear)
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     @given(
         st.lists(st.tuples(st.floats(0, 1e6), RATES), min_size=1, max_size=20, unique_by=lambda one: one[0])
     )

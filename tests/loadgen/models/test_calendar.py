@@ -65,10 +65,10 @@ class CalendarTests(SynchronousTestCase):
     def test_it_is_a_sorted_list(self) -> None:
         """Also with users added for the past, at the edges of lists and seconds, while others wait."""
         case = Comparison.TestCase
-        case.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+        case.settings = settings(max_examples=25, stateful_step_count=25)
         case("runTest").runTest()
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(st.lists(st.integers(BEGIN, BEGIN + 3 * TICKS), min_size=1, max_size=60))
     def test_each_comes_in_its_turn_and_at_most_one_fine_list_early(self, due: list[int]) -> None:
         """As the engine pops: every 2 ms."""

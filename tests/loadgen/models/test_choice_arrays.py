@@ -17,7 +17,6 @@ PLACES = st.integers(0, 255).map(lambda number: number / 256)
 class OneClient(SynchronousTestCase):
     """The scalar core and the arrays give the same, number for number."""
 
-    @settings(deadline=None)
     @given(
         st.lists(st.tuples(st.floats(0, 1), st.floats(0.001, 1e7), st.floats(0, 1)), min_size=1, max_size=8),
         st.floats(0.01, 1e6),
@@ -31,7 +30,7 @@ class OneClient(SynchronousTestCase):
             choice_arrays.scores(weights, expected, best, trusts).tolist(),
         )
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=300)
     @given(st.lists(st.tuples(EXACT, EXACT), min_size=1, max_size=6), PLACES, PLACES)
     def test_the_better_of_two_is_the_models(
         self, nodes: list[tuple[float, float]], one_at: float, other_at: float
@@ -43,7 +42,6 @@ class OneClient(SynchronousTestCase):
         else:
             self.assertFalse(any(scores))
 
-    @settings(deadline=None)
     @given(st.lists(st.floats(0, 1e3), min_size=1, max_size=6), st.floats(0, 1, exclude_max=True), PLACES)
     def test_whatever_the_numbers_only_what_has_a_score_is_drawn(
         self, scores: list[float], one_at: float, other_at: float

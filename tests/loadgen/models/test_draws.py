@@ -115,7 +115,7 @@ class PageTests(SynchronousTestCase):
         for share, weight in zip(shares, weights, strict=True):
             assert_near(float(share), weight / sum(weights), 0.01)
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=20).filter(lambda weights: sum(weights) > 1e-9))
     def test_only_what_has_a_weight_is_chosen(self, weights: list[float]) -> None:
         chosen = set(some(draws.zipf(seeded(), weights), 300))

@@ -47,7 +47,7 @@ class RingTests(SynchronousTestCase):
         users.forget(0, 9)
         self.assertEqual(set(pages_of(users, 0)), {6, 7})
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 20), st.booleans()), max_size=80))
     def test_each_user_has_a_ring_of_its_own(self, steps: list[tuple[int, int, bool]]) -> None:
         """Against a list for each: at most twelve pages, none twice, the present one always among them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -114,7 +114,6 @@ class DemandTests(SynchronousTestCase):
         self.assertAlmostEqual(hour.use["CPU"] * 4 * 8, found.cpu)
         self.assertGreater(found.inbound.bytes, found.requests * 600)
 
-    @settings(deadline=None)
     @given(st.floats(1, 1e9), st.floats(1, 1e3))
     def test_twice_the_users_are_twice_the_demand(self, users: float, factor: float) -> None:
         """Everything is proportional."""

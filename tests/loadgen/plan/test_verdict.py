@@ -134,7 +134,7 @@ class AssessmentTests(SynchronousTestCase):
 class MonotonyTests(SynchronousTestCase):
     """More of what burdens never needs less; more of what relieves never harms."""
 
-    @settings(deadline=None, max_examples=25)
+    @settings(max_examples=25)
     @given(PLANS, st.floats(1, 5))
     def test_more_users_never_need_less(self, made: Plan, factor: float) -> None:
         """Of anything, in any hour."""
@@ -153,7 +153,7 @@ class MonotonyTests(SynchronousTestCase):
         if works(many):
             self.assertTrue(works(few))
 
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(PLANS, st.sampled_from([remedy for remedy in REMEDIES if remedy.path not in TWO_SIDED]), st.data())
     def test_every_remedy_relieves(self, made: Plan, remedy: Any, data: Any) -> None:
         """In its direction, the saturation on the servers never grows."""
@@ -173,7 +173,7 @@ class MonotonyTests(SynchronousTestCase):
         before, after = (assess(one, COSTS, SHARES) for one in plans)
         self.assertLessEqual(after.saturation, before.saturation * (1 + 1e-9), remedy.path)
 
-    @settings(deadline=None, max_examples=25)
+    @settings(max_examples=25)
     @given(PLANS, st.integers(0, 20))
     def test_what_works_with_few_burst_machines_works_with_more(self, made: Plan, more: int) -> None:
         """They are not ordered without need."""
@@ -183,7 +183,7 @@ class MonotonyTests(SynchronousTestCase):
         if works(few):
             self.assertEqual(few, many)
 
-    @settings(deadline=None, max_examples=25)
+    @settings(max_examples=25)
     @given(PLANS)
     def test_what_is_within_limits_has_an_end_to_its_queues(self, made: Plan) -> None:
         """And use is never above its limit in a plan that fits."""

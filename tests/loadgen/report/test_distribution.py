@@ -24,7 +24,7 @@ def both(values: list[int]) -> tuple[Histogram, Distribution]:
 class DistributionTests(SynchronousTestCase):
     """The recording side is the reference."""
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     @given(st.lists(st.integers(1, HIGHEST), max_size=40))
     def test_percentiles_are_those_of_the_histogram(self, values: list[int]) -> None:
         """And nothing is lost or counted twice."""

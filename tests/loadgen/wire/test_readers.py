@@ -116,7 +116,7 @@ def seen_by_c(pieces: list[bytes], head_only: bool) -> Seen:
 class ReaderTests(SynchronousTestCase):
     """The C reader beside the Python one."""
 
-    @settings(max_examples=1500, deadline=None)
+    @settings(max_examples=1500)
     @given(STREAMS, st.lists(st.integers(0, 300), max_size=6), st.booleans())
     @example(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", [], False)
     def test_both_see_the_same(self, stream: bytes, cuts: list[int], head_only: bool) -> None:

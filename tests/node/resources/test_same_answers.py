@@ -94,7 +94,7 @@ class SameAnswerTests(SynchronousTestCase):
         self.answerer: Any = PythonAnswerer(self.site.segment, 0, options)
         self.answered = 0
 
-    @settings(max_examples=400, deadline=None)
+    @settings(max_examples=400)
     @given(st.lists(st.one_of(gets, gets, posts), min_size=1, max_size=4), st.integers(0, 400))
     def compare(self, requests: list[bytes], cut: int) -> None:
         """*requests*, pipelined, cut in two for the channel."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -43,7 +43,6 @@ class BudgetTests(SynchronousTestCase):
         self.assertFalse(budgets.spend(7, 1))
         self.assertEqual(len(budgets), 0)
 
-    @settings(deadline=None)
     @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), max_size=40))
     def test_it_is_the_clients_own_budget_counted_when_it_is_asked(
         self, steps: list[tuple[int, int]]

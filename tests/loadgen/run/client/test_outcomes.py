@@ -86,10 +86,10 @@ class OutcomeTests(SynchronousTestCase):
 
     def test_each_ask_ends_exactly_once(self) -> None:
         case = Outcomes.TestCase
-        case.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+        case.settings = settings(max_examples=60, stateful_step_count=40)
         case("runTest").runTest()
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.lists(st.sampled_from([REFUSED, CLOSED, 500, 503, 200, 404]), max_size=14))
     def test_the_first_good_answer_is_the_one_that_counts(self, answers: Sequence[int]) -> None:
         """Whatever failed before it."""

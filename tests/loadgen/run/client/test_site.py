@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -48,7 +48,6 @@ class VersionTests(SynchronousTestCase):
         self.assertEqual(changed.superseded(b"one"), 300)
         self.assertEqual(changed.at(150), b"two")
 
-    @settings(deadline=None)
     @given(st.lists(st.tuples(st.sampled_from([b"one", b"two", b"three"]), st.integers(0, 50)), max_size=12))
     def test_answers_that_come_out_of_order_leave_a_history_in_order(
         self, learned: list[tuple[bytes, int]]

@@ -71,7 +71,7 @@ class DealingTests(SynchronousTestCase):
         """What the kernel lets a process have."""
         self.patch(dealing, "raise_descriptor_limit", lambda connections=0: descriptors)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(
         st.integers(1, 1_000_000), st.integers(1, 20), st.floats(0, 1),
         st.lists(st.floats(0, 1e5), min_size=1, max_size=4), st.booleans(),

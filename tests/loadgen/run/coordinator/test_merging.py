@@ -48,7 +48,7 @@ SECONDS = st.lists(st.lists(outcomes(), max_size=8), min_size=3, max_size=3)
 class AddingTests(SynchronousTestCase):
     """What adds up, adds up."""
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(SECONDS, SECONDS, st.integers(0, 2))
     def test_two_processes_come_to_what_one_would_have_counted(
         self, one: list[list[Ended]], other: list[list[Ended]], ahead: int

@@ -200,7 +200,7 @@ class ParsingTests(SynchronousTestCase):
             self.assertIn("thresholds: ", why)
             self.assertIn(text, why)
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(
         st.sampled_from(
             ["v", "users", "duration_s", "policy", "arrivals", "arrivals.steps", "session.think", "site.list",

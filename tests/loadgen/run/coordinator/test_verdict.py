@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -78,7 +78,6 @@ class ThresholdTests(SynchronousTestCase):
             self.assertIn(why, str(caught.exception))
             self.assertIn(repr(text), str(caught.exception))
 
-    @settings(deadline=None)
     @given(st.text(max_size=20))
     def test_whatever_is_written_is_understood_or_refused(self, text: str) -> None:
         try:

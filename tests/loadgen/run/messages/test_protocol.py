@@ -62,7 +62,7 @@ class ProtocolTests(SynchronousTestCase):
             job = msgspec.structs.replace(JOB, scenario=read(path))
             self.assertEqual(MessageReader().receive(encode(JobMessage(job))), [JobMessage(job)])
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.lists(st.sampled_from(ALL), max_size=6), st.lists(st.integers(0, 5000), max_size=10))
     def test_any_split_gives_the_same_frames(self, messages: list[Message], cuts: list[int]) -> None:
         data = b"".join(map(encode, messages))
@@ -104,7 +104,7 @@ class ProtocolTests(SynchronousTestCase):
             with self.assertRaises(MessageError, msg=data[:30]):
                 MessageReader().receive(framed(data))
 
-    @settings(max_examples=200, deadline=None)
+    @settings(max_examples=200)
     @given(st.binary(max_size=40), st.booleans())
     def test_any_bytes_are_frames_or_an_error_that_says_so(self, data: bytes, is_framed: bool) -> None:
         try:

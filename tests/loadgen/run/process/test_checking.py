@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from hashlib import sha256
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -163,7 +163,6 @@ class StaleTests(Case):
         self.checking.confirmed(self.resource, b"unheard of", 10**9)
         self.assertEqual(self.candidates, [])
 
-    @settings(deadline=None)
     @given(st.permutations([OLD, NEW, None]), st.integers(0, 3 * BOUND))
     def test_one_vote_each_in_any_order(self, bodies: list[bytes | None], after: int) -> None:
         """A tie is no majority."""

@@ -218,7 +218,7 @@ class ChangedTests(SynchronousTestCase):
         visit.answer(visit.wire.waiting()[0], 200, b'{"v":1,"seq":1,"stale":[]}')
         self.assertEqual(visit.wire.waiting(), [])
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(
         st.lists(
             st.one_of(
@@ -290,7 +290,7 @@ class BrokenTests(SynchronousTestCase):
             self.assertEqual(visit.counts["wrong: a load document that is none"], 1, body[:30])
             self.assertEqual(visit.users.document[0], 0)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.binary(max_size=60), st.sampled_from([200, 204, 206, 304, 400, 404]), st.binary(max_size=16))
     def test_nothing_that_a_node_says_stops_the_run(self, body: bytes, status: int, tag: bytes) -> None:
         visit = Visit(policy="smart")
