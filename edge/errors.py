@@ -13,6 +13,8 @@ The message names the thing, the place and the way out; the shell prints it with
 
 from __future__ import annotations
 
+import errno
+
 
 class EdgeError(Exception):
     """Base of all: str() is a sentence for the user."""
@@ -32,3 +34,26 @@ class SegmentError(EdgeError):
 
 class PublishError(EdgeError):
     """A folder that cannot be published."""
+
+
+def in_words(error: OSError) -> str:
+    """What the operating system refused, in a sentence for the user."""
+    where = f"{error.filename}: " if error.filename else ""
+    way_out = _WAYS_OUT.get(error.errno or 0, "see its permissions, and those of the folders above it")
+    return f"{where}{error.strerror or error}; {way_out}"
+
+
+def named(error: OSError, path: object) -> OSError:
+    """*error* with *path*, unless it names a file: a failed write or fsync does not."""
+    return error if error.filename else OSError(error.errno, error.strerror, str(path))
+
+
+_WAYS_OUT = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room on that disk: the quota of this user is used up",
+    errno.EROFS: "that disk is mounted read-only; name a directory on another one",
+    errno.EMFILE: "raise the limit on open files (LimitNOFILE=, ulimit -n)",
+    errno.ENFILE: "the whole machine has too many open files (fs.file-max)",
+    errno.ENOMEM: "there is no memory left",
+    errno.EIO: "that disk may be damaged; see the log of the kernel",
+}

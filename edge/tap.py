@@ -18,7 +18,7 @@ from twisted.python import usage
 
 from edge.config import SETTINGS, Config, Setting, find_problems, load, summarize
 from edge.config.settings import SECTIONS
-from edge.errors import ConfigError, EdgeError
+from edge.errors import ConfigError, EdgeError, in_words
 
 _OWN = {
     "config": ("FILE", "TOML file with settings: the same names as here, without the dashes in front. "
@@ -169,6 +169,8 @@ def makeService(options: Options) -> IService:
         return make_supervisor(options.config, User(*options.user()), reactor)
     except EdgeError as error:
         raise SystemExit(f"twistd edge: {error}") from None
+    except OSError as error:
+        raise SystemExit(f"twistd edge: {in_words(error)}") from None
 
 
 def _exit_with(problems: Iterable[str], config: Config | None = None) -> None:

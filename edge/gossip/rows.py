@@ -39,6 +39,8 @@ CREATE INDEX IF NOT EXISTS tombstones ON changes (clock) WHERE records IS NULL;
 _VERSION = 1
 _COLUMNS = "path, origin, sequence, clock, modified, records"
 _RECORDS = msgspec.msgpack.Decoder(tuple[PackedRecord, ...])
+#: What SQLite says when it is not the file's fault.
+_OUTSIDE = ("unable to open", "is full", "readonly", "locked", "disk I/O error", "permission")
 #: Bytes of the page cache.
 _CACHE_KIB = 16 * 1024
 
@@ -55,11 +57,19 @@ class Rows:
         #: What was wrong with the file, a sentence.
         self.problem = ""
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+        try:
+            self._prepare()
+        except BaseException:
+            self._db.close()  # before the file is moved: closing it later would take the next one's log along
+            raise
+
+    def _prepare(self) -> None:
         execute = self._db.execute
         execute("PRAGMA journal_mode=WAL")
         execute("PRAGMA synchronous=NORMAL")
         execute("PRAGMA wal_autocheckpoint=0")
         execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        execute("PRAGMA cache_spill=OFF")  # what is not committed waits in memory: a full disk stops nothing
         version = execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, _VERSION):
             raise sqlite3.DatabaseError(f"of version {version}, this program writes {_VERSION}")
@@ -69,7 +79,24 @@ class Rows:
         self._ids = {name: number for number, name in self._names.items()}
         self._lines: dict[int, bytes] = dict(execute("SELECT id, lines FROM heads"))
         self._heads = {lines: number for number, lines in self._lines.items()}
+        self._verify()
         execute("BEGIN")
+        self._committed = self._db.total_changes
+
+    def _verify(self) -> None:
+        """:class:`sqlite3.DatabaseError` if anything in the file cannot be read."""
+        [found] = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(str(found).replace("\n", " "))
+        try:
+            for row in self._db.execute(f"SELECT {_COLUMNS} FROM changes"):
+                change = self._change(row)
+                if not (isinstance(change.path, bytes) and isinstance(change.clock + change.sequence, int)):
+                    raise TypeError("a column of another type")
+            for _, numbers in self.positions().items():
+                sum(numbers)
+        except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
+            raise sqlite3.DatabaseError(f"a row that cannot be read: {error}") from None
 
     @classmethod
     def open(cls, path: str) -> Rows:
@@ -77,23 +104,43 @@ class Rows:
         try:
             return cls(path)
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and "malformed" not in str(error):
+            if isinstance(error, sqlite3.OperationalError) and any(sign in str(error) for sign in _OUTSIDE):
                 raise RowsError(
-                    f"{path}: cannot be used ({error}); see its permissions and the disk"
+                    f"{path}: cannot be used ({error}); see its permissions and the room on its disk"
                 ) from None
-            aside = f"{path}.damaged"
+            return cls._anew(path, error)
+
+    @classmethod
+    def _anew(cls, path: str, damage: sqlite3.DatabaseError) -> Rows:
+        """Set *path* aside and begin a new log."""
+        aside = f"{path}.damaged"
+        try:
             for suffix in ("-wal", "-shm"):
-                with suppress(OSError):
+                with suppress(FileNotFoundError):
                     os.replace(path + suffix, aside + suffix)
             os.replace(path, aside)
             rows = cls(path)
-            rows.problem = f"{path} is damaged ({error}): moved to {aside}, the node joins afresh"
-            return rows
+        except (OSError, sqlite3.Error) as error:
+            raise RowsError(f"{path}: is damaged ({damage}), and no new one can be made: {error}") from None
+        rows.problem = f"{path} is damaged ({damage}): moved to {aside}, the node joins afresh"
+        return rows
+
+    @property
+    def uncommitted(self) -> int:
+        """Rows that were changed since the last commit."""
+        return self._db.total_changes - self._committed
+
+    @property
+    def size(self) -> int:
+        """Bytes of the database without its write-ahead log."""
+        pages, of = (self._db.execute(f"PRAGMA page_{what}").fetchone()[0] for what in ("count", "size"))
+        return int(pages * of)
 
     def commit(self) -> None:
         """Make what was written durable."""
-        if self._db.total_changes != getattr(self, "_committed", -1):
-            self._db.execute("COMMIT")
+        if self.uncommitted:
+            if self._db.in_transaction:  # not after a commit that failed
+                self._db.execute("COMMIT")
             self._db.execute("BEGIN")
             self._committed = self._db.total_changes
 
@@ -108,8 +155,9 @@ class Rows:
             db.close()
 
     def close(self) -> None:
-        """Commit and close."""
-        self._db.execute("COMMIT")
+        """Commit, if that is possible, and close."""
+        with suppress(sqlite3.Error):
+            self._db.execute("COMMIT")
         self._db.close()
 
     # Small facts

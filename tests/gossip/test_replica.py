@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from random import Random
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.gossip import replica
+from edge.gossip import rows as rows_module
 from edge.gossip.changes import CHUNK, Change, Message, Record, Want
 from edge.gossip.replica import TOMBSTONE_MS, Replica
 from edge.gossip.rows import Rows, RowsError
@@ -241,6 +243,49 @@ class FileTests(SynchronousTestCase):
         self.assertIn("moved to", rows.problem)
         self.assertTrue(Path(self.path + ".damaged").exists())
         self.assertEqual(table(Replica("a", rows, NOW)), {})
+
+    def test_damage_anywhere_in_the_file_is_set_aside_or_harmless(self) -> None:
+        """Pages overwritten, bytes flipped, the end cut off: it opens, and every row of it can be read."""
+        first = Replica("a", Rows.open(self.path), NOW)
+        for number in range(300):
+            first.put(b"/%d" % number, 1, records(b"%d" % number), NOW)
+        first.save(NOW)
+        Rows.checkpoint(self.path)
+        sound = Path(self.path).read_bytes()
+        random, set_aside = Random(16), 0
+        for case in range(150):
+            damaged = bytearray(sound)
+            at = random.randrange(len(sound))
+            if case % 3 == 0:
+                damaged[at : at + 4096] = random.randbytes(4096)
+            elif case % 3 == 1:
+                for _ in range(20):
+                    damaged[random.randrange(len(sound))] ^= 1 << random.randrange(8)
+            else:
+                del damaged[at:]
+            path = self.folder / f"{case}.sqlite"
+            path.write_bytes(damaged)
+            rows = Rows.open(str(path))
+            set_aside += bool(rows.problem)
+            after = Replica("a", rows, NOW + 5)
+            self.assertLessEqual(len(table(after)), 300)
+            after.put(b"/new", 1, records(b"new"), NOW + 5)
+            after.save(NOW + 5)
+            rows.close()
+            self.assertIn(b"/new", table(Replica("a", Rows.open(str(path)), NOW + 6)), case)
+        self.assertGreater(set_aside, 100)
+
+    def test_what_cannot_be_committed_waits_outside_of_the_disk(self) -> None:
+        """More of it than the page cache holds."""
+        self.patch(rows_module, "_CACHE_KIB", 64)
+        first = Replica("a", Rows.open(self.path), NOW)
+        log = Path(self.path + "-wal")
+        size = log.stat().st_size
+        for number in range(2000):
+            first.put(b"/%d" % number, 1, records(b"%d" % number), NOW)
+        self.assertEqual(log.stat().st_size, size)
+        first.save(NOW)
+        self.assertGreater(log.stat().st_size, size)
 
     def test_a_file_that_cannot_be_opened_says_so(self) -> None:
         self.assertRaises(RowsError, Rows.open, str(self.folder / "missing" / "replica.sqlite"))

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 REPAIR_SECONDS = 30.0
 #: Seconds after which two nodes that have met compare their tables: one may have lost its state.
 REPAIR_AFTER = 3.0
+#: Seconds until own changes are pushed that could not be written down.
+PUSH_AGAIN = 1.0
 #: Changes that may wait to be applied while more are asked for.
 AHEAD = 500
 
@@ -63,9 +65,12 @@ class AntiEntropy:
         self._random = random
         self._reactor = reactor
         self._first_repairs: list[IDelayedCall] = []
+        self._later: IDelayedCall | None = None
 
     def stop(self) -> None:
-        """Compare nothing any more."""
+        """Compare and push nothing any more."""
+        if self._later is not None and self._later.active():
+            self._later.cancel()
         for call in self._first_repairs:
             if call.active():
                 call.cancel()
@@ -78,7 +83,9 @@ class AntiEntropy:
 
     def push(self) -> None:
         """Send own changes to everybody."""
-        self._log.commit()  # first: nobody may know more of our log than we do
+        if not self._log.commit():  # first: nobody may know more of our log than we do
+            self._later = self._reactor.callLater(PUSH_AGAIN, self.push)
+            return
         self.tell()
         for name in list(self._peers.streams):
             message = None if self._peers.is_full(name) else self._replica.push(name)

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from edge.config.values import split_address
+from edge.errors import named
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,22 +45,30 @@ class KnownPeers:
         """Write; readers see the old or the new one, whole."""
         self.generation = generation
         new = self._path.with_suffix(".new")
-        new.write_text(json.dumps({"generation": self.generation, "addresses": self.addresses}) + "\n")
+        try:
+            new.write_text(json.dumps({"generation": self.generation, "addresses": self.addresses}) + "\n")
+        except OSError as error:
+            raise named(error, new) from None
         new.replace(self._path)
+
+    def _save_addresses(self) -> None:
+        """With a full disk, they are written with the next change."""
+        with suppress(OSError):
+            self.save(self.generation)
 
     def add(self, host: str, port: int) -> None:
         """Remember an address."""
         text = _joined(host, port)
         if text not in self.addresses:
             self.addresses = [*self.addresses[1 - self.LIMIT :], text]
-            self.save(self.generation)
+            self._save_addresses()
 
     def remove(self, host: str, port: int) -> None:
         """Forget an address: its node has left."""
         text = _joined(host, port)
         if text in self.addresses:
             self.addresses.remove(text)
-            self.save(self.generation)
+            self._save_addresses()
 
 
 def _joined(host: str, port: int) -> str:

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from edge.errors import EdgeError
 from edge.node.publishing.publisher import Stopped
+from edge.publish.problems import Kind
 from edge.publish.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Seconds until the next look at files that were being written.
 LOOK_AGAIN = 2.0
+#: Seconds until it is tried again to keep what could not be written: nothing tells when the disk has room.
+STORE_AGAIN = 10.0
 
 
 class AutoPublisher:
@@ -44,6 +47,7 @@ class AutoPublisher:
         self._watcher = self._watch(publisher.settings.root)
         self._next_look: IDelayedCall | None = None
         self._stopped = False
+        self._said = ""
 
     async def publish(self, root: str | None = None, everything: bool = False) -> PublishResult:
         """Publish now, from another directory if *root* is given; raises as the publisher does.
@@ -78,9 +82,15 @@ class AutoPublisher:
 
     async def _publish(self, root: str | None, everything: bool) -> PublishResult:
         result = await self._publisher.publish(root, everything, self._on_directory)
-        if self._publisher.catalogue.look_again and self._next_look is None and not self._stopped:
-            self._next_look = self._reactor.callLater(LOOK_AGAIN, self._look)
+        if self._publisher.catalogue.look_again:
+            self._look_in(LOOK_AGAIN)
+        elif any(problem.kind is Kind.STORE for problem in result.problems):
+            self._look_in(STORE_AGAIN)
         return result
+
+    def _look_in(self, seconds: float) -> None:
+        if self._next_look is None and not self._stopped:
+            self._next_look = self._reactor.callLater(seconds, self._look)
 
     def _look(self) -> None:
         self._next_look = None
@@ -111,8 +121,12 @@ class AutoPublisher:
         except Stopped:
             return
         except EdgeError as error:
-            self._log.error("the site stays as it was: {error}", error=error)
+            if str(error) != self._said:
+                self._log.error("the site stays as it was: {error}", error=error)
+            self._said = str(error)
+            self._look_in(STORE_AGAIN)
             return
+        self._said = ""
         if result.puts or result.removes:
             self._log.info(
                 "published changes: {puts} resources put, {removes} removed",

@@ -25,7 +25,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from edge.descriptors import node_connections
-from edge.errors import EdgeError
+from edge.errors import EdgeError, in_words
 from edge.node.bodies.store import BodyStore
 from edge.node.cluster.clusterview import ClusterView
 from edge.node.process.life import Event, State
@@ -187,6 +187,9 @@ class Node:
             return
         except EdgeError as error:
             self._give_up(str(error))
+            return
+        except OSError as error:
+            self._give_up(in_words(error))
             return
         except Exception:
             self._log.failure("publishing failed")

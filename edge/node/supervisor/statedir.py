@@ -19,7 +19,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, in_words, named
 from edge.node.supervisor.directories import SAME_USER, User, make_directory
 
 
@@ -46,8 +46,11 @@ class StateDirectory:
                 f"--state-dir {path}: in use by another twistd edge (pid {holder or 'unknown'}); "
                 "stop that one or give another directory"
             ) from None
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, b"%d\n" % os.getpid(), 0)
+        try:
+            self.write_pid()
+        except OSError as error:
+            os.close(self._lock)
+            raise ConfigError(in_words(named(error, self.path))) from None
 
     def write_pid(self) -> None:
         """Write down this process's id: after a daemon has forked."""
@@ -75,6 +78,9 @@ class StateDirectory:
         new = self.path / f".{name}.new"
         with suppress(OSError):
             new.unlink()
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
-            file.write(text)
+        try:
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+                file.write(text)
+        except OSError as error:
+            raise ConfigError(in_words(named(error, new))) from None
         new.replace(self.path / name)

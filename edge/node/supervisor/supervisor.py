@@ -22,7 +22,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from edge.errors import EdgeError
+from edge.errors import EdgeError, in_words
 from edge.node.process.life import Event, Life
 from edge.node.supervisor.configuration import Configuration
 from edge.node.supervisor.node import Node
@@ -75,6 +75,9 @@ class Supervisor(Service):
             node.start()
         except EdgeError as error:
             self._give_up(str(error))
+            return
+        except OSError as error:
+            self._give_up(in_words(error))
             return
         Deferred.fromCoroutine(node.publish_first())
 
