@@ -164,7 +164,7 @@ class Forbidden(ProtocolError):
     """403, RFC 9110 section 15.5.4: of another origin (cross-site WebSocket hijacking)."""
 
     status = 403
-    default = "Pages of this origin may not connect; see --allow-origin."
+    default = "Pages of this origin may not connect; see --public-url and --allow-origin."
 
 
 class UpgradeRequired(ProtocolError):

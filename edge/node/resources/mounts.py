@@ -2,8 +2,9 @@
 
 The factory *name* of *module* is called in each worker, with *argument* if there is one, and gives a
 :class:`twisted.web.resource.Resource`.  Requests that change something (all methods but GET, HEAD and
-OPTIONS) reach it only from pages of the same origin, of the cluster's nodes and of ``--allow-origin``: what
-another site's page sends with the visitor's browser is refused with 403 (by Sec-Fetch-Site and Origin;
+OPTIONS) reach it only from pages of our own origins (:func:`edge.node.resources.origins.own_origins` and
+``--public-url``), of the cluster's nodes and of ``--allow-origin``: what another site's page sends with the
+visitor's browser is refused with 403 (by Sec-Fetch-Site and Origin;
 programs that are no browsers send neither).
 """
 
@@ -20,6 +21,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from edge.config.values import MOUNT
 from edge.errors import ConfigError
+from edge.node.resources.origins import own_origins
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -83,7 +85,9 @@ class Guarded(Resource):
 
     def render(self, request: EdgeRequest) -> int:
         if self._is_foreign(request):
-            request.refuse(403, "Pages of other sites may not change anything here.")
+            request.refuse(
+                403, "Pages of other sites may not change anything here; see --public-url and --allow-origin."
+            )
             return NOT_DONE_YET
         return self._inner.render(request)  # type: ignore[no-any-return]
 
@@ -92,7 +96,7 @@ class Guarded(Resource):
         if head.method in SAFE:
             return False
         origin, site = head.fields.get(b"origin"), head.fields.get(b"sec-fetch-site")
-        own = (b"https://" if request.isSecure() else b"http://") + (head.host or b"")
         if origin is not None:
-            return origin != own and origin not in self._allowed and b"*" not in self._allowed
+            own = own_origins(head.host, request.isSecure())
+            return not (origin in own or origin in self._allowed or b"*" in self._allowed)
         return site is not None and site not in (b"same-origin", b"none")

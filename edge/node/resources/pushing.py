@@ -38,6 +38,7 @@ from edge.http.forms import parse_query
 from edge.http.websocket import accept, framed
 from edge.load.document import TTL_MS
 from edge.node.process.own_resources import LOAD, STATUS
+from edge.node.resources.origins import own_origins
 from edge.node.resources.pushsocket import PushSocket
 from edge.table.counters import INDEX
 
@@ -80,7 +81,7 @@ class Pushing:
         most: int = 1000,
         counters: CounterBlock | None = None,
     ) -> None:
-        """*origins*: serialized origins that may connect beside the one that was asked; ``*``: all.
+        """*origins*: serialized origins that may connect beside our own; ``*``: all.
 
         *most*: connections at once, see :func:`edge.descriptors.socket_limit`.
         """
@@ -125,8 +126,7 @@ class Pushing:
     async def open(self, request: EdgeRequest) -> None:
         """Take the connection of *request* over, or refuse it."""
         head = request.head
-        host = head.host or b""
-        own = (b"https://%b" % host if request.isSecure() else b"http://%b" % host,)
+        own = own_origins(head.host, request.isSecure())
         try:
             topics = _topics(head.query)
             answer = accept(head.method, head.fields, own, self._origins)

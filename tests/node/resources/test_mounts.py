@@ -55,12 +55,12 @@ class MountTests(SynchronousTestCase):
 class GuardedTests(SynchronousTestCase):
     """Requests that change something."""
 
-    def ask(self, method: str, *lines: str, path: str = "/app/x") -> Answer:
+    def ask(self, method: str, *lines: str, path: str = "/app/x", host: str = "127.0.0.1:80") -> Answer:
         self.inner = Counting()
         root = Resource()
         root.putChild(b"app", Guarded(self.inner, (b"http://friend",)))
         connection = Connection(root)
-        connection.send("\r\n".join([f"{method} {path} HTTP/1.1", "Host: own", *lines, "", ""]).encode())
+        connection.send("\r\n".join([f"{method} {path} HTTP/1.1", f"Host: {host}", *lines, "", ""]).encode())
         connection.turn()
         [answer] = connection.answers()
         return answer
@@ -70,7 +70,7 @@ class GuardedTests(SynchronousTestCase):
             for lines in (
                 ["Origin: http://evil"],
                 ["Origin: null"],
-                ["Origin: https://own"],
+                ["Origin: https://127.0.0.1:80"],
                 ["Sec-Fetch-Site: cross-site"],
                 ["Sec-Fetch-Site: same-site"],
             ):
@@ -80,12 +80,18 @@ class GuardedTests(SynchronousTestCase):
     def test_everybody_else_may(self) -> None:
         for lines in (
             [],
-            ["Origin: http://own", "Sec-Fetch-Site: same-origin"],
+            ["Origin: http://127.0.0.1:80", "Sec-Fetch-Site: same-origin"],
             ["Origin: http://friend", "Sec-Fetch-Site: cross-site"],
             ["Sec-Fetch-Site: none"],
         ):
             self.assertEqual(self.ask("DELETE", *lines).status, 200, lines)
             self.assertEqual(self.inner.reached, [b"DELETE"])
+
+    def test_a_page_whose_name_was_led_to_our_address_changes_nothing(self) -> None:
+        lines = ("Origin: http://evil.example", "Sec-Fetch-Site: same-origin")
+        self.assertEqual(self.ask("POST", *lines, host="evil.example").status, 403)
+        lines = ("Origin: http://friend", "Sec-Fetch-Site: same-origin")
+        self.assertEqual(self.ask("POST", *lines, host="friend").status, 200)
 
     def test_reading_is_for_everybody(self) -> None:
         self.assertEqual(self.ask("GET", "Origin: http://evil", "Sec-Fetch-Site: cross-site").status, 200)

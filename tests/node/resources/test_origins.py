@@ -7,11 +7,41 @@ import os
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.load.document import LoadDocument, NodeLoad, encode
-from edge.node.resources.origins import LIMIT, ClusterOrigins
+from edge.node.resources.origins import LIMIT, ClusterOrigins, own_origins
 from edge.resource import Resource
 from edge.table.reader import Reader
 from tests.node.serving import NOW
 from tests.node.tables import Site, representation
+
+
+class OwnOriginsTests(SynchronousTestCase):
+    """Which pages are of this very server."""
+
+    def test_over_plain_http_only_what_no_name_server_can_lead_elsewhere(self) -> None:
+        for host in (
+            b"127.0.0.1",
+            b"192.0.2.7:8080",
+            b"[::1]:80",
+            b"[2001:db8::1]",
+            b"localhost:1",
+            b"n1.localhost",
+        ):
+            self.assertEqual(own_origins(host, False), (b"http://" + host,))
+        for host in (
+            None,
+            b"evil.example",
+            b"localhost.evil.example",
+            b"evillocalhost",
+            b"localhost.",
+            b"127.0.0.1.evil.example",
+            b"1.2.3.4@evil",
+            b"[::1].evil",
+            b"",
+        ):
+            self.assertEqual(own_origins(host, False), ())
+
+    def test_over_tls_the_name_that_the_certificate_has_proved(self) -> None:
+        self.assertEqual(own_origins(b"www.example", True), (b"https://www.example",))
 
 
 class ClusterOriginsTests(SynchronousTestCase):

@@ -19,7 +19,7 @@ from tests.node.serving import NOW, parse_answers
 from tests.node.tables import Site, representation
 
 ASK = (
-    b"GET /.edge/socket%b HTTP/1.1\r\nHost: a.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET /.edge/socket%b HTTP/1.1\r\nHost: localhost:8080\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%b\r\n"
 )
 
@@ -52,7 +52,7 @@ class PushingTests(SynchronousTestCase):
         self.site.writer.put(Resource(b"/.edge/load", NOW, (one,)), counts=False)
 
     def open(
-        self, query: bytes = b"", lines: bytes = b"Origin: http://a.example\r\n", more: bytes = b""
+        self, query: bytes = b"", lines: bytes = b"Origin: http://localhost:8080\r\n", more: bytes = b""
     ) -> int:
         self.connection.send(ASK % (query, lines) + more)
         head, end, _ = self.connection.transport.written.partition(b"\r\n\r\n")
@@ -121,7 +121,7 @@ class PushingTests(SynchronousTestCase):
         for query, lines, status in (
             (b"", b"Origin: http://evil\r\n", 403),
             (b"?topics=all", b"", 400),
-            (b"", b"Origin: https://a.example\r\n", 403),
+            (b"", b"Origin: https://localhost:8080\r\n", 403),
         ):
             self.setUp()
             self.assertEqual(self.open(query, lines), status)
@@ -132,6 +132,17 @@ class PushingTests(SynchronousTestCase):
         self.connection.send(b"GET /.edge/socket HTTP/1.1\r\nHost: a\r\n\r\n")
         (answer,) = parse_answers(self.connection.transport.written)
         self.assertEqual((answer.status, answer.fields["upgrade"]), (426, "websocket"))
+
+    def test_a_page_whose_name_was_led_to_our_address_is_refused(self) -> None:
+        for scheme, secure, status in ((b"http", False, 403), (b"https", True, 101)):
+            self.setUp()
+            self.connection = self.site.connect(frozenset(), secure=secure)
+            ask = ASK.replace(b"localhost:8080", b"evil.example") % (
+                b"",
+                b"Origin: %b://evil.example\r\n" % scheme,
+            )
+            self.connection.send(ask)
+            self.assertEqual(int(self.connection.transport.written.split()[1]), status)
 
     def test_a_friendly_origin_and_a_client_that_is_no_browser(self) -> None:
         self.assertEqual(self.open(lines=b"Origin: http://friend\r\n"), 101)
