@@ -4,6 +4,13 @@ A blob is named by the digest of its contents, so it is written once, never chan
 processes that use the directory.  It appears whole by an atomic replace (written under ``blobs/tmp/``, then
 renamed) and, where the file system can, shares its disk blocks with the file it was copied from.
 
+Disks flip bits, and a crash of the machine may keep a name without its bytes.  So a blob that an earlier
+process wrote is believed for its length by a scan only, and compared with its digest before it is first used:
+coded bodies by the scan (:meth:`Blobs.is_whole`), what is sent by the worker that sends it, everything in the
+background (:meth:`Blobs.check`).  What is written anew replaces what is there.  Those of more than
+:data:`CHECK_AT_ONCE` bytes, for which no client can wait, are on disk before their name is
+(:mod:`edge.durable`), and come first in the background.
+
 When may a blob be deleted?  Every process keeps a file ``owners/<its id>`` with the names of the
 blobs it needs, holds a lock (flock) on it while it lives, and adds a name *before* it looks for the
 blob.  :meth:`Blobs.collect`, alone behind the lock of ``collect.lock``, forgets the owners whose lock
@@ -15,13 +22,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock, ioctl
 from hashlib import sha256
 from threading import RLock
 from types import TracebackType
 
+from edge import durable
 from edge.errors import PublishError
 from edge.publish.problems import reason
 from edge.resource import etag_of
@@ -29,6 +37,8 @@ from edge.resource import etag_of
 _FICLONE = 0x40049409  # linux/fs.h: make the file share the blocks of another
 _CHUNK = 1 << 20  # bytes per read: fewer, larger reads gain nothing measurable
 _ETAG_BYTES = 16
+#: Bytes that can be read while a client waits: some 50 ms.
+CHECK_AT_ONCE = 64 << 20
 
 
 class Blobs:
@@ -44,6 +54,8 @@ class Blobs:
         self._needed: set[bytes] = set()
         self._last: set[bytes] = set()
         self._serial = 0
+        #: ETags of blobs that this process has written, or checked once.
+        self._whole: set[bytes] = set()
         with _explained("prepare the directory", directory):
             os.makedirs(self._temporary, exist_ok=True)
             os.makedirs(self._owners, exist_ok=True)
@@ -93,16 +105,55 @@ class Blobs:
         except OSError:
             return False
 
+    def is_whole(self, etag: bytes, length: int) -> bool:
+        """Whether the blob is there and holds what its name says; read once in the life of this process.
+
+        A damaged one is removed.  From now on it is retained.
+        """
+        if not self.has(etag, length):
+            return False
+        if etag not in self._whole:
+            if not self.check(etag):
+                return False
+            self._whole.add(etag)
+        return True
+
+    def check(self, etag: bytes, give_up: Callable[[], bool] = lambda: False) -> bool:
+        """Whether the bytes of the blob have the digest that names it; if not, it is removed.
+
+        True if *give_up* breaks that off.
+        """
+        try:
+            is_whole = has_name_of_bytes(self.path(etag), give_up)
+        except FileNotFoundError:
+            is_whole = False
+        if not is_whole:
+            self.discard(etag)
+        return is_whole
+
+    def all(self) -> Iterator[bytes]:
+        """The ETags of all blobs that are there, those first that are not checked at once, in short steps."""
+        for wants_large in (True, False):
+            for folder in os.listdir(self._blobs):
+                if folder == "tmp":
+                    continue
+                found = []
+                with suppress(OSError), os.scandir(os.path.join(self._blobs, folder)) as entries:
+                    for entry in entries:
+                        if (entry.stat().st_size > CHECK_AT_ONCE) is wants_large:
+                            found.append(os.fsencode(entry.name))
+                yield from found
+
     def put(self, body: bytes) -> None:
-        """Write a blob with this body, unless it is there."""
+        """Write a blob with this body, unless it is there and whole."""
         etag = etag_of(sha256(body).digest())
-        if self.has(etag, len(body)):
+        if self.is_whole(etag, len(body)):
             return
         with self._new_file() as (fd, temporary), _explained("write", self.path(etag)):
             view = memoryview(body)
             while view:
                 view = view[os.write(fd, view) :]
-            self._install(temporary, etag)
+            self._install(temporary, etag, fd, len(body))
 
     def copy(self, source_fd: int) -> tuple[bytes, int]:
         """Make a blob of the contents of an open file; its (SHA-256, length).
@@ -116,9 +167,9 @@ class Blobs:
             else:
                 digest, length = _copy(source_fd, fd, temporary)
             etag = etag_of(digest)
-            if not self.has(etag, length):
+            if not (self.has(etag, length) and etag in self._whole):
                 with _explained("write", self.path(etag)):
-                    self._install(temporary, etag)
+                    self._install(temporary, etag, fd, length)
         return digest, length
 
     def partial(self) -> PartialBlob:
@@ -145,6 +196,7 @@ class Blobs:
 
     def discard(self, etag: bytes) -> None:
         """Remove a damaged blob, so that it is written again."""
+        self._whole.discard(etag)
         with suppress(FileNotFoundError), _explained("remove", self.path(etag)):
             os.unlink(self.path(etag))
 
@@ -161,6 +213,7 @@ class Blobs:
             os.ftruncate(self._owner_fd, 0)
             os.write(self._owner_fd, b"".join(self._needed))
             needed = set(self._needed)
+            self._whole &= needed
             alive = {self._owner}
             for owner in os.listdir(self._owners):
                 if owner != self._owner and (names := self._needed_by(owner)) is not None:
@@ -195,10 +248,14 @@ class Blobs:
                 os.unlink(path)
             return None
 
-    def _install(self, temporary: str, etag: bytes) -> None:
+    def _install(self, temporary: str, etag: bytes, fd: int, length: int) -> None:
         target = self.path(etag)
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        os.replace(temporary, target)
+        if length > CHECK_AT_ONCE:
+            durable.replace(fd, temporary, target)
+        else:
+            os.replace(temporary, target)
+        self._whole.add(etag)
 
     def _create(self) -> tuple[int, str]:
         with self._thread_lock:
@@ -258,9 +315,11 @@ class PartialBlob:
         if self._digest.digest() != digest:
             return False
         etag = etag_of(digest)
-        if not self._blobs.has(etag, self.length):
-            with _explained("write", self._blobs.path(etag)):
-                self._blobs._install(self._path, etag)
+        self._blobs.retain((etag,))
+        target = self._blobs.path(etag)
+        with _explained("write", target):
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.replace(self._path, target)  # the reactor waits for this: it is not synchronized
         return True
 
     def close(self) -> None:
@@ -268,6 +327,25 @@ class PartialBlob:
         os.close(self._fd)
         with suppress(FileNotFoundError):
             os.unlink(self._path)
+
+
+def has_name_of_bytes(path: str, give_up: Callable[[], bool] = lambda: False) -> bool:
+    """Whether the blob at *path* holds what its name, an ETag, says; False too if it cannot be read.
+
+    True if *give_up* breaks that off.  :class:`FileNotFoundError`.
+    """
+    digest = sha256()
+    try:
+        with open(path, "rb", buffering=0) as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+                if give_up():
+                    return True
+    except FileNotFoundError:
+        raise
+    except OSError:  # EIO: the disk itself knows that it has lost it
+        return False
+    return etag_of(digest.digest()) == os.fsencode(os.path.basename(path))
 
 
 def _clone(fd: int, source_fd: int) -> bool:

@@ -116,7 +116,7 @@ class Encoder:
         if coded.length > self._body_limit:
             if coded.body is not None:
                 blobs.put(coded.body)
-            elif not blobs.has(etag, coded.length):
+            elif not blobs.is_whole(etag, coded.length):
                 return None
             return coded._replace(body=None)
         if coded.body is None:

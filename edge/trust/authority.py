@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from edge import durable
 from edge.errors import EdgeError
 
 #: Days: an authority is replaced by hand, a node's certificate with each new installation.
@@ -193,6 +194,7 @@ def _write(path: Path, content: bytes, mode: int) -> None:
         new.unlink(missing_ok=True)
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(content)
-        new.replace(path)
+            file.flush()
+            durable.replace(file.fileno(), new, path)
     except OSError as error:
         raise AuthorityError(f"cannot write {path}: {error.strerror}") from None

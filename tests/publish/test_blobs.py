@@ -6,6 +6,7 @@ from hashlib import sha256
 from subprocess import PIPE, Popen
 
 import edge
+from edge import durable
 from edge.errors import PublishError
 from edge.publish import blobs as module
 from edge.publish.blobs import Blobs
@@ -104,6 +105,91 @@ class Writing(BlobsTestCase):
         self.assertIn(
             "cannot prepare the directory", str(self.assertRaises(PublishError, Blobs, path + "/x"))
         )
+
+
+class Damage(BlobsTestCase):
+    """Blobs whose bytes are not those that were written."""
+
+    def flip(self, etag: bytes) -> None:
+        """Seven bits, and the length stays."""
+        with open(self.blobs.path(etag), "r+b") as file:
+            body = bytearray(file.read())
+            for at in range(0, 700, 100):
+                body[at] ^= 1
+            file.seek(0)
+            file.write(body)
+
+    def test_a_blob_of_an_earlier_process_is_read_before_it_counts_as_whole(self) -> None:
+        self.blobs.put(BODIES[0])
+        self.blobs.put(BODIES[1])
+        self.flip(ETAGS[0])
+        later = self.open()
+        self.assertTrue(later.has(ETAGS[0], 1000))
+        self.assertFalse(later.is_whole(ETAGS[0], 1000))
+        self.assertFalse(later.has(ETAGS[0], 1000))
+        self.assertTrue(later.is_whole(ETAGS[1], 1001))
+
+    def test_it_is_read_once(self) -> None:
+        self.blobs.put(BODIES[0])
+        later = self.open()
+        self.assertTrue(later.is_whole(ETAGS[0], 1000))
+        self.patch(module, "has_name_of_bytes", None)
+        self.assertTrue(later.is_whole(ETAGS[0], 1000))
+
+    def test_what_is_written_replaces_what_is_damaged(self) -> None:
+        source = self.write("source", BODIES[0])
+
+        def put(store: Blobs) -> None:
+            store.put(BODIES[0])
+
+        def copy(store: Blobs) -> None:
+            with open(source, "rb") as file:
+                store.copy(file.fileno())
+
+        def receive(store: Blobs) -> None:
+            partial = store.partial()
+            partial.write(BODIES[0])
+            self.assertTrue(partial.install(DIGESTS[0]))
+            partial.close()
+
+        for way in (put, copy, receive):
+            self.blobs.put(BODIES[0])
+            self.flip(ETAGS[0])
+            later = self.open()
+            way(later)
+            self.assertEqual(later.read(ETAGS[0], DIGESTS[0]), BODIES[0], way)
+            later.close()
+
+    def test_all_blobs_can_be_checked_whoever_wrote_them(self) -> None:
+        for body in BODIES:
+            self.blobs.put(body)
+        self.flip(ETAGS[1])
+        self.assertEqual(sorted(self.blobs.all()), sorted(ETAGS))
+        self.assertEqual({etag for etag in self.blobs.all() if not self.blobs.check(etag)}, {ETAGS[1]})
+        self.assertNotIn(ETAGS[1], list(self.blobs.all()))
+
+    def test_large_ones_come_first_and_are_on_disk_before_their_names(self) -> None:
+        synchronized: list[str] = []
+        real = durable.replace
+
+        def replace(fd: int, temporary: str, target: str) -> None:
+            synchronized.append(target)
+            real(fd, temporary, target)
+
+        self.patch(durable, "replace", replace)
+        self.patch(module, "CHECK_AT_ONCE", 1500)
+        large = b"l" * 2000
+        for body in (*BODIES, large):
+            self.blobs.put(body)
+        etag = etag_of(sha256(large).digest())
+        self.assertEqual(synchronized, [self.blobs.path(etag)])
+        self.assertEqual(next(self.blobs.all()), etag)
+
+    def test_a_check_that_is_broken_off_removes_nothing(self) -> None:
+        self.blobs.put(BODIES[0])
+        self.flip(ETAGS[0])
+        self.assertTrue(self.blobs.check(ETAGS[0], lambda: True))
+        self.assertTrue(self.blobs.has(ETAGS[0], 1000))
 
 
 class Collecting(BlobsTestCase):

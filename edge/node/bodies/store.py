@@ -14,6 +14,7 @@ entries; the other nodes ask it for ours.
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from edge.errors import EdgeError
@@ -101,12 +102,26 @@ class BodyStore:
         return length is None or size == length
 
     def read(self, etag: bytes, length: int) -> bytes | None:
-        """The blob of *length* bytes; None: it is not here."""
+        """The blob of *length* bytes; None: it is not here, or damaged."""
         try:
             body = _read(self._blobs.path(etag), length)
         except OSError:
             return None
-        return body if len(body) == length else None
+        if len(body) != length:
+            return None
+        if etag_of(sha256(body).digest()) != etag:
+            self._blobs.discard(etag)  # so that it is fetched again
+            return None
+        return body
+
+    def restore(self, path: bytes, etag: bytes) -> bool:
+        """Write the blob *etag* of *path* again, if its body is in memory; whether it was."""
+        resource = self._catalogue.get(path)
+        for one in resource.representations if resource is not None else ():
+            if one.etag == etag and one.body is not None:
+                self._blobs.put(one.body)
+                return True
+        return False
 
     async def fetch(self, wanted: Wanted, urgent: bool) -> None:
         """Return when the blob is here, from whatever node has it.

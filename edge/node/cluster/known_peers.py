@@ -15,6 +15,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from edge import durable
 from edge.config.values import split_address
 from edge.errors import named
 
@@ -46,10 +47,12 @@ class KnownPeers:
         self.generation = generation
         new = self._path.with_suffix(".new")
         try:
-            new.write_text(json.dumps({"generation": self.generation, "addresses": self.addresses}) + "\n")
+            with new.open("w") as file:
+                file.write(json.dumps({"generation": self.generation, "addresses": self.addresses}) + "\n")
+                file.flush()
+                durable.replace(file.fileno(), new, self._path)
         except OSError as error:
             raise named(error, new) from None
-        new.replace(self._path)
 
     def _save_addresses(self) -> None:
         """With a full disk, they are written with the next change."""

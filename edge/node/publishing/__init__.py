@@ -2,6 +2,7 @@
 
 * ``auto_publisher.py``: publishing when files change, and when told
 * ``publisher.py``: scan, deploy in slices, purge
+* ``scrubber.py``: blobs compared with their digests in the background
 * ``table.py``: what a publisher needs of a table; the table of a node alone
 
 The way of a file change, from the disk of one node to the answers of another.  Each step names the next one

@@ -89,6 +89,7 @@ class Publisher:
         self._slices = slices
         self._reactor = reactor
         self._one_at_a_time = DeferredLock()
+        self._one_restored_at_a_time = DeferredLock()
         #: The smart client beside the site.
         self._client = Catalogue()
         self._purged: set[bytes] = set()
@@ -118,7 +119,8 @@ class Publisher:
             known = set(self.problems)
             self.settings, self.catalogue, self.problems = settings, new, tuple(problems)
             self._bodies.hold(new)
-            await self._slices.run(self._put(deploy.puts))
+            puts = [one for one in deploy.puts if everything or not self._stays_purged(one, old)]
+            await self._slices.run(self._put(puts))
             await self._slices.run(self._remove(deploy.removes, only_own=True))
             await self._slices.run(self._put([new[path] for path in self._outside if path in new]))
             self._table.files_count()
@@ -132,8 +134,8 @@ class Publisher:
             if problem in known:
                 continue  # said before; a file that grows is looked at every few seconds
             self._log.warn("not published: {problem}", problem=problem)
-        unchanged = len(new) - len(deploy.puts)
-        return PublishResult(len(deploy.puts), len(deploy.removes), unchanged, problems, self._table.sequence)
+        unchanged = len(new) - len(puts)
+        return PublishResult(len(puts), len(deploy.removes), unchanged, problems, self._table.sequence)
 
     async def purge(self, paths: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
         """Remove *paths* from the table: those that were there, and those that were not."""
@@ -163,6 +165,20 @@ class Publisher:
             for representation in resource.representations:
                 self._bodies.spill(representation)
         return resource
+
+    async def restore(self, path: bytes, etag: bytes) -> bool:
+        """Have the blob *etag* of *path* whole again, from memory or the webroot; whether it is."""
+        blobs = self._store.blobs
+        async with self._one_restored_at_a_time:  # many may ask for the same one
+            if await self._in_thread(partial(blobs.check, etag)):
+                return True
+            resource = self.catalogue.get(path)
+            if resource is None or all(one.etag != etag for one in resource.representations):
+                return False
+            self._log.warn("{path}: its copy on disk was missing or damaged", path=path.decode("ascii"))
+            if not self._bodies.restore(path, etag):
+                await self.publish()
+            return await self._in_thread(partial(blobs.check, etag))
 
     def stop(self) -> None:
         """End a scan that is running, as soon as it reports progress."""
@@ -221,6 +237,11 @@ class Publisher:
         await self._slices.run(steps())
         return standing
 
+    def _stays_purged(self, resource: Resource, old: Mapping[bytes, Resource]) -> bool:
+        """Whether *resource* was purged, and its bytes are those that were."""
+        was = old.get(resource.path) if resource.path in self._purged else None
+        return was is not None and _digests(was) == _digests(resource)
+
     def _put(self, resources: Iterable[Resource]) -> Iterator[None]:
         for resource in resources:
             self._purged.discard(resource.path)
@@ -257,6 +278,10 @@ class Publisher:
 
         await self._slices.run(steps())
         await self._in_thread(partial(self._bodies.collect, others))
+
+
+def _digests(resource: Resource) -> list[tuple[int, bytes]]:
+    return [(one.variant, one.digest) for one in resource.representations]
 
 
 class _Reporter:

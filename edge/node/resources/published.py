@@ -54,6 +54,11 @@ async def _nowhere(path: bytes, etag: bytes) -> bool:
     return False
 
 
+async def _is_there(blob: str) -> bool:
+    """Believe every blob."""
+    return os.path.exists(blob)
+
+
 class NodeStartingError(Exception):
     """The table does not hold everything yet, and nobody can be asked."""
 
@@ -70,8 +75,10 @@ class Source(NamedTuple):
     blobs: str
     look_up: LookUp
     allow_origins: Collection[bytes]
-    #: (path, ETag) -> whether that body is in the blob store now; asks the supervisor.
+    #: (path, ETag) -> whether that body is in the blob store now, whole; asks the supervisor.
     fetch: Fetch = _nowhere
+    #: Name of a blob's file -> whether it is there and holds what its name says.
+    is_whole: Callable[[str], Awaitable[bool]] = _is_there
 
     async def find(self, path: bytes, head: RequestHead, with_body: bool) -> Entry | None:
         """The representation of *path* that suits *head*; None: the path does not exist."""
@@ -179,12 +186,12 @@ class PublishedResource(Resource):
         else:
             name = entry.etag.decode("ascii")
             blob = os.path.join(self.source.blobs, name[:2], name)
+            if not await self.source.is_whole(blob) and not await self.source.fetch(path, entry.etag):
+                raise BodyUnavailableError
             try:
                 file = open(blob, "rb")  # noqa: SIM115
             except FileNotFoundError:
-                if not await self.source.fetch(path, entry.etag):
-                    raise BodyUnavailableError from None
-                file = open(blob, "rb")  # noqa: SIM115
+                raise BodyUnavailableError from None
             file.seek(first)
             request.begin_answer(status, head)
             FileBody(request, file, length).start()

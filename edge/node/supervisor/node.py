@@ -32,6 +32,7 @@ from edge.node.process.life import Event, State
 from edge.node.process.slices import Slices
 from edge.node.publishing.auto_publisher import AutoPublisher
 from edge.node.publishing.publisher import Publisher, Stopped
+from edge.node.publishing.scrubber import Scrubber
 from edge.node.publishing.table import LocalTable
 from edge.node.supervisor.admin_server import AdminServer
 from edge.node.supervisor.administration import Administration
@@ -102,6 +103,7 @@ class Node:
         table = self._cluster.table if self._cluster is not None else LocalTable(self._writer)
         self._publisher = Publisher(publish_settings(config), self._store, bodies, table, slices, reactor)
         self._auto_publisher = AutoPublisher(self._publisher, config.watch, reactor)
+        self._scrubber = Scrubber(self._store.blobs, self._auto_publisher.publish, reactor)
 
         host = WorkerHost(configuration, opened, self._writer, self._publisher.look_up, self._fetch)
         self._workers = make_workers(config.worker_count, host, opened.segment, give_up, reactor)
@@ -196,6 +198,7 @@ class Node:
             self._give_up("the webroot could not be published")
             return
         self._tell_published(len(outcome.problems), self._reactor.seconds() - began)
+        self._scrubber.start()
         self._life.happens(Event.PUBLISHED)
         if self._life.is_ready:
             self._lose_patience()
@@ -215,6 +218,9 @@ class Node:
         return make_cluster(config, url, self._store.blobs, self._writer, slices, self._reactor)
 
     async def _fetch(self, path: bytes, etag: bytes) -> bool:
+        """Have the body *etag* of *path* in the blob store, whole: a worker found it missing or damaged."""
+        if await self._publisher.restore(path, etag):
+            return True
         return self._cluster is not None and await self._cluster.missing.fetch(path, etag)
 
     def _worker_pids(self) -> list[int]:
@@ -281,6 +287,7 @@ class Node:
             if call.running:
                 call.stop()
         self._auto_publisher.stop()
+        self._scrubber.stop()
         self._admin.stop()
         self._store.close()
 

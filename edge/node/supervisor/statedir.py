@@ -19,6 +19,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from edge import durable
 from edge.errors import ConfigError, in_words, named
 from edge.node.supervisor.directories import SAME_USER, User, make_directory
 
@@ -81,6 +82,7 @@ class StateDirectory:
         try:
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
                 file.write(text)
+                file.flush()
+                durable.replace(file.fileno(), new, self.path / name)
         except OSError as error:
             raise ConfigError(in_words(named(error, new))) from None
-        new.replace(self.path / name)

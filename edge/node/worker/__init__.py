@@ -1,5 +1,6 @@
 """A worker process, ``python -m edge.node.worker``; imports every room but ``supervisor``.
 
 * ``__main__.py``: the process: told by the supervisor, ends when drained
+* ``checked_blobs.py``: which blobs may be sent: those that hold what their names say
 * ``serving.py``: the fast path in the reactor, and the Twisted side behind it
 """

@@ -26,6 +26,7 @@ from edge.node.resources.origins import FOLLOW_SECONDS, ClusterOrigins
 from edge.node.resources.published import NodeStartingError, PublishedResource, Source
 from edge.node.resources.pushing import Pushing
 from edge.node.telemetry.accesslog import AccessLog
+from edge.node.worker.checked_blobs import CheckedBlobs
 from edge.table.counters import INDEX
 from edge.table.reader import Reader
 from edge.table.segment import CounterBlock
@@ -84,7 +85,10 @@ class Serving:
         self._looking.clock = reactor
         configured = frozenset(origin.encode("ascii") for origin in settings.allow_origins)
         origins = self._origins = ClusterOrigins(configured, self._reader)
-        published = PublishedResource(Source(self._reader, settings.blobs, self._look_up, origins, fetch))
+        is_whole = CheckedBlobs(reactor).is_whole
+        published = PublishedResource(
+            Source(self._reader, settings.blobs, self._look_up, origins, fetch, is_whole)
+        )
         self._pushing = Pushing(
             self._reader, origins, reactor, socket_limit(settings.connections), self._counters
         )

@@ -47,6 +47,14 @@ class BodyStoreTests(SynchronousTestCase):
         self.peer = Peer(self.blobs)
         self.store = BodyStore(self.blobs, self.peer)
 
+    def test_a_damaged_blob_is_not_read_and_goes_so_that_it_is_fetched_again(self) -> None:
+        theirs = representation(b"theirs")
+        self.blobs.put(b"theirs")
+        with open(self.blobs.path(theirs.etag), "wb") as file:
+            file.write(b"THEIRS")
+        self.assertIsNone(self.store.read(theirs.etag, 6))
+        self.assertFalse(self.store.has(theirs.etag))
+
     def test_a_body_in_memory_is_found_by_the_entry_that_has_it(self) -> None:
         small, coded = representation(b"small"), representation(b"coded", variant=2)
         self.assertIsNone(self.store.find(small.digest, b"/x", 0))

@@ -13,7 +13,9 @@ from twisted.trial.unittest import TestCase
 from edge.errors import PublishError
 from edge.node.bodies.store import BodyStore
 from edge.node.process.slices import Slices
+from edge.node.publishing import scrubber
 from edge.node.publishing.publisher import Publisher
+from edge.node.publishing.scrubber import Scrubber
 from edge.node.publishing.table import LocalTable
 from edge.publish.settings import PublishSettings
 from edge.publish.store import Store
@@ -114,6 +116,73 @@ class PublisherTests(PublisherTestCase):
                 entry.body if entry.body is not None else Path(self.store.blobs.path(entry.etag)).read_bytes()
             )
             self.assertEqual(found, body)
+
+    async def test_a_purged_page_stays_away_while_its_bytes_stay(self) -> None:
+        publisher = self.publisher()
+        self.write("a", b"1")
+        await publisher.publish()
+        await publisher.purge([b"/a"])
+        os.utime(self.root / "a", (1e9, 1e9))
+        await publisher.publish()
+        self.assertIsNone(self.reader.find(b"/a"))
+
+    async def test_a_damaged_copy_is_made_anew_from_the_file(self) -> None:
+        publisher = self.publisher()
+        body = os.urandom(600_000)
+        self.write("large.bin", body)
+        await publisher.publish()
+        (representation,) = publisher.catalogue[b"/large.bin"].representations
+        blob = Path(self.store.blobs.path(representation.etag))
+        for damage in (lambda: blob.write_bytes(bytes(600_000)), blob.unlink):
+            damage()
+            self.assertTrue(await publisher.restore(b"/large.bin", representation.etag))
+            self.assertEqual(blob.read_bytes(), body)
+        self.assertFalse(await publisher.restore(b"/large.bin", b"x" * 16))
+        self.assertFalse(await publisher.restore(b"/none", b"x" * 16))
+
+    async def test_a_damaged_copy_of_a_small_body_is_made_anew_from_memory(self) -> None:
+        publisher = self.publisher(arena=1 << 12)
+        for n in range(6):
+            self.write(f"{n}.bin", os.urandom(1500))
+        await publisher.publish()
+        (etag,) = [etag for etag in self.store.blobs.all()][:1]
+        [path] = [p for p, one in publisher.catalogue.items() if one.representations[0].etag == etag]
+        Path(self.store.blobs.path(etag)).write_bytes(bytes(1500))
+        self.assertTrue(await publisher.restore(path, etag))
+        self.assertEqual(
+            Path(self.store.blobs.path(etag)).read_bytes(), publisher.catalogue[path].representations[0].body
+        )
+
+    async def test_all_damaged_copies_are_found_in_the_background(self) -> None:
+        publisher = self.publisher()
+        bodies = {f"{n}.bin": os.urandom(600_000) for n in range(3)}
+        for name, body in bodies.items():
+            self.write(name, body)
+        await publisher.publish()
+        blobs = {name: Path(self.blob_of(publisher, name)) for name in bodies}
+        for name in ("0.bin", "2.bin"):
+            flipped = bytearray(bodies[name])
+            flipped[5] ^= 1
+            blobs[name].write_bytes(flipped)
+        self.patch(scrubber, "REST", 0.0)
+        checking = Scrubber(self.store.blobs, publisher.publish, self.reactor)
+        self.assertEqual(await checking.check_all(), 2)
+        self.assertEqual({name: blob.read_bytes() for name, blob in blobs.items()}, bodies)
+        self.assertEqual(await checking.check_all(), 0)
+
+    async def test_the_background_ends_when_told(self) -> None:
+        publisher = self.publisher()
+        self.write("large.bin", os.urandom(600_000))
+        await publisher.publish()
+        checking = Scrubber(self.store.blobs, publisher.publish, self.reactor)
+        checking.start()
+        checking.stop()
+        self.assertEqual(await checking.check_all(), 0)
+
+    def blob_of(self, publisher: Publisher, name: str) -> str:
+        """The file of the one representation of a resource."""
+        (representation,) = publisher.catalogue[b"/" + name.encode()].representations
+        return self.store.blobs.path(representation.etag)
 
     async def test_a_missing_directory_leaves_the_site_as_it_was(self) -> None:
         publisher = self.publisher()
