@@ -1,0 +1,69 @@
+"""A connection after 101: it is in its site's list, counted, drained and lost as any other."""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
+
+from edge.node.connection.site import EdgeSite
+from edge.node.connection.upgraded import UpgradedChannel
+from tests.node.serving import Counts, Log
+from tests.node.transports import PeerTransport
+
+
+class Owner:
+    """The protocol that takes it over."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def connected(self, transport: object) -> None:
+        self.told.append(transport)
+
+    def received(self, data: bytes) -> None:
+        self.told.append(data)
+
+    def drain(self) -> None:
+        self.told.append("drain")
+
+    def lost(self) -> None:
+        self.told.append("lost")
+
+
+class UpgradedChannelTests(SynchronousTestCase):
+    """In the place of the channel that it was."""
+
+    def setUp(self) -> None:
+        clock = Clock()
+        self.counts = Counts()
+        self.site = EdgeSite(Resource(), clock, self.counts, Log())
+        self.transport = PeerTransport(clock)
+        self.owner = Owner()
+        self.channel = UpgradedChannel(self.site, self.transport, self.owner)
+
+    def test_what_comes_is_counted_and_goes_to_the_new_owner(self) -> None:
+        self.transport.protocol.dataReceived(b"frame")
+        self.assertEqual(self.owner.told, [b"frame"])
+        self.assertEqual(self.counts.values["twisted_bytes_in"], 5)
+
+    def test_a_drain_leaves_the_end_to_the_new_owner(self) -> None:
+        """Who has to say goodbye first, as WebSocket's closing handshake does."""
+        self.site.drain()
+        self.assertEqual((self.owner.told, self.transport.closed), (["drain"], False))
+
+    def test_an_aborted_one_is_gone_from_the_site_and_its_owner_knows(self) -> None:
+        self.assertIn(self.channel, self.site.channels)
+        self.site.abort()
+        self.assertEqual((self.owner.told, self.transport.aborted), (["lost"], True))
+        self.assertEqual(self.site.channels, set())
+
+    def test_within_tls_the_wrapper_above_the_socket_delivers_to_it(self) -> None:
+        """And the transport below still to the wrapper."""
+        below = PeerTransport(Clock())
+        wrapper = ProtocolWrapper(WrappingFactory(self.site), object())  # type: ignore[no-untyped-call]
+        wrapper.transport, below.protocol = below, wrapper
+        channel = UpgradedChannel(self.site, wrapper, self.owner)
+        self.assertIs(wrapper.wrappedProtocol, channel)
+        self.assertIs(below.protocol, wrapper)
