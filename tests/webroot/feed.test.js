@@ -50,6 +50,17 @@ test("a node that goes is replaced by another within 100 ms", (context) => {
   assert.notEqual(sockets[1].url, sockets[0].url);
 });
 
+test("the next socket is drawn by the weight alone, whatever the state says", (context) => {
+  const { feed, sockets, tick } = world(context);
+  feed.start();
+  const load = document([0, 0, 1, 0]);
+  load.nodes[2].state = "suspect";
+  sockets[0].say({ type: "load", document: load });
+  sockets[0].onclose();
+  tick(100);
+  assert.equal(sockets[1].url, `${ORIGINS[2].replace("http", "ws")}/.edge/socket`);
+});
+
 test("a socket that falls silent counts as gone", (context) => {
   const { feed, sockets, tick } = world(context);
   feed.start();

@@ -84,6 +84,16 @@ test("equal nodes are drawn equally, and weights count", () => {
   assert.equal(lighter[n4], 0);
 });
 
+test("the weight alone says whether a node may be chosen: the state is for people", () => {
+  // As node_load() of edge/load/document.py has it: a suspicion of a node that doubts itself leaves the weight.
+  const load = document([1, 1, 0, 0]);
+  load.nodes[1].state = load.nodes[2].state = "suspect";
+  load.nodes[3].state = "dead";
+  const drawn = shares((nodes) => nodes.learn(load, 0));
+  assert.ok(Math.abs(drawn[n1] - 0.5) < 0.04 && Math.abs(drawn[n2] - 0.5) < 0.04, JSON.stringify(drawn));
+  assert.deepEqual([drawn[n3], drawn[n4]], [0, 0]);
+});
+
 test("a node ten times as slow gets less than 5 %", () => {
   const counts = shares((nodes) => ORIGINS.forEach((origin, i) => nodes.answered(origin, i === 2 ? 300 : 30, 500)));
   assert.ok(counts[n3] < 0.05, `${counts[n3]}`);

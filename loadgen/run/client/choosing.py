@@ -25,9 +25,7 @@ class Document:
 
     def __init__(self, load: LoadDocument, urls: list[str]) -> None:
         nodes = {node.url: node for node in load.nodes}
-        self.weights = [
-            nodes[url].weight if url in nodes and nodes[url].state == "alive" else 0.0 for url in urls
-        ]
+        self.weights = [nodes[url].weight if url in nodes else 0.0 for url in urls]
         self.utilizations = [nodes[url].utilization if url in nodes else 1.0 for url in urls]
         self.ttl = max(1, load.ttl_ms * TICKS // 1000)
         self.redraw = choice.redraw_share(self.utilizations, self.weights)

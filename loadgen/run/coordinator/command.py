@@ -146,15 +146,15 @@ def _check_writable(folder: Path) -> None:
 
 
 def _nodes(crawler: Crawler, owned: tuple[str, ...]) -> list[NodeAddress]:
-    """The nodes of the cluster that are alive, and their addresses."""
+    """The nodes of the cluster that clients may choose, and their addresses."""
     found = []
     for node in crawler.load().nodes:
-        if node.state != "alive":
+        if not node.weight:
             continue
         target = resolve(node.url, owned)
         found.append(NodeAddress(node.id, node.url, target.address[0], target.address[1]))
     if not found:
-        raise LoadgenError("no node of the cluster is alive yet; wait until make run says so")
+        raise LoadgenError("no node of the cluster takes clients yet; wait until make run says so")
     if len(found) > 64:
         raise LoadgenError(f"the cluster has {len(found)} nodes; 64 can be told apart at most")
     return found

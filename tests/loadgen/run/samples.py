@@ -18,14 +18,11 @@ def load(
     weights: Sequence[float] = (1.0, 1.0, 1.0, 1.0),
     utilizations: Sequence[float] = (0.0, 0.0, 0.0, 0.0),
     ttl_ms: int = 5000,
-    states: Sequence[str] = ("alive",) * 4,
 ) -> LoadDocument:
     """A load document about the nodes."""
     nodes = (
-        NodeLoad(f"n{number}", url, state, weight, utilization, 0.0, 0.0, 0, 0, 0.0)
-        for number, (url, state, weight, utilization) in enumerate(
-            zip(URLS, states, weights, utilizations, strict=True), 1
-        )
+        NodeLoad(f"n{number}", url, "alive", weight, utilization, 0.0, 0.0, 0, 0, 0.0)
+        for number, (url, weight, utilization) in enumerate(zip(URLS, weights, utilizations, strict=True), 1)
     )
     return LoadDocument("edge", 1, 0, tuple(nodes), ttl_ms)
 

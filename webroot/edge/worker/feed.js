@@ -49,7 +49,7 @@ export class Feed {
   /** A node by its weight, another one than that which failed; where others may not be reached at all, home. */
   choose() {
     if (this.failures > 1 && this.failures % 2 === 0) return this.home;
-    const nodes = (this.load?.nodes ?? []).filter((node) => node.state === "alive" && (!this.failures || node.url !== this.url));
+    const nodes = (this.load?.nodes ?? []).filter((node) => !this.failures || node.url !== this.url);
     return draw(nodes, nodes.map((node) => node.weight), this.random())?.url ?? this.home;
   }
 

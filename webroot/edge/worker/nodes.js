@@ -17,7 +17,7 @@ import { PeakEwma, Recent } from "./latency.js";
  * @typedef {object} NodeLoad a node in the load document
  * @property {string} id
  * @property {string} url
- * @property {string} state
+ * @property {string} state for people; whether it may be chosen is told by the weight alone
  * @property {number} weight 0..1; 0: not to be chosen
  * @property {number} utilization
  * @property {number} [rps]
@@ -122,7 +122,7 @@ export class Nodes {
     for (const given of load.nodes) {
       const node = this.all.get(given.url) ?? new Node(given.url);
       node.id = given.id;
-      node.weight = given.state === "alive" ? given.weight : 0;
+      node.weight = given.weight;
       node.utilization = given.utilization;
       this.all.set(given.url, node);
     }

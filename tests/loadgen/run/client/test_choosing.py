@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
 import numpy as np
 
-from edge.load.document import LoadDocument
+from edge.load.document import LoadDocument, node_load
+from edge.load.report import unknown
 from loadgen.models.calendar import TICKS
 from loadgen.models.users import BEGIN, Users
 from loadgen.run.client.choosing import Choosing, Document
@@ -77,9 +79,18 @@ class LeavingTests(Case):
         self.assertEqual(self.picks(), {1})
         self.assertEqual(self.users.node[0], 1)
 
-    def test_a_node_that_is_draining_or_gone_from_the_document_has_the_weight_0(self) -> None:
-        draining = Document(load(states=("draining", "alive", "dead", "alive")), URLS)
-        self.assertEqual(draining.weights, [0, 1, 0, 1])
+    def test_the_weight_alone_says_whether_a_node_may_be_chosen(self) -> None:
+        """The state is for people: who is suspected by a node that doubts itself keeps the weight."""
+        report = msgspec.structs.replace(unknown("n"), weight=0.5)
+        states = (("alive", False), ("suspect", True), ("suspect", False), ("dead", True))
+        nodes = tuple(
+            node_load(report, url, state, doubtful=doubtful)
+            for url, (state, doubtful) in zip(URLS, states, strict=True)
+        )
+        said = Document(LoadDocument("edge", 1, 0, nodes), URLS)
+        self.assertEqual(said.weights, [0.5, 0.5, 0, 0])
+
+    def test_a_node_that_is_gone_from_the_document_has_the_weight_0(self) -> None:
         few = load()
         gone = Document(LoadDocument("edge", 1, 0, few.nodes[1:3]), URLS)
         self.assertEqual((gone.weights, gone.utilizations), ([0, 1, 1, 0], [1, 0, 0, 1]))

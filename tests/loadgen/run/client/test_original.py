@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.load.document import LoadDocument, NodeLoad
+from edge.load.document import LoadDocument, node_load
+from edge.load.report import unknown
 from loadgen.models.users import BEGIN, Users
 from loadgen.run.client.choosing import Choosing
 from tests.loadgen.run.samples import URLS
@@ -25,13 +26,17 @@ Step = tuple[Any, ...]
 
 
 def document(random: np.random.Generator) -> LoadDocument:
-    """Any that nodes publish: some drain, some fill up, some are not to be chosen."""
+    """Any that nodes publish: some drain, some fill up, some are suspected, with or without doubt."""
     nodes = []
     for number, url in enumerate(URLS):
-        state = str(random.choice(["alive", "alive", "alive", "draining", "dead"]))
-        weight = float(random.choice([0.0, 0.1, 0.5, 0.51, 1.0])) if state == "alive" else 0.0
-        used = float(random.uniform(0, 1.2))
-        nodes.append(NodeLoad(f"n{number}", url, state, weight, used, 0, 0, 0, 0, 0))
+        state = str(random.choice(["alive", "alive", "alive", "suspect", "dead"]))
+        report = msgspec.structs.replace(
+            unknown(f"n{number}"),
+            utilization=float(random.uniform(0, 1.2)),
+            weight=float(random.choice([0.0, 0.1, 0.5, 0.51, 1.0])),
+            draining=bool(random.random() < 0.1),
+        )
+        nodes.append(node_load(report, url, state, doubtful=bool(random.random() < 0.5)))
     return LoadDocument("edge", 1, 0, tuple(nodes), int(random.choice([1000, 5000])))
 
 

@@ -147,7 +147,7 @@ class EngineTests(SynchronousTestCase):
         def die(cluster: MemoryCluster) -> None:
             cluster.say(load(ttl_ms=1000))
             cluster.at(3, lambda: cluster.dead.add(2))
-            others = load(ttl_ms=1000, states=("alive", "alive", "dead", "alive"))
+            others = load(ttl_ms=1000, weights=(1, 1, 0, 1))
             cluster.at(4, lambda: cluster.say(others))
 
         self.run_(die)
