@@ -103,7 +103,7 @@ class ContractTests(SynchronousTestCase):
 
 #: Who reads the machine's clock in ``edge/node``.  Leases are times of CLOCK_MONOTONIC in shared memory,
 #: which the fast path of every worker compares with the same clock; membership needs one that does not jump.
-MONOTONIC = {"cluster/assembly.py", "cluster/cluster.py", "cluster/leases.py", "worker/serving.py"}
+MONOTONIC = {"cluster/assembly.py", "cluster/leases.py", "worker/serving.py"}
 
 
 class ReactorTests(SynchronousTestCase):

@@ -2,7 +2,8 @@
 
 ======================  ==================================================================================
 assembly.py             the parts put together, each from finished ones
-cluster.py              drives membership with sockets and time: the life of a node among others
+cluster.py              the life of a node among others: it joins, works, leaves
+turn_loop.py            drives membership with sockets and time
 ----------------------  ----------------------------------------------------------------------------------
 gossip_port.py          the TCP and the UDP socket of ``--gossip``
 peers.py, streams.py    connections with other nodes; one stream

@@ -1,12 +1,13 @@
 """A node of a cluster, put together: each part is given finished parts, none is told of others later.
 
 In this order: what has to be opened (certificates, the port, the change log), the membership, the body store,
-the replicated table, and then its users: the cluster, made here, and the publisher, which the supervisor
-makes with :attr:`Cluster.bodies` and :attr:`Cluster.table`.
+the replicated table, and then its users: the cluster and the view of it, made here, and the publisher, which
+the supervisor makes with :attr:`ClusterParts.bodies` and :attr:`ClusterParts.table`.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from random import SystemRandom
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -16,15 +17,23 @@ from edge.gossip.members import GossipConfig, Identity
 from edge.gossip.membership import Membership
 from edge.node.bodies.fetcher import BodyFetcher
 from edge.node.bodies.store import BodyStore
+from edge.node.cluster.anti_entropy import AntiEntropy
+from edge.node.cluster.bodyserver import make_body_site
 from edge.node.cluster.change_log import ChangeLog
 from edge.node.cluster.cluster import Cluster
+from edge.node.cluster.clusterview import ClusterView
 from edge.node.cluster.gossip_port import GossipPort
 from edge.node.cluster.known_peers import KnownPeers
-from edge.node.cluster.leases import Leases
+from edge.node.cluster.leases import LeaseRenewal, Leases
 from edge.node.cluster.missing_bodies import MissingBodies
 from edge.node.cluster.peer_directory import PeerDirectory
 from edge.node.cluster.peer_endpoints import BodyClient, PeerEndpoints
+from edge.node.cluster.peers import Peers
 from edge.node.cluster.replicated_table import ReplicatedTable
+from edge.node.cluster.replication_progress import ReplicationProgress
+from edge.node.cluster.turn_loop import TurnLoop
+from edge.node.connection.site import ChannelFactory
+from edge.node.process.lag import LagMeter
 from edge.trust.contexts import PeerCertificates
 
 if TYPE_CHECKING:
@@ -34,9 +43,21 @@ if TYPE_CHECKING:
     from edge.table.writer import Writer
 
 
+@dataclass(frozen=True)
+class ClusterParts:
+    """What the rest of a node needs of its cluster."""
+
+    cluster: Cluster
+    view: ClusterView
+    #: Where the publisher publishes to.
+    table: ReplicatedTable
+    bodies: BodyStore
+    missing: MissingBodies
+
+
 def make_cluster(
     config: Config, url: str, blobs: Blobs, writer: Writer, slices: Slices, reactor: Any
-) -> Cluster:
+) -> ClusterParts:
     """The cluster's part of a node, its port open; *url*: how browsers reach this node.
 
     Raises :class:`~edge.errors.EdgeError` for what a user can mend: certificates, a port, a damaged file.
@@ -62,6 +83,38 @@ def make_cluster(
     missing = MissingBodies(log.replica, bodies, writer, body_limit, slices, reactor)
     leases = Leases(writer.segment, node)
     table = ReplicatedTable(node, log.replica, writer, bodies, missing, leases, body_limit, slices, reactor)
-    return Cluster(
-        config, certificates, port, known, membership, log, table, bodies, missing, fetcher, random, reactor
+
+    body_site = make_body_site(bodies, reactor)
+    peers = Peers(port, certificates, ChannelFactory(body_site, secure=True), reactor)
+    progress = ReplicationProgress(node, log.replica)
+    anti_entropy = AntiEntropy(log, table, membership, progress, peers, random, reactor)
+    lag = LagMeter(reactor, lambda lag_us: membership.note_lag(lag_us / 1000))
+    turns = TurnLoop(
+        config.cluster, config.peer, membership, peers, known, anti_entropy, progress, monotonic, reactor
     )
+    cluster = Cluster(
+        publishes=config.webroot is not None,
+        turns=turns,
+        log=log,
+        table=table,
+        anti_entropy=anti_entropy,
+        progress=progress,
+        renewal=LeaseRenewal(leases, membership, progress, config.lease_seconds),
+        fetcher=fetcher,
+        body_site=body_site,
+        lag=lag,
+        certificates=certificates,
+        clock=monotonic,
+        reactor=reactor,
+    )
+    view = ClusterView(
+        membership=membership,
+        peers=peers,
+        replica=log.replica,
+        table=table,
+        progress=progress,
+        fetcher=fetcher,
+        lag=lag,
+        clock=monotonic,
+    )
+    return ClusterParts(cluster, view, table, bodies, missing)

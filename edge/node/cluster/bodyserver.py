@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import re
 from io import BytesIO
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
@@ -21,6 +21,8 @@ from twisted.web.server import NOT_DONE_YET
 from edge.http import answer
 from edge.http.ranges import UNSATISFIABLE, Span, select_range
 from edge.node.connection.body import FileBody
+from edge.node.connection.site import EdgeSite
+from edge.node.process.channel_limits import ChannelLimits
 from edge.resource import etag_of
 
 if TYPE_CHECKING:
@@ -97,3 +99,11 @@ class BodyResource(Resource):
         else:
             file.close()
             request.finish()
+
+
+def make_body_site(bodies: Bodies, reactor: Any) -> EdgeSite:
+    """Answers ``/.edge/body/`` for peers, and nothing else."""
+    root, edge = Resource(), Resource()
+    root.putChild(b".edge", edge)
+    edge.putChild(b"body", BodyResource(bodies))
+    return EdgeSite(root, reactor, limits=ChannelLimits(body_bytes=0))

@@ -64,9 +64,7 @@ class Peers(DatagramProtocol):
     noisy = False
     _log = Logger()
 
-    def __init__(
-        self, port: GossipPort, certificates: PeerCertificates, sink: Sink, http: Factory, reactor: Any
-    ) -> None:
+    def __init__(self, port: GossipPort, certificates: PeerCertificates, http: Factory, reactor: Any) -> None:
         self.host = port.host
         self.port = port.number
         self.sessions = Sessions()
@@ -76,7 +74,7 @@ class Peers(DatagramProtocol):
         #: Streams that ended before they were opened, and dials that reached nobody.
         self.refusals = self.unreached = 0
         self._certificates = certificates
-        self._sink = sink
+        self._sink: Sink  # from start() on, before which nothing comes
         self._http = http
         self._reactor = reactor
         self._sockets = port
@@ -86,8 +84,9 @@ class Peers(DatagramProtocol):
         self._settling: list[IDelayedCall] = []
         self._stopped = False
 
-    def start(self) -> None:
-        """Take what comes on both sockets of the port."""
+    def start(self, sink: Sink) -> None:
+        """Take what comes on both sockets of the port; *sink* is told of it."""
+        self._sink = sink
         server = self._certificates.server((ALPN_GOSSIP, ALPN_HTTP))
         factory = TLSMemoryBIOFactory(
             server, False, StreamFactory(self, self._http, self._reactor), self._reactor

@@ -27,7 +27,6 @@ from twisted.logger import Logger
 from edge.descriptors import node_connections
 from edge.errors import EdgeError, in_words
 from edge.node.bodies.store import BodyStore
-from edge.node.cluster.clusterview import ClusterView
 from edge.node.process.life import Event, State
 from edge.node.process.slices import Slices
 from edge.node.publishing.auto_publisher import AutoPublisher
@@ -52,7 +51,7 @@ from edge.trust.listener_certificate import LOOK_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.node.cluster.cluster import Cluster
+    from edge.node.cluster.assembly import ClusterParts
     from edge.node.process.life import Life
     from edge.node.supervisor.configuration import Configuration
     from edge.node.supervisor.opening import Opened
@@ -96,11 +95,12 @@ class Node:
         self._writer = Writer(opened.segment)
 
         slices = Slices(reactor)
-        self._cluster = self._make_cluster(slices)
-        view = ClusterView(self._cluster) if self._cluster is not None else None
+        parts = self._cluster_parts = self._make_cluster(slices)
+        self._cluster = parts.cluster if parts is not None else None
+        view = parts.view if parts is not None else None
 
-        bodies = self._cluster.bodies if self._cluster is not None else BodyStore(self._store.blobs)
-        table = self._cluster.table if self._cluster is not None else LocalTable(self._writer)
+        bodies = parts.bodies if parts is not None else BodyStore(self._store.blobs)
+        table = parts.table if parts is not None else LocalTable(self._writer)
         self._publisher = Publisher(publish_settings(config), self._store, bodies, table, slices, reactor)
         self._auto_publisher = AutoPublisher(self._publisher, config.watch, reactor)
         self._scrubber = Scrubber(self._store.blobs, self._auto_publisher.publish, reactor)
@@ -206,7 +206,7 @@ class Node:
             self._load.publish()
             self._log.info("ready")
 
-    def _make_cluster(self, slices: Slices) -> Cluster | None:
+    def _make_cluster(self, slices: Slices) -> ClusterParts | None:
         config = self._configuration.current
         if config.gossip is None:
             return None
@@ -221,7 +221,7 @@ class Node:
         """Have the body *etag* of *path* in the blob store, whole: a worker found it missing or damaged."""
         if await self._publisher.restore(path, etag):
             return True
-        return self._cluster is not None and await self._cluster.missing.fetch(path, etag)
+        return self._cluster_parts is not None and await self._cluster_parts.missing.fetch(path, etag)
 
     def _worker_pids(self) -> list[int]:
         return [worker.pid for worker in self._workers.status() if worker.pid]
@@ -241,11 +241,11 @@ class Node:
             )
 
     def _tell_published(self, problems: int, seconds: float) -> None:
-        if self._cluster is not None and self._cluster.table.kept:
+        if self._cluster_parts is not None and self._cluster_parts.table.kept:
             self._log.warn(
                 "{n} files are older than what the cluster has under their paths, which stays; "
                 "edgectl publish publishes the files",
-                n=self._cluster.table.kept,
+                n=self._cluster_parts.table.kept,
             )
         self._log.info(
             "published {webroot}: {n} resources, {problems} problems, in {seconds:.1f} s",

@@ -46,8 +46,8 @@ class Node:
         self.downs: list[str] = []
         self.packets: list[tuple[str, bytes, bool]] = []
         self.frames: list[tuple[str, bytes]] = []
-        self.peers = Peers(GossipPort("127.0.0.1", 0), certificates, self, Factory(), reactor)
-        self.peers.start()
+        self.peers = Peers(GossipPort("127.0.0.1", 0), certificates, Factory(), reactor)
+        self.peers.start(self)
 
     def hello(self) -> Hello:
         versions, cluster, said = self.greeting

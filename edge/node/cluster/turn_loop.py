@@ -1,0 +1,176 @@
+"""The turns of a node among others: what comes goes into membership, what membership wants goes out.
+
+What happens to what arrives::
+
+    datagram --opened--> Packet --> Membership --> updates, load figures, probes
+                                        |-- version vector, urgent changes --> AntiEntropy --> Replica
+    stream frame, lane 1 -> Packet      |
+    stream frame, lane 2 ---------------------------> AntiEntropy --> Replica --> ReplicatedTable --> Writer
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.logger import Logger
+
+from edge.config.values import split_address
+from edge.gossip.members import Dial, MemberChanged, Send, UrgentSeen, VersionVectorSeen
+from edge.gossip.packet import ALIVE, DEAD, LEFT, STATES, Packet, decode, encode
+from edge.node.cluster.streams import VERSIONS, Hello
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edge.gossip.membership import Membership
+    from edge.node.cluster.anti_entropy import AntiEntropy
+    from edge.node.cluster.known_peers import KnownPeers
+    from edge.node.cluster.peers import Peers
+    from edge.node.cluster.replication_progress import ReplicationProgress
+
+
+class TurnLoop:
+    """Drives *membership* with sockets and time; implements :class:`edge.node.cluster.peers.Sink`.
+
+    *cluster*: the name that peers have to say, too.  *seeds*: addresses to dial for ever.  *clock*: seconds
+    of a clock that does not jump, by which membership goes.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        cluster: str,
+        seeds: Sequence[str],
+        membership: Membership,
+        peers: Peers,
+        known: KnownPeers,
+        anti_entropy: AntiEntropy,
+        progress: ReplicationProgress,
+        clock: Callable[[], float],
+        reactor: Any,
+    ) -> None:
+        self._cluster = cluster
+        self._seeds = seeds
+        self._membership = membership
+        self._peers = peers
+        self._known = known
+        self._anti_entropy = anti_entropy
+        self._progress = progress
+        self._clock = clock
+        self._reactor = reactor
+        self._timer: Any = None
+
+    def start(self) -> None:
+        """Take what comes; the first :meth:`turn` is the caller's."""
+        me = self._membership.me
+        self._peers.start(self)
+        self._known.save(me.generation)
+        self._log.info("gossip on {host}:{port}, generation {generation}",
+                       host=me.host, port=me.port, generation=me.generation)  # fmt: skip
+
+    def stop(self) -> None:
+        """Take nothing more."""
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._peers.stop()
+
+    def leave(self) -> None:
+        """Say goodbye to all."""
+        self._membership.leave(self._clock())
+        self.turn()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a stream to anybody."""
+        return bool(self._peers.streams)
+
+    @property
+    def has_addresses(self) -> bool:
+        """Whether there is anybody to dial."""
+        return bool(self._seeds or self._known.addresses)
+
+    def dial_seeds(self) -> None:
+        """Seeds and addresses once met, for ever: a name may resolve to other addresses each time."""
+        alive = {(m.host, m.port) for m in self._membership.members.values() if m.state == ALIVE}
+        for text in dict.fromkeys((*self._seeds, *self._known.addresses)):
+            address = split_address(text)
+            if address not in alive:
+                self._peers.dial(*address)
+
+    # What peers send: edge.node.cluster.peers.Sink
+
+    def hello(self) -> Hello:
+        me = self._membership.me
+        return Hello(VERSIONS, self._cluster, me.name, me.generation, me.host, me.port, me.url)
+
+    def packet(self, name: str, payload: bytes, stream: bool) -> None:
+        self._membership.receive(name, decode(payload), self._clock(), stream=stream)
+        self.turn()
+
+    def table_frame(self, name: str, payload: bytes) -> None:
+        self._anti_entropy.receive(name, payload)
+
+    def up(self, hello: Hello) -> None:
+        if len(self._peers.streams[hello.name]) == 1:
+            self._log.info(
+                "connected to {name} at {host}:{port}", name=hello.name, host=hello.host, port=hello.port
+            )
+        self._membership.connected(
+            hello.name, hello.generation, hello.host, hello.port, hello.url, self._clock()
+        )
+        if self._membership.members[hello.name].state != LEFT:  # a stream may open just after the goodbye
+            self._known.add(hello.host, hello.port)
+        self._anti_entropy.up(hello.name)
+        self.turn()
+
+    def down(self, name: str) -> None:
+        self._membership.disconnected(name, self._clock())
+        self._anti_entropy.down(name)
+        self.turn()
+
+    # Turning
+
+    def turn(self) -> None:
+        """Do what is due, send what there is to send, and come back in time."""
+        now = self._clock()
+        membership = self._membership
+        membership.tick(now)
+        for output in membership.outputs():
+            self._put_out(output)
+        if self._timer is not None and self._timer.active():
+            self._timer.cancel()
+        self._timer = self._reactor.callLater(max(0.001, membership.next_at - now), self.turn)
+
+    def _put_out(self, output: Any) -> None:
+        if isinstance(output, Send):
+            self._send(output.to, output.packet, output.stream)
+        elif isinstance(output, Dial):
+            self._peers.dial(output.host, output.port, output.name or None)
+        elif isinstance(output, VersionVectorSeen):
+            self._anti_entropy.see_version_vector(output.sender, output.version_vector)
+        elif isinstance(output, UrgentSeen):
+            self._anti_entropy.see_urgent(output.sender, output.data)
+        elif isinstance(output, MemberChanged):
+            self._see_change(output)
+
+    def _send(self, name: str, packet: Packet, stream: bool) -> None:
+        payload = encode(packet)
+        if stream:
+            self._peers.send_packet(name, payload)
+            return
+        member = self._membership.members.get(name)
+        if member is not None and not self._peers.send_datagram(name, member.host, member.port, payload):
+            self._peers.dial(member.host, member.port, name)
+
+    def _see_change(self, change: MemberChanged) -> None:
+        member = change.member
+        self._log.info("{name} is {state}", name=member.name, state=STATES[member.state])
+        if member.state in (DEAD, LEFT):
+            self._peers.drop(member.name)
+        if member.state == LEFT:
+            self._known.remove(member.host, member.port)
+            self._progress.forget(member.name)
