@@ -20,6 +20,7 @@ What a session does is :mod:`loadgen.capacity.sessions`, what each exchange weig
 
 from __future__ import annotations
 
+from edge.http.revalidation import MAX_LINES
 from edge.load.document import TTL_MS
 from loadgen.capacity.demand import Demand, Flow
 from loadgen.capacity.exchanges import Exchanges
@@ -28,9 +29,6 @@ from loadgen.capacity.wire import Wire
 from loadgen.constants import Constants
 from loadgen.models import choice
 from loadgen.plan.inputs import Plan
-
-#: Lines of a batch, as nodes take them.
-MOST_LINES = 1000
 
 
 def exchanges(plan: Plan, costs: Constants, nodes: int) -> Exchanges:
@@ -115,7 +113,7 @@ class _Model:
         lone = Flow("304", rate * alone * (1 - changed), self.exchanges.not_modified())
         if self.lines <= alone:
             return [lone]
-        batches = max(self.lines / MOST_LINES, min(1.0, self.lines - 1))
+        batches = max(self.lines / MAX_LINES, min(1.0, self.lines - 1))
         lines = (self.lines - alone) / batches
         return [lone, Flow("batches", rate * batches, self.exchanges.batch(lines, lines * changed))]
 

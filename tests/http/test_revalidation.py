@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.http.errors import BadRequest, ContentTooLarge, ProtocolError, UnsupportedMediaType
-from edge.http.revalidation import MAX_BODY, check_content_type, parse_validators, render_stale
+from edge.http.revalidation import MAX_BODY, MAX_LINES, check_content_type, parse_validators, render_stale
 
 
 class ParseTests(SynchronousTestCase):
@@ -96,6 +98,21 @@ class ParseTests(SynchronousTestCase):
             b"text/plain, x",
         ):
             self.assertRaises(UnsupportedMediaType, check_content_type, value)
+
+
+class AgreementTests(SynchronousTestCase):
+    """Nodes and clients agree on how long a batch may be."""
+
+    def test_c_and_javascript_have_the_same_most_lines(self) -> None:
+        """A client that sent more would get 413; a fast path that took fewer would let batches go."""
+        root = Path(__file__).parents[2]
+        for file, line in (
+            ("edge/fastpath/src/edge_answer.h", r"#define EDGE_VALIDATORS (\d+)"),
+            ("webroot/edge/worker/revalidator.js", r"const MAX_VALIDATORS = (\d+);"),
+        ):
+            found = re.search(line, (root / file).read_text())
+            assert found is not None, file
+            self.assertEqual(int(found[1]), MAX_LINES, file)
 
 
 class RenderTests(SynchronousTestCase):

@@ -16,7 +16,7 @@
 #define EDGE_ORIGIN_BYTES 256
 #define EDGE_SAMPLES 256
 #define EDGE_SAMPLE_TARGET 512
-#define EDGE_VALIDATORS 1000
+#define EDGE_VALIDATORS 1000 /* lines of a batch: edge/http/revalidation.py MAX_LINES */
 #define EDGE_MODIFIED 256           /* remembered dates; a power of two */
 #define EDGE_MEMO 1024              /* remembered hashes of paths; a power of two */
 #define EDGE_MEMO_PATH 108
