@@ -18,7 +18,7 @@ from collections.abc import Iterable
 
 from edge.http.errors import BadRequest, ContentTooLarge, UnsupportedMediaType
 
-#: Lines of a batch; the fast path (``edge_answer.h``) and the smart client (``revalidator.js``) have the same.
+#: Lines of a batch; ``edge_answer.h`` and the smart client's ``revalidator.js`` have the same.
 MAX_LINES = 1000
 MAX_BODY = 128 * 1024
 

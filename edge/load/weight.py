@@ -35,6 +35,11 @@ def headroom(utilization: float) -> float:
     return min(1.0, max(0.0, 1.0 - utilization))
 
 
+def gain(passed: float, seconds: float = WEIGHT_SECONDS) -> float:
+    """The part of the way to the headroom, 0..1, that a weight goes in *passed* seconds."""
+    return 1.0 - math.exp(-max(0.0, passed) / seconds)
+
+
 class Weight:
     """The damped weight of one node."""
 
@@ -49,6 +54,6 @@ class Weight:
         if self._at is None:
             self._value = target
         else:
-            self._value += (1.0 - math.exp(-max(0.0, at - self._at) / self._seconds)) * (target - self._value)
+            self._value += gain(at - self._at, self._seconds) * (target - self._value)
         self._at = at
         return max(LEAST_WEIGHT, self._value)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 
+#: Rates that a node publishes are means over this long.
+WINDOW_SECONDS = 5.0
+
 
 class RateWindow:
     """The rate of one counter over the last *seconds*."""
 
-    def __init__(self, seconds: float = 5.0) -> None:
+    def __init__(self, seconds: float = WINDOW_SECONDS) -> None:
         self._seconds = seconds
         self._grown = 0.0  # in all, falls taken as new beginnings
         self._last: float | None = None

@@ -5,5 +5,6 @@
 * ``users.py``, ``calendar.py``: what very many users know, and when each acts next;
 * ``choice.py``, ``choice_arrays.py``, ``choice_constants.py``: which node a client goes to,
   by the smart client's formulas and by other policies: for one, for many at once, the constants of both;
+* ``weight_arrays.py``: the weights that nodes publish, many at once;
 * ``daily.py``: how many users there are at which hour.
 """

@@ -19,12 +19,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.load.weight import LEAST_WEIGHT, WEIGHT_SECONDS
+from edge.load.window import WINDOW_SECONDS
+from loadgen.models.weight_arrays import Weights
 from loadgen.simulate.costs import CPU, LINK_OUT, PAYLOAD_OUT, REQUESTS
 from loadgen.simulate.inputs import Cluster, Failure
 
-#: Rates that nodes publish are means over this long.
-WINDOW_S = 5.0
 #: Nobody waits for longer; what had to is not done.
 PATIENCE_S = 10.0
 #: Above this, a queue is as long as the backlog says.
@@ -63,11 +62,9 @@ class Nodes:
         link = cluster.link_gbit * 1e9 / 8
         self._link = link
         self._capacity = np.array([cluster.cores, link, link])
-        self._window: deque[Floats] = deque(maxlen=max(1, round(WINDOW_S / step_s)))
+        self._window: deque[Floats] = deque(maxlen=max(1, round(WINDOW_SECONDS / step_s)))
         self._sum = np.zeros(count)
-        self._weights = np.ones(count)
-        self._begin = np.ones(count, dtype=np.bool_)
-        self._gain = 1 - math.exp(-step_s / WEIGHT_SECONDS)
+        self._weights = Weights(count, step_s)
         late = max(1, round(cluster.age_s / step_s))
         self._published = deque([Figures(np.ones(count), np.zeros(count))] * late, maxlen=late)
         self.backlog = np.zeros(count)
@@ -120,10 +117,6 @@ class Nodes:
         self._window.append(counted)
         self._sum = self._sum + counted
         used = self._sum / len(self._window)
-        room = np.clip(1 - used, 0.0, 1.0)
-        # The first figure of a node that starts counts at once.
-        self._weights = np.where(self._begin, room, self._weights + self._gain * (room - self._weights))
-        self._begin = ~up
+        weights = self._weights.observe(used, up)
         known = ~self._away(now, self._cluster.detect_s)
-        weights = np.where(known, np.maximum(LEAST_WEIGHT, self._weights), 0.0)
-        self._published.append(Figures(weights, np.where(known, used, 0.0)))
+        self._published.append(Figures(np.where(known, weights, 0.0), np.where(known, used, 0.0)))
