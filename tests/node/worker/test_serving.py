@@ -1,0 +1,117 @@
+"""What serves the connections of one worker: when it accepts, and how it ends."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.node.process.life import State
+from edge.node.process.settings import ListenerSettings, WorkerSettings
+from edge.node.worker.serving import Serving
+from edge.table.segment import Segment
+
+
+class Reactor(Clock):
+    """Time, and descriptors that are read when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers: list[Any] = []
+
+    def addReader(self, reader: Any) -> None:
+        self.readers.append(reader)
+
+    def removeReader(self, reader: Any) -> None:
+        if reader in self.readers:
+            self.readers.remove(reader)
+
+    def read(self) -> None:
+        for reader in list(self.readers):
+            reader.doRead()
+
+
+class ServingTests(SynchronousTestCase):
+    """A worker with one listener, and the Python build of the fast path."""
+
+    def setUp(self) -> None:
+        self.reactor = Reactor()
+        self.segment = Segment.create(capacity=64, arena_bytes=1 << 18, workers=1)
+        self.addCleanup(self.segment.close)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.setblocking(False)
+        self.addCleanup(self.listener.close)
+        settings = WorkerSettings(0, "python", (ListenerSettings(self.listener.fileno(), ""),), "", 100)
+        self.serving = Serving(settings, self.segment, self.reactor, self.unused, self.unused, self.unused)
+        self.addCleanup(self.serving.stop)
+
+    def unused(self, *_: Any) -> Any:
+        raise AssertionError("nobody asks for anything here")
+
+    def connect(self, data: bytes) -> socket.socket:
+        """A client that has sent *data*."""
+        client = socket.create_connection(self.listener.getsockname())
+        self.addCleanup(client.close)
+        client.settimeout(5)
+        client.sendall(data)
+        for _ in range(3):
+            self.reactor.read()
+        return client
+
+    def drain(self, seconds: float) -> Deferred[int]:
+        return Deferred.fromCoroutine(self.serving.drain(seconds))
+
+    def test_nobody_is_accepted_before_it_is_told(self) -> None:
+        self.assertEqual((self.reactor.readers, self.reactor.getDelayedCalls()), ([], []))
+        self.serving.accept(ready=False)
+        self.assertEqual(len(self.reactor.readers), 1)
+
+    def test_told_again_that_the_site_is_published_it_is_ready_and_listens_once(self) -> None:
+        self.serving.accept(ready=False)
+        self.assertIs(self.serving.life.state, State.STARTING)
+        waiting = len(self.reactor.getDelayedCalls())
+        for _ in range(2):
+            self.serving.accept(ready=True)
+        self.assertIs(self.serving.life.state, State.READY)
+        self.assertEqual((len(self.reactor.readers), len(self.reactor.getDelayedCalls())), (1, waiting))
+
+    def test_without_connections_a_drain_is_over_at_once(self) -> None:
+        self.serving.accept(ready=True)
+        self.assertEqual(self.successResultOf(self.drain(10.0)), 0)
+        self.assertIs(self.serving.life.state, State.STOPPED)
+        self.assertEqual((self.reactor.readers, self.reactor.getDelayedCalls()), ([], []))
+
+    def test_a_drain_closes_what_is_idle(self) -> None:
+        self.serving.accept(ready=True)
+        client = self.connect(b"")
+        self.assertEqual(self.successResultOf(self.drain(10.0)), 0)
+        self.assertEqual(client.recv(1), b"")
+
+    def test_a_drain_waits_for_what_runs_and_aborts_it_in_the_end(self) -> None:
+        """Not a moment before its time."""
+        self.serving.accept(ready=True)
+        self.connect(b"GET / HTTP/1.1\r\nHost: ")
+        drained = self.drain(2.0)
+        self.assertIs(self.serving.life.state, State.DRAINING)
+        self.reactor.pump([0.05] * 39)
+        self.assertNoResult(drained)
+        self.reactor.pump([0.05] * 2)
+        self.assertEqual(self.successResultOf(drained), 1)
+        self.assertIs(self.serving.life.state, State.STOPPED)
+
+    def test_a_drain_is_over_as_soon_as_the_last_one_has_gone(self) -> None:
+        self.serving.accept(ready=True)
+        client = self.connect(b"GET / HTTP/1.1\r\nHost: ")
+        drained = self.drain(60.0)
+        client.close()
+        self.reactor.read()
+        self.reactor.advance(0.05)
+        self.assertEqual(self.successResultOf(drained), 0)
+
+    def test_it_may_be_stopped_before_it_accepts_and_twice(self) -> None:
+        self.serving.stop()
+        self.serving.stop()
+        self.assertEqual((self.reactor.readers, self.reactor.getDelayedCalls()), ([], []))
