@@ -42,6 +42,8 @@ class Config:
     public_url: str | None = None
     #: Serialized origins, or "*".
     allow_origin: tuple[str, ...] = ()
+    #: Who may see ``/.edge/status`` and the dashboard.
+    status: Literal["public", "local", "off"] = "public"
     #: ``/path=module:name[:argument]``; see :mod:`edge.node.resources.mounts`.
     mount: tuple[str, ...] = ()
     #: None: one per core; see :attr:`worker_count`.

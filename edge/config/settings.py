@@ -69,6 +69,9 @@ _ROWS = (
             "made from the first address it listens on"),
     Setting("allow-origin", values.ORIGINS, "Serving",
             "An origin whose scripts may read answers (CORS), or * for every one.", "this node's own"),
+    Setting("status", choice("public", "local", "off"), "Serving",
+            "Who may see /.edge/status, the dashboard and the socket's topic status: everybody, this "
+            "machine, or nobody. A proxy on this machine that does not pass Host on makes all local."),
     Setting("mount", values.MOUNTS, "Serving",
             "A twisted.web resource of an application at /PATH: what MODULE:NAME gives, called with "
             "ARGUMENT if there is one. Pages of other sites cannot change anything through it."),
@@ -145,7 +148,7 @@ SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _ROWS}
 AT_START = frozenset(
     {"watch", "listen", "workers", "fast-path", "node", "cluster", "state-dir", "cache-dir", "admin",
      "table-entries", "arena-mib", "body-limit-kib", "gossip", "peer", "cluster-ca", "cluster-cert",
-     "cluster-key", "lease-seconds"}
+     "cluster-key", "lease-seconds", "status"}
 )  # fmt: skip
 
 

@@ -108,6 +108,19 @@ class SocketTests(SynchronousTestCase):
         self.assertEqual((status, fields["Access-Control-Allow-Origin"]), (200, "*"))
         self.assertEqual(json.loads(body)["id"], "n1")
 
+    def test_the_status_is_for_whom_the_option_says(self) -> None:
+        for audience, own, foreign in (("local", 200, 403), ("off", 404, 404)):
+            self.assertEqual(self.node.stop(), 0)
+            self.node.options += [f"--status={audience}"]
+            self.node.start()
+            for path in ("/.edge/status", "/.edge/"):
+                self.wait_for_status(path, own)
+                self.assertEqual(self.node.ask(path, {"Origin": "http://evil.example"})[0], foreign)
+
+    def wait_for_status(self, path: str, status: int) -> None:
+        """Until *path* is answered so."""
+        self.node.wait_for(lambda: self.node.ask(path)[0] == status, f"{path} is answered {status}")
+
     def test_a_tenth_of_the_connections_stays_for_requests(self) -> None:
         self.assertEqual(self.node.stop(), 0)
         self.node.options += ["--connections=10"]

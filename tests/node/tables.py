@@ -14,7 +14,7 @@ from edge.node.process.life import Event, Life, State
 from edge.node.process.lookup import pack, unpack
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.published import NodeStartingError, PublishedResource, Source
-from edge.node.resources.pushing import DEFAULT_TOPICS, Pushing
+from edge.node.resources.pushing import DEFAULT_TOPICS, TOPICS, Pushing
 from edge.node.resources.pushsocket import PushSocket
 from edge.resource import Representation, Resource, etag_of
 from edge.table.reader import Entry, Reader
@@ -77,21 +77,25 @@ class Site:
         return unpack(pack(self.elsewhere.get(path)))
 
     def connect(
-        self, allow: frozenset[bytes] = frozenset(), look_up: Any = None, secure: bool = False
+        self,
+        allow: frozenset[bytes] = frozenset(),
+        look_up: Any = None,
+        secure: bool = False,
+        audience: str = "public",
     ) -> Connection:
         """A connection to the site."""
         reader = Reader(self.segment, 0)
         published = PublishedResource(Source(reader, str(self.blobs), look_up or self.look_up, allow))
         clock = Clock()
         clock.rightNow = float(NOW)
-        self.pushing = Pushing(reader, allow, clock, 10_000)
-        own = EdgeResources(reader, published, self.life, self.pushing)
+        self.pushing = Pushing(reader, allow, clock, 10_000, audience=audience)
+        own = EdgeResources(reader, published, self.life, self.pushing, audience)
         return Connection(RootResource(own, published), clock=clock, secure=secure)
 
     def join(self, connection: Connection) -> PeerTransport:
         """One more WebSocket beside *connection*'s, already open; what it is sent."""
         transport = PeerTransport(connection.clock)
-        socket = PushSocket(self.pushing, DEFAULT_TOPICS)
+        socket = PushSocket(self.pushing, DEFAULT_TOPICS, TOPICS)
         UpgradedChannel(connection.site, transport, socket)
         socket.connected(transport)
         return transport

@@ -11,11 +11,18 @@ LOAD = b"/.edge/load"
 REVALIDATE = b"/.edge/revalidate"
 #: What one node says of itself alone, :mod:`edge.node.telemetry.status_publisher`.
 STATUS = b"/.edge/status"
+#: The same where not everybody may read it: no canonical path holds a NUL, so the fast path never finds it.
+KEPT_STATUS = b"/.edge/status\0"
 
 #: Pages of every origin may read them.
 CORS = b"Access-Control-Allow-Origin: *\r\n"
 #: They are true now and no longer.
 NO_STORE = b"Cache-Control: no-store\r\n"
+
+
+def status_path(audience: str) -> bytes:
+    """Where the status lies in the table for this *audience* (``--status``)."""
+    return STATUS if audience == "public" else KEPT_STATUS
 
 
 def json_lines(orca: bytes, content_type: bytes = b"application/json") -> bytes:

@@ -50,6 +50,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     body_bytes: int = 1024 * 1024
     #: Serialized origins that may read answers; "*" = all.
     allow_origins: tuple[str, ...] = ()
+    #: Who may see the status: "public", "local" or "off".
+    status: str = "public"
     #: See :mod:`edge.node.resources.mounts`.
     mounts: tuple[str, ...] = ()
     #: File of the access log, "-" = standard output; None: no access log.

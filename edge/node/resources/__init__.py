@@ -2,6 +2,7 @@
 
 * ``published.py``: representations from the table and the blob store
 * ``edge_resources.py``: ``/.edge/...``; ``dashboard.*``: the page ``/.edge/``
+* ``audience.py``: who may see the status and the dashboard
 * ``mounts.py``: resources of an application beside the site
 * ``origins.py``: the origins whose pages may read answers (CORS)
 * ``pushing.py``: who is pushed what and when over ``/.edge/socket``;

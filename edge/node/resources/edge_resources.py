@@ -31,7 +31,8 @@ from edge.http import answer
 from edge.http.conditional import NOT_MODIFIED, PRECONDITION_FAILED, evaluate
 from edge.http.errors import ProtocolError
 from edge.http.revalidation import check_content_type, parse_validators, render_stale
-from edge.node.process.own_resources import CORS, LOAD, REVALIDATE, STATUS, json_lines
+from edge.node.process.own_resources import CORS, LOAD, REVALIDATE, json_lines, status_path
+from edge.node.resources.audience import may_see_status
 from edge.node.resources.published import answer_later
 from edge.resource import etag_of
 
@@ -58,20 +59,45 @@ _DASHBOARD = {
 class EdgeResources(Resource):
     """The resource ``/.edge`` of a worker with this *life*."""
 
-    def __init__(self, reader: Reader, published: PublishedResource, life: Life, pushing: Pushing) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        published: PublishedResource,
+        life: Life,
+        pushing: Pushing,
+        audience: str = "public",
+    ) -> None:
+        """*audience*: who may see the status and the dashboard, ``--status``."""
         super().__init__()
+        self._audience = audience
         self.putChild(b"socket", _Answering(pushing.open, (b"GET",)))
         self._reader = reader
         self.putChild(b"load", _Answering(lambda request: published.serve(request, LOAD)))
-        self.putChild(b"status", _Answering(lambda request: published.serve(request, STATUS)))
+        status = status_path(audience)
+        self.putChild(b"status", self._shown(lambda request: published.serve(request, status)))
         self.putChild(b"revalidate", _Answering(self._revalidate, (b"POST", b"OPTIONS")))
         self.putChild(b"health", _Answering(self._health))
         self.putChild(b"ready", _Answering(self._ready))
         for name, (file, content_type) in _DASHBOARD.items():
             path = files("edge.node.resources").joinpath(file)
             if path.is_file():
-                self.putChild(name, _Answering(_Page(path.read_bytes(), content_type, self._orca).answer))
+                self.putChild(name, self._shown(_Page(path.read_bytes(), content_type, self._orca).answer))
         self._life = life
+
+    def _shown(self, give: Callable[[EdgeRequest], Awaitable[None]]) -> _Answering:
+        """What *give* answers, to those who may see it."""
+
+        async def answer_if_allowed(request: EdgeRequest) -> None:
+            if may_see_status(self._audience, request):
+                await give(request)
+            elif self._audience == "off":
+                await self._unknown(request)
+            else:
+                request.refuse(
+                    403, "Only programs and pages on the node's own machine may see this: --status."
+                )
+
+        return _Answering(answer_if_allowed)
 
     def _orca(self) -> bytes:
         """The ORCA line as the supervisor last published it."""

@@ -37,7 +37,8 @@ from edge.http.errors import ProtocolError
 from edge.http.forms import parse_query
 from edge.http.websocket import accept, framed
 from edge.load.document import TTL_MS
-from edge.node.process.own_resources import LOAD, STATUS
+from edge.node.process.own_resources import LOAD, status_path
+from edge.node.resources.audience import may_see_status
 from edge.node.resources.origins import own_origins
 from edge.node.resources.pushsocket import PushSocket
 from edge.table.counters import INDEX
@@ -53,8 +54,6 @@ TOPICS = ("load", "changed", "status")
 _NUMBER = {topic: number for number, topic in enumerate(TOPICS)}
 #: What a client gets that says nothing.
 DEFAULT_TOPICS = ("load", "changed")
-#: Entries of the table that are pushed whole.
-DOCUMENTS = {"load": LOAD, "status": STATUS}
 #: Seconds between two looks at the table, and between two steps of the round.
 LOOK_SECONDS, STEP_SECONDS = 0.25, 0.05
 #: Connections that a worker serves in a second of its round: 1.5 % of a core (`make bench`, sockets).
@@ -80,10 +79,12 @@ class Pushing:
         reactor: Any,
         most: int = 1000,
         counters: CounterBlock | None = None,
+        audience: str = "public",
     ) -> None:
         """*origins*: serialized origins that may connect beside our own; ``*``: all.
 
-        *most*: connections at once, see :func:`edge.descriptors.socket_limit`.
+        *most*: connections at once, see :func:`edge.descriptors.socket_limit`.  *audience*: whose choice
+        the topic ``status`` is, ``--status``.
         """
         self.sockets: set[PushSocket] = set()
         self._reader = reader
@@ -91,6 +92,9 @@ class Pushing:
         self._reactor = reactor
         self._most = most
         self._counters = counters
+        self._audience = audience
+        #: Entries of the table that are pushed whole, by topic.
+        self._documents = {"load": LOAD, "status": status_path(audience)}
         self._calls = [LoopingCall(self._look), LoopingCall.withCount(self._step)]
         #: By topic: the message, as frames; and the number of the edition in which it was new.
         self._frames: dict[str, bytes] = {}
@@ -128,14 +132,15 @@ class Pushing:
         head = request.head
         own = own_origins(head.host, request.isSecure())
         try:
-            topics = _topics(head.query)
+            choice = TOPICS if may_see_status(self._audience, request) else DEFAULT_TOPICS
+            topics = _topics(head.query, choice)
             answer = accept(head.method, head.fields, own, self._origins)
             if len(self.sockets) >= self._most:
                 raise ProtocolError("There are too many connections here; try another node.", status=503)
         except ProtocolError as refusal:
             request.refuse(refusal.status, refusal.explanation, refusal.lines)
             return
-        request.channel.upgrade(answer, PushSocket(self, topics))
+        request.channel.upgrade(answer, PushSocket(self, topics, choice))
 
     # What a connection asks of us: edge.node.resources.pushsocket.Hub
 
@@ -164,7 +169,7 @@ class Pushing:
 
     def subscribe(self, socket: PushSocket, message: str | bytes) -> None:
         """*message* of a client chooses its topics; :exc:`ValueError` with the reason if it does not."""
-        topics = _subscribed(message)
+        topics = _subscribed(message, socket.choice)
         new = [topic for topic in topics if topic not in socket.topics]
         socket.topics = topics
         for topic in new:
@@ -221,7 +226,7 @@ class Pushing:
             self._sources["changed"] = sequence
             self._publish("changed", json.dumps({"type": "changed", "seq": sequence}))
             urgent.add("changed")
-        for topic, path in DOCUMENTS.items():
+        for topic, path in self._documents.items():
             entry = self._reader.find(path)
             if entry is None or entry.body is None or entry.etag == self._sources.get(topic):
                 continue
@@ -256,13 +261,13 @@ def _alive(document: str) -> list[str] | None:
         return None
 
 
-def _topics(query: bytes | None) -> tuple[str, ...]:
-    """The topics that the query asks for."""
+def _topics(query: bytes | None, choice: tuple[str, ...]) -> tuple[str, ...]:
+    """The topics of *choice* that the query asks for."""
     wanted = parse_query(query or b"").get(b"topics")
     if not wanted or not wanted[-1]:
         return DEFAULT_TOPICS
     try:
-        return _checked(wanted[-1].decode("ascii", "replace").split(","))
+        return _checked(wanted[-1].decode("ascii", "replace").split(","), choice)
     except ValueError as error:
         raise ProtocolError(f"{error}.") from None
 
@@ -273,17 +278,17 @@ class _Subscribe(msgspec.Struct, tag="subscribe"):
     topics: list[str]
 
 
-def _subscribed(message: str | bytes) -> tuple[str, ...]:
-    """The topics that *message* subscribes to; :exc:`ValueError` with the reason if it is something else."""
+def _subscribed(message: str | bytes, choice: tuple[str, ...]) -> tuple[str, ...]:
+    """The topics that *message* chooses; :exc:`ValueError` with the reason if it is something else."""
     try:
-        return _checked(msgspec.json.decode(message, type=_Subscribe).topics)
+        return _checked(msgspec.json.decode(message, type=_Subscribe).topics, choice)
     except msgspec.DecodeError:
         raise ValueError('only {"type": "subscribe", "topics": [...]} is understood here') from None
 
 
-def _checked(names: Collection[str]) -> tuple[str, ...]:
+def _checked(names: Collection[str], choice: tuple[str, ...]) -> tuple[str, ...]:
     """*names*, each once and in our order, so that equal choices can be one tuple."""
-    if unknown := set(names) - set(TOPICS):
+    if unknown := set(names) - set(choice):
         name = sorted(unknown)[0][:40]
-        raise ValueError(f"There is no topic {name!r}; there are {', '.join(TOPICS[:-1])} and {TOPICS[-1]}")
-    return tuple(topic for topic in TOPICS if topic in names)
+        raise ValueError(f"There is no topic {name!r}; there are {', '.join(choice[:-1])} and {choice[-1]}")
+    return tuple(topic for topic in choice if topic in names)

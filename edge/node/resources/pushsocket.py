@@ -44,10 +44,12 @@ class Hub(Protocol):
 class PushSocket:
     """One WebSocket of ``/.edge/socket``; implements :class:`edge.node.connection.upgraded.Upgraded`."""
 
-    __slots__ = ("_frames", "_hub", "_stuck_since", "_transport", "_write", "seen", "topics")
+    __slots__ = ("_frames", "_hub", "_stuck_since", "_transport", "_write", "choice", "seen", "topics")
 
-    def __init__(self, hub: Hub, topics: tuple[str, ...]) -> None:
+    def __init__(self, hub: Hub, topics: tuple[str, ...], choice: tuple[str, ...]) -> None:
+        """*topics*: what it gets until it chooses others of *choice*."""
         self.topics = topics
+        self.choice = choice
         #: The last edition that it has got, by the number of the topic; see ``pushing.py``.
         self.seen: list[int] = []
         self._hub = hub

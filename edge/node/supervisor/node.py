@@ -129,6 +129,7 @@ class Node:
             load=self._load,
             gossip=view.status if view is not None else None,
             clock=reactor,
+            audience=config.status,
         )
         self._reclaiming = LoopingCall(self._writer.reclaim)
         self._reclaiming.clock = reactor

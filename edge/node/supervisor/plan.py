@@ -51,6 +51,7 @@ def worker_settings(
         least_rate=config.least_rate,
         body_bytes=config.body_max_mib * 1024 * 1024,
         allow_origins=tuple(dict.fromkeys((public_url(config, listeners), *config.allow_origin))),
+        status=config.status,
         mounts=config.mount,
         access_log=config.access_log,
         access_log_format=config.access_log_format,

@@ -25,7 +25,7 @@ from twisted.logger import Logger
 
 from edge.load.orca import orca_line
 from edge.load.window import RateWindow
-from edge.node.process.own_resources import STATUS
+from edge.node.process.own_resources import status_path
 from edge.node.telemetry.documents import DocumentTable, put_document
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Measured(Protocol):
 class StatusPublisher:
     """Publishes the status of the node *name*; *gossip* is None for a node alone.
 
-    *fast_path*: what answers from the table: native, python or off.
+    *audience*: ``--status``.  *fast_path*: what answers from the table: native, python or off.
     """
 
     _log = Logger()
@@ -90,6 +90,7 @@ class StatusPublisher:
         load: Measured,
         gossip: Callable[[], dict[str, Any]] | None,
         clock: Any,
+        audience: str = "public",
     ) -> None:
         self._name = name
         self._workers = workers
@@ -100,14 +101,16 @@ class StatusPublisher:
         self._load = load
         self._gossip = gossip
         self._clock = clock
+        self._audience = audience
         self._began = clock.seconds()
         self._windows = {name: RateWindow() for name in _RATES}
         self._call = LoopingCall(self.publish)
         self._call.clock = clock
 
     def start(self) -> None:
-        """Publish now, and then every :data:`STATUS_SECONDS`."""
-        self._call.start(STATUS_SECONDS)
+        """Publish now, and then every :data:`STATUS_SECONDS`, if somebody may see it."""
+        if self._audience != "off":
+            self._call.start(STATUS_SECONDS)
 
     def stop(self) -> None:
         """Publish no more."""
@@ -125,7 +128,7 @@ class StatusPublisher:
         measured = self._load.measured
         if measured is not None:
             document = msgspec.json.encode(self._document(now))
-            put_document(self._table, STATUS, document, orca_line(measured), int(now))
+            put_document(self._table, status_path(self._audience), document, orca_line(measured), int(now))
 
     def _document(self, now: float) -> dict[str, Any]:
         totals, table = self._counters.totals(), self._table.statistics()

@@ -90,9 +90,14 @@ class Serving:
             Source(self._reader, settings.blobs, self._look_up, origins, fetch, is_whole)
         )
         self._pushing = Pushing(
-            self._reader, origins, reactor, socket_limit(settings.connections), self._counters
+            self._reader,
+            origins,
+            reactor,
+            socket_limit(settings.connections),
+            self._counters,
+            settings.status,
         )
-        own = EdgeResources(self._reader, published, self.life, self._pushing)
+        own = EdgeResources(self._reader, published, self.life, self._pushing, settings.status)
         root = RootResource(own, published)
         for mount in map(parse_mount, settings.mounts):
             root.putChild(mount.path.encode(), Guarded(open_mount(mount), origins))

@@ -117,6 +117,13 @@ class PushingTests(SynchronousTestCase):
             self.assertEqual(end.code, 1008)
             self.assertIn("all" if "all" in text else "subscribe", end.reason)
 
+    def test_a_topic_that_is_not_for_everybody_cannot_be_chosen_later_either(self) -> None:
+        self.connection = self.site.connect(audience="local")
+        self.open()
+        self.connection.send(self.frames.send(TextMessage('{"type":"subscribe","topics":["load","status"]}')))
+        [end] = [one for one in self.events() if isinstance(one, CloseConnection)]
+        self.assertEqual((end.code, "status" in end.reason), (1008, True))
+
     def test_refusals_leave_the_connection_for_other_requests(self) -> None:
         for query, lines, status in (
             (b"", b"Origin: http://evil\r\n", 403),

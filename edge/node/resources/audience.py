@@ -1,0 +1,35 @@
+"""Who may see what the node says of itself, its status and the dashboard: ``--status public|local|off``."""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from edge.node.resources.origins import own_origins
+
+if TYPE_CHECKING:
+    from edge.node.connection.request import EdgeRequest
+
+
+def may_see_status(audience: str, request: EdgeRequest) -> bool:
+    """Whether *request* is of the *audience*: everybody, this machine, nobody.
+
+    Of this machine is who comes over a Unix socket or from a loopback address, but no page of another site in
+    a browser here: such a page says so in Origin, or has led its name to us and says that in Host.
+    """
+    if audience != "local":
+        return audience == "public"
+    address = getattr(request.client, "host", None)
+    if address is not None and not _is_loopback(address):
+        return False
+    own = own_origins(request.head.host, request.isSecure())
+    return bool(own) and request.head.fields.get(b"origin", own[0]) in own
+
+
+def _is_loopback(address: str) -> bool:
+    parsed = ip_address(address.partition("%")[0])
+    mapped = getattr(parsed, "ipv4_mapped", None)  # an IPv4 client of a listener on [::]
+    return (mapped or parsed).is_loopback
