@@ -54,34 +54,14 @@ class Favourites(Resource):
         with self._open() as database:
             database.executescript(_SCHEMA)
 
-    # Twisted's overrides
-
-    def render_GET(self, request: Any) -> int:
-        visitor = request.args.get(b"visitor", [b""])[0].decode("utf-8", "replace")
-        if not _VISITOR.fullmatch(visitor):
-            return self._answer(request, 400, {"error": "visitor: give 1 to 64 letters, digits or dashes"})
-        return self._later(request, self._list, visitor)
-
-    def render_POST(self, request: Any) -> int:
-        key = request.getHeader(b"idempotency-key")
-        try:
-            change = msgspec.json.decode(request.content.read(), type=Change)
-            code = int(change.code, 16)
-        except (msgspec.DecodeError, ValueError) as error:
-            return self._answer(request, 400, {"error": str(error)})
-        if not _VISITOR.fullmatch(change.visitor) or not 0 <= code < 0x110000 or (key and len(key) > 200):
-            return self._answer(request, 400, {"error": "no such visitor or character"})
-        return self._later(request, self._change, change.visitor, f"{code:x}", change.favourite, key)
-
-    def _open(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._file, timeout=10)
-
-    def _list(self, visitor: str) -> dict[str, Any]:
+    def favourites_of(self, visitor: str) -> dict[str, Any]:
+        """The answer to *visitor*'s GET: code points, the oldest choice first."""
         with self._open() as database:
             rows = database.execute("SELECT code FROM favourites WHERE visitor=? ORDER BY rowid", (visitor,))
             return {"codes": [code for (code,) in rows]}
 
-    def _change(self, visitor: str, code: str, favourite: bool, key: str | None) -> dict[str, Any]:
+    def change(self, visitor: str, code: str, favourite: bool, key: str | None) -> dict[str, Any]:
+        """The answer to a POST; one whose *key* (Idempotency-Key) was seen before changes nothing."""
         with self._open() as database:  # one transaction: the key and what it stands for
             if key is not None:
                 database.execute("DELETE FROM seen WHERE at < unixepoch() - ?", (_REMEMBERED,))
@@ -94,6 +74,28 @@ class Favourites(Resource):
             else:
                 database.execute("DELETE FROM favourites WHERE visitor=? AND code=?", (visitor, code))
         return {"favourite": favourite}
+
+    # Twisted's overrides
+
+    def render_GET(self, request: Any) -> int:
+        visitor = request.args.get(b"visitor", [b""])[0].decode("utf-8", "replace")
+        if not _VISITOR.fullmatch(visitor):
+            return self._answer(request, 400, {"error": "visitor: give 1 to 64 letters, digits or dashes"})
+        return self._later(request, self.favourites_of, visitor)
+
+    def render_POST(self, request: Any) -> int:
+        key = request.getHeader(b"idempotency-key")
+        try:
+            change = msgspec.json.decode(request.content.read(), type=Change)
+            code = int(change.code, 16)
+        except (msgspec.DecodeError, ValueError) as error:
+            return self._answer(request, 400, {"error": str(error)})
+        if not _VISITOR.fullmatch(change.visitor) or not 0 <= code < 0x110000 or (key and len(key) > 200):
+            return self._answer(request, 400, {"error": "no such visitor or character"})
+        return self._later(request, self.change, change.visitor, f"{code:x}", change.favourite, key)
+
+    def _open(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._file, timeout=10)
 
     def _later(self, request: Any, work: Any, *arguments: Any) -> int:
         def failed(failure: Any) -> None:

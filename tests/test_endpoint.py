@@ -7,6 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.endpoints import serverFromString
+from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -92,8 +93,9 @@ class ParsingTests(SynchronousTestCase):
 
     @given(_names)
     def test_twisted_understands_our_escapes(self, path: str) -> None:
-        endpoint = serverFromString(MemoryReactor(), f"unix:{quote(path)}")
-        self.assertEqual(endpoint._address, path)
+        reactor = MemoryReactor()
+        serverFromString(reactor, f"unix:{quote(path)}").listen(Factory())
+        self.assertEqual(reactor.unixServers[0][0], path)
 
     @given(st.text(alphabet="tcpls6unix:=\\/80[]., ", max_size=30))
     def test_any_text_is_understood_or_refused_with_its_own_words(self, text: str) -> None:

@@ -15,7 +15,7 @@ from loadgen.run.coordinator.verdict import MEASURES
 def edgectl() -> str:
     """``edgectl`` and its subcommands."""
     parser = make_parser()
-    own = f"{_usage(parser)}{_arguments(parser)}"
+    own = f"{_usage(parser)}{arguments(parser)}"
     return own + "".join(_section(one, about) for one, about in leaves(parser))
 
 
@@ -49,7 +49,7 @@ def _section(parser: argparse.ArgumentParser, about: str) -> str:
     sentence = about[:1].upper() + about[1:]
     if sentence and sentence[-1] not in ".?":
         sentence += "."
-    return f"## {parser.prog}\n\n{prose(sentence)}\n\n{_usage(parser)}{_arguments(parser)}"
+    return f"## {parser.prog}\n\n{prose(sentence)}\n\n{_usage(parser)}{arguments(parser)}"
 
 
 def _usage(parser: argparse.ArgumentParser) -> str:
@@ -57,7 +57,7 @@ def _usage(parser: argparse.ArgumentParser) -> str:
     return f"```text\n{parser.format_usage().strip()}\n```\n\n"
 
 
-def _arguments(parser: argparse.ArgumentParser) -> str:
+def arguments(parser: argparse.ArgumentParser) -> str:
     """What is given to it, one line each; ``--help`` is everywhere and told nowhere."""
     rows = []
     for action in parser._actions:

@@ -42,7 +42,7 @@ class CommandTests(SynchronousTestCase):
         parser.add_argument("--flag", action="store_true")
         parser.add_argument("--hidden", help=argparse.SUPPRESS)
         parser.add_argument("place")
-        text = commands._arguments(parser)
+        text = commands.arguments(parser)
         for row in (
             "| `-o, --output FILE` | where to [x] |",
             "| `--way a\\|b` |  |",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -37,10 +39,21 @@ class RateWindowTests(SynchronousTestCase):
 
     @given(st.lists(st.tuples(st.floats(0.01, 3), st.integers(0, 1000)), min_size=1, max_size=60))
     def test_rates_are_within_what_was_counted(self, steps: list[tuple[float, int]]) -> None:
-        """Never negative, never above the fastest step; bounded memory."""
+        """Never negative, never above the fastest step."""
         window, at, total, fastest = RateWindow(5), 0.0, 0, 0.0
         window.observe(at, total)
         for wait, growth in steps:
             at, total, fastest = at + wait, total + growth, max(fastest, growth / wait)
             self.assertTrue(0 <= window.observe(at, total) <= fastest * (1 + 1e-9))
-        self.assertLessEqual(len(window._points), 5 / 0.01 + 3)
+
+    def test_its_memory_is_bounded(self) -> None:
+        """Whatever is observed before the window is forgotten: of 200 s, 5 s are kept."""
+        window = RateWindow(5)
+        tracemalloc.start()
+        try:
+            for number in range(20_000):
+                window.observe(number / 100, number)
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        self.assertLess(kept, 20_000 * 56 / 4)

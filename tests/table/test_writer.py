@@ -37,6 +37,7 @@ class TableMachine(RuleBasedStateMachine):
         self.segment = Segment.create(capacity=entries, arena_bytes=arena, workers=2)
         self.writer = Writer(self.segment)
         self.readers = [Reader(self.segment, index) for index in range(2)]
+        self.inside: set[int] = set()
         self.model: dict[bytes, tuple[int, tuple[int, ...]]] = {}
         self.spilled: list[bytes] = []
         self.number = 0
@@ -64,13 +65,15 @@ class TableMachine(RuleBasedStateMachine):
     @rule(worker=st.integers(0, 1))
     def enter(self, worker: int) -> None:
         """A worker begins to read and stays for a while."""
-        if not self.readers[worker]._inside:
+        if worker not in self.inside:
+            self.inside.add(worker)
             self.readers[worker].enter()
 
     @rule(worker=st.integers(0, 1))
     def leave(self, worker: int) -> None:
         """It is done."""
-        if self.readers[worker]._inside:
+        if worker in self.inside:
+            self.inside.remove(worker)
             self.readers[worker].leave()
 
     @rule()

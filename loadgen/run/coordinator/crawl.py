@@ -88,7 +88,7 @@ class Crawler:
             links = Links(self._bodies.pop(number).decode("utf-8", "replace"))
             base = self.resources[number].path
             for kind, address in links.found:
-                target = self._local(base, address, links.base or "")
+                target = self.local_path(base, address, links.base or "")
                 if target is None:
                     continue
                 if kind != "document":
@@ -142,10 +142,10 @@ class Crawler:
             yield number
             if kind == "script":
                 for match in _IMPORT.finditer(self._bodies.get(number, b"")):
-                    target = self._local(self.resources[number].path, match[1].decode("ascii", "replace"))
+                    target = self.local_path(self.resources[number].path, match[1].decode("ascii", "replace"))
                     waiting += [target] if target else []
 
-    def _local(self, page: str, address: str, base: str = "") -> str | None:
+    def local_path(self, page: str, address: str, base: str = "") -> str | None:
         """The path that *address* on *page* leads to, by its *base*, if it is of this site."""
         with contextlib.suppress(ValueError):
             own = urljoin(f"http://{self._host}{page}", base.strip())
@@ -163,7 +163,7 @@ class Crawler:
         etag = re.fullmatch(r'"([\x21\x23-\x7e]{1,63})"', answer.getheader("ETag") or "")
         self._numbers[path] = None
         if answer.status in _MOVED and moves < _MOST_MOVES:
-            target = self._local(path, answer.getheader("Location") or "")
+            target = self.local_path(path, answer.getheader("Location") or "")
             self._numbers[path] = self._resource(target, kind, moves + 1) if target else None
             return self._numbers[path]
         if answer.status != 200 or etag is None:

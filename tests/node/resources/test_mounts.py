@@ -106,14 +106,14 @@ class FavouritesTests(SynchronousTestCase):
         self.service = Favourites(os.path.join(folder, "f.sqlite"))
 
     def test_the_same_key_changes_nothing_twice(self) -> None:
-        change = self.service._change
+        change = self.service.change
         self.assertEqual(change("v", "41", True, "key"), {"favourite": True})
         self.assertEqual(change("v", "41", False, None), {"favourite": False})
         self.assertEqual(change("v", "41", True, "key"), {"favourite": True, "repeated": True})
-        self.assertEqual(self.service._list("v"), {"codes": []})
+        self.assertEqual(self.service.favourites_of("v"), {"codes": []})
         change("v", "42", True, "other")
         change("w", "43", True, None)
-        self.assertEqual(self.service._list("v"), {"codes": ["42"]})
+        self.assertEqual(self.service.favourites_of("v"), {"codes": ["42"]})
 
     def test_bad_requests_are_explained(self) -> None:
         root = Resource()

@@ -215,4 +215,4 @@ class SiteTests(Case):
     @given(st.text(alphabet="<>!/[]-&#; ='\"ahrefscriptsrc\n", max_size=60))
     def test_no_text_is_too_broken(self, text: str) -> None:
         for _, address in Links(text).found:
-            Crawler("http://localhost:1", ("127.0.0.1", 1))._local("/", address)
+            Crawler("http://localhost:1", ("127.0.0.1", 1)).local_path("/", address)
