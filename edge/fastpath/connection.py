@@ -1,4 +1,4 @@
-"""One connection of the Python fast path, and its states, which ``src/edge_loop.h`` draws."""
+"""One connection of the Python fast path, and its states and transitions, which ``src/edge_loop.h`` draws."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from enum import Enum, auto
 class State(Enum):
     """What a connection waits for."""
 
+    #: Nothing: it is not counted yet, or not any more.
+    FREE = auto()
     #: The first byte of a request.
     IDLE = auto()
     #: The rest of one.
@@ -21,17 +23,30 @@ class State(Enum):
     HANDED = auto()
 
 
+_S = State
+_ALL = frozenset(State)
+#: The states that may follow each.
+TRANSITIONS = {
+    _S.FREE: frozenset({_S.IDLE}),
+    _S.IDLE: _ALL,
+    _S.READING: _ALL,
+    _S.WRITING: frozenset({_S.IDLE, _S.LINGER, _S.FREE}),
+    _S.LINGER: frozenset({_S.FREE}),
+    _S.HANDED: frozenset({_S.IDLE, _S.FREE}),
+}
+
+
 class Connection:
     """One accepted connection.  Its socket is None while Twisted has it."""
 
     __slots__ = ("closing", "deadline", "input", "listener", "output", "peer", "socket", "state", "watched")
 
-    def __init__(self, sock: socket.socket, listener: int, peer: bytes, deadline: float) -> None:
+    def __init__(self, sock: socket.socket, listener: int, peer: bytes) -> None:
         self.socket: socket.socket | None = sock
         self.listener = listener
         self.peer = peer
-        self.state = State.IDLE
-        self.deadline = deadline
+        self.state = State.FREE
+        self.deadline = 0.0  # of the fast path's clock
         self.input = b""
         self.output = b""
         self.closing = False  # after the output is sent

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 
 from edge.fastpath.acceptor import Acceptor, Listener
 from edge.fastpath.answerer import PythonAnswerer
-from edge.fastpath.connection import Connection, State
+from edge.fastpath.connection import TRANSITIONS, Connection, State
 from edge.fastpath.interface import Handoff, Next, Sample, Settings
 from edge.http.answer import error_answer
 from edge.http.dates import format_date
@@ -59,6 +59,13 @@ class PythonFastPath:
         self._pending = 0
         self._handoffs: list[Handoff] = []
         self._draining = False
+        #: Seconds that a connection may be in a state.
+        self._seconds = {
+            State.IDLE: self._limits.idle_seconds,
+            State.READING: self._limits.head_seconds,
+            State.WRITING: self._limits.write_seconds,
+            State.LINGER: _LINGER_SECONDS,
+        }
 
     # ---- the interface ----
 
@@ -105,8 +112,7 @@ class PythonFastPath:
         if not self._draining:
             self._watch(fd, connection, _READ)
         connection.socket = socket.socket(fileno=fd)
-        connection.state = State.IDLE
-        connection.deadline = self._now + self._limits.idle_seconds
+        self._set_state(connection, State.IDLE)
         self._count(INDEX["returns"])
         if self._draining:
             self._drop(fd)
@@ -165,8 +171,15 @@ class PythonFastPath:
             self._second = second
             self._date = format_date(second)
 
+    def _set_state(self, connection: Connection, state: State) -> None:
+        """Into *state*, whose deadline begins."""
+        assert state in TRANSITIONS[connection.state], (connection.state, state)
+        connection.state = state
+        connection.deadline = self._now + self._seconds.get(state, 0.0)
+
     def _forget(self, fd: int) -> None:
         connection = self._connections.pop(fd)
+        self._set_state(connection, State.FREE)
         self._pending -= len(connection.output)
         self._acceptor.leave(connection.peer)
         self._gauge(INDEX["connections"], len(self._connections))
@@ -194,8 +207,7 @@ class PythonFastPath:
         except OSError:
             self._drop(fd)
             return
-        connection.state = State.LINGER
-        connection.deadline = self._now + _LINGER_SECONDS
+        self._set_state(connection, State.LINGER)
         self._watch(fd, connection, _READ)
 
     def _hand_off(self, fd: int, connection: Connection, data: bytes) -> None:
@@ -206,7 +218,7 @@ class PythonFastPath:
         connection.socket.detach()
         connection.socket = None
         connection.input = b""
-        connection.state = State.HANDED
+        self._set_state(connection, State.HANDED)
         self._handoffs.append(Handoff(fd, connection.listener, data))
         self._count(INDEX["handoffs"])
 
@@ -220,8 +232,8 @@ class PythonFastPath:
             if accepted.socket is None:
                 continue
             fd = accepted.socket.fileno()
-            deadline = self._now + self._limits.idle_seconds
-            connection = Connection(accepted.socket, listener.number, accepted.peer, deadline)
+            connection = Connection(accepted.socket, listener.number, accepted.peer)
+            self._set_state(connection, State.IDLE)
             self._connections[fd] = connection
             self._gauge(INDEX["connections"], len(self._connections))
             if listener.recognise:
@@ -294,12 +306,9 @@ class PythonFastPath:
             return
         connection.input = data
         if not data:
-            connection.state = State.IDLE
-            connection.deadline = self._now + self._limits.idle_seconds
-        else:
-            connection.state = State.READING
-            if fresh:
-                connection.deadline = self._now + self._limits.head_seconds
+            self._set_state(connection, State.IDLE)
+        elif fresh:
+            self._set_state(connection, State.READING)
         if not connection.watched:
             self._watch(fd, connection, _READ)
 
@@ -324,8 +333,7 @@ class PythonFastPath:
         connection.output = output[sent:]
         connection.input = b"" if closing else rest
         connection.closing = closing
-        connection.state = State.WRITING
-        connection.deadline = self._now + self._limits.write_seconds
+        self._set_state(connection, State.WRITING)
         self._watch(fd, connection, select.EPOLLOUT)
         return False
 
@@ -347,7 +355,7 @@ class PythonFastPath:
         if connection.closing:
             self._linger(fd, connection)
             return
-        connection.state = State.IDLE
+        self._set_state(connection, State.IDLE)
         self._watch(fd, connection, _READ)
         data, connection.input = connection.input, b""
         self._serve(fd, connection, data)

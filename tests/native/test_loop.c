@@ -7,8 +7,9 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
-#include "edge_loop.h"
+#include "edge_connection.h"
 
 #define HOST "Host: example.org\r\n"
 #define GET "GET /a.html HTTP/1.1\r\n" HOST "\r\n"
@@ -310,8 +311,23 @@ static void peers_are_counted_through_growth(void)
     edge_peers_close(&peers);
 }
 
+/* In these builds alone: what production assumes is checked here. */
+static void transitions_that_are_not_drawn_end_the_process(void)
+{
+    int status;
+    pid_t child = fork();
+    if (!child) {
+        close(STDERR_FILENO);
+        edge_connection_check(EDGE_CONN_LINGER, EDGE_CONN_IDLE);
+        _exit(0);
+    }
+    check(child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT,
+          "a connection that lingers never serves again");
+}
+
 int main(void)
 {
+    transitions_that_are_not_drawn_end_the_process();
     requests_are_answered_and_connections_rest();
     deadlines_close();
     slow_readers_are_buffered_then_cut();

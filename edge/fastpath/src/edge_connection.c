@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define LINGER_SECONDS 2
 #define LINGER_BYTES (256 * 1024)
 
 /* ---- life of a connection ---- */
@@ -56,6 +55,7 @@ void edge_connection_forget(edge_loop *loop, int fd)
     edge_connection *c = loop->connections + fd;
     buffer_drop(loop, c);
     edge_peers_leave(&loop->peers, c->peer);
+    edge_connection_set_state(loop, c, EDGE_CONN_FREE);
     memset(c, 0, sizeof *c);
     loop->open--;
     edge_connection_gauge(loop);
@@ -71,16 +71,16 @@ int edge_connection_watch(edge_loop *loop, int fd, uint32_t events)
 {
     edge_connection *c = loop->connections + fd;
     struct epoll_event event = {.events = events, .data.u64 = (uint64_t)fd};
-    if (epoll_ctl(loop->epoll, c->flags & WATCHED ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event))
+    if (epoll_ctl(loop->epoll, c->flags & EDGE_CONN_WATCHED ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event))
         return -1;
-    c->flags |= WATCHED;
+    c->flags |= EDGE_CONN_WATCHED;
     return 0;
 }
 
 /* Waits for input; a connection in a state that does so is in the set for nothing else. */
 static void await_input(edge_loop *loop, int fd)
 {
-    if (!(loop->connections[fd].flags & WATCHED) && edge_connection_watch(loop, fd, READABLE))
+    if (!(loop->connections[fd].flags & EDGE_CONN_WATCHED) && edge_connection_watch(loop, fd, READABLE))
         edge_connection_drop(loop, fd);
 }
 
@@ -93,8 +93,7 @@ static void linger(edge_loop *loop, int fd)
         edge_connection_drop(loop, fd);
         return;
     }
-    c->state = LINGER;
-    c->deadline = loop->now + LINGER_SECONDS;
+    edge_connection_set_state(loop, c, EDGE_CONN_LINGER);
     if (edge_connection_watch(loop, fd, READABLE))
         edge_connection_drop(loop, fd);
 }
@@ -110,15 +109,14 @@ void edge_connection_hand_off(edge_loop *loop, int fd, const uint8_t *data, size
     }
     memcpy(copy, data, length);
     buffer_drop(loop, c);
-    if (c->flags & WATCHED)
+    if (c->flags & EDGE_CONN_WATCHED)
         epoll_ctl(loop->epoll, EPOLL_CTL_DEL, fd, NULL);
     handoff->fd = fd;
     handoff->listener = c->listener;
     handoff->data = copy;
     handoff->length = length;
-    c->state = HANDED;
+    edge_connection_set_state(loop, c, EDGE_CONN_HANDED);
     c->flags = 0;
-    c->deadline = 0;
     loop->handoff_count++;
     count(loop, EDGE_C_HANDOFFS, 1);
 }
@@ -159,7 +157,7 @@ static ssize_t output_send(edge_loop *loop, int fd)
 static void serve(edge_loop *loop, int fd, const uint8_t *data, size_t length)
 {
     edge_connection *c = loop->connections + fd;
-    bool fresh = c->state != READING; /* what is left begins a head, whose time begins now */
+    bool fresh = c->state != EDGE_CONN_READING; /* what is left begins a head, whose time begins now */
     edge_next next;
     size_t consumed;
     do {
@@ -179,7 +177,7 @@ static void serve(edge_loop *loop, int fd, const uint8_t *data, size_t length)
             }
             if ((size_t)sent < loop->output.total) {
                 if (next == EDGE_NEXT_CLOSE) {
-                    c->flags |= CLOSE_AFTER_OUTPUT;
+                    c->flags |= EDGE_CONN_CLOSE_AFTER_OUTPUT;
                     length = 0;
                 }
                 if (!buffer_keep(loop, c, &loop->output, (size_t)sent, data, length)
@@ -187,8 +185,7 @@ static void serve(edge_loop *loop, int fd, const uint8_t *data, size_t length)
                     edge_connection_drop(loop, fd);
                     return;
                 }
-                c->state = WRITING;
-                c->deadline = loop->now + loop->limits.write_seconds;
+                edge_connection_set_state(loop, c, EDGE_CONN_WRITING);
                 return;
             }
         }
@@ -210,12 +207,10 @@ static void serve(edge_loop *loop, int fd, const uint8_t *data, size_t length)
             return;
         }
         if (fresh)
-            c->deadline = loop->now + loop->limits.head_seconds;
-        c->state = READING;
+            edge_connection_set_state(loop, c, EDGE_CONN_READING);
     } else {
         buffer_drop(loop, c);
-        c->deadline = loop->now + loop->limits.idle_seconds;
-        c->state = IDLE;
+        edge_connection_set_state(loop, c, EDGE_CONN_IDLE);
     }
     await_input(loop, fd);
 }
@@ -261,14 +256,14 @@ void edge_connection_writable(edge_loop *loop, int fd)
     c->deadline = loop->now + loop->limits.write_seconds;
     if (buffer->sent < buffer->output)
         return;
-    if (c->flags & CLOSE_AFTER_OUTPUT) {
+    if (c->flags & EDGE_CONN_CLOSE_AFTER_OUTPUT) {
         linger(loop, fd);
         return;
     }
     length = buffer->input;
     memcpy(loop->input, buffer->bytes + buffer->output, length);
     buffer_drop(loop, c);
-    c->state = IDLE;
+    edge_connection_set_state(loop, c, EDGE_CONN_IDLE);
     if (edge_connection_watch(loop, fd, READABLE))
         edge_connection_drop(loop, fd);
     else

@@ -5,6 +5,10 @@
 #ifndef EDGE_CONNECTION_H
 #define EDGE_CONNECTION_H
 
+#ifdef EDGE_CHECK_STATES
+#include <stdio.h>
+#include <stdlib.h>
+#endif
 #include <sys/epoll.h>
 #include <sys/types.h>
 
@@ -14,12 +18,22 @@
 #define READABLE (EPOLLIN | EPOLLRDHUP) /* what a connection that waits for input is watched for */
 #define INPUT_BYTES (EDGE_HEAD_LIMIT + EDGE_BODY_LIMIT + 32 * 1024)
 
-/* edge_connection.state, as edge_loop.h draws them; FREE: no connection. */
-enum { FREE, IDLE, READING, WRITING, LINGER, HANDED };
+#define LINGER_SECONDS 2
+
+/* The states that edge_loop.h draws; FREE: no connection. */
+typedef enum {
+    EDGE_CONN_FREE,
+    EDGE_CONN_IDLE,
+    EDGE_CONN_READING,
+    EDGE_CONN_WRITING,
+    EDGE_CONN_LINGER,
+    EDGE_CONN_HANDED
+} edge_conn_state;
+
 /* Bits of edge_connection.flags. */
 enum {
-    WATCHED = 1 << 0,           /* in the epoll set */
-    CLOSE_AFTER_OUTPUT = 1 << 1 /* WRITING: then our side is closed */
+    EDGE_CONN_WATCHED = 1 << 0,           /* in the epoll set */
+    EDGE_CONN_CLOSE_AFTER_OUTPUT = 1 << 1 /* WRITING: then our side is closed */
 };
 
 /* Bytes that outlive a turn: first output not taken yet, then input not answered yet. */
@@ -32,17 +46,16 @@ typedef struct {
     uint32_t deadline; /* loop seconds */
     uint32_t peer;
     uint16_t listener;
-    uint8_t state, flags;
+    uint8_t state, flags; /* edge_conn_state, set by edge_connection_set_state alone; EDGE_CONN_* bits */
     edge_buffer *buffer;
 } edge_connection;
 
 typedef struct {
     int fd;
     uint32_t number;
-    unsigned flags; /* as given to edge_loop_listen, and LISTENING */
+    unsigned flags; /* as given to edge_loop_listen */
+    bool watched;   /* in the epoll set */
 } edge_listener;
-
-enum { LISTENING = 1 << 7 }; /* in the epoll set */
 
 struct edge_loop {
     edge_answerer answerer;
@@ -71,6 +84,56 @@ static inline void count(edge_loop *loop, unsigned counter, uint64_t n)
 static inline void edge_connection_gauge(edge_loop *loop)
 {
     __atomic_store_n(loop->answerer.table.counters + EDGE_C_CONNECTIONS, loop->open, __ATOMIC_RELAXED);
+}
+
+#ifdef EDGE_CHECK_STATES /* where the sanitizers run: a transition that is not drawn ends the process */
+static inline void edge_connection_check(unsigned from, edge_conn_state to)
+{
+#define TO(state) (1u << EDGE_CONN_##state)
+    static const unsigned next[] = {
+        [EDGE_CONN_FREE] = TO(IDLE),
+        [EDGE_CONN_IDLE] = TO(IDLE) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
+        [EDGE_CONN_READING] = TO(IDLE) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
+        [EDGE_CONN_WRITING] = TO(IDLE) | TO(LINGER) | TO(FREE),
+        [EDGE_CONN_LINGER] = TO(FREE),
+        [EDGE_CONN_HANDED] = TO(IDLE) | TO(FREE),
+    };
+#undef TO
+    if (next[from] >> to & 1)
+        return;
+    fprintf(stderr, "connection: no way from state %u to %u\n", from, (unsigned)to);
+    abort();
+}
+#else
+static inline void edge_connection_check(unsigned from, edge_conn_state to)
+{
+    (void)from, (void)to;
+}
+#endif
+
+/* Into a state, whose deadline begins. */
+static inline void edge_connection_set_state(const edge_loop *loop, edge_connection *c, edge_conn_state to)
+{
+    edge_connection_check(c->state, to);
+    c->state = (uint8_t)to;
+    switch (to) {
+    case EDGE_CONN_IDLE:
+        c->deadline = loop->now + loop->limits.idle_seconds;
+        break;
+    case EDGE_CONN_READING:
+        c->deadline = loop->now + loop->limits.head_seconds;
+        break;
+    case EDGE_CONN_WRITING:
+        c->deadline = loop->now + loop->limits.write_seconds;
+        break;
+    case EDGE_CONN_LINGER:
+        c->deadline = loop->now + LINGER_SECONDS;
+        break;
+    case EDGE_CONN_FREE:
+    case EDGE_CONN_HANDED:
+        c->deadline = 0;
+        break;
+    }
 }
 
 /* For these events from now on: 0, or -1 with errno. */

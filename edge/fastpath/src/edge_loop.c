@@ -33,18 +33,18 @@ static void listener_watch(edge_loop *loop, edge_listener *listener)
     uint32_t exclusive = listener->flags & EDGE_LISTENER_SHARED ? (uint32_t)EPOLLEXCLUSIVE : 0;
     struct epoll_event event = {.events = EPOLLIN | exclusive,
                                 .data.u64 = LISTENER_BIT | (uint64_t)(listener - loop->listeners)};
-    if (listener->flags & LISTENING)
+    if (listener->watched)
         return;
     epoll_ctl(loop->epoll, EPOLL_CTL_ADD, listener->fd, &event);
-    listener->flags |= LISTENING;
+    listener->watched = true;
 }
 
 static void listener_unwatch(edge_loop *loop, edge_listener *listener)
 {
-    if (!(listener->flags & LISTENING))
+    if (!listener->watched)
         return;
     epoll_ctl(loop->epoll, EPOLL_CTL_DEL, listener->fd, NULL);
-    listener->flags &= ~(unsigned)LISTENING;
+    listener->watched = false;
 }
 
 /* Descriptors or memory have run out: backpressure by the listen queue for a second. */
@@ -91,8 +91,7 @@ static void acceptable(edge_loop *loop, edge_listener *listener)
         if ((uint32_t)fd >= loop->highest)
             loop->highest = (uint32_t)fd + 1;
         c->listener = (uint16_t)listener->number;
-        c->state = IDLE;
-        c->deadline = loop->now + loop->limits.idle_seconds;
+        edge_connection_set_state(loop, c, EDGE_CONN_IDLE);
         loop->open++;
         edge_connection_gauge(loop);
         if (listener->flags & EDGE_LISTENER_RECOGNISES)
@@ -134,9 +133,9 @@ void edge_loop_free(edge_loop *loop)
 {
     edge_loop_taken(loop);
     for (uint32_t fd = 0; loop->connections && fd < loop->highest; fd++) {
-        if (loop->connections[fd].state == HANDED)
+        if (loop->connections[fd].state == EDGE_CONN_HANDED)
             edge_connection_forget(loop, (int)fd); /* the descriptor is Twisted's */
-        else if (loop->connections[fd].state != FREE)
+        else if (loop->connections[fd].state != EDGE_CONN_FREE)
             edge_connection_drop(loop, (int)fd);
     }
     if (loop->connections)
@@ -175,22 +174,22 @@ static void ready(edge_loop *loop, const struct epoll_event *event)
     int fd = (int)(uint32_t)event->data.u64;
     if (event->data.u64 & LISTENER_BIT) {
         edge_listener *listener = loop->listeners + fd;
-        if (listener->flags & LISTENING)
+        if (listener->watched)
             acceptable(loop, listener);
         return;
     }
     switch (loop->connections[fd].state) {
-    case IDLE:
-    case READING:
+    case EDGE_CONN_IDLE:
+    case EDGE_CONN_READING:
         edge_connection_readable(loop, fd);
         break;
-    case WRITING:
+    case EDGE_CONN_WRITING:
         if (event->events & (EPOLLERR | EPOLLHUP))
             edge_connection_drop(loop, fd);
         else
             edge_connection_writable(loop, fd);
         break;
-    case LINGER:
+    case EDGE_CONN_LINGER:
         edge_connection_discard(loop, fd);
         break;
     default: /* handed off or closed earlier in this batch */
@@ -239,29 +238,29 @@ void edge_loop_tick(edge_loop *loop)
     }
     for (uint32_t fd = 0; fd < loop->highest; fd++) {
         edge_connection *c = loop->connections + fd;
-        if (c->state == FREE || c->state == HANDED || (int32_t)(loop->now - c->deadline) < 0)
+        if (c->state == EDGE_CONN_FREE || c->state == EDGE_CONN_HANDED
+            || (int32_t)(loop->now - c->deadline) < 0)
             continue;
-        if (c->state == READING) {
+        if (c->state == EDGE_CONN_READING) {
             edge_connection_too_slow(loop, (int)fd);
             continue;
         }
-        if (c->state != LINGER)
-            count(loop, c->state == IDLE ? EDGE_C_TIMEOUTS_IDLE : EDGE_C_TIMEOUTS_WRITE, 1);
+        if (c->state != EDGE_CONN_LINGER)
+            count(loop, c->state == EDGE_CONN_IDLE ? EDGE_C_TIMEOUTS_IDLE : EDGE_C_TIMEOUTS_WRITE, 1);
         edge_connection_drop(loop, (int)fd);
     }
-    while (loop->highest && loop->connections[loop->highest - 1].state == FREE)
+    while (loop->highest && loop->connections[loop->highest - 1].state == EDGE_CONN_FREE)
         loop->highest--;
 }
 
 int edge_loop_adopt(edge_loop *loop, int fd)
 {
     edge_connection *c = loop->connections + fd;
-    if (fd < 0 || (uint32_t)fd >= loop->capacity || c->state != HANDED)
+    if (fd < 0 || (uint32_t)fd >= loop->capacity || c->state != EDGE_CONN_HANDED)
         return -EINVAL;
     if (!loop->draining && edge_connection_watch(loop, fd, READABLE))
         return -errno;
-    c->state = IDLE;
-    c->deadline = loop->now + loop->limits.idle_seconds;
+    edge_connection_set_state(loop, c, EDGE_CONN_IDLE);
     count(loop, EDGE_C_RETURNS, 1);
     if (loop->draining)
         edge_connection_drop(loop, fd);
@@ -270,7 +269,7 @@ int edge_loop_adopt(edge_loop *loop, int fd)
 
 void edge_loop_release(edge_loop *loop, int fd)
 {
-    if (fd >= 0 && (uint32_t)fd < loop->capacity && loop->connections[fd].state == HANDED)
+    if (fd >= 0 && (uint32_t)fd < loop->capacity && loop->connections[fd].state == EDGE_CONN_HANDED)
         edge_connection_forget(loop, fd);
 }
 
@@ -280,13 +279,13 @@ void edge_loop_drain(edge_loop *loop)
     clocks(loop);
     edge_table_enter(&loop->answerer.table);
     for (int i = 0; i < loop->listener_count; i++) {
-        if (loop->listeners[i].flags & LISTENING)
+        if (loop->listeners[i].watched)
             acceptable(loop, loop->listeners + i); /* who has connected already is still served */
         listener_unwatch(loop, loop->listeners + i);
     }
     edge_table_leave(&loop->answerer.table);
     for (uint32_t fd = 0; fd < loop->highest; fd++)
-        if (loop->connections[fd].state == IDLE)
+        if (loop->connections[fd].state == EDGE_CONN_IDLE)
             edge_connection_drop(loop, (int)fd);
 }
 

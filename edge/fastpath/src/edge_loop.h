@@ -5,10 +5,16 @@
  * is itself pollable, so a reactor watches it and calls edge_loop_run when it is readable.  Nothing
  * here blocks, nothing calls back.
  *
- *     IDLE ---> READING   part of a request is here            (head deadline, 408)
- *     IDLE ---> WRITING   part of an answer is not taken yet   (write deadline)
- *     any  ---> LINGER    we have closed our side; wait for the peer to read it (2 s, RFC 9112 9.6)
- *     any  ---> HANDED    Twisted has the descriptor; only counted here
+ *     FREE                   ---> IDLE      accepted                              (idle deadline)
+ *     HANDED                 ---> IDLE      Twisted has given it back             (idle deadline)
+ *     IDLE READING WRITING   ---> IDLE      all is answered, and taken            (idle deadline)
+ *     IDLE READING           ---> READING   part of a request is here             (head deadline, 408)
+ *     IDLE READING           ---> WRITING   part of an answer is not taken yet    (write deadline)
+ *     IDLE READING WRITING   ---> LINGER    our side is closed, the peer still reads (2 s, RFC 9112 9.6)
+ *     IDLE READING           ---> HANDED    Twisted has the descriptor; only counted here
+ *     IDLE READING WRITING LINGER HANDED ---> FREE   closed, or released by Twisted
+ *
+ * What was pipelined behind an answer that is taken late is served from IDLE.
  */
 #ifndef EDGE_LOOP_H
 #define EDGE_LOOP_H
