@@ -7,5 +7,6 @@
 * ``own_resources.py``: ``/.edge/...``: paths and header lines of what lies in the table
 * ``channel_limits.py``: limits of a connection
 * ``acceptor.py``: accepting on the Twisted side; ``deadline.py``: one deadline;
-  ``lag.py``: how late the reactor is; ``slices.py``: long work, a few milliseconds at a time
+  ``lag.py``: how late the reactor is; ``slices.py``: long work, a few milliseconds at a time;
+  ``periodic.py``: work that is done again and again
 """

@@ -6,7 +6,7 @@ In the order of what happens:
 * ``opening.py``: what is opened before anything runs; ``directories.py``: directories for the node's user;
   ``statedir.py``: the state directory: lock, ``listening.json``, token;
   ``listeners.py``, ``sockets.py``: endpoints to listening sockets
-* ``node.py``: the parts of a running node, in the order in which they start
+* ``assembly.py``: a node, put together; ``node.py``: its parts from the start to the end
 * ``plan.py``: from the configuration to what the parts are told
 * ``worker_host.py``: what workers get from the supervisor; ``workers.py``: all workers;
   ``worker_process.py``: one process and its successors; ``worker_state.py``: its states;

@@ -1,7 +1,8 @@
 """The supervisor, ``twistd edge`` itself: from the first option to the exit code.
 
 1. Before ``twistd`` goes into the background: open what the node needs (:mod:`.opening`).
-2. Afterwards: take signals (:mod:`.signals`), make and start the parts of the node (:mod:`.node`), publish.
+2. Afterwards: take signals (:mod:`.signals`), make the parts of the node (:mod:`.assembly`), start them
+   (:mod:`.node`), publish.
 3. At SIGTERM, SIGINT or ``edgectl drain``: drain, close, exit with 0.  A second one does not wait.
 
 Where the node is in this is its :mod:`~edge.node.process.life`.  What it cannot run with is said in one line,
@@ -24,8 +25,8 @@ from twisted.logger import Logger
 
 from edge.errors import EdgeError, in_words
 from edge.node.process.life import Event, Life
+from edge.node.supervisor.assembly import make_node
 from edge.node.supervisor.configuration import Configuration
-from edge.node.supervisor.node import Node
 from edge.node.supervisor.opening import open_node
 from edge.node.supervisor.signals import Action, take_signals
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from edge.config import Config
     from edge.node.supervisor.directories import User
+    from edge.node.supervisor.node import Node
 
 
 def make_supervisor(config: Config, user: User, reactor: Any) -> IService:
@@ -69,7 +71,7 @@ class Supervisor(Service):
         }
         self._reactor.callWhenRunning(take_signals, actions, self._reactor)
         try:
-            self._node = node = Node(
+            self._node = node = make_node(
                 self._configuration, self._opened, self._life, self._terminate, self._give_up, self._reactor
             )
             node.start()

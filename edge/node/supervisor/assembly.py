@@ -1,0 +1,179 @@
+"""A node, put together: each part is given what it needs, and nothing gives it the node.
+
+::
+
+    store, table writer          what is published, on disk and in shared memory
+    cluster                      if this node is one of several
+    publisher, auto-publisher    from the webroot to the table
+    worker host, workers         who answers requests
+    load, status                 what the node tells of itself
+    admin server                 what it is told
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.logger import Logger
+
+from edge.node.bodies.store import BodyStore
+from edge.node.process.periodic import Periodic
+from edge.node.process.slices import Slices
+from edge.node.publishing.auto_publisher import AutoPublisher
+from edge.node.publishing.publisher import Publisher
+from edge.node.publishing.scrubber import Scrubber
+from edge.node.publishing.table import LocalTable
+from edge.node.supervisor.admin_server import AdminServer
+from edge.node.supervisor.administration import Administration
+from edge.node.supervisor.inspection import Inspection
+from edge.node.supervisor.node import Node, Part
+from edge.node.supervisor.plan import capacity, public_url, publish_settings
+from edge.node.supervisor.reloading import Reloader
+from edge.node.supervisor.worker_host import WorkerHost
+from edge.node.supervisor.workers import make_workers
+from edge.node.telemetry.accesslog import try_access_log
+from edge.node.telemetry.load_publisher import LoadPublisher
+from edge.node.telemetry.sampler import Sampler
+from edge.node.telemetry.status_publisher import StatusPublisher
+from edge.publish.store import Store
+from edge.table.writer import Writer
+from edge.trust.listener_certificate import LOOK_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.config import Config
+    from edge.node.cluster.assembly import ClusterParts
+    from edge.node.process.life import Life
+    from edge.node.supervisor.configuration import Configuration
+    from edge.node.supervisor.opening import Opened
+    from edge.publish.blobs import Blobs
+    from edge.publish.problems import Problem
+
+#: Seconds between two attempts to free memory that no worker reads any more.
+RECLAIM_SECONDS = 1.0
+
+_log = Logger()
+
+
+def make_node(
+    configuration: Configuration,
+    opened: Opened,
+    life: Life,
+    drain: Callable[[], None],
+    give_up: Callable[[str], None],
+    reactor: Any,
+) -> Node:
+    """The node of *configuration* on what was *opened*, not started yet.
+
+    *drain* begins the end of the process, *give_up* ends it with the reason.  Raises an
+    :class:`~edge.errors.EdgeError` for what a user can mend.
+    """
+    config = configuration.current
+    opened.state_dir.write_pid()
+    if config.access_log is not None:
+        try_access_log(config.access_log)  # later a worker does without, now it is a mistake
+    store = Store(str(config.cache_dir), _report)
+    writer = Writer(opened.segment)
+    slices = Slices(reactor)
+    cluster = _make_cluster(config, opened, store.blobs, writer, slices, reactor)
+    view = cluster.view if cluster is not None else None
+
+    bodies = cluster.bodies if cluster is not None else BodyStore(store.blobs)
+    table = cluster.table if cluster is not None else LocalTable(writer)
+    publisher = Publisher(publish_settings(config), store, bodies, table, slices, reactor)
+    auto_publisher = AutoPublisher(publisher, config.watch, reactor)
+
+    async def fetch(path: bytes, etag: bytes) -> bool:
+        """Have the body *etag* of *path* in the blob store, whole: a worker found it missing or damaged."""
+        if await publisher.restore(path, etag):
+            return True
+        return cluster is not None and await cluster.missing.fetch(path, etag)
+
+    host = WorkerHost(configuration, opened, writer, publisher.look_up, fetch)
+    workers = make_workers(config.worker_count, host, opened.segment, give_up, reactor)
+
+    load = LoadPublisher(
+        name=config.node,
+        cluster=config.cluster,
+        url=public_url(config, opened.listeners),
+        life=life,
+        samples=Sampler(opened.segment, lambda: [one.pid for one in workers.status() if one.pid]),
+        capacity=capacity(config, opened.descriptors),
+        table=writer,
+        others=view,
+        clock=reactor,
+    )
+    status = StatusPublisher(
+        name=config.node,
+        workers=max(config.worker_count, 1),
+        life=life,
+        fast_path=lambda: workers.fast_path,
+        counters=opened.segment,
+        table=writer,
+        load=load,
+        gossip=view.status if view is not None else None,
+        clock=reactor,
+        audience=config.status,
+    )
+    inspection = Inspection(
+        configuration=configuration,
+        life=life,
+        urls=opened.urls,
+        workers=workers,
+        segment=opened.segment,
+        table=writer,
+        publisher=publisher,
+        load=load,
+        cluster=view,
+        reactor=reactor,
+    )
+    administration = Administration(auto_publisher, publisher, lambda: writer.sequence, drain, reactor)
+    parts: list[Part] = [
+        AdminServer(opened, inspection, administration, view, reactor),
+        *([cluster.cluster] if cluster is not None else ()),
+        Periodic(writer.reclaim, RECLAIM_SECONDS, reactor),
+        Periodic(opened.look_at_certificates, LOOK_SECONDS, reactor),
+        load,
+        status,
+    ]
+    return Node(
+        configuration=configuration,
+        opened=opened,
+        life=life,
+        store=store,
+        cluster=cluster,
+        publisher=publisher,
+        auto_publisher=auto_publisher,
+        scrubber=Scrubber(store.blobs, auto_publisher.publish, reactor),
+        workers=workers,
+        load=load,
+        parts=parts,
+        reloader=Reloader(
+            configuration,
+            opened,
+            host,
+            auto_publisher,
+            workers,
+            load,
+            cluster.cluster if cluster is not None else None,
+        ),
+        give_up=give_up,
+        reactor=reactor,
+    )
+
+
+def _make_cluster(
+    config: Config, opened: Opened, blobs: Blobs, writer: Writer, slices: Slices, reactor: Any
+) -> ClusterParts | None:
+    if config.gossip is None:
+        return None
+    # Not before the listeners are open: twisted.internet.endpoints takes LISTEN_FDS out of the
+    # environment when it is imported.
+    from edge.node.cluster.assembly import make_cluster
+
+    return make_cluster(config, public_url(config, opened.listeners), blobs, writer, slices, reactor)
+
+
+def _report(problem: Problem) -> None:
+    _log.warn("{problem}", problem=problem)
