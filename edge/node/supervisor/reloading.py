@@ -60,8 +60,9 @@ class Reloader:
         worker_before, publish_before = self._host.settings(0), publish_settings(self._configuration.current)
         self._configuration.read_anew()
         config = self._configuration.current
-        self._load.url = public_url(config, self._opened.listeners)
-        self._load.capacity = capacity(config, self._opened.descriptors)
+        self._load.reconfigure(
+            public_url(config, self._opened.listeners), capacity(config, self._opened.descriptors)
+        )
         publish = publish_settings(config)
         if publish != publish_before:
             await self._auto_publisher.publish_by(publish, moves=publish.root != publish_before.root)

@@ -58,7 +58,7 @@ class OtherNodes(Protocol):
 class LoadPublisher:
     """Measures the node *name* and publishes its load; *others* is None for a node alone.
 
-    *url*, how browsers reach the node, and *capacity* may be replaced at any time.
+    *url*: how browsers reach the node.  *capacity*: what it has, of which its shares are parts.
     """
 
     _log = Logger()
@@ -76,7 +76,7 @@ class LoadPublisher:
         others: OtherNodes | None,
         clock: Any,
     ) -> None:
-        self.url = url
+        self._url = url
         #: None until :meth:`publish` was called.
         self.measured: Measurement | None = None
         self.weight = 0.0
@@ -93,13 +93,9 @@ class LoadPublisher:
         self._call = LoopingCall(self.publish)
         self._call.clock = clock
 
-    @property
-    def capacity(self) -> Capacity:
-        """What the node has, of which its shares are parts."""
-        return self._meters.capacity
-
-    @capacity.setter
-    def capacity(self, capacity: Capacity) -> None:
+    def reconfigure(self, url: str, capacity: Capacity) -> None:
+        """Tell this *url* and measure by this *capacity*, from the next load document on."""
+        self._url = url
         self._meters.capacity = capacity
 
     def start(self) -> None:
@@ -135,7 +131,7 @@ class LoadPublisher:
 
     def _nodes(self, report: LoadReport) -> tuple[NodeLoad, ...]:
         """All nodes by name, this one with *report*, which the others get, too."""
-        this = node_load(report, self.url)
+        this = node_load(report, self._url)
         if self._others is None:
             return (this,)
         self._others.tell(report)

@@ -34,6 +34,10 @@ class Load:
         self.url = ""
         self.capacity = Capacity(0, 0, 0)
 
+    def reconfigure(self, url: str, capacity: Capacity) -> None:
+        """See :class:`edge.node.telemetry.load_publisher.LoadPublisher`."""
+        self.url, self.capacity = url, capacity
+
 
 class Parts:
     """All parts in one; *asked* is what they were asked for, in order."""

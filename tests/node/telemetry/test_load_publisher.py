@@ -142,8 +142,7 @@ class LoadPublisherTests(SynchronousTestCase):
         publisher = self.make()
         publisher.publish()
         self.assertEqual(self.table.document(LOAD)["nodes"][0]["utilization"], 0.5)
-        publisher.url = "https://n1.example.org"
-        publisher.capacity = publisher.capacity._replace(connections=1000)
+        publisher.reconfigure("https://n1.example.org", Capacity(cores=1, nic_bps=1e9, connections=1000))
         publisher.publish()
         node = self.table.document(LOAD)["nodes"][0]
         self.assertEqual((node["url"], node["utilization"]), ("https://n1.example.org", 0.05))
