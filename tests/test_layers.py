@@ -114,7 +114,7 @@ class ReactorTests(SynchronousTestCase):
         reading = re.compile(r"\btime\.(time|monotonic|perf_counter)|\bfrom time import|\bmonotonic_ms\b")
         node = PACKAGE / "node"
         found = {str(f.relative_to(node)) for f in node.glob("**/*.py") if reading.search(f.read_text())}
-        self.assertLessEqual(found, MONOTONIC)
+        self.assertEqual(found, MONOTONIC)
 
     def test_only_tap_and_executables_pick_the_real_reactor(self) -> None:
         """Everything else gets it as a parameter."""

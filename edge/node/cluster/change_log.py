@@ -93,7 +93,7 @@ class ChangeLog:
         return done.addErrback(self._not_written_back)
 
     def _not_written_back(self, failure: Failure) -> None:
-        """It is tried again; meanwhile the write-ahead log grows."""
+        """A failed checkpoint: it is tried again; meanwhile the write-ahead log grows."""
         if not failure.check(sqlite3.OperationalError):
             self._log.failure("the change log could not be written back", failure)
         elif not self._trouble:
