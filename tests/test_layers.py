@@ -15,6 +15,7 @@ import edge
 
 PACKAGE = Path(edge.__file__).parent
 ROOT = PACKAGE.parent
+ROOTS = ("edge", "loadgen", "simulation", "ops", "tools", "benchmarks")
 
 
 class ContractTests(SynchronousTestCase):
@@ -22,7 +23,7 @@ class ContractTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.copy = Path(self.mktemp())
-        for package in ("edge", "loadgen", "simulation"):
+        for package in ROOTS:
             for file in (ROOT / package).glob("**/*.py"):
                 target = self.copy / file.relative_to(ROOT)
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +95,23 @@ class ContractTests(SynchronousTestCase):
         self.assertIn("edge.endpoint -> loadgen.targets", said)
         said = self.break_with("loadgen/targets.py", "from edge.node.process import lag")
         self.assertIn("loadgen.targets -> edge.node.process.lag", said)
+
+    def test_what_is_installed_needs_nothing_that_stays_in_the_checkout(self) -> None:
+        """Nor do the programs there need each other."""
+        said = self.break_with("loadgen/targets.py", "from tools import system")
+        self.assertIn("loadgen.targets -> tools.system", said)
+        said = self.break_with("ops/ports.py", "from benchmarks import servers")
+        self.assertIn("ops.ports -> benchmarks.servers", said)
+
+    def test_a_file_without_a_layer_is_refused(self) -> None:
+        """In each package whose layers are listed."""
+        for folder in ("edge", "edge/node", "loadgen", "loadgen/run"):
+            stranger = self.copy / folder / "stranger.py"
+            stranger.write_text('"""A file that nobody has placed."""\n')
+            code, said = self.lint()
+            self.assertEqual(code, 1, said)
+            self.assertIn("stranger", said, folder)
+            stranger.unlink()
 
     def test_two_files_that_import_each_other_are_refused(self) -> None:
         """Whichever was first."""
