@@ -76,7 +76,7 @@ class ReplicatedTable:
         self._body_limit = body_limit
         self._slices = slices
         self._reactor = reactor
-        self._files_count = False
+        self._in_first_publish = True
         #: Changes to apply; a Deferred fires when all before it have been.
         self._pending: deque[Change | Deferred[None]] = deque()
         self._applying = False
@@ -102,7 +102,7 @@ class ReplicatedTable:
         if known is not None and known.records == records and known.modified == resource.modified:
             origin = self.leases.number(known.origin)
         elif (
-            known is not None and not self._files_count and resource.modified * 1000 < known.clock >> 16
+            known is not None and self._in_first_publish and resource.modified * 1000 < known.clock >> 16
             and not (known.is_tombstone and known.origin == self._node)
         ):  # fmt: skip
             self.kept += 1
@@ -128,9 +128,9 @@ class ReplicatedTable:
         """Free what no worker reads any more."""
         return self._writer.reclaim()
 
-    def files_count(self) -> None:
+    def end_first_publish(self) -> None:
         """The files of this node count from now on, whatever the cluster has."""
-        self._files_count = True
+        self._in_first_publish = False
 
     def is_current(self, resource: Resource) -> bool:
         """Whether the cluster has *resource* as it is here."""

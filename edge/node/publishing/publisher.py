@@ -123,7 +123,7 @@ class Publisher:
             await self._slices.run(self._put(puts))
             await self._slices.run(self._remove(deploy.removes, only_own=True))
             await self._slices.run(self._put([new[path] for path in self._outside if path in new]))
-            self._table.files_count()
+            self._table.end_first_publish()
             self._outside.intersection_update(new)
             self._purged.intersection_update(new)
             self._table.set_complete(not self._outside)

@@ -35,7 +35,7 @@ class Table(Protocol):
     def reclaim(self) -> int:
         """Free what nobody reads any more."""
 
-    def files_count(self) -> None:
+    def end_first_publish(self) -> None:
         """The first publish is through: what files say counts from now on, whatever other nodes have."""
 
     def is_current(self, resource: Resource) -> bool:
@@ -76,7 +76,7 @@ class LocalTable:
     def reclaim(self) -> int:
         return self._writer.reclaim()
 
-    def files_count(self) -> None:
+    def end_first_publish(self) -> None:
         """Files have always counted: nobody else has anything."""
 
     def is_current(self, resource: Resource) -> bool:

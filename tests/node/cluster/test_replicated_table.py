@@ -37,7 +37,7 @@ class PublisherSideTests(TableTestCase):
         old = resource(b"/x", b"my old file", modified=1_600_000_000)
         self.assertTrue(self.put(old))
         self.assertEqual((self.table.kept, self.table.owns(b"/x")), (1, False))
-        self.table.files_count()
+        self.table.end_first_publish()
         self.put(old)
         self.assertTrue(self.table.owns(b"/x"))
         self.assertTrue(self.table.is_current(old))
