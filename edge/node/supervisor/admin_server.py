@@ -16,26 +16,21 @@ if TYPE_CHECKING:
     from edge.node.cluster.clusterview import ClusterView
     from edge.node.supervisor.administration import Administration
     from edge.node.supervisor.inspection import Inspection
-    from edge.node.supervisor.opening import Opened
+    from edge.node.supervisor.listeners import Listener
 
 
 class AdminServer:
-    """Serves the admin API on the listener that was *opened* for it.
-
-    On a Unix socket whoever the file system lets in may use it; on TCP who shows the token, a new one at each
-    start, that is written into the state directory.
-    """
+    """Serves the admin API on *listener*, to whoever shows *token*; None: to whoever can connect."""
 
     def __init__(
         self,
-        opened: Opened,
+        listener: Listener,
+        token: str | None,
         inspection: Inspection,
         administration: Administration,
         cluster: ClusterView | None,
         reactor: Any,
     ) -> None:
-        listener = opened.admin_listener
-        token = opened.state_dir.admin_token() if listener.spec.kind != "unix" else None
         resource = AdminResource(inspection, administration, cluster, token)
         self._edge_site = EdgeSite(resource, reactor, limits=ChannelLimits(body_bytes=BODY_BYTES))
         self._acceptor = Acceptor(listener.socket_for(0), ChannelFactory(self._edge_site), reactor)

@@ -90,7 +90,15 @@ def make_node(
             return True
         return cluster is not None and await cluster.missing.fetch(path, etag)
 
-    host = WorkerHost(configuration, opened, writer, publisher.look_up, fetch)
+    host = WorkerHost(
+        configuration,
+        opened.listeners,
+        opened.segment,
+        opened.descriptors,
+        writer,
+        publisher.look_up,
+        fetch,
+    )
     workers = make_workers(config.worker_count, host, opened.segment, give_up, reactor)
 
     load = LoadPublisher(
@@ -130,7 +138,7 @@ def make_node(
     )
     administration = Administration(auto_publisher, publisher, lambda: writer.sequence, drain, reactor)
     parts: list[Part] = [
-        AdminServer(opened, inspection, administration, view, reactor),
+        AdminServer(opened.admin_listener, opened.admin_token(), inspection, administration, view, reactor),
         *([cluster.cluster] if cluster is not None else ()),
         Periodic(writer.reclaim, RECLAIM_SECONDS, reactor),
         Periodic(opened.look_at_certificates, LOOK_SECONDS, reactor),
@@ -151,7 +159,8 @@ def make_node(
         parts=parts,
         reloader=Reloader(
             configuration,
-            opened,
+            opened.listeners,
+            opened.descriptors,
             host,
             auto_publisher,
             workers,

@@ -45,6 +45,13 @@ class Opened:
         """Where the node listens."""
         return [listener.url for listener in self.listeners]
 
+    def admin_token(self) -> str | None:
+        """A new token for the admin API, written into the state directory; None: there is none.
+
+        On a Unix socket whoever the file system lets in may use the admin API, on TCP who shows the token.
+        """
+        return self.state_dir.admin_token() if self.admin_listener.spec.kind != "unix" else None
+
     def look_at_certificates(self) -> None:
         """Keep for later workers what is in the files of the listeners now."""
         for listener in self.listeners:

@@ -16,9 +16,11 @@ from edge.node.supervisor.plan import capacity, public_url, publish_settings
 from edge.node.telemetry.logfiles import reopen_log_files
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edge.node.publishing.auto_publisher import AutoPublisher
     from edge.node.supervisor.configuration import Configuration
-    from edge.node.supervisor.opening import Opened
+    from edge.node.supervisor.listeners import Listener
     from edge.node.supervisor.worker_host import WorkerHost
     from edge.node.supervisor.workers import Workers
     from edge.node.telemetry.load_publisher import LoadPublisher
@@ -39,7 +41,8 @@ class Reloader:
     def __init__(
         self,
         configuration: Configuration,
-        opened: Opened,
+        listeners: Sequence[Listener],
+        descriptors: int,
         host: WorkerHost,
         auto_publisher: AutoPublisher,
         workers: Workers,
@@ -47,7 +50,8 @@ class Reloader:
         cluster: Reloadable | None,
     ) -> None:
         self._configuration = configuration
-        self._opened = opened
+        self._listeners = listeners
+        self._descriptors = descriptors
         self._host = host
         self._auto_publisher = auto_publisher
         self._workers = workers
@@ -60,9 +64,7 @@ class Reloader:
         worker_before, publish_before = self._host.settings(0), publish_settings(self._configuration.current)
         self._configuration.read_anew()
         config = self._configuration.current
-        self._load.reconfigure(
-            public_url(config, self._opened.listeners), capacity(config, self._opened.descriptors)
-        )
+        self._load.reconfigure(public_url(config, self._listeners), capacity(config, self._descriptors))
         publish = publish_settings(config)
         if publish != publish_before:
             await self._auto_publisher.publish_by(publish, moves=publish.root != publish_before.root)

@@ -8,13 +8,13 @@ from edge.node.process.lookup import pack
 from edge.node.process.settings import WorkerSettings, encode
 from edge.node.supervisor.plan import worker_settings
 from edge.table.counters import INDEX
-from edge.table.segment import CounterBlock
+from edge.table.segment import CounterBlock, Segment
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from edge.node.supervisor.configuration import Configuration
-    from edge.node.supervisor.opening import Opened
+    from edge.node.supervisor.listeners import Listener
     from edge.resource import Resource
 
 #: Counters that say what is now: they end with the process.
@@ -32,40 +32,43 @@ class WorkerHost:
     """The supervisor as its workers see it.
 
     *look_up*: what is published under a path.  *fetch*: (path, ETag) -> whether that body, which only other
-    nodes had, is in the blob store now.
+    nodes had, is in the blob store now.  *descriptors*: how many a worker may have open.
     """
 
     def __init__(
         self,
         configuration: Configuration,
-        opened: Opened,
+        listeners: Sequence[Listener],
+        segment: Segment,
+        descriptors: int,
         readers: Readers,
         look_up: Callable[[bytes], Resource | None],
         fetch: Callable[[bytes, bytes], Awaitable[bool]],
     ) -> None:
         self._configuration = configuration
-        self._opened = opened
+        self._listeners = listeners
+        self._segment = segment
+        self._descriptors = descriptors
         self._readers = readers
         self._look_up = look_up
         self._fetch = fetch
 
     def settings(self, index: int) -> WorkerSettings:
         """The settings of worker *index*, by the configuration in force."""
-        config, opened = self._configuration.current, self._opened
+        config = self._configuration.current
         blobs = str(config.cache_dir / "blobs")
         return worker_settings(
-            config, opened.listeners, index, blobs, opened.descriptors, own_process=bool(config.worker_count)
+            config, self._listeners, index, blobs, self._descriptors, own_process=bool(config.worker_count)
         )
 
-    def settings_for(self, index: int) -> bytes:
+    def encoded_settings(self, index: int) -> bytes:
         """The settings of worker *index*, encoded."""
         return encode(self.settings(index))
 
     def descriptors_for(self, index: int) -> Sequence[int]:
         """What the process inherits: the table, its listeners, and the certificates kept for some of them."""
-        opened = self._opened
-        kept = [one.certificate.fd for one in opened.listeners if one.certificate is not None]
-        return [opened.segment.fd, *(one.socket_for(index).fileno() for one in opened.listeners), *kept]
+        kept = [one.certificate.fd for one in self._listeners if one.certificate is not None]
+        return [self._segment.fd, *(one.socket_for(index).fileno() for one in self._listeners), *kept]
 
     def look_up(self, path: bytes) -> bytes:
         """What is published under *path*, packed (:mod:`edge.node.process.lookup`)."""
@@ -78,6 +81,6 @@ class WorkerHost:
     def worker_gone(self, index: int) -> None:
         """A worker's process has ended: it neither reads nor serves any more."""
         self._readers.worker_gone(index)
-        counters = CounterBlock(self._opened.segment, index)
+        counters = CounterBlock(self._segment, index)
         for gauge in GAUGES:
             counters.set(INDEX[gauge], 0)

@@ -54,7 +54,7 @@ class SlotOwner(Protocol):
         """The process has ended; called before it is replaced."""
 
 
-class _Conversation(amp.AMP):
+class WorkerControl(amp.AMP):
     """The supervisor's end of the control connection of one worker."""
 
     def __init__(self, host: WorkerHost) -> None:
@@ -120,7 +120,7 @@ class WorkerSlot:
         self._backoff = Backoff()
         self._began = 0.0
         self._process: Any = None
-        self._talk: _Conversation | None = None
+        self._talk: WorkerControl | None = None
         self._calls: set[Any] = set()
         self._pinging = LoopingCall(self._ping)
         self._pinging.clock = reactor
@@ -158,11 +158,11 @@ class WorkerSlot:
             os.close(null)
         self.life.happens(WorkerEvent.SPAWNED)
         self._process, self.pid, self._began = process, process.pid, self._reactor.seconds()
-        talk = self._talk = _Conversation(self._host)
+        talk = self._talk = WorkerControl(self._host)
         ours.setblocking(False)
         self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Factory.forProtocol(lambda: talk))
         ours.close()
-        started = talk.callRemote(control.Start, settings=self._host.settings_for(self.index))
+        started = talk.callRemote(control.Start, settings=self._host.encoded_settings(self.index))
         started.addCallbacks(self._started, self._start_failed, callbackArgs=(talk,))
         self._pinging.start(PING_SECONDS, now=False)
 
@@ -248,7 +248,7 @@ class WorkerSlot:
         self._owner.gone(self)
         self._later(delay, self.start)
 
-    def _started(self, answer: dict[str, Any], talk: _Conversation) -> None:
+    def _started(self, answer: dict[str, Any], talk: WorkerControl) -> None:
         if talk is not self._talk:
             return  # the last words of a process that has ended since
         self.life.happens(WorkerEvent.PREPARED)

@@ -20,13 +20,6 @@ from edge.node.supervisor.reloading import Reloader
 from edge.publish.settings import PublishSettings
 
 
-class Opened:
-    """No listeners."""
-
-    listeners = ()
-    descriptors = 10_000
-
-
 class Load:
     """What the load publisher may be told while it runs."""
 
@@ -99,7 +92,7 @@ class ReloadTests(SynchronousTestCase):
         self.file.write_text(base + before)
         configuration = Configuration(load({}, self.file))
         parts, told = Parts(configuration), Load()
-        self.reloader = Reloader(configuration, Opened(), parts, parts, parts, told, Cluster())  # type: ignore[arg-type]
+        self.reloader = Reloader(configuration, (), 10_000, parts, parts, parts, told, Cluster())  # type: ignore[arg-type]
         self.file.write_text(base + after)
         self.successResultOf(Deferred.fromCoroutine(self.reloader.reload()))
         return parts.asked, configuration, told

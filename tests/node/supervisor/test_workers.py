@@ -118,7 +118,7 @@ class Host:
     def __init__(self) -> None:
         self.gone: list[int] = []
 
-    def settings_for(self, index: int) -> bytes:
+    def encoded_settings(self, index: int) -> bytes:
         """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
         return b"%d" % index
 
