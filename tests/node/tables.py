@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 
 from edge.node.connection.site import RootResource
 from edge.node.connection.upgraded import UpgradedChannel
-from edge.node.process.life import Event, Life, State
+from edge.node.process.life import Life, NodeEvent, NodeState
 from edge.node.process.lookup import pack, unpack
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.published import NodeStartingError, PublishedResource, Source
@@ -51,7 +51,7 @@ class Site:
         self.blobs = Path(directory)
         self.elsewhere: dict[bytes, Resource] = {}
         self.life = Life()
-        self.life.happens(Event.PUBLISHED)
+        self.life.happens(NodeEvent.PUBLISHED)
         self.put(b"/a.txt", *(representation(variant, body) for variant, body in BODIES.items()))
         self.put(b"/dir/", representation(0, b"index"))
         self.big = bytes(range(256)) * 1024
@@ -72,7 +72,7 @@ class Site:
 
     async def look_up(self, path: bytes) -> dict[int, Entry]:
         """What the supervisor would say."""
-        if self.life.state is State.STARTING:
+        if self.life.state is NodeState.STARTING:
             raise NodeStartingError
         return unpack(pack(self.elsewhere.get(path)))
 

@@ -38,7 +38,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from edge.node.process.machine import Machine
+from edge.node.process.machine import StateMachine
 
 
 class ConnectionState(Enum):
@@ -101,7 +101,7 @@ TRANSITIONS: dict[tuple[ConnectionState, ConnectionEvent], ConnectionState] = {
 }
 
 
-class ConnectionLife(Machine[ConnectionState, ConnectionEvent]):
+class ConnectionLife(StateMachine[ConnectionState, ConnectionEvent]):
     """The state machine of one connection."""
 
     def __init__(self, secure: bool = False) -> None:

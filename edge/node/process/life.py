@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from enum import Enum
 
-from edge.node.process.machine import Machine
+from edge.node.process.machine import StateMachine
 
 
-class State(Enum):
+class NodeState(Enum):
     """Where a node is in its life; the values are what ``/status`` and ``/.edge/ready`` say."""
 
     STARTING = "starting"
@@ -29,7 +29,7 @@ class State(Enum):
     STOPPED = "stopped"
 
 
-class Event(Enum):
+class NodeEvent(Enum):
     """What happens to a node."""
 
     #: All that it has to serve is in its table.
@@ -40,23 +40,23 @@ class Event(Enum):
     ENDED = "ended"
 
 
-TRANSITIONS: dict[tuple[State, Event], State] = {
-    (State.STARTING, Event.PUBLISHED): State.READY,
-    (State.STARTING, Event.TOLD_TO_END): State.DRAINING,
-    (State.READY, Event.TOLD_TO_END): State.DRAINING,
-    (State.DRAINING, Event.PUBLISHED): State.DRAINING,
-    (State.DRAINING, Event.ENDED): State.STOPPED,
-    (State.STOPPED, Event.PUBLISHED): State.STOPPED,
+TRANSITIONS: dict[tuple[NodeState, NodeEvent], NodeState] = {
+    (NodeState.STARTING, NodeEvent.PUBLISHED): NodeState.READY,
+    (NodeState.STARTING, NodeEvent.TOLD_TO_END): NodeState.DRAINING,
+    (NodeState.READY, NodeEvent.TOLD_TO_END): NodeState.DRAINING,
+    (NodeState.DRAINING, NodeEvent.PUBLISHED): NodeState.DRAINING,
+    (NodeState.DRAINING, NodeEvent.ENDED): NodeState.STOPPED,
+    (NodeState.STOPPED, NodeEvent.PUBLISHED): NodeState.STOPPED,
 }
 
 
-class Life(Machine[State, Event]):
+class Life(StateMachine[NodeState, NodeEvent]):
     """The life of one node or worker."""
 
     def __init__(self) -> None:
-        super().__init__(TRANSITIONS, State.STARTING)
+        super().__init__(TRANSITIONS, NodeState.STARTING)
 
     @property
     def is_ready(self) -> bool:
         """Whether new clients may come."""
-        return self.state is State.READY
+        return self.state is NodeState.READY

@@ -14,7 +14,7 @@ class ImpossibleEvent(ValueError):
     """An event that the present state does not know: a mistake of the caller."""
 
 
-class Machine(Generic[S, E]):
+class StateMachine(Generic[S, E]):
     """A state that events change as *transitions* say; it begins with *state*."""
 
     def __init__(self, transitions: Mapping[tuple[S, E], S], state: S) -> None:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 BODY_BYTES = 1024 * 1024
 
 
-class BadRequest(EdgeError):
+class AdminBadRequest(EdgeError):
     """The body of a request to the admin API is not what it should be."""
 
 
@@ -117,23 +117,23 @@ def _object(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body or b"{}")
     except ValueError:
-        raise BadRequest("the body is not JSON") from None
+        raise AdminBadRequest("the body is not JSON") from None
     if not isinstance(found, dict):
-        raise BadRequest("the body is not a JSON object")
+        raise AdminBadRequest("the body is not a JSON object")
     return found
 
 
 def _webroot(body: bytes) -> str | None:
     webroot = _object(body).get("webroot")
     if webroot is not None and not isinstance(webroot, str):
-        raise BadRequest('"webroot" is neither null nor the name of a directory')
+        raise AdminBadRequest('"webroot" is neither null nor the name of a directory')
     return webroot
 
 
 def _paths(body: bytes) -> list[str]:
     paths = _object(body).get("paths")
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
-        raise BadRequest('"paths" is not a list of paths')
+        raise AdminBadRequest('"paths" is not a list of paths')
     return paths
 
 
@@ -161,7 +161,7 @@ class _JSON(Resource):
         async def run() -> None:
             try:
                 status, content = 200, await work()
-            except BadRequest as error:
+            except AdminBadRequest as error:
                 status, content = 400, {"error": str(error)}
             except EdgeError as error:
                 status, content = 409, {"error": str(error)}

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from edge.descriptors import node_connections
 from edge.errors import EdgeError, in_words
-from edge.node.process.life import Event, State
+from edge.node.process.life import NodeEvent, NodeState
 from edge.node.publishing.publisher import Stopped
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Node:
             return
         self._tell_published(len(outcome.problems), self._reactor.seconds() - began)
         self._scrubber.start()
-        self._life.happens(Event.PUBLISHED)
+        self._life.happens(NodeEvent.PUBLISHED)
         if self._life.is_ready:
             self._lose_patience()
             self._workers.accept(True)
@@ -180,7 +180,7 @@ class Node:
 
     async def drain(self, seconds: float) -> None:
         """Finish what runs, within *seconds*, and close everything, also what :meth:`start` did not reach."""
-        assert self._life.state is State.DRAINING
+        assert self._life.state is NodeState.DRAINING
         self._publisher.stop()
         self._load.publish()  # no client should come any more
         self._lose_patience()

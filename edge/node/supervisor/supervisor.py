@@ -24,7 +24,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from edge.errors import EdgeError, in_words
-from edge.node.process.life import Event, Life
+from edge.node.process.life import Life, NodeEvent
 from edge.node.supervisor.assembly import make_node
 from edge.node.supervisor.configuration import Configuration
 from edge.node.supervisor.opening import open_node
@@ -122,11 +122,11 @@ class Supervisor(Service):
         return waiting
 
     async def _drain(self, seconds: float) -> None:
-        self._life.happens(Event.TOLD_TO_END)
+        self._life.happens(NodeEvent.TOLD_TO_END)
         if self._node is not None:
             await self._node.drain(seconds)
         self._opened.close()
-        self._life.happens(Event.ENDED)
+        self._life.happens(NodeEvent.ENDED)
 
     def _give_up(self, why: str) -> None:
         """Say why the node cannot run, and end the process with 1."""

@@ -43,7 +43,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from edge.node.process.machine import Machine
+from edge.node.process.machine import StateMachine
 
 
 class WorkerState(Enum):
@@ -116,7 +116,7 @@ TRANSITIONS: dict[tuple[WorkerState, WorkerEvent], WorkerState] = {
 _NAMES = {WorkerState.PREPARED: "starting", WorkerState.REPLACED: "draining"}
 
 
-class WorkerLife(Machine[WorkerState, WorkerEvent]):
+class WorkerLife(StateMachine[WorkerState, WorkerEvent]):
     """The state machine of one position."""
 
     def __init__(self) -> None:

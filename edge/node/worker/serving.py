@@ -18,7 +18,7 @@ from edge.fastpath.adapter import Adapter
 from edge.fastpath.answerer import monotonic_ms
 from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
 from edge.node.process.lag import LagMeter
-from edge.node.process.life import Event, Life, State
+from edge.node.process.life import Life, NodeEvent, NodeState
 from edge.node.process.lookup import unpack
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.mounts import Guarded, open_mount, parse_mount
@@ -124,8 +124,8 @@ class Serving:
 
     def accept(self, ready: bool) -> None:
         """Accept connections from now on; *ready*: the site is published."""
-        if ready and self.life.knows(Event.PUBLISHED):
-            self.life.happens(Event.PUBLISHED)
+        if ready and self.life.knows(NodeEvent.PUBLISHED):
+            self.life.happens(NodeEvent.PUBLISHED)
         if self._accepting:
             return
         self._accepting = True
@@ -141,8 +141,8 @@ class Serving:
 
     async def drain(self, seconds: float) -> int:
         """Stop accepting and finish what runs; the connections that had to be aborted after *seconds*."""
-        if self.life.knows(Event.TOLD_TO_END):
-            self.life.happens(Event.TOLD_TO_END)
+        if self.life.knows(NodeEvent.TOLD_TO_END):
+            self.life.happens(NodeEvent.TOLD_TO_END)
         self._adapter.fast_path.drain()
         self._adapter.doRead()  # connections that its last look at the listeners has handed off
         self._edge_site.drain()
@@ -166,8 +166,8 @@ class Serving:
 
     def stop(self) -> None:
         """Close everything at once."""
-        if self.life.knows(Event.ENDED):
-            self.life.happens(Event.ENDED)
+        if self.life.knows(NodeEvent.ENDED):
+            self.life.happens(NodeEvent.ENDED)
         if self._looking.running:
             self._looking.stop()
         if self._following.running:
@@ -192,7 +192,7 @@ class Serving:
 
     async def _look_up(self, path: bytes) -> dict[int, Entry]:
         """What the supervisor knows of *path*; see :data:`edge.node.resources.published.LookUp`."""
-        if self.life.state is State.STARTING:
+        if self.life.state is NodeState.STARTING:
             raise NodeStartingError
         return unpack(await self._ask(path))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.process import life
-from edge.node.process.life import Event, Life, State
+from edge.node.process.life import Life, NodeEvent, NodeState
 from edge.node.process.machine import ImpossibleEvent, describe
 
 
@@ -21,7 +21,7 @@ class LifeTests(SynchronousTestCase):
         """Only in between may new clients come."""
         one = Life()
         seen = [(one.state.value, one.is_ready)]
-        for event in (Event.PUBLISHED, Event.TOLD_TO_END, Event.ENDED):
+        for event in (NodeEvent.PUBLISHED, NodeEvent.TOLD_TO_END, NodeEvent.ENDED):
             one.happens(event)
             seen.append((one.state.value, one.is_ready))
         self.assertEqual(
@@ -32,10 +32,10 @@ class LifeTests(SynchronousTestCase):
         """It never becomes ready again."""
         one = Life()
         for event, state in (
-            (Event.TOLD_TO_END, State.DRAINING),
-            (Event.PUBLISHED, State.DRAINING),
-            (Event.ENDED, State.STOPPED),
-            (Event.PUBLISHED, State.STOPPED),
+            (NodeEvent.TOLD_TO_END, NodeState.DRAINING),
+            (NodeEvent.PUBLISHED, NodeState.DRAINING),
+            (NodeEvent.ENDED, NodeState.STOPPED),
+            (NodeEvent.PUBLISHED, NodeState.STOPPED),
         ):
             one.happens(event)
             self.assertIs(one.state, state)
@@ -44,5 +44,5 @@ class LifeTests(SynchronousTestCase):
         """And is said; the state stays."""
         one = Life()
         with self.assertRaisesRegex(ImpossibleEvent, "'ended' cannot happen when starting"):
-            one.happens(Event.ENDED)
-        self.assertIs(one.state, State.STARTING)
+            one.happens(NodeEvent.ENDED)
+        self.assertIs(one.state, NodeState.STARTING)

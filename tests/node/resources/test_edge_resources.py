@@ -7,7 +7,7 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.node.process.life import State
+from edge.node.process.life import NodeState
 from edge.node.process.own_resources import LOAD
 from edge.node.telemetry.documents import put_batch_lines, put_document
 from tests.node.serving import NOW, Answer
@@ -68,7 +68,7 @@ class EdgeResourceTests(SynchronousTestCase):
 
     def test_ready_follows_the_state_and_health_does_not(self) -> None:
         for state, status in [("starting", 503), ("ready", 200), ("draining", 503)]:
-            self.site.life.state = State(state)
+            self.site.life.state = NodeState(state)
             answer = self.ask("/.edge/ready")
             self.assertEqual((answer.status, json.loads(answer.body)["output"]), (status, state))
             self.assertEqual(answer.fields["content-type"], "application/health+json")

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.http.dates import format_date
-from edge.node.process.life import State
+from edge.node.process.life import NodeState
 from edge.node.process.lookup import pack
 from edge.resource import Resource
 from tests.node.serving import NOW, Answer, Connection
@@ -152,7 +152,7 @@ class PublishedTests(SynchronousTestCase):
 
     def test_a_starting_node_says_503_for_what_it_does_not_know_yet(self) -> None:
         self.site.writer.set_complete(False)
-        self.site.life.state = State.STARTING
+        self.site.life.state = NodeState.STARTING
         answer = self.ask("/none")
         self.assertEqual((answer.status, answer.fields["retry-after"]), (503, "1"))
         self.assertEqual(self.ask("/a.txt").status, 200)

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.config import Config
 from edge.load.meters import Measurement, Shares
-from edge.node.process.life import Event, Life
+from edge.node.process.life import Life, NodeEvent
 from edge.node.supervisor.inspection import Inspection
 from edge.node.supervisor.workers import WorkerStatus
 from edge.publish.catalogue import Catalogue
@@ -91,7 +91,7 @@ class InspectionTests(SynchronousTestCase):
         self.addCleanup(self.segment.close)
         self.reactor, self.life, self.workers = Reactor(), Life(), Workers()
         self.configured, self.publisher, self.load = Configured(), Publisher(), Load()
-        self.life.happens(Event.PUBLISHED)
+        self.life.happens(NodeEvent.PUBLISHED)
         self.inspection = Inspection(
             configuration=self.configured,  # type: ignore[arg-type]
             life=self.life,
@@ -151,7 +151,7 @@ class InspectionTests(SynchronousTestCase):
         self.workers.list[1] = WorkerStatus(1, 4712, "accepting", 3)
         self.publisher.problems = [Problem(Kind.LOOP, "a", "a link that leads to itself")]
         self.configured.problems = ["tls: no such file", "webroot: no such folder"]
-        self.life.happens(Event.TOLD_TO_END)
+        self.life.happens(NodeEvent.TOLD_TO_END)
         self.assertEqual(
             self.checks(),
             {

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.load.document import NodeLoad
 from edge.load.meters import Capacity, Sample
 from edge.load.report import LoadReport
-from edge.node.process.life import Event, Life
+from edge.node.process.life import Life, NodeEvent
 from edge.node.process.own_resources import LOAD, REVALIDATE
 from edge.node.telemetry.load_publisher import LOAD_SECONDS, LoadPublisher
 from tests.node.telemetry.publishing import Table
@@ -62,7 +62,7 @@ class LoadPublisherTests(SynchronousTestCase):
 
     def make(self, others: Others | None = None) -> LoadPublisher:
         """The publisher of a node that is ready."""
-        self.life.happens(Event.PUBLISHED)
+        self.life.happens(NodeEvent.PUBLISHED)
         return LoadPublisher(
             name="n1",
             cluster="c",
@@ -130,7 +130,7 @@ class LoadPublisherTests(SynchronousTestCase):
         others = Others()
         publisher = self.make(others)
         publisher.publish()
-        self.life.happens(Event.TOLD_TO_END)
+        self.life.happens(NodeEvent.TOLD_TO_END)
         publisher.publish()
         node = self.table.document(LOAD)["nodes"][1]
         self.assertEqual((node["state"], node["weight"]), ("draining", 0.0))

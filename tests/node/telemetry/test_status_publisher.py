@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.load.meters import Measurement, Shares
-from edge.node.process.life import Event, Life
+from edge.node.process.life import Life, NodeEvent
 from edge.node.process.own_resources import STATUS
 from edge.node.telemetry.status_publisher import STATUS_SECONDS, StatusPublisher
 from edge.table.counters import COUNTERS
@@ -95,7 +95,7 @@ class StatusTests(SynchronousTestCase):
     def test_it_is_alive_only_when_it_is_ready(self) -> None:
         """Before and afterwards it takes no new clients."""
         said = [self.publish()["state"]]
-        for event in (Event.PUBLISHED, Event.TOLD_TO_END):
+        for event in (NodeEvent.PUBLISHED, NodeEvent.TOLD_TO_END):
             self.life.happens(event)
             said.append(self.publish()["state"])
         self.assertEqual(said, ["draining", "alive", "draining"])

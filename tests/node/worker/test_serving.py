@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.node.process.life import State
+from edge.node.process.life import NodeState
 from edge.node.process.settings import ListenerSettings, WorkerSettings
 from edge.node.worker.serving import Serving
 from edge.table.segment import Segment
@@ -71,17 +71,17 @@ class ServingTests(SynchronousTestCase):
 
     def test_told_again_that_the_site_is_published_it_is_ready_and_listens_once(self) -> None:
         self.serving.accept(ready=False)
-        self.assertIs(self.serving.life.state, State.STARTING)
+        self.assertIs(self.serving.life.state, NodeState.STARTING)
         waiting = len(self.reactor.getDelayedCalls())
         for _ in range(2):
             self.serving.accept(ready=True)
-        self.assertIs(self.serving.life.state, State.READY)
+        self.assertIs(self.serving.life.state, NodeState.READY)
         self.assertEqual((len(self.reactor.readers), len(self.reactor.getDelayedCalls())), (1, waiting))
 
     def test_without_connections_a_drain_is_over_at_once(self) -> None:
         self.serving.accept(ready=True)
         self.assertEqual(self.successResultOf(self.drain(10.0)), 0)
-        self.assertIs(self.serving.life.state, State.STOPPED)
+        self.assertIs(self.serving.life.state, NodeState.STOPPED)
         self.assertEqual((self.reactor.readers, self.reactor.getDelayedCalls()), ([], []))
 
     def test_a_drain_closes_what_is_idle(self) -> None:
@@ -95,12 +95,12 @@ class ServingTests(SynchronousTestCase):
         self.serving.accept(ready=True)
         self.connect(b"GET / HTTP/1.1\r\nHost: ")
         drained = self.drain(2.0)
-        self.assertIs(self.serving.life.state, State.DRAINING)
+        self.assertIs(self.serving.life.state, NodeState.DRAINING)
         self.reactor.pump([0.05] * 39)
         self.assertNoResult(drained)
         self.reactor.pump([0.05] * 2)
         self.assertEqual(self.successResultOf(drained), 1)
-        self.assertIs(self.serving.life.state, State.STOPPED)
+        self.assertIs(self.serving.life.state, NodeState.STOPPED)
 
     def test_a_drain_is_over_as_soon_as_the_last_one_has_gone(self) -> None:
         self.serving.accept(ready=True)
