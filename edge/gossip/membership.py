@@ -22,6 +22,7 @@ import msgspec
 
 from edge.gossip.awareness import LAG_MS, Awareness
 from edge.gossip.members import (
+    ROUND,
     Counters,
     Dial,
     GossipConfig,
@@ -137,6 +138,19 @@ class Membership:
             self._ring.append(name)
             if self._probe is None:
                 self._period_at = min(self._period_at, self._now)
+
+    def renamed(self, name: str, now: float) -> bool:
+        """Where the node *name* was there is another: if it is dead, it has left, for everybody.
+
+        A node that only moved, or that others still reach, is not touched; False then.
+        """
+        self._now = max(self._now, now)
+        member = self.members.get(name)
+        if member is None or member.state != DEAD:
+            return False
+        last = member.latest.incarnation | ROUND - 1
+        self._hear(msgspec.structs.replace(member.latest, state=LEFT, incarnation=last))
+        return True
 
     def set_load(self, report: LoadReport, now: float) -> None:
         """This node's own load, for all."""

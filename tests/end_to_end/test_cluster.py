@@ -8,6 +8,7 @@ import signal
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from edge.edgectl.main import main
+from edge.trust.authority import certify
 from tests.commands import run_command
 from tests.end_to_end.cluster import RunningCluster, free_port, load, states
 
@@ -108,6 +109,29 @@ class LeaseTests(SynchronousTestCase):
             n1.process.send_signal(signal.SIGCONT)
         n2.wait_for(lambda: n2.ask("/", {"If-None-Match": etag})[0] == 304, "it is confirmed again")
         self.assertIn(b'"stale":[]', n2.ask("/.edge/revalidate", text, "POST", validator)[2])
+
+
+class RenamedTests(SynchronousTestCase):
+    """A node that comes back under another name."""
+
+    def test_the_old_name_goes_with_one_line(self) -> None:
+        cluster = RunningCluster(2)
+        self.addCleanup(cluster.clean_up)
+        n1, n2 = cluster.nodes
+        n1.write("index.html", b"<p>one")
+        cluster.start()
+        assert n2.process is not None
+        n2.process.kill()
+        n2.process.wait(20)
+        certify(cluster.folder / "ca", "n9", n2.state / "cluster")
+        n2.options = ["--node=n9" if one == "--node=n2" else one for one in n2.options]
+        n2.start()
+        n1.wait_for(lambda: states(n1).get("n9") == "alive", "it is there under its new name")
+        n1.wait_for(lambda: states(n1).get("n2") in ("left", None), "the old name has gone")
+        n1.wait_for(lambda: n2.ask("/")[2] == b"<p>one", "it serves")
+        told = [line for line in n1.log.read_text().splitlines() if "#warn" in line]
+        self.assertEqual(len([line for line in told if "the old name is forgotten" in line]), 1, told)
+        self.assertLessEqual(len(told), 2, told)  # the other: who answered, while n2 was not dead yet
 
 
 class OtherCluster(RunningCluster):

@@ -175,6 +175,33 @@ class MembershipTests(SynchronousTestCase):
         self.assertNotIn("c", self.a.members)
         self.assertIn("d", self.a.members)
 
+    def test_a_dead_node_at_whose_address_another_is_has_left_and_is_dialled_no_more(self) -> None:
+        """It was renamed.  All are told; when it comes back under the old name, it is a member again."""
+        self.a.disconnected("d", self.now)
+        self.hear(update("d", DEAD))
+        self.assertTrue(self.a.renamed("d", self.now))
+        told = {
+            one.to
+            for one in self.run_for(5, silent="d")
+            if isinstance(one, Send) and any(u.name == "d" and u.state == LEFT for u in one.packet.updates)
+        }
+        self.assertEqual(told, {"b", "c"})
+        self.hear(update("d", DEAD), update("d", ALIVE))  # what others believed before
+        self.assertEqual(self.state("d"), LEFT)
+        out = self.run_for(70, silent="d")
+        self.assertFalse([one for one in out if isinstance(one, Dial)])
+        self.assertNotIn("d", self.a.members)
+        self.hear(update("d", generation=2))
+        self.assertEqual(self.state("d"), ALIVE)
+
+    def test_a_node_that_lives_is_not_renamed_by_who_answers_at_its_address(self) -> None:
+        """A wrong address translation takes nobody out of the cluster."""
+        self.assertFalse(self.a.renamed("d", self.now))
+        self.hear(update("d", SUSPECT, accuser="b"))
+        self.assertFalse(self.a.renamed("d", self.now))
+        self.assertFalse(self.a.renamed("nobody", self.now))
+        self.assertEqual(self.state("d"), SUSPECT)
+
     def test_a_stranger_that_is_dead_is_not_admitted(self) -> None:
         self.hear(update("x", DEAD), update("y", LEFT), update("z"))
         self.assertEqual(set(self.a.members), {"b", "c", "d", "z"})

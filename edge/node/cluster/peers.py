@@ -24,6 +24,8 @@ from edge.errors import EdgeError
 from edge.gossip.sealing import Sessions
 from edge.node.cluster.streams import ALPN_GOSSIP, ALPN_HTTP, LANE_PACKET, LANE_TABLE, StreamFactory
 from edge.node.process.acceptor import Acceptor
+from edge.node.process.admission import Admission, Rate
+from edge.node.process.counted_log import CountedLog
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
@@ -33,6 +35,11 @@ if TYPE_CHECKING:
     from edge.node.cluster.streams import Hello, Stream
     from edge.trust.contexts import PeerCertificates
 
+#: Streams accepted from one address, and from all together, where no node of the cluster is: a handshake
+#: costs 2.4 ms and may take 10 s, so strangers have 5 % of a core and 250 descriptors at most.
+STRANGERS = Rate(2, 10), Rate(20, 50)
+#: Where nodes are, who fetch bodies as well: strangers do not keep them away.
+NODES = Rate(20, 100), Rate(1000, 1000)
 #: Seconds that a dial may take.
 DIAL_SECONDS = 5.0
 #: Seconds after which a second stream to the same node is closed.
@@ -44,6 +51,12 @@ class Sink(Protocol):
 
     def hello(self) -> Hello:
         """Who we are."""
+
+    def knows(self, host: str) -> bool:
+        """Whether a node of the cluster has this address."""
+
+    def misnamed(self, expected: str, name: str) -> None:
+        """Where the node *expected* was dialled, there is the node *name*."""
 
     def packet(self, name: str, payload: bytes, stream: bool) -> None:
         """A membership message; raises :class:`EdgeError` if it is none."""
@@ -83,6 +96,8 @@ class Peers(DatagramProtocol):
         self._dialling: dict[tuple[str, int], Deferred[Any]] = {}
         self._settling: list[IDelayedCall] = []
         self._stopped = False
+        self._strangers, self._nodes = Admission(*STRANGERS), Admission(*NODES)
+        self._counted = CountedLog(self._log, reactor)
 
     def start(self, sink: Sink) -> None:
         """Take what comes on both sockets of the port; *sink* is told of it."""
@@ -92,7 +107,7 @@ class Peers(DatagramProtocol):
             server, False, StreamFactory(self, self._http, self._reactor), self._reactor
         )
         factory.noisy = False
-        self._acceptor = Acceptor(self._sockets.streams, factory, self._reactor)
+        self._acceptor = Acceptor(self._sockets.streams, factory, self._reactor, self._admits)
         self._acceptor.start()
         datagrams = self._sockets.datagrams
         self._udp = self._reactor.adoptDatagramPort(datagrams.fileno(), datagrams.family, self)
@@ -211,6 +226,21 @@ class Peers(DatagramProtocol):
                 if not self._stopped:
                     self._sink.down(stream.name)
 
+    def _admits(self, host: str) -> bool:
+        """Whether a stream that comes from *host* may begin its handshake."""
+        admission = self._nodes if self._sink.knows(host) else self._strangers
+        if admission.admits(host, self._reactor.seconds()):
+            return True
+        self.refusals += 1
+        self.warn("too many", f"too many streams, the last from {host}: refused before their handshake")
+        return False
+
+    def warn(self, kind: str, text: str) -> None:
+        self._counted.warn(kind, text)
+
+    def misnamed(self, expected: str, name: str) -> None:
+        self._sink.misnamed(expected, name)
+
     def refused(self, why: str) -> None:
         self.refusals += 1
 
@@ -229,4 +259,4 @@ class Peers(DatagramProtocol):
         try:
             self._sink.packet(name, payload, False)
         except EdgeError as error:
-            self._log.warn("{name} sent a packet that cannot be read: {error}", name=name, error=error)
+            self.warn(f"packet of {name}", f"{name} sent a packet that cannot be read: {error}")

@@ -86,6 +86,12 @@ class Links(Protocol):
     def refused(self, why: str) -> None:
         """A stream ended before it was opened."""
 
+    def misnamed(self, expected: str, name: str) -> None:
+        """Where the node *expected* was dialled, there is the node *name*."""
+
+    def warn(self, kind: str, text: str) -> None:
+        """Log *text*, unless something of its *kind* was logged just now."""
+
 
 @implementer(IHandshakeListener, IPushProducer)
 class Stream(TwistedProtocol):
@@ -155,7 +161,9 @@ class Stream(TwistedProtocol):
                 raise TrustError("it does not speak edge-gossip/1")
             self._name = peer_name(transport.getHandle())
             if self._expected not in (None, self._name):
-                raise TrustError(f"it is {self._name}, not {self._expected}")
+                self._end()
+                self._links.misnamed(self._expected or "", self._name)
+                return
         except TrustError as error:
             self._refuse(str(error))
             return
@@ -254,10 +262,13 @@ class Stream(TwistedProtocol):
     def _refuse(self, why: str) -> None:
         if self._ended:
             return
-        self._ended = True
+        self._end()
         peer = self.transport.getPeer()
         who = self._name or f"{peer.host}:{peer.port}"
-        self._log.warn("the stream with {who} ends: {why}", who=who, why=why)
+        self._links.warn(self._name or "a stranger", f"the stream with {who} ends: {why}")
+
+    def _end(self) -> None:
+        self._ended = True
         self.transport.abortConnection()
 
 

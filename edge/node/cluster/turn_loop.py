@@ -25,6 +25,7 @@ from edge.node.cluster.streams import VERSIONS, Hello
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from edge.gossip.members import Member
     from edge.gossip.membership import Membership
     from edge.node.cluster.anti_entropy import AntiEntropy
     from edge.node.cluster.known_peers import KnownPeers
@@ -107,6 +108,23 @@ class TurnLoop:
         me = self._membership.me
         return Hello(VERSIONS, self._cluster, me.name, me.generation, me.host, me.port, me.url)
 
+    def knows(self, host: str) -> bool:
+        return any(member.host == host for member in self._membership.members.values())
+
+    def misnamed(self, expected: str, name: str) -> None:
+        member = self._membership.members.get(expected)
+        if self._membership.renamed(expected, self._clock()) and member is not None:
+            self._log.warn(
+                "{old} is not at {host}:{port} any more, {new} is: the old name is forgotten",
+                old=expected,
+                host=member.host,
+                port=member.port,
+                new=name,
+            )
+            self.turn()
+        else:
+            self._peers.warn(f"misnamed {expected}", f"dialled {expected}, and {name} answered")
+
     def packet(self, name: str, payload: bytes, stream: bool) -> None:
         self._membership.receive(name, decode(payload), self._clock(), stream=stream)
         self.turn()
@@ -172,5 +190,13 @@ class TurnLoop:
         if member.state in (DEAD, LEFT):
             self._peers.drop(member.name)
         if member.state == LEFT:
-            self._known.remove(member.host, member.port)
+            if not self._is_used(member):
+                self._known.remove(member.host, member.port)
             self._progress.forget(member.name)
+
+    def _is_used(self, gone: Member) -> bool:
+        """Whether another node has the address of one that is gone: it was renamed."""
+        return any(
+            (member.host, member.port) == (gone.host, gone.port) and member.is_live
+            for member in self._membership.members.values()
+        )

@@ -6,7 +6,8 @@
 * ``signals.py``: every signal has an answer
 * ``own_resources.py``: ``/.edge/...``: paths and header lines of what lies in the table
 * ``channel_limits.py``: limits of a connection
-* ``acceptor.py``: accepting on the Twisted side; ``deadline.py``: one deadline;
+* ``acceptor.py``: accepting on the Twisted side; ``admission.py``: how often strangers may come;
+  ``counted_log.py``: log lines that others cause; ``deadline.py``: one deadline;
   ``lag.py``: how late the reactor is; ``slices.py``: long work, a few milliseconds at a time;
   ``periodic.py``: work that is done again and again
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import tempfile
@@ -16,12 +17,14 @@ from twisted.internet.task import deferLater
 from twisted.internet.tcp import Connection
 from twisted.internet.threads import deferToThread
 from twisted.internet.udp import Port
+from twisted.logger import LogLevel, globalLogPublisher
+from twisted.logger import formatEvent as format_event
 from twisted.trial.unittest import TestCase
 
 from edge.errors import EdgeError
 from edge.node.cluster.gossip_port import GossipPort
 from edge.node.cluster.peers import Peers
-from edge.node.cluster.streams import LANE_TABLE, VERSIONS, Hello
+from edge.node.cluster.streams import LANE_TABLE, VERSIONS, Hello, StreamFactory
 from edge.trust.authority import certify, create
 from edge.trust.contexts import PeerCertificates
 
@@ -42,6 +45,8 @@ class Node:
     def __init__(self, name: str, certificates: PeerCertificates, cluster: str = "test",
                  versions: tuple[int, int] = VERSIONS, said: str = "") -> None:  # fmt: skip
         self.greeting = (versions, cluster, said or name)
+        self.knows_all = True
+        self.others: list[tuple[str, str]] = []
         self.ups: list[str] = []
         self.downs: list[str] = []
         self.packets: list[tuple[str, bytes, bool]] = []
@@ -52,6 +57,12 @@ class Node:
     def hello(self) -> Hello:
         versions, cluster, said = self.greeting
         return Hello(versions, cluster, said, id(self), "127.0.0.1", self.peers.port, "")
+
+    def knows(self, host: str) -> bool:
+        return self.knows_all
+
+    def misnamed(self, expected: str, name: str) -> None:
+        self.others.append((expected, name))
 
     def packet(self, name: str, payload: bytes, stream: bool) -> None:
         if payload == b"garbage":
@@ -145,7 +156,7 @@ class PeersTests(TestCase):
             stranger.peers.dial("127.0.0.1", b.peers.port, expected)
             await self.until(lambda before=before: b.peers.refusals > before)
             await self.until(lambda stranger=stranger: not stranger.peers.dialling)
-            self.assertEqual(stranger.ups, [])
+            self.assertEqual((stranger.ups, stranger.others), ([], [(expected, "b")] if expected else []))
             self.assertFalse(stranger.peers.send_datagram("b", "127.0.0.1", b.peers.port, b"x"))
         self.assertEqual((b.ups, b.packets, b.frames), ([], [], []))
 
@@ -176,6 +187,40 @@ class PeersTests(TestCase):
             # All have been looked at; over loopback an answer would be here.
             self.assertRaises(BlockingIOError, udp.recv, 100, socket.MSG_DONTWAIT)
         self.assertEqual(b.packets, [])
+
+    async def test_strangers_get_few_handshakes_and_one_line_in_the_log(self) -> None:
+        """A node whose address is known gets in all the same."""
+        b = self.node("b")
+        b.knows_all = False
+        said: list[str] = []
+
+        def observe(event: Any) -> None:
+            if "cluster" in event.get("log_namespace", "") and event["log_level"] is LogLevel.warn:
+                said.append(format_event(event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+
+        made: list[object] = []
+        build = StreamFactory.buildProtocol
+        self.patch(StreamFactory, "buildProtocol", lambda own, addr: made.append(addr) or build(own, addr))
+
+        def attack() -> None:
+            for _ in range(200):
+                stream = socket.create_connection(("127.0.0.1", b.peers.port), PATIENCE)
+                with stream, contextlib.suppress(OSError):
+                    stream.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                    stream.recv(100)
+
+        await deferToThread(attack)
+        self.assertGreaterEqual(len(made), 5)
+        self.assertLessEqual(len(made), 60)
+        self.assertEqual(len([line for line in said if "too many streams" in line]), 1, said)
+        self.assertLess(len(said), 5)
+        b.knows_all = True
+        a = self.node("a")
+        a.peers.dial("127.0.0.1", b.peers.port)
+        await self.until(lambda: b.ups)
 
     async def test_a_frame_that_is_none_of_ours_ends_the_stream(self) -> None:
         a, b = self.node("a"), self.node("b")

@@ -1,0 +1,69 @@
+"""How many connections strangers may open: a rate for each address, and one for all together (sans-IO).
+
+Token buckets: each connection takes a token, tokens come back at a rate, and no more gather than a burst.  An
+IPv6 address counts with its /64, which is what one customer has.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import NamedTuple
+
+#: Addresses remembered; more are those of an attack, which the rate of all together bounds.
+ADDRESSES = 4096
+
+
+class Rate(NamedTuple):
+    """Connections a second, and how many at once."""
+
+    per_second: float
+    burst: float
+
+
+class _Bucket:
+    def __init__(self, rate: Rate, now: float) -> None:
+        self._rate = rate
+        self._tokens = rate.burst
+        self._at = now
+
+    def tokens(self, now: float) -> float:
+        """How many there are at *now*."""
+        self._tokens = min(self._rate.burst, self._tokens + (now - self._at) * self._rate.per_second)
+        self._at = now
+        return self._tokens
+
+    def take(self) -> None:
+        """One less."""
+        self._tokens -= 1
+
+
+class Admission:
+    """Says of each connection whether it is one too many."""
+
+    def __init__(self, address: Rate, total: Rate) -> None:
+        self._address = address
+        self._total = _Bucket(total, 0.0)
+        self._buckets: dict[str, _Bucket] = {}
+
+    def admits(self, host: str, now: float) -> bool:
+        """Whether one more from *host* is within the rates; only then does it count."""
+        network = _network(host)
+        bucket = self._buckets.pop(network, None) or _Bucket(self._address, now)
+        self._buckets[network] = bucket  # the last one used stands last
+        if len(self._buckets) > ADDRESSES:
+            del self._buckets[next(iter(self._buckets))]
+        if bucket.tokens(now) < 1 or self._total.tokens(now) < 1:
+            return False
+        bucket.take()
+        self._total.take()
+        return True
+
+
+def _network(host: str) -> str:
+    """What *host* counts as: an IPv4 address, or the /64 of an IPv6 address."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    if address.version == 4:
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, 64), strict=False))
