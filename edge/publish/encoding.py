@@ -9,7 +9,7 @@ from edge.errors import PublishError
 from edge.publish.coding import Qualities, encode, is_worth_it
 from edge.publish.problems import Kind, Problem, Report
 from edge.publish.reading import Content
-from edge.publish.store import NOT_WORTH_IT, Coded, CodingKey, Fact, Signature, Store
+from edge.publish.store import NOT_WORTH_IT, Coded, CodingKey, Fact, Signature, Store, Version
 from edge.resource import Coding, etag_of
 
 #: Results kept before they are written together: a broken-off first start loses no more than these.
@@ -105,6 +105,21 @@ class Encoder:
         """Keep facts about large bodies for the next scan."""
         try:
             self._store.remember_facts(facts)
+        except PublishError as error:
+            self._report(Problem(Kind.STORE, "", str(error)))
+
+    def versions(self, node: str, names: Iterable[str]) -> dict[str, Version]:
+        """What *node* published last under *names*, as far as that is known."""
+        try:
+            return self._store.versions(node, names)
+        except PublishError as error:
+            self._report(Problem(Kind.STORE, "", str(error)))
+            return {}
+
+    def remember_versions(self, node: str, versions: Mapping[str, Version]) -> None:
+        """Keep what *node* publishes for its next start."""
+        try:
+            self._store.remember_versions(node, versions)
         except PublishError as error:
             self._report(Problem(Kind.STORE, "", str(error)))
 

@@ -28,6 +28,8 @@ class PublishSettings:
     coding_limit: int = 64 * 1024 * 1024
     #: Publish ``x.br`` and ``x.gz`` under their own paths too, although they hold the contents of ``x``.
     publish_siblings: bool = False
+    #: Whose versions are remembered beyond this process, where nodes share a state directory; "": nobody's.
+    node: str = ""
     image_siblings: ImageSiblings = ImageSiblings.STEM
     #: Files; 2**20 is the default capacity of the table.
     file_limit: int = 1 << 20

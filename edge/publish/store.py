@@ -3,7 +3,8 @@
 The state directory holds::
 
     cache-1.sqlite   coded bodies by (SHA-256 of the body, coding, quality), also those that were not
-                     worth it; digests of large files by what stat says of them, and facts about them
+                     worth it; digests of large files by what stat says of them, and facts about them; what
+                     each node published last under each name
     cache.lock       held while a damaged cache is set aside
     blobs/ ...       see :mod:`edge.publish.blobs`
 
@@ -44,12 +45,16 @@ CREATE TABLE IF NOT EXISTS files (
 CREATE TABLE IF NOT EXISTS facts (
     digest BLOB NOT NULL, fact BLOB NOT NULL, is_true INTEGER NOT NULL, used INTEGER NOT NULL,
     PRIMARY KEY (digest, fact)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS versions (
+    node TEXT NOT NULL, name BLOB NOT NULL, contents BLOB NOT NULL, modified INTEGER NOT NULL,
+    used INTEGER NOT NULL, PRIMARY KEY (node, name)) WITHOUT ROWID;
 """
 _DAY = 86_400
 _BATCH = 400  # rows per SELECT; SQLite allows 999 variables everywhere
 _BUSY_SECONDS = 30.0
 _ROW_BYTES = 150  # what a row costs besides its body
 _FILES_DAYS = 30
+_VERSIONS_DAYS = 400  # caches keep what was immutable for a year
 
 #: What stat says of a file: (device, inode, size, mtime_ns, ctime_ns).
 Signature = tuple[int, int, int, int, int]
@@ -71,6 +76,15 @@ class Fact(NamedTuple):
     digest: bytes
     #: :data:`~edge.publish.facts.UTF8`, or a file name.
     fact: str
+
+
+class Version(NamedTuple):
+    """What was published under a name."""
+
+    #: A digest of the contents that are not coded.
+    contents: bytes
+    #: Last-Modified, Unix seconds.
+    modified: int
 
 
 class Coded(NamedTuple):
@@ -227,6 +241,38 @@ class Store:
             with connection:
                 connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?)", rows)
                 connection.execute("DELETE FROM facts WHERE used < ?", (today - _FILES_DAYS,))
+
+        if rows:
+            self._run(insert)
+
+    def versions(self, node: str, names: Iterable[str]) -> dict[str, Version]:
+        """What *node* published last under those of *names* that it published."""
+        wanted = {os.fsencode(name): name for name in names}
+        keys = list(wanted)
+
+        def look_up(connection: sqlite3.Connection) -> dict[str, Version]:
+            found: dict[str, Version] = {}
+            for start in range(0, len(keys), _BATCH):
+                batch = keys[start : start + _BATCH]
+                rows = connection.execute(
+                    "SELECT name, contents, modified FROM versions WHERE node = ? "
+                    f"AND name IN ({','.join('?' * len(batch))})",
+                    (node, *batch),
+                )
+                found.update((wanted[name], Version(contents, modified)) for name, contents, modified in rows)
+            return found
+
+        return self._run(look_up) if keys else {}
+
+    def remember_versions(self, node: str, versions: Mapping[str, Version]) -> None:
+        """Keep what *node* publishes; what was not published for 400 days goes."""
+        today = self._today()
+        rows = [(node, os.fsencode(name), *version, today) for name, version in versions.items()]
+
+        def insert(connection: sqlite3.Connection) -> None:
+            with connection:
+                connection.executemany("INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?)", rows)
+                connection.execute("DELETE FROM versions WHERE used < ?", (today - _VERSIONS_DAYS,))
 
         if rows:
             self._run(insert)

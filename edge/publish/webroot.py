@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
+from hashlib import sha256
 from posixpath import basename
 
 from edge.publish.building import Body, build
@@ -32,7 +33,7 @@ from edge.publish.problems import KEEPS_OLD, Kind, Problem, Report
 from edge.publish.reading import LONGEST_WAIT, WRITING_SECONDS, Content, Reader
 from edge.publish.rules import NO_CACHE, CacheRules, content_type, is_text, may_be_immutable
 from edge.publish.settings import PublishSettings, ScanProgress
-from edge.publish.store import Coded, CodingKey, Fact, Signature, Store
+from edge.publish.store import Coded, CodingKey, Fact, Signature, Store, Version
 from edge.publish.threads import in_threads, threads_or
 from edge.publish.walk import Opener, SourceFile, Tree, open_file
 from edge.resource import Coding, Media, Resource, etag_of
@@ -119,6 +120,8 @@ class _Scan:
         self._contents: dict[str, Content] = {}
         self._problems: dict[str, Problem] = {}
         self._facts: dict[Fact, bool] = {}
+        #: Before this process, of what it has not published yet.
+        self._versions: dict[str, Version] = {}
         self._failed_names: list[str] = []
         self._look_again = False
 
@@ -149,12 +152,19 @@ class _Scan:
         siblings = self._sibling_codings(fresh)
         codings = self._codings(fresh, siblings)
         self._learn_facts(fresh)
+        if self._settings.node:
+            names = [group.main.name for group in fresh if group.main.name not in self._previous.files]
+            self._versions = self._encoder.versions(self._settings.node, names)
+        published_now: dict[str, Version] = {}
         for group in fresh:
             published = self._publish(group, siblings, codings)
             if published is not None:
                 files[group.main.name] = published
+                published_now[group.main.name] = _version(published.resources[0])
             else:
                 self._keep(group.main.name, files)
+        if self._settings.node:
+            self._encoder.remember_versions(self._settings.node, published_now)
         for name in self._failed_names:
             self._keep_below(name, files)
         if not self._settings.publish_siblings:
@@ -374,12 +384,12 @@ class _Scan:
                     bodies[coding] = coded
         media = {kind: self._contents[file.name] for kind, file in group.media if file.name in self._contents}
         was = self._previous.files.get(name)
-        changed = was is not None and _originals(was.resources[0]) != {
-            Media.ORIGINAL: main.digest,
-            **{kind: content.digest for kind, content in media.items()},
-        }
-        modified = self._modified((main, *media.values()), was, changed)
-        has_changed = was is not None and (changed or was.has_changed)
+        before = _version(was.resources[0]) if was is not None else self._versions.get(name)
+        originals = {Media.ORIGINAL: main.digest, **{kind: one.digest for kind, one in media.items()}}
+        changed = before is not None and before.contents != _contents(originals)
+        moves = changed or (was is not None and was.is_undated)
+        modified = self._modified((main, *media.values()), before, moves)
+        has_changed = changed or (was is not None and was.has_changed)
         resources = build(
             group.main.path,
             content_type(group.media_type, self._facts.get(Fact(main.digest, UTF8), False)),
@@ -395,20 +405,20 @@ class _Scan:
             and self._is_settled(content)
             for file in group.files()
         )
-        is_undated = was is not None and (changed or was.is_undated) and modified <= was.resources[0].modified
+        is_undated = before is not None and moves and modified <= before.modified
         self._look_again |= is_undated
         return PublishedFile(
             group.signatures(), settled and not is_undated, resources, tuple(used), has_changed, is_undated
         )
 
-    def _modified(self, contents: Iterable[Content], was: PublishedFile | None, changed: bool) -> int:
+    def _modified(self, contents: Iterable[Content], before: Version | None, moves: bool) -> int:
         """Last-Modified: that of the files, but for other bytes a later one than before, never in the future.
 
         The times of files may be equal, or go back: reproducible builds, rollbacks.
         """
         seconds = max(content.signature[3] for content in contents) // 1_000_000_000
-        if was is not None:
-            seconds = max(seconds, was.resources[0].modified + (changed or was.is_undated))
+        if before is not None:
+            seconds = max(seconds, before.modified + moves)
         return min(seconds, int(self._started))
 
     def _cache_control(self, name: str, main: Content, has_changed: bool) -> bytes:
@@ -428,9 +438,16 @@ class _Scan:
         return self._started - signature[4] / 1e9
 
 
-def _originals(resource: Resource) -> dict[Media, bytes]:
-    """The digests of what is not coded, by media variant."""
-    return {Media(one.variant // 4): one.digest for one in resource.representations if one.variant % 4 == 0}
+def _version(resource: Resource) -> Version:
+    originals = {
+        Media(one.variant // 4): one.digest for one in resource.representations if one.variant % 4 == 0
+    }
+    return Version(_contents(originals), resource.modified)
+
+
+def _contents(originals: Mapping[Media, bytes]) -> bytes:
+    """A digest of what is not coded, by media variant."""
+    return sha256(b"".join(b"%d" % kind + originals[kind] for kind in sorted(originals))).digest()
 
 
 __all__ = ["PublishSettings", "ScanProgress", "scan"]

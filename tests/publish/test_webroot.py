@@ -172,6 +172,29 @@ class Versions(ScanTestCase):
         self.assertEqual(seen, sorted(set(seen)))
         self.assertEqual((seen[0], seen[-1]), (1_000_000_000, 1_100_000_000))
 
+    def test_it_moves_also_when_the_bytes_changed_while_the_node_was_down(self) -> None:
+        """Reproducible builds give all files the same time, and a deploy may come with a restart."""
+        seen: list[int] = []
+        for body in (b"one", b"one", b"two", b"one"):
+            os.utime(self.write("a.html", body), (1e9, 1e9))
+            seen.append(self.modified(self.scan(self.store(), node="n1")))
+        self.assertEqual(seen, [1_000_000_000, 1_000_000_000, 1_000_000_001, 1_000_000_002])
+
+    def test_it_moves_when_a_file_goes_and_comes_back_otherwise(self) -> None:
+        store = self.store()
+        os.utime(path := self.write("a.html", b"one"), (1e9, 1e9))
+        first = self.scan(store, node="n1")
+        os.unlink(path)
+        second = self.scan(store, first, node="n1")
+        os.utime(self.write("a.html", b"two"), (1e9, 1e9))
+        self.assertEqual(self.modified(self.scan(store, second, node="n1")), 1_000_000_001)
+
+    def test_nodes_that_share_a_state_directory_do_not_meddle(self) -> None:
+        os.utime(self.write("a.html", b"one"), (1e9, 1e9))
+        self.scan(self.store(), node="n1")
+        os.utime(self.write("a.html", b"two"), (1e9, 1e9))
+        self.assertEqual(self.modified(self.scan(self.store(), node="n2")), 1_000_000_000)
+
     def test_a_variant_that_comes_or_changes_moves_it_too(self) -> None:
         store = self.store()
         self.write("a.jpg", b"j", age=100)
@@ -462,9 +485,17 @@ class Trouble(ScanTestCase):
         def fail(*arguments: object) -> None:
             raise PublishError("the disk is full")
 
-        for name in ("coded", "remember_coded", "remember_digests", "facts", "remember_facts"):
+        for name in (
+            "coded",
+            "remember_coded",
+            "remember_digests",
+            "facts",
+            "remember_facts",
+            "versions",
+            "remember_versions",
+        ):
             self.patch(store, name, fail)
-        self.assertEqual(len(self.scan(store, body_limit=5000)[b"/a.html"].representations), 3)
+        self.assertEqual(len(self.scan(store, body_limit=5000, node="n")[b"/a.html"].representations), 3)
         self.assertEqual({problem.text for problem in self.problems}, {"the disk is full"})
 
 

@@ -215,7 +215,7 @@ class Publisher:
         folder = Path(settings.client)
         folder.mkdir(parents=True, exist_ok=True)
         unpack(default_webroot(), folder)
-        own = replace(settings, root=settings.client, cache_rules=CACHE_RULES)
+        own = replace(settings, root=settings.client, cache_rules=CACHE_RULES, node="")
         self._client = scan(own, self._store, self._client)
         return self._client
 
