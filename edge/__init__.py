@@ -23,8 +23,8 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 
 Where is ...
 
-* the answer 304 composed? ``http/answer.py``; for the fast path in ``fastpath/src/``, and in its Python twin
-  ``fastpath/answerer.py``
+* the answer 304 composed? ``http/answer.py``; for the fast path in ``fastpath/src/edge_head.c``, and in its
+  Python twin ``fastpath/answerer.py``
 * a WebSocket accepted? ``http/websocket.py`` says whether, ``node/resources/pushing.py`` takes it over
 * a node's weight computed? ``load/weight.py``; ``node/telemetry/`` tells the whole way of a load figure
 * a certificate loaded? ``trust/listener_certificate.py`` for listeners, ``trust/contexts.py`` between nodes

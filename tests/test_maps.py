@@ -12,6 +12,8 @@ import edge
 
 ROOT = Path(edge.__file__).parent.parent
 TOP = ("edge", "loadgen", "simulation")
+#: A line of a map of C sources: the name, then what it is.
+SOURCE = re.compile(r"^    (\w+) {2,}\S", re.MULTILINE)
 
 
 class MapTests(SynchronousTestCase):
@@ -29,3 +31,28 @@ class MapTests(SynchronousTestCase):
             self.assertEqual(named - modules, set(), f"{folder} has none of these")
             unnamed = modules - named - set(re.findall(r"``(\w+)``", text))
             self.assertEqual(unnamed, set(), f"the map of {folder} lacks these")
+
+    def test_each_map_names_the_sources_in_c_below_it(self) -> None:
+        """A header and a source of one name are one line."""
+        folders = sorted({file.parent for top in TOP for file in (ROOT / top).glob("**/*.[ch]")})
+        self.assertEqual(
+            [str(one.relative_to(ROOT)) for one in folders], ["edge/fastpath/src", "loadgen/wire/src"]
+        )
+        for folder in folders:
+            named = self.sources_named_by(folder.parent)
+            self.assertEqual(len(named), len(set(named)))
+            self.assertEqual(set(named), {file.stem for file in folder.glob("*.[ch]")}, str(folder))
+
+    def test_headers_in_c_include_only_those_above_them_in_the_map(self) -> None:
+        """What stands first can be read first."""
+        for package in ("edge/fastpath", "loadgen/wire"):
+            named = self.sources_named_by(ROOT / package)
+            for header in (ROOT / package / "src").glob("*.h"):
+                included = re.findall(r'^#include "(\w+)\.h"', header.read_text(), re.MULTILINE)
+                above = named[: named.index(header.stem)]
+                self.assertEqual(
+                    [one for one in included if one in named and one not in above], [], header.name
+                )
+
+    def sources_named_by(self, package: Path) -> list[str]:
+        return SOURCE.findall(ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or "")

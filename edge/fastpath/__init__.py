@@ -3,9 +3,26 @@
 * ``interface.py``: what a fast path is;
 * ``twin.py``: the specification, in Python; serves where there is no compiler.  It consists of
   ``recognise.py`` (requests), ``answerer.py`` (answers), ``acceptor.py`` and ``connection.py``;
-* ``native.py`` over ``src/``: the same in C11 (``build.py`` compiles it).  All but ``edge_loop``,
-  ``edge_connection`` and ``edge_peers`` is sans-IO;
+* ``native.py`` over ``src/``: the same in C11 (``build.py`` compiles it);
 * ``adapter.py``: either of them in a Twisted reactor, and connections on their way to and fro.
+
+In ``src/``, a header and mostly a source of each name; headers include only those above them.  Sans-IO::
+
+    edge_layout      the bytes of the shared segment, as edge/table/layout.py draws them
+    edge_variant     the variants of a resource, and masks of them
+    edge_hash        keyed BLAKE2b-128 of a path: the identity of a table entry
+    edge_table       reading the table, and its writer's memory fences
+    edge_date        IMF-fixdate
+    edge_output      gathered output: heads, bodies and an iovec of both
+    edge_head        the heads of answers (200, 304, 408), composed to the byte
+    edge_request     recognising requests; all others are let go
+    edge_answer      request bytes in, answer bytes out: which answer a request gets
+
+and with sockets::
+
+    edge_peers       counts of connections by address
+    edge_loop        all connections: accepting, events, deadlines, the interface
+    edge_connection  one connection: its buffer, states, receiving, sending
 
 :func:`select` picks the build.
 """
