@@ -63,6 +63,11 @@ class LoadDocument(msgspec.Struct, frozen=True):
     #: Version of this format.
     v: int = VERSION
 
+    @property
+    def choice(self) -> list[str]:
+        """The nodes that clients may choose: those of which the weight is not 0."""
+        return [node.id for node in self.nodes if node.weight > 0]
+
 
 def may_be_chosen(report: LoadReport, state: str, age: float, doubtful: bool = False) -> bool:
     """Whether clients may choose the node of *report*, *age* seconds old: the one place that decides it.

@@ -41,6 +41,12 @@ class LoadDocumentTests(SynchronousTestCase):
         document = LoadDocument(cluster="c", seq=1, at=2, nodes=(NODE, NODE))
         self.assertEqual(decode(encode(document)), document)
 
+    def test_its_choice_is_who_has_a_weight(self) -> None:
+        """Whatever else is said of the others."""
+        gone = node_load(msgspec.structs.replace(REPORT, name="n2"), "http://n2", "dead")
+        document = LoadDocument(cluster="c", seq=1, at=2, nodes=(gone, NODE))
+        self.assertEqual(document.choice, ["n1"])
+
     def test_another_version_or_garbage_is_refused(self) -> None:
         """Clearly."""
         later = json.loads(encode(LoadDocument(cluster="c", seq=1, at=2, nodes=()))) | {"v": 2}

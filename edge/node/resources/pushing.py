@@ -36,7 +36,7 @@ from twisted.internet.task import LoopingCall
 from edge.http.errors import ProtocolError
 from edge.http.forms import parse_query
 from edge.http.websocket import accept, framed
-from edge.load.document import TTL_MS
+from edge.load.document import TTL_MS, decode
 from edge.node.process.own_resources import LOAD, status_path
 from edge.node.resources.audience import may_see_status
 from edge.node.resources.origins import own_origins
@@ -101,7 +101,7 @@ class Pushing:
         self._new_in = dict.fromkeys(TOPICS, 0)
         self._edition = 0
         self._sources: dict[str, Any] = {}
-        self._alive: Any = None
+        self._choice: list[str] | None = None
         #: Who is still to be served in this round; and who at once.
         self._round: list[PushSocket] = []
         self._hurry: list[PushSocket] = []
@@ -234,8 +234,8 @@ class Pushing:
             document = bytes(entry.body).decode("utf-8").strip()
             self._publish(topic, f'{{"type": "{topic}", "document": {document}}}')
             if topic == "load":
-                before, self._alive = self._alive, _alive(document)
-                if self._alive != before:
+                before, self._choice = self._choice, _choice(bytes(entry.body))
+                if self._choice != before:
                     urgent.add("load")
         return urgent
 
@@ -244,19 +244,10 @@ class Pushing:
         self._new_in[topic] = self._edition
 
 
-class _Node(msgspec.Struct):
-    id: str
-    weight: float
-
-
-class _Load(msgspec.Struct):
-    nodes: list[_Node]
-
-
-def _alive(document: str) -> list[str] | None:
+def _choice(document: bytes) -> list[str] | None:
     """The nodes that may be chosen, by the load *document*."""
     try:
-        return [node.id for node in msgspec.json.decode(document, type=_Load).nodes if node.weight > 0]
+        return decode(document).choice
     except msgspec.DecodeError:
         return None
 

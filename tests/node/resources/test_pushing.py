@@ -7,11 +7,14 @@ import json
 import os
 from typing import Any
 
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 from wsproto.connection import Connection as Frames
 from wsproto.connection import ConnectionType
 from wsproto.events import CloseConnection, Ping, Pong, TextMessage
 
+from edge.load.document import LoadDocument, encode, node_load
+from edge.load.report import unknown
 from edge.node.resources.pushing import LEAST_PERIOD, MOST_PERIOD, PACE, period
 from edge.node.resources.pushsocket import BEHIND_BYTES
 from edge.resource import Resource
@@ -47,8 +50,9 @@ class PushingTests(SynchronousTestCase):
         self.site.writer.put(Resource(b"/.edge/load", NOW, (one,)), counts=False)
 
     def publish_nodes(self, number: int, *weights: float) -> None:
-        nodes = [{"id": f"n{i}", "weight": weight} for i, weight in enumerate(weights)]
-        one = representation(0, json.dumps({"number": number, "nodes": nodes}).encode())
+        reports = [replace(unknown(f"n{i}"), weight=weight) for i, weight in enumerate(weights)]
+        nodes = tuple(node_load(report, "") for report in reports)
+        one = representation(0, encode(LoadDocument("", number, 0, nodes)))
         self.site.writer.put(Resource(b"/.edge/load", NOW, (one,)), counts=False)
 
     def open(
@@ -231,7 +235,7 @@ class PushingTests(SynchronousTestCase):
         self.assertEqual(len(self.messages()), 1)
         self.publish_nodes(6, 0.5, 0.0)
         self.connection.clock.advance(0.25)
-        self.assertEqual([one["document"]["number"] for one in self.messages()][-1:], [6])
+        self.assertEqual([one["document"]["seq"] for one in self.messages()][-1:], [6])
 
     def test_many_connections_are_all_served_within_a_period(self) -> None:
         count = 2 * PACE
