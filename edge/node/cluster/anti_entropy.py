@@ -84,7 +84,8 @@ class AntiEntropy:
     def push(self) -> None:
         """Send own changes to everybody."""
         if not self._log.commit():  # first: nobody may know more of our log than we do
-            self._later = self._reactor.callLater(PUSH_AGAIN, self.push)
+            if self._later is None or not self._later.active():
+                self._later = self._reactor.callLater(PUSH_AGAIN, self.push)
             return
         self.tell()
         for name in list(self._peers.streams):

@@ -118,6 +118,18 @@ class AntiEntropyTests(SynchronousTestCase):
         self.clock.advance(PUSH_AGAIN)
         self.assertEqual((len(self.peers.sent), len(self.membership.urgent_changes)), (2, 1))
 
+    def test_while_the_disk_is_full_one_call_tries_again_and_none_after_the_stop(self) -> None:
+        """However often something is to be pushed meanwhile."""
+        self.room = False
+        for _ in range(3):
+            self.publish()
+            self.exchange.push()
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.exchange.stop()
+        self.room = True
+        self.clock.advance(2 * PUSH_AGAIN)
+        self.assertEqual(self.peers.sent, [])
+
     def test_changes_are_pushed_once(self) -> None:
         self.publish()
         for _ in range(3):
