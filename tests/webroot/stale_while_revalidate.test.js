@@ -6,7 +6,7 @@ import test from "node:test";
 import { StaleWhileRevalidate } from "../../webroot/edge/worker/stale_while_revalidate.js";
 import { Revalidator } from "../../webroot/edge/worker/revalidator.js";
 import { Nodes } from "../../webroot/edge/worker/nodes.js";
-import { defaults } from "../../webroot/edge/worker/rules.js";
+import { CurrentRules, defaults } from "../../webroot/edge/worker/rules.js";
 import { Sender } from "../../webroot/edge/worker/sender.js";
 import { ResponseStore, leastRecentlyUsed } from "../../webroot/edge/worker/response_store.js";
 import { seeded } from "./random.js";
@@ -22,12 +22,13 @@ function world(files = {}) {
   const nodes = new Nodes(HERE, seeded(1));
   nodes.learn(document(), clock.ms);
   const sender = new Sender(nodes, { fetch: site.fetch, now: clock.now, random: seeded(1), wait: clock.wait });
-  const store = new ResponseStore(database, { caches, origin: HERE, now: clock.now });
+  const rules = new CurrentRules();
+  const store = new ResponseStore(database, rules, { caches, origin: HERE, now: clock.now });
   const updates = [];
   const gone = [];
   const timer = (then, ms) => clock.wait(ms).then(then);
   const revalidator = new Revalidator(store, sender, { onUpdate: (paths) => updates.push(paths.sort()), onGone: (path) => gone.push(path), timer });
-  const strategy = new StaleWhileRevalidate(store, sender, revalidator, HERE, defaults());
+  const strategy = new StaleWhileRevalidate(store, sender, revalidator, HERE, rules);
   const work = [];
   const get = async (path, { mode = "cors", destination = "", headers = {}, page = "p" } = {}) => {
     const request = { url: HERE + path, method: "GET", mode, destination, cache: "default", headers: new Headers(headers), signal: new AbortController().signal };
@@ -40,7 +41,7 @@ function world(files = {}) {
     await clock.pass(1000);
     await Promise.all(work.splice(0));
   };
-  return { clock, site, database, caches, nodes, sender, store, revalidator, strategy, updates, gone, get, settle };
+  return { clock, site, database, caches, nodes, sender, rules, store, revalidator, strategy, updates, gone, get, settle };
 }
 
 const file = (body, etag = `tag-${body}`, headers = {}) => ({ body, etag, headers });
@@ -128,7 +129,7 @@ test("what is not published any more goes", async () => {
 });
 
 test("with no node to be reached, what is kept still answers; other pages get the offline page", async () => {
-  const { site, get, settle, clock, strategy } = world({ "/a": file("a"), "/offline.html": file("<p>off") });
+  const { site, get, settle, clock, rules } = world({ "/a": file("a"), "/offline.html": file("<p>off") });
   await get("/a");
   await get("/offline.html");
   await settle();
@@ -137,7 +138,7 @@ test("with no node to be reached, what is kept still answers; other pages get th
   const answer = get("/never", { mode: "navigate" });
   await clock.pass(20_000);
   assert.deepEqual([(await answer).status, await (await answer).text()], [503, "<p>off"]);
-  strategy.rules = { ...defaults(), confirm: ["/a"] };
+  rules.use({ ...defaults(), confirm: ["/a"] });
   const confirmed = get("/a");
   await clock.pass(20_000);
   assert.equal(await (await confirmed).text(), "a");
@@ -177,8 +178,8 @@ test("no room: half of it goes, and the answer is given in any case", async () =
 test("the least recently used go first", async () => {
   const rows = [5, 1, 3].map((used) => ({ key: `${used}`, used, size: 10 }));
   assert.deepEqual(leastRecentlyUsed(rows, 15).map((row) => row.used), [1, 3]);
-  const { get, settle, store, caches, clock } = world({ "/a": file("a".repeat(400)), "/b": file("b".repeat(400)), "/c": file("c".repeat(400)) });
-  store.limit = 1000;
+  const { get, settle, rules, store, caches, clock } = world({ "/a": file("a".repeat(400)), "/b": file("b".repeat(400)), "/c": file("c".repeat(400)) });
+  rules.use({ ...defaults(), limit_mib: 1000 / 2 ** 20 });
   for (const path of ["/a", "/b", "/a", "/c"]) {
     await get(path);
     await settle();
@@ -193,7 +194,7 @@ test("a restart knows what is stored, and sweeps bodies that nothing refers to",
   await get("/a");
   await settle();
   caches.bodies.set(`${HERE}/.edge/shelf/x?y`, new Response("orphan"));
-  const again = new ResponseStore(database, { caches, origin: HERE, now: clock.now });
+  const again = new ResponseStore(database, new CurrentRules(), { caches, origin: HERE, now: clock.now });
   await again.ready();
   const stored = again.lookup("/a");
   assert.equal(await (await again.open(stored)).text(), "a");

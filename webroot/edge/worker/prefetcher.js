@@ -44,9 +44,21 @@ export class Prefetcher {
       ({ path, headers: new Headers(), response: await this.sender.send({ path, hedge }) })));
   }
 
-  /** Whether the nodes have nothing better to do, and it is time. @param {number} utilization NaN: unknown */
-  mayRefresh(utilization) {
-    return Date.now() >= this.refreshed + REFRESH_MS && utilization < IDLE_UTILIZATION;
+  /** What was known before the browser stopped the worker. @param {number} refreshed */
+  restore(refreshed) {
+    this.refreshed = refreshed;
+  }
+
+  /**
+   * Whether a refresh is to be done now: the nodes have nothing better to do, and it is time.  If so, the next one is
+   * ten minutes off.
+   * @param {number} utilization NaN: unknown
+   */
+  begin(utilization) {
+    const now = Date.now();
+    if (!(utilization < IDLE_UTILIZATION) || now < this.refreshed + REFRESH_MS) return false;
+    this.refreshed = now;
+    return true;
   }
 
   /** Revalidate everything that is not fresh. */

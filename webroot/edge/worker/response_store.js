@@ -11,6 +11,7 @@ import { freshnessLeft, isStorable, secondaryKey, strongEtag, varyFields } from 
 export const CACHE = "edge-bodies";
 /** A page that was loaded longer ago than this gets new versions, milliseconds. */
 const PAGE_MS = 30_000;
+const MIB = 1024 * 1024;
 
 /**
  * What is known of a stored response.  These are the rows in IndexedDB: their names live in browsers, and stay.
@@ -36,14 +37,15 @@ const PAGE_MS = 30_000;
 export class ResponseStore {
   /**
    * @param {import("./database.js").Database} database
+   * @param {import("./rules.js").CurrentRules} rules
    * @param {{caches: CacheStorage, origin: string, now: () => number}} outside
    */
-  constructor(database, { caches, origin, now }) {
+  constructor(database, rules, { caches, origin, now }) {
     this.database = database;
+    this.rules = rules;
     this.caches = caches;
     this.origin = origin;
     this.now = now;
-    this.limit = 64 * 1024 * 1024;
     /** By cache key. @type {Map<string, StoredResponse>} */
     this.stored = new Map();
     /** Fields that the stored responses of a path differ in. @type {Map<string, string[]>} */
@@ -157,7 +159,8 @@ export class ResponseStore {
     await this.database.write("rows", rows);
     rows.forEach((row) => this.add(row));
     await Promise.all(gone.map((url) => cache.delete(url)));
-    if (this.size > this.limit) await this.evict(this.limit * 0.9);
+    const limit = this.rules.current.limit_mib * MIB;
+    if (this.size > limit) await this.evict(limit * 0.9);
     return true;
   }
 

@@ -26,6 +26,18 @@ export function defaults() {
   return { off: false, ignore: [], home: [], confirm: [], precache: [], offline: "/offline.html", limit_mib: 64 };
 }
 
+/** The rules in force: all parts read these, and new ones replace them whole. */
+export class CurrentRules {
+  constructor(rules = defaults()) {
+    this.current = rules;
+  }
+
+  /** @param {Rules} rules */
+  use(rules) {
+    this.current = rules;
+  }
+}
+
 /**
  * The rules in *text*.
  * @param {string} text

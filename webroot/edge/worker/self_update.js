@@ -18,14 +18,14 @@ export class SelfUpdate {
   /**
    * @param {import("./response_store.js").ResponseStore} store
    * @param {import("./sender.js").Sender} sender
-   * @param {import("./revalidator.js").Revalidator} revalidator
-   * @param {{use: (rules: import("./rules.js").Rules) => void, save: () => Promise<void>, remove: () => Promise<void>,
-   *   update: () => Promise<unknown>}} worker *update* has the browser compare the script
+   * @param {import("./rules.js").CurrentRules} rules
+   * @param {{save: () => Promise<void>, remove: () => Promise<void>, update: () => Promise<unknown>}} worker *update* has
+   *   the browser compare the script
    */
-  constructor(store, sender, revalidator, worker) {
+  constructor(store, sender, rules, worker) {
     this.store = store;
     this.sender = sender;
-    this.revalidator = revalidator;
+    this.rules = rules;
     this.worker = worker;
     /** Whether a page was navigated to since they went along with a batch. */
     this.navigated = false;
@@ -39,23 +39,26 @@ export class SelfUpdate {
     return this.store.filter(isOwn);
   }
 
-  /** A page is navigated to: see whether the rules are others now, or the script is gone. */
-  async onNavigation() {
+  /**
+   * A page is navigated to: have *revalidator* see whether the rules are others now, or the script is gone.
+   * @param {import("./revalidator.js").Revalidator} revalidator
+   */
+  async onNavigation(revalidator) {
     this.navigated = true;
     if (Date.now() < this.looked + LOOK_MS) return;
     this.looked = Date.now();
     for (const stored of this.store.filter(isOwn)) {
       stored.used = this.looked; // never the one that is evicted first
-      this.revalidator.add(stored);
+      revalidator.add(stored);
     }
-    await this.revalidator.batch;
+    await revalidator.batch;
     if (!this.store.vary.has(RULES)) await this.fetchRules().catch(() => {}); // unreachable: at the next navigation
   }
 
   /** Fetch the site's rules; without any, the defaults count. */
   async fetchRules() {
     const response = await this.sender.send({ path: RULES });
-    if (response.status === 404 || response.status === 410) this.worker.use(defaults());
+    if (response.status === 404 || response.status === 410) this.rules.use(defaults());
     if (!response.ok) return;
     const text = await response.clone().text();
     await this.store.commit([{ path: RULES, response, headers: new Headers() }]);
@@ -71,8 +74,13 @@ export class SelfUpdate {
       console.error(`edge: ${/** @type {Error} */ (error).message}; the rules stay as they were`);
       return;
     }
-    this.worker.use(rules);
+    this.rules.use(rules);
     await (rules.off ? this.worker.remove() : this.worker.save());
+  }
+
+  /** *path* is not there any more. @param {string} path */
+  onGone(path) {
+    if (path === SCRIPT) this.worker.remove();
   }
 
   /** Do what new versions of *paths* ask for; those of them that are the pages' business. @param {string[]} paths */

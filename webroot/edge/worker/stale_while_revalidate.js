@@ -24,7 +24,7 @@ export class StaleWhileRevalidate {
    * @param {import("./sender.js").Sender} sender
    * @param {import("./revalidator.js").Revalidator} revalidator
    * @param {string} origin
-   * @param {import("./rules.js").Rules} rules
+   * @param {import("./rules.js").CurrentRules} rules
    */
   constructor(store, sender, revalidator, origin, rules) {
     this.store = store;
@@ -41,7 +41,7 @@ export class StaleWhileRevalidate {
 
   /** See plan() in rules.js. @param {Request} request */
   plan(request) {
-    return plan(request, this.origin, this.rules);
+    return plan(request, this.origin, this.rules.current);
   }
 
   /**
@@ -148,7 +148,7 @@ export class StaleWhileRevalidate {
 
   /** The site's page for that, or ours. */
   async offline() {
-    const stored = this.store.lookup(this.rules.offline);
+    const stored = this.store.lookup(this.rules.current.offline);
     const page = stored && (await this.store.open(stored));
     const body = page ? page.body : OFFLINE;
     return new Response(body, { status: 503, statusText: "Offline", headers: { "content-type": "text/html;charset=utf-8" } });

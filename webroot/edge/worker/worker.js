@@ -8,25 +8,25 @@
 //     sync            the outbox is sent
 //     periodicsync    what is stored is revalidated (prefetcher.js)
 //
-// The browser stops a worker that has nothing to do: `wake` and `save` carry over what it should not forget.
+// The browser stops a worker that has nothing to do: each event wakes it first, with what it knew (saved_state.js).
 
 import { Database } from "./database.js";
 import { LoadPoller } from "./load_poller.js";
 import { CHANNEL } from "./messages.js";
+import { NavigationPreload } from "./navigation_preload.js";
 import { Nodes, readLoad } from "./nodes.js";
 import { Outbox } from "./outbox.js";
 import { Prefetcher } from "./prefetcher.js";
 import { CACHE, ResponseStore } from "./response_store.js";
 import { Revalidator } from "./revalidator.js";
-import { defaults, staticRoutes } from "./rules.js";
-import { SCRIPT, SelfUpdate } from "./self_update.js";
+import { CurrentRules, staticRoutes } from "./rules.js";
+import { SavedState } from "./saved_state.js";
+import { SelfUpdate } from "./self_update.js";
 import { Sender } from "./sender.js";
 import { StaleWhileRevalidate } from "./stale_while_revalidate.js";
 
 /** Of the worker's code: the name of the folder it is in; pages show it. */
 const VERSION = new URL(import.meta.url).pathname.split("/").at(-2) ?? "";
-/** Milliseconds between two writes of its state. */
-const SAVE_MS = 2_000;
 
 /** @typedef {import("./messages.js").Message} Message */
 
@@ -38,23 +38,28 @@ export class Worker {
     const { origin } = scope.location;
     const { locks } = scope.navigator;
     const fetch = scope.fetch.bind(scope);
+    /** Removed is for good: nothing is stored any more, and the browser answers. @type {"active" | "removed"} */
+    this.life = "active";
     this.database = new Database();
+    this.rules = new CurrentRules();
     this.nodes = new Nodes(origin);
     this.sender = new Sender(this.nodes, { fetch, now });
-    this.store = new ResponseStore(this.database, { caches: scope.caches, origin, now });
-    this.revalidator = new Revalidator(this.store, this.sender, {
-      onUpdate: (paths) => this.onUpdate(paths),
-      onGone: (path) => path === SCRIPT && this.remove(),
-      along: () => this.selfUpdate.along(),
-    });
-    this.strategy = new StaleWhileRevalidate(this.store, this.sender, this.revalidator, origin, defaults());
-    this.selfUpdate = new SelfUpdate(this.store, this.sender, this.revalidator, {
-      use: (rules) => this.use(rules),
+    this.store = new ResponseStore(this.database, this.rules, { caches: scope.caches, origin, now });
+    const selfUpdate = new SelfUpdate(this.store, this.sender, this.rules, {
       save: () => this.save(true),
       remove: () => this.remove(),
       update: () => scope.registration.update(),
     });
+    this.selfUpdate = selfUpdate;
+    this.revalidator = new Revalidator(this.store, this.sender, {
+      onUpdate: (paths) => this.onUpdate(paths),
+      onGone: (path) => selfUpdate.onGone(path),
+      along: () => selfUpdate.along(),
+    });
+    this.strategy = new StaleWhileRevalidate(this.store, this.sender, this.revalidator, origin, this.rules);
     this.prefetcher = new Prefetcher(this.store, this.sender, this.revalidator);
+    this.state = new SavedState(this.database, { rules: this.rules, nodes: this.nodes, prefetcher: this.prefetcher });
+    this.preload = new NavigationPreload(scope.registration.navigationPreload);
     this.poller = new LoadPoller(this.nodes, this.sender, locks);
     this.outbox = new Outbox(this.database, {
       fetch, now,
@@ -67,30 +72,23 @@ export class Worker {
     });
     /** Mutations in the outbox. */
     this.waiting = 0;
-    this.saved = 0;
-    this.removed = false;
-    /** Whether the browser may still send navigation preloads. */
-    this.preloads = true;
     this.channel = new BroadcastChannel(CHANNEL);
     this.channel.onmessage = (event) => this.onBroadcast(event.data);
-    /** @type {Promise<void> | null} */
-    this.waking = null;
   }
 
   /** @param {any} event */
   async install(event) {
     await this.wake();
     await this.selfUpdate.fetchRules();
-    await this.prefetcher.precache(this.strategy.rules);
+    await this.prefetcher.precache(this.rules.current);
     await this.save(true);
-    if (event.addRoutes) await event.addRoutes(staticRoutes(this.strategy.rules));
+    if (event.addRoutes) await event.addRoutes(staticRoutes(this.rules.current));
     await this.scope.skipWaiting();
   }
 
   /** This version is the one that answers from now on. */
   async activate() {
-    // While nothing is stored, a page is better asked for before the worker has started.
-    await this.scope.registration.navigationPreload?.enable();
+    await this.preload.enable();
     await this.deleteCaches((name) => name !== CACHE);
     await this.scope.clients.claim();
   }
@@ -98,7 +96,7 @@ export class Worker {
   /** @param {any} event */
   fetch(event) {
     // The site's rules may not be read yet: they only ever leave more to the browser.
-    if (this.removed || this.strategy.plan(event.request) === "pass") return;
+    if (this.life === "removed" || this.strategy.plan(event.request) === "pass") return;
     event.respondWith(this.respond(event));
   }
 
@@ -111,12 +109,9 @@ export class Worker {
     if (plan === "mutation") return this.outbox.send(request);
     const navigation = request.mode === "navigate";
     const waitUntil = (/** @type {Promise<unknown>} */ work) => event.waitUntil(work);
-    if (navigation) waitUntil(this.selfUpdate.onNavigation());
+    if (navigation) waitUntil(this.selfUpdate.onNavigation(this.revalidator));
     waitUntil(this.poller.poll().then(() => this.save()));
-    if (navigation && this.preloads && this.strategy.count.hits) {
-      this.preloads = false;
-      waitUntil(Promise.resolve(this.scope.registration.navigationPreload?.disable()).catch(() => {})); // a wasted request at worst
-    }
+    if (navigation && this.strategy.count.hits) waitUntil(this.preload.disable());
     const page = navigation ? event.resultingClientId : event.clientId;
     return this.strategy.answer(request, { page, waitUntil, preload: event.preloadResponse });
   }
@@ -137,7 +132,7 @@ export class Worker {
       if (load) this.nodes.learn(load, Date.now());
     } else if (message.type === "ask") {
       // A page that registers while it still has this worker takes it back, in Chromium.
-      this.say(this.removed ? { type: "removed" } : { type: "status", status: this.status() });
+      this.say(this.life === "removed" ? { type: "removed" } : { type: "status", status: this.status() });
     }
   }
 
@@ -161,49 +156,26 @@ export class Worker {
   /** A page is idle, or the browser says that it is a good time. */
   async refresh() {
     await this.wake();
-    if (!this.prefetcher.mayRefresh(this.nodes.utilization())) return;
-    this.prefetcher.refreshed = Date.now();
-    await this.save(true);
+    if (!this.prefetcher.begin(this.nodes.utilization())) return;
+    await this.save(true); // a restart in the middle of it does not begin another
     await this.prefetcher.refresh();
   }
 
-  /** Remember what was known before the browser stopped us. */
-  wake() {
-    this.waking ??= (async () => {
-      await this.store.ready();
-      try {
-        const saved = await this.database.get("state", "worker");
-        if (!saved) return;
-        this.use(saved.rules);
-        if (saved.load) this.nodes.learn(saved.load, saved.learned);
-        this.nodes.restore(saved.nodes);
-        this.prefetcher.refreshed = saved.refreshed ?? 0;
-      } catch (error) {
-        console.warn("edge: its state cannot be read:", error);
-      }
-    })();
-    return this.waking;
+  /** Know again what was known before the browser stopped us. */
+  async wake() {
+    await this.store.ready();
+    await this.state.restore();
   }
 
-  /** Write down what a restart should not forget; not at every request. */
+  /** Write down what a restart should not forget; unless *force*, not at every request. */
   async save(force = false) {
-    if (this.removed || (!force && Date.now() < this.saved + SAVE_MS)) return;
-    this.saved = Date.now();
-    const { load, learned } = this.nodes;
-    const saved = { rules: this.strategy.rules, load, learned, nodes: this.nodes.save(), refreshed: this.prefetcher.refreshed };
-    await this.database.write("state", [[saved, "worker"]]).catch(() => {}); // no room: a restart knows less
-  }
-
-  /** @param {import("./rules.js").Rules} rules */
-  use(rules) {
-    this.strategy.rules = rules;
-    this.store.limit = rules.limit_mib * 1024 * 1024;
+    if (this.life !== "removed") await this.state.save(force);
   }
 
   /** Switched off: nothing of us stays. */
   async remove() {
-    if (this.removed) return;
-    this.removed = true;
+    if (this.life === "removed") return;
+    this.life = "removed";
     await this.scope.registration.unregister();
     await this.deleteCaches(() => true);
     await this.database.remove().catch(() => {}); // without the worker nobody reads it
