@@ -51,6 +51,26 @@ test("a dead node's requests go to the next at once, and it is ejected after two
   assert.equal([...nodes.all.values()].reduce((sum, node) => sum + node.inFlight, 0), 0);
 });
 
+test("a node made ten times slower gets less than 5 % of the requests", async () => {
+  for (let seed = 1; seed <= 5; seed += 1) {
+    const { clock, site, nodes, sender } = world(seed);
+    ORIGINS.forEach((origin) => site.delay.set(origin, 10));
+    const ask = async (count) => {
+      for (let i = 0; i < count; i += 1) {
+        await through(clock, sender.send({ path: "/a" }));
+        await clock.pass(10); // a reader's pace
+      }
+    };
+    await ask(100);
+    const victim = nodes.current;
+    site.delay.set(victim, 100);
+    site.log.length = 0;
+    await ask(400); // with those that it takes to notice
+    const share = site.log.filter((one) => one.origin === victim).length / site.log.length;
+    assert.ok(site.log.length >= 400 && share < 0.05, `seed ${seed}: ${share} of ${site.log.length}`);
+  }
+});
+
 test("5xx is tried elsewhere; when all are sick, that is the answer", async () => {
   const { clock, site, nodes, sender } = world();
   site.sick.add(nodes.current);

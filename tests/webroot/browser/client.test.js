@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test, { after, afterEach, before } from "node:test";
 
-import { Cluster, browser, heard, status, stored, until, visited } from "./harness.js";
+import { Cluster, assertOneBatch, browser, heard, status, stored, until, visited } from "./harness.js";
 
 const IMAGES = Array.from({ length: 50 }, (_, i) => `assets/part-${i}.css`);
 const FILES = {
@@ -66,41 +66,44 @@ test("first visit: the worker takes over and keeps the page and what it uses", {
 });
 
 /**
- * Do *work*, and wait until all of *paths* are validated after it: what nodes were asked, and bytes both ways.  On a
- * busy machine the requests of a page may come so slowly that they are two batches: up to three tries.
+ * Do *work*, and wait until all of *paths* are validated after it: what nodes were asked, how many of that were hedges,
+ * and bytes both ways.  On a busy machine the requests of a page may come so slowly that they are two batches: up to
+ * three tries.
  */
 async function validated(page, paths, work) {
   for (let tries = 1; ; tries += 1) {
     await cluster.log();
     const before = await cluster.bytes();
+    const { hedges } = await status(page);
     const begun = Date.now();
     await work();
     await stored(page, paths, begun);
     const bytes = (await cluster.bytes()) - before;
     const log = sites(await cluster.log());
-    if (log.length === 1 || tries === 3) return { log, bytes };
+    const hedged = (await status(page)).hedges - hedges;
+    if (log.length <= 1 + hedged || tries === 3) return { log, hedged, bytes };
   }
 }
 const CLIENT = ["/edge/client.js", "/edge/page/segments.js"];
 
 test("a visit with nothing changed is one small request, and no preflight", { timeout: 120_000 }, async (context) => {
   const page = await warm();
-  const { log } = await validated(page, ["/", ...PARTS, ...CLIENT], async () => {
+  const { log, hedged } = await validated(page, ["/", ...PARTS, ...CLIENT], async () => {
     await page.goto(home);
     assert.equal(await page.textContent("#text"), "first");
   });
   context.diagnostic(JSON.stringify(log.map((one) => [one.node, one.method, one.target, one.status, one.bytes])));
-  assert.deepEqual(log.map((one) => [one.method, one.target]), [["POST", "/.edge/revalidate"]]);
+  assertOneBatch(log, hedged);
 });
 
 test("fifty unchanged copies: one request, at most 6 KB both ways, nothing written to the Cache", { timeout: 120_000 }, async (context) => {
   const page = await warm();
   const { puts } = await status(page);
-  const { log, bytes } = await validated(page, PARTS, () =>
+  const { log, hedged, bytes } = await validated(page, PARTS, () =>
     page.evaluate((paths) => Promise.all(paths.map(async (path) => (await fetch(path)).text())), PARTS));
   context.diagnostic(`${log.length} request, ${bytes} bytes on the wire both ways (goal: 1, 6 KB)`);
-  assert.deepEqual(log.map((one) => [one.method, one.target, one.status]), [["POST", "/.edge/revalidate", 200]]);
-  assert.ok(bytes > 50 * 16 && bytes <= 6 * 1024, `${bytes}`);
+  assertOneBatch(log, hedged);
+  assert.ok(bytes > 50 * 16 && bytes <= (1 + hedged) * 6 * 1024, `${bytes}`);
   assert.equal((await status(page)).puts, puts);
 });
 
@@ -173,37 +176,26 @@ for (const kind of ["shared", "leader"]) {
   });
 }
 
-test("a node made ten times slower gets less than 5 % of the requests", { timeout: 120_000 }, async (context) => {
+test("a client leaves a node that was made ten times slower", { timeout: 120_000 }, async (context) => {
   const page = await visited(chrome.context, home);
   await until(async () => (await status(page)).nodes.length === 4, "all nodes are known");
-  const ask = (count) => page.evaluate(async (count) => {
-    const times = [];
-    for (let i = 0; i < count; i += 1) {
-      const begun = performance.now();
-      await (await fetch(`/data.json?${Math.random()}`)).text();
-      times.push(performance.now() - begun);
-      await new Promise((resolve) => setTimeout(resolve, 5)); // a reader's pace
-    }
-    return times.sort((a, b) => a - b)[Math.floor(count * 0.99)];
-  }, count);
-  let share;
-  for (let round = 0; round < 3; round += 1) { // what else the machine does may slow the others down, too
-    await ask(100);
-    const healthy = await ask(400);
-    const { node: used } = await status(page);
-    const victim = cluster.nodes.find((node) => node.url === used);
-    await cluster.do("slow", victim.name);
-    await ask(150);
-    await cluster.log();
-    const now = await ask(400);
-    const log = (await cluster.log()).filter((one) => one.target.startsWith("/data.json?"));
+  const ask = () => page.evaluate(async () => (await fetch(`/data.json?${Math.random()}`)).text());
+  for (let i = 0; i < 50; i += 1) await ask();
+  const { node: used } = await status(page);
+  const victim = cluster.nodes.find((node) => node.url === used);
+  await cluster.log();
+  await cluster.do("slow", victim.name);
+  try {
+    await until(async () => {
+      await ask();
+      return (await status(page)).node !== victim.url;
+    }, "the client is with another node");
+  } finally {
     await cluster.do("resume", victim.name);
-    assert.ok(log.length >= 400);
-    share = log.filter((one) => one.node === victim.name).length / log.length;
-    context.diagnostic(`${victim.name} slow: ${(share * 100).toFixed(1)} % of ${log.length} requests; p99 ${healthy.toFixed(1)} ms, then ${now.toFixed(1)} ms (goal: 5 %, 1.5 times)`);
-    if (share < 0.05) break;
   }
-  assert.ok(share < 0.05);
+  // What share it gets from then on is a matter of counting: sender.test.js, where time does not depend on the machine.
+  const log = (await cluster.log()).filter((one) => one.target.startsWith("/data.json?"));
+  context.diagnostic(`left after ${log.length} requests: ${(await status(page)).why}`);
 });
 
 test("kill -9 of a node: four pages see no failed request, and the whole is within its budgets", { timeout: 120_000 }, async (context) => {
@@ -357,13 +349,12 @@ test("a site without sw.js is a plain site again", { timeout: 120_000 }, async (
   await cluster.published("/sw.js", null);
   await page.goto(home);
   // A page that registers while it still has the worker takes it back, in Chromium; it has to let go again.
-  await page.evaluate(async () => {
-    for (let i = 0; i < 20; i += 1) {
-      await import(`/edge/client.js?${i}`);
-      await new Promise((resolve) => setTimeout(resolve, 50)); // all the time in which the worker goes
-    }
-  });
-  await until(() => isGone(page), "it is gone");
+  let loads = 0;
+  await until(async () => {
+    await page.evaluate((number) => import(`/edge/client.js?${number}`), loads);
+    loads += 1;
+    return loads >= 20 && isGone(page);
+  }, "it is gone, though pages come all the time");
   await page.goto(`${home}/other.html`);
   assert.match(await page.textContent("p"), /other page/);
   await cluster.write("sw.js", script);

@@ -4,6 +4,7 @@
 // up.  That nothing happens is seen by something that comes behind it: a marked request ends each look at the logs
 // (`Cluster.log`), rows in IndexedDB are written behind what they tell of (`stored`, `revalidated`, `outbox`).
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -18,6 +19,9 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 export const OUTPUT = process.env.TEST_OUTPUT ?? join(tmpdir(), "edge-screenshots");
 const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
+/** Characters of what the cluster's program printed last that an error repeats. */
+const ERRORS_MOST = 8_000;
+
 export class Cluster {
   /** Serves *files*, and what the nodes put beside any site: the smart client. @param {Record<string, string>} files @param {string[]} options @param {(folder: string) => Promise<void>} fill adds more files */
   static async start(files, options = [], fill = async () => {}) {
@@ -25,11 +29,30 @@ export class Cluster {
     self.folder = await mkdtemp(join(tmpdir(), "edge-site-"));
     await fill(self.folder);
     for (const [name, text] of Object.entries(files)) await self.write(name, text);
-    self.process = spawn(join(ROOT, ".venv/bin/python"), ["-m", "tests.end_to_end.browser_cluster", self.folder, ...options], { cwd: ROOT, stdio: ["pipe", "pipe", "inherit"] });
+    self.process = spawn(join(ROOT, ".venv/bin/python"), ["-m", "tests.end_to_end.browser_cluster", self.folder, ...options], { cwd: ROOT, stdio: ["pipe", "pipe", "pipe"] });
+    self.ended = new Promise((resolve) => self.process.once("close", resolve));
+    self.errors = "";
+    self.process.stderr.setEncoding("utf8").on("data", (text) => {
+      process.stderr.write(text);
+      self.errors = (self.errors + text).slice(-ERRORS_MOST);
+    });
     self.lines = createInterface({ input: self.process.stdout })[Symbol.asyncIterator]();
-    self.nodes = JSON.parse((await self.lines.next()).value);
     self.tail = Promise.resolve();
+    try {
+      self.nodes = await self.answer();
+    } catch (error) {
+      await rm(self.folder, { recursive: true, force: true });
+      throw error;
+    }
     return self;
+  }
+
+  /** The next thing that the cluster's program says; if it has ended, the error tells why: the log of its node. */
+  async answer() {
+    const { value, done } = await this.lines.next();
+    if (!done) return JSON.parse(value);
+    const code = await this.ended;
+    throw new Error(`the cluster's program has ended with the exit code ${code}:\n${this.errors}`);
   }
 
   /** Put a file into the site, whole. */
@@ -58,7 +81,7 @@ export class Cluster {
   tell(command) {
     this.tail = this.tail.then(async () => {
       this.process.stdin.write(`${JSON.stringify(command)}\n`);
-      return JSON.parse((await this.lines.next()).value);
+      return this.answer();
     });
     return this.tail;
   }
@@ -82,9 +105,8 @@ export class Cluster {
   }
 
   async stop() {
-    const ended = new Promise((resolve) => this.process.once("exit", resolve));
     this.process.stdin.end();
-    await ended;
+    await this.ended;
     await rm(this.folder, { recursive: true, force: true });
   }
 }
@@ -167,6 +189,16 @@ export async function stored(page, paths, since = 0) {
     throw new Error(`${error.message}: ${missing}`);
   });
 }
+
+/**
+ * Assert that *log* is one batch revalidation: a single request, and up to *hedged* copies of it where the answer was
+ * slow, which the budget of hedges allows (sender.js).
+ */
+export function assertOneBatch(log, hedged) {
+  assert.deepEqual([...new Set(log.map((one) => `${one.method} ${one.target} ${one.status}`))], ["POST /.edge/revalidate 200"]);
+  assert.ok(log.length <= 1 + hedged, `${log.length} requests, ${hedged} of them hedges`);
+}
+
 /** The next message of *type* that client.js tells *page* of. */
 export const heard = (page, type) => page.evaluate(async (type) => {
   const { edge } = await import("/edge/client.js");
