@@ -99,8 +99,16 @@ class Sender:
         self._later: list[tuple[int, int, LogicalRequest]] = []
         #: Attempts that no plan asked for: retries and hedges.
         self._unplanned: set[int] = set()
-        #: The p95 of each node of late, which hedges wait for.
-        self.p95 = [_HEDGE_UNKNOWN] * users.nodes
+        self._p95 = [_HEDGE_UNKNOWN] * users.nodes
+
+    @property
+    def p95(self) -> list[int]:
+        """The p95 of each node of late, nanoseconds: what hedges wait for."""
+        return self._p95
+
+    def hedge_after(self, p95: list[int]) -> None:
+        """Have hedges wait for *p95* of the node that was asked first, nanoseconds by node."""
+        self._p95 = p95
 
     def send(self, request: LogicalRequest) -> None:
         """Send *request* to the node that the user chooses, at the planned time."""
@@ -200,7 +208,7 @@ class Sender:
 
     def turn(self, now: int) -> None:
         """Hedge what is slow at *now*, give up what hangs, begin the rounds that are due."""
-        for p95, slow, hanging in zip(self.p95, self._slow, self._hanging, strict=True):
+        for p95, slow, hanging in zip(self._p95, self._slow, self._hanging, strict=True):
             after = max(_HEDGE_LEAST, p95)
             while slow and slow[0][0] + after <= now:
                 self._hedge(*slow.popleft(), now)

@@ -95,7 +95,14 @@ def deal(
     for number in range(listeners):
         share = sockets // listeners + (number < sockets % listeners)
         seed = scenario.seed * 1000 + 500 + number
-        job = Job(scenario=scenario, site=site, nodes=list(nodes), subscribers=share, seed=seed)
-        job.share = share / sockets
-        jobs.append(job)
+        jobs.append(
+            Job(
+                scenario=scenario,
+                site=site,
+                nodes=list(nodes),
+                subscribers=share,
+                share=share / sockets,
+                seed=seed,
+            )
+        )
     return jobs

@@ -57,11 +57,11 @@ def serve(inward: int, outward: int, owned: Collection[str]) -> int:
         return 1
     if job.users:
         _come_first(job.neighbours)
-    worker.start = time.monotonic_ns() + int(job.delay * 1e9)
+    start = time.monotonic_ns() + int(job.delay * 1e9)
     threading.Thread(target=_heed, args=(messages, worker), daemon=True).start()
-    time.sleep(max(0.0, (worker.start - time.monotonic_ns()) / 1e9))
+    time.sleep(max(0.0, (start - time.monotonic_ns()) / 1e9))
     with contextlib.suppress(BrokenPipeError, ConnectionError):
-        for report in worker.run():
+        for report in worker.run(start):
             _tell(outward, ReportMessage(report))
     worker.close()
     return 0

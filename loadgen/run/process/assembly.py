@@ -20,6 +20,7 @@ from loadgen.run.client.sender import Sender
 from loadgen.run.client.site import Site
 from loadgen.run.messages.job import Job
 from loadgen.run.process.arrival_scheduler import ArrivalScheduler
+from loadgen.run.process.interval_stats import IntervalStats
 from loadgen.run.process.virtual_users import VirtualUsers
 from loadgen.wire import select
 from loadgen.wire.interface import Limits, Wire
@@ -39,13 +40,14 @@ class WorkerComponents:
     sender: Sender
     virtual_users: VirtualUsers
     arrivals: ArrivalScheduler
+    stats: IntervalStats
     counts: Counter[str]
     timeout_ns: int
     bytes_per_user: float
 
 
 def assemble(job: Job) -> WorkerComponents:
-    """All components of *job*; the clock is to be set before the run begins."""
+    """All components of *job*; the clock begins with the run."""
     scenario = job.scenario
     # A stream of its own for each purpose: one more draw of one does not change all others.
     streams = [np.random.default_rng(one) for one in np.random.SeedSequence(job.seed).spawn(11)]
@@ -71,14 +73,17 @@ def assemble(job: Job) -> WorkerComponents:
     if scenario.cache.warm:
         ages = int(scenario.cache.age_s * TICKS)
         users.warm(scenario.cache.warm, scenario.cache.pages, weights, ages, streams[4])
-    clock = Clock(0)
+    clock = Clock()
     calendar = Calendar(job.users, BEGIN)
     counts: Counter[str] = Counter()
     choosing = Choosing(users, scenario.policy, urls, draws.uniform(streams[5]))
+    names = [node.id for node in job.nodes]
+    stats = IntervalStats(names)
     sender = Sender(wire, clock, users, choosing, Heads(urls), draws.uniform(streams[8]), counts)
     virtual_users = VirtualUsers(
         Site(job.site), users, calendar, choosing, sender, clock, wire, counts, drawn,
-        int(scenario.stale_ms * TICKS / 1000), scenario.mutations, int(scenario.sockets.share * job.users),
+        int(scenario.stale_ms * TICKS / 1000), stats.ended, scenario.mutations,
+        int(scenario.sockets.share * job.users),
     )  # fmt: skip
     comes = draws.uniform(streams[10])
     arrivals = ArrivalScheduler(
@@ -87,10 +92,9 @@ def assemble(job: Job) -> WorkerComponents:
     if scenario.arrivals.present:
         left = draws.left_over(streams[9], drawn["think"])
         arrivals.present(scenario.arrivals.present, draws.uniform(streams[7]), left)
-    names = [node.id for node in job.nodes]
     memory = (users.memory() + calendar.memory()) / job.users
     return WorkerComponents(
-        names, clock, users, wire, sender, virtual_users, arrivals, counts, limits.timeout_ns, memory
+        names, clock, users, wire, sender, virtual_users, arrivals, stats, counts, limits.timeout_ns, memory
     )
 
 

@@ -29,9 +29,9 @@ _RECENT, _FEW = 512, 64
 class IntervalStats:
     """The counters and latencies of a second, until it is reported."""
 
-    def __init__(self, nodes: Sequence[str], end: int) -> None:
-        """*nodes*: their names; *end*: when the run ends, nanoseconds."""
-        self._names, self._end = nodes, end
+    def __init__(self, nodes: Sequence[str]) -> None:
+        """*nodes*: their names."""
+        self._names = nodes
         self._cpu = time.process_time()
         self._resident = 0
         self._recent: list[deque[int]] = [deque(maxlen=_RECENT) for _ in nodes]
@@ -52,13 +52,16 @@ class IntervalStats:
         self._bytes: dict[int, list[int]] = {}
         self._pushes = array("q")
 
-    def attempt(self, answer: Answer, planned: bool = True) -> None:
-        """Count an attempt that has ended; *planned*: neither retry nor hedge, which cannot be late."""
+    def attempt(self, answer: Answer, end: int, planned: bool = True) -> None:
+        """Count an attempt that is over.
+
+        *end*: when the run ends, nanoseconds; *planned*: neither retry nor hedge, which cannot be late.
+        """
         second = self.second
         if answer.begun and planned:
             self._lag.append(answer.begun - answer.due)
             # What follows from answers may be due after the end.
-            self.offered += answer.begun <= self._end or answer.due > self._end
+            self.offered += answer.begun <= end or answer.due > end
         if answer.error:
             if answer.error != CANCELLED:
                 self._node_errors[answer.node] += 1

@@ -35,7 +35,6 @@ class SubscriberEngine:
             Target((node.host, node.port), family_of(node.host), node.url.partition("://")[2], "/")
             for node in job.nodes
         ]
-        self.start = 0
         self._seconds = scenario.duration_s
         self._node_ids = [node.id for node in job.nodes]
         self._sockets = Subscribers(scenario.sockets.topics, Timeouts(), job.seed)
@@ -50,13 +49,13 @@ class SubscriberEngine:
         """Something is published at that time: pushes of it count from then."""
         self._sockets.expect(unix_ns + self._monotonic_ns() - self._time_ns())
 
-    def run(self) -> Iterator[Report]:
-        """A report for each second, the last one marked."""
-        end = self.start + int(self._seconds * 1e9)
-        stats = IntervalStats(self._node_ids, end)
+    def run(self, start: int) -> Iterator[Report]:
+        """A report for each second from *start* on (the sockets' clock, ns), the last one marked."""
+        end = start + int(self._seconds * 1e9)
+        stats = IntervalStats(self._node_ids)
         counts: Counter[str] = Counter()
         told: Counter[str] = Counter()
-        next_second = self.start + _SECOND_NS
+        next_second = start + _SECOND_NS
         while not self._stopped:
             now = self._monotonic_ns()
             if now >= end:

@@ -68,10 +68,13 @@ class VirtualUsers:
         counts: Counter[str],
         draws: Mapping[str, Callable[[], float]],
         stale_ticks: int,
+        record: Callable[[LogicalRequest, Answer | None, str], None],
         mutations: Mutations | None = None,
         informed: int = 0,
     ) -> None:
         """*draws*: think (seconds), pages (of a session), page (its number), uniform.
+
+        *record*: called with (request, answer, reason) when a request has ended; reason is "" or an error.
 
         *informed*: how many users have a WebSocket, and so always the newest load document.  Their sockets
         are held by other processes (:mod:`loadgen.run.process.subscriber_engine`); here it is read once for
@@ -94,8 +97,7 @@ class VirtualUsers:
         self._informed = informed
         self._newest = self._reader = 0
         self._feed_at = 0
-        #: Called with (request, answer, reason) when one has ended: reason is "" or why it failed.
-        self.record: Callable[[LogicalRequest, Answer | None, str], None]
+        self._record = record
 
     # ---- sessions ----
 
@@ -209,7 +211,7 @@ class VirtualUsers:
         reason = self._judge(request, answer)
         if reason:
             self._counts["failed"] += 1
-        self.record(request, answer, reason)
+        self._record(request, answer, reason)
         users, user = self._users, request.user
         left = users.waiting[user] = users.waiting[user] - 1
         if not left and not users.active[user]:

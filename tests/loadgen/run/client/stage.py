@@ -34,7 +34,7 @@ class Stage:
         heads = Heads(URLS[:nodes])
         self.sender = Sender(self.wire, self.clock, self.users, self.choosing, heads, random, self.counts)
         self.unknown_p95 = self.sender.p95
-        self.sender.p95 = [20 * MS] * nodes
+        self.sender.hedge_after([20 * MS] * nodes)
 
     def end(self, ask: LogicalRequest, answer: Answer | None) -> None:
         """An ask is over."""

@@ -27,7 +27,7 @@ class HedgeTests(Case):
 
     def test_it_is_the_p95_of_the_node_that_was_asked(self) -> None:
         """A hedge for every request to a slow node would cost more than it brings."""
-        self.stage.sender.p95 = [300 * MS, 20 * MS, 20 * MS, 20 * MS]
+        self.stage.sender.hedge_after([300 * MS, 20 * MS, 20 * MS, 20 * MS])
         self.stage.ask(user=0)
         self.stage.users.node[1] = 1
         self.stage.ask(user=1)
@@ -70,12 +70,12 @@ class HedgeTests(Case):
         self.assertEqual([sent.node for sent in self.wire.cancelled], [self.wire.sent[2].node])
 
     def test_not_before_20_milliseconds_nor_while_too_little_is_known(self) -> None:
-        self.stage.sender.p95 = [1 * MS] * 4
+        self.stage.sender.hedge_after([1 * MS] * 4)
         self.stage.ask()
         self.stage.pass_time(19.9)
         self.assertEqual(len(self.wire.sent), 1)
         fresh = Stage()
-        fresh.sender.p95 = fresh.unknown_p95
+        fresh.sender.hedge_after(fresh.unknown_p95)
         fresh.ask()
         fresh.pass_time(499)
         self.assertEqual(len(fresh.wire.sent), 1)
@@ -131,7 +131,7 @@ class PatienceTests(Case):
     def test_it_is_eight_p95s_between_one_and_four_seconds(self) -> None:
         for p95, patience in ((1, 1000), (200, 1600), (900, 4000)):
             stage = Stage()
-            stage.sender.p95 = [p95 * MS] * 4
+            stage.sender.hedge_after([p95 * MS] * 4)
             stage.ask(purpose=-1)
             stage.pass_time(max(20, p95))
             stage.pass_time(patience - max(20, p95) - 1)

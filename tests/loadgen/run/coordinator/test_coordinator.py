@@ -23,11 +23,11 @@ from tests.loadgen.run.samples import NODES
 
 def reports(count: int = 2) -> Iterator[ReportMessage]:
     """What a process tells that has 10 requests a second answered."""
-    stats = IntervalStats([node.id for node in NODES], START + 10**12)
+    stats = IntervalStats([node.id for node in NODES])
     for number in range(count):
         for _ in range(10):
             one = answer()
-            stats.attempt(one)
+            stats.attempt(one, START + 10**12)
             stats.ended(ask(), one, "")
         report = stats.close(Counter(requests=10, bodies=10), 1, 1)
         report.cpu_seconds = 0.5 * (number + 1)

@@ -22,11 +22,11 @@ NAMES = [node.id for node in NODES]
 
 def reports(seconds: list[list[Ended]]) -> list[Report]:
     """What a process tells, to which this happened in each second; the last one is marked."""
-    stats, found = IntervalStats(NAMES, END), []
+    stats, found = IntervalStats(NAMES), []
     for outcomes_of in seconds:
         counts: Counter[str] = Counter()
         for one, planned, reason in outcomes_of:
-            stats.attempt(one)
+            stats.attempt(one, END)
             counts["requests"] += 1
             if planned is not None:
                 stats.ended(ask(planned), one, reason)
@@ -94,7 +94,7 @@ class AddingTests(SynchronousTestCase):
         merged = ReportMerger(1, NODES)
         counts = Counter(requests=200, failed=2, retries=20, hedges=10, not_modified=90, bodies=10)
         counts += Counter(stale_confirmations=1, wrong_answers=3, page_views=50)
-        report = IntervalStats(NAMES, END).close(counts, 0, 0)
+        report = IntervalStats(NAMES).close(counts, 0, 0)
         report.last = True
         merged.report(0, report)
         measures = merged.measures()
@@ -114,7 +114,7 @@ class AddingTests(SynchronousTestCase):
     def test_what_processes_cost_is_what_each_said_last(self) -> None:
         merged = ReportMerger(2, NODES)
         for process, cpu, memory in ((0, 1.0, 100), (1, 2.0, 300), (0, 1.5, 110)):
-            report = IntervalStats(NAMES, END).close(Counter(), 0, 0)
+            report = IntervalStats(NAMES).close(Counter(), 0, 0)
             report.cpu_seconds, report.memory_bytes = cpu, memory
             merged.report(process, report)
         self.assertEqual((merged.cpu_seconds, merged.memory_bytes), (3.5, 410))

@@ -78,9 +78,8 @@ class EngineTests(SynchronousTestCase):
         components = assemble(job)
         self.users = components.users
         process = Engine(components, scenario.duration_s, lambda: self.cluster.now)
-        process.start = START
         reports = []
-        for report in process.run():
+        for report in process.run(START):
             reports.append(report)
             if len(reports) == stop_after:
                 process.stop()

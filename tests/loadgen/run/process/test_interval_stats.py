@@ -29,7 +29,7 @@ class IntervalStatsTests(SynchronousTestCase):
     """One process."""
 
     def setUp(self) -> None:
-        self.stats = IntervalStats(NAMES, END)
+        self.stats = IntervalStats(NAMES)
         self.counts: Counter[str] = Counter()
 
     def close(self, active: int = 0, connections: int = 0) -> Report:
@@ -37,7 +37,7 @@ class IntervalStatsTests(SynchronousTestCase):
 
     def test_an_answer_counts_by_its_status_its_node_and_its_bytes(self) -> None:
         for one in (answer(0, size=300), answer(2, status=304, size=100), answer(2, status=304, size=100)):
-            self.stats.attempt(one)
+            self.stats.attempt(one, END)
         second = self.close().second
         self.assertEqual((second.sent, second.answered, second.bytes_in, second.bytes_out), (3, 3, 500, 150))
         self.assertEqual(second.statuses, {"200": 1, "304": 2})
@@ -45,7 +45,7 @@ class IntervalStatsTests(SynchronousTestCase):
 
     def test_latency_is_from_the_plan_raw_from_the_send_and_lag_is_the_generators(self) -> None:
         one = answer(1, lag=2 * MS, took=8 * MS)
-        self.stats.attempt(one)
+        self.stats.attempt(one, END)
         self.stats.ended(ask(START - 30 * MS), one, "")
         report = self.close()
         for name, expected in (("corrected", 40), ("raw", 8), ("lag", 2), ("node:1", 40)):
@@ -53,33 +53,33 @@ class IntervalStatsTests(SynchronousTestCase):
         self.assertEqual(set(report.histograms), {"corrected", "raw", "lag", "node:1"})
 
     def test_an_attempt_that_failed_is_no_answer_and_counts_for_its_node(self) -> None:
-        self.stats.attempt(answer(3, status=0, error=CLOSED))
+        self.stats.attempt(answer(3, status=0, error=CLOSED), END)
         report = self.close()
         self.assertEqual((report.second.sent, report.second.answered, report.second.statuses), (1, 0, {}))
         self.assertEqual((report.node_errors, report.node_bytes), ({3: 1}, {3: (100, 50)}))
 
     def test_a_loser_that_was_cancelled_is_nobodys_fault(self) -> None:
-        self.stats.attempt(answer(3, status=0, error=CANCELLED))
+        self.stats.attempt(answer(3, status=0, error=CANCELLED), END)
         self.assertEqual(self.close().node_errors, {})
 
     def test_what_was_never_begun_was_not_offered_and_has_no_lag(self) -> None:
-        self.stats.attempt(answer()._replace(begun=0, sent=0, head=0, status=0, error=CANCELLED))
+        self.stats.attempt(answer()._replace(begun=0, sent=0, head=0, status=0, error=CANCELLED), END)
         report = self.close()
         self.assertEqual((report.offered, report.second.sent, report.histograms), (0, 0, {}))
 
     def test_what_was_begun_after_the_end_was_not_offered(self) -> None:
         for late in (0, 1):
-            self.stats.attempt(answer(due=END, lag=late))
+            self.stats.attempt(answer(due=END, lag=late), END)
         self.assertEqual(self.close().offered, 1)
 
     def test_what_followed_from_a_slow_answer_was_due_after_the_end(self) -> None:
-        self.stats.attempt(answer(due=END + 1, lag=5 * MS))
+        self.stats.attempt(answer(due=END + 1, lag=5 * MS), END)
         self.assertEqual(self.close().offered, 1)
 
     def test_a_second_request_does_not_stand_for_a_first_one(self) -> None:
         """Requests that were not offered are not made up for by retries and hedges, which are never late."""
         for number in range(10):
-            self.stats.attempt(answer(), planned=number < 6)
+            self.stats.attempt(answer(), END, planned=number < 6)
         self.counts.update(requests=8, retries=3, hedges=1)
         report = self.close()
         self.assertEqual((report.offered, report.second.planned), (6, 8))
@@ -112,7 +112,7 @@ class IntervalStatsTests(SynchronousTestCase):
 
     def test_each_second_begins_anew(self) -> None:
         one = answer()
-        self.stats.attempt(one)
+        self.stats.attempt(one, END)
         self.stats.ended(ask(), one, "")
         self.stats.pushed([MS])
         self.counts["requests"] = 1
@@ -123,7 +123,7 @@ class IntervalStatsTests(SynchronousTestCase):
         )
         self.assertEqual(
             msgspec.structs.replace(second.second, at=0),
-            msgspec.structs.replace(IntervalStats(NAMES, END).close(Counter(), 0, 0).second),
+            msgspec.structs.replace(IntervalStats(NAMES).close(Counter(), 0, 0).second),
         )
 
     def test_a_process_tells_what_it_costs(self) -> None:
@@ -159,7 +159,7 @@ class IntervalStatsTests(SynchronousTestCase):
 
     def test_a_report_goes_over_a_wire_as_it_is(self) -> None:
         one = answer(2)
-        self.stats.attempt(one)
+        self.stats.attempt(one, END)
         self.stats.ended(ask(), one, "")
         report = self.close()
         self.assertEqual(msgspec.msgpack.decode(msgspec.msgpack.encode(report), type=Report), report)

@@ -72,7 +72,6 @@ class SubscriberEngineTests(SynchronousTestCase):
         self.process = SubscriberEngine(
             job, lambda: self.sockets.now, lambda: UNIX + self.sockets.now - START
         )
-        self.process.start = START
 
     def subscribers(self, *given: Any) -> Pushed:
         """The only ones."""
@@ -91,7 +90,7 @@ class SubscriberEngineTests(SynchronousTestCase):
 
     def test_each_second_has_its_pushes_and_how_late_they_were(self) -> None:
         self.sockets.pushes = [(100, 5), (900, 30), (1500, 7)]
-        reports = list(self.process.run())
+        reports = list(self.process.run(START))
         self.assertEqual([report.last for report in reports], [False, False, False, True])
         self.assertEqual([report.second.pushes for report in reports], [2, 1, 0, 0])
         self.assertEqual([self.latencies(report) for report in reports[:2]], [[5, 30], [7, 7]])
@@ -100,11 +99,11 @@ class SubscriberEngineTests(SynchronousTestCase):
 
     def test_a_push_that_nobody_expected_counts_but_was_not_late(self) -> None:
         self.sockets.pushes = [(100, None), (200, 4)]
-        first = next(iter(self.process.run()))
+        first = next(iter(self.process.run(START)))
         self.assertEqual((first.counts["pushes"], first.second.pushes), (2, 1))
 
     def test_errors_of_sockets_are_told_as_they_become_more(self) -> None:
-        running = self.process.run()
+        running = self.process.run(START)
         self.sockets.errors = {"refused": 3}
         told = [next(running).counts]
         self.sockets.errors = {"refused": 5, "closed": 1}
@@ -118,7 +117,7 @@ class SubscriberEngineTests(SynchronousTestCase):
 
     def test_stopping_reports_what_was_done_and_says_goodbye(self) -> None:
         self.sockets.pushes = [(100, 5)]
-        running = self.process.run()
+        running = self.process.run(START)
         next(running)
         self.process.stop()
         (last,) = running

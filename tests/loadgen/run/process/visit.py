@@ -82,14 +82,11 @@ class Visit:
         self.sender = Sender(
             self.wire, self.clock, self.users, choosing, Heads(URLS[:nodes]), random, self.counts
         )
+        self.recorded: list[tuple[LogicalRequest, Answer | None, str]] = []
         self.virtual_users = VirtualUsers(
             self.site, self.users, self.plan, choosing, self.sender, self.clock, self.wire, self.counts,
-            draws, stale_ticks, mutations, informed,
+            draws, stale_ticks, lambda *ended: self.recorded.append(ended), mutations, informed,
         )  # fmt: skip
-        self.recorded: list[tuple[LogicalRequest, Answer | None, str]] = []
-        self.virtual_users.record = lambda request, answer, reason: self.recorded.append(
-            (request, answer, reason)
-        )
         self.load = encode_load(load())
 
     @property
