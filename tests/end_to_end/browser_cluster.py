@@ -6,9 +6,9 @@ line of JSON when all are ready::
     [{"name": "n1", "url": "http://localhost:PORT"}, ...]
 
 and then executes commands, lines of JSON that are each answered by one: ``{"do": "kill", "node": "n2"}``,
-"stop" (SIGTERM), "pause", "resume", "start", "purge" ("paths"), "slow" (its workers run a tenth of the
-time until "resume"), "bytes": received and sent so far, and "log": all requests that the node has answered
-since the last look.
+"stop" (SIGTERM), "pause", "resume", "start", "purge" ("paths"), "publish" (everything, purged paths too),
+"slow" (its workers run a tenth of the time until "resume"), "bytes": received and sent so far, and "log": all
+requests that the node has answered since the last look.
 Ends with its input.
 """
 
@@ -91,6 +91,8 @@ class BrowserCluster(RunningCluster):
                 node.start()
             case "purge":
                 return node.admin("POST", "/purge", {"paths": command["paths"]})
+            case "publish":
+                return node.admin("POST", "/publish", {"webroot": None})
             case "bytes":
                 return _bytes(node)
             case "log":
