@@ -42,7 +42,8 @@ class Choosing:
         self._all = range(len(urls))
         self._documents: list[Document] = []
         self._first = 0  # number of the first document that is remembered
-        self._trouble: dict[tuple[int, int], OutlierEjection] = {}
+        #: By (user, node), of those that failed lately.
+        self._ejections: dict[tuple[int, int], OutlierEjection] = {}
         ways: dict[str, Callable[[int, int, int], int]] = {
             "smart": self._smart,
             "least-loaded": self._least_loaded,
@@ -97,14 +98,14 @@ class Choosing:
         users.observed[place] = now
         floor = users.floor[user]
         users.floor[user] = choice.risen_floor(floor, value, latency) if floor else latency
-        if self._trouble:
-            trouble = self._trouble.get((user, node))
-            if trouble is not None and trouble.answered(now / TICKS):
-                del self._trouble[user, node]
+        if self._ejections:
+            ejection = self._ejections.get((user, node))
+            if ejection is not None and ejection.answered(now / TICKS):
+                del self._ejections[user, node]
 
     def failed(self, user: int, node: int, now: int) -> None:
         """*node* gave *user* no answer, or 5xx."""
-        self._trouble.setdefault((user, node), OutlierEjection()).failed(now / TICKS, self._random)
+        self._ejections.setdefault((user, node), OutlierEjection()).failed(now / TICKS, self._random)
 
     def _document(self, user: int) -> Document | None:
         number = self._users.document[user]
@@ -113,8 +114,8 @@ class Choosing:
         return self._documents[max(0, min(len(self._documents), number - self._first) - 1)]
 
     def _trust(self, user: int, node: int, now: int) -> float:
-        trouble = self._trouble.get((user, node)) if self._trouble else None
-        return 1.0 if trouble is None else trouble.trust(now / TICKS)
+        ejection = self._ejections.get((user, node)) if self._ejections else None
+        return 1.0 if ejection is None else ejection.trust(now / TICKS)
 
     def _smart(self, user: int, now: int, tried: int) -> int:
         users = self._users
@@ -124,7 +125,7 @@ class Choosing:
             return node if not tried >> node & 1 else self._any(tried)
         if not tried >> node & 1 and document.weights[node] > 0:
             slow = choice.is_slow(self._expected(user, node, now), self._best(user))
-            if not slow and (not self._trouble or self._trust(user, node, now) > 0):
+            if not slow and (not self._ejections or self._trust(user, node, now) > 0):
                 return node
         drawn = self._drawn(user, now, tried, document)
         if drawn < 0:
@@ -144,7 +145,7 @@ class Choosing:
         """A request is better tried than failed: whichever comes back first, or never was ejected."""
         left = (node for node in self._all if not tried >> node & 1)
         return min(
-            left, key=lambda node: self._trouble[user, node].until if (user, node) in self._trouble else 0
+            left, key=lambda node: self._ejections[user, node].until if (user, node) in self._ejections else 0
         )
 
     def _best(self, user: int) -> float:

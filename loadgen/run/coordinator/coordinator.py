@@ -39,7 +39,7 @@ class Coordinator:
         self._merged = ReportMerger(len(pool), jobs[0].nodes)
         self._events = Events(self._scenario.events)
         self._numbers = {worker: number for number, worker in enumerate(pool.all)}
-        self._troubles: list[str] = []
+        self._failures: list[str] = []
         self._notes: list[str] = []
         self._bytes_per_user = 0.0
         self.began = 0.0
@@ -92,12 +92,12 @@ class Coordinator:
                 elif message is None:
                     if not self._merged.finished(number):
                         words = worker.last_words()
-                        self._troubles.append(f"{worker.name} ended early" + (f": {words}" if words else ""))
+                        self._failures.append(f"{worker.name} ended early" + (f": {words}" if words else ""))
                     self._show(self._merged.gone(number))
             if not stopped:
                 self._happen(self._monotonic() - begin)
             if self._monotonic() > deadline:
-                self._troubles.append("not all processes reported their end")
+                self._failures.append("not all processes reported their end")
                 return
 
     def _happen(self, second: float) -> None:
@@ -136,8 +136,8 @@ class Coordinator:
         )
         thresholds = verdict.judge(scenario.thresholds, measures)
         decision, reasons = verdict.decide(generator, thresholds, measures, self.interrupted)
-        if self._troubles:
-            decision, reasons = "error", [*self._troubles, *reasons]
+        if self._failures:
+            decision, reasons = "error", [*self._failures, *reasons]
         return Result(
             scenario=name,
             title=scenario.title,

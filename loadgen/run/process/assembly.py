@@ -62,7 +62,7 @@ def assemble(job: Job) -> WorkerComponents:
     }
     urls = [node.url for node in job.nodes]
     limits = Limits(idle_ns=int(scenario.keep_alive_s * 1e9), timeout_ns=int(scenario.timeout_s * 1e9))
-    # A browser has a connection or two; in trouble, more.
+    # A browser has a connection or two; with retries and hedges, more.
     raise_descriptor_limit(min(3 * job.users, _MOST_DESCRIPTORS))
     wire = select(job.wire, job.users, limits)
     for node in job.nodes:
