@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twisted.internet.task import deferLater
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from edge.node.supervisor.worker_process import WorkerSlot
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from edge.node.supervisor.worker_host import WorkerHost
     from edge.table.segment import Segment
-
-#: Seconds between two looks at whether workers have ended.
-_LOOK = 0.05
 
 
 @dataclass(frozen=True)
@@ -90,6 +87,8 @@ class WorkerProcesses:
         #: What was said to :meth:`accept`; None: nothing yet.
         self._ready: bool | None = None
         self.fast_path = ""
+        #: Who waits for the next change of a slot.
+        self._waiting: list[Deferred[None]] = []
 
     def start(self) -> None:
         """Spawn them all."""
@@ -101,13 +100,15 @@ class WorkerProcesses:
         self._ready = ready
         for slot in self._slots:
             slot.accept(ready)
+        self._tell_changed()
 
     async def drain(self, seconds: float) -> None:
         """Drain all at once; they have ended when this returns."""
         for slot in self._slots:
             slot.drain(seconds)
+        self._tell_changed()
         while any(slot.running for slot in self._slots):
-            await deferLater(self._reactor, _LOOK)
+            await self._change()
 
     async def reload(self) -> list[str]:
         """Have all load certificates and reopen logs; each problem is told once."""
@@ -136,7 +137,7 @@ class WorkerProcesses:
         for slot in self._slots:
             if slot.replace(seconds):
                 while not slot.life.is_settled:
-                    await deferLater(self._reactor, _LOOK)
+                    await self._change()
         return []
 
     def status(self) -> list[WorkerStatus]:
@@ -150,6 +151,7 @@ class WorkerProcesses:
         self.fast_path = fast_path
         if self._ready is not None:
             slot.accept(self._ready)
+        self._tell_changed()
 
     def refused(self, slot: WorkerSlot, why: str) -> None:
         """A refusal at the start is a mistake of who started the node, later an accident."""
@@ -161,6 +163,18 @@ class WorkerProcesses:
     def gone(self, slot: WorkerSlot) -> None:
         """A process that has ended reads the table no more."""
         self._host.worker_gone(slot.index)
+        self._reactor.callLater(0, self._tell_changed)  # when its successor, if it has one, was started
+
+    def _change(self) -> Deferred[None]:
+        """Fires when the state of a slot has changed."""
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        return waiting
+
+    def _tell_changed(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.callback(None)
 
 
 class InProcessWorker:

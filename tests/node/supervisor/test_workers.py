@@ -227,7 +227,7 @@ class WorkerProcessesTests(SynchronousTestCase):
         self.assertEqual([process.signals for process in self.reactor.processes], [[], ["KILL"]])
         self.assertNoResult(done)
         self.reactor.processes[1].end(signal=9)
-        self.pass_time(0.1)
+        self.reactor.advance(0)
         self.successResultOf(done)
         self.assertEqual((self.states(), len(self.reactor.processes)), (["stopped", "stopped"], 2))
         self.assertEqual(self.told(1), ["start 1", "accept, ready", "drain 5"])
@@ -249,6 +249,23 @@ class WorkerProcessesTests(SynchronousTestCase):
         self.pass_time(0.1)
         self.assertEqual(self.successResultOf(done), [])
         self.assertEqual([worker.restarts for worker in self.workers.status()], [0, 0])
+
+    def test_a_drain_ends_a_replacement_that_waits(self) -> None:
+        """Also when no process is left whose end could tell of it."""
+        self.start()
+        self.workers.accept(True)
+        replaced = Deferred.fromCoroutine(self.workers.replace(5.0))
+        self.reactor.full = True
+        self.reactor.processes[0].end()
+        self.pass_time(0.1)
+        self.assertEqual(self.states(), ["waiting", "ready"])
+        self.assertNoResult(replaced)
+        drained = Deferred.fromCoroutine(self.workers.drain(5.0))
+        self.reactor.processes[1].end()
+        self.reactor.advance(0)
+        self.successResultOf(drained)
+        self.successResultOf(replaced)
+        self.assertEqual(self.states(), ["stopped", "stopped"])
 
     def test_one_that_does_not_answer_pings_is_killed(self) -> None:
         """It hangs, whatever the reason."""
