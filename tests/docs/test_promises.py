@@ -12,7 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from benchmarks.__main__ import FORMS
 from tests.docs.pages import DOCS, ROOT
 
+PROMISES = DOCS / "reference" / "promises.md"
 _ROW = re.compile(r"^\| (?!promise |---)(.+?) \| (.+) \|$", re.MULTILINE)
+#: The page that a table is of, and the table.
+_PART = re.compile(r"^Of (?:\[[^]]+\]\(([^)]+)\)|`README.md`)\.\n((?:(?!^#).*\n)*)", re.MULTILINE)
 _TITLE = re.compile(r"""\btest\(["`](.+?)["`],""")
 _JAVASCRIPT = re.compile(r"^(tests/webroot/[\w./]+\.test\.js): (.+)$")
 
@@ -51,7 +54,7 @@ class PromiseTests(SynchronousTestCase):
     """``docs/reference/promises.md``."""
 
     def setUp(self) -> None:
-        text = (DOCS / "reference" / "promises.md").read_text("utf-8")
+        text = PROMISES.read_text("utf-8")
         self.rows = [(promise, re.findall(r"`([^`]+)`", tests)) for promise, tests in _ROW.findall(text)]
 
     def test_every_promise_names_a_test(self) -> None:
@@ -61,6 +64,19 @@ class PromiseTests(SynchronousTestCase):
     def test_every_named_test_exists(self) -> None:
         missing = [test for _, tests in self.rows for test in tests if not is_there(test)]
         self.assertEqual(missing, [])
+
+    def test_every_page_has_a_table_of_its_own(self) -> None:
+        """Each tutorial, how-to guide and explanation; a glossary and lists of pages promise nothing."""
+        found = {
+            (PROMISES.parent / (target or "../../README.md")).resolve()
+            for target, table in _PART.findall(PROMISES.read_text("utf-8"))
+            if _ROW.search(table)
+        }
+        folders = ("tutorial", "howto", "explanation")
+        pages = {page for folder in folders for page in (DOCS / folder).glob("*.md")}
+        pages -= {page for page in pages if page.name in ("index.md", "glossary.md")}
+        self.assertGreater(len(pages), 20)
+        self.assertEqual({*pages, ROOT / "README.md", DOCS / "security.md"} - found, set())
 
     def test_no_promise_stands_there_twice(self) -> None:
         promises = [promise for promise, _ in self.rows]

@@ -1,0 +1,99 @@
+"""The programs that how-to guides give are run as one copies them from the page."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.web.test.requesthelper import DummyRequest
+
+from tests.docs.pages import DOCS
+
+
+def program(page: str, language: str) -> str:
+    """The first block in *language* of the how-to guide *page* that has several lines."""
+    text = (DOCS / "howto" / f"{page}.md").read_text("utf-8")
+    return next(
+        block
+        for block in re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+        if block.count("\n") > 3
+    )
+
+
+def names(page: str) -> dict[str, Any]:
+    """What the Python program of *page* defines."""
+    found: dict[str, Any] = {}
+    exec(compile(program(page, "python"), page, "exec"), found)
+    return found
+
+
+class ApplicationTests(TestCase):
+    """``application.md``."""
+
+    async def ask(self, resource: Any, method: bytes, key: str | None) -> tuple[int | None, bytes]:
+        """Status (None: 200) and body of the answer."""
+        request: Any = DummyRequest([b""])
+        request.method = method
+        if key is not None:
+            request.requestHeaders.addRawHeader("Idempotency-Key", key)
+        finished: Deferred[None] = request.notifyFinish()
+        body = resource.render(request)
+        if isinstance(body, bytes):
+            return request.responseCode, body
+        await finished
+        return request.responseCode, b"".join(request.written)
+
+    async def test_a_repeated_order_counts_once(self) -> None:
+        orders = names("application")["Orders"](self.mktemp())
+        self.assertEqual(await self.ask(orders, b"GET", None), (None, b'{"orders": 0}'))
+        for key, count in (("a", 1), ("a", 1), ("b", 2)):
+            self.assertEqual(await self.ask(orders, b"POST", key), (None, b'{"orders": %d}' % count))
+        self.assertEqual((await self.ask(orders, b"POST", None))[0], 400)
+
+
+class HttpsOnlyTests(SynchronousTestCase):
+    """``https-only.md``."""
+
+    def test_the_target_is_of_the_fixed_name_whatever_was_asked_for(self) -> None:
+        resource = names("https-only")["HttpsOnly"]()
+        for uri, target in (
+            (b"/a?b=1", b"/a?b=1"),
+            (b"//other.example/", b"//other.example/"),
+            (b"http://other.example/", b"/"),
+            (b".other.example/", b"/"),
+            (b"*", b"/"),
+        ):
+            request: Any = DummyRequest([b""])
+            request.uri = uri
+            self.assertEqual(resource.render(request), b"")
+            self.assertEqual(request.responseCode, 308)
+            location = request.responseHeaders.getRawHeaders(b"Location")
+            self.assertEqual(location, [b"https://www.example.org" + target])
+
+
+class ScriptTagTests(SynchronousTestCase):
+    """``script-tag.md``."""
+
+    def test_each_page_gets_the_line_once_and_other_files_none(self) -> None:
+        folder = Path(self.mktemp())
+        (folder / "a b").mkdir(parents=True)
+        tag = '<script type="module" src="/edge/client.js"></script>'
+        pages = {
+            "index.html": ("<HEAD></HEAD>x", f"<HEAD>{tag}</HEAD>x"),
+            "a b/c.html": ("<title>no head", f"<title>no head\n{tag}\n"),
+            "has.html": (f"<head>{tag}</head>", f"<head>{tag}</head>"),
+            "data.json": ("</head>", "</head>"),
+        }
+        for name, (before, _) in pages.items():
+            (folder / name).write_text(before)
+        for _ in range(2):
+            script = program("script-tag", "sh")
+            subprocess.run(["sh", "-c", script, "add-client", str(folder)], check=True, timeout=60)
+            self.assertEqual(
+                {name: (folder / name).read_text() for name in pages}, {n: p[1] for n, p in pages.items()}
+            )
+        self.assertEqual(len(list(folder.rglob("*.*"))), len(pages))
