@@ -26,24 +26,24 @@ function loadNames() {
   return names;
 }
 
-/** @typedef {{query: string, found: [string, string][], total: number, trouble: string}} Search */
-const search = new App(byId("found"), /** @type {Search} */ ({ query: "", found: [], total: 0, trouble: "" }), {
-  *render({ query, found, total, trouble }) {
+/** @typedef {{query: string, found: [string, string][], total: number, failure: string}} Search */
+const search = new App(byId("found"), /** @type {Search} */ ({ query: "", found: [], total: 0, failure: "" }), {
+  *render({ query, found, total, failure }) {
     if (!query) return;
-    yield keyed("title", html`<div role="status"><h2>${trouble || `${total.toLocaleString("en")} found for “${query}”${total > FOUND_MOST ? `, the first ${FOUND_MOST}` : ""}`}</h2></div>`);
+    yield keyed("title", html`<div role="status"><h2>${failure || `${total.toLocaleString("en")} found for “${query}”${total > FOUND_MOST ? `, the first ${FOUND_MOST}` : ""}`}</h2></div>`);
     yield keyed("list", html`<ul class="results">${found.map(([code, name]) =>
       html`<li data-key="${code}"><a href="#${code}" data-code="${code}"><span class="sign" aria-hidden="true">${sign(code)}</span><span>${name.toLowerCase()}<br><small>${label(code)}</small></span></a></li>`)}</ul>`);
   },
   async *eventHandler(state, event) {
     const query = /** @type {CustomEvent} */ (event).detail.trim().toUpperCase();
-    if (!query) return void (yield { query: "", found: [], total: 0, trouble: "" });
+    if (!query) return void (yield { query: "", found: [], total: 0, failure: "" });
     try {
       const words = query.split(/\s+/);
       const all = await loadNames();
       const found = all.filter(([code, name]) => words.every((/** @type {string} */ word) => name.includes(word)) || label(code) === query);
-      yield { query: query.toLowerCase(), found: found.slice(0, FOUND_MOST), total: found.length, trouble: "" };
+      yield { query: query.toLowerCase(), found: found.slice(0, FOUND_MOST), total: found.length, failure: "" };
     } catch {
-      yield { query, found: [], total: 0, trouble: "The names are not kept here, and no node can be reached." };
+      yield { query, found: [], total: 0, failure: "The names are not kept here, and no node can be reached." };
     }
   },
   events: ["ask"],
@@ -105,12 +105,12 @@ function draw() {
 
 // Details of a character.
 
-/** @typedef {{code: string, facts: Record<string, string> | null, trouble: string}} Detail */
-const detail = new App(byId("detail"), /** @type {Detail} */ ({ code: "", facts: null, trouble: "" }), {
-  *render({ code, facts, trouble }) {
+/** @typedef {{code: string, facts: Record<string, string> | null, failure: string}} Detail */
+const detail = new App(byId("detail"), /** @type {Detail} */ ({ code: "", facts: null, failure: "" }), {
+  *render({ code, facts, failure }) {
     if (!code) return;
     yield keyed("sign", html`<p class="sign" aria-hidden="true">${sign(code)}</p>`);
-    yield keyed("name", html`<div role="status"><h2>${facts?.name ?? (trouble || "…")}</h2></div>`);
+    yield keyed("name", html`<div role="status"><h2>${facts?.name ?? (failure || "…")}</h2></div>`);
     yield keyed("facts", html`<dl><dt>code point</dt><dd>${label(code)}</dd>${Object.entries(facts ?? {}).filter(([name]) => name !== "name").map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}
 <dt>HTML</dt><dd>&amp;#x${code};</dd><dt>UTF-8</dt><dd>${[...new TextEncoder().encode(sign(code))].map((byte) => byte.toString(16).padStart(2, "0")).join(" ")}</dd></dl>`);
     yield keyed("do", html`<div class="row"><button data-do="star" aria-pressed="${String(favourites.has(code))}">Favourite</button><button data-do="copy">Copy</button><button data-do="close">Close</button></div>`);
@@ -131,14 +131,14 @@ async function open() {
   if (!code) return;
   const plain = parseInt(code, 16).toString(16);
   document.querySelector(`.grid [data-code="${plain}"]`)?.setAttribute("aria-current", "true");
-  await detail.show({ code: plain, facts: null, trouble: "" });
+  await detail.show({ code: plain, facts: null, failure: "" });
   const first = Math.floor(parseInt(plain, 16) / PER_FILE) * PER_FILE;
   try {
     const answer = await fetch(`/data/chars/${first.toString(16).padStart(4, "0")}.json`);
     const facts = answer.ok ? (await answer.json())[plain] : null;
-    if (detail.state.code === plain) await detail.show({ code: plain, facts, trouble: facts ? "" : "There is no such character." });
+    if (detail.state.code === plain) await detail.show({ code: plain, facts, failure: facts ? "" : "There is no such character." });
   } catch {
-    if (detail.state.code === plain) await detail.show({ code: plain, facts: null, trouble: "Not kept here, and no node can be reached." });
+    if (detail.state.code === plain) await detail.show({ code: plain, facts: null, failure: "Not kept here, and no node can be reached." });
   }
 }
 addEventListener("hashchange", open);

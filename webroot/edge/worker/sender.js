@@ -60,7 +60,7 @@ export class Sender {
   /**
    * The answer of the first node that gives one.
    * @param {LogicalRequest} request
-   * @returns {Promise<Response>} any status but those of a server in trouble, unless all give such a one; of the
+   * @returns {Promise<Response>} any status but 5xx, unless all give such a one; of the
    *   type "opaqueredirect" when it leads to another site
    * @throws {Unreachable}
    */
@@ -69,7 +69,7 @@ export class Sender {
     this.retries.deposit();
     this.hedges.deposit();
     /** @type {unknown} */
-    let trouble;
+    let failure;
     for (const pause of ROUNDS) {
       if (pause) {
         await this.wait(pause * (0.5 + this.random()));
@@ -78,12 +78,12 @@ export class Sender {
       try {
         return await new Round(this, request).response();
       } catch (error) {
-        trouble = error;
+        failure = error;
         if (error instanceof ServerError && error.response.status === 501) break;
       }
     }
-    if (trouble instanceof ServerError) return trouble.response;
-    throw new Unreachable(trouble);
+    if (failure instanceof ServerError) return failure.response;
+    throw new Unreachable(failure);
   }
 
   /** Whether the budget has one more retry; spends it. */
@@ -144,7 +144,7 @@ class Round {
     this.open = new Map();
     this.timers = new AbortController();
     /** What was wrong last; a status says more than no answer. @type {unknown} */
-    this.trouble = new TypeError("there is no node");
+    this.failure = new TypeError("there is no node");
     /** Whether a node of another origin gave no answer: it may not let our page read it. */
     this.refused = false;
   }
@@ -193,10 +193,10 @@ class Round {
     return origin;
   }
 
-  /** Another node at once. @param {string} origin @param {unknown} trouble */
-  failed(origin, trouble) {
+  /** Another node at once. @param {string} origin @param {unknown} failure */
+  failed(origin, failure) {
     this.nodes.failed(origin, this.sender.now());
-    if (trouble instanceof ServerError || !(this.trouble instanceof ServerError)) this.trouble = trouble;
+    if (failure instanceof ServerError || !(this.failure instanceof ServerError)) this.failure = failure;
     if (this.another() && this.start()) return;
     if (!this.open.size) this.end();
   }
@@ -241,15 +241,15 @@ class Round {
     }
     this.open.clear();
     if (response) this.resolve?.(response);
-    else this.reject?.(this.trouble);
+    else this.reject?.(this.failure);
   }
   /** @type {((response: Response) => void) | undefined} */
   resolve;
-  /** @type {((trouble: unknown) => void) | undefined} */
+  /** @type {((failure: unknown) => void) | undefined} */
   reject;
 }
 
-/** An answer that says the server is in trouble. */
+/** An answer with a 5xx status, as an error. */
 class ServerError extends Error {
   /** @param {Response} response */
   constructor(response) {
