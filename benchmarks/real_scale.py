@@ -20,7 +20,7 @@ from loadgen.results import Result
 from loadgen.run.coordinator.crawl import Crawler
 from loadgen.run.messages.sitemap import SiteMap
 from loadgen.simulate.cohorts import Cohorts, World
-from loadgen.simulate.inputs import Cluster, Day, Inputs, Users
+from loadgen.simulate.inputs import ClusterInputs, Day, Inputs, Population
 from loadgen.simulate.loading import with_utilization
 from loadgen.simulate.outcome import Outcome
 from tests.end_to_end.cluster import RunningCluster
@@ -62,7 +62,7 @@ def day() -> float:
 
 def herds() -> tuple[float, float]:
     """Herd index of the smart client, and of going to the least loaded: rho 0.8, figures 5 s old."""
-    inputs = Inputs(users=Users(warm_share=1.0), day=Day(hours=0.5, peak_to_mean=1.0))
+    inputs = Inputs(users=Population(warm_share=1.0), day=Day(hours=0.5, peak_to_mean=1.0))
     costs = constants.load(None)
     world = World(with_utilization(World(inputs, costs), 0.8), costs)
     smart, least = (Cohorts(world, policy).run().herd_mean for policy in ("smart", "least-loaded"))
@@ -117,7 +117,7 @@ def simulated(site: SiteMap, seconds: float) -> Outcome:
     pages = [site.resources[parts[0]].size for parts in site.pages]
     assets = [site.resources[part].size for part in site.pages[0][1:]]
     client = [site.resources[part].size for part in site.worker]
-    users = Users(
+    users = Population(
         users=USERS,
         session_pages=VIEWS,
         think=Think(kind="exponential", mean_s=THINK),
@@ -134,7 +134,7 @@ def simulated(site: SiteMap, seconds: float) -> Outcome:
         kept_pages=12,
     )
     day = Day(hours=seconds / 3600, peak_to_mean=1.0, step_s=0.25)
-    inputs = Inputs(users=users, cluster=Cluster(cores=1), day=day)
+    inputs = Inputs(users=users, cluster=ClusterInputs(cores=1), day=day)
     return Cohorts(World(inputs, constants.load(None)), "smart").run()
 
 

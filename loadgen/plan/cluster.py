@@ -11,7 +11,7 @@ from loadgen.plan.demand import demand_of_user
 from loadgen.plan.inputs import Plan
 
 
-class Cluster(NamedTuple):
+class SizedCluster(NamedTuple):
     """The machines that are there, and how a user's demand spreads over them."""
 
     server: Machine
@@ -42,7 +42,7 @@ class Sizing:
         #: A user's demand, by the number of burst machines: each is in the load document.
         self._of_user: dict[int, Demand] = {}
 
-    def sized(self, users: float) -> tuple[Demand, Cluster]:
+    def sized(self, users: float) -> tuple[Demand, SizedCluster]:
         """The demand of so many users, and the machines that run for it."""
         bursts = 0
         while True:
@@ -57,4 +57,4 @@ class Sizing:
             if wanted <= bursts:
                 break
             bursts = wanted
-        return demand, Cluster(self._server, self._servers, self._burst, bursts)
+        return demand, SizedCluster(self._server, self._servers, self._burst, bursts)

@@ -30,7 +30,7 @@ class Table(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, frozen=Tru
     """A table of the file."""
 
 
-class Users(Table, frozen=True, kw_only=True):
+class PlanUsers(Table, frozen=True, kw_only=True):
     """How many concurrent users there are, and when."""
 
     #: Concurrent users, that is within a session, in the busiest hour.
@@ -54,7 +54,7 @@ class Think(Table, frozen=True, kw_only=True):
     sigma: Annotated[float, Meta(ge=0.05, le=4)] = 1.0
 
 
-class Session(Table, frozen=True, kw_only=True):
+class PlanSession(Table, frozen=True, kw_only=True):
     """What a user does between coming and going."""
 
     #: From the first page view to the last.
@@ -210,8 +210,8 @@ class Plan(Table, frozen=True, kw_only=True):
     v: Literal[1]
     #: Shown above the answer.
     title: str = ""
-    users: Users
-    session: Session
+    users: PlanUsers
+    session: PlanSession
     pages: Pages
     requests: Requests = Requests()
     push: Push = Push()

@@ -13,7 +13,7 @@ from loadgen.plan.verdict import JSON_NAMES, Assessment, assess
 STEP = 0.2
 
 
-class Outcome(Struct, frozen=True, rename=JSON_NAMES):
+class Effect(Struct, frozen=True, rename=JSON_NAMES):
     """The verdict with one input changed."""
 
     value: float
@@ -29,8 +29,8 @@ class Sensitivity(Struct, frozen=True):
 
     path: str
     now: float
-    lower: Outcome | None
-    higher: Outcome | None
+    lower: Effect | None
+    higher: Effect | None
 
     def swing(self, saturation: float) -> float:
         """How far the saturation moves from what it is, at most."""
@@ -62,10 +62,10 @@ def sensitivities(plan: Plan, costs: Constants, shares: Sequence[float]) -> list
 
 def _outcome(
     plan: Plan, costs: Constants, shares: Sequence[float], number: Number, value: float
-) -> Outcome | None:
+) -> Effect | None:
     value = min(number.high, max(number.low, value))
     changed = with_value(plan, number.path, round(value) if number.whole else value)
     if contradictions(changed):
         return None
     found = assess(changed, costs, shares)
-    return Outcome(value, found.saturation, found.bottleneck, found.burst, found.bill.total, found.feasible)
+    return Effect(value, found.saturation, found.bottleneck, found.burst, found.bill.total, found.feasible)

@@ -15,7 +15,7 @@ from loadgen.plan.cost import Run
 from loadgen.plan.inputs import Plan
 from loadgen.plan.regions import Axis, Cell
 from loadgen.plan.remedies import Change
-from loadgen.plan.sensitivity import Outcome, Sensitivity
+from loadgen.plan.sensitivity import Effect, Sensitivity
 from loadgen.plan.verdict import Assessment, Hour
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -176,7 +176,7 @@ def sensitivity(found: Assessment, outcomes: Sequence[Sensitivity]) -> Table:
     return table
 
 
-def outcome(one: Outcome | None, found: Assessment) -> str:
+def outcome(one: Effect | None, found: Assessment) -> str:
     """What a changed input leads to, as far as it differs."""
     if one is None:
         return "-"

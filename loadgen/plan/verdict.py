@@ -15,7 +15,7 @@ from msgspec import Struct
 from loadgen.capacity.demand import Demand
 from loadgen.constants import Constants
 from loadgen.plan.capacity import RESOURCES
-from loadgen.plan.cluster import Cluster, Sizing
+from loadgen.plan.cluster import SizedCluster, Sizing
 from loadgen.plan.cost import MONTH_HOURS, Bill, Run, burst_euros, schedule
 from loadgen.plan.demand import exchanges, kinds
 from loadgen.plan.inputs import Plan
@@ -68,7 +68,7 @@ class Workload(Struct, frozen=True, rename=JSON_NAMES):
     bottleneck: str
 
 
-class Failure(Struct, frozen=True, rename=JSON_NAMES):
+class NodeLoss(Struct, frozen=True, rename=JSON_NAMES):
     """The busiest hour with one server less, everything else as planned."""
 
     saturation: float
@@ -96,7 +96,7 @@ class Assessment(Struct, frozen=True, rename=JSON_NAMES):
     runs: tuple[Run, ...]
     bill: Bill
     budget: float
-    without_one: Failure | None
+    without_one: NodeLoss | None
     problems: tuple[Problem, ...]
 
     @property
@@ -143,7 +143,7 @@ def assess(plan: Plan, costs: Constants, shares: Sequence[float]) -> Assessment:
     )
 
 
-def _hour(number: int, users: float, plan: Plan, demand: Demand, cluster: Cluster) -> Hour:
+def _hour(number: int, users: float, plan: Plan, demand: Demand, cluster: SizedCluster) -> Hour:
     share = cluster.share(demand)
     inbound, outbound = demand.inbound, demand.outbound
     use = cluster.server.use(demand, share)
@@ -166,7 +166,7 @@ def _hour(number: int, users: float, plan: Plan, demand: Demand, cluster: Cluste
     )
 
 
-def _workloads(plan: Plan, costs: Constants, users: float, cluster: Cluster) -> list[Workload]:
+def _workloads(plan: Plan, costs: Constants, users: float, cluster: SizedCluster) -> list[Workload]:
     found = []
     for flow in kinds(plan, costs, plan.servers.count + cluster.bursts):
         rate = flow.per_second * users
@@ -185,7 +185,7 @@ def _workloads(plan: Plan, costs: Constants, users: float, cluster: Cluster) -> 
     return found
 
 
-def _traffic_euros(plan: Plan, demand: Demand, cluster: Cluster) -> float:
+def _traffic_euros(plan: Plan, demand: Demand, cluster: SizedCluster) -> float:
     """EUR of what goes out in an hour."""
     terabytes = demand.outbound.bytes * 3600 / 1e12
     everyone = cluster._replace(servers=plan.servers.count)  # nobody is down for a whole month
@@ -195,7 +195,7 @@ def _traffic_euros(plan: Plan, demand: Demand, cluster: Cluster) -> float:
     )
 
 
-def _without_one(plan: Plan, costs: Constants, demand: Demand, cluster: Cluster) -> Failure | None:
+def _without_one(plan: Plan, costs: Constants, demand: Demand, cluster: SizedCluster) -> NodeLoss | None:
     """None: there is only one server, and without it there is nothing."""
     if plan.servers.count == 1:
         return None
@@ -207,7 +207,7 @@ def _without_one(plan: Plan, costs: Constants, demand: Demand, cluster: Cluster)
     work = lost * exchanges(plan, costs, plan.servers.count).encrypted_connection().cpu_s
     machines = 1 / fewer.share(demand)  # a burst machine counts as part of a server
     spare = machines * fewer.server.cores - demand.cpu
-    return Failure(
+    return NodeLoss(
         saturation,
         fewer.server.bottleneck(demand),
         p99_ms,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from loadgen.models.think import sample
 from loadgen.simulate.changes import Change
-from loadgen.simulate.inputs import Users
+from loadgen.simulate.inputs import Population
 
 #: Classes of users by page views so far: one for each of so many views, then ever wider ones, so many in all.
 _NARROW, _CLASSES = 12, 32
@@ -39,7 +39,7 @@ Flags = NDArray[np.bool_]
 class Popularity:
     """Which page is looked at."""
 
-    def __init__(self, users: Users) -> None:
+    def __init__(self, users: Population) -> None:
         weights = np.arange(1, users.pages + 1, dtype=np.float64) ** -users.zipf
         self._steps = np.cumsum(weights) / weights.sum()
 
@@ -52,7 +52,7 @@ class Popularity:
 class Shelves:
     """The pages that each of several users keeps, first in, first out; a confirmed one stays at its place."""
 
-    def __init__(self, users: Users, count: int) -> None:
+    def __init__(self, users: Population, count: int) -> None:
         self.pages = np.full((count, users.kept_pages), -1, dtype=np.int64)
         #: When each was confirmed: in clocks that the caller chooses, (clock, user, place).
         self.seen = np.zeros((3, count, users.kept_pages))
@@ -139,7 +139,7 @@ class Update(NamedTuple):
 class CacheAgeModel:
     """Distributions of hits and of ages of stored responses, by class of users; from sampled histories."""
 
-    def __init__(self, users: Users, random: Generator, changes: Sequence[Change] = ()) -> None:
+    def __init__(self, users: Population, random: Generator, changes: Sequence[Change] = ()) -> None:
         #: Views after which a history is settled.
         self.settled = max(_SETTLED, _SETTLED_EACH * users.kept_pages)
         wide = np.geomspace(_NARROW, self.settled, _CLASSES - _NARROW)
@@ -160,7 +160,7 @@ class CacheAgeModel:
             for change, pages, assets in zip(changes, found[1::2], found[2::2], strict=True)
         ]
 
-    def _histories(self, users: Users, random: Generator, weights: list[Floats]) -> list[Older]:
+    def _histories(self, users: Population, random: Generator, weights: list[Floats]) -> list[Older]:
         """A sample of users looks at pages; for each of *weights* of pages, what is kept for how long."""
         popularity, shelves = Popularity(users), Shelves(users, _SAMPLE)
         classes, one = len(self.begins), [np.ones(users.pages)]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from loadgen.simulate.inputs import Deploy, Users, own_assets, resources
+from loadgen.simulate.inputs import Deploy, Population, own_assets, resources
 
 Ints = NDArray[np.int64]
 
@@ -14,7 +14,7 @@ Ints = NDArray[np.int64]
 class Change:
     """Numbers of new resources: by page, and among the assets that all pages share."""
 
-    def __init__(self, deploy: Deploy, users: Users, random: Generator) -> None:
+    def __init__(self, deploy: Deploy, users: Population, random: Generator) -> None:
         self.at_s = deploy.at_s
         chosen = random.choice(resources(users), deploy.resources, replace=False)
         own = 1 + own_assets(users)

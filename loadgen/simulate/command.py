@@ -20,26 +20,26 @@ from loadgen.simulate import inputs as given
 from loadgen.simulate.cohorts import Cohorts, World
 from loadgen.simulate.document import Document, compare, encode
 from loadgen.simulate.exact import Exact
-from loadgen.simulate.inputs import Cluster, Day, Inputs, Users
+from loadgen.simulate.inputs import ClusterInputs, Day, Inputs, Population
 from loadgen.simulate.loading import with_utilization
 
 _T = TypeVar("_T")
 
 #: (option, struct, field, placeholder, help); types and ranges are those of the fields.
 _OPTIONS = (
-    ("--users", Users, "users", "N", "registered users: all who come, within a session or not"),
-    ("--warm-share", Users, "warm_share", "X", "of users: have been here before it begins"),
-    ("--return-interval", Users, "return_interval_s", "S", "from a user's session to the next one"),
+    ("--users", Population, "users", "N", "registered users: all who come, within a session or not"),
+    ("--warm-share", Population, "warm_share", "X", "of users: have been here before it begins"),
+    ("--return-interval", Population, "return_interval_s", "S", "from a user's session to the next one"),
     ("--hours", Day, "hours", "H", "how long; it begins at midnight"),
     ("--peak-to-mean", Day, "peak_to_mean", "X", "of the day's curve; 1: it is flat"),
     ("--peak-hour", Day, "peak_hour", "H", "when most users come"),
     ("--step", Day, "step_s", "S", "of simulated time"),
     ("--seed", Day, "seed", "N", "of all random numbers"),
-    ("--nodes", Cluster, "nodes", "N", "of the cluster"),
-    ("--cores", Cluster, "cores", "N", "of a node, each like the one the constants are of"),
-    ("--gbit", Cluster, "link_gbit", "X", "that a node can send, and receive"),
-    ("--connections", Cluster, "connections", "N", "that a node can hold"),
-    ("--age", Cluster, "age_s", "S", "of the load figures that users choose by"),
+    ("--nodes", ClusterInputs, "nodes", "N", "of the cluster"),
+    ("--cores", ClusterInputs, "cores", "N", "of a node, each like the one the constants are of"),
+    ("--gbit", ClusterInputs, "link_gbit", "X", "that a node can send, and receive"),
+    ("--connections", ClusterInputs, "connections", "N", "that a node can hold"),
+    ("--age", ClusterInputs, "age_s", "S", "of the load figures that users choose by"),
 )
 
 
@@ -123,8 +123,8 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 
 
 def _inputs(options: argparse.Namespace) -> Inputs:
-    users = given.read_users(options.model) if options.model is not None else Users()
-    parts: dict[type, Any] = {Users: users, Cluster: Cluster(tls=options.tls), Day: Day()}
+    users = given.read_users(options.model) if options.model is not None else Population()
+    parts: dict[type, Any] = {Population: users, ClusterInputs: ClusterInputs(tls=options.tls), Day: Day()}
     for option, struct, field, _, _ in _OPTIONS:
         text = getattr(options, option[2:].replace("-", "_"))
         if text is not None:
@@ -133,8 +133,8 @@ def _inputs(options: argparse.Namespace) -> Inputs:
         raise UsageError("--rho and --return-interval: give one of them, the other follows from it")
     return given.check(
         Inputs(
-            users=parts[Users],
-            cluster=parts[Cluster],
+            users=parts[Population],
+            cluster=parts[ClusterInputs],
             day=parts[Day],
             spikes=_events(options.spike, given.spike, "--spike"),
             failures=_events(options.node_failure, given.failure, "--node-failure"),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from loadgen.capacity.exchanges import STALE_BYTES, Exchange, Exchanges
 from loadgen.capacity.wire import Wire
 from loadgen.constants import Constants
-from loadgen.simulate.inputs import Cluster, Users
+from loadgen.simulate.inputs import ClusterInputs, Population
 
 #: What is counted.  Requests are of eight kinds; what else costs something; what costs nothing.
 KINDS = (
@@ -31,7 +31,7 @@ CPU, LINK_IN, LINK_OUT, PAYLOAD_IN, PAYLOAD_OUT = range(5)
 Floats = NDArray[np.float64]
 
 
-def matrix(constants: Constants, users: Users, cluster: Cluster) -> Floats:
+def matrix(constants: Constants, users: Population, cluster: ClusterInputs) -> Floats:
     """What one exchange of each kind costs: (kind, column)."""
     each = Exchanges(
         constants,

@@ -29,7 +29,7 @@ Bytes = Annotated[float, Meta(ge=0, le=1e9)]
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
-class Users(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Population(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The users and the site they look at."""
 
     #: Registered: all who come, and come again; few of them are within a session at once.
@@ -62,7 +62,7 @@ class Users(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     kept_pages: Annotated[int, Meta(ge=1, le=200)] = 50
 
 
-class Cluster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ClusterInputs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The nodes, all equal, and what their clients know of them."""
 
     nodes: Annotated[int, Meta(ge=1, le=64)] = 4
@@ -103,7 +103,7 @@ class Spike(msgspec.Struct, frozen=True):
     factor: float
 
 
-class Failure(msgspec.Struct, frozen=True):
+class Outage(msgspec.Struct, frozen=True):
     """A node is gone for a while."""
 
     at_s: float
@@ -121,20 +121,20 @@ class Deploy(msgspec.Struct, frozen=True):
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """All inputs of a simulation."""
 
-    users: Users = msgspec.field(default_factory=Users)
-    cluster: Cluster = Cluster()
+    users: Population = msgspec.field(default_factory=Population)
+    cluster: ClusterInputs = ClusterInputs()
     day: Day = Day()
     spikes: tuple[Spike, ...] = ()
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[Outage, ...] = ()
     deploys: tuple[Deploy, ...] = ()
 
 
-def resources(users: Users) -> int:
+def resources(users: Population) -> int:
     """How many resources the whole site has."""
     return users.pages * (1 + own_assets(users)) + users.shared_assets
 
 
-def own_assets(users: Users) -> int:
+def own_assets(users: Population) -> int:
     """Assets that only one page has."""
     return users.assets_per_page - users.shared_assets
 
@@ -174,7 +174,7 @@ def check(inputs: Inputs) -> Inputs:
     return inputs
 
 
-def read_users(path: Path) -> Users:
+def read_users(path: Path) -> Population:
     """The table ``[users]`` of the TOML file *path*; :exc:`UsageError`."""
     try:
         given = tomllib.loads(path.read_text("utf-8"))
@@ -187,10 +187,12 @@ def read_users(path: Path) -> Users:
     if "users" not in given:
         raise UsageError(f"{path}: there is no table [users]")
     try:
-        users = msgspec.convert(given["users"], Users)
+        users = msgspec.convert(given["users"], Population)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{path}: [users]: {error}; keys are {', '.join(Users.__struct_fields__)}") from None
-    for name in Users.__struct_fields__:
+        raise UsageError(
+            f"{path}: [users]: {error}; keys are {', '.join(Population.__struct_fields__)}"
+        ) from None
+    for name in Population.__struct_fields__:
         value = getattr(users, name)
         if value != value:
             raise UsageError(f"{path}: [users]: {name} = nan is no number")
@@ -217,12 +219,12 @@ def spike(text: str) -> Spike:
     return Spike(seconds(at), _positive(fades), number)
 
 
-def failure(text: str) -> Failure:
+def failure(text: str) -> Outage:
     """``AT,LASTS,NODE``; :exc:`ValueError`."""
     at, lasts, node = _parts(text, 3, "AT,LASTS,NODE, like 20:00,10m,2")
     if not re.fullmatch(r"[1-9]\d{0,3}", node):
         raise ValueError(f"nodes are numbered from 1, there is no {node!r}")
-    return Failure(seconds(at), _positive(lasts), int(node) - 1)
+    return Outage(seconds(at), _positive(lasts), int(node) - 1)
 
 
 def deploy(text: str) -> Deploy:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from edge.load.window import WINDOW_SECONDS
 from loadgen.models.weight_arrays import Weights
 from loadgen.simulate.costs import CPU, LINK_OUT, PAYLOAD_OUT, REQUESTS
-from loadgen.simulate.inputs import Cluster, Failure
+from loadgen.simulate.inputs import ClusterInputs, Outage
 
 #: Nobody waits for longer; what had to is not done.
 PATIENCE_S = 10.0
@@ -56,7 +56,9 @@ class Load(NamedTuple):
 class Nodes:
     """The simulated nodes: load in, utilization, queues and published figures out."""
 
-    def __init__(self, cluster: Cluster, costs: Floats, failures: tuple[Failure, ...], step_s: float) -> None:
+    def __init__(
+        self, cluster: ClusterInputs, costs: Floats, failures: tuple[Outage, ...], step_s: float
+    ) -> None:
         count = cluster.nodes
         self._cluster, self._costs, self._failures, self._step = cluster, costs, failures, step_s
         link = cluster.link_gbit * 1e9 / 8

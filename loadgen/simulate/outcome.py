@@ -47,7 +47,7 @@ class NodeOutcome(msgspec.Struct, frozen=True, kw_only=True):
     overloaded_s: float
 
 
-class Hour(msgspec.Struct, frozen=True, kw_only=True):
+class HourOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """One hour; lists by node."""
 
     hour: int
@@ -86,7 +86,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     herd_mean: float
     herd_p99: float
     nodes: list[NodeOutcome]
-    hours: list[Hour]
+    hours: list[HourOutcome]
     #: By minute: requests per second of each node, and utilizations.
     minutes: dict[str, list[list[float]]]
 
@@ -188,7 +188,7 @@ class Recorder:
             for node in range(len(requests))
         ]
 
-    def _hour(self, hour: int) -> Hour:
+    def _hour(self, hour: int) -> HourOutcome:
         points = slice(int(hour * 3600 / POINT_S), int((hour + 1) * 3600 / POINT_S))
         windows = slice(int(hour * 3600 / WINDOW_S), int((hour + 1) * 3600 / WINDOW_S))
         time = float(self._time[points].sum())
@@ -196,7 +196,7 @@ class Recorder:
         requests = by_node[:, :REQUESTS].sum(axis=1)
         bits = self._bytes[points].sum(axis=(0, 1)) * 8 / 1e6 / time
         herds = _herds(self._windows[windows], self._up[windows])
-        return Hour(
+        return HourOutcome(
             hour=hour,
             concurrent=round(float(self._concurrent[points].sum()) / time),
             views_per_s=_round(float(by_node[:, KIND["view"]].sum()) / time),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from loadgen.charts import Series, bars, lines, page, table
 from loadgen.simulate.document import Document
-from loadgen.simulate.outcome import POINT_S, Hour, Outcome
+from loadgen.simulate.outcome import POINT_S, HourOutcome, Outcome
 
 
 def render(document: Document) -> str:
@@ -92,5 +92,5 @@ def _curves(policy: str, outcome: Outcome) -> list[str]:
     ]
 
 
-def _hourly(name: str, outcome: Outcome, of: Callable[[Hour], float]) -> Series:
+def _hourly(name: str, outcome: Outcome, of: Callable[[HourOutcome], float]) -> Series:
     return Series(name, [hour.hour + 0.5 for hour in outcome.hours], [of(hour) for hour in outcome.hours])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from loadgen.simulate.cache_age_model import CacheAgeModel, Older
 from loadgen.simulate.costs import KIND, KINDS
-from loadgen.simulate.inputs import Users, own_assets
+from loadgen.simulate.inputs import Population, own_assets
 from loadgen.simulate.wave import Wave
 
 Floats = NDArray[np.float64]
@@ -27,7 +27,7 @@ Ints = NDArray[np.int64]
 class Views:
     """Page views become requests of each kind, by what the viewers have in their caches."""
 
-    def __init__(self, users: Users, cache_ages: CacheAgeModel, wave: Wave) -> None:
+    def __init__(self, users: Population, cache_ages: CacheAgeModel, wave: Wave) -> None:
         self._users, self._cache_ages, self._wave = users, cache_ages, wave
         self._parts = 1 + users.assets_per_page
 

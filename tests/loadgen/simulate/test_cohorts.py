@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.models.choice import POLICIES
 from loadgen.simulate.cohorts import Cohorts
-from loadgen.simulate.inputs import Deploy, Failure, Spike
+from loadgen.simulate.inputs import Deploy, Outage, Spike
 from loadgen.simulate.outcome import Recorder
 from tests.loadgen.simulate.worlds import outcome, world
 
@@ -21,7 +21,7 @@ class Conservation(SynchronousTestCase):
         made = world(
             users=54_321,
             return_interval_s=300.0,
-            failures=(Failure(60.0, 120.0, 1),),
+            failures=(Outage(60.0, 120.0, 1),),
             spikes=(Spike(200.0, 60.0, 5.0),),
             deploys=(Deploy(100.0, 50),),
         )
@@ -87,7 +87,7 @@ class Failures(SynchronousTestCase):
     """A node is gone for five minutes."""
 
     def test_its_load_moves_to_the_others_and_comes_back_slowly(self) -> None:
-        found = outcome("smart", 0.5, hours=0.4, failures=(Failure(600.0, 300.0, 1),))
+        found = outcome("smart", 0.5, hours=0.4, failures=(Outage(600.0, 300.0, 1),))
         rates = found.minutes["requests_per_s"]
         before, during = [row[9] for row in rates], [row[13] for row in rates]
         self.assertEqual(during[1], 0)
@@ -102,14 +102,14 @@ class Failures(SynchronousTestCase):
         self.assertGreater(found.counts["retry"], 0)
 
     def test_without_any_node_views_fail_and_users_stay(self) -> None:
-        failures = tuple(Failure(60.0, 60.0, node) for node in range(4))
+        failures = tuple(Outage(60.0, 60.0, node) for node in range(4))
         found = outcome("smart", hours=0.1, failures=failures)
         self.assertGreater(found.counts["failed"], 0)
         self.assertEqual([row[1] for row in found.minutes["requests_per_s"]], [0, 0, 0, 0])
 
     def test_under_every_policy_others_take_over(self) -> None:
         for policy in POLICIES:
-            found = outcome(policy, 0.3, hours=0.1, failures=(Failure(120.0, 120.0, 0),))
+            found = outcome(policy, 0.3, hours=0.1, failures=(Outage(120.0, 120.0, 0),))
             self.assertEqual(found.counts["failed"], 0, policy)
             self.assertEqual(found.minutes["requests_per_s"][0][3], 0.0, policy)
             self.assertGreater(sum(row[3] for row in found.minutes["requests_per_s"]), 0, policy)

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from loadgen.simulate.cohorts import Cohorts
 from loadgen.simulate.document import compare
 from loadgen.simulate.exact import Exact
-from loadgen.simulate.inputs import Deploy, Failure
+from loadgen.simulate.inputs import Deploy, Outage
 from tests.loadgen.simulate.worlds import world
 
 SAMPLE = 2_000
@@ -29,7 +29,7 @@ class Agreement(SynchronousTestCase):
             max_age_s=30.0,
             users=1_000_000,
             deploys=(Deploy(1800.0, 60),),
-            failures=(Failure(3600.0, 300.0, 2),),
+            failures=(Outage(3600.0, 300.0, 2),),
         )
         cohorts = Cohorts(made, policy).run()
         exact = Exact(made, policy, SAMPLE).run()
@@ -65,7 +65,7 @@ class Failing(SynchronousTestCase):
 
     def test_nobody_is_served_by_it_and_nothing_fails(self) -> None:
         made = world(
-            hours=0.2, nodes=2, return_interval_s=60.0, users=500, failures=(Failure(240.0, 240.0, 0),)
+            hours=0.2, nodes=2, return_interval_s=60.0, users=500, failures=(Outage(240.0, 240.0, 0),)
         )
         found = Exact(made, "smart", 500).run()
         rates = np.array(found.minutes["requests_per_s"])
@@ -76,6 +76,6 @@ class Failing(SynchronousTestCase):
         self.assertEqual(found.counts["failed"], 0)
 
     def test_with_both_gone_views_fail(self) -> None:
-        failures = tuple(Failure(60.0, 60.0, node) for node in range(2))
+        failures = tuple(Outage(60.0, 60.0, node) for node in range(2))
         made = world(hours=0.05, nodes=2, return_interval_s=60.0, users=500, failures=failures)
         self.assertGreater(Exact(made, "smart", 500).run().counts["failed"], 0)

@@ -6,7 +6,7 @@ from typing import Any
 
 from loadgen import constants
 from loadgen.simulate.cohorts import Cohorts, World
-from loadgen.simulate.inputs import Cluster, Day, Inputs, Users, check
+from loadgen.simulate.inputs import ClusterInputs, Day, Inputs, Population, check
 from loadgen.simulate.loading import with_utilization
 from loadgen.simulate.outcome import Outcome
 
@@ -16,7 +16,7 @@ def inputs(**parts: Any) -> Inputs:
     given: dict[str, Any] = {
         "hours": 1 / 3, "peak_to_mean": 1.0, "warm_share": 1.0, "kept_pages": 12, "pages": 50, **parts,
     }  # fmt: skip
-    structs: dict[str, Any] = {"users": Users, "cluster": Cluster, "day": Day}
+    structs: dict[str, Any] = {"users": Population, "cluster": ClusterInputs, "day": Day}
     made = {
         name: struct(**{field: given.pop(field) for field in struct.__struct_fields__ if field in given})
         for name, struct in structs.items()
