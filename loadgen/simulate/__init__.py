@@ -5,7 +5,7 @@ time moves random numbers of them - binomial, multinomial, Poisson, all from one
 ten million cost no more than ten.  The same seed gives the same result, byte for byte.
 
 * ``inputs.py``: what a user does, what a cluster is, what happens to it;
-* ``wave.py``: how often sessions begin;
+* ``session_rate.py``: how often sessions begin;
 * ``changes.py``: what a deploy changes;
 * ``cache_age_model.py``: what of a page is cached, and how old, at a page view, by the user's history;
 * ``costs.py``: what is counted, and what each costs: a matrix made from :mod:`loadgen.capacity`;

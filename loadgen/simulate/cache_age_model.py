@@ -4,8 +4,8 @@ Between two page views of a user lies a think time, and after the last one of a 
 probability, whatever was before, for the number of page views of a session is geometric.  A sample of
 histories is played through, and what it finds is counted: for each class of k, the ages of copies at views
 of pages that are kept - in seconds, if the copy was confirmed within the same session, and else in
-operational time, in which gaps are exponential with mean 1 (``wave.py``).  A copy that is fresh is used
-without a question, and gets older.
+operational time (``session_rate.py``), in which gaps are exponential with mean 1.  A copy that is fresh is
+used without a question, and gets older.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Popularity:
         return np.minimum(places, len(self._steps) - 1)
 
 
-class Shelves:
+class CachedPages:
     """The pages that each of several users keeps, first in, first out; a confirmed one stays at its place."""
 
     def __init__(self, users: Population, count: int) -> None:
@@ -162,7 +162,7 @@ class CacheAgeModel:
 
     def _histories(self, users: Population, random: Generator, weights: list[Floats]) -> list[Older]:
         """A sample of users looks at pages; for each of *weights* of pages, what is kept for how long."""
-        popularity, shelves = Popularity(users), Shelves(users, _SAMPLE)
+        popularity, cached = Popularity(users), CachedPages(users, _SAMPLE)
         classes, one = len(self.begins), [np.ones(users.pages)]
         within, across = (Ages(grid, classes, weights) for grid in (_WITHIN, _ACROSS))
         within_beside, across_beside = (Ages(grid, classes, one) for grid in (_WITHIN, _ACROSS))
@@ -174,8 +174,8 @@ class CacheAgeModel:
         for number in range(self.settled + _VIEWS):
             place = int(np.searchsorted(self.begins, number, side="right")) - 1
             pages = popularity.draw(random, _SAMPLE)
-            kept, where = shelves.find(pages)
-            think, gap, sessions = shelves.age(where, clocks)
+            kept, where = cached.find(pages)
+            think, gap, sessions = cached.age(where, clocks)
             near, far = kept & (sessions == 0), kept & (sessions > 0)
             within.add(place, think[near], pages[near])
             across.add(place, gap[far], pages[far])
@@ -186,7 +186,7 @@ class CacheAgeModel:
                 across_beside.add(place, gap_beside[far_beside], pages[far_beside])
             views[place] += _SAMPLE
             fresh = (near & (think < fresh_within)) | (far & (gap < fresh_across))
-            shelves.put(pages, kept, where, clocks, ~fresh)
+            cached.put(pages, kept, where, clocks, ~fresh)
             newest[:, ~fresh] = clocks[:, ~fresh]
             ended = random.random(_SAMPLE) * users.session_pages < 1
             thought = sample(users.think, random, _SAMPLE)

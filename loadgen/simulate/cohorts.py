@@ -22,8 +22,8 @@ from loadgen.simulate.inputs import Inputs
 from loadgen.simulate.nodes import Nodes
 from loadgen.simulate.outcome import Outcome, Recorder
 from loadgen.simulate.routing import PerRequestRouting, StickyRouting
+from loadgen.simulate.session_rate import SessionRate
 from loadgen.simulate.views import Views
-from loadgen.simulate.wave import Wave
 
 Ints = NDArray[np.int64]
 
@@ -36,7 +36,7 @@ class World:
 
     def __init__(self, inputs: Inputs, constants: Constants) -> None:
         self.inputs = inputs
-        self.wave = Wave(inputs)
+        self.session_rate = SessionRate(inputs)
         self.changes = [
             Change(deploy, inputs.users, self.random(_CHANGES, number))
             for number, deploy in enumerate(inputs.deploys)
@@ -44,7 +44,7 @@ class World:
         self.cache_ages = CacheAgeModel(inputs.users, self.random(_CACHE_AGES), self.changes)
         users, cluster = inputs.users, inputs.cluster
         self.session = Session.of(users.think, users.session_pages, cluster.ttl_s, cluster.keep_alive_s)
-        self.views = Views(inputs.users, self.cache_ages, self.wave)
+        self.views = Views(inputs.users, self.cache_ages, self.session_rate)
         self.costs = matrix(constants, inputs.users, inputs.cluster)
 
     def random(self, *stream: int) -> Generator:
@@ -83,7 +83,7 @@ class Cohorts:
         world, day = self._world, self._world.inputs.day
         steps = max(1, round(day.hours * 3600 / day.step_s))
         recorder = Recorder(world.inputs, steps)
-        begins = -np.expm1(-world.wave.rates((np.arange(steps) + 0.5) * day.step_s) * day.step_s)
+        begins = -np.expm1(-world.session_rate.rates((np.arange(steps) + 0.5) * day.step_s) * day.step_s)
         for step in range(steps):
             self.step(step * day.step_s, float(begins[step]), recorder)
         return recorder.outcome()

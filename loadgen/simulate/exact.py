@@ -1,6 +1,6 @@
 """The simulation of single users, event by event: what the cohorts are compared with.
 
-Each user has a shelf of pages with the time at which each was last confirmed, a node, and what it knows of
+Each user has a cache of pages with the time at which each was last confirmed, a node, and what it knows of
 nodes that failed.  The next page view or session of everybody stands in a heap.  Nodes and figures are
 those of the cohorts; each user of the sample counts for as many as there are in all, divided by those in
 the sample.
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from loadgen.models import choice, choice_arrays, think
 from loadgen.models.draws import drawn, uniform
-from loadgen.simulate.cache_age_model import Popularity, Shelves
+from loadgen.simulate.cache_age_model import CachedPages, Popularity
 from loadgen.simulate.cohorts import World
 from loadgen.simulate.costs import KIND, KINDS
 from loadgen.simulate.inputs import own_assets
@@ -62,26 +62,28 @@ class Exact:
         warm = np.flatnonzero(random.random(self._count) < self._users_of.warm_share)
         count, users = len(warm), self._users_of
         times = np.empty((world.cache_ages.settled, count))
-        end = world.wave.second(-random.exponential(1.0, count))
+        end = world.session_rate.second(-random.exponential(1.0, count))
         for view in range(len(times) - 1, -1, -1):
             times[view] = at = end - think.sample(users.think, random, count)
-            gap = world.wave.second(world.wave.operational(at) - random.exponential(1.0, count))
+            gap = world.session_rate.second(
+                world.session_rate.operational(at) - random.exponential(1.0, count)
+            )
             end = np.where(random.random(count) < world.session.stay, at, gap)
-        shelves = Shelves(users, count)
+        cached = CachedPages(users, count)
         for now in times:
             pages = popularity.draw(random, count)
-            kept, where = shelves.find(pages)
+            kept, where = cached.find(pages)
             clocks = np.broadcast_to(now, (3, count))
-            fresh = kept & (shelves.age(where, clocks)[0] < users.max_age_s)
-            shelves.put(pages, kept, where, clocks, ~fresh)
+            fresh = kept & (cached.age(where, clocks)[0] < users.max_age_s)
+            cached.put(pages, kept, where, clocks, ~fresh)
         for row, number in enumerate(warm.tolist()):
             user = self._users[number]
             user.learned = float(times[-1, row])
-            order = np.roll(np.arange(shelves.pages.shape[1]), -int(shelves.slot[row]))
+            order = np.roll(np.arange(cached.pages.shape[1]), -int(cached.slot[row]))
             for place in order.tolist():
-                page = int(shelves.pages[row, place])
+                page = int(cached.pages[row, place])
                 if page >= 0:
-                    user.shelf[page] = float(shelves.seen[0, row, place])
+                    user.cached[page] = float(cached.seen[0, row, place])
 
     def run(self) -> Outcome:
         """Simulate from the beginning to the end."""
@@ -116,8 +118,8 @@ class Exact:
 
     def _plan_session(self, number: int, at: float) -> None:
         """The next session of a user who is away."""
-        wave = self._world.wave
-        begin = float(wave.second(wave.operational(at) + self._gap()))
+        rate = self._world.session_rate
+        begin = float(rate.second(rate.operational(at) + self._gap()))
         if begin < math.inf:
             heapq.heappush(self._heap, (max(at, begin), number, False))
 
@@ -181,21 +183,21 @@ class Exact:
 
     def _look(self, user: User, page: int, at: float, row: Floats) -> None:
         """What the page view asks a node for."""
-        users, shelf = self._users_of, user.shelf
-        if page in shelf:
-            if self._confirm(shelf[page], at, row, 1 + users.assets_per_page, page):
-                shelf[page] = at
+        users, cached = self._users_of, user.cached
+        if page in cached:
+            if self._confirm(cached[page], at, row, 1 + users.assets_per_page, page):
+                cached[page] = at
             return
         row[KIND["page"]] += 1
-        if shelf:
+        if cached:
             row[KIND["asset"]] += own_assets(users)
-            self._confirm(max(shelf.values()), at, row, users.shared_assets, None)
+            self._confirm(max(cached.values()), at, row, users.shared_assets, None)
         else:
             row[KIND["asset"]] += users.assets_per_page
             row[KIND["client"]] += users.client_files
-        if len(shelf) >= users.kept_pages:
-            del shelf[next(iter(shelf))]
-        shelf[page] = at
+        if len(cached) >= users.kept_pages:
+            del cached[next(iter(cached))]
+        cached[page] = at
 
     def _confirm(self, confirmed: float, at: float, row: Floats, parts: int, page: int | None) -> bool:
         """Ask for *parts* of a page, or of what all pages share; False: they are fresh."""

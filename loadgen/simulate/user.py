@@ -15,7 +15,7 @@ from loadgen.models.choice import OutlierEjection
 class User:
     """One of the sample."""
 
-    __slots__ = ("active", "connections", "latency", "learned", "node", "shelf", "socket", "trouble")
+    __slots__ = ("active", "cached", "connections", "ejections", "latency", "learned", "node", "socket")
 
     def __init__(self, node: int, socket: bool) -> None:
         self.node = node
@@ -24,28 +24,28 @@ class User:
         #: When it read the load figures; -inf: never.
         self.learned = -math.inf
         #: Pages kept, the oldest first, and when each was confirmed.
-        self.shelf: dict[int, float] = {}
+        self.cached: dict[int, float] = {}
         #: By node: when a request was last sent on its connection.
         self.connections: dict[int, float] = {}
         #: By node: its latency as a peak EWMA, ms, and when that was observed.
         self.latency: dict[int, tuple[float, float]] = {}
-        #: By node that failed of late.
-        self.trouble: dict[int, OutlierEjection] = {}
+        #: By node that failed of late: how far it is trusted.
+        self.ejections: dict[int, OutlierEjection] = {}
 
     # ---- nodes that failed ----
 
     def trust(self, node: int, at: float) -> float:
         """0 while ejected, then slowly back to 1."""
-        return self.trouble[node].trust(at) if node in self.trouble else 1.0
+        return self.ejections[node].trust(at) if node in self.ejections else 1.0
 
     def failed(self, node: int, at: float, random: Callable[[], float]) -> None:
         """*node* gave no answer."""
-        self.trouble.setdefault(node, OutlierEjection()).failed(at, random)
+        self.ejections.setdefault(node, OutlierEjection()).failed(at, random)
 
     def answered(self, node: int, latency: float, at: float) -> None:
         """*node* answered after *latency*."""
-        if node in self.trouble and self.trouble[node].answered(at):
-            del self.trouble[node]
+        if node in self.ejections and self.ejections[node].answered(at):
+            del self.ejections[node]
         value, seen = self.latency.get(node, (choice.LEAST_MS, at))
         latency = choice.observed(value, latency, at - seen)
         # What is as fast as can be is not worth remembering.

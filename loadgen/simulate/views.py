@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from loadgen.simulate.cache_age_model import CacheAgeModel, Older
 from loadgen.simulate.costs import KIND, KINDS
 from loadgen.simulate.inputs import Population, own_assets
-from loadgen.simulate.wave import Wave
+from loadgen.simulate.session_rate import SessionRate
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -27,8 +27,8 @@ Ints = NDArray[np.int64]
 class Views:
     """Page views become requests of each kind, by what the viewers have in their caches."""
 
-    def __init__(self, users: Population, cache_ages: CacheAgeModel, wave: Wave) -> None:
-        self._users, self._cache_ages, self._wave = users, cache_ages, wave
+    def __init__(self, users: Population, cache_ages: CacheAgeModel, session_rate: SessionRate) -> None:
+        self._users, self._cache_ages, self._session_rate = users, cache_ages, session_rate
         self._parts = 1 + users.assets_per_page
 
     def work(self, now: float, viewers: Ints, random: Generator) -> Floats:
@@ -73,7 +73,7 @@ class Views:
         put[KIND["page_byte"]] += volume
 
     def _since(self, now: float, then: float) -> float:
-        return float(self._wave.operational(now) - self._wave.operational(then))
+        return float(self._session_rate.operational(now) - self._session_rate.operational(then))
 
     def _newer(self, now: float, viewers: Ints, asked: Ints, random: Generator) -> tuple[Floats, Floats]:
         """How many of the confirmed copies have a newer version, and bytes of those."""

@@ -53,7 +53,7 @@ def simulated(given: Inputs) -> tuple[Outcome, float]:
     """What smart clients do meanwhile, and the CPU seconds of it."""
     world = World(given, COSTS)
     cohorts, recorder = Cohorts(world, "smart"), Settled(given, SECONDS)
-    begins = -math.expm1(-float(world.wave.rates(0.0)) * given.day.step_s)
+    begins = -math.expm1(-float(world.session_rate.rates(0.0)) * given.day.step_s)
     for second in range(SETTLING + SECONDS):
         cohorts.step(float(second), begins, recorder)
     found = recorder.outcome()

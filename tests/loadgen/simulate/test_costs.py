@@ -9,7 +9,7 @@ from loadgen import constants
 from loadgen.capacity.exchanges import STALE_BYTES, Exchanges
 from loadgen.capacity.wire import Wire
 from loadgen.simulate.costs import CPU, KIND, KINDS, LINK_IN, LINK_OUT, PAYLOAD_IN, PAYLOAD_OUT, matrix
-from loadgen.simulate.inputs import Cluster, Users
+from loadgen.simulate.inputs import ClusterInputs, Population
 
 
 class Costs(SynchronousTestCase):
@@ -19,7 +19,7 @@ class Costs(SynchronousTestCase):
         measured = constants.load()
         counts = np.zeros(len(KINDS))
         counts[KIND["batch"]], counts[KIND["validator"]] = 1, 13
-        found = counts @ matrix(measured, Users(path_bytes=30), Cluster())
+        found = counts @ matrix(measured, Population(path_bytes=30), ClusterInputs())
         self.assertAlmostEqual(found[CPU], measured.batch_s + 13 * measured.validator_s)
         asked = measured.batch_request_bytes + 13 * (measured.validator_bytes + 30)
         self.assertAlmostEqual(found[PAYLOAD_IN], asked)
@@ -29,8 +29,8 @@ class Costs(SynchronousTestCase):
         self.assertAlmostEqual(found[LINK_OUT], outbound.bytes)
 
     def test_a_line_through_two_sizes_is_right_for_both(self) -> None:
-        measured, users = constants.load(), Users(page_bytes=30_000.0, asset_bytes=400.0)
-        costs = matrix(measured, users, Cluster())
+        measured, users = constants.load(), Population(page_bytes=30_000.0, asset_bytes=400.0)
+        costs = matrix(measured, users, ClusterInputs())
         each = Exchanges(measured, Wire(), 4, path_bytes=users.path_bytes)
         for lines in (13, 8):
             row = costs[KIND["batch"]] + lines * costs[KIND["validator"]]
@@ -42,8 +42,8 @@ class Costs(SynchronousTestCase):
 
     def test_tls_adds_to_requests_and_connections(self) -> None:
         measured = constants.load()
-        encrypted = Cluster(tls=True, tls_resumed_share=0.25)
-        more = matrix(measured, Users(), encrypted) - matrix(measured, Users(), Cluster())
+        encrypted = ClusterInputs(tls=True, tls_resumed_share=0.25)
+        more = matrix(measured, Population(), encrypted) - matrix(measured, Population(), ClusterInputs())
         self.assertAlmostEqual(float(more[KIND["batch"], 0]), measured.tls_request_s)
         handshakes = 0.75 * measured.handshake_s + 0.25 * measured.resumed_s
         self.assertAlmostEqual(float(more[KIND["connect"], CPU]), handshakes)

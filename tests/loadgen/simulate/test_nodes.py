@@ -7,17 +7,17 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.models import choice
 from loadgen.simulate.costs import KIND, KINDS
-from loadgen.simulate.inputs import Cluster, Failure
+from loadgen.simulate.inputs import ClusterInputs, Outage
 from loadgen.simulate.nodes import Nodes
 
 
 class TheNodes(SynchronousTestCase):
     """Loads and what is published of them."""
 
-    def nodes(self, *failures: Failure) -> Nodes:
+    def nodes(self, *failures: Outage) -> Nodes:
         costs = np.zeros((len(KINDS), 5))
         costs[KIND["page"], 0] = 0.001
-        return Nodes(Cluster(nodes=2, cores=1.0, age_s=5.0), costs, failures, 1.0)
+        return Nodes(ClusterInputs(nodes=2, cores=1.0, age_s=5.0), costs, failures, 1.0)
 
     def load(self, *requests: float) -> np.ndarray:
         counts = np.zeros((2, len(KINDS)))
@@ -42,7 +42,7 @@ class TheNodes(SynchronousTestCase):
         np.testing.assert_allclose(found.p99_s[1], np.log(100) * 0.001 / 0.5, rtol=1e-6)
 
     def test_a_dead_node_has_no_weight_once_that_is_known_and_all_of_it_when_it_is_back(self) -> None:
-        nodes = self.nodes(Failure(10.0, 20.0, 1))
+        nodes = self.nodes(Outage(10.0, 20.0, 1))
         weights = {}
         for second in range(1, 40):
             up = nodes.up(float(second - 1))

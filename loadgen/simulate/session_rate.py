@@ -20,20 +20,20 @@ _BEFORE = 30
 Floats = NDArray[np.float64]
 
 
-class Wave:
+class SessionRate:
     """The rate of a non-homogeneous Poisson process.  Times are seconds from the first midnight."""
 
     def __init__(self, inputs: Inputs) -> None:
         self._inputs = inputs
         end = inputs.day.hours * 3600
-        # One day of the wave is summed up, and repeated before the beginning.
+        # One plain day is summed up, and repeated before the beginning.
         self._times = np.arange(0.0, max(end, DAY_S) + 2 * _GRID_S, _GRID_S)
         middles = self._times[:-1] + _GRID_S / 2
         self._sums = np.concatenate(([0.0], np.cumsum(self.rates(middles) * _GRID_S)))
-        wave = np.arange(0.0, DAY_S + _GRID_S, _GRID_S)
-        plain = np.concatenate(([0.0], np.cumsum(self._plain(wave[:-1] + _GRID_S / 2) * _GRID_S)))
+        points = np.arange(0.0, DAY_S + _GRID_S, _GRID_S)
+        plain = np.concatenate(([0.0], np.cumsum(self._plain(points[:-1] + _GRID_S / 2) * _GRID_S)))
         days = np.arange(-_BEFORE, 0)
-        before = (days[:, np.newaxis] * DAY_S + wave[:-1]).ravel()
+        before = (days[:, np.newaxis] * DAY_S + points[:-1]).ravel()
         sums = (days[:, np.newaxis] * plain[-1] + plain[:-1]).ravel()
         self._times = np.concatenate((before, self._times))
         self._sums = np.concatenate((sums, self._sums))

@@ -1,4 +1,4 @@
-"""The wave of a day: rates of sessions, and time stretched by them."""
+"""The session rate of a day, and time stretched by them."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.simulate.inputs import Spike
-from loadgen.simulate.wave import Wave
+from loadgen.simulate.session_rate import SessionRate
 from tests.loadgen.simulate.worlds import inputs
 
 
-class TheWave(SynchronousTestCase):
+class SessionRateTests(SynchronousTestCase):
     """Rates of sessions, and time stretched by them."""
 
     def test_operational_time_and_back(self) -> None:
-        wave = Wave(inputs(hours=24.0, peak_to_mean=4.4, spikes=(Spike(50_000.0, 600.0, 5.0),)))
+        rate = SessionRate(inputs(hours=24.0, peak_to_mean=4.4, spikes=(Spike(50_000.0, 600.0, 5.0),)))
         times = np.array([-200_000.0, -1.0, 0.0, 1234.5, 50_100.0, 86_000.0])
-        np.testing.assert_allclose(wave.second(wave.operational(times)), times, atol=1e-3)
+        np.testing.assert_allclose(rate.second(rate.operational(times)), times, atol=1e-3)
 
     def test_a_day_has_as_many_sessions_as_fit_into_it(self) -> None:
-        wave = Wave(inputs(hours=24.0, peak_to_mean=4.4, return_interval_s=7200.0))
-        self.assertLess(abs(float(wave.operational(86_400.0)) - 12), 0.01)
+        rate = SessionRate(inputs(hours=24.0, peak_to_mean=4.4, return_interval_s=7200.0))
+        self.assertLess(abs(float(rate.operational(86_400.0)) - 12), 0.01)
 
     def test_a_spike_multiplies_at_once_and_fades(self) -> None:
-        plain, news = Wave(inputs()), Wave(inputs(spikes=(Spike(600.0, 60.0, 5.0),)))
+        plain, news = SessionRate(inputs()), SessionRate(inputs(spikes=(Spike(600.0, 60.0, 5.0),)))
         ratio = news.rates(np.array([599.0, 600.0, 660.0, 1199.0])) / plain.rates(0.0)
         np.testing.assert_allclose(ratio, [1, 5, 1 + 4 / np.e, 1], atol=0.01)
 
     def test_after_the_end_there_is_nothing(self) -> None:
-        wave = Wave(inputs(hours=24.0))
-        self.assertEqual(float(wave.second(1e9)), np.inf)
+        rate = SessionRate(inputs(hours=24.0))
+        self.assertEqual(float(rate.second(1e9)), np.inf)
