@@ -170,7 +170,7 @@ class PackagingTests(SynchronousTestCase):
 
     def test_one_native_part_that_fails_leaves_the_other(self) -> None:
         """A header of the wire is broken: the fast path is built all the same."""
-        header = self.checkout / "loadgen" / "wire" / "src" / "edge_link.h"
+        header = self.checkout / "loadgen" / "wire" / "src" / "wire_link.h"
         whole = header.read_text()
         header.write_text("#error broken")
         try:

@@ -6,15 +6,15 @@
 * ``native.py`` over ``src/``: the same in C11, in a module of its own, which ``build.py`` makes.
 
 In ``src/``, a header or a source of each name, or both; headers include only those above them (and the fast
-path's ``edge_request``, for reading fields).  ``edge_reply`` is sans-IO::
+path's ``edge_request``, for reading fields).  ``wire_reply`` is sans-IO::
 
-    edge_reply       one answer, in whatever pieces it comes
-    edge_requests    the pool of requests, found by token, ordered by when they are due
-    edge_wait        the clock, and waiting for events to the microsecond
-    edge_dial        where connections go, and which address they come from
-    edge_client      the interface, and time: what is due, what has taken too long
-    edge_link        connections: who waits for one, which one a request gets, sending
-    edge_exchange    answers: receiving, what is kept of them, handing them over
+    wire_reply       one answer, in whatever pieces it comes
+    wire_requests    the pool of requests, found by token, ordered by when they are due
+    wire_wait        the clock, and waiting for events to the microsecond
+    wire_dial        where connections go, and which address they come from
+    wire_client      the interface, and time: what is due, what has taken too long
+    wire_link        connections: who waits for one, which one a request gets, sending
+    wire_exchange    answers: receiving, what is kept of them, handing them over
 
 :func:`select` picks the build.
 """

@@ -11,7 +11,7 @@ closes::
                       +-> UNTIL_CLOSED -- ended() ---------+
 
 Strict: what RFC 9110 or 9112 calls malformed, and what two readers could frame differently, is an error.
-Any split of the same bytes gives the same result; ``loadgen/wire/src/edge_reply.c`` is the same in C, and a
+Any split of the same bytes gives the same result; ``loadgen/wire/src/wire_reply.c`` is the same in C, and a
 test compares the two.
 """
 

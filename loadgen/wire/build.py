@@ -27,26 +27,26 @@ def _declarations(name: str) -> str:
 
 
 ffibuilder = FFI()
-ffibuilder.cdef(_declarations("edge_client.h"))
+ffibuilder.cdef(_declarations("wire_client.h"))
 # For the test that compares it with its twin.
 ffibuilder.cdef(
     """
     typedef struct { const uint8_t *bytes; size_t length; } edge_span;
-    typedef struct { uint16_t status; uint8_t closing, etag_length, etag[63]; ...; } edge_reply;
+    typedef struct { uint16_t status; uint8_t closing, etag_length, etag[63]; ...; } wire_reply;
     typedef enum {
-        EDGE_REPLY_MORE, EDGE_REPLY_BODY, EDGE_REPLY_DONE, EDGE_REPLY_GARBAGE, EDGE_REPLY_TOO_LARGE
-    } edge_reply_verdict;
-    void edge_reply_begin(edge_reply *reply, uint64_t body_limit, int head_only);
-    edge_reply_verdict edge_reply_read(edge_reply *reply, edge_span *in, edge_span *body);
-    int edge_reply_ended(edge_reply *reply);
-    int64_t edge_reply_max_age(const edge_reply *reply);
+        WIRE_REPLY_MORE, WIRE_REPLY_BODY, WIRE_REPLY_DONE, WIRE_REPLY_GARBAGE, WIRE_REPLY_TOO_LARGE
+    } wire_reply_verdict;
+    void wire_reply_begin(wire_reply *reply, uint64_t body_limit, int head_only);
+    wire_reply_verdict wire_reply_read(wire_reply *reply, edge_span *in, edge_span *body);
+    int wire_reply_ended(wire_reply *reply);
+    int64_t wire_reply_max_age(const wire_reply *reply);
     """
 )
 ffibuilder.set_source(
     "loadgen.wire._native",
     """
-    #include "edge_client.h"
-    #include "edge_reply.h"
+    #include "wire_client.h"
+    #include "wire_reply.h"
     """,
     sources=[*_files("*.c"), f"{SHARED}/edge_request.c"],
     include_dirs=[SOURCES, SHARED],

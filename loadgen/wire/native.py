@@ -1,4 +1,4 @@
-"""The native wire: :class:`loadgen.wire.interface.Wire` over ``src/edge_client.c``.
+"""The native wire: :class:`loadgen.wire.interface.Wire` over ``src/wire_client.c``.
 
 Nothing here decides anything; ``run`` works in C with the GIL released, and answers are read out of C's
 array of structures all at once.
@@ -13,7 +13,7 @@ from itertools import repeat
 from loadgen.wire._native import ffi, lib
 from loadgen.wire.interface import Answer, Limits
 
-#: ``edge_answered``: Answer's fields in Answer's order ("64p": a length, then the bytes).
+#: ``wire_answered``: Answer's fields in Answer's order ("64p": a length, then the bytes).
 _ANSWERED = struct.Struct("=qIHHqqqqqQQ64pqQQ")
 
 
@@ -23,15 +23,15 @@ class NativeWire:
     kind = "native"
 
     def __init__(self, users: int, limits: Limits) -> None:
-        client = lib.edge_client_new(users, ffi.new("edge_client_limits *", tuple(limits)))
+        client = lib.wire_client_new(users, ffi.new("wire_client_limits *", tuple(limits)))
         if client == ffi.NULL:
             raise OSError(ffi.errno, f"no wire: {os.strerror(ffi.errno)}")
         self._client = client
         self._length = ffi.new("size_t *")
-        self._send = lib.edge_client_send
+        self._send = lib.wire_client_send
 
     def node(self, host: str, port: int) -> int:
-        number = int(lib.edge_client_node(self._client, host.encode("ascii", "replace"), port))
+        number = int(lib.wire_client_node(self._client, host.encode("ascii", "replace"), port))
         if number < 0:
             raise ValueError(f"{host}, {port}: not an IP address and a port, or too many nodes")
         return number
@@ -42,30 +42,30 @@ class NativeWire:
             raise ValueError(f"user {user}, node {node}: no such user or node, or no request, or no memory")
 
     def cancel(self, token: int) -> None:
-        lib.edge_client_cancel(self._client, token)
+        lib.wire_client_cancel(self._client, token)
 
     def leave(self, user: int) -> None:
-        lib.edge_client_leave(self._client, user)
+        lib.wire_client_leave(self._client, user)
 
     def run(self, until: int) -> list[Answer]:
-        count = lib.edge_client_run(self._client, until)
+        count = lib.wire_client_run(self._client, until)
         if count < 0:
             raise MemoryError("the wire has no memory left for answers")
-        records = ffi.buffer(lib.edge_client_answers(self._client), count * _ANSWERED.size) if count else b""
+        records = ffi.buffer(lib.wire_client_answers(self._client), count * _ANSWERED.size) if count else b""
         return list(map(tuple.__new__, repeat(Answer), _ANSWERED.iter_unpack(records)))
 
     @property
     def bodies(self) -> memoryview:
-        bytes_ = lib.edge_client_bodies(self._client, self._length)
+        bytes_ = lib.wire_client_bodies(self._client, self._length)
         return memoryview(ffi.buffer(bytes_, self._length[0]) if self._length[0] else b"")
 
     def connections(self) -> int:
-        return int(lib.edge_client_connections(self._client))
+        return int(lib.wire_client_connections(self._client))
 
     def opened(self) -> int:
-        return int(lib.edge_client_opened(self._client))
+        return int(lib.wire_client_opened(self._client))
 
     def close(self) -> None:
         if self._client is not None:
-            lib.edge_client_free(self._client)
+            lib.wire_client_free(self._client)
             self._client = None

@@ -6,44 +6,44 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-#include "edge_link.h"
+#include "wire_link.h"
 
 #define MILLISECOND 1000000
 #define GET "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 #define NOT_MODIFIED "HTTP/1.1 304 \r\nETag: \"abc\"\r\nCache-Control: max-age=60\r\n\r\n"
 
 typedef struct {
-    edge_client *client;
+    wire_client *client;
     int listener, node;
     struct sockaddr_in address;
     int64_t token;
 } wire;
 
-static const edge_client_limits roomy = {INT64_MAX, INT64_MAX, 1 << 20};
+static const wire_client_limits roomy = {INT64_MAX, INT64_MAX, 1 << 20};
 
-static wire wire_new(edge_client_limits limits)
+static wire wire_new(wire_client_limits limits)
 {
-    wire w = {.client = edge_client_new(100, &limits)};
+    wire w = {.client = wire_client_new(100, &limits)};
     socklen_t length = sizeof w.address;
     w.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     w.address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     if (bind(w.listener, (struct sockaddr *)&w.address, sizeof w.address) || listen(w.listener, 128))
         abort();
     getsockname(w.listener, (struct sockaddr *)&w.address, &length);
-    w.node = edge_client_node(w.client, "127.0.0.1", ntohs(w.address.sin_port));
+    w.node = wire_client_node(w.client, "127.0.0.1", ntohs(w.address.sin_port));
     return w;
 }
 
 static void wire_free(wire *w)
 {
-    edge_client_free(w->client);
+    wire_client_free(w->client);
     if (w->listener >= 0)
         close(w->listener);
 }
 
 static int64_t ask(wire *w, uint32_t user)
 {
-    if (edge_client_send(w->client, w->token, user, (uint32_t)w->node, 0, (const uint8_t *)GET, sizeof GET - 1))
+    if (wire_client_send(w->client, w->token, user, (uint32_t)w->node, 0, (const uint8_t *)GET, sizeof GET - 1))
         abort();
     return w->token++;
 }
@@ -51,15 +51,15 @@ static int64_t ask(wire *w, uint32_t user)
 /* One round; the answer at *index*, which must be there. */
 static int64_t run(wire *w)
 {
-    return edge_client_run(w->client, edge_client_clock(w->client) + MILLISECOND);
+    return wire_client_run(w->client, wire_client_clock(w->client) + MILLISECOND);
 }
 
-static edge_answered answer(wire *w)
+static wire_answered answer(wire *w)
 {
     for (int i = 0; i < 1000; i++)
         if (run(w) == 1)
-            return edge_client_answers(w->client)[0];
-    return (edge_answered){.error = 99};
+            return wire_client_answers(w->client)[0];
+    return (wire_answered){.error = 99};
 }
 
 static int accepted(wire *w)
@@ -101,8 +101,8 @@ static void answers_come_whole_however_they_come(void)
         ok = ok && run(&w) == 0;
     }
     say(fd, text + sizeof text - 2, 1);
-    edge_answered a = answer(&w);
-    const uint8_t *bodies = edge_client_bodies(w.client, &length);
+    wire_answered a = answer(&w);
+    const uint8_t *bodies = wire_client_bodies(w.client, &length);
     check(ok && !a.error && a.status == 200 && a.token == token && a.body_length == 11 && a.body_at == 0 && length == 11
               && !memcmp(bodies, "hello world", 11),
           "an answer that comes byte by byte is one answer");
@@ -117,7 +117,7 @@ static void answers_come_whole_however_they_come(void)
         a = answer(&w);
         ok = ok && a.status == 304 && a.max_age == 60 && !a.body_length;
     }
-    check(ok && edge_client_opened(w.client) == 1 && edge_client_connections(w.client) == 1,
+    check(ok && wire_client_opened(w.client) == 1 && wire_client_connections(w.client) == 1,
           "a hundred more go over the same connection");
     close(fd);
     wire_free(&w);
@@ -131,23 +131,23 @@ static void six_connections_and_then_they_wait(void)
         ask(&w, 7);
     for (int i = 0; i < 6; i++)
         hear(fds[i] = accepted(&w));
-    check(edge_client_connections(w.client) == 6, "one user opens six connections to a node");
+    check(wire_client_connections(w.client) == 6, "one user opens six connections to a node");
     say(fds[3], NOT_MODIFIED, sizeof NOT_MODIFIED - 1);
     ok = ok && answer(&w).token == 3;
     hear(fds[3]);
-    edge_client_cancel(w.client, 7);
-    ok = ok && answer(&w).error == EDGE_CANCELLED;
+    wire_client_cancel(w.client, 7);
+    ok = ok && answer(&w).error == WIRE_CANCELLED;
     close(fds[3]);
     fds[3] = accepted(&w); /* it had been used before: once more, on a new connection */
     hear(fds[3]);
     close(fds[3]);
-    edge_answered a = answer(&w);
-    check(ok && a.token == 6 && a.error == EDGE_CLOSED, "who waits goes in order; closing before the answer is an error");
+    wire_answered a = answer(&w);
+    check(ok && a.token == 6 && a.error == WIRE_CLOSED, "who waits goes in order; closing before the answer is an error");
     int fd = accepted(&w);
     hear(fd);
-    edge_client_leave(w.client, 7);
+    wire_client_leave(w.client, 7);
     say(fd, NOT_MODIFIED, sizeof NOT_MODIFIED - 1);
-    check(answer(&w).token == 8 && edge_client_connections(w.client) == 5,
+    check(answer(&w).token == 8 && wire_client_connections(w.client) == 5,
           "the place of a connection that broke is taken again; who leaves keeps what is on its way");
     for (int i = 0; i < 6; i++)
         if (i != 3)
@@ -169,27 +169,27 @@ static void a_connection_closed_at_rest_is_replaced(void)
     fd = accepted(&w);
     hear(fd);
     say(fd, NOT_MODIFIED, sizeof NOT_MODIFIED - 1);
-    edge_answered a = answer(&w);
-    check(!a.error && a.status == 304 && edge_client_opened(w.client) == 2,
+    wire_answered a = answer(&w);
+    check(!a.error && a.status == 304 && wire_client_opened(w.client) == 2,
           "a request on a connection that was closed at rest goes again on a new one");
     close(fd);
     fd = -1;
-    for (int i = 0; i < 1000 && edge_client_connections(w.client); i++)
+    for (int i = 0; i < 1000 && wire_client_connections(w.client); i++)
         run(&w);
-    check(!edge_client_connections(w.client), "a connection that the server closes at rest is closed");
+    check(!wire_client_connections(w.client), "a connection that the server closes at rest is closed");
     wire_free(&w);
 }
 
 static void time_runs_out(void)
 {
-    wire w = wire_new((edge_client_limits){20 * MILLISECOND, 20 * MILLISECOND, 1 << 20});
+    wire w = wire_new((wire_client_limits){20 * MILLISECOND, 20 * MILLISECOND, 1 << 20});
     for (int i = 0; i < 8; i++)
-        edge_client_send(w.client, i, 1, 0, edge_client_clock(w.client), (const uint8_t *)GET, sizeof GET - 1);
+        wire_client_send(w.client, i, 1, 0, wire_client_clock(w.client), (const uint8_t *)GET, sizeof GET - 1);
     int timeouts = 0;
     for (int i = 0; i < 1000 && timeouts < 8; i++) {
         int64_t n = run(&w);
         for (int64_t j = 0; j < n; j++)
-            timeouts += edge_client_answers(w.client)[j].error == EDGE_TIMEOUT;
+            timeouts += wire_client_answers(w.client)[j].error == WIRE_TIMEOUT;
     }
     check(timeouts == 8, "requests without an answer end, on a connection or waiting for one");
     for (int i = 0; i < 12; i++) {
@@ -197,19 +197,19 @@ static void time_runs_out(void)
         if (fd >= 0)
             close(fd);
     }
-    edge_client_send(w.client, 9, 1, 0, edge_client_clock(w.client), (const uint8_t *)GET, sizeof GET - 1);
+    wire_client_send(w.client, 9, 1, 0, wire_client_clock(w.client), (const uint8_t *)GET, sizeof GET - 1);
     int fd = accepted(&w);
     hear(fd);
     say(fd, NOT_MODIFIED, sizeof NOT_MODIFIED - 1);
-    edge_answered a = answer(&w);
-    for (int i = 0; i < 1000 && edge_client_connections(w.client); i++)
+    wire_answered a = answer(&w);
+    for (int i = 0; i < 1000 && wire_client_connections(w.client); i++)
         run(&w);
-    check(!a.error && !edge_client_connections(w.client), "a connection that has rested for long is closed");
+    check(!a.error && !wire_client_connections(w.client), "a connection that has rested for long is closed");
     close(fd);
     close(w.listener);
     w.listener = -1;
-    edge_client_send(w.client, 10, 1, 0, edge_client_clock(w.client), (const uint8_t *)GET, sizeof GET - 1);
-    check(answer(&w).error == EDGE_REFUSED, "where nobody listens there is no connection");
+    wire_client_send(w.client, 10, 1, 0, wire_client_clock(w.client), (const uint8_t *)GET, sizeof GET - 1);
+    check(answer(&w).error == WIRE_REFUSED, "where nobody listens there is no connection");
     wire_free(&w);
 }
 
@@ -230,7 +230,7 @@ static void many_bodies_end_a_run(void)
             sent += n > 0 ? (size_t)n : 0;
             size_t bodies;
             int got = (int)run(&w);
-            edge_client_bodies(w.client, &bodies);
+            wire_client_bodies(w.client, &bodies);
             answers += got;
             total += bodies;
             most = got > most ? got : most;
@@ -246,44 +246,44 @@ static void many_bodies_end_a_run(void)
 
 static void requests_are_taken_in_the_order_in_which_they_are_due(void)
 {
-    edge_requests requests;
+    wire_requests requests;
     unsigned seed = 1, ok = 1, count = 50000;
     int64_t last = 0;
-    edge_requests_open(&requests);
+    wire_requests_open(&requests);
     for (unsigned i = 0; i < count; i++) {
         seed = seed * 1664525 + 1013904223;
-        edge_requests_add(&requests, i, seed >> 12, (const uint8_t *)GET, 1 + i % 20);
+        wire_requests_add(&requests, i, seed >> 12, (const uint8_t *)GET, 1 + i % 20);
     }
     for (unsigned i = 0; i < count; i += 10)
-        edge_requests_end(&requests, edge_requests_find(&requests, i));
-    check(!edge_requests_find(&requests, 10) && edge_requests_find(&requests, 11), "an ended request is not found");
+        wire_requests_end(&requests, wire_requests_find(&requests, i));
+    check(!wire_requests_find(&requests, 10) && wire_requests_find(&requests, 11), "an ended request is not found");
     unsigned taken = 0;
     uint32_t request;
-    while ((request = edge_requests_take(&requests, INT64_MAX))) {
-        edge_pending *one = requests.pool + request;
+    while ((request = wire_requests_take(&requests, INT64_MAX))) {
+        wire_pending *one = requests.pool + request;
         ok = ok && one->due >= last && one->token % 10;
         last = one->due;
-        one->state = EDGE_SENT;
+        one->state = WIRE_SENT;
         taken++;
         if (taken % 3 == 0)
-            edge_requests_end(&requests, request);
+            wire_requests_end(&requests, request);
     }
     check(ok && taken == count - count / 10, "50,000 requests are taken in order, without the ended ones");
-    uint32_t late = edge_requests_add(&requests, 1 << 30, 5, (const uint8_t *)GET, 1);
-    edge_requests_take(&requests, INT64_MAX);
+    uint32_t late = wire_requests_add(&requests, 1 << 30, 5, (const uint8_t *)GET, 1);
+    wire_requests_take(&requests, INT64_MAX);
     ok = 1;
     for (uint32_t i = requests.first, next; (next = requests.pool[i].later); i = next)
         ok = ok && requests.pool[i].due <= requests.pool[next].due && requests.pool[next].earlier == i;
     check(ok && late, "deadlines are in order, also of one that was sent late");
     uint32_t used = requests.used;
     while (requests.first) {
-        requests.pool[requests.first].state = EDGE_SENT;
-        edge_requests_end(&requests, requests.first);
+        requests.pool[requests.first].state = WIRE_SENT;
+        wire_requests_end(&requests, requests.first);
     }
     for (unsigned i = 0; i < count; i++)
-        edge_requests_add(&requests, i, 0, (const uint8_t *)GET, 20);
+        wire_requests_add(&requests, i, 0, (const uint8_t *)GET, 20);
     check(requests.used <= used + 1 && requests.count == count, "slots are used again");
-    edge_requests_close(&requests);
+    wire_requests_close(&requests);
 }
 
 int main(void)

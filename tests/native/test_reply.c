@@ -1,13 +1,13 @@
 /* Reading answers: every split, each byte before a guard page. */
 #include "check.h"
 
-#include "edge_reply.h"
+#include "wire_reply.h"
 
 #define LIMIT 1000
 
 typedef struct {
-    edge_reply reply;
-    edge_reply_verdict verdict;
+    wire_reply reply;
+    wire_reply_verdict verdict;
     uint8_t line[4096], body[LIMIT];
     size_t line_length, body_length, left;
 } reading;
@@ -21,7 +21,7 @@ static void piece(reading *r, const char *bytes, size_t length)
     length += r->line_length;
     uint8_t *copy = guarded(joined, length);
     edge_span in = {copy, length}, body;
-    while ((r->verdict = edge_reply_read(&r->reply, &in, &body)) == EDGE_REPLY_BODY) {
+    while ((r->verdict = wire_reply_read(&r->reply, &in, &body)) == WIRE_REPLY_BODY) {
         memcpy(r->body + r->body_length, body.bytes, body.length);
         r->body_length += body.length;
     }
@@ -33,11 +33,11 @@ static void piece(reading *r, const char *bytes, size_t length)
 static reading read_split(const char *text, size_t length, size_t cut, int head_only)
 {
     reading r = {.line_length = 0};
-    edge_reply_begin(&r.reply, LIMIT, head_only);
+    wire_reply_begin(&r.reply, LIMIT, head_only);
     piece(&r, text, cut);
-    if (r.verdict == EDGE_REPLY_MORE)
+    if (r.verdict == WIRE_REPLY_MORE)
         piece(&r, text + cut, length - cut);
-    else if (r.verdict == EDGE_REPLY_DONE)
+    else if (r.verdict == WIRE_REPLY_DONE)
         r.left += length - cut;
     return r;
 }
@@ -65,11 +65,11 @@ static void every_split_gives_the_same_answer(void)
         size_t length = (size_t)snprintf(text, sizeof text, "%sHTTP", answers[i].text);
         for (size_t cut = 0; cut <= length; cut++) {
             reading r = read_split(text, length, cut, 0);
-            ok = ok && r.verdict == EDGE_REPLY_DONE && r.left == 4 && r.reply.status == answers[i].status
+            ok = ok && r.verdict == WIRE_REPLY_DONE && r.left == 4 && r.reply.status == answers[i].status
                  && r.body_length == strlen(answers[i].body) && !memcmp(r.body, answers[i].body, r.body_length)
                  && r.reply.etag_length == strlen(answers[i].etag)
                  && !memcmp(r.reply.etag, answers[i].etag, r.reply.etag_length)
-                 && edge_reply_max_age(&r.reply) == answers[i].max_age && r.reply.closing == answers[i].closing;
+                 && wire_reply_max_age(&r.reply) == answers[i].max_age && r.reply.closing == answers[i].closing;
         }
     }
     check(ok, "an answer cut in two at any byte is the same answer");
@@ -87,7 +87,7 @@ static void what_is_no_answer_is_told(void)
     int ok = 1;
     for (size_t i = 0; i < sizeof garbage / sizeof *garbage; i++)
         for (size_t cut = 0; cut <= strlen(garbage[i]); cut++)
-            ok = ok && read_split(garbage[i], strlen(garbage[i]), cut, 0).verdict == EDGE_REPLY_GARBAGE;
+            ok = ok && read_split(garbage[i], strlen(garbage[i]), cut, 0).verdict == WIRE_REPLY_GARBAGE;
     check(ok, "garbage is garbage however it is cut");
 }
 
@@ -97,24 +97,24 @@ static void limits_hold(void)
     size_t head = strlen(text);
     memset(text + head, 'x', LIMIT + 1);
     reading r = read_split(text, head + LIMIT, head + 1, 0);
-    check(r.verdict == EDGE_REPLY_MORE && edge_reply_ended(&r.reply) && r.body_length == LIMIT,
+    check(r.verdict == WIRE_REPLY_MORE && wire_reply_ended(&r.reply) && r.body_length == LIMIT,
           "a body without length ends with the connection");
-    check(read_split(text, head + LIMIT + 1, head + 1, 0).verdict == EDGE_REPLY_TOO_LARGE,
+    check(read_split(text, head + LIMIT + 1, head + 1, 0).verdict == WIRE_REPLY_TOO_LARGE,
           "one byte over the limit is too large");
     static const char long_one[] = "HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n";
-    check(read_split(long_one, sizeof long_one - 1, 3, 0).verdict == EDGE_REPLY_TOO_LARGE,
+    check(read_split(long_one, sizeof long_one - 1, 3, 0).verdict == WIRE_REPLY_TOO_LARGE,
           "so is a length that says so");
-    check(read_split(long_one, sizeof long_one - 1, 3, 1).verdict == EDGE_REPLY_DONE, "but not in answer to HEAD");
-    edge_reply reply;
+    check(read_split(long_one, sizeof long_one - 1, 3, 1).verdict == WIRE_REPLY_DONE, "but not in answer to HEAD");
+    wire_reply reply;
     edge_span in, body;
-    edge_reply_verdict verdict;
+    wire_reply_verdict verdict;
     unsigned fields = 0;
-    edge_reply_begin(&reply, LIMIT, 0);
+    wire_reply_begin(&reply, LIMIT, 0);
     in = (edge_span){(const uint8_t *)"HTTP/1.1 200 \r\n", 15};
-    while ((verdict = edge_reply_read(&reply, &in, &body)) == EDGE_REPLY_MORE && fields++ < 100000)
+    while ((verdict = wire_reply_read(&reply, &in, &body)) == WIRE_REPLY_MORE && fields++ < 100000)
         in = (edge_span){(const uint8_t *)"A: b\r\n", 6};
-    check(verdict == EDGE_REPLY_TOO_LARGE && fields * 6 >= EDGE_REPLY_HEAD_BYTES - 16
-              && fields * 6 <= EDGE_REPLY_HEAD_BYTES,
+    check(verdict == WIRE_REPLY_TOO_LARGE && fields * 6 >= WIRE_REPLY_HEAD_BYTES - 16
+              && fields * 6 <= WIRE_REPLY_HEAD_BYTES,
           "a head without end is cut after 64 KiB");
 }
 

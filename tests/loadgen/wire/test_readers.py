@@ -90,26 +90,26 @@ def seen_by_python(pieces: list[bytes], head_only: bool) -> Seen:
 
 
 def seen_by_c(pieces: list[bytes], head_only: bool) -> Seen:
-    """By ``edge_reply_read``, with what it leaves of a piece given again before the next."""
-    reply, span, body = ffi.new("edge_reply *"), ffi.new("edge_span *"), ffi.new("edge_span *")
-    lib.edge_reply_begin(reply, LIMIT, head_only)
-    text, rest, taken, verdict = b"", b"", 0, lib.EDGE_REPLY_MORE
+    """By ``wire_reply_read``, with what it leaves of a piece given again before the next."""
+    reply, span, body = ffi.new("wire_reply *"), ffi.new("edge_span *"), ffi.new("edge_span *")
+    lib.wire_reply_begin(reply, LIMIT, head_only)
+    text, rest, taken, verdict = b"", b"", 0, lib.WIRE_REPLY_MORE
     for piece in pieces:
-        if verdict == lib.EDGE_REPLY_DONE:
+        if verdict == lib.WIRE_REPLY_DONE:
             break
         given_ = rest + piece
         span.bytes, span.length = ffi.from_buffer(given_), len(given_)
-        while (verdict := lib.edge_reply_read(reply, span, body)) == lib.EDGE_REPLY_BODY:
+        while (verdict := lib.wire_reply_read(reply, span, body)) == lib.WIRE_REPLY_BODY:
             text += ffi.buffer(body.bytes, body.length)[:]
-        if verdict in (lib.EDGE_REPLY_GARBAGE, lib.EDGE_REPLY_TOO_LARGE):
-            error = GARBAGE if verdict == lib.EDGE_REPLY_GARBAGE else TOO_LARGE
+        if verdict in (lib.WIRE_REPLY_GARBAGE, lib.WIRE_REPLY_TOO_LARGE):
+            error = GARBAGE if verdict == lib.WIRE_REPLY_GARBAGE else TOO_LARGE
             return Seen(error, 0, b"", b"", 0, False, False, 0, False)
         rest = given_[len(given_) - span.length :]
-        taken += len(piece) - (span.length if verdict == lib.EDGE_REPLY_DONE else 0)
+        taken += len(piece) - (span.length if verdict == lib.WIRE_REPLY_DONE else 0)
     etag = bytes(reply.etag)[: reply.etag_length]
     return Seen(
-        OK, reply.status, text, etag, lib.edge_reply_max_age(reply), bool(reply.closing),
-        verdict == lib.EDGE_REPLY_DONE, taken, bool(lib.edge_reply_ended(reply)),
+        OK, reply.status, text, etag, lib.wire_reply_max_age(reply), bool(reply.closing),
+        verdict == lib.WIRE_REPLY_DONE, taken, bool(lib.wire_reply_ended(reply)),
     )  # fmt: skip
 
 

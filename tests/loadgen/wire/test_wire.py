@@ -30,7 +30,7 @@ class NativeWireTests(AnswerSuite, ConnectionSuite, SynchronousTestCase):
 
     def test_a_connection_at_rest_costs_at_most_96_bytes(self) -> None:
         """And a user 4, which is what a page of zeros does not show."""
-        self.assertLessEqual(lib.edge_client_bytes_per_connection(), 96)
+        self.assertLessEqual(lib.wire_client_bytes_per_connection(), 96)
 
 
 class SelectTests(SynchronousTestCase):

@@ -5,8 +5,8 @@
  * its time has come, and what it found is then looked at in place.
  *
  * What follows is declared to Python as it stands. */
-#ifndef EDGE_CLIENT_H
-#define EDGE_CLIENT_H
+#ifndef WIRE_CLIENT_H
+#define WIRE_CLIENT_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,7 +14,7 @@
 typedef struct {
     int64_t idle_ns, timeout_ns;
     uint64_t body_bytes;
-} edge_client_limits;
+} wire_client_limits;
 
 /* loadgen.wire.interface.Answer; 160 bytes without a gap. */
 typedef struct {
@@ -26,28 +26,28 @@ typedef struct {
     uint8_t etag[64]; /* its length comes first */
     int64_t max_age;
     uint64_t body_at, body_length;
-} edge_answered;
+} wire_answered;
 
-typedef struct edge_client edge_client;
+typedef struct wire_client wire_client;
 
 /* NULL: no memory or no descriptor (errno). */
-edge_client *edge_client_new(uint32_t users, const edge_client_limits *limits);
-void edge_client_free(edge_client *client);
+wire_client *wire_client_new(uint32_t users, const wire_client_limits *limits);
+void wire_client_free(wire_client *client);
 /* Its number; -EINVAL: not an IP address, or no port; -ENOMEM. */
-int edge_client_node(edge_client *client, const char *host, uint32_t port);
+int wire_client_node(wire_client *client, const char *host, uint32_t port);
 /* 0; -EINVAL: no such user or node, or no request; -ENOMEM.  The request is copied. */
-int edge_client_send(edge_client *client, int64_t token, uint32_t user, uint32_t node, int64_t due,
+int wire_client_send(wire_client *client, int64_t token, uint32_t user, uint32_t node, int64_t due,
                      const uint8_t *request, size_t length);
-void edge_client_cancel(edge_client *client, int64_t token);
-void edge_client_leave(edge_client *client, uint32_t user);
+void wire_client_cancel(wire_client *client, int64_t token);
+void wire_client_leave(wire_client *client, uint32_t user);
 /* How many answers there are, or -ENOMEM. */
-int64_t edge_client_run(edge_client *client, int64_t until);
+int64_t wire_client_run(wire_client *client, int64_t until);
 /* Those, and their bodies; until the next run. */
-const edge_answered *edge_client_answers(const edge_client *client);
-const uint8_t *edge_client_bodies(const edge_client *client, size_t *length);
-uint64_t edge_client_connections(const edge_client *client);
-uint64_t edge_client_opened(const edge_client *client);
+const wire_answered *wire_client_answers(const wire_client *client);
+const uint8_t *wire_client_bodies(const wire_client *client, size_t *length);
+uint64_t wire_client_connections(const wire_client *client);
+uint64_t wire_client_opened(const wire_client *client);
 /* Bytes that a connection at rest costs (for measurements). */
-size_t edge_client_bytes_per_connection(void);
+size_t wire_client_bytes_per_connection(void);
 
 #endif

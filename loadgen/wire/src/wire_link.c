@@ -1,4 +1,4 @@
-#include "edge_link.h"
+#include "wire_link.h"
 
 #include <errno.h>
 #include <string.h>
@@ -8,11 +8,11 @@
 
 static size_t queue_of(uint32_t user, uint16_t node)
 {
-    return ((user ^ (uint32_t)node << 20) * 2654435761u >> 16) & (EDGE_QUEUES - 1);
+    return ((user ^ (uint32_t)node << 20) * 2654435761u >> 16) & (WIRE_QUEUES - 1);
 }
 
 /* The request of the user to the node that has waited longest; 0: none. */
-static uint32_t queue_find(edge_client *client, uint32_t user, uint16_t node)
+static uint32_t queue_find(wire_client *client, uint32_t user, uint16_t node)
 {
     uint32_t request = client->queues[queue_of(user, node)].first;
     while (request && (request_of(client, request)->user != user || request_of(client, request)->node != node))
@@ -20,11 +20,11 @@ static uint32_t queue_find(edge_client *client, uint32_t user, uint16_t node)
     return request;
 }
 
-void edge_wait(edge_client *client, uint32_t request)
+void wire_wait(wire_client *client, uint32_t request)
 {
-    edge_pending *one = request_of(client, request);
+    wire_pending *one = request_of(client, request);
     size_t queue = queue_of(one->user, one->node);
-    one->state = EDGE_WAITING;
+    one->state = WIRE_WAITING;
     one->next = 0;
     if (client->queues[queue].first)
         request_of(client, client->queues[queue].last)->next = request;
@@ -34,9 +34,9 @@ void edge_wait(edge_client *client, uint32_t request)
     client->waiting++;
 }
 
-static void queue_take(edge_client *client, uint32_t request)
+static void queue_take(wire_client *client, uint32_t request)
 {
-    const edge_pending *one = request_of(client, request);
+    const wire_pending *one = request_of(client, request);
     size_t queue = queue_of(one->user, one->node);
     uint32_t before = 0, *place = &client->queues[queue].first;
     while (*place != request) {
@@ -49,33 +49,33 @@ static void queue_take(edge_client *client, uint32_t request)
     client->waiting--;
 }
 
-int edge_waits(edge_client *client, uint32_t user, uint16_t node)
+int wire_waits(wire_client *client, uint32_t user, uint16_t node)
 {
     return client->waiting && queue_find(client, user, node);
 }
 
-void edge_fail(edge_client *client, uint32_t request, unsigned error)
+void wire_fail(wire_client *client, uint32_t request, unsigned error)
 {
-    edge_pending *one = request_of(client, request);
-    if (one->state == EDGE_WAITING)
+    wire_pending *one = request_of(client, request);
+    if (one->state == WIRE_WAITING)
         queue_take(client, request);
     else if (one->fd >= 0)
-        edge_link_drop(client, one->fd);
-    edge_finish(client, request, error);
+        wire_link_drop(client, one->fd);
+    wire_finish(client, request, error);
 }
 
 /* ---- connections ---- */
 
-static void rest_end(edge_client *client, edge_link *link)
+static void rest_end(wire_client *client, wire_link *link)
 {
     *(link->older ? &client->links[link->older - 1].newer : &client->resting) = link->newer;
     *(link->newer ? &client->links[link->newer - 1].older : &client->resting_last) = link->older;
     link->older = link->newer = 0;
 }
 
-void edge_link_rest(edge_client *client, int fd)
+void wire_link_rest(wire_client *client, int fd)
 {
-    edge_link *link = client->links + fd;
+    wire_link *link = client->links + fd;
     link->request = 0;
     link->rested = client->now;
     link->older = client->resting_last;
@@ -83,9 +83,9 @@ void edge_link_rest(edge_client *client, int fd)
     client->resting_last = (uint32_t)fd + 1;
 }
 
-void edge_link_drop(edge_client *client, int fd)
+void wire_link_drop(wire_client *client, int fd)
 {
-    edge_link *link = client->links + fd;
+    wire_link *link = client->links + fd;
     uint32_t *place = client->first + link->user;
     if (!link->request)
         rest_end(client, link);
@@ -99,7 +99,7 @@ void edge_link_drop(edge_client *client, int fd)
     close(fd);
 }
 
-static int watch(edge_client *client, int operation, int fd, int writing)
+static int watch(wire_client *client, int operation, int fd, int writing)
 {
     struct epoll_event event = {
         .events = EPOLLIN | EPOLLRDHUP | (writing ? (uint32_t)EPOLLOUT : 0),
@@ -108,91 +108,91 @@ static int watch(edge_client *client, int operation, int fd, int writing)
     return epoll_ctl(client->epoll, operation, fd, &event);
 }
 
-static void start_anew(edge_client *client, uint32_t request);
+static void start_anew(wire_client *client, uint32_t request);
 
 /* A connection that the server has closed while it rested is noticed like this:
  * nothing has been answered, so the request goes once more, on a new connection (RFC 9112 9.3.1). */
-void edge_link_broken(edge_client *client, uint32_t request)
+void wire_link_broken(wire_client *client, uint32_t request)
 {
-    edge_pending *one = request_of(client, request);
+    wire_pending *one = request_of(client, request);
     unsigned flags = client->links[one->fd].flags;
-    if (!(flags & EDGE_USED) || one->bytes_in || one->retried) {
-        edge_fail(client, request, flags & EDGE_CONNECTED ? EDGE_CLOSED : EDGE_REFUSED);
+    if (!(flags & WIRE_USED) || one->bytes_in || one->retried) {
+        wire_fail(client, request, flags & WIRE_CONNECTED ? WIRE_CLOSED : WIRE_REFUSED);
         return;
     }
     one->retried = 1;
-    edge_link_drop(client, one->fd);
-    edge_exchange_free(client, one->exchange);
+    wire_link_drop(client, one->fd);
+    wire_exchange_free(client, one->exchange);
     one->exchange = 0;
     start_anew(client, request);
 }
 
-static void link_write(edge_client *client, uint32_t request)
+static void link_write(wire_client *client, uint32_t request)
 {
-    edge_pending *one = request_of(client, request);
-    edge_link *link = client->links + one->fd;
+    wire_pending *one = request_of(client, request);
+    wire_link *link = client->links + one->fd;
     ssize_t n;
     do
         n = send(one->fd, one->bytes + one->offset, one->length - one->offset, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     if (n < 0 && errno != EAGAIN) {
-        edge_link_broken(client, request);
+        wire_link_broken(client, request);
         return;
     }
     if (n > 0) {
-        link->flags |= EDGE_CONNECTED;
+        link->flags |= WIRE_CONNECTED;
         one->bytes_out += (uint64_t)n;
         one->offset += (uint32_t)n;
     }
     int writing = one->offset < one->length;
     if (!writing)
-        one->sent = edge_client_clock(client);
-    if (writing != !!(link->flags & EDGE_WRITING)) {
-        link->flags ^= EDGE_WRITING;
+        one->sent = wire_client_clock(client);
+    if (writing != !!(link->flags & WIRE_WRITING)) {
+        link->flags ^= WIRE_WRITING;
         watch(client, EPOLL_CTL_MOD, one->fd, writing);
     }
 }
 
-static void start(edge_client *client, uint32_t request, int fd)
+static void start(wire_client *client, uint32_t request, int fd)
 {
-    edge_pending *one = request_of(client, request);
+    wire_pending *one = request_of(client, request);
     one->fd = fd;
     one->offset = 0;
     client->links[fd].request = request;
-    one->exchange = edge_exchange_new(client, one);
+    one->exchange = wire_exchange_new(client, one);
     if (one->exchange) {
         link_write(client, request);
     } else {
         client->out_of_memory = 1;
-        edge_fail(client, request, EDGE_REFUSED);
+        wire_fail(client, request, WIRE_REFUSED);
     }
 }
 
 /* A new connection; where no descriptor is left for it, that of the one that has rested for longest. */
-static int dial(edge_client *client, const edge_pending *one)
+static int dial(wire_client *client, const wire_pending *one)
 {
-    int fd = edge_dial(client->nodes + one->node, one->user);
+    int fd = wire_dial(client->nodes + one->node, one->user);
     while ((fd == -EMFILE || fd == -ENFILE) && client->resting) {
-        edge_link_drop(client, (int)client->resting - 1);
-        fd = edge_dial(client->nodes + one->node, one->user);
+        wire_link_drop(client, (int)client->resting - 1);
+        fd = wire_dial(client->nodes + one->node, one->user);
     }
     return fd;
 }
 
-static void start_anew(edge_client *client, uint32_t request)
+static void start_anew(wire_client *client, uint32_t request)
 {
-    edge_pending *one = request_of(client, request);
+    wire_pending *one = request_of(client, request);
     int fd = dial(client, one);
     if (fd >= 0 && ((uint32_t)fd >= client->capacity || watch(client, EPOLL_CTL_ADD, fd, 0))) {
         close(fd);
         fd = -1;
     }
     if (fd < 0) {
-        edge_fail(client, request, EDGE_REFUSED);
+        wire_fail(client, request, WIRE_REFUSED);
         return;
     }
-    client->links[fd] = (edge_link){
-        .user = one->user, .node = one->node, .next = client->first[one->user], .flags = EDGE_OPEN, .request = request,
+    client->links[fd] = (wire_link){
+        .user = one->user, .node = one->node, .next = client->first[one->user], .flags = WIRE_OPEN, .request = request,
     };
     client->first[one->user] = (uint32_t)fd + 1;
     client->open++;
@@ -203,32 +203,32 @@ static void start_anew(edge_client *client, uint32_t request)
 enum { NONE_RESTS = -1, NO_PLACE = -2 };
 
 /* The descriptor of the connection at rest that was used last; or one may be opened, or not even that. */
-static int link_choose(const edge_client *client, uint32_t user, uint16_t node)
+static int link_choose(const wire_client *client, uint32_t user, uint16_t node)
 {
     int chosen = NONE_RESTS, count = 0;
     for (uint32_t each = client->first[user]; each; each = client->links[each - 1].next) {
-        const edge_link *link = client->links + each - 1;
+        const wire_link *link = client->links + each - 1;
         if (link->node != node)
             continue;
         count++;
         if (!link->request && (chosen < 0 || link->rested > client->links[chosen].rested))
             chosen = (int)each - 1;
     }
-    return chosen < 0 && count >= EDGE_CONNECTIONS_EACH ? NO_PLACE : chosen;
+    return chosen < 0 && count >= WIRE_CONNECTIONS_EACH ? NO_PLACE : chosen;
 }
 
-void edge_serve(edge_client *client, uint32_t user, uint16_t node)
+void wire_serve(wire_client *client, uint32_t user, uint16_t node)
 {
     uint32_t request;
     while (client->waiting && (request = queue_find(client, user, node))) {
-        edge_pending *one = request_of(client, request);
+        wire_pending *one = request_of(client, request);
         int fd = link_choose(client, user, node);
         if (fd == NO_PLACE)
             return;
         queue_take(client, request);
-        one->state = EDGE_SENT;
+        one->state = WIRE_SENT;
         if (client->now - one->due >= client->limits.timeout_ns) {
-            edge_fail(client, request, EDGE_TIMEOUT);
+            wire_fail(client, request, WIRE_TIMEOUT);
         } else if (fd == NONE_RESTS) {
             start_anew(client, request);
         } else {
@@ -240,25 +240,25 @@ void edge_serve(edge_client *client, uint32_t user, uint16_t node)
 
 /* ---- events ---- */
 
-void edge_link_ready(edge_client *client, int fd, uint32_t events)
+void wire_link_ready(wire_client *client, int fd, uint32_t events)
 {
-    edge_link *link = client->links + fd;
+    wire_link *link = client->links + fd;
     uint32_t request = link->request, user = link->user;
     uint16_t node = link->node;
     uint8_t byte;
-    if (!(link->flags & EDGE_OPEN))
+    if (!(link->flags & WIRE_OPEN))
         return;
     if (!request) {
         /* Closed by the server, or bytes that nobody has asked for; or a descriptor that means another
          * connection since epoll spoke of it. */
         if (recv(fd, &byte, 1, 0) >= 0 || errno != EAGAIN)
-            edge_link_drop(client, fd);
+            wire_link_drop(client, fd);
         return;
     }
     if (events & ~(uint32_t)EPOLLOUT)
-        edge_link_read(client, request);
-    if (events & EPOLLOUT && link->request == request && link->flags & EDGE_WRITING)
+        wire_link_read(client, request);
+    if (events & EPOLLOUT && link->request == request && link->flags & WIRE_WRITING)
         link_write(client, request);
     if (link->request != request)
-        edge_serve(client, user, node);
+        wire_serve(client, user, node);
 }

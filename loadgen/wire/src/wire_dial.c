@@ -1,4 +1,4 @@
-#include "edge_dial.h"
+#include "wire_dial.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 #define LOOPBACK_ADDRESSES ((1u << 24) - 256)
 
-int edge_node_parse(edge_node *node, const char *host, uint32_t port)
+int wire_node_parse(wire_node *node, const char *host, uint32_t port)
 {
     memset(node, 0, sizeof *node);
     if (!port || port > 65535)
@@ -29,12 +29,12 @@ int edge_node_parse(edge_node *node, const char *host, uint32_t port)
     return 0;
 }
 
-int edge_node_equal(const edge_node *one, const edge_node *other)
+int wire_node_equal(const wire_node *one, const wire_node *other)
 {
     return one->length == other->length && !memcmp(&one->address, &other->address, one->length);
 }
 
-int edge_dial(const edge_node *node, uint32_t user)
+int wire_dial(const wire_node *node, uint32_t user)
 {
     int on = 1, fd = socket(node->address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -58,7 +58,7 @@ failed:
     return -on;
 }
 
-uint64_t edge_dial_descriptors(void)
+uint64_t wire_dial_descriptors(void)
 {
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files))

@@ -1,4 +1,4 @@
-#include "edge_link.h"
+#include "wire_link.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,12 +13,12 @@
 #define FOREVER (INT64_MAX / 4)
 #define SLACK_NS 1000 /* how late the kernel may wake us: it is 50 us by itself */
 
-_Static_assert(sizeof(edge_link) <= 32, "a connection at rest is small");
-_Static_assert(sizeof(edge_answered) == 160, "answers have no gaps");
+_Static_assert(sizeof(wire_link) <= 32, "a connection at rest is small");
+_Static_assert(sizeof(wire_answered) == 160, "answers have no gaps");
 
-int64_t edge_client_clock(edge_client *client)
+int64_t wire_client_clock(wire_client *client)
 {
-    return client->now = edge_monotonic();
+    return client->now = wire_monotonic();
 }
 
 static inline int64_t earlier(int64_t one, int64_t other)
@@ -33,10 +33,10 @@ static void *reserve(size_t bytes)
     return area == MAP_FAILED ? NULL : area;
 }
 
-edge_client *edge_client_new(uint32_t users, const edge_client_limits *limits)
+wire_client *wire_client_new(uint32_t users, const wire_client_limits *limits)
 {
-    edge_client *client = calloc(1, sizeof *client);
-    uint64_t descriptors = edge_dial_descriptors();
+    wire_client *client = calloc(1, sizeof *client);
+    uint64_t descriptors = wire_dial_descriptors();
     if (!client)
         return NULL;
     client->limits = *limits;
@@ -48,24 +48,24 @@ edge_client *edge_client_new(uint32_t users, const edge_client_limits *limits)
     client->epoll = epoll_create1(EPOLL_CLOEXEC);
     client->first = reserve(((size_t)users + 1) * sizeof *client->first);
     client->links = reserve(client->capacity * sizeof *client->links);
-    if (edge_requests_open(&client->requests) || client->epoll < 0 || !client->first || !client->links) {
-        edge_client_free(client);
+    if (wire_requests_open(&client->requests) || client->epoll < 0 || !client->first || !client->links) {
+        wire_client_free(client);
         return NULL;
     }
     prctl(PR_SET_TIMERSLACK, SLACK_NS, 0, 0, 0);
     return client;
 }
 
-void edge_client_free(edge_client *client)
+void wire_client_free(wire_client *client)
 {
     for (uint32_t fd = 0; client->links && client->open && fd < client->capacity; fd++)
-        if (client->links[fd].flags & EDGE_OPEN)
-            edge_link_drop(client, (int)fd);
+        if (client->links[fd].flags & WIRE_OPEN)
+            wire_link_drop(client, (int)fd);
     for (uint32_t i = 1; i < client->exchange_count; i++) {
         free(client->exchanges[i].line);
         free(client->exchanges[i].body);
     }
-    edge_requests_close(&client->requests);
+    wire_requests_close(&client->requests);
     if (client->links)
         munmap(client->links, client->capacity * sizeof *client->links);
     if (client->first)
@@ -79,19 +79,19 @@ void edge_client_free(edge_client *client)
     free(client);
 }
 
-int edge_client_node(edge_client *client, const char *host, uint32_t port)
+int wire_client_node(wire_client *client, const char *host, uint32_t port)
 {
-    edge_node node;
-    if (edge_node_parse(&node, host, port))
+    wire_node node;
+    if (wire_node_parse(&node, host, port))
         return -EINVAL;
     for (uint32_t i = 0; i < client->node_count; i++)
-        if (edge_node_equal(client->nodes + i, &node))
+        if (wire_node_equal(client->nodes + i, &node))
             return (int)i;
-    if (client->node_count == EDGE_NODES)
+    if (client->node_count == WIRE_NODES)
         return -ENOMEM;
     if (client->node_count == client->node_capacity) {
         uint32_t capacity = client->node_capacity ? 2 * client->node_capacity : 16;
-        edge_node *nodes = realloc(client->nodes, capacity * sizeof *nodes);
+        wire_node *nodes = realloc(client->nodes, capacity * sizeof *nodes);
         if (!nodes)
             return -ENOMEM;
         client->nodes = nodes;
@@ -101,82 +101,82 @@ int edge_client_node(edge_client *client, const char *host, uint32_t port)
     return (int)client->node_count++;
 }
 
-int edge_client_send(edge_client *client, int64_t token, uint32_t user, uint32_t node, int64_t due,
+int wire_client_send(wire_client *client, int64_t token, uint32_t user, uint32_t node, int64_t due,
                      const uint8_t *request, size_t length)
 {
     if (user >= client->users || node >= client->node_count || !length || length > INT32_MAX || token < 0)
         return -EINVAL;
-    uint32_t made = edge_requests_add(&client->requests, token, due, request, length);
+    uint32_t made = wire_requests_add(&client->requests, token, due, request, length);
     if (!made)
         return -ENOMEM;
-    edge_pending *one = client->requests.pool + made;
+    wire_pending *one = client->requests.pool + made;
     one->user = user;
     one->node = (uint16_t)node;
     one->head_only = length > 5 && !memcmp(request, "HEAD ", 5);
     return 0;
 }
 
-void edge_client_cancel(edge_client *client, int64_t token)
+void wire_client_cancel(wire_client *client, int64_t token)
 {
-    uint32_t request = edge_requests_find(&client->requests, token);
+    uint32_t request = wire_requests_find(&client->requests, token);
     if (!request)
         return;
     uint32_t user = client->requests.pool[request].user;
     uint16_t node = client->requests.pool[request].node;
-    edge_fail(client, request, EDGE_CANCELLED);
-    edge_serve(client, user, node);
+    wire_fail(client, request, WIRE_CANCELLED);
+    wire_serve(client, user, node);
 }
 
-void edge_client_leave(edge_client *client, uint32_t user)
+void wire_client_leave(wire_client *client, uint32_t user)
 {
     uint32_t next, each = user < client->users ? client->first[user] : 0;
     for (; each; each = next) {
-        edge_link *link = client->links + each - 1;
+        wire_link *link = client->links + each - 1;
         next = link->next;
-        link->flags |= EDGE_LEAVING;
+        link->flags |= WIRE_LEAVING;
         if (!link->request)
-            edge_link_drop(client, (int)each - 1);
+            wire_link_drop(client, (int)each - 1);
     }
 }
 
 /* ---- time ---- */
 
 /* Takes up some of what is due. */
-static void begin(edge_client *client, int most)
+static void begin(wire_client *client, int most)
 {
     uint32_t request;
-    while (most-- && !edge_client_full(client) && (request = edge_requests_take(&client->requests, client->now))) {
+    while (most-- && !wire_client_full(client) && (request = wire_requests_take(&client->requests, client->now))) {
         uint32_t user = client->requests.pool[request].user;
         uint16_t node = client->requests.pool[request].node;
-        edge_wait(client, request);
-        edge_serve(client, user, node);
+        wire_wait(client, request);
+        wire_serve(client, user, node);
     }
 }
 
 /* Ends what has taken too long, and what has rested long enough. */
-static void expire(edge_client *client)
+static void expire(wire_client *client)
 {
-    while (client->requests.first && !edge_client_full(client)) {
+    while (client->requests.first && !wire_client_full(client)) {
         uint32_t request = client->requests.first;
-        edge_pending *one = client->requests.pool + request;
+        wire_pending *one = client->requests.pool + request;
         uint32_t user = one->user;
         uint16_t node = one->node;
         if (client->now - one->due < client->limits.timeout_ns)
             break;
-        edge_fail(client, request, EDGE_TIMEOUT);
-        edge_serve(client, user, node);
+        wire_fail(client, request, WIRE_TIMEOUT);
+        wire_serve(client, user, node);
     }
     while (client->resting) {
         if (client->now - client->links[client->resting - 1].rested < client->limits.idle_ns)
             break;
-        edge_link_drop(client, (int)client->resting - 1);
+        wire_link_drop(client, (int)client->resting - 1);
     }
 }
 
 /* When there is something to do again, at the latest. */
-static int64_t next(const edge_client *client, int64_t until)
+static int64_t next(const wire_client *client, int64_t until)
 {
-    until = earlier(until, edge_requests_due(&client->requests));
+    until = earlier(until, wire_requests_due(&client->requests));
     if (client->requests.first)
         until = earlier(until, client->requests.pool[client->requests.first].due + client->limits.timeout_ns);
     if (client->resting)
@@ -184,7 +184,7 @@ static int64_t next(const edge_client *client, int64_t until)
     return until;
 }
 
-int64_t edge_client_run(edge_client *client, int64_t until)
+int64_t wire_client_run(wire_client *client, int64_t until)
 {
     struct epoll_event events[EVENTS];
     client->answer_count -= client->returned;
@@ -192,16 +192,16 @@ int64_t edge_client_run(edge_client *client, int64_t until)
         memmove(client->answers, client->answers + client->returned, client->answer_count * sizeof *client->answers);
     client->body_count = 0;
     for (;;) {
-        edge_client_clock(client);
+        wire_client_clock(client);
         begin(client, BURST);
         expire(client);
-        if (edge_client_full(client))
+        if (wire_client_full(client))
             break;
         int64_t wait = next(client, until) - client->now;
-        int last = client->now >= until, n = edge_epoll_wait(client->epoll, events, EVENTS, wait);
-        edge_client_clock(client);
-        for (int i = 0; i < n && !edge_client_full(client); i++) {
-            edge_link_ready(client, events[i].data.fd, events[i].events);
+        int last = client->now >= until, n = wire_epoll_wait(client->epoll, events, EVENTS, wait);
+        wire_client_clock(client);
+        for (int i = 0; i < n && !wire_client_full(client); i++) {
+            wire_link_ready(client, events[i].data.fd, events[i].events);
             begin(client, BETWEEN); /* what is due does not wait for other users' answers */
         }
         if (last || n < 0) /* EINTR: the caller looks after signals */
@@ -213,28 +213,28 @@ int64_t edge_client_run(edge_client *client, int64_t until)
 
 /* ---- the interface ---- */
 
-const edge_answered *edge_client_answers(const edge_client *client)
+const wire_answered *wire_client_answers(const wire_client *client)
 {
     return client->answers;
 }
 
-const uint8_t *edge_client_bodies(const edge_client *client, size_t *length)
+const uint8_t *wire_client_bodies(const wire_client *client, size_t *length)
 {
     *length = client->body_count;
     return client->bodies;
 }
 
-uint64_t edge_client_connections(const edge_client *client)
+uint64_t wire_client_connections(const wire_client *client)
 {
     return client->open;
 }
 
-uint64_t edge_client_opened(const edge_client *client)
+uint64_t wire_client_opened(const wire_client *client)
 {
     return client->opened;
 }
 
-size_t edge_client_bytes_per_connection(void)
+size_t wire_client_bytes_per_connection(void)
 {
-    return sizeof(edge_link);
+    return sizeof(wire_link);
 }

@@ -1,13 +1,13 @@
 /* The clock, and waiting for events to the microsecond. */
-#ifndef EDGE_WAIT_H
-#define EDGE_WAIT_H
+#ifndef WIRE_WAIT_H
+#define WIRE_WAIT_H
 
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <time.h>
 
 /* CLOCK_MONOTONIC in nanoseconds. */
-static inline int64_t edge_monotonic(void)
+static inline int64_t wire_monotonic(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -15,6 +15,6 @@ static inline int64_t edge_monotonic(void)
 }
 
 /* As epoll_wait, for so many nanoseconds; less where the kernel counts milliseconds. */
-int edge_epoll_wait(int epoll, struct epoll_event *events, int most, int64_t wait);
+int wire_epoll_wait(int epoll, struct epoll_event *events, int most, int64_t wait);
 
 #endif

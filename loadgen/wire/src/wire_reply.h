@@ -3,16 +3,16 @@
  * The same as AnswerReader in loadgen/wire/answers.py, where the states are drawn; a test compares the two.
  * Allocates nothing and keeps no byte of what it reads: a line that has not ended is left to the caller, a
  * body is handed on piece by piece. */
-#ifndef EDGE_REPLY_H
-#define EDGE_REPLY_H
+#ifndef WIRE_REPLY_H
+#define WIRE_REPLY_H
 
 #include "edge_request.h"
 
-#define EDGE_REPLY_HEAD_BYTES (64 * 1024)
-#define EDGE_REPLY_ETAG_BYTES 63
+#define WIRE_REPLY_HEAD_BYTES (64 * 1024)
+#define WIRE_REPLY_ETAG_BYTES 63
 
 /* GARBAGE and the like are the numbers of loadgen.wire.interface. */
-enum { EDGE_OK, EDGE_REFUSED, EDGE_CLOSED, EDGE_GARBAGE, EDGE_TOO_LARGE, EDGE_TIMEOUT, EDGE_CANCELLED };
+enum { WIRE_OK, WIRE_REFUSED, WIRE_CLOSED, WIRE_GARBAGE, WIRE_TOO_LARGE, WIRE_TIMEOUT, WIRE_CANCELLED };
 
 typedef struct {
     uint64_t body_limit, body_bytes;
@@ -24,25 +24,25 @@ typedef struct {
     uint8_t state, head_only, version_1_0, uncacheable, chunked, has_length, says_close, says_keep_alive;
     uint8_t closing; /* the connection is of no use after this answer; known at the end of the head */
     uint8_t etag_length;
-    uint8_t etag[EDGE_REPLY_ETAG_BYTES];
-} edge_reply;
+    uint8_t etag[WIRE_REPLY_ETAG_BYTES];
+} wire_reply;
 
 typedef enum {
-    EDGE_REPLY_MORE, /* an incomplete line is left: to be given again, with what follows */
-    EDGE_REPLY_BODY, /* *body is a piece of the body; call again */
-    EDGE_REPLY_DONE, /* what is left in *in belongs to no answer yet */
-    EDGE_REPLY_GARBAGE,
-    EDGE_REPLY_TOO_LARGE
-} edge_reply_verdict;
+    WIRE_REPLY_MORE, /* an incomplete line is left: to be given again, with what follows */
+    WIRE_REPLY_BODY, /* *body is a piece of the body; call again */
+    WIRE_REPLY_DONE, /* what is left in *in belongs to no answer yet */
+    WIRE_REPLY_GARBAGE,
+    WIRE_REPLY_TOO_LARGE
+} wire_reply_verdict;
 
-void edge_reply_begin(edge_reply *reply, uint64_t body_limit, int head_only);
+void wire_reply_begin(wire_reply *reply, uint64_t body_limit, int head_only);
 /* Reads on and moves *in behind what has been read. */
-edge_reply_verdict edge_reply_read(edge_reply *reply, edge_span *in, edge_span *body);
+wire_reply_verdict wire_reply_read(wire_reply *reply, edge_span *in, edge_span *body);
 /* The server has closed: 1 if that completes the answer. */
-int edge_reply_ended(edge_reply *reply);
+int wire_reply_ended(wire_reply *reply);
 
 /* Of Cache-Control, as Answer.max_age. */
-static inline int64_t edge_reply_max_age(const edge_reply *reply)
+static inline int64_t wire_reply_max_age(const wire_reply *reply)
 {
     return reply->uncacheable ? -1 : reply->max_age;
 }

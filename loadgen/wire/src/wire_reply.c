@@ -1,4 +1,4 @@
-#include "edge_reply.h"
+#include "wire_reply.h"
 
 #include <string.h>
 
@@ -16,15 +16,15 @@ static inline int is_digit(uint8_t c)
     return c >= '0' && c <= '9';
 }
 
-void edge_reply_begin(edge_reply *reply, uint64_t body_limit, int head_only)
+void wire_reply_begin(wire_reply *reply, uint64_t body_limit, int head_only)
 {
-    memset(reply, 0, offsetof(edge_reply, etag));
+    memset(reply, 0, offsetof(wire_reply, etag));
     reply->body_limit = body_limit;
     reply->head_only = (uint8_t)head_only;
     reply->max_age = -1;
 }
 
-int edge_reply_ended(edge_reply *reply)
+int wire_reply_ended(wire_reply *reply)
 {
     if (reply->state == UNTIL_CLOSED)
         reply->state = DONE;
@@ -33,7 +33,7 @@ int edge_reply_ended(edge_reply *reply)
 
 /* ---- lines; all without their CR LF.  0: garbage ---- */
 
-static int status_line(edge_reply *reply, edge_span line)
+static int status_line(wire_reply *reply, edge_span line)
 {
     const uint8_t *p = line.bytes, *end = p + line.length;
     /* "HTTP/1.1 304 " */
@@ -49,7 +49,7 @@ static int status_line(edge_reply *reply, edge_span line)
     return 1;
 }
 
-static void cache_directive(edge_reply *reply, edge_span directive)
+static void cache_directive(wire_reply *reply, edge_span directive)
 {
     const uint8_t *equals = memchr(directive.bytes, '=', directive.length);
     edge_span name = directive, argument = {NULL, 0};
@@ -77,7 +77,7 @@ static void cache_directive(edge_reply *reply, edge_span directive)
         reply->max_age = seconds > MAX_AGE ? MAX_AGE : seconds;
 }
 
-static void etag_field(edge_reply *reply, edge_span value)
+static void etag_field(wire_reply *reply, edge_span value)
 {
     if (value.length > 2 && value.bytes[0] == 'W' && value.bytes[1] == '/') {
         value.bytes += 2;
@@ -89,11 +89,11 @@ static void etag_field(edge_reply *reply, edge_span value)
         if (value.bytes[i] <= ' ' || value.bytes[i] == '"')
             return;
     size_t length = value.length - 2;
-    reply->etag_length = (uint8_t)(length < EDGE_REPLY_ETAG_BYTES ? length : EDGE_REPLY_ETAG_BYTES);
+    reply->etag_length = (uint8_t)(length < WIRE_REPLY_ETAG_BYTES ? length : WIRE_REPLY_ETAG_BYTES);
     memcpy(reply->etag, value.bytes + 1, reply->etag_length);
 }
 
-static int length_field(edge_reply *reply, edge_span value)
+static int length_field(wire_reply *reply, edge_span value)
 {
     if (reply->has_length || !value.length || value.length > LENGTH_DIGITS)
         return 0;
@@ -107,7 +107,7 @@ static int length_field(edge_reply *reply, edge_span value)
     return 1;
 }
 
-static int field(edge_reply *reply, edge_span name, edge_span value)
+static int field(wire_reply *reply, edge_span name, edge_span value)
 {
     edge_span member;
     switch (name.length) {
@@ -142,15 +142,15 @@ static int field(edge_reply *reply, edge_span name, edge_span value)
 }
 
 /* The state after the head, RFC 9112 6.3. */
-static edge_reply_verdict framing(edge_reply *reply)
+static wire_reply_verdict framing(wire_reply *reply)
 {
     if (reply->status < 200) {
         reply->state = STATUS;
-        return reply->status == 101 ? EDGE_REPLY_GARBAGE : EDGE_REPLY_MORE;
+        return reply->status == 101 ? WIRE_REPLY_GARBAGE : WIRE_REPLY_MORE;
     }
     reply->closing = reply->says_close || (reply->version_1_0 && !reply->says_keep_alive);
     if (reply->chunked && reply->has_length)
-        return EDGE_REPLY_GARBAGE;
+        return WIRE_REPLY_GARBAGE;
     if (reply->head_only || reply->status == 204 || reply->status == 304) {
         reply->state = DONE;
     } else if (reply->chunked) {
@@ -160,15 +160,15 @@ static edge_reply_verdict framing(edge_reply *reply)
         reply->state = UNTIL_CLOSED;
     } else {
         if (reply->length > reply->body_limit)
-            return EDGE_REPLY_TOO_LARGE;
+            return WIRE_REPLY_TOO_LARGE;
         reply->left = reply->length;
         reply->state = reply->left ? COUNTED : DONE;
     }
-    return EDGE_REPLY_MORE;
+    return WIRE_REPLY_MORE;
 }
 
 /* chunk-size [ chunk-ext ], RFC 9112 7.1; extensions are not looked into. */
-static edge_reply_verdict size_line(edge_reply *reply, edge_span line)
+static wire_reply_verdict size_line(wire_reply *reply, edge_span line)
 {
     const uint8_t *p = line.bytes, *end = p + line.length;
     uint64_t size = 0;
@@ -182,26 +182,26 @@ static edge_reply_verdict size_line(edge_reply *reply, edge_span line)
             break;
     }
     if (p == line.bytes || p - line.bytes > SIZE_DIGITS)
-        return EDGE_REPLY_GARBAGE;
+        return WIRE_REPLY_GARBAGE;
     if (p < end) {
         while (p < end && (*p == ' ' || *p == '\t'))
             p++;
         if (p == end || *p != ';' || edge_value_end(p, end) != end)
-            return EDGE_REPLY_GARBAGE;
+            return WIRE_REPLY_GARBAGE;
     }
     if (size > reply->body_limit - reply->body_bytes)
-        return EDGE_REPLY_TOO_LARGE;
+        return WIRE_REPLY_TOO_LARGE;
     reply->left = size;
     reply->state = size ? CHUNK : TRAILERS;
-    return EDGE_REPLY_MORE;
+    return WIRE_REPLY_MORE;
 }
 
 /* One whole line. */
-static edge_reply_verdict read_line(edge_reply *reply, edge_span line)
+static wire_reply_verdict read_line(wire_reply *reply, edge_span line)
 {
     switch (reply->state) {
     case STATUS:
-        return status_line(reply, line) ? EDGE_REPLY_MORE : EDGE_REPLY_GARBAGE;
+        return status_line(reply, line) ? WIRE_REPLY_MORE : WIRE_REPLY_GARBAGE;
     case FIELDS:
     case TRAILERS: {
         const uint8_t *p = line.bytes, *end = p + line.length + 2;
@@ -210,27 +210,27 @@ static edge_reply_verdict read_line(edge_reply *reply, edge_span line)
             if (reply->state == FIELDS)
                 return framing(reply);
             reply->state = DONE;
-            return EDGE_REPLY_MORE;
+            return WIRE_REPLY_MORE;
         }
         if (edge_field_next(&p, end, &name, &value) != EDGE_RECOGNISED || p != end)
-            return EDGE_REPLY_GARBAGE;
+            return WIRE_REPLY_GARBAGE;
         if (reply->state == FIELDS && !field(reply, name, value))
-            return EDGE_REPLY_GARBAGE;
-        return EDGE_REPLY_MORE;
+            return WIRE_REPLY_GARBAGE;
+        return WIRE_REPLY_MORE;
     }
     case SIZE:
         return size_line(reply, line);
     default: /* CHUNK_END */
         reply->state = SIZE;
-        return line.length ? EDGE_REPLY_GARBAGE : EDGE_REPLY_MORE;
+        return line.length ? WIRE_REPLY_GARBAGE : WIRE_REPLY_MORE;
     }
 }
 
-edge_reply_verdict edge_reply_read(edge_reply *reply, edge_span *in, edge_span *body)
+wire_reply_verdict wire_reply_read(wire_reply *reply, edge_span *in, edge_span *body)
 {
     while (reply->state != DONE) {
         if (!in->length)
-            return EDGE_REPLY_MORE;
+            return WIRE_REPLY_MORE;
         if (reply->state == COUNTED || reply->state == CHUNK || reply->state == UNTIL_CLOSED) {
             size_t piece = in->length;
             if (reply->state != UNTIL_CLOSED) {
@@ -239,32 +239,32 @@ edge_reply_verdict edge_reply_read(edge_reply *reply, edge_span *in, edge_span *
                 if (!reply->left)
                     reply->state = reply->state == COUNTED ? DONE : CHUNK_END;
             } else if (piece > reply->body_limit - reply->body_bytes) {
-                return EDGE_REPLY_TOO_LARGE;
+                return WIRE_REPLY_TOO_LARGE;
             }
             reply->body_bytes += piece;
             *body = (edge_span){in->bytes, piece};
             in->bytes += piece;
             in->length -= piece;
-            return EDGE_REPLY_BODY;
+            return WIRE_REPLY_BODY;
         }
         size_t known = in->length < BEGIN_BYTES ? in->length : BEGIN_BYTES;
         if (reply->state == STATUS && memcmp(in->bytes, begin, known))
-            return EDGE_REPLY_GARBAGE;
+            return WIRE_REPLY_GARBAGE;
         const uint8_t *feed = memchr(in->bytes, '\n', in->length);
         size_t length = feed ? (size_t)(feed - in->bytes) + 1 : in->length;
-        if (reply->head_bytes + length > EDGE_REPLY_HEAD_BYTES)
-            return EDGE_REPLY_TOO_LARGE;
+        if (reply->head_bytes + length > WIRE_REPLY_HEAD_BYTES)
+            return WIRE_REPLY_TOO_LARGE;
         if (!feed)
-            return EDGE_REPLY_MORE;
+            return WIRE_REPLY_MORE;
         if (length < 2 || feed[-1] != '\r')
-            return EDGE_REPLY_GARBAGE;
+            return WIRE_REPLY_GARBAGE;
         if (reply->state != SIZE && reply->state != CHUNK_END)
             reply->head_bytes += (uint32_t)length;
-        edge_reply_verdict verdict = read_line(reply, (edge_span){in->bytes, length - 2});
-        if (verdict != EDGE_REPLY_MORE)
+        wire_reply_verdict verdict = read_line(reply, (edge_span){in->bytes, length - 2});
+        if (verdict != WIRE_REPLY_MORE)
             return verdict;
         in->bytes += length;
         in->length -= length;
     }
-    return EDGE_REPLY_DONE;
+    return WIRE_REPLY_DONE;
 }

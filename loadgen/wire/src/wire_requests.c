@@ -1,4 +1,4 @@
-#include "edge_requests.h"
+#include "wire_requests.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,12 +6,12 @@
 #define SLOTS 1024 /* to begin with; a power of two */
 #define GRAIN 256  /* memory of a request is a multiple of it */
 
-static inline uint32_t chain_of(const edge_requests *requests, int64_t token)
+static inline uint32_t chain_of(const wire_requests *requests, int64_t token)
 {
     return (uint32_t)(((uint64_t)token * 0x9e3779b97f4a7c15u) >> 32) & (requests->size - 1);
 }
 
-int edge_requests_open(edge_requests *requests)
+int wire_requests_open(wire_requests *requests)
 {
     memset(requests, 0, sizeof *requests);
     requests->size = requests->heap_size = SLOTS;
@@ -22,7 +22,7 @@ int edge_requests_open(edge_requests *requests)
     return requests->pool && requests->chains && requests->heap ? 0 : -1;
 }
 
-void edge_requests_close(edge_requests *requests)
+void wire_requests_close(wire_requests *requests)
 {
     for (uint32_t i = 1; requests->pool && i < requests->used; i++)
         free(requests->pool[i].bytes);
@@ -32,10 +32,10 @@ void edge_requests_close(edge_requests *requests)
 }
 
 /* Twice the slots, and chains for them. */
-static int grow(edge_requests *requests)
+static int grow(wire_requests *requests)
 {
     uint32_t size = requests->size * 2;
-    edge_pending *pool = size > requests->size ? realloc(requests->pool, size * sizeof *pool) : NULL;
+    wire_pending *pool = size > requests->size ? realloc(requests->pool, size * sizeof *pool) : NULL;
     if (!pool)
         return -1;
     memset(pool + requests->size, 0, requests->size * sizeof *pool);
@@ -47,8 +47,8 @@ static int grow(edge_requests *requests)
     requests->chains = chains;
     requests->size = size;
     for (uint32_t i = 1; i < requests->used; i++) {
-        edge_pending *one = pool + i;
-        if (one->state == EDGE_FREE || one->state == EDGE_ENDED)
+        wire_pending *one = pool + i;
+        if (one->state == WIRE_FREE || one->state == WIRE_ENDED)
             continue;
         uint32_t *chain = chains + chain_of(requests, one->token);
         one->chain = *chain;
@@ -57,21 +57,21 @@ static int grow(edge_requests *requests)
     return 0;
 }
 
-static inline int before(const edge_due *one, const edge_due *other)
+static inline int before(const wire_due *one, const wire_due *other)
 {
     return one->due != other->due ? one->due < other->due : (int32_t)(one->sequence - other->sequence) < 0;
 }
 
-static int heap_push(edge_requests *requests, int64_t due, uint32_t request)
+static int heap_push(wire_requests *requests, int64_t due, uint32_t request)
 {
     if (requests->heap_count == requests->heap_size) {
-        edge_due *heap = realloc(requests->heap, 2 * (size_t)requests->heap_size * sizeof *heap);
+        wire_due *heap = realloc(requests->heap, 2 * (size_t)requests->heap_size * sizeof *heap);
         if (!heap)
             return -1;
         requests->heap = heap;
         requests->heap_size *= 2;
     }
-    edge_due one = {due, requests->sequence++, request};
+    wire_due one = {due, requests->sequence++, request};
     uint32_t at = requests->heap_count++;
     while (at && before(&one, requests->heap + (at - 1) / 4)) {
         requests->heap[at] = requests->heap[(at - 1) / 4];
@@ -81,11 +81,11 @@ static int heap_push(edge_requests *requests, int64_t due, uint32_t request)
     return 0;
 }
 
-static uint32_t heap_pop(edge_requests *requests)
+static uint32_t heap_pop(wire_requests *requests)
 {
-    edge_due *heap = requests->heap;
+    wire_due *heap = requests->heap;
     uint32_t request = heap->request, count = --requests->heap_count, at = 0;
-    edge_due last = heap[count];
+    wire_due last = heap[count];
     for (;;) {
         uint32_t least = 4 * at + 1;
         if (least >= count)
@@ -102,19 +102,19 @@ static uint32_t heap_pop(edge_requests *requests)
     return request;
 }
 
-static void slot_free(edge_requests *requests, uint32_t request)
+static void slot_free(wire_requests *requests, uint32_t request)
 {
-    requests->pool[request].state = EDGE_FREE;
+    requests->pool[request].state = WIRE_FREE;
     requests->pool[request].chain = requests->free;
     requests->free = request;
 }
 
-uint32_t edge_requests_add(edge_requests *requests, int64_t token, int64_t due, const uint8_t *bytes, size_t length)
+uint32_t wire_requests_add(wire_requests *requests, int64_t token, int64_t due, const uint8_t *bytes, size_t length)
 {
     if (!requests->free && requests->used == requests->size && grow(requests))
         return 0;
     uint32_t request = requests->free ? requests->free : requests->used;
-    edge_pending *one = requests->pool + request;
+    wire_pending *one = requests->pool + request;
     if (one->capacity < length) {
         uint32_t capacity = (uint32_t)(length + GRAIN - 1) / GRAIN * GRAIN;
         uint8_t *larger = malloc(capacity);
@@ -132,7 +132,7 @@ uint32_t edge_requests_add(edge_requests *requests, int64_t token, int64_t due, 
         requests->used++;
     uint32_t capacity = one->capacity;
     uint8_t *kept = one->bytes;
-    *one = (edge_pending){.token = token, .due = due, .bytes = kept, .capacity = capacity, .state = EDGE_DUE, .fd = -1};
+    *one = (wire_pending){.token = token, .due = due, .bytes = kept, .capacity = capacity, .state = WIRE_DUE, .fd = -1};
     one->length = (uint32_t)length;
     memcpy(one->bytes, bytes, length);
     uint32_t *chain = requests->chains + chain_of(requests, token);
@@ -142,7 +142,7 @@ uint32_t edge_requests_add(edge_requests *requests, int64_t token, int64_t due, 
     return request;
 }
 
-uint32_t edge_requests_find(const edge_requests *requests, int64_t token)
+uint32_t wire_requests_find(const wire_requests *requests, int64_t token)
 {
     uint32_t request = requests->chains[chain_of(requests, token)];
     while (request && requests->pool[request].token != token)
@@ -150,16 +150,16 @@ uint32_t edge_requests_find(const edge_requests *requests, int64_t token)
     return request;
 }
 
-void edge_requests_end(edge_requests *requests, uint32_t request)
+void wire_requests_end(wire_requests *requests, uint32_t request)
 {
-    edge_pending *pool = requests->pool, *one = pool + request;
+    wire_pending *pool = requests->pool, *one = pool + request;
     uint32_t *chain = requests->chains + chain_of(requests, one->token);
     while (*chain != request)
         chain = &pool[*chain].chain;
     *chain = one->chain;
     requests->count--;
-    if (one->state == EDGE_DUE) {
-        one->state = EDGE_ENDED;
+    if (one->state == WIRE_DUE) {
+        one->state = WIRE_ENDED;
         return;
     }
     *(one->earlier ? &pool[one->earlier].later : &requests->first) = one->later;
@@ -167,17 +167,17 @@ void edge_requests_end(edge_requests *requests, uint32_t request)
     slot_free(requests, request);
 }
 
-int64_t edge_requests_due(const edge_requests *requests)
+int64_t wire_requests_due(const wire_requests *requests)
 {
     return requests->heap_count ? requests->heap->due : INT64_MAX;
 }
 
-uint32_t edge_requests_take(edge_requests *requests, int64_t now)
+uint32_t wire_requests_take(wire_requests *requests, int64_t now)
 {
     while (requests->heap_count && requests->heap->due <= now) {
         uint32_t request = heap_pop(requests);
-        edge_pending *pool = requests->pool, *one = pool + request;
-        if (one->state == EDGE_ENDED) {
+        wire_pending *pool = requests->pool, *one = pool + request;
+        if (one->state == WIRE_ENDED) {
             slot_free(requests, request);
             continue;
         }

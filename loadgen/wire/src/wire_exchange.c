@@ -1,4 +1,4 @@
-#include "edge_link.h"
+#include "wire_link.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,7 +23,7 @@ static int grow(uint8_t **bytes, size_t *capacity, size_t used, size_t more)
     return 1;
 }
 
-uint32_t edge_exchange_new(edge_client *client, const edge_pending *one)
+uint32_t wire_exchange_new(wire_client *client, const wire_pending *one)
 {
     uint32_t number = client->exchange_free;
     if (number) {
@@ -35,18 +35,18 @@ uint32_t edge_exchange_new(edge_client *client, const edge_pending *one)
                        sizeof *client->exchanges))
             return 0;
         memset(bytes + before, 0, capacity - before);
-        client->exchanges = (edge_exchange *)(void *)bytes;
+        client->exchanges = (wire_exchange *)(void *)bytes;
         client->exchange_capacity = (uint32_t)(capacity / sizeof *client->exchanges);
         number = client->exchange_count++;
     }
-    edge_reply_begin(&client->exchanges[number].reply, client->limits.body_bytes, one->head_only);
+    wire_reply_begin(&client->exchanges[number].reply, client->limits.body_bytes, one->head_only);
     client->exchanges[number].line_length = client->exchanges[number].body_length = 0;
     return number;
 }
 
-void edge_exchange_free(edge_client *client, uint32_t number)
+void wire_exchange_free(wire_client *client, uint32_t number)
 {
-    edge_exchange *exchange = client->exchanges + number;
+    wire_exchange *exchange = client->exchanges + number;
     if (exchange->body_capacity > KEPT_BYTES) {
         free(exchange->body);
         exchange->body = NULL;
@@ -56,24 +56,24 @@ void edge_exchange_free(edge_client *client, uint32_t number)
     client->exchange_free = number;
 }
 
-void edge_finish(edge_client *client, uint32_t request, unsigned error)
+void wire_finish(wire_client *client, uint32_t request, unsigned error)
 {
-    edge_pending *one = request_of(client, request);
+    wire_pending *one = request_of(client, request);
     size_t capacity = client->answer_capacity * sizeof *client->answers;
     uint8_t *bytes = (uint8_t *)client->answers;
     if (grow(&bytes, &capacity, client->answer_count * sizeof *client->answers, sizeof *client->answers)) {
-        client->answers = (edge_answered *)(void *)bytes;
+        client->answers = (wire_answered *)(void *)bytes;
         client->answer_capacity = capacity / sizeof *client->answers;
-        edge_answered *answer = client->answers + client->answer_count++;
-        *answer = (edge_answered){
+        wire_answered *answer = client->answers + client->answer_count++;
+        *answer = (wire_answered){
             .token = one->token, .node = one->node, .error = (uint16_t)error, .due = one->due, .begun = one->begun,
-            .sent = one->sent, .head = one->head, .done = edge_client_clock(client), .bytes_out = one->bytes_out,
+            .sent = one->sent, .head = one->head, .done = wire_client_clock(client), .bytes_out = one->bytes_out,
             .bytes_in = one->bytes_in, .max_age = -1, .body_at = client->body_count,
         };
         if (one->exchange) {
-            const edge_reply *reply = &client->exchanges[one->exchange].reply;
+            const wire_reply *reply = &client->exchanges[one->exchange].reply;
             answer->status = reply->status;
-            answer->max_age = edge_reply_max_age(reply);
+            answer->max_age = wire_reply_max_age(reply);
             answer->etag[0] = reply->etag_length;
             memcpy(answer->etag + 1, reply->etag, reply->etag_length);
         }
@@ -81,15 +81,15 @@ void edge_finish(edge_client *client, uint32_t request, unsigned error)
         client->out_of_memory = 1;
     }
     if (one->exchange)
-        edge_exchange_free(client, one->exchange);
-    edge_requests_end(&client->requests, request);
+        wire_exchange_free(client, one->exchange);
+    wire_requests_end(&client->requests, request);
 }
 
-static void answered(edge_client *client, uint32_t request, int usable)
+static void answered(wire_client *client, uint32_t request, int usable)
 {
-    edge_pending *one = request_of(client, request);
-    edge_exchange *exchange = client->exchanges + one->exchange;
-    edge_link *link = client->links + one->fd;
+    wire_pending *one = request_of(client, request);
+    wire_exchange *exchange = client->exchanges + one->exchange;
+    wire_link *link = client->links + one->fd;
     size_t at = client->body_count, earlier = exchange->body_length, length = (size_t)exchange->reply.body_bytes;
     uint16_t node = one->node;
     uint32_t user = one->user;
@@ -97,23 +97,23 @@ static void answered(edge_client *client, uint32_t request, int usable)
     if (earlier) {
         if (!grow(&client->bodies, &client->body_capacity, at, earlier)) {
             client->out_of_memory = 1;
-            edge_fail(client, request, EDGE_TOO_LARGE);
+            wire_fail(client, request, WIRE_TOO_LARGE);
             return;
         }
         memcpy(client->bodies + at, exchange->body, earlier);
     }
-    edge_finish(client, request, EDGE_OK);
+    wire_finish(client, request, WIRE_OK);
     if (!client->out_of_memory)
         client->answers[client->answer_count - 1].body_length = length;
     client->body_count = at + length;
-    link->flags |= EDGE_USED;
-    edge_link_rest(client, fd);
-    if (!usable || (link->flags & EDGE_LEAVING && !edge_waits(client, user, node)))
-        edge_link_drop(client, fd);
+    link->flags |= WIRE_USED;
+    wire_link_rest(client, fd);
+    if (!usable || (link->flags & WIRE_LEAVING && !wire_waits(client, user, node)))
+        wire_link_drop(client, fd);
 }
 
 /* A piece of the body: behind what earlier calls brought; else at once to where bodies are handed over. */
-static int body_piece(edge_client *client, edge_exchange *exchange, size_t *fresh, edge_span piece)
+static int body_piece(wire_client *client, wire_exchange *exchange, size_t *fresh, edge_span piece)
 {
     if (exchange->body_length) {
         if (!grow(&exchange->body, &exchange->body_capacity, exchange->body_length, piece.length))
@@ -130,7 +130,7 @@ static int body_piece(edge_client *client, edge_exchange *exchange, size_t *fres
 }
 
 /* What has come so far is kept: the body, and the beginning of a line. */
-static int keep(edge_client *client, edge_exchange *exchange, size_t fresh, edge_span line)
+static int keep(wire_client *client, wire_exchange *exchange, size_t fresh, edge_span line)
 {
     edge_span body = {client->bodies + client->body_count, fresh};
     exchange->line_length = line.length;
@@ -148,55 +148,55 @@ static int keep(edge_client *client, edge_exchange *exchange, size_t fresh, edge
     return 1;
 }
 
-void edge_link_read(edge_client *client, uint32_t request)
+void wire_link_read(wire_client *client, uint32_t request)
 {
-    edge_pending *one = request_of(client, request);
-    edge_exchange *exchange = client->exchanges + one->exchange;
+    wire_pending *one = request_of(client, request);
+    wire_exchange *exchange = client->exchanges + one->exchange;
     size_t fresh = 0;
     ssize_t n;
     if (exchange->line_length)
         memcpy(client->input, exchange->line, exchange->line_length);
     do
-        n = recv(one->fd, client->input + exchange->line_length, EDGE_INPUT_BYTES, 0);
+        n = recv(one->fd, client->input + exchange->line_length, WIRE_INPUT_BYTES, 0);
     while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EAGAIN)
         return;
-    edge_client_clock(client);
+    wire_client_clock(client);
     if (n <= 0) {
-        if (n == 0 && edge_reply_ended(&exchange->reply))
+        if (n == 0 && wire_reply_ended(&exchange->reply))
             answered(client, request, 0);
         else
-            edge_link_broken(client, request);
+            wire_link_broken(client, request);
         return;
     }
-    client->links[one->fd].flags |= EDGE_CONNECTED;
+    client->links[one->fd].flags |= WIRE_CONNECTED;
     if (!one->head)
         one->head = client->now;
     one->bytes_in += (uint64_t)n;
     edge_span in = {client->input, exchange->line_length + (size_t)n}, piece;
     for (;;) {
-        switch (edge_reply_read(&exchange->reply, &in, &piece)) {
-        case EDGE_REPLY_BODY:
+        switch (wire_reply_read(&exchange->reply, &in, &piece)) {
+        case WIRE_REPLY_BODY:
             if (body_piece(client, exchange, &fresh, piece))
                 continue;
             client->out_of_memory = 1;
-            edge_fail(client, request, EDGE_TOO_LARGE);
+            wire_fail(client, request, WIRE_TOO_LARGE);
             return;
-        case EDGE_REPLY_MORE:
+        case WIRE_REPLY_MORE:
             if (keep(client, exchange, fresh, in))
                 return;
             client->out_of_memory = 1;
-            edge_fail(client, request, EDGE_TOO_LARGE);
+            wire_fail(client, request, WIRE_TOO_LARGE);
             return;
-        case EDGE_REPLY_DONE:
+        case WIRE_REPLY_DONE:
             /* Bytes after the answer belong to none: the connection cannot be trusted. */
             answered(client, request, !exchange->reply.closing && !in.length && one->offset == one->length);
             return;
-        case EDGE_REPLY_GARBAGE:
-            edge_fail(client, request, EDGE_GARBAGE);
+        case WIRE_REPLY_GARBAGE:
+            wire_fail(client, request, WIRE_GARBAGE);
             return;
         default:
-            edge_fail(client, request, EDGE_TOO_LARGE);
+            wire_fail(client, request, WIRE_TOO_LARGE);
             return;
         }
     }

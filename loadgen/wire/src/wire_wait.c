@@ -1,10 +1,10 @@
-#include "edge_wait.h"
+#include "wire_wait.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int edge_epoll_wait(int epoll, struct epoll_event *events, int most, int64_t wait)
+int wire_epoll_wait(int epoll, struct epoll_event *events, int most, int64_t wait)
 {
     if (wait <= 0)
         return epoll_wait(epoll, events, most, 0);

@@ -2,13 +2,13 @@
  *
  * A request is a slot of the pool, named by its index; 0 is none.  A slot that is freed keeps its memory
  * for the next one, so that a wire in its stride allocates nothing. */
-#ifndef EDGE_REQUESTS_H
-#define EDGE_REQUESTS_H
+#ifndef WIRE_REQUESTS_H
+#define WIRE_REQUESTS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum { EDGE_FREE, EDGE_DUE, EDGE_WAITING, EDGE_SENT, EDGE_ENDED };
+enum { WIRE_FREE, WIRE_DUE, WIRE_WAITING, WIRE_SENT, WIRE_ENDED };
 
 typedef struct {
     int64_t token, due, begun, sent, head;
@@ -23,33 +23,33 @@ typedef struct {
     int32_t fd;              /* the same */
     uint16_t node;
     uint8_t state, head_only, retried;
-} edge_pending;
+} wire_pending;
 
 typedef struct {
     int64_t due;
     uint32_t sequence, request; /* sequence: the order of requests that are due at once */
-} edge_due;
+} wire_due;
 
 typedef struct {
-    edge_pending *pool; /* [0] is not used */
+    wire_pending *pool; /* [0] is not used */
     uint32_t used, size, free, count;
     uint32_t *chains; /* by hash of the token; as many as the pool is large */
-    edge_due *heap;   /* each has four below it */
+    wire_due *heap;   /* each has four below it */
     uint32_t heap_count, heap_size, sequence;
     uint32_t first, last; /* of those begun */
-} edge_requests;
+} wire_requests;
 
 /* 0, or -1 without memory. */
-int edge_requests_open(edge_requests *requests);
-void edge_requests_close(edge_requests *requests);
+int wire_requests_open(wire_requests *requests);
+void wire_requests_close(wire_requests *requests);
 /* A copy of the request, due at its time; 0: no memory. */
-uint32_t edge_requests_add(edge_requests *requests, int64_t token, int64_t due, const uint8_t *bytes, size_t length);
-uint32_t edge_requests_find(const edge_requests *requests, int64_t token);
+uint32_t wire_requests_add(wire_requests *requests, int64_t token, int64_t due, const uint8_t *bytes, size_t length);
+uint32_t wire_requests_find(const wire_requests *requests, int64_t token);
 /* It can no longer be found; its slot may be used again, once it has left the heap. */
-void edge_requests_end(edge_requests *requests, uint32_t request);
+void wire_requests_end(wire_requests *requests, uint32_t request);
 /* When the next is due; INT64_MAX: none. */
-int64_t edge_requests_due(const edge_requests *requests);
+int64_t wire_requests_due(const wire_requests *requests);
 /* The next if it is due by now, among those begun from here on; 0: none. */
-uint32_t edge_requests_take(edge_requests *requests, int64_t now);
+uint32_t wire_requests_take(wire_requests *requests, int64_t now);
 
 #endif
