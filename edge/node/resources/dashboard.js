@@ -107,8 +107,8 @@ class Card {
   }
 
   show(node, status, fresh) {
-    const alive = node.state === "alive" && node.weight > 0;
-    this.element.className = alive ? "node" : "node away";
+    // As clients choose: a node that is suspected in doubt keeps its weight, and its clients.
+    this.element.className = node.weight > 0 ? "node" : "node away";
     this.element.dataset.node = node.id;
     say(this.link, node.id);
     say(this.state, alive ? `alive, weight ${node.weight.toFixed(2)}` : node.state === "alive" ? "silent" : node.state);
@@ -161,7 +161,7 @@ function drawTotals() {
   const table = Math.max(0, ...known.map((one) => one.table.entries));
   const lags = known.map((one) => one.gossip?.lag_p99_ms ?? null).filter((one) => one !== null);
   totals.show({
-    "nodes alive": `${load.nodes.filter((node) => node.state === "alive" && node.weight > 0).length} of ${load.nodes.length}`,
+    "nodes alive": `${load.nodes.filter((node) => node.weight > 0).length} of ${load.nodes.length}`,
     "answers": `${whole(sum("rps"))}/s`,
     "304 of all GET": percent(quiet({ not_modified: rate("not_modified"), bodies: rate("bodies") })),
     "confirmed": `${whole(rate("validators"))}/s`,

@@ -128,9 +128,9 @@ class Node:
             self._give_up("the webroot could not be published")
             return
         self._tell_published(len(outcome.problems), self._reactor.seconds() - began)
-        self._scrubber.start()
         self._life.happens(NodeEvent.PUBLISHED)
-        if self._life.is_ready:
+        if self._life.is_ready:  # and is not draining already
+            self._scrubber.start()
             self._lose_patience()
             self._workers.accept(True)
             self._load.publish()
