@@ -108,15 +108,16 @@ class Card {
 
   show(node, status, fresh) {
     // As clients choose: a node that is suspected in doubt keeps its weight, and its clients.
-    this.element.className = node.weight > 0 ? "node" : "node away";
+    const chosen = node.weight > 0;
+    this.element.className = chosen ? "node" : "node away";
     this.element.dataset.node = node.id;
     say(this.link, node.id);
-    say(this.state, alive ? `alive, weight ${node.weight.toFixed(2)}` : node.state === "alive" ? "silent" : node.state);
+    say(this.state, chosen ? `${node.state}, weight ${node.weight.toFixed(2)}` : node.state === "alive" ? "silent" : node.state);
     if (fresh) {
       const { utilization } = node;
-      if (alive) this.load.add(utilization, percent(utilization), utilization > 0.9 ? "bad" : utilization > 0.7 ? "warn" : "");
+      if (chosen) this.load.add(utilization, percent(utilization), utilization > 0.9 ? "bad" : utilization > 0.7 ? "warn" : "");
       else this.load.add(0, "-", "bad");
-      this.requests.add(alive ? node.rps : 0, alive ? `${whole(node.rps)}/s` : "-");
+      this.requests.add(chosen ? node.rps : 0, chosen ? `${whole(node.rps)}/s` : "-");
     }
     const rates = status?.rates;
     const table = status?.table;
