@@ -10,6 +10,7 @@ In the order of what happens:
 * ``plan.py``: from the configuration to what the parts are told
 * ``worker_host.py``: what workers get from the supervisor; ``workers.py``: all workers;
   ``worker_process.py``: one process and its successors; ``worker_state.py``: its states;
+  ``worker_control.py``: what it asks for; ``worker_output.py``: what it logs, and how it ended;
   ``backoff.py``: how soon the next one starts
 * ``admin_server.py``, ``admin_api.py``: the admin API, its server and its HTTP;
   ``inspection.py``: what it tells; ``administration.py``: what it does

@@ -1,8 +1,7 @@
-"""The supervisor's side of its workers: processes, what they say, and their replacement.
+"""One position for a worker (worker 0, worker 1, ...), with whatever process fills it at the moment.
 
-A :class:`WorkerSlot` is one position (worker 0, worker 1, ...) with whatever process fills it at
-the moment.  It spawns the process with the inherited descriptors (see :mod:`edge.node.process.control`),
-relays the lines the process logs, pings it, and replaces it when it dies.
+A :class:`WorkerSlot` spawns the process with the inherited descriptors (:mod:`edge.node.process.control`),
+relays the lines that the process logs, pings it, and replaces it when it dies.
 """
 
 # Much of Twisted has no annotations.
@@ -11,25 +10,24 @@ relays the lines the process logs, pings it, and replaces it when it dies.
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ProcessTerminated
-from twisted.internet.protocol import Factory, ProcessProtocol, connectionDone
+from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
-from twisted.protocols import amp
 
 import edge
 from edge.node.process import control
 from edge.node.process.signals import signals_held_back
 from edge.node.supervisor.backoff import Backoff
+from edge.node.supervisor.worker_control import WorkerControl
+from edge.node.supervisor.worker_output import WorkerOutput, how_it_ended
 from edge.node.supervisor.worker_state import WorkerEvent, WorkerLife, WorkerState
 
 if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
 
     from edge.node.supervisor.worker_host import WorkerHost
@@ -52,56 +50,6 @@ class SlotOwner(Protocol):
 
     def gone(self, slot: WorkerSlot) -> None:
         """The process has ended; called before it is replaced."""
-
-
-class WorkerControl(amp.AMP):
-    """The supervisor's end of the control connection of one worker."""
-
-    def __init__(self, host: WorkerHost) -> None:
-        super().__init__()
-        self._host = host
-
-    @control.Lookup.responder
-    def lookup(self, path: bytes) -> dict[str, Any]:
-        """What is published under *path*."""
-        return {"entries": self._host.look_up(path)}
-
-    @control.Fetch.responder
-    def fetch(self, path: bytes, etag: bytes) -> Deferred[dict[str, Any]]:
-        """Have a body here that only other nodes have."""
-        return Deferred.fromCoroutine(self._fetch(path, etag))
-
-    async def _fetch(self, path: bytes, etag: bytes) -> dict[str, Any]:
-        return {"found": await self._host.fetch(path, etag)}
-
-    # Twisted's overrides: AMP's own would log each connection
-
-    def makeConnection(self, transport: Any) -> None:
-        amp.BinaryBoxProtocol.makeConnection(self, transport)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        amp.BinaryBoxProtocol.connectionLost(self, reason)
-        self.transport = None
-
-
-class _Output(ProcessProtocol):
-    """Relays the lines that one worker process logs, and tells of its end."""
-
-    def __init__(self, slot: WorkerSlot) -> None:
-        self._slot = slot
-        self._partial = b""
-
-    # Twisted's overrides
-
-    def childDataReceived(self, childFD: int, data: bytes) -> None:
-        *lines, self._partial = (self._partial + data).split(b"\n")
-        for line in lines:
-            self._slot.relay(line)
-
-    def processEnded(self, reason: Failure) -> None:
-        if self._partial:
-            self._slot.relay(self._partial)
-        self._slot.ended(reason)
 
 
 class WorkerSlot:
@@ -135,7 +83,7 @@ class WorkerSlot:
         try:
             with signals_held_back():
                 process = self._reactor.spawnProcess(
-                    _Output(self),
+                    WorkerOutput(self.relay, self.ended),
                     sys.executable,
                     [sys.executable, "-m", "edge.node.worker"],
                     env={**os.environ, "PYTHONPATH": _import_path(), "PYTHONUNBUFFERED": "1"},
@@ -240,7 +188,7 @@ class WorkerSlot:
             "worker {index} (pid {pid}) {how} after {lived:.1f} s; starting another{when}",
             index=self.index,
             pid=pid,
-            how=_how(reason),
+            how=how_it_ended(reason),
             lived=lived,
             when=f" in {delay:g} s" if delay else "",
         )
@@ -292,16 +240,6 @@ class WorkerSlot:
     def _quietly(self, call: Deferred[Any]) -> None:
         """A worker that ends before it answers has said so by ending."""
         call.addErrback(lambda _: None)
-
-
-def _how(reason: Failure) -> str:
-    """In words, how a process ended."""
-    ended = reason.value
-    if not isinstance(ended, ProcessTerminated):
-        return "exited with code 0"
-    if ended.signal is not None:
-        return f"was killed by {signal.Signals(ended.signal).name}"
-    return f"exited with code {ended.exitCode}"
 
 
 def _import_path() -> str:

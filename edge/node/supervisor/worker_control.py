@@ -1,0 +1,49 @@
+"""The supervisor's end of the control connection of one worker: what the worker asks for."""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import connectionDone
+from twisted.protocols import amp
+
+from edge.node.process import control
+
+if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
+    from edge.node.supervisor.worker_host import WorkerHost
+
+
+class WorkerControl(amp.AMP):
+    """The supervisor's end of the control connection of one worker."""
+
+    def __init__(self, host: WorkerHost) -> None:
+        super().__init__()
+        self._host = host
+
+    @control.Lookup.responder
+    def lookup(self, path: bytes) -> dict[str, Any]:
+        """What is published under *path*."""
+        return {"entries": self._host.look_up(path)}
+
+    @control.Fetch.responder
+    def fetch(self, path: bytes, etag: bytes) -> Deferred[dict[str, Any]]:
+        """Have a body here that only other nodes have."""
+        return Deferred.fromCoroutine(self._fetch(path, etag))
+
+    async def _fetch(self, path: bytes, etag: bytes) -> dict[str, Any]:
+        return {"found": await self._host.fetch(path, etag)}
+
+    # Twisted's overrides: AMP's own would log each connection
+
+    def makeConnection(self, transport: Any) -> None:
+        amp.BinaryBoxProtocol.makeConnection(self, transport)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        amp.BinaryBoxProtocol.connectionLost(self, reason)
+        self.transport = None
