@@ -62,6 +62,8 @@ class FetchLimits:
     patience_s: float = 10.0
 
 
+#: Of an answer without a body, what is read at most, so that the connection can be used again.
+EXPLANATION_BYTES = 4096
 #: Bytes after which a holder has the patience of FetchLimits anew: one that trickles is cut off.
 PROGRESS = 16 * 1024
 
@@ -256,19 +258,20 @@ class BodyFetcher:
             raise _Broken from error
         finally:
             deadline.clear()
+        if response.code != 200 and not (response.code == 206 and start):
+            response.deliverBody(_Explanation(self._reactor, self._limits.patience_s))
+            raise _Broken
         receiver = job.receiver = _Receiver(self, job, partial)
         response.deliverBody(receiver)
-        if response.code == 206 and start:
+        if response.code == 206:
             value = response.headers.getRawHeaders(b"Content-Range", [b""])[0]
             match = _CONTENT_RANGE.fullmatch(value)
             if match is None or (int(match[1]), int(match[2])) != (start, wanted.length):
                 receiver.give_up(_WrongBytes())
             else:
                 self.resumed += 1
-        elif response.code == 200:
-            partial.reset()
         else:
-            receiver.give_up(_Broken())
+            partial.reset()
         try:
             receiver.begin()
             await receiver.done
@@ -281,6 +284,33 @@ class BodyFetcher:
         self._tokens = min(self._tokens + (now - self._filled) * rate, rate / 4) - count
         self._filled = now
         return max(-self._tokens / rate, 0.0)
+
+
+class _Explanation(protocol.Protocol):
+    """Reads why a holder does not give a body, and throws it away, so that its connection can be used again.
+
+    A connection that was cut instead would cost both a TLS handshake for each body that a holder lacks.
+    """
+
+    transport: Any
+
+    def __init__(self, reactor: Any, seconds: float) -> None:
+        self._left = EXPLANATION_BYTES
+        self._deadline = Deadline(reactor, self._cut)
+        self._deadline.set(seconds)
+
+    def _cut(self) -> None:
+        self.transport.loseConnection()
+
+    # Twisted's overrides
+
+    def dataReceived(self, data: bytes) -> None:
+        self._left -= len(data)
+        if self._left < 0:
+            self._cut()
+
+    def connectionLost(self, reason: Failure = protocol.connectionDone) -> None:
+        self._deadline.clear()
 
 
 class _Receiver(protocol.Protocol):

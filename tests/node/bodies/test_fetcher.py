@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseDone
 from twisted.web.http_headers import Headers
 
-from edge.node.bodies.fetcher import BodyFetcher, FetchLimits
+from edge.node.bodies.fetcher import EXPLANATION_BYTES, BodyFetcher, FetchLimits
 from edge.node.bodies.store import NoHolderError, Wanted
 from edge.publish.blobs import Blobs
 from edge.resource import etag_of
@@ -138,6 +138,18 @@ class FetchingTests(SynchronousTestCase):
         self.assertEqual((self.asked[4].holder, self.asked[4].start), ("b", 0))
         self.asked[4].finish()
         self.successResultOf(done)
+
+    def test_the_connection_of_a_holder_that_lacks_the_body_is_kept(self) -> None:
+        """Its explanation is read; only one that is long, or does not end, cuts it off."""
+        done = self.fetch(holders="abc")
+        for number, said in enumerate((b"404 Not Found\n", b"x" * (EXPLANATION_BYTES + 1), b"404 No")):
+            self.asked[number].code = 404
+            self.asked[number].send(said)
+            self.assertEqual(self.asked[number].cut, number == 1)
+        self.asked[0].protocol.connectionLost(Failure(ResponseDone()))
+        self.failureResultOf(done, NoHolderError)
+        self.clock.advance(FetchLimits().patience_s)
+        self.assertEqual([response.cut for response in self.asked], [False, True, True])
 
     def test_a_silent_holder_is_left(self) -> None:
         """Before its head, and in the middle of the body."""
