@@ -26,7 +26,7 @@ class ConnectionTransport(Protocol):
 
     @property
     def bytes_taken(self) -> int:
-        """Bytes that have left so far."""
+        """Bytes that the peer has acknowledged so far; on Unix sockets, that the kernel has taken."""
 
     def offer_return(self) -> None:
         """Between two requests: the fast path may have the connection when all that was written has left."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from edge.load.document import LoadDocument, NodeLoad, encode, node_load
@@ -24,6 +23,7 @@ from edge.load.meters import Capacity, Measurement, Meters, Sample
 from edge.load.orca import orca_line
 from edge.load.weight import Weight
 from edge.node.process.own_resources import LOAD
+from edge.node.process.periodic import Periodic
 from edge.node.telemetry.documents import DocumentTable, put_batch_lines, put_document
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ class LoadPublisher:
         self._others = others
         self._clock = clock
         self._sequence = 0
-        self._call = LoopingCall(self.publish)
-        self._call.clock = clock
+        self._periodic = Periodic(self.publish, LOAD_SECONDS, clock)
 
     def reconfigure(self, url: str, capacity: Capacity) -> None:
         """Tell this *url* and measure by this *capacity*, from the next load document on."""
@@ -100,12 +99,11 @@ class LoadPublisher:
 
     def start(self) -> None:
         """Publish now, and then every :data:`LOAD_SECONDS`."""
-        self._call.start(LOAD_SECONDS)
+        self._periodic.start()
 
     def stop(self) -> None:
         """Publish no more."""
-        if self._call.running:
-            self._call.stop()
+        self._periodic.stop()
 
     def publish(self) -> None:
         """Measure, tell the others, and put the new document into the table; never raises."""

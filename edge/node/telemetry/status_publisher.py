@@ -20,12 +20,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from edge.load.orca import orca_line
 from edge.load.window import RateWindow
 from edge.node.process.own_resources import status_path
+from edge.node.process.periodic import Periodic
 from edge.node.telemetry.documents import DocumentTable, put_document
 
 if TYPE_CHECKING:
@@ -104,18 +104,16 @@ class StatusPublisher:
         self._audience = audience
         self._began = clock.seconds()
         self._windows = {name: RateWindow() for name in _RATES}
-        self._call = LoopingCall(self.publish)
-        self._call.clock = clock
+        self._periodic = Periodic(self.publish, STATUS_SECONDS, clock)
 
     def start(self) -> None:
         """Publish now, and then every :data:`STATUS_SECONDS`, if somebody may see it."""
         if self._audience != "off":
-            self._call.start(STATUS_SECONDS)
+            self._periodic.start()
 
     def stop(self) -> None:
         """Publish no more."""
-        if self._call.running:
-            self._call.stop()
+        self._periodic.stop()
 
     def publish(self) -> None:
         """Put the new document into the table, once there is a measurement; never raises."""

@@ -8,37 +8,19 @@ import socket
 from typing import Any
 
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.process.acceptor import PAUSE_SECONDS, Acceptor
+from tests.node.reactors import ReadingReactor
 
 
-class Reactor(Clock):
-    """A clock that turns as a reactor does: a reader is told that the socket is ready, all the time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.readers: list[Any] = []
-
-    def addReader(self, reader: Any) -> None:
-        """As the reactor has it."""
-        self.readers.append(reader)
-
-    def removeReader(self, reader: Any) -> None:
-        """As the reactor has it."""
-        if reader in self.readers:
-            self.readers.remove(reader)
+class TurningReactor(ReadingReactor):
+    """It turns as a reactor does: a reader is told that the socket is ready, all the time."""
 
     def turn(self, times: int) -> int:
         """How often a reader was told, of so many turns."""
-        told = 0
-        for _ in range(times):
-            for reader in list(self.readers):
-                reader.doRead()
-                told += 1
-        return told
+        return sum(self.read() for _ in range(times))
 
 
 class Broken:
@@ -55,7 +37,7 @@ class AcceptorTests(SynchronousTestCase):
     """:class:`edge.node.process.acceptor.Acceptor`."""
 
     def setUp(self) -> None:
-        self.reactor, self.factory = Reactor(), Factory.forProtocol(Protocol)
+        self.reactor, self.factory = TurningReactor(), Factory.forProtocol(Protocol)
         self.lines = 0
         globalLogPublisher.addObserver(self.observe)
         self.addCleanup(globalLogPublisher.removeObserver, self.observe)

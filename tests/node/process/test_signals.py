@@ -8,17 +8,7 @@ import signal
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.process.signals import LEFT, ignore_signals, let_signals_in, signals_held_back, take_signals
-
-
-class Reactor:
-    """Remembers what it was given from a signal handler."""
-
-    def __init__(self) -> None:
-        self.calls: list[object] = []
-
-    def callFromThread(self, call: object) -> None:
-        """As the reactor has it."""
-        self.calls.append(call)
+from tests.node.reactors import SignalledReactor
 
 
 class SignalTests(SynchronousTestCase):
@@ -42,7 +32,7 @@ class SignalTests(SynchronousTestCase):
 
     def test_those_with_an_action_call_it_in_the_reactor_and_nothing_else_does(self) -> None:
         """Also when the same signal comes twice."""
-        reactor = Reactor()
+        reactor = SignalledReactor()
         take_signals({signal.SIGUSR2: self.id}, reactor)
         for number in (signal.SIGUSR2, signal.SIGUSR1, signal.SIGWINCH, signal.SIGQUIT, signal.SIGUSR2):
             os.kill(os.getpid(), number)
@@ -50,7 +40,7 @@ class SignalTests(SynchronousTestCase):
 
     def test_what_came_while_signals_were_held_back_comes_afterwards(self) -> None:
         """A process that is spawned meanwhile inherits the mask."""
-        reactor = Reactor()
+        reactor = SignalledReactor()
         take_signals({signal.SIGUSR2: self.id}, reactor)
         with signals_held_back():
             pid = os.fork()

@@ -10,17 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.node.process.signals import LEFT
 from edge.node.supervisor import signals
 from edge.node.supervisor.signals import SIGNALS, Action, ignore_while_starting, take_signals
-
-
-class Reactor:
-    """Remembers what it was given from a signal handler."""
-
-    def __init__(self) -> None:
-        self.calls: list[object] = []
-
-    def callFromThread(self, call: object) -> None:
-        """As the reactor has it."""
-        self.calls.append(call)
+from tests.node.reactors import SignalledReactor
 
 
 class SignalTests(SynchronousTestCase):
@@ -32,7 +22,7 @@ class SignalTests(SynchronousTestCase):
 
     def test_each_calls_its_action_in_the_reactor(self) -> None:
         """A handler runs between any two instructions: it may do nothing itself."""
-        reactor, actions = Reactor(), {action: action.name.lower for action in Action}
+        reactor, actions = SignalledReactor(), {action: action.name.lower for action in Action}
         take_signals(actions, reactor)
         for number in SIGNALS:
             os.kill(os.getpid(), number)

@@ -6,39 +6,20 @@ import socket
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.process.life import NodeState
 from edge.node.process.settings import ListenerSettings, WorkerSettings
 from edge.node.worker.serving import Serving
 from edge.table.segment import Segment
-
-
-class Reactor(Clock):
-    """Time, and descriptors that are read when the test says so."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.readers: list[Any] = []
-
-    def addReader(self, reader: Any) -> None:
-        self.readers.append(reader)
-
-    def removeReader(self, reader: Any) -> None:
-        if reader in self.readers:
-            self.readers.remove(reader)
-
-    def read(self) -> None:
-        for reader in list(self.readers):
-            reader.doRead()
+from tests.node.reactors import ReadingReactor
 
 
 class ServingTests(SynchronousTestCase):
     """A worker with one listener, and the Python build of the fast path."""
 
     def setUp(self) -> None:
-        self.reactor = Reactor()
+        self.reactor = ReadingReactor()
         self.segment = Segment.create(capacity=64, arena_bytes=1 << 18, workers=1)
         self.addCleanup(self.segment.close)
         self.listener = socket.create_server(("127.0.0.1", 0))
