@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     memcpy(shared, s.base, SEGMENT_BYTES);
     s.base = shared;
     edge_table table;
-    edge_table_open(&table, s.base, SEGMENT_BYTES, 0);
+    edge_table_open(&table, s.base, SEGMENT_BYTES, worker_block);
     uint32_t head = (uint32_t)(segment_block(&s, "\1\0\0\0x", 6) / 64);
     edge_key keys[PATHS];
     edge_slot *slots[PATHS];
@@ -49,9 +49,9 @@ int main(int argc, char **argv)
         char path[16];
         edge_slot slot = {0};
         keys[i] = edge_hash(&table.hash, (uint8_t *)path, (size_t)sprintf(path, "/page-%d", i));
-        slots[i] = table.slots + (keys[i].low & table.slot_mask);
+        slots[i] = segment_slots(&s) + (keys[i].low & table.slot_mask);
         while (slots[i]->state)
-            slots[i] = slots[i] == table.slots + table.slot_mask ? table.slots : slots[i] + 1;
+            slots[i] = slots[i] == segment_slots(&s) + table.slot_mask ? segment_slots(&s) : slots[i] + 1;
         memcpy(slot.key, keys + i, 16);
         fill(&slot, 1, head, table.arena_begin);
         edge_slot_store(slots[i], &slot);
@@ -64,7 +64,7 @@ int main(int argc, char **argv)
             edge_slot slot = *slots[number % PATHS];
             fill(&slot, number, head, table.arena_begin);
             edge_slot_store(slots[number % PATHS], &slot);
-            table.header->sequence = number;
+            segment_header(&s)->sequence = number;
         }
     }
     pin(argc > 3 ? atoi(argv[3]) : 1);
@@ -87,7 +87,7 @@ int main(int argc, char **argv)
     waitpid(writer, NULL, 0);
     printf("{\"reads\": %llu, \"torn\": %llu, \"missed\": %llu, \"writes\": %llu, \"seconds\": %.1f}\n",
            (unsigned long long)reads, (unsigned long long)torn, (unsigned long long)missed,
-           (unsigned long long)table.header->sequence,
+           (unsigned long long)segment_header(&s)->sequence,
            (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9);
     return torn != 0;
 }

@@ -42,9 +42,9 @@ ffibuilder.cdef(
     typedef struct { ...; } edge_header;
     typedef enum {
         EDGE_TABLE_OPENED, EDGE_TABLE_FOREIGN, EDGE_TABLE_VERSION, EDGE_TABLE_INCONSISTENT,
-        EDGE_TABLE_NO_WORKER, EDGE_TABLE_BIG_ENDIAN
+        EDGE_TABLE_BIG_ENDIAN
     } edge_table_opening;
-    edge_table_opening edge_table_open(edge_table *table, void *base, uint64_t bytes, uint32_t worker);
+    edge_table_opening edge_table_open(edge_table *table, const void *base, uint64_t bytes, void *block);
     void edge_table_enter(edge_table *table);
     void edge_table_leave(edge_table *table);
     bool edge_table_find(const edge_table *table, edge_key key, unsigned variant, edge_entry *entry);

@@ -22,7 +22,6 @@ _PROBLEMS = {
     lib.EDGE_TABLE_FOREIGN: "it is not an edge table",
     lib.EDGE_TABLE_VERSION: "it has another layout version",
     lib.EDGE_TABLE_INCONSISTENT: "it is truncated or inconsistent",
-    lib.EDGE_TABLE_NO_WORKER: "it has no block for this worker",
     lib.EDGE_TABLE_BIG_ENDIAN: "the native build needs a little-endian machine",
 }
 _METHODS = (b"GET", b"HEAD", b"POST")
@@ -38,9 +37,10 @@ _COPY_BYTES = 1 << 20
 
 def open_table(segment: Segment, worker_index: int) -> Any:
     """An ``edge_table *`` over *segment*; :exc:`SegmentError` when its bytes do not make sense."""
-    base = ffi.from_buffer(segment.memory, require_writable=True)
+    base = ffi.from_buffer(segment.memory)
+    block = ffi.from_buffer(segment.block(worker_index).memory, require_writable=True)
     table = ffi.new("edge_table *")
-    opening = lib.edge_table_open(table, base, len(base), worker_index)
+    opening = lib.edge_table_open(table, base, len(base), block)
     if opening != lib.EDGE_TABLE_OPENED:
         raise SegmentError(f"the shared table cannot be used by the native build: {_PROBLEMS[opening]}")
     return table

@@ -34,5 +34,5 @@ COUNTERS: tuple[str, ...] = (
     "twisted_bytes_out",
     "sockets",  # gauge: WebSockets of /.edge/socket
 )
-COUNTER_COUNT = 32
+COUNTER_COUNT = 256
 INDEX: dict[str, int] = {name: index for index, name in enumerate(COUNTERS)}

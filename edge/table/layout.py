@@ -8,7 +8,6 @@ are little-endian.  Field positions are append-only: a change of meaning needs a
 ::
 
     offset 0                    header, 4096 bytes
-    4096                        worker blocks, WORKER_BLOCK bytes each
     slots_offset (4096-aligned) slots, 64 bytes each (one cache line), a power of two of them
     arena_offset (4096-aligned) arena: head records and small bodies, in 64-byte granules
 
@@ -23,12 +22,13 @@ Header::
      40  u64 arena offset
      48  u64 arena bytes
      56  u32 worker blocks
-     60  u32 worker block bytes (512)
+     60  u32 worker block bytes (4096)
 
     256 u64[256] leases: until when entries of each origin may be confirmed, CLOCK_MONOTONIC in
                  milliseconds; the origin 0, this node itself, has none and needs none
 
-Worker block: written by one worker only, so that nothing is shared between cores::
+Worker block: memory of its own for each worker, all that this worker may write.  Nothing is shared between
+cores, and a worker that is taken over can damage neither the table nor another's figures::
 
       0  u64 epoch: 0 = quiescent, else the global epoch when the worker began to read
      64  u64 counters[COUNTER_COUNT], see :mod:`edge.table.counters`
@@ -66,9 +66,9 @@ from __future__ import annotations
 from struct import Struct
 
 MAGIC = b"EDGETBL\0"
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 HEADER_BYTES = 4096
-WORKER_BLOCK = 512
+WORKER_BLOCK = 4096
 SLOT_BYTES = 64
 GRANULE = 64
 ORIGIN_COUNT = 256

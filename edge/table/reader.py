@@ -75,7 +75,7 @@ class Reader:
         self._memory = segment.memory
         self._slots = segment.slots_offset
         self._mask = segment.slot_count - 1
-        self._epoch_at = segment.block_offset(worker_index)
+        self._block = segment.block(worker_index).memory
         self._inside = 0
         #: The key of a path; remembered, for some paths are asked for most of the time.
         self.key_of = lru_cache(maxsize=4096)(path_hasher(segment.hash_key))
@@ -95,10 +95,10 @@ class Reader:
         self._inside += 1
         if self._inside > 1:
             return
-        memory, at = self._memory, self._epoch_at
+        memory, block = self._memory, self._block
         epoch = U64.unpack_from(memory, OFFSET_EPOCH)[0]
         while True:
-            U64.pack_into(memory, at, epoch)
+            U64.pack_into(block, 0, epoch)
             again = U64.unpack_from(memory, OFFSET_EPOCH)[0]
             if again == epoch:
                 return
@@ -108,7 +108,7 @@ class Reader:
         """The end of what :meth:`enter` began."""
         self._inside -= 1
         if not self._inside:
-            U64.pack_into(self._memory, self._epoch_at, 0)
+            U64.pack_into(self._block, 0, 0)
 
     def find(self, path: bytes, variant: int = 0) -> Entry | None:
         """The entry, with its body if that is in memory; None: not there, or not readable now."""

@@ -1,8 +1,9 @@
-"""The shared segment as memory (a sealed memfd): made by the supervisor, attached by workers.
+"""The shared segment as memory (sealed memfds): made by the supervisor, attached by workers.
 
-A segment is a ``memfd``: it has no name, nobody but the processes that inherit its descriptor can
-open it, and it is sealed against resizing, so that no mapping of it can ever fault.  See
-:mod:`edge.table.layout` for its bytes.
+A segment is a ``memfd``: it has no name, and nobody but the processes that inherit its descriptor can open
+it.  It is sealed against resizing, so that no mapping of it can ever fault, and against new writers: only the
+process that made it writes to it, a worker can map it for nothing but reading.  What workers write, their
+counters and epochs, is a memfd for each.  See :mod:`edge.table.layout` for the bytes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import fcntl
 import mmap
 import os
 import secrets
+from collections.abc import Mapping
 
 from edge.errors import SegmentError
 from edge.table.counters import COUNTER_COUNT, COUNTERS, INDEX
@@ -42,12 +44,45 @@ DEFAULT_ARENA_BYTES = 512 * 1024 * 1024
 _PAGE = 4096
 
 
-class Segment:
-    """A mapped segment.  :meth:`create` or :meth:`attach`; the descriptor stays open until close."""
+#: Linux 5.1: nobody can map the memory for writing, or write into it, from now on; who has, still can.
+_F_SEAL_FUTURE_WRITE = 0x0010
+_NO_OTHER_SIZE = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 
-    def __init__(self, fd: int, memory: mmap.mmap) -> None:
+
+class WorkerBlock:
+    """The memory that one worker writes: its epoch, and its counters; a page of its own."""
+
+    def __init__(self, fd: int) -> None:
+        """*fd* is owned from now on; :exc:`SegmentError`: that is no block."""
+        if os.fstat(fd).st_size != WORKER_BLOCK:
+            raise SegmentError(f"the block of a worker has {os.fstat(fd).st_size} bytes, not {WORKER_BLOCK}")
+        self.fd = fd
+        self.memory = mmap.mmap(fd, WORKER_BLOCK)
+
+    @classmethod
+    def create(cls) -> WorkerBlock:
+        """A new block of zeros, which nobody can make shorter."""
+        fd = os.memfd_create("edge-worker", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(fd, WORKER_BLOCK)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _NO_OTHER_SIZE | fcntl.F_SEAL_SEAL)
+        return cls(fd)
+
+    def close(self) -> None:
+        """Unmaps and closes."""
+        _close(self.memory, self.fd)
+        self.fd = -1
+
+
+class Segment:
+    """A mapped segment.  :meth:`create` or :meth:`attach`; the descriptors stay open until close.
+
+    Who creates it is its writer, who attaches it reads, and writes to the blocks that it was given.
+    """
+
+    def __init__(self, fd: int, memory: mmap.mmap, blocks: Mapping[int, WorkerBlock]) -> None:
         self.fd = fd
         self.memory = memory
+        self._blocks = blocks
         (
             _magic,
             _version,
@@ -81,19 +116,17 @@ class Segment:
                 f"cannot be made: at most {2**28} entries and {MAX_WORKERS} workers, at least {_PAGE} bytes"
             )
         slots = 1 << (capacity * SLOTS_PER_ENTRY - 1).bit_length()
-        slots_offset = align(HEADER_BYTES + workers * WORKER_BLOCK, _PAGE)
+        slots_offset = align(HEADER_BYTES, _PAGE)
         arena_offset = align(slots_offset + slots * SLOT_BYTES, _PAGE)
         total = arena_offset + align(arena_bytes, _PAGE)
-        sealed = fd is None
+        anonymous = fd is None
         if fd is None:
             fd = os.memfd_create("edge-table", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.ftruncate(fd, total)
-            if sealed:
-                fcntl.fcntl(
-                    fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-                )
             memory = mmap.mmap(fd, total)
+            if anonymous:
+                _seal(fd)
         except (OSError, ValueError) as error:
             os.close(fd)
             raise SegmentError(f"no shared memory of {total >> 20} MiB for the table: {error}") from None
@@ -114,20 +147,23 @@ class Segment:
         )
         U64.pack_into(memory, OFFSET_EPOCH, 1)
         memory[: len(MAGIC)] = MAGIC  # last: before it, the bytes are no table
-        return cls(fd, memory)
+        return cls(fd, memory, {index: WorkerBlock.create() for index in range(workers)})
 
     @classmethod
-    def attach(cls, fd: int) -> Segment:
-        """The table on *fd* (owned from now on); :exc:`SegmentError` says why it is none."""
+    def attach(cls, fd: int, blocks: Mapping[int, int] | None = None) -> Segment:
+        """The table on *fd* (owned from now on), to be read; :exc:`SegmentError` says why it is none.
+
+        *blocks*: descriptors (owned from now on) of blocks, by the number of the worker.
+        """
         size = os.fstat(fd).st_size
         if size < HEADER_BYTES:
             raise SegmentError(f"the shared table is truncated: {size} bytes, less than its header")
-        memory = mmap.mmap(fd, size)
+        memory = mmap.mmap(fd, size, access=mmap.ACCESS_READ)
         problem = _problem(memory, size)
         if problem is not None:
             memory.close()
             raise SegmentError(f"the shared table cannot be used: {problem}")
-        return cls(fd, memory)
+        return cls(fd, memory, {index: WorkerBlock(block) for index, block in (blocks or {}).items()})
 
     @property
     def sequence(self) -> int:
@@ -159,17 +195,18 @@ class Segment:
             raise SegmentError(f"there is no lease for the origin {origin}")
         U64.pack_into(self.memory, OFFSET_LEASES + 8 * origin, until_ms)
 
-    def block_offset(self, worker_index: int) -> int:
-        """Where the block of a worker begins; :exc:`SegmentError` if it has none."""
-        if not 0 <= worker_index < self.worker_count:
+    def block(self, worker_index: int) -> WorkerBlock:
+        """The block of a worker; :exc:`SegmentError` if it is not here."""
+        try:
+            return self._blocks[worker_index]
+        except KeyError:
             raise SegmentError(
-                f"the shared table has no block for worker {worker_index}: it has {self.worker_count}"
-            )
-        return HEADER_BYTES + worker_index * WORKER_BLOCK
+                f"there is no block for worker {worker_index} of {self.worker_count} in this process"
+            ) from None
 
     def worker_epochs(self) -> list[int]:
         """The epoch that each worker reads in, 0 where it does not."""
-        return [int(U64.unpack_from(self.memory, self.block_offset(i))[0]) for i in range(self.worker_count)]
+        return [int(U64.unpack_from(block.memory)[0]) for block in self._blocks.values()]
 
     def totals(self) -> dict[str, int]:
         """All counters, summed over the workers (``lag_us``: the worst)."""
@@ -180,11 +217,25 @@ class Segment:
 
     def close(self) -> None:
         """Unmaps and closes.  Memory that others still use stays mapped until they let go."""
-        with contextlib.suppress(BufferError):
-            self.memory.close()
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+        for block in self._blocks.values():
+            block.close()
+        _close(self.memory, self.fd)
+        self.fd = -1
+
+
+def _seal(fd: int) -> None:
+    """Fix the size of a memfd, and that nobody but who has mapped it already can write to it."""
+    try:
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _NO_OTHER_SIZE | _F_SEAL_FUTURE_WRITE | fcntl.F_SEAL_SEAL)
+    except OSError:  # before Linux 5.1
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _NO_OTHER_SIZE | fcntl.F_SEAL_SEAL)
+
+
+def _close(memory: mmap.mmap, fd: int) -> None:
+    with contextlib.suppress(BufferError):
+        memory.close()
+    if fd >= 0:
+        os.close(fd)
 
 
 def _problem(memory: mmap.mmap, size: int) -> str | None:
@@ -203,7 +254,7 @@ def _problem(memory: mmap.mmap, size: int) -> str | None:
         or workers > MAX_WORKERS
         or slots_at % _PAGE
         or arena_at % _PAGE
-        or slots_at < HEADER_BYTES + workers * WORKER_BLOCK
+        or slots_at < HEADER_BYTES
         or arena_at < slots_at + slots * SLOT_BYTES
         or arena_at + arena > total
     ):
@@ -212,11 +263,11 @@ def _problem(memory: mmap.mmap, size: int) -> str | None:
 
 
 class CounterBlock:
-    """The counters of one worker; only that worker may write them."""
+    """The counters of one worker, in its block."""
 
     def __init__(self, segment: Segment, worker_index: int) -> None:
-        begin = segment.block_offset(worker_index) + OFFSET_COUNTERS
-        self._cells = memoryview(segment.memory)[begin : begin + 8 * COUNTER_COUNT].cast("Q")
+        block = memoryview(segment.block(worker_index).memory)
+        self._cells = block[OFFSET_COUNTERS : OFFSET_COUNTERS + 8 * COUNTER_COUNT].cast("Q")
 
     def add(self, index: int, n: int = 1) -> None:
         """Counts *n* more; see :data:`edge.table.counters.INDEX`."""

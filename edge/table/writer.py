@@ -163,7 +163,7 @@ class Writer:
 
     def worker_gone(self, worker_index: int) -> None:
         """The worker is dead: what it was reading may be reclaimed."""
-        U64.pack_into(self._memory, self.segment.block_offset(worker_index), 0)
+        U64.pack_into(self.segment.block(worker_index).memory, 0, 0)
 
     def statistics(self) -> dict[str, int | float | bool]:
         """Figures for people and metrics: counts, and sizes in bytes."""

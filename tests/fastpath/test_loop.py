@@ -59,7 +59,7 @@ class SelectTests(SynchronousTestCase):
         """With the reason."""
         segment = site.published()
         self.addCleanup(segment.close)
-        with self.assertRaisesRegex(SegmentError, "no block for this worker"):
+        with self.assertRaisesRegex(SegmentError, "no block for worker 60"):
             NativeFastPath(segment, 60, Settings())
         segment.memory[0:1] = b"X"
         with self.assertRaisesRegex(SegmentError, "not an edge table"):

@@ -45,7 +45,10 @@ static inline void unguard(uint8_t *copy, size_t length)
 
 #define SLOTS 1024
 #define ARENA (1 << 20)
-#define SEGMENT_BYTES (EDGE_HEADER_BYTES + 4096 + SLOTS * 64 + ARENA)
+#define SEGMENT_BYTES (EDGE_HEADER_BYTES + SLOTS * 64 + ARENA)
+
+/* What a worker would write; one at a time is enough here. */
+static uint8_t worker_block[EDGE_WORKER_BLOCK] __attribute__((aligned(64), unused));
 
 typedef struct {
     uint8_t *base;
@@ -61,7 +64,7 @@ static inline segment segment_new(void)
     header->version = EDGE_LAYOUT_VERSION;
     header->header_bytes = EDGE_HEADER_BYTES;
     header->segment_bytes = SEGMENT_BYTES;
-    header->slots_offset = EDGE_HEADER_BYTES + 4096;
+    header->slots_offset = EDGE_HEADER_BYTES;
     header->slot_count = SLOTS;
     header->arena_offset = header->slots_offset + SLOTS * 64;
     header->arena_bytes = ARENA;
@@ -71,6 +74,16 @@ static inline segment segment_new(void)
     header->epoch = 1;
     header->complete = 1;
     return s;
+}
+
+static inline edge_header *segment_header(const segment *s)
+{
+    return (edge_header *)(void *)s->base;
+}
+
+static inline edge_slot *segment_slots(const segment *s)
+{
+    return (edge_slot *)(void *)(s->base + EDGE_HEADER_BYTES);
 }
 
 static inline uint64_t segment_block(segment *s, const void *bytes, size_t length)
@@ -102,7 +115,7 @@ static inline void segment_put(segment *s, edge_table *table, const char *path, 
     uint64_t at = key.low & table->slot_mask;
     while (table->slots[at].state != EDGE_SLOT_EMPTY)
         at = (at + 1) & table->slot_mask;
-    edge_slot_store(table->slots + at, &slot);
+    edge_slot_store(segment_slots(s) + at, &slot);
 }
 
 /* A small site: /a.html in identity, gzip and br; /i.jpg with AVIF; the revalidation template. */

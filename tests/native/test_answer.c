@@ -19,7 +19,7 @@ static bench *bench_new(void)
     b->s = segment_new();
     b->answerer = calloc(1, sizeof *b->answerer);
     b->out = calloc(1, sizeof *b->out);
-    edge_table_open(&b->answerer->table, b->s.base, SEGMENT_BYTES, 0);
+    edge_table_open(&b->answerer->table, b->s.base, SEGMENT_BYTES, worker_block);
     segment_site(&b->s, &b->answerer->table);
     edge_answerer_date(b->answerer, 1700000000);
     return b;

@@ -29,7 +29,7 @@ static server server_new(edge_limits limits, unsigned flags)
 {
     server v = {.s = segment_new()};
     socklen_t length = sizeof v.address;
-    edge_table_open(&v.table, v.s.base, SEGMENT_BYTES, 0);
+    edge_table_open(&v.table, v.s.base, SEGMENT_BYTES, worker_block);
     segment_site(&v.s, &v.table);
     v.loop = edge_loop_new(&v.table, &limits, 1);
     v.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);

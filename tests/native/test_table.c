@@ -11,24 +11,23 @@ static void open_refuses_what_is_no_table(void)
     segment s = segment_new();
     edge_header *header = (edge_header *)(void *)s.base, good = *header;
     edge_table table;
-    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == EDGE_TABLE_OPENED, "a table opens");
-    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 2) == EDGE_TABLE_NO_WORKER, "a worker without a block is refused");
-    check(edge_table_open(&table, s.base, SEGMENT_BYTES - 1, 0) == EDGE_TABLE_INCONSISTENT, "a truncated segment is refused");
-    check(edge_table_open(&table, s.base, 100, 0) == EDGE_TABLE_FOREIGN, "a segment smaller than a header is refused");
-    header->version = 3;
-    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == EDGE_TABLE_VERSION, "another version is refused");
+    check(edge_table_open(&table, s.base, SEGMENT_BYTES, worker_block) == EDGE_TABLE_OPENED, "a table opens");
+    check(edge_table_open(&table, s.base, SEGMENT_BYTES - 1, worker_block) == EDGE_TABLE_INCONSISTENT, "a truncated segment is refused");
+    check(edge_table_open(&table, s.base, 100, worker_block) == EDGE_TABLE_FOREIGN, "a segment smaller than a header is refused");
+    header->version = EDGE_LAYOUT_VERSION + 1;
+    check(edge_table_open(&table, s.base, SEGMENT_BYTES, worker_block) == EDGE_TABLE_VERSION, "another version is refused");
     *header = good;
     header->magic[0] = 'X';
-    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == EDGE_TABLE_FOREIGN, "other magic bytes are refused");
+    check(edge_table_open(&table, s.base, SEGMENT_BYTES, worker_block) == EDGE_TABLE_FOREIGN, "other magic bytes are refused");
     *header = good;
     header->slot_count = 1000;
-    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == EDGE_TABLE_INCONSISTENT, "a slot count that is no power of two is refused");
+    check(edge_table_open(&table, s.base, SEGMENT_BYTES, worker_block) == EDGE_TABLE_INCONSISTENT, "a slot count that is no power of two is refused");
     *header = good;
     header->arena_offset = ~(uint64_t)63;
-    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == EDGE_TABLE_INCONSISTENT, "an arena outside is refused");
+    check(edge_table_open(&table, s.base, SEGMENT_BYTES, worker_block) == EDGE_TABLE_INCONSISTENT, "an arena outside is refused");
     *header = good;
     header->slots_offset = 64;
-    check(edge_table_open(&table, s.base, SEGMENT_BYTES, 0) == EDGE_TABLE_INCONSISTENT, "slots over the header are refused");
+    check(edge_table_open(&table, s.base, SEGMENT_BYTES, worker_block) == EDGE_TABLE_INCONSISTENT, "slots over the header are refused");
     free(s.base);
 }
 
@@ -37,10 +36,10 @@ static void corrupt_slots_are_misses(void)
     segment s = segment_new();
     edge_table table;
     edge_entry entry;
-    edge_table_open(&table, s.base, SEGMENT_BYTES, 0);
+    edge_table_open(&table, s.base, SEGMENT_BYTES, worker_block);
     segment_site(&s, &table);
     edge_key key = key_of(&table, "/a.html");
-    edge_slot *slot = table.slots + (key.low & table.slot_mask);
+    edge_slot *slot = segment_slots(&s) + (key.low & table.slot_mask);
     while (memcmp(slot->key, &key, 16) || slot->variant)
         slot++;
     edge_slot good = *slot;
@@ -63,7 +62,7 @@ static void corrupt_slots_are_misses(void)
     slot->head = 0;
     check(!edge_table_find(&table, key, 0, &entry), "a head before the arena is a miss");
     for (uint64_t i = 0; i <= table.slot_mask; i++)
-        table.slots[i].state = EDGE_SLOT_DELETED;
+        segment_slots(&s)[i].state = EDGE_SLOT_DELETED;
     check(!edge_table_find(&table, key, 0, &entry), "a table full of deleted slots ends the search");
     free(s.base);
 }
@@ -74,21 +73,21 @@ static void random_bytes_never_lead_outside(void)
     edge_table table;
     edge_entry entry;
     unsigned found = 0;
-    edge_table_open(&table, s.base, SEGMENT_BYTES, 0);
+    edge_table_open(&table, s.base, SEGMENT_BYTES, worker_block);
     srand(1);
     for (uint64_t i = 0; i < (SLOTS * 64 + ARENA) / 2; i++)
-        ((uint16_t *)(void *)table.slots)[i] = (uint16_t)rand();
+        ((uint16_t *)(void *)segment_slots(&s))[i] = (uint16_t)rand();
     for (uint64_t i = 0; i <= table.slot_mask; i++) {
         edge_key key;
-        table.slots[i].seq &= ~1u;
+        segment_slots(&s)[i].seq &= ~1u;
         memcpy(&key, table.slots[i].key, 16);
         key.low = (key.low & ~table.slot_mask) | i; /* its home is here */
-        memcpy(table.slots[i].key, &key, 16);
-        table.slots[i].state = EDGE_SLOT_LIVE;
+        memcpy(segment_slots(&s)[i].key, &key, 16);
+        segment_slots(&s)[i].state = EDGE_SLOT_LIVE;
         if (i & 1) {
-            table.slots[i].head = (uint32_t)((table.arena_begin + (uint64_t)rand() % ARENA) / 64);
-            table.slots[i].body = table.arena_begin + (uint64_t)rand() % ARENA;
-            table.slots[i].length %= 2048;
+            segment_slots(&s)[i].head = (uint32_t)((table.arena_begin + (uint64_t)rand() % ARENA) / 64);
+            segment_slots(&s)[i].body = table.arena_begin + (uint64_t)rand() % ARENA;
+            segment_slots(&s)[i].length %= 2048;
         }
         if (edge_table_find(&table, key, table.slots[i].variant, &entry)) {
             volatile uint8_t sum = 0;
@@ -107,10 +106,10 @@ static void epochs_tell_who_reads(void)
 {
     segment s = segment_new();
     edge_table table;
-    edge_table_open(&table, s.base, SEGMENT_BYTES, 1);
+    edge_table_open(&table, s.base, SEGMENT_BYTES, worker_block);
     edge_table_enter(&table);
     check(*table.worker_epoch == 1, "a reader shows the epoch it entered in");
-    check(edge_epoch_advance(table.header) == 1 && table.header->epoch == 2, "the writer advances the epoch");
+    check(edge_epoch_advance(segment_header(&s)) == 1 && table.header->epoch == 2, "the writer advances the epoch");
     check(*table.worker_epoch == 1, "the reader keeps its own");
     edge_table_leave(&table);
     check(*table.worker_epoch == 0, "a reader outside shows zero");

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import mmap
 import os
 import tempfile
@@ -66,7 +68,7 @@ class SegmentTests(SynchronousTestCase):
         """Magic bytes, version, truncation, contradictions."""
         cases = (
             ({"change": (0, b"X")}, "magic"),
-            ({"change": (8, b"\x01")}, "layout version 1, this program reads 2"),
+            ({"change": (8, b"\x01")}, "layout version 1, this program reads 3"),
             ({"size": 100}, "truncated: 100 bytes"),
             ({"size": HEADER_BYTES}, "truncated: 4096 of"),
             ({"change": (32, b"\x03")}, "contradict"),
@@ -94,6 +96,56 @@ class SegmentTests(SynchronousTestCase):
         self.assertLessEqual(len(COUNTERS), COUNTER_COUNT)
         with self.assertRaisesRegex(SegmentError, "no block for worker 2"):
             CounterBlock(made, 2)
+
+    def test_a_worker_can_write_its_own_block_and_nothing_else(self) -> None:
+        """Neither by its mapping, nor by another, nor by the descriptor, nor by opening it anew."""
+        made = Segment.create(capacity=10, arena_bytes=4096, workers=2)
+        self.addCleanup(made.close)
+        attached = Segment.attach(os.dup(made.fd), {1: os.dup(made.block(1).fd)})
+        self.addCleanup(attached.close)
+        with self.assertRaises(TypeError):
+            attached.memory[128] = 1
+        with self.assertRaises(PermissionError):
+            mmap.mmap(attached.fd, attached.segment_bytes)
+        with self.assertRaises(PermissionError):
+            os.pwrite(attached.fd, b"x", 128)
+        again = os.open(f"/proc/self/fd/{attached.fd}", os.O_RDWR)
+        self.addCleanup(os.close, again)
+        with self.assertRaises(PermissionError):
+            mmap.mmap(again, attached.segment_bytes)
+        with self.assertRaisesRegex(SegmentError, "no block for worker 0 of 2"):
+            attached.block(0)
+        CounterBlock(attached, 1).add(INDEX["requests"], 3)
+        self.assertEqual(CounterBlock(made, 1).read()["requests"], 3)
+        self.assertEqual(CounterBlock(made, 0).read()["requests"], 0)
+
+    def test_a_read_only_mapping_cannot_be_made_writable(self) -> None:
+        """``mprotect`` is refused, too."""
+        made = Segment.create(capacity=10, arena_bytes=4096)
+        self.addCleanup(made.close)
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.mmap.restype = ctypes.c_void_p
+        libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+        libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+        at = libc.mmap(None, 4096, mmap.PROT_READ, mmap.MAP_SHARED, made.fd, 0)
+        self.assertEqual(libc.mprotect(at, 4096, mmap.PROT_READ | mmap.PROT_WRITE), -1)
+        self.assertEqual(ctypes.get_errno(), errno.EACCES)
+
+    def test_a_block_cannot_be_made_shorter(self) -> None:
+        """The supervisor reads it: a page that is gone would end it."""
+        made = Segment.create(capacity=10, arena_bytes=4096)
+        self.addCleanup(made.close)
+        with self.assertRaises(PermissionError):
+            os.ftruncate(made.block(0).fd, 0)
+
+    def test_what_is_no_block_is_refused(self) -> None:
+        """By its size."""
+        made = Segment.create(capacity=10, arena_bytes=4096)
+        self.addCleanup(made.close)
+        fd = os.dup(made.fd)
+        self.addCleanup(os.close, fd)
+        with self.assertRaisesRegex(SegmentError, "bytes, not 4096"):
+            Segment.attach(os.dup(made.fd), {0: fd})
 
     def test_a_mapping_survives_the_close_of_another(self) -> None:
         """A worker keeps reading when the supervisor is gone."""

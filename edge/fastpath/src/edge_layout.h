@@ -5,14 +5,14 @@
 #include <stdint.h>
 
 #define EDGE_MAGIC "EDGETBL"
-#define EDGE_LAYOUT_VERSION 2
+#define EDGE_LAYOUT_VERSION 3
 #define EDGE_HEADER_BYTES 4096
-#define EDGE_WORKER_BLOCK 512
+#define EDGE_WORKER_BLOCK 4096
 #define EDGE_GRANULE 64
 #define EDGE_ORIGIN_COUNT 256
 #define EDGE_MAX_PROBES 128
 #define EDGE_OFFSET_COUNTERS 64
-#define EDGE_COUNTER_COUNT 32
+#define EDGE_COUNTER_COUNT 256
 #define EDGE_ETAG_BYTES 16
 #define EDGE_LINES_LIMIT 8192 /* bytes of each block in a head record */
 #define EDGE_LENGTH_BITS 56   /* of edge_slot.length; above them: the origin */

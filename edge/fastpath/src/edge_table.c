@@ -4,9 +4,9 @@
 
 #define READ_TRIES 64
 
-edge_table_opening edge_table_open(edge_table *table, void *base, uint64_t bytes, uint32_t worker)
+edge_table_opening edge_table_open(edge_table *table, const void *base, uint64_t bytes, void *block)
 {
-    edge_header *header = base;
+    const edge_header *header = base;
     uint16_t probe = 1;
     if (*(uint8_t *)&probe != 1)
         return EDGE_TABLE_BIG_ENDIAN;
@@ -19,21 +19,16 @@ edge_table_opening edge_table_open(edge_table *table, void *base, uint64_t bytes
     uint64_t arena = header->arena_offset, arena_bytes = header->arena_bytes;
     if (header->segment_bytes > bytes || !count || (count & (count - 1)) || slots % 64 || arena % 64
         || slots > bytes || count > (bytes - slots) / sizeof(edge_slot) || arena > bytes
-        || arena_bytes > bytes - arena
-        || header->worker_count > (slots - EDGE_HEADER_BYTES) / EDGE_WORKER_BLOCK
-        || slots < EDGE_HEADER_BYTES)
+        || arena_bytes > bytes - arena || slots < EDGE_HEADER_BYTES)
         return EDGE_TABLE_INCONSISTENT;
-    if (worker >= header->worker_count)
-        return EDGE_TABLE_NO_WORKER;
     table->base = base;
     table->header = header;
-    table->slots = (edge_slot *)(table->base + slots);
+    table->slots = (const edge_slot *)(const void *)(table->base + slots);
     table->slot_mask = count - 1;
     table->arena_begin = arena;
     table->arena_end = arena + arena_bytes;
-    uint8_t *block = table->base + EDGE_HEADER_BYTES + (uint64_t)worker * EDGE_WORKER_BLOCK;
-    table->worker_epoch = (uint64_t *)block;
-    table->counters = (uint64_t *)(block + EDGE_OFFSET_COUNTERS);
+    table->worker_epoch = block;
+    table->counters = (uint64_t *)(void *)((uint8_t *)block + EDGE_OFFSET_COUNTERS);
     edge_hash_prepare(&table->hash, header->hash_key);
     return EDGE_TABLE_OPENED;
 }

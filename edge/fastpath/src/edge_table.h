@@ -15,9 +15,9 @@
 #include "edge_layout.h"
 
 typedef struct {
-    uint8_t *base;
-    edge_header *header;
-    edge_slot *slots;
+    const uint8_t *base;
+    const edge_header *header;
+    const edge_slot *slots;
     uint64_t slot_mask, arena_begin, arena_end;
     uint64_t *worker_epoch;
     uint64_t *counters;
@@ -43,11 +43,11 @@ typedef enum {
     EDGE_TABLE_FOREIGN,      /* other magic bytes, or none */
     EDGE_TABLE_VERSION,      /* another layout version */
     EDGE_TABLE_INCONSISTENT, /* truncated, or its sizes contradict each other */
-    EDGE_TABLE_NO_WORKER,    /* no block for this worker */
     EDGE_TABLE_BIG_ENDIAN    /* this machine cannot read it */
 } edge_table_opening;
 
-edge_table_opening edge_table_open(edge_table *table, void *base, uint64_t bytes, uint32_t worker);
+/* *base is only read.  *block: EDGE_WORKER_BLOCK bytes, which are this reader's alone to write. */
+edge_table_opening edge_table_open(edge_table *table, const void *base, uint64_t bytes, void *block);
 
 /* Reads between enter and leave are protected from reclamation by the worker's epoch.  Not re-entrant. */
 void edge_table_enter(edge_table *table);

@@ -3,7 +3,8 @@
 The story of one worker::
 
     supervisor                          worker
-        |  (spawn: fd 3 control, fd 4 table, fd 5.. listeners, then kept certificates)
+        |  (spawn: fd 3 control, fd 4 table, fd 5 its own block, fd 6.. listeners,
+        |   then kept certificates)
         |  Start(settings)  ------------->|  attaches the table, does not accept yet
         |<------------- answer: fast_path |
         |  Accept(ready)    ------------->|  accepts connections; ready: the site is published
@@ -33,7 +34,8 @@ from twisted.protocols import amp
 #: Descriptors that a worker inherits.
 CONTROL_FD = 3
 TABLE_FD = 4
-FIRST_LISTENER_FD = 5
+BLOCK_FD = 5
+FIRST_LISTENER_FD = 6
 
 
 Fields = list[tuple[bytes, Any]]

@@ -66,9 +66,10 @@ class WorkerHost:
         return encode(self.settings(index))
 
     def descriptors_for(self, index: int) -> Sequence[int]:
-        """What the process inherits: the table, its listeners, and the certificates kept for some of them."""
+        """What the process inherits: the table, its block, its listeners, and certificates kept for some."""
         kept = [one.certificate.fd for one in self._listeners if one.certificate is not None]
-        return [self._segment.fd, *(one.socket_for(index).fileno() for one in self._listeners), *kept]
+        block = self._segment.block(index).fd
+        return [self._segment.fd, block, *(one.socket_for(index).fileno() for one in self._listeners), *kept]
 
     def look_up(self, path: bytes) -> bytes:
         """What is published under *path*, packed (:mod:`edge.node.process.lookup`)."""

@@ -61,7 +61,7 @@ class Worker(amp.AMP):
         """Attach the table and prepare to serve."""
         told = self._settings = decode(settings)
         try:
-            segment = Segment.attach(control.TABLE_FD)
+            segment = Segment.attach(control.TABLE_FD, {told.index: control.BLOCK_FD})
             serving = self._serving = Serving(
                 told, segment, self._reactor, self._look_up, self._fetch, self._failed
             )

@@ -65,7 +65,7 @@ class WorkerTests(SynchronousTestCase):
         self.serving = Serving()
         segment = Segment.create(capacity=64, arena_bytes=1 << 18, workers=1)
         self.addCleanup(segment.close)
-        self.patch(program.Segment, "attach", lambda fd: segment)
+        self.patch(program.Segment, "attach", lambda *_: segment)
         self.patch(program, "Serving", lambda *_: self.serving)
 
     def start(self) -> dict[str, Any]:
