@@ -14,6 +14,7 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 ``table/``          the table in shared memory
 ``gossip/``         membership and replication: SWIM, version vectors (sans-IO)
 ``http/``           HTTP/1.1 and WebSocket (sans-IO)
+``tls/``            the record layer of TLS 1.3, and which hellos are recognised (sans-IO)
 ``load/``           how loaded a node is, and the weight that clients draw it with (sans-IO)
 ``resource.py``     what is published under a path: representations and their variants
 ``descriptors.py``  the limit on file descriptors
@@ -28,6 +29,7 @@ Where is ...
 * a WebSocket accepted? ``http/websocket.py`` says whether, ``node/resources/pushing.py`` takes it over
 * a node's weight computed? ``load/weight.py``; ``node/telemetry/`` tells the whole way of a load figure
 * a certificate loaded? ``trust/listener_certificate.py`` for listeners, ``trust/contexts.py`` between nodes
+* a TLS record opened or sealed? ``tls/twin.py`` specifies it
 * a file change on its way to the other nodes? ``node/publishing/`` tells it step by step
 * a signal taken? ``node/supervisor/`` tells the way of one, and in which order a node starts
 """

@@ -1,0 +1,25 @@
+"""The record layer of TLS 1.3, and hellos recognised or let go (sans-IO).
+
+A TLS connection is its handshake and, from then on, a *record layer*: application data in sealed records.
+The handshake is libssl's; when it is over, all that the connection needs is here, in 144 to 208 bytes::
+
+    one record on the wire
+    +----+-------+--------+--------------------------------------------------+----------+
+    | 23 | 03 03 | length | content           | its type: 21, 22 or 23 | 0.. |   tag    |
+    +----+-------+--------+--------------------------------------------------+----------+
+      header, in the clear     sealed: up to 2^14 bytes, 1 byte, padding       16 bytes
+
+    sealed with    the key and IV of this direction and this generation
+    nonce          IV xor the number of the record, which is never sent
+    KeyUpdate      content of type 22: the next records are of the next generation
+
+Two builds do the same, byte for byte; one suite runs over both (``tests/tls/record_suite.py``).
+
+* ``interface.py``: what a record layer is, alerts, limits;
+* ``twin.py``: the specification, in Python;
+* ``direction.py``: one direction, its keys and its sequence number; ``suites.py``: cipher suites, HKDF;
+* ``state.py``: a record layer as bytes, drawn: it moves from owner to owner;
+* ``hello.py``: ClientHellos that are recognised, or let go.
+
+Of the project it imports nothing but :mod:`edge.errors`; neither Twisted nor sockets nor the clock.
+"""
