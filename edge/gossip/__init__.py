@@ -15,6 +15,8 @@ rejoin.py          the probe that a node declared dead has to pass before it ref
 broadcasts.py      updates that are being disseminated, least often sent first
 piggyback.py       what rides on each packet, by priority
 packet.py          the membership message, on the wire
+fields.py          what fields of messages may hold: ranges and grammars
+schema.py          decoding by schema
 -----------------  ---------------------------------------------------------------------------------------
 What they agree    Last writer wins, by a hybrid logical clock; logs compared by version vectors
 replica.py         the replicated table: change logs, version vector, anti-entropy repair
@@ -28,5 +30,6 @@ sealing.py         datagrams encrypted with ChaCha20-Poly1305
 replay.py          the replay window
 =================  =======================================================================================
 
-May be imported: :mod:`edge.resource`, :mod:`edge.errors`; neither Twisted nor sockets nor the clock.
+May be imported: :mod:`edge.http` and :mod:`edge.load` with their grammars, :mod:`edge.resource`,
+:mod:`edge.errors`; neither Twisted nor sockets nor the clock.
 """

@@ -28,8 +28,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from edge.gossip.packet import GossipError, LogPosition
-from edge.load.report import Name, Number
+from edge.gossip.fields import Digest, Length, Lines, Path, Rank, Seconds, Variant
+from edge.gossip.packet import NODES, LogPosition
+from edge.gossip.schema import Decoder, GossipError
+from edge.load.wire import Generation, Name, Number, Word
 from edge.resource import REMOVAL_RANK, rank_of
 
 #: Changes, and bytes, of one chunk.
@@ -37,16 +39,17 @@ CHUNK, CHUNK_BYTES = 250, 64 * 1024
 #: Bytes of a message that may ride on a datagram.
 URGENT_BYTES = 900
 BUCKETS = 4096
+#: Entries of one bucket that are compared at a time.
+BUCKET_ENTRIES = 4000
+#: Bytes of a message: a frame of a stream (edge.node.cluster.streams).
+MAX_MESSAGE = 1 << 20
 
-_Path = Annotated[bytes, Meta(min_length=1, max_length=8192)]
-_Lines = Annotated[bytes, Meta(max_length=4096)]
-Variant = Annotated[int, Meta(ge=0, le=15)]
-Digest = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Position = Annotated[int, Meta(ge=0, lt=1 << 31)]
 #: (variant, digest, length, heads of 200, of 304)
-PackedRecord = tuple[Variant, Digest, Number, Position, Position]
+PackedRecord = tuple[Variant, Digest, Length, Position, Position]
 _Records = Annotated[tuple[PackedRecord, ...], Meta(min_length=1, max_length=16)]
-Item = tuple[_Path, Number, Number, Annotated[int, Meta(ge=0, lt=1 << 32)], _Records | None]
+Item = tuple[Path, Number, Word, Seconds, _Records | None]
+_Heads = Annotated[tuple[Lines, ...], Meta(max_length=32 * CHUNK)]
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -86,18 +89,18 @@ def rank(records: tuple[Record, ...]) -> int:
 class VersionVector(msgspec.Struct, frozen=True, array_like=True, tag="marks"):
     """A version vector: how far the sender has each log."""
 
-    positions: tuple[LogPosition, ...]
+    positions: Annotated[tuple[LogPosition, ...], Meta(max_length=2 * NODES)]
 
 
 class Want(msgspec.Struct, frozen=True, array_like=True, tag="want"):
     """Please send the changes of *origin* after the sequence *after*."""
 
     origin: Name
-    generation: Number
+    generation: Generation
     after: Number
     #: 0: up to what you have; else as in the chunk before.
     head: Number = 0
-    rank: Number = 0
+    rank: Rank = 0
     sequence: Number = 0
 
 
@@ -105,21 +108,21 @@ class Changes(msgspec.Struct, frozen=True, array_like=True, tag="changes"):
     """A chunk of *origin*'s log."""
 
     origin: Name
-    generation: Number
+    generation: Generation
     after: Number
     head: Number
     #: Of the last item.
-    rank: Number
+    rank: Rank
     sequence: Number
     done: bool
-    heads: tuple[_Lines, ...]
+    heads: _Heads
     items: Annotated[tuple[Item, ...], Meta(max_length=CHUNK)]
 
 
 class Root(msgspec.Struct, frozen=True, array_like=True, tag="root"):
     """The sender's hash over all buckets: equal tables have equal ones."""
 
-    hash: Number
+    hash: Word
 
 
 class Hashes(msgspec.Struct, frozen=True, array_like=True, tag="hashes"):
@@ -132,26 +135,26 @@ class Entries(msgspec.Struct, frozen=True, array_like=True, tag="entries"):
     """The versions that the sender has in one bucket."""
 
     bucket: Annotated[int, Meta(ge=0, lt=BUCKETS)]
-    entries: tuple[tuple[_Path, Number, Name], ...]
+    entries: Annotated[tuple[tuple[Path, Word, Name], ...], Meta(max_length=BUCKET_ENTRIES)]
 
 
 class Paths(msgspec.Struct, frozen=True, array_like=True, tag="paths"):
     """Please send the changes that count under these paths."""
 
-    paths: Annotated[tuple[_Path, ...], Meta(max_length=CHUNK)]
+    paths: Annotated[tuple[Path, ...], Meta(max_length=CHUNK)]
 
 
 class Repair(msgspec.Struct, frozen=True, array_like=True, tag="repair"):
     """Changes of any origins, which the receiver lacked when buckets were compared."""
 
-    heads: tuple[_Lines, ...]
+    heads: _Heads
     items: Annotated[tuple[tuple[Name, Item], ...], Meta(max_length=CHUNK)]
 
 
 Message = VersionVector | Want | Changes | Root | Hashes | Entries | Paths | Repair
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Message)
+_DECODER: Decoder[Message] = Decoder(Message, "table message", MAX_MESSAGE)
 
 
 def encode_message(message: Message) -> bytes:
@@ -161,10 +164,7 @@ def encode_message(message: Message) -> bytes:
 
 def decode_message(data: bytes) -> Message:
     """The message in *data*; :class:`GossipError`."""
-    try:
-        message: Message = _DECODER.decode(data)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise GossipError(f"no table message: {error}") from None
+    message = _DECODER.decode(data)
     if isinstance(message, Changes | Repair):
         known = len(message.heads)
         for one in message.items:

@@ -7,7 +7,7 @@ it.  A clock that is too far ahead is refused: one node with a wrong date must n
 
 from __future__ import annotations
 
-from edge.gossip.packet import GossipError
+from edge.gossip.schema import GossipError
 
 #: Milliseconds that another node's clock may be ahead of ours.
 SKEW_MS = 60_000

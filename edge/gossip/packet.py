@@ -22,8 +22,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from edge.errors import EdgeError
-from edge.load.report import LoadReport, Name, Number
+from edge.gossip.fields import URL, Host, MaybeName, Port, Version
+from edge.gossip.schema import Decoder
+from edge.load.report import LoadReport
+from edge.load.wire import Generation, Name, Number, Word
 
 #: Bytes of one datagram's payload: with seal and headers below the IPv6 minimum MTU of 1,280.
 MAX_PAYLOAD = 1150
@@ -34,33 +36,29 @@ ALIVE, SUSPECT, DEAD, LEFT = range(4)
 STATES = ("alive", "suspect", "dead", "left")
 
 
-class GossipError(EdgeError):
-    """A message of another node cannot be read."""
-
-
 class Ping(msgspec.Struct, frozen=True, array_like=True, tag="ping"):
     """A direct probe: are you alive?  *target*: who is meant; an address may have another node by now."""
 
-    number: Number
+    number: Word
     target: Name
 
 
 class Ack(msgspec.Struct, frozen=True, array_like=True, tag="ack"):
     """The answer to the ping, or the indirect probe, of the same number: the target is alive."""
 
-    number: Number
+    number: Word
 
 
 class Nack(msgspec.Struct, frozen=True, array_like=True, tag="nack"):
     """A helper's answer to an indirect probe: it is alive, the target has not answered yet (Lifeguard)."""
 
-    number: Number
+    number: Word
 
 
 class PingRequest(msgspec.Struct, frozen=True, array_like=True, tag="request"):
     """An indirect probe: please ping *target* for me."""
 
-    number: Number
+    number: Word
     target: Name
 
 
@@ -72,39 +70,44 @@ class MembershipUpdate(msgspec.Struct, frozen=True, array_like=True):
 
     name: Name
     state: Annotated[int, Meta(ge=0, le=3)]
-    generation: Number
+    generation: Generation
     incarnation: Number
-    host: Annotated[str, Meta(max_length=64)]
-    port: Annotated[int, Meta(ge=0, le=65535)]
-    url: Annotated[str, Meta(max_length=256)]
-    versions: tuple[int, int] = (1, 1)
+    host: Host
+    port: Port
+    url: URL
+    versions: tuple[Version, Version] = (1, 1)
     #: Of a suspicion: who suspects.
-    accuser: Annotated[str, Meta(max_length=63)] = ""
+    accuser: MaybeName = ""
 
 
 class LogPosition(msgspec.Struct, frozen=True, array_like=True):
     """An entry of a version vector: how far a node has *origin*'s change log."""
 
     origin: Name
-    generation: Number
+    generation: Generation
     sequence: Number
 
 
+#: Nodes of a cluster, at most: of more than these nothing is kept.
+NODES = 1024
+#: Something of each node; a node may have restarted while it was told of, so twice as many.
+_NODES = Meta(max_length=2 * NODES)
 _Age = Annotated[int, Meta(ge=0, lt=1 << 31)]
+_Urgent = Annotated[bytes, Meta(max_length=MAX_PAYLOAD)]
 
 
 class Packet(msgspec.Struct, frozen=True, array_like=True):
     """A probe, and what is piggybacked on it."""
 
     probe: Probe = None
-    updates: tuple[MembershipUpdate, ...] = ()
-    loads: tuple[tuple[_Age, LoadReport], ...] = ()
-    version_vector: tuple[LogPosition, ...] = ()
-    urgent: tuple[bytes, ...] = ()
+    updates: Annotated[tuple[MembershipUpdate, ...], _NODES] = ()
+    loads: Annotated[tuple[tuple[_Age, LoadReport], ...], _NODES] = ()
+    version_vector: Annotated[tuple[LogPosition, ...], _NODES] = ()
+    urgent: Annotated[tuple[_Urgent, ...], Meta(max_length=64)] = ()
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Packet)
+_DECODER: Decoder[Packet] = Decoder(Packet, "packet", MAX_STREAM_PAYLOAD)
 
 
 def encode(packet: Packet) -> bytes:
@@ -118,10 +121,5 @@ def size_of(part: object) -> int:
 
 
 def decode(data: bytes) -> Packet:
-    """The packet in *data*; :class:`GossipError`."""
-    if len(data) > MAX_STREAM_PAYLOAD:
-        raise GossipError(f"a packet of {len(data)} bytes")
-    try:
-        return _DECODER.decode(data)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise GossipError(f"no packet: {error}") from None
+    """The packet in *data*; :class:`~edge.gossip.schema.GossipError`."""
+    return _DECODER.decode(data)

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from edge.gossip.buckets import Buckets
 from edge.gossip.changes import (
+    BUCKET_ENTRIES,
     CHUNK,
     CHUNK_BYTES,
     URGENT_BYTES,
@@ -314,7 +315,7 @@ class Replica:
             differing = list(self._buckets.differing(message.hashes))[:REPAIR_BUCKETS]
             self.counters["differing_buckets"] += len(differing)
             replies: list[Message] = [
-                Entries(number, tuple(self._rows.bucket(number)[:4000])) for number in differing
+                Entries(number, tuple(self._rows.bucket(number)[:BUCKET_ENTRIES])) for number in differing
             ]
             # More may differ than one round takes: go on as long as something does.
             return [*replies, self.repair_round()] if len(differing) == REPAIR_BUCKETS else replies

@@ -4,6 +4,7 @@
 * ``meters.py``: from what a node counts to shares of what it has, and to its utilization
 * ``weight.py``: from utilization to the weight that clients draw with
 * ``report.py``: the load report, the form in which a node's load travels between nodes
+* ``wire.py``: fields of that, and of other messages between nodes, with their range and grammar
 * ``document.py``: the load document, ``GET /.edge/load``; says which nodes clients may choose
 * ``orca.py``: the same in the standard ORCA header
 """

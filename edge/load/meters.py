@@ -56,6 +56,10 @@ class Shares(NamedTuple):
         return max(self)
 
 
+#: More than this is told as this: no load report holds more (:data:`edge.load.wire.Share`).
+MOST = 1e6
+
+
 class Measurement(NamedTuple):
     """The load of a node at one moment: shares of what it has, and rates of the last seconds."""
 
@@ -76,7 +80,7 @@ class Measurement(NamedTuple):
             name=name,
             generation=generation,
             sequence=sequence,
-            utilization=self.shares.utilization,
+            utilization=min(self.shares.utilization, MOST),
             weight=weight,
             rps=self.rps,
             eps=self.eps,

@@ -7,13 +7,9 @@ It is made once (:meth:`edge.load.meters.Measurement.report`), rides on gossip a
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
-from msgspec import Meta
 
-Name = Annotated[str, Meta(min_length=1, max_length=63)]
-Number = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+from edge.load.wire import Figure, Generation, Name, Number, Share, Weight
 
 
 class LoadReport(msgspec.Struct, frozen=True, array_like=True):
@@ -24,20 +20,20 @@ class LoadReport(msgspec.Struct, frozen=True, array_like=True):
 
     name: Name
     #: Of the node's life, as in its membership; 0 for a node alone.
-    generation: Number
+    generation: Generation
     sequence: Number
     #: The worst of its shares; may exceed 1.
-    utilization: float
+    utilization: Share
     #: What clients draw it with, 0..1, if they may choose it.
-    weight: float
+    weight: Weight
     #: Requests, and errors (5xx), per second.
-    rps: float
-    eps: float
+    rps: Figure
+    eps: Figure
     connections: Number
     #: Bits per second sent.
     egress_bps: Number
     #: Worst reactor lag of its workers.
-    lag_ms: float
+    lag_ms: Figure
     #: It takes no new clients: it is about to stop, or has not started yet.
     draining: bool
 

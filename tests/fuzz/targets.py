@@ -28,7 +28,6 @@ from edge.gossip.membership import Membership
 from edge.gossip.packet import (
     MAX_PAYLOAD,
     Ack,
-    GossipError,
     LogPosition,
     MembershipUpdate,
     Nack,
@@ -40,6 +39,7 @@ from edge.gossip.packet import (
 )
 from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows
+from edge.gossip.schema import GossipError
 from edge.gossip.sealing import Session, Sessions
 from edge.load.report import LoadReport
 

@@ -21,7 +21,6 @@ from edge.gossip.changes import (
     encode_message,
 )
 from edge.gossip.packet import (
-    GossipError,
     LogPosition,
     MembershipUpdate,
     Packet,
@@ -29,6 +28,7 @@ from edge.gossip.packet import (
     decode,
     encode,
 )
+from edge.gossip.schema import GossipError
 from edge.load.report import LoadReport
 
 LOADS = LoadReport("n2", 1, 2, 0.5, 0.5, 1.0, 0.0, 3, 4, 0.1, False)

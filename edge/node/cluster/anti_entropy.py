@@ -123,7 +123,7 @@ class AntiEntropy:
         self._replica.peer_gone(name)
 
     def receive(self, name: str, payload: bytes) -> None:
-        """A table message came over a stream; :class:`~edge.gossip.packet.GossipError` if it is none."""
+        """A table message came over a stream; :class:`~edge.gossip.schema.GossipError` if it is none."""
         received = self._replica.receive(name, decode_message(payload), self._now_ms())
         if self._table.queue < AHEAD:
             self._send(name, received.replies)  # the next chunk comes while this one is applied
@@ -139,7 +139,7 @@ class AntiEntropy:
             self._send(sender, self._replica.notice(sender, vector, self._now_ms()))
 
     def see_urgent(self, sender: str, data: bytes) -> None:
-        """A change came with a datagram; :class:`~edge.gossip.packet.GossipError` if it is none."""
+        """A change came with a datagram; :class:`~edge.gossip.schema.GossipError` if it is none."""
         received = self._replica.receive(sender, decode_message(data), self._now_ms())
         if received.applied:
             self._table.apply(received.applied)

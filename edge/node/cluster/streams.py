@@ -31,7 +31,10 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from edge.errors import EdgeError
+from edge.gossip.fields import URL, Host, Port, Version
+from edge.gossip.schema import Decoder
 from edge.gossip.sealing import EXPORTER_BYTES, EXPORTER_LABEL, Session
+from edge.load.wire import Generation, Name
 from edge.node.process.slices import SLICE_SECONDS
 from edge.trust.contexts import TrustError, peer_name
 
@@ -54,18 +57,20 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     """Who one side is: the first frame in each direction."""
 
     #: (lowest, highest) protocol version spoken.
-    versions: tuple[int, int]
-    cluster: str
-    name: str
-    generation: int
+    versions: tuple[Version, Version]
+    cluster: Name
+    name: Name
+    generation: Generation
     #: Where its gossip port is.
-    host: str
-    port: int
+    host: Host
+    port: Port
     #: How browsers reach it.
-    url: str
+    url: URL
 
 
-_HELLO = msgspec.msgpack.Decoder(Hello)
+#: Bytes of the first frame.
+HELLO_BYTES = 4096
+_HELLO: Decoder[Hello] = Decoder(Hello, "hello", HELLO_BYTES)
 
 
 class Links(Protocol):
@@ -208,7 +213,7 @@ class Stream(TwistedProtocol):
         until = self._clock.seconds() + SLICE_SECONDS
         while len(buffer) >= 5 and not self._ended:
             length = int.from_bytes(buffer[:4], "big")
-            if not 1 <= length <= FRAME_BYTES or (self.hello is None and length > 4096):
+            if not 1 <= length <= FRAME_BYTES or (self.hello is None and length > HELLO_BYTES):
                 self._refuse(f"a frame of {length} bytes")
                 return
             if len(buffer) < 4 + length:
@@ -234,15 +239,15 @@ class Stream(TwistedProtocol):
                 self._greet(_HELLO.decode(payload))
             else:
                 raise TrustError("it does not begin with a hello")
-        except (EdgeError, ValueError, msgspec.MsgspecError) as error:
+        except EdgeError as error:
             self._refuse(str(error))
 
     def _greet(self, hello: Hello) -> None:
         ours = self._links.hello()
         if hello.cluster != ours.cluster:
-            raise TrustError(f"it belongs to the cluster {hello.cluster[:64]!r}")
+            raise TrustError(f"it belongs to the cluster {hello.cluster}")
         if hello.name != self._name:
-            raise TrustError(f"it calls itself {hello.name[:64]!r}, its certificate says {self._name}")
+            raise TrustError(f"it calls itself {hello.name}, its certificate says {self._name}")
         if hello.name == ours.name and hello.generation != ours.generation:
             raise TrustError(f"another node is called {ours.name}, too; each needs a name of its own")
         if hello.versions[0] > ours.versions[1] or hello.versions[1] < ours.versions[0]:

@@ -11,9 +11,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.gossip.changes import Record, Root, Want, decode_message, encode_message
-from edge.gossip.packet import GossipError
 from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows
+from edge.gossip.schema import GossipError
 from edge.node.cluster.anti_entropy import AHEAD, PUSH_AGAIN, REPAIR_AFTER, AntiEntropy
 from edge.node.cluster.replication_progress import ReplicationProgress
 

@@ -1,0 +1,89 @@
+"""What the fields of the gossip messages may hold: ranges by msgspec, grammars of bytes by a function.
+
+msgspec checks ranges, lengths and the patterns of text.  It knows no patterns for bytes: those are a
+:class:`Grammar` in the type's metadata, which :mod:`edge.gossip.schema` finds there and enforces as well.
+Numbers, names and figures that load reports have, too, are in :mod:`edge.load.wire`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated
+
+from msgspec import Meta
+
+from edge.http.grammar import TOKEN
+from edge.http.target import canonical_path
+from edge.load.wire import NAME
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """What some bytes have to look like, beyond their length."""
+
+    #: What they are, for the message that refuses others.
+    what: str
+    accepts: Callable[[bytes], bool]
+    #: One that is accepted.
+    example: bytes
+
+
+#: Field names that :mod:`edge.http.answer` writes itself, or that say where a message ends and who gets it.
+OWN_FIELDS = frozenset(
+    b"connection content-length content-range date etag keep-alive last-modified proxy-authenticate "
+    b"proxy-connection server te trailer transfer-encoding upgrade".split()
+)
+_LINE = re.compile(
+    rb"(" + TOKEN.pattern + rb"):[ \t]?([!-~\x80-\xff](?:[ \t!-~\x80-\xff]*[!-~\x80-\xff])?)?\r\n"
+)
+
+
+@lru_cache(maxsize=1024)
+def are_header_lines(lines: bytes) -> bool:
+    """Whether *lines* are header lines, each ended by CRLF, and none that frames a message (RFC 9112)."""
+    at = 0
+    while at < len(lines):
+        found = _LINE.match(lines, at)
+        if found is None or found[1].lower() in OWN_FIELDS:
+            return False
+        at = found.end()
+    return True
+
+
+def is_published_path(path: bytes) -> bool:
+    """Whether *path* is in canonical form, and of the site: ``/.edge/`` belongs to each node itself."""
+    return canonical_path(path) == path and not path.startswith(b"/.edge/")
+
+
+PATH = Grammar("a canonical path of the site", is_published_path, b"/a")
+LINES = Grammar("header lines", are_header_lines, b"Content-Type: text/html\r\n")
+
+Path = Annotated[bytes, Meta(min_length=1, max_length=8192, extra={"grammar": PATH})]
+Lines = Annotated[bytes, Meta(max_length=4096, extra={"grammar": LINES})]
+
+#: The name of a node, or nobody's.
+MaybeName = Annotated[str, Meta(max_length=63, pattern=rf"^\Z|{NAME}")]
+#: Where a gossip port is: an IP address, or a host's name.
+Host = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9.:_-]+\Z")]
+#: Of a protocol.
+Version = Annotated[int, Meta(ge=0, le=255)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+#: Where browsers reach a node: scheme, host and port (RFC 6454), or nothing.
+URL = Annotated[
+    str,
+    Meta(
+        max_length=256,
+        pattern=r"^(?:https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?)?\Z",
+    ),
+]
+#: Bytes of a body: at most 1 TiB.
+Length = Annotated[int, Meta(ge=0, le=1 << 40)]
+Variant = Annotated[int, Meta(ge=0, le=15)]
+Digest = Annotated[bytes, Meta(min_length=32, max_length=32)]
+#: Unix seconds, as the table has them.
+Seconds = Annotated[int, Meta(ge=0, lt=1 << 32)]
+#: When in a deploy a change is put: :func:`edge.resource.rank_of`.
+Rank = Annotated[int, Meta(ge=0, le=4)]
