@@ -1,14 +1,15 @@
 """The staging cluster: four nodes on this machine, at http://localhost:8001 .. 8004.
 
 ``python -m ops.staging`` starts n1, which alone is given the site, and the others, which get everything from
-the cluster.  The cluster's certificates are made at the first start.  What the nodes say passes through,
-each line with the node's name before it.  A node that dies is started again: try ``kill -9``.  Ctrl-C
-stops all of them; a second one at once.
+the cluster.  With ``--tls`` they are at https://.  The certificates are made at the first start.  What the
+nodes say passes through, each line with the node's name before it.  A node that dies is started again: try
+``kill -9``.  Ctrl-C stops all of them; a second one at once.
 
 ::
 
     .staging/ca/       the certificate authority
     .staging/nN/       state of one node; edgectl --state-dir .staging/nN
+    .staging/web/      with --tls: authority and certificate of localhost (ops/localhost_authority.py)
 """
 
 from __future__ import annotations
@@ -22,14 +23,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import treq
+from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
+from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
 
 from edge.config import default_webroot
+from edge.endpoint import quote
 from edge.trust.authority import certify, create
+from ops.localhost_authority import how_to_trust, make_localhost_certificate
 from ops.ports import loopback_addresses, taken_ports
 
 NODES = 4
@@ -124,8 +129,16 @@ class Cluster:
     """The supervisor of all nodes, from the first start to the last end."""
 
     def __init__(
-        self, nodes: Sequence[Node], is_ready: Callable[[int], Awaitable[bool]], reactor: Any
+        self,
+        nodes: Sequence[Node],
+        is_ready: Callable[[int], Awaitable[bool]],
+        reactor: Any,
+        scheme: str = "http",
+        hint: str = "",
     ) -> None:
+        """*scheme*: of the nodes' addresses; *hint*: lines to print beside them."""
+        self._scheme = scheme
+        self._hint = hint
         self._nodes = nodes
         self._is_ready = is_ready
         self._reactor = reactor
@@ -139,7 +152,9 @@ class Cluster:
             for node in self._nodes:
                 await self._wait_until_ready(node)
             if not self._asked.called:
-                print("\n".join(f"{node.name}  http://localhost:{node.port}" for node in self._nodes))
+                print("\n".join(f"{n.name}  {self._scheme}://localhost:{n.port}" for n in self._nodes))
+                if self._hint:
+                    print(self._hint)
                 print("Ctrl-C stops them.", flush=True)
                 await self._asked
             return 0
@@ -188,16 +203,26 @@ def _how(reason: Failure) -> str:
     return f"exited with code {getattr(reason.value, 'exitCode', 0)}"
 
 
-async def is_ready(port: int) -> bool:
-    """Whether the node on *port* serves its site."""
-    try:
-        answer = await treq.get(
-            f"http://127.0.0.1:{port}/.edge/ready", timeout=LOOK_PATIENCE, persistent=False
-        )
-        await answer.content()
-    except Exception:  # refused, reset, late: each says that it is not
-        return False
-    return bool(answer.code == 200)
+def readiness(authority: Path | None) -> Callable[[int], Awaitable[bool]]:
+    """A function that tells whether the node on a port serves; *authority*: over HTTPS, certified by it."""
+    from twisted.internet import reactor
+
+    scheme, policy = "http", BrowserLikePolicyForHTTPS()
+    if authority is not None:
+        trusted = Certificate.loadPEM(authority.read_bytes())
+        scheme, policy = "https", BrowserLikePolicyForHTTPS(trustRootFromCertificates([trusted]))
+    client = HTTPClient(Agent(reactor, policy, pool=HTTPConnectionPool(reactor, persistent=False)))
+
+    async def is_ready(port: int) -> bool:
+        url = f"{scheme}://localhost:{port}/.edge/ready"
+        try:
+            answer = await client.get(url, timeout=LOOK_PATIENCE)
+            await answer.content()
+        except Exception:  # refused, reset, late: each says that it is not
+            return False
+        return bool(answer.code == 200)
+
+    return is_ready
 
 
 def command_of(name: str, port: int, peers: Sequence[int], options: argparse.Namespace) -> list[str]:
@@ -210,13 +235,15 @@ def command_of(name: str, port: int, peers: Sequence[int], options: argparse.Nam
         "edge",
         f"--node={name}",
     ]
-    for address in loopback_addresses():
-        escaped = address.replace(":", "\\:")
-        command.append(f"--listen=tcp:{port}:interface={escaped}")
+    pem = quote(str(folder / "web" / "server.pem"))
+    kind, files = ("tls", f":privateKey={pem}:certKey={pem}") if options.tls else ("tcp", "")
+    command += [
+        f"--listen={kind}:{port}{files}:interface={quote(address)}" for address in loopback_addresses()
+    ]
     return [
         *command,
         "--cluster=staging",
-        f"--public-url=http://localhost:{port}",
+        f"--public-url=http{'s' if options.tls else ''}://localhost:{port}",
         f"--webroot={options.site.absolute() if name == 'n1' else 'none'}",
         f"--state-dir={folder / name}",
         f"--gossip=127.0.0.1:{GOSSIP_PORT + port - 8001}",
@@ -246,6 +273,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--base-port", type=int, default=8001, metavar="PORT", help="of n1 (default 8001)")
     parser.add_argument("--folder", type=Path, default=Path(".staging"), metavar="DIR",
                         help="where the nodes keep their state (default .staging)")  # fmt: skip
+    parser.add_argument("--tls", action="store_true", help="HTTPS, by an authority made for this machine")
     parser.add_argument("option", nargs="*", help="after --: further options of twistd edge, for each node")
     return parser
 
@@ -265,6 +293,9 @@ def main(arguments: list[str] | None = None) -> int:
     if problems:
         print("\n".join(problems), file=sys.stderr)
         return 1
+    web = options.folder / "web"
+    if options.tls:
+        make_localhost_certificate(web)
     reactor: Any = real_reactor
     nodes = [
         Node(
@@ -275,7 +306,13 @@ def main(arguments: list[str] | None = None) -> int:
         )
         for folder, port in zip(folders, ports, strict=True)
     ]
-    cluster = Cluster(nodes, is_ready, reactor)
+    cluster = Cluster(
+        nodes,
+        readiness(web / "ca.pem" if options.tls else None),
+        reactor,
+        "https" if options.tls else "http",
+        how_to_trust(web.absolute()) if options.tls else "",
+    )
     codes: list[int] = []
 
     def begin() -> None:

@@ -137,6 +137,9 @@ class CommandLineTests(Base):
             ("public-url", "http://u@n1.example.org", "like https://n1.example.org"),
             ("public-url", "http://\r\nX: y", "like https://n1.example.org"),
             ("allow-origin", "null", "* for every one"),
+            ("hsts", "31536000", "give max-age=SECONDS"),
+            ("hsts", "max-age=1; includesubdomains", "; includeSubDomains"),
+            ("hsts", "max-age=1\r\nX: y", "give max-age=SECONDS"),
             ("mount", "/a/b=c:d", "write /path=module:name"),
             ("mount", "/.edge=c:d", "not .edge"),
             ("cache", "/n/*", "like '/news/*=max-age=60'"),
@@ -147,6 +150,22 @@ class CommandLineTests(Base):
             ("access-log", "", "give a path"),
         ):
             self.refused({name: [value]}, f"--{name} {value}: ", remedy)
+
+    def test_leading_to_https_needs_https(self) -> None:
+        self.refused(
+            {"redirect-https": True, "listen": ["tcp:80"]}, "--redirect-https", "add --listen tls:443"
+        )
+        listen = ["tcp:80", "tls:443:privateKey=k:certKey=c"]
+        self.assertTrue(load({"redirect-https": True, "listen": listen}).redirect_https)
+
+    def test_what_strict_transport_security_may_say(self) -> None:
+        for value in (
+            "max-age=0",
+            "max-age=600; includeSubDomains",
+            "max-age=63072000;includeSubDomains; preload",
+        ):
+            self.assertEqual(load({"hsts": [value]}).hsts, value)
+        self.assertEqual(load({"hsts": ["none"]}).hsts, "")
 
     def test_all_problems_are_told_at_once(self) -> None:
         message = self.refused({"workers": ["x"], "listen": ["tcp:1", "2", "udp:3"]})

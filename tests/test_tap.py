@@ -57,7 +57,16 @@ class OptionTests(Base):
 
     def test_every_setting_is_an_option(self) -> None:
         known = {name.rstrip("=") for name in Options().longOpt}
-        own = {"no-watch", "no-follow-symlinks", "no-smart-client", "config", "check", "help", "version"}
+        own = {
+            "no-watch",
+            "no-follow-symlinks",
+            "no-smart-client",
+            "no-redirect-https",
+            "config",
+            "check",
+            "help",
+            "version",
+        }
         self.assertEqual({*SETTINGS, *own}, known)
 
     def test_options_make_the_configuration(self) -> None:

@@ -24,6 +24,20 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 
+#: What is tried over HTTPS as well: what the browser itself treats differently there (registration of the
+#: worker, sockets, requests to other origins) and what depends on how connections begin and end (choice of a
+#: node, its loss).  What the worker does with answers is the same over both.
+HTTPS_FILE = "tests/webroot/browser/client.test.js"
+OVER_HTTPS = (
+    "first visit: the worker takes over and keeps the page and what it uses",
+    "a visit with nothing changed is one small request, and no preflight",
+    "a new version is kept in the background, and the page shows it without a reload",
+    "a client leaves a node that was made ten times slower",
+    "kill -9 of a node: four pages see no failed request, and the whole is within its budgets",
+    "requests to nodes of other origins need no preflight",
+    "the kill switch removes worker and caches in one navigation",
+)
+
 
 def main() -> int:
     """0 when nothing failed."""
@@ -99,6 +113,7 @@ def _native() -> tuple[int, int]:
 def _client() -> list[tuple[int, int]]:
     """The smart client: its types, its logic in node, and all of it in Chromium against real nodes."""
     node = [Need("node", "nodejs"), Need("npm", "npm"), Need("chromium", "chromium")]
+    node.append(Need("certutil", "libnss3-tools"))  # has Chromium trust an authority
     if ensure(node, "for the tests of the smart client"):
         return [(0, 1)]
     code, _ = _run("environment of the client", ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"])
@@ -115,7 +130,29 @@ def _client() -> list[tuple[int, int]]:
         test = ["node", "--test", "--test-concurrency=1", "--test-reporter=tap", *files]
         code, output = _run(title, test, TEST_OUTPUT=str(ROOT / ".test-output"))
         results.append(count_node(output, code))
+    results.append(_client_over_https())
     return results
+
+
+def _client_over_https() -> tuple[int, int]:
+    """:data:`OVER_HTTPS` with nodes that Chromium trusts as `make run TLS=1` says."""
+    folder = Path(tempfile.mkdtemp(prefix="edge-web-"))
+    try:
+        make = [str(BIN / "python"), "-m", "ops.localhost_authority", str(folder)]
+        if _run("authority of localhost", make)[0]:
+            return 0, 1
+        patterns = [f"--test-name-pattern=^{re.escape(title)}$" for title in OVER_HTTPS]
+        test = ["node", "--test", "--test-concurrency=1", "--test-reporter=tap", *patterns, HTTPS_FILE]
+        environment = {
+            "TEST_TLS": str(folder),
+            "NODE_EXTRA_CA_CERTS": str(folder / "ca.pem"),
+            "TEST_OUTPUT": str(ROOT / ".test-output"),
+        }
+        code, output = _run("the client in Chromium over HTTPS", test, **environment)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    passed, failed = count_node(output, code)
+    return passed, failed or max(0, len(OVER_HTTPS) - passed)
 
 
 def _trial() -> tuple[int, int]:

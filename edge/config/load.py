@@ -52,6 +52,11 @@ def load(given: Mapping[str, bool | list[str]], file: Path | None = None) -> Con
             check_unix_path(f"--admin {config.admin}", config.admin_endpoint.path)
         except ConfigError as error:
             raise ConfigError(f"{error}, like --admin unix:/run/edge/{config.node}.sock") from None
+        if config.redirect_https and not any(spec.kind == "tls" for spec in config.endpoints):
+            raise ConfigError(
+                "--redirect-https: this node listens nowhere for HTTPS, so nobody could follow; "
+                "add --listen tls:443:privateKey=FILE:certKey=FILE"
+            )
         return config
     raise ConfigError("\n".join(problems))
 

@@ -40,6 +40,10 @@ class Config:
     listen: tuple[str, ...] = ("tcp:8080",)
     #: Scheme, host, and the port if it is not the scheme's own; no slash at the end.
     public_url: str | None = None
+    #: Plain HTTP over TCP only leads to HTTPS.
+    redirect_https: bool = False
+    #: Value of Strict-Transport-Security in answers over HTTPS; "": none.
+    hsts: str = ""
     #: Serialized origins, or "*".
     allow_origin: tuple[str, ...] = ()
     #: Who may see ``/.edge/status`` and the dashboard.

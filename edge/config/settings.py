@@ -67,6 +67,12 @@ _ROWS = (
             "systemd:domain=INET:index=0. After a PORT may stand :interface=ADDRESS."),
     Setting("public-url", values.URL, "Serving", "How browsers reach this node, like https://n1.example.org.",
             "made from the first address it listens on"),
+    Setting("redirect-https", values.FLAG, "Serving",
+            "Answer plain HTTP over TCP by leading to HTTPS (308), except challenges of certificate "
+            "authorities."),
+    Setting("hsts", values.HSTS, "Serving",
+            "Strict-Transport-Security in answers over HTTPS, like max-age=31536000; includeSubDomains. "
+            "Browsers then keep to HTTPS for so many seconds, so begin with a small number.", "none"),
     Setting("allow-origin", values.ORIGINS, "Serving",
             "An origin whose scripts may read answers (CORS), or * for every one.", "this node's own"),
     Setting("status", choice("public", "local", "off"), "Serving",
@@ -148,7 +154,7 @@ SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _ROWS}
 AT_START = frozenset(
     {"watch", "listen", "workers", "fast-path", "node", "cluster", "state-dir", "cache-dir", "admin",
      "table-entries", "arena-mib", "body-limit-kib", "gossip", "peer", "cluster-ca", "cluster-cert",
-     "cluster-key", "lease-seconds", "status"}
+     "cluster-key", "lease-seconds", "status", "redirect-https"}
 )  # fmt: skip
 
 

@@ -163,6 +163,20 @@ def _public_url(text: str, base: Path) -> str:
     return _web_address(text, "give scheme and host as browsers see them, like https://n1.example.org")
 
 
+#: Strict-Transport-Security, RFC 6797 section 6.1, and preload, which browsers' lists ask for.
+_HSTS = re.compile(r"max-age=[0-9]{1,10}(?:; ?includeSubDomains)?(?:; ?preload)?")
+
+
+def _hsts(text: str, base: Path) -> str:
+    if text in ("", "none"):
+        return ""
+    if not _HSTS.fullmatch(text):
+        raise Wrong(
+            "give max-age=SECONDS, and after it ; includeSubDomains or ; includeSubDomains; preload, or none"
+        )
+    return text
+
+
 def _origin(text: str, base: Path) -> str:
     if text == "*":
         return text
@@ -251,6 +265,7 @@ NAME = Kind("NAME", _name)
 ENDPOINTS = Kind("ENDPOINT", _listen, repeated=True)
 ADMIN = Kind("ENDPOINT", _admin)
 URL = Kind("URL", _public_url)
+HSTS = Kind("VALUE", _hsts)
 GOSSIP = Kind("ADDRESS:PORT", _gossip)
 PEERS = Kind("HOST:PORT", _address, repeated=True)
 ORIGINS = Kind("ORIGIN", _origin, repeated=True)

@@ -39,6 +39,7 @@ _EXPOSE = b"Access-Control-Expose-Headers: *\r\n"
 #: Paths whose own lines carry that field already.
 _EDGE = b"/.edge/"
 _NO_DATE = format_date(0)
+_PORT = re.compile(rb":[0-9]*\Z")
 _QUERY = re.compile(rb"[\x21-\x7e]*")
 
 
@@ -165,10 +166,44 @@ def not_allowed(methods: Collection[bytes], date: bytes, close: bool = False) ->
     return error(405, "", date, b"Allow: %b\r\n" % b", ".join(sorted(methods)), close)
 
 
+def with_hsts(head: bytes, line: bytes) -> bytes:
+    """*head* with *line*, Strict-Transport-Security (RFC 6797), at its end.
+
+    A 304 is left as it is: it has to be small, and a browser that has a copy was told with that.  So are
+    interim answers and those that switch protocols.
+    """
+    if not line or head[9:12] == b"304" or head[9:10] == b"1":
+        return head
+    return head[:-2] + line + b"\r\n"
+
+
 def head_options(methods: Collection[bytes], date: bytes, cors: bytes = b"", close: bool = False) -> bytes:
     """Of the answer to OPTIONS, also to ``OPTIONS *``: 204 with Allow, no body."""
     allow = b", ".join(sorted(methods))
     return b"HTTP/1.1 204 No Content\r\nDate: %b\r\nAllow: %b\r\n%b%b" % (date, allow, cors, _end(close))
+
+
+def redirect_to_https(
+    host: bytes, port: int, path: bytes, query: bytes | None, date: bytes, close: bool = False
+) -> tuple[bytes, bytes]:
+    """(head, body) of 308 to the same resource over HTTPS.
+
+    :param host: as a request named it (:data:`edge.http.grammar.HOST`); its port, if any, is left out.
+    :param port: of HTTPS; 443 is left out.
+    :param path: as sent, canonical or not: it names the same over HTTPS.
+    :param query: as sent, without its ``?``.
+    """
+    name = _PORT.sub(b"", host) + (b"" if port == 443 else b":%d" % port)
+    target = path if path.startswith(b"/") else b"/"
+    if query is not None:
+        target += b"?" + query
+    return error(
+        308,
+        "The resource is at the address that Location names.",
+        date,
+        b"Location: https://%b%b\r\n" % (name, target),
+        close,
+    )
 
 
 def redirect(

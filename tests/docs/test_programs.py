@@ -55,26 +55,6 @@ class ApplicationTests(TestCase):
         self.assertEqual((await self.ask(orders, b"POST", None))[0], 400)
 
 
-class HttpsOnlyTests(SynchronousTestCase):
-    """``https-only.md``."""
-
-    def test_the_target_is_of_the_fixed_name_whatever_was_asked_for(self) -> None:
-        resource = names("https-only")["HttpsOnly"]()
-        for uri, target in (
-            (b"/a?b=1", b"/a?b=1"),
-            (b"//other.example/", b"//other.example/"),
-            (b"http://other.example/", b"/"),
-            (b".other.example/", b"/"),
-            (b"*", b"/"),
-        ):
-            request: Any = DummyRequest([b""])
-            request.uri = uri
-            self.assertEqual(resource.render(request), b"")
-            self.assertEqual(request.responseCode, 308)
-            location = request.responseHeaders.getRawHeaders(b"Location")
-            self.assertEqual(location, [b"https://www.example.org" + target])
-
-
 class ScriptTagTests(SynchronousTestCase):
     """``script-tag.md``."""
 

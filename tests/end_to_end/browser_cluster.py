@@ -1,7 +1,8 @@
 """A cluster of four real nodes for the tests in a browser, driven over standard input and output.
 
-``python -m tests.end_to_end.browser_cluster FOLDER`` serves *FOLDER*, which only n1 is given.  It prints a
-line of JSON when all are ready::
+``python -m tests.end_to_end.browser_cluster FOLDER`` serves *FOLDER*, which only n1 is given; over HTTPS if
+TEST_TLS in the environment names a folder of :mod:`ops.localhost_authority`.  It prints a line of JSON when
+all are ready::
 
     [{"name": "n1", "url": "http://localhost:PORT"}, ...]
 
@@ -20,6 +21,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import sys
 import threading
 import time
@@ -39,6 +41,8 @@ class BrowserCluster(RunningCluster):
     def __init__(self, folder: str, *options: str) -> None:
         self._folder = folder
         self._options = options
+        tls = os.environ.get("TEST_TLS")
+        self._web = Path(tls).absolute() if tls else None
         self._ports = [free_port() for _ in range(4)]
         super().__init__(4)
         #: Bytes of each access log that were looked at.
@@ -48,22 +52,25 @@ class BrowserCluster(RunningCluster):
 
     def make(self, number: int, *options: str) -> RunningNode:
         """The node at *number*, from 0."""
-        port = self._ports[number]
+        port, kind = self._ports[number], "tcp"
+        files = ""
+        if self._web is not None:
+            kind, files = "tls", f":privateKey={self._web}/server.pem:certKey={self._web}/server.pem"
         node = RunningNode(
-            *options, *self._options, f"--public-url=http://localhost:{port}", workers=1,
-            listen=(f"tcp:{port}:interface=127.0.0.1", f"tcp:{port}:interface=\\:\\:1"),
+            *options, *self._options, f"--public-url={self._url(port)}", workers=1,
+            listen=tuple(f"{kind}:{port}{files}:interface={one}" for one in ("127.0.0.1", "\\:\\:1")),
         )  # fmt: skip
         node.options.append(f"--access-log={node.directory}/access.log")
         if number == 0:
             node.options.append(f"--webroot={self._folder}")
         return node
 
+    def _url(self, port: int) -> str:
+        return f"http{'s' if self._web is not None else ''}://localhost:{port}"
+
     def description(self) -> list[dict[str, str]]:
         """Name and URL of each node, as the tests are told."""
-        return [
-            {"name": f"n{number + 1}", "url": f"http://localhost:{port}"}
-            for number, port in enumerate(self._ports)
-        ]
+        return [{"name": f"n{number + 1}", "url": self._url(port)} for number, port in enumerate(self._ports)]
 
     def execute(self, command: dict[str, Any]) -> Any:
         """Execute one command of a test; its answer."""
@@ -122,9 +129,13 @@ class BrowserCluster(RunningCluster):
         node = self.nodes[number]
         found: list[dict[str, Any]] = []
         try:
-            connection = http.client.HTTPConnection(
-                "127.0.0.1", self._ports[number], timeout=PATIENCE, source_address=(OURSELVES, 0)
-            )
+            where: dict[str, Any] = {"port": self._ports[number], "timeout": PATIENCE}
+            connection = http.client.HTTPConnection("127.0.0.1", **where, source_address=(OURSELVES, 0))
+            if self._web is not None:
+                context = ssl.create_default_context(cafile=str(self._web / "ca.pem"))
+                connection = http.client.HTTPSConnection(
+                    "127.0.0.1", **where, source_address=(OURSELVES, 0), context=context
+                )
             exchange(connection, "/.edge/load")
         except OSError:  # it is down: what it has written is all
             found += self._lines(number)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import ssl
+import urllib.request
 
 from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
@@ -138,3 +139,31 @@ class BesideTests(SynchronousTestCase):
         self.assertIn("second", x509.load_der_x509_certificate(certificate).subject.rfc4514_string())
         self.assertIn("cert.pem holds no certificate", node.log.read_text())
         self.assertEqual(node.admin("GET", "/status")[1]["workers"][0]["restarts"], 1)
+
+
+class RedirectTests(SynchronousTestCase):
+    """A node that leads from HTTP to HTTPS."""
+
+    def test_plain_http_leads_to_https_except_challenges(self) -> None:
+        """Also after the worker is another one, and with HSTS over HTTPS."""
+        tls = "tls:0:privateKey=DIR/key.pem:certKey=DIR/cert.pem:interface=127.0.0.1"
+        node = RunningNode(
+            "--redirect-https", "--hsts=max-age=60", workers=1, listen=("tcp:0:interface=127.0.0.1", tls)
+        )
+        self.addCleanup(node.clean_up)
+        write_certificate(node.directory, "node")
+        node.write("index.html", b"hello")
+        node.write(".well-known/acme-challenge/token", b"token.thumbprint")
+        node.start()
+        secure = f"https://127.0.0.1:{node.urls[1].rsplit(':', 1)[1]}"
+        status, fields, _ = node.ask("/a?b=1")
+        self.assertEqual((status, fields["Location"]), (308, f"{secure}/a?b=1"))
+        self.assertNotIn("Strict-Transport-Security", fields)
+        status, _, body = node.ask("/.well-known/acme-challenge/token")
+        self.assertEqual((status, body), (200, b"token.thumbprint"))
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with urllib.request.urlopen(f"{secure}/", timeout=PATIENCE, context=context) as answer:
+            self.assertEqual(answer.read(), b"hello")
+            self.assertEqual(answer.headers["Strict-Transport-Security"], "max-age=60")
+            self.assertNotIn("Alt-Svc", answer.headers)

@@ -59,12 +59,13 @@ class Connection:
         handshake: bool = True,
         returns: bool = False,
         clock: Clock | None = None,
+        hsts: str = "",
     ) -> None:
         self.clock = clock or Clock()
         self.clock.rightNow = float(NOW)
         self.counts = Counts()
         self.log = Log()
-        self.site = EdgeSite(root, self.clock, self.counts, self.log, limits)
+        self.site = EdgeSite(root, self.clock, self.counts, self.log, limits, hsts)
         self.transport = PeerTransport(self.clock, returns)
         self.channel = ChannelFactory(self.site, secure).buildProtocol(None)
         self.transport.connect(self.channel)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -211,28 +214,36 @@ class ProcessTests(TestCase):
         if not any(text in line for line in self.reader):
             self.fail(f"ended without {text!r}:\n" + "".join(self.output))
 
+    def start(self, folder: str, *options: str) -> subprocess.Popen[str]:
+        """Start a cluster with a small site in *folder*, that of :attr:`base`."""
+        site = Path(folder, "site")
+        site.mkdir()
+        (site / "index.html").write_text("<p>hello</p>")
+        self.base = four_free_ports()
+        self.output: list[str] = []
+        command = ["timeout", "60", sys.executable, "-m", "ops.staging", "--site", str(site), *options]
+        command += [f"--base-port={self.base}", f"--folder={folder}/s", "--"]
+        command += ["--table-entries=4096", "--arena-mib=16"]
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self.reader = self.lines(process)
+        return process
+
+    def end(self, process: subprocess.Popen[str]) -> None:
+        """End *process*, if it has not ended."""
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+        assert process.stdout is not None
+        process.stdout.close()
+
     def test_it_serves_restarts_what_is_killed_and_stops_on_ctrl_c(self) -> None:
         with tempfile.TemporaryDirectory(prefix="edge-") as folder:
-            site = Path(folder, "site")
-            site.mkdir()
-            (site / "index.html").write_text("<p>hello</p>")
-            base = four_free_ports()
-            self.output: list[str] = []
-            command = ["timeout", "60", sys.executable, "-m", "ops.staging", "--site", str(site)]
-            command += [
-                f"--base-port={base}",
-                f"--folder={folder}/s",
-                "--",
-                "--table-entries=4096",
-                "--arena-mib=16",
-            ]
-            process = subprocess.Popen(
-                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-            )
-            self.reader = self.lines(process)
+            process = self.start(folder)
             try:
                 self.await_line("Ctrl-C stops them.")
-                for port in range(base, base + 4):
+                for port in range(self.base, self.base + 4):
                     with urllib.request.urlopen(f"http://localhost:{port}/", timeout=10) as answer:
                         self.assertEqual(answer.read(), b"<p>hello</p>")
                 os.kill(int(Path(folder, "s", "n3", "lock").read_text()), signal.SIGKILL)
@@ -243,8 +254,26 @@ class ProcessTests(TestCase):
                 list(self.reader)
                 self.assertEqual(process.wait(20), 0, "".join(self.output))
             finally:
-                if process.poll() is None:
-                    process.send_signal(signal.SIGTERM)
-                    process.wait(30)
-                assert process.stdout is not None
-                process.stdout.close()
+                self.end(process)
+
+    def test_with_tls_all_are_at_https_for_who_trusts_what_is_printed(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="edge-") as folder:
+            process = self.start(folder, "--tls")
+            try:
+                self.await_line("Ctrl-C stops them.")
+                said = "".join(self.output)
+                [authority] = re.findall(r"curl --cacert (\S+)", said)
+                context = ssl.create_default_context(cafile=authority)
+                origins = {f"https://localhost:{port}" for port in range(self.base, self.base + 4)}
+                for origin in origins:
+                    self.assertIn(f"  {origin}\n", said)
+                    asked = urllib.request.Request(
+                        f"{origin}/", headers={"Origin": f"https://localhost:{self.base}"}
+                    )
+                    with urllib.request.urlopen(asked, timeout=10, context=context) as answer:
+                        self.assertEqual(answer.read(), b"<p>hello</p>")
+                        self.assertEqual(answer.headers["Access-Control-Allow-Origin"], "*")
+                with urllib.request.urlopen(f"{origin}/.edge/load", timeout=10, context=context) as answer:
+                    self.assertEqual({one["url"] for one in json.load(answer)["nodes"]}, origins)
+            finally:
+                self.end(process)

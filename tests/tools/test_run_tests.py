@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tools.run_tests import count_native, count_node, count_trial
+from tools.run_tests import HTTPS_FILE, OVER_HTTPS, ROOT, count_native, count_node, count_trial
 
 
 class CountTests(SynchronousTestCase):
@@ -37,6 +37,10 @@ class CountTests(SynchronousTestCase):
         self.assertEqual(count_node("# pass 3\n# fail 1\n# cancelled 1\n", 1), (3, 2))
         self.assertEqual(count_node("SyntaxError\n", 1), (0, 1))
         self.assertEqual(count_node("# pass 0\n# fail 0\n", 0), (0, 1))
+
+    def test_what_is_to_be_tried_over_https_exists(self) -> None:
+        titles = (ROOT / HTTPS_FILE).read_text()
+        self.assertEqual([title for title in OVER_HTTPS if f'test("{title}"' not in titles], [])
 
     def test_native_tests_that_did_not_build_have_failed(self) -> None:
         self.assertEqual(count_native("cc: error\n", 2), (0, 1))

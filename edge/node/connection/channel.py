@@ -36,6 +36,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from edge.http import answer
+from edge.http.answer import with_hsts
 from edge.http.errors import ProtocolError
 from edge.http.parser import NEED_DATA, Data, EndOfMessage, Event, Limits, RequestHead, RequestParser
 from edge.node.connection.framing import OutgoingAnswer
@@ -204,7 +205,7 @@ class EdgeChannel(Protocol):
         """
         assert self._answer is not None, "there is an answer from HEAD_READ on"
         self._answer.start()
-        self._output.send(head)
+        self._output.send(with_hsts(head, self.site.hsts) if self._secure else head)
 
     def write_error(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Send a whole error answer in the common form."""

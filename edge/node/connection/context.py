@@ -80,6 +80,8 @@ class ConnectionContext(Protocol):
     limits: ChannelLimits
     #: No further requests are wanted on any connection.
     draining: bool
+    #: The line Strict-Transport-Security of answers over HTTPS, with its CRLF; b"": none.
+    hsts: bytes
     #: All that are open.
     channels: set[OpenConnection]
 

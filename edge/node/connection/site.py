@@ -57,11 +57,14 @@ class EdgeSite(Site):
         counters: Counters | None = None,
         access_log: AccessLog | None = None,
         limits: ChannelLimits | None = None,
+        hsts: str = "",
     ) -> None:
+        """*hsts*: value of Strict-Transport-Security in answers over TLS; "": none."""
         super().__init__(root, reactor=clock)
         self.clock = clock
         self.limits = limits or ChannelLimits()
         self.access_log = access_log
+        self.hsts = b"Strict-Transport-Security: %b\r\n" % hsts.encode("ascii") if hsts else b""
         self.channels: set[OpenConnection] = set()
         #: No further requests are wanted on any connection.
         self.draining = False

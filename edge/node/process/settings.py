@@ -50,6 +50,10 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     body_bytes: int = 1024 * 1024
     #: Serialized origins that may read answers; "*" = all.
     allow_origins: tuple[str, ...] = ()
+    #: Plain HTTP over TCP only leads to HTTPS, which is at this port; None: it is served.
+    https_port: int | None = None
+    #: Value of Strict-Transport-Security over HTTPS; "": none.
+    hsts: str = ""
     #: Who may see the status: "public", "local" or "off".
     status: str = "public"
     #: See :mod:`edge.node.resources.mounts`.

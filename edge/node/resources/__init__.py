@@ -3,6 +3,7 @@
 * ``published.py``: representations from the table and the blob store
 * ``edge_resources.py``: ``/.edge/...``; ``dashboard.*``: the page ``/.edge/``
 * ``audience.py``: who may see the status and the dashboard
+* ``https_only.py``: plain HTTP that only leads to HTTPS
 * ``mounts.py``: resources of an application beside the site
 * ``origins.py``: the origins whose pages may read answers (CORS)
 * ``pushing.py``: who is pushed what and when over ``/.edge/socket``;

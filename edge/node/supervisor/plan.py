@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from edge.descriptors import connection_limit, node_connections
 from edge.load.meters import Capacity
@@ -51,6 +52,8 @@ def worker_settings(
         least_rate=config.least_rate,
         body_bytes=config.body_max_mib * 1024 * 1024,
         allow_origins=tuple(dict.fromkeys((public_url(config, listeners), *config.allow_origin))),
+        https_port=https_port(config, listeners) if config.redirect_https else None,
+        hsts=config.hsts,
         status=config.status,
         mounts=config.mount,
         access_log=config.access_log,
@@ -66,6 +69,15 @@ def public_url(config: Config, listeners: Sequence[Listener]) -> str:
         return config.public_url
     urls = [listener.url for listener in listeners if listener.url.startswith("http")]
     return urls[0] if urls else "http://localhost"
+
+
+def https_port(config: Config, listeners: Sequence[Listener]) -> int | None:
+    """Where browsers find this node's HTTPS: in its public URL, or where it listens; None: nowhere."""
+    secure = [listener.url for listener in listeners if listener.spec.kind == "tls"]
+    if not secure:
+        return None
+    public = config.public_url or ""
+    return urlsplit(public if public.startswith("https:") else secure[0]).port or 443
 
 
 def capacity(config: Config, descriptors: int) -> Capacity:

@@ -21,6 +21,7 @@ from edge.node.process.lag import LagMeter
 from edge.node.process.life import Life, NodeEvent, NodeState
 from edge.node.process.lookup import unpack
 from edge.node.resources.edge_resources import EdgeResources
+from edge.node.resources.https_only import HTTPSOnly
 from edge.node.resources.mounts import Guarded, open_mount, parse_mount
 from edge.node.resources.origins import FOLLOW_SECONDS, ClusterOrigins
 from edge.node.resources.published import NodeStartingError, PublishedResource, Source
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IProtocolFactory
     from twisted.python.failure import Failure
+    from twisted.web.resource import Resource
 
     from edge.node.process.settings import ListenerSettings, WorkerSettings
     from edge.table.reader import Entry
@@ -98,10 +100,14 @@ class Serving:
             settings.status,
         )
         own = EdgeResources(self._reader, published, self.life, self._pushing, settings.status)
-        root = RootResource(own, published)
+        root: Resource = RootResource(own, published)
         for mount in map(parse_mount, settings.mounts):
             root.putChild(mount.path.encode(), Guarded(open_mount(mount), origins))
-        self._edge_site = EdgeSite(root, reactor, self._counters, self._access_log, settings.channel_limits())
+        if settings.https_port is not None:
+            root = HTTPSOnly(root, settings.https_port)
+        self._edge_site = EdgeSite(
+            root, reactor, self._counters, self._access_log, settings.channel_limits(), settings.hsts
+        )
         self._factories = [self._factory(listener) for listener in settings.listeners]
         fast_path = select(settings.fast_path)(segment, settings.index, settings.fast_path_settings())
         log_samples = self._log_samples if settings.fast_path_settings().log_every else None
@@ -130,14 +136,21 @@ class Serving:
             return
         self._accepting = True
         for number, listener in enumerate(self._settings.listeners):
-            recognise = listener.certificate is None and self._settings.fast_path != "off"
-            self._adapter.listen(listener.fd, number, self._factories[number], recognise, listener.shared)
+            self._adapter.listen(
+                listener.fd, number, self._factories[number], self._recognises(listener), listener.shared
+            )
         self._adapter.start()
         self._lag.start()
         self._pushing.start()
         self._following.start(FOLLOW_SECONDS)
         if self._certificates:
             self._looking.start(LOOK_SECONDS, now=False)
+
+    def _recognises(self, listener: ListenerSettings) -> bool:
+        """Whether the fast path answers on *listener*: not what only leads to HTTPS."""
+        if self._settings.fast_path == "off" or listener.certificate is not None:
+            return False
+        return self._settings.https_port is None or listener.url.startswith("unix:")
 
     async def drain(self, seconds: float) -> int:
         """Stop accepting and finish what runs; the connections that had to be aborted after *seconds*."""

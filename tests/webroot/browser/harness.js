@@ -5,7 +5,7 @@
 // (`Cluster.log`), rows in IndexedDB are written behind what they tell of (`stored`, `revalidated`, `outbox`).
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -129,10 +129,16 @@ export async function until(condition, what) {
   }
 }
 
-/** A browser with a profile of its own. */
+/** A browser with a profile of its own, which trusts the authority of TEST_TLS. */
 export async function browser(options = {}) {
   const profile = await mkdtemp(join(tmpdir(), "edge-profile-"));
-  const context = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS, ...options });
+  const env = { ...process.env, HOME: profile };
+  if (process.env.TEST_TLS) {
+    const program = "import sys; from pathlib import Path; from ops.localhost_authority import trust_command; print(trust_command(Path(sys.argv[1])))";
+    const command = execFileSync(join(ROOT, ".venv/bin/python"), ["-c", program, join(process.env.TEST_TLS, "ca.pem")], { cwd: ROOT, encoding: "utf8" });
+    execFileSync("sh", ["-c", command], { env }); // as `make run TLS=1` says to people
+  }
+  const context = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS, env, ...options });
   return { context, close: async () => {
     await context.close();
     await rm(profile, { recursive: true, force: true });
