@@ -3,18 +3,19 @@
 As with requests, a strict subset is recognised, and everything else goes to Twisted's TLS with the bytes that
 were read, before anything was answered: TLS 1.2, what is malformed, and what is unusual::
 
-    records     type 22, version 3.x; at most 4 hold the message, and nothing else
-    message     client_hello, 2^14 bytes at most, version 3.3, a session id of up to 32 bytes, one of our
-                cipher suites, compression "null" alone
-    extensions  each type once; pre_shared_key last; no max_fragment_length, which shortens records
+    record      type 22, version 3.x; it holds all of the message, and nothing else
+    message     client_hello, version 3.3, a session id of up to 32 bytes, one of our cipher suites,
+                compression "null" alone
+    extensions  at most 64, each type once; pre_shared_key last; no max_fragment_length, which shortens
+                records
       needed    supported_versions with TLS 1.3; signature_algorithms; supported_groups with one of ours;
-                key_share
+                key_share with one for a group of ours, so that no second hello comes, and at most 16
       if there  server_name: one host_name of letters, digits, ".", "-" and "_"
-                application_layer_protocol_negotiation: with "http/1.1" and without "acme-tls/1"
+                application_layer_protocol_negotiation: with "http/1.1", without "acme-tls/1"
 
-Headers of records, and type and length of the message, are looked at as they come: what speaks no TLS is let
-go at its first byte.  The rest is looked at once, when it is whole.  What may follow the message (early data,
-which libssl skips) is no part of it.
+The header of the record, and type and length of the message, are looked at as they come: what speaks no TLS
+is let go at its first byte.  The rest is looked at once, when it is whole.  What may follow the message (early
+data, which libssl skips) is no part of it.
 
 Sources: RFC 8446 sections 4.1.2, 4.2 and 5.1; RFC 6066 section 3; RFC 7301; RFC 8737.
 """
@@ -34,9 +35,10 @@ X25519, SECP256R1, X25519MLKEM768 = 0x001D, 0x0017, 0x11EC
 _HANDSHAKE = 22
 _CLIENT_HELLO = 1
 _MAJOR_VERSION = 3
-_RECORDS = 4
 _TYPE_BYTES = 4  # of a message: its type and length
 _TLS12, _TLS13 = b"\x03\x03", 0x0304
+_EXTENSIONS = 64
+_SHARES = 16
 _RANDOM_BYTES = 32
 _SESSION_BYTES = 32
 _HOST_NAME = b"\0"
@@ -78,36 +80,25 @@ _RECEIVE = Hello(Verdict.RECEIVE)
 def recognise(data: bytes, groups: Collection[int] = (X25519, SECP256R1)) -> Hello:
     """What *data*, the first bytes of a connection, is; *groups*: those of the key exchange that we have."""
     try:
-        message, consumed = _message(data)
-        if not consumed:
+        consumed = _record_bytes(data)
+        if not consumed or len(data) < consumed:
             return _RECEIVE
-        return Hello(Verdict.RECOGNISED, _server_name(message[_TYPE_BYTES:], groups), consumed)
+        name = _server_name(data[HEADER_BYTES + _TYPE_BYTES : consumed], groups)
+        return Hello(Verdict.RECOGNISED, name, consumed)
     except _LetGo:
         return Hello(Verdict.LET_GO)
 
 
-def _message(data: bytes) -> tuple[bytes, int]:
-    """The message, as far as it has come, and the bytes that it takes in records; 0: it is not whole."""
-    message, at = b"", 0
-    for _ in range(_RECORDS):
-        header = data[at : at + HEADER_BYTES]
-        _need(header[:1] in (b"", bytes((_HANDSHAKE,))) and header[1:2] in (b"", bytes((_MAJOR_VERSION,))))
-        if len(header) < HEADER_BYTES:
-            return message, 0
-        length = int.from_bytes(header[3:], "big")
-        _need(1 <= length <= RECORD_BYTES)
-        at += HEADER_BYTES + length
-        message += data[at - length : at]
-        _need(message[:1] in (b"", bytes((_CLIENT_HELLO,))))
-        left = max(0, at - len(data))  # of this record
-        if len(message) >= _TYPE_BYTES:
-            whole = _TYPE_BYTES + int.from_bytes(message[1:_TYPE_BYTES], "big")
-            _need(whole <= RECORD_BYTES and len(message) + left <= whole)
-            if len(message) == whole:
-                return message, at
-        if left:
-            return message, 0
-    raise _LetGo
+def _record_bytes(data: bytes) -> int:
+    """The bytes of the record that holds the message; 0: too few have come to tell."""
+    _need(data[:1] in (b"", bytes((_HANDSHAKE,))) and data[1:2] in (b"", bytes((_MAJOR_VERSION,))))
+    if len(data) < HEADER_BYTES:
+        return 0
+    length = int.from_bytes(data[3:HEADER_BYTES], "big")
+    _need(_TYPE_BYTES <= length <= RECORD_BYTES)
+    expected = bytes((_CLIENT_HELLO,)) + (length - _TYPE_BYTES).to_bytes(3, "big")
+    _need(expected.startswith(data[HEADER_BYTES : HEADER_BYTES + _TYPE_BYTES]))
+    return HEADER_BYTES + length
 
 
 def _server_name(message: bytes, groups: Collection[int]) -> bytes:
@@ -119,12 +110,13 @@ def _server_name(message: bytes, groups: Collection[int]) -> bytes:
     _need(any(suite in SUITES for suite in _numbers(rest.vector(2))))
     _need(rest.vector(1) == b"\0")
     extensions = _extensions(rest)
-    _need(_FRAGMENT_LENGTH not in extensions and _KEY_SHARE in extensions)
+    _need(_FRAGMENT_LENGTH not in extensions)
     versions, signatures, offered = (
         _numbers(_Bytes(extensions.get(kind, b"")).only_vector(length_bytes))
         for kind, length_bytes in ((_SUPPORTED_VERSIONS, 1), (_SIGNATURES, 2), (_GROUPS, 2))
     )
     _need(_TLS13 in versions and bool(signatures) and any(group in groups for group in offered))
+    _need(any(group in groups for group in _shared(extensions.get(_KEY_SHARE, b""))))
     if _PROTOCOLS in extensions:
         protocols = _names(_Bytes(extensions[_PROTOCOLS]).only_vector(2))
         _need(ALPN in protocols and _ACME not in protocols)
@@ -137,8 +129,17 @@ def _extensions(rest: _Bytes) -> dict[int, bytes]:
     block = _Bytes(rest.only_vector(2))
     while block:
         kind = block.number(2)
-        _need(kind not in found and _PRE_SHARED_KEY not in found)
+        _need(kind not in found and _PRE_SHARED_KEY not in found and len(found) < _EXTENSIONS)
         found[kind] = block.vector(2)
+    return found
+
+
+def _shared(extension: bytes) -> list[int]:
+    """The groups of the key shares."""
+    rest, found = _Bytes(_Bytes(extension).only_vector(2)), []
+    while rest:
+        found.append(rest.number(2))
+        _need(bool(rest.vector(2)) and len(found) <= _SHARES)
     return found
 
 

@@ -23,7 +23,7 @@ class PythonHelloTests(HelloSuite, SynchronousTestCase):
     @given(st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), max_size=4), st.integers(0, 400))
     def test_no_mutation_fails_and_verdicts_stay(self, changes: list[tuple[int, int]], end: int) -> None:
         """Whatever comes: what is let go stays so, and what is recognised needed all of its bytes."""
-        data = bytearray(records(message(), 10))
+        data = bytearray(records(message()))
         for at, value in changes:
             data[at % len(data)] = value
         part, whole = recognise(bytes(data[:end])), recognise(bytes(data))
