@@ -14,8 +14,8 @@ were read, before anything was answered: TLS 1.2, what is malformed, and what is
                 application_layer_protocol_negotiation: with "http/1.1", without "acme-tls/1"
 
 The header of the record, and type and length of the message, are looked at as they come: what speaks no TLS
-is let go at its first byte.  The rest is looked at once, when it is whole.  What may follow the message (early
-data, which libssl skips) is no part of it.
+is let go at its first byte.  The rest is looked at once, when it is whole.  What may follow it (early
+data, which libssl skips) is no part of the message.
 
 Sources: RFC 8446 sections 4.1.2, 4.2 and 5.1; RFC 6066 section 3; RFC 7301; RFC 8737.
 """
