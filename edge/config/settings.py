@@ -133,7 +133,7 @@ _ROWS = (
     Setting("idle-seconds", integer(1, 86_400), "Limits",
             "Seconds that a connection may rest between two requests."),
     Setting("write-seconds", integer(1, 3600), "Limits",
-            "Seconds for which a client may take nothing of its answer."),
+            "Seconds over which a client has to take its answer at the least rate."),
     Setting("least-rate", integer(0, 1 << 20), "Limits",
             "Bytes per second that a client has to send of a body and to take of an answer, on average over "
             "30 s and over write-seconds; below it the connection ends. 0 = any byte will do."),

@@ -22,9 +22,6 @@ from __future__ import annotations
 
 import os
 import socket
-from array import array
-from fcntl import ioctl
-from termios import TIOCOUTQ
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet import tcp
@@ -33,6 +30,8 @@ from twisted.internet.interfaces import IAddress, IProtocol, IReadDescriptor
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from zope.interface import implementer
+
+from edge.fastpath.connection import unacknowledged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,18 +77,10 @@ class MeasuredTransport(tcp.Server):
 
     @property
     def bytes_taken(self) -> int:
-        """Bytes the peer has acknowledged so far: what a least rate compares.
-
-        The kernel takes much at once when a slow peer has made room, and nothing in between.
-        """
+        """Bytes the peer has acknowledged so far: what a least rate compares."""
         if self._family == socket.AF_UNIX:  # there the queue is counted in memory, not in bytes
             return self.bytes_sent
-        queued = array("i", [0])
-        try:
-            ioctl(self.socket.fileno(), TIOCOUTQ, queued)  # tcp(7): SIOCOUTQ
-        except OSError:  # it is gone, which others will notice
-            return self.bytes_sent
-        return self.bytes_sent - queued[0]
+        return self.bytes_sent - unacknowledged(self.socket.fileno())
 
     @property
     def unsent(self) -> int:

@@ -77,7 +77,7 @@ ffibuilder.cdef(
 
     typedef struct {
         uint32_t connections, connections_per_address;
-        uint32_t head_seconds, idle_seconds, write_seconds;
+        uint32_t head_seconds, idle_seconds, write_seconds, least_rate;
         uint64_t pending_bytes;
     } edge_limits;
     typedef struct { int32_t fd; uint32_t listener; uint8_t *data; uint64_t length; } edge_handoff;

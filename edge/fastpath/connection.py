@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import socket
+from array import array
 from enum import Enum, auto
+from fcntl import ioctl
+from termios import TIOCOUTQ
 
 
 class State(Enum):
@@ -36,10 +39,35 @@ TRANSITIONS = {
 }
 
 
+def unacknowledged(descriptor: int) -> int:
+    """Bytes that the kernel took and the peer has not acknowledged; 0 also for a connection that is gone.
+
+    Of TCP alone: Unix sockets count memory there.  What the kernel took says little of the peer: it takes
+    much at once when a slow one has made room, and nothing in between.
+    """
+    queued = array("i", [0])
+    try:
+        ioctl(descriptor, TIOCOUTQ, queued)  # tcp(7): SIOCOUTQ
+    except OSError:
+        return 0
+    return queued[0]
+
+
 class Connection:
     """One accepted connection.  Its socket is None while Twisted has it."""
 
-    __slots__ = ("closing", "deadline", "input", "listener", "output", "peer", "socket", "state", "watched")
+    __slots__ = (
+        "closing",
+        "deadline",
+        "input",
+        "listener",
+        "output",
+        "owed",
+        "peer",
+        "socket",
+        "state",
+        "watched",
+    )
 
     def __init__(self, sock: socket.socket, listener: int, peer: bytes) -> None:
         self.socket: socket.socket | None = sock
@@ -49,5 +77,6 @@ class Connection:
         self.deadline = 0.0  # of the fast path's clock
         self.input = b""
         self.output = b""
+        self.owed = 0  # WRITING: what the peer had still to acknowledge when the deadline was set
         self.closing = False  # after the output is sent
         self.watched = False  # in the epoll set

@@ -25,8 +25,10 @@ class Limits:
     head_seconds: int = 10
     #: Keep-alive with nothing received.
     idle_seconds: int = 75
-    #: An answer of which the peer takes nothing.
+    #: The periods in which the peer has to take an answer at :attr:`least_rate`.
     write_seconds: int = 30
+    #: Bytes a second, on average over such a period; 0: a single byte will do.
+    least_rate: int = 1024
     #: Bytes of answers waiting for slow readers, whole worker; above it such connections are closed.
     pending_bytes: int = 64 * 1024 * 1024
 

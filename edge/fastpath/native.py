@@ -100,6 +100,7 @@ class NativeFastPath:
                 "head_seconds": limits.head_seconds,
                 "idle_seconds": limits.idle_seconds,
                 "write_seconds": limits.write_seconds,
+                "least_rate": limits.least_rate,
                 "pending_bytes": limits.pending_bytes,
             },
         )

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection
 
 from edge.fastpath.acceptor import Acceptor, Listener
 from edge.fastpath.answerer import PythonAnswerer
-from edge.fastpath.connection import TRANSITIONS, Connection, State
+from edge.fastpath.connection import TRANSITIONS, Connection, State, unacknowledged
 from edge.fastpath.interface import Handoff, Next, Sample, Settings
 from edge.http.answer import error_answer
 from edge.http.dates import format_date
@@ -100,6 +100,8 @@ class PythonFastPath:
                 continue
             if connection.state == State.READING:
                 self._head_too_slow(fd, connection)
+                continue
+            if connection.state == State.WRITING and self._keeps_pace(fd, connection):
                 continue
             if connection.state != State.LINGER:
                 self._count(INDEX["timeouts_idle" if connection.state == State.IDLE else "timeouts_write"])
@@ -333,6 +335,7 @@ class PythonFastPath:
         connection.output = output[sent:]
         connection.input = b"" if closing else rest
         connection.closing = closing
+        connection.owed = left + unacknowledged(fd)
         self._set_state(connection, State.WRITING)
         self._watch(fd, connection, select.EPOLLOUT)
         return False
@@ -349,7 +352,6 @@ class PythonFastPath:
         self._count(INDEX["bytes_out"], sent)
         self._pending -= sent
         connection.output = connection.output[sent:]
-        connection.deadline = self._now + self._limits.write_seconds
         if connection.output:
             return
         if connection.closing:
@@ -359,6 +361,15 @@ class PythonFastPath:
         self._watch(fd, connection, _READ)
         data, connection.input = connection.input, b""
         self._serve(fd, connection, data)
+
+    def _keeps_pace(self, fd: int, connection: Connection) -> bool:
+        """The deadline is over: whether the peer took enough before it; then another begins."""
+        owed = len(connection.output) + unacknowledged(fd)
+        if connection.owed - owed < max(1, self._limits.least_rate * self._limits.write_seconds):
+            return False
+        connection.owed = owed
+        connection.deadline = self._now + self._limits.write_seconds
+        return True
 
     def _discard(self, fd: int, connection: Connection) -> None:
         assert connection.socket is not None

@@ -41,10 +41,13 @@ class LoopSuite(Base):
         self.fastpath = fastpath
         return fastpath
 
-    def client(self, *data: bytes) -> socket.socket:
-        """A connection that has sent *data*."""
-        connection = socket.create_connection(self.listener.getsockname())
+    def client(self, *data: bytes, receive_buffer: int = 0) -> socket.socket:
+        """A connection that has sent *data*; *receive_buffer*: of the kernel, else as it likes."""
+        connection = socket.socket()
         self.addCleanup(connection.close)
+        if receive_buffer:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        connection.connect(self.listener.getsockname())
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setblocking(False)
         for each in data:
@@ -184,6 +187,41 @@ class LoopSuite(Base):
         self.client(get(BIG) * 100)
         self.settle()
         self.assertEqual(self.fastpath.connections(), 0)
+
+    def take(self, connection: socket.socket, count: int) -> None:
+        """Reads *count* bytes, or up to the end."""
+        for _ in range(1000):
+            self.settle()
+            try:
+                while count and (data := connection.recv(min(count, 1 << 16))):
+                    count -= len(data)
+                break
+            except ConnectionResetError:
+                break
+            except BlockingIOError:
+                continue
+        self.settle()
+
+    def test_an_answer_is_taken_at_the_least_rate_or_cut(self) -> None:
+        """In each period anew; whether the kernel takes all of it meanwhile, or some at each time."""
+        for send_buffer, least_rate, taken, stays in (
+            (1 << 20, 20_000, 300_000, True),
+            (1 << 20, 20_000, 20_000, False),
+            (1 << 20, 0, 200_000, True),
+            (1 << 14, 40_000, 100_000, False),
+            (1 << 14, 0, 200_000, True),
+        ):
+            with self.subTest(send_buffer=send_buffer, least_rate=least_rate, taken=taken):
+                self.start(Limits(write_seconds=10, least_rate=least_rate))
+                self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+                connection = self.client(get(BIG) * 200, receive_buffer=1 << 17)
+                self.take(connection, 950_000)  # from now on the window moves as it is read
+                self.assertEqual(self.fastpath.connections(), 1)
+                for _ in range(6):
+                    self.take(connection, taken)
+                    self.advance(6)
+                self.assertEqual(self.fastpath.connections(), 1 if stays else 0)
+                self.assertEqual(self.counted("timeouts_write"), 0 if stays else 1)
 
     def test_a_connection_moves_to_twisted_and_back(self) -> None:
         """With the bytes read so far; it counts all the time."""

@@ -41,7 +41,7 @@ static server server_new(edge_limits limits, unsigned flags)
     return v;
 }
 
-static const edge_limits roomy = {1000, 0, 10, 75, 30, 1 << 20};
+static const edge_limits roomy = {1000, 0, 10, 75, 30, 1024, 1 << 20};
 
 static void server_free(server *v)
 {

@@ -2,9 +2,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -153,6 +155,15 @@ static ssize_t output_send(edge_loop *loop, int fd)
     return n;
 }
 
+/* Bytes that the peer has still to acknowledge.  What the kernel took says little of the peer: it takes
+ * much at once when a slow one has made room, and nothing in between. */
+static uint64_t output_owed(int fd, const edge_buffer *buffer)
+{
+    int queued = 0;
+    ioctl(fd, SIOCOUTQ, &queued); /* tcp(7); a connection that is gone is met elsewhere */
+    return buffer->output - buffer->sent + (uint64_t)queued;
+}
+
 /* Answers what is in data; leaves the connection in its next state. */
 static void serve(edge_loop *loop, int fd, const uint8_t *data, size_t length)
 {
@@ -185,6 +196,7 @@ static void serve(edge_loop *loop, int fd, const uint8_t *data, size_t length)
                     edge_connection_drop(loop, fd);
                     return;
                 }
+                c->buffer->owed = output_owed(fd, c->buffer);
                 edge_connection_set_state(loop, c, EDGE_CONN_WRITING);
                 return;
             }
@@ -253,7 +265,6 @@ void edge_connection_writable(edge_loop *loop, int fd)
     }
     count(loop, EDGE_C_BYTES_OUT, (uint64_t)n);
     buffer->sent += (uint32_t)n;
-    c->deadline = loop->now + loop->limits.write_seconds;
     if (buffer->sent < buffer->output)
         return;
     if (c->flags & EDGE_CONN_CLOSE_AFTER_OUTPUT) {
@@ -268,6 +279,18 @@ void edge_connection_writable(edge_loop *loop, int fd)
         edge_connection_drop(loop, fd);
     else
         serve(loop, fd, loop->input, length);
+}
+
+bool edge_connection_keeps_pace(edge_loop *loop, int fd)
+{
+    edge_connection *c = loop->connections + fd;
+    uint64_t owed = output_owed(fd, c->buffer), before = c->buffer->owed;
+    uint64_t least = (uint64_t)loop->limits.least_rate * loop->limits.write_seconds;
+    if (owed + (least ? least : 1) > before)
+        return false;
+    c->buffer->owed = owed;
+    c->deadline = loop->now + loop->limits.write_seconds;
+    return true;
 }
 
 void edge_connection_discard(edge_loop *loop, int fd)

@@ -39,6 +39,7 @@ enum {
 /* Bytes that outlive a turn: first output not taken yet, then input not answered yet. */
 typedef struct {
     uint32_t sent, output, input; /* output: sent and unsent together */
+    uint64_t owed; /* WRITING: what the peer had still to acknowledge when the deadline was set */
     uint8_t bytes[];
 } edge_buffer;
 
@@ -146,6 +147,8 @@ void edge_connection_hand_off(edge_loop *loop, int fd, const uint8_t *data, size
 /* What epoll says of it; readable also right after it was accepted. */
 void edge_connection_readable(edge_loop *loop, int fd);
 void edge_connection_writable(edge_loop *loop, int fd);
+/* WRITING, and the deadline is over: whether the peer took enough before it; then another begins. */
+bool edge_connection_keeps_pace(edge_loop *loop, int fd);
 /* While lingering: what still comes is thrown away. */
 void edge_connection_discard(edge_loop *loop, int fd);
 /* Its head has not come in time, as in a slow-header attack (Slowloris): 408. */

@@ -245,6 +245,8 @@ void edge_loop_tick(edge_loop *loop)
             edge_connection_too_slow(loop, (int)fd);
             continue;
         }
+        if (c->state == EDGE_CONN_WRITING && edge_connection_keeps_pace(loop, (int)fd))
+            continue;
         if (c->state != EDGE_CONN_LINGER)
             count(loop, c->state == EDGE_CONN_IDLE ? EDGE_C_TIMEOUTS_IDLE : EDGE_C_TIMEOUTS_WRITE, 1);
         edge_connection_drop(loop, (int)fd);

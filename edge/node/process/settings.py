@@ -75,6 +75,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
                 head_seconds=self.head_seconds,
                 idle_seconds=self.idle_seconds,
                 write_seconds=self.write_seconds,
+                least_rate=self.least_rate,
             ),
             allow_origins=tuple(origin.encode("ascii") for origin in self.allow_origins),
             log_every=self.log_every if self.access_log is not None else 0,
