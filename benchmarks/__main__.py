@@ -22,6 +22,8 @@ FORMS: dict[str, Callable[[Place], list[Row]]] = {
     **several_nodes.FORMS,
     **generator.FORMS,
 }
+#: Names that stand for several of them.
+GROUPS = {"robustness": robustness.SOUND}
 
 
 def measure(forms: Sequence[str], quick: bool) -> list[Row]:
@@ -43,15 +45,18 @@ def measure(forms: Sequence[str], quick: bool) -> list[Row]:
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("form", nargs="*", help=f"some of {', '.join(FORMS)} (default: all)")
+    parser.add_argument("form", nargs="*", help=f"some of {', '.join((*FORMS, *GROUPS))} (default: all)")
     parser.add_argument("--quick", action="store_true", help="short runs, for a look")
     options = parser.parse_args()
-    unknown = set(options.form) - set(FORMS)
+    forms = [form for name in options.form for form in GROUPS.get(name, (name,))]
+    unknown = set(forms) - set(FORMS)
     if unknown:
-        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join(FORMS)}")
+        parser.error(
+            f"no such benchmark: {', '.join(sorted(unknown))}; there are {', '.join((*FORMS, *GROUPS))}"
+        )
     if psutil.cpu_count() == 1:
         parser.error("these benchmarks need two cores: one for the server, one for the client")
-    rows = measure(options.form or list(FORMS), options.quick)
+    rows = measure(forms or list(FORMS), options.quick)
     table = Table(title="server CPU per request, one pinned core each, same run")
     for heading in ("work", "ours", "reference", "result", "goal", ""):
         table.add_column(heading)

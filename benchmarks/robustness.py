@@ -1,4 +1,9 @@
-"""What a node holds out: a busy writer, killed processes, attackers, very many sockets and files."""
+"""What a node holds out: a busy writer, killed processes, attackers, very many sockets and files.
+
+``make bench BENCH=robustness`` runs those of :data:`SOUND`: what strangers, clocks, other nodes and disks may
+do to a node.  One more is a file beside this one that measures, a function here that makes its rows
+(with their goals), a line in :data:`FORMS`, and its name in :data:`SOUND`.
+"""
 
 from __future__ import annotations
 
@@ -141,3 +146,5 @@ FORMS = {
     "hostile": _hostile,
     "start": lambda place: [started(place.directory / "start")],
 }
+#: What ``robustness`` stands for on the command line.
+SOUND = ("hostile",)
