@@ -1,8 +1,8 @@
 """What setup.cfg cannot say: the native modules are optional, and the demonstration site comes along.
 
-There are two, the fast path of the node and the wire of the load generator.  Each may fail to build: then
-the package is installed without it, its Python twin serves instead, and the node says so when it starts.
-With EDGE_REQUIRE_NATIVE=1 a failure is an error.
+There are three: the fast path of the node, its TLS, and the wire of the load generator.  Each may fail to
+build: then the package is installed without it, its Python twin (of TLS: Twisted's) serves instead, and the
+node says so when it starts.  With EDGE_REQUIRE_NATIVE=1 a failure is an error.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ NOTE = """
 ***************************************************************************************
 {what} could not be built:
     {error}
-It works without, several times slower.  To have it, install a C compiler
-and Python's headers (Debian: apt-get install gcc python3-dev), and install again.
+It works without, several times slower.  To have it, install {needs}
+and Python's headers (Debian: apt-get install {packages} python3-dev), and install again.
 ***************************************************************************************
 """
-#: What each native module is.
+#: What each native module is, what its build needs, and the packages of Debian that bring it.
 WHAT = {
-    "edge._native": "The native fast path of twistd edge",
-    "loadgen.wire._native": "The native wire of loadgen",
+    "edge._native": ("The native fast path of twistd edge", "a C compiler", "gcc"),
+    "edge._tls": ("The native TLS of twistd edge", "a C compiler, OpenSSL's headers", "gcc libssl-dev"),
+    "loadgen.wire._native": ("The native wire of loadgen", "a C compiler", "gcc"),
 }
 
 
@@ -46,7 +47,8 @@ class OptionalBuild(build_ext):
                 raise
             # What an earlier build left does not belong to these sources.
             Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
-            print(NOTE.format(what=WHAT[extension.name], error=error), file=sys.stderr)
+            what, needs, packages = WHAT[extension.name]
+            print(NOTE.format(what=what, error=error, needs=needs, packages=packages), file=sys.stderr)
 
 
 class BuildWithSite(build_py):
@@ -63,6 +65,10 @@ class BuildWithSite(build_py):
 
 
 setup(
-    cffi_modules=["edge/fastpath/build.py:ffibuilder", "loadgen/wire/build.py:ffibuilder"],
+    cffi_modules=[
+        "edge/fastpath/build.py:ffibuilder",
+        "edge/tls/build.py:ffibuilder",
+        "loadgen/wire/build.py:ffibuilder",
+    ],
     cmdclass={"build_ext": OptionalBuild, "build_py": BuildWithSite},
 )
