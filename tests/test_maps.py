@@ -36,7 +36,8 @@ class MapTests(SynchronousTestCase):
         """A header and a source of one name are one line."""
         folders = sorted({file.parent for top in TOP for file in (ROOT / top).glob("**/*.[ch]")})
         self.assertEqual(
-            [str(one.relative_to(ROOT)) for one in folders], ["edge/fastpath/src", "loadgen/wire/src"]
+            [str(one.relative_to(ROOT)) for one in folders],
+            ["edge/fastpath/src", "edge/tls/src", "loadgen/wire/src"],
         )
         for folder in folders:
             named = self.sources_named_by(folder.parent)
@@ -45,7 +46,7 @@ class MapTests(SynchronousTestCase):
 
     def test_headers_in_c_include_only_those_above_them_in_the_map(self) -> None:
         """What stands first can be read first."""
-        for package in ("edge/fastpath", "loadgen/wire"):
+        for package in ("edge/fastpath", "edge/tls", "loadgen/wire"):
             named = self.sources_named_by(ROOT / package)
             for header in (ROOT / package / "src").glob("*.h"):
                 included = re.findall(r'^#include "(\w+)\.h"', header.read_text(), re.MULTILINE)

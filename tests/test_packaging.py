@@ -27,6 +27,8 @@ _NOT_COPIED = shutil.ignore_patterns(
     "_trial_temp*",
     "_native*.so",
     "_native.c",
+    "_tls.c",
+    "_tls*.so",
     "*.o",
 )
 
@@ -102,7 +104,7 @@ class PackagingTests(SynchronousTestCase):
 
     def test_the_wheel_has_the_native_builds_and_not_their_sources(self) -> None:
         libraries = sorted(name.partition(".")[0] for name in self.wheel if ".so" in name)
-        self.assertEqual(libraries, ["edge/_native", "loadgen/wire/_native"])
+        self.assertEqual(libraries, ["edge/_native", "edge/_tls", "loadgen/wire/_native"])
         self.assertEqual([name for name in self.wheel if name.endswith((".c", ".h", ".o"))], [])
 
     def test_the_wheel_has_the_demonstration_site_whole(self) -> None:
@@ -182,14 +184,19 @@ class PackagingTests(SynchronousTestCase):
         self.assertIn("The native wire of loadgen could not be built", built.stderr)
         self.assertNotIn("The native fast path of twistd edge could not", built.stderr)
         libraries = [path.relative_to(folder).as_posix() for path in folder.rglob("*.so")]
-        self.assertEqual([name.partition(".")[0] for name in libraries], ["edge/_native"])
+        self.assertEqual(sorted(name.partition(".")[0] for name in libraries), ["edge/_native", "edge/_tls"])
 
     def test_without_a_compiler_it_says_what_to_install(self) -> None:
         built = run(self.checkout, "setup.py", "build_ext", "-f", f"-b{self.folder / 'b'}", CC="/bin/false")
         self.assertEqual(built.returncode, 0)
-        for what in ("The native fast path of twistd edge", "The native wire of loadgen"):
+        for what in (
+            "The native fast path of twistd edge",
+            "The native TLS of twistd edge",
+            "The native wire of loadgen",
+        ):
             self.assertIn(f"{what} could not be built", built.stderr)
         self.assertIn("apt-get install gcc python3-dev", built.stderr)
+        self.assertIn("apt-get install gcc libssl-dev python3-dev", built.stderr)
 
     def test_where_the_native_part_is_required_its_failure_is_an_error(self) -> None:
         command = ["setup.py", "-q", "build_ext", "-f", f"-b{self.folder / 'b'}"]

@@ -13,13 +13,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tools.system import COMPILER, VENV, ensure
+from tools.system import COMPILER, OPENSSL, VENV, ensure
 
 ROOT = Path(__file__).resolve().parents[1]
 # What pyproject.toml says of building: installed for good, each build starts at once then.
 BUILD = ("setuptools>=68", "wheel", "cffi>=1.16")
-#: The native modules: the fast path of the node, the wire of the load generator.
-NATIVE = ("edge._native", "loadgen.wire._native")
+#: The native modules: the fast path of the node and its TLS, the wire of the load generator.
+NATIVE = ("edge._native", "edge._tls", "loadgen.wire._native")
 _LOOK = "import sys; from importlib import import_module; [import_module(name) for name in sys.argv[1:]]"
 
 
@@ -36,10 +36,14 @@ def main(directory: str, extras: str = "") -> int:
         if subprocess.run([sys.executable, "-m", "venv", str(ROOT / directory)], check=False).returncode:
             print(f"no environment could be made in {directory}, see above", file=sys.stderr)
             return 1
-    ensure(COMPILER, "for the native modules")
+    ensure([*COMPILER, OPENSSL], "for the native modules")
     for name in NATIVE:
         module = ROOT / name.replace(".", "/")
-        for old in (*module.parent.glob("_native.*so"), module.with_suffix(".c"), module.with_suffix(".o")):
+        for old in (
+            *module.parent.glob(f"{module.name}.*so"),
+            module.with_suffix(".c"),
+            module.with_suffix(".o"),
+        ):
             old.unlink(missing_ok=True)
     project = f".[{','.join(filter(None, ('loadgen', extras)))}]"
     print(f"installing into {directory}: a minute or so", flush=True)

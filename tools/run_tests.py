@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tools.make_venv import has_native
-from tools.system import COMPILER, Need, ensure
+from tools.system import COMPILER, OPENSSL, Need, ensure
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
@@ -41,7 +41,7 @@ OVER_HTTPS = (
 
 def main() -> int:
     """0 when nothing failed."""
-    ensure([Need("make", "make"), *COMPILER], "for the tests")
+    ensure([Need("make", "make"), *COMPILER, OPENSSL], "for the tests")
     if not _set_up():
         print("0 passed, 1 failed")
         return 1

@@ -21,7 +21,7 @@ _PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 class Need(NamedTuple):
     """Something that must be on the machine."""
 
-    #: A program, "venv" or "Python.h".
+    #: A program, "venv", "Python.h" or a header of the system ("openssl/ssl.h").
     what: str
     #: The Debian packages that bring it.
     packages: str
@@ -34,12 +34,16 @@ class Need(NamedTuple):
             return subprocess.run(program, check=False, capture_output=True).returncode == 0
         if self.what == "Python.h":
             return Path(sysconfig.get_path("include"), "Python.h").exists()
+        if self.what.endswith(".h"):
+            return any(Path(folder, self.what).exists() for folder in ("/usr/include", "/usr/local/include"))
         return bool(shutil.which(self.what) or shutil.which(self.what, path="/usr/sbin:/usr/local/sbin"))
 
 
 VENV = Need("venv", f"{_PYTHON}-venv")
 #: What compiles C code for Python; gcc brings the sanitizers along.
 COMPILER = (Need("gcc", "gcc libc6-dev"), Need("Python.h", f"{_PYTHON}-dev"))
+#: What native TLS is compiled with.
+OPENSSL = Need("openssl/ssl.h", "libssl-dev")
 
 
 def ensure(needs: Sequence[Need], why: str) -> list[str]:

@@ -9,9 +9,8 @@ The handshake is libssl's; when it is over, all that the connection needs is her
     +----+-------+--------+--------------------------------------------------+----------+
       header, in the clear     sealed: up to 2^14 bytes, 1 byte, padding       16 bytes
 
-    sealed with    the key and IV of this direction and this generation
-    nonce          IV xor the number of the record, which is never sent
-    KeyUpdate      content of type 22: the next records are of the next generation
+      sealed with the key and IV of this direction and this generation; the nonce is the IV xor the number
+      of the record, which is never sent; after a KeyUpdate (content of type 22) the next generation is used
 
 Two builds do the same, byte for byte; one suite runs over both (``tests/tls/record_suite.py``).
 
@@ -19,7 +18,20 @@ Two builds do the same, byte for byte; one suite runs over both (``tests/tls/rec
 * ``twin.py``: the specification, in Python;
 * ``direction.py``: one direction, its keys and its sequence number; ``suites.py``: cipher suites, HKDF;
 * ``state.py``: a record layer as bytes, drawn: it moves from owner to owner;
-* ``hello.py``: ClientHellos that are recognised, or let go.
+* ``hello.py``: ClientHellos that are recognised, or let go;
+* ``native.py`` over ``src/``: the same in C11, and handshakes, over the system's libssl; optional
+  (``build.py`` compiles it to ``edge._tls``).
+
+In ``src/``, a header and mostly a source of each name::
+
+    edge_tls            what the fast path's loop calls, through pointers: it links with no OpenSSL itself
+    edge_tls_suite      cipher suites: AEADs, HKDF-Expand-Label
+    edge_tls_state      what is left of a connection, and the slabs where it lies
+    edge_tls_record     records opened and sealed
+    edge_tls_hello      ClientHellos that are recognised, or let go
+    edge_tls_context    certificates, chosen by name; session tickets
+    edge_tls_handshake  libssl in memory, which then lets go
+    edge_tls_module     what Python calls
 
 Of the project it imports nothing but :mod:`edge.errors`; neither Twisted nor sockets nor the clock.
 """

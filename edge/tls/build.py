@@ -55,7 +55,8 @@ ffibuilder.cdef(
         uint64_t (*states)(edge_tls *tls);
         uint64_t (*memory)(edge_tls *tls);
         edge_tls_recognition (*recognise)(edge_tls *tls, const uint8_t *in, size_t length);
-        edge_tls_handshake *(*begin)(edge_tls *tls, edge_tls_context *context, const uint8_t *in, size_t length);
+        edge_tls_handshake *(*begin)(edge_tls *tls, edge_tls_context *context, const uint8_t *in,
+                                     size_t length);
         edge_tls_progress (*step)(edge_tls_handshake *handshake, const uint8_t *in, size_t length,
                                   edge_tls_outcome *outcome);
         void (*end)(edge_tls_handshake *handshake);

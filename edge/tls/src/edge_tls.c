@@ -29,11 +29,28 @@ edge_tls *edge_tls_new(uint32_t states)
     return tls;
 }
 
-void edge_tls_free(edge_tls *tls)
+static uint64_t states(edge_tls *tls)
 {
+    uint64_t count = 0;
+    for (unsigned i = 1; i < EDGE_TLS_SUITES; i++)
+        count += tls->slabs[i].count;
+    return count;
+}
+
+/* Once its owner and all states have gone, in whichever order: Python's collector has one of its own. */
+static void free_unowned(edge_tls *tls)
+{
+    if (!tls->unowned || states(tls))
+        return;
     edge_tls_slabs_close(tls->slabs);
     edge_tls_suites_close(tls->suites);
     OPENSSL_clear_free(tls, sizeof *tls);
+}
+
+void edge_tls_free(edge_tls *tls)
+{
+    tls->unowned = true;
+    free_unowned(tls);
 }
 
 edge_tls_context *edge_tls_context_for(const edge_tls *tls)
@@ -62,6 +79,7 @@ void edge_tls_state_export(edge_tls *tls, edge_tls_state state, uint8_t *bytes)
 {
     memcpy(bytes, edge_tls_at(tls->slabs, state), edge_tls_state_bytes(tls, state));
     edge_tls_give(tls->slabs, state);
+    free_unowned(tls);
 }
 
 unsigned edge_tls_state_flags(const edge_tls *tls, edge_tls_state state)
@@ -91,19 +109,12 @@ static size_t alert(edge_tls *tls, edge_tls_state state, int description, uint8_
 static void discard(edge_tls *tls, edge_tls_state state)
 {
     edge_tls_give(tls->slabs, state);
+    free_unowned(tls);
 }
 
 static unsigned suite(edge_tls *tls, edge_tls_state state)
 {
     return edge_tls_at(tls->slabs, state)->suite;
-}
-
-static uint64_t states(edge_tls *tls)
-{
-    uint64_t count = 0;
-    for (unsigned i = 1; i < EDGE_TLS_SUITES; i++)
-        count += tls->slabs[i].count;
-    return count;
 }
 
 static uint64_t memory(edge_tls *tls)

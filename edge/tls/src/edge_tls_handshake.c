@@ -117,6 +117,13 @@ static edge_tls_state detach(edge_tls_handshake *handshake, size_t before)
 
 /* ---- stepping ---- */
 
+/* The number of the key exchange's group; libssl has a NID for the older ones. */
+static uint16_t group_of(SSL *ssl)
+{
+    long group = SSL_get_negotiated_group(ssl);
+    return group == NID_X25519 ? EDGE_TLS_X25519 : group == NID_X9_62_prime256v1 ? EDGE_TLS_P256 : (uint16_t)group;
+}
+
 /* One whole record for libssl. */
 static edge_tls_progress feed(edge_tls_handshake *handshake, const uint8_t *record, size_t length,
                               edge_tls_outcome *outcome)
@@ -129,7 +136,7 @@ static edge_tls_progress feed(edge_tls_handshake *handshake, const uint8_t *reco
     int done = SSL_do_handshake(handshake->ssl);
     if (done == 1) {
         outcome->state = detach(handshake, before);
-        outcome->group = (uint16_t)SSL_get_negotiated_group(handshake->ssl);
+        outcome->group = group_of(handshake->ssl);
         outcome->resumed = SSL_session_reused(handshake->ssl);
         return outcome->state ? EDGE_TLS_DONE : EDGE_TLS_FAILED;
     }

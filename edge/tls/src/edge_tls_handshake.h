@@ -19,6 +19,7 @@ struct edge_tls {
     bool hybrid;         /* X25519MLKEM768 is among them */
     bool spoil;          /* tests only: derive wrong keys, as a libssl that we do not understand would make us */
     uint64_t unproved;   /* handshakes whose keys opened nothing */
+    bool unowned;        /* to be freed with the last state */
 };
 
 edge_tls_handshake *edge_tls_begin(edge_tls *tls, edge_tls_context *context, const uint8_t *in, size_t length);

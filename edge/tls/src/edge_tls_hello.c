@@ -4,7 +4,7 @@
 
 /* So that a hello costs what its bytes cost. */
 #define EXTENSIONS 64
-#define RECORDS 4 /* that hold the message */
+#define SHARES 16
 
 enum {
     SERVER_NAME = 0,
@@ -76,6 +76,23 @@ static bool has_number(reader list, const uint16_t *wanted, unsigned count)
 }
 
 /* ---- the extensions ---- */
+
+/* Whether there is a key share of one of the groups, so that no second hello is needed. */
+static bool has_share(reader extension, const uint16_t *groups, unsigned count)
+{
+    reader shares = only_vector(extension, 2);
+    bool found = false;
+    unsigned seen = 0;
+    while (!shares.failed && shares.length) {
+        unsigned group = number(&shares, 2);
+        reader share = vector(&shares, 2);
+        if (shares.failed || !share.length || ++seen > SHARES)
+            return false;
+        for (unsigned i = 0; i < count; i++)
+            found |= group == groups[i];
+    }
+    return found && !shares.failed;
+}
 
 static bool is_text(reader name, const char *text, size_t length)
 {
@@ -174,7 +191,7 @@ static bool is_ours(reader message, bool hybrid, edge_tls_hello *hello)
         return false;
     if (!(found = extension(&all, SUPPORTED_GROUPS)) || !has_number(only_vector(*found, 2), groups, group_count))
         return false;
-    if (!extension(&all, KEY_SHARE)) /* which libssl looks at; perhaps it asks for another one */
+    if (!(found = extension(&all, KEY_SHARE)) || !has_share(*found, groups, group_count))
         return false;
     if ((found = extension(&all, ALPN)) && !speaks_http(*found))
         return false;
@@ -183,55 +200,26 @@ static bool is_ours(reader message, bool hybrid, edge_tls_hello *hello)
     return !found || host_name(*found, hello);
 }
 
-/* Whether the bytes of a record's header are those of a hello, as far as they have come. */
-static bool begins(const uint8_t *header, size_t length)
+/* Whether the first bytes of the record and of its message can be those of a hello, as far as they have come. */
+static bool begins(const uint8_t *in, size_t length)
 {
-    size_t record = length >= EDGE_TLS_HEADER ? (size_t)header[3] << 8 | header[4] : 1;
-    return (length < 1 || header[0] == 22) && (length < 2 || header[1] == 3) && record && record <= EDGE_TLS_TEXT;
-}
-
-/* Joins the message from its records, as far as it has come; what is wrong with it is seen as early as can be. */
-static edge_tls_recognition join(const uint8_t *in, size_t length, uint8_t message[EDGE_TLS_TEXT], size_t *whole,
-                                 size_t *consumed)
-{
-    size_t at = 0, have = 0;
-    *whole = 0; /* not known */
-    for (unsigned record = 0; record < RECORDS; record++) {
-        size_t there = length - at;
-        if (!begins(in + at, there))
-            return EDGE_TLS_LET_GO;
-        if (there < EDGE_TLS_HEADER)
-            return EDGE_TLS_INCOMPLETE;
-        size_t size = (size_t)in[at + 3] << 8 | in[at + 4];
-        at += EDGE_TLS_HEADER;
-        size_t part = length - at < size ? length - at : size;
-        if (have + part > EDGE_TLS_TEXT)
-            return EDGE_TLS_LET_GO;
-        memcpy(message + have, in + at, part);
-        have += part;
-        at += part;
-        if (have && message[0] != 1)
-            return EDGE_TLS_LET_GO;
-        if (have >= 4) {
-            *whole = 4 + ((size_t)message[1] << 16 | (size_t)message[2] << 8 | message[3]);
-            if (*whole > EDGE_TLS_TEXT || have + (size - part) > *whole)
-                return EDGE_TLS_LET_GO;
-        }
-        *consumed = at;
-        if (*whole && have == *whole)
-            return EDGE_TLS_RECOGNISED;
-        if (part < size)
-            return EDGE_TLS_INCOMPLETE;
-    }
-    return EDGE_TLS_LET_GO;
+    size_t record = length >= EDGE_TLS_HEADER ? (size_t)in[3] << 8 | in[4] : 4, rest = record - 4;
+    const uint8_t message[] = {1, 0, (uint8_t)(rest >> 8), (uint8_t)rest};
+    if ((length > 0 && in[0] != 22) || (length > 1 && in[1] != 3) || record < 4 || record > EDGE_TLS_TEXT)
+        return false;
+    length = length < EDGE_TLS_HEADER ? 0 : length - EDGE_TLS_HEADER;
+    return !memcmp(in + EDGE_TLS_HEADER, message, length < 4 ? length : 4);
 }
 
 edge_tls_recognition edge_tls_recognise(const uint8_t *in, size_t length, bool hybrid, edge_tls_hello *hello)
 {
-    uint8_t message[EDGE_TLS_TEXT];
-    size_t whole;
-    edge_tls_recognition joined = join(in, length, message, &whole, &hello->consumed);
-    if (joined != EDGE_TLS_RECOGNISED)
-        return joined;
-    return is_ours((reader){message + 4, whole - 4, false}, hybrid, hello) ? joined : EDGE_TLS_LET_GO;
+    if (!begins(in, length))
+        return EDGE_TLS_LET_GO;
+    if (length < EDGE_TLS_HEADER)
+        return EDGE_TLS_INCOMPLETE;
+    hello->consumed = EDGE_TLS_HEADER + ((size_t)in[3] << 8 | in[4]);
+    if (length < hello->consumed)
+        return EDGE_TLS_INCOMPLETE;
+    reader message = {in + EDGE_TLS_HEADER + 4, hello->consumed - EDGE_TLS_HEADER - 4, false};
+    return is_ours(message, hybrid, hello) ? EDGE_TLS_RECOGNISED : EDGE_TLS_LET_GO;
 }

@@ -6,7 +6,7 @@
 
 /* states: how many of each suite there can be at once.  NULL: no memory, or a libcrypto without TLS 1.3. */
 edge_tls *edge_tls_new(uint32_t states);
-/* After all that was made of it. */
+/* It goes with the last of its states. */
 void edge_tls_free(edge_tls *tls);
 edge_tls_context *edge_tls_context_for(const edge_tls *tls);
 /* count keys of 80 bytes (edge_tls_ticket_key), the newest first; 1 to EDGE_TLS_TICKET_KEYS. */

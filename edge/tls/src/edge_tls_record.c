@@ -11,13 +11,12 @@ int edge_tls_open_record(const edge_tls_suite *suite, edge_tls_cell *cell, unsig
 {
     const uint8_t *key = new_key ? edge_tls_key(suite, cell, direction) : NULL;
     size_t inner = length - EDGE_TLS_HEADER - EDGE_TLS_TAG;
-    if (!edge_tls_aead_begin(suite, false, key, cell->iv[direction], cell->sequence[direction], record)
+    if (!edge_tls_aead_begin(suite, false, key, cell->iv[direction], cell->sequence[direction]++, record)
         || !edge_tls_aead_update(suite, record + EDGE_TLS_HEADER, inner, out)
         || !edge_tls_aead_verify(suite, record + length - EDGE_TLS_TAG)) {
         OPENSSL_cleanse(out, inner);
         return -1;
     }
-    cell->sequence[direction]++;
     *written = inner;
     while (*written && !out[*written - 1])
         --*written;
@@ -142,7 +141,7 @@ void edge_tls_open(const edge_tls_suite *suites, edge_tls_cell *cell, const uint
     }
     if (cell->flags & (EDGE_TLS_FLAG_CLOSED | EDGE_TLS_FLAG_DEAD))
         opened->consumed = length; /* what comes after the end is nobody's */
-    opened->closed = cell->flags & EDGE_TLS_FLAG_CLOSED;
+    opened->closed = cell->flags & (EDGE_TLS_FLAG_CLOSED | EDGE_TLS_FLAG_DEAD);
     opened->owes = cell->flags & EDGE_TLS_FLAG_OWES;
 }
 
