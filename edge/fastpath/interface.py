@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from edge.tls.interface import RecordLayer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,10 @@ class Handoff(NamedTuple):
     fd: int
     #: As given to :meth:`FastPath.listen`.
     listener: int
-    #: What was read and not answered.
+    #: What was read and not answered; of a TLS connection let go before its handshake, the hello.
     data: bytes
+    #: Of a TLS connection whose handshake is over: its record layer, which moves along; *data* is plaintext.
+    layer: RecordLayer | None = None
 
 
 class Sample(NamedTuple):
@@ -103,10 +108,11 @@ class FastPath(Protocol):
     def tick(self) -> None:
         """To be called about every second: closes what is past its deadline."""
 
-    def adopt(self, fd: int) -> None:
+    def adopt(self, fd: int, layer: RecordLayer | None = None) -> None:
         """Take back a connection handed off before, now between two requests (fd owned again).
 
-        :exc:`OSError`: not handed off, or no memory to watch it; then it is the caller's as before.
+        *layer* moves back with it, with the bytes of a record that is not whole.  :exc:`OSError`: not handed
+        off, or no memory to watch it; then both are the caller's as before.
         """
 
     def release(self, fd: int) -> None:

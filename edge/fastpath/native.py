@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from edge.table.segment import Segment
+    from edge.tls.interface import RecordLayer
 
 _PROBLEMS = {
     lib.EDGE_TABLE_FOREIGN: "it is not an edge table",
@@ -139,7 +140,7 @@ class NativeFastPath:
     def tick(self) -> None:
         lib.edge_loop_tick(self._loop)
 
-    def adopt(self, fd: int) -> None:
+    def adopt(self, fd: int, layer: RecordLayer | None = None) -> None:
         error = lib.edge_loop_adopt(self._loop, fd)
         if error:
             raise OSError(-error, os.strerror(-error))

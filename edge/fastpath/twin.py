@@ -21,6 +21,7 @@ from edge.http.answer import error_answer
 from edge.http.dates import format_date
 from edge.table.counters import INDEX
 from edge.table.segment import Segment
+from edge.tls.interface import RecordLayer
 
 _EVENTS = 256
 _ROUNDS = 8
@@ -107,9 +108,9 @@ class PythonFastPath:
                 self._count(INDEX["timeouts_idle" if connection.state == State.IDLE else "timeouts_write"])
             self._drop(fd)
 
-    def adopt(self, fd: int) -> None:
+    def adopt(self, fd: int, layer: RecordLayer | None = None) -> None:
         connection = self._connections.get(fd)
-        if connection is None or connection.state != State.HANDED:
+        if connection is None or connection.state != State.HANDED or layer is not None:
             raise OSError(errno.EINVAL, "not a connection that was handed off")
         if not self._draining:
             self._watch(fd, connection, _READ)

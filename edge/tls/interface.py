@@ -27,6 +27,8 @@ SEALED_BYTES = RECORD_BYTES + 256
 USELESS_RECORDS = 32
 #: Records sealed under one key; then it is updated (section 5.5 allows 2^24.5 with AES-GCM).
 RECORDS_PER_KEY = 1 << 23
+#: The version that there is a record layer of, as OpenSSL calls it.
+VERSION = "TLSv1.3"
 #: The protocol that is agreed upon.
 ALPN = b"http/1.1"
 

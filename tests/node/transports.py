@@ -14,7 +14,7 @@ BUFFER = 64 * 1024
 
 
 class PeerTransport:
-    """What :class:`edge.fastpath.adapter.HandedOffTransport` is to a channel, without a socket.
+    """What :class:`edge.fastpath.transports.HandedOffTransport` is to a channel, without a socket.
 
     The peer takes everything at once unless :attr:`stalled`; :meth:`take` then takes some.
     """

@@ -73,16 +73,18 @@ _DEADLINES: dict[ConnectionState, Callable[[ChannelLimits], float]] = {
 
 @implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
 class EdgeChannel(Protocol):
-    """One connection of *site*; *secure*: over TLS.  Implements :class:`.context.OpenConnection`."""
+    """One connection of *site*.  Implements :class:`.context.OpenConnection`."""
 
     _log = Logger()
     transport: ConnectionTransport  # type: ignore[assignment]
 
-    def __init__(self, site: ConnectionContext, secure: bool = False) -> None:
+    def __init__(self, site: ConnectionContext, secure: bool = False, sealed: bool = False) -> None:
+        """*secure*: over TLS; *sealed*: its handshake is over, and its transport closes as plain ones do."""
         self.site = self.factory = site  # what twisted.web calls it
         self._secure = secure
+        self._half_closes = sealed or not secure
         self._parser = RequestParser(Limits(body=site.limits.body_bytes))
-        self._life = ConnectionLife(secure)
+        self._life = ConnectionLife(handshake=secure and not sealed)
         self._timed = False  # the deadline of this state is set
         self._advancing = False  # _advance runs: an answer that is complete at once starts no second one
         #: In BODY and ANSWERING: the request, and the answer that is made.
@@ -276,7 +278,7 @@ class EdgeChannel(Protocol):
         self.transport.unregisterProducer()
         self._output.end()
         self._arrival.set(LINGER_SECONDS)
-        if self._secure or self._input.ended:
+        if self._input.ended or not self._half_closes:
             self.transport.loseConnection()
             return
         self.transport.loseWriteConnection()
@@ -286,10 +288,10 @@ class EdgeChannel(Protocol):
         """The peer has had its time to read the last answer, unless that is still on its way."""
         if self.transport.unsent:
             self._arrival.set(LINGER_SECONDS)
-        elif self._secure:
-            self.transport.abortConnection()
-        else:
+        elif self._half_closes:
             self.transport.loseConnection()
+        else:
+            self.transport.abortConnection()
 
     def _leave(self, event: ConnectionEvent) -> None:
         """This channel has no connection any more."""
@@ -298,7 +300,7 @@ class EdgeChannel(Protocol):
         self._output.clear()
         self.site.channels.discard(self)
 
-    # What the transport asks before it goes back to the fast path: edge.fastpath.adapter.ReturningProtocol
+    # What the transport asks before it goes back to the fast path: edge.fastpath.transports.ReturningProtocol
 
     def may_return(self) -> bool:
         """Whether nothing is begun, and the fast path may have the connection until the next request."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class ConnectionTransport(Protocol):
     """The transport of a connection: Twisted's, which also tells what has left, and may return.
 
-    :class:`edge.fastpath.adapter.MeasuredTransport` is one, and TLS over it passes what it lacks on to it.
+    :class:`edge.fastpath.transports.MeasuredTransport` is one, and TLS over it passes what it lacks on to it.
     """
 
     @property

@@ -113,18 +113,19 @@ class EdgeSite(Site):
 
 
 class ChannelFactory(Factory):
-    """Makes the channels of one listener of *site*; *secure*: it is a TLS listener."""
+    """Makes the channels of connections of one kind; *secure* and *sealed* as of the channel."""
 
     noisy = False
 
-    def __init__(self, site: EdgeSite, secure: bool = False) -> None:
+    def __init__(self, site: EdgeSite, secure: bool = False, sealed: bool = False) -> None:
         self._site = site
         self._secure = secure
+        self._sealed = sealed
 
     # Twisted's overrides
 
     def buildProtocol(self, addr: IAddress | None) -> EdgeChannel:
-        return EdgeChannel(self._site, self._secure)
+        return EdgeChannel(self._site, self._secure, self._sealed)
 
 
 class RootResource(Resource):

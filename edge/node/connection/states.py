@@ -29,9 +29,9 @@
     lingering --lost--> gone
     aborting --lost--> gone
 
-Over TLS a connection begins with the handshake, else it begins idle.  It serves one request after another,
-and *lingers* after the last one: its own direction is closed, and what still comes is discarded, so that the
-kernel does not throw the answer away with a reset (RFC 9112 section 9.6).
+Over Twisted's TLS a connection begins with the handshake, else it begins idle.  It serves one request after
+another, and *lingers* after the last one: its own direction is closed, and what still comes is discarded, so
+that the kernel does not throw the answer away with a reset (RFC 9112 section 9.6).
 """
 
 from __future__ import annotations
@@ -104,9 +104,9 @@ TRANSITIONS: dict[tuple[ConnectionState, ConnectionEvent], ConnectionState] = {
 class ConnectionLife(StateMachine[ConnectionState, ConnectionEvent]):
     """The state machine of one connection."""
 
-    def __init__(self, secure: bool = False) -> None:
-        """*secure*: over TLS."""
-        super().__init__(TRANSITIONS, ConnectionState.HANDSHAKE if secure else ConnectionState.IDLE)
+    def __init__(self, handshake: bool = False) -> None:
+        """*handshake*: it begins with that of TLS."""
+        super().__init__(TRANSITIONS, ConnectionState.HANDSHAKE if handshake else ConnectionState.IDLE)
 
     @property
     def is_reading(self) -> bool:

@@ -10,7 +10,7 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from edge.fastpath.adapter import MeasuredTransport, address_of
+from edge.fastpath.transports import MeasuredTransport, address_of
 from edge.node.process.counted_log import CountedLog
 
 if TYPE_CHECKING:

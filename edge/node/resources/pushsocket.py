@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from edge.fastpath.adapter import MeasuredTransport
+from edge.fastpath.transports import MeasuredTransport
 from edge.http.websocket import Limits, Phase, WebSocket
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ class StateTests(SynchronousTestCase):
 
     def test_a_request_goes_through_the_states_in_order_and_back_to_the_first(self) -> None:
         """Only its own bytes are read on the way."""
-        life = ConnectionLife(secure=True)
+        life = ConnectionLife(handshake=True)
         seen = [(life.state.value, life.is_reading, life.is_serving)]
         for event in (
             ConnectionEvent.HANDSHAKE_OVER,
@@ -60,7 +60,7 @@ class StateTests(SynchronousTestCase):
 
     def test_every_state_can_be_reached_and_left_but_the_last(self) -> None:
         """From which nothing leads on."""
-        beginnings = {ConnectionLife(secure).state for secure in (False, True)}
+        beginnings = {ConnectionLife(handshake).state for handshake in (False, True)}
         self.assertEqual({*TRANSITIONS.values(), *beginnings}, {*ConnectionState})
         self.assertEqual({before for before, _ in TRANSITIONS}, {*ConnectionState} - {ConnectionState.GONE})
 

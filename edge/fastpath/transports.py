@@ -1,0 +1,171 @@
+"""The server's end of connections on the Twisted side, and the way back to the fast path.
+
+The way back: the protocol, idle, offers the connection (``offer_return``).  When all that was written has
+left, the transport asks, in a turn of the reactor of its own, whether that still holds
+(:class:`ReturningProtocol`), gives the descriptor to the fast path, and says so.
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet import tcp
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.interfaces import IAddress, IProtocol
+
+from edge.fastpath.connection import unacknowledged
+
+if TYPE_CHECKING:
+    from twisted.python.failure import Failure
+
+    from edge.fastpath.interface import FastPath
+
+
+def address_of(family: int, peer: tuple[Any, ...]) -> IPv4Address | IPv6Address | UNIXAddress:
+    """*peer* as ``getpeername`` gives it, for Twisted."""
+    if family == socket.AF_UNIX:
+        return UNIXAddress(None)
+    kind = IPv6Address if family == socket.AF_INET6 else IPv4Address
+    return kind("TCP", peer[0], peer[1])
+
+
+class ReturningProtocol(Protocol):
+    """What a protocol that offers its connection to the fast path is asked."""
+
+    def may_return(self) -> bool:
+        """Whether the connection is between two requests, with no byte read and unanswered."""
+
+    def returned(self) -> None:
+        """The fast path has the connection; the protocol hears nothing of it any more."""
+
+
+class MeasuredTransport(tcp.Server):
+    """A server's end of a connection, over TCP or a Unix socket, that tells what has left."""
+
+    #: Bytes the kernel has taken so far.
+    bytes_sent = 0
+
+    def __init__(self, sock: socket.socket, protocol: IProtocol, peer: tuple[Any, ...], reactor: Any) -> None:
+        """Owns *sock*; *peer* is what ``getpeername`` or ``accept`` said, ("", None) on Unix sockets."""
+        self._family = sock.family
+        self.repstr = f"<connection {sock.fileno()}>"
+        super().__init__(sock, protocol, peer, None, sock.fileno(), reactor)  # type: ignore[arg-type]
+
+    @property
+    def bytes_taken(self) -> int:
+        """Bytes the peer has acknowledged so far: what a least rate compares."""
+        if self._family == socket.AF_UNIX:  # there the queue is counted in memory, not in bytes
+            return self.bytes_sent
+        return self.bytes_sent - unacknowledged(self.socket.fileno())
+
+    @property
+    def unsent(self) -> int:
+        """Bytes written to this transport that the kernel has not taken yet."""
+        return len(self.dataBuffer) - self.offset + self._tempDataLen
+
+    def write_now(self, data: bytes) -> None:
+        """As ``write``, but what the kernel takes at once waits for no turn of the reactor."""
+        if self.connected and not (self.disconnecting or self._writeDisconnecting or self.unsent):
+            sent = self.writeSomeData(data)
+            if isinstance(sent, int) and sent > 0:
+                data = data[sent:]
+        if data:  # and an error is met again there, and ends the connection
+            self.write(data)
+
+    def offer_return(self) -> None:
+        """Nothing: there is no fast path that this connection came from."""
+
+    # Twisted's overrides
+
+    def writeSomeData(self, data: bytes) -> Any:
+        sent = super().writeSomeData(data)
+        if isinstance(sent, int):
+            self.bytes_sent += sent
+        return sent
+
+    def getHost(self) -> IAddress:
+        if self._family == socket.AF_UNIX:
+            return UNIXAddress(self.socket.getsockname() or None)
+        return super().getHost()  # type: ignore[no-any-return]
+
+    def getPeer(self) -> IAddress:
+        return address_of(self._family, self.client)
+
+
+class HandedOffTransport(MeasuredTransport):
+    """The server's end of one connection that the fast path let go of."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        protocol: IProtocol,
+        peer: tuple[Any, ...],
+        reactor: Any,
+        fast_path: FastPath,
+        returns: bool,
+    ) -> None:
+        """*returns*: the fast path takes the connection back (a plain, recognising listener's)."""
+        self._fast_path = fast_path
+        self._clock = reactor
+        self._returns = returns
+        self._offered = False
+        super().__init__(sock, protocol, peer, reactor)
+
+    def deliver(self, data: bytes) -> None:
+        """Give the protocol *data*, what the fast path has read and not answered."""
+        if data:
+            self.protocol.dataReceived(data)
+
+    def offer_return(self) -> None:
+        """Go back to the fast path when all that was written has left, if the protocol may still return.
+
+        Of a connection that came from the fast path the protocol is a :class:`ReturningProtocol`.
+        """
+        if self._returns and not self._offered:
+            self._offered = True
+            if not self.unsent:
+                self._clock.callLater(0, self._return)
+
+    def _return(self) -> None:
+        """Give the descriptor back; not from within this transport's own ``doRead`` or ``doWrite``."""
+        leaving = self.disconnecting or self._writeDisconnecting or not self.connected
+        if leaving or self.unsent:
+            return  # doWrite comes back to it, or it is closed
+        self._offered = False
+        protocol: Any = self.protocol
+        if not protocol.may_return():
+            return  # it has begun something else, and will offer again
+        self.unregisterProducer()
+        self.stopReading()
+        self.stopWriting()
+        self.connected, self.disconnected = 0, 1
+        descriptor = self.socket.detach()
+        del self.protocol, self.socket, self.fileno
+        try:
+            self._give_back(descriptor)
+        except OSError:  # no memory for it, and it is still ours: the client connects again
+            self._fast_path.release(descriptor)
+            os.close(descriptor)
+        protocol.returned()
+
+    def _give_back(self, descriptor: int) -> None:
+        """The descriptor is the fast path's; :exc:`OSError`: it is still ours."""
+        self._fast_path.adopt(descriptor)
+
+    # Twisted's overrides
+
+    def doWrite(self) -> Any:
+        result = super().doWrite()
+        if self._offered and result is None and not self.unsent:
+            self._clock.callLater(0, self._return)
+        return result
+
+    def connectionLost(self, reason: Failure) -> None:
+        if hasattr(self, "socket"):
+            self._fast_path.release(self.socket.fileno())
+        super().connectionLost(reason)
