@@ -160,10 +160,12 @@ def makeService(options: Options) -> IService:
     """The service that ``twistd edge`` runs: a supervisor, with the real reactor."""
     from twisted.internet import reactor
 
+    from edge.node.process.clocks import measure_steadily
     from edge.node.supervisor.directories import User
     from edge.node.supervisor.signals import ignore_while_starting
     from edge.node.supervisor.supervisor import make_supervisor
 
+    measure_steadily(reactor)
     ignore_while_starting()
     try:
         return make_supervisor(options.config, User(*options.user()), reactor)

@@ -41,7 +41,7 @@ OVER_HTTPS = (
 
 def main() -> int:
     """0 when nothing failed."""
-    ensure([Need("make", "make"), *COMPILER, OPENSSL], "for the tests")
+    ensure([Need("make", "make"), Need("faketime", "faketime"), *COMPILER, OPENSSL], "for the tests")
     if not _set_up():
         print("0 passed, 1 failed")
         return 1

@@ -92,6 +92,8 @@ def _status(client: AdminClient, options: argparse.Namespace, console: Console) 
         "up for": duration(status["uptime_s"]), "fast path": status["fast_path"],
         "listens on": "\n".join(status["listeners"]),
     }))  # fmt: skip
+    for sentence in status.get("troubles", ()):
+        console.print(f"[bold red]{escape(sentence)}")
     workers = Table(
         "worker", "pid", "state", "restarts", "connections", "requests", "lag ms", title="workers"
     )

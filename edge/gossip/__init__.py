@@ -22,6 +22,7 @@ What they agree    Last writer wins, by a hybrid logical clock; logs compared by
 replica.py         the replicated table: change logs, version vector, anti-entropy repair
 changes.py         a change, and the table messages on the wire
 clock.py           the hybrid logical clock
+differences.py     how far the clocks of other nodes are from this one's
 buckets.py         hashes over the table, to compare two of them (a Merkle tree of two levels)
 rows.py            the change log in SQLite
 -----------------  ---------------------------------------------------------------------------------------

@@ -130,6 +130,14 @@ class MemberChanged(NamedTuple):
     before: int | None
 
 
+class DateSeen(NamedTuple):
+    """*sender* had the date *date_ms* (Unix milliseconds) within the last *elapsed* seconds."""
+
+    sender: str
+    date_ms: int
+    elapsed: float
+
+
 class VersionVectorSeen(NamedTuple):
     """*sender* has told how far it has all change logs."""
 

@@ -15,6 +15,7 @@ stopped, the clock jumped) moves all deadlines by as much; who was declared dead
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -24,6 +25,7 @@ from edge.gossip.awareness import LAG_MS, Awareness
 from edge.gossip.members import (
     ROUND,
     Counters,
+    DateSeen,
     Dial,
     GossipConfig,
     Identity,
@@ -63,15 +65,26 @@ ALONE = 0.5
 
 
 class Membership:
-    """The SWIM protocol of one node.  *now*: seconds of a clock that does not go back."""
+    """The SWIM protocol of one node.  *now*: seconds of a clock that does not go back.
 
-    def __init__(self, me: Identity, config: GossipConfig, random: Random, now: float) -> None:
+    *date_ms*: Unix milliseconds, which are told to whoever probes this node; 0: they are not.
+    """
+
+    def __init__(
+        self,
+        me: Identity,
+        config: GossipConfig,
+        random: Random,
+        now: float,
+        date_ms: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.me = me
         self.config = config
         self.incarnation = 0
         self.health = Awareness(config.lifeguard)
         self.counters = Counters()
         self._random = random
+        self._date_ms = date_ms
         self._now = now
         self._out: list[Any] = []
         self.piggyback = PiggybackQueues(me.name)
@@ -108,9 +121,9 @@ class Membership:
         probe = packet.probe
         if isinstance(probe, Ping):
             if probe.target == self.me.name:
-                self._send(sender, Ack(probe.number), stream)
+                self._send(sender, Ack(probe.number, self._date_ms()), stream)
         elif isinstance(probe, Ack):
-            self._hear_ack(sender, probe.number, stream)
+            self._hear_ack(sender, probe, stream)
         elif isinstance(probe, PingRequest):
             self._relay(sender, probe)
         elif isinstance(probe, Nack) and self._probe is not None and probe.number == self._probe.number:
@@ -307,8 +320,8 @@ class Membership:
             self.health.note(1 if probe.nacks >= probe.helpers else probe.helpers - probe.nacks)
             self._suspect(member)
 
-    def _hear_ack(self, sender: str, number: int, stream: bool) -> None:
-        probe = self._probe
+    def _hear_ack(self, sender: str, ack: Ack, stream: bool) -> None:
+        probe, number = self._probe, ack.number
         if number in self._rejoin_pings:
             if self._rejoin is not None:
                 self._rejoin.answered(self._rejoin_pings.pop(number))
@@ -316,6 +329,8 @@ class Membership:
             self.counters.acks += 1
             if sender == probe.target and not probe.indirect and not stream:
                 self.members[sender].roundtrip.note(self._now - probe.sent)
+            if sender == probe.target and ack.date_ms:
+                self._out.append(DateSeen(sender, ack.date_ms, self._now - probe.sent))
             self.health.note(-1)
             self._probe = None
         elif (relay := self._relays.pop(number, None)) is not None:

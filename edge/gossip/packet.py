@@ -4,7 +4,7 @@ MessagePack arrays, by msgspec; positions are append-only.  A :class:`Packet` is
 
     [probe, updates, loads, vector, urgent]
 
-    probe    nil or ["ping", number, target] | ["ack", number] | ["nack", number]
+    probe    nil or ["ping", number, target] | ["ack", number, date of the sender, Unix ms] | ["nack", number]
              | ["request", number, target]: please ping the target for me
     updates  [[name, state, generation, incarnation, host, port, url, [low, high], accuser], ...]
     loads    [[age in ms, load report (edge.load.report)], ...]
@@ -47,6 +47,8 @@ class Ack(msgspec.Struct, frozen=True, array_like=True, tag="ack"):
     """The answer to the ping, or the indirect probe, of the same number: the target is alive."""
 
     number: Word
+    #: The date of the sender, Unix milliseconds; 0: it says nothing of it.
+    date_ms: Number = 0
 
 
 class Nack(msgspec.Struct, frozen=True, array_like=True, tag="nack"):

@@ -11,6 +11,11 @@ that a kill never leads to one being used twice.  When others have more of a nod
 itself - its state was lost, or is a restored copy - it begins a new generation above the others' and takes
 back what it lost; all others then read its log from the beginning.
 
+**Dates.**  A change that is dated further ahead than any mistake explains (:mod:`edge.gossip.clock`) is not
+taken, and :meth:`Replica.refused` says so; everything beside it is, and the log is asked for again.  A node
+whose own date was that wrong dates its changes anew once it is right.  No wait is measured by the date alone:
+it may be set back by a year at any moment.
+
 Sans-IO but for the database: messages and the time (Unix milliseconds) go in, messages and changes come out.
 """
 
@@ -42,7 +47,7 @@ from edge.gossip.changes import (
     encode_message,
     unpack,
 )
-from edge.gossip.clock import HybridClock, SkewError
+from edge.gossip.clock import HybridClock, ahead, latest_believed
 from edge.gossip.packet import LogPosition
 from edge.gossip.rows import Rows
 
@@ -52,6 +57,8 @@ RESERVED = 10_000
 TOMBSTONE_MS = 24 * 3600 * 1000
 #: Milliseconds until a request for changes counts as lost.
 WANT_MS = 5000
+#: Milliseconds until a log is read again of which something was not taken.
+DOUBT_MS = 60_000
 #: Buckets whose entries are sent in one repair.
 REPAIR_BUCKETS = 16
 #: Tombstones forgotten in one step.
@@ -77,6 +84,9 @@ class Replica:
         self._tombstone_ms = tombstone_ms
         self.counters: Counter[str] = Counter()
         self._buckets = Buckets()
+        self._refused: dict[str, tuple[int, int]] = {}  # origin -> (milliseconds too far ahead, when)
+        self._doubted: set[str] = set()  # origins of which something was refused since reading began
+        self._doubts: dict[str, int] = {}  # origin -> when something of it was refused
         self._wants: dict[str, tuple[str, int]] = {}  # origin -> (peer, asked at)
         self._rest: dict[str, Want] = {}  # origin -> where reading its log was broken off
         self._pushed: dict[str, int] = {}  # peer -> sequence
@@ -93,6 +103,7 @@ class Replica:
         self._limit = rows.meta("reserved")
         self._urgent_from = self._positions[node][1]
         self._contact = rows.meta("contact")
+        self._date_anew(now_ms)
         rows.commit()
 
     def _begin_log(self, generation: int, sequence: int) -> None:
@@ -170,7 +181,9 @@ class Replica:
                 messages += self._recover(theirs, now_ms)
                 continue
             asked = self._wants.get(theirs.origin)
-            if asked is not None and now_ms - asked[1] < WANT_MS:
+            if asked is not None and _within(WANT_MS, asked[1], now_ms):
+                continue
+            if _within(DOUBT_MS, self._doubts.get(theirs.origin), now_ms):
                 continue
             self._wants[theirs.origin] = (peer, now_ms)
             self.counters["wants"] += 1
@@ -178,6 +191,7 @@ class Replica:
             rest = self._rest.get(theirs.origin)
             if rest is None or (rest.generation, rest.after) != (theirs.generation, after):
                 rest = Want(theirs.origin, theirs.generation, after)
+                self._doubted.discard(theirs.origin)
             messages.append(rest)
         return messages
 
@@ -188,6 +202,14 @@ class Replica:
         sequence = max(sequence, theirs.sequence if theirs.sequence < 1 << 62 else 0)
         self._begin_log(max(now_ms, theirs.generation + 1, generation + 1), sequence)
         return [Want(self.node, theirs.generation, 0)]
+
+    def refused(self, now_ms: int) -> dict[str, int]:
+        """Origins of which something is not taken now: milliseconds by which it is dated too far ahead."""
+        return {
+            origin: excess
+            for origin, (excess, at) in self._refused.items()
+            if _within(10 * DOUBT_MS, at, now_ms)
+        }
 
     def peer_gone(self, peer: str) -> None:
         """What *peer* was asked for will not come."""
@@ -205,8 +227,9 @@ class Replica:
             return Received(self._answer(message), [])
         if isinstance(message, Repair):
             self.counters["repaired"] += len(message.items)
-            return Received([], self._merge(unpack(message.heads, message.items), now_ms))
-        if isinstance(message, Root) and any(now_ms - at < WANT_MS for _, at in self._wants.values()):
+            believed = self._believed(unpack(message.heads, message.items), now_ms)
+            return Received([], self._merge(believed, now_ms))
+        if isinstance(message, Root) and any(_within(WANT_MS, at, now_ms) for _, at in self._wants.values()):
             return Received([], [])  # what is on its way is no silent difference
         return Received(self._compare(message), [])
 
@@ -244,12 +267,10 @@ class Replica:
             # Unasked, and not the next: what is before it first.
             return Received(self.notice(peer, [LogPosition(origin, generation, chunk.head)], now_ms), [])
         self.counters["chunks"] += 1
-        try:
-            changes = unpack(chunk.heads, [(origin, item) for item in chunk.items])
-            applied = self._merge(changes, now_ms, refuse=True)
-        except SkewError:
-            self.counters["skew_refused"] += 1
-            return Received([], [])
+        believed = self._believed(unpack(chunk.heads, [(origin, item) for item in chunk.items]), now_ms)
+        if len(believed) < len(chunk.items):
+            self._doubted.add(origin)
+        applied = self._merge(believed, now_ms)
         if not chunk.done:
             if not own:
                 self._wants[origin] = (peer, now_ms)
@@ -260,28 +281,28 @@ class Replica:
             if asked:
                 del self._wants[origin]
                 self._rest.pop(origin, None)
-            if follows and (generation, chunk.head) > mine:
+            if origin in self._doubted:
+                self._doubted.discard(origin)
+                self._doubts[origin] = now_ms
+            elif follows and (generation, chunk.head) > mine:
+                self._doubts.pop(origin, None)
+                self._refused.pop(origin, None)
                 self._positions[origin] = (generation, chunk.head)
                 self._rows.set_position(origin, generation, chunk.head)
         return Received([], applied)
 
-    def _merge(self, changes: list[Change], now_ms: int, refuse: bool = False) -> list[Change]:
-        """Those of *changes* that win against what is here, taken."""
+    def _merge(self, changes: list[Change], now_ms: int) -> list[Change]:
+        """Those of *changes*, all believed, that win against what is here, taken."""
         if not changes:
             return []
-        try:
-            self._clock.hear(max(change.clock for change in changes), now_ms)
-        except SkewError:
-            if refuse:
-                raise
-            self.counters["skew_refused"] += 1
-            return []
-        oldest = now_ms - self._tombstone_ms << 16
+        self._clock.hear(max(change.clock for change in changes))
+        oldest = self._forgotten_before(now_ms)
         known = self._rows.clocks([change.path for change in changes])
         winners: dict[bytes, Change] = {}
         for change in changes:
             version = (change.clock, change.origin)
-            if version <= known.get(change.path, (-1, "")) or (change.is_tombstone and change.clock < oldest):
+            before = known.get(change.path)
+            if version <= before if before else (change.is_tombstone and change.clock < oldest):
                 self.counters["superseded"] += 1
                 continue
             if change.path in winners and version <= _version(winners[change.path]):
@@ -292,6 +313,17 @@ class Replica:
         self._take(applied, known)
         self.counters["applied"] += len(applied)
         return applied
+
+    def _believed(self, changes: list[Change], now_ms: int) -> list[Change]:
+        """Those of *changes* that are not dated too far ahead; what is refused is told of."""
+        latest = latest_believed(now_ms)
+        if all(change.clock <= latest for change in changes):
+            return changes
+        for change in changes:
+            if change.clock > latest:
+                self.counters["future_refused"] += 1
+                self._refused[change.origin] = ahead(change.clock, now_ms), now_ms
+        return [change for change in changes if change.clock <= latest]
 
     def _take(self, changes: list[Change], known: dict[bytes, tuple[int, str]]) -> None:
         for change in changes:
@@ -338,7 +370,7 @@ class Replica:
 
     def contact(self, now_ms: int) -> None:
         """Another node was there."""
-        if now_ms - self._contact > 60_000:
+        if not _within(60_000, self._contact, now_ms):
             self._contact = now_ms
             self._rows.set_meta("contact", now_ms)
 
@@ -360,7 +392,8 @@ class Replica:
 
     def save(self, now_ms: int) -> None:
         """Forget old tombstones, write down clock and position, commit."""
-        expired = self._rows.expired(now_ms - self._tombstone_ms << 16, _STEP)
+        self._date_anew(now_ms)
+        expired = self._rows.expired(self._forgotten_before(now_ms), _STEP)
         for path, clock, origin in expired:
             self._buckets.toggle(path, clock, origin)
         if expired:
@@ -368,6 +401,25 @@ class Replica:
         if self._rows.meta("clock") != self._clock.newest:
             self._rows.set_meta("clock", self._clock.newest)
         self._rows.commit()
+
+    def _forgotten_before(self, now_ms: int) -> int:
+        """The clock before which deletions are forgotten: a day ago, by the date and by what was heard."""
+        return min(now_ms, self._clock.newest >> 16) - self._tombstone_ms << 16
+
+    def _date_anew(self, now_ms: int) -> None:
+        """What was dated while this node's own date was further ahead than others believe, is dated now."""
+        latest = latest_believed(now_ms)
+        if self._clock.newest <= latest:
+            return
+        self._clock.newest = self._rows.newest(latest)
+        for change in self._rows.later_than(latest):
+            self.counters["dated_anew"] += 1
+            self.put(change.path, change.modified, change.records, now_ms)
+
+
+def _within(milliseconds: int, since: int | None, now_ms: int) -> bool:
+    """Whether *since* is less than so long ago; not when it is yet to come: the date was set back."""
+    return since is not None and 0 <= now_ms - since < milliseconds
 
 
 def _version(change: Change) -> tuple[int, str]:

@@ -241,6 +241,16 @@ class Rows:
         for path, clock, origin in self._db.execute("SELECT path, clock, origin FROM changes"):
             yield path, clock, self._names[origin]
 
+    def newest(self, latest: int) -> int:
+        """The highest clock that is not above *latest*; reads everything."""
+        query = "SELECT coalesce(max(clock), 0) FROM changes WHERE clock<=?"
+        return int(self._db.execute(query, (latest,)).fetchone()[0])
+
+    def later_than(self, latest: int) -> list[Change]:
+        """All changes with clocks above *latest*; reads everything."""
+        query = f"SELECT {_COLUMNS} FROM changes WHERE clock>?"
+        return [self._change(row) for row in self._db.execute(query, (latest,)).fetchall()]
+
     def expired(self, before: int, limit: int) -> list[tuple[bytes, int, str]]:
         """(path, clock, origin) of tombstones with clocks below *before*."""
         query = "SELECT path, clock, origin FROM changes WHERE records IS NULL AND clock<? LIMIT ?"

@@ -52,6 +52,8 @@ class RunningNode:
         self.process: subprocess.Popen[bytes] | None = None
         #: What comes before the command: where it runs.
         self.prefix: tuple[str, ...] = ()
+        #: Environment variables of its own.
+        self.environment: dict[str, str] = {}
         #: What twistd is told, as opposed to ``twistd edge``.
         self.twistd_options: tuple[str, ...] = ()
 
@@ -80,7 +82,7 @@ class RunningNode:
         ]
         command += ["--webroot", str(self.site), "--state-dir", str(self.state), "--arena-mib", "16"]
         command += ["--table-entries", "4096", *self.options]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), **self.environment}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=environment)
         return self.process

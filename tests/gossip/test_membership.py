@@ -7,7 +7,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.gossip.members import ROUND, Dial, GossipConfig, Identity, MemberChanged, Send
+from edge.gossip.members import ROUND, DateSeen, Dial, GossipConfig, Identity, MemberChanged, Send
 from edge.gossip.membership import Membership
 from edge.gossip.packet import (
     ALIVE,
@@ -75,6 +75,21 @@ class MembershipTests(SynchronousTestCase):
 
     def state(self, name: str) -> int:
         return self.a.members[name].state
+
+    def test_an_answer_tells_the_date_and_that_of_an_answer_to_us_is_passed_on(self) -> None:
+        me = Identity("a", 1, "10.0.0.97", 7000, "")
+        a = Membership(me, GossipConfig(), Random(1), self.now, lambda: 1_700_000_000_123)
+        a.connected("b", 1, "10.0.0.98", 7000, "", self.now)
+        a.receive("b", Packet(Ping(7, "a")), self.now)
+        a.tick(self.now)
+        sent = [one.packet.probe for one in a.outputs() if isinstance(one, Send)]
+        self.assertIn(Ack(7, 1_700_000_000_123), sent)
+        (ping,) = [one for one in sent if isinstance(one, Ping)]
+        a.receive("b", Packet(Ack(ping.number, 1_700_000_300_000)), self.now + 0.25)
+        self.assertEqual(
+            [one for one in a.outputs() if isinstance(one, DateSeen)],
+            [DateSeen("b", 1_700_000_300_000, 0.25)],
+        )
 
     def test_who_answers_stays_alive_and_the_round_trip_is_known(self) -> None:
         self.run_for(20)

@@ -20,6 +20,7 @@ missing_bodies.py       bodies that entries lack, fetched through the body store
 bodyserver.py           bodies for the other nodes
 peer_endpoints.py       HTTP to other nodes, by their names
 ----------------------  ----------------------------------------------------------------------------------
+troubles.py             what only an operator can mend: logged, and FAILED in ``edgectl check``
 clusterview.py          what this node sees of it: loads, members, change logs, metrics
 ======================  ==================================================================================
 

@@ -18,14 +18,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edge.gossip.changes import decode_message, encode_message
+from edge.node.process.clocks import date_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from random import Random
 
+    from twisted.internet.defer import Deferred
     from twisted.internet.interfaces import IDelayedCall
 
-    from edge.gossip.changes import Message
+    from edge.gossip.changes import Change, Message
     from edge.gossip.membership import Membership
     from edge.gossip.packet import LogPosition
     from edge.node.cluster.change_log import ChangeLog
@@ -121,30 +123,36 @@ class AntiEntropy:
     def down(self, name: str) -> None:
         """The last stream to *name* has ended: what it was asked for will not come."""
         self._replica.peer_gone(name)
+        self._progress.stepped()
 
     def receive(self, name: str, payload: bytes) -> None:
         """A table message came over a stream; :class:`~edge.gossip.schema.GossipError` if it is none."""
         received = self._replica.receive(name, decode_message(payload), self._now_ms())
         if self._table.queue < AHEAD:
             self._send(name, received.replies)  # the next chunk comes while this one is applied
-            self._table.apply(received.applied)
+            self._apply(received.applied)
         else:
-            self._table.apply(received.applied).addCallback(lambda _: self._send(name, received.replies))
+            self._apply(received.applied).addCallback(lambda _: self._send(name, received.replies))
         self.tell()
+
+    def _apply(self, changes: Sequence[Change]) -> Deferred[None]:
+        """Into the table; whoever waits for progress looks when they are there."""
+        return self._table.apply(changes).addCallback(lambda _: self._progress.stepped())
 
     def see_version_vector(self, sender: str, vector: Sequence[LogPosition]) -> None:
         """*sender* has told how far it has all logs: ask for what is missing here."""
         self._progress.note(sender, vector)
         if sender in self._peers.streams:  # otherwise there is nothing to ask over; membership dials
             self._send(sender, self._replica.notice(sender, vector, self._now_ms()))
+        self._progress.stepped()
 
     def see_urgent(self, sender: str, data: bytes) -> None:
         """A change came with a datagram; :class:`~edge.gossip.schema.GossipError` if it is none."""
         received = self._replica.receive(sender, decode_message(data), self._now_ms())
         if received.applied:
-            self._table.apply(received.applied)
+            self._apply(received.applied)
             self.tell()
         self._send(sender, received.replies)
 
     def _now_ms(self) -> int:
-        return int(self._reactor.seconds() * 1000)
+        return int(date_of(self._reactor) * 1000)

@@ -13,6 +13,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from edge.config.values import split_address
+from edge.gossip.clock import AHEAD_MS
+from edge.gossip.differences import ClockDifferences, told
 from edge.gossip.members import GossipConfig, Identity
 from edge.gossip.membership import Membership
 from edge.node.bodies.fetcher import BodyFetcher
@@ -31,8 +33,10 @@ from edge.node.cluster.peer_endpoints import BodyClient, PeerEndpoints
 from edge.node.cluster.peers import Peers
 from edge.node.cluster.replicated_table import ReplicatedTable
 from edge.node.cluster.replication_progress import ReplicationProgress
+from edge.node.cluster.troubles import Troubles
 from edge.node.cluster.turn_loop import TurnLoop
 from edge.node.connection.site import ChannelFactory
+from edge.node.process.clocks import date_of
 from edge.node.process.lag import LagMeter
 from edge.trust.contexts import PeerCertificates
 
@@ -67,12 +71,12 @@ def make_cluster(
     certificates = PeerCertificates(node, config.cluster_cert, config.cluster_key, config.cluster_ca)
     certificates.load()
     known = KnownPeers(config.state_dir / "gossip.json")
-    generation = max(known.generation + 1, int(reactor.seconds() * 1000))
+    generation = max(known.generation + 1, int(date_of(reactor) * 1000))
     log = ChangeLog(config.state_dir / "replica.sqlite", node, reactor)
     port = GossipPort(*split_address(config.gossip))
 
     me = Identity(node, generation, port.host, port.number, url)
-    membership = Membership(me, GossipConfig(), random, monotonic())
+    membership = Membership(me, GossipConfig(), random, monotonic(), lambda: int(date_of(reactor) * 1000))
     directory = PeerDirectory(membership, random)
 
     client = BodyClient(PeerEndpoints(certificates, directory.address_of, reactor), reactor)
@@ -89,8 +93,25 @@ def make_cluster(
     progress = ReplicationProgress(node, log.replica)
     anti_entropy = AntiEntropy(log, table, membership, progress, peers, random, reactor)
     lag = LagMeter(reactor, lambda lag_us: membership.note_lag(lag_us / 1000))
+    differences = ClockDifferences()
     turns = TurnLoop(
-        config.cluster, config.peer, membership, peers, known, anti_entropy, progress, monotonic, reactor
+        config.cluster,
+        config.peer,
+        membership,
+        peers,
+        known,
+        anti_entropy,
+        progress,
+        differences,
+        monotonic,
+        reactor,
+    )
+    troubles = Troubles(
+        {
+            "clock": lambda: {name: told(name, ms) for name, ms in differences.wrong().items()},
+            "changes": lambda: _refused(log.replica.refused(int(date_of(reactor) * 1000))),
+        },
+        reactor,
     )
     cluster = Cluster(
         publishes=config.webroot is not None,
@@ -103,8 +124,8 @@ def make_cluster(
         fetcher=fetcher,
         body_site=body_site,
         lag=lag,
+        troubles=troubles,
         certificates=certificates,
-        clock=monotonic,
         reactor=reactor,
     )
     view = ClusterView(
@@ -115,6 +136,17 @@ def make_cluster(
         progress=progress,
         fetcher=fetcher,
         lag=lag,
+        differences=differences,
+        troubles=troubles,
         clock=monotonic,
     )
     return ClusterParts(cluster, view, table, bodies, missing)
+
+
+def _refused(excess_ms: dict[str, int]) -> dict[str, str]:
+    """Origins of which changes are not taken -> a sentence."""
+    return {
+        origin: f"changes of {origin} are dated {(ms + AHEAD_MS) / 86_400_000:,.0f} days ahead of the clock "
+        f"here and not taken: set both clocks; {origin} dates them anew when its own is right"
+        for origin, ms in excess_ms.items()
+    }

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows, RowsError
+from edge.node.process.clocks import date_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,4 +107,4 @@ class ChangeLog:
         self._rows.close()
 
     def _now_ms(self) -> int:
-        return int(self._reactor.seconds() * 1000)
+        return int(date_of(self._reactor) * 1000)

@@ -18,16 +18,16 @@ from twisted.logger import Logger
 from edge.node.cluster.anti_entropy import REPAIR_SECONDS
 from edge.node.cluster.change_log import CHECKPOINT_SECONDS, COMMIT_SECONDS
 from edge.node.cluster.leases import RENEW_SECONDS
+from edge.node.process.clocks import date_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from edge.node.bodies.fetcher import BodyFetcher
     from edge.node.cluster.anti_entropy import AntiEntropy
     from edge.node.cluster.change_log import ChangeLog
     from edge.node.cluster.leases import LeaseRenewal
     from edge.node.cluster.replicated_table import ReplicatedTable
     from edge.node.cluster.replication_progress import ReplicationProgress
+    from edge.node.cluster.troubles import Troubles
     from edge.node.cluster.turn_loop import TurnLoop
     from edge.node.connection.site import EdgeSite
     from edge.node.process.lag import LagMeter
@@ -45,7 +45,6 @@ class Cluster:
     """This node as a member of its cluster; :func:`edge.node.cluster.assembly.make_cluster` makes it.
 
     *publishes*: whether this node has a site of its own; one without waits for what others publish.
-    *clock*: seconds of a clock that does not jump.
     """
 
     _log = Logger()
@@ -63,8 +62,8 @@ class Cluster:
         fetcher: BodyFetcher,
         body_site: EdgeSite,
         lag: LagMeter,
+        troubles: Troubles,
         certificates: PeerCertificates,
-        clock: Callable[[], float],
         reactor: Any,
     ) -> None:
         self._publishes = publishes
@@ -76,8 +75,8 @@ class Cluster:
         self._fetcher = fetcher
         self._body_site = body_site
         self._lag = lag
+        self._troubles = troubles
         self._certificates = certificates
-        self._clock = clock
         self._reactor = reactor
         self._periodic = (
             (turns.dial_seeds, SEED_SECONDS),
@@ -98,6 +97,7 @@ class Cluster:
             call.start(seconds, now=work == self._turns.dial_seeds)
             self._calls.append(call)
         self._lag.start()
+        self._troubles.start()
         self._anti_entropy.tell()
         self._pushing = Deferred.fromCoroutine(self._push_own_changes())
         self._turns.turn()
@@ -107,20 +107,29 @@ class Cluster:
         count = await self._table.load()
         if count:
             self._log.info("{n} paths from the change log of the last run", n=count)
-        until = self._clock() + JOIN_PATIENCE
-        empty = not self._publishes and not count
-        while not self._is_caught_up() or (empty and not self._change_log.replica.paths(b"", 1)):
-            late = self._clock() > until
-            if late and not self._turns.is_connected and not empty:
+        until = self._reactor.seconds() + JOIN_PATIENCE
+        patience = self._reactor.callLater(JOIN_PATIENCE, self._progress.stepped)
+        is_empty = not self._publishes and not count
+        while self._turns.has_addresses and not self._is_caught_up(is_empty):
+            late = self._reactor.seconds() >= until
+            if late and not self._turns.is_connected and not is_empty:
                 break
-            if not self._turns.has_addresses:
-                break
-            await deferLater(self._reactor, 0.05)
+            await self._progress.step()
+        if patience.active():
+            patience.cancel()
         self._table.joined()
 
-    def _is_caught_up(self) -> bool:
-        """Whether somebody told us what there is, and it is here."""
-        return self._progress.has_heard and not self._progress.behind() and not self._table.queue
+    def _is_caught_up(self, was_empty: bool) -> bool:
+        """Whether somebody told us what there is, and what of it may be taken is here.
+
+        *was_empty*: there was nothing to serve, so that there must be something now.
+        """
+        replica = self._change_log.replica
+        refused = replica.refused(int(date_of(self._reactor) * 1000))
+        lacks = self._progress.behind().keys() - refused.keys()
+        if not self._progress.has_heard or lacks or self._table.queue:
+            return False
+        return not was_empty or bool(refused) or bool(replica.paths(b"", 1))
 
     async def leave(self) -> None:
         """Say goodbye."""
@@ -135,6 +144,7 @@ class Cluster:
         if self._pushing is not None:
             self._pushing.cancel()
         self._lag.stop()
+        self._troubles.stop()
         self._anti_entropy.stop()
         self._table.stop()
         self._fetcher.stop()

@@ -11,6 +11,7 @@ from edge.load.report import unknown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edge.gossip.differences import ClockDifferences
     from edge.gossip.members import Member
     from edge.gossip.membership import Membership
     from edge.gossip.replica import Replica
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from edge.node.cluster.peers import Peers
     from edge.node.cluster.replicated_table import ReplicatedTable
     from edge.node.cluster.replication_progress import ReplicationProgress
+    from edge.node.cluster.troubles import Troubles
     from edge.node.process.lag import LagMeter
 
 
@@ -43,6 +45,8 @@ class ClusterView:
         progress: ReplicationProgress,
         fetcher: BodyFetcher,
         lag: LagMeter,
+        differences: ClockDifferences,
+        troubles: Troubles,
         clock: Callable[[], float],
     ) -> None:
         self._membership = membership
@@ -52,6 +56,8 @@ class ClusterView:
         self._progress = progress
         self._fetcher = fetcher
         self._lag = lag
+        self._differences = differences
+        self._troubles = troubles
         self._clock = clock
 
     @property
@@ -92,6 +98,14 @@ class ClusterView:
             "missing_bodies": self._table.missing,
         }
 
+    def checks(self) -> list[tuple[str, bool, str]]:
+        """What ``GET /check`` says of the cluster: (name, whether it is well, detail)."""
+        return self._troubles.checks()
+
+    def troubles(self) -> list[str]:
+        """What only an operator can mend, a sentence each."""
+        return self._troubles.sentences()
+
     def members(self) -> dict[str, Any]:
         """``GET /members``: this node and the others."""
         me = self._membership.me
@@ -104,6 +118,7 @@ class ClusterView:
             "generation": me.generation,
             "incarnation": self._membership.incarnation,
             "rtt_ms": None,
+            "clock_ms": 0,
             "utilization": None,
             "age_ms": 0,
             "behind": sum(self._progress.behind().values()),
@@ -132,6 +147,7 @@ class ClusterView:
             "generation": member.latest.generation,
             "incarnation": member.latest.incarnation,
             "rtt_ms": _milliseconds(rtt),
+            "clock_ms": self._differences.of(member.name),
             "utilization": load.utilization if known else None,
             "age_ms": load.age_ms if known else None,
             "behind": self._progress.peer_behind(member.name),
@@ -190,6 +206,7 @@ class ClusterView:
             "datagram_bytes_out_total": float(peers.datagram_bytes_out),
             **{f"members_{name}": float(states.count(number)) for number, name in enumerate(STATES)},
             "health": float(membership.health.score),
+            "troubles": float(len(self._troubles.sentences())),
             "news_queue": float(membership.piggyback.queue),
             "apply_queue": float(self._table.queue),
             "missing_bodies": float(self._table.missing),

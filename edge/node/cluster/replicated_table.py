@@ -28,6 +28,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from edge.gossip.changes import Record
+from edge.node.process.clocks import date_of
 from edge.resource import Representation, Resource, etag_of
 
 if TYPE_CHECKING:
@@ -300,7 +301,7 @@ class ReplicatedTable:
             after = changes[-1].path
 
     def _now_ms(self) -> int:
-        return int(self._reactor.seconds() * 1000)
+        return int(date_of(self._reactor) * 1000)
 
 
 def _in_blobs_already(representation: Representation) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from twisted.internet.defer import Deferred
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,6 +23,19 @@ class ReplicationProgress:
         self._told: dict[str, LogPosition] = {}  # how much of our own log each node has
         #: Whether anybody has told anything.
         self.has_heard = False
+        self._waiting: list[Deferred[None]] = []
+
+    def step(self) -> Deferred[None]:
+        """Fires at the next :meth:`stepped`."""
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        return waiting
+
+    def stepped(self) -> None:
+        """Something was told or taken, or somebody has gone: whoever waits looks again."""
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.callback(None)
 
     def note(self, sender: str, version_vector: Sequence[LogPosition]) -> None:
         """*sender* has told how far it has all logs."""

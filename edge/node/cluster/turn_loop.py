@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, Any
 from twisted.logger import Logger
 
 from edge.config.values import split_address
-from edge.gossip.members import Dial, MemberChanged, Send, UrgentSeen, VersionVectorSeen
+from edge.gossip.members import DateSeen, Dial, MemberChanged, Send, UrgentSeen, VersionVectorSeen
 from edge.gossip.packet import ALIVE, DEAD, LEFT, STATES, Packet, decode, encode
 from edge.node.cluster.streams import VERSIONS, Hello
+from edge.node.process.clocks import date_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from edge.gossip.differences import ClockDifferences
     from edge.gossip.members import Member
     from edge.gossip.membership import Membership
     from edge.node.cluster.anti_entropy import AntiEntropy
@@ -51,6 +53,7 @@ class TurnLoop:
         known: KnownPeers,
         anti_entropy: AntiEntropy,
         progress: ReplicationProgress,
+        differences: ClockDifferences,
         clock: Callable[[], float],
         reactor: Any,
     ) -> None:
@@ -61,6 +64,7 @@ class TurnLoop:
         self._known = known
         self._anti_entropy = anti_entropy
         self._progress = progress
+        self._differences = differences
         self._clock = clock
         self._reactor = reactor
         self._timer: Any = None
@@ -172,6 +176,9 @@ class TurnLoop:
             self._anti_entropy.see_version_vector(output.sender, output.version_vector)
         elif isinstance(output, UrgentSeen):
             self._anti_entropy.see_urgent(output.sender, output.data)
+        elif isinstance(output, DateSeen):
+            now_ms = int(date_of(self._reactor) * 1000)
+            self._differences.note(output.sender, output.date_ms, int(output.elapsed * 1000) + 1, now_ms)
         elif isinstance(output, MemberChanged):
             self._see_change(output)
 
@@ -189,6 +196,7 @@ class TurnLoop:
         self._log.info("{name} is {state}", name=member.name, state=STATES[member.state])
         if member.state in (DEAD, LEFT):
             self._peers.drop(member.name)
+            self._differences.forget(member.name)
         if member.state == LEFT:
             if not self._is_used(member):
                 self._known.remove(member.host, member.port)

@@ -21,6 +21,7 @@ from twisted.web.server import Site
 from edge.http.dates import format_date
 from edge.node.connection.channel import EdgeChannel
 from edge.node.process.channel_limits import ChannelLimits
+from edge.node.process.clocks import date_of
 from edge.table.counters import INDEX
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class EdgeSite(Site):
 
     def date(self) -> bytes:
         """IMF-fixdate of now."""
-        return format_date(int(self.clock.seconds()))
+        return format_date(int(date_of(self.clock)))
 
     def drain(self) -> None:
         """Close idle connections now and the others after their present answer."""
@@ -97,7 +98,7 @@ class EdgeSite(Site):
         self.count("twisted_requests")
         self.count(f"twisted_{min(max(status // 100, 1), 5)}xx")
         if self.access_log is not None:
-            self.access_log.record(self.clock.seconds(), address, method, target, status, sent)
+            self.access_log.record(date_of(self.clock), address, method, target, status, sent)
 
     # Twisted's overrides
 

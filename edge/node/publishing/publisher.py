@@ -26,6 +26,7 @@ from twisted.logger import Logger
 
 from edge.config.paths import default_webroot
 from edge.errors import EdgeError, PublishError
+from edge.node.process.clocks import date_of
 from edge.publish.catalogue import Catalogue, diff
 from edge.publish.client import CACHE_RULES, beside, unpack
 from edge.publish.webroot import scan
@@ -128,7 +129,7 @@ class Publisher:
             self._purged.intersection_update(new)
             self._table.set_complete(not self._outside)
             if deploy or self.published_at is None:
-                self.published_at = self._reactor.seconds()
+                self.published_at = date_of(self._reactor)
             await self._collect()
         for problem in problems:
             if problem in known:

@@ -31,6 +31,7 @@ from edge.http import answer
 from edge.http.conditional import NOT_MODIFIED, PRECONDITION_FAILED, evaluate
 from edge.http.errors import ProtocolError
 from edge.http.revalidation import check_content_type, parse_validators, render_stale
+from edge.node.process.clocks import date_of
 from edge.node.process.own_resources import CORS, LOAD, REVALIDATE, json_lines, status_path
 from edge.node.resources.audience import may_see_status
 from edge.node.resources.published import answer_later
@@ -200,7 +201,7 @@ class _Page:
     async def answer(self, request: EdgeRequest) -> None:
         """Answer GET and HEAD."""
         head, date, close = request.head, request.site.date(), request.closes
-        now = int(request.site.clock.seconds())
+        now = int(date_of(request.site.clock))
         outcome = evaluate(head.method, head.fields, self._etag, None, head.tag, now)
         orca = CORS + self._orca()
         if outcome is NOT_MODIFIED:

@@ -25,6 +25,7 @@ from edge.http.negotiation import choose_variant
 from edge.http.ranges import UNSATISFIABLE, Selection, Span, select_range
 from edge.http.target import canonical_path
 from edge.node.connection.body import FileBody
+from edge.node.process.clocks import date_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -143,7 +144,7 @@ class PublishedResource(Resource):
         Only the whole when the entry cannot be confirmed: there may be a newer one elsewhere.
         """
         head, date, close = request.head, request.site.date(), request.closes
-        now = int(request.site.clock.seconds())
+        now = int(date_of(request.site.clock))
         outcome = evaluate(head.method, head.fields, entry.etag, entry.modified, head.tag, now)
         if outcome is NOT_MODIFIED and entry.confirmed:
             request.write_answer(304, answer.head_304(date, entry.etag, entry.lines_304, cors, close))

@@ -8,7 +8,8 @@
      "table": {"entries", "slots", "arena_free_bytes", "sequence", "complete", ...},
      "site": {"webroot", "resources", "representations", "bytes", "published_at",
               "problems": [{"path", "problem"}]},
-     "load": {"utilization", "weight", "cpu", "egress", "connections", "lag_ms", "rps", "eps"}}
+     "load": {"utilization", "weight", "cpu", "egress", "connections", "lag_ms", "rps", "eps"},
+     "troubles": [a sentence for each thing that only an operator can mend]}
 """
 
 from __future__ import annotations
@@ -94,6 +95,7 @@ class Inspection:
             "table": self._table.statistics(),
             "site": self._webroot(),
             "load": self._load_now(),
+            "troubles": self._cluster.troubles() if self._cluster is not None else [],
         }
 
     async def check(self) -> dict[str, Any]:
@@ -111,6 +113,7 @@ class Inspection:
             ("table", bool(statistics["complete"]), f"{statistics['entries']} entries"),
             ("site", not problems, f"{len(problems)} files with problems"),
             ("configuration", not wrong, "; ".join(wrong) or "valid"),
+            *(self._cluster.checks() if self._cluster is not None else ()),
         ]
         return {
             "ok": all(ok for _, ok, _ in checks),

@@ -22,6 +22,7 @@ from edge.load.document import LoadDocument, NodeLoad, encode, node_load
 from edge.load.meters import Capacity, Measurement, Meters, Sample
 from edge.load.orca import orca_line
 from edge.load.weight import Weight
+from edge.node.process.clocks import date_of
 from edge.node.process.own_resources import LOAD
 from edge.node.process.periodic import Periodic
 from edge.node.telemetry.documents import DocumentTable, put_batch_lines, put_document
@@ -117,9 +118,10 @@ class LoadPublisher:
         self.weight = self._weight.observe(now, measured.shares.utilization)
         self._sequence += 1
         nodes = self._nodes(self._report(measured))
-        document = LoadDocument(self._cluster, self._sequence, int(now * 1000), nodes)
+        date = date_of(self._clock)
+        document = LoadDocument(self._cluster, self._sequence, int(date * 1000), nodes)
         orca = orca_line(measured)
-        put_document(self._table, LOAD, encode(document), orca, int(now))
+        put_document(self._table, LOAD, encode(document), orca, int(date))
         put_batch_lines(self._table, orca)
 
     def _report(self, measured: Measurement) -> LoadReport:

@@ -24,6 +24,7 @@ from twisted.logger import Logger
 
 from edge.load.orca import orca_line
 from edge.load.window import RateWindow
+from edge.node.process.clocks import date_of
 from edge.node.process.own_resources import status_path
 from edge.node.process.periodic import Periodic
 from edge.node.telemetry.documents import DocumentTable, put_document
@@ -126,7 +127,8 @@ class StatusPublisher:
         measured = self._load.measured
         if measured is not None:
             document = msgspec.json.encode(self._document(now))
-            put_document(self._table, status_path(self._audience), document, orca_line(measured), int(now))
+            date = int(date_of(self._clock))
+            put_document(self._table, status_path(self._audience), document, orca_line(measured), date)
 
     def _document(self, now: float) -> dict[str, Any]:
         totals, table = self._counters.totals(), self._table.statistics()
@@ -141,7 +143,7 @@ class StatusPublisher:
             "uptime_s": int(now - self._began),
             "workers": self._workers,
             "fast_path": self._fast_path(),
-            "at": int(now * 1000),
+            "at": int(date_of(self._clock) * 1000),
             "rates": rates,
             "sockets": totals["sockets"],
             "table": {

@@ -33,6 +33,7 @@ from zope.interface import implementer
 from edge.descriptors import raise_descriptor_limit
 from edge.errors import EdgeError
 from edge.node.process import control
+from edge.node.process.clocks import measure_steadily
 from edge.node.process.settings import WorkerSettings, decode
 from edge.node.process.signals import let_signals_in, take_signals
 from edge.node.worker.serving import Serving
@@ -159,6 +160,7 @@ def main() -> int:
     epollreactor.install()
     from twisted.internet import reactor
 
+    measure_steadily(reactor)
     relevant = LogLevelFilterPredicate(LogLevel.warn)
     for namespace in ("edge", __name__):
         relevant.setLogLevelForNamespace(namespace, LogLevel.info)
