@@ -18,6 +18,7 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 ``load/``           how loaded a node is, and the weight that clients draw it with (sans-IO)
 ``resource.py``     what is published under a path: representations and their variants
 ``descriptors.py``  the limit on file descriptors
+``shares.py``       how much one address may hold of what a process has
 ``durable.py``      files that survive a crash: the bytes reach the disk before the name
 ``errors.py``       errors that a user can cause, and read
 ==================  ==================================================================================

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import select
 import socket
-from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from edge.fastpath.interface import Limits
+from edge.shares import NOBODY, Pool, network_of
 from edge.table.counters import INDEX
 
 #: Seconds without accepting after the process or the machine ran out of descriptors or memory.
@@ -35,7 +35,7 @@ class Accepted(NamedTuple):
     """A connection; *socket* None: it met a limit and is closed already."""
 
     socket: socket.socket | None
-    #: What its address counts as: IPv4 address, IPv6 /64, or nothing.
+    #: What its address counts as: see :func:`edge.shares.network_of`.
     peer: bytes
 
 
@@ -50,7 +50,7 @@ class Acceptor:
         self._limits = limits
         self._count = count
         self._listeners: dict[int, Listener] = {}
-        self._peers: Counter[bytes] = Counter()
+        self._places = Pool(limits.connections)
         self._resume_at: float | None = None
 
     def listen(self, fd: int, number: int, recognise: bool, shared: bool) -> None:
@@ -70,8 +70,8 @@ class Acceptor:
         """Every listening socket of this fast path."""
         return self._listeners.values()
 
-    def accept(self, listener: Listener, now: float, connections: int) -> Accepted | None:
-        """The next connection, *connections* being open already; None: no more for now."""
+    def accept(self, listener: Listener, now: float) -> Accepted | None:
+        """The next connection; None: no more for now."""
         try:
             sock, address = listener.socket.accept()
         except (BlockingIOError, ConnectionAbortedError):
@@ -83,26 +83,18 @@ class Acceptor:
             return None
         self._count(INDEX["accepts"])
         sock.setblocking(False)
-        limits = self._limits
-        peer = _network(sock.family, address) if limits.connections_per_address else b""
-        if connections >= limits.connections:
-            refused = "refused_total"
-        elif peer and self._peers[peer] >= limits.connections_per_address:
-            refused = "refused_address"
-        else:
-            if peer:
-                self._peers[peer] += 1
+        most = self._limits.connections_per_address
+        peer = network_of(address[0]) if most and isinstance(address, tuple) else NOBODY
+        within = not most or self._places.held(peer) < most
+        if within and self._places.take(peer):
             return Accepted(sock, peer)
-        self._count(INDEX[refused])
+        self._count(INDEX["refused_address" if self._places.free else "refused_total"])
         sock.close()
         return Accepted(None, b"")
 
     def leave(self, peer: bytes) -> None:
         """A connection of *peer* has ended."""
-        if peer:
-            self._peers[peer] -= 1
-            if not self._peers[peer]:
-                del self._peers[peer]
+        self._places.give(peer)
 
     def resume(self, now: float) -> None:
         """Accepts again if it was paused long enough ago."""
@@ -131,13 +123,3 @@ class Acceptor:
         if listener.watched:
             listener.watched = False
             self._poll.unregister(listener.socket)
-
-
-def _network(family: int, address: object) -> bytes:
-    """IPv4 address, or IPv6 /64; empty for other sockets."""
-    if not isinstance(address, tuple):
-        return b""
-    if family == socket.AF_INET:
-        return socket.inet_pton(socket.AF_INET, address[0])
-    packed = socket.inet_pton(socket.AF_INET6, address[0].partition("%")[0])
-    return packed[12:] if packed.startswith(bytes(10) + b"\xff\xff") else packed[:8]

@@ -80,6 +80,7 @@ ffibuilder.cdef(
         uint32_t head_seconds, idle_seconds, write_seconds, least_rate;
         uint64_t pending_bytes;
     } edge_limits;
+    bool edge_share(uint64_t size, uint64_t used, uint64_t held, uint64_t more);
     typedef struct { int32_t fd; uint32_t listener; uint8_t *data; uint64_t length; } edge_handoff;
     typedef struct edge_loop edge_loop;
     enum { EDGE_LISTENER_RECOGNISES, EDGE_LISTENER_SHARED, ... };

@@ -80,3 +80,8 @@ class Connection:
         self.owed = 0  # WRITING: what the peer had still to acknowledge when the deadline was set
         self.closing = False  # after the output is sent
         self.watched = False  # in the epoll set
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that outlive a turn."""
+        return len(self.input) + len(self.output)

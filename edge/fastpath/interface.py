@@ -22,7 +22,7 @@ class Limits:
 
     #: Connections open at once in this worker (fast path and handed off together).
     connections: int = 100_000
-    #: The same from one address (IPv4 address or IPv6 /64); 0 = no limit.
+    #: The same from one address (IPv4 address or IPv6 /64); 0 = addresses are not told apart.
     connections_per_address: int = 0
     #: Whole request head within this time of its first byte, else 408: slow-header attacks (Slowloris).
     head_seconds: int = 10
@@ -32,7 +32,8 @@ class Limits:
     write_seconds: int = 30
     #: Bytes a second, on average over such a period; 0: a single byte will do.
     least_rate: int = 1024
-    #: Bytes of answers waiting for slow readers, whole worker; above it such connections are closed.
+    #: Bytes of partial requests and of answers not taken, whole worker; an address that wants more of them
+    #: than its share (:mod:`edge.shares`) has the connection closed.
     pending_bytes: int = 64 * 1024 * 1024
 
 

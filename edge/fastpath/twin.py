@@ -19,6 +19,7 @@ from edge.fastpath.connection import TRANSITIONS, Connection, State, unacknowled
 from edge.fastpath.interface import Handoff, Next, Sample, Settings
 from edge.http.answer import error_answer
 from edge.http.dates import format_date
+from edge.shares import Pool
 from edge.table.counters import INDEX
 from edge.table.segment import Segment
 from edge.tls.interface import RecordLayer
@@ -57,7 +58,7 @@ class PythonFastPath:
         self._epoll = select.epoll(flags=select.EPOLL_CLOEXEC)
         self._acceptor = Acceptor(self._epoll, settings.limits, self._count)
         self._connections: dict[int, Connection] = {}
-        self._pending = 0
+        self._buffers = Pool(settings.limits.pending_bytes)
         self._handoffs: list[Handoff] = []
         self._draining = False
         #: Seconds that a connection may be in a state.
@@ -183,7 +184,7 @@ class PythonFastPath:
     def _forget(self, fd: int) -> None:
         connection = self._connections.pop(fd)
         self._set_state(connection, State.FREE)
-        self._pending -= len(connection.output)
+        self._buffers.give(connection.peer, connection.buffered)
         self._acceptor.leave(connection.peer)
         self._gauge(INDEX["connections"], len(self._connections))
 
@@ -192,6 +193,18 @@ class PythonFastPath:
         self._forget(fd)
         if sock is not None:
             sock.close()
+
+    def _keep(self, fd: int, connection: Connection, output: bytes = b"", rest: bytes = b"") -> bool:
+        """Have exactly these bytes outlive the turn; False: over the share of its address, and closed."""
+        more = len(output) + len(rest) - connection.buffered
+        if more > 0 and not self._buffers.take(connection.peer, more):
+            self._count(INDEX["refused_share"])
+            self._drop(fd)
+            return False
+        if more < 0:
+            self._buffers.give(connection.peer, -more)
+        connection.output, connection.input = output, rest
+        return True
 
     def _watch(self, fd: int, connection: Connection, events: int) -> None:
         if connection.watched:
@@ -203,8 +216,7 @@ class PythonFastPath:
     def _linger(self, fd: int, connection: Connection) -> None:
         """Our side is closed; the peer gets time to read what we sent (RFC 9112 section 9.6)."""
         assert connection.socket is not None
-        self._pending -= len(connection.output)
-        connection.input = connection.output = b""
+        self._keep(fd, connection)
         try:
             connection.socket.shutdown(socket.SHUT_WR)
         except OSError:
@@ -220,7 +232,7 @@ class PythonFastPath:
             connection.watched = False
         connection.socket.detach()
         connection.socket = None
-        connection.input = b""
+        self._keep(fd, connection)
         self._set_state(connection, State.HANDED)
         self._handoffs.append(Handoff(fd, connection.listener, data))
         self._count(INDEX["handoffs"])
@@ -229,7 +241,7 @@ class PythonFastPath:
         for _ in range(_ACCEPTS):
             if len(self._handoffs) >= _HANDOFFS:
                 return
-            accepted = self._acceptor.accept(listener, self._now, len(self._connections))
+            accepted = self._acceptor.accept(listener, self._now)
             if accepted is None:
                 return
             if accepted.socket is None:
@@ -307,7 +319,8 @@ class PythonFastPath:
         if after is Next.HAND_OFF:
             self._hand_off(fd, connection, data)
             return
-        connection.input = data
+        if not self._keep(fd, connection, b"", data):
+            return
         if not data:
             self._set_state(connection, State.IDLE)
         elif fresh:
@@ -329,12 +342,8 @@ class PythonFastPath:
         if sent == len(output):
             return True
         left = len(output) - sent
-        if self._pending + left > self._limits.pending_bytes:
-            self._drop(fd)
+        if not self._keep(fd, connection, output[sent:], b"" if closing else rest):
             return False
-        self._pending += left
-        connection.output = output[sent:]
-        connection.input = b"" if closing else rest
         connection.closing = closing
         connection.owed = left + unacknowledged(fd)
         self._set_state(connection, State.WRITING)
@@ -351,8 +360,7 @@ class PythonFastPath:
             self._drop(fd)
             return
         self._count(INDEX["bytes_out"], sent)
-        self._pending -= sent
-        connection.output = connection.output[sent:]
+        self._keep(fd, connection, connection.output[sent:], connection.input)
         if connection.output:
             return
         if connection.closing:
@@ -360,8 +368,7 @@ class PythonFastPath:
             return
         self._set_state(connection, State.IDLE)
         self._watch(fd, connection, _READ)
-        data, connection.input = connection.input, b""
-        self._serve(fd, connection, data)
+        self._serve(fd, connection, connection.input)
 
     def _keeps_pace(self, fd: int, connection: Connection) -> bool:
         """The deadline is over: whether the peer took enough before it; then another begins."""

@@ -33,6 +33,7 @@ COUNTERS: tuple[str, ...] = (
     "twisted_bytes_in",
     "twisted_bytes_out",
     "sockets",  # gauge: WebSockets of /.edge/socket
+    "refused_share",  # connections closed, requests refused: more of a pool than the share of their address
 )
 COUNTER_COUNT = 256
 INDEX: dict[str, int] = {name: index for index, name in enumerate(COUNTERS)}

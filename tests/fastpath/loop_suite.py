@@ -41,9 +41,10 @@ class LoopSuite(Base):
         self.fastpath = fastpath
         return fastpath
 
-    def client(self, *data: bytes, receive_buffer: int = 0) -> socket.socket:
-        """A connection that has sent *data*; *receive_buffer*: of the kernel, else as it likes."""
+    def client(self, *data: bytes, receive_buffer: int = 0, source: str = "127.0.0.1") -> socket.socket:
+        """A connection from *source* that has sent *data*; *receive_buffer*: 0 = as the kernel likes."""
         connection = socket.socket()
+        connection.bind((source, 0))
         self.addCleanup(connection.close)
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -188,19 +189,21 @@ class LoopSuite(Base):
         self.settle()
         self.assertEqual(self.fastpath.connections(), 0)
 
-    def take(self, connection: socket.socket, count: int) -> None:
-        """Reads *count* bytes, or up to the end."""
+    def take(self, connection: socket.socket, count: int) -> int:
+        """Reads *count* bytes, or up to the end; how many there were."""
+        got = 0
         for _ in range(1000):
             self.settle()
             try:
-                while count and (data := connection.recv(min(count, 1 << 16))):
-                    count -= len(data)
+                while got < count and (data := connection.recv(min(count - got, 1 << 16))):
+                    got += len(data)
                 break
             except ConnectionResetError:
                 break
             except BlockingIOError:
                 continue
         self.settle()
+        return got
 
     def test_an_answer_is_taken_at_the_least_rate_or_cut(self) -> None:
         """In each period anew; whether the kernel takes all of it meanwhile, or some at each time."""
@@ -286,6 +289,42 @@ class LoopSuite(Base):
             self.client()
         self.settle()
         self.assertEqual((self.fastpath.connections(), self.counted("refused_total")), (2, 1))
+
+    def test_one_address_leaves_half_of_the_connections_to_others(self) -> None:
+        """Whatever its own limit is."""
+        self.start(Limits(connections=20, connections_per_address=1000))
+        for _ in range(25):
+            self.client(source="127.0.0.2")
+            self.settle()
+        self.assertEqual((self.fastpath.connections(), self.counted("refused_address")), (10, 15))
+        for number in range(10):
+            self.client(source=f"127.0.0.{3 + number}")
+            self.settle()
+        self.assertEqual((self.fastpath.connections(), self.counted("refused_total")), (20, 0))
+
+    def test_one_address_leaves_others_the_buffers_that_they_need(self) -> None:
+        """Answers that it does not take, and requests that it does not finish, are in one pool."""
+        partial = (
+            b"POST /.edge/revalidate HTTP/1.1\r\nHost: x\r\nContent-Length: 65536\r\n\r\n" + b"a" * 65000
+        )
+        for hoarding, buffered in ((partial, 65_000), (get(BIG) * 3, 380_000)):
+            with self.subTest(hoarding[:20]):
+                self.start(Limits(connections_per_address=1000, pending_bytes=4_000_000))
+                self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 14)
+                for number in range(50):
+                    self.client(hoarding, receive_buffer=1 << 12, source="127.0.0.2")
+                    if number % 10 == 9:
+                        self.settle()
+                held = self.fastpath.connections()
+                self.assertGreater(self.counted("refused_share"), 0)
+                self.assertTrue(1_000_000 < held * buffered <= 2_000_000, held)
+                refused = self.counted("refused_share")
+                for number in range(20):
+                    other = self.client(get(BIG), source=f"127.0.0.{3 + number}")
+                    self.assertEqual(self.take(other, 200_000), 200_000)
+                self.assertEqual(
+                    (self.counted("refused_share"), self.fastpath.connections()), (refused, held + 20)
+                )
 
     def test_closing_lets_the_client_read(self) -> None:
         """Even when it had sent more than was read."""

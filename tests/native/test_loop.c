@@ -236,7 +236,7 @@ static void what_is_not_recognised_moves_and_returns(void)
 static void limits_refuse(void)
 {
     edge_limits limits = roomy;
-    limits.connections = 3;
+    limits.connections = 4;
     limits.connections_per_address = 2;
     server v = server_new(limits, EDGE_LISTENER_RECOGNISES);
     int fds[4];
@@ -253,6 +253,17 @@ static void limits_refuse(void)
     for (int i = 1; i < 4; i++)
         close(fds[i]);
     server_free(&v);
+    limits.connections_per_address = 1000;
+    v = server_new(limits, EDGE_LISTENER_RECOGNISES);
+    for (int i = 0; i < 4; i++)
+        fds[i] = client(&v);
+    settle(&v);
+    check(edge_loop_connections(v.loop) == 2 && counter(&v, EDGE_C_REFUSED_ADDRESS) == 2,
+          "one address leaves half of them to others");
+    for (int i = 0; i < 4; i++)
+        close(fds[i]);
+    server_free(&v);
+    limits.connections = 3;
     limits.connections_per_address = 0;
     v = server_new(limits, EDGE_LISTENER_RECOGNISES);
     for (int i = 0; i < 4; i++)

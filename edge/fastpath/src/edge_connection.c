@@ -14,23 +14,40 @@
 
 /* ---- life of a connection ---- */
 
+static size_t buffer_size(const edge_buffer *buffer)
+{
+    return buffer ? sizeof *buffer + buffer->output + buffer->input : 0;
+}
+
 static void buffer_drop(edge_loop *loop, edge_connection *c)
 {
-    if (!c->buffer)
+    size_t size = buffer_size(c->buffer);
+    if (!size)
         return;
-    loop->pending -= c->buffer->output;
-    loop->buffered -= sizeof *c->buffer + c->buffer->output + c->buffer->input;
+    loop->buffered -= size;
+    loop->peers.peers[c->peer].bytes -= size;
     free(c->buffer);
     c->buffer = NULL;
 }
 
-/* Keeps what is left of an answer and of the input.  false: over the limit or no memory. */
+/* Whether a buffer of that size in place of the present one is within the share of the connection's address. */
+static bool buffer_allowed(edge_loop *loop, const edge_connection *c, size_t size)
+{
+    size_t present = buffer_size(c->buffer);
+    uint64_t held = c->peer ? loop->peers.peers[c->peer].bytes : 0;
+    if (size <= present || edge_share(loop->limits.pending_bytes, loop->buffered, held, size - present))
+        return true;
+    count(loop, EDGE_C_REFUSED_SHARE, 1);
+    return false;
+}
+
+/* Keeps what is left of an answer and of the input.  false: over the share or no memory. */
 static bool buffer_keep(edge_loop *loop, edge_connection *c, const edge_output *out, size_t sent,
                        const uint8_t *input, size_t input_length)
 {
     size_t left = out ? out->total - sent : 0, at = 0;
     edge_buffer *buffer;
-    if (loop->pending + left > loop->limits.pending_bytes)
+    if (!buffer_allowed(loop, c, sizeof *buffer + left + input_length))
         return false;
     buffer = malloc(sizeof *buffer + left + input_length);
     if (!buffer)
@@ -47,8 +64,8 @@ static bool buffer_keep(edge_loop *loop, edge_connection *c, const edge_output *
     memcpy(buffer->bytes + left, input, input_length);
     buffer_drop(loop, c);
     c->buffer = buffer;
-    loop->pending += left;
-    loop->buffered += sizeof *buffer + left + input_length;
+    loop->buffered += buffer_size(buffer);
+    loop->peers.peers[c->peer].bytes += buffer_size(buffer); /* [0]: of all that are not told apart */
     return true;
 }
 

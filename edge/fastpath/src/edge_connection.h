@@ -66,7 +66,7 @@ struct edge_loop {
     edge_connection *connections;
     uint32_t capacity, highest; /* of descriptors */
     int epoll;
-    uint64_t open, pending, buffered;
+    uint64_t open, buffered; /* buffered: bytes of all buffers */
     uint32_t now, advanced; /* loop seconds */
     uint32_t resume_accept; /* after EMFILE; 0: accepting */
     bool draining;

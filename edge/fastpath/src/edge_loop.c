@@ -55,6 +55,13 @@ static void accept_paused(edge_loop *loop)
     loop->resume_accept = loop->now + 1;
 }
 
+/* Whether an address may have so many connections, the last of which is not counted in open yet. */
+static bool address_may_connect(const edge_loop *loop, uint32_t count)
+{
+    return count <= loop->limits.connections_per_address
+           && edge_share(loop->limits.connections, loop->open, count - 1, 1);
+}
+
 static void acceptable(edge_loop *loop, edge_listener *listener)
 {
     for (int i = 0; i < ACCEPTS && loop->handoff_count < EDGE_HANDOFFS; i++) {
@@ -80,7 +87,7 @@ static void acceptable(edge_loop *loop, edge_listener *listener)
         if (loop->limits.connections_per_address) {
             address.ss_family = length ? address.ss_family : AF_UNIX;
             c->peer = edge_peers_enter(&loop->peers, (struct sockaddr *)&address);
-            if (c->peer && loop->peers.peers[c->peer].count > loop->limits.connections_per_address) {
+            if (c->peer && !address_may_connect(loop, loop->peers.peers[c->peer].count)) {
                 edge_peers_leave(&loop->peers, c->peer);
                 c->peer = 0;
                 count(loop, EDGE_C_REFUSED_ADDRESS, 1);

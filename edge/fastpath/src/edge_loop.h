@@ -28,7 +28,7 @@ typedef struct {
     uint32_t connections, connections_per_address;
     uint32_t head_seconds, idle_seconds, write_seconds; /* head: against slow-header attacks (Slowloris) */
     uint32_t least_rate; /* bytes a second that the peer takes of an answer, on average over write_seconds; 0: any */
-    uint64_t pending_bytes; /* of answers that slow readers did not take, all connections together */
+    uint64_t pending_bytes; /* of buffers: partial requests, answers not taken; all connections together */
 } edge_limits;
 
 typedef struct {

@@ -1,14 +1,16 @@
-/* Counts of connections by address, for the limit per address: an IPv4 address, or an IPv6 /64, which is
- * what one customer gets.  A hash table with chaining that grows; a peer's index stays the same while its
+/* What addresses hold, connections and bytes of buffers, for the limit per address and the rule of shares: an
+ * IPv4 address, or an IPv6 /64, which is what one customer gets.  A hash table with chaining that grows; a peer's index stays the same while its
  * count is not 0.  Makes no system call, but knows socket addresses. */
 #ifndef EDGE_PEERS_H
 #define EDGE_PEERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
 typedef struct {
     uint64_t network[2];
+    uint64_t bytes; /* of buffers of its connections */
     uint32_t count, next;
 } edge_peer;
 
@@ -25,5 +27,12 @@ void edge_peers_close(edge_peers *peers);
 /* Counts one more; its index, or 0: not an IP address or no memory (then not counted). */
 uint32_t edge_peers_enter(edge_peers *peers, const struct sockaddr *address);
 void edge_peers_leave(edge_peers *peers, uint32_t index);
+
+/* The rule of shares: whether an address that holds so much of a pool may have that much more of it.  It may hold
+ * as much as it leaves free; who holds nothing gets what there is.  edge/shares.py says why. */
+static inline bool edge_share(uint64_t size, uint64_t used, uint64_t held, uint64_t more)
+{
+    return used + more <= size && (!held || held + more <= size - used - more);
+}
 
 #endif

@@ -6,8 +6,9 @@ IPv6 address counts with its /64, which is what one customer has.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import NamedTuple
+
+from edge.shares import network_of
 
 #: Addresses remembered; more are those of an attack, which the rate of all together bounds.
 ADDRESSES = 4096
@@ -43,11 +44,11 @@ class Admission:
     def __init__(self, address: Rate, total: Rate) -> None:
         self._address = address
         self._total = _Bucket(total, 0.0)
-        self._buckets: dict[str, _Bucket] = {}
+        self._buckets: dict[bytes, _Bucket] = {}
 
     def admits(self, host: str, now: float) -> bool:
         """Whether one more from *host* is within the rates; only then does it count."""
-        network = _network(host)
+        network = network_of(host)
         bucket = self._buckets.pop(network, None) or _Bucket(self._address, now)
         self._buckets[network] = bucket  # the last one used stands last
         if len(self._buckets) > ADDRESSES:
@@ -57,13 +58,3 @@ class Admission:
         bucket.take()
         self._total.take()
         return True
-
-
-def _network(host: str) -> str:
-    """What *host* counts as: an IPv4 address, or the /64 of an IPv6 address."""
-    address = ipaddress.ip_address(host.partition("%")[0])
-    if address.version == 4:
-        return host
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, 64), strict=False))

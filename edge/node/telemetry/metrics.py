@@ -50,7 +50,7 @@ _COUNTERS: dict[str, tuple[str, dict[tuple[str, ...], str]]] = {
     "edge_connections_accepted": ("Connections accepted", {(): "accepts"}),
     "edge_connections_refused": (
         "Connections closed at once, by the limit that they met",
-        {("total",): "refused_total", ("address",): "refused_address"},
+        {("total",): "refused_total", ("address",): "refused_address", ("share",): "refused_share"},
     ),
     "edge_handoffs": ("Connections given to Twisted", {(): "handoffs"}),
     "edge_returns": ("Connections given back to the fast path", {(): "returns"}),

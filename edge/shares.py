@@ -1,0 +1,87 @@
+"""Shares: how much one address may hold of what a process has a bounded amount of (sans-IO).
+
+A *pool* is such an amount: connections, bytes of buffers, descriptors, handshakes.  Pools are what strangers
+fill.  A bound on all of them together would leave nothing to others once one of them has filled it; a fixed
+part for each would refuse, while all the rest is free, the many people behind the one address of an office or
+of a mobile network.  The rule, for every pool, here and in C (``edge_share`` in ``edge_peers.h``):
+
+    **An address may hold as much of a pool as it leaves free.**
+
+It is the dynamic threshold of shared-memory switches (Choudhury and Hahne, IEEE/ACM Transactions on
+Networking 6(2), 1998).  One address alone gets half of a pool.  Where N take all that they can, each gets
+1/(N+1), and as much is left for who comes next; who holds nothing gets what there is.  Nothing has to be
+searched or taken back.
+
+An address is an IPv4 address, or the /64 of an IPv6 address, which is what one customer has.  Behind a proxy
+all have the same, and on Unix sockets none: these are not told apart (``--connections-per-address 0``), and
+only the size of the pool bounds them.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import NamedTuple
+
+#: The address of those that are not told apart.
+NOBODY = b""
+
+
+def network_of(host: str) -> bytes:
+    """What *host*, a numeric address or "", counts as: an IPv4 address, or an IPv6 /64; packed."""
+    if not host:
+        return NOBODY
+    if ":" not in host:
+        return socket.inet_pton(socket.AF_INET, host)
+    packed = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
+    return packed[12:] if packed.startswith(bytes(10) + b"\xff\xff") else packed[:8]
+
+
+class Pool:
+    """A bounded amount, and who holds how much of it; *told_apart*: the rule of shares holds, too."""
+
+    __slots__ = ("_held", "_told_apart", "size", "used")
+
+    def __init__(self, size: int, told_apart: bool = True) -> None:
+        self.size = size
+        #: Held by all together.
+        self.used = 0
+        self._told_apart = told_apart
+        self._held: dict[bytes, int] = {}
+
+    @property
+    def free(self) -> int:
+        """What nobody holds."""
+        return self.size - self.used
+
+    def held(self, network: bytes) -> int:
+        """What one address holds; 0 for those that are not told apart."""
+        return self._held.get(network, 0)
+
+    def take(self, network: bytes, amount: int = 1) -> bool:
+        """Hold *amount* more, all of it or nothing; whether that is within the size and the share."""
+        held = self.held(network)
+        if amount > self.free or (held and held + amount > self.free - amount):
+            return False
+        self.used += amount
+        if amount and self._told_apart and network != NOBODY:
+            self._held[network] = held + amount
+        return True
+
+    def give(self, network: bytes, amount: int = 1) -> None:
+        """Hold *amount* less."""
+        self.used -= amount
+        if network in self._held:
+            self._held[network] -= amount
+            if not self._held[network]:
+                del self._held[network]
+
+
+class Pools(NamedTuple):
+    """What the connections of a process share on its Twisted side."""
+
+    #: Bytes of requests that are not whole and of answers that are not taken.
+    buffers: Pool
+    #: Second descriptors of connections: files that bodies are read from or written to.
+    files: Pool
+    #: TLS handshakes that have begun and are not over.
+    handshakes: Pool
