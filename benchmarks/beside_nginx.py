@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -62,6 +62,16 @@ WORKS = (
 )
 
 
+#: What one turn of the loop costs, from a client that waits for each answer to many at once.
+TURNS = (
+    *(
+        Work(f"304, keep-alive, {count} connection{'s' if count > 1 else ''}", 0.90, _not_modified, count)
+        for count in (1, 2, 4, 16, 64)
+    ),
+    Work("connections one after the other, a 304 each, close", 0.95, _closing, 1),
+)
+
+
 @contextmanager
 def both(place: Place, name: str) -> Iterator[tuple[Server, Server]]:
     """Ours and nginx, both with the site."""
@@ -72,10 +82,10 @@ def both(place: Place, name: str) -> Iterator[tuple[Server, Server]]:
         yield ours, nginx
 
 
-def ratios(ours: Server, nginx: Server, seconds: float, rounds: int) -> list[Row]:
-    """Each work on both servers, rounds interleaved, medians compared."""
+def ratios(works: Sequence[Work], ours: Server, nginx: Server, seconds: float, rounds: int) -> list[Row]:
+    """Each of *works* on both servers, rounds interleaved; medians compared, and the ratios of the rounds."""
     rows = []
-    for work in WORKS:
+    for work in works:
         texts = (work.request(ours), (work.reference or work.request)(nginx))
         pipelines = (work.pipeline, work.pipeline if work.reference is None else 1)
         figures: tuple[list[float], list[float]] = ([], [])
@@ -88,7 +98,8 @@ def ratios(ours: Server, nginx: Server, seconds: float, rounds: int) -> list[Row
                 errors += result.errors if "close" not in work.name else 0
         mine, theirs = statistics.median(figures[0]), statistics.median(figures[1])
         ratio = mine / theirs
-        note = f" ({errors} errors!)" if errors else ""
+        each = sorted(one / other for one, other in zip(*figures, strict=True))
+        note = f" ({each[0]:.2f} .. {each[-1]:.2f})" + (f" ({errors} errors!)" if errors else "")
         rows.append(
             Row(work.name, f"{mine:.2f} us", f"nginx {theirs:.2f} us", f"{ratio:.3f} x{note}",
                 f"<= {work.goal:.2f} x", ratio <= work.goal and not errors)
@@ -136,7 +147,13 @@ def _raw_size(server: Server) -> int:
 
 def _ratios(place: Place) -> list[Row]:
     with both(place, "ratios") as (ours, nginx):
-        return ratios(ours, nginx, place.seconds, place.rounds)
+        return ratios(WORKS, ours, nginx, place.seconds, place.rounds)
+
+
+def _turns(place: Place) -> list[Row]:
+    """Many short rounds: what else runs on the machine disturbs both servers alike."""
+    with both(place, "turn") as (ours, nginx):
+        return ratios(TURNS, ours, nginx, 1.0, place.some(3, 11))
 
 
 def _wire(place: Place) -> list[Row]:
@@ -154,4 +171,4 @@ def _twin(place: Place) -> list[Row]:
         return [twin(server, place.seconds)]
 
 
-FORMS = {"ratios": _ratios, "twin": _twin, "memory": _memory, "wire": _wire}
+FORMS = {"ratios": _ratios, "turn": _turns, "twin": _twin, "memory": _memory, "wire": _wire}
