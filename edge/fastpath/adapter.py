@@ -1,8 +1,9 @@
-"""A fast path in a Twisted reactor, and connections on their way to Twisted and back.
+"""A fast path with a Twisted reactor, and connections on their way to Twisted and back.
 
-:class:`Adapter` is the one descriptor that the reactor watches for all listeners and all resting
-connections of a worker.  When it is readable, the fast path does one bounded batch and says which
-connections are to move to Twisted.  Each of these becomes a
+:class:`Adapter` has the fast path's turns taken: in a worker, where the reactor is a
+:class:`~edge.fastpath.reactor.FastPathReactor`, the wait of both is the fast path's; in any other reactor, it
+is the one descriptor that the reactor watches for all listeners and all resting connections.  Each turn says
+which connections are to move to Twisted.  Each of these becomes a
 :class:`~edge.fastpath.transports.HandedOffTransport`: an ordinary Twisted stream transport that owns the
 descriptor itself (no ``dup``: a second descriptor for each connection would halve the connection limit) and
 that can give it back; a TLS connection whose handshake is over, a
@@ -25,8 +26,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from edge.fastpath.reactor import FastPathReactor
 from edge.fastpath.sealed import SealedTransport
 from edge.fastpath.transports import HandedOffTransport, address_of
 
@@ -34,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from twisted.internet.interfaces import IProtocolFactory
-    from twisted.python.failure import Failure
 
     from edge.fastpath.interface import FastPath, Handoff
     from edge.tls.interface import RecordLayer
@@ -56,7 +58,7 @@ class _Listener(NamedTuple):
 
 @implementer(IReadDescriptor)
 class Adapter:
-    """Watches one fast path for the reactor and gives handed-off connections their protocols."""
+    """Turns one fast path within a reactor and gives handed-off connections their protocols."""
 
     _log = Logger()
 
@@ -100,7 +102,11 @@ class Adapter:
     def start(self) -> None:
         """Begin to serve."""
         self._running = True
-        self._reactor.addReader(self)
+        if isinstance(self._reactor, FastPathReactor):
+            self.fast_path.watch(self._reactor.fileno())
+            self._reactor.wait_with(self._wait)
+        else:
+            self._reactor.addReader(self)
         self._ticking.start(TICK_SECONDS, now=False).addErrback(self._failed)
 
     def stop(self) -> None:
@@ -111,9 +117,29 @@ class Adapter:
     def _halt(self) -> None:
         """Turn the fast path no longer."""
         self._running = False
-        self._reactor.removeReader(self)
+        if isinstance(self._reactor, FastPathReactor):
+            self._reactor.wait_with(None)
+        else:
+            self._reactor.removeReader(self)
         if self._ticking.running:
             self._ticking.stop()
+
+    def _wait(self, timeout: float | None) -> None:
+        """Wait and serve up to *timeout* seconds, or until the reactor has something to do."""
+        try:
+            self._run(timeout)
+        except Exception:
+            self.connectionLost(Failure())
+
+    def _run(self, timeout: float | None) -> None:
+        """The same; then deal out what the fast path let go."""
+        for handoff in self.fast_path.run(timeout):
+            try:
+                self._take(handoff)
+            except Exception:
+                self._log.failure("A connection could not be given to its protocol")
+        if self._take_samples is not None:
+            self._take_samples()
 
     def _take(self, handoff: Handoff) -> None:
         """Give the connection of *handoff* its transport and protocol."""
@@ -169,13 +195,7 @@ class Adapter:
         return self.fast_path.fileno()
 
     def doRead(self) -> None:
-        for handoff in self.fast_path.run():
-            try:
-                self._take(handoff)
-            except Exception:
-                self._log.failure("A connection could not be given to its protocol")
-        if self._take_samples is not None:
-            self._take_samples()
+        self._run(0.0)
 
     def connectionLost(self, reason: Failure) -> None:
         if self._running:

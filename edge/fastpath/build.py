@@ -89,7 +89,8 @@ ffibuilder.cdef(
     edge_answerer *edge_loop_answerer(edge_loop *loop);
     int edge_loop_fileno(const edge_loop *loop);
     int edge_loop_listen(edge_loop *loop, int fd, uint32_t listener, unsigned flags);
-    int edge_loop_run(edge_loop *loop);
+    int edge_loop_watch(edge_loop *loop, int fd);
+    int edge_loop_wait(edge_loop *loop, int timeout_ms);
     const edge_handoff *edge_loop_handoffs(const edge_loop *loop);
     void edge_loop_taken(edge_loop *loop);
     void edge_loop_tick(edge_loop *loop);

@@ -1,8 +1,12 @@
 """The interface of a fast path, for both builds: native (``native.py`` over C) and Python (``twin.py``).
 
-A fast path owns one epoll descriptor with the listening sockets and all resting connections.  The
-reactor watches that descriptor; when it is readable, :meth:`FastPath.run` does one bounded batch:
-accept, receive, recognise, look up, send.  What it does not positively recognise it hands off.
+A fast path owns one epoll set with the listening sockets and all resting connections.  :meth:`FastPath.run`
+serves what is ready there: accept, receive, recognise, look up, send.  What it does not positively recognise
+it hands off.
+
+It shares a thread with a reactor in one of two ways: the reactor's own epoll set is a descriptor of this one
+(:meth:`FastPath.watch`), and both wait in :meth:`FastPath.run`; or this set is a descriptor of the reactor's
+(:meth:`FastPath.fileno`), which calls :meth:`FastPath.run` when it is readable.
 """
 
 from __future__ import annotations
@@ -93,7 +97,7 @@ class FastPath(Protocol):
     kind: str
 
     def fileno(self) -> int:
-        """The epoll descriptor, for the reactor."""
+        """The epoll descriptor: readable when :meth:`run` has something to serve."""
 
     def listen(self, fd: int, listener: int, recognise: bool, shared: bool = False) -> None:
         """Accept on the listening socket *fd* (not owned).
@@ -103,8 +107,15 @@ class FastPath(Protocol):
         one of its own (SO_REUSEPORT).
         """
 
-    def run(self) -> list[Handoff]:
-        """One bounded batch; the connections that move to Twisted."""
+    def watch(self, fd: int) -> None:
+        """Let :meth:`run` wait for *fd* (not owned), too, until it is closed.  :exc:`OSError`: it cannot."""
+
+    def run(self, timeout: float | None = 0.0) -> list[Handoff]:
+        """Serve what is ready, and wait for more up to *timeout* seconds (None: for ever).
+
+        It ends early when *fd* of :meth:`watch` is readable, when a signal has come, when there are
+        connections for Twisted (which it returns) or many samples, and after 2,048 events.
+        """
 
     def tick(self) -> None:
         """To be called about every second: closes what is past its deadline."""

@@ -7,6 +7,7 @@ the C structures and back.
 from __future__ import annotations
 
 import os
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from edge._native import ffi, lib
@@ -125,8 +126,13 @@ class NativeFastPath:
         if error:
             raise OSError(-error, os.strerror(-error))
 
-    def run(self) -> list[Handoff]:
-        count = lib.edge_loop_run(self._loop)
+    def watch(self, fd: int) -> None:
+        error = lib.edge_loop_watch(self._loop, fd)
+        if error:
+            raise OSError(-error, os.strerror(-error))
+
+    def run(self, timeout: float | None = 0.0) -> list[Handoff]:
+        count = lib.edge_loop_wait(self._loop, -1 if timeout is None else ceil(timeout * 1000))
         if not count:
             return []
         taken = lib.edge_loop_handoffs(self._loop)

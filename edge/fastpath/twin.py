@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import select
 import socket
 import time
 from collections.abc import Callable, Collection
 
 from edge.fastpath.acceptor import Acceptor, Listener
-from edge.fastpath.answerer import PythonAnswerer
+from edge.fastpath.answerer import SAMPLES, PythonAnswerer
 from edge.fastpath.connection import TRANSITIONS, Connection, State, unacknowledged
 from edge.fastpath.interface import Handoff, Next, Sample, Settings
 from edge.http.answer import error_answer
@@ -25,7 +26,7 @@ from edge.table.segment import Segment
 from edge.tls.interface import RecordLayer
 
 _EVENTS = 256
-_ROUNDS = 8
+_TURN_EVENTS = 2048
 _ACCEPTS = 64
 _HANDOFFS = 256
 _INPUT_BYTES = 172_032
@@ -60,6 +61,7 @@ class PythonFastPath:
         self._connections: dict[int, Connection] = {}
         self._buffers = Pool(settings.limits.pending_bytes)
         self._handoffs: list[Handoff] = []
+        self._watched = -1
         self._draining = False
         #: Seconds that a connection may be in a state.
         self._seconds = {
@@ -77,19 +79,25 @@ class PythonFastPath:
     def listen(self, fd: int, listener: int, recognise: bool, shared: bool = False) -> None:
         self._acceptor.listen(fd, listener, recognise, shared)
 
-    def run(self) -> list[Handoff]:
-        self._clocks()
-        self._answerer.reader.enter()
-        try:
-            for _ in range(_ROUNDS):
-                events = self._epoll.poll(0, _EVENTS)
-                for fd, event in events:
-                    if len(self._handoffs) < _HANDOFFS:
-                        self._ready(fd, event)
-                if not events or self._handoffs:
-                    break
-        finally:
-            self._answerer.reader.leave()
+    def watch(self, fd: int) -> None:
+        self._epoll.register(fd, select.EPOLLIN)
+        self._watched = fd
+
+    def run(self, timeout: float | None = 0.0) -> list[Handoff]:
+        until = math.inf if timeout is None else self._clock() + timeout
+        left = 0.0 if self._reactor_has_work() else until - self._clock()
+        served = 0
+        while served < _TURN_EVENTS:
+            events = self._epoll.poll(None if left == math.inf else max(left, 0.0), _EVENTS)
+            if not events:
+                break
+            served += len(events)
+            watched_is_ready = self._serve_events(events)
+            if self._reactor_has_work():
+                break
+            left = 0.0 if watched_is_ready else until - self._clock()
+            if left <= 0 and len(events) < _EVENTS:
+                break
         handoffs, self._handoffs = self._handoffs, []
         return handoffs
 
@@ -257,6 +265,22 @@ class PythonFastPath:
                 self._hand_off(fd, connection, b"")
 
     # ---- answering ----
+
+    def _reactor_has_work(self) -> bool:
+        """Whether the reactor has something to do besides what is ready here."""
+        return bool(self._handoffs) or len(self._answerer.samples) > SAMPLES // 2
+
+    def _serve_events(self, events: list[tuple[int, int]]) -> bool:
+        """Serve a batch; whether the watched descriptor was among it."""
+        self._clocks()
+        self._answerer.reader.enter()
+        try:
+            for fd, event in events:
+                if fd != self._watched and len(self._handoffs) < _HANDOFFS:
+                    self._ready(fd, event)
+        finally:
+            self._answerer.reader.leave()
+        return any(fd == self._watched for fd, _ in events)
 
     def _ready(self, fd: int, event: int) -> None:
         listener = self._acceptor.listener(fd)

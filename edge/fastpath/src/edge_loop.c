@@ -11,10 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EVENTS 256
-#define ROUNDS 8   /* epoll_waits in one run: the reactor gets its turn after at most 2,048 events */
-#define ACCEPTS 64 /* accepts in one turn of a listener */
+#define EVENTS 256       /* of one epoll_wait */
+#define TURN_EVENTS 2048 /* of one edge_loop_wait: then the caller gets its turn, whatever is ready here */
+#define ACCEPTS 64       /* accepts in one turn of a listener */
 #define LISTENER_BIT ((uint64_t)1 << 32)
+#define CALLER_BIT ((uint64_t)1 << 33)
 
 static void clocks(edge_loop *loop)
 {
@@ -204,23 +205,69 @@ static void ready(edge_loop *loop, const struct epoll_event *event)
     }
 }
 
-int edge_loop_run(edge_loop *loop)
+int edge_loop_watch(edge_loop *loop, int fd)
 {
-    struct epoll_event events[EVENTS];
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = CALLER_BIT};
+    return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+/* Serves a batch; whether the caller's descriptor was among it. */
+static bool serve_events(edge_loop *loop, const struct epoll_event *events, int count)
+{
+    bool caller = false;
     clocks(loop);
     edge_table_enter(&loop->answerer.table);
-    for (int round = 0; round < ROUNDS; round++) {
-        /* Each event hands off at most one connection, an accepting one up to what is left: asking
-         * for no more events than places are left keeps the list from overflowing. */
-        int room = EDGE_HANDOFFS - loop->handoff_count;
-        int n = room ? epoll_wait(loop->epoll, events, room < EVENTS ? room : EVENTS, 0) : 0;
-        for (int i = 0; i < n && loop->handoff_count < EDGE_HANDOFFS; i++)
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.u64 & CALLER_BIT)
+            caller = true;
+        else if (loop->handoff_count < EDGE_HANDOFFS)
             ready(loop, events + i);
-        if (n <= 0 || loop->handoff_count)
-            break;
     }
     edge_table_leave(&loop->answerer.table);
+    return caller;
+}
+
+/* Milliseconds of CLOCK_MONOTONIC, rounded up: a wait until then ends no earlier. */
+static int64_t milliseconds(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000 + (time.tv_nsec + 999999) / 1000000;
+}
+
+/* Whether the caller has something to do besides what is ready here. */
+static bool caller_has_work(const edge_loop *loop)
+{
+    return loop->handoff_count || loop->answerer.sample_count > EDGE_SAMPLES / 2;
+}
+
+int edge_loop_wait(edge_loop *loop, int timeout_ms)
+{
+    struct epoll_event events[EVENTS];
+    int64_t until = timeout_ms > 0 ? milliseconds() + timeout_ms : 0;
+    int left = caller_has_work(loop) ? 0 : timeout_ms;
+    for (int served = 0; served < TURN_EVENTS;) {
+        int n = epoll_wait(loop->epoll, events, EVENTS, left);
+        if (n <= 0)
+            break; /* the time is over, or a signal has come */
+        served += n;
+        if (serve_events(loop, events, n))
+            left = 0;
+        if (caller_has_work(loop))
+            break;
+        if (left > 0) {
+            int64_t rest = until - milliseconds();
+            left = rest > 0 ? (int)rest : 0;
+        }
+        if (!left && n < EVENTS)
+            break; /* the caller's turn, and all that was ready is served */
+    }
     return loop->handoff_count;
+}
+
+int edge_loop_run(edge_loop *loop)
+{
+    return edge_loop_wait(loop, 0);
 }
 
 const edge_handoff *edge_loop_handoffs(const edge_loop *loop)

@@ -1,9 +1,10 @@
 /* The fast path's loop: one epoll set with the listening sockets and all resting connections.
  *
  * A connection at rest is a file descriptor and 24 bytes in an array indexed by it; it gets a buffer
- * only while it has a partial request or an answer that its peer did not take.  The epoll descriptor
- * is itself pollable, so a reactor watches it and calls edge_loop_run when it is readable.  Nothing
- * here blocks, nothing calls back.
+ * only while it has a partial request or an answer that its peer did not take.  An epoll descriptor is
+ * itself pollable, so this set and that of a reactor are one inside the other, either way round: the
+ * reactor's in this one, and edge_loop_wait is where both wait; or this one in the reactor's, which
+ * calls edge_loop_run when it is readable.  Nothing else here blocks, nothing calls back.
  *
  *     FREE                   ---> IDLE      accepted                              (idle deadline)
  *     HANDED                 ---> IDLE      Twisted has given it back             (idle deadline)
@@ -56,11 +57,17 @@ edge_answerer *edge_loop_answerer(edge_loop *loop);
 int edge_loop_fileno(const edge_loop *loop);
 /* flags: EDGE_LISTENER_*.  0 or -errno. */
 int edge_loop_listen(edge_loop *loop, int fd, uint32_t listener, unsigned flags);
-/* One batch; how many handoffs are to be taken. */
+/* Waits for this descriptor of the caller's, too (EPOLLIN), as long as it is open: 0 or -errno. */
+int edge_loop_watch(edge_loop *loop, int fd);
+/* Waits and serves until the caller has something to do: its descriptor is readable, timeout_ms are over
+ * (-1: never), a signal has come, connections were handed off, the samples are half full.  What is ready
+ * here as well is served first, but 2,048 events are the most.  How many handoffs are to be taken. */
+int edge_loop_wait(edge_loop *loop, int timeout_ms);
+/* The same without waiting: serves what is ready. */
 int edge_loop_run(edge_loop *loop);
-/* Those of the last run. */
+/* Those of the last wait or run. */
 const edge_handoff *edge_loop_handoffs(const edge_loop *loop);
-/* Frees the data of the handoffs; the next run may begin. */
+/* Frees the data of the handoffs; the next wait or run may begin. */
 void edge_loop_taken(edge_loop *loop);
 /* Every second: closes what is past its deadline, and accepts again after a pause. */
 void edge_loop_tick(edge_loop *loop);

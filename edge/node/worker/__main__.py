@@ -17,6 +17,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.main import installReactor
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.logger import (
     FilteringLogObserver,
@@ -32,6 +33,7 @@ from zope.interface import implementer
 
 from edge.descriptors import raise_descriptor_limit
 from edge.errors import EdgeError
+from edge.fastpath.reactor import FastPathReactor
 from edge.node.process import control
 from edge.node.process.clocks import measure_steadily
 from edge.node.process.settings import WorkerSettings, decode
@@ -155,11 +157,8 @@ def _write_event(event: LogEvent) -> None:
 
 def main() -> int:
     """Serve until drained; the exit code."""
-    from twisted.internet import epollreactor
-
-    epollreactor.install()
-    from twisted.internet import reactor
-
+    reactor = FastPathReactor()
+    installReactor(reactor)
     measure_steadily(reactor)
     relevant = LogLevelFilterPredicate(LogLevel.warn)
     for namespace in ("edge", __name__):
@@ -171,12 +170,11 @@ def main() -> int:
     worker = Worker(reactor)
     # Nothing else: Ctrl-C and the like reach the whole group, and the supervisor tells us what follows.
     take_signals({signal.SIGTERM: worker.leave}, reactor)
+    reactor.wake_on_signals()
     let_signals_in()
-    reactor.adoptStreamConnection(  # type: ignore[attr-defined]
-        control.CONTROL_FD, socket.AF_UNIX, Factory.forProtocol(lambda: worker)
-    )
+    reactor.adoptStreamConnection(control.CONTROL_FD, socket.AF_UNIX, Factory.forProtocol(lambda: worker))
     os.close(control.CONTROL_FD)
-    reactor.run(installSignalHandlers=False)  # type: ignore[call-arg]
+    reactor.run(installSignalHandlers=False)
     return worker.exit_code
 
 
