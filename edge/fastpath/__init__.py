@@ -4,7 +4,8 @@
 * ``twin.py``: the specification, in Python; serves where there is no compiler.  It consists of
   ``recognise.py`` (requests), ``answerer.py`` (answers), ``acceptor.py`` and ``connection.py``;
 * ``native.py`` over ``src/``: the same in C11 (``build.py`` compiles it);
-* ``adapter.py``: either of them in a Twisted reactor, and connections on their way to and fro;
+* ``reactor.py``: the reactor of a worker, which lets its fast path wait for both;
+* ``adapter.py``: either of them with a Twisted reactor, and connections on their way to and fro;
   ``transports.py``: their transports; ``sealed.py``: those over TLS.
 
 In ``src/``, a header and mostly a source of each name; headers include only those above them.  Sans-IO::

@@ -124,11 +124,14 @@ class FastPath(Protocol):
         """Take back a connection handed off before, now between two requests (fd owned again).
 
         *layer* moves back with it, with the bytes of a record that is not whole.  :exc:`OSError`: not handed
-        off, or no memory to watch it; then both are the caller's as before.
+        off, no memory to watch it, or this is closed; then both are the caller's as before.
         """
 
     def release(self, fd: int) -> None:
-        """The connection handed off as *fd* has ended; call before or right after closing it."""
+        """The connection handed off as *fd* has ended; call before or right after closing it.
+
+        After :meth:`close`, too, which leaves connections that were handed off to those who have them.
+        """
 
     def allow_origins(self, origins: Collection[bytes]) -> None:
         """From now on these get Access-Control-Allow-Origin; see :class:`Settings`.
@@ -146,7 +149,7 @@ class FastPath(Protocol):
         """How many are open: resting, being served and handed off."""
 
     def close(self) -> None:
-        """Close everything owned."""
+        """Close everything owned; only :meth:`adopt` and :meth:`release` may follow."""
 
 
 class Answerer(Protocol):

@@ -6,6 +6,7 @@ the C structures and back.
 
 from __future__ import annotations
 
+import errno
 import os
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -147,12 +148,13 @@ class NativeFastPath:
         lib.edge_loop_tick(self._loop)
 
     def adopt(self, fd: int, layer: RecordLayer | None = None) -> None:
-        error = lib.edge_loop_adopt(self._loop, fd)
+        error = -errno.EINVAL if self._loop is None else lib.edge_loop_adopt(self._loop, fd)
         if error:
             raise OSError(-error, os.strerror(-error))
 
     def release(self, fd: int) -> None:
-        lib.edge_loop_release(self._loop, fd)
+        if self._loop is not None:  # else it is not counted any more
+            lib.edge_loop_release(self._loop, fd)
 
     def samples(self) -> list[Sample]:
         answerer = self._answerer

@@ -1,7 +1,7 @@
 """Twisted's epoll reactor within the wait of a fast path.
 
-A worker gives short answers, for which it needs no Python at all, and does everything else.  So the fast path's
-wait is the wait of the whole process, in C and without the GIL::
+Most of what a worker does are short answers, for which it needs no Python at all.  So the fast path's wait is
+the wait of the whole process, in C and without the GIL::
 
     FastPath.run   waits for: its listeners and connections | the reactor's epoll set, one descriptor
                        |                     |                      | is readable, a timer is due, or
@@ -9,8 +9,8 @@ wait is the wait of the whole process, in C and without the GIL::
                    answers, and waits on, without returning     returns; the reactor polls its own set
 
 Until a fast path is attached (:meth:`FastPathReactor.wait_with`) and after it has gone, this is an ordinary
-epoll reactor.  What wakes one wakes the other: threads and signals write to the reactor's waker, which is in its
-set.
+epoll reactor.  What wakes one wakes the other: threads and signals write to the reactor's waker, which is in
+its set.
 """
 
 # Much of Twisted has no annotations.
@@ -46,8 +46,8 @@ class FastPathReactor(EPollReactor):
     def wake_on_signals(self) -> None:
         """Have every signal of this process end the wait, so that its Python handler runs at once.
 
-        Without this a signal that comes between Python's last look and the system call that waits is seen when
-        something else ends the wait.  In the main thread only.
+        Without this a signal that comes between Python's last look and the system call that waits is seen
+        when something else ends the wait.  In the main thread only.
         """
         signal.set_wakeup_fd(self.waker.o, warn_on_full_buffer=False)
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import select
 import socket
+import threading
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from edge.fastpath.interface import FastPath, Handoff, Limits, Settings
@@ -373,3 +377,131 @@ class LoopSuite(Base):
         )
         self.assertGreater(samples[0].sent, 100)
         self.assertEqual(self.fastpath.samples(), [])
+
+    def test_a_connection_may_end_after_the_fast_path(self) -> None:
+        """Who has it still says so, or would give it back."""
+        self.start()
+        self.client(b"POST /x HTTP/1.1\r\n")
+        (handoff,) = self.settle()
+        self.fastpath.close()
+        with self.assertRaises(OSError):
+            self.fastpath.adopt(handoff.fd)
+        self.fastpath.release(handoff.fd)
+        os.close(handoff.fd)
+
+    # ---- waiting ----
+
+    def waiting(self, log_every: int = 0) -> int:
+        """A fast path that also waits for a descriptor; the one to write to."""
+        self.start(log_every=log_every)
+        read, write = os.pipe()
+        self.addCleanup(os.close, read)
+        self.addCleanup(os.close, write)
+        self.fastpath.watch(read)
+        return write
+
+    def meanwhile(self, work: Callable[[], None]) -> None:
+        """Runs *work* in a thread, which ends before the test does; what it raises fails the test."""
+        failures: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                work()
+            except BaseException as failure:
+                failures.append(failure)
+
+        thread = threading.Thread(target=run)
+
+        def join() -> None:
+            thread.join(30)
+            self.assertEqual((thread.is_alive(), failures), (False, []))
+
+        self.addCleanup(join)
+        thread.start()
+
+    def asked(self, times: int = 1) -> None:
+        """A client that waits for each answer before it asks again, in its own thread."""
+        with socket.create_connection(self.listener.getsockname(), 20) as connection:
+            for _ in range(times):
+                connection.sendall(get(EMPTY))
+                self.assertIn(b"200 OK", connection.recv(65536))
+
+    def test_a_wait_answers_until_the_watched_descriptor_is_readable(self) -> None:
+        """One wait for all requests; between them the table's writer may reclaim what it likes."""
+        write = self.waiting()
+        epochs: list[int] = []
+
+        def work() -> None:
+            self.asked(20)
+            for _ in range(10_000):  # the answer is there before the reader has left the table
+                epochs.append(self.segment.worker_epochs()[0])
+                if not epochs[-1]:
+                    break
+            os.write(write, b"x")
+
+        self.meanwhile(work)
+        self.assertEqual(self.fastpath.run(None), [])
+        self.assertEqual((self.counted("requests"), epochs[-1]), (20, 0))
+
+    def test_what_is_ready_is_served_before_the_watched_descriptor_has_its_turn(self) -> None:
+        """More than one batch of it; and it does not wait for more."""
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+        write = self.waiting()
+        clients = []
+        for _ in range(3):
+            clients += [self.client() for _ in range(100)]
+            self.settle()
+        for client in clients:
+            client.sendall(get(EMPTY))
+        os.write(write, b"x")
+        self.assertEqual(self.fastpath.run(None), [])
+        self.assertEqual(self.counted("requests"), 300)
+        self.assertEqual(self.fastpath.run(None), [])
+
+    def test_a_wait_ends_in_time(self) -> None:
+        """With requests and without, and not before."""
+        self.waiting()
+        for client in (None, self.client(get(EMPTY))):
+            until = time.monotonic() + 0.02
+            self.assertEqual(self.fastpath.run(0.02), [])
+            self.assertGreaterEqual(time.monotonic(), until)
+            if client is not None:
+                self.assertIn(b"200 OK", self.received(client))
+
+    def test_a_wait_ends_with_a_connection_for_twisted(self) -> None:
+        """It cannot wait."""
+        self.waiting()
+        self.meanwhile(lambda: self.client(b"POST /x HTTP/1.1\r\n") and None)
+        (handoff,) = self.fastpath.run(None)
+        self.assertEqual(handoff.data, b"POST /x HTTP/1.1\r\n")
+        socket.socket(fileno=handoff.fd).close()
+        self.fastpath.release(handoff.fd)
+
+    def test_a_wait_ends_when_there_are_many_samples(self) -> None:
+        """Before any is lost."""
+        self.waiting(1)
+        self.meanwhile(lambda: self.asked(300))
+        taken = 0
+        while taken < 300:
+            self.assertEqual(self.fastpath.run(None if taken < 150 else 0.01), [])
+            taken += len(self.fastpath.samples())
+        self.assertEqual(taken, 300)
+
+    def test_a_turn_is_bounded(self) -> None:
+        """Nothing but the number of events ends this wait."""
+        self.waiting()
+        self.meanwhile(lambda: self.asked(2100))
+        self.assertEqual(self.fastpath.run(None), [])
+        self.assertTrue(2000 <= self.counted("requests") <= 2048, self.counted("requests"))
+        while self.counted("requests") < 2100:
+            self.fastpath.run(0.01)
+
+    def test_a_descriptor_that_cannot_be_watched_is_refused(self) -> None:
+        """It is closed, or a file."""
+        self.start()
+        with self.assertRaises(OSError):
+            self.fastpath.watch(1_000_000)
+        with open(os.devnull, "rb") as file, self.assertRaises(OSError):
+            self.fastpath.watch(file.fileno())

@@ -2,7 +2,8 @@
 
 It inherits its descriptors (see :mod:`edge.node.process.control`), is told its settings over the control
 connection, and ends by being drained, or when the supervisor has gone.  What it logs goes to
-standard error, line by line, from where the supervisor takes it.
+standard error, line by line, from where the supervisor takes it.  Its reactor lets the fast path wait for
+both (:mod:`edge.fastpath.reactor`).
 """
 
 # Much of Twisted has no annotations.
