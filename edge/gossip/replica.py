@@ -49,6 +49,7 @@ from edge.gossip.changes import (
 )
 from edge.gossip.clock import HybridClock, ahead, latest_believed
 from edge.gossip.packet import LogPosition
+from edge.gossip.published import PublishedRecord
 from edge.gossip.rows import Rows
 
 #: Sequence numbers reserved at a time.
@@ -83,6 +84,8 @@ class Replica:
         self._rows = rows
         self._tombstone_ms = tombstone_ms
         self.counters: Counter[str] = Counter()
+        #: Of what this node itself has published.
+        self.published = PublishedRecord(node, rows)
         self._buckets = Buckets()
         self._refused: dict[str, tuple[int, int]] = {}  # origin -> (milliseconds too far ahead, when)
         self._doubted: set[str] = set()  # origins of which something was refused since reading began

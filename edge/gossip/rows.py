@@ -2,7 +2,8 @@
 
 One row for each path: the change that counts, of whichever node.  What it replaced is gone, so that a log
 never grows beyond the number of paths.  Header lines are stored once (table ``heads``).  ``origins`` holds
-the version vector: how far each node's log is here.  Reading a log goes by the index (origin, rank,
+the version vector: how far each node's log is here; ``published`` the record of what this node has published
+(:mod:`edge.gossip.published`).  Reading a log goes by the index (origin, rank,
 sequence), never through all rows.
 
 Write-ahead logging; :meth:`Rows.commit` makes the changes so far durable against a kill of the process.
@@ -32,6 +33,8 @@ CREATE TABLE IF NOT EXISTS heads (id INTEGER PRIMARY KEY, lines BLOB UNIQUE);
 CREATE TABLE IF NOT EXISTS changes (path BLOB PRIMARY KEY, origin INTEGER, sequence INTEGER, clock INTEGER,
                                     modified INTEGER, rank INTEGER, bucket INTEGER, records BLOB)
                                     WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS published (node TEXT, path BLOB, clock INTEGER, fingerprint BLOB,
+                                      PRIMARY KEY (node, path)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS log ON changes (origin, rank, sequence);
 CREATE INDEX IF NOT EXISTS buckets ON changes (bucket);
 CREATE INDEX IF NOT EXISTS tombstones ON changes (clock) WHERE records IS NULL;
@@ -40,9 +43,16 @@ _VERSION = 1
 _COLUMNS = "path, origin, sequence, clock, modified, records"
 _RECORDS = msgspec.msgpack.Decoder(tuple[PackedRecord, ...])
 #: What SQLite says when it is not the file's fault.
-_OUTSIDE = ("unable to open", "is full", "readonly", "locked", "disk I/O error", "permission")
+_OUTSIDE = ("unable to open", "is full", "locked", "disk I/O error", "permission")
 #: Bytes of the page cache.
 _CACHE_KIB = 16 * 1024
+
+
+def _is_from_outside(error: str, path: str) -> bool:
+    """Whether *error* says nothing of the file's contents; a damaged head can make it "readonly", too."""
+    if "readonly" in error:
+        return not all(os.access(one, os.W_OK) for one in (path, os.path.dirname(path) or "."))
+    return any(sign in error for sign in _OUTSIDE)
 
 
 class RowsError(EdgeError):
@@ -104,7 +114,7 @@ class Rows:
         try:
             return cls(path)
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError) and any(sign in str(error) for sign in _OUTSIDE):
+            if isinstance(error, sqlite3.OperationalError) and _is_from_outside(str(error), path):
                 raise RowsError(
                     f"{path}: cannot be used ({error}); see its permissions and the room on its disk"
                 ) from None
@@ -158,6 +168,10 @@ class Rows:
         """Commit, if that is possible, and close."""
         with suppress(sqlite3.Error):
             self._db.execute("COMMIT")
+        self._db.close()
+
+    def kill(self) -> None:
+        """Close as a kill of the process does: what is not committed is lost."""
         self._db.close()
 
     # Small facts
@@ -260,8 +274,35 @@ class Rows:
         """Forget what is under *paths*."""
         self._db.executemany("DELETE FROM changes WHERE path=?", ((path,) for path in paths))
 
+    # What was published
+
+    def published(self, node: str, path: bytes) -> tuple[int, bytes] | None:
+        """(clock, fingerprint) of what *node* has published under *path*."""
+        query = "SELECT clock, fingerprint FROM published WHERE node=? AND path=?"
+        found = self._db.execute(query, (node, path)).fetchone()
+        return None if found is None else (int(found[0]), bytes(found[1]))
+
+    def set_published(self, node: str, path: bytes, clock: int, fingerprint: bytes) -> None:
+        """Write down what *node* has published."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO published VALUES (?, ?, ?, ?)", (node, path, clock, fingerprint)
+        )
+
+    def unset_published(self, node: str, path: bytes) -> None:
+        """*node* has nothing under *path*."""
+        self._db.execute("DELETE FROM published WHERE node=? AND path=?", (node, path))
+
+    def forget_published_but(self, node: str) -> None:
+        """Forget the records of all others."""
+        self._db.execute("DELETE FROM published WHERE node!=?", (node,))
+
+    def published_paths(self, node: str, after: bytes, limit: int) -> list[bytes]:
+        """Paths of *node*'s record above *after*."""
+        query = "SELECT path FROM published WHERE node=? AND path>? ORDER BY path LIMIT ?"
+        return [path for (path,) in self._db.execute(query, (node, after, limit))]
+
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything but what was published: it is this node's own knowledge."""
         for table in ("changes", "heads", "origins", "meta"):
             self._db.execute(f"DELETE FROM {table}")
         for cache in (self._names, self._ids, self._lines, self._heads):

@@ -9,9 +9,9 @@ Next on the way of a change: :mod:`edge.node.cluster.anti_entropy` tells the pee
 not there is fetched by :mod:`edge.node.cluster.missing_bodies`, and the entry is put without it: it can be
 confirmed (304) at once.
 
-**Which files count when a node starts.**  Its webroot may be older than what the cluster has.  The first
-publish of a node's life keeps the cluster's version of a path when the file is older than it (modification
-time against the version's clock) and takes the file otherwise; later publishes always count.
+**Which files count when a node starts.**  Its webroot may be older than what the cluster has, or newer.  The
+first publish of a node's life goes by the record of what it has published (:mod:`edge.gossip.published`);
+later publishes always count.
 
 **Leases.**  Each entry bears the number of the node that published it (:mod:`edge.node.cluster.leases`).
 """
@@ -28,11 +28,12 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from edge.gossip.changes import Record
+from edge.gossip.published import Standing
 from edge.node.process.clocks import date_of
 from edge.resource import Representation, Resource, etag_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     from edge.gossip.changes import Change
     from edge.gossip.replica import Replica
@@ -78,6 +79,8 @@ class ReplicatedTable:
         self._slices = slices
         self._reactor = reactor
         self._in_first_publish = True
+        self._had_record = replica.published.is_complete
+        self._has_compared = False
         #: Changes to apply; a Deferred fires when all before it have been.
         self._pending: deque[Change | Deferred[None]] = deque()
         self._applying = False
@@ -100,21 +103,29 @@ class ReplicatedTable:
         known = self.replica.get(resource.path)
         records = _records(resource)
         origin = 0
-        if known is not None and known.records == records and known.modified == resource.modified:
-            origin = self.leases.number(known.origin)
-        elif (
-            known is not None and self._in_first_publish and resource.modified * 1000 < known.clock >> 16
-            and not (known.is_tombstone and known.origin == self._node)
-        ):  # fmt: skip
+        standing = self._standing(known, resource, records)
+        if standing is Standing.OLD:
             self.kept += 1
             return True  # what the cluster has is in the table already
+        if standing is Standing.SAME and known is not None:
+            origin = self.leases.number(known.origin)
+            self.replica.published.note(known)
         else:
-            self.replica.put(resource.path, resource.modified, records, self._now_ms())
+            change = self.replica.put(resource.path, resource.modified, records, self._now_ms())
+            self.replica.published.note(change)
             self._announce()
         return self._writer.put(resource, spill, origin=origin)
 
+    def _standing(self, known: Change | None, resource: Resource, records: tuple[Record, ...]) -> Standing:
+        """How *resource* stands to what the cluster has."""
+        if self._in_first_publish:
+            return self.replica.published.judge(resource.path, resource.modified, records, known)
+        is_same = known is not None and known.records == records and known.modified == resource.modified
+        return Standing.SAME if is_same else Standing.NEW
+
     def remove(self, path: bytes) -> bool:
         """Take *path* away here and everywhere."""
+        self.replica.published.forget(path)
         if self.replica.remove(path, self._now_ms()) is not None:
             self._announce()
         self._missing.discard(path)
@@ -132,6 +143,26 @@ class ReplicatedTable:
     def end_first_publish(self) -> None:
         """The files of this node count from now on, whatever the cluster has."""
         self._in_first_publish = False
+        self.replica.published.complete()
+
+    def vanished(self, files: Container[bytes]) -> Iterator[bytes | None]:
+        """Paths that this node published in an earlier life and has no *files* of; None: none in this step.
+
+        Asked once all files were published; without a record, the cluster's changes of this node are it.
+        """
+        if self._has_compared:
+            return
+        for paths in self.replica.published.paths():
+            for path in paths:
+                has_gone = path not in files
+                if has_gone and not self.owns(path):
+                    self.replica.published.forget(path)
+                yield path if has_gone and self.owns(path) else None
+        for changes in self._all_changes() if not self._had_record else ():
+            for change in changes:
+                is_ours = change.origin == self._node and not change.is_tombstone
+                yield change.path if is_ours and change.path not in files else None
+        self._has_compared = True
 
     def is_current(self, resource: Resource) -> bool:
         """Whether the cluster has *resource* as it is here."""

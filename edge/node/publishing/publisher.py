@@ -29,6 +29,7 @@ from edge.errors import EdgeError, PublishError
 from edge.node.process.clocks import date_of
 from edge.publish.catalogue import Catalogue, diff
 from edge.publish.client import CACHE_RULES, beside, unpack
+from edge.publish.problems import KEEPS_OLD
 from edge.publish.webroot import scan
 
 if TYPE_CHECKING:
@@ -125,6 +126,8 @@ class Publisher:
             await self._slices.run(self._remove(deploy.removes, only_own=True))
             await self._slices.run(self._put([new[path] for path in self._outside if path in new]))
             self._table.end_first_publish()
+            if settings.root and not new.look_again and not any(one.kind in KEEPS_OLD for one in problems):
+                await self._slices.run(self._remove_vanished(new))
             self._outside.intersection_update(new)
             self._purged.intersection_update(new)
             self._table.set_complete(not self._outside)
@@ -265,6 +268,14 @@ class Publisher:
             if not only_own or self._table.owns(path):
                 self._table.remove(path)
             self._outside.discard(path)
+            yield
+        self._table.reclaim()
+
+    def _remove_vanished(self, new: Catalogue) -> Iterator[None]:
+        """What this node published in an earlier life; a file that was deleted meanwhile is there no more."""
+        for path in self._table.vanished(new):
+            if path is not None:
+                self._table.remove(path)
             yield
         self._table.reclaim()
 

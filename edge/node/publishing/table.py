@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Set
+    from collections.abc import Callable, Container, Iterable, Set
 
     from edge.resource import Representation, Resource
     from edge.table.writer import Writer
@@ -37,6 +37,9 @@ class Table(Protocol):
 
     def end_first_publish(self) -> None:
         """The first publish is through: what files say counts from now on, whatever other nodes have."""
+
+    def vanished(self, files: Container[bytes]) -> Iterable[bytes | None]:
+        """Paths that this node published in an earlier life, and has no *files* of; None: a step without."""
 
     def is_current(self, resource: Resource) -> bool:
         """Whether no other node has published anything else there since."""
@@ -78,6 +81,10 @@ class LocalTable:
 
     def end_first_publish(self) -> None:
         """Files have always counted: nobody else has anything."""
+
+    def vanished(self, files: Container[bytes]) -> Iterable[bytes | None]:
+        """None: the table began empty."""
+        return ()
 
     def is_current(self, resource: Resource) -> bool:
         """Always: nobody else publishes."""

@@ -153,8 +153,8 @@ class Node:
     def _tell_published(self, problems: int, seconds: float) -> None:
         if self._cluster is not None and self._cluster.table.kept:
             self._log.warn(
-                "{n} files are older than what the cluster has under their paths, which stays; "
-                "edgectl publish publishes the files",
+                "{n} files are not new to this node, and the cluster has other versions under their paths, "
+                "which stay; edgectl publish publishes the files",
                 n=self._cluster.table.kept,
             )
         self._log.info(

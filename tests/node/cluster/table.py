@@ -64,23 +64,29 @@ class TableTestCase(SynchronousTestCase):
         self.blobs = Blobs(self.mktemp())
         self.addCleanup(self.blobs.close)
         self.peers = Peers(self.blobs)
-        writer, slices = Writer(segment), Slices(self.reactor)
-        bodies = BodyStore(self.blobs, self.peers)
-        self.replica = Replica("me", Rows(":memory:"), self.now_ms())
+        self.segment = segment
+        self.writer, self.slices = writer, slices = Writer(segment), Slices(self.reactor)
+        self.bodies = bodies = BodyStore(self.blobs, self.peers)
+        self.rows = Rows(":memory:")
+        self.replica = Replica("me", self.rows, self.now_ms())
         self.other = Replica("other", Rows(":memory:"), self.now_ms())
         self.missing = MissingBodies(self.replica, bodies, writer, BODY_LIMIT, slices, self.reactor)
-        self.table = ReplicatedTable(
+        self.table = self.new_table()
+        self.spilled: list[bytes] = []
+
+    def new_table(self) -> ReplicatedTable:
+        """A table over the replica as it is."""
+        return ReplicatedTable(
             "me",
             self.replica,
-            writer,
-            bodies,
+            self.writer,
+            self.bodies,
             self.missing,
-            Leases(segment, "me"),
+            Leases(self.segment, "me"),
             BODY_LIMIT,
-            slices,
+            self.slices,
             self.reactor,
         )
-        self.spilled: list[bytes] = []
 
     def now_ms(self) -> int:
         return int(self.reactor.now * 1000)

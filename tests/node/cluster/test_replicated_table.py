@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from twisted.internet.defer import Deferred
 
+from edge.gossip.replica import Replica
 from edge.resource import Resource, etag_of
 from edge.table.writer import Writer
 from tests.node.cluster.table import BODY_LIMIT, TableTestCase, resource
@@ -44,6 +45,38 @@ class PublisherSideTests(TableTestCase):
         entry = self.reader.find(b"/x")
         assert entry is not None
         self.assertEqual(entry.body, b"my old file")
+
+    def restart(self) -> None:
+        """The same change log, read by another table; its first publish begins."""
+        self.replica = self.table.replica = Replica("me", self.rows, self.now_ms())
+        self.table = self.new_table()
+
+    def test_a_deploy_while_this_node_was_down_counts_whatever_the_dates_of_its_files(self) -> None:
+        for path in (b"/kept", b"/changed", b"/gone"):
+            self.put(resource(path, b"one"))
+        self.table.apply(self.published_there(b"/theirs", b"theirs"))
+        self.table.end_first_publish()
+        self.reactor.settle()
+        self.restart()
+        files = {b"/kept": b"one", b"/changed": b"two"}
+        for path, body in files.items():
+            self.put(resource(path, body, modified=1_500_000_000))
+        self.table.end_first_publish()
+        self.assertEqual(self.table.kept, 0)
+        found = self.replica.get(b"/changed")
+        assert found is not None
+        self.assertEqual(found.records[0].digest, sha256(b"two").digest())
+        self.assertEqual([path for path in self.table.vanished(files) if path], [b"/gone"])
+        self.assertEqual(list(self.table.vanished({})), [], "once")
+
+    def test_without_a_record_what_the_cluster_has_of_this_node_goes_with_its_file(self) -> None:
+        self.put(resource(b"/kept", b"one"))
+        self.put(resource(b"/gone", b"one"))
+        self.rows.forget_published_but("")  # and of nobody
+        self.restart()
+        self.put(resource(b"/kept", b"one"))
+        self.table.end_first_publish()
+        self.assertEqual([path for path in self.table.vanished({b"/kept": 1}) if path], [b"/gone"])
 
     def test_what_others_publish_is_found_and_is_not_ours(self) -> None:
         self.table.apply(self.published_there(b"/x", b"theirs"))
