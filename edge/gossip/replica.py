@@ -8,8 +8,8 @@ the same table.  What a node has of each log is one number, its position; all po
 
 A log's *generation* stays while its state directory is sound.  Sequence numbers are reserved in blocks, so
 that a kill never leads to one being used twice.  When others have more of a node's own log than it wrote
-itself - its state was lost, or is a restored copy - it begins a new generation above the others' and takes
-back what it lost; all others then read its log from the beginning.
+itself, or something of it and it has none - its state is a restored copy, or was lost - it begins a new
+generation above the others' and takes back what it lost; all others then read its log from the beginning.
 
 **Dates.**  A change that is dated further ahead than any mistake explains (:mod:`edge.gossip.clock`) is not
 taken, and :meth:`Replica.refused` says so; everything beside it is, and the log is asked for again.  A node
@@ -58,6 +58,8 @@ RESERVED = 10_000
 TOMBSTONE_MS = 24 * 3600 * 1000
 #: Milliseconds until a request for changes counts as lost.
 WANT_MS = 5000
+#: Times that others are asked for what they have of our own log: who answers none has nothing.
+OWN_ASKS = 5
 #: Milliseconds until a log is read again of which something was not taken.
 DOUBT_MS = 60_000
 #: Buckets whose entries are sent in one repair.
@@ -94,6 +96,9 @@ class Replica:
         self._rest: dict[str, Want] = {}  # origin -> where reading its log was broken off
         self._pushed: dict[str, int] = {}  # peer -> sequence
         self._urgent_from = 0
+        #: Whether our log was begun now: what others have of an earlier one was lost.
+        self._is_new = False
+        self._own_asks = 0  # how often others are still to be asked for what they have of our own log
         for path, clock, origin in rows.all_clocks():
             self._buckets.toggle(path, clock, origin)
         self._clock = HybridClock(rows.meta("clock"))
@@ -112,6 +117,7 @@ class Replica:
     def _begin_log(self, generation: int, sequence: int) -> None:
         self._rows.set_position(self.node, generation, sequence)
         self._positions[self.node] = (generation, sequence)
+        self._is_new = True
         self._limit = sequence
         self._rows.set_meta("reserved", sequence)
 
@@ -178,10 +184,11 @@ class Replica:
             ours = self._positions.get(theirs.origin, (0, 0))
             if theirs.sequence == 0:
                 continue  # it has published nothing: burst nodes come and go without a trace
-            if (theirs.generation, theirs.sequence) <= ours:
-                continue
             if theirs.origin == self.node:
-                messages += self._recover(theirs, now_ms)
+                self._recover(theirs, now_ms)
+                if not self._own_asks:
+                    continue
+            elif (theirs.generation, theirs.sequence) <= ours:
                 continue
             asked = self._wants.get(theirs.origin)
             if asked is not None and _within(WANT_MS, asked[1], now_ms):
@@ -189,8 +196,9 @@ class Replica:
             if _within(DOUBT_MS, self._doubts.get(theirs.origin), now_ms):
                 continue
             self._wants[theirs.origin] = (peer, now_ms)
+            self._own_asks -= theirs.origin == self.node
             self.counters["wants"] += 1
-            after = ours[1] if ours[0] == theirs.generation else 0
+            after = ours[1] if ours[0] == theirs.generation and theirs.origin != self.node else 0
             rest = self._rest.get(theirs.origin)
             if rest is None or (rest.generation, rest.after) != (theirs.generation, after):
                 rest = Want(theirs.origin, theirs.generation, after)
@@ -198,13 +206,23 @@ class Replica:
             messages.append(rest)
         return messages
 
-    def _recover(self, theirs: LogPosition, now_ms: int) -> list[Message]:
-        """Somebody has more of our log than we wrote: our state is lost, or an old copy."""
-        self.counters["generations"] += 1
+    def _recover(self, theirs: LogPosition, now_ms: int) -> None:
+        """If somebody has more of our log than we wrote, our state is lost, or an old copy."""
         generation, sequence = self._positions[self.node]
+        is_earlier = theirs.generation < generation
+        has_more = (theirs.generation, theirs.sequence) > (generation, sequence)
+        if not has_more and not (is_earlier and self._is_new):
+            return
+        self.counters["generations"] += 1
         sequence = max(sequence, theirs.sequence if theirs.sequence < 1 << 62 else 0)
         self._begin_log(max(now_ms, theirs.generation + 1, generation + 1), sequence)
-        return [Want(self.node, theirs.generation, 0)]
+        self._is_new = False
+        self._own_asks = OWN_ASKS
+
+    @property
+    def recovers(self) -> bool:
+        """Whether others may have something of our own log that is not here again."""
+        return self._own_asks > 0
 
     def refused(self, now_ms: int) -> dict[str, int]:
         """Origins of which something is not taken now: milliseconds by which it is dated too far ahead."""
@@ -275,23 +293,23 @@ class Replica:
             self._doubted.add(origin)
         applied = self._merge(believed, now_ms)
         if not chunk.done:
-            if not own:
-                self._wants[origin] = (peer, now_ms)
+            self._wants[origin] = (peer, now_ms)
             more = Want(origin, generation, chunk.after, chunk.head, chunk.rank, chunk.sequence)
             self._rest[origin] = more
             return Received([more], applied)
-        if not own:
-            if asked:
-                del self._wants[origin]
-                self._rest.pop(origin, None)
-            if origin in self._doubted:
-                self._doubted.discard(origin)
-                self._doubts[origin] = now_ms
-            elif follows and (generation, chunk.head) > mine:
-                self._doubts.pop(origin, None)
-                self._refused.pop(origin, None)
-                self._positions[origin] = (generation, chunk.head)
-                self._rows.set_position(origin, generation, chunk.head)
+        if asked:
+            del self._wants[origin]
+            self._rest.pop(origin, None)
+        if own:
+            self._own_asks = 0 if asked else self._own_asks
+        elif origin in self._doubted:
+            self._doubted.discard(origin)
+            self._doubts[origin] = now_ms
+        elif follows and (generation, chunk.head) > mine:
+            self._doubts.pop(origin, None)
+            self._refused.pop(origin, None)
+            self._positions[origin] = (generation, chunk.head)
+            self._rows.set_position(origin, generation, chunk.head)
         return Received([], applied)
 
     def _merge(self, changes: list[Change], now_ms: int) -> list[Change]:

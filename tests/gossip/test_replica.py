@@ -16,7 +16,8 @@ from edge.gossip import replica
 from edge.gossip import rows as rows_module
 from edge.gossip.changes import CHUNK, Change, Message, Record, Want
 from edge.gossip.clock import latest_believed
-from edge.gossip.replica import TOMBSTONE_MS, Replica
+from edge.gossip.packet import LogPosition
+from edge.gossip.replica import OWN_ASKS, TOMBSTONE_MS, Replica
 from edge.gossip.rows import Rows, RowsError
 
 NOW = 1_700_000_000_000
@@ -222,6 +223,26 @@ class ReplicaTests(SynchronousTestCase):
         self.a.drop(NOW + TOMBSTONE_MS + 1)
         self.assertEqual(table(self.a), {})
         self.assertGreater(self.a.version_vector()[0].generation, NOW)
+
+    def test_a_node_that_has_lost_its_state_takes_back_what_it_had_published(self) -> None:
+        self.a.put(b"/x", 1, records(b"a"), NOW)
+        converse(self.a, self.b)
+        a = Replica("a", Rows(":memory:"), NOW + 60_000)
+        self.assertFalse(a.recovers)
+        asked = a.notice("b", self.b.version_vector(), NOW + 60_000)
+        self.assertTrue(a.recovers)
+        (chunk,) = self.b.receive("a", asked[0], NOW + 60_000).replies
+        self.assertEqual([change.path for change in a.receive("b", chunk, NOW + 60_000).applied], [b"/x"])
+        self.assertFalse(a.recovers)
+        converse(a, self.b, NOW + 61_000)
+        self.assertEqual(table(a), table(self.b))
+        self.assertIn(a.version_vector()[0], self.b.version_vector())
+
+    def test_who_tells_of_a_log_and_never_sends_it_is_not_waited_for_for_ever(self) -> None:
+        told = [LogPosition("a", NOW + 1, 7)]
+        times = [bool(self.a.notice("evil", told, NOW + 6000 * step)) for step in range(8)]
+        self.assertEqual(times, [True] * OWN_ASKS + [False] * 3)
+        self.assertFalse(self.a.recovers)
 
     def test_repair_finds_what_differs_silently(self) -> None:
         rows = Rows(":memory:")

@@ -56,7 +56,7 @@ class ReplicationProgress:
     def behind(self) -> dict[str, int]:
         """For each origin of which there is more than is here: how many changes."""
         ours = {position.origin: position for position in self._replica.version_vector()}
-        behind = {}
+        behind = {self._node: 1} if self._replica.recovers else {}
         for origin, heard in self._heard.items():
             mine = ours.get(origin)
             if mine is None or mine.generation < heard.generation:
