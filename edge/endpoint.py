@@ -9,6 +9,7 @@ not only an endpoint object.  The grammar is Twisted's (``twisted.internet.endpo
 
     tcp:PORT[:interface=ADDRESS][:backlog=N]             IPv4, or what interface says
     tcp4:PORT...  tcp6:PORT...                           0.0.0.0 and :: where no interface is given
+    tls:PORT[:interface=ADDRESS][:backlog=N]             with the certificate of --tls-auto
     tls:PORT:privateKey=FILE:certKey=FILE[:extraCertChain=FILE][:interface=ADDRESS][:backlog=N]
     ssl:...                                              the same as tls
     unix:PATH[:mode=OCTAL][:backlog=N]
@@ -226,7 +227,7 @@ def _network(text: str, word: str, kind: str, arguments: dict[str, str]) -> List
             f"{text}: {port or 'no port'!r} is no port from 0 to 65535; write for example {_EXAMPLES[kind]}"
         )
     interface = _interface(text, word, arguments.get("interface", ""))
-    if kind == "tls":
+    if kind == "tls" and {"privateKey", "certKey", "extraCertChain"} & set(arguments):
         for name in ("privateKey", "certKey"):
             if not arguments.get(name):
                 raise ConfigError(f"{text}: {name} is missing; write for example {_EXAMPLES['tls']}")

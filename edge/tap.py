@@ -100,6 +100,10 @@ class Options(usage.Options):
         """Another node to join."""
         self._repeated.setdefault("peer", []).append(text)
 
+    def opt_tls_auto(self, text: str) -> None:
+        """A name of a certificate that takes care of itself."""
+        self._repeated.setdefault("tls-auto", []).append(text)
+
     def opt_version(self) -> None:
         """Print the versions."""
         try:

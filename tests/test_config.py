@@ -137,6 +137,13 @@ class CommandLineTests(Base):
             ("public-url", "http://u@n1.example.org", "like https://n1.example.org"),
             ("public-url", "http://\r\nX: y", "like https://n1.example.org"),
             ("allow-origin", "null", "* for every one"),
+            ("tls-auto", "*.example.org", "give each name"),
+            ("tls-auto", "localhost", "like www.example.org"),
+            ("tls-auto", "10.0.0.1", "like www.example.org"),
+            ("tls-auto", "b\u00fccher.example", "xn--"),
+            ("tls-auto", "a.example/../b", "like www.example.org"),
+            ("acme-email", "admin", "like admin@example.org"),
+            ("acme-directory", "http://ca.example/dir", "begins with https://"),
             ("hsts", "31536000", "give max-age=SECONDS"),
             ("hsts", "max-age=1; includesubdomains", "; includeSubDomains"),
             ("hsts", "max-age=1\r\nX: y", "give max-age=SECONDS"),
@@ -157,6 +164,20 @@ class CommandLineTests(Base):
         )
         listen = ["tcp:80", "tls:443:privateKey=k:certKey=c"]
         self.assertTrue(load({"redirect-https": True, "listen": listen}).redirect_https)
+
+    def test_an_automatic_certificate_needs_a_listener_and_a_listener_a_certificate(self) -> None:
+        self.refused({"listen": ["tls:443"]}, "--listen tls:443", "--tls-auto www.example.org")
+        self.refused({"tls-auto": ["a.example"]}, "--tls-auto a.example", "add --listen tls:443")
+        self.refused({"listen": ["tls:443:certKey=c"]}, "privateKey is missing")
+        config = load({"listen": ["tls:443", "tls:444:privateKey=/k:certKey=/c"], "tls-auto": ["A.Example."]})
+        self.assertEqual(config.tls_auto, ("a.example",))
+        automatic, own = config.endpoints
+        self.assertEqual(automatic.cert_key, str(config.state_dir / "acme/certificate.pem"))
+        self.assertEqual((automatic.private_key, own.cert_key), (automatic.cert_key, "/c"))
+        self.assertEqual(
+            automatic.describe(),
+            automatic.text + f":privateKey={automatic.cert_key}:certKey={automatic.cert_key}",
+        )
 
     def test_what_strict_transport_security_may_say(self) -> None:
         for value in (

@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.config.model import Config
+from edge.config.model import AUTOMATIC, Config
 from edge.endpoint import ListenSpec, systemd_index
 from edge.errors import ConfigError
 
@@ -60,7 +60,7 @@ def _problems(config: Config) -> Iterator[str]:
         *(("--listen", spec) for spec in config.endpoints),
         ("--admin", config.admin_endpoint),
     ]:
-        if problem := _unusable(spec, running):
+        if problem := _unusable(config, spec, running):
             yield f"{option} {spec.text}: {problem}"
 
 
@@ -122,13 +122,14 @@ def _unwritable(directory: Path) -> str:
     return ""
 
 
-def _unusable(spec: ListenSpec, running: bool) -> str:
+def _unusable(config: Config, spec: ListenSpec, running: bool) -> str:
     """Why *spec* cannot be listened on; "" if it can.  *running*: our own node may hold it now."""
     if spec.kind == "systemd":
         return _not_passed(spec)
     if spec.kind == "unix":
         return _unix_unusable(spec, running)
-    problem = _certificate_problem(spec) if spec.kind == "tls" else ""
+    is_made = spec.cert_key == str(config.state_dir / AUTOMATIC) and not os.path.exists(spec.cert_key)
+    problem = _certificate_problem(spec) if spec.kind == "tls" and not is_made else ""
     return problem or _unbindable(spec, running)
 
 

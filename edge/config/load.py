@@ -17,7 +17,7 @@ from typing import Any
 from edge.config.model import Config
 from edge.config.settings import SETTINGS
 from edge.config.values import Wrong
-from edge.endpoint import check_unix_path
+from edge.endpoint import check_unix_path, parse_endpoint
 from edge.errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -52,13 +52,30 @@ def load(given: Mapping[str, bool | list[str]], file: Path | None = None) -> Con
             check_unix_path(f"--admin {config.admin}", config.admin_endpoint.path)
         except ConfigError as error:
             raise ConfigError(f"{error}, like --admin unix:/run/edge/{config.node}.sock") from None
-        if config.redirect_https and not any(spec.kind == "tls" for spec in config.endpoints):
-            raise ConfigError(
-                "--redirect-https: this node listens nowhere for HTTPS, so nobody could follow; "
-                "add --listen tls:443:privateKey=FILE:certKey=FILE"
-            )
+        _compare(config)
         return config
     raise ConfigError("\n".join(problems))
+
+
+def _compare(config: Config) -> None:
+    """Raise :class:`ConfigError` where settings contradict each other."""
+    secure = [spec for spec in map(parse_endpoint, config.listen) if spec.kind == "tls"]
+    bare = [spec for spec in secure if not spec.files]
+    if config.redirect_https and not secure:
+        raise ConfigError(
+            "--redirect-https: this node listens nowhere for HTTPS, so nobody could follow; "
+            "add --listen tls:443 and its certificate"
+        )
+    if bare and not config.tls_auto:
+        raise ConfigError(
+            f"--listen {bare[0].text}: it has no certificate; "
+            "add :privateKey=FILE:certKey=FILE, or have one got by itself: --tls-auto www.example.org"
+        )
+    if config.tls_auto and not bare:
+        raise ConfigError(
+            f"--tls-auto {config.tls_auto[0]}: no listener would have that certificate; "
+            "add --listen tls:443, without files"
+        )
 
 
 def reload(config: Config) -> Config:

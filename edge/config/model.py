@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +12,10 @@ from edge.config.paths import default_state_dir, default_webroot
 from edge.endpoint import ListenSpec, parse_endpoint, quote
 from edge.table.layout import MAX_WORKERS
 
+#: The file of the automatic certificate, in the state directory (edge.trust.automatic_files).
+AUTOMATIC = Path("acme/certificate.pem")
+#: Gives certificates to everybody.
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 #: Stands for "derived from other fields" until :meth:`Config.__post_init__`.
 _DERIVED = Path("\0derived")
 
@@ -40,6 +44,12 @@ class Config:
     listen: tuple[str, ...] = ("tcp:8080",)
     #: Scheme, host, and the port if it is not the scheme's own; no slash at the end.
     public_url: str | None = None
+    #: Names of a certificate that takes care of itself; TLS listeners without files have it.
+    tls_auto: tuple[str, ...] = ()
+    #: Where the authority can write to; None: it cannot.
+    acme_email: str | None = None
+    #: URL of the authority's directory.
+    acme_directory: str = LETS_ENCRYPT
     #: Plain HTTP over TCP only leads to HTTPS.
     redirect_https: bool = False
     #: Value of Strict-Transport-Security in answers over HTTPS; "": none.
@@ -125,8 +135,14 @@ class Config:
 
     @property
     def endpoints(self) -> tuple[ListenSpec, ...]:
-        """:attr:`listen`, understood."""
-        return tuple(map(parse_endpoint, self.listen))
+        """:attr:`listen`, understood; a TLS listener without files has the automatic certificate."""
+        return tuple(map(self._with_certificate, map(parse_endpoint, self.listen)))
+
+    def _with_certificate(self, spec: ListenSpec) -> ListenSpec:
+        if spec.kind != "tls" or spec.files:
+            return spec
+        pem = str(self.state_dir / AUTOMATIC)
+        return replace(spec, private_key=pem, cert_key=pem)
 
     @property
     def admin_endpoint(self) -> ListenSpec:

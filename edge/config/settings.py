@@ -63,10 +63,19 @@ _ROWS = (
             "Which AVIF and WebP files answer for an image when they are not older: photo.webp for photo.jpg "
             "(stem), photo.jpg.webp (name), or none."),
     Setting("listen", values.ENDPOINTS, "Serving",
-            "Where to listen: tcp:PORT, tcp6:PORT, tls:PORT:privateKey=FILE:certKey=FILE, unix:PATH or "
-            "systemd:domain=INET:index=0. After a PORT may stand :interface=ADDRESS."),
+            "Where to listen: tcp:PORT, tcp6:PORT, tls:PORT:privateKey=FILE:certKey=FILE, with --tls-auto "
+            "tls:PORT alone, unix:PATH or systemd:domain=INET:index=0. After a PORT may stand "
+            ":interface=ADDRESS."),
     Setting("public-url", values.URL, "Serving", "How browsers reach this node, like https://n1.example.org.",
             "made from the first address it listens on"),
+    Setting("tls-auto", values.NAMES, "Serving",
+            "A name of a certificate that this node, or its cluster, gets and renews by itself (ACME). All "
+            "names are in one certificate, which listeners like tls:443, without files, have.", "none"),
+    Setting("acme-email", values.EMAIL, "Serving",
+            "Where the authority of --tls-auto can write to.", "nowhere"),
+    Setting("acme-directory", values.DIRECTORY_URL, "Serving",
+            "The ACME directory that gives certificates. For trials: "
+            "https://acme-staging-v02.api.letsencrypt.org/directory."),
     Setting("redirect-https", values.FLAG, "Serving",
             "Answer plain HTTP over TCP by leading to HTTPS (308), except challenges of certificate "
             "authorities."),
@@ -154,7 +163,8 @@ SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _ROWS}
 AT_START = frozenset(
     {"watch", "listen", "workers", "fast-path", "node", "cluster", "state-dir", "cache-dir", "admin",
      "table-entries", "arena-mib", "body-limit-kib", "gossip", "peer", "cluster-ca", "cluster-cert",
-     "cluster-key", "lease-seconds", "status", "redirect-https"}
+     "cluster-key", "lease-seconds", "status", "redirect-https", "tls-auto", "acme-email",
+     "acme-directory"}
 )  # fmt: skip
 
 

@@ -163,6 +163,32 @@ def _public_url(text: str, base: Path) -> str:
     return _web_address(text, "give scheme and host as browsers see them, like https://n1.example.org")
 
 
+_DNS_NAME = re.compile(
+    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+)
+
+
+def _dns_name(text: str, base: Path) -> str:
+    name = text.lower().rstrip(".")
+    if name.startswith("*."):
+        raise Wrong("names with * need a challenge by DNS, which is not supported; give each name")
+    if not _DNS_NAME.fullmatch(name):
+        raise Wrong("give a name as it is in the DNS, like www.example.org (other letters as xn--...)")
+    return name
+
+
+def _email(text: str, base: Path) -> str:
+    if not re.fullmatch(r"[!-?A-~]+@[A-Za-z0-9.-]+", text):
+        raise Wrong("give an address, like admin@example.org")
+    return text
+
+
+def _directory_url(text: str, base: Path) -> str:
+    if not re.fullmatch(r"https://[!-~]+", text):
+        raise Wrong("give the URL of an ACME directory, which begins with https://")
+    return text
+
+
 #: Strict-Transport-Security, RFC 6797 section 6.1, and preload, which browsers' lists ask for.
 _HSTS = re.compile(r"max-age=[0-9]{1,10}(?:; ?includeSubDomains)?(?:; ?preload)?")
 
@@ -265,6 +291,9 @@ NAME = Kind("NAME", _name)
 ENDPOINTS = Kind("ENDPOINT", _listen, repeated=True)
 ADMIN = Kind("ENDPOINT", _admin)
 URL = Kind("URL", _public_url)
+NAMES = Kind("NAME", _dns_name, repeated=True)
+EMAIL = Kind("ADDRESS", _email)
+DIRECTORY_URL = Kind("URL", _directory_url)
 HSTS = Kind("VALUE", _hsts)
 GOSSIP = Kind("ADDRESS:PORT", _gossip)
 PEERS = Kind("HOST:PORT", _address, repeated=True)

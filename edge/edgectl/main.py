@@ -15,7 +15,7 @@ from rich.table import Table
 
 from edge.edgectl import cluster_command
 from edge.edgectl.admin_client import AdminClient, default_endpoint
-from edge.edgectl.tables import duration, facts_table, log_tables, members_table, shown
+from edge.edgectl.tables import certificate_tables, duration, facts_table, log_tables, members_table, shown
 from edge.errors import EdgeError
 
 
@@ -51,6 +51,12 @@ def make_parser() -> argparse.ArgumentParser:
     commands.add_parser("drain", help="finish what runs, then stop")
     commands.add_parser("check", help="is everything as it should be?")
     commands.add_parser("metrics", help="Prometheus text")
+    certificates = commands.add_parser(
+        "certificates", help="the certificates of listeners, and their renewal"
+    )
+    certificates.add_argument(
+        "--renew", action="store_true", help="order a new automatic one now, whatever has failed before"
+    )
     commands.add_parser("members", help="the nodes of the cluster, as this one sees them")
     commands.add_parser("log", help="the change logs of all nodes, as far as they are here")
     cluster_command.add_commands(commands)
@@ -163,6 +169,18 @@ def _metrics(client: AdminClient, options: argparse.Namespace, console: Console)
     return 0
 
 
+def _certificates(client: AdminClient, options: argparse.Namespace, console: Console) -> int:
+    if options.renew:
+        client.ask("POST", "/renew")
+    found = client.ask("GET", "/certificates")
+    if options.json:
+        print(json.dumps(found))
+    else:
+        for table in certificate_tables(found):
+            console.print(table)
+    return 0
+
+
 def _members(client: AdminClient, options: argparse.Namespace, console: Console) -> int:
     found = client.ask("GET", "/members")
     print(json.dumps(found)) if options.json else console.print(members_table(found))
@@ -187,6 +205,7 @@ _COMMANDS = {
     "drain": _drain,
     "check": _check,
     "metrics": _metrics,
+    "certificates": _certificates,
     "members": _members,
     "log": _log,
 }

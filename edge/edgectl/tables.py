@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 from rich.markup import escape
@@ -29,6 +30,39 @@ def members_table(found: dict[str, Any]) -> Table:
             "-" if one["since_s"] is None else age(one["since_s"]),
         )
     return table
+
+
+def certificate_tables(found: dict[str, Any]) -> list[Table]:
+    """The tables of what ``GET /certificates`` answers: one for each certificate."""
+    tables = []
+    for one in found["certificates"]:
+        facts: dict[str, Any] = {
+            "names": ", ".join(one["names"]),
+            "issuer": "self-signed" if one["self_signed"] else one["issuer"],
+            "expires": date(one["expires_at"]),
+        }
+        if one["automatic"]:
+            facts["next renewal"] = (
+                f"now, by {one['ordering']}" if one["ordering"] else date(one["renewal_at"])
+            )
+            facts["last error"] = one["last_error"]
+            if one["last_error"]:
+                facts["failed at"] = date(one["failed_at"])
+        else:
+            facts["next renewal"] = "by whoever writes the file"
+        if one["problem"]:
+            facts["problem"] = one["problem"]
+        facts["listeners"] = "\n".join(one["listeners"])
+        facts["file"] = one["file"]
+        tables.append(facts_table("automatic certificate" if one["automatic"] else "certificate", facts))
+    return tables or [facts_table("no certificates", {"listeners": "none of them speaks TLS"})]
+
+
+def date(seconds: float | None) -> str | None:
+    """Unix *seconds* as a date and a time, UTC."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(" ", "seconds")
 
 
 def log_tables(found: dict[str, Any]) -> list[Table]:

@@ -8,6 +8,7 @@ own docstring what lives in it; a room imports only those below it, and none bes
     resources       what is answered: the published site, /.edge/..., mounts, the push socket
     cluster         the shell of gossip: datagrams, streams, the replicated table
     publishing      from the webroot to the table
+    certificates    certificates that take care of themselves
     telemetry       load figures, status, metrics, access log
     bodies          where bodies are: in memory, in files, with other nodes
     connection      one connection on the Twisted side: requests in, answers out

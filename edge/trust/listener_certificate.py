@@ -19,6 +19,8 @@ from zope.interface import implementer
 from edge.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twisted.protocols.tls import TLSMemoryBIOProtocol
 
 #: Seconds between two looks at the files: a stat each.
@@ -92,20 +94,32 @@ class ReloadingCertificate:
 
     _log = Logger()
 
-    def __init__(self, files: CertificateFiles, kept: CertificateFiles | None = None) -> None:
+    def __init__(
+        self,
+        files: CertificateFiles,
+        kept: CertificateFiles | None = None,
+        prepare: Callable[[SSL.Context], None] = lambda context: None,
+    ) -> None:
         """Loads *files*, or else what is *kept* of them (:mod:`edge.trust.kept_certificate`).
 
-        Raises :class:`ConfigError` when there is no good certificate to begin with.
+        *prepare* changes contexts before they are used.  Raises :class:`ConfigError` when there is no good
+        certificate to begin with.
         """
         self._files = files
+        self._prepare = prepare
         self._seen = file_signature(files)
         try:
-            self._context = load_context(files)
+            self._context = self._load(files)
         except ConfigError as error:
             if kept is None:
                 raise
-            self._context = load_context(kept)
+            self._context = self._load(kept)
             self._log.error("the certificate stays as it was: {error}", error=error)
+
+    def _load(self, files: CertificateFiles) -> SSL.Context:
+        context = load_context(files)
+        self._prepare(context)
+        return context
 
     def look(self) -> str | None:
         """Load the files again if they changed since the last look; a sentence if that failed."""
@@ -118,7 +132,7 @@ class ReloadingCertificate:
     def reload(self) -> str | None:
         """Load the files again; a sentence if that failed, and the former certificate stays."""
         try:
-            self._context = load_context(self._files)
+            self._context = self._load(self._files)
         except ConfigError as error:
             problem = f"the certificate stays as it was: {error}"
             self._log.error("{problem}", problem=problem)

@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.edgectl.tables import age, duration, log_tables, members_table, size
+from edge.edgectl.tables import age, certificate_tables, duration, log_tables, members_table, size
 
 
 class TableTests(SynchronousTestCase):
@@ -33,6 +33,24 @@ class TableTests(SynchronousTestCase):
             "10 h",
         ):
             self.assertIn(word, said.getvalue())
+
+    def test_certificates_say_who_renews_them_and_what_failed(self) -> None:
+        one = {
+            "names": ["www.example.org", "example.org"], "issuer": "Let's Encrypt, R11", "begins_at": 0.0,
+            "expires_at": 7_776_000.0, "self_signed": False, "automatic": True, "file": "/state/acme/pem",
+            "listeners": ["https://localhost:443"], "renewal_at": 5_184_000.0, "ordering": None,
+            "last_error": "not validated", "failed_at": 60.0, "retry_at": 360.0, "problem": None,
+        }  # fmt: skip
+        said = io.StringIO()
+        ordering = {**one, "ordering": "n2", "last_error": None}
+        by_hand = {**one, "automatic": False, "self_signed": True, "problem": "it cannot be read"}
+        for table in certificate_tables({"certificates": [one, ordering, by_hand]}):
+            Console(file=said, width=80).print(table)
+        for words in (
+            "Let's Encrypt, R11", "1970-04-01 00:00:00+00:00", "1970-03-02", "not validated", "now, by n2",
+            "by whoever writes the file", "self-signed", "it cannot be read",
+        ):  # fmt: skip
+            self.assertIn(words, said.getvalue())
 
     def test_log(self) -> None:
         log = {"origin": "n1", "generation": 1, "sequence": 2, "behind": 3, "lease_s": -1.5, "own": False}

@@ -56,6 +56,8 @@ class RunningNode:
         self.environment: dict[str, str] = {}
         #: What twistd is told, as opposed to ``twistd edge``.
         self.twistd_options: tuple[str, ...] = ()
+        #: Variables of its environment beside ours.
+        self.environment: dict[str, str] = {}
 
     def write(self, name: str, body: bytes, modified: float | None = None) -> None:
         """Put a file into the site, as a deploy does: whole, and dated *modified* (Unix seconds)."""

@@ -38,6 +38,10 @@ class EdgectlTests(TestCase):
         self.assertIn("/nonexistent", err)
         self.assertEqual(node.ask("/a.html")[0], 200)
         self.assertEqual(edgectl("check")[0], 0)
+        self.assertIn("none of them speaks TLS", edgectl("certificates")[1])
+        code, _, err = edgectl("certificates", "--renew")
+        self.assertEqual(code, 1)
+        self.assertIn("--tls-auto has one got by itself", err)
         self.assertIn('edge_requests_total{path="fast",worker="0"}', edgectl("metrics")[1])
         self.assertIn("draining", edgectl("drain")[1])
         assert node.process is not None

@@ -69,6 +69,15 @@ class ClusterView:
         """Send this node's load to all."""
         self._membership.set_load(report, self._clock())
 
+    def live(self) -> list[str]:
+        """Names of the nodes that live, as far as this one knows; it is one of them."""
+        members = self._membership.members.values()
+        return [self._membership.me.name, *(member.name for member in members if member.is_live)]
+
+    def is_replicated(self) -> bool:
+        """Whether all nodes that this one has a stream to have all its changes."""
+        return not any(self._progress.peer_behind(name) != 0 for name in self._peers.streams)
+
     def loads(self) -> list[NodeLoad]:
         """The other nodes in the load document."""
         return [self._load(member) for member in self._membership.members.values()]

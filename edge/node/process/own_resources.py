@@ -14,6 +14,9 @@ STATUS = b"/.edge/status"
 #: The same where not everybody may read it: no canonical path holds a NUL, so the fast path never finds it.
 KEPT_STATUS = b"/.edge/status\0"
 
+#: Where an authority looks for what proves that a name is ours (RFC 8555 section 8.3).
+CHALLENGES = b"/.well-known/acme-challenge/"
+
 #: Pages of every origin may read them.
 CORS = b"Access-Control-Allow-Origin: *\r\n"
 #: They are true now and no longer.

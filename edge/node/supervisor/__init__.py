@@ -13,7 +13,8 @@ In the order of what happens:
   ``worker_control.py``: what it asks for; ``worker_output.py``: what it logs, and how it ended;
   ``backoff.py``: how soon the next one starts
 * ``admin_server.py``, ``admin_api.py``: the admin API, its server and its HTTP;
-  ``inspection.py``: what it tells; ``administration.py``: what it does
+  ``inspection.py``: what it tells, ``certificate_report.py``: of certificates; ``administration.py``: what it
+  does
 * ``signals.py``: which signal does what; ``configuration.py``: the configuration in force;
   ``reloading.py``: SIGHUP
 

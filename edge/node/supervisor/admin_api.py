@@ -9,6 +9,8 @@
     POST /drain          -> {"state": "draining"}
     GET  /members        {"node", "health", "members": [{"name", "state", "rtt_ms", "behind", ...}]}
     GET  /log            {"logs": [{"origin", "sequence", "behind", "lease_s"}], "lag_p99_ms", ...}
+    GET  /certificates   {"certificates": [...]}: edge.node.supervisor.certificate_report
+    POST /renew          -> {"state": "ordering"}: a new automatic certificate, now
     GET  /check          {"ok", "checks": [{"name", "ok", "detail"}]}
     GET  /.edge/metrics  Prometheus text
 
@@ -74,6 +76,8 @@ class AdminResource(Resource):
         self.putChild(b".edge", edge)
         self.putChild(b"status", _Get(_later(inspection.status)))
         self.putChild(b"check", _Get(inspection.check))
+        self.putChild(b"certificates", _Get(_later(inspection.certificates)))
+        self.putChild(b"renew", _Post(lambda body: _later(administration.renew)()))
         self.putChild(b"members", _Get(_later(lambda: self._reports().members())))
         self.putChild(b"log", _Get(_later(lambda: self._reports().log())))
         self.putChild(b"drain", _Post(lambda body: _later(administration.drain)()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Protocol
 
-from edge.errors import PublishError
+from edge.errors import EdgeError, PublishError
 from edge.http.target import canonical_path
 from edge.node.supervisor.inspection import listed
 
@@ -32,6 +32,17 @@ class Purging(Protocol):
         """Take *paths* away: those that were there, and those that were not."""
 
 
+class AutomaticCertificate(Protocol):
+    """A certificate that takes care of itself: :class:`edge.node.certificates.keeper.Keeper`."""
+
+    def want_now(self) -> None:
+        """Order it as soon as possible."""
+
+
+class NoAutomaticCertificate(EdgeError):
+    """There is no certificate that could be ordered."""
+
+
 class Administration:
     """The commands of the admin API; *sequence* counts the changes of the table so far."""
 
@@ -41,13 +52,24 @@ class Administration:
         purging: Purging,
         sequence: Callable[[], int],
         drain: Callable[[], None],
+        certificate: AutomaticCertificate | None,
         clock: Any,
     ) -> None:
         self._publishing = publishing
         self._purging = purging
         self._sequence = sequence
         self._drain = drain
+        self._certificate = certificate
         self._clock = clock
+
+    def renew(self) -> dict[str, Any]:
+        """Order a new certificate now."""
+        if self._certificate is None:
+            raise NoAutomaticCertificate(
+                "the certificates of this node come from files; --tls-auto has one got by itself"
+            )
+        self._certificate.want_now()
+        return {"state": "ordering"}
 
     async def publish(self, webroot: str | None) -> dict[str, Any]:
         """Publish again; paths that were purged come back."""

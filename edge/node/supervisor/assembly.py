@@ -12,11 +12,15 @@
 
 from __future__ import annotations
 
+from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from edge.node.bodies.store import BodyStore
+from edge.node.certificates.challenges import Challenges
+from edge.node.certificates.keeper import Keeper
 from edge.node.process.periodic import Periodic
 from edge.node.process.slices import Slices
 from edge.node.publishing.auto_publisher import AutoPublisher
@@ -25,9 +29,10 @@ from edge.node.publishing.scrubber import Scrubber
 from edge.node.publishing.table import LocalTable
 from edge.node.supervisor.admin_server import AdminServer
 from edge.node.supervisor.administration import Administration
-from edge.node.supervisor.inspection import Inspection
+from edge.node.supervisor.certificate_report import CertificateReport
+from edge.node.supervisor.inspection import Inspection, package_version
 from edge.node.supervisor.node import Node, Part
-from edge.node.supervisor.plan import capacity, public_url, publish_settings
+from edge.node.supervisor.plan import automatic_files, capacity, challenge_kinds, public_url, publish_settings
 from edge.node.supervisor.reloading import Reloader
 from edge.node.supervisor.worker_host import WorkerHost
 from edge.node.supervisor.workers import make_workers
@@ -44,9 +49,12 @@ if TYPE_CHECKING:
 
     from edge.config import Config
     from edge.node.cluster.assembly import ClusterParts
+    from edge.node.cluster.clusterview import ClusterView
     from edge.node.process.life import Life
+    from edge.node.publishing.table import Table
     from edge.node.supervisor.configuration import Configuration
     from edge.node.supervisor.opening import Opened
+    from edge.node.supervisor.workers import Workers
     from edge.publish.blobs import Blobs
     from edge.publish.problems import Problem
 
@@ -101,6 +109,8 @@ def make_node(
     )
     workers = make_workers(config.worker_count, host, opened.segment, give_up, reactor)
 
+    keeper = _make_keeper(config, opened, life, workers, table, bodies, view, reactor)
+
     load = LoadPublisher(
         name=config.node,
         cluster=config.cluster,
@@ -124,7 +134,14 @@ def make_node(
         clock=reactor,
         audience=config.status,
     )
+    files = automatic_files(config)
+    report = CertificateReport(
+        opened.listeners,
+        files.certificate if files is not None else None,
+        lambda: keeper.record if keeper is not None else None,
+    )
     inspection = Inspection(
+        certificates=report,
         configuration=configuration,
         life=life,
         urls=opened.urls,
@@ -136,12 +153,15 @@ def make_node(
         cluster=view,
         reactor=reactor,
     )
-    administration = Administration(auto_publisher, publisher, lambda: writer.sequence, drain, reactor)
+    administration = Administration(
+        auto_publisher, publisher, lambda: writer.sequence, drain, keeper, reactor
+    )
     parts: list[Part] = [
         AdminServer(opened.admin_listener, opened.admin_token(), inspection, administration, view, reactor),
         *([cluster.cluster] if cluster is not None else ()),
         Periodic(writer.reclaim, RECLAIM_SECONDS, reactor),
         Periodic(opened.look_at_certificates, LOOK_SECONDS, reactor),
+        *([keeper] if keeper is not None else ()),
         load,
         status,
     ]
@@ -170,6 +190,46 @@ def make_node(
         give_up=give_up,
         reactor=reactor,
     )
+
+
+def _make_keeper(
+    config: Config,
+    opened: Opened,
+    life: Life,
+    workers: Workers,
+    table: Table,
+    bodies: BodyStore,
+    view: ClusterView | None,
+    reactor: Any,
+) -> Keeper | None:
+    """What keeps the certificate of ``--tls-auto``; None: there is none."""
+    files = automatic_files(config)
+    if files is None:
+        return None
+
+    def renewed() -> None:
+        opened.look_at_certificates()
+        Deferred.fromCoroutine(workers.reload())
+
+    is_everywhere = view.is_replicated if view is not None else _alone
+    return Keeper(
+        node=config.node,
+        files=files,
+        email=config.acme_email,
+        kinds=challenge_kinds(opened.listeners),
+        challenges=Challenges(table, bodies.spill, is_everywhere, reactor),
+        live=view.live if view is not None else lambda: (config.node,),
+        is_ready=lambda: life.is_ready,
+        renewed=renewed,
+        user_agent=f"twistd-edge/{package_version()}",
+        random=SystemRandom(),
+        reactor=reactor,
+    )
+
+
+def _alone() -> bool:
+    """Whether all other nodes have what this one has: there are none."""
+    return True
 
 
 def _make_cluster(

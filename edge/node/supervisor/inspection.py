@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from edge.node.cluster.clusterview import ClusterView
     from edge.node.process.life import Life
     from edge.node.publishing.publisher import Publisher
+    from edge.node.supervisor.certificate_report import CertificateReport
     from edge.node.supervisor.configuration import Configuration
     from edge.node.supervisor.workers import Workers, WorkerStatus
     from edge.node.telemetry.load_publisher import LoadPublisher
@@ -64,6 +65,7 @@ class Inspection:
         publisher: Publisher,
         load: LoadPublisher,
         cluster: ClusterView | None,
+        certificates: CertificateReport,
         reactor: Any,
     ) -> None:
         self._configuration = configuration
@@ -75,6 +77,7 @@ class Inspection:
         self._publisher = publisher
         self._load = load
         self._cluster = cluster
+        self._certificates = certificates
         self._reactor = reactor
         self._version = package_version()
         self._began = reactor.seconds()
@@ -98,6 +101,10 @@ class Inspection:
             "troubles": self._cluster.troubles() if self._cluster is not None else [],
         }
 
+    def certificates(self) -> dict[str, Any]:
+        """The answer to ``GET /certificates``; see :mod:`edge.node.supervisor.certificate_report`."""
+        return {"certificates": self._certificates.certificates()}
+
     async def check(self) -> dict[str, Any]:
         """The answer to ``GET /check``: is everything as it should be, would the configuration still work?"""
         workers = self._workers.status()
@@ -112,6 +119,7 @@ class Inspection:
             ("workers", ready == len(workers), f"{ready} of {len(workers)} ready"),
             ("table", bool(statistics["complete"]), f"{statistics['entries']} entries"),
             ("site", not problems, f"{len(problems)} files with problems"),
+            ("certificates", *self._certificates.check(self._reactor.seconds())),
             ("configuration", not wrong, "; ".join(wrong) or "valid"),
             *(self._cluster.checks() if self._cluster is not None else ()),
         ]

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from edge.descriptors import raise_descriptor_limit
-from edge.errors import ConfigError
+from edge.errors import ConfigError, in_words, named
 from edge.fastpath import select
 from edge.node.supervisor.directories import SAME_USER, User, give, make_directory
 from edge.node.supervisor.listeners import Listener, open_listener, open_listeners
+from edge.node.supervisor.plan import automatic_files
 from edge.node.supervisor.statedir import StateDirectory
 from edge.table.segment import Segment
 from edge.trust.kept_certificate import KeptCertificate
@@ -79,6 +80,7 @@ def open_node(config: Config, user: User = SAME_USER) -> Opened:
         state_dir = StateDirectory(config.state_dir, user)
         undo.callback(state_dir.close)
         make_directory("--cache-dir", config.cache_dir, user)
+        _prepare_automatic(config, user)
         certificates = [_kept_certificate(spec, undo) for spec in config.endpoints]
         listeners = []
         for listener, certificate in zip(
@@ -96,6 +98,16 @@ def open_node(config: Config, user: User = SAME_USER) -> Opened:
         )
         undo.pop_all()
     return Opened(descriptors, state_dir, listeners, admin_listener, segment)
+
+
+def _prepare_automatic(config: Config, user: User) -> None:
+    """Have something to serve in the file of the automatic certificate."""
+    files = automatic_files(config)
+    if files is not None:
+        try:
+            files.prepare(lambda path: give(path, user))
+        except OSError as error:
+            raise ConfigError(in_words(named(error, files.certificate))) from None
 
 
 def _kept_certificate(spec: ListenSpec, undo: ExitStack) -> KeptCertificate | None:

@@ -13,6 +13,8 @@ from edge.node.telemetry.sampler import cores, nic_bps
 from edge.publish.coding import Qualities
 from edge.publish.groups import ImageSiblings
 from edge.publish.settings import PublishSettings
+from edge.trust.automatic import HTTP_01, TLS_ALPN_01
+from edge.trust.automatic_files import AutomaticFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +80,20 @@ def https_port(config: Config, listeners: Sequence[Listener]) -> int | None:
         return None
     public = config.public_url or ""
     return urlsplit(public if public.startswith("https:") else secure[0]).port or 443
+
+
+def automatic_files(config: Config) -> AutomaticFiles | None:
+    """The files of the certificate that takes care of itself; None: there is none."""
+    if not config.tls_auto:
+        return None
+    return AutomaticFiles(config.state_dir, config.acme_directory, config.tls_auto)
+
+
+def challenge_kinds(listeners: Sequence[Listener]) -> list[str]:
+    """The kinds of challenges that *listeners* can answer, the preferred one first."""
+    plain = any(one.spec.kind in ("tcp", "systemd") and one.url.startswith("http:") for one in listeners)
+    secure = any(one.spec.kind == "tls" for one in listeners)
+    return [kind for kind, there in ((HTTP_01, plain), (TLS_ALPN_01, secure)) if there]
 
 
 def capacity(config: Config, descriptors: int) -> Capacity:

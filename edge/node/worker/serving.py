@@ -20,6 +20,7 @@ from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
 from edge.node.process.lag import LagMeter
 from edge.node.process.life import Life, NodeEvent, NodeState
 from edge.node.process.lookup import unpack
+from edge.node.process.own_resources import CHALLENGES
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.https_only import HTTPSOnly
 from edge.node.resources.mounts import Guarded, open_mount, parse_mount
@@ -31,6 +32,7 @@ from edge.node.worker.checked_blobs import CheckedBlobs
 from edge.table.counters import INDEX
 from edge.table.reader import Reader
 from edge.table.segment import CounterBlock
+from edge.trust.challenge_certificate import answer_challenges
 from edge.trust.kept_certificate import inherited_files
 from edge.trust.listener_certificate import LOOK_SECONDS, CertificateFiles, ReloadingCertificate
 
@@ -198,10 +200,16 @@ class Serving:
         certificate = ReloadingCertificate(
             CertificateFiles(listener.certificate, listener.key, listener.chain),
             inherited_files(listener.kept) if listener.kept is not None else None,
+            lambda context: answer_challenges(context, self._challenge),
         )
         self._certificates.append(certificate)
         inner = ChannelFactory(self._edge_site, secure=True)
         return TLSMemoryBIOFactory(certificate, False, inner, self._reactor)
+
+    def _challenge(self, name: bytes) -> bytes | None:
+        """What an authority wants to see of *name*."""
+        entry = self._reader.find(CHALLENGES + name)
+        return bytes(entry.body) if entry is not None and entry.body is not None else None
 
     async def _look_up(self, path: bytes) -> dict[int, Entry]:
         """What the supervisor knows of *path*; see :data:`edge.node.resources.published.LookUp`."""

@@ -23,6 +23,10 @@ class Inspection:
         """See :class:`edge.node.supervisor.inspection.Inspection`."""
         raise RuntimeError("a mistake of ours")
 
+    def certificates(self) -> dict[str, Any]:
+        """See :class:`edge.node.supervisor.inspection.Inspection`."""
+        return {"certificates": []}
+
     def metrics(self) -> tuple[bytes, bytes]:
         """See :class:`edge.node.supervisor.inspection.Inspection`."""
         return b"text/plain; version=0.0.4", b"edge_weight 1\n"
@@ -40,6 +44,10 @@ class Administration:
     async def purge(self, paths: list[str]) -> dict[str, Any]:
         """See :class:`edge.node.supervisor.administration.Administration`."""
         return {"paths": paths}
+
+    def renew(self) -> dict[str, Any]:
+        """See :class:`edge.node.supervisor.administration.Administration`."""
+        return {"state": "ordering"}
 
     def drain(self) -> dict[str, Any]:
         """See :class:`edge.node.supervisor.administration.Administration`."""
@@ -76,6 +84,8 @@ class AdminTests(SynchronousTestCase):
         """That nobody may store."""
         for line, body, expected in (
             ("GET /status", b"", {"node": "n1"}),
+            ("GET /certificates", b"", {"certificates": []}),
+            ("POST /renew", b"", {"state": "ordering"}),
             ("GET /members", b"", {"members": []}),
             ("GET /log", b"", {"logs": []}),
             ("POST /drain", b"", {"state": "draining"}),

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.errors import PublishError
+from edge.errors import EdgeError, PublishError
 from edge.node.publishing.publisher import PublishResult
 from edge.node.supervisor.administration import ANSWER_SECONDS, Administration
 from edge.publish.problems import Kind, Problem
@@ -46,9 +46,25 @@ class AdministrationTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock, self.publishing, self.drained = Clock(), Publishing(), []
-        self.administration = Administration(
-            self.publishing, Purging(), lambda: 7, lambda: self.drained.append(True), self.clock
+        self.administration = self.made(None)
+
+    def made(self, certificate: Any) -> Administration:
+        """The commands of a node with that automatic *certificate*."""
+        return Administration(
+            self.publishing, Purging(), lambda: 7, lambda: self.drained.append(True), certificate, self.clock
         )
+
+    def test_only_an_automatic_certificate_can_be_ordered(self) -> None:
+        with self.assertRaisesRegex(EdgeError, "--tls-auto"):
+            self.administration.renew()
+        wanted: list[bool] = []
+
+        class Certificate:
+            def want_now(self) -> None:
+                wanted.append(True)
+
+        self.assertEqual(self.made(Certificate()).renew(), {"state": "ordering"})
+        self.assertEqual(wanted, [True])
 
     def done(self, work: Coroutine[Deferred[Any], Any, dict[str, Any]]) -> dict[str, Any]:
         """What a coroutine returns that waits for nothing."""

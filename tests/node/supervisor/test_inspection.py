@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.config import Config
 from edge.load.meters import Measurement, Shares
 from edge.node.process.life import Life, NodeEvent
+from edge.node.supervisor.certificate_report import CertificateReport
 from edge.node.supervisor.inspection import Inspection
 from edge.node.supervisor.workers import WorkerStatus
 from edge.publish.catalogue import Catalogue
@@ -102,6 +103,7 @@ class InspectionTests(SynchronousTestCase):
             publisher=self.publisher,  # type: ignore[arg-type]
             load=self.load,  # type: ignore[arg-type]
             cluster=None,
+            certificates=CertificateReport([], None, lambda: None),
             reactor=self.reactor,
         )
 
@@ -159,6 +161,7 @@ class InspectionTests(SynchronousTestCase):
                 "workers": (False, "1 of 2 ready"),
                 "table": (True, "7 entries"),
                 "site": (False, "1 files with problems"),
+                "certificates": (True, "0 valid"),
                 "configuration": (False, "tls: no such file; webroot: no such folder"),
             },
         )

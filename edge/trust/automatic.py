@@ -1,0 +1,266 @@
+"""A certificate that takes care of itself: what a cluster knows of it, and when something is to be done.
+
+Three parts, each of which merges by itself, so that nodes which were apart agree again whoever meets whom:
+the *account* at the authority, the newest certificate *issued*, and the last *attempt* to get one.  All is
+decided from the record, the time, and who lives::
+
+    Wait(until)      nothing to do before that time
+    Order()          this node orders a certificate now
+
+**Who orders.**  The live node whose name comes first; the one at place *r* waits r * :data:`TURN` seconds
+longer.  While a live node says that it is ordering, the others wait, for at most :data:`CLAIM_SECONDS`: when
+it dies, the next one begins, as soon as membership knows of the death.
+
+**When.**  Without a certificate at once; else at two thirds of its lifetime, or in the window that the
+authority suggests (ARI, RFC 9773).  After a failure later, and never before the authority wants to be asked
+again::
+
+    AWAY               1, 2, 4 ... 60 min: nobody there counts against no limit
+    REFUSED, INVALID   5, 10, 20 ... 720 min: Let's Encrypt gives 5 failed validations an hour to each name
+    LIMITED            60, 120 ... 720 min
+
+each a tenth more or less, so that not all nodes of the world come at once.  An attempt that was broken off
+because its node died is taken up at once, but from the third time on like one that was refused.  Sans-IO:
+times are given, in Unix seconds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+from cryptography import x509
+from msgspec.structs import replace
+
+from edge.errors import EdgeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+#: Kinds of challenges: a file over plain HTTP (RFC 8555 section 8.3), a certificate (RFC 8737).
+HTTP_01, TLS_ALPN_01 = "http-01", "tls-alpn-01"
+#: Kinds of trouble.
+AWAY, REFUSED, INVALID, LIMITED = "away", "refused", "invalid", "limited"
+#: The longest that an authority is left alone, in seconds, whatever it says: the usual limits are weekly.
+LONGEST_REST = 8 * 86_400
+#: Seconds by which each further node waits longer.
+TURN = 5.0
+#: Seconds after which a claim counts no more, though its node lives.
+CLAIM_SECONDS = 900.0
+#: Kind of trouble -> minutes of the first rest, of the longest.
+_RESTS = {AWAY: (1, 60), REFUSED: (5, 720), INVALID: (5, 720), LIMITED: (60, 720)}
+#: Seconds between two certificates: an authority could suggest to renew each that it gives.
+AT_LEAST = 3600.0
+#: Bytes of a packed record that may come from another node.
+RECORD_BYTES = 64 * 1024
+
+
+class Trouble(EdgeError):
+    """What kept a certificate from being issued.
+
+    *kind*: AWAY (nobody there, or nothing sensible), REFUSED (it does not give that), INVALID (a name
+    was not validated), LIMITED (asked too often).  *rest*: seconds that the authority wants to be left alone.
+    """
+
+    def __init__(self, kind: str, why: str, rest: float = 0.0) -> None:
+        super().__init__(why)
+        self.kind = kind
+        self.rest = min(rest, LONGEST_REST)
+
+
+class Window(NamedTuple):
+    """When a certificate should be renewed, in Unix seconds, and when to ask again."""
+
+    start: float
+    end: float
+    ask_at: float
+
+
+class Account(msgspec.Struct, frozen=True, array_like=True):
+    """Our account at the authority: its private key is who we are there."""
+
+    #: When it was made; the oldest counts.
+    made: float
+    #: PEM.
+    key: str
+
+    def __repr__(self) -> str:
+        return f"Account({self.made})"
+
+
+class Issued(msgspec.Struct, frozen=True, array_like=True):
+    """A certificate and its private key."""
+
+    #: When it begins and ends, by the clock of the authority; the one that began last counts.
+    begins: float
+    ends: float
+    #: PEM: the certificate, then its chain.
+    chain: str
+    #: PEM.
+    key: str
+
+    def __repr__(self) -> str:
+        return f"Issued({self.begins}, {self.ends})"
+
+    @property
+    def pem(self) -> bytes:
+        """Certificate, chain and key, as a listener wants them."""
+        return f"{self.chain.rstrip()}\n{self.key}".encode()
+
+
+class Attempt(msgspec.Struct, frozen=True, array_like=True):
+    """How the last attempt went, and when the next is due; *version* counts them, *node* made this one."""
+
+    version: int = 0
+    node: str = ""
+    #: The node that is ordering now; "": none.
+    orderer: str = ""
+    since: float = 0.0
+    #: Where its challenges are.
+    paths: tuple[str, ...] = ()
+    failures: int = 0
+    error: str = ""
+    failed_at: float = 0.0
+    retry_at: float = 0.0
+    #: When to renew, and when to ask the authority again whether that is a good time; 0: not known yet.
+    renew_at: float = 0.0
+    ask_at: float = 0.0
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """Nothing is to be done before *until*."""
+
+    until: float
+
+
+class Order(msgspec.Struct, frozen=True):
+    """This node orders now."""
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True):
+    """All that is known of the certificate for *names* from *directory*."""
+
+    directory: str
+    names: tuple[str, ...]
+    account: Account | None = None
+    issued: Issued | None = None
+    attempt: Attempt = Attempt()
+
+    # Agreeing
+
+    def merged(self, other: Record) -> Record:
+        """What is known by either; commutative, associative, idempotent."""
+        assert (self.directory, self.names) == (other.directory, other.names)
+        return replace(
+            self,
+            account=_best(self.account, other.account, lambda one: (-one.made, one.key)),
+            issued=_best(self.issued, other.issued, msgspec.structs.astuple),
+            attempt=max(
+                self.attempt, other.attempt, key=lambda one: (one.version, msgspec.structs.astuple(one))
+            ),
+        )
+
+    # Deciding
+
+    def due(self) -> float:
+        """When a certificate should be ordered, whoever does it."""
+        attempt = self.attempt
+        when = 0.0 if self.issued is None else attempt.renew_at or two_thirds(self.issued)
+        return max(when, attempt.retry_at)
+
+    def next_step(self, me: str, live: Collection[str], now: float) -> Wait | Order:
+        """What *me*, who sees these nodes *live*, has to do *now*."""
+        attempt = self.attempt
+        if attempt.orderer != me and attempt.orderer in live and now - attempt.since < CLAIM_SECONDS:
+            return Wait(min(now + TURN, attempt.since + CLAIM_SECONDS))
+        due = self.due()
+        if attempt.orderer:  # its node died, or this one was started again
+            due = attempt.since + (_rest(REFUSED, attempt.failures) if attempt.failures > 2 else 0.0)
+        mine = due + sorted({*live, me}).index(me) * TURN
+        return Order() if now >= mine else Wait(mine)
+
+    # What happens
+
+    def claimed(self, me: str, now: float) -> Record:
+        """*me* orders; challenges of the attempt before are still known, to be taken away."""
+        broken_off = int(self.attempt.orderer != "")
+        return self._attempted(me, orderer=me, since=now, failures=self.attempt.failures + broken_off)
+
+    def challenging(self, me: str, paths: Sequence[str]) -> Record:
+        """The challenges of *me* are published at *paths*."""
+        return self._attempted(me, paths=tuple(paths))
+
+    def failed(self, me: str, trouble: Trouble, now: float, spread: float) -> Record:
+        """The attempt failed; *spread*: 0.9 .. 1.1, at random."""
+        failures = self.attempt.failures + 1
+        return self._attempted(
+            me,
+            orderer="",
+            paths=(),
+            failures=failures,
+            error=str(trouble),
+            failed_at=now,
+            retry_at=now + max(_rest(trouble.kind, failures) * spread, trouble.rest),
+        )
+
+    def given(self, me: str, issued: Issued, now: float) -> Record:
+        """There is a new certificate; whatever the authority suggests, none is ordered for a while."""
+        fresh = {"error": "", "failed_at": 0.0, "failures": 0, "renew_at": 0.0, "ask_at": 0.0}
+        attempted = self._attempted(me, orderer="", paths=(), retry_at=now + AT_LEAST, **fresh)
+        return replace(attempted, issued=issued)
+
+    def asked(self, me: str, window: Window | None, now: float, share: float) -> Record:
+        """The authority was asked when to renew; *share*: 0 .. 1, at random, of its window."""
+        assert self.issued is not None
+        if window is None:
+            return self._attempted(me, renew_at=two_thirds(self.issued), ask_at=now + 86_400)
+        before = self.attempt.renew_at
+        chosen = before if window.start <= before <= window.end else 0.0
+        chosen = chosen or window.start + share * (window.end - window.start)
+        return self._attempted(me, renew_at=max(1.0, min(chosen, self.issued.ends)), ask_at=window.ask_at)
+
+    def wanted(self, me: str) -> Record:
+        """Somebody wants a new certificate now, whatever has failed."""
+        return self._attempted(me, renew_at=1.0, retry_at=0.0)
+
+    def _attempted(self, me: str, **changes: Any) -> Record:
+        attempt = self.attempt
+        return replace(self, attempt=replace(attempt, version=attempt.version + 1, node=me, **changes))
+
+
+def _rest(kind: str, failures: int) -> float:
+    """Seconds to wait after so many *failures*, the last of this *kind*."""
+    first, longest = _RESTS[kind]
+    return min(first * 2.0 ** min(failures - 1, 20), longest) * 60
+
+
+def two_thirds(issued: Issued) -> float:
+    """When to renew if nobody says anything: a third of the lifetime is left for failures."""
+    return issued.begins + (issued.ends - issued.begins) * 2 / 3
+
+
+def read_issued(chain: str, key: str) -> Issued:
+    """*chain* and *key* with the times of the certificate; :exc:`ValueError` if it is none."""
+    certificate = x509.load_pem_x509_certificate(chain.encode())
+    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return Issued(begins.timestamp(), ends.timestamp(), chain, key)
+
+
+def encode(record: Record) -> bytes:
+    """*record* with its keys, packed: for the file of this node and for the others."""
+    return msgspec.msgpack.encode(record)
+
+
+def decode(data: bytes) -> Record:
+    """The record in *data*; :exc:`ValueError` if there is none."""
+    if len(data) > RECORD_BYTES:
+        raise ValueError(f"{len(data)} bytes are no record of a certificate")
+    return _DECODER.decode(data)
+
+
+_DECODER = msgspec.msgpack.Decoder(Record)
+
+
+def _best(one: Any, other: Any, order: Callable[[Any], Any]) -> Any:
+    """The greater of two by *order*, either of which may not be there."""
+    return max((found for found in (one, other) if found is not None), key=order, default=None)

@@ -1,0 +1,168 @@
+"""Certificates that take care of themselves: who does what when, and how nodes agree again."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.trust.automatic import (
+    AT_LEAST,
+    AWAY,
+    CLAIM_SECONDS,
+    INVALID,
+    LIMITED,
+    LONGEST_REST,
+    REFUSED,
+    TURN,
+    Account,
+    Attempt,
+    Issued,
+    Order,
+    Record,
+    Trouble,
+    Wait,
+    Window,
+    decode,
+    encode,
+)
+
+DAY = 86_400.0
+NAMES = ("a.example", "b.example")
+EMPTY = Record("https://ca.example/dir", NAMES)
+ISSUED = Issued(1000 * DAY, 1090 * DAY, "chain", "key")
+
+
+def step(record: Record, me: str, live: str, now: float) -> Wait | Order:
+    """What *me* does; *live*: a letter for each node."""
+    return record.next_step(me, list(live), now)
+
+
+class TurnTests(SynchronousTestCase):
+    """Whose turn it is."""
+
+    def test_the_first_by_name_orders_at_once_and_the_others_later(self) -> None:
+        self.assertEqual(step(EMPTY, "a", "abc", 5.0), Order())
+        self.assertEqual(step(EMPTY, "c", "abc", 5.0), Wait(2 * TURN))
+        self.assertEqual(step(EMPTY, "c", "abc", 2 * TURN), Order())
+        self.assertEqual(step(EMPTY, "b", "b", 0.0), Order())
+
+    def test_while_a_live_one_orders_the_others_wait_and_take_over_when_it_dies(self) -> None:
+        claimed = EMPTY.claimed("b", 100.0)
+        for me in "ac":
+            self.assertIsInstance(step(claimed, me, "abc", 101.0), Wait)
+        self.assertEqual(step(claimed, "a", "ac", 101.0), Order())
+        self.assertEqual(step(claimed, "c", "ac", 101.0), Wait(100.0 + TURN))
+
+    def test_a_claim_ends_though_its_node_lives(self) -> None:
+        claimed = EMPTY.claimed("b", 100.0)
+        self.assertEqual(step(claimed, "a", "ab", 100.0 + CLAIM_SECONDS), Order())
+
+    def test_one_that_was_started_again_goes_on_but_not_for_ever(self) -> None:
+        record = EMPTY.claimed("a", 100.0)
+        for _ in range(2):
+            self.assertEqual(step(record, "a", "a", 100.0), Order())
+            record = record.claimed("a", 100.0)
+        record = record.claimed("a", 100.0)
+        self.assertEqual(step(record, "a", "a", 100.0), Wait(100.0 + 20 * 60))
+
+
+class TimeTests(SynchronousTestCase):
+    """When something is due."""
+
+    def test_at_two_thirds_or_when_the_authority_likes(self) -> None:
+        record = EMPTY.given("a", ISSUED, 0.0)
+        self.assertEqual(record.due(), 1060 * DAY)
+        asked = record.asked("a", Window(1020 * DAY, 1030 * DAY, 1001 * DAY), 1000 * DAY, 0.5)
+        self.assertEqual((asked.due(), asked.attempt.ask_at), (1025 * DAY, 1001 * DAY))
+        again = asked.asked("a", Window(1024 * DAY, 1034 * DAY, 1002 * DAY), 1001 * DAY, 0.9)
+        self.assertEqual(again.due(), 1025 * DAY, "what was chosen stays while it is in the window")
+        revoked = again.asked("a", Window(999 * DAY, 1000 * DAY, 1003 * DAY), 1002 * DAY, 0.0)
+        self.assertEqual(step(revoked, "a", "a", 1002 * DAY), Order())
+        late = record.asked("a", Window(2000 * DAY, 2001 * DAY, 0.0), 0.0, 0.0)
+        self.assertEqual(late.due(), ISSUED.ends)
+
+    def test_without_an_answer_it_is_two_thirds_and_asked_again_tomorrow(self) -> None:
+        record = EMPTY.given("a", ISSUED, 0.0).asked("a", None, 1001 * DAY, 0.5)
+        self.assertEqual((record.due(), record.attempt.ask_at), (1060 * DAY, 1002 * DAY))
+
+    def rests(self, kind: str, rest: float = 0.0) -> list[float]:
+        """Minutes between failures of one *kind*."""
+        record, found = EMPTY, []
+        for _ in range(12):
+            record = record.claimed("a", 0.0).failed("a", Trouble(kind, "why", rest), 0.0, 1.0)
+            found.append(record.due() / 60)
+        return found
+
+    def test_failures_are_followed_by_longer_and_longer_rests(self) -> None:
+        self.assertEqual(self.rests(AWAY)[:8], [1, 2, 4, 8, 16, 32, 60, 60])
+        for kind in (REFUSED, INVALID):
+            self.assertEqual(self.rests(kind)[:9], [5, 10, 20, 40, 80, 160, 320, 640, 720])
+        self.assertEqual(self.rests(LIMITED)[:5], [60, 120, 240, 480, 720])
+        self.assertEqual(self.rests(AWAY)[-1], 60)
+
+    def test_five_failed_validations_take_longer_than_an_hour(self) -> None:
+        self.assertGreater(sum(self.rests(INVALID)[:4]) * 0.9, 60)
+
+    def test_the_authority_is_left_alone_as_long_as_it_wants_within_reason(self) -> None:
+        self.assertEqual(self.rests(LIMITED, 7 * DAY)[0], 7 * DAY / 60)
+        self.assertEqual(self.rests(AWAY, 1e12)[0], LONGEST_REST / 60)
+
+    def test_somebody_who_mended_something_need_not_wait(self) -> None:
+        failed = EMPTY.given("a", ISSUED, 0.0).failed("a", Trouble(INVALID, "why"), 1060 * DAY, 1.0)
+        self.assertIsInstance(step(failed, "a", "a", 1060 * DAY + 1), Wait)
+        self.assertEqual(step(failed.wanted("a"), "a", "a", 1060 * DAY + 1), Order())
+
+    def test_an_authority_that_wants_each_one_renewed_at_once_is_not_obeyed(self) -> None:
+        record = EMPTY.given("a", ISSUED, 1000 * DAY)
+        asked = record.asked("a", Window(0.0, 1.0, 0.0), 1000 * DAY, 0.0)
+        self.assertEqual(step(asked, "a", "a", 1000 * DAY), Wait(1000 * DAY + AT_LEAST))
+
+    def test_success_forgets_what_failed(self) -> None:
+        record = (
+            EMPTY.failed("a", Trouble(INVALID, "why"), 0.0, 1.0).claimed("a", 1.0).given("a", ISSUED, 0.0)
+        )
+        self.assertEqual((record.attempt.error, record.attempt.failures, record.attempt.orderer), ("", 0, ""))
+
+
+_NUMBERS = st.floats(0, 4)
+_TEXTS = st.sampled_from(["", "x", "y"])
+RECORDS = st.builds(
+    Record,
+    st.just(EMPTY.directory),
+    st.just(NAMES),
+    st.none() | st.builds(Account, _NUMBERS, _TEXTS),
+    st.none() | st.builds(Issued, _NUMBERS, _NUMBERS, _TEXTS, _TEXTS),
+    st.builds(Attempt, version=st.integers(0, 2), node=_TEXTS, orderer=_TEXTS, since=_NUMBERS),
+)
+
+
+class MergeTests(SynchronousTestCase):
+    """Nodes that were apart."""
+
+    @given(RECORDS, RECORDS, RECORDS)
+    def test_whoever_meets_whom_all_agree(self, one: Record, two: Record, three: Record) -> None:
+        self.assertEqual(one.merged(two), two.merged(one))
+        self.assertEqual(one.merged(two).merged(three), one.merged(two.merged(three)))
+        self.assertEqual(one.merged(one), one)
+        self.assertEqual(one.merged(two).merged(two), one.merged(two))
+
+    def test_an_error_elsewhere_takes_no_certificate_away(self) -> None:
+        given = EMPTY.claimed("a", 0.0).given("a", ISSUED, 0.0)
+        failed = EMPTY.claimed("b", 0.0).failed("b", Trouble(AWAY, "why"), 1.0, 1.0).claimed("b", 2.0)
+        self.assertEqual(failed.merged(given).issued, ISSUED)
+
+    def test_the_certificate_that_began_last_counts_also_if_it_ends_sooner(self) -> None:
+        shorter = Issued(1001 * DAY, 1007 * DAY, "other", "key")
+        self.assertEqual(EMPTY.given("a", ISSUED, 0.0).merged(EMPTY.given("b", shorter, 0.0)).issued, shorter)
+
+    def test_it_is_passed_on_whole_and_what_is_none_is_refused(self) -> None:
+        record = EMPTY.given("a", ISSUED, 0.0)
+        self.assertEqual(decode(encode(record)), record)
+        for data in (b"", b"\x80", b"x" * 70_000, encode(record)[:-3]):
+            with self.assertRaises(ValueError):
+                decode(data)
+
+    def test_no_key_is_in_a_text_about_it(self) -> None:
+        record = Record("d", NAMES, Account(1.0, "SECRET"), Issued(1.0, 2.0, "chain", "SECRET"))
+        self.assertNotIn("SECRET", repr(record))
