@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 import psutil
 
-from edge.descriptors import RESERVED, connection_limit, raise_descriptor_limit
+from edge.descriptors import connection_limit, raise_descriptor_limit
 from loadgen.histogram import Histogram
 from loadgen.subscribers import Subscribers
 from loadgen.targets import resolve
@@ -145,7 +145,7 @@ class _Trickle:
 @contextlib.contextmanager
 def _crowds(count: int, urls: list[str]) -> Iterator[list[Connection]]:
     """Processes with *count* subscribers in all."""
-    number = max(PROCESSES, -(-count // (raise_descriptor_limit(count) - RESERVED)))
+    number = max(PROCESSES, -(-count // connection_limit(raise_descriptor_limit(count))))
     context = multiprocessing.get_context("spawn")
     pipes: list[Connection] = []
     processes = []

@@ -1,7 +1,9 @@
 """The limit on file descriptors, and how many connections a process may hold.
 
-A connection costs one descriptor and nothing else of note, therefore the limit on connections
-follows from the limit on descriptors: what the kernel allows, less what the process needs itself.
+A connection costs one descriptor, therefore the limit on connections follows from the limit on descriptors:
+what the kernel allows, less what the process needs itself, less a part for the second descriptors that
+connections come to need: a long body is read from a file, or written to one.  Both are pools
+(:mod:`edge.shares`), so that what the process needs itself is there, whatever clients do.
 """
 
 from __future__ import annotations
@@ -9,8 +11,10 @@ from __future__ import annotations
 import contextlib
 import resource
 
-#: Descriptors that are not connections: listeners, logs, the table, blob files being sent.
-RESERVED = 512
+#: Descriptors of the process itself: listeners, logs, the table, the admin socket, gossip, what it publishes.
+RESERVED = 256
+#: One in this many of the others is for files of bodies.
+FILES = 8
 
 
 def raise_descriptor_limit(connections: int = 0) -> int:
@@ -19,7 +23,7 @@ def raise_descriptor_limit(connections: int = 0) -> int:
     Who may raise the hard one, too, as root may, has it raised to what *connections* need.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = connections + RESERVED if connections else 0
+    needed = RESERVED - (-connections * FILES // (FILES - 1)) if connections else 0
     if needed > hard:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (needed, needed))
@@ -35,8 +39,14 @@ def connection_limit(descriptors: int, wanted: int | None = None) -> int:
     *wanted* is the configured limit of this process; the smaller one holds.  A process short of
     descriptors keeps half of them for connections.
     """
-    possible = max(descriptors - RESERVED, descriptors // 2, 1)
+    others = max(descriptors - RESERVED, descriptors // 2)
+    possible = max(others - others // FILES, 1)
     return possible if not wanted else min(possible, wanted)
+
+
+def file_limit(descriptors: int, connections: int) -> int:
+    """Files of bodies that a process may have open with that many *descriptors* and *connections*."""
+    return max(max(descriptors - RESERVED, descriptors // 2) - connections, 1)
 
 
 def node_connections(descriptors: int, workers: int, wanted: int | None = None) -> int:

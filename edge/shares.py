@@ -76,6 +76,13 @@ class Pool:
                 del self._held[network]
 
 
+#: Bytes of buffers on either side of a process, the fast path and Twisted: what 60 readers of a megabyte
+#: that take nothing hold, and little beside the table.
+BUFFER_BYTES = 64 * 1024 * 1024
+#: TLS handshakes on the Twisted side at once: 53 KiB each, and 400 a second are what a core does.
+HANDSHAKES = 1024
+
+
 class Pools(NamedTuple):
     """What the connections of a process share on its Twisted side."""
 
@@ -85,3 +92,8 @@ class Pools(NamedTuple):
     files: Pool
     #: TLS handshakes that have begun and are not over.
     handshakes: Pool
+
+    @classmethod
+    def of(cls, files: int, told_apart: bool = True) -> Pools:
+        """Those of a process that may have so many *files* open beside its connections."""
+        return cls(Pool(BUFFER_BYTES, told_apart), Pool(files, told_apart), Pool(HANDSHAKES, told_apart))

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from edge.shares import BUFFER_BYTES
+
 if TYPE_CHECKING:
     from edge.tls.interface import RecordLayer
 
@@ -38,7 +40,7 @@ class Limits:
     least_rate: int = 1024
     #: Bytes of partial requests and of answers not taken, whole worker; an address that wants more of them
     #: than its share (:mod:`edge.shares`) has the connection closed.
-    pending_bytes: int = 64 * 1024 * 1024
+    pending_bytes: int = BUFFER_BYTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ class MeasuredTransport(tcp.Server):
 
     #: Bytes the kernel has taken so far.
     bytes_sent = 0
+    #: Bytes that may wait before the producer is told to pause: so many of a connection are in no pool.
+    bufferSize = 16 * 1024
 
     def __init__(self, sock: socket.socket, protocol: IProtocol, peer: tuple[Any, ...], reactor: Any) -> None:
         """Owns *sock*; *peer* is what ``getpeername`` or ``accept`` said, ("", None) on Unix sockets."""

@@ -18,6 +18,7 @@ certain.
     |-- UpgradeRequired         426  not the handshake of a WebSocket
     |-- HeadTooLarge            431  the header section is over a limit
     |-- NotImplementedHere      501  method or transfer coding that nobody here knows
+    |-- ServiceUnavailable      503  more than the share of its address; raised by the shell
     `-- VersionNotSupported     505  another major version than 1
 """
 
@@ -140,6 +141,16 @@ class NotImplementedHere(ProtocolError):
     default = "This server does not know that method."
 
 
+class ServiceUnavailable(ProtocolError):
+    """503: RFC 9110 section 15.6.4."""
+
+    status = 503
+    default = "The server cannot answer now."
+
+    def __init__(self, explanation: str = "") -> None:
+        super().__init__(explanation, ((b"Retry-After", b"1"),))
+
+
 class VersionNotSupported(ProtocolError):
     """505: RFC 9110 section 15.6.6."""
 
@@ -156,7 +167,6 @@ DEFAULT_EXPLANATIONS: dict[int, str] = {
     412: "A precondition of the request does not hold.",
     416: "The requested range lies outside of the representation.",
     500: "The server failed to answer this request.",
-    503: "The server cannot answer now.",
 }
 
 

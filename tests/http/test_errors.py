@@ -11,7 +11,7 @@ class ErrorTests(SynchronousTestCase):
     def test_each_has_a_status_of_its_own_and_says_something(self) -> None:
         kinds = errors.ProtocolError.__subclasses__()
         statuses = [kind.status for kind in kinds]
-        self.assertEqual(sorted(statuses), [400, 403, 408, 413, 414, 415, 417, 426, 431, 501, 505])
+        self.assertEqual(sorted(statuses), [400, 403, 408, 413, 414, 415, 417, 426, 431, 501, 503, 505])
         for kind in kinds:
             problem = kind()
             self.assertTrue(problem.explanation.endswith("."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import NamedTuple
 
 from twisted.internet.task import Clock
@@ -9,6 +10,7 @@ from twisted.web.resource import Resource
 
 from edge.node.connection.site import ChannelFactory, EdgeSite
 from edge.node.process.channel_limits import ChannelLimits
+from edge.shares import Pools
 from edge.table.counters import COUNTERS
 from tests.node.transports import PeerTransport
 
@@ -60,13 +62,23 @@ class Connection:
         returns: bool = False,
         clock: Clock | None = None,
         hsts: str = "",
+        pools: Pools | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.clock.rightNow = float(NOW)
         self.counts = Counts()
         self.log = Log()
-        self.site = EdgeSite(root, self.clock, self.counts, self.log, limits, hsts)
-        self.transport = PeerTransport(self.clock, returns)
+        self.site = EdgeSite(root, self.clock, self.counts, self.log, limits, hsts, pools)
+        self._begin(secure, handshake, returns)
+
+    def another(self, address: str, *, secure: bool = False, handshake: bool = True) -> Connection:
+        """One more connection of the same site, from *address*."""
+        connection = copy.copy(self)
+        connection._begin(secure, handshake, False, address)
+        return connection
+
+    def _begin(self, secure: bool, handshake: bool, returns: bool, address: str = "192.0.2.1") -> None:
+        self.transport = PeerTransport(self.clock, returns, address)
         self.channel = ChannelFactory(self.site, secure).buildProtocol(None)
         self.transport.connect(self.channel)
         if secure and handshake:

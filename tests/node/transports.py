@@ -19,8 +19,9 @@ class PeerTransport:
     The peer takes everything at once unless :attr:`stalled`; :meth:`take` then takes some.
     """
 
-    def __init__(self, clock: Clock, returns: bool = False) -> None:
+    def __init__(self, clock: Clock, returns: bool = False, address: str = "192.0.2.1") -> None:
         self.clock = clock
+        self.address = address
         self.returns = returns
         self.offered = False
         self.stalled = False
@@ -126,7 +127,7 @@ class PeerTransport:
             self.protocol.connectionLost(reason)
 
     def getPeer(self) -> IPv4Address:
-        return IPv4Address("TCP", "192.0.2.1", 54321)
+        return IPv4Address("TCP", self.address, 54321)
 
     def getHost(self) -> IPv4Address:
         return IPv4Address("TCP", "192.0.2.2", 80)

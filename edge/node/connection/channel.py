@@ -40,12 +40,14 @@ from edge.http.answer import with_hsts
 from edge.http.errors import ProtocolError
 from edge.http.parser import NEED_DATA, Data, EndOfMessage, Event, Limits, RequestHead, RequestParser
 from edge.node.connection.framing import OutgoingAnswer
+from edge.node.connection.holding import Holding
 from edge.node.connection.input import Input
 from edge.node.connection.output import Output
 from edge.node.connection.request import EdgeRequest
 from edge.node.connection.states import ConnectionEvent, ConnectionLife, ConnectionState
 from edge.node.connection.upgraded import UpgradedChannel
 from edge.node.process.deadline import Deadline
+from edge.shares import network_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -95,6 +97,7 @@ class EdgeChannel(Protocol):
         self._arrival = Deadline(site.clock, self._too_slow)
         self._input: Input  # from connectionMade on
         self._output: Output
+        self.holding: Holding
 
     @property
     def closing(self) -> bool:
@@ -126,7 +129,7 @@ class EdgeChannel(Protocol):
             self._advancing = False
         if self._input.ended and self._life.is_reading:
             self._end()  # the rest of the request, or another one, cannot come
-        elif self._life.is_serving:
+        elif self._life.is_serving and self._keeps():
             self._watch()
             if self._life.state is ConnectionState.IDLE:
                 self.transport.offer_return()
@@ -148,6 +151,21 @@ class EdgeChannel(Protocol):
         elif isinstance(event, EndOfMessage):
             self._happens(ConnectionEvent.REQUEST_READ)
             request.received()
+
+    def _keeps(self) -> bool:
+        """Count what outlives this turn; false: it is over the share of its address, and over."""
+        count = self._parser.buffered
+        if self._request is not None:
+            count += self._request.body_in_memory
+        if self._output.full:
+            count += self.transport.unsent
+        if self.holding.keep(count):
+            return True
+        if self._life.is_reading:
+            self._refuse(503, "Too much of what this client sent waits to be whole.", b"Retry-After: 1\r\n")
+        else:
+            self.abort()
+        return False
 
     def _watch(self) -> None:
         """Set the deadline that belongs to the state, and read only if there is room."""
@@ -224,6 +242,8 @@ class EdgeChannel(Protocol):
         if self._answer is not None:
             self._output.send(self._answer.body(data))
             self._output.offered(len(data))
+            if self._output.full and self._life.is_serving:
+                self._keeps()
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         self.write(b"".join(iovec))
@@ -298,6 +318,7 @@ class EdgeChannel(Protocol):
         self._happens(event)
         self._arrival.clear()
         self._output.clear()
+        self.holding.release()
         self.site.channels.discard(self)
 
     # What the transport asks before it goes back to the fast path: edge.fastpath.transports.ReturningProtocol
@@ -319,12 +340,17 @@ class EdgeChannel(Protocol):
         self.site.channels.add(self)
         self._input = Input(self.transport)
         self._output = Output(self.transport, self.site, self.abort)
+        self.holding = Holding(self.site, network_of(self._address()))
         self.transport.registerProducer(self, True)
+        if self._life.state is ConnectionState.HANDSHAKE and not self.holding.begin_handshake():
+            self.abort()
+            return
         self._watch()
 
     def handshakeCompleted(self) -> None:
         if self._life.state is ConnectionState.HANDSHAKE:
             self._happens(ConnectionEvent.HANDSHAKE_OVER)
+            self.holding.end_handshake()
             self._watch()
 
     def dataReceived(self, data: bytes) -> None:
@@ -373,7 +399,7 @@ class EdgeChannel(Protocol):
 
     def pauseProducing(self) -> None:
         self._output.pause()
-        if self._life.is_serving:
+        if self._life.is_serving and self._keeps():
             self._watch()
 
     def resumeProducing(self) -> None:

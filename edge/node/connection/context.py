@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
     from edge.node.process.channel_limits import ChannelLimits
+    from edge.shares import Pools
 
 
 class ConnectionTransport(Protocol):
@@ -84,6 +85,8 @@ class ConnectionContext(Protocol):
     hsts: bytes
     #: All that are open.
     channels: set[OpenConnection]
+    #: What all of them share.
+    pools: Pools
 
     def count(self, name: str, n: int = 1) -> None:
         """Add to the counter of that name (see :mod:`edge.table.counters`)."""

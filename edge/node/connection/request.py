@@ -18,7 +18,10 @@ Resources see an ordinary :class:`twisted.web.server.Request`.  Four things diff
 
 from __future__ import annotations
 
+import errno
+import os
 from functools import cached_property
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -29,12 +32,13 @@ from twisted.web.error import UnsupportedMethod
 from twisted.web.http_headers import Headers
 
 from edge.http.answer import head_options
-from edge.http.errors import ProtocolError
+from edge.http.errors import ProtocolError, ServiceUnavailable
 from edge.http.forms import is_form, parse_form, parse_query
 
 if TYPE_CHECKING:
     from edge.http.parser import RequestHead
     from edge.node.connection.context import ConnectionContext
+    from edge.node.connection.holding import HeldFile, Holding
     from edge.node.connection.upgraded import Upgraded
 
 
@@ -42,10 +46,15 @@ if TYPE_CHECKING:
 METHODS_SOMEWHERE = (b"GET", b"HEAD", b"OPTIONS", b"POST")
 
 
+#: Bytes of a body that are kept in memory; a longer one goes to a file.
+BODY_IN_MEMORY = 64 * 1024
+
+
 class RequestChannel(Protocol):
     """What a request needs of its channel, beside what ``twisted.web`` calls."""
 
     site: ConnectionContext
+    holding: Holding
 
     @property
     def closing(self) -> bool:
@@ -79,7 +88,9 @@ class EdgeRequest(server.Request):
         super().__init__(channel, parsePOSTFormSubmission=False)
         for name in ("requestHeaders", "received_cookies"):  # empty ones; ours are made when asked for
             del self.__dict__[name]
-        self.gotLength(head.content_length)
+        self.content = BytesIO()
+        #: Bytes of the body that are in memory.
+        self.body_in_memory = 0
 
     @cached_property
     def requestHeaders(self) -> Headers:  # type: ignore[override]
@@ -153,7 +164,29 @@ class EdgeRequest(server.Request):
         self.uri = head.path if head.query is None else head.path + b"?" + head.query
         self.process()
 
+    def open(self, path: str) -> HeldFile:
+        """The file of *path*, for its body; raises as :meth:`.holding.Holding.open`."""
+        return self.channel.holding.open(path)
+
+    def _to_file(self, body: BytesIO) -> None:
+        """The *body* is long: it goes on in a file."""
+        self.content = self.channel.holding.temporary()
+        _write(self.content, body.getvalue())
+        self.body_in_memory = 0
+
     # Twisted's overrides
+
+    def handleContentChunk(self, data: bytes) -> None:
+        body = self.content
+        if isinstance(body, BytesIO) and self.body_in_memory + len(data) <= BODY_IN_MEMORY:
+            self.body_in_memory += body.write(data)
+            return
+        try:
+            if isinstance(body, BytesIO):
+                self._to_file(body)
+            _write(self.content, data)
+        except OSError as error:
+            raise ServiceUnavailable("The server has no room for the body.") from error
 
     def process(self) -> None:
         if self.path == b"*":
@@ -207,3 +240,9 @@ class EdgeRequest(server.Request):
         else:
             self.refuse(500, "The server failed to answer this request.")
         return reason
+
+
+def _write(file: BinaryIO, data: bytes) -> None:
+    """Write all of *data*; :exc:`OSError` if it does not fit."""
+    if file.write(data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -22,6 +22,7 @@ from edge.http.dates import format_date
 from edge.node.connection.channel import EdgeChannel
 from edge.node.process.channel_limits import ChannelLimits
 from edge.node.process.clocks import date_of
+from edge.shares import Pools
 from edge.table.counters import INDEX
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
     from edge.node.connection.context import OpenConnection
     from edge.node.connection.request import EdgeRequest
+
+
+#: Files of bodies that may be open at once where there are few connections.
+FILES = 64
 
 
 class Counters(Protocol):
@@ -59,11 +64,16 @@ class EdgeSite(Site):
         access_log: AccessLog | None = None,
         limits: ChannelLimits | None = None,
         hsts: str = "",
+        pools: Pools | None = None,
     ) -> None:
-        """*hsts*: value of Strict-Transport-Security in answers over TLS; "": none."""
+        """*hsts*: value of Strict-Transport-Security in answers over TLS; "": none.
+
+        *pools*: what its connections share; None: those of a process that has few of them.
+        """
         super().__init__(root, reactor=clock)
         self.clock = clock
         self.limits = limits or ChannelLimits()
+        self.pools = pools or Pools.of(FILES)
         self.access_log = access_log
         self.hsts = b"Strict-Transport-Security: %b\r\n" % hsts.encode("ascii") if hsts else b""
         self.channels: set[OpenConnection] = set()

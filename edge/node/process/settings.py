@@ -10,6 +10,7 @@ import msgspec
 
 from edge.fastpath import interface
 from edge.node.process.channel_limits import ChannelLimits
+from edge.shares import Pools
 
 
 class ListenerSettings(msgspec.Struct, frozen=True):
@@ -41,6 +42,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     #: Connections at once in this worker; further ones are closed.
     connections: int
     connections_per_address: int = 0
+    #: Files of bodies open at once.
+    files: int = 256
     head_seconds: int = 10
     idle_seconds: int = 75
     write_seconds: int = 30
@@ -80,6 +83,10 @@ class WorkerSettings(msgspec.Struct, frozen=True):
             allow_origins=tuple(origin.encode("ascii") for origin in self.allow_origins),
             log_every=self.log_every if self.access_log is not None else 0,
         )
+
+    def pools(self) -> Pools:
+        """What connections on the Twisted side share."""
+        return Pools.of(self.files, told_apart=self.connections_per_address > 0)
 
     def channel_limits(self) -> ChannelLimits:
         """The bounds of connections on the Twisted side."""

@@ -190,7 +190,7 @@ class PublishedResource(Resource):
             if not await self.source.is_whole(blob) and not await self.source.fetch(path, entry.etag):
                 raise BodyUnavailableError
             try:
-                file = open(blob, "rb")  # noqa: SIM115
+                file = request.open(blob)
             except FileNotFoundError:
                 raise BodyUnavailableError from None
             file.seek(first)

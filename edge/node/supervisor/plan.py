@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from edge.descriptors import connection_limit, node_connections
+from edge.descriptors import connection_limit, file_limit, node_connections
 from edge.load.meters import Capacity
 from edge.node.process import control
 from edge.node.process.settings import WorkerSettings
@@ -35,6 +35,7 @@ def worker_settings(
     wanted = None if config.connections is None else -(-config.connections // workers)
     first = control.FIRST_LISTENER_FD
     with_kept = [number for number, listener in enumerate(listeners) if listener.certificate is not None]
+    connections = connection_limit(descriptors, wanted)
     kept = {number: first + len(listeners) + place for place, number in enumerate(with_kept)}
     return WorkerSettings(
         index=index,
@@ -46,8 +47,9 @@ def worker_settings(
             for number, listener in enumerate(listeners)
         ),
         blobs=blobs,
-        connections=connection_limit(descriptors, wanted),
+        connections=connections,
         connections_per_address=config.connections_per_address,
+        files=file_limit(descriptors, connections),
         head_seconds=config.head_seconds,
         idle_seconds=config.idle_seconds,
         write_seconds=config.write_seconds,

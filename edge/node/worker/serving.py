@@ -108,7 +108,13 @@ class Serving:
         if settings.https_port is not None:
             root = HTTPSOnly(root, settings.https_port)
         self._edge_site = EdgeSite(
-            root, reactor, self._counters, self._access_log, settings.channel_limits(), settings.hsts
+            root,
+            reactor,
+            self._counters,
+            self._access_log,
+            settings.channel_limits(),
+            settings.hsts,
+            settings.pools(),
         )
         self._factories = [self._factory(listener) for listener in settings.listeners]
         fast_path = select(settings.fast_path)(segment, settings.index, settings.fast_path_settings())
