@@ -13,8 +13,8 @@ import resource
 
 #: Descriptors of the process itself: listeners, logs, the table, the admin socket, gossip, what it publishes.
 RESERVED = 256
-#: One in this many of the others is for files of bodies.
-FILES = 8
+#: One in this many of the others is for files of bodies, up to so many of them.
+FILES, MOST_FILES = 8, 16_384
 
 
 def raise_descriptor_limit(connections: int = 0) -> int:
@@ -23,7 +23,8 @@ def raise_descriptor_limit(connections: int = 0) -> int:
     Who may raise the hard one, too, as root may, has it raised to what *connections* need.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = RESERVED - (-connections * FILES // (FILES - 1)) if connections else 0
+    files = min(-(-connections // (FILES - 1)), MOST_FILES)
+    needed = RESERVED + connections + files if connections else 0
     if needed > hard:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (needed, needed))
@@ -40,7 +41,7 @@ def connection_limit(descriptors: int, wanted: int | None = None) -> int:
     descriptors keeps half of them for connections.
     """
     others = max(descriptors - RESERVED, descriptors // 2)
-    possible = max(others - others // FILES, 1)
+    possible = max(others - min(others // FILES, MOST_FILES), 1)
     return possible if not wanted else min(possible, wanted)
 
 
