@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.task import deferLater
 
+from edge.node.process.clocks import date_of
 from edge.node.process.own_resources import CHALLENGES
 from edge.resource import Representation, Resource, etag_of
 
@@ -65,7 +66,7 @@ class Challenges:
             made = Representation(0, etag_of(digest), digest, len(body), _LINES_200, _LINES_304, body)
             self._spill(made)
             path = CHALLENGES + name.encode("ascii")
-            self._table.put(Resource(path, int(self._reactor.seconds()), (made,)), self._spill)
+            self._table.put(Resource(path, int(date_of(self._reactor)), (made,)), self._spill)
         until = self._reactor.seconds() + PATIENCE
         await deferLater(self._reactor, _LOOK)  # what was put is counted in the next turn
         while not self._everywhere() and self._reactor.seconds() < until:

@@ -18,6 +18,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from edge.node.certificates.ordering import Ordering, Wanted
+from edge.node.process.clocks import date_of
 from edge.node.process.periodic import Periodic
 from edge.trust.automatic import AWAY, Account, Order, Trouble, decode, encode
 from edge.trust.web_certificate import key_pem
@@ -135,7 +136,7 @@ class Keeper:
     def _look(self) -> None:
         if self._working is not None or not self._is_ready():
             return
-        now = self._reactor.seconds()
+        now = date_of(self._reactor)
         step = self.record.next_step(self._node, self._live(), now)
         if isinstance(step, Order):
             self._work(self._order())
@@ -164,7 +165,7 @@ class Keeper:
 
     async def _order(self) -> None:
         self._withdraw()
-        self._change(self.record.claimed(self._node, self._reactor.seconds()))
+        self._change(self.record.claimed(self._node, date_of(self._reactor)))
         record = self.record
         self._log.info("ordering a certificate for {names} from {directory}",
                        names=", ".join(record.names), directory=record.directory)  # fmt: skip
@@ -183,7 +184,7 @@ class Keeper:
             self._fail(trouble)
         else:
             self._withdraw()
-            self._change(self.record.given(self._node, issued, self._reactor.seconds()))
+            self._change(self.record.given(self._node, issued, date_of(self._reactor)))
         finally:
             session.close()
 
@@ -191,7 +192,7 @@ class Keeper:
         """A conversation with the directory, by the account of all nodes, which is made if there is none."""
         if self.record.account is None:
             key = key_pem(ec.generate_private_key(ec.SECP256R1())).decode()
-            account = Account(self._reactor.seconds(), key)
+            account = Account(date_of(self._reactor), key)
             self._change(msgspec.structs.replace(self.record, account=account))
         assert self.record.account is not None
         return open_session(self.record.directory, self.record.account.key, self._user_agent)
@@ -206,7 +207,7 @@ class Keeper:
     def _fail(self, trouble: Trouble) -> None:
         self._withdraw()
         spread = 0.9 + 0.2 * self._random.random()
-        now = self._reactor.seconds()
+        now = date_of(self._reactor)
         self._change(self.record.failed(self._node, trouble, now, spread))
         self._log.error(
             "no certificate for {names}: {why}; trying again in {minutes:.0f} min",
@@ -221,7 +222,7 @@ class Keeper:
 
     async def _ask(self) -> None:
         """Ask the authority when it would like to see the certificate renewed."""
-        issued, now = self.record.issued, self._reactor.seconds()
+        issued, now = self.record.issued, date_of(self._reactor)
         assert issued is not None
         session = self._session()
         try:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 
+from edge.node.process.clocks import date_of
 from edge.trust.automatic import HTTP_01, INVALID, REFUSED, Trouble, read_issued, two_thirds
 from edge.trust.web_certificate import key_pem
 
@@ -152,7 +153,7 @@ class Ordering:
             issued = read_issued(chain, key)
         except ValueError:
             raise Trouble(REFUSED, "what the authority gave is no certificate in PEM form") from None
-        now = self._reactor.seconds()
+        now = date_of(self._reactor)
         if not issued.begins - 3600 < now < two_thirds(issued):
             raise Trouble(
                 REFUSED,

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.threads import deferToThreadPool
 
+from edge.node.process.clocks import date_of
 from edge.node.telemetry.metrics import Snapshot, render
 from edge.publish.problems import Problem, printable
 from edge.table.segment import CounterBlock
@@ -119,7 +120,7 @@ class Inspection:
             ("workers", ready == len(workers), f"{ready} of {len(workers)} ready"),
             ("table", bool(statistics["complete"]), f"{statistics['entries']} entries"),
             ("site", not problems, f"{len(problems)} files with problems"),
-            ("certificates", *self._certificates.check(self._reactor.seconds())),
+            ("certificates", *self._certificates.check(date_of(self._reactor))),
             ("configuration", not wrong, "; ".join(wrong) or "valid"),
             *(self._cluster.checks() if self._cluster is not None else ()),
         ]
