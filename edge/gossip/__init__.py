@@ -12,6 +12,7 @@ roundtrip.py       probe timeouts from smoothed round-trip times
 suspicion.py       the timeout of a suspicion
 awareness.py       local health awareness: an overloaded node blames itself first
 rejoin.py          the probe that a node declared dead has to pass before it refutes
+namesakes.py       two processes of the same name: who keeps it
 broadcasts.py      updates that are being disseminated, least often sent first
 piggyback.py       what rides on each packet, by priority
 packet.py          the membership message, on the wire

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from edge.gossip.packet import ALIVE, DEAD, SUSPECT, LogPosition, MembershipUpdate, Packet
+from edge.gossip.packet import ALIVE, DEAD, SUSPECT, LogPosition, MembershipUpdate, Namesake, Packet
 from edge.gossip.roundtrip import RoundTrip
 
 
@@ -143,6 +143,12 @@ class VersionVectorSeen(NamedTuple):
 
     sender: str
     version_vector: tuple[LogPosition, ...]
+
+
+class NamesakeSeen(NamedTuple):
+    """Somebody says that two processes bear one name; it may be this node's own."""
+
+    namesake: Namesake
 
 
 class UrgentSeen(NamedTuple):

@@ -30,6 +30,7 @@ from edge.gossip.members import (
     GossipConfig,
     Identity,
     Member,
+    NamesakeSeen,
     Send,
     UrgentSeen,
     VersionVectorSeen,
@@ -118,6 +119,7 @@ class Membership:
             self._out.append(VersionVectorSeen(sender, packet.version_vector))
         for data in packet.urgent:
             self._out.append(UrgentSeen(sender, data))
+        self._out += [NamesakeSeen(namesake) for namesake in packet.namesakes]
         probe = packet.probe
         if isinstance(probe, Ping):
             if probe.target == self.me.name:
@@ -361,8 +363,12 @@ class Membership:
             self._out += self.roster.hear(update, self._now)
 
     def _hear_of_myself(self, update: MembershipUpdate) -> None:
-        if update.generation > self.me.generation:
-            # An earlier life with a later number: the clock went back and the state was lost.
+        me = self.me
+        elsewhere = (update.host, update.port) != (me.host, me.port)
+        of_another = (update.state == LEFT and not self._left) or (update.state == ALIVE and elsewhere)
+        if update.generation > me.generation or (update.generation == me.generation and of_another):
+            # An earlier life with a later number: the clock went back and the state was lost.  Or a namesake,
+            # whose goodbye, address and load were taken for ours: a generation of our own makes them void.
             self.me = self.me._replace(generation=update.generation + 1)
             self.incarnation = 0
             self.piggyback.news.add(update_of(self.me, 0))

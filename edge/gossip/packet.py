@@ -2,7 +2,7 @@
 
 MessagePack arrays, by msgspec; positions are append-only.  A :class:`Packet` is::
 
-    [probe, updates, loads, vector, urgent]
+    [probe, updates, loads, vector, urgent, namesakes]
 
     probe    nil or ["ping", number, target] | ["ack", number, date of the sender, Unix ms] | ["nack", number]
              | ["request", number, target]: please ping the target for me
@@ -10,6 +10,7 @@ MessagePack arrays, by msgspec; positions are append-only.  A :class:`Packet` is
     loads    [[age in ms, load report (edge.load.report)], ...]
     vector   [[origin, generation, sequence], ...]: how much of each node's change log the sender has
     urgent   [bytes, ...]: changes of the table (edge.gossip.changes) that cannot wait for a stream
+    namesakes  [[name, host, port, host, port], ...]: two processes with one name, which the sender has seen
 
 A packet is filled by strict priority (:mod:`edge.gossip.piggyback`), so that no load on the table delays the
 news of a death.
@@ -94,6 +95,20 @@ class LogPosition(msgspec.Struct, frozen=True, array_like=True):
 NODES = 1024
 #: Something of each node; a node may have restarted while it was told of, so twice as many.
 _NODES = Meta(max_length=2 * NODES)
+#: Names that are borne twice, told in one packet at most.
+NAMESAKES = 4
+
+
+class Namesake(msgspec.Struct, frozen=True, array_like=True):
+    """Two processes that bear the same name, and where their gossip ports are."""
+
+    name: Name
+    host: Host
+    port: Port
+    other_host: Host
+    other_port: Port
+
+
 _Age = Annotated[int, Meta(ge=0, lt=1 << 31)]
 _Urgent = Annotated[bytes, Meta(max_length=MAX_PAYLOAD)]
 
@@ -106,6 +121,7 @@ class Packet(msgspec.Struct, frozen=True, array_like=True):
     loads: Annotated[tuple[tuple[_Age, LoadReport], ...], _NODES] = ()
     version_vector: Annotated[tuple[LogPosition, ...], _NODES] = ()
     urgent: Annotated[tuple[_Urgent, ...], Meta(max_length=64)] = ()
+    namesakes: Annotated[tuple[Namesake, ...], Meta(max_length=NAMESAKES)] = ()
 
 
 _ENCODER = msgspec.msgpack.Encoder()

@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections import Counter, deque
 
 from edge.gossip.broadcasts import Broadcasts
-from edge.gossip.packet import MAX_PAYLOAD, LogPosition, MembershipUpdate, Packet, Probe, size_of
+from edge.gossip.packet import (
+    MAX_PAYLOAD,
+    NAMESAKES,
+    LogPosition,
+    MembershipUpdate,
+    Namesake,
+    Packet,
+    Probe,
+    size_of,
+)
 from edge.load.report import LoadReport
 
 #: Times an urgent change is sent, and how many wait at most.
@@ -27,6 +36,8 @@ class PiggybackQueues:
     def __init__(self, name: str) -> None:
         self.news = Broadcasts()
         self.version_vector: tuple[LogPosition, ...] = ()
+        #: What rides on every packet while there is any.
+        self.namesakes: tuple[Namesake, ...] = ()
         #: Bytes sent by queue.
         self.bytes: Counter[str] = Counter()
         self._name = name
@@ -67,7 +78,8 @@ class PiggybackQueues:
 
     def fill(self, probe: Probe, held_against: MembershipUpdate | None, nodes: int, now: float) -> Packet:
         """A packet with *probe*; *held_against*: what its receiver should hear of itself first."""
-        room = MAX_PAYLOAD - _FRAME - size_of(probe)
+        namesakes = self.namesakes[:NAMESAKES]
+        room = MAX_PAYLOAD - _FRAME - size_of(probe) - (size_of(namesakes) if namesakes else 0)
         updates: list[MembershipUpdate] = []
         if held_against is not None:
             updates.append(held_against)
@@ -100,7 +112,7 @@ class PiggybackQueues:
             if left:
                 self._urgent.append((data, left))
         self.bytes["table"] += begin - room
-        return Packet(probe, tuple(updates), tuple(loads), version_vector, tuple(urgent))
+        return Packet(probe, tuple(updates), tuple(loads), version_vector, tuple(urgent), namesakes)
 
     def everything(self, updates: list[MembershipUpdate], now: float) -> Packet:
         """For a stream, which has room for all."""

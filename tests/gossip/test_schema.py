@@ -85,7 +85,7 @@ class EnforcementTests(SynchronousTestCase):
                 except GossipError as error:
                     self.assertTrue(str(error).isprintable() and str(error).isascii(), error)
                     refused += 1
-            self.assertGreater(decoded, 30, name)
+            self.assertGreater(decoded, 20, name)
             self.assertGreater(refused, 30, name)
 
     def test_what_breaks_out_of_a_header_line_or_a_name_is_refused(self) -> None:

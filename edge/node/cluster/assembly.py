@@ -108,6 +108,7 @@ def make_cluster(
     )
     troubles = Troubles(
         {
+            "names": lambda: peers.namesakes.sentences(reactor.seconds()),
             "clock": lambda: {name: told(name, ms) for name, ms in differences.wrong().items()},
             "changes": lambda: _refused(log.replica.refused(int(date_of(reactor) * 1000))),
         },

@@ -21,6 +21,8 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from edge.errors import EdgeError
+from edge.gossip.namesakes import Admission as NameAdmission
+from edge.gossip.namesakes import Namesakes
 from edge.gossip.sealing import Sessions
 from edge.node.cluster.streams import ALPN_GOSSIP, ALPN_HTTP, LANE_PACKET, LANE_TABLE, StreamFactory
 from edge.node.process.acceptor import Acceptor
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
     from twisted.internet.protocol import Factory
 
+    from edge.gossip.namesakes import Address
     from edge.node.cluster.gossip_port import GossipPort
     from edge.node.cluster.streams import Hello, Stream
     from edge.trust.contexts import PeerCertificates
@@ -63,6 +66,9 @@ class Sink(Protocol):
 
     def table_frame(self, name: str, payload: bytes) -> None:
         """A table message; raises :class:`EdgeError` if it is none."""
+
+    def ask(self, name: str) -> None:
+        """Say something to *name* that it has to answer."""
 
     def up(self, hello: Hello) -> None:
         """A stream to this node is open."""
@@ -98,6 +104,7 @@ class Peers(DatagramProtocol):
         self._stopped = False
         self._strangers, self._nodes = Admission(*STRANGERS), Admission(*NODES)
         self._counted = CountedLog(self._log, reactor)
+        self.namesakes = Namesakes()
 
     def start(self, sink: Sink) -> None:
         """Take what comes on both sockets of the port; *sink* is told of it."""
@@ -184,6 +191,26 @@ class Peers(DatagramProtocol):
     def hello(self) -> Hello:
         return self._sink.hello()
 
+    def admit(self, hello: Hello) -> NameAdmission:
+        if hello.name == self.hello().name:
+            self.namesakes.tell(hello.name, self.hello().address, hello.address, self._reactor.seconds())
+            return NameAdmission.REFUSED
+        now = self._reactor.seconds()
+        admission = self.namesakes.admit(hello.name, hello.process, hello.address, now)
+        if admission is NameAdmission.ASKED:
+            self._sink.ask(hello.name)
+        elif admission is NameAdmission.NEW:
+            self.sessions.forget(hello.name)
+            self.drop(hello.name)
+        return admission
+
+    def holder(self, name: str) -> Address:
+        return self.namesakes.holder(name) or self.hello().address
+
+    def taken(self, holder: Address) -> None:
+        ours = self.hello()
+        self.namesakes.tell(ours.name, ours.address, holder, self._reactor.seconds())
+
     def opened(self, stream: Stream) -> None:
         assert stream.hello is not None and stream.session is not None
         if self._stopped:
@@ -210,6 +237,7 @@ class Peers(DatagramProtocol):
     def received(self, stream: Stream, lane: int, payload: bytes) -> None:
         if self._stopped:
             return  # it comes while the stream is being closed
+        self.namesakes.heard(stream.name, self._reactor.seconds())
         if lane == LANE_PACKET:
             self._sink.packet(stream.name, payload, True)
         elif lane == LANE_TABLE:
@@ -223,6 +251,7 @@ class Peers(DatagramProtocol):
             streams.remove(stream)
             if not streams:
                 del self.streams[stream.name]
+                self.namesakes.gone(stream.name)
                 if not self._stopped:
                     self._sink.down(stream.name)
 
@@ -256,6 +285,7 @@ class Peers(DatagramProtocol):
         if opened is None or self._stopped:
             return
         name, payload = opened
+        self.namesakes.heard(name, self._reactor.seconds())
         try:
             self._sink.packet(name, payload, False)
         except EdgeError as error:

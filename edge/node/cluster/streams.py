@@ -4,12 +4,14 @@ The port of ``--gossip`` speaks two protocols, chosen by ALPN (RFC 7301): ``http
 :mod:`edge.node.cluster.bodyserver`) and ``edge-gossip/1``, in frames::
 
     0  4  length of what follows, big-endian, at most FRAME_BYTES
-    4  1  lane: 0 hello, 1 membership (edge.gossip.packet), 2 table (edge.gossip.changes)
+    4  1  lane: 0 hello, 1 membership (edge.gossip.packet), 2 table (edge.gossip.changes),
+          4 the name is taken
     5  -  MessagePack
 
-The first frame of each side is its :class:`Hello`.  The name in it has to be the one in the certificate,
-the cluster has to be ours: otherwise the stream ends, unanswered.  From the TLS session come the keys of
-the datagrams between the two (:mod:`edge.gossip.sealing`).
+The first frame of each side is its :class:`Hello`, the dialer's first.  The name in it has to be the one in
+the certificate, the cluster has to be ours: otherwise the stream ends, unanswered.  A process whose name
+another one has (:mod:`edge.gossip.namesakes`) is told so (:class:`Taken`), and the stream ends.  From the TLS
+session come the keys of the datagrams between the two (:mod:`edge.gossip.sealing`).
 
 Flow control: a side whose answers are not taken stops reading (:meth:`Stream.pauseProducing`); changes of
 the table are only sent when asked for, a chunk at a time, and membership messages are left out meanwhile,
@@ -32,9 +34,10 @@ from zope.interface import implementer
 
 from edge.errors import EdgeError
 from edge.gossip.fields import URL, Host, Port, Version
+from edge.gossip.namesakes import Address, Admission
 from edge.gossip.schema import Decoder
 from edge.gossip.sealing import EXPORTER_BYTES, EXPORTER_LABEL, Session
-from edge.load.wire import Generation, Name
+from edge.load.wire import Generation, Name, Word
 from edge.node.process.slices import SLICE_SECONDS
 from edge.trust.contexts import TrustError, peer_name
 
@@ -49,6 +52,7 @@ VERSIONS = (1, 1)
 #: The largest frame: 4,096 hashes or a chunk of changes are far below.
 FRAME_BYTES = 1 << 20
 LANE_HELLO, LANE_PACKET, LANE_TABLE = range(3)
+LANE_TAKEN = 4
 #: Seconds for the handshake and the hello, and for a peer that takes nothing.
 PATIENCE = 10.0
 
@@ -66,11 +70,32 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     port: Port
     #: How browsers reach it.
     url: URL
+    #: A random number of this process.
+    life: Word = 0
+
+    @property
+    def process(self) -> int:
+        """What tells it from another process of the same name."""
+        return self.life or self.generation
+
+    @property
+    def address(self) -> Address:
+        """Where its gossip port is."""
+        return Address(self.host, self.port)
+
+
+class Taken(msgspec.Struct, array_like=True, frozen=True):
+    """In place of a hello, or after it: another process has your name, and is there."""
+
+    name: Name
+    host: Host
+    port: Port
 
 
 #: Bytes of the first frame.
 HELLO_BYTES = 4096
 _HELLO: Decoder[Hello] = Decoder(Hello, "hello", HELLO_BYTES)
+_TAKEN: Decoder[Taken] = Decoder(Taken, "taken name", HELLO_BYTES)
 
 
 class Links(Protocol):
@@ -78,6 +103,15 @@ class Links(Protocol):
 
     def hello(self) -> Hello:
         """Who we are."""
+
+    def admit(self, hello: Hello) -> Admission:
+        """Whether who says *hello*, whose certificate has that name, is let in."""
+
+    def holder(self, name: str) -> Address:
+        """Where the process is that has *name*."""
+
+    def taken(self, holder: Address) -> None:
+        """The other side knows another process with the name of this node, at *holder*."""
 
     def opened(self, stream: Stream) -> None:
         """The other side is who it says."""
@@ -173,7 +207,8 @@ class Stream(TwistedProtocol):
             self._refuse(str(error))
             return
         transport.registerProducer(self, True)
-        self.send(LANE_HELLO, msgspec.msgpack.encode(self._links.hello()))
+        if self.dialer:
+            self._say_hello()
 
     def dataReceived(self, data: bytes) -> None:
         self.bytes_in += len(data)
@@ -233,7 +268,11 @@ class Stream(TwistedProtocol):
 
     def _frame(self, lane: int, payload: bytes) -> None:
         try:
-            if self.hello is not None:
+            if lane == LANE_TAKEN:
+                taken = _TAKEN.decode(payload)
+                self._links.taken(Address(taken.host, taken.port))
+                self.close()
+            elif self.hello is not None:
                 self._links.received(self, lane, payload)
             elif lane == LANE_HELLO:
                 self._greet(_HELLO.decode(payload))
@@ -242,19 +281,29 @@ class Stream(TwistedProtocol):
         except EdgeError as error:
             self._refuse(str(error))
 
+    def _say_hello(self) -> None:
+        self.send(LANE_HELLO, msgspec.msgpack.encode(self._links.hello()))
+
     def _greet(self, hello: Hello) -> None:
         ours = self._links.hello()
         if hello.cluster != ours.cluster:
             raise TrustError(f"it belongs to the cluster {hello.cluster}")
         if hello.name != self._name:
             raise TrustError(f"it calls itself {hello.name}, its certificate says {self._name}")
-        if hello.name == ours.name and hello.generation != ours.generation:
-            raise TrustError(f"another node is called {ours.name}, too; each needs a name of its own")
         if hello.versions[0] > ours.versions[1] or hello.versions[1] < ours.versions[0]:
             raise TrustError(f"it speaks versions {hello.versions}, we speak {ours.versions}")
-        if hello.name == ours.name:
+        if hello.name == ours.name and hello.process == ours.process:
             self.close()  # our own address is among the peers: nothing to say to ourselves
             return
+        admission = self._links.admit(hello)
+        if admission is Admission.REFUSED:
+            holder = self._links.holder(hello.name)
+            self.send(LANE_TAKEN, msgspec.msgpack.encode(Taken(hello.name, *holder)))
+        if admission in (Admission.REFUSED, Admission.ASKED):
+            self.close()
+            return
+        if not self.dialer:
+            self._say_hello()
         transport = self.transport
         secret = transport.getHandle().export_keying_material(
             EXPORTER_LABEL, EXPORTER_BYTES, ours.cluster.encode()

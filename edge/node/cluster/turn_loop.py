@@ -13,13 +13,23 @@ What happens to what arrives::
 
 from __future__ import annotations
 
+from random import SystemRandom
 from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
 from edge.config.values import split_address
-from edge.gossip.members import DateSeen, Dial, MemberChanged, Send, UrgentSeen, VersionVectorSeen
-from edge.gossip.packet import ALIVE, DEAD, LEFT, STATES, Packet, decode, encode
+from edge.gossip.members import (
+    DateSeen,
+    Dial,
+    MemberChanged,
+    NamesakeSeen,
+    Send,
+    UrgentSeen,
+    VersionVectorSeen,
+)
+from edge.gossip.namesakes import Address
+from edge.gossip.packet import ALIVE, DEAD, LEFT, STATES, Namesake, Packet, Ping, decode, encode
 from edge.node.cluster.streams import VERSIONS, Hello
 from edge.node.process.clocks import date_of
 
@@ -68,6 +78,8 @@ class TurnLoop:
         self._clock = clock
         self._reactor = reactor
         self._timer: Any = None
+        #: Tells this process from another one of the same name.
+        self._life = SystemRandom().getrandbits(62) | 1
 
     def start(self) -> None:
         """Take what comes; the first :meth:`turn` is the caller's."""
@@ -110,7 +122,7 @@ class TurnLoop:
 
     def hello(self) -> Hello:
         me = self._membership.me
-        return Hello(VERSIONS, self._cluster, me.name, me.generation, me.host, me.port, me.url)
+        return Hello(VERSIONS, self._cluster, me.name, me.generation, me.host, me.port, me.url, self._life)
 
     def knows(self, host: str) -> bool:
         return any(member.host == host for member in self._membership.members.values())
@@ -136,6 +148,9 @@ class TurnLoop:
     def table_frame(self, name: str, payload: bytes) -> None:
         self._anti_entropy.receive(name, payload)
 
+    def ask(self, name: str) -> None:
+        self._peers.send_packet(name, encode(Packet(Ping(0, name))))
+
     def up(self, hello: Hello) -> None:
         if len(self._peers.streams[hello.name]) == 1:
             self._log.info(
@@ -160,6 +175,8 @@ class TurnLoop:
         """Do what is due, send what there is to send, and come back in time."""
         now = self._clock()
         membership = self._membership
+        witnessed = self._peers.namesakes.witnessed(self._reactor.seconds())
+        membership.piggyback.namesakes = tuple(Namesake(name, *one, *other) for name, one, other in witnessed)
         membership.tick(now)
         for output in membership.outputs():
             self._put_out(output)
@@ -176,11 +193,19 @@ class TurnLoop:
             self._anti_entropy.see_version_vector(output.sender, output.version_vector)
         elif isinstance(output, UrgentSeen):
             self._anti_entropy.see_urgent(output.sender, output.data)
+        elif isinstance(output, NamesakeSeen):
+            self._hear_of_namesakes(output.namesake)
         elif isinstance(output, DateSeen):
             now_ms = int(date_of(self._reactor) * 1000)
             self._differences.note(output.sender, output.date_ms, int(output.elapsed * 1000) + 1, now_ms)
         elif isinstance(output, MemberChanged):
             self._see_change(output)
+
+    def _hear_of_namesakes(self, told: Namesake) -> None:
+        if told.name not in self._membership.members and told.name != self._membership.me.name:
+            return  # of whom we know nothing
+        one, other = Address(told.host, told.port), Address(told.other_host, told.other_port)
+        self._peers.namesakes.tell(told.name, one, other, self._reactor.seconds(), hearsay=True)
 
     def _send(self, name: str, packet: Packet, stream: bool) -> None:
         payload = encode(packet)

@@ -47,6 +47,7 @@ class Node:
         self.greeting = (versions, cluster, said or name)
         self.knows_all = True
         self.others: list[tuple[str, str]] = []
+        self.asked: list[str] = []
         self.ups: list[str] = []
         self.downs: list[str] = []
         self.packets: list[tuple[str, bytes, bool]] = []
@@ -73,6 +74,9 @@ class Node:
         if payload == b"garbage":
             raise EdgeError("no message")
         self.frames.append((name, payload))
+
+    def ask(self, name: str) -> None:
+        self.asked.append(name)
 
     def up(self, hello: Hello) -> None:
         self.ups.append(hello.name)
@@ -163,12 +167,35 @@ class PeersTests(TestCase):
     async def test_two_nodes_of_the_same_name_do_not_speak_and_a_node_not_with_itself(self) -> None:
         a, twin = self.node("a"), self.node("a")
         twin.peers.dial("127.0.0.1", a.peers.port)
-        await self.until(lambda: a.peers.refusals)
+        await self.until(lambda: a.peers.refusals and twin.peers.refusals)
         self.assertEqual((a.ups, twin.ups), ([], []))
+        for node in (a, twin):
+            (sentence,) = node.peers.namesakes.sentences(reactor.seconds()).values()  # type: ignore[attr-defined]
+            for one in (a, twin):
+                self.assertIn(f"127.0.0.1:{one.peers.port}", sentence)
         a.peers.host = "localhost"  # so that it does not know its own address
         a.peers.dial("127.0.0.1", a.peers.port)
         await self.until(lambda: a.peers.refusals >= 3)
         self.assertEqual(a.ups, [])
+
+    async def test_a_name_that_a_process_has_is_not_given_to_another_until_that_one_has_ended(self) -> None:
+        a, b, twin = self.node("a"), self.node("b"), self.node("b")
+        b.peers.dial("127.0.0.1", a.peers.port)
+        await self.until(lambda: a.ups and b.ups)
+        twin.peers.dial("127.0.0.1", a.peers.port)
+        await self.until(lambda: twin.peers.refusals)
+        self.assertEqual((a.ups, twin.ups, a.downs), (["b"], [], []))
+        self.assertEqual(a.peers.namesakes.holder("b"), ("127.0.0.1", b.peers.port))
+        told = [node.peers.namesakes.sentences(reactor.seconds()) for node in (a, twin)]  # type: ignore[attr-defined]
+        self.assertEqual(told[0], told[1])
+        self.assertIn("b", told[0])
+        self.assertTrue(b.peers.send_packet("a", b"hello"))
+        await self.until(lambda: a.packets)
+        b.peers.stop()
+        await self.until(lambda: a.downs)
+        twin.peers.dial("127.0.0.1", a.peers.port)
+        await self.until(lambda: twin.ups)
+        self.assertEqual(a.peers.namesakes.holder("b"), ("127.0.0.1", twin.peers.port))
 
     async def test_bytes_that_are_no_tls_and_datagrams_of_strangers_get_no_answer(self) -> None:
         b = self.node("b")
