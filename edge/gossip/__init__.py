@@ -24,6 +24,8 @@ replica.py         the replicated table: change logs, version vector, anti-entro
 changes.py         a change, and the table messages on the wire
 clock.py           the hybrid logical clock
 differences.py     how far the clocks of other nodes are from this one's
+progress.py        who is behind whom
+publication.py     what one life of a node publishes of its files
 published.py       what of a node's files is new, by the record of what it has published
 buckets.py         hashes over the table, to compare two of them (a Merkle tree of two levels)
 rows.py            the change log in SQLite

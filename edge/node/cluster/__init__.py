@@ -11,6 +11,7 @@ known_peers.py          ``gossip.json``: addresses of peers, remembered over res
 peer_directory.py       which nodes to ask for a body, and where they are
 ----------------------  ----------------------------------------------------------------------------------
 replicated_table.py     the cluster's table in the shared memory of this node
+apply_queue.py          changes of other nodes that wait to be applied
 anti_entropy.py         changes exchanged with the peers: push, version vectors, repair
 change_log.py           ``replica.sqlite``: opened, committed, closed
 replication_progress.py how far behind each node is

@@ -86,7 +86,7 @@ def make_cluster(
     body_limit = config.body_limit_kib * 1024
     missing = MissingBodies(log.replica, bodies, writer, body_limit, slices, reactor)
     leases = Leases(writer.segment, node)
-    table = ReplicatedTable(node, log.replica, writer, bodies, missing, leases, body_limit, slices, reactor)
+    table = ReplicatedTable(log.replica, writer, bodies, missing, leases, body_limit, slices, reactor)
 
     body_site = make_body_site(bodies, reactor)
     peers = Peers(port, certificates, ChannelFactory(body_site, secure=True), reactor)

@@ -10,8 +10,8 @@ not there is fetched by :mod:`edge.node.cluster.missing_bodies`, and the entry i
 confirmed (304) at once.
 
 **Which files count when a node starts.**  Its webroot may be older than what the cluster has, or newer.  The
-first publish of a node's life goes by the record of what it has published (:mod:`edge.gossip.published`);
-later publishes always count.
+first publish of a node's life goes by the record of what it has published; later ones always count
+(:mod:`edge.gossip.publication`).
 
 **Leases.**  Each entry bears the number of the node that published it (:mod:`edge.node.cluster.leases`).
 """
@@ -25,15 +25,18 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 
 from edge.gossip.changes import Record
+from edge.gossip.publication import Publication
 from edge.gossip.published import Standing
+from edge.node.cluster.apply_queue import ApplyQueue
 from edge.node.process.clocks import date_of
 from edge.resource import Representation, Resource, etag_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+
+    from twisted.internet.interfaces import IDelayedCall
 
     from edge.gossip.changes import Change
     from edge.gossip.replica import Replica
@@ -50,11 +53,8 @@ STEP = 200
 class ReplicatedTable:
     """This node's copy of the cluster's table; implements :class:`edge.node.publishing.table.Table`."""
 
-    _log = Logger()
-
     def __init__(
         self,
-        node: str,
         replica: Replica,
         writer: Writer,
         bodies: BodyStore,
@@ -71,25 +71,20 @@ class ReplicatedTable:
         self.kept = 0
         #: Milliseconds from a change at its origin to this table, the newest last.
         self.lags: deque[int] = deque(maxlen=1000)
-        self._node = node
         self._writer = writer
         self._bodies = bodies
         self._missing = missing
         self._body_limit = body_limit
         self._slices = slices
         self._reactor = reactor
-        self._in_first_publish = True
-        self._had_record = replica.published.is_complete
-        self._has_compared = False
-        #: Changes to apply; a Deferred fires when all before it have been.
-        self._pending: deque[Change | Deferred[None]] = deque()
-        self._applying = False
-        self._outside: set[bytes] = set()
-        self._own_complete = False
-        self._joined = False
+        self._publication = Publication(replica)
+        self._others = ApplyQueue(self._apply, self._applied, slices)
         self._own_changes: Deferred[None] = Deferred()
-        self._announced = False
-        self._stopped = False
+        self._telling: IDelayedCall | None = None
+        #: Paths of other nodes that do not fit into the table.
+        self._outside: set[bytes] = set()
+        #: Whether all of this node is in the table; whether what the cluster had when it came is.
+        self._has_own = self._has_clusters = False
 
     # What the publisher sees: edge.node.publishing.table.Table
 
@@ -100,40 +95,24 @@ class ReplicatedTable:
 
     def put(self, resource: Resource, spill: Callable[[Representation], None]) -> bool:
         """Publish *resource* here and everywhere, unless the cluster has something newer."""
-        known = self.replica.get(resource.path)
-        records = _records(resource)
-        origin = 0
-        standing = self._standing(known, resource, records)
-        if standing is Standing.OLD:
+        made = self._publication.put(resource.path, resource.modified, _records(resource), self._now_ms())
+        if made.standing is Standing.OLD:
             self.kept += 1
             return True  # what the cluster has is in the table already
-        if standing is Standing.SAME and known is not None:
-            origin = self.leases.number(known.origin)
-            self.replica.published.note(known)
-        else:
-            change = self.replica.put(resource.path, resource.modified, records, self._now_ms())
-            self.replica.published.note(change)
+        if made.standing is Standing.NEW:
             self._announce()
-        return self._writer.put(resource, spill, origin=origin)
-
-    def _standing(self, known: Change | None, resource: Resource, records: tuple[Record, ...]) -> Standing:
-        """How *resource* stands to what the cluster has."""
-        if self._in_first_publish:
-            return self.replica.published.judge(resource.path, resource.modified, records, known)
-        is_same = known is not None and known.records == records and known.modified == resource.modified
-        return Standing.SAME if is_same else Standing.NEW
+        return self._writer.put(resource, spill, origin=self.leases.number(made.change.origin))
 
     def remove(self, path: bytes) -> bool:
         """Take *path* away here and everywhere."""
-        self.replica.published.forget(path)
-        if self.replica.remove(path, self._now_ms()) is not None:
+        if self._publication.remove(path, self._now_ms()) is not None:
             self._announce()
         self._missing.discard(path)
         return self._writer.remove(path)
 
     def set_complete(self, complete: bool) -> None:
         """Whether all that this node publishes is in the table; all that the cluster has must be, too."""
-        self._own_complete = complete
+        self._has_own = complete
         self._tell_complete()
 
     def reclaim(self) -> int:
@@ -142,27 +121,11 @@ class ReplicatedTable:
 
     def end_first_publish(self) -> None:
         """The files of this node count from now on, whatever the cluster has."""
-        self._in_first_publish = False
-        self.replica.published.complete()
+        self._publication.end_first()
 
     def vanished(self, files: Container[bytes]) -> Iterator[bytes | None]:
-        """Paths that this node published in an earlier life and has no *files* of; None: none in this step.
-
-        Asked once all files were published; without a record, the cluster's changes of this node are it.
-        """
-        if self._has_compared:
-            return
-        for paths in self.replica.published.paths():
-            for path in paths:
-                has_gone = path not in files
-                if has_gone and not self.owns(path):
-                    self.replica.published.forget(path)
-                yield path if has_gone and self.owns(path) else None
-        for changes in self._all_changes() if not self._had_record else ():
-            for change in changes:
-                is_ours = change.origin == self._node and not change.is_tombstone
-                yield change.path if is_ours and change.path not in files else None
-        self._has_compared = True
+        """Paths that this node published in an earlier life and has no *files* of; None: a step without."""
+        return self._publication.vanished(files)
 
     def is_current(self, resource: Resource) -> bool:
         """Whether the cluster has *resource* as it is here."""
@@ -171,8 +134,7 @@ class ReplicatedTable:
 
     def owns(self, path: bytes) -> bool:
         """Whether this node published what is under *path* now."""
-        known = self.replica.get(path)
-        return known is not None and known.origin == self._node and not known.is_tombstone
+        return self._publication.owns(path)
 
     def has(self, path: bytes, here: bool) -> bool:
         """Whether the cluster has something under *path*; what this node's files have is part of that."""
@@ -196,12 +158,11 @@ class ReplicatedTable:
         await self._own_changes
 
     def _announce(self) -> None:
-        if not self._announced:
-            self._announced = True
-            self._reactor.callLater(0, self._tell_own_changes)
+        if self._telling is None:
+            self._telling = self._reactor.callLater(0, self._tell_own_changes)
 
     def _tell_own_changes(self) -> None:
-        self._announced = False
+        self._telling = None
         told, self._own_changes = self._own_changes, Deferred()
         told.callback(None)
 
@@ -227,24 +188,18 @@ class ReplicatedTable:
 
     def joined(self) -> None:
         """What the cluster had when this node came is here."""
-        self._joined = True
+        self._has_clusters = True
         self._tell_complete()
 
     def apply(self, changes: Sequence[Change]) -> Deferred[None]:
         """Take over *changes* of other nodes, after those that wait; fires when they are in the table."""
-        applied: Deferred[None] = Deferred()
         self._retain(changes)
-        self._pending.extend(changes)
-        self._pending.append(applied)
-        if not self._applying:
-            self._applying = True
-            Deferred.fromCoroutine(self._apply_all())
-        return applied
+        return self._others.add(changes)
 
     @property
     def queue(self) -> int:
         """Changes that wait to be applied."""
-        return len(self._pending)
+        return len(self._others)
 
     @property
     def missing(self) -> int:
@@ -253,28 +208,12 @@ class ReplicatedTable:
 
     def stop(self) -> None:
         """Apply and fetch nothing more."""
-        self._stopped = True
+        self._others.stop()
         self._missing.stop()
 
-    async def _apply_all(self) -> None:
-        try:
-            await self._slices.run(self._steps())
-        except Exception:
-            self._log.failure("changes of other nodes could not be applied")
-        finally:
-            self._applying = False
-
-    def _steps(self) -> Iterator[None]:
-        while self._pending and not self._stopped:
-            item = self._pending.popleft()
-            if isinstance(item, Deferred):
-                item.callback(None)
-            else:
-                self._apply(item)
-            if not self._pending:
-                self._writer.reclaim()
-                self._missing.start()
-            yield
+    def _applied(self) -> None:
+        self._writer.reclaim()
+        self._missing.start()
 
     def _apply(self, change: Change) -> None:
         self.lags.append(max(0, self._now_ms() - (change.clock >> 16)))
@@ -322,7 +261,7 @@ class ReplicatedTable:
         self._bodies.retain({etag_of(record.digest) for change in changes for record in change.records})
 
     def _tell_complete(self) -> None:
-        self._writer.set_complete(self._own_complete and self._joined and not self._outside)
+        self._writer.set_complete(self._has_own and self._has_clusters and not self._outside)
 
     def _all_changes(self) -> Iterator[list[Change]]:
         """Everything that counts, by path, :data:`STEP` changes at a time; may be read while it changes."""

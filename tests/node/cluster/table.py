@@ -77,7 +77,6 @@ class TableTestCase(SynchronousTestCase):
     def new_table(self) -> ReplicatedTable:
         """A table over the replica as it is."""
         return ReplicatedTable(
-            "me",
             self.replica,
             self.writer,
             self.bodies,

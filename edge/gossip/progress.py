@@ -1,0 +1,61 @@
+"""Replication lag in changes: who is behind whom, from the version vectors that nodes tell each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge.gossip.packet import LogPosition
+    from edge.gossip.replica import Replica
+
+
+class Progress:
+    """How far behind the others the node *node* is, and they behind it."""
+
+    def __init__(self, node: str, replica: Replica) -> None:
+        self._node = node
+        self._replica = replica
+        self._heard: dict[str, LogPosition] = {}  # the highest position of each origin, by whomever
+        self._told: dict[str, LogPosition] = {}  # how much of our own log each node has
+        #: Whether anybody has told anything.
+        self.has_heard = False
+
+    def note(self, sender: str, version_vector: Sequence[LogPosition]) -> None:
+        """*sender* has told how far it has all logs."""
+        self.has_heard = True
+        for position in version_vector:
+            if position.origin == self._node:
+                self._told[sender] = position
+            if position.sequence == 0:
+                continue
+            known = self._heard.get(position.origin)
+            if known is None or (position.generation, position.sequence) > (known.generation, known.sequence):
+                self._heard[position.origin] = position
+
+    def forget(self, name: str) -> None:
+        """*name* has left."""
+        self._told.pop(name, None)
+
+    def behind(self) -> dict[str, int]:
+        """For each origin of which there is more than is here: how many changes."""
+        ours = {position.origin: position for position in self._replica.version_vector()}
+        behind = {self._node: 1} if self._replica.recovers else {}
+        for origin, heard in self._heard.items():
+            mine = ours.get(origin)
+            if mine is None or mine.generation < heard.generation:
+                behind[origin] = heard.sequence
+            elif mine.generation == heard.generation and mine.sequence < heard.sequence:
+                behind[origin] = heard.sequence - mine.sequence
+        return behind
+
+    def peer_behind(self, name: str) -> int | None:
+        """How many of this node's changes *name* has not said to have; None: it has said nothing."""
+        position = self._told.get(name)
+        ours = next(one for one in self._replica.version_vector() if one.origin == self._node)
+        if ours.sequence == 0:
+            return 0
+        if position is None or position.generation != ours.generation:
+            return None
+        return max(0, ours.sequence - position.sequence)

@@ -1,0 +1,65 @@
+"""The queue of changes of other nodes: applied in their order and in slices of a few milliseconds."""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from edge.gossip.changes import Change
+    from edge.node.process.slices import Slices
+
+
+class ApplyQueue:
+    """Changes that wait to be applied by *apply*; *applied* is called each time that none waits any more."""
+
+    _log = Logger()
+
+    def __init__(self, apply: Callable[[Change], None], applied: Callable[[], None], slices: Slices) -> None:
+        self._apply = apply
+        self._applied = applied
+        self._slices = slices
+        #: A Deferred fires when all before it have been applied.
+        self._waiting: deque[Change | Deferred[None]] = deque()
+        self._running: Deferred[None] | None = None
+        self._stopped = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def add(self, changes: Sequence[Change]) -> Deferred[None]:
+        """Apply *changes* after those that wait; fires when they have been."""
+        applied: Deferred[None] = Deferred()
+        self._waiting.extend(changes)
+        self._waiting.append(applied)
+        if self._running is None:
+            running = self._running = Deferred.fromCoroutine(self._slices.run(self._steps()))
+            running.addErrback(lambda failure: self._log.failure("changes could not be applied", failure))
+            running.addBoth(self._ended)
+        return applied
+
+    def stop(self) -> None:
+        """Apply nothing more."""
+        self._stopped = True
+
+    def _ended(self, _: object) -> None:
+        self._running = None
+
+    def _steps(self) -> Iterator[None]:
+        while self._waiting and not self._stopped:
+            item = self._waiting.popleft()
+            if isinstance(item, Deferred):
+                item.callback(None)
+            else:
+                self._apply(item)
+            if not self._waiting:
+                self._applied()
+            yield
