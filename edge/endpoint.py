@@ -10,14 +10,15 @@ not only an endpoint object.  The grammar is Twisted's (``twisted.internet.endpo
     tcp:PORT[:interface=ADDRESS][:backlog=N]             IPv4, or what interface says
     tcp4:PORT...  tcp6:PORT...                           0.0.0.0 and :: where no interface is given
     tls:PORT[:interface=ADDRESS][:backlog=N]             with the certificate of --tls-auto
-    tls:PORT:privateKey=FILE:certKey=FILE[:extraCertChain=FILE][:interface=ADDRESS][:backlog=N]
+    tls:PORT:privateKey=FILE:certKey=FILE[:extraCertChain=FILE]...[:interface=ADDRESS][:backlog=N]
     ssl:...                                              the same as tls
     unix:PATH[:mode=OCTAL][:backlog=N]
     systemd:domain=INET|INET6|UNIX:index=N               or name=NAME instead of index
 
-``port=``, ``address=`` (of unix) may be written out, as in Twisted.  Two deviations: an interface is
-a numeric address or ``localhost``, and ``lockfile=`` is not needed: a dead server's Unix socket is
-recognised without one.
+``port=``, ``address=`` (of unix) may be written out, as in Twisted.  Three deviations: an interface is
+a numeric address or ``localhost``; ``lockfile=`` is not needed, a dead server's Unix socket is recognised
+without one; and a TLS listener may have several certificates: the first ``privateKey`` belongs to the first
+``certKey`` (and ``extraCertChain``), the second to the second, and so on.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
+from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from edge.errors import ConfigError
 
@@ -59,6 +61,21 @@ _ARGUMENTS = {
     "systemd": ("domain", "index", "name"),
 }
 _POSITIONAL = {"tcp": "port", "tls": "port", "unix": "address", "systemd": "domain"}
+#: Arguments that may be given several times, once for each certificate.
+_REPEATED = ("certKey", "privateKey", "extraCertChain")
+
+
+class CertificateFiles(NamedTuple):
+    """The PEM files of a certificate; *certificate* may hold the chain after it, or *chain* does."""
+
+    certificate: str
+    key: str
+    chain: str | None = None
+
+    def resolved(self, base: Path) -> CertificateFiles:
+        """The same with relative names taken from the directory *base*."""
+        chain = None if self.chain is None else os.path.join(base, self.chain)
+        return CertificateFiles(os.path.join(base, self.certificate), os.path.join(base, self.key), chain)
 
 
 @dataclass(frozen=True)
@@ -77,10 +94,8 @@ class ListenSpec:
     path: str = ""
     #: Permission bits of a Unix socket; None = as the umask says.
     mode: int | None = None
-    #: PEM files.
-    private_key: str = ""
-    cert_key: str = ""
-    extra_cert_chain: str | None = None
+    #: Of a TLS listener; the first is for names that none of them has.
+    certificates: tuple[CertificateFiles, ...] = ()
     #: Of a socket from systemd: "INET", "INET6" or "UNIX", and which it is, by number or by name.
     domain: str = ""
     index: int | None = None
@@ -94,8 +109,8 @@ class ListenSpec:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files of the certificate."""
-        return tuple(filter(None, (self.private_key, self.cert_key, self.extra_cert_chain)))
+        """The files of the certificates."""
+        return tuple(name for files in self.certificates for name in files if name)
 
     def describe(self) -> str:
         """The endpoint string that means this, written out: ``parse_endpoint`` gives an equal spec."""
@@ -108,25 +123,24 @@ class ListenSpec:
             parts = ["systemd", f"domain={self.domain}", which]
         else:
             parts = [self.kind, str(self.port)]
-            for name, value in (
-                ("privateKey", self.private_key),
-                ("certKey", self.cert_key),
-                ("extraCertChain", self.extra_cert_chain),
-                ("interface", self.interface),
-            ):
-                if value:
-                    parts.append(f"{name}={quote(value)}")
+            for files in self.certificates:
+                parts += [f"privateKey={quote(files.key)}", f"certKey={quote(files.certificate)}"]
+                if files.chain:
+                    parts.append(f"extraCertChain={quote(files.chain)}")
+            if self.interface:
+                parts.append(f"interface={quote(self.interface)}")
         if self.kind != "systemd" and self.backlog != DEFAULT_BACKLOG:
             parts.append(f"backlog={self.backlog}")
         return ":".join(parts)
 
     def resolved(self, base: Path) -> ListenSpec:
         """The same with relative file names taken from the directory *base*."""
-        changes: dict[str, Any] = {
-            name: os.path.join(base, value)
-            for name in ("path", "private_key", "cert_key", "extra_cert_chain")
-            if (value := getattr(self, name)) and not os.path.isabs(value)
-        }
+        changes: dict[str, Any] = {}
+        if self.path and not os.path.isabs(self.path):
+            changes["path"] = os.path.join(base, self.path)
+        certificates = tuple(files.resolved(base) for files in self.certificates)
+        if certificates != self.certificates:
+            changes["certificates"] = certificates
         if not changes:
             return self
         spec = replace(self, **changes)
@@ -146,12 +160,13 @@ def parse_endpoint(text: str) -> ListenSpec:
         raise ConfigError(
             f"{text}: {word or 'nothing'} is no kind of endpoint ({', '.join(_KINDS)}); {remedy}"
         )
-    arguments = _arguments(text, kind, parts[1:])
+    given = _arguments(text, kind, parts[1:])
+    arguments = {name: values[0] for name, values in given.items()}
     if kind == "unix":
         return _unix(text, arguments)
     if kind == "systemd":
         return _systemd(text, arguments)
-    return _network(text, word, kind, arguments)
+    return _network(text, word, kind, arguments, _certificates(text, given) if kind == "tls" else ())
 
 
 def quote(value: str) -> str:
@@ -197,9 +212,10 @@ def _split(text: str) -> list[list[str]]:
     return parts
 
 
-def _arguments(text: str, kind: str, parts: list[list[str]]) -> dict[str, str]:
-    """Arguments by name; the first without a name is the kind's main one."""
-    known, found = _ARGUMENTS[kind], {}
+def _arguments(text: str, kind: str, parts: list[list[str]]) -> dict[str, list[str]]:
+    """Arguments by name, as often as they are given; the first without a name is the kind's main one."""
+    known = _ARGUMENTS[kind]
+    found: dict[str, list[str]] = {}
     for number, part in enumerate(parts):
         if len(part) == 1 and number == 0:
             name, value = _POSITIONAL[kind], part[0]
@@ -214,31 +230,47 @@ def _arguments(text: str, kind: str, parts: list[list[str]]) -> dict[str, str]:
             near = difflib.get_close_matches(name, known, 1)
             remedy = f"did you mean {near[0]}?" if near else f"{kind} has {', '.join(known)}"
             raise ConfigError(f"{text}: unknown argument {name}; {remedy}")
-        if name in found:
+        if name in found and name not in _REPEATED:
             raise ConfigError(f"{text}: {name} is given twice; remove one")
-        found[name] = value
+        found.setdefault(name, []).append(value)
     return found
 
 
-def _network(text: str, word: str, kind: str, arguments: dict[str, str]) -> ListenSpec:
+def _certificates(text: str, given: dict[str, list[str]]) -> tuple[CertificateFiles, ...]:
+    """The certificates of a TLS listener, in pairs as they were given; none: the automatic one."""
+    if not set(given) & set(_REPEATED):
+        return ()
+    keys, certificates, chains = (given.get(name, []) for name in ("privateKey", "certKey", "extraCertChain"))
+    for name, values in (("privateKey", keys), ("certKey", certificates)):
+        if not values or not all(values):
+            raise ConfigError(f"{text}: {name} is missing; write for example {_EXAMPLES['tls']}")
+    if len(keys) != len(certificates):
+        raise ConfigError(
+            f"{text}: {len(certificates)} certKey and {len(keys)} privateKey; give each certificate its key"
+        )
+    if len(chains) not in (0, len(certificates)):
+        raise ConfigError(
+            f"{text}: {len(certificates)} certKey and {len(chains)} extraCertChain; give each certificate "
+            "its chain, or put the chains into the files of the certificates"
+        )
+    return tuple(map(CertificateFiles, certificates, keys, chains or cycle([None])))
+
+
+def _network(
+    text: str, word: str, kind: str, arguments: dict[str, str], certificates: tuple[CertificateFiles, ...]
+) -> ListenSpec:
     port = arguments.get("port", "")
     if not (port.isascii() and port.isdigit() and int(port) <= 65535):
         raise ConfigError(
             f"{text}: {port or 'no port'!r} is no port from 0 to 65535; write for example {_EXAMPLES[kind]}"
         )
     interface = _interface(text, word, arguments.get("interface", ""))
-    if kind == "tls" and {"privateKey", "certKey", "extraCertChain"} & set(arguments):
-        for name in ("privateKey", "certKey"):
-            if not arguments.get(name):
-                raise ConfigError(f"{text}: {name} is missing; write for example {_EXAMPLES['tls']}")
     return ListenSpec(
         kind,
         text,
         interface=interface,
         port=int(port),
-        private_key=arguments.get("privateKey", ""),
-        cert_key=arguments.get("certKey", ""),
-        extra_cert_chain=arguments.get("extraCertChain") or None,
+        certificates=certificates,
         backlog=_backlog(text, arguments),
     )
 

@@ -172,12 +172,10 @@ class CommandLineTests(Base):
         config = load({"listen": ["tls:443", "tls:444:privateKey=/k:certKey=/c"], "tls-auto": ["A.Example."]})
         self.assertEqual(config.tls_auto, ("a.example",))
         automatic, own = config.endpoints
-        self.assertEqual(automatic.cert_key, str(config.state_dir / "acme/certificate.pem"))
-        self.assertEqual((automatic.private_key, own.cert_key), (automatic.cert_key, "/c"))
-        self.assertEqual(
-            automatic.describe(),
-            automatic.text + f":privateKey={automatic.cert_key}:certKey={automatic.cert_key}",
-        )
+        self.assertEqual(set(automatic.files), {str(config.state_dir / "acme/certificate.pem")})
+        self.assertEqual((len(automatic.files), own.files), (2, ("/c", "/k")))
+        pem = automatic.files[0]
+        self.assertEqual(automatic.describe(), f"{automatic.text}:privateKey={pem}:certKey={pem}")
 
     def test_what_strict_transport_security_may_say(self) -> None:
         for value in (

@@ -11,13 +11,16 @@ from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.endpoint import ListenSpec, parse_endpoint, quote, systemd_index
+from edge.endpoint import CertificateFiles, ListenSpec, parse_endpoint, quote, systemd_index
 from edge.errors import ConfigError
 
 _names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
 _ports = st.integers(0, 65535)
 _interfaces = st.sampled_from(["", "127.0.0.1", "0.0.0.0", "::1", "2001:db8::7"])
 _backlogs = st.integers(1, 2**31 - 1)
+_pairs = st.builds(CertificateFiles, _names, _names, st.none())
+_triples = st.builds(CertificateFiles, _names, _names, _names)
+_certificates = st.builds(tuple, st.lists(_pairs, min_size=1) | st.lists(_triples, min_size=1))
 _specs = st.one_of(
     st.builds(ListenSpec, st.just("tcp"), interface=_interfaces, port=_ports, backlog=_backlogs),
     st.builds(
@@ -25,9 +28,7 @@ _specs = st.one_of(
         st.just("tls"),
         interface=_interfaces,
         port=_ports,
-        private_key=_names,
-        cert_key=_names,
-        extra_cert_chain=st.none() | _names,
+        certificates=_certificates,
         backlog=_backlogs,
     ),
     st.builds(
@@ -72,7 +73,13 @@ class ParsingTests(SynchronousTestCase):
 
     def test_ssl_is_tls(self) -> None:
         spec = parse_endpoint("ssl:443:privateKey=k.pem:certKey=c.pem:extraCertChain=x.pem")
-        self.assertEqual((spec.kind, spec.files), ("tls", ("k.pem", "c.pem", "x.pem")))
+        self.assertEqual((spec.kind, spec.files), ("tls", ("c.pem", "k.pem", "x.pem")))
+
+    def test_a_tls_listener_may_have_several_certificates(self) -> None:
+        spec = parse_endpoint("tls:443:privateKey=1.key:certKey=1.pem:certKey=2.pem:privateKey=2.key")
+        self.assertEqual(
+            spec.certificates, (CertificateFiles("1.pem", "1.key"), CertificateFiles("2.pem", "2.key"))
+        )
 
     def test_a_unix_socket_has_a_mode_in_octal(self) -> None:
         spec = parse_endpoint("unix:/run/a\\:b.sock:mode=660:lockfile=0")
@@ -84,7 +91,7 @@ class ParsingTests(SynchronousTestCase):
 
     def test_relative_files_start_from_the_given_directory(self) -> None:
         spec = parse_endpoint("tls:443:privateKey=k.pem:certKey=/c.pem").resolved(Path("/etc/edge"))
-        self.assertEqual(spec.files, ("/etc/edge/k.pem", "/c.pem"))
+        self.assertEqual(spec.files, ("/c.pem", "/etc/edge/k.pem"))
         self.assertEqual(parse_endpoint(spec.text), spec)
 
     @given(_specs)

@@ -12,6 +12,7 @@ import importlib
 import os
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,7 +129,8 @@ def _unusable(config: Config, spec: ListenSpec, running: bool) -> str:
         return _not_passed(spec)
     if spec.kind == "unix":
         return _unix_unusable(spec, running)
-    is_made = spec.cert_key == str(config.state_dir / AUTOMATIC) and not os.path.exists(spec.cert_key)
+    pem = str(config.state_dir / AUTOMATIC)
+    is_made = pem in spec.files and not os.path.exists(pem)
     problem = _certificate_problem(spec) if spec.kind == "tls" and not is_made else ""
     return problem or _unbindable(spec, running)
 
@@ -165,12 +167,15 @@ def _unix_unusable(spec: ListenSpec, running: bool) -> str:
 
 
 def _certificate_problem(spec: ListenSpec) -> str:
-    from edge.trust.listener_certificate import CertificateFiles, load_context
+    from edge.trust.credentials import read_credential, validity_problem
 
-    try:
-        load_context(CertificateFiles(spec.cert_key, spec.private_key, spec.extra_cert_chain))
-    except ConfigError as error:
-        return str(error)
+    for files in spec.certificates:
+        try:
+            problem = validity_problem(read_credential(files), time.time())
+        except ConfigError as error:
+            problem = str(error)
+        if problem is not None:
+            return problem
     return ""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from edge.config.paths import default_state_dir, default_webroot
-from edge.endpoint import ListenSpec, parse_endpoint, quote
+from edge.endpoint import CertificateFiles, ListenSpec, parse_endpoint, quote
 from edge.table.layout import MAX_WORKERS
 
 #: The file of the automatic certificate, in the state directory (edge.trust.automatic_files).
@@ -52,6 +52,8 @@ class Config:
     acme_directory: str = LETS_ENCRYPT
     #: Plain HTTP over TCP only leads to HTTPS.
     redirect_https: bool = False
+    #: See :data:`edge.trust.listener_certificate.POLICIES`.
+    tls_policy: Literal["modern", "intermediate"] = "intermediate"
     #: Value of Strict-Transport-Security in answers over HTTPS; "": none.
     hsts: str = ""
     #: Serialized origins, or "*".
@@ -142,7 +144,7 @@ class Config:
         if spec.kind != "tls" or spec.files:
             return spec
         pem = str(self.state_dir / AUTOMATIC)
-        return replace(spec, private_key=pem, cert_key=pem)
+        return replace(spec, certificates=(CertificateFiles(pem, pem),))
 
     @property
     def admin_endpoint(self) -> ListenSpec:

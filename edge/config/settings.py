@@ -65,7 +65,7 @@ _ROWS = (
     Setting("listen", values.ENDPOINTS, "Serving",
             "Where to listen: tcp:PORT, tcp6:PORT, tls:PORT:privateKey=FILE:certKey=FILE, with --tls-auto "
             "tls:PORT alone, unix:PATH or systemd:domain=INET:index=0. After a PORT may stand "
-            ":interface=ADDRESS."),
+            ":interface=ADDRESS; after a certificate further ones, each with its key."),
     Setting("public-url", values.URL, "Serving", "How browsers reach this node, like https://n1.example.org.",
             "made from the first address it listens on"),
     Setting("tls-auto", values.NAMES, "Serving",
@@ -79,6 +79,9 @@ _ROWS = (
     Setting("redirect-https", values.FLAG, "Serving",
             "Answer plain HTTP over TCP by leading to HTTPS (308), except challenges of certificate "
             "authorities."),
+    Setting("tls-policy", choice("modern", "intermediate"), "Serving",
+            "Versions of TLS that are spoken: modern (1.3), or intermediate (1.2, without CBC and "
+            "renegotiation, too)."),
     Setting("hsts", values.HSTS, "Serving",
             "Strict-Transport-Security in answers over HTTPS, like max-age=31536000; includeSubDomains. "
             "Browsers then keep to HTTPS for so many seconds, so begin with a small number.", "none"),

@@ -88,6 +88,17 @@ class Alert(Exception):
         self.answer = answer
 
 
+class Credential(NamedTuple):
+    """A certificate and its key."""
+
+    #: PEM: the certificate, and then its chain.
+    chain: bytes
+    #: PEM, without passphrase.
+    key: bytes
+    #: For sentences: where they come from.
+    where: str
+
+
 class Opened(NamedTuple):
     """What came of bytes from the peer."""
 

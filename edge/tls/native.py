@@ -11,23 +11,12 @@ from typing import Any, NamedTuple
 
 from edge._tls import ffi, lib
 from edge.errors import ConfigError
-from edge.tls.interface import ALPN, Alert, Opened
+from edge.tls.interface import ALPN, Alert, Credential, Opened
 
 _SUITES = ("", "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 _FUNCTIONS = lib.edge_tls_native
 #: Connections of one cipher suite at once, of which memory is reserved.
 STATES = 1 << 22
-
-
-class Credential(NamedTuple):
-    """A certificate and its key."""
-
-    #: PEM: the certificate, and then its chain.
-    chain: bytes
-    #: PEM, without passphrase.
-    key: bytes
-    #: For sentences: where they come from.
-    where: str
 
 
 class TicketKey(NamedTuple):

@@ -1,63 +1,99 @@
-"""The newest certificate of a listener that could be loaded, kept in memory for workers that start later.
+"""The certificates of a TLS listener in the supervisor: read, and read again when their files change.
 
-Certificate files are replaced while a node runs, now and then by something that cannot be used.  A worker
-that runs keeps what it has; one that starts then takes what is kept here.  It is a memfd, which the worker
-inherits: the key is neither written to a disk a second time, nor sent.
+Files are replaced while a node runs, now and then by something that cannot be used: half-written, expired,
+of another key.  Then the last good certificate stays, for workers that run and for those that start later,
+and what is wrong is logged, once for each change.
 """
 
 from __future__ import annotations
 
 import os
+import time
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
 
 from edge.errors import ConfigError
-from edge.trust.listener_certificate import CertificateFiles, file_signature, load_context
+from edge.trust.credentials import read_credential, validity_problem
+from edge.trust.listener_certificate import ListenerCertificates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.endpoint import CertificateFiles
+    from edge.tls.interface import Credential
+
+#: Seconds between two looks at the files: a stat each.
+LOOK_SECONDS = 5.0
 
 
 class KeptCertificate:
-    """What the supervisor keeps of one TLS listener."""
+    """One certificate of one listener, the newest good one."""
 
-    def __init__(self, files: CertificateFiles) -> None:
-        """Raises :class:`ConfigError` when there is no good certificate to begin with."""
-        self._files = files
-        self._seen = file_signature(files)
-        load_context(files)
-        #: Of the memfd: certificate, chain and key as PEM, one after the other.
-        self.fd = _in_memory(files)
+    _log = Logger()
 
-    def look(self) -> None:
-        """Keep what is in the files, if they changed since the last look and can be loaded."""
-        signature = file_signature(self._files)
+    def __init__(self, files: CertificateFiles, clock: Callable[[], float] = time.time) -> None:
+        """Raises :class:`ConfigError` when there is no good certificate to begin with.
+
+        One that is not valid now is better than none, and is told.
+        """
+        self.files = files
+        self._clock = clock
+        self._seen: object = file_signature(files)
+        self.credential = _usable(files)
+        problem = validity_problem(self.credential, clock())
+        if problem is not None:
+            self._log.error("browsers will refuse this: {problem}", problem=problem)
+
+    def look(self) -> bool:
+        """Read the files if they changed since the last look; whether there is another certificate now."""
+        signature = file_signature(self.files)
         if signature == self._seen:
-            return
+            return False
+        before = self.credential
+        problem = self.reload()
+        if problem is not None:
+            self._log.error("{problem}", problem=problem)
+        return self.credential != before
+
+    def reload(self) -> str | None:
+        """Read the files again; a sentence if the former certificate stays."""
+        signature = file_signature(self.files)
         self._seen = signature
         try:
-            load_context(self._files)
-            fd = _in_memory(self._files)
-        except (ConfigError, OSError):
-            return  # the workers, who look as well, say so
-        if file_signature(self._files) != signature:
-            os.close(fd)  # changed meanwhile: what was read is perhaps not what was loaded
-            self._seen = ()
-            return
-        os.close(self.fd)
-        self.fd = fd
+            read = _usable(self.files)
+            self._compare(read)
+        except ConfigError as error:
+            return f"the certificate stays as it was: {error}"
+        if file_signature(self.files) != signature:
+            self._seen = ()  # changed meanwhile: there is more to come
+        if read != self.credential:
+            self.credential = read
+            self._log.info("loaded the certificate in {path} anew", path=self.files.certificate)
+        return None
 
-    def close(self) -> None:
-        """Forget it."""
-        os.close(self.fd)
-
-
-def inherited_files(fd: int) -> CertificateFiles:
-    """The files of what a process inherited as *fd*."""
-    path = f"/proc/self/fd/{fd}"
-    return CertificateFiles(path, path)
+    def _compare(self, read: Credential) -> None:
+        """:class:`ConfigError` if *read* is not valid now, and the present one is."""
+        problem = validity_problem(read, self._clock())
+        if problem is not None and validity_problem(self.credential, self._clock()) is None:
+            raise ConfigError(problem)
 
 
-def _in_memory(files: CertificateFiles) -> int:
-    fd = os.memfd_create("edge-certificate", os.MFD_CLOEXEC)
-    with open(fd, "wb", closefd=False) as kept:
-        for path in (files.certificate, files.chain, files.key):
-            if path:
-                with open(path, "rb") as file:
-                    kept.write(file.read() + b"\n")
-    return fd
+def _usable(files: CertificateFiles) -> Credential:
+    """What is in *files*, which OpenSSL takes, too; :class:`ConfigError` why not."""
+    credential = read_credential(files)
+    ListenerCertificates("intermediate").take([credential])
+    return credential
+
+
+def file_signature(files: CertificateFiles) -> tuple[tuple[int, int, int] | None, ...]:
+    """Changes whenever one of *files* does."""
+    return tuple(_stat(path) for path in files if path)
+
+
+def _stat(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size

@@ -1,159 +1,128 @@
-"""The certificate of a TLS listener, replaced while connections are open.
+"""The certificates of a TLS listener as Twisted's TLS shows them: by name, and by what the client can verify.
 
-New connections get the newest certificate that could be loaded; open ones keep theirs.  The files
-are looked at every :data:`LOOK_SECONDS` and on SIGHUP.  A certificate that cannot be loaded (half
-written, or not matching its key) leaves the former one in place and is reported.
+Twisted's TLS serves what the fast path lets go of: TLS 1.2, unusual hellos, and everything where there is no
+native TLS.  New connections get the newest certificates, open ones keep theirs: each change makes new
+contexts.
+
+For each DNS name there is a context with the first certificate of each kind of key (ECDSA, RSA) that is for
+it; among those libssl takes one that the client can verify.  Who asks for a name that no certificate has gets
+those of the first.
 """
+
+# Much of pyOpenSSL has no annotations.
+# mypy: allow-untyped-calls
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
-from twisted.internet.ssl import CertificateOptions
-from twisted.logger import Logger
 from zope.interface import implementer
 
 from edge.errors import ConfigError
+from edge.trust.credentials import is_for, key_kind, names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from twisted.protocols.tls import TLSMemoryBIOProtocol
 
-#: Seconds between two looks at the files: a stat each.
-LOOK_SECONDS = 5.0
+    from edge.tls.interface import Credential
 
-_BEGIN = b"-----BEGIN CERTIFICATE-----"
+#: ``--tls-policy``, named as Mozilla's guidelines do: the oldest version that is spoken.
+POLICIES = {"modern": SSL.TLS1_3_VERSION, "intermediate": SSL.TLS1_2_VERSION}
+#: Of TLS 1.2: forward secrecy and AEADs, so no CBC (RFC 9325 section 4.2).
+CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20"
 
-
-class CertificateFiles(NamedTuple):
-    """PEM files; *certificate* may hold the chain after the certificate, or *chain* does."""
-
-    certificate: str
-    key: str
-    chain: str | None = None
-
-
-def load_context(files: CertificateFiles) -> SSL.Context:
-    """The TLS context with the certificate of *files*: TLS 1.2 and later, ALPN ``http/1.1``.
-
-    Raises :class:`ConfigError` naming the file that cannot be used.
-    """
-    certificates = _certificates(files.certificate)
-    chain = certificates[1:] + (_certificates(files.chain) if files.chain else [])
-    try:
-        key = crypto.load_privatekey(crypto.FILETYPE_PEM, _read(files.key))
-    except (crypto.Error, ValueError, TypeError) as error:
-        raise ConfigError(f"{files.key} holds no private key in PEM form ({_why(error)})") from None
-    try:
-        options = CertificateOptions(
-            privateKey=key,
-            certificate=certificates[0],
-            extraCertChain=chain,
-            acceptableProtocols=[b"http/1.1"],
-        )
-        return options.getContext()
-    except (SSL.Error, crypto.Error, ValueError) as error:
-        raise ConfigError(
-            f"the private key in {files.key} does not belong to the certificate in {files.certificate} "
-            f"({_why(error)})"
-        ) from None
-
-
-def _certificates(path: str) -> list[crypto.X509]:
-    """All certificates in the PEM file *path*; at least one."""
-    blocks = [_BEGIN + block for block in _read(path).split(_BEGIN)[1:]]
-    if not blocks:
-        raise ConfigError(f"{path} holds no certificate in PEM form")
-    try:
-        return [crypto.load_certificate(crypto.FILETYPE_PEM, block) for block in blocks]
-    except (crypto.Error, ValueError) as error:
-        raise ConfigError(f"{path} holds a damaged certificate ({_why(error)})") from None
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-
-
-def _why(error: Exception) -> str:
-    """OpenSSL's own words, without its nesting."""
-    text = str(error)
-    return text.strip("[]()") or type(error).__name__
+_OPTIONS = (
+    SSL.OP_NO_RENEGOTIATION
+    | SSL.OP_NO_COMPRESSION
+    | SSL.OP_NO_TICKET  # its keys would be those of one process, and never change
+    | SSL.OP_CIPHER_SERVER_PREFERENCE
+)
+_ALPN = b"http/1.1"
 
 
 @implementer(IOpenSSLServerConnectionCreator)
-class ReloadingCertificate:
-    """Makes the TLS connections of one listener, from the newest good certificate in its files."""
+class ListenerCertificates:
+    """Makes the TLS connections of one listener."""
 
-    _log = Logger()
-
-    def __init__(
-        self,
-        files: CertificateFiles,
-        kept: CertificateFiles | None = None,
-        prepare: Callable[[SSL.Context], None] = lambda context: None,
-    ) -> None:
-        """Loads *files*, or else what is *kept* of them (:mod:`edge.trust.kept_certificate`).
-
-        *prepare* changes contexts before they are used.  Raises :class:`ConfigError` when there is no good
-        certificate to begin with.
-        """
-        self._files = files
+    def __init__(self, policy: str, prepare: Callable[[SSL.Context], None] | None = None) -> None:
+        """*policy*: of :data:`POLICIES`.  *prepare* is called with each context that is made."""
+        self._policy = policy
         self._prepare = prepare
-        self._seen = file_signature(files)
-        try:
-            self._context = self._load(files)
-        except ConfigError as error:
-            if kept is None:
-                raise
-            self._context = self._load(kept)
-            self._log.error("the certificate stays as it was: {error}", error=error)
+        self._by_name: dict[str, SSL.Context] = {}
+        self._default: SSL.Context | None = None
 
-    def _load(self, files: CertificateFiles) -> SSL.Context:
-        context = load_context(files)
-        self._prepare(context)
+    def take(self, credentials: Sequence[Credential]) -> None:
+        """Show *credentials* from now on, the first to who names none of theirs.
+
+        :class:`ConfigError`: OpenSSL does not take one of them; then the former ones stay.
+        """
+        names = [names_of(one) for one in credentials]
+        groups = {name: _group(name, credentials, names) for each in names for name in each}
+        first = groups[names[0][0]] if names[0] else (credentials[0],)
+        made = {group: self._context(group) for group in {first, *groups.values()}}
+        self._by_name = {name: made[group] for name, group in groups.items()}
+        self._default = made[first]
+
+    def _context(self, credentials: Sequence[Credential]) -> SSL.Context:
+        """A context with *credentials*, one for each kind of key."""
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.set_min_proto_version(POLICIES[self._policy])
+        context.set_cipher_list(CIPHERS)
+        context.set_options(_OPTIONS)
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        context.set_alpn_select_callback(_select)
+        context.set_tlsext_servername_callback(self._choose)
+        for one in credentials:
+            _use(context, one)
+        if self._prepare is not None:
+            self._prepare(context)
         return context
 
-    def look(self) -> str | None:
-        """Load the files again if they changed since the last look; a sentence if that failed."""
-        signature = file_signature(self._files)
-        if signature == self._seen:
-            return None
-        self._seen = signature
-        return self.reload()
-
-    def reload(self) -> str | None:
-        """Load the files again; a sentence if that failed, and the former certificate stays."""
-        try:
-            self._context = self._load(self._files)
-        except ConfigError as error:
-            problem = f"the certificate stays as it was: {error}"
-            self._log.error("{problem}", problem=problem)
-            return problem
-        self._log.info("loaded the certificate in {path} anew", path=self._files.certificate)
-        return None
+    def _choose(self, connection: SSL.Connection) -> None:
+        """The client has said which name it wants, or that it wants none."""
+        name = (connection.get_servername() or b"").decode("ascii", "replace").lower()
+        context = self._by_name.get(name) or self._by_name.get(f"*.{name.partition('.')[2]}")
+        if context is not None:
+            connection.set_context(context)
 
     # Twisted's overrides
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        return SSL.Connection(self._context, None)
+        assert self._default is not None, "a listener takes its certificates before it accepts"
+        return SSL.Connection(self._default, None)
 
 
-def file_signature(files: CertificateFiles) -> tuple[tuple[int, int, int] | None, ...]:
-    """Changes whenever one of *files* does."""
-    return tuple(_stat(path) for path in files if path)
+def _group(
+    name: str, credentials: Sequence[Credential], names: Sequence[tuple[str, ...]]
+) -> tuple[Credential, ...]:
+    """The first credential of each kind of key that is for *name*."""
+    fitting = [one for one, its in zip(credentials, names, strict=True) if is_for(its, name)]
+    return tuple({key_kind(one): one for one in reversed(fitting)}.values())
 
 
-def _stat(path: str) -> tuple[int, int, int] | None:
+def _select(connection: SSL.Connection, offered: list[bytes]) -> Any:
+    return _ALPN if _ALPN in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+
+
+def _use(context: SSL.Context, credential: Credential) -> None:
+    """Add *credential* to *context*, with a chain of its own.
+
+    OpenSSL has a chain for each certificate, but pyOpenSSL sets it from a file alone: this one is in memory.
+    """
+    fd = os.memfd_create("edge-chain", os.MFD_CLOEXEC)
     try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+        with open(fd, "wb", closefd=False) as file:
+            file.write(credential.chain)
+        context.use_certificate_chain_file(f"/proc/self/fd/{fd}")
+        context.use_privatekey(crypto.load_privatekey(crypto.FILETYPE_PEM, credential.key))
+    except (SSL.Error, crypto.Error) as error:
+        reasons = ", ".join(dict.fromkeys(str(each[-1]) for each in error.args[0])) if error.args else ""
+        raise ConfigError(f"OpenSSL does not take the certificate in {credential.where}: {reasons}") from None
+    finally:
+        os.close(fd)

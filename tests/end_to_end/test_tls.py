@@ -137,7 +137,7 @@ class BesideTests(SynchronousTestCase):
         with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as raw:
             certificate = context.wrap_socket(raw).getpeercert(True) or b""
         self.assertIn("second", x509.load_der_x509_certificate(certificate).subject.rfc4514_string())
-        self.assertIn("cert.pem holds no certificate", node.log.read_text())
+        node.wait_for(lambda: "cert.pem holds no certificate" in node.log.read_text(), "it is said")
         self.assertEqual(node.admin("GET", "/status")[1]["workers"][0]["restarts"], 1)
 
 

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from edge._tls import ffi, lib
 from OpenSSL import SSL
 
-from edge.tls.native import Credential, NativeContext, NativeRecordLayer, NativeTls
+from edge.tls.interface import Credential
+from edge.tls.native import NativeContext, NativeRecordLayer, NativeTls
 
 _FUNCTIONS = lib.edge_tls_native
 

@@ -8,8 +8,8 @@ from edge._tls import lib
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.errors import ConfigError
-from edge.tls.interface import AlertDescription
-from edge.tls.native import Credential, NativeContext, NativeTls, TicketKey, version
+from edge.tls.interface import AlertDescription, Credential
+from edge.tls.native import NativeContext, NativeTls, TicketKey, version
 from edge.tls.twin import PythonRecordLayer
 from tests.tls.handshakes import PyClient, Server, StdClient, credential, shake_hands
 

@@ -1,9 +1,8 @@
-"""The certificate of a TLS listener: loaded, refused with a word, replaced while connections are open."""
+"""The certificates of a TLS listener as Twisted's TLS shows them."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 
 from OpenSSL import SSL
@@ -14,145 +13,177 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.errors import ConfigError
-from edge.trust.listener_certificate import CertificateFiles, ReloadingCertificate, load_context
-from tests.end_to_end.certificates import write_certificate
+from edge.tls.interface import Credential
+from edge.trust.credentials import read_credential
+from edge.trust.listener_certificate import ListenerCertificates
+from tests.trust.made import Made, make
 
 
-def shake_hands(listener: ReloadingCertificate, version: int | None = None) -> SSL.Connection:
-    """A client's end of a TLS session in memory; :class:`SSL.Error` when the listener refuses."""
-    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    context.set_alpn_protos([b"h2", b"http/1.1"])
-    if version is not None:
-        context.set_max_proto_version(version)
-    client = SSL.Connection(context, None)
-    client.set_connect_state()
-    factory = TLSMemoryBIOFactory(listener, False, Factory.forProtocol(Protocol), Clock())
-    server, transport = factory.buildProtocol(None), StringTransport()
-    server.makeConnection(transport)
-    for _ in range(4):
-        with contextlib.suppress(SSL.WantReadError):
-            client.do_handshake()
-        with contextlib.suppress(SSL.WantReadError):
-            server.dataReceived(client.bio_read(65536))
-        if transport.value():
-            client.bio_write(transport.value())
-            transport.clear()
-    return client
-
-
-def name_of(client: SSL.Connection) -> str:
-    """To whom the certificate that the client was shown is issued."""
-    certificate = client.get_peer_certificate()
-    assert certificate is not None
-    return str(certificate.get_subject().CN)
-
-
-class Base(SynchronousTestCase):
-    """A folder with the certificate and key of ``first``."""
+class ListenerCertificatesTests(SynchronousTestCase):
+    """:class:`edge.trust.listener_certificate.ListenerCertificates`, by handshakes in memory."""
 
     def setUp(self) -> None:
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
-        write_certificate(self.folder, "first")
-        self.certificate, self.key = self.folder / "cert.pem", self.folder / "key.pem"
+        self.listener = ListenerCertificates("intermediate")
 
-    def files(self, chain: str | None = None) -> CertificateFiles:
-        return CertificateFiles(str(self.certificate), str(self.key), chain)
+    def credential(self, made: Made, *chain: Made) -> Credential:
+        return read_credential(made.write(self.folder, *chain))
 
-    def another(self, name: str) -> Path:
-        """A folder with another certificate and key."""
-        folder = self.folder / name
-        folder.mkdir()
-        write_certificate(folder, name)
-        return folder
+    def shake_hands(
+        self,
+        name: bytes | None = None,
+        version: int | None = None,
+        ciphers: bytes | None = None,
+        signatures: bytes | None = None,
+        protocols: tuple[bytes, ...] = (b"h2", b"http/1.1"),
+    ) -> SSL.Connection:
+        """A client's end of a TLS session; :class:`SSL.Error` when one side refuses."""
+        context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+        context.set_alpn_protos(list(protocols))
+        if version is not None:
+            context.set_max_proto_version(version)
+        if ciphers is not None:
+            context.set_cipher_list(ciphers)
+        client = SSL.Connection(context, None)
+        if name is not None:
+            client.set_tlsext_host_name(name)
+        client.set_connect_state()
+        factory = TLSMemoryBIOFactory(self.listener, False, Factory.forProtocol(Protocol), Clock())
+        server, transport = factory.buildProtocol(None), StringTransport()
+        server.makeConnection(transport)
+        for _ in range(4):
+            with contextlib.suppress(SSL.WantReadError):
+                client.do_handshake()
+            with contextlib.suppress(SSL.WantReadError):
+                server.dataReceived(client.bio_read(65536))
+            if transport.value():
+                client.bio_write(transport.value())
+                transport.clear()
+        return client
 
+    def shown(self, name: bytes | None = None, **wishes: bytes) -> str:
+        """To whom the certificate that the client was shown is issued."""
+        certificate = self.shake_hands(name, **wishes).get_peer_certificate()  # type: ignore[arg-type]
+        assert certificate is not None
+        return str(certificate.get_subject().CN)
 
-class LoadTests(Base):
-    """:func:`edge.trust.listener_certificate.load_context`."""
-
-    def test_the_certificate_is_shown_with_http_1_1_and_modern_tls(self) -> None:
-        client = shake_hands(ReloadingCertificate(self.files()))
-        self.assertEqual(name_of(client), "first")
+    def test_the_chain_and_http_1_1_are_shown_by_modern_tls(self) -> None:
+        middle = make(title="middle", number=1, issuer=make(title="root", number=2))
+        self.listener.take([self.credential(make("a.example", issuer=middle), middle)])
+        client = self.shake_hands()
+        self.assertEqual(
+            [one.get_subject().CN for one in client.get_peer_cert_chain() or ()], ["a.example", "middle"]
+        )
+        self.assertEqual(client.get_protocol_version_name(), "TLSv1.3")
         self.assertEqual(client.get_alpn_proto_negotiated(), b"http/1.1")
-        self.assertIn(client.get_protocol_version_name(), ("TLSv1.2", "TLSv1.3"))
+        self.assertEqual(self.shake_hands(protocols=(b"h2",)).get_alpn_proto_negotiated(), b"")
 
-    def test_versions_before_1_2_are_refused(self) -> None:
-        listener = ReloadingCertificate(self.files())
-        self.assertRaises(SSL.Error, shake_hands, listener, SSL.TLS1_1_VERSION)
+    def test_the_policy_says_which_versions_are_spoken(self) -> None:
+        credential = self.credential(make("a.example"))
+        self.listener.take([credential])
+        self.assertEqual(self.shake_hands(version=SSL.TLS1_2_VERSION).get_protocol_version_name(), "TLSv1.2")
+        self.assertRaises(SSL.Error, self.shake_hands, version=SSL.TLS1_1_VERSION)
+        self.listener = ListenerCertificates("modern")
+        self.listener.take([credential])
+        self.assertEqual(self.shake_hands().get_protocol_version_name(), "TLSv1.3")
+        self.assertRaises(SSL.Error, self.shake_hands, version=SSL.TLS1_2_VERSION)
 
-    def test_the_chain_comes_after_the_certificate_or_from_a_file_of_its_own(self) -> None:
-        above = self.another("above") / "cert.pem"
-        apart = shake_hands(ReloadingCertificate(self.files(str(above))))
-        self.certificate.write_bytes(self.certificate.read_bytes() + above.read_bytes())
-        together = shake_hands(ReloadingCertificate(self.files()))
-        for client in (apart, together):
-            chain = client.get_peer_cert_chain() or []
-            self.assertEqual([one.get_subject().CN for one in chain], ["first", "above"])
-
-    def test_each_mistake_names_the_file(self) -> None:
-        other = self.another("other")
-        good_certificate, good_key = self.certificate.read_bytes(), self.key.read_bytes()
-        begin, missing = good_certificate[:60], self.folder / "missing.pem"
-        for certificate, key, chain, words in (
-            (b"", good_key, None, f"{self.certificate} holds no certificate in PEM form"),
-            (begin, good_key, None, f"{self.certificate} holds a damaged certificate"),
-            (good_certificate, b"", None, f"{self.key} holds no private key in PEM form"),
-            (good_certificate, good_key[:100], None, f"{self.key} holds no private key in PEM form"),
-            (
-                good_certificate,
-                (other / "key.pem").read_bytes(),
-                None,
-                f"the private key in {self.key} does not belong to the certificate in {self.certificate}",
-            ),
-            (good_certificate, good_key, str(missing), f"cannot read {missing}: No such file"),
+    def test_tls_1_2_has_neither_cbc_nor_keys_without_forward_secrecy(self) -> None:
+        self.listener.take([self.credential(make("a.example", kind="rsa"))])
+        for good in (b"ECDHE-RSA-AES128-GCM-SHA256", b"ECDHE-RSA-CHACHA20-POLY1305"):
+            client = self.shake_hands(version=SSL.TLS1_2_VERSION, ciphers=good)
+            self.assertEqual(client.get_cipher_name(), good.decode())
+        for bad in (
+            b"ECDHE-RSA-AES128-SHA256",
+            b"ECDHE-RSA-AES256-SHA",
+            b"AES128-GCM-SHA256",
+            b"DHE-RSA-AES128-GCM-SHA256",
         ):
-            self.certificate.write_bytes(certificate)
-            self.key.write_bytes(key)
-            error = self.assertRaises(ConfigError, load_context, self.files(chain))
-            self.assertIn(words, str(error))
+            self.assertRaises(SSL.Error, self.shake_hands, version=SSL.TLS1_2_VERSION, ciphers=bad)
 
+    def test_nothing_is_negotiated_anew(self) -> None:
+        self.listener.take([self.credential(make("a.example"))])
+        client = self.shake_hands(version=SSL.TLS1_2_VERSION)
+        self.assertTrue(client.get_state_string().startswith(b"SSL negotiation finished"))
+        options: list[int] = []
+        self.listener = ListenerCertificates("modern", lambda context: options.append(context.set_options(0)))
+        self.listener.take([self.credential(make("a.example"))])
+        self.assertEqual(options[0] & SSL.OP_NO_RENEGOTIATION, SSL.OP_NO_RENEGOTIATION)
 
-class ReloadingTests(Base):
-    """:class:`edge.trust.listener_certificate.ReloadingCertificate`."""
+    def test_the_certificate_is_chosen_by_name(self) -> None:
+        self.listener.take(
+            [
+                self.credential(make("a.example", "also-a.example")),
+                self.credential(make("b.example", number=1)),
+                self.credential(make("*.c.example", number=2)),
+            ]
+        )
+        for name, wanted in (
+            (b"a.example", "a.example"),
+            (b"also-a.example", "a.example"),
+            (b"B.EXAMPLE", "b.example"),
+            (b"x.c.example", "*.c.example"),
+            (b"x.y.c.example", "a.example"),
+            (b"unknown.example", "a.example"),
+            (None, "a.example"),
+        ):
+            self.assertEqual(self.shown(name), wanted, name)
 
-    def setUp(self) -> None:
-        super().setUp()
-        self.listener = ReloadingCertificate(self.files())
+    def test_the_first_of_two_for_one_name_is_shown(self) -> None:
+        self.listener.take(
+            [
+                self.credential(make("first.example", "both.example")),
+                self.credential(make("second.example", "both.example", number=1)),
+            ]
+        )
+        self.assertEqual(self.shown(b"both.example"), "first.example")
 
-    def connect(self) -> SSL.Connection:
-        return shake_hands(self.listener)
+    def test_ecdsa_and_rsa_stand_side_by_side_each_with_its_chain(self) -> None:
+        """In TLS 1.2 the cipher says which of them the client can verify."""
+        above = make(title="above rsa", kind="rsa", number=1)
+        ecdsa, with_rsa = (
+            make("a.example", title="ecdsa"),
+            make("a.example", title="rsa", kind="rsa", issuer=above),
+        )
+        for pair in (
+            [self.credential(ecdsa), self.credential(with_rsa, above)],
+            [self.credential(with_rsa, above), self.credential(ecdsa)],
+        ):
+            self.listener.take(pair)
+            for name in (b"a.example", b"unknown.example", None):
+                for ciphers, chain in (
+                    (b"ECDHE-ECDSA-AES128-GCM-SHA256", ["ecdsa"]),
+                    (b"ECDHE-RSA-AES128-GCM-SHA256", ["rsa", "above rsa"]),
+                ):
+                    client = self.shake_hands(name, SSL.TLS1_2_VERSION, ciphers)
+                    shown = [one.get_subject().CN for one in client.get_peer_cert_chain() or ()]
+                    self.assertEqual(shown, chain)
 
-    def replace(self, name: str) -> None:
-        """Another certificate in the same places, each file whole at once."""
-        folder = self.another(name)
-        os.replace(folder / "key.pem", self.key)
-        os.replace(folder / "cert.pem", self.certificate)
+    def test_new_connections_get_new_certificates_and_open_ones_keep_theirs(self) -> None:
+        self.listener.take([self.credential(make("a.example"))])
+        before = self.shake_hands()
+        self.listener.take([self.credential(make("b.example", number=1))])
+        self.assertEqual(self.shown(), "b.example")
+        certificate = before.get_peer_certificate()
+        assert certificate is not None
+        self.assertEqual(certificate.get_subject().CN, "a.example")
 
-    def test_new_connections_get_the_new_certificate_and_open_ones_keep_theirs(self) -> None:
-        before = self.connect()
-        self.assertIsNone(self.listener.look())  # nothing has changed
-        self.replace("second")
-        self.assertEqual(name_of(self.connect()), "first")  # nobody has looked yet
-        self.assertIsNone(self.listener.look())
-        self.assertEqual((name_of(self.connect()), name_of(before)), ("second", "first"))
+    def test_what_openssl_refuses_is_said_and_the_former_stay(self) -> None:
+        good = self.credential(make("a.example"))
+        self.listener.take([good])
+        wrong = good._replace(key=make("a.example", number=9).key_pem())
+        error = self.assertRaises(
+            ConfigError, self.listener.take, [good, wrong._replace(chain=make("x.example").pem)]
+        )
+        self.assertIn(
+            f"OpenSSL does not take the certificate in {good.where}: key values mismatch", str(error)
+        )
+        self.assertEqual(self.shown(), "a.example")
 
-    def test_what_cannot_be_loaded_is_said_once_and_the_former_stays(self) -> None:
-        self.certificate.write_bytes(b"half")
-        problem = self.listener.look()
-        self.assertIn("the certificate stays as it was", problem or "")
-        self.assertIn(str(self.certificate), problem or "")
-        self.assertIsNone(self.listener.look())  # it has not changed since
-        self.assertIn("stays as it was", self.listener.reload() or "")  # who asks gets an answer
-        self.assertEqual(name_of(self.connect()), "first")
-        self.replace("third")
-        self.assertIsNone(self.listener.look())
-        self.assertEqual(name_of(self.connect()), "third")
-
-    def test_a_file_that_is_missing_for_a_moment_does_no_harm(self) -> None:
-        self.key.unlink()
-        self.assertIn("cannot read", self.listener.look() or "")
-        self.assertEqual(name_of(self.connect()), "first")
-
-    def test_without_a_good_certificate_nothing_begins(self) -> None:
-        self.key.write_bytes(b"")
-        self.assertRaises(ConfigError, ReloadingCertificate, self.files())
+    def test_each_context_is_prepared(self) -> None:
+        """So that another protocol can be answered, too."""
+        prepared: list[SSL.Context] = []
+        self.listener = ListenerCertificates("intermediate", prepared.append)
+        self.listener.take([self.credential(make("a.example")), self.credential(make("b.example", number=1))])
+        self.assertEqual(len(prepared), 2)

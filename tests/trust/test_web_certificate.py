@@ -12,10 +12,12 @@ from cryptography import x509
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.endpoint import CertificateFiles
 from edge.trust.automatic import Record, encode, read_issued
 from edge.trust.automatic_files import AutomaticFiles, names_of
 from edge.trust.challenge_certificate import ALPN_ACME, answer_challenges
-from edge.trust.listener_certificate import CertificateFiles, load_context
+from edge.trust.credentials import read_credential
+from edge.trust.listener_certificate import ListenerCertificates
 from edge.trust.web_certificate import authority, key_pem, server_certificate
 
 NAMES = ("a.example", "b.example")
@@ -52,8 +54,10 @@ class ChallengeTests(SynchronousTestCase):
         folder.mkdir()
         pem = folder / "pem"
         pem.write_bytes(server_certificate(NAMES, 3).pem())
-        self.context = load_context(CertificateFiles(str(pem), str(pem)))
-        answer_challenges(self.context, {b"a.example": b"token.thumbprint"}.get)
+        asked = {b"a.example": b"token.thumbprint"}
+        listener = ListenerCertificates("modern", lambda context: answer_challenges(context, asked.get))
+        listener.take([read_credential(CertificateFiles(str(pem), str(pem)))])
+        self.context = listener.serverConnectionForTLS(None).get_context()  # type: ignore[arg-type]
 
     def test_who_asks_for_a_challenge_is_shown_it_and_nobody_else(self) -> None:
         protocol, shown = shake_hands(self.context, "A.example", ["acme-tls/1"])
@@ -112,7 +116,7 @@ class FilesTests(SynchronousTestCase):
         record = self.given()
         self.assertTrue(self.files.save(record))
         self.assertFalse(self.files.save(record), "it is served already")
-        load_context(CertificateFiles(str(self.files.certificate), str(self.files.certificate)))
+        read_credential(CertificateFiles(str(self.files.certificate), str(self.files.certificate)))
         self.files.certificate.unlink()
         self.files.prepare()
         self.assertEqual(self.files.load(), record)

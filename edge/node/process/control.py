@@ -3,22 +3,22 @@
 The story of one worker::
 
     supervisor                          worker
-        |  (spawn: fd 3 control, fd 4 table, fd 5 its own block, fd 6.. listeners,
-        |   then kept certificates)
+        |  (spawn: fd 3 control, fd 4 table, fd 5 its own block, fd 6.. listeners)
         |  Start(settings)  ------------->|  attaches the table, does not accept yet
+        |  Certificate(...), any number ->|  it reads no certificate, and no key, from a file
         |<------------- answer: fast_path |
         |  Accept(ready)    ------------->|  accepts connections; ready: the site is published
         |<--- Lookup(path), any number    |  a miss in a table that does not hold everything
         |<--- Fetch(path, etag)           |  a body that only other nodes have, as yet
         |  Ping()           ------------->|  every few seconds: a worker that does not answer is killed
-        |  Reload()         ------------->|  loads certificates, reopens logs
+        |  Certificate(...), any number ->|  new connections are shown these from now on
         |  ReopenLog()      ------------->|  goes on in a new file of the access log
         |  Drain(seconds)   ------------->|  stops accepting, finishes what runs, exits 0
 
 Settings that a worker cannot change while it runs come into force with its successor: the supervisor
 drains the workers one after the other and starts each anew.
 
-Nothing here is secret or trusted from outside: the pair has no name in the file system.  When the
+Nothing here is trusted from outside: the pair has no name in the file system.  When the
 control connection ends, the supervisor has died: the worker drains and exits.
 """
 
@@ -59,10 +59,21 @@ class Accept(amp.Command):
     arguments: ClassVar[Fields] = [(b"ready", amp.Boolean())]
 
 
-class Reload(amp.Command):
-    """Load the certificates anew and reopen the access log; *problems* are sentences."""
+class Certificate(amp.Command):
+    """One certificate with its key (:class:`edge.tls.interface.Credential`) of the TLS listener *listener*.
 
-    response: ClassVar[Fields] = [(b"problems", amp.ListOf(amp.Unicode()))]
+    All of a listener come one after the other; with the *last* they replace those it had, unless OpenSSL
+    refuses one of them: then :class:`Refused` says why.
+    """
+
+    arguments: ClassVar[Fields] = [
+        (b"listener", amp.Integer()),
+        (b"chain", amp.String()),
+        (b"key", amp.String()),
+        (b"where", amp.Unicode()),
+        (b"last", amp.Boolean()),
+    ]
+    errors: ClassVar[dict[type[Exception], bytes]] = {Refused: b"REFUSED"}
 
 
 class ReopenLog(amp.Command):

@@ -1,7 +1,7 @@
 """What a worker is told: everything it needs besides the descriptors it inherits.
 
 Made by the supervisor from the configuration, sent as JSON over the control connection.  Nothing
-secret is in it: keys of certificates are named by their files.
+secret is in it: certificates, with their keys, are told apart from it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,8 @@ class ListenerSettings(msgspec.Struct, frozen=True):
     url: str
     #: All workers accept on the same socket.
     shared: bool = False
-    #: PEM files; None: plain HTTP.
-    certificate: str | None = None
-    key: str | None = None
-    chain: str | None = None
-    #: Descriptor of what to take if these cannot be used (:mod:`edge.trust.kept_certificate`).
-    kept: int | None = None
+    #: TLS is spoken; the certificates come over the control connection.
+    secure: bool = False
 
 
 class WorkerSettings(msgspec.Struct, frozen=True):
@@ -55,6 +51,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     allow_origins: tuple[str, ...] = ()
     #: Plain HTTP over TCP only leads to HTTPS, which is at this port; None: it is served.
     https_port: int | None = None
+    #: See :data:`edge.trust.listener_certificate.POLICIES`.
+    tls_policy: str = "intermediate"
     #: Value of Strict-Transport-Security over HTTPS; "": none.
     hsts: str = ""
     #: Who may see the status: "public", "local" or "off".

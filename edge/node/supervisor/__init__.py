@@ -28,6 +28,6 @@ The way of a signal, and back:
    (:mod:`.worker_state`).  When all are, the parts are stopped, what was opened is closed, and the process
    exits with 0.
 4. **SIGHUP.**  The configuration is read anew (:mod:`.configuration`), the parts are told
-   (:mod:`.reloading`), workers load certificates and reopen logs, or are replaced; what stayed as it was
-   comes back as sentences, and is logged.
+   (:mod:`.reloading`), certificates are read anew and given to the workers, which reopen logs, or are
+   replaced; what stayed as it was comes back as sentences, and is logged.
 """

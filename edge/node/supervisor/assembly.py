@@ -42,7 +42,7 @@ from edge.node.telemetry.sampler import Sampler
 from edge.node.telemetry.status_publisher import StatusPublisher
 from edge.publish.store import Store
 from edge.table.writer import Writer
-from edge.trust.listener_certificate import LOOK_SECONDS
+from edge.trust.kept_certificate import LOOK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +109,12 @@ def make_node(
     )
     workers = make_workers(config.worker_count, host, opened.segment, give_up, reactor)
 
-    keeper = _make_keeper(config, opened, life, workers, table, bodies, view, reactor)
+    def look_at_certificates() -> None:
+        """Have workers show those that are new."""
+        if opened.look_at_certificates():
+            Deferred.fromCoroutine(_certify(workers))
+
+    keeper = _make_keeper(config, opened, life, table, bodies, view, look_at_certificates, reactor)
 
     load = LoadPublisher(
         name=config.node,
@@ -160,7 +165,7 @@ def make_node(
         AdminServer(opened.admin_listener, opened.admin_token(), inspection, administration, view, reactor),
         *([cluster.cluster] if cluster is not None else ()),
         Periodic(writer.reclaim, RECLAIM_SECONDS, reactor),
-        Periodic(opened.look_at_certificates, LOOK_SECONDS, reactor),
+        Periodic(look_at_certificates, LOOK_SECONDS, reactor),
         *([keeper] if keeper is not None else ()),
         load,
         status,
@@ -196,20 +201,16 @@ def _make_keeper(
     config: Config,
     opened: Opened,
     life: Life,
-    workers: Workers,
     table: Table,
     bodies: BodyStore,
     view: ClusterView | None,
+    renewed: Callable[[], None],
     reactor: Any,
 ) -> Keeper | None:
     """What keeps the certificate of ``--tls-auto``; None: there is none."""
     files = automatic_files(config)
     if files is None:
         return None
-
-    def renewed() -> None:
-        opened.look_at_certificates()
-        Deferred.fromCoroutine(workers.reload())
 
     is_everywhere = view.is_replicated if view is not None else _alone
     return Keeper(
@@ -230,6 +231,11 @@ def _make_keeper(
 def _alone() -> bool:
     """Whether all other nodes have what this one has: there are none."""
     return True
+
+
+async def _certify(workers: Workers) -> None:
+    for problem in await workers.certify():
+        _log.error("the certificate stays as it was: {problem}", problem=problem)
 
 
 def _make_cluster(

@@ -55,7 +55,7 @@ class CertificateReport:
 
     def certificates(self) -> list[dict[str, Any]]:
         """One for each file, in the order of the listeners."""
-        files = dict.fromkeys(one.spec.cert_key for one in self._listeners)
+        files = dict.fromkeys(each.certificate for one in self._listeners for each in one.spec.certificates)
         return [self._of(file) for file in files]
 
     def check(self, now: float) -> tuple[bool, str]:
@@ -77,7 +77,11 @@ class CertificateReport:
             **_told_by(file),
             "automatic": is_automatic,
             "file": file,
-            "listeners": [one.url for one in self._listeners if one.spec.cert_key == file],
+            "listeners": [
+                one.url
+                for one in self._listeners
+                if file in (each.certificate for each in one.spec.certificates)
+            ],
             **_NOT_AUTOMATIC,
             **(self._care() if is_automatic else {}),
         }

@@ -29,8 +29,8 @@ class Listener:
     spec: ListenSpec
     #: One for each worker, or one for all.
     sockets: tuple[socket.socket, ...]
-    #: With TLS: what a worker takes when the files cannot be used at its start.  Closed by its owner.
-    certificate: KeptCertificate | None = None
+    #: With TLS: what workers show, the first to who asks for a name that none of them has.
+    certificates: tuple[KeptCertificate, ...] = ()
 
     @property
     def shared(self) -> bool:
@@ -53,18 +53,9 @@ class Listener:
         scheme = "https" if self.spec.kind == "tls" else "http"
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
-    def settings(self, fd: int, kept_fd: int | None = None) -> ListenerSettings:
-        """What a worker is told, in which the socket is descriptor *fd*, the kept certificate *kept_fd*."""
-        is_tls = self.spec.kind == "tls"
-        return ListenerSettings(
-            fd=fd,
-            url=self.url,
-            shared=self.shared,
-            certificate=self.spec.cert_key if is_tls else None,
-            key=self.spec.private_key if is_tls else None,
-            chain=self.spec.extra_cert_chain if is_tls else None,
-            kept=kept_fd,
-        )
+    def settings(self, fd: int) -> ListenerSettings:
+        """What a worker is told, in which the socket is descriptor *fd*."""
+        return ListenerSettings(fd=fd, url=self.url, shared=self.shared, secure=self.spec.kind == "tls")
 
     def close(self) -> None:
         """Close the supervisor's sockets, and remove the file of a Unix socket."""

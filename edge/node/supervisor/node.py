@@ -169,7 +169,6 @@ class Node:
 
     async def reload(self) -> None:
         """Bring the configuration as it is now into force, and load certificates anew."""
-        self._opened.look_at_certificates()
         await self._reloader.reload()
 
     async def reopen_logs(self) -> None:

@@ -19,7 +19,6 @@ from edge.node.supervisor.plan import automatic_files
 from edge.node.supervisor.statedir import StateDirectory
 from edge.table.segment import Segment
 from edge.trust.kept_certificate import KeptCertificate
-from edge.trust.listener_certificate import CertificateFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,18 +52,15 @@ class Opened:
         """
         return self.state_dir.admin_token() if self.admin_listener.spec.kind != "unix" else None
 
-    def look_at_certificates(self) -> None:
-        """Keep for later workers what is in the files of the listeners now."""
-        for listener in self.listeners:
-            if listener.certificate is not None:
-                listener.certificate.look()
+    def look_at_certificates(self) -> bool:
+        """Read certificates whose files have changed; whether there is a new one."""
+        looked = [one.look() for listener in self.listeners for one in listener.certificates]
+        return any(looked)
 
     def close(self) -> None:
         """Close the listeners, the table and the state directory."""
         for listener in (*self.listeners, self.admin_listener):
             listener.close()
-            if listener.certificate is not None:
-                listener.certificate.close()
         self.segment.close()
         self.state_dir.close()
 
@@ -81,13 +77,11 @@ def open_node(config: Config, user: User = SAME_USER) -> Opened:
         undo.callback(state_dir.close)
         make_directory("--cache-dir", config.cache_dir, user)
         _prepare_automatic(config, user)
-        certificates = [_kept_certificate(spec, undo) for spec in config.endpoints]
+        certificates = [tuple(map(KeptCertificate, spec.certificates)) for spec in config.endpoints]
         listeners = []
-        for listener, certificate in zip(
-            open_listeners(config.endpoints, workers), certificates, strict=True
-        ):
+        for listener, its in zip(open_listeners(config.endpoints, workers), certificates, strict=True):
             undo.callback(listener.close)
-            listeners.append(replace(listener, certificate=certificate))
+            listeners.append(replace(listener, certificates=its))
         admin_listener = open_listener(_private(config.admin_endpoint), 1)
         undo.callback(admin_listener.close)
         for listener in (*listeners, admin_listener):
@@ -108,15 +102,6 @@ def _prepare_automatic(config: Config, user: User) -> None:
             files.prepare(lambda path: give(path, user))
         except OSError as error:
             raise ConfigError(in_words(named(error, files.certificate))) from None
-
-
-def _kept_certificate(spec: ListenSpec, undo: ExitStack) -> KeptCertificate | None:
-    """What is kept for workers of the certificate of *spec*; None without TLS."""
-    if spec.kind != "tls":
-        return None
-    kept = KeptCertificate(CertificateFiles(spec.cert_key, spec.private_key, spec.extra_cert_chain))
-    undo.callback(kept.close)
-    return kept
 
 
 def _private(spec: ListenSpec) -> ListenSpec:

@@ -33,17 +33,14 @@ def worker_settings(
     """
     workers = max(config.worker_count, 1)
     wanted = None if config.connections is None else -(-config.connections // workers)
-    first = control.FIRST_LISTENER_FD
-    with_kept = [number for number, listener in enumerate(listeners) if listener.certificate is not None]
     connections = connection_limit(descriptors, wanted)
-    kept = {number: first + len(listeners) + place for place, number in enumerate(with_kept)}
     return WorkerSettings(
         index=index,
         fast_path=config.fast_path,
         listeners=tuple(
-            listener.settings(first + number, kept.get(number))
-            if own_process
-            else listener.settings(listener.socket_for(index).fileno())
+            listener.settings(
+                control.FIRST_LISTENER_FD + number if own_process else listener.socket_for(index).fileno()
+            )
             for number, listener in enumerate(listeners)
         ),
         blobs=blobs,
@@ -57,6 +54,7 @@ def worker_settings(
         body_bytes=config.body_max_mib * 1024 * 1024,
         allow_origins=tuple(dict.fromkeys((public_url(config, listeners), *config.allow_origin))),
         https_port=https_port(config, listeners) if config.redirect_https else None,
+        tls_policy=config.tls_policy,
         hsts=config.hsts,
         status=config.status,
         mounts=config.mount,

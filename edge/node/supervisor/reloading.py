@@ -68,7 +68,14 @@ class Reloader:
         publish = publish_settings(config)
         if publish != publish_before:
             await self._auto_publisher.publish_by(publish, moves=publish.root != publish_before.root)
-        problems = await self._workers.reload()
+        problems = [
+            problem
+            for listener in self._listeners
+            for certificate in listener.certificates
+            if (problem := certificate.reload()) is not None
+        ]
+        problems += await self._workers.certify()
+        await self._workers.reopen_logs()
         if self._cluster is not None:
             problems += self._cluster.reload()
         if self._host.settings(0) != worker_before:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edge.node.supervisor.configuration import Configuration
     from edge.node.supervisor.listeners import Listener
     from edge.resource import Resource
+    from edge.tls.interface import Credential
 
 #: Counters that say what is now: they end with the process.
 GAUGES = ("connections", "lag_us", "sockets")
@@ -66,10 +67,17 @@ class WorkerHost:
         return encode(self.settings(index))
 
     def descriptors_for(self, index: int) -> Sequence[int]:
-        """What the process inherits: the table, its block, its listeners, and certificates kept for some."""
-        kept = [one.certificate.fd for one in self._listeners if one.certificate is not None]
+        """What the process inherits: the table, its block, and its listeners."""
         block = self._segment.block(index).fd
-        return [self._segment.fd, block, *(one.socket_for(index).fileno() for one in self._listeners), *kept]
+        return [self._segment.fd, block, *(one.socket_for(index).fileno() for one in self._listeners)]
+
+    def credentials(self) -> list[tuple[int, list[Credential]]]:
+        """The certificates of each TLS listener, after its number."""
+        return [
+            (number, [one.credential for one in listener.certificates])
+            for number, listener in enumerate(self._listeners)
+            if listener.certificates
+        ]
 
     def look_up(self, path: bytes) -> bytes:
         """What is published under *path*, packed (:mod:`edge.node.process.lookup`)."""

@@ -14,9 +14,12 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Factory
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 import edge
 from edge.node.process import control
@@ -27,9 +30,6 @@ from edge.node.supervisor.worker_output import WorkerOutput, how_it_ended
 from edge.node.supervisor.worker_state import WorkerEvent, WorkerLife, WorkerState
 
 if TYPE_CHECKING:
-    from twisted.internet.defer import Deferred
-    from twisted.python.failure import Failure
-
     from edge.node.supervisor.worker_host import WorkerHost
 
 #: Seconds between two pings, and how long an answer may take before the worker counts as hung.
@@ -112,6 +112,7 @@ class WorkerSlot:
         ours.close()
         started = talk.callRemote(control.Start, settings=self._host.encoded_settings(self.index))
         started.addCallbacks(self._started, self._start_failed, callbackArgs=(talk,))
+        Deferred.fromCoroutine(self._certify_first())
         self._pinging.start(PING_SECONDS, now=False)
 
     def accept(self, ready: bool) -> None:
@@ -121,11 +122,31 @@ class WorkerSlot:
             self.life.happens(event)
             self._quietly(self._talk.callRemote(control.Accept, ready=ready))
 
-    def reload(self) -> Deferred[dict[str, Any]] | None:
-        """Have the worker load its certificates anew; fires with ``{"problems": [...]}``."""
-        if self._talk is None:
-            return None
-        return self._talk.callRemote(control.Reload)  # type: ignore[no-any-return]
+    async def certify(self) -> list[str]:
+        """Give the worker the certificates of its TLS listeners; sentences about those that it refuses."""
+        talk, problems = self._talk, []
+        if talk is None:
+            return []
+        calls = [
+            talk.callRemote(
+                control.Certificate, listener=number, last=one is credentials[-1], **one._asdict()
+            )
+            for number, credentials in self._host.credentials()
+            for one in credentials
+        ]
+        for call in calls:
+            try:
+                await call
+            except control.Refused as refusal:
+                problems.append(str(refusal))
+            except (ConnectionDone, ConnectionLost):
+                break  # it has ended, and says so by that
+        return problems
+
+    async def _certify_first(self) -> None:
+        """The same for a process that has just been started: without them it cannot serve."""
+        for problem in await self.certify():
+            self._start_failed(Failure(control.Refused(problem)))
 
     def reopen_logs(self) -> Deferred[dict[str, Any]] | None:
         """Have the worker go on in a new file of its access log; None: there is no worker."""

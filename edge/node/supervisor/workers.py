@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from edge.errors import ConfigError
 from edge.node.supervisor.worker_process import WorkerSlot
 from edge.node.worker.serving import Serving
 
@@ -48,8 +49,8 @@ class Workers(Protocol):
     async def drain(self, seconds: float) -> None:
         """Finish what runs, and end."""
 
-    async def reload(self) -> list[str]:
-        """Load certificates and reopen logs; sentences about what stayed as it was."""
+    async def certify(self) -> list[str]:
+        """Take the certificates as they are now; sentences about those that OpenSSL refuses."""
 
     async def reopen_logs(self) -> None:
         """Go on in new files."""
@@ -110,16 +111,11 @@ class WorkerProcesses:
         while any(slot.running for slot in self._slots):
             await self._change()
 
-    async def reload(self) -> list[str]:
-        """Have all load certificates and reopen logs; each problem is told once."""
+    async def certify(self) -> list[str]:
+        """Give all the certificates as they are now; each problem is told once."""
         problems: dict[str, None] = {}
         for slot in self._slots:
-            asked = slot.reload()
-            if asked is not None:
-                try:
-                    problems.update(dict.fromkeys((await asked)["problems"]))
-                except Exception:
-                    self._log.warn("worker {index} did not reload", index=slot.index)
+            problems.update(dict.fromkeys(await slot.certify()))
         return list(problems)
 
     async def reopen_logs(self) -> None:
@@ -189,6 +185,7 @@ class InProcessWorker:
             return host.look_up(path)
 
         self._pid = pid
+        self._host = host
         self._serving = Serving(
             host.settings(0),
             segment,
@@ -197,6 +194,8 @@ class InProcessWorker:
             host.fetch,
             lambda reason: give_up("the fast path failed"),
         )
+        for number, credentials in host.credentials():
+            self._serving.certify(number, credentials)
 
     @property
     def fast_path(self) -> str:
@@ -215,9 +214,15 @@ class InProcessWorker:
         """Finish what runs."""
         await self._serving.drain(seconds)
 
-    async def reload(self) -> list[str]:
-        """Load certificates and reopen the log."""
-        return self._serving.reload()
+    async def certify(self) -> list[str]:
+        """Take the certificates as they are now; sentences about those that OpenSSL refuses."""
+        problems = []
+        for number, credentials in self._host.credentials():
+            try:
+                self._serving.certify(number, credentials)
+            except ConfigError as error:
+                problems.append(str(error))
+        return problems
 
     async def reopen_logs(self) -> None:
         """Go on in a new file."""

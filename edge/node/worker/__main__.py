@@ -33,7 +33,7 @@ from twisted.protocols import amp
 from zope.interface import implementer
 
 from edge.descriptors import raise_descriptor_limit
-from edge.errors import EdgeError
+from edge.errors import ConfigError, EdgeError
 from edge.fastpath.reactor import FastPathReactor
 from edge.node.process import control
 from edge.node.process.clocks import measure_steadily
@@ -41,6 +41,7 @@ from edge.node.process.settings import WorkerSettings, decode
 from edge.node.process.signals import let_signals_in, take_signals
 from edge.node.worker.serving import Serving
 from edge.table.segment import Segment
+from edge.tls.interface import Credential
 
 if TYPE_CHECKING:
     from twisted.logger import LogEvent
@@ -58,6 +59,8 @@ class Worker(amp.AMP):
         self._serving: Serving | None = None
         self._settings: WorkerSettings | None = None
         self._leaving = False
+        #: Of the listener whose last certificate has not come yet.
+        self._credentials: list[Credential] = []
         self.exit_code = 0
 
     @control.Start.responder
@@ -82,10 +85,18 @@ class Worker(amp.AMP):
         self._serving.accept(ready)
         return {}
 
-    @control.Reload.responder
-    def reload(self) -> dict[str, Any]:
-        """Load the certificates anew."""
-        return {"problems": self._serving.reload() if self._serving is not None else []}
+    @control.Certificate.responder
+    def certificate(self, listener: int, last: bool, **credential: Any) -> dict[str, Any]:
+        """Show it, and those that came before it, to new connections of the listener."""
+        self._credentials.append(Credential(**credential))
+        if last:
+            credentials, self._credentials = self._credentials, []
+            try:
+                if self._serving is not None:
+                    self._serving.certify(listener, credentials)
+            except ConfigError as error:
+                raise control.Refused(str(error)) from None
+        return {}
 
     @control.ReopenLog.responder
     def reopen_log(self) -> dict[str, Any]:

@@ -33,12 +33,12 @@ from edge.table.counters import INDEX
 from edge.table.reader import Reader
 from edge.table.segment import CounterBlock
 from edge.trust.challenge_certificate import answer_challenges
-from edge.trust.kept_certificate import inherited_files
-from edge.trust.listener_certificate import LOOK_SECONDS, CertificateFiles, ReloadingCertificate
+from edge.trust.listener_certificate import ListenerCertificates
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
+    from OpenSSL import SSL
     from twisted.internet.interfaces import IProtocolFactory
     from twisted.python.failure import Failure
     from twisted.web.resource import Resource
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from edge.node.process.settings import ListenerSettings, WorkerSettings
     from edge.table.reader import Entry
     from edge.table.segment import Segment
+    from edge.tls.interface import Credential
 
 #: Seconds between two looks at whether a drain is over.
 _DRAIN_LOOK = 0.05
@@ -69,7 +70,7 @@ class Serving:
 
         *fetch*: (path, ETag) -> whether that body is in the blob store, which may take a while.
         *on_failure*: this worker cannot serve any longer.  Raises an :class:`~edge.errors.EdgeError`
-        for what a user can mend: a certificate, a fast path that is not built.
+        for what a user can mend: a fast path that is not built.
         """
         self.life = Life()
         self._settings = settings
@@ -84,9 +85,12 @@ class Serving:
         self._counters = CounterBlock(segment, settings.index)
         # Leases are times of CLOCK_MONOTONIC, which all processes and the fast path share.
         self._reader = Reader(segment, settings.index, monotonic_ms)
-        self._certificates: list[ReloadingCertificate] = []
-        self._looking = LoopingCall(self._look_at_certificates)
-        self._looking.clock = reactor
+        #: Of the TLS listeners, by number.
+        self._certificates = {
+            number: ListenerCertificates(settings.tls_policy, self._answer_challenges)
+            for number, listener in enumerate(settings.listeners)
+            if listener.secure
+        }
         configured = frozenset(origin.encode("ascii") for origin in settings.allow_origins)
         origins = self._origins = ClusterOrigins(configured, self._reader)
         is_whole = CheckedBlobs(reactor).is_whole
@@ -116,7 +120,7 @@ class Serving:
             settings.hsts,
             settings.pools(),
         )
-        self._factories = [self._factory(listener) for listener in settings.listeners]
+        self._factories = [self._factory(number) for number in range(len(settings.listeners))]
         fast_path = select(settings.fast_path)(segment, settings.index, settings.fast_path_settings())
         log_samples = self._log_samples if settings.fast_path_settings().log_every else None
         self._adapter = Adapter(fast_path, reactor, on_failure, log_samples)
@@ -151,12 +155,10 @@ class Serving:
         self._lag.start()
         self._pushing.start()
         self._following.start(FOLLOW_SECONDS)
-        if self._certificates:
-            self._looking.start(LOOK_SECONDS, now=False)
 
     def _recognises(self, listener: ListenerSettings) -> bool:
         """Whether the fast path answers on *listener*: not what only leads to HTTPS."""
-        if self._settings.fast_path == "off" or listener.certificate is not None:
+        if self._settings.fast_path == "off" or listener.secure:
             return False
         return self._settings.https_port is None or listener.url.startswith("unix:")
 
@@ -175,10 +177,12 @@ class Serving:
         self.stop()
         return left
 
-    def reload(self) -> list[str]:
-        """Load the certificates anew and reopen the log; sentences about what stayed as it was."""
-        self.reopen_log()
-        return [problem for each in self._certificates if (problem := each.reload()) is not None]
+    def certify(self, listener: int, credentials: Sequence[Credential]) -> None:
+        """Show *credentials* to new connections of TLS listener number *listener*.
+
+        :class:`~edge.errors.ConfigError`: OpenSSL refuses one; then what was shown before stays.
+        """
+        self._certificates[listener].take(credentials)
 
     def reopen_log(self) -> None:
         """Go on in a new file of the access log."""
@@ -189,8 +193,6 @@ class Serving:
         """Close everything at once."""
         if self.life.knows(NodeEvent.ENDED):
             self.life.happens(NodeEvent.ENDED)
-        if self._looking.running:
-            self._looking.stop()
         if self._following.running:
             self._following.stop()
         self._lag.stop()
@@ -199,18 +201,17 @@ class Serving:
         if self._access_log is not None:
             self._access_log.close()
 
-    def _factory(self, listener: ListenerSettings) -> IProtocolFactory:
-        """Makes the protocols of one listener's connections."""
-        if listener.certificate is None or listener.key is None:
+    def _factory(self, number: int) -> IProtocolFactory:
+        """Makes the protocols of the connections of listener *number*."""
+        certificates = self._certificates.get(number)
+        if certificates is None:
             return ChannelFactory(self._edge_site)
-        certificate = ReloadingCertificate(
-            CertificateFiles(listener.certificate, listener.key, listener.chain),
-            inherited_files(listener.kept) if listener.kept is not None else None,
-            lambda context: answer_challenges(context, self._challenge),
-        )
-        self._certificates.append(certificate)
         inner = ChannelFactory(self._edge_site, secure=True)
-        return TLSMemoryBIOFactory(certificate, False, inner, self._reactor)
+        return TLSMemoryBIOFactory(certificates, False, inner, self._reactor)
+
+    def _answer_challenges(self, context: SSL.Context) -> None:
+        """Have connections of *context* prove to authorities that names are ours."""
+        answer_challenges(context, self._challenge)
 
     def _challenge(self, name: bytes) -> bytes | None:
         """What an authority wants to see of *name*."""
@@ -227,10 +228,6 @@ class Serving:
         """Pages of all nodes of the cluster may read our answers."""
         if self._origins.look():
             self._adapter.fast_path.allow_origins(self._origins)
-
-    def _look_at_certificates(self) -> None:
-        for certificate in self._certificates:
-            certificate.look()
 
     def _log_samples(self) -> None:
         """Write down what the fast path noted."""

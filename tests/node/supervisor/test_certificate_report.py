@@ -7,7 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.endpoint import ListenSpec
+from edge.endpoint import CertificateFiles, ListenSpec
 from edge.node.supervisor.certificate_report import CertificateReport
 from edge.node.supervisor.listeners import Listener
 from edge.trust.automatic import INVALID, Record, Trouble
@@ -35,7 +35,9 @@ class CertificateReportTests(SynchronousTestCase):
         for file in files:
             sock = socket.create_server(("127.0.0.1", 0))
             self.addCleanup(sock.close)
-            listeners.append(Listener(ListenSpec("tls", cert_key=str(file), private_key=str(file)), (sock,)))
+            listeners.append(
+                Listener(ListenSpec("tls", certificates=(CertificateFiles(str(file), str(file)),)), (sock,))
+            )
         return CertificateReport(listeners, automatic, lambda: self.record)
 
     def test_each_file_is_told_once_with_its_listeners(self) -> None:

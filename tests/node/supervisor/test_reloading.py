@@ -32,6 +32,10 @@ class Load:
         self.url, self.capacity = url, capacity
 
 
+#: What workers are asked for whenever anything is loaded anew.
+RELOADED = ["workers take certificates", "workers reopen logs"]
+
+
 class Parts:
     """All parts in one; *asked* is what they were asked for, in order."""
 
@@ -47,9 +51,9 @@ class Parts:
         """See :class:`edge.node.publishing.auto_publisher.AutoPublisher`."""
         self.asked.append(f"publish {Path(settings.root).name}" + (", which is another" if moves else ""))
 
-    async def reload(self) -> list[str]:
+    async def certify(self) -> list[str]:
         """See :class:`edge.node.supervisor.workers.Workers`."""
-        self.asked.append("workers reload")
+        self.asked.append("workers take certificates")
         return ["the certificate stays"]
 
     async def reopen_logs(self) -> None:
@@ -100,7 +104,7 @@ class ReloadTests(SynchronousTestCase):
     def test_without_a_change_only_certificates_and_logs_are_loaded_anew(self) -> None:
         """Whatever stays as it was is said."""
         asked, _, told = self.reload("", "")
-        self.assertEqual(asked, ["workers reload"])
+        self.assertEqual(asked, RELOADED)
         self.assertEqual(
             self.said, ["SIGHUP: the certificate stays", "SIGHUP: the cluster's authority stays"]
         )
@@ -116,18 +120,18 @@ class ReloadTests(SynchronousTestCase):
     def test_settings_of_the_webroot_are_published_by(self) -> None:
         """From another directory only if the configuration names another one."""
         asked, _, _ = self.reload('webroot = "."', 'webroot = "."\nbrotli-quality = 5')
-        self.assertEqual(asked, [f"publish {self.folder.name}", "workers reload"])
+        self.assertEqual(asked, [f"publish {self.folder.name}", *RELOADED])
 
     def test_another_webroot_is_published(self) -> None:
         """Before the workers reload."""
         (self.folder / "other").mkdir()
         asked, _, _ = self.reload('webroot = "."', 'webroot = "other"')
-        self.assertEqual(asked, ["publish other, which is another", "workers reload"])
+        self.assertEqual(asked, ["publish other, which is another", *RELOADED])
 
     def test_what_workers_are_told_replaces_them(self) -> None:
         """After they have reloaded; each has the time to drain."""
         asked, _, _ = self.reload("", "idle-seconds = 5\ndrain-seconds = 3")
-        self.assertEqual(asked, ["workers reload", "workers replaced, 3 s each"])
+        self.assertEqual(asked, [*RELOADED, "workers replaced, 3 s each"])
 
     def test_the_load_publisher_has_the_new_address(self) -> None:
         """And so have browsers, with the next load document."""
@@ -145,6 +149,6 @@ class ReloadTests(SynchronousTestCase):
     def test_a_wrong_file_changes_nothing(self) -> None:
         """Certificates and logs are loaded all the same."""
         asked, configuration, _ = self.reload("idle-seconds = 7", "idle-seconds = -1")
-        self.assertEqual((asked, configuration.current.idle_seconds), (["workers reload"], 7))
+        self.assertEqual((asked, configuration.current.idle_seconds), (RELOADED, 7))
         self.assertIn("the configuration stays as it was", self.said[0])
         self.assertIn("idle-seconds", configuration.find_problems()[0])

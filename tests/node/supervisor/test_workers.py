@@ -18,6 +18,7 @@ from edge.node.process import control
 from edge.node.supervisor.backoff import FIRST
 from edge.node.supervisor.worker_process import GRACE_SECONDS, HUNG_SECONDS, PING_SECONDS
 from edge.node.supervisor.workers import WorkerProcesses
+from edge.tls.interface import Credential
 
 
 class Worker(amp.AMP):
@@ -48,10 +49,13 @@ class Worker(amp.AMP):
         self.told.append(f"drain {seconds:g}")
         return {}
 
-    @control.Reload.responder
-    def reload(self) -> dict[str, Any]:
-        """One problem, the same in each worker."""
-        return {"problems": ["the certificate stays"]}
+    @control.Certificate.responder
+    def certificate(self, listener: int, where: str, last: bool, **more: bytes) -> dict[str, Any]:
+        """Shows it, but one that OpenSSL does not like."""
+        self.told.append(f"certificate {where} of {listener}{', the last' if last else ''}")
+        if where.startswith("bad"):
+            raise control.Refused(f"{where} is refused")
+        return {}
 
     @control.Ping.responder
     def ping(self) -> dict[str, Any]:
@@ -117,6 +121,15 @@ class Host:
 
     def __init__(self) -> None:
         self.gone: list[int] = []
+        #: Number of a TLS listener, and the files of its certificates.
+        self.listeners: list[tuple[int, list[str]]] = []
+
+    def credentials(self) -> list[tuple[int, list[Credential]]]:
+        """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
+        return [
+            (number, [Credential(b"chain", b"key", name) for name in names])
+            for number, names in self.listeners
+        ]
 
     def encoded_settings(self, index: int) -> bytes:
         """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
@@ -277,10 +290,40 @@ class WorkerProcessesTests(SynchronousTestCase):
         self.pass_time(PING_SECONDS)
         self.assertEqual(self.reactor.processes[0].signals[:1], ["KILL"])
 
-    def test_the_same_problem_of_all_workers_is_told_once(self) -> None:
+    def test_certificates_are_told_to_each_process_before_it_accepts(self) -> None:
+        """And to its successor, as they are then."""
+        self.host.listeners = [(0, ["a.pem", "b.pem"]), (2, ["c.pem"])]
+        self.start()
+        wanted = [
+            "certificate a.pem of 0",
+            "certificate b.pem of 0, the last",
+            "certificate c.pem of 2, the last",
+        ]
+        self.assertEqual(self.told(0)[1:4], wanted)
+        self.assertEqual(self.told(1)[1:4], wanted)
+        self.host.listeners = [(0, ["new.pem"])]
+        self.reactor.processes[0].end(9)
+        self.pass_time(FIRST)
+        self.assertEqual(self.told(2)[1], "certificate new.pem of 0, the last")
+
+    def test_new_certificates_go_to_all_and_the_same_problem_of_all_is_told_once(self) -> None:
         """At a reload."""
         self.start()
-        done = Deferred.fromCoroutine(self.workers.reload())
-        for _ in range(3):
+        self.host.listeners = [(0, ["good.pem", "bad.pem"])]
+        done = Deferred.fromCoroutine(self.workers.certify())
+        for _ in range(5):
             self.reactor.deliver()
-        self.assertEqual(self.successResultOf(done), ["the certificate stays"])
+        self.assertEqual(self.successResultOf(done), ["bad.pem is refused"])
+        for worker in (0, 1):
+            self.assertEqual(
+                self.told(worker)[-2:], ["certificate good.pem of 0", "certificate bad.pem of 0, the last"]
+            )
+
+    def test_a_process_that_refuses_its_first_certificate_cannot_serve(self) -> None:
+        self.start()
+        self.host.listeners = [(0, ["bad.pem"])]
+        self.reactor.processes[1].end(9)
+        self.pass_time(FIRST)
+        self.reactor.deliver()
+        self.assertEqual(self.reactor.processes[2].signals, ["KILL"])
+        self.assertEqual((self.given_up, self.reactor.processes[0].signals), ([], []))

@@ -16,6 +16,7 @@ from edge.node.process import control
 from edge.node.process.settings import WorkerSettings, encode
 from edge.node.worker import __main__ as program
 from edge.table.segment import Segment
+from edge.tls.interface import Credential
 
 GONE = Failure(ConnectionDone())
 
@@ -35,8 +36,10 @@ class Serving:
     def accept(self, ready: bool) -> None:
         self.told.append(("accept", ready))
 
-    def reload(self) -> list[str]:
-        return ["a problem"]
+    def certify(self, listener: int, credentials: list[Credential]) -> None:
+        self.told.append((listener, [one.where for one in credentials]))
+        if credentials[-1].key == b"wrong":
+            raise ConfigError("a problem")
 
     def reopen_log(self) -> None:
         self.told.append("reopen")
@@ -84,7 +87,7 @@ class WorkerTests(SynchronousTestCase):
         self.assertEqual(self.worker.exit_code, 1)
 
     def test_what_comes_before_the_settings_harms_nothing(self) -> None:
-        self.assertEqual(self.worker.reload(), {"problems": []})
+        self.assertEqual(self.certificate(), {})
         self.assertEqual((self.worker.reopen_log(), self.worker.ping()), ({}, {}))
 
     def test_it_passes_on_what_it_is_told(self) -> None:
@@ -93,7 +96,19 @@ class WorkerTests(SynchronousTestCase):
         self.worker.accept(True)
         self.worker.reopen_log()
         self.assertEqual(self.serving.told, [("accept", False), ("accept", True), "reopen"])
-        self.assertEqual(self.worker.reload(), {"problems": ["a problem"]})
+
+    def test_the_certificates_of_a_listener_are_shown_when_the_last_has_come(self) -> None:
+        self.start()
+        self.assertEqual(self.certificate("a.pem", last=False), {})
+        self.assertEqual(self.serving.told, [])
+        self.assertEqual(self.certificate("b.pem"), {})
+        self.assertEqual(self.serving.told, [(3, ["a.pem", "b.pem"])])
+        error = self.assertRaises(control.Refused, self.certificate, "c.pem", key=b"wrong")
+        self.assertEqual((str(error), self.serving.told[1:]), ("a problem", [(3, ["c.pem"])]))
+
+    def certificate(self, where: str = "x.pem", last: bool = True, key: bytes = b"key") -> dict[str, Any]:
+        """One of listener 3."""
+        return self.worker.certificate(3, last, chain=b"chain", key=key, where=where)
 
     def test_a_drain_is_answered_before_it_begins_and_the_process_ends_after_it(self) -> None:
         self.start()
