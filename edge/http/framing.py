@@ -7,10 +7,17 @@ number written in two ways.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
+
 from edge.http.errors import BadRequest, ContentTooLarge, NotImplementedHere
 from edge.http.fields import Fields, lines_of, list_members
-from edge.http.grammar import CHUNK_LINE, CONTENT_LENGTH, TOKEN
+from edge.http.grammar import CHUNK_LINE, CONTENT_LENGTH, SMALL_CHUNK, TOKEN
 
+#: Members of Transfer-Encoding: there are four transfer codings (RFC 9112 section 7).
+CODINGS = 8
+#: Octets of a chunk that is cheaper to read with others than alone.
+SMALL = 31
 #: In place of a length: the body comes in chunks.
 CHUNKED = -1
 
@@ -52,6 +59,8 @@ def _check_coding(lines: list[bytes]) -> None:
     """Raise unless these lines of Transfer-Encoding say ``chunked``, once and alone."""
     if len(lines) > 1:
         raise BadRequest("Transfer-Encoding is repeated.")
+    if lines[0].count(b",") >= CODINGS:
+        raise BadRequest(f"Transfer-Encoding has more than {CODINGS} members.")
     names: list[bytes] = []
     for member in list_members(lines[0]):
         name, semicolon, _ = member.partition(b";")
@@ -83,3 +92,20 @@ def chunk_size(line: bytes) -> tuple[int, int]:
     if match is None:
         raise BadRequest("The size or an extension of a chunk is malformed.")
     return int(match[1], 16), len(match[2])
+
+
+def small_chunks(buffer: bytes | bytearray, at: int, room: int) -> tuple[list[bytes], int]:
+    """(data, octets of their chunks) of the chunks of at most :data:`SMALL` octets in *buffer* from *at*.
+
+    There is *room* for so many octets of data; chunks have no extensions.
+    """
+    found = SMALL_CHUNK.findall(buffer, at)
+    if found and not found[-1][2]:  # no such chunk stands there
+        found.pop()
+    pieces = [piece for _, _, piece in found]
+    size = sum(map(len, pieces))
+    if size > room:
+        fitting = bisect_right(list(accumulate(map(len, pieces))), room)
+        found, pieces = found[:fitting], pieces[:fitting]
+        size = sum(map(len, pieces))
+    return pieces, size + sum(len(two) + len(one) + 4 for two, one, _ in found)

@@ -63,6 +63,25 @@ CHUNK_LINE = re.compile(
 #: The whole line of a chunk that is not the last one, of at most 4 digits, without extensions.
 PLAIN_CHUNK_LINE = re.compile(rb"(0{0,3}[1-9A-Fa-f][0-9A-Fa-f]{0,3})\r\n")
 
+
+def _data_of(sizes: range) -> bytes:
+    """As many octets as the last digit of the size says, which stands before them."""
+    choices = (rb"(?<=[%X%x]\r\n).{%d}" % (size % 16, size % 16, size) for size in sizes)
+    return b"(?:" + b"|".join(choices) + b")"
+
+
+#: One chunk of at most 31 octets without extensions: its size in two digits or in one, and its data; else all
+#: that is left, and none of these.  With ``findall`` the chunks at the front of a buffer, at a fifth of what
+#: they cost one by one.
+SMALL_CHUNK = re.compile(
+    rb"(?:(0{0,2}1[0-9A-Fa-f])|(0{0,3}[1-9A-Fa-f]))\r\n((?(1)"
+    + _data_of(range(16, 32))
+    + b"|"
+    + _data_of(range(1, 16))
+    + rb"))\r\n|.+",
+    re.DOTALL,
+)
+
 #: A member of If-Match, If-None-Match: entity-tag, RFC 9110 section 8.8.3.  etagc has no space.
 _ENTITY_TAG = rb'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'
 ENTITY_TAG = re.compile(_ENTITY_TAG)

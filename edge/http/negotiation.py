@@ -66,6 +66,8 @@ def _media_weight(accept: bytes, name: bytes) -> int:
     """Thousandths of the weight that Accept gives the type *name* itself; 0: not listed, or 0."""
     best = 0
     for member in list_members(accept):
+        if member[: len(name)].lower() != name:  # a list may have thousands
+            continue
         kind, *parameters = (part.strip(b" \t") for part in member.split(b";"))
         if kind.lower() == name:
             best = max(best, _weight(parameters) or 0)
@@ -76,7 +78,7 @@ def _media_weight(accept: bytes, name: bytes) -> int:
 def _coding_weights(accept_encoding: bytes) -> tuple[float, float, float]:
     """Weights of identity, gzip and br in thousandths; 0: not acceptable."""
     listed: dict[bytes, int] = {}
-    for member in list_members(accept_encoding):
+    for member in set(list_members(accept_encoding)):  # a list may have thousands
         name, *parameters = (part.strip(b" \t") for part in member.split(b";"))
         weight = _weight(parameters)
         if weight is None or not TOKEN.fullmatch(name):

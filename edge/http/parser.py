@@ -35,7 +35,7 @@ from enum import Enum, auto
 from edge.http.errors import BadRequest, ContentTooLarge, HeadTooLarge, ProtocolError
 from edge.http.events import NEED_DATA, Data, EndOfMessage, Event, Limits, Nothing, RequestHead
 from edge.http.fields import Fields, parse_fields
-from edge.http.framing import chunk_size
+from edge.http.framing import SMALL, chunk_size, small_chunks
 from edge.http.grammar import BARE_LF, PLAIN_CHUNK_LINE, TOKEN
 from edge.http.head import make_head
 from edge.http.request_line import LINE_OVERHEAD, RequestLine, parse_request_line, refuse_long_line
@@ -241,13 +241,22 @@ class RequestParser:
     def _plain_chunks(self) -> Event | None:
         """The data of all chunks at the front of the buffer that are whole and have no extensions.
 
-        A megabyte may come in chunks of one byte: taken one by one they would cost a hundred times as much.
+        A megabyte may come in chunks of one byte: taken one by one they would cost a thousand times as much.
         """
-        buffer, at, pieces = self._buffer, 0, []
+        buffer, at = self._buffer, 0
+        pieces: list[bytes | bytearray] = []
         room = self._limits.body - self._body_size
-        while (line := PLAIN_CHUNK_LINE.match(buffer, at)) is not None:
+        while room >= 0 and (line := PLAIN_CHUNK_LINE.match(buffer, at)) is not None:
             begin = line.end()
             end = begin + int(line[1], 16)
+            if end - begin <= SMALL:
+                small, length = small_chunks(buffer, at, room)
+                if not small:
+                    break
+                pieces += small
+                at += length
+                room -= sum(map(len, small))
+                continue
             room -= end - begin
             if room < 0 or buffer[end : end + 2] != b"\r\n":
                 break

@@ -21,6 +21,8 @@ ALLOWED = {
     "functools",
     "hashlib",
     "os",
+    "bisect",
+    "itertools",
     "re",
     "typing",
     "wsproto",

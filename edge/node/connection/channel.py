@@ -62,6 +62,9 @@ if TYPE_CHECKING:
 
 #: Bytes of later requests that are read while one is being answered; then reading pauses.
 PIPELINED_BYTES = 64 * 1024
+#: Requests that are answered in one turn of the reactor; the next ones wait for the next turn, so that who
+#: sends thousands at once does not keep the others waiting.
+REQUESTS_IN_A_TURN = 16
 #: For how long a connection lingers after its last answer has left.
 LINGER_SECONDS = 2.0
 #: The seconds that a connection may spend in a state; in the others it has no deadline.
@@ -89,6 +92,7 @@ class EdgeChannel(Protocol):
         self._life = ConnectionLife(handshake=secure and not sealed)
         self._timed = False  # the deadline of this state is set
         self._advancing = False  # _advance runs: an answer that is complete at once starts no second one
+        self._next_turn: Any = None  # IDelayedCall: goes on with the requests that are here already
         #: In BODY and ANSWERING: the request, and the answer that is made.
         self._request: EdgeRequest | None = None
         self._answer: OutgoingAnswer | None = None
@@ -112,12 +116,17 @@ class EdgeChannel(Protocol):
 
     def _advance(self) -> None:
         """Take what the parser has until an answer is outstanding or there is nothing more."""
-        if self._advancing:
+        if self._advancing or self._next_turn is not None:
             return
         self._advancing = True
+        begun = 0
         try:
             while self._life.is_reading and not self._output.full:
                 if self._life.state is ConnectionState.IDLE and not self._parser.idle:
+                    if begun == REQUESTS_IN_A_TURN:
+                        self._next_turn = self.site.clock.callLater(0, self._go_on)
+                        break
+                    begun += 1
                     self._happens(ConnectionEvent.FIRST_BYTE)
                 event = self._parser.next_event()
                 if event is NEED_DATA:
@@ -127,12 +136,18 @@ class EdgeChannel(Protocol):
             self._refuse(refusal.status, refusal.explanation, refusal.lines)
         finally:
             self._advancing = False
-        if self._input.ended and self._life.is_reading:
+        if self._input.ended and self._life.is_reading and self._next_turn is None:
             self._end()  # the rest of the request, or another one, cannot come
         elif self._life.is_serving and self._keeps():
             self._watch()
-            if self._life.state is ConnectionState.IDLE:
+            if self.may_return():
                 self.transport.offer_return()
+
+    def _go_on(self) -> None:
+        """The next turn has come."""
+        self._next_turn = None
+        if self._life.is_serving:
+            self._advance()
 
     def _take(self, event: Event) -> None:
         """One event from the parser."""
@@ -177,7 +192,8 @@ class EdgeChannel(Protocol):
                 self._arrival.clear()
             else:
                 self._arrival.set(limit(self.site.limits))
-        full = self._life.state is ConnectionState.ANSWERING and self._parser.buffered > PIPELINED_BYTES
+        later = self._life.state is ConnectionState.ANSWERING or self._next_turn is not None
+        full = later and self._parser.buffered > PIPELINED_BYTES
         self._input.read(not full and not self._output.full)
 
     def _too_slow(self) -> None:
@@ -319,13 +335,17 @@ class EdgeChannel(Protocol):
         self._arrival.clear()
         self._output.clear()
         self.holding.release()
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+            self._next_turn = None
         self.site.channels.discard(self)
 
     # What the transport asks before it goes back to the fast path: edge.fastpath.transports.ReturningProtocol
 
     def may_return(self) -> bool:
         """Whether nothing is begun, and the fast path may have the connection until the next request."""
-        return self._life.state is ConnectionState.IDLE and not self.site.draining and not self._input.ended
+        idle = self._life.state is ConnectionState.IDLE and self._next_turn is None
+        return idle and not self.site.draining and not self._input.ended
 
     def returned(self) -> None:
         """The fast path has the connection."""
@@ -359,13 +379,16 @@ class EdgeChannel(Protocol):
             return
         self.site.count("twisted_bytes_in", len(data))
         self._parser.receive(data)
-        self._advance()
+        if self._next_turn is None:
+            self._advance()
+        elif self._keeps():
+            self._watch()
 
     def readConnectionLost(self) -> None:
         self._input.end()
         if self._life.state is ConnectionState.LINGERING:
             self.transport.loseConnection()
-        elif self._request is None and self._life.is_serving:
+        elif self._request is None and self._life.is_serving and self._next_turn is None:
             self._end()
         elif self._request is not None and not self._request.startedWriting:
             self.abort()

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from edge.node.connection.channel import LINGER_SECONDS, PIPELINED_BYTES
+from edge.node.connection.channel import LINGER_SECONDS, PIPELINED_BYTES, REQUESTS_IN_A_TURN
 from edge.node.connection.input import LINGER_BYTES
 from edge.node.process.channel_limits import ChannelLimits
 from tests.node.serving import Connection
@@ -90,6 +90,34 @@ class ReadingTests(SynchronousTestCase):
         for _ in range(3):
             later.requests[-1].finish()
         self.assertTrue(connection.transport.reading)
+
+    def test_of_thousands_of_requests_a_turn_answers_few(self) -> None:
+        connection = Connection(Echo())
+        request = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
+        connection.send(request * 3000)
+        self.assertFalse(connection.transport.reading)
+        for turn in range(1, 10):
+            self.assertEqual(len(connection.answers()), turn * REQUESTS_IN_A_TURN)
+            [call] = [one for one in connection.clock.calls if one.getTime() <= connection.clock.seconds()]
+            connection.clock.calls.remove(call)  # advance() would run those of later turns, too
+            call.called = 1
+            call.func()
+        connection.send(b"GET /last HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertEqual(len(connection.answers()), 10 * REQUESTS_IN_A_TURN)
+        connection.turn(200)
+        self.assertEqual([len(connection.answers()), connection.answers()[-1].body], [3001, b"GET /last"])
+        self.assertTrue(connection.transport.reading)
+
+    def test_requests_of_later_turns_are_answered_when_the_peer_sends_no_more(self) -> None:
+        for ending in ("readConnectionLost", "connectionLost"):
+            connection = Connection(Echo(), returns=True)
+            connection.send(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n" * 40)
+            getattr(connection.channel, ending)()
+            connection.turn(3)
+            whole = ending == "readConnectionLost"
+            self.assertEqual(len(connection.answers()), 40 if whole else REQUESTS_IN_A_TURN)
+            self.assertEqual(connection.transport.closed or connection.transport.half_closed, whole)
+            self.assertFalse(connection.transport.returned)
 
     def test_100_continue_is_sent_only_to_a_client_that_waits(self) -> None:
         head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
