@@ -25,6 +25,8 @@ and with sockets::
     edge_peers       counts of connections by address
     edge_loop        all connections: accepting, events, deadlines, the interface
     edge_connection  one connection: its buffer, states, receiving, sending
+    edge_sealed      receiving and sending over TLS
+    edge_shaking     connections that have not agreed upon TLS yet: hellos, handshakes
 
 :func:`select` picks the build.
 """

@@ -12,6 +12,8 @@ from cffi import FFI
 
 ROOT = Path(__file__).parents[2]
 SOURCES = "edge/fastpath/src"
+#: Of ``edge._tls``, with which it does not link: it calls it through the pointers that one header declares.
+TLS_HEADER = "edge/tls/src/edge_tls.h"
 
 
 def _files(ending: str) -> list[str]:
@@ -58,7 +60,7 @@ ffibuilder.cdef(
     typedef struct {
         uint64_t at, sent;
         uint16_t status, target_length;
-        uint8_t method;
+        uint8_t method, suite;
         char address[46];
         uint8_t target[512];
     } edge_sample;
@@ -78,10 +80,19 @@ ffibuilder.cdef(
     typedef struct {
         uint32_t connections, connections_per_address;
         uint32_t head_seconds, idle_seconds, write_seconds, least_rate;
+        uint32_t handshakes;
         uint64_t pending_bytes;
     } edge_limits;
     bool edge_share(uint64_t size, uint64_t used, uint64_t held, uint64_t more);
-    typedef struct { int32_t fd; uint32_t listener; uint8_t *data; uint64_t length; } edge_handoff;
+    typedef struct {
+        int32_t fd;
+        uint32_t listener, tls;
+        uint8_t *data;
+        uint64_t length, sealed_length;
+    } edge_handoff;
+    typedef struct { uint32_t size; ...; } edge_tls_functions;
+    typedef struct edge_tls edge_tls;
+    typedef struct edge_tls_context edge_tls_context;
     typedef struct edge_loop edge_loop;
     enum { EDGE_LISTENER_RECOGNISES, EDGE_LISTENER_SHARED, ... };
     edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits, uint32_t log_every);
@@ -94,7 +105,9 @@ ffibuilder.cdef(
     const edge_handoff *edge_loop_handoffs(const edge_loop *loop);
     void edge_loop_taken(edge_loop *loop);
     void edge_loop_tick(edge_loop *loop);
-    int edge_loop_adopt(edge_loop *loop, int fd);
+    int edge_loop_adopt(edge_loop *loop, int fd, uint32_t tls, const uint8_t *sealed, uint64_t sealed_length);
+    int edge_loop_use_tls(edge_loop *loop, const edge_tls_functions *functions, edge_tls *tls);
+    int edge_loop_secure(edge_loop *loop, uint32_t number, edge_tls_context *context);
     void edge_loop_release(edge_loop *loop, int fd);
     void edge_loop_drain(edge_loop *loop);
     uint64_t edge_loop_connections(const edge_loop *loop);
@@ -145,8 +158,8 @@ ffibuilder.set_source(
     }
     """,
     sources=_files("*.c"),
-    include_dirs=[SOURCES],
-    depends=_files("*.h"),
+    include_dirs=[SOURCES, "edge/tls/src"],
+    depends=[*_files("*.h"), TLS_HEADER],
     define_macros=[("_GNU_SOURCE", "1")],
     extra_compile_args=["-std=c11", "-O2", "-fno-plt", "-fvisibility=hidden", "-Wall", "-Wextra"],
 )

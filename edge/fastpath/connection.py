@@ -16,6 +16,8 @@ class State(Enum):
     FREE = auto()
     #: The first byte of a request.
     IDLE = auto()
+    #: What TLS is agreed upon with; the twin has no TLS, and never is in this state.
+    HANDSHAKE = auto()
     #: The rest of one.
     READING = auto()
     #: Its peer, to take what is left of an answer.
@@ -28,12 +30,14 @@ class State(Enum):
 
 _S = State
 _ALL = frozenset(State)
+_AFTER_TLS = _ALL - {State.HANDSHAKE}
 #: The states that may follow each.
 TRANSITIONS = {
     _S.FREE: frozenset({_S.IDLE}),
     _S.IDLE: _ALL,
-    _S.READING: _ALL,
-    _S.WRITING: frozenset({_S.IDLE, _S.LINGER, _S.FREE}),
+    _S.HANDSHAKE: _AFTER_TLS - {_S.READING},
+    _S.READING: _AFTER_TLS,
+    _S.WRITING: frozenset({_S.IDLE, _S.HANDSHAKE, _S.LINGER, _S.FREE}),
     _S.LINGER: frozenset({_S.FREE}),
     _S.HANDED: frozenset({_S.IDLE, _S.FREE}),
 }

@@ -20,6 +20,7 @@ from edge.shares import BUFFER_BYTES
 
 if TYPE_CHECKING:
     from edge.tls.interface import RecordLayer
+    from edge.tls.native import NativeContext, NativeTls
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ class Limits:
     write_seconds: int = 30
     #: Bytes a second, on average over such a period; 0: a single byte will do.
     least_rate: int = 1024
+    #: Handshakes of TLS under way in this worker, each of which takes about 50 kB; an address that wants more
+    #: of them than its share has the connection closed.
+    handshakes: int = 4096
     #: Bytes of partial requests and of answers not taken, whole worker; an address that wants more of them
     #: than its share (:mod:`edge.shares`) has the connection closed.
     pending_bytes: int = BUFFER_BYTES
@@ -52,6 +56,8 @@ class Settings:
     allow_origins: tuple[bytes, ...] = ()
     #: Record one request in this many for the access log; 0 = none.
     log_every: int = 0
+    #: What :meth:`FastPath.secure` needs; None: TLS is Twisted's.
+    tls: NativeTls | None = None
 
 
 class Handoff(NamedTuple):
@@ -78,6 +84,8 @@ class Sample(NamedTuple):
     status: int
     #: Bytes of the answer, head included.
     sent: int
+    #: "TLSv1.3 TLS_AES_128_GCM_SHA256", the like, or "".
+    tls: str = ""
 
 
 class Next(Enum):
@@ -107,6 +115,13 @@ class FastPath(Protocol):
         *listener* (0..65535) comes back in handoffs.  Not *recognise*: hand off each connection at
         once.  *shared*: other workers accept on the same socket (EPOLLEXCLUSIVE), instead of each on
         one of its own (SO_REUSEPORT).
+        """
+
+    def secure(self, listener: int, context: NativeContext) -> None:
+        """From now on, new connections of *listener* are TLS, with the certificates of *context*.
+
+        A ClientHello that is not recognised is handed off with no answer.  :exc:`OSError`: this fast path
+        has no TLS of its own (:attr:`Settings.tls`), or no such listener.
         """
 
     def watch(self, fd: int) -> None:

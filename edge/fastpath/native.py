@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 from edge._native import ffi, lib
 from edge.errors import SegmentError
 from edge.fastpath.interface import Handoff, Next, Sample, Settings
+from edge.tls.interface import VERSION
+from edge.tls.suites import SUITES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from edge.table.segment import Segment
     from edge.tls.interface import RecordLayer
+    from edge.tls.native import NativeContext
 
 _PROBLEMS = {
     lib.EDGE_TABLE_FOREIGN: "it is not an edge table",
@@ -54,6 +57,12 @@ def _allow_origins(answerer: Any, origins: Collection[bytes]) -> None:
     for origin in origins:
         if lib.edge_answerer_allow(answerer, origin, len(origin)):
             raise ValueError(f"too many allowed origins (64), or one over 256 bytes: {origin!r}")
+
+
+def _check(error: int) -> None:
+    """Raises :exc:`OSError` for what is not 0 (-errno)."""
+    if error:
+        raise OSError(-error, os.strerror(-error))
 
 
 class NativeAnswerer:
@@ -104,6 +113,7 @@ class NativeFastPath:
                 "idle_seconds": limits.idle_seconds,
                 "write_seconds": limits.write_seconds,
                 "least_rate": limits.least_rate,
+                "handshakes": limits.handshakes,
                 "pending_bytes": limits.pending_bytes,
             },
         )
@@ -111,6 +121,10 @@ class NativeFastPath:
         if loop == ffi.NULL:
             raise OSError(ffi.errno, f"no fast path: {os.strerror(ffi.errno)}")
         self._loop = loop
+        self._tls = settings.tls  # outlives the loop
+        if self._tls is not None:
+            functions = ffi.cast("edge_tls_functions *", self._tls.functions)
+            _check(lib.edge_loop_use_tls(loop, functions, ffi.cast("edge_tls *", self._tls.address)))
         self._answerer = lib.edge_loop_answerer(loop)
         _allow_origins(self._answerer, settings.allow_origins)
 
@@ -123,34 +137,43 @@ class NativeFastPath:
     def listen(self, fd: int, listener: int, recognise: bool, shared: bool = False) -> None:
         flags = lib.EDGE_LISTENER_RECOGNISES if recognise else 0
         flags |= lib.EDGE_LISTENER_SHARED if shared else 0
-        error = lib.edge_loop_listen(self._loop, fd, listener, flags)
-        if error:
-            raise OSError(-error, os.strerror(-error))
+        _check(lib.edge_loop_listen(self._loop, fd, listener, flags))
+
+    def secure(self, listener: int, context: NativeContext) -> None:
+        address = ffi.cast("edge_tls_context *", context.address)
+        _check(lib.edge_loop_secure(self._loop, listener, address))
 
     def watch(self, fd: int) -> None:
-        error = lib.edge_loop_watch(self._loop, fd)
-        if error:
-            raise OSError(-error, os.strerror(-error))
+        _check(lib.edge_loop_watch(self._loop, fd))
 
     def run(self, timeout: float | None = 0.0) -> list[Handoff]:
         count = lib.edge_loop_wait(self._loop, -1 if timeout is None else ceil(timeout * 1000))
         if not count:
             return []
         taken = lib.edge_loop_handoffs(self._loop)
-        handoffs = [
-            Handoff(taken[i].fd, taken[i].listener, bytes(ffi.buffer(taken[i].data, taken[i].length)))
-            for i in range(count)
-        ]
+        handoffs = [self._handoff(taken[i]) for i in range(count)]
         lib.edge_loop_taken(self._loop)
         return handoffs
+
+    def _handoff(self, taken: Any) -> Handoff:
+        data = bytes(ffi.buffer(taken.data, taken.length))
+        if not taken.tls or self._tls is None:
+            return Handoff(taken.fd, taken.listener, data)
+        partial = bytes(ffi.buffer(taken.data + taken.length, taken.sealed_length))
+        return Handoff(taken.fd, taken.listener, data, self._tls.layer_of(taken.tls, partial))
 
     def tick(self) -> None:
         lib.edge_loop_tick(self._loop)
 
     def adopt(self, fd: int, layer: RecordLayer | None = None) -> None:
-        error = -errno.EINVAL if self._loop is None else lib.edge_loop_adopt(self._loop, fd)
-        if error:
-            raise OSError(-error, os.strerror(-error))
+        if self._loop is None or (layer is not None and self._tls is None):
+            raise OSError(errno.EINVAL, "this fast path does not take it back")
+        if layer is None or self._tls is None:
+            _check(lib.edge_loop_adopt(self._loop, fd, 0, ffi.NULL, 0))
+            return
+        owned = self._tls.owned(layer)
+        _check(lib.edge_loop_adopt(self._loop, fd, owned.state, owned.partial, len(owned.partial)))
+        owned.surrender()
 
     def release(self, fd: int) -> None:
         if self._loop is not None:  # else it is not counted any more
@@ -166,6 +189,7 @@ class NativeFastPath:
                 target=bytes(ffi.buffer(record.target, record.target_length)),
                 status=record.status,
                 sent=record.sent,
+                tls=f"{VERSION} {SUITES[0x1300 + record.suite].name}" if record.suite else "",
             )
             for record in answerer.samples[0 : answerer.sample_count]
         ]

@@ -13,6 +13,7 @@ import select
 import socket
 import time
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
 from edge.fastpath.acceptor import Acceptor, Listener
 from edge.fastpath.answerer import SAMPLES, PythonAnswerer
@@ -24,6 +25,9 @@ from edge.shares import Pool
 from edge.table.counters import INDEX
 from edge.table.segment import Segment
 from edge.tls.interface import RecordLayer
+
+if TYPE_CHECKING:
+    from edge.tls.native import NativeContext
 
 _EVENTS = 256
 _TURN_EVENTS = 2048
@@ -78,6 +82,9 @@ class PythonFastPath:
 
     def listen(self, fd: int, listener: int, recognise: bool, shared: bool = False) -> None:
         self._acceptor.listen(fd, listener, recognise, shared)
+
+    def secure(self, listener: int, context: NativeContext) -> None:
+        raise OSError(errno.EOPNOTSUPP, "the fast path in Python has no TLS of its own")
 
     def watch(self, fd: int) -> None:
         self._epoll.register(fd, select.EPOLLIN)

@@ -34,6 +34,28 @@ COUNTERS: tuple[str, ...] = (
     "twisted_bytes_out",
     "sockets",  # gauge: WebSockets of /.edge/socket
     "refused_share",  # connections closed, requests refused: more of a pool than the share of their address
+    "tls_full",  # handshakes of TLS on the fast path: with a key exchange and a certificate
+    "tls_resumed",  # with a session ticket
+    "tls_refused",  # not begun: too many at once, in all or from one address
+    "tls_failed",  # begun, and ended by either side
+    "tls_timeouts",  # not over in time
+    "tls_let_go",  # hellos that went to Twisted's TLS
+    "tls_handshakes",  # gauge: under way
+    "tls_states",  # gauge: connections past their handshake
+    "tls_handshake_us",  # time that handshakes took, microseconds
+    "tls_aes_128_gcm",  # of the handshakes that were completed: the cipher suite
+    "tls_aes_256_gcm",
+    "tls_chacha20",
+    "tls_x25519",  # and the group of the key exchange
+    "tls_p256",
+    "tls_x25519mlkem768",
+    "tls_alerts_sent_bad_record_mac",
+    "tls_alerts_sent_unexpected_message",
+    "tls_alerts_sent_handshake_failure",
+    "tls_alerts_sent_other",
+    "tls_alerts_received_certificate",  # the peer does not accept ours
+    "tls_alerts_received_other",
+    "tls_key_updates",  # of peers
 )
 COUNTER_COUNT = 256
 INDEX: dict[str, int] = {name: index for index, name in enumerate(COUNTERS)}

@@ -6,12 +6,13 @@ Nothing here decides anything: it turns Python values into the C structures and 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from edge._tls import ffi, lib
 from edge.errors import ConfigError
-from edge.tls.interface import ALPN, Alert, Credential, Opened
+from edge.tls.interface import ALPN, Alert, Credential, Opened, RecordLayer
 
 _SUITES = ("", "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 _FUNCTIONS = lib.edge_tls_native
@@ -77,6 +78,16 @@ class NativeTls:
             raise ValueError("not the state of a TLS 1.3 connection")
         return NativeRecordLayer(self, index, partial)
 
+    def layer_of(self, state: int, partial: bytes) -> NativeRecordLayer:
+        """What the loop has let go of: the state of that index."""
+        return NativeRecordLayer(self, state, partial)
+
+    def owned(self, layer: RecordLayer) -> NativeRecordLayer:
+        """*layer*, if it is one of these.  :exc:`OSError`: it is another build's, or another process's."""
+        if isinstance(layer, NativeRecordLayer) and layer.tls is self:
+            return layer
+        raise OSError(errno.EINVAL, "not a record layer of this fast path")
+
     def states(self) -> int:
         """Connections that are past their handshake now."""
         return int(_FUNCTIONS.states(self.tls))
@@ -119,31 +130,34 @@ class NativeRecordLayer:
 
     def __init__(self, tls: NativeTls, state: int, partial: bytes = b"") -> None:
         """Owns the *state* of that index."""
-        self._tls = tls
+        self.tls = tls
         self._state = state
-        self._partial = partial
+        #: The bytes of a record that is not whole.
+        self.partial = partial
 
-    def _index(self) -> int:
+    @property
+    def state(self) -> int:
+        """The index of the state.  :exc:`ValueError`: it was given up."""
         if not self._state:
-            raise ValueError("the state of this connection has another owner, or none")
+            raise ValueError("the state of this record layer has another owner, or was discarded")
         return self._state
 
     @property
     def suite(self) -> str:
-        return suite_name(_FUNCTIONS.suite(self._tls.tls, self._index()))
+        return suite_name(_FUNCTIONS.suite(self.tls.tls, self.state))
 
     @property
     def alpn(self) -> bytes | None:
-        flags = lib.edge_tls_state_flags(self._tls.tls, self._index())
+        flags = lib.edge_tls_state_flags(self.tls.tls, self.state)
         return ALPN if flags & lib.EDGE_TLS_FLAG_HTTP else None
 
     def open(self, data: bytes) -> Opened:
-        state = self._index()
-        data = self._partial + data
+        state = self.state
+        data = self.partial + data
         out = bytearray(len(data))
         opened = ffi.new("edge_tls_opened *")
-        _FUNCTIONS.open(self._tls.tls, state, data, len(data), ffi.from_buffer(out), opened)
-        self._partial = data[opened.consumed :]
+        _FUNCTIONS.open(self.tls.tls, state, data, len(data), ffi.from_buffer(out), opened)
+        self.partial = data[opened.consumed :]
         if opened.sends >= 0:
             raise Alert(opened.sends, True, self._alert(opened.sends))
         if opened.received >= 0:
@@ -155,43 +169,41 @@ class NativeRecordLayer:
         return self._seal(data)
 
     def _seal(self, data: bytes | memoryview) -> bytes:
-        state = self._index()
+        state = self.state
         piece = ffi.new("struct iovec *")
         source = ffi.from_buffer(data)
         piece.iov_base, piece.iov_len = source, len(source)
         out = bytearray(lib.edge_tls_sealed_bytes(len(source)))
-        written = _FUNCTIONS.seal(self._tls.tls, state, piece, 0, len(source), ffi.from_buffer(out))
+        written = _FUNCTIONS.seal(self.tls.tls, state, piece, 0, len(source), ffi.from_buffer(out))
         return bytes(memoryview(out)[:written])
 
     def _alert(self, description: int) -> bytes:
         out = ffi.new("uint8_t[]", lib.EDGE_TLS_ALERT)
-        written = _FUNCTIONS.alert(self._tls.tls, self._index(), description, out)
+        written = _FUNCTIONS.alert(self.tls.tls, self.state, description, out)
         return bytes(ffi.buffer(out, written))
 
     def close(self) -> bytes:
         return self._alert(0)
 
     def export(self) -> tuple[bytes, bytes]:
-        state, self._state = self._index(), 0
+        state, self._state = self.state, 0
         out = ffi.new("uint8_t[]", lib.EDGE_TLS_CELL)
-        length = lib.edge_tls_state_bytes(self._tls.tls, state)
-        lib.edge_tls_state_export(self._tls.tls, state, out)
-        exported = bytes(ffi.buffer(out, length)), self._partial
+        length = lib.edge_tls_state_bytes(self.tls.tls, state)
+        lib.edge_tls_state_export(self.tls.tls, state, out)
+        exported = bytes(ffi.buffer(out, length)), self.partial
         ffi.memmove(out, bytes(length), length)
-        self._partial = b""
+        self.partial = b""
         return exported
 
     def discard(self) -> None:
         if self._state:
             state, self._state = self._state, 0
-            _FUNCTIONS.discard(self._tls.tls, state)
-            self._partial = b""
+            _FUNCTIONS.discard(self.tls.tls, state)
+            self.partial = b""
 
-    def surrender(self) -> tuple[int, bytes]:
-        """The index of the state, and the bytes of a record that is not whole: they are the caller's now."""
-        state, partial = self._index(), self._partial
-        self._state, self._partial = 0, b""
-        return state, partial
+    def surrender(self) -> None:
+        """The state and the bytes of a record that is not whole are the loop's now."""
+        self._state, self.partial = 0, b""
 
     def __del__(self) -> None:
         self.discard()

@@ -12,6 +12,8 @@ PAGE = b"/a.html"
 PHOTO = b"/i.jpg"
 EMPTY = b"/empty"
 BIG = b"/big"
+#: What is there.
+BODY = b"0123456789abcdef" * 12_500
 DATE = b"Tue, 14 Nov 2023 22:13:20 GMT"
 HOST = b"Host: example.org\r\n"
 
@@ -55,7 +57,7 @@ def resources() -> list[Resource]:
         Resource(
             BIG,
             1_650_000_001,
-            (_made(0, b"0123456789abcdef" * 12_500, plain, b"Cache-Control: no-cache\r\n"),),
+            (_made(0, BODY, plain, b"Cache-Control: no-cache\r\n"),),
         ),
     ]
 

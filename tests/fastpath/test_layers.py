@@ -11,10 +11,12 @@ from twisted.trial.unittest import SynchronousTestCase
 import edge.fastpath
 
 SOURCES = Path(edge.fastpath.__file__).parent / "src"
+#: Where the header of native TLS is, which the loop includes.
+TLS = SOURCES.parents[1] / "tls" / "src"
 #: Bytes and a time go in, bytes and an outcome come out.
 SANS_IO = {"request", "answer", "head", "output", "table", "layout", "variant", "hash", "date"}
 #: Sockets, epoll, the clock; ``peers`` makes no system call, but knows socket addresses.
-SHELL = {"loop", "connection", "peers"}
+SHELL = {"loop", "connection", "peers", "sealed", "shaking"}
 #: The headers of the system that the sans-IO sources may include; ``sys/uio.h`` for ``struct iovec``.
 HARMLESS = {"stdbool.h", "stddef.h", "stdint.h", "string.h", "emmintrin.h", "sys/uio.h"}
 #: What ``sys/uio.h`` declares besides.
@@ -29,7 +31,8 @@ def included(folder: Path, name: str) -> dict[str, str]:
     waiting, seen = [name], {name}
     while waiting:
         current = waiting.pop()
-        for system, own in _INCLUDE.findall((folder / current).read_text()):
+        path = folder / current
+        for system, own in _INCLUDE.findall((path if path.exists() else TLS / current).read_text()):
             if system:
                 found.setdefault(system, current)
             elif own not in seen:

@@ -29,6 +29,7 @@ static server server_new(edge_limits limits, unsigned flags)
 {
     server v = {.s = segment_new()};
     socklen_t length = sizeof v.address;
+    memset(worker_block, 0, sizeof worker_block);
     edge_table_open(&v.table, v.s.base, SEGMENT_BYTES, worker_block);
     segment_site(&v.s, &v.table);
     v.loop = edge_loop_new(&v.table, &limits, 1);
@@ -41,7 +42,7 @@ static server server_new(edge_limits limits, unsigned flags)
     return v;
 }
 
-static const edge_limits roomy = {1000, 0, 10, 75, 30, 1024, 1 << 20};
+static const edge_limits roomy = {1000, 0, 10, 75, 30, 1024, 100, 1 << 20};
 
 static void server_free(server *v)
 {
@@ -212,8 +213,8 @@ static void what_is_not_recognised_moves_and_returns(void)
     edge_loop_advance(v.loop, 1000);
     edge_loop_tick(v.loop);
     check(!at_end(fd), "but has no deadline here");
-    check(edge_loop_adopt(v.loop, theirs) == 0, "it can come back");
-    check(edge_loop_adopt(v.loop, theirs) == -EINVAL, "only once");
+    check(edge_loop_adopt(v.loop, theirs, 0, NULL, 0) == 0, "it can come back");
+    check(edge_loop_adopt(v.loop, theirs, 0, NULL, 0) == -EINVAL, "only once");
     say(fd, GET);
     settle(&v);
     check(answer(fd, text, sizeof text) && strstr(text, "200 OK"), "and is answered again");

@@ -83,6 +83,7 @@ static void sample(edge_answerer *answerer, const edge_request *request, unsigne
     record->sent = sent;
     record->status = (uint16_t)status;
     record->method = (uint8_t)request->method;
+    record->suite = 0;
     record->address[0] = 0;
     record->target_length = (uint16_t)(request->target.length < EDGE_SAMPLE_TARGET ? request->target.length
                                                                                    : EDGE_SAMPLE_TARGET);

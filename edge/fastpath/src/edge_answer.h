@@ -26,6 +26,7 @@ typedef struct {
     uint64_t at, sent;
     uint16_t status, target_length;
     uint8_t method; /* edge_method */
+    uint8_t suite;  /* of TLS, the low byte of its number; 0: none */
     char address[46];
     uint8_t target[EDGE_SAMPLE_TARGET];
 } edge_sample;

@@ -1,5 +1,8 @@
 #include "edge_connection.h"
 
+#include "edge_sealed.h"
+#include "edge_shaking.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sockios.h>
@@ -14,9 +17,18 @@
 
 /* ---- life of a connection ---- */
 
+/* Bytes that the peer has still to acknowledge.  What the kernel took says little of the peer: it takes
+ * much at once when a slow one has made room, and nothing in between. */
+static uint64_t output_owed(int fd, const edge_buffer *buffer)
+{
+    int queued = 0;
+    ioctl(fd, SIOCOUTQ, &queued); /* tcp(7); a connection that is gone is met elsewhere */
+    return buffer->output - buffer->sent + (uint64_t)queued;
+}
+
 static size_t buffer_size(const edge_buffer *buffer)
 {
-    return buffer ? sizeof *buffer + buffer->output + buffer->input : 0;
+    return buffer ? sizeof *buffer + buffer->output + buffer->input + buffer->sealed : 0;
 }
 
 static void buffer_drop(edge_loop *loop, edge_connection *c)
@@ -41,38 +53,42 @@ static bool buffer_allowed(edge_loop *loop, const edge_connection *c, size_t siz
     return false;
 }
 
-/* Keeps what is left of an answer and of the input.  false: over the share or no memory. */
-static bool buffer_keep(edge_loop *loop, edge_connection *c, const edge_output *out, size_t sent,
-                       const uint8_t *input, size_t input_length)
+void edge_connection_keep_nothing(edge_loop *loop, edge_connection *c)
 {
-    size_t left = out ? out->total - sent : 0, at = 0;
-    edge_buffer *buffer;
-    if (!buffer_allowed(loop, c, sizeof *buffer + left + input_length))
-        return false;
-    buffer = malloc(sizeof *buffer + left + input_length);
-    if (!buffer)
-        return false;
+    buffer_drop(loop, c);
+}
+
+edge_buffer *edge_connection_buffer(edge_loop *loop, const edge_connection *c, size_t room, const edge_received *received)
+{
+    size_t size = sizeof(edge_buffer) + room + received->length + received->sealed_length;
+    return buffer_allowed(loop, c, size) ? malloc(size) : NULL;
+}
+
+void edge_connection_keep(edge_loop *loop, edge_connection *c, edge_buffer *buffer, size_t output,
+                          const edge_received *received)
+{
     buffer->sent = 0;
-    buffer->output = (uint32_t)left;
-    buffer->input = (uint32_t)input_length;
-    for (int i = 0; left && i < out->count; i++) {
-        size_t length = out->pieces[i].iov_len, skip = sent < length ? sent : length;
-        memcpy(buffer->bytes + at, (uint8_t *)out->pieces[i].iov_base + skip, length - skip);
-        at += length - skip;
-        sent -= skip;
-    }
-    memcpy(buffer->bytes + left, input, input_length);
+    buffer->output = (uint32_t)output;
+    buffer->input = (uint32_t)received->length;
+    buffer->sealed = (uint32_t)received->sealed_length;
+    if (received->length)
+        memcpy(buffer->bytes + output, received->bytes, received->length);
+    if (received->sealed_length)
+        memcpy(buffer->bytes + output + received->length, received->sealed, received->sealed_length);
     buffer_drop(loop, c);
     c->buffer = buffer;
     loop->buffered += buffer_size(buffer);
     loop->peers.peers[c->peer].bytes += buffer_size(buffer); /* [0]: of all that are not told apart */
-    return true;
 }
 
 void edge_connection_forget(edge_loop *loop, int fd)
 {
     edge_connection *c = loop->connections + fd;
     buffer_drop(loop, c);
+    if (c->flags & EDGE_CONN_SHAKING)
+        edge_shaking_end(loop, c);
+    else if (c->flags & EDGE_CONN_SEALED)
+        loop->tls->discard(loop->tls_of, c->tls);
     edge_peers_leave(&loop->peers, c->peer);
     edge_connection_set_state(loop, c, EDGE_CONN_FREE);
     memset(c, 0, sizeof *c);
@@ -86,28 +102,59 @@ void edge_connection_drop(edge_loop *loop, int fd)
     close(fd);
 }
 
+void edge_connection_close(edge_loop *loop, int fd)
+{
+    edge_sealed_goodbye(loop, fd);
+    edge_connection_drop(loop, fd);
+}
+
+/* Of TLS that is not agreed upon there is a set of its own, which gets a share of each turn. */
+static int set_of(const edge_loop *loop, const edge_connection *c)
+{
+    return c->flags & EDGE_CONN_SHAKING ? loop->handshakes : loop->epoll;
+}
+
 int edge_connection_watch(edge_loop *loop, int fd, uint32_t events)
 {
     edge_connection *c = loop->connections + fd;
     struct epoll_event event = {.events = events, .data.u64 = (uint64_t)fd};
-    if (epoll_ctl(loop->epoll, c->flags & EDGE_CONN_WATCHED ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event))
+    if (epoll_ctl(set_of(loop, c), c->flags & EDGE_CONN_WATCHED ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event))
         return -1;
     c->flags |= EDGE_CONN_WATCHED;
     return 0;
 }
 
-/* Waits for input; a connection in a state that does so is in the set for nothing else. */
-static void await_input(edge_loop *loop, int fd)
+void edge_connection_unwatch(edge_loop *loop, int fd)
+{
+    edge_connection *c = loop->connections + fd;
+    if (c->flags & EDGE_CONN_WATCHED)
+        epoll_ctl(set_of(loop, c), EPOLL_CTL_DEL, fd, NULL);
+    c->flags &= (uint8_t)~EDGE_CONN_WATCHED;
+}
+
+/* A connection in a state that waits for input is in the set for nothing else. */
+void edge_connection_await_input(edge_loop *loop, int fd)
 {
     if (!(loop->connections[fd].flags & EDGE_CONN_WATCHED) && edge_connection_watch(loop, fd, READABLE))
         edge_connection_drop(loop, fd);
 }
 
-/* Our side is closed; the peer gets time to read what we sent (RFC 9112 9.6). */
-static void linger(edge_loop *loop, int fd)
+void edge_connection_await_output(edge_loop *loop, int fd)
+{
+    edge_connection *c = loop->connections + fd;
+    if (edge_connection_watch(loop, fd, EPOLLOUT)) {
+        edge_connection_drop(loop, fd);
+        return;
+    }
+    c->buffer->owed = output_owed(fd, c->buffer);
+    edge_connection_set_state(loop, c, EDGE_CONN_WRITING);
+}
+
+void edge_connection_linger(edge_loop *loop, int fd)
 {
     edge_connection *c = loop->connections + fd;
     buffer_drop(loop, c);
+    edge_sealed_goodbye(loop, fd);
     if (shutdown(fd, SHUT_WR)) {
         edge_connection_drop(loop, fd);
         return;
@@ -117,33 +164,41 @@ static void linger(edge_loop *loop, int fd)
         edge_connection_drop(loop, fd);
 }
 
-void edge_connection_hand_off(edge_loop *loop, int fd, const uint8_t *data, size_t length)
+void edge_connection_hand_off(edge_loop *loop, int fd, const edge_received *received)
 {
     edge_connection *c = loop->connections + fd;
     edge_handoff *handoff = loop->handoffs + loop->handoff_count;
-    uint8_t *copy = malloc(length ? length : 1);
+    uint8_t *copy = malloc(received->length + received->sealed_length + 1);
     if (!copy) {
         edge_connection_drop(loop, fd);
         return;
     }
-    memcpy(copy, data, length);
+    if (received->length)
+        memcpy(copy, received->bytes, received->length);
+    if (received->sealed_length)
+        memcpy(copy + received->length, received->sealed, received->sealed_length);
     buffer_drop(loop, c);
-    if (c->flags & EDGE_CONN_WATCHED)
-        epoll_ctl(loop->epoll, EPOLL_CTL_DEL, fd, NULL);
+    edge_connection_unwatch(loop, fd);
     handoff->fd = fd;
     handoff->listener = c->listener;
+    handoff->tls = c->flags & EDGE_CONN_SEALED ? c->tls : 0;
     handoff->data = copy;
-    handoff->length = length;
+    handoff->length = received->length;
+    handoff->sealed_length = received->sealed_length;
     edge_connection_set_state(loop, c, EDGE_CONN_HANDED);
     c->flags = 0;
+    c->tls = 0;
     loop->handoff_count++;
     count(loop, EDGE_C_HANDOFFS, 1);
 }
 
 /* ---- answering ---- */
 
-static void samples_address(edge_loop *loop, unsigned from, int fd)
+/* What only the connection knows of a request. */
+static void samples_complete(edge_loop *loop, unsigned from, int fd)
 {
+    const edge_connection *c = loop->connections + fd;
+    unsigned suite = c->flags & EDGE_CONN_SEALED ? loop->tls->suite(loop->tls_of, c->tls) : 0;
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
     char text[46] = "";
@@ -153,18 +208,17 @@ static void samples_address(edge_loop *loop, unsigned from, int fd)
         else if (address.ss_family == AF_INET6)
             inet_ntop(AF_INET6, &((struct sockaddr_in6 *)(void *)&address)->sin6_addr, text, sizeof text);
     }
-    for (; from < loop->answerer.sample_count; from++)
+    for (; from < loop->answerer.sample_count; from++) {
         memcpy(loop->answerer.samples[from].address, text, sizeof text);
+        loop->answerer.samples[from].suite = (uint8_t)suite;
+    }
 }
 
-/* Sends the output, gathered from its pieces.  Bytes taken, or -1: the connection is broken. */
-static ssize_t output_send(edge_loop *loop, int fd)
+ssize_t edge_connection_send(edge_loop *loop, int fd, const uint8_t *bytes, size_t length)
 {
-    struct msghdr message = {.msg_iov = loop->output.pieces, .msg_iovlen = (size_t)loop->output.count};
     ssize_t n;
     do
-        n = loop->output.count == 1 ? send(fd, loop->output.pieces[0].iov_base, loop->output.total, MSG_NOSIGNAL)
-                                    : sendmsg(fd, &message, MSG_NOSIGNAL);
+        n = send(fd, bytes, length, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return errno == EAGAIN ? 0 : -1;
@@ -172,17 +226,47 @@ static ssize_t output_send(edge_loop *loop, int fd)
     return n;
 }
 
-/* Bytes that the peer has still to acknowledge.  What the kernel took says little of the peer: it takes
- * much at once when a slow one has made room, and nothing in between. */
-static uint64_t output_owed(int fd, const edge_buffer *buffer)
+/* Sends the output, gathered from its pieces.  Bytes taken, or -1: the connection is broken. */
+static ssize_t send_gathered(edge_loop *loop, int fd)
 {
-    int queued = 0;
-    ioctl(fd, SIOCOUTQ, &queued); /* tcp(7); a connection that is gone is met elsewhere */
-    return buffer->output - buffer->sent + (uint64_t)queued;
+    struct msghdr message = {.msg_iov = loop->output.pieces, .msg_iovlen = (size_t)loop->output.count};
+    ssize_t n;
+    if (loop->output.count == 1)
+        return edge_connection_send(loop, fd, loop->output.pieces[0].iov_base, loop->output.total);
+    do
+        n = sendmsg(fd, &message, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return errno == EAGAIN ? 0 : -1;
+    count(loop, EDGE_C_BYTES_OUT, (uint64_t)n);
+    return n;
 }
 
-/* Answers what is in data; leaves the connection in its next state. */
-static void serve(edge_loop *loop, int fd, const uint8_t *data, size_t length)
+/* Sends the output; what is not taken is kept, and what was received behind it. */
+static edge_sending output_send(edge_loop *loop, int fd, bool closing, const edge_received *received)
+{
+    edge_connection *c = loop->connections + fd;
+    const edge_output *out = &loop->output;
+    if (c->flags & EDGE_CONN_SEALED)
+        return edge_sealed_send(loop, fd, closing, received);
+    ssize_t sent = send_gathered(loop, fd);
+    if (sent < 0 || (size_t)sent == out->total)
+        return sent < 0 ? EDGE_BROKEN : EDGE_SENT;
+    size_t skip = (size_t)sent, at = 0;
+    edge_buffer *buffer = edge_connection_buffer(loop, c, out->total - skip, received);
+    if (!buffer)
+        return EDGE_BROKEN;
+    for (int i = 0; i < out->count; i++) {
+        size_t length = out->pieces[i].iov_len, gone = skip < length ? skip : length;
+        memcpy(buffer->bytes + at, (uint8_t *)out->pieces[i].iov_base + gone, length - gone);
+        at += length - gone;
+        skip -= gone;
+    }
+    edge_connection_keep(loop, c, buffer, at, received);
+    return EDGE_KEPT;
+}
+
+void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
 {
     edge_connection *c = loop->connections + fd;
     bool fresh = c->state != EDGE_CONN_READING; /* what is left begins a head, whose time begins now */
@@ -190,58 +274,58 @@ static void serve(edge_loop *loop, int fd, const uint8_t *data, size_t length)
     size_t consumed;
     do {
         unsigned samples = loop->answerer.sample_count;
-        next = edge_answer(&loop->answerer, data, length, &loop->output, &consumed);
+        next = edge_answer(&loop->answerer, received.bytes, received.length, &loop->output, &consumed);
         if (loop->answerer.sample_count > samples)
-            samples_address(loop, samples, fd);
-        data += consumed;
-        length -= consumed;
+            samples_complete(loop, samples, fd);
+        received.bytes += consumed;
+        received.length -= consumed;
         if (consumed)
             fresh = true;
         if (loop->output.total) {
-            ssize_t sent = output_send(loop, fd);
-            if (sent < 0) {
+            static const edge_received nothing;
+            bool closing = next == EDGE_NEXT_CLOSE;
+            edge_sending sending = output_send(loop, fd, closing, closing ? &nothing : &received);
+            if (sending == EDGE_BROKEN) {
                 edge_connection_drop(loop, fd);
                 return;
             }
-            if ((size_t)sent < loop->output.total) {
-                if (next == EDGE_NEXT_CLOSE) {
+            if (sending == EDGE_KEPT) {
+                if (closing)
                     c->flags |= EDGE_CONN_CLOSE_AFTER_OUTPUT;
-                    length = 0;
-                }
-                if (!buffer_keep(loop, c, &loop->output, (size_t)sent, data, length)
-                    || edge_connection_watch(loop, fd, EPOLLOUT)) {
-                    edge_connection_drop(loop, fd);
-                    return;
-                }
-                c->buffer->owed = output_owed(fd, c->buffer);
-                edge_connection_set_state(loop, c, EDGE_CONN_WRITING);
+                edge_connection_await_output(loop, fd);
                 return;
             }
         }
     } while (next == EDGE_NEXT_ANSWER);
     if (next == EDGE_NEXT_CLOSE) {
-        if (length)
-            linger(loop, fd);
+        if (received.length + received.sealed_length)
+            edge_connection_linger(loop, fd);
         else
             edge_connection_drop(loop, fd);
         return;
     }
     if (next == EDGE_NEXT_HAND_OFF) {
-        edge_connection_hand_off(loop, fd, data, length);
+        edge_connection_hand_off(loop, fd, &received);
         return;
     }
-    if (length) {
-        if (!buffer_keep(loop, c, NULL, 0, data, length)) {
+    if (c->flags & EDGE_CONN_ENDED) {
+        edge_connection_close(loop, fd);
+        return;
+    }
+    if (received.length + received.sealed_length) {
+        edge_buffer *buffer = edge_connection_buffer(loop, c, 0, &received);
+        if (!buffer) {
             edge_connection_drop(loop, fd);
             return;
         }
+        edge_connection_keep(loop, c, buffer, 0, &received);
         if (fresh)
             edge_connection_set_state(loop, c, EDGE_CONN_READING);
     } else {
         buffer_drop(loop, c);
         edge_connection_set_state(loop, c, EDGE_CONN_IDLE);
     }
-    await_input(loop, fd);
+    edge_connection_await_input(loop, fd);
 }
 
 void edge_connection_readable(edge_loop *loop, int fd)
@@ -258,44 +342,50 @@ void edge_connection_readable(edge_loop *loop, int fd)
     while (n < 0 && errno == EINTR);
     if (n > 0) {
         count(loop, EDGE_C_BYTES_IN, (uint64_t)n);
-        serve(loop, fd, loop->input, have + (size_t)n);
+        edge_connection_serve(loop, fd, (edge_received){.bytes = loop->input, .length = have + (size_t)n});
     } else if (n < 0 && errno == EAGAIN) {
-        await_input(loop, fd);
+        edge_connection_await_input(loop, fd);
     } else {
         edge_connection_drop(loop, fd);
     }
 }
 
-void edge_connection_writable(edge_loop *loop, int fd)
+/* The output is taken, and what waited behind it has its turn. */
+static void taken(edge_loop *loop, int fd)
 {
     edge_connection *c = loop->connections + fd;
     edge_buffer *buffer = c->buffer;
-    ssize_t n;
-    size_t length;
-    do
-        n = send(fd, buffer->bytes + buffer->sent, buffer->output - buffer->sent, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
+    size_t length = buffer->input, sealed = buffer->sealed;
+    memcpy(loop->input, buffer->bytes + buffer->output, length);
+    memcpy(loop->sealed, buffer->bytes + buffer->output + length, sealed);
+    buffer_drop(loop, c);
+    edge_connection_set_state(loop, c, c->flags & EDGE_CONN_SHAKING ? EDGE_CONN_HANDSHAKE : EDGE_CONN_IDLE);
+    if (edge_connection_watch(loop, fd, READABLE))
+        edge_connection_drop(loop, fd);
+    else if (c->flags & EDGE_CONN_SHAKING)
+        edge_shaking_step(loop, fd, sealed);
+    else if (c->flags & EDGE_CONN_SEALED)
+        edge_sealed_open(loop, fd, length, loop->sealed, sealed);
+    else
+        edge_connection_serve(loop, fd, (edge_received){.bytes = loop->input, .length = length});
+}
+
+static void writable(edge_loop *loop, int fd)
+{
+    edge_connection *c = loop->connections + fd;
+    edge_buffer *buffer = c->buffer;
+    ssize_t n = edge_connection_send(loop, fd, buffer->bytes + buffer->sent, buffer->output - buffer->sent);
     if (n < 0) {
-        if (errno != EAGAIN)
-            edge_connection_drop(loop, fd);
+        edge_connection_drop(loop, fd);
         return;
     }
-    count(loop, EDGE_C_BYTES_OUT, (uint64_t)n);
     buffer->sent += (uint32_t)n;
     if (buffer->sent < buffer->output)
         return;
-    if (c->flags & EDGE_CONN_CLOSE_AFTER_OUTPUT) {
-        linger(loop, fd);
-        return;
-    }
-    length = buffer->input;
-    memcpy(loop->input, buffer->bytes + buffer->output, length);
-    buffer_drop(loop, c);
-    edge_connection_set_state(loop, c, EDGE_CONN_IDLE);
-    if (edge_connection_watch(loop, fd, READABLE))
-        edge_connection_drop(loop, fd);
+    if (c->flags & EDGE_CONN_CLOSE_AFTER_OUTPUT)
+        edge_connection_linger(loop, fd);
     else
-        serve(loop, fd, loop->input, length);
+        taken(loop, fd);
 }
 
 bool edge_connection_keeps_pace(edge_loop *loop, int fd)
@@ -310,7 +400,8 @@ bool edge_connection_keeps_pace(edge_loop *loop, int fd)
     return true;
 }
 
-void edge_connection_discard(edge_loop *loop, int fd)
+/* While lingering: what still comes is thrown away. */
+static void discard(edge_loop *loop, int fd)
 {
     size_t total = 0;
     ssize_t n;
@@ -320,11 +411,40 @@ void edge_connection_discard(edge_loop *loop, int fd)
         edge_connection_drop(loop, fd);
 }
 
+void edge_connection_ready(edge_loop *loop, int fd, uint32_t events)
+{
+    edge_connection *c = loop->connections + fd;
+    switch (c->state) {
+    case EDGE_CONN_IDLE:
+    case EDGE_CONN_HANDSHAKE:
+    case EDGE_CONN_READING:
+        if (c->flags & EDGE_CONN_SHAKING)
+            edge_shaking_readable(loop, fd);
+        else if (c->flags & EDGE_CONN_SEALED)
+            edge_sealed_readable(loop, fd);
+        else
+            edge_connection_readable(loop, fd);
+        break;
+    case EDGE_CONN_WRITING:
+        if (events & (EPOLLERR | EPOLLHUP))
+            edge_connection_drop(loop, fd);
+        else
+            writable(loop, fd);
+        break;
+    case EDGE_CONN_LINGER:
+        discard(loop, fd);
+        break;
+    default: /* handed off or closed earlier in this batch */
+        break;
+    }
+}
+
 void edge_connection_too_slow(edge_loop *loop, int fd)
 {
+    static const edge_received nothing;
     edge_output_clear(&loop->output);
     edge_head_408(&loop->output, loop->answerer.date);
     count(loop, EDGE_C_TIMEOUTS_HEAD, 1);
-    output_send(loop, fd); /* what is not taken at once is not worth a buffer */
-    linger(loop, fd);
+    output_send(loop, fd, true, &nothing); /* what is not taken at once is not worth a buffer: lingering drops it */
+    edge_connection_linger(loop, fd);
 }

@@ -1,6 +1,7 @@
 /* One connection of the fast path's loop: what edge_loop.c and edge_connection.c share, and nobody else.
  *
  * edge_connection.c knows one connection: its buffer, its states, receiving, answering, sending.
+ * edge_sealed.c receives and sends for it over TLS, edge_shaking.c until that is agreed upon.
  * edge_loop.c knows all of them: accepting, events, deadlines, the interface. */
 #ifndef EDGE_CONNECTION_H
 #define EDGE_CONNECTION_H
@@ -15,8 +16,10 @@
 #include "edge_loop.h"
 
 #define LISTENERS 64
+#define HANDSHAKES_BIT ((uint64_t)1 << 34) /* of an event: the set of handshakes */
 #define READABLE (EPOLLIN | EPOLLRDHUP) /* what a connection that waits for input is watched for */
 #define INPUT_BYTES (EDGE_HEAD_LIMIT + EDGE_BODY_LIMIT + 32 * 1024)
+#define SLICE_BYTES (64 * 1024) /* sealed and sent at once */
 
 #define LINGER_SECONDS 2
 
@@ -24,6 +27,7 @@
 typedef enum {
     EDGE_CONN_FREE,
     EDGE_CONN_IDLE,
+    EDGE_CONN_HANDSHAKE,
     EDGE_CONN_READING,
     EDGE_CONN_WRITING,
     EDGE_CONN_LINGER,
@@ -32,13 +36,17 @@ typedef enum {
 
 /* Bits of edge_connection.flags. */
 enum {
-    EDGE_CONN_WATCHED = 1 << 0,           /* in the epoll set */
-    EDGE_CONN_CLOSE_AFTER_OUTPUT = 1 << 1 /* WRITING: then our side is closed */
+    EDGE_CONN_WATCHED = 1 << 0,            /* in an epoll set */
+    EDGE_CONN_CLOSE_AFTER_OUTPUT = 1 << 1, /* WRITING: then our side is closed */
+    EDGE_CONN_SHAKING = 1 << 2,            /* TLS, not agreed upon yet; tls: the number of a handshake, or 0 */
+    EDGE_CONN_SEALED = 1 << 3,             /* TLS; tls: a sealed state */
+    EDGE_CONN_ENDED = 1 << 4               /* SEALED: the peer has sent close_notify */
 };
 
-/* Bytes that outlive a turn: first output not taken yet, then input not answered yet. */
+/* Bytes that outlive a turn: first output not taken yet (over TLS as it was sealed), then input not answered
+ * yet, then input not opened yet. */
 typedef struct {
-    uint32_t sent, output, input; /* output: sent and unsent together */
+    uint32_t sent, output, input, sealed; /* output: sent and unsent together */
     uint64_t owed; /* WRITING: what the peer had still to acknowledge when the deadline was set */
     uint8_t bytes[];
 } edge_buffer;
@@ -48,14 +56,30 @@ typedef struct {
     uint32_t peer;
     uint16_t listener;
     uint8_t state, flags; /* edge_conn_state, set by edge_connection_set_state alone; EDGE_CONN_* bits */
+    uint32_t tls;         /* see the flags */
     edge_buffer *buffer;
 } edge_connection;
+
+/* What is there to be answered, and behind it what is to be opened. */
+typedef struct {
+    const uint8_t *bytes, *sealed;
+    size_t length, sealed_length;
+} edge_received;
+
+/* What became of an output. */
+typedef enum { EDGE_SENT, EDGE_KEPT, EDGE_BROKEN } edge_sending;
+
+typedef struct {
+    edge_tls_handshake *handshake;
+    uint32_t next; /* of those that are free */
+} edge_shaking;
 
 typedef struct {
     int fd;
     uint32_t number;
     unsigned flags; /* as given to edge_loop_listen */
     bool watched;   /* in the epoll set */
+    edge_tls_context *context; /* TLS; NULL: plain */
 } edge_listener;
 
 struct edge_loop {
@@ -73,7 +97,14 @@ struct edge_loop {
     int listener_count, handoff_count;
     edge_listener listeners[LISTENERS];
     edge_handoff handoffs[EDGE_HANDOFFS];
-    uint8_t input[INPUT_BYTES];
+    const edge_tls_functions *tls; /* NULL: there is no TLS */
+    edge_tls *tls_of;
+    int handshakes; /* an epoll set in the other one: of connections that are not agreed upon TLS yet */
+    edge_shaking *shaking; /* [0] is not used: number 0 means none */
+    uint32_t shaking_count, shaking_used, shaking_free, shaking_most;
+    /* Scratch of one call: how much of it is used is known to that call alone. */
+    uint8_t input[INPUT_BYTES], sealed[INPUT_BYTES];
+    uint8_t slice[SLICE_BYTES + SLICE_BYTES / EDGE_TLS_TEXT * EDGE_TLS_OVERHEAD + EDGE_TLS_UPDATE + EDGE_TLS_ALERT];
 };
 
 /* Counts, in the worker's block of the segment. */
@@ -93,9 +124,10 @@ static inline void edge_connection_check(unsigned from, edge_conn_state to)
 #define TO(state) (1u << EDGE_CONN_##state)
     static const unsigned next[] = {
         [EDGE_CONN_FREE] = TO(IDLE),
-        [EDGE_CONN_IDLE] = TO(IDLE) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
+        [EDGE_CONN_IDLE] = TO(IDLE) | TO(HANDSHAKE) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
         [EDGE_CONN_READING] = TO(IDLE) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
-        [EDGE_CONN_WRITING] = TO(IDLE) | TO(LINGER) | TO(FREE),
+        [EDGE_CONN_HANDSHAKE] = TO(IDLE) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
+        [EDGE_CONN_WRITING] = TO(IDLE) | TO(HANDSHAKE) | TO(LINGER) | TO(FREE),
         [EDGE_CONN_LINGER] = TO(FREE),
         [EDGE_CONN_HANDED] = TO(IDLE) | TO(FREE),
     };
@@ -121,6 +153,7 @@ static inline void edge_connection_set_state(const edge_loop *loop, edge_connect
     case EDGE_CONN_IDLE:
         c->deadline = loop->now + loop->limits.idle_seconds;
         break;
+    case EDGE_CONN_HANDSHAKE:
     case EDGE_CONN_READING:
         c->deadline = loop->now + loop->limits.head_seconds;
         break;
@@ -139,18 +172,37 @@ static inline void edge_connection_set_state(const edge_loop *loop, edge_connect
 
 /* For these events from now on: 0, or -1 with errno. */
 int edge_connection_watch(edge_loop *loop, int fd, uint32_t events);
-/* No longer counted; the descriptor stays open (forget) or is closed (drop). */
+void edge_connection_unwatch(edge_loop *loop, int fd);
+/* No longer counted; the descriptor stays open (forget) or is closed: at once (drop), or with a word to a peer
+ * that is between two records (close). */
 void edge_connection_forget(edge_loop *loop, int fd);
 void edge_connection_drop(edge_loop *loop, int fd);
-/* To the list of handoffs, which must have room. */
-void edge_connection_hand_off(edge_loop *loop, int fd, const uint8_t *data, size_t length);
-/* What epoll says of it; readable also right after it was accepted. */
+void edge_connection_close(edge_loop *loop, int fd);
+/* Our side is closed; the peer gets time to read what we sent (RFC 9112 9.6). */
+void edge_connection_linger(edge_loop *loop, int fd);
+/* To the list of handoffs, which must have room; a sealed state moves along. */
+void edge_connection_hand_off(edge_loop *loop, int fd, const edge_received *received);
+void edge_connection_keep_nothing(edge_loop *loop, edge_connection *c);
+/* A buffer with room for so much output, and behind it for what was received.  NULL: over the share of its
+ * address, or no memory. */
+edge_buffer *edge_connection_buffer(edge_loop *loop, const edge_connection *c, size_t room,
+                                    const edge_received *received);
+/* The buffer, with its first bytes of output there, becomes the connection's. */
+void edge_connection_keep(edge_loop *loop, edge_connection *c, edge_buffer *buffer, size_t output,
+                          const edge_received *received);
+/* WRITING until the kept output is taken; what cannot be waited for is closed. */
+void edge_connection_await_output(edge_loop *loop, int fd);
+void edge_connection_await_input(edge_loop *loop, int fd);
+/* Bytes that the socket takes now, counted; -1: the connection is broken. */
+ssize_t edge_connection_send(edge_loop *loop, int fd, const uint8_t *bytes, size_t length);
+/* Answers what was received; leaves the connection in its next state. */
+void edge_connection_serve(edge_loop *loop, int fd, edge_received received);
+/* What epoll says of it. */
+void edge_connection_ready(edge_loop *loop, int fd, uint32_t events);
+/* Also right after it was accepted. */
 void edge_connection_readable(edge_loop *loop, int fd);
-void edge_connection_writable(edge_loop *loop, int fd);
 /* WRITING, and the deadline is over: whether the peer took enough before it; then another begins. */
 bool edge_connection_keeps_pace(edge_loop *loop, int fd);
-/* While lingering: what still comes is thrown away. */
-void edge_connection_discard(edge_loop *loop, int fd);
 /* Its head has not come in time, as in a slow-header attack (Slowloris): 408. */
 void edge_connection_too_slow(edge_loop *loop, int fd);
 

@@ -11,6 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "edge_sealed.h"
+#include "edge_shaking.h"
+
 #define EVENTS 256       /* of one epoll_wait */
 #define TURN_EVENTS 2048 /* of one edge_loop_wait: then the caller gets its turn, whatever is ready here */
 #define ACCEPTS 64       /* accepts in one turn of a listener */
@@ -102,10 +105,12 @@ static void acceptable(edge_loop *loop, edge_listener *listener)
         edge_connection_set_state(loop, c, EDGE_CONN_IDLE);
         loop->open++;
         edge_connection_gauge(loop);
-        if (listener->flags & EDGE_LISTENER_RECOGNISES)
-            edge_connection_readable(loop, fd);
+        if (!(listener->flags & EDGE_LISTENER_RECOGNISES))
+            edge_connection_hand_off(loop, fd, &(edge_received){.length = 0});
+        else if (listener->context)
+            edge_shaking_accepted(loop, fd);
         else
-            edge_connection_hand_off(loop, fd, loop->input, 0);
+            edge_connection_readable(loop, fd);
     }
 }
 
@@ -120,6 +125,7 @@ edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits, uin
     loop->answerer.table = *table;
     loop->answerer.log_every = loop->answerer.log_countdown = log_every;
     loop->limits = *limits;
+    loop->handshakes = -1;
     getrlimit(RLIMIT_NOFILE, &files);
     loop->capacity = files.rlim_cur > 4u << 20 ? 4u << 20 : (uint32_t)files.rlim_cur;
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -149,6 +155,10 @@ void edge_loop_free(edge_loop *loop)
     if (loop->connections)
         munmap(loop->connections, loop->capacity * sizeof *loop->connections);
     edge_peers_close(&loop->peers);
+    for (int i = 0; i < loop->listener_count; i++)
+        if (loop->listeners[i].context)
+            loop->tls->release(loop->listeners[i].context);
+    edge_shaking_close(loop);
     if (loop->epoll >= 0)
         close(loop->epoll);
     free(loop);
@@ -177,31 +187,41 @@ int edge_loop_listen(edge_loop *loop, int fd, uint32_t number, unsigned flags)
     return 0;
 }
 
+int edge_loop_use_tls(edge_loop *loop, const edge_tls_functions *functions, edge_tls *tls)
+{
+    if (functions->size != sizeof *functions || loop->tls)
+        return -EINVAL;
+    loop->tls = functions;
+    loop->tls_of = tls;
+    return edge_shaking_open(loop);
+}
+
+int edge_loop_secure(edge_loop *loop, uint32_t number, edge_tls_context *context)
+{
+    for (int i = 0; i < loop->listener_count && loop->tls; i++) {
+        edge_listener *listener = loop->listeners + i;
+        if (listener->number != number)
+            continue;
+        loop->tls->retain(context);
+        if (listener->context)
+            loop->tls->release(listener->context);
+        listener->context = context;
+        return 0;
+    }
+    return -EINVAL;
+}
+
 static void ready(edge_loop *loop, const struct epoll_event *event)
 {
     int fd = (int)(uint32_t)event->data.u64;
-    if (event->data.u64 & LISTENER_BIT) {
+    if (event->data.u64 & HANDSHAKES_BIT) {
+        edge_shaking_turn(loop);
+    } else if (event->data.u64 & LISTENER_BIT) {
         edge_listener *listener = loop->listeners + fd;
         if (listener->watched)
             acceptable(loop, listener);
-        return;
-    }
-    switch (loop->connections[fd].state) {
-    case EDGE_CONN_IDLE:
-    case EDGE_CONN_READING:
-        edge_connection_readable(loop, fd);
-        break;
-    case EDGE_CONN_WRITING:
-        if (event->events & (EPOLLERR | EPOLLHUP))
-            edge_connection_drop(loop, fd);
-        else
-            edge_connection_writable(loop, fd);
-        break;
-    case EDGE_CONN_LINGER:
-        edge_connection_discard(loop, fd);
-        break;
-    default: /* handed off or closed earlier in this batch */
-        break;
+    } else {
+        edge_connection_ready(loop, fd, event->events);
     }
 }
 
@@ -301,25 +321,46 @@ void edge_loop_tick(edge_loop *loop)
         }
         if (c->state == EDGE_CONN_WRITING && edge_connection_keeps_pace(loop, (int)fd))
             continue;
+        if (c->state == EDGE_CONN_IDLE) {
+            count(loop, EDGE_C_TIMEOUTS_IDLE, 1);
+            edge_connection_close(loop, (int)fd);
+            continue;
+        }
         if (c->state != EDGE_CONN_LINGER)
-            count(loop, c->state == EDGE_CONN_IDLE ? EDGE_C_TIMEOUTS_IDLE : EDGE_C_TIMEOUTS_WRITE, 1);
+            count(loop, c->state == EDGE_CONN_WRITING ? EDGE_C_TIMEOUTS_WRITE : EDGE_C_TLS_TIMEOUTS, 1);
         edge_connection_drop(loop, (int)fd);
     }
+    if (loop->tls)
+        edge_shaking_tick(loop);
     while (loop->highest && loop->connections[loop->highest - 1].state == EDGE_CONN_FREE)
         loop->highest--;
 }
 
-int edge_loop_adopt(edge_loop *loop, int fd)
+int edge_loop_adopt(edge_loop *loop, int fd, uint32_t tls, const uint8_t *sealed, uint64_t sealed_length)
 {
     edge_connection *c = loop->connections + fd;
+    edge_received received = {.sealed = sealed, .sealed_length = sealed_length};
+    edge_buffer *buffer = NULL;
     if (fd < 0 || (uint32_t)fd >= loop->capacity || c->state != EDGE_CONN_HANDED)
         return -EINVAL;
-    if (!loop->draining && edge_connection_watch(loop, fd, READABLE))
+    if (sealed_length && !(buffer = edge_connection_buffer(loop, c, 0, &received)))
+        return -ENOMEM;
+    if (!loop->draining && edge_connection_watch(loop, fd, READABLE)) {
+        free(buffer);
         return -errno;
+    }
     edge_connection_set_state(loop, c, EDGE_CONN_IDLE);
     count(loop, EDGE_C_RETURNS, 1);
+    if (tls) {
+        c->flags |= EDGE_CONN_SEALED;
+        c->tls = tls;
+    }
+    if (buffer) {
+        edge_connection_keep(loop, c, buffer, 0, &received);
+        edge_connection_set_state(loop, c, EDGE_CONN_READING);
+    }
     if (loop->draining)
-        edge_connection_drop(loop, fd);
+        edge_connection_close(loop, fd);
     return 0;
 }
 
@@ -342,7 +383,7 @@ void edge_loop_drain(edge_loop *loop)
     edge_table_leave(&loop->answerer.table);
     for (uint32_t fd = 0; fd < loop->highest; fd++)
         if (loop->connections[fd].state == EDGE_CONN_IDLE)
-            edge_connection_drop(loop, (int)fd);
+            edge_connection_close(loop, (int)fd);
 }
 
 uint64_t edge_loop_connections(const edge_loop *loop)
@@ -353,7 +394,8 @@ uint64_t edge_loop_connections(const edge_loop *loop)
 uint64_t edge_loop_memory(const edge_loop *loop)
 {
     return loop->open * sizeof(edge_connection) + loop->buffered
-           + (loop->peers.used - 1) * (sizeof(edge_peer) + sizeof(uint32_t));
+           + (loop->peers.used - 1) * (sizeof(edge_peer) + sizeof(uint32_t))
+           + (loop->tls ? loop->tls->memory(loop->tls_of) : 0);
 }
 
 void edge_loop_advance(edge_loop *loop, uint32_t seconds)

@@ -6,14 +6,19 @@
  * reactor's in this one, and edge_loop_wait is where both wait; or this one in the reactor's, which
  * calls edge_loop_run when it is readable.  Nothing else here blocks, nothing calls back.
  *
+ * Over TLS (edge_tls.h) the same states are passed through, with a sealed state beside the connection: what is
+ * received is opened before it is answered, and answers are sealed before they are sent or kept.
+ *
  *     FREE                   ---> IDLE      accepted                              (idle deadline)
  *     HANDED                 ---> IDLE      Twisted has given it back             (idle deadline)
+ *     IDLE WRITING           ---> HANDSHAKE TLS is not agreed upon yet            (head deadline)
+ *     HANDSHAKE              ---> IDLE      it is; records follow                 (idle deadline)
  *     IDLE READING WRITING   ---> IDLE      all is answered, and taken            (idle deadline)
  *     IDLE READING           ---> READING   part of a request is here             (head deadline, 408)
- *     IDLE READING           ---> WRITING   part of an answer is not taken yet    (write deadline)
- *     IDLE READING WRITING   ---> LINGER    our side is closed, the peer still reads (2 s, RFC 9112 9.6)
- *     IDLE READING           ---> HANDED    Twisted has the descriptor; only counted here
- *     IDLE READING WRITING LINGER HANDED ---> FREE   closed, or released by Twisted
+ *     IDLE HANDSHAKE READING ---> WRITING   part of what we say is not taken yet  (write deadline)
+ *     IDLE HANDSHAKE READING WRITING ---> LINGER    our side is closed, the peer still reads (2 s, RFC 9112 9.6)
+ *     IDLE HANDSHAKE READING ---> HANDED    Twisted has the descriptor; only counted here
+ *     IDLE HANDSHAKE READING WRITING LINGER HANDED ---> FREE   closed, or released by Twisted
  *
  * What was pipelined behind an answer that is taken late is served from IDLE.
  */
@@ -22,6 +27,7 @@
 
 #include "edge_answer.h"
 #include "edge_peers.h"
+#include "edge_tls.h"
 
 #define EDGE_HANDOFFS 256
 
@@ -29,14 +35,16 @@ typedef struct {
     uint32_t connections, connections_per_address;
     uint32_t head_seconds, idle_seconds, write_seconds; /* head: against slow-header attacks (Slowloris) */
     uint32_t least_rate; /* bytes a second that the peer takes of an answer, on average over write_seconds; 0: any */
+    uint32_t handshakes;    /* of TLS, at once */
     uint64_t pending_bytes; /* of buffers: partial requests, answers not taken; all connections together */
 } edge_limits;
 
 typedef struct {
     int32_t fd;
     uint32_t listener;
+    uint32_t tls;  /* the sealed state, which is the caller's now; 0: none */
     uint8_t *data; /* malloc'ed; freed by edge_loop_taken */
-    uint64_t length;
+    uint64_t length, sealed_length; /* sealed: of a record that is not whole, behind the others */
 } edge_handoff;
 
 typedef struct edge_loop edge_loop;
@@ -57,6 +65,10 @@ edge_answerer *edge_loop_answerer(edge_loop *loop);
 int edge_loop_fileno(const edge_loop *loop);
 /* flags: EDGE_LISTENER_*.  0 or -errno. */
 int edge_loop_listen(edge_loop *loop, int fd, uint32_t listener, unsigned flags);
+/* Speaks TLS with these functions of edge._tls from now on: 0 or -errno. */
+int edge_loop_use_tls(edge_loop *loop, const edge_tls_functions *functions, edge_tls *tls);
+/* New connections of the listener of that number get these certificates: 0 or -errno. */
+int edge_loop_secure(edge_loop *loop, uint32_t number, edge_tls_context *context);
 /* Waits for this descriptor of the caller's, too (EPOLLIN), as long as it is open: 0 or -errno. */
 int edge_loop_watch(edge_loop *loop, int fd);
 /* Waits and serves until the caller has something to do: its descriptor is readable, timeout_ms are over
@@ -72,8 +84,9 @@ void edge_loop_taken(edge_loop *loop);
 /* Every second: closes what is past its deadline, and accepts again after a pause. */
 void edge_loop_tick(edge_loop *loop);
 /* Takes back a connection that was handed off, now between two requests: 0, or -errno, and then the
- * connection stays handed off.  While draining it is closed. */
-int edge_loop_adopt(edge_loop *loop, int fd);
+ * connection stays handed off.  While draining it is closed.  With its sealed state (0: none), and the bytes of
+ * a record that is not whole. */
+int edge_loop_adopt(edge_loop *loop, int fd, uint32_t tls, const uint8_t *sealed, uint64_t sealed_length);
 /* A connection that was handed off has ended, and is not counted any more. */
 void edge_loop_release(edge_loop *loop, int fd);
 /* Stops accepting, closes idle connections; answers from now on close theirs. */

@@ -101,6 +101,7 @@ uint32_t edge_peers_enter(edge_peers *peers, const struct sockaddr *address)
     memcpy(peers->peers[index].network, network, sizeof network);
     peers->peers[index].count = 1;
     peers->peers[index].bytes = 0;
+    peers->peers[index].handshakes = 0;
     peers->peers[index].next = peers->buckets[bucket];
     peers->buckets[bucket] = index;
     return index;

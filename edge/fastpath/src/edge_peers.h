@@ -1,6 +1,6 @@
-/* What addresses hold, connections and bytes of buffers, for the limit per address and the rule of shares: an
- * IPv4 address, or an IPv6 /64, which is what one customer gets.  A hash table with chaining that grows; a peer's index stays the same while its
- * count is not 0.  Makes no system call, but knows socket addresses. */
+/* What addresses hold, connections, bytes of buffers and handshakes, for the limit per address and the rule of
+ * shares: an IPv4 address, or an IPv6 /64, which is what one customer gets.  A hash table with chaining that grows;
+ * a peer's index stays the same while its count is not 0.  Makes no system call, but knows socket addresses. */
 #ifndef EDGE_PEERS_H
 #define EDGE_PEERS_H
 
@@ -12,6 +12,7 @@ typedef struct {
     uint64_t network[2];
     uint64_t bytes; /* of buffers of its connections */
     uint32_t count, next;
+    uint32_t handshakes; /* of TLS, under way */
 } edge_peer;
 
 typedef struct {

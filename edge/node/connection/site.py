@@ -46,7 +46,9 @@ class Counters(Protocol):
 class AccessLog(Protocol):
     """Where answered requests are written down; must not block."""
 
-    def record(self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int) -> None:
+    def record(
+        self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int, tls: str = ""
+    ) -> None:
         """One answer; see :class:`edge.fastpath.interface.Sample`."""
 
 

@@ -26,17 +26,17 @@ REPORT_SECONDS = 60.0
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
-#: at (Unix seconds), peer, method, target, status, bytes sent, fields of the node -> one line.
+#: at (Unix seconds), peer, method, target, status, bytes sent, fields besides -> one line.
 Format = Callable[[float, str, bytes, bytes, int, int, dict[str, object]], str]
 
 
 def json_line(
-    at: float, address: str, method: bytes, target: bytes, status: int, sent: int, node: dict[str, object]
+    at: float, address: str, method: bytes, target: bytes, status: int, sent: int, more: dict[str, object]
 ) -> str:
     """One request as a JSON object; bytes outside ASCII and controls are escaped, so a line stays a line."""
     record = {
         "time": round(at, 3),
-        **node,
+        **more,
         "peer": address,
         "method": method.decode("latin-1"),
         "target": target.decode("latin-1"),
@@ -47,7 +47,7 @@ def json_line(
 
 
 def common_line(
-    at: float, address: str, method: bytes, target: bytes, status: int, sent: int, node: dict[str, object]
+    at: float, address: str, method: bytes, target: bytes, status: int, sent: int, more: dict[str, object]
 ) -> str:
     """One request in the Common Log Format.
 
@@ -127,9 +127,12 @@ class AccessLog:
         self._thread = threading.Thread(target=self._write_all, name="access log", daemon=True)
         self._thread.start()
 
-    def record(self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int) -> None:
-        """Write down one answer; never blocks, never raises."""
-        line = self._format(at, address, method, target, status, sent, self._node)
+    def record(
+        self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int, tls: str = ""
+    ) -> None:
+        """Write down one answer; never blocks, never raises.  *tls*: protocol and cipher suite, or ""."""
+        more = {**self._node, "tls": tls} if tls else self._node
+        line = self._format(at, address, method, target, status, sent, more)
         with self._wake:
             if len(self._lines) >= QUEUE_LINES:
                 self.dropped += 1

@@ -41,6 +41,9 @@ enum {
     EDGE_TLS_NO_ALERT = -1
 };
 
+/* Groups of the key exchange, RFC 8446 4.2.7. */
+enum { EDGE_TLS_P256 = 0x0017, EDGE_TLS_X25519 = 0x001d, EDGE_TLS_X25519MLKEM768 = 0x11ec };
+
 /* What opening has found. */
 typedef struct {
     size_t consumed, written;
@@ -65,7 +68,7 @@ typedef struct {
     const uint8_t *output; /* to be sent in any case; valid until the next step or the end */
     size_t length;
     int sends, received; /* alerts of a handshake that failed, or EDGE_TLS_NO_ALERT */
-    uint16_t group;      /* of the key exchange: 29 X25519, 23 P-256, 4588 X25519MLKEM768 */
+    uint16_t group;      /* of the key exchange */
     bool resumed;
 } edge_tls_outcome;
 

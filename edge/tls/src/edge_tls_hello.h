@@ -9,8 +9,6 @@
 
 #define EDGE_TLS_NAME 255 /* bytes of a host name */
 
-enum { EDGE_TLS_P256 = 0x0017, EDGE_TLS_X25519 = 0x001d, EDGE_TLS_X25519MLKEM768 = 0x11ec };
-
 typedef struct {
     size_t consumed;             /* bytes of the record that holds it */
     size_t name_length;

@@ -41,6 +41,7 @@ static int alert_came(edge_tls_cell *cell, const uint8_t *content, size_t length
     } else {
         opened->received = content[1];
         cell->flags |= EDGE_TLS_FLAG_DEAD | EDGE_TLS_FLAG_SHUT; /* there is nobody to answer */
+        cell->flags &= (uint8_t)~EDGE_TLS_FLAG_OWES;
     }
     return EDGE_TLS_NO_ALERT;
 }

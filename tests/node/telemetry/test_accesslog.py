@@ -54,6 +54,14 @@ class FormatTests(SynchronousTestCase):
 class AccessLogTests(SynchronousTestCase):
     """The file and its thread."""
 
+    def test_what_came_over_tls_says_so(self) -> None:
+        log = AccessLog(self.path, lambda: 0.0)
+        log.record(AT, "", b"GET", b"/", 200, 1, "TLSv1.3 TLS_AES_128_GCM_SHA256")
+        log.record(AT, "", b"GET", b"/", 200, 1)
+        log.close()
+        lines = [json.loads(line) for line in self._lines(self.path)]
+        self.assertEqual([line.get("tls") for line in lines], ["TLSv1.3 TLS_AES_128_GCM_SHA256", None])
+
     def setUp(self) -> None:
         """A directory for logs."""
         directory = tempfile.TemporaryDirectory()
