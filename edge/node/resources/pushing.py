@@ -96,6 +96,8 @@ class Pushing:
         #: Entries of the table that are pushed whole, by topic.
         self._documents = {"load": LOAD, "status": status_path(audience)}
         self._calls = [LoopingCall(self._look), LoopingCall.withCount(self._step)]
+        for call in self._calls:
+            call.clock = reactor
         #: By topic: the message, as frames; and the number of the edition in which it was new.
         self._frames: dict[str, bytes] = {}
         self._new_in = dict.fromkeys(TOPICS, 0)
@@ -110,18 +112,22 @@ class Pushing:
         #: Topics that cannot wait.
         self._urgent: set[str] = set()
 
-    def start(self) -> None:
-        """Begin to look at the table."""
-        for call, seconds in zip(self._calls, (LOOK_SECONDS, STEP_SECONDS), strict=True):
-            call.clock = self._reactor
-            call.start(seconds)
-
     def stop(self) -> None:
         """Look no more."""
+        self._rest()
+        self._hurry.clear()
+
+    def _begin(self) -> None:
+        """Look at the table, and go round, as long as somebody listens."""
+        for call, seconds in zip(self._calls, (LOOK_SECONDS, STEP_SECONDS), strict=True):
+            if not call.running:
+                call.start(seconds, now=False)
+
+    def _rest(self) -> None:
+        """A worker without connections of this kind need not wake for them 24 times a second."""
         for call in self._calls:
             if call.running:
                 call.stop()
-        self._hurry.clear()
 
     def now(self) -> float:
         """The time of the reactor, in seconds."""
@@ -150,6 +156,7 @@ class Pushing:
             self._compose()  # nobody has looked for a while
         self.sockets.add(socket)
         self._count()
+        self._begin()
         socket.greet(b"".join(self._frames.get(topic, b"") for topic in socket.topics))
         socket.seen = [self._edition] * len(TOPICS)
 
@@ -157,6 +164,8 @@ class Pushing:
         """A connection is gone, or about to go."""
         self.sockets.discard(socket)
         self._count()
+        if not self.sockets:
+            self._rest()
 
     def sent(self, count: int) -> None:
         """Count so many bytes that went out."""
@@ -181,8 +190,6 @@ class Pushing:
 
     def _look(self) -> None:
         """See what is new, and whether it can wait."""
-        if not self.sockets:
-            return
         self._urgent |= self._compose()
         if self._urgent and not self._hurry and self.now() >= self._urgent_not_before:
             topics, self._urgent = frozenset(self._urgent), set()

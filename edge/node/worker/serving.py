@@ -153,7 +153,6 @@ class Serving:
             )
         self._adapter.start()
         self._lag.start()
-        self._pushing.start()
         self._following.start(FOLLOW_SECONDS)
 
     def _recognises(self, listener: ListenerSettings) -> bool:

@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from msgspec.structs import replace
+from twisted.internet.task import LoopingCall
 from twisted.trial.unittest import SynchronousTestCase
 from wsproto.connection import Connection as Frames
 from wsproto.connection import ConnectionType
@@ -35,7 +36,6 @@ class PushingTests(SynchronousTestCase):
         self.addCleanup(self.site.close)
         self.publish_load(1)
         self.connection = self.site.connect(frozenset({b"http://friend"}))
-        self.site.pushing.start()
         self.addCleanup(self.site.pushing.stop)
         self.frames = Frames(ConnectionType.CLIENT)
         self.read = 0
@@ -85,6 +85,17 @@ class PushingTests(SynchronousTestCase):
         self.site.put(b"/new", representation(0, b"new"))
         self.connection.pass_time(1)
         self.assertEqual(self.messages(), [{"type": "changed", "seq": changed["seq"] + 1}])
+
+    def repeated(self) -> int:
+        """What is to be done again and again."""
+        return sum(isinstance(call.func, LoopingCall) for call in self.connection.clock.getDelayedCalls())
+
+    def test_a_worker_to_which_nobody_listens_wakes_for_nothing(self) -> None:
+        before = self.repeated()
+        self.open()
+        self.assertEqual(self.repeated(), before + 2)
+        self.connection.send(self.frames.send(CloseConnection(1000)))
+        self.assertEqual(self.repeated(), before)
 
     def test_one_topic(self) -> None:
         self.assertEqual(self.open(b"?topics=changed"), 101)
