@@ -94,6 +94,7 @@ struct edge_loop {
     uint32_t now, advanced; /* loop seconds */
     uint32_t resume_accept; /* after EMFILE; 0: accepting */
     bool draining;
+    unsigned sleeps, sleeps_left; /* waits that do not look again and again before they sleep */
     int listener_count, handoff_count;
     edge_listener listeners[LISTENERS];
     edge_handoff handoffs[EDGE_HANDOFFS];

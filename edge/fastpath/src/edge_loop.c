@@ -16,6 +16,8 @@
 
 #define EVENTS 256       /* of one epoll_wait */
 #define TURN_EVENTS 2048 /* of one edge_loop_wait: then the caller gets its turn, whatever is ready here */
+#define LOOKS 64         /* at the set, before a sleep; see await */
+#define SLEEPS 64        /* without a look, at most */
 #define ACCEPTS 64       /* accepts in one turn of a listener */
 #define LISTENER_BIT ((uint64_t)1 << 32)
 #define CALLER_BIT ((uint64_t)1 << 33)
@@ -261,13 +263,37 @@ static bool caller_has_work(const edge_loop *loop)
     return loop->handoff_count || loop->answerer.sample_count > EDGE_SAMPLES / 2;
 }
 
+/* epoll_wait that looks some times before it sleeps: some 15 us, while a sleep and its end cost 3 us of CPU, on a
+ * virtual machine 25.  Close to its capacity a loop is fed in gaps of a few us and would sleep in each of them.
+ * Where looking was in vain the next 1, 2, 4 .. SLEEPS waits sleep at once.  (`make bench BENCH=turn`: with 4
+ * connections 0.76 of nginx's CPU instead of 1.15.) */
+static int await(edge_loop *loop, struct epoll_event *events, int timeout_ms)
+{
+    if (timeout_ms && loop->sleeps_left) {
+        loop->sleeps_left--;
+    } else if (timeout_ms) {
+        for (int i = 0; i < LOOKS; i++) {
+            int n = epoll_wait(loop->epoll, events, EVENTS, 0);
+            if (n) {
+                loop->sleeps = 0;
+                return n;
+            }
+        }
+        loop->sleeps = loop->sleeps ? loop->sleeps * 2 : 1;
+        if (loop->sleeps > SLEEPS)
+            loop->sleeps = SLEEPS;
+        loop->sleeps_left = loop->sleeps;
+    }
+    return epoll_wait(loop->epoll, events, EVENTS, timeout_ms);
+}
+
 int edge_loop_wait(edge_loop *loop, int timeout_ms)
 {
     struct epoll_event events[EVENTS];
     int64_t until = timeout_ms > 0 ? milliseconds() + timeout_ms : 0;
     int left = caller_has_work(loop) ? 0 : timeout_ms;
     for (int served = 0; served < TURN_EVENTS;) {
-        int n = epoll_wait(loop->epoll, events, EVENTS, left);
+        int n = await(loop, events, left);
         if (n <= 0)
             break; /* the time is over, or a signal has come */
         served += n;
