@@ -11,11 +11,14 @@ import time
 from collections.abc import Callable
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import NamedTuple
 
 import psutil
 
-from edge.gossip.changes import Change, Record
+from benchmarks.replica import keyring_of
+from edge.gossip.changes import Record
+from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows
 from edge.publish.blobs import Blobs
 from tests.end_to_end.cluster import RunningCluster, states
@@ -60,7 +63,7 @@ def measure(entries: int, seconds: int) -> LargeTableFigures:
             ]
             node.options += ["--no-watch"]
         first, second, *others = cluster.nodes
-        _seed(first, entries)
+        _seed(first, cluster.folder / "ca", entries)
         _change(first, 0)
         first.spawn()
         _until(first, lambda: first.state_of() == "ready", "n1 has loaded its table")
@@ -96,7 +99,7 @@ def _boot() -> tuple[float, int]:
         cluster.clean_up()
 
 
-def _seed(node: RunningNode, entries: int) -> None:
+def _seed(node: RunningNode, authority: Path, entries: int) -> None:
     """Give *node* a change log that it has from a node n0, which has left, and its bodies."""
     node.state.mkdir(mode=0o700, exist_ok=True)
     bodies = [(b"<p>%d " % number).ljust(BODY_BYTES) for number in range(BODIES)]
@@ -104,15 +107,17 @@ def _seed(node: RunningNode, entries: int) -> None:
     with Blobs(str(node.state / "cache")) as blobs:
         for body in bodies:
             blobs.put(body)
-    rows = Rows(str(node.state / "replica.sqlite"))
+    rows = Rows(str(node.state / "replica.sqlite"), keyring_of(authority, "n0", "test"))
     now_ms = int(time.time() * 1000)
-    for begin in range(0, entries, 1000):
-        rows.put(
-            Change(b"/page/%d" % number, "n0", number + 1, now_ms << 16, now_ms // 1000,
-                   (Record(0, digests[number % BODIES], BODY_BYTES, _LINES, _LINES),))
-            for number in range(begin, min(begin + 1000, entries))
-        )  # fmt: skip
-    rows.set_position("n0", now_ms, entries)
+    log = Replica("n0", rows, now_ms)
+    for number in range(entries):
+        record = Record(0, digests[number % BODIES], BODY_BYTES, _LINES, _LINES)
+        log.put(b"/page/%d" % number, now_ms // 1000, (record,), now_ms)
+        if number % 1000 == 0:
+            log.save(now_ms)
+    log.save(now_ms)
+    proof = log.seal()
+    rows.set_position("n0", proof.generation, proof.head, proof)
     rows.close()
 
 

@@ -8,9 +8,12 @@ from typing import NamedTuple
 
 import psutil
 
-from edge.gossip.changes import Change, Record, decode_message, encode_message
+from edge.gossip.changes import Record, decode_message, encode_message
 from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows
+from edge.trust.authority import certify, create
+from edge.trust.contexts import PeerCertificates
+from edge.trust.keyring import NodeKeyring
 
 _NOW = 1_700_000_000_000
 _LINES = b"Content-Type: text/html; charset=utf-8\r\nCache-Control: no-cache\r\n"
@@ -32,17 +35,17 @@ class JoinCost(NamedTuple):
 def measure(directory: Path, entries: int) -> JoinCost:
     """Join a table of *entries*; both nodes keep theirs in files in *directory*."""
     directory.mkdir()
-    rows = Rows(str(directory / "a"))
-    sender = Replica("a", rows, _NOW)
-    for begin in range(0, entries, 500):
-        changes = []
-        for number in range(begin, min(begin + 500, entries)):
-            record = Record(0, number.to_bytes(32, "big"), 1000, _LINES, _LINES)
-            changes.append(Change(b"/page/%d.html" % number, "a", number + 1, _NOW << 16 | 1, 0, (record,)))
-        sender._take(changes, {})
-    sender._positions["a"] = (_NOW, entries)
+    create(directory / "ca", "bench")
+    keyrings = {node: keyring_of(directory / "ca", node, "bench") for node in "ab"}
+    keyrings["b"].learn(keyrings["a"].chain(keyrings["a"].own))
+    sender = Replica("a", Rows(str(directory / "a"), keyrings["a"]), _NOW)
+    for number in range(entries):
+        record = Record(0, number.to_bytes(32, "big"), 1000, _LINES, _LINES)
+        sender.put(b"/page/%d.html" % number, 0, (record,), _NOW)
+        if number % 500 == 0:
+            sender.save(_NOW)
     sender.save(_NOW)
-    receiver = Replica("b", Rows(str(directory / "b")), _NOW)
+    receiver = Replica("b", Rows(str(directory / "b"), keyrings["b"]), _NOW)
     process = psutil.Process()
     before = process.memory_info().rss
     spent = {"sender": 0.0, "receiver": 0.0}
@@ -68,3 +71,11 @@ def measure(directory: Path, entries: int) -> JoinCost:
     return JoinCost(
         spent["sender"] / entries, spent["receiver"] / entries, wire / entries, memory / entries, repair
     )
+
+
+def keyring_of(authority: Path, node: str, cluster: str) -> NodeKeyring:
+    """The keyring of a new node *node*, with real keys, certified by the authority in a folder."""
+    key, certificate, authorities = certify(authority, node, authority / node)
+    certificates = PeerCertificates(node, certificate, key, authorities)
+    certificates.load()
+    return NodeKeyring(certificates, cluster)

@@ -1,6 +1,7 @@
 """A deterministic simulator of a cluster: ``make sim`` runs it and prints what it finds.
 
 * ``world.py``: time, network and nodes; the same seed gives the same trace
+* ``keyring.py``: signatures of simulated nodes
 * ``faults.py``: what can happen to a cluster, and what is counted
 * ``measures.py``: the rows of the table: which simulations, and how they are judged
 * ``__main__.py``: runs them in as many processes as there are cores

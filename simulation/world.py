@@ -24,6 +24,7 @@ from edge.gossip.packet import DEAD, LEFT, Packet, encode
 from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows
 from edge.load.report import LoadReport
+from simulation.keyring import HashKeyring
 
 #: Seconds for which a stream survives that nothing gets through.
 BREAKS = 10.0
@@ -136,7 +137,7 @@ class World:
         node.starved_until = node.stopped_until = 0.0
         if self.tables:
             if node.rows is None or not keep:
-                node.rows = Rows(":memory:")
+                node.rows = Rows(":memory:", HashKeyring(name))
             node.replica = Replica(name, node.rows, self.now_ms(node))
             node.membership.set_version_vector(node.replica.version_vector())
         load = LoadReport(name, node.generation, 1, 0.25, 0.75, 1234.5, 0.5, 10_000, 81_000_000, 0.4, False)

@@ -1,17 +1,33 @@
-"""``edgectl cluster``: the certificate authority of a cluster and its nodes' certificates.  Asks no node."""
+"""``edgectl cluster``: the certificate authority of a cluster and its nodes' certificates.
+
+``init``, ``cert``, ``rotate`` and ``revoke`` work with the authority's folder, where no node has to be;
+``announce`` and ``revoked`` ask a node.
+"""
 
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edge.trust.authority import CA_DAYS, NODE_DAYS, certify, create, rotate
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from edge.edgectl.tables import revoked_table
+from edge.trust.authority import CA_DAYS, NODE_DAYS, AuthorityError, certify, create, revoke, rotate
+from edge.trust.contexts import names_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from edge.edgectl.admin_client import AdminClient
 
 
 def add_commands(subparsers: Any) -> None:
     """Add ``cluster`` with its own commands to those of ``edgectl``."""
-    cluster = subparsers.add_parser("cluster", help="certificates: init, cert NODE, rotate")
+    cluster = subparsers.add_parser("cluster", help="certificates: init, cert NODE, rotate, revoke")
     commands = cluster.add_subparsers(dest="cluster_command", required=True, metavar="COMMAND")
     init = commands.add_parser("init", help="make the cluster's certificate authority")
     init.add_argument("--cluster", default="edge", metavar="NAME", help="the cluster's name (default edge)")
@@ -19,6 +35,17 @@ def add_commands(subparsers: Any) -> None:
     cert.add_argument("name", metavar="NODE", help="the node's name, as in twistd edge --node")
     cert.add_argument("--out", type=Path, metavar="DIR", help="where to (default: DIR/NODE)")
     turn = commands.add_parser("rotate", help="make a new authority beside the old one")
+    out = commands.add_parser("revoke", help="make the list of revoked certificates, with one node more")
+    out.add_argument("who", metavar="NODE", help="a node's name, a certificate's fingerprint, or its file")
+    out.add_argument(
+        "--since", metavar="TIME", help="when the key was last its owner's, as 2026-11-20T08:00 UTC (now)"
+    )
+    out.add_argument(
+        "--dir", type=Path, default=Path("cluster"), help="the authority's folder (default ./cluster)"
+    )
+    announce = commands.add_parser("announce", help="tell a node, and so all, whose certificates are revoked")
+    announce.add_argument("file", type=Path, metavar="FILE", help="crl.pem of the authority's folder")
+    commands.add_parser("revoked", help="the certificates that are revoked, as a node knows")
     for command, days in ((init, CA_DAYS), (cert, NODE_DAYS), (turn, CA_DAYS)):
         command.add_argument(
             "--dir", type=Path, default=Path("cluster"), help="the authority's folder (default ./cluster)"
@@ -28,9 +55,15 @@ def add_commands(subparsers: Any) -> None:
         )
 
 
-def run(options: argparse.Namespace) -> int:
-    """Do it and say what was made; :class:`edge.errors.EdgeError`."""
+def run(options: argparse.Namespace, client: Callable[[], AdminClient], console: Console) -> int:
+    """Do it and say what was made; :class:`edge.errors.EdgeError`.  *client* asks a node."""
+    if options.cluster_command == "announce":
+        return _announce(options.file, client(), options.json, console)
+    if options.cluster_command == "revoked":
+        return _tell(client().ask("GET", "/revocations"), options.json, console)
     folder: Path = options.dir
+    if options.cluster_command == "revoke":
+        return _revoke(folder, options.who, options.since)
     if options.cluster_command == "init":
         create(folder, options.cluster, options.days)
         print(f"{folder}/ca.pem and {folder}/ca.key: keep the key where no node can read it")
@@ -43,4 +76,35 @@ def run(options: argparse.Namespace) -> int:
         for path in certify(folder, options.name, out, options.days):
             print(path)
         print(f"copy these to STATE-DIR/cluster/ of {options.name}, or name them: --cluster-cert, ...")
+    return 0
+
+
+def _revoke(folder: Path, who: str, since: str | None) -> int:
+    for one in revoke(folder, who, None if since is None else _time(since)):
+        print(f"{', '.join(names_of(one))}: {one.fingerprint(SHA256()).hex()}, serial {one.serial_number:x}")
+    print(f"revoked in {folder}/crl.pem; tell any one node: edgectl cluster announce {folder}/crl.pem")
+    return 0
+
+
+def _time(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise AuthorityError(f"--since {text}: give a date and time like 2026-11-20T08:00 (UTC)") from None
+    return found.replace(tzinfo=timezone.utc) if found.tzinfo is None else found.astimezone(timezone.utc)
+
+
+def _announce(file: Path, client: AdminClient, as_json: bool, console: Console) -> int:
+    try:
+        text = file.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AuthorityError(f"{file}: cannot be read as a list in PEM form ({error})") from None
+    found = client.ask("POST", "/revocations", {"list": text})
+    if not as_json:
+        console.print("told: this node passes it on" if found["new"] else "this node knew all of it")
+    return _tell(found, as_json, console)
+
+
+def _tell(found: dict[str, Any], as_json: bool, console: Console) -> int:
+    print(json.dumps(found)) if as_json else console.print(revoked_table(found))
     return 0

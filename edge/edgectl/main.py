@@ -10,12 +10,20 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from edge.edgectl import cluster_command
 from edge.edgectl.admin_client import AdminClient, default_endpoint
-from edge.edgectl.tables import certificate_tables, duration, facts_table, log_tables, members_table, shown
+from edge.edgectl.tables import (
+    certificate_tables,
+    duration,
+    escape,
+    facts_table,
+    log_tables,
+    members_table,
+    plain,
+    shown,
+)
 from edge.errors import EdgeError
 
 
@@ -72,12 +80,12 @@ def main(arguments: list[str] | None = None) -> int:
             if not path.startswith("/"):
                 parser.error(f"purge {path}: a path begins with /, as in the URL")
     try:
+        console = Console(soft_wrap=not sys.stdout.isatty())
         if options.command == "cluster":
-            return cluster_command.run(options)
-        client = _client(options)
-        return _COMMANDS[options.command](client, options, Console(soft_wrap=not sys.stdout.isatty()))
+            return cluster_command.run(options, lambda: _client(options), console)
+        return _COMMANDS[options.command](_client(options), options, console)
     except EdgeError as error:
-        print(f"edgectl: {error}", file=sys.stderr)
+        print(f"edgectl: {plain(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

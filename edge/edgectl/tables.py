@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 
 _COLORS = {"alive": "green", "suspect": "yellow", "dead": "bold red", "left": "dim"}
@@ -81,11 +81,20 @@ def log_tables(found: dict[str, Any]) -> list[Table]:
     return [logs, facts_table("replication", {**facts, **found["counters"]})]
 
 
+def revoked_table(found: dict[str, Any]) -> Table:
+    """The table of what ``GET /revocations`` answers."""
+    title = "revoked certificates" + (", this node's own among them" if found["own"] else "")
+    table = Table("node", "serial", "since", title=title)
+    for one in found["revoked"]:
+        table.add_row(*(shown(one[name]) for name in ("name", "serial", "since")))
+    return table
+
+
 def facts_table(title: str, facts: dict[str, Any]) -> Table:
     """A table of names and values."""
     table = Table(title=title, show_header=False)
     for name, value in facts.items():
-        table.add_row(name.replace("_", " "), shown(value))
+        table.add_row(escape(name.replace("_", " ")), shown(value))
     return table
 
 
@@ -94,6 +103,22 @@ def shown(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: "-"}[value]
     return escape(str(value))
+
+
+def escape(text: str) -> str:
+    """*text* of a node for a table: nothing in it is markup, or means a thing to a terminal.
+
+    >>> escape("[red]\\x1b[2J\\u202e")
+    '\\\\[red]\\\\x1b[2J\\\\u202e'
+    """
+    return escape_markup(plain(text))
+
+
+def plain(text: str) -> str:
+    """*text* with what means a thing to a terminal escaped, but for line ends."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text
+    )
 
 
 def size(count: int | None) -> str:

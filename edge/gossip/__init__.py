@@ -22,6 +22,8 @@ schema.py          decoding by schema
 What they agree    Last writer wins, by a hybrid logical clock; logs compared by version vectors
 replica.py         the replicated table: change logs, version vector, anti-entropy repair
 changes.py         a change, and the table messages on the wire
+batches.py         signed batches: what proves a change, whoever passes it on
+keyring.py         whose signature counts
 clock.py           the hybrid logical clock
 differences.py     how far the clocks of other nodes are from this one's
 progress.py        who is behind whom
@@ -33,6 +35,7 @@ rows.py            the change log in SQLite
 In private         Keys from TLS 1.3, AEAD, replay protection
 sealing.py         datagrams encrypted with ChaCha20-Poly1305
 replay.py          the replay window
+trust.py           messages about certificates, on the wire
 =================  =======================================================================================
 
 May be imported: :mod:`edge.http` and :mod:`edge.load` with their grammars, :mod:`edge.resource`,

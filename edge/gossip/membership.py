@@ -167,6 +167,11 @@ class Membership:
         self._hear(msgspec.structs.replace(member.latest, state=LEFT, incarnation=last))
         return True
 
+    def expel(self, name: str) -> None:
+        """The node *name* is none of the cluster any more: its certificate is revoked."""
+        self._streams.discard(name)
+        self.roster.remove(name)
+
     def set_load(self, report: LoadReport, now: float) -> None:
         """This node's own load, for all."""
         self.piggyback.note(report, now)

@@ -6,6 +6,13 @@ name of the node breaks a tie.  So the order in which changes arrive does not ma
 the same table.  What a node has of each log is one number, its position; all positions together are its
 *version vector*.  Who has less asks for what is missing by sequence, from anybody who has more.
 
+Whatever comes from a peer proves itself: each change is one of a batch that its origin signed, and so is
+how far the log of an origin is (:mod:`edge.gossip.batches`).  So nobody speaks for another node, and who
+was away for good is still believed, through anybody.  What a peer merely *says* of a log (in a version
+vector) is a reason to ask it, no more; a peer that was asked and could not prove what it said is
+*distrusted*: nothing is asked of it for a while, and what it says counts for nothing, until it proves
+something.
+
 A log's *generation* stays while its state directory is sound.  Sequence numbers are reserved in blocks, so
 that a kill never leads to one being used twice.  When others have more of a node's own log than it wrote
 itself, or something of it and it has none - its state is a restored copy, or was lost - it begins a new
@@ -22,12 +29,14 @@ Sans-IO but for the database: messages and the time (Unix milliseconds) go in, m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from edge.gossip.batches import BATCH, Batch, is_signed, statement
 from edge.gossip.buckets import Buckets
 from edge.gossip.changes import (
     BUCKET_ENTRIES,
+    CHAINS,
     CHUNK,
     CHUNK_BYTES,
     URGENT_BYTES,
@@ -44,11 +53,13 @@ from edge.gossip.changes import (
     Root,
     VersionVector,
     Want,
+    change_hash,
     encode_message,
+    is_one_of,
     unpack,
 )
 from edge.gossip.clock import HybridClock, ahead, latest_believed
-from edge.gossip.packet import LogPosition
+from edge.gossip.packet import NODES, LogPosition
 from edge.gossip.published import PublishedRecord
 from edge.gossip.rows import Rows
 
@@ -66,6 +77,12 @@ DOUBT_MS = 60_000
 REPAIR_BUCKETS = 16
 #: Tombstones forgotten in one step.
 _STEP = 100
+#: Milliseconds for which a peer that proved nothing, again, is asked nothing: doubled each time, and at most.
+DISTRUST_MS, DISTRUST_LIMIT_MS = 5000, 60_000
+#: Logs that one peer is asked for at once.
+WANTS_EACH = 64
+#: Batches whose signature is known to be good.
+_VERIFIED = 1024
 
 
 class Received(NamedTuple):
@@ -75,6 +92,16 @@ class Received(NamedTuple):
     replies: list[Message]
     #: What counts from now on, in this order.
     applied: list[Change]
+    #: Why something of it was not taken, a sentence for the log.
+    refused: str = ""
+
+
+class Distrust(NamedTuple):
+    """A peer said something of a log that it could not prove."""
+
+    since_ms: int
+    #: For how long it is asked nothing.
+    pause_ms: int
 
 
 class Replica:
@@ -84,6 +111,7 @@ class Replica:
         #: Its name.
         self.node = node
         self._rows = rows
+        self._keyring = rows.keyring
         self._tombstone_ms = tombstone_ms
         self.counters: Counter[str] = Counter()
         #: Of what this node itself has published.
@@ -94,15 +122,23 @@ class Replica:
         self._doubts: dict[str, int] = {}  # origin -> when something of it was refused
         self._wants: dict[str, tuple[str, int]] = {}  # origin -> (peer, asked at)
         self._rest: dict[str, Want] = {}  # origin -> where reading its log was broken off
+        self._targets: dict[str, Batch] = {}  # origin -> what proves the head up to which its log is read
+        self._distrusted: dict[str, Distrust] = {}  # by peer
         self._pushed: dict[str, int] = {}  # peer -> sequence
         self._urgent_from = 0
         #: Whether our log was begun now: what others have of an earlier one was lost.
         self._is_new = False
         self._own_asks = 0  # how often others are still to be asked for what they have of our own log
+        self._open: list[bytes] = []  # hashes of own changes that are not signed yet
+        self._open_id = 0
+        self._verified: dict[Batch, None] = {}
         for path, clock, origin in rows.all_clocks():
             self._buckets.toggle(path, clock, origin)
         self._clock = HybridClock(rows.meta("clock"))
         self._positions = rows.positions()
+        self._proofs = {
+            origin: proof for origin in self._positions if (proof := rows.proof(origin)) is not None
+        }
         if node not in self._positions:
             self._begin_log(max(now_ms, rows.meta("generation") + 1), 0)
         else:
@@ -133,8 +169,28 @@ class Replica:
             self._rows.set_position(self.node, generation, sequence)
         self._positions[self.node] = (generation, sequence)
         change = Change(path, self.node, sequence, self._clock.tick(now_ms), modified, records)
-        self._take([change], self._rows.clocks([path]))
+        if not self._open:
+            self._open_id = self._rows.begin_batch()
+        self._open.append(change_hash(change))
+        self._take([(change, self._open_id)], self._rows.clocks([path]))
+        if len(self._open) == BATCH:
+            self.seal()
         return change
+
+    def seal(self) -> Batch:
+        """Sign what was changed here since the last time, and how far the log is now."""
+        generation, sequence = self._positions[self.node]
+        last = self._proofs.get(self.node)
+        if last is not None and (last.generation, last.head) == (generation, sequence) and not self._open:
+            return last
+        hashes = b"".join(self._open)
+        signature = self._keyring.sign(statement(self.node, generation, sequence, hashes))
+        batch = Batch(self.node, self._keyring.own, generation, sequence, hashes, signature)
+        if self._open:
+            self._rows.finish_batch(self._open_id, batch)
+            self._open = []
+        self._proofs[self.node] = batch
+        return batch
 
     def remove(self, path: bytes, now_ms: int) -> Change | None:
         """This node takes *path* away, whoever published it; None: nothing is there."""
@@ -178,25 +234,26 @@ class Replica:
         return tuple(LogPosition(origin, *position) for origin, position in self._positions.items())
 
     def notice(self, peer: str, version_vector: Sequence[LogPosition], now_ms: int) -> list[Message]:
-        """*peer* has the logs up to *version_vector*: what to ask it for."""
+        """*peer* says that it has the logs up to *version_vector*: what it is asked for, to prove it."""
         messages: list[Message] = []
+        self._give_up_waiting(now_ms)
         for theirs in version_vector:
             ours = self._positions.get(theirs.origin, (0, 0))
             if theirs.sequence == 0:
                 continue  # it has published nothing: burst nodes come and go without a trace
             if theirs.origin == self.node:
-                self._recover(theirs, now_ms)
-                if not self._own_asks:
+                if not (self._own_asks or self._is_lost(theirs.generation, theirs.sequence)):
                     continue
             elif (theirs.generation, theirs.sequence) <= ours:
                 continue
-            asked = self._wants.get(theirs.origin)
-            if asked is not None and _within(WANT_MS, asked[1], now_ms):
+            if theirs.origin in self._wants and not self._is_better(peer, self._wants[theirs.origin][0]):
                 continue
             if _within(DOUBT_MS, self._doubts.get(theirs.origin), now_ms):
                 continue
+            if not self._may_ask(peer, now_ms):
+                continue
             self._wants[theirs.origin] = (peer, now_ms)
-            self._own_asks -= theirs.origin == self.node
+            self._own_asks -= self._own_asks > 0 and theirs.origin == self.node
             self.counters["wants"] += 1
             after = ours[1] if ours[0] == theirs.generation and theirs.origin != self.node else 0
             rest = self._rest.get(theirs.origin)
@@ -206,23 +263,55 @@ class Replica:
             messages.append(rest)
         return messages
 
-    def _recover(self, theirs: LogPosition, now_ms: int) -> None:
-        """If somebody has more of our log than we wrote, our state is lost, or an old copy."""
-        generation, sequence = self._positions[self.node]
-        is_earlier = theirs.generation < generation
-        has_more = (theirs.generation, theirs.sequence) > (generation, sequence)
-        if not has_more and not (is_earlier and self._is_new):
-            return
+    def _give_up_waiting(self, now_ms: int) -> None:
+        """Those who were asked and have not answered for :data:`WANT_MS` have proved nothing."""
+        late = {one: asked for one, (asked, at) in self._wants.items() if not _within(WANT_MS, at, now_ms)}
+        for origin in late:
+            del self._wants[origin]
+        for peer in sorted(set(late.values())):
+            self._distrust(peer, now_ms)
+
+    def _is_better(self, peer: str, asked: str) -> bool:
+        """Whether *peer* is rather asked than *asked*, who has not answered yet."""
+        return asked in self._distrusted and peer not in self._distrusted
+
+    def _may_ask(self, peer: str, now_ms: int) -> bool:
+        distrust = self._distrusted.get(peer)
+        if distrust is not None and _within(distrust.pause_ms, distrust.since_ms, now_ms):
+            return False
+        return sum(asked == peer for asked, _ in self._wants.values()) < WANTS_EACH
+
+    def _distrust(self, peer: str, now_ms: int) -> None:
+        """*peer* did not prove what it said."""
+        before = self._distrusted.pop(peer, None)
+        pause = 0 if before is None else min(max(DISTRUST_MS, 2 * before.pause_ms), DISTRUST_LIMIT_MS)
+        self.counters["distrusted"] += 1
+        self._distrusted[peer] = Distrust(now_ms, pause)
+        while len(self._distrusted) > NODES:
+            del self._distrusted[next(iter(self._distrusted))]
+
+    def is_distrusted(self, peer: str) -> bool:
+        """Whether what *peer* says of logs counts for nothing."""
+        return peer in self._distrusted
+
+    def _is_lost(self, generation: int, sequence: int) -> bool:
+        """Whether our state is lost, or an old copy, if somebody has our log as far as that."""
+        ours = self._positions[self.node]
+        return (generation, sequence) > ours or (generation < ours[0] and self._is_new)
+
+    def _recover(self, theirs: Batch, now_ms: int) -> None:
+        """Somebody has more of our log than we wrote, and we signed it."""
         self.counters["generations"] += 1
-        sequence = max(sequence, theirs.sequence if theirs.sequence < 1 << 62 else 0)
-        self._begin_log(max(now_ms, theirs.generation + 1, generation + 1), sequence)
+        generation, sequence = self._positions[self.node]
+        self._begin_log(max(now_ms, theirs.generation + 1, generation + 1), max(sequence, theirs.head))
         self._is_new = False
         self._own_asks = OWN_ASKS
 
     @property
     def recovers(self) -> bool:
         """Whether others may have something of our own log that is not here again."""
-        return self._own_asks > 0
+        asked = self._wants.get(self.node, ("", 0))[0]
+        return self._own_asks > 0 or (asked != "" and asked not in self._distrusted)
 
     def refused(self, now_ms: int) -> dict[str, int]:
         """Origins of which something is not taken now: milliseconds by which it is dated too far ahead."""
@@ -248,11 +337,88 @@ class Replica:
             return Received(self._answer(message), [])
         if isinstance(message, Repair):
             self.counters["repaired"] += len(message.items)
-            believed = self._believed(unpack(message.heads, message.items), now_ms)
-            return Received([], self._merge(believed, now_ms))
+            self._learn(message.chains)
+            proved, refused = self._proved(unpack(message.heads, message.batches, message.items))
+            return Received([], self._merge(self._believed(proved, now_ms), now_ms), refused)
         if isinstance(message, Root) and any(_within(WANT_MS, at, now_ms) for _, at in self._wants.values()):
             return Received([], [])  # what is on its way is no silent difference
         return Received(self._compare(message), [])
+
+    # Proofs
+
+    def _learn(self, chains: Iterable[Sequence[bytes]]) -> None:
+        for chain in chains:
+            self._keyring.learn(chain)
+
+    def _is_signed(self, batch: Batch) -> bool:
+        """Whether *batch* is of its origin; remembers good ones, which come with many changes."""
+        if batch in self._verified:
+            return True
+        if not is_signed(batch, self._keyring):
+            return False
+        if len(self._verified) >= _VERIFIED:
+            self._verified.clear()
+        self._verified[batch] = None
+        return True
+
+    def _proved(self, pairs: list[tuple[Change, Batch]]) -> tuple[list[tuple[Change, Batch]], str]:
+        """Those of *pairs* that are of their origin, and what is said of one that is not."""
+        proved = [pair for pair in pairs if is_one_of(*pair) and self._is_signed(pair[1])]
+        if len(proved) == len(pairs):
+            return pairs, ""
+        self.counters["unproved"] += len(pairs) - len(proved)
+        return proved, "a change is not signed by its origin"
+
+    def _counts(self, change: Change, batch: Batch, beside: int) -> bool:
+        """Whether a change of its origin is to be taken, as far as that is this node's own decision.
+
+        *beside*: so many are taken with it.
+        """
+        if change.clock >> 16 > self._keyring.until(batch.signer):
+            self.counters["revoked"] += 1
+            return False
+        if not self._rows.has_room(change, beside):
+            self.counters["no_room"] += 1
+            return False
+        return True
+
+    def _proves(self, batch: Batch | None, origin: str, generation: int, head: int) -> bool:
+        """Whether *batch* proves that the log of *origin* is that long."""
+        return (
+            batch is not None
+            and (batch.origin, batch.generation, batch.head) == (origin, generation, head)
+            and not self._keyring.is_revoked(batch.signer)
+            and self._is_signed(batch)
+        )
+
+    def proof(self, origin: str) -> Batch | None:
+        """What proves this node's position in the log of *origin*."""
+        return self.seal() if origin == self.node else self._proofs.get(origin)
+
+    def revoke(self, revoked: Mapping[bytes, int]) -> list[bytes]:
+        """Certificates are revoked as of a time (Unix ms): the paths of what was dated later, and is gone.
+
+        Nor does what they signed prove any more how far a log has come.
+        """
+        for origin, proof in list(self._proofs.items()):
+            if proof.signer in revoked and origin != self.node:
+                del self._proofs[origin], self._positions[origin]
+                self._rows.forget_position(origin)
+        gone = [path for signer, since in revoked.items() for path in self._rows.dated_after(signer, since)]
+        for at in range(0, len(gone), CHUNK):
+            for path, version in self._rows.clocks(gone[at : at + CHUNK]).items():
+                self._buckets.toggle(path, *version)
+        self._rows.delete(gone)
+        self.counters["revoked"] += len(gone)
+        return gone
+
+    def _chains_of(self, batches: Iterable[Batch]) -> tuple[tuple[bytes, ...], ...]:
+        """The certificates of others that signed *batches*: ours is known to every peer."""
+        signers = dict.fromkeys(batch.signer for batch in batches)
+        signers.pop(self._keyring.own, None)
+        return tuple(chain for signer in list(signers)[:CHAINS] if (chain := self._keyring.chain(signer)))
+
+    # Reading logs
 
     def _answer(self, want: Want) -> list[Message]:
         position = self._positions.get(want.origin)
@@ -261,25 +427,44 @@ class Replica:
         generation, newest = position
         fresh = generation == want.generation
         head = want.head if fresh and 0 < want.head <= newest else newest
-        cursor = (min(want.rank, 4), want.sequence) if fresh else (0, 0)
+        cursor = (want.rank, want.sequence) if fresh else (0, 0)
         self.counters["chunks_sent"] += 1
         return [self._chunk(want.origin, generation, want.after if fresh else 0, head, cursor)]
 
     def _chunk(self, origin: str, generation: int, after: int, head: int, cursor: tuple[int, int]) -> Changes:
+        proof = self.proof(origin)
         found = self._rows.read(origin, after, head, cursor, CHUNK)
         packer = Packer()
         items: list[Item] = []
-        last = cursor
-        for level, change in found:
-            items.append(packer.pack(change))
-            last = (level, change.sequence)
+        last, read = cursor, 0
+        for level, change, number in found:
+            batch = self._rows.batch(number)
+            if batch is not None:  # which is missing only in a file that was damaged meanwhile
+                items.append(packer.pack(change, batch))
+            last, read = (level, change.sequence), read + 1
             if packer.size >= CHUNK_BYTES:
                 break
-        done = len(items) == len(found) < CHUNK
-        return Changes(origin, generation, after, head, *last, done, tuple(packer.heads), tuple(items))
+        done = read == len(found) < CHUNK
+        proved = proof is not None and (proof.generation, proof.head) == (generation, head)
+        at = packer.add(proof) if proved and proof is not None else None
+        batches = tuple(packer.batches)
+        return Changes(
+            origin, generation, after, head, *last, done, tuple(packer.heads), tuple(items),
+            batches, at, self._chains_of(batches),
+        )  # fmt: skip
 
     def _receive_changes(self, peer: str, chunk: Changes, now_ms: int) -> Received:
         origin, generation = chunk.origin, chunk.generation
+        self._learn(chunk.chains)
+        proof = None if chunk.proof is None else chunk.batches[chunk.proof]
+        if self._proves(proof, origin, generation, chunk.head):
+            assert proof is not None
+            if origin == self.node and self._is_lost(generation, chunk.head):
+                self._recover(proof, now_ms)
+        else:
+            proof = self._targets.get(origin)
+            if proof is None or (proof.generation, proof.head) != (generation, chunk.head):
+                proof = None
         mine = self._positions.get(origin, (0, 0))
         asked = self._wants.get(origin, ("", 0))[0] == peer
         own = origin == self.node
@@ -288,18 +473,28 @@ class Replica:
             # Unasked, and not the next: what is before it first.
             return Received(self.notice(peer, [LogPosition(origin, generation, chunk.head)], now_ms), [])
         self.counters["chunks"] += 1
-        believed = self._believed(unpack(chunk.heads, [(origin, item) for item in chunk.items]), now_ms)
-        if len(believed) < len(chunk.items):
+        pairs, refused = self._proved(
+            unpack(chunk.heads, chunk.batches, [(origin, item) for item in chunk.items])
+        )
+        if proof is None:
+            refused = refused or f"that the log of {origin} has come so far is not signed by {origin}"
+        believed = self._believed(pairs, now_ms)
+        if len(believed) < len(pairs):
             self._doubted.add(origin)
         applied = self._merge(believed, now_ms)
+        if refused or proof is None:
+            self._give_up(origin, peer, now_ms)
+            return Received([], applied, refused)
+        self._distrusted.pop(peer, None)
         if not chunk.done:
             self._wants[origin] = (peer, now_ms)
             more = Want(origin, generation, chunk.after, chunk.head, chunk.rank, chunk.sequence)
-            self._rest[origin] = more
+            self._rest[origin], self._targets[origin] = more, proof
             return Received([more], applied)
         if asked:
             del self._wants[origin]
             self._rest.pop(origin, None)
+            self._targets.pop(origin, None)
         if own:
             self._own_asks = 0 if asked else self._own_asks
         elif origin in self._doubted:
@@ -308,46 +503,56 @@ class Replica:
         elif follows and (generation, chunk.head) > mine:
             self._doubts.pop(origin, None)
             self._refused.pop(origin, None)
-            self._positions[origin] = (generation, chunk.head)
-            self._rows.set_position(origin, generation, chunk.head)
+            self._positions[origin], self._proofs[origin] = (generation, chunk.head), proof
+            self._rows.set_position(origin, generation, chunk.head, proof)
         return Received([], applied)
 
-    def _merge(self, changes: list[Change], now_ms: int) -> list[Change]:
-        """Those of *changes*, all believed, that win against what is here, taken."""
-        if not changes:
+    def _give_up(self, origin: str, peer: str, now_ms: int) -> None:
+        """*peer* could not prove what it sent of the log of *origin*: ask another one."""
+        self._distrust(peer, now_ms)
+        if self._wants.get(origin, ("", 0))[0] == peer:
+            del self._wants[origin]
+            self._rest.pop(origin, None)
+            self._targets.pop(origin, None)
+
+    def _merge(self, pairs: list[tuple[Change, Batch]], now_ms: int) -> list[Change]:
+        """Those of *pairs*, all proved and believed, that win against what is here, taken."""
+        if not pairs:
             return []
-        self._clock.hear(max(change.clock for change in changes))
+        self._clock.hear(max(change.clock for change, _ in pairs))
         oldest = self._forgotten_before(now_ms)
-        known = self._rows.clocks([change.path for change in changes])
-        winners: dict[bytes, Change] = {}
-        for change in changes:
+        known = self._rows.clocks([change.path for change, _ in pairs])
+        winners: dict[bytes, tuple[Change, Batch]] = {}
+        for change, batch in pairs:
             version = (change.clock, change.origin)
             before = known.get(change.path)
             if version <= before if before else (change.is_tombstone and change.clock < oldest):
                 self.counters["superseded"] += 1
                 continue
-            if change.path in winners and version <= _version(winners[change.path]):
+            if not self._counts(change, batch, len(winners)):
+                continue
+            if change.path in winners and version <= _version(winners[change.path][0]):
                 continue
             winners.pop(change.path, None)
-            winners[change.path] = change
-        applied = list(winners.values())
-        self._take(applied, known)
-        self.counters["applied"] += len(applied)
-        return applied
+            winners[change.path] = change, batch
+        taken = [(change, self._rows.batch_id(batch)) for change, batch in winners.values()]
+        self._take(taken, known)
+        self.counters["applied"] += len(taken)
+        return [change for change, _ in taken]
 
-    def _believed(self, changes: list[Change], now_ms: int) -> list[Change]:
-        """Those of *changes* that are not dated too far ahead; what is refused is told of."""
+    def _believed(self, pairs: list[tuple[Change, Batch]], now_ms: int) -> list[tuple[Change, Batch]]:
+        """Those of *pairs* that are not dated too far ahead; what is refused is told of."""
         latest = latest_believed(now_ms)
-        if all(change.clock <= latest for change in changes):
-            return changes
-        for change in changes:
+        if all(change.clock <= latest for change, _ in pairs):
+            return pairs
+        for change, _ in pairs:
             if change.clock > latest:
                 self.counters["future_refused"] += 1
                 self._refused[change.origin] = ahead(change.clock, now_ms), now_ms
-        return [change for change in changes if change.clock <= latest]
+        return [pair for pair in pairs if pair[0].clock <= latest]
 
-    def _take(self, changes: list[Change], known: dict[bytes, tuple[int, str]]) -> None:
-        for change in changes:
+    def _take(self, changes: list[tuple[Change, int]], known: dict[bytes, tuple[int, str]]) -> None:
+        for change, _ in changes:
             before = known.get(change.path)
             if before is not None:
                 self._buckets.toggle(change.path, *before)
@@ -382,10 +587,18 @@ class Replica:
         return [*messages, Paths(tuple(behind[:CHUNK]))] if behind else messages
 
     def _repairs(self, paths: Iterable[bytes]) -> list[Message]:
+        self.seal()
         packer = Packer()
-        found = [change for path in paths if (change := self._rows.get(path)) is not None]
-        items = tuple((change.origin, packer.pack(change)) for change in found)
-        return [Repair(tuple(packer.heads), items)] if items else []
+        items = []
+        for path in paths:
+            found = self._rows.signed(path)
+            batch = None if found is None else self._rows.batch(found[1])
+            if found is not None and batch is not None:
+                items.append((found[0].origin, packer.pack(found[0], batch)))
+        batches = tuple(packer.batches)
+        if not items:
+            return []
+        return [Repair(tuple(packer.heads), tuple(items), batches, self._chains_of(batches))]
 
     # Time
 
@@ -406,19 +619,24 @@ class Replica:
         self._rows.set_meta("generation", generation)
         self._buckets = Buckets()
         self._positions = {}
-        self._rest.clear()
+        self._proofs = {}
+        self._open = []
+        for reading in (self._wants, self._rest, self._targets, self._verified):
+            reading.clear()
         self._contact = 0
         self._begin_log(max(now_ms, generation + 1), 0)
         self._rows.commit()
 
     def save(self, now_ms: int) -> None:
-        """Forget old tombstones, write down clock and position, commit."""
+        """Forget old tombstones, sign, write down clock and position, commit."""
         self._date_anew(now_ms)
+        if self._open:
+            self.seal()
         expired = self._rows.expired(self._forgotten_before(now_ms), _STEP)
         for path, clock, origin in expired:
             self._buckets.toggle(path, clock, origin)
         if expired:
-            self._rows.delete(path for path, _, _ in expired)
+            self._rows.delete([path for path, _, _ in expired])
         if self._rows.meta("clock") != self._clock.newest:
             self._rows.set_meta("clock", self._clock.newest)
         self._rows.commit()

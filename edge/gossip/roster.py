@@ -71,6 +71,12 @@ class Roster:
                 del self.members[member.name]
                 self._piggyback.forget(member.name)
 
+    def remove(self, name: str) -> None:
+        """Nothing is known of *name* any more."""
+        self.members.pop(name, None)
+        self._suspects.pop(name, None)
+        self._piggyback.forget(name)
+
     def _admit(self, update: MembershipUpdate, now: float) -> list[MemberChanged | Dial]:
         member = self.members[update.name] = Member(update, now)
         if update.state == SUSPECT:

@@ -1,7 +1,8 @@
 """Mutual TLS between nodes: version 1.3 only, certificates signed by the cluster's authority on both sides.
 
-The authorities in the bundle are all accepted, so that one can take over from another.  Whose certificate it
-is stands in its one DNS name; who dials a node by name checks it (service-identity, RFC 6125).
+The authorities in the bundle are all accepted, so that one can take over from another.  Whose certificate
+it is stands in its one DNS name; who dials a node by name checks it (service-identity, RFC 6125).  A
+revoked certificate (:mod:`edge.trust.revocations`) is refused in the handshake, by both sides.
 """
 
 # Much of Twisted and pyOpenSSL has no annotations.
@@ -22,14 +23,25 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from edge.errors import ConfigError, EdgeError
+from edge.trust.revocations import Revocations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 
+#: Certificates of one node that are remembered: its own, and eight rotations of the authority.
+CHAIN = 9
+
+
 class TrustError(EdgeError):
     """Another node is not who it should be."""
+
+
+#: How OpenSSL calls the alert that says so to the other side (RFC 8446 section 6.2).
+REVOKED_ALERT = "alert certificate revoked"
+#: An authority without a list of its own has revoked nothing (X509_V_ERR_UNABLE_TO_GET_CRL).
+_NO_LIST = 3
 
 
 class _Loaded(NamedTuple):
@@ -45,10 +57,45 @@ class _Loaded(NamedTuple):
 class PeerCertificates:
     """The certificate of this node and the authorities of the others, loaded from files."""
 
-    def __init__(self, node: str, certificate: Path, key: Path, authorities: Path) -> None:
+    def __init__(
+        self, node: str, certificate: Path, key: Path, authorities: Path, revoked: Path | None = None
+    ) -> None:
+        """*revoked*: the file in which lists of revoked certificates are kept; None: nowhere."""
         self._node = node
         self._paths = (certificate, key, authorities)
         self._loaded: _Loaded | None = None
+        self.revocations = Revocations(revoked, self._authority_certificates)
+
+    @property
+    def own_chain(self) -> tuple[bytes, ...]:
+        """This node's certificate and those above it, DER."""
+        return tuple(
+            crypto.dump_certificate(crypto.FILETYPE_ASN1, one)
+            for one in (self._files.certificate, *self._files.chain)
+        )
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """This node's."""
+        return self._files.certificate.to_cryptography()
+
+    @property
+    def key(self) -> object:
+        """This node's private key."""
+        return self._files.key.to_cryptography_key()
+
+    @property
+    def authorities(self) -> list[crypto.X509]:
+        """Those of the bundle."""
+        return self._files.authorities
+
+    def _authority_certificates(self) -> list[x509.Certificate]:
+        return [one.to_cryptography() for one in self.authorities]
+
+    @property
+    def _files(self) -> _Loaded:
+        assert self._loaded is not None, "load() comes first"
+        return self._loaded
 
     def load(self) -> None:
         """Load the files; :class:`ConfigError` names the one that cannot be used."""
@@ -69,7 +116,7 @@ class PeerCertificates:
                 f"--cluster-cert {certificate_path} expired on {certificate.not_valid_after_utc:%Y-%m-%d}; "
                 f"make a new one: edgectl cluster cert {self._node}"
             )
-        names = _names(certificate)
+        names = names_of(certificate)
         if names != [self._node]:
             raise ConfigError(
                 f"--cluster-cert {certificate_path} is for {', '.join(names) or 'nobody'}, "
@@ -100,8 +147,7 @@ class PeerCertificates:
 
     def context(self) -> SSL.Context:
         """A context with the newest files."""
-        assert self._loaded is not None
-        loaded = self._loaded
+        loaded = self._files
         context = SSL.Context(SSL.TLS_METHOD)
         context.set_min_proto_version(SSL.TLS1_3_VERSION)
         context.use_certificate(loaded.certificate)
@@ -114,12 +160,20 @@ class PeerCertificates:
         assert store is not None
         for authority in loaded.authorities:
             store.add_cert(authority)
-        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _verified)
+        if lists := self.revocations.crls:
+            store.set_flags(crypto.X509StoreFlags.CRL_CHECK)
+            for one_list in lists:
+                store.add_crl(one_list)
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, self._verify)
         return context
 
-
-def _verified(connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int) -> bool:
-    return bool(ok)
+    def _verify(
+        self, connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int
+    ) -> bool:
+        """What OpenSSL has found; it looks only into the list of a certificate's own authority."""
+        if not ok:
+            return error == _NO_LIST
+        return depth > 0 or self.revocations.since(certificate.to_cryptography()) is None
 
 
 @implementer(IOpenSSLServerConnectionCreator)
@@ -169,10 +223,19 @@ class _Client:
 def peer_name(connection: SSL.Connection) -> str:
     """Whose certificate the other side showed; :class:`TrustError` if it names not exactly one node."""
     certificate = connection.get_peer_certificate()
-    names = _names(certificate.to_cryptography()) if certificate is not None else []
+    names = names_of(certificate.to_cryptography()) if certificate is not None else []
     if len(names) != 1:
         raise TrustError(f"its certificate names {', '.join(names) or 'nobody'}, not one node")
     return names[0]
+
+
+def peer_chain(connection: SSL.Connection) -> tuple[bytes, ...]:
+    """The other side's certificate, and those above it that it showed; DER."""
+    certificate = connection.get_peer_certificate()
+    assert certificate is not None
+    shown = [certificate, *(connection.get_peer_cert_chain() or ())]
+    made = dict.fromkeys(crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in shown)
+    return tuple(made)[:CHAIN]
 
 
 def verify_name(connection: SSL.Connection, name: str) -> None:
@@ -186,7 +249,8 @@ def verify_name(connection: SSL.Connection, name: str) -> None:
             raise TrustError(f"its certificate is not for {name}") from None
 
 
-def _names(certificate: x509.Certificate) -> list[str]:
+def names_of(certificate: x509.Certificate) -> list[str]:
+    """The DNS names in *certificate*."""
     try:
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except x509.ExtensionNotFound:

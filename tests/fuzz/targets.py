@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable
 from random import Random
 
+from edge.gossip.batches import Batch
 from edge.gossip.changes import (
     Changes,
     Entries,
@@ -42,6 +43,7 @@ from edge.gossip.rows import Rows
 from edge.gossip.schema import GossipError
 from edge.gossip.sealing import Session, Sessions
 from edge.load.report import LoadReport
+from simulation.keyring import HashKeyring
 
 _NOW_MS = 1_700_000_000_000
 _SECRET = bytes(range(64))
@@ -70,7 +72,7 @@ def message(data: bytes) -> None:
         found = decode_message(data)
     except GossipError:
         return
-    replica = Replica("a", Rows(":memory:"), _NOW_MS)
+    replica = Replica("a", Rows(":memory:", HashKeyring("a")), _NOW_MS)
     replica.put(b"/x", 0, (Record(0, bytes(32), 1, b"A: b\r\n", b""),), _NOW_MS)
     for _ in range(2):
         received = replica.receive("b", found, _NOW_MS)
@@ -93,7 +95,8 @@ def datagram(data: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {"packet": packet, "message": message, "datagram": datagram}
 
 _UPDATE = MembershipUpdate("b", 1, 1, 2, "10.0.0.2", 7000, "http://b", (1, 1), "c")
-_ITEM = (b"/a", 3, _NOW_MS << 16, 5, ((0, bytes(32), 6, 0, 1),))
+_ITEM = (b"/a", 3, _NOW_MS << 16, 5, ((0, bytes(32), 6, 0, 1),), 0)
+_BATCHES = (Batch("b", bytes(16), 1, 3, bytes(32), b"signature"),)
 _HEADS = (b"Content-Type: text/html\r\n", b"")
 #: Where fuzzing begins: one good message of each kind.
 SEEDS: dict[str, list[bytes]] = {
@@ -106,8 +109,8 @@ SEEDS: dict[str, list[bytes]] = {
         encode_message(one)
         for one in (
             VersionVector((LogPosition("b", 1, 2),)), Want("a", _NOW_MS, 0), Root(12), Hashes(bytes(32768)),
-            Changes("b", 1, 0, 3, 0, 3, True, _HEADS, (_ITEM,)), Entries(7, ((b"/a", 1, "b"),)),
-            Paths((b"/x",)), Repair(_HEADS, (("b", _ITEM),)),
+            Changes("b", 1, 0, 3, 0, 3, True, _HEADS, (_ITEM,), _BATCHES, 0), Entries(7, ((b"/a", 1, "b"),)),
+            Paths((b"/x",)), Repair(_HEADS, (("b", _ITEM),), _BATCHES),
         )
     ],
     "datagram": [Session.derive(_SECRET, "c", True, "a", "b").seal(b"ping")],

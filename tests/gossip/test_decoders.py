@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.gossip.batches import Batch
 from edge.gossip.changes import (
     Changes,
     Hashes,
@@ -39,15 +40,16 @@ PACKET = Packet(
     (LogPosition("n1", 1, 2),),
     (b"x",),
 )
-ITEM = (b"/a", 3, 4, 5, ((0, bytes(32), 6, 0, 1),))
+ITEM = (b"/a", 3, 4, 5, ((0, bytes(32), 6, 0, 1),), 0)
+BATCH = Batch("n1", bytes(16), 1, 3, bytes(32), b"signature")
 MESSAGES = (
     VersionVector((LogPosition("n1", 1, 2),)),
     Want("n1", 1, 2, 3, 4, 5),
-    Changes("n1", 1, 2, 3, 4, 5, True, (b"A: b\r\n", b""), (ITEM,)),
+    Changes("n1", 1, 2, 3, 4, 5, True, (b"A: b\r\n", b""), (ITEM,), (BATCH,), 0, ((b"certificate",),)),
     Root(12),
     Hashes(bytes(32768)),
     Paths((b"/a",)),
-    Repair((b"A: b\r\n", b""), (("n1", ITEM),)),
+    Repair((b"A: b\r\n", b""), (("n1", ITEM),), (BATCH,)),
 )
 
 
@@ -65,8 +67,17 @@ class DecoderTests(SynchronousTestCase):
         self.assertEqual(decode(msgspec.msgpack.encode([*fields, "new"])), PACKET)
 
     def test_header_lines_that_do_not_come_along_are_refused(self) -> None:
-        wrong = Changes("n1", 1, 2, 3, 4, 5, True, (b"A: b\r\n",), (ITEM,))
+        wrong = Changes("n1", 1, 2, 3, 4, 5, True, (b"A: b\r\n",), (ITEM,), (BATCH,))
         self.assertRaises(GossipError, decode_message, encode_message(wrong))
+
+    def test_signatures_that_do_not_come_along_are_refused(self) -> None:
+        lines = (b"A: b\r\n", b"")
+        for wrong in (
+            Changes("n1", 1, 2, 3, 4, 5, True, lines, (ITEM,), ()),
+            Changes("n1", 1, 2, 3, 4, 5, True, lines, (ITEM,), (BATCH,), 1),
+            Repair(lines, (("n1", ITEM),), ()),
+        ):
+            self.assertRaises(GossipError, decode_message, encode_message(wrong))
 
     @given(st.binary(max_size=200))
     def test_any_bytes(self, data: bytes) -> None:

@@ -8,6 +8,7 @@ from edge.gossip.changes import Change, Record
 from edge.gossip.published import Standing, fingerprint
 from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows
+from simulation.keyring import HashKeyring
 
 NOW = 1_700_000_000_000
 LONG_AGO, LATER = 1_000_000_000, 1_900_000_000
@@ -25,7 +26,7 @@ class PublishedTests(SynchronousTestCase):
     """The node ``a``, which has published /x as ``one``."""
 
     def setUp(self) -> None:
-        self.rows = Rows(":memory:")
+        self.rows = Rows(":memory:", HashKeyring("a"))
         self.a = Replica("a", self.rows, NOW)
         self.publish(b"/x", b"one")
         self.a.published.complete()
@@ -40,7 +41,7 @@ class PublishedTests(SynchronousTestCase):
 
     def of_another(self, path: bytes, text: bytes, at: int = NOW + 500) -> None:
         """Another node publishes under *path*, and ``a`` hears of it."""
-        b = Replica("b", Rows(":memory:"), at)
+        b = Replica("b", Rows(":memory:", HashKeyring("b")), at)
         b.put(path, 1, records(text), at)
         push = b.push("a")
         assert push is not None
@@ -90,7 +91,7 @@ class PublishedTests(SynchronousTestCase):
         self.publish(b"/y", b"one")
         self.a.remove(b"/x", NOW + 1)
         self.a.published.forget(b"/x")
-        b = Replica("b", Rows(":memory:"), NOW)
+        b = Replica("b", Rows(":memory:", HashKeyring("b")), NOW)
         push = self.a.push("b")
         assert push is not None
         b.receive("a", push, NOW + 2)
@@ -106,7 +107,7 @@ class PublishedTests(SynchronousTestCase):
         kept = self.a.get(b"/x")
         self.of_another(b"/y", b"theirs")
         theirs = self.a.get(b"/y")
-        self.a = Replica("a", Rows(":memory:"), NOW)
+        self.a = Replica("a", Rows(":memory:", HashKeyring("a")), NOW)
         judge = self.a.published.judge
         self.assertIs(judge(b"/x", LONG_AGO, records(b"two"), kept), Standing.NEW)
         self.assertIs(judge(b"/y", LONG_AGO, records(b"two"), theirs), Standing.OLD)
@@ -132,12 +133,12 @@ class PublishedTests(SynchronousTestCase):
 
     def test_what_is_not_committed_is_lost_with_its_change(self) -> None:
         folder = self.mktemp()
-        rows = Rows(folder)
+        rows = Rows(folder, HashKeyring("a"))
         a = Replica("a", rows, NOW)
         a.published.note(a.put(b"/x", 1, records(b"one"), NOW))
         a.save(NOW)
         a.published.note(a.put(b"/x", 1, records(b"two"), NOW))
         rows.kill()
-        a = Replica("a", Rows(folder), NOW)
+        a = Replica("a", Rows(folder, HashKeyring("a")), NOW)
         self.assertIs(a.published.judge(b"/x", 1, records(b"two"), a.get(b"/x")), Standing.NEW)
         self.assertIs(a.published.judge(b"/x", 1, records(b"one"), a.get(b"/x")), Standing.SAME)

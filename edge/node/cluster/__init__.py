@@ -7,6 +7,7 @@ turn_loop.py            drives membership with sockets and time
 ----------------------  ----------------------------------------------------------------------------------
 gossip_port.py          the TCP and the UDP socket of ``--gossip``
 peers.py, streams.py    connections with other nodes; one stream
+revoking.py             certificates of other nodes: learned, and revoked
 known_peers.py          ``gossip.json``: addresses of peers, remembered over restarts
 peer_directory.py       which nodes to ask for a body, and where they are
 ----------------------  ----------------------------------------------------------------------------------

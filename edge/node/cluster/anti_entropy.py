@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from edge.gossip.changes import Change, Message
     from edge.gossip.membership import Membership
     from edge.gossip.packet import LogPosition
+    from edge.gossip.replica import Received
     from edge.node.cluster.change_log import ChangeLog
     from edge.node.cluster.peers import Peers
     from edge.node.cluster.replicated_table import ReplicatedTable
@@ -127,7 +128,7 @@ class AntiEntropy:
 
     def receive(self, name: str, payload: bytes) -> None:
         """A table message came over a stream; :class:`~edge.gossip.schema.GossipError` if it is none."""
-        received = self._replica.receive(name, decode_message(payload), self._now_ms())
+        received = self._receive(name, payload)
         if self._table.queue < AHEAD:
             self._send(name, received.replies)  # the next chunk comes while this one is applied
             self._apply(received.applied)
@@ -148,11 +149,19 @@ class AntiEntropy:
 
     def see_urgent(self, sender: str, data: bytes) -> None:
         """A change came with a datagram; :class:`~edge.gossip.schema.GossipError` if it is none."""
-        received = self._replica.receive(sender, decode_message(data), self._now_ms())
+        received = self._receive(sender, data)
         if received.applied:
             self._apply(received.applied)
             self.tell()
         self._send(sender, received.replies)
+
+    def _receive(self, name: str, data: bytes) -> Received:
+        received = self._replica.receive(name, decode_message(data), self._now_ms())
+        if received.refused:
+            self._peers.warn(
+                f"changes of {name}", f"{name} sent changes that are not taken: {received.refused}"
+            )
+        return received
 
     def _now_ms(self) -> int:
         return int(date_of(self._reactor) * 1000)

@@ -33,12 +33,14 @@ from edge.node.cluster.peer_endpoints import BodyClient, PeerEndpoints
 from edge.node.cluster.peers import Peers
 from edge.node.cluster.replicated_table import ReplicatedTable
 from edge.node.cluster.replication_progress import ReplicationProgress
+from edge.node.cluster.revoking import Revoking
 from edge.node.cluster.troubles import Troubles
 from edge.node.cluster.turn_loop import TurnLoop
 from edge.node.connection.site import ChannelFactory
 from edge.node.process.clocks import date_of
 from edge.node.process.lag import LagMeter
 from edge.trust.contexts import PeerCertificates
+from edge.trust.keyring import NodeKeyring
 
 if TYPE_CHECKING:
     from edge.config import Config
@@ -68,11 +70,13 @@ def make_cluster(
     """
     assert config.gossip is not None
     node, random = config.node, SystemRandom()
-    certificates = PeerCertificates(node, config.cluster_cert, config.cluster_key, config.cluster_ca)
+    revoked = config.state_dir / "revoked.pem"
+    certificates = PeerCertificates(node, config.cluster_cert, config.cluster_key, config.cluster_ca, revoked)
     certificates.load()
+    keyring = NodeKeyring(certificates, config.cluster)
     known = KnownPeers(config.state_dir / "gossip.json")
     generation = max(known.generation + 1, int(date_of(reactor) * 1000))
-    log = ChangeLog(config.state_dir / "replica.sqlite", node, reactor)
+    log = ChangeLog(config.state_dir / "replica.sqlite", node, keyring, reactor)
     port = GossipPort(*split_address(config.gossip))
 
     me = Identity(node, generation, port.host, port.number, url)
@@ -94,6 +98,7 @@ def make_cluster(
     anti_entropy = AntiEntropy(log, table, membership, progress, peers, random, reactor)
     lag = LagMeter(reactor, lambda lag_us: membership.note_lag(lag_us / 1000))
     differences = ClockDifferences()
+    revoking = Revoking(certificates, keyring, log.replica, table, membership, peers)
     turns = TurnLoop(
         config.cluster,
         config.peer,
@@ -103,6 +108,7 @@ def make_cluster(
         anti_entropy,
         progress,
         differences,
+        revoking,
         monotonic,
         reactor,
     )
@@ -111,6 +117,7 @@ def make_cluster(
             "names": lambda: peers.namesakes.sentences(reactor.seconds()),
             "clock": lambda: {name: told(name, ms) for name, ms in differences.wrong().items()},
             "changes": lambda: _refused(log.replica.refused(int(date_of(reactor) * 1000))),
+            "certificate": revoking.troubles,
         },
         reactor,
     )
@@ -127,6 +134,7 @@ def make_cluster(
         lag=lag,
         troubles=troubles,
         certificates=certificates,
+        keyring=keyring,
         reactor=reactor,
     )
     view = ClusterView(
@@ -139,6 +147,7 @@ def make_cluster(
         lag=lag,
         differences=differences,
         troubles=troubles,
+        revoking=revoking,
         clock=monotonic,
     )
     return ClusterParts(cluster, view, table, bodies, missing)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
     from twisted.python.failure import Failure
 
+    from edge.gossip.keyring import Keyring
+
 #: Seconds between two commits; between two checkpoints, which a thread makes.
 COMMIT_SECONDS = 0.05
 CHECKPOINT_SECONDS = 10.0
@@ -42,12 +44,12 @@ class ChangeLog:
 
     _log = Logger()
 
-    def __init__(self, path: Path, node: str, reactor: Any) -> None:
+    def __init__(self, path: Path, node: str, keyring: Keyring, reactor: Any) -> None:
         """A damaged file is set aside; :class:`~edge.gossip.rows.RowsError` if none can be opened."""
         self._path = str(path)
         self._reactor = reactor
         self._trouble = ""
-        self._rows = Rows.open(self._path)
+        self._rows = Rows.open(self._path, keyring)
         if self._rows.problem:
             self._log.warn("{problem}", problem=self._rows.problem)
         try:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from edge.node.connection.site import EdgeSite
     from edge.node.process.lag import LagMeter
     from edge.trust.contexts import PeerCertificates
+    from edge.trust.keyring import NodeKeyring
 
 #: Seconds between two dials of seeds and of addresses once met.
 SEED_SECONDS = 2.0
@@ -64,6 +65,7 @@ class Cluster:
         lag: LagMeter,
         troubles: Troubles,
         certificates: PeerCertificates,
+        keyring: NodeKeyring,
         reactor: Any,
     ) -> None:
         self._publishes = publishes
@@ -77,6 +79,7 @@ class Cluster:
         self._lag = lag
         self._troubles = troubles
         self._certificates = certificates
+        self._keyring = keyring
         self._reactor = reactor
         self._periodic = (
             (turns.dial_seeds, SEED_SECONDS),
@@ -154,7 +157,10 @@ class Cluster:
 
     def reload(self) -> list[str]:
         """SIGHUP: the certificates; sentences about what stayed as it was."""
-        return [problem] if (problem := self._certificates.reload()) else []
+        if problem := self._certificates.reload():
+            return [problem]
+        self._keyring.refresh()
+        return []
 
     async def _push_own_changes(self) -> None:
         """Tell everybody of own changes, as long as this node runs."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edge.node.cluster.peers import Peers
     from edge.node.cluster.replicated_table import ReplicatedTable
     from edge.node.cluster.replication_progress import ReplicationProgress
+    from edge.node.cluster.revoking import Revoking
     from edge.node.cluster.troubles import Troubles
     from edge.node.process.lag import LagMeter
 
@@ -47,6 +48,7 @@ class ClusterView:
         lag: LagMeter,
         differences: ClockDifferences,
         troubles: Troubles,
+        revoking: Revoking,
         clock: Callable[[], float],
     ) -> None:
         self._membership = membership
@@ -58,6 +60,7 @@ class ClusterView:
         self._lag = lag
         self._differences = differences
         self._troubles = troubles
+        self._revoking = revoking
         self._clock = clock
 
     @property
@@ -188,6 +191,14 @@ class ClusterView:
             "kept": self._table.kept,
             "counters": dict(self._replica.counters),
         }
+
+    def revocations(self) -> dict[str, Any]:
+        """``GET /revocations``: certificates that count no longer."""
+        return self._revoking.listed()
+
+    def announce(self, text: bytes) -> dict[str, Any]:
+        """``POST /revocations``: take lists of revoked certificates, and pass them on."""
+        return self._revoking.announce(text)
 
     def metrics(self) -> dict[str, float]:
         """For Prometheus: by what follows ``edge_gossip_`` in the names of the metrics."""

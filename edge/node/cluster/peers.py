@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from cryptography.x509 import load_der_x509_certificate
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.protocol import DatagramProtocol
@@ -24,7 +25,14 @@ from edge.errors import EdgeError
 from edge.gossip.namesakes import Admission as NameAdmission
 from edge.gossip.namesakes import Namesakes
 from edge.gossip.sealing import Sessions
-from edge.node.cluster.streams import ALPN_GOSSIP, ALPN_HTTP, LANE_PACKET, LANE_TABLE, StreamFactory
+from edge.node.cluster.streams import (
+    ALPN_GOSSIP,
+    ALPN_HTTP,
+    LANE_PACKET,
+    LANE_TABLE,
+    LANE_TRUST,
+    StreamFactory,
+)
 from edge.node.process.acceptor import Acceptor
 from edge.node.process.admission import Admission, Rate
 from edge.node.process.counted_log import CountedLog
@@ -69,6 +77,9 @@ class Sink(Protocol):
 
     def ask(self, name: str) -> None:
         """Say something to *name* that it has to answer."""
+
+    def trust_frame(self, name: str, payload: bytes) -> None:
+        """A message about certificates; raises :class:`EdgeError` if it is none."""
 
     def up(self, hello: Hello) -> None:
         """A stream to this node is open."""
@@ -176,6 +187,25 @@ class Peers(DatagramProtocol):
         """Send a table message; False: there is no stream."""
         return any(stream.send(LANE_TABLE, payload) for stream in self.streams.get(name, ())[:1])
 
+    def send_trust(self, name: str, payload: bytes) -> bool:
+        """Send a message about certificates; False: there is no stream."""
+        return any(stream.send(LANE_TRUST, payload) for stream in self.streams.get(name, ())[:1])
+
+    def revoked(self) -> list[str]:
+        """Who has a stream and a certificate that is revoked."""
+        since = self._certificates.revocations.since
+        return [
+            name
+            for name, streams in self.streams.items()
+            if any(since(load_der_x509_certificate(stream.chain[0])) is not None for stream in streams)
+        ]
+
+    def expel(self, name: str) -> None:
+        """Take nothing more of *name*, neither from its streams nor as datagrams."""
+        self.sessions.forget(name)
+        for stream in list(self.streams.get(name, ())):
+            stream.expel()
+
     def is_full(self, name: str) -> bool:
         """Whether *name* does not take what it is sent, or is not connected."""
         streams = self.streams.get(name)
@@ -242,6 +272,8 @@ class Peers(DatagramProtocol):
             self._sink.packet(stream.name, payload, True)
         elif lane == LANE_TABLE:
             self._sink.table_frame(stream.name, payload)
+        elif lane == LANE_TRUST:
+            self._sink.trust_frame(stream.name, payload)
         else:
             raise EdgeError(f"lane {lane} is unknown")
 

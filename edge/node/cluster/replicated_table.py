@@ -206,6 +206,12 @@ class ReplicatedTable:
         """Paths that lack a body, as far as they are remembered."""
         return len(self._missing)
 
+    def forget(self, paths: Iterable[bytes]) -> None:
+        """What stood under *paths* does not count any more, and nothing is known in its place."""
+        for path in paths:
+            self._missing.discard(path)
+            self._writer.remove(path)
+
     def stop(self) -> None:
         """Apply and fetch nothing more."""
         self._others.stop()

@@ -5,7 +5,7 @@ The port of ``--gossip`` speaks two protocols, chosen by ALPN (RFC 7301): ``http
 
     0  4  length of what follows, big-endian, at most FRAME_BYTES
     4  1  lane: 0 hello, 1 membership (edge.gossip.packet), 2 table (edge.gossip.changes),
-          4 the name is taken
+          3 certificates (edge.gossip.trust), 4 the name is taken
     5  -  MessagePack
 
 The first frame of each side is its :class:`Hello`, the dialer's first.  The name in it has to be the one in
@@ -39,7 +39,7 @@ from edge.gossip.schema import Decoder
 from edge.gossip.sealing import EXPORTER_BYTES, EXPORTER_LABEL, Session
 from edge.load.wire import Generation, Name, Word
 from edge.node.process.slices import SLICE_SECONDS
-from edge.trust.contexts import TrustError, peer_name
+from edge.trust.contexts import REVOKED_ALERT, TrustError, peer_chain, peer_name
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
@@ -47,12 +47,12 @@ if TYPE_CHECKING:
 
 ALPN_GOSSIP = b"edge-gossip/1"
 ALPN_HTTP = b"http/1.1"
-#: Protocol versions that this program speaks.
-VERSIONS = (1, 1)
+#: Protocol versions that this program speaks.  Of version 1, in which changes were not signed, nothing can be
+#: believed: whoever spoke it could say anything.
+VERSIONS = (2, 2)
 #: The largest frame: 4,096 hashes or a chunk of changes are far below.
 FRAME_BYTES = 1 << 20
-LANE_HELLO, LANE_PACKET, LANE_TABLE = range(3)
-LANE_TAKEN = 4
+LANE_HELLO, LANE_PACKET, LANE_TABLE, LANE_TRUST, LANE_TAKEN = range(5)
 #: Seconds for the handshake and the hello, and for a peer that takes nothing.
 PATIENCE = 10.0
 
@@ -156,8 +156,10 @@ class Stream(TwistedProtocol):
         self._clock = clock
         self._buffer = bytearray()
         self._name = ""
+        #: Its certificate and those above it, DER.
+        self.chain: tuple[bytes, ...] = ()
         self._deadline: Any = None
-        self._closing = self._ended = False
+        self._closing = self._ended = self._deaf = False
         #: Frames wait for the reactor's next turn.
         self._waiting = False
 
@@ -181,6 +183,11 @@ class Stream(TwistedProtocol):
         self.transport.loseConnection()
         self._wait(PATIENCE)
 
+    def expel(self) -> None:
+        """End it, after what has been sent; nothing that still comes is taken."""
+        self._deaf = True
+        self.close()
+
     # Twisted's overrides
 
     def connectionMade(self) -> None:
@@ -199,6 +206,7 @@ class Stream(TwistedProtocol):
             if transport.negotiatedProtocol != ALPN_GOSSIP:
                 raise TrustError("it does not speak edge-gossip/1")
             self._name = peer_name(transport.getHandle())
+            self.chain = peer_chain(transport.getHandle())
             if self._expected not in (None, self._name):
                 self._end()
                 self._links.misnamed(self._expected or "", self._name)
@@ -212,6 +220,8 @@ class Stream(TwistedProtocol):
 
     def dataReceived(self, data: bytes) -> None:
         self.bytes_in += len(data)
+        if self._deaf:
+            return
         self._buffer += data
         if not self._waiting:
             self._read()
@@ -223,7 +233,11 @@ class Stream(TwistedProtocol):
         if self.hello is not None:
             self._links.closed(self)
         else:
-            self._links.refused(reason.getErrorMessage())
+            why = reason.getErrorMessage()
+            if REVOKED_ALERT in why:
+                self._links.warn("revoked", f"{self._who()} refuses the certificate of this node, which is "
+                                 "revoked: edgectl cluster cert makes a new one")  # fmt: skip
+            self._links.refused(why)
 
     def pauseProducing(self) -> None:
         self.paused = True
@@ -246,7 +260,7 @@ class Stream(TwistedProtocol):
         self._waiting = False
         buffer = self._buffer
         until = self._clock.seconds() + SLICE_SECONDS
-        while len(buffer) >= 5 and not self._ended:
+        while len(buffer) >= 5 and not self._ended and not self._deaf:
             length = int.from_bytes(buffer[:4], "big")
             if not 1 <= length <= FRAME_BYTES or (self.hello is None and length > HELLO_BYTES):
                 self._refuse(f"a frame of {length} bytes")
@@ -317,9 +331,11 @@ class Stream(TwistedProtocol):
         if self._ended:
             return
         self._end()
+        self._links.warn(self._name or "a stranger", f"the stream with {self._who()} ends: {why}")
+
+    def _who(self) -> str:
         peer = self.transport.getPeer()
-        who = self._name or f"{peer.host}:{peer.port}"
-        self._links.warn(self._name or "a stranger", f"the stream with {who} ends: {why}")
+        return self._name or f"{peer.host}:{peer.port}"
 
     def _end(self) -> None:
         self._ended = True

@@ -58,5 +58,5 @@ class Troubles:
         return [(check, not sentences, sentences or "well") for check, sentences in found]
 
     def sentences(self) -> list[str]:
-        """All of them."""
+        """The troubles there are now, a sentence each."""
         return [sentence for source in self._sources.values() for sentence in source().values()]

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from edge.node.cluster.known_peers import KnownPeers
     from edge.node.cluster.peers import Peers
     from edge.node.cluster.replication_progress import ReplicationProgress
+    from edge.node.cluster.revoking import Revoking
 
 
 class TurnLoop:
@@ -64,6 +65,7 @@ class TurnLoop:
         anti_entropy: AntiEntropy,
         progress: ReplicationProgress,
         differences: ClockDifferences,
+        revoking: Revoking,
         clock: Callable[[], float],
         reactor: Any,
     ) -> None:
@@ -75,6 +77,7 @@ class TurnLoop:
         self._anti_entropy = anti_entropy
         self._progress = progress
         self._differences = differences
+        self._revoking = revoking
         self._clock = clock
         self._reactor = reactor
         self._timer: Any = None
@@ -85,6 +88,7 @@ class TurnLoop:
         """Take what comes; the first :meth:`turn` is the caller's."""
         me = self._membership.me
         self._peers.start(self)
+        self._revoking.start()
         self._known.save(me.generation)
         self._log.info("gossip on {host}:{port}, generation {generation}",
                        host=me.host, port=me.port, generation=me.generation)  # fmt: skip
@@ -151,7 +155,11 @@ class TurnLoop:
     def ask(self, name: str) -> None:
         self._peers.send_packet(name, encode(Packet(Ping(0, name))))
 
+    def trust_frame(self, name: str, payload: bytes) -> None:
+        self._revoking.receive(name, payload)
+
     def up(self, hello: Hello) -> None:
+        self._revoking.up(hello.name)
         if len(self._peers.streams[hello.name]) == 1:
             self._log.info(
                 "connected to {name} at {host}:{port}", name=hello.name, host=hello.host, port=hello.port

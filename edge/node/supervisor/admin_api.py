@@ -11,6 +11,8 @@
     GET  /log            {"logs": [{"origin", "sequence", "behind", "lease_s"}], "lag_p99_ms", ...}
     GET  /certificates   {"certificates": [...]}: edge.node.supervisor.certificate_report
     POST /renew          -> {"state": "ordering"}: a new automatic certificate, now
+    GET  /revocations    {"revoked": [{"serial", "name", "since"}], "own"}
+    POST /revocations    {"list": a CRL in PEM form} -> {"new", ...} as above; it is passed on to all nodes
     GET  /check          {"ok", "checks": [{"name", "ok", "detail"}]}
     GET  /.edge/metrics  Prometheus text
 
@@ -80,6 +82,7 @@ class AdminResource(Resource):
         self.putChild(b"renew", _Post(lambda body: _later(administration.renew)()))
         self.putChild(b"members", _Get(_later(lambda: self._reports().members())))
         self.putChild(b"log", _Get(_later(lambda: self._reports().log())))
+        self.putChild(b"revocations", _Revocations(self._reports))
         self.putChild(b"drain", _Post(lambda body: _later(administration.drain)()))
         self.putChild(b"publish", _Post(lambda body: administration.publish(_webroot(body))))
         self.putChild(b"purge", _Post(lambda body: administration.purge(_paths(body))))
@@ -132,6 +135,13 @@ def _webroot(body: bytes) -> str | None:
     if webroot is not None and not isinstance(webroot, str):
         raise AdminBadRequest('"webroot" is neither null nor the name of a directory')
     return webroot
+
+
+def _list(body: bytes) -> bytes:
+    found = _object(body).get("list")
+    if not isinstance(found, str):
+        raise AdminBadRequest('"list" is not a list of revoked certificates (CRL) in PEM form')
+    return found.encode()
 
 
 def _paths(body: bytes) -> list[str]:
@@ -200,6 +210,19 @@ class _Post(_JSON):
             return await self._work(body)
 
         return self._answer(request, run)
+
+
+class _Revocations(_JSON):
+    def __init__(self, cluster: Callable[[], ClusterView]) -> None:
+        super().__init__()
+        self._cluster = cluster
+
+    def render_GET(self, request: EdgeRequest) -> object:
+        return self._answer(request, _later(lambda: self._cluster().revocations()))
+
+    def render_POST(self, request: EdgeRequest) -> object:
+        body = request.content.read()
+        return self._answer(request, _later(lambda: self._cluster().announce(_list(body))))
 
 
 class _Metrics(Resource):

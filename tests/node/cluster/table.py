@@ -20,6 +20,7 @@ from edge.resource import Representation, Resource, etag_of
 from edge.table.reader import Reader
 from edge.table.segment import Segment
 from edge.table.writer import Writer
+from simulation.keyring import HashKeyring
 from tests.node.turns import Turns
 
 LINES = b"Content-Type: text/html\r\n"
@@ -67,9 +68,9 @@ class TableTestCase(SynchronousTestCase):
         self.segment = segment
         self.writer, self.slices = writer, slices = Writer(segment), Slices(self.reactor)
         self.bodies = bodies = BodyStore(self.blobs, self.peers)
-        self.rows = Rows(":memory:")
+        self.rows = Rows(":memory:", HashKeyring("me"))
         self.replica = Replica("me", self.rows, self.now_ms())
-        self.other = Replica("other", Rows(":memory:"), self.now_ms())
+        self.other = Replica("other", Rows(":memory:", HashKeyring("other")), self.now_ms())
         self.missing = MissingBodies(self.replica, bodies, writer, BODY_LIMIT, slices, self.reactor)
         self.table = self.new_table()
         self.spilled: list[bytes] = []

@@ -16,6 +16,7 @@ from edge.gossip.rows import Rows
 from edge.gossip.schema import GossipError
 from edge.node.cluster.anti_entropy import AHEAD, PUSH_AGAIN, REPAIR_AFTER, AntiEntropy
 from edge.node.cluster.replication_progress import ReplicationProgress
+from simulation.keyring import HashKeyring
 
 RECORD = Record(0, bytes(32), 1, b"", b"")
 NOW = 1_700_000_000.0
@@ -74,8 +75,8 @@ class AntiEntropyTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.clock.rightNow = NOW
-        self.replica = Replica("me", Rows(":memory:"), NOW_MS)
-        self.other = Replica("b", Rows(":memory:"), NOW_MS)
+        self.replica = Replica("me", Rows(":memory:", HashKeyring("me")), NOW_MS)
+        self.other = Replica("b", Rows(":memory:", HashKeyring("b")), NOW_MS)
         self.peers = Peers("b", "c")
         self.table = Table()
         self.events: list[str] = []

@@ -19,6 +19,7 @@ from edge.gossip.replica import TOMBSTONE_MS
 from edge.gossip.rows import Rows, RowsError
 from edge.node.cluster import change_log
 from edge.node.cluster.change_log import ChangeLog
+from simulation.keyring import HashKeyring
 
 RECORDS = (Record(0, bytes(32), 1, b"A: b\r\n", b"A: b\r\n"),)
 #: Seconds for which deletions are remembered.
@@ -45,7 +46,7 @@ class ChangeLogTests(SynchronousTestCase):
 
     def test_a_full_disk_delays_commits_until_there_is_room(self) -> None:
         """What was changed meanwhile is there then; it is said once, not twenty times a second."""
-        log = ChangeLog(self.path, "a", Clock())
+        log = ChangeLog(self.path, "a", HashKeyring("a"), Clock())
         self.room = 0
         for number in range(20):
             log.replica.put(b"/%d" % number, 1, RECORDS, 1000)
@@ -56,25 +57,25 @@ class ChangeLogTests(SynchronousTestCase):
         self.assertTrue(log.commit())
         told = [line.partition("replica.sqlite")[2] for line in self.said]
         self.assertEqual(told, [" cannot be written: it waits for room on its disk", " is written again"])
-        kept = Rows.open(str(self.path))
+        kept = Rows.open(str(self.path), HashKeyring("a"))
         self.assertEqual(len(kept.slice(b"", 100)), 20)
         kept.close()
         log.close()
 
     def test_a_full_disk_at_the_end_leaves_no_traceback(self) -> None:
         """Closing is always possible."""
-        log = ChangeLog(self.path, "a", Clock())
+        log = ChangeLog(self.path, "a", HashKeyring("a"), Clock())
         log.replica.put(b"/x", 1, RECORDS, 1000)
         self.room = 0
         log.close()
 
     def test_a_damaged_file_is_said_and_begun_anew(self) -> None:
         """The node joins as a new one."""
-        ChangeLog(self.path, "a", Clock()).close()
+        ChangeLog(self.path, "a", HashKeyring("a"), Clock()).close()
         damaged = bytearray(self.path.read_bytes())
         damaged[4096:8192] = bytes(range(256)) * 16
         self.path.write_bytes(damaged)
-        log = ChangeLog(self.path, "a", Clock())
+        log = ChangeLog(self.path, "a", HashKeyring("a"), Clock())
         self.assertIn("is damaged", self.said[0])
         self.assertEqual(log.replica.paths(b"", 1), [])
         log.close()
@@ -82,11 +83,11 @@ class ChangeLogTests(SynchronousTestCase):
     def test_a_file_that_cannot_be_written_at_the_start_is_a_sentence(self) -> None:
         """No traceback of the database."""
         with self.assertRaisesRegex(RowsError, "room on its disk"):
-            ChangeLog(self.folder / "missing" / "replica.sqlite", "a", Clock())
+            ChangeLog(self.folder / "missing" / "replica.sqlite", "a", HashKeyring("a"), Clock())
 
     def test_a_checkpoint_that_fails_is_said_and_fails_nobody(self) -> None:
         """It is tried again."""
-        log = ChangeLog(self.path, "a", Reactor())
+        log = ChangeLog(self.path, "a", HashKeyring("a"), Reactor())
         elsewhere = self.folder.with_suffix(".elsewhere")
         self.folder.rename(elsewhere)
         try:
@@ -135,7 +136,7 @@ class SurvivalTests(SynchronousTestCase):
         return int(self.reactor.seconds() * 1000)
 
     def open(self) -> ChangeLog:
-        return ChangeLog(self.path, "me", self.reactor)
+        return ChangeLog(self.path, "me", HashKeyring("me"), self.reactor)
 
     def paths(self) -> list[bytes]:
         """What a node finds that opens what is on the disk now, as after a kill."""
@@ -143,7 +144,7 @@ class SurvivalTests(SynchronousTestCase):
         for suffix in ("", "-wal"):
             if os.path.exists(f"{self.path}{suffix}"):
                 shutil.copy(f"{self.path}{suffix}", f"{copy}{suffix}")
-        log = ChangeLog(copy, "me", self.reactor)
+        log = ChangeLog(copy, "me", HashKeyring("me"), self.reactor)
         found = [change.path for change in log.replica.paths(b"", 10)]
         log.close()
         return found

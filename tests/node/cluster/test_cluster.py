@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from edge.resource import Representation, Resource, etag_of
 from edge.table.reader import Entry, Reader
 from edge.table.segment import Segment
 from edge.table.writer import Writer
-from edge.trust.authority import certify, create
+from edge.trust.authority import certify, create, revoke
 
 PATIENCE = 20.0
 #: Seconds between two looks at a condition.
@@ -169,3 +170,35 @@ class ClusterTests(TestCase):
         await b.cluster.leave()
         await self.until(lambda: (a.member("b") or {}).get("state") == "left")
         self.assertNotIn(b.address, known.read_text())
+
+    async def test_a_stolen_node_is_shut_out_everywhere_and_knows_it(self) -> None:
+        """Told to one node.  What it published before stays, what is dated later goes."""
+        a = self.node("a")
+        b, thief = self.node("b", a.address), self.node("thief", a.address)
+        nodes = (a, b, thief)
+        await self.until(lambda: all(m.has_stream(o._name) for m in nodes for o in nodes if m is not o))
+        thief.publish(page(b"/before", b"good"))
+        await self.until(lambda: a.find(b"/before") and b.find(b"/before"))
+        since = datetime.now(timezone.utc)
+        await deferLater(reactor, 1.1)  # dates in lists are whole seconds
+        thief.publish(page(b"/later", b"evil"))
+        await self.until(lambda: a.find(b"/later") and b.find(b"/later"))
+        revoke(self.folder / "ca", "thief", since + timedelta(seconds=1))
+        text = (self.folder / "ca" / "crl.pem").read_bytes()
+        self.assertTrue(a.view.announce(text)["new"])
+        self.assertFalse(a.view.announce(text)["new"])
+        await self.until(lambda: not (a.member("thief") or b.member("thief")))
+        await self.until(lambda: not (a.find(b"/later") or b.find(b"/later")))
+        self.assertTrue(a.find(b"/before") and b.find(b"/before"))
+        self.assertEqual([one["name"] for one in b.view.revocations()["revoked"]], ["thief"])
+        await self.until(lambda: any("is revoked" in one for one in thief.view.troubles()))
+        refused = a.view.metrics()["refused_streams_total"] + b.view.metrics()["refused_streams_total"]
+        await self.until(lambda: thief.view.metrics()["unreached_total"] or refused < (
+            a.view.metrics()["refused_streams_total"] + b.view.metrics()["refused_streams_total"]
+        ))  # fmt: skip
+        self.assertFalse(a.member("thief") or b.member("thief"))
+        self.assertTrue((self.folder / "b" / "revoked.pem").exists())
+        certify(self.folder / "ca", "thief", self.folder / "thief")
+        self.assertEqual(thief.cluster.reload(), [])
+        await self.until(lambda: a.has_stream("thief") and b.has_stream("thief"))
+        self.assertEqual(thief.view.troubles(), [])

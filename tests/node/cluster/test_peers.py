@@ -52,6 +52,7 @@ class Node:
         self.downs: list[str] = []
         self.packets: list[tuple[str, bytes, bool]] = []
         self.frames: list[tuple[str, bytes]] = []
+        self.trust: list[tuple[str, bytes]] = []
         self.peers = Peers(GossipPort("127.0.0.1", 0), certificates, Factory(), reactor)
         self.peers.start(self)
 
@@ -77,6 +78,9 @@ class Node:
 
     def ask(self, name: str) -> None:
         self.asked.append(name)
+
+    def trust_frame(self, name: str, payload: bytes) -> None:
+        self.trust.append((name, payload))
 
     def up(self, hello: Hello) -> None:
         self.ups.append(hello.name)

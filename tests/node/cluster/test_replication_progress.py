@@ -9,6 +9,7 @@ from edge.gossip.packet import LogPosition
 from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows
 from edge.node.cluster.replication_progress import ReplicationProgress
+from simulation.keyring import HashKeyring
 
 NOW = 1_700_000_000_000
 
@@ -17,7 +18,7 @@ class ReplicationProgressTests(SynchronousTestCase):
     """Who is behind whom."""
 
     def setUp(self) -> None:
-        self.replica = Replica("me", Rows(":memory:"), NOW)
+        self.replica = Replica("me", Rows(":memory:", HashKeyring("me")), NOW)
         self.progress = ReplicationProgress("me", self.replica)
 
     def test_positions_of_others_say_what_is_missing_here(self) -> None:
