@@ -17,6 +17,7 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 ``tls/``            the record layer of TLS 1.3, and which hellos are recognised (sans-IO)
 ``load/``           how loaded a node is, and the weight that clients draw it with (sans-IO)
 ``resource.py``     what is published under a path: representations and their variants
+``confinement/``    what a worker gives up: users, capabilities, files, system calls
 ``descriptors.py``  the limit on file descriptors
 ``shares.py``       how much one address may hold of what a process has
 ``durable.py``      files that survive a crash: the bytes reach the disk before the name

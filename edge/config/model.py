@@ -73,6 +73,10 @@ class Config:
     cache_dir: Path = _DERIVED
     #: An endpoint string; see :attr:`admin_endpoint`.
     admin: str = ""
+    #: None: nobody, if root starts the node, else who starts it.
+    worker_user: str | None = None
+    #: See :mod:`edge.confinement`.
+    confinement: Literal["auto", "required", "off"] = "auto"
     #: Mbit/s; None: as the network card says.
     nic_mbit: int | None = None
 

@@ -106,6 +106,11 @@ _ROWS = (
             "$STATE_DIRECTORY (systemd), else ~/.local/state/twistd-edge/NODE"),
     Setting("cache-dir", values.DIRECTORY, "Node",
             "Where compressed contents are kept; nodes on one machine may share it.", "STATE-DIR/cache"),
+    Setting("worker-user", values.USER, "Node",
+            "Whom worker processes become when root starts the node.", "nobody"),
+    Setting("confinement", choice("auto", "required", "off"), "Node",
+            "Workers give up capabilities, and with Landlock and seccomp the files and system calls that "
+            "they do not need. auto does what the kernel can, required starts with nothing less."),
     Setting("admin", values.ADMIN, "Node",
             "Where edgectl and /.edge/metrics are: unix:PATH, or tcp:PORT with a loopback interface.",
             "unix:STATE-DIR/admin.sock"),
@@ -165,9 +170,9 @@ SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _ROWS}
 #: Read once, when the node starts: SIGHUP does not change them.
 AT_START = frozenset(
     {"watch", "listen", "workers", "fast-path", "node", "cluster", "state-dir", "cache-dir", "admin",
-     "table-entries", "arena-mib", "body-limit-kib", "gossip", "peer", "cluster-ca", "cluster-cert",
-     "cluster-key", "lease-seconds", "status", "redirect-https", "tls-auto", "acme-email",
-     "acme-directory"}
+     "worker-user", "confinement", "table-entries", "arena-mib", "body-limit-kib", "gossip", "peer",
+     "cluster-ca", "cluster-cert", "cluster-key", "lease-seconds", "status", "redirect-https", "tls-auto",
+     "acme-email", "acme-directory"}
 )  # fmt: skip
 
 

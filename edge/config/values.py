@@ -116,6 +116,12 @@ def _name(text: str, base: Path) -> str:
     return text
 
 
+def _user(text: str, base: Path) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_.-]{0,31}", text, re.IGNORECASE):
+        raise Wrong("give the name of a user, as in /etc/passwd")
+    return text
+
+
 def _endpoint(text: str, base: Path) -> ListenSpec:
     """An endpoint, or :class:`Wrong` with all but the text itself, which the caller names."""
     try:
@@ -288,6 +294,7 @@ WEBROOT = Kind("DIR|none", _webroot, completes="directory")
 FILE = Kind("FILE", _absolute, completes="file")
 LOG_FILE = Kind("FILE", _log_file, completes="file")
 NAME = Kind("NAME", _name)
+USER = Kind("USER", _user)
 ENDPOINTS = Kind("ENDPOINT", _listen, repeated=True)
 ADMIN = Kind("ENDPOINT", _admin)
 URL = Kind("URL", _public_url)

@@ -57,7 +57,12 @@ def make_parser() -> argparse.ArgumentParser:
     purge = commands.add_parser("purge", help="take paths away, until their files change")
     purge.add_argument("paths", nargs="+", metavar="PATH", help="like /news/today.html")
     commands.add_parser("drain", help="finish what runs, then stop")
-    commands.add_parser("check", help="is everything as it should be?")
+    check = commands.add_parser("check", help="is everything as it should be?")
+    check.add_argument(
+        "--security",
+        action="store_true",
+        help="what protects the node from its own workers, as it is in force",
+    )
     commands.add_parser("metrics", help="Prometheus text")
     certificates = commands.add_parser(
         "certificates", help="the certificates of listeners, and their renewal"
@@ -159,7 +164,7 @@ def _drain(client: AdminClient, options: argparse.Namespace, console: Console) -
 
 
 def _check(client: AdminClient, options: argparse.Namespace, console: Console) -> int:
-    found = client.ask("GET", "/check")
+    found = client.ask("GET", "/security" if options.security else "/check")
     if options.json:
         print(json.dumps(found))
     else:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock, ioctl
@@ -250,7 +251,7 @@ class Blobs:
 
     def _install(self, temporary: str, etag: bytes, fd: int, length: int) -> None:
         target = self.path(etag)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
+        _make_folder(os.path.dirname(target))
         if length > CHECK_AT_ONCE:
             durable.replace(fd, temporary, target)
         else:
@@ -262,7 +263,9 @@ class Blobs:
             self._serial += 1
             path = os.path.join(self._temporary, f"{self._owner}.{self._serial}")
         with _explained("write", path):
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o640), path
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            os.fchmod(fd, 0o640)  # whatever the umask: workers may be of another user, and of its group
+        return fd, path
 
     @contextmanager
     def _new_file(self) -> Iterator[tuple[int, str]]:
@@ -282,6 +285,15 @@ class Blobs:
                 yield
             finally:
                 flock(self._lock_fd, LOCK_UN)
+
+
+def _make_folder(path: str) -> None:
+    """A folder that its group may read, whatever the umask; the group is that of the folder above."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        return
+    os.chmod(path, 0o750 | os.stat(path).st_mode & stat.S_ISGID)
 
 
 class PartialBlob:
@@ -318,7 +330,7 @@ class PartialBlob:
         self._blobs.retain((etag,))
         target = self._blobs.path(etag)
         with _explained("write", target):
-            os.makedirs(os.path.dirname(target), exist_ok=True)
+            _make_folder(os.path.dirname(target))
             os.replace(self._path, target)  # the reactor waits for this: it is not synchronized
         return True
 

@@ -171,6 +171,14 @@ class Segment:
         return int(U64.unpack_from(self.memory, OFFSET_SEQUENCE)[0])
 
     @property
+    def is_sealed(self) -> bool:
+        """Whether no other process can write to it."""
+        try:
+            return bool(fcntl.fcntl(self.fd, fcntl.F_GET_SEALS) & _F_SEAL_FUTURE_WRITE)
+        except OSError:  # not a memfd
+            return False
+
+    @property
     def epoch(self) -> int:
         """The global epoch of reclamation."""
         return int(U64.unpack_from(self.memory, OFFSET_EPOCH)[0])

@@ -54,6 +54,7 @@ class RunningNode:
         self.prefix: tuple[str, ...] = ()
         #: Environment variables of its own.
         self.environment: dict[str, str] = {}
+        self.python = sys.executable
         #: What twistd is told, as opposed to ``twistd edge``.
         self.twistd_options: tuple[str, ...] = ()
         #: Variables of its environment beside ours.
@@ -74,7 +75,7 @@ class RunningNode:
         code = "import sys; from twisted.scripts.twistd import run; sys.argv[0] = 'twistd'; run()"
         command = [
             *self.prefix,
-            sys.executable,
+            self.python,
             "-c",
             code,
             "--nodaemon",

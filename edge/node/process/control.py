@@ -3,10 +3,12 @@
 The story of one worker::
 
     supervisor                          worker
-        |  (spawn: fd 3 control, fd 4 table, fd 5 its own block, fd 6.. listeners)
+        |  (spawn: fd 3 control, fd 4 table, fd 5 its own block, fd 6 folder of blobs,
+        |   fd 7.. listeners)
         |  Start(settings)  ------------->|  attaches the table, does not accept yet
         |  Certificate(...), any number ->|  it reads no certificate, and no key, from a file
-        |<------------- answer: fast_path |
+        |<--- answer: fast_path, confined |  it has given up what it does not need
+        |<--- OpenAccessLog()             |  an open file: it could not open it itself
         |  Accept(ready)    ------------->|  accepts connections; ready: the site is published
         |<--- Lookup(path), any number    |  a miss in a table that does not hold everything
         |<--- Fetch(path, etag)           |  a body that only other nodes have, as yet
@@ -35,7 +37,8 @@ from twisted.protocols import amp
 CONTROL_FD = 3
 TABLE_FD = 4
 BLOCK_FD = 5
-FIRST_LISTENER_FD = 6
+BLOBS_FD = 6
+FIRST_LISTENER_FD = 7
 
 
 Fields = list[tuple[bytes, Any]]
@@ -46,10 +49,13 @@ class Refused(Exception):
 
 
 class Start(amp.Command):
-    """Prepare to serve with *settings* (JSON of :class:`edge.node.process.settings.WorkerSettings`)."""
+    """Prepare to serve with *settings* (JSON of :class:`edge.node.process.settings.WorkerSettings`).
+
+    *confined*: JSON of :class:`edge.confinement.confine.Confined`.
+    """
 
     arguments: ClassVar[Fields] = [(b"settings", amp.String())]
-    response: ClassVar[Fields] = [(b"fast_path", amp.Unicode())]
+    response: ClassVar[Fields] = [(b"fast_path", amp.Unicode()), (b"confined", amp.String())]
     errors: ClassVar[dict[type[Exception], bytes]] = {Refused: b"REFUSED"}
 
 
@@ -78,6 +84,13 @@ class Certificate(amp.Command):
 
 class ReopenLog(amp.Command):
     """Go on in a new file of the access log."""
+
+
+class OpenAccessLog(amp.Command):
+    """From the worker: the access log, open for appending; :class:`Refused` says why not."""
+
+    response: ClassVar[Fields] = [(b"file", amp.Descriptor())]
+    errors: ClassVar[dict[type[Exception], bytes]] = {Refused: b"REFUSED"}
 
 
 class Drain(amp.Command):

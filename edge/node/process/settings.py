@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from edge.confinement.confine import Confinement
 from edge.fastpath import interface
 from edge.node.process.channel_limits import ChannelLimits
 from edge.shares import Pools
@@ -66,6 +67,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     #: The fast path notes one request in this many.
     log_every: int = 1
     drain_seconds: float = 10.0
+    #: What the process gives up before it serves.
+    confinement: Confinement = Confinement()
 
     def fast_path_settings(self) -> interface.Settings:
         """The part of them that the fast path is told."""

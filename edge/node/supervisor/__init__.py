@@ -5,16 +5,18 @@ In the order of what happens:
 * ``supervisor.py``: the process, from the first option to the exit code
 * ``opening.py``: what is opened before anything runs; ``directories.py``: directories for the node's user;
   ``statedir.py``: the state directory: lock, ``listening.json``, token;
+  ``worker_user.py``: whom workers become; ``service_manager.py``: what systemd is told;
   ``listeners.py``, ``sockets.py``: endpoints to listening sockets
 * ``assembly.py``: a node, put together; ``node.py``: its parts from the start to the end
 * ``plan.py``: from the configuration to what the parts are told
 * ``worker_host.py``: what workers get from the supervisor; ``workers.py``: all workers;
   ``worker_process.py``: one process and its successors; ``worker_state.py``: its states;
   ``worker_control.py``: what it asks for; ``worker_output.py``: what it logs, and how it ended;
-  ``backoff.py``: how soon the next one starts
+  ``backoff.py``: how soon the next one starts;
+  ``access_log_file.py``: the access log that workers write into
 * ``admin_server.py``, ``admin_api.py``: the admin API, its server and its HTTP;
-  ``inspection.py``: what it tells, ``certificate_report.py``: of certificates; ``administration.py``: what it
-  does
+  ``inspection.py``: what it tells, ``security.py``, ``certificate_report.py``: of what protects it, of
+  certificates; ``administration.py``: what it does
 * ``signals.py``: which signal does what; ``configuration.py``: the configuration in force;
   ``reloading.py``: SIGHUP
 

@@ -14,6 +14,7 @@
     GET  /revocations    {"revoked": [{"serial", "name", "since"}], "own"}
     POST /revocations    {"list": a CRL in PEM form} -> {"new", ...} as above; it is passed on to all nodes
     GET  /check          {"ok", "checks": [{"name", "ok", "detail"}]}
+    GET  /security       {"ok", "checks": [{"name", "ok", "detail"}]}
     GET  /.edge/metrics  Prometheus text
 
 Errors are ``{"error": "a sentence"}`` with a 4xx or 5xx status.  Who may use it: on a Unix socket
@@ -80,6 +81,7 @@ class AdminResource(Resource):
         self.putChild(b"check", _Get(inspection.check))
         self.putChild(b"certificates", _Get(_later(inspection.certificates)))
         self.putChild(b"renew", _Post(lambda body: _later(administration.renew)()))
+        self.putChild(b"security", _Get(_later(inspection.security)))
         self.putChild(b"members", _Get(_later(lambda: self._reports().members())))
         self.putChild(b"log", _Get(_later(lambda: self._reports().log())))
         self.putChild(b"revocations", _Revocations(self._reports))

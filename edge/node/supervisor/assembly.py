@@ -106,6 +106,8 @@ def make_node(
         writer,
         publisher.look_up,
         fetch,
+        opened.blobs,
+        opened.worker_user,
     )
     workers = make_workers(config.worker_count, host, opened.segment, give_up, reactor)
 

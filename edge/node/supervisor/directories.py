@@ -46,7 +46,7 @@ def make_directory(option: str, path: Path, user: User) -> None:
         raise ConfigError(
             f"{option} {path}: cannot be made ({error.strerror}); give a directory that this user may write"
         ) from None
-    with _as(user):
+    with acting_as(user):
         usable = os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=True)
     if not usable:
         raise ConfigError(
@@ -61,8 +61,22 @@ def give(path: Path | str, user: User) -> None:
         os.chown(path, *user, follow_symlinks=False)
 
 
+def share_folder(path: Path, gid: int) -> None:
+    """Make the folder *path*, and have all that is in it, and will be, readable by the group *gid*."""
+    path.mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
+    for folder, _, names in os.walk(path):
+        if os.stat(folder).st_gid != gid or path == Path(folder):
+            os.chown(folder, -1, gid)
+            os.chmod(folder, 0o2750)  # what is made in it is the group's
+        for name in names:
+            file = os.path.join(folder, name)
+            with suppress(FileNotFoundError):  # other nodes may use the cache at the same time
+                if os.stat(file, follow_symlinks=False).st_gid != gid:
+                    os.chown(file, -1, gid, follow_symlinks=False)
+
+
 @contextmanager
-def _as(user: User) -> Iterator[None]:
+def acting_as(user: User) -> Iterator[None]:
     """With the rights of *user*, if root may take them on."""
     before = os.geteuid(), os.getegid()
     if user == SAME_USER or before[0] != 0:

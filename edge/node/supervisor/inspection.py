@@ -15,13 +15,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.threads import deferToThreadPool
 
 from edge.node.process.clocks import date_of
+from edge.node.supervisor.security import security_checks
 from edge.node.telemetry.metrics import Snapshot, render
 from edge.publish.problems import Problem, printable
 from edge.table.segment import CounterBlock
@@ -129,6 +129,11 @@ class Inspection:
             "checks": [{"name": name, "ok": ok, "detail": detail} for name, ok, detail in checks],
         }
 
+    def security(self) -> dict[str, Any]:
+        """The answer to ``GET /security``: what protects this node from its own workers?"""
+        checks = security_checks(self._configuration.current, self._workers.status(), self._segment)
+        return {"ok": all(one.ok for one in checks), "checks": [one._asdict() for one in checks]}
+
     def metrics(self) -> tuple[bytes, bytes]:
         """The answer to ``GET /.edge/metrics``: Prometheus text, after its content type."""
         config, workers = self._configuration.current, self._workers.status()
@@ -153,7 +158,10 @@ class Inspection:
     def _worker(self, worker: WorkerStatus) -> dict[str, Any]:
         counted = self._counted(worker)
         return {
-            **asdict(worker),
+            "index": worker.index,
+            "pid": worker.pid,
+            "state": worker.state,
+            "restarts": worker.restarts,
             "connections": counted["connections"],
             "requests": counted["requests"] + counted["twisted_requests"],
             "lag_ms": counted["lag_us"] / 1000,

@@ -18,6 +18,7 @@ from edge.descriptors import node_connections
 from edge.errors import EdgeError, in_words
 from edge.node.process.life import NodeEvent, NodeState
 from edge.node.publishing.publisher import Stopped
+from edge.node.supervisor.service_manager import tell_service_manager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -104,6 +105,7 @@ class Node:
             urls=", ".join(self._opened.urls),
             admin=self._opened.admin_listener.url,
         )
+        tell_service_manager("STATUS=publishing the site for the first time")
         self._compare_connections()
         self._workers.start()
         self._patience = self._reactor.callLater(STARTUP_PATIENCE, self._workers.accept, False)
@@ -135,6 +137,7 @@ class Node:
             self._workers.accept(True)
             self._load.publish()
             self._log.info("ready")
+            tell_service_manager("READY=1", "STATUS=ready")
 
     def _compare_connections(self) -> None:
         """Warn of more connections wanted than descriptors can be had for."""
@@ -180,6 +183,7 @@ class Node:
     async def drain(self, seconds: float) -> None:
         """Finish what runs, within *seconds*, and close everything, also what :meth:`start` did not reach."""
         assert self._life.state is NodeState.DRAINING
+        tell_service_manager("STOPPING=1", "STATUS=draining")
         self._publisher.stop()
         self._load.publish()  # no client should come any more
         self._lose_patience()

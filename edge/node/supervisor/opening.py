@@ -6,6 +6,7 @@ fails.
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING
 from edge.descriptors import raise_descriptor_limit
 from edge.errors import ConfigError, in_words, named
 from edge.fastpath import select
-from edge.node.supervisor.directories import SAME_USER, User, give, make_directory
+from edge.node.supervisor.directories import SAME_USER, User, give, make_directory, share_folder
 from edge.node.supervisor.listeners import Listener, open_listener, open_listeners
 from edge.node.supervisor.plan import automatic_files
 from edge.node.supervisor.statedir import StateDirectory
+from edge.node.supervisor.worker_user import find_worker_user
 from edge.table.segment import Segment
 from edge.trust.kept_certificate import KeptCertificate
 
@@ -39,6 +41,9 @@ class Opened:
     listeners: Sequence[Listener]
     admin_listener: Listener
     segment: Segment
+    #: Whom worker processes become, and the folder of blobs, which they read.
+    worker_user: User
+    blobs: int
 
     @property
     def urls(self) -> list[str]:
@@ -62,6 +67,7 @@ class Opened:
         for listener in (*self.listeners, self.admin_listener):
             listener.close()
         self.segment.close()
+        os.close(self.blobs)
         self.state_dir.close()
 
 
@@ -77,6 +83,9 @@ def open_node(config: Config, user: User = SAME_USER) -> Opened:
         undo.callback(state_dir.close)
         make_directory("--cache-dir", config.cache_dir, user)
         _prepare_automatic(config, user)
+        worker_user = _worker_user(config, user)
+        blobs = _open_blobs(config, user, worker_user)
+        undo.callback(os.close, blobs)
         certificates = [tuple(map(KeptCertificate, spec.certificates)) for spec in config.endpoints]
         listeners = []
         for listener, its in zip(open_listeners(config.endpoints, workers), certificates, strict=True):
@@ -91,7 +100,22 @@ def open_node(config: Config, user: User = SAME_USER) -> Opened:
             capacity=config.table_entries, arena_bytes=config.arena_mib << 20, workers=workers
         )
         undo.pop_all()
-    return Opened(descriptors, state_dir, listeners, admin_listener, segment)
+    return Opened(descriptors, state_dir, listeners, admin_listener, segment, worker_user, blobs)
+
+
+def _worker_user(config: Config, user: User) -> User:
+    if not config.worker_count or config.confinement == "off":
+        return SAME_USER
+    return find_worker_user(config.worker_user, config.confinement == "required", user)
+
+
+def _open_blobs(config: Config, user: User, worker_user: User) -> int:
+    """A descriptor of the folder of blobs: workers may not pass the directories above it."""
+    folder = config.cache_dir / "blobs"
+    make_directory("--cache-dir", folder, user)
+    if worker_user != SAME_USER:
+        share_folder(folder, worker_user.gid)
+    return os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def _prepare_automatic(config: Config, user: User) -> None:

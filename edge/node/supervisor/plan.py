@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from edge.confinement.confine import Confinement
 from edge.descriptors import connection_limit, file_limit, node_connections
 from edge.load.meters import Capacity
 from edge.node.process import control
 from edge.node.process.settings import WorkerSettings
+from edge.node.supervisor.directories import SAME_USER, User
 from edge.node.telemetry.sampler import cores, nic_bps
 from edge.publish.coding import Qualities
 from edge.publish.groups import ImageSiblings
@@ -24,12 +27,17 @@ if TYPE_CHECKING:
 
 
 def worker_settings(
-    config: Config, listeners: Sequence[Listener], index: int, blobs: str, descriptors: int, own_process: bool
+    config: Config,
+    listeners: Sequence[Listener],
+    index: int,
+    descriptors: int,
+    own_process: bool,
+    user: User = SAME_USER,
 ) -> WorkerSettings:
     """The settings of worker *index*.
 
-    *descriptors*: how many a process may have open.  *own_process*: it inherits its listeners (see
-    :mod:`edge.node.process.control`), else it uses the supervisor's descriptors.
+    *descriptors*: how many a process may have open.  *own_process*: it becomes *user*, and inherits its
+    listeners and the folder of blobs (see :mod:`edge.node.process.control`); else it uses the supervisor's.
     """
     workers = max(config.worker_count, 1)
     wanted = None if config.connections is None else -(-config.connections // workers)
@@ -43,7 +51,7 @@ def worker_settings(
             )
             for number, listener in enumerate(listeners)
         ),
-        blobs=blobs,
+        blobs=f"/proc/self/fd/{control.BLOBS_FD}" if own_process else str(config.cache_dir / "blobs"),
         connections=connections,
         connections_per_address=config.connections_per_address,
         files=file_limit(descriptors, connections),
@@ -62,6 +70,19 @@ def worker_settings(
         access_log_format=config.access_log_format,
         log_every=config.access_log_every,
         drain_seconds=float(config.drain_seconds),
+        confinement=_confinement(config, user) if own_process else Confinement(),
+    )
+
+
+def _confinement(config: Config, user: User) -> Confinement:
+    """What a worker process gives up; with a mounted application no files, for who knows what that needs."""
+    return Confinement(
+        mode=config.confinement,
+        uid=user.uid,
+        gid=user.gid,
+        restricts=not config.mount,
+        readable=(f"/proc/self/fd/{control.BLOBS_FD}",),
+        writable=(tempfile.gettempdir(),),
     )
 
 

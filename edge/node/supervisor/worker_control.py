@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.protocols import amp
 
+from edge.errors import ConfigError
 from edge.node.process import control
 
 if TYPE_CHECKING:
@@ -35,6 +36,14 @@ class WorkerControl(amp.AMP):
     def fetch(self, path: bytes, etag: bytes) -> Deferred[dict[str, Any]]:
         """Have a body here that only other nodes have."""
         return Deferred.fromCoroutine(self._fetch(path, etag))
+
+    @control.OpenAccessLog.responder
+    def open_access_log(self) -> dict[str, Any]:
+        """The access log."""
+        try:
+            return {"file": self._host.access_log.descriptor()}
+        except ConfigError as error:
+            raise control.Refused(str(error)) from None
 
     async def _fetch(self, path: bytes, etag: bytes) -> dict[str, Any]:
         return {"found": await self._host.fetch(path, etag)}

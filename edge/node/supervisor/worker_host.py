@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from edge.node.process.lookup import pack
 from edge.node.process.settings import WorkerSettings, encode
+from edge.node.supervisor.access_log_file import AccessLogFile
+from edge.node.supervisor.directories import SAME_USER, User
 from edge.node.supervisor.plan import worker_settings
 from edge.table.counters import INDEX
 from edge.table.segment import CounterBlock, Segment
@@ -34,6 +36,7 @@ class WorkerHost:
 
     *look_up*: what is published under a path.  *fetch*: (path, ETag) -> whether that body, which only other
     nodes had, is in the blob store now.  *descriptors*: how many a worker may have open.
+    *blobs*: descriptor of the folder of blobs.  *user*: whom worker processes become.
     """
 
     def __init__(
@@ -45,6 +48,8 @@ class WorkerHost:
         readers: Readers,
         look_up: Callable[[bytes], Resource | None],
         fetch: Callable[[bytes, bytes], Awaitable[bool]],
+        blobs: int,
+        user: User = SAME_USER,
     ) -> None:
         self._configuration = configuration
         self._listeners = listeners
@@ -53,23 +58,24 @@ class WorkerHost:
         self._readers = readers
         self._look_up = look_up
         self._fetch = fetch
+        self._blobs = blobs
+        self._user = user
+        self.access_log = AccessLogFile(configuration)
 
     def settings(self, index: int) -> WorkerSettings:
         """The settings of worker *index*, by the configuration in force."""
         config = self._configuration.current
-        blobs = str(config.cache_dir / "blobs")
-        return worker_settings(
-            config, self._listeners, index, blobs, self._descriptors, own_process=bool(config.worker_count)
-        )
+        own_process = bool(config.worker_count)
+        return worker_settings(config, self._listeners, index, self._descriptors, own_process, self._user)
 
     def encoded_settings(self, index: int) -> bytes:
         """The settings of worker *index*, encoded."""
         return encode(self.settings(index))
 
     def descriptors_for(self, index: int) -> Sequence[int]:
-        """What the process inherits: the table, its block, and its listeners."""
-        block = self._segment.block(index).fd
-        return [self._segment.fd, block, *(one.socket_for(index).fileno() for one in self._listeners)]
+        """What the process inherits, in the order that :mod:`edge.node.process.control` tells."""
+        sockets = [one.socket_for(index).fileno() for one in self._listeners]
+        return [self._segment.fd, self._segment.block(index).fd, self._blobs, *sockets]
 
     def credentials(self) -> list[tuple[int, list[Credential]]]:
         """The certificates of each TLS listener, after its number."""
@@ -78,6 +84,10 @@ class WorkerHost:
             for number, listener in enumerate(self._listeners)
             if listener.certificates
         ]
+
+    def reopen_access_log(self) -> None:
+        """After the file was renamed: workers get a new one."""
+        self.access_log.reopen()
 
     def look_up(self, path: bytes) -> bytes:
         """What is published under *path*, packed (:mod:`edge.node.process.lookup`)."""

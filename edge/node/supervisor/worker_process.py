@@ -14,6 +14,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Factory
@@ -22,6 +23,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 import edge
+from edge.confinement.confine import Confined
 from edge.node.process import control
 from edge.node.process.signals import signals_held_back
 from edge.node.supervisor.backoff import Backoff
@@ -62,6 +64,8 @@ class WorkerSlot:
         self.life = WorkerLife()
         self.restarts = 0
         self.pid: int | None = None
+        #: What the process has given up, as it says.
+        self.confined = Confined()
         self._host = host
         self._owner = owner
         self._reactor = reactor
@@ -221,6 +225,9 @@ class WorkerSlot:
         if talk is not self._talk:
             return  # the last words of a process that has ended since
         self.life.happens(WorkerEvent.PREPARED)
+        self.confined = msgspec.json.decode(answer["confined"], type=Confined)
+        for missing in self.confined.missing if self.index == 0 else ():  # they are all alike
+            self._log.warn("workers are less confined than they could be: {missing}", missing=missing)
         self._owner.started(self, answer["fast_path"])
 
     def _start_failed(self, reason: Failure) -> None:

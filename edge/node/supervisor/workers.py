@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from edge.confinement.confine import Confined
 from edge.errors import ConfigError
 from edge.node.supervisor.worker_process import WorkerSlot
 from edge.node.worker.serving import Serving
@@ -30,6 +31,8 @@ class WorkerStatus:
     state: str
     #: Processes that had to be started in place of one that died.
     restarts: int
+    #: What the process has given up, as it says; None: it is the supervisor itself.
+    confined: Confined | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -120,6 +123,7 @@ class WorkerProcesses:
 
     async def reopen_logs(self) -> None:
         """Have all go on in new files."""
+        self._host.reopen_access_log()
         for slot in self._slots:
             asked = slot.reopen_logs()
             if asked is not None:
@@ -138,7 +142,10 @@ class WorkerProcesses:
 
     def status(self) -> list[WorkerStatus]:
         """The state of each worker."""
-        return [WorkerStatus(slot.index, slot.pid, slot.life.name, slot.restarts) for slot in self._slots]
+        return [
+            WorkerStatus(slot.index, slot.pid, slot.life.name, slot.restarts, slot.confined)
+            for slot in self._slots
+        ]
 
     # What slots tell: edge.node.supervisor.worker_process.SlotOwner
 

@@ -100,6 +100,7 @@ class AccessLog:
 
     :param clock: seconds; called in the writing thread, too.
     :param node: fields that every JSON line carries.
+    :param open_file: opens it, in the writing thread; :exc:`ConfigError` if that is impossible.
     """
 
     _log = Logger()
@@ -110,20 +111,21 @@ class AccessLog:
         clock: Callable[[], float],
         log_format: str = "json",
         node: dict[str, object] | None = None,
+        open_file: Callable[[str], IO[str]] = open_access_log,
     ) -> None:
         self._path = path
+        self._open_file = open_file
         self._format = FORMATS[log_format]
         self._node = node or {}
         self._clock = clock
         self._lines: deque[str] = deque()
         self._wake = threading.Condition()
         self._closing = False
-        self._reopening = False
+        self._reopening = True
         #: Lines that were not written for want of room or of disk.
         self.dropped = 0
         self._reported: float | None = None
         self._file: IO[str] | None = None
-        self._reopen()
         self._thread = threading.Thread(target=self._write_all, name="access log", daemon=True)
         self._thread.start()
 
@@ -163,6 +165,9 @@ class AccessLog:
                 lines, self._lines = self._lines, deque()
                 reopening, self._reopening = self._reopening, False
                 closing = self._closing
+            if reopening and self._file is None:
+                self._reopen()
+                reopening = False
             self._write(lines)
             if reopening:
                 self._reopen()
@@ -175,7 +180,7 @@ class AccessLog:
             return
         try:
             if self._file is None:
-                self._file = open_access_log(self._path)
+                self._file = self._open_file(self._path)
             self._file.write("\n".join(lines) + "\n")
             self._file.flush()
         except (OSError, ValueError, ConfigError) as error:
@@ -185,7 +190,7 @@ class AccessLog:
     def _reopen(self) -> None:
         self._close_file()
         try:
-            self._file = open_access_log(self._path)
+            self._file = self._open_file(self._path)
         except ConfigError as error:
             self._file = None
             self._report(str(error))

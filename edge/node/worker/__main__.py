@@ -15,11 +15,14 @@ import os
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+import msgspec
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.main import installReactor
 from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.threads import blockingCallFromThread
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
@@ -32,6 +35,7 @@ from twisted.logger import formatEvent as format_event
 from twisted.protocols import amp
 from zope.interface import implementer
 
+from edge.confinement.confine import confine
 from edge.descriptors import raise_descriptor_limit
 from edge.errors import ConfigError, EdgeError
 from edge.fastpath.reactor import FastPathReactor
@@ -68,15 +72,16 @@ class Worker(amp.AMP):
         """Attach the table and prepare to serve."""
         told = self._settings = decode(settings)
         try:
+            confined = confine(told.confinement)
             segment = Segment.attach(control.TABLE_FD, {told.index: control.BLOCK_FD})
             serving = self._serving = Serving(
-                told, segment, self._reactor, self._look_up, self._fetch, self._failed
+                told, segment, self._reactor, self._look_up, self._fetch, self._failed, self._open_log
             )
         except EdgeError as error:
             self.exit_code = 1
             raise control.Refused(str(error)) from None
         self._log.info("pid {pid}, {how}", pid=os.getpid(), how=serving.describe_fast_path())
-        return {"fast_path": serving.fast_path}
+        return {"fast_path": serving.fast_path, "confined": msgspec.json.encode(confined)}
 
     @control.Accept.responder
     def accept(self, ready: bool) -> dict[str, Any]:
@@ -139,6 +144,16 @@ class Worker(amp.AMP):
     async def _fetch(self, path: bytes, etag: bytes) -> bool:
         answer = await self.callRemote(control.Fetch, path=path, etag=etag)
         return answer["found"]  # type: ignore[no-any-return]
+
+    def _open_log(self, path: str) -> IO[str]:
+        """The access log as the supervisor opens it; called in the thread that writes it."""
+        if path == "-":
+            return sys.stdout
+        try:
+            answer = blockingCallFromThread(self._reactor, self.callRemote, control.OpenAccessLog)
+        except (control.Refused, ConnectionDone, ConnectionLost) as error:
+            raise ConfigError(str(error)) from None
+        return os.fdopen(answer["file"], "a", encoding="ascii", errors="backslashreplace")
 
     def _failed(self, reason: Failure) -> None:
         """Nothing can be served any more: the supervisor starts another worker."""

@@ -6,7 +6,7 @@ A worker process has exactly one; with ``--workers 0`` the supervisor has one it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
@@ -27,7 +27,7 @@ from edge.node.resources.mounts import Guarded, open_mount, parse_mount
 from edge.node.resources.origins import FOLLOW_SECONDS, ClusterOrigins
 from edge.node.resources.published import NodeStartingError, PublishedResource, Source
 from edge.node.resources.pushing import Pushing
-from edge.node.telemetry.accesslog import AccessLog
+from edge.node.telemetry.accesslog import AccessLog, open_access_log
 from edge.node.worker.checked_blobs import CheckedBlobs
 from edge.table.counters import INDEX
 from edge.table.reader import Reader
@@ -65,12 +65,13 @@ class Serving:
         look_up: Callable[[bytes], Awaitable[bytes]],
         fetch: Callable[[bytes, bytes], Awaitable[bool]],
         on_failure: Callable[[Failure], None],
+        open_log: Callable[[str], IO[str]] = open_access_log,
     ) -> None:
         """*look_up*: packed entries of a path from the supervisor (see :mod:`edge.node.process.lookup`).
 
         *fetch*: (path, ETag) -> whether that body is in the blob store, which may take a while.
-        *on_failure*: this worker cannot serve any longer.  Raises an :class:`~edge.errors.EdgeError`
-        for what a user can mend: a fast path that is not built.
+        *on_failure*: this worker cannot serve any longer.  *open_log*: opens the access log, in its thread.
+        Raises an :class:`~edge.errors.EdgeError` for what a user can mend: a fast path that is not built.
         """
         self.life = Life()
         self._settings = settings
@@ -80,7 +81,7 @@ class Serving:
         if settings.access_log is not None:
             worker: dict[str, object] = {"worker": settings.index}
             self._access_log = AccessLog(
-                settings.access_log, reactor.seconds, settings.access_log_format, worker
+                settings.access_log, reactor.seconds, settings.access_log_format, worker, open_log
             )
         self._counters = CounterBlock(segment, settings.index)
         # Leases are times of CLOCK_MONOTONIC, which all processes and the fast path share.

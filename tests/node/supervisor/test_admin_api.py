@@ -27,6 +27,10 @@ class Inspection:
         """See :class:`edge.node.supervisor.inspection.Inspection`."""
         return {"certificates": []}
 
+    def security(self) -> dict[str, Any]:
+        """See :class:`edge.node.supervisor.inspection.Inspection`."""
+        return {"ok": True, "checks": []}
+
     def metrics(self) -> tuple[bytes, bytes]:
         """See :class:`edge.node.supervisor.inspection.Inspection`."""
         return b"text/plain; version=0.0.4", b"edge_weight 1\n"

@@ -45,7 +45,7 @@ class Parts:
 
     def settings(self, index: int) -> Any:
         """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
-        return worker_settings(self._configuration.current, (), index, "blobs", 10_000, True)
+        return worker_settings(self._configuration.current, (), index, 10_000, True)
 
     async def publish_by(self, settings: PublishSettings, moves: bool) -> None:
         """See :class:`edge.node.publishing.auto_publisher.AutoPublisher`."""

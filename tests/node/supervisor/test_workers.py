@@ -35,7 +35,7 @@ class Worker(amp.AMP):
         if self._refusal:
             raise control.Refused(self._refusal)
         self.told.append(f"start {settings.decode()}")
-        return {"fast_path": "native"}
+        return {"fast_path": "native", "confined": b"{}"}
 
     @control.Accept.responder
     def accept(self, ready: bool) -> dict[str, Any]:
@@ -130,6 +130,9 @@ class Host:
             (number, [Credential(b"chain", b"key", name) for name in names])
             for number, names in self.listeners
         ]
+
+    def reopen_access_log(self) -> None:
+        """Nothing is logged."""
 
     def encoded_settings(self, index: int) -> bytes:
         """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""

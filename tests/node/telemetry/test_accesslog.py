@@ -87,7 +87,7 @@ class AccessLogTests(SynchronousTestCase):
         """After the old one was renamed."""
         log = AccessLog(self.path, Clock().seconds)
         log.record(AT, "", b"GET", b"/old", 200, 1)
-        while not os.path.getsize(self.path):
+        while not (os.path.exists(self.path) and os.path.getsize(self.path)):
             pass
         os.rename(self.path, self.path + ".1")
         log.reopen()
