@@ -470,6 +470,15 @@ class LoopSuite(ServingSuite):
         self.assertEqual(self.counted("requests"), 300)
         self.assertEqual(self.fastpath.run(None), [])
 
+    def test_connections_that_come_at_once_are_served_in_one_wait(self) -> None:
+        """However few a listener accepts in one go; without waiting, too."""
+        self.waiting()
+        for timeout, answered in ((0.05, 60), (0.0, 120)):
+            for _ in range(60):
+                self.client(get(EMPTY))
+            self.assertEqual(self.fastpath.run(timeout), [])
+            self.assertEqual((self.counted("accepts"), self.counted("requests")), (answered, answered))
+
     def test_a_wait_ends_in_time(self) -> None:
         """With requests and without, and not before."""
         self.waiting()

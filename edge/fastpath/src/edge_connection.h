@@ -95,6 +95,7 @@ struct edge_loop {
     uint32_t resume_accept; /* after EMFILE; 0: accepting */
     bool draining;
     unsigned sleeps, sleeps_left; /* waits that do not look again and again before they sleep */
+    int accepts;                  /* in the next turn of a listener */
     int listener_count, handoff_count;
     edge_listener listeners[LISTENERS];
     edge_handoff handoffs[EDGE_HANDOFFS];
