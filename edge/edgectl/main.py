@@ -106,10 +106,13 @@ def _status(client: AdminClient, options: argparse.Namespace, console: Console) 
     if options.json:
         print(json.dumps(status))
         return 0
+    tickets = status.get("tickets", {"keys": [], "age_s": 0})  # which older nodes do not tell
     console.print(facts_table(f"node {status['node']} of cluster {status['cluster']}", {
         "state": status["state"], "version": status["version"], "pid": status["pid"],
         "up for": duration(status["uptime_s"]), "fast path": status["fast_path"],
         "listens on": "\n".join(status["listeners"]),
+        "keys of tickets": ", ".join(name[:8] for name in tickets["keys"]),
+        "newest since": duration(tickets["age_s"]),
     }))  # fmt: skip
     for sentence in status.get("troubles", ()):
         console.print(f"[bold red]{escape(sentence)}")

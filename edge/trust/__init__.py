@@ -7,6 +7,8 @@
   (sans-IO); ``acme_session.py``: the conversation with their authority; ``automatic_files.py``: their files;
   ``challenge_certificate.py``: what proves a name by TLS-ALPN-01
 * ``revocations.py``: which certificates of nodes count no longer; ``keyring.py``: signatures of nodes
+* ``tickets.py``: keys of session tickets that all nodes share (sans-IO); ``sealed_file.py``: a file sealed
+  under another secret of the node
 * certificates of listeners: ``credentials.py`` reads and judges them, ``kept_certificate.py`` keeps the last
   good one while files change, both in the supervisor; ``listener_certificate.py`` shows them in a worker
 

@@ -1,8 +1,9 @@
-"""Certificates that take care of themselves (``--tls-auto``); imports ``process`` alone.
+"""Certificates that take care of themselves (``--tls-auto``), keys of tickets; imports ``process`` alone.
 
 * ``keeper.py``: looks when something is to be done, and what the others know
 * ``ordering.py``: one order, from the account to the chain, in steps
 * ``challenges.py``: what authorities look at, as entries of the table
+* ``ticket_keeper.py``: keeps the keys of session tickets, by :mod:`edge.trust.tickets`
 
 What is decided, and from what, stands in :mod:`edge.trust.automatic`; the protocol in
 :mod:`edge.trust.acme_session`; files in :mod:`edge.trust.automatic_files`.  The way to a certificate:

@@ -21,6 +21,7 @@ leases.py               until when entries of other nodes may be confirmed
 missing_bodies.py       bodies that entries lack, fetched through the body store
 bodyserver.py           bodies for the other nodes
 peer_endpoints.py       HTTP to other nodes, by their names
+shared_secrets.py       keys that all nodes agree on, and nobody else may see
 ----------------------  ----------------------------------------------------------------------------------
 troubles.py             what only an operator can mend: logged, and FAILED in ``edgectl check``
 clusterview.py          what this node sees of it: loads, members, change logs, metrics

@@ -20,7 +20,7 @@ from edge.gossip.membership import Membership
 from edge.node.bodies.fetcher import BodyFetcher
 from edge.node.bodies.store import BodyStore
 from edge.node.cluster.anti_entropy import AntiEntropy
-from edge.node.cluster.bodyserver import make_body_site
+from edge.node.cluster.bodyserver import make_peer_site
 from edge.node.cluster.change_log import ChangeLog
 from edge.node.cluster.cluster import Cluster
 from edge.node.cluster.clusterview import ClusterView
@@ -34,6 +34,7 @@ from edge.node.cluster.peers import Peers
 from edge.node.cluster.replicated_table import ReplicatedTable
 from edge.node.cluster.replication_progress import ReplicationProgress
 from edge.node.cluster.revoking import Revoking
+from edge.node.cluster.shared_secrets import SecretsResource, SharedSecrets
 from edge.node.cluster.troubles import Troubles
 from edge.node.cluster.turn_loop import TurnLoop
 from edge.node.connection.site import ChannelFactory
@@ -59,6 +60,8 @@ class ClusterParts:
     table: ReplicatedTable
     bodies: BodyStore
     missing: MissingBodies
+    #: What all nodes agree on and nobody else may see.
+    secrets: SharedSecrets
 
 
 def make_cluster(
@@ -92,7 +95,11 @@ def make_cluster(
     leases = Leases(writer.segment, node)
     table = ReplicatedTable(log.replica, writer, bodies, missing, leases, body_limit, slices, reactor)
 
-    body_site = make_body_site(bodies, reactor)
+    def peers_alive() -> list[str]:
+        return [member.name for member in membership.members.values() if member.is_live]
+
+    secrets = SharedSecrets(client, peers_alive, random, reactor)
+    body_site = make_peer_site(bodies, SecretsResource(secrets.merge), reactor)
     peers = Peers(port, certificates, ChannelFactory(body_site, secure=True), reactor)
     progress = ReplicationProgress(node, log.replica)
     anti_entropy = AntiEntropy(log, table, membership, progress, peers, random, reactor)
@@ -109,6 +116,7 @@ def make_cluster(
         progress,
         differences,
         revoking,
+        secrets.meet,
         monotonic,
         reactor,
     )
@@ -131,6 +139,7 @@ def make_cluster(
         renewal=LeaseRenewal(leases, membership, progress, config.lease_seconds),
         fetcher=fetcher,
         body_site=body_site,
+        secrets=secrets,
         lag=lag,
         troubles=troubles,
         certificates=certificates,
@@ -150,7 +159,7 @@ def make_cluster(
         revoking=revoking,
         clock=monotonic,
     )
-    return ClusterParts(cluster, view, table, bodies, missing)
+    return ClusterParts(cluster, view, table, bodies, missing, secrets)
 
 
 def _refused(excess_ms: dict[str, int]) -> dict[str, str]:

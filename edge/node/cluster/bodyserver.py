@@ -20,6 +20,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from edge.http import answer
 from edge.http.ranges import UNSATISFIABLE, Span, select_range
+from edge.node.cluster.peer_endpoints import MOST_BYTES
 from edge.node.connection.body import FileBody
 from edge.node.connection.site import EdgeSite
 from edge.node.process.channel_limits import ChannelLimits
@@ -101,9 +102,10 @@ class BodyResource(Resource):
             request.finish()
 
 
-def make_body_site(bodies: Bodies, reactor: Any) -> EdgeSite:
-    """Answers ``/.edge/body/`` for peers, and nothing else."""
+def make_peer_site(bodies: Bodies, secrets: Resource, reactor: Any) -> EdgeSite:
+    """Answers ``/.edge/body/`` and ``/.edge/secrets`` for peers, and nothing else."""
     root, edge = Resource(), Resource()
     root.putChild(b".edge", edge)
     edge.putChild(b"body", BodyResource(bodies))
-    return EdgeSite(root, reactor, limits=ChannelLimits(body_bytes=0))
+    edge.putChild(b"secrets", secrets)
+    return EdgeSite(root, reactor, limits=ChannelLimits(body_bytes=MOST_BYTES))

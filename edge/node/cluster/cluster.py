@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from edge.node.cluster.leases import LeaseRenewal
     from edge.node.cluster.replicated_table import ReplicatedTable
     from edge.node.cluster.replication_progress import ReplicationProgress
+    from edge.node.cluster.shared_secrets import SharedSecrets
     from edge.node.cluster.troubles import Troubles
     from edge.node.cluster.turn_loop import TurnLoop
     from edge.node.connection.site import EdgeSite
@@ -62,6 +63,7 @@ class Cluster:
         renewal: LeaseRenewal,
         fetcher: BodyFetcher,
         body_site: EdgeSite,
+        secrets: SharedSecrets,
         lag: LagMeter,
         troubles: Troubles,
         certificates: PeerCertificates,
@@ -76,6 +78,7 @@ class Cluster:
         self._progress = progress
         self._fetcher = fetcher
         self._body_site = body_site
+        self._secrets = secrets
         self._lag = lag
         self._troubles = troubles
         self._certificates = certificates
@@ -100,6 +103,7 @@ class Cluster:
             call.start(seconds, now=work == self._turns.dial_seeds)
             self._calls.append(call)
         self._lag.start()
+        self._secrets.start()
         self._troubles.start()
         self._anti_entropy.tell()
         self._pushing = Deferred.fromCoroutine(self._push_own_changes())
@@ -151,6 +155,7 @@ class Cluster:
         self._anti_entropy.stop()
         self._table.stop()
         self._fetcher.stop()
+        self._secrets.stop()
         self._body_site.abort()
         self._turns.stop()
         self._change_log.close()

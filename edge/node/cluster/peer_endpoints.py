@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from treq import collect
 from treq.client import HTTPClient
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.web.client import Agent, HTTPConnectionPool, _HTTP11ClientFactory
@@ -14,6 +15,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
+from edge.errors import EdgeError
 from edge.node.cluster.streams import ALPN_HTTP
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     from edge.trust.contexts import PeerCertificates
 
+#: Bytes of an answer to a POST.
+MOST_BYTES = 256 * 1024
 #: Seconds to connect.
 CONNECT_SECONDS = 3.0
 
@@ -79,6 +83,21 @@ class BodyClient:
             allow_redirects=False,
             unbuffered=True,
         )
+
+    async def post(self, name: str, target: str, body: bytes) -> tuple[int, bytes]:
+        """``POST https://<name><target>``: status and body of the answer."""
+        answer = await self._client.request(
+            "POST", f"https://{name}{target}", data=body, allow_redirects=False
+        )
+        pieces: list[bytes] = []
+
+        def take(piece: bytes) -> None:
+            pieces.append(piece)
+            if sum(map(len, pieces)) > MOST_BYTES:
+                raise EdgeError(f"its answer is longer than {MOST_BYTES} bytes")
+
+        await collect(answer, take)
+        return answer.code, b"".join(pieces)
 
     def close(self) -> Deferred[None]:
         """Close the connections that nobody uses now."""

@@ -49,8 +49,9 @@ if TYPE_CHECKING:
 class TurnLoop:
     """Drives *membership* with sockets and time; implements :class:`edge.node.cluster.peers.Sink`.
 
-    *cluster*: the name that peers have to say, too.  *seeds*: addresses to dial for ever.  *clock*: seconds
-    of a clock that does not jump, by which membership goes.
+    *cluster*: the name that peers have to say, too.  *seeds*: addresses to dial for ever.  *meet* is
+    called with the name of who has a stream now.  *clock*: seconds of a clock that does not jump, by which
+    membership goes.
     """
 
     _log = Logger()
@@ -66,6 +67,7 @@ class TurnLoop:
         progress: ReplicationProgress,
         differences: ClockDifferences,
         revoking: Revoking,
+        meet: Callable[[str], None],
         clock: Callable[[], float],
         reactor: Any,
     ) -> None:
@@ -78,6 +80,7 @@ class TurnLoop:
         self._progress = progress
         self._differences = differences
         self._revoking = revoking
+        self._meet = meet
         self._clock = clock
         self._reactor = reactor
         self._timer: Any = None
@@ -170,6 +173,7 @@ class TurnLoop:
         if self._membership.members[hello.name].state != LEFT:  # a stream may open just after the goodbye
             self._known.add(hello.host, hello.port)
         self._anti_entropy.up(hello.name)
+        self._meet(hello.name)
         self.turn()
 
     def down(self, name: str) -> None:

@@ -9,6 +9,7 @@ The story of one worker::
         |  Certificate(...), any number ->|  it reads no certificate, and no key, from a file
         |<--- answer: fast_path, confined |  it has given up what it does not need
         |<--- OpenAccessLog()             |  an open file: it could not open it itself
+        |  TicketKeys(keys) ------------->|  seals and opens session tickets with them; again when they change
         |  Accept(ready)    ------------->|  accepts connections; ready: the site is published
         |<--- Lookup(path), any number    |  a miss in a table that does not hold everything
         |<--- Fetch(path, etag)           |  a body that only other nodes have, as yet
@@ -20,8 +21,8 @@ The story of one worker::
 Settings that a worker cannot change while it runs come into force with its successor: the supervisor
 drains the workers one after the other and starts each anew.
 
-Nothing here is trusted from outside: the pair has no name in the file system.  When the
-control connection ends, the supervisor has died: the worker drains and exits.
+Nothing here is trusted from outside, and nobody else reads it: the pair has no name in the file system.  When
+the control connection ends, the supervisor has died: the worker drains and exits.
 """
 
 # Much of Twisted has no annotations.
@@ -57,6 +58,12 @@ class Start(amp.Command):
     arguments: ClassVar[Fields] = [(b"settings", amp.String())]
     response: ClassVar[Fields] = [(b"fast_path", amp.Unicode()), (b"confined", amp.String())]
     errors: ClassVar[dict[type[Exception], bytes]] = {Refused: b"REFUSED"}
+
+
+class TicketKeys(amp.Command):
+    """Seal session tickets with the first of *keys*, which :mod:`.ticket_keys` packs, open those of all."""
+
+    arguments: ClassVar[Fields] = [(b"keys", amp.String())]
 
 
 class Accept(amp.Command):

@@ -13,14 +13,16 @@
 from __future__ import annotations
 
 from random import SystemRandom
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from edge.errors import ConfigError, in_words, named
 from edge.node.bodies.store import BodyStore
 from edge.node.certificates.challenges import Challenges
 from edge.node.certificates.keeper import Keeper
+from edge.node.certificates.ticket_keeper import TicketKeeper
 from edge.node.process.periodic import Periodic
 from edge.node.process.slices import Slices
 from edge.node.publishing.auto_publisher import AutoPublisher
@@ -43,6 +45,7 @@ from edge.node.telemetry.status_publisher import StatusPublisher
 from edge.publish.store import Store
 from edge.table.writer import Writer
 from edge.trust.kept_certificate import LOOK_SECONDS
+from edge.trust.sealed_file import SealedFile, own_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from edge.config import Config
     from edge.node.cluster.assembly import ClusterParts
     from edge.node.cluster.clusterview import ClusterView
+    from edge.node.cluster.shared_secrets import SharedSecrets
     from edge.node.process.life import Life
     from edge.node.publishing.table import Table
     from edge.node.supervisor.configuration import Configuration
@@ -62,6 +66,19 @@ if TYPE_CHECKING:
 RECLAIM_SECONDS = 1.0
 
 _log = Logger()
+
+
+class Shared(Protocol):
+    """A document that all nodes agree on: :class:`edge.node.cluster.shared_secrets.Document`."""
+
+    #: Called when this node has changed it.
+    share: Callable[[], None]
+
+    def encode(self) -> bytes:
+        """What this node knows."""
+
+    def merge(self, data: bytes) -> bool:
+        """Take in what another node knows."""
 
 
 def make_node(
@@ -98,6 +115,7 @@ def make_node(
             return True
         return cluster is not None and await cluster.missing.fetch(path, etag)
 
+    tickets = _make_ticket_keeper(config, view, reactor)
     host = WorkerHost(
         configuration,
         opened.listeners,
@@ -106,6 +124,7 @@ def make_node(
         writer,
         publisher.look_up,
         fetch,
+        lambda: tickets.keys,
         opened.blobs,
         opened.worker_user,
     )
@@ -116,7 +135,12 @@ def make_node(
         if opened.look_at_certificates():
             Deferred.fromCoroutine(_certify(workers))
 
+    tickets.deliver = lambda keys: workers.take_ticket_keys()
     keeper = _make_keeper(config, opened, life, table, bodies, view, look_at_certificates, reactor)
+    if cluster is not None:
+        _share(cluster.secrets, "tickets", tickets)
+        if keeper is not None:
+            _share(cluster.secrets, "certificate", keeper)
 
     load = LoadPublisher(
         name=config.node,
@@ -149,6 +173,7 @@ def make_node(
     )
     inspection = Inspection(
         certificates=report,
+        tickets=tickets,
         configuration=configuration,
         life=life,
         urls=opened.urls,
@@ -168,6 +193,7 @@ def make_node(
         *([cluster.cluster] if cluster is not None else ()),
         Periodic(writer.reclaim, RECLAIM_SECONDS, reactor),
         Periodic(look_at_certificates, LOOK_SECONDS, reactor),
+        tickets,
         *([keeper] if keeper is not None else ()),
         load,
         status,
@@ -195,6 +221,27 @@ def make_node(
             cluster.cluster if cluster is not None else None,
         ),
         give_up=give_up,
+        reactor=reactor,
+    )
+
+
+def _share(secrets: SharedSecrets, name: str, document: Shared) -> None:
+    """Have all nodes agree on *document*."""
+    secrets.add(name, document)
+    document.share = secrets.share
+
+
+def _make_ticket_keeper(config: Config, view: ClusterView | None, reactor: Any) -> TicketKeeper:
+    """What keeps the keys of session tickets, sealed under the secret of this node."""
+    try:
+        secret = own_secret(config.state_dir / "secret") if view is None else config.cluster_key.read_bytes()
+    except OSError as error:
+        raise ConfigError(in_words(named(error, config.state_dir / "secret"))) from None
+    return TicketKeeper(
+        node=config.node,
+        file=SealedFile(config.state_dir / "tickets", "session tickets", secret),
+        live=view.live if view is not None else lambda: (config.node,),
+        clock=reactor.seconds,
         reactor=reactor,
     )
 

@@ -8,6 +8,7 @@
      "table": {"entries", "slots", "arena_free_bytes", "sequence", "complete", ...},
      "site": {"webroot", "resources", "representations", "bytes", "published_at",
               "problems": [{"path", "problem"}]},
+     "tickets": {"keys": ["1f0e...", ...], "age_s"},   names of the keys, newest first; age of the newest
      "load": {"utilization", "weight", "cpu", "egress", "connections", "lag_ms", "rps", "eps"},
      "troubles": [a sentence for each thing that only an operator can mend]}
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import os
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.threads import deferToThreadPool
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from edge.node.telemetry.load_publisher import LoadPublisher
     from edge.node.telemetry.status_publisher import StatusTable
     from edge.table.segment import Segment
+    from edge.trust.tickets import Key
 
 
 def package_version() -> str:
@@ -46,6 +48,18 @@ def package_version() -> str:
         return version("twistd-edge")
     except PackageNotFoundError:
         return "0"
+
+
+class Tickets(Protocol):
+    """The keys of session tickets: :class:`edge.node.certificates.ticket_keeper.TicketKeeper`."""
+
+    @property
+    def keys(self) -> Sequence[Key]:
+        """Newest first."""
+
+    @property
+    def age(self) -> float:
+        """Of the newest, in seconds."""
 
 
 class Inspection:
@@ -67,6 +81,7 @@ class Inspection:
         load: LoadPublisher,
         cluster: ClusterView | None,
         certificates: CertificateReport,
+        tickets: Tickets,
         reactor: Any,
     ) -> None:
         self._configuration = configuration
@@ -79,6 +94,7 @@ class Inspection:
         self._load = load
         self._cluster = cluster
         self._certificates = certificates
+        self._tickets = tickets
         self._reactor = reactor
         self._version = package_version()
         self._began = reactor.seconds()
@@ -98,6 +114,7 @@ class Inspection:
             "workers": [self._worker(worker) for worker in self._workers.status()],
             "table": self._table.statistics(),
             "site": self._webroot(),
+            "tickets": self._ticket_keys(),
             "load": self._load_now(),
             "troubles": self._cluster.troubles() if self._cluster is not None else [],
         }
@@ -148,6 +165,11 @@ class Inspection:
                 measured=self._load.measured,
                 weight=self._load.weight,
                 gossip=self._cluster.metrics() if self._cluster is not None else {},
+                ticket_key_age=self._tickets.age,
+                certificates={
+                    one["file"]: (one["expires_at"] or 0.0, bool(one["problem"] or one["last_error"]))
+                    for one in self._certificates.certificates()
+                },
             )
         )
         return content_type.encode("ascii"), text
@@ -175,6 +197,11 @@ class Inspection:
             "published_at": publisher.published_at,
             "problems": listed(publisher.problems),
         }
+
+    def _ticket_keys(self) -> dict[str, Any]:
+        """The names of the keys of session tickets: each ticket bears one, readable for everybody."""
+        tickets = self._tickets
+        return {"keys": [key.name.hex() for key in tickets.keys], "age_s": round(tickets.age, 1)}
 
     def _load_now(self) -> dict[str, Any]:
         """This node's load, finer than in the load document: for people who look closely."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from edge.node.process.lookup import pack
 from edge.node.process.settings import WorkerSettings, encode
+from edge.node.process.ticket_keys import pack as pack_ticket_keys
 from edge.node.supervisor.access_log_file import AccessLogFile
 from edge.node.supervisor.directories import SAME_USER, User
 from edge.node.supervisor.plan import worker_settings
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from edge.node.supervisor.listeners import Listener
     from edge.resource import Resource
     from edge.tls.interface import Credential
+    from edge.trust.tickets import Key
 
 #: Counters that say what is now: they end with the process.
 GAUGES = ("connections", "lag_us", "sockets")
@@ -48,6 +50,7 @@ class WorkerHost:
         readers: Readers,
         look_up: Callable[[bytes], Resource | None],
         fetch: Callable[[bytes, bytes], Awaitable[bool]],
+        ticket_keys: Callable[[], Sequence[Key]],
         blobs: int,
         user: User = SAME_USER,
     ) -> None:
@@ -58,6 +61,7 @@ class WorkerHost:
         self._readers = readers
         self._look_up = look_up
         self._fetch = fetch
+        self._ticket_keys = ticket_keys
         self._blobs = blobs
         self._user = user
         self.access_log = AccessLogFile(configuration)
@@ -88,6 +92,10 @@ class WorkerHost:
     def reopen_access_log(self) -> None:
         """After the file was renamed: workers get a new one."""
         self.access_log.reopen()
+
+    def packed_ticket_keys(self) -> bytes:
+        """The keys of session tickets, packed (:mod:`edge.node.process.ticket_keys`)."""
+        return pack_ticket_keys(self._ticket_keys())
 
     def look_up(self, path: bytes) -> bytes:
         """What is published under *path*, packed (:mod:`edge.node.process.lookup`)."""

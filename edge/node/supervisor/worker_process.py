@@ -117,6 +117,7 @@ class WorkerSlot:
         started = talk.callRemote(control.Start, settings=self._host.encoded_settings(self.index))
         started.addCallbacks(self._started, self._start_failed, callbackArgs=(talk,))
         Deferred.fromCoroutine(self._certify_first())
+        self.take_ticket_keys()
         self._pinging.start(PING_SECONDS, now=False)
 
     def accept(self, ready: bool) -> None:
@@ -151,6 +152,12 @@ class WorkerSlot:
         """The same for a process that has just been started: without them it cannot serve."""
         for problem in await self.certify():
             self._start_failed(Failure(control.Refused(problem)))
+
+    def take_ticket_keys(self) -> None:
+        """Have the worker, if there is one, use the present keys of session tickets."""
+        if self._talk is not None:
+            keys = self._host.packed_ticket_keys()
+            self._quietly(self._talk.callRemote(control.TicketKeys, keys=keys))
 
     def reopen_logs(self) -> Deferred[dict[str, Any]] | None:
         """Have the worker go on in a new file of its access log; None: there is no worker."""

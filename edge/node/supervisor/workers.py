@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from edge.confinement.confine import Confined
 from edge.errors import ConfigError
+from edge.node.process.ticket_keys import unpack as unpack_ticket_keys
 from edge.node.supervisor.worker_process import WorkerSlot
 from edge.node.worker.serving import Serving
 
@@ -57,6 +58,9 @@ class Workers(Protocol):
 
     async def reopen_logs(self) -> None:
         """Go on in new files."""
+
+    def take_ticket_keys(self) -> None:
+        """Use the present keys of session tickets."""
 
     async def replace(self, seconds: float) -> list[str]:
         """Bring changed settings into force; sentences about what stayed as it was."""
@@ -131,6 +135,11 @@ class WorkerProcesses:
                     await asked
                 except Exception:
                     self._log.warn("worker {index} did not reopen its log", index=slot.index)
+
+    def take_ticket_keys(self) -> None:
+        """Have all use the present keys of session tickets; those that start later do anyway."""
+        for slot in self._slots:
+            slot.take_ticket_keys()
 
     async def replace(self, seconds: float) -> list[str]:
         """Replace one after the other, so that there are always some."""
@@ -211,6 +220,7 @@ class InProcessWorker:
 
     def start(self) -> None:
         """Nothing to spawn."""
+        self.take_ticket_keys()
         self._log.info("{how}, in this one process", how=self._serving.describe_fast_path())
 
     def accept(self, ready: bool) -> None:
@@ -234,6 +244,10 @@ class InProcessWorker:
     async def reopen_logs(self) -> None:
         """Go on in a new file."""
         self._serving.reopen_log()
+
+    def take_ticket_keys(self) -> None:
+        """Use the present keys of session tickets."""
+        self._serving.take_ticket_keys(unpack_ticket_keys(self._host.packed_ticket_keys()))
 
     async def replace(self, seconds: float) -> list[str]:
         """This process cannot be replaced."""

@@ -30,6 +30,10 @@ class Snapshot(NamedTuple):
     weight: float
     #: By name, of :meth:`edge.node.cluster.clusterview.ClusterView.metrics`; empty: a node alone.
     gossip: Mapping[str, float] = MappingProxyType({})
+    #: Seconds since the newest key of session tickets became known here.
+    ticket_key_age: float = 0.0
+    #: File of a certificate -> when it ends, in Unix seconds, and whether something is wrong with it.
+    certificates: Mapping[str, tuple[float, bool]] = MappingProxyType({})
 
 
 #: metric -> (help, {label values -> counter}); the labels are named by :data:`_LABELS`.
@@ -168,6 +172,21 @@ def _families(now: Snapshot) -> Iterator[Metric]:
         yield GaugeMetricFamily(
             f"edge_table_{name}", f"{text} (shared table)", value=float(now.table.get(name, 0))
         )
+    yield GaugeMetricFamily(
+        "edge_tls_ticket_key_age_seconds",
+        "Age of the newest key of session tickets, as this node knows it",
+        value=now.ticket_key_age,
+    )
+    ends = GaugeMetricFamily(
+        "edge_tls_certificate_expiry_timestamp_seconds", "When a certificate ends", labels=["file"]
+    )
+    problems = GaugeMetricFamily(
+        "edge_tls_certificate_problem", "1 if a certificate cannot be used or not be renewed", labels=["file"]
+    )
+    for file, (end, is_wrong) in now.certificates.items():
+        ends.add_metric([file], end)
+        problems.add_metric([file], float(is_wrong))
+    yield from (ends, problems)
     for name, value in now.gossip.items():
         kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
         yield kind(f"edge_gossip_{name.removesuffix('_total')}", CLUSTER.get(name, name), value=value)

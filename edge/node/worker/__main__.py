@@ -43,6 +43,7 @@ from edge.node.process import control
 from edge.node.process.clocks import measure_steadily
 from edge.node.process.settings import WorkerSettings, decode
 from edge.node.process.signals import let_signals_in, take_signals
+from edge.node.process.ticket_keys import unpack as unpack_ticket_keys
 from edge.node.worker.serving import Serving
 from edge.table.segment import Segment
 from edge.tls.interface import Credential
@@ -82,6 +83,13 @@ class Worker(amp.AMP):
             raise control.Refused(str(error)) from None
         self._log.info("pid {pid}, {how}", pid=os.getpid(), how=serving.describe_fast_path())
         return {"fast_path": serving.fast_path, "confined": msgspec.json.encode(confined)}
+
+    @control.TicketKeys.responder
+    def ticket_keys(self, keys: bytes) -> dict[str, Any]:
+        """Use *keys* for session tickets."""
+        if self._serving is not None:
+            self._serving.take_ticket_keys(unpack_ticket_keys(keys))
+        return {}
 
     @control.Accept.responder
     def accept(self, ready: bool) -> dict[str, Any]:

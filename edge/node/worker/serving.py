@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from twisted.web.resource import Resource
 
     from edge.node.process.settings import ListenerSettings, WorkerSettings
+    from edge.node.process.ticket_keys import TicketKey
     from edge.table.reader import Entry
     from edge.table.segment import Segment
     from edge.tls.interface import Credential
@@ -74,6 +75,8 @@ class Serving:
         Raises an :class:`~edge.errors.EdgeError` for what a user can mend: a fast path that is not built.
         """
         self.life = Life()
+        #: Keys of session tickets, newest first.
+        self.ticket_keys: Sequence[TicketKey] = ()
         self._settings = settings
         self._reactor = reactor
         self._ask = look_up
@@ -140,6 +143,10 @@ class Serving:
         if self.fast_path == "python" and self._settings.fast_path == "auto":
             return "no native build here: the Python twin serves"
         return f"fast path: {self.fast_path}"
+
+    def take_ticket_keys(self, keys: Sequence[TicketKey]) -> None:
+        """Seal session tickets under the first of *keys* from now on, and open those of all."""
+        self.ticket_keys = tuple(keys)
 
     def accept(self, ready: bool) -> None:
         """Accept connections from now on; *ready*: the site is published."""

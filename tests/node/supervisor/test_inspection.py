@@ -21,6 +21,7 @@ from edge.publish.problems import Kind, Problem
 from edge.publish.settings import PublishSettings
 from edge.table.counters import INDEX
 from edge.table.segment import CounterBlock, Segment
+from edge.trust.tickets import Key
 from tests.node.telemetry.publishing import Table
 
 
@@ -84,6 +85,13 @@ class Load:
     measured: Measurement | None = Measurement(Shares(0.123456, 0.05, 0, 0.01), 5.55, 0.0, 6, 7, 0.25)
 
 
+class Tickets:
+    """Two keys of session tickets."""
+
+    age = 61.04
+    keys = (Key(2, b"b" * 16, bytes(32), bytes(32)), Key(1, b"a" * 16, bytes(32), bytes(32)))
+
+
 class InspectionTests(SynchronousTestCase):
     """:mod:`edge.node.supervisor.inspection`."""
 
@@ -104,6 +112,7 @@ class InspectionTests(SynchronousTestCase):
             load=self.load,  # type: ignore[arg-type]
             cluster=None,
             certificates=CertificateReport([], None, lambda: None),
+            tickets=Tickets(),
             reactor=self.reactor,
         )
 
@@ -117,6 +126,7 @@ class InspectionTests(SynchronousTestCase):
         known = {
             "node": "n1", "cluster": "edge", "state": "ready", "uptime_s": 2.0, "pid": os.getpid(),
             "fast_path": "native", "listeners": ["http://127.0.0.1:8001"],
+            "tickets": {"keys": ["62" * 16, "61" * 16], "age_s": 61.0},
         }  # fmt: skip
         self.assertEqual({name: status[name] for name in known}, known)
         self.assertEqual(

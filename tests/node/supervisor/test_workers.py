@@ -27,6 +27,7 @@ class Worker(amp.AMP):
     def __init__(self, refusal: str) -> None:
         super().__init__()
         self.told: list[str] = []
+        self.keys: list[bytes] = []
         self._refusal = refusal
 
     @control.Start.responder
@@ -36,6 +37,12 @@ class Worker(amp.AMP):
             raise control.Refused(self._refusal)
         self.told.append(f"start {settings.decode()}")
         return {"fast_path": "native", "confined": b"{}"}
+
+    @control.TicketKeys.responder
+    def ticket_keys(self, keys: bytes) -> dict[str, Any]:
+        """Takes them."""
+        self.keys.append(keys)
+        return {}
 
     @control.Accept.responder
     def accept(self, ready: bool) -> dict[str, Any]:
@@ -123,6 +130,7 @@ class Host:
         self.gone: list[int] = []
         #: Number of a TLS listener, and the files of its certificates.
         self.listeners: list[tuple[int, list[str]]] = []
+        self.keys = b"old"
 
     def credentials(self) -> list[tuple[int, list[Credential]]]:
         """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
@@ -137,6 +145,10 @@ class Host:
     def encoded_settings(self, index: int) -> bytes:
         """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
         return b"%d" % index
+
+    def packed_ticket_keys(self) -> bytes:
+        """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
+        return self.keys
 
     def descriptors_for(self, index: int) -> list[int]:
         """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
@@ -182,6 +194,17 @@ class WorkerProcessesTests(SynchronousTestCase):
         self.workers.accept(True)
         self.assertEqual(self.states(), ["ready", "ready"])
         self.assertEqual(self.told(1), ["start 1", "accept", "accept, ready"])
+
+    def test_all_have_the_present_keys_of_tickets_also_those_that_start_later(self) -> None:
+        self.start()
+        self.host.keys = b"new"
+        self.workers.take_ticket_keys()
+        self.reactor.deliver()
+        self.assertEqual([one.worker.keys for one in self.reactor.processes], [[b"old", b"new"]] * 2)
+        self.reactor.processes[0].end(signal=9)
+        self.reactor.advance(0)
+        self.reactor.deliver()
+        self.assertEqual(self.reactor.processes[2].worker.keys, [b"new"])
 
     def test_who_is_told_before_it_is_prepared_accepts_afterwards(self) -> None:
         """Nothing is sent to a process that has not taken its settings."""
