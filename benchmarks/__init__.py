@@ -13,6 +13,8 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
   10,000 files;
 * ``table_reads.c``, ``table_kill.py``, ``worker_kill.py``, ``attack.py``, ``hostile.py``: the table under a
   busy writer, killed writers, killed workers, slow-header attackers, bodies made to be costly;
+* ``robust_shares.py``, ``robust_costs.py``, ``costly.py``: what one address leaves to others; the costliest
+  request, and the search for it;
 * ``cluster.py``, ``replica.py``, ``million.py``: four nodes;
 * ``wire_cost.py``, ``smart_clients.py``, ``idle_users.py``, ``subscribers.py``: the load generator;
 * ``real_scale.py``: whether a real run is like a simulated one;

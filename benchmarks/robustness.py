@@ -11,7 +11,17 @@ import json
 import subprocess
 from pathlib import Path
 
-from benchmarks import attack, hostile, servers, sockets, table_kill, warm_start, worker_kill
+from benchmarks import (
+    attack,
+    hostile,
+    robust_costs,
+    robust_shares,
+    servers,
+    sockets,
+    table_kill,
+    warm_start,
+    worker_kill,
+)
 from benchmarks.rows import Place, Row
 from benchmarks.servers import SERVER_CORE, Server
 
@@ -144,7 +154,9 @@ FORMS = {
     "workers": _workers,
     "attack": _attack,
     "hostile": _hostile,
+    "shares": robust_shares.rows,
+    "costs": lambda place: [robust_costs.row(place.some(20, 500))],
     "start": lambda place: [started(place.directory / "start")],
 }
 #: What ``robustness`` stands for on the command line.
-SOUND = ("hostile",)
+SOUND = ("hostile", "shares", "costs")

@@ -165,14 +165,17 @@ def nginx(webroot: Path, directory: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def edge(webroot: Path, directory: Path, fast_path: str = "native", *options: str) -> Iterator[Server]:
-    """Our node with one worker."""
+def edge(
+    webroot: Path, directory: Path, fast_path: str = "native", *options: str, descriptors: int = 0
+) -> Iterator[Server]:
+    """Our node with one worker; *descriptors*: the limit of each of its processes, 0: as it is."""
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
     workers = () if "--workers" in options else ("--workers", "1")
     twistd = Path(sys.executable).with_name("twistd")
+    limit = ("prlimit", f"--nofile={descriptors}:{descriptors}") if descriptors else ()
     arguments = [
-        str(twistd), "--nodaemon", f"--pidfile={directory / 'twistd.pid'}", "edge",
+        *limit, str(twistd), "--nodaemon", f"--pidfile={directory / 'twistd.pid'}", "edge",
         "--listen", f"tcp:{port}:interface=127.0.0.1", "--webroot", str(webroot), *workers,
         "--state-dir", str(directory / "state"), "--fast-path", fast_path,
         "--connections-per-address", "0", *options,

@@ -68,6 +68,9 @@ class Limits:
 
     #: Bytes of one message from the peer.
     message_bytes: int = 64 * 1024
+    #: Frames of the peer in a second; None: any number.  Each costs 10 us, and may have 6 bytes: who sends
+    #: more is cut off (1008).
+    frames_per_second: int | None = None
     #: Seconds between two pings, and without any byte from the peer until it counts as gone.
     ping_seconds: float = 30.0
     idle_seconds: float = 75.0
@@ -113,11 +116,13 @@ class WebSocket:
 
     __slots__ = (
         "_closing_at",
+        "_frames",
         "_heard",
         "_incoming",
         "_limits",
         "_out",
         "_pinged",
+        "_second",
         "close_code",
         "close_reason",
         "phase",
@@ -133,6 +138,7 @@ class WebSocket:
         self._out: list[bytes] | None = None
         self._heard = self._pinged = now
         self._closing_at = now
+        self._second, self._frames = now, 0  # since when frames are counted, and how many there were
 
     def receive(self, data: bytes, now: float) -> Iterator[str | bytes]:
         """What the peer sent: the whole messages in it, one after the other; to be iterated to the end.
@@ -147,6 +153,10 @@ class WebSocket:
         incoming = self._incoming = self._incoming or _Incoming()
         incoming.frames.receive_data(data)
         for event in incoming.frames.events():
+            if not self._in_time(now):
+                self.close(CloseReason.POLICY_VIOLATION, "too many frames", now)
+                self.phase = Phase.CLOSED
+                break
             if isinstance(event, TextMessage | BytesMessage):
                 whole = self._take(event, incoming)
                 if whole is not None and self.phase is Phase.OPEN:
@@ -193,6 +203,16 @@ class WebSocket:
         return out
 
     # Inside
+
+    def _in_time(self, now: float) -> bool:
+        """Whether one more frame is not too many for this second."""
+        most = self._limits.frames_per_second
+        if most is None:
+            return True
+        if now - self._second >= 1:
+            self._second, self._frames = now, 0
+        self._frames += 1
+        return self._frames <= most
 
     def _take(self, event: TextMessage | BytesMessage, incoming: _Incoming) -> str | bytes | None:
         """The message, if *event* is its end."""

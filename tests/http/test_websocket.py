@@ -82,6 +82,17 @@ class SocketTests(SynchronousTestCase):
         found = [one for byte in data for one in self.server.receive(bytes((byte,)), 0.0)]
         self.assertEqual(found, ["schön"])
 
+    def test_frames_are_bounded_by_the_second_and_more_end_it(self) -> None:
+        self.server = WebSocket(0.0, Limits(frames_per_second=10))
+        for now in (0.0, 1.0, 2.5):
+            self.say(*[Ping()] * 10, now=now)
+            self.assertEqual(len(self.hear()), 10)
+        self.assertEqual(self.server.phase, Phase.OPEN)
+        self.say(*[Ping()] * 10_000, now=2.6)
+        self.assertEqual((self.server.phase, self.server.close_code), (Phase.CLOSED, 1008))
+        self.assertEqual([type(event) for event in self.hear()], [CloseConnection])
+        self.assertEqual(list(self.server.receive(b"\x81\x81\0\0\0\0a", 5.0)), [])
+
     def test_a_message_that_is_too_large_ends_it(self) -> None:
         self.assertEqual(self.say(TextMessage("x" * 60, message_finished=False)), [])
         self.assertEqual(self.say(TextMessage("ä" * 30)), [])

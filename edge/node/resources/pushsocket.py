@@ -14,12 +14,12 @@ from edge.http.websocket import Limits, Phase, WebSocket
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: A client has little to say: bytes of a message.
-LIMITS = Limits(message_bytes=4096)
+#: A client has little to say.
+LIMITS = Limits(message_bytes=4096, frames_per_second=100)
 #: Seconds for which bytes of the last push may wait for a peer.
 STUCK_SECONDS = 30.0
 #: Bytes of answers to its own frames that may wait for a peer.
-BEHIND_BYTES = 64 * 1024
+BEHIND_BYTES = 16 * 1024
 
 
 class Hub(Protocol):
