@@ -40,6 +40,7 @@ from edge.node.supervisor.worker_host import WorkerHost
 from edge.node.supervisor.workers import make_workers
 from edge.node.telemetry.accesslog import try_access_log
 from edge.node.telemetry.load_publisher import LoadPublisher
+from edge.node.telemetry.refusals import Refusals
 from edge.node.telemetry.sampler import Sampler
 from edge.node.telemetry.status_publisher import StatusPublisher
 from edge.publish.store import Store
@@ -197,6 +198,7 @@ def make_node(
         *([keeper] if keeper is not None else ()),
         load,
         status,
+        Refusals(opened.segment, reactor),
     ]
     return Node(
         configuration=configuration,

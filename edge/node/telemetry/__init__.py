@@ -4,6 +4,7 @@
   ``sampler.py``: CPU time, traffic and counters, read from the machine and the workers
 * ``status_publisher.py``: once a second ``/.edge/status``
 * ``documents.py``: such documents, and the ORCA field, as entries of the table
+* ``refusals.py``: what was refused for want of room, as lines in the log
 * ``metrics.py``: the Prometheus exposition; ``accesslog.py``: one line a request;
   ``logfiles.py``: the node's own log, after a rotation
 
