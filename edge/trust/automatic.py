@@ -1,15 +1,12 @@
 """A certificate that takes care of itself: what a cluster knows of it, and when something is to be done.
 
 Three parts, each of which merges by itself, so that nodes which were apart agree again whoever meets whom:
-the *account* at the authority, the newest certificate *issued*, and the last *attempt* to get one.  All is
-decided from the record, the time, and who lives::
+the *account* at the authority, the newest certificate *issued*, and the last *attempt* to get one.
 
-    Wait(until)      nothing to do before that time
-    Order()          this node orders a certificate now
-
-**Who orders.**  The live node whose name comes first; the one at place *r* waits r * :data:`TURN` seconds
-longer.  While a live node says that it is ordering, the others wait, for at most :data:`CLAIM_SECONDS`: when
-it dies, the next one begins, as soon as membership knows of the death.
+**Who orders.**  The live node whose name comes first; the one at place *r* does when the same has been due,
+with the same nodes alive, for r * :data:`TURN` seconds (:class:`Turn`).  While a live node says that it is
+ordering, the others wait, for at most :data:`CLAIM_SECONDS`: when it dies, the next one begins, as soon as
+membership knows of the death.
 
 **When.**  Without a certificate at once; else at two thirds of its lifetime, or in the window that the
 authority suggests (ARI, RFC 9773).  After a failure later, and never before the authority wants to be asked
@@ -127,16 +124,6 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     ask_at: float = 0.0
 
 
-class Wait(msgspec.Struct, frozen=True):
-    """Nothing is to be done before *until*."""
-
-    until: float
-
-
-class Order(msgspec.Struct, frozen=True):
-    """This node orders now."""
-
-
 class Record(msgspec.Struct, frozen=True, array_like=True):
     """All that is known of the certificate for *names* from *directory*."""
 
@@ -168,16 +155,16 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         when = 0.0 if self.issued is None else attempt.renew_at or two_thirds(self.issued)
         return max(when, attempt.retry_at)
 
-    def next_step(self, me: str, live: Collection[str], now: float) -> Wait | Order:
-        """What *me*, who sees these nodes *live*, has to do *now*."""
+    def is_due(self, me: str, live: Collection[str], now: float) -> bool:
+        """Whether somebody has to order *now*, as *me* knows it, who sees these nodes *live*."""
         attempt = self.attempt
+        if not attempt.orderer:
+            return now >= self.due()
         if attempt.orderer != me and attempt.orderer in live and now - attempt.since < CLAIM_SECONDS:
-            return Wait(min(now + TURN, attempt.since + CLAIM_SECONDS))
-        due = self.due()
-        if attempt.orderer:  # its node died, or this one was started again
-            due = attempt.since + (_rest(REFUSED, attempt.failures) if attempt.failures > 2 else 0.0)
-        mine = due + sorted({*live, me}).index(me) * TURN
-        return Order() if now >= mine else Wait(mine)
+            return False
+        # Its node has died, or this one was started again.
+        rest = _rest(REFUSED, attempt.failures) if attempt.failures > 2 else 0.0
+        return now >= attempt.since + rest
 
     # What happens
 
@@ -219,9 +206,9 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         chosen = chosen or window.start + share * (window.end - window.start)
         return self._attempted(me, renew_at=max(1.0, min(chosen, self.issued.ends)), ask_at=window.ask_at)
 
-    def wanted(self, me: str) -> Record:
-        """Somebody wants a new certificate now, whatever has failed."""
-        return self._attempted(me, renew_at=1.0, retry_at=0.0)
+    def wanted(self, me: str, now: float) -> Record:
+        """Somebody wants a new certificate *now*, whatever has failed."""
+        return self._attempted(me, renew_at=now, retry_at=0.0)
 
     def _attempted(self, me: str, **changes: Any) -> Record:
         attempt = self.attempt
@@ -232,6 +219,24 @@ def _rest(kind: str, failures: int) -> float:
     """Seconds to wait after so many *failures*, the last of this *kind*."""
     first, longest = _RESTS[kind]
     return min(first * 2.0 ** min(failures - 1, 20), longest) * 60
+
+
+class Turn:
+    """Whether it is the turn of *me* to order; it is asked again and again."""
+
+    def __init__(self, me: str) -> None:
+        self._me = me
+        self._situation: object = None
+        self._since = 0.0
+
+    def has_come(self, record: Record, live: Collection[str], now: float, steady: float) -> bool:
+        """*now*: the date; *steady*: seconds of a clock that does not jump."""
+        nodes = sorted({*live, self._me})
+        is_due = record.is_due(self._me, live, now)
+        situation = (record.attempt.version, nodes, is_due)
+        if situation != self._situation:
+            self._situation, self._since = situation, steady
+        return is_due and steady - self._since >= nodes.index(self._me) * TURN
 
 
 def two_thirds(issued: Issued) -> float:

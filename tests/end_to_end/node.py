@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds after which whatever is waited for counts as failed.
@@ -146,7 +147,10 @@ class RunningNode:
 
     def connect(self) -> http.client.HTTPConnection:
         """A client's new connection to the first listener."""
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        host = urlsplit(self.urls[0]).hostname or ""
+        if host == "localhost":  # which may be ::1 first
+            host = "127.0.0.1"
+        return http.client.HTTPConnection(host, self.port, timeout=PATIENCE)
 
     def ask(
         self, path: str, headers: dict[str, str] | None = None, method: str = "GET", body: bytes | None = None

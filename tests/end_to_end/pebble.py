@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import ssl
 import subprocess
 import tempfile
@@ -103,6 +104,14 @@ class Pebble:
         status, body = self._ask(self._management, "/roots/0")
         assert status == 200, body
         return body.decode()
+
+    def pause(self) -> None:
+        """Answer nobody until :meth:`resume`."""
+        self._processes[1].send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on."""
+        self._processes[1].send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """Stop both; it can be started again, with the same certificates of its own."""

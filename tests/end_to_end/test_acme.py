@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import ssl
 import stat
+import threading
+import time
 from typing import Any
 
 from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.trust.automatic_files import names_of
-from tests.end_to_end.cluster import free_port
+from tests.end_to_end.cluster import RunningCluster, free_port
 from tests.end_to_end.node import PATIENCE, RunningNode
 from tests.end_to_end.pebble import Pebble
 
+FOUR = tuple(f"n{number}.example.org" for number in range(1, 5))
 NAMES = ("www.example.org", "example.org")
 
 
@@ -123,3 +127,140 @@ class LoneTests(SynchronousTestCase):
             lambda: issued_by(certificate_at("127.0.0.1", pebble.tls_port)) == "Pebble", "it is there"
         )
         self.assertIsNone(self.told(node)["last_error"])
+
+
+class AutomaticCluster(RunningCluster):
+    """Four nodes at 127.0.0.1 .. 127.0.0.4 that have their certificate from *pebble*; n1 has the site."""
+
+    def __init__(self, pebble: Pebble) -> None:
+        self._pebble = pebble
+        super().__init__(4)
+        for number, name in enumerate(FOUR):
+            pebble.lead(name, address(number))
+
+    def make(self, number: int, *options: str) -> RunningNode:
+        """The node at *number*, from 0."""
+        pebble, here = self._pebble, address(number)
+        node = RunningNode(
+            *options, *(f"--tls-auto={name}" for name in FOUR), f"--acme-directory={pebble.url}", workers=1,
+            listen=(f"tcp:{pebble.http_port}:interface={here}", f"tls:{pebble.tls_port}:interface={here}"),
+        )  # fmt: skip
+        node.environment["REQUESTS_CA_BUNDLE"] = str(pebble.ca)
+        if number == 0:
+            node.write("index.html", b"hello")
+        return node
+
+    def shown(self) -> list[x509.Certificate]:
+        """The certificates that the nodes that run show."""
+        running = [
+            n for n, node in enumerate(self.nodes) if node.process is not None and node.process.poll() is None
+        ]
+        return [certificate_at(address(n), self._pebble.tls_port, FOUR[n]) for n in running]
+
+    def agree(self, before: x509.Certificate | None = None) -> bool:
+        """Whether all show the same certificate, which is Pebble's and not the one from *before*."""
+        shown = set(self.shown())
+        return len(shown) == 1 and not {before} & shown and {issued_by(one) for one in shown} == {"Pebble"}
+
+
+def address(number: int) -> str:
+    """Where the node at *number* is."""
+    return f"127.0.0.{number + 1}"
+
+
+class Load:
+    """Requests over HTTPS to all nodes, on kept and on new connections, until it is told to stop."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._over = threading.Event()
+        self.done = 0
+        self.failures: list[str] = []
+        self._threads = [
+            threading.Thread(target=self._ask, args=(number,), daemon=True) for number in range(4)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _ask(self, number: int) -> None:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        kept = http.client.HTTPSConnection(address(number), self._port, timeout=PATIENCE, context=context)
+        while not self._over.is_set():
+            fresh = http.client.HTTPSConnection(
+                address(number), self._port, timeout=PATIENCE, context=context
+            )
+            for connection in (kept, fresh):
+                try:
+                    connection.request("GET", "/")
+                    answer = connection.getresponse()
+                    if (answer.status, answer.read()) != (200, b"hello"):
+                        self.failures.append(f"{address(number)}: {answer.status}")
+                    self.done += 1
+                except OSError as error:
+                    self.failures.append(f"{address(number)}: {error!r}")
+            fresh.close()
+            self._over.wait(0.02)
+
+    def stop(self) -> None:
+        """Ask no more."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+
+
+class ClusterTests(SynchronousTestCase):
+    """Four nodes, each of which one of the names leads to."""
+
+    def test_all_get_it_renew_it_under_load_and_one_goes_on_when_the_orderer_is_killed(self) -> None:
+        pebble = Pebble(free_port(), free_port(), nonces=30, sleep=1)
+        self.addCleanup(pebble.clean_up)
+        pebble.start()
+        cluster = AutomaticCluster(pebble)
+        self.addCleanup(cluster.clean_up)
+        cluster.start()
+        first, *others = cluster.nodes
+        first.wait_for(cluster.agree, "all have the first certificate")
+        [before] = set(cluster.shown())
+        self.assertEqual(set(names_of(before)), set(FOUR))
+        for node in cluster.nodes:
+            [told] = node.admin("GET", "/certificates")[1]["certificates"]
+            self.assertEqual((set(told["names"]), told["last_error"]), (set(FOUR), None))
+            for file in ("certificate.pem", "record"):
+                self.assertEqual(stat.S_IMODE(os.stat(node.state / "acme" / file).st_mode), 0o600)
+            self.assertNotIn("PRIVATE KEY", node.log.read_text())
+        ordered = [node for node in cluster.nodes if "ordering a certificate" in node.log.read_text()]
+        self.assertEqual(ordered, [first], "one node orders")
+
+        load = Load(pebble.tls_port)
+        self.assertEqual(others[2].admin("POST", "/renew")[0], 200)
+        first.wait_for(lambda: cluster.agree(before), "all have the next one")
+        load.stop()
+        self.assertEqual(load.failures, [])
+        self.assertGreater(load.done, 20)
+
+        [before] = set(cluster.shown())
+        challenge = "/.well-known/acme-challenge/" + FOUR[0]
+
+        def is_half_way() -> bool:
+            """Whether the challenges are out; the authority does a little more if they are not."""
+            if first.ask(challenge)[0] == 200:
+                return True
+            pebble.resume()
+            time.sleep(0.03)
+            pebble.pause()
+            return False
+
+        pebble.pause()
+        first.admin("POST", "/renew")
+        first.wait_for(is_half_way, "it is half-way through")
+        assert first.process is not None
+        first.process.kill()
+        first.process.wait(20)
+        pebble.resume()
+        pebble.lead(FOUR[0], address(1))
+        others[0].wait_for(lambda: cluster.agree(before), "another one has gone on")
+        others[0].wait_for(
+            lambda: {node.ask(challenge)[0] for node in others} == {404},
+            "challenges are taken away",
+        )

@@ -18,10 +18,9 @@ from edge.trust.automatic import (
     Account,
     Attempt,
     Issued,
-    Order,
     Record,
     Trouble,
-    Wait,
+    Turn,
     Window,
     decode,
     encode,
@@ -33,38 +32,62 @@ EMPTY = Record("https://ca.example/dir", NAMES)
 ISSUED = Issued(1000 * DAY, 1090 * DAY, "chain", "key")
 
 
-def step(record: Record, me: str, live: str, now: float) -> Wait | Order:
-    """What *me* does; *live*: a letter for each node."""
-    return record.next_step(me, list(live), now)
+class Looks:
+    """What a node finds when it looks; *live*: a letter for each node."""
+
+    def __init__(self, me: str) -> None:
+        self.turn = Turn(me)
+
+    def __call__(self, record: Record, live: str, now: float, steady: float | None = None) -> bool:
+        return self.turn.has_come(record, list(live), now, now if steady is None else steady)
+
+
+def is_due(record: Record, now: float) -> bool:
+    """Whether a node alone orders."""
+    return Looks("a")(record, "a", now)
 
 
 class TurnTests(SynchronousTestCase):
     """Whose turn it is."""
 
     def test_the_first_by_name_orders_at_once_and_the_others_later(self) -> None:
-        self.assertEqual(step(EMPTY, "a", "abc", 5.0), Order())
-        self.assertEqual(step(EMPTY, "c", "abc", 5.0), Wait(2 * TURN))
-        self.assertEqual(step(EMPTY, "c", "abc", 2 * TURN), Order())
-        self.assertEqual(step(EMPTY, "b", "b", 0.0), Order())
+        self.assertTrue(Looks("a")(EMPTY, "abc", 1e9))
+        self.assertTrue(Looks("b")(EMPTY, "b", 1e9))
+        third = Looks("c")
+        self.assertFalse(third(EMPTY, "abc", 1e9))
+        self.assertFalse(third(EMPTY, "abc", 1e9 + 2 * TURN - 1))
+        self.assertTrue(third(EMPTY, "abc", 1e9 + 2 * TURN))
+
+    def test_what_changes_begins_the_wait_anew(self) -> None:
+        """However long ago it has been due by the date."""
+        record = EMPTY.given("a", ISSUED, 0.0)
+        second, late = Looks("b"), 2000 * DAY
+        self.assertFalse(second(record, "ab", 1001 * DAY, 0.0))
+        self.assertFalse(second(record, "ab", late, 1e6), "it has become due this moment")
+        self.assertFalse(second(record.wanted("a", late), "ab", late, 1e6 + TURN), "somebody has changed it")
+        self.assertTrue(second(record.wanted("a", late), "b", late, 1e6 + TURN), "it is alone now")
 
     def test_while_a_live_one_orders_the_others_wait_and_take_over_when_it_dies(self) -> None:
         claimed = EMPTY.claimed("b", 100.0)
-        for me in "ac":
-            self.assertIsInstance(step(claimed, me, "abc", 101.0), Wait)
-        self.assertEqual(step(claimed, "a", "ac", 101.0), Order())
-        self.assertEqual(step(claimed, "c", "ac", 101.0), Wait(100.0 + TURN))
+        first, third = Looks("a"), Looks("c")
+        for now in (101.0, 200.0):
+            self.assertFalse(first(claimed, "abc", now) or third(claimed, "abc", now))
+        self.assertTrue(first(claimed, "ac", 201.0))
+        self.assertFalse(third(claimed, "ac", 201.0))
+        self.assertTrue(third(claimed, "ac", 201.0 + TURN))
 
     def test_a_claim_ends_though_its_node_lives(self) -> None:
         claimed = EMPTY.claimed("b", 100.0)
-        self.assertEqual(step(claimed, "a", "ab", 100.0 + CLAIM_SECONDS), Order())
+        self.assertTrue(Looks("a")(claimed, "ab", 100.0 + CLAIM_SECONDS))
 
     def test_one_that_was_started_again_goes_on_but_not_for_ever(self) -> None:
         record = EMPTY.claimed("a", 100.0)
         for _ in range(2):
-            self.assertEqual(step(record, "a", "a", 100.0), Order())
+            self.assertTrue(is_due(record, 100.0))
             record = record.claimed("a", 100.0)
         record = record.claimed("a", 100.0)
-        self.assertEqual(step(record, "a", "a", 100.0), Wait(100.0 + 20 * 60))
+        self.assertFalse(is_due(record, 100.0 + 20 * 60 - 1))
+        self.assertTrue(is_due(record, 100.0 + 20 * 60))
 
 
 class TimeTests(SynchronousTestCase):
@@ -78,7 +101,7 @@ class TimeTests(SynchronousTestCase):
         again = asked.asked("a", Window(1024 * DAY, 1034 * DAY, 1002 * DAY), 1001 * DAY, 0.9)
         self.assertEqual(again.due(), 1025 * DAY, "what was chosen stays while it is in the window")
         revoked = again.asked("a", Window(999 * DAY, 1000 * DAY, 1003 * DAY), 1002 * DAY, 0.0)
-        self.assertEqual(step(revoked, "a", "a", 1002 * DAY), Order())
+        self.assertTrue(is_due(revoked, 1002 * DAY))
         late = record.asked("a", Window(2000 * DAY, 2001 * DAY, 0.0), 0.0, 0.0)
         self.assertEqual(late.due(), ISSUED.ends)
 
@@ -110,13 +133,14 @@ class TimeTests(SynchronousTestCase):
 
     def test_somebody_who_mended_something_need_not_wait(self) -> None:
         failed = EMPTY.given("a", ISSUED, 0.0).failed("a", Trouble(INVALID, "why"), 1060 * DAY, 1.0)
-        self.assertIsInstance(step(failed, "a", "a", 1060 * DAY + 1), Wait)
-        self.assertEqual(step(failed.wanted("a"), "a", "a", 1060 * DAY + 1), Order())
+        self.assertFalse(is_due(failed, 1060 * DAY + 1))
+        self.assertTrue(is_due(failed.wanted("a", 1060 * DAY), 1060 * DAY + 1))
 
     def test_an_authority_that_wants_each_one_renewed_at_once_is_not_obeyed(self) -> None:
         record = EMPTY.given("a", ISSUED, 1000 * DAY)
         asked = record.asked("a", Window(0.0, 1.0, 0.0), 1000 * DAY, 0.0)
-        self.assertEqual(step(asked, "a", "a", 1000 * DAY), Wait(1000 * DAY + AT_LEAST))
+        self.assertFalse(is_due(asked, 1000 * DAY + AT_LEAST - 1))
+        self.assertTrue(is_due(asked, 1000 * DAY + AT_LEAST))
 
     def test_success_forgets_what_failed(self) -> None:
         record = (

@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from edge.node.certificates.ordering import Ordering, Wanted
 from edge.node.process.clocks import date_of
 from edge.node.process.periodic import Periodic
-from edge.trust.automatic import AWAY, Account, Order, Trouble, decode, encode
+from edge.trust.automatic import AWAY, Account, Trouble, Turn, decode, encode
 from edge.trust.web_certificate import key_pem
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class Keeper:
         self._user_agent = user_agent
         self._random = random
         self._reactor = reactor
+        self._turn = Turn(node)
         self._working: Deferred[None] | None = None
         self._unwritten = ""
         self._looking = Periodic(self._look, LOOK_SECONDS, reactor)
@@ -109,7 +110,7 @@ class Keeper:
 
     def want_now(self) -> None:
         """Order as soon as possible, whatever has failed: somebody has mended something."""
-        self._change(self.record.wanted(self._node))
+        self._change(self.record.wanted(self._node, date_of(self._reactor)))
 
     # What all nodes agree on: edge.node.cluster.shared_secrets.Document
 
@@ -137,8 +138,7 @@ class Keeper:
         if self._working is not None or not self._is_ready():
             return
         now = date_of(self._reactor)
-        step = self.record.next_step(self._node, self._live(), now)
-        if isinstance(step, Order):
+        if self._turn.has_come(self.record, self._live(), now, self._reactor.seconds()):
             self._work(self._order())
         elif self._is_first() and self._should_ask(now):
             self._work(self._ask())
