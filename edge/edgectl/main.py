@@ -23,6 +23,7 @@ from edge.edgectl.tables import (
     members_table,
     plain,
     shown,
+    tls_table,
 )
 from edge.errors import EdgeError
 
@@ -124,6 +125,8 @@ def _status(client: AdminClient, options: argparse.Namespace, console: Console) 
     console.print(workers)
     for title in ("load", "table"):
         console.print(facts_table(title, status[title]))
+    if status.get("tls") is not None:
+        console.print(tls_table(status["tls"]))
     site = dict(status["site"])
     problems = site.pop("problems", [])
     if site.get("published_at"):

@@ -58,6 +58,33 @@ def certificate_tables(found: dict[str, Any]) -> list[Table]:
     return tables or [facts_table("no certificates", {"listeners": "none of them speaks TLS"})]
 
 
+def tls_table(found: dict[str, Any]) -> Table:
+    """The table of what ``GET /status`` tells of TLS."""
+    ended = {**found["handshakes"]}
+    full, resumed = ended.pop("full"), ended.pop("resumed")
+    done = full + resumed
+    facts: dict[str, Any] = {
+        "handshakes": f"{done:,}" + (f", {resumed / done:.0%} resumed" if done else ""),
+        "not completed": _listed(ended),
+        "in progress": found["in_progress"],
+        "mean time ms": found["handshake_ms"],
+        "connections": found["states"],
+        "ciphers": ", ".join(f"{name} {share:.0%}" for name, share in found["ciphers"].items()),
+        "groups": ", ".join(f"{name} {share:.0%}" for name, share in found["groups"].items()),
+        "alerts sent": _listed(found["alerts_sent"]),
+        "alerts received": _listed(found["alerts_received"]),
+        "key updates": found["key_updates"],
+    }
+    if found["ticket_key_age_s"] is not None:
+        facts["ticket key"] = f"{age(found['ticket_key_age_s'])} old"
+    return facts_table("TLS on the fast path", facts)
+
+
+def _listed(counts: dict[str, int]) -> str:
+    """Those that are not 0, with their names."""
+    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count) or "0"
+
+
 def date(seconds: float | None) -> str | None:
     """Unix *seconds* as a date and a time, UTC."""
     if seconds is None:

@@ -7,7 +7,8 @@ import io
 from rich.console import Console
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.edgectl.tables import age, certificate_tables, duration, log_tables, members_table, size
+from edge.edgectl.tables import age, certificate_tables, duration, log_tables, members_table, size, tls_table
+from edge.node.telemetry.tls_figures import tls_figures
 
 
 class TableTests(SynchronousTestCase):
@@ -51,6 +52,24 @@ class TableTests(SynchronousTestCase):
             "by whoever writes the file", "self-signed", "it cannot be read",
         ):  # fmt: skip
             self.assertIn(words, said.getvalue())
+
+    def test_tls_tells_shares_and_what_went_wrong(self) -> None:
+        counted = {
+            "tls_full": 300, "tls_resumed": 700, "tls_refused": 5, "tls_timeouts": 0, "tls_let_go": 12,
+            "tls_aes_128_gcm": 900, "tls_chacha20": 100, "tls_x25519": 1000, "tls_handshake_us": 450_000,
+            "tls_alerts_sent_bad_record_mac": 2, "tls_alerts_received_certificate": 1, "tls_states": 77,
+        }  # fmt: skip
+        said = io.StringIO()
+        Console(file=said, width=80).print(tls_table(tls_figures([counted, {}], 7200.0)))
+        for words in (
+            "1,000, 70% resumed", "5 refused, 12 let go", "0.45", "77",
+            "AES-128-GCM 90%, ChaCha20-Poly1305 10%",
+            "X25519 100%", "2 bad record mac", "1 certificate", "2 h old",
+        ):  # fmt: skip
+            self.assertIn(words, said.getvalue())
+        said = io.StringIO()
+        Console(file=said, width=80).print(tls_table(tls_figures([], None)))
+        self.assertNotIn("ticket", said.getvalue())
 
     def test_log(self) -> None:
         log = {"origin": "n1", "generation": 1, "sequence": 2, "behind": 3, "lease_s": -1.5, "own": False}

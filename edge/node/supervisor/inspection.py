@@ -24,6 +24,7 @@ from twisted.internet.threads import deferToThreadPool
 from edge.node.process.clocks import date_of
 from edge.node.supervisor.security import security_checks
 from edge.node.telemetry.metrics import Snapshot, render
+from edge.node.telemetry.tls_figures import tls_figures
 from edge.publish.problems import Problem, printable
 from edge.table.segment import CounterBlock
 
@@ -116,8 +117,15 @@ class Inspection:
             "site": self._webroot(),
             "tickets": self._ticket_keys(),
             "load": self._load_now(),
+            "tls": self._tls(),
             "troubles": self._cluster.troubles() if self._cluster is not None else [],
         }
+
+    def _tls(self) -> dict[str, Any] | None:
+        """What :mod:`edge.node.telemetry.tls_figures` makes; None: no listener speaks TLS."""
+        if not any(url.startswith("https:") for url in self._urls):
+            return None
+        return tls_figures(map(self._counted, self._workers.status()), self._tickets.age)
 
     def certificates(self) -> dict[str, Any]:
         """The answer to ``GET /certificates``; see :mod:`edge.node.supervisor.certificate_report`."""

@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from edge.load.meters import Measurement
+from edge.node.telemetry import tls_figures
 
 
 class Snapshot(NamedTuple):
@@ -70,6 +71,38 @@ _COUNTERS: dict[str, tuple[str, dict[tuple[str, ...], str]]] = {
         "Bytes sent, by the way they took",
         {("fast",): "bytes_out", ("twisted",): "twisted_bytes_out"},
     ),
+    "edge_tls_handshakes": (
+        "Hellos of TLS on the fast path, by what became of them",
+        {(label,): name for label, name in tls_figures.HANDSHAKES.items()},
+    ),
+    "edge_tls_ciphers": (
+        "Handshakes completed, by cipher suite",
+        {(label,): name for label, name in tls_figures.CIPHERS.items()},
+    ),
+    "edge_tls_groups": (
+        "Handshakes with a key exchange, by its group",
+        {(label,): name for label, name in tls_figures.GROUPS.items()},
+    ),
+    "edge_tls_alerts": (
+        "Fatal alerts of TLS on the fast path, by who sent them and their kind",
+        {
+            **{("us", kind): name for kind, name in tls_figures.ALERTS_SENT.items()},
+            **{("peer", kind): name for kind, name in tls_figures.ALERTS_RECEIVED.items()},
+        },
+    ),
+    "edge_tls_key_updates": ("Key updates of peers", {(): "tls_key_updates"}),
+}
+#: gauge of a worker -> (help, counter, units of the counter in one of the metric).
+_GAUGES = {
+    "edge_connections": ("Connections open now", "connections", 1.0),
+    "edge_websockets": ("WebSockets of /.edge/socket open now", "sockets", 1.0),
+    "edge_reactor_lag_seconds": ("How late the reactor is", "lag_us", 1e6),
+    "edge_tls_handshakes_in_progress": ("Handshakes of TLS under way now", "tls_handshakes", 1.0),
+    "edge_tls_states": (
+        "TLS connections past their handshake, of the fast path, open now",
+        "tls_states",
+        1.0,
+    ),
 }
 _LABELS = {
     "edge_requests": ("path",),
@@ -79,6 +112,10 @@ _LABELS = {
     "edge_timeouts": ("what",),
     "edge_received_bytes": ("path",),
     "edge_sent_bytes": ("path",),
+    "edge_tls_handshakes": ("result",),
+    "edge_tls_ciphers": ("cipher",),
+    "edge_tls_groups": ("group",),
+    "edge_tls_alerts": ("sender", "kind"),
 }
 _TABLE = {
     "entries": "Live entries",
@@ -159,15 +196,18 @@ def _families(now: Snapshot) -> Iterator[Metric]:
     restarts = CounterMetricFamily(
         "edge_worker_restarts", "Workers started in place of a dead one", labels=["worker"]
     )
-    connections = GaugeMetricFamily("edge_connections", "Connections open now", labels=["worker"])
-    sockets = GaugeMetricFamily("edge_websockets", "WebSockets of /.edge/socket open now", labels=["worker"])
-    lag = GaugeMetricFamily("edge_reactor_lag_seconds", "How late the reactor is", labels=["worker"])
+    handshake_time = CounterMetricFamily(
+        "edge_tls_handshake_seconds", "Time that handshakes of TLS took", labels=["worker"]
+    )
     for worker, counted in now.workers.items():
         restarts.add_metric([str(worker)], now.restarts.get(worker, 0))
-        connections.add_metric([str(worker)], counted.get("connections", 0))
-        sockets.add_metric([str(worker)], counted.get("sockets", 0))
-        lag.add_metric([str(worker)], counted.get("lag_us", 0) / 1e6)
-    yield from (restarts, connections, sockets, lag)
+        handshake_time.add_metric([str(worker)], counted.get("tls_handshake_us", 0) / 1e6)
+    yield from (restarts, handshake_time)
+    for name, (text, counter, units) in _GAUGES.items():
+        gauge = GaugeMetricFamily(name, text, labels=["worker"])
+        for worker, counted in now.workers.items():
+            gauge.add_metric([str(worker)], counted.get(counter, 0) / units)
+        yield gauge
     for name, text in _TABLE.items():
         yield GaugeMetricFamily(
             f"edge_table_{name}", f"{text} (shared table)", value=float(now.table.get(name, 0))

@@ -45,8 +45,9 @@ class MetricsTests(SynchronousTestCase):
         """Each with the value of its worker, so that no name is misspelt or forgotten."""
         values = self.values(snapshot())
         worker_0 = {value for (_, labels), value in values.items() if ("worker", "0") in labels}
-        gauge = COUNTED["lag_us"] / 1e6
-        expected = {float(number) for name, number in COUNTED.items() if name != "lag_us"} | {gauge, 0.0}
+        in_microseconds = {name for name in COUNTED if name.endswith("_us")}
+        expected = {0.0, *(COUNTED[name] / 1e6 for name in in_microseconds)}
+        expected |= {float(number) for name, number in COUNTED.items() if name not in in_microseconds}
         self.assertEqual(worker_0, expected)
 
     def test_names_follow_the_conventions(self) -> None:
