@@ -33,8 +33,7 @@ and with sockets::
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from edge.errors import ConfigError
 
@@ -43,7 +42,16 @@ if TYPE_CHECKING:
     from edge.table.segment import Segment
 
 
-def select(kind: str) -> Callable[[Segment, int, Settings], FastPath]:
+class Build(Protocol):
+    """What makes fast paths: a class that is one."""
+
+    kind: str
+
+    def __call__(self, segment: Segment, worker_index: int, settings: Settings) -> FastPath:
+        """The fast path of one worker."""
+
+
+def select(kind: str) -> Build:
     """The fast path for ``--fast-path`` *kind*: "auto", "native", "python" or "off".
 
     "off" is the Python build too: its worker asks it to hand off every connection at once.

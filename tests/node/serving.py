@@ -44,7 +44,9 @@ class Log:
     def __init__(self) -> None:
         self.lines: list[tuple[bytes, bytes, int, int]] = []
 
-    def record(self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int) -> None:
+    def record(
+        self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int, tls: str = ""
+    ) -> None:
         """One answer."""
         self.lines.append((method, target, status, sent))
 

@@ -13,6 +13,18 @@ from twisted.python.failure import Failure
 BUFFER = 64 * 1024
 
 
+class TLSSession:
+    """What Twisted's TLS tells of a session."""
+
+    def get_protocol_version_name(self) -> str:
+        """As pyOpenSSL has it."""
+        return "TLSv1.2"
+
+    def get_cipher_name(self) -> str:
+        """As pyOpenSSL has it."""
+        return "ECDHE-ECDSA-AES128-GCM-SHA256"
+
+
 class PeerTransport:
     """What :class:`edge.fastpath.transports.HandedOffTransport` is to a channel, without a socket.
 
@@ -65,6 +77,10 @@ class PeerTransport:
         """As the real one; nothing happens but that it is noted."""
         self.offered = self.returns
         self._flushed()
+
+    def getHandle(self) -> TLSSession:
+        """As of a connection over Twisted's TLS."""
+        return TLSSession()
 
     def _flushed(self) -> None:
         if self.offered and not self.unsent:

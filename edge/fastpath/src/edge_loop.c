@@ -369,7 +369,7 @@ void edge_loop_tick(edge_loop *loop)
         }
         if (c->state == EDGE_CONN_WRITING && edge_connection_keeps_pace(loop, (int)fd))
             continue;
-        if (c->state == EDGE_CONN_IDLE) {
+        if (c->state == EDGE_CONN_IDLE && !(c->flags & EDGE_CONN_SHAKING)) {
             count(loop, EDGE_C_TIMEOUTS_IDLE, 1);
             edge_connection_close(loop, (int)fd);
             continue;

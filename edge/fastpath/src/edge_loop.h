@@ -9,7 +9,7 @@
  * Over TLS (edge_tls.h) the same states are passed through, with a sealed state beside the connection: what is
  * received is opened before it is answered, and answers are sealed before they are sent or kept.
  *
- *     FREE                   ---> IDLE      accepted                              (idle deadline)
+ *     FREE                   ---> IDLE      accepted             (idle deadline; of TLS, head deadline)
  *     HANDED                 ---> IDLE      Twisted has given it back             (idle deadline)
  *     IDLE WRITING           ---> HANDSHAKE TLS is not agreed upon yet            (head deadline)
  *     HANDSHAKE              ---> IDLE      it is; records follow                 (idle deadline)

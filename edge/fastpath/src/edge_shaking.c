@@ -44,6 +44,7 @@ static void gauge(edge_loop *loop)
 void edge_shaking_accepted(edge_loop *loop, int fd)
 {
     loop->connections[fd].flags |= EDGE_CONN_SHAKING;
+    loop->connections[fd].deadline = loop->now + loop->limits.head_seconds; /* the handshake begins now */
     edge_connection_await_input(loop, fd);
 }
 

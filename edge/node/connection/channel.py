@@ -28,6 +28,7 @@ The way of a request that the fast path let go of:
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
@@ -52,6 +53,7 @@ from edge.shares import network_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from OpenSSL import SSL
     from twisted.internet.interfaces import IAddress
     from twisted.python.failure import Failure
     from twisted.web.http_headers import Headers
@@ -107,6 +109,16 @@ class EdgeChannel(Protocol):
     def closing(self) -> bool:
         """Whether the connection ends with the answer that is being made."""
         return not self._life.is_serving or self._answer is None or self._answer.closing
+
+    @cached_property
+    def tls(self) -> str:
+        """Protocol and cipher suite, like ``TLSv1.3 TLS_AES_128_GCM_SHA256``; "" over TCP."""
+        if not self._secure:
+            return ""
+        if self._half_closes:
+            return getattr(self.transport, "tls", "")
+        session: SSL.Connection = self.transport.getHandle()  # type: ignore[attr-defined]
+        return f"{session.get_protocol_version_name()} {session.get_cipher_name()}"
 
     def _happens(self, event: ConnectionEvent) -> None:
         self._life.happens(event)
@@ -226,7 +238,7 @@ class EdgeChannel(Protocol):
         self.write_error(status, explanation, lines)
         request = self._request
         method, target = (request.head.method, request.head.target) if request is not None else (b"-", b"-")
-        self.site.answered(self._address(), method, target, status, self._answer.sent)
+        self.site.answered(self._address(), method, target, status, self._answer.sent, self.tls)
         if request is not None and request.content is not None:
             request.content.close()
         self._request = self._answer = None
@@ -284,7 +296,7 @@ class EdgeChannel(Protocol):
         request = self._request
         assert request is not None, "an upgrade is the answer to a request"
         self.start_answer(head)
-        self.site.answered(self._address(), request.method, request.uri, 101, 0)
+        self.site.answered(self._address(), request.method, request.uri, 101, 0, self.tls)
         self._request = self._answer = None
         self._leave(ConnectionEvent.UPGRADED)
         self.transport.unregisterProducer()

@@ -94,5 +94,10 @@ class ConnectionContext(Protocol):
     def date(self) -> bytes:
         """IMF-fixdate of now (RFC 9110 section 5.6.7)."""
 
-    def answered(self, address: str, method: bytes, target: bytes, status: int, sent: int) -> None:
-        """Count one answer to *address* and write it to the access log; *sent*: bytes of the body."""
+    def answered(
+        self, address: str, method: bytes, target: bytes, status: int, sent: int, tls: str = ""
+    ) -> None:
+        """Count one answer to *address* and write it to the access log.
+
+        *sent*: bytes of the body; *tls*: protocol and cipher suite, or "".
+        """

@@ -60,6 +60,10 @@ class RequestChannel(Protocol):
     def closing(self) -> bool:
         """Whether the connection ends with the answer that is being made."""
 
+    @property
+    def tls(self) -> str:
+        """Protocol and cipher suite of the connection; "" over TCP."""
+
     def start_answer(self, head: bytes) -> None:
         """Send the head of the answer, which was composed with :attr:`closing` in mind."""
 

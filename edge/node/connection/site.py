@@ -105,18 +105,21 @@ class EdgeSite(Site):
             channel.abort()
         return len(left)
 
-    def answered(self, address: str, method: bytes, target: bytes, status: int, sent: int) -> None:
+    def answered(
+        self, address: str, method: bytes, target: bytes, status: int, sent: int, tls: str = ""
+    ) -> None:
         """Count one answer and write it to the access log; see :class:`.context.ConnectionContext`."""
         self.count("twisted_requests")
         self.count(f"twisted_{min(max(status // 100, 1), 5)}xx")
         if self.access_log is not None:
-            self.access_log.record(date_of(self.clock), address, method, target, status, sent)
+            self.access_log.record(date_of(self.clock), address, method, target, status, sent, tls)
 
     # Twisted's overrides
 
     def log(self, request: EdgeRequest) -> None:  # type: ignore[override]
         address = getattr(request.client, "host", "")
-        self.answered(address, request.method, request.uri, request.code, request.sentLength)
+        sent, tls = request.sentLength, request.channel.tls
+        self.answered(address, request.method, request.uri, request.code, sent, tls)
 
     def startFactory(self) -> None:
         """No log file to open."""

@@ -2,5 +2,6 @@
 
 * ``__main__.py``: the process: told by the supervisor, ends when drained
 * ``checked_blobs.py``: which blobs may be sent: those that hold what their names say
+* ``secure_listeners.py``: TLS, on the fast path and by Twisted
 * ``serving.py``: the fast path in the reactor, and the Twisted side behind it
 """

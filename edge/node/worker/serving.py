@@ -6,6 +6,7 @@ A worker process has exactly one; with ``--workers 0`` the supervisor has one it
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from twisted.internet.task import LoopingCall, deferLater
@@ -29,11 +30,11 @@ from edge.node.resources.published import NodeStartingError, PublishedResource, 
 from edge.node.resources.pushing import Pushing
 from edge.node.telemetry.accesslog import AccessLog, open_access_log
 from edge.node.worker.checked_blobs import CheckedBlobs
+from edge.node.worker.secure_listeners import SecureListeners
 from edge.table.counters import INDEX
 from edge.table.reader import Reader
 from edge.table.segment import CounterBlock
 from edge.trust.challenge_certificate import answer_challenges
-from edge.trust.listener_certificate import ListenerCertificates
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -89,12 +90,13 @@ class Serving:
         self._counters = CounterBlock(segment, settings.index)
         # Leases are times of CLOCK_MONOTONIC, which all processes and the fast path share.
         self._reader = Reader(segment, settings.index, monotonic_ms)
-        #: Of the TLS listeners, by number.
-        self._certificates = {
-            number: ListenerCertificates(settings.tls_policy, self._answer_challenges)
-            for number, listener in enumerate(settings.listeners)
-            if listener.secure
-        }
+        build = select(settings.fast_path)
+        self._secure = SecureListeners(
+            [number for number, listener in enumerate(settings.listeners) if listener.secure],
+            settings.tls_policy,
+            self._answer_challenges,
+            wanted=settings.fast_path != "off" and build.kind == "native",
+        )
         configured = frozenset(origin.encode("ascii") for origin in settings.allow_origins)
         origins = self._origins = ClusterOrigins(configured, self._reader)
         is_whole = CheckedBlobs(reactor).is_whole
@@ -125,8 +127,9 @@ class Serving:
             settings.pools(),
         )
         self._factories = [self._factory(number) for number in range(len(settings.listeners))]
-        fast_path = select(settings.fast_path)(segment, settings.index, settings.fast_path_settings())
-        log_samples = self._log_samples if settings.fast_path_settings().log_every else None
+        told = replace(settings.fast_path_settings(), tls=self._secure.native)
+        fast_path = build(segment, settings.index, told)
+        log_samples = self._log_samples if told.log_every else None
         self._adapter = Adapter(fast_path, reactor, on_failure, log_samples)
         self._following = LoopingCall(self._follow_the_cluster)
         self._following.clock = reactor
@@ -140,9 +143,10 @@ class Serving:
 
     def describe_fast_path(self) -> str:
         """In words, for the log: which, and why."""
+        how = f"fast path: {self.fast_path}"
         if self.fast_path == "python" and self._settings.fast_path == "auto":
-            return "no native build here: the Python twin serves"
-        return f"fast path: {self.fast_path}"
+            how = "no native build here: the Python twin serves"
+        return "; ".join(filter(None, (how, self._secure.describe())))
 
     def take_ticket_keys(self, keys: Sequence[TicketKey]) -> None:
         """Seal session tickets under the first of *keys* from now on, and open those of all."""
@@ -157,16 +161,24 @@ class Serving:
         self._accepting = True
         for number, listener in enumerate(self._settings.listeners):
             self._adapter.listen(
-                listener.fd, number, self._factories[number], self._recognises(listener), listener.shared
+                listener.fd,
+                number,
+                self._factories[number],
+                self._recognises(listener),
+                listener.shared,
+                ChannelFactory(self._edge_site, secure=True, sealed=True) if listener.secure else None,
             )
+        self._secure.begin(self._adapter.fast_path)
         self._adapter.start()
         self._lag.start()
         self._following.start(FOLLOW_SECONDS)
 
     def _recognises(self, listener: ListenerSettings) -> bool:
         """Whether the fast path answers on *listener*: not what only leads to HTTPS."""
-        if self._settings.fast_path == "off" or listener.secure:
+        if self._settings.fast_path == "off" or (listener.secure and self._secure.native is None):
             return False
+        if listener.secure:
+            return True
         return self._settings.https_port is None or listener.url.startswith("unix:")
 
     async def drain(self, seconds: float) -> int:
@@ -189,7 +201,7 @@ class Serving:
 
         :class:`~edge.errors.ConfigError`: OpenSSL refuses one; then what was shown before stays.
         """
-        self._certificates[listener].take(credentials)
+        self._secure.certify(listener, credentials)
 
     def reopen_log(self) -> None:
         """Go on in a new file of the access log."""
@@ -210,7 +222,7 @@ class Serving:
 
     def _factory(self, number: int) -> IProtocolFactory:
         """Makes the protocols of the connections of listener *number*."""
-        certificates = self._certificates.get(number)
+        certificates = self._secure.twisted(number)
         if certificates is None:
             return ChannelFactory(self._edge_site)
         inner = ChannelFactory(self._edge_site, secure=True)
