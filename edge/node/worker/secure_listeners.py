@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from OpenSSL import SSL
 
     from edge.fastpath.interface import FastPath
+    from edge.node.process.ticket_keys import TicketKey
     from edge.tls.interface import Credential
     from edge.tls.native import NativeContext, NativeTls
 
@@ -71,6 +72,13 @@ class SecureListeners:
             self._contexts[number] = context
             if self._fast_path is not None:
                 self._fast_path.secure(number, context)
+
+    def take_ticket_keys(self, keys: Sequence[TicketKey]) -> None:
+        """Seal session tickets under the first of *keys*, open those of all; Twisted gives no tickets."""
+        if self.native is not None and keys:
+            from edge.tls import native
+
+            self.native.set_ticket_keys([native.TicketKey(*key) for key in keys])
 
     def begin(self, fast_path: FastPath) -> None:
         """*fast_path* listens on all of them."""

@@ -76,8 +76,6 @@ class Serving:
         Raises an :class:`~edge.errors.EdgeError` for what a user can mend: a fast path that is not built.
         """
         self.life = Life()
-        #: Keys of session tickets, newest first.
-        self.ticket_keys: Sequence[TicketKey] = ()
         self._settings = settings
         self._reactor = reactor
         self._ask = look_up
@@ -150,7 +148,7 @@ class Serving:
 
     def take_ticket_keys(self, keys: Sequence[TicketKey]) -> None:
         """Seal session tickets under the first of *keys* from now on, and open those of all."""
-        self.ticket_keys = tuple(keys)
+        self._secure.take_ticket_keys(keys)
 
     def accept(self, ready: bool) -> None:
         """Accept connections from now on; *ready*: the site is published."""
