@@ -4,7 +4,11 @@ Read in this order:
 
 ==============  ==========================================================================================
 settings.py     what goes in, and the progress that is told
-webroot.py      ``scan``: the stages from a folder to a catalogue of representations
+schedule.py     what is listed, read and coded next, and what that changes for readers (sans-IO)
+site.py         what is published now, by path; changes file by file
+jobs.py         the schedule's jobs, done: listing, making
+making.py       ``Maker``: the stages from groups of files to what is published of them
+webroot.py      ``scan``: a small folder, all of it at once
 walk.py         listing and opening files without leaving the webroot
 reading.py      consistent reads: files whole, though somebody writes to them
 groups.py       which files make one resource: ``x.br`` and ``x.gz``; ``photo.avif`` beside ``photo.jpg``
@@ -24,10 +28,11 @@ problems.py     files that could not be published, and why
 
 What comes out is in :mod:`edge.resource`.  How a publisher uses them::
 
-    store = Store(state_directory, report)
-    watcher.start()
-    new = scan(settings, store, old, progress, report, on_directory=watcher.watch)   # in a thread
-    deploy = diff(old, new)
-    ...                               # put deploy.puts in their order, then remove deploy.removes
-    store.blobs.collect(new.blobs())  # after that: what the catalogue before the last one needed goes
+    store, site = Store(state_directory, report), Site()
+    schedule = Schedule(site)
+    schedule.begin(root_of(settings, store))
+    while job := schedule.take_quick(now):           # each in a thread
+        ...                                          # look, then schedule.looked, or make, then .made
+    while (path := schedule.next_step(now)) is not None:
+        ...                                          # the table gets what site.get(path) is
 """

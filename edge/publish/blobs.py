@@ -40,6 +40,16 @@ _CHUNK = 1 << 20  # bytes per read: fewer, larger reads gain nothing measurable
 _ETAG_BYTES = 16
 #: Bytes that can be read while a client waits: some 50 ms.
 CHECK_AT_ONCE = 64 << 20
+_ZEROS = bytes(_CHUNK)
+#: Bytes that copying leaves free on the disk.
+_SPARE = 16 << 20
+
+#: Told how many bytes have been read; may raise, which ends the reading.
+OnBytes = Callable[[int], None]
+
+
+def nothing(count: int) -> None:
+    """The :data:`OnBytes` of who does not want to know."""
 
 
 class Blobs:
@@ -54,6 +64,8 @@ class Blobs:
         self._thread_lock = RLock()
         self._needed: set[bytes] = set()
         self._last: set[bytes] = set()
+        #: Retained since the last collection: by a publish that may still be on its way.
+        self._recent: set[bytes] = set()
         self._serial = 0
         #: ETags of blobs that this process has written, or checked once.
         self._whole: set[bytes] = set()
@@ -92,7 +104,9 @@ class Blobs:
     def retain(self, etags: Iterable[bytes]) -> None:
         """Say that this process needs these blobs, whether they exist yet or not."""
         with self._thread_lock:
-            new = set(etags) - self._needed
+            wanted = set(etags)
+            self._recent |= wanted
+            new = wanted - self._needed
             if new:
                 with self._locked(LOCK_SH), _explained("write", self._owners):
                     os.write(self._owner_fd, b"".join(new))
@@ -156,22 +170,33 @@ class Blobs:
                 view = view[os.write(fd, view) :]
             self._install(temporary, etag, fd, len(body))
 
-    def copy(self, source_fd: int) -> tuple[bytes, int]:
+    def copy(self, source_fd: int, on_bytes: OnBytes = nothing) -> tuple[bytes, int]:
         """Make a blob of the contents of an open file; its (SHA-256, length).
 
         The blob is consistent with the digest even if the file changes meanwhile; whether the contents
-        are whole is for the caller to find out.
+        are whole is for the caller to find out.  Holes of the file stay holes.
         """
         with self._new_file() as (fd, temporary):
             if _clone(fd, source_fd):
-                digest, length = _digest(fd), os.fstat(fd).st_size
+                digest, length = _digest(fd, on_bytes), os.fstat(fd).st_size
             else:
-                digest, length = _copy(source_fd, fd, temporary)
+                self._want_room(source_fd, temporary)
+                digest, length = _copy(source_fd, fd, temporary, on_bytes)
             etag = etag_of(digest)
             if not (self.has(etag, length) and etag in self._whole):
                 with _explained("write", self.path(etag)):
                     self._install(temporary, etag, fd, length)
         return digest, length
+
+    def _want_room(self, source_fd: int, path: str) -> None:
+        """Refuse at once what would not fit: a copy of gigabytes is tried again every few seconds."""
+        source, disk = os.fstat(source_fd), os.statvfs(self._temporary)
+        wanted, free = source.st_blocks * 512, disk.f_bavail * disk.f_frsize
+        if wanted > CHECK_AT_ONCE and wanted + _SPARE > free:
+            raise PublishError(
+                f"cannot write {path}: the copy needs {wanted >> 20} MiB, and {free >> 20} MiB are free; "
+                "make room on that disk, or give a --cache-dir where there is some"
+            )
 
     def partial(self) -> PartialBlob:
         """A blob whose bytes come piece by piece; the caller has to close it."""
@@ -210,7 +235,8 @@ class Blobs:
         removed = 0
         with self._thread_lock, self._locked(LOCK_EX), _explained("collect", self._blobs):
             current = set(etags)
-            self._needed, self._last = current | self._last, current
+            self._needed, self._last = current | self._last | self._recent, current
+            self._recent = set()
             os.ftruncate(self._owner_fd, 0)
             os.write(self._owner_fd, b"".join(self._needed))
             needed = set(self._needed)
@@ -368,24 +394,37 @@ def _clone(fd: int, source_fd: int) -> bool:
     return True
 
 
-def _digest(fd: int) -> bytes:
-    digest = sha256()
+def _digest(fd: int, on_bytes: OnBytes) -> bytes:
+    digest, length = sha256(), 0
     os.lseek(fd, 0, os.SEEK_SET)
     while chunk := os.read(fd, _CHUNK):
         digest.update(chunk)
+        length += len(chunk)
+        on_bytes(length)
     return digest.digest()
 
 
-def _copy(source_fd: int, fd: int, path: str) -> tuple[bytes, int]:
+def _copy(source_fd: int, fd: int, path: str, on_bytes: OnBytes) -> tuple[bytes, int]:
     digest, length = sha256(), 0
     while chunk := os.read(source_fd, _CHUNK):
         digest.update(chunk)
         length += len(chunk)
-        view = memoryview(chunk)
         with _explained("write", path):
-            while view:
-                view = view[os.write(fd, view) :]
+            _append(fd, chunk)
+        on_bytes(length)
+    with _explained("write", path):
+        os.ftruncate(fd, length)  # a hole at the end
     return digest.digest(), length
+
+
+def _append(fd: int, chunk: bytes) -> None:
+    """Write *chunk*; nothing but zeros becomes a hole."""
+    if chunk == _ZEROS[: len(chunk)]:
+        os.lseek(fd, len(chunk), os.SEEK_CUR)
+        return
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(fd, view) :]
 
 
 @contextmanager

@@ -34,6 +34,8 @@ class PublishedFile(NamedTuple):
     has_changed: bool = False
     #: Other contents had the same Last-Modified: it moves as soon as the clock has.
     is_undated: bool = False
+    #: Coded quickly: there will be fewer bytes of the same contents.
+    is_provisional: bool = False
 
 
 class Statistics(NamedTuple):
@@ -81,16 +83,11 @@ class Catalogue(Mapping[bytes, Resource]):
 
     def blobs(self) -> set[bytes]:
         """ETags of the bodies that must be in the blob store."""
-        return {
-            representation.etag
-            for resource in self._resources.values()
-            for representation in resource.representations
-            if representation.body is None
-        }
+        return blobs_of(self._resources.values())
 
     def statistics(self) -> Statistics:
         """Totals of everything published."""
-        return _count(self._resources.values())
+        return statistics_of(self._resources.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +104,7 @@ class Deploy:
 
     def statistics(self) -> Statistics:
         """Totals of the puts."""
-        return _count(self.puts)
+        return statistics_of(self.puts)
 
 
 def diff(old: Mapping[bytes, Resource] | None, new: Mapping[bytes, Resource]) -> Deploy:
@@ -116,13 +113,13 @@ def diff(old: Mapping[bytes, Resource] | None, new: Mapping[bytes, Resource]) ->
     puts = [
         resource
         for path, resource in new.items()
-        if (was := before.get(path)) is not resource and (was is None or not _is_same(was, resource))
+        if (was := before.get(path)) is not resource and (was is None or not is_same(was, resource))
     ]
     puts.sort(key=lambda one: (rank_of(one.representations[0].lines_200), one.path))
     return Deploy(tuple(puts), tuple(sorted(path for path in before if path not in new)))
 
 
-def _is_same(a: Resource, b: Resource) -> bool:
+def is_same(a: Resource, b: Resource) -> bool:
     """Equality, but for where the bodies are kept: their digests say whether they are equal."""
     return a.modified == b.modified and [_essence(r) for r in a.representations] == [
         _essence(r) for r in b.representations
@@ -139,7 +136,13 @@ def _essence(representation: Representation) -> tuple[object, ...]:
     )
 
 
-def _count(resources: Iterable[Resource]) -> Statistics:
+def blobs_of(resources: Iterable[Resource]) -> set[bytes]:
+    """ETags of the bodies of *resources* that must be in the blob store."""
+    return {one.etag for resource in resources for one in resource.representations if one.body is None}
+
+
+def statistics_of(resources: Iterable[Resource]) -> Statistics:
+    """Totals of *resources*."""
     count = representations = size = 0
     for resource in resources:
         count += 1

@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge.publish.catalogue import Catalogue
 from edge.publish.rules import IMMUTABLE
 
 #: What belongs to it, in the webroot that comes with this program.
@@ -101,9 +100,3 @@ def _files(webroot: Path) -> dict[str, str]:
         files[SCRIPT] = files[SCRIPT].replace(WORKER, f"{WORKER}{version}/")
         files[f"{WORKER}{version}/{ENTRY}"] = worker
     return files
-
-
-def beside(client: Catalogue, site: Catalogue, is_source: bool) -> Catalogue:
-    """Both in one; what the site has itself counts, unless it is the source of *client* (*is_source*)."""
-    both = {**site.files, **client.files} if is_source else {**client.files, **site.files}
-    return Catalogue(both, site.rules, written_since=site.written_since, look_again=site.look_again)

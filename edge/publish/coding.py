@@ -20,6 +20,9 @@ SIBLING_SUFFIXES = {Coding.GZIP: ".gz", Coding.BR: ".br"}
 #: decoding and the room in the table cost more than the bytes.
 SAVING = 0.05
 
+#: Brotli's quality while others wait: 30 to 180 MB/s, beside 0.6 to 5 MB/s at 11, for 15 % more bytes.
+QUICK_BROTLI = 5
+
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
@@ -37,6 +40,10 @@ class Qualities:
     def of(self, coding: Coding) -> int:
         """The quality for one coding."""
         return self.brotli if coding is Coding.BR else self.gzip
+
+    def quick(self, coding: Coding) -> int:
+        """The quality at first: gzip is quick enough (15 to 150 MB/s) to be coded once and for all."""
+        return min(self.brotli, QUICK_BROTLI) if coding is Coding.BR else self.gzip
 
 
 def is_worth_it(length: int, coded: int) -> bool:

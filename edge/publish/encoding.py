@@ -15,6 +15,9 @@ from edge.resource import Coding, etag_of
 #: Results kept before they are written together: a broken-off first start loses no more than these.
 _RESULTS_TOGETHER = 200
 
+#: Why a body was not coded: its blob had other bytes than its name says, and is removed.
+DAMAGED = "its copy in the state directory was damaged"
+
 
 class Encoder:
     """Codes bodies.  :meth:`encode` and :meth:`body_of` may run in several threads at once."""
@@ -30,6 +33,10 @@ class Encoder:
     def key(self, content: Content, coding: Coding) -> CodingKey:
         """What the result of coding *content* is kept under."""
         return CodingKey(content.digest, coding, self._qualities.of(coding))
+
+    def quick_key(self, key: CodingKey) -> CodingKey:
+        """*key* with the quality of the first coding; the same one where that is quick enough."""
+        return key._replace(quality=self._qualities.quick(key.coding))
 
     def body_of(self, content: Content) -> bytes | None:
         """The bytes, wherever they are; None, and the blob removed, if it is damaged."""
@@ -62,7 +69,7 @@ class Encoder:
         """Code *content* as *key* says, or tell why that is impossible."""
         body = self.body_of(content)
         if body is None:
-            return key, "its copy in the state directory is damaged"
+            return key, DAMAGED
         data = encode(body, key.coding, key.quality)
         if not is_worth_it(len(body), len(data)):
             return key, NOT_WORTH_IT

@@ -29,12 +29,13 @@ class Kind(Enum):
     TOO_MANY = "too-many"
     SIBLING = "sibling"
     STORE = "store"
+    DAMAGED = "damaged"
     WATCH = "watch"
 
 
 #: After these the old version of the file (or of everything in the directory) stays published:
 #: the file may well be there, only this scan could not get it whole.
-KEEPS_OLD = frozenset({Kind.UNREADABLE, Kind.CHANGING, Kind.WRITING, Kind.STORE})
+KEEPS_OLD = frozenset({Kind.UNREADABLE, Kind.CHANGING, Kind.WRITING, Kind.STORE, Kind.DAMAGED})
 
 
 class Problem(NamedTuple):

@@ -23,7 +23,7 @@ from stat import S_ISREG
 from typing import NamedTuple
 
 from edge.errors import PublishError
-from edge.publish.blobs import Blobs
+from edge.publish.blobs import Blobs, OnBytes, nothing
 from edge.publish.problems import Kind, Problem, reason
 from edge.publish.store import Signature
 from edge.publish.walk import READ_FLAGS, Opener, SourceFile, Tree, open_file, signature_of
@@ -62,10 +62,12 @@ class Reader:
         opener: Opener = open_file,
         now: float = 0.0,
         overdue: Set[str] = frozenset(),
+        on_bytes: OnBytes = nothing,
     ) -> None:
         """*body_limit*: files of more bytes become blobs.  *sleep* makes the pause between attempts.
 
         *now*: Unix seconds.  *overdue*: names of files that are read although they are being written.
+        *on_bytes* is told how many bytes of a large file have been read now and then, and may raise.
         """
         self._tree = tree
         self._blobs = blobs
@@ -74,6 +76,7 @@ class Reader:
         self._open = opener
         self._now = now
         self._overdue = overdue
+        self._on_bytes = on_bytes
 
     def read(self, files: Iterable[SourceFile]) -> list[tuple[SourceFile, Content | Problem]]:
         """The contents of *files*, which are best ordered by directory: each is opened once."""
@@ -116,7 +119,7 @@ class Reader:
                     body = _read_all(fd, before.st_size + 1)
                     digest, length = sha256(body).digest(), len(body)
                 else:
-                    digest, length = self._blobs.copy(fd)
+                    digest, length = self._blobs.copy(fd, self._on_bytes)
                 signature = signature_of(before)
                 if length == before.st_size and signature == signature_of(os.fstat(fd)):
                     return Content(signature, digest, length, body)

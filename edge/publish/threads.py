@@ -32,6 +32,19 @@ def in_threads(
         wait(futures)
 
 
+class AtOnce(Executor):
+    """An executor that does what it is given at once, in the calling thread."""
+
+    def submit(self, fn: Callable[..., T], /, *args: object, **kwargs: object) -> Future[T]:
+        """Call *fn*; what it raises is in the future."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
 @contextmanager
 def threads_or(given: Executor | None) -> Iterator[Executor]:
     """*given*, or for the time being one thread for each core this process may use."""

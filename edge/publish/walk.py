@@ -1,6 +1,6 @@
 """Walking a webroot: its files, found without ever leaving it (symbolic links, races).
 
-A :class:`Tree` is an open webroot.  :meth:`Tree.walk` lists it, directory by directory;
+A :class:`Tree` is an open webroot.  :meth:`Tree.look_at` lists one directory of it, :meth:`Tree.walk` all;
 :meth:`Tree.open_directory` opens one for reading its files.  Both go from the open root
 component by component and never through a symbolic link, so that exchanging a directory for a link
 between listing and reading leads to an error, not out of the root.  Links are resolved by name first,
@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from edge.errors import PublishError
 from edge.http.target import canonical_path, path_of_name
-from edge.publish.problems import Kind, Problem, Report, reason
+from edge.publish.problems import KEEPS_OLD, Kind, Problem, Report, reason
 from edge.publish.store import Signature
 
 RESERVED = ".edge"
@@ -66,15 +66,34 @@ class Folder(NamedTuple):
     files: dict[str, SourceFile]
 
 
-class _Pending(NamedTuple):
-    """A directory that has still to be listed."""
+class Place(NamedTuple):
+    """Where a directory of the webroot is."""
 
+    #: Like ``SourceFile.name``; "" is the webroot.
     name: str
+    #: What the paths of its files begin with.
     prefix: bytes
+    #: Its absolute name, free of links.
     location: str
     #: (device, inode) of the directories around it.
     ancestors: tuple[tuple[int, int], ...]
+    #: Links on the way to it.
     links: int
+    #: Its own device and inode, where they were seen: another directory under its name has others.
+    identity: tuple[int, int] | None = None
+
+
+class Listing(NamedTuple):
+    """What is in one directory."""
+
+    files: dict[str, SourceFile]
+    #: The directories in it.
+    places: list[Place]
+    #: Absolute names of other directories in which its links to files end.
+    linked: frozenset[str]
+    problems: list[Problem]
+    #: It could not be read: what was published of it and of everything below stays.
+    is_unknown: bool = False
 
 
 def open_file(name: str, flags: int, directory: int | None) -> int:
@@ -148,57 +167,68 @@ class Tree:
                 fd = deeper
         return fd
 
-    def walk(self, report: Report, on_directory: Callable[[str], None] | None = None) -> Iterator[Folder]:
-        """All files, directory by directory, in the order of their names.
+    def root_place(self) -> Place:
+        """Where the webroot itself is."""
+        return Place("", b"/", self.root, (), 0)
+
+    def look_at(self, place: Place, on_directory: Callable[[str], None] | None = None) -> Listing:
+        """What is in the directory at *place*, now.
 
         *on_directory* is called with the absolute name of each directory that matters *before* it is
         listed: whoever watches it from then on misses nothing.
         """
+        problems: list[Problem] = []
+        try:
+            fd = self.open_directory(place.location)
+        except OSError as error:
+            return _unlisted(place, error)
+        try:
+            status = os.fstat(fd)
+            identity = (status.st_dev, status.st_ino)
+            if identity in self._exclude:
+                return Listing({}, [], frozenset(), problems)
+            if identity in place.ancestors:
+                text = "leads back to a directory around it; skipped"
+                return Listing({}, [], frozenset(), [Problem(Kind.LOOP, place.name, text)])
+            if on_directory is not None:
+                on_directory(place.location)
+            return self._list(place, fd, identity, on_directory)
+        except OSError as error:
+            return _unlisted(place, error)
+        finally:
+            os.close(fd)
+
+    def walk(self, report: Report, on_directory: Callable[[str], None] | None = None) -> Iterator[Folder]:
+        """All files, directory by directory, in the order of their names.
+
+        *on_directory*: see :meth:`look_at`.
+        """
         left = self._limit
-        pending = [_Pending("", b"/", self.root, (), 0)]
+        pending = [self.root_place()]
         while pending:
             here = pending.pop()
-            try:
-                fd = self.open_directory(here.location)
-            except OSError as error:
-                report(_refused(here.name, error))
-                continue
-            try:
-                status = os.fstat(fd)
-                identity = (status.st_dev, status.st_ino)
-                if identity in self._exclude:
-                    continue
-                if identity in here.ancestors:
-                    report(Problem(Kind.LOOP, here.name, "leads back to a directory around it; skipped"))
-                    continue
-                if on_directory is not None:
-                    on_directory(here.location)
-                files, folders = self._list(here, fd, identity, report, on_directory)
-            except OSError as error:
-                report(_refused(here.name, error))
-                continue
-            finally:
-                os.close(fd)
+            listing = self.look_at(here, on_directory)
+            for problem in listing.problems:
+                report(problem)
+            files, places = listing.files, listing.places
             if len(files) > left:
-                text = f"the webroot has more than {self._limit} files; those from here on are not published"
-                report(Problem(Kind.TOO_MANY, here.name, text))
+                report(too_many(here.name, self._limit))
                 files = dict(list(files.items())[:left])
                 pending.clear()
-                folders = []
+                places = []
             left -= len(files)
-            pending.extend(reversed(folders))
-            yield Folder(here.name, files)
+            pending.extend(reversed(places))
+            if not listing.is_unknown:
+                yield Folder(here.name, files)
 
     def _list(
-        self,
-        here: _Pending,
-        fd: int,
-        identity: tuple[int, int],
-        report: Report,
-        on_directory: Callable[[str], None] | None,
-    ) -> tuple[dict[str, SourceFile], list[_Pending]]:
+        self, here: Place, fd: int, identity: tuple[int, int], on_directory: Callable[[str], None] | None
+    ) -> Listing:
         files: dict[str, SourceFile] = {}
-        folders: list[_Pending] = []
+        places: list[Place] = []
+        linked: set[str] = set()
+        problems: list[Problem] = []
+        report = problems.append
         ancestors = (*here.ancestors, identity)
         with os.scandir(fd) as entries:
             names = sorted(entries, key=lambda entry: entry.name)
@@ -222,6 +252,7 @@ class Tree:
                     if resolved is None:
                         continue
                     location = resolved
+                    linked.add(os.path.dirname(location))
                     if on_directory is not None:
                         on_directory(os.path.dirname(location))
                     status = self._stat(location)
@@ -241,8 +272,9 @@ class Tree:
                 text = f"is inside of more than {MAX_LINKS} links to directories; skipped"
                 report(Problem(Kind.LOOP, name, text))
             else:
-                folders.append(_Pending(name, here.prefix + segment + b"/", location, ancestors, links))
-        return files, folders
+                inside = (status.st_dev, status.st_ino)
+                places.append(Place(name, here.prefix + segment + b"/", location, ancestors, links, inside))
+        return Listing(files, places, frozenset(linked), problems)
 
     def _resolve(self, name: str, link: str, report: Report) -> str | None:
         """Where the link leads, if that may be published."""
@@ -283,6 +315,17 @@ def _segment(name: bytes) -> bytes | None:
     except ValueError:
         return None
     return path[1:] if canonical_path(path) == path else None
+
+
+def too_many(name: str, limit: int) -> Problem:
+    """That the directory *name* has files beyond the *limit*."""
+    text = f"the webroot has more than {limit} files; those from here on are not published"
+    return Problem(Kind.TOO_MANY, name, text)
+
+
+def _unlisted(place: Place, error: OSError) -> Listing:
+    problem = _refused(place.name, error)
+    return Listing({}, [], frozenset(), [problem], is_unknown=problem.kind in KEEPS_OLD)
 
 
 def _refused(name: str, error: OSError) -> Problem:

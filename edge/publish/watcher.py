@@ -1,8 +1,7 @@
 """The watcher: notices by inotify that something in a webroot has changed, and debounces.
 
-The watcher says only *that* something has changed: a scan, which costs one stat for each unchanged file,
-finds out what.  So lost, doubled and reordered events do no harm, and an overflow of the kernel's queue
-is an event like any other.
+The watcher says only *in which directories* something has changed: listing them finds out what.  So lost,
+doubled and reordered events do no harm, and an overflow of the kernel's queue is an event like any other.
 
 Every directory is watched before it is listed: :meth:`Watcher.watch` is to be given to the scan as
 *on_directory*.  New directories are watched at once too, so that copying into them counts as activity.
@@ -36,7 +35,9 @@ from edge.publish.walk import WELL_KNOWN
 #: Seconds without an event after which a change counts as whole: copying tools pause for less.
 QUIET = 0.2
 #: Seconds after which it is reported even though more keeps coming.
-LONGEST = 2.0
+LONGEST = 0.5
+#: Directories in which something has changed, beyond which everything is looked at.
+MANY = 1000
 #: Seconds between unasked looks where not everything can be watched.
 POLL = 30.0
 
@@ -163,7 +164,7 @@ class Watcher:
         self,
         reactor: Reactor,
         root: str,
-        changed: Callable[[], Deferred[None] | None],
+        changed: Callable[[frozenset[str] | None], Deferred[None] | None],
         report: Report,
         *,
         quiet: float = QUIET,
@@ -171,14 +172,20 @@ class Watcher:
         poll: float = POLL,
         source: Callable[[], Source] = lambda: cast(Source, inotify_simple.INotify()),
     ) -> None:
-        """*changed* may return a Deferred: it is not called again before that has fired."""
+        """*changed* is given the absolute names of the directories in which something has; None: anywhere.
+
+        It may return a Deferred: it is not called again before that has fired.
+        """
         self._reactor = reactor
         self._root = os.path.abspath(root)
         self._report = report
         self._poll = poll
         self._make_source = source
         self._source: Source | None = None
-        self._debounce = Debounce(reactor, changed, quiet, longest)
+        self._changed = changed
+        self._debounce = Debounce(reactor, self._tell, quiet, longest)
+        #: Where something has changed since that was told; None: anywhere.
+        self._where: set[str] | None = set()
         self._poll_call: IDelayedCall | None = None
         #: Watched directories of the webroot, by watch number.
         self._directories: dict[int, str] = {}
@@ -240,20 +247,33 @@ class Watcher:
 
     # What follows is not for others.
 
+    def _tell(self) -> Deferred[None] | None:
+        where, self._where = self._where, set()
+        return self._changed(None if where is None or len(where) > MANY else frozenset(where))
+
+    def _anywhere(self) -> bool:
+        self._where = None
+        return True
+
     def _matters(self, event: Event) -> bool:
         if event.mask & _F.Q_OVERFLOW:
-            return True
+            return self._anywhere()
         if event.mask & _F.IGNORED:
             self._ways.pop(event.wd, None)
-            return self._directories.pop(event.wd, None) is not None
+            gone = self._directories.pop(event.wd, None)
+            if gone is not None and self._where is not None:
+                self._where.add(os.path.dirname(gone))
+            return gone is not None
         if event.name in self._ways.get(event.wd, ()):
             self._watch_way()
-            return True
+            return self._anywhere()
         directory = self._directories.get(event.wd)
         if directory is None or (event.name.startswith(".") and event.name != WELL_KNOWN):
             return False
         if event.mask & _F.ISDIR and event.mask & _NEW:
             self._watch_below(os.path.join(directory, event.name))
+        if self._where is not None:
+            self._where.add(directory)
         return True
 
     def _watch_below(self, directory: str) -> None:
@@ -296,5 +316,6 @@ class Watcher:
         self._poll_call = self._reactor.callLater(self._poll, self._look)
 
     def _look(self) -> None:
+        self._anywhere()
         self._debounce.touch()
         self._poll_call = self._reactor.callLater(self._poll, self._look)

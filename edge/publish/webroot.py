@@ -1,47 +1,29 @@
-"""The scan: from a folder of files to a :class:`~edge.publish.catalogue.Catalogue`.
+"""The scan: from a folder of files to a :class:`~edge.publish.catalogue.Catalogue`, all of it at once.
 
-:func:`scan` goes through these stages, each over all files at once:
+:func:`scan` lists the webroot (:mod:`edge.publish.walk`), groups the files (:mod:`edge.publish.groups`),
+takes over from the previous catalogue what has not changed by what stat says, and has the rest made
+(:mod:`edge.publish.making`).
 
-1. list the webroot (:mod:`edge.publish.walk`) and group the files (:mod:`edge.publish.groups`);
-2. take over from the previous catalogue what has not changed by what stat says;
-3. read the rest (:mod:`edge.publish.reading`), in threads; large files that the store knows are not read;
-4. see which siblings hold coded contents; look the other codings up in the store;
-5. code what it does not know, in threads, the largest first (:mod:`edge.publish.coding`);
-6. find out whether text is UTF-8, and whether names hold digests (:mod:`edge.publish.facts`);
-7. put the resources together (:mod:`edge.publish.building`).
-
-A scan blocks and belongs in a thread.  It may be repeated at will: what is unchanged costs one stat.
+A scan blocks and belongs in a thread.  It may be repeated at will: what is unchanged costs one stat.  It is
+for small folders; a webroot is published part by part (:mod:`edge.publish.schedule`).
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
-from hashlib import sha256
-from posixpath import basename
 
-from edge.publish.building import Body, build
 from edge.publish.catalogue import Catalogue, PublishedFile
-from edge.publish.coding import decodes_to
-from edge.publish.encoding import Encoder
-from edge.publish.facts import UTF8, candidates, is_true
 from edge.publish.groups import Group, groups_of
+from edge.publish.making import Made, Maker, kept
 from edge.publish.problems import KEEPS_OLD, Kind, Problem, Report
-from edge.publish.reading import LONGEST_WAIT, WRITING_SECONDS, Content, Reader
-from edge.publish.rules import NO_CACHE, CacheRules, content_type, is_text, may_be_immutable
+from edge.publish.reading import LONGEST_WAIT, WRITING_SECONDS, Reader
 from edge.publish.settings import PublishSettings, ScanProgress
-from edge.publish.store import Coded, CodingKey, Fact, Signature, Store, Version
-from edge.publish.threads import in_threads, threads_or
-from edge.publish.walk import Opener, SourceFile, Tree, open_file
-from edge.resource import Coding, Media, Resource, etag_of
-
-#: Files one thread reads at a time: enough that handing over costs nothing.
-_READ_TOGETHER = 128
-#: Seconds since the last change, after which the next one surely shows in ctime (kernel ticks are <= 10 ms).
-_SETTLED = 0.1
+from edge.publish.store import Store
+from edge.publish.threads import threads_or
+from edge.publish.walk import Opener, Tree, open_file
 
 
 def scan(
@@ -56,28 +38,25 @@ def scan(
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
     opener: Opener = open_file,
+    at_once: int | None = None,
 ) -> Catalogue:
     """Everything the webroot holds now, ready to serve; all blobs it refers to exist.
 
     *executor* defaults to one thread for each core.  *progress* and *report* are called in the calling
-    thread; an exception from *progress* ends the scan.  *on_directory*: see :meth:`Tree.walk`.
+    thread; an exception from *progress* ends the scan.  *on_directory*: see :meth:`Tree.look_at`.
+    *at_once*: see :class:`~edge.publish.making.Maker`.
     :class:`PublishError` if there is no usable webroot, :class:`edge.errors.ConfigError` for a wrong rule.
     """
-    rules = CacheRules(settings.cache_rules)
-    directory = os.stat(store.directory)
-    exclude = frozenset({(directory.st_dev, directory.st_ino)})
-    with (
-        threads_or(executor) as threads,
-        Tree(
-            settings.root,
-            follow_symlinks=settings.follow_symlinks,
-            file_limit=settings.file_limit,
-            exclude=exclude,
-            opener=opener,
-        ) as tree,
-    ):
-        started = now()
-        before = previous if previous is not None else Catalogue()
+    started = now()
+    before = previous if previous is not None else Catalogue()
+    failed_names: list[str] = []
+
+    def on_problem(problem: Problem) -> None:
+        if problem.kind in KEEPS_OLD:
+            failed_names.append(problem.name)
+        report(problem)
+
+    with threads_or(executor) as threads, open_tree(settings, store, opener) as tree:
         reader = Reader(
             tree,
             store.blobs,
@@ -87,367 +66,86 @@ def scan(
             now=started,
             overdue={name for name, since in before.written_since.items() if started - since >= LONGEST_WAIT},
         )
-        return _Scan(settings, rules, store, before, progress, report, threads, reader, started).run(
-            tree, on_directory
-        )
-
-
-class _Scan:
-    """The state of one :func:`scan`."""
-
-    def __init__(
-        self,
-        settings: PublishSettings,
-        rules: CacheRules,
-        store: Store,
-        previous: Catalogue,
-        progress: Callable[[ScanProgress], None],
-        report: Report,
-        threads: Executor,
-        reader: Reader,
-        started: float,
-    ) -> None:
-        self._settings = settings
-        self._rules = rules
-        self._store = store
-        self._previous = previous
-        self._progress = progress
-        self._report = report
-        self._threads = threads
-        self._reader = reader
-        self._started = started
-        self._encoder = Encoder(store, settings.qualities, settings.body_limit, report)
-        self._contents: dict[str, Content] = {}
-        self._problems: dict[str, Problem] = {}
-        self._facts: dict[Fact, bool] = {}
-        #: Before this process, of what it has not published yet.
-        self._versions: dict[str, Version] = {}
-        self._failed_names: list[str] = []
-        self._look_again = False
-
-    def run(self, tree: Tree, on_directory: Callable[[str], None] | None) -> Catalogue:
-        def on_problem(problem: Problem) -> None:
-            if problem.kind in KEEPS_OLD:
-                self._failed_names.append(problem.name)
-            self._report(problem)
-
+        maker = Maker(
+            settings, store, before.files, reader, threads,
+            report=report, progress=progress, at_once=at_once, now=started,
+        )  # fmt: skip
         groups = [
             group
             for folder in tree.walk(on_problem, on_directory)
-            for group in groups_of(folder, self._settings.image_siblings)
+            for group in groups_of(folder, settings.image_siblings)
         ]
-        for group in groups:
-            for sibling, why in group.refused:
-                self._report(Problem(Kind.SIBLING, sibling.name, f"{why}, so it does not answer for it"))
+        for problem in refusals(groups):
+            report(problem)
         files: dict[str, PublishedFile] = {}
         fresh: list[Group] = []
         for group in groups:
-            taken_over = self._unchanged(group)
-            if taken_over is None:
+            old = before.files.get(group.main.name) if before.rules == settings else None
+            if old is not None and is_unchanged(old, group) and is_here(old, store):
+                files[group.main.name] = old
+            else:
                 fresh.append(group)
-            else:
-                files[group.main.name] = taken_over
-        self._read(fresh)
-        fresh = [group for group in fresh if self._is_readable(group, files)]
-        siblings = self._sibling_codings(fresh)
-        codings = self._codings(fresh, siblings)
-        self._learn_facts(fresh)
-        if self._settings.node:
-            names = [group.main.name for group in fresh if group.main.name not in self._previous.files]
-            self._versions = self._encoder.versions(self._settings.node, names)
-        published_now: dict[str, Version] = {}
-        for group in fresh:
-            published = self._publish(group, siblings, codings)
-            if published is not None:
-                files[group.main.name] = published
-                published_now[group.main.name] = _version(published.resources[0])
-            else:
-                self._keep(group.main.name, files)
-        if self._settings.node:
-            self._encoder.remember_versions(self._settings.node, published_now)
-        for name in self._failed_names:
-            self._keep_below(name, files)
-        if not self._settings.publish_siblings:
+        made = maker.make(fresh)
+        files.update((name, one) for name, one in made.files.items() if one is not None)
+        for failed in failed_names:
+            for name, old in before.files.items():
+                if name not in files and is_below(name, failed):
+                    files[name] = kept(old, store)
+        if not settings.publish_siblings:
             for name in [name for published in files.values() for name in published.siblings]:
                 files.pop(name, None)
-        return Catalogue(
-            files,
-            self._settings,
-            written_since=self._written_since(groups),
-            look_again=self._look_again
-            or any(problem.kind in (Kind.WRITING, Kind.CHANGING) for problem in self._problems.values()),
-        )
-
-    def _written_since(self, groups: Sequence[Group]) -> dict[str, float]:
-        """When the files that are being written were first seen so; for the next scan."""
-        since = self._previous.written_since
-        written = {name for name, problem in self._problems.items() if problem.kind is Kind.WRITING}
-        for group in groups:  # what was published although it grows is not waited for again
-            if group.main.name in since and self._age(group.main.signature) < WRITING_SECONDS:
-                written.add(group.main.name)
-        return {name: since.get(name, self._started) for name in written}
-
-    def _unchanged(self, group: Group) -> PublishedFile | None:
-        """What the group was published as, if that is still right."""
-        published = self._previous.files.get(group.main.name)
-        if (
-            published is None
-            or not published.settled
-            or self._previous.rules != self._settings
-            or published.signatures != group.signatures()
-        ):
-            return None
-        blobs = self._store.blobs
-        for representation in published.resources[0].representations:
-            if representation.body is None and not blobs.has(representation.etag, representation.length):
-                return None
-        return published
-
-    def _read(self, groups: Sequence[Group]) -> None:
-        """Fill the contents and the problems of all files of *groups*."""
-        files = {file.name: file for group in groups for file in group.files()}
-        large = [file for file in files.values() if file.signature[2] > self._settings.body_limit]
-        known = self._store.digests(file.signature for file in large)
-        for file in large:
-            digest = known.get(file.signature)
-            size = file.signature[2]
-            if digest is not None and self._store.blobs.has(etag_of(digest), size):
-                self._contents[file.name] = Content(file.signature, digest, size, None)
-        unread = sorted(
-            (file for name, file in files.items() if name not in self._contents),
-            key=lambda file: file.directory,
-        )
-        tasks = [unread[start : start + _READ_TOGETHER] for start in range(0, len(unread), _READ_TOGETHER)]
-        done = 0
-        learnt = {}
-        with in_threads(self._threads, [(self._reader.read, (task,)) for task in tasks]) as read:
-            for results in read:
-                for file, result in results:
-                    if isinstance(result, Problem):
-                        self._problems[file.name] = result
-                        self._report(result)
-                        continue
-                    self._contents[file.name] = result
-                    if result.body is None and self._is_settled(result):
-                        learnt[result.signature] = result.digest
-                done += len(results)
-                self._progress(ScanProgress("read", done, len(unread)))
-        self._encoder.remember_digests(learnt)
-
-    def _is_readable(self, group: Group, files: dict[str, PublishedFile]) -> bool:
-        """Whether *group* can be made anew; if not, its old version is kept where that is right."""
-        for file in group.files():
-            problem = self._problems.get(file.name)
-            if problem is None:
-                continue
-            if file is group.main and problem.kind not in KEEPS_OLD:
-                return False
-            if problem.kind in KEEPS_OLD and (self._keep(group.main.name, files) or file is group.main):
-                return False
-        return True
-
-    def _keep(self, name: str, files: dict[str, PublishedFile]) -> bool:
-        """Keep what file *name* was published as; the next scan will try it again."""
-        old = self._previous.files.get(name)
-        if old is None:
-            return False
-        files[name] = old._replace(settled=False)
-        self._store.blobs.retain(r.etag for r in old.resources[0].representations if r.body is None)
-        return True
-
-    def _keep_below(self, name: str, files: dict[str, PublishedFile]) -> None:
-        """Keep everything that could not be listed: the file *name*, or what is in the directory *name*."""
-        for old in self._previous.files:
-            if old not in files and (old == name or not name or old.startswith(name + "/")):
-                self._keep(old, files)
-
-    def _sibling_codings(self, groups: Sequence[Group]) -> dict[tuple[str, Coding], SourceFile]:
-        """The siblings that hold the coded contents of their main files."""
-        candidates = [
-            (group, coding, sibling)
-            for group in groups
-            for coding, sibling in group.coded
-            if sibling.name in self._contents
-        ]
-
-        def check(
-            group: Group, coding: Coding, sibling: SourceFile
-        ) -> tuple[Group, Coding, SourceFile, bool]:
-            main, coded = self._contents[group.main.name], self._contents[sibling.name]
-            right = coded.length < main.length <= self._settings.coding_limit
-            if right:
-                body, data = self._encoder.body_of(main), self._encoder.body_of(coded)
-                right = body is not None and data is not None and decodes_to(data, coding, body)
-            return group, coding, sibling, right
-
-        found = {}
-        with in_threads(self._threads, [(check, each) for each in candidates]) as checked:
-            for group, coding, sibling, right in checked:
-                if right:
-                    found[group.main.name, coding] = sibling
-                else:
-                    main = group.main.file
-                    text = f"does not hold the contents of {main} coded smaller; it is a file of its own"
-                    self._report(Problem(Kind.SIBLING, sibling.name, text))
-        return found
-
-    def _codings(
-        self, groups: Sequence[Group], siblings: dict[tuple[str, Coding], SourceFile]
-    ) -> dict[CodingKey, Coded | str]:
-        """The coded bodies that *groups* need besides the siblings, or why there is none."""
-        wanted: dict[CodingKey, Content] = {}
-        for group in groups:
-            if group.is_compressible:
-                content = self._contents[group.main.name]
-                if self._settings.qualities.smallest <= content.length <= self._settings.coding_limit:
-                    for coding in (Coding.GZIP, Coding.BR):
-                        if (group.main.name, coding) not in siblings:
-                            wanted[self._encoder.key(content, coding)] = content
-        found: dict[CodingKey, Coded | str] = {**self._encoder.look_up(wanted)}
-        missing = sorted(wanted.keys() - found.keys(), key=lambda key: -wanted[key].length)
-        tasks = [(self._encoder.encode, (key, wanted[key])) for key in missing]
-        try:
-            with in_threads(self._threads, tasks) as results:
-                for done, (key, coded) in enumerate(results, 1):
-                    found[key] = coded
-                    self._encoder.remember(key, coded)
-                    self._progress(ScanProgress("compress", done, len(missing)))
-        finally:
-            self._encoder.flush()
-        return found
-
-    def _learn_facts(self, groups: Sequence[Group]) -> None:
-        """Find out what :meth:`_publish` has to know of the contents; of blobs, once."""
-        wanted: dict[Fact, Content] = {}
-        for group in groups:
-            content = self._contents[group.main.name]
-            if is_text(group.media_type):
-                wanted[Fact(content.digest, UTF8)] = content
-            if self._may_be_fingerprinted(group):
-                wanted[Fact(content.digest, basename(group.main.name))] = content
-        blobs = {fact for fact, content in wanted.items() if content.body is None}
-        self._facts = self._encoder.known_facts(blobs)
-        unknown = [item for item in wanted.items() if item[0] not in self._facts]
-        tasks = [unknown[start : start + _READ_TOGETHER] for start in range(0, len(unknown), _READ_TOGETHER)]
-
-        def learn(items: Sequence[tuple[Fact, Content]]) -> dict[Fact, bool]:
-            learnt = {}
-            for fact, content in items:
-                with suppress(OSError):  # a blob that cannot be read proves nothing
-                    learnt[fact] = is_true(fact.fact, self._pieces(content))
-            return learnt
-
-        with in_threads(self._threads, [(learn, (task,)) for task in tasks]) as results:
-            for learnt in results:
-                self._facts.update(learnt)
-                self._encoder.remember_facts({fact: learnt[fact] for fact in blobs & learnt.keys()})
-
-    def _pieces(self, content: Content) -> Iterable[bytes]:
-        if content.body is not None:
-            return (content.body,)
-        return self._store.blobs.pieces(etag_of(content.digest))
-
-    def _may_be_fingerprinted(self, group: Group) -> bool:
-        """Whether the contents decide on Cache-Control: no digest stands for those of several images."""
-        name = group.main.name
-        return (
-            not group.media
-            and self._rules.given(name) is None
-            and may_be_immutable(name)
-            and bool(candidates(basename(name)))
-        )
-
-    def _publish(
-        self,
-        group: Group,
-        siblings: dict[tuple[str, Coding], SourceFile],
-        codings: dict[CodingKey, Coded | str],
-    ) -> PublishedFile | None:
-        name = group.main.name
-        main = self._contents[name]
-        bodies: dict[Coding, Body] = {Coding.IDENTITY: main}
-        used = []
-        for coding in (Coding.GZIP, Coding.BR) if group.is_compressible else ():
-            sibling = siblings.get((group.main.name, coding))
-            if sibling is not None:
-                bodies[coding] = self._contents[sibling.name]
-                used.append(sibling.name)
-                continue
-            key = self._encoder.key(main, coding)
-            if key in codings:
-                coded = codings[key]
-                if isinstance(coded, str):
-                    text = f"could not be coded: {coded}; a version published before stays"
-                    self._report(Problem(Kind.STORE, group.main.name, text))
-                    return None
-                if coded.digest is not None:
-                    bodies[coding] = coded
-        media = {kind: self._contents[file.name] for kind, file in group.media if file.name in self._contents}
-        was = self._previous.files.get(name)
-        before = _version(was.resources[0]) if was is not None else self._versions.get(name)
-        originals = {Media.ORIGINAL: main.digest, **{kind: one.digest for kind, one in media.items()}}
-        changed = before is not None and before.contents != _contents(originals)
-        moves = changed or (was is not None and was.is_undated)
-        modified = self._modified((main, *media.values()), before, moves)
-        has_changed = changed or (was is not None and was.has_changed)
-        resources = build(
-            group.main.path,
-            content_type(group.media_type, self._facts.get(Fact(main.digest, UTF8), False)),
-            self._cache_control(name, main, has_changed),
-            modified,
-            bodies,
-            media,
-        )
-        # A file that was read in a later state than it was listed in is looked at again by the next scan.
-        settled = all(
-            (content := self._contents.get(file.name)) is not None
-            and content.signature == file.signature
-            and self._is_settled(content)
-            for file in group.files()
-        )
-        is_undated = before is not None and moves and modified <= before.modified
-        self._look_again |= is_undated
-        return PublishedFile(
-            group.signatures(), settled and not is_undated, resources, tuple(used), has_changed, is_undated
-        )
-
-    def _modified(self, contents: Iterable[Content], before: Version | None, moves: bool) -> int:
-        """Last-Modified: that of the files, but for other bytes a later one than before, never in the future.
-
-        The times of files may be equal, or go back: reproducible builds, rollbacks.
-        """
-        seconds = max(content.signature[3] for content in contents) // 1_000_000_000
-        if before is not None:
-            seconds = max(seconds, before.modified + moves)
-        return min(seconds, int(self._started))
-
-    def _cache_control(self, name: str, main: Content, has_changed: bool) -> bytes:
-        """What a rule says, or the digest in the name; whatever changed is not immutable by a rule."""
-        value = self._rules.cache_control(name, self._facts.get(Fact(main.digest, basename(name)), False))
-        if has_changed and b"immutable" in value.lower() and self._rules.given(name) is not None:
-            text = f"has changed, so it is no longer {value.decode()} as the rule says, but confirmed"
-            self._report(Problem(Kind.CHANGED, name, text))
-            return NO_CACHE
-        return value
-
-    def _is_settled(self, content: Content) -> bool:
-        return self._age(content.signature) > _SETTLED
-
-    def _age(self, signature: Signature) -> float:
-        """Seconds since the last change."""
-        return self._started - signature[4] / 1e9
+        since = _written_since(before, groups, made, started)
+        return Catalogue(files, settings, written_since=since, look_again=made.look_again)
 
 
-def _version(resource: Resource) -> Version:
-    originals = {
-        Media(one.variant // 4): one.digest for one in resource.representations if one.variant % 4 == 0
-    }
-    return Version(_contents(originals), resource.modified)
+def open_tree(settings: PublishSettings, store: Store, opener: Opener = open_file) -> Tree:
+    """The webroot, open, without the state directory if that lies in it."""
+    directory = os.stat(store.directory)
+    return Tree(
+        settings.root,
+        follow_symlinks=settings.follow_symlinks,
+        file_limit=settings.file_limit,
+        exclude=frozenset({(directory.st_dev, directory.st_ino)}),
+        opener=opener,
+    )
 
 
-def _contents(originals: Mapping[Media, bytes]) -> bytes:
-    """A digest of what is not coded, by media variant."""
-    return sha256(b"".join(b"%d" % kind + originals[kind] for kind in sorted(originals))).digest()
+def refusals(groups: Sequence[Group]) -> list[Problem]:
+    """Siblings that are not used, and why."""
+    return [
+        Problem(Kind.SIBLING, sibling.name, f"{why}, so it does not answer for it")
+        for group in groups
+        for sibling, why in group.refused
+    ]
+
+
+def is_unchanged(old: PublishedFile, group: Group) -> bool:
+    """Whether what *group* was published as is still right, by what stat says."""
+    return old.settled and old.signatures == group.signatures()
+
+
+def is_here(old: PublishedFile, store: Store) -> bool:
+    """Whether the bodies of *old* that are blobs are there."""
+    return all(
+        store.blobs.has(one.etag, one.length) for one in old.resources[0].representations if one.body is None
+    )
+
+
+def is_below(name: str, folder: str) -> bool:
+    """Whether the file *name* is *folder*, or in it; "" is the webroot."""
+    return not folder or name == folder or name.startswith(folder + "/")
+
+
+def _written_since(
+    before: Catalogue, groups: Sequence[Group], made: Made, started: float
+) -> dict[str, float]:
+    """When the files that are being written were first seen so; for the next scan."""
+    since = before.written_since
+    written = {name for name, problem in made.problems.items() if problem.kind is Kind.WRITING}
+    for group in groups:  # what was published although it grows is not waited for again
+        if group.main.name in since and started - group.main.signature[4] / 1e9 < WRITING_SECONDS:
+            written.add(group.main.name)
+    return {name: since.get(name, started) for name in written}
 
 
 __all__ = ["PublishSettings", "ScanProgress", "scan"]

@@ -205,11 +205,23 @@ class Collecting(BlobsTestCase):
         self.assertEqual(self.blobs.collect(ETAGS[:1]), 3)
         self.assertEqual(self.present(), [0])
 
-    def test_blobs_that_no_catalogue_needs_go_at_once(self) -> None:
+    def test_blobs_that_no_catalogue_needs_stay_for_a_publish_that_is_on_its_way(self) -> None:
+        """It has written them, and has not told of them yet."""
+        self.assertEqual(self.blobs.collect(ETAGS[:3]), 0)
         self.assertEqual(self.blobs.collect(ETAGS[:3]), 1)
 
+    def test_what_is_found_again_while_it_is_not_needed_any_more_stays(self) -> None:
+        self.blobs.collect(ETAGS)
+        self.assertTrue(self.blobs.has(ETAGS[3], 1003))
+        self.blobs.collect(ETAGS[:3])
+        self.assertTrue(self.blobs.has(ETAGS[3], 1003))
+        self.blobs.collect(ETAGS[:3])
+        self.blobs.collect(ETAGS[:3])
+        self.assertEqual(self.present(), [0, 1, 2])
+
     def test_what_is_retained_since_the_last_publish_stays(self) -> None:
-        self.blobs.collect([])
+        for _ in range(2):
+            self.blobs.collect([])
         self.blobs.put(BODIES[2])
         other = self.open()
         other.collect([])
@@ -227,7 +239,8 @@ class Collecting(BlobsTestCase):
         try:
             assert process.stdout is not None
             self.assertEqual(process.stdout.readline(), b"ready\n")
-            self.blobs.collect([])
+            for _ in range(2):
+                self.blobs.collect([])
             self.assertEqual(self.present(), [1])
         finally:
             process.kill()  # it has no time to clean up

@@ -2,7 +2,7 @@
 
 A body is named by its SHA-256, or by the etag made of it.  It is in one of three places:
 
-* in memory, as part of the catalogue that this node has published (small ones);
+* in memory, as part of the site that this node publishes (small ones);
 * in a blob file (:mod:`edge.publish.blobs`): large ones, small ones that did not fit into the table, and
   those of other nodes;
 * with another node, from where it is fetched (:mod:`edge.node.bodies.fetcher`) into a blob file.
@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from edge.errors import EdgeError
-from edge.publish.catalogue import Catalogue
+from edge.publish.site import Site
 from edge.resource import etag_of
 
 if TYPE_CHECKING:
@@ -59,15 +59,15 @@ class BodyStore:
     def __init__(self, blobs: Blobs, fetcher: Fetcher | None = None) -> None:
         self._blobs = blobs
         self._fetcher = fetcher
-        self._catalogue = Catalogue()
-        #: ETags of bodies of the catalogue that did not fit into the table.
+        self._site = Site()
+        #: ETags of bodies of the site that did not fit into the table.
         self._spilled: set[bytes] = set()
 
     # Own bodies
 
-    def hold(self, catalogue: Catalogue) -> None:
-        """What this node publishes is *catalogue* from now on."""
-        self._catalogue = catalogue
+    def hold(self, site: Site) -> None:
+        """What this node publishes is what is in *site*, at each time."""
+        self._site = site
 
     def spill(self, representation: Representation) -> None:
         """Put a body that should have been in the table's memory into a blob.
@@ -80,7 +80,7 @@ class BodyStore:
 
     def find(self, digest: bytes, path: bytes, variant: int) -> bytes | str | None:
         """The body, the name of its file, or None: not here.  *path*, *variant*: an entry that has it."""
-        resource = self._catalogue.get(path)
+        resource = self._site.get(path)
         for one in resource.representations if resource is not None else ():
             if one.variant == variant and one.digest == digest and one.body is not None:
                 return one.body
@@ -116,7 +116,7 @@ class BodyStore:
 
     def restore(self, path: bytes, etag: bytes) -> bool:
         """Write the blob *etag* of *path* again, if its body is in memory; whether it was."""
-        resource = self._catalogue.get(path)
+        resource = self._site.get(path)
         for one in resource.representations if resource is not None else ():
             if one.etag == etag and one.body is not None:
                 self._blobs.put(one.body)
@@ -134,12 +134,16 @@ class BodyStore:
 
     # Garbage
 
-    def collect(self, others: Set[bytes]) -> None:
-        """Delete the blobs that nothing refers to since the call before.  To be run in a thread.
+    def needed(self) -> set[bytes]:
+        """ETags of the bodies of this node's own entries that are blobs."""
+        return self._site.blobs() | self._spilled
 
-        *others*: ETags of the bodies that other nodes' entries refer to.
+    def collect(self, etags: Set[bytes]) -> None:
+        """Delete all blobs but these, and those of the call before.  To be run in a thread.
+
+        *etags*: :meth:`needed`, and what other nodes' entries refer to.
         """
-        self._blobs.collect(self._catalogue.blobs() | self._spilled.copy() | others)
+        self._blobs.collect(etags)
 
 
 def _read(path: str, length: int) -> bytes:

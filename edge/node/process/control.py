@@ -45,6 +45,10 @@ FIRST_LISTENER_FD = 7
 Fields = list[tuple[bytes, Any]]
 
 
+class NotPublishedYet(Exception):
+    """What was asked for exists, or may exist, and is not published yet."""
+
+
 class Refused(Exception):
     """The other side cannot do what it was asked; the text says why."""
 
@@ -118,6 +122,7 @@ class Lookup(amp.Command):
 
     arguments: ClassVar[Fields] = [(b"path", amp.String())]
     response: ClassVar[Fields] = [(b"entries", amp.String())]
+    errors: ClassVar[dict[type[Exception], bytes]] = {NotPublishedYet: b"NOT_YET"}
 
 
 class Fetch(amp.Command):

@@ -1,7 +1,9 @@
 """From the webroot to the table; imports ``bodies`` and ``process``.
 
 * ``auto_publisher.py``: publishing when files change, and when told
-* ``publisher.py``: scan, deploy in slices, purge
+* ``publisher.py``: the shell around the schedule of a webroot: its jobs, the table, what is asked for
+* ``purges.py``: paths that stay away
+* ``threads.py``: the threads in which jobs run; ``milestone.py``: what others wait for
 * ``scrubber.py``: blobs compared with their digests in the background
 * ``table.py``: what a publisher needs of a table; the table of a node alone
 
@@ -9,15 +11,16 @@ The way of a file change, from the disk of one node to the answers of another.  
 in its docstring.
 
  1. **inotify to watcher** (:mod:`edge.publish.watcher`).  Something below the webroot has changed.  When it
-    has been quiet for 0.2 s the watcher says so; it does not say what has changed.
- 2. **Watcher to publisher** (:mod:`edge.node.publishing.auto_publisher`).  One publish at a time, by the
-    present settings.
- 3. **Scan** (:mod:`edge.publish.webroot`, in threads).  Every file is looked at (stat), changed ones are read
-    whole, hashed and compressed; large bodies become blob files.  The result is an immutable catalogue.
- 4. **Diff** (:mod:`edge.publish.catalogue`).  Old and new catalogue give a deploy: resources to put (assets,
-    style sheets, scripts, pages), then paths to remove.
- 5. **Deploy** (:mod:`edge.node.publishing.publisher`).  The body store (:mod:`edge.node.bodies.store`) holds
-    the new catalogue; the deploy goes to the table, in slices of 5 ms.
+    has been quiet for 0.2 s, or has gone on for 0.5 s, the watcher says in which directories.
+ 2. **Watcher to publisher** (:mod:`edge.node.publishing.auto_publisher`).
+ 3. **Schedule** (:mod:`edge.publish.schedule`).  These directories are listed, in a thread; files that stat
+    says are new are made: read whole, hashed, coded quickly (:mod:`edge.publish.making`).  Small changes go
+    before whatever else is being read; large files, and good codings, come last, in threads of their own.
+ 4. **Site** (:mod:`edge.publish.site`).  What was made is what the site has from now on.  The schedule gives
+    the paths that differ, assets before the pages that name them, removals last, and without waiting for
+    large files.
+ 5. **Publisher** (:mod:`edge.node.publishing.publisher`).  Path by path the table gets what the site has
+    there, in slices of 5 ms.
  6. **Replicated table** (:mod:`edge.node.cluster.replicated_table`).  Each put and each removal is a change:
     first into this node's change log (:mod:`edge.gossip.replica`), which gives it a sequence number and a
     clock, then into shared memory (:mod:`edge.table.writer`).  From here on this node's workers answer with

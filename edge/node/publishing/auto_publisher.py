@@ -1,6 +1,6 @@
 """The webroot that a node serves: published when it changes, when told, and from elsewhere when told.
 
-Next on the way of a change: :meth:`edge.node.publishing.publisher.Publisher.publish`.
+Next on the way of a change: :meth:`edge.node.publishing.publisher.Publisher.change`.
 """
 
 from __future__ import annotations
@@ -12,30 +12,19 @@ from twisted.logger import Logger
 
 from edge.errors import EdgeError
 from edge.node.publishing.publisher import Stopped
-from edge.publish.problems import Kind
+from edge.publish.schedule import STORE_AGAIN
 from edge.publish.watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
-
-    from twisted.internet.interfaces import IDelayedCall
 
     from edge.node.publishing.publisher import Publisher, PublishResult
     from edge.publish.problems import Problem
     from edge.publish.settings import PublishSettings
 
 
-#: Seconds until the next look at files that were being written.
-LOOK_AGAIN = 2.0
-#: Seconds until it is tried again to keep what could not be written: nothing tells when the disk has room.
-STORE_AGAIN = 10.0
-
-
 class AutoPublisher:
-    """Tells a publisher when to publish, and watches the directory that it publishes.
-
-    Files that were being written are looked at again without an event: that nobody writes any more has none.
-    """
+    """Tells a publisher when to publish, and watches the directory that it publishes."""
 
     _log = Logger()
 
@@ -45,7 +34,7 @@ class AutoPublisher:
         self._reactor = reactor
         self._watches = watch
         self._watcher = self._watch(publisher.settings.root)
-        self._next_look: IDelayedCall | None = None
+        self._again: Any = None
         self._stopped = False
         self._said = ""
 
@@ -55,10 +44,10 @@ class AutoPublisher:
         *everything* brings purged paths back.
         """
         if root is None or root == self._publisher.settings.root:
-            return await self._publish(None, everything)
+            return await self._publisher.publish(None, everything, self._on_directory)
         old, self._watcher = self._watcher, self._watch(root)
         try:
-            result = await self._publish(root, everything)
+            result = await self._publisher.publish(root, everything, self._on_directory)
         except BaseException:
             _stop(self._watcher)
             self._watcher = old
@@ -76,28 +65,11 @@ class AutoPublisher:
         """Watch no longer."""
         self._stopped = True
         _stop(self._watcher)
-        if self._next_look is not None:
-            self._next_look.cancel()
-            self._next_look = None
-
-    async def _publish(self, root: str | None, everything: bool) -> PublishResult:
-        result = await self._publisher.publish(root, everything, self._on_directory)
-        if self._publisher.catalogue.look_again:
-            self._look_in(LOOK_AGAIN)
-        elif any(problem.kind is Kind.STORE for problem in result.problems):
-            self._look_in(STORE_AGAIN)
-        return result
-
-    def _look_in(self, seconds: float) -> None:
-        if self._next_look is None and not self._stopped:
-            self._next_look = self._reactor.callLater(seconds, self._look)
-
-    def _look(self) -> None:
-        self._next_look = None
-        self._changed()
+        if self._again is not None and self._again.active():
+            self._again.cancel()
 
     def _on_directory(self, path: str) -> None:
-        """A scan is about to list a directory: watch it first.  Called in the scanning thread."""
+        """A directory is about to be listed: watch it first.  Called in the listing thread."""
         if self._watcher is not None:
             self._watcher.watch(path)
 
@@ -111,28 +83,30 @@ class AutoPublisher:
         watcher.start()
         return watcher
 
-    def _changed(self) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._quietly(self.publish()))
+    def _changed(self, where: frozenset[str] | None) -> None:
+        if where is not None:
+            self._publisher.change(where)
+        else:
+            self._look_at_everything()
 
-    async def _quietly(self, publishing: Awaitable[PublishResult]) -> None:
+    def _look_at_everything(self) -> None:
+        if not self._stopped:
+            Deferred.fromCoroutine(self._quietly(self._publisher.look_at_everything()))
+
+    async def _quietly(self, publishing: Awaitable[object]) -> None:
         """Publish without anybody waiting: what goes wrong is logged, the site stays as it was."""
         try:
-            result = await publishing
+            await publishing
         except Stopped:
             return
         except EdgeError as error:
             if str(error) != self._said:
                 self._log.error("the site stays as it was: {error}", error=error)
             self._said = str(error)
-            self._look_in(STORE_AGAIN)
+            if not self._stopped and (self._again is None or not self._again.active()):
+                self._again = self._reactor.callLater(STORE_AGAIN, self._look_at_everything)
             return
         self._said = ""
-        if result.puts or result.removes:
-            self._log.info(
-                "published changes: {puts} resources put, {removes} removed",
-                puts=result.puts,
-                removes=result.removes,
-            )
 
 
 def _stop(watcher: Watcher | None) -> None:

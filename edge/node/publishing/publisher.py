@@ -1,57 +1,78 @@
-"""Publishing on this node: from a scan of the webroot, in threads, to the table, in small slices.
+"""Publishing on this node: what the schedule of the webroot says is done, in threads, and reaches the table.
 
-Only the supervisor does this.  One publish or purge runs at a time.  A scan takes as long as it takes, in
-threads; its result goes into the table in slices of a few milliseconds (:mod:`edge.node.process.slices`), so
-that the supervisor's reactor answers meanwhile; readers see each resource change as a whole, assets before
-the pages that name them, removals last (:func:`edge.publish.catalogue.diff`).
+Only the supervisor does this.  :class:`edge.publish.schedule.Schedule` decides what is listed, read and coded
+next; this is the shell around it: it runs the jobs in threads, and brings the table up to date path by path,
+in slices of a few milliseconds (:mod:`edge.node.process.slices`), so that the supervisor's reactor answers
+meanwhile.  What is put under a path is what the site has there in that moment, unless it was purged.
 
-A *purge* removes paths from the table.  They stay gone while their files stay as they are: a rescan
-by inotify does not bring them back.  A changed file, an explicit ``edgectl publish`` and a restart do.
+A purge (:mod:`edge.node.publishing.purges`) goes to the table at once and waits for nothing.
 
-What does not fit into the table is remembered: workers ask for it (:meth:`Publisher.look_up`).
+What does not fit into the table, or is not read yet, workers ask for (:meth:`Publisher.look_up`): it is read
+before everything else then.
 
 Next on the way of a change: the table, :mod:`edge.node.publishing.table`.
 """
 
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from twisted.internet.defer import DeferredLock
-from twisted.internet.threads import deferToThreadPool
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from edge.config.paths import default_webroot
 from edge.errors import EdgeError, PublishError
 from edge.node.process.clocks import date_of
-from edge.publish.catalogue import Catalogue, diff
-from edge.publish.client import CACHE_RULES, beside, unpack
+from edge.node.publishing.milestone import Milestone
+from edge.node.publishing.purges import Purges
+from edge.node.publishing.threads import Threads
+from edge.publish.catalogue import Catalogue
+from edge.publish.client import CACHE_RULES, unpack
+from edge.publish.jobs import Cancelled, look, make, root_of
 from edge.publish.problems import KEEPS_OLD
+from edge.publish.schedule import STORE_AGAIN, Job, Known, Lane, Look, Make, Schedule
+from edge.publish.site import Site
 from edge.publish.webroot import scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
     from edge.node.bodies.store import BodyStore
     from edge.node.process.slices import Slices
     from edge.node.publishing.table import Table
     from edge.publish.problems import Problem
-    from edge.publish.settings import PublishSettings, ScanProgress
+    from edge.publish.schedule import Batch
+    from edge.publish.settings import PublishSettings
     from edge.publish.store import Store
     from edge.resource import Resource
 
 #: Seconds between two lines of progress in the log.
 PROGRESS_SECONDS = 2.0
+#: Seconds after a change until blobs that nothing refers to are looked for.
+COLLECT_SECONDS = 10.0
+#: Seconds for which a client waits for a file that is read before everything else, and between two looks.
+ASK_PATIENCE, ASK_LOOK = 5.0, 0.01
+#: Added to the niceness of threads that do what takes long.
+NICE = 10
 
 
 _T = TypeVar("_T")
 
 
 class Stopped(EdgeError):
-    """A scan was ended because the node stops."""
+    """Publishing was ended because the node stops."""
+
+
+class NotYet(EdgeError):
+    """It exists, or may exist, and is not published yet."""
 
 
 class PublishResult(NamedTuple):
@@ -65,8 +86,18 @@ class PublishResult(NamedTuple):
     sequence: int
 
 
+class Progress(NamedTuple):
+    """What a publisher has still to do."""
+
+    #: Files that were never read, and their bytes.
+    unread: int
+    unread_bytes: int
+    #: Files that are coded quickly, and will be coded well.
+    provisional: int
+
+
 class Publisher:
-    """Keeps the table equal to the webroot: scans, applies the difference, purges."""
+    """Keeps the table equal to the webroot; purges."""
 
     _log = Logger()
 
@@ -79,25 +110,45 @@ class Publisher:
         slices: Slices,
         reactor: Any,
     ) -> None:
-        """*store*: what scans remember from one to the next; *bodies*: learns of each new catalogue."""
+        """*store*: what is remembered of files and coded bodies; *bodies*: is told of the site."""
         self.settings = settings
-        self.catalogue = Catalogue()
-        self.problems: Sequence[Problem] = ()
-        #: Unix seconds of the last publish that changed something; None before the first one.
+        self.site = Site(settings.publish_siblings)
+        #: Unix seconds of the last change; None before the first publish.
         self.published_at: float | None = None
+        #: Everything has been told what there is; what was read by then is served.
+        self.begun = Milestone()
+        #: Everything is served for the first time, but large files.
+        self.served = Milestone()
+        self._schedule = Schedule(self.site, settings.file_limit)
         self._store = store
         self._bodies = bodies
         self._table = table
         self._slices = slices
         self._reactor = reactor
-        self._one_at_a_time = DeferredLock()
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._cores = cores
+        self._quick, self._slow = Threads(reactor, cores + 1), Threads(reactor, cores, NICE)
+        self._running: list[Job] = []
+        self._waiting: dict[Batch, Deferred[None]] = {}
+        self._draining: list[Deferred[None]] = []
         self._one_restored_at_a_time = DeferredLock()
-        #: The smart client beside the site.
-        self._client = Catalogue()
-        self._purged: set[bytes] = set()
-        #: Paths that do not fit into the table.
+        self._on_directory: Callable[[str], None] | None = None
+        self._purges = Purges()
+        #: Paths that do not fit into the table, and whether there may be room for them now.
         self._outside: set[bytes] = set()
-        self._reporter: _Reporter | None = None
+        self._freed = False
+        self._puts = self._removes = 0
+        self._client = Catalogue()
+        self._client_running = False
+        self._client_is_there = not settings.client
+        self._applying = self._stopped = False
+        self._wake: Any = None
+        self._collecting: Any = None
+        self._said: set[object] = set()
+        self._next_progress = 0.0
+        bodies.hold(self.site)
+
+    # Publishing
 
     async def publish(
         self,
@@ -105,181 +156,421 @@ class Publisher:
         everything: bool = False,
         on_directory: Callable[[str], None] | None = None,
     ) -> PublishResult:
-        """Scan and bring the table up to date.  *root*: serve that directory from now on.
+        """Look at everything and bring the table up to date, large files too.
 
-        *everything* brings purged paths back too; *on_directory* is told of each directory before it is
-        listed.  :class:`~edge.errors.PublishError` when there is no usable webroot; the table stays as it
-        was.
+        *root*: serve that directory from now on.  *everything* brings purged paths back too; *on_directory*
+        is told of each directory before it is listed, from now on.  :class:`~edge.errors.PublishError` when
+        there is no usable webroot; the site stays as it was.
         """
-        async with self._one_at_a_time:
-            settings = self.settings if root is None else replace(self.settings, root=root)
-            problems: list[Problem] = []
-            new = await self._scan(settings, problems, on_directory)
-            old = self.catalogue
-            before = await self._standing(old) if everything else old
-            deploy = await self._in_thread(partial(diff, before, new))
-            known = set(self.problems)
-            self.settings, self.catalogue, self.problems = settings, new, tuple(problems)
-            self._bodies.hold(new)
-            puts = [one for one in deploy.puts if everything or not self._stays_purged(one, old)]
-            await self._slices.run(self._put(puts))
-            await self._slices.run(self._remove(deploy.removes, only_own=True))
-            await self._slices.run(self._put([new[path] for path in self._outside if path in new]))
-            self._table.end_first_publish()
-            if settings.root and not new.look_again and not any(one.kind in KEEPS_OLD for one in problems):
-                await self._slices.run(self._remove_vanished(new))
-            self._outside.intersection_update(new)
-            self._purged.intersection_update(new)
-            self._table.set_complete(not self._outside)
-            if deploy or self.published_at is None:
-                self.published_at = date_of(self._reactor)
-            await self._collect()
-        for problem in problems:
-            if problem in known:
-                continue  # said before; a file that grows is looked at every few seconds
-            self._log.warn("not published: {problem}", problem=problem)
-        unchanged = len(new) - len(puts)
-        return PublishResult(len(puts), len(deploy.removes), unchanged, problems, self._table.sequence)
+        settings = self.settings if root is None else replace(self.settings, root=root)
+        puts, removes = self._puts, self._removes
+        try:
+            done = await self._begin(settings, on_directory)
+        except EdgeError as error:
+            self.begun.fail(error)
+            self.served.fail(error)
+            raise
+        if everything:
+            self._schedule.step(self._purges.clear())
+            await self._slices.run(self._put_what_others_replaced())
+        self.begun.reach()
+        self._pump()
+        await done
+        self._table.end_first_publish()
+        if self.settings.root and not any(problem.kind in KEEPS_OLD for problem in self.problems):
+            await self._slices.run(self._remove_vanished())
+        self._freed = True
+        await self._drained()
+        puts, removes = self._puts - puts, self._removes - removes
+        if puts or removes or self.published_at is None:
+            self.published_at = date_of(self._reactor)
+        unchanged = len(self.site) - puts
+        return PublishResult(puts, removes, max(unchanged, 0), self.problems, self._table.sequence)
+
+    def change(self, locations: Iterable[str]) -> None:
+        """Something has changed in the directories with these absolute names."""
+        self._schedule.change(locations)
+        self._pump()
+
+    async def look_at_everything(self) -> None:
+        """Anything may have changed: begin to look; :class:`~edge.errors.PublishError` as :meth:`publish`."""
+        await self._begin(self.settings, None)
 
     async def purge(self, paths: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
-        """Remove *paths* from the table: those that were there, and those that were not."""
-        async with self._one_at_a_time:
-            known: list[bytes] = []
-            unknown: list[bytes] = []
-            for path in paths:
-                (known if self.is_published(path) else unknown).append(path)
-            await self._slices.run(self._remove(known))
-            self._purged.update(known)
-            return known, unknown
+        """Remove *paths* from the table, at once: those that were there, and those that were not."""
+        known: list[bytes] = []
+        unknown: list[bytes] = []
+        for path in paths:
+            signatures = self._schedule.signatures_of(path)
+            if self.is_published(path) or (signatures is not None and path not in self._purges):
+                known.append(path)
+                self._purges.add(path, self.site.get(path), signatures)
+            else:
+                unknown.append(path)
+        await self._slices.run(self._purge(known))
+        return known, unknown
 
     def use(self, settings: PublishSettings) -> None:
         """Publish by other *settings* from the next time on; the root stays until it is published."""
         self.settings = replace(settings, root=self.settings.root)
+        self._schedule.forget_rules()
+
+    async def renew(self, etags: Set[bytes]) -> None:
+        """Have the bodies with these *etags* made anew from the webroot: their blobs are damaged."""
+        names = [
+            name
+            for name, published in self.site.files.items()
+            if any(one.etag in etags for one in published.resources[0].representations)
+        ]
+        done = self._promise(self._schedule.renew(names))
+        self._pump()
+        await done
+        await self._drained()
+
+    def stop(self) -> None:
+        """Do nothing more; what threads do now comes to nothing."""
+        self._stopped = True
+        for job in self._running:
+            if isinstance(job, Make):
+                job.is_cancelled = True
+        for call in (self._wake, self._collecting):
+            if call is not None and call.active():
+                call.cancel()
+        self._quick.stop()
+        self._slow.stop()
+        waiting, self._waiting = [*self._waiting.values(), *self._draining], {}
+        self._draining = []
+        for done in waiting:
+            done.errback(Stopped("publishing was stopped"))
+
+    # What is asked
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """Files that are not published as they are."""
+        return [problem for problems in self._schedule.problems.values() for problem in problems]
+
+    @property
+    def progress(self) -> Progress:
+        """What is still to be done."""
+        return Progress(self._schedule.unread, self._schedule.unread_bytes, self._schedule.provisional)
 
     def is_published(self, path: bytes) -> bool:
         """Whether a request for *path* is answered, wherever it was published."""
-        return self._table.has(path, path in self.catalogue and path not in self._purged)
+        return self._table.has(path, path in self.site and path not in self._purges)
 
-    def look_up(self, path: bytes) -> Resource | None:
-        """What is published under *path*, whether or not the table holds it; its bodies are blobs then."""
-        if not self._table.owns(path):
+    async def look_up(self, path: bytes) -> Resource | None:
+        """What is published under *path*, whether or not the table holds it; its bodies are blobs then.
+
+        What is not read yet is read now.  :class:`NotYet`: that takes longer than a client waits.
+        """
+        until = self._reactor.seconds() + ASK_PATIENCE
+        while path not in self.site:
+            others = self._table.look_up(path)
+            if others is not None:
+                return others
+            known = self._known(path)
+            if known is Known.YES:
+                return None
+            if known is Known.LATER or self._stopped or self._reactor.seconds() > until:
+                raise NotYet("it is not read yet")
+            self._pump()
+            await deferLater(self._reactor, ASK_LOOK)
+        if path in self._purges:
             return self._table.look_up(path)
-        resource = None if path in self._purged else self.catalogue.get(path)
+        others = self._table.look_up(path) if not self._table.owns(path) else None
+        if others is not None:
+            return others
+        resource = self.site.get(path)
         if resource is not None:
-            for representation in resource.representations:
-                self._bodies.spill(representation)
+            try:
+                for representation in resource.representations:
+                    self._bodies.spill(representation)
+            except PublishError as error:
+                raise NotYet(str(error)) from error
         return resource
 
     async def restore(self, path: bytes, etag: bytes) -> bool:
         """Have the blob *etag* of *path* whole again, from memory or the webroot; whether it is."""
         blobs = self._store.blobs
         async with self._one_restored_at_a_time:  # many may ask for the same one
-            if await self._in_thread(partial(blobs.check, etag)):
+            if await self._quick.run(partial(blobs.check, etag)):
                 return True
-            resource = self.catalogue.get(path)
+            resource = self.site.get(path)
             if resource is None or all(one.etag != etag for one in resource.representations):
                 return False
             self._log.warn("{path}: its copy on disk was missing or damaged", path=path.decode("ascii"))
             if not self._bodies.restore(path, etag):
-                await self.publish()
-            return await self._in_thread(partial(blobs.check, etag))
+                await self.renew({etag})
+            return await self._quick.run(partial(blobs.check, etag))
 
-    def stop(self) -> None:
-        """End a scan that is running, as soon as it reports progress."""
-        if self._reporter is not None:
-            self._reporter.stopped = True
+    def _known(self, path: bytes) -> Known:
+        if path in self._purges:
+            return Known.YES
+        if not self.begun.is_reached:
+            return Known.LATER
+        if not self.settings.root:
+            return Known.YES if self.served.is_reached else Known.LATER
+        return self._schedule.ask(path)
 
-    # Scanning, in threads
+    # Jobs
 
-    async def _scan(
-        self, settings: PublishSettings, problems: list[Problem], on_directory: Callable[[str], None] | None
-    ) -> Catalogue:
-        """The site as it is now, and the smart client beside it."""
+    async def _begin(
+        self, settings: PublishSettings, on_directory: Callable[[str], None] | None
+    ) -> Deferred[None]:
+        """Begin to look at everything; the Deferred fires when all that is found is in the table."""
+        if self._stopped:
+            raise Stopped("publishing was stopped")
+        is_start = self.published_at is None and not self.begun.is_reached
+        self._on_directory = on_directory or self._on_directory
         if not settings.root:
-            return Catalogue()
-        reporter = self._reporter = _Reporter(self._log, self._reactor.seconds)
-        site = await self._in_thread(
-            partial(
-                scan,
-                settings,
-                self._store,
-                self.catalogue,
-                reporter.progress,
-                problems.append,
-                on_directory=on_directory,
-            )
-        )
-        if not settings.client:
-            return site
-        client = await self._in_thread(partial(self._scan_client, settings))
-        return beside(client, site, Path(settings.root) == default_webroot())
+            self.settings = settings
+            return self._drained()
+        place = await self._quick.run(partial(root_of, settings, self._store))
+        differ = replace(settings, root="") != replace(self.settings, root="")
+        self.settings = settings
+        done = self._promise(self._schedule.begin(place, is_start=is_start, rules_differ=differ))
+        self._next_progress = self._reactor.seconds() + PROGRESS_SECONDS
+        if settings.client and not self._client_running:
+            self._client_running = True
+            client = Deferred.fromCoroutine(self._put_client(0))
+            done.addCallback(lambda _: client)
+        self._pump()
+        return done
 
-    def _scan_client(self, settings: PublishSettings) -> Catalogue:
+    def _promise(self, batch: Batch) -> Deferred[None]:
+        """Fires when all that *batch* has brought is in the table."""
+        done: Deferred[None] = Deferred()
+        self._waiting[batch] = done
+        return done
+
+    def _drained(self) -> Deferred[None]:
+        """Fires when the table is up to date with the site."""
+        done: Deferred[None] = Deferred()
+        self._draining.append(done)
+        self._pump()
+        return done
+
+    def _pump(self) -> None:
+        """Begin what can be done now, and wake up when there will be more."""
+        if self._stopped:
+            return
+        schedule, now = self._schedule, self._reactor.seconds()
+        while self._count(is_slow=False) <= self._cores:
+            is_last = self._count(is_slow=False) == self._cores
+            job = schedule.take_quick(now, bulk=not is_last)
+            if job is None:
+                break
+            self._start(job, self._quick)
+        while self._count(is_slow=True) < self._cores and (slow := schedule.take_slow(now)) is not None:
+            self._start(slow, self._slow)
+        if not self._applying:
+            self._applying = True
+            Deferred.fromCoroutine(self._apply())
+        if not schedule.is_complete and self.settings.root:
+            self._table.set_complete(False)
+            self._tell_progress(now)
+
+    def _count(self, is_slow: bool) -> int:
+        return sum(_is_slow(job) is is_slow for job in self._running)
+
+    def _start(self, job: Job, threads: Threads) -> None:
+        self._running.append(job)
+        Deferred.fromCoroutine(self._run(job, threads))
+
+    async def _run(self, job: Job, threads: Threads) -> None:
+        """Have *job* done, and tell the schedule."""
+        settings, store, site = self.settings, self._store, self.site
+        reports: list[Problem] = []
+        try:
+            if isinstance(job, Look):
+                looked = await threads.run(partial(look, job, settings, store, site, self._on_directory))
+                reports += [problem for one in looked for problem in one.listing.problems]
+                await self._slices.run(self._schedule.looked(job, looked))
+            else:
+                made = await threads.run(
+                    partial(make, job, settings, store, site, reports.append, lambda: self._stopped)
+                )
+                self._schedule.made(job, made, self._reactor.seconds())
+        except Cancelled:
+            self._schedule.failed(job, 0.0, self._reactor.seconds())
+        except (EdgeError, OSError) as error:
+            self._fail(job, f"the site stays as it was: {error}")
+        except Exception:
+            self._log.failure("publishing failed")
+            self._schedule.failed(job, STORE_AGAIN, self._reactor.seconds())
+        finally:
+            self._running.remove(job)
+        for problem in reports:
+            self._say(problem)
+        self._pump()
+
+    def _fail(self, job: Job, why: str) -> None:
+        self._schedule.failed(job, STORE_AGAIN, self._reactor.seconds())
+        if why not in self._said:
+            self._said.add(why)
+            self._log.error("{why}", why=why)
+
+    def _say(self, problem: Problem) -> None:
+        """Log *problem*, once: a file that grows is looked at every few seconds."""
+        if problem not in self._said:
+            self._said.add(problem)
+            self._log.warn("not published: {problem}", problem=problem)
+
+    def _tell_progress(self, now: float) -> None:
+        if now >= self._next_progress and not self.served.is_reached:
+            self._next_progress = now + PROGRESS_SECONDS
+            self._log.info(
+                "publishing: {unread} of {total} files are still to be read; what is asked for is read first",
+                unread=self._schedule.unread,
+                total=self._schedule.unread + len(self.site.files),
+            )
+
+    # The smart client
+
+    async def _put_client(self, at_once: int | None) -> None:
+        """Publish the smart client beside the site: quickly, then well."""
+        threads = self._slow if at_once is None else self._quick
+        try:
+            client = await threads.run(partial(self._scan_client, self.settings, at_once))
+        except (EdgeError, OSError) as error:
+            self._log.error("the smart client is not published: {error}", error=error)
+            self._client_running, self._client_is_there = False, True
+            return
+        if self._stopped:
+            return
+        self._client, self._client_is_there = client, True
+        own = Path(self.settings.root) == default_webroot()
+        self._schedule.step(self.site.set_client(client.files, own))
+        if any(one.is_provisional for one in client.files.values()):
+            Deferred.fromCoroutine(self._put_client(None))
+        else:
+            self._client_running = False
+        self._pump()
+
+    def _scan_client(self, settings: PublishSettings, at_once: int | None) -> Catalogue:
         """The smart client as it is now.  Runs in a thread."""
         folder = Path(settings.client)
         folder.mkdir(parents=True, exist_ok=True)
         unpack(default_webroot(), folder)
         own = replace(settings, root=settings.client, cache_rules=CACHE_RULES, node="")
-        self._client = scan(own, self._store, self._client)
-        return self._client
+        previous = self._client if at_once is not None else None
+        return scan(own, self._store, previous, at_once=at_once)
 
-    async def _in_thread(self, work: Callable[[], _T]) -> _T:
-        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work)
+    # The table
 
-    # Steps of work on the table
+    async def _apply(self) -> None:
+        """Bring the table up to date with the site, path by path."""
+        try:
+            await self._slices.run(self._steps())
+        except Exception:
+            self._log.failure("the table could not be brought up to date")
+        finally:
+            self._applying = False
+        if self._stopped:
+            return
+        schedule = self._schedule
+        for batch in schedule.finished():
+            done = self._waiting.pop(batch, None)
+            if done is not None:
+                done.callback(None)
+        self._said.intersection_update(self.problems)
+        if self.begun.is_reached:
+            self._table.set_complete(not self._outside and (schedule.is_complete or not self.settings.root))
+            if (schedule.is_served and self._client_is_there) or not self.settings.root:
+                self.served.reach()
+        draining, self._draining = self._draining, []
+        for done in draining:
+            done.callback(None)
+        self._set_wake()
 
-    async def _standing(self, old: Catalogue) -> Mapping[bytes, Resource]:
-        """What clients still get of *old*: what was not purged, nor replaced by another node."""
-        standing: dict[bytes, Resource] = {}
-
-        def steps() -> Iterator[None]:
-            for path, resource in old.items():
-                if path not in self._purged and self._table.is_current(resource):
-                    standing[path] = resource
-                yield
-
-        await self._slices.run(steps())
-        return standing
-
-    def _stays_purged(self, resource: Resource, old: Mapping[bytes, Resource]) -> bool:
-        """Whether *resource* was purged, and its bytes are those that were."""
-        was = old.get(resource.path) if resource.path in self._purged else None
-        return was is not None and _digests(was) == _digests(resource)
-
-    def _put(self, resources: Iterable[Resource]) -> Iterator[None]:
-        for resource in resources:
-            self._purged.discard(resource.path)
-            try:
-                fits = self._table.put(resource, self._bodies.spill)
-            except PublishError as error:  # no room in memory, and none on the disk
-                self._log.error("{error}", error=error)
-                self._table.remove(resource.path)
-                fits = False
-            if fits:
-                self._outside.discard(resource.path)
-            else:
-                self._outside.add(resource.path)
+    def _steps(self) -> Iterator[None]:
+        changed = False
+        while not self._stopped:
+            path = self._schedule.next_step(self._reactor.seconds())
+            if path is None and self._freed and self._outside:
+                self._freed = False
+                self._schedule.step(sorted(self._outside))
+                continue
+            if path is None:
+                break
+            changed = True
+            self._bring_up_to_date(path)
             yield
-        self._table.reclaim()
+        if changed:
+            self._table.reclaim()
+            self.published_at = date_of(self._reactor) if self.published_at is not None else None
+            self._collect_later()
 
-    def _remove(self, paths: Iterable[bytes], only_own: bool = False) -> Iterator[None]:
+    def _bring_up_to_date(self, path: bytes) -> None:
+        """Have in the table under *path* what the site has there now."""
+        resource = self.site.get(path)
+        signatures = self._schedule.signatures_of(path)
+        if resource is None:
+            if signatures is None:
+                self._purges.discard(path)
+            self._remove(path, only_own=True)
+        elif self._purges.holds(path, resource, signatures):
+            self._remove(path, only_own=True)
+        elif path not in self.site.provisional or not self._table.has_same_originals(resource):
+            self._put(resource)
+
+    def _put(self, resource: Resource) -> None:
+        try:
+            fits = self._table.put(resource, self._bodies.spill)
+        except PublishError as error:  # no room in memory, and none on the disk
+            self._log.error("{error}", error=error)
+            self._table.remove(resource.path)
+            fits = False
+        self._puts += 1
+        if fits:
+            self._outside.discard(resource.path)
+        else:
+            self._outside.add(resource.path)
+
+    def _remove(self, path: bytes, only_own: bool = False) -> None:
         """*only_own*: what another node has published under a path since stays."""
+        if not only_own or self._table.owns(path):
+            self._removes += self._table.remove(path)
+            self._freed = True
+        self._outside.discard(path)
+
+    def _purge(self, paths: Iterable[bytes]) -> Iterator[None]:
         for path in paths:
-            if not only_own or self._table.owns(path):
-                self._table.remove(path)
-            self._outside.discard(path)
+            self._remove(path)
             yield
         self._table.reclaim()
 
-    def _remove_vanished(self, new: Catalogue) -> Iterator[None]:
+    def _remove_vanished(self) -> Iterator[None]:
         """What this node published in an earlier life; a file that was deleted meanwhile is there no more."""
-        for path in self._table.vanished(new):
+        for path in self._table.vanished(_Existing(self.site, self._schedule)):
             if path is not None:
                 self._table.remove(path)
             yield
         self._table.reclaim()
 
-    async def _collect(self) -> None:
+    def _put_what_others_replaced(self) -> Iterator[None]:
+        for path, resource in list(self.site.items()):
+            if not self._table.is_current(resource):
+                self._schedule.step([path])
+            yield
+
+    # Time
+
+    def _set_wake(self) -> None:
+        if self._wake is not None and self._wake.active():
+            self._wake.cancel()
+        at = self._schedule.wake_at()
+        if at is not None and not self._stopped:
+            self._wake = self._reactor.callLater(max(at - self._reactor.seconds(), 0.0), self._pump)
+
+    def _collect_later(self) -> None:
+        if self._collecting is None and not self._stopped:
+            self._collecting = self._reactor.callLater(
+                COLLECT_SECONDS, lambda: Deferred.fromCoroutine(self.collect())
+            )
+
+    async def collect(self) -> None:
         """Delete the blobs that nothing refers to any more."""
         others: set[bytes] = set()
 
@@ -288,32 +579,28 @@ class Publisher:
                 others.update(etags)
                 yield
 
-        await self._slices.run(steps())
-        await self._in_thread(partial(self._bodies.collect, others))
+        try:
+            await self._slices.run(steps())
+            if not self._stopped:
+                await self._slow.run(partial(self._bodies.collect, self._bodies.needed() | others))
+        except (EdgeError, OSError) as error:
+            self._log.error("{error}", error=error)
+        finally:
+            self._collecting = None
 
 
-def _digests(resource: Resource) -> list[tuple[int, bytes]]:
-    return [(one.variant, one.digest) for one in resource.representations]
+class _Existing:
+    """The paths of everything that exists, published or not."""
+
+    def __init__(self, site: Site, schedule: Schedule) -> None:
+        self._site = site
+        self._schedule = schedule
+
+    def __contains__(self, path: object) -> bool:
+        return isinstance(path, bytes) and (
+            path in self._site or self._schedule.signatures_of(path) is not None
+        )
 
 
-class _Reporter:
-    """Logs how far a scan is, when it takes long enough to wonder.  Called in the scanning thread."""
-
-    def __init__(self, log: Logger, seconds: Callable[[], float]) -> None:
-        self._log = log
-        self._seconds = seconds
-        self._next = seconds() + PROGRESS_SECONDS
-        self.stopped = False
-
-    def progress(self, progress: ScanProgress) -> None:
-        """The *progress* of :func:`edge.publish.webroot.scan`; raises :class:`Stopped` to break it off."""
-        if self.stopped:
-            raise Stopped("publishing was stopped")
-        if self._seconds() >= self._next:
-            self._next = self._seconds() + PROGRESS_SECONDS
-            self._log.info(
-                "publishing: {stage} {done} of {total}",
-                stage=progress.stage,
-                done=progress.done,
-                total=progress.total,
-            )
+def _is_slow(job: Job) -> bool:
+    return isinstance(job, Make) and job.lane in (Lane.LARGE, Lane.BETTER)

@@ -10,7 +10,7 @@ Workers check a blob themselves before they first send it (:mod:`edge.node.worke
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -31,10 +31,10 @@ class Scrubber:
 
     _log = Logger()
 
-    def __init__(self, blobs: Blobs, publish: Callable[[], Awaitable[object]], reactor: Any) -> None:
-        """*publish* makes what is missing anew from the webroot."""
+    def __init__(self, blobs: Blobs, renew: Callable[[Set[bytes]], Awaitable[object]], reactor: Any) -> None:
+        """*renew* makes the bodies with these etags anew from the webroot."""
         self._blobs = blobs
-        self._publish = publish
+        self._renew = renew
         self._reactor = reactor
         self._stopped = False
         self._rest: Deferred[None] | None = None
@@ -51,22 +51,22 @@ class Scrubber:
 
     async def check_all(self) -> int:
         """Read every blob once; how many were damaged."""
-        damaged = 0
+        damaged: set[bytes] = set()
         for etag in self._blobs.all():
             began = self._reactor.seconds()
             is_whole = await self._in_thread(self._blobs.check, etag, lambda: self._stopped)
             if self._stopped:
                 break
             if not is_whole:
-                damaged += 1
+                damaged.add(etag)
                 self._log.warn(
                     "the blob {etag} was damaged on disk; it is removed, and made anew from its source",
                     etag=etag.decode("ascii"),
                 )
             await self._pause((self._reactor.seconds() - began) * REST)
         if damaged and not self._stopped:
-            await self._publish()
-        return damaged
+            await self._renew(damaged)
+        return len(damaged)
 
     async def _run(self) -> None:
         try:

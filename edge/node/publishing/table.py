@@ -44,6 +44,9 @@ class Table(Protocol):
     def is_current(self, resource: Resource) -> bool:
         """Whether no other node has published anything else there since."""
 
+    def has_same_originals(self, resource: Resource) -> bool:
+        """Whether another node has published the same there, coded in whatever way."""
+
     def owns(self, path: bytes) -> bool:
         """Whether this node published what is there now."""
 
@@ -89,6 +92,10 @@ class LocalTable:
     def is_current(self, resource: Resource) -> bool:
         """Always: nobody else publishes."""
         return True
+
+    def has_same_originals(self, resource: Resource) -> bool:
+        """Never: nobody else publishes."""
+        return False
 
     def owns(self, path: bytes) -> bool:
         """Always: nobody else publishes."""

@@ -61,7 +61,7 @@ async def _is_there(blob: str) -> bool:
 
 
 class NodeStartingError(Exception):
-    """The table does not hold everything yet, and nobody can be asked."""
+    """What was asked for exists, or may exist, and is not published yet."""
 
 
 class BodyUnavailableError(Exception):
@@ -220,7 +220,7 @@ def answer_later(request: EdgeRequest, answering: Awaitable[None]) -> int:
         try:
             await answering
         except NodeStartingError:
-            request.refuse(503, "This node is starting.", RETRY_AFTER)
+            request.refuse(503, "This node has not read this yet.", RETRY_AFTER)
         except BodyUnavailableError:
             request.refuse(503, "The node that has this file cannot be reached now.", RETRY_AFTER)
         except Exception:

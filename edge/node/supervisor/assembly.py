@@ -208,7 +208,7 @@ def make_node(
         cluster=cluster,
         publisher=publisher,
         auto_publisher=auto_publisher,
-        scrubber=Scrubber(store.blobs, auto_publisher.publish, reactor),
+        scrubber=Scrubber(store.blobs, publisher.renew, reactor),
         workers=workers,
         load=load,
         parts=parts,

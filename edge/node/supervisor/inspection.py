@@ -6,8 +6,8 @@
      "fast_path": "native" | "python" | "off", "listeners": ["http://127.0.0.1:8001", ...],
      "workers": [{"index", "pid", "state", "restarts", "connections", "requests", "lag_ms"}],
      "table": {"entries", "slots", "arena_free_bytes", "sequence", "complete", ...},
-     "site": {"webroot", "resources", "representations", "bytes", "published_at",
-              "problems": [{"path", "problem"}]},
+     "site": {"webroot", "resources", "representations", "bytes", "unread", "unread_bytes", "provisional",
+              "published_at", "problems": [{"path", "problem"}]},
      "tickets": {"keys": ["1f0e...", ...], "age_s"},   names of the keys, newest first; age of the newest
      "load": {"utilization", "weight", "cpu", "egress", "connections", "lag_ms", "rps", "eps"},
      "troubles": [a sentence for each thing that only an operator can mend]}
@@ -136,7 +136,7 @@ class Inspection:
         workers = self._workers.status()
         ready = sum(worker.is_ready for worker in workers)
         statistics = self._table.statistics()
-        problems = self._publisher.problems
+        problems, progress = self._publisher.problems, self._publisher.progress
         wrong = await deferToThreadPool(
             self._reactor, self._reactor.getThreadPool(), self._configuration.find_problems
         )
@@ -145,6 +145,7 @@ class Inspection:
             ("workers", ready == len(workers), f"{ready} of {len(workers)} ready"),
             ("table", bool(statistics["complete"]), f"{statistics['entries']} entries"),
             ("site", not problems, f"{len(problems)} files with problems"),
+            ("reading", not progress.unread, f"{progress.unread} files still to be read"),
             ("certificates", *self._certificates.check(date_of(self._reactor))),
             ("configuration", not wrong, "; ".join(wrong) or "valid"),
             *(self._cluster.checks() if self._cluster is not None else ()),
@@ -201,7 +202,8 @@ class Inspection:
         publisher = self._publisher
         return {
             "webroot": publisher.settings.root,
-            **publisher.catalogue.statistics()._asdict(),
+            **publisher.site.statistics()._asdict(),
+            **publisher.progress._asdict(),
             "published_at": publisher.published_at,
             "problems": listed(publisher.problems),
         }

@@ -1,8 +1,9 @@
 """A running node: its parts, started in the order in which they need each other, stopped the other way round.
 
-It becomes ready when the first publish is through.  Workers are started at once and accept then, or after
-:data:`STARTUP_PATIENCE`: until then connections wait in the kernel, afterwards what is not published yet is
-answered 503.  :func:`edge.node.supervisor.assembly.make_node` makes it.
+Workers are started at once, and accept when publishing begins, or after :data:`STARTUP_PATIENCE`: until then
+connections wait in the kernel.  What is asked for is read first; what cannot be so soon is answered 503.  The
+node is ready when everything is published but large files: before that it is given no new clients, and says
+that it is starting.  :func:`edge.node.supervisor.assembly.make_node` makes it.
 """
 
 # Much of Twisted has no annotations.
@@ -12,16 +13,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from edge.descriptors import node_connections
-from edge.errors import EdgeError, in_words
+from edge.errors import EdgeError, PublishError, in_words
 from edge.node.process.life import NodeEvent, NodeState
 from edge.node.publishing.publisher import Stopped
 from edge.node.supervisor.service_manager import tell_service_manager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from twisted.python.failure import Failure
 
     from edge.node.cluster.assembly import ClusterParts
     from edge.node.process.life import Life
@@ -116,7 +120,13 @@ class Node:
         try:
             if self._cluster is not None:
                 await self._cluster.cluster.join()
-            outcome = await self._auto_publisher.publish()
+            publishing = Deferred.fromCoroutine(self._auto_publisher.publish())
+            publishing.addErrback(self._not_published)
+            await self._publisher.begun.wait()
+            self._lose_patience()
+            if not self._life.is_ready and self._life.state is NodeState.STARTING:
+                self._workers.accept(False)  # what is asked for is read first
+            await self._publisher.served.wait()
         except Stopped:
             return
         except EdgeError as error:
@@ -129,15 +139,20 @@ class Node:
             self._log.failure("publishing failed")
             self._give_up("the webroot could not be published")
             return
-        self._tell_published(len(outcome.problems), self._reactor.seconds() - began)
+        self._tell_published(self._reactor.seconds() - began)
         self._life.happens(NodeEvent.PUBLISHED)
         if self._life.is_ready:  # and is not draining already
             self._scrubber.start()
-            self._lose_patience()
             self._workers.accept(True)
             self._load.publish()
             self._log.info("ready")
             tell_service_manager("READY=1", "STATUS=ready")
+
+    def _not_published(self, failure: Failure) -> None:
+        """The first publish did not end; that it could not begin is told by who waits for that."""
+        if failure.check(Exception) and not failure.check(EdgeError):
+            self._log.failure("publishing failed", failure)
+            self._publisher.begun.fail(PublishError("the webroot could not be published"))
 
     def _compare_connections(self) -> None:
         """Warn of more connections wanted than descriptors can be had for."""
@@ -153,7 +168,7 @@ class Node:
                 possible=possible,
             )
 
-    def _tell_published(self, problems: int, seconds: float) -> None:
+    def _tell_published(self, seconds: float) -> None:
         if self._cluster is not None and self._cluster.table.kept:
             self._log.warn(
                 "{n} files are not new to this node, and the cluster has other versions under their paths, "
@@ -163,10 +178,17 @@ class Node:
         self._log.info(
             "published {webroot}: {n} resources, {problems} problems, in {seconds:.1f} s",
             webroot=self._publisher.settings.root or "nothing of its own",
-            n=self._publisher.catalogue.statistics().resources,
-            problems=problems,
+            n=len(self._publisher.site),
+            problems=len(self._publisher.problems),
             seconds=seconds,
         )
+        progress = self._publisher.progress
+        if progress.unread:
+            self._log.info(
+                "{n} large files ({mib} MiB) are still being read, and answered 503 until then",
+                n=progress.unread,
+                mib=progress.unread_bytes >> 20,
+            )
 
     # Running
 

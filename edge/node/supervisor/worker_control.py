@@ -28,9 +28,12 @@ class WorkerControl(amp.AMP):
         self._host = host
 
     @control.Lookup.responder
-    def lookup(self, path: bytes) -> dict[str, Any]:
+    def lookup(self, path: bytes) -> Deferred[dict[str, Any]]:
         """What is published under *path*."""
-        return {"entries": self._host.look_up(path)}
+        return Deferred.fromCoroutine(self._lookup(path))
+
+    async def _lookup(self, path: bytes) -> dict[str, Any]:
+        return {"entries": await self._host.look_up(path)}
 
     @control.Fetch.responder
     def fetch(self, path: bytes, etag: bytes) -> Deferred[dict[str, Any]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from edge.node.process.control import NotPublishedYet
 from edge.node.process.lookup import pack
 from edge.node.process.settings import WorkerSettings, encode
 from edge.node.process.ticket_keys import pack as pack_ticket_keys
+from edge.node.publishing.publisher import NotYet
 from edge.node.supervisor.access_log_file import AccessLogFile
 from edge.node.supervisor.directories import SAME_USER, User
 from edge.node.supervisor.plan import worker_settings
@@ -48,7 +50,7 @@ class WorkerHost:
         segment: Segment,
         descriptors: int,
         readers: Readers,
-        look_up: Callable[[bytes], Resource | None],
+        look_up: Callable[[bytes], Awaitable[Resource | None]],
         fetch: Callable[[bytes, bytes], Awaitable[bool]],
         ticket_keys: Callable[[], Sequence[Key]],
         blobs: int,
@@ -97,9 +99,15 @@ class WorkerHost:
         """The keys of session tickets, packed (:mod:`edge.node.process.ticket_keys`)."""
         return pack_ticket_keys(self._ticket_keys())
 
-    def look_up(self, path: bytes) -> bytes:
-        """What is published under *path*, packed (:mod:`edge.node.process.lookup`)."""
-        return pack(self._look_up(path))
+    async def look_up(self, path: bytes) -> bytes:
+        """What is published under *path*, packed (:mod:`edge.node.process.lookup`).
+
+        :class:`~edge.node.process.control.NotPublishedYet`: it may be in a moment.
+        """
+        try:
+            return pack(await self._look_up(path))
+        except NotYet as error:
+            raise NotPublishedYet(str(error)) from None
 
     async def fetch(self, path: bytes, etag: bytes) -> bool:
         """Have a body here that only other nodes have; whether it is here now."""

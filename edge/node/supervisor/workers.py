@@ -197,16 +197,13 @@ class InProcessWorker:
     def __init__(
         self, host: WorkerHost, segment: Segment, give_up: Callable[[str], None], pid: int, reactor: Any
     ) -> None:
-        async def look_up(path: bytes) -> bytes:
-            return host.look_up(path)
-
         self._pid = pid
         self._host = host
         self._serving = Serving(
             host.settings(0),
             segment,
             reactor,
-            look_up,
+            host.look_up,
             host.fetch,
             lambda reason: give_up("the fast path failed"),
         )

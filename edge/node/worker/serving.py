@@ -18,8 +18,9 @@ from edge.fastpath import select
 from edge.fastpath.adapter import Adapter
 from edge.fastpath.answerer import monotonic_ms
 from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
+from edge.node.process.control import NotPublishedYet
 from edge.node.process.lag import LagMeter
-from edge.node.process.life import Life, NodeEvent, NodeState
+from edge.node.process.life import Life, NodeEvent
 from edge.node.process.lookup import unpack
 from edge.node.process.own_resources import CHALLENGES
 from edge.node.resources.edge_resources import EdgeResources
@@ -237,9 +238,10 @@ class Serving:
 
     async def _look_up(self, path: bytes) -> dict[int, Entry]:
         """What the supervisor knows of *path*; see :data:`edge.node.resources.published.LookUp`."""
-        if self.life.state is NodeState.STARTING:
-            raise NodeStartingError
-        return unpack(await self._ask(path))
+        try:
+            return unpack(await self._ask(path))
+        except NotPublishedYet:
+            raise NodeStartingError from None
 
     def _follow_the_cluster(self) -> None:
         """Pages of all nodes of the cluster may read our answers."""

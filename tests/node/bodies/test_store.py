@@ -10,7 +10,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.bodies.store import BodyStore, NoHolderError, Wanted
 from edge.publish.blobs import Blobs
-from edge.publish.catalogue import Catalogue, PublishedFile
+from edge.publish.catalogue import PublishedFile
+from edge.publish.site import Site
 from edge.resource import Representation, Resource, etag_of
 
 
@@ -21,9 +22,11 @@ def representation(body: bytes, in_memory: bool = True, variant: int = 0) -> Rep
     return Representation(variant, etag_of(digest), digest, len(body), b"", b"", kept)
 
 
-def catalogue(*representations: Representation) -> Catalogue:
+def site(*representations: Representation) -> Site:
     """One resource, ``/x``."""
-    return Catalogue({"x": PublishedFile((), True, (Resource(b"/x", 1, representations),), ())})
+    made = Site()
+    made.put("x", PublishedFile((), True, (Resource(b"/x", 1, representations),), ()))
+    return made
 
 
 class Peer:
@@ -58,12 +61,12 @@ class BodyStoreTests(SynchronousTestCase):
     def test_a_body_in_memory_is_found_by_the_entry_that_has_it(self) -> None:
         small, coded = representation(b"small"), representation(b"coded", variant=2)
         self.assertIsNone(self.store.find(small.digest, b"/x", 0))
-        self.store.hold(catalogue(small, coded))
+        self.store.hold(site(small, coded))
         self.assertEqual(self.store.find(small.digest, b"/x", 0), b"small")
         self.assertEqual(self.store.find(coded.digest, b"/x", 2), b"coded")
         self.assertIsNone(self.store.find(small.digest, b"/x", 2))
         self.assertIsNone(self.store.find(small.digest, b"/y", 0))
-        self.store.hold(Catalogue())
+        self.store.hold(Site())
         self.assertIsNone(self.store.find(small.digest, b"/x", 0))
 
     def test_a_blob_is_found_by_its_digest_whatever_the_entry(self) -> None:
@@ -84,23 +87,24 @@ class BodyStoreTests(SynchronousTestCase):
             self.assertIsNone(self.store.read(etag, length))
         self.assertIsNone(self.store.read(representation(b"other").etag, 5))
 
-    def test_a_spilled_body_stays_until_its_catalogue_and_the_one_after_have_gone(self) -> None:
+    def test_a_spilled_body_stays_as_long_as_the_site_has_it(self) -> None:
         one = representation(b"spilled")
-        self.store.hold(catalogue(one))
+        self.store.hold(site(one))
         self.store.spill(one)
-        self.store.collect(set())
+        for _ in range(3):
+            self.store.collect(self.store.needed())
         self.assertTrue(self.store.has(one.etag, one.length))
 
     def test_what_nothing_refers_to_is_collected_a_call_later(self) -> None:
         ours, theirs = representation(b"ours", in_memory=False), representation(b"theirs", in_memory=False)
         self.blobs.put(b"ours")
         self.blobs.put(b"theirs")
-        self.store.hold(catalogue(ours))
+        self.store.hold(site(ours))
         for _ in range(2):
-            self.store.collect({theirs.etag})
+            self.store.collect(self.store.needed() | {theirs.etag})
             self.assertTrue(self.store.has(ours.etag) and self.store.has(theirs.etag))
-        self.store.hold(Catalogue())
-        self.store.collect(set())
+        self.store.hold(Site())
+        self.store.collect(self.store.needed())
         self.assertTrue(self.store.has(ours.etag) and self.store.has(theirs.etag))
         self.store.collect(set())
         self.assertFalse(self.store.has(ours.etag) or self.store.has(theirs.etag))

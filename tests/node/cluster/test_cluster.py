@@ -21,7 +21,8 @@ from edge.config.model import Config
 from edge.node.cluster.assembly import make_cluster
 from edge.node.process.slices import Slices
 from edge.publish.blobs import Blobs
-from edge.publish.catalogue import Catalogue, PublishedFile
+from edge.publish.catalogue import PublishedFile
+from edge.publish.site import Site
 from edge.resource import Representation, Resource, etag_of
 from edge.table.reader import Entry, Reader
 from edge.table.segment import Segment
@@ -83,7 +84,10 @@ class Node:
     def publish(self, *resources: Resource) -> None:
         """As a publisher does."""
         files = {one.path.decode(): PublishedFile((), True, (one,), ()) for one in resources}
-        self.bodies.hold(Catalogue(files))
+        site = Site()
+        for name, published in files.items():
+            site.put(name, published)
+        self.bodies.hold(site)
         for one in resources:
             self.table.put(one, self.bodies.spill)
 

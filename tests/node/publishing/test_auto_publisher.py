@@ -13,10 +13,11 @@ from twisted.trial.unittest import TestCase
 from edge.errors import PublishError
 from edge.node.bodies.store import BodyStore
 from edge.node.process.slices import Slices
-from edge.node.publishing import auto_publisher
 from edge.node.publishing.auto_publisher import AutoPublisher
 from edge.node.publishing.publisher import Publisher
 from edge.node.publishing.table import LocalTable
+from edge.publish import schedule
+from edge.publish.problems import Kind
 from edge.publish.settings import PublishSettings
 from edge.publish.store import Store
 from edge.resource import Resource
@@ -75,6 +76,7 @@ class AutoPublisherTests(TestCase):
             Slices(self.reactor),
             self.reactor,
         )
+        self.addCleanup(self.publisher.stop)
 
     def auto(self, watch: bool = True) -> AutoPublisher:
         made = AutoPublisher(self.publisher, watch, self.reactor)
@@ -88,7 +90,7 @@ class AutoPublisherTests(TestCase):
         os.replace(new, path)
 
     def paths(self) -> set[bytes]:
-        return set(self.publisher.catalogue)
+        return set(self.publisher.site)
 
     async def test_a_new_file_in_a_new_directory_is_published_and_a_deleted_one_goes(self) -> None:
         auto = self.auto()
@@ -149,7 +151,8 @@ class AutoPublisherTests(TestCase):
     async def test_a_file_that_is_being_written_is_published_when_it_is_whole(self) -> None:
         """Also where nothing watches."""
         auto = self.auto(watch=False)
-        self.patch(auto_publisher, "LOOK_AGAIN", 0.01)
+        self.patch(schedule, "LOOK_AGAIN", 0.01)
+        self.patch(schedule, "_LATER", {Kind.WRITING: 0.01})
         came = self.table.change_of(b"/a")
         with (self.root / "a").open("wb", buffering=0) as file:
             file.write(b"half")
@@ -158,5 +161,5 @@ class AutoPublisherTests(TestCase):
             file.write(b" and half")
         await came
         await self.publisher.purge([])
-        (representation,) = self.publisher.catalogue[b"/a"].representations
+        (representation,) = self.publisher.site[b"/a"].representations
         self.assertEqual(representation.body, b"half and half")

@@ -51,9 +51,11 @@ class PublisherTestCase(TestCase):
         self.table = table(Writer(segment))
         bodies = BodyStore(self.store.blobs)
         settings = PublishSettings(root=str(self.root))
-        return Publisher(
+        made = Publisher(
             settings, self.store, bodies, self.table, slices or Slices(self.reactor), self.reactor
         )
+        self.addCleanup(made.stop)
+        return made
 
     def write(self, name: str, body: bytes) -> None:
         new = self.root.parent / "new"
@@ -92,7 +94,7 @@ class PublisherTests(PublisherTestCase):
         outside = [n for n in range(20) if self.reader.find(b"/%02d" % n) is None]
         self.assertGreater(len(outside), 5)
         path = b"/%02d" % outside[0]
-        resource = publisher.look_up(path)
+        resource = await publisher.look_up(path)
         assert resource is not None
         blob = self.store.blobs.path(resource.representations[0].etag)
         self.assertEqual(Path(blob).read_bytes(), b"%d" % outside[0])
@@ -131,7 +133,7 @@ class PublisherTests(PublisherTestCase):
         body = os.urandom(600_000)
         self.write("large.bin", body)
         await publisher.publish()
-        (representation,) = publisher.catalogue[b"/large.bin"].representations
+        (representation,) = publisher.site[b"/large.bin"].representations
         blob = Path(self.store.blobs.path(representation.etag))
         for damage in (lambda: blob.write_bytes(bytes(600_000)), blob.unlink):
             damage()
@@ -146,11 +148,11 @@ class PublisherTests(PublisherTestCase):
             self.write(f"{n}.bin", os.urandom(1500))
         await publisher.publish()
         (etag,) = [etag for etag in self.store.blobs.all()][:1]
-        [path] = [p for p, one in publisher.catalogue.items() if one.representations[0].etag == etag]
+        [path] = [p for p, one in publisher.site.items() if one.representations[0].etag == etag]
         Path(self.store.blobs.path(etag)).write_bytes(bytes(1500))
         self.assertTrue(await publisher.restore(path, etag))
         self.assertEqual(
-            Path(self.store.blobs.path(etag)).read_bytes(), publisher.catalogue[path].representations[0].body
+            Path(self.store.blobs.path(etag)).read_bytes(), publisher.site[path].representations[0].body
         )
 
     async def test_all_damaged_copies_are_found_in_the_background(self) -> None:
@@ -165,7 +167,7 @@ class PublisherTests(PublisherTestCase):
             flipped[5] ^= 1
             blobs[name].write_bytes(flipped)
         self.patch(scrubber, "REST", 0.0)
-        checking = Scrubber(self.store.blobs, publisher.publish, self.reactor)
+        checking = Scrubber(self.store.blobs, publisher.renew, self.reactor)
         self.assertEqual(await checking.check_all(), 2)
         self.assertEqual({name: blob.read_bytes() for name, blob in blobs.items()}, bodies)
         self.assertEqual(await checking.check_all(), 0)
@@ -174,14 +176,14 @@ class PublisherTests(PublisherTestCase):
         publisher = self.publisher()
         self.write("large.bin", os.urandom(600_000))
         await publisher.publish()
-        checking = Scrubber(self.store.blobs, publisher.publish, self.reactor)
+        checking = Scrubber(self.store.blobs, publisher.renew, self.reactor)
         checking.start()
         checking.stop()
         self.assertEqual(await checking.check_all(), 0)
 
     def blob_of(self, publisher: Publisher, name: str) -> str:
         """The file of the one representation of a resource."""
-        (representation,) = publisher.catalogue[b"/" + name.encode()].representations
+        (representation,) = publisher.site[b"/" + name.encode()].representations
         return self.store.blobs.path(representation.etag)
 
     async def test_a_missing_directory_leaves_the_site_as_it_was(self) -> None:

@@ -13,12 +13,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.config import Config
 from edge.load.meters import Measurement, Shares
 from edge.node.process.life import Life, NodeEvent
+from edge.node.publishing.publisher import Progress
 from edge.node.supervisor.certificate_report import CertificateReport
 from edge.node.supervisor.inspection import Inspection
 from edge.node.supervisor.workers import WorkerStatus
-from edge.publish.catalogue import Catalogue
 from edge.publish.problems import Kind, Problem
 from edge.publish.settings import PublishSettings
+from edge.publish.site import Site
 from edge.table.counters import INDEX
 from edge.table.segment import CounterBlock, Segment
 from edge.trust.tickets import Key
@@ -71,7 +72,8 @@ class Publisher:
     """Has published nothing."""
 
     settings = PublishSettings(root="/srv")
-    catalogue = Catalogue()
+    site = Site()
+    progress = Progress(0, 0, 0)
     published_at = None
 
     def __init__(self) -> None:
@@ -122,6 +124,7 @@ class InspectionTests(SynchronousTestCase):
         for name, count in (("requests", 10), ("twisted_requests", 2), ("connections", 3), ("lag_us", 1500)):
             counters.add(INDEX[name], count)
         self.reactor.advance(2.04)
+        self.publisher.progress = Progress(3, 5000, 7)
         status = self.inspection.status()
         known = {
             "node": "n1", "cluster": "edge", "state": "ready", "uptime_s": 2.0, "pid": os.getpid(),
@@ -139,6 +142,8 @@ class InspectionTests(SynchronousTestCase):
             ],
         )  # fmt: skip
         self.assertEqual((status["site"]["webroot"], status["site"]["problems"]), ("/srv", []))
+        left = [status["site"][name] for name in ("unread", "unread_bytes", "provisional")]
+        self.assertEqual(left, [3, 5000, 7])
         self.assertEqual(
             status["load"],
             {"utilization": 0.1235, "weight": 0.8765, "cpu": 0.1235, "egress": 0.05, "connections": 7,
@@ -162,6 +167,7 @@ class InspectionTests(SynchronousTestCase):
         self.assertEqual({ok for ok, _ in self.checks().values()}, {True})
         self.workers.list[1] = WorkerStatus(1, 4712, "accepting", 3)
         self.publisher.problems = [Problem(Kind.LOOP, "a", "a link that leads to itself")]
+        self.publisher.progress = Progress(3, 5000, 7)
         self.configured.problems = ["tls: no such file", "webroot: no such folder"]
         self.life.happens(NodeEvent.TOLD_TO_END)
         self.assertEqual(
@@ -171,6 +177,7 @@ class InspectionTests(SynchronousTestCase):
                 "workers": (False, "1 of 2 ready"),
                 "table": (True, "7 entries"),
                 "site": (False, "1 files with problems"),
+                "reading": (False, "3 files still to be read"),
                 "certificates": (True, "0 valid"),
                 "configuration": (False, "tls: no such file; webroot: no such folder"),
             },

@@ -1,0 +1,765 @@
+"""The schedule: which part of a webroot is looked at, read and coded next, and what that changes for readers.
+
+Sans-IO: it is told what happens (something changed there, this is listed, that is made, somebody waits for a
+path) and gives jobs to be run, in threads, and paths whose entries in the table are to be brought up to date
+with the site, one by one.  In the lanes, from the most urgent one:
+
+1. *looks*: listing a directory: the cheapest way to learn what exists, and what does not any more;
+2. *asked*: files for which a client waits;
+3. *changes*: what a change brought, if that is little;
+4. *bulk*: what a start or a large deploy brought, small files near the root first;
+5. *large*: files of more than :data:`LARGE` bytes, each a job of its own, which ends when the file changes;
+6. *better*: what was coded quickly, coded well; only when nothing else waits.
+
+Nothing in one lane waits for a lane below, and a purge and a removal wait for no lane at all.
+
+**The newest state counts.**  Directories are listed one at a time, so each listing is of a later moment than
+the one before.  A file that a listing shows in another state is made anew, and what its former state comes to
+is thrown away.  The table gets from the site what is there at that moment, whatever led to it.
+
+**A batch** is what one change, start or command brought.  In a batch that changes a site, what pages refer to
+comes first, then pages, and removals last, as in :func:`edge.publish.catalogue.diff`: but nothing waits for
+large files, and a removal for nothing longer than :data:`REMOVAL_PATIENCE`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum, IntEnum
+from heapq import heappop, heappush
+from os.path import dirname
+from typing import NamedTuple
+
+from edge.publish.building import INDEX
+from edge.publish.groups import Group
+from edge.publish.making import Made
+from edge.publish.problems import Kind, Problem
+from edge.publish.reading import LONGEST_WAIT, WRITING_SECONDS
+from edge.publish.site import Site
+from edge.publish.store import Signature
+from edge.publish.walk import Listing, Place, too_many
+from edge.resource import REMOVAL_RANK, rank_of
+
+#: Bytes from which on a file is read by itself: 8 MiB take 50 ms from memory, 50 times that from a slow disk.
+LARGE = 8 << 20
+#: A change of more files, or of more bytes, than take some 0.2 s is bulk.
+FEW_FILES, FEW_BYTES = 500, 32 << 20
+#: Files and bytes of one job: some 50 ms.
+JOB_FILES, JOB_BYTES = 64, 2 << 20
+#: The same for coding well: 0.6 to 5 MB/s.
+BETTER_FILES, BETTER_BYTES = 16, 256 << 10
+#: Directories of one look; :data:`LOOK_FILES` end it earlier.
+LOOK_PLACES, LOOK_FILES = 64, 500
+#: Bytes of a change that are coded well at once: 0.2 s.
+AT_ONCE = 128 << 10
+#: Seconds that removals wait for the rest of their deploy.
+REMOVAL_PATIENCE = 0.3
+#: Seconds until the next look at files that were being written.
+LOOK_AGAIN = 2.0
+#: Seconds until it is tried again to keep what could not be written: nothing tells when the disk has room.
+STORE_AGAIN = 10.0
+
+#: Of a file and its siblings, by their names.
+Signatures = tuple[tuple[str, Signature], ...]
+
+#: Files with these problems exist, and cannot be published yet.
+_LATER = {
+    Kind.WRITING: LOOK_AGAIN,
+    Kind.CHANGING: LOOK_AGAIN,
+    Kind.STORE: STORE_AGAIN,
+    Kind.DAMAGED: 0.0,  # the copy is gone: the next reading makes a new one
+}
+
+
+class Lane(IntEnum):
+    """Where files wait; lower ones are more urgent."""
+
+    ASKED = 2
+    CHANGE = 3
+    BULK = 4
+    LARGE = 5
+    BETTER = 6
+
+
+class Known(Enum):
+    """What is known of a path."""
+
+    #: It is published, or it does not exist.
+    YES = "yes"
+    #: It will be, in a moment.
+    SOON = "soon"
+    #: It exists, and its bytes are not known yet: large, being written, or no room for it.
+    LATER = "later"
+
+
+class Look:
+    """A job: list these directories, in this order, and end early if they have many files."""
+
+    def __init__(self, places: Sequence[Place]) -> None:
+        self.places = places
+
+
+class Looked(NamedTuple):
+    """One directory, as it was listed."""
+
+    place: Place
+    listing: Listing
+    groups: Sequence[Group]
+    #: Names of files whose bodies are not in the blob store any more.
+    lost: frozenset[str] = frozenset()
+    #: When it was listed, Unix seconds, as the times of files are.
+    date: float = 0.0
+
+
+class Make:
+    """A job: make these groups; *at_once*: see :class:`edge.publish.making.Maker`."""
+
+    def __init__(
+        self, groups: Sequence[Group], lane: Lane, at_once: int | None, overdue: frozenset[str]
+    ) -> None:
+        self.groups = groups
+        self.lane = lane
+        self.at_once = at_once
+        #: Names of files that are read although they are being written.
+        self.overdue = overdue
+        #: Nobody wants the result any more; may be read in any thread.
+        self.is_cancelled = False
+
+
+Job = Look | Make
+
+
+class Batch:
+    """What one change, start or command brought; :attr:`is_done` when all of it is published."""
+
+    def __init__(self, number: int, is_whole: bool, is_start: bool, after: set[Batch]) -> None:
+        self.number = number
+        #: It looks at everything.
+        self.is_whole = is_whole
+        #: Nothing was published before: nothing has to be kept whole.
+        self.is_start = is_start
+        #: Batches that it is not done before.
+        self.after = after
+        self.looks: set[str] = set()
+        self.found: list[str] = []
+        #: Files that are not made yet, and small ones of them by their rank.
+        self.open = 0
+        self.waiting: Counter[int] = Counter()
+        #: Paths that differ, by the rank of their files.
+        self.held: dict[int, list[bytes]] = {}
+        self.removed: deque[str] = deque()
+        self.removes_at: float | None = None
+        self.is_done = False
+
+
+class _File:
+    __slots__ = ("batch", "group", "is_later", "is_made", "job", "lane", "rank", "rules", "serial", "unread")
+
+    def __init__(self, group: Group, rules: int) -> None:
+        self.group = group
+        self.rules = rules
+        self.rank = rank_of(b"Content-Type: " + group.media_type.encode("ascii"))
+        self.lane: Lane | None = None
+        self.serial = 0
+        self.batch: Batch | None = None
+        self.job: Make | None = None
+        #: What it was found as has been published, or will never be.
+        self.is_made = False
+        #: It exists and could not be published yet.
+        self.is_later = False
+        #: Bytes counted as never read; None: it is not counted.
+        self.unread: int | None = None
+
+    @property
+    def size(self) -> int:
+        return max(file.signature[2] for file in self.group.files())
+
+
+class _Folder:
+    __slots__ = ("files", "folders", "is_listed", "locations", "place")
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.files: dict[str, None] = {}
+        self.folders: dict[str, None] = {}
+        self.locations: frozenset[str] = frozenset()
+        self.is_listed = False
+
+
+class Schedule:
+    """What is to be done for one webroot; *site* is what is published of it."""
+
+    def __init__(self, site: Site, file_limit: int = 1 << 20) -> None:
+        self.site = site
+        #: Files that could not be published as they are, by name; of directories, by name and "/".
+        self.problems: dict[str, list[Problem]] = {}
+        #: Files that were never read, and their bytes.
+        self.unread = self.unread_bytes = 0
+        self._limit = file_limit
+        self._files: dict[str, _File] = {}
+        self._folders: dict[str, _Folder] = {}
+        self._unlisted = 0
+        self._names: dict[bytes, str] = {}
+        self._prefixes: dict[bytes, str] = {}
+        self._locations: dict[str, set[str]] = {}
+        self._looks: dict[str, list[Batch]] = {}
+        self._urgent_looks: dict[str, None] = {}
+        #: Of the look that is under way.
+        self._looking: dict[str, list[Batch]] = {}
+        self._look: Look | None = None
+        self._lanes: dict[Lane, list[tuple[tuple[int, ...], int, str]]] = {lane: [] for lane in Lane}
+        self._waiting: Counter[Lane] = Counter()
+        self._running: Counter[Lane] = Counter()
+        self._serial = 0
+        self._rules = 0
+        self._batches: dict[Batch, None] = {}
+        self._finished: list[Batch] = []
+        self._steps: dict[bytes, None] = {}
+        self._again: dict[str, float] = {}
+        self._written_since: dict[str, float] = {}
+
+    # What happens
+
+    def begin(self, root: Place, *, is_start: bool = False, rules_differ: bool = False) -> Batch:
+        """Look at everything, from *root* on; *rules_differ*: and make everything anew."""
+        self._rules += rules_differ
+        batch = self._new_batch(True, is_start)
+        self._place("", root)
+        self._want_look("", batch)
+        return batch
+
+    def forget_rules(self) -> None:
+        """What is looked at from now on is made anew: by other rules."""
+        self._rules += 1
+
+    def change(self, locations: Iterable[str]) -> Batch | None:
+        """Something has changed in the directories with these absolute names."""
+        names: dict[str, None] = {}
+        for location in locations:
+            while location not in self._locations and location not in ("", "/"):
+                location = dirname(location)
+            names.update(dict.fromkeys(sorted(self._locations.get(location, ()))))
+        return self._look_at(names) if names else None
+
+    def renew(self, names: Iterable[str]) -> Batch:
+        """Make these files anew, whether they have changed or not."""
+        batch = self._new_batch()
+        for name in names:
+            file = self._files.get(name)
+            if file is not None:
+                self._find(file.group, batch, force=True)
+        self._queue_found(batch)
+        self._settle(batch)
+        return batch
+
+    def signatures_of(self, path: bytes) -> Signatures | None:
+        """What stat says of the files under *path*; None: there are none, as far as is known."""
+        name = self._names.get(path)
+        return self._files[name].group.signatures() if name is not None else None
+
+    def ask(self, path: bytes) -> Known:
+        """Somebody waits for *path*; what is known of it."""
+        name = self._names.get(path)
+        if name is not None:
+            file = self._files[name]
+            if file.is_made or path in self.site:
+                return Known.YES
+            if file.is_later or file.size > LARGE:
+                return Known.LATER
+            if file.lane is not None:
+                self._queue(name, file, Lane.ASKED)
+            return Known.SOON
+        folder = self._folder_of(path)
+        if folder is None:
+            return Known.LATER
+        if self._folders[folder].is_listed:
+            return Known.YES
+        if folder in self._looks:
+            self._urgent_looks[folder] = None
+        return Known.SOON
+
+    def looked(self, job: Look, results: Sequence[Looked]) -> Iterator[None]:
+        """*job* is done, for as many directories as there are *results*; in short steps."""
+        for result in results:
+            yield from self._take_listing(result)
+        self._looks = {**self._looking, **self._looks}  # what was not reached is before the rest
+        for name, batches in self._looking.items():
+            self._looks[name] = list(dict.fromkeys((*batches, *self._looks[name])))
+        self._looking = {}
+        self._look = None
+        for batch in list(self._batches):
+            self._settle(batch)
+
+    def made(self, job: Make, made: Made, now: float) -> None:
+        """*job* has given *made*."""
+        self._running[job.lane] -= 1
+        for group in job.groups:
+            name = group.main.name
+            file = self._files.get(name)
+            if file is None or file.job is not job:
+                continue
+            file.job = None
+            self._accept(name, file, job.lane, made, now)
+
+    def failed(self, job: Job, seconds: float, now: float) -> None:
+        """*job* could not be done; it is tried again in so many *seconds*."""
+        if isinstance(job, Look):
+            looking, self._looking, self._look = self._looking, {}, None
+            for name, batches in looking.items():
+                self._again.setdefault(name, now + seconds)
+                for batch in batches:
+                    batch.looks.discard(name)
+            for batch in list(self._batches):
+                self._settle(batch)
+            return
+        self._running[job.lane] -= 1
+        for group in job.groups:
+            file = self._files.get(group.main.name)
+            if file is not None and file.job is job:
+                file.job = None
+                self._leave(group.main.name, file, now + seconds)
+
+    # What is to be done
+
+    def take_quick(self, now: float, bulk: bool = True) -> Job | None:
+        """The next job that is short; not *bulk*: none of those of which there are many."""
+        self._look_again(now)
+        if self._look is None and self._looks:
+            return self._next_look()
+        for lane in (Lane.ASKED, Lane.CHANGE, Lane.BULK) if bulk else (Lane.ASKED, Lane.CHANGE):
+            if self._waiting[lane]:
+                return self._next_make(lane, now)
+        return None
+
+    def take_slow(self, now: float) -> Make | None:
+        """The next job that takes long: a large file, or codings that are worth the time."""
+        if self._waiting[Lane.LARGE] and not self._running[Lane.LARGE]:
+            return self._next_make(Lane.LARGE, now)
+        is_busy = self._looks or any(self._waiting[lane] for lane in (Lane.ASKED, Lane.CHANGE, Lane.BULK))
+        return self._next_make(Lane.BETTER, now) if self._waiting[Lane.BETTER] and not is_busy else None
+
+    def next_step(self, now: float) -> bytes | None:
+        """The next path whose entry in the table is to be brought up to date with the site."""
+        while not self._steps and self._release(now):
+            pass
+        if not self._steps:
+            return None
+        path = next(iter(self._steps))
+        del self._steps[path]
+        return path
+
+    def step(self, paths: Iterable[bytes]) -> None:
+        """Bring these up to date, too."""
+        self._steps.update(dict.fromkeys(paths))
+
+    def finished(self) -> list[Batch]:
+        """Batches that have become whole since the last call; their paths are among the steps before."""
+        finished, self._finished = self._finished, []
+        return finished
+
+    def wake_at(self) -> float | None:
+        """When there will be something to do although nothing happens; None: never."""
+        times = [*self._again.values()]
+        times += [one.removes_at for one in self._batches if one.removes_at is not None and one.removed]
+        return min(times, default=None)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that exists is published, as far as it ever will be."""
+        return not self._unlisted and not self.unread and bool(self._folders)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is to be done but what takes long."""
+        quick = (Lane.ASKED, Lane.CHANGE, Lane.BULK)
+        return (
+            not self._looks
+            and self._look is None
+            and not self._steps
+            and not any(self._waiting[lane] + self._running[lane] for lane in quick)
+        )
+
+    @property
+    def is_served(self) -> bool:
+        """Whether everything is published but large files, and those that nobody could read."""
+        return bool(self._folders) and not self._unlisted and self.is_idle
+
+    @property
+    def provisional(self) -> int:
+        """Files that are coded quickly, and will be coded well."""
+        return self._waiting[Lane.BETTER]
+
+    # Batches
+
+    def _new_batch(self, is_whole: bool = False, is_start: bool = False) -> Batch:
+        """What looks at everything is not done before what has been found already is."""
+        self._serial += 1
+        batch = Batch(self._serial, is_whole, is_start, set(self._batches) if is_whole else set())
+        self._batches[batch] = None
+        return batch
+
+    def _look_at(self, names: Iterable[str]) -> Batch:
+        batch = self._new_batch()
+        for name in names:
+            self._want_look(name, batch, is_urgent=True)
+        return batch
+
+    def _settle(self, batch: Batch) -> None:
+        """See whether *batch* has come a step further."""
+        if batch.is_done or batch.looks:
+            return
+        self._queue_found(batch)
+        if batch.open or batch.held or batch.removed:
+            return
+        batch.after = {one for one in batch.after if not one.is_done}
+        if batch.after:
+            return
+        batch.is_done = True
+        del self._batches[batch]
+        self._finished.append(batch)
+        for other in [one for one in self._batches if batch in one.after]:
+            self._settle(other)
+
+    def _queue_found(self, batch: Batch) -> None:
+        """All that *batch* looked at is listed: what it found may be made."""
+        found, batch.found = batch.found, []
+        files = [(name, file) for name in found if (file := self._files.get(name)) and file.batch is batch]
+        small = [file.size for _, file in files if file.size <= LARGE]
+        few = not batch.is_start and len(small) <= FEW_FILES and sum(small) <= FEW_BYTES
+        for name, file in files:
+            if file.lane is None and file.job is None:
+                self._queue_by_size(name, file, Lane.CHANGE if few else Lane.BULK)
+
+    def _release(self, now: float) -> bool:
+        """Move to the steps what may be published now; whether that was anything."""
+        for batch in list(self._batches):
+            if self._release_of(batch, now):
+                self._settle(batch)
+                return True
+        return False
+
+    def _release_of(self, batch: Batch, now: float) -> bool:
+        rank = min((rank for rank, count in batch.waiting.items() if count), default=REMOVAL_RANK)
+        held = min(batch.held, default=REMOVAL_RANK)
+        if batch.held and held <= rank:
+            self.step(batch.held.pop(held))
+            return True
+        if not batch.removed or batch.looks:
+            return False
+        if batch.removes_at is None:
+            batch.removes_at = now + REMOVAL_PATIENCE
+        if rank < REMOVAL_RANK and now < batch.removes_at:
+            return False
+        name = batch.removed.popleft()
+        if name not in self._files:  # it has not come back
+            self.step(self.site.put(name, None))
+        return True
+
+    # Directories
+
+    def _place(self, name: str, place: Place) -> None:
+        """The directory *name* is at *place*."""
+        folder = self._folders.get(name)
+        if folder is None:
+            folder = self._folders[name] = _Folder(place)
+            self._unlisted += 1
+        self._prefixes[place.prefix] = name
+        folder.place = place
+        self._set_locations(name, folder, frozenset({place.location}))
+
+    def _set_locations(self, name: str, folder: _Folder, locations: frozenset[str]) -> None:
+        for location in folder.locations - locations:
+            names = self._locations[location]
+            names.discard(name)
+            if not names:
+                del self._locations[location]
+        for location in locations - folder.locations:
+            self._locations.setdefault(location, set()).add(name)
+        folder.locations = locations
+
+    def _want_look(self, name: str, batch: Batch, is_urgent: bool = False) -> None:
+        batch.looks.add(name)
+        self._looks.setdefault(name, []).append(batch)
+        if is_urgent:
+            self._urgent_looks[name] = None
+
+    def _next_look(self) -> Look:
+        names = dict.fromkeys(name for name in self._urgent_looks if name in self._looks)
+        self._urgent_looks.clear()
+        for name in self._looks:
+            if len(names) >= LOOK_PLACES:
+                break
+            names[name] = None
+        self._looking = {name: self._looks.pop(name) for name in names}
+        self._look = Look([self._folders[name].place for name in names])
+        return self._look
+
+    def _take_listing(self, looked: Looked) -> Iterator[None]:
+        name, listing = looked.place.name, looked.listing
+        batches = self._looking.pop(name, None)
+        folder = self._folders.get(name)
+        if batches is None or folder is None:
+            return  # it is gone since
+        if folder.place != looked.place:
+            self._looks.setdefault(name, []).extend(batches)
+            return
+        batch = max((one for one in batches if not one.is_whole), key=_number, default=batches[0])
+        for other in batches:
+            if other is not batch:
+                other.after.add(batch)
+        if not folder.is_listed:
+            folder.is_listed = True
+            self._unlisted -= 1
+        self._tell(name + "/", listing.problems)
+        if not listing.is_unknown:
+            self._set_locations(name, folder, listing.linked | {looked.place.location})
+            yield from self._take_folders(folder, listing, batch, [one for one in batches if one.is_whole])
+            yield from self._take_files(folder, looked, batch)
+        for one in batches:
+            one.looks.discard(name)
+        if batch.is_start:
+            self._queue_found(batch)
+
+    def _take_folders(
+        self, folder: _Folder, listing: Listing, batch: Batch, whole: Sequence[Batch]
+    ) -> Iterator[None]:
+        here = {place.name: place for place in listing.places}
+        for name in [name for name in folder.folders if name not in here]:
+            yield from self._drop_folder(name, batch)
+        for name, place in here.items():
+            known = self._folders.get(name)
+            is_new = known is None or known.place != place
+            self._place(name, place)
+            for one in whole or ((batch,) if is_new else ()):
+                self._want_look(name, one)
+        folder.folders = dict.fromkeys(here)
+
+    def _drop_folder(self, name: str, batch: Batch) -> Iterator[None]:
+        """The directory *name* is gone, with all that was in it."""
+        pending = [name]
+        while pending:
+            here = pending.pop()
+            folder = self._folders.pop(here, None)
+            if folder is None:
+                continue
+            self._unlisted -= not folder.is_listed
+            self._prefixes.pop(folder.place.prefix, None)
+            self._set_locations(here, folder, frozenset())
+            for waiting in (*self._looks.pop(here, ()), *self._looking.pop(here, ())):
+                waiting.looks.discard(here)
+            self._urgent_looks.pop(here, None)
+            self._again.pop(here, None)
+            self.problems.pop(here + "/", None)
+            pending += folder.folders
+            for file in folder.files:
+                self._drop_file(file, batch)
+                yield
+
+    def _take_files(self, folder: _Folder, looked: Looked, batch: Batch) -> Iterator[None]:
+        here: dict[str, Group] = {group.main.name: group for group in looked.groups}
+        for name in [name for name in folder.files if name not in here]:
+            del folder.files[name]
+            self._drop_file(name, batch)
+            yield
+        for name, group in here.items():
+            if name not in self._files and len(self._files) >= self._limit:
+                self._tell(looked.place.name + "/", [too_many(looked.place.name, self._limit)])
+                break
+            folder.files[name] = None
+            self._find(group, batch, force=name in looked.lost)
+            if looked.date - group.main.signature[4] / 1e9 >= WRITING_SECONDS:
+                self._written_since.pop(name, None)
+            yield
+
+    # Files
+
+    def _find(self, group: Group, batch: Batch, force: bool = False) -> None:
+        """A listing shows the file of *group*."""
+        name = group.main.name
+        file = self._files.get(name)
+        old = self.site.files.get(name)
+        if file is None:
+            file = self._files[name] = _File(group, self._rules)
+            for path in _paths_of(group):
+                self._names[path] = name
+            is_right = False
+        else:
+            is_right = (
+                not force
+                and file.rules == self._rules
+                and file.group.signatures() == group.signatures()
+                and file.group.media == group.media
+            )
+            if is_right and (file.job is not None or file.lane is not None):
+                return
+            is_right = is_right and not file.is_later and (old is None or old.settled) and file.is_made
+        if is_right:
+            file.group = group
+            return
+        self._let_go(name, file)
+        file.group, file.rules = group, self._rules
+        file.is_made = file.is_later = False
+        self._count_unread(name, file)
+        file.batch = batch
+        batch.open += 1
+        if file.size <= LARGE:
+            batch.waiting[file.rank] += 1
+        batch.found.append(name)
+
+    def _let_go(self, name: str, file: _File) -> None:
+        """Nobody wants any more what *file* waits for, or is being made for."""
+        if file.lane is not None:
+            self._waiting[file.lane] -= 1
+            file.lane = None
+        if file.job is not None:
+            if len(file.job.groups) == 1:
+                file.job.is_cancelled = True
+            file.job = None
+        self._close(file)
+
+    def _close(self, file: _File) -> None:
+        """The batch of *file* waits for it no longer."""
+        batch, file.batch = file.batch, None
+        if batch is not None:
+            batch.open -= 1
+            if file.size <= LARGE:
+                batch.waiting[file.rank] -= 1
+            self._settle(batch)
+
+    def _drop_file(self, name: str, batch: Batch) -> None:
+        """The file *name* is gone."""
+        file = self._files.pop(name, None)
+        if file is None:
+            return
+        self._let_go(name, file)
+        file.is_made = True
+        self._count_unread(name, file)
+        for path in _paths_of(file.group):
+            self._names.pop(path, None)
+        self.problems.pop(name, None)
+        self._written_since.pop(name, None)
+        batch.removed.append(name)
+
+    def _queue_by_size(self, name: str, file: _File, lane: Lane) -> None:
+        self._queue(name, file, Lane.LARGE if file.size > LARGE else lane)
+
+    def _queue(self, name: str, file: _File, lane: Lane) -> None:
+        if file.lane is not None:
+            self._waiting[file.lane] -= 1
+        self._serial += 1
+        file.lane, file.serial = lane, self._serial
+        self._waiting[lane] += 1
+        batch = file.batch
+        if lane in (Lane.ASKED, Lane.LARGE):
+            key: tuple[int, ...] = ()
+        elif batch is not None and not batch.is_start:
+            key = (batch.number, file.rank)
+        else:
+            key = (0, file.group.main.name.count("/"), file.size)
+        heappush(self._lanes[lane], (key, file.serial, name))
+
+    def _next_make(self, lane: Lane, now: float) -> Make:
+        most, size = (BETTER_FILES, BETTER_BYTES) if lane is Lane.BETTER else (JOB_FILES, JOB_BYTES)
+        names: list[str] = []
+        heap = self._lanes[lane]
+        while heap and len(names) < most and size > 0:
+            _, serial, name = heappop(heap)
+            file = self._files.get(name)
+            if file is None or file.lane is not lane or file.serial != serial:
+                continue
+            file.lane = None
+            self._waiting[lane] -= 1
+            names.append(name)
+            size -= file.size
+            if lane is Lane.LARGE:
+                break
+        files = [self._files[name] for name in names]
+        overdue = frozenset(
+            name for name in names if now - self._written_since.get(name, now) >= LONGEST_WAIT
+        )
+        at_once = {Lane.CHANGE: AT_ONCE, Lane.BETTER: None}.get(lane, 0)
+        job = Make([file.group for file in files], lane, at_once, overdue)
+        for file in files:
+            file.job = job
+        self._running[lane] += 1
+        return job
+
+    def _accept(self, name: str, file: _File, lane: Lane, made: Made, now: float) -> None:
+        """What *file* was found as has been made."""
+        problems = [made.problems[one.name] for one in file.group.files() if one.name in made.problems]
+        self._tell(name, [*problems, *made.notes.get(name, ())])
+        published = made.files[name]
+        later = [_LATER[one.kind] for one in problems if one.kind in _LATER]
+        if any(one.kind is Kind.WRITING for one in problems):
+            self._written_since.setdefault(name, now)
+        file.is_made, file.is_later = not later, max(later, default=0.0) > 0
+        paths = self.site.put(name, published)
+        self._count_unread(name, file)
+        if later or (published is not None and published.is_undated):
+            self._again.setdefault(dirname(name), now + min(later, default=LOOK_AGAIN))
+        batch, rank = file.batch, file.rank
+        if batch is None or batch.is_start or lane in (Lane.ASKED, Lane.LARGE):
+            self.step(paths)
+        elif paths:
+            batch.held.setdefault(rank, []).extend(paths)
+        self._close(file)
+        if published is not None and published.is_provisional and not problems and lane is not Lane.BETTER:
+            self._queue(name, file, Lane.BETTER)
+
+    def _leave(self, name: str, file: _File, at: float) -> None:
+        """*file* could not be made: its directory is looked at again at that time."""
+        file.is_later = True
+        self._again.setdefault(dirname(name), at)
+        self._close(file)
+
+    def _count_unread(self, name: str, file: _File) -> None:
+        if file.unread is not None:
+            self.unread -= 1
+            self.unread_bytes -= file.unread
+            file.unread = None
+        if not file.is_made and name not in self.site.files:
+            file.unread = file.group.main.signature[2]
+            self.unread += 1
+            self.unread_bytes += file.unread
+
+    def _tell(self, key: str, problems: list[Problem]) -> None:
+        if problems:
+            self.problems[key] = problems
+        else:
+            self.problems.pop(key, None)
+
+    # Time
+
+    def _look_again(self, now: float) -> None:
+        due = [name for name, at in self._again.items() if at <= now]
+        for name in due:
+            del self._again[name]
+        due = [name for name in due if name in self._folders]
+        if due:
+            self._look_at(due)
+
+    # Paths
+
+    def _folder_of(self, path: bytes) -> str | None:
+        """The deepest known directory that *path* is in; None: nothing is known."""
+        prefix = path[: path.rfind(b"/") + 1]
+        while prefix:
+            name = self._prefixes.get(prefix)
+            if name is not None:
+                return name
+            prefix = prefix[: prefix.rfind(b"/", 0, -1) + 1]
+        return None
+
+
+def _number(batch: Batch) -> int:
+    return batch.number
+
+
+def _paths_of(group: Group) -> Iterator[bytes]:
+    """The paths that a file of that name has."""
+    path = group.main.path
+    yield path
+    directory, slash, file = path.rpartition(b"/")
+    if file == INDEX.encode("ascii"):
+        yield directory + slash
