@@ -497,7 +497,7 @@ class Publisher:
             changed = True
             self._bring_up_to_date(path)
             yield
-        if changed:
+        if changed and not self._stopped:
             self._table.reclaim()
             self.published_at = date_of(self._reactor) if self.published_at is not None else None
             self._collect_later()
