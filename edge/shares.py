@@ -81,6 +81,8 @@ class Pool:
 BUFFER_BYTES = 64 * 1024 * 1024
 #: TLS handshakes on the Twisted side at once: 53 KiB each, and 400 a second are what a core does.
 HANDSHAKES = 1024
+#: Bodies of the greatest length that the files of bodies may hold together.
+LONGEST_BODIES = 128
 
 
 class Pools(NamedTuple):
@@ -90,10 +92,13 @@ class Pools(NamedTuple):
     buffers: Pool
     #: Second descriptors of connections: files that bodies are read from or written to.
     files: Pool
+    #: Bytes in those that are written.
+    spooled: Pool
     #: TLS handshakes that have begun and are not over.
     handshakes: Pool
 
     @classmethod
-    def of(cls, files: int, told_apart: bool = True) -> Pools:
-        """Those of a process that may have so many *files* open beside its connections."""
-        return cls(Pool(BUFFER_BYTES, told_apart), Pool(files, told_apart), Pool(HANDSHAKES, told_apart))
+    def of(cls, files: int, body_bytes: int, told_apart: bool = True) -> Pools:
+        """Those of a process that may have so many *files* open, and takes bodies of so many bytes."""
+        sizes = (BUFFER_BYTES, files, body_bytes * LONGEST_BODIES, HANDSHAKES)
+        return cls(*(Pool(size, told_apart) for size in sizes))

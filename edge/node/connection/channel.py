@@ -325,6 +325,7 @@ class EdgeChannel(Protocol):
         self._happens(ConnectionEvent.LAST)
         self.transport.unregisterProducer()
         self._output.end()
+        self.holding.keep(self.transport.unsent)  # of requests nothing is left
         self._arrival.set(LINGER_SECONDS)
         if self._input.ended or not self._half_closes:
             self.transport.loseConnection()

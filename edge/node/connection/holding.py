@@ -16,18 +16,30 @@ if TYPE_CHECKING:
 
 
 class HeldFile(io.FileIO):
-    """An open file that is in a pool until it is closed, whoever closes it."""
+    """An open file that is in the pools, with the bytes written to it, until somebody closes it."""
 
-    def __init__(self, file: str | int, mode: str, give_back: Callable[[], None]) -> None:
+    def __init__(self, file: str | int, mode: str, context: ConnectionContext, network: bytes) -> None:
         super().__init__(file, mode)
-        self._give_back: Callable[[], None] | None = give_back
+        self._context: ConnectionContext | None = context
+        self._network = network
+        self._written = 0
+
+    # Of io.FileIO
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        context = self._context
+        if context is not None and not context.pools.spooled.take(self._network, len(data)):
+            context.count("refused_share")
+            raise ServiceUnavailable("Too much of long bodies of this client is on its way.")
+        self._written += len(data)
+        return super().write(data)
 
     def close(self) -> None:
-        """Close the file, and give its place back, once."""
-        give_back, self._give_back = getattr(self, "_give_back", None), None
+        context, self._context = getattr(self, "_context", None), None
         super().close()
-        if give_back is not None:
-            give_back()
+        if context is not None:
+            context.pools.spooled.give(self._network, self._written)
+            context.pools.files.give(self._network)
 
 
 class Holding:
@@ -66,14 +78,14 @@ class Holding:
         return self._held(_nameless, "r+b")
 
     def _held(self, made: Callable[[], str | int], mode: str) -> HeldFile:
-        files, network = self._context.pools.files, self._network
-        if not files.take(network):
-            self._context.count("refused_share")
+        context, network = self._context, self._network
+        if not context.pools.files.take(network):
+            context.count("refused_share")
             raise ServiceUnavailable("Too many long bodies of this client are on their way.")
         try:
-            return HeldFile(made(), mode, lambda: files.give(network))
+            return HeldFile(made(), mode, context, network)
         except OSError:
-            files.give(network)
+            context.pools.files.give(network)
             raise
 
     def begin_handshake(self) -> bool:

@@ -75,7 +75,7 @@ class EdgeSite(Site):
         super().__init__(root, reactor=clock)
         self.clock = clock
         self.limits = limits or ChannelLimits()
-        self.pools = pools or Pools.of(FILES)
+        self.pools = pools or Pools.of(FILES, self.limits.body_bytes)
         self.access_log = access_log
         self.hsts = b"Strict-Transport-Security: %b\r\n" % hsts.encode("ascii") if hsts else b""
         self.channels: set[OpenConnection] = set()

@@ -87,7 +87,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
 
     def pools(self) -> Pools:
         """What connections on the Twisted side share."""
-        return Pools.of(self.files, told_apart=self.connections_per_address > 0)
+        return Pools.of(self.files, self.body_bytes, told_apart=self.connections_per_address > 0)
 
     def channel_limits(self) -> ChannelLimits:
         """The bounds of connections on the Twisted side."""
