@@ -101,7 +101,7 @@ ffibuilder.cdef(
     int edge_loop_fileno(const edge_loop *loop);
     int edge_loop_listen(edge_loop *loop, int fd, uint32_t listener, unsigned flags);
     int edge_loop_watch(edge_loop *loop, int fd);
-    int edge_loop_wait(edge_loop *loop, int timeout_ms);
+    int edge_loop_wait(edge_loop *loop, int64_t timeout_us);
     const edge_handoff *edge_loop_handoffs(const edge_loop *loop);
     void edge_loop_taken(edge_loop *loop);
     void edge_loop_tick(edge_loop *loop);

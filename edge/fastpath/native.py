@@ -147,7 +147,7 @@ class NativeFastPath:
         _check(lib.edge_loop_watch(self._loop, fd))
 
     def run(self, timeout: float | None = 0.0) -> list[Handoff]:
-        count = lib.edge_loop_wait(self._loop, -1 if timeout is None else ceil(timeout * 1000))
+        count = lib.edge_loop_wait(self._loop, -1 if timeout is None else ceil(timeout * 1e6))
         if not count:
             return []
         taken = lib.edge_loop_handoffs(self._loop)

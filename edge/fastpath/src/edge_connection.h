@@ -89,7 +89,7 @@ struct edge_loop {
     edge_peers peers;
     edge_connection *connections;
     uint32_t capacity, highest; /* of descriptors */
-    int epoll;
+    int epoll, timer; /* timer: when the caller has its turn */
     uint64_t open, buffered; /* buffered: bytes of all buffers */
     uint32_t now, advanced; /* loop seconds */
     uint32_t resume_accept; /* after EMFILE; 0: accepting */
