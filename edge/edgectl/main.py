@@ -71,6 +71,12 @@ def make_parser() -> argparse.ArgumentParser:
     certificates.add_argument(
         "--renew", action="store_true", help="order a new automatic one now, whatever has failed before"
     )
+    tickets = commands.add_parser("tickets", help="the keys of session tickets that all nodes share")
+    how = tickets.add_mutually_exclusive_group()
+    how.add_argument("--next", action="store_true", help="seal under a new key from now on")
+    how.add_argument(
+        "--forget", action="store_true", help="and take no ticket of before: somebody may have read the keys"
+    )
     commands.add_parser("members", help="the nodes of the cluster, as this one sees them")
     commands.add_parser("log", help="the change logs of all nodes, as far as they are here")
     cluster_command.add_commands(commands)
@@ -107,13 +113,10 @@ def _status(client: AdminClient, options: argparse.Namespace, console: Console) 
     if options.json:
         print(json.dumps(status))
         return 0
-    tickets = status.get("tickets", {"keys": [], "age_s": 0})  # which older nodes do not tell
     console.print(facts_table(f"node {status['node']} of cluster {status['cluster']}", {
         "state": status["state"], "version": status["version"], "pid": status["pid"],
         "up for": duration(status["uptime_s"]), "fast path": status["fast_path"],
         "listens on": "\n".join(status["listeners"]),
-        "keys of tickets": ", ".join(name[:8] for name in tickets["keys"]),
-        "newest since": duration(tickets["age_s"]),
     }))  # fmt: skip
     for sentence in status.get("troubles", ()):
         console.print(f"[bold red]{escape(sentence)}")
@@ -200,6 +203,24 @@ def _certificates(client: AdminClient, options: argparse.Namespace, console: Con
     return 0
 
 
+def _tickets(client: AdminClient, options: argparse.Namespace, console: Console) -> int:
+    if options.next or options.forget:
+        found = client.ask("POST", "/tickets", {"forget": options.forget})
+    else:
+        found = client.ask("GET", "/tickets")
+    if options.json:
+        print(json.dumps(found))
+    else:
+        console.print(
+            facts_table("session tickets", {
+                "sealed under": found["keys"][0],
+                "taken as well": "\n".join(found["keys"][1:]) or None,
+                "age of the key": duration(found["age_s"]),
+            })
+        )  # fmt: skip
+    return 0
+
+
 def _members(client: AdminClient, options: argparse.Namespace, console: Console) -> int:
     found = client.ask("GET", "/members")
     print(json.dumps(found)) if options.json else console.print(members_table(found))
@@ -225,6 +246,7 @@ _COMMANDS = {
     "check": _check,
     "metrics": _metrics,
     "certificates": _certificates,
+    "tickets": _tickets,
     "members": _members,
     "log": _log,
 }

@@ -18,6 +18,7 @@ from cryptography import x509
 
 from edge import durable
 from edge.trust.automatic import Record, decode, encode
+from edge.trust.credentials import alternative_names
 from edge.trust.web_certificate import server_certificate
 
 if TYPE_CHECKING:
@@ -97,14 +98,4 @@ class AutomaticFiles:
             return (
                 True  # of names or a directory that were configured before: it serves until there is another
             )
-        return set(names_of(found)) == set(self._names)
-
-
-def names_of(certificate: x509.Certificate) -> list[str]:
-    """The names that *certificate* is for: DNS names, then addresses."""
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
-        return []
-    addresses = map(str, found.get_values_for_type(x509.IPAddress))
-    return [*found.get_values_for_type(x509.DNSName), *addresses]
+        return set(alternative_names(found)) == set(self._names)

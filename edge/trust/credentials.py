@@ -81,8 +81,13 @@ def validity_problem(credential: Credential, now: float) -> str | None:
 
 def names_of(credential: Credential) -> tuple[str, ...]:
     """The DNS names and addresses that the certificate is for, in its order; DNS names in lower case."""
+    return alternative_names(_leaf(credential))
+
+
+def alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The same of a *certificate*."""
     try:
-        found = _leaf(credential).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):
         return ()
     names = (name.lower() for name in found.get_values_for_type(x509.DNSName))

@@ -14,7 +14,7 @@ from typing import Any
 from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.trust.automatic_files import names_of
+from edge.trust.credentials import alternative_names
 from tests.end_to_end.cluster import RunningCluster, free_port
 from tests.end_to_end.node import PATIENCE, RunningNode
 from tests.end_to_end.pebble import Pebble
@@ -78,7 +78,7 @@ class LoneTests(SynchronousTestCase):
             lambda: issued_by(certificate_at("127.0.0.1", pebble.tls_port)) == "Pebble", "it is there"
         )
         first = certificate_at("127.0.0.1", pebble.tls_port)
-        self.assertEqual(set(names_of(first)), set(NAMES))
+        self.assertEqual(set(alternative_names(first)), set(NAMES))
         told = self.told(node)
         self.assertTrue(told["automatic"])
         self.assertEqual((set(told["names"]), told["last_error"], told["ordering"]), (set(NAMES), None, None))
@@ -222,7 +222,7 @@ class ClusterTests(SynchronousTestCase):
         first, *others = cluster.nodes
         first.wait_for(cluster.agree, "all have the first certificate")
         [before] = set(cluster.shown())
-        self.assertEqual(set(names_of(before)), set(FOUR))
+        self.assertEqual(set(alternative_names(before)), set(FOUR))
         for node in cluster.nodes:
             [told] = node.admin("GET", "/certificates")[1]["certificates"]
             self.assertEqual((set(told["names"]), told["last_error"]), (set(FOUR), None))

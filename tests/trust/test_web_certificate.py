@@ -14,9 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.endpoint import CertificateFiles
 from edge.trust.automatic import Record, encode, read_issued
-from edge.trust.automatic_files import AutomaticFiles, names_of
+from edge.trust.automatic_files import AutomaticFiles
 from edge.trust.challenge_certificate import ALPN_ACME, answer_challenges
-from edge.trust.credentials import read_credential
+from edge.trust.credentials import alternative_names, read_credential
 from edge.trust.listener_certificate import ListenerCertificates
 from edge.trust.web_certificate import authority, key_pem, server_certificate
 
@@ -61,7 +61,7 @@ class ChallengeTests(SynchronousTestCase):
 
     def test_who_asks_for_a_challenge_is_shown_it_and_nobody_else(self) -> None:
         protocol, shown = shake_hands(self.context, "A.example", ["acme-tls/1"])
-        self.assertEqual((protocol, names_of(shown)), ("acme-tls/1", ["a.example"]))
+        self.assertEqual((protocol, alternative_names(shown)), ("acme-tls/1", ("a.example",)))
         identifier = shown.extensions.get_extension_for_oid(x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31"))
         self.assertTrue(identifier.critical)
         value = identifier.value
@@ -69,12 +69,12 @@ class ChallengeTests(SynchronousTestCase):
         self.assertEqual(value.value, b"\x04\x20" + sha256(b"token.thumbprint").digest())
         for protocols in (["http/1.1"], ["h2", "http/1.1"], ["acme-tls/1", "http/1.1"]):
             protocol, shown = shake_hands(self.context, "a.example", protocols)
-            self.assertEqual((protocol, names_of(shown)), ("http/1.1", list(NAMES)))
+            self.assertEqual((protocol, alternative_names(shown)), ("http/1.1", NAMES))
 
     def test_a_challenge_that_nobody_asked_for_is_none(self) -> None:
         for name in ("b.example", "c.example"):
             protocol, shown = shake_hands(self.context, name, [ALPN_ACME.decode()])
-            self.assertEqual((protocol, names_of(shown)), (None, list(NAMES)))
+            self.assertEqual((protocol, alternative_names(shown)), (None, NAMES))
 
 
 class FilesTests(SynchronousTestCase):
@@ -102,14 +102,14 @@ class FilesTests(SynchronousTestCase):
     def test_at_first_it_is_self_signed_and_stays_so(self) -> None:
         self.files.prepare()
         first = self.served()
-        self.assertEqual((names_of(first), first.issuer), (list(NAMES), first.subject))
+        self.assertEqual((alternative_names(first), first.issuer), (NAMES, first.subject))
         self.files.prepare()
         self.assertEqual(self.served(), first)
         self.made("c.example").prepare()
-        self.assertEqual(names_of(self.served()), ["c.example"])
+        self.assertEqual(alternative_names(self.served()), ("c.example",))
         self.files.certificate.write_bytes(b"half a certif")
         self.files.prepare()
-        self.assertEqual(names_of(self.served()), list(NAMES))
+        self.assertEqual(alternative_names(self.served()), NAMES)
 
     def test_what_was_given_is_served_also_after_a_restart(self) -> None:
         self.files.prepare()

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from edge.node.process.clocks import date_of
 from edge.node.process.periodic import Periodic
 from edge.trust.sealed_file import SealBroken
-from edge.trust.tickets import KeyRing, Rotation, decode, encode
+from edge.trust.tickets import EPOCHS, KeyRing, Rotation, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -86,6 +86,14 @@ class TicketKeeper:
     def stop(self) -> None:
         """Rotate no more."""
         self._looking.stop()
+
+    def change(self, forget: bool) -> None:
+        """Seal under a new key from now on; *forget*: and take no ticket of before, on any node."""
+        ring = self._ring
+        for _ in range(EPOCHS if forget else 1):
+            ring = ring.with_next(os.urandom)
+        self._take(ring)
+        self.share()
 
     # What all nodes agree on: edge.node.cluster.shared_secrets.Document
 

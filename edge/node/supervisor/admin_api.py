@@ -13,6 +13,9 @@
     POST /renew          -> {"state": "ordering"}: a new automatic certificate, now
     GET  /revocations    {"revoked": [{"serial", "name", "since"}], "own"}
     POST /revocations    {"list": a CRL in PEM form} -> {"new", ...} as above; it is passed on to all nodes
+    GET  /tickets        {"keys": ["1f0e...", ...], "age_s"}: names of the keys, the one that seals first
+    POST /tickets        {"forget": false}: a new key of session tickets; true: and none of before counts
+                         -> as GET
     GET  /check          {"ok", "checks": [{"name", "ok", "detail"}]}
     GET  /security       {"ok", "checks": [{"name", "ok", "detail"}]}
     GET  /.edge/metrics  Prometheus text
@@ -82,6 +85,7 @@ class AdminResource(Resource):
         self.putChild(b"certificates", _Get(_later(inspection.certificates)))
         self.putChild(b"renew", _Post(lambda body: _later(administration.renew)()))
         self.putChild(b"security", _Get(_later(inspection.security)))
+        self.putChild(b"tickets", _Tickets(inspection, administration))
         self.putChild(b"members", _Get(_later(lambda: self._reports().members())))
         self.putChild(b"log", _Get(_later(lambda: self._reports().log())))
         self.putChild(b"revocations", _Revocations(self._reports))
@@ -144,6 +148,13 @@ def _list(body: bytes) -> bytes:
     if not isinstance(found, str):
         raise AdminBadRequest('"list" is not a list of revoked certificates (CRL) in PEM form')
     return found.encode()
+
+
+def _forget(body: bytes) -> bool:
+    forget = _object(body).get("forget", False)
+    if not isinstance(forget, bool):
+        raise AdminBadRequest('"forget" is neither true nor false')
+    return forget
 
 
 def _paths(body: bytes) -> list[str]:
@@ -225,6 +236,25 @@ class _Revocations(_JSON):
     def render_POST(self, request: EdgeRequest) -> object:
         body = request.content.read()
         return self._answer(request, _later(lambda: self._cluster().announce(_list(body))))
+
+
+class _Tickets(_JSON):
+    def __init__(self, inspection: Inspection, administration: Administration) -> None:
+        super().__init__()
+        self._inspection = inspection
+        self._administration = administration
+
+    def render_GET(self, request: EdgeRequest) -> object:
+        return self._answer(request, _later(self._inspection.tickets))
+
+    def render_POST(self, request: EdgeRequest) -> object:
+        body = request.content.read()
+
+        async def run() -> dict[str, Any]:
+            self._administration.change_ticket_keys(_forget(body))
+            return self._inspection.tickets()
+
+        return self._answer(request, run)
 
 
 class _Metrics(Resource):

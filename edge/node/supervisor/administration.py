@@ -39,6 +39,13 @@ class AutomaticCertificate(Protocol):
         """Order it as soon as possible."""
 
 
+class TicketKeys(Protocol):
+    """The keys of session tickets: :class:`edge.node.certificates.ticket_keeper.TicketKeeper`."""
+
+    def change(self, forget: bool) -> None:
+        """Seal under a new key from now on; *forget*: and take nothing that was sealed before."""
+
+
 class NoAutomaticCertificate(EdgeError):
     """There is no certificate that could be ordered."""
 
@@ -53,6 +60,7 @@ class Administration:
         sequence: Callable[[], int],
         drain: Callable[[], None],
         certificate: AutomaticCertificate | None,
+        tickets: TicketKeys,
         clock: Any,
     ) -> None:
         self._publishing = publishing
@@ -60,6 +68,7 @@ class Administration:
         self._sequence = sequence
         self._drain = drain
         self._certificate = certificate
+        self._tickets = tickets
         self._clock = clock
 
     def renew(self) -> dict[str, Any]:
@@ -70,6 +79,10 @@ class Administration:
             )
         self._certificate.want_now()
         return {"state": "ordering"}
+
+    def change_ticket_keys(self, forget: bool) -> None:
+        """Seal session tickets under a new key; *forget*: and take none of before."""
+        self._tickets.change(forget)
 
     async def publish(self, webroot: str | None) -> dict[str, Any]:
         """Publish again; paths that were purged come back."""

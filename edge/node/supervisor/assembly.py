@@ -187,7 +187,7 @@ def make_node(
         reactor=reactor,
     )
     administration = Administration(
-        auto_publisher, publisher, lambda: writer.sequence, drain, keeper, reactor
+        auto_publisher, publisher, lambda: writer.sequence, drain, keeper, tickets, reactor
     )
     parts: list[Part] = [
         AdminServer(opened.admin_listener, opened.admin_token(), inspection, administration, view, reactor),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from edge.trust.automatic_files import names_of
+from edge.trust.credentials import alternative_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -110,7 +110,7 @@ def _told_by(file: str) -> dict[str, Any]:
     except ValueError:
         return {"problem": f"{file} holds no certificate in PEM form"}
     return {
-        "names": names_of(found),
+        "names": list(alternative_names(found)),
         "issuer": _called(found.issuer),
         "begins_at": found.not_valid_before_utc.timestamp(),
         "expires_at": found.not_valid_after_utc.timestamp(),

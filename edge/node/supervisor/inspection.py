@@ -115,7 +115,7 @@ class Inspection:
             "workers": [self._worker(worker) for worker in self._workers.status()],
             "table": self._table.statistics(),
             "site": self._webroot(),
-            "tickets": self._ticket_keys(),
+            "tickets": self.tickets(),
             "load": self._load_now(),
             "tls": self._tls(),
             "troubles": self._cluster.troubles() if self._cluster is not None else [],
@@ -208,7 +208,7 @@ class Inspection:
             "problems": listed(publisher.problems),
         }
 
-    def _ticket_keys(self) -> dict[str, Any]:
+    def tickets(self) -> dict[str, Any]:
         """The names of the keys of session tickets: each ticket bears one, readable for everybody."""
         tickets = self._tickets
         return {"keys": [key.name.hex() for key in tickets.keys], "age_s": round(tickets.age, 1)}

@@ -76,6 +76,18 @@ class TicketKeeperTests(SynchronousTestCase):
         self.assertEqual(one.keys, other.keys)
         self.assertEqual(self.made("b").keys, one.keys, "it is written down")
 
+    def test_keys_are_changed_when_somebody_wants_it(self) -> None:
+        keeper = self.made()
+        before = keeper.keys
+        keeper.change(forget=False)
+        self.assertEqual((keeper.keys[1:], self.shared, len(self.delivered)), (before, 1, 1))
+        other = self.made("b")
+        other.merge(keeper.encode())
+        keeper.change(forget=True)
+        self.assertTrue(other.merge(keeper.encode()))
+        self.assertEqual(other.keys, keeper.keys)
+        self.assertEqual({*keeper.keys} & {*before, *self.delivered[0]}, set())
+
     def test_what_is_no_ring_changes_nothing(self) -> None:
         keeper = self.made()
         before = keeper.keys

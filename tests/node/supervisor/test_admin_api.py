@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -23,6 +23,10 @@ class Inspection:
         """See :class:`edge.node.supervisor.inspection.Inspection`."""
         raise RuntimeError("a mistake of ours")
 
+    def tickets(self) -> dict[str, Any]:
+        """See :class:`edge.node.supervisor.inspection.Inspection`."""
+        return {"keys": ["00"], "age_s": 1.5}
+
     def certificates(self) -> dict[str, Any]:
         """See :class:`edge.node.supervisor.inspection.Inspection`."""
         return {"certificates": []}
@@ -39,6 +43,8 @@ class Inspection:
 class Administration:
     """Repeats what it was told."""
 
+    forgot: ClassVar[list[bool]] = []
+
     async def publish(self, webroot: str | None) -> dict[str, Any]:
         """See :class:`edge.node.supervisor.administration.Administration`."""
         if webroot == "/none":
@@ -48,6 +54,10 @@ class Administration:
     async def purge(self, paths: list[str]) -> dict[str, Any]:
         """See :class:`edge.node.supervisor.administration.Administration`."""
         return {"paths": paths}
+
+    def change_ticket_keys(self, forget: bool) -> None:
+        """See :class:`edge.node.supervisor.administration.Administration`."""
+        self.forgot.append(forget)
 
     def renew(self) -> dict[str, Any]:
         """See :class:`edge.node.supervisor.administration.Administration`."""
@@ -90,6 +100,9 @@ class AdminTests(SynchronousTestCase):
             ("GET /status", b"", {"node": "n1"}),
             ("GET /certificates", b"", {"certificates": []}),
             ("POST /renew", b"", {"state": "ordering"}),
+            ("GET /tickets", b"", {"keys": ["00"], "age_s": 1.5}),
+            ("POST /tickets", b"", {"keys": ["00"], "age_s": 1.5}),
+            ("POST /tickets", b'{"forget": true}', {"keys": ["00"], "age_s": 1.5}),
             ("GET /members", b"", {"members": []}),
             ("GET /log", b"", {"logs": []}),
             ("POST /drain", b"", {"state": "draining"}),

@@ -51,7 +51,13 @@ class AdministrationTests(SynchronousTestCase):
     def made(self, certificate: Any) -> Administration:
         """The commands of a node with that automatic *certificate*."""
         return Administration(
-            self.publishing, Purging(), lambda: 7, lambda: self.drained.append(True), certificate, self.clock
+            self.publishing,
+            Purging(),
+            lambda: 7,
+            lambda: self.drained.append(True),
+            certificate,
+            self,
+            self.clock,
         )
 
     def test_only_an_automatic_certificate_can_be_ordered(self) -> None:
@@ -65,6 +71,15 @@ class AdministrationTests(SynchronousTestCase):
 
         self.assertEqual(self.made(Certificate()).renew(), {"state": "ordering"})
         self.assertEqual(wanted, [True])
+
+    def change(self, forget: bool) -> None:
+        """See :class:`edge.node.supervisor.administration.TicketKeys`."""
+        self.changed.append(forget)
+
+    def test_keys_of_tickets_are_changed(self) -> None:
+        self.changed: list[bool] = []
+        self.administration.change_ticket_keys(True)
+        self.assertEqual(self.changed, [True])
 
     def done(self, work: Coroutine[Deferred[Any], Any, dict[str, Any]]) -> dict[str, Any]:
         """What a coroutine returns that waits for nothing."""
