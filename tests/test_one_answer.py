@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.fastpath.answerer import PythonAnswerer
 from edge.fastpath.interface import Next, Settings
 from edge.fastpath.native import NativeAnswerer
+from edge.http.answer import hsts_line
 from edge.http.dates import format_date
 from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
 from edge.node.process.life import Life
@@ -27,6 +28,7 @@ from tests.node.transports import PeerTransport
 
 NOW = 1_750_000_000
 ORIGIN = b"https://n2.example"
+HSTS = "max-age=60; includeSubDomains"
 
 
 async def _nobody(path: bytes) -> dict[int, Entry]:
@@ -40,19 +42,25 @@ class OneAnswerTests(SynchronousTestCase):
         """One table, three readers of it."""
         self.segment = site.published()
         self.addCleanup(self.segment.close)
-        allowed = Settings(allow_origins=(ORIGIN,))
-        self.native = NativeAnswerer(self.segment, 0, allowed)
-        self.python = PythonAnswerer(self.segment, 1, allowed)
-        self.source = Source(Reader(self.segment, 2), "/nonexistent", _nobody, (ORIGIN,))
+        #: The fast paths' answers over TCP, and over TLS, where they say that this is to stay so (--hsts).
+        self.native, self.python = (
+            [
+                build(self.segment, 0, Settings(allow_origins=(ORIGIN,), hsts=hsts_line(HSTS), secure=secure))
+                for secure in (False, True)
+            ]
+            for build in (NativeAnswerer, PythonAnswerer)
+        )
+        self.source = Source(Reader(self.segment, 1), "/nonexistent", _nobody, (ORIGIN,))
 
-    def twisted(self, stream: bytes, cuts: list[int]) -> PeerTransport:
+    def twisted(self, stream: bytes, cuts: list[int], secure: bool) -> PeerTransport:
         """What a channel does with *stream*, arriving in pieces."""
         clock = Clock()
         clock.advance(NOW)
         published = PublishedResource(self.source)
         pushing = Pushing(self.source.reader, frozenset(), clock)
         root = RootResource(EdgeResources(self.source.reader, published, Life(), pushing), published)
-        channel = ChannelFactory(EdgeSite(root, clock)).buildProtocol(None)
+        edge_site = EdgeSite(root, clock, hsts=HSTS)
+        channel = ChannelFactory(edge_site, secure, sealed=secure).buildProtocol(None)
         transport = PeerTransport(clock)
         transport.connect(channel)
         for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
@@ -62,12 +70,12 @@ class OneAnswerTests(SynchronousTestCase):
             clock.advance(0)
         return transport
 
-    def check(self, stream: bytes, cuts: list[int]) -> None:
+    def check(self, stream: bytes, cuts: list[int], secure: bool = False) -> None:
         """All three on one stream."""
         date = format_date(NOW)
-        output, consumed, after = self.native.answer(stream, date)
-        self.assertEqual(self.python.answer(stream, date)[:2], (output, consumed))
-        written = self.twisted(stream, cuts).written
+        output, consumed, after = self.native[secure].answer(stream, date)
+        self.assertEqual(self.python[secure].answer(stream, date)[:2], (output, consumed))
+        written = self.twisted(stream, cuts, secure).written
         self.assertEqual(written[: len(output)], output)
         if after is Next.CLOSE or consumed == len(stream):
             self.assertEqual(written, output)
@@ -77,7 +85,7 @@ class OneAnswerTests(SynchronousTestCase):
     def test_all_ways_answer_alike(self, stream: bytes, data: st.DataObject) -> None:
         """Whatever is in the stream and however it is cut."""
         cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=3)))
-        self.check(stream, cuts)
+        self.check(stream, cuts, data.draw(st.booleans()))
 
     def test_plain_requests_are_answered_by_all(self) -> None:
         """The ordinary ones, so that the property above cannot be true for want of answers."""
@@ -91,6 +99,7 @@ class OneAnswerTests(SynchronousTestCase):
             site.revalidate(b"%s /a.html\nx /b" % tag),
             site.get(site.BIG) * 3,
         ):
-            self.assertTrue(self.native.answer(request, site.DATE)[0])
-            self.check(request, [])
-            self.check(request, [len(request) // 2])
+            self.assertTrue(self.native[False].answer(request, site.DATE)[0])
+            for secure in (False, True):
+                self.check(request, [], secure)
+                self.check(request, [len(request) // 2], secure)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 from edge.fastpath.interface import Next, Sample, Settings
 from edge.fastpath.recognise import Request, Unrecognised, recognise
-from edge.http.answer import cors_line, head_200, head_304, head_plain
+from edge.http.answer import cors_line, head_200, head_304, head_plain, with_hsts
 from edge.resource import Coding, Media, variant_number
 from edge.table.counters import INDEX
 from edge.table.layout import SLOT_LIVE
@@ -40,6 +40,7 @@ class PythonAnswerer:
         self._origins = frozenset(settings.allow_origins)
         self._log_every = self._log_countdown = settings.log_every
         self._date = b""
+        self._hsts = settings.hsts if settings.secure else b""
 
     def allow_origins(self, origins: Collection[bytes]) -> None:
         self._origins = frozenset(origins)
@@ -127,7 +128,8 @@ class PythonAnswerer:
             body = whole.body
         self.counters.add(_OK)
         cors = self._cors(request)
-        return [head_200(self._date, etag, entry.modified, entry.length, entry.lines_200, cors, close), body]
+        head = head_200(self._date, etag, entry.modified, entry.length, entry.lines_200, cors, close)
+        return [with_hsts(head, self._hsts), body]
 
     def _revalidate(self, request: Request, close: bool) -> list[bytes] | None:
         reader = self.reader
@@ -150,7 +152,7 @@ class PythonAnswerer:
         self.counters.add(_REVALIDATIONS)
         self.counters.add(_VALIDATORS, line + 1)
         head = head_plain(200, self._date, len(body), template.lines_200, self._cors(request), close)
-        return [head, body]
+        return [with_hsts(head, self._hsts), body]
 
     def _cors(self, request: Request) -> bytes:
         return cors_line(request.path, request.fields.origin, self._origins)

@@ -66,7 +66,7 @@ ffibuilder.cdef(
     } edge_sample;
     typedef struct {
         edge_table table;
-        bool draining;
+        bool draining, secure;
         unsigned sample_count;
         edge_sample samples[...];
         char date[29];
@@ -75,6 +75,7 @@ ffibuilder.cdef(
     typedef struct { size_t used; int count; size_t total; ...; } edge_output;
     void edge_answerer_allow_none(edge_answerer *answerer);
     int edge_answerer_allow(edge_answerer *answerer, const char *origin, size_t length);
+    int edge_answerer_hsts(edge_answerer *answerer, const uint8_t *line, size_t length);
     void edge_format_date(uint64_t unix_seconds, char *text);
 
     typedef struct {

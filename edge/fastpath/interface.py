@@ -58,6 +58,10 @@ class Settings:
     log_every: int = 0
     #: What :meth:`FastPath.secure` needs; None: TLS is Twisted's.
     tls: NativeTls | None = None
+    #: The line Strict-Transport-Security of answers over TLS, with its CRLF; b"": none.
+    hsts: bytes = b""
+    #: Of an answerer alone: what it answers comes over TLS.
+    secure: bool = False
 
 
 class Handoff(NamedTuple):

@@ -59,6 +59,11 @@ def _allow_origins(answerer: Any, origins: Collection[bytes]) -> None:
             raise ValueError(f"too many allowed origins (64), or one over 256 bytes: {origin!r}")
 
 
+def _set_hsts(answerer: Any, line: bytes) -> None:
+    if lib.edge_answerer_hsts(answerer, line, len(line)):
+        raise ValueError(f"a line of {len(line)} bytes: {line!r}")
+
+
 def _check(error: int) -> None:
     """Raises :exc:`OSError` for what is not 0 (-errno)."""
     if error:
@@ -77,6 +82,8 @@ class NativeAnswerer:
         self._answerer = ffi.gc(lib.edge_native_answerer(self._table), lib.edge_native_free)
         self._copy = bytearray(_COPY_BYTES)
         _allow_origins(self._answerer, settings.allow_origins)
+        _set_hsts(self._answerer, settings.hsts)
+        self._answerer.secure = settings.secure
 
     def allow_origins(self, origins: Collection[bytes]) -> None:
         _allow_origins(self._answerer, origins)
@@ -127,6 +134,7 @@ class NativeFastPath:
             _check(lib.edge_loop_use_tls(loop, functions, ffi.cast("edge_tls *", self._tls.address)))
         self._answerer = lib.edge_loop_answerer(loop)
         _allow_origins(self._answerer, settings.allow_origins)
+        _set_hsts(self._answerer, settings.hsts)
 
     def fileno(self) -> int:
         return int(lib.edge_loop_fileno(self._loop))

@@ -166,6 +166,11 @@ def not_allowed(methods: Collection[bytes], date: bytes, close: bool = False) ->
     return error(405, "", date, b"Allow: %b\r\n" % b", ".join(sorted(methods)), close)
 
 
+def hsts_line(value: str) -> bytes:
+    """The line Strict-Transport-Security with *value*; nothing for ""."""
+    return b"Strict-Transport-Security: %b\r\n" % value.encode("ascii") if value else b""
+
+
 def with_hsts(head: bytes, line: bytes) -> bytes:
     """*head* with *line*, Strict-Transport-Security (RFC 6797), at its end.
 

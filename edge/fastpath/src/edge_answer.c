@@ -34,6 +34,15 @@ int edge_answerer_allow(edge_answerer *answerer, const char *origin, size_t leng
     return 0;
 }
 
+int edge_answerer_hsts(edge_answerer *answerer, const uint8_t *line, size_t length)
+{
+    if (length > EDGE_HSTS_BYTES)
+        return -1;
+    memcpy(answerer->hsts, line, length);
+    answerer->hsts_length = (unsigned)length;
+    return 0;
+}
+
 static bool origin_allowed(const edge_answerer *answerer, edge_span origin)
 {
     if (answerer->any_origin)
@@ -56,7 +65,19 @@ static edge_head_context context_of(const edge_answerer *answerer, const edge_re
         .readable = request->origin.bytes && origin_allowed(answerer, request->origin)
                     && !(path.length >= sizeof own - 1 && !memcmp(path.bytes, own, sizeof own - 1)),
         .close = request->close,
+        .hsts = answerer->hsts,
+        .hsts_length = answerer->secure ? answerer->hsts_length : 0,
     };
+}
+
+void edge_answer_too_slow(const edge_answerer *answerer, edge_output *out)
+{
+    const edge_head_context context = {.date = answerer->date,
+                                       .close = true,
+                                       .hsts = answerer->hsts,
+                                       .hsts_length = answerer->secure ? answerer->hsts_length : 0};
+    edge_output_clear(out);
+    edge_head_408(out, &context);
 }
 
 /* Last-Modified, out of a direct-mapped cache. */

@@ -14,6 +14,7 @@
 #define EDGE_OUTPUT_BYTES (256 * 1024) /* after which no further request is begun: backpressure */
 #define EDGE_ORIGINS 64
 #define EDGE_ORIGIN_BYTES 256
+#define EDGE_HSTS_BYTES 128
 #define EDGE_SAMPLES 256
 #define EDGE_SAMPLE_TARGET 512
 #define EDGE_VALIDATORS 1000 /* lines of a batch: edge/http/revalidation.py MAX_LINES */
@@ -34,6 +35,9 @@ typedef struct {
 typedef struct {
     edge_table table;
     bool draining;     /* every answer closes */
+    bool secure;       /* what is answered comes over TLS */
+    unsigned hsts_length;
+    uint8_t hsts[EDGE_HSTS_BYTES]; /* Strict-Transport-Security, a whole line: over TLS */
     bool any_origin;   /* "*" is allowed */
     unsigned origin_count;
     uint16_t origin_length[EDGE_ORIGINS];
@@ -68,11 +72,16 @@ typedef enum {
 edge_next edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length, edge_output *out,
                       size_t *consumed);
 
+/* The answer to a request that took too long. */
+void edge_answer_too_slow(const edge_answerer *answerer, edge_output *out);
+
 /* Sets the date of the following answers. */
 void edge_answerer_date(edge_answerer *answerer, uint64_t unix_seconds);
 /* Forgets all origins that were allowed. */
 void edge_answerer_allow_none(edge_answerer *answerer);
 /* 0, or -1: too many origins or one too long. */
 int edge_answerer_allow(edge_answerer *answerer, const char *origin, size_t length);
+/* The line Strict-Transport-Security of answers over TLS, with its CRLF; 0, or -1: it is too long. */
+int edge_answerer_hsts(edge_answerer *answerer, const uint8_t *line, size_t length);
 
 #endif

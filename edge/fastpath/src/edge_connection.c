@@ -272,6 +272,7 @@ void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
     bool fresh = c->state != EDGE_CONN_READING; /* what is left begins a head, whose time begins now */
     edge_next next;
     size_t consumed;
+    loop->answerer.secure = c->tls;
     do {
         unsigned samples = loop->answerer.sample_count;
         next = edge_answer(&loop->answerer, received.bytes, received.length, &loop->output, &consumed);
@@ -442,8 +443,8 @@ void edge_connection_ready(edge_loop *loop, int fd, uint32_t events)
 void edge_connection_too_slow(edge_loop *loop, int fd)
 {
     static const edge_received nothing;
-    edge_output_clear(&loop->output);
-    edge_head_408(&loop->output, loop->answerer.date);
+    loop->answerer.secure = loop->connections[fd].tls;
+    edge_answer_too_slow(&loop->answerer, &loop->output);
     count(loop, EDGE_C_TIMEOUTS_HEAD, 1);
     output_send(loop, fd, true, &nothing); /* what is not taken at once is not worth a buffer: lingering drops it */
     edge_connection_linger(loop, fd);

@@ -22,10 +22,12 @@ static void put_etag(edge_output *out, const edge_entry *entry)
 }
 
 /* The last lines; the head that began at out->heads + begin becomes a piece. */
-static void finish(edge_output *out, const edge_head_context *context, size_t begin)
+static void finish(edge_output *out, const edge_head_context *context, size_t begin, bool small)
 {
     if (context->close)
         PUT(out, "Connection: close\r\n");
+    if (!small)
+        edge_put(out, context->hsts, context->hsts_length);
     PUT(out, "\r\n");
     edge_piece_since(out, begin);
 }
@@ -44,7 +46,7 @@ void edge_head_200(edge_output *out, const edge_head_context *context, const edg
     edge_put(out, entry->lines_200, entry->length_200);
     if (context->readable) /* all of its lines, which a 304 has no use for */
         PUT(out, "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n");
-    finish(out, context, begin);
+    finish(out, context, begin, false);
 }
 
 void edge_head_304(edge_output *out, const edge_head_context *context, const edge_entry *entry)
@@ -56,7 +58,7 @@ void edge_head_304(edge_output *out, const edge_head_context *context, const edg
     edge_put(out, entry->lines_304, entry->length_304);
     if (context->readable)
         PUT(out, "Access-Control-Allow-Origin: *\r\n");
-    finish(out, context, begin);
+    finish(out, context, begin, true);
 }
 
 void edge_head_plain(edge_output *out, const edge_head_context *context, const edge_entry *template,
@@ -70,19 +72,18 @@ void edge_head_plain(edge_output *out, const edge_head_context *context, const e
     edge_put(out, template->lines_200, template->length_200);
     if (context->readable)
         PUT(out, "Access-Control-Allow-Origin: *\r\n");
-    finish(out, context, begin);
+    finish(out, context, begin, false);
 }
 
-void edge_head_408(edge_output *out, const char *date)
+void edge_head_408(edge_output *out, const edge_head_context *context)
 {
     static const char body[] = "408 Request Timeout: The request did not arrive in time.\n";
-    const edge_head_context context = {.date = date, .close = true};
     size_t begin = out->used;
     PUT(out, "HTTP/1.1 408 Request Timeout\r\nDate: ");
-    put_date(out, date);
+    put_date(out, context->date);
     PUT(out, "\r\nContent-Type: text/plain; charset=utf-8\r\n");
     put_length(out, sizeof body - 1);
-    finish(out, &context, begin);
+    finish(out, context, begin, false);
     begin = out->used;
     PUT(out, body);
     edge_piece_since(out, begin);

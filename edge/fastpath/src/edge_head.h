@@ -17,6 +17,8 @@ typedef struct {
     const char *date; /* EDGE_DATE_BYTES */
     bool readable;    /* by scripts of the request's origin: Access-Control-Allow-Origin */
     bool close;       /* Connection: close */
+    const uint8_t *hsts; /* Strict-Transport-Security, a whole line that comes last, but not in a 304 */
+    size_t hsts_length;
 } edge_head_context;
 
 /* A whole representation; modified: its Last-Modified, EDGE_DATE_BYTES. */
@@ -28,6 +30,6 @@ void edge_head_304(edge_output *out, const edge_head_context *context, const edg
 void edge_head_plain(edge_output *out, const edge_head_context *context, const edge_entry *template,
                      size_t length);
 /* The request's head took too long.  With its body: the answer is whole. */
-void edge_head_408(edge_output *out, const char *date);
+void edge_head_408(edge_output *out, const edge_head_context *context);
 
 #endif

@@ -18,6 +18,7 @@ from twisted.logger import Logger
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Site
 
+from edge.http.answer import hsts_line
 from edge.http.dates import format_date
 from edge.node.connection.channel import EdgeChannel
 from edge.node.process.channel_limits import ChannelLimits
@@ -77,7 +78,7 @@ class EdgeSite(Site):
         self.limits = limits or ChannelLimits()
         self.pools = pools or Pools.of(FILES, self.limits.body_bytes)
         self.access_log = access_log
-        self.hsts = b"Strict-Transport-Security: %b\r\n" % hsts.encode("ascii") if hsts else b""
+        self.hsts = hsts_line(hsts)
         self.channels: set[OpenConnection] = set()
         #: No further requests are wanted on any connection.
         self.draining = False

@@ -10,6 +10,7 @@ import msgspec
 
 from edge.confinement.confine import Confinement
 from edge.fastpath import interface
+from edge.http.answer import hsts_line
 from edge.node.process.channel_limits import ChannelLimits
 from edge.shares import Pools
 
@@ -83,6 +84,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
             ),
             allow_origins=tuple(origin.encode("ascii") for origin in self.allow_origins),
             log_every=self.log_every if self.access_log is not None else 0,
+            hsts=hsts_line(self.hsts),
         )
 
     def pools(self) -> Pools:
