@@ -38,6 +38,9 @@ from tests.node.transports import PeerTransport
 #: Bytes of a request, and those that a transport reads at once.
 REQUEST_BYTES = 64 * 1024
 
+#: Turns of the reactor that are measured: of thousands of requests, a few hundred.
+TURNS = 20
+
 Runs = tuple[tuple[bytes, int], ...]
 
 METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"OPTIONS")
@@ -231,7 +234,7 @@ class Victim:
         transport = PeerTransport(self._clock)
         transport.connect(channel)
         turns = [self._measure(lambda: transport.protocol.dataReceived(request))]
-        while self._clock.due():
+        while self._clock.due() and len(turns) < TURNS:
             turns.append(self._measure(self._clock.turn))
         several = transport.written.count(b"HTTP/1.1 ") > 1
         if not transport.closed:
@@ -300,9 +303,13 @@ def search(victim: Victim, random: Random, steps: int, repeats: int = 3) -> list
     A cost is the least of *repeats*: other processes only add to it.
     """
 
-    def cost(recipe: Recipe) -> float:
+    def cost(recipe: Recipe, least: float = 0.0) -> float:
+        """Of *recipe*; if it is not above *least*, the first look will do."""
         request = recipe.bytes()
-        return min(victim.cost(request) for _ in range(repeats))
+        worst = victim.cost(request)
+        for _ in range(repeats - 1 if worst > least else 0):
+            worst = min(worst, victim.cost(request))
+        return worst
 
     found = []
     gc.disable()  # whose turn it is to collect is nobody's fault
@@ -313,7 +320,7 @@ def search(victim: Victim, random: Random, steps: int, repeats: int = 3) -> list
                 other = step(recipe, random)
                 if number % 3 == 2:
                     other = step(other, random)
-                other_cost = cost(other)
+                other_cost = cost(other, worst)
                 if other_cost > worst:
                     recipe, worst = other, other_cost
             found.append(Found(kind, recipe, worst))

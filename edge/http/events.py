@@ -24,7 +24,7 @@ class Limits:
     #: First line of one chunk: size and extensions, without CRLF.  400.
     chunk_line: int = 256
     #: Extensions of all chunks of a body.  400.
-    chunk_extensions: int = 1024
+    chunk_extensions: int = 512
     #: Trailer section.  431.
     trailers: int = 4 * 1024
 
