@@ -168,7 +168,7 @@ class Blobs:
             view = memoryview(body)
             while view:
                 view = view[os.write(fd, view) :]
-            self._install(temporary, etag, fd, len(body))
+            self.install(temporary, etag, fd, len(body))
 
     def copy(self, source_fd: int, on_bytes: OnBytes = nothing) -> tuple[bytes, int]:
         """Make a blob of the contents of an open file; its (SHA-256, length).
@@ -184,8 +184,7 @@ class Blobs:
                 digest, length = _copy(source_fd, fd, temporary, on_bytes)
             etag = etag_of(digest)
             if not (self.has(etag, length) and etag in self._whole):
-                with _explained("write", self.path(etag)):
-                    self._install(temporary, etag, fd, length)
+                self.install(temporary, etag, fd, length)
         return digest, length
 
     def _want_room(self, source_fd: int, path: str) -> None:
@@ -275,13 +274,18 @@ class Blobs:
                 os.unlink(path)
             return None
 
-    def _install(self, temporary: str, etag: bytes, fd: int, length: int) -> None:
+    def install(self, temporary: str, etag: bytes, fd: int, length: int) -> None:
+        """Give the file *temporary*, whole and open as *fd*, the name *etag*, which is that of its bytes.
+
+        Whatever nobody reads and compares before it is sent, is on the disk before it has the name.
+        """
         target = self.path(etag)
-        _make_folder(os.path.dirname(target))
-        if length > CHECK_AT_ONCE:
-            durable.replace(fd, temporary, target)
-        else:
-            os.replace(temporary, target)
+        with _explained("write", target):
+            _make_folder(os.path.dirname(target))
+            if length > CHECK_AT_ONCE:
+                durable.replace(fd, temporary, target)
+            else:
+                os.replace(temporary, target)
         self._whole.add(etag)
 
     def _create(self) -> tuple[int, str]:
@@ -349,15 +353,15 @@ class PartialBlob:
         self._digest, self.length = sha256(), 0
 
     def install(self, digest: bytes) -> bool:
-        """Make it the blob of that SHA-256, retained; False, and nothing done, if it is not that one."""
+        """Make it the blob of that SHA-256, retained; False, and nothing done, if it is not that one.
+
+        A large one reaches the disk before its name does: that takes a while, and belongs in a thread.
+        """
         if self._digest.digest() != digest:
             return False
         etag = etag_of(digest)
         self._blobs.retain((etag,))
-        target = self._blobs.path(etag)
-        with _explained("write", target):
-            _make_folder(os.path.dirname(target))
-            os.replace(self._path, target)  # the reactor waits for this: it is not synchronized
+        self._blobs.install(self._path, etag, self._fd, self.length)
         return True
 
     def close(self) -> None:

@@ -22,13 +22,14 @@ from urllib.parse import quote_from_bytes
 from twisted.internet import protocol
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import connectionDone
+from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 
 from edge.errors import EdgeError
 from edge.node.bodies.store import NoHolderError, Wanted
 from edge.node.process.deadline import Deadline
-from edge.publish.blobs import Blobs, PartialBlob
+from edge.publish.blobs import CHECK_AT_ONCE, Blobs, PartialBlob
 from edge.resource import etag_of
 
 _CONTENT_RANGE = re.compile(rb"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
@@ -192,7 +193,7 @@ class BodyFetcher:
                 try:
                     await self._attempt(job, holder, partial)
                     contributors.add(holder)
-                    if partial.install(job.wanted.digest):
+                    if await self._install(partial, job.wanted.digest):
                         self.fetched += 1
                         return
                     raise _WrongBytes
@@ -218,6 +219,13 @@ class BodyFetcher:
                     contributors.clear()
         finally:
             partial.close()
+
+    async def _install(self, partial: PartialBlob, digest: bytes) -> bool:
+        """Make it a blob; the disk is waited for in a thread."""
+        if partial.length <= CHECK_AT_ONCE:
+            return partial.install(digest)
+        pool = self._reactor.getThreadPool()
+        return bool(await deferToThreadPool(self._reactor, pool, partial.install, digest))
 
     async def _place(self, job: _Job) -> str:
         """A holder that is not out, and has a place."""

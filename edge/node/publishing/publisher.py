@@ -127,7 +127,8 @@ class Publisher:
         self._reactor = reactor
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._cores = cores
-        self._quick, self._slow = Threads(reactor, cores + 1), Threads(reactor, cores, NICE)
+        self._quick = Threads(reactor, cores + 1)
+        self._bulk, self._slow = Threads(reactor, cores, NICE), Threads(reactor, cores, NICE)
         self._running: list[Job] = []
         self._waiting: dict[Batch, Deferred[None]] = {}
         self._draining: list[Deferred[None]] = []
@@ -236,8 +237,8 @@ class Publisher:
         for call in (self._wake, self._collecting):
             if call is not None and call.active():
                 call.cancel()
-        self._quick.stop()
-        self._slow.stop()
+        for threads in (self._quick, self._bulk, self._slow):
+            threads.stop()
         waiting, self._waiting = [*self._waiting.values(), *self._draining], {}
         self._draining = []
         for done in waiting:
@@ -361,7 +362,8 @@ class Publisher:
             job = schedule.take_quick(now, bulk=not is_last)
             if job is None:
                 break
-            self._start(job, self._quick)
+            is_bulk = isinstance(job, Make) and job.lane is Lane.BULK
+            self._start(job, self._bulk if is_bulk else self._quick)
         while self._count(is_slow=True) < self._cores and (slow := schedule.take_slow(now)) is not None:
             self._start(slow, self._slow)
         if not self._applying:
