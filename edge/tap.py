@@ -19,6 +19,7 @@ from twisted.python import usage
 from edge.config import SETTINGS, Config, Setting, find_problems, load, summarize
 from edge.config.settings import SECTIONS
 from edge.errors import ConfigError, EdgeError, in_words
+from edge.node.resources.mount_check import mount_problems
 
 _OWN = {
     "config": ("FILE", "TOML file with settings: the same names as here, without the dashes in front. "
@@ -122,7 +123,7 @@ class Options(usage.Options):
                 _exit_with(str(error).splitlines())
             raise usage.UsageError(str(error)) from None
         if self["check"]:
-            _exit_with(find_problems(self.config), self.config)
+            _exit_with(find_problems(self.config) + mount_problems(self.config.mount), self.config)
 
     def getUsage(self, width: int | None = None) -> str:
         width = min(width or 100, 100)

@@ -13,7 +13,7 @@ from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.end_to_end.node import PATIENCE, RunningNode, exchange
+from tests.end_to_end.node import PATIENCE, ROOT, RunningNode, exchange
 
 
 class NotStartingTests(SynchronousTestCase):
@@ -151,6 +151,34 @@ class ReloadTests(SynchronousTestCase):
         node.ask("/second")
         node.wait_for(lambda: "/second" in access.read_text(), "the answer is in the new access log")
         self.assertNotIn("/first", access.read_text())
+
+    def test_a_mount_that_is_broken_meanwhile_takes_nothing_else_down(self) -> None:
+        """At SIGHUP the workers stay; one that dies is replaced, and serves everything but the mount."""
+        node = RunningNode(workers=1)
+        self.addCleanup(node.clean_up)
+        application = node.directory / "mounted_application.py"
+        good = "from twisted.web.static import Data\ndef make(): return Data(b'mine', 'text/plain')\n"
+        application.write_text(good)
+        node.prefix = ("env", f"PYTHONPATH={ROOT}{os.pathsep}{node.directory}")
+        config = node.directory / "edge.toml"
+        config.write_text('mount = ["/app=mounted_application:make"]\n')
+        node.options += ["--config", str(config)]
+        node.write("a.txt", b"text")
+        node.start()
+        self.assertEqual(node.ask("/app")[2], b"mine")
+        application.write_text("import no_such_thing\n")
+        config.write_text('mount = ["/app=mounted_application:make"]\nallow-origin = ["https://a.example"]\n')
+        assert node.process is not None
+        before = node.worker_pids()
+        node.process.send_signal(signal.SIGHUP)
+        node.wait_for(lambda: "SIGHUP: done" in node.log.read_text(), "it is done")
+        self.assertIn("mounted_application cannot be imported: No module named", node.log.read_text())
+        self.assertEqual((node.worker_pids(), node.ask("/app")[2]), (before, b"mine"))
+        os.kill(before[0], signal.SIGKILL)
+        node.wait_for(lambda: node.worker_pids() != before and node.workers_ready(), "there is a successor")
+        self.assertEqual((node.ask("/a.txt")[2], node.ask("/app")[0]), (b"text", 503))
+        self.assertIn("it is answered 503, the rest is served", node.log.read_text())
+        self.assertNotIn("Traceback", node.log.read_text())
 
     def test_more_connections_than_descriptors_are_made_possible_or_said_to_be_not(self) -> None:
         node = RunningNode("--connections=5000", workers=1)

@@ -2,9 +2,8 @@
 
 After a crash a real file system has everything that was synchronized (fsync(2)), and of the rest whatever it
 likes: single blocks of what was written, a length without its bytes, a name without either, a later rename
-without an earlier one.  :class:`CrashingDisk` writes down what is done below one directory;
-:meth:`CrashingDisk.image` makes the directory as it may be found after a crash behind any of these steps, by a
-seed.
+without an earlier one.  :class:`CrashingDisk` writes down what is done below one directory, and its method
+``image`` makes the directory as it may be found after a crash behind any of these steps, by a seed.
 """
 
 from __future__ import annotations

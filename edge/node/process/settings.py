@@ -68,6 +68,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     #: The fast path notes one request in this many.
     log_every: int = 1
     drain_seconds: float = 10.0
+    #: Another one has served in its place: what cannot be had any more keeps nothing else from being served.
+    is_successor: bool = False
     #: What the process gives up before it serves.
     confinement: Confinement = Confinement()
 

@@ -4,7 +4,7 @@
 * ``edge_resources.py``: ``/.edge/...``; ``dashboard.*``: the page ``/.edge/``
 * ``audience.py``: who may see the status and the dashboard
 * ``https_only.py``: plain HTTP that only leads to HTTPS
-* ``mounts.py``: resources of an application beside the site
+* ``mounts.py``: resources of an application beside the site; ``mount_check.py``: whether they can be opened
 * ``origins.py``: the origins whose pages may read answers (CORS)
 * ``pushing.py``: who is pushed what and when over ``/.edge/socket``;
   ``pushsocket.py``: one of these WebSockets

@@ -67,6 +67,21 @@ def open_mount(mount: Mount) -> IResource:
     return resource
 
 
+class Broken(Resource):
+    """The resource in place of an application that cannot be opened any more: 503."""
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    # Twisted's overrides
+
+    def render(self, request: EdgeRequest) -> int:
+        request.refuse(503, "This application cannot be opened now; the node's log says why.")
+        return NOT_DONE_YET
+
+
 class Guarded(Resource):
     """Lets through to *inner* what no other site's page has sent."""
 

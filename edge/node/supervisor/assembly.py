@@ -16,6 +16,7 @@ from random import SystemRandom
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from edge.errors import ConfigError, in_words, named
@@ -29,6 +30,7 @@ from edge.node.publishing.auto_publisher import AutoPublisher
 from edge.node.publishing.publisher import Publisher
 from edge.node.publishing.scrubber import Scrubber
 from edge.node.publishing.table import LocalTable
+from edge.node.resources.mount_check import mount_problems
 from edge.node.supervisor.admin_server import AdminServer
 from edge.node.supervisor.administration import Administration
 from edge.node.supervisor.certificate_report import CertificateReport
@@ -221,6 +223,7 @@ def make_node(
             workers,
             load,
             cluster.cluster if cluster is not None else None,
+            lambda mounts: deferToThreadPool(reactor, reactor.getThreadPool(), mount_problems, mounts),
         ),
         give_up=give_up,
         reactor=reactor,

@@ -9,6 +9,7 @@ from twisted.logger import Logger
 
 from edge.config import SETTINGS, find_problems, needs_restart, reload
 from edge.errors import ConfigError
+from edge.node.resources.mount_check import mount_problems
 
 if TYPE_CHECKING:
     from edge.config import Config
@@ -39,6 +40,7 @@ class Configuration:
     def find_problems(self) -> list[str]:
         """What would be wrong if the node were started again now, in sentences; may take a while."""
         try:
-            return find_problems(reload(self.current))
+            config = reload(self.current)
+            return find_problems(config) + mount_problems(config.mount)
         except ConfigError as error:
             return str(error).splitlines()

@@ -16,8 +16,9 @@ from edge.node.supervisor.plan import capacity, public_url, publish_settings
 from edge.node.telemetry.logfiles import reopen_log_files
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
+    from edge.config import Config
     from edge.node.publishing.auto_publisher import AutoPublisher
     from edge.node.supervisor.configuration import Configuration
     from edge.node.supervisor.listeners import Listener
@@ -31,6 +32,11 @@ class Reloadable(Protocol):
 
     def reload(self) -> list[str]:
         """Load them anew; sentences about what stayed as it was."""
+
+
+async def _believe(mounts: Sequence[str]) -> list[str]:
+    """Nothing is wrong with *mounts*."""
+    return []
 
 
 class Reloader:
@@ -48,13 +54,16 @@ class Reloader:
         workers: Workers,
         load: LoadPublisher,
         cluster: Reloadable | None,
+        try_mounts: Callable[[Sequence[str]], Awaitable[list[str]]] = _believe,
     ) -> None:
+        """*try_mounts*: why mounts cannot be opened, in sentences."""
         self._configuration = configuration
         self._listeners = listeners
         self._descriptors = descriptors
         self._host = host
         self._auto_publisher = auto_publisher
         self._workers = workers
+        self._try_mounts = try_mounts
         self._load = load
         self._cluster = cluster
 
@@ -79,10 +88,16 @@ class Reloader:
         if self._cluster is not None:
             problems += self._cluster.reload()
         if self._host.settings(0) != worker_before:
-            problems += await self._workers.replace(float(config.drain_seconds))
+            problems += await self._replace_workers(config)
         for problem in problems:
             self._log.error("SIGHUP: {problem}", problem=problem)
         self._log.info("SIGHUP: done")
+
+    async def _replace_workers(self, config: Config) -> list[str]:
+        """Bring the settings of workers into force, if their successors can serve all that they do."""
+        if wrong := await self._try_mounts(config.mount):
+            return [*wrong, "the workers go on as they were; another SIGHUP tries it again"]
+        return await self._workers.replace(float(config.drain_seconds))
 
     async def reopen_logs(self) -> None:
         """Go on in new files."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from edge.node.process.control import NotPublishedYet
 from edge.node.process.lookup import pack
 from edge.node.process.settings import WorkerSettings, encode
@@ -74,9 +76,9 @@ class WorkerHost:
         own_process = bool(config.worker_count)
         return worker_settings(config, self._listeners, index, self._descriptors, own_process, self._user)
 
-    def encoded_settings(self, index: int) -> bytes:
-        """The settings of worker *index*, encoded."""
-        return encode(self.settings(index))
+    def encoded_settings(self, index: int, is_successor: bool = False) -> bytes:
+        """The settings of worker *index*, encoded; *is_successor*: another one has served in its place."""
+        return encode(msgspec.structs.replace(self.settings(index), is_successor=is_successor))
 
     def descriptors_for(self, index: int) -> Sequence[int]:
         """What the process inherits, in the order that :mod:`edge.node.process.control` tells."""

@@ -71,6 +71,7 @@ class WorkerSlot:
         self._reactor = reactor
         self._backoff = Backoff()
         self._began = 0.0
+        self._has_served = False
         self._process: Any = None
         self._talk: WorkerControl | None = None
         self._calls: set[Any] = set()
@@ -114,7 +115,9 @@ class WorkerSlot:
         ours.setblocking(False)
         self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Factory.forProtocol(lambda: talk))
         ours.close()
-        started = talk.callRemote(control.Start, settings=self._host.encoded_settings(self.index))
+        started = talk.callRemote(
+            control.Start, settings=self._host.encoded_settings(self.index, self._has_served)
+        )
         started.addCallbacks(self._started, self._start_failed, callbackArgs=(talk,))
         Deferred.fromCoroutine(self._certify_first())
         self.take_ticket_keys()
@@ -231,6 +234,7 @@ class WorkerSlot:
     def _started(self, answer: dict[str, Any], talk: WorkerControl) -> None:
         if talk is not self._talk:
             return  # the last words of a process that has ended since
+        self._has_served = True
         self.life.happens(WorkerEvent.PREPARED)
         self.confined = msgspec.json.decode(answer["confined"], type=Confined)
         for missing in self.confined.missing if self.index == 0 else ():  # they are all alike

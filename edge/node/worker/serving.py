@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from edge.descriptors import socket_limit
+from edge.errors import ConfigError
 from edge.fastpath import select
 from edge.fastpath.adapter import Adapter
 from edge.fastpath.answerer import monotonic_ms
@@ -25,7 +26,7 @@ from edge.node.process.lookup import unpack
 from edge.node.process.own_resources import CHALLENGES
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.https_only import HTTPSOnly
-from edge.node.resources.mounts import Guarded, open_mount, parse_mount
+from edge.node.resources.mounts import Broken, Guarded, Mount, open_mount, parse_mount
 from edge.node.resources.origins import FOLLOW_SECONDS, ClusterOrigins
 from edge.node.resources.published import NodeStartingError, PublishedResource, Source
 from edge.node.resources.pushing import Pushing
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from OpenSSL import SSL
     from twisted.internet.interfaces import IProtocolFactory
     from twisted.python.failure import Failure
-    from twisted.web.resource import Resource
+    from twisted.web.resource import IResource, Resource
 
     from edge.node.process.settings import ListenerSettings, WorkerSettings
     from edge.node.process.ticket_keys import TicketKey
@@ -113,7 +114,7 @@ class Serving:
         own = EdgeResources(self._reader, published, self.life, self._pushing, settings.status)
         root: Resource = RootResource(own, published)
         for mount in map(parse_mount, settings.mounts):
-            root.putChild(mount.path.encode(), Guarded(open_mount(mount), origins))
+            root.putChild(mount.path.encode(), Guarded(self._open(mount), origins))
         if settings.https_port is not None:
             root = HTTPSOnly(root, settings.https_port)
         self._edge_site = EdgeSite(
@@ -235,6 +236,16 @@ class Serving:
         """What an authority wants to see of *name*."""
         entry = self._reader.find(CHALLENGES + name)
         return bytes(entry.body) if entry is not None and entry.body is not None else None
+
+    def _open(self, mount: Mount) -> IResource:
+        """The application at *mount*; a successor whose module was broken since serves everything else."""
+        try:
+            return open_mount(mount)
+        except ConfigError as error:
+            if not self._settings.is_successor:
+                raise
+            self._log.error("{error}; it is answered 503, the rest is served", error=error)
+            return Broken()
 
     async def _look_up(self, path: bytes) -> dict[int, Entry]:
         """What the supervisor knows of *path*; see :data:`edge.node.resources.published.LookUp`."""

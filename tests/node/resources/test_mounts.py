@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
 from edge.errors import ConfigError
+from edge.node.resources.mount_check import mount_problems
 from edge.node.resources.mounts import Guarded, Mount, open_mount, parse_mount
 from ops.favourites import Favourites
 from tests.node.serving import Answer, Connection
@@ -50,6 +53,24 @@ class MountTests(SynchronousTestCase):
             with self.assertRaises(ConfigError) as caught:
                 open_mount(parse_mount(text))
             self.assertIn(why, str(caught.exception))
+
+
+class MountCheckTests(SynchronousTestCase):
+    """:mod:`edge.node.resources.mount_check`, in real processes."""
+
+    def test_each_mount_that_cannot_be_opened_is_named_and_nothing_is_imported_here(self) -> None:
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        (folder / "broken_application.py").write_text("print('mine'); import no_such_thing\n")
+        (folder / "ending_application.py").write_text("raise SystemExit(3)\n")
+        self.patch(sys, "path", [*sys.path, str(folder)])
+        self.assertEqual(mount_problems(()), [])
+        self.assertEqual(mount_problems(("/a=twisted.web.resource:Resource",)), [])
+        (problem,) = mount_problems(("/a=twisted.web.resource:Resource", "/b=broken_application:Application"))
+        self.assertIn("mount /b: broken_application cannot be imported: No module named", problem)
+        self.assertNotIn("broken_application", sys.modules)
+        (problem,) = mount_problems(("/c=ending_application:Application",))
+        self.assertIn("/c=ending_application", problem)
 
 
 class GuardedTests(SynchronousTestCase):

@@ -142,7 +142,7 @@ class Host:
     def reopen_access_log(self) -> None:
         """Nothing is logged."""
 
-    def encoded_settings(self, index: int) -> bytes:
+    def encoded_settings(self, index: int, is_successor: bool) -> bytes:
         """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
         return b"%d" % index
 
