@@ -11,18 +11,28 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
 from random import Random
 from typing import Any
 
-from edge.gossip.changes import Message
-from edge.gossip.members import Dial, GossipConfig, Identity, MemberChanged, Send, VersionVectorSeen
+from edge.gossip.changes import Message, decode_message
+from edge.gossip.members import (
+    Dial,
+    GossipConfig,
+    Identity,
+    MemberChanged,
+    Send,
+    UrgentSeen,
+    VersionVectorSeen,
+)
 from edge.gossip.membership import Membership
 from edge.gossip.packet import DEAD, LEFT, Packet, encode
 from edge.gossip.replica import Replica
 from edge.gossip.rows import Rows
+from edge.gossip.schema import GossipError
 from edge.load.report import LoadReport
 from simulation.keyring import HashKeyring
 
@@ -133,7 +143,9 @@ class World:
         node = self.nodes[name]
         node.generation = max(node.generation + 1 if keep else 0, self.now_ms(node))
         me = Identity(name, node.generation, f"10.0.{node.number >> 8}.{node.number & 255}", 7000, "")
-        node.membership = Membership(me, self.config, Random(self.random.random()), self.now)
+        node.membership = Membership(
+            me, self.config, HashKeyring(name), Random(self.random.random()), self.now
+        )
         node.starved_until = node.stopped_until = 0.0
         if self.tables:
             if node.rows is None or not keep:
@@ -238,6 +250,8 @@ class World:
             if member.state in (DEAD, LEFT) and member.name in node.streams:
                 self.at(0.0, lambda: self._break(node.name, member.name))
                 self.at(0.001, lambda: self._break(member.name, node.name))
+        elif isinstance(output, UrgentSeen):
+            self._take_urgent(node, output)
         elif (
             isinstance(output, VersionVectorSeen)
             and node.replica is not None
@@ -245,6 +259,11 @@ class World:
         ):
             asked = node.replica.notice(output.sender, output.version_vector, self.now_ms(node))
             self._tell(node, output.sender, asked)
+
+    def _take_urgent(self, node: Node, seen: UrgentSeen) -> None:
+        """A change that came with a datagram; whatever is none is dropped, as the shell does."""
+        with suppress(GossipError):
+            self._take(node.name, seen.sender, decode_message(seen.data))
 
     def _send(self, node: Node, send: Send) -> None:
         source, target, packet = node.name, send.to, send.packet

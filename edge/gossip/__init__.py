@@ -7,6 +7,7 @@ Who is a member    SWIM: Das, Gupta, Motivala 2002; Lifeguard: Dadgar, Phillips,
 membership.py      the SWIM protocol of one node: probes, suspicion, refutation
 members.py         the records: members, updates and their order, configuration, outputs
 roster.py          the member list, and what an update does to it
+introductions.py   nodes that others tell of, to be dialled
 probes.py          probes under way: direct, indirect
 roundtrip.py       probe timeouts from smoothed round-trip times
 suspicion.py       the timeout of a suspicion

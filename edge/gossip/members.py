@@ -173,6 +173,8 @@ class Counters:
     refutations: int = 0
     trials: int = 0
     late_ticks: int = 0
+    #: Updates of others that go beyond what is known of their node, and load reports that it did not sign.
+    unproved: int = 0
 
 
 def update_of(me: Identity, incarnation: int, state: int = ALIVE) -> MembershipUpdate:

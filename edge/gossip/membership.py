@@ -11,6 +11,12 @@ Where this goes beyond SWIM: timeouts come from measured round trips; suspicions
 node in bad health waits longer (:mod:`edge.gossip.awareness`); a tick that comes late (the process was
 stopped, the clock jumped) moves all deadlines by as much; who was declared dead comes back after a probe
 (:mod:`edge.gossip.rejoin`); the dead are pinged and dialled for ever, so that partitions heal.
+
+**A node speaks for itself alone.**  Its generation, its addresses and its load are believed from itself, over
+what its certificate protects, or with its signature; so a member is who has shown a certificate of that name.
+Others say of a member, in the generation it has, that it is suspect, dead, or well; of anybody else they can
+only tell that it is worth a dial (:mod:`edge.gossip.introductions`).  Numbers grow by steps that a cluster in
+trouble needs (:data:`STEP`, :data:`GENERATION_STEP`), so nobody can use them up.
 """
 
 from __future__ import annotations
@@ -22,6 +28,8 @@ from typing import Any
 import msgspec
 
 from edge.gossip.awareness import LAG_MS, Awareness
+from edge.gossip.introductions import Introductions
+from edge.gossip.keyring import Keyring
 from edge.gossip.members import (
     ROUND,
     Counters,
@@ -50,15 +58,23 @@ from edge.gossip.packet import (
     Ping,
     PingRequest,
     Probe,
+    load_statement,
 )
-from edge.gossip.piggyback import PiggybackQueues
+from edge.gossip.piggyback import PiggybackQueues, SignedLoad
 from edge.gossip.probes import OwnProbe, Relayed
 from edge.gossip.rejoin import PAUSE, WITNESSES, RejoinProbe
 from edge.gossip.roster import Roster
 from edge.load.report import LoadReport
+from edge.load.wire import LAST_GENERATION
 
 #: A tick that is later than this many seconds moves the deadlines.
 LATE = 0.3
+#: Incarnations by which what others say of a member may be ahead of what is known here: 64 deaths.
+STEP = 64 * ROUND
+#: Incarnations after which a node begins a new generation.
+LAST_INCARNATION = 1 << 47
+#: By how much others may know of a later life of this node, in milliseconds: a clock that was wrong by years.
+GENERATION_STEP = 20 * 365 * 86_400_000
 #: New streams in one second that carry everything; news and exchanges tell the others.
 TOLD_LIMIT = 8
 #: Seconds until a rejoin probe is tried again, when there is nobody to ping.
@@ -75,6 +91,7 @@ class Membership:
         self,
         me: Identity,
         config: GossipConfig,
+        keyring: Keyring,
         random: Random,
         now: float,
         date_ms: Callable[[], int] = lambda: 0,
@@ -84,6 +101,8 @@ class Membership:
         self.incarnation = 0
         self.health = Awareness(config.lifeguard)
         self.counters = Counters()
+        self._keyring = keyring
+        self._latest_generation = min(me.generation + GENERATION_STEP, LAST_GENERATION)
         self._random = random
         self._date_ms = date_ms
         self._now = now
@@ -91,6 +110,7 @@ class Membership:
         self.piggyback = PiggybackQueues(me.name)
         self.roster = Roster(config, self.piggyback, self.counters)
         self.members = self.roster.members
+        self.introductions = Introductions(now)
         self._number = random.getrandbits(32)
         self._ring: list[str] = []
         self._probe: OwnProbe | None = None
@@ -111,15 +131,15 @@ class Membership:
         """*packet* from the authenticated *sender*."""
         self._now = max(self._now, now)
         for update in packet.updates:
-            self._hear(update)
-        for age, report in packet.loads:
-            if report.name in self.members:
-                self.piggyback.note(report, now - age / 1000)
+            self._hear_from(sender, update)
+        for age, report, signer, signature in packet.loads:
+            self._hear_load(SignedLoad(report, now - age / 1000, signer, signature))
         if packet.version_vector:
             self._out.append(VersionVectorSeen(sender, packet.version_vector))
         for data in packet.urgent:
             self._out.append(UrgentSeen(sender, data))
-        self._out += [NamesakeSeen(namesake) for namesake in packet.namesakes]
+        known = (self.me.name, *self.members)
+        self._out += [NamesakeSeen(one) for one in packet.namesakes if one.name in known]
         probe = packet.probe
         if isinstance(probe, Ping):
             if probe.target == self.me.name:
@@ -135,6 +155,7 @@ class Membership:
         """A stream with *name* is open: tell it everything, unless many others were told just now."""
         self._now = max(self._now, now)
         self._streams.add(name)
+        self.introductions.met(name)
         member = self.members.get(name)
         if member is None or member.latest.generation < generation:
             self._hear(MembershipUpdate(name, ALIVE, generation, 0, host, port, url))
@@ -174,7 +195,8 @@ class Membership:
 
     def set_load(self, report: LoadReport, now: float) -> None:
         """This node's own load, for all."""
-        self.piggyback.note(report, now)
+        signature = self._keyring.sign(load_statement(report))
+        self.piggyback.note(SignedLoad(report, now, self._keyring.own, signature))
 
     def load_of(self, name: str) -> tuple[LoadReport, float] | None:
         """(report, its age in seconds) of a node; the time is that of the last call with one."""
@@ -282,6 +304,7 @@ class Membership:
             if now - member.dialled >= config.redial:
                 member.dialled = now
                 self._out.append(Dial(member.name, member.host, member.port))
+        self._out += self.introductions.again(now)
         self._ring = self._ring or self._some(len(self.members))
         while self._ring:
             member_or_none = self.members.get(self._ring.pop())
@@ -367,8 +390,43 @@ class Membership:
         else:
             self._out += self.roster.hear(update, self._now)
 
+    def _hear_from(self, sender: str, update: MembershipUpdate) -> None:
+        """*sender* says this of itself, of this node, or of another one."""
+        member = self.members.get(update.name)
+        if update.name in (sender, self.me.name):
+            self._hear(update)
+        elif member is None or update.generation > member.latest.generation:
+            if update.state < DEAD:
+                self._out += self.introductions.hear(update, self._now)
+        elif update.generation == member.latest.generation:
+            if update.incarnation > member.latest.incarnation + STEP:
+                self.counters.unproved += 1
+                return
+            self._hear(
+                msgspec.structs.replace(
+                    member.latest,
+                    state=update.state,
+                    incarnation=update.incarnation,
+                    accuser=update.accuser,
+                )
+            )
+
+    def _hear_load(self, load: SignedLoad) -> None:
+        report = load.report
+        if report.name not in self.members or not self.piggyback.is_newer(report):
+            return
+        if self._keyring.is_revoked(load.signer) or not self._keyring.verify(
+            load.signer, report.name, load_statement(report), load.signature
+        ):
+            self.counters.unproved += 1
+            return
+        self.piggyback.note(load)
+
     def _hear_of_myself(self, update: MembershipUpdate) -> None:
         me = self.me
+        if update.generation >= self._latest_generation or update.incarnation > self.incarnation + STEP:
+            self.counters.unproved += 1  # no life of ours
+            return
         elsewhere = (update.host, update.port) != (me.host, me.port)
         of_another = (update.state == LEFT and not self._left) or (update.state == ALIVE and elsewhere)
         if update.generation > me.generation or (update.generation == me.generation and of_another):
@@ -379,6 +437,8 @@ class Membership:
             self.piggyback.news.add(update_of(self.me, 0))
             return
         of_this_life = rank(update)[:2] >= (self.me.generation, self.incarnation)
+        if of_this_life and update.state == ALIVE:
+            self.incarnation = update.incarnation  # what all believe of us
         if of_this_life and update.state != ALIVE and not self._left:
             self.incarnation = rank(update)[1]  # what is refuted, once we are fit
             if update.state == DEAD and self.config.lifeguard:
@@ -390,6 +450,9 @@ class Membership:
         self.counters.refutations += 1
         self.health.note(1)
         self.incarnation += 1
+        if self.incarnation > LAST_INCARNATION:
+            self.me = self.me._replace(generation=self.me.generation + 1)
+            self.incarnation = 0
         self._death = self._rejoin = None
         update = update_of(self.me, self.incarnation)
         self.piggyback.news.add(update)

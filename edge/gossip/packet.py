@@ -7,7 +7,7 @@ MessagePack arrays, by msgspec; positions are append-only.  A :class:`Packet` is
     probe    nil or ["ping", number, target] | ["ack", number, date of the sender, Unix ms] | ["nack", number]
              | ["request", number, target]: please ping the target for me
     updates  [[name, state, generation, incarnation, host, port, url, [low, high], accuser], ...]
-    loads    [[age in ms, load report (edge.load.report)], ...]
+    loads    [[age in ms, load report (edge.load.report), fingerprint, signature], ...]; signed by its node
     vector   [[origin, generation, sequence], ...]: how much of each node's change log the sender has
     urgent   [bytes, ...]: changes of the table (edge.gossip.changes) that cannot wait for a stream
     namesakes  [[name, host, port, host, port], ...]: two processes with one name, which the sender has seen
@@ -23,6 +23,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from edge.gossip.batches import Fingerprint, Signature
 from edge.gossip.fields import URL, Host, MaybeName, Port, Version
 from edge.gossip.schema import Decoder
 from edge.load.report import LoadReport
@@ -110,6 +111,8 @@ class Namesake(msgspec.Struct, frozen=True, array_like=True):
 
 
 _Age = Annotated[int, Meta(ge=0, lt=1 << 31)]
+#: (its age in milliseconds, the report, the certificate whose key signed it, the signature)
+Load = tuple[_Age, LoadReport, Fingerprint, Signature]
 _Urgent = Annotated[bytes, Meta(max_length=MAX_PAYLOAD)]
 
 
@@ -118,7 +121,7 @@ class Packet(msgspec.Struct, frozen=True, array_like=True):
 
     probe: Probe = None
     updates: Annotated[tuple[MembershipUpdate, ...], _NODES] = ()
-    loads: Annotated[tuple[tuple[_Age, LoadReport], ...], _NODES] = ()
+    loads: Annotated[tuple[Load, ...], _NODES] = ()
     version_vector: Annotated[tuple[LogPosition, ...], _NODES] = ()
     urgent: Annotated[tuple[_Urgent, ...], Meta(max_length=64)] = ()
     namesakes: Annotated[tuple[Namesake, ...], Meta(max_length=NAMESAKES)] = ()
@@ -131,6 +134,11 @@ _DECODER: Decoder[Packet] = Decoder(Packet, "packet", MAX_STREAM_PAYLOAD)
 def encode(packet: Packet) -> bytes:
     """*packet* in MessagePack."""
     return _ENCODER.encode(packet)
+
+
+def load_statement(report: LoadReport) -> bytes:
+    """What a node signs of its load."""
+    return b"edge load\0" + _ENCODER.encode(report)
 
 
 def size_of(part: object) -> int:

@@ -6,11 +6,13 @@ A queue gets what room the one before it left, so that no load on the table dela
 from __future__ import annotations
 
 from collections import Counter, deque
+from typing import NamedTuple
 
 from edge.gossip.broadcasts import Broadcasts
 from edge.gossip.packet import (
     MAX_PAYLOAD,
     NAMESAKES,
+    Load,
     LogPosition,
     MembershipUpdate,
     Namesake,
@@ -22,12 +24,26 @@ from edge.load.report import LoadReport
 
 #: Times an urgent change is sent, and how many wait at most.
 URGENT_SENDS, URGENT_LIMIT = 4, 64
-#: Figures of so many nodes ride on one packet.
-LOADS = 8
+#: Load reports of so many others ride on one packet, signed: room is left for the version vector.
+LOADS = 4
 #: Bytes of a packet with nothing piggybacked.
 _FRAME = 32
-#: Bytes around one load report, and of urgent changes.
-_AGE, _LENGTH = 6, 3
+#: Bytes around one load report and its signature, and of urgent changes.
+_AGE, _LENGTH = 27, 3
+
+
+class SignedLoad(NamedTuple):
+    """The load of a node at a time, as it signed it."""
+
+    report: LoadReport
+    at: float
+    signer: bytes
+    signature: bytes
+
+    def sent(self, now: float) -> Load:
+        """What goes into a packet at the time *now*."""
+        age = min(max(0, int((now - self.at) * 1000)), (1 << 31) - 1)
+        return age, self.report, self.signer, self.signature
 
 
 class PiggybackQueues:
@@ -41,7 +57,7 @@ class PiggybackQueues:
         #: Bytes sent by queue.
         self.bytes: Counter[str] = Counter()
         self._name = name
-        self._loads: dict[str, tuple[LoadReport, float]] = {}
+        self._loads: dict[str, SignedLoad] = {}
         self._urgent: deque[tuple[bytes, int]] = deque(maxlen=URGENT_LIMIT)
 
     @property
@@ -54,16 +70,21 @@ class PiggybackQueues:
         """News and urgent changes that wait."""
         return len(self.news) + len(self._urgent)
 
-    def note(self, report: LoadReport, at: float) -> None:
-        """The load of some node at the time *at*; a report older than the known one is ignored."""
+    def is_newer(self, report: LoadReport) -> bool:
+        """Whether *report* is newer than what is known of its node."""
         known = self._loads.get(report.name)
         newest = (report.generation, report.sequence)
-        if known is None or newest > (known[0].generation, known[0].sequence):
-            self._loads[report.name] = (report, at)
+        return known is None or newest > (known.report.generation, known.report.sequence)
+
+    def note(self, load: SignedLoad) -> None:
+        """The load of some node; a report older than the known one is ignored."""
+        if self.is_newer(load.report):
+            self._loads[load.report.name] = load
 
     def load(self, name: str) -> tuple[LoadReport, float] | None:
         """(report, when it was true)."""
-        return self._loads.get(name)
+        known = self._loads.get(name)
+        return None if known is None else (known.report, known.at)
 
     def forget(self, name: str) -> None:
         """Its load means nothing any more."""
@@ -89,12 +110,12 @@ class PiggybackQueues:
         room -= used
         self.bytes["membership"] += MAX_PAYLOAD - room
         begin = room
-        loads: list[tuple[int, LoadReport]] = []
-        for one, at in self.newest_loads(LOADS):
-            size = size_of(one) + _AGE
+        loads: list[Load] = []
+        for one in self.newest_loads(LOADS):
+            size = size_of(one.report) + len(one.signature) + _AGE
             if size > room:
                 break
-            loads.append((max(0, int((now - at) * 1000)), one))
+            loads.append(one.sent(now))
             room -= size
         self.bytes["load"] += begin - room
         begin = room
@@ -116,12 +137,12 @@ class PiggybackQueues:
 
     def everything(self, updates: list[MembershipUpdate], now: float) -> Packet:
         """For a stream, which has room for all."""
-        loads = ((max(0, int((now - at) * 1000)), one) for one, at in self.newest_loads(64))
+        loads = (one.sent(now) for one in self.newest_loads(64))
         return Packet(None, tuple(updates), tuple(loads), self.version_vector)
 
-    def newest_loads(self, limit: int) -> list[tuple[LoadReport, float]]:
+    def newest_loads(self, limit: int) -> list[SignedLoad]:
         """Own report, then the newest of the others."""
         own = self._loads.get(self._name)
         others = [found for name, found in self._loads.items() if name != self._name]
-        others.sort(key=lambda found: -found[1])
+        others.sort(key=lambda found: -found.at)
         return ([own] if own is not None else []) + others[:limit]

@@ -17,7 +17,7 @@ class Progress:
     def __init__(self, node: str, replica: Replica) -> None:
         self._node = node
         self._replica = replica
-        self._heard: dict[str, LogPosition] = {}  # the highest position of each origin, by whomever
+        self._heard: dict[str, dict[str, LogPosition]] = {}  # what each node has said, by origin
         self._told: dict[str, LogPosition] = {}  # how much of our own log each node has
         #: Whether anybody has told anything.
         self.has_heard = False
@@ -25,30 +25,45 @@ class Progress:
     def note(self, sender: str, version_vector: Sequence[LogPosition]) -> None:
         """*sender* has told how far it has all logs."""
         self.has_heard = True
+        before = self._heard.get(sender, {})
+        self._heard[sender] = {
+            one.origin: max(one, before.get(one.origin, one), key=_rank) for one in version_vector
+        }
         for position in version_vector:
             if position.origin == self._node:
                 self._told[sender] = position
-            if position.sequence == 0:
-                continue
-            known = self._heard.get(position.origin)
-            if known is None or (position.generation, position.sequence) > (known.generation, known.sequence):
-                self._heard[position.origin] = position
 
     def forget(self, name: str) -> None:
-        """*name* has left."""
+        """*name* has left; what it said last of logs still counts, as far as others can prove it."""
         self._told.pop(name, None)
 
     def behind(self) -> dict[str, int]:
-        """For each origin of which there is more than is here: how many changes."""
+        """For each origin of which there is more than is here: how many changes.
+
+        As those say who can prove it: see :meth:`edge.gossip.replica.Replica.is_distrusted`.
+        """
         ours = {position.origin: position for position in self._replica.version_vector()}
         behind = {self._node: 1} if self._replica.recovers else {}
-        for origin, heard in self._heard.items():
+        for origin, heard in self._highest().items():
             mine = ours.get(origin)
             if mine is None or mine.generation < heard.generation:
                 behind[origin] = heard.sequence
             elif mine.generation == heard.generation and mine.sequence < heard.sequence:
                 behind[origin] = heard.sequence - mine.sequence
         return behind
+
+    def _highest(self) -> dict[str, LogPosition]:
+        """The highest position of each origin."""
+        highest: dict[str, LogPosition] = {}
+        for sender, vector in self._heard.items():
+            if self._replica.is_distrusted(sender):
+                continue
+            for position in vector.values():
+                known = highest.get(position.origin)
+                newer = known is None or _rank(position) > _rank(known)
+                if position.sequence and newer:
+                    highest[position.origin] = position
+        return highest
 
     def peer_behind(self, name: str) -> int | None:
         """How many of this node's changes *name* has not said to have; None: it has said nothing."""
@@ -59,3 +74,7 @@ class Progress:
         if position is None or position.generation != ours.generation:
             return None
         return max(0, ours.sequence - position.sequence)
+
+
+def _rank(position: LogPosition) -> tuple[int, int]:
+    return position.generation, position.sequence

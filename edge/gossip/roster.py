@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from edge.gossip.members import Counters, Dial, GossipConfig, Member, MemberChanged, rank
-from edge.gossip.packet import ALIVE, DEAD, LEFT, SUSPECT, MembershipUpdate
+from edge.gossip.packet import ALIVE, DEAD, LEFT, NODES, SUSPECT, MembershipUpdate
 from edge.gossip.piggyback import PiggybackQueues
 from edge.gossip.suspicion import Suspicion
 
@@ -78,11 +78,21 @@ class Roster:
         self._piggyback.forget(name)
 
     def _admit(self, update: MembershipUpdate, now: float) -> list[MemberChanged | Dial]:
+        if len(self.members) >= NODES and not self._make_room():
+            return []
         member = self.members[update.name] = Member(update, now)
         if update.state == SUSPECT:
             self._suspects[update.name] = self._suspicion(update.accuser, now)
         self._piggyback.news.add(update)
         return [MemberChanged(member, None), Dial(update.name, update.host, update.port)]
+
+    def _make_room(self) -> bool:
+        """Forget whoever has been dead, or has left, for longest; False: all are there."""
+        gone = [member for member in self.members.values() if not member.is_live]
+        if not gone:
+            return False
+        self.remove(min(gone, key=lambda member: member.since).name)
+        return True
 
     def _adopt(self, member: Member, update: MembershipUpdate, now: float) -> list[MemberChanged | Dial]:
         before = member.state

@@ -18,7 +18,8 @@ Name = Annotated[str, Meta(min_length=1, max_length=63, pattern=NAME)]
 #: A count that nobody reaches, and that may be added to without leaving 64 bits.
 Number = Annotated[int, Meta(ge=0, lt=1 << 48)]
 #: A process' life or a log's: Unix milliseconds at its start, or a little more.  2**53 ms are 285,000 years.
-Generation = Annotated[int, Meta(ge=0, lt=1 << 53)]
+LAST_GENERATION = (1 << 53) - 1
+Generation = Annotated[int, Meta(ge=0, le=LAST_GENERATION)]
 #: Any 63 bits: a hash, a hybrid logical clock, the number of a probe.
 Word = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 #: A share of something; a node in trouble may be far above 1.

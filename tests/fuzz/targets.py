@@ -55,7 +55,9 @@ def packet(data: bytes) -> None:
         found = decode(data)
     except GossipError:
         return
-    life = Membership(Identity("a", 5, "10.0.0.1", 7000, ""), GossipConfig(), Random(1), 0.0)
+    life = Membership(
+        Identity("a", 5, "10.0.0.1", 7000, ""), GossipConfig(), HashKeyring("a"), Random(1), 0.0
+    )
     life.connected("b", 1, "10.0.0.2", 7000, "", 0.0)
     life.receive("b", found, 1.0)
     for step in range(20):
@@ -97,12 +99,12 @@ TARGETS: dict[str, Callable[[bytes], None]] = {"packet": packet, "message": mess
 _UPDATE = MembershipUpdate("b", 1, 1, 2, "10.0.0.2", 7000, "http://b", (1, 1), "c")
 _ITEM = (b"/a", 3, _NOW_MS << 16, 5, ((0, bytes(32), 6, 0, 1),), 0)
 _BATCHES = (Batch("b", bytes(16), 1, 3, bytes(32), b"signature"),)
+_LOAD = (12, LoadReport("b", 1, 2, 0.5, 0.5, 1.0, 0.0, 3, 4, 0.1, False), bytes(16), b"signature")
 _HEADS = (b"Content-Type: text/html\r\n", b"")
 #: Where fuzzing begins: one good message of each kind.
 SEEDS: dict[str, list[bytes]] = {
     "packet": [
-        encode(Packet(probe, (_UPDATE,), ((12, LoadReport("b", 1, 2, 0.5, 0.5, 1.0, 0.0, 3, 4, 0.1, False)),),
-                      (LogPosition("b", 1, 2),), (b"x",)))
+        encode(Packet(probe, (_UPDATE,), (_LOAD,), (LogPosition("b", 1, 2),), (b"x",)))
         for probe in (Ping(7, "a"), Ack(7), Nack(7), PingRequest(7, "b"), None)
     ],
     "message": [

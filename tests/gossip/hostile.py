@@ -35,12 +35,16 @@ OTHER = (None, True, -1, 1.5, "text", b"bytes", [], {}, [[]], {"a": 1})
 
 
 class Attacker:
-    """Makes messages of any type; *known*: what is in use at the victim, and does most harm."""
+    """Makes messages of any type; *known*: what is in use at the victim, and does most harm.
+
+    *hints*: more of that, by the names of fields.  A field without a hint is attacked all the same.
+    """
 
     def __init__(self, random: Random, known: Sequence[Any] = (), wrong: float = 0.02) -> None:
         """*wrong*: how likely a field is of another type, or out of its range."""
         self.random = random
         self.known: list[Any] = list(known)
+        self.hints: dict[str, list[Any]] = {}
         self.wrong = wrong
 
     def message(self, schema: Any) -> bytes:
@@ -70,13 +74,18 @@ class Attacker:
         return self._plain(schema)
 
     def _struct(self, schema: inspect.StructType) -> list[Any]:
-        fields = [self.value(field.type) for field in schema.fields]
+        fields = [
+            self.random.choice(self.hints[field.name])
+            if self.hints.get(field.name) and self.random.random() < 0.8
+            else self.value(field.type)
+            for field in schema.fields
+        ]
         made = fields if schema.tag is None else [schema.tag, *fields]
         return made[: self.random.randint(0, len(made))] if self.random.random() < self.wrong else made
 
     def _constrained(self, schema: inspect.Metadata) -> Any:
         grammar = (schema.extra or {}).get("grammar")
-        if grammar is not None and self.random.random() < 0.7:
+        if grammar is not None and self.random.random() < 0.95:
             fitting = [one for one in self.known if isinstance(one, bytes) and grammar.accepts(one)]
             return self.random.choice([*fitting, grammar.example])
         return self.value(schema.type)
@@ -87,19 +96,25 @@ class Attacker:
             low, high = _range(schema)
             near = [one + random.randint(-2, 2) for one in self.known if type(one) is int]
             within = [one for one in near if low <= one <= high]
-            if within and random.random() < 0.6:
+            if within and random.random() < 0.4:
                 return random.choice(within)
-            return random.choice((low, high, high - 1, low + 1, random.randint(low, high), *NUMBERS[4:9]))
+            if random.random() < 0.5:
+                return low
+            edges = (low, high, high - 1, low + 1, random.randint(low, high))
+            return random.choice(edges if random.random() < 0.97 else NUMBERS)
         if isinstance(schema, inspect.FloatType):
-            return random.choice((schema.ge or 0.0, schema.le or 1e12, *FLOATS))
+            within = (schema.ge or 0.0, schema.le or 1e12, 0.5)
+            return random.choice(within if random.random() < 0.9 else FLOATS)
         if isinstance(schema, inspect.StrType):
             texts = (*(one for one in self.known if isinstance(one, str)), *EXAMPLES)
             fitting = [one for one in texts if re.search(schema.pattern or "", one)]
-            return random.choice(fitting if fitting and random.random() < 0.9 else TEXTS)
+            return random.choice(fitting if fitting and random.random() < 0.97 else TEXTS)
         if isinstance(schema, inspect.BytesType):
-            length = schema.min_length or 0
-            known = [one for one in self.known if isinstance(one, bytes) and len(one) >= length]
-            return random.choice([*known, *BYTES, random.randbytes(max(length, 16)), bytes(length)])
+            low, high = schema.min_length or 0, min(schema.max_length or 64, 64)
+            known = (one for one in (*self.known, *BYTES) if isinstance(one, bytes))
+            fitting = [one for one in known if low <= len(one) <= (schema.max_length or len(one))]
+            made = [random.randbytes(random.randint(low, max(low, high))), bytes(low)]
+            return random.choice([*fitting, *made] if random.random() < 0.97 else BYTES)
         if isinstance(schema, inspect.BoolType):
             return random.random() < 0.5
         return None

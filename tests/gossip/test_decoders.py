@@ -36,7 +36,7 @@ LOADS = LoadReport("n2", 1, 2, 0.5, 0.5, 1.0, 0.0, 3, 4, 0.1, False)
 PACKET = Packet(
     Ping(7, "n2"),
     (MembershipUpdate("n1", 0, 1, 0, "10.0.0.1", 7000, "http://n1"),),
-    ((12, LOADS),),
+    ((12, LOADS, bytes(16), b"signature"),),
     (LogPosition("n1", 1, 2),),
     (b"x",),
 )

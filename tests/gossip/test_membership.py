@@ -5,10 +5,12 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.gossip.introductions import BURST, LIMIT, REMEMBERED
 from edge.gossip.members import ROUND, DateSeen, Dial, GossipConfig, Identity, MemberChanged, Send
-from edge.gossip.membership import Membership
+from edge.gossip.membership import GENERATION_STEP, LAST_INCARNATION, STEP, Membership
 from edge.gossip.packet import (
     ALIVE,
     DEAD,
@@ -22,9 +24,13 @@ from edge.gossip.packet import (
     Packet,
     Ping,
     PingRequest,
+    decode,
     encode,
+    load_statement,
 )
 from edge.load.report import LoadReport
+from edge.load.wire import LAST_GENERATION
+from simulation.keyring import HashKeyring
 
 
 def update(name: str, state: int = ALIVE, generation: int = 1, incarnation: int = 0, accuser: str = "",
@@ -44,7 +50,7 @@ class MembershipTests(SynchronousTestCase):
     def start(self, **config: Any) -> None:
         self.now = 100.0
         me = Identity("a", 1, "10.0.0.97", 7000, "")
-        self.a = Membership(me, GossipConfig(**config), Random(1), self.now)
+        self.a = Membership(me, GossipConfig(**config), HashKeyring("a"), Random(1), self.now)
         for name in "bcd":
             self.a.connected(name, 1, f"10.0.0.{ord(name)}", 7000, "", self.now)
         self.a.tick(self.now)
@@ -78,7 +84,7 @@ class MembershipTests(SynchronousTestCase):
 
     def test_an_answer_tells_the_date_and_that_of_an_answer_to_us_is_passed_on(self) -> None:
         me = Identity("a", 1, "10.0.0.97", 7000, "")
-        a = Membership(me, GossipConfig(), Random(1), self.now, lambda: 1_700_000_000_123)
+        a = Membership(me, GossipConfig(), HashKeyring("a"), Random(1), self.now, lambda: 1_700_000_000_123)
         a.connected("b", 1, "10.0.0.98", 7000, "", self.now)
         a.receive("b", Packet(Ping(7, "a")), self.now)
         a.tick(self.now)
@@ -171,7 +177,11 @@ class MembershipTests(SynchronousTestCase):
     def test_a_restart_is_a_new_generation_maybe_at_another_address(self) -> None:
         self.hear(update("d", DEAD))
         self.a.set_load(LoadReport("a", 1, 1, 0.1, 0.9, 0, 0, 0, 0, 0, False), self.now)
-        out = self.hear(update("d", ALIVE, generation=2, host="10.9.9.9"))
+        later = update("d", ALIVE, generation=2, host="10.9.9.9")
+        self.assertEqual(self.hear(later), [Dial("d", "10.9.9.9", 7000)])  # b says so: it may be true
+        self.assertEqual((self.state("d"), self.a.members["d"].host), (DEAD, "10.0.0.100"))
+        self.a.connected("d", 2, "10.9.9.9", 7000, "", self.now)
+        out = self.a.outputs()
         self.assertEqual((self.state("d"), self.a.members["d"].host), (ALIVE, "10.9.9.9"))
         self.assertEqual([one.before for one in out if isinstance(one, MemberChanged)], [DEAD])
 
@@ -206,7 +216,7 @@ class MembershipTests(SynchronousTestCase):
         out = self.run_for(70, silent="d")
         self.assertFalse([one for one in out if isinstance(one, Dial)])
         self.assertNotIn("d", self.a.members)
-        self.hear(update("d", generation=2))
+        self.hear(update("d", generation=2), sender="d")
         self.assertEqual(self.state("d"), ALIVE)
 
     def test_a_node_that_lives_is_not_renamed_by_who_answers_at_its_address(self) -> None:
@@ -217,9 +227,83 @@ class MembershipTests(SynchronousTestCase):
         self.assertFalse(self.a.renamed("nobody", self.now))
         self.assertEqual(self.state("d"), SUSPECT)
 
-    def test_a_stranger_that_is_dead_is_not_admitted(self) -> None:
-        self.hear(update("x", DEAD), update("y", LEFT), update("z"))
+    def test_a_stranger_is_dialled_and_admitted_when_it_has_shown_its_certificate(self) -> None:
+        out = self.hear(update("x", DEAD), update("y", LEFT), update("z"))
+        self.assertEqual(out, [Dial("z", "10.0.0.122", 7000)])
+        self.assertEqual(set(self.a.members), {"b", "c", "d"})
+        dials = [one for one in self.run_for(90) if isinstance(one, Dial) and one.name == "z"]
+        self.assertIn(len(dials), (29, 30))  # every two seconds for a minute
+        self.a.connected("z", 1, "10.0.0.122", 7000, "", self.now)
         self.assertEqual(set(self.a.members), {"b", "c", "d", "z"})
+
+    def test_a_peer_that_invents_nodes_costs_few_dials_and_nothing_that_is_kept(self) -> None:
+        dials = 0
+        for turn in range(20):
+            invented = tuple(
+                MembershipUpdate(f"x{turn}-{i}", ALIVE, 1, 0, "10.0.0.9", 9, "") for i in range(2000)
+            )
+            dials += len([one for one in self.hear(*invented) if isinstance(one, Dial)])
+        self.assertEqual(set(self.a.members), {"b", "c", "d"})
+        self.assertLessEqual(dials, BURST)
+        self.assertLessEqual(len(self.a.introductions), LIMIT)
+        self.assertLess(self.a.piggyback.queue, 4)  # the members that there are
+        self.run_for(2 * REMEMBERED)
+        self.assertEqual(len(self.a.introductions), 0)
+
+    def test_nobody_says_where_another_node_is_nor_in_which_life(self) -> None:
+        lie = MembershipUpdate("d", ALIVE, LAST_GENERATION, 0, "10.6.6.6", 666, "http://evil")
+        self.hear(lie, update("d", DEAD, generation=LAST_GENERATION), update("d", LEFT, generation=9))
+        self.hear(msgspec.structs.replace(lie, generation=1, incarnation=3))
+        member = self.a.members["d"]
+        self.assertEqual((member.state, member.host, member.latest.url), (ALIVE, "10.0.0.100", ""))
+        self.assertEqual((member.latest.generation, member.latest.incarnation), (1, 3))
+        for number in ((1 << 48) - 1, STEP + 4):
+            self.hear(update("d", DEAD, incarnation=number))
+        self.assertEqual((self.state("d"), self.a.counters.unproved), (ALIVE, 2))
+
+    def test_whatever_is_said_of_this_node_it_can_still_refute(self) -> None:
+        for generation in (LAST_GENERATION, LAST_GENERATION - 1, GENERATION_STEP + 1):
+            self.hear(update("a", DEAD, generation=generation))
+        self.hear(update("a", DEAD, incarnation=(1 << 48) - 1))
+        self.assertEqual((self.a.me.generation, self.a.incarnation), (1, 0))
+        for _ in range(2000):
+            self.hear(update("a", DEAD, incarnation=self.a.incarnation + STEP))
+            self.hear(update("a", ALIVE, generation=self.a.me.generation + (1 << 30)))
+        self.assertLessEqual(self.a.me.generation, 1 + GENERATION_STEP)
+        self.run_for(10)
+        (own,) = [
+            one for one in self.sent_updates() if one.name == "a" and one.generation == self.a.me.generation
+        ][-1:]
+        self.assertEqual(own.state, ALIVE)
+        decode(encode(Packet(updates=(own,))))
+
+    def sent_updates(self) -> list[MembershipUpdate]:
+        """What a says to a node that has just connected."""
+        self.a.connected("d", 1, "10.0.0.100", 7000, "", self.now)
+        return [u for one in self.a.outputs() if isinstance(one, Send) for u in one.packet.updates]
+
+    def test_incarnations_that_are_used_up_end_with_a_new_generation(self) -> None:
+        self.a.incarnation = LAST_INCARNATION
+        self.hear(update("a", SUSPECT, incarnation=LAST_INCARNATION))
+        self.assertEqual((self.a.me.generation, self.a.incarnation), (2, 0))
+
+    def test_a_load_is_of_the_node_that_signed_it(self) -> None:
+        report = LoadReport("d", 1, 7, 0.1, 0.9, 0, 0, 0, 0, 0, False)
+        keys = HashKeyring("d")
+        good = (5, report, keys.own, keys.sign(load_statement(report)))
+        lie = msgspec.structs.replace(report, sequence=(1 << 48) - 1, weight=0.0)
+        evil = HashKeyring("b")
+        for load in (
+            (5, lie, evil.own, evil.sign(load_statement(lie))), (5, lie, keys.own, good[3]),
+            (5, report, keys.own, bytes(32)),
+        ):  # fmt: skip
+            self.a.receive("b", Packet(loads=(load,)), self.now)
+            self.assertIsNone(self.a.load_of("d"))
+        self.assertEqual(self.a.counters.unproved, 3)
+        self.a.receive("b", Packet(loads=(good,)), self.now)
+        found = self.a.load_of("d")
+        assert found is not None
+        self.assertEqual(found[0], report)
 
     def test_who_leaves_tells_all_and_says_nothing_more(self) -> None:
         self.a.leave(self.now)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.gossip.packet import MAX_PAYLOAD, SUSPECT, LogPosition, MembershipUpdate, Packet, Ping, encode
-from edge.gossip.piggyback import LOADS, URGENT_LIMIT, URGENT_SENDS, PiggybackQueues
+from edge.gossip.piggyback import LOADS, URGENT_LIMIT, URGENT_SENDS, PiggybackQueues, SignedLoad
 from edge.load.report import LoadReport
 
 PROBE = Ping(1, "b")
@@ -19,6 +19,11 @@ def report(name: str, sequence: int = 1, generation: int = 1) -> LoadReport:
 
 def update(name: str, url: str = "") -> MembershipUpdate:
     return MembershipUpdate(name, SUSPECT, 1_700_000_000_000, 0, "10.0.0.1", 7000, url, (1, 1), "a")
+
+
+def signed(one: LoadReport, at: float) -> SignedLoad:
+    """As its node signed it."""
+    return SignedLoad(one, at, bytes(16), bytes(72))
 
 
 class PiggybackTests(SynchronousTestCase):
@@ -34,30 +39,30 @@ class PiggybackTests(SynchronousTestCase):
 
     def test_of_two_reports_of_a_node_the_newest_counts_whichever_came_last(self) -> None:
         for one in (report("b", 5), report("b", 4), report("b", 5)):
-            self.queues.note(one, 100.0 + one.sequence)
+            self.queues.note(signed(one, 100.0 + one.sequence))
         self.assertEqual(self.queues.load("b"), (report("b", 5), 105.0))
-        self.queues.note(report("b", 1, generation=2), 90.0)
+        self.queues.note(signed(report("b", 1, generation=2), 90.0))
         self.assertEqual(self.queues.load("b"), (report("b", 1, generation=2), 90.0))
 
     def test_what_is_forgotten_may_come_again_with_any_number(self) -> None:
-        self.queues.note(report("b", 9), 100.0)
+        self.queues.note(signed(report("b", 9), 100.0))
         self.queues.forget("b")
         self.queues.forget("b")
         self.assertIsNone(self.queues.load("b"))
-        self.queues.note(report("b", 1), 100.0)
-        self.assertEqual(self.fill().loads, ((0, report("b", 1)),))
+        self.queues.note(signed(report("b", 1), 100.0))
+        self.assertEqual([one for _, one, *_ in self.fill().loads], [report("b", 1)])
 
     def test_own_load_goes_first_then_the_newest_of_the_others_a_few_on_each_packet(self) -> None:
-        self.queues.note(report("a"), 1.0)
+        self.queues.note(signed(report("a"), 1.0))
         for number in range(20):
-            self.queues.note(report(f"n{number}"), 50.0 + number)
-        names = [one.name for _, one in self.fill().loads]
+            self.queues.note(signed(report(f"n{number}"), 50.0 + number))
+        names = [one.name for _, one, *_ in self.fill().loads]
         self.assertEqual(names, ["a", *(f"n{number}" for number in range(19, 19 - LOADS, -1))])
 
     def test_ages_are_in_milliseconds_and_never_negative(self) -> None:
-        self.queues.note(report("b"), 98.5)
-        self.queues.note(report("c"), 100.5)
-        self.assertEqual([age for age, _ in self.fill(now=100.0).loads], [0, 1500])
+        self.queues.note(signed(report("b"), 98.5))
+        self.queues.note(signed(report("c"), 100.5))
+        self.assertEqual([age for age, *_ in self.fill(now=100.0).loads], [0, 1500])
 
     def test_what_is_held_against_the_receiver_comes_before_all_news(self) -> None:
         for name in "cdefghijklmnopqrstuvwxyz":
@@ -68,7 +73,7 @@ class PiggybackTests(SynchronousTestCase):
 
     def test_a_full_packet_goes_without_loads_then_the_vector_then_urgent_changes(self) -> None:
         """By strict priority; nothing of what has to wait is lost, or counted as sent."""
-        self.queues.note(report("a"), 100.0)
+        self.queues.note(signed(report("a"), 100.0))
         self.queues.version_vector = (LogPosition("a", 1, 1),)
         self.assertTrue(self.queues.add_urgent(b"u" * 600))
         for name in "cdefghijklmnopqrstuvwxyz":
@@ -99,7 +104,7 @@ class PiggybackTests(SynchronousTestCase):
     def test_bytes_are_counted_by_queue(self) -> None:
         self.fill()
         self.assertEqual((self.queues.bytes["load"], self.queues.bytes["table"]), (0, 0))
-        self.queues.note(report("a"), 100.0)
+        self.queues.note(signed(report("a"), 100.0))
         self.queues.add_urgent(b"purge")
         self.fill()
         self.assertGreater(self.queues.bytes["load"], 0)
@@ -107,7 +112,7 @@ class PiggybackTests(SynchronousTestCase):
 
     def test_a_stream_has_room_for_all(self) -> None:
         for number in range(20):
-            self.queues.note(report(f"n{number}"), 100.0)
+            self.queues.note(signed(report(f"n{number}"), 100.0))
         packet = self.queues.everything([update("b"), update("c")], 100.0)
         self.assertEqual((packet.probe, len(packet.updates), len(packet.loads)), (None, 2, 20))
 
@@ -128,9 +133,9 @@ class PiggybackTests(SynchronousTestCase):
         for size in changes:
             self.queues.add_urgent(bytes(size))
         for number in range(loads):
-            self.queues.note(report(f"{longest}{number}", (1 << 63) - 1, (1 << 63) - 1), -1e6)
+            self.queues.note(signed(report(f"{longest}{number}", (1 << 53) - 1, (1 << 48) - 1), -1e6))
         self.queues.version_vector = tuple(
-            LogPosition(f"{longest}{number}", (1 << 63) - 1, (1 << 63) - 1) for number in range(vector)
+            LogPosition(f"{longest}{number}", (1 << 53) - 1, (1 << 48) - 1) for number in range(vector)
         )
         for _ in range(4):
             self.fill(update("b" * 63, "u" * 256) if held else None)

@@ -11,7 +11,7 @@ from edge.gossip.members import Counters, Dial, GossipConfig, MemberChanged
 from edge.gossip.packet import ALIVE, DEAD, LEFT, SUSPECT, MembershipUpdate
 from edge.gossip.piggyback import PiggybackQueues
 from edge.gossip.roster import FORGETTING, Roster
-from tests.gossip.test_piggyback import report
+from tests.gossip.test_piggyback import report, signed
 
 
 def update(
@@ -103,7 +103,7 @@ class RosterTests(SynchronousTestCase):
         self.assertEqual((self.counters.false_suspicions, self.roster.next_at), (0, inf))
 
     def test_the_load_of_an_earlier_life_is_forgotten_that_of_this_one_is_not(self) -> None:
-        self.piggyback.note(report("b"), 100.0)
+        self.piggyback.note(signed(report("b"), 100.0))
         self.roster.hear(update("b", incarnation=1), 100.0)
         self.assertIsNotNone(self.piggyback.load("b"))
         self.roster.hear(update("b", generation=2), 100.0)
@@ -118,7 +118,7 @@ class RosterTests(SynchronousTestCase):
 
     def test_the_dead_are_remembered_for_a_day_those_who_left_for_a_minute(self) -> None:
         """With their load; whoever lives is never forgotten."""
-        self.piggyback.note(report("c"), 100.0)
+        self.piggyback.note(signed(report("c"), 100.0))
         self.roster.hear(update("c", DEAD), 100.0)
         self.roster.hear(update("d", LEFT), 100.0)
         for now, left in ((160.0, "bcd"), (161.5, "bc"), (100.0 + 86_400, "bc"), (102.0 + 86_400, "b")):

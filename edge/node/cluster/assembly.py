@@ -83,7 +83,9 @@ def make_cluster(
     port = GossipPort(*split_address(config.gossip))
 
     me = Identity(node, generation, port.host, port.number, url)
-    membership = Membership(me, GossipConfig(), random, monotonic(), lambda: int(date_of(reactor) * 1000))
+    membership = Membership(
+        me, GossipConfig(), keyring, random, monotonic(), lambda: int(date_of(reactor) * 1000)
+    )
     directory = PeerDirectory(membership, random)
 
     client = BodyClient(PeerEndpoints(certificates, directory.address_of, reactor), reactor)
