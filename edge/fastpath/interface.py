@@ -135,7 +135,8 @@ class FastPath(Protocol):
         """Serve what is ready, and wait for more up to *timeout* seconds (None: for ever).
 
         It ends early when *fd* of :meth:`watch` is readable, when a signal has come, when there are
-        connections for Twisted (which it returns) or many samples, and after 2,048 events.
+        connections for Twisted (which it returns) or many samples, and after 2,048 events.  :exc:`OSError`:
+        it cannot wait any more.
         """
 
     def tick(self) -> None:

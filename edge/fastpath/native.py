@@ -156,6 +156,8 @@ class NativeFastPath:
 
     def run(self, timeout: float | None = 0.0) -> list[Handoff]:
         count = lib.edge_loop_wait(self._loop, -1 if timeout is None else ceil(timeout * 1e6))
+        if count < 0:
+            raise OSError(-count, os.strerror(-count))
         if not count:
             return []
         taken = lib.edge_loop_handoffs(self._loop)

@@ -519,6 +519,14 @@ class LoopSuite(ServingSuite):
         while self.counted("requests") < 2100:
             self.fastpath.run(0.01)
 
+    def test_a_set_that_is_broken_is_an_error(self) -> None:
+        """Else the process would spin, and say nothing."""
+        self.start()
+        with open(os.devnull, "rb") as file:
+            os.dup2(file.fileno(), self.fastpath.fileno())
+        with self.assertRaises(OSError):
+            self.fastpath.run(1.0)
+
     def test_a_descriptor_that_cannot_be_watched_is_refused(self) -> None:
         """It is closed, or a file."""
         self.start()

@@ -331,6 +331,8 @@ int edge_loop_wait(edge_loop *loop, int64_t timeout_us)
         deadline_set(loop, timeout_us);
     for (int served = 0; served < TURN_EVENTS;) {
         int n = next_events(loop, events, wait);
+        if (n < 0 && errno != EINTR)
+            return -errno;
         if (n <= 0)
             break; /* nothing is ready, or a signal has come */
         served += n;

@@ -73,7 +73,8 @@ int edge_loop_secure(edge_loop *loop, uint32_t number, edge_tls_context *context
 int edge_loop_watch(edge_loop *loop, int fd);
 /* Waits and serves until the caller has something to do: its descriptor is readable, timeout_us are over
  * (-1: never), a signal has come, connections were handed off, the samples are half full.  What is ready
- * here as well is served first, but 2,048 events are the most.  How many handoffs are to be taken. */
+ * here as well is served first, but 2,048 events are the most.  How many handoffs are to be taken, or -errno:
+ * nothing can be waited for any more. */
 int edge_loop_wait(edge_loop *loop, int64_t timeout_us);
 /* The same without waiting: serves what is ready. */
 int edge_loop_run(edge_loop *loop);
