@@ -26,7 +26,7 @@ from edge.publish.groups import groups_of
 from edge.publish.making import Made
 from edge.publish.problems import Kind, Problem
 from edge.publish.rules import content_type, media_type
-from edge.publish.schedule import Batch, Job, Known, Look, Looked, Make, Schedule
+from edge.publish.schedule import Batch, Job, Known, Lane, Look, Looked, Make, Schedule
 from edge.publish.site import Site
 from edge.publish.store import Coded
 from edge.publish.walk import Folder, Listing, Place, SourceFile
@@ -411,6 +411,140 @@ class OrderTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.node = Node()
+        self.node.world.write("index.html", b"1")
+        self.node.schedule.begin(ROOT, is_start=True)
+        self.node.settle()
 
-    def begin(self) -> Batch:
-        return self.node.schedule.begin(ROOT, is_start=True)
+    def change(self, *names: str, body: bytes = b"2") -> None:
+        """Files are written, and that is noticed and listed."""
+        self.node.events += [self.node.world.write(name, body) for name in names]
+        self.look()
+
+    def look(self) -> None:
+        self.node.deliver()
+        while self.node.schedule._looks:  # in new directories, too
+            self.assertIsInstance(self.node.take(False), Look)
+            self.node.finish(-1)
+
+    def make(self, slow: bool = False) -> list[str]:
+        """The names of the next job, which is done."""
+        job = self.node.take(slow)
+        assert isinstance(job, Make), job
+        names = [group.main.name for group in job.groups]
+        self.node.finish(-1)
+        return names
+
+    def steps(self) -> list[bytes]:
+        """The paths that are brought up to date now."""
+        steps = []
+        while (path := self.node.schedule.next_step(self.node.now)) is not None:
+            steps.append(path)
+        return steps
+
+    def test_pages_come_after_what_they_refer_to_and_removals_last(self) -> None:
+        self.change("old.html")
+        self.node.settle()
+        self.patch(module, "JOB_FILES", 1)
+        self.node.world.delete("old.html")
+        self.change("a.html", "b.css", "c.png", "d.js")
+        seen = []
+        for _ in range(4):
+            seen += self.make()
+            seen += [path.decode() for path in self.steps()]
+        self.assertEqual(
+            seen, ["c.png", "/c.png", "b.css", "/b.css", "d.js", "/d.js", "a.html", "/a.html", "/old.html"]
+        )
+
+    def test_a_removal_waits_for_no_large_file_and_not_long_for_small_ones(self) -> None:
+        self.change("old.html", "older.html")
+        self.node.settle()
+        self.node.world.delete("old.html")
+        self.change("v.mp4")
+        self.assertEqual(self.steps(), [b"/old.html"])
+        self.node.world.delete("older.html")
+        self.change("c.png")
+        self.assertEqual(self.steps(), [])
+        self.node.now += module.REMOVAL_PATIENCE
+        self.assertEqual(self.steps(), [b"/older.html"])
+
+    def test_small_changes_go_before_large_deploys_and_what_is_asked_for_before_both(self) -> None:
+        self.patch(module, "FEW_FILES", 3)
+        self.patch(module, "JOB_FILES", 2)
+        self.change(*[f"d/{number}.png" for number in range(6)])
+        self.change("e/edit.html")
+        self.assertIs(self.node.schedule.ask(b"/d/5.png"), Known.SOON)
+        self.assertEqual(self.make(), ["d/5.png"])
+        self.assertEqual(self.make(), ["e/edit.html"])
+        self.assertEqual(len(self.make()), 2)
+
+    def test_a_directory_that_is_asked_for_is_listed_next(self) -> None:
+        node = Node()
+        for number in range(module.LOOK_PLACES * 2):
+            node.world.write(f"{number:03}/a.html", b"1")
+        node.schedule.begin(ROOT, is_start=True)
+        node.take(False)
+        node.finish(-1)
+        self.assertIs(node.schedule.ask(b"/127/a.html"), Known.SOON)
+        job = node.take(False)
+        assert isinstance(job, Look)
+        self.assertEqual(job.places[0].name, "127")
+        self.assertIs(node.schedule.ask(b"/none/a.html"), Known.YES)
+        self.assertIs(Node().schedule.ask(b"/a.html"), Known.LATER)
+
+    def test_a_start_reads_what_is_small_and_near_the_root_first(self) -> None:
+        node = Node()
+        sizes = {"d/e/a.html": 1, "d/a.html": 2, "b.html": 500, "a.html": 300}
+        for name, size in sizes.items():
+            node.world.write(name, b"x" * size)
+        node.schedule.begin(ROOT, is_start=True)
+        while isinstance(node.take(False), Look):
+            node.finish(-1)
+        job, _ = node.running[-1]
+        assert isinstance(job, Make)
+        self.assertEqual(
+            [group.main.name for group in job.groups], ["a.html", "b.html", "d/a.html", "d/e/a.html"]
+        )
+        self.assertEqual((job.lane, job.at_once), (Lane.BULK, 0))
+
+    def test_a_large_file_is_a_job_of_its_own_that_ends_when_it_changes(self) -> None:
+        self.change("v.mp4", "d/v.mp4")
+        job = self.node.take(True)
+        assert isinstance(job, Make)
+        self.assertEqual((job.lane, len(job.groups)), (Lane.LARGE, 1))
+        self.assertIs(self.node.schedule.ask(b"/v.mp4"), Known.LATER)
+        self.change(job.groups[0].main.name, body=b"3")
+        self.assertTrue(job.is_cancelled)
+
+    def test_codings_are_made_well_when_nothing_else_waits(self) -> None:
+        self.change("a.html")
+        self.make()
+        self.change("b.html")
+        self.assertIsNone(self.node.take(True))
+        self.make()
+        self.assertEqual(self.make(slow=True), ["a.html", "b.html"])
+        self.assertIsNone(self.node.take(True))
+
+    def test_a_batch_is_done_when_all_it_brought_is_and_large_files_too(self) -> None:
+        batch = self.node.schedule.begin(ROOT)
+        self.node.world.write("v.mp4", b"2")
+        self.look()
+        self.assertEqual((self.steps(), self.node.schedule.finished()), ([], []))
+        self.make(slow=True)
+        self.assertEqual(self.steps(), [b"/v.mp4"])
+        self.assertEqual(self.node.schedule.finished(), [batch])
+
+    def test_a_file_that_is_being_written_is_looked_at_again_and_at_last_read_as_it_is(self) -> None:
+        self.node.world.open.add("log.txt")
+        self.change("log.txt")
+        began = self.node.now
+        while b"/log.txt" not in self.node.table:
+            while self.node.take(False) is not None:
+                self.node.finish(-1)
+            while self.node.step():
+                pass
+            self.assertIs(
+                self.node.schedule.ask(b"/log.txt"),
+                Known.YES if b"/log.txt" in self.node.table else Known.LATER,
+            )
+            self.node.now = max(self.node.schedule.wake_at() or 0.0, self.node.now)
+        self.assertGreaterEqual(self.node.now - began, module.LONGEST_WAIT)

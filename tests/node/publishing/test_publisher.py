@@ -6,20 +6,25 @@ import os
 from collections.abc import Callable
 from itertools import groupby, pairwise
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from edge.errors import PublishError
 from edge.node.bodies.store import BodyStore
 from edge.node.process.slices import Slices
 from edge.node.publishing import scrubber
-from edge.node.publishing.publisher import Publisher
+from edge.node.publishing.publisher import NotYet, Publisher, Stopped
 from edge.node.publishing.scrubber import Scrubber
 from edge.node.publishing.table import LocalTable
+from edge.publish import schedule
+from edge.publish.coding import encode
 from edge.publish.settings import PublishSettings
 from edge.publish.store import Store
-from edge.resource import Representation, Resource
+from edge.resource import Coding, Representation, Resource
 from edge.table.reader import Reader
 from edge.table.segment import Segment
 from edge.table.writer import Writer
@@ -27,6 +32,8 @@ from edge.table.writer import Writer
 
 class PublisherTestCase(TestCase):
     """A publisher of the folder ``root``."""
+
+    timeout = 60
 
     def setUp(self) -> None:
         from twisted.internet import reactor
@@ -195,6 +202,140 @@ class PublisherTests(PublisherTestCase):
         self.assertIn("none", str(raised.exception))
         self.assertIsNotNone(self.reader.find(b"/a"))
         self.assertEqual(publisher.settings.root, str(self.root))
+
+
+class BesideTests(PublisherTestCase):
+    """What happens while a large file is being read."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.is_reading, self.may_go_on = Event(), Event()
+        self.addCleanup(self.may_go_on.set)
+        copy = self.store.blobs.copy
+
+        def wait(fd: int, on_bytes: Callable[[int], None]) -> tuple[bytes, int]:
+            self.is_reading.set()
+            while not self.may_go_on.wait(0.01):
+                on_bytes(1)
+            return copy(fd, on_bytes)
+
+        self.patch(self.store.blobs, "copy", wait)
+        self.patch(schedule, "LARGE", 500_000)
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Return when *condition* holds; the time-out of the test ends what never does."""
+        while not condition():
+            await deferLater(self.reactor, 0.01)
+
+    async def begin(self) -> tuple[Publisher, Deferred[Any]]:
+        """A publisher that reads ``large.bin``, and its first publish."""
+        publisher = self.publisher()
+        self.write("large.bin", b"1" * 600_000)
+        for name in ("edited.html", "removed.html", "purged.html"):
+            self.write(name, b"old")
+        publishing = Deferred.fromCoroutine(publisher.publish())
+        publishing.addErrback(lambda failure: failure.trap(Stopped))
+        await publisher.served.wait()
+        await self.until(self.is_reading.is_set)
+        return publisher, publishing
+
+    def body(self, path: bytes) -> bytes | None:
+        entry = self.reader.find(path)
+        return entry.body if entry is not None else None
+
+    async def test_edits_removals_and_purges_wait_for_nothing(self) -> None:
+        publisher, publishing = await self.begin()
+        self.write("edited.html", b"new")
+        (self.root / "removed.html").unlink()
+        publisher.change([str(self.root.resolve())])
+        self.assertEqual(await publisher.purge([b"/purged.html"]), ([b"/purged.html"], []))
+        self.assertIsNone(self.reader.find(b"/purged.html"))
+        await self.until(lambda: self.body(b"/edited.html") == b"new")
+        await self.until(lambda: self.reader.find(b"/removed.html") is None)
+        self.assertEqual((publisher.progress.unread, publishing.called), (1, False))
+        self.assertFalse(self.reader.complete)
+        with self.assertRaises(NotYet):
+            await publisher.look_up(b"/large.bin")
+        self.assertIsNone(await publisher.look_up(b"/none.html"))
+        self.may_go_on.set()
+        result = await publishing
+        self.assertIsNotNone(self.reader.find(b"/large.bin"))
+        self.assertTrue(self.reader.complete)
+        self.assertEqual((publisher.progress.unread, list(result.problems)), (0, []))
+        self.assertIsNone(self.reader.find(b"/purged.html"))
+
+    async def test_a_large_file_that_is_purged_before_it_is_read_stays_away(self) -> None:
+        publisher, publishing = await self.begin()
+        self.assertEqual(await publisher.purge([b"/large.bin"]), ([b"/large.bin"], []))
+        self.may_go_on.set()
+        await publishing
+        self.assertIsNone(self.reader.find(b"/large.bin"))
+        self.assertIsNone(await publisher.look_up(b"/large.bin"))
+
+    async def test_one_that_changes_is_read_anew_and_its_former_reading_ends(self) -> None:
+        publisher, publishing = await self.begin()
+        self.is_reading.clear()
+        self.write("large.bin", b"2" * 700_000)
+        publisher.change([str(self.root.resolve())])
+        await self.until(self.is_reading.is_set)
+        self.may_go_on.set()
+        await publishing
+        await self.until(lambda: publisher.progress.unread == 0)
+        entry = self.reader.find(b"/large.bin")
+        assert entry is not None
+        self.assertEqual(entry.length, 700_000)
+
+    async def test_at_the_end_nothing_is_waited_for(self) -> None:
+        publisher, publishing = await self.begin()
+        publisher.stop()
+        await publishing
+
+
+class AskingTests(PublisherTestCase):
+    """What is not read yet and asked for."""
+
+    async def test_it_is_read_before_everything_else_and_what_does_not_exist_is_known_at_once(self) -> None:
+        publisher = self.publisher(capacity=1024)
+        for folder in range(30):
+            (self.root / f"{folder}").mkdir()
+            for number in range(10):
+                self.write(f"{folder}/{number}.html", b"%d" % number)
+        with self.assertRaises(NotYet):
+            await publisher.look_up(b"/29/9.html")  # nothing is known before it has begun
+        publishing = Deferred.fromCoroutine(publisher.publish())
+        await publisher.begun.wait()
+        resource = await publisher.look_up(b"/29/9.html")
+        assert resource is not None
+        self.assertEqual(resource.representations[0].body, b"9")
+        self.assertIsNone(await publisher.look_up(b"/28/none.html"))
+        self.assertIsNone(await publisher.look_up(b"/none/none.html"))
+        result = await publishing
+        self.assertEqual(result.puts, 300)
+
+    async def test_good_codings_come_later_and_only_they_have_other_etags(self) -> None:
+        publisher = self.publisher(arena=1 << 20)
+        text = b"".join(b"%d bottles of beer on the wall, " % n for n in range(9000))
+        for number in range(2):
+            self.write(f"{number}.html", text + b"%d" % number)
+        puts: list[tuple[bytes, ...]] = []
+        put = self.table.put
+
+        def note(resource: Resource, spill: Callable[[Representation], None]) -> bool:
+            if resource.path == b"/1.html":
+                puts.append(tuple(one.etag for one in resource.representations))
+            return put(resource, spill)
+
+        self.patch(self.table, "put", note)
+        await publisher.publish()
+        while publisher.progress.provisional or len(puts) < 2:
+            await deferLater(self.reactor, 0.01)
+        (identity, gzip, quick), (same_identity, same_gzip, well) = puts
+        self.assertEqual((identity, gzip), (same_identity, same_gzip))
+        self.assertNotEqual(quick, well)
+        body = self.reader.find(b"/1.html", 2)
+        assert body is not None and body.body is not None
+        self.assertEqual(body.etag, well)
+        self.assertEqual(bytes(body.body), encode(text + b"1", Coding.BR, 11))
 
 
 class RecordingTable(LocalTable):
