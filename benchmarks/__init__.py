@@ -13,6 +13,7 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
   10,000 files;
 * ``table_reads.c``, ``table_kill.py``, ``worker_kill.py``, ``attack.py``, ``hostile.py``: the table under a
   busy writer, killed writers, killed workers, slow-header attackers, bodies made to be costly;
+* ``robust_publishing.py``: first starts, and what waits while a large file is read
 * ``robust_shares.py``, ``robust_costs.py``, ``costly.py``: what one address leaves to others; the costliest
   request, and the search for it;
 * ``cluster.py``, ``replica.py``, ``million.py``: four nodes;

@@ -15,6 +15,7 @@ from benchmarks import (
     attack,
     hostile,
     robust_costs,
+    robust_publishing,
     robust_shares,
     servers,
     sockets,
@@ -155,8 +156,9 @@ FORMS = {
     "attack": _attack,
     "hostile": _hostile,
     "shares": robust_shares.rows,
+    "publishing": robust_publishing.rows,
     "costs": lambda place: [robust_costs.row(place.some(20, 500))],
     "start": lambda place: [started(place.directory / "start")],
 }
 #: What ``robustness`` stands for on the command line.
-SOUND = ("hostile", "shares", "costs")
+SOUND = ("hostile", "shares", "costs", "publishing")

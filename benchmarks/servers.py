@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -166,9 +168,17 @@ def nginx(webroot: Path, directory: Path) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def edge(
-    webroot: Path, directory: Path, fast_path: str = "native", *options: str, descriptors: int = 0
+    webroot: Path,
+    directory: Path,
+    fast_path: str = "native",
+    *options: str,
+    descriptors: int = 0,
+    ready: str = "",
 ) -> Iterator[Server]:
-    """Our node with one worker; *descriptors*: the limit of each of its processes, 0: as it is."""
+    """Our node with one worker; *descriptors*: the limit of each of its processes, 0: as it is.
+
+    *ready*: the path that is waited for; "": all is served, and coded as well as it will ever be.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
     workers = () if "--workers" in options else ("--workers", "1")
@@ -180,5 +190,23 @@ def edge(
         "--state-dir", str(directory / "state"), "--fast-path", fast_path,
         "--connections-per-address", "0", *options,
     ]  # fmt: skip
-    with _running(f"edge ({fast_path})", arguments, port, "/.edge/ready", directory / "log") as server:
+    path = ready or "/.edge/ready"
+    with _running(f"edge ({fast_path})", arguments, port, path, directory / "log") as server:
+        while not ready and admin(directory, "GET", "/status")["site"]["provisional"]:
+            time.sleep(0.1)
         yield server
+
+
+def admin(directory: Path, method: str, path: str, content: object = None) -> Any:
+    """What the admin API of the node in *directory* answers."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(30)
+        connection.connect(str(directory / "state" / "admin.sock"))
+        body = json.dumps(content).encode() if content is not None else b""
+        head = (
+            f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        connection.sendall(head.encode() + body)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return json.loads(answer.read())

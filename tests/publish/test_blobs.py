@@ -107,6 +107,47 @@ class Writing(BlobsTestCase):
         )
 
 
+class Copies(BlobsTestCase):
+    """Copies of large files."""
+
+    def test_holes_stay_holes(self) -> None:
+        path = self.write("sparse", b"begin")
+        with open(path, "r+b") as file:
+            file.seek(16 << 20)
+            file.write(b"middle")
+            file.truncate(24 << 20)
+        with open(path, "rb") as file:
+            digest, length = self.blobs.copy(file.fileno())
+        self.assertEqual(length, 24 << 20)
+        with open(path, "rb") as file:
+            self.assertEqual(sha256(file.read()).digest(), digest)
+        self.assertTrue(self.blobs.check(etag_of(digest)))
+        if os.stat(path).st_blocks * 512 < 1 << 20:  # where a file may have holes
+            self.assertLess(os.stat(self.blobs.path(etag_of(digest))).st_blocks * 512, 8 << 20)
+
+    def test_what_will_not_fit_is_refused_before_it_is_copied(self) -> None:
+        path = self.write("large", BODIES[0])
+        free = os.statvfs(self.state)
+        self.patch(module, "CHECK_AT_ONCE", 0)
+        self.patch(module, "_clone", lambda fd, source: False)
+        self.patch(module, "_SPARE", free.f_bavail * free.f_frsize)
+        self.patch(module, "_copy", None)
+        with open(path, "rb") as file, self.assertRaises(PublishError) as raised:
+            self.blobs.copy(file.fileno())
+        self.assertIn("make room on that disk", str(raised.exception))
+        self.assertEqual(self.leftovers(), [])
+
+    def test_a_copy_can_be_broken_off(self) -> None:
+        path = self.write("large", BODIES[0])
+
+        def stop(count: int) -> None:
+            raise KeyboardInterrupt
+
+        with open(path, "rb") as file:
+            self.assertRaises(KeyboardInterrupt, self.blobs.copy, file.fileno(), stop)
+        self.assertEqual((self.leftovers(), self.present()), ([], []))
+
+
 class Damage(BlobsTestCase):
     """Blobs whose bytes are not those that were written."""
 

@@ -6,10 +6,11 @@ from hashlib import sha256
 
 from twisted.internet.defer import Deferred
 
+from edge.gossip.changes import Record
 from edge.gossip.replica import Replica
 from edge.resource import Resource, etag_of
 from edge.table.writer import Writer
-from tests.node.cluster.table import BODY_LIMIT, TableTestCase, resource
+from tests.node.cluster.table import BODY_LIMIT, LINES, TableTestCase, record, resource
 
 
 class PublisherSideTests(TableTestCase):
@@ -96,6 +97,26 @@ class PublisherSideTests(TableTestCase):
         self.assertFalse(self.reader.complete)
         self.table.joined()
         self.assertTrue(self.reader.complete)
+
+
+class OriginalsTests(TableTestCase):
+    """What another node has published with the same contents."""
+
+    def test_the_same_contents_of_another_node_stay_however_they_are_coded(self) -> None:
+        """A quick coding asks this before it is put; see :meth:`Publisher._bring_up_to_date`."""
+        original = record(b"<p>")
+        coded = Record(2, sha256(b"well").digest(), 4, LINES, b"")
+        self.other.put(b"/a", 1_700_000_000, (original, coded), self.now_ms())
+        push = self.other.push("me")
+        assert push is not None
+        self.table.apply(self.replica.receive("other", push, self.now_ms()).applied)
+        while self.reactor.turn():
+            pass
+        self.assertTrue(self.table.has_same_originals(resource(b"/a", b"<p>")))
+        self.assertFalse(self.table.has_same_originals(resource(b"/a", b"<p>new")))
+        self.assertFalse(self.table.has_same_originals(resource(b"/b", b"<p>")))
+        self.put(resource(b"/c", b"mine"))
+        self.assertFalse(self.table.has_same_originals(resource(b"/c", b"mine")))
 
 
 class PeerSideTests(TableTestCase):
