@@ -12,18 +12,19 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import beside_nginx, client, generator, robustness, several_nodes
+from benchmarks import beside_nginx, client, generator, robustness, several_nodes, tls
 from benchmarks.rows import Place, Row
 
 #: Name -> what measures it; in the order in which they run.
 FORMS: dict[str, Callable[[Place], list[Row]]] = {
     **beside_nginx.FORMS,
+    **tls.FORMS,
     **robustness.FORMS,
     **several_nodes.FORMS,
     **generator.FORMS,
 }
 #: Names that stand for several of them.
-GROUPS = {"robustness": robustness.SOUND}
+GROUPS = {"robustness": robustness.SOUND, "tls": tls.TLS}
 
 
 def measure(forms: Sequence[str], quick: bool) -> list[Row]:

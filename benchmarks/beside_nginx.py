@@ -29,7 +29,8 @@ class Work:
     reference: Callable[[Server], str] | None = None
 
 
-def _not_modified(server: Server) -> str:
+def not_modified(server: Server) -> str:
+    """What is answered with 304."""
     etag = server.head("/small.html", **{"Accept-Encoding": "gzip, deflate, br, zstd"})["etag"]
     return client.request("/small.html", If_None_Match=etag)
 
@@ -38,8 +39,9 @@ def _ten(server: Server) -> str:
     return client.request("/ten.html")
 
 
-def _closing(server: Server) -> str:
-    return _not_modified(server).replace("Connection: keep-alive", "Connection: close")
+def closing(server: Server) -> str:
+    """The same, as the last of its connection."""
+    return not_modified(server).replace("Connection: keep-alive", "Connection: close")
 
 
 def _revalidate(server: Server) -> str:
@@ -48,16 +50,16 @@ def _revalidate(server: Server) -> str:
 
 
 WORKS = (
-    Work("304, keep-alive, browser-like headers", 0.90, _not_modified),
-    Work("304, 16 pipelined", 0.15, _not_modified, pipeline=16),
+    Work("304, keep-alive, browser-like headers", 0.90, not_modified),
+    Work("304, 16 pipelined", 0.15, not_modified, pipeline=16),
     Work("200, 10 KiB compressed body", 1.0, _ten),
-    Work("new connection + one 304 + close", 1.1, _closing, connections=32),
+    Work("new connection + one 304 + close", 1.1, closing, connections=32),
     Work(
         "50 validators by /.edge/revalidate, per validator",
         0.08,
         _revalidate,
         units=50,
-        reference=_not_modified,
+        reference=not_modified,
     ),
 )
 
@@ -65,10 +67,10 @@ WORKS = (
 #: What one turn of the loop costs, from a client that waits for each answer to many at once.
 TURNS = (
     *(
-        Work(f"304, keep-alive, {count} connection{'s' if count > 1 else ''}", 0.90, _not_modified, count)
+        Work(f"304, keep-alive, {count} connection{'s' if count > 1 else ''}", 0.90, not_modified, count)
         for count in (1, 2, 4, 16, 64)
     ),
-    Work("connections one after the other, a 304 each, close", 0.95, _closing, 1),
+    Work("connections one after the other, a 304 each, close", 0.95, closing, 1),
 )
 
 
@@ -109,7 +111,7 @@ def ratios(works: Sequence[Work], ours: Server, nginx: Server, seconds: float, r
 
 def twin(server: Server, seconds: float) -> Row:
     """The Python build of the fast path, per 304."""
-    result = client.wrk(server, _not_modified(server), seconds)
+    result = client.wrk(server, not_modified(server), seconds)
     cost = result.microseconds
     return Row("Python twin, 304", f"{cost:.1f} us", "", f"{cost:.1f} us", "<= 25 us", cost <= 25)
 
@@ -138,7 +140,7 @@ def wire(ours: Server, nginx: Server) -> Row:
 
 def _raw_size(server: Server) -> int:
     with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
-        connection.sendall(_not_modified(server).encode())
+        connection.sendall(not_modified(server).encode())
         answer = connection.recv(65536)
     if not answer.startswith(b"HTTP/1.1 304"):
         raise SystemExit(f"{server.name} did not answer 304: {answer[:80]!r}")

@@ -67,7 +67,7 @@ def wrk(server: Server, text: str, seconds: float, connections: int = 64, pipeli
         file.flush()
         command = [
             "taskset", "-c", str(SERVER_CORE + 1), program, "-t1", f"-c{connections}", f"-d{seconds:g}s",
-            "-s", file.name, f"http://127.0.0.1:{server.port}/",
+            "-s", file.name, server.url,
         ]  # fmt: skip
         before = server.cpu_seconds()
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -20,6 +21,10 @@ import psutil
 
 #: The core that servers run on; clients run on the other ones.
 SERVER_CORE = 0
+
+#: Believes whatever certificate it is shown.
+UNVERIFIED = ssl.create_default_context()
+UNVERIFIED.check_hostname, UNVERIFIED.verify_mode = False, ssl.CERT_NONE
 
 _NGINX_CONFIG = """
 worker_processes 1;
@@ -46,13 +51,39 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
-    server {{
-        listen 127.0.0.1:{port} reuseport deferred backlog=4096;
+{servers}}}
+"""
+
+
+_NGINX_SERVER = """    server {{
+        listen 127.0.0.1:{port} {tls} reuseport deferred backlog=4096;
+        {certificate}
         root {webroot};
         add_header Cache-Control no-cache;
     }}
-}}
 """
+#: The same choices as ours: without them nginx would spend more on other ciphers and groups.
+_NGINX_TLS = """
+        ssl_certificate {folder}/cert.pem;
+        ssl_certificate_key {folder}/key.pem;
+        ssl_protocols TLSv1.3;
+        ssl_ecdh_curve X25519:prime256v1;
+        ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;
+        ssl_session_tickets on;
+        ssl_session_cache off;
+"""
+
+
+def certificate(folder: Path) -> Path:
+    """*folder*, with a new self-signed certificate (P-256) for 127.0.0.1: cert.pem and key.pem."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [
+        "openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+        "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"), "-days", "30",
+        "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1",
+    ]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    return folder
 
 
 def free_port() -> int:
@@ -66,10 +97,30 @@ def free_port() -> int:
 class Server:
     """A running server: where it is, and what its processes have used."""
 
-    def __init__(self, name: str, process: subprocess.Popen[bytes], port: int) -> None:
+    def __init__(self, name: str, process: subprocess.Popen[bytes], port: int, secure_port: int = 0) -> None:
+        """*secure_port*: of HTTPS, if it is spoken, too."""
         self.name = name
         self.process = process
         self.port = port
+        self.secure_port = secure_port
+        #: What is asked for speaks TLS.
+        self.secure = False
+
+    def over_tls(self) -> Server:
+        """The same server, asked over HTTPS."""
+        other = Server(self.name, self.process, self.secure_port)
+        other.secure = True
+        return other
+
+    @property
+    def url(self) -> str:
+        """Of its root."""
+        return f"{'https' if self.secure else 'http'}://127.0.0.1:{self.port}/"
+
+    def connect(self) -> socket.socket:
+        """A connection that requests can be sent on."""
+        connection = socket.create_connection(("127.0.0.1", self.port), 10)
+        return UNVERIFIED.wrap_socket(connection) if self.secure else connection
 
     def processes(self) -> list[psutil.Process]:
         """The process tree, parents first."""
@@ -96,6 +147,8 @@ class Server:
     def head(self, path: str, **fields: str) -> dict[str, str]:
         """The header fields of a HEAD answer, and its status under ":status"."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        if self.secure:
+            connection = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=10, context=UNVERIFIED)
         with contextlib.closing(connection):
             connection.request("HEAD", path, headers=fields)
             answer = connection.getresponse()
@@ -123,7 +176,9 @@ def _await_ready(server: Server, path: str, log: Path) -> None:
 
 
 @contextlib.contextmanager
-def _running(name: str, arguments: list[str], port: int, ready: str, log: Path) -> Iterator[Server]:
+def _running(
+    name: str, arguments: list[str], port: int, ready: str, log: Path, secure_port: int = 0
+) -> Iterator[Server]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["taskset", "-c", str(SERVER_CORE), *arguments],
@@ -132,7 +187,7 @@ def _running(name: str, arguments: list[str], port: int, ready: str, log: Path) 
             stdin=subprocess.DEVNULL,
         )
     try:
-        server = Server(name, process, port)
+        server = Server(name, process, port, secure_port)
         _await_ready(server, ready, log)
         yield server
     finally:
@@ -154,15 +209,24 @@ def nginx_program() -> str:
 
 
 @contextlib.contextmanager
-def nginx(webroot: Path, directory: Path) -> Iterator[Server]:
-    """nginx with one worker, tuned: no access log, open file cache, reuseport, static gzip."""
+def nginx(webroot: Path, directory: Path, secure: Path | None = None) -> Iterator[Server]:
+    """nginx with one worker, tuned: no access log, open file cache, reuseport, static gzip.
+
+    *secure*: the folder of a :func:`certificate`, with which it speaks TLS on another port, too.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
     config = directory / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""
-    config.write_text(user + _NGINX_CONFIG.format(directory=directory, port=port, webroot=webroot))
+    plain = _NGINX_SERVER.format(port=port, tls="", certificate="", webroot=webroot)
+    secure_port = free_port() if secure else 0
+    if secure:
+        plain += _NGINX_SERVER.format(
+            port=secure_port, tls="ssl", certificate=_NGINX_TLS.format(folder=secure), webroot=webroot
+        )
+    config.write_text(user + _NGINX_CONFIG.format(directory=directory, servers=plain))
     arguments = [nginx_program(), "-c", str(config), "-p", str(directory)]
-    with _running("nginx", arguments, port, "/small.html", directory / "log") as server:
+    with _running("nginx", arguments, port, "/small.html", directory / "log", secure_port) as server:
         yield server
 
 
@@ -174,10 +238,12 @@ def edge(
     *options: str,
     descriptors: int = 0,
     ready: str = "",
+    secure: Path | None = None,
 ) -> Iterator[Server]:
     """Our node with one worker; *descriptors*: the limit of each of its processes, 0: as it is.
 
     *ready*: the path that is waited for; "": all is served, and coded as well as it will ever be.
+    *secure*: the folder of a :func:`certificate`, with which it speaks TLS on another port, too.
     """
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -190,8 +256,12 @@ def edge(
         "--state-dir", str(directory / "state"), "--fast-path", fast_path,
         "--connections-per-address", "0", *options,
     ]  # fmt: skip
-    path = ready or "/.edge/ready"
-    with _running(f"edge ({fast_path})", arguments, port, path, directory / "log") as server:
+    secure_port = free_port() if secure else 0
+    if secure:
+        files = f"privateKey={secure / 'key.pem'}:certKey={secure / 'cert.pem'}"
+        arguments += ["--listen", f"tls:{secure_port}:{files}:interface=127.0.0.1"]
+    path, log = ready or "/.edge/ready", directory / "log"
+    with _running(f"edge ({fast_path})", arguments, port, path, log, secure_port) as server:
         while not ready and admin(directory, "GET", "/status")["site"]["provisional"]:
             time.sleep(0.1)
         yield server

@@ -25,7 +25,6 @@ ffibuilder.cdef(
     typedef struct edge_tls_context edge_tls_context;
     typedef struct edge_tls_handshake edge_tls_handshake;
     typedef uint32_t edge_tls_state;
-    struct iovec { void *iov_base; size_t iov_len; ...; };
 
     typedef struct {
         size_t consumed, written;
@@ -45,15 +44,6 @@ ffibuilder.cdef(
         bool resumed;
     } edge_tls_outcome;
     typedef struct {
-        void (*open)(edge_tls *tls, edge_tls_state state, const uint8_t *in, size_t length, uint8_t *out,
-                     edge_tls_opened *opened);
-        size_t (*seal)(edge_tls *tls, edge_tls_state state, const struct iovec *pieces, size_t skip,
-                       size_t length, uint8_t *out);
-        size_t (*alert)(edge_tls *tls, edge_tls_state state, int description, uint8_t *out);
-        void (*discard)(edge_tls *tls, edge_tls_state state);
-        unsigned (*suite)(edge_tls *tls, edge_tls_state state);
-        uint64_t (*states)(edge_tls *tls);
-        uint64_t (*memory)(edge_tls *tls);
         edge_tls_recognition (*recognise)(edge_tls *tls, const uint8_t *in, size_t length);
         edge_tls_handshake *(*begin)(edge_tls *tls, edge_tls_context *context, const uint8_t *in,
                                      size_t length);
@@ -69,6 +59,9 @@ ffibuilder.cdef(
     #define EDGE_TLS_CELL ...
     #define EDGE_TLS_TICKET_KEYS ...
     #define EDGE_TLS_FLAG_HTTP ...
+    #define EDGE_TLS_FLAG_CLOSED ...
+    #define EDGE_TLS_FLAG_OWES ...
+    #define EDGE_TLS_FLAG_DEAD ...
     struct edge_tls { bool hybrid, spoil; uint64_t unproved; ...; };
     edge_tls *edge_tls_new(uint32_t states);
     void edge_tls_free(edge_tls *tls);
@@ -77,6 +70,14 @@ ffibuilder.cdef(
     size_t edge_tls_state_bytes(const edge_tls *tls, edge_tls_state state);
     void edge_tls_state_export(edge_tls *tls, edge_tls_state state, uint8_t *bytes);
     unsigned edge_tls_state_flags(const edge_tls *tls, edge_tls_state state);
+    unsigned edge_tls_state_suite(edge_tls *tls, edge_tls_state state);
+    void edge_tls_state_open(edge_tls *tls, edge_tls_state state, const uint8_t *in, size_t length,
+                             uint8_t *out, edge_tls_opened *opened);
+    size_t edge_tls_state_seal(edge_tls *tls, edge_tls_state state, const uint8_t *bytes, size_t length,
+                               uint8_t *out);
+    size_t edge_tls_state_alert(edge_tls *tls, edge_tls_state state, int description, uint8_t *out);
+    void edge_tls_state_discard(edge_tls *tls, edge_tls_state state);
+    uint64_t edge_tls_states(edge_tls *tls);
 
     edge_tls_context *edge_tls_context_for(const edge_tls *tls);
     const char *edge_tls_context_add(edge_tls_context *context, const uint8_t *chain, size_t chain_bytes,

@@ -15,7 +15,11 @@ from edge.errors import ConfigError
 from edge.tls.interface import ALPN, Alert, Credential, Opened, RecordLayer
 
 _SUITES = ("", "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
-_FUNCTIONS = lib.edge_tls_native
+_NOTHING = Opened(b"")
+#: Flags of a state that opening nothing tells of.
+_TELLING = lib.EDGE_TLS_FLAG_CLOSED | lib.EDGE_TLS_FLAG_OWES | lib.EDGE_TLS_FLAG_DEAD
+_uncleared = ffi.new_allocator(should_clear_after_alloc=False)
+_SCRATCH_BYTES = 128 * 1024
 #: Connections of one cipher suite at once, of which memory is reserved.
 STATES = 1 << 22
 
@@ -40,13 +44,20 @@ class NativeTls:
         if tls == ffi.NULL:
             raise ConfigError(f"{version()} lacks what TLS 1.3 needs, or there is no memory")
         self.tls = ffi.gc(tls, lib.edge_tls_free)
+        #: What the last opening found.
+        self.opened = ffi.new("edge_tls_opened *")
+        self._scratch = _uncleared("uint8_t[]", _SCRATCH_BYTES)
         #: By their usual names, the preferred one first.
         self.groups = (("X25519MLKEM768",) if tls.hybrid else ()) + ("X25519", "P-256")
+
+    def scratch(self, size: int) -> Any:
+        """Room for *size* bytes up to the next call; what is copied from it is what was written in this one."""
+        return self._scratch if size <= _SCRATCH_BYTES else _uncleared("uint8_t[]", size)
 
     @property
     def functions(self) -> int:
         """The address of the table of functions that the loop calls."""
-        return int(ffi.cast("uintptr_t", ffi.addressof(_FUNCTIONS)))
+        return int(ffi.cast("uintptr_t", ffi.addressof(lib.edge_tls_native)))
 
     @property
     def address(self) -> int:
@@ -90,7 +101,7 @@ class NativeTls:
 
     def states(self) -> int:
         """Connections that are past their handshake now."""
-        return int(_FUNCTIONS.states(self.tls))
+        return int(lib.edge_tls_states(self.tls))
 
 
 class NativeContext:
@@ -144,7 +155,7 @@ class NativeRecordLayer:
 
     @property
     def suite(self) -> str:
-        return suite_name(_FUNCTIONS.suite(self.tls.tls, self.state))
+        return suite_name(lib.edge_tls_state_suite(self.tls.tls, self.state))
 
     @property
     def alpn(self) -> bytes | None:
@@ -153,33 +164,34 @@ class NativeRecordLayer:
 
     def open(self, data: bytes) -> Opened:
         state = self.state
-        data = self.partial + data
-        out = bytearray(len(data))
-        opened = ffi.new("edge_tls_opened *")
-        _FUNCTIONS.open(self.tls.tls, state, data, len(data), ffi.from_buffer(out), opened)
+        data = self.partial + data if self.partial else data
+        if not data and not lib.edge_tls_state_flags(self.tls.tls, state) & _TELLING:
+            return _NOTHING
+        out, opened = self.tls.scratch(len(data)), self.tls.opened
+        lib.edge_tls_state_open(self.tls.tls, state, data, len(data), out, opened)
         self.partial = data[opened.consumed :]
         if opened.sends >= 0:
             raise Alert(opened.sends, True, self._alert(opened.sends))
         if opened.received >= 0:
             raise Alert(opened.received, False)
+        plaintext = bytes(ffi.buffer(out, opened.written))
         answer = self._seal(b"") if opened.owes else b""
-        return Opened(bytes(out[: opened.written]), answer, opened.closed)
+        return Opened(plaintext, answer, opened.closed)
 
     def seal(self, data: bytes | memoryview) -> bytes:
         return self._seal(data)
 
     def _seal(self, data: bytes | memoryview) -> bytes:
         state = self.state
-        piece = ffi.new("struct iovec *")
-        source = ffi.from_buffer(data)
-        piece.iov_base, piece.iov_len = source, len(source)
-        out = bytearray(lib.edge_tls_sealed_bytes(len(source)))
-        written = _FUNCTIONS.seal(self.tls.tls, state, piece, 0, len(source), ffi.from_buffer(out))
-        return bytes(memoryview(out)[:written])
+        size = len(data)
+        out = self.tls.scratch(lib.edge_tls_sealed_bytes(size))
+        source = data if isinstance(data, bytes) else ffi.from_buffer(data)
+        written = lib.edge_tls_state_seal(self.tls.tls, state, source, size, out)
+        return bytes(ffi.buffer(out, written))
 
     def _alert(self, description: int) -> bytes:
         out = ffi.new("uint8_t[]", lib.EDGE_TLS_ALERT)
-        written = _FUNCTIONS.alert(self.tls.tls, self.state, description, out)
+        written = lib.edge_tls_state_alert(self.tls.tls, self.state, description, out)
         return bytes(ffi.buffer(out, written))
 
     def close(self) -> bytes:
@@ -198,7 +210,7 @@ class NativeRecordLayer:
     def discard(self) -> None:
         if self._state:
             state, self._state = self._state, 0
-            _FUNCTIONS.discard(self.tls.tls, state)
+            lib.edge_tls_state_discard(self.tls.tls, state)
             self.partial = b""
 
     def surrender(self) -> None:

@@ -29,7 +29,7 @@ edge_tls *edge_tls_new(uint32_t states)
     return tls;
 }
 
-static uint64_t states(edge_tls *tls)
+uint64_t edge_tls_states(edge_tls *tls)
 {
     uint64_t count = 0;
     for (unsigned i = 1; i < EDGE_TLS_SUITES; i++)
@@ -40,7 +40,7 @@ static uint64_t states(edge_tls *tls)
 /* Once its owner and all states have gone, in whichever order: Python's collector has one of its own. */
 static void free_unowned(edge_tls *tls)
 {
-    if (!tls->unowned || states(tls))
+    if (!tls->unowned || edge_tls_states(tls))
         return;
     edge_tls_slabs_close(tls->slabs);
     edge_tls_suites_close(tls->suites);
@@ -89,7 +89,7 @@ unsigned edge_tls_state_flags(const edge_tls *tls, edge_tls_state state)
 
 /* ---- what the loop calls ---- */
 
-static void open_records(edge_tls *tls, edge_tls_state state, const uint8_t *in, size_t length, uint8_t *out,
+void edge_tls_state_open(edge_tls *tls, edge_tls_state state, const uint8_t *in, size_t length, uint8_t *out,
                          edge_tls_opened *opened)
 {
     edge_tls_open(tls->suites, edge_tls_at(tls->slabs, state), in, length, out, opened);
@@ -101,18 +101,23 @@ static size_t seal(edge_tls *tls, edge_tls_state state, const struct iovec *piec
     return edge_tls_seal(tls->suites, edge_tls_at(tls->slabs, state), pieces, skip, length, out);
 }
 
-static size_t alert(edge_tls *tls, edge_tls_state state, int description, uint8_t *out)
+size_t edge_tls_state_seal(edge_tls *tls, edge_tls_state state, const uint8_t *bytes, size_t length, uint8_t *out)
+{
+    return seal(tls, state, &(struct iovec){(void *)(uintptr_t)bytes, length}, 0, length, out);
+}
+
+size_t edge_tls_state_alert(edge_tls *tls, edge_tls_state state, int description, uint8_t *out)
 {
     return edge_tls_alert(tls->suites, edge_tls_at(tls->slabs, state), description, out);
 }
 
-static void discard(edge_tls *tls, edge_tls_state state)
+void edge_tls_state_discard(edge_tls *tls, edge_tls_state state)
 {
     edge_tls_give(tls->slabs, state);
     free_unowned(tls);
 }
 
-static unsigned suite(edge_tls *tls, edge_tls_state state)
+unsigned edge_tls_state_suite(edge_tls *tls, edge_tls_state state)
 {
     return edge_tls_at(tls->slabs, state)->suite;
 }
@@ -133,12 +138,12 @@ static edge_tls_recognition recognise(edge_tls *tls, const uint8_t *in, size_t l
 
 const edge_tls_functions edge_tls_native = {
     .size = sizeof(edge_tls_functions),
-    .open = open_records,
+    .open = edge_tls_state_open,
     .seal = seal,
-    .alert = alert,
-    .discard = discard,
-    .suite = suite,
-    .states = states,
+    .alert = edge_tls_state_alert,
+    .discard = edge_tls_state_discard,
+    .suite = edge_tls_state_suite,
+    .states = edge_tls_states,
     .memory = memory,
     .recognise = recognise,
     .begin = edge_tls_begin,

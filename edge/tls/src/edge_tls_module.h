@@ -18,6 +18,14 @@ size_t edge_tls_state_bytes(const edge_tls *tls, edge_tls_state state);
 /* The state moves to the bytes, and is no more. */
 void edge_tls_state_export(edge_tls *tls, edge_tls_state state, uint8_t *bytes);
 unsigned edge_tls_state_flags(const edge_tls *tls, edge_tls_state state);
+/* As in edge_tls_functions; Python calls them without its pointers. */
+unsigned edge_tls_state_suite(edge_tls *tls, edge_tls_state state);
+void edge_tls_state_open(edge_tls *tls, edge_tls_state state, const uint8_t *in, size_t length, uint8_t *out,
+                         edge_tls_opened *opened);
+size_t edge_tls_state_seal(edge_tls *tls, edge_tls_state state, const uint8_t *bytes, size_t length, uint8_t *out);
+size_t edge_tls_state_alert(edge_tls *tls, edge_tls_state state, int description, uint8_t *out);
+void edge_tls_state_discard(edge_tls *tls, edge_tls_state state);
+uint64_t edge_tls_states(edge_tls *tls);
 
 extern const edge_tls_functions edge_tls_native;
 
