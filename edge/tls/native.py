@@ -51,7 +51,7 @@ class NativeTls:
         self.groups = (("X25519MLKEM768",) if tls.hybrid else ()) + ("X25519", "P-256")
 
     def scratch(self, size: int) -> Any:
-        """Room for *size* bytes up to the next call; what is copied from it is what was written in this one."""
+        """Room for *size* bytes up to the next call; only what was written in this one is copied from it."""
         return self._scratch if size <= _SCRATCH_BYTES else _uncleared("uint8_t[]", size)
 
     @property

@@ -12,6 +12,7 @@ from edge.tls.interface import AlertDescription, Credential
 from edge.tls.native import NativeContext, NativeTls, TicketKey, version
 from edge.tls.twin import PythonRecordLayer
 from tests.tls.handshakes import PyClient, Server, StdClient, credential, shake_hands
+from tests.tls.hellos import real_hello
 
 _SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 
@@ -138,6 +139,15 @@ class ProofTests(Base):
         server = self.connect(PyClient())
         self.assertEqual((server.progress, server.layer), (lib.EDGE_TLS_FAILED, None))
         self.assertEqual((self.tls.tls.unproved, self.tls.states()), (1, 0))
+
+    def test_after_that_every_hello_is_let_go(self) -> None:
+        """A libssl that we do not understand is left to Twisted, which needs no keys of it."""
+        hello = real_hello()
+        recognise = lib.edge_tls_native.recognise
+        self.assertEqual(recognise(self.tls.tls, hello, len(hello)), lib.EDGE_TLS_RECOGNISED)
+        self.tls.tls.spoil = True
+        self.connect(PyClient())
+        self.assertEqual(recognise(self.tls.tls, hello, len(hello)), lib.EDGE_TLS_LET_GO)
 
 
 class TicketTests(Base):

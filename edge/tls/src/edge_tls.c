@@ -133,6 +133,8 @@ static uint64_t memory(edge_tls *tls)
 static edge_tls_recognition recognise(edge_tls *tls, const uint8_t *in, size_t length)
 {
     edge_tls_hello hello;
+    if (tls->unproved) /* a libssl that we do not understand: Twisted's TLS serves from now on */
+        return EDGE_TLS_LET_GO;
     return edge_tls_recognise(in, length, tls->hybrid, &hello);
 }
 

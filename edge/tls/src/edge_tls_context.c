@@ -66,9 +66,18 @@ static void on_keylog(const SSL *ssl, const char *line)
     }
 }
 
+/* libssl writes five lines of a handshake, 64 calls of sprintf each, of which two are of use to us: those of the
+ * handshake's own traffic are over when the encrypted extensions are written, and are not asked for. */
+void edge_tls_listen_for_secrets(SSL *ssl, bool listen)
+{
+    SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), listen ? on_keylog : NULL);
+}
+
 static void on_information(const SSL *ssl, int where, int value)
 {
     edge_tls_callbacks *of = SSL_get_app_data(ssl);
+    if (where & SSL_CB_LOOP && SSL_get_state(ssl) == TLS_ST_SW_ENCRYPTED_EXTENSIONS)
+        edge_tls_listen_for_secrets((SSL *)(uintptr_t)ssl, true);
     if (!(where & SSL_CB_ALERT))
         return;
     if (where & SSL_CB_READ)
@@ -142,7 +151,6 @@ static SSL_CTX *ssl_new(const char *groups)
     SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
     if (!ssl)
         return NULL;
-    SSL_CTX_set_keylog_callback(ssl, on_keylog);
     SSL_CTX_set_info_callback(ssl, on_information);
     SSL_CTX_set_alpn_select_cb(ssl, on_alpn, NULL);
     SSL_CTX_set_tlsext_servername_callback(ssl, on_name);

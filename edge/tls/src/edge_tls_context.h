@@ -43,6 +43,8 @@ void edge_tls_context_release(edge_tls_context *context);
 const char *edge_tls_context_name(const edge_tls_context *context, unsigned index);
 /* For a name in lower case; for one that no certificate has, those of the first certificate. */
 SSL_CTX *edge_tls_context_choose(const edge_tls_context *context, const uint8_t *name, size_t length);
+/* Before libssl goes on: whether the secrets of application traffic may come from the first message on. */
+void edge_tls_listen_for_secrets(SSL *ssl, bool listen);
 /* Whether libssl takes the list of groups. */
 bool edge_tls_groups_known(const char *groups);
 

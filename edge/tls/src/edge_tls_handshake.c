@@ -90,8 +90,10 @@ static edge_tls_state detach(edge_tls_handshake *handshake, size_t before)
     const unsigned char *protocol = NULL;
     char *output;
     if (!suite || suite >= EDGE_TLS_SUITES || of->secret_bytes[0] != tls->suites[suite].secret
-        || of->secret_bytes[1] != tls->suites[suite].secret)
+        || of->secret_bytes[1] != tls->suites[suite].secret) {
+        tls->unproved++;
         return 0;
+    }
     edge_tls_state state = edge_tls_take(tls->slabs, suite);
     if (!state)
         return 0;
@@ -110,7 +112,7 @@ static edge_tls_state detach(edge_tls_handshake *handshake, size_t before)
     size_t all = (size_t)BIO_get_mem_data(handshake->out, &output);
     if (derived && proved(tls, cell, (const uint8_t *)output + before, all - before))
         return state;
-    tls->unproved++;
+    tls->unproved += derived; /* else there was no memory */
     edge_tls_give(tls->slabs, state);
     return 0;
 }
@@ -133,6 +135,7 @@ static edge_tls_progress feed(edge_tls_handshake *handshake, const uint8_t *reco
     if (handshake->fed > FED_BYTES || BIO_write(handshake->in, record, (int)length) != (int)length)
         return EDGE_TLS_FAILED;
     ERR_clear_error();
+    edge_tls_listen_for_secrets(handshake->ssl, handshake->callbacks.secret_bytes[EDGE_TLS_WRITE]);
     int done = SSL_do_handshake(handshake->ssl);
     if (done == 1) {
         outcome->state = detach(handshake, before);

@@ -18,7 +18,7 @@ struct edge_tls {
     const char *groups;
     bool hybrid;         /* X25519MLKEM768 is among them */
     bool spoil;          /* tests only: derive wrong keys, as a libssl that we do not understand would make us */
-    uint64_t unproved;   /* handshakes whose keys opened nothing */
+    uint64_t unproved;   /* handshakes whose keys opened nothing; after the first all hellos are let go */
     bool unowned;        /* to be freed with the last state */
 };
 

@@ -1,0 +1,147 @@
+"""Clients that are not ours, against the TLS of a real node: curl, openssl, Python's ssl, wrk."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from functools import cache
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.end_to_end.certificates import write_certificate
+from tests.end_to_end.node import PATIENCE, RunningNode, UnixConnection, exchange
+
+BIG = bytes(range(256)) * 4000
+FULL, LET_GO = (f'edge_tls_handshakes_total{{result="{one}"' for one in ("full", "let_go"))
+UPDATES = "edge_tls_key_updates_total"
+GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@cache
+def serving() -> RunningNode:
+    """A node with one worker, the same for all tests here."""
+    listen = ("tls:0:privateKey=DIR/key.pem:certKey=DIR/cert.pem:interface=127.0.0.1",)
+    node = RunningNode(workers=1, listen=listen)
+    atexit.register(node.clean_up)
+    write_certificate(node.directory, "peers")
+    node.write("index.html", b"hello")
+    node.write("big.bin", BIG)
+    node.start()
+    return node
+
+
+class PeerTests(SynchronousTestCase):
+    """Whether the fast path or Twisted speaks TLS is told by counters."""
+
+    def setUp(self) -> None:
+        self.node = serving()
+        self.address = f"127.0.0.1:{self.node.port}"
+
+    def run_client(self, *command: str, said: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+        """A client, up to its end."""
+        if shutil.which(command[0]) is None:
+            raise AssertionError(f"{command[0]} is not installed (apt-get install {command[0]})")
+        return subprocess.run(command, input=said, capture_output=True, timeout=PATIENCE)
+
+    def openssl(self, *typed: str, options: tuple[str, ...] = ()) -> tuple[str, str]:
+        """What ``s_client`` prints when *typed* is typed into it, a line now and then; and its complaints."""
+        with subprocess.Popen(
+            ["openssl", "s_client", "-connect", self.address, "-no_ign_eof", *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as client:
+            assert client.stdin is not None
+            for line in typed:
+                time.sleep(0.25)  # a key update is a line of its own: what is typed together is data
+                client.stdin.write(line.encode())
+                client.stdin.flush()
+            output, complaints = client.communicate(timeout=PATIENCE)
+        return output.decode("latin-1"), complaints.decode("latin-1")
+
+    def figure(self, metric: str) -> float:
+        """A metric of the only worker, as ``name{labels``."""
+        connection = UnixConnection(str(self.node.state / "admin.sock"))
+        _, _, text = exchange(connection, "/.edge/metrics", None)
+        for line in text.decode().splitlines():
+            if line.startswith(metric):
+                return float(line.rpartition(" ")[2])
+        raise AssertionError(f"no metric {metric}")
+
+    def assert_counts(self, metric: str, before: float, more: int) -> None:
+        """*metric* grows to *before* + *more*; workers tell their figures now and then."""
+        self.node.wait_for(lambda: self.figure(metric) == before + more, f"{more} more of {metric}")
+
+    def test_curl_asks_often_on_one_connection_and_for_long_bodies(self) -> None:
+        url, before = f"https://{self.address}/", self.figure(FULL)
+        out = self.node.directory / "out"
+        command = ["curl", "-sk", "--http1.1", url, url, "-o", "-", "-o", "-"]
+        self.assertEqual(self.run_client(*command).stdout, b"hello" * 2)
+        self.assertEqual(self.run_client("curl", "-sk", f"{url}big.bin", "-o", str(out)).returncode, 0)
+        self.assertEqual(Path(out).read_bytes(), BIG)
+        self.assert_counts(FULL, before, 2)  # of the fast path
+
+    def test_openssl_updates_keys_of_one_side_and_of_both(self) -> None:
+        """Typing k and K; what is asked before, between and after is answered."""
+        before = self.figure(UPDATES)
+        output, complaints = self.openssl(GET, "k\n", GET, "K\n", GET, "K\n", GET, "Q\n")
+        self.assertEqual(output.count("HTTP/1.1 200 OK"), 4, complaints)
+        self.assertIn("KEYUPDATE", complaints + output)
+        self.assertNotIn("alert", complaints)
+        self.assert_counts(UPDATES, before, 3)
+
+    def test_openssl_updates_keys_while_twisted_has_the_connection(self) -> None:
+        """A request that goes to Twisted and stays unfinished there."""
+        half = "GET /.edge/health HTTP/1.1\r\nHost: x\r\n"
+        output, complaints = self.openssl(half, "K\n", "\r\n", "k\n", GET, "Q\n")
+        self.assertEqual(output.count("HTTP/1.1 200 OK"), 2, complaints)
+
+    def test_openssl_speaks_every_suite_and_group(self) -> None:
+        for suite in ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"):
+            for group in ("X25519", "P-256"):
+                output, _ = self.openssl(
+                    GET, "Q\n", options=("-tls1_3", "-ciphersuites", suite, "-groups", group)
+                )
+                self.assertIn(f"Cipher is {suite}", output)
+                self.assertIn("HTTP/1.1 200 OK", output)
+
+    def test_openssl_may_ask_for_what_the_fast_path_does_not_speak(self) -> None:
+        """TLS 1.2, and a group that only Twisted's TLS has."""
+        before = self.figure(LET_GO)
+        for options in (("-tls1_2",), ("-tls1_3", "-groups", "P-384")):
+            output, complaints = self.openssl(GET, "Q\n", options=options)
+            self.assertIn("HTTP/1.1 200 OK", output, complaints)
+        self.assert_counts(LET_GO, before, 2)
+
+    def test_early_data_is_refused_and_asked_again(self) -> None:
+        """No ticket allows any."""
+        kept, early = self.node.directory / "session", self.node.directory / "early"
+        early.write_text(GET)
+        self.openssl(GET, "Q\n", options=("-tls1_3", "-sess_out", str(kept)))
+        options = ("-tls1_3", "-sess_in", str(kept), "-early_data", str(early))
+        output, complaints = self.openssl(GET, "Q\n", options=options)
+        self.assertIn("HTTP/1.1 200 OK", output, complaints)
+        self.assertNotIn("Early data was accepted", output)
+
+    def test_python_resumes_its_session(self) -> None:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        session = None
+        for reused in (False, True, True):
+            raw = socket.create_connection(("127.0.0.1", self.node.port), timeout=PATIENCE)
+            with context.wrap_socket(raw, session=session) as connection:
+                connection.sendall(GET.encode())
+                self.assertIn(b"200 OK", connection.recv(65536))
+                self.assertEqual(connection.session_reused, reused)
+                session = connection.session
+
+    def test_what_is_no_tls_ends(self) -> None:
+        with socket.create_connection(("127.0.0.1", self.node.port), timeout=PATIENCE) as connection:
+            connection.sendall(GET.encode())
+            while connection.recv(65536):
+                pass
