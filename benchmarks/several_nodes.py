@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-from benchmarks import cluster, million, replica
+from benchmarks import certificates, cluster, million, replica
 from benchmarks.rows import Row
+from tests.end_to_end.node import PATIENCE
 
 
 def clustered(publishes: int, kills: int) -> list[Row]:
@@ -64,7 +66,34 @@ def large(entries: int, seconds: int) -> list[Row]:
     ]  # fmt: skip
 
 
+def certified(renewals: int) -> list[Row]:
+    """Four real nodes that get their certificate by themselves."""
+    if shutil.which("pebble") is None:
+        return []
+    found = certificates.measure(renewals)
+    worst = max(found.challenges)
+    return [
+        Row(
+            "4 nodes started: first certificate on all, from Pebble", f"{found.first:.1f} s", "", "",
+            "<= 15 s", found.first <= 15,
+        ),
+        Row(
+            f"challenges on all nodes, {renewals} orders", f"max {worst * 1000:.0f} ms", "",
+            "from the first node that answers to the last", "<= 100 ms", worst <= 0.1,
+        ),
+        Row(
+            f"{renewals} renewals under load: failed requests", f"{found.failed} of {found.answered:,}", "",
+            "", "0", found.failed == 0,
+        ),
+        Row(
+            "ordering node killed: the next certificate on the others", f"{found.takeover:.1f} s", "", "",
+            "taken over", found.takeover < PATIENCE,
+        ),
+    ]  # fmt: skip
+
+
 FORMS = {
+    "certificates": lambda place: certified(place.some(1, 3)),
     "cluster": lambda place: clustered(place.some(20, 200), place.some(4, 20)),
     "replica": lambda place: joined(place.directory / "replica", place.some(50_000, 1_000_000)),
     "million": lambda place: large(place.some(50_000, 1_000_000), place.some(5, 30)),

@@ -70,11 +70,10 @@ class Keeper:
         renewed: Callable[[], None],
         user_agent: str,
         random: Random,
+        share: Callable[[], None],
         reactor: Any,
     ) -> None:
         self.record = files.load()
-        #: Called when the others should know the record.
-        self.share: Callable[[], None] = lambda: None
         self._node = node
         self._files = files
         self._email = email
@@ -85,6 +84,7 @@ class Keeper:
         self._renewed = renewed
         self._user_agent = user_agent
         self._random = random
+        self._share = share
         self._reactor = reactor
         self._turn = Turn(node)
         self._working: Deferred[None] | None = None
@@ -242,7 +242,7 @@ class Keeper:
     def _change(self, record: Record) -> None:
         """The record is *record* now, by what this node does."""
         self._take(record)
-        self.share()
+        self._share()
 
     def _take(self, record: Record) -> None:
         before, self.record = self.record, record

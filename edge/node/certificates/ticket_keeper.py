@@ -36,9 +36,10 @@ class _Kept(msgspec.Struct, array_like=True):
 
 
 class TicketKeeper:
-    """The keys of *node*; *deliver* is told of them whenever they change.
+    """The keys of *node*.
 
-    *live*: names of the nodes of the cluster that live.  *clock*: seconds of a clock that does not jump.
+    *live*: names of the nodes of the cluster that live.  *share*: the others should know them now.
+    *deliver*: workers should.  *clock*: seconds of a clock that does not jump.
     """
 
     _log = Logger()
@@ -49,16 +50,16 @@ class TicketKeeper:
         node: str,
         file: SealedFile,
         live: Callable[[], Collection[str]],
+        share: Callable[[], None],
+        deliver: Callable[[], None],
         clock: Callable[[], float],
         reactor: Any,
     ) -> None:
-        #: Called when the others should know the keys.
-        self.share: Callable[[], None] = lambda: None
-        #: Called with the keys, newest first.
-        self.deliver: Callable[[Sequence[Key]], None] = lambda keys: None
         self._node = node
         self._file = file
         self._live = live
+        self._share = share
+        self._deliver = deliver
         self._clock = clock
         self._reactor = reactor
         self._trouble = ""
@@ -93,7 +94,7 @@ class TicketKeeper:
         for _ in range(EPOCHS if forget else 1):
             ring = ring.with_next(os.urandom)
         self._take(ring)
-        self.share()
+        self._share()
 
     # What all nodes agree on: edge.node.cluster.shared_secrets.Document
 
@@ -114,7 +115,7 @@ class TicketKeeper:
             self._log.info(
                 "session tickets are sealed under a new key, number {epoch}", epoch=self._ring.epoch
             )
-            self.share()
+            self._share()
 
     def _take(self, ring: KeyRing) -> bool:
         """The ring is *ring* now; whether that is another one."""
@@ -124,7 +125,7 @@ class TicketKeeper:
             self._rotation.learnt(self._clock())
         self._ring = ring
         self._write()
-        self.deliver(ring.keys)
+        self._deliver()
         return True
 
     def _read(self) -> tuple[KeyRing, float]:

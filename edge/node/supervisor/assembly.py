@@ -12,18 +12,13 @@
 
 from __future__ import annotations
 
-from random import SystemRandom
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from edge.errors import ConfigError, in_words, named
 from edge.node.bodies.store import BodyStore
-from edge.node.certificates.challenges import Challenges
-from edge.node.certificates.keeper import Keeper
-from edge.node.certificates.ticket_keeper import TicketKeeper
 from edge.node.process.periodic import Periodic
 from edge.node.process.slices import Slices
 from edge.node.publishing.auto_publisher import AutoPublisher
@@ -34,9 +29,10 @@ from edge.node.resources.mount_check import mount_problems
 from edge.node.supervisor.admin_server import AdminServer
 from edge.node.supervisor.administration import Administration
 from edge.node.supervisor.certificate_report import CertificateReport
-from edge.node.supervisor.inspection import Inspection, package_version
+from edge.node.supervisor.inspection import Inspection
+from edge.node.supervisor.keepers import make_keeper, make_ticket_keeper
 from edge.node.supervisor.node import Node, Part
-from edge.node.supervisor.plan import automatic_files, capacity, challenge_kinds, public_url, publish_settings
+from edge.node.supervisor.plan import automatic_files, capacity, public_url, publish_settings
 from edge.node.supervisor.reloading import Reloader
 from edge.node.supervisor.worker_host import WorkerHost
 from edge.node.supervisor.workers import make_workers
@@ -48,17 +44,13 @@ from edge.node.telemetry.status_publisher import StatusPublisher
 from edge.publish.store import Store
 from edge.table.writer import Writer
 from edge.trust.kept_certificate import LOOK_SECONDS
-from edge.trust.sealed_file import SealedFile, own_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.config import Config
     from edge.node.cluster.assembly import ClusterParts
-    from edge.node.cluster.clusterview import ClusterView
-    from edge.node.cluster.shared_secrets import SharedSecrets
     from edge.node.process.life import Life
-    from edge.node.publishing.table import Table
     from edge.node.supervisor.configuration import Configuration
     from edge.node.supervisor.opening import Opened
     from edge.node.supervisor.workers import Workers
@@ -69,19 +61,6 @@ if TYPE_CHECKING:
 RECLAIM_SECONDS = 1.0
 
 _log = Logger()
-
-
-class Shared(Protocol):
-    """A document that all nodes agree on: :class:`edge.node.cluster.shared_secrets.Document`."""
-
-    #: Called when this node has changed it.
-    share: Callable[[], None]
-
-    def encode(self) -> bytes:
-        """What this node knows."""
-
-    def merge(self, data: bytes) -> bool:
-        """Take in what another node knows."""
 
 
 def make_node(
@@ -118,7 +97,7 @@ def make_node(
             return True
         return cluster is not None and await cluster.missing.fetch(path, etag)
 
-    tickets = _make_ticket_keeper(config, view, reactor)
+    tickets = make_ticket_keeper(config, cluster, lambda: workers.take_ticket_keys(), reactor)
     host = WorkerHost(
         configuration,
         opened.listeners,
@@ -138,13 +117,7 @@ def make_node(
         if opened.look_at_certificates():
             Deferred.fromCoroutine(_certify(workers))
 
-    tickets.deliver = lambda keys: workers.take_ticket_keys()
-    keeper = _make_keeper(config, opened, life, table, bodies, view, look_at_certificates, reactor)
-    if cluster is not None:
-        _share(cluster.secrets, "tickets", tickets)
-        if keeper is not None:
-            _share(cluster.secrets, "certificate", keeper)
-
+    keeper = make_keeper(config, cluster, opened, life, table, bodies, look_at_certificates, reactor)
     load = LoadPublisher(
         name=config.node,
         cluster=config.cluster,
@@ -228,63 +201,6 @@ def make_node(
         give_up=give_up,
         reactor=reactor,
     )
-
-
-def _share(secrets: SharedSecrets, name: str, document: Shared) -> None:
-    """Have all nodes agree on *document*."""
-    secrets.add(name, document)
-    document.share = secrets.share
-
-
-def _make_ticket_keeper(config: Config, view: ClusterView | None, reactor: Any) -> TicketKeeper:
-    """What keeps the keys of session tickets, sealed under the secret of this node."""
-    try:
-        secret = own_secret(config.state_dir / "secret") if view is None else config.cluster_key.read_bytes()
-    except OSError as error:
-        raise ConfigError(in_words(named(error, config.state_dir / "secret"))) from None
-    return TicketKeeper(
-        node=config.node,
-        file=SealedFile(config.state_dir / "tickets", "session tickets", secret),
-        live=view.live if view is not None else lambda: (config.node,),
-        clock=reactor.seconds,
-        reactor=reactor,
-    )
-
-
-def _make_keeper(
-    config: Config,
-    opened: Opened,
-    life: Life,
-    table: Table,
-    bodies: BodyStore,
-    view: ClusterView | None,
-    renewed: Callable[[], None],
-    reactor: Any,
-) -> Keeper | None:
-    """What keeps the certificate of ``--tls-auto``; None: there is none."""
-    files = automatic_files(config)
-    if files is None:
-        return None
-
-    is_everywhere = view.is_replicated if view is not None else _alone
-    return Keeper(
-        node=config.node,
-        files=files,
-        email=config.acme_email,
-        kinds=challenge_kinds(opened.listeners),
-        challenges=Challenges(table, bodies.spill, is_everywhere, reactor),
-        live=view.live if view is not None else lambda: (config.node,),
-        is_ready=lambda: life.is_ready,
-        renewed=renewed,
-        user_agent=f"twistd-edge/{package_version()}",
-        random=SystemRandom(),
-        reactor=reactor,
-    )
-
-
-def _alone() -> bool:
-    """Whether all other nodes have what this one has: there are none."""
-    return True
 
 
 async def _certify(workers: Workers) -> None:

@@ -62,7 +62,7 @@ class Table:
 
 
 class Authority:
-    """An authority: what it says is set by the test; also the session with it."""
+    """An authority: what it says is set by the test; called, it opens a conversation."""
 
     def __init__(self, table: Table, clock: Clock) -> None:
         self.table, self.clock = table, clock
@@ -70,30 +70,36 @@ class Authority:
         self.trouble: Trouble | None = None
         self.status = "valid"  # of authorizations, once they were answered
         self.issues = True
-        self.answered: set[str] = set()
         self.shown: dict[bytes, bytes | None] = {}
         self.window: Window | None = None
         self.kinds = [HTTP_01, TLS_ALPN_01]
         self.chosen: list[str] = []
         self.replaced: list[str | None] = []
 
-    def __call__(self, directory: str, key: str, user_agent: str) -> Authority:
-        self.key = key
-        return self
+    def __call__(self, directory: str, key: str, user_agent: str) -> Conversation:
+        return Conversation(self)
+
+
+class Conversation:
+    """A session with an authority."""
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        self._answered: set[str] = set()
+        self._finalized = False
 
     def open(self, email: str | None) -> None:
-        self.asked.append("open")
-        if self.trouble is not None:
-            raise self.trouble
+        self._authority.asked.append("open")
+        if self._authority.trouble is not None:
+            raise self._authority.trouble
 
     def order(self, names: Any, replaces: str | None = None) -> Order:
-        self.replaced.append(replaces)
-        self.answered.clear()
+        self._authority.replaced.append(replaces)
         return Order("order", "pending", tuple(names), "finalize", "", 0.0, "")
 
     def authorization(self, url: str) -> Authorization:
-        challenges = {kind: (f"{kind} {url}", f"token-of-{url}") for kind in self.kinds}
-        status = self.status if url in self.answered else "pending"
+        challenges = {kind: (f"{kind} {url}", f"token-of-{url}") for kind in self._authority.kinds}
+        status = self._authority.status if url in self._answered else "pending"
         return Authorization(url, status, challenges, 0.0, "it said no" if status == "invalid" else "")
 
     def key_authorization(self, token: str) -> str:
@@ -101,29 +107,29 @@ class Authority:
 
     def answer(self, url: str) -> None:
         kind, _, name = url.partition(" ")
-        self.chosen.append(kind)
-        self.answered.add(name)
-        self.shown = dict(self.table.entries)
+        self._authority.chosen.append(kind)
+        self._answered.add(name)
+        self._authority.shown = dict(self._authority.table.entries)
 
     def finalize(self, order: Order, request: bytes) -> None:
-        self.asked.append("finalize")
+        self._finalized = True
 
     def look(self, url: str) -> Order:
-        if "finalize" not in self.asked:
+        if not self._finalized:
             return Order(url, "ready", NAMES, "finalize", "", 0.0, "")
-        status = "valid" if self.issues else "processing"
-        return Order(url, status, NAMES, "finalize", "certificate" if self.issues else "", 0.0, "")
+        issues = self._authority.issues
+        status = "valid" if issues else "processing"
+        return Order(url, status, NAMES, "finalize", "certificate" if issues else "", 0.0, "")
 
     def chain(self, order: Order) -> str:
         pem = server_certificate(NAMES, 90, authority("ca", NAMES, 90)).pem().decode()
-        self.asked.remove("finalize")
         return pem[: pem.index("-----BEGIN PRIVATE")]
 
     def renewal_window(self, certificate: str, now: float) -> Window | None:
-        return self.window
+        return self._authority.window
 
     def close(self) -> None:
-        self.asked.append("close")
+        self._authority.asked.append("close")
 
 
 class KeeperTests(SynchronousTestCase):
@@ -166,9 +172,9 @@ class KeeperTests(SynchronousTestCase):
             renewed=renew,
             user_agent="test",
             random=Random(1),
+            share=share,
             reactor=self.clock,
         )
-        keeper.share = share
         self.addCleanup(keeper.stop)
         return keeper
 

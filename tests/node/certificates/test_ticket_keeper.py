@@ -30,14 +30,19 @@ class TicketKeeperTests(SynchronousTestCase):
 
     def made(self, name: str = "a", secret: bytes = b"secret") -> TicketKeeper:
         file = SealedFile(self.folder / name, "tickets", secret)
-        keeper = TicketKeeper(
-            node=name, file=file, live=lambda: self.live, clock=self.clock.seconds, reactor=self.clock
-        )
 
         def share() -> None:
             self.shared += 1
 
-        keeper.share, keeper.deliver = share, self.delivered.append
+        keeper = TicketKeeper(
+            node=name,
+            file=file,
+            live=lambda: self.live,
+            share=share,
+            deliver=lambda: self.delivered.append(keeper.keys),
+            clock=self.clock.seconds,
+            reactor=self.clock,
+        )
         self.addCleanup(keeper.stop)
         return keeper
 
