@@ -159,6 +159,9 @@ class Membership:
         member = self.members.get(name)
         if member is None or member.latest.generation < generation:
             self._hear(MembershipUpdate(name, ALIVE, generation, 0, host, port, url))
+        elif member.state == LEFT or member.latest.generation > generation:
+            # It has lost its state, or a namesake said goodbye: it has to know, to be above that.
+            self._out.append(Send(name, Packet(updates=(member.latest,)), True))
         if self._now >= self._told_at + 1.0:
             self._told_at, self._told = self._now, 0
         if self._told < TOLD_LIMIT:
@@ -428,7 +431,7 @@ class Membership:
             self.counters.unproved += 1  # no life of ours
             return
         elsewhere = (update.host, update.port) != (me.host, me.port)
-        of_another = (update.state == LEFT and not self._left) or (update.state == ALIVE and elsewhere)
+        of_another = elsewhere or (update.state == LEFT and not self._left)
         if update.generation > me.generation or (update.generation == me.generation and of_another):
             # An earlier life with a later number: the clock went back and the state was lost.  Or a namesake,
             # whose goodbye, address and load were taken for ours: a generation of our own makes them void.

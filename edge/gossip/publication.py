@@ -59,7 +59,6 @@ class Publication:
     def end_first(self) -> None:
         """All files have been published: whatever the cluster has, they count from now on."""
         self._is_first = False
-        self._record.complete()
 
     def owns(self, path: bytes) -> bool:
         """Whether this node published what is under *path* now."""
@@ -88,3 +87,4 @@ class Publication:
                 yield change.path if is_ours and change.path not in files else None
             after = changes[-1].path
         self._has_compared = True
+        self._record.complete()  # not before: a kill in between leaves the rest to the next life

@@ -92,7 +92,7 @@ class PublishedRecord:
         self._rows.unset_published(self._node, path)
 
     def complete(self) -> None:
-        """All files have been published."""
+        """All files have been published, and all that had gone is taken away."""
         if not self.is_complete:
             self.is_complete = True
             self._rows.set_published(self._node, _COMPLETE, 0, b"")

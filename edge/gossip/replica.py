@@ -75,14 +75,14 @@ OWN_ASKS = 5
 DOUBT_MS = 60_000
 #: Buckets whose entries are sent in one repair.
 REPAIR_BUCKETS = 16
-#: Tombstones forgotten in one step.
-_STEP = 100
 #: Milliseconds for which a peer that proved nothing, again, is asked nothing: doubled each time, and at most.
 DISTRUST_MS, DISTRUST_LIMIT_MS = 5000, 60_000
 #: Logs that one peer is asked for at once.
 WANTS_EACH = 64
 #: Batches whose signature is known to be good.
 _VERIFIED = 1024
+#: Tombstones forgotten in one step; milliseconds between two looks for them.
+_STEP, _MINUTE = 100, 60_000
 
 
 class Received(NamedTuple):
@@ -128,10 +128,16 @@ class Replica:
         self._urgent_from = 0
         #: Whether our log was begun now: what others have of an earlier one was lost.
         self._is_new = False
+        self._met = False  # whether anybody has told how far it has all logs, in this life
+        #: Paths that were put before others had told what they have of our own log: they are newer than that.
+        self._alone: set[bytes] = set()
         self._own_asks = 0  # how often others are still to be asked for what they have of our own log
         self._open: list[bytes] = []  # hashes of own changes that are not signed yet
         self._open_id = 0
         self._verified: dict[Batch, None] = {}
+        #: Milliseconds that this node has been there, in all its lives; when it looks for old removals again.
+        rows.age = self._look_age = rows.meta("age")
+        self._saved_ms = now_ms
         for path, clock, origin in rows.all_clocks():
             self._buckets.toggle(path, clock, origin)
         self._clock = HybridClock(rows.meta("clock"))
@@ -168,6 +174,8 @@ class Replica:
             self._rows.set_meta("reserved", self._limit)
             self._rows.set_position(self.node, generation, sequence)
         self._positions[self.node] = (generation, sequence)
+        if not self._met or self.recovers:
+            self._alone.add(path)
         change = Change(path, self.node, sequence, self._clock.tick(now_ms), modified, records)
         if not self._open:
             self._open_id = self._rows.begin_batch()
@@ -235,6 +243,7 @@ class Replica:
 
     def notice(self, peer: str, version_vector: Sequence[LogPosition], now_ms: int) -> list[Message]:
         """*peer* says that it has the logs up to *version_vector*: what it is asked for, to prove it."""
+        self._met = True
         messages: list[Message] = []
         self._give_up_waiting(now_ms)
         for theirs in version_vector:
@@ -523,6 +532,7 @@ class Replica:
         oldest = self._forgotten_before(now_ms)
         known = self._rows.clocks([change.path for change, _ in pairs])
         winners: dict[bytes, tuple[Change, Batch]] = {}
+        again: set[bytes] = set()
         for change, batch in pairs:
             version = (change.clock, change.origin)
             before = known.get(change.path)
@@ -533,10 +543,20 @@ class Replica:
                 continue
             if change.path in winners and version <= _version(winners[change.path][0]):
                 continue
+            if (
+                change.origin == self.node
+                and change.path in self._alone
+                and before
+                and before[1] == self.node
+            ):
+                again.add(change.path)  # it was dated ahead, in a life before this one
+                continue
             winners.pop(change.path, None)
             winners[change.path] = change, batch
         taken = [(change, self._rows.batch_id(batch)) for change, batch in winners.values()]
         self._take(taken, known)
+        for present in filter(None, map(self._rows.get, sorted(again))):
+            self.put(present.path, present.modified, present.records, now_ms)
         self.counters["applied"] += len(taken)
         return [change for change, _ in taken]
 
@@ -632,14 +652,31 @@ class Replica:
         self._date_anew(now_ms)
         if self._open:
             self.seal()
-        expired = self._rows.expired(self._forgotten_before(now_ms), _STEP)
+        if self._grow_older(now_ms):
+            self._forget_removals(now_ms)
+        if self._rows.meta("clock") != self._clock.newest:
+            self._rows.set_meta("clock", self._clock.newest)
+        self._rows.commit()
+
+    def _grow_older(self, now_ms: int) -> bool:
+        """Count the time that this node has been there, whatever its date; whether a minute of it is over."""
+        step, self._saved_ms = now_ms - self._saved_ms, now_ms
+        self._rows.age += min(max(step, 0), _MINUTE)
+        if self._rows.age < self._look_age:
+            return False
+        self._look_age = self._rows.age + _MINUTE
+        self._rows.set_meta("age", self._rows.age)
+        return True
+
+    def _forget_removals(self, now_ms: int) -> None:
+        """Those of a day ago: by their date, and by the time that this node has known of them."""
+        age = self._rows.age - self._tombstone_ms
+        expired = self._rows.expired(self._forgotten_before(now_ms), age, _STEP)
         for path, clock, origin in expired:
             self._buckets.toggle(path, clock, origin)
         if expired:
             self._rows.delete([path for path, _, _ in expired])
-        if self._rows.meta("clock") != self._clock.newest:
-            self._rows.set_meta("clock", self._clock.newest)
-        self._rows.commit()
+            self._look_age = self._rows.age  # there may be more
 
     def _forgotten_before(self, now_ms: int) -> int:
         """The clock before which deletions are forgotten: a day ago, by the date and by what was heard."""

@@ -47,6 +47,7 @@ CREATE TABLE IF NOT EXISTS changes (path BLOB PRIMARY KEY, origin INTEGER, seque
                                     batch INTEGER) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS published (node TEXT, path BLOB, clock INTEGER, fingerprint BLOB,
                                       PRIMARY KEY (node, path)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS removals (path BLOB PRIMARY KEY, since INTEGER) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS log ON changes (origin, rank, sequence);
 CREATE INDEX IF NOT EXISTS buckets ON changes (bucket);
 CREATE INDEX IF NOT EXISTS tombstones ON changes (clock) WHERE records IS NULL;
@@ -85,6 +86,8 @@ class Rows:
         """:class:`sqlite3.DatabaseError` if it is no change log; see :meth:`open`."""
         #: What was wrong with the file, a sentence.
         self.problem = ""
+        #: What time it is for :meth:`expired`: milliseconds that this node has been there.
+        self.age = 0
         self.keyring = keyring
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
         try:
@@ -413,6 +416,9 @@ class Rows:
             rows.append((one.path, origin, one.sequence, one.clock, one.modified,
                          rank(one.records), bucket_of(one.path), packed, batch))  # fmt: skip
         self._db.executemany("INSERT OR REPLACE INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        removals = [(one.path, self.age) for one, _ in changes if one.is_tombstone]
+        if removals:
+            self._db.executemany("INSERT OR REPLACE INTO removals VALUES (?, ?)", removals)
         self._settle(heads, batches)
 
     def _release(self, paths: Sequence[bytes], heads: Counter[int], batches: Counter[int]) -> None:
@@ -484,10 +490,14 @@ class Rows:
         query = f"SELECT {_COLUMNS} FROM changes WHERE clock>?"
         return [self._change(row) for row in self._db.execute(query, (latest,)).fetchall()]
 
-    def expired(self, before: int, limit: int) -> list[tuple[bytes, int, str]]:
-        """(path, clock, origin) of tombstones with clocks below *before*."""
-        query = "SELECT path, clock, origin FROM changes WHERE records IS NULL AND clock<? LIMIT ?"
-        return [(path, clock, self._names[o]) for path, clock, o in self._db.execute(query, (before, limit))]
+    def expired(self, before: int, age: int, limit: int) -> list[tuple[bytes, int, str]]:
+        """(path, clock, origin) of tombstones with clocks below *before*, known since *age* at least."""
+        query = (
+            "SELECT path, clock, origin FROM changes LEFT JOIN removals USING (path) "
+            "WHERE records IS NULL AND clock<? AND coalesce(since, 0)<=? LIMIT ?"
+        )
+        found = self._db.execute(query, (before, age, limit))
+        return [(path, clock, self._names[origin]) for path, clock, origin in found]
 
     def delete(self, paths: Sequence[bytes]) -> None:
         """Forget what is under *paths*."""
@@ -495,7 +505,9 @@ class Rows:
         batches: Counter[int] = Counter()
         for at in range(0, len(paths), 500):
             self._release(paths[at : at + 500], heads, batches)
-        self._db.executemany("DELETE FROM changes WHERE path=?", ((path,) for path in paths))
+        gone = [(path,) for path in paths]
+        self._db.executemany("DELETE FROM changes WHERE path=?", gone)
+        self._db.executemany("DELETE FROM removals WHERE path=?", gone)
         self._settle(heads, batches)
 
     # What was published
@@ -527,7 +539,7 @@ class Rows:
 
     def clear(self) -> None:
         """Forget everything but what was published: it is this node's own knowledge."""
-        for table in ("changes", "heads", "batches", "signers", "origins", "meta"):
+        for table in ("changes", "removals", "heads", "batches", "signers", "origins", "meta"):
             self._db.execute(f"DELETE FROM {table}")
         names: tuple[dict[Any, Any], ...] = (self._names, self._ids, self._signers, self._signer_ids)
         for cache in (*names, self._lines, self._heads, self._held, self._batches, self._batch_ids):

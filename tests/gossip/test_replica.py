@@ -214,6 +214,11 @@ class ReplicaTests(SynchronousTestCase):
         self.assertIsNotNone(self.a.get(b"/x"), "by a date alone nothing is forgotten: it may be wrong")
         self.a.put(b"/y", 1, records(b"a"), NOW + TOMBSTONE_MS + 2)
         self.a.save(NOW + TOMBSTONE_MS + 2)
+        self.assertIsNotNone(
+            self.a.get(b"/x"), "nor when the date was set: this node knows of it for a minute"
+        )
+        for minute in range(TOMBSTONE_MS // 60_000 + 2):
+            self.a.save(NOW + TOMBSTONE_MS + minute * 60_000)
         self.assertIsNone(self.a.get(b"/x"))
 
     def test_a_node_that_was_away_for_longer_joins_afresh(self) -> None:

@@ -57,6 +57,9 @@ class PublisherSideTests(TableTestCase):
             self.put(resource(path, b"one"))
         self.table.apply(self.published_there(b"/theirs", b"theirs"))
         self.table.end_first_publish()
+        self.assertEqual(
+            [path for path in self.table.vanished({b"/kept", b"/changed", b"/gone"}) if path], []
+        )
         self.reactor.settle()
         self.restart()
         files = {b"/kept": b"one", b"/changed": b"two"}
