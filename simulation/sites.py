@@ -100,6 +100,7 @@ class Publisher:
         try:
             next(steps)
         except StopIteration:
+            self._world.push(node)
             self.is_settled = self._catalogue == self.files
             if not self.is_settled:
                 self.look(node)
@@ -365,9 +366,11 @@ class Story:
         if settled:
             for name in self._served:
                 self._judge_site(name)
+                for path in self._vague[name]:
+                    self._disk[name][path] = self._served[name][path] = self._number_of(path)
+                self._vague[name].clear()
                 self._served[name] = self._expected(name)
                 self._recorded[name] = set(self._publishers[name].files)
-                self._vague[name].clear()
         return settled
 
     def _end(self, key: str) -> None:
@@ -456,6 +459,14 @@ class Story:
                     self.report.problems.append(
                         f"{self.world.now:.2f} {node.key} serves {told} under {path!r}, {number} was the last"
                     )
+
+    def _number_of(self, path: bytes) -> int:
+        """The number of what is served under *path*."""
+        replica = self._one_node().replica
+        change = replica.get(path) if replica is not None else None
+        if change is None or change.is_tombstone:
+            return 0
+        return next(n for n in range(self._number + 1) if records(n) == change.records)
 
     def _judge_clocks(self, node: Node) -> None:
         wrong = node.differences.wrong()
