@@ -131,6 +131,7 @@ class Replica:
         self._met = False  # whether anybody has told how far it has all logs, in this life
         #: Paths that were put before others had told what they have of our own log: they are newer than that.
         self._alone: set[bytes] = set()
+        self._disowns = False  # whether what others have of our own log beyond these has no files any more
         self._own_asks = 0  # how often others are still to be asked for what they have of our own log
         self._open: list[bytes] = []  # hashes of own changes that are not signed yet
         self._open_id = 0
@@ -321,6 +322,15 @@ class Replica:
         """Whether others may have something of our own log that is not here again."""
         asked = self._wants.get(self.node, ("", 0))[0]
         return self._own_asks > 0 or (asked != "" and asked not in self._distrusted)
+
+    @property
+    def has_met(self) -> bool:
+        """Whether others have told what they have of our own log, and it is here again."""
+        return self._met and not self.recovers
+
+    def disown(self) -> None:
+        """All that this node publishes has been put: what else of a life before comes back is to go."""
+        self._disowns = True
 
     def refused(self, now_ms: int) -> dict[str, int]:
         """Origins of which something is not taken now: milliseconds by which it is dated too far ahead."""
@@ -533,6 +543,7 @@ class Replica:
         known = self._rows.clocks([change.path for change, _ in pairs])
         winners: dict[bytes, tuple[Change, Batch]] = {}
         again: set[bytes] = set()
+        gone: set[bytes] = set()
         for change, batch in pairs:
             version = (change.clock, change.origin)
             before = known.get(change.path)
@@ -551,12 +562,17 @@ class Replica:
             ):
                 again.add(change.path)  # it was dated ahead, in a life before this one
                 continue
+            if change.origin == self.node and self._disowns and before is None and change.records:
+                gone.add(change.path)
+                continue
             winners.pop(change.path, None)
             winners[change.path] = change, batch
         taken = [(change, self._rows.batch_id(batch)) for change, batch in winners.values()]
         self._take(taken, known)
         for present in filter(None, map(self._rows.get, sorted(again))):
             self.put(present.path, present.modified, present.records, now_ms)
+        for path in sorted(gone):
+            self.put(path, 0, (), now_ms)
         self.counters["applied"] += len(taken)
         return [change for change, _ in taken]
 
