@@ -18,7 +18,7 @@
 #define EVENTS 256       /* of one epoll_wait */
 #define TURN_EVENTS 2048 /* of one edge_loop_wait: then the caller gets its turn, whatever is ready here */
 #define LOOKS 64         /* at the set, before a sleep; see await */
-#define SLEEPS 63        /* without a look, at most */
+#define SLEEPS 255       /* without a look, at most */
 #define ACCEPTS 64       /* accepts in one turn of a listener */
 #define LISTENER_BIT ((uint64_t)1 << 32)
 #define CALLER_BIT ((uint64_t)1 << 33)
