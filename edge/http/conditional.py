@@ -44,15 +44,10 @@ def parse_entity_tags(value: bytes) -> list[tuple[bool, bytes]] | None:
 
     Empty members are skipped, RFC 9110 section 5.6.1.2; a list needs one that is not.
     """
-    tags: list[tuple[bool, bytes]] = []
-    at = 0
-    while at < len(value):
-        match = ENTITY_TAG_MEMBER.match(value, at)
-        if match is None:
-            return None
-        tags.append((match[1] is not None, match[2]))
-        at = match.end()
-    return tags or None
+    found = ENTITY_TAG_MEMBER.findall(value)
+    if not found or found[-1][2]:
+        return None
+    return [(bool(weak), opaque) for weak, opaque, _ in found]
 
 
 def _matches(value: bytes, etag: bytes | None, strong: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Fields of queries and forms: application/x-www-form-urlencoded and multipart/form-data (RFC 7578).
+"""Fields of queries, cookies and forms: application/x-www-form-urlencoded, multipart/form-data (RFC 7578).
 
 Nobody may make a server work for more than the bytes that were sent, so everything here is linear in them:
 pieces are found by searches that run once over the input, and how many there may be is bounded before they
@@ -11,6 +11,7 @@ contents are taken as they are: RFC 7578 section 4.7 has abolished Content-Trans
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from edge.http.errors import BadRequest, ContentTooLarge
 from edge.http.grammar import MALFORMED_TRIPLET, QUOTED_STRING, TCHAR
@@ -70,6 +71,27 @@ def _unescaped(text: bytes) -> bytes:
     r"""Percent-decoded by Python's codec of ``\xXX``: 10 ns an octet, ``urllib`` takes ten times that."""
     escaped = text.replace(b"\\", b"\\\\").replace(b"%", b"\\x")
     return escaped.decode("unicode_escape").encode("latin-1")
+
+
+def parse_cookies(lines: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Name -> value of the cookies in these *lines* of Cookie, as ``twisted.web`` reads them."""
+    cookies: dict[bytes, bytes] = {}
+    for line in lines:
+        for pair in filter(None, line.split(b";")):
+            name, equals, value = pair.lstrip().partition(b"=")
+            if equals:
+                cookies[name] = value
+    return cookies
+
+
+def parse_segments(path: bytes) -> list[bytes]:
+    """The segments of *path*, which has no malformed triplet, percent-decoded; a first slash begins none."""
+    path = path[1:]
+    if b"%" not in path:
+        return path.split(b"/")
+    if b"%2f" in path.lower():  # a slash of a segment's own
+        return list(map(_unescaped, path.split(b"/")))
+    return _unescaped(path).split(b"/")
 
 
 def is_form(content_type: bytes) -> bool:

@@ -87,7 +87,8 @@ _ENTITY_TAG = rb'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'
 ENTITY_TAG = re.compile(_ENTITY_TAG)
 #: One step through #entity-tag: empty members (RFC 9110 section 5.6.1.2), the tag, what ends it.
 #: A comma may stand inside a tag, therefore lists are not split at commas.
-ENTITY_TAG_MEMBER = re.compile(rb"[ \t,]*" + _ENTITY_TAG + rb"[ \t]*(?:,[ \t,]*|\Z)")
+#: With ``findall`` all members; what is none is the third group of the last one, up to the end.
+ENTITY_TAG_MEMBER = re.compile(rb"[ \t,]*" + _ENTITY_TAG + rb"[ \t]*(?:,[ \t,]*|\Z)|(.+)", re.DOTALL)
 
 #: qvalue in a weight, RFC 9110 section 12.4.2.
 QVALUE = re.compile(rb"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")

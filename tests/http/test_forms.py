@@ -10,9 +10,19 @@ from urllib.parse import parse_qsl, quote_from_bytes, unquote_to_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http import Request
+from twisted.web.test.requesthelper import DummyChannel
 
 from edge.http.errors import BadRequest, ContentTooLarge, ProtocolError
-from edge.http.forms import FIELDS, URLENCODED_BYTES, is_form, parse_form, parse_query
+from edge.http.forms import (
+    FIELDS,
+    URLENCODED_BYTES,
+    is_form,
+    parse_cookies,
+    parse_form,
+    parse_query,
+    parse_segments,
+)
 
 URLENCODED = b"application/x-www-form-urlencoded"
 MULTIPART = b"multipart/form-data; boundary=x"
@@ -172,3 +182,23 @@ class WorkTests(SynchronousTestCase):
             more = work(lambda t=longer_type, b=large: parse_form(t, b))  # type: ignore[misc]
             self.assertLess(calls, 20 * FIELDS, (content_type[:60], small[:60]))
             self.assertLess(more, 20 * FIELDS, (content_type[:60], large[:60]))
+
+
+class CookieTests(SynchronousTestCase):
+    """:func:`edge.http.forms.parse_cookies`."""
+
+    @given(st.lists(st.text(alphabet='a=b; "\t%é').map(lambda text: text.encode("latin-1")), max_size=3))
+    def test_it_reads_what_twisted_reads(self, lines: list[bytes]) -> None:
+        request = Request(DummyChannel(), False)
+        request.requestHeaders.setRawHeaders(b"Cookie", lines)
+        request.parseCookies()
+        self.assertEqual(parse_cookies(lines), request.received_cookies)
+
+
+class SegmentTests(SynchronousTestCase):
+    """:func:`edge.http.forms.parse_segments`."""
+
+    @given(st.text(alphabet="/a\\éx", max_size=20), st.booleans())
+    def test_it_reads_what_twisted_reads(self, text: str, encoded: bool) -> None:
+        path = b"/" + quote_from_bytes(text.encode("latin-1"), "" if encoded else "/\\").encode()
+        self.assertEqual(parse_segments(path), list(map(unquote_to_bytes, path[1:].split(b"/"))))

@@ -23,7 +23,6 @@ import os
 from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
-from urllib.parse import unquote_to_bytes
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -33,7 +32,7 @@ from twisted.web.http_headers import Headers
 
 from edge.http.answer import head_options
 from edge.http.errors import ProtocolError, ServiceUnavailable
-from edge.http.forms import is_form, parse_form, parse_query
+from edge.http.forms import is_form, parse_cookies, parse_form, parse_query, parse_segments
 
 if TYPE_CHECKING:
     from edge.http.parser import RequestHead
@@ -109,9 +108,7 @@ class EdgeRequest(server.Request):
     @cached_property
     def received_cookies(self) -> dict[bytes, bytes]:  # type: ignore[override]
         """Name -> value of the cookies sent, as ``twisted.web`` reads them."""
-        cookies = self.__dict__["received_cookies"] = {}
-        self.parseCookies()
-        return cookies
+        return parse_cookies(self.requestHeaders.getRawHeaders(b"Cookie", []))
 
     @cached_property
     def args(self) -> dict[bytes, list[bytes]]:  # type: ignore[override]
@@ -198,9 +195,7 @@ class EdgeRequest(server.Request):
             return
         self.setHeader(b"Date", self.site.date())
         self.prepath: list[bytes] = []
-        self.postpath = self.path[1:].split(b"/")
-        if b"%" in self.path:
-            self.postpath = list(map(unquote_to_bytes, self.postpath))
+        self.postpath = parse_segments(self.path)
         try:
             found = self.site.getResourceFor(self)
             if resource._IEncodingResource.providedBy(found):
