@@ -18,6 +18,7 @@ from benchmarks import (
     robust_publishing,
     robust_shares,
     servers,
+    siege,
     sockets,
     table_kill,
     warm_start,
@@ -127,6 +128,23 @@ def hostile_bodies(server: Server, rounds: int) -> list[Row]:
     ]  # fmt: skip
 
 
+def besieged(messages: int) -> list[Row]:
+    """Messages made from the schema, by a node with a valid certificate."""
+    effects = siege.measure(messages)
+    name = f"{effects.sent:,} hostile messages of a node with a certificate"
+    lasting = f"{len(effects.lasting)} lasting"
+    return [
+        Row(
+            f"{name}: effects that last", lasting, f"{effects.decoded:,} of them decoded",
+            effects.lasting[0][:80] if effects.lasting else lasting, "0", not effects.lasting,
+        ),
+        Row(
+            f"{name}: memory and database, from a quarter to the end", f"{effects.growth:.2f} x", "",
+            f"{effects.growth:.2f} x", "<= 1.5 x", effects.growth <= 1.5,
+        ),
+    ]  # fmt: skip
+
+
 def _sockets(place: Place) -> list[Row]:
     with servers.edge(place.webroot, place.directory / "sockets") as server:
         return open_sockets(server, place.either(5.0, 20.0))
@@ -158,7 +176,8 @@ FORMS = {
     "shares": robust_shares.rows,
     "publishing": robust_publishing.rows,
     "costs": lambda place: [robust_costs.row(place.some(20, 500))],
+    "siege": lambda place: besieged(place.some(10_000, 100_000)),
     "start": lambda place: [started(place.directory / "start")],
 }
 #: What ``robustness`` stands for on the command line.
-SOUND = ("hostile", "shares", "costs", "publishing")
+SOUND = ("hostile", "shares", "costs", "publishing", "siege")

@@ -30,19 +30,21 @@ class Decoder(Generic[T]):
 
     def __init__(self, schema: Any, what: str, limit: int) -> None:
         """*limit*: bytes of a message."""
+        self.schema = schema
+        self.what = what
         self._decoder = msgspec.msgpack.Decoder(schema)
         self._check = check_of(inspect.type_info(schema))
-        self._what = what
+        self.what = what
         self._limit = limit
 
     def decode(self, data: bytes) -> T:
         """The message in *data*; :class:`GossipError`, in words that hold nothing of it."""
         if len(data) > self._limit:
-            raise GossipError(f"{self._what} of {len(data)} bytes, more than {self._limit}")
+            raise GossipError(f"{self.what} of {len(data)} bytes, more than {self._limit}")
         try:
             message: T = self._decoder.decode(data)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise GossipError(f"no {self._what}: {ascii(str(error))[1:-1][:200]}") from None
+            raise GossipError(f"no {self.what}: {ascii(str(error))[1:-1][:200]}") from None
         if self._check is not None:
             self._check(message)
         return message

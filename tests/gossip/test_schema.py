@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from random import Random
 from typing import Any
 
@@ -9,23 +11,36 @@ import msgspec
 from msgspec import inspect
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.gossip.changes import Message, decode_message
+import edge.gossip
+import edge.node.cluster
+from edge.gossip.changes import decode_message
 from edge.gossip.fields import are_header_lines, is_published_path
-from edge.gossip.packet import Packet, decode
+from edge.gossip.packet import decode
 from edge.gossip.schema import Decoder, GossipError
-from edge.node.cluster.streams import Hello
 from edge.publish.rules import NO_CACHE, lines_200, lines_304
 from tests.gossip.hostile import Attacker, leaves
 
-SCHEMAS: dict[str, Any] = {"packet": Packet, "message": Message, "hello": Hello}
+
+def _decoders() -> dict[str, Decoder[Any]]:
+    """Every decoder of what another node sends, by what it decodes."""
+    found: dict[str, Decoder[Any]] = {}
+    for room in (edge.gossip, edge.node.cluster):
+        for module in pkgutil.iter_modules(room.__path__, room.__name__ + "."):
+            values = vars(importlib.import_module(module.name)).values()
+            found.update({one.what: one for one in values if isinstance(one, Decoder)})
+    return found
+
+
+DECODERS = _decoders()
 
 
 class FieldTests(SynchronousTestCase):
     """What may stand in a field."""
 
     def test_every_field_of_every_message_has_a_range_or_a_grammar(self) -> None:
-        for schema in SCHEMAS.values():
-            for where, leaf in leaves(inspect.type_info(schema)):
+        self.assertLessEqual({"packet", "table message", "hello"}, set(DECODERS))
+        for decoder in DECODERS.values():
+            for where, leaf in leaves(inspect.type_info(decoder.schema)):
                 self.assertTrue(_is_limited(leaf), f"{where} is unlimited: {leaf}")
 
     def test_header_lines_are_whole_lines_that_frame_nothing(self) -> None:
@@ -74,11 +89,10 @@ class EnforcementTests(SynchronousTestCase):
     def test_hostile_messages_are_decoded_or_refused_with_a_plain_word(self) -> None:
         random = Random(16)
         known: list[Any] = ["a", "n2", b"/a", b"A: b\r\n", 1_700_000_000_000]
-        for name, schema in SCHEMAS.items():
-            decoder: Decoder[Any] = Decoder(schema, name, 1 << 20)
+        for name, decoder in DECODERS.items():
             decoded = refused = 0
             for number in range(1500):
-                data = Attacker(random, known, wrong=(0.0, 0.02, 0.3)[number % 3]).message(schema)
+                data = Attacker(random, known, wrong=(0.0, 0.02, 0.3)[number % 3]).message(decoder.schema)
                 try:
                     decoder.decode(data)
                     decoded += 1
