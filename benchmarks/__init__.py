@@ -18,6 +18,7 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
 * ``robust_shares.py``, ``robust_costs.py``, ``costly.py``: what one address leaves to others; the costliest
   request, and the search for it;
 * ``cluster.py``, ``replica.py``, ``million.py``, ``certificates.py``: four nodes;
+* ``siege.py``: a node with a certificate that means harm;
 * ``wire_cost.py``, ``smart_clients.py``, ``idle_users.py``, ``subscribers.py``: the load generator;
 * ``real_scale.py``: whether a real run is like a simulated one;
 * ``constants.py``, ``exchange.py``, ``resting.py``: what ``loadgen simulate`` and ``plan`` reckon with.

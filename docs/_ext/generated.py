@@ -11,6 +11,7 @@ though it had been written there: headings, anchors and the table of contents in
 * ``metrics.py``: what the Prometheus exposition renders
 * ``commands.py``: ``edgectl`` and ``loadgen``, from their parsers
 * ``structs.py``: the keys of a file or document that a ``msgspec`` struct describes
+* ``messages.py``: what nodes send each other
 * ``edge_json.py``: the keys of ``/edge.json``
 """
 
@@ -22,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from docs._ext import commands, edge_json, metrics, options, structs
+from docs._ext import commands, edge_json, messages, metrics, options, structs
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -37,6 +38,7 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "edgectl": commands.edgectl,
     "loadgen": commands.loadgen,
     "struct": structs.markdown,
+    "messages": messages.markdown,
     "measures": commands.measures,
     "edge-json": edge_json.markdown,
 }

@@ -139,6 +139,7 @@ class Replica:
         #: Milliseconds that this node has been there, in all its lives; when it looks for old removals again.
         rows.age = self._look_age = rows.meta("age")
         self._saved_ms = now_ms
+        self._signed_with = b""  # the certificate that signed all own changes
         for path, clock, origin in rows.all_clocks():
             self._buckets.toggle(path, clock, origin)
         self._clock = HybridClock(rows.meta("clock"))
@@ -236,6 +237,22 @@ class Replica:
         data = encode_message(chunk)
         return [data] if chunk.done and len(data) <= URGENT_BYTES else []
 
+    def sign_anew(self, limit: int, now_ms: int) -> bool:
+        """Publish again, up to *limit* changes, what an earlier certificate of this node signed; whether any.
+
+        So it outlives the authority of that certificate, and its revocation.
+        """
+        signer = self._keyring.own
+        if self._signed_with == signer:
+            return False
+        found = self._rows.signed_by_others(self.node, signer, limit)
+        for change in found:
+            self.counters["signed_anew"] += 1
+            self.put(change.path, change.modified, change.records, now_ms)
+        if not found:
+            self._signed_with = signer
+        return bool(found)
+
     # Version vector and logs
 
     def version_vector(self) -> tuple[LogPosition, ...]:
@@ -299,6 +316,11 @@ class Replica:
         self._distrusted[peer] = Distrust(now_ms, pause)
         while len(self._distrusted) > NODES:
             del self._distrusted[next(iter(self._distrusted))]
+
+    @property
+    def distrusted(self) -> list[str]:
+        """Those who failed to prove something twice or more, one time after the other."""
+        return [peer for peer, distrust in self._distrusted.items() if distrust.pause_ms]
 
     def is_distrusted(self, peer: str) -> bool:
         """Whether what *peer* says of logs counts for nothing."""

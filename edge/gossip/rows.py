@@ -365,6 +365,15 @@ class Rows:
         origin = self._origin(batch.origin)
         return origin, signer, batch.generation, batch.head, batch.hashes, batch.signature
 
+    def signed_by_others(self, origin: str, signer: bytes, limit: int) -> list[Change]:
+        """Changes of *origin* that another certificate than *signer* proves; reads all of its log if none."""
+        query = (
+            f"SELECT {_COLUMNS} FROM changes WHERE origin=? AND batch IN (SELECT id FROM batches "
+            "WHERE signature IS NOT NULL AND signer IS NOT ?) LIMIT ?"
+        )
+        found = self._db.execute(query, (self._ids.get(origin), self._signer_ids.get(signer), limit))
+        return [self._change(row) for row in found.fetchall()]
+
     def dated_after(self, signer: bytes, milliseconds: int) -> list[bytes]:
         """The paths of what the certificate *signer* proves, with clocks above *milliseconds*."""
         query = "SELECT path FROM changes WHERE clock>=? AND batch IN (SELECT id FROM batches WHERE signer=?)"

@@ -6,7 +6,7 @@ import argparse
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from docs._ext import commands, edge_json, generated, markdown, options, references, structs
+from docs._ext import commands, edge_json, generated, markdown, messages, options, references, structs
 from edge.config import SETTINGS
 
 
@@ -127,3 +127,16 @@ class ReferenceTests(SynchronousTestCase):
     def test_what_is_not_there_does_not(self) -> None:
         for name in ("edge.nothing", "edge.errors.NoError", "edge.config.Config.nothing", "nowhere"):
             self.assertFalse(references.exists(name), name)
+
+
+class MessageTests(SynchronousTestCase):
+    """What nodes send each other."""
+
+    def test_each_field_says_what_it_may_hold(self) -> None:
+        text = messages.markdown("edge.gossip.changes:Message")
+        for part in (
+            '#### Changes, `"changes"`', "| 1 | `origin` | text, at most 63 characters |",
+            "| 2 | `generation` | 0 to 2^53 - 1 |", "bytes, 0 to 4096: header lines", "#### Batch",
+            "a canonical path of the site",
+        ):  # fmt: skip
+            self.assertIn(part, text)

@@ -7,12 +7,31 @@ import io
 from rich.console import Console
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.edgectl.tables import age, certificate_tables, duration, log_tables, members_table, size, tls_table
+from edge.edgectl.tables import (
+    age,
+    certificate_tables,
+    duration,
+    facts_table,
+    log_tables,
+    members_table,
+    revoked_table,
+    size,
+    tls_table,
+)
 from edge.node.telemetry.tls_figures import tls_figures
 
 
 class TableTests(SynchronousTestCase):
     """Columns and units."""
+
+    def test_nothing_of_a_node_is_markup_or_means_a_thing_to_a_terminal(self) -> None:
+        bad = "[red]\x1b]0;pwned\x07\x9b2J\u202e\r"
+        said = io.StringIO()
+        found = {"own": True, "revoked": [{"name": bad, "serial": bad, "since": bad}]}
+        for table in (revoked_table(found), facts_table("facts", {bad: bad})):
+            Console(file=said, width=200).print(table)
+        self.assertIn("[red]\\x1b]0;pwned\\x07\\x9b2J\\u202e\\r", said.getvalue())
+        self.assertTrue(all(c.isprintable() or c == "\n" for c in said.getvalue()))
 
     def test_members_fit_eighty_columns(self) -> None:
         one = {

@@ -134,6 +134,33 @@ class RenamedTests(SynchronousTestCase):
         self.assertLessEqual(len(told), 2, told)  # the other: who answered, while n2 was not dead yet
 
 
+class StolenTests(SynchronousTestCase):
+    """A node whose certificate is revoked."""
+
+    def test_one_node_is_told_and_all_shut_it_out(self) -> None:
+        cluster = RunningCluster(2)
+        self.addCleanup(cluster.clean_up)
+        n1, n2 = cluster.nodes
+        n1.write("index.html", b"<p>one")
+        cluster.start()
+        authority = str(cluster.folder / "ca")
+        file = str(n2.state / "cluster" / "n2.pem")
+        code, _, errors = run_command(main, "cluster", "revoke", file, "--dir", authority)
+        self.assertEqual((code, errors), (0, ""))
+        told = ("--state-dir", str(n1.state), "cluster", "announce", f"{authority}/crl.pem")
+        code, out, _ = run_command(main, *told)
+        self.assertEqual(code, 0)
+        self.assertIn("n2", out)
+        n1.wait_for(lambda: "n2" not in states(n1), "n2 is shut out")
+        n2.wait_for(
+            lambda: "is revoked" in run_command(main, "--state-dir", str(n2.state), "check")[1], "n2 says so"
+        )
+        code, out, _ = run_command(main, "--state-dir", str(n2.state), "cluster", "revoked")
+        self.assertIn("this node's own", out)
+        self.assertNotIn("n2", states(n1))
+        self.assertEqual(n1.ask("/")[2], b"<p>one")
+
+
 class OtherCluster(RunningCluster):
     """A cluster on *host*, whose nodes know the first one by *name*."""
 

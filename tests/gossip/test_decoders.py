@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import re
+from pathlib import Path
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.gossip.batches import Batch
+from edge.gossip.batches import Batch, statement
 from edge.gossip.changes import (
     Changes,
     Hashes,
@@ -96,3 +98,24 @@ class DecoderTests(SynchronousTestCase):
                 read(data[:at] + damage + data[at + len(damage) :])
             with contextlib.suppress(GossipError):
                 read(data[:at])
+
+
+class WorkedExampleTests(SynchronousTestCase):
+    """The bytes in docs/reference/gossip.md."""
+
+    def test_they_are_what_is_sent(self) -> None:
+        text = (Path(__file__).parents[2] / "docs/reference/gossip.md").read_text()
+        blocks = text[text.index("## A worked example") : text.index("## Hello")].split("```")[1::2]
+        shown = [
+            bytes.fromhex("".join(re.split(r" {2,}", line)[0] for line in block.splitlines()))
+            for block in blocks
+        ]
+        suspect = MembershipUpdate("c", 1, 5, 0, "10.0.0.3", 7000, "", (1, 1), "a")
+        self.assertEqual(
+            shown,
+            [
+                encode(Packet(Ping(7, "b"), (suspect,))),
+                encode_message(Want("a", 5, 3)),
+                b"twistd-edge\0shop\0" + statement("a", 5, 4, bytes(range(32))),
+            ],
+        )

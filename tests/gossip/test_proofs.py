@@ -158,6 +158,25 @@ class ProofTests(SynchronousTestCase):
         repair(self.a, self.b)
         self.assertEqual(set(table(self.b)), {b"/1", b"/2"})
 
+    def test_a_node_with_a_new_certificate_signs_anew_what_it_published(self) -> None:
+        """So that it outlives the authority of the old one."""
+        for number in range(10):
+            self.a.put(b"/%d" % number, 1, records(b"%d" % number), NOW)
+        self.assertFalse(self.a.sign_anew(100, NOW))
+        converse(self.a, self.b)
+        keyring: Any = self.a._keyring
+        keyring.own = bytes(16)
+        self.patch(HashKeyring, "verify", lambda self, signer, node, *rest: signer in (bytes(16), self.own))
+        self.assertEqual([self.a.sign_anew(4, NOW + 1) for _ in range(5)], [True, True, True, False, False])
+        converse(self.a, self.b, NOW + 2)
+        self.assertEqual(table(self.b), table(self.a))
+        for path in table(self.b):
+            found = self.b._rows.signed(path)
+            assert found is not None
+            batch = self.b._rows.batch(found[1])
+            assert batch is not None
+            self.assertEqual(batch.signer, bytes(16))
+
     def test_header_lines_and_batches_are_forgotten_when_nothing_refers_to_them(self) -> None:
         for turn in range(40):
             for number in range(20):

@@ -137,6 +137,24 @@ class CommandTests(Base):
         self.assertTrue((folder / "n1" / "n1.key").exists())
         self.assertEqual((folder / "ca.pem").read_text().count("BEGIN CERTIFICATE"), 2)
 
+    def test_revoking_is_said_and_shown(self) -> None:
+        folder = str(self.folder / "ca")
+        self.node("n1")
+        code, out, errors = run_command(main, "cluster", "revoke", "n1", "--dir", folder)
+        self.assertEqual((code, errors), (0, ""))
+        self.assertIn("n1: ", out)
+        self.assertIn(f"edgectl cluster announce {folder}/crl.pem", out)
+        since = ("--since", "2026-01-01T08:00")
+        self.assertEqual(run_command(main, "cluster", "revoke", "n1", "--dir", folder, *since)[0], 0)
+        for words, why in (
+            (("revoke", "n1", "--dir", folder, "--since", "yesterday"), "give a date and time"),
+            (("revoke", "nobody", "--dir", folder), "neither a node"),
+            (("announce", str(self.folder / "missing")), "cannot be read"),
+        ):
+            code, _, errors = run_command(main, "cluster", *words)
+            self.assertEqual((code, errors.count("\n")), (1, 1))
+            self.assertIn(why, errors)
+
     def test_mistakes_are_one_line(self) -> None:
         code, _, errors = run_command(main, "cluster", "init", "--dir", str(self.folder / "ca"))
         self.assertEqual((code, errors.count("\n")), (1, 1))

@@ -42,6 +42,8 @@ REPAIR_SECONDS = 30.0
 REPAIR_AFTER = 3.0
 #: Seconds until own changes are pushed that could not be written down.
 PUSH_AGAIN = 1.0
+#: Seconds between two looks for changes that a former certificate signed, and how many are signed then.
+SIGN_SECONDS, SIGNED_AT_ONCE = 0.5, 250
 #: Changes that may wait to be applied while more are asked for.
 AHEAD = 500
 
@@ -97,6 +99,11 @@ class AntiEntropy:
                 self._send(name, [message])
         for data in self._replica.urgent():
             self._membership.urgent(data)
+
+    def sign_anew(self) -> None:
+        """After a new certificate of this node: own changes are signed with it, some at a time."""
+        if self._replica.sign_anew(SIGNED_AT_ONCE, self._now_ms()):
+            self.push()
 
     def repair(self) -> None:
         """Compare tables with some peer."""

@@ -128,6 +128,7 @@ def make_cluster(
             "clock": lambda: {name: told(name, ms) for name, ms in differences.wrong().items()},
             "changes": lambda: _refused(log.replica.refused(int(date_of(reactor) * 1000))),
             "certificate": revoking.troubles,
+            "peers": lambda: _distrusted(log.replica.distrusted),
         },
         reactor,
     )
@@ -162,6 +163,15 @@ def make_cluster(
         clock=monotonic,
     )
     return ClusterParts(cluster, view, table, bodies, missing, secrets)
+
+
+def _distrusted(peers: list[str]) -> dict[str, str]:
+    """Peers that could not prove what they say of logs -> a sentence."""
+    return {
+        peer: f"{peer} says things of logs of other nodes that it does not prove: it is slow, its state is "
+        "damaged, or its key is in wrong hands (edgectl cluster revoke)"
+        for peer in peers
+    }
 
 
 def _refused(excess_ms: dict[str, int]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
-from edge.node.cluster.anti_entropy import REPAIR_SECONDS
+from edge.node.cluster.anti_entropy import REPAIR_SECONDS, SIGN_SECONDS
 from edge.node.cluster.change_log import CHECKPOINT_SECONDS, COMMIT_SECONDS
 from edge.node.cluster.leases import RENEW_SECONDS
 from edge.node.process.clocks import date_of
@@ -90,6 +90,7 @@ class Cluster:
             (log.checkpoint, CHECKPOINT_SECONDS),
             (renewal.renew, RENEW_SECONDS),
             (anti_entropy.repair, REPAIR_SECONDS),
+            (anti_entropy.sign_anew, SIGN_SECONDS),
         )
         self._calls: list[LoopingCall] = []
         self._pushing: Deferred[None] | None = None

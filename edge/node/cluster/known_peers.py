@@ -32,6 +32,8 @@ class KnownPeers:
         self._path = path
         self.generation = 0
         self.addresses: list[str] = []
+        #: By the names that were met in this run.
+        self._latest: dict[str, str] = {}
         try:
             found = json.loads(path.read_text())
             self.generation = int(found["generation"])
@@ -59,12 +61,16 @@ class KnownPeers:
         with suppress(OSError):
             self.save(self.generation)
 
-    def add(self, host: str, port: int) -> None:
-        """Remember an address."""
+    def add(self, name: str, host: str, port: int) -> None:
+        """Remember where the node *name* is: one address of each, so that none takes the place of others."""
         text = _joined(host, port)
-        if text not in self.addresses:
-            self.addresses = [*self.addresses[1 - self.LIMIT :], text]
-            self._save_addresses()
+        before = self._latest.get(name)
+        self._latest[name] = text
+        if text in self.addresses:
+            return
+        others = [one for one in self.addresses if one != before or one in self._latest.values()]
+        self.addresses = [*others[1 - self.LIMIT :], text]
+        self._save_addresses()
 
     def remove(self, host: str, port: int) -> None:
         """Forget an address: its node has left."""

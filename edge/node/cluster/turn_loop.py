@@ -171,7 +171,7 @@ class TurnLoop:
             hello.name, hello.generation, hello.host, hello.port, hello.url, self._clock()
         )
         if self._membership.members[hello.name].state != LEFT:  # a stream may open just after the goodbye
-            self._known.add(hello.host, hello.port)
+            self._known.add(hello.name, hello.host, hello.port)
         self._anti_entropy.up(hello.name)
         self._meet(hello.name)
         self.turn()
@@ -231,6 +231,8 @@ class TurnLoop:
     def _see_change(self, change: MemberChanged) -> None:
         member = change.member
         self._log.info("{name} is {state}", name=member.name, state=STATES[member.state])
+        if member.state == ALIVE and change.before == LEFT:  # others said that it had left
+            self._known.add(member.name, member.host, member.port)
         if member.state in (DEAD, LEFT):
             self._peers.drop(member.name)
             self._differences.forget(member.name)

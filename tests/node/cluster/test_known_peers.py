@@ -23,9 +23,9 @@ class KnownPeersTests(SynchronousTestCase):
     def test_addresses_and_generation_survive_and_who_left_is_forgotten(self) -> None:
         kept = KnownPeers(self.path)
         kept.save(7)
-        kept.add("10.0.0.1", 7000)
-        kept.add("fd00::1", 7000)
-        kept.add("10.0.0.1", 7000)
+        kept.add("a", "10.0.0.1", 7000)
+        kept.add("b", "fd00::1", 7000)
+        kept.add("a", "10.0.0.1", 7000)
         kept.remove("10.0.0.9", 1)
         again = KnownPeers(self.path)
         self.assertEqual((again.generation, again.addresses), (7, ["10.0.0.1:7000", "[fd00::1]:7000"]))
@@ -35,9 +35,18 @@ class KnownPeersTests(SynchronousTestCase):
     def test_the_oldest_addresses_go_when_there_are_too_many(self) -> None:
         kept = KnownPeers(self.path)
         for number in range(100):
-            kept.add(f"10.0.0.{number}", 7000)
+            kept.add(f"n{number}", f"10.0.0.{number}", 7000)
         self.assertEqual(len(kept.addresses), KnownPeers.LIMIT)
         self.assertEqual(kept.addresses[-1], "10.0.0.99:7000")
+
+    def test_a_node_that_is_somewhere_else_each_time_takes_the_place_of_nobody(self) -> None:
+        kept = KnownPeers(self.path)
+        kept.add("a", "10.0.0.1", 7000)
+        kept.add("b", "10.0.0.2", 7000)
+        kept.add("evil", "10.0.0.2", 7000)
+        for port in range(1000):
+            kept.add("evil", "10.6.6.6", port)
+        self.assertEqual(kept.addresses, ["10.0.0.1:7000", "10.0.0.2:7000", "10.6.6.6:999"])
 
     def test_a_damaged_file_is_set_aside(self) -> None:
         for text in ("", "{", "[]", '{"generation": "x", "addresses": []}',
