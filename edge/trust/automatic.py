@@ -169,9 +169,11 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     # What happens
 
     def claimed(self, me: str, now: float) -> Record:
-        """*me* orders; challenges of the attempt before are still known, to be taken away."""
+        """*me* orders; what was broken off counts as a failure."""
         broken_off = int(self.attempt.orderer != "")
-        return self._attempted(me, orderer=me, since=now, failures=self.attempt.failures + broken_off)
+        return self._attempted(
+            me, orderer=me, since=now, paths=(), failures=self.attempt.failures + broken_off
+        )
 
     def challenging(self, me: str, paths: Sequence[str]) -> Record:
         """The challenges of *me* are published at *paths*."""

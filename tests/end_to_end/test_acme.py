@@ -43,13 +43,16 @@ def issued_by(certificate: x509.Certificate) -> str:
 class LoneTests(SynchronousTestCase):
     """A node alone."""
 
-    def node(self, pebble: Pebble, *listen: str, names: tuple[str, ...] = NAMES) -> RunningNode:
+    def node(
+        self, pebble: Pebble, *listen: str, names: tuple[str, ...] = NAMES, workers: int = 1
+    ) -> RunningNode:
         """A node that has its certificate from *pebble*; not started."""
         node = RunningNode(
             *(f"--tls-auto={name}" for name in names),
             f"--acme-directory={pebble.url}",
             "--acme-email=admin@example.org",
-            workers=1,
+            "--redirect-https",
+            workers=workers,
             listen=listen
             or (f"tcp:{pebble.http_port}:interface=127.0.0.1", f"tls:{pebble.tls_port}:interface=127.0.0.1"),
         )
@@ -89,6 +92,7 @@ class LoneTests(SynchronousTestCase):
         self.assertNotIn("PRIVATE KEY", node.log.read_text())
         status, _, _ = node.ask("/.well-known/acme-challenge/www.example.org")
         self.assertEqual(status, 404, "challenges are taken away")
+        self.assertEqual(node.ask("/")[0], 308)
 
         self.assertEqual(node.stop(), 0)
         pebble.stop()
@@ -102,7 +106,7 @@ class LoneTests(SynchronousTestCase):
         """By TLS-ALPN-01: a directory that is away, then a name that leads elsewhere."""
         pebble = Pebble(free_port(), free_port())
         self.addCleanup(pebble.clean_up)
-        node = self.node(pebble, f"tls:{pebble.tls_port}:interface=127.0.0.1", names=NAMES[:1])
+        node = self.node(pebble, f"tls:{pebble.tls_port}:interface=127.0.0.1", names=NAMES[:1], workers=0)
         node.start()
 
         def error() -> str:

@@ -164,7 +164,6 @@ class Keeper:
                 self._fail(Trouble(AWAY, "something unexpected failed; the log says more"))
 
     async def _order(self) -> None:
-        self._withdraw()
         self._change(self.record.claimed(self._node, date_of(self._reactor)))
         record = self.record
         self._log.info("ordering a certificate for {names} from {directory}",
@@ -183,7 +182,6 @@ class Keeper:
         except Trouble as trouble:
             self._fail(trouble)
         else:
-            self._withdraw()
             self._change(self.record.given(self._node, issued, date_of(self._reactor)))
         finally:
             session.close()
@@ -205,7 +203,6 @@ class Keeper:
             raise TakenOver
 
     def _fail(self, trouble: Trouble) -> None:
-        self._withdraw()
         spread = 0.9 + 0.2 * self._random.random()
         now = date_of(self._reactor)
         self._change(self.record.failed(self._node, trouble, now, spread))
@@ -215,10 +212,6 @@ class Keeper:
             why=trouble,
             minutes=(self.record.attempt.retry_at - now) / 60,
         )
-
-    def _withdraw(self) -> None:
-        """Take away the challenges of the attempt, also those of a node that died in it."""
-        self._challenges.withdraw(self.record.attempt.paths)
 
     async def _ask(self) -> None:
         """Ask the authority when it would like to see the certificate renewed."""
@@ -246,6 +239,9 @@ class Keeper:
 
     def _take(self, record: Record) -> None:
         before, self.record = self.record, record
+        if self._node in (before.attempt.node, record.attempt.node):
+            # Also those of a node that died in its attempt, and of this one before it was started again.
+            self._challenges.withdraw(set(before.attempt.paths) - set(record.attempt.paths))
         try:
             is_new = self._files.save(record)
             self._unwritten = ""

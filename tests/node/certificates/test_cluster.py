@@ -121,7 +121,10 @@ class ClusterTests(SynchronousTestCase):
                     world.start(name)
             self.run_until(world, lambda w=world: w.agree() and self.has_certificate(w), 120)
             self.assertLessEqual(len(world.authority.replaced), 2 + len(dead), seed)
-            self.run_until(world, lambda w=world: not w.table.entries, 30)
+            for name in dead:
+                if name not in world.alive:
+                    world.start(name)
+            self.run_until(world, lambda w=world: w.agree() and not w.table.entries, 60)
 
     def test_a_healthy_cluster_orders_once(self) -> None:
         for seed in range(SEEDS):
