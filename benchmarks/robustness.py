@@ -17,6 +17,7 @@ from benchmarks import (
     robust_costs,
     robust_publishing,
     robust_shares,
+    robust_sites,
     servers,
     siege,
     sockets,
@@ -177,7 +178,8 @@ FORMS = {
     "publishing": robust_publishing.rows,
     "costs": lambda place: [robust_costs.row(place.some(20, 500))],
     "siege": lambda place: besieged(place.some(10_000, 100_000)),
+    "sites": lambda place: [robust_sites.row(place.some(500, 10_000))],
     "start": lambda place: [started(place.directory / "start")],
 }
 #: What ``robustness`` stands for on the command line.
-SOUND = ("hostile", "shares", "costs", "publishing", "siege")
+SOUND = ("hostile", "shares", "costs", "publishing", "siege", "sites")

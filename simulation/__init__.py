@@ -2,6 +2,7 @@
 
 * ``world.py``: time, network and nodes; the same seed gives the same trace
 * ``keyring.py``: signatures of simulated nodes
+* ``sites.py``: publishers whose clocks, names and state directories are not what they should be
 * ``faults.py``: what can happen to a cluster, and what is counted
 * ``measures.py``: the rows of the table: which simulations, and how they are judged
 * ``__main__.py``: runs them in as many processes as there are cores

@@ -168,10 +168,16 @@ class Story:
             self.random.choice(actions)()
             self.world.run(self.random.choice((0.01, 0.05, 0.3, 1.0, 4.0)))
         self._note("the end")
-        if not self._settle():
+        if not self.settle():
             self.report.problems.append(f"not one view and one table within {SETTLING:g} s: {self._views()}")
         self._judge()
         return self.report
+
+    def end(self) -> None:
+        """Close all files."""
+        for node in self.world.nodes.values():
+            if node.rows is not None:
+                node.rows.kill()
 
     # What happens
 
@@ -196,7 +202,7 @@ class Story:
 
     def lose(self) -> None:
         """A state directory is gone: a container without a volume is replaced.  Others have all of it."""
-        if not self._settle():
+        if not self.settle():
             return
         node = self._one_node()
         self._note(f"{node.key} loses its state")
@@ -238,7 +244,7 @@ class Story:
     def back_up(self) -> None:
         """State and files of a publisher are copied, when all is well."""
         name = self._one_publisher()
-        if not self._settle():
+        if not self.settle():
             return
         self._note(f"back up {name}")
         shutil.copy(self._folder / f"{name}.sqlite", self._folder / f"backup-{name}.db")
@@ -250,7 +256,7 @@ class Story:
     def restore(self) -> None:
         """State and files as they were when they were backed up."""
         name = self._one_publisher()
-        if name not in self._backups or not self._settle():
+        if name not in self._backups or not self.settle():
             return
         self._note(f"restore {name}")
         self.world.crash(name)
@@ -265,7 +271,7 @@ class Story:
 
     def duplicate(self) -> None:
         """A machine is copied and started beside the original, for a while."""
-        if self._duplicates or not self._settle():
+        if self._duplicates or not self.settle():
             return
         node = self._one_node()
         key = f"{node.key}twin{len(self.world.nodes)}"
@@ -343,7 +349,7 @@ class Story:
         if node.runs and publisher.is_settled:
             self.world.at(random.uniform(0.0, 0.3), lambda: publisher.look(node))
 
-    def _settle(self) -> bool:
+    def settle(self) -> bool:
         """Everything runs and is connected; whether all agree in time."""
         for key in self._duplicates:
             if self.world.nodes[key].runs:
@@ -487,10 +493,5 @@ def run(seed: int) -> Report:
         story = Story(seed, Path(folder))
         try:
             return story.go_through()
-        except Exception as error:
-            story.report.problems.append(f"{type(error).__name__}: {error}")
-            raise RuntimeError(f"seed {seed}: {error}\n" + "\n".join(story.report.story)) from error
         finally:
-            for node in story.world.nodes.values():
-                if node.rows is not None:
-                    node.rows.kill()
+            story.end()

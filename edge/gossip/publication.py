@@ -86,7 +86,7 @@ class Publication:
                 is_ours = change.origin == self._replica.node and not change.is_tombstone
                 yield change.path if is_ours and change.path not in files else None
             after = changes[-1].path
-        if not self._had_record and not self._replica.has_met:
+        if not self._had_record:
             self._replica.disown()
         self._has_compared = True
         self._record.complete()  # not before: a kill in between leaves the rest to the next life

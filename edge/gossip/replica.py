@@ -345,11 +345,6 @@ class Replica:
         asked = self._wants.get(self.node, ("", 0))[0]
         return self._own_asks > 0 or (asked != "" and asked not in self._distrusted)
 
-    @property
-    def has_met(self) -> bool:
-        """Whether others have told what they have of our own log, and it is here again."""
-        return self._met and not self.recovers
-
     def disown(self) -> None:
         """All that this node publishes has been put: what else of a life before comes back is to go."""
         self._disowns = True
