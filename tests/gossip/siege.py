@@ -34,7 +34,7 @@ from edge.gossip.progress import Progress
 from edge.gossip.schema import GossipError
 from edge.load.report import LoadReport
 from simulation.keyring import HashKeyring, fingerprint
-from simulation.world import Node, World
+from simulation.world import Node, Process, World
 from tests.gossip.hostile import Attacker
 
 HONEST, EVIL = ("n1", "n2", "n3"), "n4"
@@ -114,6 +114,10 @@ class Siege:
         assert life is not None
         return LoadReport(name, life.me.generation, self.sequence, 0.2, 0.8, 1, 0, 1, 1, 0.1, False)
 
+    @property
+    def _evil(self) -> Process:
+        return self.world.nodes[EVIL].process
+
     # Attacks
 
     def _look_around(self) -> None:
@@ -149,11 +153,11 @@ class Siege:
             if kind < 0.5:
                 packet = decode(msgspec.msgpack.encode(self.attacker.value(_PACKET)))
                 packet = decode(encode(self._signed_loads(packet)))
-                self.world._hear(victim, EVIL, packet, self.random.random() < 0.5)
+                self.world._hear(victim, self._evil, packet, self.random.random() < 0.5)
             else:
                 message = decode_message(msgspec.msgpack.encode(self._table_message()))
                 message = decode_message(encode_message(self._signed(message)))
-                self.world._take(victim, EVIL, message)
+                self.world._take(victim, self._evil, message)
             self.decoded += 1
 
     def _table_message(self) -> Any:
