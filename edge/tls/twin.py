@@ -164,9 +164,9 @@ def _count_useless(state: State) -> None:
 
 
 def _take_alert(state: State, content: bytes) -> None:
-    """An alert stands alone in its record (section 5.1); its level says nothing (section 6)."""
+    """An alert stands alone in its record (sections 5.1, 5.4); its level says nothing (section 6)."""
     if len(content) != 2:
-        raise _Refused(AlertDescription.decode_error)
+        raise _Refused(AlertDescription.decode_error if content else AlertDescription.unexpected_message)
     description = content[1]
     if description == AlertDescription.user_canceled:
         _count_useless(state)  # close_notify follows (section 6.1)

@@ -337,7 +337,8 @@ class RecordLayerSuite(Base):
     def test_alerts_that_are_cut_or_joined_are_refused(self) -> None:
         for content in (b"\x02", b"\x01\x00\x01\x00", b"\x02\x14\x02"):
             self.assert_ends(Peer().record(content, ALERT), AlertDescription.decode_error)
-        self.assert_ends(Peer().record(b"", ALERT), AlertDescription.decode_error)
+        for padding in (0, 1, 100):
+            self.assert_ends(Peer().record(b"", ALERT, padding=padding), AlertDescription.unexpected_message)
 
     def test_our_close_notify_is_the_last_that_we_send(self) -> None:
         self.assertEqual(self.peer.open(self.layer.close()), Opened(b"", b"", closed=True))

@@ -31,8 +31,8 @@ static int useless(edge_tls_cell *cell)
 /* An alert of the peer; its level says nothing any more, RFC 8446 6. */
 static int alert_came(edge_tls_cell *cell, const uint8_t *content, size_t length, edge_tls_opened *opened)
 {
-    if (length != 2)
-        return EDGE_TLS_DECODE_ERROR;
+    if (length != 2) /* it stands alone in its record, and an empty one is no alert: RFC 8446 5.1, 5.4 */
+        return length ? EDGE_TLS_DECODE_ERROR : EDGE_TLS_UNEXPECTED_MESSAGE;
     if (content[1] == EDGE_TLS_USER_CANCELED)
         return useless(cell);
     if (content[1] == EDGE_TLS_CLOSE_NOTIFY) {
