@@ -63,7 +63,8 @@ class Sampler:
                 self._gone += self._last.pop(pid, 0.0)
         for pid in pids:
             with contextlib.suppress(psutil.Error):
-                process = self._processes.setdefault(pid, psutil.Process(pid))
-                times = process.cpu_times()
+                if pid not in self._processes:
+                    self._processes[pid] = psutil.Process(pid)
+                times = self._processes[pid].cpu_times()
                 self._last[pid] = times.user + times.system
         return self._gone + sum(self._last.values())
