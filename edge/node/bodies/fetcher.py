@@ -23,11 +23,13 @@ from twisted.internet import protocol
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 
 from edge.errors import EdgeError
 from edge.node.bodies.store import NoHolderError, Wanted
+from edge.node.process.counted_log import CountedLog
 from edge.node.process.deadline import Deadline
 from edge.publish.blobs import CHECK_AT_ONCE, Blobs, PartialBlob
 from edge.resource import etag_of
@@ -95,6 +97,8 @@ class _Job:
 class BodyFetcher:
     """Fetches bodies from other nodes into *blobs*; implements :class:`edge.node.bodies.store.Fetcher`."""
 
+    _log = Logger()
+
     def __init__(
         self,
         blobs: Blobs,
@@ -117,6 +121,7 @@ class BodyFetcher:
         self._running: list[_Job] = []
         self._busy: dict[str, int] = {}
         self._tokens, self._filled = 0.0, reactor.seconds()
+        self._counted = CountedLog(self._log, reactor)
         self.fetched = self.bytes = self.resumed = self.wrong_hash = self.failures = 0
 
     @property
@@ -183,6 +188,11 @@ class BodyFetcher:
                 waiter.callback(result)
         self._start()
 
+    def _tell_wrong(self, job: _Job, holders: set[str]) -> None:
+        path, senders = job.wanted.path.decode("ascii", "replace"), ", ".join(sorted(holders))
+        told = f"wrong bytes of {path} came from {senders}: they are fetched again; see the disks there"
+        self._counted.warn("wrong bytes", told)
+
     async def _run(self, job: _Job) -> None:
         partial = self._blobs.partial()
         contributors: set[str] = set()
@@ -199,6 +209,7 @@ class BodyFetcher:
                     raise _WrongBytes
                 except _WrongBytes:
                     self.wrong_hash += 1
+                    self._tell_wrong(job, {holder, *contributors})
                     partial.reset()
                     if len(contributors - {holder}) and not job.alone:
                         job.alone = True

@@ -26,7 +26,7 @@ from edge.node.cluster.cluster import Cluster
 from edge.node.cluster.clusterview import ClusterView
 from edge.node.cluster.gossip_port import GossipPort
 from edge.node.cluster.known_peers import KnownPeers
-from edge.node.cluster.leases import LeaseRenewal, Leases
+from edge.node.cluster.leases import ORIGINS, LeaseRenewal, Leases
 from edge.node.cluster.missing_bodies import MissingBodies
 from edge.node.cluster.peer_directory import PeerDirectory
 from edge.node.cluster.peer_endpoints import BodyClient, PeerEndpoints
@@ -124,6 +124,7 @@ def make_cluster(
     )
     troubles = Troubles(
         {
+            "leases": lambda: _unconfirmed(leases.without()),
             "names": lambda: peers.namesakes.sentences(reactor.seconds()),
             "clock": lambda: {name: told(name, ms) for name, ms in differences.wrong().items()},
             "changes": lambda: _refused(log.replica.refused(int(date_of(reactor) * 1000))),
@@ -171,6 +172,16 @@ def _distrusted(peers: list[str]) -> dict[str, str]:
         peer: f"{peer} says things of logs of other nodes that it does not prove: it is slow, its state is "
         "damaged, or its key is in wrong hands (edgectl cluster revoke)"
         for peer in peers
+    }
+
+
+def _unconfirmed(origins: list[str]) -> dict[str, str]:
+    """One sentence for all *origins* that have no lease."""
+    if not origins:
+        return {}
+    return {
+        "": f"{len(origins)} publishers are more than there are leases ({origins[-1]} is the last): what they"
+        f" publish is served and never confirmed; have at most {ORIGINS - 1} nodes publish"
     }
 
 

@@ -44,6 +44,10 @@ class Leases:
         """Other nodes that entries are of."""
         return [origin for origin, number in self._numbers.items() if number]
 
+    def without(self) -> list[str]:
+        """Origins for which there was no number left: nothing of theirs is ever confirmed."""
+        return [origin for origin, number in self._numbers.items() if number == ORIGINS]
+
     def renew(self, origin: str, seconds: float) -> None:
         """What *origin* published may be confirmed for *seconds* from now on; below 0: no longer."""
         number = self.number(origin)

@@ -22,6 +22,8 @@ from edge.resource import etag_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from twisted.internet.interfaces import IDelayedCall
+
     from edge.gossip.changes import Change, Record
     from edge.gossip.replica import Replica
     from edge.node.bodies.store import BodyStore
@@ -64,6 +66,8 @@ class MissingBodies:
         self._sweep: bytes | None = None
         self._runners = self._in_hand = 0
         self._stopped = False
+        #: Planned retries.
+        self._retries: set[IDelayedCall] = set()
 
     def __len__(self) -> int:
         """Paths that lack a body, as far as they are remembered."""
@@ -103,6 +107,9 @@ class MissingBodies:
     def stop(self) -> None:
         """Fetch nothing more."""
         self._stopped = True
+        for call in self._retries:
+            if call.active():
+                call.cancel()
 
     async def _run(self) -> None:
         try:
@@ -143,7 +150,8 @@ class MissingBodies:
                     await self._fetch(change, record, urgent=False)
         except EdgeError:
             if not self._stopped:  # no holder has it now: later
-                self._reactor.callLater(RETRY_SECONDS, self._again, path)
+                self._retries = {call for call in self._retries if call.active()}
+                self._retries.add(self._reactor.callLater(RETRY_SECONDS, self._again, path))
         except Exception:
             self._log.failure("a body could not be fetched")
         finally:

@@ -315,6 +315,9 @@ class Peers(DatagramProtocol):
         self.datagram_bytes_in += len(datagram)
         opened = self.sessions.open(datagram)
         if opened is None or self._stopped:
+            if opened is None and not self._sink.knows(addr[0]):
+                told = f"datagrams that no node has sealed were dropped, the last from {addr[0]}"
+                self.warn("datagrams", f"{told}: only nodes should reach the gossip port")
             return
         name, payload = opened
         self.namesakes.heard(name, self._reactor.seconds())

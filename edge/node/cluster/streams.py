@@ -26,6 +26,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
+from OpenSSL import SSL
 from twisted.internet.interfaces import IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Factory, connectionDone
 from twisted.internet.protocol import Protocol as TwistedProtocol
@@ -237,6 +238,12 @@ class Stream(TwistedProtocol):
             if REVOKED_ALERT in why:
                 self._links.warn("revoked", f"{self._who()} refuses the certificate of this node, which is "
                                  "revoked: edgectl cluster cert makes a new one")  # fmt: skip
+            elif reason.check(SSL.Error):
+                told = (
+                    f"the handshake with {self._who()} failed ({why}): a node has a certificate of another "
+                    "authority (edgectl cluster cert) or a wrong date; who is no node should not come here"
+                )
+                self._links.warn("handshake", told)
             self._links.refused(why)
 
     def pauseProducing(self) -> None:

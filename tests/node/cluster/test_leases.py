@@ -31,5 +31,7 @@ class LeaseTests(SynchronousTestCase):
         for number in range(300):
             self.leases.number(f"n{number}")
         self.assertEqual(self.leases.number("n299"), ORIGINS)
+        self.assertEqual(self.leases.without()[-1], "n299")
+        self.assertEqual(len(self.leases.without()), 300 - ORIGINS + 1)
         self.leases.renew("n299", 1000)
         self.assertLess(self.leases.left("n299") or 0, 0)
