@@ -1,8 +1,9 @@
 """Challenges of an authority as entries of the table: every worker of every node answers them.
 
-HTTP-01 (RFC 8555 section 8.3) asks for ``/.well-known/acme-challenge/TOKEN``.  TLS-ALPN-01 (RFC 8737) asks by
-the name alone, so the same body stands under ``/.well-known/acme-challenge/NAME``, where a worker finds it
-when a client hello offers ``acme-tls/1``; a token has no dot, and a name that can be certified has one.
+HTTP-01 (RFC 8555 section 8.3) asks for ``/.well-known/acme-challenge/TOKEN``, whose body is the answer.
+TLS-ALPN-01 (RFC 8737) asks by the name alone, in a handshake, which cannot wait for a body to be fetched:
+under ``/.well-known/acme-challenge/NAME`` the answer stands in a header line.  A token has no dot, and a name
+that can be certified has one.
 """
 
 # Much of Twisted has no annotations.
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.task import deferLater
 
 from edge.node.process.clocks import date_of
-from edge.node.process.own_resources import CHALLENGES
+from edge.node.process.own_resources import CHALLENGES, key_authorization_line
 from edge.resource import Representation, Resource, etag_of
 
 if TYPE_CHECKING:
@@ -58,19 +59,24 @@ class Challenges:
         self._everywhere = everywhere
         self._reactor = reactor
 
-    async def publish(self, bodies: Mapping[str, str]) -> None:
-        """Put *bodies* under their names; return when the other nodes have them, or have had time enough."""
-        for name, text in bodies.items():
-            body = text.encode("ascii")
-            digest = sha256(body).digest()
-            made = Representation(0, etag_of(digest), digest, len(body), _LINES_200, _LINES_304, body)
-            self._spill(made)
-            path = CHALLENGES + name.encode("ascii")
-            self._table.put(Resource(path, int(date_of(self._reactor)), (made,)), self._spill)
+    async def publish(self, tokens: Mapping[str, str], names: Mapping[str, str]) -> None:
+        """Show what *tokens* and *names* lead to; return when other nodes have it, or had time enough."""
+        for token, shown in tokens.items():
+            self._put(token, shown.encode("ascii"), _LINES_200)
+        for name, shown in names.items():
+            self._put(name, b"", _LINES_200 + key_authorization_line(shown.encode("ascii")))
         until = self._reactor.seconds() + PATIENCE
         await deferLater(self._reactor, _LOOK)  # what was put is counted in the next turn
         while not self._everywhere() and self._reactor.seconds() < until:
             await deferLater(self._reactor, _LOOK)
+
+    def _put(self, name: str, body: bytes, lines: bytes) -> None:
+        digest = sha256(body).digest()
+        made = Representation(0, etag_of(digest), digest, len(body), lines, _LINES_304, body)
+        if body:
+            self._spill(made)
+        path = CHALLENGES + name.encode("ascii")
+        self._table.put(Resource(path, int(date_of(self._reactor)), (made,)), self._spill)
 
     def withdraw(self, names: Iterable[str]) -> None:
         """Take the entries with these *names* away."""

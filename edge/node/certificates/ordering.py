@@ -35,8 +35,8 @@ _FIRST_LOOK, _SLOWEST_LOOK = 0.5, 10.0
 class Publishing(Protocol):
     """Where challenges are shown: :class:`edge.node.certificates.challenges.Challenges`."""
 
-    async def publish(self, bodies: Mapping[str, str]) -> None:
-        """Show *bodies* under their names."""
+    async def publish(self, tokens: Mapping[str, str], names: Mapping[str, str]) -> None:
+        """Show key authorizations, by token and by name."""
 
 
 class Wanted(NamedTuple):
@@ -103,14 +103,12 @@ class Ordering:
             for url, one in zip(order.authorizations, found, strict=True)
             if one.status == "pending"
         ]
-        bodies = {}
+        tokens, names = {}, {}
         for _, one, kind in open_ones:
             token = one.challenges[kind][1]
-            body = self._session.key_authorization(token)
-            bodies[token] = body
-            bodies[one.name] = body
-        self._note(tuple(bodies))
-        await self._challenges.publish(bodies)
+            tokens[token] = names[one.name] = self._session.key_authorization(token)
+        self._note((*tokens, *names))
+        await self._challenges.publish(tokens, names)
         for _, one, kind in open_ones:
             await self._thread(self._session.answer, one.challenges[kind][0])
         for url, one, kind in open_ones:

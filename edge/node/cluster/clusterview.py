@@ -78,8 +78,9 @@ class ClusterView:
         return [self._membership.me.name, *(member.name for member in members if member.is_live)]
 
     def is_replicated(self) -> bool:
-        """Whether all nodes that this one has a stream to have all its changes."""
-        return not any(self._progress.peer_behind(name) != 0 for name in self._peers.streams)
+        """Whether all other nodes that live have all changes of this one."""
+        live = (member.name for member in self._membership.members.values() if member.is_live)
+        return all(self._progress.peer_behind(name) == 0 for name in live)
 
     def loads(self) -> list[NodeLoad]:
         """The other nodes in the load document."""

@@ -23,7 +23,7 @@ from edge.node.process.control import NotPublishedYet
 from edge.node.process.lag import LagMeter
 from edge.node.process.life import Life, NodeEvent
 from edge.node.process.lookup import unpack
-from edge.node.process.own_resources import CHALLENGES
+from edge.node.process.own_resources import CHALLENGES, key_authorization
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.https_only import HTTPSOnly
 from edge.node.resources.mounts import Broken, Guarded, Mount, open_mount, parse_mount
@@ -234,8 +234,8 @@ class Serving:
 
     def _challenge(self, name: bytes) -> bytes | None:
         """What an authority wants to see of *name*."""
-        entry = self._reader.find(CHALLENGES + name)
-        return bytes(entry.body) if entry is not None and entry.body is not None else None
+        entry = self._reader.find_without_body(CHALLENGES + name)
+        return key_authorization(entry.lines_200) if entry is not None else None
 
     def _open(self, mount: Mount) -> IResource:
         """The application at *mount*; a successor whose module was broken since serves everything else."""

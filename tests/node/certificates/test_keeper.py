@@ -18,7 +18,7 @@ from edge.node.certificates import keeper as module
 from edge.node.certificates.challenges import PATIENCE, Challenges
 from edge.node.certificates.keeper import LOOK_SECONDS, Keeper
 from edge.node.certificates.ordering import ISSUING_SECONDS, VALIDATION_SECONDS
-from edge.node.process.own_resources import CHALLENGES
+from edge.node.process.own_resources import CHALLENGES, key_authorization
 from edge.resource import Resource
 from edge.trust import automatic_files
 from edge.trust.acme_session import Authorization, Order
@@ -54,7 +54,8 @@ class Table:
         self.entries: dict[bytes, bytes | None] = {}
 
     def put(self, resource: Resource, spill: Any) -> bool:
-        self.entries[resource.path] = resource.representations[0].body
+        one = resource.representations[0]
+        self.entries[resource.path] = one.body or key_authorization(one.lines_200)
         return True
 
     def remove(self, path: bytes) -> bool:
