@@ -63,8 +63,8 @@ def resume(port: int, seconds: float, request: bytes) -> dict[str, float]:
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     session: ssl.SSLSession | None = None
     done = resumed = 0
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    begun = time.monotonic()
+    while time.monotonic() < begun + seconds:
         with socket.create_connection(("127.0.0.1", port), 10) as plain:
             connection = context.wrap_socket(plain, session=session)
             connection.sendall(request)
@@ -74,7 +74,7 @@ def resume(port: int, seconds: float, request: bytes) -> dict[str, float]:
             done += 1
             resumed += bool(connection.session_reused)
             session = connection.session or session
-    return {"done": done, "resumed": resumed}
+    return {"done": done, "resumed": resumed, "seconds": time.monotonic() - begun}
 
 
 def probe(port: int, seconds: float, request: bytes, connections: int = 4) -> dict[str, float]:

@@ -228,9 +228,7 @@ int edge_loop_secure(edge_loop *loop, uint32_t number, edge_tls_context *context
 static void ready(edge_loop *loop, const struct epoll_event *event)
 {
     int fd = (int)(uint32_t)event->data.u64;
-    if (event->data.u64 & HANDSHAKES_BIT) {
-        edge_shaking_turn(loop);
-    } else if (event->data.u64 & LISTENER_BIT) {
+    if (event->data.u64 & LISTENER_BIT) {
         edge_listener *listener = loop->listeners + fd;
         if (listener->watched)
             acceptable(loop, listener);
@@ -244,18 +242,23 @@ int edge_loop_watch(edge_loop *loop, int fd)
     return watch_caller(loop, fd, EPOLLIN) ? -errno : 0;
 }
 
-/* Serves a batch; whether the caller's descriptor or its deadline was among it. */
+/* Serves a batch, handshakes last: they cost the most.  Whether the caller's descriptor or its deadline was among
+ * it. */
 static bool serve_events(edge_loop *loop, const struct epoll_event *events, int count)
 {
-    bool caller = false;
+    bool caller = false, shaking = false;
     clocks(loop);
     edge_table_enter(&loop->answerer.table);
     for (int i = 0; i < count; i++) {
         if (events[i].data.u64 & CALLER_BIT)
             caller = true;
+        else if (events[i].data.u64 & HANDSHAKES_BIT)
+            shaking = true;
         else if (loop->handoff_count < EDGE_HANDOFFS)
             ready(loop, events + i);
     }
+    if (shaking)
+        edge_shaking_turn(loop);
     edge_table_leave(&loop->answerer.table);
     return caller;
 }
