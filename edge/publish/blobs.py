@@ -20,6 +20,7 @@ catalogues: a worker that has just looked up an entry of the one before still fi
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -72,6 +73,9 @@ class Blobs:
         with _explained("prepare the directory", directory):
             os.makedirs(self._temporary, exist_ok=True)
             os.makedirs(self._owners, exist_ok=True)
+            for path in (self._blobs, self._temporary, self._owners):
+                if not os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=True):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
             self._lock_fd = os.open(os.path.join(directory, "collect.lock"), os.O_RDWR | os.O_CREAT, 0o600)
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND
             with self._locked(LOCK_SH):
@@ -438,6 +442,8 @@ def _explained(what: str, path: str) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except OSError as error:
+        inside = f"{error.filename}: " if error.filename not in (None, path) else ""
         raise PublishError(
-            f"cannot {what} {path}: {reason(error)}; the state directory needs room and write permission"
+            f"cannot {what} {path}: {inside}{reason(error)}; "
+            "the state directory needs room and write permission"
         ) from error

@@ -35,7 +35,7 @@ class StateDirectory:
             os.fchown(self._lock, *user)
         except OSError as error:
             raise ConfigError(
-                f"--state-dir {path}: cannot be written ({error.strerror}); "
+                f"--state-dir {path}: cannot be written ({path / 'lock'}: {error.strerror}); "
                 "give a directory that this user may write"
             ) from None
         try:
