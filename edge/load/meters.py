@@ -73,7 +73,14 @@ class Measurement(NamedTuple):
     lag_ms: float
 
     def report(
-        self, name: str, generation: int, sequence: int, weight: float, *, draining: bool
+        self,
+        name: str,
+        generation: int,
+        sequence: int,
+        weight: float,
+        *,
+        draining: bool,
+        publishing: bool = False,
     ) -> LoadReport:
         """The load report of the node *name*, to be sent to others."""
         return LoadReport(
@@ -88,6 +95,7 @@ class Measurement(NamedTuple):
             egress_bps=round(self.egress_bps),
             lag_ms=self.lag_ms,
             draining=draining,
+            publishing=publishing,
         )
 
 

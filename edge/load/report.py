@@ -36,6 +36,8 @@ class LoadReport(msgspec.Struct, frozen=True, array_like=True):
     lag_ms: Figure
     #: It takes no new clients: it is about to stop, or has not started yet.
     draining: bool
+    #: There is more that it will publish: it reads its webroot for the first time.
+    publishing: bool = False
 
 
 def unknown(name: str) -> LoadReport:

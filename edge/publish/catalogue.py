@@ -5,7 +5,7 @@ to the other, in an order that keeps pages whole while they are taken: first wha
 fonts, then style sheets, which refer to those, then scripts), then the pages, and removals last.
 So nobody gets a new page before the assets it names.
 
-Next on the way of a change: :mod:`edge.node.publishing.publisher` applies the deploy to the table.
+Of a webroot that changes while it is served the same order is kept by :mod:`edge.publish.schedule`.
 """
 
 from __future__ import annotations

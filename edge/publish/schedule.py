@@ -365,6 +365,11 @@ class Schedule:
         return min(times, default=None)
 
     @property
+    def has_steps(self) -> bool:
+        """Whether there are paths to be brought up to date already."""
+        return bool(self._steps)
+
+    @property
     def is_complete(self) -> bool:
         """Whether everything that exists is published, as far as it ever will be."""
         return not self._unlisted and not self.unread and bool(self._folders)

@@ -13,14 +13,19 @@ class LoadReportTests(SynchronousTestCase):
     """Its form on the wire."""
 
     def test_it_is_written_to_the_byte(self) -> None:
-        """A MessagePack array of eleven, full precision: rounding is for the load document."""
-        report = LoadReport("n1", 7, 12, 0.5, 0.25, 1.5, 0.0, 300, 70_000, 2.0, True)
+        """A MessagePack array of twelve, full precision: rounding is for the load document."""
+        report = LoadReport("n1", 7, 12, 0.5, 0.25, 1.5, 0.0, 300, 70_000, 2.0, True, False)
         self.assertEqual(
             msgspec.msgpack.encode(report),
-            b"\x9b\xa2n1\x07\x0c\xcb?\xe0\x00\x00\x00\x00\x00\x00\xcb?\xd0\x00\x00\x00\x00\x00\x00"
+            b"\x9c\xa2n1\x07\x0c\xcb?\xe0\x00\x00\x00\x00\x00\x00\xcb?\xd0\x00\x00\x00\x00\x00\x00"
             b"\xcb?\xf8\x00\x00\x00\x00\x00\x00\xcb\x00\x00\x00\x00\x00\x00\x00\x00\xcd\x01,"
-            b"\xce\x00\x01\x11p\xcb@\x00\x00\x00\x00\x00\x00\x00\xc3",
+            b"\xce\x00\x01\x11p\xcb@\x00\x00\x00\x00\x00\x00\x00\xc3\xc2",
         )
+
+    def test_one_of_a_version_that_knew_nothing_of_publishing_is_read(self) -> None:
+        """Positions are append-only."""
+        former = msgspec.msgpack.encode(("n1", 7, 12, 0.5, 0.25, 1.5, 0.0, 300, 70_000, 2.0, True))
+        self.assertFalse(msgspec.msgpack.decode(former, type=LoadReport).publishing)
 
     def test_a_measurement_becomes_a_report_unrounded(self) -> None:
         """But bits per second are a whole number."""

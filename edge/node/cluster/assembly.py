@@ -17,6 +17,7 @@ from edge.gossip.clock import AHEAD_MS
 from edge.gossip.differences import ClockDifferences, told
 from edge.gossip.members import GossipConfig, Identity
 from edge.gossip.membership import Membership
+from edge.gossip.packet import ALIVE
 from edge.node.bodies.fetcher import BodyFetcher
 from edge.node.bodies.store import BodyStore
 from edge.node.cluster.anti_entropy import AntiEntropy
@@ -135,6 +136,11 @@ def make_cluster(
     )
     cluster = Cluster(
         publishes=config.webroot is not None,
+        others_publish=lambda: any(
+            (known := membership.load_of(member.name)) is not None and known[0].publishing
+            for member in membership.members.values()
+            if member.state == ALIVE
+        ),
         turns=turns,
         log=log,
         table=table,

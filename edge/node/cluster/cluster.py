@@ -21,6 +21,8 @@ from edge.node.cluster.leases import RENEW_SECONDS
 from edge.node.process.clocks import date_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge.node.bodies.fetcher import BodyFetcher
     from edge.node.cluster.anti_entropy import AntiEntropy
     from edge.node.cluster.change_log import ChangeLog
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 SEED_SECONDS = 2.0
 #: Seconds for which a starting node waits for others to tell it what it missed.
 JOIN_PATIENCE = 3.0
+#: Seconds between two looks whether others still publish for the first time.
+JOIN_LOOK = 0.25
 #: Seconds for the last words of a node that leaves.
 LEAVE_SECONDS = 0.3
 
@@ -55,6 +59,7 @@ class Cluster:
         self,
         *,
         publishes: bool,
+        others_publish: Callable[[], bool],
         turns: TurnLoop,
         log: ChangeLog,
         table: ReplicatedTable,
@@ -71,6 +76,7 @@ class Cluster:
         reactor: Any,
     ) -> None:
         self._publishes = publishes
+        self._others_publish = others_publish
         self._turns = turns
         self._change_log = log
         self._table = table
@@ -122,7 +128,10 @@ class Cluster:
             late = self._reactor.seconds() >= until
             if late and not self._turns.is_connected and not is_empty:
                 break
+            looking = self._reactor.callLater(JOIN_LOOK, self._progress.stepped)
             await self._progress.step()
+            if looking.active():
+                looking.cancel()
         if patience.active():
             patience.cancel()
         self._table.joined()
@@ -130,14 +139,17 @@ class Cluster:
     def _is_caught_up(self, was_empty: bool) -> bool:
         """Whether somebody told us what there is, and what of it may be taken is here.
 
-        *was_empty*: there was nothing to serve, so that there must be something now.
+        *was_empty*: there was nothing to serve, so that there must be something now; all of it: while others
+        read their webroots for the first time, a path that is not here may come in a moment.
         """
         replica = self._change_log.replica
         refused = replica.refused(int(date_of(self._reactor) * 1000))
         lacks = self._progress.behind().keys() - refused.keys()
         if not self._progress.has_heard or lacks or self._table.queue:
             return False
-        return not was_empty or bool(refused) or bool(replica.paths(b"", 1))
+        if not was_empty or refused:
+            return True
+        return bool(replica.paths(b"", 1)) and not self._others_publish()
 
     async def leave(self) -> None:
         """Say goodbye."""

@@ -145,7 +145,9 @@ class Publisher:
         self._applying = self._stopped = False
         self._wake: Any = None
         self._collecting: Any = None
-        self._said: set[object] = set()
+        #: Problems that are in the log.
+        self._said: set[Problem] = set()
+        self._said_error = ""
         self._next_progress = 0.0
         bodies.hold(self.site)
 
@@ -195,7 +197,8 @@ class Publisher:
 
     async def look_at_everything(self) -> None:
         """Anything may have changed: begin to look; :class:`~edge.errors.PublishError` as :meth:`publish`."""
-        await self._begin(self.settings, None)
+        done = await self._begin(self.settings, None)
+        done.addErrback(lambda failure: failure.trap(Stopped))
 
     async def purge(self, paths: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
         """Remove *paths* from the table, at once: those that were there, and those that were not."""
@@ -409,8 +412,8 @@ class Publisher:
 
     def _fail(self, job: Job, why: str) -> None:
         self._schedule.failed(job, STORE_AGAIN, self._reactor.seconds())
-        if why not in self._said:
-            self._said.add(why)
+        if why != self._said_error:
+            self._said_error = why
             self._log.error("{why}", why=why)
 
     def _say(self, problem: Problem) -> None:
@@ -465,6 +468,8 @@ class Publisher:
         """Bring the table up to date with the site, path by path."""
         try:
             await self._slices.run(self._steps())
+            while self._schedule.has_steps and not self._stopped:
+                await self._slices.run(self._steps())
         except Exception:
             self._log.failure("the table could not be brought up to date")
         finally:
@@ -476,7 +481,8 @@ class Publisher:
             done = self._waiting.pop(batch, None)
             if done is not None:
                 done.callback(None)
-        self._said.intersection_update(self.problems)
+        now = set(self.problems)
+        self._said = {one for one in self._said if one in now or not one.name}  # "": of the cache
         if self.begun.is_reached:
             self._table.set_complete(not self._outside and (schedule.is_complete or not self.settings.root))
             if (schedule.is_served and self._client_is_there) or not self.settings.root:

@@ -128,6 +128,7 @@ def make_node(
         table=writer,
         others=view,
         clock=reactor,
+        publishes=config.webroot is not None,
     )
     status = StatusPublisher(
         name=config.node,

@@ -23,6 +23,7 @@ from edge.load.meters import Capacity, Measurement, Meters, Sample
 from edge.load.orca import orca_line
 from edge.load.weight import Weight
 from edge.node.process.clocks import date_of
+from edge.node.process.life import NodeState
 from edge.node.process.own_resources import LOAD
 from edge.node.process.periodic import Periodic
 from edge.node.telemetry.documents import DocumentTable, put_batch_lines, put_document
@@ -76,7 +77,9 @@ class LoadPublisher:
         table: DocumentTable,
         others: OtherNodes | None,
         clock: Any,
+        publishes: bool = False,
     ) -> None:
+        """*publishes*: it has a site of its own, and says so while it reads that for the first time."""
         self._url = url
         #: None until :meth:`publish` was called.
         self.measured: Measurement | None = None
@@ -90,6 +93,7 @@ class LoadPublisher:
         self._table = table
         self._others = others
         self._clock = clock
+        self._publishes = publishes
         self._sequence = 0
         self._periodic = Periodic(self.publish, LOAD_SECONDS, clock)
 
@@ -126,8 +130,14 @@ class LoadPublisher:
 
     def _report(self, measured: Measurement) -> LoadReport:
         generation = self._others.generation if self._others is not None else 0
-        draining = not self._life.is_ready
-        return measured.report(self._name, generation, self._sequence, self.weight, draining=draining)
+        return measured.report(
+            self._name,
+            generation,
+            self._sequence,
+            self.weight,
+            draining=not self._life.is_ready,
+            publishing=self._publishes and self._life.state is NodeState.STARTING,
+        )
 
     def _nodes(self, report: LoadReport) -> tuple[NodeLoad, ...]:
         """All nodes by name, this one with *report*, which the others get, too."""
