@@ -22,7 +22,7 @@ from edge.trust.credentials import alternative_names
 from edge.trust.web_certificate import server_certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 #: Days for which a self-signed certificate is valid: by then there is a true one, or the node was restarted.
@@ -43,18 +43,14 @@ class AutomaticFiles:
         self._directory = directory
         self._names = tuple(names)
 
-    def prepare(self, give: Callable[[Path], None] = lambda path: None) -> None:
-        """Have a certificate for the listeners; *give* passes what is made to its owner; :class:`OSError`."""
-        folder = self.certificate.parent
-        if not folder.is_dir():
-            folder.mkdir(mode=0o700)
-            give(folder)
+    def prepare(self) -> None:
+        """Have a certificate for the listeners; :class:`OSError`."""
+        self.certificate.parent.mkdir(mode=0o700, exist_ok=True)
         issued = self.load().issued
         if issued is not None:
             self._write(issued.pem)
         elif not self._serves():
             self._write(server_certificate(self._names, SELF_SIGNED_DAYS).pem())
-        give(self.certificate)
 
     def load(self) -> Record:
         """What is known; nothing, if there is no file or a damaged one, or one for other names."""

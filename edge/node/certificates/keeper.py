@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from edge.node.certificates.ordering import Ordering, Wanted
@@ -24,7 +23,7 @@ from edge.trust.automatic import AWAY, Account, Trouble, Turn, decode, encode
 from edge.trust.web_certificate import key_pem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Sequence
     from random import Random
 
     from edge.node.certificates.challenges import Challenges
@@ -71,6 +70,7 @@ class Keeper:
         user_agent: str,
         random: Random,
         share: Callable[[], None],
+        in_thread: Callable[..., Awaitable[Any]],
         reactor: Any,
     ) -> None:
         self.record = files.load()
@@ -85,6 +85,7 @@ class Keeper:
         self._user_agent = user_agent
         self._random = random
         self._share = share
+        self._in_thread = in_thread
         self._reactor = reactor
         self._turn = Turn(node)
         self._working: Deferred[None] | None = None
@@ -172,7 +173,9 @@ class Keeper:
         try:
             kinds = self._kinds[record.attempt.failures % max(len(self._kinds), 1) :] + self._kinds
             replaces = record.issued.chain if record.issued is not None else None
-            ordering = Ordering(session, self._challenges, self._show, self._check, self._reactor)
+            ordering = Ordering(
+                session, self._challenges, self._show, self._check, self._in_thread, self._reactor
+            )
             issued = await ordering.run(Wanted(record.names, self._email, replaces, kinds))
             self._check()
         except TakenOver:
@@ -219,8 +222,8 @@ class Keeper:
         assert issued is not None
         session = self._session()
         try:
-            await self._thread(session.open, self._email)
-            window = await self._thread(session.renewal_window, issued.chain, now)
+            await self._in_thread(session.open, self._email)
+            window = await self._in_thread(session.renewal_window, issued.chain, now)
         except Trouble as trouble:
             self._log.warn("when to renew could not be asked: {why}", why=trouble)
             window = None
@@ -228,9 +231,6 @@ class Keeper:
             session.close()
         if self.record.issued is issued:
             self._change(self.record.asked(self._node, window, now, self._random.random()))
-
-    async def _thread(self, work: Any, *arguments: Any) -> Any:
-        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *arguments)
 
     def _change(self, record: Record) -> None:
         """The record is *record* now, by what this node does."""

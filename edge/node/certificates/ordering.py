@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet.task import deferLater
-from twisted.internet.threads import deferToThreadPool
 
 from edge.node.process.clocks import date_of
 from edge.trust.automatic import HTTP_01, INVALID, REFUSED, Trouble, read_issued, two_thirds
 from edge.trust.web_certificate import key_pem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from edge.trust.acme_session import Authorization, Order, Session
     from edge.trust.automatic import Issued
@@ -53,7 +52,7 @@ class Wanted(NamedTuple):
 class Ordering:
     """An order by *session*; *note* is told the names of its challenges before they are shown.
 
-    *check* raises when this node is not to go on: another one orders.
+    *check* raises when this node is not to go on: another one orders.  *in_thread*: calls what blocks.
     """
 
     def __init__(
@@ -62,12 +61,14 @@ class Ordering:
         challenges: Publishing,
         note: Callable[[Sequence[str]], None],
         check: Callable[[], None],
+        in_thread: Callable[..., Awaitable[Any]],
         reactor: Any,
     ) -> None:
         self._session = session
         self._challenges = challenges
         self._note = note
         self._check = check
+        self._in_thread = in_thread
         self._reactor = reactor
 
     async def run(self, wanted: Wanted) -> Issued:
@@ -161,7 +162,7 @@ class Ordering:
 
     async def _thread(self, work: Callable[..., Any], *arguments: Any) -> Any:
         self._check()
-        return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), work, *arguments)
+        return await self._in_thread(work, *arguments)
 
 
 def _kind(authorization: Authorization, kinds: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ Each is told how this node sees the others, if there are any.
 
 from __future__ import annotations
 
+from functools import partial
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +13,7 @@ from edge.errors import ConfigError, in_words, named
 from edge.node.certificates.challenges import Challenges
 from edge.node.certificates.keeper import Keeper
 from edge.node.certificates.ticket_keeper import TicketKeeper
+from edge.node.process.daemon_threads import in_daemon_thread
 from edge.node.supervisor.inspection import package_version
 from edge.node.supervisor.plan import automatic_files, challenge_kinds
 from edge.trust.sealed_file import SealedFile, own_secret
@@ -96,6 +98,7 @@ def make_keeper(
         user_agent=f"twistd-edge/{package_version()}",
         random=SystemRandom(),
         share=others.share,
+        in_thread=partial(in_daemon_thread, reactor),
         reactor=reactor,
     )
     if cluster is not None:

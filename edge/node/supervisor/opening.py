@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from edge.descriptors import raise_descriptor_limit
 from edge.errors import ConfigError, in_words, named
 from edge.fastpath import select
-from edge.node.supervisor.directories import SAME_USER, User, give, make_directory, share_folder
+from edge.node.supervisor.directories import SAME_USER, User, acting_as, give, make_directory, share_folder
 from edge.node.supervisor.listeners import Listener, open_listener, open_listeners
 from edge.node.supervisor.plan import automatic_files
 from edge.node.supervisor.statedir import StateDirectory
@@ -123,7 +123,8 @@ def _prepare_automatic(config: Config, user: User) -> None:
     files = automatic_files(config)
     if files is not None:
         try:
-            files.prepare(lambda path: give(path, user))
+            with acting_as(user):  # who could have put links there that lead elsewhere
+                files.prepare()
         except OSError as error:
             raise ConfigError(in_words(named(error, files.certificate))) from None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.certificates import keeper as module
@@ -15,7 +16,7 @@ from edge.node.certificates.challenges import Challenges
 from edge.node.certificates.keeper import Keeper
 from edge.trust.automatic import HTTP_01, TLS_ALPN_01
 from edge.trust.automatic_files import AutomaticFiles
-from tests.node.certificates.test_keeper import DIRECTORY, NAMES, Authority, Reactor, Table
+from tests.node.certificates.test_keeper import DIRECTORY, NAMES, Authority, Table, in_thread
 
 #: Simulated clusters.
 SEEDS = int(os.environ.get("EDGE_CERTIFICATE_SEEDS", "15"))
@@ -27,7 +28,7 @@ class World:
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.random = Random(seed)
-        self.clock = Reactor()
+        self.clock = Clock()
         self.clock.rightNow = time.time()
         self.table = Table()
         self.authority = Authority(self.table, self.clock)
@@ -57,6 +58,7 @@ class World:
             user_agent="test",
             random=self.random,
             share=lambda: self.share(name),
+            in_thread=in_thread(self.clock),
             reactor=self.clock,
         )
         self.alive[name] = keeper

@@ -9,9 +9,9 @@ from random import Random
 from typing import Any
 
 from msgspec.structs import replace
-from twisted.internet.task import Clock
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock, deferLater
 from twisted.logger import formatEvent, globalLogPublisher
-from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.certificates import keeper as module
@@ -30,21 +30,13 @@ NAMES = ("a.example", "b.example")
 DIRECTORY = "https://ca.example/dir"
 
 
-class Reactor(Clock):
-    """A clock whose threads run at once."""
+def in_thread(clock: Clock) -> Any:
+    """Calls what blocks at once; the result comes in the clock's next turn."""
 
-    def getThreadPool(self) -> Reactor:
-        return self
+    def run(work: Any, *arguments: Any) -> Deferred[Any]:
+        return deferLater(clock, 0, work, *arguments)
 
-    def callInThreadWithCallback(self, done: Any, work: Any, *arguments: Any, **named: Any) -> None:
-        try:
-            result = True, work(*arguments, **named)
-        except Exception:
-            result = False, Failure()
-        self.callLater(0, done, *result)
-
-    def callFromThread(self, work: Any, *arguments: Any, **named: Any) -> None:
-        work(*arguments, **named)
+    return run
 
 
 class Table:
@@ -137,7 +129,7 @@ class KeeperTests(SynchronousTestCase):
     """One node, and what the others know."""
 
     def setUp(self) -> None:
-        self.clock = Reactor()
+        self.clock = Clock()
         self.clock.rightNow = time.time()  # the certificates of these tests begin now
         self.table = Table()
         self.authority = Authority(self.table, self.clock)
@@ -174,6 +166,7 @@ class KeeperTests(SynchronousTestCase):
             user_agent="test",
             random=Random(1),
             share=share,
+            in_thread=in_thread(self.clock),
             reactor=self.clock,
         )
         self.addCleanup(keeper.stop)

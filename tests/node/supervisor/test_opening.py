@@ -65,9 +65,10 @@ class OpeningTests(SynchronousTestCase):
         user = User(4711, 4712)
         folder = self.folder / "new" / "state"
         config = replace(self.config(), state_dir=folder, cache_dir=folder / "cache")
-        config = replace(config, admin=f"unix:{folder}/admin.sock")
+        config = replace(config, admin=f"unix:{folder}/admin.sock", tls_auto=("a.example",))
+        config = replace(config, listen=("tls:0:interface=127.0.0.1",))
         opened = open_node(config, user)
-        for name in ("..", ".", "cache", "lock", "admin.sock"):
+        for name in ("..", ".", "cache", "lock", "admin.sock", "acme", "acme/certificate.pem"):
             found = os.stat(folder / name)
             self.assertEqual((found.st_uid, found.st_gid), user, name)
         opened.close()
@@ -90,6 +91,23 @@ class OpeningTests(SynchronousTestCase):
         (self.folder / "lock").symlink_to(target)
         with self.assertRaises(ConfigError):
             open_node(self.config())
+
+    def test_a_link_in_place_of_the_certificate_s_folder_leads_nowhere(self) -> None:
+        """Whoever is the node's user could have root write elsewhere."""
+        if os.geteuid():
+            raise SkipTest("only root can start for another user")
+        target = self.folder / "target"
+        target.mkdir(mode=0o700)
+        state = self.folder / "state"
+        state.mkdir()
+        (state / "acme").symlink_to(target)
+        for path in (self.folder, state):
+            os.chown(path, 4711, 4711)
+        config = replace(self.config(), state_dir=state, cache_dir=state / "cache", tls_auto=("a.example",))
+        config = replace(config, listen=("tls:0:interface=127.0.0.1",))
+        with self.assertRaisesRegex(ConfigError, "state/acme/.*Permission denied"):
+            open_node(config, User(4711, 4711))
+        self.assertEqual(list(target.iterdir()), [])
 
     def test_what_fails_leaves_nothing_open(self) -> None:
         """Neither the lock nor the listeners before it."""
