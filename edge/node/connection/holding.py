@@ -24,9 +24,8 @@ class HeldFile(io.FileIO):
         self._network = network
         self._written = 0
 
-    # Of io.FileIO
-
     def write(self, data: bytes) -> int:  # type: ignore[override]
+        """Write as :class:`io.FileIO` does; :exc:`ServiceUnavailable` if that is more than the share."""
         context = self._context
         if context is not None and not context.pools.spooled.take(self._network, len(data)):
             context.count("refused_share")
@@ -35,6 +34,7 @@ class HeldFile(io.FileIO):
         return super().write(data)
 
     def close(self) -> None:
+        """Close the file, and give back what it held, once."""
         context, self._context = getattr(self, "_context", None), None
         super().close()
         if context is not None:
