@@ -51,9 +51,12 @@ class SealedTransport(HandedOffTransport):  # type: ignore[override]
     ) -> None:
         """Owns *layer* as it does *sock*."""
         self._layer = layer
-        #: Protocol and cipher suite, as the access log has them.
-        self.tls = f"{VERSION} {layer.suite}"
         super().__init__(sock, protocol, peer, reactor, fast_path, returns=True)
+
+    @property
+    def tls(self) -> str:
+        """Protocol and cipher suite, as the access log has them."""
+        return f"{VERSION} {self._layer.suite}"
 
     def write_now(self, data: bytes) -> None:
         """As ``write``, but what the kernel takes at once waits for no turn of the reactor."""
@@ -108,15 +111,14 @@ class SealedTransport(HandedOffTransport):  # type: ignore[override]
         if len(self.dataBuffer) - self.offset >= self.SEND_LIMIT:
             return
         sealed = self._layer.seal(b"".join(self._tempDataBuffer)) if self._tempDataBuffer else b""
-        if self._ends:
+        if (self.disconnecting or self._writeDisconnecting) and self._nobody_is_asked:
             sealed += self._layer.close()
         self._tempDataBuffer, self._tempDataLen = [sealed], len(sealed)
 
     @property
-    def _ends(self) -> bool:
-        """Whether ``doWrite`` closes, or half closes, when all is sent: nobody is asked for more."""
-        asked = self.producer is not None and (self.producerPaused or not self.streamingProducer)
-        return not asked and bool(self.disconnecting or self._writeDisconnecting)
+    def _nobody_is_asked(self) -> bool:
+        """Whether ``doWrite`` asks no producer for more when all is sent: then it closes."""
+        return self.producer is None or not (self.producerPaused or not self.streamingProducer)
 
     def _give_back(self, descriptor: int) -> None:
         try:

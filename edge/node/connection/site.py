@@ -119,7 +119,7 @@ class EdgeSite(Site):
 
     def log(self, request: EdgeRequest) -> None:  # type: ignore[override]
         address = getattr(request.client, "host", "")
-        sent, tls = request.sentLength, request.channel.tls
+        sent, tls = request.sentLength, request.channel.tls if self.access_log is not None else ""
         self.answered(address, request.method, request.uri, request.code, sent, tls)
 
     def startFactory(self) -> None:
