@@ -6,6 +6,7 @@ import fcntl
 import os
 import socket
 from dataclasses import fields, replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -22,8 +23,10 @@ from edge.config import (
     summarize,
 )
 from edge.config.settings import AT_START, SECTIONS
+from edge.endpoint import CertificateFiles, ListenSpec
 from edge.errors import ConfigError
 from tests.end_to_end.certificates import write_certificate
+from tests.trust.made import NOW, make
 
 
 class Base(SynchronousTestCase):
@@ -320,6 +323,23 @@ class CheckTests(Base):
             self.problem(listen=(text,)),
             f"--listen {text}: port {port} is in use by another program; stop it or choose another port",
         )
+
+    def test_certificates_that_browsers_would_refuse(self) -> None:
+        now = (datetime.now(timezone.utc) - NOW).days
+        good, old = make("a.example", days=(now - 1, now + 9)), make("a.example", days=(now - 9, now - 1))
+
+        def problem(files: CertificateFiles, **changes: object) -> str:
+            spec = ListenSpec("tls", interface="127.0.0.1", certificates=(files,))
+            return self.problem(listen=(spec.describe(),), **changes)
+
+        self.assertIn("cert.pem expired on ", problem(old.write(self.folder)))
+        files = good.write(self.folder)
+        self.assertIn("no certificate is for b.example", problem(files, public_url="https://b.example"))
+        other = make("a.example", number=4).write(self.folder, name="other")
+        self.assertIn("does not belong to", problem(files._replace(key=other.key)))
+        self.assertIn("cannot read", problem(files._replace(key="missing")))
+        weak = make("a.example", kind="rsa1024", days=(now - 1, now + 9)).write(self.folder, name="weak")
+        self.assertIn("RSA key of 1024 bits", problem(weak))
 
     def test_ports_count_as_free_while_our_own_node_runs(self) -> None:
         self.state.mkdir()

@@ -22,7 +22,7 @@ from edge.errors import ConfigError
 
 
 def find_problems(config: Config) -> list[str]:
-    """What would keep this node from starting, a sentence each; empty when nothing would."""
+    """What would keep this node from starting, or browsers from it, a sentence each."""
     return list(_problems(config))
 
 
@@ -63,6 +63,7 @@ def _problems(config: Config) -> Iterator[str]:
     ]:
         if problem := _unusable(config, spec, running):
             yield f"{option} {spec.text}: {problem}"
+    yield from _unnamed(config)
 
 
 def summarize(config: Config) -> str:
@@ -164,6 +165,19 @@ def _unix_unusable(spec: ListenSpec, running: bool) -> str:
         except OSError as error:
             return f"{error.strerror}; see its permissions"
     return "" if running else "another program listens there; stop it or choose another path"
+
+
+def _unnamed(config: Config) -> Iterator[str]:
+    """Where browsers are sent to a name that no certificate has."""
+    from edge.trust.credentials import name_problem, read_credential
+
+    files = [each for spec in config.endpoints for each in spec.certificates]
+    try:
+        problem = name_problem(map(read_credential, files), config.public_url or "")
+    except ConfigError:
+        return  # said already; or it has not been made yet
+    if files and problem is not None:
+        yield problem
 
 
 def _certificate_problem(spec: ListenSpec) -> str:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -27,7 +28,7 @@ from edge.errors import ConfigError
 from edge.tls.interface import Credential
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from edge.endpoint import CertificateFiles
 
@@ -97,6 +98,19 @@ def alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
 def is_for(names: tuple[str, ...], host: str) -> bool:
     """Whether a certificate for *names* is one for *host*; ``*`` stands for one label (RFC 6125)."""
     return host in names or f"*.{host.partition('.')[2]}" in names
+
+
+def name_problem(credentials: Iterable[Credential], url: str) -> str | None:
+    """Why browsers refuse these certificates at *url*; None: one is for its host, or it is not HTTPS."""
+    parts = urlsplit(url)
+    names = tuple(name for one in credentials for name in names_of(one))
+    if parts.scheme != "https" or parts.hostname is None or is_for(names, parts.hostname):
+        return None
+    some = ", ".join(names[:5]) or "nobody"
+    return (
+        f"--public-url {url}: no certificate is for {parts.hostname} (but for {some}); "
+        "browsers will refuse it"
+    )
 
 
 def key_kind(credential: Credential) -> str:

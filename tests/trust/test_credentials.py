@@ -9,7 +9,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.endpoint import CertificateFiles
 from edge.errors import ConfigError
-from edge.trust.credentials import FILE_BYTES, is_for, key_kind, names_of, read_credential, validity_problem
+from edge.trust.credentials import (
+    FILE_BYTES,
+    is_for,
+    key_kind,
+    name_problem,
+    names_of,
+    read_credential,
+    validity_problem,
+)
 from tests.trust.made import NOW, make, signed_with_sha1
 
 DAY = 86_400
@@ -160,6 +168,17 @@ class JudgingTests(SynchronousTestCase):
         )
         self.assertIsNone(validity_problem(read, now + 30 * DAY - 1))
         self.assertIn("is not valid before 2025-12-31 00:00 UTC", validity_problem(read, now - DAY - 1) or "")
+
+    def test_a_public_name_that_no_certificate_has(self) -> None:
+        made = (make("a.example"), make("*.b.example", number=1))
+        kept = [read_credential(one.write(self.folder, name=str(at))) for at, one in enumerate(made)]
+        for url in ("https://a.example", "https://x.b.example:8443", "http://c.example", ""):
+            self.assertIsNone(name_problem(kept, url), url)
+        self.assertEqual(
+            name_problem(kept, "https://c.example"),
+            "--public-url https://c.example: no certificate is for c.example "
+            "(but for a.example, *.b.example); browsers will refuse it",
+        )
 
     def test_whom_it_is_for(self) -> None:
         read = read_credential(make("A.Example", "*.b.example", "192.0.2.1").write(self.folder))

@@ -21,6 +21,7 @@ from edge.errors import EdgeError, PublishError, in_words
 from edge.node.process.life import NodeEvent, NodeState
 from edge.node.publishing.publisher import Stopped
 from edge.node.supervisor.service_manager import tell_service_manager
+from edge.trust.credentials import name_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -111,6 +112,7 @@ class Node:
         )
         tell_service_manager("STATUS=publishing the site for the first time")
         self._compare_connections()
+        self._compare_names()
         self._workers.start()
         self._patience = self._reactor.callLater(STARTUP_PATIENCE, self._workers.accept, False)
 
@@ -167,6 +169,13 @@ class Node:
                 n=descriptors,
                 possible=possible,
             )
+
+    def _compare_names(self) -> None:
+        """Warn of a public name that no certificate has."""
+        kept = [one.credential for listener in self._opened.listeners for one in listener.certificates]
+        problem = name_problem(kept, self._configuration.current.public_url or "")
+        if kept and problem is not None:
+            self._log.warn("{problem}", problem=problem)
 
     def _tell_published(self, seconds: float) -> None:
         if self._cluster is not None and self._cluster.table.kept:
