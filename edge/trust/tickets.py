@@ -14,10 +14,10 @@ name of the newest epoch.
 The live node whose name comes first makes it; the one at place *r* waits r * :data:`TURN` longer, so that
 another one steps in.  Only spans of time count, never what a clock shows: clocks may differ by years.
 
-An epoch is at most one above another, and a ring whose epoch is far ahead can only come from a node that was
-away from us for long, or lies: no node makes epochs faster than it lives, so rings are taken as they are,
-within :data:`EPOCH_LIMIT`.  Whoever has the key of a node has these keys in any case; they are worth no more
-than that node was trusted with.
+No node makes epochs faster than it lives: a key whose epoch is more than :data:`EPOCH_STEP` ahead of what
+is known here comes from a node that lies, and is not taken.  So nobody can use up the numbers, after the
+last of which there would be no next key.  Whoever has the key of a node has these keys in any case; they
+are worth no more than that node was trusted with.
 
 Sans-IO: random bytes and times are given, in seconds of a clock that does not jump.
 """
@@ -40,8 +40,10 @@ PER_EPOCH = 5
 PERIOD = 12 * 3600.0
 #: Seconds by which each further node waits longer.
 TURN = 60.0
-#: More than any cluster can have made.
+#: More than any cluster can have made; and more than one can have made while a node was away: 90 years of
+#: keys.
 EPOCH_LIMIT = 1 << 40
+EPOCH_STEP = 1 << 16
 #: Bytes of the parts of a key.
 NAME_BYTES, CIPHER_BYTES, MAC_BYTES = 16, 32, 32
 #: Bytes of a packed ring.
@@ -83,6 +85,10 @@ class KeyRing(NamedTuple):
         for epoch in range(newest, max(newest - EPOCHS, 0), -1):
             kept += sorted(key for key in known if key.epoch == epoch)[:PER_EPOCH]
         return KeyRing(tuple(kept))
+
+    def believed(self, others: Iterable[Key]) -> list[Key]:
+        """Those of *others* that a node may have made while this one was away."""
+        return [key for key in others if key.epoch <= self.epoch + EPOCH_STEP]
 
     def with_next(self, random: Callable[[int], bytes]) -> KeyRing:
         """With a new key of the next epoch."""

@@ -104,7 +104,7 @@ class TicketKeeper:
 
     def merge(self, data: bytes) -> bool:
         """Take in what another node has; whether that was new.  :exc:`ValueError`."""
-        return self._take(self._ring.merged(decode(data).keys))
+        return self._take(self._ring.merged(self._ring.believed(decode(data).keys)))
 
     # Inside
 

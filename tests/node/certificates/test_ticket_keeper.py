@@ -13,7 +13,7 @@ from edge import durable
 from edge.node.certificates.ticket_keeper import LOOK_SECONDS, TicketKeeper
 from edge.node.process.ticket_keys import pack, unpack
 from edge.trust.sealed_file import SealedFile
-from edge.trust.tickets import PERIOD, TURN, encode
+from edge.trust.tickets import EPOCH_LIMIT, EPOCH_STEP, PERIOD, TURN, KeyRing, encode, make_key
 
 
 class TicketKeeperTests(SynchronousTestCase):
@@ -48,6 +48,15 @@ class TicketKeeperTests(SynchronousTestCase):
 
     def wait(self, seconds: float) -> None:
         self.clock.pump([LOOK_SECONDS] * int(seconds / LOOK_SECONDS + 1))
+
+    def test_a_node_that_lies_uses_up_no_numbers(self) -> None:
+        """After the last of them there would be no next key that the others take."""
+        keeper = self.made()
+        for epoch in (EPOCH_LIMIT - 1, EPOCH_STEP + 2):
+            lie = encode(KeyRing((make_key(epoch, bytes),)))
+            self.assertFalse(keeper.merge(lie))
+        self.assertEqual(keeper.keys[0].epoch, 1)
+        self.assertTrue(keeper.merge(encode(KeyRing((make_key(EPOCH_STEP + 1, bytes),)))))
 
     def test_the_next_key_is_made_in_time_told_and_delivered(self) -> None:
         keeper = self.made()
