@@ -13,6 +13,7 @@ alphabet stays; the other is closed by its dialer after :data:`SETTLE_SECONDS`, 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
 
 from cryptography.x509 import load_der_x509_certificate
 from twisted.internet.defer import Deferred
@@ -110,6 +111,8 @@ class Peers(DatagramProtocol):
         self._sockets = port
         self._acceptor: Acceptor | None = None
         self._udp: Any = None
+        #: Connections that are HTTP -> the certificate of the other side.
+        self._served: WeakKeyDictionary[Any, bytes] = WeakKeyDictionary()
         self._dialling: dict[tuple[str, int], Deferred[Any]] = {}
         self._settling: list[IDelayedCall] = []
         self._stopped = False
@@ -200,6 +203,13 @@ class Peers(DatagramProtocol):
             if any(since(load_der_x509_certificate(stream.chain[0])) is not None for stream in streams)
         ]
 
+    def hang_up(self) -> None:
+        """End what is served over HTTP to those whose certificate is revoked."""
+        since = self._certificates.revocations.since
+        for transport, certificate in list(self._served.items()):
+            if since(load_der_x509_certificate(certificate)) is not None:
+                transport.abortConnection()
+
     def expel(self, name: str) -> None:
         """Take nothing more of *name*, neither from its streams nor as datagrams."""
         self.sessions.forget(name)
@@ -240,6 +250,9 @@ class Peers(DatagramProtocol):
     def taken(self, holder: Address) -> None:
         ours = self.hello()
         self.namesakes.tell(ours.name, ours.address, holder, self._reactor.seconds())
+
+    def serves(self, transport: Any, certificate: bytes) -> None:
+        self._served[transport] = certificate
 
     def opened(self, stream: Stream) -> None:
         assert stream.hello is not None and stream.session is not None

@@ -5,7 +5,8 @@ in it is written down, and then:
 
 * it is passed on to everybody with a stream, those whom it revokes included: a node that is revoked says so
 itself;
-* their streams end and their keys for datagrams are forgotten; no handshake with such a certificate succeeds
+* their streams end, HTTP is served to them no more, and their keys for datagrams are forgotten; no
+handshake with such a certificate succeeds
   (:meth:`edge.trust.contexts.PeerCertificates.context`);
 * what they published counts as far as it is dated before the revocation; the rest is taken away
   (:meth:`edge.gossip.replica.Replica.revoke`).
@@ -127,6 +128,7 @@ class Revoking:
             self._log.warn("the certificate of {name} is revoked: it is shut out", name=name)
             self._peers.expel(name)
             self._membership.expel(name)
+        self._peers.hang_up()
         gone = self._replica.revoke(self._keyring.revoked())
         if gone:
             self._log.warn("{n} paths were published after the revocation: taken away", n=len(gone))

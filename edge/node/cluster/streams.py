@@ -117,6 +117,9 @@ class Links(Protocol):
     def opened(self, stream: Stream) -> None:
         """The other side is who it says."""
 
+    def serves(self, transport: Any, certificate: bytes) -> None:
+        """*transport* is HTTP from now on, for whoever has *certificate* (DER)."""
+
     def received(self, stream: Stream, lane: int, payload: bytes) -> None:
         """A frame after the hello; raises :class:`edge.errors.EdgeError` if it is none of ours."""
 
@@ -200,6 +203,7 @@ class Stream(TwistedProtocol):
             self._deadline.cancel()
             channel: Any = self._http.buildProtocol(transport.getPeer())
             transport.wrappedProtocol = channel
+            self._links.serves(transport, peer_chain(transport.getHandle())[0])
             channel.makeConnection(transport)
             channel.handshakeCompleted()  # which only we were told
             return

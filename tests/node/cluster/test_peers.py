@@ -12,7 +12,9 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.protocol import Factory
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IHandshakeListener
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.internet.tcp import Connection
 from twisted.internet.threads import deferToThread
@@ -20,13 +22,15 @@ from twisted.internet.udp import Port
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.logger import formatEvent as format_event
 from twisted.trial.unittest import TestCase
+from zope.interface import implementer
 
 from edge.errors import EdgeError
 from edge.node.cluster.gossip_port import GossipPort
 from edge.node.cluster.peers import Peers
-from edge.node.cluster.streams import LANE_TABLE, VERSIONS, Hello, StreamFactory
-from edge.trust.authority import certify, create
+from edge.node.cluster.streams import ALPN_HTTP, LANE_TABLE, VERSIONS, Hello, StreamFactory
+from edge.trust.authority import certify, create, revoke
 from edge.trust.contexts import PeerCertificates
+from edge.trust.revocations import split_lists
 
 PATIENCE = 10.0
 #: Seconds between two looks at a condition.
@@ -37,6 +41,31 @@ def selectables() -> list[object]:
     """What the reactor waits for."""
     running: Any = reactor
     return [*running.getReaders(), *running.getWriters()]
+
+
+class Asking(Protocol):
+    """Says something, and notes its end."""
+
+    def __init__(self, lost: Deferred[object]) -> None:
+        self._lost = lost
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(b"GET / HTTP/1.1\r\n")
+
+    def connectionLost(self, reason: object = None) -> None:  # type: ignore[override]
+        self._lost.callback(None)
+
+
+@implementer(IHandshakeListener)
+class Answering(Protocol):
+    """The HTTP side of a node, which only listens."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def handshakeCompleted(self) -> None:
+        self._node.answering += 1
 
 
 class Node:
@@ -53,7 +82,10 @@ class Node:
         self.packets: list[tuple[str, bytes, bool]] = []
         self.frames: list[tuple[str, bytes]] = []
         self.trust: list[tuple[str, bytes]] = []
-        self.peers = Peers(GossipPort("127.0.0.1", 0), certificates, Factory(), reactor)
+        self.certificates = certificates
+        self.answering = 0
+        http = Factory.forProtocol(lambda: Answering(self))
+        self.peers = Peers(GossipPort("127.0.0.1", 0), certificates, http, reactor)
         self.peers.start(self)
 
     def hello(self) -> Hello:
@@ -137,6 +169,31 @@ class PeersTests(TestCase):
         self.assertEqual(b.frames, [("a", b"a%d" % number * 1000) for number in range(50)])
         self.assertEqual((a.downs, b.downs), ([], []))
         self.assertFalse(a.peers.is_full("b"))
+
+    async def test_who_is_revoked_keeps_neither_stream_nor_http_nor_keys(self) -> None:
+        a, b = self.node("a"), self.node("b")
+        a.peers.dial("127.0.0.1", b.peers.port)
+        await self.until(lambda: a.ups and b.ups)
+        http = HostnameEndpoint(reactor, "127.0.0.1", b.peers.port)
+        lost: Deferred[object] = Deferred()
+        asking = Asking(lost)
+        await wrapClientTLS(a.certificates.client((ALPN_HTTP,), "b"), http).connect(
+            Factory.forProtocol(lambda: asking)
+        )
+        await self.until(lambda: b.answering)
+        revoke(self.folder / "ca", "a")
+        b.certificates.revocations.add(split_lists((self.folder / "ca" / "crl.pem").read_bytes())[0])
+        self.assertEqual(b.peers.revoked(), ["a"])
+        b.peers.expel("a")
+        b.peers.hang_up()
+        await self.until(lambda: b.downs == ["a"])
+        await lost
+        a.peers.send_datagram("b", "127.0.0.1", b.peers.port, b"late")
+        await self.until(lambda: b.peers.sessions.refused.unknown)
+        self.assertEqual(b.packets, [])
+        a.peers.dial("127.0.0.1", b.peers.port)
+        await self.until(lambda: b.peers.refusals)
+        self.assertEqual(b.ups, ["a"])
 
     async def test_datagrams_use_the_keys_of_the_stream_and_outlive_it(self) -> None:
         a, b = self.node("a"), self.node("b")
