@@ -123,6 +123,7 @@ class Replica:
         self._wants: dict[str, tuple[str, int]] = {}  # origin -> (peer, asked at)
         self._rest: dict[str, Want] = {}  # origin -> where reading its log was broken off
         self._targets: dict[str, Batch] = {}  # origin -> what proves the head up to which its log is read
+        self._held: set[str] = set()  # origins of which this node itself holds up the reading
         self._distrusted: dict[str, Distrust] = {}  # by peer
         self._pushed: dict[str, int] = {}  # peer -> sequence
         self._urgent_from = 0
@@ -292,11 +293,27 @@ class Replica:
 
     def _give_up_waiting(self, now_ms: int) -> None:
         """Those who were asked and have not answered for :data:`WANT_MS` have proved nothing."""
-        late = {one: asked for one, (asked, at) in self._wants.items() if not _within(WANT_MS, at, now_ms)}
+        late = {
+            one: asked
+            for one, (asked, at) in self._wants.items()
+            if one not in self._held and not _within(WANT_MS, at, now_ms)
+        }
         for origin in late:
             del self._wants[origin]
         for peer in sorted(set(late.values())):
             self._distrust(peer, now_ms)
+
+    def hold(self, replies: Iterable[Message]) -> None:
+        """*replies* are not sent yet, because this node has enough to do: nobody is late meanwhile."""
+        self._held |= {reply.origin for reply in replies if isinstance(reply, Want)}
+
+    def release(self, replies: Iterable[Message], now_ms: int) -> None:
+        """They are sent now."""
+        for reply in replies:
+            if isinstance(reply, Want):
+                self._held.discard(reply.origin)
+                if reply.origin in self._wants:
+                    self._wants[reply.origin] = (self._wants[reply.origin][0], now_ms)
 
     def _is_better(self, peer: str, asked: str) -> bool:
         """Whether *peer* is rather asked than *asked*, who has not answered yet."""

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.gossip import rows as rows_module
 from edge.gossip.batches import BATCH
-from edge.gossip.changes import Changes, Message, Repair, VersionVector
+from edge.gossip.changes import CHUNK, Changes, Message, Repair, VersionVector
 from edge.gossip.packet import LogPosition
 from edge.gossip.replica import DISTRUST_MS, WANT_MS, WANTS_EACH, Replica
 from edge.gossip.rows import Rows
@@ -120,6 +120,21 @@ class ProofTests(SynchronousTestCase):
         self.assertTrue(self.b.is_distrusted("c"))
         self.assertEqual(self.receive(whole_log(self.a, self.a), peer="c", asked=False), "")
         self.assertFalse(self.b.is_distrusted("c"))
+
+    def test_nobody_is_late_while_this_node_has_enough_to_do(self) -> None:
+        for number in range(2 * CHUNK):
+            self.a.put(b"/%d" % number, 1, records(b"%d" % number), NOW)
+        (want,) = self.b.notice("a", self.a.version_vector(), NOW)
+        (chunk,) = self.a.receive("b", want, NOW).replies
+        received = self.b.receive("a", chunk, NOW)
+        self.b.hold(received.replies)
+        later = NOW + 10 * WANT_MS
+        self.assertEqual(self.b.notice("a", self.a.version_vector(), later), [])
+        self.assertFalse(self.b.is_distrusted("a"))
+        self.b.release(received.replies, later)
+        self.assertEqual(self.b.notice("a", self.a.version_vector(), later + WANT_MS - 1), [])
+        self.assertNotEqual(self.b.notice("a", self.a.version_vector(), later + WANT_MS), [])
+        self.assertTrue(self.b.is_distrusted("a"))
 
     def test_one_peer_is_asked_for_so_many_logs_at_once(self) -> None:
         lies = [LogPosition(f"o{number}", 1, 1) for number in range(2000)]
