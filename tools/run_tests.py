@@ -156,12 +156,13 @@ def _client_over_https() -> tuple[int, int]:
 
 
 def _trial() -> tuple[int, int]:
-    ensure([Need("pebble", "pebble")], "for the tests of automatic certificates")
+    missing = ensure([Need("pebble", "pebble")], "for the tests of automatic certificates")
     # Short, because the tests make Unix sockets in it; outside of the tree, which stays as it is.
     folder = Path(tempfile.mkdtemp(prefix="edge-"))
     trial = [str(BIN / "python"), "-m", "twisted.trial", f"--temp-directory={folder / 't'}", "tests"]
     code, output = _run("trial", trial)
     passed, failed = count_trial(output, code)
+    failed += len(missing)
     if failed:
         print(f"what the tests left is in {folder}")
     else:

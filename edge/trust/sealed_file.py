@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from edge import durable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _MAGIC = b"edgeseal"
@@ -37,18 +38,23 @@ class SealBroken(Exception):
 
 
 class SealedFile:
-    """The file *path*, sealed for *purpose* under what is derived from *secret*."""
+    """The file *path*, sealed for *purpose* under what is derived from the secret as it is at each use."""
 
-    def __init__(self, path: Path, purpose: str, secret: bytes) -> None:
+    def __init__(self, path: Path, purpose: str, secret: Callable[[], bytes]) -> None:
         self.path = path
         self._purpose = purpose.encode()
+        self._secret = secret
+
+    def _cipher(self) -> AESGCM:
         derived = HKDF(hashes.SHA256(), 32, None, b"twistd edge: sealed file: " + self._purpose)
-        self._cipher = AESGCM(derived.derive(secret))
+        return AESGCM(derived.derive(self._secret()))
 
     def write(self, content: bytes) -> None:
         """Replace what is in it, mode 0600; :class:`OSError`."""
         nonce = os.urandom(_NONCE_BYTES)
-        durable.write_private(self.path, _MAGIC + nonce + self._cipher.encrypt(nonce, content, self._purpose))
+        durable.write_private(
+            self.path, _MAGIC + nonce + self._cipher().encrypt(nonce, content, self._purpose)
+        )
 
     def read(self) -> bytes | None:
         """What is in it; None: there is no such file.  :class:`OSError`, :class:`SealBroken`."""
@@ -60,7 +66,7 @@ class SealedFile:
         if not sealed.startswith(_MAGIC) or len(sealed) < start:
             raise SealBroken
         try:
-            return self._cipher.decrypt(sealed[len(_MAGIC) : start], sealed[start:], self._purpose)
+            return self._cipher().decrypt(sealed[len(_MAGIC) : start], sealed[start:], self._purpose)
         except InvalidTag:
             raise SealBroken from None
 

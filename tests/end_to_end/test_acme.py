@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import socket
 import ssl
 import stat
 import threading
 import time
+import unittest
 from typing import Any
 
 from cryptography import x509
@@ -40,6 +42,7 @@ def issued_by(certificate: x509.Certificate) -> str:
     return "Pebble" if "Pebble Intermediate CA" in name else name
 
 
+@unittest.skipUnless(shutil.which("pebble"), "Pebble is not installed: apt-get install pebble")
 class LoneTests(SynchronousTestCase):
     """A node alone."""
 
@@ -213,6 +216,7 @@ class Load:
             thread.join(PATIENCE)
 
 
+@unittest.skipUnless(shutil.which("pebble"), "Pebble is not installed: apt-get install pebble")
 class ClusterTests(SynchronousTestCase):
     """Four nodes, each of which one of the names leads to."""
 

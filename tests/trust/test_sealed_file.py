@@ -18,17 +18,29 @@ class SealedFileTests(SynchronousTestCase):
         self.folder = Path(self.mktemp())
         self.folder.mkdir()
         self.path = self.folder / "sealed"
-        self.file = SealedFile(self.path, "keys", b"secret")
+        self.secret = b"secret"
+        self.file = SealedFile(self.path, "keys", lambda: self.secret)
 
     def test_what_was_written_is_read_and_nobody_else_can(self) -> None:
         self.assertIsNone(self.file.read())
         self.file.write(b"content")
-        self.assertEqual(SealedFile(self.path, "keys", b"secret").read(), b"content")
+        self.assertEqual(SealedFile(self.path, "keys", lambda: self.secret).read(), b"content")
         self.assertEqual(stat.S_IMODE(self.path.stat().st_mode), 0o600)
         self.assertNotIn(b"content", self.path.read_bytes())
-        for other in (SealedFile(self.path, "keys", b"other"), SealedFile(self.path, "purpose", b"secret")):
+        for other in (
+            SealedFile(self.path, "keys", lambda: b"other"),
+            SealedFile(self.path, "purpose", lambda: self.secret),
+        ):
             with self.assertRaises(SealBroken):
                 other.read()
+
+    def test_with_another_secret_it_is_sealed_anew(self) -> None:
+        self.file.write(b"content")
+        self.secret = b"another"
+        with self.assertRaises(SealBroken):
+            self.file.read()
+        self.file.write(b"content")
+        self.assertEqual(self.file.read(), b"content")
 
     def test_the_same_content_is_never_sealed_alike(self) -> None:
         self.file.write(b"content")

@@ -9,7 +9,7 @@ from functools import partial
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from edge.errors import ConfigError, in_words, named
+from edge.errors import ConfigError, in_words
 from edge.node.certificates.challenges import Challenges
 from edge.node.certificates.keeper import Keeper
 from edge.node.certificates.ticket_keeper import TicketKeeper
@@ -51,11 +51,13 @@ def make_ticket_keeper(
     config: Config, cluster: ClusterParts | None, deliver: Callable[[], None], reactor: Any
 ) -> TicketKeeper:
     """Keeps the keys of session tickets, sealed under a secret of this node; *deliver*: to the workers."""
-    path = config.state_dir / "secret" if cluster is None else config.cluster_key
+    secret = config.cluster_key.read_bytes
+    if cluster is None:
+        secret = partial(own_secret, config.state_dir / "secret")
     try:
-        secret = own_secret(path) if cluster is None else path.read_bytes()
+        secret()
     except OSError as error:
-        raise ConfigError(in_words(named(error, path))) from None
+        raise ConfigError(in_words(error)) from None
     others = others_of(config, cluster)
     keeper = TicketKeeper(
         node=config.node,

@@ -29,7 +29,7 @@ class TicketKeeperTests(SynchronousTestCase):
         self.shared = 0
 
     def made(self, name: str = "a", secret: bytes = b"secret") -> TicketKeeper:
-        file = SealedFile(self.folder / name, "tickets", secret)
+        file = SealedFile(self.folder / name, "tickets", lambda: secret)
 
         def share() -> None:
             self.shared += 1
