@@ -1,12 +1,13 @@
-"""Twisted's epoll reactor within the wait of a fast path.
+r"""Twisted's epoll reactor within the wait of a fast path.
 
 Most of what a worker does are short answers, for which it needs no Python at all.  So the fast path's wait is
 the wait of the whole process, in C and without the GIL::
 
-    FastPath.run   waits for: its listeners and connections | the reactor's epoll set, one descriptor
-                       |                     |                      | is readable, a timer is due, or
-                       v                     v                      v connections were handed off
-                   answers, and waits on, without returning     returns; the reactor polls its own set
+    FastPath.run waits for
+        its listeners and connections                      -->  answers, and waits on
+        the reactor's epoll set, which is one descriptor  \
+        the next timer of the reactor                      -->  returns: the reactor has its turn
+        signals, and connections that go to Twisted       /
 
 Until a fast path is attached (:meth:`FastPathReactor.wait_with`) and after it has gone, this is an ordinary
 epoll reactor.  What wakes one wakes the other: threads and signals write to the reactor's waker, which is in
