@@ -36,6 +36,21 @@ class PublishError(EdgeError):
     """A folder that cannot be published."""
 
 
+def plain(text: str) -> str:
+    """*text* with what means a thing to a terminal, or hides something, escaped; line ends stay.
+
+    For whatever others had a part in and people read: tables, logs, errors.
+
+    >>> plain("a\\x1b[2J\\u202e")
+    'a\\\\x1b[2J\\\\u202e'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
 def in_words(error: OSError) -> str:
     """What the operating system refused, in a sentence for the user."""
     where = f"{error.filename}: " if error.filename else ""

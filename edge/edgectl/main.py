@@ -21,11 +21,10 @@ from edge.edgectl.tables import (
     facts_table,
     log_tables,
     members_table,
-    plain,
     shown,
     tls_table,
 )
-from edge.errors import EdgeError
+from edge.errors import EdgeError, plain
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -8,6 +8,8 @@ from typing import Any
 from rich.markup import escape as escape_markup
 from rich.table import Table
 
+from edge.errors import plain
+
 _COLORS = {"alive": "green", "suspect": "yellow", "dead": "bold red", "left": "dim"}
 
 
@@ -139,13 +141,6 @@ def escape(text: str) -> str:
     '\\\\[red]\\\\x1b[2J\\\\u202e'
     """
     return escape_markup(plain(text))
-
-
-def plain(text: str) -> str:
-    """*text* with what means a thing to a terminal escaped, but for line ends."""
-    return "".join(
-        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in text
-    )
 
 
 def size(count: int | None) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from edge.errors import plain
+
 if TYPE_CHECKING:
     from twisted.logger import Logger
 
@@ -33,4 +35,4 @@ class CountedLog:
         if len(self._kinds) > KINDS:
             del self._kinds[next(iter(self._kinds))]
         more = f" ({left_out} more like this since the last line)" if left_out else ""
-        self._log.warn("{text}{more}", text=text, more=more)
+        self._log.warn("{text}{more}", text=plain(text), more=more)

@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 
 import edge
 from edge.confinement.confine import Confined
+from edge.errors import plain
 from edge.node.process import control
 from edge.node.process.signals import signals_held_back
 from edge.node.supervisor.backoff import Backoff
@@ -202,7 +203,9 @@ class WorkerSlot:
 
     def relay(self, line: bytes) -> None:
         """Log one line of the worker's."""
-        self._log.info("worker {index}: {line}", index=self.index, line=line.decode("utf-8", "replace"))
+        self._log.info(
+            "worker {index}: {line}", index=self.index, line=plain(line.decode("utf-8", "backslashreplace"))
+        )
 
     def ended(self, reason: Failure) -> None:
         """The process is gone: say how, and replace it."""

@@ -30,6 +30,10 @@ class CountedLogTests(SynchronousTestCase):
             self.written, ["no {braces} 0", "another", "again (999 more like this since the last line)"]
         )
 
+    def test_nothing_that_others_say_means_a_thing_to_a_terminal(self) -> None:
+        self.log.warn("kind", "\x1b[2J\x9b2J\r\u202e\ttext")
+        self.assertEqual(self.written, ["\\x1b[2J\\x9b2J\\r\\u202e\\ttext"])
+
     def test_kinds_are_bounded(self) -> None:
         """Whatever others think of."""
         self.patch(counted_log, "KINDS", 5)
