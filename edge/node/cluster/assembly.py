@@ -136,8 +136,8 @@ def make_cluster(
     )
     cluster = Cluster(
         publishes=config.webroot is not None,
-        others_publish=lambda: any(
-            (known := membership.load_of(member.name)) is not None and known[0].publishing
+        others_publish=lambda unknown: any(
+            unknown if (known := membership.load_of(member.name)) is None else known[0].publishing
             for member in membership.members.values()
             if member.state == ALIVE
         ),

@@ -59,7 +59,7 @@ class Cluster:
         self,
         *,
         publishes: bool,
-        others_publish: Callable[[], bool],
+        others_publish: Callable[[bool], bool],
         turns: TurnLoop,
         log: ChangeLog,
         table: ReplicatedTable,
@@ -124,8 +124,10 @@ class Cluster:
         until = self._reactor.seconds() + JOIN_PATIENCE
         patience = self._reactor.callLater(JOIN_PATIENCE, self._progress.stepped)
         is_empty = not self._publishes and not count
-        while self._turns.has_addresses and not self._is_caught_up(is_empty):
+        while self._turns.has_addresses:
             late = self._reactor.seconds() >= until
+            if self._is_caught_up(is_empty, late):
+                break
             if late and not self._turns.is_connected and not is_empty:
                 break
             looking = self._reactor.callLater(JOIN_LOOK, self._progress.stepped)
@@ -136,11 +138,12 @@ class Cluster:
             patience.cancel()
         self._table.joined()
 
-    def _is_caught_up(self, was_empty: bool) -> bool:
+    def _is_caught_up(self, was_empty: bool, late: bool) -> bool:
         """Whether somebody told us what there is, and what of it may be taken is here.
 
         *was_empty*: there was nothing to serve, so that there must be something now; all of it: while others
-        read their webroots for the first time, a path that is not here may come in a moment.
+        read their webroots for the first time, a path that is not here may come in a moment.  Until it is
+        *late* who has not told of itself may be one of them.
         """
         replica = self._change_log.replica
         refused = replica.refused(int(date_of(self._reactor) * 1000))
@@ -149,7 +152,7 @@ class Cluster:
             return False
         if not was_empty or refused:
             return True
-        return bool(replica.paths(b"", 1)) and not self._others_publish()
+        return bool(replica.paths(b"", 1)) and not self._others_publish(not late)
 
     async def leave(self) -> None:
         """Say goodbye."""

@@ -18,7 +18,9 @@ from twisted.internet.udp import Port
 from twisted.trial.unittest import TestCase
 
 from edge.config.model import Config
+from edge.load.report import LoadReport
 from edge.node.cluster.assembly import make_cluster
+from edge.node.cluster.cluster import JOIN_LOOK
 from edge.node.process.slices import Slices
 from edge.publish.blobs import Blobs
 from edge.publish.catalogue import PublishedFile
@@ -45,9 +47,12 @@ def page(path: bytes, body: bytes, in_memory: bool = True) -> Resource:
 class Node:
     """A node's part of the cluster, its table, and a reader of it."""
 
-    def __init__(self, folder: Path, name: str, peers: tuple[str, ...]) -> None:
+    def __init__(
+        self, folder: Path, name: str, peers: tuple[str, ...], webroot: Path | None = Path("/srv")
+    ) -> None:
         config = Config(
-            node=name, cluster="test", state_dir=folder / name, gossip="127.0.0.1:0", peer=peers,
+            webroot=webroot, node=name, cluster="test", state_dir=folder / name,
+            gossip="127.0.0.1:0", peer=peers,
             cluster_ca=folder / name / "ca.pem", cluster_cert=folder / name / f"{name}.pem",
             cluster_key=folder / name / f"{name}.key",
         )  # fmt: skip
@@ -110,9 +115,9 @@ class ClusterTests(TestCase):
         self.nodes: list[Node] = []
         self.addCleanup(lambda: Deferred.fromCoroutine(self.end()))
 
-    def node(self, name: str, *peers: str) -> Node:
+    def node(self, name: str, *peers: str, webroot: Path | None = Path("/srv")) -> Node:
         certify(self.folder / "ca", name, self.folder / name)
-        made = Node(self.folder, name, peers)
+        made = Node(self.folder, name, peers, webroot)
         self.nodes.append(made)
         return made
 
@@ -164,6 +169,25 @@ class ClusterTests(TestCase):
         self.assertEqual(b.view.metrics()["behind"], 0)
         await self.until(lambda: (found := b.find(b"/x")) is not None and found.body == b"hello")
         await self.until(lambda: not b.table.missing)
+
+    async def test_who_comes_empty_waits_while_another_one_reads_its_webroot(self) -> None:
+        """A path that is not there yet does not count as one that does not exist."""
+        a = self.node("a")
+        a.publish(page(b"/x", b"hello"))
+        b = self.node("b", a.address, webroot=None)
+        await self.until(lambda: a.has_stream("b") and b.has_stream("a"))
+        joining = Deferred.fromCoroutine(b.cluster.join())
+        for sequence, publishing in ((1, True), (2, False)):
+            self.assertFalse(joining.called)
+            report = LoadReport(
+                "a", a.view.generation, sequence, 0.0, 0.5, 0.0, 0.0, sequence, 0, 0.0, True, publishing
+            )
+            a.view.tell(report)
+            await self.until(
+                lambda wanted=sequence: any(one.connections == wanted for one in b.view.loads())  # type: ignore[misc]
+            )
+            await deferLater(reactor, 2 * JOIN_LOOK)
+        await joining
 
     async def test_who_leaves_says_so_and_is_forgotten_as_a_peer(self) -> None:
         a = self.node("a")
