@@ -66,11 +66,13 @@ class Publisher:
         self._catalogue: dict[bytes, File] = {}
         self._publication: Publication | None = None
         self._life = 0
+        self._publishes = False
 
     def start(self, node: Node) -> None:
         """A life begins: it joins, and publishes then."""
         assert node.replica is not None
         self._life, self._catalogue = node.lives, {}
+        self._publishes = False
         self._publication = Publication(node.replica)
         self.is_settled = False
         self._join(node, self._world.now + PATIENCE, node.lives)
@@ -86,8 +88,9 @@ class Publisher:
 
     def look(self, node: Node) -> None:
         """Publish what is different from what was published in this life."""
-        if self._publication is None or not node.runs or node.lives != self._life:
-            return
+        if self._publication is None or not node.runs or node.lives != self._life or self._publishes:
+            return  # one publish at a time: its end looks again
+        self._publishes = True
         self.is_settled = False
         self._next(node, self._steps(node, self._publication), self._life)
 
@@ -101,6 +104,7 @@ class Publisher:
             next(steps)
         except StopIteration:
             self._world.push(node)
+            self._publishes = False
             self.is_settled = self._catalogue == self.files
             if not self.is_settled:
                 self.look(node)

@@ -153,6 +153,9 @@ class Replica:
         else:
             # Numbers up to the reserved one may have been used before a kill.
             self._positions[node] = (self._positions[node][0], rows.meta("reserved"))
+        #: (generation, first, last) of own changes that nobody has, unless the state is an old copy.
+        generation, sequence = self._positions[node]
+        self._unwritten = generation, rows.meta("written", sequence), sequence
         self._limit = rows.meta("reserved")
         self._urgent_from = self._positions[node][1]
         self._contact = rows.meta("contact")
@@ -346,14 +349,16 @@ class Replica:
     def _is_lost(self, generation: int, sequence: int) -> bool:
         """Whether our state is lost, or an old copy, if somebody has our log as far as that."""
         ours = self._positions[self.node]
-        return (generation, sequence) > ours or (generation < ours[0] and self._is_new)
+        known, written, reserved = self._unwritten
+        is_unwritten = generation == known and written < sequence <= reserved
+        return (generation, sequence) > ours or (generation < ours[0] and self._is_new) or is_unwritten
 
     def _recover(self, theirs: Batch, now_ms: int) -> None:
         """Somebody has more of our log than we wrote, and we signed it."""
         self.counters["generations"] += 1
         generation, sequence = self._positions[self.node]
         self._begin_log(max(now_ms, theirs.generation + 1, generation + 1), max(sequence, theirs.head))
-        self._is_new = False
+        self._is_new, self._unwritten = False, (0, 0, 0)
         self._own_asks = OWN_ASKS
 
     @property
@@ -706,6 +711,8 @@ class Replica:
             self._forget_removals(now_ms)
         if self._rows.meta("clock") != self._clock.newest:
             self._rows.set_meta("clock", self._clock.newest)
+        if self._rows.meta("written", -1) != self._positions[self.node][1]:
+            self._rows.set_meta("written", self._positions[self.node][1])
         self._rows.commit()
 
     def _grow_older(self, now_ms: int) -> bool:

@@ -244,6 +244,28 @@ class ReplicaTests(SynchronousTestCase):
         self.assertEqual(table(a), table(self.b))
         self.assertIn(a.version_vector()[0], self.b.version_vector())
 
+    def test_an_old_copy_is_noticed_however_few_changes_it_lacks(self) -> None:
+        """Fewer than numbers are reserved at a time; and its clock, which was wrong, does not win."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        a = Replica("a", Rows(str(folder / "a.sqlite"), HashKeyring("a")), NOW)
+        a.put(b"/x", 1, records(b"backed up"), NOW)
+        a.save(NOW)
+        Rows.checkpoint(str(folder / "a.sqlite"))
+        shutil.copy(folder / "a.sqlite", folder / "copy.sqlite")
+        a.remove(b"/x", NOW + YEAR_MS)
+        a.save(NOW)
+        converse(a, self.b, NOW + 1)
+        restored = Replica("a", Rows(str(folder / "copy.sqlite"), HashKeyring("a")), NOW + 10)
+        self.assertEqual(len(restored.notice("b", self.b.version_vector(), NOW + 10)), 1)
+        restored.put(b"/x", 1, records(b"deployed since"), NOW + 10)
+        converse(restored, self.b, NOW + 6000)
+        converse(restored, self.b, NOW + 12_000)
+        self.assertEqual(table(restored), table(self.b))
+        found = self.b.get(b"/x")
+        assert found is not None
+        self.assertEqual(found.records, records(b"deployed since"))
+
     def test_who_tells_of_a_log_and_never_sends_it_is_not_waited_for_for_ever(self) -> None:
         told = [LogPosition("a", NOW + 1, 7)]
         times = [(bool(self.a.notice("evil", told, NOW + 6000 * step)), self.a.recovers) for step in range(8)]
