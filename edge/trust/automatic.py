@@ -23,13 +23,16 @@ times are given, in Unix seconds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from msgspec import Meta
 from msgspec.structs import replace
 
 from edge.errors import EdgeError
+from edge.trust.credentials import alternative_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -46,6 +49,8 @@ TURN = 5.0
 CLAIM_SECONDS = 900.0
 #: Kind of trouble -> minutes of the first rest, of the longest.
 _RESTS = {AWAY: (1, 60), REFUSED: (5, 720), INVALID: (5, 720), LIMITED: (60, 720)}
+#: Seconds between two questions when to renew, at most.
+ASK_AT_MOST = 86_400.0
 #: Seconds between two certificates: an authority could suggest to renew each that it gives.
 AT_LEAST = 3600.0
 #: Bytes of a packed record that may come from another node.
@@ -73,13 +78,20 @@ class Window(NamedTuple):
     ask_at: float
 
 
+#: Unix seconds; NaN is none.
+Time = Annotated[float, Meta(ge=0, lt=1e11)]
+_Pem = Annotated[str, Meta(max_length=48 * 1024)]
+_Node = Annotated[str, Meta(max_length=63)]
+_Entry = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,256}\Z")]
+
+
 class Account(msgspec.Struct, frozen=True, array_like=True):
     """Our account at the authority: its private key is who we are there."""
 
     #: When it was made; the oldest counts.
-    made: float
+    made: Time
     #: PEM.
-    key: str
+    key: _Pem
 
     def __repr__(self) -> str:
         return f"Account({self.made})"
@@ -89,12 +101,12 @@ class Issued(msgspec.Struct, frozen=True, array_like=True):
     """A certificate and its private key."""
 
     #: When it begins and ends, by the clock of the authority; the one that began last counts.
-    begins: float
-    ends: float
+    begins: Time
+    ends: Time
     #: PEM: the certificate, then its chain.
-    chain: str
+    chain: _Pem
     #: PEM.
-    key: str
+    key: _Pem
 
     def __repr__(self) -> str:
         return f"Issued({self.begins}, {self.ends})"
@@ -108,20 +120,20 @@ class Issued(msgspec.Struct, frozen=True, array_like=True):
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
     """How the last attempt went, and when the next is due; *version* counts them, *node* made this one."""
 
-    version: int = 0
-    node: str = ""
+    version: Annotated[int, Meta(ge=0, lt=1 << 53)] = 0
+    node: _Node = ""
     #: The node that is ordering now; "": none.
-    orderer: str = ""
-    since: float = 0.0
-    #: Where its challenges are.
-    paths: tuple[str, ...] = ()
-    failures: int = 0
-    error: str = ""
-    failed_at: float = 0.0
-    retry_at: float = 0.0
+    orderer: _Node = ""
+    since: Time = 0.0
+    #: Under which names its challenges are published.
+    paths: Annotated[tuple[_Entry, ...], Meta(max_length=400)] = ()
+    failures: Annotated[int, Meta(ge=0, lt=1 << 31)] = 0
+    error: Annotated[str, Meta(max_length=2000)] = ""
+    failed_at: Time = 0.0
+    retry_at: Time = 0.0
     #: When to renew, and when to ask the authority again whether that is a good time; 0: not known yet.
-    renew_at: float = 0.0
-    ask_at: float = 0.0
+    renew_at: Time = 0.0
+    ask_at: Time = 0.0
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -149,22 +161,32 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 
     # Deciding
 
-    def due(self) -> float:
-        """When a certificate should be ordered, whoever does it."""
-        attempt = self.attempt
-        when = 0.0 if self.issued is None else attempt.renew_at or two_thirds(self.issued)
-        return max(when, attempt.retry_at)
+    def due(self, now: float) -> float:
+        """When a certificate should be ordered, whoever does it, as it looks *now*.
+
+        What a clock that was years ahead has written down is not believed for long.
+        """
+        attempt, when = self.attempt, 0.0
+        if self.issued is not None:
+            when = two_thirds(self.issued)
+            if 0.0 < attempt.renew_at <= self.issued.ends:
+                when = attempt.renew_at
+        return max(when, min(attempt.retry_at, now + LONGEST_REST))
 
     def is_due(self, me: str, live: Collection[str], now: float) -> bool:
         """Whether somebody has to order *now*, as *me* knows it, who sees these nodes *live*."""
         attempt = self.attempt
         if not attempt.orderer:
-            return now >= self.due()
-        if attempt.orderer != me and attempt.orderer in live and now - attempt.since < CLAIM_SECONDS:
+            return now >= self.due(now)
+        if attempt.orderer != me and attempt.orderer in live and abs(now - attempt.since) < CLAIM_SECONDS:
             return False
         # Its node has died, or this one was started again.
         rest = _rest(REFUSED, attempt.failures) if attempt.failures > 2 else 0.0
-        return now >= attempt.since + rest
+        return now >= min(attempt.since, now) + rest
+
+    def should_ask(self, now: float) -> bool:
+        """Whether to ask the authority, *now*, when it would like the certificate renewed."""
+        return self.issued is not None and not now < self.attempt.ask_at <= now + ASK_AT_MOST
 
     # What happens
 
@@ -202,7 +224,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         """The authority was asked when to renew; *share*: 0 .. 1, at random, of its window."""
         assert self.issued is not None
         if window is None:
-            return self._attempted(me, renew_at=two_thirds(self.issued), ask_at=now + 86_400)
+            return self._attempted(me, renew_at=two_thirds(self.issued), ask_at=now + ASK_AT_MOST)
         before = self.attempt.renew_at
         chosen = before if window.start <= before <= window.end else 0.0
         chosen = chosen or window.start + share * (window.end - window.start)
@@ -253,6 +275,20 @@ def read_issued(chain: str, key: str) -> Issued:
     return Issued(begins.timestamp(), ends.timestamp(), chain, key)
 
 
+def is_sound(issued: Issued, names: Collection[str]) -> bool:
+    """Whether *issued* is a certificate for *names*, with its own times and its own key."""
+    try:
+        certificate = x509.load_pem_x509_certificate(issued.chain.encode())
+        key = serialization.load_pem_private_key(issued.key.encode(), None)
+        return (
+            read_issued(issued.chain, issued.key) == issued
+            and key.public_key() == certificate.public_key()
+            and set(names) <= set(alternative_names(certificate))
+        )
+    except (ValueError, TypeError):
+        return False
+
+
 def encode(record: Record) -> bytes:
     """*record* with its keys, packed: for the file of this node and for the others."""
     return msgspec.msgpack.encode(record)
@@ -262,7 +298,13 @@ def decode(data: bytes) -> Record:
     """The record in *data*; :exc:`ValueError` if there is none."""
     if len(data) > RECORD_BYTES:
         raise ValueError(f"{len(data)} bytes are no record of a certificate")
-    return _DECODER.decode(data)
+    try:
+        record = _DECODER.decode(data)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"no record of a certificate: {error}") from None
+    if not record.attempt.error.isprintable():
+        raise ValueError("an error that would act upon a terminal")
+    return record
 
 
 _DECODER = msgspec.msgpack.Decoder(Record)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 from cryptography import x509
 
 from edge import durable
@@ -57,7 +56,7 @@ class AutomaticFiles:
         fresh = Record(self._directory, self._names)
         try:
             found = decode(self._record.read_bytes())
-        except (OSError, ValueError, msgspec.MsgspecError):
+        except (OSError, ValueError):
             return fresh
         if (found.directory, found.names) == (self._directory, self._names):
             return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.trust.automatic import (
@@ -95,26 +96,26 @@ class TimeTests(SynchronousTestCase):
 
     def test_at_two_thirds_or_when_the_authority_likes(self) -> None:
         record = EMPTY.given("a", ISSUED, 0.0)
-        self.assertEqual(record.due(), 1060 * DAY)
+        self.assertEqual(record.due(0.0), 1060 * DAY)
         asked = record.asked("a", Window(1020 * DAY, 1030 * DAY, 1001 * DAY), 1000 * DAY, 0.5)
-        self.assertEqual((asked.due(), asked.attempt.ask_at), (1025 * DAY, 1001 * DAY))
+        self.assertEqual((asked.due(0.0), asked.attempt.ask_at), (1025 * DAY, 1001 * DAY))
         again = asked.asked("a", Window(1024 * DAY, 1034 * DAY, 1002 * DAY), 1001 * DAY, 0.9)
-        self.assertEqual(again.due(), 1025 * DAY, "what was chosen stays while it is in the window")
+        self.assertEqual(again.due(0.0), 1025 * DAY, "what was chosen stays while it is in the window")
         revoked = again.asked("a", Window(999 * DAY, 1000 * DAY, 1003 * DAY), 1002 * DAY, 0.0)
         self.assertTrue(is_due(revoked, 1002 * DAY))
         late = record.asked("a", Window(2000 * DAY, 2001 * DAY, 0.0), 0.0, 0.0)
-        self.assertEqual(late.due(), ISSUED.ends)
+        self.assertEqual(late.due(0.0), ISSUED.ends)
 
     def test_without_an_answer_it_is_two_thirds_and_asked_again_tomorrow(self) -> None:
         record = EMPTY.given("a", ISSUED, 0.0).asked("a", None, 1001 * DAY, 0.5)
-        self.assertEqual((record.due(), record.attempt.ask_at), (1060 * DAY, 1002 * DAY))
+        self.assertEqual((record.due(0.0), record.attempt.ask_at), (1060 * DAY, 1002 * DAY))
 
     def rests(self, kind: str, rest: float = 0.0) -> list[float]:
         """Minutes between failures of one *kind*."""
         record, found = EMPTY, []
         for _ in range(12):
             record = record.claimed("a", 0.0).failed("a", Trouble(kind, "why", rest), 0.0, 1.0)
-            found.append(record.due() / 60)
+            found.append(record.due(0.0) / 60)
         return found
 
     def test_failures_are_followed_by_longer_and_longer_rests(self) -> None:
@@ -186,6 +187,36 @@ class MergeTests(SynchronousTestCase):
         for data in (b"", b"\x80", b"x" * 70_000, encode(record)[:-3]):
             with self.assertRaises(ValueError):
                 decode(data)
+
+    def test_what_could_do_harm_is_refused(self) -> None:
+        record = EMPTY.claimed("a", 1.0)
+        for harm in (
+            {"since": float("nan")},
+            {"retry_at": 1e300},
+            {"ask_at": -1.0},
+            {"version": 1 << 60},
+            {"failures": -1},
+            {"node": "n" * 64},
+            {"paths": ("../../index.html",)},
+            {"paths": ("caf\u00e9",)},
+            {"error": "\x1b[2J"},
+            {"error": "x" * 3000},
+        ):
+            with self.assertRaises(ValueError, msg=str(harm)):
+                decode(encode(replace(record, attempt=replace(record.attempt, **harm))))
+
+    def test_what_a_clock_that_is_years_ahead_wrote_is_not_believed_for_long(self) -> None:
+        ahead, now = 1e9, 1030 * DAY
+        failed = EMPTY.failed("a", Trouble(AWAY, "why"), now + ahead, 1.0)
+        self.assertLessEqual(failed.due(now), now + LONGEST_REST)
+        claimed = EMPTY.claimed("b", now + ahead)
+        self.assertTrue(Looks("a")(claimed, "ab", now))
+        given = EMPTY.given("a", ISSUED, now)
+        wanted = given.wanted("a", now + ahead)
+        self.assertEqual(wanted.due(now), 1060 * DAY)
+        asked = given.asked("a", None, now + ahead, 0.0)
+        self.assertTrue(asked.should_ask(now))
+        self.assertFalse(given.asked("a", None, now, 0.0).should_ask(now + 1))
 
     def test_no_key_is_in_a_text_about_it(self) -> None:
         record = Record("d", NAMES, Account(1.0, "SECRET"), Issued(1.0, 2.0, "chain", "SECRET"))

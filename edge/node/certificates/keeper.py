@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from edge.node.certificates.ordering import Ordering, Wanted
 from edge.node.process.clocks import date_of
 from edge.node.process.periodic import Periodic
-from edge.trust.automatic import AWAY, Account, Trouble, Turn, decode, encode
+from edge.trust.automatic import AWAY, Account, Trouble, Turn, decode, encode, is_sound
 from edge.trust.web_certificate import key_pem
 
 if TYPE_CHECKING:
@@ -121,15 +121,14 @@ class Keeper:
 
     def merge(self, data: bytes) -> bool:
         """Take in what another node knows; whether that was new.  :exc:`ValueError`."""
-        try:
-            theirs = decode(data)
-        except msgspec.MsgspecError as error:
-            raise ValueError(str(error)) from None
+        theirs = decode(data)
         if (theirs.directory, theirs.names) != (self.record.directory, self.record.names):
             return False  # it keeps another certificate
         merged = self.record.merged(theirs)
         if merged == self.record:
             return False
+        if merged.issued not in (None, self.record.issued) and not is_sound(merged.issued, merged.names):
+            raise ValueError("a certificate that is not what it says")
         self._take(merged)
         return True
 
@@ -141,14 +140,11 @@ class Keeper:
         now = date_of(self._reactor)
         if self._turn.has_come(self.record, self._live(), now, self._reactor.seconds()):
             self._work(self._order())
-        elif self._is_first() and self._should_ask(now):
+        elif self._is_first() and self.record.should_ask(now):
             self._work(self._ask())
 
     def _is_first(self) -> bool:
         return min({*self._live(), self._node}) == self._node
-
-    def _should_ask(self, now: float) -> bool:
-        return self.record.issued is not None and now >= self.record.attempt.ask_at
 
     def _work(self, work: Any) -> None:
         self._working = Deferred.fromCoroutine(work)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet.task import deferLater
 
 from edge.node.process.clocks import date_of
-from edge.trust.automatic import HTTP_01, INVALID, REFUSED, Trouble, read_issued, two_thirds
+from edge.trust.automatic import HTTP_01, INVALID, REFUSED, Trouble, is_sound, read_issued, two_thirds
 from edge.trust.web_certificate import key_pem
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Ordering:
         if order.status == "invalid":
             raise Trouble(REFUSED, f"the order was refused{_because(order.problem)}")
         issued = await self._thread(session.chain, order)
-        return self._checked(issued, key_pem(key).decode())
+        return self._checked(issued, key_pem(key).decode(), wanted.names)
 
     async def _prove(self, order: Order, kinds: Sequence[str]) -> None:
         """Show what proves that the names are ours, and wait until the authority has seen it."""
@@ -146,12 +146,16 @@ class Ordering:
             await deferLater(self._reactor, min(max(pause, found.rest), _SLOWEST_LOOK))
             pause *= 1.5
 
-    def _checked(self, chain: str, key: str) -> Issued:
-        """*chain* for *key*, if that is a certificate that is of use by the clock of this machine."""
+    def _checked(self, chain: str, key: str, names: Sequence[str]) -> Issued:
+        """*chain* for *key* and *names*, if that is a certificate of use by the clock of this machine."""
         try:
             issued = read_issued(chain, key)
         except ValueError:
             raise Trouble(REFUSED, "what the authority gave is no certificate in PEM form") from None
+        if not is_sound(issued, names):
+            raise Trouble(
+                REFUSED, "the certificate that the authority gave is not the one that was asked for"
+            )
         now = date_of(self._reactor)
         if not issued.begins - 3600 < now < two_thirds(issued):
             raise Trouble(

@@ -53,24 +53,24 @@ class CertificateReport:
         self._automatic = automatic
         self._record = record
 
-    def certificates(self) -> list[dict[str, Any]]:
-        """One for each file, in the order of the listeners."""
+    def certificates(self, now: float) -> list[dict[str, Any]]:
+        """One for each file, in the order of the listeners, as it looks at *now*, Unix seconds."""
         files = dict.fromkeys(each.certificate for one in self._listeners for each in one.spec.certificates)
-        return [self._of(file) for file in files]
+        return [self._of(file, now) for file in files]
 
     def check(self, now: float) -> tuple[bool, str]:
         """Whether all of them can be used at *now*, and what is to be said of them."""
-        wrong = []
-        for one in self.certificates():
+        wrong, found = [], self.certificates(now)
+        for one in found:
             if one["problem"]:
                 wrong.append(one["problem"])
             elif one["last_error"]:
                 wrong.append(one["last_error"])
             elif not one["begins_at"] <= now < one["expires_at"]:
                 wrong.append(f"{one['file']} is not valid now")
-        return not wrong, "; ".join(wrong) or f"{len(self.certificates())} valid"
+        return not wrong, "; ".join(wrong) or f"{len(found)} valid"
 
-    def _of(self, file: str) -> dict[str, Any]:
+    def _of(self, file: str, now: float) -> dict[str, Any]:
         is_automatic = self._automatic is not None and Path(file) == self._automatic
         return {
             **_UNKNOWN,
@@ -83,17 +83,17 @@ class CertificateReport:
                 if file in (each.certificate for each in one.spec.certificates)
             ],
             **_NOT_AUTOMATIC,
-            **(self._care() if is_automatic else {}),
+            **(self._care(now) if is_automatic else {}),
         }
 
-    def _care(self) -> dict[str, Any]:
+    def _care(self, now: float) -> dict[str, Any]:
         """What is being done for the automatic one."""
         record = self._record()
         if record is None:
             return {}
         attempt = record.attempt
         return {
-            "renewal_at": record.due() or None,
+            "renewal_at": record.due(now) or None,
             "ordering": attempt.orderer or None,
             "last_error": attempt.error or None,
             "failed_at": attempt.failed_at or None,

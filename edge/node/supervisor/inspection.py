@@ -129,7 +129,7 @@ class Inspection:
 
     def certificates(self) -> dict[str, Any]:
         """The answer to ``GET /certificates``; see :mod:`edge.node.supervisor.certificate_report`."""
-        return {"certificates": self._certificates.certificates()}
+        return {"certificates": self._certificates.certificates(date_of(self._reactor))}
 
     async def check(self) -> dict[str, Any]:
         """The answer to ``GET /check``: is everything as it should be, would the configuration still work?"""
@@ -177,7 +177,7 @@ class Inspection:
                 ticket_key_age=self._tickets.age,
                 certificates={
                     one["file"]: (one["expires_at"] or 0.0, bool(one["problem"] or one["last_error"]))
-                    for one in self._certificates.certificates()
+                    for one in self._certificates.certificates(date_of(self._reactor))
                 },
             )
         )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import errno
 import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
@@ -21,10 +25,10 @@ from edge.node.certificates.ordering import ISSUING_SECONDS, VALIDATION_SECONDS
 from edge.node.process.own_resources import CHALLENGES, key_authorization
 from edge.resource import Resource
 from edge.trust import automatic_files
-from edge.trust.acme_session import Authorization, Order
+from edge.trust.acme_session import Authorization, Order, certificate_request
 from edge.trust.automatic import AT_LEAST, AWAY, HTTP_01, TLS_ALPN_01, Trouble, Window, decode, encode
 from edge.trust.automatic_files import AutomaticFiles
-from edge.trust.web_certificate import authority, server_certificate
+from edge.trust.web_certificate import authority
 
 NAMES = ("a.example", "b.example")
 DIRECTORY = "https://ca.example/dir"
@@ -52,6 +56,25 @@ class Table:
 
     def remove(self, path: bytes) -> bool:
         return self.entries.pop(path, None) is not None
+
+
+def issue(request: bytes) -> str:
+    """A certificate for who made *request* (DER), for 90 days."""
+    csr, ca = x509.load_der_x509_csr(request), authority("ca", NAMES, 90)
+    now = datetime.now(timezone.utc)
+    names = csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(csr.subject)
+        .issuer_name(ca.certificate.subject)
+        .public_key(csr.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=90))
+        .add_extension(names, critical=False)
+        .sign(ca.key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode()
 
 
 class Authority:
@@ -106,6 +129,7 @@ class Conversation:
 
     def finalize(self, order: Order, request: bytes) -> None:
         self._finalized = True
+        self._request = request
 
     def look(self, url: str) -> Order:
         if not self._finalized:
@@ -115,8 +139,7 @@ class Conversation:
         return Order(url, status, NAMES, "finalize", "certificate" if issues else "", 0.0, "")
 
     def chain(self, order: Order) -> str:
-        pem = server_certificate(NAMES, 90, authority("ca", NAMES, 90)).pem().decode()
-        return pem[: pem.index("-----BEGIN PRIVATE")]
+        return issue(self._request)
 
     def renewal_window(self, certificate: str, now: float) -> Window | None:
         return self._authority.window
@@ -232,6 +255,13 @@ class KeeperTests(SynchronousTestCase):
             self.assertIn(f"has not come for {seconds:g} s", self.keeper.record.attempt.error)
             self.assertEqual(self.keeper.record.attempt.orderer, "")
 
+    def test_a_certificate_for_somebody_else_is_none(self) -> None:
+        self.patch(Conversation, "chain", lambda self, order: issue(foreign))
+        foreign = certificate_request(NAMES, ec.generate_private_key(ec.SECP256R1()))
+        self.turn()
+        self.assertIn("not the one that was asked for", self.keeper.record.attempt.error)
+        self.assertEqual((self.served, self.keeper.record.issued), (self.self_signed, None))
+
     def test_an_authority_that_offers_nothing_that_can_be_answered(self) -> None:
         self.authority.kinds = []
         self.turn()
@@ -256,7 +286,7 @@ class KeeperTests(SynchronousTestCase):
         attempt = replace(self.keeper.record.attempt, ask_at=now)
         self.keeper.record = replace(self.keeper.record, attempt=attempt)
         self.turn(20)
-        self.assertTrue(now + AT_LEAST <= self.keeper.record.due() <= now + AT_LEAST + 60)
+        self.assertTrue(now + AT_LEAST <= self.keeper.record.due(now) <= now + AT_LEAST + 60)
         self.turn(AT_LEAST + 70)
         self.assertEqual(self.authority.replaced, [None, first.chain])
         self.assertNotEqual(self.keeper.record.issued, first)
@@ -311,6 +341,13 @@ class KeeperTests(SynchronousTestCase):
         for data in (b"", b"\xc1", encode(before)[:40]):
             with self.assertRaises(ValueError):
                 self.keeper.merge(data)
+        issued = before.issued
+        assert issued is not None
+        later = replace(issued, begins=issued.begins + 1)
+        other_key = replace(later, key=before.account.key if before.account is not None else "")
+        for forged in (later, other_key, replace(later, chain="none"), replace(later, ends=1e10)):
+            with self.assertRaises(ValueError):
+                self.keeper.merge(encode(replace(before, issued=forged)))
         other = replace(decode(encode(before)), names=("c.example",))
         self.assertFalse(self.keeper.merge(encode(other)))
         self.assertIs(self.keeper.record, before)

@@ -42,7 +42,7 @@ class CertificateReportTests(SynchronousTestCase):
 
     def test_each_file_is_told_once_with_its_listeners(self) -> None:
         own, other = self.file("own"), self.file("other")
-        found = self.report(own, other, own).certificates()
+        found = self.report(own, other, own).certificates(0.0)
         self.assertEqual([one["file"] for one in found], [str(own), str(other)])
         self.assertEqual([len(one["listeners"]) for one in found], [2, 1])
         for one in found:
@@ -54,7 +54,7 @@ class CertificateReportTests(SynchronousTestCase):
         file = self.file("automatic")
         record = Record("https://ca.example", ("a.example",)).claimed("n1", 5.0)
         self.record = record.failed("n1", Trouble(INVALID, "why"), 10.0, 1.0).claimed("n2", 400.0)
-        [one] = self.report(file, automatic=file).certificates()
+        [one] = self.report(file, automatic=file).certificates(0.0)
         told = {name: one[name] for name in ("ordering", "last_error", "failed_at", "retry_at", "renewal_at")}
         expected = {"ordering": "n2", "last_error": "why", "failed_at": 10.0, "retry_at": 310.0}
         self.assertEqual(told, {**expected, "renewal_at": 310.0})
@@ -66,7 +66,7 @@ class CertificateReportTests(SynchronousTestCase):
         self.assertFalse(ok)
         self.assertIn(f"{gone} cannot be read", detail)
         self.assertIn(f"{damaged} holds no certificate", detail)
-        [one] = self.report(ended).certificates()
+        [one] = self.report(ended).certificates(0.0)
         self.assertEqual(self.report(ended).check(one["begins_at"]), (True, "1 valid"))
         for when in (one["begins_at"] - 1, one["expires_at"]):
             self.assertEqual(self.report(ended).check(when), (False, f"{ended} is not valid now"))
