@@ -202,6 +202,7 @@ def _end(state: State, refused: _Refused) -> bytes:
     """The end of both directions; our alert for the peer, if it is ours and can be sent."""
     silent = not refused.sent or state.flags & Flag.CLOSE_SENT
     state.flags = (state.flags | Flag.DEAD | Flag.CLOSE_SENT) & ~Flag.UPDATE_OWED
+    state.partial = 0
     return b"" if silent else _record(state, _ALERT, _FATAL + bytes((refused.description,)))
 
 

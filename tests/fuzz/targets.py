@@ -44,6 +44,7 @@ from edge.gossip.schema import GossipError
 from edge.gossip.sealing import Session, Sessions
 from edge.load.report import LoadReport
 from simulation.keyring import HashKeyring
+from tests.fuzz import tls_targets
 
 _NOW_MS = 1_700_000_000_000
 _SECRET = bytes(range(64))
@@ -94,7 +95,9 @@ def datagram(data: bytes) -> None:
     assert receiver.open(sealed) is None
 
 
-TARGETS: dict[str, Callable[[bytes], None]] = {"packet": packet, "message": message, "datagram": datagram}
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "packet": packet, "message": message, "datagram": datagram, **tls_targets.TARGETS,
+}  # fmt: skip
 
 _UPDATE = MembershipUpdate("b", 1, 1, 2, "10.0.0.2", 7000, "http://b", (1, 1), "c")
 _ITEM = (b"/a", 3, _NOW_MS << 16, 5, ((0, bytes(32), 6, 0, 1),), 0)
@@ -116,6 +119,7 @@ SEEDS: dict[str, list[bytes]] = {
         )
     ],
     "datagram": [Session.derive(_SECRET, "c", True, "a", "b").seal(b"ping")],
+    **tls_targets.SEEDS,
 }  # fmt: skip
 
 

@@ -253,6 +253,9 @@ class RecordLayerSuite(Base):
         useless = b"".join(self.peer.record(b"") for _ in range(32))
         wrong = self.peer.record(KEY_UPDATE + b"\x02", HANDSHAKE)
         self.assert_ends(useless + wrong, AlertDescription.unexpected_message)
+        self.refusal(useless + wrong)
+        self.layer = self.adopt(*self.layer.export())  # it is a state still
+        self.assert_dead()
 
     def test_one_key_update_answers_all_requests_of_one_call(self) -> None:
         opened = self.layer.open(b"".join(self.peer.key_update(True) for _ in range(3)))

@@ -25,7 +25,10 @@ int edge_tls_open_record(const edge_tls_suite *suite, edge_tls_cell *cell, unsig
 
 static int useless(edge_tls_cell *cell)
 {
-    return ++cell->useless > EDGE_TLS_USELESS ? EDGE_TLS_UNEXPECTED_MESSAGE : EDGE_TLS_NO_ALERT;
+    if (cell->useless == EDGE_TLS_USELESS)
+        return EDGE_TLS_UNEXPECTED_MESSAGE;
+    cell->useless++;
+    return EDGE_TLS_NO_ALERT;
 }
 
 /* An alert of the peer; its level says nothing any more, RFC 8446 6. */
@@ -135,6 +138,7 @@ void edge_tls_open(const edge_tls_suite *suites, edge_tls_cell *cell, const uint
         }
         if (opened->sends != EDGE_TLS_NO_ALERT) {
             cell->flags |= EDGE_TLS_FLAG_DEAD;
+            cell->partial = 0;
             break;
         }
         opened->consumed += whole;
