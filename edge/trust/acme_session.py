@@ -171,8 +171,8 @@ class Session:
                 more = {"replaces": ari_name(replaces)}
             try:
                 answer = self._post(self._directory["newOrder"], _Body(identifiers=identifiers, **more))
-            except (messages.Error, errors.ConflictError):
-                if not more:
+            except (messages.Error, errors.ConflictError) as error:
+                if not more or getattr(error, "code", "") in ("rateLimited", "serverInternal"):
                     raise
                 answer = self._post(self._directory["newOrder"], _Body(identifiers=identifiers))
             return self._as_order(answer.headers["Location"], answer)

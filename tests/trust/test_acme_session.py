@@ -188,6 +188,10 @@ class SessionTests(SynchronousTestCase):
         self.say("/newOrder", problem, 409)
         self.trouble(self.session.order, ["a.example"], self.certificate())
         self.assertEqual(self.server.asked.count("/newOrder"), 2)  # type: ignore[attr-defined]
+        problem = {"type": "urn:ietf:params:acme:error:rateLimited", "detail": "no"}
+        self.say("/newOrder", problem, 429)
+        self.trouble(self.session.order, ["a.example"], self.certificate())
+        self.assertEqual(self.server.asked.count("/newOrder"), 3)  # type: ignore[attr-defined]
 
 
 class RequestTests(SynchronousTestCase):
