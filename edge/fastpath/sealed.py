@@ -70,7 +70,7 @@ class SealedTransport(HandedOffTransport):  # type: ignore[override]
     def deliver(self, data: bytes) -> None:
         """Give the protocol *data*, plaintext that the fast path opened, and then what the layer holds."""
         super().deliver(data)
-        if not self.connected:
+        if not self._reads:
             return
         end = self._open(b"")
         if end is main.CONNECTION_DONE:
@@ -89,8 +89,12 @@ class SealedTransport(HandedOffTransport):  # type: ignore[override]
         self._append(opened.answer)
         if opened.plaintext:
             self.protocol.dataReceived(opened.plaintext)
-        is_read = self.connected and not (self.disconnecting or self._aborting)
-        return main.CONNECTION_DONE if opened.closed and is_read else None
+        return main.CONNECTION_DONE if opened.closed and self._reads else None
+
+    @property
+    def _reads(self) -> bool:
+        """Whether the protocol has not ended the connection."""
+        return bool(self.connected) and not (self.disconnecting or self._aborting)
 
     def _end_with(self, alert: Alert) -> None:
         """Send *alert* behind what was sealed, if the peer takes it at once; nothing else is sent."""

@@ -32,9 +32,12 @@ class Recording(Protocol):
         self.reason: Failure | None = None
         self.willing = True
         self.answer = b""
+        self.ends_by = ""
 
     def dataReceived(self, data: bytes) -> None:
         self.received += data
+        if self.ends_by:
+            getattr(self.transport, self.ends_by)()
         if self.answer and self.transport is not None:
             self.transport.write(self.answer)
 
@@ -288,6 +291,15 @@ class SealedTests(SealedCase):
         self.say(begun[9:])
         await self.turn(3)
         self.assertEqual(self.protocol.received, b"one, two, three")
+
+    async def test_a_protocol_that_ends_it_at_once_hears_no_more(self) -> None:
+        whole = self.peer.data(b"more")
+        for end in ("abortConnection", "loseConnection"):
+            self.protocol = Recording()
+            self.protocol.ends_by = end
+            self.connect(partial=whole, data=b"first")
+            await self.turn(3)
+            self.assertEqual((self.protocol.received, self.protocol.happened), (b"first", ["lost"]))
 
     async def test_an_end_that_came_before_the_handoff_is_told(self) -> None:
         self.connect(server_state(flags=Flag.CLOSE_RECEIVED), data=b"GET")

@@ -7,7 +7,7 @@
 * ``input.py``: whether the transport is read;
   ``output.py``, ``producing.py``: writes, producers, and what the peer takes
 * ``holding.py``: what it holds of the process's pools, and files that are in one
-* ``upgraded.py``: after ``101 Switching Protocols``
+* ``upgraded.py``: after ``101 Switching Protocols``; ``ended.py``: what an end counts as
 * ``context.py``: what these need of the site, as protocols;
   ``site.py``: what all channels of a process share; the root of the resources
 """

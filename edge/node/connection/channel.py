@@ -40,6 +40,7 @@ from edge.http import answer
 from edge.http.answer import with_hsts
 from edge.http.errors import ProtocolError
 from edge.http.parser import NEED_DATA, Data, EndOfMessage, Event, Limits, RequestHead, RequestParser
+from edge.node.connection.ended import count_end
 from edge.node.connection.framing import OutgoingAnswer
 from edge.node.connection.holding import Holding
 from edge.node.connection.input import Input
@@ -411,6 +412,7 @@ class EdgeChannel(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._leave(ConnectionEvent.LOST)
+        count_end(self.site, reason)
         request, self._request, self._answer = self._request, None, None
         if request is not None:
             request.connectionLost(reason)

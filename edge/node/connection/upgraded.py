@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.protocol import connectionDone
 from twisted.protocols.policies import ProtocolWrapper
 
+from edge.node.connection.ended import count_end
+
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
@@ -65,4 +67,5 @@ class UpgradedChannel:
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._site.channels.discard(self)
+        count_end(self._site, reason)
         self._upgraded.lost()

@@ -13,7 +13,8 @@ from edge.node.connection.body import FileBody
 from edge.node.connection.site import ChannelFactory, EdgeSite
 from edge.node.connection.upgraded import Upgraded
 from tests.fastpath.sealed_case import SealedCase
-from tests.node.serving import Answer, parse_answers
+from tests.node.serving import Answer, Counts, parse_answers
+from tests.tls.peer import Peer
 
 BIG = bytes(range(256)) * 8000
 GET = b"GET %b HTTP/1.1\r\nHost: x\r\n%b\r\n"
@@ -60,7 +61,8 @@ class SealedChannelTests(SealedCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.site = EdgeSite(Root(), self.reactor)
+        self.counts = Counts()
+        self.site = EdgeSite(Root(), self.reactor, self.counts)
         self.channel = ChannelFactory(self.site, secure=True, sealed=True).buildProtocol(None)
 
     async def ask(self, *pieces: bytes, until_end: bool = False) -> list[Answer]:
@@ -140,6 +142,21 @@ class SealedChannelTests(SealedCase):
         await self.turn(3)
         self.assertFalse(transport.connected)
         self.assertEqual(self.site.channels, set())
+        self.assertEqual(self.counts.values["tls_alerts_sent_bad_record_mac"], 1)
+
+    async def test_alerts_of_the_peer_are_counted_by_kind(self) -> None:
+        for number, request in ((46, b"/first"), (80, b"/upgrade")):
+            self.peer, channel = (
+                Peer(),
+                ChannelFactory(self.site, secure=True, sealed=True).buildProtocol(None),
+            )
+            transport = self.connect_to(channel, data=GET % (request, b"") + b"GET")
+            self.say(self.peer.alert(number))
+            await self.turn(3)
+            self.assertFalse(transport.connected)
+        values = self.counts.values
+        self.assertEqual(values["tls_alerts_received_certificate"], 1)
+        self.assertEqual(values["tls_alerts_received_other"], 1)
 
     async def test_an_upgraded_connection_talks_on(self) -> None:
         self.connect_to(self.channel, data=GET % (b"/upgrade", b"") + b"first, ")
