@@ -186,8 +186,8 @@ class CommandTests(SynchronousTestCase):
 
 
 def four_free_ports() -> int:
-    """The first of four ports in a row that nobody has now."""
-    for base in range(20_000 + os.getpid() % 10_000, 60_000, 4):
+    """The first of four ports in a row that nobody has now; of each process other ones."""
+    for base in range(20_000 + os.getpid() % 2_500 * 4, 60_000, 4):
         try:
             for port in range(base, base + 4):
                 for address in loopback_addresses():

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.errors import EdgeError
 from edge.node.cluster.gossip_port import GossipPort
+from tests.end_to_end.cluster import free_port
 
 
 class GossipPortTests(SynchronousTestCase):
@@ -25,10 +26,10 @@ class GossipPortTests(SynchronousTestCase):
         for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
             taken = socket.socket(socket.AF_INET, kind)
             self.addCleanup(taken.close)
-            taken.bind(("127.0.0.1", 0))
+            number = free_port()
+            taken.bind(("127.0.0.1", number))
             if kind == socket.SOCK_STREAM:
                 taken.listen()
-            number = taken.getsockname()[1]
             error = self.assertRaises(EdgeError, GossipPort, "127.0.0.1", number)
             self.assertIn(f"--gossip 127.0.0.1:{number}: cannot listen there", str(error))
             taken.close()

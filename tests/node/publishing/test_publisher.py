@@ -280,7 +280,7 @@ class BesideTests(PublisherTestCase):
         await self.until(self.is_reading.is_set)
         self.may_go_on.set()
         await publishing
-        await self.until(lambda: publisher.progress.unread == 0)
+        await self.until(lambda: self.reader.find(b"/large.bin") is not None)
         entry = self.reader.find(b"/large.bin")
         assert entry is not None
         self.assertEqual(entry.length, 700_000)
