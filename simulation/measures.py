@@ -56,7 +56,7 @@ def measures(seed: int, quick: bool) -> list[Measure]:
                 _seen),
         Measure("kills, stops of 30 s, lost state: one view, one table", "within 10 s", faults.restarts,
                 alone(1000), _in_time),
-        Measure("a date that jumps by up to 10 min: one table", "within 10 s", faults.clock_jump, alone(1000),
+        Measure("a date that jumps by up to a year: one table", "within 10 s", faults.clock_jump, alone(1000),
                 _in_time),
         Measure("datagrams sent by a node, N = 4, idle", "<= 5 KB/s", faults.idle_bytes, alone(20), _little),
     ]  # fmt: skip

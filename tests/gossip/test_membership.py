@@ -97,6 +97,23 @@ class MembershipTests(SynchronousTestCase):
             [DateSeen("b", 1_700_000_300_000, 0.25)],
         )
 
+    def test_what_a_namesake_said_is_made_void_by_a_generation_of_our_own(self) -> None:
+        """Its goodbye, and its address in our generation."""
+        self.hear(update("a", LEFT))
+        self.assertEqual((self.a.me.generation, self.a.incarnation), (2, 0))
+        self.hear(update("a", SUSPECT, generation=2, host="10.9.9.9"))
+        self.assertEqual((self.a.me.generation, self.a.incarnation), (3, 0))
+        self.hear(update("a", SUSPECT, generation=3))
+        self.assertEqual((self.a.me.generation, self.a.incarnation), (3, 1), "a suspicion of ours is refuted")
+
+    def test_who_comes_back_below_what_is_known_of_it_is_told_so(self) -> None:
+        """It has lost its state, or a namesake said goodbye for it."""
+        self.a.receive("d", Packet(updates=(update("d", LEFT, generation=9),)), self.now)
+        self.a.outputs()
+        self.a.connected("d", 1, "10.0.0.100", 7000, "", self.now)
+        told = [one.packet.updates for one in self.a.outputs() if isinstance(one, Send) and one.stream]
+        self.assertIn(9, [one.generation for updates in told for one in updates if one.name == "d"])
+
     def test_who_answers_stays_alive_and_the_round_trip_is_known(self) -> None:
         self.run_for(20)
         self.assertEqual({m.state for m in self.a.members.values()}, {ALIVE})

@@ -56,6 +56,8 @@ NODES = Rate(20, 100), Rate(1000, 1000)
 DIAL_SECONDS = 5.0
 #: Seconds after which a second stream to the same node is closed.
 SETTLE_SECONDS = 2.0
+#: Datagrams of strangers after which they are told of.
+UNSEALED = 1000
 
 
 class Sink(Protocol):
@@ -119,6 +121,7 @@ class Peers(DatagramProtocol):
         self._strangers, self._nodes = Admission(*STRANGERS), Admission(*NODES)
         self._counted = CountedLog(self._log, reactor)
         self.namesakes = Namesakes()
+        self._unsealed = 0
 
     def start(self, sink: Sink) -> None:
         """Take what comes on both sockets of the port; *sink* is told of it."""
@@ -300,6 +303,14 @@ class Peers(DatagramProtocol):
                 if not self._stopped:
                     self._sink.down(stream.name)
 
+    def _count_unsealed(self, host: str) -> None:
+        """A datagram from *host* does not open: after a restart some do not; of strangers there are many."""
+        self._unsealed += not self._sink.knows(host)
+        if self._unsealed >= UNSEALED:
+            self._unsealed = 0
+            told = f"{UNSEALED} datagrams that no node has sealed were dropped, the last from {host}"
+            self.warn("datagrams", f"{told}: only nodes should reach the gossip port")
+
     def _admits(self, host: str) -> bool:
         """Whether a stream that comes from *host* may begin its handshake."""
         admission = self._nodes if self._sink.knows(host) else self._strangers
@@ -328,9 +339,7 @@ class Peers(DatagramProtocol):
         self.datagram_bytes_in += len(datagram)
         opened = self.sessions.open(datagram)
         if opened is None or self._stopped:
-            if opened is None and not self._sink.knows(addr[0]):
-                told = f"datagrams that no node has sealed were dropped, the last from {addr[0]}"
-                self.warn("datagrams", f"{told}: only nodes should reach the gossip port")
+            self._count_unsealed(addr[0])
             return
         name, payload = opened
         self.namesakes.heard(name, self._reactor.seconds())
