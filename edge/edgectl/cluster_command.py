@@ -18,11 +18,16 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from edge.edgectl.tables import revoked_table
 from edge.trust.authority import CA_DAYS, NODE_DAYS, AuthorityError, certify, create, revoke, rotate
 from edge.trust.contexts import names_of
+from edge.trust.revocations import RevocationError, split_lists
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from edge.edgectl.admin_client import AdminClient
+
+#: Bytes of a file that is announced: as JSON it has room in a request to the admin API.
+ANNOUNCED_BYTES = 768 * 1024
+_LIST_FILE = "give crl.pem of the authority's folder, which edgectl cluster revoke makes"
 
 
 def add_commands(subparsers: Any) -> None:
@@ -95,14 +100,27 @@ def _time(text: str) -> datetime:
 
 
 def _announce(file: Path, client: AdminClient, as_json: bool, console: Console) -> int:
-    try:
-        text = file.read_text("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise AuthorityError(f"{file}: cannot be read as a list in PEM form ({error})") from None
-    found = client.ask("POST", "/revocations", {"list": text})
+    found = client.ask("POST", "/revocations", {"list": _list_in(file)})
     if not as_json:
         console.print("told: this node passes it on" if found["new"] else "this node knew all of it")
     return _tell(found, as_json, console)
+
+
+def _list_in(file: Path) -> str:
+    """The text of *file*; what no node would read is refused here, where the file's name is known."""
+    try:
+        with file.open("rb") as opened:
+            text = opened.read(ANNOUNCED_BYTES + 1)
+        if len(text) > ANNOUNCED_BYTES:
+            raise AuthorityError(f"{file}: has more than {ANNOUNCED_BYTES} bytes; {_LIST_FILE}")
+        if b"-----BEGIN X509 CRL-----" not in text:
+            raise AuthorityError(f"{file}: is no list of revoked certificates; {_LIST_FILE}")
+        split_lists(text)
+        return text.decode("ascii")
+    except RevocationError as error:
+        raise AuthorityError(f"{file}: {error}; {_LIST_FILE}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise AuthorityError(f"{file}: cannot be read as a list in PEM form ({error})") from None
 
 
 def _tell(found: dict[str, Any], as_json: bool, console: Console) -> int:

@@ -101,7 +101,7 @@ class Revocations:
 
     def _take(self, text: bytes) -> bool:
         if len(text) > LIST_BYTES:
-            raise RevocationError(f"a list of {len(text)} bytes, more than {LIST_BYTES}")
+            raise RevocationError(f"has {len(text)} bytes, more than {LIST_BYTES}")
         try:
             found = x509.load_der_x509_crl(text)
             number = number_of(found)

@@ -155,6 +155,25 @@ class CommandTests(Base):
             self.assertEqual((code, errors.count("\n")), (1, 1))
             self.assertIn(why, errors)
 
+    def test_what_is_no_list_is_refused_by_the_name_of_its_file(self) -> None:
+        """Before a node is asked; endless files as well."""
+        begin = b"-----BEGIN X509 CRL-----\n"
+        for text, why in (
+            (b"", "is no list"),
+            ((self.folder / "ca" / "ca.pem").read_bytes(), "is no list"),
+            (begin + b"AAAA", "is no list"),
+            (begin + b"\0" * (1 << 20), "more than"),
+            (None, "more than"),
+        ):
+            file = Path("/dev/zero") if text is None else self.folder / "list"
+            if text is not None:
+                file.write_bytes(text)
+            code, _, errors = run_command(main, "cluster", "announce", str(file))
+            self.assertEqual((code, errors.count("\n")), (1, 1))
+            self.assertIn(f"{file}: ", errors)
+            self.assertIn(why, errors)
+            self.assertIn("crl.pem", errors)
+
     def test_mistakes_are_one_line(self) -> None:
         code, _, errors = run_command(main, "cluster", "init", "--dir", str(self.folder / "ca"))
         self.assertEqual((code, errors.count("\n")), (1, 1))

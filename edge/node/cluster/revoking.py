@@ -95,7 +95,10 @@ class Revoking:
 
     def announce(self, text: bytes) -> dict[str, Any]:
         """Take the lists in *text* (PEM or DER) and spread them; :class:`RevocationError`."""
-        changed = [self._take(one) for one in split_lists(text)]
+        try:
+            changed = [self._take(one) for one in split_lists(text)]
+        except RevocationError as error:
+            raise RevocationError(f"the list {error}") from None
         return {"new": any(changed), **self.listed()}
 
     def listed(self) -> dict[str, Any]:

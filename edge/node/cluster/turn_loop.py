@@ -132,7 +132,11 @@ class TurnLoop:
         return Hello(VERSIONS, self._cluster, me.name, me.generation, me.host, me.port, me.url, self._life)
 
     def knows(self, host: str) -> bool:
-        return any(member.host == host for member in self._membership.members.values())
+        """Also who was dialled and has not said who it is: its first datagram may overtake its hello."""
+        dialled = (*self._seeds, *self._known.addresses)
+        return any(member.host == host for member in self._membership.members.values()) or any(
+            split_address(text)[0] == host for text in dialled
+        )
 
     def misnamed(self, expected: str, name: str) -> None:
         member = self._membership.members.get(expected)

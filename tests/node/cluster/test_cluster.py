@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -15,6 +16,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.internet.tcp import Connection
 from twisted.internet.udp import Port
+from twisted.logger import LogLevel, globalLogPublisher
+from twisted.logger import formatEvent as format_event
 from twisted.trial.unittest import TestCase
 
 from edge.config.model import Config
@@ -188,6 +191,25 @@ class ClusterTests(TestCase):
             )
             await deferLater(reactor, 2 * JOIN_LOOK)
         await joining
+
+    async def test_a_datagram_of_who_is_being_dialled_is_no_stranger_s(self) -> None:
+        """It may overtake the hello that gives its key; of a stranger's there is a line in the log."""
+        said: list[str] = []
+
+        def observe(event: Any) -> None:
+            if "cluster" in event.get("log_namespace", "") and event["log_level"] is LogLevel.warn:
+                said.append(format_event(event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        dialler, alone = self.node("a", "127.0.0.1:1"), self.node("b")
+        for node, lines in ((dialler, 0), (alone, 1)):
+            host, _, port = node.address.rpartition(":")
+            before = node.view.metrics()["refused_unknown_total"]
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+                udp.sendto(b"\1" * 60, (host, int(port)))
+                await self.until(lambda: node.view.metrics()["refused_unknown_total"] > before)  # noqa: B023
+            self.assertEqual(len([line for line in said if "no node has sealed" in line]), lines)
 
     async def test_who_leaves_says_so_and_is_forgotten_as_a_peer(self) -> None:
         a = self.node("a")
