@@ -1,4 +1,4 @@
-"""Four real nodes and Pebble: how soon a certificate is on all, what a renewal costs clients, who takes over.
+"""Four real nodes that care for certificates and tickets together: how soon, at what cost, who takes over.
 
 Pebble refuses 30 % of good nonces and thinks up to a second before it looks at a challenge.  Needs its Debian
 package.
@@ -7,14 +7,18 @@ package.
 from __future__ import annotations
 
 import http.client
+import ssl
 import threading
 import time
+from pathlib import Path
 from typing import NamedTuple
 
+from ops.localhost_authority import make_localhost_certificate
 from tests.end_to_end.cluster import free_port
 from tests.end_to_end.node import PATIENCE
 from tests.end_to_end.pebble import Pebble
 from tests.end_to_end.test_acme import FOUR, AutomaticCluster, Load, address
+from tests.end_to_end.test_tickets import SecureCluster, keys, visit
 
 #: Seconds between two looks for a challenge.
 _LOOK = 0.002
@@ -83,6 +87,51 @@ def _measure(pebble: Pebble, cluster: AutomaticCluster, renewals: int) -> Found:
     pebble.resume()
     second.wait_for(lambda: cluster.agree(before), "another one has gone on")
     return Found(until_first, lags, load.done, len(load.failures), time.monotonic() - began)
+
+
+def measure_tickets(folder: Path) -> tuple[int, int]:
+    """Tickets of each of four nodes, shown to all: how many were taken, of how many.
+
+    At once, after a change of the key, and after all nodes were killed and started again.
+    """
+    cluster = SecureCluster(4, make_localhost_certificate(folder))
+    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    first, *others = cluster.nodes
+    taken: list[bool] = []
+
+    def agree() -> None:
+        for node in others:
+            node.wait_for(lambda node=node: keys(node) == keys(first), "they agree")
+
+    def show() -> None:
+        taken.extend(
+            visit(node, context, one)[1] for one in tickets for node in cluster.nodes for _ in range(4)
+        )
+
+    try:
+        cluster.start()
+        agree()
+        tickets = [visit(node, context)[0] for node in cluster.nodes]
+        show()
+        before = keys(first)
+        others[-1].admin("POST", "/tickets", {"forget": False})
+        first.wait_for(lambda: keys(first) != before, "there is a new key")
+        agree()
+        show()
+        for node in cluster.nodes:
+            assert node.process is not None
+            node.process.kill()
+            node.process.wait(20)
+        for node in cluster.nodes:
+            node.spawn()
+        for node in cluster.nodes:
+            node.wait_for(
+                lambda node=node: node.state_of() == "ready" and node.workers_ready(), "it is ready"
+            )
+        show()
+    finally:
+        cluster.clean_up()
+    return sum(taken), len(taken)
 
 
 class _Looks:

@@ -40,6 +40,24 @@ def keys(node: RunningNode) -> list[str]:
     return list(node.admin("GET", "/tickets")[1]["keys"])
 
 
+def visit(
+    node: RunningNode, context: ssl.SSLContext, session: ssl.SSLSession | None = None
+) -> tuple[ssl.SSLSession, bool]:
+    """A ticket of *node*, and whether *session* was resumed there."""
+    port = urlsplit(node.urls[0]).port
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as raw,
+        context.wrap_socket(raw, server_hostname="localhost", session=session) as secure,
+    ):
+        secure.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answer = b""
+        while data := secure.recv(65536):
+            answer += data
+        assert answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"hello"), answer
+        assert secure.session is not None
+        return secure.session, bool(secure.session_reused)
+
+
 @unittest.skipUnless(find_spec("edge._tls"), "there is no native TLS here: nobody gives tickets")
 class ClusterTests(SynchronousTestCase):
     """Three nodes with two workers each."""
@@ -58,29 +76,14 @@ class ClusterTests(SynchronousTestCase):
         for node in others:
             node.wait_for(lambda node=node: keys(node) == keys(first), "they agree")
 
-    def visit(self, node: RunningNode, session: ssl.SSLSession | None = None) -> tuple[ssl.SSLSession, bool]:
-        """A ticket of *node*, and whether *session* was resumed there."""
-        port = urlsplit(node.urls[0]).port
-        with (
-            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as raw,
-            self.context.wrap_socket(raw, server_hostname="localhost", session=session) as secure,
-        ):
-            secure.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            answer = b""
-            while data := secure.recv(65536):
-                answer += data
-            self.assertTrue(answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(b"hello"), answer)
-            assert secure.session is not None
-            return secure.session, bool(secure.session_reused)
-
     def taken(self, session: ssl.SSLSession) -> list[bool]:
         """Whether each node takes *session*, four times: its workers take turns."""
-        return [self.visit(node, session)[1] for node in self.cluster.nodes for _ in range(4)]
+        return [visit(node, self.context, session)[1] for node in self.cluster.nodes for _ in range(4)]
 
     def test_a_ticket_is_taken_everywhere_also_after_a_rotation_and_after_all_were_down(self) -> None:
         first, second, third = self.cluster.nodes
-        self.assertFalse(self.visit(first)[1])
-        old = [self.visit(node)[0] for node in self.cluster.nodes]
+        self.assertFalse(visit(first, self.context)[1])
+        old = [visit(node, self.context)[0] for node in self.cluster.nodes]
         for session in old:
             self.assertEqual(set(self.taken(session)), {True})
 
@@ -100,12 +103,12 @@ class ClusterTests(SynchronousTestCase):
                 lambda node=node: node.state_of() == "ready" and node.workers_ready(), "it is ready"
             )
             self.assertEqual(keys(node), before)
-        for session in [*old, self.visit(second)[0]]:
+        for session in [*old, visit(second, self.context)[0]]:
             self.assertEqual(set(self.taken(session)), {True})
 
         self.assertEqual(second.admin("POST", "/tickets", {"forget": True})[0], 200)
         first.wait_for(lambda: not set(keys(first)) & set(before), "they are forgotten")
         self.agree()
         self.assertEqual(set(self.taken(old[0])), {False})
-        self.assertEqual(set(self.taken(self.visit(third)[0])), {True})
+        self.assertEqual(set(self.taken(visit(third, self.context)[0])), {True})
         self.assertNotIn("could not be told", "".join(node.log.read_text() for node in self.cluster.nodes))
