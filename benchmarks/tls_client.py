@@ -37,10 +37,16 @@ class Shaking:
             self._tls.do_handshake()
         self.socket.sendall(self._out.read())
 
+    def _receive(self) -> bytes:
+        data = self.socket.recv(1 << 16)
+        if not data:
+            raise SystemExit("the server closed a connection")
+        return data
+
     def finish(self, request: bytes = b"") -> bytes:
         """Reads the server's flight, sends what ends the handshake, and asks *request*; its answer."""
         while True:
-            self._in.write(self.socket.recv(1 << 16))
+            self._in.write(self._receive())
             try:
                 self._tls.do_handshake()
                 break
@@ -51,7 +57,7 @@ class Shaking:
         self.socket.sendall(self._out.read())
         answer = b""
         while request and not answer:
-            self._in.write(self.socket.recv(1 << 16))
+            self._in.write(self._receive())
             with contextlib.suppress(ssl.SSLWantReadError):
                 answer = self._tls.read(1 << 16)
         return answer

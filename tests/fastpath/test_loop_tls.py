@@ -197,6 +197,23 @@ class TlsLoopTests(ServingSuite, SynchronousTestCase):
         self.settle()
         self.assertEqual(self.figures("refused", "handshakes"), (4, 4))
 
+    def test_a_turn_takes_a_few_handshakes_and_every_request(self) -> None:
+        """Twenty hellos wait, and a request on an open connection: it is answered in the first turn."""
+        fastpath = self.start()
+        connection = self.client()
+        hellos = [self.hello() for _ in range(20)]
+        fastpath.run()  # they are accepted
+        connection.sendall(get(EMPTY))
+        before = self.figures("handshakes")[0]
+        fastpath.run()
+        self.assertIn(b"200 OK", self.received(connection))
+        self.assertLessEqual(self.figures("handshakes")[0] - before, 4)
+        for _ in range(3):
+            self.settle()
+            for one in hellos:
+                one.pump()
+        self.assertEqual(self.figures("full", "handshakes"), (21, 0))
+
     def test_a_flight_that_is_not_taken_at_once_is_kept(self) -> None:
         """A chain of certificates that no socket takes in one piece."""
         fastpath = self.start()
