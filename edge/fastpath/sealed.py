@@ -66,6 +66,7 @@ class SealedTransport(HandedOffTransport):  # type: ignore[override]
         sealed = self._layer.seal(data)
         sent = self.writeSomeData(sealed)
         self._append(sealed[sent:] if isinstance(sent, int) else sealed)  # an error is met again
+        self._maybePauseProducer()
 
     def deliver(self, data: bytes) -> None:
         """Give the protocol *data*, plaintext that the fast path opened, and then what the layer holds."""
