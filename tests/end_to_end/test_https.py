@@ -21,8 +21,10 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.confinement import landlock
 from tests.end_to_end.certificates import write_certificate
 from tests.end_to_end.node import PATIENCE, RunningNode, UnixConnection, exchange
+from tests.end_to_end.test_confinement import IMPORT_PATH, readable_python
 from tests.trust.made import make
 
 BIG = bytes(range(256)) * 12_000
@@ -433,3 +435,43 @@ class WithoutNativeTests(HTTPSCase):
         self.assertEqual(connection.ask("/")[2], PAGE)
         self.assertEqual(connection.ask("/mirror")[2], b"secure")
         self.assertIn("TLS: by Twisted alone", self.node.log.read_text())
+
+
+class ConfinedTests(HTTPSCase):
+    """Workers that may read neither certificate nor key, and little else."""
+
+    listen = (TLS,)
+
+    @classmethod
+    def prepare(cls, folder: Path) -> None:
+        write_certificate(folder, "first")
+        (folder / "key.pem").chmod(0o600)
+        node = cls.running[0][1]
+        node.python = readable_python()
+        node.environment["PYTHONPATH"] = os.pathsep.join(IMPORT_PATH)
+
+    def setUp(self) -> None:
+        if os.geteuid() or not landlock.abi():
+            raise unittest.SkipTest("only root can start workers as somebody else; Landlock is needed, too")
+        super().setUp()
+
+    def shown(self, version: ssl.TLSVersion) -> str:
+        """Whose certificate new connections are shown, by that version."""
+        secure = self.connect(client_context(version)).socket
+        assert isinstance(secure, ssl.SSLSocket)
+        return x509.load_der_x509_certificate(secure.getpeercert(True) or b"").subject.rfc4514_string()
+
+    def test_they_show_certificates_old_and_new_by_both_ways(self) -> None:
+        node, versions = self.node, (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2)
+        [worker] = node.worker_pids()
+        status = Path(f"/proc/{worker}/status").read_text()
+        self.assertNotIn("\nUid:\t0\t", status)
+        for version in versions:
+            self.assertEqual(self.shown(version), "CN=first")
+            self.assertEqual(self.connect(client_context(version)).ask("/")[2], PAGE)
+        write_certificate(node.directory, "second")
+        (node.directory / "key.pem").chmod(0o600)
+        assert node.process is not None
+        node.process.send_signal(signal.SIGHUP)
+        for version in versions:
+            node.wait_for(lambda version=version: self.shown(version) == "CN=second", "the new one is shown")
