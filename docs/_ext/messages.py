@@ -38,7 +38,7 @@ def _struct(kind: inspect.StructType) -> str:
         (str(first + number), code(field.name), describe(field.type))
         for number, field in enumerate(kind.fields)
     ]
-    return f"#### {title}\n\n{_about(kind.cls)}\n\n{table(('position', 'field', 'holds'), rows)}"
+    return f"### {title}\n\n{_about(kind.cls)}\n\n{table(('position', 'field', 'holds'), rows)}"
 
 
 def _about(cls: type) -> str:

@@ -135,8 +135,8 @@ class MessageTests(SynchronousTestCase):
     def test_each_field_says_what_it_may_hold(self) -> None:
         text = messages.markdown("edge.gossip.changes:Message")
         for part in (
-            '#### Changes, `"changes"`', "| 1 | `origin` | text, at most 63 characters |",
-            "| 2 | `generation` | 0 to 2^53 - 1 |", "bytes, 0 to 4096: header lines", "#### Batch",
+            '### Changes, `"changes"`', "| 1 | `origin` | text, at most 63 characters |",
+            "| 2 | `generation` | 0 to 2^53 - 1 |", "bytes, 0 to 4096: header lines", "### Batch",
             "a canonical path of the site",
         ):  # fmt: skip
             self.assertIn(part, text)
