@@ -96,8 +96,8 @@ class Site:
         """One more WebSocket beside *connection*'s, already open; what it is sent."""
         transport = PeerTransport(connection.clock)
         socket = PushSocket(self.pushing, DEFAULT_TOPICS, TOPICS)
-        UpgradedChannel(connection.site, transport, socket)
-        socket.connected(transport)
+        channel = UpgradedChannel(connection.site, transport, socket)
+        socket.connected(transport, channel.end)
         return transport
 
     def close(self) -> None:

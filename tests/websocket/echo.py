@@ -14,6 +14,8 @@ from twisted.web.server import NOT_DONE_YET
 from edge.http.websocket import Limits, Phase, WebSocket, accept
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge.node.connection.request import EdgeRequest
 
 #: Bytes of the largest message of the conformance cases.
@@ -37,11 +39,13 @@ class Echo:
 
     def __init__(self) -> None:
         self._transport: Any = None
+        self._end: Callable[[], None]
         self._frames = WebSocket(_now(), Limits(message_bytes=LARGEST))
 
-    def connected(self, transport: Any) -> None:
+    def connected(self, transport: Any, end: Callable[[], None]) -> None:
         """The connection is ours."""
         self._transport = transport
+        self._end = end
 
     def received(self, data: bytes) -> None:
         """Back with it."""
@@ -62,7 +66,7 @@ class Echo:
         if out:
             self._transport.write(out)
         if self._frames.phase is Phase.CLOSED:
-            self._transport.loseConnection()
+            self._end()
 
 
 def _now() -> float:

@@ -432,6 +432,14 @@ void edge_loop_release(edge_loop *loop, int fd)
         edge_connection_forget(loop, fd);
 }
 
+/* Whether its peer waits for an answer, of which nothing has been read yet: of TLS whose handshake has not had its
+ * turn.  Without TLS what is here was read when it was accepted. */
+static bool has_begun(const edge_loop *loop, int fd)
+{
+    uint8_t first;
+    return loop->connections[fd].flags & EDGE_CONN_SHAKING && recv(fd, &first, 1, MSG_PEEK) > 0;
+}
+
 void edge_loop_drain(edge_loop *loop)
 {
     loop->draining = loop->answerer.draining = true;
@@ -445,7 +453,7 @@ void edge_loop_drain(edge_loop *loop)
     }
     edge_table_leave(&loop->answerer.table);
     for (uint32_t fd = 0; fd < loop->highest; fd++)
-        if (loop->connections[fd].state == EDGE_CONN_IDLE)
+        if (loop->connections[fd].state == EDGE_CONN_IDLE && !has_begun(loop, (int)fd))
             edge_connection_close(loop, (int)fd);
 }
 

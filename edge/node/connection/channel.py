@@ -302,8 +302,8 @@ class EdgeChannel(Protocol):
         self._leave(ConnectionEvent.UPGRADED)
         self.transport.unregisterProducer()
         self._input.read(True)
-        UpgradedChannel(self.site, self.transport, protocol)
-        protocol.connected(self.transport)
+        upgraded = UpgradedChannel(self.site, self.transport, protocol)
+        protocol.connected(self.transport, upgraded.end)
         protocol.received(rest)
 
     # The end of the connection

@@ -44,7 +44,17 @@ class Hub(Protocol):
 class PushSocket:
     """One WebSocket of ``/.edge/socket``; implements :class:`edge.node.connection.upgraded.Upgraded`."""
 
-    __slots__ = ("_frames", "_hub", "_stuck_since", "_transport", "_write", "choice", "seen", "topics")
+    __slots__ = (
+        "_end",
+        "_frames",
+        "_hub",
+        "_stuck_since",
+        "_transport",
+        "_write",
+        "choice",
+        "seen",
+        "topics",
+    )
 
     def __init__(self, hub: Hub, topics: tuple[str, ...], choice: tuple[str, ...]) -> None:
         """*topics*: what it gets until it chooses others of *choice*."""
@@ -55,6 +65,7 @@ class PushSocket:
         self._hub = hub
         self._transport: Any = None
         self._write: Callable[[bytes], None]
+        self._end: Callable[[], None]
         self._stuck_since: float | None = None
         self._frames = WebSocket(hub.now(), LIMITS)
 
@@ -90,15 +101,16 @@ class PushSocket:
             self._hub.sent(len(out))
         if self._frames.phase is Phase.CLOSED:
             self._hub.left(self)
-            self._transport.loseConnection()
+            self._end()
         elif self._frames.phase is Phase.GONE:
             self._transport.abortConnection()
 
     # As edge.node.connection.upgraded.Upgraded has it
 
-    def connected(self, transport: Any) -> None:
+    def connected(self, transport: Any, end: Callable[[], None]) -> None:
         """The connection is ours."""
         self._transport = transport
+        self._end = end
         # TLS passes on what it does not know to the transport below, where it would leave in the clear.
         plain = isinstance(transport, MeasuredTransport)
         self._write = transport.write_now if plain else transport.write

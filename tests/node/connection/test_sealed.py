@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.web.resource import Resource
 
@@ -16,6 +16,9 @@ from tests.fastpath.sealed_case import SealedCase
 from tests.node.serving import Answer, Counts, parse_answers
 from tests.tls.peer import Peer
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 BIG = bytes(range(256)) * 8000
 GET = b"GET %b HTTP/1.1\r\nHost: x\r\n%b\r\n"
 
@@ -23,15 +26,15 @@ GET = b"GET %b HTTP/1.1\r\nHost: x\r\n%b\r\n"
 class Shouting(Upgraded):
     """An upgraded connection that sends back what it gets, louder."""
 
-    def connected(self, transport: Any) -> None:
-        self.transport = transport
+    def connected(self, transport: Any, end: Callable[[], None]) -> None:
+        self.transport, self.end = transport, end
 
     def received(self, data: bytes) -> None:
         if data:
             self.transport.write(data.upper())
 
     def drain(self) -> None:
-        self.transport.loseConnection()
+        self.end()
 
     def lost(self) -> None:
         """Nothing is kept."""

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
 from edge.node.connection.site import EdgeSite
-from edge.node.connection.upgraded import UpgradedChannel
+from edge.node.connection.upgraded import LINGER_SECONDS, UpgradedChannel
 from tests.node.serving import Counts, Log
 from tests.node.transports import PeerTransport
 
@@ -19,7 +19,7 @@ class Owner:
     def __init__(self) -> None:
         self.told: list[object] = []
 
-    def connected(self, transport: object) -> None:
+    def connected(self, transport: object, end: object) -> None:
         self.told.append(transport)
 
     def received(self, data: bytes) -> None:
@@ -36,7 +36,7 @@ class UpgradedChannelTests(SynchronousTestCase):
     """In the place of the channel that it was."""
 
     def setUp(self) -> None:
-        clock = Clock()
+        self.clock = clock = Clock()
         self.counts = Counts()
         self.site = EdgeSite(Resource(), clock, self.counts, Log())
         self.transport = PeerTransport(clock)
@@ -58,6 +58,29 @@ class UpgradedChannelTests(SynchronousTestCase):
         self.site.abort()
         self.assertEqual((self.owner.told, self.transport.aborted), (["lost"], True))
         self.assertEqual(self.site.channels, set())
+
+    def test_who_is_told_goodbye_has_time_to_read_it(self) -> None:
+        """What it still says is discarded; with bytes unread the connection would be reset."""
+        self.transport.write(b"goodbye")
+        self.channel.end()
+        self.channel.end()
+        self.transport.protocol.dataReceived(b"frames")
+        self.assertEqual((self.owner.told, self.transport.half_closed), ([], True))
+        self.assertFalse(self.transport.closed or self.transport.aborted)
+        self.clock.advance(LINGER_SECONDS)
+        self.assertEqual((self.owner.told, self.transport.aborted), (["lost"], True))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_goodbye_waits_for_a_peer_that_still_takes_what_came_before(self) -> None:
+        self.transport.stalled = True
+        self.transport.write(b"much before goodbye")
+        self.channel.end()
+        for _ in range(3):
+            self.transport.take(1)
+            self.clock.advance(LINGER_SECONDS)
+            self.assertFalse(self.transport.aborted)
+        self.clock.advance(LINGER_SECONDS)
+        self.assertTrue(self.transport.aborted)
 
     def test_within_tls_the_wrapper_above_the_socket_delivers_to_it(self) -> None:
         """And the transport below still to the wrapper."""

@@ -174,7 +174,7 @@ class PushingTests(SynchronousTestCase):
     def test_frames_that_come_with_the_handshake_are_read(self) -> None:
         self.assertEqual(self.open(more=self.frames.send(CloseConnection(1000))), 101)
         self.assertIsInstance(self.events()[-1], CloseConnection)
-        self.assertTrue(self.connection.transport.closed)
+        self.assertTrue(self.connection.transport.half_closed)
         self.assertEqual(self.site.pushing.sockets, set())
 
     def test_who_takes_nothing_gets_nothing_more_and_is_cut_off(self) -> None:
