@@ -123,7 +123,7 @@ class SocketTests(SynchronousTestCase):
 
     def test_a_tenth_of_the_connections_stays_for_requests(self) -> None:
         self.assertEqual(self.node.stop(), 0)
-        self.node.options += ["--connections=10"]
+        self.node.options += ["--connections=10", "--connections-per-address=0"]
         self.node.start()
         kept = [self.connect("http") for _ in range(9)]
         for client in kept:
