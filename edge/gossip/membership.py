@@ -416,14 +416,25 @@ class Membership:
 
     def _hear_load(self, load: SignedLoad) -> None:
         report = load.report
-        if report.name not in self.members or not self.piggyback.is_newer(report):
+        is_ours = report.name == self.me.name
+        if not (is_ours or report.name in self.members) or not self.piggyback.is_newer(report):
             return
         if self._keyring.is_revoked(load.signer) or not self._keyring.verify(
             load.signer, report.name, load_statement(report), load.signature
         ):
             self.counters.unproved += 1
             return
-        self.piggyback.note(load)
+        if not is_ours:
+            self.piggyback.note(load)
+        elif report.generation < self._latest_generation and not self._left:
+            self._begin_generation(
+                report.generation + 1
+            )  # of a namesake: ours would be older than it for ever
+
+    def _begin_generation(self, generation: int) -> None:
+        self.me = self.me._replace(generation=generation)
+        self.incarnation = 0
+        self.piggyback.news.add(update_of(self.me, 0))
 
     def _hear_of_myself(self, update: MembershipUpdate) -> None:
         me = self.me
@@ -435,9 +446,7 @@ class Membership:
         if update.generation > me.generation or (update.generation == me.generation and of_another):
             # An earlier life with a later number: the clock went back and the state was lost.  Or a namesake,
             # whose goodbye, address and load were taken for ours: a generation of our own makes them void.
-            self.me = self.me._replace(generation=update.generation + 1)
-            self.incarnation = 0
-            self.piggyback.news.add(update_of(self.me, 0))
+            self._begin_generation(update.generation + 1)
             return
         of_this_life = rank(update)[:2] >= (self.me.generation, self.incarnation)
         if of_this_life and update.state == ALIVE:
