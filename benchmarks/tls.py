@@ -45,7 +45,6 @@ WORKS = (
     Work("TLS: 304, 16 pipelined", 0.10, not_modified, pipeline=16),
     Work("TLS: 200, 10 KiB compressed body", 0.90, _ten),
     Work("TLS: 200, 1 MiB file (--body-limit-kib 1024), per MiB", 1.0, _mebibyte, connections=16),
-    Work("TLS: full handshake + 304 + close", 0.95, closing, connections=32),
 )
 
 
@@ -89,7 +88,11 @@ def _ratios(place: Place) -> list[Row]:
     with both(place, "ratios") as (ours, nginx):
         pair = ours.over_tls(), nginx.over_tls()
         rows = ratios(WORKS, *pair, place.seconds, place.rounds)
-        return [*rows, resumed(*pair, place.seconds, place.rounds)]
+        return [
+            *rows,
+            shaken("full", 0.95, *pair, place.seconds, place.rounds),
+            shaken("resumed", 1.0, *pair, place.seconds, place.rounds),
+        ]
 
 
 def _turns(place: Place) -> list[Row]:
@@ -123,23 +126,27 @@ def _idle(server: Server) -> float:
     return (server.cpu_seconds() - before) / 2
 
 
-def resumed(ours: Server, nginx: Server, seconds: float, rounds: int) -> Row:
-    """A handshake with a session ticket, a 304, and the end of the connection."""
+def shaken(kind: str, goal: float, ours: Server, nginx: Server, seconds: float, rounds: int) -> Row:
+    """A *kind* of handshake ("full", "resumed"), a 304, and the end of the connection.
+
+    wrk would not do: it resumes wherever it gets tickets.
+    """
     costs: dict[Server, list[float]] = {ours: [], nginx: []}
     missed = 0.0
     idle = {server: _idle(server) for server in costs}  # few connections a second: it would count
     for _ in range(rounds):
         for server in costs:
             before = server.cpu_seconds()
-            figures = _figures(_client("resume", server, seconds, closing(server)))
+            figures = _figures(_client(kind, server, seconds, closing(server)))
             used = server.cpu_seconds() - before - idle[server] * figures["seconds"]
             costs[server].append(used / figures["done"] * 1e6)
-            missed += figures["done"] - figures["resumed"] - 1
+            wanted = figures["done"] - 1 if kind == "resumed" else 0
+            missed += abs(wanted - figures["resumed"])
     mine, theirs = (statistics.median(costs[server]) for server in (ours, nginx))
-    note = f" ({missed:.0f} not resumed!)" if missed > 0 else ""
+    note = f" ({missed:.0f} otherwise!)" if missed else ""
     return Row(
-        "TLS: resumed handshake + 304 + close", f"{mine:.2f} us", f"nginx {theirs:.2f} us",
-        f"{mine / theirs:.3f} x{note}", "<= 1.00 x", mine / theirs <= 1 and missed <= 0,
+        f"TLS: {kind} handshake + 304 + close", f"{mine:.2f} us", f"nginx {theirs:.2f} us",
+        f"{mine / theirs:.3f} x{note}", f"<= {goal:.2f} x", mine / theirs <= goal and not missed,
     )  # fmt: skip
 
 

@@ -63,8 +63,11 @@ class Shaking:
         return answer
 
 
-def resume(port: int, seconds: float, request: bytes) -> dict[str, float]:
-    """Connections one after the other that resume a session, ask *request* and read up to the end."""
+def shake(port: int, seconds: float, request: bytes, resuming: bool) -> dict[str, float]:
+    """Connections one after the other that ask *request* and read up to the end.
+
+    *resuming*: each with the ticket that the one before has got.
+    """
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     session: ssl.SSLSession | None = None
@@ -79,7 +82,7 @@ def resume(port: int, seconds: float, request: bytes) -> dict[str, float]:
                     pass
             done += 1
             resumed += bool(connection.session_reused)
-            session = connection.session or session
+            session = connection.session if resuming else None
     return {"done": done, "resumed": resumed, "seconds": time.monotonic() - begun}
 
 
@@ -112,7 +115,8 @@ def probe(port: int, seconds: float, request: bytes, connections: int = 4) -> di
 def main(arguments: Sequence[str]) -> None:
     """One of them as a process; its figures as JSON."""
     what, port, seconds, request = arguments
-    found = {"resume": resume, "probe": probe}[what](int(port), float(seconds), request.encode())
+    given = int(port), float(seconds), request.encode()
+    found = probe(*given) if what == "probe" else shake(*given, what == "resumed")
     print(json.dumps(found))
 
 

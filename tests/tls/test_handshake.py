@@ -153,6 +153,19 @@ class ProofTests(Base):
 class TicketTests(Base):
     """Session tickets under keys that are set from outside."""
 
+    def test_a_resumed_client_gets_a_new_ticket(self) -> None:
+        """Browsers use each but once: with the newest key, too."""
+        client = self.client()
+        for _ in range(3):
+            again = PyClient(resumes=client)
+            server = self.connect(again)
+            self.assert_talk(server, again)
+            self.assertTrue(server.outcome.resumed)
+            assert server.layer is not None
+            state, _ = server.layer.export()
+            self.assertEqual(state[16:24], (2).to_bytes(8, "little"))  # the ticket, and our answer
+            client = again
+
     def resume(
         self, client: PyClient, tls: NativeTls | None = None, context: NativeContext | None = None
     ) -> bool:

@@ -133,7 +133,8 @@ static int on_ticket(SSL *ssl, unsigned char name[EDGE_TLS_TICKET_NAME], unsigne
     }
     if (!EVP_CipherInit_ex2(cipher, aes, key->cipher, iv, sealing, NULL) || !EVP_MAC_CTX_set_params(mac, parameters))
         return -1;
-    return which ? 2 : 1; /* 2: under an older key, to be replaced */
+    /* 2, to be replaced: clients use a ticket once (RFC 8446 C.4), and would shake hands in full each second time. */
+    return sealing ? 1 : 2;
 }
 
 /* ---- making one ---- */
