@@ -65,7 +65,7 @@ def share_folder(path: Path, gid: int) -> None:
     """Make the folder *path*, and have all that is in it, and will be, readable by the group *gid*."""
     path.mkdir(DIRECTORY_MODE, parents=True, exist_ok=True)
     for folder, _, names in os.walk(path):
-        if os.stat(folder).st_gid != gid or path == Path(folder):
+        if os.stat(folder).st_gid != gid or folder == os.fspath(path):
             os.chown(folder, -1, gid)
             os.chmod(folder, 0o2750)  # what is made in it is the group's
         for name in names:

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.config import Config
 from edge.errors import ConfigError, ListenError
-from edge.node.supervisor.directories import User
+from edge.node.supervisor.directories import User, share_folder
 from edge.node.supervisor.opening import open_node
 
 
@@ -127,3 +127,22 @@ class OpeningTests(SynchronousTestCase):
         """It says so."""
         with self.assertRaisesRegex(ConfigError, "--webroot none"):
             open_node(Config(webroot=None, state_dir=self.folder))
+
+
+class SharedFolderTests(SynchronousTestCase):
+    """What workers read by a group of theirs."""
+
+    def test_it_is_the_groups_at_the_first_start_and_at_each_later_one(self) -> None:
+        """With what was made in between, also by a node whose workers were somebody else."""
+        root = os.geteuid() == 0
+        path = Path(tempfile.mkdtemp(prefix="edge-")) / "blobs"
+        self.addCleanup(shutil.rmtree, path.parent)
+        for start, gid in enumerate((65534, 65534, 65533) if root else (os.getgid(),) * 3):
+            share_folder(path, gid)
+            below = path / str(start)
+            below.mkdir(0o700)
+            (below / "blob").write_bytes(b"x")
+            share_folder(path, gid)
+            for one in (path, *path.rglob("*")):
+                self.assertEqual(one.stat().st_gid, gid)
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o2750)
