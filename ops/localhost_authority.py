@@ -16,6 +16,7 @@ import os
 import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from shlex import quote
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -45,7 +46,7 @@ def how_to_trust(folder: Path) -> str:
     """What to type so that programs and browsers here trust it, and no longer do."""
     ca = folder / "ca.pem"
     return (
-        f"curl:                 curl --cacert {ca} ...\n"
+        f"curl:                 curl --cacert {quote(str(ca))} ...\n"
         f"Chromium:             {trust_command(ca)}\n"
         f"  and no longer:      certutil -d {_DATABASE} -D -n edge-localhost\n"
         f"Firefox:              Settings, Certificates, Authorities, Import: {ca}"
@@ -57,7 +58,8 @@ _DATABASE = "sql:$HOME/.pki/nssdb"
 
 def trust_command(ca: Path) -> str:
     """The shell command that has Chromium on Linux trust *ca*; certutil is in libnss3-tools."""
-    return f"mkdir -p $HOME/.pki/nssdb && certutil -d {_DATABASE} -A -t C,, -n edge-localhost -i {ca}"
+    add = f"certutil -d {_DATABASE} -A -t C,, -n edge-localhost -i {quote(str(ca))}"
+    return f"mkdir -p $HOME/.pki/nssdb && {add}"
 
 
 def _is_good(server: Path) -> bool:
