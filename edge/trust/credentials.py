@@ -3,9 +3,11 @@
 Only the supervisor reads them, so that workers need no right to read keys; what it has read are
 :class:`~edge.tls.interface.Credential`.  Refused is what browsers or libssl would refuse::
 
-    a file that cannot be read, is too long, or has no PEM of its kind, or a damaged one (half-written)
+    a file that is none (a pipe), cannot be read, or is too long
+    a file that has no PEM of its kind, or a damaged one (half-written)
     a key with a passphrase, or one that does not belong to the certificate
-    RSA keys under 2,048 bits, curves but P-256, P-384 and P-521, signatures with MD5 or SHA-1
+    RSA keys under 2,048 bits or for PSS alone, curves but P-256, P-384 and P-521
+    signatures with MD5 or SHA-1
     a chain in which a certificate is not followed by the one that signed it
 
 A certificate that is not valid *now* is refused only where there is a better one: see
@@ -14,6 +16,8 @@ A certificate that is not valid *now* is refused only where there is a better on
 
 from __future__ import annotations
 
+import os
+import stat
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -23,6 +27,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.x509.oid import PublicKeyAlgorithmOID
 
 from edge.errors import ConfigError
 from edge.tls.interface import Credential
@@ -125,13 +130,20 @@ def _leaf(credential: Credential) -> x509.Certificate:
 
 def _read(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_open_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(f"{path} is neither a certificate nor a key, but no regular file at all")
             text = file.read(FILE_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
     if len(text) > FILE_BYTES:
         raise ConfigError(f"{path} has more than {FILE_BYTES:,} bytes: it is neither a certificate nor a key")
     return text
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """A pipe would have us wait for who writes into it."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _certificates(path: str, text: bytes) -> list[x509.Certificate]:
@@ -192,7 +204,9 @@ def _weaknesses(certificates: list[x509.Certificate]) -> Iterator[str]:
     """What browsers, or libssl at its usual security level, refuse."""
     for number, one in enumerate(certificates, 1):
         key = one.public_key()
-        if isinstance(key, rsa.RSAPublicKey):
+        if one.public_key_algorithm_oid == PublicKeyAlgorithmOID.RSASSA_PSS:
+            yield f"certificate {number} has an RSA key for PSS alone, which browsers refuse; make a new key"
+        elif isinstance(key, rsa.RSAPublicKey):
             if key.key_size < RSA_BITS:
                 yield (
                     f"certificate {number} has an RSA key of {key.key_size} bits; browsers refuse less than "

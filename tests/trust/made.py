@@ -104,3 +104,14 @@ def _general(names: Sequence[str]) -> list[x509.GeneralName]:
         x509.IPAddress(ipaddress.ip_address(name)) if name[-1].isdigit() else x509.DNSName(name)
         for name in names
     ]
+
+
+def of_a_pss_key(folder: Path, name: str) -> CertificateFiles:
+    """A certificate that OpenSSL has made of an RSA key for PSS alone (RFC 4055); cryptography makes none."""
+    files = CertificateFiles(str(folder / "pss.pem"), str(folder / "pss.key"))
+    for command in (
+        ["genpkey", "-quiet", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048", "-out", files.key],
+        ["req", "-x509", "-key", files.key, "-out", files.certificate, "-subj", f"/CN={name}"],
+    ):
+        subprocess.run(["openssl", *command], check=True, capture_output=True)
+    return files

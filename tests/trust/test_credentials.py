@@ -18,7 +18,7 @@ from edge.trust.credentials import (
     read_credential,
     validity_problem,
 )
-from tests.trust.made import NOW, make, signed_with_sha1
+from tests.trust.made import NOW, make, of_a_pss_key, signed_with_sha1
 
 DAY = 86_400
 
@@ -65,6 +65,13 @@ class ReadingTests(SynchronousTestCase):
         self.refused(files._replace(key=missing), f"cannot read {missing}: No such file")
         self.refused(files._replace(chain=missing), f"cannot read {missing}: No such file")
         self.refused(files._replace(key=str(self.folder)), f"cannot read {self.folder}: Is a directory")
+
+    def test_a_pipe_is_not_waited_for(self) -> None:
+        files = make("example.org").write(self.folder)
+        pipe = str(self.folder / "pipe")
+        os.mkfifo(pipe)
+        self.refused(files._replace(certificate=pipe), f"{pipe} is neither a certificate nor a key")
+        self.refused(files._replace(key="/dev/zero"), "/dev/zero is neither a certificate nor a key")
 
     def test_a_file_that_this_user_may_not_read_is_named(self) -> None:
         files = make("example.org").write(self.folder)
@@ -127,6 +134,10 @@ class ReadingTests(SynchronousTestCase):
         self.refused(signed_with_sha1(self.folder, "a.example").write(self.folder), "is signed with SHA1")
         weak = make(title="above", kind="rsa1024", number=1)
         self.refused(make("a.example", issuer=weak).write(self.folder, weak), "certificate 2 has an RSA key")
+
+    def test_a_key_for_pss_alone_is_refused(self) -> None:
+        """libssl would take it, Twisted's TLS and browsers do not."""
+        self.refused(of_a_pss_key(self.folder, "a.example"), "certificate 1 has an RSA key for PSS alone")
 
     def test_the_signature_of_a_root_says_nothing(self) -> None:
         root = signed_with_sha1(self.folder, "root")
