@@ -6,7 +6,8 @@ long as what was written in one turn of the reactor.  What the socket did not ta
 *ciphertext*, never sealed again::
 
     write --> plaintext, waiting --seal--> ciphertext, waiting --send--> socket
-    close_notify is sealed behind the last of it; a reply to a key update goes to the end of the ciphertext
+    close_notify is sealed behind the last of it; a reply to a key update goes to the end of the ciphertext,
+    or, if there is some, before what is sealed next: who asks often and reads nothing makes nothing grow
 
 ``unsent``, and what producers are told, counts both.  Half closing, lingering, deadlines, least rates and the
 return to the fast path are those of plain connections; the state returns with the descriptor.
@@ -83,7 +84,7 @@ class SealedTransport(HandedOffTransport):  # type: ignore[override]
     def _open(self, received: bytes) -> Exception | None:
         """Open what came; the reason if nothing more is to be read, or if the connection is over."""
         try:
-            opened = self._layer.open(received)
+            opened = self._layer.open(received, replies=self.offset == len(self.dataBuffer))
         except Alert as alert:
             self._end_with(alert)
             return alert

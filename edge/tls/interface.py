@@ -124,8 +124,11 @@ class RecordLayer(Protocol):
     def alpn(self) -> bytes | None:
         """The protocol that was agreed upon (RFC 7301): ``http/1.1``, or none."""
 
-    def open(self, data: bytes) -> Opened:
+    def open(self, data: bytes, replies: bool = True) -> Opened:
         """Takes what was received; a record that is not whole is kept (at most 16,645 bytes).
+
+        *replies*: a KeyUpdate that the peer has asked for is sealed now; else before what is
+        sealed next.
 
         :exc:`Alert`: the connection is over.  From then on, and after the end of the peer's direction, what
         comes is thrown away.

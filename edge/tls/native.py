@@ -162,7 +162,7 @@ class NativeRecordLayer:
         flags = lib.edge_tls_state_flags(self.tls.tls, self.state)
         return ALPN if flags & lib.EDGE_TLS_FLAG_HTTP else None
 
-    def open(self, data: bytes) -> Opened:
+    def open(self, data: bytes, replies: bool = True) -> Opened:
         state = self.state
         data = self.partial + data if self.partial else data
         if not data and not lib.edge_tls_state_flags(self.tls.tls, state) & _TELLING:
@@ -175,7 +175,7 @@ class NativeRecordLayer:
         if opened.received >= 0:
             raise Alert(opened.received, False)
         plaintext = bytes(ffi.buffer(out, opened.written))
-        answer = self._seal(b"") if opened.owes else b""
+        answer = self._seal(b"") if opened.owes and replies else b""
         return Opened(plaintext, answer, opened.closed)
 
     def seal(self, data: bytes | memoryview) -> bytes:

@@ -63,7 +63,7 @@ class PythonRecordLayer:
     def alpn(self) -> bytes | None:
         return ALPN if self._owned().flags & Flag.ALPN else None
 
-    def open(self, data: bytes) -> Opened:
+    def open(self, data: bytes, replies: bool = True) -> Opened:
         state = self._owned()
         self._input += data
         plaintext: list[bytes] = []
@@ -71,14 +71,14 @@ class PythonRecordLayer:
             while not state.flags & (Flag.DEAD | Flag.CLOSE_RECEIVED):
                 record = self._next_record()
                 if record is None:
-                    return Opened(b"".join(plaintext), _owed(state))
+                    return Opened(b"".join(plaintext), _owed(state) if replies else b"")
                 plaintext.append(_take(state, *record))
         except _Refused as refused:
             raise Alert(refused.description, refused.sent, _end(state, refused)) from None
         finally:
             if state.flags & (Flag.DEAD | Flag.CLOSE_RECEIVED):
                 self._input.clear()
-        return Opened(b"".join(plaintext), _owed(state), closed=True)
+        return Opened(b"".join(plaintext), _owed(state) if replies else b"", closed=True)
 
     def seal(self, data: bytes) -> bytes:
         state = self._owned()

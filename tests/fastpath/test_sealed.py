@@ -246,6 +246,19 @@ class SealedTests(SealedCase):
         self.assertTrue(opened.closed)
         self.assertEqual(self.protocol.received, b"more")
 
+    async def test_who_asks_for_key_updates_and_reads_nothing_makes_nothing_grow(self) -> None:
+        transport = self.connect()
+        transport.write(b"a" * MUCH)
+        await self.turn(3)
+        waits = transport.unsent
+        for _ in range(100):
+            self.say(self.peer.key_update(requested=True) + self.peer.data(b"."))
+            await self.turn(2)
+        self.assertEqual((transport.unsent, self.protocol.received), (waits, b"." * 100))
+        transport.write(b"b")
+        transport.loseConnection()
+        self.assertEqual(self.peer.open(await self.read(until_end=True)).plaintext, b"a" * MUCH + b"b")
+
     async def test_writing_now_needs_no_turn_and_keeps_the_order(self) -> None:
         transport = self.connect()
         transport.write_now(b"now, ")

@@ -262,6 +262,15 @@ class RecordLayerSuite(Base):
         self.assertEqual(len(opened.answer), 27)
         self.assertEqual(self.peer.open(opened.answer + self.layer.seal(b"x")).plaintext, b"x")
 
+    def test_a_key_update_may_be_owed_until_something_is_sealed(self) -> None:
+        for _ in range(3):
+            self.assertEqual(
+                self.layer.open(self.peer.key_update(requested=True), replies=False), Opened(b"")
+            )
+        sealed = self.layer.seal(b"x")
+        self.assertEqual(len(sealed), 27 + 23)
+        self.assertEqual(self.peer.open(sealed).plaintext, b"x")
+
     def test_a_key_update_that_a_state_owes_leaves_before_the_next_record(self) -> None:
         for sealed in (
             self.adopt(server_state(flags=Flag.UPDATE_OWED)).seal(b"x"),
