@@ -13,6 +13,7 @@ from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.descriptors import node_connections
 from tests.end_to_end.node import PATIENCE, ROOT, RunningNode, exchange
 
 
@@ -189,7 +190,8 @@ class ReloadTests(SynchronousTestCase):
         limits = Path("/proc", str(node.process.pid), "limits").read_text().splitlines()
         [descriptors] = [int(line.split()[-2]) for line in limits if line.startswith("Max open files")]
         if descriptors == 1024:  # not root
-            self.assertIn("1 worker(s) with 1024 descriptors each hold 512", node.log.read_text())
+            said = f"1 worker(s) with 1024 descriptors each hold {node_connections(1024, 1)}"
+            self.assertIn(said, node.log.read_text())
         else:
             self.assertGreater(descriptors, 5000)
 
