@@ -88,6 +88,20 @@ class UserTests(SynchronousTestCase):
             found = path.stat()
             self.assertEqual((found.st_uid, stat.S_IMODE(found.st_mode)), (65534, mode), path)
 
+    def test_in_a_directory_that_is_open_to_all_nothing_is_made_for_others(self) -> None:
+        """The databases neither, whose modes are those that the umask leaves."""
+        node = RunningNode(workers=1)
+        self.addCleanup(node.clean_up)
+        node.state.mkdir(mode=0o755, exist_ok=True)
+        node.state.chmod(0o755)
+        node.write("page.html", b"<p>text")
+        node.start()
+        self.assertEqual(node.ask("/page.html")[0], 200)
+        made = list(node.state.rglob("*"))
+        self.assertTrue([path for path in made if path.suffix == ".sqlite"])
+        open_to_all = [path for path in made if not path.is_symlink() and path.stat().st_mode & 0o007]
+        self.assertEqual(open_to_all, [])
+
 
 class ReloadTests(SynchronousTestCase):
     """Reloading the configuration by SIGHUP."""

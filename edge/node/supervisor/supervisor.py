@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from edge.node.supervisor.directories import User
     from edge.node.supervisor.node import Node
 
+#: What a running node makes is not for others: where the state directory was there before, it may be open.
+OTHERS_UMASK = 0o027
+
 
 def make_supervisor(config: Config, user: User, reactor: Any) -> IService:
     """The service of one node; raises an :class:`EdgeError` when it cannot have what it needs.
@@ -64,6 +67,7 @@ class Supervisor(Service):
     def startService(self) -> None:
         """Start everything; what fails is said in one line, and the process exits with 1."""
         super().startService()
+        os.umask(os.umask(0o777) | OTHERS_UMASK)
         actions = {
             Action.DRAIN: self._terminate,
             Action.RELOAD: self._reload,
