@@ -56,6 +56,11 @@ class ListenerCertificates:
         self._by_name: dict[str, SSL.Context] = {}
         self._default: SSL.Context | None = None
 
+    @property
+    def ready(self) -> bool:
+        """Whether there are certificates to show."""
+        return self._default is not None
+
     def take(self, credentials: Sequence[Credential]) -> None:
         """Show *credentials* from now on, the first to who names none of theirs.
 

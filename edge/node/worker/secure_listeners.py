@@ -61,6 +61,10 @@ class SecureListeners:
         """What makes Twisted's TLS connections of that listener; None: it speaks no TLS."""
         return self._twisted.get(number)
 
+    def has_certificates(self, number: int) -> bool:
+        """Whether that listener has what it needs to speak TLS."""
+        return self._twisted[number].ready
+
     def certify(self, number: int, credentials: Sequence[Credential]) -> None:
         """Show *credentials* to new connections of that listener.
 

@@ -160,6 +160,8 @@ class Serving:
             return
         self._accepting = True
         for number, listener in enumerate(self._settings.listeners):
+            if listener.secure and not self._secure.has_certificates(number):
+                continue  # they were refused: the supervisor ends this worker and says why
             self._adapter.listen(
                 listener.fd,
                 number,

@@ -50,6 +50,22 @@ class ServingTests(SynchronousTestCase):
         self.serving.accept(ready=False)
         self.assertEqual(len(self.reactor.readers), 1)
 
+    def test_a_listener_without_the_certificate_that_it_needs_serves_nobody(self) -> None:
+        """OpenSSL has refused it, and the worker is about to be ended: nothing is said in the clear."""
+        for fast_path in ("native", "python"):
+            listeners = (ListenerSettings(self.listener.fileno(), "", secure=True),)
+            settings = WorkerSettings(0, fast_path, listeners, "", 100)
+            self.serving.stop()
+            self.serving = Serving(
+                settings, self.segment, self.reactor, self.unused, self.unused, self.unused
+            )
+            self.serving.accept(ready=True)
+            client = self.connect(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            client.setblocking(False)
+            with self.assertRaises(BlockingIOError):
+                client.recv(1)
+            client.close()
+
     def test_told_again_that_the_site_is_published_it_is_ready_and_listens_once(self) -> None:
         self.serving.accept(ready=False)
         self.assertIs(self.serving.life.state, NodeState.STARTING)
