@@ -10,7 +10,7 @@
 
 #include "edge_sealed.h"
 
-#define SHARE 4      /* events in one turn: 304s of others wait for at most a millisecond */
+#define SHARE 2     /* events in one turn: 304s of others wait for half a millisecond */
 #define TRIM_AT 256  /* handshakes at once, after which the heap gives memory back when all are done */
 
 int edge_shaking_open(edge_loop *loop)
