@@ -374,18 +374,24 @@ class TlsLoopTests(ServingSuite, SynchronousTestCase):
         self.assertEqual(self.fastpath.connections(), 0)
 
     def test_draining_shakes_hands_with_who_has_connected_and_said_hello(self) -> None:
-        """As a request that came in time is answered without TLS; who has said nothing is closed."""
+        """As a request that came in time is answered without TLS; who says nothing for 2 s is closed."""
         self.start()
-        silent = self.tcp()
+        silent, late = self.tcp(), TlsSocket(self.tcp(), PyClient())
         self.settle()
         queued = self.hello()
         self.fastpath.drain()
+        self.settle()
+        late.client.receive(b"")
+        late.flush()
+        self.settle()
+        for connection in (queued, late):
+            connection.pump()
+            connection.sendall(get(EMPTY))
+            self.settle()
+            self.assertIn(b"Connection: close\r\n", self.received(connection))
+        self.assertEqual(self.fastpath.connections(), 1)
+        self.advance(3)
         self.assertTrue(self.at_end(silent))
-        self.settle()
-        queued.pump()
-        queued.sendall(get(EMPTY))
-        self.settle()
-        self.assertIn(b"Connection: close\r\n", self.received(queued))
         self.assertEqual(self.fastpath.connections(), 0)
 
     def test_what_could_not_be_sent_to_one_is_not_sent_to_another(self) -> None:

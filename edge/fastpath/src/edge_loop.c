@@ -432,12 +432,15 @@ void edge_loop_release(edge_loop *loop, int fd)
         edge_connection_forget(loop, fd);
 }
 
-/* Whether its peer waits for an answer, of which nothing has been read yet: of TLS whose handshake has not had its
- * turn.  Without TLS what is here was read when it was accepted. */
-static bool has_begun(const edge_loop *loop, int fd)
+/* Ends a connection that rests.  Of TLS that has not begun the hello is here and waits for its turn, or on its way:
+ * without TLS what was here has been read when the connection was accepted. */
+static void end_rest(edge_loop *loop, int fd)
 {
-    uint8_t first;
-    return loop->connections[fd].flags & EDGE_CONN_SHAKING && recv(fd, &first, 1, MSG_PEEK) > 0;
+    edge_connection *c = loop->connections + fd;
+    if (!(c->flags & EDGE_CONN_SHAKING))
+        edge_connection_close(loop, fd);
+    else if ((int32_t)(c->deadline - loop->now) > LINGER_SECONDS)
+        c->deadline = loop->now + LINGER_SECONDS;
 }
 
 void edge_loop_drain(edge_loop *loop)
@@ -453,8 +456,8 @@ void edge_loop_drain(edge_loop *loop)
     }
     edge_table_leave(&loop->answerer.table);
     for (uint32_t fd = 0; fd < loop->highest; fd++)
-        if (loop->connections[fd].state == EDGE_CONN_IDLE && !has_begun(loop, (int)fd))
-            edge_connection_close(loop, (int)fd);
+        if (loop->connections[fd].state == EDGE_CONN_IDLE)
+            end_rest(loop, (int)fd);
 }
 
 uint64_t edge_loop_connections(const edge_loop *loop)

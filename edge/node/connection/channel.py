@@ -309,11 +309,16 @@ class EdgeChannel(Protocol):
     # The end of the connection
 
     def drain(self) -> None:
-        """End after the present answer, at once if there is none."""
+        """End after the present answer, or that to a request that has begun; at once if it rests.
+
+        A TLS handshake, which precedes a request, may take as long as a goodbye.
+        """
         if self._answer is not None:
             self._answer.closing = True
-        elif self._life.is_serving:
+        elif self._life.state is ConnectionState.IDLE:
             self._end()
+        elif self._life.state is ConnectionState.HANDSHAKE:
+            self._arrival.set(LINGER_SECONDS)
 
     def abort(self) -> None:
         """End the connection so that the client notices: its answer cannot be completed."""

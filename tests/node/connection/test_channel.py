@@ -189,10 +189,21 @@ class TimeTests(SynchronousTestCase):
         connection.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         self.assertEqual([answer.status for answer in connection.answers()], [200])
 
-    def test_a_drain_does_not_wait_for_a_tls_handshake(self) -> None:
+    def test_a_drain_waits_no_longer_for_a_tls_handshake_than_for_a_goodbye(self) -> None:
         connection = Connection(Echo(), secure=True, handshake=False)
         connection.site.drain()
-        self.assertTrue(connection.transport.closed)
+        connection.pass_time(1)
+        self.assertFalse(connection.transport.closed)
+        connection.pass_time(1)
+        self.assertTrue(connection.transport.aborted)
+        connection = Connection(Echo(), secure=True, handshake=False)
+        connection.site.drain()
+        connection.channel.handshakeCompleted()
+        connection.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        [answer] = connection.answers()
+        self.assertEqual((answer.status, answer.fields["connection"]), (200, "close"))
+
+    def test_no_timer_survives_a_tls_handshake(self) -> None:
         connection = Connection(Echo(), secure=True, handshake=False)
         connection.transport.loseConnection()
         connection.channel.handshakeCompleted()
@@ -423,6 +434,12 @@ class EndingTests(SynchronousTestCase):
         [answer] = busy.answers()
         self.assertEqual(answer.fields["connection"], "close")
         self.assertTrue(busy.transport.half_closed)
+        begun = Connection(Echo())
+        begun.send(b"GET / HTTP/1.1\r\nHo")
+        begun.site.drain()
+        begun.send(b"st: x\r\n\r\n")
+        [answer] = begun.answers()
+        self.assertEqual((answer.status, answer.fields["connection"]), (200, "close"))
 
     def test_no_timer_survives_the_connection(self) -> None:
         connection = Connection(Echo())
