@@ -25,12 +25,14 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from edge.gossip.changes import Record
 from edge.gossip.publication import Publication
 from edge.gossip.published import Standing
 from edge.node.cluster.apply_queue import ApplyQueue
 from edge.node.process.clocks import date_of
+from edge.node.process.counted_log import CountedLog
 from edge.resource import Representation, Resource, etag_of
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ STEP = 200
 
 class ReplicatedTable:
     """This node's copy of the cluster's table; implements :class:`edge.node.publishing.table.Table`."""
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -85,6 +89,7 @@ class ReplicatedTable:
         self._outside: set[bytes] = set()
         #: Whether all of this node is in the table; whether what the cluster had when it came is.
         self._has_own = self._has_clusters = False
+        self._counted = CountedLog(self._log, reactor)
 
     # What the publisher sees: edge.node.publishing.table.Table
 
@@ -206,6 +211,8 @@ class ReplicatedTable:
     def apply(self, changes: Sequence[Change]) -> Deferred[None]:
         """Take over *changes* of other nodes, after those that wait; fires when they are in the table."""
         self._retain(changes)
+        if self._has_own and self._has_clusters:
+            self._tell_of_namesake(changes)
         return self._others.add(changes)
 
     @property
@@ -228,6 +235,16 @@ class ReplicatedTable:
         """Apply and fetch nothing more."""
         self._others.stop()
         self._missing.stop()
+
+    def _tell_of_namesake(self, changes: Sequence[Change]) -> None:
+        """Warn of what another process of this node's name has published in place of this one's files."""
+        paths = sum(change.origin == self.replica.node for change in changes)
+        if paths:
+            self._counted.warn(
+                "namesake",
+                f"another process called {self.replica.node} has changed {paths} paths of this node, and "
+                "that stays; edgectl publish publishes the files that are here",
+            )
 
     def _applied(self) -> None:
         self._writer.reclaim()

@@ -299,6 +299,8 @@ class Stream(TwistedProtocol):
                 self.close()
             elif self.hello is not None:
                 self._links.received(self, lane, payload)
+            elif self._closing:
+                pass  # not let in: what was on its way does not count
             elif lane == LANE_HELLO:
                 self._greet(_HELLO.decode(payload))
             else:

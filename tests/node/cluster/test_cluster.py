@@ -22,6 +22,7 @@ from twisted.trial.unittest import TestCase
 
 from edge.config.model import Config
 from edge.load.report import LoadReport
+from edge.node.cluster import peers
 from edge.node.cluster.assembly import make_cluster
 from edge.node.cluster.cluster import JOIN_LOOK
 from edge.node.process.slices import Slices
@@ -202,6 +203,7 @@ class ClusterTests(TestCase):
 
         globalLogPublisher.addObserver(observe)
         self.addCleanup(globalLogPublisher.removeObserver, observe)
+        self.patch(peers, "UNSEALED", 1)
         dialler, alone = self.node("a", "127.0.0.1:1"), self.node("b")
         for node, lines in ((dialler, 0), (alone, 1)):
             host, _, port = node.address.rpartition(":")

@@ -258,6 +258,24 @@ class PeersTests(TestCase):
         await self.until(lambda: twin.ups)
         self.assertEqual(a.peers.namesakes.holder("b"), ("127.0.0.1", twin.peers.port))
 
+    async def test_what_comes_from_who_was_not_let_in_is_neither_taken_nor_a_mistake(self) -> None:
+        """It answered the hello with its own, and had more to say before it was told so."""
+        a, b, twin = self.node("a"), self.node("b"), self.node("b")
+        told: list[str] = []
+        self.patch(a.peers, "warn", lambda kind, text: told.append(text))
+        b.peers.dial("127.0.0.1", a.peers.port)
+        await self.until(lambda: a.ups and b.ups)
+
+        def speak(hello: Hello) -> None:
+            twin.ups.append(hello.name)
+            twin.peers.send_packet("a", b"hello")
+
+        self.patch(twin, "up", speak)
+        a.peers.dial("127.0.0.1", twin.peers.port)
+        await self.until(lambda: twin.ups and twin.downs)
+        await self.until(lambda: a.peers.refusals)
+        self.assertEqual((a.packets, told), ([], []))
+
     async def test_bytes_that_are_no_tls_and_datagrams_of_strangers_get_no_answer(self) -> None:
         b = self.node("b")
 

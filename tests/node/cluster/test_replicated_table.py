@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import Any
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
+from twisted.logger import LogLevel, globalLogPublisher
+from twisted.logger import formatEvent as format_event
 
 from edge.gossip.changes import Record
 from edge.gossip.replica import Replica
@@ -100,6 +104,29 @@ class PublisherSideTests(TableTestCase):
         self.assertFalse(self.reader.complete)
         self.table.joined()
         self.assertTrue(self.reader.complete)
+
+    def test_what_another_process_of_this_name_has_published_is_said(self) -> None:
+        """Not before all is there: until then it is what this node published in an earlier life."""
+        said: list[str] = []
+
+        def observe(event: Any) -> None:
+            if event["log_level"] is LogLevel.warn:
+                said.append(format_event(event))
+
+        globalLogPublisher.addObserver(observe)
+        self.addCleanup(globalLogPublisher.removeObserver, observe)
+        changes = self.published_there(b"/x", b"theirs")
+        ours = [replace(change, origin="me") for change in changes]
+        self.table.apply(ours)
+        self.table.set_complete(True)
+        self.table.joined()
+        self.table.apply(changes)
+        self.assertEqual(said, [])
+        for _ in range(3):
+            self.table.apply(ours)
+        self.assertEqual(len(said), 1)
+        self.assertIn("another process called me has changed 1 paths", said[0])
+        self.assertIn("edgectl publish", said[0])
 
 
 class OriginalsTests(TableTestCase):
