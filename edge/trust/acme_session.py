@@ -124,6 +124,10 @@ class _BoundedAdapter(requests.adapters.HTTPAdapter):
         return answer
 
 
+#: What comes of answers in JSON that is none, is something else, or is nested without end.
+_STRANGE = (ValueError, LookupError, ArithmeticError, TypeError, AttributeError, RecursionError)
+
+
 class Session:
     """The account with this *key* (PEM) at the *directory* with that URL."""
 
@@ -272,7 +276,7 @@ class Session:
             raise Trouble(AWAY, f"{self._url} cannot be reached: {_shortened(_innermost(error))}") from None
         except errors.ClientError as error:
             raise Trouble(AWAY, f"{self._url}: {_status(error)}", self._network.rest) from None
-        except (errors.Error, josepy.errors.Error, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (errors.Error, josepy.errors.Error, *_STRANGE) as error:
             why = _shortened(f"{type(error).__name__}: {error}")
             raise Trouble(AWAY, f"{self._url} is no ACME directory, or answers strangely ({why})") from None
 

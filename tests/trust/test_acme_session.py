@@ -88,6 +88,8 @@ class SessionTests(SynchronousTestCase):
             trouble = self.trouble(self.session.open, None)
             self.assertEqual(trouble.kind, AWAY)
             self.assertIn("is no ACME directory", str(trouble))
+        self.answers["/dir"] = (200, {}, b"[" * 100_000)
+        self.assertIn("RecursionError", str(self.trouble(self.session.open, None)))
         self.answers["/dir"] = (200, {}, b"<html>")
         self.assertEqual(self.trouble(self.session.open, None).kind, AWAY)
         self.answers["/dir"] = (503, {"Retry-After": "120"}, b"down")
