@@ -280,7 +280,7 @@ def _subscribed(message: str | bytes, choice: tuple[str, ...]) -> tuple[str, ...
     """The topics that *message* chooses; :exc:`ValueError` with the reason if it is something else."""
     try:
         return _checked(msgspec.json.decode(message, type=_Subscribe).topics, choice)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise ValueError('only {"type": "subscribe", "topics": [...]} is understood here') from None
 
 

@@ -129,7 +129,7 @@ def _object(body: bytes) -> dict[str, Any]:
     """The JSON object in *body*; an empty body is an empty one."""
     try:
         found = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise AdminBadRequest("the body is not JSON") from None
     if not isinstance(found, dict):
         raise AdminBadRequest("the body is not a JSON object")

@@ -124,7 +124,9 @@ class PushingTests(SynchronousTestCase):
         self.assertEqual([one["type"] for one in self.messages()], ["load"])
 
     def test_other_messages_end_the_connection_with_the_reason(self) -> None:
-        for text in ("hello", "{}", '{"type":"subscribe","topics":["all"]}', '{"type":"subscribe"}', "\0"):
+        deep = '{"type":"subscribe","topics":["load"],"x":' + "[" * 4000
+        all_topics = '{"type":"subscribe","topics":["all"]}'
+        for text in ("hello", "{}", all_topics, '{"type":"subscribe"}', "\0", deep):
             self.setUp()
             self.open()
             self.connection.send(self.frames.send(TextMessage(text)))
