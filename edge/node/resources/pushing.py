@@ -210,9 +210,18 @@ class Pushing:
         self._credit = min(count, self._credit + steps * count * STEP_SECONDS / period(count))
         while self._credit >= 1:
             self._credit -= 1
-            self._round = self._round or list(self.sockets)
-            if self._round:
-                self._serve(self._round.pop())
+            socket = self._next()
+            if socket is not None:
+                self._serve(socket)
+
+    def _next(self) -> PushSocket | None:
+        """Whose turn it is: not of those that have gone since the round began, or few would wait for many."""
+        while self._round:
+            socket = self._round.pop()
+            if socket in self.sockets:
+                return socket
+        self._round = list(self.sockets)
+        return self._round.pop() if self._round else None
 
     def _serve(self, socket: PushSocket, topics: Collection[str] = TOPICS) -> None:
         """Bring one connection up to date in *topics*."""

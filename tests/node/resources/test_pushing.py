@@ -268,6 +268,20 @@ class PushingTests(SynchronousTestCase):
         self.assertEqual(served[-1], count - 1)
         self.assertLess(max(b - a for a, b in itertools.pairwise(served)), 3 * count / steps)
 
+    def test_who_stays_does_not_wait_for_the_turns_of_those_who_have_gone(self) -> None:
+        self.open()
+        others = [self.site.join(self.connection) for _ in range(200)]
+        for _ in range(3):  # in the middle of a round
+            self.connection.pass_time(1)
+            self.connection.clock.advance(0.05)
+        for other in others:
+            other.loseConnection()
+        self.messages()
+        for sequence in range(2, 6):
+            self.publish_load(sequence)
+            self.connection.pass_time(3 * LEAST_PERIOD)
+            self.assertEqual([one["type"] for one in self.messages()], ["load"])
+
     def test_a_change_is_told_to_all_at_once_but_once_in_a_period(self) -> None:
         others = [self.site.join(self.connection) for _ in range(600)]
         self.connection.pass_time(5)

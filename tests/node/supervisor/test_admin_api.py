@@ -126,6 +126,7 @@ class AdminTests(SynchronousTestCase):
         for line, body in (
             ("POST /purge", b"/a.html"),
             ("POST /purge", b"[]"),
+            ("POST /purge", b"[" * 50_000),
             ("POST /purge", b"{}"),
             ("POST /purge", b'{"paths": [1]}'),
             ("POST /publish", b'{"webroot": 1}'),
