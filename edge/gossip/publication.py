@@ -33,8 +33,8 @@ class Publication:
         self._replica = replica
         self._record = replica.published
         self._is_first = True
-        #: Whether an earlier life left a record.
-        self._had_record = replica.published.is_complete
+        #: Whether an earlier life left a record, and of all that this node has ever published.
+        self._had_record = replica.published.is_complete and not replica.may_have_more
         self._has_compared = False
 
     def put(self, path: bytes, modified: int, records: tuple[Record, ...], now_ms: int) -> Put:
@@ -86,7 +86,6 @@ class Publication:
                 is_ours = change.origin == self._replica.node and not change.is_tombstone
                 yield change.path if is_ours and change.path not in files else None
             after = changes[-1].path
-        if not self._had_record:
-            self._replica.disown()
+        self._replica.compared(self._had_record)
         self._has_compared = True
         self._record.complete()  # not before: a kill in between leaves the rest to the next life

@@ -133,6 +133,8 @@ class Replica:
         #: Paths that were put before others had told what they have of our own log: they are newer than that.
         self._alone: set[bytes] = set()
         self._disowns = False  # whether what others have of our own log beyond these has no files any more
+        #: Whether a life before, without a record of what it had published, may have met nobody.
+        self.may_have_more = bool(rows.meta("disowns"))
         self._own_asks = 0  # how often others are still to be asked for what they have of our own log
         self._open: list[bytes] = []  # hashes of own changes that are not signed yet
         self._open_id = 0
@@ -367,9 +369,14 @@ class Replica:
         asked = self._wants.get(self.node, ("", 0))[0]
         return self._own_asks > 0 or (asked != "" and asked not in self._distrusted)
 
-    def disown(self) -> None:
-        """All that this node publishes has been put: what else of a life before comes back is to go."""
-        self._disowns = True
+    def compared(self, had_record: bool) -> None:
+        """All that this node publishes has been put, and what it published before and has no file is removed.
+
+        Without a record of that (*had_record*), what else of a life before comes back is to go; the next life
+        has none either, if this one met nobody.
+        """
+        self._disowns = not had_record
+        self._rows.set_meta("disowns", int(not had_record and not (self._met and not self.recovers)))
 
     def refused(self, now_ms: int) -> dict[str, int]:
         """Origins of which something is not taken now: milliseconds by which it is dated too far ahead."""

@@ -244,6 +244,26 @@ class ReplicaTests(SynchronousTestCase):
         self.assertEqual(table(a), table(self.b))
         self.assertIn(a.version_vector()[0], self.b.version_vector())
 
+    def test_what_a_lost_state_had_published_goes_also_after_a_life_that_met_nobody(self) -> None:
+        """Its files went while the state was lost: they must not come back with the first who remembers."""
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        self.a.put(b"/gone", 1, records(b"a"), NOW)
+        converse(self.a, self.b)
+        alone = Replica("a", Rows(str(folder / "a.sqlite"), HashKeyring("a")), NOW + 60_000)
+        alone.put(b"/kept", 1, records(b"b"), NOW + 60_000)
+        alone.compared(had_record=False)
+        alone.save(NOW + 61_000)
+        again = Replica("a", Rows(str(folder / "a.sqlite"), HashKeyring("a")), NOW + 62_000)
+        self.assertTrue(again.may_have_more)
+        again.compared(had_record=False)
+        for at in (63_000, 70_000, 77_000):
+            converse(again, self.b, NOW + at)
+        self.assertEqual(table(again), table(self.b))
+        gone, kept = self.b.get(b"/gone"), self.b.get(b"/kept")
+        assert gone is not None and kept is not None
+        self.assertEqual((gone.is_tombstone, kept.is_tombstone), (True, False))
+
     def test_an_old_copy_is_noticed_however_few_changes_it_lacks(self) -> None:
         """Fewer than numbers are reserved at a time; and its clock, which was wrong, does not win."""
         folder = Path(self.mktemp())
