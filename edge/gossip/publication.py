@@ -72,11 +72,13 @@ class Publication:
         """
         if self._has_compared:
             return
+        told: set[bytes] = set()
         for paths in self._record.paths():
             for path in paths:
                 if path in files:
                     yield None
                 elif self.owns(path):
+                    told.add(path)
                     yield path
                 else:
                     self._record.forget(path)
@@ -84,7 +86,8 @@ class Publication:
         while not self._had_record and (changes := self._replica.paths(after, _STEP)):
             for change in changes:
                 is_ours = change.origin == self._replica.node and not change.is_tombstone
-                yield change.path if is_ours and change.path not in files else None
+                has_gone = is_ours and change.path not in files and change.path not in told
+                yield change.path if has_gone else None
             after = changes[-1].path
         self._replica.compared(self._had_record)
         self._has_compared = True
