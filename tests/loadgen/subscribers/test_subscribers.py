@@ -229,8 +229,8 @@ class ResourceTests(SocketCase):
     def test_too_few_descriptors_are_told(self) -> None:
         with mock.patch("loadgen.subscribers.sockets.raise_descriptor_limit", lambda wanted: 1000):
             with self.assertRaises(LoadgenError) as raised:
-                self.open(700, self.server)
-            self.assertIn("700 WebSockets need as many open files", str(raised.exception))
+                self.open(800, self.server)
+            self.assertIn("800 WebSockets need as many open files", str(raised.exception))
             self.assertIn("ulimit -Hn", str(raised.exception))
             self.open(400, self.server)
 

@@ -133,7 +133,7 @@ class DealingTests(SynchronousTestCase):
         self.patch(os, "cpu_count", lambda: 16)
         of = scenario(users=100_000, session=Session(pages_mean=5.0, think=Think(mean_s=10.0)))
         self.assertEqual(
-            [user_processes(of, rate) for rate in (0.1, 20.0, 21.0, 50.0, 1e9)], [1, 1, 2, 3, 16]
+            [user_processes(of, rate) for rate in (0.1, 20.0, 22.0, 50.0, 1e9)], [1, 1, 2, 3, 16]
         )
         there = msgspec.structs.replace(of, arrivals=Arrivals(present=0.02))
         self.assertEqual(user_processes(there, 0.0), 2)
