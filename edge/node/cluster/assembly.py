@@ -136,11 +136,7 @@ def make_cluster(
     )
     cluster = Cluster(
         publishes=config.webroot is not None,
-        others_publish=lambda unknown: any(
-            unknown if (known := membership.load_of(member.name)) is None else known[0].publishing
-            for member in membership.members.values()
-            if member.state == ALIVE
-        ),
+        others_publish=lambda unknown: _others_publish(membership, unknown),
         turns=turns,
         log=log,
         table=table,
@@ -179,6 +175,16 @@ def _distrusted(peers: list[str]) -> dict[str, str]:
         "damaged, or its key is in wrong hands (edgectl cluster revoke)"
         for peer in peers
     }
+
+
+def _others_publish(membership: Membership, unknown: bool) -> bool:
+    """Whether another node reads its webroot for the first time; *unknown*: what holds of who has not told.
+
+    Nobody may be known yet, though what they have comes already.
+    """
+    alive = [member for member in membership.members.values() if member.state == ALIVE]
+    loads = [membership.load_of(member.name) for member in alive]
+    return any(unknown if load is None else load[0].publishing for load in loads or [None])
 
 
 def _unconfirmed(origins: list[str]) -> dict[str, str]:

@@ -179,8 +179,8 @@ class ClusterTests(TestCase):
         a = self.node("a")
         a.publish(page(b"/x", b"hello"))
         b = self.node("b", a.address, webroot=None)
-        await self.until(lambda: a.has_stream("b") and b.has_stream("a"))
         joining = Deferred.fromCoroutine(b.cluster.join())
+        await self.until(lambda: a.has_stream("b") and b.has_stream("a"))
         for sequence, publishing in ((1, True), (2, False)):
             self.assertFalse(joining.called)
             report = LoadReport(

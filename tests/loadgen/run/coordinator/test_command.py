@@ -195,7 +195,9 @@ class ClusterTests(Runs):
         command = [sys.executable, "-m", "loadgen.cli", "run", str(self.scenario(duration_s="60"))]
         command += ["--cluster", self.url, "--out", str(self.folder / "out"), "--json"]
         pipe = subprocess.PIPE
-        process = subprocess.Popen(command, stdout=pipe, stderr=pipe, cwd=ROOT, text=True)
+        # What a shell starts in the background ignores the signal, and so would its children.
+        listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        process = subprocess.Popen(command, stdout=pipe, stderr=pipe, cwd=ROOT, text=True, preexec_fn=listen)
         assert process.stdout is not None
         for line in process.stdout:
             if '"event":"second"' in line:
