@@ -18,7 +18,7 @@ coding.py       content codings: brotli and gzip
 encoding.py     coded bodies from the cache, or made and cached
 threads.py      running the parts of a stage on all cores
 building.py     one resource out of its parts
-catalogue.py    all resources at one moment; ``diff``: the steps from one moment to the next, in safe order
+catalogue.py    all resources of a folder at one moment; whether two are the same
 store.py        the state directory: the cache of coded bodies, digests and facts, damage and eviction
 blobs.py        content-addressed files for large bodies, shared by processes, garbage-collected
 client.py       the smart client beside any site

@@ -1,22 +1,17 @@
-"""The catalogue: an immutable snapshot of the site; and the deploy: the steps from one snapshot to the next.
+"""The catalogue, a snapshot of a folder as a scan finds it, and whether two resources are the same.
 
-A :class:`Catalogue` never changes; a scan makes a new one.  :func:`diff` gives the steps from the one
-to the other, in an order that keeps pages whole while they are taken: first what pages refer to (images and
-fonts, then style sheets, which refer to those, then scripts), then the pages, and removals last.
-So nobody gets a new page before the assets it names.
-
-Of a webroot that changes while it is served the same order is kept by :mod:`edge.publish.schedule`.
+A webroot that changes while it is served is a :mod:`edge.publish.site`; what of it is put first, by
+:mod:`edge.publish.schedule`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
 from edge.publish.store import Signature
-from edge.resource import Representation, Resource, rank_of
+from edge.resource import Representation, Resource
 
 
 class PublishedFile(NamedTuple):
@@ -88,35 +83,6 @@ class Catalogue(Mapping[bytes, Resource]):
     def statistics(self) -> Statistics:
         """Totals of everything published."""
         return statistics_of(self._resources.values())
-
-
-@dataclass(frozen=True, slots=True)
-class Deploy:
-    """The steps from one catalogue to another."""
-
-    #: To be put in this order; a resource that was there is replaced whole, with all its variants.
-    puts: tuple[Resource, ...]
-    #: Paths to be removed, after all puts.
-    removes: tuple[bytes, ...]
-
-    def __bool__(self) -> bool:
-        return bool(self.puts or self.removes)
-
-    def statistics(self) -> Statistics:
-        """Totals of the puts."""
-        return statistics_of(self.puts)
-
-
-def diff(old: Mapping[bytes, Resource] | None, new: Mapping[bytes, Resource]) -> Deploy:
-    """The steps from *old* (None: nothing) to *new*."""
-    before: Mapping[bytes, Resource] = old if old is not None else {}
-    puts = [
-        resource
-        for path, resource in new.items()
-        if (was := before.get(path)) is not resource and (was is None or not is_same(was, resource))
-    ]
-    puts.sort(key=lambda one: (rank_of(one.representations[0].lines_200), one.path))
-    return Deploy(tuple(puts), tuple(sorted(path for path in before if path not in new)))
 
 
 def is_same(a: Resource, b: Resource) -> bool:

@@ -18,8 +18,9 @@ the one before.  A file that a listing shows in another state is made anew, and 
 is thrown away.  The table gets from the site what is there at that moment, whatever led to it.
 
 **A batch** is what one change, start or command brought.  In a batch that changes a site, what pages refer to
-comes first, then pages, and removals last, as in :func:`edge.publish.catalogue.diff`: but nothing waits for
-large files, and a removal for nothing longer than :data:`REMOVAL_PATIENCE`.
+comes first (images and fonts, then style sheets, which refer to those, then scripts), then pages, and
+removals last: nobody gets a new page before the assets it names.  But nothing waits for large files, and a
+removal for nothing longer than :data:`REMOVAL_PATIENCE`.
 """
 
 from __future__ import annotations
