@@ -510,7 +510,10 @@ class Schedule:
         if folder.place != looked.place:
             self._looks.setdefault(name, []).extend(batches)
             return
-        batch = max((one for one in batches if not one.is_whole), key=_number, default=batches[0])
+        # No two may wait for each other: changes wait for later changes, looks at everything for changes and
+        # for earlier looks at everything.
+        of_changes = [one for one in batches if not one.is_whole]
+        batch = max(of_changes, key=_number) if of_changes else min(batches, key=_number)
         for other in batches:
             if other is not batch:
                 other.after.add(batch)
