@@ -53,6 +53,13 @@ _RESTS = {AWAY: (1, 60), REFUSED: (5, 720), INVALID: (5, 720), LIMITED: (60, 720
 ASK_AT_MOST = 86_400.0
 #: Seconds between two certificates: an authority could suggest to renew each that it gives.
 AT_LEAST = 3600.0
+#: Seconds of a lifetime that count for its renewal, at most: public authorities give no longer ones.
+LONGEST_LIFE = 398 * 86_400.0
+#: Seconds by which the certificate of another node may begin later than it is here.
+AHEAD = 86_400.0
+#: How far the number of another node's attempt may be ahead of ours: a cluster makes a few an hour at most.
+#: A node that knows of none yet takes what there is, within FIRST.
+STEP, FIRST = 1 << 32, 1 << 61
 #: Bytes of a packed record that may come from another node.
 RECORD_BYTES = 64 * 1024
 
@@ -120,7 +127,7 @@ class Issued(msgspec.Struct, frozen=True, array_like=True):
 class Attempt(msgspec.Struct, frozen=True, array_like=True):
     """How the last attempt went, and when the next is due; *version* counts them, *node* made this one."""
 
-    version: Annotated[int, Meta(ge=0, lt=1 << 53)] = 0
+    version: Annotated[int, Meta(ge=0, lt=1 << 62)] = 0
     node: _Node = ""
     #: The node that is ordering now; "": none.
     orderer: _Node = ""
@@ -147,6 +154,23 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 
     # Agreeing
 
+    def believed(self, theirs: Record, now: float) -> Record:
+        """What another node says, if it can be true *now*; else :exc:`ValueError`.
+
+        What one bad node says must end with it: no number may use up those that follow, and no certificate
+        may be the newest for longer than until the next one is due.
+        """
+        furthest = self.attempt.version + STEP if self.attempt.version else FIRST
+        if theirs.attempt.version > furthest:
+            raise ValueError("an attempt whose number nobody can have reached")
+        issued = theirs.issued
+        if issued is not None and issued != self.issued:
+            if issued.begins > now + AHEAD:
+                raise ValueError("a certificate that begins in the future; are the clocks right?")
+            if not is_sound(issued, theirs.names):
+                raise ValueError("a certificate that is not what it says")
+        return theirs
+
     def merged(self, other: Record) -> Record:
         """What is known by either; commutative, associative, idempotent."""
         assert (self.directory, self.names) == (other.directory, other.names)
@@ -164,14 +188,14 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     def due(self, now: float) -> float:
         """When a certificate should be ordered, whoever does it, as it looks *now*.
 
-        What a clock that was years ahead has written down is not believed for long.
+        No rest is longer than the longest: what a clock that was years ahead has written counts as nothing.
         """
         attempt, when = self.attempt, 0.0
         if self.issued is not None:
             when = two_thirds(self.issued)
             if 0.0 < attempt.renew_at <= self.issued.ends:
                 when = attempt.renew_at
-        return max(when, min(attempt.retry_at, now + LONGEST_REST))
+        return max(when, attempt.retry_at) if attempt.retry_at <= now + LONGEST_REST else when
 
     def is_due(self, me: str, live: Collection[str], now: float) -> bool:
         """Whether somebody has to order *now*, as *me* knows it, who sees these nodes *live*."""
@@ -265,7 +289,7 @@ class Turn:
 
 def two_thirds(issued: Issued) -> float:
     """When to renew if nobody says anything: a third of the lifetime is left for failures."""
-    return issued.begins + (issued.ends - issued.begins) * 2 / 3
+    return issued.begins + min(issued.ends - issued.begins, LONGEST_LIFE) * 2 / 3
 
 
 def read_issued(chain: str, key: str) -> Issued:

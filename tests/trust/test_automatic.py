@@ -8,13 +8,17 @@ from msgspec.structs import replace
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.trust.automatic import (
+    AHEAD,
     AT_LEAST,
     AWAY,
     CLAIM_SECONDS,
+    FIRST,
     INVALID,
     LIMITED,
+    LONGEST_LIFE,
     LONGEST_REST,
     REFUSED,
+    STEP,
     TURN,
     Account,
     Attempt,
@@ -194,7 +198,7 @@ class MergeTests(SynchronousTestCase):
             {"since": float("nan")},
             {"retry_at": 1e300},
             {"ask_at": -1.0},
-            {"version": 1 << 60},
+            {"version": 1 << 62},
             {"failures": -1},
             {"node": "n" * 64},
             {"paths": ("../../index.html",)},
@@ -207,8 +211,10 @@ class MergeTests(SynchronousTestCase):
 
     def test_what_a_clock_that_is_years_ahead_wrote_is_not_believed_for_long(self) -> None:
         ahead, now = 1e9, 1030 * DAY
+        given_up = EMPTY.failed("a", Trouble(LIMITED, "why", 1e12), now, 1.0)
         failed = EMPTY.failed("a", Trouble(AWAY, "why"), now + ahead, 1.0)
-        self.assertLessEqual(failed.due(now), now + LONGEST_REST)
+        self.assertEqual(failed.due(now), 0.0)
+        self.assertEqual(given_up.due(now + 1), now + LONGEST_REST)
         claimed = EMPTY.claimed("b", now + ahead)
         self.assertTrue(Looks("a")(claimed, "ab", now))
         given = EMPTY.given("a", ISSUED, now)
@@ -217,6 +223,30 @@ class MergeTests(SynchronousTestCase):
         asked = given.asked("a", None, now + ahead, 0.0)
         self.assertTrue(asked.should_ask(now))
         self.assertFalse(given.asked("a", None, now, 0.0).should_ask(now + 1))
+
+    def test_what_one_bad_node_says_ends_with_it(self) -> None:
+        """Its number leaves room for others; neither its certificate nor its rest stops renewals."""
+        now = 1030 * DAY
+        record = EMPTY.claimed("a", now).failed("a", Trouble(AWAY, "why"), now, 1.0)
+        for version in (record.attempt.version + STEP + 1, (1 << 62) - 1):
+            lie = replace(record, attempt=replace(record.attempt, version=version))
+            with self.assertRaisesRegex(ValueError, "nobody can have reached"):
+                record.believed(decode(encode(lie)), now)
+        with self.assertRaisesRegex(ValueError, "nobody can have reached"):
+            EMPTY.believed(replace(EMPTY, attempt=Attempt(FIRST + 1)), now)
+        ahead = replace(record, attempt=replace(record.attempt, version=record.attempt.version + STEP))
+        taken = record.merged(record.believed(ahead, now))
+        self.assertEqual(taken.merged(taken.claimed("b", now)).attempt.orderer, "b")
+        decode(encode(taken.claimed("b", now)))
+        future = replace(record, issued=Issued(now + AHEAD + 1, now + 9 * DAY, "chain", "key"))
+        with self.assertRaisesRegex(ValueError, "begins in the future"):
+            record.believed(future, now)
+        with self.assertRaisesRegex(ValueError, "not what it says"):
+            record.believed(replace(record, issued=ISSUED), now)
+        for_ever = EMPTY.given("a", Issued(now, 1e10, "chain", "key"), now)
+        self.assertLess(for_ever.due(now), now + LONGEST_LIFE)
+        resting = replace(for_ever, attempt=replace(for_ever.attempt, retry_at=9e10))
+        self.assertLess(resting.due(now), now + LONGEST_LIFE)
 
     def test_no_key_is_in_a_text_about_it(self) -> None:
         record = Record("d", NAMES, Account(1.0, "SECRET"), Issued(1.0, 2.0, "chain", "SECRET"))

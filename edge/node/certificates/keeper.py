@@ -19,7 +19,7 @@ from twisted.logger import Logger
 from edge.node.certificates.ordering import Ordering, Wanted
 from edge.node.process.clocks import date_of
 from edge.node.process.periodic import Periodic
-from edge.trust.automatic import AWAY, Account, Trouble, Turn, decode, encode, is_sound
+from edge.trust.automatic import AWAY, Account, Trouble, Turn, decode, encode
 from edge.trust.web_certificate import key_pem
 
 if TYPE_CHECKING:
@@ -124,11 +124,9 @@ class Keeper:
         theirs = decode(data)
         if (theirs.directory, theirs.names) != (self.record.directory, self.record.names):
             return False  # it keeps another certificate
-        merged = self.record.merged(theirs)
+        merged = self.record.merged(self.record.believed(theirs, date_of(self._reactor)))
         if merged == self.record:
             return False
-        if merged.issued not in (None, self.record.issued) and not is_sound(merged.issued, merged.names):
-            raise ValueError("a certificate that is not what it says")
         self._take(merged)
         return True
 
