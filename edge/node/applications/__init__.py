@@ -1,0 +1,19 @@
+"""Applications behind the node: how a worker asks them; imports ``resources`` and below.
+
+* ``origin.py``: what a worker asks an application by: question, receiver, exchange, and what can fail
+
+The way of a request to an application:
+
+1. The fast path does not recognise it, or has no live entry: the connection comes to the Twisted side.
+2. What is asked for under ``/.edge/`` is the node's own; then come the mounts; then the webroot: a file
+   that is published wins.  Else it belongs to the application whose ``at`` is the longest prefix of the
+   path.
+3. The request becomes a :class:`.origin.Question`: the exact bytes of the target, and only those fields
+   that an application may believe.
+4. An :class:`.origin.Origin` is asked it.  *Layers are origins around origins*: who stores answers, who
+   holds the answers of writers until peers have settled, who chooses among several processes, each takes a
+   question and a receiver and asks the next one in, with the same or another question, with the same
+   receiver or one of its own before it.  The innermost is one process or one HTTP server.
+5. The receiver writes the answer to the visitor's connection, piece by piece, as fast as the visitor takes
+   it.
+"""
