@@ -93,6 +93,10 @@ class Options(usage.Options):
         """A resource of an application."""
         self._repeated.setdefault("mount", []).append(text)
 
+    def opt_app(self, text: str) -> None:
+        """An application behind the edge."""
+        self._repeated.setdefault("app", []).append(text)
+
     def opt_cache(self, text: str) -> None:
         """Cache-Control for the files that match a glob."""
         self._repeated.setdefault("cache", []).append(text)

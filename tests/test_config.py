@@ -22,6 +22,7 @@ from edge.config import (
     reload,
     summarize,
 )
+from edge.config.applications import KEYS, Application, Target
 from edge.config.settings import AT_START, SECTIONS
 from edge.endpoint import CertificateFiles, ListenSpec
 from edge.errors import ConfigError
@@ -284,6 +285,162 @@ class FileTests(Base):
         self.assertEqual(needs_restart(old, new), ("workers",))
         self.toml("idle-seconds = 0\n")
         self.assertIn("idle-seconds = 0", str(self.assertRaises(ConfigError, reload, new)))
+
+
+class ApplicationTests(Base):
+    """Applications behind the edge: ``--app`` and tables ``[[app]]``."""
+
+    def one(self, text: str) -> Application:
+        (application,) = load({}, self.toml("[[app]]\n" + text)).app
+        return application
+
+    def test_the_command_line_says_where_and_what(self) -> None:
+        self.patch(os, "getcwd", lambda: "/srv")
+        config = load({"app": ["/=my_shop.wsgi:app", "/api/=http://a:1,http://[::1]", "/b=unix:x.sock"]})
+        shop, api, b = config.app
+        self.assertEqual((shop.name, shop.at, shop.run), ("my_shop", "/", "my_shop.wsgi:app"))
+        self.assertEqual((shop.folder, shop.is_hosted), (str(Path.cwd()), True))
+        self.assertEqual((api.name, api.at, api.to), ("api", "/api", ("http://a:1", "http://[::1]:80")))
+        self.assertEqual(api.targets[1], Target("http", host="::1", port=80))
+        self.assertEqual(b.targets, (Target("unix", path=str(Path.cwd() / "x.sock")),))
+        self.assertEqual(shop.describe(), "my_shop at /: my_shop.wsgi:app")
+
+    def test_a_table_says_all_of_it(self) -> None:
+        (self.folder / "venv").mkdir()
+        table = """
+            name = "shop"
+            at = "/shop/"
+            run = "shop.site:make.app"
+            python = "venv"
+            folder = "site"
+            environment = { DB = "x", A = "" }
+            processes = 2
+            threads = 3
+            timeout_seconds = 4
+            queue = 5
+            memory-mib = 6
+            share = ["/shop/*", "/shop/a/**"]
+            ignore-query = "utm_*"
+            vary = { Accept-Language = ["en", "de"], x-theme = "dark" }
+            stale-if-error = 7
+        """
+        expected = Application(
+            name="shop",
+            at="/shop",
+            run="shop.site:make.app",
+            python=str(self.folder / "venv/bin/python"),
+            folder=str(self.site),
+            environment=(("A", ""), ("DB", "x")),
+            processes=2,
+            threads=3,
+            timeout_seconds=4,
+            queue=5,
+            memory_mib=6,
+            share=("/shop/*", "/shop/a/**"),
+            ignore_query=("utm_*",),
+            vary=(("accept-language", ("en", "de")), ("x-theme", ("dark",))),
+            stale_if_error=7,
+        )
+        self.assertEqual(self.one(table), expected)
+        self.assertEqual(set(KEYS), {one.name.replace("_", "-") for one in fields(Application)})
+
+    def test_several_tables_and_texts_in_the_place_of_tables(self) -> None:
+        file = self.toml('app = ["/=shop:app", "/b=http+unix:/run/b.sock"]')
+        self.assertEqual(
+            [(one.at, one.run, one.to) for one in load({}, file).app],
+            [("/", "shop:app", ()), ("/b", "", ("http+unix:/run/b.sock",))],
+        )
+        file = self.toml('[[app]]\nat="/"\nrun="a:b"\n[[app]]\nat="/c"\nto=["http://h:1/", "http+unix:/u"]')
+        self.assertEqual([one.name for one in load({}, file).app], ["a", "c"])
+
+    def test_the_command_line_replaces_those_of_the_file(self) -> None:
+        file = self.toml('[[app]]\nat="/"\nrun="a:b"')
+        self.assertEqual([one.name for one in load({"app": ["/=c:d"]}, file).app], ["c"])
+
+    def test_each_wrong_key_and_value_names_file_table_key_and_remedy(self) -> None:
+        good = 'name = "shop"\nat = "/"\nrun = "shop:app"\n'
+        for line, remedy in (
+            ('nmae = "x"', "unknown key 'nmae'; did you mean 'name'?"),
+            ("qqq = 1", "unknown key 'qqq'; there are name, at, "),
+            (
+                "stale-if-error = 1\nstale_if_error = 1",
+                "stale_if_error is there in both spellings; remove one",
+            ),
+            ('to = "http://h:1"', "run and to exclude each other; keep run if"),
+            ("processes = 0", "processes = 0: give a whole number from 1 to 256"),
+            ('processes = "2"', 'processes = "2": write a whole number without quotes'),
+            ("threads = true", "threads = true: write a whole number without quotes"),
+            ("threads = 1.5", "threads = 1.5: write a whole number without quotes"),
+            ("memory-mib = -1", "memory-mib = -1: give a whole number"),
+            ("timeout-seconds = 0", "timeout-seconds = 0: give a whole number from 1"),
+            ("queue = 0", "queue = 0: give a whole number from 1"),
+            ("python = 3", 'python = 3: write a text in quotes, like "text"'),
+            ('python = ""', "give 1 to 1024 printable characters"),
+            (
+                'folder = "/no/such"',
+                'folder = "/no/such": there is no such directory; name the one that holds',
+            ),
+            ('environment = "A=b"', "write a table of at most 64 texts"),
+            ('environment = { "A-B" = "c" }', "'A-B': give letters, digits and underscores"),
+            ("environment = { A = 1 }", "A: write a text in quotes"),
+            ('share = "shop/*"', 'write globs of whole paths, like "/shop/**"'),
+            ("share = [1]", "write a text in quotes"),
+            (f"share = {[f'/{n}' for n in range(65)]}", "at most 64 are possible"),
+            ('ignore-query = "a=b"', 'write names of parameters alone, like "utm_*"'),
+            ('vary = "Accept-Language"', "write a table of fields and the values told apart"),
+            ('vary = { Cookie = ["a"] }', "Cookie: what differs with it is not for sharing"),
+            ('vary = { Accept-Encoding = ["gzip"] }', "told apart anyway; leave it out"),
+            ("vary = { X-Theme = [] }", "X-Theme: give the values told apart"),
+            ('vary = { "X Y" = ["a"] }', "X Y: give the name of a request field"),
+            (
+                f"vary = {{ A = {list(map(str, range(9)))}, B = {list(map(str, range(9)))} }}",
+                "makes 100 repr",
+            ),
+            ("stale-if-error = -1", "stale-if-error = -1: give a whole number"),
+        ):
+            self.refused(
+                {}, "edge.toml: [[app]] number 1 (shop): ", remedy, file=self.toml(f"[[app]]\n{good}{line}")
+            )
+
+    def test_each_wrong_place_and_target_likewise(self) -> None:
+        for table, remedy in (
+            ('run = "a:b"', 'at is missing; give the path that it answers, like at = "/"'),
+            ('at = "/"', "neither run nor to; give run"),
+            ('at = "shop"\nrun = "a:b"', 'at = "shop": give the path whose tree it answers'),
+            ('at = "/a/../b"\nrun = "a:b"', "give the path whose tree it answers"),
+            ('at = "/a%20b"\nrun = "a:b"', "without % and ?"),
+            ('at = "/.edge/x"\nrun = "a:b"', "/.edge is the node's own"),
+            ('at = "/"\nrun = "a"', 'write "module:name", as in Python'),
+            ('at = "/"\nrun = "a-b:c"', 'write "module:name", as in Python'),
+            ('at = "/"\nname = "a b"\nrun = "a:b"', "give 1 to 32 letters"),
+            ('at = "/"\nto = "ftp://h"', "ftp://h: give unix:PATH (edge-app/1), http+unix:PATH or"),
+            ('at = "/"\nto = "https://h"', "applications are reached without TLS"),
+            ('at = "/"\nto = "http://h:99999"', "give scheme, host and port, like http://127.0.0.1:8000"),
+            ('at = "/"\nto = "http://h:1/path"', "give scheme, host and port"),
+            ('at = "/"\nto = "http://u@h:1"', "give scheme, host and port"),
+            ('at = "/"\nto = "unix:"', "unix:: give unix:PATH"),
+            (f'at = "/"\nto = "unix:/{"x" * 200}"', "choose a shorter one"),
+            ('at = "/"\nto = []', "or a list"),
+            ('at = "/"\nto = ["unix:/a", "http://h:1"]', "make two tables"),
+            (
+                'at = "/"\nto = "http://h:1"\nthreads = 1',
+                "threads is for what the node runs, and this runs else",
+            ),
+        ):
+            self.refused({}, "edge.toml: [[app]] number 1", remedy, file=self.toml(f"[[app]]\n{table}"))
+        for text in ("/", "shop:app", "/=", "/x"):
+            self.refused({"app": [text]}, f"--app {text}: write /PATH=module:name, /PATH=http://HOST:PORT")
+        self.refused({"app": ["a=b:c"]}, '--app a=b:c: at = "a": give the path')
+        self.refused({}, "app = 3: write a text in quotes", file=self.toml("app = 3"))
+
+    def test_all_problems_of_all_tables_are_told_at_once(self) -> None:
+        file = self.toml('[[app]]\nat="x"\nrun="a"\n[[app]]\nat="/"\nname="b"\nqueue=0')
+        self.assertEqual(len(self.refused({}, "number 1 (x)", "number 2 (b)", file=file).splitlines()), 4)
+
+    def test_names_and_paths_are_taken_once(self) -> None:
+        self.refused({"app": ["/=a:b", "/c=a:d"]}, "app a: 2 applications have this name; give each its own")
+        self.refused({"app": ["/=a:b", "/=c:d"]}, "app /: 2 applications are at this path; choose another")
+        self.refused({"app": ["/c=a:b"], "mount": ["/c=d:e"]}, "app /c: a mount is at this path, too")
 
 
 class CheckTests(Base):

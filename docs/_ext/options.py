@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from docs._ext.markdown import code, prose
 from edge.config import SETTINGS, Setting
+from edge.config.applications import KEYS
 from edge.config.settings import AT_START, SECTIONS
 
 #: By the end of a name.
@@ -32,8 +33,8 @@ def unit(setting: Setting) -> str:
 
 def toml_type(setting: Setting) -> str:
     """What its key in the file takes."""
-    if setting.name == "cache":
-        return "tables `[[cache]]`"
+    if setting.kind.tables is not None:
+        return f"tables `[[{setting.name}]]`"
     kind = _TOML[setting.kind.type]
     return f"{kind}, or a list of them" if setting.kind.repeated else kind
 
@@ -65,4 +66,11 @@ def _setting(setting: Setting) -> str:
         "Takes effect": "at the next start" if name in AT_START else "at SIGHUP, or at the next start",
     }
     lines = "".join(f"- {title}: {text}\n" for title, text in facts.items() if text)
-    return f"### {name}\n\n{prose(setting.help)}\n\n{lines}\n"
+    keys = _keys() if name == "app" else ""
+    return f"### {name}\n\n{prose(setting.help)}\n\n{lines}\n{keys}"
+
+
+def _keys() -> str:
+    """The keys of a table ``[[app]]``."""
+    rows = "".join(f"| `{name}` | {key.help} |\n" for name, key in KEYS.items())
+    return f"| key of `[[app]]` | meaning |\n| --- | --- |\n{rows}\n"

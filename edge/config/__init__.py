@@ -3,6 +3,7 @@
 * ``model.py``: :class:`Config`, and the defaults
 * ``settings.py``: the one list of settings: names, kinds, help
 * ``values.py``: the kinds of values, read from text or from TOML, with a remedy for each wrong one
+* ``applications.py``: applications behind the edge, by ``--app`` and tables ``[[app]]``
 * ``load.py``: command line over TOML file over defaults
 * ``paths.py``: where things are when nobody says
 * ``check.py``: ``--check``: would this configuration work on this machine, now?
@@ -10,6 +11,7 @@
 
 from __future__ import annotations
 
+from edge.config.applications import Application
 from edge.config.check import find_problems, summarize
 from edge.config.load import load, reload
 from edge.config.model import Config
@@ -18,6 +20,7 @@ from edge.config.settings import SETTINGS, Setting, needs_restart
 
 __all__ = [
     "SETTINGS",
+    "Application",
     "Config",
     "Setting",
     "default_state_dir",

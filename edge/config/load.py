@@ -10,13 +10,14 @@ from __future__ import annotations
 import difflib
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edge.config.applications import contradictions
 from edge.config.model import Config
 from edge.config.settings import SETTINGS
-from edge.config.values import Wrong
+from edge.config.values import Wrong, WrongTables
 from edge.endpoint import check_unix_path, parse_endpoint
 from edge.errors import ConfigError
 
@@ -42,9 +43,8 @@ def load(given: Mapping[str, bool | list[str]], file: Path | None = None) -> Con
         if isinstance(said, bool):
             found[setting.attribute] = said
             continue
-        read = setting.kind.read
         said = said if setting.kind.repeated else said[-1:]
-        values = [_take(problems, f"--{name} {text}", read, text, Path.cwd()) for text in said]
+        values = [_take(problems, name, text) for text in said]
         found[setting.attribute] = tuple(values) if setting.kind.repeated else values[0]
     if not problems:
         config = Config(**found, file=file, given=dict(given))
@@ -59,6 +59,8 @@ def load(given: Mapping[str, bool | list[str]], file: Path | None = None) -> Con
 
 def _compare(config: Config) -> None:
     """Raise :class:`ConfigError` where settings contradict each other."""
+    if problems := list(contradictions(config.app, config.mount)):
+        raise ConfigError("\n".join(problems))
     secure = [spec for spec in map(parse_endpoint, config.listen) if spec.kind == "tls"]
     bare = [spec for spec in secure if not spec.files]
     if config.redirect_https and not secure:
@@ -83,12 +85,12 @@ def reload(config: Config) -> Config:
     return load(config.given, config.file)
 
 
-def _take(problems: list[str], place: str, read: Callable[[Any, Path], Any], value: Any, base: Path) -> Any:
-    """What *read* makes of *value*; if it cannot, a line is added to *problems*."""
+def _take(problems: list[str], name: str, text: str) -> Any:
+    """What the option *name* makes of *text*; if it cannot, a line is added to *problems*."""
     try:
-        return read(value, base)
+        return SETTINGS[name].kind.read(text, Path.cwd())
     except Wrong as wrong:
-        problems.append(f"{place}: {wrong}")
+        problems.append(f"--{name} {text}: {wrong}")
         return None
 
 
@@ -114,7 +116,12 @@ def _take_file(file: Path, found: dict[str, Any], problems: list[str]) -> None:
         else:
             seen[name] = key
             place = f"{file}: {key} = {_shown(value)}"
-            found[setting.attribute] = _take(problems, place, setting.kind.from_toml, value, file.parent)
+            try:
+                found[setting.attribute] = setting.kind.from_toml(value, file.parent)
+            except WrongTables as wrong:
+                problems += [f"{file}: {line}" for line in wrong.lines]
+            except Wrong as wrong:
+                problems.append(f"{place}: {wrong}")
 
 
 def _nearest(name: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from edge.config.applications import Application
 from edge.config.paths import default_state_dir, default_webroot
 from edge.endpoint import CertificateFiles, ListenSpec, parse_endpoint, quote
 from edge.table.layout import MAX_WORKERS
@@ -62,6 +63,7 @@ class Config:
     status: Literal["public", "local", "off"] = "public"
     #: ``/path=module:name[:argument]``; see :mod:`edge.node.resources.mounts`.
     mount: tuple[str, ...] = ()
+    app: tuple[Application, ...] = ()
     #: None: one per core; see :attr:`worker_count`.
     workers: int | None = None
     fast_path: Literal["auto", "native", "python", "off"] = "auto"

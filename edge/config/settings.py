@@ -10,6 +10,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from edge.config import values
+from edge.config.applications import APPLICATIONS
 from edge.config.model import Config
 from edge.config.values import Kind, choice, integer
 from edge.table.layout import MAX_WORKERS
@@ -93,6 +94,10 @@ _ROWS = (
     Setting("mount", values.MOUNTS, "Serving",
             "A twisted.web resource of an application at /PATH: what MODULE:NAME gives, called with "
             "ARGUMENT if there is one. Pages of other sites cannot change anything through it."),
+    Setting("app", APPLICATIONS, "Serving",
+            "An application that answers the tree at /PATH where no file does: module:name, which the node "
+            "runs (WSGI, ASGI, twisted.web), or unix:PATH, http+unix:PATH or http://HOST:PORT, where it is "
+            "already. In TOML: tables [[app]], which say more.", "none"),
     Setting("workers", integer(0, MAX_WORKERS), "Serving",
             "Worker processes; 0 = the only process serves, for development.",
             "one per core that this process may use"),
@@ -169,7 +174,7 @@ SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _ROWS}
 
 #: Read once, when the node starts: SIGHUP does not change them.
 AT_START = frozenset(
-    {"watch", "listen", "workers", "fast-path", "node", "cluster", "state-dir", "cache-dir", "admin",
+    {"app", "watch", "listen", "workers", "fast-path", "node", "cluster", "state-dir", "cache-dir", "admin",
      "worker-user", "confinement", "table-entries", "arena-mib", "body-limit-kib", "gossip", "peer",
      "cluster-ca", "cluster-cert", "cluster-key", "lease-seconds", "status", "redirect-https", "tls-auto",
      "acme-email", "acme-directory"}

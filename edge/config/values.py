@@ -7,7 +7,7 @@ So the command line and the file can never understand a value differently.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,6 +20,14 @@ from edge.publish.rules import CacheRules
 
 class Wrong(ValueError):
     """A value is wrong; str() is the remedy or the reason with it, without the setting's name."""
+
+
+class WrongTables(Wrong):
+    """Tables of the file are wrong: each of *lines* names the table, the key and the remedy."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = tuple(lines)
 
 
 @dataclass(frozen=True)
@@ -40,17 +48,19 @@ class Kind:
     bounds: tuple[int, int] | None = None
     #: "file" or "directory", for shell completion.
     completes: str = ""
+    #: What reads all of TOML's value at once, because it is made of tables.
+    tables: Callable[[object, Path], tuple[object, ...]] | None = None
 
     def from_toml(self, value: object, base: Path) -> object:
         """The value that TOML's *value* means; raises :class:`Wrong`."""
+        if self.tables is not None:
+            return self.tables(value, base)
         if not self.repeated:
             return self._one(value, base)
         items = value if isinstance(value, list) else [value]
         return tuple(self._one(item, base) for item in items)
 
     def _one(self, value: object, base: Path) -> object:
-        if self is CACHE_RULES:
-            return _cache_rule_from_toml(value)
         if type(value) is not self.type:
             raise Wrong(_TYPE_REMEDIES[self.type])
         return value if self.type is bool else self.read(str(value), base)
@@ -276,6 +286,10 @@ def _cache_rule(text: str, base: Path) -> tuple[str, str]:
     return checked_cache_rule(glob, value)
 
 
+def _cache_rules_from_toml(value: object, base: Path) -> tuple[object, ...]:
+    return tuple(map(_cache_rule_from_toml, value if isinstance(value, list) else [value]))
+
+
 def _cache_rule_from_toml(value: object) -> tuple[str, str]:
     if isinstance(value, dict) and set(value) == {"glob", "value"}:
         glob, text = value["glob"], value["value"]
@@ -306,4 +320,4 @@ GOSSIP = Kind("ADDRESS:PORT", _gossip)
 PEERS = Kind("HOST:PORT", _address, repeated=True)
 ORIGINS = Kind("ORIGIN", _origin, repeated=True)
 MOUNTS = Kind("/PATH=MODULE:NAME[:ARGUMENT]", _mount, repeated=True)
-CACHE_RULES = Kind("GLOB=VALUE", _cache_rule, repeated=True)
+CACHE_RULES = Kind("GLOB=VALUE", _cache_rule, repeated=True, tables=_cache_rules_from_toml)
