@@ -13,6 +13,10 @@ Cache-Control is chosen by the first rule that matches: the configured ones in t
 A configured rule is a glob and a value.  A glob without ``/`` is matched against the file's name, one
 with ``/`` against the whole path from the webroot; ``?`` is one character and ``*`` any number of
 them, but not ``/``; ``**`` is anything.
+
+The smart client may answer with what it has stored and ask behind the answer, if it is permitted to.  A 200
+says so in ``Edge-Client-Cache-Control``, a targeted field in the manner of RFC 9213: it replaces
+Cache-Control for that client alone, so that browsers without it, and other caches, keep to Cache-Control.
 """
 
 from __future__ import annotations
@@ -27,6 +31,11 @@ from edge.errors import ConfigError
 
 IMMUTABLE = b"max-age=31536000,immutable"
 NO_CACHE = b"no-cache"
+#: Seconds for which the smart client may use what it has not asked about (RFC 5861): thirty days.
+STALE_SECONDS = 2_592_000
+#: Directives with which there is nothing to permit: confirmed without exception, not kept, never changed.
+_NO_STALE = frozenset({b"no-store", b"private", b"must-revalidate", b"immutable", b"stale-while-revalidate"})
+_PERMISSION = re.compile(rb"^Edge-Client-Cache-Control:.*\r\n", re.MULTILINE)
 #: Characters of a Cache-Control value: with it, the longest head of a 304 is at most 200 bytes.
 MAX_CACHE_CONTROL = 29
 
@@ -178,15 +187,34 @@ def vary(*, media: bool, coding: bool) -> bytes:
     return b", ".join([b"Accept"] * media + [b"Accept-Encoding"] * coding)
 
 
+def client_cache_control(cache_control: bytes) -> bytes:
+    """The value of Edge-Client-Cache-Control beside this Cache-Control; b"" for none.
+
+    ``no-cache`` is what the permission lifts; whatever else stands there holds for the smart client, too.
+    """
+    given = [directive.strip() for directive in cache_control.split(b",")]
+    if not _NO_STALE.isdisjoint(directive.split(b"=")[0].strip().lower() for directive in given):
+        return b""
+    kept = [directive for directive in given if directive.lower() != b"no-cache"]
+    return b",".join([*kept, b"stale-while-revalidate=%d" % STALE_SECONDS])
+
+
+def without_permission(lines: bytes) -> bytes:
+    """The *lines* of a 200 for another status: nothing of what clients may do with the 200."""
+    return _PERMISSION.sub(b"", lines)
+
+
 @lru_cache(maxsize=4096)
 def lines_200(type_value: bytes, encoding: str, vary_value: bytes, cache_control: bytes) -> bytes:
     """The header lines of a 200, see ``Representation.lines_200``; "" and b"" leave a line out."""
+    client = client_cache_control(cache_control)
     return b"".join(
         (
             b"Content-Type: %b\r\n" % type_value,
             b"Content-Encoding: %b\r\n" % encoding.encode("ascii") if encoding else b"",
             b"Vary: %b\r\n" % vary_value if vary_value else b"",
             b"Cache-Control: %b\r\n" % cache_control,
+            b"Edge-Client-Cache-Control: %b\r\n" % client if client else b"",
             b"Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n",
         )
     )

@@ -29,7 +29,8 @@ class Building(SynchronousTestCase):
             b"Cache-Control: no-cache\r\nVary: Accept-Encoding\r\n"
         })  # fmt: skip
         tail = (
-            b"Vary: Accept-Encoding\r\nCache-Control: no-cache\r\nAccept-Ranges: bytes\r\n"
+            b"Vary: Accept-Encoding\r\nCache-Control: no-cache\r\n"
+            b"Edge-Client-Cache-Control: stale-while-revalidate=2592000\r\nAccept-Ranges: bytes\r\n"
             b"X-Content-Type-Options: nosniff\r\n"
         )
         type_ = b"Content-Type: text/javascript; charset=utf-8\r\n"

@@ -19,6 +19,7 @@ from edge.publish.rules import (
     TYPES,
     CacheRules,
     checked_cache_control,
+    client_cache_control,
     content_type,
     is_compressible,
     lines_200,
@@ -133,6 +134,30 @@ class CacheControl(SynchronousTestCase):
         self.assertTrue(all(octet == 9 or 32 <= octet < 127 for octet in checked))
 
 
+class Permission(SynchronousTestCase):
+    """Who may answer with what is stale: the smart client alone, and not what a rule forbids it."""
+
+    def test_the_smart_client_may_use_what_others_confirm(self) -> None:
+        for value, permission in (
+            (b"no-cache", b"stale-while-revalidate=2592000"),
+            (b"max-age=60", b"max-age=60,stale-while-revalidate=2592000"),
+            (b"public, max-age=60", b"public,max-age=60,stale-while-revalidate=2592000"),
+            (b"x", b"x,stale-while-revalidate=2592000"),
+        ):
+            self.assertEqual(client_cache_control(value), permission, value)
+
+    def test_a_rule_can_forbid_it(self) -> None:
+        for value in (
+            b"no-store", b"Private", b"no-cache,must-revalidate", b"no-cache, MUST-REVALIDATE",
+            b"max-age=31536000,immutable", b"private=\"x\"", b"stale-while-revalidate=5",
+        ):  # fmt: skip
+            self.assertEqual(client_cache_control(value), b"", value)
+
+    def test_it_stands_on_200s_only(self) -> None:
+        self.assertIn(b"Edge-Client", lines_200(b"text/html", "", b"", b"no-cache"))
+        self.assertNotIn(b"Edge-Client", lines_304(b"", b"no-cache"))
+
+
 class Lines(SynchronousTestCase):
     def test_the_lines_of_a_200_stand_in_their_order(self) -> None:
         self.assertEqual(
@@ -141,14 +166,15 @@ class Lines(SynchronousTestCase):
             b"Content-Encoding: br\r\n"
             b"Vary: Accept-Encoding\r\n"
             b"Cache-Control: no-cache\r\n"
+            b"Edge-Client-Cache-Control: stale-while-revalidate=2592000\r\n"
             b"Accept-Ranges: bytes\r\n"
             b"X-Content-Type-Options: nosniff\r\n",
         )
 
     def test_lines_that_do_not_apply_are_left_out(self) -> None:
         self.assertEqual(
-            lines_200(b"image/png", "", b"", b"no-cache"),
-            b"Content-Type: image/png\r\nCache-Control: no-cache\r\n"
+            lines_200(b"image/png", "", b"", b"no-store"),
+            b"Content-Type: image/png\r\nCache-Control: no-store\r\n"
             b"Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n",
         )
         self.assertEqual(lines_304(b"", b"no-cache"), b"Cache-Control: no-cache\r\n")

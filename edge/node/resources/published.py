@@ -26,6 +26,7 @@ from edge.http.ranges import UNSATISFIABLE, Selection, Span, select_range
 from edge.http.target import canonical_path
 from edge.node.connection.body import FileBody
 from edge.node.process.clocks import date_of
+from edge.publish.rules import without_permission
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -199,18 +200,19 @@ class PublishedResource(Resource):
 
     async def _missing(self, request: EdgeRequest, path: bytes | None) -> None:
         """Nothing is published under *path* (None: a path that cannot exist)."""
-        head, date, close = request.head, request.site.date(), request.closes
+        asked, date, close = request.head, request.site.date(), request.closes
         if path is not None and not path.endswith(b"/"):
-            folder = await self.source.find(path + b"/", head, False)
+            folder = await self.source.find(path + b"/", asked, False)
             if folder is not None:
-                request.write_answer(301, *answer.redirect(path + b"/", head.query, date, close=close))
+                request.write_answer(301, *answer.redirect(path + b"/", asked.query, date, close=close))
                 return
-        page = await self.source.find(NOT_FOUND_PAGE, head, True)
+        page = await self.source.find(NOT_FOUND_PAGE, asked, True)
         if page is None:
             request.write_answer(404, *answer.error(404, "", date, b"", close))
         else:
-            lines = answer.head_plain(404, date, page.length, page.lines_200, b"", close)
-            await self._send(request, 404, lines, NOT_FOUND_PAGE, page, 0, page.length)
+            lines = without_permission(page.lines_200)
+            head = answer.head_plain(404, date, page.length, lines, b"", close)
+            await self._send(request, 404, head, NOT_FOUND_PAGE, page, 0, page.length)
 
 
 def answer_later(request: EdgeRequest, answering: Awaitable[None]) -> int:

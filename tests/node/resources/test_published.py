@@ -127,9 +127,11 @@ class PublishedTests(SynchronousTestCase):
 
     def test_404_has_the_sites_own_page(self) -> None:
         self.assertEqual(self.ask("/none").fields["content-type"], "text/plain; charset=utf-8")
-        self.site.put(b"/404.html", representation(0, b"<p>not here"))
+        permission = b"Edge-Client-Cache-Control: stale-while-revalidate=2592000\r\n"
+        self.site.put(b"/404.html", representation(0, b"<p>not here", lines=permission))
         answer = self.ask("/none")
         self.assertEqual((answer.status, answer.body), (404, b"<p>not here"))
+        self.assertNotIn("edge-client-cache-control", answer.fields)
         self.assertNotIn("etag", answer.fields)
 
     def test_other_methods_are_405_with_allow_and_options_says_the_same(self) -> None:
