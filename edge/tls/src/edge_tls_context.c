@@ -43,41 +43,9 @@ struct edge_tls_context {
 
 /* ---- what libssl calls back ---- */
 
-static uint8_t digit(char c)
-{
-    return (uint8_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-}
-
-/* LABEL <client random> <secret>, both in hexadecimal. */
-static void on_keylog(const SSL *ssl, const char *line)
-{
-    static const char *const labels[] = {"CLIENT_TRAFFIC_SECRET_0 ", "SERVER_TRAFFIC_SECRET_0 "};
-    edge_tls_callbacks *of = SSL_get_app_data(ssl);
-    for (unsigned i = 0; i < 2; i++) {
-        if (strncmp(line, labels[i], strlen(labels[i])))
-            continue;
-        const char *text = strrchr(line, ' ') + 1;
-        size_t length = strlen(text) / 2;
-        if (length > sizeof of->secrets[i])
-            return;
-        for (size_t at = 0; at < length; at++)
-            of->secrets[i][at] = (uint8_t)(digit(text[2 * at]) << 4 | digit(text[2 * at + 1]));
-        of->secret_bytes[i] = length;
-    }
-}
-
-/* libssl writes five lines of a handshake, 64 calls of sprintf each, of which two are of use to us: those of the
- * handshake's own traffic are over when the encrypted extensions are written, and are not asked for. */
-void edge_tls_listen_for_secrets(SSL *ssl, bool listen)
-{
-    SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), listen ? on_keylog : NULL);
-}
-
 static void on_information(const SSL *ssl, int where, int value)
 {
     edge_tls_callbacks *of = SSL_get_app_data(ssl);
-    if (where & SSL_CB_LOOP && SSL_get_state(ssl) == TLS_ST_SW_ENCRYPTED_EXTENSIONS)
-        edge_tls_listen_for_secrets((SSL *)(uintptr_t)ssl, true);
     if (!(where & SSL_CB_ALERT))
         return;
     if (where & SSL_CB_READ)
@@ -113,7 +81,7 @@ static int on_ticket(SSL *ssl, unsigned char name[EDGE_TLS_TICKET_NAME], unsigne
     static EVP_CIPHER *aes;
     const edge_tls_tickets *tickets = ((edge_tls_callbacks *)SSL_get_app_data(ssl))->tickets;
     unsigned which = 0;
-    if (!aes && !(aes = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL)))
+    if (!aes && !(aes = EVP_CIPHER_fetch(edge_tls_library(), "AES-256-CBC", NULL)))
         return -1;
     if (!sealing)
         while (which < tickets->count && memcmp(tickets->keys[which].name, name, EDGE_TLS_TICKET_NAME))
@@ -149,7 +117,7 @@ static const char *why(const char *otherwise)
 
 static SSL_CTX *ssl_new(const char *groups)
 {
-    SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
+    SSL_CTX *ssl = SSL_CTX_new_ex(edge_tls_library(), EDGE_TLS_OURS, TLS_server_method());
     if (!ssl)
         return NULL;
     SSL_CTX_set_info_callback(ssl, on_information);
@@ -217,14 +185,24 @@ static int no_passphrase(char *to, int size, int writing, void *unused)
     return -1;
 }
 
+static X509 *read_certificate(BIO *pem)
+{
+    X509 *certificate = X509_new_ex(edge_tls_library(), NULL);
+    if (certificate && !PEM_read_bio_X509(pem, &certificate, no_passphrase, NULL)) {
+        X509_free(certificate);
+        certificate = NULL;
+    }
+    return certificate;
+}
+
 static bool read_chain(credential *one, BIO *pem)
 {
     X509 *next;
-    one->leaf = PEM_read_bio_X509(pem, NULL, no_passphrase, NULL);
+    one->leaf = read_certificate(pem);
     one->chain = sk_X509_new_null();
     if (!one->leaf || !one->chain)
         return false;
-    while ((next = PEM_read_bio_X509(pem, NULL, no_passphrase, NULL)))
+    while ((next = read_certificate(pem)))
         if (!sk_X509_push(one->chain, next)) {
             X509_free(next);
             return false;
@@ -244,7 +222,7 @@ const char *edge_tls_context_add(edge_tls_context *context, const uint8_t *chain
     ERR_clear_error();
     if (!certificate_pem || !read_chain(&one, certificate_pem))
         problem = why("no certificate in PEM form");
-    else if (!key_pem || !(one.key = PEM_read_bio_PrivateKey(key_pem, NULL, no_passphrase, NULL)))
+    else if (!key_pem || !(one.key = PEM_read_bio_PrivateKey_ex(key_pem, NULL, no_passphrase, NULL, edge_tls_library(), NULL)))
         problem = why("no private key in PEM form");
     else if (!X509_check_private_key(one.leaf, one.key))
         problem = why("the private key does not belong to the certificate");

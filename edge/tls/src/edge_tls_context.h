@@ -8,6 +8,7 @@
 #include <openssl/ssl.h>
 
 #include "edge_tls.h"
+#include "edge_tls_library.h"
 
 #define EDGE_TLS_TICKET_NAME 16
 #define EDGE_TLS_TICKET_KEYS 16
@@ -25,8 +26,7 @@ typedef struct {
 /* What the contexts' callbacks need of a handshake: its SSL object's app data. */
 typedef struct {
     const edge_tls_tickets *tickets;
-    uint8_t secrets[2][48]; /* of application traffic, client's and server's */
-    size_t secret_bytes[2];
+    edge_tls_derived derived;
     int sends, received; /* the last alert */
 } edge_tls_callbacks;
 
@@ -43,8 +43,6 @@ void edge_tls_context_release(edge_tls_context *context);
 const char *edge_tls_context_name(const edge_tls_context *context, unsigned index);
 /* For a name in lower case; for one that no certificate has, those of the first certificate. */
 SSL_CTX *edge_tls_context_choose(const edge_tls_context *context, const uint8_t *name, size_t length);
-/* Before libssl goes on: whether the secrets of application traffic may come from the first message on. */
-void edge_tls_listen_for_secrets(SSL *ssl, bool listen);
 /* Whether libssl takes the list of groups. */
 bool edge_tls_groups_known(const char *groups);
 

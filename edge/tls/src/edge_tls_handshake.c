@@ -84,7 +84,7 @@ static bool proved(const edge_tls *tls, edge_tls_cell *cell, const uint8_t *tick
 static edge_tls_state detach(edge_tls_handshake *handshake, size_t before)
 {
     edge_tls *tls = handshake->tls;
-    const edge_tls_callbacks *of = &handshake->callbacks;
+    const edge_tls_derived *of = &handshake->callbacks.derived;
     const SSL_CIPHER *cipher = SSL_get_current_cipher(handshake->ssl);
     unsigned suite = cipher ? SSL_CIPHER_get_protocol_id(cipher) & 0xffu : 0, length = 0;
     const unsigned char *protocol = NULL;
@@ -135,7 +135,8 @@ static edge_tls_progress feed(edge_tls_handshake *handshake, const uint8_t *reco
     if (handshake->fed > FED_BYTES || BIO_write(handshake->in, record, (int)length) != (int)length)
         return EDGE_TLS_FAILED;
     ERR_clear_error();
-    edge_tls_listen_for_secrets(handshake->ssl, handshake->callbacks.secret_bytes[EDGE_TLS_WRITE]);
+    const edge_tls_suite *suites = handshake->tls->suites;
+    edge_tls_derive_with(&suites[1].hash, &suites[2].hash, &handshake->callbacks.derived);
     int done = SSL_do_handshake(handshake->ssl);
     if (done == 1) {
         outcome->state = detach(handshake, before);
@@ -146,6 +147,7 @@ static edge_tls_progress feed(edge_tls_handshake *handshake, const uint8_t *reco
     if (SSL_get_error(handshake->ssl, done) == SSL_ERROR_WANT_READ && !BIO_pending(handshake->in)
         && handshake->callbacks.received == EDGE_TLS_NO_ALERT)
         return EDGE_TLS_RECEIVE;
+    handshake->tls->unproved += handshake->callbacks.derived.refused;
     ERR_clear_error();
     return EDGE_TLS_FAILED;
 }

@@ -1,6 +1,6 @@
 /* A handshake: libssl works in memory, is fed one record at a time, and then lets go.
  *
- * When it has succeeded, the secrets of application traffic (which libssl tells the keylog callback) become a
+ * When it has succeeded, the secrets of application traffic (which our provider sees, edge_tls_library.h) become a
  * sealed state, and the SSL object is freed: 46 to 54 kB become 144 to 208 bytes.  Before that the keys are proved:
  * the last session ticket that libssl has sealed must open with them.  Bytes after the client's Finished are not
  * libssl's: it never sees them. */

@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-#include <openssl/core_names.h>
-#include <openssl/params.h>
+#include <openssl/crypto.h>
 
 static const struct {
     const char *cipher, *digest;
@@ -14,29 +13,22 @@ static const struct {
     [3] = {"ChaCha20-Poly1305", "SHA256", 32, 32},
 };
 
-static bool suite_open(edge_tls_suite *suite, EVP_MAC *hmac, unsigned number)
+static bool suite_open(edge_tls_suite *suite, unsigned number)
 {
-    OSSL_PARAM parameters[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)known[number].digest, 0),
-        OSSL_PARAM_construct_end(),
-    };
     suite->key = known[number].key;
     suite->secret = known[number].secret;
-    suite->cipher = EVP_CIPHER_fetch(NULL, known[number].cipher, NULL);
+    suite->cipher = EVP_CIPHER_fetch(edge_tls_library(), known[number].cipher, NULL);
     suite->context = EVP_CIPHER_CTX_new();
-    suite->mac = EVP_MAC_CTX_new(hmac);
-    return suite->cipher && suite->context && suite->mac
+    return suite->cipher && suite->context
            && EVP_CipherInit_ex2(suite->context, suite->cipher, NULL, NULL, 1, NULL)
-           && EVP_MAC_CTX_set_params(suite->mac, parameters);
+           && edge_tls_hash_open(&suite->hash, edge_tls_library(), known[number].digest);
 }
 
 bool edge_tls_suites_open(edge_tls_suite suites[EDGE_TLS_SUITES])
 {
-    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    bool all = hmac;
+    bool all = edge_tls_library();
     for (unsigned number = 1; all && number < EDGE_TLS_SUITES; number++)
-        all = suite_open(suites + number, hmac, number);
-    EVP_MAC_free(hmac);
+        all = suite_open(suites + number, number);
     return all;
 }
 
@@ -45,30 +37,17 @@ void edge_tls_suites_close(edge_tls_suite suites[EDGE_TLS_SUITES])
     for (unsigned number = 1; number < EDGE_TLS_SUITES; number++) {
         EVP_CIPHER_CTX_free(suites[number].context);
         EVP_CIPHER_free(suites[number].cipher);
-        EVP_MAC_CTX_free(suites[number].mac);
+        edge_tls_hash_close(&suites[number].hash);
     }
 }
 
 bool edge_tls_expand(const edge_tls_suite *suite, const uint8_t *secret, const char *label, uint8_t *out,
                      size_t length)
 {
-    /* struct { uint16 length; opaque label<7..255> = "tls13 " + label; opaque context<0..255>; } and the block 1 */
-    uint8_t info[2 + 1 + 6 + 16 + 1 + 1], block[EDGE_TLS_SECRET];
-    size_t size = strlen(label), written = 0, at = 0;
-    info[at++] = 0;
-    info[at++] = (uint8_t)length;
-    info[at++] = (uint8_t)(6 + size);
-    memcpy(info + at, "tls13 ", 6);
-    memcpy(info + at + 6, label, size);
-    at += 6 + size;
-    info[at++] = 0;
-    info[at++] = 1;
-    bool done = EVP_MAC_init(suite->mac, secret, suite->secret, NULL) && EVP_MAC_update(suite->mac, info, at)
-                && EVP_MAC_final(suite->mac, block, &written, sizeof block) && written >= length;
-    if (done)
-        memcpy(out, block, length);
-    OPENSSL_cleanse(block, sizeof block);
-    return done;
+    return edge_tls_expand_label(&suite->hash, (edge_tls_bytes){secret, suite->secret},
+                                 (edge_tls_bytes){(const uint8_t *)"tls13 ", 6},
+                                 (edge_tls_bytes){(const uint8_t *)label, strlen(label)},
+                                 (edge_tls_bytes){NULL, 0}, out, length);
 }
 
 bool edge_tls_aead_begin(const edge_tls_suite *suite, bool sealing, const uint8_t *key,

@@ -5,21 +5,19 @@
 #ifndef EDGE_TLS_SUITE_H
 #define EDGE_TLS_SUITE_H
 
-#include <openssl/evp.h>
-
 #include "edge_tls.h"
+#include "edge_tls_library.h"
 
 #define EDGE_TLS_SUITES 4 /* by the low byte of their numbers; [0] is none */
 #define EDGE_TLS_IV 12
 #define EDGE_TLS_TAG 16
 #define EDGE_TLS_KEY 32    /* the longest */
-#define EDGE_TLS_SECRET 48 /* the longest */
 
 typedef struct {
     uint8_t key, secret; /* bytes */
     EVP_CIPHER *cipher;
     EVP_CIPHER_CTX *context;
-    EVP_MAC_CTX *mac;
+    edge_tls_hash hash;
 } edge_tls_suite;
 
 /* false: libcrypto does not have one of them. */
