@@ -12,6 +12,7 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 ``trust/``          certificates: of listeners, of the cluster
 ``endpoint.py``     where to listen
 ``table/``          the table in shared memory
+``cache/``          which answers of applications may be shared, for how long, under which key (sans-IO)
 ``gossip/``         membership and replication: SWIM, version vectors (sans-IO)
 ``http/``           HTTP/1.1 and WebSocket (sans-IO)
 ``tls/``            the record layer of TLS 1.3, and which hellos are recognised (sans-IO)

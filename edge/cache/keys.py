@@ -1,0 +1,137 @@
+"""The key of a stored answer: the path, the exact query, and buckets of the configured fields.
+
+The application sees exactly the bytes of the key, so whatever it makes of them, it makes the same for
+everybody who has that key.  Nothing is normalised: ``/a``, ``//a`` and ``/%61`` are three keys, and so are
+``?x=1&y=2`` and ``?y=2&x=1``.  Taken away are only parameters that the operator has said not to matter
+(``ignore-query``), and the last ``~etag=TAG``, which is ours; the application does not see them either.
+
+A *bucket* is what a configured field of the request comes to: one of the values that are told apart, or b"".
+Fields whose value is a list with weights, as Accept-Language, are read so: the best that is told apart;
+others whole.  The clean question says the bucket, not what the visitor sent.
+
+The name of a key, which is hashed, is the target, then a line ``field=value`` for each configured field.  No
+target holds a line feed, so no two keys have one name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from fnmatch import translate
+from functools import lru_cache
+from typing import NamedTuple
+
+from edge.http.fields import list_members
+from edge.http.grammar import QVALUE, TAG_PARAMETER
+
+#: The longest target and the longest name that are kept; longer ones are passed on, and not stored.
+LONGEST_TARGET = 4096
+#: Fields whose value is a list of what is acceptable, with weights (RFC 9110 section 12.5).
+_WEIGHTED = re.compile(rb"accept(?:-.*)?\Z")
+
+#: Lower-case field -> values that are told apart, lower case, in the order of the configuration.
+Vary = Sequence[tuple[bytes, Sequence[bytes]]]
+
+
+class Key(NamedTuple):
+    """What an answer is stored under."""
+
+    #: Path and query, as the application is asked.
+    target: bytes
+    #: (field, bucket), in the order of the configuration.
+    buckets: tuple[tuple[bytes, bytes], ...] = ()
+
+    @property
+    def name(self) -> bytes:
+        """What is hashed."""
+        return b"\n".join([self.target, *(b"%b=%b" % bucket for bucket in self.buckets)])
+
+    @property
+    def path(self) -> bytes:
+        """The target without its query."""
+        return self.target.partition(b"?")[0]
+
+    @classmethod
+    def of_name(cls, name: bytes) -> Key:
+        """The key with that :attr:`name`."""
+        target, *buckets = name.split(b"\n")
+        return cls(
+            target, tuple((field, value) for field, _, value in (one.partition(b"=") for one in buckets))
+        )
+
+
+class KeyMaker:
+    """Makes the keys of one application's requests."""
+
+    def __init__(self, ignored: Sequence[str] = (), vary: Vary = ()) -> None:
+        """*ignored*: globs of names of query parameters; *vary*: see :data:`Vary`."""
+        globs = "|".join(translate(glob) for glob in ignored)
+        self._ignored = re.compile(globs.encode("utf-8"), re.DOTALL) if ignored else None
+        self._vary = [(field.lower(), {value.lower(): value for value in values}) for field, values in vary]
+
+    @property
+    def fields(self) -> frozenset[bytes]:
+        """The configured fields, lower case."""
+        return frozenset(field for field, _ in self._vary)
+
+    def key(self, path: bytes, query: bytes | None, fields: Mapping[bytes, bytes]) -> Key | None:
+        """The key of a request; None: too long to be kept.
+
+        *fields*: lower-case name -> value, lines of one name joined.
+        """
+        target = self.target(path, query)
+        if len(target) > LONGEST_TARGET:
+            return None
+        return Key(
+            target, tuple((field, _bucket(field, fields.get(field), told)) for field, told in self._vary)
+        )
+
+    def target(self, path: bytes, query: bytes | None) -> bytes:
+        """Path and query without what does not count."""
+        if query is None:
+            return path
+        kept = without_tag(query)
+        if self._ignored is not None and kept is not None:
+            ignored = self._ignored
+            parameters = kept.split(b"&")
+            left = [one for one in parameters if not ignored.match(one.partition(b"=")[0])]
+            if len(left) < len(parameters):
+                kept = b"&".join(left) or None
+        return path if kept is None else b"%b?%b" % (path, kept)
+
+
+def without_tag(query: bytes) -> bytes | None:
+    """*query* without a last parameter ``~etag=TAG``; None: nothing else was there."""
+    at = query.rfind(b"&") + 1
+    if not TAG_PARAMETER.fullmatch(query, at):
+        return query
+    return query[: at - 1] if at else None
+
+
+def _bucket(field: bytes, value: bytes | None, told: Mapping[bytes, bytes]) -> bytes:
+    if value is None:
+        return b""
+    return _bucket_of(field, value, tuple(told.items()))
+
+
+@lru_cache(maxsize=1024)
+def _bucket_of(field: bytes, value: bytes, told: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    known = dict(told)
+    if not _WEIGHTED.match(field):
+        return known.get(b" ".join(value.lower().split()), b"")
+    best, most = b"", 0
+    for member in list_members(value.lower()):
+        wanted, _, weight = (part.strip(b" \t") for part in member.partition(b";"))
+        thousandths = _thousandths(weight)
+        found = known.get(wanted) or known.get(wanted.partition(b"-")[0])
+        if found is not None and thousandths > most:
+            best, most = found, thousandths
+    return best
+
+
+def _thousandths(weight: bytes) -> int:
+    """The weight ``q=0.5`` of a member in thousandths; 1000 without one, 0 if it is malformed."""
+    if not weight:
+        return 1000
+    name, _, value = weight.partition(b"=")
+    return int(float(value) * 1000) if name.strip() == b"q" and QVALUE.fullmatch(value) else 0

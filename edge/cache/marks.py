@@ -1,0 +1,49 @@
+"""Marks on keys, for a while: for one reader alone ("pass"), or for all ("shareable").
+
+Bounded, so that a stranger who asks for ever new addresses costs no memory: the oldest marks go first.  What
+a mark is lost for costs one more question to the application, never a wrong answer.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+#: Seconds for which a key is passed on whole after an answer that may not be shared.
+PASS_SECONDS = 60.0
+#: Seconds for which it is remembered that a key may be shared and is not stored yet.
+SHAREABLE_SECONDS = 600.0
+#: Marks that are kept.
+CAPACITY = 65_536
+
+
+class Marks:
+    """Names of keys that bear a mark, with the time at which it ends."""
+
+    def __init__(self, seconds: float, capacity: int = CAPACITY) -> None:
+        self._seconds = seconds
+        self._capacity = capacity
+        self._until: OrderedDict[bytes, float] = OrderedDict()
+
+    def add(self, name: bytes, now: float) -> None:
+        """Mark *name* from now on."""
+        self._until[name] = now + self._seconds
+        self._until.move_to_end(name)
+        if len(self._until) > self._capacity:
+            self._until.popitem(last=False)
+
+    def has(self, name: bytes, now: float) -> bool:
+        """Whether *name* bears the mark."""
+        until = self._until.get(name)
+        if until is None:
+            return False
+        if until > now:
+            return True
+        del self._until[name]
+        return False
+
+    def discard(self, name: bytes) -> None:
+        """Take the mark away."""
+        self._until.pop(name, None)
+
+    def __len__(self) -> int:
+        return len(self._until)

@@ -1,0 +1,93 @@
+"""The record of a stored answer: what lies right behind its body in the table, byte by byte.
+
+The fast path reads the date, and nothing else of it; the Twisted side the rest.  All integers are
+little-endian::
+
+     0  u32 date                    what Date says, Unix seconds
+     4  u16 status
+     6  u16 bytes of the record
+     8  u32 stale while revalidate  seconds after it is no longer fresh
+    12  u32 stale if error
+    16  u16 bytes of the name, then of the ETag, of Last-Modified and of the groups: u16 each
+    24      name: the key, see edge.cache.keys
+            ETag: as the application sent it, with its quotes
+            Last-Modified: as the application sent it
+            groups: the value of Cache-Groups
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+
+from edge.cache.keys import LONGEST_TARGET
+
+_HEAD = Struct("<IHHIIHHHH")
+HEAD_BYTES = _HEAD.size
+#: The longest validators and groups of an application that are kept; an answer with longer ones is not
+#: stored.
+LONGEST_ETAG, LONGEST_MODIFIED, LONGEST_GROUPS = 512, 64, 8192
+#: The target, and a bucket for each of 64 fields.
+LONGEST_NAME = 4 * LONGEST_TARGET
+#: Forever, as far as a u32 knows.
+_MOST = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRecord:
+    """What is kept of an answer beside its lines and its body."""
+
+    name: bytes
+    status: int
+    #: Unix seconds.
+    date: int
+    #: Seconds after the answer is no longer fresh.
+    stale_while_revalidate: int = 0
+    stale_if_error: int = 0
+    #: The application's own validators, as sent; b"": none.
+    etag: bytes = b""
+    modified: bytes = b""
+    #: The value of Cache-Groups (RFC 9875).
+    groups: bytes = b""
+
+    def pack(self) -> bytes:
+        """The bytes behind the body.
+
+        :raises ValueError: a part is too long.
+        """
+        parts = (self.name, self.etag, self.modified, self.groups)
+        limits = (LONGEST_NAME, LONGEST_ETAG, LONGEST_MODIFIED, LONGEST_GROUPS)
+        if any(len(part) > limit for part, limit in zip(parts, limits, strict=True)):
+            raise ValueError("a part of a record is too long")
+        size = HEAD_BYTES + sum(map(len, parts))
+        head = _HEAD.pack(
+            self.date & _MOST,
+            self.status,
+            size,
+            min(self.stale_while_revalidate, _MOST),
+            min(self.stale_if_error, _MOST),
+            *map(len, parts),
+        )
+        return b"".join((head, *parts))
+
+
+def size_of(head: bytes) -> int | None:
+    """The size of the record that begins with *head* (24 bytes); None: that is none."""
+    if len(head) < HEAD_BYTES:
+        return None
+    _, _, size, _, _, *lengths = _HEAD.unpack_from(head)
+    return size if size == HEAD_BYTES + sum(lengths) else None
+
+
+def unpack(data: bytes) -> AnswerRecord | None:
+    """The record at the front of *data*; None: the bytes make no sense."""
+    size = size_of(data)
+    if size is None or size > len(data):
+        return None
+    date, status, _, revalidate, on_error, *lengths = _HEAD.unpack_from(data)
+    parts, at = [], HEAD_BYTES
+    for length in lengths:
+        parts.append(data[at : at + length])
+        at += length
+    name, etag, modified, groups = parts
+    return AnswerRecord(name, status, date, revalidate, on_error, etag, modified, groups)
