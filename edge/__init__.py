@@ -16,6 +16,7 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 ``gossip/``         membership and replication: SWIM, version vectors (sans-IO)
 ``http/``           HTTP/1.1 and WebSocket (sans-IO)
 ``tls/``            the record layer of TLS 1.3, and which hellos are recognised (sans-IO)
+``app/``            applications behind the edge: the protocol edge-app/1, what runs one (no Twisted)
 ``load/``           how loaded a node is, and the weight that clients draw it with (sans-IO)
 ``resource.py``     what is published under a path: representations and their variants
 ``confinement/``    what a worker gives up: users, capabilities, files, system calls
