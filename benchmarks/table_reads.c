@@ -25,7 +25,7 @@ static void fill(edge_slot *slot, uint64_t number, uint32_t head, uint64_t arena
     uint64_t mixed = number * 0x9e3779b97f4a7c15u;
     memcpy(slot->etag, &number, 8);
     memcpy(slot->etag + 8, &mixed, 8);
-    slot->body = arena + (mixed % 1000) * 64;
+    slot->body = (uint32_t)(arena / 64 + mixed % 1000);
     slot->length = mixed % 10000;
     slot->head = head;
     slot->modified = (uint32_t)mixed;

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from edge.fastpath.interface import Next, Sample, Settings
 from edge.fastpath.recognise import Request, Unrecognised, recognise
-from edge.http.answer import cors_line, head_200, head_304, head_plain, with_hsts
+from edge.http.answer import (
+    cors_line,
+    head_200,
+    head_304,
+    head_answer,
+    head_answer_304,
+    head_plain,
+    with_hsts,
+)
+from edge.http.dates import format_date
 from edge.resource import Coding, Media, variant_number
 from edge.table.counters import INDEX
-from edge.table.layout import SLOT_LIVE
-from edge.table.reader import Reader
+from edge.table.layout import OWN_CORS, OWN_VALIDATORS, SLOT_ANSWER, SLOT_LIVE
+from edge.table.reader import VARIANTS_MASK, Reader
 from edge.table.segment import CounterBlock, Segment
 
 #: Requests answered in one call, and bytes of output after which no further one is begun.
@@ -31,8 +40,14 @@ def monotonic_ms() -> int:
 class PythonAnswerer:
     """The answerer in Python.  Implements :class:`~edge.fastpath.interface.Answerer`."""
 
-    def __init__(self, segment: Segment, worker_index: int, settings: Settings) -> None:
-        self.reader = Reader(segment, worker_index, monotonic_ms)
+    def __init__(
+        self,
+        segment: Segment,
+        worker_index: int,
+        settings: Settings,
+        now_ms: Callable[[], int] = monotonic_ms,
+    ) -> None:
+        self.reader = Reader(segment, worker_index, now_ms)
         self.counters = CounterBlock(segment, worker_index)
         self.draining = False
         #: For the access log; the loop fills in the address.
@@ -98,17 +113,19 @@ class PythonAnswerer:
         fields = request.fields
         reader = self.reader
         key = reader.key_of(request.path)
-        slot = reader.find_slot(key, 0)
-        if slot is None or slot[1] != SLOT_LIVE:
-            return None
+        found = reader.find_any(key, 0)
+        if found is None or found[1][1] != SLOT_LIVE:
+            return self._stored(request, close)
+        slot = found[1]
         variants = slot[3]
         variant = _choose(variants, fields.codings, fields.accept) if variants != 1 else 0
         if variant is None:
             return None
         if variant:
-            slot = reader.find_slot(key, variant)
-            if slot is None or slot[1] != SLOT_LIVE:
+            other = reader.find_slot(key, variant)
+            if other is None or other[1] != SLOT_LIVE:
                 return None
+            slot = other
         entry = reader.entry_of(slot, with_body=False)
         if entry is None:
             return None
@@ -130,6 +147,46 @@ class PythonAnswerer:
         cors = self._cors(request)
         head = head_200(self._date, etag, entry.modified, entry.length, entry.lines_200, cors, close)
         return [with_hsts(head, self._hsts), body]
+
+    def _stored(self, request: Request, close: bool) -> list[bytes] | None:
+        """The answer of an application to GET or HEAD of exactly this target; None: let go."""
+        fields, reader = request.fields, self.reader
+        key = reader.key_of(request.exact)
+        found = reader.find_any(key, 0)
+        if found is None or found[1][1] != SLOT_ANSWER or not reader.is_fresh(found[1]):
+            return None
+        number, slot = found
+        flags, when = slot[3], reader.age_and_date(slot)
+        variant = _choose(flags & VARIANTS_MASK, fields.codings, fields.accept)
+        if when is None or variant is None:
+            return None
+        if variant:
+            other = reader.find_any(key, variant)
+            if other is None or other[1][1] != SLOT_ANSWER or not reader.is_fresh(other[1]):
+                return None
+            slot = other[1]
+            when = reader.age_of(slot), when[1]
+        entry = reader.entry_of(slot, with_body=request.method == b"GET")
+        if entry is None or (entry.body is None and request.method == b"GET"):
+            return None
+        age, date = when[0], format_date(when[1])
+        cors = b"" if flags & OWN_CORS else self._cors(request)
+        if (
+            request.tag == entry.etag
+            or fields.any_match
+            or (fields.none_match is not None and entry.etag in fields.none_match)
+        ):
+            self.counters.add(_NOT_MODIFIED)
+            pieces = [head_answer_304(date, age, entry.etag, entry.lines_304, cors, close)]
+        elif fields.none_match is not None and flags & OWN_VALIDATORS:
+            return None  # the validator may be the application's own
+        else:
+            self.counters.add(_OK)
+            head = head_answer(200, date, age, entry.etag, entry.length, entry.lines_200, cors, close)
+            pieces = [with_hsts(head, self._hsts), entry.body or b""]
+        reader.mark_hit(number)
+        self.counters.add(_ANSWERS_HIT)
+        return pieces
 
     def _revalidate(self, request: Request, close: bool) -> list[bytes] | None:
         reader = self.reader
@@ -168,6 +225,7 @@ class PythonAnswerer:
 
 
 _REQUESTS, _NOT_MODIFIED, _OK = INDEX["requests"], INDEX["not_modified"], INDEX["ok"]
+_ANSWERS_HIT = INDEX["answers_hit"]
 _REVALIDATIONS, _VALIDATORS = INDEX["revalidations"], INDEX["validators"]
 
 
@@ -225,7 +283,7 @@ def _lines(body: bytes) -> Iterator[bytes]:
 
 
 def _validator(line: bytes) -> tuple[bytes, bytes] | None:
-    """ETag and path of a line `ETAG PATH`; None: malformed."""
+    """ETag and target of a line `ETAG TARGET`; None: malformed."""
     tag, space, path = line.partition(b" ")
     if tag.startswith(b'W/"'):
         tag = tag[2:]
@@ -241,7 +299,7 @@ def _validator(line: bytes) -> tuple[bytes, bytes] | None:
         return None
     if not space or b'"' in tag or not path.startswith(b"/") or not _visible(tag) or not _visible(path):
         return None
-    return tag, path.partition(b"?")[0]
+    return tag, path
 
 
 def _visible(text: bytes) -> bool:

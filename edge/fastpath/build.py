@@ -28,14 +28,16 @@ ffibuilder.cdef(
     void edge_hash_prepare(edge_hash_state *state, const uint8_t *key);
     edge_key edge_hash(const edge_hash_state *state, const uint8_t *path, size_t length);
 
-    typedef struct { edge_hash_state hash; ...; } edge_table;
+    typedef struct { edge_hash_state hash; uint64_t now_ms; ...; } edge_table;
     typedef struct {
         uint8_t state, variant;
         uint16_t variants;
         uint32_t modified;
         uint8_t etag[16];
         uint64_t length;
-        bool confirmed;
+        bool confirmed, fresh;
+        uint32_t age, date;
+        uint64_t at;
         const uint8_t *body;
         const uint8_t *lines_200, *lines_304;
         uint16_t length_200, length_304;
@@ -50,7 +52,7 @@ ffibuilder.cdef(
     void edge_table_enter(edge_table *table);
     void edge_table_leave(edge_table *table);
     bool edge_table_find(const edge_table *table, edge_key key, unsigned variant, edge_entry *entry);
-    bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t *etag);
+    bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t *etag, bool *is_file);
     void edge_slot_store(edge_slot *slot, const edge_slot *value);
     uint64_t edge_epoch_advance(edge_header *header);
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from edge._native import ffi, lib
 from edge.errors import SegmentError
+from edge.fastpath.answerer import monotonic_ms
 from edge.fastpath.interface import Handoff, Next, Sample, Settings
 from edge.tls.interface import VERSION
 from edge.tls.suites import SUITES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from edge.table.segment import Segment
     from edge.tls.interface import RecordLayer
@@ -76,8 +77,15 @@ class NativeAnswerer:
     Implements :class:`~edge.fastpath.interface.Answerer`.
     """
 
-    def __init__(self, segment: Segment, worker_index: int, settings: Settings) -> None:
+    def __init__(
+        self,
+        segment: Segment,
+        worker_index: int,
+        settings: Settings,
+        now_ms: Callable[[], int] = monotonic_ms,
+    ) -> None:
         self._segment = segment
+        self._now_ms = now_ms
         self._table = open_table(segment, worker_index)
         self._answerer = ffi.gc(lib.edge_native_answerer(self._table), lib.edge_native_free)
         self._copy = bytearray(_COPY_BYTES)
@@ -93,6 +101,7 @@ class NativeAnswerer:
 
     def answer(self, data: bytes, date: bytes) -> tuple[bytes, int, Next]:
         ffi.memmove(self._answerer.date, date, 29)
+        self._answerer.table.now_ms = self._now_ms()
         written, consumed = ffi.new("size_t *"), ffi.new("size_t *")
         after = lib.edge_native_answer(
             self._answerer, data, len(data), ffi.from_buffer(self._copy), _COPY_BYTES, written, consumed

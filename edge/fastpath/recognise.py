@@ -39,8 +39,8 @@ _REVALIDATE_LINE = b"POST /.edge/revalidate HTTP/1.1\r\n"
 
 _FIELD = re.compile(rb"([^:]+):[ \t]*(.*?)[ \t]*\r\n", re.DOTALL)
 _HOST = re.compile(rb"(?:[A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-_QUERY = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+,;=:@/?]*")
-_TAG = re.compile(rb"(?:.*&)?~etag=([A-Za-z0-9_\-]{1,64})", re.DOTALL)
+_QUERY = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
+_TAG = re.compile(rb"(?:(.*)&)?~etag=([A-Za-z0-9_\-]{1,64})", re.DOTALL)
 _TOKEN = re.compile(_TCHAR + rb"+")
 _NONE_MATCH = re.compile(rb'[ \t]*(?:W/)?"([!#-~]*)"[ \t]*(,|\Z)')
 _PLAIN = re.compile(rb"text/plain[ \t]*(?:;.*)?", re.IGNORECASE | re.DOTALL)
@@ -80,6 +80,8 @@ class Request(NamedTuple):
     method: bytes
     target: bytes
     path: bytes
+    #: The target without that validator: the key of an application's answer.
+    exact: bytes
     #: The validator in the query.
     tag: bytes | None
     fields: Fields
@@ -112,13 +114,14 @@ def recognise(data: bytes, at: int = 0) -> Request | Unrecognised:
         return Unrecognised.LET_GO
     target = head[2]
     path, mark, query = target.partition(b"?")
-    tag = None
+    tag, exact = None, target
     if mark:
         if not _QUERY.fullmatch(query):
             return Unrecognised.LET_GO
         found = _TAG.fullmatch(query)
-        tag = found[1] if found else None
-    return Request(head[1], target, path, tag, fields, b"", length)
+        if found:
+            exact, tag = path if found[1] is None else b"%b?%b" % (path, found[1]), found[2]
+    return Request(head[1], target, path, exact, tag, fields, b"", length)
 
 
 def _has_none_match(fields: Fields) -> bool:
@@ -136,7 +139,9 @@ def _revalidation(data: bytes, at: int, body_at: int, fields: Fields) -> Request
     if len(data) - body_at < length:
         return Unrecognised.INCOMPLETE
     path = b"/.edge/revalidate"
-    return Request(b"POST", path, path, None, fields, data[body_at : body_at + length], body_at + length - at)
+    return Request(
+        b"POST", path, path, path, None, fields, data[body_at : body_at + length], body_at + length - at
+    )
 
 
 def _incomplete(data: bytes, at: int) -> Unrecognised:

@@ -7,6 +7,10 @@ that a request gets one answer whichever way it takes::
     200  Date  ETag  Last-Modified  Content-Length                 lines_200  cors  close
     206  Date  ETag  Last-Modified  Content-Range  Content-Length  lines_200  cors  close
     304  Date  ETag                                                lines_304  cors  close
+    answers of applications, from the table: their Date, their age, their Last-Modified among the lines
+    any  Date  Age  ETag  Content-Length                           lines_200  cors  close
+    206  Date  Age  ETag  Content-Range  Content-Length            lines_200  cors  close
+    304  Date  Age  ETag                                           lines_304  cors  close
     other representations, batch answers
          Date  Content-Length                                      lines_200  cors  close
     errors, redirects
@@ -110,6 +114,50 @@ def head_206(
             _readable(cors),
             _end(close),
         )
+    )
+
+
+def head_answer(
+    status: int,
+    date: bytes,
+    age: int,
+    etag: bytes,
+    length: int,
+    lines_200: bytes,
+    cors: bytes = b"",
+    close: bool = False,
+    span: Span | None = None,
+) -> bytes:
+    """Of an application's stored answer, whole or *span* of it; *age* in seconds, *etag* without quotes."""
+    part = b""
+    if span is not None:
+        part = b"Content-Range: bytes %d-%d/%d\r\n" % (span.first, span.last, length)
+        length = span.length
+    return b'HTTP/1.1 %d %b\r\nDate: %b\r\nAge: %d\r\nETag: "%b"\r\n%bContent-Length: %d\r\n%b%b%b' % (
+        status,
+        reason_phrase(status).encode("ascii"),
+        date,
+        age,
+        etag,
+        part,
+        length,
+        lines_200,
+        _readable(cors),
+        _end(close),
+    )
+
+
+def head_answer_304(
+    date: bytes, age: int, etag: bytes, lines_304: bytes, cors: bytes = b"", close: bool = False
+) -> bytes:
+    """The client's copy of an application's answer is still good; otherwise :func:`head_304`."""
+    return b'HTTP/1.1 304 \r\nDate: %b\r\nAge: %d\r\nETag: "%b"\r\n%b%b%b' % (
+        date,
+        age,
+        etag,
+        lines_304,
+        cors,
+        _end(close),
     )
 
 

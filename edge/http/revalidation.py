@@ -2,11 +2,11 @@
 
 The request's body is text, a line for each validator, ended by LF or CRLF (the last may lack it)::
 
-    ETAG PATH
+    ETAG TARGET
 
-with one space; ETAG bare, or quoted as in ETag, then also with ``W/`` before it; PATH with or
-without a query, which is ignored.  The answer lists the lines, counted from 0, that are no longer
-current::
+with one space; ETAG bare, or quoted as in ETag, then also with ``W/`` before it; TARGET a path, with or
+without a query, which counts for answers of applications, and does not for files.  The answer lists the
+lines, counted from 0, that are no longer current::
 
     {"v":1,"seq":1234,"stale":[0,17]}
 """
@@ -25,7 +25,7 @@ MAX_BODY = 128 * 1024
 #: VCHAR without the quote in both; a bare tag does not look like the beginning of a weak one.
 _LINE = re.compile(
     rb'(?:(?:W/)?"(?P<quoted>[\x21\x23-\x7e]*)"|(?!W/)(?P<bare>[\x21\x23-\x7e]+))'
-    rb" (?P<path>/[\x21-\x3e\x40-\x7e]*)(?:\?[\x21-\x7e]*)?"
+    rb" (?P<target>/[\x21-\x7e]*)"
 )
 
 
@@ -35,11 +35,11 @@ def check_content_type(value: bytes | None) -> None:
     :raises UnsupportedMediaType: it is something else.
     """
     if value is not None and value.partition(b";")[0].rstrip(b" \t").lower() != b"text/plain":
-        raise UnsupportedMediaType("The body has to be text/plain: a line ETAG PATH for each validator.")
+        raise UnsupportedMediaType("The body has to be text/plain: a line ETAG TARGET for each validator.")
 
 
 def parse_validators(body: bytes) -> list[tuple[bytes, bytes]]:
-    """(opaque-tag without quotes, path without query) of each line of *body*, in order.
+    """(opaque-tag without quotes, target) of each line of *body*, in order.
 
     :raises ContentTooLarge: more than :data:`MAX_BODY` bytes or :data:`MAX_LINES` lines.
     :raises BadRequest: a line that is none.
@@ -57,9 +57,9 @@ def parse_validators(body: bytes) -> list[tuple[bytes, bytes]]:
     for number, line in enumerate(lines):
         match = _LINE.fullmatch(line)
         if match is None:
-            raise BadRequest(f"Line {number} of the body is not ETAG PATH.")
-        quoted, bare, path = match.groups()
-        validators.append((bare if quoted is None else quoted, path))
+            raise BadRequest(f"Line {number} of the body is not ETAG TARGET.")
+        quoted, bare, target = match.groups()
+        validators.append((bare if quoted is None else quoted, target))
     return validators
 
 

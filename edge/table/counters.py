@@ -56,6 +56,11 @@ COUNTERS: tuple[str, ...] = (
     "tls_alerts_received_certificate",  # the peer does not accept ours
     "tls_alerts_received_other",
     "tls_key_updates",  # of peers
+    "answers_hit",  # applications' answers from the table, fresh: by the fast path and by Twisted
+    "answers_stale",  # no longer fresh: while they were asked for anew, or because the application failed
+    "answers_filled",  # clean questions whose answer was stored
+    "answers_coalesced",  # requests that waited for an answer to another's question
+    "answers_passed",  # requests that applications were asked whole
 )
 COUNTER_COUNT = 256
 INDEX: dict[str, int] = {name: index for index, name in enumerate(COUNTERS)}

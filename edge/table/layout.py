@@ -9,7 +9,7 @@ are little-endian.  Field positions are append-only: a change of meaning needs a
 
     offset 0                    header, 4096 bytes
     slots_offset (4096-aligned) slots, 64 bytes each (one cache line), a power of two of them
-    arena_offset (4096-aligned) arena: head records and small bodies, in 64-byte granules
+    arena_offset (4096-aligned) arena: head records and bodies, in 64-byte granules
 
 Header::
 
@@ -21,8 +21,8 @@ Header::
      32  u64 slot count                204 u32 live entries
      40  u64 arena offset
      48  u64 arena bytes
-     56  u32 worker blocks
-     60  u32 worker block bytes (4096)
+     56  u32 worker blocks               208 u32 doubt: answers that are older are not
+     60  u32 worker block bytes                  fresh; 0 = none is doubtful
 
     256 u64[256] leases: until when entries of each origin may be confirmed, CLOCK_MONOTONIC in
                  milliseconds; the origin 0, this node itself, has none and needs none
@@ -30,22 +30,25 @@ Header::
 Worker block: memory of its own for each worker, all that this worker may write.  Nothing is shared between
 cores, and a worker that is taken over can damage neither the table nor another's figures::
 
-      0  u64 epoch: 0 = quiescent, else the global epoch when the worker began to read
-     64  u64 counters[COUNTER_COUNT], see :mod:`edge.table.counters`
+         0  u64 epoch: 0 = quiescent, else the global epoch when the worker began to read
+        64  u64 counters[COUNTER_COUNT], see :mod:`edge.table.counters`
+      4096  u8  hits[slot count]: 1 = the worker has sent the answer in this slot; the writer clears it
 
 Slot: one (path, variant)::
 
       0  u32 seq       seqlock: odd while the writer is inside; a reader that sees it change starts over
-      4  u8  state     SLOT_EMPTY, SLOT_LIVE, SLOT_DELETED, SLOT_TEMPLATE
+      4  u8  state     SLOT_EMPTY, SLOT_LIVE, SLOT_DELETED, SLOT_TEMPLATE, SLOT_ANSWER, SLOT_OTHER
       5  u8  variant   see edge.resource: media * 4 + coding
-      6  u16 variants  bit v set: this path has variant v (equal in all variants of a path)
-      8  16s key       BLAKE2b-128(path, key=hash_key)
+      6  u16 variants  bit v set: this path has variant v (equal in all variants of a path); of answers
+                       also OWN_VALIDATORS, OWN_CORS
+      8  16s key       BLAKE2b-128(path, key=hash_key); of answers, of the name of their key
      24  16s etag      opaque-tag: base64url of the first 12 bytes of SHA-256(body)
-     40  u64 body      segment offset of the body; 0 = not in memory (blob file named by etag)
+     40  u32 body      segment offset of the body / 64; 0 = not in memory (blob file named by etag)
+     44  u32 born      of answers: when the application made it, in ticks; of others 0
      48  u56 length    body length in bytes
      55  u8  origin    who published it: 0 = this node, else an index into the leases
      56  u32 head      segment offset of the head record / 64
-     60  u32 modified  Last-Modified, Unix seconds
+     60  u32 modified  Last-Modified, Unix seconds; of answers: until when it is fresh, in ticks
 
 The home slot of a path is ``u64le(key[0:8]) & (slot count - 1)``; all variants of a path start
 there and are found by linear probing over at most :data:`MAX_PROBES` slots, ended by an empty one.
@@ -59,6 +62,14 @@ Head record (in the arena, shared by all entries with the same lines)::
                                            Content-Length, which are composed per answer
 
 SLOT_TEMPLATE marks an entry that lends its head to a POST answer and is not to be served to GET.
+
+SLOT_ANSWER marks an answer of an application with status 200, SLOT_OTHER one with another status, which only
+the Twisted side sends.  An answer is served while it is *fresh*: the present is before its last tick, it was
+not born before the doubt, and its origin's lease holds.  Ticks are sixteenths of a second of CLOCK_MONOTONIC,
+plus 2**31, modulo 2**32: so an answer can be older than the machine's uptime.  Right behind the body of its
+variant 0 lies its record (:mod:`edge.cache.record`); it begins with what Date says, u32 Unix seconds.
+OWN_VALIDATORS: it has an ETag or a Last-Modified of the application, which a condition may mean; OWN_CORS:
+its lines say themselves which origins may read it.
 """
 
 from __future__ import annotations
@@ -66,8 +77,9 @@ from __future__ import annotations
 from struct import Struct
 
 MAGIC = b"EDGETBL\0"
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 HEADER_BYTES = 4096
+#: What of a worker block does not depend on the count of slots.
 WORKER_BLOCK = 4096
 SLOT_BYTES = 64
 GRANULE = 64
@@ -78,7 +90,12 @@ LENGTH_MASK = (1 << LENGTH_BITS) - 1
 MAX_PROBES = 128
 MAX_WORKERS = 64
 
-SLOT_EMPTY, SLOT_LIVE, SLOT_DELETED, SLOT_TEMPLATE = range(4)
+SLOT_EMPTY, SLOT_LIVE, SLOT_DELETED, SLOT_TEMPLATE, SLOT_ANSWER, SLOT_OTHER = range(6)
+#: Bits in the mask of variants of an answer, above those of variants.
+OWN_VALIDATORS, OWN_CORS = 1 << 15, 1 << 14
+TICKS_PER_SECOND = 16
+_TICK_BASE = 2**31
+_TICK_MASK = 2**32 - 1
 
 HEADER = Struct("<8sIIQQQQQII16s")
 OFFSET_HASH_KEY = 64
@@ -86,10 +103,12 @@ OFFSET_EPOCH = 128
 OFFSET_SEQUENCE = 192
 OFFSET_COMPLETE = 200
 OFFSET_ENTRIES = 204
+OFFSET_DOUBT = 208
 OFFSET_LEASES = 256
 OFFSET_COUNTERS = 64  # within a worker block
+OFFSET_HITS = WORKER_BLOCK  # likewise
 
-SLOT = Struct("<IBBH16s16sQQII")
+SLOT = Struct("<IBBH16s16sIIQII")
 U32 = Struct("<I")
 U64 = Struct("<Q")
 HEAD_RECORD = Struct("<HH")
@@ -100,3 +119,18 @@ assert SLOT.size == SLOT_BYTES
 def align(value: int, to: int) -> int:
     """*value* rounded up to a multiple of *to*."""
     return -(-value // to) * to
+
+
+def worker_block_bytes(slots: int) -> int:
+    """Bytes of the block of one worker of a table with so many *slots*: whole pages."""
+    return WORKER_BLOCK + align(slots, WORKER_BLOCK)
+
+
+def ticks_of(monotonic_ms: int) -> int:
+    """CLOCK_MONOTONIC in milliseconds, as ticks."""
+    return (monotonic_ms * 2 // 125 + _TICK_BASE) & _TICK_MASK
+
+
+def ticks_between(earlier: int, later: int) -> int:
+    """Ticks from *earlier* to *later*; negative if it is the other way round."""
+    return ((later - earlier + _TICK_BASE) & _TICK_MASK) - _TICK_BASE

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
+from edge.cache.record import HEAD_BYTES as RECORD_HEAD_BYTES
+from edge.cache.record import AnswerRecord, size_of, unpack
 from edge.table.hashing import path_hasher
 from edge.table.layout import (
     GRANULE,
@@ -23,22 +25,33 @@ from edge.table.layout import (
     LENGTH_MASK,
     MAX_PROBES,
     OFFSET_EPOCH,
+    OFFSET_HITS,
+    OWN_CORS,
+    OWN_VALIDATORS,
     SLOT,
+    SLOT_ANSWER,
     SLOT_BYTES,
+    SLOT_DELETED,
     SLOT_EMPTY,
     SLOT_LIVE,
+    SLOT_OTHER,
     SLOT_TEMPLATE,
+    TICKS_PER_SECOND,
     U32,
     U64,
+    ticks_between,
+    ticks_of,
 )
 from edge.table.segment import Segment
 
 _READ_TRIES = 64
-_FOUND = (SLOT_LIVE, SLOT_TEMPLATE)
+_FILES, _ANSWERS = (SLOT_LIVE, SLOT_TEMPLATE), (SLOT_ANSWER, SLOT_OTHER)
 _unpack_slot, _unpack_seq, _unpack_home = SLOT.unpack_from, U32.unpack_from, U64.unpack_from
 #: The fields of a slot in the order of edge.table.layout: seq, state, variant, variants, key, etag, body,
-#: length, head, modified.
-Slot: TypeAlias = "tuple[int, int, int, int, bytes, bytes, int, int, int, int]"
+#: born, length, head, modified.
+Slot: TypeAlias = "tuple[int, int, int, int, bytes, bytes, int, int, int, int, int]"
+#: In a mask of variants of an answer, those of variants.
+VARIANTS_MASK = ~(OWN_VALIDATORS | OWN_CORS)
 #: The most bytes of header lines in a head record, of each kind.
 LINES_LIMIT = 8192
 
@@ -65,6 +78,31 @@ class Entry(NamedTuple):
     confirmed: bool = True
 
 
+class Answer(NamedTuple):
+    """One variant of an application's stored answer, copied out of the table."""
+
+    #: Mask of the variants that the answer has, and the flags of :mod:`edge.table.layout`.
+    variants: int
+    etag: bytes
+    length: int
+    lines_200: bytes
+    lines_304: bytes
+    body: bytes
+    #: Of the whole answer.
+    record: AnswerRecord
+    #: Seconds since the application made it.
+    age: int
+    #: Seconds for which it is still fresh; not positive: it is not.
+    remaining: float
+    #: Every answer is, that is older than some moment, or whose origin has lost touch with another node.
+    doubtful: bool
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it may be sent without a word."""
+        return self.remaining > 0 and not self.doubtful
+
+
 class Reader:
     """Finds entries, as one worker.  Not thread-safe."""
 
@@ -76,6 +114,7 @@ class Reader:
         self._slots = segment.slots_offset
         self._mask = segment.slot_count - 1
         self._block = segment.block(worker_index).memory
+        self.worker_index = worker_index
         self._inside = 0
         #: The key of a path; remembered, for some paths are asked for most of the time.
         self.key_of = lru_cache(maxsize=4096)(path_hasher(segment.hash_key))
@@ -133,21 +172,97 @@ class Reader:
 
     def find_slot(self, key: bytes, variant: int) -> Slot | None:
         """The slot of a live or template entry, as it was at one moment; the caller has entered."""
+        found = self.find_any(key, variant)
+        return found[1] if found is not None and found[1][1] in _FILES else None
+
+    def find_any(self, key: bytes, variant: int) -> tuple[int, Slot] | None:
+        """(number, slot) of an entry or an answer, as it was at one moment; the caller has entered."""
         home = _unpack_home(key)[0]
         for probe in range(MAX_PROBES):
-            slot = self._read(self._slots + (home + probe & self._mask) * SLOT_BYTES)
+            number = home + probe & self._mask
+            slot = self._read(self._slots + number * SLOT_BYTES)
             if slot is None:
                 continue
-            if slot[4] == key and slot[2] == variant and slot[1] in _FOUND:
-                return slot
             if slot[1] == SLOT_EMPTY:
                 return None
+            if slot[4] == key and slot[2] == variant and slot[1] != SLOT_DELETED:
+                return number, slot
         return None
+
+    def is_file(self, path: bytes) -> bool:
+        """Whether something is published under *path*, in memory or not."""
+        self.enter()
+        try:
+            return self.find_slot(self.key_of(path), 0) is not None
+        finally:
+            self.leave()
+
+    def find_answer(self, name: bytes, choose: Callable[[int], int] = lambda variants: 0) -> Answer | None:
+        """The stored answer under the *name* of a key (:mod:`edge.cache.keys`), fresh or not.
+
+        *choose*: out of a mask of variants the one to be sent.
+        """
+        self.enter()
+        try:
+            key = self.key_of(name)
+            found = self.find_any(key, 0)
+            if found is None or found[1][1] not in _ANSWERS:
+                return None
+            first = self.entry_of(found[1], with_body=True)
+            record = self._record_of(found[1])
+            if first is None or first.body is None or record is None or record.name != name:
+                return None
+            variant = choose(found[1][3] & VARIANTS_MASK)
+            slot, entry = found[1], first
+            if variant:
+                other = self.find_any(key, variant)
+                chosen = self.entry_of(other[1], with_body=True) if other is not None else None
+                if other is not None and chosen is not None and other[1][1] == slot[1]:
+                    slot, entry = other[1], chosen
+            now = ticks_of(self._now_ms())
+            return Answer(
+                found[1][3], entry.etag, entry.length, entry.lines_200, entry.lines_304, entry.body or b"",
+                record, self.age_of(slot),
+                ticks_between(now, slot[10]) / TICKS_PER_SECOND, not self._is_certain(slot),
+            )  # fmt: skip
+        finally:
+            self.leave()
+
+    def is_fresh(self, slot: Slot) -> bool:
+        """Whether the answer in *slot* may be sent."""
+        return ticks_between(ticks_of(self._now_ms()), slot[10]) > 0 and self._is_certain(slot)
+
+    def _is_certain(self, slot: Slot) -> bool:
+        doubt = self.segment.doubt
+        return (not doubt or ticks_between(doubt, slot[7]) >= 0) and self._confirms(slot[8] >> LENGTH_BITS)
+
+    def age_and_date(self, slot: Slot) -> tuple[int, int] | None:
+        """(age in seconds, Date in Unix seconds) of an answer, by the *slot* of its variant 0, inside."""
+        end = slot[6] * GRANULE + (slot[8] & LENGTH_MASK)
+        if not slot[6] or end + RECORD_HEAD_BYTES > self.segment.arena_end:
+            return None
+        return self.age_of(slot), U32.unpack_from(self._memory, end)[0]
+
+    def age_of(self, slot: Slot) -> int:
+        """Seconds since the application made the answer in *slot*."""
+        return max(0, ticks_between(slot[7], ticks_of(self._now_ms()))) // TICKS_PER_SECOND
+
+    def _record_of(self, slot: Slot) -> AnswerRecord | None:
+        """What lies behind the body of variant 0 of an answer."""
+        at = slot[6] * GRANULE + (slot[8] & LENGTH_MASK)
+        size = size_of(self._memory[at : at + RECORD_HEAD_BYTES]) if slot[6] else None
+        if size is None or at + size > self.segment.arena_end:
+            return None
+        return unpack(self._memory[at : at + size])
+
+    def mark_hit(self, number: int) -> None:
+        """The answer in slot *number* was sent: what is asked for stays."""
+        self._block[OFFSET_HITS + number] = 1
 
     def entry_of(self, slot: Slot, *, with_body: bool) -> Entry | None:
         """What a slot refers to; None: its offsets cannot be right.  The caller is still inside."""
-        _, state, variant, variants, _, etag, body, packed, head, modified = slot
-        length = packed & LENGTH_MASK
+        _, state, variant, variants, _, etag, granule, _, packed, head, modified = slot
+        body, length = granule * GRANULE, packed & LENGTH_MASK
         lines = self._lines(head * GRANULE)
         segment = self.segment
         if lines is None or (
@@ -160,19 +275,36 @@ class Reader:
         confirmed = self._confirms(packed >> LENGTH_BITS)
         return Entry(variant, variants, etag, modified, length, *lines, taken, in_memory, template, confirmed)
 
-    def is_current(self, path: bytes, etag: bytes) -> bool:
-        """Whether some live variant of *path* has this ETag, and may be confirmed."""
-        key = self.key_of(path)
+    def is_current(self, target: bytes, etag: bytes) -> bool:
+        """Whether some variant of what is asked for by *target* has this ETag, and may be confirmed.
+
+        The file of its path, whatever the query; else an application's fresh answer to exactly this query.
+        """
+        path, mark, _ = target.partition(b"?")
+        current, is_file = self._is_current(path, etag)
+        if mark and not is_file:
+            current, _ = self._is_current(target, etag)
+        return current
+
+    def _is_current(self, name: bytes, etag: bytes) -> tuple[bool, bool]:
+        """(whether it is current, whether it is a file)."""
+        key = self.key_of(name)
         home = U64.unpack_from(key)[0]
+        is_file = False
         for probe in range(MAX_PROBES):
             slot = self._read(self._slots + (home + probe & self._mask) * SLOT_BYTES)
             if slot is None:
                 continue
-            if slot[1] == SLOT_EMPTY:
-                return False
-            if slot[1] == SLOT_LIVE and slot[4] == key and slot[5] == etag:
-                return self._confirms(slot[7] >> LENGTH_BITS)
-        return False
+            state = slot[1]
+            if state == SLOT_EMPTY:
+                break
+            if state == SLOT_DELETED or slot[4] != key:
+                continue
+            is_file = is_file or state in _FILES
+            if slot[5] == etag and state != SLOT_TEMPLATE:
+                current = self.is_fresh(slot) if state in _ANSWERS else self._confirms(slot[8] >> LENGTH_BITS)
+                return current, is_file
+        return False, is_file
 
     def _confirms(self, origin: int) -> bool:
         return not origin or self.segment.lease(origin) > self._now_ms()

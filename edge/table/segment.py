@@ -25,16 +25,18 @@ from edge.table.layout import (
     MAX_WORKERS,
     OFFSET_COMPLETE,
     OFFSET_COUNTERS,
+    OFFSET_DOUBT,
     OFFSET_ENTRIES,
     OFFSET_EPOCH,
+    OFFSET_HITS,
     OFFSET_LEASES,
     OFFSET_SEQUENCE,
     ORIGIN_COUNT,
     SLOT_BYTES,
     U32,
     U64,
-    WORKER_BLOCK,
     align,
+    worker_block_bytes,
 )
 
 #: Slots per entry of capacity: at half load a probe rarely leaves its first cache line.
@@ -50,22 +52,22 @@ _NO_OTHER_SIZE = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 
 
 class WorkerBlock:
-    """The memory that one worker writes: its epoch, and its counters; a page of its own."""
+    """The memory that one worker writes: its epoch, its counters, and what it has sent; pages of its own."""
 
-    def __init__(self, fd: int) -> None:
-        """*fd* is owned from now on; :exc:`SegmentError`: that is no block."""
-        if os.fstat(fd).st_size != WORKER_BLOCK:
-            raise SegmentError(f"the block of a worker has {os.fstat(fd).st_size} bytes, not {WORKER_BLOCK}")
+    def __init__(self, fd: int, size: int) -> None:
+        """*fd* is owned from now on; *size*: what the header says; :exc:`SegmentError`: that is no block."""
+        if os.fstat(fd).st_size != size:
+            raise SegmentError(f"the block of a worker has {os.fstat(fd).st_size} bytes, not {size}")
         self.fd = fd
-        self.memory = mmap.mmap(fd, WORKER_BLOCK)
+        self.memory = mmap.mmap(fd, size)
 
     @classmethod
-    def create(cls) -> WorkerBlock:
-        """A new block of zeros, which nobody can make shorter."""
+    def create(cls, size: int) -> WorkerBlock:
+        """A new block of zeros, which nobody can make shorter; memory is taken for what is written alone."""
         fd = os.memfd_create("edge-worker", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        os.ftruncate(fd, WORKER_BLOCK)
+        os.ftruncate(fd, size)
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, _NO_OTHER_SIZE | fcntl.F_SEAL_SEAL)
-        return cls(fd)
+        return cls(fd, size)
 
     def close(self) -> None:
         """Unmaps and closes."""
@@ -142,12 +144,13 @@ class Segment:
             arena_offset,
             total - arena_offset,
             workers,
-            WORKER_BLOCK,
+            worker_block_bytes(slots),
             secrets.token_bytes(16),
         )
         U64.pack_into(memory, OFFSET_EPOCH, 1)
         memory[: len(MAGIC)] = MAGIC  # last: before it, the bytes are no table
-        return cls(fd, memory, {index: WorkerBlock.create() for index in range(workers)})
+        size = worker_block_bytes(slots)
+        return cls(fd, memory, {index: WorkerBlock.create(size) for index in range(workers)})
 
     @classmethod
     def attach(cls, fd: int, blocks: Mapping[int, int] | None = None) -> Segment:
@@ -163,7 +166,8 @@ class Segment:
         if problem is not None:
             memory.close()
             raise SegmentError(f"the shared table cannot be used: {problem}")
-        return cls(fd, memory, {index: WorkerBlock(block) for index, block in (blocks or {}).items()})
+        size = HEADER.unpack_from(memory)[9]
+        return cls(fd, memory, {index: WorkerBlock(block, size) for index, block in (blocks or {}).items()})
 
     @property
     def sequence(self) -> int:
@@ -189,6 +193,15 @@ class Segment:
         return bool(U32.unpack_from(self.memory, OFFSET_COMPLETE)[0])
 
     @property
+    def doubt(self) -> int:
+        """Answers of applications that were born before these ticks are not fresh; 0: none is doubtful."""
+        return int(U32.unpack_from(self.memory, OFFSET_DOUBT)[0])
+
+    def set_doubt(self, ticks: int) -> None:
+        """From now on, answers born before *ticks* are not fresh."""
+        U32.pack_into(self.memory, OFFSET_DOUBT, ticks)
+
+    @property
     def entries(self) -> int:
         """Live entries."""
         return int(U32.unpack_from(self.memory, OFFSET_ENTRIES)[0])
@@ -211,6 +224,15 @@ class Segment:
             raise SegmentError(
                 f"there is no block for worker {worker_index} of {self.worker_count} in this process"
             ) from None
+
+    def take_hit(self, number: int) -> bool:
+        """Whether a worker has sent the answer in slot *number* since this was asked last."""
+        at, hit = OFFSET_HITS + number, False
+        for block in self._blocks.values():
+            if block.memory[at]:
+                block.memory[at] = 0
+                hit = True
+        return hit
 
     def worker_epochs(self) -> list[int]:
         """The epoch that each worker reads in, 0 where it does not."""
@@ -252,7 +274,7 @@ def _problem(memory: mmap.mmap, size: int) -> str | None:
     )
     if magic != MAGIC:
         return "it does not begin with the table's magic bytes"
-    if (version, header, block) != (LAYOUT_VERSION, HEADER_BYTES, WORKER_BLOCK):
+    if (version, header) != (LAYOUT_VERSION, HEADER_BYTES):
         return f"it has layout version {version}, this program reads {LAYOUT_VERSION}"
     if total > size:
         return f"it is truncated: {size} of {total} bytes"
@@ -265,6 +287,7 @@ def _problem(memory: mmap.mmap, size: int) -> str | None:
         or slots_at < HEADER_BYTES
         or arena_at < slots_at + slots * SLOT_BYTES
         or arena_at + arena > total
+        or block != worker_block_bytes(slots)
     ):
         return "the sizes in its header contradict each other"
     return None

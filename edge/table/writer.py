@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from edge.cache.record import HEAD_BYTES as RECORD_HEAD_BYTES
+from edge.cache.record import size_of
 from edge.resource import Representation, Resource
 from edge.table.arena import Arena
 from edge.table.hashing import path_hasher
@@ -25,10 +27,12 @@ from edge.table.layout import (
     OFFSET_ENTRIES,
     OFFSET_SEQUENCE,
     SLOT,
+    SLOT_ANSWER,
     SLOT_BYTES,
     SLOT_DELETED,
     SLOT_EMPTY,
     SLOT_LIVE,
+    SLOT_OTHER,
     SLOT_TEMPLATE,
     U32,
     U64,
@@ -39,6 +43,30 @@ from edge.table.stores import stores_of
 
 #: Tombstones that end a run before an empty slot become empty again, at most this many at once.
 _TRIM = MAX_PROBES
+_ANSWERS = (SLOT_ANSWER, SLOT_OTHER)
+_USED = (SLOT_LIVE, SLOT_TEMPLATE, *_ANSWERS)
+#: Answers that make room for one block at most, before it is done without.
+_MOST_ROOM = 256
+
+
+class StoredAnswer(NamedTuple):
+    """An answer of an application, as it is put into the table."""
+
+    #: What is hashed: :attr:`edge.cache.keys.Key.name`.
+    name: bytes
+    #: Variant 0 first; every body is there.
+    representations: tuple[Representation, ...]
+    #: Packed (:mod:`edge.cache.record`).
+    record: bytes
+    #: Ticks: when the application made it, and until when it is fresh.
+    born: int
+    until: int
+    #: OWN_VALIDATORS, OWN_CORS; see :mod:`edge.table.layout`.
+    flags: int = 0
+    #: See "leases" there.
+    origin: int = 0
+    #: With status 200: the fast path may send it.
+    plain: bool = True
 
 
 class _Slot(NamedTuple):
@@ -48,15 +76,35 @@ class _Slot(NamedTuple):
     variants: int
     key: bytes
     etag: bytes
-    body: int
+    granule: int
+    born: int
     length: int
     head: int
     modified: int
 
     @property
+    def body(self) -> int:
+        """Segment offset of the body; 0: not in memory."""
+        return self.granule * GRANULE
+
+    @property
     def size(self) -> int:
         """Bytes of the body: *length* without the origin."""
         return self.length & LENGTH_MASK
+
+    @property
+    def has_record(self) -> bool:
+        """Whether a record lies behind the body."""
+        return self.state in _ANSWERS and self.variant == 0
+
+
+def _nobody_minds(number: int) -> None:
+    """The answer that has gone is nobody's concern."""
+
+
+def _nothing_to_take() -> bool:
+    """No answer can make room."""
+    return False
 
 
 class _Head:
@@ -84,6 +132,11 @@ class Writer:
         self._heads_at: dict[int, bytes] = {}
         self._entries = segment.entries
         self._spilled = 0
+        #: Called with the number of a slot whose answer, variant 0, has gone for another reason than
+        #: :meth:`put_answer` of the same name.
+        self.answer_gone: Callable[[int], None] = _nobody_minds
+        #: Called when a block has no room: takes an answer away; False: there is none.
+        self.make_room: Callable[[], bool] = _nothing_to_take
 
     @property
     def sequence(self) -> int:
@@ -112,7 +165,11 @@ class Writer:
             mask |= 1 << representation.variant
         # Variant 0 last: its mask announces the others.
         for representation in sorted(resource.representations, key=lambda one: -one.variant):
-            if not self._put_one(key, mask, resource.modified, representation, SLOT_LIVE, spill, origin):
+            slot = _Slot(
+                0, SLOT_LIVE, representation.variant, mask, key, representation.etag, 0, 0,
+                representation.length | origin << LENGTH_BITS, 0, resource.modified,
+            )  # fmt: skip
+            if self._put_one(slot, representation, spill) is None:
                 self._delete(key, 0xFFFF)
                 self.set_complete(False)
                 if counts:
@@ -122,6 +179,61 @@ class Writer:
         if counts:
             self._changed()
         return True
+
+    def put_answer(self, answer: StoredAnswer) -> int | None:
+        """Stores *answer* in place of what was under its name; the number of its slot, while it is there.
+
+        None: a file is there, or there is no room; then no answer is there.  Does not advance the sequence:
+        answers are not part of the site.
+        """
+        key = self._key_of(answer.name)
+        _, old = self._place(key, 0)
+        if old is not None and old.state not in _ANSWERS:
+            return None
+        state, mask = SLOT_ANSWER if answer.plain else SLOT_OTHER, answer.flags
+        for one in answer.representations:
+            mask |= 1 << one.variant
+        number = None
+        for one in sorted(answer.representations, key=lambda one: -one.variant):
+            slot = _Slot(
+                0, state, one.variant, mask, key, one.etag, 0, answer.born,
+                one.length | answer.origin << LENGTH_BITS, 0, answer.until,
+            )  # fmt: skip
+            number = self._put_one(slot, one, None, b"" if one.variant else answer.record)
+            if number is None:
+                self._delete(key, 0xFFFF)
+                return None
+        self._delete(key, ~mask & 0xFFFF)
+        return number
+
+    def prolong_answer(self, number: int, until: int) -> None:
+        """The answer in slot *number* is fresh until then, in ticks; its variants, too."""
+        first = self._load(number)
+        if first.state not in _ANSWERS:
+            return
+        for index in self._probe(first.key):
+            slot = self._load(index)
+            if slot.state == SLOT_EMPTY:
+                break
+            if slot.key == first.key and slot.state in _ANSWERS:
+                self._store(index, slot._replace(modified=until))
+
+    def remove_answer(self, number: int) -> bool:
+        """Takes the answer in slot *number* away, with its variants; whether there was one."""
+        slot = self._load(number)
+        return slot.state in _ANSWERS and self._delete(slot.key, 0xFFFF) > 0
+
+    def answer_at(self, number: int) -> tuple[bytes, int, int, int] | None:
+        """(key, born, until, bytes of its memory) of the answer in slot *number*; None: there is none."""
+        slot = self._load(number)
+        if not slot.has_record:
+            return None
+        return slot.key, slot.born, slot.modified, slot.size + self._record_bytes(slot)
+
+    def find_answer(self, name: bytes) -> int | None:
+        """The number of the slot with the answer under *name*."""
+        index, old = self._place(self._key_of(name), 0)
+        return index if old is not None and old.state in _ANSWERS else None
 
     def set_body(self, path: bytes, variant: int, etag: bytes, body: bytes) -> bool:
         """Takes the *body* of an entry that was put without it into memory; False: no room, or no such entry.
@@ -138,17 +250,22 @@ class Writer:
         if at is None:
             return False
         self._memory[at : at + len(body)] = body
-        self._store(index, old._replace(body=at))
+        self._store(index, old._replace(granule=at // GRANULE))
         return True
 
     def put_template(self, path: bytes, lines_200: bytes, lines_304: bytes) -> bool:
         """An entry that only lends its lines to the answer of a POST; does not advance the sequence."""
         nothing = Representation(0, b"template-no-etag", b"", 0, lines_200, lines_304, b"")
-        return self._put_one(self._key_of(path), 1, 0, nothing, SLOT_TEMPLATE, None)
+        slot = _Slot(0, SLOT_TEMPLATE, 0, 1, self._key_of(path), nothing.etag, 0, 0, 0, 0, 0)
+        return self._put_one(slot, nothing, None) is not None
 
     def remove(self, path: bytes) -> bool:
         """Takes *path* away; whether it was there."""
-        removed = self._delete(self._key_of(path), 0xFFFF)
+        key = self._key_of(path)
+        _, old = self._place(key, 0)
+        if old is not None and old.state in _ANSWERS:
+            return False  # of an application: no part of the site
+        removed = self._delete(key, 0xFFFF)
         if removed:
             self._changed()
         return removed > 0
@@ -198,7 +315,7 @@ class Writer:
             if slot.state in (SLOT_EMPTY, SLOT_DELETED) and not slot.seq & 1:
                 continue
             if slot.seq & 1 or not self._readopt(slot):
-                self._store(index, slot._replace(state=SLOT_DELETED, body=0, length=0, head=0))
+                self._store(index, slot._replace(state=SLOT_DELETED, granule=0, length=0, head=0))
                 given_up += 1
             else:
                 self._entries += 1
@@ -210,33 +327,45 @@ class Writer:
 
     def _put_one(
         self,
-        key: bytes,
-        mask: int,
-        modified: int,
+        slot: _Slot,
         one: Representation,
-        state: int,
         spill: Callable[[Representation], None] | None,
-        origin: int = 0,
-    ) -> bool:
-        index, old = self._place(key, one.variant)
-        if index is None:
-            return False
+        record: bytes | None = None,
+    ) -> int | None:
+        """Stores *slot* with the lines and the body of *one*; its number, None: there is no room.
+
+        *record*: of an answer, to lie behind its body; None: it is no answer.
+        """
         head = self._head(one.lines_200, one.lines_304)
         if head is None:
-            return False
-        body = self._body(one, spill, old)
-        slot = _Slot(
-            0, state, one.variant, mask, key, one.etag, body, one.length | origin << LENGTH_BITS,
-            head.at // GRANULE, modified,
-        )  # fmt: skip
-        head.users += 1
-        self._store(index, slot)
+            return None
+        head.users += 1  # making room must not take it
+        index, old = self._place(slot.key, one.variant)
+        body = None
+        if index is not None:
+            body = self._body(one, spill, old) if record is None else self._body_and_record(one, record)
+            index, old = self._place(slot.key, one.variant)  # making room may have taken it
+        if index is None or body is None:
+            self._forget_head(head)
+            return None
+        self._store(index, slot._replace(granule=body // GRANULE, head=head.at // GRANULE))
         if old is None:
             self._entries += 1
             self._note_entries()
         else:
             self._let_go(old, keep_body=old.body == body)
-        return True
+            if old.has_record and slot.state not in _ANSWERS:
+                self.answer_gone(index)
+        return index
+
+    def _body_and_record(self, one: Representation, record: bytes) -> int | None:
+        """Where the body of an answer is from now on, with its *record* right behind it."""
+        assert one.body is not None
+        at = self._allocate(one.length + len(record))
+        if at is not None:
+            self._memory[at : at + one.length] = one.body
+            self._memory[at + one.length : at + one.length + len(record)] = record
+        return at
 
     def _body(
         self, one: Representation, spill: Callable[[Representation], None] | None, old: _Slot | None
@@ -244,7 +373,13 @@ class Writer:
         """Where the body is from now on; 0: in a blob file."""
         if not one.length or one.body is None:
             return 0
-        if old is not None and old.body and old.etag == one.etag and old.size == one.length:
+        if (
+            old is not None
+            and old.body
+            and old.state not in _ANSWERS
+            and old.etag == one.etag
+            and old.size == one.length
+        ):
             return old.body
         at = self._allocate(one.length)
         if at is None:
@@ -273,13 +408,18 @@ class Writer:
         at = self._arena.allocate(size)
         if at is None and self.reclaim():
             at = self._arena.allocate(size)
+        for _ in range(_MOST_ROOM):
+            if at is not None or not self.make_room():
+                break
+            self.reclaim()
+            at = self._arena.allocate(size)
         return at
 
     def _let_go(self, slot: _Slot, keep_body: bool = False) -> None:
         """What *slot* referred to is not reachable through it any more."""
         retired = []
         if slot.body and not keep_body:
-            retired.append((slot.body, slot.size))
+            retired.append((slot.body, slot.size + self._record_bytes(slot)))
         record = self._heads_at.get(slot.head * GRANULE)
         if record is not None:
             head = self._heads[record]
@@ -292,6 +432,16 @@ class Writer:
             for at, size in retired:
                 self._arena.retire(at, size, epoch)
 
+    def _forget_head(self, head: _Head) -> None:
+        """What was to use *head* was not stored."""
+        head.users -= 1
+        self._drop_unused(self._heads_at[head.at])
+
+    def _record_bytes(self, slot: _Slot) -> int:
+        """Bytes of the record behind the body; 0: there is none, or it makes no sense."""
+        at = slot.body + slot.size
+        return (size_of(self._memory[at : at + RECORD_HEAD_BYTES]) or 0) if slot.has_record else 0
+
     def _delete(self, key: bytes, variants: int) -> int:
         """Deletes those variants of a path; how many there were."""
         count = 0
@@ -299,11 +449,13 @@ class Writer:
             slot = self._load(index)
             if slot.state == SLOT_EMPTY:
                 break
-            if slot.key == key and slot.state in (SLOT_LIVE, SLOT_TEMPLATE) and 1 << slot.variant & variants:
-                self._store(index, slot._replace(state=SLOT_DELETED, body=0, length=0, head=0))
+            if slot.key == key and slot.state in _USED and 1 << slot.variant & variants:
+                self._store(index, slot._replace(state=SLOT_DELETED, granule=0, length=0, head=0))
                 self._let_go(slot)
                 self._entries -= 1
                 count += 1
+                if slot.has_record:
+                    self.answer_gone(index)
                 self._trim(index)
         if count:
             self._note_entries()
@@ -325,7 +477,7 @@ class Writer:
         free = None
         for index in self._probe(key):
             slot = self._load(index)
-            if slot.state in (SLOT_LIVE, SLOT_TEMPLATE):
+            if slot.state in _USED:
                 if slot.key == key and slot.variant == variant:
                     return index, slot
                 continue
@@ -356,7 +508,9 @@ class Writer:
                 return False
             self._heads[record] = _Head(at, len(record))
             self._heads_at[at] = record
-        if slot.body and not self._arena.reserve(slot.body, slot.size):
+        record_bytes = self._record_bytes(slot)
+        broken = slot.has_record and (not slot.body or not record_bytes)
+        if broken or (slot.body and not self._arena.reserve(slot.body, slot.size + record_bytes)):
             self._drop_unused(record)
             return False
         self._heads[record].users += 1

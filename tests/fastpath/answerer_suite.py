@@ -6,8 +6,11 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from edge.fastpath.interface import Answerer, Next, Settings
-from edge.http.answer import head_200, head_304
+from edge.http.answer import head_200, head_304, head_answer, head_answer_304
+from edge.http.dates import format_date
+from edge.table.layout import OFFSET_HITS, ticks_of
 from edge.table.segment import CounterBlock, Segment
+from edge.table.writer import Writer
 from tests.fastpath import site
 from tests.fastpath.site import BIG, DATE, EMPTY, HOST, PAGE, PHOTO, get, revalidate
 
@@ -82,7 +85,9 @@ LET_GO = (
     get(b"/a.html/"),
     get(b"/../a.html"),
     get(b"/.edge/revalidate"),
-    get(b"/a.html?x=%41"),
+    get(b"/a.html?x=%4"),
+    get(b"/a.html?x=%4g"),
+    get(b"/a.html?%"),
     get(b"/a.html?x#y"),
     get(b"/a.html?\xe9"),
     get(b"/a.html", b"X: " + b"y" * 8192),
@@ -141,7 +146,8 @@ class AnswererSuite(Base):
         """As edge.http.answer writes it."""
         self.assertEqual(self.answered(get()), self.expected_200(PAGE) + b"<p>identity</p>" * 40)
         self.assertEqual(self.answered(get(EMPTY)), self.expected_200(EMPTY))
-        self.assertEqual(self.answered(get(b"/a.html?v=1&x")), self.answered(get()))
+        for query in (b"?v=1&x", b"?", b"?x=%41%ff"):
+            self.assertEqual(self.answered(get(PAGE + query)), self.answered(get()))
 
     def test_head_gets_the_head_of_get(self) -> None:
         """And no body."""
@@ -283,6 +289,120 @@ class AnswererSuite(Base):
             )
         self.assertIn(b'"stale":[]', self.answered(revalidate(b"")))
         self.assertIn(b",998,999]", self.answered(revalidate(b"x /a\n" * 1000)))
+
+    def stored(self, name: bytes, variant: int = 0, cors: bytes = b"") -> bytes:
+        """The answer under *name*, as the specification writes it."""
+        one = site.answer(name).representations[variant]
+        date = format_date(site.ANSWERED)
+        return head_answer(200, date, 5, one.etag, one.length, one.lines_200, cors) + (one.body or b"")
+
+    def put_answers(self) -> Writer:
+        """All answers of an application; whoever wrote them."""
+        self.segment = site.published(answers=True)
+        self.addCleanup(self.segment.close)
+        self.answerer = self.make(self.segment, Settings(allow_origins=(b"https://n2.example",)))
+        return Writer(self.segment)
+
+    def let_go(self, request: bytes) -> None:
+        """Nothing is answered."""
+        self.assertEqual(self.answerer.answer(request, DATE), (b"", 0, Next.HAND_OFF), request)
+
+    def test_an_answer_of_an_application_is_sent_with_its_age_and_its_date(self) -> None:
+        """In the best coding, to exactly its query."""
+        self.put_answers()
+        for name in (b"/app", b"/app?x=1", b"/app?q=%7B%7D&y", b"/app/own"):
+            self.assertEqual(self.answered(get(name)), self.stored(name))
+        self.assertEqual(self.answered(get(b"/app?x=1", b"Accept-Encoding: br")), self.stored(b"/app?x=1", 2))
+        head = self.answered(get(b"/app", b"Accept-Encoding: gzip", method=b"HEAD"))
+        self.assertEqual(head + b"/app in 1", self.stored(b"/app", 1))
+        self.assertIn(b"\r\nAge: 5\r\n", head)
+
+    def test_two_queries_never_share_an_answer(self) -> None:
+        """Not even one with nothing in it and none; files go on ignoring them."""
+        self.put_answers()
+        for query in (
+            b"?",
+            b"?x",
+            b"?x=1&",
+            b"?x=2",
+            b"?&x=1",
+            b"?x=%31",
+            b"?X=1",
+            b"?q=%7b%7D&y",
+            b"?y&q=%7B%7D",
+        ):
+            self.let_go(get(b"/app" + query))
+        self.let_go(get(b"/app/own?x=1"))
+        self.assertIn(b"<p>identity", self.answered(get(PAGE + b"?x=1")))
+
+    def test_an_answer_that_is_not_fresh_or_no_200_is_let_go(self) -> None:
+        """So is a doubtful one, and one whose origin has lost touch."""
+        writer = self.put_answers()
+        self.let_go(get(b"/app/old"))
+        self.let_go(get(b"/app/other"))
+        self.segment.set_doubt(ticks_of(site.NOW_MS - 5_500))
+        self.assertTrue(self.answered(get(b"/app")))
+        self.segment.set_doubt(ticks_of(site.NOW_MS - 5_000))
+        self.let_go(get(b"/app"))
+        self.segment.set_doubt(0)
+        writer.recover()
+        writer.put_answer(site.answer(b"/app")._replace(origin=7))
+        self.let_go(get(b"/app"))
+        self.segment.set_lease(7, site.NOW_MS + 1)
+        self.assertEqual(self.answered(get(b"/app")), self.stored(b"/app"))
+
+    def test_a_copy_of_an_answer_is_confirmed(self) -> None:
+        """By the ETag of the coding, in the field or in the query, in at most 200 bytes."""
+        self.put_answers()
+        one = site.answer(b"/app?x=1").representations[2]
+        expected = head_answer_304(format_date(site.ANSWERED), 5, one.etag, one.lines_304)
+        br = b"Accept-Encoding: br"
+        for request in (
+            get(b"/app?x=1", br, b'If-None-Match: "%b"' % one.etag),
+            get(b"/app?x=1&~etag=" + one.etag, br),
+            get(b"/app?x=1", br, b"If-None-Match: *", method=b"HEAD"),
+        ):
+            self.assertEqual(self.answered(request), expected)
+        self.assertLessEqual(len(expected), 200)
+        plain = site.answer(b"/app").representations[0]
+        expected = head_answer_304(format_date(site.ANSWERED), 5, plain.etag, plain.lines_304)
+        self.assertEqual(self.answered(get(b"/app?~etag=" + plain.etag)), expected)
+        self.assertEqual(self.answered(get(b"/app?~etag=" + one.etag)), self.stored(b"/app"))
+
+    def test_a_condition_that_may_mean_a_validator_of_the_application_is_let_go(self) -> None:
+        """Where the application has one; and who may read it, it says itself."""
+        self.put_answers()
+        self.let_go(get(b"/app/own", b'If-None-Match: "own"'))
+        self.assertEqual(self.answered(get(b"/app", b'If-None-Match: "own"')), self.stored(b"/app"))
+        origin = b"Origin: https://n2.example"
+        self.assertEqual(self.answered(get(b"/app/own", origin)), self.stored(b"/app/own"))
+        cors = b"Access-Control-Allow-Origin: *\r\n"
+        self.assertEqual(self.answered(get(b"/app", origin)), self.stored(b"/app", cors=cors))
+
+    def test_answers_are_revalidated_by_their_whole_target(self) -> None:
+        """Any coding's ETag; what is not fresh is stale."""
+        self.put_answers()
+        lines = (
+            site.etag(b"/app?x=1", 2) + b" /app?x=1",
+            site.etag(b"/app?x=1") + b" /app",
+            site.etag(b"/app") + b" /app?",
+            site.etag(b"/app") + b" /app",
+            site.etag(b"/app/old") + b" /app/old",
+            site.etag(PAGE) + b" /a.html?x=1",
+        )
+        self.assertIn(b'"stale":[1,2,4]}', self.answered(revalidate(b"\n".join(lines))))
+
+    def test_what_is_sent_is_marked_for_who_decides_what_stays(self) -> None:
+        """Once for all codings; files are not."""
+        writer = self.put_answers()
+        number = writer.find_answer(b"/app")
+        assert number is not None
+        self.assertFalse(self.segment.take_hit(number))
+        self.answered(get(b"/app", b"Accept-Encoding: br") + get(b"/app") + get(PAGE))
+        self.let_go(get(b"/app/old"))
+        self.assertEqual(sum(self.segment.block(0).memory[OFFSET_HITS:]), 1)
+        self.assertEqual([self.segment.take_hit(number) for _ in range(2)], [True, False])
+        self.assertEqual(CounterBlock(self.segment, 0).read()["answers_hit"], 2)
 
     def test_requests_are_counted(self) -> None:
         """In the worker's block of the segment."""

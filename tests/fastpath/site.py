@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
+from edge.cache.record import AnswerRecord
+from edge.cache.status import HIT
 from edge.resource import Representation, Resource, etag_of
+from edge.table.layout import OWN_CORS, OWN_VALIDATORS, ticks_of
 from edge.table.segment import Segment
-from edge.table.writer import Writer
+from edge.table.writer import StoredAnswer, Writer
 
 PAGE = b"/a.html"
 PHOTO = b"/i.jpg"
@@ -62,8 +65,41 @@ def resources() -> list[Resource]:
     ]
 
 
+#: The present of whoever reads answers, CLOCK_MONOTONIC in milliseconds.
+NOW_MS = 10_000_000
+#: Keys of answers of an application: the last one is no longer fresh, and is older than the machine's uptime.
+ANSWERS = (b"/app", b"/app?x=1", b"/app?q=%7B%7D&y", b"/app/own", b"/app/other", b"/app/old")
+#: What Date says in them.
+ANSWERED = 1_699_999_990
+
+
+def answer(name: bytes) -> StoredAnswer:
+    """The answer of an application under *name*: in three codings, and made 5 s ago."""
+    own = name == b"/app/own"
+    lines = b"Content-Type: text/html\r\n%bCache-Control: s-maxage=60\r\nVary: Accept-Encoding\r\n"
+    lines += (b"Access-Control-Allow-Origin: https://n2.example\r\n" if own else b"") + HIT
+    short = b"Cache-Control: s-maxage=60\r\nVary: Accept-Encoding\r\n"
+    codings = (b"", b"Content-Encoding: gzip\r\n", b"Content-Encoding: br\r\n")
+    made = []
+    for variant, coding in enumerate(codings):
+        body = b"" if name == b"/app/own" else b"%b in %d" % (name, variant)
+        digest = hashlib.sha256(body).digest()
+        made.append(Representation(variant, etag_of(digest), digest, len(body), lines % coding, short, body))
+    record = AnswerRecord(
+        name, 404 if name == b"/app/other" else 200, ANSWERED, 30, 60, b'"own"' if own else b""
+    )
+    old = name == b"/app/old"
+    born = ticks_of(NOW_MS) - 16 * 20_000 if old else ticks_of(NOW_MS - 5_500)
+    until = ticks_of(NOW_MS) if old else ticks_of(NOW_MS + 54_500)
+    flags = OWN_VALIDATORS | OWN_CORS if own else 0
+    representations = tuple(made[:1] if own else made)
+    return StoredAnswer(name, representations, record.pack(), born, until, flags, plain=record.status == 200)
+
+
 def etag(path: bytes, variant: int = 0) -> bytes:
-    """The ETag of a representation of the site."""
+    """The ETag of a representation of the site, or of an answer."""
+    if path in ANSWERS:
+        return answer(path).representations[variant].etag
     for resource in resources():
         for one in resource.representations:
             if (resource.path, one.variant) == (path, variant):
@@ -71,12 +107,14 @@ def etag(path: bytes, variant: int = 0) -> bytes:
     raise KeyError(path, variant)
 
 
-def published(workers: int = 4) -> Segment:
-    """A segment with the site in it."""
+def published(workers: int = 4, answers: bool = False) -> Segment:
+    """A segment with the site in it, and *answers* of an application."""
     segment = Segment.create(capacity=256, arena_bytes=1 << 20, workers=workers)
     writer = Writer(segment)
     for resource in resources():
         assert writer.put(resource)
+    for name in ANSWERS if answers else ():
+        assert writer.put_answer(answer(name)) is not None
     writer.put_template(
         b"/.edge/revalidate", b"Content-Type: application/json\r\nCache-Control: no-store\r\n", b""
     )

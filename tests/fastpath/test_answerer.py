@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.fastpath.answerer import PythonAnswerer
 from edge.fastpath.interface import Answerer, Next, Settings
 from edge.fastpath.native import NativeAnswerer
+from edge.table.layout import OFFSET_HITS
 from edge.table.segment import Segment
 from tests.fastpath import site
 from tests.fastpath.answerer_suite import LET_GO, LET_GO_LINES, AnswererSuite
@@ -19,7 +20,7 @@ class PythonAnswererTests(AnswererSuite, SynchronousTestCase):
 
     def make(self, segment: Segment, settings: Settings) -> Answerer:
         """A build, as worker 0."""
-        return PythonAnswerer(segment, 0, settings)
+        return PythonAnswerer(segment, 0, settings, lambda: site.NOW_MS)
 
 
 class NativeAnswererTests(AnswererSuite, SynchronousTestCase):
@@ -27,7 +28,7 @@ class NativeAnswererTests(AnswererSuite, SynchronousTestCase):
 
     def make(self, segment: Segment, settings: Settings) -> Answerer:
         """A build, as worker 0."""
-        return NativeAnswerer(segment, 0, settings)
+        return NativeAnswerer(segment, 0, settings, lambda: site.NOW_MS)
 
 
 TAGS = [
@@ -36,9 +37,25 @@ TAGS = [
     site.etag(site.PAGE, 2),
     site.etag(site.PHOTO, 8),
     b"x",
+    *(site.etag(name, variant) for name in site.ANSWERS[:3] for variant in (0, 2)),
+    site.etag(b"/app/own"),
+    b"own",
 ]
 PATHS = st.sampled_from(
-    [b"/a.html", b"/i.jpg", b"/empty", b"/gone", b"/a.html?x=1", b"/i.jpg?~etag=" + TAGS[3]]
+    [
+        b"/a.html",
+        b"/i.jpg",
+        b"/empty",
+        b"/gone",
+        b"/a.html?x=1",
+        b"/i.jpg?~etag=" + TAGS[3],
+        *site.ANSWERS,
+        b"/app?",
+        b"/app?x=1&",
+        b"/app?x=1&~etag=" + TAGS[7],
+        b"/app?~etag=" + TAGS[5],
+        b"/app/own?",
+    ]
 )
 LINES = st.one_of(
     st.sampled_from(LET_GO_LINES),
@@ -57,9 +74,12 @@ REQUESTS = st.one_of(
         st.lists(LINES, max_size=4),
         st.sampled_from([b"GET", b"HEAD", b"GET", b"POST"]),
     ),
-    st.lists(st.sampled_from([tag + b" /a.html" for tag in TAGS] + [b"bad"]), max_size=5).map(
-        lambda lines: site.revalidate(b"\n".join(lines))
-    ),
+    st.lists(
+        st.sampled_from(
+            [tag + b" " + path for tag in TAGS for path in (b"/a.html?y", *site.ANSWERS)] + [b"bad"]
+        ),
+        max_size=5,
+    ).map(lambda lines: site.revalidate(b"\n".join(lines))),
     st.sampled_from(LET_GO),
 )
 ODD = st.sampled_from(
@@ -82,11 +102,11 @@ class TwinTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """One table, two workers."""
-        self.segment = site.published()
+        self.segment = site.published(answers=True)
         self.addCleanup(self.segment.close)
         allowed = Settings(allow_origins=(b"https://n2.example",))
-        self.native = NativeAnswerer(self.segment, 0, allowed)
-        self.python = PythonAnswerer(self.segment, 1, allowed)
+        self.native = NativeAnswerer(self.segment, 0, allowed, lambda: site.NOW_MS)
+        self.python = PythonAnswerer(self.segment, 1, allowed, lambda: site.NOW_MS)
 
     @settings(max_examples=1500)
     @given(streams())
@@ -97,6 +117,8 @@ class TwinTests(SynchronousTestCase):
         go a little earlier.
         """
         native, python = (each.answer(stream, site.DATE) for each in (self.native, self.python))
+        hits = [self.segment.block(worker).memory[OFFSET_HITS:] for worker in (0, 1)]
+        self.assertEqual(hits[0], hits[1])
         self.assertEqual(native[:2], python[:2])
         rest = stream[native[1] :]
         if (native[2], python[2]) == (Next.HAND_OFF, Next.RECEIVE):

@@ -22,8 +22,8 @@ class ParseTests(SynchronousTestCase):
             (b"a /b\n", [(b"a", b"/b")]),
             (b"a /b\r\n", [(b"a", b"/b")]),
             (b'"a" /b\r\nW/"c" /d\ne /', [(b"a", b"/b"), (b"c", b"/d"), (b"e", b"/")]),
-            (b"a /b?c=d?e", [(b"a", b"/b")]),
-            (b"a /?", [(b"a", b"/")]),
+            (b"a /b?c=d?e", [(b"a", b"/b?c=d?e")]),
+            (b"a /?", [(b"a", b"/?")]),
             (b'"" /b', [(b"", b"/b")]),
             (b"abcdefghijklmnop /%C3%A9//..#", [(b"abcdefghijklmnop", b"/%C3%A9//..#")]),
         ):

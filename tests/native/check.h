@@ -48,7 +48,7 @@ static inline void unguard(uint8_t *copy, size_t length)
 #define SEGMENT_BYTES (EDGE_HEADER_BYTES + SLOTS * 64 + ARENA)
 
 /* What a worker would write; one at a time is enough here. */
-static uint8_t worker_block[EDGE_WORKER_BLOCK] __attribute__((aligned(64), unused));
+static uint8_t worker_block[EDGE_WORKER_BLOCK + SLOTS] __attribute__((aligned(64), unused));
 
 typedef struct {
     uint8_t *base;
@@ -69,7 +69,7 @@ static inline segment segment_new(void)
     header->arena_offset = header->slots_offset + SLOTS * 64;
     header->arena_bytes = ARENA;
     header->worker_count = 2;
-    header->worker_bytes = EDGE_WORKER_BLOCK;
+    header->worker_bytes = EDGE_WORKER_BLOCK + SLOTS;
     memcpy(header->hash_key, "0123456789abcdef", 16);
     header->epoch = 1;
     header->complete = 1;
@@ -109,7 +109,7 @@ static inline void segment_put(segment *s, edge_table *table, const char *path, 
     memcpy(slot.key, &key, 16);
     memcpy(slot.etag, etag, 16);
     slot.length = strlen(body);
-    slot.body = segment_block(s, body, slot.length + 1);
+    slot.body = (uint32_t)(segment_block(s, body, slot.length + 1) / 64);
     slot.head = (uint32_t)(segment_block(s, record, 4u + lengths[0] + lengths[1]) / 64);
     slot.modified = 1700000000;
     uint64_t at = key.low & table->slot_mask;

@@ -81,7 +81,7 @@ typedef struct {
 
 static server server_new(void)
 {
-    static uint8_t block[EDGE_WORKER_BLOCK] __attribute__((aligned(64)));
+    static uint8_t block[EDGE_WORKER_BLOCK + SLOTS] __attribute__((aligned(64)));
     static char big[BIG_BYTES + 1];
     const edge_limits limits = {1000, 0, 10, 75, 30, 1024, 100, 8 << 20};
     server v = {.s = segment_new()};

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.cache.record import HEAD_BYTES, AnswerRecord
 from edge.resource import Coding, Media, variant_number
 from edge.table import counters, layout
 
@@ -29,8 +30,11 @@ class LayoutTests(SynchronousTestCase):
             "ORIGIN_COUNT",
             "LENGTH_BITS",
             "COUNTER_COUNT",
+            "OFFSET_HITS",
+            "OFFSET_DOUBT",
+            "TICKS_PER_SECOND",
         ):
-            found = re.search(rf"#define EDGE_{name} (\d+)", HEADER)
+            found = re.search(rf"#define EDGE_{name} (\d+)\b", HEADER)
             assert found is not None, name
             self.assertEqual(int(found[1]), getattr(layout, name, getattr(counters, name, None)))
 
@@ -50,9 +54,38 @@ class LayoutTests(SynchronousTestCase):
         self.assertEqual(variant_number(Media.WEBP, Coding.IDENTITY), 4)
 
     def test_states_are_numbered_alike(self) -> None:
-        """Empty, live, deleted, template."""
-        names = re.findall(r"EDGE_(SLOT_[A-Z]+)\b", HEADER.split("enum")[1])
-        self.assertEqual([getattr(layout, name) for name in names], [0, 1, 2, 3])
+        """Empty, live, deleted, template, answer, other; and the flags of answers."""
+        names = re.findall(r"EDGE_(SLOT_[A-Z]+)\b", HEADER.split("enum")[1].split(";")[0])
+        self.assertEqual([getattr(layout, name) for name in names], [0, 1, 2, 3, 4, 5])
+        flags = re.findall(r"#define EDGE_(OWN_[A-Z]+) 0x([0-9A-Fa-f]+)u", HEADER)
+        self.assertEqual(
+            {name: int(value, 16) for name, value in flags},
+            {
+                "OWN_VALIDATORS": layout.OWN_VALIDATORS,
+                "OWN_CORS": layout.OWN_CORS,
+            },
+        )
+
+    def test_ticks_are_the_same_in_c_and_know_what_came_first(self) -> None:
+        """Also when they have run over."""
+        self.assertIn("monotonic_ms * 2 / 125) + 0x80000000u", HEADER)
+        self.assertEqual(layout.ticks_of(0), 2**31)
+        self.assertEqual(layout.ticks_of(10_000) - layout.ticks_of(9_000), layout.TICKS_PER_SECOND)
+        for earlier, later, ticks in (
+            (5, 7, 2),
+            (7, 5, -2),
+            (2**32 - 1, 1, 2),
+            (1, 2**32 - 1, -2),
+            (3, 3, 0),
+        ):
+            self.assertEqual(layout.ticks_between(earlier, later), ticks)
+
+    def test_the_record_of_an_answer_begins_as_c_reads_it(self) -> None:
+        """With its date, in no fewer bytes than C asks for."""
+        found = re.search(r"#define EDGE_RECORD_BYTES (\d+)", HEADER)
+        assert found is not None
+        self.assertEqual(int(found[1]), HEAD_BYTES)
+        self.assertEqual(AnswerRecord(b"/", 200, 0x01020304).pack()[:4], bytes((4, 3, 2, 1)))
 
     def test_the_documentation_has_the_version_and_the_sizes(self) -> None:
         """Whatever stands in brackets in its table of the header."""
@@ -60,7 +93,7 @@ class LayoutTests(SynchronousTestCase):
         for about, value in (
             ("layout version", layout.LAYOUT_VERSION),
             ("header bytes", layout.HEADER_BYTES),
-            ("bytes of one", layout.WORKER_BLOCK),
+            ("bytes of one without its hits", layout.WORKER_BLOCK),
         ):
             self.assertIn(f"{about} ({value})", text)
 
@@ -76,7 +109,8 @@ class LayoutTests(SynchronousTestCase):
             1,
             bytes(16),
             b"AAECAwQFBgcICQoL",
-            0x200040,
+            0x200040 // 64,
+            0,
             5,
             0x200000 // 64,
             1_700_000_000,

@@ -68,13 +68,14 @@ class SegmentTests(SynchronousTestCase):
         """Magic bytes, version, truncation, contradictions."""
         cases = (
             ({"change": (0, b"X")}, "magic"),
-            ({"change": (8, b"\x01")}, "layout version 1, this program reads 3"),
+            ({"change": (8, b"\x01")}, "layout version 1, this program reads 4"),
             ({"size": 100}, "truncated: 100 bytes"),
             ({"size": HEADER_BYTES}, "truncated: 4096 of"),
             ({"change": (32, b"\x03")}, "contradict"),
             ({"change": (24, b"\x01")}, "contradict"),
             ({"change": (48, b"\xff" * 4)}, "contradict"),
             ({"change": (56, b"\xff")}, "contradict"),
+            ({"change": (61, b"\x10")}, "contradict"),
         )
         for arguments, reason in cases:
             fd = self._broken(**arguments)  # type: ignore[arg-type]
@@ -144,7 +145,7 @@ class SegmentTests(SynchronousTestCase):
         self.addCleanup(made.close)
         fd = os.dup(made.fd)
         self.addCleanup(os.close, fd)
-        with self.assertRaisesRegex(SegmentError, "bytes, not 4096"):
+        with self.assertRaisesRegex(SegmentError, "bytes, not 8192"):
             Segment.attach(os.dup(made.fd), {0: fd})
 
     def test_a_mapping_survives_the_close_of_another(self) -> None:

@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.resource import Representation
 from edge.table import writer as writer_module
-from edge.table.layout import SLOT, SLOT_BYTES, SLOT_DELETED, SLOT_LIVE, U32
+from edge.table.layout import GRANULE, SLOT, SLOT_BYTES, SLOT_DELETED, SLOT_LIVE, U32
 from edge.table.reader import Reader
 from edge.table.segment import Segment
 from edge.table.stores import PythonStores
@@ -144,10 +144,11 @@ class WriterTests(SynchronousTestCase):
         slot = SLOT.unpack_from(
             self.segment.memory, self.segment.slots_offset + self._index(b"/a") * SLOT_BYTES
         )
-        held = self.segment.memory[slot[6] : slot[6] + 4000]
+        at = slot[6] * GRANULE
+        held = self.segment.memory[at : at + 4000]
         for number in range(2, 100):
             self.writer.put(resource(b"/a", number, size=4000), lambda one: None)
-        self.assertEqual(self.segment.memory[slot[6] : slot[6] + 4000], held)
+        self.assertEqual(self.segment.memory[at : at + 4000], held)
         self.assertEqual(self.reader.key_of(b"/a"), key)
         self.reader.leave()
         self.assertGreater(self.writer.reclaim(), 0)
@@ -278,7 +279,7 @@ class NativeReaderTests(SynchronousTestCase):
             writer.put(resource(b"/%d" % number, number, (0, 2) if number % 3 else (0,), size=number))
         for number in range(0, 100, 5):
             writer.remove(b"/%d" % number)
-        table, entry = open_table(segment, 1), ffi.new("edge_entry *")
+        table, entry, is_file = open_table(segment, 1), ffi.new("edge_entry *"), ffi.new("bool *")
         lib.edge_table_enter(table)
         for number in range(110):
             path: bytes = b"/%d" % number
@@ -289,7 +290,7 @@ class NativeReaderTests(SynchronousTestCase):
                 self.assertEqual(bool(found), expected is not None)
                 if expected is not None:
                     self.assertEqual(self._plain(ffi, entry), expected[:7])
-                    self.assertTrue(lib.edge_table_is_current(table, key, expected.etag))
+                    self.assertTrue(lib.edge_table_is_current(table, key, expected.etag, is_file))
         lib.edge_table_leave(table)
 
     @staticmethod

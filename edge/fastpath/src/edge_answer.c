@@ -80,15 +80,15 @@ void edge_answer_too_slow(const edge_answerer *answerer, edge_output *out)
     edge_head_408(out, &context);
 }
 
-/* Last-Modified, out of a direct-mapped cache. */
-static const char *modified_of(edge_answerer *answerer, uint32_t modified)
+/* A Last-Modified, or the Date of an answer, out of a direct-mapped cache. */
+static const char *date_of(edge_answerer *answerer, uint32_t unix_seconds)
 {
-    unsigned cell = modified & (EDGE_MODIFIED - 1);
-    if (answerer->modified[cell].at != modified || !answerer->modified[cell].text[0]) {
-        answerer->modified[cell].at = modified;
-        edge_format_date(modified, answerer->modified[cell].text);
+    unsigned cell = unix_seconds & (EDGE_DATES - 1);
+    if (answerer->dates[cell].at != unix_seconds || !answerer->dates[cell].text[0]) {
+        answerer->dates[cell].at = unix_seconds;
+        edge_format_date(unix_seconds, answerer->dates[cell].text);
     }
-    return answerer->modified[cell].text;
+    return answerer->dates[cell].text;
 }
 
 static void sample(edge_answerer *answerer, const edge_request *request, unsigned status, size_t sent)
@@ -199,6 +199,7 @@ static match accepts(edge_span accept, const char *type, size_t length)
 static int choose(unsigned variants, const edge_request *request)
 {
     unsigned media = EDGE_ORIGINAL, codings, coding;
+    variants &= ~(EDGE_OWN_VALIDATORS | EDGE_OWN_CORS);
     if (variants >> EDGE_CODINGS && request->accept.bytes) { /* there is more than the original */
         if (memchr(request->accept.bytes, '"', request->accept.length))
             return UNDECIDED; /* a comma may stand inside the quotes */
@@ -218,17 +219,38 @@ static int choose(unsigned variants, const edge_request *request)
     return (int)(media * EDGE_CODINGS + coding);
 }
 
-/* The live entry to serve.  false: there is none, or it is not decided here which. */
-static bool select_entry(const edge_table *table, edge_key key, const edge_request *request,
-                         edge_entry *entry)
+/* Variant 0 of what the request is for: the file of its path, whatever the query; else the answer of an application
+ * to exactly this query.  *key: of that. */
+static bool find_first(edge_answerer *answerer, const edge_request *request, edge_key *key, edge_entry *entry)
 {
-    int variant;
-    if (!edge_table_find(table, key, 0, entry) || entry->state != EDGE_SLOT_LIVE)
+    const edge_table *table = &answerer->table;
+    *key = key_of(answerer, request->path.bytes, request->path.length);
+    bool found = edge_table_find(table, *key, 0, entry);
+    if (found && entry->state == EDGE_SLOT_LIVE)
+        return true;
+    if (request->exact.length > request->path.length) {
+        *key = key_of(answerer, request->exact.bytes, request->exact.length);
+        found = edge_table_find(table, *key, 0, entry);
+    }
+    return found && entry->state == EDGE_SLOT_ANSWER && entry->fresh;
+}
+
+/* The entry to serve.  false: there is none, or it is not decided here which. */
+static bool select_entry(edge_answerer *answerer, const edge_request *request, edge_entry *entry)
+{
+    edge_entry first;
+    edge_key key;
+    if (!find_first(answerer, request, &key, &first))
         return false;
-    variant = choose(entry->variants, request);
+    int variant = choose(first.variants, request);
+    *entry = first;
     if (variant <= 0)
         return variant != UNDECIDED;
-    return edge_table_find(table, key, (unsigned)variant, entry) && entry->state == EDGE_SLOT_LIVE;
+    if (!edge_table_find(&answerer->table, key, (unsigned)variant, entry) || entry->state != first.state)
+        return false;
+    entry->date = first.date;
+    entry->at = first.at; /* what is asked for is the answer, not its coding */
+    return entry->state == EDGE_SLOT_LIVE || entry->fresh;
 }
 
 /* Whether the client's copy is current: by If-None-Match, or by the validator in the query. */
@@ -248,21 +270,31 @@ static bool answer_get(edge_answerer *answerer, const edge_request *request, edg
 {
     edge_entry entry;
     size_t before = out->total;
-    edge_key key = key_of(answerer, request->path.bytes, request->path.length);
-    if (!select_entry(&answerer->table, key, request, &entry))
+    if (!select_entry(answerer, request, &entry))
         return false;
-    const edge_head_context context = context_of(answerer, request);
+    const bool is_answer = entry.state == EDGE_SLOT_ANSWER;
+    edge_head_context context = context_of(answerer, request);
+    if (is_answer && entry.variants & EDGE_OWN_CORS)
+        context.readable = false;
     unsigned status;
     switch (current(request, &entry)) {
     case MATCH:
-        edge_head_304(out, &context, &entry);
+        if (is_answer)
+            edge_head_answer_304(out, &context, &entry, date_of(answerer, entry.date));
+        else
+            edge_head_304(out, &context, &entry);
         edge_count(&answerer->table, EDGE_C_NOT_MODIFIED, 1);
         status = 304;
         break;
     case NO_MATCH:
         if (request->method == EDGE_GET && entry.length && !entry.body)
             return false;
-        edge_head_200(out, &context, &entry, modified_of(answerer, entry.modified));
+        if (is_answer && request->none_match.bytes && entry.variants & EDGE_OWN_VALIDATORS)
+            return false; /* the validator may be the application's own */
+        if (is_answer)
+            edge_head_answer_200(out, &context, &entry, date_of(answerer, entry.date));
+        else
+            edge_head_200(out, &context, &entry, date_of(answerer, entry.modified));
         if (request->method == EDGE_GET)
             edge_piece(out, entry.body, entry.length);
         edge_count(&answerer->table, EDGE_C_OK, 1);
@@ -270,6 +302,10 @@ static bool answer_get(edge_answerer *answerer, const edge_request *request, edg
         break;
     default:
         return false;
+    }
+    if (is_answer) {
+        edge_table_hit(&answerer->table, &entry);
+        edge_count(&answerer->table, EDGE_C_ANSWERS_HIT, 1);
     }
     if (answerer->log_every)
         sample(answerer, request, status, out->total - before);
@@ -305,8 +341,12 @@ static validity validate(edge_answerer *answerer, const uint8_t *p, const uint8_
     mark = memchr(path, '?', (size_t)(end - path));
     if (tag_length != EDGE_ETAG_BYTES)
         return STALE;
+    bool is_file, current;
     edge_key key = key_of(answerer, path, (size_t)((mark ? mark : end) - path));
-    return edge_table_is_current(&answerer->table, key, tag) ? CURRENT : STALE;
+    current = edge_table_is_current(&answerer->table, key, tag, &is_file);
+    if (mark && !is_file) /* what is no file is the answer to exactly this query */
+        current = edge_table_is_current(&answerer->table, key_of(answerer, path, (size_t)(end - path)), tag, &is_file);
+    return current ? CURRENT : STALE;
 }
 
 /* Writes the numbers of the lines that are stale, with commas; the byte after them, or NULL: a line is

@@ -18,7 +18,7 @@
 #define EDGE_SAMPLES 256
 #define EDGE_SAMPLE_TARGET 512
 #define EDGE_VALIDATORS 1000 /* lines of a batch: edge/http/revalidation.py MAX_LINES */
-#define EDGE_MODIFIED 256           /* remembered dates; a power of two */
+#define EDGE_DATES 256              /* remembered dates; a power of two */
 #define EDGE_MEMO 1024              /* remembered hashes of paths; a power of two */
 #define EDGE_MEMO_PATH 108
 
@@ -50,7 +50,7 @@ typedef struct {
     struct {
         uint32_t at;
         char text[EDGE_DATE_BYTES];
-    } modified[EDGE_MODIFIED]; /* formatted Last-Modified: a direct-mapped cache */
+    } dates[EDGE_DATES]; /* formatted dates: a direct-mapped cache */
     struct {
         edge_key key;
         uint32_t length;

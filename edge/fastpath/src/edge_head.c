@@ -14,6 +14,12 @@ static void put_length(edge_output *out, uint64_t length)
     PUT(out, "\r\n");
 }
 
+static void put_age(edge_output *out, const edge_entry *entry)
+{
+    PUT(out, "\r\nAge: ");
+    edge_put_number(out, entry->age);
+}
+
 static void put_etag(edge_output *out, const edge_entry *entry)
 {
     PUT(out, "\r\nETag: \"");
@@ -47,6 +53,35 @@ void edge_head_200(edge_output *out, const edge_head_context *context, const edg
     if (context->readable) /* all of its lines, which a 304 has no use for */
         PUT(out, "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n");
     finish(out, context, begin, false);
+}
+
+void edge_head_answer_200(edge_output *out, const edge_head_context *context, const edge_entry *entry,
+                          const char *date)
+{
+    size_t begin = out->used;
+    PUT(out, "HTTP/1.1 200 OK\r\nDate: ");
+    put_date(out, date);
+    put_age(out, entry);
+    put_etag(out, entry);
+    put_length(out, entry->length);
+    edge_put(out, entry->lines_200, entry->length_200);
+    if (context->readable)
+        PUT(out, "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n");
+    finish(out, context, begin, false);
+}
+
+void edge_head_answer_304(edge_output *out, const edge_head_context *context, const edge_entry *entry,
+                          const char *date)
+{
+    size_t begin = out->used;
+    PUT(out, "HTTP/1.1 304 \r\nDate: ");
+    put_date(out, date);
+    put_age(out, entry);
+    put_etag(out, entry);
+    edge_put(out, entry->lines_304, entry->length_304);
+    if (context->readable)
+        PUT(out, "Access-Control-Allow-Origin: *\r\n");
+    finish(out, context, begin, true);
 }
 
 void edge_head_304(edge_output *out, const edge_head_context *context, const edge_entry *entry)

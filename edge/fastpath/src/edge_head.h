@@ -24,6 +24,11 @@ typedef struct {
 /* A whole representation; modified: its Last-Modified, EDGE_DATE_BYTES. */
 void edge_head_200(edge_output *out, const edge_head_context *context, const edge_entry *entry,
                    const char *modified);
+/* The answer of an application; date: when it was made, EDGE_DATE_BYTES. */
+void edge_head_answer_200(edge_output *out, const edge_head_context *context, const edge_entry *entry,
+                          const char *date);
+void edge_head_answer_304(edge_output *out, const edge_head_context *context, const edge_entry *entry,
+                          const char *date);
 /* The client's copy is current. */
 void edge_head_304(edge_output *out, const edge_head_context *context, const edge_entry *entry);
 /* A body of so many bytes without validators, with the lines of a template: the answer to a batch. */

@@ -5,20 +5,28 @@
 #include <stdint.h>
 
 #define EDGE_MAGIC "EDGETBL"
-#define EDGE_LAYOUT_VERSION 3
+#define EDGE_LAYOUT_VERSION 4
 #define EDGE_HEADER_BYTES 4096
-#define EDGE_WORKER_BLOCK 4096
+#define EDGE_WORKER_BLOCK 4096 /* besides the hits */
 #define EDGE_GRANULE 64
 #define EDGE_ORIGIN_COUNT 256
 #define EDGE_MAX_PROBES 128
 #define EDGE_OFFSET_COUNTERS 64
+#define EDGE_OFFSET_HITS 4096
+#define EDGE_OFFSET_DOUBT 208
 #define EDGE_COUNTER_COUNT 256
 #define EDGE_ETAG_BYTES 16
 #define EDGE_LINES_LIMIT 8192 /* bytes of each block in a head record */
 #define EDGE_LENGTH_BITS 56   /* of edge_slot.length; above them: the origin */
+#define EDGE_TICKS_PER_SECOND 16
+#define EDGE_RECORD_BYTES 24  /* of the record behind an answer's body, at least */
 
 /* edge_slot.state. */
-enum { EDGE_SLOT_EMPTY, EDGE_SLOT_LIVE, EDGE_SLOT_DELETED, EDGE_SLOT_TEMPLATE };
+enum { EDGE_SLOT_EMPTY, EDGE_SLOT_LIVE, EDGE_SLOT_DELETED, EDGE_SLOT_TEMPLATE, EDGE_SLOT_ANSWER, EDGE_SLOT_OTHER };
+
+/* edge_slot.variants of an answer, above the bits of variants. */
+#define EDGE_OWN_VALIDATORS 0x8000u
+#define EDGE_OWN_CORS 0x4000u
 
 typedef struct {
     char magic[8];
@@ -31,7 +39,8 @@ typedef struct {
     uint8_t pad_136[56];
     uint64_t sequence;
     uint32_t complete, entries;
-    uint8_t pad_208[48];
+    uint32_t doubt; /* ticks */
+    uint8_t pad_212[44];
     uint64_t leases[EDGE_ORIGIN_COUNT]; /* CLOCK_MONOTONIC milliseconds; 0 is this node itself */
 } edge_header;
 
@@ -41,10 +50,17 @@ typedef struct {
     uint16_t variants; /* EDGE_BIT(variant) for each that the path has: edge_variant.h */
     uint8_t key[16];
     uint8_t etag[EDGE_ETAG_BYTES];
-    uint64_t body;
+    uint32_t body;   /* / EDGE_GRANULE */
+    uint32_t born;   /* of answers: ticks */
     uint64_t length; /* and the origin, see EDGE_LENGTH_BITS */
-    uint32_t head, modified;
+    uint32_t head, modified; /* of answers: until when it is fresh, in ticks */
 } edge_slot;
+
+/* CLOCK_MONOTONIC in milliseconds, as ticks. */
+static inline uint32_t edge_ticks_of(uint64_t monotonic_ms)
+{
+    return (uint32_t)(monotonic_ms * 2 / 125) + 0x80000000u;
+}
 
 /* Index of each counter in a worker block: the order of edge/table/counters.py. */
 enum {
@@ -59,13 +75,16 @@ enum {
     EDGE_C_TLS_X25519, EDGE_C_TLS_P256, EDGE_C_TLS_X25519MLKEM768, EDGE_C_TLS_ALERTS_SENT_BAD_RECORD_MAC,
     EDGE_C_TLS_ALERTS_SENT_UNEXPECTED_MESSAGE, EDGE_C_TLS_ALERTS_SENT_HANDSHAKE_FAILURE,
     EDGE_C_TLS_ALERTS_SENT_OTHER, EDGE_C_TLS_ALERTS_RECEIVED_CERTIFICATE, EDGE_C_TLS_ALERTS_RECEIVED_OTHER,
-    EDGE_C_TLS_KEY_UPDATES
+    EDGE_C_TLS_KEY_UPDATES, EDGE_C_ANSWERS_HIT, EDGE_C_ANSWERS_STALE, EDGE_C_ANSWERS_FILLED,
+    EDGE_C_ANSWERS_COALESCED, EDGE_C_ANSWERS_PASSED
 };
 
 _Static_assert(sizeof(edge_slot) == 64, "a slot is one cache line");
 _Static_assert(__builtin_offsetof(edge_header, hash_key) == 64, "header drawing");
 _Static_assert(__builtin_offsetof(edge_header, epoch) == 128, "header drawing");
 _Static_assert(__builtin_offsetof(edge_header, sequence) == 192, "header drawing");
+_Static_assert(__builtin_offsetof(edge_header, doubt) == EDGE_OFFSET_DOUBT, "header drawing");
 _Static_assert(__builtin_offsetof(edge_header, leases) == 256, "header drawing");
+_Static_assert(__builtin_offsetof(edge_slot, born) == 44, "slot drawing");
 
 #endif

@@ -12,6 +12,7 @@
 #define TAG 8    /* base64url */
 #define DIGIT 16
 #define HEX 32   /* HEXDIG / ":" / ".": inside an IP-literal */
+#define HEXDIG 64
 
 static uint8_t classes[256];
 
@@ -32,6 +33,8 @@ __attribute__((constructor)) static void classes_fill(void)
             class |= DIGIT;
         if (digit || c == ':' || c == '.' || (alpha && (c | 32) <= 'f'))
             class |= HEX;
+        if (digit || (alpha && (c | 32) <= 'f'))
+            class |= HEXDIG;
         classes[c] = class;
     }
 }
@@ -172,6 +175,12 @@ static bool codings_of(edge_span value, unsigned *codings)
     return true;
 }
 
+/* Whether p begins a percent-encoded octet, RFC 3986 2.1. */
+static inline bool is_triplet(const uint8_t *p, const uint8_t *end)
+{
+    return *p == '%' && end - p > 2 && is(p[1], HEXDIG) && is(p[2], HEXDIG);
+}
+
 /* Splits path and query, finds ~etag=TAG as the last parameter.  false: outside the subset. */
 static bool target_split(edge_request *request)
 {
@@ -179,13 +188,16 @@ static bool target_split(edge_request *request)
     const uint8_t *mark = memchr(target.bytes, '?', target.length), *end = target.bytes + target.length;
     static const char name[] = "~etag=";
     const size_t name_length = sizeof name - 1;
-    request->path = target;
+    request->path = request->exact = target;
     if (!mark)
         return true;
     request->path.length = (size_t)(mark - target.bytes);
-    for (const uint8_t *p = mark + 1; p < end; p++)
-        if (!is(*p, TARGET))
+    for (const uint8_t *p = mark + 1; p < end; p++) {
+        if (is_triplet(p, end))
+            p += 2;
+        else if (!is(*p, TARGET))
             return false;
+    }
     const uint8_t *last = end;
     while (last > mark + 1 && last[-1] != '&')
         last--;
@@ -198,6 +210,7 @@ static bool target_split(edge_request *request)
         if (!is(tag.bytes[i], TAG))
             return true;
     request->tag = tag;
+    request->exact.length = (size_t)(last - 1 - target.bytes);
     return true;
 }
 
@@ -355,7 +368,7 @@ static edge_recognition finish(const uint8_t *in, const uint8_t *p, size_t lengt
         return EDGE_LET_GO;
     if (length - head < seen->content_length)
         return EDGE_INCOMPLETE;
-    request->path = request->target;
+    request->path = request->exact = request->target;
     request->body.bytes = p;
     request->body.length = seen->content_length;
     request->consumed += seen->content_length;

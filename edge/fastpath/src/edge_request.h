@@ -38,6 +38,7 @@ typedef struct {
     unsigned codings;      /* acceptable content codings: EDGE_BIT(coding) each */
     edge_span target;      /* whole request-target */
     edge_span path;        /* target without the query */
+    edge_span exact;       /* target without ~etag=TAG: the key of an application's answer */
     edge_span tag;         /* of a last query parameter ~etag=TAG */
     edge_span none_match;  /* If-None-Match */
     edge_span accept, origin;

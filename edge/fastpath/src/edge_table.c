@@ -12,14 +12,14 @@ edge_table_opening edge_table_open(edge_table *table, const void *base, uint64_t
         return EDGE_TABLE_BIG_ENDIAN;
     if (bytes < EDGE_HEADER_BYTES || memcmp(header->magic, EDGE_MAGIC, 8))
         return EDGE_TABLE_FOREIGN;
-    if (header->version != EDGE_LAYOUT_VERSION || header->header_bytes != EDGE_HEADER_BYTES
-        || header->worker_bytes != EDGE_WORKER_BLOCK)
+    if (header->version != EDGE_LAYOUT_VERSION || header->header_bytes != EDGE_HEADER_BYTES)
         return EDGE_TABLE_VERSION;
     uint64_t slots = header->slots_offset, count = header->slot_count;
     uint64_t arena = header->arena_offset, arena_bytes = header->arena_bytes;
     if (header->segment_bytes > bytes || !count || (count & (count - 1)) || slots % 64 || arena % 64
         || slots > bytes || count > (bytes - slots) / sizeof(edge_slot) || arena > bytes
-        || arena_bytes > bytes - arena || slots < EDGE_HEADER_BYTES)
+        || arena_bytes > bytes - arena || slots < EDGE_HEADER_BYTES
+        || header->worker_bytes < EDGE_WORKER_BLOCK + count)
         return EDGE_TABLE_INCONSISTENT;
     table->base = base;
     table->header = header;
@@ -29,6 +29,7 @@ edge_table_opening edge_table_open(edge_table *table, const void *base, uint64_t
     table->arena_end = arena + arena_bytes;
     table->worker_epoch = block;
     table->counters = (uint64_t *)(void *)((uint8_t *)block + EDGE_OFFSET_COUNTERS);
+    table->hits = (uint8_t *)block + EDGE_OFFSET_HITS;
     edge_hash_prepare(&table->hash, header->hash_key);
     return EDGE_TABLE_OPENED;
 }
@@ -80,6 +81,33 @@ static bool confirmed(const edge_table *table, uint64_t length)
     return !origin || __atomic_load_n(&table->header->leases[origin], __ATOMIC_RELAXED) > table->now_ms;
 }
 
+static bool is_answer(const edge_slot *slot)
+{
+    return slot->state == EDGE_SLOT_ANSWER || slot->state == EDGE_SLOT_OTHER;
+}
+
+/* Whether an answer may be sent: it is fresh, not doubtful, and the lease of its origin holds. */
+static bool fresh(const edge_table *table, const edge_slot *slot)
+{
+    uint32_t doubt = __atomic_load_n(&table->header->doubt, __ATOMIC_RELAXED);
+    return (int32_t)(slot->modified - edge_ticks_of(table->now_ms)) > 0
+           && (!doubt || (int32_t)(slot->born - doubt) >= 0) && confirmed(table, slot->length);
+}
+
+static bool answer_fill(const edge_table *table, const edge_slot *slot, edge_entry *entry)
+{
+    int32_t age = (int32_t)(edge_ticks_of(table->now_ms) - slot->born);
+    entry->age = age > 0 ? (uint32_t)age / EDGE_TICKS_PER_SECOND : 0;
+    entry->fresh = fresh(table, slot);
+    if (slot->variant)
+        return true;
+    if (!entry->body || entry->length > (uint64_t)(table->base + table->arena_end - entry->body)
+        || (uint64_t)(table->base + table->arena_end - entry->body) - entry->length < EDGE_RECORD_BYTES)
+        return false;
+    memcpy(&entry->date, entry->body + entry->length, 4);
+    return true;
+}
+
 static bool entry_fill(const edge_table *table, const edge_slot *slot, edge_entry *entry)
 {
     uint64_t head = (uint64_t)slot->head * EDGE_GRANULE;
@@ -95,11 +123,11 @@ static bool entry_fill(const edge_table *table, const edge_slot *slot, edge_entr
     entry->lines_304 = record + 4 + entry->length_200;
     entry->body = NULL;
     uint64_t length = slot->length & (((uint64_t)1 << EDGE_LENGTH_BITS) - 1);
-    if (slot->body) {
-        if (slot->body < table->arena_begin || slot->body > table->arena_end
-            || length > table->arena_end - slot->body)
+    uint64_t body = (uint64_t)slot->body * EDGE_GRANULE;
+    if (body) {
+        if (body < table->arena_begin || body > table->arena_end || length > table->arena_end - body)
             return false;
-        entry->body = table->base + slot->body;
+        entry->body = table->base + body;
     }
     entry->length = length;
     entry->confirmed = confirmed(table, slot->length);
@@ -108,7 +136,7 @@ static bool entry_fill(const edge_table *table, const edge_slot *slot, edge_entr
     entry->variants = slot->variants;
     entry->modified = slot->modified;
     memcpy(entry->etag, slot->etag, EDGE_ETAG_BYTES);
-    return true;
+    return !is_answer(slot) || answer_fill(table, slot, entry);
 }
 
 bool edge_table_find(const edge_table *table, edge_key key, unsigned variant, edge_entry *entry)
@@ -120,15 +148,17 @@ bool edge_table_find(const edge_table *table, edge_key key, unsigned variant, ed
             continue; /* unreadable: a miss at worst, if it was the one */
         if (slot.state == EDGE_SLOT_EMPTY)
             return false;
-        if (slot.variant == variant && !memcmp(slot.key, &key, 16)
-            && (slot.state == EDGE_SLOT_LIVE || slot.state == EDGE_SLOT_TEMPLATE))
+        if (slot.variant == variant && !memcmp(slot.key, &key, 16) && slot.state != EDGE_SLOT_DELETED) {
+            entry->at = at;
             return entry_fill(table, &slot, entry);
+        }
     }
     return false;
 }
 
-bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t etag[EDGE_ETAG_BYTES])
+bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t etag[EDGE_ETAG_BYTES], bool *is_file)
 {
+    *is_file = false;
     uint64_t at = key.low & table->slot_mask;
     for (int i = 0; i < EDGE_MAX_PROBES; i++, at = (at + 1) & table->slot_mask) {
         edge_slot slot;
@@ -136,9 +166,11 @@ bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t 
             continue;
         if (slot.state == EDGE_SLOT_EMPTY)
             return false;
-        if (slot.state == EDGE_SLOT_LIVE && !memcmp(slot.key, &key, 16)
-            && !memcmp(slot.etag, etag, EDGE_ETAG_BYTES))
-            return confirmed(table, slot.length);
+        if (slot.state == EDGE_SLOT_DELETED || memcmp(slot.key, &key, 16))
+            continue;
+        *is_file |= !is_answer(&slot);
+        if (!memcmp(slot.etag, etag, EDGE_ETAG_BYTES) && slot.state != EDGE_SLOT_TEMPLATE)
+            return is_answer(&slot) ? fresh(table, &slot) : confirmed(table, slot.length);
     }
     return false;
 }

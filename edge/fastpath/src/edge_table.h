@@ -21,7 +21,8 @@ typedef struct {
     uint64_t slot_mask, arena_begin, arena_end;
     uint64_t *worker_epoch;
     uint64_t *counters;
-    uint64_t now_ms; /* CLOCK_MONOTONIC, set by the caller: what leases are compared with */
+    uint8_t *hits;   /* one for each slot */
+    uint64_t now_ms; /* CLOCK_MONOTONIC, set by the caller: what leases and lifetimes are compared with */
     edge_hash_state hash;
 } edge_table;
 
@@ -32,6 +33,10 @@ typedef struct {
     uint8_t etag[EDGE_ETAG_BYTES];
     uint64_t length;
     bool confirmed; /* false: the lease of who published it has run out */
+    bool fresh;     /* of an answer: it may be sent */
+    uint32_t age;   /* of an answer: seconds since the application made it */
+    uint32_t date;  /* of variant 0 of an answer: what Date says, Unix seconds */
+    uint64_t at;    /* the number of its slot */
     const uint8_t *body; /* NULL: not in memory */
     const uint8_t *lines_200, *lines_304;
     uint16_t length_200, length_304;
@@ -53,10 +58,19 @@ edge_table_opening edge_table_open(edge_table *table, const void *base, uint64_t
 void edge_table_enter(edge_table *table);
 void edge_table_leave(edge_table *table);
 
-/* Whether it is there (live or template) and readable now. */
+/* Whether it is there (live, template or answer) and readable now. */
 bool edge_table_find(const edge_table *table, edge_key key, unsigned variant, edge_entry *entry);
-/* Whether any live variant of the path has this ETag, and may be confirmed. */
-bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t etag[EDGE_ETAG_BYTES]);
+/* Whether any live variant of the path has this ETag, and may be confirmed; likewise of a fresh answer, which
+ * *is_file tells from a file, whether its ETag is this one or not. */
+bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t etag[EDGE_ETAG_BYTES], bool *is_file);
+
+/* An answer was sent: what is asked for stays. */
+static inline void edge_table_hit(const edge_table *table, const edge_entry *entry)
+{
+    uint8_t *hit = table->hits + entry->at;
+    if (!__atomic_load_n(hit, __ATOMIC_RELAXED))
+        __atomic_store_n(hit, 1, __ATOMIC_RELAXED);
+}
 
 /* Writer: replaces all of a slot but seq, under its sequence counter. */
 void edge_slot_store(edge_slot *slot, const edge_slot *value);

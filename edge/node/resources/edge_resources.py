@@ -115,7 +115,7 @@ class EdgeResources(Resource):
             return
         reader = self._reader
         sequence = reader.sequence  # before the look: what is published meanwhile may be missed
-        stale = [i for i, (tag, path) in enumerate(validators) if not reader.is_current(path, tag)]
+        stale = [i for i, (tag, target) in enumerate(validators) if not reader.is_current(target, tag)]
         body = render_stale(sequence, stale)
         template = reader.find_without_body(REVALIDATE)
         lines = template.lines_200 if template is not None else json_lines(self._orca())
