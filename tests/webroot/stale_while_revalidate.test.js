@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { StaleWhileRevalidate } from "../../webroot/edge/worker/stale_while_revalidate.js";
+import { PageParts } from "../../webroot/edge/worker/page_parts.js";
 import { Revalidator } from "../../webroot/edge/worker/revalidator.js";
 import { Nodes } from "../../webroot/edge/worker/nodes.js";
 import { CurrentRules, defaults } from "../../webroot/edge/worker/rules.js";
@@ -28,7 +29,12 @@ function world(files = {}) {
   const gone = [];
   const timer = (then, ms) => clock.wait(ms).then(then);
   const revalidator = new Revalidator(store, sender, { onUpdate: (paths) => updates.push(paths.sort()), onGone: (path) => gone.push(path), timer });
-  const strategy = new StaleWhileRevalidate(store, sender, revalidator, HERE, rules);
+  const outdated = [];
+  const parts = new PageParts(store, {
+    now: clock.now, wait: clock.wait, changes: (since) => revalidator.changes(since), validate: (asked) => revalidator.validate(asked),
+    outdated: (page, path) => outdated.push(`${page} ${path}`),
+  });
+  const strategy = new StaleWhileRevalidate(store, sender, revalidator, HERE, rules, parts);
   const work = [];
   const get = async (path, { mode = "cors", destination = "", headers = {}, page = "p" } = {}) => {
     const request = { url: HERE + path, method: "GET", mode, destination, cache: "default", headers: new Headers(headers), signal: new AbortController().signal };
@@ -94,8 +100,10 @@ test("a page never gets parts of another version than its own", async () => {
   await get("/s", { destination: "", page: "other" });
   await settle();
   assert.equal(await (await get("/s", { destination: "style", page: "one" })).text(), "s1");
-  assert.equal(await (await get("/s", { page: "one" })).text(), "s2", "what scripts fetch is the newest");
-  clock.ms += 10;
+  assert.equal(await (await get("/s", { page: "one" })).text(), "s1", "what scripts fetch while a page loads is a part of it");
+  clock.ms += 10_000;
+  assert.equal(await (await get("/s", { page: "one" })).text(), "s2", "afterwards it is the newest");
+  assert.equal(await (await get("/s", { destination: "style", page: "one" })).text(), "s1");
   await get("/p", { mode: "navigate", page: "two" });
   assert.equal(await (await get("/s", { destination: "style", page: "two" })).text(), "s2");
 });

@@ -13,6 +13,8 @@ export const LOCK = "edge-feed";
  * @typedef {{type: "changed", seq: number}} ChangedMessage from the feed: something of the site is new
  * @typedef {{type: "feed", how: "socket" | "poll" | "none", url: string}} FeedMessage from the feed: how it comes
  * @typedef {{type: "updated", paths: string[]}} UpdatedMessage from the worker: new versions are stored
+ * @typedef {{type: "outdated", page: string, path: string}} OutdatedMessage from the worker: the page with this client id
+ *   needs *path*, which only a later deploy has
  * @typedef {{type: "status", status: Status}} StatusMessage from the worker
  * @typedef {{type: "outbox", waiting: number}} OutboxMessage from the worker: mutations that wait
  * @typedef {{type: "removed"}} RemovedMessage from the worker: it has been switched off
@@ -21,7 +23,7 @@ export const LOCK = "edge-feed";
  * @typedef {{type: "online"}} OnlineMessage to the worker: there may be a network again
  * @typedef {{type: "ask"}} AskMessage to the worker: broadcast your status
  *
- * @typedef {LoadMessage | ChangedMessage | FeedMessage | UpdatedMessage | StatusMessage | OutboxMessage
+ * @typedef {LoadMessage | ChangedMessage | FeedMessage | UpdatedMessage | OutdatedMessage | StatusMessage | OutboxMessage
  *   | RemovedMessage | ShownMessage | RefreshMessage | OnlineMessage | AskMessage} Message
  *
  * @typedef {object} Status what the worker has done since it started

@@ -72,13 +72,34 @@ export class Revalidator {
 
   /** Those of *asked* that are not current; the others are fresh again. @param {StoredResponse[]} asked */
   async stale(asked) {
-    const post = asked.map((stored) => `${stored.etag} ${stored.path.split("?")[0]}`).join("\n");
-    const response = await this.sender.send({ path: "/.edge/revalidate", post });
-    if (!response.ok) return asked;
+    const known = await this.validate(asked);
+    if (!known) return asked;
     this.count.validators += asked.length;
-    const stale = new Set((await response.json()).stale);
-    this.store.freshen(asked.filter((_, number) => !stale.has(number)));
-    return asked.filter((_, number) => stale.has(number));
+    const current = asked.filter((_, number) => !known.stale.has(number));
+    this.store.freshen(current);
+    if (known.state) this.store.versions.confirmed(current, known.state);
+    return asked.filter((_, number) => known.stale.has(number));
+  }
+
+  /**
+   * Ask which of *asked* are not current, by their numbers; *state*: of the site, at which the others are; "": in the
+   * middle of a deploy.
+   * @param {{etag: string, path: string}[]} asked
+   */
+  async validate(asked) {
+    const post = asked.map(({ etag, path }) => `${etag} ${path.split("?")[0]}`).join("\n");
+    const response = await this.sender.send({ path: "/.edge/revalidate", post });
+    if (!response.ok) return null;
+    const { stale, s = "" } = await response.json();
+    return { state: /** @type {string} */ (s), stale: new Set(/** @type {number[]} */ (stale)) };
+  }
+
+  /** What has changed since the state *since*, and up to which; null: the node cannot say. @param {string} since */
+  async changes(since) {
+    const response = await this.sender.send({ path: `/.edge/changes?since=${encodeURIComponent(since)}` });
+    if (response.status === 304) return { state: since, changed: [] };
+    const [state, ...changed] = response.ok ? (await response.text()).trimEnd().split("\n") : ["?"];
+    return state === "?" ? null : { state, changed };
   }
 
   /** A conditional request for each of *stale*; new versions are committed together.  The paths of those. @param {StoredResponse[]} stale */
@@ -102,6 +123,9 @@ export class Revalidator {
         if (!response.ok) this.onGone(path);
       }
     }));
+    // A deploy came in between: they are asked for again at the next occasion.
+    const states = new Set(arrivals.map(({ response }) => response.headers.get("edge-state")));
+    if (states.size > 1 || states.has("?")) return [];
     if (arrivals.length) await this.store.commit(arrivals);
     return arrivals.map((one) => one.path);
   }

@@ -13,8 +13,6 @@ import { Unreachable } from "./sender.js";
 const OFFLINE = "<!doctype html><meta charset=utf-8><title>Offline</title><p>This page is not kept, and the site cannot be reached.";
 /** A preload that is not there by then is not waited for: its node may hang. */
 const PRELOAD_MS = 1000;
-/** Pages whose time of loading is remembered. */
-const PAGES = 64;
 
 /** @typedef {import("./response_store.js").StoredResponse} StoredResponse */
 
@@ -25,15 +23,15 @@ export class StaleWhileRevalidate {
    * @param {import("./revalidator.js").Revalidator} revalidator
    * @param {string} origin
    * @param {import("./rules.js").CurrentRules} rules
+   * @param {import("./page_parts.js").PageParts} parts
    */
-  constructor(store, sender, revalidator, origin, rules) {
+  constructor(store, sender, revalidator, origin, rules, parts) {
     this.store = store;
     this.sender = sender;
     this.revalidator = revalidator;
     this.origin = origin;
     this.rules = rules;
-    /** When pages were loaded: they see what was stored then. @type {Map<string, number>} */
-    this.loaded = new Map();
+    this.parts = parts;
     /** Requests on their way, which others for the same wait for (collapsed requests). @type {Map<string, Promise<Response>>} */
     this.inFlight = new Map();
     this.count = { hits: 0, misses: 0, saved: 0 };
@@ -47,20 +45,22 @@ export class StaleWhileRevalidate {
   /**
    * The answer to a GET.
    * @param {Request} request
-   * @param {{page: string, waitUntil: (work: Promise<unknown>) => void, preload?: Promise<any>}} context
-   *   *page*: id of the client that asks, or that comes to be
+   * @param {{page: string, becomes?: string, waitUntil: (work: Promise<unknown>) => void, preload?: Promise<any>}} context
+   *   *page*: id of the client that asks, or that comes to be; *becomes*: of a worker that the answer starts
    * @returns {Promise<Response>}
    */
-  async answer(request, { page, waitUntil, preload }) {
+  async answer(request, { page, becomes, waitUntil, preload }) {
     await this.store.ready();
     const url = new URL(request.url);
     const path = url.pathname + url.search;
     const navigation = request.mode === "navigate";
-    if (navigation && page) this.remember(page);
+    const view = this.parts.view(request, path, { page, becomes });
+    if (view.page) waitUntil(this.parts.remember());
     const stored = this.store.lookup(path, request.headers);
     const first = this.plan(request) === "confirm" && !(stored && this.store.isFresh(stored) && request.cache === "default");
     if (stored && !first) {
-      const response = await this.store.open(stored, this.asOf(request, page));
+      const version = await this.parts.kept(view, stored);
+      const response = version && (await this.store.open(version));
       if (response) {
         this.count.hits += 1;
         this.count.saved += stored.size;
@@ -72,26 +72,15 @@ export class StaleWhileRevalidate {
     if (request.headers.has("range") && !first) return fetch(request);
     this.count.misses += 1;
     try {
-      return shaped(await this.collapsed(path, request, first ? stored : undefined, waitUntil, preload), request);
+      const fetch = () => this.collapsed(path, request, first ? stored : undefined, waitUntil, preload);
+      return shaped(await this.parts.fetched(view, fetch), request);
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error;
-      const response = stored && (await this.store.open(stored));
+      const response = stored && (!view.counts || this.store.versions.fits(view.page, stored)) && (await this.store.open(stored));
       if (response) return shaped(response, request);
       if (navigation) return this.offline();
       throw error;
     }
-  }
-
-  /** Which versions *request* sees: those from when its page was loaded, for what makes up the page. @param {Request} request @param {string} page */
-  asOf(request, page) {
-    return request.mode === "navigate" || !request.destination ? Infinity : (this.loaded.get(page) ?? Infinity);
-  }
-
-  /** @param {string} page */
-  remember(page) {
-    this.loaded.set(page, this.store.now());
-    const [oldest] = this.loaded.keys();
-    if (this.loaded.size > PAGES) this.loaded.delete(oldest);
   }
 
   /**

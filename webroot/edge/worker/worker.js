@@ -16,6 +16,7 @@ import { CHANNEL } from "./messages.js";
 import { NavigationPreload } from "./navigation_preload.js";
 import { Nodes, readLoad } from "./nodes.js";
 import { Outbox } from "./outbox.js";
+import { PageParts } from "./page_parts.js";
 import { Prefetcher } from "./prefetcher.js";
 import { CACHE, ResponseStore } from "./response_store.js";
 import { Revalidator } from "./revalidator.js";
@@ -27,6 +28,9 @@ import { StaleWhileRevalidate } from "./stale_while_revalidate.js";
 
 /** Of the worker's code: the name of the folder it is in; pages show it. */
 const VERSION = new URL(import.meta.url).pathname.split("/").at(-2) ?? "";
+
+/** A navigation becomes a page within that many milliseconds. */
+const COMING_MS = 60_000;
 
 /** @typedef {import("./messages.js").Message} Message */
 
@@ -56,7 +60,14 @@ export class Worker {
       onGone: (path) => selfUpdate.onGone(path),
       along: () => selfUpdate.along(),
     });
-    this.strategy = new StaleWhileRevalidate(this.store, this.sender, this.revalidator, origin, this.rules);
+    this.parts = new PageParts(this.store, {
+      now,
+      wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      changes: (since) => this.revalidator.changes(since),
+      validate: (parts) => this.revalidator.validate(parts),
+      outdated: (page, path, again) => this.outdated(page, path, again),
+    });
+    this.strategy = new StaleWhileRevalidate(this.store, this.sender, this.revalidator, origin, this.rules, this.parts);
     this.prefetcher = new Prefetcher(this.store, this.sender, this.revalidator);
     this.state = new SavedState(this.database, { rules: this.rules, nodes: this.nodes, prefetcher: this.prefetcher });
     this.preload = new NavigationPreload(scope.registration.navigationPreload);
@@ -112,8 +123,25 @@ export class Worker {
     if (navigation) waitUntil(this.selfUpdate.onNavigation(this.revalidator));
     waitUntil(this.poller.poll().then(() => this.save()));
     if (navigation && this.strategy.count.hits) waitUntil(this.preload.disable());
-    const page = navigation ? event.resultingClientId : event.clientId;
-    return this.strategy.answer(request, { page, waitUntil, preload: event.preloadResponse });
+    if (navigation) waitUntil(this.forgetPages());
+    const { clientId, resultingClientId, preloadResponse: preload } = event;
+    const page = navigation ? resultingClientId : clientId;
+    return this.strategy.answer(request, { page, becomes: resultingClientId, waitUntil, preload });
+  }
+
+  /** Pages that are not open any more need no versions of their own. */
+  async forgetPages() {
+    const open = await this.scope.clients.matchAll({ type: "all", includeUncontrolled: true });
+    // A page that is only coming to be is not listed yet.
+    this.store.versions.close(new Set(open.map(({ id }) => id)), Date.now() - COMING_MS);
+    await this.store.tidy();
+  }
+
+  /** A page needs *path* of a later deploy: it is loaded *again*, or told. @param {string} page @param {string} path @param {boolean} again */
+  async outdated(page, path, again) {
+    const client = /** @type {WindowClient | undefined} */ (await this.scope.clients.get(page));
+    const reloads = again && client && "navigate" in client && this.parts.mayReload(client.url);
+    if (!reloads || !(await client.navigate(client.url).catch(() => null))) this.say({ type: "outdated", page, path });
   }
 
   /** A page says something that we are kept awake for. @param {Message} message */

@@ -1,0 +1,201 @@
+// Which versions go together: at which states of the site a copy is known to have been the current one.
+//
+// A node names the state of the whole site by a text (Edge-State of its answers, docs/reference/http.md); it moves when
+// a deploy is complete, never within one.  A *part* - a stored response, or what a page was given - has the set of
+// states at which it is known to be what the site had, as bits of a number.  Parts go together when their sets meet,
+// and a page is whole as long as the sets of all its parts have a state in common.  Sets grow by what nodes say:
+//
+//     an answer with a state         its part is current there
+//     moved(S, T, changed)           all that was current at S, or is at T, and has not changed in between, is so at both
+//     confirmed(parts, S)            these are current at S
+//
+// What comes without a state (from an application, an older node) goes with everything - the sign bit says so - until
+// another version of it arrives: that begins a state without a name, at which the old one is not.
+
+/** The field of an answer that names its state, and what it says in the middle of a deploy. */
+const STATE = "edge-state";
+const UNKNOWN = "?";
+/** States that are told apart: bits of a number, but the sign. */
+const STATES = 30;
+const EVERY = 2 ** STATES - 1;
+/** Of a part that goes with everything. */
+export const LOOSE = -1;
+/** States kept when there are too many: the newest. */
+const KEEP = 8;
+/** Pages that are remembered. */
+const PAGES_MOST = 64;
+
+/**
+ * @typedef {{path: string, version: string, states: number}} Part *version*: its validator, or what was made up for it
+ * @typedef {Part & {key?: string, era?: number}} Row a part; with a *key*: of what is stored
+ * @typedef {{id: string, at: number, parts: Part[]}} Page *at*: when it was navigated to
+ * @typedef {{era: number, names: string[], token: string, pages: Page[]}} SavedVersions
+ */
+
+export class Versions {
+  /**
+   * @param {() => Iterable<Row>} rows what is stored
+   * @param {(row: any) => void} changed the set of a row is another one
+   */
+  constructor(rows, changed = () => {}) {
+    this.rows = rows;
+    this.changed = changed;
+    /** Bits are given anew in each era: what was written down in another one means nothing. */
+    this.era = 0;
+    /** Names of states by bit, oldest first; without one: begun by what has none. */
+    this.names = ["#"];
+    /** The state that what is stored was compared with last; "": none. */
+    this.token = "";
+    /** Open pages by the id of their client. @type {Map<string, Page>} */
+    this.pages = new Map();
+  }
+
+  /** The set of the state called *name* alone. @param {string} name */
+  at(name) {
+    let bit = this.names.indexOf(name);
+    if (bit < 0) {
+      if (this.names.length === STATES) this.compact();
+      bit = this.names.push(name) - 1;
+      for (const part of this.all()) this.set(part, part.states < 0 ? part.states | (1 << bit) : part.states & ~(1 << bit));
+    }
+    return 1 << bit;
+  }
+
+  /** The set of what has come with *headers*; undefined: nothing is said of it. @param {Headers} headers */
+  stateOf(headers) {
+    if (/\bimmutable\b/.test(headers.get("cache-control") ?? "")) return LOOSE; // another version has another name
+    const name = headers.get(STATE);
+    return name === null ? undefined : name === UNKNOWN ? 0 : this.at(name);
+  }
+
+  /** Everything that has a set. @returns {Generator<Row>} */
+  *all() {
+    yield* this.rows();
+    for (const { parts } of this.pages.values()) yield* parts;
+  }
+
+  /** @param {Row} part @param {number} states */
+  set(part, states) {
+    if (part.states === states) return;
+    part.states = states;
+    if (part.key !== undefined) this.changed(part);
+  }
+
+  /** Too many states: keep the newest, and what pages were given. */
+  compact() {
+    const used = [...this.pages.values()].reduce((all, page) => all | Math.max(0, this.of(page)), 0);
+    const kept = this.names.map((_, bit) => bit).filter((bit) => bit >= STATES - KEEP || used & (1 << bit)).slice(-STATES / 2);
+    for (const part of this.all()) {
+      this.set(part, kept.reduce((set, old, bit) => set | (part.states & (1 << old) ? 1 << bit : 0), part.states < 0 ? LOOSE & ~EVERY : 0));
+      if (part.key !== undefined) this.changed(part);
+    }
+    this.names = kept.map((bit) => this.names[bit]);
+    this.era += 1;
+  }
+
+  /**
+   * Of two states, what has not changed in between is the same at both.
+   * @param {string} from @param {string} to @param {Iterable<string>} changed paths
+   */
+  moved(from, to, changed) {
+    const both = this.at(from) | this.at(to);
+    const others = new Set([...changed].map(plainPath));
+    for (const part of this.all()) if (part.states & both && !others.has(plainPath(part.path))) this.set(part, part.states | both);
+  }
+
+  /** *parts* are current at the state *name*. @param {Part[]} parts @param {string} name */
+  confirmed(parts, name) {
+    const state = this.at(name);
+    for (const one of parts) for (const part of [one, ...this.same(one)]) this.set(part, part.states | state);
+  }
+
+  /** What has come without a state, and is another version: the state that begins with it. */
+  begin() {
+    return this.at(`#${this.era}.${this.names.length}`);
+  }
+
+  /** The set of what goes with everything from *state* on, and with nothing before. @param {number} state */
+  only(state) {
+    return (LOOSE & ~EVERY) | state;
+  }
+
+  /** Another version has come in place of *old*, with the set *states*. @param {Part} old @param {number} states */
+  replaced(old, states) {
+    for (const part of [old, ...this.same(old)]) this.set(part, part.states & (2 ** this.names.length - 1) & ~states);
+  }
+
+  /** All that is the same version of the same as *one*. @param {Part} one */
+  same(one) {
+    return [...this.all()].filter(({ path, version }) => path === one.path && version === one.version);
+  }
+
+  // Pages
+
+  /** The states at which all parts of *page* were current. @param {Page} page */
+  of(page) {
+    return page.parts.reduce((set, { states }) => set & states, LOOSE);
+  }
+
+  /** Whether *page* may be given *part*. @param {Page | undefined} page @param {{states: number}} part */
+  fits(page, part) {
+    return !page || (this.of(page) & part.states & EVERY) !== 0;
+  }
+
+  /** It is given that. @param {Page | undefined} page @param {Part} part */
+  give(page, { path, version, states }) {
+    if (page && !page.parts.some((one) => one.version === version && one.path === path)) page.parts.push({ path, version, states });
+  }
+
+  /** A page is navigated to. @param {string} id of the client that comes to be @param {number} at */
+  open(id, at) {
+    const page = { id, at, parts: [] };
+    this.pages.delete(id);
+    this.pages.set(id, page);
+    const [oldest] = this.pages.keys();
+    if (this.pages.size > PAGES_MOST) this.pages.delete(oldest);
+    return page;
+  }
+
+  /** Whether *part* is of states before those of *page*, as we came to know them. @param {Part} part @param {Page} page */
+  isOlder(part, page) {
+    return part.states >= 0 && part.states < (this.of(page) & EVERY);
+  }
+
+  /** Whether an open page may still ask for *part*. @param {Part} part */
+  isWanted(part) {
+    return [...this.pages.values()].some((page) => this.fits(page, part));
+  }
+
+  /** Pages that are not there any more are forgotten: those *open* are, and what was opened after *since*. @param {Set<string>} open @param {number} since */
+  close(open, since) {
+    for (const [id, { at }] of this.pages) if (!open.has(id) && at < since) this.pages.delete(id);
+  }
+
+  /** Names of the states in *states*, newest first. @param {number} states */
+  named(states) {
+    return this.names.filter((name, bit) => states & (1 << bit) && name[0] !== "#").reverse();
+  }
+
+  /** What a restart should not forget. @returns {SavedVersions} */
+  save() {
+    return { era: this.era, names: this.names, token: this.token, pages: [...this.pages.values()] };
+  }
+
+  /** Before anything is asked or stored. @param {SavedVersions | undefined} saved */
+  restore(saved) {
+    if (saved) {
+      Object.assign(this, saved, { pages: new Map(saved.pages.map((page) => [page.id, page])) });
+    }
+    for (const row of this.rows()) if (row.era !== this.era) row.states = row.states < 0 ? LOOSE : 0;
+  }
+}
+
+/** As nodes name it in lists: without a query, decoded. @param {string} path */
+export function plainPath(path) {
+  const [plain] = path.split("?");
+  try {
+    return decodeURIComponent(plain);
+  } catch {
+    return plain;
+  }
+}
