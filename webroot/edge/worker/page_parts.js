@@ -75,7 +75,8 @@ export class PageParts {
     // A page that was there before its worker, or is not remembered, is as whole as what it gets from now on.
     const page = mode === "navigate" ? versions.open(id, now) : (versions.pages.get(id) ?? versions.open(id, 0));
     if (becomes && becomes !== id && mode !== "navigate") versions.pages.set(becomes, { ...page, id: becomes });
-    const loading = now < page.at + LOADING_MS;
+    // A page that fetches its own document looks for a newer one.
+    const loading = now < page.at + LOADING_MS && (destination !== "" || path !== page.parts[0]?.path);
     const runs = RUNS.includes(destination) || mode === "navigate";
     return { page, path, own: loading || destination !== "", counts: runs || loading, runs: runs || (loading && destination !== ""), integrity };
   }

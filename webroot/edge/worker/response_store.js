@@ -77,7 +77,7 @@ export class ResponseStore {
   async read() {
     const rows = await this.database.all("rows");
     for (const { old, ...row } of rows) this.add({ ...row, states: row.states ?? LOOSE }); // *old*: of earlier workers
-    this.versions.restore(await this.database.get("state", "versions"));
+    this.versions.restore(await this.database.get("state", "worker.versions"));
   }
 
   cache() {
@@ -256,7 +256,7 @@ export class ResponseStore {
     const gone = [...this.dirty].filter((key) => !rows.some((row) => row.key === key));
     this.dirty.clear();
     if (rows.length + gone.length) await this.database.write("rows", rows, gone);
-    await this.database.write("state", [[this.versions.save(), "versions"]]);
+    await this.database.write("state", [[this.versions.save(), "worker.versions"]]);
   }
 
   /** Forget what was not used for longest, until at most *bytes* are left. @param {number} bytes */
