@@ -18,7 +18,7 @@ return to the fast path are those of plain connections; the state returns with t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from twisted.internet import main
 from twisted.internet.interfaces import INegotiated, ISSLTransport
@@ -68,6 +68,9 @@ class SealedTransport(HandedOffTransport):  # type: ignore[override]
         sent = self.writeSomeData(sealed)
         self._append(sealed[sent:] if isinstance(sent, int) else sealed)  # an error is met again
         self._maybePauseProducer()
+
+    def _send_file(self, file: BinaryIO, count: int) -> int:
+        return self._send_pieces(file, count)
 
     def deliver(self, data: bytes) -> None:
         """Give the protocol *data*, plaintext that the fast path opened, and then what the layer holds."""

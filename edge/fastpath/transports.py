@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
     from edge.fastpath.interface import FastPath
+
+
+#: Bytes of a file that are read at once where they have to be: of so many the rest may wait here.
+PIECE = 64 * 1024
+#: As much of a file as one system call sends, in bytes: so long others wait.
+FILE_PIECE = 1 << 20
 
 
 def address_of(family: int, peer: tuple[Any, ...]) -> IPv4Address | IPv6Address | UNIXAddress:
@@ -51,6 +57,8 @@ class MeasuredTransport(tcp.Server):
     bytes_sent = 0
     #: Bytes that may wait before the producer is told to pause: so many of a connection are in no pool.
     bufferSize = 16 * 1024
+    #: A file is being sent, and the kernel takes nothing of it now.
+    _awaits_room = False
 
     def __init__(self, sock: socket.socket, protocol: IProtocol, peer: tuple[Any, ...], reactor: Any) -> None:
         """Owns *sock*; *peer* is what ``getpeername`` or ``accept`` said, ("", None) on Unix sockets."""
@@ -67,8 +75,8 @@ class MeasuredTransport(tcp.Server):
 
     @property
     def unsent(self) -> int:
-        """Bytes written to this transport that the kernel has not taken yet."""
-        return len(self.dataBuffer) - self.offset + self._tempDataLen
+        """Bytes written to this transport that the kernel has not taken; 1 if it takes none of a file now."""
+        return len(self.dataBuffer) - self.offset + self._tempDataLen + self._awaits_room
 
     def write_now(self, data: bytes) -> None:
         """As ``write``, but what the kernel takes at once waits for no turn of the reactor."""
@@ -79,10 +87,60 @@ class MeasuredTransport(tcp.Server):
         if data:  # and an error is met again there, and ends the connection
             self.write(data)
 
+    def send_file(self, file: BinaryIO, count: int) -> int:
+        """Send what the kernel takes at once of the next *count* bytes of *file*: how many.
+
+        0: it takes none now; the producer is paused, and resumed when it does.
+        :exc:`EOFError`: the file has no more bytes.
+        """
+        if not self.unsent:
+            sent = self._send_file(file, min(count, FILE_PIECE))
+            if sent is not None:
+                return sent
+        self._await_room()
+        return 0
+
+    def _send_file(self, file: BinaryIO, count: int) -> int | None:
+        """As :meth:`send_file`; None: there is no room."""
+        try:
+            sent = os.sendfile(self.fileno(), file.fileno(), None, count)
+        except BlockingIOError:
+            return None
+        except OSError:  # no file of the kernel's, or the connection is broken, which is met again there
+            return self._send_pieces(file, count)
+        if not sent:
+            raise EOFError
+        self.bytes_sent += sent
+        return sent
+
+    def _send_pieces(self, file: BinaryIO, count: int) -> int:
+        """Read and write one piece of *file* after the other until the kernel does not take one whole."""
+        sent = 0
+        while sent < count and not self.unsent:
+            data = file.read(min(count - sent, PIECE))
+            if not data:
+                raise EOFError
+            self.write_now(data)
+            sent += len(data)
+        return sent
+
+    def _await_room(self) -> None:
+        """Have ``doWrite`` called when the kernel takes something again."""
+        self._awaits_room = True
+        self.startWriting()
+        producer: Any = self.producer
+        if producer is not None and not self.producerPaused:
+            self.producerPaused = True
+            producer.pauseProducing()
+
     def offer_return(self) -> None:
         """Nothing: there is no fast path that this connection came from."""
 
     # Twisted's overrides
+
+    def doWrite(self) -> Any:
+        self._awaits_room = False
+        return super().doWrite()
 
     def writeSomeData(self, data: bytes) -> Any:
         sent = super().writeSomeData(data)

@@ -29,7 +29,7 @@ The way of a request that the fast path let go of:
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
@@ -273,6 +273,18 @@ class EdgeChannel(Protocol):
             self._output.offered(len(data))
             if self._output.full and self._life.is_serving:
                 self._keeps()
+
+    def send_file(self, file: BinaryIO, count: int) -> int | None:
+        """Send of the next *count* bytes of *file*, a piece of the body, what there is room for: how many.
+
+        0: there is none, and the producer is resumed when there is some.  None: they have to be written.
+        """
+        answer = self._answer
+        sent = self._output.send_file(file, count) if answer is not None and answer.has_room(count) else None
+        if answer is not None and sent:
+            answer.takes(sent)
+            self._output.offered(sent)
+        return sent
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         self.write(b"".join(iovec))

@@ -6,7 +6,7 @@ admin API.  The parts of a connection name these protocols instead of it: each c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
@@ -34,6 +34,13 @@ class ConnectionTransport(Protocol):
 
     def write(self, data: bytes) -> None:
         """Send *data*."""
+
+    def send_file(self, file: BinaryIO, count: int) -> int:
+        """Send of the next *count* bytes of *file* what there is room for: how many.
+
+        0: there is none now; the producer is paused, and resumed when there is some.  :exc:`EOFError`: the
+        file has no more bytes.
+        """
 
     def loseConnection(self) -> None:
         """Close when all is sent."""

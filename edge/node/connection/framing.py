@@ -60,15 +60,23 @@ class OutgoingAnswer:
 
     def body(self, data: bytes) -> bytes:
         """As much of *data* as belongs to the answer."""
+        return data[: self.takes(len(data))]
+
+    def takes(self, count: int) -> int:
+        """How many of the next *count* bytes of the application's body belong to the answer."""
         if self.head_only:
-            return b""
+            return 0
         if self._left is not None:
-            if len(data) > self._left:
+            if count > self._left:
                 self.closing = True
-                data = data[: self._left]
-            self._left -= len(data)
-        self.sent += len(data)
-        return data
+                count = self._left
+            self._left -= count
+        self.sent += count
+        return count
+
+    def has_room(self, count: int) -> bool:
+        """Whether *count* more bytes all belong to the answer."""
+        return not self.head_only and (self._left is None or count <= self._left)
 
     @property
     def short(self) -> bool:

@@ -7,7 +7,7 @@ that itself writes slowly, and a peer that takes all of it at once, are not hurr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from edge.node.connection.producing import ApplicationProducer
 from edge.node.process.deadline import Deadline
@@ -44,6 +44,19 @@ class Output:
         self._transport.write(data)
         if not waiting or not self._taking.running:
             self._set_deadline()
+
+    def send_file(self, file: BinaryIO, count: int) -> int | None:
+        """Send of the next *count* bytes of *file* what there is room for; None: the transport cannot.
+
+        Asked is the transport's type: TLS over a transport passes on what it lacks, to what would not seal.
+        """
+        if not hasattr(type(self._transport), "send_file"):
+            return None
+        sent = self._transport.send_file(file, count)
+        self._context.count("twisted_bytes_out", sent)
+        if self._transport.unsent and not self._taking.running:
+            self._set_deadline()
+        return sent
 
     def offered(self, count: int) -> None:
         """The application wrote *count* bytes of a body, sent or not."""

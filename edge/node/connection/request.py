@@ -69,6 +69,9 @@ class RequestChannel(Protocol):
     def write_error(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Send a whole error answer in the common form."""
 
+    def send_file(self, file: BinaryIO, count: int) -> int | None:
+        """Send of the next *count* bytes of *file* what there is room for: how many; None: write them."""
+
     def upgrade(self, head: bytes, protocol: Upgraded) -> None:
         """Answer with *head* (101); from then on the connection is that of *protocol*."""
 
