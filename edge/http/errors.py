@@ -57,6 +57,7 @@ REASONS: dict[int, str] = {
     503: "Service Unavailable",
     504: "Gateway Timeout",
     505: "HTTP Version Not Supported",
+    508: "Loop Detected",
 }
 
 

@@ -1,6 +1,10 @@
 """Applications behind the node: how a worker asks them; imports ``resources`` and below.
 
 * ``origin.py``: what a worker asks an application by: question, receiver, exchange, and what can fail
+* ``gateway.py``: which requests an application answers, and which application
+* ``application_request.py``: one visitor's request on its way to an application, and the answer
+* ``pool.py``: an application that is several servers or processes: choice, queue, deadlines, retries
+* ``http_origin.py``: one HTTP/1.1 server, and the connections to it
 
 The way of a request to an application:
 

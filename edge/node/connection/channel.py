@@ -19,6 +19,8 @@ The way of a request that the fast path let go of:
    and renders it.
 3. The resource answers: with a head from the table (``EdgeRequest.write_answer``), or as any ``twisted.web``
    resource does; :class:`~edge.node.connection.framing.OutgoingAnswer` sees to it that a client can read it.
+   What an application behind the node answers is passed on as it comes, and so is the request:
+   :mod:`.streamed`.
 4. ``requestDone`` (ANSWERED): with more bytes here the next request follows; else the transport is offered to
    the fast path, takes the connection back when all has left, and tells :meth:`EdgeChannel.returned`.
 """
@@ -41,7 +43,7 @@ from edge.http.answer import with_hsts
 from edge.http.errors import ProtocolError
 from edge.http.parser import NEED_DATA, Data, EndOfMessage, Event, Limits, RequestHead, RequestParser
 from edge.node.connection.ended import count_end
-from edge.node.connection.framing import OutgoingAnswer
+from edge.node.connection.framing import OutgoingAnswer, interim_head
 from edge.node.connection.holding import Holding
 from edge.node.connection.input import Input
 from edge.node.connection.output import Output
@@ -59,7 +61,9 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
     from twisted.web.http_headers import Headers
 
+    from edge.http.fields import Fields
     from edge.node.connection.context import ConnectionContext, ConnectionTransport
+    from edge.node.connection.streamed import StreamedRequest
     from edge.node.connection.upgraded import Upgraded
     from edge.node.process.channel_limits import ChannelLimits
 
@@ -97,8 +101,11 @@ class EdgeChannel(Protocol):
         self._advancing = False  # _advance runs: an answer that is complete at once starts no second one
         self._next_turn: Any = None  # IDelayedCall: goes on with the requests that are here already
         #: In BODY and ANSWERING: the request, and the answer that is made.
-        self._request: EdgeRequest | None = None
+        self._request: EdgeRequest | StreamedRequest | None = None
         self._answer: OutgoingAnswer | None = None
+        self._streamed: StreamedRequest | None = None  # the request, if somebody takes it as it comes
+        self._held = False  # who takes it wants no more of its body for now
+        self._waits_for_continue = False  # the client, and has sent nothing of the body yet
         self._body_seen = 0  # bytes of bodies so far, and when the deadline was set
         self._body_timed = 0
         self._arrival = Deadline(site.clock, self._too_slow)
@@ -134,7 +141,7 @@ class EdgeChannel(Protocol):
         self._advancing = True
         begun = 0
         try:
-            while self._life.is_reading and not self._output.full:
+            while self._may_take():
                 if self._life.state is ConnectionState.IDLE and not self._parser.idle:
                     if begun == REQUESTS_IN_A_TURN:
                         self._next_turn = self.site.clock.callLater(0, self._go_on)
@@ -156,6 +163,12 @@ class EdgeChannel(Protocol):
             if self.may_return():
                 self.transport.offer_return()
 
+    def _may_take(self) -> bool:
+        """Whether somebody wants what the parser has next."""
+        if self._streamed is not None:  # it may want the body before the client takes the answer
+            return self._life.state is ConnectionState.BODY and not self._held
+        return self._life.is_reading and not self._output.full
+
     def _go_on(self) -> None:
         """The next turn has come."""
         self._next_turn = None
@@ -167,18 +180,35 @@ class EdgeChannel(Protocol):
         if isinstance(event, RequestHead):
             self._happens(ConnectionEvent.HEAD_READ)
             self._answer = OutgoingAnswer(event.method == b"HEAD", not event.keep_alive or self.site.draining)
-            self._request = EdgeRequest(self, event)
-            if event.expect_continue and not self._parser.buffered:
-                self._output.send(answer.CONTINUE)
+            self._waits_for_continue = event.expect_continue and not self._parser.buffered
+            self._streamed = self.site.streams.take(self, event) if self.site.streams is not None else None
+            if self._streamed is None:
+                self._request = EdgeRequest(self, event)
+                if self._waits_for_continue:
+                    self._continue()
+            else:
+                self._request = self._streamed
+                if event.has_body:
+                    self._streamed.begin()
             return
         request = self._request
         assert request is not None, "the events of a body come after that of a head"
         if isinstance(event, Data):
+            self._waits_for_continue = False
             self._body_seen += len(event.data)
             request.handleContentChunk(event.data)
         elif isinstance(event, EndOfMessage):
+            self._waits_for_continue = False
             self._happens(ConnectionEvent.REQUEST_READ)
-            request.received()
+            if self._streamed is not None and not self._streamed.head.has_body:
+                self._streamed.begin()
+            else:
+                request.received()
+
+    def _continue(self) -> None:
+        """The body is wanted."""
+        self._waits_for_continue = False
+        self._output.send(answer.CONTINUE)
 
     def _keeps(self) -> bool:
         """Count what outlives this turn; false: it is over the share of its address, and over."""
@@ -201,13 +231,16 @@ class EdgeChannel(Protocol):
             self._timed = True
             self._body_timed = self._body_seen
             limit = _DEADLINES.get(self._life.state)
-            if limit is None:
+            if limit is None or self._held or self._waits_for_continue:
                 self._arrival.clear()
             else:
                 self._arrival.set(limit(self.site.limits))
         later = self._life.state is ConnectionState.ANSWERING or self._next_turn is not None
         full = later and self._parser.buffered > PIPELINED_BYTES
-        self._input.read(not full and not self._output.full)
+        if self._streamed is not None and self._life.state is ConnectionState.BODY:
+            self._input.read(not self._held)
+        else:
+            self._input.read(not full and not self._output.full)
 
     def _too_slow(self) -> None:
         """What was waited for has not come."""
@@ -233,6 +266,9 @@ class EdgeChannel(Protocol):
 
     def _refuse(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Answer what is no request, or is no longer wanted, and read no other."""
+        if self._answer is not None and self._answer.started:
+            self.abort()  # its answer has begun, and cannot be completed
+            return
         if self._answer is None:
             self._answer = OutgoingAnswer(head_only=self._parser.method == b"HEAD", closing=True)
         self._answer.closing = True
@@ -240,10 +276,15 @@ class EdgeChannel(Protocol):
         request = self._request
         method, target = (request.head.method, request.head.target) if request is not None else (b"-", b"-")
         self.site.answered(self._address(), method, target, status, self._answer.sent, self.tls)
-        if request is not None and request.content is not None:
-            request.content.close()
-        self._request = self._answer = None
+        self._forget()
+        if request is not None:
+            request.refused()
         self._end()
+
+    def _forget(self) -> None:
+        """There is no request now."""
+        self._request = self._answer = self._streamed = None
+        self._held = self._waits_for_continue = False
 
     # Answers out: what a request asks of its channel
 
@@ -258,9 +299,74 @@ class EdgeChannel(Protocol):
 
     def write_error(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Send a whole error answer in the common form."""
+        self._close_if_unread()
         head, body = answer.error(status, explanation, self.site.date(), lines, self.closing)
         self.start_answer(head)
         self.write(body)
+
+    def _close_if_unread(self) -> None:
+        """Who answers before he has read the request does not know whether another one follows it."""
+        if self._life.state is ConnectionState.BODY and self._answer is not None:
+            self._answer.closing = True
+
+    # What a streamed request asks besides: edge.node.connection.streamed.StreamChannel
+
+    @property
+    def waits_for_continue(self) -> bool:
+        """Whether the client waits for ``100 Continue``, and has sent nothing of the body yet."""
+        return self._waits_for_continue
+
+    def stream(self, request: StreamedRequest, body: BinaryIO) -> None:
+        """*request* answers in the place of the present one, which is whole."""
+        self._request = self._streamed = request
+        request.begin_with(body)
+
+    def pass_interim(self, status: int, fields: Fields) -> None:
+        """Send an interim answer, 100 included, if the client can have it."""
+        streamed, made = self._streamed, self._answer
+        if streamed is None or made is None or made.started or streamed.head.version == b"HTTP/1.0":
+            return
+        if status != 100:
+            self._output.send(interim_head(status, fields))
+        elif self._waits_for_continue:
+            self._continue()
+            self._timed = False
+            self._watch()
+
+    def pass_head(self, status: int, fields: Fields, length: int | None) -> None:
+        """Send the head of the answer; see :meth:`.framing.OutgoingAnswer.passed_head`."""
+        assert self._answer is not None and self._streamed is not None, "there is an answer from HEAD_READ on"
+        self._close_if_unread()
+        if self._secure and self.site.hsts:
+            fields = [field for field in fields if field[0].lower() != b"strict-transport-security"]
+        chunks = self._streamed.head.version != b"HTTP/1.0"
+        self.start_answer(self._answer.passed_head(status, fields, length, self.site.date(), chunks))
+
+    def pass_end(self, trailers: Fields) -> None:
+        """The answer is whole."""
+        if self._answer is not None:
+            self._output.send(self._answer.end(trailers))
+
+    def done(self, status: int) -> None:
+        """The answer, with that *status*, is out or cut off: write it down, and go on."""
+        request, made = self._streamed, self._answer
+        if request is not None and made is not None and self._life.is_serving:
+            tls = self.tls if self.site.access_log is not None else ""
+            self.site.answered(self._address(), request.method, request.uri, status, made.sent, tls)
+            self.requestDone(request)
+
+    def hold_body(self, held: bool) -> None:
+        """Read no more of the body for now; or read on."""
+        if held is self._held or self._streamed is None or not self._life.is_serving:
+            return
+        self._held = held
+        self._timed = False
+        if held:
+            self._watch()
+        else:
+            self._advance()
+
+    # Answers out, on the way of twisted.web
 
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
         assert self._answer is not None, "twisted.web writes heads between HEAD_READ and ANSWERED"
@@ -289,14 +395,14 @@ class EdgeChannel(Protocol):
     def writeSequence(self, iovec: Iterable[bytes]) -> None:
         self.write(b"".join(iovec))
 
-    def requestDone(self, request: EdgeRequest) -> None:
-        finished = self._answer
-        self._request = self._answer = None
-        if self._life.state is not ConnectionState.ANSWERING or finished is None:
+    def requestDone(self, request: EdgeRequest | StreamedRequest) -> None:
+        finished, unread = self._answer, self._life.state is ConnectionState.BODY
+        self._forget()
+        if finished is None or not (unread or self._life.state is ConnectionState.ANSWERING):
             return  # it was refused, or its connection aborted, before the application was done
         if finished.short:
             self.abort()
-        elif finished.closing or self.site.draining:
+        elif finished.closing or unread or self.site.draining:
             self._end()
         else:
             self._happens(ConnectionEvent.ANSWERED)
@@ -310,7 +416,7 @@ class EdgeChannel(Protocol):
         assert request is not None, "an upgrade is the answer to a request"
         self.start_answer(head)
         self.site.answered(self._address(), request.method, request.uri, 101, 0, self.tls)
-        self._request = self._answer = None
+        self._forget()
         self._leave(ConnectionEvent.UPGRADED)
         self.transport.unregisterProducer()
         self._input.read(True)
@@ -430,7 +536,8 @@ class EdgeChannel(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._leave(ConnectionEvent.LOST)
         count_end(self.site, reason)
-        request, self._request, self._answer = self._request, None, None
+        request = self._request
+        self._forget()
         if request is not None:
             request.connectionLost(reason)
 

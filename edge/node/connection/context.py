@@ -94,6 +94,10 @@ class ConnectionContext(Protocol):
     channels: set[OpenConnection]
     #: What all of them share.
     pools: Pools
+    #: Who takes requests as they come, :class:`edge.node.connection.streamed.Streams`; None: nobody does.
+    streams: Any
+    #: Where answered requests are written down; None: nowhere.
+    access_log: Any
 
     def count(self, name: str, n: int = 1) -> None:
         """Add to the counter of that name (see :mod:`edge.table.counters`)."""

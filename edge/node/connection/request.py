@@ -168,6 +168,10 @@ class EdgeRequest(server.Request):
         self.uri = head.path if head.query is None else head.path + b"?" + head.query
         self.process()
 
+    def refused(self) -> None:
+        """The rest of it is malformed, too long or too slow: it was answered so."""
+        self.content.close()
+
     def open(self, path: str) -> HeldFile:
         """The file of *path*, for its body; raises as :meth:`.holding.Holding.open`."""
         return self.channel.holding.open(path)

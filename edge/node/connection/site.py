@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from edge.node.connection.context import OpenConnection
     from edge.node.connection.request import EdgeRequest
+    from edge.node.connection.streamed import Streams
 
 
 #: Files of bodies that may be open at once where there are few connections.
@@ -80,6 +81,7 @@ class EdgeSite(Site):
         self.access_log = access_log
         self.hsts = hsts_line(hsts)
         self.channels: set[OpenConnection] = set()
+        self.streams: Streams | None = None
         #: No further requests are wanted on any connection.
         self.draining = False
         self._counters = counters

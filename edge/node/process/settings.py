@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from edge.config.applications import Application
 from edge.confinement.confine import Confinement
 from edge.fastpath import interface
 from edge.http.answer import hsts_line
@@ -61,6 +62,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     status: str = "public"
     #: See :mod:`edge.node.resources.mounts`.
     mounts: tuple[str, ...] = ()
+    #: Those behind the node.
+    applications: tuple[Application, ...] = ()
     #: File of the access log, "-" = standard output; None: no access log.
     access_log: str | None = None
     #: "json" or "clf".

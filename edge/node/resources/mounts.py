@@ -21,14 +21,12 @@ from twisted.web.server import NOT_DONE_YET
 
 from edge.config.values import MOUNT
 from edge.errors import ConfigError
-from edge.node.resources.origins import own_origins
+from edge.node.resources.origins import FOREIGN, SAFE, is_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from edge.node.connection.request import EdgeRequest
-
-SAFE = (b"GET", b"HEAD", b"OPTIONS")
 
 
 class Mount(NamedTuple):
@@ -100,18 +98,10 @@ class Guarded(Resource):
 
     def render(self, request: EdgeRequest) -> int:
         if self._is_foreign(request):
-            request.refuse(
-                403, "Pages of other sites may not change anything here; see --public-url and --allow-origin."
-            )
+            request.refuse(403, FOREIGN)
             return NOT_DONE_YET
         return self._inner.render(request)  # type: ignore[no-any-return]
 
     def _is_foreign(self, request: EdgeRequest) -> bool:
         head = request.head
-        if head.method in SAFE:
-            return False
-        origin, site = head.fields.get(b"origin"), head.fields.get(b"sec-fetch-site")
-        if origin is not None:
-            own = own_origins(head.host, request.isSecure())
-            return not (origin in own or origin in self._allowed or b"*" in self._allowed)
-        return site is not None and site not in (b"same-origin", b"none")
+        return head.method not in SAFE and is_foreign(head, request.isSecure(), self._allowed)

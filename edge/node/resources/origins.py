@@ -3,8 +3,8 @@
 A smart client on a page of one node asks the others, too.  Who they are stands in the load document, which
 every node publishes; a node that joins is allowed within :data:`FOLLOW_SECONDS`.
 
-What changes something or holds a connection (mounts, the socket) asks besides whether the page is of this
-very server: :func:`own_origins`.
+What changes something or holds a connection (mounts, applications, the socket) asks besides whether the page
+is of this very server: :func:`own_origins`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ from edge.load.document import decode
 from edge.node.process.own_resources import LOAD
 
 if TYPE_CHECKING:
+    from edge.http.parser import RequestHead
     from edge.table.reader import Reader
+
+#: Methods that change nothing (RFC 9110 section 9.2.1).
+SAFE = (b"GET", b"HEAD", b"OPTIONS")
+#: Why a request that changes something was refused.
+FOREIGN = "Pages of other sites may not change anything here; see --public-url and --allow-origin."
 
 FOLLOW_SECONDS = 1.0
 #: Origins that the fast path has room for.
@@ -44,6 +50,18 @@ def own_origins(host: bytes | None, secure: bool) -> tuple[bytes, ...]:
     if secure:
         return (b"https://%b" % (host or b""),)
     return (b"http://%b" % host,) if host is not None and _FIXED.fullmatch(host) else ()
+
+
+def is_foreign(head: RequestHead, secure: bool, allowed: Collection[bytes]) -> bool:
+    """Whether a page of another site has sent the request with *head*; no program but browsers says so.
+
+    *allowed*: origins whose pages are no others.
+    """
+    origin, site = head.fields.get(b"origin"), head.fields.get(b"sec-fetch-site")
+    if origin is not None:
+        own = own_origins(head.host, secure)
+        return not (origin in own or origin in allowed or b"*" in allowed)
+    return site is not None and site not in (b"same-origin", b"none")
 
 
 class ClusterOrigins(Collection[bytes]):

@@ -109,6 +109,8 @@ class PublishedResource(Resource):
     def __init__(self, source: Source) -> None:
         super().__init__()
         self.source = source
+        #: Who may answer a request for which nothing is published; whether it does.
+        self.beyond: Callable[[EdgeRequest], bool] = lambda request: False
 
     # Twisted's overrides
 

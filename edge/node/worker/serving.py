@@ -31,6 +31,7 @@ from edge.node.resources.origins import FOLLOW_SECONDS, ClusterOrigins
 from edge.node.resources.published import NodeStartingError, PublishedResource, Source
 from edge.node.resources.pushing import Pushing
 from edge.node.telemetry.accesslog import AccessLog, open_access_log
+from edge.node.worker.applications import Applications
 from edge.node.worker.checked_blobs import CheckedBlobs
 from edge.node.worker.secure_listeners import SecureListeners
 from edge.table.counters import INDEX
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
     from edge.node.process.settings import ListenerSettings, WorkerSettings
     from edge.node.process.ticket_keys import TicketKey
+    from edge.node.worker.applications import ConnectTo
     from edge.table.reader import Entry
     from edge.table.segment import Segment
     from edge.tls.interface import Credential
@@ -70,11 +72,13 @@ class Serving:
         fetch: Callable[[bytes, bytes], Awaitable[bool]],
         on_failure: Callable[[Failure], None],
         open_log: Callable[[str], IO[str]] = open_access_log,
+        connect: ConnectTo | None = None,
     ) -> None:
         """*look_up*: packed entries of a path from the supervisor (see :mod:`edge.node.process.lookup`).
 
         *fetch*: (path, ETag) -> whether that body is in the blob store, which may take a while.
         *on_failure*: this worker cannot serve any longer.  *open_log*: opens the access log, in its thread.
+        *connect*: connections to applications; see :mod:`edge.node.worker.applications`.
         Raises an :class:`~edge.errors.EdgeError` for what a user can mend: a fast path that is not built.
         """
         self.life = Life()
@@ -115,6 +119,7 @@ class Serving:
         root: Resource = RootResource(own, published)
         for mount in map(parse_mount, settings.mounts):
             root.putChild(mount.path.encode(), Guarded(self._open(mount), origins))
+        https_only = settings.https_port is not None
         if settings.https_port is not None:
             root = HTTPSOnly(root, settings.https_port)
         self._edge_site = EdgeSite(
@@ -126,6 +131,13 @@ class Serving:
             settings.hsts,
             settings.pools(),
         )
+        self._applications: Applications | None = None
+        if settings.applications and connect is not None:
+            self._applications = Applications(settings.applications, reactor, connect)
+            mounted = [mount.path.encode() for mount in map(parse_mount, settings.mounts)]
+            gateway = self._applications.gateway(self._reader, origins, mounted, https_only)
+            self._edge_site.streams = gateway
+            published.beyond = gateway.take_whole
         self._factories = [self._factory(number) for number in range(len(settings.listeners))]
         told = replace(settings.fast_path_settings(), tls=self._secure.native)
         fast_path = build(segment, settings.index, told)
@@ -218,6 +230,8 @@ class Serving:
             self._following.stop()
         self._lag.stop()
         self._pushing.stop()
+        if self._applications is not None:
+            self._applications.stop()
         self._adapter.stop()
         if self._access_log is not None:
             self._access_log.close()

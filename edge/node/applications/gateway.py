@@ -1,0 +1,207 @@
+"""Which requests an application answers, and which application: the way from a worker's channels to origins.
+
+In this order:
+
+1. ``/.edge/...`` is the node's own, and so are the mounts.
+2. Of a path that some other program could take for another path, nobody answers: ``.`` and ``..`` segments,
+   NUL and backslashes, encoded or not, are 404 before an application sees them.  Empty segments and encoded
+   slashes mean to applications what they like.
+3. What is published wins: a file of the webroot, and the folder that a path without its slash names.
+4. Else the application answers whose ``at`` is the longest prefix of the path, read as its canonical form: as
+   ``/%73hop/`` is the same as ``/shop/``, nobody chooses by it who answers.  The application gets the bytes
+   that the visitor sent.
+
+Requests that change something, and those that ask for another protocol, are refused to pages of other sites
+(:func:`edge.node.resources.origins.is_foreign`).  What comes over plain HTTP is not taken where that only
+leads to HTTPS.
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from twisted.internet.address import UNIXAddress
+from twisted.logger import Logger
+
+from edge.http.target import canonical_path
+from edge.node.applications.application_request import ApplicationRequest
+from edge.node.process.counted_log import CountedLog
+from edge.node.resources.origins import FOREIGN, SAFE, is_foreign
+from edge.upstream.forwarded import passages
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from twisted.python.failure import Failure
+
+    from edge.http.parser import RequestHead
+    from edge.node.applications.origin import Origin
+    from edge.node.connection.request import EdgeRequest
+    from edge.node.connection.streamed import StreamChannel, StreamedRequest
+    from edge.table.reader import Reader
+
+#: A request that has come through so many nodes goes in a circle: an application's ``to`` leads back to a
+#: node.
+PASSAGES = 8
+
+
+class Place(NamedTuple):
+    """An application and its place among the paths."""
+
+    #: "/" or like "/shop".
+    at: bytes
+    origin: Origin
+
+
+class Gateway:
+    """The applications of a worker; implements :class:`~edge.node.connection.streamed.Streams`."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        places: Iterable[Place],
+        reader: Reader,
+        clock: Any,
+        allowed: Collection[bytes],
+        mounts: Collection[bytes] = (),
+        https_only: bool = False,
+    ) -> None:
+        """*allowed*: origins whose pages may change something; *mounts*: first segments that are not ours."""
+        #: The longest first.
+        self.places = sorted(places, key=lambda place: -len(place.at))
+        self._reader = reader
+        self._allowed = allowed
+        self._others = frozenset([b".edge", *mounts])
+        self._https_only = https_only
+        self._said = CountedLog(self._log, clock)
+
+    def take(self, channel: StreamChannel, head: RequestHead) -> StreamedRequest | None:
+        """Who answers the request with *head* as it comes; None: it is for the resources."""
+        if self._https_only and not (channel.isSecure() or isinstance(channel.getPeer(), UNIXAddress)):
+            return None
+        path, origin = self._origin_of(head.path)
+        if origin is None:
+            return None
+        if path is not None:
+            published = self._is_published(path)
+            if published or not self._reader.complete:
+                return None  # or it is not known: the resources ask, and come back by take_whole
+        return self._guarded(channel, head, origin)
+
+    def take_whole(self, request: EdgeRequest) -> bool:
+        """Have an application answer *request*, for which nothing is published; whether one does."""
+        _, origin = self._origin_of(request.head.path)
+        if origin is None:
+            return False
+        channel: Any = request.channel
+        made = self._guarded(channel, request.head, origin)
+        request.content.seek(0)
+        channel.stream(made, request.content)
+        return True
+
+    def _guarded(self, channel: StreamChannel, head: RequestHead, origin: Origin) -> StreamedRequest:
+        """What asks *origin*, or says why it must not."""
+        if head.method == b"TRACE":  # it would show the visitor's page what it must not know (RFC 9110 9.3.8)
+            return Refused(channel, head, 405, "", b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
+        changes = head.method not in SAFE or b"upgrade" in head.fields
+        if changes and is_foreign(head, channel.isSecure(), self._allowed):
+            return Refused(channel, head, 403, FOREIGN)
+        via = head.fields.get(b"via")
+        if via is not None and passages(via) >= PASSAGES:
+            self._said.warn("circle", f"{origin.name}: requests go in a circle; `to` leads back to a node")
+            return Refused(channel, head, 508, "The request goes in a circle.")
+        return ApplicationRequest(channel, head, origin, self._said)
+
+    def _origin_of(self, raw: bytes) -> tuple[bytes | None, Origin | None]:
+        """(canonical form of the path *raw*, or None; whose it is where nothing is published, or None)."""
+        path = canonical_path(raw)
+        route = path if path is not None else _unambiguous(raw)
+        if route is None or route[1:].partition(b"/")[0] in self._others:
+            return path, None
+        for place in self.places:
+            at = place.at
+            if at == b"/" or (route.startswith(at) and route[len(at) : len(at) + 1] in (b"", b"/")):
+                return path, place.origin
+        return path, None
+
+    def _is_published(self, path: bytes) -> bool:
+        reader = self._reader
+        if reader.find_without_body(path) is not None:
+            return True
+        return not path.endswith(b"/") and reader.find_without_body(path + b"/") is not None
+
+
+def _unambiguous(raw: bytes) -> bytes | None:
+    """The path *raw*, which has no canonical form, as it is routed; None: nobody may answer it."""
+    if not raw.startswith(b"/"):
+        return None
+    decoded = unquote_to_bytes(raw)
+    if b"\0" in decoded or b"\\" in decoded:
+        return None
+    segments = decoded.split(b"/")
+    if b"." in segments or b".." in segments:
+        return None
+    first = next(filter(None, segments), b"")
+    return b"/.edge" if first == b".edge" else raw
+
+
+class Refused:
+    """A request that no application may see; implements :class:`StreamedRequest`."""
+
+    __slots__ = ("_answer", "_channel", "body_in_memory", "head", "startedWriting")
+
+    def __init__(
+        self, channel: StreamChannel, head: RequestHead, status: int, explanation: str, lines: bytes = b""
+    ) -> None:
+        self.head = head
+        self.body_in_memory = 0
+        self.startedWriting = 0
+        self._channel = channel
+        self._answer = status, explanation, lines
+
+    @property
+    def method(self) -> bytes:
+        """For the access log."""
+        return self.head.method
+
+    @property
+    def uri(self) -> bytes:
+        """For the access log."""
+        return self.head.target
+
+    def begin(self) -> None:
+        """Answer at once, whatever the body is."""
+        self.startedWriting = 1
+        self._channel.write_error(*self._answer)
+        self._channel.done(self._answer[0])
+
+    def begin_with(self, body: BinaryIO) -> None:
+        """Answer likewise."""
+        body.close()
+        self.begin()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """Nobody wants a piece of the body."""
+
+    def received(self) -> None:
+        """It was not wanted."""
+
+    def refused(self) -> None:
+        """It was answered already."""
+
+    def connectionLost(self, reason: Failure) -> None:
+        """It was answered already."""
+
+    def pauseProducing(self) -> None:
+        """It produces nothing."""
+
+    def resumeProducing(self) -> None:
+        """It produces nothing."""
+
+    def stopProducing(self) -> None:
+        """It produces nothing."""

@@ -1,0 +1,90 @@
+"""The applications of a worker: from their configuration to origins, and the gateway before them."""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory
+
+from edge.node.applications.gateway import Gateway, Place
+from edge.node.applications.http_origin import HTTPOrigin
+from edge.node.applications.pool import OriginPool
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from edge.config.applications import Application
+    from edge.node.applications.http_origin import Connect, UpstreamConnection
+    from edge.node.applications.origin import Origin
+    from edge.table.reader import Reader
+
+#: (name of an application, number of one of its targets) -> descriptor of a connected stream socket.
+ConnectTo = Callable[[str, int], "Deferred[int]"]
+
+
+class Applications:
+    """What *configured* says, ready to be asked."""
+
+    def __init__(self, configured: Sequence[Application], reactor: Any, connect: ConnectTo) -> None:
+        self._reactor = reactor
+        self._connect = connect
+        self._http: list[HTTPOrigin] = []
+        #: By name.
+        self.pools: dict[str, OriginPool] = {}
+        self.places = [Place(one.at.encode("ascii"), self._origin(one)) for one in configured]
+
+    def gateway(
+        self, reader: Reader, allowed: Collection[bytes], mounts: Collection[bytes], https_only: bool
+    ) -> Gateway:
+        """What takes requests for them; parameters as of :class:`~edge.node.applications.gateway.Gateway`."""
+        return Gateway(self.places, reader, self._reactor, allowed, mounts, https_only)
+
+    def stop(self) -> None:
+        """Close what rests, and ask nothing more."""
+        for origin in self._http:
+            origin.stop()
+        for pool in self.pools.values():
+            pool.stop()
+
+    def _origin(self, application: Application) -> Origin:
+        """The whole way to *application*; layers go around the pool here."""
+        pool = self.pools[application.name] = OriginPool(
+            application.name,
+            [self._member(application, number) for number in range(len(application.targets))],
+            self._reactor,
+            timeout=application.timeout_seconds,
+            queue=application.queue,
+        )
+        return pool
+
+    def _member(self, application: Application, number: int) -> Origin:
+        """Target *number* of *application*."""
+        origin = HTTPOrigin(
+            f"{application.name} ({application.to[number]})",
+            self._connection(application.name, number),
+            self._reactor,
+        )
+        self._http.append(origin)
+        return origin
+
+    def _connection(self, name: str, number: int) -> Connect:
+        def connect(protocol: UpstreamConnection) -> Deferred[Any]:
+            return self._connect(name, number).addCallback(self._adopt, protocol)
+
+        return connect
+
+    def _adopt(self, descriptor: int, protocol: UpstreamConnection) -> None:
+        """Give *protocol* the connection *descriptor*, which is ours."""
+        try:
+            with socket.socket(fileno=os.dup(descriptor)) as seen:
+                family = seen.family
+            self._reactor.adoptStreamConnection(descriptor, family, Factory.forProtocol(lambda: protocol))
+        finally:
+            os.close(descriptor)

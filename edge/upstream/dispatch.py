@@ -1,0 +1,249 @@
+"""Who is asked next: choice among servers or processes, a bounded queue, deadlines.
+
+The law:
+
+* At most *limit* questions are unanswered at once, those that wait included; one more is refused at once
+  (:exc:`FullError`), because whoever waits longer than he has patience asks again, and makes it worse.
+* A question waits only if each member has :attr:`Member.most` unanswered ones, or none is there; first come,
+  first served.  When nobody has been there for :data:`GRACE_SECONDS`, nobody waits any more.
+* Each question has one deadline, from its admission to the head of its answer, however often it is asked.
+* Among those that do well, two are drawn, and the one with less to do is asked (power of two choices:
+  Mitzenmacher, IEEE TPDS 12(10), 2001): nearly as good as asking the least busy one, and many workers that
+  decide so without knowing of each other do not all choose the same.
+* A member that fails is taken out (:mod:`edge.upstream.health`), but never the last one.  Are all others
+  out, it is asked: a server that fails often is better than none.
+
+The shell tells what happens (``admit``, ``began``, ``over``), and takes what follows (``next``, ``expired``).
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from enum import Enum
+from typing import Generic, TypeVar
+
+from edge.upstream.health import Health
+
+T = TypeVar("T")
+
+#: For how long questions wait when nobody is there: what a process needs to start again, not more.
+GRACE_SECONDS = 2.0
+
+
+class FullError(Exception):
+    """Too many questions are unanswered."""
+
+
+class Outcome(Enum):
+    """What became of a question, for the health of who was asked."""
+
+    ANSWERED = "answered"
+    FAILED = "failed"
+    #: The visitor has gone, or it says nothing of the member.
+    NEITHER = "neither"
+
+
+class Member(Generic[T]):
+    """One server or process."""
+
+    __slots__ = ("available", "busy", "health", "item", "most", "unanswered")
+
+    def __init__(self, item: T, most: int) -> None:
+        """*most*: unanswered questions that it is given at once."""
+        self.item = item
+        self.most = most
+        self.health = Health()
+        #: It is there: it may be asked.
+        self.available = True
+        #: Questions that it was asked and that are not over; of these, those whose answer has not begun.
+        self.busy = 0
+        self.unanswered = 0
+
+    @property
+    def free(self) -> bool:
+        """Whether it may be asked one more question."""
+        return self.available and self.unanswered < (1 if self.health.on_trial else self.most)
+
+
+class Ticket(Generic[T]):
+    """One question on its way; *deadline*: until when its answer has to begin."""
+
+    __slots__ = ("_began", "_open", "_tried", "deadline", "member")
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        #: Who is asked; None: it waits.
+        self.member: Member[T] | None = None
+        self._tried: tuple[Member[T], ...] = ()
+        self._began = False
+        self._open = False
+
+
+class Dispatch(Generic[T]):
+    """The members of one application, and the questions to it."""
+
+    def __init__(self, items: list[T], limit: int, most: int, draw: random.Random) -> None:
+        """*limit*: questions unanswered at once; *most*: of these, per member; *draw*: the luck."""
+        self.members = [Member(item, most) for item in items]
+        self._limit = limit
+        self._draw = draw
+        self._waiting: deque[Ticket[T]] = deque()
+        #: Those whose answers have not begun, in the order of their deadlines.
+        self._unanswered: dict[Ticket[T], None] = {}
+        self._away_since: float | None = None
+
+    @property
+    def unanswered(self) -> int:
+        """Questions whose answers have not begun."""
+        return len(self._unanswered)
+
+    @property
+    def waiting(self) -> int:
+        """Of these, those that nobody has been asked yet."""
+        return len(self._waiting)
+
+    def member_of(self, item: T) -> Member[T]:
+        """The member that *item* is."""
+        return next(member for member in self.members if member.item is item)
+
+    # What happens
+
+    def admit(self, ticket: Ticket[T], now: float) -> Member[T] | None:
+        """One question more; who is to be asked, or None: it waits.
+
+        :raises FullError: it does not even wait.
+        """
+        if len(self._unanswered) >= self._limit:
+            raise FullError
+        self._unanswered[ticket] = None
+        ticket._open = True
+        return self._place(ticket, now)
+
+    def again(self, ticket: Ticket[T], now: float) -> Member[T] | None:
+        """Ask *ticket*, which has failed, once more, somebody else if there is one; as :meth:`admit`."""
+        assert ticket.member is not None, "it has been asked"
+        ticket._tried += (ticket.member,)
+        self._leave(ticket)
+        return self._place(ticket, now)
+
+    def began(self, ticket: Ticket[T]) -> None:
+        """The answer has begun: there is no deadline any more."""
+        if ticket._open and not ticket._began:
+            ticket._began = True
+            self._unanswered.pop(ticket, None)
+            if ticket.member is not None:
+                ticket.member.unanswered -= 1
+
+    def over(self, ticket: Ticket[T]) -> None:
+        """The question is over, one way or the other."""
+        if not ticket._open:
+            return
+        ticket._open = False
+        self._unanswered.pop(ticket, None)
+        if ticket.member is not None:
+            self._leave(ticket)
+        else:
+            self._waiting.remove(ticket)
+
+    def outcome(self, member: Member[T], outcome: Outcome, now: float) -> float | None:
+        """*member* was asked, or probed; until when it is taken out, if it is just now."""
+        health = member.health
+        if outcome is Outcome.ANSWERED:
+            health.answered()
+        elif outcome is Outcome.FAILED and not health.is_out(now):
+            health.failed()
+            others = (one for one in self.members if one is not member)
+            if health.fails and any(one.available and not one.health.is_out(now) for one in others):
+                return health.take_out(now)
+        return None
+
+    # What follows
+
+    def next(self, now: float) -> tuple[Ticket[T], Member[T]] | None:
+        """A question that waits no longer, and who is to be asked; call it until there is none."""
+        if not self._waiting:
+            return None
+        member = self._choose(now, self._waiting[0]._tried)
+        if member is None:
+            return None
+        ticket = self._waiting.popleft()
+        self._ask(ticket, member)
+        return ticket, member
+
+    def expired(self, now: float) -> list[Ticket[T]]:
+        """Those whose time is over; the shell ends them.  Call it at :meth:`wake_at`."""
+        over: dict[Ticket[T], None] = {}
+        for ticket in self._unanswered:
+            if ticket.deadline > now:
+                break
+            over[ticket] = None
+        if self._is_away(now):
+            over.update(dict.fromkeys(self._waiting))
+        return list(over)
+
+    def wake_at(self) -> float | None:
+        """When something expires, or may be asked, next; None: nothing waits for time to pass."""
+        if not self._unanswered:
+            return None
+        first = next(iter(self._unanswered)).deadline
+        if self._away_since is not None and self._waiting:
+            first = min(first, self._away_since + GRACE_SECONDS)
+        return first
+
+    def is_away(self, now: float) -> bool:
+        """Whether nobody has been there for so long that nobody waits for it."""
+        self._look(now)
+        return self._is_away(now)
+
+    def _is_away(self, now: float) -> bool:
+        return self._away_since is not None and now - self._away_since >= GRACE_SECONDS
+
+    def _look(self, now: float) -> None:
+        """Note since when nobody is there."""
+        if any(member.available for member in self.members):
+            self._away_since = None
+        elif self._away_since is None:
+            self._away_since = now
+
+    def _place(self, ticket: Ticket[T], now: float) -> Member[T] | None:
+        self._look(now)
+        # Who has waited before does not wait behind those that came later.
+        member = self._choose(now, ticket._tried) if ticket._tried or not self._waiting else None
+        if member is not None:
+            self._ask(ticket, member)
+        else:
+            self._waiting.append(ticket)
+        return member
+
+    def _ask(self, ticket: Ticket[T], member: Member[T]) -> None:
+        ticket.member = member
+        member.busy += 1
+        if not ticket._began:
+            member.unanswered += 1
+
+    def _leave(self, ticket: Ticket[T]) -> None:
+        member = ticket.member
+        assert member is not None, "only who was asked leaves"
+        ticket.member = None
+        member.busy -= 1
+        if not ticket._began:
+            member.unanswered -= 1
+
+    def _choose(self, now: float, tried: tuple[Member[T], ...]) -> Member[T] | None:
+        """Who is asked next, rather not those that were *tried*; None: nobody can be."""
+        members = self.members
+        if len(members) == 1:
+            return members[0] if members[0].free else None
+        there = [member for member in members if member.available]
+        well = [member for member in there if not member.health.is_out(now)] or there
+        free = [member for member in well if member.free]
+        others = [member for member in free if member not in tried] or free
+        if len(others) > 2:
+            others = self._draw.sample(others, 2)
+        if len(others) == 2:
+            one, other = others
+            if one.busy == other.busy:
+                return others[self._draw.random() < 0.5]
+            return one if one.busy < other.busy else other
+        return others[0] if others else None

@@ -1,0 +1,1 @@
+"""Applications asked over HTTP/1.1: the cores."""
