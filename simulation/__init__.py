@@ -1,6 +1,7 @@
 """A deterministic simulator of a cluster: ``make sim`` runs it and prints what it finds.
 
 * ``world.py``: time, network and nodes; the same seed gives the same trace
+* ``fills.py``: fills of the cache and changes of what it holds, in any order
 * ``keyring.py``: signatures of simulated nodes
 * ``sites.py``: publishers whose clocks, names and state directories are not what they should be
 * ``faults.py``: what can happen to a cluster, and what is counted

@@ -91,14 +91,17 @@ class GroupChanges:
         )
 
     def forget(self, origin: str) -> None:
-        """*origin* has left for good: vectors need not cover the changes of it that are forgotten."""
+        """*origin* has left: vectors need not cover its changes any more."""
         self._floors.pop(origin, None)
+        for _, stamps in self._latest.values():
+            stamps.pop(origin, None)
 
     def _forget(self) -> None:
         group, position, origin, stamp = self._order.popleft()
         self._floor = position
-        self._floors[origin] = max(stamp, self._floors.get(origin, NEVER))
         latest, stamps = self._latest[group]
+        if origin in stamps:
+            self._floors[origin] = max(stamp, self._floors.get(origin, NEVER))
         if latest == position:
             del self._latest[group]
         elif stamps.get(origin) == stamp:

@@ -33,12 +33,19 @@ published.py       what of a node's files is new, by the record of what it has p
 buckets.py         hashes over the table, to compare two of them (a Merkle tree of two levels)
 rows.py            the change log in SQLite
 -----------------  ---------------------------------------------------------------------------------------
+What is cached     Answers of applications: taken back everywhere, filled once; never in the change logs
+invalidation.py    cache groups that have changed: told, settled, missed, doubted; leases
+group_messages.py  the same on the wire
+coalescing.py      which node fills a key, and who waits for it
+rendezvous.py      which node a key belongs to
+entries.py         stored answers that nodes tell of, and fills, on the wire
+-----------------  ---------------------------------------------------------------------------------------
 In private         Keys from TLS 1.3, AEAD, replay protection
 sealing.py         datagrams encrypted with ChaCha20-Poly1305
 replay.py          the replay window
 trust.py           messages about certificates, on the wire
 =================  =======================================================================================
 
-May be imported: :mod:`edge.http` and :mod:`edge.load` with their grammars, :mod:`edge.resource`,
-:mod:`edge.errors`; neither Twisted nor sockets nor the clock.
+May be imported: :mod:`edge.cache`, :mod:`edge.http` and :mod:`edge.load` with their grammars,
+:mod:`edge.resource`, :mod:`edge.errors`; neither Twisted nor sockets nor the clock.
 """

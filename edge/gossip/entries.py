@@ -1,0 +1,154 @@
+"""Answers of applications that nodes tell each other of, and who fills a key, on the wire (stream lane 6).
+
+MessagePack arrays with a tag first, positions append-only::
+
+    ["applications", [name, ...]]              what the sender asks itself
+    ["want", number, application, name]        please have this key filled once, in the whole cluster
+    ["waits", number]                          it is being filled
+    ["fill", number]                           ask the application yourself, and say ...
+    ["done", number, outcome, vector, entry]   ... what came of it
+    ["told", number, outcome, holder, vector, entry]   to who waited: what came of it
+    ["hot", vector, [entry, ...]]              what is asked for often here
+
+A key's *name* is what :mod:`edge.cache.keys` makes of it.  An entry tells everything of an answer but its
+bodies, which are pulled by digest from its *holder*.  The *vector* says as of which changes of cache groups
+(:mod:`edge.gossip.invalidation`) the sender, or the holder, vouches for the entries.  None of this is written
+down anywhere, or signed: a member may say what it has, others take it for as long as it may live.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from edge.gossip.fields import Digest, Grammar, Length, MaybeName, Seconds, Variant, are_header_lines
+from edge.gossip.group_messages import GroupNames
+from edge.gossip.packet import NODES, LogPosition
+from edge.gossip.schema import Decoder, GossipError
+from edge.load.wire import Name, Word
+
+#: Bytes of the name of a key: a target of 8 KiB, and what its fields are told apart by.
+NAME_BYTES = 4 * 8192
+#: Bytes of a message, and of the entries in one message of hot ones.
+MAX_MESSAGE, HOT_BYTES = 1 << 20, 64 * 1024
+#: Entries of one message.
+HOT_ENTRIES = 512
+#: Applications of a node.
+APPLICATIONS = 256
+#: The longest time that an entry may claim, in milliseconds: a year.
+_YEAR_MS = 366 * 86_400_000
+
+STORED, PASS, FAILED, AGAIN = range(4)
+
+
+def _are_shared_lines(lines: bytes) -> bool:
+    """Header lines that may go to anybody."""
+    return are_header_lines(lines) and b"\nset-cookie:" not in b"\n" + lines.lower()
+
+
+_LINES = Grammar("header lines of an answer to anybody", _are_shared_lines, b"Content-Type: text/html\r\n")
+SharedLines = Annotated[bytes, Meta(max_length=4096, extra={"grammar": _LINES})]
+KeyName = Annotated[bytes, Meta(min_length=1, max_length=NAME_BYTES)]
+_Milliseconds = Annotated[int, Meta(ge=0, le=_YEAR_MS)]
+_Validator = Annotated[bytes, Meta(max_length=512)]
+#: (variant, SHA-256, length, lines of a 200, of a 304)
+EntryRecord = tuple[Variant, Digest, Length, SharedLines, SharedLines]
+_Records = Annotated[tuple[EntryRecord, ...], Meta(min_length=1, max_length=16)]
+Vector = Annotated[tuple[LogPosition, ...], Meta(max_length=NODES)]
+Outcome = Annotated[int, Meta(ge=0, le=3)]
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """A stored answer: everything but its bodies."""
+
+    name: KeyName
+    application: Name
+    groups: GroupNames
+    #: 200, or what an application says explicitly may be shared.
+    status: Annotated[int, Meta(ge=200, le=599)]
+    #: Milliseconds since it was made; from now on for which it is fresh.
+    age_ms: _Milliseconds
+    fresh_ms: _Milliseconds
+    #: Seconds beyond its lifetime.
+    stale_while_revalidate: Seconds
+    stale_if_error: Seconds
+    #: Last-Modified, Unix seconds; 0: none.
+    modified: Seconds
+    #: The application's own validators, as sent.
+    etag: _Validator
+    last_modified: _Validator
+    records: _Records
+
+
+class Applications(msgspec.Struct, frozen=True, array_like=True, tag="applications"):
+    """The applications of the sender: it can fill their keys."""
+
+    names: Annotated[tuple[Name, ...], Meta(max_length=APPLICATIONS)]
+
+
+class Want(msgspec.Struct, frozen=True, array_like=True, tag="want"):
+    """The sender needs the key *name* of *application* filled."""
+
+    number: Word
+    application: Name
+    name: KeyName
+
+
+class Waits(msgspec.Struct, frozen=True, array_like=True, tag="waits"):
+    """Somebody fills the key of the sender's question *number*; it will be told."""
+
+    number: Word
+
+
+class Fill(msgspec.Struct, frozen=True, array_like=True, tag="fill"):
+    """The receiver fills the key of its question *number*."""
+
+    number: Word
+
+
+class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
+    """What came of the fill that the receiver gave to the sender."""
+
+    number: Word
+    outcome: Outcome
+    vector: Vector = ()
+    entry: Entry | None = None
+
+
+class Told(msgspec.Struct, frozen=True, array_like=True, tag="told"):
+    """What came of the fill that the receiver has waited for."""
+
+    number: Word
+    outcome: Outcome
+    #: Who has the bodies.
+    holder: MaybeName = ""
+    vector: Vector = ()
+    entry: Entry | None = None
+
+
+class Hot(msgspec.Struct, frozen=True, array_like=True, tag="hot"):
+    """Entries that are asked for often at the sender."""
+
+    vector: Vector
+    entries: Annotated[tuple[Entry, ...], Meta(max_length=HOT_ENTRIES)]
+
+
+EntryMessage = Applications | Want | Waits | Fill | Done | Told | Hot
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER: Decoder[EntryMessage] = Decoder(EntryMessage, "message of entries", MAX_MESSAGE)
+
+
+def encode_entry_message(message: EntryMessage) -> bytes:
+    """*message* in MessagePack."""
+    return _ENCODER.encode(message)
+
+
+def decode_entry_message(data: bytes) -> EntryMessage:
+    """The message in *data*; :class:`~edge.gossip.schema.GossipError`."""
+    message = _DECODER.decode(data)
+    if isinstance(message, Done | Told) and (message.outcome == STORED) != (message.entry is not None):
+        raise GossipError("no message of entries: what is stored has an entry, and nothing else has")
+    return message

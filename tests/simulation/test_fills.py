@@ -1,0 +1,92 @@
+"""Fills, changes, failures and delays in any order: nothing stale is stored, and no old answer is given.
+
+``EDGE_FILL_HISTORIES=1000000`` runs as many; ``make bench BENCH=robustness`` does.  A failure says how to run
+its seed alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.cache.group_changes import Stamp
+from simulation.fills import Node, World, run
+
+#: Histories simulated, and the first seed.
+HISTORIES = int(os.environ.get("EDGE_FILL_HISTORIES", "400"))
+FIRST = int(os.environ.get("EDGE_FILL_FIRST", "1"))
+#: Histories within which a broken rule has to be seen.
+ENOUGH = 3000
+
+
+class NoTokens(World):
+    """What began before a change is stored."""
+
+    def spoils(self, node: Node, groups: Iterable[str], token: int, joined: int | None = None) -> bool:
+        return joined is not None and super().spoils(node, groups, token, joined)
+
+
+class NoPositions(World):
+    """Who waits gets what comes, whenever it asked."""
+
+    def spoils(self, node: Node, groups: Iterable[str], token: int, joined: int | None = None) -> bool:
+        return joined is None and super().spoils(node, groups, token)
+
+
+class NoVectors(World):
+    """What another node tells of is taken as it is."""
+
+    def spoils_from(self, node: Node, groups: Iterable[str], vector: dict[str, Stamp]) -> bool:
+        return False
+
+
+class NoDoubts(World):
+    """Who has missed a change goes on answering."""
+
+    def doubt(self, node: Node) -> None:
+        pass
+
+
+class NoLeases(World):
+    """Who hears nothing goes on answering."""
+
+    def is_sure(self, node: Node) -> bool:
+        return True
+
+
+class NoLimit(World):
+    """What is stored while somebody is apart lives as long as ever."""
+
+    def longest(self, node: Node) -> float:
+        return 60.0
+
+
+class FillTests(SynchronousTestCase):
+    """Histories of a few nodes and one database."""
+
+    def test_nothing_stale_is_stored_and_no_old_answer_is_given(self) -> None:
+        hits = reads = 0
+        for seed in range(FIRST, FIRST + HISTORIES):
+            history = run(seed)
+            how = f"EDGE_FILL_FIRST={seed} EDGE_FILL_HISTORIES=1 python -m twisted.trial {__name__}"
+            self.assertEqual(history.troubles, [], f"seed {seed}; alone: {how}")
+            hits, reads = hits + history.hits, reads + history.reads
+        if HISTORIES > 100:
+            self.assertGreater(hits, reads // 3, "what answers nothing is never wrong")
+
+    def test_the_same_seed_tells_the_same_history(self) -> None:
+        self.assertEqual(run(33), run(33))
+
+    def test_each_rule_is_needed(self) -> None:
+        """A cluster without it is found out."""
+        for world in (NoTokens, NoPositions, NoVectors, NoDoubts, NoLeases, NoLimit):
+            self.assertTrue(_is_found_out(world), world.__name__)
+
+
+def _is_found_out(world: type[World]) -> bool:
+    """Whether a history with a wrong answer, or something stale that is stored, is soon found."""
+    wrong = {"stale stored", "old answer", "older than a lease"}
+    histories = (run(seed, world, faults=True) for seed in range(1, ENOUGH))
+    return any(trouble.rule in wrong for history in histories for trouble in history.troubles)
