@@ -323,6 +323,7 @@ class ApplicationTests(Base):
             ignore-query = "utm_*"
             vary = { Accept-Language = ["en", "de"], x-theme = "dark" }
             stale-if-error = 7
+            host = "shop.example:8443"
         """
         expected = Application(
             name="shop",
@@ -340,6 +341,7 @@ class ApplicationTests(Base):
             ignore_query=("utm_*",),
             vary=(("accept-language", ("en", "de")), ("x-theme", ("dark",))),
             stale_if_error=7,
+            host="shop.example:8443",
         )
         self.assertEqual(self.one(table), expected)
         self.assertEqual(set(KEYS), {one.name.replace("_", "-") for one in fields(Application)})
@@ -397,6 +399,9 @@ class ApplicationTests(Base):
                 "makes 100 repr",
             ),
             ("stale-if-error = -1", "stale-if-error = -1: give a whole number"),
+            ('host = "a b"', "give a name, with a port if it needs one"),
+            ('host = "http://a"', "give a name, with a port if it needs one"),
+            ('probe = "/health"', "probe is for HTTP upstreams (to), and the node runs this; remove probe"),
         ):
             self.refused(
                 {}, "edge.toml: [[app]] number 1 (shop): ", remedy, file=self.toml(f"[[app]]\n{good}{line}")
@@ -422,6 +427,9 @@ class ApplicationTests(Base):
             (f'at = "/"\nto = "unix:/{"x" * 200}"', "choose a shorter one"),
             ('at = "/"\nto = []', "or a list"),
             ('at = "/"\nto = ["unix:/a", "http://h:1"]', "make two tables"),
+            ('at = "/"\nto = "unix:/a"\nprobe = "/health"', "probe is for HTTP upstreams, and this speaks"),
+            ('at = "/"\nto = "http://h:1"\nprobe = "health"', "give a path that answers 200"),
+            ('at = "/"\nto = "http://h:1"\nprobe = "/a b"', "give a path that answers 200"),
             (
                 'at = "/"\nto = "http://h:1"\nthreads = 1',
                 "threads is for what the node runs, and this runs else",

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from edge.config.values import MOUNT, Kind, Wrong, WrongTables, integer, split_address
 from edge.endpoint import check_unix_path
 from edge.errors import ConfigError
+from edge.http.grammar import HOST, TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -75,6 +76,10 @@ class Application:
     vary: tuple[tuple[str, tuple[str, ...]], ...] = ()
     #: Seconds beyond its lifetime for which a stored answer is served while the application fails.
     stale_if_error: int = 0
+    #: What it is told as Host; "": what the visitor sent.
+    host: str = ""
+    #: The path that HTTP upstreams are asked every few seconds, whether they do well; "": none.
+    probe: str = ""
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -294,6 +299,20 @@ def _vary(value: Any, base: Path) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple(found.items())
 
 
+def _host(value: Any, base: Path) -> str:
+    text = _text(value)
+    if not text.isascii() or not HOST.fullmatch(text.encode()):
+        raise Wrong('give a name, with a port if it needs one, like "shop.example" or "127.0.0.1:8000"')
+    return text
+
+
+def _probe(value: Any, base: Path) -> str:
+    text = _text(value)
+    if not text.startswith("/") or not text.isascii() or not TARGET.fullmatch(text.encode()):
+        raise Wrong('give a path that answers 200 while all is well, like "/health"')
+    return text
+
+
 #: In the order of the reference.
 KEYS: dict[str, Key] = {
     "name": Key(_name, "Its name in logs, metrics and `edgectl app`; else made of `run`, or of `at`."),
@@ -357,6 +376,15 @@ KEYS: dict[str, Key] = {
         "Seconds for which a stored answer goes on to be served while the application fails, unless that "
         "answer said so itself; 0.",
     ),
+    "host": Key(
+        _host, "What it is told as `Host`, whatever the visitor asked for; else what the visitor sent."
+    ),
+    "probe": Key(
+        _probe,
+        "A path that each HTTP upstream is asked every 5 seconds; one that does not answer 200 to 399 is "
+        "left out until it does.",
+        "to",
+    ),
 }
 
 
@@ -392,7 +420,12 @@ def _contradictions(found: dict[str, Any]) -> Iterable[str]:
         yield "run and to exclude each other; keep run if the node is to run it, to if it runs elsewhere"
     elif "run" not in found and "to" not in found:
         yield 'neither run nor to; give run = "module:name", or to = "http://127.0.0.1:8000"'
-    elif "to" in found:
+    elif "run" in found:
+        if "probe" in found:
+            yield "probe is for HTTP upstreams (to), and the node runs this; remove probe"
+    else:
+        if "probe" in found and any(_target(text).kind == "unix" for text in found["to"] or ()):
+            yield "probe is for HTTP upstreams, and this speaks edge-app/1 (unix:); remove probe"
         for key in found:
             if KEYS[key].beside == "run":
                 yield f"{key} is for what the node runs, and this runs elsewhere (to); remove {key}"

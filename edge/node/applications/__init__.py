@@ -5,6 +5,7 @@
 * ``application_request.py``: one visitor's request on its way to an application, and the answer
 * ``pool.py``: an application that is several servers or processes: choice, queue, deadlines, retries
 * ``http_origin.py``: one HTTP/1.1 server, and the connections to it
+* ``probing.py``: whether each HTTP server does well, asked again and again
 
 The way of a request to an application:
 

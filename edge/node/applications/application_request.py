@@ -49,8 +49,8 @@ _NOT_SWITCHED = (b"h2c", b"h2", b"http/", b"tls/")
 _PIECE = 64 * 1024
 
 
-def question_of(head: RequestHead, channel: StreamChannel) -> Question:
-    """What the application is asked by the request with *head*."""
+def question_of(head: RequestHead, channel: StreamChannel, host: bytes = b"") -> Question:
+    """What the application is asked by the request with *head*; *host*: its own name, if it has one."""
     fields = of_visitor(head.headers)
     target = head.target
     if head.tag is not None or not target.startswith(b"/"):
@@ -66,7 +66,7 @@ def question_of(head: RequestHead, channel: StreamChannel) -> Question:
         head.method,
         target,
         fields,
-        head.host or b"",
+        host or head.host or b"",
         channel.isSecure(),
         getattr(channel.getPeer(), "host", ""),
         head.content_length,
@@ -88,13 +88,14 @@ def _upgrade_of(head: RequestHead) -> bytes:
 
 
 class ApplicationRequest:
-    """The request with *head* on *channel*, which *origin* answers."""
+    """The request with *head* on *channel*, which *origin* answers; *host*: what that is told as Host."""
 
     __slots__ = (
         "_body",
         "_body_held",
         "_channel",
         "_exchange",
+        "_host",
         "_over",
         "_question",
         "_said",
@@ -106,13 +107,16 @@ class ApplicationRequest:
         "startedWriting",
     )
 
-    def __init__(self, channel: StreamChannel, head: RequestHead, origin: Origin, said: CountedLog) -> None:
+    def __init__(
+        self, channel: StreamChannel, head: RequestHead, origin: Origin, host: bytes, said: CountedLog
+    ) -> None:
         self.head = head
         self.origin = origin
         #: Nothing: what is on its way is held by exchanges, which have their own bounds.
         self.body_in_memory = 0
         self.startedWriting = 0
         self._channel = channel
+        self._host = host
         self._said = said
         self._question: Question | None = None
         self._exchange: Exchange | None = None
@@ -185,7 +189,7 @@ class ApplicationRequest:
 
     def begin(self) -> None:
         """Ask the application."""
-        question = self._question = question_of(self.head, self._channel)
+        question = self._question = question_of(self.head, self._channel, self._host)
         self._channel.registerProducer(self, True)
         self._exchange = self.origin.ask(question, self)
 

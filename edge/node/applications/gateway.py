@@ -55,6 +55,8 @@ class Place(NamedTuple):
     #: "/" or like "/shop".
     at: bytes
     origin: Origin
+    #: What the application is told as Host; b"": what the visitor sent.
+    host: bytes = b""
 
 
 class Gateway:
@@ -84,28 +86,28 @@ class Gateway:
         """Who answers the request with *head* as it comes; None: it is for the resources."""
         if self._https_only and not (channel.isSecure() or isinstance(channel.getPeer(), UNIXAddress)):
             return None
-        path, origin = self._origin_of(head.path)
-        if origin is None:
+        path, place = self._place_of(head.path)
+        if place is None:
             return None
         if path is not None:
             published = self._is_published(path)
             if published or not self._reader.complete:
                 return None  # or it is not known: the resources ask, and come back by take_whole
-        return self._guarded(channel, head, origin)
+        return self._guarded(channel, head, place)
 
     def take_whole(self, request: EdgeRequest) -> bool:
         """Have an application answer *request*, for which nothing is published; whether one does."""
-        _, origin = self._origin_of(request.head.path)
-        if origin is None:
+        _, place = self._place_of(request.head.path)
+        if place is None:
             return False
         channel: Any = request.channel
-        made = self._guarded(channel, request.head, origin)
+        made = self._guarded(channel, request.head, place)
         request.content.seek(0)
         channel.stream(made, request.content)
         return True
 
-    def _guarded(self, channel: StreamChannel, head: RequestHead, origin: Origin) -> StreamedRequest:
-        """What asks *origin*, or says why it must not."""
+    def _guarded(self, channel: StreamChannel, head: RequestHead, place: Place) -> StreamedRequest:
+        """What asks the application at *place*, or says why it must not."""
         if head.method == b"TRACE":  # it would show the visitor's page what it must not know (RFC 9110 9.3.8)
             return Refused(channel, head, 405, "", b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
         changes = head.method not in SAFE or b"upgrade" in head.fields
@@ -113,11 +115,12 @@ class Gateway:
             return Refused(channel, head, 403, FOREIGN)
         via = head.fields.get(b"via")
         if via is not None and passages(via) >= PASSAGES:
-            self._said.warn("circle", f"{origin.name}: requests go in a circle; `to` leads back to a node")
+            name = place.origin.name
+            self._said.warn("circle", f"{name}: requests go in a circle; `to` leads back to a node")
             return Refused(channel, head, 508, "The request goes in a circle.")
-        return ApplicationRequest(channel, head, origin, self._said)
+        return ApplicationRequest(channel, head, place.origin, place.host, self._said)
 
-    def _origin_of(self, raw: bytes) -> tuple[bytes | None, Origin | None]:
+    def _place_of(self, raw: bytes) -> tuple[bytes | None, Place | None]:
         """(canonical form of the path *raw*, or None; whose it is where nothing is published, or None)."""
         path = canonical_path(raw)
         route = path if path is not None else _unambiguous(raw)
@@ -126,7 +129,7 @@ class Gateway:
         for place in self.places:
             at = place.at
             if at == b"/" or (route.startswith(at) and route[len(at) : len(at) + 1] in (b"", b"/")):
-                return path, place.origin
+                return path, place
         return path, None
 
     def _is_published(self, path: bytes) -> bool:

@@ -46,14 +46,12 @@ Connect = Callable[["UpstreamConnection"], "Deferred[Any]"]
 class HTTPOrigin:
     """The server *name*; implements :class:`~edge.node.applications.origin.Origin`."""
 
-    def __init__(self, name: str, connect: Connect, clock: Any, host: bytes = b"") -> None:
-        """*host*: what it is told as Host and ``X-Forwarded-Host``; b"": what the visitor sent."""
+    def __init__(self, name: str, connect: Connect, clock: Any) -> None:
         self.name = name
         self.available = True
         self.clock = clock
         self.resting: Resting[UpstreamConnection] = Resting(RESTING)
         self._connect = connect
-        self._host = host
         self._looking: Any = None
 
     def ask(self, question: Question, receiver: Receiver) -> Exchange:
@@ -69,14 +67,13 @@ class HTTPOrigin:
 
     def head_of(self, question: Question) -> bytes:
         """The head that asks *question*."""
-        host = self._host or question.host
         fields = [*question.fields, (b"Via", VIA)]
         # The question that fills a cache is the same whoever asks first, and for whom.
-        fields += forwarded("" if question.clean else question.peer, question.secure, host)
+        fields += forwarded("" if question.clean else question.peer, question.secure, question.host)
         return written.head(
             question.method,
             question.target,
-            host,
+            question.host,
             fields,
             question.body_length,
             question.upgrade,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -16,6 +16,7 @@ from twisted.internet.protocol import Factory
 from edge.node.applications.gateway import Gateway, Place
 from edge.node.applications.http_origin import HTTPOrigin
 from edge.node.applications.pool import OriginPool
+from edge.node.applications.probing import Probing
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from edge.table.reader import Reader
 
 #: (name of an application, number of one of its targets) -> descriptor of a connected stream socket.
-ConnectTo = Callable[[str, int], "Deferred[int]"]
+ConnectTo = Callable[[str, int], Awaitable[int]]
 
 
 class Applications:
@@ -38,7 +39,15 @@ class Applications:
         self._http: list[HTTPOrigin] = []
         #: By name.
         self.pools: dict[str, OriginPool] = {}
-        self.places = [Place(one.at.encode("ascii"), self._origin(one)) for one in configured]
+        self._probing: list[Probing] = []
+        self.places = [
+            Place(one.at.encode("ascii"), self._origin(one), one.host.encode("ascii")) for one in configured
+        ]
+
+    def start(self) -> None:
+        """The worker accepts connections."""
+        for probing in self._probing:
+            probing.start()
 
     def gateway(
         self, reader: Reader, allowed: Collection[bytes], mounts: Collection[bytes], https_only: bool
@@ -48,6 +57,8 @@ class Applications:
 
     def stop(self) -> None:
         """Close what rests, and ask nothing more."""
+        for probing in self._probing:
+            probing.stop()
         for origin in self._http:
             origin.stop()
         for pool in self.pools.values():
@@ -62,6 +73,11 @@ class Applications:
             timeout=application.timeout_seconds,
             queue=application.queue,
         )
+        if application.probe:
+            host = application.host or "localhost"
+            self._probing.append(
+                Probing(pool, application.probe.encode("ascii"), host.encode("ascii"), self._reactor)
+            )
         return pool
 
     def _member(self, application: Application, number: int) -> Origin:
@@ -75,10 +91,10 @@ class Applications:
         return origin
 
     def _connection(self, name: str, number: int) -> Connect:
-        def connect(protocol: UpstreamConnection) -> Deferred[Any]:
-            return self._connect(name, number).addCallback(self._adopt, protocol)
+        async def connect(protocol: UpstreamConnection) -> None:
+            self._adopt(await self._connect(name, number), protocol)
 
-        return connect
+        return lambda protocol: Deferred.fromCoroutine(connect(protocol))
 
     def _adopt(self, descriptor: int, protocol: UpstreamConnection) -> None:
         """Give *protocol* the connection *descriptor*, which is ours."""

@@ -185,6 +185,8 @@ class Serving:
         self._secure.begin(self._adapter.fast_path)
         self._adapter.start()
         self._lag.start()
+        if self._applications is not None:
+            self._applications.start()
         self._following.start(FOLLOW_SECONDS)
 
     def _recognises(self, listener: ListenerSettings) -> bool:

@@ -50,7 +50,7 @@ class Case(SynchronousTestCase):
 
     def connect(self, https_only: bool = False, **more: Any) -> Connection:
         connection = Connection(Site(), **more)
-        places = [Place(b"/", self.app), Place(b"/shop", self.shop)]
+        places = [Place(b"/", self.app), Place(b"/shop", self.shop, b"shop.example")]
         allowed = [b"https://other.example"]
         reader: Any = self.table
         gateway = Gateway(places, reader, connection.clock, allowed, [b"mounted"], https_only)
@@ -203,6 +203,9 @@ class TellingTests(Case):
         question = asked.question
         self.assertEqual((question.peer, question.secure, question.host), ("192.0.2.1", True, b"localhost"))
         self.assertEqual(question.fields, [])
+
+    def test_its_host_may_be_configured(self) -> None:
+        self.assertEqual(self.asked("GET /shop", host="evil.example").question.host, b"shop.example")
 
     def test_a_websocket_is_an_upgrade_and_h2c_and_others_over_http_are_not(self) -> None:
         fields = ("Connection: keep-alive, Upgrade", "Sec-WebSocket-Key: x")

@@ -146,13 +146,6 @@ class AskingTests(Case):
         self.assertEqual(sent[0], sent[1])
         self.assertNotIn(b"192.0.2.1", sent[0])
 
-    def test_the_host_may_be_configured(self) -> None:
-        self.origin = HTTPOrigin("app", self.connect, self.clock, b"shop.example")
-        _, _, wire = self.ask(question())
-        self.assertIn(b"\r\nHost: shop.example\r\n", wire.sent)
-        self.assertIn(b"\r\nX-Forwarded-Host: shop.example\r\n", wire.sent)
-        self.assertNotIn(b"example.org", wire.sent)
-
     def test_connections_are_used_again_and_only_when_both_sides_are_done(self) -> None:
         for _ in range(3):
             _, heard, wire = self.ask()
