@@ -1,17 +1,16 @@
-"""The keys of ``/edge.json``: the comment at the head of the worker's rules, and their defaults."""
+"""The keys of ``/edge.json``, from its JSON schema, which the node publishes beside the smart client."""
 
 from __future__ import annotations
 
-import re
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from docs._ext.markdown import code, prose, table
+from docs._ext.markdown import code, table
 
-SOURCE = Path(__file__).resolve().parents[2] / "webroot" / "edge" / "worker" / "rules.js"
-_KEY = re.compile(r'^//\s+\{?"(\w+)": (.+?)[,}]? {2,}(\S.*)$')
-_MORE = re.compile(r"^// {20,}(\S.*)$")
-_DEFAULTS = re.compile(r"function defaults\(\) \{\s*return \{(.*?)\};", re.DOTALL)
+SOURCE = Path(__file__).resolve().parents[2] / "webroot" / "edge" / "edge.schema.json"
+_HEAD = ("key", "meaning", "default", "example")
 
 
 class Key(NamedTuple):
@@ -23,27 +22,44 @@ class Key(NamedTuple):
     about: str
 
 
-def keys(source: str) -> list[Key]:
-    """The keys that *source* describes, in its order; :exc:`ValueError` if it says otherwise than it does."""
-    told: dict[str, tuple[str, str]] = {}
-    for line in source.split("\n\n")[0].splitlines():
-        if match := _KEY.match(line):
-            told[match[1]] = (match[2], match[3])
-        elif told and (match := _MORE.match(line)):
-            last = next(reversed(told))
-            told[last] = (told[last][0], f"{told[last][1]} {match[1]}")
-    found = _DEFAULTS.search(source)
-    defaults = dict(re.findall(r"(\w+): (\[\]|[^,]+?)\s*(?:,|$)", found[1].strip() if found else ""))
-    if told.keys() != defaults.keys():
-        raise ValueError(f"{SOURCE.name}: described are {list(told)}, defaults have {list(defaults)}")
-    return [Key(name, told[name][0], defaults[name], told[name][1]) for name in told]
+def keys(schema: Mapping[str, Any]) -> list[Key]:
+    """The keys of the object that *schema* describes; :exc:`ValueError` if one is not explained."""
+    found = []
+    for name, about in schema["properties"].items():
+        if not about.get("description") or not about.get("examples"):
+            raise ValueError(f"{SOURCE.name}: {name} has no description, or no example")
+        default = (
+            "required"
+            if name in schema["required"]
+            else _json(about["default"])
+            if "default" in about
+            else ""
+        )
+        found.append(Key(name, _json(about["examples"][0]), default, about["description"]))
+    return found
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _default(text: str) -> str:
+    return text if text == "required" else code(text)
 
 
 def markdown() -> str:
-    """A table."""
-    rows = [(code("v"), "version of this format", "required", code("1"))]
-    rows += [
-        (code(one.name), prose(one.about), code(one.default), code(one.example))
-        for one in keys(SOURCE.read_text("utf-8"))
-    ]
-    return table(("key", "meaning", "default", "example"), rows)
+    """Two tables: of the file, and of one of its rules."""
+    schema = json.loads(SOURCE.read_text("utf-8"))
+    text = ""
+    for title, part in (("", schema), ("## A rule\n\n", schema["$defs"]["rule"])):
+        rows = [
+            (
+                code(one.name),
+                one.about,
+                one.default if one.default == "required" else code(one.default),
+                code(one.example),
+            )
+            for one in keys(part)
+        ]
+        text += title + table(_HEAD, rows)
+    return text

@@ -79,7 +79,7 @@ def unpack(webroot: Path, folder: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")
-    for path in folder.rglob("*.js"):
+    for path in (path for path in folder.rglob("*") if path.is_file()):
         if str(path.relative_to(folder)) not in wanted:
             path.unlink()
     return len(wanted)
@@ -94,6 +94,8 @@ def _files(webroot: Path) -> dict[str, str]:
     }
     files = {name: without_comments(source) for name, source in sources.items()}
     modules = {name.removeprefix(WORKER): text for name, text in sources.items() if name.startswith(WORKER)}
+    for path in (webroot / MODULES).glob("*.json"):
+        files[str(path.relative_to(webroot))] = path.read_text("utf-8")
     if SCRIPT in files:
         worker = without_comments(bundled(modules, ENTRY))
         version = hashlib.sha256(worker.encode()).hexdigest()[:12]

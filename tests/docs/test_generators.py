@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import copy
+from typing import Any, ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -56,29 +58,34 @@ class CommandTests(SynchronousTestCase):
 
 
 class EdgeJsonTests(SynchronousTestCase):
-    """The comment in the worker's rules."""
+    """The schema of /edge.json."""
 
-    SOURCE = (
-        '// What.\n//\n//     {"v": 1,\n'
-        '//      "off": false,      true removes it\n'
-        '//      "home": ["/a"],    asked of the page\'s own node,\n'
-        "//                         with cookies\n"
-        '//      "most": 6}         so many\n\n'
-        "function defaults() {\n  return { off: false, home: [], most: 64 };\n}\n"
-    )
+    SCHEMA: ClassVar[dict[str, Any]] = {
+        "required": ["v"],
+        "properties": {
+            "v": {"description": "version", "const": 1, "examples": [1]},
+            "off": {"description": "`true` removes it", "default": False, "examples": [True]},
+            "home": {"description": "asked of its own node", "default": [], "examples": [["/a"]]},
+            "days": {"description": "so many", "examples": [6]},
+        },
+    }
 
     def test_keys_have_example_default_and_meaning(self) -> None:
         self.assertEqual(
-            edge_json.keys(self.SOURCE),
+            edge_json.keys(self.SCHEMA),
             [
-                ("off", "false", "false", "true removes it"),
-                ("home", '["/a"]', "[]", "asked of the page's own node, with cookies"),
-                ("most", "6", "64", "so many"),
+                ("v", "1", "required", "version"),
+                ("off", "true", "false", "`true` removes it"),
+                ("home", '["/a"]', "[]", "asked of its own node"),
+                ("days", "6", "", "so many"),
             ],
         )
 
     def test_a_key_that_is_not_described_is_an_error(self) -> None:
-        self.assertRaises(ValueError, edge_json.keys, self.SOURCE.replace("most: 64", "most: 64, new: 1"))
+        for missing in ("description", "examples"):
+            schema = copy.deepcopy(self.SCHEMA)
+            del schema["properties"]["off"][missing]
+            self.assertRaises(ValueError, edge_json.keys, schema)
 
 
 class StructTests(SynchronousTestCase):

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { defaults, matches, parseRules, plan } from "../../webroot/edge/worker/rules.js";
+import { CurrentRules, defaults, matches, parseRules, plan } from "../../webroot/edge/worker/rules.js";
 
 const HERE = "http://n1.example";
 const ask = (path, { method = "GET", headers = {}, cache = "default" } = {}) =>
@@ -9,7 +9,7 @@ const ask = (path, { method = "GET", headers = {}, cache = "default" } = {}) =>
 
 test("what is left to the browser", () => {
   const rules = { ...defaults(), ignore: ["/api/**", "/*.php"], home: ["/cart"], confirm: ["/live/*"] };
-  const planned = (...request) => plan(ask(...request), HERE, rules);
+  const planned = (...request) => plan(ask(...request), HERE, new CurrentRules(rules));
   assert.equal(planned("/a.html"), "cache");
   assert.equal(planned("/live/score"), "confirm");
   assert.deepEqual([planned("/cart"), planned("/cart", { method: "PUT" })], ["pass", "mutation"]);
@@ -21,7 +21,7 @@ test("what is left to the browser", () => {
   assert.equal(planned("/a", { cache: "no-store" }), "pass");
   assert.equal(planned("/a", { headers: { accept: "text/event-stream" } }), "pass");
   assert.equal(planned("/a", { headers: { authorization: "x" } }), "pass");
-  assert.equal(plan(ask("/a"), HERE, { ...rules, off: true }), "pass");
+  assert.equal(plan(ask("/a"), HERE, new CurrentRules({ ...rules, off: true })), "pass");
 });
 
 test("globs", () => {

@@ -26,15 +26,25 @@ export class MemoryDatabase {
   }
 }
 
+/** Caches by name; `bodies` is what the ordinary one holds. */
 export class MemoryCaches {
   constructor() {
-    this.bodies = new Map();
+    this.named = new Map([["edge-bodies", new MemoryCache(this)], ["edge-precache", new MemoryCache(this)]]);
+    this.bodies = this.named.get("edge-bodies").bodies;
+    this.precache = this.named.get("edge-precache").bodies;
     /** Bytes that fit. */
     this.room = Infinity;
   }
 
-  async open() {
-    return this;
+  async open(name) {
+    return this.named.get(name);
+  }
+}
+
+class MemoryCache {
+  constructor(caches) {
+    this.caches = caches;
+    this.bodies = new Map();
   }
 
   async match(url) {
@@ -44,8 +54,8 @@ export class MemoryCaches {
   async put(url, response) {
     const size = (await response.clone().arrayBuffer()).byteLength;
     let used = 0;
-    for (const one of this.bodies.values()) used += (await one.clone().arrayBuffer()).byteLength;
-    if (used + size > this.room) throw new DOMException("no room", "QuotaExceededError");
+    for (const { bodies } of this.caches.named.values()) for (const one of bodies.values()) used += (await one.clone().arrayBuffer()).byteLength;
+    if (used + size > this.caches.room) throw new DOMException("no room", "QuotaExceededError");
     this.bodies.set(url, response);
   }
 
@@ -126,7 +136,8 @@ export class FakeSite {
     const answer = { etag: `"${file.etag}"`, node: origin, "cache-control": "no-cache", ...file.headers };
     const tag = asked.get("if-none-match")?.replaceAll('"', "") ?? searchParams.get("~etag");
     if (tag === file.etag) return new Response(null, { status: 304, headers: answer });
-    return new Response(file.body, { headers: { ...answer, "content-length": String(file.body.length) } });
+    const permission = file.headers?.["cache-control"] ? {} : { "edge-client-cache-control": "stale-while-revalidate=2592000" };
+    return new Response(file.body, { headers: { ...permission, ...answer, "content-length": String(file.body.length) } });
   }
 }
 

@@ -27,15 +27,16 @@ export class Prefetcher {
     const arrivals = await this.fetch(wanted, true);
     const missing = arrivals.find(({ path, response }) => !response.ok && precache.includes(path));
     if (missing) throw new Error(`/edge.json wants ${missing.path}, but the site answers ${missing.response.status}`);
-    await this.store.commit(arrivals);
+    await this.store.commit(arrivals, true);
+    await this.store.remove(this.store.filter(({ precached, path }) => precached && !wanted.includes(path)));
   }
 
   /** A page shows *paths*: store those that are not stored, and revalidate the others. @param {Set<string>} paths */
   async shown(paths) {
     const stored = this.store.filter(({ path }) => paths.has(path));
     const arrivals = await this.fetch([...paths].filter((path) => !this.store.vary.has(path)), false);
-    await this.store.commit(arrivals.filter((one) => !one.response.redirected));
-    await this.revalidator.revalidate(stored.filter((one) => !this.store.isFresh(one)));
+    await this.store.commit(arrivals);
+    await this.revalidator.revalidate(stored.filter((one) => this.store.use(one) === "stale"));
   }
 
   /** @param {string[]} paths @param {boolean} hedge */
@@ -61,9 +62,9 @@ export class Prefetcher {
     return true;
   }
 
-  /** Revalidate everything that is not fresh. */
+  /** Revalidate everything that is used while it is stale; the rest is asked for when it is used. */
   async refresh() {
-    await this.revalidator.revalidate(this.store.filter((stored) => !this.store.isFresh(stored))).catch(() => {}); // another time
+    await this.revalidator.revalidate(this.store.filter((stored) => this.store.use(stored) === "stale")).catch(() => {}); // another time
     await this.store.sweep();
   }
 }

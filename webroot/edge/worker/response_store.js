@@ -6,11 +6,19 @@
 // What has changed together is committed together: one transaction, with one time for all.  Which versions go
 // together is told by versions.js.
 
-import { freshnessLeft, isStorable, secondaryKey, strongEtag, varyFields } from "./caching.js";
+import { read } from "./capture.js";
+import { decidingFields, isStorable, lifetimes, secondaryKey, strongEtag, updatedFields, varyFields, withoutConnection } from "./caching.js";
+import { canonicalQuery, noVarySearch } from "./query.js";
+import { matches } from "./rules.js";
 import { LOOSE, Versions } from "./versions.js";
 
-/** The Cache's name; all of ours begin with "edge". */
-export const CACHE = "edge-bodies";
+/** The Caches' names, of bodies and of what is precached; all of ours begin with "edge". */
+export const CACHES = ["edge-bodies", "edge-precache"];
+/** The share of what may be stored that one body may take. */
+const SHARE = 1 / 8;
+/** Of what was invalidated, so many paths are remembered, that no answer from before is stored. */
+const INVALIDATIONS = 1000;
+const DAY_MS = 86_400_000;
 const MIB = 1024 * 1024;
 
 /**
@@ -21,19 +29,26 @@ const MIB = 1024 * 1024;
  * @property {string} path with query
  * @property {string} version of the body: its ETag, or what we made up
  * @property {string} etag the strong validator; "": none
- * @property {string} modified Last-Modified, "": none
+ * @property {Record<string, string>} fields by which it is judged, and those that a 304 has changed since
  * @property {string[]} vary
  * @property {number} size bytes of the body
  * @property {number} since when this version was committed
  * @property {number} checked when it was last validated
  * @property {number} fresh milliseconds that it is fresh after that
+ * @property {number} stale and that it may be used, while it is validated
+ * @property {number} error and that it may be used in place of an error
+ * @property {number} age that it had then
+ * @property {boolean} strict whether it is never used when it is stale
+ * @property {boolean} invalid whether something has changed it since (RFC 9111 section 4.4)
+ * @property {boolean} precached and so never evicted
  * @property {number} used
  * @property {string} location a redirect to there; "": none
  * @property {number} states at which states of the site it is known to be current, see versions.js
  * @property {number} [era] of these numbers
  * @property {string} [past] of a past version: the cache key
  *
- * @typedef {{path: string, response: Response, headers: Headers}} Arrival what is to be stored; *headers* of the request
+ * @typedef {{path: string, response: Response, headers: Headers, begun?: number}} Arrival what is to be stored; *headers*
+ *   of the request, which was sent at the time *begun*
  */
 
 export class ResponseStore {
@@ -55,14 +70,19 @@ export class ResponseStore {
     this.versions = new Versions(() => this.all(), (row) => this.dirty.add(row.key));
     /** Fields that the stored responses of a path differ in. @type {Map<string, string[]>} */
     this.vary = new Map();
+    /** Keys of those by path without query whose query means less (No-Vary-Search). @type {Map<string, Set<string>>} */
+    this.unvaried = new Map();
+    /** Bytes of what may be evicted. */
     this.size = 0;
+    /** When paths were invalidated. @type {Map<string, number>} */
+    this.invalidated = new Map();
     /** Keys of what has changed since it was last written down. @type {Set<string>} */
     this.dirty = new Set();
     this.count = { puts: 0 };
     /** @type {Promise<void> | null} */
     this.loading = null;
-    /** @type {Promise<Cache> | null} */
-    this.bodies = null;
+    /** @type {Promise<Cache>[]} */
+    this.opened = [];
   }
 
   /** Read what is known, once. */
@@ -75,26 +95,34 @@ export class ResponseStore {
   }
 
   async read() {
-    const rows = await this.database.all("rows");
-    for (const { old, ...row } of rows) this.add({ ...row, states: row.states ?? LOOSE }); // *old*: of earlier workers
+    for (const row of await this.database.all("rows")) {
+      // Without fields: of a version before this, whose bodies the next sweep removes.
+      if (row.fields) this.add({ ...row, states: row.states ?? LOOSE });
+    }
     this.versions.restore(await this.database.get("state", "worker.versions"));
   }
 
-  cache() {
-    this.bodies ??= this.caches.open(CACHE);
-    return this.bodies;
+  /** Where the bodies are. @param {boolean} [precached] @returns {Promise<Cache>} */
+  cache(precached = false) {
+    const number = Number(precached);
+    return (this.opened[number] ??= this.caches.open(CACHES[number]));
   }
 
   /** @param {StoredResponse} stored */
   add(stored) {
+    if (!stored.precached) this.size += stored.size;
     if (stored.past !== undefined) {
-      this.size += stored.size;
       this.past.set(stored.past, [stored, ...(this.past.get(stored.past) ?? [])]);
       return;
     }
-    this.size += stored.size - (this.stored.get(stored.key)?.size ?? 0);
+    const before = this.stored.get(stored.key);
+    if (before) this.forget(before);
     this.stored.set(stored.key, stored);
     this.vary.set(stored.path, stored.vary);
+    if (stored.fields["no-vary-search"]) {
+      const [plain] = stored.path.split("?");
+      this.unvaried.set(plain, (this.unvaried.get(plain) ?? new Set()).add(stored.key));
+    }
   }
 
   /** All rows, past versions first. @returns {Generator<StoredResponse>} */
@@ -106,7 +134,19 @@ export class ResponseStore {
   /** What is stored for a request (RFC 9111 section 4.1). @param {string} path @param {Headers} headers of the request */
   lookup(path, headers = new Headers()) {
     const vary = this.vary.get(path);
-    return vary && this.stored.get(keyOf(path, vary, headers));
+    return (vary && this.stored.get(keyOf(path, vary, headers))) ?? this.equivalent(path, headers);
+  }
+
+  /** What is stored under another query that means the same. @param {string} path @param {Headers} headers */
+  equivalent(path, headers) {
+    const [plain, query = ""] = path.split(/\?(.*)/s);
+    for (const key of this.unvaried.get(plain) ?? []) {
+      const stored = /** @type {StoredResponse} */ (this.stored.get(key));
+      const variation = noVarySearch(stored.fields["no-vary-search"]);
+      const [, its = ""] = stored.path.split(/\?(.*)/s);
+      if (variation && key === keyOf(stored.path, stored.vary, headers) && canonicalQuery(its, variation) === canonicalQuery(query, variation)) return stored;
+    }
+    return undefined;
   }
 
   /** All that *filter* says yes to. @param {(stored: StoredResponse) => boolean} filter */
@@ -114,9 +154,46 @@ export class ResponseStore {
     return [...this.stored.values()].filter(filter);
   }
 
-  /** @param {StoredResponse} stored */
+  /**
+   * How *stored* may be used now: "fresh", without a question; "stale", while it is validated; "ask": once it is.
+   * @param {StoredResponse} stored @returns {"fresh" | "stale" | "ask"}
+   */
+  use(stored) {
+    const rule = this.rules.of(stored.path);
+    const age = this.now() - stored.checked;
+    if (age < 0 || stored.invalid || this.isOld(stored)) return "ask"; // no time in the future is an age
+    if (rule?.use === "keep" || age < stored.fresh) return rule?.use === "fresh-first" ? "ask" : "fresh";
+    if (rule?.use === "fresh-first") return "ask";
+    return rule?.use === "stale-first" || age < stored.stale ? "stale" : "ask";
+  }
+
+  /** Whether *stored* was not validated for longer than the site allows. @param {StoredResponse} stored */
+  isOld(stored) {
+    const rule = this.rules.of(stored.path);
+    const days = rule?.max_days ?? (rule?.use === "keep" || stored.precached ? Infinity : this.rules.current.max_days);
+    return this.now() - stored.checked > days * DAY_MS;
+  }
+
+  /** Whether *stored* may stand for an answer that did not come, or is an error: *unreachable* (RFC 9111 section 4.2.4). @param {StoredResponse} stored @param {boolean} unreachable */
+  isFallback(stored, unreachable) {
+    if (this.isOld(stored)) return false;
+    if (this.rules.of(stored.path) || matches(this.rules.current.confirm, stored.path.split("?")[0])) return true;
+    return unreachable ? !stored.strict : this.now() - stored.checked < stored.error;
+  }
+
+  /** Whether *stored* needs no question. @param {StoredResponse} stored */
   isFresh(stored) {
-    return this.now() < stored.checked + stored.fresh;
+    return this.use(stored) === "fresh";
+  }
+
+  /** Milliseconds since the origin has said it. @param {StoredResponse} stored */
+  age(stored) {
+    return stored.age + Math.max(0, this.now() - stored.checked);
+  }
+
+  /** Bytes that one body may have. */
+  most() {
+    return this.rules.current.limit_mib * MIB * SHARE;
   }
 
   /** Address of a body in the Cache; it lives in browsers, too. @param {StoredResponse} stored */
@@ -134,52 +211,83 @@ export class ResponseStore {
     stored.used = this.now();
     this.dirty.add(stored.key);
     if (stored.location) return Response.redirect(stored.location, 302);
-    const cache = await this.cache();
+    const cache = await this.cache(stored.precached);
     const found = await cache.match(this.address(stored));
     if (!found) await this.remove([stored]); // the browser has cleared the Cache, but not our rows
-    return found;
+    return found && this.updated(found, stored);
+  }
+
+  /** *response* with the fields that *stored* has by now (RFC 9111 section 3.2), and its age. @param {Response} response @param {StoredResponse} stored */
+  updated({ body, status, statusText, headers: before }, stored) {
+    const headers = new Headers(before);
+    for (const [name, value] of Object.entries(stored.fields)) headers.set(name, value);
+    headers.set("age", String(Math.floor(this.age(stored) / 1000)));
+    return new Response(body, { status, statusText, headers });
   }
 
   /**
    * Store *arrivals*: pages see all of them, or none.  Nothing is stored where there is no room.
-   * @param {Arrival[]} arrivals @returns {Promise<boolean>}
+   * @param {Arrival[]} arrivals @param {boolean} [precached] never to be evicted
+   * @returns {Promise<string[]>} the paths of which something else is stored now than before
    */
-  async commit(arrivals) {
+  async commit(arrivals, precached = false) {
     const since = this.now();
     /** @type {[StoredResponse, Headers][]} */
     const rows = [];
-    const cache = await this.cache();
+    /** @type {string[]} */
+    const changed = [];
+    /** @type {StoredResponse[]} */
+    const gone = [];
     try {
-      for (const { path, response, headers } of arrivals) {
-        if (!isStorable(response)) continue;
+      for (const { path, response, headers, begun = since } of arrivals) {
+        const { headers: fields } = response;
+        if (!isStorable(response) || (this.invalidated.get(path) ?? 0) > begun) continue;
         const vary = varyFields(response);
         const key = keyOf(path, vary, headers);
-        const etag = strongEtag(response.headers);
-        const version = etag || `${since}-${Math.random()}`;
-        const body = await response.blob();
+        const before = this.stored.get(key);
+        const body = await read(response, precached ? Infinity : this.most());
+        if (!body) { // passes by; what was stored would never be replaced
+          if (before) gone.push(before);
+          continue;
+        }
+        const etag = strongEtag(fields);
+        const version = etag || (await digest(body));
         /** @type {StoredResponse} */
         const row = {
-          key, path, version, etag, vary, since, location: "", size: body.size, used: since, checked: since,
-          modified: response.headers.get("last-modified") ?? "", fresh: freshnessLeft(response.headers, since), states: LOOSE,
+          key, path, version, etag, vary, since, location: "", size: body.size, used: since, checked: since, invalid: false,
+          fields: decidingFields(fields), ...lifetimes(fields, since), precached: precached || Boolean(before?.precached), states: LOOSE,
         };
-        if (!this.holds(key, version)) await this.put(cache, this.address(row), plain(response, body));
-        rows.push([row, response.headers]);
+        if (before?.version !== version) changed.push(path);
+        if (this.holds(row)) row.fields = updatedFields({}, fields); // beside the body are those that it came with
+        else await this.put(row, body, response);
+        rows.push([row, fields]);
       }
     } catch (error) {
       if (!isQuota(error)) throw error;
-      return false;
+      return [];
     }
     const before = this.replace(rows);
     await this.flush();
-    await this.remove(before.filter((row) => !this.versions.isWanted(row)));
-    const limit = this.rules.current.limit_mib * MIB;
-    if (this.size > limit) await this.evict(limit * 0.9);
-    return true;
+    await this.remove([...gone, ...before.filter((row) => !this.versions.isWanted(row))]);
+    await this.keepWithin(rows.map(([row]) => row));
+    return changed;
   }
 
-  /** Whether a body of this *version* is stored under the cache key *key*. @param {string} key @param {string} version */
-  holds(key, version) {
-    return this.stored.get(key)?.version === version || (this.past.get(key) ?? []).some((one) => one.version === version);
+  /** Remove what is beyond the limits, now that *rows* have come. @param {StoredResponse[]} rows */
+  async keepWithin(rows) {
+    for (const rule of new Set(rows.map(({ path }) => this.rules.of(path)))) {
+      if (!rule?.max_count) continue;
+      const all = this.filter(({ path, precached }) => !precached && this.rules.of(path) === rule);
+      if (all.length > rule.max_count) await this.remove(all.sort((a, b) => b.used - a.used).slice(rule.max_count));
+    }
+    const limit = this.rules.current.limit_mib * MIB;
+    if (this.size > limit) await this.evict(limit * 0.9);
+  }
+
+  /** Whether a row refers to the body that is *row*'s. @param {StoredResponse} row */
+  holds({ key, past = key, version, precached }) {
+    const live = this.stored.get(past);
+    return [...(live ? [live] : []), ...(this.past.get(past) ?? [])].some((one) => one.version === version && one.precached === precached);
   }
 
   /**
@@ -222,21 +330,27 @@ export class ResponseStore {
   async commitRedirect(path, location) {
     const now = this.now();
     /** @type {StoredResponse} */
-    const row = { key: `${path} `, path, location, version: "", etag: "", modified: "", vary: [], size: 0, since: now, checked: now, fresh: 0, used: now, states: LOOSE };
+    const row = {
+      key: `${path} `, path, location, version: "", etag: "", fields: {}, vary: [], size: 0, since: now, checked: now, used: now,
+      fresh: 0, stale: 0, error: 0, age: 0, strict: false, invalid: false, precached: false, states: LOOSE,
+    };
+    const before = this.stored.get(row.key);
+    if (before) await this.remove([before]);
     this.add(row);
     await this.database.write("rows", [row]);
   }
 
-  /** Write a body; where there is no room, make some, once. @param {Cache} cache @param {string} url @param {Response} response */
-  async put(cache, url, response) {
-    const again = response.clone();
+  /** Write a body; where there is no room, make some, once. @param {StoredResponse} row @param {Blob} body @param {Response} response its head */
+  async put(row, body, { headers, status, statusText }) {
+    const cache = await this.cache(row.precached);
+    const write = () => cache.put(this.address(row), new Response(body, { status, statusText, headers: withoutConnection(headers) }));
     this.count.puts += 1;
     try {
-      await cache.put(url, response);
+      await write();
     } catch (error) {
       if (!isQuota(error)) throw error;
       await this.evict(this.size / 2);
-      await cache.put(url, again);
+      await write();
     }
   }
 
@@ -244,9 +358,25 @@ export class ResponseStore {
   freshen(validated, headers) {
     for (const stored of validated) {
       stored.checked = this.now();
-      if (headers?.has("cache-control")) stored.fresh = freshnessLeft(headers, stored.checked);
+      stored.invalid = false;
+      if (headers) {
+        stored.fields = updatedFields(stored.fields, headers);
+        Object.assign(stored, lifetimes(new Headers(stored.fields), stored.checked));
+      } else stored.age = 0;
       this.dirty.add(stored.key);
     }
+  }
+
+  /** Something has changed what *path* is: it is validated before its next use, and no answer from before is stored (RFC 9111 section 4.4). @param {string} path */
+  async invalidate(path) {
+    this.invalidated.delete(path);
+    this.invalidated.set(path, this.now());
+    const [oldest] = this.invalidated.keys();
+    if (this.invalidated.size > INVALIDATIONS) this.invalidated.delete(oldest);
+    const rows = this.filter((stored) => stored.path === path);
+    for (const stored of rows) stored.invalid = true;
+    for (const { key } of rows) this.dirty.add(key);
+    if (rows.length) await this.flush();
   }
 
   /** Write down what has changed of rows, and of pages. */
@@ -261,7 +391,7 @@ export class ResponseStore {
 
   /** Forget what was not used for longest, until at most *bytes* are left. @param {number} bytes */
   evict(bytes) {
-    return this.remove(leastRecentlyUsed([...this.all()], this.size - bytes));
+    return this.remove(leastRecentlyUsed([...this.all()].filter(({ precached }) => !precached), this.size - bytes));
   }
 
   /** *row* is not known any more. @param {StoredResponse} row */
@@ -270,17 +400,19 @@ export class ResponseStore {
     if (this.stored.get(row.key) === row) this.stored.delete(row.key);
     else if (versions.includes(row)) this.past.set(row.past ?? "", versions.filter((one) => one !== row));
     else return;
-    this.size -= row.size;
+    if (!row.precached) this.size -= row.size;
+    this.unvaried.get(row.path.split("?")[0])?.delete(row.key);
     this.dirty.add(row.key);
   }
 
   /** @param {StoredResponse[]} gone */
   async remove(gone) {
-    const cache = await this.cache();
     for (const stored of gone) {
       this.forget(stored);
-      if (!this.holds(stored.past ?? stored.key, stored.version)) await cache.delete(this.address(stored));
+      if (!this.holds(stored)) await (await this.cache(stored.precached)).delete(this.address(stored));
     }
+    const left = new Set([...this.stored.values()].map(({ path }) => path));
+    for (const { path } of gone) if (!left.has(path)) this.vary.delete(path);
     if (gone.length) await this.flush();
   }
 
@@ -289,12 +421,15 @@ export class ResponseStore {
     await this.remove([...this.all()].filter((row) => row.past !== undefined && !this.versions.isWanted(row)));
   }
 
-  /** Remove bodies that nothing refers to: what a worker left that was stopped in the middle. */
+  /** Remove bodies that nothing refers to: what a worker left that was stopped in the middle; and what is too old. */
   async sweep() {
     await this.tidy();
-    const known = new Set([...this.all()].map((row) => this.address(row)));
-    const cache = await this.cache();
-    for (const request of await cache.keys()) if (!known.has(request.url)) await cache.delete(request);
+    await this.remove(this.filter((stored) => this.isOld(stored)));
+    const known = new Set([...this.all()].map((row) => `${row.precached} ${this.address(row)}`));
+    for (const precached of [false, true]) {
+      const cache = await this.cache(precached);
+      for (const request of await cache.keys()) if (!known.has(`${precached} ${request.url}`)) await cache.delete(request);
+    }
   }
 }
 
@@ -318,13 +453,8 @@ const keyOf = (path, vary, headers) => `${path} ${secondaryKey(vary, headers)}`;
 /** Whether there is no room. @param {unknown} error */
 const isQuota = (error) => /** @type {Error} */ (error).name === "QuotaExceededError";
 
-/**
- * A response of our own: says nothing of redirects or of the node that gave it.
- * @param {Response} response @param {BodyInit | null} body
- */
-export function plain(response, body) {
-  const headers = new Headers(response.headers);
-  // Of the way it came, not of what it is.
-  for (const name of ["content-encoding", "content-length", "connection", "date", "age"]) headers.delete(name);
-  return new Response(body, { status: response.status, statusText: response.statusText, headers });
+/** A version that is known by nothing but its bytes. @param {Blob} body */
+async function digest(body) {
+  const octets = new Uint8Array(await crypto.subtle.digest("SHA-256", await body.arrayBuffer()));
+  return btoa(String.fromCharCode(...octets.slice(0, 12)));
 }

@@ -4,7 +4,7 @@
 //     several       POST /.edge/revalidate, a line "ETAG PATH" each, answered by the numbers of the stale ones;
 //                   those are asked for one by one, and committed together
 
-import { isStorable } from "./caching.js";
+import { isStorable, selectingHeaders, validators } from "./caching.js";
 
 /** Validators in one request, as nodes take them. */
 const MAX_VALIDATORS = 1000;
@@ -107,17 +107,18 @@ export class Revalidator {
     /** @type {import("./response_store.js").Arrival[]} */
     const arrivals = [];
     await Promise.all(stale.map(async (stored) => {
-      const { path, etag, modified, location } = stored;
+      const { path, etag, location } = stored;
       const headers = selectingHeaders(stored);
       const accept = headers.get("accept") ?? undefined;
-      const response = await this.sender.send({ path, etag, since: modified, accept });
+      const begun = this.store.now();
+      const response = await this.sender.send({ path, etag, validators: validators(stored.fields), accept });
       if (response.status === 304) {
         this.count.notModified += 1;
         this.store.freshen([stored], response.headers);
       } else if ((response.redirected || response.type === "opaqueredirect") && !location) {
         await this.store.remove([stored]);
       } else if (isStorable(response) && !location) {
-        arrivals.push({ path, response, headers });
+        arrivals.push({ path, response, headers, begun });
       } else if (response.status === 404 || response.status === 410 || response.ok) {
         if (!location || !response.redirected) await this.store.remove([stored]);
         if (!response.ok) this.onGone(path);
@@ -125,18 +126,8 @@ export class Revalidator {
     }));
     // A deploy came in between: they are asked for again at the next occasion.
     const states = new Set(arrivals.map(({ response }) => response.headers.get("edge-state")));
+    states.delete(null); // of applications
     if (states.size > 1 || states.has("?")) return [];
-    if (arrivals.length) await this.store.commit(arrivals);
-    return arrivals.map((one) => one.path);
+    return this.store.commit(arrivals);
   }
-}
-
-/** Request fields that select *stored* again: what its key says behind the path. @param {StoredResponse} stored */
-function selectingHeaders({ key, path }) {
-  const headers = new Headers();
-  for (const field of key.slice(path.length + 1).split(";")) {
-    const [name, value] = field.split(/=(.*)/s);
-    if (name) headers.set(name, value);
-  }
-  return headers;
 }

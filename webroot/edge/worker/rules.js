@@ -1,29 +1,38 @@
 // The site's rules for its worker, /edge.json, and the plan for a request that follows from them.  Pure.
 //
-//     {"v": 1,
-//      "off": false,                 true removes the worker and all it has stored
-//      "ignore": ["/api/**"],        left to the browser
-//      "home": ["/cart"],            of an application: only asked of the page's own node, with its cookies,
-//                                    and not stored; what changes something waits while there is no network
-//      "confirm": ["/account/**"],   validated before each use; what is stored only serves offline
-//      "precache": ["/", "/a.css"],  fetched when the worker is installed
-//      "offline": "/offline.html",   for pages that are not stored, when no node can be reached
-//      "limit_mib": 64}              MiB that may be stored
+// What they may say is described, key by key, in edge.schema.json; `parseRules` takes exactly that.
+
+import { withoutIgnored } from "./query.js";
 
 /**
+ * @typedef {"fresh-first" | "stale-first" | "keep" | "pass"} Use
+ * @typedef {{paths: string[], use: Use, timeout_ms?: number, max_days?: number, max_count?: number}} PathRule
+ *
  * @typedef {object} Rules
  * @property {boolean} off
  * @property {string[]} ignore
  * @property {string[]} home
  * @property {string[]} confirm
+ * @property {PathRule[]} rules
  * @property {string[]} precache
  * @property {string} offline
+ * @property {string[]} queue
+ * @property {string} queued
+ * @property {string[]} ignore_query
+ * @property {string[]} ignore_fields
  * @property {number} limit_mib
+ * @property {number} max_days
  */
+
+/** What campaigns add to addresses, and no site answers by. */
+const CAMPAIGNS = ["utm_*", "fbclid", "gclid", "gbraid", "wbraid", "dclid", "msclkid", "yclid", "mc_cid", "mc_eid"];
 
 /** @returns {Rules} */
 export function defaults() {
-  return { off: false, ignore: [], home: [], confirm: [], precache: [], offline: "/offline.html", limit_mib: 64 };
+  return {
+    off: false, ignore: [], home: [], confirm: [], rules: [], precache: [], offline: "/offline.html", queue: [], queued: "",
+    ignore_query: CAMPAIGNS, ignore_fields: [], limit_mib: 64, max_days: 30,
+  };
 }
 
 /** The rules in force: all parts read these, and new ones replace them whole. */
@@ -32,9 +41,62 @@ export class CurrentRules {
     this.current = rules;
   }
 
-  /** @param {Rules} rules */
+  /** @param {Rules} rules those of an older version may lack keys */
   use(rules) {
-    this.current = rules;
+    this.current = { ...defaults(), ...rules };
+  }
+
+  /** The first rule for a path, or an address of another origin. @param {string} path with query or without */
+  of(path) {
+    const plain = path.split("?")[0];
+    return this.current.rules.find(({ paths }) => matches(paths, plain));
+  }
+
+  /** What *url* is kept under: path and query, the address of another origin; without what is ignored. @param {string | URL} url @param {string} origin of the site */
+  pathOf(url, origin) {
+    const { origin: its, pathname, search } = new URL(url, origin);
+    return (its === origin ? "" : its) + pathname + withoutIgnored(search, (name) => matches(this.current.ignore_query, name));
+  }
+}
+
+/** @type {(value: unknown) => boolean} */
+const isText = (value) => typeof value === "string" && value !== "";
+/** @type {(value: unknown) => boolean} */
+const isPath = (value) => typeof value === "string" && value.startsWith("/");
+/** @type {(value: unknown) => boolean} */
+const isPositive = (value) => Number.isFinite(value) && /** @type {number} */ (value) > 0;
+/** @type {(is: (value: unknown) => boolean) => (value: unknown) => boolean} */
+const listOf = (is) => (value) => Array.isArray(value) && value.every(is);
+/** @typedef {[string, (value: unknown) => boolean]} Shape what has to be there, and whether a value is that @type {Shape} */
+const PATH_LIST = ['a list of paths, each beginning with "/"', listOf(isPath)];
+/** @type {Shape} */
+const NAME_LIST = ["a list of names", listOf(isText)];
+/** @type {Shape} */
+const POSITIVE = ["a number above 0", isPositive];
+/** @type {Record<string, Shape>} */
+const RULE = {
+  paths: ['a list of paths, or of addresses like "https://fonts.example/**"', listOf((one) => isPath(one) || (isText(one) && /^https?:\/\/[^/]+\//.test(/** @type {string} */ (one))))],
+  use: ['"fresh-first", "stale-first", "keep" or "pass"', (value) => ["fresh-first", "stale-first", "keep", "pass"].includes(/** @type {string} */ (value))],
+  timeout_ms: POSITIVE, max_days: POSITIVE,
+  max_count: ["a whole number above 0", (value) => isPositive(value) && Number.isInteger(value)],
+};
+/** @type {Record<string, Shape>} */
+const SHAPES = {
+  $schema: ["the address of a schema", (value) => typeof value === "string"],
+  off: ["true or false", (value) => typeof value === "boolean"],
+  ignore: PATH_LIST, home: PATH_LIST, confirm: PATH_LIST, precache: PATH_LIST, queue: PATH_LIST,
+  rules: ['a list of rules, each with "paths" and "use"', listOf((rule) => rule !== null && typeof rule === "object")],
+  offline: ['a path beginning with "/"', isPath],
+  queued: ['a path beginning with "/", or ""', (value) => value === "" || isPath(value)],
+  ignore_query: NAME_LIST, ignore_fields: NAME_LIST, limit_mib: POSITIVE, max_days: POSITIVE,
+};
+
+/** @param {object} given @param {Record<string, Shape>} shapes @param {string} where @param {string[]} needed */
+function check(given, shapes, where, needed = []) {
+  for (const name of [...needed, ...Object.keys(given)]) {
+    if (!Object.hasOwn(shapes, name)) throw new Error(`/edge.json${where}: there is no key "${name}"; keys are ${Object.keys(shapes).join(", ")}`);
+    const [what, is] = shapes[name];
+    if (!is(/** @type {any} */ (given)[name])) throw new Error(`/edge.json${where}: "${name}" has to be ${what}`);
   }
 }
 
@@ -53,48 +115,51 @@ export function parseRules(text) {
     throw new Error(`/edge.json is no JSON: ${/** @type {Error} */ (error).message}`);
   }
   if (given?.v !== 1) throw new Error('/edge.json has to begin with {"v": 1');
-  const rules = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (defaults()));
-  for (const [name, value] of Object.entries(given)) {
-    if (name === "v") continue;
-    if (!(name in rules)) throw new Error(`/edge.json: there is no key "${name}"; keys are ${Object.keys(rules).join(", ")}`);
-    const list = Array.isArray(rules[name]);
-    const right = list ? Array.isArray(value) && value.every(isPath) : typeof value === typeof rules[name];
-    if (!right || (name === "offline" && !isPath(value)) || (name === "limit_mib" && !(/** @type {number} */ (value) > 0))) {
-      throw new Error(`/edge.json: "${name}" has to be ${list ? 'a list of paths, each beginning with "/"' : `like ${JSON.stringify(rules[name])}`}`);
-    }
-    rules[name] = value;
-  }
-  return /** @type {Rules} */ (/** @type {unknown} */ (rules));
+  const { v: _, ...keys } = given;
+  check(keys, SHAPES, "");
+  keys.rules?.forEach((/** @type {any} */ rule, /** @type {number} */ number) => check(rule, RULE, `, "rules"[${number}]`, ["paths", "use"]));
+  delete keys.$schema;
+  return { ...defaults(), ...keys };
 }
 
-/** @param {unknown} value */
-const isPath = (value) => typeof value === "string" && value.startsWith("/");
+/** Compiled globs. @type {Map<string, RegExp>} */
+const COMPILED = new Map();
 
 /** Whether *path* matches one of *globs*: * is anything but a slash, ** anything. @param {string[]} globs @param {string} path */
 export function matches(globs, path) {
   return globs.some((glob) => {
-    const source = glob.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replace(/\*+/g, (stars) => (stars.length > 1 ? ".*" : "[^/]*"));
-    return new RegExp(`^${source}$`).test(path);
+    let pattern = COMPILED.get(glob);
+    if (!pattern) {
+      const source = glob.replace(/[.+?^${}()|[\]\\]/g, "\\$&").replace(/\*+/g, (stars) => (stars.length > 1 ? ".*" : "[^/]*"));
+      pattern = new RegExp(`^${source}$`);
+      COMPILED.set(glob, pattern);
+    }
+    return pattern.test(path);
   });
 }
 
 /**
- * What is to be done with a request: "pass" leaves it to the browser, "cache" is stale-while-revalidate,
- * "confirm" validates first, "mutation" goes through the outbox.
- * @param {{method: string, mode: string, destination: string, cache: string, headers: Headers, url: string}} request
- * @param {string} origin of the site @param {Rules} rules
+ * What is to be done with a request: "pass" leaves it to the browser, "cache" answers it as HTTP says and the rules
+ * permit, "confirm" likewise, but validates first, "foreign" by the rule for another origin, "mutation" changes something.
+ * @param {{method: string, mode: string, destination: string, cache: string, credentials?: string, redirect?: string, headers: Headers, url: string}} request
+ * @param {string} origin of the site @param {CurrentRules} current
  */
-export function plan(request, origin, rules) {
-  const url = new URL(request.url);
-  if (rules.off || url.origin !== origin || url.pathname.startsWith("/.edge/") || url.searchParams.has("~etag")) return "pass";
-  if (matches(rules.ignore, url.pathname) || request.headers.has("authorization")) return "pass";
-  if (request.method !== "GET") return request.method === "HEAD" || request.method === "OPTIONS" ? "pass" : "mutation";
-  if (matches(rules.home, url.pathname)) return "pass";
-  // A page that asks the cache of the browser a question wants that one's answer.
-  if (request.headers.get("accept") === "text/event-stream") return "pass"; // it never ends
-  if (request.cache === "only-if-cached" || request.cache === "no-store" || request.destination === "report") return "pass";
-  if (request.cache === "reload" || request.cache === "no-cache" || matches(rules.confirm, url.pathname)) return "confirm";
-  return "cache";
+export function plan(request, origin, current) {
+  const rules = current.current;
+  const { origin: its, pathname, searchParams } = new URL(request.url);
+  const { method, headers, cache } = request;
+  if (rules.off || pathname.startsWith("/.edge/") || searchParams.has("~etag") || headers.has("authorization")) return "pass";
+  const safe = method === "GET" || method === "HEAD" || method === "OPTIONS";
+  if (its === origin && !safe) return matches(rules.ignore, pathname) ? "pass" : "mutation";
+  const rule = current.of(its === origin ? pathname : its + pathname);
+  if (method !== "GET" || rule?.use === "pass" || matches(its === origin ? [...rules.ignore, ...rules.home] : [], pathname)) return "pass";
+  // What a page asks in its own way is answered in that way: a stream that never ends, a redirect to be seen, a validator.
+  if (headers.get("accept") === "text/event-stream" || cache === "no-store" || request.destination === "report") return "pass";
+  if (request.mode !== "navigate" && (request.redirect ?? "follow") !== "follow") return "pass";
+  if (["if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"].some((name) => headers.has(name))) return "pass";
+  if (its !== origin) return rule && request.mode !== "navigate" ? "foreign" : "pass";
+  if (request.credentials === "omit" || /\bno-store\b/i.test(headers.get("cache-control") ?? "")) return "pass";
+  return cache === "reload" || cache === "no-cache" || rule?.use === "fresh-first" || matches(rules.confirm, pathname) ? "confirm" : "cache";
 }
 
 /**

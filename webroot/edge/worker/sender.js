@@ -17,15 +17,18 @@ const PATIENCE_LEAST = 1_000;
 const PATIENCE_MOST = 4_000;
 /** Paths that are remembered as answered at home only. */
 const PATHS = 1000;
+/** Characters of an Accept that needs no preflight. */
+const ACCEPT_MOST = 128;
 /** Bodies up to this many bytes are read as a part of the attempt: a broken one is fetched elsewhere. */
 const WHOLE_BYTES = 2 * 1024 * 1024;
 
 /**
  * @typedef {object} LogicalRequest what somebody wants to know, whichever node says it and however often it is sent
  * @property {string} path with query, on whichever node
- * @property {string} [etag] validator of what is stored
- * @property {string} [since] Last-Modified of what is stored, when it has no ETag
+ * @property {string} [etag] strong validator of what is stored
+ * @property {Record<string, string>} [validators] of what is stored, as fields, if there are others than that: for home
  * @property {string} [accept] a normalised Accept
+ * @property {AbortSignal} [signal] nobody wants to know any more
  * @property {string} [post] body of a POST that changes nothing
  * @property {boolean} [hedge] false: not worth a second request
  */
@@ -68,6 +71,7 @@ export class Sender {
     this.count.requests += 1;
     this.retries.deposit();
     this.hedges.deposit();
+    request.signal?.throwIfAborted();
     /** @type {unknown} */
     let failure;
     for (const pause of ROUNDS) {
@@ -79,6 +83,7 @@ export class Sender {
         return await new Round(this, request).response();
       } catch (error) {
         failure = error;
+        request.signal?.throwIfAborted();
         if (error instanceof ServerError && error.response.status === 501) break;
       }
     }
@@ -103,10 +108,9 @@ export class Sender {
     const headers = {};
     let url = origin + request.path;
     // Only the header lines that need no CORS preflight may cross origins.
-    if (request.accept) headers.accept = request.accept;
-    if (request.etag && home) headers["if-none-match"] = `"${request.etag}"`;
+    if (request.accept && (home || request.accept.length <= ACCEPT_MOST)) headers.accept = request.accept;
+    if (home) Object.assign(headers, request.validators ?? (request.etag && { "if-none-match": `"${request.etag}"` }));
     else if (request.etag) url += `${request.path.includes("?") ? "&" : "?"}~etag=${request.etag}`;
-    else if (request.since && home) headers["if-modified-since"] = request.since;
     /** @type {RequestInit} */
     const options = {
       method: request.post === undefined ? "GET" : "POST",
@@ -154,6 +158,7 @@ class Round {
     return new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
+      this.request.signal?.addEventListener("abort", this.abort);
       const first = this.start();
       if (first === undefined) {
         this.end();
@@ -164,6 +169,9 @@ class Round {
       this.later(Math.min(PATIENCE_MOST, Math.max(PATIENCE_LEAST, PATIENCE * p95)), (ms) => this.giveUp(ms));
     });
   }
+
+  /** Nobody wants to know any more. */
+  abort = () => this.end();
 
   /** Ask one node more; its origin, undefined: there is no other. */
   start() {
@@ -235,6 +243,7 @@ class Round {
   /** @param {Response} [response] none: it has failed */
   end(response) {
     this.timers.abort();
+    this.request.signal?.removeEventListener("abort", this.abort);
     for (const [origin, controller] of this.open) {
       this.nodes.dropped(origin);
       controller.abort();

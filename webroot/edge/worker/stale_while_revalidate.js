@@ -1,18 +1,19 @@
-// The strategy by which a GET is answered: stale-while-revalidate (RFC 5861, for everything that is stored).
+// The strategy by which a GET is answered: as HTTP says (caching.js), and the site's rules permit (rules.js).
 //
-//     stored? -> answer with it; fresh: that is all, else revalidate behind the answer (revalidator.js)
-//     "confirm", or not stored -> a request to a node, conditional if something is stored; store it, answer;
-//                no node can be reached: what is stored after all, or the offline page (stale-if-error)
+//     fresh    with what is stored
+//     stale    with what is stored, where that is permitted; revalidated behind the answer (revalidator.js): RFC 5861
+//     ask      by a node (from_node.js), with a validator if something is stored
+//     none can be reached, or all are broken: with what is stored, if it may stand for an answer; a page: the offline page
 
+import { isAllowed } from "./caching.js";
+import { FromNode, later } from "./from_node.js";
 import { slice } from "./ranges.js";
-import { isStorable, normalised } from "./caching.js";
+import { isCovered, selectingFields } from "./request_fields.js";
 import { plan } from "./rules.js";
-import { plain } from "./response_store.js";
-import { Unreachable } from "./sender.js";
 
 const OFFLINE = "<!doctype html><meta charset=utf-8><title>Offline</title><p>This page is not kept, and the site cannot be reached.";
-/** A preload that is not there by then is not waited for: its node may hang. */
-const PRELOAD_MS = 1000;
+/** A node is waited for that long where a rule says "fresh-first" and nothing else, milliseconds. */
+const FRESH_FIRST_MS = 3000;
 
 /** @typedef {import("./response_store.js").StoredResponse} StoredResponse */
 
@@ -24,22 +25,22 @@ export class StaleWhileRevalidate {
    * @param {string} origin
    * @param {import("./rules.js").CurrentRules} rules
    * @param {import("./page_parts.js").PageParts} parts
+   * @param {typeof globalThis.fetch} fetch
    */
-  constructor(store, sender, revalidator, origin, rules, parts) {
+  constructor(store, sender, revalidator, origin, rules, parts, fetch = (...given) => globalThis.fetch(...given)) {
     this.store = store;
-    this.sender = sender;
     this.revalidator = revalidator;
     this.origin = origin;
     this.rules = rules;
     this.parts = parts;
-    /** Requests on their way, which others for the same wait for (collapsed requests). @type {Map<string, Promise<Response>>} */
-    this.inFlight = new Map();
+    this.fetch = fetch;
+    this.nodes = new FromNode(store, sender, origin, fetch);
     this.count = { hits: 0, misses: 0, saved: 0 };
   }
 
   /** See plan() in rules.js. @param {Request} request */
   plan(request) {
-    return plan(request, this.origin, this.rules.current);
+    return plan(request, this.origin, this.rules);
   }
 
   /**
@@ -51,88 +52,80 @@ export class StaleWhileRevalidate {
    */
   async answer(request, { page, becomes, waitUntil, preload }) {
     await this.store.ready();
-    const url = new URL(request.url);
-    const path = url.pathname + url.search;
-    const navigation = request.mode === "navigate";
+    const path = this.rules.pathOf(request.url, this.origin);
     const view = this.parts.view(request, path, { page, becomes });
     if (view.page) waitUntil(this.parts.remember());
-    const stored = this.store.lookup(path, request.headers);
-    const first = this.plan(request) === "confirm" && !(stored && this.store.isFresh(stored) && request.cache === "default");
-    if (stored && !first) {
+    const names = selectingFields(request, this.rules.current.ignore_fields);
+    let stored = this.store.lookup(path, request.headers);
+    if (stored && !isCovered(names, stored.vary, new Headers(stored.fields))) stored = undefined;
+    const use = this.use(request, stored);
+    let asked = stored;
+    if (stored && use !== "ask") {
       const version = await this.parts.kept(view, stored);
       const response = version && (await this.store.open(version));
       if (response) {
         this.count.hits += 1;
         this.count.saved += stored.size;
         preload?.catch(() => {}); // a preload that nobody needs
-        if (!this.store.isFresh(stored)) waitUntil(this.revalidator.add(stored));
+        if (use === "stale") waitUntil(this.revalidator.add(stored));
         return shaped(response, request);
       }
+      asked = undefined; // it is gone, or not of the page's version
     }
-    if (request.headers.has("range") && !first) return fetch(request);
+    if (request.cache === "only-if-cached" || (request.headers.has("range") && !asked)) return this.fetch(request);
     this.count.misses += 1;
+    const question = { request, path, names, stored: request.cache === "reload" ? undefined : asked, waitUntil, preload };
+    return shaped(await this.ask(question, view, stored), request);
+  }
+
+  /** How *stored* may be used for *request*: see ResponseStore.use. @param {Request} request @param {StoredResponse | undefined} stored */
+  use(request, stored) {
+    const { cache, headers } = request;
+    if (!stored || cache === "reload" || cache === "no-cache") return "ask";
+    if (cache === "force-cache" || cache === "only-if-cached") return "fresh";
+    const use = this.store.use(stored);
+    if (use === "stale" && this.plan(request) === "confirm") return "ask";
+    const age = this.store.age(stored);
+    return isAllowed(headers, { age, left: stored.age + stored.fresh - age }) ? use : "ask";
+  }
+
+  /**
+   * What a node says; if none does, what may stand for it.
+   * @param {import("./from_node.js").Question} question @param {import("./page_parts.js").View} view @param {StoredResponse | undefined} stored
+   */
+  async ask(question, view, stored) {
+    const { request, path, waitUntil } = question;
+    const rule = this.rules.of(path);
     try {
-      const fetch = () => this.collapsed(path, request, first ? stored : undefined, waitUntil, preload);
-      return shaped(await this.parts.fetched(view, fetch), request);
+      const coming = this.parts.fetched(view, () => this.nodes.get(question));
+      const response = await (stored && rule?.use === "fresh-first" ? Promise.race([coming, later(rule.timeout_ms ?? FRESH_FIRST_MS)]) : coming);
+      if (response && response.status < 500) return response;
+      if (!response) waitUntil(coming.then((answer) => answer.arrayBuffer()).catch(() => {})); // stored as it is read
+      return (await this.instead(view, [stored], !response)) ?? response ?? (await coming);
     } catch (error) {
-      if (!(error instanceof Unreachable)) throw error;
-      const response = stored && (!view.counts || this.store.versions.fits(view.page, stored)) && (await this.store.open(stored));
-      if (response) return shaped(response, request);
-      if (navigation) return this.offline();
+      if (request.signal.aborted) throw error;
+      // An index, for its folder; that, for its index.
+      const other = path.endsWith("/") ? `${path}index.html` : path.replace(/\/index\.html$/, "/");
+      const response = await this.instead(view, [stored, this.store.lookup(other)], true);
+      if (response) return response;
+      if (request.mode === "navigate") return this.offline();
       throw error;
     }
   }
 
   /**
-   * From a node; several that want the same wait for one answer.
-   * @param {string} path @param {Request} request @param {StoredResponse | undefined} stored
-   * @param {(work: Promise<unknown>) => void} waitUntil @param {Promise<any>} [preload]
+   * The first of *all* that may stand for an answer which did not come, or is an error: *unreachable*.
+   * @param {import("./page_parts.js").View} view @param {(StoredResponse | undefined)[]} all @param {boolean} unreachable
    */
-  async collapsed(path, request, stored, waitUntil, preload) {
-    const accept = request.destination === "image" ? imageAccept(request) : undefined;
-    const key = `${request.mode === "navigate"} ${accept ?? ""} ${stored?.version ?? ""} ${path}`;
-    let coming = this.inFlight.get(key);
-    if (!coming) {
-      coming = this.fetch(path, request, accept, stored, waitUntil, preload).finally(() => this.inFlight.delete(key));
-      this.inFlight.set(key, coming);
+  async instead({ page, counts }, all, unreachable) {
+    const { versions } = this.store;
+    for (const one of all) {
+      if (!one || !this.store.isFallback(one, unreachable) || (counts && !versions.fits(page, one))) continue;
+      const response = await this.store.open(one);
+      if (response && counts) versions.give(page, one);
+      if (response) return response;
     }
-    const response = await coming;
-    return response.clone();
-  }
-
-  /**
-   * @param {string} path @param {Request} request @param {string | undefined} accept
-   * @param {StoredResponse | undefined} stored to be validated
-   * @param {(work: Promise<unknown>) => void} waitUntil @param {Promise<any>} [preload]
-   * @returns {Promise<Response>}
-   */
-  async fetch(path, request, accept, stored, waitUntil, preload) {
-    /** @type {Response | undefined} */
-    let response = preload && (await Promise.race([preload.catch(() => undefined), later(PRELOAD_MS)]));
-    const preloaded = response;
-    if (!response || response.status >= 500) {
-      response = await this.sender.send({ path, accept, etag: stored?.etag, since: stored?.modified });
-    }
-    if (response.status === 304 && stored) {
-      this.store.freshen([stored], response.headers);
-      const validated = await this.store.open(stored);
-      if (validated) return validated;
-      response = await this.sender.send({ path, accept });
-    }
-    // To another site: the browser goes there itself.
-    if (response.type === "opaqueredirect") return response === preloaded ? response : fetch(request);
-    if (request.mode === "navigate" && response.redirected) {
-      // With the address that it leads to: a page's links are relative to that.
-      const to = new URL(response.url);
-      const location = to.pathname + to.search.replace(/[?&]~etag=[\w-]*$/, "");
-      waitUntil(this.store.commitRedirect(path, location));
-      return Response.redirect(location, 302);
-    }
-    if (isStorable(response)) {
-      const arrival = { path, response: response.clone(), headers: new Headers(accept ? { accept } : {}) };
-      waitUntil(this.store.commit([arrival]).catch((error) => console.warn("edge: not stored:", path, error)));
-    }
-    return plain(response, [101, 204, 205, 304].includes(response.status) ? null : response.body);
+    return undefined;
   }
 
   /** The site's page for that, or ours. */
@@ -148,13 +141,4 @@ export class StaleWhileRevalidate {
 function shaped(response, request) {
   const range = request.headers.get("range");
   return range && response.status === 200 ? slice(response, range) : response;
-}
-
-/** @param {number} ms @returns {Promise<undefined>} */
-const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** What matters of an image's Accept, short enough to cross origins without a preflight. @param {Request} request */
-function imageAccept(request) {
-  const types = normalised("accept", request.headers.get("accept"));
-  return types ? `${types},*/*` : "*/*";
 }

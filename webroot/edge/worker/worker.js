@@ -18,7 +18,8 @@ import { Nodes, readLoad } from "./nodes.js";
 import { Outbox } from "./outbox.js";
 import { PageParts } from "./page_parts.js";
 import { Prefetcher } from "./prefetcher.js";
-import { CACHE, ResponseStore } from "./response_store.js";
+import { invalidate } from "./invalidation.js";
+import { CACHES, ResponseStore } from "./response_store.js";
 import { Revalidator } from "./revalidator.js";
 import { CurrentRules, staticRoutes } from "./rules.js";
 import { SavedState } from "./saved_state.js";
@@ -67,7 +68,7 @@ export class Worker {
       validate: (parts) => this.revalidator.validate(parts),
       outdated: (page, path, again) => this.outdated(page, path, again),
     });
-    this.strategy = new StaleWhileRevalidate(this.store, this.sender, this.revalidator, origin, this.rules, this.parts);
+    this.strategy = new StaleWhileRevalidate(this.store, this.sender, this.revalidator, origin, this.rules, this.parts, fetch);
     this.prefetcher = new Prefetcher(this.store, this.sender, this.revalidator);
     this.state = new SavedState(this.database, { rules: this.rules, nodes: this.nodes, prefetcher: this.prefetcher });
     this.preload = new NavigationPreload(scope.registration.navigationPreload);
@@ -100,7 +101,7 @@ export class Worker {
   /** This version is the one that answers from now on. */
   async activate() {
     await this.preload.enable();
-    await this.deleteCaches((name) => name !== CACHE);
+    await this.deleteCaches((name) => !CACHES.includes(name));
     await this.scope.clients.claim();
   }
 
@@ -117,7 +118,7 @@ export class Worker {
     await this.wake();
     const plan = this.strategy.plan(request);
     if (plan === "pass") return this.scope.fetch(request);
-    if (plan === "mutation") return this.outbox.send(request);
+    if (plan === "mutation") return this.mutate(request);
     const navigation = request.mode === "navigate";
     const waitUntil = (/** @type {Promise<unknown>} */ work) => event.waitUntil(work);
     if (navigation) waitUntil(this.selfUpdate.onNavigation(this.revalidator));
@@ -142,6 +143,14 @@ export class Worker {
     const client = /** @type {WindowClient | undefined} */ (await this.scope.clients.get(page));
     const reloads = again && client && "navigate" in client && this.parts.mayReload(client.url);
     if (!reloads || !(await client.navigate(client.url).catch(() => null))) this.say({ type: "outdated", page, path });
+  }
+
+  /** Send what changes something. @param {Request} request @returns {Promise<Response>} */
+  async mutate(request) {
+    const { url } = request;
+    const answer = await this.outbox.send(request);
+    await invalidate(this.store, this.rules, url, answer);
+    return answer;
   }
 
   /** A page says something that we are kept awake for. @param {Message} message */
@@ -178,7 +187,7 @@ export class Worker {
   /** @param {string[]} urls that a page shows */
   shown(urls) {
     const own = urls.map((url) => new Request(url)).filter((request) => this.strategy.plan(request) === "cache");
-    return this.prefetcher.shown(new Set(own.map(({ url }) => url.slice(this.scope.location.origin.length).split("#")[0])));
+    return this.prefetcher.shown(new Set(own.map(({ url }) => this.rules.pathOf(url, this.scope.location.origin))));
   }
 
   /** A page is idle, or the browser says that it is a good time. */

@@ -1,0 +1,130 @@
+// An answer from a node on its way to a page, and into the store.
+//
+//     fields of the page's own?  only its own origin is asked, with all of them
+//     else                       any node (sender.js); those that want the same wait for one answer (collapsing.js)
+//     304                        what is stored, with its fields updated
+//     a redirect                 the browser follows it, so that addresses are right
+//     the rest                   as it came; stored while the page reads it (capture.js), if it may be
+
+import { isStorable, normalised, validators, varyFields } from "./caching.js";
+import { captured } from "./capture.js";
+import { Collapsing } from "./collapsing.js";
+import { isCovered, ownFields } from "./request_fields.js";
+
+/** A preload that is not there by then is not waited for: its node may hang. */
+const PRELOAD_MS = 1000;
+const NULL_BODY = [101, 204, 205, 304];
+
+/**
+ * @typedef {import("./response_store.js").StoredResponse} StoredResponse
+ * @typedef {object} Question
+ * @property {Request} request
+ * @property {string} path what it is kept under
+ * @property {string[]} names of fields of the page's own that may select the answer
+ * @property {StoredResponse | undefined} stored to be validated
+ * @property {(work: Promise<unknown>) => void} waitUntil
+ * @property {Promise<any>} [preload]
+ */
+
+export class FromNode {
+  /**
+   * @param {import("./response_store.js").ResponseStore} store
+   * @param {import("./sender.js").Sender} sender
+   * @param {string} origin @param {typeof globalThis.fetch} fetch
+   */
+  constructor(store, sender, origin, fetch) {
+    this.store = store;
+    this.sender = sender;
+    this.origin = origin;
+    this.fetch = fetch;
+    this.collapsing = new Collapsing();
+  }
+
+  /** @param {Question} question @returns {Promise<Response>} */
+  async get(question) {
+    const { request, path, stored } = question;
+    const begun = this.store.now();
+    if (ownFields(request).length) return this.arrived(question, await this.atHome(question), begun);
+    const accept = acceptOf(request);
+    // An answer from before something has changed it is for those alone who have asked before.
+    const key = [request.mode === "navigate", accept, stored?.version, this.store.invalidated.get(path), request.url].join(" ");
+    return this.collapsing.join(key, request.signal, async (signal) => {
+      const preloaded = await this.preloaded(question);
+      return this.arrived(question, preloaded ?? await this.send(question, stored, accept, signal), begun, preloaded);
+    });
+  }
+
+  /** What the browser has asked for, before we could. @param {Question} question @returns {Promise<Response | undefined>} */
+  async preloaded({ preload }) {
+    const response = preload && (await Promise.race([preload.catch(() => undefined), later(PRELOAD_MS)]));
+    return response?.status < 500 ? response : undefined;
+  }
+
+  /** @param {Question} question @param {StoredResponse | undefined} stored @param {string} [accept] @param {AbortSignal} [signal] */
+  send({ request }, stored, accept, signal) {
+    const path = request.url.slice(this.origin.length).split("#")[0];
+    return this.sender.send({ path, accept, signal, etag: stored?.etag, validators: validators(stored?.fields ?? {}) });
+  }
+
+  /** With the fields of the page's own; what nodes have published, others give without those. @param {Question} question */
+  async atHome(question) {
+    const { request: { url, headers: own, mode, credentials, referrer, referrerPolicy, cache, signal }, stored } = question;
+    const headers = new Headers(own);
+    if (stored) headers.delete("range");
+    for (const [name, value] of Object.entries(validators(stored?.fields ?? {}))) headers.set(name, value);
+    try {
+      return await this.fetch(url, { headers, mode, credentials, referrer, referrerPolicy, signal, cache: stored ? "no-store" : cache });
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return this.send(question, stored);
+    }
+  }
+
+  /**
+   * What becomes of *response*, which was asked for at the time *begun*.
+   * @param {Question} question @param {Response} response @param {number} begun @param {Response} [preloaded]
+   * @returns {Promise<Response>}
+   */
+  async arrived(question, response, begun, preloaded) {
+    const { request, path, names, stored, waitUntil } = question;
+    if (response.status === 304 && stored) {
+      this.store.freshen([stored], response.headers);
+      waitUntil(this.store.flush());
+      return (await this.store.open(stored)) ?? this.get({ ...question, stored: undefined });
+    }
+    // To another site: the browser goes there itself.
+    if (response.type === "opaqueredirect") return response === preloaded ? response : this.fetch(request);
+    const { origin, pathname, search } = new URL(response.url || request.url);
+    if (response.redirected && (request.mode === "navigate" || origin !== this.origin)) {
+      const location = pathname + search.replace(/[?&]~etag=[\w-]*$/, "");
+      if (request.mode === "navigate") waitUntil(this.store.commitRedirect(path, location));
+      return Response.redirect(location, 302);
+    }
+    if (isStorable(response) && isCovered(names, varyFields(response), response.headers)) return this.kept(question, response, begun);
+    return origin === this.origin ? response : likewise(response, NULL_BODY.includes(response.status) ? null : response.body);
+  }
+
+  /** *response*, which is stored while it is read. @param {Question} question @param {Response} response @param {number} begun */
+  kept({ request, path, waitUntil }, response, begun) {
+    const most = this.store.most();
+    if (!response.body || Number(response.headers.get("content-length")) > most) return likewise(response, response.body);
+    const [body, read] = captured(response.body, most);
+    waitUntil(read.then((blob) => blob && this.store.commit([{ path, response: likewise(response, blob), headers: request.headers, begun }]))
+      .catch((error) => console.warn("edge: not stored:", path, error)));
+    return likewise(response, body);
+  }
+}
+
+/** A response of our own: with the address that was asked for, not that of a node. @param {Response} response @param {BodyInit | null} body */
+const likewise = ({ status, statusText, headers }, body) => new Response(body, { status, statusText, headers });
+
+/** @param {number} ms @returns {Promise<undefined>} */
+export const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What matters of Accept, short enough to cross origins without a preflight. @param {Request} request */
+function acceptOf({ destination, mode, headers }) {
+  const accept = headers.get("accept");
+  if (destination === "image") return [normalised("accept", accept), "*/*"].filter(Boolean).join(",");
+  if (mode === "navigate") return "text/html,*/*;q=0.8";
+  return destination || accept === "*/*" ? undefined : accept ?? undefined;
+}
