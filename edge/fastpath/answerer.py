@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from edge.fastpath.interface import Next, Sample, Settings
 from edge.fastpath.recognise import Request, Unrecognised, recognise
+from edge.http import changes
 from edge.http.answer import (
     cors_line,
     head_200,
@@ -17,11 +18,13 @@ from edge.http.answer import (
     with_hsts,
 )
 from edge.http.dates import format_date
+from edge.http.revalidation import render_stale
 from edge.resource import Coding, Media, variant_number
 from edge.table.counters import INDEX
 from edge.table.layout import OWN_CORS, OWN_VALIDATORS, SLOT_ANSWER, SLOT_LIVE
-from edge.table.reader import VARIANTS_MASK, Reader
+from edge.table.reader import VARIANTS_MASK, Entry, Reader, Slot
 from edge.table.segment import CounterBlock, Segment
+from edge.table.site_state import find_state, state_since
 
 #: Requests answered in one call, and bytes of output after which no further one is begun.
 ANSWERS = 64
@@ -108,17 +111,16 @@ class PythonAnswerer:
             self.counters.add(_REQUESTS, answered)
         return output, consumed, after
 
-    def _get(self, request: Request, close: bool) -> list[bytes] | None:
-        """The answer to GET or HEAD; None: let go."""
-        fields = request.fields
+    def _select(self, request: Request) -> Slot | None:
+        """The slot of the variant to serve of a file; None: let go."""
         reader = self.reader
         key = reader.key_of(request.path)
         found = reader.find_any(key, 0)
         if found is None or found[1][1] != SLOT_LIVE:
-            return self._stored(request, close)
+            return None
         slot = found[1]
         variants = slot[3]
-        variant = _choose(variants, fields.codings, fields.accept) if variants != 1 else 0
+        variant = _choose(variants, request.fields.codings, request.fields.accept) if variants != 1 else 0
         if variant is None:
             return None
         if variant:
@@ -126,17 +128,32 @@ class PythonAnswerer:
             if other is None or other[1] != SLOT_LIVE:
                 return None
             slot = other
-        entry = reader.entry_of(slot, with_body=False)
+        return slot
+
+    def _get(self, request: Request, close: bool) -> list[bytes] | None:
+        """The answer to GET or HEAD; None: let go."""
+        if request.path == changes.PATH:
+            return self._changes(request, close)
+        reader = self.reader
+        found = reader.find_any(reader.key_of(request.path), 0)
+        if found is None or found[1][1] != SLOT_LIVE:
+            return self._stored(request, close)
+        slot = self._select(request)
+        entry = None if slot is None else reader.entry_of(slot, with_body=False)
         if entry is None:
             return None
-        etag = entry.etag
-        if entry.confirmed and (
-            request.tag == etag
-            or fields.any_match
-            or (fields.none_match is not None and etag in fields.none_match)
-        ):
+        if _is_current(request, entry):
             self.counters.add(_NOT_MODIFIED)
-            return [head_304(self._date, etag, entry.lines_304, self._cors(request), close)]
+            return [head_304(self._date, entry.etag, entry.lines_304, self._cors(request), close)]
+        state = None
+        if not request.path.startswith(b"/.edge/"):  # once more: at which state is it current?
+            before = find_state(reader)
+            slot = self._select(request)
+            entry = None if slot is None else reader.entry_of(slot, with_body=False)
+            if entry is None:
+                return None
+            state = state_since(reader, before)
+        assert slot is not None
         body = b""
         if request.method == b"GET" and entry.length:
             whole = reader.entry_of(slot, with_body=True)
@@ -145,7 +162,9 @@ class PythonAnswerer:
             body = whole.body
         self.counters.add(_OK)
         cors = self._cors(request)
-        head = head_200(self._date, etag, entry.modified, entry.length, entry.lines_200, cors, close)
+        head = head_200(
+            self._date, entry.etag, entry.modified, entry.length, entry.lines_200, cors, close, state
+        )
         return [with_hsts(head, self._hsts), body]
 
     def _stored(self, request: Request, close: bool) -> list[bytes] | None:
@@ -188,9 +207,28 @@ class PythonAnswerer:
         self.counters.add(_ANSWERS_HIT)
         return pieces
 
+    def _changes(self, request: Request, close: bool) -> list[bytes] | None:
+        """The answer to GET or HEAD of what has changed since a state; None: let go."""
+        entry = find_state(self.reader)
+        if entry is None or entry.body is None or entry.length > changes.HISTORY_BYTES:
+            return None
+        _, _, query = request.target.partition(b"?")
+        answer = changes.answer(entry.body, entry.confirmed, _is_current(request, entry), query)
+        if answer.body is None:
+            self.counters.add(_NOT_MODIFIED)
+            return [head_304(self._date, entry.etag, entry.lines_304, b"", close)]
+        length = len(answer.body)
+        if answer.is_state:
+            head = head_200(self._date, entry.etag, entry.modified, length, entry.lines_200, b"", close)
+        else:
+            head = head_plain(200, self._date, length, entry.lines_200, b"", close)
+        self.counters.add(_OK)
+        return [with_hsts(head, self._hsts), answer.body if request.method == b"GET" else b""]
+
     def _revalidate(self, request: Request, close: bool) -> list[bytes] | None:
         reader = self.reader
         sequence = reader.sequence
+        before = find_state(reader)
         template = reader.find_key(reader.key_of(request.path), 0, with_body=False)
         if template is None or not template.template:
             return None
@@ -204,8 +242,8 @@ class PythonAnswerer:
                 return None
             tag, path = validator
             if len(tag) != _ETAG_BYTES or not reader.is_current(path, tag):
-                stale.append(b"%d" % line)
-        body = b'{"v":1,"seq":%d,"stale":[%s]}' % (sequence, b",".join(stale))
+                stale.append(line)
+        body = render_stale(sequence, stale, state_since(reader, before))
         self.counters.add(_REVALIDATIONS)
         self.counters.add(_VALIDATORS, line + 1)
         head = head_plain(200, self._date, len(body), template.lines_200, self._cors(request), close)
@@ -222,6 +260,16 @@ class PythonAnswerer:
         if len(self.samples) < SAMPLES:
             target = request.target[:_SAMPLE_TARGET]
             self.samples.append(Sample(int(time.time()), "", request.method, target, status, sent))
+
+
+def _is_current(request: Request, entry: Entry) -> bool:
+    """Whether the client's copy is current: by If-None-Match, or by the validator in the query."""
+    fields = request.fields
+    return entry.confirmed and (
+        request.tag == entry.etag
+        or fields.any_match
+        or (fields.none_match is not None and entry.etag in fields.none_match)
+    )
 
 
 _REQUESTS, _NOT_MODIFIED, _OK = INDEX["requests"], INDEX["not_modified"], INDEX["ok"]

@@ -28,6 +28,7 @@ keyring.py         whose signature counts
 clock.py           the hybrid logical clock
 differences.py     how far the clocks of other nodes are from this one's
 progress.py        who is behind whom
+steps.py           changes that belong together; at which state of the site a table is
 publication.py     what one life of a node publishes of its files
 published.py       what of a node's files is new, by the record of what it has published
 buckets.py         hashes over the table, to compare two of them (a Merkle tree of two levels)

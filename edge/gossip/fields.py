@@ -53,9 +53,22 @@ def are_header_lines(lines: bytes) -> bool:
     return True
 
 
+#: Below it are the marks: ``/.edge/step/n1`` is that of the node n1.
+MARKS = b"/.edge/step/"
+_MARK = re.compile(re.escape(MARKS) + NAME.encode("ascii").removeprefix(b"^"))
+
+
+def is_mark_path(path: bytes) -> bool:
+    """Whether *path* is that of the marks of some node."""
+    return _MARK.fullmatch(path) is not None
+
+
 def is_published_path(path: bytes) -> bool:
-    """Whether *path* is in canonical form, and of the site: ``/.edge/`` belongs to each node itself."""
-    return canonical_path(path) == path and not path.startswith(b"/.edge/")
+    """Whether *path* is in canonical form, and of the site: ``/.edge/`` belongs to each node itself.
+
+    Except marks (:mod:`edge.gossip.steps`), which are no entries.
+    """
+    return canonical_path(path) == path and (not path.startswith(b"/.edge/") or is_mark_path(path))
 
 
 PATH = Grammar("a canonical path of the site", is_published_path, b"/a")

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from edge.gossip.changes import Change, Record
 from edge.gossip.published import Standing
 from edge.gossip.replica import Replica
+from edge.gossip.steps import is_mark
 
 #: Changes read at a time.
 _STEP = 200
@@ -85,7 +86,7 @@ class Publication:
         after = b""
         while not self._had_record and (changes := self._replica.paths(after, _STEP)):
             for change in changes:
-                is_ours = change.origin == self._replica.node and not change.is_tombstone
+                is_ours = change.origin == self._replica.node and not (change.is_tombstone or is_mark(change))
                 has_gone = is_ours and change.path not in files and change.path not in told
                 yield change.path if has_gone else None
             after = changes[-1].path

@@ -265,6 +265,11 @@ class Replica:
         """How far this node has each log."""
         return tuple(LogPosition(origin, *position) for origin, position in self._positions.items())
 
+    @property
+    def positions(self) -> dict[str, tuple[int, int]]:
+        """The same by origin: (generation, sequence)."""
+        return dict(self._positions)
+
     def notice(self, peer: str, version_vector: Sequence[LogPosition], now_ms: int) -> list[Message]:
         """*peer* says that it has the logs up to *version_vector*: what it is asked for, to prove it."""
         self._met = True

@@ -4,8 +4,8 @@ The one place where heads are written in Python: the fast path's Python build an
 both use it, and the native build writes the same bytes.  The order of lines is part of the promise
 that a request gets one answer whichever way it takes::
 
-    200  Date  ETag  Last-Modified  Content-Length                 lines_200  cors  close
-    206  Date  ETag  Last-Modified  Content-Range  Content-Length  lines_200  cors  close
+    200  Date  ETag  Last-Modified  Content-Length                 lines_200  cors  state  close
+    206  Date  ETag  Last-Modified  Content-Range  Content-Length  lines_200  cors  state  close
     304  Date  ETag                                                lines_304  cors  close
     answers of applications, from the table: their Date, their age, their Last-Modified among the lines
     any  Date  Age  ETag  Content-Length                           lines_200  cors  close
@@ -19,6 +19,8 @@ that a request gets one answer whichever way it takes::
 *lines_200* and *lines_304* come from publishing: complete lines, each ended by CRLF.  *date* is
 always the 29 bytes of :func:`edge.http.dates.format_date`.  *cors* is what :func:`cors_line` gives;
 after it, 200 and 206 let scripts read all header lines.
+*state*, Edge-State, tells at which state of the site the representation is current; see
+:mod:`edge.http.changes`.
 *close* adds ``Connection: close``.
 """
 
@@ -63,6 +65,11 @@ def _readable(cors: bytes) -> bytes:
     return cors + _EXPOSE if cors else b""
 
 
+def state_line(state: bytes | None) -> bytes:
+    """The line that says at which *state* of the site what is sent is current; None: no line."""
+    return b"" if state is None else b"Edge-State: %b\r\n" % state
+
+
 def _end(close: bool) -> bytes:
     return b"Connection: close\r\n\r\n" if close else b"\r\n"
 
@@ -75,11 +82,24 @@ def head_200(
     lines_200: bytes,
     cors: bytes = b"",
     close: bool = False,
+    state: bytes | None = None,
 ) -> bytes:
-    """Of a whole representation; *etag* without quotes, *modified* in Unix seconds."""
+    """Of a whole representation; *etag* without quotes, *modified* in Unix seconds.
+
+    *state* is that of :meth:`edge.table.site_state.SiteState.since`.
+    """
     return (
-        b'HTTP/1.1 200 OK\r\nDate: %b\r\nETag: "%b"\r\nLast-Modified: %b\r\nContent-Length: %d\r\n%b%b%b'
-        % (date, etag, format_date(modified), length, lines_200, _readable(cors), _end(close))
+        b'HTTP/1.1 200 OK\r\nDate: %b\r\nETag: "%b"\r\nLast-Modified: %b\r\nContent-Length: %d\r\n%b%b%b%b'
+        % (
+            date,
+            etag,
+            format_date(modified),
+            length,
+            lines_200,
+            _readable(cors),
+            state_line(state),
+            _end(close),
+        )
     )
 
 
@@ -97,11 +117,12 @@ def head_206(
     lines_200: bytes,
     cors: bytes = b"",
     close: bool = False,
+    state: bytes | None = None,
 ) -> bytes:
     """Of *span* of a representation of *length* octets."""
     return (
         b'HTTP/1.1 206 Partial Content\r\nDate: %b\r\nETag: "%b"\r\nLast-Modified: %b\r\n'
-        b"Content-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n%b%b%b"
+        b"Content-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n%b%b%b%b"
         % (
             date,
             etag,
@@ -112,6 +133,7 @@ def head_206(
             span.length,
             lines_200,
             _readable(cors),
+            state_line(state),
             _end(close),
         )
     )

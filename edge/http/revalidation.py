@@ -8,7 +8,10 @@ with one space; ETAG bare, or quoted as in ETag, then also with ``W/`` before it
 without a query, which counts for answers of applications, and does not for files.  The answer lists the
 lines, counted from 0, that are no longer current::
 
-    {"v":1,"seq":1234,"stale":[0,17]}
+    {"v":1,"seq":1234,"stale":[0,17],"s":"k3Jx9aF"}
+
+``s`` is the state of the site at which all the others are current (:mod:`edge.http.changes`); it is missing
+when there is none, as in the middle of a deploy.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from edge.http.changes import UNKNOWN
 from edge.http.errors import BadRequest, ContentTooLarge, UnsupportedMediaType
 
 #: Lines of a batch; ``edge_answer.h`` and the smart client's ``revalidator.js`` have the same.
@@ -63,6 +67,12 @@ def parse_validators(body: bytes) -> list[tuple[bytes, bytes]]:
     return validators
 
 
-def render_stale(sequence: int, indexes: Iterable[int]) -> bytes:
-    """The body of the answer: *sequence* of the table, and the lines that are stale, ascending."""
-    return b'{"v":1,"seq":%d,"stale":[%s]}' % (sequence, ",".join(map(str, indexes)).encode("ascii"))
+def render_stale(sequence: int, indexes: Iterable[int], state: bytes | None = None) -> bytes:
+    """The body of the answer: *sequence* of the table, and the lines that are stale, ascending.
+
+    *state*: of the site, at which the others are current, as :mod:`edge.http.changes` has it; not told if it
+    is None or unknown.
+    """
+    told = b"" if state is None or state == UNKNOWN else b',"s":"%b"' % state
+    stale = ",".join(map(str, indexes)).encode("ascii")
+    return b'{"v":1,"seq":%d,"stale":[%b]%b}' % (sequence, stale, told)

@@ -7,6 +7,7 @@ freed by epoch-based reclamation.
 * ``segment.py``: the memory itself: made by the supervisor, inherited by workers
 * ``writer.py``, ``arena.py``: the one process that may write; which bytes of the arena are free
 * ``reader.py``: lookups in Python, the twin of the C code
+* ``site_state.py``: at which state of the site what was read is current
 * ``stores.py``: the two stores whose order readers rely on (a seqlock, and the readers' epochs)
 * ``hashing.py``: the keyed hash of a path
 * ``counters.py``: what each worker counts, in a block of its own

@@ -6,10 +6,13 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from edge.fastpath.interface import Answerer, Next, Settings
-from edge.http.answer import head_200, head_304, head_answer, head_answer_304
+from edge.http import changes
+from edge.http.answer import head_200, head_304, head_answer, head_answer_304, head_plain
+from edge.http.changes import tag_of
 from edge.http.dates import format_date
 from edge.table.layout import OFFSET_HITS, ticks_of
 from edge.table.segment import CounterBlock, Segment
+from edge.table.site_state import NOTHING, StateEntry
 from edge.table.writer import Writer
 from tests.fastpath import site
 from tests.fastpath.site import BIG, DATE, EMPTY, HOST, PAGE, PHOTO, get, revalidate
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 else:
     Base = object
 
+CHANGES = changes.PATH
+CHANGES_LINES = b"Access-Control-Allow-Origin: *\r\n"
+HISTORY = b"aaaaaa2\naaaaaa1\naaaaaa2 /a.html\n"
 #: Header lines with which a request is let go.
 LET_GO_LINES = (
     b"Range: bytes=0-1",
@@ -415,3 +421,79 @@ class AnswererSuite(Base):
         """So that nothing is held from reclamation between calls."""
         self.answered(get())
         self.assertEqual(self.segment.worker_epochs()[0], 0)
+
+    # The state of the site: edge/http/changes.py
+
+    def at_state(self, history: bytes = HISTORY, origin: int = 0) -> StateEntry:
+        """The site is at the state that *history* begins with."""
+        entry = StateEntry(site.writer_of(self.segment))
+        entry.show(CHANGES_LINES, CHANGES_LINES)
+        entry.settle(history, origin)
+        return entry
+
+    def test_who_is_at_the_state_of_the_site_gets_304(self) -> None:
+        self.at_state()
+        expected = head_304(DATE, tag_of(b"aaaaaa2"), CHANGES_LINES)
+        for path in (b"?since=aaaaaa2", b"?since=aaaaaa2&~etag=x", b"?~etag=" + tag_of(b"aaaaaa2")):
+            self.assertEqual(self.answered(get(CHANGES + path)), expected)
+        tag = b'If-None-Match: "%b"' % tag_of(b"aaaaaa2")
+        for path in (b"", b"?since=x", b"?x"):
+            self.assertEqual(self.answered(get(CHANGES + path, tag)), expected)
+        self.assertLessEqual(len(expected), 128)
+
+    def test_who_was_at_another_gets_the_paths_that_have_changed(self) -> None:
+        self.at_state()
+        for query, body in {
+            b"?since=aaaaaa1": b"aaaaaa2\n/a.html\n",
+            b"?since=aaaaaa0": b"?\n",
+            b"?since=aaaaaa3": b"?\n",
+            b"?since=": b"?\n",
+        }.items():
+            head = head_plain(200, DATE, len(body), CHANGES_LINES)
+            self.assertEqual(self.answered(get(CHANGES + query)), head + body)
+            self.assertEqual(self.answered(get(CHANGES + query, method=b"HEAD")), head)
+
+    def test_without_one_the_state_itself_is_the_answer(self) -> None:
+        self.at_state()
+        head = head_200(DATE, tag_of(b"aaaaaa2"), 0, 8, CHANGES_LINES)
+        self.assertEqual(self.answered(get(CHANGES)), head + b"aaaaaa2\n")
+        self.assertEqual(self.answered(get(CHANGES + b"?x", b'If-None-Match: "x"')), head + b"aaaaaa2\n")
+
+    def test_a_state_that_may_not_be_confirmed_is_not(self) -> None:
+        head = head_plain(200, DATE, 2, CHANGES_LINES)
+        entry = self.at_state(origin=NOTHING)
+        for _ in range(2):
+            for query in (b"", b"?since=aaaaaa2", b"?~etag=" + tag_of(b"aaaaaa2"), b"?~etag=" + tag_of(b"?")):
+                self.assertEqual(self.answered(get(CHANGES + query)), head + b"?\n")
+            entry.open()
+
+    def test_what_is_sent_whole_says_at_which_state_it_is_current(self) -> None:
+        self.assertNotIn(b"Edge-State", self.answered(get()))
+        entry = self.at_state(origin=NOTHING)  # whatever leases say: the table is whole
+        self.assertIn(b"\r\nEdge-State: aaaaaa2\r\n\r\n", self.answered(get()))
+        self.assertIn(b"\r\nEdge-State: aaaaaa2\r\n\r\n", self.answered(get(method=b"HEAD")))
+        self.assertNotIn(b"Edge-State", self.answered(get(PAGE, b'If-None-Match: "%b"' % site.etag(PAGE))))
+        self.assertNotIn(b"Edge-State", self.answered(get(CHANGES)))
+        entry.open()
+        self.assertIn(b"\r\nEdge-State: ?\r\n\r\n", self.answered(get()))
+
+    def test_a_batch_says_at_which_state_the_others_are_current(self) -> None:
+        entry = self.at_state()
+        tag = site.etag(PAGE)
+        batch = revalidate(tag + b" /a.html\nx /a.html")
+        self.assertTrue(self.answered(batch).endswith(b'"stale":[1],"s":"aaaaaa2"}'))
+        entry.open()
+        self.assertTrue(self.answered(batch).endswith(b'"stale":[1]}'))
+
+    def test_states_and_histories_may_be_as_long_as_they_can_be(self) -> None:
+        state = b".".join(b"%06d" % n + b"z" * 11 for n in range(64))
+        lines = state + b"\n" + state + b"\n"
+        history = lines + b"000000z /" + b"x" * (changes.HISTORY_BYTES - len(lines) - 10) + b"\n"
+        self.at_state(history)
+        self.assertIn(b"Edge-State: " + state, self.answered(get()))
+        pipelined = get(CHANGES + b"?since=" + state[:-1] + b"a") * 20
+        answers = b""
+        while pipelined:
+            output, consumed, _ = self.answerer.answer(pipelined, DATE)
+            answers, pipelined = answers + output, pipelined[consumed:]
+        self.assertEqual(answers.count(b"200 OK"), 20)

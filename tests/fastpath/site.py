@@ -122,6 +122,13 @@ def published(workers: int = 4, answers: bool = False) -> Segment:
     return segment
 
 
+def writer_of(segment: Segment) -> Writer:
+    """A writer that goes on with what is in *segment*."""
+    writer = Writer(segment)
+    writer.recover()
+    return writer
+
+
 def get(path: bytes = PAGE, *lines: bytes, method: bytes = b"GET") -> bytes:
     """A request with these header lines (without CRLF)."""
     return (

@@ -11,6 +11,7 @@ from edge.fastpath.interface import Answerer, Next, Settings
 from edge.fastpath.native import NativeAnswerer
 from edge.table.layout import OFFSET_HITS
 from edge.table.segment import Segment
+from edge.table.site_state import NOTHING, StateEntry
 from tests.fastpath import site
 from tests.fastpath.answerer_suite import LET_GO, LET_GO_LINES, AnswererSuite
 
@@ -134,3 +135,51 @@ class TwinTests(SynchronousTestCase):
             output, consumed, after = each.answer(stream, site.DATE)
             self.assertEqual((output, consumed), (b"", 0))
             self.assertIn(after, (Next.RECEIVE, Next.HAND_OFF))
+
+
+_IDS = (b"aaaaaa", b"bbbbbb", b"cccccc", b"-_0Zz9")
+_NUMBERS = st.sampled_from([b"", b"1", b"5", b"z", b"1-", b"zzzzzzzzzzz", b"-1", b"0" * 12])
+_VECTORS = st.dictionaries(st.sampled_from(_IDS), _NUMBERS, max_size=4).map(
+    lambda vector: b".".join(key + vector[key] for key in sorted(vector))
+)
+_CHANGES = st.lists(
+    st.builds(lambda key, number, path: key + number + b" " + path, st.sampled_from(_IDS), _NUMBERS,
+              st.sampled_from([b"/", b"/a b", b"", b"/long/" + b"x" * 99])),
+    max_size=6,
+).map(lambda lines: b"".join(line + b"\n" for line in lines))  # fmt: skip
+HISTORIES = st.one_of(
+    st.builds(
+        lambda state, floors, lines: state + b"\n" + floors + b"\n" + lines, _VECTORS, _VECTORS, _CHANGES
+    ),
+    st.lists(st.sampled_from([b"\n", b" ", b".", b"aaaaaa1", b"?", b"/x", b"\0"]), max_size=9).map(b"".join),
+)
+
+
+class StateTwinTests(SynchronousTestCase):
+    """Differential: what has changed since a state."""
+
+    def setUp(self) -> None:
+        self.segment = site.published()
+        self.addCleanup(self.segment.close)
+        self.native = NativeAnswerer(self.segment, 0, Settings())
+        self.python = PythonAnswerer(self.segment, 1, Settings())
+        self.writer = site.writer_of(self.segment)
+
+    @settings(max_examples=1500)
+    @given(
+        HISTORIES,
+        _VECTORS,
+        st.sampled_from([b"?since=%b", b"?since=%b&~etag=x", b"?%b", b"#%b"]),
+        st.booleans(),
+    )
+    def test_both_builds_answer_alike(
+        self, history: bytes, asked: bytes, form: bytes, confirmed: bool
+    ) -> None:
+        """Whatever the history holds, and whatever is asked; a batch and a page, too."""
+        entry = StateEntry(self.writer)
+        entry.settle(history, 0 if confirmed else NOTHING)
+        stream = site.get(b"/.edge/changes" + form % asked) + site.get() + site.revalidate(b"x /a")
+        native, python = (each.answer(stream, site.DATE) for each in (self.native, self.python))
+        self.assertEqual(native, python)
+        if b" " not in asked and form[:1] == b"?" and history:
+            self.assertEqual(native[1], len(stream))

@@ -2,8 +2,11 @@
 
 #include <string.h>
 
-/* {"v":1,"seq":20 digits,"stale":[three digits and a comma for each]} */
-#define BATCH_BYTES (64 + EDGE_VALIDATORS * 4)
+/* {"v":1,"seq":20 digits,"s":"a state","stale":[three digits and a comma for each]} */
+#define STATE_BYTES (EDGE_PUBLISHERS * (EDGE_STATE_ID + EDGE_STATE_NUMBER + 1))
+#define BATCH_BYTES (64 + STATE_BYTES + EDGE_VALIDATORS * 4)
+_Static_assert(EDGE_HISTORY_BYTES + 2 <= BATCH_BYTES, "the answer of changes fits where that of a batch does");
+_Static_assert(EDGE_HEAD_FIXED >= 512 + STATE_BYTES, "a state fits into a head");
 /* The most bytes of heads that one answer takes. */
 #define HEADS_OF_ONE (EDGE_HEAD_FIXED + EDGE_LINES_LIMIT + BATCH_BYTES)
 
@@ -56,14 +59,19 @@ static bool origin_allowed(const edge_answerer *answerer, edge_span origin)
 
 /* ---- what heads need to know ---- */
 
+/* Of the node's own resources. */
+static bool is_own(edge_span path)
+{
+    static const char own[] = "/.edge/";
+    return path.length >= sizeof own - 1 && !memcmp(path.bytes, own, sizeof own - 1);
+}
+
 static edge_head_context context_of(const edge_answerer *answerer, const edge_request *request)
 {
-    static const char own[] = "/.edge/"; /* published with a CORS line of their own */
-    edge_span path = request->path;
     return (edge_head_context){
         .date = answerer->date,
         .readable = request->origin.bytes && origin_allowed(answerer, request->origin)
-                    && !(path.length >= sizeof own - 1 && !memcmp(path.bytes, own, sizeof own - 1)),
+                    && !is_own(request->path), /* those are published with a CORS line of their own */
         .close = request->close,
         .hsts = answerer->hsts,
         .hsts_length = answerer->secure ? answerer->hsts_length : 0,
@@ -253,6 +261,37 @@ static bool select_entry(edge_answerer *answerer, const edge_request *request, e
     return entry->state == EDGE_SLOT_LIVE || entry->fresh;
 }
 
+/* ---- the state of the site: edge/http/changes.py ---- */
+
+static const char changes_path[] = "/.edge/changes";
+
+/* The entry that says it. */
+static bool find_state(edge_answerer *answerer, edge_entry *entry)
+{
+    edge_key key = key_of(answerer, (const uint8_t *)changes_path, sizeof changes_path - 1);
+    return edge_table_find(&answerer->table, key, 0, entry) && entry->state == EDGE_SLOT_LIVE && entry->body;
+}
+
+static edge_span history_of(const edge_entry *entry)
+{
+    return (edge_span){entry->body, entry->length};
+}
+
+/* At which state what was looked up between before and now is current; found: before was there.  Bytes NULL:
+ * this node knows no states. */
+static edge_span state_since(edge_answerer *answerer, bool found, const edge_entry *before)
+{
+    static const uint8_t unknown[] = "?";
+    edge_entry now;
+    bool still = find_state(answerer, &now);
+    if (!still && !found)
+        return (edge_span){NULL, 0};
+    if (!still || !found || memcmp(before->etag, now.etag, EDGE_ETAG_BYTES))
+        return (edge_span){unknown, 1};
+    edge_span state = edge_changes_state(history_of(before));
+    return state.length <= STATE_BYTES ? state : (edge_span){unknown, 1};
+}
+
 /* Whether the client's copy is current: by If-None-Match, or by the validator in the query. */
 static match current(const edge_request *request, const edge_entry *entry)
 {
@@ -265,11 +304,76 @@ static match current(const edge_request *request, const edge_entry *entry)
     return entry->confirmed ? result : NO_MATCH;
 }
 
+/* The file to serve, once more, and at which state of the site it is current.  false: as of select_entry. */
+static bool select_at_state(edge_answerer *answerer, const edge_request *request, edge_entry *entry,
+                            edge_head_context *context)
+{
+    edge_entry before;
+    bool found = find_state(answerer, &before);
+    if (!select_entry(answerer, request, entry) || entry->state != EDGE_SLOT_LIVE)
+        return false;
+    edge_span state = state_since(answerer, found, &before);
+    context->state = state.bytes;
+    context->state_length = state.length;
+    return true;
+}
+
+/* GET and HEAD of /.edge/changes.  false: let go, and nothing is written. */
+static bool answer_changes(edge_answerer *answerer, const edge_request *request, edge_output *out)
+{
+    uint8_t body[EDGE_HISTORY_BYTES + 2], *end = body;
+    edge_entry entry;
+    edge_span asked;
+    size_t begin, before = out->total;
+    unsigned status = 200;
+    if (!find_state(answerer, &entry) || entry.length > EDGE_HISTORY_BYTES)
+        return false;
+    const edge_head_context context = context_of(answerer, request);
+    const edge_span history = history_of(&entry), state = edge_changes_state(history);
+    const match known = current(request, &entry);
+    const bool since = edge_changes_asked(request->target, &asked);
+    if (known == UNCLEAR)
+        return false;
+    if (known == MATCH) {
+        end = NULL;
+    } else if (!entry.confirmed) {
+        *end++ = '?';
+        *end++ = '\n';
+    } else if (since) {
+        end = edge_changes_since(history, asked, body);
+    } else {
+        memcpy(body, state.bytes, state.length);
+        end = body + state.length;
+        *end++ = '\n';
+    }
+    if (!end) {
+        edge_head_304(out, &context, &entry);
+        status = 304;
+    } else if (since || !entry.confirmed) {
+        edge_head_plain(out, &context, &entry, (size_t)(end - body));
+    } else {
+        entry.length = (uint64_t)(end - body);
+        edge_head_200(out, &context, &entry, date_of(answerer, entry.modified));
+    }
+    if (end && request->method == EDGE_GET) {
+        begin = out->used;
+        edge_put(out, body, (size_t)(end - body));
+        edge_piece_since(out, begin);
+    }
+    edge_count(&answerer->table, end ? EDGE_C_OK : EDGE_C_NOT_MODIFIED, 1);
+    if (answerer->log_every)
+        sample(answerer, request, status, out->total - before);
+    return true;
+}
+
 /* GET and HEAD.  false: let go, and nothing is written. */
 static bool answer_get(edge_answerer *answerer, const edge_request *request, edge_output *out)
 {
     edge_entry entry;
     size_t before = out->total;
+    if (request->path.length == sizeof changes_path - 1
+        && !memcmp(request->path.bytes, changes_path, sizeof changes_path - 1))
+        return answer_changes(answerer, request, out);
     if (!select_entry(answerer, request, &entry))
         return false;
     const bool is_answer = entry.state == EDGE_SLOT_ANSWER;
@@ -287,6 +391,8 @@ static bool answer_get(edge_answerer *answerer, const edge_request *request, edg
         status = 304;
         break;
     case NO_MATCH:
+        if (!is_answer && !is_own(request->path) && !select_at_state(answerer, request, &entry, &context))
+            return false;
         if (request->method == EDGE_GET && entry.length && !entry.body)
             return false;
         if (is_answer && request->none_match.bytes && entry.variants & EDGE_OWN_VALIDATORS)
@@ -382,18 +488,26 @@ static bool answer_revalidate(edge_answerer *answerer, const edge_request *reque
 {
     edge_table *table = &answerer->table;
     edge_key own = key_of(answerer, request->path.bytes, request->path.length);
-    edge_entry template;
+    edge_entry template, before_state;
     uint8_t json[BATCH_BYTES], *p = json;
     size_t before = out->total, begin;
     unsigned lines;
     uint64_t sequence = __atomic_load_n(&table->header->sequence, __ATOMIC_ACQUIRE); /* before the look-ups */
+    bool has_state = find_state(answerer, &before_state);
     if (!edge_table_find(table, own, 0, &template) || template.state != EDGE_SLOT_TEMPLATE)
         return false;
     p = edge_write_number(WRITE(p, "{\"v\":1,\"seq\":"), sequence);
     p = write_stale(answerer, request->body, WRITE(p, ",\"stale\":["), &lines);
     if (!p)
         return false;
-    p = WRITE(p, "]}");
+    edge_span state = state_since(answerer, has_state, &before_state);
+    p = WRITE(p, "]");
+    if (state.bytes && !(state.length == 1 && *state.bytes == '?')) {
+        p = WRITE(p, ",\"s\":\"");
+        memcpy(p, state.bytes, state.length);
+        p = WRITE(p + state.length, "\"");
+    }
+    p = WRITE(p, "}");
     const edge_head_context context = context_of(answerer, request);
     edge_head_plain(out, &context, &template, (size_t)(p - json));
     begin = out->used;

@@ -5,6 +5,7 @@
 #ifndef EDGE_ANSWER_H
 #define EDGE_ANSWER_H
 
+#include "edge_changes.h"
 #include "edge_date.h"
 #include "edge_head.h"
 #include "edge_output.h"

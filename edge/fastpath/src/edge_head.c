@@ -52,6 +52,11 @@ void edge_head_200(edge_output *out, const edge_head_context *context, const edg
     edge_put(out, entry->lines_200, entry->length_200);
     if (context->readable) /* all of its lines, which a 304 has no use for */
         PUT(out, "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n");
+    if (context->state) {
+        PUT(out, "Edge-State: ");
+        edge_put(out, context->state, context->state_length);
+        PUT(out, "\r\n");
+    }
     finish(out, context, begin, false);
 }
 

@@ -10,7 +10,7 @@
 #include "edge_output.h"
 #include "edge_table.h"
 
-#define EDGE_HEAD_FIXED 512
+#define EDGE_HEAD_FIXED 2048 /* a state of the site takes up to 1,152 of them */
 
 /* What any head may say. */
 typedef struct {
@@ -19,6 +19,8 @@ typedef struct {
     bool close;       /* Connection: close */
     const uint8_t *hsts; /* Strict-Transport-Security, a whole line that comes last, but not in a 304 */
     size_t hsts_length;
+    const uint8_t *state; /* Edge-State: of the site, in a 200 of what is published; NULL: it has none */
+    size_t state_length;
 } edge_head_context;
 
 /* A whole representation; modified: its Last-Modified, EDGE_DATE_BYTES. */

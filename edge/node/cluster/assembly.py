@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from edge.config import Config
     from edge.node.process.slices import Slices
     from edge.publish.blobs import Blobs
+    from edge.table.site_state import StateEntry
     from edge.table.writer import Writer
 
 
@@ -66,7 +67,7 @@ class ClusterParts:
 
 
 def make_cluster(
-    config: Config, url: str, blobs: Blobs, writer: Writer, slices: Slices, reactor: Any
+    config: Config, url: str, blobs: Blobs, writer: Writer, state: StateEntry, slices: Slices, reactor: Any
 ) -> ClusterParts:
     """The cluster's part of a node, its port open; *url*: how browsers reach this node.
 
@@ -96,7 +97,18 @@ def make_cluster(
     body_limit = config.body_limit_kib * 1024
     missing = MissingBodies(log.replica, bodies, writer, body_limit, slices, reactor)
     leases = Leases(writer.segment, node)
-    table = ReplicatedTable(log.replica, writer, bodies, missing, leases, body_limit, slices, reactor)
+    table = ReplicatedTable(
+        log.replica,
+        writer,
+        bodies,
+        missing,
+        leases,
+        body_limit,
+        slices,
+        reactor,
+        state,
+        lambda: repr(sorted(certificates.revocations.entries.items())).encode(),
+    )
 
     def peers_alive() -> list[str]:
         return [member.name for member in membership.members.values() if member.is_live]
@@ -193,7 +205,7 @@ def _unconfirmed(origins: list[str]) -> dict[str, str]:
         return {}
     return {
         "": f"{len(origins)} publishers are more than there are leases ({origins[-1]} is the last): what they"
-        f" publish is served and never confirmed; have at most {ORIGINS - 1} nodes publish"
+        f" publish is served and never confirmed; have at most {ORIGINS} nodes publish"
     }
 
 

@@ -43,6 +43,8 @@ SEED_SECONDS = 2.0
 JOIN_PATIENCE = 3.0
 #: Seconds between two looks whether others still publish for the first time.
 JOIN_LOOK = 0.25
+#: Seconds between two looks for changes that no step holds.
+STEP_LOOK_SECONDS = 5.0
 #: Seconds for the last words of a node that leaves.
 LEAVE_SECONDS = 0.3
 
@@ -97,6 +99,7 @@ class Cluster:
             (renewal.renew, RENEW_SECONDS),
             (anti_entropy.repair, REPAIR_SECONDS),
             (anti_entropy.sign_anew, SIGN_SECONDS),
+            (lambda: table.look_after_steps(progress.behind()), STEP_LOOK_SECONDS),
         )
         self._calls: list[LoopingCall] = []
         self._pushing: Deferred[None] | None = None

@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from edge.gossip.packet import LEFT
+from edge.table.site_state import EVERYTHING, NOTHING
 
 if TYPE_CHECKING:
     from edge.gossip.membership import Membership
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from edge.table.segment import Segment
 
 #: Origins that have a number of their own; more than that share one that is never confirmed.
-ORIGINS = 255
+ORIGINS = EVERYTHING - 1
 #: Seconds between two renewals.
 RENEW_SECONDS = 0.25
 
@@ -37,7 +38,8 @@ class Leases:
         """The number of *origin*, as its entries bear it."""
         number = self._numbers.get(origin)
         if number is None:
-            number = self._numbers[origin] = min(len(self._numbers), ORIGINS)
+            count = len(self._numbers)
+            number = self._numbers[origin] = count if count <= ORIGINS else NOTHING
         return number
 
     def origins(self) -> list[str]:
@@ -46,13 +48,21 @@ class Leases:
 
     def without(self) -> list[str]:
         """Origins for which there was no number left: nothing of theirs is ever confirmed."""
-        return [origin for origin, number in self._numbers.items() if number == ORIGINS]
+        return [origin for origin, number in self._numbers.items() if number == NOTHING]
 
     def renew(self, origin: str, seconds: float) -> None:
         """What *origin* published may be confirmed for *seconds* from now on; below 0: no longer."""
         number = self.number(origin)
-        if 0 < number < ORIGINS:
+        if 0 < number <= ORIGINS:
             self._segment.set_lease(number, max(int((time.monotonic() + seconds) * 1000), 0))
+
+    def renew_everything(self, seconds: float) -> None:
+        """What all have published may be confirmed as long as that of each; *seconds* if there is none."""
+        least = int((time.monotonic() + seconds) * 1000)
+        for number in self._numbers.values():
+            if number:
+                least = min(least, self._segment.lease(number))
+        self._segment.set_lease(EVERYTHING, least)
 
     def left(self, origin: str) -> float | None:
         """Seconds left, below 0: it has run out; None: it needs none, or has no entries."""
@@ -76,6 +86,10 @@ class LeaseRenewal:
 
     def renew(self) -> None:
         """Do so for all origins; to be called every :data:`RENEW_SECONDS`."""
+        self._renew_each()
+        self._leases.renew_everything(self._seconds)
+
+    def _renew_each(self) -> None:
         behind = self._progress.behind()
         for origin in self._leases.origins():
             if origin in behind:

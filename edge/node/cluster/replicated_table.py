@@ -13,6 +13,10 @@ confirmed (304) at once.
 first publish of a node's life goes by the record of what it has published; later ones always count
 (:mod:`edge.gossip.publication`).
 
+**Steps.**  At the end of what belongs together this node puts a mark into its log, so that all nodes know
+when they are at the same state of the site (:mod:`edge.gossip.steps`): the changes of a turn of the reactor,
+or all between :meth:`ReplicatedTable.begin_step` and :meth:`ReplicatedTable.end_step`.
+
 **Leases.**  Each entry bears the number of the node that published it (:mod:`edge.node.cluster.leases`).
 """
 
@@ -30,10 +34,12 @@ from twisted.logger import Logger
 from edge.gossip.changes import Record
 from edge.gossip.publication import Publication
 from edge.gossip.published import Standing
+from edge.gossip.steps import MARK_RECORDS, Steps, is_mark, mark_path
 from edge.node.cluster.apply_queue import ApplyQueue
 from edge.node.process.clocks import date_of
 from edge.node.process.counted_log import CountedLog
 from edge.resource import Representation, Resource, etag_of
+from edge.table.site_state import EVERYTHING, StateEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -67,8 +73,13 @@ class ReplicatedTable:
         body_limit: int,
         slices: Slices,
         reactor: Any,
+        state: StateEntry | None = None,
+        revoked: Callable[[], bytes] = lambda: b"",
     ) -> None:
-        """*body_limit*: bytes up to which a body belongs into the table's memory."""
+        """*body_limit*: bytes up to which a body belongs into the table's memory.
+
+        *revoked*: which certificates are revoked, equal where the same are.
+        """
         self.replica = replica
         self.leases = leases
         #: Paths whose files were older than what the cluster has.
@@ -90,6 +101,12 @@ class ReplicatedTable:
         #: Whether all of this node is in the table; whether what the cluster had when it came is.
         self._has_own = self._has_clusters = False
         self._counted = CountedLog(self._log, reactor)
+        self._state = state if state is not None else StateEntry(writer)
+        self._revoked = revoked
+        self._steps = Steps(revoked())
+        #: How many hold a step open; up to where this node's own log needs no mark.
+        self._held = 0
+        self._marked = replica.positions[replica.node][1]
 
     # What the publisher sees: edge.node.publishing.table.Table
 
@@ -105,15 +122,33 @@ class ReplicatedTable:
             self.kept += 1
             return True  # what the cluster has is in the table already
         if made.standing is Standing.NEW:
+            self._begin_change()
             self._announce()
-        return self._writer.put(resource, spill, origin=self.leases.number(made.change.origin))
+        fits = self._writer.put(resource, spill, origin=self.leases.number(made.change.origin))
+        if made.standing is Standing.NEW:
+            self._steps.applied(made.change.origin, made.change.sequence, resource.path)
+        return fits
 
     def remove(self, path: bytes) -> bool:
         """Take *path* away here and everywhere."""
-        if self._publication.remove(path, self._now_ms()) is not None:
-            self._announce()
+        change = self._publication.remove(path, self._now_ms())
         self._missing.discard(path)
-        return self._writer.remove(path)
+        if change is None:
+            return self._writer.remove(path)
+        self._begin_change()
+        self._announce()
+        removed = self._writer.remove(path)
+        self._steps.applied(change.origin, change.sequence, path)
+        return removed
+
+    def begin_step(self) -> None:
+        """What changes from now on belongs together."""
+        self._held += 1
+
+    def end_step(self) -> None:
+        """Until now."""
+        self._held -= 1
+        self._announce()
 
     def set_complete(self, complete: bool) -> None:
         """Whether all that this node publishes is in the table; all that the cluster has must be, too."""
@@ -180,26 +215,70 @@ class ReplicatedTable:
 
     def _tell_own_changes(self) -> None:
         self._telling = None
+        if not self._held:
+            self._mark()
         told, self._own_changes = self._own_changes, Deferred()
         told.callback(None)
+
+    # Steps
+
+    def _begin_change(self) -> None:
+        """Something is about to be put: the table is at no state until that has been marked."""
+        self._state.open()
+
+    def _mark(self) -> None:
+        """End a step of this node, if anything has changed in it."""
+        node = self.replica.node
+        if self.replica.positions[node][1] == self._marked and not self._steps.is_open(node):
+            return
+        mark = self.replica.put(mark_path(node), 0, MARK_RECORDS, self._now_ms())
+        self._marked = mark.sequence
+        self._steps.marked(node, mark.sequence)
+        if not self._others:
+            self._settle()
+
+    def _settle(self) -> None:
+        """All that the logs have is in the table: say at which state it is."""
+        self._steps.reached(self.replica.positions)
+        if self._steps.state is None or self.replica.counters["no_room"]:
+            self._state.open()
+        else:
+            self._state.settle(self._steps.history, EVERYTHING)
+
+    def look_after_steps(self, behind: Container[str]) -> None:
+        """Mark what was changed otherwise than by :meth:`put` or :meth:`remove`, as by a renewed signature.
+
+        To be called every few seconds.  *behind*: of whose log there is more than is here.
+        """
+        if not self._held and self.replica.positions[self.replica.node][1] != self._marked:
+            self._announce()
+        changed = self._steps.believe(behind)
+        if (self._steps.resalt(self._revoked()) or changed) and not self._others:
+            self._settle()
 
     # Joining, and what others publish
 
     async def load(self) -> int:
         """Put everything that the change log holds into the table, after a start; how many paths."""
         count = 0
+        newest: dict[str, int] = {}
 
         def steps() -> Iterator[None]:
             nonlocal count
             for changes in self._all_changes():
                 self._retain(changes)
                 for change in changes:
+                    if self._is_mark(change):
+                        continue
+                    newest[change.origin] = max(change.sequence, newest.get(change.origin, 0))
                     if not change.is_tombstone:
                         self._put(change)
                         count += 1
                     yield
 
         await self._slices.run(steps())
+        self._steps.begin(newest)
+        self._settle()
         self._missing.start()
         return count
 
@@ -227,9 +306,13 @@ class ReplicatedTable:
 
     def forget(self, paths: Iterable[bytes]) -> None:
         """What stood under *paths* does not count any more, and nothing is known in its place."""
+        self._begin_change()
         for path in paths:
             self._missing.discard(path)
             self._writer.remove(path)
+        self._steps.resalt(self._revoked())
+        if not self._others:
+            self._settle()
 
     def stop(self) -> None:
         """Apply and fetch nothing more."""
@@ -238,7 +321,7 @@ class ReplicatedTable:
 
     def _tell_of_namesake(self, changes: Sequence[Change]) -> None:
         """Warn of what another process of this node's name has published in place of this one's files."""
-        paths = sum(change.origin == self.replica.node for change in changes)
+        paths = sum(change.origin == self.replica.node and not is_mark(change) for change in changes)
         if paths:
             self._counted.warn(
                 "namesake",
@@ -247,16 +330,29 @@ class ReplicatedTable:
             )
 
     def _applied(self) -> None:
+        self._settle()
         self._writer.reclaim()
         self._missing.start()
 
     def _apply(self, change: Change) -> None:
+        if self._is_mark(change):
+            return
         self.lags.append(max(0, self._now_ms() - (change.clock >> 16)))
+        self._begin_change()
         if change.is_tombstone:
             self._missing.discard(change.path)
             self._writer.remove(change.path)
         else:
             self._put(change)
+        self._steps.applied(change.origin, change.sequence, change.path)
+
+    def _is_mark(self, change: Change) -> bool:
+        """Whether *change* is a mark, which is no entry; takes note of it."""
+        if not is_mark(change):
+            return False
+        if change.path == mark_path(change.origin):
+            self._steps.marked(change.origin, change.sequence)
+        return True
 
     def _put(self, change: Change) -> None:
         resource = self._resource(change, with_bodies=True)

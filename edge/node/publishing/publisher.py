@@ -143,6 +143,8 @@ class Publisher:
         self._client_running = False
         self._client_is_there = not settings.client
         self._applying = self._stopped = False
+        #: Whether a step of the table is held open.
+        self._in_step = False
         self._wake: Any = None
         self._collecting: Any = None
         #: Problems that are in the log.
@@ -474,6 +476,7 @@ class Publisher:
             self._log.failure("the table could not be brought up to date")
         finally:
             self._applying = False
+            self._end_step()
         if self._stopped:
             return
         schedule = self._schedule
@@ -503,12 +506,24 @@ class Publisher:
             if path is None:
                 break
             changed = True
+            self._begin_step()
             self._bring_up_to_date(path)
             yield
         if changed and not self._stopped:
             self._table.reclaim()
             self.published_at = date_of(self._reactor) if self.published_at is not None else None
             self._collect_later()
+
+    def _begin_step(self) -> None:
+        """What is put from now on belongs together."""
+        if not self._in_step:
+            self._in_step = True
+            self._table.begin_step()
+
+    def _end_step(self) -> None:
+        if self._in_step:
+            self._in_step = False
+            self._table.end_step()
 
     def _bring_up_to_date(self, path: bytes) -> None:
         """Have in the table under *path* what the site has there now."""

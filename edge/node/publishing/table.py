@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from edge.gossip.steps import Steps
+from edge.table.site_state import StateEntry
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Set
 
@@ -28,6 +31,15 @@ class Table(Protocol):
 
     def remove(self, path: bytes) -> bool:
         """Take away; whether it was there."""
+
+    def begin_step(self) -> None:
+        """What changes from now on belongs together: until it ends, readers are at no state of the site."""
+
+    def end_step(self) -> None:
+        """What has changed until now belongs together.
+
+        Between no :meth:`begin_step` and :meth:`end_step`, each change is a step of its own.
+        """
 
     def set_complete(self, complete: bool) -> None:
         """Whether all that this node publishes is in the table."""
@@ -63,18 +75,52 @@ class Table(Protocol):
 class LocalTable:
     """The table of a node alone, to which nobody else publishes; implements :class:`Table`."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(
+        self, writer: Writer, state: StateEntry | None = None, node: str = "", life: int = 0
+    ) -> None:
+        """*life*: a number that tells the lives of the node *node* apart."""
         self._writer = writer
+        self._state = state if state is not None else StateEntry(writer)
+        self._steps = Steps()
+        self._node = node
+        self._life = life
+        self._changes = 0
+        self._held = 0
 
     @property
     def sequence(self) -> int:
         return self._writer.sequence
 
     def put(self, resource: Resource, spill: Callable[[Representation], None]) -> bool:
-        return self._writer.put(resource, spill)
+        self._state.open()
+        fits = self._writer.put(resource, spill)
+        self._changed(resource.path)
+        return fits
 
     def remove(self, path: bytes) -> bool:
-        return self._writer.remove(path)
+        self._state.open()
+        removed = self._writer.remove(path)
+        self._changed(path)
+        return removed
+
+    def begin_step(self) -> None:
+        self._held += 1
+
+    def end_step(self) -> None:
+        self._held -= 1
+        self._settle()
+
+    def _changed(self, path: bytes) -> None:
+        self._changes += 1
+        self._steps.applied(self._node, self._changes, path)
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._held or not self._changes:
+            return
+        self._steps.marked(self._node, self._changes)
+        self._steps.reached({self._node: (self._life, self._changes)})
+        self._state.settle(self._steps.history, 0)
 
     def set_complete(self, complete: bool) -> None:
         self._writer.set_complete(complete)

@@ -3,6 +3,7 @@
 ==================  ===========================================================================
 ``load``            the load document: an entry of the table, as any other
 ``revalidate``      POST: which of these validators are no longer current?
+``changes``         which paths have changed since a state of the site? See :mod:`edge.http.changes`
 ``status``          this node alone, likewise; see :mod:`edge.node.telemetry.status_publisher`
 ``socket``          WebSocket: load documents and changes as they come; see :mod:`edge.node.resources.pushing`
 ``health``          200 as long as this process answers at all
@@ -27,7 +28,7 @@ from typing import TYPE_CHECKING
 
 from twisted.web.resource import Resource
 
-from edge.http import answer
+from edge.http import answer, changes
 from edge.http.conditional import NOT_MODIFIED, PRECONDITION_FAILED, evaluate
 from edge.http.errors import ProtocolError
 from edge.http.revalidation import check_content_type, parse_validators, render_stale
@@ -36,6 +37,7 @@ from edge.node.process.own_resources import CORS, LOAD, REVALIDATE, json_lines, 
 from edge.node.resources.audience import may_see_status
 from edge.node.resources.published import answer_later
 from edge.resource import etag_of
+from edge.table.site_state import find_state, state_since
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -76,6 +78,7 @@ class EdgeResources(Resource):
         self.putChild(b"load", _Answering(lambda request: published.serve(request, LOAD)))
         status = status_path(audience)
         self.putChild(b"status", self._shown(lambda request: published.serve(request, status)))
+        self.putChild(b"changes", _Answering(self._changes))
         self.putChild(b"revalidate", _Answering(self._revalidate, (b"POST", b"OPTIONS")))
         self.putChild(b"health", _Answering(self._health))
         self.putChild(b"ready", _Answering(self._ready))
@@ -115,12 +118,36 @@ class EdgeResources(Resource):
             return
         reader = self._reader
         sequence = reader.sequence  # before the look: what is published meanwhile may be missed
+        before = find_state(reader)
         stale = [i for i, (tag, target) in enumerate(validators) if not reader.is_current(target, tag)]
-        body = render_stale(sequence, stale)
+        body = render_stale(sequence, stale, state_since(reader, before))
         template = reader.find_without_body(REVALIDATE)
         lines = template.lines_200 if template is not None else json_lines(self._orca())
         date = request.site.date()
         request.write_answer(200, answer.head_plain(200, date, len(body), lines, b"", request.closes), body)
+
+    async def _changes(self, request: EdgeRequest) -> None:
+        entry = find_state(self._reader)
+        if entry is None or entry.body is None:
+            await self._unknown(request)
+            return
+        head, date, close = request.head, request.site.date(), request.closes
+        now = int(date_of(request.site.clock))
+        outcome = evaluate(head.method, head.fields, entry.etag, None, head.tag, now)
+        if outcome is PRECONDITION_FAILED:
+            request.write_answer(412, *answer.error(412, "", date, CORS, close))
+            return
+        is_current = outcome is NOT_MODIFIED and entry.confirmed
+        body, is_state = changes.answer(entry.body, entry.confirmed, is_current, head.query)
+        if body is None:
+            request.write_answer(304, answer.head_304(date, entry.etag, entry.lines_304, close=close))
+            return
+        length, lines = len(body), entry.lines_200
+        if is_state:
+            lines_200 = answer.head_200(date, entry.etag, entry.modified, length, lines, close=close)
+        else:
+            lines_200 = answer.head_plain(200, date, length, lines, close=close)
+        request.write_answer(200, lines_200, body)
 
     async def _health(self, request: EdgeRequest) -> None:
         self._send_health(request, 200, "pass")

@@ -27,6 +27,7 @@ from edge.http.target import canonical_path
 from edge.node.connection.body import FileBody
 from edge.node.process.clocks import date_of
 from edge.publish.rules import without_permission
+from edge.table.site_state import find_state, state_since
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -127,10 +128,12 @@ class PublishedResource(Resource):
     async def serve(self, request: EdgeRequest, path: bytes) -> None:
         """Answer *request* with what is published under the canonical *path*."""
         head = request.head
+        before = find_state(self.source.reader)
         entry = await self.source.find(path, head, head.method == b"GET")
         if entry is None:
             await self._missing(request, path)
             return
+        state = None if path.startswith(b"/.edge/") else state_since(self.source.reader, before)
         date = request.site.date()
         cors = answer.cors_line(path, head.fields.get(b"origin"), self.source.allow_origins)
         if head.method == b"OPTIONS":
@@ -139,12 +142,15 @@ class PublishedResource(Resource):
         if head.method not in (b"GET", b"HEAD"):
             request.write_answer(405, *answer.not_allowed(METHODS, date, request.closes))
             return
-        await self._conditionally(request, path, entry, cors)
+        await self._conditionally(request, path, entry, cors, state)
 
-    async def _conditionally(self, request: EdgeRequest, path: bytes, entry: Entry, cors: bytes) -> None:
+    async def _conditionally(
+        self, request: EdgeRequest, path: bytes, entry: Entry, cors: bytes, state: bytes | None
+    ) -> None:
         """RFC 9110 section 13.2.2: preconditions, then the range, then the whole.
 
-        Only the whole when the entry cannot be confirmed: there may be a newer one elsewhere.
+        Only the whole when the entry cannot be confirmed: there may be a newer one elsewhere.  *state*: at
+        which the entry is current, see :mod:`edge.table.site_state`.
         """
         head, date, close = request.head, request.site.date(), request.closes
         now = int(date_of(request.site.clock))
@@ -162,12 +168,12 @@ class PublishedResource(Resource):
             request.write_answer(416, *answer.head_416(entry.length, date, cors, close))
         elif isinstance(span, Span):
             lines = answer.head_206(
-                date, entry.etag, entry.modified, span, entry.length, entry.lines_200, cors, close
+                date, entry.etag, entry.modified, span, entry.length, entry.lines_200, cors, close, state
             )
             await self._send(request, 206, lines, path, entry, span.first, span.length)
         else:
             lines = answer.head_200(
-                date, entry.etag, entry.modified, entry.length, entry.lines_200, cors, close
+                date, entry.etag, entry.modified, entry.length, entry.lines_200, cors, close, state
             )
             await self._send(request, 200, lines, path, entry, 0, entry.length)
 

@@ -19,6 +19,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from edge.node.bodies.store import BodyStore
+from edge.node.process.clocks import date_of
 from edge.node.process.periodic import Periodic
 from edge.node.process.slices import Slices
 from edge.node.publishing.auto_publisher import AutoPublisher
@@ -42,6 +43,7 @@ from edge.node.telemetry.refusals import Refusals
 from edge.node.telemetry.sampler import Sampler
 from edge.node.telemetry.status_publisher import StatusPublisher
 from edge.publish.store import Store
+from edge.table.site_state import StateEntry
 from edge.table.writer import Writer
 from edge.trust.kept_certificate import LOOK_SECONDS
 
@@ -83,11 +85,12 @@ def make_node(
     store = Store(str(config.cache_dir), _report)
     writer = Writer(opened.segment)
     slices = Slices(reactor)
-    cluster = _make_cluster(config, opened, store.blobs, writer, slices, reactor)
+    state = StateEntry(writer, lambda: date_of(reactor))
+    cluster = _make_cluster(config, opened, store.blobs, writer, state, slices, reactor)
     view = cluster.view if cluster is not None else None
 
     bodies = cluster.bodies if cluster is not None else BodyStore(store.blobs)
-    table = cluster.table if cluster is not None else LocalTable(writer)
+    table = cluster.table if cluster is not None else _local_table(config, writer, state, reactor)
     publisher = Publisher(publish_settings(config), store, bodies, table, slices, reactor)
     auto_publisher = AutoPublisher(publisher, config.watch, reactor)
 
@@ -129,6 +132,7 @@ def make_node(
         others=view,
         clock=reactor,
         publishes=config.webroot is not None,
+        state=state,
     )
     status = StatusPublisher(
         name=config.node,
@@ -210,7 +214,13 @@ async def _certify(workers: Workers) -> None:
 
 
 def _make_cluster(
-    config: Config, opened: Opened, blobs: Blobs, writer: Writer, slices: Slices, reactor: Any
+    config: Config,
+    opened: Opened,
+    blobs: Blobs,
+    writer: Writer,
+    state: StateEntry,
+    slices: Slices,
+    reactor: Any,
 ) -> ClusterParts | None:
     if config.gossip is None:
         return None
@@ -218,7 +228,11 @@ def _make_cluster(
     # environment when it is imported.
     from edge.node.cluster.assembly import make_cluster
 
-    return make_cluster(config, public_url(config, opened.listeners), blobs, writer, slices, reactor)
+    return make_cluster(config, public_url(config, opened.listeners), blobs, writer, state, slices, reactor)
+
+
+def _local_table(config: Config, writer: Writer, state: StateEntry, reactor: Any) -> LocalTable:
+    return LocalTable(writer, state, config.node, int(date_of(reactor) * 1000))
 
 
 def _report(problem: Problem) -> None:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from edge.node.process.own_resources import CORS, NO_STORE, REVALIDATE, json_lines
 from edge.resource import Representation, Resource, etag_of
+from edge.table.site_state import StateEntry
 
 
 class DocumentTable(Protocol):
@@ -34,3 +35,8 @@ def put_document(table: DocumentTable, path: bytes, document: bytes, orca: bytes
 def put_batch_lines(table: DocumentTable, orca: bytes) -> None:
     """Put the header lines of the answers to batch revalidations."""
     table.put_template(REVALIDATE, json_lines(orca), b"")
+
+
+def show_state(state: StateEntry, orca: bytes) -> None:
+    """Have the state of the site told with the node's load: of both, who asks for one learns the other."""
+    state.show(json_lines(orca, b"text/plain; charset=utf-8"), NO_STORE + CORS)

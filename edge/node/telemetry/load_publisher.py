@@ -26,11 +26,12 @@ from edge.node.process.clocks import date_of
 from edge.node.process.life import NodeState
 from edge.node.process.own_resources import LOAD
 from edge.node.process.periodic import Periodic
-from edge.node.telemetry.documents import DocumentTable, put_batch_lines, put_document
+from edge.node.telemetry.documents import DocumentTable, put_batch_lines, put_document, show_state
 
 if TYPE_CHECKING:
     from edge.load.report import LoadReport
     from edge.node.process.life import Life
+    from edge.table.site_state import StateEntry
 
 #: Seconds between two versions of the load document.
 LOAD_SECONDS = 0.25
@@ -78,8 +79,12 @@ class LoadPublisher:
         others: OtherNodes | None,
         clock: Any,
         publishes: bool = False,
+        state: StateEntry | None = None,
     ) -> None:
-        """*publishes*: it has a site of its own, and says so while it reads that for the first time."""
+        """*publishes*: it has a site of its own, and says so while it reads that for the first time.
+
+        *state*: the entry that says the state of the site, which tells of the load as well.
+        """
         self._url = url
         #: None until :meth:`publish` was called.
         self.measured: Measurement | None = None
@@ -94,6 +99,7 @@ class LoadPublisher:
         self._others = others
         self._clock = clock
         self._publishes = publishes
+        self._state = state
         self._sequence = 0
         self._periodic = Periodic(self.publish, LOAD_SECONDS, clock)
 
@@ -127,6 +133,8 @@ class LoadPublisher:
         orca = orca_line(measured)
         put_document(self._table, LOAD, encode(document), orca, int(date))
         put_batch_lines(self._table, orca)
+        if self._state is not None:
+            show_state(self._state, orca)
 
     def _report(self, measured: Measurement) -> LoadReport:
         generation = self._others.generation if self._others is not None else 0

@@ -32,6 +32,7 @@ from edge.publish.site import Site
 from edge.resource import Representation, Resource, etag_of
 from edge.table.reader import Entry, Reader
 from edge.table.segment import Segment
+from edge.table.site_state import StateEntry
 from edge.table.writer import Writer
 from edge.trust.authority import certify, create, revoke
 
@@ -63,8 +64,15 @@ class Node:
         self.segment = Segment.create(capacity=64, arena_bytes=1 << 18, workers=1)
         self.reader = Reader(self.segment, 0)
         self.blobs = Blobs(str(folder / name / "cache"))
+        writer = Writer(self.segment)
         parts = make_cluster(
-            config, f"http://{name}", self.blobs, Writer(self.segment), Slices(reactor), reactor
+            config,
+            f"http://{name}",
+            self.blobs,
+            writer,
+            StateEntry(writer),
+            Slices(reactor),
+            reactor,
         )
         self.cluster, self.view, self.table, self.bodies = (
             parts.cluster,

@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.cluster.leases import ORIGINS, Leases
 from edge.table.segment import Segment
+from edge.table.site_state import EVERYTHING, NOTHING
 
 
 class LeaseTests(SynchronousTestCase):
@@ -30,8 +31,23 @@ class LeaseTests(SynchronousTestCase):
     def test_more_origins_than_there_are_numbers_are_never_confirmed(self) -> None:
         for number in range(300):
             self.leases.number(f"n{number}")
-        self.assertEqual(self.leases.number("n299"), ORIGINS)
+        self.assertEqual(self.leases.number("n299"), NOTHING)
         self.assertEqual(self.leases.without()[-1], "n299")
-        self.assertEqual(len(self.leases.without()), 300 - ORIGINS + 1)
+        self.assertEqual(len(self.leases.without()), 300 - ORIGINS)
         self.leases.renew("n299", 1000)
         self.assertLess(self.leases.left("n299") or 0, 0)
+
+    def test_everything_is_confirmed_as_long_as_what_each_has_published(self) -> None:
+        self.leases.renew_everything(10)
+        alone = self.segment.lease(EVERYTHING)
+        self.leases.renew("a", 8)
+        self.leases.renew("b", 3)
+        self.leases.renew_everything(10)
+        self.assertEqual(self.segment.lease(EVERYTHING), self.segment.lease(self.leases.number("b")))
+        self.assertLess(self.segment.lease(EVERYTHING), alone)
+
+    def test_of_an_origin_without_a_number_nothing_makes_everything_confirmed(self) -> None:
+        for number in range(ORIGINS + 2):
+            self.leases.renew(f"n{number}", 10)
+        self.leases.renew_everything(10)
+        self.assertEqual(self.segment.lease(EVERYTHING), 0)

@@ -12,6 +12,7 @@ from twisted.logger import formatEvent as format_event
 
 from edge.gossip.changes import Record
 from edge.gossip.replica import Replica
+from edge.gossip.steps import mark_path
 from edge.resource import Resource, etag_of
 from edge.table.writer import Writer
 from tests.node.cluster.table import BODY_LIMIT, LINES, TableTestCase, record, resource
@@ -27,7 +28,8 @@ class PublisherSideTests(TableTestCase):
         self.assertNoResult(told[0])
         self.assertEqual(self.reactor.settle(), 1)
         self.successResultOf(told[0])
-        self.assertEqual({change.path for change in self.replica.paths(b"", 9)}, {b"/a", b"/b"})
+        paths = {change.path for change in self.replica.paths(b"", 9)}
+        self.assertEqual(paths, {b"/a", b"/b", mark_path("me")})
         told.append(Deferred.fromCoroutine(self.table.own_changes()))
         self.put(resource(b"/a", b"1"))  # as it is: nothing to tell
         self.assertEqual(self.reactor.settle(), 0)
