@@ -8,6 +8,7 @@ The message names the thing, the place and the way out; the shell prints it with
     |-- ConfigError    an option, a key of the configuration file, a rule
     |-- ListenError    an endpoint that cannot be listened on
     |-- SegmentError   shared memory that is not (or no longer) a usable table
+    |-- NotConnected   an application that cannot be reached now
     `-- PublishError   a folder that cannot be published
 """
 
@@ -30,6 +31,10 @@ class ListenError(EdgeError):
 
 class SegmentError(EdgeError):
     """Shared memory that is no usable table: bad magic, other version, truncated."""
+
+
+class NotConnected(EdgeError):
+    """There is nobody now at the place where an application should be."""
 
 
 class PublishError(EdgeError):

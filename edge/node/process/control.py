@@ -13,6 +13,8 @@ The story of one worker::
         |  Accept(ready)    ------------->|  accepts connections; ready: the site is published
         |<--- Lookup(path), any number    |  a miss in a table that does not hold everything
         |<--- Fetch(path, etag)           |  a body that only other nodes have, as yet
+        |<--- Connect(application, number)|  a connection to an application: it makes none itself
+        |<--- Connected(token)            |  it has the descriptor
         |  Ping()           ------------->|  every few seconds: a worker that does not answer is killed
         |  Certificate(...), any number ->|  new connections are shown these from now on
         |  ReopenLog()      ------------->|  goes on in a new file of the access log
@@ -130,3 +132,21 @@ class Fetch(amp.Command):
 
     arguments: ClassVar[Fields] = [(b"path", amp.String()), (b"etag", amp.String())]
     response: ClassVar[Fields] = [(b"found", amp.Boolean())]
+
+
+class Connect(amp.Command):
+    """From the worker: a connection to place *number* of *application*; :class:`Connected` confirms it.
+
+    Places are the targets of an application that is somewhere already, or the processes of one that the node
+    runs.  :class:`Refused` says why there is none.
+    """
+
+    arguments: ClassVar[Fields] = [(b"application", amp.Unicode()), (b"number", amp.Integer())]
+    response: ClassVar[Fields] = [(b"socket", amp.Descriptor()), (b"token", amp.Integer())]
+    errors: ClassVar[dict[type[Exception], bytes]] = {Refused: b"REFUSED"}
+
+
+class Connected(amp.Command):
+    """From the worker: the descriptor of *token* has come; the supervisor closes its own."""
+
+    arguments: ClassVar[Fields] = [(b"token", amp.Integer())]

@@ -8,6 +8,7 @@ In the order of what happens:
   ``worker_user.py``: whom workers become; ``service_manager.py``: what systemd is told;
   ``listeners.py``, ``sockets.py``: endpoints to listening sockets
 * ``assembly.py``: a node, put together; ``node.py``: its parts from the start to the end
+* ``hosting/``: applications behind the edge: their processes, and how workers reach them
 * ``keepers.py``: what keeps certificates and keys of tickets
 * ``plan.py``: from the configuration to what the parts are told
 * ``worker_host.py``: what workers get from the supervisor; ``workers.py``: all workers;

@@ -66,6 +66,7 @@ def worker_settings(
         hsts=config.hsts,
         status=config.status,
         mounts=config.mount,
+        applications=config.app,
         access_log=config.access_log,
         access_log_format=config.access_log_format,
         log_every=config.access_log_every,

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.protocols import amp
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, EdgeError
 from edge.node.process import control
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class WorkerControl(amp.AMP):
     def __init__(self, host: WorkerHost) -> None:
         super().__init__()
         self._host = host
+        #: Descriptors on their way to the worker: they are closed when it has them, or is gone.
+        self._on_their_way: set[int] = set()
 
     @control.Lookup.responder
     def lookup(self, path: bytes) -> Deferred[dict[str, Any]]:
@@ -48,6 +51,33 @@ class WorkerControl(amp.AMP):
         except ConfigError as error:
             raise control.Refused(str(error)) from None
 
+    @control.Connect.responder
+    def connect(self, application: str, number: int) -> Deferred[dict[str, Any]]:
+        """A new connection to an application."""
+        return Deferred.fromCoroutine(self._connect(application, number))
+
+    async def _connect(self, application: str, number: int) -> dict[str, Any]:
+        try:
+            descriptor = await self._host.connect(application, number)
+        except EdgeError as error:
+            raise control.Refused(str(error)) from None
+        self._on_their_way.add(descriptor)
+        if self.transport is None:
+            self._close_all()
+        return {"socket": descriptor, "token": descriptor}
+
+    @control.Connected.responder
+    def has_connected(self, token: int) -> dict[str, Any]:
+        """The worker has it."""
+        if token in self._on_their_way:
+            self._on_their_way.remove(token)
+            os.close(token)
+        return {}
+
+    def _close_all(self) -> None:
+        while self._on_their_way:
+            os.close(self._on_their_way.pop())
+
     async def _fetch(self, path: bytes, etag: bytes) -> dict[str, Any]:
         return {"found": await self._host.fetch(path, etag)}
 
@@ -59,3 +89,4 @@ class WorkerControl(amp.AMP):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         amp.BinaryBoxProtocol.connectionLost(self, reason)
         self.transport = None
+        self._close_all()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from edge.errors import NotConnected
 from edge.node.process.control import NotPublishedYet
 from edge.node.process.lookup import pack
 from edge.node.process.settings import WorkerSettings, encode
@@ -42,7 +43,9 @@ class WorkerHost:
 
     *look_up*: what is published under a path.  *fetch*: (path, ETag) -> whether that body, which only other
     nodes had, is in the blob store now.  *descriptors*: how many a worker may have open.
-    *blobs*: descriptor of the folder of blobs.  *user*: whom worker processes become.
+    *blobs*: descriptor of the folder of blobs.  *user*: whom worker processes become.  *connect*:
+    (application, number of its place) -> descriptor of a new connection; an
+    :class:`~edge.errors.EdgeError` says why not.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class WorkerHost:
         ticket_keys: Callable[[], Sequence[Key]],
         blobs: int,
         user: User = SAME_USER,
+        connect: Callable[[str, int], Awaitable[int]] | None = None,
     ) -> None:
         self._configuration = configuration
         self._listeners = listeners
@@ -68,6 +72,7 @@ class WorkerHost:
         self._ticket_keys = ticket_keys
         self._blobs = blobs
         self._user = user
+        self._connect = connect
         self.access_log = AccessLogFile(configuration)
 
     def settings(self, index: int) -> WorkerSettings:
@@ -114,6 +119,15 @@ class WorkerHost:
     async def fetch(self, path: bytes, etag: bytes) -> bool:
         """Have a body here that only other nodes have; whether it is here now."""
         return await self._fetch(path, etag)
+
+    async def connect(self, application: str, number: int) -> int:
+        """The descriptor of a new connection to place *number* of *application*, for the caller to close.
+
+        :class:`~edge.errors.EdgeError` says why there is none.
+        """
+        if self._connect is None:
+            raise NotConnected(f"{application}: this node has no applications")
+        return await self._connect(application, number)
 
     def worker_gone(self, index: int) -> None:
         """A worker's process has ended: it neither reads nor serves any more."""

@@ -37,7 +37,7 @@ from zope.interface import implementer
 
 from edge.confinement.confine import confine
 from edge.descriptors import raise_descriptor_limit
-from edge.errors import ConfigError, EdgeError
+from edge.errors import ConfigError, EdgeError, NotConnected
 from edge.fastpath.reactor import FastPathReactor
 from edge.node.process import control
 from edge.node.process.clocks import measure_steadily
@@ -76,7 +76,14 @@ class Worker(amp.AMP):
             confined = confine(told.confinement)
             segment = Segment.attach(control.TABLE_FD, {told.index: control.BLOCK_FD})
             serving = self._serving = Serving(
-                told, segment, self._reactor, self._look_up, self._fetch, self._failed, self._open_log
+                told,
+                segment,
+                self._reactor,
+                self._look_up,
+                self._fetch,
+                self._failed,
+                self._open_log,
+                self._connect,
             )
         except EdgeError as error:
             self.exit_code = 1
@@ -152,6 +159,17 @@ class Worker(amp.AMP):
     async def _fetch(self, path: bytes, etag: bytes) -> bool:
         answer = await self.callRemote(control.Fetch, path=path, etag=etag)
         return answer["found"]  # type: ignore[no-any-return]
+
+    async def _connect(self, application: str, number: int) -> int:
+        """A connection to an application, as the supervisor makes it; it is ours to close."""
+        try:
+            answer = await self.callRemote(control.Connect, application=application, number=number)
+        except control.Refused as refusal:
+            raise NotConnected(str(refusal)) from None
+        except (ConnectionDone, ConnectionLost):
+            raise NotConnected(f"{application}: the supervisor has gone") from None
+        self.callRemote(control.Connected, token=answer["token"]).addErrback(lambda _: None)
+        return answer["socket"]  # type: ignore[no-any-return]
 
     def _open_log(self, path: str) -> IO[str]:
         """The access log as the supervisor opens it; called in the thread that writes it."""
