@@ -4,6 +4,7 @@
 
     store, table writer          what is published, on disk and in shared memory
     cluster                      if this node is one of several
+    applications                 what the node runs beside the site
     publisher, auto-publisher    from the webroot to the table
     worker host, workers         who answers requests
     load, status                 what the node tells of itself
@@ -30,6 +31,7 @@ from edge.node.resources.mount_check import mount_problems
 from edge.node.supervisor.admin_server import AdminServer
 from edge.node.supervisor.administration import Administration
 from edge.node.supervisor.certificate_report import CertificateReport
+from edge.node.supervisor.hosting.applications import Applications
 from edge.node.supervisor.inspection import Inspection
 from edge.node.supervisor.keepers import make_keeper, make_ticket_keeper
 from edge.node.supervisor.node import Node, Part
@@ -100,6 +102,7 @@ def make_node(
             return True
         return cluster is not None and await cluster.missing.fetch(path, etag)
 
+    applications = Applications(config.app, opened.worker_user, reactor)
     tickets = make_ticket_keeper(config, cluster, lambda: workers.take_ticket_keys(), reactor)
     host = WorkerHost(
         configuration,
@@ -112,6 +115,7 @@ def make_node(
         lambda: tickets.keys,
         opened.blobs,
         opened.worker_user,
+        applications.connect,
     )
     workers = make_workers(config.worker_count, host, opened.segment, give_up, reactor)
 
@@ -172,6 +176,7 @@ def make_node(
     parts: list[Part] = [
         AdminServer(opened.admin_listener, opened.admin_token(), inspection, administration, view, reactor),
         *([cluster.cluster] if cluster is not None else ()),
+        applications,
         Periodic(writer.reclaim, RECLAIM_SECONDS, reactor),
         Periodic(look_at_certificates, LOOK_SECONDS, reactor),
         tickets,
@@ -190,6 +195,7 @@ def make_node(
         auto_publisher=auto_publisher,
         scrubber=Scrubber(store.blobs, publisher.renew, reactor),
         workers=workers,
+        applications=applications,
         load=load,
         parts=parts,
         reloader=Reloader(

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from edge.node.publishing.publisher import Publisher
     from edge.node.publishing.scrubber import Scrubber
     from edge.node.supervisor.configuration import Configuration
+    from edge.node.supervisor.hosting.applications import Applications
     from edge.node.supervisor.opening import Opened
     from edge.node.supervisor.reloading import Reloader
     from edge.node.supervisor.workers import Workers
@@ -75,6 +76,7 @@ class Node:
         auto_publisher: AutoPublisher,
         scrubber: Scrubber,
         workers: Workers,
+        applications: Applications,
         load: LoadPublisher,
         parts: Sequence[Part],
         reloader: Reloader,
@@ -90,6 +92,7 @@ class Node:
         self._auto_publisher = auto_publisher
         self._scrubber = scrubber
         self._workers = workers
+        self._applications = applications
         self._load = load
         self._parts = parts
         self._reloader = reloader
@@ -219,6 +222,7 @@ class Node:
         self._load.publish()  # no client should come any more
         self._lose_patience()
         await self._workers.drain(seconds)
+        await self._applications.drain(seconds)  # whom nobody asks any more
         if self._cluster is not None:
             await self._cluster.cluster.leave()
         self._auto_publisher.stop()

@@ -66,8 +66,8 @@ def _check_peer(path: str, connected: socket.socket) -> None:
     if uid == folder.st_uid and not (folder.st_mode & stat.S_IWOTH):
         return
     raise NotConnected(
-        f"{path}: user {uid} listens there, who is neither root, nor the user of this node, nor the owner of a "
-        "folder that others cannot write to; put the socket into a folder of the application's user"
+        f"{path}: user {uid} listens there, who is neither root, nor the user of this node, nor the owner of "
+        "a folder that others cannot write to; put the socket into a folder of the application's user"
     )
 
 
