@@ -1,7 +1,7 @@
 """Applications behind the edge: the protocol edge-app/1, what runs an application, and helpers for its code.
 
-Nothing here imports Twisted or the node, but for applications that are made of Twisted.  It works on Python 3.10
-and newer, needs no other package, and is given by the node to the interpreter that runs an application,
+Nothing here imports Twisted or the node, but for applications that are made of Twisted.  It works on Python
+3.10 and newer, needs no other package, and is given by the node to the interpreter that runs an application,
 whatever that has installed.
 
 * ``messages.py``: the messages of edge-app/1 and their frames; ``codec.py``, ``messagepack.py``: MessagePack

@@ -249,7 +249,7 @@ def _texts(value: object) -> bool:
     return (
         type(value) is list
         and len(value) <= MAX_GROUPS
-        and all(type(one) is bytes and 0 < len(one) <= MAX_GROUP for one in value)
+        and all(type(one) is bytes and 0 < len(one) <= MAX_GROUP and one.isascii() for one in value)
     )
 
 

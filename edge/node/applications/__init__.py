@@ -1,5 +1,7 @@
 """Applications behind the node: how a worker asks them; imports ``resources`` and below.
 
+* ``app_origin.py``: one process that speaks edge-app/1; ``app_exchange.py``: a request to it,
+  ``app_socket.py``: a WebSocket
 * ``origin.py``: what a worker asks an application by: question, receiver, exchange, and what can fail
 * ``gateway.py``: which requests an application answers, and which application
 * ``application_request.py``: one visitor's request on its way to an application, and the answer

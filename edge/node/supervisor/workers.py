@@ -206,7 +206,7 @@ class InProcessWorker:
             host.look_up,
             host.fetch,
             lambda reason: give_up("the fast path failed"),
-            connect=host.connect,
+            connect=lambda name, number: Deferred.fromCoroutine(host.connect(name, number)),
         )
         for number, credentials in host.credentials():
             self._serving.certify(number, credentials)

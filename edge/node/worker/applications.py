@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 
+from edge.node.applications.app_origin import AppOrigin
 from edge.node.applications.gateway import Gateway, Place
 from edge.node.applications.http_origin import HTTPOrigin
 from edge.node.applications.pool import OriginPool
@@ -37,6 +38,7 @@ class Applications:
         self._reactor = reactor
         self._connect = connect
         self._http: list[HTTPOrigin] = []
+        self._apps: list[AppOrigin] = []
         #: By name.
         self.pools: dict[str, OriginPool] = {}
         self._probing: list[Probing] = []
@@ -46,6 +48,8 @@ class Applications:
 
     def start(self) -> None:
         """The worker accepts connections."""
+        for process in self._apps:
+            process.start()
         for probing in self._probing:
             probing.start()
 
@@ -61,14 +65,20 @@ class Applications:
             probing.stop()
         for origin in self._http:
             origin.stop()
+        for process in self._apps:
+            process.stop()
         for pool in self.pools.values():
             pool.stop()
 
     def _origin(self, application: Application) -> Origin:
         """The whole way to *application*; layers go around the pool here."""
+        speaks_http = not application.is_hosted and application.targets[0].kind != "unix"
+        member = self._http_member if speaks_http else self._app_member
+        places = application.processes if application.is_hosted else len(application.targets)
+        members = [member(application, number) for number in range(places)]
         pool = self.pools[application.name] = OriginPool(
             application.name,
-            [self._member(application, number) for number in range(len(application.targets))],
+            members,
             self._reactor,
             timeout=application.timeout_seconds,
             queue=application.queue,
@@ -78,9 +88,24 @@ class Applications:
             self._probing.append(
                 Probing(pool, application.probe.encode("ascii"), host.encode("ascii"), self._reactor)
             )
+        for one in members:
+            if isinstance(one, AppOrigin):
+                one.woken = pool.wake
         return pool
 
-    def _member(self, application: Application, number: int) -> Origin:
+    def _app_member(self, application: Application, number: int) -> Origin:
+        """Process or target *number* of *application*, which speaks edge-app/1."""
+        which = f"/{number}" if application.processes > 1 else ""
+        origin = AppOrigin(
+            f"{application.name} ({application.to[number]})" if application.to else application.name + which,
+            application.at,
+            lambda: self._connect(application.name, number),
+            self._reactor,
+        )
+        self._apps.append(origin)
+        return origin
+
+    def _http_member(self, application: Application, number: int) -> Origin:
         """Target *number* of *application*."""
         origin = HTTPOrigin(
             f"{application.name} ({application.to[number]})",
