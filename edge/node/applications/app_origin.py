@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.logger import Logger
 
@@ -28,7 +29,6 @@ from edge.node.applications.origin import Failure, OriginError
 from edge.node.process.counted_log import CountedLog
 
 if TYPE_CHECKING:
-    from twisted.internet.defer import Deferred
     from twisted.python import failure
 
     from edge.node.applications.origin import Exchange, Question, Receiver
@@ -50,7 +50,7 @@ class AppOrigin:
         self,
         name: str,
         at: str,
-        connect: Callable[[], Deferred[int]],
+        connect: Callable[[], Awaitable[int]],
         reactor: Any,
         changed: TellChanged | None = None,
     ) -> None:
@@ -83,7 +83,10 @@ class AppOrigin:
         self._retry = None
         if self._is_stopped or self._connecting is not None:
             return
-        self._connecting = self._connect().addCallbacks(self._connected, self._not_connected)
+        made = Deferred.fromCoroutine(self._make())
+        if not made.called:
+            self._connecting = made
+        made.addErrback(self._not_connected)
 
     def stop(self) -> None:
         """Close what rests; what is asked is finished by whoever asked it."""
@@ -109,7 +112,9 @@ class AppOrigin:
         self.reactor.callLater(0, failed.tell)
         return failed
 
-    def _connected(self, descriptor: int) -> None:
+    async def _make(self) -> None:
+        """Make a connection."""
+        descriptor = await self._connect()
         self._connecting = None
         connection = AppConnection(self)
         try:

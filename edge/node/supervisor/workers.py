@@ -206,7 +206,7 @@ class InProcessWorker:
             host.look_up,
             host.fetch,
             lambda reason: give_up("the fast path failed"),
-            connect=lambda name, number: Deferred.fromCoroutine(host.connect(name, number)),
+            connect=host.connect,
         )
         for number, credentials in host.credentials():
             self._serving.certify(number, credentials)

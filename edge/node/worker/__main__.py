@@ -160,10 +160,7 @@ class Worker(amp.AMP):
         answer = await self.callRemote(control.Fetch, path=path, etag=etag)
         return answer["found"]  # type: ignore[no-any-return]
 
-    def _connect(self, application: str, number: int) -> Deferred[int]:
-        return Deferred.fromCoroutine(self._ask_for_connection(application, number))
-
-    async def _ask_for_connection(self, application: str, number: int) -> int:
+    async def _connect(self, application: str, number: int) -> int:
         """A connection to an application, as the supervisor makes it; it is ours to close."""
         try:
             answer = await self.callRemote(control.Connect, application=application, number=number)
