@@ -94,6 +94,10 @@ class ExampleTests(SynchronousTestCase):
                 setting = SETTINGS.get(key)
                 if setting is None:
                     wrong.append(f"{place}: {key}")
+                elif key == "app":
+                    applications = setting.kind.tables  # raises what is wrong with a table
+                    assert applications is not None
+                    applications(value, ROOT)
                 elif key != "cache":
                     values = value if setting.kind.repeated and isinstance(value, list) else [value]
                     wrong += [f"{place}: {key}" for one in values if type(one) is not setting.kind.type]
