@@ -29,7 +29,7 @@ export class MemoryDatabase {
 /** Caches by name; `bodies` is what the ordinary one holds. */
 export class MemoryCaches {
   constructor() {
-    this.named = new Map([["edge-bodies", new MemoryCache(this)], ["edge-precache", new MemoryCache(this)]]);
+    this.named = new Map([["edge-bodies", new MemoryCache(this)], ["edge-precache", new MemoryCache(this)], ["edge-foreign", new MemoryCache(this)]]);
     this.bodies = this.named.get("edge-bodies").bodies;
     this.precache = this.named.get("edge-precache").bodies;
     /** Bytes that fit. */

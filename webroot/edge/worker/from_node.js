@@ -10,6 +10,7 @@ import { isStorable, normalised, validators, varyFields } from "./caching.js";
 import { captured } from "./capture.js";
 import { Collapsing } from "./collapsing.js";
 import { isCovered, ownFields } from "./request_fields.js";
+import { later } from "./waiting.js";
 
 /** A preload that is not there by then is not waited for: its node may hang. */
 const PRELOAD_MS = 1000;
@@ -98,7 +99,7 @@ export class FromNode {
     if (response.redirected && (request.mode === "navigate" || origin !== this.origin)) {
       const location = pathname + search.replace(/[?&]~etag=[\w-]*$/, "");
       if (request.mode === "navigate") waitUntil(this.store.commitRedirect(path, location));
-      return Response.redirect(location, 302);
+      return Response.redirect(this.origin + location, 302);
     }
     if (isStorable(response) && isCovered(names, varyFields(response), response.headers)) return this.kept(question, response, begun);
     return origin === this.origin ? response : likewise(response, NULL_BODY.includes(response.status) ? null : response.body);
@@ -106,7 +107,7 @@ export class FromNode {
 
   /** *response*, which is stored while it is read. @param {Question} question @param {Response} response @param {number} begun */
   kept({ request, path, waitUntil }, response, begun) {
-    const most = this.store.most();
+    const most = this.store.rules.most();
     if (!response.body || Number(response.headers.get("content-length")) > most) return likewise(response, response.body);
     const [body, read] = captured(response.body, most);
     waitUntil(read.then((blob) => blob && this.store.commit([{ path, response: likewise(response, blob), headers: request.headers, begun }]))
@@ -117,9 +118,6 @@ export class FromNode {
 
 /** A response of our own: with the address that was asked for, not that of a node. @param {Response} response @param {BodyInit | null} body */
 const likewise = ({ status, statusText, headers }, body) => new Response(body, { status, statusText, headers });
-
-/** @param {number} ms @returns {Promise<undefined>} */
-export const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** What matters of Accept, short enough to cross origins without a preflight. @param {Request} request */
 function acceptOf({ destination, mode, headers }) {

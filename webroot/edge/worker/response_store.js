@@ -14,8 +14,6 @@ import { LOOSE, Versions } from "./versions.js";
 
 /** The Caches' names, of bodies and of what is precached; all of ours begin with "edge". */
 export const CACHES = ["edge-bodies", "edge-precache"];
-/** The share of what may be stored that one body may take. */
-const SHARE = 1 / 8;
 /** Of what was invalidated, so many paths are remembered, that no answer from before is stored. */
 const INVALIDATIONS = 1000;
 const DAY_MS = 86_400_000;
@@ -191,11 +189,6 @@ export class ResponseStore {
     return stored.age + Math.max(0, this.now() - stored.checked);
   }
 
-  /** Bytes that one body may have. */
-  most() {
-    return this.rules.current.limit_mib * MIB * SHARE;
-  }
-
   /** Address of a body in the Cache; it lives in browsers, too. @param {StoredResponse} stored */
   address({ key, past = key, version }) {
     return `${this.origin}/.edge/shelf/${encodeURIComponent(past)}?${encodeURIComponent(version)}`;
@@ -210,7 +203,7 @@ export class ResponseStore {
   async open(stored) {
     stored.used = this.now();
     this.dirty.add(stored.key);
-    if (stored.location) return Response.redirect(stored.location, 302);
+    if (stored.location) return Response.redirect(this.origin + stored.location, 302);
     const cache = await this.cache(stored.precached);
     const found = await cache.match(this.address(stored));
     if (!found) await this.remove([stored]); // the browser has cleared the Cache, but not our rows
@@ -245,7 +238,7 @@ export class ResponseStore {
         const vary = varyFields(response);
         const key = keyOf(path, vary, headers);
         const before = this.stored.get(key);
-        const body = await read(response, precached ? Infinity : this.most());
+        const body = await read(response, precached ? Infinity : this.rules.most());
         if (!body) { // passes by; what was stored would never be replaced
           if (before) gone.push(before);
           continue;
@@ -264,6 +257,7 @@ export class ResponseStore {
       }
     } catch (error) {
       if (!isQuota(error)) throw error;
+      console.warn("edge: there is no room to store", ...arrivals.map(({ path }) => path));
       return [];
     }
     const before = this.replace(rows);

@@ -46,6 +46,11 @@ export class CurrentRules {
     this.current = { ...defaults(), ...rules };
   }
 
+  /** Bytes that one body may have which is stored: a share of what may be, so that none drives out all others. */
+  most() {
+    return this.current.limit_mib * 1024 * 1024 / 8;
+  }
+
   /** The first rule for a path, or an address of another origin. @param {string} path with query or without */
   of(path) {
     const plain = path.split("?")[0];
@@ -157,7 +162,7 @@ export function plan(request, origin, current) {
   if (headers.get("accept") === "text/event-stream" || cache === "no-store" || request.destination === "report") return "pass";
   if (request.mode !== "navigate" && (request.redirect ?? "follow") !== "follow") return "pass";
   if (["if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"].some((name) => headers.has(name))) return "pass";
-  if (its !== origin) return rule && request.mode !== "navigate" ? "foreign" : "pass";
+  if (its !== origin) return rule && request.mode !== "navigate" && !headers.has("range") ? "foreign" : "pass";
   if (request.credentials === "omit" || /\bno-store\b/i.test(headers.get("cache-control") ?? "")) return "pass";
   return cache === "reload" || cache === "no-cache" || rule?.use === "fresh-first" || matches(rules.confirm, pathname) ? "confirm" : "cache";
 }

@@ -6,14 +6,13 @@
 //     none can be reached, or all are broken: with what is stored, if it may stand for an answer; a page: the offline page
 
 import { isAllowed } from "./caching.js";
-import { FromNode, later } from "./from_node.js";
+import { FromNode } from "./from_node.js";
 import { slice } from "./ranges.js";
 import { isCovered, selectingFields } from "./request_fields.js";
 import { plan } from "./rules.js";
+import { FRESH_FIRST_MS, later } from "./waiting.js";
 
 const OFFLINE = "<!doctype html><meta charset=utf-8><title>Offline</title><p>This page is not kept, and the site cannot be reached.";
-/** A node is waited for that long where a rule says "fresh-first" and nothing else, milliseconds. */
-const FRESH_FIRST_MS = 3000;
 
 /** @typedef {import("./response_store.js").StoredResponse} StoredResponse */
 

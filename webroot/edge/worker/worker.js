@@ -11,6 +11,7 @@
 // The browser stops a worker that has nothing to do: each event wakes it first, with what it knew (saved_state.js).
 
 import { Database } from "./database.js";
+import { FOREIGN, Foreign } from "./foreign.js";
 import { LoadPoller } from "./load_poller.js";
 import { CHANNEL } from "./messages.js";
 import { NavigationPreload } from "./navigation_preload.js";
@@ -69,6 +70,7 @@ export class Worker {
       outdated: (page, path, again) => this.outdated(page, path, again),
     });
     this.strategy = new StaleWhileRevalidate(this.store, this.sender, this.revalidator, origin, this.rules, this.parts, fetch);
+    this.foreign = new Foreign(this.database, this.rules, { caches: scope.caches, origin, fetch, now });
     this.prefetcher = new Prefetcher(this.store, this.sender, this.revalidator);
     this.state = new SavedState(this.database, { rules: this.rules, nodes: this.nodes, prefetcher: this.prefetcher });
     this.preload = new NavigationPreload(scope.registration.navigationPreload);
@@ -101,7 +103,7 @@ export class Worker {
   /** This version is the one that answers from now on. */
   async activate() {
     await this.preload.enable();
-    await this.deleteCaches((name) => !CACHES.includes(name));
+    await this.deleteCaches((name) => ![...CACHES, FOREIGN].includes(name));
     await this.scope.clients.claim();
   }
 
@@ -119,6 +121,7 @@ export class Worker {
     const plan = this.strategy.plan(request);
     if (plan === "pass") return this.scope.fetch(request);
     if (plan === "mutation") return this.mutate(request);
+    if (plan === "foreign") return this.foreign.answer(request, (work) => event.waitUntil(work));
     const navigation = request.mode === "navigate";
     const waitUntil = (/** @type {Promise<unknown>} */ work) => event.waitUntil(work);
     if (navigation) waitUntil(this.selfUpdate.onNavigation(this.revalidator));

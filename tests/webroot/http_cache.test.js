@@ -1,0 +1,461 @@
+// The worker as a cache of an application: what RFC 9111 says of one, against an origin that a test scripts.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { invalidate } from "../../webroot/edge/worker/invalidation.js";
+import { Nodes } from "../../webroot/edge/worker/nodes.js";
+import { PageParts } from "../../webroot/edge/worker/page_parts.js";
+import { ResponseStore } from "../../webroot/edge/worker/response_store.js";
+import { Revalidator } from "../../webroot/edge/worker/revalidator.js";
+import { CurrentRules, defaults } from "../../webroot/edge/worker/rules.js";
+import { Sender } from "../../webroot/edge/worker/sender.js";
+import { StaleWhileRevalidate } from "../../webroot/edge/worker/stale_while_revalidate.js";
+import { seeded } from "./random.js";
+import { Clock, MemoryCaches, MemoryDatabase, ORIGINS, turns } from "./world.js";
+
+const [HERE] = ORIGINS;
+const DAY = 86_400_000;
+
+/**
+ * A worker in front of *application*: ({path, headers, n, clock}) -> {status, headers, body, url} or a Response; what it
+ * throws is a failed fetch.
+ */
+function world(application, rules = {}) {
+  const clock = new Clock();
+  clock.ms = Date.parse("2026-11-24T00:00:00Z");
+  const log = [];
+  const fetch = async (url, { method = "GET", headers = {}, signal } = {}) => {
+    signal?.throwIfAborted();
+    const { pathname, search } = new URL(url);
+    const asked = { path: pathname + search, method, headers: new Headers(headers), signal };
+    log.push(asked);
+    const told = await application({ ...asked, n: log.length, clock });
+    if (told instanceof Response) return told;
+    const { status = 200, headers: fields = {}, body = "", ...more } = told;
+    const response = new Response([204, 304].includes(status) ? null : body, { status, headers: fields });
+    for (const [name, value] of Object.entries({ url, ...more })) Object.defineProperty(response, name, { value });
+    return response;
+  };
+  const database = new MemoryDatabase();
+  const caches = new MemoryCaches();
+  const nodes = new Nodes(HERE, seeded(1));
+  const sender = new Sender(nodes, { fetch, now: clock.now, random: seeded(1), wait: clock.wait });
+  const current = new CurrentRules({ ...defaults(), ...rules });
+  const store = new ResponseStore(database, current, { caches, origin: HERE, now: clock.now });
+  const updates = [];
+  const revalidator = new Revalidator(store, sender, {
+    onUpdate: (paths) => updates.push(...paths), onGone() {}, timer: (then, ms) => clock.wait(ms).then(then),
+  });
+  const parts = new PageParts(store, {
+    now: clock.now, wait: clock.wait, changes: async () => null, validate: async () => null, outdated() {},
+  });
+  const strategy = new StaleWhileRevalidate(store, sender, revalidator, HERE, current, parts, fetch);
+  const work = [];
+  const ask = (path, { headers = {}, mode = "cors", destination = "", cache = "default", signal = new AbortController().signal } = {}) => {
+    const request = { url: HERE + path, method: "GET", mode, destination, cache, credentials: "same-origin", redirect: "follow", integrity: "", headers: new Headers(headers), signal };
+    return strategy.answer(request, { page: "", waitUntil: (one) => work.push(one) });
+  };
+  const settle = async () => {
+    await clock.pass(1500);
+    while (work.length) await Promise.all(work.splice(0));
+    await turns();
+  };
+  /** The answer with its body, and how many requests it cost before it came, and behind it. */
+  const get = async (path, options) => {
+    const begun = log.length;
+    const response = await ask(path, options);
+    const before = log.length - begun;
+    const body = await response.text();
+    await settle();
+    return { status: response.status, headers: response.headers, body, before, behind: log.length - begun - before, response };
+  };
+  return { clock, log, caches, database, store, strategy, current, updates, ask, get, settle, fetch };
+}
+
+/** Answers are numbered. */
+const numbered = (headers) => ({ n }) => ({ body: `v${n}`, headers: typeof headers === "function" ? headers(n) : headers });
+
+test("what is reused: as HTTP says, of an application", async () => {
+  for (const [control, after, expected] of [
+    ["max-age=100", 50, "v1"], ["max-age=100", 100, "v2"], ["max-age=100, must-revalidate", 50, "v1"], ["max-age=100, must-revalidate", 101, "v2"],
+    ["no-cache", 0, "v2"], ["no-cache, max-age=100", 0, "v2"], ["no-store", 0, "v2"], ["private, max-age=100", 50, "v1"], ["", 0, "v2"],
+    ["max-age=0", 0, "v2"], ["s-maxage=100", 0, "v2"], ["max-age=1, stale-while-revalidate=100", 50, "v1"], ["max-age=1, stale-while-revalidate=100", 102, "v2"],
+    ["no-cache, stale-while-revalidate=100", 1, "v2"], ["max-age=100, immutable", 50, "v1"], ["max-age=1, immutable", 3, "v2"],
+  ]) {
+    const { get, clock } = world(numbered({ "cache-control": control }));
+    await get("/a");
+    clock.ms += after * 1000 - 1500;
+    assert.equal((await get("/a")).body, expected, `${control} after ${after} s`);
+  }
+});
+
+test("A1: a page that nothing changes on asks for nothing more, whatever its validator", async () => {
+  for (const [name, application] of Object.entries({
+    plain: () => ({ body: "same" }),
+    weak: ({ headers }) => (headers.get("if-none-match") === 'W/"1"' ? { status: 304 } : { body: "same", headers: { etag: 'W/"1"' } }),
+    dated: ({ headers }) => (headers.get("if-modified-since") ? { status: 304 } : { body: "same", headers: { "last-modified": "Tue, 24 Nov 2026 00:00:00 GMT" } }),
+    permitted: () => ({ body: "same", headers: { "cache-control": "stale-while-revalidate=1000" } }),
+    tags: ({ n }) => ({ body: "same", headers: { etag: `W/"${n}"`, "cache-control": "stale-while-revalidate=1000" } }),
+  })) {
+    const { get, log, updates, store } = world(application);
+    for (let i = 0; i < 5; i += 1) await get("/a");
+    assert.deepEqual(updates, [], `${name}: nothing counts as new that is the same`);
+    assert.ok(log.length <= 5, name);
+    assert.equal(store.count.puts, 1, `${name}: one body`);
+  }
+});
+
+test("A1: a page whose bytes always differ is told once for each question, and its own refetch asks nothing", async () => {
+  const { get, log, updates } = world(numbered({ "cache-control": "stale-while-revalidate=1000" }));
+  await get("/clock");
+  await get("/clock", { mode: "navigate" });
+  assert.deepEqual(updates, ["/clock"]);
+  const before = log.length;
+  assert.equal((await get("/clock", { cache: "force-cache" })).body, "v2");
+  assert.equal(log.length, before);
+});
+
+test("weak validators and dates are sent, a 304 updates stored fields", async () => {
+  const { get, log } = world(({ headers }) => (headers.has("if-none-match")
+    ? { status: 304, headers: { etag: 'W/"1"', "content-security-policy": "new", "cache-control": "max-age=100", "content-length": "99" } }
+    : { body: "x", headers: { etag: 'W/"1"', "content-security-policy": "old", "content-length": "1", "x-kept": "1" } }));
+  await get("/a");
+  const validated = await get("/a");
+  assert.equal(log[1].headers.get("if-none-match"), 'W/"1"');
+  const fresh = await get("/a");
+  for (const { body, headers, before } of [validated, fresh]) {
+    assert.deepEqual([body, headers.get("content-security-policy"), headers.get("content-length"), headers.get("x-kept")], ["x", "new", "1", "1"]);
+    assert.ok(before <= 1);
+  }
+  assert.equal(fresh.before, 0, "the 304 has made it fresh");
+});
+
+test("A7: fields of the page are sent on; they select if Vary names them, else the request passes", async () => {
+  const { get, log } = world(({ headers, path }) => ({
+    body: headers.get("accept")?.includes("json") ? "json" : headers.get("hx-request") ? "part" : "html",
+    headers: { "cache-control": "max-age=100", ...(path === "/vary" ? { vary: "Accept, HX-Request" } : {}) },
+  }));
+  for (const path of ["/vary", "/silent"]) {
+    assert.equal((await get(path, { mode: "navigate", headers: { accept: "text/html,*/*" } })).body, "html");
+    assert.equal((await get(path, { headers: { accept: "application/json", "x-kind": "5" } })).body, "json");
+    assert.equal((await get(path, { headers: { "hx-request": "true", accept: "*/*" } })).body, "part");
+    assert.equal((await get(path, { headers: { accept: "application/json" } })).body, "json");
+    assert.equal((await get(path, { mode: "navigate", headers: { accept: "text/html,*/*" } })).body, "html");
+  }
+  assert.equal(log.find(({ headers }) => headers.get("x-kind") === "5")?.headers.get("accept"), "application/json");
+  const again = await get("/vary", { headers: { accept: "application/json" } });
+  assert.deepEqual([again.body, again.before], ["json", 0], "kept, under what Vary names");
+  assert.equal((await get("/vary", { headers: { accept: "application/json", "x-kind": "6" } })).before, 1, "Vary does not name x-kind");
+});
+
+test("A7: fields that the site ignores are sent on, and select nothing; none matter to what a node has published", async () => {
+  const { get, log } = world(({ path }) => ({ body: "x", headers: { "cache-control": "max-age=100", ...(path === "/file" ? { "edge-client-cache-control": "max-age=100" } : {}) } }), { ignore_fields: ["traceparent"] });
+  await get("/a", { headers: { traceparent: "1" } });
+  assert.equal(log[0].headers.get("traceparent"), "1");
+  assert.equal((await get("/a", { headers: { traceparent: "2" } })).before, 0);
+  await get("/file");
+  assert.equal((await get("/file", { headers: { "x-requested-with": "fetch" } })).before, 0);
+});
+
+test("Vary: each selects its own; what a worker does not see keeps nothing", async () => {
+  const { get, store } = world(({ headers, path, n }) => ({
+    body: `${headers.get("x-a") ?? ""}${headers.get("x-b") ?? ""} ${n}`,
+    headers: { "cache-control": "max-age=100", vary: { "/a": "x-a", "/two": "X-B,x-a", "/star": "*", "/cookie": "Cookie", "/mode": "Sec-Fetch-Mode" }[path] },
+  }));
+  for (const [path, one, two] of [["/a", { "x-a": "1" }, { "x-a": "2" }], ["/two", { "x-a": "1", "x-b": "1" }, { "x-a": "1" }], ["/a", { "x-a": "3" }, {}]]) {
+    const first = (await get(path, { headers: one })).body;
+    const other = (await get(path, { headers: two })).body;
+    assert.notEqual(first, other);
+    assert.equal((await get(path, { headers: one })).body, first);
+    assert.equal((await get(path, { headers: two })).body, other);
+  }
+  for (const path of ["/star", "/cookie", "/mode"]) await get(path);
+  assert.deepEqual(store.filter(({ path }) => !["/a", "/two"].includes(path)), []);
+});
+
+test("what a request says of caches is obeyed", async () => {
+  const { get, clock } = world(numbered({ "cache-control": "max-age=1000", etag: '"1"' }), { ignore_fields: [] });
+  await get("/a");
+  clock.ms += 60_000;
+  for (const [options, asks] of [
+    [{}, 0], [{ headers: { "cache-control": "no-cache" } }, 1], [{ headers: { pragma: "no-cache" } }, 1], [{ headers: { "cache-control": "max-age=0" } }, 1],
+    [{ headers: { "cache-control": "max-age=100" } }, 0], [{ headers: { "cache-control": "min-fresh=5000" } }, 1],
+    [{ cache: "no-cache" }, 1], [{ cache: "reload" }, 1], [{ cache: "force-cache" }, 0],
+  ]) assert.equal((await get("/a", options)).before, asks, JSON.stringify(options));
+  clock.ms += 2_000_000;
+  assert.equal((await get("/a", { cache: "only-if-cached" })).before, 0, "whatever its age");
+});
+
+test("a stored response says how old it is, and keeps its other fields", async () => {
+  const date = "Tue, 24 Nov 2026 00:00:00 GMT";
+  const { get, clock } = world(() => ({ body: "x", headers: { "cache-control": "max-age=1000", age: "30", date, "content-length": "1", connection: "x-hop", "x-hop": "1", "x-more": "1" } }));
+  await get("/a");
+  clock.ms += 10_000;
+  const { headers } = await get("/a");
+  assert.ok(Number(headers.get("age")) >= 40, headers.get("age"));
+  assert.deepEqual([headers.get("date"), headers.get("content-length"), headers.get("x-more"), headers.get("x-hop")], [date, "1", "1", null]);
+});
+
+test("A8: what POST, PUT and DELETE change is asked for anew, and what the answer names", async () => {
+  for (const [status, headers, asked] of [
+    [200, {}, ["/target"]], [201, { location: "/new" }, ["/target", "/new"]], [200, { "content-location": `${HERE}/other#x` }, ["/target", "/other"]],
+    [303, { location: "https://elsewhere.example/new", "content-location": "http://[" }, ["/target"]], [404, { location: "/new" }, []], [500, {}, []],
+  ]) {
+    const { get, store, current } = world(numbered({ "cache-control": "max-age=1000" }));
+    for (const path of ["/target", "/new", "/other"]) await get(path);
+    await invalidate(store, current, `${HERE}/target?utm_source=x`, { status, headers: new Headers(headers), redirected: false, type: "basic" });
+    const again = [];
+    for (const path of ["/target", "/new", "/other"]) if ((await get(path)).before) again.push(path);
+    assert.deepEqual(again, asked, `${status} ${JSON.stringify(headers)}`);
+  }
+});
+
+test("A8: an answer that was asked for before a change is neither stored nor given to who asks after it", async () => {
+  const waiting = [];
+  const { ask, store, current, settle, get } = world(({ n }) => new Promise((resolve) => waiting.push(() => resolve({ body: `v${n}`, headers: { "cache-control": "max-age=1000" } }))));
+  const before = ask("/a");
+  await turns();
+  store.now = () => Date.parse("2026-11-24T00:00:01Z");
+  await invalidate(store, current, `${HERE}/a`, { status: 200, headers: new Headers() });
+  const after = ask("/a");
+  await turns();
+  assert.equal(waiting.length, 2, "not collapsed with one from before");
+  waiting[1]();
+  assert.equal(await (await after).text(), "v2");
+  waiting[0]();
+  assert.equal(await (await before).text(), "v1");
+  await settle();
+  assert.equal((await get("/a")).body, "v2");
+});
+
+test("A9: one body over its share passes by, and nothing goes for it; what it was before goes", async () => {
+  const sizes = { "/big": 300, "/small": 30 };
+  const { get, store, caches } = world(({ path }) => ({ body: "x".repeat(sizes[path]), headers: { "cache-control": "max-age=1000" } }), { limit_mib: 800 / 2 ** 20 });
+  await get("/small");
+  assert.equal((await get("/big")).body.length, 300);
+  assert.equal((await get("/big")).body.length, 300);
+  assert.deepEqual(store.filter(() => true).map(({ path }) => path), ["/small"]);
+  sizes["/small"] = 400;
+  assert.equal((await get("/small", { cache: "reload" })).body.length, 400);
+  assert.equal(caches.bodies.size, 1, "an answer that is not stored changes nothing by itself");
+});
+
+test("A9: the precache is never evicted, and is none of the limit", async () => {
+  const { get, store, caches, current } = world(({ path }) => ({ body: path.repeat(20), headers: { "cache-control": "max-age=1000" } }), { limit_mib: 400 / 2 ** 20 });
+  await store.commit([{ path: "/page-", response: new Response("p".repeat(5000), { headers: { etag: '"p"' } }), headers: new Headers() }], true);
+  for (let i = 10; i < 40; i += 1) await get(`/${i}`);
+  assert.ok(store.size <= 400);
+  assert.equal(caches.precache.size, 1);
+  caches.room = 5200;
+  for (let i = 50; i < 60; i += 1) await get(`/${i}`);
+  assert.equal(await (await store.open(store.lookup("/page-"))).text(), "p".repeat(5000));
+  assert.equal(current.current.limit_mib, 400 / 2 ** 20);
+  await store.sweep();
+  assert.equal(caches.precache.size, 1);
+});
+
+test("A9: abort ends the request, and the body of a response, at its source", async () => {
+  for (const headers of [{}, { "x-own": "1" }]) {
+    const controller = new AbortController();
+    let seen;
+    const { ask } = world(({ signal }) => new Promise((_, reject) => {
+      seen = signal;
+      signal.addEventListener("abort", () => reject(signal.reason));
+    }));
+    const coming = ask("/a", { signal: controller.signal, headers });
+    await turns();
+    controller.abort();
+    await assert.rejects(coming, { name: "AbortError" });
+    assert.ok(seen.aborted);
+  }
+  let given = 0;
+  let cancelled = false;
+  const endless = () => new ReadableStream({
+    pull(controller) {
+      given += 65536;
+      controller.enqueue(new Uint8Array(65536));
+    },
+    cancel() {
+      cancelled = true;
+    },
+  });
+  const { ask, store, settle } = world(() => ({ body: endless(), headers: { "cache-control": "max-age=1000" } }));
+  const response = await ask("/endless");
+  const reader = response.body.getReader();
+  for (let i = 0; i < 10; i += 1) await reader.read();
+  await turns();
+  assert.ok(given < 2 ** 20, `no further ahead of the page than that: ${given}`);
+  await reader.cancel();
+  await settle();
+  assert.ok(cancelled);
+  assert.deepEqual(store.filter(() => true), []);
+});
+
+test("of several that wait for one answer, who gives up leaves the others theirs; when all have, it ends", async () => {
+  let finish;
+  let signal;
+  const { ask, log } = world((asked) => new Promise((resolve, reject) => {
+    ({ signal } = asked);
+    finish = () => resolve({ body: "x" });
+    signal.addEventListener("abort", () => reject(signal.reason));
+  }));
+  const [one, two] = [new AbortController(), new AbortController()];
+  const answers = [ask("/a", { signal: one.signal }), ask("/a", { signal: two.signal })];
+  await turns();
+  one.abort();
+  await assert.rejects(answers[0], { name: "AbortError" });
+  assert.ok(!signal.aborted);
+  finish();
+  assert.equal(await (await answers[1]).text(), "x");
+  const again = [ask("/b", { signal: two.signal }), ask("/b", { signal: two.signal })];
+  await turns();
+  two.abort();
+  await Promise.all(again.map((each) => assert.rejects(each, { name: "AbortError" })));
+  assert.ok(signal.aborted);
+  assert.equal(log.length, 2);
+});
+
+test("A10: campaigns make no other page, and No-Vary-Search is believed; other queries do", async () => {
+  const { get } = world(({ path, n }) => ({ body: `${path} ${n}`, headers: { "cache-control": "max-age=1000", ...(path.startsWith("/nvs") ? { "no-vary-search": 'key-order, params=("ref" "a b")' } : {}) } }));
+  for (const [first, second, same] of [
+    ["/a?utm_source=x&b=1", "/a?b=1&fbclid=2", true], ["/a", "/a?utm_source=news", true], ["/c?x=1", "/c?x=2", false], ["/d?b=1&c=2", "/d?c=2&b=1", false],
+    ["/nvs?x=1&y=2&ref=5", "/nvs?y=2&ref=7&x=1", true], ["/nvs2?x=1&a+b=1", "/nvs2?x=1", true], ["/nvs3?x=1", "/nvs3?x=2", false],
+  ]) {
+    const { body } = await get(first);
+    assert.equal((await get(second)).body === body, same, `${first} and ${second}`);
+  }
+});
+
+test("A10: offline, an index stands for its folder, and the folder for its index", async () => {
+  let off = false;
+  const { get, ask, clock } = world(() => {
+    if (off) throw new TypeError("Failed to fetch");
+    return { body: "page" };
+  });
+  await get("/a/");
+  await get("/b/index.html");
+  off = true;
+  for (const path of ["/a/index.html", "/b/", "/a/?utm_source=x"]) {
+    const coming = ask(path, { mode: "navigate" });
+    await clock.pass(20_000);
+    assert.equal(await (await coming).text(), "page", path);
+  }
+});
+
+test("A11: a redirect leads to the address that was meant; a response without one is the browser's own", async () => {
+  const { ask, store } = world(({ path }) => (path === "/old" ? { body: "new", url: `${HERE}/new`, redirected: true, headers: { "cache-control": "max-age=1000" } } : { status: 203, body: "x" }));
+  const page = await ask("/old", { mode: "navigate" });
+  assert.deepEqual([page.status, page.headers.get("location")], [302, `${HERE}/new`]);
+  const script = await ask("/old");
+  assert.deepEqual([script.url, script.redirected], [`${HERE}/new`, true]);
+  assert.equal((await ask("/x")).status, 203);
+  assert.deepEqual(store.filter(({ location }) => !location), [], "under the address that redirects, nothing is stored");
+});
+
+test("offline: what HTTP lets one use, within the limit of age", async () => {
+  let off = false;
+  const { get, ask, clock } = world(({ path }) => {
+    if (off) throw new TypeError("Failed to fetch");
+    return { body: path, headers: { "cache-control": { "/plain": "", "/fresh": "max-age=5", "/strict": "max-age=5, must-revalidate", "/always": "no-cache", "/confirmed": "no-cache" }[path] } };
+  }, { confirm: ["/confirmed"] });
+  for (const path of ["/plain", "/fresh", "/strict", "/always", "/confirmed"]) await get(path);
+  off = true;
+  const offline = async (path) => {
+    const coming = ask(path).then((response) => response.text(), () => "error");
+    await clock.pass(20_000);
+    return coming;
+  };
+  clock.ms += DAY;
+  assert.deepEqual(await Promise.all(["/plain", "/fresh", "/strict", "/always", "/confirmed"].map(offline)), ["/plain", "/fresh", "error", "error", "/confirmed"]);
+  clock.ms += 30 * DAY;
+  assert.deepEqual(await Promise.all(["/plain", "/confirmed"].map(offline)), ["error", "error"]);
+});
+
+test("stale-if-error: an error is answered by what is stored, as long as that was permitted", async () => {
+  let sick = false;
+  const { get, clock } = world(() => (sick ? { status: 500, body: "sick" } : { body: "well", headers: { "cache-control": "max-age=1, stale-if-error=1000" } }));
+  await get("/a", { headers: { "x-own": "1" } });
+  await get("/a");
+  sick = true;
+  clock.ms += 60_000;
+  const coming = get("/a");
+  await clock.pass(20_000);
+  assert.equal((await coming).body, "well");
+  clock.ms += 2_000_000;
+  const later = get("/a");
+  await clock.pass(20_000);
+  assert.equal((await later).body, "sick");
+});
+
+test("clocks are not trusted: what was confirmed in the future is asked for", async () => {
+  const { get, clock } = world(numbered({ "cache-control": "max-age=1000, stale-while-revalidate=100000" }));
+  await get("/a");
+  clock.ms -= 5 * DAY;
+  assert.equal((await get("/a")).body, "v2");
+  assert.equal((await get("/a")).body, "v2", "and is fresh by the clock as it is now");
+});
+
+test("rules for paths: fresh-first, stale-first, keep, pass; limits of age and count", async () => {
+  let off = false;
+  let slow = false;
+  const { get, ask, clock, store, strategy, log } = world(({ path, n, clock: time }) => {
+    if (off) throw new TypeError("Failed to fetch");
+    const told = { body: `${path} ${n}`, headers: { "cache-control": "max-age=1000" } };
+    if (path.startsWith("/first") || path.startsWith("/keep")) told.headers["cache-control"] = "no-cache";
+    return slow ? time.wait(5000).then(() => told) : told;
+  }, {
+    rules: [
+      { paths: ["/news/**"], use: "fresh-first", timeout_ms: 1 }, { paths: ["/first/**"], use: "stale-first", max_days: 2 },
+      { paths: ["/keep/**"], use: "keep" }, { paths: ["/pass/**"], use: "pass" }, { paths: ["/few/**"], use: "stale-first", max_count: 2 },
+    ],
+  });
+  const plan = (path) => strategy.plan({ url: HERE + path, method: "GET", mode: "cors", destination: "", cache: "default", headers: new Headers() });
+  assert.deepEqual(["/news/a", "/first/a", "/keep/a", "/pass/a", "/other"].map(plan), ["confirm", "cache", "cache", "pass", "cache"]);
+
+  await get("/news/a");
+  assert.equal((await get("/news/a")).body, "/news/a 2", "although it is fresh");
+  slow = true;
+  const coming = ask("/news/a");
+  await turns();
+  await new Promise((resolve) => setTimeout(resolve, 20)); // its timeout is the browser's
+  assert.equal(await (await coming).text(), "/news/a 2", "the network says nothing in time");
+  await clock.pass(20_000);
+  slow = false;
+
+  const { body } = await get("/first/a");
+  const stale = await get("/first/a");
+  assert.deepEqual([stale.body, stale.before, stale.behind], [body, 0, 1], "although it says no-cache");
+  clock.ms += 3 * DAY;
+  assert.equal((await get("/first/a")).before, 1, "older than the rule lets it be");
+
+  const kept = (await get("/keep/a")).body;
+  clock.ms += 1000 * DAY;
+  const again = await get("/keep/a");
+  assert.deepEqual([again.body, again.before, again.behind], [kept, 0, 0]);
+
+  for (const name of "abc") await get(`/few/${name}`);
+  assert.deepEqual(store.filter(({ path }) => path.startsWith("/few")).map(({ path }) => path).sort(), ["/few/b", "/few/c"]);
+  off = true;
+  const offline = assert.rejects(ask("/news/a"), "a thousand days old");
+  await clock.pass(20_000);
+  await offline;
+  assert.ok(log.length);
+});
+
+test("the sweep takes what is older than it may be, and leaves what is kept for good", async () => {
+  const { get, clock, store, caches } = world(numbered({}), { rules: [{ paths: ["/keep"], use: "keep" }], max_days: 3 });
+  await get("/a");
+  await get("/keep");
+  clock.ms += 4 * DAY;
+  await store.sweep();
+  assert.deepEqual(store.filter(() => true).map(({ path }) => path), ["/keep"]);
+  assert.equal(caches.bodies.size, 1);
+});
+
+test("rows of earlier workers, which do not say what may become of them, are not used", async () => {
+  const { get, database, store } = world(numbered({}));
+  database.stores.rows.set("/a ", { key: "/a ", path: "/a", version: "x", etag: "x", vary: [], size: 1, since: 0, checked: 0, fresh: 1e15, used: 0, location: "", modified: "" });
+  assert.equal((await get("/a")).body, "v1");
+  assert.equal(store.lookup("/a")?.path, "/a");
+});
