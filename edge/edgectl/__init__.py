@@ -2,6 +2,7 @@
 
 * ``main.py``: the command line; its ``main`` is the entry point
 * ``cluster_command.py``: ``edgectl cluster``, which makes certificates and asks no node
+* ``app_command.py``: ``edgectl app``, about the applications behind a node
 * ``admin_client.py``: HTTP to the admin API of a node; ``tables.py``: what is printed
 
 Imports ``edge.config`` and ``edge.trust`` and what is below them, but nothing of ``edge.node``.

@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from edge.edgectl import cluster_command
+from edge.edgectl import app_command, cluster_command
 from edge.edgectl.admin_client import AdminClient, default_endpoint
 from edge.edgectl.tables import (
     certificate_tables,
@@ -78,6 +78,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("members", help="the nodes of the cluster, as this one sees them")
     commands.add_parser("log", help="the change logs of all nodes, as far as they are here")
+    app_command.add_commands(commands)
     cluster_command.add_commands(commands)
     return parser
 
@@ -94,6 +95,8 @@ def main(arguments: list[str] | None = None) -> int:
         console = Console(soft_wrap=not sys.stdout.isatty())
         if options.command == "cluster":
             return cluster_command.run(options, lambda: _client(options), console)
+        if options.command == "app":
+            return app_command.run(options, _client(options), console)
         return _COMMANDS[options.command](_client(options), options, console)
     except EdgeError as error:
         print(f"edgectl: {plain(str(error))}", file=sys.stderr)

@@ -34,6 +34,32 @@ def members_table(found: dict[str, Any]) -> Table:
     return table
 
 
+def applications_table(found: list[dict[str, Any]]) -> Table:
+    """The table of what ``GET /applications`` answers: a row for each process."""
+    table = Table(title="applications", box=None, padding=(0, 1, 0, 0))
+    for column in ("name", "at", "what", "kind", "state"):
+        table.add_column(column)
+    for column in ("pid", "restarts", "running", "memory", "CPU s"):
+        table.add_column(column, no_wrap=True, justify="right")
+    for one in found:
+        what = escape(one["run"] or "\n".join(one["to"]))
+        head = [escape(one["name"]), escape(one["at"]), what, escape(one["kind"])]
+        for process in one["processes"] or [None]:
+            if process is None:
+                table.add_row(*head, "elsewhere")
+                continue
+            color = "green" if process["state"] == "ready" else "bold red"
+            table.add_row(
+                *head,
+                f"[{color}]{escape(process['state'])}",
+                *(shown(process[name]) for name in ("pid", "restarts", "running")),
+                size(process["memory_bytes"]),
+                shown(process["cpu_seconds"]),
+            )
+            head = [""] * len(head)
+    return table
+
+
 def certificate_tables(found: dict[str, Any]) -> list[Table]:
     """The tables of what ``GET /certificates`` answers: one for each certificate."""
     tables = []

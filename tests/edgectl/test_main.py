@@ -116,6 +116,32 @@ class EdgectlTests(SynchronousTestCase):
             code, out, _ = run("--admin", endpoint, "purge", "/a", "/b")
         self.assertEqual((code, out.split()), (1, ["purged", "/a", "unknown", "/b"]))
 
+    def test_applications_are_listed_and_reloaded(self) -> None:
+        process = {
+            "index": 0, "pid": 4711, "state": "ready", "restarts": 2, "leaving": 0, "running": 3,
+            "memory_bytes": 50 << 20, "cpu_seconds": 1.5,
+        }  # fmt: skip
+        shop = {
+            "name": "shop", "at": "/", "run": "shop:[app]", "to": [], "kind": "wsgi", "problem": "it [fails]",
+            "processes": [process, {**process, "pid": None, "state": "waiting"}],
+        }  # fmt: skip
+        api = {**shop, "name": "api", "run": "", "to": ["http://h:1"], "problem": "", "processes": []}
+        found = {"applications": [shop, api]}
+        with node(200, json.dumps(found).encode()) as (endpoint, asked):
+            code, out, _ = run("--admin", endpoint, "app", "list")
+            self.assertEqual(json.loads(run("--admin", endpoint, "--json", "app", "list")[1]), found)
+        self.assertEqual(code, 0)
+        self.assertTrue(asked[0].startswith(b"GET /applications HTTP/1.1\r\n"))
+        for text in ("shop:[app]", "4711", "waiting", "50 M", "http://h:1", "elsewhere", "shop: it [fails]"):
+            self.assertIn(text, out)
+        for problems, expected in (([], 0), (["shop/1: no"], 1)):
+            done = json.dumps({"replaced": 2, "problems": problems}).encode()
+            with node(200, done) as (endpoint, asked):
+                code, out, _ = run("--admin", endpoint, "app", "reload", "shop")
+            self.assertEqual(code, expected)
+            self.assertIn(problems[0] if problems else "shop: 2 process(es) replaced", out)
+            self.assertEqual(json.loads(asked[0].partition(b"\r\n\r\n")[2]), {"name": "shop"})
+
     def test_check_fails_when_a_check_failed(self) -> None:
         """For monitoring."""
         checks = [

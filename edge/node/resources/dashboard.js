@@ -131,6 +131,7 @@ class Card {
       "table": table ? `${whole(table.entries)}${table.complete ? "" : " (not all)"}` : "-",
       "bodies": table ? bytes(table.arena_used_bytes) : "-",
       "gossip lag": lag(status),
+      ...Object.fromEntries((status?.applications ?? []).filter((one) => one.processes).map((one) => [`app ${one.name}`, `${one.ready} of ${one.processes} ready`])),
       "reactor lag": `${node.lag_ms.toFixed(1)} ms`,
       "up": status ? duration(status.uptime_s) : "-",
       "heard of": node.age_ms < 1000 ? `${whole(node.age_ms)} ms ago` : `${whole(node.age_ms / 1000)} s ago`,

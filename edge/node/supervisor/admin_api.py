@@ -16,6 +16,10 @@
     GET  /tickets        {"keys": ["1f0e...", ...], "age_s"}: names of the keys, the one that seals first
     POST /tickets        {"forget": false}: a new key of session tickets; true: and none of before counts
                          -> as GET
+    GET  /applications   {"applications": [{"name", "at", "run", "to", "kind", "problem",
+                          "processes": [{"index", "pid", "state", "restarts", "leaving", "running",
+                                         "memory_bytes", "cpu_seconds"}]}]}
+    POST /applications/reload  {"name": "shop"} -> {"replaced": 2, "problems": [sentences]}
     GET  /check          {"ok", "checks": [{"name", "ok", "detail"}]}
     GET  /security       {"ok", "checks": [{"name", "ok", "detail"}]}
     GET  /.edge/metrics  Prometheus text
@@ -89,6 +93,7 @@ class AdminResource(Resource):
         self.putChild(b"members", _Get(_later(lambda: self._reports().members())))
         self.putChild(b"log", _Get(_later(lambda: self._reports().log())))
         self.putChild(b"revocations", _Revocations(self._reports))
+        self.putChild(b"applications", _applications(inspection, administration))
         self.putChild(b"drain", _Post(lambda body: _later(administration.drain)()))
         self.putChild(b"publish", _Post(lambda body: administration.publish(_webroot(body))))
         self.putChild(b"purge", _Post(lambda body: administration.purge(_paths(body))))
@@ -141,6 +146,13 @@ def _webroot(body: bytes) -> str | None:
     if webroot is not None and not isinstance(webroot, str):
         raise AdminBadRequest('"webroot" is neither null nor the name of a directory')
     return webroot
+
+
+def _name(body: bytes) -> str:
+    name = _object(body).get("name")
+    if not isinstance(name, str):
+        raise AdminBadRequest('"name" is not the name of an application')
+    return name
 
 
 def _list(body: bytes) -> bytes:
@@ -223,6 +235,13 @@ class _Post(_JSON):
             return await self._work(body)
 
         return self._answer(request, run)
+
+
+def _applications(inspection: Inspection, administration: Administration) -> Resource:
+    listed = _Get(_later(inspection.applications))
+    listed.isLeaf = False
+    listed.putChild(b"reload", _Post(lambda body: administration.reload_application(_name(body))))
+    return listed
 
 
 class _Revocations(_JSON):

@@ -46,6 +46,17 @@ class TicketKeys(Protocol):
         """Seal under a new key from now on; *forget*: and take nothing that was sealed before."""
 
 
+class Reloading(Protocol):
+    """The applications of a node: :class:`edge.node.supervisor.hosting.applications.Applications`."""
+
+    async def reload(self, name: str) -> tuple[int, list[str]]:
+        """Replace the processes of application *name*: how many were, and sentences about the others."""
+
+
+class NoApplications(EdgeError):
+    """There is no application that could be reloaded."""
+
+
 class NoAutomaticCertificate(EdgeError):
     """There is no certificate that could be ordered."""
 
@@ -62,6 +73,7 @@ class Administration:
         certificate: AutomaticCertificate | None,
         tickets: TicketKeys,
         clock: Any,
+        applications: Reloading | None = None,
     ) -> None:
         self._publishing = publishing
         self._purging = purging
@@ -70,6 +82,7 @@ class Administration:
         self._certificate = certificate
         self._tickets = tickets
         self._clock = clock
+        self._applications = applications
 
     def renew(self) -> dict[str, Any]:
         """Order a new certificate now."""
@@ -83,6 +96,13 @@ class Administration:
     def change_ticket_keys(self, forget: bool) -> None:
         """Seal session tickets under a new key; *forget*: and take none of before."""
         self._tickets.change(forget)
+
+    async def reload_application(self, name: str) -> dict[str, Any]:
+        """Start new processes of the application *name*, which take over from the old ones."""
+        if self._applications is None:
+            raise NoApplications("this node has no applications; --app and [[app]] give it some")
+        replaced, problems = await self._applications.reload(name)
+        return {"replaced": replaced, "problems": problems}
 
     async def publish(self, webroot: str | None) -> dict[str, Any]:
         """Publish again; paths that were purged come back."""

@@ -149,6 +149,7 @@ def make_node(
         gossip=view.status if view is not None else None,
         clock=reactor,
         audience=config.status,
+        applications=lambda: applications.status(measured=False),
     )
     files = automatic_files(config)
     report = CertificateReport(
@@ -169,9 +170,10 @@ def make_node(
         load=load,
         cluster=view,
         reactor=reactor,
+        applications=applications.status,
     )
     administration = Administration(
-        auto_publisher, publisher, lambda: writer.sequence, drain, keeper, tickets, reactor
+        auto_publisher, publisher, lambda: writer.sequence, drain, keeper, tickets, reactor, applications
     )
     parts: list[Part] = [
         AdminServer(opened.admin_listener, opened.admin_token(), inspection, administration, view, reactor),

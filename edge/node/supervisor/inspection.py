@@ -10,6 +10,7 @@
               "published_at", "problems": [{"path", "problem"}]},
      "tickets": {"keys": ["1f0e...", ...], "age_s"},   names of the keys, newest first; age of the newest
      "load": {"utilization", "weight", "cpu", "egress", "connections", "lag_ms", "rps", "eps"},
+     "applications": [...],   as GET /applications has them
      "troubles": [a sentence for each thing that only an operator can mend]}
 """
 
@@ -29,7 +30,7 @@ from edge.publish.problems import Problem, printable
 from edge.table.segment import CounterBlock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from edge.node.cluster.clusterview import ClusterView
     from edge.node.process.life import Life
@@ -84,6 +85,7 @@ class Inspection:
         certificates: CertificateReport,
         tickets: Tickets,
         reactor: Any,
+        applications: Callable[[], list[dict[str, Any]]] = list,
     ) -> None:
         self._configuration = configuration
         self._life = life
@@ -97,6 +99,7 @@ class Inspection:
         self._certificates = certificates
         self._tickets = tickets
         self._reactor = reactor
+        self._applications = applications
         self._version = package_version()
         self._began = reactor.seconds()
 
@@ -118,6 +121,7 @@ class Inspection:
             "tickets": self.tickets(),
             "load": self._load_now(),
             "tls": self._tls(),
+            "applications": self._applications(),
             "troubles": self._cluster.troubles() if self._cluster is not None else [],
         }
 
@@ -130,6 +134,20 @@ class Inspection:
     def certificates(self) -> dict[str, Any]:
         """The answer to ``GET /certificates``; see :mod:`edge.node.supervisor.certificate_report`."""
         return {"certificates": self._certificates.certificates(date_of(self._reactor))}
+
+    def applications(self) -> dict[str, Any]:
+        """The answer to ``GET /applications``."""
+        return {"applications": self._applications()}
+
+    def _applications_ready(self) -> list[tuple[str, bool, str]]:
+        """A check for the processes of applications, if there are applications."""
+        found = self._applications()
+        if not found:
+            return []
+        processes = [process["state"] == "ready" for one in found for process in one["processes"]]
+        problems = "; ".join(f"{one['name']}: {one['problem']}" for one in found if one["problem"])
+        detail = problems or f"{sum(processes)} of {len(processes)} processes ready"
+        return [("applications", all(processes), detail)]
 
     async def check(self) -> dict[str, Any]:
         """The answer to ``GET /check``: is everything as it should be, would the configuration still work?"""
@@ -146,6 +164,7 @@ class Inspection:
             ("table", bool(statistics["complete"]), f"{statistics['entries']} entries"),
             ("site", not problems, f"{len(problems)} files with problems"),
             ("reading", not progress.unread, f"{progress.unread} files still to be read"),
+            *self._applications_ready(),
             ("certificates", *self._certificates.check(date_of(self._reactor))),
             ("configuration", not wrong, "; ".join(wrong) or "valid"),
             *(self._cluster.checks() if self._cluster is not None else ()),
@@ -174,6 +193,7 @@ class Inspection:
                 measured=self._load.measured,
                 weight=self._load.weight,
                 gossip=self._cluster.metrics() if self._cluster is not None else {},
+                applications=self._applications(),
                 ticket_key_age=self._tickets.age,
                 certificates={
                     one["file"]: (one["expires_at"] or 0.0, bool(one["problem"] or one["last_error"]))

@@ -5,7 +5,8 @@
 * ``status_publisher.py``: once a second ``/.edge/status``
 * ``documents.py``: such documents, and the ORCA field, as entries of the table
 * ``refusals.py``: what was refused for want of room, as lines in the log
-* ``metrics.py``: the Prometheus exposition; ``tls_figures.py``: what TLS costs; ``accesslog.py``: one line
+* ``metrics.py``: the Prometheus exposition; ``tls_figures.py``: what TLS costs;
+  ``application_figures.py``: the processes of applications; ``accesslog.py``: one line
   a request; ``logfiles.py``: the node's own log, after a rotation
 
 The way of a load figure, from the meter to the browser:

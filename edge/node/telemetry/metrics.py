@@ -12,6 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from edge.load.meters import Measurement
 from edge.node.telemetry import tls_figures
+from edge.node.telemetry.application_figures import Figures, application_families
 
 
 class Snapshot(NamedTuple):
@@ -35,6 +36,8 @@ class Snapshot(NamedTuple):
     ticket_key_age: float = 0.0
     #: File of a certificate -> when it ends, in Unix seconds, and whether something is wrong with it.
     certificates: Mapping[str, tuple[float, bool]] = MappingProxyType({})
+    #: Of the applications behind the node.
+    applications: Figures = ()
 
 
 #: metric -> (help, {label values -> counter}); the labels are named by :data:`_LABELS`.
@@ -233,6 +236,7 @@ def _families(now: Snapshot) -> Iterator[Metric]:
         ends.add_metric([file], end)
         problems.add_metric([file], float(is_wrong))
     yield from (ends, problems)
+    yield from application_families(now.applications)
     for name, value in now.gossip.items():
         kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
         yield kind(f"edge_gossip_{name.removesuffix('_total')}", CLUSTER.get(name, name), value=value)

@@ -7,7 +7,8 @@
      "sockets":812,
      "table":{"entries":10233,"slots":2097152,"arena_bytes":536870912,"arena_used_bytes":81000000,"complete":true},
      "gossip":{"members":[{"id":"n2","state":"alive","rtt_ms":0.31,"behind":0}],
-               "lag_p50_ms":1.2,"lag_p99_ms":4.0,"missing_bodies":0}}
+               "lag_p50_ms":1.2,"lag_p99_ms":4.0,"missing_bodies":0},
+     "applications":[{"name":"shop","processes":2,"ready":2,"restarts":0}]}
 
 Rates are per second over the last five; ``not_modified`` counts the answers 304, ``validators`` the lines of
 batches.  ``gossip`` is null for a node alone; ``behind`` counts changes that the member is known to miss.
@@ -27,6 +28,7 @@ from edge.load.window import RateWindow
 from edge.node.process.clocks import date_of
 from edge.node.process.own_resources import status_path
 from edge.node.process.periodic import Periodic
+from edge.node.telemetry.application_figures import Figures, in_short
 from edge.node.telemetry.documents import DocumentTable, put_document
 
 if TYPE_CHECKING:
@@ -92,6 +94,7 @@ class StatusPublisher:
         gossip: Callable[[], dict[str, Any]] | None,
         clock: Any,
         audience: str = "public",
+        applications: Callable[[], Figures] = tuple,
     ) -> None:
         self._name = name
         self._workers = workers
@@ -103,6 +106,7 @@ class StatusPublisher:
         self._gossip = gossip
         self._clock = clock
         self._audience = audience
+        self._applications = applications
         self._began = clock.seconds()
         self._windows = {name: RateWindow() for name in _RATES}
         self._periodic = Periodic(self.publish, STATUS_SECONDS, clock)
@@ -154,4 +158,5 @@ class StatusPublisher:
                 "complete": table["complete"],
             },
             "gossip": None if self._gossip is None else self._gossip(),
+            "applications": in_short(self._applications()),
         }

@@ -31,6 +31,10 @@ class Inspection:
         """See :class:`edge.node.supervisor.inspection.Inspection`."""
         return {"certificates": []}
 
+    def applications(self) -> dict[str, Any]:
+        """See :class:`edge.node.supervisor.inspection.Inspection`."""
+        return {"applications": []}
+
     def security(self) -> dict[str, Any]:
         """See :class:`edge.node.supervisor.inspection.Inspection`."""
         return {"ok": True, "checks": []}
@@ -58,6 +62,10 @@ class Administration:
     def change_ticket_keys(self, forget: bool) -> None:
         """See :class:`edge.node.supervisor.administration.Administration`."""
         self.forgot.append(forget)
+
+    async def reload_application(self, name: str) -> dict[str, Any]:
+        """See :class:`edge.node.supervisor.administration.Administration`."""
+        return {"replaced": 1, "problems": [name]}
 
     def renew(self) -> dict[str, Any]:
         """See :class:`edge.node.supervisor.administration.Administration`."""
@@ -105,6 +113,8 @@ class AdminTests(SynchronousTestCase):
             ("POST /tickets", b'{"forget": true}', {"keys": ["00"], "age_s": 1.5}),
             ("GET /members", b"", {"members": []}),
             ("GET /log", b"", {"logs": []}),
+            ("GET /applications", b"", {"applications": []}),
+            ("POST /applications/reload", b'{"name": "shop"}', {"replaced": 1, "problems": ["shop"]}),
             ("POST /drain", b"", {"state": "draining"}),
             ("POST /publish", b"", {"webroot": None}),
             ("POST /publish", b'{"webroot": "/srv"}', {"webroot": "/srv"}),
@@ -130,6 +140,8 @@ class AdminTests(SynchronousTestCase):
             ("POST /purge", b"{}"),
             ("POST /purge", b'{"paths": [1]}'),
             ("POST /publish", b'{"webroot": 1}'),
+            ("POST /applications/reload", b'{"name": 1}'),
+            ("POST /applications/reload", b""),
         ):
             answer = self.ask(line, body)
             self.assertEqual(answer.status, 400, body)

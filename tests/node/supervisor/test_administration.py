@@ -72,6 +72,22 @@ class AdministrationTests(SynchronousTestCase):
         self.assertEqual(self.made(Certificate()).renew(), {"state": "ordering"})
         self.assertEqual(wanted, [True])
 
+    def test_an_application_is_reloaded_if_there_is_one(self) -> None:
+        refused = Deferred.fromCoroutine(self.administration.reload_application("shop"))
+        self.assertIn("--app and [[app]] give it some", str(self.failureResultOf(refused, EdgeError).value))
+
+        class Applications:
+            async def reload(self, name: str) -> tuple[int, list[str]]:
+                return 1, [f"{name}/1: no"]
+
+        self.administration = Administration(
+            self.publishing, Purging(), lambda: 7, lambda: None, None, self, self.clock, Applications()
+        )
+        reloaded = self.successResultOf(
+            Deferred.fromCoroutine(self.administration.reload_application("shop"))
+        )
+        self.assertEqual(reloaded, {"replaced": 1, "problems": ["shop/1: no"]})
+
     def change(self, forget: bool) -> None:
         """See :class:`edge.node.supervisor.administration.TicketKeys`."""
         self.changed.append(forget)

@@ -92,14 +92,15 @@ class Applications:
         target = application.targets[number]
         return await deferToThreadPool(self._reactor, self._threads, connect, target)
 
-    async def reload(self, name: str) -> list[str]:
-        """Replace all processes of application *name* by new ones; sentences about those that stay."""
+    async def reload(self, name: str) -> tuple[int, list[str]]:
+        """Replace the processes of application *name*: how many were, and sentences about the others."""
         positions = self._positions.get(name)
         if positions is None:
             raise NoSuchApplication(self._why_not(name))
         self._log.info("app {name}: reloading", name=name)
         replaced = [position.replace() for position in positions]
-        return list(dict.fromkeys(filter(None, [await one for one in replaced])))
+        outcomes = [await one for one in replaced]
+        return outcomes.count(""), list(dict.fromkeys(filter(None, outcomes)))
 
     def _why_not(self, name: str) -> str:
         if name in self._applications:
@@ -108,11 +109,11 @@ class Applications:
         known = ", ".join(self._positions) or "none"
         return f"there is no application {name}; this node runs {known}"
 
-    def status(self) -> list[dict[str, Any]]:
-        """Each application as ``GET /applications`` tells it."""
-        return [self._status(application) for application in self._applications.values()]
+    def status(self, measured: bool = True) -> list[dict[str, Any]]:
+        """Each application as ``GET /applications`` tells it; *measured*: with memory and processor time."""
+        return [self._status(application, measured) for application in self._applications.values()]
 
-    def _status(self, application: Application) -> dict[str, Any]:
+    def _status(self, application: Application, measured: bool) -> dict[str, Any]:
         positions = self._positions.get(application.name, [])
         current = next((one.current for one in positions if one.current is not None), None)
         return {
@@ -121,7 +122,7 @@ class Applications:
             "run": application.run,
             "to": list(application.to),
             "kind": current.kind if current is not None else "",
-            "processes": [_process(position) for position in positions],
+            "processes": [_process(position, measured) for position in positions],
             "problem": next((one.problem for one in positions if one.problem), ""),
         }
 
@@ -133,7 +134,7 @@ class Applications:
             position.look()
 
 
-def _process(position: Position) -> dict[str, Any]:
+def _process(position: Position, measured: bool) -> dict[str, Any]:
     process = position.current
     pid = process.pid if process is not None else None
     return {
@@ -143,6 +144,6 @@ def _process(position: Position) -> dict[str, Any]:
         "restarts": position.restarts,
         "leaving": len(position.processes) - (process is not None) - (position.coming is not None),
         "running": process.running if process is not None else 0,
-        "memory_bytes": resident_bytes(pid) if pid else 0,
-        "cpu_seconds": round(processor_seconds(pid), 2) if pid else 0.0,
+        "memory_bytes": resident_bytes(pid) if pid and measured else 0,
+        "cpu_seconds": round(processor_seconds(pid), 2) if pid and measured else 0.0,
     }
