@@ -201,7 +201,7 @@ class PythonAnswerer:
             return None  # the validator may be the application's own
         else:
             self.counters.add(_OK)
-            head = head_answer(200, date, age, entry.etag, entry.length, entry.lines_200, cors, close)
+            head = head_answer(date, age, entry.etag, entry.length, entry.lines_200, cors, close)
             pieces = [with_hsts(head, self._hsts), entry.body or b""]
         reader.mark_hit(number)
         self.counters.add(_ANSWERS_HIT)

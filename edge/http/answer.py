@@ -8,9 +8,8 @@ that a request gets one answer whichever way it takes::
     206  Date  ETag  Last-Modified  Content-Range  Content-Length  lines_200  cors  state  close
     304  Date  ETag                                                lines_304  cors  close
     answers of applications, from the table: their Date, their age, their Last-Modified among the lines
-    any  Date  Age  ETag  Content-Length                           lines_200  cors  close
-    206  Date  Age  ETag  Content-Range  Content-Length            lines_200  cors  close
-    304  Date  Age  ETag                                           lines_304  cors  close
+    200  Date  Age  ETag  lines_200  cors  Content-Length                           close
+    304  Date  Age  ETag  lines_304  cors                                           close
     other representations, batch answers
          Date  Content-Length                                      lines_200  cors  close
     errors, redirects
@@ -140,7 +139,6 @@ def head_206(
 
 
 def head_answer(
-    status: int,
     date: bytes,
     age: int,
     etag: bytes,
@@ -148,23 +146,18 @@ def head_answer(
     lines_200: bytes,
     cors: bytes = b"",
     close: bool = False,
-    span: Span | None = None,
 ) -> bytes:
-    """Of an application's stored answer, whole or *span* of it; *age* in seconds, *etag* without quotes."""
-    part = b""
-    if span is not None:
-        part = b"Content-Range: bytes %d-%d/%d\r\n" % (span.first, span.last, length)
-        length = span.length
-    return b'HTTP/1.1 %d %b\r\nDate: %b\r\nAge: %d\r\nETag: "%b"\r\n%bContent-Length: %d\r\n%b%b%b' % (
-        status,
-        reason_phrase(status).encode("ascii"),
+    """Of an application's stored answer; *age* in seconds, *etag* without quotes.
+
+    In the order in which answers are passed on (:mod:`edge.node.connection.framing`).
+    """
+    return b'HTTP/1.1 200 OK\r\nDate: %b\r\nAge: %d\r\nETag: "%b"\r\n%b%bContent-Length: %d\r\n%b' % (
         date,
         age,
         etag,
-        part,
-        length,
         lines_200,
         _readable(cors),
+        length,
         _end(close),
     )
 

@@ -300,7 +300,7 @@ class AnswererSuite(Base):
         """The answer under *name*, as the specification writes it."""
         one = site.answer(name).representations[variant]
         date = format_date(site.ANSWERED)
-        return head_answer(200, date, 5, one.etag, one.length, one.lines_200, cors) + (one.body or b"")
+        return head_answer(date, 5, one.etag, one.length, one.lines_200, cors) + (one.body or b"")
 
     def put_answers(self) -> Writer:
         """All answers of an application; whoever wrote them."""

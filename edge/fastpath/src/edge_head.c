@@ -68,10 +68,10 @@ void edge_head_answer_200(edge_output *out, const edge_head_context *context, co
     put_date(out, date);
     put_age(out, entry);
     put_etag(out, entry);
-    put_length(out, entry->length);
     edge_put(out, entry->lines_200, entry->length_200);
     if (context->readable)
         PUT(out, "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n");
+    put_length(out, entry->length);
     finish(out, context, begin, false);
 }
 
