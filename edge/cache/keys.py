@@ -19,6 +19,7 @@ import re
 from collections.abc import Mapping, Sequence
 from fnmatch import translate
 from functools import lru_cache
+from itertools import product
 from typing import NamedTuple
 
 from edge.http.fields import list_members
@@ -85,6 +86,13 @@ class KeyMaker:
         return Key(
             target, tuple((field, _bucket(field, fields.get(field), told)) for field, told in self._vary)
         )
+
+    def names(self, path: bytes, query: bytes | None) -> list[bytes]:
+        """The names of all keys that requests for that target can have, one for each choice of buckets."""
+        fields = [field for field, _ in self._vary]
+        choices = product(*[[b"", *told.values()] for _, told in self._vary])
+        target = self.target(path, query)
+        return [Key(target, tuple(zip(fields, chosen, strict=True))).name for chosen in choices]
 
     def target(self, path: bytes, query: bytes | None) -> bytes:
         """Path and query without what does not count."""

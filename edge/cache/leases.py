@@ -103,6 +103,20 @@ class Leases(Generic[Waiter]):
         lease = self._by_token.get(token)
         return None if lease is None else lease.name
 
+    def hand(self, token: int, worker: int) -> None:
+        """*worker* asks under *token*, which was given to nobody in particular."""
+        lease = self._by_token.get(token)
+        if lease is not None:
+            lease.worker = worker
+
+    def release(self, token: int) -> list[Waiter]:
+        """Who waits for *token* does so no longer; its holder goes on."""
+        lease = self._by_token.get(token)
+        if lease is None:
+            return []
+        waiters, lease.waiters = lease.waiters, deque()
+        return [waiter for waiter, _ in waiters]
+
     def end(self, token: int) -> list[Waiter]:
         """The question under *token* is answered, or never will be; who has waited for it."""
         lease = self._by_token.get(token)

@@ -59,6 +59,7 @@ class Refusal(Enum):
     VARY = "it varies with a request field that is not part of the key"
     CODED = "its body is in a content coding that nobody asked for"
     TOO_LONG = "its body or its header lines are too long"
+    GROUPS = "its Cache-Groups cannot be read, or are too many: it could not be taken back"
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,8 @@ def checked_cache_control(value: str) -> bytes:
     return value.encode("ascii")
 
 
-def _glob(pattern: str) -> re.Pattern[str]:
+def path_glob(pattern: str) -> re.Pattern[str]:
+    """What matches paths, without the slash at their begin, as the glob *pattern* says."""
     if not pattern.strip("/"):
         raise ConfigError(f"cache rule {pattern!r}: an empty glob matches nothing; write for example *.woff2")
     tokens = re.split(r"(\*\*/|\*\*|\*|\?)", pattern.lstrip("/"))
@@ -160,7 +161,7 @@ class CacheRules:
 
     def __init__(self, rules: Iterable[tuple[str, str]] = ()) -> None:
         """*rules*: (glob, value) pairs, the first match wins.  :class:`ConfigError` if one is wrong."""
-        self._rules = [("/" in glob, _glob(glob), checked_cache_control(value)) for glob, value in rules]
+        self._rules = [("/" in glob, path_glob(glob), checked_cache_control(value)) for glob, value in rules]
 
     def given(self, name: str) -> bytes | None:
         """What a rule says of the file *name*, a path relative to the webroot; None: nothing."""

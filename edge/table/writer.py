@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from edge.cache.record import HEAD_BYTES as RECORD_HEAD_BYTES
-from edge.cache.record import size_of
+from edge.cache.record import AnswerRecord, size_of, unpack
 from edge.resource import Representation, Resource
 from edge.table.arena import Arena
 from edge.table.hashing import path_hasher
@@ -229,6 +229,13 @@ class Writer:
         if not slot.has_record:
             return None
         return slot.key, slot.born, slot.modified, slot.size + self._record_bytes(slot)
+
+    def record_at(self, number: int) -> AnswerRecord | None:
+        """What is kept beside the answer in slot *number*; None: there is none."""
+        slot = self._load(number)
+        size = self._record_bytes(slot)
+        at = slot.body + slot.size
+        return unpack(self._memory[at : at + size]) if size else None
 
     def find_answer(self, name: bytes) -> int | None:
         """The number of the slot with the answer under *name*."""

@@ -1,0 +1,398 @@
+"""The shared cache before an application: an origin around an origin.
+
+GET and HEAD are answered from the table while what is there is fresh; a GET that is not goes to the desk
+(:mod:`edge.node.applications.fills`), which fills the table or has the request passed whole.  Everything else
+is passed whole: other methods, upgrades, a GET with a body ("fat GET"), a HEAD or a range that is not in the
+table.  What is passed is looked at on its way: whether it may be shared.
+
+The clean question (:meth:`CachingOrigin.question`) holds the target, Host as configured, the buckets of
+configured fields, and nothing that a visitor sent.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from edge.cache.keys import Key, KeyMaker
+from edge.cache.policy import HOP_BY_HOP, Refusal, Rules, judge
+from edge.cache.status import BYPASS, COLLAPSED, METHOD, MISS, STALE, status_field
+from edge.http.fields import combine
+from edge.http.negotiation import choose_variant
+from edge.node.applications.fills import MOST_LOOKS
+from edge.node.applications.origin import Failure, OriginError, Question
+from edge.node.applications.stored import STALE as GIVEN_STALE
+from edge.node.applications.stored import Given, give
+from edge.publish.rules import path_glob
+from edge.table.counters import INDEX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from edge.config.applications import Application
+    from edge.node.applications.fills import FillDesk
+    from edge.node.applications.making import Whole
+    from edge.node.applications.origin import Exchange, Fields, Origin, Receiver
+    from edge.node.process.answers import FilledAnswer
+    from edge.table.reader import Answer, Reader
+    from edge.table.segment import CounterBlock
+
+#: Host of the clean question, where none is configured: the visitor's is not part of the key.
+DEFAULT_HOST = b"localhost"
+#: Fields of a GET that make it mean something else, if it is not answered from the table.
+_NOT_FILLING = (b"range", b"if-match", b"if-unmodified-since", b"if-range")
+_HIT, _STALE, _COALESCED, _PASSED = (
+    INDEX[f"answers_{name}"] for name in ("hit", "stale", "coalesced", "passed")
+)
+
+
+class CachingOrigin:
+    """The application *inner* with the shared cache before it; implements :class:`.origin.Origin`."""
+
+    def __init__(
+        self,
+        inner: Origin,
+        application: Application,
+        desk: FillDesk,
+        reader: Reader,
+        counters: CounterBlock,
+        origins: Collection[bytes],
+        now_ms: Callable[[], int],
+        host: bytes = DEFAULT_HOST,
+    ) -> None:
+        """*origins*: those whose pages may read stored answers; *now_ms*: CLOCK_MONOTONIC in milliseconds."""
+        self.inner = inner
+        self.application = application.name
+        self.desk = desk
+        self.reader = reader
+        self.counters = counters
+        self.origins = origins
+        self.now_ms = now_ms
+        self._host = host
+        self._maker = KeyMaker(
+            application.ignore_query,
+            [
+                (field.encode("ascii"), [value.encode("ascii") for value in told])
+                for field, told in application.vary
+            ],
+        )
+        globs = [path_glob(pattern).pattern if pattern.strip("/") else "" for pattern in application.share]
+        self._share = re.compile("|".join(f"(?:{one})" for one in globs), re.DOTALL) if globs else None
+        self._trusting, self._strict = (
+            Rules(trusting, self._maker.fields, application.stale_if_error) for trusting in (True, False)
+        )
+
+    @property
+    def name(self) -> str:
+        """That of the application."""
+        return self.inner.name
+
+    @property
+    def available(self) -> bool:
+        """Whether the application is; what is stored is there either way."""
+        return self.inner.available
+
+    def ask(self, question: Question, receiver: Receiver) -> Exchange:
+        """Answer from the table, or have it filled, or pass the question."""
+        asked = combine(question.fields)
+        if question.method not in (b"GET", b"HEAD") or question.upgrade:
+            return self.inner.ask(question, Observing(receiver, METHOD))
+        path, mark, query = question.target.partition(b"?")
+        key = self._maker.key(path, query if mark else None, asked)
+        if key is None or question.has_body:
+            return self.inner.ask(question, Observing(receiver, BYPASS))
+        asking = Asking(self, question, receiver, key, asked)
+        asking.begin()
+        return asking
+
+    def is_shared(self, path: bytes) -> bool:
+        """Whether the operator has said that what is asked under *path* is the same for all."""
+        return self._share is not None and self._share.fullmatch(path.decode("latin-1")[1:]) is not None
+
+    def names(self, target: bytes) -> list[bytes]:
+        """The names of all keys that *target* may be stored under."""
+        path, mark, query = target.partition(b"?")
+        return self._maker.names(path, query if mark else None)
+
+    # As edge.node.applications.fills.Clean has it
+
+    def rules(self, name: bytes) -> Rules:
+        """What the operator has said of the path in *name*."""
+        return self._trusting if self.is_shared(Key.of_name(name).path) else self._strict
+
+    def question(self, name: bytes, validators: Fields) -> Question:
+        """The clean question of the key *name*."""
+        key = Key.of_name(name)
+        buckets = [(field, value) for field, value in key.buckets if value]
+        return Question(b"GET", key.target, [*buckets, *validators], self._host, clean=True)
+
+    def stored(self, name: bytes) -> dict[int, Answer]:
+        """What is stored under *name*, fresh or not."""
+        first = self.reader.find_answer(name)
+        if first is None:
+            return {}
+        found = {0: first}
+        for variant in (1, 2):
+            other = self.reader.find_answer(name, lambda mask, one=variant: one if mask >> one & 1 else 0)  # type: ignore[misc]
+            if other is not None and first.variants >> variant & 1 and other.etag != first.etag:
+                found[variant] = other
+        return found
+
+
+class Asking:
+    """One GET or HEAD on its way through the cache: an exchange, and one of those who want a key."""
+
+    __slots__ = (
+        "_answer",
+        "_asked",
+        "_exchange",
+        "_key",
+        "_looks",
+        "_origin",
+        "_paused",
+        "_question",
+        "_receiver",
+        "over",
+    )
+
+    def __init__(
+        self,
+        origin: CachingOrigin,
+        question: Question,
+        receiver: Receiver,
+        key: Key,
+        asked: dict[bytes, bytes],
+    ) -> None:
+        self._origin = origin
+        self._question = question
+        self._receiver = receiver
+        self._key = key
+        self._asked = asked
+        self._exchange: Exchange | None = None
+        #: What is stored and no longer fresh.
+        self._answer: Answer | None = None
+        self._looks = 0
+        self._paused = False
+        #: The visitor has gone, or has his answer.
+        self.over = False
+
+    def begin(self) -> None:
+        """Look, in a turn of its own: who asks hears nothing before it is back."""
+        self._origin.desk.reactor.callLater(0, self.look)
+
+    # As edge.node.applications.fills.Wanting has it
+
+    def look(self) -> None:
+        """Answer from the table, or want it filled."""
+        if self.over:
+            return
+        self._looks += 1
+        answer = self._answer = self._find()
+        if answer is not None and answer.fresh:
+            self._count(_HIT)
+            self._give(Given.stored(answer), None)
+            return
+        if self._question.method != b"GET" or not self._asked.keys().isdisjoint(_NOT_FILLING):
+            self._pass(BYPASS if answer is None else STALE, None)
+            return
+        origin, name = self._origin, self._key.name
+        share = origin.is_shared(self._key.path)
+        if (
+            answer is not None
+            and not answer.doubtful
+            and -answer.remaining < answer.record.stale_while_revalidate
+        ):
+            self._give_stale(answer)
+            origin.desk.refresh(origin, name, True)
+            return
+        if self._looks > MOST_LOOKS:
+            self._pass(BYPASS, None)
+            return
+        if self._looks > 1:
+            self._count(_COALESCED)
+        if b"authorization" in self._asked and answer is None and share:
+            share = (
+                False  # what it is asked with may matter after all: the answer says so, or it is not shared
+            )
+        origin.desk.want(origin, name, share or answer is not None, self)
+
+    def filled(self, answer: FilledAnswer, first: bool, stored: bool) -> None:
+        """Here it is."""
+        if self.over:
+            return
+        if not first:
+            self._count(_COALESCED)
+        origin = self._origin
+        mask = 0
+        for one in answer.representations:
+            mask |= 1 << one.variant
+        variant = choose_variant(mask, None, self._asked.get(b"accept-encoding"))
+        given = Given.filled(answer, variant, origin.now_ms())
+        how = (STALE if self._answer is not None else MISS) if first else COLLAPSED
+        self._give(given, (*how, b"stored") if stored and first else how)
+
+    def pass_whole(self, token: int | None) -> None:
+        """Ask the application oneself."""
+        if self.over:
+            if token is not None:
+                self._origin.desk.not_observed(token)
+            return
+        self._pass(MISS if token is not None else BYPASS, token)
+
+    def failed(self, error: OriginError | None, answer: Whole | None) -> None:
+        """A stale copy, if that is allowed; else what the application said, or that it said nothing."""
+        if self.over:
+            return
+        stale = self._answer = self._find()
+        if stale is not None and stale.fresh:
+            self._give(Given.stored(stale), None)
+        elif stale is not None and -stale.remaining < stale.record.stale_if_error:
+            self._give_stale(stale)
+        elif answer is not None:
+            self.over = True
+            self._receiver.started(answer.status, _passed(answer.fields, MISS), len(answer.body))
+            if answer.body:
+                self._receiver.data(answer.body)
+            self._receiver.ended([])
+        else:
+            self.over = True
+            sentence = f"{self._origin.name}: it has failed just now"
+            self._receiver.failed(error or OriginError(Failure.AWAY, sentence, reached=False))
+
+    def _find(self) -> Answer | None:
+        coding = self._asked.get(b"accept-encoding")
+        return self._origin.reader.find_answer(
+            self._key.name, lambda mask: choose_variant(mask, None, coding)
+        )
+
+    def _give(self, given: Given, status: tuple[bytes, ...] | None) -> None:
+        self.over = True
+        origin = self._origin
+        give(given, self._question, self._receiver, origin.origins, int(origin.desk.wall()), status)
+
+    def _give_stale(self, answer: Answer) -> None:
+        self._count(_STALE)
+        self._give(Given.stored(answer), GIVEN_STALE)
+
+    def _pass(self, how: tuple[bytes, ...], token: int | None) -> None:
+        self._count(_PASSED)
+        origin = self._origin
+        observer = None if token is None else Observer(origin, self._key.name, self._asked, token)
+        self._exchange = origin.inner.ask(self._question, Observing(self._receiver, how, observer))
+        if self._paused:
+            self._exchange.pause()
+
+    def _count(self, counter: int) -> None:
+        self._origin.counters.add(counter)
+
+    # As edge.node.applications.origin.Exchange has it
+
+    def send(self, data: bytes) -> None:
+        """There is no body."""
+
+    def finish(self) -> None:
+        """There is no body."""
+
+    def pause(self) -> None:
+        """Give no more of the answer for now."""
+        self._paused = True
+        if self._exchange is not None:
+            self._exchange.pause()
+
+    def resume(self) -> None:
+        """Go on."""
+        self._paused = False
+        if self._exchange is not None:
+            self._exchange.resume()
+
+    def cancel(self) -> None:
+        """The visitor has gone; who waits for the same goes on waiting."""
+        self.over = True
+        if self._exchange is not None:
+            self._exchange.cancel()
+
+
+class Observer:
+    """What the answer to the first request for a key says of sharing it."""
+
+    __slots__ = ("_asked", "_at", "_name", "_origin", "_token")
+
+    def __init__(self, origin: CachingOrigin, name: bytes, asked: dict[bytes, bytes], token: int) -> None:
+        self._origin = origin
+        self._name = name
+        self._asked = asked
+        self._token: int | None = token
+        self._at: float = origin.desk.reactor.seconds()
+
+    def started(self, status: int, fields: Fields) -> None:
+        """Its head is here."""
+        if self._token is None:
+            return
+        token, self._token = self._token, None
+        desk = self._origin.desk
+        rules = self._origin.rules(self._name)
+        if b"authorization" in self._asked:
+            rules = Rules(False, rules.vary, rules.stale_if_error)
+        judged = judge(status, fields, rules, self._at, desk.reactor.seconds(), int(desk.wall()))
+        if status >= 500:
+            desk.not_observed(token)
+        else:
+            desk.observed(token, self._name, not isinstance(judged, Refusal))
+
+    def failed(self) -> None:
+        """There is no answer."""
+        if self._token is not None:
+            token, self._token = self._token, None
+            self._origin.desk.not_observed(token)
+
+
+def _passed(fields: Fields, how: tuple[bytes, ...]) -> Fields:
+    """*fields* of an application's answer as a visitor gets them."""
+    return [*(field for field in fields if field[0].lower() not in HOP_BY_HOP), status_field(*how)]
+
+
+class Observing:
+    """A receiver before a receiver: answers that pass are told of, and say what the cache made of them."""
+
+    __slots__ = ("_how", "_observer", "_receiver")
+
+    def __init__(self, receiver: Receiver, how: tuple[bytes, ...], observer: Observer | None = None) -> None:
+        self._receiver: Any = receiver
+        self._how = how
+        self._observer = observer
+
+    def informational(self, status: int, fields: Fields) -> None:
+        """Pass it on."""
+        self._receiver.informational(status, fields)
+
+    def started(self, status: int, fields: Fields, length: int | None) -> None:
+        """Tell of it, and pass it on."""
+        if self._observer is not None:
+            self._observer.started(status, fields)
+        self._receiver.started(status, _passed(fields, self._how), length)
+
+    def switched(self, fields: Fields) -> None:
+        """Pass it on."""
+        self._receiver.switched(fields)
+
+    def data(self, data: bytes) -> None:
+        """Pass it on."""
+        self._receiver.data(data)
+
+    def ended(self, trailers: Fields) -> None:
+        """Pass it on."""
+        self._receiver.ended(trailers)
+
+    def failed(self, error: OriginError) -> None:
+        """Tell of it, and pass it on."""
+        if self._observer is not None:
+            self._observer.failed()
+        self._receiver.failed(error)
+
+    def pause_body(self) -> None:
+        """Pass it on."""
+        self._receiver.pause_body()
+
+    def resume_body(self) -> None:
+        """Pass it on."""
+        self._receiver.resume_body()

@@ -1,0 +1,367 @@
+"""The desk of a worker where answers of applications are filled in: who asks, who waits, what is stored.
+
+For each key that is not answered from the table the desk asks the supervisor, once for all who want it here,
+and does what it is told (:class:`~edge.node.process.answers.Kind`).  A *fill* is the desk's own exchange with
+the application: it asks the clean question, keeps the answer until that is whole, has it coded in a thread,
+and sends it to the supervisor.
+
+Who wants a key that is being filled joins those who wait, until the answer is sent: from then on it is looked
+for in the table.  An answer that the supervisor did not store, since something has changed meanwhile, is
+given to the one who began, and to nobody else: the others look again.  So who asks after a change never gets
+what was made before it.
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure as TwistedFailure
+
+from edge.cache.marks import PASS_SECONDS, Marks
+from edge.cache.policy import Refusal, judge
+from edge.node.applications.making import (
+    Whole,
+    coded,
+    confirmed,
+    is_slow_to_code,
+    make,
+    reconfirmed,
+)
+from edge.node.applications.origin import Failure, OriginError
+from edge.node.process.answers import LONGEST_BODY, Kind, Outcome, Verdict, pack
+from edge.node.process.counted_log import CountedLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twisted.internet.defer import Deferred
+
+    from edge.cache.policy import Rules
+    from edge.node.applications.origin import Exchange, Fields, Origin, Question
+    from edge.node.process.answers import FilledAnswer
+    from edge.table.reader import Answer
+
+#: A worker's own memory of keys that are passed whole, so that it need not ask.
+_LOCAL_MARKS = 16_384
+#: How often a key is looked for again before the request is passed whole.
+MOST_LOOKS = 4
+
+
+class FillControl(Protocol):
+    """The supervisor, as a desk asks it."""
+
+    def ask(self, application: str, name: bytes, share: bool) -> Deferred[Verdict]:
+        """What to do for the key *name*, when there is something; *share*: the first answer may fill."""
+
+    def store(self, token: int, application: str, packed: bytes) -> Deferred[bool]:
+        """Store an answer (:func:`edge.node.process.answers.pack`); whether it is."""
+
+    def end(self, token: int, outcome: Outcome) -> None:
+        """The question under *token* led to nothing that is stored."""
+
+
+class Wanting(Protocol):
+    """One request that waits for an answer."""
+
+    @property
+    def over(self) -> bool:
+        """The visitor has gone."""
+
+    def filled(self, answer: FilledAnswer, first: bool, stored: bool) -> None:
+        """Here it is; *first*: it was asked for on behalf of this request."""
+
+    def look(self) -> None:
+        """Look into the table, and ask again."""
+
+    def pass_whole(self, token: int | None) -> None:
+        """Pass the request whole; *token*: tell by :meth:`FillDesk.observed` what its answer says."""
+
+    def failed(self, error: OriginError | None, answer: Whole | None) -> None:
+        """The application gave *error*, or *answer*, a 5xx; None of both: it did so to somebody else."""
+
+
+class Clean(Protocol):
+    """How the clean question of a key is asked, and its answer judged."""
+
+    application: str
+
+    @property
+    def inner(self) -> Origin:
+        """Whom to ask."""
+
+    def rules(self, name: bytes) -> Rules:
+        """What the operator has said."""
+
+    def question(self, name: bytes, validators: Fields) -> Question:
+        """It holds nothing but the key, and *validators* of an answer that is stored."""
+
+    def stored(self, name: bytes) -> dict[int, Answer]:
+        """Variant -> what is stored under *name*; empty: nothing."""
+
+
+class FillDesk:
+    """The desk of one worker."""
+
+    _log = Logger()
+
+    def __init__(self, control: FillControl, reactor: Any, wall: Callable[[], float]) -> None:
+        """*wall*: Unix seconds."""
+        self.control = control
+        self.reactor = reactor
+        self.wall = wall
+        self._wanted: dict[bytes, list[Wanting]] = {}
+        self._passing = Marks(PASS_SECONDS, _LOCAL_MARKS)
+        self.said = CountedLog(self._log, reactor)
+        self.filling = 0
+
+    def want(self, clean: Clean, name: bytes, share: bool, wanting: Wanting) -> None:
+        """*wanting* wants the answer under *name*."""
+        if self._passing.has(name, self.reactor.seconds()):
+            wanting.pass_whole(None)
+            return
+        others = self._wanted.get(name)
+        if others is not None:
+            others.append(wanting)
+            return
+        self._wanted[name] = [wanting]
+        self._ask(clean, name, share)
+
+    def observed(self, token: int, name: bytes, shareable: bool) -> None:
+        """The answer to a request that was passed whole under *token* may be shared, or not."""
+        if not shareable:
+            self._passing.add(name, self.reactor.seconds())
+        self.control.end(token, Outcome.SHAREABLE if shareable else Outcome.PASS)
+
+    def not_observed(self, token: int) -> None:
+        """There was no such answer."""
+        self.control.end(token, Outcome.NOTHING)
+
+    def refresh(self, clean: Clean, name: bytes, share: bool) -> None:
+        """Have *name* asked for anew, if nobody does; nobody waits."""
+        if name not in self._wanted:
+            self._wanted[name] = []
+            self._ask(clean, name, share)
+
+    def refill(self, clean: Clean, name: bytes, token: int) -> None:
+        """The supervisor says: ask for *name* under *token*."""
+        Fill(self, clean, name, token).begin()
+
+    def _ask(self, clean: Clean, name: bytes, share: bool) -> None:
+        asked = self.control.ask(clean.application, name, share)
+        asked.addCallback(self._told, clean, name, share)
+        asked.addErrback(self._not_told, name)
+
+    def _told(self, verdict: Verdict, clean: Clean, name: bytes, share: bool) -> None:
+        kind, token = verdict
+        if kind is Kind.FILL:
+            Fill(self, clean, name, token).begin()
+            return
+        if kind is Kind.FIRST:
+            self._first(clean, name, share, token)
+            return
+        if kind is Kind.PASS:
+            self._passing.add(name, self.reactor.seconds())
+        for wanting in self.take(name):
+            if kind is Kind.LOOK:
+                wanting.look()
+            elif kind is Kind.PASS:
+                wanting.pass_whole(None)
+            else:
+                wanting.failed(None, None)
+
+    def _first(self, clean: Clean, name: bytes, share: bool, token: int) -> None:
+        """One request passes whole; the others wait for what its answer says."""
+        waiting = self.take(name)
+        if not waiting:
+            self.not_observed(token)
+            return
+        if waiting[1:]:
+            self._wanted[name] = waiting[1:]
+            self._ask(clean, name, share)
+        waiting[0].pass_whole(token)
+
+    def _not_told(self, failure: TwistedFailure, name: bytes) -> None:
+        """The supervisor cannot be asked: it is going, or this is a fault of ours."""
+        self.said.warn("supervisor", f"the shared cache cannot be asked: {failure.getErrorMessage()}")
+        for wanting in self.take(name):
+            wanting.pass_whole(None)
+
+    def take(self, name: bytes) -> list[Wanting]:
+        """Those who want *name*, and are still there; who comes from now on begins anew."""
+        return [wanting for wanting in self._wanted.pop(name, ()) if not wanting.over]
+
+    def passes(self, name: bytes) -> None:
+        """For a while *name* is passed whole."""
+        self._passing.add(name, self.reactor.seconds())
+
+
+class Fill:
+    """One clean question and its answer; a receiver."""
+
+    def __init__(self, desk: FillDesk, clean: Clean, name: bytes, token: int) -> None:
+        self._desk = desk
+        self._clean = clean
+        self._name = name
+        self._token = token
+        self._stored: dict[int, Answer] = {}
+        self._exchange: Exchange | None = None
+        self._body: list[bytes] = []
+        self._size = 0
+        self._status = 0
+        self._fields: Fields = []
+        self._asked = self._here = 0.0
+        self._wall = 0
+
+    def begin(self, validators: bool = True) -> None:
+        """Ask; with the *validators* of what is stored, if the application has given any."""
+        desk = self._desk
+        self._stored = self._clean.stored(self._name) if validators else {}
+        self._body, self._size = [], 0
+        self._asked = desk.reactor.seconds()
+        question = self._clean.question(self._name, _validators(self._stored))
+        desk.filling += 1
+        self._exchange = self._clean.inner.ask(question, self)
+
+    # As edge.node.applications.origin.Receiver has it
+
+    def informational(self, status: int, fields: Fields) -> None:
+        """Of no use to anybody here."""
+
+    def switched(self, fields: Fields) -> None:
+        """Not asked for."""
+        self._fail(OriginError(Failure.GARBAGE, "it switches protocols unasked"), None)
+
+    def started(self, status: int, fields: Fields, length: int | None) -> None:
+        """The head is here."""
+        self._status, self._fields = status, fields
+        self._here = self._desk.reactor.seconds()
+        self._wall = int(self._desk.wall())
+        rules = self._clean.rules(self._name)
+        too_long = length is not None and length > LONGEST_BODY
+        refused = status < 500 and status != 304
+        refused = refused and isinstance(self._judged(rules), Refusal)
+        if refused or too_long:
+            self._give_up(Outcome.PASS)
+
+    def data(self, data: bytes) -> None:
+        """A piece of it."""
+        self._size += len(data)
+        if self._size > LONGEST_BODY:
+            self._give_up(Outcome.PASS)
+            return
+        self._body.append(data)
+
+    def ended(self, trailers: Fields) -> None:
+        """It is whole."""
+        self._done()
+        whole = self._whole()
+        if self._status == 304 and self._stored:
+            self._confirmed(whole)
+        elif self._status >= 500:
+            self._fail(None, whole)
+        elif self._status == 304:
+            self._fail(OriginError(Failure.GARBAGE, "it answers 304 to a question without a condition"), None)
+        else:
+            made = make(self._name, whole, self._clean.rules(self._name))
+            if isinstance(made, Refusal):
+                self._give_up(Outcome.PASS)
+            else:
+                self._code(made)
+
+    def failed(self, error: OriginError) -> None:
+        """There is no answer."""
+        self._done()
+        self._fail(error, None)
+
+    def pause_body(self) -> None:
+        """There is no body."""
+
+    def resume_body(self) -> None:
+        """There is no body."""
+
+    # What becomes of it
+
+    def _whole(self) -> Whole:
+        return Whole(self._status, self._fields, b"".join(self._body), self._asked, self._here, self._wall)
+
+    def _judged(self, rules: Rules) -> object:
+        return judge(self._status, self._fields, rules, self._asked, self._here, self._wall)
+
+    def _done(self) -> None:
+        if self._exchange is not None:
+            self._exchange = None
+            self._desk.filling -= 1
+
+    def _confirmed(self, whole: Whole) -> None:
+        """304: what is stored is still good; without a lifetime of its own it is asked for as a whole."""
+        answer = self._stored[0]
+        fields = confirmed(answer, whole.fields)
+        renewed = whole._replace(status=answer.record.status, fields=fields, body=answer.body)
+        made = make(self._name, renewed, self._clean.rules(self._name))
+        if isinstance(made, Refusal):
+            self.begin(validators=False)
+        else:
+            self._store(reconfirmed(made, self._stored))
+
+    def _code(self, made: FilledAnswer) -> None:
+        if not is_slow_to_code(made):
+            self._store(coded(made))
+            return
+        reactor = self._desk.reactor
+        coding = deferToThreadPool(reactor, reactor.getThreadPool(), coded, made)
+        coding.addErrback(self._not_coded, made)
+        coding.addCallback(self._store)
+
+    def _not_coded(self, failure: TwistedFailure, made: FilledAnswer) -> FilledAnswer:
+        self._desk.said.warn("coding", f"an answer cannot be coded: {failure.getErrorMessage()}")
+        return made
+
+    def _store(self, made: FilledAnswer) -> None:
+        """From here on, who wants the key looks for it in the table."""
+        waiting = self._desk.take(self._name)
+        storing = self._desk.control.store(self._token, self._clean.application, pack(made))
+        storing.addErrback(self._not_stored)
+        storing.addCallback(self._told, made, waiting)
+
+    def _not_stored(self, failure: TwistedFailure) -> bool:
+        self._desk.said.warn("store", f"an answer cannot be stored: {failure.getErrorMessage()}")
+        return False
+
+    def _told(self, stored: bool, made: FilledAnswer, waiting: list[Wanting]) -> None:
+        for number, wanting in enumerate(waiting):
+            if stored or not number:
+                wanting.filled(made, not number, stored)
+            else:
+                wanting.look()
+
+    def _give_up(self, outcome: Outcome) -> None:
+        """The clean answer is not for sharing: everybody asks himself."""
+        exchange = self._exchange
+        self._done()
+        if exchange is not None:
+            exchange.cancel()
+        self._desk.passes(self._name)
+        waiting = self._desk.take(self._name)
+        self._desk.control.end(self._token, outcome)
+        for wanting in waiting:
+            wanting.pass_whole(None)
+
+    def _fail(self, error: OriginError | None, answer: Whole | None) -> None:
+        waiting = self._desk.take(self._name)
+        self._desk.control.end(self._token, Outcome.FAILED)
+        for wanting in waiting:
+            wanting.failed(error, answer)
+
+
+def _validators(stored: dict[int, Answer]) -> Fields:
+    """What asks whether the answer is still good."""
+    if not stored:
+        return []
+    record = stored[0].record
+    fields = [(b"If-None-Match", record.etag)] if record.etag else []
+    return [*fields, (b"If-Modified-Since", record.modified)] if record.modified else fields

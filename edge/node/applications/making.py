@@ -1,0 +1,201 @@
+"""From an application's answer to what is stored of it: lines, validators, codings.
+
+**ETag.**  What goes out is the node's own: a hash of exactly the bytes, one for each content coding, equal on
+all nodes. An application's ETag says less, or more (weak ones: that two bodies mean the same), and would have
+to be another one for each coding.  It is kept beside the answer, for the application: to ask whether the
+answer is still good, and for visitors who got it with an answer that was not stored.
+
+Bodies are coded in a thread, with brotli 5 and gzip, and only where that is worth it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, NamedTuple
+
+from edge.cache.group_fields import CACHE_GROUPS, GroupsError, groups_of
+from edge.cache.policy import HOP_BY_HOP, Refusal, Rules, Terms, judge
+from edge.cache.record import LONGEST_ETAG, LONGEST_MODIFIED, AnswerRecord
+from edge.cache.status import HIT
+from edge.http.dates import parse_date
+from edge.http.fields import Fields, lines_of, list_members
+from edge.node.process.answers import LONGEST_BODY, FilledAnswer, groups_fit
+from edge.publish.coding import QUICK_BROTLI, encode, is_worth_it
+from edge.publish.rules import is_compressible
+from edge.resource import CODING_TOKENS, Coding, Representation, etag_of
+from edge.table.layout import OWN_CORS, OWN_VALIDATORS
+from edge.table.reader import LINES_LIMIT
+
+if TYPE_CHECKING:
+    from edge.table.reader import Answer
+
+#: gzip's quality; as for brotli, somebody waits.
+_QUICK_GZIP = 6
+#: Smaller bodies fit one packet with their head either way.
+_SMALLEST = 256
+#: Not stored: our own stands in their place, or the store has them elsewhere.
+_OURS = HOP_BY_HOP | {b"date", b"age", b"etag", b"content-length", b"content-encoding"}
+#: What a 304 has of what the 200 had: RFC 9110 section 15.4.5.
+_IN_304 = frozenset({b"cache-control", b"content-location", b"expires", b"vary"})
+#: What a 304 does not change of what is stored: it is about the body that was not sent.
+_OF_THE_BODY = frozenset({b"content-encoding", b"content-type", b"content-range", b"content-length"})
+
+
+class Whole(NamedTuple):
+    """An application's answer to GET, whole."""
+
+    status: int
+    fields: Fields
+    body: bytes
+    #: Seconds of the steady clock: when it was asked for, and when its head was here.
+    asked: float
+    here: float
+    #: Unix seconds of the head.
+    wall: int
+
+
+def make(name: bytes, answer: Whole, rules: Rules) -> FilledAnswer | Refusal:
+    """What is stored of *answer*, in identity alone; or why it is not."""
+    terms = judge(answer.status, answer.fields, rules, answer.asked, answer.here, answer.wall)
+    if isinstance(terms, Refusal):
+        return terms
+    if len(answer.body) > LONGEST_BODY:
+        return Refusal.TOO_LONG
+    try:
+        groups = groups_of(lines_of(answer.fields, CACHE_GROUPS))
+    except GroupsError:
+        return Refusal.GROUPS
+    etag, modified = _one(answer.fields, b"etag"), _one(answer.fields, b"last-modified")
+    if not groups_fit(groups):
+        return Refusal.GROUPS
+    if len(etag) > LONGEST_ETAG or len(modified) > LONGEST_MODIFIED:
+        return Refusal.TOO_LONG
+    date = parse_date(_one(answer.fields, b"date"), answer.wall)
+    record = AnswerRecord(
+        name,
+        answer.status,
+        answer.wall if date is None or not 0 <= date < 2**32 else date,
+        terms.stale_while_revalidate,
+        terms.stale_if_error,
+        etag,
+        modified,
+    )
+    lines_200, lines_304 = _lines(answer.fields, _is_coded(answer.fields, answer.body))
+    if max(len(lines_200), len(lines_304)) + 32 > LINES_LIMIT:
+        return Refusal.TOO_LONG
+    digest = sha256(answer.body).digest()
+    identity = Representation(0, etag_of(digest), digest, len(answer.body), lines_200, lines_304, answer.body)
+    cors = any(name.lower().startswith(b"access-control-") for name, _ in answer.fields)
+    flags = (OWN_VALIDATORS if etag else 0) | (OWN_CORS if cors else 0)
+    born_ms, fresh_ms = _times(terms, answer.here)
+    return FilledAnswer(record, born_ms, fresh_ms, flags, tuple(sorted(groups)), (identity,))
+
+
+def coded(answer: FilledAnswer) -> FilledAnswer:
+    """*answer* with those codings that are worth it; takes a while, to be called in a thread."""
+    (identity,) = answer.representations
+    body = identity.body or b""
+    if b"Vary: Accept-Encoding\r\n" not in identity.lines_200 or not _may_be_coded(body):
+        return answer
+    representations = [identity]
+    for coding, quality in ((Coding.GZIP, _QUICK_GZIP), (Coding.BR, QUICK_BROTLI)):
+        data = encode(body, coding, quality)
+        if not is_worth_it(len(body), len(data)):
+            continue
+        digest = sha256(data).digest()
+        line = b"Content-Encoding: %b\r\n" % CODING_TOKENS[coding].encode("ascii")
+        representations.append(
+            Representation(
+                int(coding),
+                etag_of(digest),
+                digest,
+                len(data),
+                line + identity.lines_200,
+                identity.lines_304,
+                data,
+            )
+        )
+    return answer._replace(representations=tuple(representations))
+
+
+def is_slow_to_code(answer: FilledAnswer) -> bool:
+    """Whether coding it is for a thread: it takes longer than a switch to one."""
+    return answer.representations[0].length > 4096
+
+
+def confirmed(answer: Answer, fields: Fields) -> Fields:
+    """The fields of a stored answer after a 304 with these *fields* (RFC 9111 section 4.3.4)."""
+    new = [field for field in fields if field[0].lower() not in _OF_THE_BODY]
+    names = {name.lower() for name, _ in new} | {b"cache-status"}
+    kept = [field for field in fields_of(answer.lines_200) if field[0].lower() not in names]
+    if answer.record.etag and b"etag" not in names:
+        kept.append((b"ETag", answer.record.etag))
+    if answer.record.groups and CACHE_GROUPS not in names:
+        kept.append((b"Cache-Groups", answer.record.groups))
+    return [*kept, *new]
+
+
+def reconfirmed(answer: FilledAnswer, stored: dict[int, Answer]) -> FilledAnswer:
+    """*answer*, whose body was confirmed, with the codings that are *stored* of it."""
+    (identity,) = answer.representations
+    others = [
+        replace(
+            identity,
+            variant=variant,
+            etag=one.etag,
+            length=one.length,
+            lines_200=b"Content-Encoding: %b\r\n" % CODING_TOKENS[Coding(variant)].encode("ascii")
+            + identity.lines_200,
+            body=one.body,
+        )
+        for variant, one in stored.items()
+        if variant
+    ]
+    return answer._replace(representations=(identity, *others))
+
+
+def fields_of(lines: bytes) -> Fields:
+    """Header lines as (name, value)."""
+    return [(name, value) for name, _, value in (line.partition(b": ") for line in lines.split(b"\r\n")[:-1])]
+
+
+def _one(fields: Fields, lower: bytes) -> bytes:
+    return next(iter(lines_of(fields, lower)), b"")
+
+
+def _may_be_coded(body: bytes) -> bool:
+    return len(body) >= _SMALLEST
+
+
+def _is_coded(fields: Fields, body: bytes) -> bool:
+    """Whether the body will be there in other codings, too."""
+    media_type = _one(fields, b"content-type").partition(b";")[0].strip().lower()
+    forbidden = any(
+        member.strip().lower() == b"no-transform"
+        for line in lines_of(fields, b"cache-control")
+        for member in list_members(line)
+    )
+    return _may_be_coded(body) and is_compressible(media_type.decode("latin-1")) and not forbidden
+
+
+def _lines(fields: Fields, is_coded: bool) -> tuple[bytes, bytes]:
+    """(lines of a 200, of a 304)."""
+    kept = [field for field in fields if field[0].lower() not in _OURS]
+    if is_coded:
+        others = [
+            member
+            for line in lines_of(kept, b"vary")
+            for member in list_members(line)
+            if member.lower() != b"accept-encoding"
+        ]
+        kept = [field for field in kept if field[0].lower() != b"vary"]
+        kept += [(b"Vary", b"Accept-Encoding"), *((b"Vary", one) for one in others)]
+    lines_200 = b"".join(b"%b: %b\r\n" % field for field in kept) + HIT
+    lines_304 = b"".join(b"%b: %b\r\n" % field for field in kept if field[0].lower() in _IN_304)
+    return lines_200, lines_304
+
+
+def _times(terms: Terms, here: float) -> tuple[int, int]:
+    """(when it was made, in milliseconds of the steady clock; for how long it is fresh from then)."""
+    return int((here - terms.age) * 1000), terms.fresh * 1000

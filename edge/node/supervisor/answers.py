@@ -1,0 +1,476 @@
+"""The store of applications' answers: leases, the table, what leaves, what is asked for anew.
+
+It lives in the supervisor, the only writer of the table, and asks no application itself: workers do, under
+the leases that it gives (:mod:`edge.cache.leases`).  Per answer it keeps numbers in arrays, no objects: 10**6
+answers take 40 MB here, everything else of them lies in the table.
+
+**Refreshing.**  When an answer is stored, its end is put on a wheel of quarter seconds.  A little before it,
+the answer is asked for anew if somebody has asked for it since it was looked at last; so readers of what is
+hot never wait.  If the application fails then, and the answer may be served stale (stale-if-error), it is
+prolonged by a second, and again: the fast path goes on answering while the application is away.
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from edge.cache.eviction import S3Fifo
+from edge.cache.leases import Leases, NoChanges
+from edge.cache.marks import PASS_SECONDS, SHAREABLE_SECONDS, Marks
+from edge.node.process.answers import Kind, MalformedAnswer, Outcome, Verdict, unpack
+from edge.node.process.counted_log import CountedLog
+from edge.table.layout import TICKS_PER_SECOND, U64, ticks_between, ticks_of
+from edge.table.writer import StoredAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from edge.cache.leases import Changes, Grant
+    from edge.node.process.answers import FilledAnswer
+    from edge.table.segment import Segment
+    from edge.table.writer import Writer
+
+#: Seconds between two turns of the wheel.
+TURN_SECONDS = 0.25
+_TICKS_A_TURN = int(TICKS_PER_SECOND * TURN_SECONDS)
+#: Turns are counted modulo as many as there are in all ticks.
+_TURNS = 2**32 // _TICKS_A_TURN - 1
+#: Turns that are one on the wheel of what is far off: a quarter of a minute.
+_FAR = 64
+#: An answer that is asked for is asked for anew when this share of its lifetime is left, between these
+#: seconds.
+_LEFT, _LEAST_LEFT, _MOST_LEFT = 0.1, 0.5, 5.0
+#: Seconds by which an answer is prolonged while the application fails.
+PROLONGED = 1.0
+#: Seconds after its lifetime beyond which nothing is served, as far as ticks can tell: a year.
+_LONGEST_STALE = 31_536_000
+#: Seconds for which others wait for what the answer to the first request for a key says.
+FIRST_SECONDS = 2.0
+#: Seconds after which somebody else fills; longer than an application has for its answer.
+FILL_SECONDS = 60.0
+#: Seconds for which nobody asks again after the application has failed, if there is an answer to be served
+#: stale.
+FAILED_SECONDS = 1.0
+#: Of the table's entries, and of its memory, what answers leave for files, one part in so many.
+RESERVE = 8
+
+
+class Refiller(Protocol):
+    """Workers, as the store has them ask."""
+
+    def refill(self, application: str, name: bytes, token: int) -> int | None:
+        """Have some worker ask the clean question; its number, None: there is none."""
+
+
+class _Waiter:
+    """One worker that waits for a verdict; the refresh of an answer waits for none."""
+
+    __slots__ = ("deferred", "first")
+
+    def __init__(self, first: bool) -> None:
+        self.deferred: Deferred[Verdict] = Deferred()
+        self.first = first
+
+    def tell(self, kind: Kind, token: int = 0) -> None:
+        """Once."""
+        deferred, self.deferred = self.deferred, Deferred()
+        deferred.callback(Verdict(kind, token))
+
+
+class AnswerStore:
+    """The answers of one node."""
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        writer: Writer,
+        segment: Segment,
+        reactor: Any,
+        now_ms: Callable[[], int],
+        changes: Changes | None = None,
+    ) -> None:
+        """*now_ms*: CLOCK_MONOTONIC in milliseconds; *changes*: of groups."""
+        self.changes: Changes = changes or NoChanges()
+        #: See :mod:`edge.node.cluster.leases`; 0: a node alone.
+        self.origin = 0
+        #: Seconds to which lifetimes are cut; None: they are not.
+        self.longest: float | None = None
+        self.refiller: Refiller | None = None
+        #: Told of each answer that is stored (number, application, answer) and of each that has gone
+        #: (number).
+        self.stored: list[Callable[[int, str, FilledAnswer], None]] = []
+        self.gone: list[Callable[[int], None]] = []
+        self._writer = writer
+        self._segment = segment
+        self._reactor = reactor
+        self._now_ms = now_ms
+        self._said = CountedLog(self._log, reactor)
+        self._leases: Leases[_Waiter] = Leases(self.changes, FILL_SECONDS)
+        #: Tokens of first requests -> since when.
+        self._firsts: dict[int, float] = {}
+        self._shareable = Marks(SHAREABLE_SECONDS)
+        self._passing = Marks(PASS_SECONDS)
+        self._failing = Marks(FAILED_SECONDS)
+        self._order = S3Fifo(self._was_hit)
+        #: Number of an answer -> number of its slot, and back.
+        self._slots: array[int] = array("I", [0, 0, 0])
+        self._numbers: array[int] = array("I")
+        #: 1: it was asked for, and the order of leaving does not know it yet.
+        self._hot = bytearray(3)
+        #: Number -> application, by the index in a list of names.
+        self._of = bytearray(3)
+        self._applications: list[str] = []
+        #: Turn of the wheel -> numbers that end soon after.
+        self._wheel: dict[int, array[int]] = {}
+        #: The same of those that end much later, by :data:`_FAR` turns at once.
+        self._far: dict[int, array[int]] = {}
+        self._turn = 0
+        #: Number -> when an answer that was prolonged is over for good, ticks.
+        self._over: dict[int, int] = {}
+        writer.answer_gone = self._slot_gone
+        writer.make_room = self._make_room
+        self._turning = LoopingCall(self.turn)
+        self._turning.clock = reactor
+
+    def start(self) -> None:
+        """Begin to refresh."""
+        self._turn = self._turn_of(self._now())
+        self._turning.start(TURN_SECONDS, now=False)
+
+    def stop(self) -> None:
+        """End; answers stay as long as the table."""
+        if self._turning.running:
+            self._turning.stop()
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    # What workers ask
+
+    def ask(self, worker: int, application: str, name: bytes, share: bool) -> Deferred[Verdict]:
+        """What *worker* is to do for *name*; see :class:`edge.node.applications.fills.FillControl`."""
+        now = self._reactor.seconds()
+        waiter = _Waiter(first=not share and not self._shareable.has(name, now))
+        asked = waiter.deferred
+        if self._passing.has(name, now):
+            waiter.tell(Kind.PASS)
+        elif self._failing.has(name, now):
+            waiter.tell(Kind.FAILED)
+        else:
+            grant = self._leases.ask(name, waiter, worker, now)
+            if grant is not None:
+                self._grant(grant)
+        return asked
+
+    def store(self, token: int, application: str, packed: bytes) -> bool:
+        """Store what was asked under *token*, unless it comes too late; whether it is stored."""
+        try:
+            answer = unpack(packed)
+        except MalformedAnswer as error:
+            self._said.warn("malformed", f"a worker has sent an answer that is none: {error}")
+            self.end(token, Outcome.NOTHING)
+            return False
+        name = answer.record.name
+        good = self._leases.name_of(token) == name and self._leases.is_good(token, application, answer.groups)
+        stored = good and self.put(application, answer)
+        if good:
+            self._shareable.discard(name)
+        self._tell(token, Kind.LOOK)
+        return stored
+
+    def end(self, token: int, outcome: Outcome) -> None:
+        """What was asked under *token* led to nothing that is stored."""
+        name = self._leases.name_of(token)
+        if name is None:
+            return
+        now = self._reactor.seconds()
+        kind = Kind.LOOK
+        if outcome is Outcome.SHAREABLE:
+            self._shareable.add(name, now)
+        elif outcome is Outcome.PASS:
+            self._passing.add(name, now)
+            self._shareable.discard(name)
+            self._remove_name(name)
+            kind = Kind.PASS
+        elif outcome is Outcome.FAILED:
+            kind = Kind.FAILED
+            number = self._number_of(name)
+            if number is not None:
+                self._failing.add(name, now)
+                self._prolong(number)
+        self._tell(token, kind)
+
+    def invalidate(self, target: bytes) -> None:
+        """Something was changed under *target* (RFC 9111 section 4.4): its answers go, in every bucket."""
+        self._leases.spoil(target)
+        self._remove_name(target)
+        self._shareable.discard(target)
+        self._passing.discard(target)
+
+    def worker_gone(self, worker: int) -> None:
+        """The worker has died: others take over what it asked."""
+        for grant in self._leases.worker_gone(worker, self._reactor.seconds()):
+            self._grant(grant)
+
+    def _grant(self, grant: Grant[_Waiter]) -> None:
+        now = self._reactor.seconds()
+        if grant.waiter.first and self._shareable.has(grant.name, now):
+            grant.waiter.first = False  # it has become known while it waited
+        if grant.waiter.first:
+            self._firsts[grant.token] = now
+        grant.waiter.tell(Kind.FIRST if grant.waiter.first else Kind.FILL, grant.token)
+
+    def _tell(self, token: int, kind: Kind) -> None:
+        self._firsts.pop(token, None)
+        for waiter in self._leases.end(token):
+            waiter.tell(kind)
+
+    # The table
+
+    def put(self, application: str, answer: FilledAnswer) -> bool:
+        """Put *answer* into the table, whoever asked for it; whether there is room."""
+        fresh_ms = answer.fresh_ms
+        if self.longest is not None:
+            fresh_ms = min(fresh_ms, int(self.longest * 1000))
+        born, until = ticks_of(answer.born_ms), ticks_of(answer.born_ms + fresh_ms)
+        name = answer.record.name
+        plain = answer.record.status == 200
+        self._leave_room(len(answer.representations))
+        slot = self._writer.put_answer(
+            StoredAnswer(
+                name,
+                answer.representations,
+                answer.record.pack(),
+                born,
+                until,
+                answer.flags,
+                self.origin,
+                plain,
+            )
+        )
+        if slot is None:
+            return False
+        number = self._numbers[slot] if self._numbers else 0
+        if not number:
+            number = self._add(slot, name)
+        self._of[number] = self._application(application)
+        self._over.pop(number, None)
+        self._watch(number, born, until)
+        for told in self.stored:
+            told(number, application, answer)
+        return True
+
+    def remove(self, numbers: Iterable[int]) -> None:
+        """Take these answers away at once."""
+        for number in list(numbers):
+            if 2 < number < len(self._slots) and self._numbers[self._slots[number]] == number:
+                self._writer.remove_answer(self._slots[number])
+
+    def expire_all(self) -> None:
+        """Every answer is doubtful: not fresh any more; it may be served while the application fails."""
+        self._leases.spoil_all()
+        self._segment.set_doubt(self._now() + 1)
+
+    def hot(self, limit: int) -> Iterator[int]:
+        """Numbers of answers that were asked for since they were looked at last, at most *limit*."""
+        found = 0
+        for number in range(3, len(self._slots)):
+            if found == limit:
+                return
+            if self._numbers[self._slots[number]] == number and self._was_asked_for(number):
+                found += 1
+                yield number
+
+    def application_of(self, number: int) -> str:
+        """Whose answer it is."""
+        return self._applications[self._of[number]]
+
+    def slot_of(self, number: int) -> int:
+        """The number of its slot in the table."""
+        return self._slots[number]
+
+    def _number_of(self, name: bytes) -> int | None:
+        slot = self._writer.find_answer(name)
+        return None if slot is None or not self._numbers else self._numbers[slot] or None
+
+    def _remove_name(self, name: bytes) -> None:
+        slot = self._writer.find_answer(name)
+        if slot is not None:
+            self._writer.remove_answer(slot)
+
+    def _add(self, slot: int, name: bytes) -> int:
+        if not self._numbers:
+            self._numbers = array("I", [0]) * self._segment.slot_count
+        at = self._writer.answer_at(slot)
+        assert at is not None, "it was just put"
+        number = self._order.add(U64.unpack_from(at[0])[0])
+        if number == len(self._slots):
+            self._slots.append(0)
+            self._hot.append(0)
+            self._of.append(0)
+        self._slots[number], self._numbers[slot], self._hot[number] = slot, number, 0
+        self._segment.take_hit(slot)  # what was there before
+        return number
+
+    def _application(self, name: str) -> int:
+        if name not in self._applications:
+            self._applications.append(name)
+        return self._applications.index(name)
+
+    def _slot_gone(self, slot: int) -> None:
+        number = self._numbers[slot] if self._numbers else 0
+        if number:
+            self._numbers[slot] = 0
+            self._order.remove(number)
+            self._over.pop(number, None)
+            for told in self.gone:
+                told(number)
+
+    # What leaves
+
+    def _was_hit(self, number: int) -> bool:
+        hot, self._hot[number] = self._hot[number], 0
+        return self._segment.take_hit(self._slots[number]) or bool(hot)
+
+    def _was_asked_for(self, number: int) -> bool:
+        """Whether it was asked for; the order of leaving will know it, too."""
+        if self._segment.take_hit(self._slots[number]):
+            self._hot[number] = 1
+            return True
+        return False
+
+    def _make_room(self) -> bool:
+        """Take away the answer that is next; whether there was one."""
+        gone = self._order.evict(self._fingerprint)
+        if gone is None:
+            return False
+        slot = self._slots[gone]
+        self._numbers[slot] = 0
+        self._over.pop(gone, None)
+        for told in self.gone:
+            told(gone)
+        self._writer.remove_answer(slot)
+        return True
+
+    def _fingerprint(self, number: int) -> int:
+        at = self._writer.answer_at(self._slots[number])
+        return 0 if at is None else int(U64.unpack_from(at[0])[0])
+
+    def _leave_room(self, entries: int) -> None:
+        """Answers leave until *entries* more, and files, have room."""
+        for _ in range(64):
+            figures = self._writer.statistics()
+            capacity = self._segment.slot_count // 2
+            free = int(figures["arena_free_bytes"])
+            full = int(figures["entries"]) + entries > capacity - capacity // RESERVE
+            if not full and free > int(figures["arena_bytes"]) // RESERVE:
+                return
+            if not self._make_room():
+                return
+            self._writer.reclaim()
+
+    # What is asked for anew
+
+    def turn(self) -> None:
+        """One turn of the wheel: leases that are over, answers that end soon."""
+        for grant in self._leases.expire(self._reactor.seconds()):
+            self._grant(grant)
+        self._stop_waiting_for_firsts()
+        now = self._turn_of(self._now())
+        while self._turn != now:
+            self._turn = self._turn + 1 & _TURNS
+            if self._turn % _FAR == 0:
+                for number in self._far.pop(self._turn // _FAR, ()):
+                    self._come_near(number)
+            for number in self._wheel.pop(self._turn, ()):
+                self._look_at(number)
+
+    def _stop_waiting_for_firsts(self) -> None:
+        """The first answer does not come: who waits for what it says asks himself."""
+        late = self._reactor.seconds() - FIRST_SECONDS
+        for token in [token for token, since in self._firsts.items() if since <= late]:
+            for waiter in self._leases.release(token):
+                waiter.tell(Kind.PASS)
+
+    def _watch(self, number: int, born: int, until: int) -> None:
+        """Look at the answer a little before it ends."""
+        lifetime = ticks_between(born, until) / TICKS_PER_SECOND
+        left = min(max(lifetime * _LEFT, _LEAST_LEFT), _MOST_LEFT, lifetime / 2)
+        turns = (ticks_between(self._now(), until) - int(left * TICKS_PER_SECOND)) // _TICKS_A_TURN
+        if turns > 2 * _FAR:
+            turn = self._turn + turns - _FAR & _TURNS
+            self._far.setdefault(turn // _FAR, array("I")).append(number)
+        else:
+            self._wheel.setdefault(self._turn + max(turns, 1) & _TURNS, array("I")).append(number)
+
+    def _come_near(self, number: int) -> None:
+        """An answer whose end was far off: unless it has been renewed since, it is looked at when it ends."""
+        slot = self._slots[number]
+        at = self._writer.answer_at(slot) if self._numbers[slot] == number else None
+        if at is not None and ticks_between(self._now(), at[2]) < 3 * _FAR * _TICKS_A_TURN:
+            self._watch(number, at[1], at[2])
+
+    def _look_at(self, number: int) -> None:
+        slot = self._slots[number]
+        at = self._writer.answer_at(slot) if self._numbers[slot] == number else None
+        if at is None or self.refiller is None:
+            return
+        _, _, until, _ = at
+        left = ticks_between(self._now(), until)
+        if left > _MOST_LEFT * TICKS_PER_SECOND + _TICKS_A_TURN:
+            return  # another one of that number, or it has been renewed since
+        if left < -_TICKS_A_TURN or not self._was_asked_for(number):
+            return
+        self._refresh(number)
+
+    def _refresh(self, number: int) -> None:
+        """Have the answer asked for anew, unless somebody does."""
+        record = self._writer.record_at(self._slots[number])
+        now = self._reactor.seconds()
+        if record is None or self._leases.is_held(record.name) or self.refiller is None:
+            return
+        name = record.name
+        if self._failing.has(name, now):
+            self._prolong(number)
+            return
+        waiter = _Waiter(first=False)
+        grant = self._leases.ask(name, waiter, -1, now)
+        assert grant is not None, "nobody holds it"
+        worker = self.refiller.refill(self.application_of(number), name, grant.token)
+        if worker is None:
+            self._tell(grant.token, Kind.LOOK)
+        else:
+            self._leases.hand(grant.token, worker)
+
+    def _prolong(self, number: int) -> None:
+        """The application fails: an answer that is asked for and may be served stale stays for a while."""
+        slot = self._slots[number]
+        at, record = self._writer.answer_at(slot), self._writer.record_at(slot)
+        if at is None or record is None or not record.stale_if_error:
+            return
+        _, _, until, _ = at
+        stale = min(record.stale_if_error, _LONGEST_STALE)
+        over = self._over.setdefault(number, until + stale * TICKS_PER_SECOND & 0xFFFFFFFF)
+        now = self._now()
+        longer = now + int(PROLONGED * TICKS_PER_SECOND) & 0xFFFFFFFF
+        if ticks_between(longer, over) < 0:
+            return
+        if ticks_between(until, longer) > 0:
+            self._writer.prolong_answer(slot, longer)
+        self._watch(number, now, longer)
+
+    def _now(self) -> int:
+        return ticks_of(self._now_ms())
+
+    @staticmethod
+    def _turn_of(ticks: int) -> int:
+        return ticks // _TICKS_A_TURN & _TURNS
