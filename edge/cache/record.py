@@ -6,10 +6,11 @@ little-endian::
      0  u32 date                    what Date says, Unix seconds
      4  u16 status
      6  u16 bytes of the record
-     8  u32 stale while revalidate  seconds after it is no longer fresh
-    12  u32 stale if error
-    16  u16 bytes of the name, then of the ETag, of Last-Modified and of the groups: u16 each
-    24      name: the key, see edge.cache.keys
+     8  u32 fresh                   its lifetime: seconds from when it was made
+    12  u32 stale while revalidate  seconds after that
+    16  u32 stale if error
+    20  u16 bytes of the name, then of the ETag, of Last-Modified and of the groups: u16 each
+    28      name: the key, see edge.cache.keys
             ETag: as the application sent it, with its quotes
             Last-Modified: as the application sent it
             groups: the value of Cache-Groups
@@ -22,7 +23,7 @@ from struct import Struct
 
 from edge.cache.keys import LONGEST_TARGET
 
-_HEAD = Struct("<IHHIIHHHH")
+_HEAD = Struct("<IHHIIIHHHH")
 HEAD_BYTES = _HEAD.size
 #: The longest validators and groups of an application that are kept; an answer with longer ones is not
 #: stored.
@@ -41,7 +42,8 @@ class AnswerRecord:
     status: int
     #: Unix seconds.
     date: int
-    #: Seconds after the answer is no longer fresh.
+    #: Seconds: its lifetime from when it was made, and after that.
+    fresh: int = 0
     stale_while_revalidate: int = 0
     stale_if_error: int = 0
     #: The application's own validators, as sent; b"": none.
@@ -64,6 +66,7 @@ class AnswerRecord:
             self.date & _MOST,
             self.status,
             size,
+            min(self.fresh, _MOST),
             min(self.stale_while_revalidate, _MOST),
             min(self.stale_if_error, _MOST),
             *map(len, parts),
@@ -72,10 +75,10 @@ class AnswerRecord:
 
 
 def size_of(head: bytes) -> int | None:
-    """The size of the record that begins with *head* (24 bytes); None: that is none."""
+    """The size of the record that begins with *head* (28 bytes); None: that is none."""
     if len(head) < HEAD_BYTES:
         return None
-    _, _, size, _, _, *lengths = _HEAD.unpack_from(head)
+    _, _, size, _, _, _, *lengths = _HEAD.unpack_from(head)
     return size if size == HEAD_BYTES + sum(lengths) else None
 
 
@@ -84,10 +87,10 @@ def unpack(data: bytes) -> AnswerRecord | None:
     size = size_of(data)
     if size is None or size > len(data):
         return None
-    date, status, _, revalidate, on_error, *lengths = _HEAD.unpack_from(data)
+    date, status, _, fresh, revalidate, on_error, *lengths = _HEAD.unpack_from(data)
     parts, at = [], HEAD_BYTES
     for length in lengths:
         parts.append(data[at : at + length])
         at += length
     name, etag, modified, groups = parts
-    return AnswerRecord(name, status, date, revalidate, on_error, etag, modified, groups)
+    return AnswerRecord(name, status, date, fresh, revalidate, on_error, etag, modified, groups)

@@ -94,6 +94,8 @@ class Answer(NamedTuple):
     age: int
     #: Seconds for which it is still fresh; not positive: it is not.
     remaining: float
+    #: Seconds since its lifetime ended, however long it was prolonged; negative: it has not.
+    overdue: float
     #: Every answer is, that is older than some moment, or whose origin has lost touch with another node.
     doubtful: bool
 
@@ -223,7 +225,8 @@ class Reader:
             return Answer(
                 found[1][3], entry.etag, entry.length, entry.lines_200, entry.lines_304, entry.body or b"",
                 record, self.age_of(slot),
-                ticks_between(now, slot[10]) / TICKS_PER_SECOND, not self._is_certain(slot),
+                ticks_between(now, slot[10]) / TICKS_PER_SECOND,
+                ticks_between(slot[7], now) / TICKS_PER_SECOND - record.fresh, not self._is_certain(slot),
             )  # fmt: skip
         finally:
             self.leave()

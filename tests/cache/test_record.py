@@ -8,6 +8,7 @@ from edge.cache.record import HEAD_BYTES, AnswerRecord, size_of, unpack
 RECORDS = st.builds(
     AnswerRecord,
     name=st.binary(max_size=40), status=st.integers(100, 599), date=st.integers(0, 2**32 - 1),
+    fresh=st.integers(0, 2**32 - 1),
     stale_while_revalidate=st.integers(0, 2**32 - 1), stale_if_error=st.integers(0, 2**32 - 1),
     etag=st.binary(max_size=20), modified=st.binary(max_size=29), groups=st.binary(max_size=40),
 )  # fmt: skip
@@ -15,8 +16,8 @@ RECORDS = st.builds(
 
 class RecordTests(SynchronousTestCase):
     def test_it_is_drawn_byte_by_byte(self) -> None:
-        packed = AnswerRecord(b"/a?x=1", 200, 0x65000000, 1, 2, b'"v"', b"", b'"g"').pack()
-        drawn = "00000065 c800 2400 01000000 02000000 0600 0300 0000 0300"
+        packed = AnswerRecord(b"/a?x=1", 200, 0x65000000, 3, 1, 2, b'"v"', b"", b'"g"').pack()
+        drawn = "00000065 c800 2800 03000000 01000000 02000000 0600 0300 0000 0300"
         self.assertEqual(packed, bytes.fromhex(drawn) + b'/a?x=1"v""g"')
 
     @given(RECORDS, st.binary(max_size=8))

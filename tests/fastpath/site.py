@@ -86,7 +86,7 @@ def answer(name: bytes) -> StoredAnswer:
         digest = hashlib.sha256(body).digest()
         made.append(Representation(variant, etag_of(digest), digest, len(body), lines % coding, short, body))
     record = AnswerRecord(
-        name, 404 if name == b"/app/other" else 200, ANSWERED, 30, 60, b'"own"' if own else b""
+        name, 404 if name == b"/app/other" else 200, ANSWERED, 60, 30, 60, b'"own"' if own else b""
     )
     old = name == b"/app/old"
     born = ticks_of(NOW_MS) - 16 * 20_000 if old else ticks_of(NOW_MS - 5_500)

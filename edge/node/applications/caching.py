@@ -187,6 +187,8 @@ class Asking:
         if self.over:
             return
         self._looks += 1
+        if self._looks == 2:
+            self._count(_COALESCED)
         answer = self._answer = self._find()
         if answer is not None and answer.fresh:
             self._count(_HIT)
@@ -200,7 +202,7 @@ class Asking:
         if (
             answer is not None
             and not answer.doubtful
-            and -answer.remaining < answer.record.stale_while_revalidate
+            and answer.overdue < answer.record.stale_while_revalidate
         ):
             self._give_stale(answer)
             origin.desk.refresh(origin, name, True)
@@ -208,8 +210,6 @@ class Asking:
         if self._looks > MOST_LOOKS:
             self._pass(BYPASS, None)
             return
-        if self._looks > 1:
-            self._count(_COALESCED)
         if b"authorization" in self._asked and answer is None and share:
             share = (
                 False  # what it is asked with may matter after all: the answer says so, or it is not shared
@@ -243,11 +243,14 @@ class Asking:
         """A stale copy, if that is allowed; else what the application said, or that it said nothing."""
         if self.over:
             return
-        stale = self._answer = self._find()
-        if stale is not None and stale.fresh:
-            self._give(Given.stored(stale), None)
-        elif stale is not None and -stale.remaining < stale.record.stale_if_error:
-            self._give_stale(stale)
+        before, stored = self._answer, self._find()
+        if (
+            stored is not None and stored.fresh
+        ):  # a new one; or the same, prolonged while the application fails
+            is_old = before is not None and before.etag == stored.etag
+            self._give(Given.stored(stored), GIVEN_STALE if is_old else None)
+        elif stored is not None and stored.overdue < stored.record.stale_if_error:
+            self._give_stale(stored)
         elif answer is not None:
             self.over = True
             self._receiver.started(answer.status, _passed(answer.fields, MISS), len(answer.body))

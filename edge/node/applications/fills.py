@@ -22,6 +22,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.failure import Failure as TwistedFailure
 
+from edge.cache.group_fields import CACHE_GROUPS
 from edge.cache.marks import PASS_SECONDS, Marks
 from edge.cache.policy import Refusal, judge
 from edge.node.applications.making import (
@@ -63,6 +64,9 @@ class FillControl(Protocol):
 
     def end(self, token: int, outcome: Outcome) -> None:
         """The question under *token* led to nothing that is stored."""
+
+    def invalidate(self, name: bytes) -> Deferred[None]:
+        """What is under *name* was changed by a request; fires when it is stored no longer."""
 
 
 class Wanting(Protocol):
@@ -149,7 +153,7 @@ class FillDesk:
 
     def refill(self, clean: Clean, name: bytes, token: int) -> None:
         """The supervisor says: ask for *name* under *token*."""
-        Fill(self, clean, name, token).begin()
+        Fill(self, clean, name, token, None).begin()
 
     def _ask(self, clean: Clean, name: bytes, share: bool) -> None:
         asked = self.control.ask(clean.application, name, share)
@@ -159,7 +163,8 @@ class FillDesk:
     def _told(self, verdict: Verdict, clean: Clean, name: bytes, share: bool) -> None:
         kind, token = verdict
         if kind is Kind.FILL:
-            Fill(self, clean, name, token).begin()
+            waiting = self._wanted.get(name)
+            Fill(self, clean, name, token, waiting[0] if waiting else None).begin()
             return
         if kind is Kind.FIRST:
             self._first(clean, name, share, token)
@@ -203,11 +208,15 @@ class FillDesk:
 class Fill:
     """One clean question and its answer; a receiver."""
 
-    def __init__(self, desk: FillDesk, clean: Clean, name: bytes, token: int) -> None:
+    def __init__(
+        self, desk: FillDesk, clean: Clean, name: bytes, token: int, beginner: Wanting | None
+    ) -> None:
+        """*beginner*: for whose request it is asked, before the token was given; None: for nobody's."""
         self._desk = desk
         self._clean = clean
         self._name = name
         self._token = token
+        self._beginner = beginner
         self._stored: dict[int, Answer] = {}
         self._exchange: Exchange | None = None
         self._body: list[bytes] = []
@@ -259,6 +268,7 @@ class Fill:
     def ended(self, trailers: Fields) -> None:
         """It is whole."""
         self._done()
+        self._fields = [*self._fields, *(one for one in trailers if one[0].lower() == CACHE_GROUPS)]
         whole = self._whole()
         if self._status == 304 and self._stored:
             self._confirmed(whole)
@@ -333,9 +343,9 @@ class Fill:
         return False
 
     def _told(self, stored: bool, made: FilledAnswer, waiting: list[Wanting]) -> None:
-        for number, wanting in enumerate(waiting):
-            if stored or not number:
-                wanting.filled(made, not number, stored)
+        for wanting in waiting:
+            if stored or wanting is self._beginner:
+                wanting.filled(made, wanting is self._beginner, stored)
             else:
                 wanting.look()
 

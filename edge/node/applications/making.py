@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from edge.cache.group_fields import CACHE_GROUPS, GroupsError, groups_of
-from edge.cache.policy import HOP_BY_HOP, Refusal, Rules, Terms, judge
+from edge.cache.policy import HOP_BY_HOP, Refusal, Rules, judge
 from edge.cache.record import LONGEST_ETAG, LONGEST_MODIFIED, AnswerRecord
 from edge.cache.status import HIT
 from edge.http.dates import parse_date
@@ -76,6 +76,7 @@ def make(name: bytes, answer: Whole, rules: Rules) -> FilledAnswer | Refusal:
         name,
         answer.status,
         answer.wall if date is None or not 0 <= date < 2**32 else date,
+        terms.fresh,
         terms.stale_while_revalidate,
         terms.stale_if_error,
         etag,
@@ -88,8 +89,8 @@ def make(name: bytes, answer: Whole, rules: Rules) -> FilledAnswer | Refusal:
     identity = Representation(0, etag_of(digest), digest, len(answer.body), lines_200, lines_304, answer.body)
     cors = any(name.lower().startswith(b"access-control-") for name, _ in answer.fields)
     flags = (OWN_VALIDATORS if etag else 0) | (OWN_CORS if cors else 0)
-    born_ms, fresh_ms = _times(terms, answer.here)
-    return FilledAnswer(record, born_ms, fresh_ms, flags, tuple(sorted(groups)), (identity,))
+    born_ms = int((answer.here - terms.age) * 1000)
+    return FilledAnswer(record, born_ms, flags, tuple(sorted(groups)), (identity,))
 
 
 def coded(answer: FilledAnswer) -> FilledAnswer:
@@ -194,8 +195,3 @@ def _lines(fields: Fields, is_coded: bool) -> tuple[bytes, bytes]:
     lines_200 = b"".join(b"%b: %b\r\n" % field for field in kept) + HIT
     lines_304 = b"".join(b"%b: %b\r\n" % field for field in kept if field[0].lower() in _IN_304)
     return lines_200, lines_304
-
-
-def _times(terms: Terms, here: float) -> tuple[int, int]:
-    """(when it was made, in milliseconds of the steady clock; for how long it is fresh from then)."""
-    return int((here - terms.age) * 1000), terms.fresh * 1000

@@ -88,7 +88,8 @@ class OutgoingAnswer:
         if not 200 <= status <= 599:
             raise UnreadableError(f"there is no status {status!r} to answer with")
         block, has_date = _lines(fields)
-        parts = [b"HTTP/1.1 %d %b\r\n" % (status, reason_phrase(status).encode("ascii"))]
+        reason = "" if status == 304 else reason_phrase(status)  # small, as all 304s of a node
+        parts = [b"HTTP/1.1 %d %b\r\n" % (status, reason.encode("ascii"))]
         if not has_date:
             parts.append(b"Date: %b\r\n" % date)
         parts.append(block)

@@ -83,7 +83,7 @@ class _Packed(msgspec.Struct, frozen=True):
     status: int
     date: int
     born_ms: int
-    fresh_ms: int
+    fresh: int
     stale_while_revalidate: int
     stale_if_error: int
     etag: bytes
@@ -99,8 +99,6 @@ class FilledAnswer(NamedTuple):
     record: AnswerRecord
     #: CLOCK_MONOTONIC in milliseconds: when the application made it.
     born_ms: int
-    #: For how long it is fresh from then, milliseconds.
-    fresh_ms: int
     #: See :mod:`edge.table.layout`.
     flags: int
     groups: tuple[str, ...]
@@ -120,7 +118,7 @@ def pack(answer: FilledAnswer) -> bytes:
         record.status,
         record.date,
         answer.born_ms,
-        answer.fresh_ms,
+        record.fresh,
         record.stale_while_revalidate,
         record.stale_if_error,
         record.etag,
@@ -160,15 +158,14 @@ def unpack(data: bytes) -> FilledAnswer:
         packed.name,
         packed.status,
         packed.date,
+        packed.fresh,
         packed.stale_while_revalidate,
         packed.stale_if_error,
         packed.etag,
         packed.modified,
         ", ".join(f'"{group}"' for group in packed.groups).encode("ascii"),
     )
-    return FilledAnswer(
-        record, packed.born_ms, packed.fresh_ms, packed.flags, packed.groups, tuple(representations)
-    )
+    return FilledAnswer(record, packed.born_ms, packed.flags, packed.groups, tuple(representations))
 
 
 def _check(packed: _Packed, bytes_of_bodies: int) -> None:
@@ -181,7 +178,7 @@ def _check(packed: _Packed, bytes_of_bodies: int) -> None:
         raise MalformedAnswer(f"{bytes_of_bodies} bytes of bodies")
     if not packed.name.startswith(b"/") or not 200 <= packed.status <= 499:
         raise MalformedAnswer(f"status {packed.status} of {packed.name[:64]!r}")
-    times = (packed.date, packed.stale_while_revalidate, packed.stale_if_error, packed.fresh_ms)
+    times = (packed.date, packed.stale_while_revalidate, packed.stale_if_error, packed.fresh)
     if min(times) < 0 or not 0 <= packed.flags < 1 << 16 or packed.flags & 0x0FFF:
         raise MalformedAnswer("a number out of its range")
     if len(packed.groups) > MOST_GROUPS or not all(_is_group(group) for group in packed.groups):

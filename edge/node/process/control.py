@@ -15,6 +15,9 @@ The story of one worker::
         |<--- Fetch(path, etag)           |  a body that only other nodes have, as yet
         |<--- Connect(application, number)|  a connection to an application: it makes none itself
         |<--- Connected(token)            |  it has the descriptor
+        |<--- AskFill(name)               |  an application's answer is not in the table: who asks for it?
+        |<--- StoreAnswer(token, packed)  |  here it is; or EndFill(token, outcome): none is to be stored
+        |  Refill(name, token) ---------->|  ask for it anew, it is over soon
         |  Ping()           ------------->|  every few seconds: a worker that does not answer is killed
         |  Certificate(...), any number ->|  new connections are shown these from now on
         |  ReopenLog()      ------------->|  goes on in a new file of the access log
@@ -150,3 +153,63 @@ class Connected(amp.Command):
     """From the worker: the descriptor of *token* has come; the supervisor closes its own."""
 
     arguments: ClassVar[Fields] = [(b"token", amp.Integer())]
+
+
+class AskFill(amp.Command):
+    """From the worker: what is to be done for the key *name* of *application*, which the table lacks?
+
+    Answered when there is something to do, see :class:`edge.node.process.answers.Verdict`; *share*: the first
+    answer may fill.
+    """
+
+    arguments: ClassVar[Fields] = [
+        (b"application", amp.Unicode()),
+        (b"name", amp.String()),
+        (b"share", amp.Boolean()),
+    ]
+    response: ClassVar[Fields] = [(b"kind", amp.Integer()), (b"token", amp.Integer())]
+
+
+class StoreAnswer(amp.Command):
+    """From the worker: the answer to what was asked under *token*, as :mod:`.answers` packs it."""
+
+    arguments: ClassVar[Fields] = [
+        (b"token", amp.Integer()),
+        (b"application", amp.Unicode()),
+        (b"packed", amp.String()),
+    ]
+    response: ClassVar[Fields] = [(b"stored", amp.Boolean())]
+
+
+class StoreLargeAnswer(amp.Command):
+    """The same for an answer that no message has room for: *packed* is a file in memory of *size* bytes."""
+
+    arguments: ClassVar[Fields] = [
+        (b"token", amp.Integer()),
+        (b"application", amp.Unicode()),
+        (b"size", amp.Integer()),
+        (b"packed", amp.Descriptor()),
+    ]
+    response: ClassVar[Fields] = [(b"stored", amp.Boolean())]
+
+
+class EndFill(amp.Command):
+    """From the worker: what was asked under *token* is not to be stored (:class:`.answers.Outcome`)."""
+
+    arguments: ClassVar[Fields] = [(b"token", amp.Integer()), (b"outcome", amp.Integer())]
+
+
+class InvalidateAnswer(amp.Command):
+    """From the worker: what the key *name* stands for was changed by a request (RFC 9111 section 4.4)."""
+
+    arguments: ClassVar[Fields] = [(b"name", amp.String())]
+
+
+class Refill(amp.Command):
+    """Ask *application* the clean question of the key *name* under *token*; its answer comes as any other."""
+
+    arguments: ClassVar[Fields] = [
+        (b"application", amp.Unicode()),
+        (b"name", amp.String()),
+        (b"token", amp.Integer()),
+    ]

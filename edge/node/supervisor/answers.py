@@ -18,7 +18,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Any, Protocol
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
@@ -50,8 +50,8 @@ _FAR = 64
 _LEFT, _LEAST_LEFT, _MOST_LEFT = 0.1, 0.5, 5.0
 #: Seconds by which an answer is prolonged while the application fails.
 PROLONGED = 1.0
-#: Seconds after its lifetime beyond which nothing is served, as far as ticks can tell: a year.
-_LONGEST_STALE = 31_536_000
+#: Seconds that ticks can tell: two years.
+_LONGEST = 2 * 31_536_000
 #: Seconds for which others wait for what the answer to the first request for a key says.
 FIRST_SECONDS = 2.0
 #: Seconds after which somebody else fills; longer than an application has for its answer.
@@ -134,8 +134,6 @@ class AnswerStore:
         #: The same of those that end much later, by :data:`_FAR` turns at once.
         self._far: dict[int, array[int]] = {}
         self._turn = 0
-        #: Number -> when an answer that was prolonged is over for good, ticks.
-        self._over: dict[int, int] = {}
         writer.answer_gone = self._slot_gone
         writer.make_room = self._make_room
         self._turning = LoopingCall(self.turn)
@@ -238,10 +236,10 @@ class AnswerStore:
 
     def put(self, application: str, answer: FilledAnswer) -> bool:
         """Put *answer* into the table, whoever asked for it; whether there is room."""
-        fresh_ms = answer.fresh_ms
+        fresh = min(answer.record.fresh, _LONGEST)
         if self.longest is not None:
-            fresh_ms = min(fresh_ms, int(self.longest * 1000))
-        born, until = ticks_of(answer.born_ms), ticks_of(answer.born_ms + fresh_ms)
+            fresh = min(fresh, int(self.longest))
+        born, until = ticks_of(answer.born_ms), ticks_of(answer.born_ms + fresh * 1000)
         name = answer.record.name
         plain = answer.record.status == 200
         self._leave_room(len(answer.representations))
@@ -263,7 +261,6 @@ class AnswerStore:
         if not number:
             number = self._add(slot, name)
         self._of[number] = self._application(application)
-        self._over.pop(number, None)
         self._watch(number, born, until)
         for told in self.stored:
             told(number, application, answer)
@@ -331,7 +328,6 @@ class AnswerStore:
         if number:
             self._numbers[slot] = 0
             self._order.remove(number)
-            self._over.pop(number, None)
             for told in self.gone:
                 told(number)
 
@@ -355,7 +351,6 @@ class AnswerStore:
             return False
         slot = self._slots[gone]
         self._numbers[slot] = 0
-        self._over.pop(gone, None)
         for told in self.gone:
             told(gone)
         self._writer.remove_answer(slot)
@@ -457,9 +452,8 @@ class AnswerStore:
         at, record = self._writer.answer_at(slot), self._writer.record_at(slot)
         if at is None or record is None or not record.stale_if_error:
             return
-        _, _, until, _ = at
-        stale = min(record.stale_if_error, _LONGEST_STALE)
-        over = self._over.setdefault(number, until + stale * TICKS_PER_SECOND & 0xFFFFFFFF)
+        _, born, until, _ = at
+        over = born + min(record.fresh + record.stale_if_error, _LONGEST) * TICKS_PER_SECOND & 0xFFFFFFFF
         now = self._now()
         longer = now + int(PROLONGED * TICKS_PER_SECOND) & 0xFFFFFFFF
         if ticks_between(longer, over) < 0:
@@ -474,3 +468,23 @@ class AnswerStore:
     @staticmethod
     def _turn_of(ticks: int) -> int:
         return ticks // _TICKS_A_TURN & _TURNS
+
+
+class LocalFills:
+    """The store as a worker in its own process asks it; implements :class:`.fills.FillControl`."""
+
+    def __init__(self, answers: AnswerStore) -> None:
+        self._answers = answers
+
+    def ask(self, application: str, name: bytes, share: bool) -> Deferred[Verdict]:
+        return self._answers.ask(0, application, name, share)
+
+    def store(self, token: int, application: str, packed: bytes) -> Deferred[bool]:
+        return succeed(self._answers.store(token, application, packed))
+
+    def end(self, token: int, outcome: Outcome) -> None:
+        self._answers.end(token, outcome)
+
+    def invalidate(self, name: bytes) -> Deferred[None]:
+        self._answers.invalidate(name)
+        return succeed(None)

@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from edge.fastpath.answerer import monotonic_ms
 from edge.node.bodies.store import BodyStore
 from edge.node.process.clocks import date_of
 from edge.node.process.periodic import Periodic
@@ -30,6 +31,7 @@ from edge.node.publishing.table import LocalTable
 from edge.node.resources.mount_check import mount_problems
 from edge.node.supervisor.admin_server import AdminServer
 from edge.node.supervisor.administration import Administration
+from edge.node.supervisor.answers import AnswerStore
 from edge.node.supervisor.certificate_report import CertificateReport
 from edge.node.supervisor.hosting.applications import Applications
 from edge.node.supervisor.inspection import Inspection
@@ -104,6 +106,7 @@ def make_node(
 
     applications = Applications(config.app, opened.worker_user, reactor)
     tickets = make_ticket_keeper(config, cluster, lambda: workers.take_ticket_keys(), reactor)
+    answers = AnswerStore(writer, opened.segment, reactor, monotonic_ms)
     host = WorkerHost(
         configuration,
         opened.listeners,
@@ -114,10 +117,12 @@ def make_node(
         fetch,
         lambda: tickets.keys,
         opened.blobs,
+        answers,
         opened.worker_user,
         applications.connect,
     )
     workers = make_workers(config.worker_count, host, opened.segment, give_up, reactor)
+    answers.refiller = workers
 
     def look_at_certificates() -> None:
         """Have workers show those that are new."""
@@ -180,6 +185,7 @@ def make_node(
         *([cluster.cluster] if cluster is not None else ()),
         applications,
         Periodic(writer.reclaim, RECLAIM_SECONDS, reactor),
+        answers,
         Periodic(look_at_certificates, LOOK_SECONDS, reactor),
         tickets,
         *([keeper] if keeper is not None else ()),

@@ -14,6 +14,7 @@ from twisted.protocols import amp
 
 from edge.errors import ConfigError, EdgeError
 from edge.node.process import control
+from edge.node.process.answers import LONGEST_PACKED, Outcome
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 class WorkerControl(amp.AMP):
     """The supervisor's end of the control connection of one worker."""
 
-    def __init__(self, host: WorkerHost) -> None:
+    def __init__(self, host: WorkerHost, index: int) -> None:
         super().__init__()
         self._host = host
         #: Descriptors on their way to the worker: they are closed when it has them, or is gone.
         self._on_their_way: set[int] = set()
+        self._index = index
 
     @control.Lookup.responder
     def lookup(self, path: bytes) -> Deferred[dict[str, Any]]:
@@ -80,6 +82,38 @@ class WorkerControl(amp.AMP):
 
     async def _fetch(self, path: bytes, etag: bytes) -> dict[str, Any]:
         return {"found": await self._host.fetch(path, etag)}
+
+    @control.AskFill.responder
+    def ask_fill(self, application: str, name: bytes, share: bool) -> Deferred[dict[str, Any]]:
+        """What to do for a key."""
+        asked = self._host.answers.ask(self._index, application, name, share)
+        return asked.addCallback(lambda verdict: {"kind": int(verdict.kind), "token": verdict.token})
+
+    @control.StoreAnswer.responder
+    def store_answer(self, token: int, application: str, packed: bytes) -> dict[str, Any]:
+        """Store an answer."""
+        return {"stored": self._host.answers.store(token, application, packed)}
+
+    @control.StoreLargeAnswer.responder
+    def store_large_answer(self, token: int, application: str, size: int, packed: int) -> dict[str, Any]:
+        """Store one that lies in a file."""
+        try:
+            data = os.pread(packed, min(max(size, 0), LONGEST_PACKED + 1), 0)
+        finally:
+            os.close(packed)
+        return {"stored": self._host.answers.store(token, application, data)}
+
+    @control.EndFill.responder
+    def end_fill(self, token: int, outcome: int) -> dict[str, Any]:
+        """There is none to be stored."""
+        self._host.answers.end(token, Outcome(outcome) if outcome in set(Outcome) else Outcome.NOTHING)
+        return {}
+
+    @control.InvalidateAnswer.responder
+    def invalidate_answer(self, name: bytes) -> dict[str, Any]:
+        """Take it away."""
+        self._host.answers.invalidate(name)
+        return {}
 
     # Twisted's overrides: AMP's own would log each connection
 

@@ -21,6 +21,7 @@ from edge.table.segment import CounterBlock, Segment
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from edge.node.supervisor.answers import AnswerStore
     from edge.node.supervisor.configuration import Configuration
     from edge.node.supervisor.listeners import Listener
     from edge.resource import Resource
@@ -59,6 +60,7 @@ class WorkerHost:
         fetch: Callable[[bytes, bytes], Awaitable[bool]],
         ticket_keys: Callable[[], Sequence[Key]],
         blobs: int,
+        answers: AnswerStore,
         user: User = SAME_USER,
         connect: Callable[[str, int], Awaitable[int]] | None = None,
     ) -> None:
@@ -73,6 +75,8 @@ class WorkerHost:
         self._blobs = blobs
         self._user = user
         self._connect = connect
+        #: Answers of applications.
+        self.answers = answers
         self.access_log = AccessLogFile(configuration)
 
     def settings(self, index: int) -> WorkerSettings:
@@ -132,6 +136,7 @@ class WorkerHost:
     def worker_gone(self, index: int) -> None:
         """A worker's process has ended: it neither reads nor serves any more."""
         self._readers.worker_gone(index)
+        self.answers.worker_gone(index)
         counters = CounterBlock(self._segment, index)
         for gauge in GAUGES:
             counters.set(INDEX[gauge], 0)

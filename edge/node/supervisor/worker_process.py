@@ -112,7 +112,7 @@ class WorkerSlot:
             os.close(null)
         self.life.happens(WorkerEvent.SPAWNED)
         self._process, self.pid, self._began = process, process.pid, self._reactor.seconds()
-        talk = self._talk = WorkerControl(self._host)
+        talk = self._talk = WorkerControl(self._host, self.index)
         ours.setblocking(False)
         self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Factory.forProtocol(lambda: talk))
         ours.close()
@@ -162,6 +162,13 @@ class WorkerSlot:
         if self._talk is not None:
             keys = self._host.packed_ticket_keys()
             self._quietly(self._talk.callRemote(control.TicketKeys, keys=keys))
+
+    def refill(self, application: str, name: bytes, token: int) -> bool:
+        """Have the worker ask the clean question of a key; False: it does not serve."""
+        if self._talk is None or not self._has_served or self.life.state is not WorkerState.READY:
+            return False
+        self._quietly(self._talk.callRemote(control.Refill, application=application, name=name, token=token))
+        return True
 
     def reopen_logs(self) -> Deferred[dict[str, Any]] | None:
         """Have the worker go on in a new file of its access log; None: there is no worker."""

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from edge.confinement.confine import Confined
 from edge.errors import ConfigError
 from edge.node.process.ticket_keys import unpack as unpack_ticket_keys
+from edge.node.supervisor.answers import LocalFills
 from edge.node.supervisor.worker_process import WorkerSlot
 from edge.node.worker.serving import Serving
 
@@ -62,6 +63,9 @@ class Workers(Protocol):
     def take_ticket_keys(self) -> None:
         """Use the present keys of session tickets."""
 
+    def refill(self, application: str, name: bytes, token: int) -> int | None:
+        """Have one ask the clean question of a key; its number, None: none serves."""
+
     async def replace(self, seconds: float) -> list[str]:
         """Bring changed settings into force; sentences about what stayed as it was."""
 
@@ -95,6 +99,8 @@ class WorkerProcesses:
         #: What was said to :meth:`accept`; None: nothing yet.
         self._ready: bool | None = None
         self.fast_path = ""
+        #: Who was asked to refill last.
+        self._turn = 0
         #: Who waits for the next change of a slot.
         self._waiting: list[Deferred[None]] = []
 
@@ -140,6 +146,14 @@ class WorkerProcesses:
         """Have all use the present keys of session tickets; those that start later do anyway."""
         for slot in self._slots:
             slot.take_ticket_keys()
+
+    def refill(self, application: str, name: bytes, token: int) -> int | None:
+        """Have the next one that serves ask the clean question of a key."""
+        for _ in self._slots:
+            self._turn = (self._turn + 1) % len(self._slots)
+            if self._slots[self._turn].refill(application, name, token):
+                return self._turn
+        return None
 
     async def replace(self, seconds: float) -> list[str]:
         """Replace one after the other, so that there are always some."""
@@ -207,6 +221,7 @@ class InProcessWorker:
             host.fetch,
             lambda reason: give_up("the fast path failed"),
             connect=host.connect,
+            fills=LocalFills(host.answers),
         )
         for number, credentials in host.credentials():
             self._serving.certify(number, credentials)
@@ -246,6 +261,11 @@ class InProcessWorker:
     def take_ticket_keys(self) -> None:
         """Use the present keys of session tickets."""
         self._serving.take_ticket_keys(unpack_ticket_keys(self._host.packed_ticket_keys()))
+
+    def refill(self, application: str, name: bytes, token: int) -> int | None:
+        """Ask the clean question of a key."""
+        self._serving.refill(application, name, token)
+        return 0
 
     async def replace(self, seconds: float) -> list[str]:
         """This process cannot be replaced."""

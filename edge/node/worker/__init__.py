@@ -4,5 +4,6 @@
 * ``applications.py``: the applications behind the node, from their configuration to origins
 * ``checked_blobs.py``: which blobs may be sent: those that hold what their names say
 * ``secure_listeners.py``: TLS, on the fast path and by Twisted
+* ``fill_control.py``: the supervisor, as the desk of fills asks it
 * ``serving.py``: the fast path in the reactor, and the Twisted side behind it
 """

@@ -44,6 +44,7 @@ from edge.node.process.clocks import measure_steadily
 from edge.node.process.settings import WorkerSettings, decode
 from edge.node.process.signals import let_signals_in, take_signals
 from edge.node.process.ticket_keys import unpack as unpack_ticket_keys
+from edge.node.worker.fill_control import FillsOverControl
 from edge.node.worker.serving import Serving
 from edge.table.segment import Segment
 from edge.tls.interface import Credential
@@ -84,6 +85,7 @@ class Worker(amp.AMP):
                 self._failed,
                 self._open_log,
                 self._connect,
+                fills=FillsOverControl(self.callRemote),
             )
         except EdgeError as error:
             self.exit_code = 1
@@ -123,6 +125,13 @@ class Worker(amp.AMP):
         """Go on in a new file of the access log."""
         if self._serving is not None:
             self._serving.reopen_log()
+        return {}
+
+    @control.Refill.responder
+    def refill(self, application: str, name: bytes, token: int) -> dict[str, Any]:
+        """Ask the clean question of a key."""
+        if self._serving is not None:
+            self._serving.refill(application, name, token)
         return {}
 
     @control.Ping.responder

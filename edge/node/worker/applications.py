@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 
 from edge.node.applications.app_origin import AppOrigin
+from edge.fastpath.answerer import monotonic_ms
+from edge.node.applications.caching import DEFAULT_HOST, CachingOrigin
 from edge.node.applications.gateway import Gateway, Place
 from edge.node.applications.http_origin import HTTPOrigin
 from edge.node.applications.pool import OriginPool
@@ -23,20 +25,40 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from edge.config.applications import Application
+    from edge.node.applications.fills import FillDesk
     from edge.node.applications.http_origin import Connect, UpstreamConnection
     from edge.node.applications.origin import Origin
     from edge.table.reader import Reader
+    from edge.table.segment import CounterBlock
 
 #: (name of an application, number of one of its targets) -> descriptor of a connected stream socket.
 ConnectTo = Callable[[str, int], Awaitable[int]]
 
 
-class Applications:
-    """What *configured* says, ready to be asked."""
+class Cache(NamedTuple):
+    """The shared cache, as layers before applications need it."""
 
-    def __init__(self, configured: Sequence[Application], reactor: Any, connect: ConnectTo) -> None:
+    desk: FillDesk
+    reader: Reader
+    counters: CounterBlock
+    #: Origins whose pages may read what is stored.
+    origins: Collection[bytes]
+
+
+class Applications:
+    """What *configured* says, ready to be asked; *cache*: None, there is none."""
+
+    def __init__(
+        self,
+        configured: Sequence[Application],
+        reactor: Any,
+        connect: ConnectTo,
+        cache: Cache | None = None,
+    ) -> None:
         self._reactor = reactor
         self._connect = connect
+        self._cache = cache
+        self._cached: dict[str, CachingOrigin] = {}
         self._http: list[HTTPOrigin] = []
         self._apps: list[AppOrigin] = []
         #: By name.
@@ -58,6 +80,14 @@ class Applications:
     ) -> Gateway:
         """What takes requests for them; parameters as of :class:`~edge.node.applications.gateway.Gateway`."""
         return Gateway(self.places, reader, self._reactor, allowed, mounts, https_only)
+
+    def refill(self, application: str, name: bytes, token: int) -> None:
+        """Ask *application* the clean question of the key *name*, under *token*."""
+        cached = self._cached.get(application)
+        if cached is not None:
+            cached.desk.refill(cached, name, token)
+        elif self._cache is not None:
+            self._cache.desk.not_observed(token)
 
     def stop(self) -> None:
         """Close what rests, and ask nothing more."""
@@ -91,7 +121,20 @@ class Applications:
         for one in members:
             if isinstance(one, AppOrigin):
                 one.woken = pool.wake
-        return pool
+        if self._cache is None:
+            return pool
+        cached = CachingOrigin(
+            pool,
+            application,
+            self._cache.desk,
+            self._cache.reader,
+            self._cache.counters,
+            self._cache.origins,
+            monotonic_ms,
+            application.host.encode("ascii") or DEFAULT_HOST,
+        )
+        self._cached[application.name] = cached
+        return cached
 
     def _app_member(self, application: Application, number: int) -> Origin:
         """Process or target *number* of *application*, which speaks edge-app/1."""

@@ -18,7 +18,9 @@ from edge.errors import ConfigError
 from edge.fastpath import select
 from edge.fastpath.adapter import Adapter
 from edge.fastpath.answerer import monotonic_ms
+from edge.node.applications.fills import FillDesk
 from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
+from edge.node.process.clocks import date_of
 from edge.node.process.control import NotPublishedYet
 from edge.node.process.lag import LagMeter
 from edge.node.process.life import Life, NodeEvent
@@ -31,7 +33,7 @@ from edge.node.resources.origins import FOLLOW_SECONDS, ClusterOrigins
 from edge.node.resources.published import NodeStartingError, PublishedResource, Source
 from edge.node.resources.pushing import Pushing
 from edge.node.telemetry.accesslog import AccessLog, open_access_log
-from edge.node.worker.applications import Applications
+from edge.node.worker.applications import Applications, Cache
 from edge.node.worker.checked_blobs import CheckedBlobs
 from edge.node.worker.secure_listeners import SecureListeners
 from edge.table.counters import INDEX
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
     from twisted.web.resource import IResource, Resource
 
+    from edge.node.applications.fills import FillControl
     from edge.node.process.settings import ListenerSettings, WorkerSettings
     from edge.node.process.ticket_keys import TicketKey
     from edge.node.worker.applications import ConnectTo
@@ -73,12 +76,14 @@ class Serving:
         on_failure: Callable[[Failure], None],
         open_log: Callable[[str], IO[str]] = open_access_log,
         connect: ConnectTo | None = None,
+        fills: FillControl | None = None,
     ) -> None:
         """*look_up*: packed entries of a path from the supervisor (see :mod:`edge.node.process.lookup`).
 
         *fetch*: (path, ETag) -> whether that body is in the blob store, which may take a while.
         *on_failure*: this worker cannot serve any longer.  *open_log*: opens the access log, in its thread.
         *connect*: connections to applications; see :mod:`edge.node.worker.applications`.
+        *fills*: the supervisor, which stores answers of applications; None: there is no shared cache.
         Raises an :class:`~edge.errors.EdgeError` for what a user can mend: a fast path that is not built.
         """
         self.life = Life()
@@ -133,7 +138,9 @@ class Serving:
         )
         self._applications: Applications | None = None
         if settings.applications and connect is not None:
-            self._applications = Applications(settings.applications, reactor, connect)
+            desk = FillDesk(fills, reactor, lambda: date_of(reactor)) if fills is not None else None
+            cache = Cache(desk, self._reader, self._counters, origins) if desk is not None else None
+            self._applications = Applications(settings.applications, reactor, connect, cache)
             mounted = [mount.path.encode() for mount in map(parse_mount, settings.mounts)]
             gateway = self._applications.gateway(self._reader, origins, mounted, https_only)
             self._edge_site.streams = gateway
@@ -196,6 +203,11 @@ class Serving:
         if listener.secure:
             return True
         return self._settings.https_port is None or listener.url.startswith("unix:")
+
+    def refill(self, application: str, name: bytes, token: int) -> None:
+        """Ask *application* the clean question of the key *name*, which the supervisor gave *token* for."""
+        if self._applications is not None:
+            self._applications.refill(application, name, token)
 
     async def drain(self, seconds: float) -> int:
         """Stop accepting and finish what runs; the connections that had to be aborted after *seconds*."""

@@ -1,0 +1,430 @@
+"""The shared cache before an application, in simulated time: who asks, who waits, who gets what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.node.applications.origin import Failure, OriginError
+from edge.table.counters import INDEX
+from tests.node.applications.cached import ORIGIN, CachedNode, field, status
+from tests.table.samples import resource
+
+HIT = b"edge; hit"
+
+
+class CachingCase(SynchronousTestCase):
+    def node(self, **given: Any) -> CachedNode:
+        node = CachedNode(**given)
+        self.addCleanup(node.close)
+        return node
+
+    def counted(self, node: CachedNode, name: str) -> int:
+        return sum(block.read()[name] for block in (worker.counters for worker in node.workers))
+
+
+class CleanQuestionTests(CachingCase):
+    def test_the_first_request_passes_whole_and_the_second_one_fills(self) -> None:
+        node = self.node()
+        visitor = (b"Cookie", b"sid=1"), (b"User-Agent", b"me"), (b"Accept-Encoding", b"br")
+        first = node.get(b"/a?x=1", *visitor)
+        self.assertEqual(node.answer().fields, list(visitor))
+        self.assertEqual((first.body, field(first, b"cache-status")), (b"hello", b"edge; fwd=uri-miss"))
+        self.assertIsNone(node.fast(b"/a?x=1"))
+        second = node.get(b"/a?x=1", *visitor)
+        question = node.answer(b"clean")
+        self.assertEqual((question.fields, question.host, question.clean), ([], b"localhost", True))
+        self.assertEqual((question.method, question.target), (b"GET", b"/a?x=1"))
+        self.assertEqual(
+            (second.body, field(second, b"cache-status")), (b"clean", b"edge; fwd=uri-miss; stored")
+        )
+        third = node.get(b"/a?x=1", *visitor, worker=1)
+        self.assertEqual((third.body, field(third, b"cache-status")), (b"clean", HIT))
+        self.assertIn(b"clean", node.fast(b"/a?x=1") or b"")
+
+    def test_where_the_operator_says_so_the_first_one_fills(self) -> None:
+        node = self.node(share=("/shop/**", "/"))
+        for target in (b"/shop/a", b"/"):
+            heard = node.get(target, (b"Cookie", b"sid=1"))
+            self.assertEqual(node.answer(control=b"max-age=60").fields, [])
+            self.assertEqual(heard.body, b"hello")
+            self.assertIsNotNone(node.fast(target))
+        node.get(b"/other", (b"Cookie", b"sid=1"))
+        self.assertTrue(node.answer(control=b"max-age=60").fields)
+
+    def test_an_answer_that_is_not_for_sharing_passes_for_a_minute(self) -> None:
+        for control, more in (
+            (b"private", ()), (b"no-store, s-maxage=60", ()), (b"max-age=60", ()), (b"", ()),
+            (b"s-maxage=60", ((b"Set-Cookie", b"a=b"),)), (b"s-maxage=60", ((b"Vary", b"Cookie"),)),
+        ):  # fmt: skip
+            node = self.node()
+            for _ in range(3):
+                heard = node.get(b"/", (b"Cookie", b"sid=1"))
+                self.assertEqual(node.answer(b"mine", 200, control, *more).fields, [(b"Cookie", b"sid=1")])
+                self.assertEqual(heard.body, b"mine")
+            node.clock.advance(61)
+            node.get()
+            node.answer()
+            node.get()
+            self.assertTrue(node.answer().clean)
+
+    def test_what_the_clean_answer_says_counts(self) -> None:
+        """The visitor's own request then passes whole, and gets what it would have got without us."""
+        node = self.node()
+        node.get()
+        node.answer()
+        heard = node.get(b"/", (b"Cookie", b"sid=1"))
+        self.assertTrue(node.answer(b"who are you?", 401).clean)
+        self.assertEqual(node.answer(b"welcome").fields, [(b"Cookie", b"sid=1")])
+        self.assertEqual(heard.body, b"welcome")
+        self.assertIsNone(node.fast())
+
+    def test_what_a_visitor_sends_beside_the_key_reaches_no_other_reader(self) -> None:
+        node = self.node(share=("/**",), ignore_query=("utm_*",))
+        node.get(b"/p?utm_source=%3Cscript%3E&a=1", (b"X-Forwarded-Host", b"evil"), (b"Cookie", b"x"))
+        question = node.answer()
+        self.assertEqual((question.target, question.fields), (b"/p?a=1", []))
+        self.assertIsNotNone(node.fast(b"/p?a=1"))
+
+    def test_configured_fields_are_told_apart_by_their_buckets(self) -> None:
+        node = self.node(share=("/**",), vary=(("accept-language", ("en", "de")),))
+        for value, bucket in ((b"de-AT,de;q=0.9", b"de"), (b"EN", b"en"), (b"fr", None)):
+            heard = node.get(b"/", (b"Accept-Language", value))
+            asked = dict(
+                node.answer(bucket or b"other", 200, b"s-maxage=60", (b"Vary", b"Accept-Language")).fields
+            )
+            self.assertEqual(asked.get(b"accept-language"), bucket)
+            self.assertEqual(heard.body, bucket or b"other")
+        for value, body in ((b"de", b"de"), (b"en-GB", b"en"), (b"it", b"other")):
+            self.assertEqual(node.get(b"/", (b"Accept-Language", value)).body, body)
+        self.assertEqual(node.asked, [])
+        self.assertIsNone(node.fast(b"/"))
+
+    def test_head_ranges_and_bodies_never_fill(self) -> None:
+        node = self.node(share=("/**",))
+        for method, fields in (
+            (b"HEAD", ()),
+            (b"GET", ((b"Range", b"bytes=0-1"),)),
+            (b"GET", ((b"If-Match", b"*"),)),
+        ):
+            node.get(b"/", *fields, method=method)
+            question = node.answer()
+            self.assertEqual(
+                (question.method, question.clean, question.fields), (method, False, list(fields))
+            )
+        self.assertIsNone(node.fast())
+
+    def test_other_methods_pass(self) -> None:
+        node = self.node()
+        node.fill()
+        heard = node.get(b"/", method=b"POST")
+        self.assertEqual(node.answer(b"posted").method, b"POST")
+        self.assertEqual((heard.body, field(heard, b"cache-status")), (b"posted", b"edge; fwd=method"))
+
+    def test_authorization_counts_also_where_the_operator_trusts(self) -> None:
+        node = self.node(share=("/**",))
+        for _ in range(2):
+            node.get(b"/", (b"Authorization", b"Basic x"))
+            self.assertEqual(node.answer(control=b"max-age=60").fields, [(b"Authorization", b"Basic x")])
+
+
+class WaitingTests(CachingCase):
+    def test_ten_thousand_who_want_the_same_cost_one_question(self) -> None:
+        node = self.node(share=("/**",))
+        heard = [node.get(b"/", worker=number % 2) for number in range(10_000)]
+        self.assertEqual(len(node.asked), 1)
+        node.answer(b"once")
+        self.assertEqual({one.body for one in heard}, {b"once"})
+        self.assertEqual(node.asked, [])
+        self.assertEqual(self.counted(node, "answers_coalesced"), 9_999)
+
+    def test_where_nothing_is_known_two(self) -> None:
+        node = self.node()
+        heard = [node.get(b"/", worker=number % 2) for number in range(100)]
+        self.assertEqual(len(node.asked), 1)
+        node.answer(b"mine")
+        self.assertEqual(len(node.asked), 1)
+        self.assertTrue(node.answer(b"ours").clean)
+        self.assertEqual([one.body for one in heard], [b"mine", *[b"ours"] * 99])
+
+    def test_who_waits_for_an_answer_that_is_not_for_sharing_asks_himself(self) -> None:
+        node = self.node()
+        heard = [node.get(b"/", (b"Cookie", b"%d" % number), worker=number % 2) for number in range(6)]
+        node.answer(b"0", control=b"private")
+        self.assertEqual(len(node.asked), 5)
+        while node.asked:
+            cookie = dict(node.asked[0].question.fields)[b"Cookie"]
+            node.answer(cookie, control=b"private")
+        self.assertEqual([one.body for one in heard], [b"%d" % number for number in range(6)])
+
+    def test_nobody_waits_long_for_what_a_first_answer_says(self) -> None:
+        node = self.node()
+        node.get()
+        node.get(worker=1)
+        node.clock.pump([0.25] * 9)
+        self.assertEqual(len(node.asked), 2)
+
+    def test_a_worker_that_dies_with_its_question_is_taken_over(self) -> None:
+        node = self.node(share=("/**",))
+        node.get()
+        other = node.get(worker=1)
+        node.workers[0].die()
+        node.clock.advance(0)
+        self.assertEqual(len(node.asked), 2)
+        node.application.asked.pop(0)
+        node.answer(b"second")
+        self.assertEqual(other.body, b"second")
+
+    def test_visitors_who_go_take_nothing_from_those_who_wait(self) -> None:
+        node = self.node(share=("/**",))
+        first, second = node.get(), node.get()
+        first.exchange.cancel()  # type: ignore[attr-defined]
+        node.answer()
+        self.assertEqual((first.events, second.body), ([], b"hello"))
+
+    def test_a_fill_that_began_before_a_change_is_given_to_who_began_it_and_to_nobody_else(self) -> None:
+        node = self.node(share=("/**",))
+        first = node.get()
+        second, third = node.get(), node.get(worker=1)
+        node.answers.invalidate(b"/")
+        node.answer(b"old")
+        self.assertEqual((first.body, second.events, third.events), (b"old", [], []))
+        self.assertEqual(len(node.asked), 1)
+        node.answer(b"new")
+        self.assertEqual((second.body, third.body), (b"new", b"new"))
+
+    def test_a_visitor_who_has_gone_leaves_such_an_answer_to_nobody(self) -> None:
+        node = self.node(share=("/**",))
+        first = node.get()
+        node.answers.invalidate(b"/")
+        second = node.get()
+        first.exchange.cancel()  # type: ignore[attr-defined]
+        node.answer(b"old")
+        node.answer(b"new")
+        self.assertEqual((first.events, second.body), ([], b"new"))
+
+    def test_who_asks_after_a_change_never_joins_what_began_before_it(self) -> None:
+        node = self.node(share=("/**",))
+        node.get()
+        node.answers.invalidate(b"/")
+        late = node.get()
+        node.answer(b"old")
+        node.answer(b"new")
+        self.assertEqual(late.body, b"new")
+
+    def test_too_long_an_answer_passes(self) -> None:
+        node = self.node(share=("/**",))
+        heard, other = node.get(), node.get(worker=1)
+        asked = node.asked[0]
+        asked.receiver.started(200, [(b"Cache-Control", b"s-maxage=60")], None)
+        for _ in range(5):
+            asked.receiver.data(b"x" * (1 << 20))
+            if asked.cancelled:
+                break
+        self.assertTrue(asked.cancelled)
+        self.assertEqual(len(node.asked), 2)
+        node.answer(b"long")
+        node.answer(b"long")
+        self.assertEqual((heard.body, other.body), (b"long", b"long"))
+
+
+class StaleTests(CachingCase):
+    def test_a_stale_answer_is_given_at_once_while_it_is_asked_for_anew(self) -> None:
+        node = self.node()
+        node.fill(control=b"s-maxage=10, stale-while-revalidate=20")
+        node.clock.pump([1.0] * 15)
+        heard = node.get()
+        self.assertEqual((heard.body, field(heard, b"cache-status")), (b"hello", b"edge; hit; detail=stale"))
+        self.assertEqual(field(heard, b"age"), b"15")
+        self.assertTrue(node.answer(b"new").clean)
+        self.assertEqual(node.get().body, b"new")
+
+    def test_beyond_that_readers_wait(self) -> None:
+        node = self.node()
+        node.fill(control=b"s-maxage=10, stale-while-revalidate=20")
+        node.clock.pump([1.0] * 31)
+        heard = node.get()
+        self.assertEqual(heard.events, [])
+        node.answer(b"new")
+        self.assertEqual((heard.body, field(heard, b"cache-status")), (b"new", b"edge; fwd=stale; stored"))
+
+    def test_what_is_hot_is_asked_for_before_it_is_over(self) -> None:
+        node = self.node()
+        node.fill(control=b"s-maxage=10")
+        for number in range(5):
+            while not node.asked:
+                self.assertIsNotNone(node.fast())
+                node.clock.advance(0.25)
+            self.assertIsNotNone(node.fast())
+            node.answer(b"%d" % number, control=b"s-maxage=10")
+            self.assertIn(b"\r\n\r\n%d" % number, node.fast() or b"")
+
+    def test_what_nobody_asks_for_is_left_to_end(self) -> None:
+        node = self.node()
+        node.fill(control=b"s-maxage=10")
+        node.clock.pump([0.25] * 100)
+        self.assertEqual(node.asked, [])
+
+    def test_an_answer_that_ends_in_a_year_costs_no_turn_before(self) -> None:
+        node = self.node()
+        node.fill(control=b"s-maxage=200")
+        node.clock.pump([0.25] * 4 * 150)
+        self.assertIsNotNone(node.fast())
+        node.clock.pump([0.25] * 4 * 46)
+        self.assertTrue(node.asked)
+
+    def test_a_failing_application_goes_on_being_answered_for_by_the_fast_path(self) -> None:
+        node = self.node()
+        node.fill(control=b"s-maxage=10, stale-if-error=3600")
+        fast = 0
+        for _ in range(4 * 600):
+            fast += node.fast() is not None
+            node.clock.advance(0.25)
+            while node.asked:
+                asked = node.application.asked.pop(0)
+                asked.receiver.failed(OriginError(Failure.AWAY, "away", False))
+        self.assertEqual(fast, 4 * 600)
+        node.clock.pump([0.25] * 4 * 60)
+        heard = node.get()
+        self.assertTrue(node.asked)
+        node.answer(b"failed", 503)
+        self.assertEqual((heard.body, field(heard, b"cache-status")), (b"hello", b"edge; hit; detail=stale"))
+        node.clock.pump([1.0] * 3600)
+        late = node.get()
+        node.answer(b"failed", 503)
+        self.assertEqual(status(late), 503)
+
+    def test_a_failure_without_anything_stored_is_told_to_all_who_wait(self) -> None:
+        node = self.node(share=("/**",))
+        heard = [node.get(), node.get(), node.get(worker=1)]
+        node.answer(b"broken", 500)
+        self.assertEqual([status(one) for one in heard], [500, 500, None])
+        self.assertIs(heard[2].failure, Failure.AWAY)
+        node.get()
+        self.assertEqual(len(node.asked), 1)
+
+    def test_who_must_revalidate_is_not_served_stale(self) -> None:
+        node = self.node(stale_if_error=3600)
+        node.fill(control=b"s-maxage=10, must-revalidate")
+        node.clock.pump([1.0] * 11)
+        heard = node.get()
+        node.asked[0].receiver.failed(OriginError(Failure.TIMEOUT, "slow"))
+        self.assertIs(heard.failure, Failure.TIMEOUT)
+
+    def test_what_the_application_confirms_is_fresh_again(self) -> None:
+        node = self.node()
+        more = (b"ETag", b'W/"v1"'), (b"Last-Modified", b"Sat, 01 Jan 2000 00:00:00 GMT"), (b"X-Old", b"1")
+        node.get()
+        node.answer(b"text " * 200, 200, b"s-maxage=10", *more)
+        node.get()
+        node.answer(b"text " * 200, 200, b"s-maxage=10", *more)
+        node.clock.pump([1.0] * 11)
+        heard = node.get(b"/", (b"Accept-Encoding", b"br"))
+        question = node.answer(b"", 304, b"s-maxage=99", (b"X-New", b"2"))
+        self.assertEqual(
+            dict(question.fields), {b"If-None-Match": b'W/"v1"', b"If-Modified-Since": more[1][1]}
+        )
+        self.assertEqual(
+            [field(heard, name) for name in (b"x-old", b"x-new", b"content-encoding")], [b"1", b"2", b"br"]
+        )
+        node.clock.advance(90)
+        self.assertIn(b"text text", node.fast() or b"")
+        self.assertIn(b"Content-Encoding: br", node.fast(b"/", b"Accept-Encoding: br") or b"")
+
+
+class StoredTests(CachingCase):
+    def test_conditions_of_visitors_meet_what_is_stored(self) -> None:
+        node = self.node()
+        more = (b"ETag", b'"own"'), (b"Last-Modified", b"Sat, 01 Jan 2000 00:00:00 GMT")
+        node.get()
+        node.answer(b"hello", 200, b"s-maxage=60", *more)
+        conditional = node.get(b"/", (b"If-None-Match", b'"own"'))
+        self.assertEqual(node.answer(b"hello", 200, b"s-maxage=60", *more).fields, [])
+        self.assertEqual((status(conditional), field(conditional, b"etag")), (304, b'"own"'))
+        ours = field(node.get(), b"etag") or b""
+        self.assertEqual(len(ours), 18)
+        for name, value, expected in (
+            (b"If-None-Match", ours, 304), (b"If-None-Match", b'"x", W/"own"', 304),
+            (b"If-None-Match", b'"x"', 200), (b"If-Modified-Since", more[1][1], 304),
+            (b"If-Modified-Since", b"Sun, 02 Jan 2000 00:00:00 GMT", 304),
+            (b"If-Modified-Since", b"Fri, 31 Dec 1999 00:00:00 GMT", 200),
+            (b"If-Match", b'"x"', 412),
+            (b"If-Match", ours, 200), (b"Range", b"bytes=1-2", 206), (b"Range", b"bytes=9-", 416),
+        ):  # fmt: skip
+            self.assertEqual(status(node.get(b"/", (name, value))), expected, (name, value))
+        part = node.get(b"/", (b"Range", b"bytes=1-2"))
+        self.assertEqual((part.body, field(part, b"content-range")), (b"el", b"bytes 1-2/5"))
+        self.assertEqual(node.asked, [])
+
+    def test_head_is_answered_from_a_stored_get(self) -> None:
+        node = self.node()
+        node.fill()
+        heard = node.get(b"/", method=b"HEAD")
+        self.assertEqual((heard.body, heard.events[0][3]), (b"", 5))
+
+    def test_other_statuses_are_stored_if_they_say_so(self) -> None:
+        node = self.node()
+        node.fill(b"/gone", body=b"no", status=404)
+        heard = node.get(b"/gone", (b"If-None-Match", b"*"))
+        self.assertEqual((status(heard), heard.body, field(heard, b"cache-status")), (404, b"no", HIT))
+        self.assertIsNone(node.fast(b"/gone"))
+
+    def test_a_file_that_is_published_takes_the_place_and_a_removed_one_gives_it_back(self) -> None:
+        node = self.node()
+        node.fill()
+        node.writer.put(resource(b"/", 1))
+        self.assertEqual(len(node.answers), 0)
+        self.assertIn(b"X-Kind", node.fast() or b"")
+        node.writer.remove(b"/")
+        node.fill()
+        self.assertEqual(len(node.answers), 1)
+
+    def test_pages_of_the_cluster_may_read_it(self) -> None:
+        node = self.node()
+        node.fill()
+        self.assertEqual(field(node.get(b"/", (b"Origin", ORIGIN)), b"access-control-allow-origin"), b"*")
+        self.assertIsNone(field(node.get(b"/", (b"Origin", b"https://evil")), b"access-control-allow-origin"))
+
+    def test_fields_between_us_and_the_application_go_no_further(self) -> None:
+        node = self.node()
+        more = ((b"CDN-Cache-Control", b"max-age=60"), (b"Cache-Groups", b'"a"'))
+        for _ in range(3):
+            heard = node.get()
+            if node.asked:
+                node.answer(b"x", 200, b"no-store", *more)
+            self.assertEqual([field(heard, name) for name, _ in more], [None, None])
+        self.assertEqual(field(heard, b"cache-status"), HIT)
+
+    def test_answers_that_nobody_asks_for_make_room(self) -> None:
+        node = self.node(share=("/**",), arena=1 << 16)
+        for number in range(200):
+            node.get(b"/%d" % number)
+            node.answer(b"%d" % number * 400)
+            node.get(b"/0")
+            if node.asked:
+                node.answer(b"0" * 400)
+        self.assertIsNotNone(node.fast(b"/0"))
+        self.assertIsNone(node.fast(b"/1"))
+        self.assertGreater(len(node.answers), 30)
+        self.assertEqual(node.writer.statistics()["entries"] // len(node.answers) in (1, 2, 3), True)
+
+    def test_everything_is_doubtful_when_that_is_said(self) -> None:
+        node = self.node()
+        node.fill(control=b"s-maxage=60, stale-while-revalidate=60, stale-if-error=60")
+        node.answers.expire_all()
+        self.assertIsNone(node.fast())
+        heard = node.get()
+        self.assertEqual(heard.events, [])
+        node.clock.advance(0.1)
+        node.answer(b"new")
+        self.assertEqual(heard.body, b"new")
+
+    def test_what_happens_is_counted(self) -> None:
+        node = self.node()
+        node.fill()
+        node.fast()
+        node.get()
+        counted = {name: self.counted(node, f"answers_{name}") for name in ("hit", "passed")}
+        self.assertEqual(counted, {"hit": 2, "passed": 1})
+        self.assertIn("answers_filled", INDEX)
