@@ -266,7 +266,7 @@ class Fill:
         self._body.append(data)
 
     def ended(self, trailers: Fields) -> None:
-        """It is whole."""
+        """Store it, if it may be shared."""
         self._done()
         self._fields = [*self._fields, *(one for one in trailers if one[0].lower() == CACHE_GROUPS)]
         whole = self._whole()

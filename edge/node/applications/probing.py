@@ -75,7 +75,7 @@ class _Probe:
         self._timer = clock.callLater(ANSWER_SECONDS, self.end, False)
 
     def end(self, well: bool | None) -> None:
-        """It is known; None: nobody wants to know any more."""
+        """The probe is over; None: nobody wants to know its end any more."""
         told, self._told = self._told, None
         if told is not None:
             if self._timer.active():

@@ -85,7 +85,7 @@ class Worker(amp.AMP):
                 self._failed,
                 self._open_log,
                 self._connect,
-                fills=FillsOverControl(self.callRemote),
+                FillsOverControl(self.callRemote),
             )
         except EdgeError as error:
             self.exit_code = 1

@@ -14,7 +14,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 
 from edge.node.applications.app_origin import AppOrigin
-from edge.fastpath.answerer import monotonic_ms
 from edge.node.applications.caching import DEFAULT_HOST, CachingOrigin
 from edge.node.applications.gateway import Gateway, Place
 from edge.node.applications.http_origin import HTTPOrigin
@@ -43,6 +42,8 @@ class Cache(NamedTuple):
     counters: CounterBlock
     #: Origins whose pages may read what is stored.
     origins: Collection[bytes]
+    #: CLOCK_MONOTONIC in milliseconds.
+    now_ms: Callable[[], int]
 
 
 class Applications:
@@ -130,7 +131,7 @@ class Applications:
             self._cache.reader,
             self._cache.counters,
             self._cache.origins,
-            monotonic_ms,
+            self._cache.now_ms,
             application.host.encode("ascii") or DEFAULT_HOST,
         )
         self._cached[application.name] = cached
