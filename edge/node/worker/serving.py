@@ -138,10 +138,10 @@ class Serving:
         )
         self._applications: Applications | None = None
         if settings.applications and connect is not None:
-            desk = FillDesk(fills, reactor, lambda: date_of(reactor)) if fills is not None else None
-            cache = (
-                Cache(desk, self._reader, self._counters, origins, monotonic_ms) if desk is not None else None
-            )
+            cache = None
+            if fills is not None:
+                desk = FillDesk(fills, reactor, lambda: date_of(reactor))
+                cache = Cache(desk, self._reader, self._counters, origins, monotonic_ms)
             self._applications = Applications(settings.applications, reactor, connect, cache)
             mounted = [mount.path.encode() for mount in map(parse_mount, settings.mounts)]
             gateway = self._applications.gateway(self._reader, origins, mounted, https_only)
