@@ -57,6 +57,10 @@ def unacknowledged(descriptor: int) -> int:
     return queued[0]
 
 
+#: Unacknowledged bytes: a connection that the kernel has more of is not left to it, where no limit counts it.
+OWED_BYTES = 16 * 1024
+
+
 class Connection:
     """One accepted connection.  Its socket is None while Twisted has it."""
 

@@ -18,7 +18,7 @@ from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress, IProtocol
 
-from edge.fastpath.connection import unacknowledged
+from edge.fastpath.connection import OWED_BYTES, unacknowledged
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
@@ -69,9 +69,14 @@ class MeasuredTransport(tcp.Server):
     @property
     def bytes_taken(self) -> int:
         """Bytes the peer has acknowledged so far: what a least rate compares."""
+        return self.bytes_sent - self.unacknowledged
+
+    @property
+    def unacknowledged(self) -> int:
+        """Bytes that the kernel has taken and the peer has not acknowledged; 0 on Unix sockets."""
         if self._family == socket.AF_UNIX:  # there the queue is counted in memory, not in bytes
-            return self.bytes_sent
-        return self.bytes_sent - unacknowledged(self.socket.fileno())
+            return 0
+        return unacknowledged(self.socket.fileno())
 
     @property
     def unsent(self) -> int:
@@ -147,6 +152,10 @@ class MeasuredTransport(tcp.Server):
         if isinstance(sent, int):
             self.bytes_sent += sent
         return sent
+
+    def _closeSocket(self, orderly: bool) -> None:
+        """A reset, if much would be left to the kernel."""
+        super()._closeSocket(orderly and self.unacknowledged <= OWED_BYTES)
 
     def getHost(self) -> IAddress:
         if self._family == socket.AF_UNIX:

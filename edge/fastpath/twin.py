@@ -11,13 +11,14 @@ import errno
 import math
 import select
 import socket
+import struct
 import time
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from edge.fastpath.acceptor import Acceptor, Listener
 from edge.fastpath.answerer import SAMPLES, PythonAnswerer
-from edge.fastpath.connection import TRANSITIONS, Connection, State, unacknowledged
+from edge.fastpath.connection import OWED_BYTES, TRANSITIONS, Connection, State, unacknowledged
 from edge.fastpath.interface import Handoff, Next, Sample, Settings
 from edge.http.answer import error_answer
 from edge.http.dates import format_date
@@ -36,6 +37,8 @@ _HANDOFFS = 256
 _INPUT_BYTES = 172_032
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 256 * 1024
+#: SO_LINGER: a close is a reset.
+_NOTHING_LEFT = struct.pack("ii", 1, 0)
 _READ = select.EPOLLIN | select.EPOLLRDHUP
 
 
@@ -115,14 +118,25 @@ class PythonFastPath:
         for fd, connection in list(self._connections.items()):
             if connection.state == State.HANDED or connection.deadline > self._now:
                 continue
-            if connection.state == State.READING:
-                self._head_too_slow(fd, connection)
-                continue
-            if connection.state == State.WRITING and self._keeps_pace(fd, connection):
-                continue
-            if connection.state != State.LINGER:
-                self._count(INDEX["timeouts_idle" if connection.state == State.IDLE else "timeouts_write"])
+            self._overdue(fd, connection)
+
+    def _overdue(self, fd: int, connection: Connection) -> None:
+        """The deadline of *connection* is over."""
+        if connection.state == State.READING:
+            self._head_too_slow(fd, connection)
+        elif connection.state == State.IDLE:
+            self._count(INDEX["timeouts_idle"])
+            self._close(fd, connection)
+        elif not self._takes_in_time(fd, connection):
+            if connection.state == State.WRITING or connection.owed > OWED_BYTES:
+                self._count(INDEX["timeouts_write"])
             self._drop(fd)
+
+    def _takes_in_time(self, fd: int, connection: Connection) -> bool:
+        """Whether its peer, which has something to take, has taken enough of it."""
+        if connection.state == State.WRITING:
+            return self._keeps_pace(fd, connection)
+        return self._lingers_on(fd, connection)
 
     def adopt(self, fd: int, layer: RecordLayer | None = None) -> None:
         connection = self._connections.get(fd)
@@ -177,7 +191,7 @@ class PythonFastPath:
             if connection.state == State.HANDED:
                 self._forget(fd)  # the descriptor is Twisted's
             else:
-                self._drop(fd)
+                self._release(fd)
         self._acceptor.close()
         self._epoll.close()
 
@@ -204,6 +218,13 @@ class PythonFastPath:
         self._gauge(INDEX["connections"], len(self._connections))
 
     def _drop(self, fd: int) -> None:
+        sock = self._connections[fd].socket
+        if sock is not None and unacknowledged(fd) > OWED_BYTES:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NOTHING_LEFT)  # the kernel forgets it, too
+        self._release(fd)
+
+    def _release(self, fd: int) -> None:
+        """As :meth:`_drop`, but the kernel sends what it has."""
         sock = self._connections[fd].socket
         self._forget(fd)
         if sock is not None:
@@ -237,8 +258,16 @@ class PythonFastPath:
         except OSError:
             self._drop(fd)
             return
+        connection.owed = 0
         self._set_state(connection, State.LINGER)
         self._watch(fd, connection, _READ)
+
+    def _close(self, fd: int, connection: Connection) -> None:
+        """Our side is done; who has much to read is not left to the kernel, where no limit counts it."""
+        if unacknowledged(fd) > OWED_BYTES:
+            self._linger(fd, connection)
+        else:
+            self._drop(fd)
 
     def _hand_off(self, fd: int, connection: Connection, data: bytes) -> None:
         assert connection.socket is not None
@@ -320,7 +349,7 @@ class PythonFastPath:
         except OSError:
             data = b""
         if not data:
-            self._drop(fd)
+            self._close(fd, connection)
             return
         self._count(INDEX["bytes_in"], len(data))
         self._serve(fd, connection, connection.input + data if connection.input else data)
@@ -345,7 +374,7 @@ class PythonFastPath:
             if data:
                 self._linger(fd, connection)
             else:
-                self._drop(fd)
+                self._close(fd, connection)
             return
         if after is Next.HAND_OFF:
             self._hand_off(fd, connection, data)
@@ -403,12 +432,19 @@ class PythonFastPath:
 
     def _keeps_pace(self, fd: int, connection: Connection) -> bool:
         """The deadline is over: whether the peer took enough before it; then another begins."""
-        owed = len(connection.output) + unacknowledged(fd)
-        if connection.owed - owed < max(1, self._limits.least_rate * self._limits.write_seconds):
+        before, connection.owed = connection.owed, len(connection.output) + unacknowledged(fd)
+        if before - connection.owed < max(1, self._limits.least_rate * self._limits.write_seconds):
             return False
-        connection.owed = owed
         connection.deadline = self._now + self._limits.write_seconds
         return True
+
+    def _lingers_on(self, fd: int, connection: Connection) -> bool:
+        """The same while lingering; true also when that has just begun to be looked at."""
+        if connection.owed:
+            return self._keeps_pace(fd, connection) and connection.owed > OWED_BYTES
+        connection.owed = unacknowledged(fd)
+        connection.deadline = self._now + self._limits.write_seconds
+        return connection.owed > OWED_BYTES
 
     def _discard(self, fd: int, connection: Connection) -> None:
         assert connection.socket is not None
@@ -417,12 +453,20 @@ class PythonFastPath:
             while total < _LINGER_BYTES:
                 data = connection.socket.recv(_INPUT_BYTES)
                 if not data:
-                    self._drop(fd)
+                    self._read_up(fd, connection)
                     return
                 total += len(data)
         except BlockingIOError:
             return
         except OSError:
+            self._drop(fd)
+
+    def _read_up(self, fd: int, connection: Connection) -> None:
+        """The peer of a lingering connection says nothing more, but it may read."""
+        if unacknowledged(fd) > OWED_BYTES:
+            self._epoll.unregister(fd)
+            connection.watched = False
+        else:
             self._drop(fd)
 
     def _head_too_slow(self, fd: int, connection: Connection) -> None:

@@ -289,6 +289,34 @@ class LoopSuite(ServingSuite):
                 self.assertEqual(self.fastpath.connections(), 1 if stays else 0)
                 self.assertEqual(self.counted("timeouts_write"), 0 if stays else 1)
 
+    def test_what_the_kernel_has_of_an_answer_is_taken_at_the_least_rate_or_reset(self) -> None:
+        """However the connection ends on our side: nothing much is left where no limit counts it."""
+        for ending in ("idle", "close", "half-close"):
+            for taken, stays in ((30_000, True), (100, False)):
+                with self.subTest(ending=ending, taken=taken):
+                    self.start(Limits(write_seconds=10, least_rate=1000))
+                    self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+                    last = get(BIG, b"Connection: close") if ending == "close" else get(BIG)
+                    connection = self.client(get(BIG) * 2 + last, receive_buffer=1 << 12)
+                    self.settle()
+                    self.assertEqual((self.counted("ok"), self.fastpath.connections()), (3, 1))
+                    if ending == "half-close":
+                        connection.shutdown(socket.SHUT_WR)
+                        self.settle()
+                    elif ending == "idle":
+                        self.advance(76)
+                    got = 0
+                    for seconds in (3, 11, 11, 11):
+                        got += self.take(connection, taken)
+                        self.advance(seconds)
+                    self.assertEqual(self.fastpath.connections(), 1 if stays else 0)
+                    self.assertEqual(self.counted("timeouts_write"), 0 if stays else 1)
+                    if stays:  # and gets all of it; then it is over
+                        got += self.take(connection, 700_000)
+                        self.advance(31)
+                        self.assertGreater(got, 3 * 200_000)
+                        self.assertEqual(self.fastpath.connections(), 0)
+
     def test_a_connection_that_cannot_be_taken_back_stays_handed_off(self) -> None:
         """Here because its descriptor has become one that epoll refuses: that of a file."""
         self.start()

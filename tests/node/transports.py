@@ -65,6 +65,11 @@ class PeerTransport:
         """Bytes that the peer has taken."""
         return self.bytes_sent
 
+    @property
+    def unacknowledged(self) -> int:
+        """None: what the peer takes it acknowledges."""
+        return 0
+
     def take(self, count: int) -> None:
         """The peer takes *count* bytes."""
         self.bytes_sent = min(self.bytes_sent + count, len(self.written))

@@ -17,13 +17,19 @@
 
 /* ---- life of a connection ---- */
 
-/* Bytes that the peer has still to acknowledge.  What the kernel took says little of the peer: it takes
- * much at once when a slow one has made room, and nothing in between. */
-static uint64_t output_owed(int fd, const edge_buffer *buffer)
+/* Bytes that the kernel took and the peer has not acknowledged.  What the kernel took says little of the peer: it
+ * takes much at once when a slow one has made room, and nothing in between. */
+static uint32_t unacknowledged(int fd)
 {
     int queued = 0;
     ioctl(fd, SIOCOUTQ, &queued); /* tcp(7); a connection that is gone is met elsewhere */
-    return buffer->output - buffer->sent + (uint64_t)queued;
+    return (uint32_t)queued;
+}
+
+/* Bytes that the peer has still to acknowledge. */
+static uint64_t output_owed(int fd, const edge_buffer *buffer)
+{
+    return (uint64_t)buffer->output - buffer->sent + unacknowledged(fd);
 }
 
 static size_t buffer_size(const edge_buffer *buffer)
@@ -98,12 +104,19 @@ void edge_connection_forget(edge_loop *loop, int fd)
 
 void edge_connection_drop(edge_loop *loop, int fd)
 {
+    static const struct linger nothing = {.l_onoff = 1, .l_linger = 0};
     edge_connection_forget(loop, fd);
+    if (unacknowledged(fd) > OWED_BYTES)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &nothing, sizeof nothing); /* a reset: the kernel forgets it, too */
     close(fd);
 }
 
 void edge_connection_close(edge_loop *loop, int fd)
 {
+    if (unacknowledged(fd) > OWED_BYTES) {
+        edge_connection_linger(loop, fd);
+        return;
+    }
     edge_sealed_goodbye(loop, fd);
     edge_connection_drop(loop, fd);
 }
@@ -159,6 +172,10 @@ void edge_connection_linger(edge_loop *loop, int fd)
         edge_connection_drop(loop, fd);
         return;
     }
+    if (c->flags & EDGE_CONN_SEALED) /* nothing is opened or sealed any more */
+        loop->tls->discard(loop->tls_of, c->tls);
+    c->flags &= (uint8_t)~EDGE_CONN_SEALED;
+    c->owed = 0;
     edge_connection_set_state(loop, c, EDGE_CONN_LINGER);
     if (edge_connection_watch(loop, fd, READABLE))
         edge_connection_drop(loop, fd);
@@ -302,7 +319,7 @@ void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
         if (received.length + received.sealed_length)
             edge_connection_linger(loop, fd);
         else
-            edge_connection_drop(loop, fd);
+            edge_connection_close(loop, fd);
         return;
     }
     if (next == EDGE_NEXT_HAND_OFF) {
@@ -347,7 +364,7 @@ void edge_connection_readable(edge_loop *loop, int fd)
     } else if (n < 0 && errno == EAGAIN) {
         edge_connection_await_input(loop, fd);
     } else {
-        edge_connection_drop(loop, fd);
+        edge_connection_close(loop, fd);
     }
 }
 
@@ -389,14 +406,33 @@ static void writable(edge_loop *loop, int fd)
         taken(loop, fd);
 }
 
+/* Whether the peer has taken enough before the deadline; then another one begins. */
+static bool keeps_pace(edge_loop *loop, edge_connection *c, uint64_t owed, uint64_t before)
+{
+    uint64_t least = (uint64_t)loop->limits.least_rate * loop->limits.write_seconds;
+    if (owed + (least ? least : 1) > before)
+        return false;
+    c->deadline = loop->now + loop->limits.write_seconds;
+    return true;
+}
+
 bool edge_connection_keeps_pace(edge_loop *loop, int fd)
 {
     edge_connection *c = loop->connections + fd;
     uint64_t owed = output_owed(fd, c->buffer), before = c->buffer->owed;
-    uint64_t least = (uint64_t)loop->limits.least_rate * loop->limits.write_seconds;
-    if (owed + (least ? least : 1) > before)
-        return false;
     c->buffer->owed = owed;
+    return keeps_pace(loop, c, owed, before);
+}
+
+bool edge_connection_lingers_on(edge_loop *loop, int fd)
+{
+    edge_connection *c = loop->connections + fd;
+    uint32_t owed = unacknowledged(fd), before = c->owed;
+    c->owed = owed;
+    if (owed <= OWED_BYTES)
+        return false;
+    if (before)
+        return keeps_pace(loop, c, owed, before);
     c->deadline = loop->now + loop->limits.write_seconds;
     return true;
 }
@@ -408,7 +444,11 @@ static void discard(edge_loop *loop, int fd)
     ssize_t n;
     while ((n = recv(fd, loop->input, INPUT_BYTES, 0)) > 0 && (total += (size_t)n) < LINGER_BYTES)
         ;
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+    if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+        return;
+    if (unacknowledged(fd) > OWED_BYTES)
+        edge_connection_unwatch(loop, fd); /* nothing more comes, but it reads */
+    else
         edge_connection_drop(loop, fd);
 }
 

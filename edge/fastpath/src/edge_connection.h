@@ -22,6 +22,7 @@
 #define SLICE_BYTES (64 * 1024) /* sealed and sent at once */
 
 #define LINGER_SECONDS 2
+#define OWED_BYTES (16 * 1024) /* unacknowledged: a connection that the kernel has more of is not left to it */
 
 /* The states that edge_loop.h draws; FREE: no connection. */
 typedef enum {
@@ -56,7 +57,10 @@ typedef struct {
     uint32_t peer;
     uint16_t listener;
     uint8_t state, flags; /* edge_conn_state, set by edge_connection_set_state alone; EDGE_CONN_* bits */
-    uint32_t tls;         /* see the flags */
+    union {
+        uint32_t tls;  /* see the flags */
+        uint32_t owed; /* LINGER: what the peer had still to acknowledge when the deadline was set; 0: not looked yet */
+    };
     edge_buffer *buffer;
 } edge_connection;
 
@@ -175,8 +179,9 @@ static inline void edge_connection_set_state(const edge_loop *loop, edge_connect
 /* For these events from now on: 0, or -1 with errno. */
 int edge_connection_watch(edge_loop *loop, int fd, uint32_t events);
 void edge_connection_unwatch(edge_loop *loop, int fd);
-/* No longer counted; the descriptor stays open (forget) or is closed: at once (drop), or with a word to a peer
- * that is between two records (close). */
+/* No longer counted; the descriptor stays open (forget) or is closed: at once (drop); or (close) with a word to a
+ * peer that is between two records, and lingering while it has much to read.  Nothing much is left to the kernel,
+ * where no limit counts it: what is dropped with more than OWED_BYTES to be acknowledged is reset. */
 void edge_connection_forget(edge_loop *loop, int fd);
 void edge_connection_drop(edge_loop *loop, int fd);
 void edge_connection_close(edge_loop *loop, int fd);
@@ -205,6 +210,8 @@ void edge_connection_ready(edge_loop *loop, int fd, uint32_t events);
 void edge_connection_readable(edge_loop *loop, int fd);
 /* WRITING, and the deadline is over: whether the peer took enough before it; then another begins. */
 bool edge_connection_keeps_pace(edge_loop *loop, int fd);
+/* LINGER, likewise; true also when that has just begun to be looked at. */
+bool edge_connection_lingers_on(edge_loop *loop, int fd);
 /* Its head has not come in time, as in a slow-header attack (Slowloris): 408. */
 void edge_connection_too_slow(edge_loop *loop, int fd);
 

@@ -161,8 +161,10 @@ void edge_loop_free(edge_loop *loop)
     for (uint32_t fd = 0; loop->connections && fd < loop->highest; fd++) {
         if (loop->connections[fd].state == EDGE_CONN_HANDED)
             edge_connection_forget(loop, (int)fd); /* the descriptor is Twisted's */
-        else if (loop->connections[fd].state != EDGE_CONN_FREE)
-            edge_connection_drop(loop, (int)fd);
+        else if (loop->connections[fd].state != EDGE_CONN_FREE) {
+            edge_connection_forget(loop, (int)fd);
+            close((int)fd); /* the kernel sends what it has */
+        }
     }
     if (loop->connections)
         munmap(loop->connections, loop->capacity * sizeof *loop->connections);
@@ -364,6 +366,36 @@ void edge_loop_taken(edge_loop *loop)
     loop->handoff_count = 0;
 }
 
+/* What becomes of a connection whose deadline is over. */
+static void overdue(edge_loop *loop, int fd)
+{
+    edge_connection *c = loop->connections + fd;
+    switch (c->state) {
+    case EDGE_CONN_READING:
+        edge_connection_too_slow(loop, fd);
+        return;
+    case EDGE_CONN_WRITING:
+        if (edge_connection_keeps_pace(loop, fd))
+            return;
+        count(loop, EDGE_C_TIMEOUTS_WRITE, 1);
+        break;
+    case EDGE_CONN_LINGER:
+        if (edge_connection_lingers_on(loop, fd))
+            return;
+        if (c->owed > OWED_BYTES)
+            count(loop, EDGE_C_TIMEOUTS_WRITE, 1);
+        break;
+    default:
+        if (c->state == EDGE_CONN_IDLE && !(c->flags & EDGE_CONN_SHAKING)) {
+            count(loop, EDGE_C_TIMEOUTS_IDLE, 1);
+            edge_connection_close(loop, fd);
+            return;
+        }
+        count(loop, EDGE_C_TLS_TIMEOUTS, 1);
+    }
+    edge_connection_drop(loop, fd);
+}
+
 void edge_loop_tick(edge_loop *loop)
 {
     clocks(loop);
@@ -377,20 +409,7 @@ void edge_loop_tick(edge_loop *loop)
         if (c->state == EDGE_CONN_FREE || c->state == EDGE_CONN_HANDED
             || (int32_t)(loop->now - c->deadline) < 0)
             continue;
-        if (c->state == EDGE_CONN_READING) {
-            edge_connection_too_slow(loop, (int)fd);
-            continue;
-        }
-        if (c->state == EDGE_CONN_WRITING && edge_connection_keeps_pace(loop, (int)fd))
-            continue;
-        if (c->state == EDGE_CONN_IDLE && !(c->flags & EDGE_CONN_SHAKING)) {
-            count(loop, EDGE_C_TIMEOUTS_IDLE, 1);
-            edge_connection_close(loop, (int)fd);
-            continue;
-        }
-        if (c->state != EDGE_CONN_LINGER)
-            count(loop, c->state == EDGE_CONN_WRITING ? EDGE_C_TIMEOUTS_WRITE : EDGE_C_TLS_TIMEOUTS, 1);
-        edge_connection_drop(loop, (int)fd);
+        overdue(loop, (int)fd);
     }
     if (loop->tls)
         edge_shaking_tick(loop);

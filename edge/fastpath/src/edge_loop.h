@@ -16,7 +16,8 @@
  *     IDLE READING WRITING   ---> IDLE      all is answered, and taken            (idle deadline)
  *     IDLE READING           ---> READING   part of a request is here             (head deadline, 408)
  *     IDLE HANDSHAKE READING ---> WRITING   part of what we say is not taken yet  (write deadline)
- *     IDLE HANDSHAKE READING WRITING ---> LINGER    our side is closed, the peer still reads (2 s, RFC 9112 9.6)
+ *     IDLE HANDSHAKE READING WRITING ---> LINGER    our side is closed, the peer still reads (2 s, RFC 9112 9.6;
+ *                                                      longer while it takes what it has to read at the least rate)
  *     IDLE HANDSHAKE READING ---> HANDED    Twisted has the descriptor; only counted here
  *     IDLE HANDSHAKE READING WRITING LINGER HANDED ---> FREE   closed, or released by Twisted
  *

@@ -38,6 +38,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from edge.fastpath.connection import OWED_BYTES
 from edge.http import answer
 from edge.http.answer import with_hsts
 from edge.http.errors import ProtocolError
@@ -109,6 +110,7 @@ class EdgeChannel(Protocol):
         self._body_seen = 0  # bytes of bodies so far, and when the deadline was set
         self._body_timed = 0
         self._arrival = Deadline(site.clock, self._too_slow)
+        self._owed = 0  # LINGERING: what was unacknowledged when the deadline was set
         self._input: Input  # from connectionMade on
         self._output: Output
         self.holding: Holding
@@ -451,16 +453,31 @@ class EdgeChannel(Protocol):
         self._output.end()
         self.holding.keep(self.transport.unsent)  # of requests nothing is left
         self._arrival.set(LINGER_SECONDS)
-        if self._input.ended or not self._half_closes:
+        if not self._half_closes:
             self.transport.loseConnection()
             return
         self.transport.loseWriteConnection()
         self._input.read(True)
+        self._close_if_taken()
+
+    def _close_if_taken(self) -> None:
+        """Close, when both directions are over and hardly anything is left for the peer to take."""
+        transport = self.transport
+        if self._input.ended and not transport.unsent and transport.unacknowledged <= OWED_BYTES:
+            transport.loseConnection()
 
     def _linger_over(self) -> None:
         """The peer has had its time to read the last answer, unless that is still on its way."""
+        before, self._owed = self._owed, self.transport.unacknowledged
+        limits = self.site.limits
         if self.transport.unsent:
             self._arrival.set(LINGER_SECONDS)
+        elif self._owed > OWED_BYTES:
+            if before and before - self._owed < max(1, limits.least_rate * limits.write_seconds):
+                self.site.count("timeouts_write")
+                self.abort()
+            else:
+                self._arrival.set(limits.write_seconds)
         elif self._half_closes:
             self.transport.loseConnection()
         else:
@@ -524,7 +541,7 @@ class EdgeChannel(Protocol):
     def readConnectionLost(self) -> None:
         self._input.end()
         if self._life.state is ConnectionState.LINGERING:
-            self.transport.loseConnection()
+            self._close_if_taken()
         elif self._request is None and self._life.is_serving and self._next_turn is None:
             self._end()
         elif self._request is not None and not self._request.startedWriting:
@@ -532,6 +549,7 @@ class EdgeChannel(Protocol):
 
     def writeConnectionLost(self) -> None:
         """The answer is out; what the peer still sends is discarded until it closes."""
+        self._close_if_taken()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._leave(ConnectionEvent.LOST)

@@ -35,6 +35,10 @@ class ConnectionTransport(Protocol):
     def write(self, data: bytes) -> None:
         """Send *data*."""
 
+    @property
+    def unacknowledged(self) -> int:
+        """Bytes that the kernel has taken and the peer has not acknowledged; 0 on Unix sockets."""
+
     def send_file(self, file: BinaryIO, count: int) -> int:
         """Send of the next *count* bytes of *file* what there is room for: how many.
 

@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from twisted.internet.task import deferLater
+from twisted.internet.task import Clock, deferLater
 from twisted.internet.threads import deferToThread
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
@@ -23,6 +23,7 @@ from twisted.web.server import NOT_DONE_YET
 from edge.node.connection.body import FileBody
 from edge.node.connection.site import ChannelFactory, EdgeSite
 from edge.node.process.acceptor import Acceptor
+from edge.node.process.channel_limits import ChannelLimits
 from edge.trust.credentials import read_credential
 from edge.trust.listener_certificate import ListenerCertificates
 from tests.trust.made import make
@@ -41,12 +42,12 @@ class OfAFile(Resource):
         super().__init__()
         self._path, self._length = path, length
         self.in_memory = False
-        self.requests: list[Any] = []
+        self.transports: list[Any] = []
 
     def render_GET(self, request: Any) -> int:
         file: BinaryIO = BytesIO(self._path.read_bytes()) if self.in_memory else request.open(str(self._path))
         request.setHeader(b"Content-Length", b"%d" % self._length)
-        self.requests.append(request)
+        self.transports.append(request.channel.transport)
         FileBody(request, file, self._length).start()
         return NOT_DONE_YET
 
@@ -61,10 +62,11 @@ class FileBodyTests(TestCase):
         self.path = Path(self.mktemp())
         self.path.write_bytes(BODY)
 
-    def serve(self, length: int = len(BODY), secure: bool = False) -> int:
-        """The port where the file is served."""
+    def serve(self, length: int = len(BODY), secure: bool = False, clock: Clock | None = None) -> int:
+        """The port where the file is served; *clock*: of deadlines."""
         self.resource = OfAFile(self.path, length)
-        self.site = EdgeSite(self.resource, self.reactor)
+        limits = ChannelLimits(write_seconds=10, least_rate=1000)
+        self.site = EdgeSite(self.resource, clock or self.reactor, limits=limits)
         factory: Any = ChannelFactory(self.site, secure=secure)
         if secure:
             folder = Path(self.mktemp())
@@ -128,8 +130,8 @@ class FileBodyTests(TestCase):
         client = socket.create_connection(("127.0.0.1", port), 10)
         self.addCleanup(client.close)
         client.sendall(ASK)
-        await self.until(lambda: self.resource.requests)
-        transport = self.resource.requests[0].channel.transport
+        await self.until(lambda: self.resource.transports)
+        transport = self.resource.transports[0]
         await self.until(lambda: transport.bytes_sent > 100_000)
         await self.until(lambda: transport.unsent == 1)
         self.assertLess(transport.bytes_sent, len(BODY))
@@ -141,6 +143,48 @@ class FileBodyTests(TestCase):
             return received
 
         self.assertEqual((await deferToThread(read_on))[-1000:], BODY[-1000:])
+
+    async def test_what_the_kernel_has_of_the_last_answer_is_taken_at_the_least_rate_or_reset(self) -> None:
+        for half_closed in (True, False):
+            for pieces in (0, 4):
+                with self.subTest(half_closed=half_closed, pieces=pieces):
+                    await self.end_after(pieces, half_closed)
+
+    async def end_after(self, pieces: int, half_closed: bool) -> None:
+        """A client that takes *pieces* of 50 kB in 10 s each, and then the rest, or nothing."""
+        self.path.write_bytes(BODY[:600_000])
+        clock = Clock()
+        port = self.serve(600_000, clock=clock)
+        client = socket.socket()
+        self.addCleanup(client.close)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", port))
+        client.sendall(ASK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        if half_closed:
+            client.shutdown(socket.SHUT_WR)
+        await self.until(lambda: clock.advance(0) or self.resource.transports)
+        transport = self.resource.transports[0]
+        await self.until(
+            lambda: clock.advance(0) or (transport.bytes_sent > 600_000 and not transport.unsent)
+        )
+        taken = 0
+        for seconds in (2, *([10] * max(pieces, 1))):
+            if pieces:
+                taken += len(await deferToThread(client.recv, 50_000, socket.MSG_WAITALL))
+            await deferLater(self.reactor, 0.02)
+            clock.advance(seconds)
+            await deferLater(self.reactor, 0)
+        self.assertEqual(len(self.site.channels), 1 if pieces else 0)
+        if not pieces:
+            with self.assertRaises(ConnectionResetError):
+                await deferToThread(client.recv, 700_000, socket.MSG_WAITALL)
+                await deferToThread(client.recv, 1)
+            return
+        taken += len(await deferToThread(client.recv, 700_000, socket.MSG_WAITALL))
+        self.assertGreater(taken, 600_000)
+        if not half_closed:
+            client.shutdown(socket.SHUT_WR)
+        await self.until(lambda: clock.advance(1) or not self.site.channels)
 
     async def test_a_file_that_ends_too_early_ends_the_connection(self) -> None:
         with self.assertRaises(ConnectionResetError):
