@@ -25,9 +25,9 @@ Two builds do the same, byte for byte; one suite runs over both (``tests/tls/rec
 In ``src/``, a header and mostly a source of each name::
 
     edge_tls            what the fast path's loop calls, through pointers: it links with no OpenSSL itself
-    edge_tls_suite      cipher suites: AEADs, keys out of secrets
     edge_tls_hkdf       HKDF-Extract and HKDF-Expand-Label over a hash
     edge_tls_library    the library context of libcrypto, with a key schedule for libssl
+    edge_tls_suite      cipher suites: AEADs, keys out of secrets
     edge_tls_state      what is left of a connection, and the slabs where it lies
     edge_tls_record     records opened and sealed
     edge_tls_hello      ClientHellos that are recognised, or let go
