@@ -12,13 +12,14 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import beside_nginx, client, generator, robustness, several_nodes, tls
+from benchmarks import apps, beside_nginx, client, generator, robustness, several_nodes, tls
 from benchmarks.rows import Place, Row
 
 #: Name -> what measures it; in the order in which they run.
 FORMS: dict[str, Callable[[Place], list[Row]]] = {
     **beside_nginx.FORMS,
     **tls.FORMS,
+    **apps.FORMS,
     **robustness.FORMS,
     **several_nodes.FORMS,
     **generator.FORMS,

@@ -13,7 +13,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -128,12 +128,8 @@ class Server:
         return [parent, *parent.children(recursive=True)]
 
     def cpu_seconds(self) -> float:
-        """CPU time of all threads so far, from the scheduler (nanosecond account)."""
-        total = 0
-        for process in self.processes():
-            for task in Path(f"/proc/{process.pid}/task").iterdir():
-                total += int((task / "schedstat").read_text().split()[0])
-        return total / 1e9
+        """CPU time of all threads of all processes so far."""
+        return sum(map(cpu_seconds_of, self.processes()))
 
     def private_bytes(self) -> int:
         """Memory of user space that belongs to the processes alone."""
@@ -159,6 +155,21 @@ class Server:
             }
 
 
+def cpu_seconds_of(process: psutil.Process) -> float:
+    """CPU time of all threads of *process* so far, from the scheduler (nanosecond account)."""
+    tasks = Path(f"/proc/{process.pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Wait until *condition* holds; exit if it never does."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"waited 120 s in vain until {what}")
+        time.sleep(0.05)
+
+
 def _await_ready(server: Server, path: str, log: Path) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
@@ -176,9 +187,10 @@ def _await_ready(server: Server, path: str, log: Path) -> None:
 
 
 @contextlib.contextmanager
-def _running(
+def running(
     name: str, arguments: list[str], port: int, ready: str, log: Path, secure_port: int = 0
 ) -> Iterator[Server]:
+    """The server that *arguments* start, from when it answers *ready* to its end."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["taskset", "-c", str(SERVER_CORE), *arguments],
@@ -226,7 +238,7 @@ def nginx(webroot: Path, directory: Path, secure: Path | None = None) -> Iterato
         )
     config.write_text(user + _NGINX_CONFIG.format(directory=directory, servers=plain))
     arguments = [nginx_program(), "-c", str(config), "-p", str(directory)]
-    with _running("nginx", arguments, port, "/small.html", directory / "log", secure_port) as server:
+    with running("nginx", arguments, port, "/small.html", directory / "log", secure_port) as server:
         yield server
 
 
@@ -261,7 +273,7 @@ def edge(
         files = f"privateKey={secure / 'key.pem'}:certKey={secure / 'cert.pem'}"
         arguments += ["--listen", f"tls:{secure_port}:{files}:interface=127.0.0.1"]
     path, log = ready or "/.edge/ready", directory / "log"
-    with _running(f"edge ({fast_path})", arguments, port, path, log, secure_port) as server:
+    with running(f"edge ({fast_path})", arguments, port, path, log, secure_port) as server:
         while not ready and admin(directory, "GET", "/status")["site"]["provisional"]:
             time.sleep(0.1)
         yield server
