@@ -9,8 +9,8 @@ import { FRESH_FIRST_MS, later } from "./waiting.js";
 
 export const FOREIGN = "edge-foreign";
 /** Responses that a rule keeps which does not say how many; browsers count opaque ones as some MiB each. */
-const COUNT = 50;
-const STATE = "worker.foreign";
+const FOREIGN_COUNT = 50;
+const FOREIGN_STATE = "worker.foreign";
 
 /** @typedef {{at: number, used: number}} Known when it came, and was used last */
 
@@ -32,7 +32,7 @@ export class Foreign {
   }
 
   ready() {
-    this.known ??= this.database.get("state", STATE).then((saved) => new Map(saved), () => new Map());
+    this.known ??= this.database.get("state", FOREIGN_STATE).then((saved) => new Map(saved), () => new Map());
     return this.known;
   }
 
@@ -88,10 +88,10 @@ export class Foreign {
     known.set(address, { at: this.now(), used: this.now() });
     const same = [...known].filter(([one]) => this.rules.of(one) === rule).sort(([, a], [, b]) => b.used - a.used);
     const others = [...known].filter(([one]) => !this.rules.of(one));
-    for (const [one] of [...same.slice(rule.max_count ?? COUNT), ...others]) {
+    for (const [one] of [...same.slice(rule.max_count ?? FOREIGN_COUNT), ...others]) {
       known.delete(one);
       await cache.delete(one);
     }
-    await this.database.write("state", [[[...known], STATE]]);
+    await this.database.write("state", [[[...known], FOREIGN_STATE]]);
   }
 }
