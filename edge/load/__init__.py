@@ -6,5 +6,6 @@
 * ``report.py``: the load report, the form in which a node's load travels between nodes
 * ``wire.py``: fields of that, and of other messages between nodes, with their range and grammar
 * ``document.py``: the load document, ``GET /.edge/load``; says which nodes clients may choose
+* ``riding.py``: the same in a word, that rides on answers which are sent anyway
 * ``orca.py``: the same in the standard ORCA header
 """

@@ -2,7 +2,7 @@
 
 ::
 
-    {"v":1,"cluster":"edge","seq":12,"at":1763900000123,"ttl_ms":5000,
+    {"v":1,"cluster":"edge","seq":12,"at":1763900000123,"ttl_ms":5000,"tag":"kJ3x",
      "nodes":[{"id":"n1","url":"http://localhost:8001","state":"alive","weight":0.82,
                "utilization":0.18,"rps":4123.0,"eps":0.0,"connections":10233,
                "egress_bps":81000000,"lag_ms":0.4,"age_ms":120}]}
@@ -62,6 +62,8 @@ class LoadDocument(msgspec.Struct, frozen=True):
     ttl_ms: int = TTL_MS
     #: Version of this format.
     v: int = VERSION
+    #: Of its nodes and their places, for what rides on other answers (:mod:`edge.load.riding`).
+    tag: str = ""
 
     @property
     def choice(self) -> list[str]:
@@ -108,7 +110,7 @@ def encode(document: LoadDocument) -> bytes:
     """*document* in JSON, the version first."""
     fields = {
         "v": document.v,
-        **{name: getattr(document, name) for name in ("cluster", "seq", "at", "ttl_ms", "nodes")},
+        **{name: getattr(document, name) for name in ("cluster", "seq", "at", "ttl_ms", "tag", "nodes")},
     }
     return msgspec.json.encode(fields)
 

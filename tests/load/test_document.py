@@ -28,10 +28,10 @@ class LoadDocumentTests(SynchronousTestCase):
 
     def test_it_is_written_to_the_byte(self) -> None:
         """Names, order and rounding."""
-        document = LoadDocument(cluster="staging", seq=1234, at=1763900000123, nodes=(NODE,))
+        document = LoadDocument(cluster="staging", seq=1234, at=1763900000123, nodes=(NODE,), tag="kJ3x")
         self.assertEqual(
             encode(document),
-            b'{"v":1,"cluster":"staging","seq":1234,"at":1763900000123,"ttl_ms":5000,"nodes":['
+            b'{"v":1,"cluster":"staging","seq":1234,"at":1763900000123,"ttl_ms":5000,"tag":"kJ3x","nodes":['
             b'{"id":"n1","url":"http://localhost:8001","state":"alive","weight":0.82,"utilization":0.183,'
             b'"rps":4123.0,"eps":0.0,"connections":10233,"egress_bps":81000000,"lag_ms":0.4,"age_ms":0}]}',
         )

@@ -116,24 +116,35 @@ export class FakeSite {
     this.hanging = new Set();
     this.sick = new Set();
     this.delay = new Map();
+    /** The state of the site, "?": in the middle of a deploy; by state, the paths that have changed since. */
+    this.state = undefined;
+    this.since = {};
     this.fetch = this.fetch.bind(this);
   }
 
-  async fetch(url, { method = "GET", headers = {}, body, signal } = {}) {
+  async fetch(url, { method = "GET", headers = {}, body, signal, ...options } = {}) {
     const { origin, pathname, searchParams } = new URL(url);
     const asked = new Headers(headers);
-    this.log.push({ origin, path: pathname, method, headers: asked, body, mode: undefined });
+    this.log.push({ origin, path: pathname, method, headers: asked, body, mode: undefined, query: searchParams.toString(), options });
     if (this.delay.has(origin)) await this.clock.wait(this.delay.get(origin), signal);
     if (this.hanging.has(origin)) await this.clock.wait(1e9, signal);
     if (this.down.has(origin)) throw new TypeError("Failed to fetch");
     if (this.sick.has(origin)) return new Response("sick", { status: 503 });
     if (method === "POST") {
       const stale = body.split("\n").map((line) => line.split(" ")).flatMap(([tag, path], number) => (this.files[path]?.etag === tag ? [] : [number]));
-      return Response.json({ v: 1, seq: 1, stale });
+      return Response.json({ v: 1, seq: 1, stale, ...(this.state && this.state !== "?" && { s: this.state }) });
+    }
+    if (pathname === "/.edge/changes" && this.state) {
+      const since = searchParams.get("since");
+      const changed = this.state === "?" ? undefined : since === this.state ? null : this.since[since];
+      const lines = { "cache-control": `no-store${this.riding ? `, load=${this.riding}` : ""}` };
+      if (changed === null) return new Response(null, { status: 304, headers: lines });
+      return new Response(changed ? [this.state, ...changed, ""].join("\n") : "?\n", { headers: lines });
     }
     const file = this.files[pathname];
     if (!file) return new Response("none", { status: 404 });
     const answer = { etag: `"${file.etag}"`, node: origin, "cache-control": "no-cache", ...file.headers };
+    if (this.state) answer["edge-state"] = this.state;
     const tag = asked.get("if-none-match")?.replaceAll('"', "") ?? searchParams.get("~etag");
     if (tag === file.etag) return new Response(null, { status: 304, headers: answer });
     const permission = file.headers?.["cache-control"] ? {} : { "edge-client-cache-control": "stale-while-revalidate=2592000" };

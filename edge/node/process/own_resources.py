@@ -45,11 +45,13 @@ def status_path(audience: str) -> bytes:
     return STATUS if audience == "public" else KEPT_STATUS
 
 
-def json_lines(orca: bytes, content_type: bytes = b"application/json") -> bytes:
+def json_lines(
+    orca: bytes, content_type: bytes = b"application/json", cache_control: bytes = NO_STORE
+) -> bytes:
     """The header lines of a 200 with JSON; *orca*: the line of the node's load, see :mod:`edge.load.orca`."""
     return b"Content-Type: %b\r\n%bX-Content-Type-Options: nosniff\r\n%b%b" % (
         content_type,
-        NO_STORE,
+        cache_control,
         CORS,
         orca,
     )

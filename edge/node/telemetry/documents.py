@@ -32,11 +32,12 @@ def put_document(table: DocumentTable, path: bytes, document: bytes, orca: bytes
     table.put(Resource(path, now, (one,)), counts=False)
 
 
-def put_batch_lines(table: DocumentTable, orca: bytes) -> None:
+def put_batch_lines(table: DocumentTable, orca: bytes, cache_control: bytes = NO_STORE) -> None:
     """Put the header lines of the answers to batch revalidations."""
-    table.put_template(REVALIDATE, json_lines(orca), b"")
+    table.put_template(REVALIDATE, json_lines(orca, cache_control=cache_control), b"")
 
 
-def show_state(state: StateEntry, orca: bytes) -> None:
-    """Have the state of the site told with the node's load: of both, who asks for one learns the other."""
-    state.show(json_lines(orca, b"text/plain; charset=utf-8"), NO_STORE + CORS)
+def show_state(state: StateEntry, orca: bytes, cache_control: bytes = NO_STORE) -> None:
+    """Put the header lines of the answers that tell what has changed since a state of the site."""
+    lines_200 = json_lines(orca, b"text/plain; charset=utf-8", cache_control)
+    state.show(lines_200, cache_control + CORS)

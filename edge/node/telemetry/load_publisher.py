@@ -8,8 +8,9 @@
                                           |
                       reports of others --+--> LoadDocument --> the table, /.edge/load
 
-The document is what browsers choose a node by; the ORCA field in the header of ``/.edge/load`` and
-``/.edge/revalidate`` tells the same of this node alone.
+The document is what browsers choose a node by.  What of it changes rides on the answers of
+``/.edge/changes`` and ``/.edge/revalidate`` (:mod:`edge.load.riding`); the ORCA field in the header of all
+three tells the same of this node alone.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from twisted.logger import Logger
 from edge.load.document import LoadDocument, NodeLoad, encode, node_load
 from edge.load.meters import Capacity, Measurement, Meters, Sample
 from edge.load.orca import orca_line
+from edge.load.riding import cache_control, ride, tag_of
 from edge.load.weight import Weight
 from edge.node.process.clocks import date_of
 from edge.node.process.life import NodeState
@@ -129,12 +131,13 @@ class LoadPublisher:
         self._sequence += 1
         nodes = self._nodes(self._report(measured))
         date = date_of(self._clock)
-        document = LoadDocument(self._cluster, self._sequence, int(date * 1000), nodes)
-        orca = orca_line(measured)
+        tag = tag_of((node.id, node.url) for node in nodes)
+        document = LoadDocument(self._cluster, self._sequence, int(date * 1000), nodes, tag=tag)
+        orca, riding = orca_line(measured), cache_control(ride(nodes))
         put_document(self._table, LOAD, encode(document), orca, int(date))
-        put_batch_lines(self._table, orca)
+        put_batch_lines(self._table, orca, riding)
         if self._state is not None:
-            show_state(self._state, orca)
+            show_state(self._state, orca, riding)
 
     def _report(self, measured: Measurement) -> LoadReport:
         generation = self._others.generation if self._others is not None else 0

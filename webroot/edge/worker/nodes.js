@@ -29,12 +29,16 @@ import { PeakEwma, Recent } from "./latency.js";
  * @property {number} ttl_ms
  * @property {string} [cluster]
  * @property {number} [at]
+ * @property {string} [tag] which nodes these are
  * @property {NodeLoad[]} nodes
  *
  * @typedef {{url: string, value: number, at: number, errors: number, ejections: number,
  *   until: number}} SavedNode
  * @typedef {{current: string, why: string, floor: number, recent: number[], nodes: SavedNode[]}} Saved
  */
+
+/** Digits of what rides on answers, and their value. */
+const digit = (/** @type {string} */ one) => "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz".indexOf(one);
 
 /** A load document, or null if *value* is none that we can read. @param {any} value */
 export function readLoad(value) {
@@ -67,6 +71,9 @@ export function draw(items, scores, at) {
   }
   return last;
 }
+
+/** Which part of the way to the headroom that a node says of itself, its weight goes: it is damped, as the published one is. */
+const ORCA_GAIN = 0.2;
 
 class Node {
   /** @param {string} url */
@@ -135,6 +142,28 @@ export class Nodes {
     const again = redrawShare(load) * Math.min(1, elapsed / load.ttl_ms);
     if (first) this.choose(now, "drawn by weight");
     else if (this.random() < again) this.choose(now, "drawn again, as now and then");
+  }
+
+  /**
+   * An answer of *url* has come: what rides on it (edge/load/riding.py), or what it says of that node alone (ORCA).
+   * @param {string} url @param {Headers} headers @param {number} now
+   */
+  overhear(url, headers, now) {
+    const word = /\bload=([\w-]+)/.exec(headers.get("cache-control") ?? "")?.[1];
+    const { load } = this;
+    if (word && load && word.slice(0, 4) === load.tag && word.length === 4 + 2 * load.nodes.length) {
+      const nodes = load.nodes.map((node, i) =>
+        ({ ...node, weight: digit(word[4 + 2 * i]) / 63, utilization: digit(word[5 + 2 * i]) / 48 }));
+      const read = readLoad({ ...load, nodes });
+      if (read) this.learn(read, now);
+      return;
+    }
+    if (word) this.learned = 0; // others than we know: the document tells
+    const node = this.all.get(url);
+    const use = Number(/application_utilization=([\d.]+)/.exec(headers.get("endpoint-load-metrics") ?? "")?.[1] ?? NaN);
+    if (!node || !(use >= 0)) return;
+    node.utilization = use;
+    if (node.weight) node.weight += (Math.max(0.01, 1 - use) - node.weight) * ORCA_GAIN;
   }
 
   /** The least expected latency of any node. */

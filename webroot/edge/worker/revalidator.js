@@ -1,5 +1,7 @@
 // Revalidates stored responses: many in one round trip, and replaces those that are not current any more.
 //
+//     all           GET /.edge/changes?since=STATE: 304 confirms all that is kept at that state of the site (versions.js);
+//                   else the paths that have changed
 //     one           a conditional GET (RFC 9110 section 13): 304, or the new version at once
 //     several       POST /.edge/revalidate, a line "ETAG PATH" each, answered by the numbers of the stale ones;
 //                   those are asked for one by one, and committed together
@@ -61,13 +63,39 @@ export class Revalidator {
   /** Revalidate *asked* now. @param {StoredResponse[]} asked */
   async revalidate(asked) {
     if (asked.length > 1) asked = [...new Set([...asked, ...this.along()])];
-    const tagged = asked.filter((stored) => stored.etag);
-    let stale = asked.filter((stored) => !stored.etag);
+    let { stale, rest } = await this.confirm(asked);
+    const tagged = rest.filter((stored) => stored.etag);
+    stale = stale.concat(rest.filter((stored) => !stored.etag));
     if (tagged.length === 1) stale.push(tagged[0]); // its new version, if there is one, in the same round trip
     else for (let i = 0; i < tagged.length; i += MAX_VALIDATORS) stale = stale.concat(await this.stale(tagged.slice(i, i + MAX_VALIDATORS)));
     const updated = await this.replace(stale);
     await this.store.flush();
     if (updated.length) this.onUpdate(updated);
+  }
+
+  /**
+   * One question for all of *asked* that are kept at one state of the site: those that have changed since are *stale*, the
+   * others fresh again.  *rest*: of those nothing is said.
+   * @param {StoredResponse[]} asked
+   */
+  async confirm(asked) {
+    const { versions } = this.store;
+    /** @type {Map<string, StoredResponse[]>} */
+    const kept = new Map();
+    for (const stored of asked) {
+      const [name] = stored.states > 0 ? versions.named(stored.states) : [];
+      if (name) kept.set(name, [...(kept.get(name) ?? []), stored]);
+    }
+    const [name, rows] = [...kept].sort(([, one], [, other]) => other.length - one.length)[0] ?? ["", []];
+    const known = name ? await this.changes(name) : null;
+    if (!known) return { stale: [], rest: asked };
+    versions.moved(name, known.state, known.changed);
+    versions.token = known.state;
+    const now = versions.at(known.state);
+    const current = rows.filter(({ states }) => states & now);
+    this.count.validators += current.length;
+    this.store.freshen(current);
+    return { stale: rows.filter(({ states }) => !(states & now)), rest: asked.filter((stored) => !rows.includes(stored)) };
   }
 
   /** Those of *asked* that are not current; the others are fresh again. @param {StoredResponse[]} asked */
@@ -78,7 +106,8 @@ export class Revalidator {
     const current = asked.filter((_, number) => !known.stale.has(number));
     this.store.freshen(current);
     if (known.state) this.store.versions.confirmed(current, known.state);
-    return asked.filter((_, number) => known.stale.has(number));
+    // What is kept at a state of the site is replaced at one: in the middle of a deploy its end is waited for.
+    return asked.filter(({ states }, number) => known.stale.has(number) && (known.state || states <= 0));
   }
 
   /**
@@ -88,7 +117,7 @@ export class Revalidator {
    */
   async validate(asked) {
     const post = asked.map(({ etag, path }) => `${etag} ${path.split("?")[0]}`).join("\n");
-    const response = await this.sender.send({ path: "/.edge/revalidate", post });
+    const response = await this.sender.send({ path: "/.edge/revalidate", post, brief: true });
     if (!response.ok) return null;
     const { stale, s = "" } = await response.json();
     return { state: /** @type {string} */ (s), stale: new Set(/** @type {number[]} */ (stale)) };
@@ -96,7 +125,7 @@ export class Revalidator {
 
   /** What has changed since the state *since*, and up to which; null: the node cannot say. @param {string} since */
   async changes(since) {
-    const response = await this.sender.send({ path: `/.edge/changes?since=${encodeURIComponent(since)}` });
+    const response = await this.sender.send({ path: `/.edge/changes?since=${since}`, brief: true });
     if (response.status === 304) return { state: since, changed: [] };
     const [state, ...changed] = response.ok ? (await response.text()).trimEnd().split("\n") : ["?"];
     return state === "?" ? null : { state, changed };

@@ -30,6 +30,7 @@ const WHOLE_BYTES = 2 * 1024 * 1024;
  * @property {string} [accept] a normalised Accept
  * @property {AbortSignal} [signal] nobody wants to know any more
  * @property {string} [post] body of a POST that changes nothing
+ * @property {boolean} [brief] a question to a node's own resources: its answer has no variants, and is kept by nobody
  * @property {boolean} [hedge] false: not worth a second request
  */
 
@@ -111,14 +112,18 @@ export class Sender {
     if (request.accept && (home || request.accept.length <= ACCEPT_MOST)) headers.accept = request.accept;
     if (home) Object.assign(headers, request.validators ?? (request.etag && { "if-none-match": `"${request.etag}"` }));
     else if (request.etag) url += `${request.path.includes("?") ? "&" : "?"}~etag=${request.etag}`;
+    if (request.brief) headers["accept-language"] = "*"; // shorter than what the browser says
+    if (request.post !== undefined) headers["content-type"] = "text/plain";
     /** @type {RequestInit} */
     const options = {
       method: request.post === undefined ? "GET" : "POST",
       body: request.post,
-      headers: request.post === undefined ? headers : { "content-type": "text/plain;charset=UTF-8" },
+      headers,
       mode: home ? "same-origin" : "cors",
       credentials: home ? "same-origin" : "omit",
-      cache: "no-store",
+      referrerPolicy: "no-referrer",
+      // What has a validator is answered 304, which no cache may take for its own; what has none is kept by us alone.
+      cache: request.etag || request.brief ? "default" : "no-store",
       signal,
     };
     let response = await this.fetch(url, { ...options, redirect: "manual" });
@@ -189,6 +194,7 @@ class Round {
         if (!open.delete(origin)) return; // given up
         if (response.status >= 500) return this.failed(origin, new ServerError(response));
         nodes.answered(origin, took, sender.now());
+        nodes.overhear(origin, response.headers, sender.now());
         if (this.refused && origin === nodes.home && sender.atHome.size < PATHS) sender.atHome.add(this.path);
         this.end(response);
       },
