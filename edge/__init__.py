@@ -22,6 +22,7 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 ``resource.py``     what is published under a path: representations and their variants
 ``confinement/``    what a worker gives up: users, capabilities, files, system calls
 ``descriptors.py``  the limit on file descriptors
+``digits.py``       numbers as short text, for URLs and header fields
 ``shares.py``       how much one address may hold of what a process has
 ``durable.py``      files that survive a crash: the bytes reach the disk before the name
 ``errors.py``       errors that a user can cause, and read

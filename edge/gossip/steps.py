@@ -24,9 +24,10 @@ from collections import OrderedDict
 from collections.abc import Container, Mapping
 from hashlib import blake2b, sha256
 
+from edge.digits import digits
 from edge.gossip.changes import Change, Record
 from edge.gossip.fields import MARKS
-from edge.http.changes import DIGITS, HISTORY_BYTES, ID_LENGTH, PUBLISHERS, UNKNOWN, number, render
+from edge.http.changes import HISTORY_BYTES, ID_LENGTH, PUBLISHERS, UNKNOWN, number, render
 
 #: What stands under the path of a mark.
 MARK_RECORDS = (Record(0, sha256(b"").digest(), 0, b"", b""),)
@@ -48,8 +49,7 @@ def is_mark(change: Change) -> bool:
 def publisher_id(node: str, generation: int, salt: bytes = b"") -> bytes:
     """The ID of the log of *node* in states; *salt*: what else makes tables differ, equal at equal nodes."""
     digest = blake2b(b"%d %b %b" % (generation, node.encode(), salt), digest_size=5).digest()
-    value = int.from_bytes(digest, "big")
-    return "".join(DIGITS[value >> 6 * place & 63] for place in range(ID_LENGTH)).encode("ascii")
+    return digits(int.from_bytes(digest, "big"), ID_LENGTH).encode("ascii")
 
 
 class Steps:

@@ -29,10 +29,10 @@ from base64 import urlsafe_b64encode
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
+from edge.digits import DIGITS
+
 #: Of the entry that keeps the history.
 PATH = b"/.edge/changes"
-#: Digits in ascending order.
-DIGITS = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 ID_LENGTH = 6
 #: Publishers of a state, and bytes of a history: what is more is not told.
 PUBLISHERS, HISTORY_BYTES = 64, 5120

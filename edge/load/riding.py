@@ -12,7 +12,7 @@ It is a directive of Cache-Control because scripts of every origin may read that
 (Fetch, CORS-safelisted response header), which no field of our own has; unknown directives are ignored
 (RFC 9111 section 5.2.3).
 
-A digit has 6 bits, in the order of :data:`edge.http.changes.DIGITS`.  Weight: 63rds, 0 for 0 alone.
+A digit has 6 bits, in the order of :data:`edge.digits.DIGITS`.  Weight: 63rds, 0 for 0 alone.
 Utilization: 48ths, at most 63 of them.  Whoever has the document of the same tag needs no other.
 """
 
@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from math import ceil
 
-from edge.http.changes import DIGITS
+from edge.digits import DIGITS, digits
 from edge.load.document import NodeLoad
 
 TAG_LENGTH = 4
@@ -35,8 +35,7 @@ def tag_of(nodes: Iterable[tuple[str, str]]) -> str:
     digest = blake2b(digest_size=3)
     for name, url in nodes:
         digest.update(f"{name} {url}\n".encode())
-    value = int.from_bytes(digest.digest(), "big")
-    return "".join(DIGITS[value >> 6 * place & 63] for place in range(TAG_LENGTH))
+    return digits(int.from_bytes(digest.digest(), "big"), TAG_LENGTH)
 
 
 def ride(nodes: Sequence[NodeLoad]) -> str:

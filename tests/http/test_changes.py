@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.http import changes
+from edge.digits import DIGITS
 from edge.http.changes import answer, asked_since, is_greater, number, parse, render, since, tag_of
 
 HISTORY = b"aaaaaa5.bbbbbb1\naaaaaa1.bbbbbb\naaaaaa5 /x\nbbbbbb1 /y\naaaaaa3 /z\n"
-_digits = st.sampled_from([one.encode() for one in changes.DIGITS])
+_digits = st.sampled_from([one.encode() for one in DIGITS])
 _ids = st.lists(_digits, min_size=6, max_size=6).map(b"".join)
 _numbers = st.integers(0, (1 << 63) - 1)
 

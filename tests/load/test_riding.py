@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.digits import DIGITS
 from edge.http.answer import head_304
-from edge.http.changes import DIGITS
 from edge.load.document import NodeLoad
 from edge.load.riding import NODES, cache_control, ride, tag_of
 
