@@ -104,7 +104,7 @@ class Node:
         self.number = 0
         former = generation - 1
         self.invalidation = Invalidation(name, generation, former, self.apply, world.lease, world.now)
-        self.invalidation.unmet = [other for other in world.names if other != name]
+        self.invalidation.expects = True
         self.coalescing = Coalescing(name, self.have, fill_seconds=2.0)
         self.coalescing.set_applications([APPLICATION])
         #: As the fast path has it: until when entries may be answered.
@@ -256,7 +256,7 @@ class Node:
         spoiled = self.world.spoils(self, entry.groups, token)
         if not spoiled and (wanted or key not in self.fills):
             known = self.table.get(key)
-            if known is None or known.doubtful or known.asked_at < asked_at:
+            if known is None or not self.may_answer(known) or known.asked_at < asked_at:
                 self.store(key, value, asked_at, fresh_until)
         if wanted:
             del self.fills[key]
@@ -329,6 +329,8 @@ class World:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = 0
         self.database: Value = dict.fromkeys(GROUPS, 0)
+        #: What of it some node has said to be changed: a node that ends first says nothing.
+        self.changed: Value = dict.fromkeys(GROUPS, 0)
         #: Node -> group -> what readers who ask it from now on must not be given less than.
         self.floors: dict[str, Value] = {}
         #: (when its writer was told, group, version, by which node), for the lease.
@@ -403,12 +405,31 @@ class World:
 
             def meet(node: Node = node, peer: str = peer) -> None:
                 node.invalidation.joined(peer, self.now)
-                node.invalidation.unmet = [one for one in node.invalidation.unmet if one != peer]
                 node.invalidation.connected(peer, self.now)
+                self.introduce(node, self.nodes[peer])
                 node.coalescing.connected(peer, self.now)
                 node.put_out()
 
             self.when_awake(node, meet)
+
+    def introduce(self, node: Node, peer: Node) -> None:
+        """*node* hears from *peer* who else is there; whom it then cannot reach it declares dead."""
+        for name, known in peer.invalidation.neighbours.items():
+            if known.required and name != node.name and name not in node.invalidation.neighbours:
+                node.invalidation.joined(name, self.now)
+                self.suspect(node, self.nodes[name])
+
+    def suspect(self, node: Node, peer: Node) -> None:
+        """In a while *node* declares *peer* dead, unless it has come back by then."""
+
+        def bury() -> None:
+            pair = frozenset((node.name, peer.name))
+            if self.nodes[peer.name] is peer and (not peer.runs or pair in self.cut):
+                self.disconnect(node.name, peer.name)
+                node.invalidation.died(peer.name, self.now)
+                node.put_out()
+
+        self.at(self.random.uniform(0.5, 4.0), partial(self.when_awake, node, bury))
 
     def disconnect(self, one: str, other: str, stream: int | None = None) -> None:
         """The stream breaks, if it is *stream* or none is named; both see it."""
@@ -480,6 +501,8 @@ class World:
 
         def answered() -> None:
             self.history.changes += 1
+            for group, version in versions.items():
+                self.changed[group] = max(self.changed[group], version)
             stamp = Stamp(node.generation, node.invalidation.sequence + 1)
             neighbours = node.invalidation.neighbours
             self._writes[name, stamp] = versions, {one for one in neighbours if neighbours[one].connected}
@@ -601,7 +624,7 @@ class Driver:
             world.when_awake(world.nodes[name], world.nodes[name].tell_hot)
 
     def settle(self, faults: bool) -> None:
-        """Everything heals, and everybody is asked for everything: all are owed what the database has."""
+        """Everything heals, and everybody is asked for everything: all are owed what has changed."""
         world = self.world
         world.cut.clear()
         for name in world.names:
@@ -612,7 +635,7 @@ class Driver:
                 world.connect(one, other)
         world.run(world.now + (4.0 if faults else 1.5) + 20 * world.slow)
         for name in world.names:
-            world.floors[name] = dict(world.database)
+            world.floors[name] = dict(world.changed)
         for _ in range(5):  # an application may fail
             self.read_all()
         hits = world.history.hits
@@ -662,26 +685,11 @@ class Driver:
         random, world = self.random, self.world
         world.at(random.choice((0.001, random.random() * 4)), partial(self._break, one, other))
         for name, peer in ((one, other), (other, one)):
-            world.at(random.uniform(0.5, 4.0), partial(self._bury, world.nodes[name], world.nodes[peer]))
+            world.suspect(world.nodes[name], world.nodes[peer])
 
     def _break(self, one: str, other: str) -> None:
         if frozenset((one, other)) in self.world.cut:
             self.world.disconnect(one, other)
-
-    def _bury(self, node: Node, peer: Node) -> None:
-        """*node* declares *peer* dead, if it has not come back."""
-        world = self.world
-
-        def bury() -> None:
-            gone = world.nodes[peer.name] is peer and (
-                not peer.runs or frozenset((node.name, peer.name)) in world.cut
-            )
-            if gone:
-                world.disconnect(node.name, peer.name)
-                node.invalidation.died(peer.name, world.now)
-                node.put_out()
-
-        world.when_awake(node, bury)
 
     def pause(self) -> None:
         """A supervisor is stopped; its workers go on answering."""
@@ -700,7 +708,7 @@ class Driver:
             if not silent:
                 stream = world.streams[frozenset((node.name, other))]
                 world.at(random.random() * 0.01, partial(world.disconnect, node.name, other, stream))
-            world.at(random.uniform(0.5, 4.0), partial(self._bury, world.nodes[other], node))
+            world.suspect(world.nodes[other], node)
         world.at(random.uniform(0.02, 5.0), partial(self.start, node.name))
 
     def leave(self) -> None:

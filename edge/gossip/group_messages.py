@@ -8,7 +8,8 @@ on what another one changed::
     ["settled", generation, sequence]                 your change is in force here
     ["forgotten", generation, sequence]               my changes up to this one, as far as you lack them
     ["ask", number]                                   do I have everything?
-    ["position", generation, number, sequence, leaves]   you should have this much; and whether I go now
+    ["position", generation, number, sequence, leaves, apart]   you should have this much; and whether I go
+                                                      now, or know of a node that is dead
 
 A log begins anew with each life of its node, its *generation*, which every message about a log names: two
 streams between two nodes may deliver in another order, and what a former life said may arrive after it.
@@ -79,6 +80,8 @@ class Position(msgspec.Struct, frozen=True, array_like=True, tag="position"):
     number: Word
     sequence: Number
     leaves: bool = False
+    #: The sender knows of a node that is dead without a goodbye; the receiver may never have met that.
+    apart: bool = False
 
 
 GroupMessage = Greeting | Changed | Settled | Forgotten | Ask | Position

@@ -17,8 +17,9 @@ lease; the answer says that nothing is missing as of the moment at which it was 
 which waited in some buffer renews nothing.  :meth:`Invalidation.sure_until` is when the first of these leases
 ends: from then on nothing cached may be answered unconfirmed.  When a member is declared dead the others go
 on without it: everything is doubted once, and as long as it may come back what is cached lives no longer than
-a lease (:attr:`Invalidation.apart`); likewise after the start, until every node that is expected was met.  So
-an answer of a node that was cut off is at most a lease older than a change.
+a lease (:attr:`Invalidation.apart`); likewise after the start, until one of those that are expected was met,
+and while one that is met knows of a dead one.  So an answer of a node that was cut off is at most a lease
+older than a change.
 
 A node speaks of its own changes alone, over streams that are authenticated, so none can be forged or kept
 back by a third one.  What a member with evil intent can do is to have caches emptied; ``doubts`` and
@@ -28,7 +29,7 @@ back by a third one.  What a member with evil intent can do is to have caches em
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from edge.cache.group_changes import Stamp
@@ -89,6 +90,8 @@ class Neighbour:
         #: Everything up to here has been applied; beyond it these.
         self.position = 0
         self.ahead: set[int] = set()
+        #: It knows of a node that is dead.
+        self.apart = False
         #: It has said goodbye at its present position.
         self.left = False
         #: When it was no member any more; None: it is one, or is forgotten.
@@ -136,8 +139,8 @@ class Invalidation:
     ) -> None:
         self.name = name
         self.generation = generation
-        #: Nodes that are expected and were not met yet, by whatever they are known.
-        self.unmet: Collection[str] = ()
+        #: There are other nodes, none of which has said yet how far it is.
+        self.expects = False
         self._former = former
         self.sequence = 0
         self.neighbours: dict[str, Neighbour] = {}
@@ -202,9 +205,15 @@ class Invalidation:
         )
 
     @property
-    def apart(self) -> list[str]:
-        """Nodes that may be answering, and changing, elsewhere: dead without a goodbye, or not met yet."""
-        return sorted({*self.unmet, *(name for name, one in self.neighbours.items() if one.dead)})
+    def dead(self) -> list[str]:
+        """Nodes that are dead without a goodbye, as far as is known here."""
+        return [name for name, one in self.neighbours.items() if one.dead]
+
+    @property
+    def apart(self) -> bool:
+        """Whether a node may be answering, and changing, where this one hears nothing of it."""
+        others = self.neighbours.values()
+        return self.expects or any(one.dead or (one.connected and one.apart) for one in others)
 
     # What happens to the others
 
@@ -276,7 +285,9 @@ class Invalidation:
                 neighbour.take_all(message.sequence)
                 self._doubt(sender, neighbour)
         elif isinstance(message, Ask):
-            self._out.append(Tell(sender, Position(self.generation, message.number, self.sequence)))
+            apart = bool(self.dead)
+            position = Position(self.generation, message.number, self.sequence, apart=apart)
+            self._out.append(Tell(sender, position))
         else:
             self._hear_position(sender, neighbour, message)
 
@@ -383,6 +394,8 @@ class Invalidation:
             neighbour.left = True
         elif asked_at is not None:
             neighbour.complete_at = max(neighbour.complete_at, asked_at)
+            neighbour.apart = position.apart
+            self.expects = False
 
     def _doubt(self, name: str, neighbour: Neighbour) -> None:
         neighbour.doubts += 1

@@ -268,14 +268,36 @@ class LeaseTests(SynchronousTestCase):
         for _ in range(2):
             cluster.nodes["a"].died("c", cluster.now)
         self.assertEqual(cluster.applied["a"], [None])
-        self.assertEqual(cluster.nodes["a"].apart, ["c"])
+        self.assertEqual(cluster.nodes["a"].dead, ["c"])
+        self.assertTrue(cluster.nodes["a"].apart)
         cluster.wait(2 * LEASE)
         self.assertGreater(cluster.nodes["a"].sure_until() or 0.0, cluster.now, "of b alone")
         cluster.connect("a", "c")
-        self.assertEqual(cluster.nodes["a"].apart, [])
+        self.assertFalse(cluster.nodes["a"].apart)
         cluster.nodes["a"].died("c", cluster.now)
         cluster.nodes["a"].left("c", cluster.now)
-        self.assertEqual(cluster.nodes["a"].apart, [], "forgotten")
+        self.assertFalse(cluster.nodes["a"].apart, "forgotten")
+
+    def test_who_starts_lives_from_hand_to_mouth_until_it_has_met_somebody(self) -> None:
+        cluster = Cluster("a", "b")
+        cluster.start("c")
+        cluster.nodes["c"].expects = True
+        self.assertTrue(cluster.nodes["c"].apart)
+        cluster.connect("a", "c")
+        self.assertTrue(cluster.nodes["c"].apart, "it has not heard how far a is")
+        cluster.deliver()
+        self.assertFalse(cluster.nodes["c"].apart)
+
+    def test_who_knows_of_a_dead_one_tells_those_who_never_met_it(self) -> None:
+        cluster = Cluster("a", "b")
+        cluster.nodes["a"].died("b", cluster.now)
+        cluster.start("c")
+        cluster.connect("a", "c")
+        cluster.deliver()
+        self.assertTrue(cluster.nodes["c"].apart)
+        cluster.nodes["a"].left("b", cluster.now)
+        cluster.wait(LEASE)
+        self.assertFalse(cluster.nodes["c"].apart)
 
 
 class HostileTests(SynchronousTestCase):
