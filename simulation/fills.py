@@ -26,7 +26,7 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
-from edge.cache.group_changes import Stamp
+from edge.cache.group_changes import Change, Stamp
 from edge.cache.groups import Groups
 from edge.gossip.coalescing import Coalescing, FillHere, NotShared, TakeEntry
 from edge.gossip.entries import AGAIN, FAILED, STORED, Entry, EntryMessage
@@ -116,10 +116,9 @@ class Node:
 
     # Changes
 
-    def apply(self, application: str | None, groups: Iterable[str] | None, origin: str, stamp: Stamp) -> None:
+    def apply(self, change: Change, origin: str, stamp: Stamp) -> None:
         """A change is put in force here."""
-        names = None if groups is None else list(groups)
-        entries = self.groups.apply(application, names, origin, stamp)
+        entries = self.groups.apply(change, origin, stamp)
         if entries is None:
             self.world.doubt(self)
         else:
@@ -506,7 +505,7 @@ class World:
             stamp = Stamp(node.generation, node.invalidation.sequence + 1)
             neighbours = node.invalidation.neighbours
             self._writes[name, stamp] = versions, {one for one in neighbours if neighbours[one].connected}
-            node.invalidation.changed(APPLICATION, frozenset(groups), self.now)
+            node.invalidation.changed(Change(APPLICATION, frozenset(groups)), self.now)
             node.put_out()
 
         self.at(self.delay(), lambda: self.when_awake(node, answered))

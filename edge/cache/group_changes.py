@@ -30,6 +30,19 @@ class Stamp(NamedTuple):
     sequence: int
 
 
+class Change(NamedTuple):
+    """What is not what it was: all stored answers of an *application* that are in one of *groups*.
+
+    No *groups*: everything of the application; no *application*: of all.
+    """
+
+    application: str | None
+    groups: frozenset[str] | None
+    #: Names of keys (:mod:`edge.cache.keys`) whose answers are not what they were, either.
+    names: tuple[bytes, ...] = ()
+
+
+EVERYTHING = Change(None, None)
 #: How far a node has the changes of each node.
 VersionVector = Mapping[str, Stamp]
 #: Before everything.

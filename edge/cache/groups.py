@@ -5,7 +5,7 @@
     fill begins   token = groups.begin()                       before the application is asked
     answer comes  groups.spoils(application, names, token)     one of its groups changed since: not stored
                   groups.put(entry, application, names)        stored: it can be taken back
-    a change      groups.apply(application, names, ...)        the entries that are to be removed now
+    a change      groups.apply(change, ...)                    the entries that are to be removed now
     entry leaves  groups.drop(entry)
 
 Groups are an application's own: the same name in another application is another group.  What arrives as the
@@ -24,7 +24,7 @@ from edge.cache.group_changes import GroupChanges
 from edge.cache.memberships import MEMBERSHIPS, Memberships
 
 if TYPE_CHECKING:
-    from edge.cache.group_changes import Stamp, VersionVector
+    from edge.cache.group_changes import Change, Stamp, VersionVector
 
 #: Entries that are removed one by one, in 50 ms; more than these are doubted all at once.
 MANY = 10_000
@@ -61,9 +61,18 @@ class Groups:
         """Whether the answer of a fill with *token* may not be stored, or given to who *joined* it then."""
         return self._changes.spoils(self._hashes(application, groups), token, joined)
 
-    def spoils_from(self, application: str, groups: Iterable[str], vector: VersionVector) -> bool:
-        """Whether an answer for which another node vouches as of *vector* may not be stored here."""
-        return self._changes.spoils_from(self._hashes(application, groups), vector)
+    def spoils_from(
+        self, application: str, groups: Iterable[str], vector: VersionVector, name: bytes = b""
+    ) -> bool:
+        """Whether an answer for which another node vouches as of *vector* may not be stored here.
+
+        *name*: that of the key under which it would be.
+        """
+        return self._changes.spoils_from(self._hashes(application, [*groups, _named(name)]), vector)
+
+    def spoils_named(self, application: str, groups: Iterable[str], token: int, name: bytes) -> bool:
+        """As :meth:`spoils`, also by changes of what is stored under *name*."""
+        return self._changes.spoils(self._hashes(application, [*groups, _named(name)]), token)
 
     def put(self, entry: int, application: str, groups: Iterable[str]) -> bool:
         """*entry* is in the table, in these groups; False: it cannot be, since it could not be taken back."""
@@ -73,20 +82,20 @@ class Groups:
         """*entry* is not in the table any more."""
         self._memberships.drop(entry)
 
-    def apply(
-        self, application: str | None, groups: Iterable[str] | None, origin: str, stamp: Stamp
-    ) -> list[int] | None:
-        """*groups* of *application* have changed: the entries to be removed; None: all are doubtful.
+    def apply(self, change: Change, origin: str, stamp: Stamp) -> list[int] | None:
+        """*change* is in force: the entries of its groups, which are to be removed; None: all are doubtful.
 
-        No *groups*: everything of the application; no *application*: of all.  *origin*, *stamp*: who made the
-        change, and its position in the log of that node.
+        What is stored under its names is for the caller to remove.  *origin*, *stamp*: who made the change,
+        and its position in the log of that node.
         """
-        if groups is None or application is None:
-            changed = [_ALL if application is None else self._hash(application, None)]
-            self._changes.note(changed, origin, stamp)
+        application = change.application
+        if change.groups is None or application is None:
+            everything = [_ALL if application is None else self._hash(application, None)]
+            self._changes.note(everything, origin, stamp)
             return None
-        changed = [self._hash(application, group) for group in groups]
-        self._changes.note(changed, origin, stamp)
+        changed = [self._hash(application, group) for group in change.groups]
+        named = [self._hash(application, _named(name)) for name in change.names]
+        self._changes.note([*changed, *named], origin, stamp)
         entries: set[int] = set()
         for value in changed:
             entries.update(self._memberships.members(value, MANY + 1))
@@ -105,3 +114,8 @@ class Groups:
         """64 bits that stand for a group; None: for everything of the application."""
         name = application.encode() + (b"\0" + group.encode() if group is not None else b"")
         return int.from_bytes(blake2b(name, digest_size=8, key=self._key).digest(), "little")
+
+
+def _named(name: bytes) -> str:
+    """What stands for a name of a key among groups: none of those has a line feed."""
+    return "\n" + name.decode("latin-1")

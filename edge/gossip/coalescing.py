@@ -316,5 +316,5 @@ class Coalescing:
 
 
 def _key(name: bytes) -> bytes:
-    """What stands for a name of up to 32 KiB, so that who wants ever new keys costs no more for long ones."""
+    """What stands for a name of up to 16 KiB, so that who wants ever new keys costs no more for long ones."""
     return blake2b(name, digest_size=16).digest()

@@ -24,13 +24,11 @@ import msgspec
 from msgspec import Meta
 
 from edge.gossip.fields import Digest, Grammar, Length, MaybeName, Seconds, Variant, are_header_lines
-from edge.gossip.group_messages import GroupNames
+from edge.gossip.group_messages import GroupNames, KeyName
 from edge.gossip.packet import NODES, LogPosition
 from edge.gossip.schema import Decoder, GossipError
 from edge.load.wire import Name, Word
 
-#: Bytes of the name of a key: a target of 8 KiB, and what its fields are told apart by.
-NAME_BYTES = 4 * 8192
 #: Bytes of a message, and of the entries in one message of hot ones.
 MAX_MESSAGE, HOT_BYTES = 1 << 20, 64 * 1024
 #: Entries of one message.
@@ -50,7 +48,6 @@ def _are_shared_lines(lines: bytes) -> bool:
 
 _LINES = Grammar("header lines of an answer to anybody", _are_shared_lines, b"Content-Type: text/html\r\n")
 SharedLines = Annotated[bytes, Meta(max_length=4096, extra={"grammar": _LINES})]
-KeyName = Annotated[bytes, Meta(min_length=1, max_length=NAME_BYTES)]
 _Milliseconds = Annotated[int, Meta(ge=0, le=_YEAR_MS)]
 _Validator = Annotated[bytes, Meta(max_length=512)]
 #: (variant, SHA-256, length, lines of a 200, of a 304)

@@ -4,7 +4,7 @@ MessagePack arrays with a tag first, positions append-only.  Each node numbers i
 on what another one changed::
 
     ["greeting", generation, former, of, position]    whose log mine is, and how far I have yours
-    ["changed", generation, sequence, application, groups]   a change; nil: all applications, all groups
+    ["changed", generation, sequence, application, groups, names]   a change; nil: all of them
     ["settled", generation, sequence]                 your change is in force here
     ["forgotten", generation, sequence]               my changes up to this one, as far as you lack them
     ["ask", number]                                   do I have everything?
@@ -22,14 +22,19 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from edge.cache.group_changes import Change
 from edge.cache.group_fields import GROUP_LENGTH, GROUPS
 from edge.gossip.schema import Decoder
 from edge.load.wire import Generation, Name, Number, Word
 
-#: Bytes of a message: all groups of the greatest length, twice.
-MAX_MESSAGE = 20_000
+#: Bytes of a message: all groups of the greatest length, and a name of a key in all its variants.
+MAX_MESSAGE = 256 * 1024
+#: Bytes of the name of a key: a target of 4 KiB, and what its fields are told apart by; names of one change.
+NAME_BYTES, NAMES = 4 * 4096, 256
 
 Group = Annotated[str, Meta(min_length=1, max_length=GROUP_LENGTH, pattern=r"^[ -~]*\Z")]
+KeyName = Annotated[bytes, Meta(min_length=1, max_length=NAME_BYTES)]
+KeyNames = Annotated[tuple[KeyName, ...], Meta(max_length=NAMES)]
 GroupNames = Annotated[tuple[Group, ...], Meta(max_length=GROUPS)]
 
 
@@ -51,6 +56,13 @@ class Changed(msgspec.Struct, frozen=True, array_like=True, tag="changed"):
     sequence: Number
     application: Name | None
     groups: GroupNames | None
+    #: Names of keys.
+    names: KeyNames = ()
+
+    @property
+    def change(self) -> Change:
+        """What has changed."""
+        return Change(self.application, None if self.groups is None else frozenset(self.groups), self.names)
 
 
 class Settled(msgspec.Struct, frozen=True, array_like=True, tag="settled"):

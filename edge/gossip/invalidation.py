@@ -29,10 +29,10 @@ back by a third one.  What a member with evil intent can do is to have caches em
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
-from edge.cache.group_changes import Stamp
+from edge.cache.group_changes import EVERYTHING, Change, Stamp
 from edge.gossip.group_messages import Ask, Changed, Forgotten, Greeting, GroupMessage, Position, Settled
 from edge.gossip.packet import NODES
 
@@ -49,9 +49,8 @@ FORGET = 60.0
 #: Seconds between two times that one node is told everything again.
 REPEAT = 0.25
 
-#: Called with (application, groups, origin, stamp): in force when it returns.  See
-#: :meth:`edge.cache.groups.Groups.apply`.
-Apply = Callable[[str | None, Iterable[str] | None, str, Stamp], None]
+#: Called with a change, who made it, and its position: in force when it returns.
+Apply = Callable[[Change, str, Stamp], None]
 
 
 class Tell(NamedTuple):
@@ -159,14 +158,14 @@ class Invalidation:
 
     # What this node does
 
-    def changed(self, application: str | None, groups: frozenset[str] | None, now: float) -> int:
-        """*groups* have changed: in force here when it returns; the number, which ChangeSettled will bear."""
+    def changed(self, change: Change, now: float) -> int:
+        """*change* is in force here when it returns; its number, which ChangeSettled will bear."""
         self._now = max(self._now, now)
         self.sequence += 1
-        named = None if groups is None else tuple(sorted(groups))
-        message = Changed(self.generation, self.sequence, application, named)
+        groups = None if change.groups is None else tuple(sorted(change.groups))
+        message = Changed(self.generation, self.sequence, change.application, groups, change.names)
         self._keep(message)
-        self._apply(application, groups, self.name, Stamp(self.generation, self.sequence))
+        self._apply(change, self.name, Stamp(self.generation, self.sequence))
         waits = {name for name, one in self.neighbours.items() if one.connected}
         self._out += [Tell(name, message) for name in sorted(waits)]
         self._settling[self.sequence] = waits, self._now + PATIENCE
@@ -375,11 +374,11 @@ class Invalidation:
         stamp = Stamp(change.generation, change.sequence)
         if change.generation != neighbour.generation:
             # Its greeting was overtaken, or it is of a former life: what was before it is not known.
-            self._apply(change.application, change.groups, name, stamp)
+            self._apply(change.change, name, stamp)
             return
         if not neighbour.has(change.sequence):
             neighbour.applied += 1
-            self._apply(change.application, change.groups, name, stamp)
+            self._apply(change.change, name, stamp)
             neighbour.take(change.sequence)
         self._out.append(Tell(name, Settled(change.generation, change.sequence)))
 
@@ -399,7 +398,7 @@ class Invalidation:
 
     def _doubt(self, name: str, neighbour: Neighbour) -> None:
         neighbour.doubts += 1
-        self._apply(None, None, name, Stamp(neighbour.generation, neighbour.position))
+        self._apply(EVERYTHING, name, Stamp(neighbour.generation, neighbour.position))
 
     def _lose(self, name: str) -> None:
         """*name* is not connected any more: nobody waits for it."""
@@ -421,4 +420,4 @@ class Invalidation:
 
 
 def _characters(message: Changed) -> int:
-    return 100 + sum(map(len, message.groups or ()))
+    return 100 + sum(map(len, message.groups or ())) + sum(map(len, message.names))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.cache.group_changes import GroupChanges, Stamp
+from edge.cache.group_changes import EVERYTHING, Change, GroupChanges, Stamp
 from edge.cache.group_fields import FIELD_BYTES, GROUP_LENGTH, GROUPS, GroupsError, groups_of
 from edge.cache.groups import MANY, Groups
 from edge.cache.memberships import Memberships
@@ -164,7 +164,7 @@ class SpoilTests(SynchronousTestCase):
 
     def change(self, *names: str, application: str = "shop", origin: str = "a") -> list[int] | None:
         self.made += 1
-        return self.groups.apply(application, names, origin, Stamp(1, self.made))
+        return self.groups.apply(Change(application, frozenset(names)), origin, Stamp(1, self.made))
 
     def test_a_fill_that_began_before_the_change_of_one_of_its_groups_is_spoiled(self) -> None:
         token = self.groups.begin()
@@ -198,12 +198,21 @@ class SpoilTests(SynchronousTestCase):
         self.change("x")
         self.assertTrue(self.groups.spoils("shop", {"x"}, token, joined=between))
 
+    def test_what_is_stored_under_a_name_is_spoiled_by_a_change_of_that_name(self) -> None:
+        token = self.groups.begin()
+        self.groups.apply(Change("shop", frozenset(), (b"/cart",)), "a", Stamp(1, 1))
+        self.assertTrue(self.groups.spoils_named("shop", (), token, b"/cart"))
+        self.assertFalse(self.groups.spoils_named("shop", (), token, b"/"))
+        self.assertTrue(self.groups.spoils_from("shop", (), {}, b"/cart"))
+        self.assertFalse(self.groups.spoils_from("shop", (), {"a": Stamp(1, 1)}, b"/cart"))
+        self.assertFalse(self.groups.spoils("shop", {"/cart"}, token), "a group of the same name")
+
     def test_everything_spoils_all_of_the_application_or_of_all(self) -> None:
         token = self.groups.begin()
-        self.assertIsNone(self.groups.apply("shop", None, "a", Stamp(1, 1)))
+        self.assertIsNone(self.groups.apply(Change("shop", None), "a", Stamp(1, 1)))
         self.assertTrue(self.groups.spoils("shop", (), token))
         self.assertFalse(self.groups.spoils("blog", (), token))
-        self.assertIsNone(self.groups.apply(None, None, "a", Stamp(1, 2)))
+        self.assertIsNone(self.groups.apply(EVERYTHING, "a", Stamp(1, 2)))
         self.assertTrue(self.groups.spoils("blog", (), token))
 
     def test_a_group_of_very_many_is_doubted_as_everything_is(self) -> None:

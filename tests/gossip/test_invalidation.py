@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from random import Random
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from edge.cache.group_changes import Stamp
+from edge.cache.group_changes import Change, Stamp
 from edge.gossip.group_messages import (
     Ask,
     Changed,
@@ -46,8 +45,8 @@ class Cluster:
         self.deliver()
 
     def start(self, name: str, generation: int = 1) -> None:
-        def apply(application: str | None, groups: Iterable[str] | None, origin: str, stamp: Stamp) -> None:
-            self.applied[name].append(None if groups is None else list(groups))
+        def apply(change: Change, origin: str, stamp: Stamp) -> None:
+            self.applied[name].append(None if change.groups is None else list(change.groups))
 
         self.applied[name] = []
         self.nodes[name] = Invalidation(name, generation, generation - 1, apply, LEASE, self.now)
@@ -65,7 +64,7 @@ class Cluster:
             self.nodes[name].disconnected(peer, self.now)
 
     def change(self, name: str, *groups: str) -> int:
-        return self.nodes[name].changed("shop", frozenset(groups), self.now)
+        return self.nodes[name].changed(Change("shop", frozenset(groups)), self.now)
 
     def collect(self) -> None:
         for name, node in self.nodes.items():

@@ -5,6 +5,7 @@
 * ``origin.py``: what a worker asks an application by: question, receiver, exchange, and what can fail
 * ``gateway.py``: which requests an application answers, and which application
 * ``application_request.py``: one visitor's request on its way to an application, and the answer
+* ``settling.py``: the answers of those who write, held until their change is in force everywhere
 * ``pool.py``: an application that is several servers or processes: choice, queue, deadlines, retries
 * ``http_origin.py``: one HTTP/1.1 server, and the connections to it
 * ``caching.py``: the shared cache before an application; ``fills.py``: who asks, who waits, what is stored;

@@ -29,6 +29,8 @@ from edge.gossip.sealing import Sessions
 from edge.node.cluster.streams import (
     ALPN_GOSSIP,
     ALPN_HTTP,
+    LANE_ENTRIES,
+    LANE_GROUPS,
     LANE_PACKET,
     LANE_TABLE,
     LANE_TRUST,
@@ -83,6 +85,12 @@ class Sink(Protocol):
 
     def trust_frame(self, name: str, payload: bytes) -> None:
         """A message about certificates; raises :class:`EdgeError` if it is none."""
+
+    def groups_frame(self, name: str, payload: bytes) -> None:
+        """A message of cache groups; raises :class:`EdgeError` if it is none."""
+
+    def entries_frame(self, name: str, payload: bytes) -> None:
+        """A message of stored answers; raises :class:`EdgeError` if it is none."""
 
     def up(self, hello: Hello) -> None:
         """A stream to this node is open."""
@@ -197,6 +205,21 @@ class Peers(DatagramProtocol):
         """Send a message about certificates; False: there is no stream."""
         return any(stream.send(LANE_TRUST, payload) for stream in self.streams.get(name, ())[:1])
 
+    def send_groups(self, name: str, payload: bytes) -> bool:
+        """Send a message of cache groups; False: there is no stream that has such."""
+        return self._send_cached(name, LANE_GROUPS, payload)
+
+    def send_entries(self, name: str, payload: bytes) -> bool:
+        """Send a message of stored answers; False: there is no stream that has such."""
+        return self._send_cached(name, LANE_ENTRIES, payload)
+
+    def _send_cached(self, name: str, lane: int, payload: bytes) -> bool:
+        streams = self.streams.get(name, ())[:1]
+        return any(
+            stream.hello is not None and stream.hello.has_cache_lanes and stream.send(lane, payload)
+            for stream in streams
+        )
+
     def revoked(self) -> list[str]:
         """Who has a stream and a certificate that is revoked."""
         since = self._certificates.revocations.since
@@ -290,6 +313,10 @@ class Peers(DatagramProtocol):
             self._sink.table_frame(stream.name, payload)
         elif lane == LANE_TRUST:
             self._sink.trust_frame(stream.name, payload)
+        elif lane == LANE_GROUPS:
+            self._sink.groups_frame(stream.name, payload)
+        elif lane == LANE_ENTRIES:
+            self._sink.entries_frame(stream.name, payload)
         else:
             raise EdgeError(f"lane {lane} is unknown")
 

@@ -5,7 +5,8 @@ The port of ``--gossip`` speaks two protocols, chosen by ALPN (RFC 7301): ``http
 
     0  4  length of what follows, big-endian, at most FRAME_BYTES
     4  1  lane: 0 hello, 1 membership (edge.gossip.packet), 2 table (edge.gossip.changes),
-          3 certificates (edge.gossip.trust), 4 the name is taken
+          3 certificates (edge.gossip.trust), 4 the name is taken, 5 cache groups
+          (edge.gossip.group_messages), 6 stored answers (edge.gossip.entries)
     5  -  MessagePack
 
 The first frame of each side is its :class:`Hello`, the dialer's first.  The name in it has to be the one in
@@ -50,10 +51,13 @@ ALPN_GOSSIP = b"edge-gossip/1"
 ALPN_HTTP = b"http/1.1"
 #: Protocol versions that this program speaks.  Of version 1, in which changes were not signed, nothing can be
 #: believed: whoever spoke it could say anything.
-VERSIONS = (2, 2)
+#: Version 3 has the lanes of cache groups and of stored answers.
+VERSIONS = (2, 3)
+#: The first version that has them.
+CACHE_VERSION = 3
 #: The largest frame: 4,096 hashes or a chunk of changes are far below.
 FRAME_BYTES = 1 << 20
-LANE_HELLO, LANE_PACKET, LANE_TABLE, LANE_TRUST, LANE_TAKEN = range(5)
+LANE_HELLO, LANE_PACKET, LANE_TABLE, LANE_TRUST, LANE_TAKEN, LANE_GROUPS, LANE_ENTRIES = range(7)
 #: Seconds for the handshake and the hello, and for a peer that takes nothing.
 PATIENCE = 10.0
 
@@ -78,6 +82,11 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     def process(self) -> int:
         """What tells it from another process of the same name."""
         return self.life or self.generation
+
+    @property
+    def has_cache_lanes(self) -> bool:
+        """Whether it speaks of cache groups and of stored answers."""
+        return self.versions[1] >= CACHE_VERSION
 
     @property
     def address(self) -> Address:
