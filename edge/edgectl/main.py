@@ -54,8 +54,18 @@ def make_parser() -> argparse.ArgumentParser:
     commands.add_parser("status", help="the node, its workers, table, site and load")
     publish = commands.add_parser("publish", help="publish the webroot again now, or another folder")
     publish.add_argument("directory", nargs="?", metavar="DIR", help="folder to serve from now on")
-    purge = commands.add_parser("purge", help="take paths away, until their files change")
-    purge.add_argument("paths", nargs="+", metavar="PATH", help="like /news/today.html")
+    purge = commands.add_parser(
+        "purge", help="take paths away, until their files change; or stored answers, on all nodes"
+    )
+    purge.add_argument("paths", nargs="*", metavar="PATH", help="like /news/today.html")
+    purge.add_argument(
+        "--group",
+        action="append",
+        default=[],
+        metavar="GROUP",
+        help="what applications have said to be in this cache group; may be repeated",
+    )
+    purge.add_argument("--app", metavar="NAME", help="of this application alone")
     commands.add_parser("drain", help="finish what runs, then stop")
     check = commands.add_parser("check", help="is everything as it should be?")
     check.add_argument(
@@ -88,6 +98,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     if options.command == "purge":
+        if bool(options.paths) == bool(options.group) or (options.app and not options.group):
+            parser.error("purge: give paths, or groups by --group, which --app narrows to one application")
         for path in options.paths:
             if not path.startswith("/"):
                 parser.error(f"purge {path}: a path begins with /, as in the URL")
@@ -157,6 +169,8 @@ def _publish(client: AdminClient, options: argparse.Namespace, console: Console)
 
 
 def _purge(client: AdminClient, options: argparse.Namespace, console: Console) -> int:
+    if options.group:
+        return _purge_groups(client, options, console)
     done = client.ask("POST", "/purge", {"paths": options.paths})
     if options.json:
         print(json.dumps(done))
@@ -166,6 +180,19 @@ def _purge(client: AdminClient, options: argparse.Namespace, console: Console) -
         for path in done["unknown"]:
             console.print(f"unknown {escape(path)}")
     return 1 if done["unknown"] else 0
+
+
+def _purge_groups(client: AdminClient, options: argparse.Namespace, console: Console) -> int:
+    done = client.ask("POST", "/purge", {"groups": options.group, "application": options.app})
+    if options.json:
+        print(json.dumps(done))
+    else:
+        names, applications = ", ".join(done["groups"]), ", ".join(done["applications"])
+        console.print(f"purged {escape(names)} of {escape(applications)} on this node and all connected ones")
+    if done["unsettled"]:
+        sentence = f"{done['unsettled']} nodes have not confirmed it yet; they may answer what was before"
+        console.print(f"[bold red]{sentence}", highlight=False)
+    return 1 if done["unsettled"] else 0
 
 
 def _drain(client: AdminClient, options: argparse.Namespace, console: Console) -> int:

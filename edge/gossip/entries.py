@@ -24,10 +24,10 @@ import msgspec
 from msgspec import Meta
 
 from edge.gossip.fields import Digest, Grammar, Length, MaybeName, Seconds, Variant, are_header_lines
-from edge.gossip.group_messages import GroupNames, KeyName
+from edge.gossip.group_messages import ApplicationName, GroupNames, KeyName
 from edge.gossip.packet import NODES, LogPosition
 from edge.gossip.schema import Decoder, GossipError
-from edge.load.wire import Name, Word
+from edge.load.wire import Word
 
 #: Bytes of a message, and of the entries in one message of hot ones.
 MAX_MESSAGE, HOT_BYTES = 1 << 20, 64 * 1024
@@ -61,7 +61,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     """A stored answer: everything but its bodies."""
 
     name: KeyName
-    application: Name
+    application: ApplicationName
     groups: GroupNames
     #: 200, or what an application says explicitly may be shared.
     status: Annotated[int, Meta(ge=200, le=599)]
@@ -82,14 +82,14 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
 class Applications(msgspec.Struct, frozen=True, array_like=True, tag="applications"):
     """The applications of the sender: it can fill their keys."""
 
-    names: Annotated[tuple[Name, ...], Meta(max_length=APPLICATIONS)]
+    names: Annotated[tuple[ApplicationName, ...], Meta(max_length=APPLICATIONS)]
 
 
 class Want(msgspec.Struct, frozen=True, array_like=True, tag="want"):
     """The sender needs the key *name* of *application* filled."""
 
     number: Word
-    application: Name
+    application: ApplicationName
     name: KeyName
 
 

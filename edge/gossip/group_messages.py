@@ -25,7 +25,7 @@ from msgspec import Meta
 from edge.cache.group_changes import Change
 from edge.cache.group_fields import GROUP_LENGTH, GROUPS
 from edge.gossip.schema import Decoder
-from edge.load.wire import Generation, Name, Number, Word
+from edge.load.wire import Generation, Number, Word
 
 #: Bytes of a message: all groups of the greatest length, and a name of a key in all its variants.
 MAX_MESSAGE = 256 * 1024
@@ -33,6 +33,8 @@ MAX_MESSAGE = 256 * 1024
 NAME_BYTES, NAMES = 4 * 4096, 256
 
 Group = Annotated[str, Meta(min_length=1, max_length=GROUP_LENGTH, pattern=r"^[ -~]*\Z")]
+#: The name of an application (edge.config.applications).
+ApplicationName = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*\Z")]
 KeyName = Annotated[bytes, Meta(min_length=1, max_length=NAME_BYTES)]
 KeyNames = Annotated[tuple[KeyName, ...], Meta(max_length=NAMES)]
 GroupNames = Annotated[tuple[Group, ...], Meta(max_length=GROUPS)]
@@ -54,7 +56,7 @@ class Changed(msgspec.Struct, frozen=True, array_like=True, tag="changed"):
 
     generation: Generation
     sequence: Number
-    application: Name | None
+    application: ApplicationName | None
     groups: GroupNames | None
     #: Names of keys.
     names: KeyNames = ()

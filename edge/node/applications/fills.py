@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.defer import Deferred
 
+    from edge.cache.group_changes import Change
     from edge.cache.policy import Rules
     from edge.node.applications.origin import Exchange, Fields, Origin, Question
     from edge.node.process.answers import FilledAnswer
@@ -65,8 +66,11 @@ class FillControl(Protocol):
     def end(self, token: int, outcome: Outcome) -> None:
         """The question under *token* led to nothing that is stored."""
 
-    def invalidate(self, name: bytes) -> Deferred[None]:
-        """What is under *name* was changed by a request; fires when it is stored no longer."""
+    def changed(self, change: Change) -> Deferred[int]:
+        """A request has changed something; fires when no connected node answers what was before.
+
+        Or when that has been waited for long enough, with how many nodes have not said so.
+        """
 
 
 class Wanting(Protocol):

@@ -18,6 +18,8 @@ change_log.py           ``replica.sqlite``: opened, committed, closed
 replication_progress.py how far behind each node is
 leases.py               until when entries of other nodes may be confirmed
 ----------------------  ----------------------------------------------------------------------------------
+group_lane.py           changes of cache groups: in force here, told to the others, settled
+----------------------  ----------------------------------------------------------------------------------
 missing_bodies.py       bodies that entries lack, fetched through the body store
 bodyserver.py           bodies for the other nodes
 peer_endpoints.py       HTTP to other nodes, by their names

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from edge.config.values import split_address
 from edge.gossip.clock import AHEAD_MS
 from edge.gossip.differences import ClockDifferences, told
+from edge.gossip.invalidation import Invalidation
 from edge.gossip.members import GossipConfig, Identity
 from edge.gossip.membership import Membership
 from edge.gossip.packet import ALIVE
@@ -26,6 +27,7 @@ from edge.node.cluster.change_log import ChangeLog
 from edge.node.cluster.cluster import Cluster
 from edge.node.cluster.clusterview import ClusterView
 from edge.node.cluster.gossip_port import GossipPort
+from edge.node.cluster.group_lane import GroupLane, changes_to
 from edge.node.cluster.known_peers import KnownPeers
 from edge.node.cluster.leases import ORIGINS, LeaseRenewal, Leases
 from edge.node.cluster.missing_bodies import MissingBodies
@@ -45,7 +47,9 @@ from edge.trust.contexts import PeerCertificates
 from edge.trust.keyring import NodeKeyring
 
 if TYPE_CHECKING:
+    from edge.cache.groups import Groups
     from edge.config import Config
+    from edge.node.cluster.group_lane import StoredAnswers
     from edge.node.process.slices import Slices
     from edge.publish.blobs import Blobs
     from edge.table.site_state import StateEntry
@@ -64,10 +68,20 @@ class ClusterParts:
     missing: MissingBodies
     #: What all nodes agree on and nobody else may see.
     secrets: SharedSecrets
+    #: Changes of cache groups.
+    groups: GroupLane
 
 
 def make_cluster(
-    config: Config, url: str, blobs: Blobs, writer: Writer, state: StateEntry, slices: Slices, reactor: Any
+    config: Config,
+    url: str,
+    blobs: Blobs,
+    writer: Writer,
+    state: StateEntry,
+    answers: StoredAnswers,
+    groups: Groups,
+    slices: Slices,
+    reactor: Any,
 ) -> ClusterParts:
     """The cluster's part of a node, its port open; *url*: how browsers reach this node.
 
@@ -121,6 +135,13 @@ def make_cluster(
     lag = LagMeter(reactor, lambda lag_us: membership.note_lag(lag_us / 1000))
     differences = ClockDifferences()
     revoking = Revoking(certificates, keyring, log.replica, table, membership, peers)
+    core = Invalidation(
+        node, generation, known.generation, changes_to(groups, answers), config.lease_seconds, monotonic()
+    )
+    core.expects = bool(config.peer or known.addresses)
+    lane = GroupLane(
+        core, groups, answers, config.lease_seconds, peers.send_groups, leases, monotonic, reactor
+    )
     turns = TurnLoop(
         config.cluster,
         config.peer,
@@ -131,6 +152,7 @@ def make_cluster(
         progress,
         differences,
         revoking,
+        lane,
         secrets.meet,
         monotonic,
         reactor,
@@ -143,6 +165,7 @@ def make_cluster(
             "changes": lambda: _refused(log.replica.refused(int(date_of(reactor) * 1000))),
             "certificate": revoking.troubles,
             "peers": lambda: _distrusted(log.replica.distrusted),
+            "answers": lambda: lane.troubles() if config.app else {},
         },
         reactor,
     )
@@ -177,7 +200,13 @@ def make_cluster(
         revoking=revoking,
         clock=monotonic,
     )
-    return ClusterParts(cluster, view, table, bodies, missing, secrets)
+    return ClusterParts(cluster, view, table, bodies, missing, secrets, lane)
+
+
+def make_lone_lane(node: str, answers: StoredAnswers, groups: Groups, reactor: Any) -> GroupLane:
+    """The cache groups of the node *node*, which is in no cluster: what changes is settled at once."""
+    core = Invalidation(node, 1, 0, changes_to(groups, answers), 1.0, monotonic())
+    return GroupLane(core, groups, answers, 1.0, lambda name, payload: False, None, monotonic, reactor)
 
 
 def _distrusted(peers: list[str]) -> dict[str, str]:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two dials of seeds and of addresses once met.
 SEED_SECONDS = 2.0
+#: Seconds between two looks for who is no member any more.
+FORGET_SECONDS = 1.0
 #: Seconds for which a starting node waits for others to tell it what it missed.
 JOIN_PATIENCE = 3.0
 #: Seconds between two looks whether others still publish for the first time.
@@ -94,6 +96,7 @@ class Cluster:
         self._reactor = reactor
         self._periodic = (
             (turns.dial_seeds, SEED_SECONDS),
+            (turns.forget, FORGET_SECONDS),
             (log.commit, COMMIT_SECONDS),
             (log.checkpoint, CHECKPOINT_SECONDS),
             (renewal.renew, RENEW_SECONDS),

@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from edge.gossip.group_messages import decode_group_message, encode_group_message
+from edge.cache.group_changes import Change
+from edge.cache.group_fields import GroupsError, check_groups
+from edge.gossip.group_messages import NAME_BYTES, NAMES, decode_group_message, encode_group_message
 from edge.gossip.invalidation import PATIENCE, ChangeSettled, Tell
 from edge.gossip.packet import DEAD, LEFT
 from edge.node.process.counted_log import CountedLog
@@ -28,7 +30,7 @@ from edge.node.process.counted_log import CountedLog
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from edge.cache.group_changes import Change, Stamp
+    from edge.cache.group_changes import Stamp
     from edge.cache.groups import Groups
     from edge.gossip.invalidation import Apply, Invalidation
     from edge.node.cluster.leases import Leases
@@ -117,8 +119,10 @@ class GroupLane:
     def changed(self, change: Change) -> Deferred[int]:
         """*change* is in force here when this returns.
 
-        Fires with how many connected nodes had not settled in time.
+        Fires with how many connected nodes had not settled in time.  A change that names more than is told,
+        or what no message has room for, is one of everything that the application has.
         """
+        change = self._checked(change)
         now = self._clock()
         settled: Deferred[int] = Deferred()
         sequence = self.core.changed(change, now)
@@ -126,6 +130,18 @@ class GroupLane:
         self.made += 1
         self._turn()
         return settled
+
+    def _checked(self, change: Change) -> Change:
+        try:
+            check_groups(change.groups or frozenset())
+        except GroupsError as error:
+            told = (
+                f"{change.application}: a change of cache groups cannot be told, so all that is stored of it"
+            )
+            self._counted.warn("groups", f"{told} is asked for anew: {error}")
+            return Change(change.application, None)
+        too_long = len(change.names) > NAMES or any(len(name) > NAME_BYTES for name in change.names)
+        return Change(change.application, None) if too_long else change
 
     def start(self) -> None:
         """Renew the lease, and ask the others how far they are."""

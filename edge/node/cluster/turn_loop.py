@@ -6,6 +6,7 @@ What happens to what arrives::
                                         |-- version vector, urgent changes --> AntiEntropy --> Replica
     stream frame, lane 1 -> Packet      |
     stream frame, lane 2 ---------------------------> AntiEntropy --> Replica --> ReplicatedTable --> Writer
+    stream frame, lane 5 ---------------------------> GroupLane --> Invalidation --> stored answers
 """
 
 # Much of Twisted has no annotations.
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from edge.gossip.members import Member
     from edge.gossip.membership import Membership
     from edge.node.cluster.anti_entropy import AntiEntropy
+    from edge.node.cluster.group_lane import GroupLane
     from edge.node.cluster.known_peers import KnownPeers
     from edge.node.cluster.peers import Peers
     from edge.node.cluster.replication_progress import ReplicationProgress
@@ -67,6 +69,7 @@ class TurnLoop:
         progress: ReplicationProgress,
         differences: ClockDifferences,
         revoking: Revoking,
+        groups: GroupLane,
         meet: Callable[[str], None],
         clock: Callable[[], float],
         reactor: Any,
@@ -80,6 +83,7 @@ class TurnLoop:
         self._progress = progress
         self._differences = differences
         self._revoking = revoking
+        self._groups = groups
         self._meet = meet
         self._clock = clock
         self._reactor = reactor
@@ -92,6 +96,7 @@ class TurnLoop:
         me = self._membership.me
         self._peers.start(self)
         self._revoking.start()
+        self._groups.start()
         self._known.save(me.generation)
         self._log.info("gossip on {host}:{port}, generation {generation}",
                        host=me.host, port=me.port, generation=me.generation)  # fmt: skip
@@ -100,10 +105,12 @@ class TurnLoop:
         """Take nothing more."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
+        self._groups.stop()
         self._peers.stop()
 
     def leave(self) -> None:
         """Say goodbye to all."""
+        self._groups.leave()
         self._membership.leave(self._clock())
         self.turn()
 
@@ -124,6 +131,10 @@ class TurnLoop:
             address = split_address(text)
             if address not in alive:
                 self._peers.dial(*address)
+
+    def forget(self) -> None:
+        """Who is no member any more is none for cache groups, either."""
+        self._groups.keep(self._membership.members)
 
     # What peers send: edge.node.cluster.peers.Sink
 
@@ -165,6 +176,12 @@ class TurnLoop:
     def trust_frame(self, name: str, payload: bytes) -> None:
         self._revoking.receive(name, payload)
 
+    def groups_frame(self, name: str, payload: bytes) -> None:
+        self._groups.receive(name, payload)
+
+    def entries_frame(self, name: str, payload: bytes) -> None:
+        pass
+
     def up(self, hello: Hello) -> None:
         self._revoking.up(hello.name)
         if len(self._peers.streams[hello.name]) == 1:
@@ -177,12 +194,14 @@ class TurnLoop:
         if self._membership.members[hello.name].state != LEFT:  # a stream may open just after the goodbye
             self._known.add(hello.name, hello.host, hello.port)
         self._anti_entropy.up(hello.name)
+        self._groups.up(hello.name, hello.has_cache_lanes)
         self._meet(hello.name)
         self.turn()
 
     def down(self, name: str) -> None:
         self._membership.disconnected(name, self._clock())
         self._anti_entropy.down(name)
+        self._groups.down(name)
         self.turn()
 
     # Turning
@@ -235,6 +254,7 @@ class TurnLoop:
     def _see_change(self, change: MemberChanged) -> None:
         member = change.member
         self._log.info("{name} is {state}", name=member.name, state=STATES[member.state])
+        self._groups.see(member.name, member.state)
         if member.state == ALIVE and change.before == LEFT:  # others said that it had left
             self._known.add(member.name, member.host, member.port)
         if member.state in (DEAD, LEFT):

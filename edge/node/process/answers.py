@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from edge.cache.record import AnswerRecord
+from edge.cache.group_changes import Change
+from edge.cache.group_fields import GroupsError, check_groups
+from edge.cache.record import LONGEST_NAME, AnswerRecord
 from edge.resource import Representation
 from edge.table.reader import LINES_LIMIT
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 LONGEST_BODY = 4 * 1024 * 1024
 #: Of an answer with all its codings, packed: coded bodies are shorter than the body.
 LONGEST_PACKED = 3 * LONGEST_BODY + 128 * 1024
+#: Names of keys in one change: three targets, each in 64 variants.
+MOST_NAMES = 256
 #: Groups of one answer.
 MOST_GROUPS = 64
 _LENGTH = Struct("<I")
@@ -104,6 +108,45 @@ class FilledAnswer(NamedTuple):
     groups: tuple[str, ...]
     #: Variant 0 first, each with its body.
     representations: tuple[Representation, ...]
+
+
+class _PackedChange(msgspec.Struct, array_like=True, frozen=True):
+    application: str | None
+    groups: tuple[str, ...] | None
+    names: tuple[bytes, ...]
+
+
+#: Bytes of a change that is told as it is; a longer one is one of everything that the application has.
+_LONGEST_CHANGE = 60_000
+
+
+def pack_change(change: Change) -> bytes:
+    """*change* as a worker tells it."""
+    groups = None if change.groups is None else tuple(sorted(change.groups))
+    packed = msgspec.msgpack.encode(_PackedChange(change.application, groups, change.names))
+    if len(packed) <= _LONGEST_CHANGE:
+        return packed
+    return msgspec.msgpack.encode(_PackedChange(change.application, None, ()))
+
+
+def unpack_change(packed: bytes) -> Change:
+    """The change in *packed*; :class:`MalformedAnswer`."""
+    try:
+        found = _CHANGES.decode(packed)
+        groups = None if found.groups is None else frozenset(found.groups)
+        check_groups(groups or frozenset())
+    except (msgspec.MsgspecError, GroupsError) as error:
+        raise MalformedAnswer(str(error)) from None
+    if found.application is None or len(found.names) > MOST_NAMES or not all(map(_is_name, found.names)):
+        raise MalformedAnswer("a change that no worker tells")
+    return Change(found.application, groups, found.names)
+
+
+def _is_name(name: bytes) -> bool:
+    return 0 < len(name) <= LONGEST_NAME
+
+
+_CHANGES = msgspec.msgpack.Decoder(_PackedChange)
 
 
 class MalformedAnswer(Exception):

@@ -199,10 +199,15 @@ class EndFill(amp.Command):
     arguments: ClassVar[Fields] = [(b"token", amp.Integer()), (b"outcome", amp.Integer())]
 
 
-class InvalidateAnswer(amp.Command):
-    """From the worker: what the key *name* stands for was changed by a request (RFC 9111 section 4.4)."""
+class Changed(amp.Command):
+    """From the worker: a request has changed what is stored (:func:`.answers.pack_change`).
 
-    arguments: ClassVar[Fields] = [(b"name", amp.String())]
+    Answered when that is in force on all connected nodes, or has waited long enough; *unsettled*: on how many
+    it is not.
+    """
+
+    arguments: ClassVar[Fields] = [(b"change", amp.String())]
+    response: ClassVar[Fields] = [(b"unsettled", amp.Integer())]
 
 
 class Refill(amp.Command):

@@ -10,7 +10,8 @@ In the order of what happens:
 * ``assembly.py``: a node, put together; ``node.py``: its parts from the start to the end
 * ``hosting/``: applications behind the edge: their processes, and how workers reach them
 * ``keepers.py``: what keeps certificates and keys of tickets
-* ``answers.py``: answers of applications: leases, the table, what leaves, what is asked for anew
+* ``answer_purging.py``: what is stored of applications, taken away by hand;
+  ``answers.py``: answers of applications: leases, the table, what leaves, what is asked for anew
 * ``plan.py``: from the configuration to what the parts are told
 * ``worker_host.py``: what workers get from the supervisor; ``workers.py``: all workers;
   ``worker_process.py``: one process and its successors; ``worker_state.py``: its states;

@@ -6,6 +6,8 @@
     POST /publish        {"webroot": null | "/dir"}
                          -> {"puts", "removes", "unchanged", "problems", "sequence"}
     POST /purge          {"paths": ["/a.html", ...]} -> {"purged", "unknown", "sequence"}
+                         {"groups": ["ranking", ...], "application": null | "shop"}: stored answers, on all
+                         nodes -> {"groups", "applications", "unsettled"}
     POST /drain          -> {"state": "draining"}
     GET  /members        {"node", "health", "members": [{"name", "state", "rtt_ms", "behind", ...}]}
     GET  /log            {"logs": [{"origin", "sequence", "behind", "lease_s"}], "lag_p99_ms", ...}
@@ -96,7 +98,7 @@ class AdminResource(Resource):
         self.putChild(b"applications", _applications(inspection, administration))
         self.putChild(b"drain", _Post(lambda body: _later(administration.drain)()))
         self.putChild(b"publish", _Post(lambda body: administration.publish(_webroot(body))))
-        self.putChild(b"purge", _Post(lambda body: administration.purge(_paths(body))))
+        self.putChild(b"purge", _Post(lambda body: _purge(administration, body)))
 
     def _reports(self) -> ClusterView:
         if self._cluster is None:
@@ -167,6 +169,18 @@ def _forget(body: bytes) -> bool:
     if not isinstance(forget, bool):
         raise AdminBadRequest('"forget" is neither true nor false')
     return forget
+
+
+def _purge(administration: Administration, body: bytes) -> Awaitable[dict[str, Any]]:
+    found = _object(body)
+    if "groups" not in found:
+        return administration.purge(_paths(body))
+    groups, application = found["groups"], found.get("application")
+    if not isinstance(groups, list) or not groups or not all(isinstance(one, str) for one in groups):
+        raise AdminBadRequest('"groups" is not a list of names of cache groups')
+    if application is not None and not isinstance(application, str):
+        raise AdminBadRequest('"application" is not the name of an application')
+    return administration.purge_groups(groups, application)
 
 
 def _paths(body: bytes) -> list[str]:

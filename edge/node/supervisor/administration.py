@@ -53,8 +53,18 @@ class Reloading(Protocol):
         """Replace the processes of application *name*: how many were, and sentences about the others."""
 
 
+class PurgingAnswers(Protocol):
+    """Stored answers of applications: :class:`edge.node.supervisor.answer_purging.AnswerPurging`."""
+
+    async def groups(self, names: list[str], application: str | None) -> dict[str, Any]:
+        """Take away, on all nodes, what is in these groups."""
+
+    async def address(self, address: str) -> bool:
+        """Take away what is stored of a path and query; whether an application has it."""
+
+
 class NoApplications(EdgeError):
-    """There is no application that could be reloaded."""
+    """There is no application."""
 
 
 class NoAutomaticCertificate(EdgeError):
@@ -74,6 +84,7 @@ class Administration:
         tickets: TicketKeys,
         clock: Any,
         applications: Reloading | None = None,
+        answers: PurgingAnswers | None = None,
     ) -> None:
         self._publishing = publishing
         self._purging = purging
@@ -83,6 +94,7 @@ class Administration:
         self._tickets = tickets
         self._clock = clock
         self._applications = applications
+        self._answers = answers
 
     def renew(self) -> dict[str, Any]:
         """Order a new certificate now."""
@@ -119,6 +131,12 @@ class Administration:
             "sequence": done.sequence,
         }
 
+    async def purge_groups(self, groups: list[str], application: str | None) -> dict[str, Any]:
+        """Take away, on all nodes, what applications have said to be in *groups*; None: all applications."""
+        if self._answers is None:
+            raise NoApplications("this node has no applications; --app and [[app]] give it some")
+        return await self._answers.groups(groups, application)
+
     async def purge(self, paths: list[str]) -> dict[str, Any]:
         """Remove paths from the table; each is taken as a client would write it."""
         wanted: dict[bytes, str] = {}
@@ -130,8 +148,10 @@ class Administration:
             else:
                 wanted[key] = path
         purged, missing = await self._purging.purge(wanted)
-        unknown += [wanted[key] for key in missing]
         gone = [wanted[key] for key in purged]
+        for path in [wanted[key] for key in missing]:
+            is_answer = self._answers is not None and await self._answers.address(path)
+            (gone if is_answer else unknown).append(path)
         return {"purged": gone, "unknown": unknown, "sequence": self._sequence()}
 
     def drain(self) -> dict[str, Any]:

@@ -33,6 +33,8 @@ from edge.table.writer import StoredAnswer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from edge.cache.group_changes import Change
+    from edge.cache.groups import Groups
     from edge.cache.leases import Changes, Grant
     from edge.node.process.answers import FilledAnswer
     from edge.table.segment import Segment
@@ -105,6 +107,8 @@ class AnswerStore:
         #: Seconds to which lifetimes are cut; None: they are not.
         self.longest: float | None = None
         self.refiller: Refiller | None = None
+        #: Puts a change in force, here and on the other nodes.
+        self.changed: Callable[[Change], Deferred[int]] = self._changed_here
         #: Told of each answer that is stored (number, application, answer) and of each that has gone
         #: (number).
         self.stored: list[Callable[[int, str, FilledAnswer], None]] = []
@@ -138,6 +142,16 @@ class AnswerStore:
         writer.make_room = self._make_room
         self._turning = LoopingCall(self.turn)
         self._turning.clock = reactor
+
+    def index(self, groups: Groups) -> None:
+        """Have *groups* know what is stored; what it has no room for does not stay, since it could not go."""
+
+        def stored(number: int, application: str, answer: FilledAnswer) -> None:
+            if not groups.put(number, application, answer.groups):
+                self.remove([number])
+
+        self.stored.append(stored)
+        self.gone.append(groups.drop)
 
     def start(self) -> None:
         """Begin to refresh."""
@@ -213,6 +227,12 @@ class AnswerStore:
         self._remove_name(target)
         self._shareable.discard(target)
         self._passing.discard(target)
+
+    def _changed_here(self, change: Change) -> Deferred[int]:
+        """Where no groups are kept: only what is named goes."""
+        for name in change.names:
+            self.invalidate(name)
+        return succeed(0)
 
     def worker_gone(self, worker: int) -> None:
         """The worker has died: others take over what it asked."""
@@ -485,6 +505,5 @@ class LocalFills:
     def end(self, token: int, outcome: Outcome) -> None:
         self._answers.end(token, outcome)
 
-    def invalidate(self, name: bytes) -> Deferred[None]:
-        self._answers.invalidate(name)
-        return succeed(None)
+    def changed(self, change: Change) -> Deferred[int]:
+        return self._answers.changed(change)

@@ -19,6 +19,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
+from edge.cache.groups import Groups
 from edge.fastpath.answerer import monotonic_ms
 from edge.node.bodies.store import BodyStore
 from edge.node.process.clocks import date_of
@@ -31,6 +32,7 @@ from edge.node.publishing.table import LocalTable
 from edge.node.resources.mount_check import mount_problems
 from edge.node.supervisor.admin_server import AdminServer
 from edge.node.supervisor.administration import Administration
+from edge.node.supervisor.answer_purging import AnswerPurging
 from edge.node.supervisor.answers import AnswerStore
 from edge.node.supervisor.certificate_report import CertificateReport
 from edge.node.supervisor.hosting.applications import Applications
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 
     from edge.config import Config
     from edge.node.cluster.assembly import ClusterParts
+    from edge.node.cluster.group_lane import GroupLane
     from edge.node.process.life import Life
     from edge.node.supervisor.configuration import Configuration
     from edge.node.supervisor.opening import Opened
@@ -90,7 +93,10 @@ def make_node(
     writer = Writer(opened.segment)
     slices = Slices(reactor)
     state = StateEntry(writer, lambda: date_of(reactor))
-    cluster = _make_cluster(config, opened, store.blobs, writer, state, slices, reactor)
+    groups = Groups()
+    answers = AnswerStore(writer, opened.segment, reactor, monotonic_ms, groups)
+    answers.index(groups)
+    cluster = _make_cluster(config, opened, store.blobs, writer, state, answers, groups, slices, reactor)
     view = cluster.view if cluster is not None else None
 
     bodies = cluster.bodies if cluster is not None else BodyStore(store.blobs)
@@ -106,7 +112,8 @@ def make_node(
 
     applications = Applications(config.app, opened.worker_user, reactor)
     tickets = make_ticket_keeper(config, cluster, lambda: workers.take_ticket_keys(), reactor)
-    answers = AnswerStore(writer, opened.segment, reactor, monotonic_ms)
+    lane = cluster.groups if cluster is not None else _lone_lane(config, answers, groups, reactor)
+    answers.changed = lane.changed
     host = WorkerHost(
         configuration,
         opened.listeners,
@@ -178,11 +185,12 @@ def make_node(
         applications=applications.status,
     )
     administration = Administration(
-        auto_publisher, publisher, lambda: writer.sequence, drain, keeper, tickets, reactor, applications
-    )
+        auto_publisher, publisher, lambda: writer.sequence, drain, keeper, tickets, reactor, applications,
+        AnswerPurging(lambda: configuration.current.app, lane.changed),
+    )  # fmt: skip
     parts: list[Part] = [
         AdminServer(opened.admin_listener, opened.admin_token(), inspection, administration, view, reactor),
-        *([cluster.cluster] if cluster is not None else ()),
+        cluster.cluster if cluster is not None else lane,
         applications,
         Periodic(writer.reclaim, RECLAIM_SECONDS, reactor),
         answers,
@@ -233,6 +241,8 @@ def _make_cluster(
     blobs: Blobs,
     writer: Writer,
     state: StateEntry,
+    answers: AnswerStore,
+    groups: Groups,
     slices: Slices,
     reactor: Any,
 ) -> ClusterParts | None:
@@ -242,7 +252,14 @@ def _make_cluster(
     # environment when it is imported.
     from edge.node.cluster.assembly import make_cluster
 
-    return make_cluster(config, public_url(config, opened.listeners), blobs, writer, state, slices, reactor)
+    url = public_url(config, opened.listeners)
+    return make_cluster(config, url, blobs, writer, state, answers, groups, slices, reactor)
+
+
+def _lone_lane(config: Config, answers: AnswerStore, groups: Groups, reactor: Any) -> GroupLane:
+    from edge.node.cluster.assembly import make_lone_lane
+
+    return make_lone_lane(config.node, answers, groups, reactor)
 
 
 def _local_table(config: Config, writer: Writer, state: StateEntry, reactor: Any) -> LocalTable:

@@ -14,7 +14,7 @@ from twisted.protocols import amp
 
 from edge.errors import ConfigError, EdgeError
 from edge.node.process import control
-from edge.node.process.answers import LONGEST_PACKED, Outcome
+from edge.node.process.answers import LONGEST_PACKED, Outcome, unpack_change
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
@@ -109,11 +109,11 @@ class WorkerControl(amp.AMP):
         self._host.answers.end(token, Outcome(outcome) if outcome in set(Outcome) else Outcome.NOTHING)
         return {}
 
-    @control.InvalidateAnswer.responder
-    def invalidate_answer(self, name: bytes) -> dict[str, Any]:
-        """Take it away."""
-        self._host.answers.invalidate(name)
-        return {}
+    @control.Changed.responder
+    def changed(self, change: bytes) -> Deferred[dict[str, Any]]:
+        """A request has changed what is stored."""
+        told = self._host.answers.changed(unpack_change(change))
+        return told.addCallback(lambda unsettled: {"unsettled": unsettled})
 
     # Twisted's overrides: AMP's own would log each connection
 

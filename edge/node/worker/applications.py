@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 
+from edge.cache.group_changes import Change
 from edge.node.applications.app_origin import AppOrigin
 from edge.node.applications.caching import DEFAULT_HOST, CachingOrigin
 from edge.node.applications.gateway import Gateway, Place
 from edge.node.applications.http_origin import HTTPOrigin
 from edge.node.applications.pool import OriginPool
 from edge.node.applications.probing import Probing
+from edge.node.applications.settling import SettlingOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from edge.config.applications import Application
+    from edge.node.applications.app_origin import TellChanged
     from edge.node.applications.fills import FillDesk
     from edge.node.applications.http_origin import Connect, UpstreamConnection
     from edge.node.applications.origin import Origin
@@ -124,8 +127,15 @@ class Applications:
                 one.woken = pool.wake
         if self._cache is None:
             return pool
-        cached = CachingOrigin(
+        settling = SettlingOrigin(
             pool,
+            application.name,
+            self._cache.desk.control.changed,
+            lambda target: self._cached[application.name].names(target),
+            self._reactor,
+        )
+        cached = CachingOrigin(
+            settling,
             application,
             self._cache.desk,
             self._cache.reader,
@@ -145,9 +155,17 @@ class Applications:
             application.at,
             lambda: self._connect(application.name, number),
             self._reactor,
+            changed=self._tells(application),
         )
         self._apps.append(origin)
         return origin
+
+    def _tells(self, application: Application) -> TellChanged | None:
+        """How the application itself says what has changed."""
+        if self._cache is None:
+            return None
+        control = self._cache.desk.control
+        return lambda groups: control.changed(Change(application.name, groups))
 
     def _http_member(self, application: Application, number: int) -> Origin:
         """Target *number* of *application*."""

@@ -9,12 +9,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from edge.node.process import control
-from edge.node.process.answers import Kind, Outcome, Verdict
+from edge.node.process.answers import Kind, Outcome, Verdict, pack_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from twisted.internet.defer import Deferred
+
+    from edge.cache.group_changes import Change
 
 #: Bytes that one value of a message has room for (AMP: 16 bits).
 _IN_A_MESSAGE = 60_000
@@ -55,8 +57,9 @@ class FillsOverControl:
     def end(self, token: int, outcome: Outcome) -> None:
         self._call(control.EndFill, token=token, outcome=int(outcome)).addErrback(_nobody_there)
 
-    def invalidate(self, name: bytes) -> Deferred[None]:
-        return self._call(control.InvalidateAnswer, name=name).addCallback(lambda told: None)
+    def changed(self, change: Change) -> Deferred[int]:
+        told = self._call(control.Changed, change=pack_change(change))
+        return told.addCallback(lambda settled: settled["unsettled"])
 
 
 def _closed(result: Any, file: int) -> Any:

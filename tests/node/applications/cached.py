@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
+from edge.cache.group_changes import Change
 from edge.config.applications import Application
 from edge.fastpath.answerer import PythonAnswerer
 from edge.fastpath.interface import Next, Settings
@@ -78,9 +79,8 @@ class Worker:
     def end(self, token: int, outcome: Outcome) -> None:
         self._answers.end(token, outcome)
 
-    def invalidate(self, name: bytes) -> Deferred[None]:
-        self._answers.invalidate(name)
-        return succeed(None)
+    def changed(self, change: Change) -> Deferred[int]:
+        return self._answers.changed(change)
 
     def die(self) -> None:
         self.alive = False

@@ -20,6 +20,7 @@ from twisted.logger import LogLevel, globalLogPublisher
 from twisted.logger import formatEvent as format_event
 from twisted.trial.unittest import TestCase
 
+from edge.cache.groups import Groups
 from edge.config.model import Config
 from edge.load.report import LoadReport
 from edge.node.cluster import peers
@@ -35,6 +36,7 @@ from edge.table.segment import Segment
 from edge.table.site_state import StateEntry
 from edge.table.writer import Writer
 from edge.trust.authority import certify, create, revoke
+from tests.node.cluster.test_group_lane import Answers
 
 PATIENCE = 20.0
 #: Seconds between two looks at a condition.
@@ -65,12 +67,15 @@ class Node:
         self.reader = Reader(self.segment, 0)
         self.blobs = Blobs(str(folder / name / "cache"))
         writer = Writer(self.segment)
+        self.answers, self.groups = Answers(), Groups()
         parts = make_cluster(
             config,
             f"http://{name}",
             self.blobs,
             writer,
             StateEntry(writer),
+            self.answers,
+            self.groups,
             Slices(reactor),
             reactor,
         )
