@@ -1,7 +1,13 @@
 // The one script tag: <script type="module" src="/edge/client.js"></script>
 //
-// Registers the Service Worker, takes part in the feed, tells the worker what the page shows, and puts new
-// versions of the page in place.  ?edge=shared|leader|worker|off in the page's address forces a way (for tests).
+// Registers the Service Worker, takes part in the feed, tells the worker what the page shows, and has new versions
+// of the page put in place.  ?edge=shared|leader|worker|off in the page's address forces a way (for tests).
+//
+// Events on the document, in this order, each of which a site may prevent to do it its way:
+//
+//     edge-update     detail.paths: new versions are stored
+//     edge-patched    detail.paths: they have been put in place (page/update.js); for scripts that prepare what is shown
+//     edge-outdated   detail.why: that cannot be done; else a notice offers to load the page (page/notice.js)
 
 import { CHANNEL } from "./worker/messages.js";
 import { segment, takePart } from "./page/segments.js";
@@ -31,10 +37,25 @@ export function tell(message) {
   navigator.serviceWorker?.controller?.postMessage(message);
 }
 
+/** The address that this page was loaded from, whatever scripts make of it. */
+const page = location.href.split("#")[0];
+/** What puts new versions in place; started when there is one. @type {Promise<import("./page/update.js").Update> | undefined} */
+let update;
+
+/** The HTML that this page was made of, which its worker or the browser has kept: no question goes to the network. */
+async function given() {
+  const answer = await fetch(page, { cache: "only-if-cached", mode: "same-origin" });
+  if (!answer.ok) throw new Error("it is not kept");
+  if (answer.headers.has("edge-newer")) updated([page.slice(location.origin.length)]); // before we listened
+  return answer.text();
+}
+/** @type {Promise<string | null>} */
+let html = Promise.resolve(null);
+
 /** What this page shows, the page itself first. */
 function shown() {
   const used = performance.getEntriesByType("resource").map((entry) => entry.name);
-  return [location.href, ...used.filter((url) => url.startsWith(`${location.origin}/`))];
+  return [page, ...used.filter((url) => url.startsWith(`${location.origin}/`))];
 }
 
 async function begin() {
@@ -64,6 +85,9 @@ async function begin() {
     first = false;
   });
   edge.addEventListener("updated", (event) => updated(/** @type {CustomEvent} */ (event).detail.paths));
+  edge.addEventListener("outdated", (event) => putInPlace((one) => one.outdated(`${/** @type {CustomEvent} */ (event).detail.path} is of a later version`)));
+  navigator.serviceWorker.addEventListener("message", ({ data }) => dispatch(data)); // for this page alone
+  html = given().catch(() => null);
 
   const online = () => tell({ type: "online" });
   addEventListener("online", online);
@@ -90,20 +114,19 @@ async function begin() {
 }
 
 /**
- * New versions are kept.  Whoever renders by itself listens for "edge-update" on the document and prevents
- * the default, which puts the new version of this page in place where it differs.
+ * New versions are stored.  Whoever renders by itself prevents "edge-update".
  * @param {string[]} paths
  */
-async function updated(paths) {
-  const event = new CustomEvent("edge-update", { detail: { paths }, cancelable: true });
-  if (!document.dispatchEvent(event) || !paths.includes(location.pathname + location.search)) return;
-  const answer = await fetch(location.href);
-  if (!answer.ok) return;
-  const { morph } = await import("./page/patch.js");
-  const now = new DOMParser().parseFromString(await answer.text(), "text/html");
-  document.title = now.title;
-  for (const script of now.querySelectorAll("script")) script.remove();
-  morph(document.body, now.body);
+function updated(paths) {
+  if (!document.dispatchEvent(new CustomEvent("edge-update", { detail: { paths }, cancelable: true }))) return;
+  const used = new Set(shown().map((url) => url.slice(location.origin.length)));
+  if (paths.some((path) => used.has(path))) putInPlace((one) => one.add(paths));
+}
+
+/** @param {(update: import("./page/update.js").Update) => void} then */
+function putInPlace(then) {
+  update ??= import("./page/update.js").then(({ Update }) => new Update(page, html, tell));
+  update.then(then).catch((error) => console.warn("edge:", error));
 }
 
 if (kind !== "off") begin().catch((error) => console.warn("edge: this page works without the smart client:", error));

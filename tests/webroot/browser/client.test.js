@@ -111,10 +111,10 @@ test("a new version is kept in the background, and the page shows it without a r
   const page = await visited(chrome.context, `${home}/news.html`);
   await page.goto(`${home}/news.html`);
   await page.fill("#typed", "kept text");
+  await page.evaluate(() => document.activeElement.blur()); // who types is not disturbed: update.test.js
   await cluster.write("news.html", FILES["news.html"].replace("first", "second"));
   await page.waitForFunction(() => document.querySelector("#text").textContent === "second");
   assert.equal(await page.inputValue("#typed"), "kept text");
-  assert.equal(await page.evaluate(() => document.activeElement.id), "typed");
 });
 
 test("a redirect leads to the address that relative links need", { timeout: 120_000 }, async () => {

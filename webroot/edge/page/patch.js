@@ -66,7 +66,7 @@ export class Merge {
     /** @type {Element[]} */
     this.controls = [];
     this.pairIds(shown, was, wanted);
-    this.paired = { was: new Set(this.old.values()), shown: new Set(this.now.values()) };
+    this.paired = { was: new Set(this.old.values()), shown: new Set([...this.now.values(), ...made.values()]) };
     this.order = this.children(/** @type {Node} */ (shown[0].parentNode), shown, was, wanted, shown[0].previousSibling);
   }
 
@@ -109,7 +109,7 @@ export class Merge {
     let number = this.numbers.get(node);
     if (number === undefined) {
       const inner = node instanceof Element ? contents(node).map((child) => this.number(child)) : node.nodeValue;
-      const text = `${outside(node)} ${inner}`;
+      const text = this.made.has(node) ? `new ${this.known.size}` : `${outside(node)} ${inner}`;
       number = this.known.get(text) ?? this.known.size;
       this.known.set(text, number);
       this.numbers.set(node, number);
@@ -157,7 +157,7 @@ export class Merge {
     round(ofElements((element) => this.number(element)));
     for (const first of this.inside) round(ofElements((element) => first.get(element)));
     round(ofElements((element) => (isSheet(element) ? undefined : outside(element))));
-    round(ofElements((element, isOld) => (isSheet(element) || (isOld && element.id) ? undefined : "")), !guess);
+    round(ofElements((element, isOld) => (isSheet(element) || (guess && isOld && element.id) ? undefined : guess ? "" : element.id)), !guess);
     if (guess && rest()) {
       const free = new Set(left);
       for (const node of open) {
@@ -190,10 +190,13 @@ export class Merge {
       else if (old && this.number(old) !== this.number(node)) throw new Conflict(`a script has taken ${name(node)} away`);
       if (old && current) this.node(current, old, node);
     }
-    for (const node of was) {
-      const current = this.paired.was.has(node) ? undefined : this.current(node);
+    const gone = was.filter((node) => !this.paired.was.has(node));
+    const strange = new Set(gone.length && !this.twoWay ? shown.filter((node) => !this.paired.shown.has(node)).map((node) => node.nodeName) : []);
+    for (const node of gone) {
+      this.refuse(node);
+      const current = this.current(node);
       if (current) this.removals.push(/** @type {ChildNode} */ (current));
-      if (!this.paired.was.has(node)) this.refuse(node);
+      else if (strange.has(node.nodeName) && (node instanceof Element || node.nodeValue?.trim())) throw new Conflict(`a script may have changed ${name(node)}`);
     }
     return order;
   }
@@ -398,8 +401,11 @@ const keyOf = (element) => element.getAttribute("data-key") ?? "";
 /** @param {Node} node @returns {ChildNode[]} */
 const contents = (node) => [...(node instanceof HTMLTemplateElement ? node.content : node).childNodes];
 
-/** A node but for what is in it. @param {Node} node */
-const outside = (node) => JSON.stringify([node.nodeName, .../** @type {Element} */ (node).attributes ?? []].map((one) => (typeof one === "string" ? one : one.name === "nonce" ? "" : [one.name, one.value])));
+/** A node but for what is in it; two that are alike have the same. @param {Node} node */
+function outside(node) {
+  const attributes = [.../** @type {Element} */ (node).attributes ?? []].filter((one) => one.name !== "nonce"); // of one answer
+  return JSON.stringify([node.nodeName, ...attributes.map((one) => [one.name, one.value]).sort()]);
+}
 
 /** @param {Node} node */
 const isSheet = (node) => node instanceof HTMLLinkElement && node.relList.contains("stylesheet");

@@ -7,7 +7,6 @@
 // "off"     no Service Worker either: plain pages.
 
 import { CHANNEL, LOCK } from "../worker/messages.js";
-import { Feed } from "../worker/feed.js";
 
 /** @typedef {"shared" | "leader" | "worker" | "off"} Segment */
 
@@ -53,19 +52,19 @@ export function takePart(kind, onMessage) {
     };
     connect();
   } else if (kind === "leader") {
-    queue(() => new Promise((resolve) => {
+    queue(async () => {
+      const { Feed } = await import("../worker/feed.js");
       const channel = new BroadcastChannel(CHANNEL);
       const feed = new Feed(location.origin, (message) => {
         channel.postMessage(message);
         onMessage(message);
       });
+      if (end.signal.aborted) return;
       feed.start();
-      end.signal.addEventListener("abort", () => {
-        feed.stop();
-        channel.close();
-        resolve(undefined);
-      });
-    }));
+      await new Promise((resolve) => end.signal.addEventListener("abort", resolve));
+      feed.stop();
+      channel.close();
+    });
   }
   return () => end.abort();
 }

@@ -13,18 +13,19 @@ export const LOCK = "edge-feed";
  * @typedef {{type: "changed", seq: number}} ChangedMessage from the feed: something of the site is new
  * @typedef {{type: "feed", how: "socket" | "poll" | "none", url: string}} FeedMessage from the feed: how it comes
  * @typedef {{type: "updated", paths: string[]}} UpdatedMessage from the worker: new versions are stored
- * @typedef {{type: "outdated", page: string, path: string}} OutdatedMessage from the worker: the page with this client id
- *   needs *path*, which only a later deploy has
+ * @typedef {{type: "outdated", page: string, path: string}} OutdatedMessage from the worker to the page with this client id:
+ *   it needs *path*, which only a later deploy has
  * @typedef {{type: "status", status: Status}} StatusMessage from the worker
  * @typedef {{type: "outbox", waiting: number}} OutboxMessage from the worker: mutations that wait
  * @typedef {{type: "removed"}} RemovedMessage from the worker: it has been switched off
  * @typedef {{type: "shown", urls: string[]}} ShownMessage to the worker: a page shows these
+ * @typedef {{type: "renewed"}} RenewedMessage to the worker: a page has put its stored version in place
  * @typedef {{type: "refresh"}} RefreshMessage to the worker: a page is idle
  * @typedef {{type: "online"}} OnlineMessage to the worker: there may be a network again
  * @typedef {{type: "ask"}} AskMessage to the worker: broadcast your status
  *
  * @typedef {LoadMessage | ChangedMessage | FeedMessage | UpdatedMessage | OutdatedMessage | StatusMessage | OutboxMessage
- *   | RemovedMessage | ShownMessage | RefreshMessage | OnlineMessage | AskMessage} Message
+ *   | RemovedMessage | ShownMessage | RenewedMessage | RefreshMessage | OnlineMessage | AskMessage} Message
  *
  * @typedef {object} Status what the worker has done since it started
  * @property {string} version

@@ -57,6 +57,7 @@ export class StaleWhileRevalidate {
     const names = selectingFields(request, this.rules.current.ignore_fields);
     let stored = this.store.lookup(path, request.headers);
     if (stored && !isCovered(names, stored.vary, new Headers(stored.fields))) stored = undefined;
+    if (request.cache === "only-if-cached" && path === view.page?.parts[0]?.path) return (await this.given(view.page, stored)) ?? this.fetch(request);
     const use = this.use(request, stored);
     let asked = stored;
     if (stored && use !== "ask") {
@@ -75,6 +76,17 @@ export class StaleWhileRevalidate {
     this.count.misses += 1;
     const question = { request, path, names, stored: request.cache === "reload" ? undefined : asked, waitUntil, preload };
     return shaped(await this.ask(question, view, stored), request);
+  }
+
+  /**
+   * The document of *page* as it was given, with a field that says whether there is a newer one; undefined: not kept.
+   * @param {import("./versions.js").Page} page @param {StoredResponse | undefined} stored the newest
+   */
+  async given({ parts: [document] }, stored) {
+    const own = stored && this.store.versionsOf(stored).find(({ version }) => version === document.version);
+    const response = own && (await this.store.open(own));
+    if (response && own !== stored) response.headers.set("edge-newer", "1");
+    return response;
   }
 
   /** How *stored* may be used for *request*: see ResponseStore.use. @param {Request} request @param {StoredResponse | undefined} stored */

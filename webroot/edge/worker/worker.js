@@ -145,7 +145,7 @@ export class Worker {
   async outdated(page, path, again) {
     const client = /** @type {WindowClient | undefined} */ (await this.scope.clients.get(page));
     const reloads = again && client && "navigate" in client && this.parts.mayReload(client.url);
-    if (!reloads || !(await client.navigate(client.url).catch(() => null))) this.say({ type: "outdated", page, path });
+    if (!reloads || !(await client.navigate(client.url).catch(() => null))) client?.postMessage({ type: "outdated", page, path });
   }
 
   /** Send what changes something. @param {Request} request @returns {Promise<Response>} */
@@ -156,11 +156,12 @@ export class Worker {
     return answer;
   }
 
-  /** A page says something that we are kept awake for. @param {Message} message */
-  async onMessage(message) {
+  /** A page says something that we are kept awake for. @param {Message} message @param {string} page its id */
+  async onMessage(message, page) {
     await this.wake();
     if (message.type === "shown") await this.shown(message.urls).catch(() => {}); // unreachable: pages tell again
     else if (message.type === "refresh") await this.refresh();
+    else if (message.type === "renewed") this.strategy.renewed(page);
     else if (message.type === "online") await this.outbox.flush().catch(() => {}); // unreachable still: pages tell again
     else this.onBroadcast(message);
   }
