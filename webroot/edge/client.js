@@ -32,9 +32,9 @@ function dispatch(message) {
   edge.dispatchEvent(new CustomEvent(message.type, { detail: message }));
 }
 
-/** Tell the worker, and wake it for that. @param {Message} message */
-export function tell(message) {
-  navigator.serviceWorker?.controller?.postMessage(message);
+/** Tell the worker, and wake it for that. @param {Message} message @param {MessagePort[]} [ports] told when it is done */
+export function tell(message, ports = []) {
+  navigator.serviceWorker?.controller?.postMessage(message, ports);
 }
 
 /** The address that this page was loaded from, whatever scripts make of it. */

@@ -12,6 +12,8 @@ import { Conflict, Merge } from "./patch.js";
 /** Between two looks at a reader who is busy, and what style sheets are given to load, milliseconds. */
 const LOOK_MS = 300;
 const STYLES_MS = 10_000;
+/** The worker is waited for that long: an older one does not answer. */
+const WORKER_MS = 3_000;
 
 /** @param {number} ms */
 const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -39,7 +41,7 @@ export class Update {
   /**
    * @param {string} page its address
    * @param {Promise<string | null>} given the HTML that is shown; null: nobody knows
-   * @param {(message: import("../worker/messages.js").Message) => void} tell the worker
+   * @param {(message: import("../worker/messages.js").Message, ports: MessagePort[]) => void} tell the worker
    */
   constructor(page, given, tell) {
     this.page = page;
@@ -94,7 +96,7 @@ export class Update {
     /** @param {Map<Node, Node>} [made] */
     const plan = (made) => new Merge(shown, [was.documentElement], [wanted.documentElement], made);
     plan(); // before anything is fetched
-    this.tell({ type: "renewed" });
+    await this.renewed([...paths]);
     const styles = new Styles(was, wanted, paths);
     if (text === given && !styles.made.size) return false;
     try {
@@ -109,6 +111,14 @@ export class Update {
     }
     this.given = Promise.resolve(text);
     return true;
+  }
+
+  /** Have the worker know that this page is of the newest version, with *paths*. @param {string[]} paths */
+  renewed(paths) {
+    const { port1, port2 } = new MessageChannel();
+    const done = new Promise((resolve) => (port1.onmessage = resolve));
+    this.tell({ type: "renewed", paths }, [port2]);
+    return Promise.race([done, later(WORKER_MS)]);
   }
 
   /** It has to be loaded. @param {string} why */

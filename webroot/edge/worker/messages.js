@@ -1,5 +1,5 @@
 // The messages between worker, pages and feed.  All go over one BroadcastChannel; those to the worker that must
-// wake it go by postMessage, too.  A page may be older than the worker: types and their fields are wire names.
+// wake it go by postMessage, too; with a port, that is told when the worker has done what is asked.  A page may be older than the worker: types and their fields are wire names.
 
 /** Name of the channel. */
 export const CHANNEL = "edge";
@@ -19,7 +19,8 @@ export const LOCK = "edge-feed";
  * @typedef {{type: "outbox", waiting: number}} OutboxMessage from the worker: mutations that wait
  * @typedef {{type: "removed"}} RemovedMessage from the worker: it has been switched off
  * @typedef {{type: "shown", urls: string[]}} ShownMessage to the worker: a page shows these
- * @typedef {{type: "renewed"}} RenewedMessage to the worker: a page has put its stored version in place
+ * @typedef {{type: "renewed", paths: string[]}} RenewedMessage to the worker: a page puts the stored versions of itself
+ *   and of *paths* in place
  * @typedef {{type: "refresh"}} RefreshMessage to the worker: a page is idle
  * @typedef {{type: "online"}} OnlineMessage to the worker: there may be a network again
  * @typedef {{type: "ask"}} AskMessage to the worker: broadcast your status

@@ -131,6 +131,25 @@ export class PageParts {
   }
 
   /**
+   * A page puts the newest versions of its document and of *paths* in place: it has those now, and what goes with them.
+   * @param {string} id of its client @param {string[]} paths
+   */
+  async renew(id, paths) {
+    const { versions, store } = this;
+    const page = versions.pages.get(id);
+    if (!page?.parts.length) return;
+    const [document, ...others] = page.parts;
+    const now = { ...page, parts: [] };
+    const isNew = (/** @type {Part} */ part) => paths.includes(part.path);
+    for (const { path } of [document, ...others.filter(isNew)]) {
+      const stored = store.lookup(path);
+      if (stored && (versions.fits(now, stored) || (await this.meet(now, stored)))) versions.give(now, stored);
+    }
+    for (const part of others) if (!isNew(part) && versions.fits(now, part)) versions.give(now, part);
+    page.parts = now.parts;
+  }
+
+  /**
    * Whether *page* and *part* go together, after nodes were asked how they are related.
    * @param {Page} page @param {Part} part
    */

@@ -146,11 +146,6 @@ export class Versions {
     if (page && !page.parts.some((one) => one.version === version && one.path === path)) page.parts.push({ path, version, states });
   }
 
-  /** *page* shows another version of its document, and of its other parts those that go with it. @param {Page} page @param {Part} document */
-  renew(page, { path, version, states }) {
-    page.parts = [{ path, version, states }, ...page.parts.slice(1).filter((part) => part.states & states & EVERY)];
-  }
-
   /** A page is navigated to. @param {string} id of the client that comes to be @param {number} at */
   open(id, at) {
     const page = { id, at, parts: [] };

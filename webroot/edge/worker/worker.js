@@ -161,7 +161,7 @@ export class Worker {
     await this.wake();
     if (message.type === "shown") await this.shown(message.urls).catch(() => {}); // unreachable: pages tell again
     else if (message.type === "refresh") await this.refresh();
-    else if (message.type === "renewed") this.strategy.renewed(page);
+    else if (message.type === "renewed") await this.parts.renew(page, message.paths);
     else if (message.type === "online") await this.outbox.flush().catch(() => {}); // unreachable still: pages tell again
     else this.onBroadcast(message);
   }
