@@ -158,11 +158,11 @@ export class PageParts {
     const end = outside.now() + DEPLOY_MS;
     for (let pause = DEPLOY_LOOK_MS; ; pause = Math.min(DEPLOY_LOOK_MOST_MS, pause * 2)) {
       const [one] = versions.named(part.states);
-      const its = one && (await this.relate(one));
+      const its = one && (await this.relate(one, part));
       if (versions.fits(page, part)) return true;
       if (its && versions.fits(page, { states: versions.at(its.state) })) return false; // where it is not
       const [other] = versions.named(versions.of(page));
-      const ours = other && (await this.relate(other));
+      const ours = other && (await this.relate(other, part));
       if (versions.fits(page, part)) return true;
       if (ours && (part.states & versions.at(ours.state) || (its && its.state === ours.state))) return false;
       const parts = [...page.parts, part].filter(({ states, version }) => states >= 0 && version).slice(-1000);
@@ -181,8 +181,8 @@ export class PageParts {
     return Boolean(known && known.changed.some((one) => plainPath(one) === plainPath(path)));
   }
 
-  /** Ask what has changed since the state *name*. @param {string} name */
-  relate(name) {
+  /** Ask what has changed since the state *name*. @param {string} name @param {Part} [part] that has only come, and is not kept */
+  async relate(name, part) {
     let asked = this.asked.get(name);
     if (!asked) {
       asked = this.outside.changes(name).then((known) => {
@@ -191,7 +191,9 @@ export class PageParts {
       }, () => null).finally(() => this.asked.delete(name));
       this.asked.set(name, asked);
     }
-    return asked;
+    const known = await asked;
+    if (known && part) this.versions.moved(name, known.state, known.changed, [part]);
+    return known;
   }
 
   /** Whether the body of *response* is the one that *integrity* names. @param {Response | undefined} response @param {string} integrity */

@@ -95,12 +95,12 @@ export class Versions {
 
   /**
    * Of two states, what has not changed in between is the same at both.
-   * @param {string} from @param {string} to @param {Iterable<string>} changed paths
+   * @param {string} from @param {string} to @param {Iterable<string>} changed paths @param {Iterable<Row>} [parts] of which that is noted
    */
-  moved(from, to, changed) {
+  moved(from, to, changed, parts = this.all()) {
     const both = this.at(from) | this.at(to);
     const others = new Set([...changed].map(plainPath));
-    for (const part of this.all()) if (part.states & both && !others.has(plainPath(part.path))) this.set(part, part.states | both);
+    for (const part of parts) if (part.states & both && !others.has(plainPath(part.path))) this.set(part, part.states | both);
   }
 
   /** *parts* are current at the state *name*. @param {Part[]} parts @param {string} name */
