@@ -73,16 +73,18 @@ async function begin() {
   tell({ type: "ask" });
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let soon;
-  let first = true;
-  edge.addEventListener("changed", () => {
+  /** @type {number | undefined} */
+  let seen;
+  edge.addEventListener("changed", (event) => {
+    const { seq } = /** @type {CustomEvent} */ (event).detail;
     // The first one says how things are; the page has just been loaded.
-    if (!first && document.visibilityState === "visible" && !soon) {
+    if (seen !== undefined && seq !== seen && document.visibilityState === "visible" && !soon) {
       soon = setTimeout(() => {
         soon = undefined;
         tellShown();
       }, Math.random() * JITTER_MS);
     }
-    first = false;
+    seen = seq;
   });
   edge.addEventListener("updated", (event) => updated(/** @type {CustomEvent} */ (event).detail.paths));
   edge.addEventListener("outdated", (event) => putInPlace((one) => one.outdated(`${/** @type {CustomEvent} */ (event).detail.path} is of a later version`)));

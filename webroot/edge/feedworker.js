@@ -14,7 +14,7 @@ const last = new Map([["feed", /** @type {import("./worker/messages.js").Message
 
 /** @param {import("./worker/messages.js").Message} message */
 function remember(message) {
-  if (message.type === "load" || message.type === "status" || message.type === "feed") last.set(message.type, message);
+  if (["load", "status", "feed", "changed"].includes(message.type)) last.set(message.type, message);
 }
 
 const feed = new Feed(location.origin, (message) => {
