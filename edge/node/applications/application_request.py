@@ -95,6 +95,7 @@ class ApplicationRequest:
         "_body_held",
         "_channel",
         "_exchange",
+        "_from_table",
         "_host",
         "_over",
         "_question",
@@ -122,6 +123,7 @@ class ApplicationRequest:
         self._exchange: Exchange | None = None
         self._switched: Switched | None = None
         self._status = 0
+        self._from_table = False
         self._over = False
         #: The body, if it was whole before it was known whose it is, and whether it is held back.
         self._body: BinaryIO | None = None
@@ -236,6 +238,8 @@ class ApplicationRequest:
     def started(self, status: int, fields: Fields, length: int | None) -> None:
         """Pass it on."""
         self._status = status
+        # RFC 9211; the shared cache appends it, if there is one.
+        self._from_table = any(name == b"Cache-Status" and b"; hit" in value for name, value in fields)
         try:
             self._channel.pass_head(status, fields, length)
         except UnreadableError as error:
@@ -276,7 +280,7 @@ class ApplicationRequest:
             return
         self._release()
         self._channel.unregisterProducer()
-        self._channel.done(self._status)
+        self._channel.done(self._status, not self._from_table)
 
     def failed(self, error: OriginError) -> None:
         """Say so, in words if it is not too late."""

@@ -3,7 +3,8 @@
 * ``channel.py``: strict requests in, ordered answers out, deadlines, lingering;
   ``states.py``: its states, and all that can happen in them, as a table
 * ``request.py``: the ``twisted.web`` request as the channel drives it; ``body.py``: a file as a body
-* ``streamed.py``: requests that are answered while they come, as protocols
+* ``streamed.py``: requests that are answered while they come, as protocols;
+  ``staying.py``: whether connections stay for the next one
 * ``framing.py``: no answer leaves that could be misread
 * ``input.py``: whether the transport is read;
   ``output.py``, ``producing.py``: writes, producers, and what the peer takes

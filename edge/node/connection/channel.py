@@ -50,6 +50,7 @@ from edge.node.connection.input import Input
 from edge.node.connection.output import Output
 from edge.node.connection.request import EdgeRequest
 from edge.node.connection.states import ConnectionEvent, ConnectionLife, ConnectionState
+from edge.node.connection.staying import STAY_SECONDS
 from edge.node.connection.upgraded import UpgradedChannel
 from edge.node.process.deadline import Deadline
 from edge.shares import network_of
@@ -107,6 +108,7 @@ class EdgeChannel(Protocol):
         self._streamed: StreamedRequest | None = None  # the request, if somebody takes it as it comes
         self._held = False  # who takes it wants no more of its body for now
         self._waits_for_continue = False  # the client, and has sent nothing of the body yet
+        self._stays = False  # in IDLE, for a moment: the next request may be for an application, too
         self._body_seen = 0  # bytes of bodies so far, and when the deadline was set
         self._body_timed = 0
         self._arrival = Deadline(site.clock, self._too_slow)
@@ -162,7 +164,7 @@ class EdgeChannel(Protocol):
             self._end()  # the rest of the request, or another one, cannot come
         elif self._life.is_serving and self._keeps():
             self._watch()
-            if self.may_return():
+            if self.may_return() and not self._stays:
                 self.transport.offer_return()
 
     def _may_take(self) -> bool:
@@ -184,6 +186,9 @@ class EdgeChannel(Protocol):
             self._answer = OutgoingAnswer(event.method == b"HEAD", not event.keep_alive or self.site.draining)
             self._waits_for_continue = event.expect_continue and not self._parser.buffered
             self._streamed = self.site.streams.take(self, event) if self.site.streams is not None else None
+            if self._stays:
+                self._stays = False
+                self.site.staying.stayed(self._streamed is not None)
             if self._streamed is None:
                 self._request = EdgeRequest(self, event)
                 if self._waits_for_continue:
@@ -236,7 +241,7 @@ class EdgeChannel(Protocol):
             if limit is None or self._held or self._waits_for_continue:
                 self._arrival.clear()
             else:
-                self._arrival.set(limit(self.site.limits))
+                self._arrival.set(limit(self.site.limits) if not self._stays else STAY_SECONDS)
         later = self._life.state is ConnectionState.ANSWERING or self._next_turn is not None
         full = later and self._parser.buffered > PIPELINED_BYTES
         if self._streamed is not None and self._life.state is ConnectionState.BODY:
@@ -255,6 +260,10 @@ class EdgeChannel(Protocol):
         elif state is ConnectionState.HANDSHAKE:
             self.site.count("timeouts_head")
             self.abort()
+        elif state is ConnectionState.IDLE and self._stays:
+            self._stays = self._timed = False
+            self.site.staying.stayed(False)
+            self._advance()  # finds nothing, and goes back
         elif state is ConnectionState.IDLE:
             self.site.count("timeouts_idle")
             self._end()
@@ -349,12 +358,16 @@ class EdgeChannel(Protocol):
         if self._answer is not None:
             self._output.send(self._answer.end(trailers))
 
-    def done(self, status: int) -> None:
-        """The answer, with that *status*, is out or cut off: write it down, and go on."""
+    def done(self, status: int, stays: bool = False) -> None:
+        """The answer, with that *status*, is out or cut off: write it down, and go on.
+
+        *stays*: the fast path could not have given it, so it may not know the next one either.
+        """
         request, made = self._streamed, self._answer
         if request is not None and made is not None and self._life.is_serving:
             tls = self.tls if self.site.access_log is not None else ""
             self.site.answered(self._address(), request.method, request.uri, status, made.sent, tls)
+            self._stays = stays and self.site.staying.worth_it()
             self.requestDone(request)
 
     def hold_body(self, held: bool) -> None:

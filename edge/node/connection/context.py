@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
+    from edge.node.connection.staying import Staying
     from edge.node.process.channel_limits import ChannelLimits
     from edge.shares import Pools
 
@@ -100,6 +101,8 @@ class ConnectionContext(Protocol):
     pools: Pools
     #: Who takes requests as they come, :class:`edge.node.connection.streamed.Streams`; None: nobody does.
     streams: Any
+    #: Whether connections stay for their next request.
+    staying: Staying
     #: Where answered requests are written down; None: nowhere.
     access_log: Any
 

@@ -21,6 +21,7 @@ from twisted.web.server import Site
 from edge.http.answer import hsts_line
 from edge.http.dates import format_date
 from edge.node.connection.channel import EdgeChannel
+from edge.node.connection.staying import Staying
 from edge.node.process.channel_limits import ChannelLimits
 from edge.node.process.clocks import date_of
 from edge.shares import Pools
@@ -82,6 +83,7 @@ class EdgeSite(Site):
         self.hsts = hsts_line(hsts)
         self.channels: set[OpenConnection] = set()
         self.streams: Streams | None = None
+        self.staying = Staying()
         #: No further requests are wanted on any connection.
         self.draining = False
         self._counters = counters

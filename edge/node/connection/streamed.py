@@ -98,8 +98,11 @@ class StreamChannel(Protocol):
     def write_error(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Send a whole error answer in the common form, without a field that says where the body ends."""
 
-    def done(self, status: int) -> None:
-        """The answer, with that *status*, is out or cut off: write it down, and go on."""
+    def done(self, status: int, stays: bool = False) -> None:
+        """The answer, with that *status*, is out or cut off: write it down, and go on.
+
+        *stays*: the fast path could not have given it, so it may not know the next one either.
+        """
 
     def upgrade(self, head: bytes, protocol: Upgraded) -> None:
         """Answer with *head* (101); from then on the connection is that of *protocol*."""
