@@ -66,10 +66,10 @@ def _what_is_wrong(name: bytes, colon: bytes, first: bool) -> str:
 
 
 def combine(fields: Fields) -> dict[bytes, bytes]:
-    """Lower-case name -> value; the values of repeated lines joined by ``, `` (RFC 9110 5.3)."""
+    """Lower-case name -> value; those of repeated lines joined by ``, `` (RFC 9110 5.3)."""
     combined: dict[bytes, bytes] = {}
     for name, value in fields:
-        lower = lower_name(name)
+        lower = name.lower()
         combined[lower] = value if lower not in combined else combined[lower] + b", " + value
     return combined
 

@@ -23,10 +23,6 @@ VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])")
 #: other control characters; HTAB is allowed, obs-text 0x80-0xFF too).
 CONTROL = bytes(c for c in range(0x20) if c not in b"\t\r\n") + b"\x7f"
 
-#: A line feed that no carriage return precedes.  RFC 9112 section 2.2 lets a recipient take it for
-#: a line end; we do not, because a front that does not either would see another request.
-BARE_LF = re.compile(rb"(?<!\r)\n")
-
 #: Octets a request-target may consist of: RFC 3986 section 2 (reserved but "#", unreserved, "%").
 #: "#" begins a fragment, which is never sent (RFC 9110 section 7.1).  Wider by ``^ ` { | }``, which
 #: browsers send as they are (URL Standard, query percent-encode set); they mean nothing to anybody.
