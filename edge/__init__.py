@@ -21,6 +21,7 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 ``load/``           how loaded a node is, and the weight that clients draw it with (sans-IO)
 ``resource.py``     what is published under a path: representations and their variants
 ``confinement/``    what a worker gives up: users, capabilities, files, system calls
+``machine.py``      how much of the machine it may use: affinity, control groups
 ``descriptors.py``  the limit on file descriptors
 ``digits.py``       numbers as short text, for URLs and header fields
 ``shares.py``       how much one address may hold of what a process has

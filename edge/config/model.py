@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Literal
 from edge.config.applications import Application
 from edge.config.paths import default_state_dir, default_webroot
 from edge.endpoint import CertificateFiles, ListenSpec, parse_endpoint, quote
+from edge.machine import memory, whole_cores
 from edge.table.layout import MAX_WORKERS
 
 #: The file of the automatic certificate, in the state directory (edge.trust.automatic_files).
@@ -118,7 +118,8 @@ class Config:
 
     # Table
     table_entries: int = 1 << 20
-    arena_mib: int = 512
+    #: None: see :attr:`arena_bytes`.
+    arena_mib: int | None = None
     body_limit_kib: int = 256
 
     #: The TOML file read, and what the command line said: enough to read all of it again.
@@ -153,6 +154,13 @@ class Config:
         return replace(spec, certificates=(CertificateFiles(pem, pem),))
 
     @property
+    def arena_bytes(self) -> int:
+        """Of :attr:`arena_mib`; by default 512 MiB, but a quarter of the memory at most."""
+        if self.arena_mib is not None:
+            return self.arena_mib << 20
+        return max(min(512 << 20, memory() // 4 >> 20 << 20), 1 << 20)
+
+    @property
     def admin_endpoint(self) -> ListenSpec:
         """:attr:`admin`, understood: a Unix socket, or TCP on a loopback interface."""
         return parse_endpoint(self.admin)
@@ -162,4 +170,4 @@ class Config:
         """Worker processes to start; 0 = none, the only process serves."""
         if self.workers is not None:
             return self.workers
-        return min(len(os.sched_getaffinity(0)), MAX_WORKERS)
+        return min(whole_cores(), MAX_WORKERS)

@@ -100,7 +100,7 @@ _ROWS = (
             "already. In TOML: tables [[app]], which say more.", "none"),
     Setting("workers", integer(0, MAX_WORKERS), "Serving",
             "Worker processes; 0 = the only process serves, for development.",
-            "one per core that this process may use"),
+            "one per core that this process may use, by its affinity and the quota of its control group"),
     Setting("fast-path", choice("auto", "native", "python", "off"), "Serving",
             "What answers from the table: C code, its Python twin, or nothing (all through Twisted). "
             "auto takes the C code where it has been built."),
@@ -164,7 +164,8 @@ _ROWS = (
     Setting("table-entries", integer(1 << 10, 1 << 28), "Table",
             "Entries that the shared table holds; each costs 128 bytes."),
     Setting("arena-mib", integer(1, 1 << 20), "Table",
-            "Shared memory for bodies, in MiB; only what is used is taken."),
+            "Shared memory for bodies, in MiB; only what is used is taken.",
+            "512, and a quarter of the memory that the node may use at most"),
     Setting("body-limit-kib", integer(0, 65_536), "Table",
             "Bodies up to this size, in KiB, are served from memory, larger ones from files."),
 )  # fmt: skip

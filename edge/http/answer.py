@@ -245,6 +245,11 @@ def with_hsts(head: bytes, line: bytes) -> bytes:
     return head[:-2] + line + b"\r\n"
 
 
+def with_keep_alive(head: bytes) -> bytes:
+    """*head* that tells a client of HTTP/1.0 that the connection persists (RFC 9112 section 9.3)."""
+    return head[:-2] + b"Connection: keep-alive\r\n\r\n"
+
+
 def head_options(methods: Collection[bytes], date: bytes, cors: bytes = b"", close: bool = False) -> bytes:
     """Of the answer to OPTIONS, also to ``OPTIONS *``: 204 with Allow, no body."""
     allow = b", ".join(sorted(methods))

@@ -39,7 +39,7 @@ def make_head(line: RequestLine, headers: Fields, body_limit: int) -> RequestHea
         query=line.target.query,
         tag=line.target.tag,
         host=line.target.authority or host,
-        keep_alive=not is_1_0 and not _closes(fields.get(b"connection")),
+        keep_alive=_persists(is_1_0, fields.get(b"connection")),
         # RFC 9110 section 10.1.1: not in HTTP/1.0, and there has to be something to wait with
         expect_continue=waits and not is_1_0 and length != 0,
         content_length=None if length == CHUNKED else length,
@@ -54,6 +54,7 @@ def _expects_continue(expect: bytes | None) -> bool:
     return bool(members)
 
 
-def _closes(connection: bytes | None) -> bool:
-    """Whether Connection has the option close: RFC 9112 section 9.6."""
-    return connection is not None and b"close" in list_members(connection.lower())
+def _persists(is_1_0: bool, connection: bytes | None) -> bool:
+    """Whether the connection may serve another request: RFC 9112 section 9.3."""
+    options = list_members(connection.lower()) if connection is not None else []
+    return b"close" not in options and (not is_1_0 or b"keep-alive" in options)

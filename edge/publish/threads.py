@@ -5,11 +5,12 @@ Reading, hashing and coding release the GIL, so threads use all cores.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from typing import TypeVar
+
+from edge.machine import whole_cores
 
 T = TypeVar("T")
 
@@ -51,8 +52,7 @@ def threads_or(given: Executor | None) -> Iterator[Executor]:
     if given is not None:
         yield given
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    executor = ThreadPoolExecutor(cores, thread_name_prefix="publish")
+    executor = ThreadPoolExecutor(whole_cores(), thread_name_prefix="publish")
     try:
         yield executor
     finally:

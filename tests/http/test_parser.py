@@ -77,8 +77,13 @@ class HeadTests(SynchronousTestCase):
         self.assertEqual((head.host, head.path, head.query), (b"real.org:81", b"/a", b"b"))
         self.assertEqual(head.fields[b"host"], b"other.org")
 
-    def test_http_1_0_may_lack_host_and_is_never_kept_alive(self) -> None:
-        head = only_head(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    def test_http_1_0_may_lack_host_and_is_kept_alive_for_who_asks(self) -> None:
+        for options, kept in ((b"keep-alive", True), (b"Keep-Alive, x", True), (b"x", False)):
+            self.assertEqual(
+                only_head(b"GET / HTTP/1.0\r\nConnection: %b\r\n\r\n" % options).keep_alive, kept
+            )
+        self.assertFalse(only_head(b"GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n").keep_alive)
+        head = only_head(b"GET / HTTP/1.0\r\n\r\n")
         self.assertEqual((head.host, head.keep_alive), (None, False))
 
     def test_a_later_minor_version_counts_as_1_1(self) -> None:

@@ -40,7 +40,7 @@ from zope.interface import implementer
 
 from edge.fastpath.connection import OWED_BYTES
 from edge.http import answer
-from edge.http.answer import with_hsts
+from edge.http.answer import with_hsts, with_keep_alive
 from edge.http.errors import ProtocolError
 from edge.http.parser import NEED_DATA, Data, EndOfMessage, Event, Limits, RequestHead, RequestParser
 from edge.node.connection.ended import count_end
@@ -306,7 +306,12 @@ class EdgeChannel(Protocol):
         """
         assert self._answer is not None, "there is an answer from HEAD_READ on"
         self._answer.start()
-        self._output.send(with_hsts(head, self.site.hsts) if self._secure else head)
+        if self._secure:
+            head = with_hsts(head, self.site.hsts)
+        request = self._request
+        if request is not None and request.head.version == b"HTTP/1.0" and not self._answer.closing:
+            head = with_keep_alive(head)
+        self._output.send(head)
 
     def write_error(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Send a whole error answer in the common form."""

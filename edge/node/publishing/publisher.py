@@ -18,7 +18,6 @@ Next on the way of a change: the table, :mod:`edge.node.publishing.table`.
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +29,7 @@ from twisted.logger import Logger
 
 from edge.config.paths import default_webroot
 from edge.errors import EdgeError, PublishError
+from edge.machine import whole_cores
 from edge.node.process.clocks import date_of
 from edge.node.publishing.milestone import Milestone
 from edge.node.publishing.purges import Purges
@@ -125,8 +125,7 @@ class Publisher:
         self._table = table
         self._slices = slices
         self._reactor = reactor
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self._cores = cores
+        cores = self._cores = whole_cores()
         self._quick = Threads(reactor, cores + 1)
         self._bulk, self._slow = Threads(reactor, cores, NICE), Threads(reactor, cores, NICE)
         self._running: list[Job] = []

@@ -97,7 +97,7 @@ def open_node(config: Config, user: User = SAME_USER) -> Opened:
             if listener.spec.kind == "unix":
                 give(listener.spec.path, user)
         segment = Segment.create(
-            capacity=config.table_entries, arena_bytes=config.arena_mib << 20, workers=workers
+            capacity=config.table_entries, arena_bytes=config.arena_bytes, workers=workers
         )
         undo.pop_all()
     return Opened(descriptors, state_dir, listeners, admin_listener, segment, worker_user, blobs)

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 from edge.confinement.confine import Confinement
 from edge.descriptors import connection_limit, file_limit, node_connections
 from edge.load.meters import Capacity
+from edge.machine import cores
 from edge.node.process import control
 from edge.node.process.settings import WorkerSettings
 from edge.node.supervisor.directories import SAME_USER, User
-from edge.node.telemetry.sampler import cores, nic_bps
+from edge.node.telemetry.sampler import nic_bps
 from edge.publish.coding import Qualities
 from edge.publish.groups import ImageSiblings
 from edge.publish.settings import PublishSettings

@@ -15,11 +15,6 @@ from edge.table.segment import Segment
 DEFAULT_NIC_BPS = 1_000_000_000
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
 def nic_bps(configured_mbit: int | None = None) -> int:
     """Capacity of the network, bits per second: as configured, else the fastest interface that is up."""
     if configured_mbit is not None:

@@ -155,6 +155,15 @@ class ReadingTests(SynchronousTestCase):
         [answer] = connection.answers()
         self.assertEqual((answer.status, answer.fields["allow"]), (204, "GET, HEAD, OPTIONS, POST"))
 
+    def test_http_1_0_is_kept_alive_for_who_asks_and_told_so(self) -> None:
+        connection = Connection(Echo())
+        asked = b"GET /a HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"
+        connection.send(asked * 2 + b"GET /b HTTP/1.0\r\n\r\n" + asked)
+        answers = connection.answers()
+        self.assertEqual([answer.body for answer in answers], [b"GET /a", b"GET /a", b"GET /b"])
+        told = [answer.fields.get("connection") for answer in answers]
+        self.assertEqual(told, ["keep-alive", "keep-alive", "close"])
+
     def test_http_1_0_is_answered_and_closed(self) -> None:
         connection = Connection(Echo())
         connection.send(b"GET /a HTTP/1.0\r\n\r\n")
