@@ -1,0 +1,220 @@
+"""Applications that know nothing of the node, run by it: Django, Flask, FastAPI, Starlette, twisted.web."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import time
+from http.client import HTTPConnection
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from tests.end_to_end.hosting import HostingNode
+from tests.end_to_end.node import exchange
+
+BODY = os.urandom(900_000)
+
+
+class Base(SynchronousTestCase):
+    """A node, and what it answers."""
+
+    def host(self, *applications: dict[str, Any], **more: Any) -> HostingNode:
+        node = HostingNode(*applications, **more)
+        self.addCleanup(node.clean_up)
+        return node.start_all()
+
+    def json(self, node: HostingNode, path: str, **more: Any) -> Any:
+        status, _, body = node.ask(path, **more)
+        self.assertEqual(status, more.get("status", 200), body)
+        return json.loads(body)
+
+
+class FrameworkTests(Base):
+    """Unchanged applications of the frameworks that people use."""
+
+    def test_flask_and_django_and_twisted_web(self) -> None:
+        node = self.host(
+            {"name": "flask", "at": "/flask", "run": "flask_shop:app"},
+            {"name": "django", "at": "/", "run": "django_shop.wsgi:application"},
+            {"name": "twisted", "at": "/twisted", "run": "twisted_shop:Shop"},
+        )
+        port = node.port
+        self.assertEqual(
+            [node.application(name)["kind"] for name in node.names], ["wsgi", "wsgi", "twisted.web"]
+        )
+        self.assertEqual(node.ask("/index.html")[2], b"the site\n")  # a file wins
+
+        self.assertEqual(node.ask("/flask/")[2], b"<h1>Flask</h1>")
+        self.assertEqual(node.ask("/flask/", method="HEAD")[::2], (200, b""))
+        where = self.json(node, "/flask/where?a=%2F")
+        self.assertEqual(where["url"], f"http://127.0.0.1:{port}/flask/where?a=/")
+        self.assertEqual(where["external"], f"http://127.0.0.1:{port}/flask/echo")
+        self.assertEqual(where["peer"], "127.0.0.1")
+        echoed = self.json(node, "/flask/echo", method="POST", body=BODY, headers={"Content-Type": "a/b"})
+        expected = {"size": len(BODY), "digest": hashlib.sha256(BODY).hexdigest(), "type": "a/b"}
+        self.assertEqual(echoed, expected)
+        form = b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\nn\r\n--x\r\nContent-Disposition: '
+        form += b'form-data; name="file"; filename="f"\r\n\r\n' + b"y" * 100_000 + b"\r\n--x--\r\n"
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        formed = self.json(node, "/flask/form", method="POST", body=form, headers=kind)
+        self.assertEqual(formed, {"name": "n", "file": "f", "size": 100_000})
+        _, fields, body = node.ask("/flask/count")
+        cookie = fields["Set-Cookie"].split(";")[0]
+        self.assertEqual((body, node.ask("/flask/count", {"Cookie": cookie})[2]), (b"1", b"2"))
+        lines = node.ask("/flask/stream?x=%C3%A4")[2].decode().splitlines()
+        self.assertEqual((len(lines), lines[-1]), (20_000, "199 \u00e4"))
+        self.assertEqual(node.ask("/flask/away")[1]["Location"], "/flask/")
+        self.assertEqual(node.ask("/flask/fails")[0], 500)
+        self.assertEqual(node.ask("/flask/none")[0], 404)
+        self.assertIn("a mistake in the shop", node.said())
+
+        self.assertEqual(node.ask("/where")[1]["X-Content-Type-Options"], "nosniff")
+        where = self.json(node, "/where?x=1")
+        self.assertEqual(where["url"], f"http://127.0.0.1:{port}/where?x=1")
+        self.assertEqual((where["reverse"], where["secure"]), ("/order", False))
+        _, fields, body = node.ask("/where")
+        head = {
+            "Cookie": fields["Set-Cookie"].split(";")[0],
+            "X-CSRFToken": json.loads(body)["token"],
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        self.assertEqual(node.ask("/order", method="POST", body=b"what=x")[0], 403)
+        ordered = self.json(node, "/order", method="POST", body=b"what=" + b"x" * 200_000, headers=head)
+        self.assertEqual(ordered, {"size": 200_000, "orders": 1})
+        self.assertEqual(node.ask("/later")[2], b"later")
+        self.assertEqual(node.ask("/stream")[2].count(b"\n"), 100_000)
+
+        self.assertEqual(node.ask("/twisted/")[2], b"Twisted at /")
+        self.assertEqual(node.ask("/twisted/later")[2], b"later")
+        self.assertIn(b"produces as fast", node.ask("/twisted/file")[2])
+        self.assertEqual(node.ask("/twisted/file", method="HEAD")[2], b"")
+        self.assertEqual(node.ask("/twisted/", method="POST", body=BODY)[2], b"%d" % len(BODY))
+
+    def test_starlette_and_fastapi_and_django_on_asyncio(self) -> None:
+        node = self.host(
+            {"name": "chat", "at": "/chat", "run": "starlette_chat:app"},
+            {"name": "orders", "at": "/api", "run": "fastapi_orders:app"},
+            {"name": "django", "at": "/django", "run": "django_shop.asgi:application"},
+        )
+        self.assertEqual([node.application(name)["kind"] for name in node.names], ["asgi"] * 3)
+        url = f"http://127.0.0.1:{node.port}"
+        self.assertEqual(node.ask("/chat/?q=1")[2].decode(), f"hello {url}/chat/?q=1")
+        expected = {"size": len(BODY), "digest": hashlib.sha256(BODY).hexdigest()}
+        self.assertEqual(self.json(node, "/chat/upload", method="POST", body=BODY), expected)
+        self.assertEqual(node.ask("/chat/events")[2], b"data: 0\n\ndata: 1\n\ndata: 2\n\n")
+        self.assertEqual(node.ask("/chat/none")[0], 404)
+        order = {"what": "ab", "count": 3}
+        head = {"Content-Type": "application/json", "User-Agent": "me"}
+        status, _, body = node.ask("/api/orders", head, "POST", json.dumps(order).encode())
+        self.assertEqual((status, json.loads(body)), (201, {"what": "ababab", "who": "me"}))
+        self.assertEqual(node.ask("/api/orders", head, "POST", b'{"what": 1}')[0], 422)
+        self.assertEqual(self.json(node, "/api/sync/7"), {"number": 7})
+        self.assertEqual(node.ask("/api/openapi.json")[0], 200)
+        self.assertEqual(self.json(node, "/django/where")["reverse"], "/django/order")
+        self.assertEqual(node.ask("/django/later")[2], b"later")
+
+        there = f"ws://127.0.0.1:{node.port}"
+        with connect(f"{there}/chat/chat", subprotocols=["talk"]) as talk:  # type: ignore[list-item]
+            self.assertEqual(talk.subprotocol, "talk")
+            for text in ("hello", "x" * 300_000):
+                talk.send(text)
+                self.assertEqual(talk.recv(), f"/chat/chat: {text}")
+            talk.send("bye")
+            with self.assertRaises(ConnectionClosed) as closed:
+                talk.recv()
+            assert closed.exception.rcvd is not None
+            self.assertEqual(
+                (closed.exception.rcvd.code, closed.exception.rcvd.reason), (4000, "as you wish")
+            )
+        with connect(f"{there}/api/echo") as echo:
+            echo.send(BODY)
+            self.assertEqual(echo.recv(), BODY)
+        with self.assertRaises(InvalidStatus) as refused:
+            connect(f"{there}/chat/private")
+        self.assertEqual(refused.exception.response.status_code, 403)
+        self.assertEqual(node.stop(), 0)
+        self.assertIn("app chat: chat: up", node.said())
+        self.assertIn("app chat: chat: down", node.said())
+
+    def test_who_does_not_take_holds_the_application_back_and_who_goes_ends_it(self) -> None:
+        node = self.host({"name": "chat", "at": "/", "run": "starlette_chat:app"})
+        with socket.create_connection(("127.0.0.1", node.port)) as slow:
+            slow.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+            slow.recv(1000)
+            time.sleep(0.5)  # long enough for some hundred MB
+            process = node.application("chat")["processes"][0]
+            self.assertLess(process["memory_bytes"], 200 << 20)
+            self.assertEqual(self.json(node, "/facts")["gone"], 0)
+        node.wait_for(
+            lambda: self.json(node, "/facts")["gone"] == 1, "the application knows that he has gone"
+        )
+
+
+class ProcessTests(Base):
+    """Processes that are replaced, killed, or somewhere else."""
+
+    def test_a_reload_is_noticed_by_nobody(self) -> None:
+        node = self.host({"name": "shop", "at": "/", "run": "flask_shop:app", "processes": 2})
+        before = node.pids("shop")
+        connection = node.connect()
+        with open(f"/proc/{before[0]}/cmdline", "rb") as told:
+            self.assertIn(b"flask_shop:app", told.read())
+        asked = self.ask_in_the_meantime(node)
+        status, done = node.admin("POST", "/applications/reload", {"name": "shop"})
+        self.assertEqual((status, done), (200, {"replaced": 2, "problems": []}))
+        after = node.pids("shop")
+        self.assertEqual(set(before) & set(after), set())
+        node.wait_for(lambda: not any(map(is_alive, before)), "the former processes have ended")
+        self.assertEqual(asked(), {200})
+        self.assertEqual(exchange(connection, "/")[0], 200)
+        status, refused = node.admin("POST", "/applications/reload", {"name": "none"})
+        self.assertEqual(
+            (status, refused["error"]), (409, "there is no application none; this node runs shop")
+        )
+
+    def test_a_process_that_is_killed_costs_no_request_that_may_be_repeated(self) -> None:
+        node = self.host({"name": "shop", "at": "/", "run": "flask_shop:app", "processes": 2})
+        asked = self.ask_in_the_meantime(node)
+        for pid in node.pids("shop"):
+            os.kill(pid, 9)
+            node.wait_for(lambda: node.ready("shop"), "another one is ready")
+        self.assertEqual(asked(), {200})
+        self.assertEqual([one["restarts"] for one in node.application("shop")["processes"]], [1, 1])
+        self.assertIn("was killed by SIGKILL", node.said())
+
+    def ask_in_the_meantime(self, node: HostingNode) -> Any:
+        """Ask on and on in threads; what is returned stops that, and gives the statuses."""
+        from threading import Event, Thread
+
+        stop, statuses = Event(), set()
+
+        def ask() -> None:
+            while not stop.is_set():
+                connection = HTTPConnection("127.0.0.1", node.port, timeout=30)
+                statuses.add(exchange(connection, "/where")[0])
+
+        threads = [Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+
+        def end() -> set[int]:
+            stop.set()
+            for thread in threads:
+                thread.join()
+            return statuses
+
+        return end
+
+
+def is_alive(pid: int) -> bool:
+    """Whether process *pid* has not ended."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
