@@ -198,6 +198,7 @@ def make_cluster(
         differences=differences,
         troubles=troubles,
         revoking=revoking,
+        groups=lane,
         clock=monotonic,
     )
     return ClusterParts(cluster, view, table, bodies, missing, secrets, lane)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edge.gossip.replica import Replica
     from edge.load.report import LoadReport
     from edge.node.bodies.fetcher import BodyFetcher
+    from edge.node.cluster.group_lane import GroupLane
     from edge.node.cluster.peers import Peers
     from edge.node.cluster.replicated_table import ReplicatedTable
     from edge.node.cluster.replication_progress import ReplicationProgress
@@ -49,6 +50,7 @@ class ClusterView:
         differences: ClockDifferences,
         troubles: Troubles,
         revoking: Revoking,
+        groups: GroupLane,
         clock: Callable[[], float],
     ) -> None:
         self._membership = membership
@@ -61,6 +63,7 @@ class ClusterView:
         self._differences = differences
         self._troubles = troubles
         self._revoking = revoking
+        self._groups = groups
         self._clock = clock
 
     @property
@@ -221,6 +224,7 @@ class ClusterView:
             **piggybacked,
             **table,
             **bodies,
+            **self._groups.metrics(),
             "refused_streams_total": float(peers.refusals),
             "unreached_total": float(peers.unreached),
             "datagram_bytes_in_total": float(peers.datagram_bytes_in),

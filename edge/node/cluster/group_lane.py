@@ -217,12 +217,12 @@ class GroupLane:
         times = sorted(self.times)
         neighbours = self.core.neighbours.values()
         return {
-            "changes_made_total": float(self.made),
-            "changes_unsettled_total": float(self.unsettled),
-            "changes_applied_total": float(sum(one.applied for one in neighbours)),
-            "doubts_total": float(sum(one.doubts for one in neighbours)),
-            "settled_p50_seconds": times[len(times) // 2] if times else 0.0,
-            "settled_p99_seconds": times[int(len(times) * 0.99)] if times else 0.0,
+            "groups_changed_total": float(self.made),
+            "groups_unsettled_total": float(self.unsettled),
+            "groups_applied_total": float(sum(one.applied for one in neighbours)),
+            "groups_doubts_total": float(sum(one.doubts for one in neighbours)),
+            "groups_settled_p50_seconds": times[len(times) // 2] if times else 0.0,
+            "groups_settled_p99_seconds": times[int(len(times) * 0.99)] if times else 0.0,
         }
 
     # Inside

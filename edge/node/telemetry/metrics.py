@@ -189,6 +189,12 @@ CLUSTER = {
     "reactor_lag_seconds": "How late the supervisor's reactor was at worst lately",
     "lag_p50_seconds": "Median of the last 1,000 changes: from publish to here",
     "lag_p99_seconds": "99th percentile of the last 1,000 changes: from publish to here",
+    "groups_changed_total": "Changes of cache groups made at this node",
+    "groups_unsettled_total": "Changes of cache groups that some connected node did not confirm in time",
+    "groups_applied_total": "Changes of cache groups that other nodes made",
+    "groups_doubts_total": "Times that all stored answers became doubtful: changes of a node may be missing",
+    "groups_settled_p50_seconds": "Median of the last 1,024 changes: until all connected nodes had confirmed",
+    "groups_settled_p99_seconds": "99th percentile of the last 1,024 changes: until all had confirmed",
 }
 
 

@@ -125,7 +125,7 @@ class GroupLaneTests(SynchronousTestCase):
         cluster.deliver(without="c")
         cluster.clock.advance(PATIENCE)
         self.assertEqual(self.successResultOf(settled), 1)
-        self.assertEqual(cluster.lanes["a"].metrics()["changes_unsettled_total"], 1.0)
+        self.assertEqual(cluster.lanes["a"].metrics()["groups_unsettled_total"], 1.0)
 
     def test_what_cannot_be_read_makes_everything_doubtful_everywhere(self) -> None:
         cluster = Cluster("a", "b")
