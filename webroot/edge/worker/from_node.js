@@ -96,7 +96,7 @@ export class FromNode {
     // To another site: the browser goes there itself.
     if (response.type === "opaqueredirect") return response === preloaded ? response : this.fetch(request);
     const { origin, pathname, search } = new URL(response.url || request.url);
-    if (response.redirected && (request.mode === "navigate" || origin !== this.origin)) {
+    if (response.redirected) {
       const location = pathname + search.replace(/[?&]~etag=[\w-]*$/, "");
       if (request.mode === "navigate") waitUntil(this.store.commitRedirect(path, location));
       return Response.redirect(this.origin + location, 302);
