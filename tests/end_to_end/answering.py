@@ -1,12 +1,16 @@
-"""An application that answers as applications do: without a validator, with a weak one, by Accept, never the same.
+"""An application that answers as many do: without a validator, with a weak one, by Accept, never the same.
 
 Mounted beside a site with ``--mount``.  It tells what it was asked under ``log``.
 """
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import ClassVar
 
 from twisted.web.resource import Resource
@@ -45,7 +49,8 @@ class Answering(Resource):
             return json.dumps(told).encode()
         self.asked.append([request.method.decode(), what, accept])
         request.setHeader("content-type", "text/html; charset=utf-8")
-        return getattr(self, f"answer_{what}")(request, accept)
+        told_by: Callable[[Request, str], bytes | int] = getattr(self, f"answer_{what}")
+        return told_by(request, accept)
 
     def answer_plain(self, request: Request, accept: str) -> bytes:
         """Neither a validator nor Cache-Control."""
@@ -99,7 +104,7 @@ class Answering(Resource):
             if not gone:
                 Answering.pieces += 1
                 request.write(_PIECE)
-                reactor.callLater(_PAUSE, piece)  # type: ignore[attr-defined]
+                reactor.callLater(_PAUSE, piece)
 
         request.notifyFinish().addErrback(over)
         piece()
