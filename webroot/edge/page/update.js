@@ -82,7 +82,7 @@ export class Update {
 
   /** @param {Set<string>} paths @returns {Promise<boolean>} whether something has changed */
   async put(paths) {
-    const answer = await fetch(this.page);
+    const answer = await fetch(this.page, { cache: "force-cache" }); // as it is stored: asked for, some differ without end
     if (!answer.ok) return false;
     const text = await answer.text();
     const given = await this.given;
