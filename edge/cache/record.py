@@ -1,6 +1,6 @@
 """The record of a stored answer: what lies right behind its body in the table, byte by byte.
 
-The fast path reads the date, and nothing else of it; the Twisted side the rest.  All integers are
+The fast path reads the date and the ETag, the Twisted side the rest.  All integers are
 little-endian::
 
      0  u32 date                    what Date says, Unix seconds
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from edge.cache.keys import LONGEST_TARGET
+from edge.http.grammar import ENTITY_TAG
 
 _HEAD = Struct("<IHHIIIHHHH")
 HEAD_BYTES = _HEAD.size
@@ -30,6 +31,8 @@ HEAD_BYTES = _HEAD.size
 LONGEST_ETAG, LONGEST_MODIFIED, LONGEST_GROUPS = 512, 64, 8192
 #: The target, and a bucket for each of 64 fields.
 LONGEST_NAME = 4 * LONGEST_TARGET
+#: What tells the codings of an application's strong ETag apart: identity, gzip, br.
+SUFFIXES = (b"", b"-gzip", b"-br")
 #: Forever, as far as a u32 knows.
 _MOST = 2**32 - 1
 
@@ -72,6 +75,26 @@ class AnswerRecord:
             *map(len, parts),
         )
         return b"".join((head, *parts))
+
+
+def own_tag(etag: bytes, variant: int) -> bytes:
+    """An application's ETag, as it is written, for one variant of its answer; b"": it has none.
+
+    A strong one is of one sequence of bytes alone, so that of a coding is another one; a weak one is of all.
+    """
+    if not etag or etag.startswith(b"W/"):
+        return etag
+    return b'%b%b"' % (etag[:-1], SUFFIXES[variant])
+
+
+def opaque(etag: bytes) -> bytes:
+    """The opaque-tag of *etag*: what stands between its quotes."""
+    return etag[3:-1] if etag.startswith(b"W/") else etag[1:-1]
+
+
+def is_entity_tag(etag: bytes) -> bool:
+    """Whether *etag* is one as RFC 9110 section 8.8.3 has it, and not too long to be kept."""
+    return len(etag) <= LONGEST_ETAG and ENTITY_TAG.fullmatch(etag) is not None
 
 
 def size_of(head: bytes) -> int | None:

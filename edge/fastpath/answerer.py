@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator
 
+from edge.cache.record import opaque, own_tag
 from edge.fastpath.interface import Next, Sample, Settings
 from edge.fastpath.recognise import Request, Unrecognised, recognise
 from edge.http import changes
@@ -21,7 +22,7 @@ from edge.http.dates import format_date
 from edge.http.revalidation import render_stale
 from edge.resource import Coding, Media, variant_number
 from edge.table.counters import INDEX
-from edge.table.layout import OWN_CORS, OWN_VALIDATORS, SLOT_ANSWER, SLOT_LIVE
+from edge.table.layout import OWN_CORS, SLOT_ANSWER, SLOT_LIVE
 from edge.table.reader import VARIANTS_MASK, Entry, Reader, Slot
 from edge.table.segment import CounterBlock, Segment
 from edge.table.site_state import find_state, state_since
@@ -32,7 +33,6 @@ OUTPUT_BYTES = 256 * 1024
 VALIDATORS = 1000
 SAMPLES = 256
 _SAMPLE_TARGET = 512
-_ETAG_BYTES = 16
 
 
 def monotonic_ms() -> int:
@@ -175,7 +175,7 @@ class PythonAnswerer:
         if found is None or found[1][1] != SLOT_ANSWER or not reader.is_fresh(found[1]):
             return None
         number, slot = found
-        flags, when = slot[3], reader.age_and_date(slot)
+        flags, when = slot[3], reader.date_and_etag(slot)
         variant = _choose(flags & VARIANTS_MASK, fields.codings, fields.accept)
         if when is None or variant is None:
             return None
@@ -184,24 +184,23 @@ class PythonAnswerer:
             if other is None or other[1][1] != SLOT_ANSWER or not reader.is_fresh(other[1]):
                 return None
             slot = other[1]
-            when = reader.age_of(slot), when[1]
         entry = reader.entry_of(slot, with_body=request.method == b"GET")
         if entry is None or (entry.body is None and request.method == b"GET"):
             return None
-        age, date = when[0], format_date(when[1])
+        age, date, own = reader.age_of(slot), format_date(when[0]), own_tag(when[1], variant)
+        etag = own or b'"%b"' % entry.etag
+        tags = {entry.etag, opaque(own)} if own else {entry.etag}
         cors = b"" if flags & OWN_CORS else self._cors(request)
         if (
-            request.tag == entry.etag
+            request.tag in tags
             or fields.any_match
-            or (fields.none_match is not None and entry.etag in fields.none_match)
+            or (fields.none_match is not None and not tags.isdisjoint(fields.none_match))
         ):
             self.counters.add(_NOT_MODIFIED)
-            pieces = [head_answer_304(date, age, entry.etag, entry.lines_304, cors, close)]
-        elif fields.none_match is not None and flags & OWN_VALIDATORS:
-            return None  # the validator may be the application's own
+            pieces = [head_answer_304(date, age, etag, entry.lines_304, cors, close)]
         else:
             self.counters.add(_OK)
-            head = head_answer(date, age, entry.etag, entry.length, entry.lines_200, cors, close)
+            head = head_answer(date, age, etag, entry.length, entry.lines_200, cors, close)
             pieces = [with_hsts(head, self._hsts), entry.body or b""]
         reader.mark_hit(number)
         self.counters.add(_ANSWERS_HIT)
@@ -241,7 +240,7 @@ class PythonAnswerer:
             if validator is None:
                 return None
             tag, path = validator
-            if len(tag) != _ETAG_BYTES or not reader.is_current(path, tag):
+            if not reader.is_current(path, tag):
                 stale.append(line)
         body = render_stale(sequence, stale, state_since(reader, before))
         self.counters.add(_REVALIDATIONS)

@@ -37,6 +37,8 @@ ffibuilder.cdef(
         uint64_t length;
         bool confirmed, fresh;
         uint32_t age, date;
+        const uint8_t *own_etag;
+        uint16_t own_length;
         uint64_t at;
         const uint8_t *body;
         const uint8_t *lines_200, *lines_304;
@@ -52,7 +54,8 @@ ffibuilder.cdef(
     void edge_table_enter(edge_table *table);
     void edge_table_leave(edge_table *table);
     bool edge_table_find(const edge_table *table, edge_key key, unsigned variant, edge_entry *entry);
-    bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t *etag, bool *is_file);
+    bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t *tag, size_t length,
+                               bool *is_file);
     void edge_slot_store(edge_slot *slot, const edge_slot *value);
     uint64_t edge_epoch_advance(edge_header *header);
 

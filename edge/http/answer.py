@@ -147,11 +147,11 @@ def head_answer(
     cors: bytes = b"",
     close: bool = False,
 ) -> bytes:
-    """Of an application's stored answer; *age* in seconds, *etag* without quotes.
+    """Of an application's stored answer; *age* in seconds, *etag* as it is written, with quotes.
 
     In the order in which answers are passed on (:mod:`edge.node.connection.framing`).
     """
-    return b'HTTP/1.1 200 OK\r\nDate: %b\r\nAge: %d\r\nETag: "%b"\r\n%b%bContent-Length: %d\r\n%b' % (
+    return b"HTTP/1.1 200 OK\r\nDate: %b\r\nAge: %d\r\nETag: %b\r\n%b%bContent-Length: %d\r\n%b" % (
         date,
         age,
         etag,
@@ -166,7 +166,7 @@ def head_answer_304(
     date: bytes, age: int, etag: bytes, lines_304: bytes, cors: bytes = b"", close: bool = False
 ) -> bytes:
     """The client's copy of an application's answer is still good; otherwise :func:`head_304`."""
-    return b'HTTP/1.1 304 \r\nDate: %b\r\nAge: %d\r\nETag: "%b"\r\n%b%b%b' % (
+    return b"HTTP/1.1 304 \r\nDate: %b\r\nAge: %d\r\nETag: %b\r\n%b%b%b" % (
         date,
         age,
         etag,

@@ -40,7 +40,7 @@ Slot: one (path, variant)::
       4  u8  state     SLOT_EMPTY, SLOT_LIVE, SLOT_DELETED, SLOT_TEMPLATE, SLOT_ANSWER, SLOT_OTHER
       5  u8  variant   see edge.resource: media * 4 + coding
       6  u16 variants  bit v set: this path has variant v (equal in all variants of a path); of answers
-                       also OWN_VALIDATORS, OWN_CORS
+                       also OWN_ETAG, OWN_CORS
       8  16s key       BLAKE2b-128(path, key=hash_key); of answers, of the name of their key
      24  16s etag      opaque-tag: base64url of the first 12 bytes of SHA-256(body)
      40  u32 body      segment offset of the body / 64; 0 = not in memory (blob file named by etag)
@@ -68,8 +68,8 @@ the Twisted side sends.  An answer is served while it is *fresh*: the present is
 not born before the doubt, and its origin's lease holds.  Ticks are sixteenths of a second of CLOCK_MONOTONIC,
 plus 2**31, modulo 2**32: so an answer can be older than the machine's uptime.  Right behind the body of its
 variant 0 lies its record (:mod:`edge.cache.record`); it begins with what Date says, u32 Unix seconds.
-OWN_VALIDATORS: it has an ETag or a Last-Modified of the application, which a condition may mean; OWN_CORS:
-its lines say themselves which origins may read it.
+OWN_ETAG: its record has an ETag of the application, which goes out in place of ours; OWN_CORS: its lines say
+themselves which origins may read it.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ MAX_WORKERS = 64
 
 SLOT_EMPTY, SLOT_LIVE, SLOT_DELETED, SLOT_TEMPLATE, SLOT_ANSWER, SLOT_OTHER = range(6)
 #: Bits in the mask of variants of an answer, above those of variants.
-OWN_VALIDATORS, OWN_CORS = 1 << 15, 1 << 14
+OWN_ETAG, OWN_CORS = 1 << 15, 1 << 14
 TICKS_PER_SECOND = 16
 _TICK_BASE = 2**31
 _TICK_MASK = 2**32 - 1

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from edge.cache.record import HEAD_BYTES as RECORD_HEAD_BYTES
-from edge.cache.record import AnswerRecord, size_of, unpack
+from edge.cache.record import AnswerRecord, opaque, own_tag, size_of, unpack
 from edge.table.hashing import path_hasher
 from edge.table.layout import (
     GRANULE,
@@ -27,7 +27,7 @@ from edge.table.layout import (
     OFFSET_EPOCH,
     OFFSET_HITS,
     OWN_CORS,
-    OWN_VALIDATORS,
+    OWN_ETAG,
     SLOT,
     SLOT_ANSWER,
     SLOT_BYTES,
@@ -51,7 +51,7 @@ _unpack_slot, _unpack_seq, _unpack_home = SLOT.unpack_from, U32.unpack_from, U64
 #: born, length, head, modified.
 Slot: TypeAlias = "tuple[int, int, int, int, bytes, bytes, int, int, int, int, int]"
 #: In a mask of variants of an answer, those of variants.
-VARIANTS_MASK = ~(OWN_VALIDATORS | OWN_CORS)
+VARIANTS_MASK = ~(OWN_ETAG | OWN_CORS)
 #: The most bytes of header lines in a head record, of each kind.
 LINES_LIMIT = 8192
 
@@ -83,6 +83,9 @@ class Answer(NamedTuple):
 
     #: Mask of the variants that the answer has, and the flags of :mod:`edge.table.layout`.
     variants: int
+    #: The one that this is.
+    variant: int
+    #: A hash of the body, as of all entries.
     etag: bytes
     length: int
     lines_200: bytes
@@ -215,16 +218,17 @@ class Reader:
             if first is None or first.body is None or record is None or record.name != name:
                 return None
             variant = choose(found[1][3] & VARIANTS_MASK)
+            sent = 0
             slot, entry = found[1], first
             if variant:
                 other = self.find_any(key, variant)
                 chosen = self.entry_of(other[1], with_body=True) if other is not None else None
                 if other is not None and chosen is not None and other[1][1] == slot[1]:
-                    slot, entry = other[1], chosen
+                    slot, entry, sent = other[1], chosen, variant
             now = ticks_of(self._now_ms())
             return Answer(
-                found[1][3], entry.etag, entry.length, entry.lines_200, entry.lines_304, entry.body or b"",
-                record, self.age_of(slot),
+                found[1][3], sent, entry.etag, entry.length, entry.lines_200, entry.lines_304,
+                entry.body or b"", record, self.age_of(slot),
                 ticks_between(now, slot[10]) / TICKS_PER_SECOND,
                 ticks_between(slot[7], now) / TICKS_PER_SECOND - record.fresh, not self._is_certain(slot),
             )  # fmt: skip
@@ -239,12 +243,12 @@ class Reader:
         doubt = self.segment.doubt
         return (not doubt or ticks_between(doubt, slot[7]) >= 0) and self._confirms(slot[8] >> LENGTH_BITS)
 
-    def age_and_date(self, slot: Slot) -> tuple[int, int] | None:
-        """(age in seconds, Date in Unix seconds) of an answer, by the *slot* of its variant 0, inside."""
-        end = slot[6] * GRANULE + (slot[8] & LENGTH_MASK)
-        if not slot[6] or end + RECORD_HEAD_BYTES > self.segment.arena_end:
+    def date_and_etag(self, slot: Slot) -> tuple[int, bytes] | None:
+        """(Date in Unix seconds, ETag of the application or b"") of the answer in *slot*, its variant 0."""
+        record = self._record_of(slot)
+        if record is None:
             return None
-        return self.age_of(slot), U32.unpack_from(self._memory, end)[0]
+        return record.date, record.etag if slot[3] & OWN_ETAG else b""
 
     def age_of(self, slot: Slot) -> int:
         """Seconds since the application made the answer in *slot*."""
@@ -304,10 +308,21 @@ class Reader:
             if state == SLOT_DELETED or slot[4] != key:
                 continue
             is_file = is_file or state in _FILES
-            if slot[5] == etag and state != SLOT_TEMPLATE:
-                current = self.is_fresh(slot) if state in _ANSWERS else self._confirms(slot[8] >> LENGTH_BITS)
-                return current, is_file
+            same = slot[5] == etag
+            if state in _ANSWERS and (same or self._has_own_tag(slot, etag)):
+                return self.is_fresh(slot), is_file
+            if same and state == SLOT_LIVE:
+                return self._confirms(slot[8] >> LENGTH_BITS), is_file
         return False, is_file
+
+    def _has_own_tag(self, slot: Slot, tag: bytes) -> bool:
+        """Whether the application's own ETag of the answer in *slot*, in any of its variants, is *tag*."""
+        if slot[2] or not slot[3] & OWN_ETAG:
+            return False
+        record = self._record_of(slot)
+        return record is not None and any(
+            slot[3] >> variant & 1 and opaque(own_tag(record.etag, variant)) == tag for variant in range(3)
+        )
 
     def _confirms(self, origin: int) -> bool:
         return not origin or self.segment.lease(origin) > self._now_ms()

@@ -61,7 +61,7 @@ class StoredAnswer(NamedTuple):
     #: Ticks: when the application made it, and until when it is fresh.
     born: int
     until: int
-    #: OWN_VALIDATORS, OWN_CORS; see :mod:`edge.table.layout`.
+    #: OWN_ETAG, OWN_CORS; see :mod:`edge.table.layout`.
     flags: int = 0
     #: See "leases" there.
     origin: int = 0

@@ -41,6 +41,7 @@ TAGS = [
     *(site.etag(name, variant) for name in site.ANSWERS[:3] for variant in (0, 2)),
     site.etag(b"/app/own"),
     b"own",
+    b"own-br",
 ]
 PATHS = st.sampled_from(
     [
@@ -55,7 +56,7 @@ PATHS = st.sampled_from(
         b"/app?x=1&",
         b"/app?x=1&~etag=" + TAGS[7],
         b"/app?~etag=" + TAGS[5],
-        b"/app/own?",
+        b"/app/own?~etag=own-br",
     ]
 )
 LINES = st.one_of(

@@ -45,9 +45,9 @@ static void corrupt_slots_are_misses(void)
     edge_slot good = *slot;
     check(edge_table_find(&table, key, 0, &entry) && entry.length == 15, "a live entry is found");
     bool is_file;
-    check(edge_table_is_current(&table, key, (const uint8_t *)"brotli---etag-16", &is_file) && is_file,
+    check(edge_table_is_current(&table, key, (const uint8_t *)"brotli---etag-16", 16, &is_file) && is_file,
           "any variant's ETag is current");
-    check(!edge_table_is_current(&table, key, (const uint8_t *)"another--etag-16", &is_file) && is_file,
+    check(!edge_table_is_current(&table, key, (const uint8_t *)"another--etag-16", 16, &is_file) && is_file,
           "another ETag is not");
     slot->seq |= 1;
     check(!edge_table_find(&table, key, 0, &entry), "an entry whose writer died inside is a miss");

@@ -61,7 +61,7 @@ class LayoutTests(SynchronousTestCase):
         self.assertEqual(
             {name: int(value, 16) for name, value in flags},
             {
-                "OWN_VALIDATORS": layout.OWN_VALIDATORS,
+                "OWN_ETAG": layout.OWN_ETAG,
                 "OWN_CORS": layout.OWN_CORS,
             },
         )

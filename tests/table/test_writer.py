@@ -290,7 +290,7 @@ class NativeReaderTests(SynchronousTestCase):
                 self.assertEqual(bool(found), expected is not None)
                 if expected is not None:
                     self.assertEqual(self._plain(ffi, entry), expected[:7])
-                    self.assertTrue(lib.edge_table_is_current(table, key, expected.etag, is_file))
+                    self.assertTrue(lib.edge_table_is_current(table, key, expected.etag, 16, is_file))
         lib.edge_table_leave(table)
 
     @staticmethod

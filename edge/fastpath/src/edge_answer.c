@@ -146,8 +146,16 @@ static edge_key key_of(edge_answerer *answerer, const uint8_t *path, size_t leng
 /* UNCLEAR: not in a form that is decided here; the request is let go. */
 typedef enum { NO_MATCH, MATCH, UNCLEAR } match;
 
+/* Whether an opaque-tag is that of the entry, or the application's own of it. */
+static bool is_tag_of(const edge_entry *entry, const uint8_t *tag, size_t length)
+{
+    if (length == EDGE_ETAG_BYTES && !memcmp(tag, entry->etag, EDGE_ETAG_BYTES))
+        return true;
+    return entry->state == EDGE_SLOT_ANSWER && edge_is_own_tag(entry, entry->variant, tag, length);
+}
+
 /* If-None-Match by weak comparison, RFC 9110 13.1.2 and 8.8.3.2. */
-static match none_match(edge_span field, const uint8_t etag[EDGE_ETAG_BYTES])
+static match none_match(edge_span field, const edge_entry *entry)
 {
     edge_span rest = field, member;
     match result = NO_MATCH;
@@ -170,7 +178,7 @@ static match none_match(edge_span field, const uint8_t etag[EDGE_ETAG_BYTES])
         for (size_t i = 0; i < member.length; i++)
             if (member.bytes[i] <= ' ' || member.bytes[i] >= 0x7f)
                 return UNCLEAR;
-        if (member.length == EDGE_ETAG_BYTES && !memcmp(member.bytes, etag, EDGE_ETAG_BYTES))
+        if (is_tag_of(entry, member.bytes, member.length))
             result = MATCH;
         for (p = close + 1; p < end && (*p == ' ' || *p == '\t'); p++)
             ;
@@ -207,7 +215,7 @@ static match accepts(edge_span accept, const char *type, size_t length)
 static int choose(unsigned variants, const edge_request *request)
 {
     unsigned media = EDGE_ORIGINAL, codings, coding;
-    variants &= ~(EDGE_OWN_VALIDATORS | EDGE_OWN_CORS);
+    variants &= ~(EDGE_OWN_ETAG | EDGE_OWN_CORS);
     if (variants >> EDGE_CODINGS && request->accept.bytes) { /* there is more than the original */
         if (memchr(request->accept.bytes, '"', request->accept.length))
             return UNDECIDED; /* a comma may stand inside the quotes */
@@ -257,6 +265,8 @@ static bool select_entry(edge_answerer *answerer, const edge_request *request, e
     if (!edge_table_find(&answerer->table, key, (unsigned)variant, entry) || entry->state != first.state)
         return false;
     entry->date = first.date;
+    entry->own_etag = first.own_etag;
+    entry->own_length = first.own_length;
     entry->at = first.at; /* what is asked for is the answer, not its coding */
     return entry->state == EDGE_SLOT_LIVE || entry->fresh;
 }
@@ -295,10 +305,10 @@ static edge_span state_since(edge_answerer *answerer, bool found, const edge_ent
 /* Whether the client's copy is current: by If-None-Match, or by the validator in the query. */
 static match current(const edge_request *request, const edge_entry *entry)
 {
-    match result = request->none_match.bytes ? none_match(request->none_match, entry->etag) : NO_MATCH;
+    match result = request->none_match.bytes ? none_match(request->none_match, entry) : NO_MATCH;
     if (result == UNCLEAR)
         return UNCLEAR;
-    if (request->tag.length == EDGE_ETAG_BYTES && !memcmp(request->tag.bytes, entry->etag, EDGE_ETAG_BYTES))
+    if (request->tag.bytes && is_tag_of(entry, request->tag.bytes, request->tag.length))
         result = MATCH;
     /* Not confirmed: perhaps there is a newer one; then only the whole is an answer. */
     return entry->confirmed ? result : NO_MATCH;
@@ -395,8 +405,6 @@ static bool answer_get(edge_answerer *answerer, const edge_request *request, edg
             return false;
         if (request->method == EDGE_GET && entry.length && !entry.body)
             return false;
-        if (is_answer && request->none_match.bytes && entry.variants & EDGE_OWN_VALIDATORS)
-            return false; /* the validator may be the application's own */
         if (is_answer)
             edge_head_answer_200(out, &context, &entry, date_of(answerer, entry.date));
         else
@@ -445,13 +453,12 @@ static validity validate(edge_answerer *answerer, const uint8_t *p, const uint8_
         if (*p <= ' ' || *p >= 0x7f)
             return MALFORMED;
     mark = memchr(path, '?', (size_t)(end - path));
-    if (tag_length != EDGE_ETAG_BYTES)
-        return STALE;
     bool is_file, current;
     edge_key key = key_of(answerer, path, (size_t)((mark ? mark : end) - path));
-    current = edge_table_is_current(&answerer->table, key, tag, &is_file);
+    current = edge_table_is_current(&answerer->table, key, tag, tag_length, &is_file);
     if (mark && !is_file) /* what is no file is the answer to exactly this query */
-        current = edge_table_is_current(&answerer->table, key_of(answerer, path, (size_t)(end - path)), tag, &is_file);
+        current = edge_table_is_current(&answerer->table, key_of(answerer, path, (size_t)(end - path)), tag, tag_length,
+                                        &is_file);
     return current ? CURRENT : STALE;
 }
 

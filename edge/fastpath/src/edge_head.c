@@ -27,6 +27,20 @@ static void put_etag(edge_output *out, const edge_entry *entry)
     PUT(out, "\"\r\n");
 }
 
+/* The application's own, if it has one, told apart by the coding. */
+static void put_answer_etag(edge_output *out, const edge_entry *entry)
+{
+    if (!entry->own_etag) {
+        put_etag(out, entry);
+        return;
+    }
+    const char *suffix = edge_own_suffix(entry, entry->variant);
+    PUT(out, "\r\nETag: ");
+    edge_put(out, entry->own_etag, entry->own_length - 1u);
+    edge_put(out, (const uint8_t *)suffix, strlen(suffix));
+    PUT(out, "\"\r\n");
+}
+
 /* The last lines; the head that began at out->heads + begin becomes a piece. */
 static void finish(edge_output *out, const edge_head_context *context, size_t begin, bool small)
 {
@@ -67,7 +81,7 @@ void edge_head_answer_200(edge_output *out, const edge_head_context *context, co
     PUT(out, "HTTP/1.1 200 OK\r\nDate: ");
     put_date(out, date);
     put_age(out, entry);
-    put_etag(out, entry);
+    put_answer_etag(out, entry);
     edge_put(out, entry->lines_200, entry->length_200);
     if (context->readable)
         PUT(out, "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n");
@@ -82,7 +96,7 @@ void edge_head_answer_304(edge_output *out, const edge_head_context *context, co
     PUT(out, "HTTP/1.1 304 \r\nDate: ");
     put_date(out, date);
     put_age(out, entry);
-    put_etag(out, entry);
+    put_answer_etag(out, entry);
     edge_put(out, entry->lines_304, entry->length_304);
     if (context->readable)
         PUT(out, "Access-Control-Allow-Origin: *\r\n");

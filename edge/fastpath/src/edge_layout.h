@@ -19,13 +19,15 @@
 #define EDGE_LINES_LIMIT 8192 /* bytes of each block in a head record */
 #define EDGE_LENGTH_BITS 56   /* of edge_slot.length; above them: the origin */
 #define EDGE_TICKS_PER_SECOND 16
+#define EDGE_OWN_LIMIT 512    /* of an application's ETag */
+#define EDGE_RECORD_LENGTHS 20 /* where the lengths of its parts begin */
 #define EDGE_RECORD_BYTES 28  /* of the record behind an answer's body, at least */
 
 /* edge_slot.state. */
 enum { EDGE_SLOT_EMPTY, EDGE_SLOT_LIVE, EDGE_SLOT_DELETED, EDGE_SLOT_TEMPLATE, EDGE_SLOT_ANSWER, EDGE_SLOT_OTHER };
 
 /* edge_slot.variants of an answer, above the bits of variants. */
-#define EDGE_OWN_VALIDATORS 0x8000u
+#define EDGE_OWN_ETAG 0x8000u
 #define EDGE_OWN_CORS 0x4000u
 
 typedef struct {

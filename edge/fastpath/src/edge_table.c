@@ -1,5 +1,7 @@
 #include "edge_table.h"
 
+#include "edge_variant.h"
+
 #include <string.h>
 
 #define READ_TRIES 64
@@ -94,18 +96,55 @@ static bool fresh(const edge_table *table, const edge_slot *slot)
            && (!doubt || (int32_t)(slot->born - doubt) >= 0) && confirmed(table, slot->length);
 }
 
+/* What the record behind the body of variant 0 says, drawn in edge/cache/record.py. */
+static bool record_fill(const edge_table *table, const edge_slot *slot, edge_entry *entry)
+{
+    if (!entry->body || entry->length > (uint64_t)(table->base + table->arena_end - entry->body))
+        return false;
+    const uint8_t *record = entry->body + entry->length;
+    uint64_t left = (uint64_t)(table->base + table->arena_end - record);
+    uint16_t name_length;
+    if (left < EDGE_RECORD_BYTES)
+        return false;
+    memcpy(&entry->date, record, 4);
+    memcpy(&name_length, record + EDGE_RECORD_LENGTHS, 2);
+    memcpy(&entry->own_length, record + EDGE_RECORD_LENGTHS + 2, 2);
+    if (left - EDGE_RECORD_BYTES < (uint64_t)name_length + entry->own_length)
+        return false;
+    bool has_own = slot->variants & EDGE_OWN_ETAG && entry->own_length >= 2 && entry->own_length <= EDGE_OWN_LIMIT;
+    entry->own_etag = has_own ? record + EDGE_RECORD_BYTES + name_length : NULL;
+    return true;
+}
+
 static bool answer_fill(const edge_table *table, const edge_slot *slot, edge_entry *entry)
 {
     int32_t age = (int32_t)(edge_ticks_of(table->now_ms) - slot->born);
     entry->age = age > 0 ? (uint32_t)age / EDGE_TICKS_PER_SECOND : 0;
     entry->fresh = fresh(table, slot);
-    if (slot->variant)
-        return true;
-    if (!entry->body || entry->length > (uint64_t)(table->base + table->arena_end - entry->body)
-        || (uint64_t)(table->base + table->arena_end - entry->body) - entry->length < EDGE_RECORD_BYTES)
+    entry->own_etag = NULL;
+    return slot->variant || record_fill(table, slot, entry);
+}
+
+static bool is_weak(const edge_entry *entry)
+{
+    return entry->own_etag[0] == 'W';
+}
+
+const char *edge_own_suffix(const edge_entry *entry, unsigned variant)
+{
+    static const char *const suffixes[] = {"", "-gzip", "-br"};
+    return variant < 3 && !is_weak(entry) ? suffixes[variant] : "";
+}
+
+bool edge_is_own_tag(const edge_entry *entry, unsigned variant, const uint8_t *tag, size_t length)
+{
+    if (!entry->own_etag)
         return false;
-    memcpy(&entry->date, entry->body + entry->length, 4);
-    return true;
+    const char *suffix = edge_own_suffix(entry, variant);
+    size_t quotes = is_weak(entry) ? 4 : 2, tail = strlen(suffix);
+    if (entry->own_length < quotes || length != entry->own_length - quotes + tail)
+        return false;
+    return !memcmp(tag, entry->own_etag + quotes - 1, length - tail) && !memcmp(tag + length - tail, suffix, tail);
 }
 
 static bool entry_fill(const edge_table *table, const edge_slot *slot, edge_entry *entry)
@@ -156,7 +195,19 @@ bool edge_table_find(const edge_table *table, edge_key key, unsigned variant, ed
     return false;
 }
 
-bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t etag[EDGE_ETAG_BYTES], bool *is_file)
+/* Whether a slot with a whole answer has the application's own tag, in any of its variants. */
+static bool has_own_tag(const edge_table *table, const edge_slot *slot, const uint8_t *tag, size_t length)
+{
+    edge_entry entry;
+    if (slot->variant || !(slot->variants & EDGE_OWN_ETAG) || !entry_fill(table, slot, &entry))
+        return false;
+    for (unsigned variant = EDGE_IDENTITY; variant <= EDGE_BR; variant++)
+        if (slot->variants & EDGE_BIT(variant) && edge_is_own_tag(&entry, variant, tag, length))
+            return true;
+    return false;
+}
+
+bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t *tag, size_t length, bool *is_file)
 {
     *is_file = false;
     uint64_t at = key.low & table->slot_mask;
@@ -169,8 +220,11 @@ bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t 
         if (slot.state == EDGE_SLOT_DELETED || memcmp(slot.key, &key, 16))
             continue;
         *is_file |= !is_answer(&slot);
-        if (!memcmp(slot.etag, etag, EDGE_ETAG_BYTES) && slot.state != EDGE_SLOT_TEMPLATE)
-            return is_answer(&slot) ? fresh(table, &slot) : confirmed(table, slot.length);
+        bool same = length == EDGE_ETAG_BYTES && !memcmp(slot.etag, tag, EDGE_ETAG_BYTES);
+        if (is_answer(&slot) && (same || has_own_tag(table, &slot, tag, length)))
+            return fresh(table, &slot);
+        if (same && slot.state == EDGE_SLOT_LIVE)
+            return confirmed(table, slot.length);
     }
     return false;
 }

@@ -36,6 +36,8 @@ typedef struct {
     bool fresh;     /* of an answer: it may be sent */
     uint32_t age;   /* of an answer: seconds since the application made it */
     uint32_t date;  /* of variant 0 of an answer: what Date says, Unix seconds */
+    const uint8_t *own_etag; /* likewise: the application's ETag as it is written, NULL: it has none */
+    uint16_t own_length;
     uint64_t at;    /* the number of its slot */
     const uint8_t *body; /* NULL: not in memory */
     const uint8_t *lines_200, *lines_304;
@@ -60,9 +62,15 @@ void edge_table_leave(edge_table *table);
 
 /* Whether it is there (live, template or answer) and readable now. */
 bool edge_table_find(const edge_table *table, edge_key key, unsigned variant, edge_entry *entry);
-/* Whether any live variant of the path has this ETag, and may be confirmed; likewise of a fresh answer, which
+/* Whether any live variant of the path has this opaque-tag, and may be confirmed; likewise of a fresh answer, which
  * *is_file tells from a file, whether its ETag is this one or not. */
-bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t etag[EDGE_ETAG_BYTES], bool *is_file);
+bool edge_table_is_current(const edge_table *table, edge_key key, const uint8_t *tag, size_t length, bool *is_file);
+
+/* Whether an opaque-tag is the application's own of a variant of an answer; entry: with its own_etag. */
+bool edge_is_own_tag(const edge_entry *entry, unsigned variant, const uint8_t *tag, size_t length);
+/* What stands between the application's opaque-tag and its last quote in the ETag of a variant: a strong one is of
+ * one sequence of bytes alone. */
+const char *edge_own_suffix(const edge_entry *entry, unsigned variant);
 
 /* An answer was sent: what is asked for stays. */
 static inline void edge_table_hit(const edge_table *table, const edge_entry *entry)

@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from edge.cache.keys import Key, KeyMaker
-from edge.cache.policy import HOP_BY_HOP, Refusal, Rules, judge
+from edge.cache.policy import HOP_BY_HOP, Refusal, Rules, judge, vary_of
 from edge.cache.status import BYPASS, COLLAPSED, METHOD, MISS, STALE, status_field
 from edge.http.fields import combine
 from edge.http.negotiation import choose_variant
@@ -230,6 +230,27 @@ class Asking:
         given = Given.filled(answer, variant, origin.now_ms())
         how = (STALE if self._answer is not None else MISS) if first else COLLAPSED
         self._give(given, (*how, b"stored") if stored and first else how)
+
+    def informed(self, status: int, fields: Fields) -> None:
+        """Pass it on."""
+        self._receiver.informational(status, fields)
+
+    def suits(self, status: int, fields: Fields) -> bool:
+        """Whether the operator says that all get the same here, and nothing hints at the contrary."""
+        if not self._origin.is_shared(self._key.path):
+            return False
+        varies = {name for name in vary_of(fields) if name == b"*" or name in self._asked}
+        varies -= {b"accept-encoding", *self._origin.rules(self._key.name).vary}
+        return not varies and status not in (401, 403, 407)
+
+    def adopted(self, exchange: Exchange, status: int, fields: Fields, length: int | None) -> Receiver:
+        """Hear it as if it had been asked for this request alone."""
+        self._count(_PASSED)
+        self._exchange = exchange
+        if self._paused:
+            exchange.pause()
+        self._receiver.started(status, _passed(fields, MISS if self._answer is None else STALE), length)
+        return self._receiver
 
     def pass_whole(self, token: int | None) -> None:
         """Ask the application oneself."""

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from edge.cache.group_changes import Change
     from edge.cache.policy import Rules
-    from edge.node.applications.origin import Exchange, Fields, Origin, Question
+    from edge.node.applications.origin import Exchange, Fields, Origin, Question, Receiver
     from edge.node.process.answers import FilledAnswer
     from edge.table.reader import Answer
 
@@ -82,6 +82,15 @@ class Wanting(Protocol):
 
     def filled(self, answer: FilledAnswer, first: bool, stored: bool) -> None:
         """Here it is; *first*: it was asked for on behalf of this request."""
+
+    def informed(self, status: int, fields: Fields) -> None:
+        """An interim answer to the question that was begun for this request."""
+
+    def suits(self, status: int, fields: Fields) -> bool:
+        """Whether an answer to the clean question, which is not for sharing, is one to this request."""
+
+    def adopted(self, exchange: Exchange, status: int, fields: Fields, length: int | None) -> Receiver:
+        """It is: its head, and who hears the rest."""
 
     def look(self) -> None:
         """Look into the table, and ask again."""
@@ -223,6 +232,8 @@ class Fill:
         self._beginner = beginner
         self._stored: dict[int, Answer] = {}
         self._exchange: Exchange | None = None
+        #: Who hears an answer that is not for sharing.
+        self._reader: Receiver | None = None
         self._body: list[bytes] = []
         self._size = 0
         self._status = 0
@@ -243,7 +254,9 @@ class Fill:
     # As edge.node.applications.origin.Receiver has it
 
     def informational(self, status: int, fields: Fields) -> None:
-        """Of no use to anybody here."""
+        """It is for who began alone."""
+        if self._beginner is not None and not self._beginner.over:
+            self._beginner.informed(status, fields)
 
     def switched(self, fields: Fields) -> None:
         """Not asked for."""
@@ -259,19 +272,24 @@ class Fill:
         refused = status < 500 and status != 304
         refused = refused and isinstance(self._judged(rules), Refusal)
         if refused or too_long:
-            self._give_up(Outcome.PASS)
+            self._give_up(length)
 
     def data(self, data: bytes) -> None:
         """A piece of it."""
-        self._size += len(data)
-        if self._size > LONGEST_BODY:
-            self._give_up(Outcome.PASS)
+        if self._reader is not None:
+            self._reader.data(data)
             return
+        self._size += len(data)
         self._body.append(data)
+        if self._size > LONGEST_BODY:
+            self._give_up(None)
 
     def ended(self, trailers: Fields) -> None:
         """Store it, if it may be shared."""
         self._done()
+        if self._reader is not None:
+            self._reader.ended(trailers)
+            return
         self._fields = [*self._fields, *(one for one in trailers if one[0].lower() == CACHE_GROUPS)]
         whole = self._whole()
         if self._status == 304 and self._stored:
@@ -283,14 +301,19 @@ class Fill:
         else:
             made = make(self._name, whole, self._clean.rules(self._name))
             if isinstance(made, Refusal):
-                self._give_up(Outcome.PASS)
+                self._give_up(len(whole.body))
+                if self._reader is not None:
+                    self._reader.ended(trailers)
             else:
                 self._code(made)
 
     def failed(self, error: OriginError) -> None:
         """There is no answer."""
         self._done()
-        self._fail(error, None)
+        if self._reader is not None:
+            self._reader.failed(error)
+        else:
+            self._fail(error, None)
 
     def pause_body(self) -> None:
         """There is no body."""
@@ -353,15 +376,20 @@ class Fill:
             else:
                 wanting.look()
 
-    def _give_up(self, outcome: Outcome) -> None:
-        """The clean answer is not for sharing: everybody asks himself."""
-        exchange = self._exchange
+    def _give_up(self, length: int | None) -> None:
+        """The clean answer is for who began, if it suits him; all others ask themselves."""
+        exchange, beginner = self._exchange, self._beginner
         self._done()
-        if exchange is not None:
-            exchange.cancel()
         self._desk.passes(self._name)
         waiting = self._desk.take(self._name)
-        self._desk.control.end(self._token, outcome)
+        self._desk.control.end(self._token, Outcome.PASS)
+        if beginner in waiting and beginner.suits(self._status, self._fields):
+            waiting.remove(beginner)
+            self._reader = beginner.adopted(exchange or _OVER, self._status, self._fields, length)
+            for piece in self._body:
+                self._reader.data(piece)
+        elif exchange is not None:
+            exchange.cancel()
         for wanting in waiting:
             wanting.pass_whole(None)
 
@@ -379,3 +407,25 @@ def _validators(stored: dict[int, Answer]) -> Fields:
     record = stored[0].record
     fields = [(b"If-None-Match", record.etag)] if record.etag else []
     return [*fields, (b"If-Modified-Since", record.modified)] if record.modified else fields
+
+
+class _Over:
+    """An exchange that is over."""
+
+    def send(self, data: bytes) -> None:
+        pass
+
+    def finish(self) -> None:
+        pass
+
+    def pause(self) -> None:
+        pass
+
+    def resume(self) -> None:
+        pass
+
+    def cancel(self) -> None:
+        pass
+
+
+_OVER = _Over()

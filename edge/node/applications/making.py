@@ -1,9 +1,8 @@
 """From an application's answer to what is stored of it: lines, validators, codings.
 
-**ETag.**  What goes out is the node's own: a hash of exactly the bytes, one for each content coding, equal on
-all nodes. An application's ETag says less, or more (weak ones: that two bodies mean the same), and would have
-to be another one for each coding.  It is kept beside the answer, for the application: to ask whether the
-answer is still good, and for visitors who got it with an answer that was not stored.
+**ETag.**  An application's own goes out as it is, told apart by the content coding if it is strong; where
+there is none, ours does, a hash of exactly the bytes, equal on all nodes.  Either confirms a copy, on the
+fast path, too.
 
 Bodies are coded in a thread, with brotli 5 and gzip, and only where that is worth it.
 """
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from edge.cache.group_fields import CACHE_GROUPS, GroupsError, groups_of
 from edge.cache.policy import HOP_BY_HOP, Refusal, Rules, judge
-from edge.cache.record import LONGEST_ETAG, LONGEST_MODIFIED, AnswerRecord
+from edge.cache.record import LONGEST_ETAG, LONGEST_MODIFIED, AnswerRecord, is_entity_tag
 from edge.cache.status import HIT
 from edge.http.dates import parse_date
 from edge.http.fields import Fields, lines_of, list_members
@@ -24,7 +23,7 @@ from edge.node.process.answers import LONGEST_BODY, FilledAnswer, groups_fit
 from edge.publish.coding import QUICK_BROTLI, encode, is_worth_it
 from edge.publish.rules import is_compressible
 from edge.resource import CODING_TOKENS, Coding, Representation, etag_of
-from edge.table.layout import OWN_CORS, OWN_VALIDATORS
+from edge.table.layout import OWN_CORS, OWN_ETAG
 from edge.table.reader import LINES_LIMIT
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def make(name: bytes, answer: Whole, rules: Rules) -> FilledAnswer | Refusal:
     digest = sha256(answer.body).digest()
     identity = Representation(0, etag_of(digest), digest, len(answer.body), lines_200, lines_304, answer.body)
     cors = any(name.lower().startswith(b"access-control-") for name, _ in answer.fields)
-    flags = (OWN_VALIDATORS if etag else 0) | (OWN_CORS if cors else 0)
+    flags = (OWN_ETAG if is_entity_tag(etag) else 0) | (OWN_CORS if cors else 0)
     born_ms = int((answer.here - terms.age) * 1000)
     return FilledAnswer(record, born_ms, flags, tuple(sorted(groups)), (identity,))
 

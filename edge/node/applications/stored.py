@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from edge.cache.record import opaque, own_tag
 from edge.cache.status import HIT_STALE, status_field
 from edge.http.answer import cors_line
-from edge.http.conditional import NOT_MODIFIED, PRECONDITION_FAILED, evaluate, parse_entity_tags
+from edge.http.conditional import NOT_MODIFIED, PRECONDITION_FAILED, PROCEED, Outcome, evaluate
 from edge.http.dates import format_date, parse_date
 from edge.http.fields import combine
 from edge.http.ranges import UNSATISFIABLE, Span, select_range
 from edge.node.applications.making import fields_of
-from edge.table.layout import OWN_CORS
+from edge.table.layout import OWN_CORS, OWN_ETAG
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,48 +37,65 @@ class Given(NamedTuple):
     #: Unix seconds.
     date: int
     age: int
+    #: A hash of the body, without quotes.
     etag: bytes
+    #: The application's own, as it is written; b"": it has none.
+    own_etag: bytes
     lines_200: bytes
     lines_304: bytes
     body: bytes
-    #: The application's own validators.
-    own_etag: bytes
-    own_modified: bytes
+    #: Last-Modified, as the application wrote it.
+    modified: bytes
     own_cors: bool
+
+    @property
+    def written(self) -> bytes:
+        """What ETag says."""
+        return self.own_etag or b'"%b"' % self.etag
+
+    @property
+    def tags(self) -> tuple[bytes, ...]:
+        """The opaque-tags that it answers to."""
+        return (self.etag, opaque(self.own_etag)) if self.own_etag else (self.etag,)
+
+    @property
+    def strong(self) -> bytes:
+        """The opaque-tag that stands for exactly these bytes."""
+        return opaque(self.own_etag) if self.own_etag.startswith(b'"') else self.etag
 
     @classmethod
     def stored(cls, answer: Answer) -> Given:
         """From the table."""
-        record = answer.record
+        record, flags = answer.record, answer.variants
         return cls(
             record.status,
             record.date,
             answer.age,
             answer.etag,
+            own_tag(record.etag, answer.variant) if flags & OWN_ETAG else b"",
             answer.lines_200,
             answer.lines_304,
             answer.body,
-            record.etag,
             record.modified,
-            bool(answer.variants & OWN_CORS),
+            bool(flags & OWN_CORS),
         )
 
     @classmethod
     def filled(cls, answer: FilledAnswer, variant: int, now_ms: int) -> Given:
         """Just made; *variant*: one that it has."""
         one = next(one for one in answer.representations if one.variant == variant)
-        record = answer.record
+        record, flags = answer.record, answer.flags
         return cls(
             record.status,
             record.date,
             max(0, now_ms - answer.born_ms) // 1000,
             one.etag,
+            own_tag(record.etag, variant) if flags & OWN_ETAG else b"",
             one.lines_200,
             one.lines_304,
             one.body or b"",
-            record.etag,
             record.modified,
-            bool(answer.flags & OWN_CORS),
+            bool(flags & OWN_CORS),
         )
 
 
@@ -96,27 +114,24 @@ def give(
     """
     asked = combine(question.fields)
     cors = _cors(given, question, asked, origins)
-    lines = given.lines_200
-    if given.status == 200:
-        matched = _not_modified(given, question, asked, now)
-        if matched is not None:
-            fields = [*_begin(given, matched), *fields_of(given.lines_304), *cors[:1]]
-            receiver.started(304, fields, None)
-            receiver.ended([])
-            return
-        if _failed(given, question, asked, now):
-            receiver.started(412, [*_begin(given, b""), *cors[:1]], 0)
-            receiver.ended([])
-            return
     span = None
     if given.status == 200:
-        span = select_range(question.method, asked, len(given.body), given.etag)
+        outcome = _evaluated(given, question, asked, now)
+        if outcome is NOT_MODIFIED:
+            receiver.started(304, [*_begin(given), *fields_of(given.lines_304), *cors[:1]], None)
+            receiver.ended([])
+            return
+        if outcome is PRECONDITION_FAILED:
+            receiver.started(412, [*_begin(given), *cors[:1]], 0)
+            receiver.ended([])
+            return
+        span = select_range(question.method, asked, len(given.body), given.strong)
     if span is UNSATISFIABLE:
         size = b"bytes */%d" % len(given.body)
         receiver.started(416, [(b"Date", format_date(now)), (b"Content-Range", size), *cors[:1]], 0)
         receiver.ended([])
         return
-    fields = [*_begin(given, b'"%b"' % given.etag), *_with_status(fields_of(lines), status), *cors]
+    fields = [*_begin(given), *_with_status(fields_of(given.lines_200), status), *cors]
     body, code = given.body, given.status
     if isinstance(span, Span):
         body, code = body[span.first : span.last + 1], 206
@@ -131,9 +146,8 @@ def give(
 STALE = HIT_STALE
 
 
-def _begin(given: Given, etag: bytes) -> Fields:
-    fields = [(b"Date", format_date(given.date)), (b"Age", b"%d" % given.age)]
-    return [*fields, (b"ETag", etag)] if etag else fields
+def _begin(given: Given) -> Fields:
+    return [(b"Date", format_date(given.date)), (b"Age", b"%d" % given.age), (b"ETag", given.written)]
 
 
 def _with_status(fields: Fields, status: tuple[bytes, ...] | None) -> Fields:
@@ -147,31 +161,24 @@ def _cors(given: Given, question: Question, asked: dict[bytes, bytes], origins: 
     return [*_CORS, *_EXPOSE]
 
 
-def _not_modified(given: Given, question: Question, asked: dict[bytes, bytes], now: int) -> bytes | None:
-    """The ETag, as it is written, of the copy that is still good; None: there is none."""
-    modified, since = _modified(given, asked, now)
-    outcome = evaluate(question.method, asked, given.etag, modified if since is None else since, None, now)
-    if outcome is NOT_MODIFIED:
-        return b'"%b"' % given.etag
-    own = parse_entity_tags(given.own_etag) if given.own_etag else None
-    listed = asked.get(b"if-none-match")
-    if outcome is PRECONDITION_FAILED or not own or listed is None:
-        return None
-    tags = parse_entity_tags(listed) or ()
-    return given.own_etag if any(opaque == own[0][1] for _, opaque in tags) else None
+def _evaluated(given: Given, question: Question, asked: dict[bytes, bytes], now: int) -> Outcome:
+    """What the conditions mean, by whichever of its tags they mean."""
+    method = question.method
+    modified = _modified(given, asked, now)
+    outcomes = [evaluate(method, asked, tag, modified, None, now) for tag in given.tags]
+    if NOT_MODIFIED in outcomes:
+        return NOT_MODIFIED
+    # A weak tag of the application matches nothing strongly.
+    return (
+        evaluate(method, asked, given.strong, modified, None, now) if outcomes[0] is not PROCEED else PROCEED
+    )
 
 
-def _failed(given: Given, question: Question, asked: dict[bytes, bytes], now: int) -> bool:
-    modified, _ = _modified(given, asked, now)
-    return evaluate(question.method, asked, given.etag, modified, None, now) is PRECONDITION_FAILED
-
-
-def _modified(given: Given, asked: dict[bytes, bytes], now: int) -> tuple[int | None, int | None]:
-    """(Last-Modified of the answer, or else its date; If-Modified-Since, if that is no earlier).
+def _modified(given: Given, asked: dict[bytes, bytes], now: int) -> int | None:
+    """Last-Modified of the answer, or else its date, for what compares it.
 
     Of an answer of an application a later If-Modified-Since means the same as the very one: RFC 9110 13.1.3.
     """
-    modified = parse_date(given.own_modified, now) if given.own_modified else given.date
+    modified = parse_date(given.modified, now) if given.modified else given.date
     since = parse_date(asked.get(b"if-modified-since", b""), now)
-    later = modified is not None and since is not None and modified <= since
-    return modified, since if later else None
+    return since if modified is not None and since is not None and modified <= since else modified

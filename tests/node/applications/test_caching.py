@@ -80,6 +80,20 @@ class CleanQuestionTests(CachingCase):
         self.assertEqual(heard.body, b"welcome")
         self.assertIsNone(node.fast())
 
+    def test_where_the_operator_says_so_it_is_for_who_began_it_as_it_is(self) -> None:
+        """And is asked for once; unless the answer hints that it would be another one for this visitor."""
+        node = self.node(share=("/**",))
+        heard = node.get(b"/", (b"Cookie", b"sid=1"))
+        node.asked[0].receiver.informational(103, [(b"Link", b"</a>")])
+        self.assertTrue(node.answer(b"not for all", control=b"private").clean)
+        self.assertEqual((heard.body, node.asked), (b"not for all", []))
+        self.assertEqual(heard.events[0], ("interim", 103, [(b"Link", b"</a>")]))
+        for number, answer in enumerate(((b"x", 401, b""), (b"x", 200, b"s-maxage=9", (b"Vary", b"Cookie")))):
+            heard = node.get(b"/%d" % number, (b"Cookie", b"sid=1"))
+            self.assertTrue(node.answer(*answer).clean)  # type: ignore[arg-type]
+            self.assertEqual(node.answer(b"mine").fields, [(b"Cookie", b"sid=1")])
+            self.assertEqual(heard.body, b"mine")
+
     def test_what_a_visitor_sends_beside_the_key_reaches_no_other_reader(self) -> None:
         node = self.node(share=("/**",), ignore_query=("utm_*",))
         node.get(b"/p?utm_source=%3Cscript%3E&a=1", (b"X-Forwarded-Host", b"evil"), (b"Cookie", b"x"))
@@ -222,11 +236,10 @@ class WaitingTests(CachingCase):
             asked.receiver.data(b"x" * (1 << 20))
             if asked.cancelled:
                 break
-        self.assertTrue(asked.cancelled)
-        self.assertEqual(len(node.asked), 2)
+        asked.receiver.ended([])
+        node.application.asked.remove(asked)
         node.answer(b"long")
-        node.answer(b"long")
-        self.assertEqual((heard.body, other.body), (b"long", b"long"))
+        self.assertEqual((len(heard.body), other.body), (5 << 20, b"long"))
 
 
 class StaleTests(CachingCase):
@@ -342,8 +355,10 @@ class StoredTests(CachingCase):
         conditional = node.get(b"/", (b"If-None-Match", b'"own"'))
         self.assertEqual(node.answer(b"hello", 200, b"s-maxage=60", *more).fields, [])
         self.assertEqual((status(conditional), field(conditional, b"etag")), (304, b'"own"'))
-        ours = field(node.get(), b"etag") or b""
-        self.assertEqual(len(ours), 18)
+        self.assertEqual(field(node.get(), b"etag"), b'"own"')
+        stored = node.workers[0].reader.find_answer(b"/")
+        assert stored is not None
+        ours = b'"%b"' % stored.etag
         for name, value, expected in (
             (b"If-None-Match", ours, 304), (b"If-None-Match", b'"x", W/"own"', 304),
             (b"If-None-Match", b'"x"', 200), (b"If-Modified-Since", more[1][1], 304),
