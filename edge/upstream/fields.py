@@ -97,6 +97,8 @@ _NOT_OF_VISITORS = frozenset(
         b"surrogate-capability",
         b"x-middleware-prefetch",
         b"x-middleware-subrequest",
+        # What the node itself is asked.
+        b"edge-timing",
     }
 )
 #: Beginnings of such names.

@@ -235,15 +235,17 @@ class PoisoningTests(Case):
             """,
             gullible=("uvicorn", "asgi:gullible"),
         )
-        reached = []
+        reached, hits = [], 0
         for attempt in attempts():
             for _ in range(3):
                 self.send(attempt.first)
             for _ in range(2):
                 answer = self.send(attempt.second)
+                hits += b"\r\nCache-Status: edge; hit\r\n" in answer
                 if not answer.startswith(b"HTTP/1.1 200 ") or MARK in answer:
                     reached.append(f"{attempt.name}: {answer[:100]!r}")
         self.assertEqual(reached, [])
+        self.assertGreater(hits, 100, "it is the cache that was tried")
 
     def send(self, data: bytes) -> bytes:
         """What is answered to *data* until the end of its connection, or until nothing more comes."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+import h11
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.upstream.answer import (
@@ -235,3 +240,55 @@ class RefusingTests(SynchronousTestCase):
                 with self.assertRaises(ClosedEarlyError):
                     reader.close()
                 self.assertEqual(reader.close(), [])
+
+
+#: Pieces of answers, right and wrong; a draw of them is one, or nearly.
+_PIECES = st.sampled_from(
+    [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 204 No\r\n", b"HTTP/1.1 103 Hint\r\n\r\n", b"HTTP/1.0 200 OK\r\n",
+     b"Content-Length: 3\r\n", b"Content-Length: 0\r\n", b"Transfer-Encoding: chunked\r\n", b"A: b\r\n",
+     b"Connection: close\r\n", b"\r\n", b"abc", b"3\r\nabc\r\n", b"0\r\n\r\n", b"0\r\nT: u\r\n\r\n", b"\n",
+     b" ", b"Transfer-Encoding: gzip\r\n", b"Content-Length: 3, 3\r\n", b"3;x\r\nabc\r\n", b"a\r\n", b"\0"]
+)  # fmt: skip
+
+
+class DifferentialTests(SynchronousTestCase):
+    """Beside h11, which was written by others."""
+
+    @settings(max_examples=int(os.environ.get("EDGE_ANSWERS", "400")), deadline=None)
+    @given(st.lists(_PIECES, max_size=10), st.sampled_from([b"GET", b"HEAD"]))
+    def test_what_both_take_for_an_answer_is_the_same_one(self, pieces: list[bytes], method: bytes) -> None:
+        """Where one of them refuses, nobody was misled."""
+        data = b"".join(pieces)
+        ours, theirs = self.ours(data, method), self.theirs(data, method)
+        if ours is not None and theirs is not None:
+            self.assertEqual(ours, theirs, data)
+
+    def ours(self, data: bytes, method: bytes) -> tuple[int, bytes] | None:
+        reader = AnswerReader(method)
+        try:
+            events = reader.receive(data) + reader.close()
+        except AnswerError:
+            return None
+        [head] = [event for event in events if isinstance(event, Head)]
+        return head.status, b"".join(event for event in events if isinstance(event, bytes))
+
+    def theirs(self, data: bytes, method: bytes) -> tuple[int, bytes] | None:
+        connection = h11.Connection(h11.CLIENT)
+        connection.send(h11.Request(method=method, target="/", headers=[("Host", "x")]))
+        connection.send(h11.EndOfMessage())
+        status, body = 0, b""
+        try:
+            connection.receive_data(data)
+            connection.receive_data(b"")
+            while True:
+                event = connection.next_event()
+                if isinstance(event, h11.Response):
+                    status = event.status_code
+                elif isinstance(event, h11.Data):
+                    body += bytes(event.data)
+                elif isinstance(event, h11.EndOfMessage):
+                    return status, body
+                elif event in (h11.NEED_DATA, h11.PAUSED) or isinstance(event, h11.ConnectionClosed):
+                    return None
+        except h11.RemoteProtocolError:
+            return None

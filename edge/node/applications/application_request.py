@@ -102,6 +102,7 @@ class ApplicationRequest:
         "_said",
         "_status",
         "_switched",
+        "_timing",
         "body_in_memory",
         "head",
         "origin",
@@ -109,7 +110,13 @@ class ApplicationRequest:
     )
 
     def __init__(
-        self, channel: StreamChannel, head: RequestHead, origin: Origin, host: bytes, said: CountedLog
+        self,
+        channel: StreamChannel,
+        head: RequestHead,
+        origin: Origin,
+        host: bytes,
+        said: CountedLog,
+        timing: Timing | None = None,
     ) -> None:
         self.head = head
         self.origin = origin
@@ -122,6 +129,7 @@ class ApplicationRequest:
         self._question: Question | None = None
         self._exchange: Exchange | None = None
         self._switched: Switched | None = None
+        self._timing = timing
         self._status = 0
         self._from_table = False
         self._over = False
@@ -238,6 +246,8 @@ class ApplicationRequest:
     def started(self, status: int, fields: Fields, length: int | None) -> None:
         """Pass it on."""
         self._status = status
+        if self._timing is not None and self._question is not None:
+            fields = [*fields, self._timing.field(self._question, self.origin.name)]
         # RFC 9211; the shared cache appends it, if there is one.
         self._from_table = any(name == b"Cache-Status" and b"; hit" in value for name, value in fields)
         try:
@@ -313,6 +323,25 @@ class ApplicationRequest:
             self._read_body()
         else:
             self._channel.hold_body(False)
+
+
+class Timing:
+    """What an answer took, for who asks with ``Edge-Timing`` (the field Server-Timing, W3C Server Timing)."""
+
+    __slots__ = ("_clock", "_since")
+
+    def __init__(self, clock: Any) -> None:
+        self._clock = clock
+        self._since = clock.seconds()
+
+    def field(self, question: Question, name: str) -> tuple[bytes, bytes]:
+        """Of an answer of application *name* whose head is here now: milliseconds in all, and of what."""
+        now = self._clock.seconds()
+        parts = [f"total;dur={(now - self._since) * 1000:.1f}"]
+        if question.asked_at is not None:
+            parts.append(f"queue;dur={(question.asked_at - self._since) * 1000:.1f}")
+            parts.append(f'app;dur={(now - question.asked_at) * 1000:.1f};desc="{name}"')
+        return b"Server-Timing", ", ".join(parts).encode("ascii")
 
 
 def _takes_trailers(head: RequestHead) -> bool:

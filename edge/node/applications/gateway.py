@@ -14,6 +14,9 @@ In this order:
 Requests that change something, and those that ask for another protocol, are refused to pages of other sites
 (:func:`edge.node.resources.origins.is_foreign`).  What comes over plain HTTP is not taken where that only
 leads to HTTPS.
+
+Who asks from this machine with the field ``Edge-Timing`` is told in ``Server-Timing`` what the answer took;
+strangers are not, for whom it would tell apart what differs in time alone.
 """
 
 # Much of Twisted has no annotations.
@@ -28,8 +31,9 @@ from twisted.internet.address import UNIXAddress
 from twisted.logger import Logger
 
 from edge.http.target import canonical_path
-from edge.node.applications.application_request import ApplicationRequest
+from edge.node.applications.application_request import ApplicationRequest, Timing
 from edge.node.process.counted_log import CountedLog
+from edge.node.resources.audience import is_of_this_machine
 from edge.node.resources.origins import FOREIGN, SAFE, is_foreign
 from edge.upstream.forwarded import passages
 
@@ -80,6 +84,7 @@ class Gateway:
         self._allowed = allowed
         self._others = frozenset([b".edge", *mounts])
         self._https_only = https_only
+        self._clock = clock
         self._said = CountedLog(self._log, clock)
 
     def take(self, channel: StreamChannel, head: RequestHead) -> StreamedRequest | None:
@@ -118,7 +123,12 @@ class Gateway:
             name = place.origin.name
             self._said.warn("circle", f"{name}: requests go in a circle; `to` leads back to a node")
             return Refused(channel, head, 508, "The request goes in a circle.")
-        return ApplicationRequest(channel, head, place.origin, place.host, self._said)
+        timing = None
+        if b"edge-timing" in head.fields:
+            address = getattr(channel.getPeer(), "host", "")
+            if is_of_this_machine(head, address, channel.isSecure()):
+                timing = Timing(self._clock)
+        return ApplicationRequest(channel, head, place.origin, place.host, self._said, timing)
 
     def _place_of(self, raw: bytes) -> tuple[bytes | None, Place | None]:
         """(canonical form of the path *raw*, or None; whose it is where nothing is published, or None)."""

@@ -58,6 +58,8 @@ class Question:
     clean: bool = False
     #: When the head of the answer has to be here, in seconds of the reactor's clock; None: whenever it comes.
     deadline: float | None = None
+    #: When somebody was asked for an answer, in seconds of the reactor's clock; None: nobody, so far.
+    asked_at: float | None = None
     #: What a layer has to tell the next one in; see there.  An origin sends nothing of it over HTTP.
     notes: dict[str, object] = field(default_factory=dict)
 

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from edge.node.applications.origin import Exchange, Fields, Origin, Question, Receiver
     from edge.upstream.dispatch import Member
 
+#: For how long an answer that has begun may stand still, at least and twice at most; as much as in other
+#: proxies. Events (``text/event-stream``) may rest for longer, and what a visitor holds back does not stand
+#: still.
+STILL_SECONDS = 60.0
 #: Unanswered questions that one HTTP server, or one process, is given at once; the others wait here, where
 #: they can go to whoever is free first.
 MOST_OF_A_MEMBER = 64
@@ -57,6 +61,8 @@ class OriginPool:
         self._clock = clock
         self._timeout = timeout
         self._timer: Any = None
+        self._answering: set[PooledExchange] = set()
+        self._looking: Any = None  # IDelayedCall: at which of these stand still
         self._said = CountedLog(self._log, clock)
 
     @property
@@ -92,9 +98,10 @@ class OriginPool:
 
     def stop(self) -> None:
         """Nothing is asked any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._looking):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._looking = None
 
     def probed(self, member: Member[Origin], well: bool) -> None:
         """*member* was probed, and does *well* or not."""
@@ -125,7 +132,25 @@ class OriginPool:
             ticket.put(member)
         self._watch()
 
+    def answers(self, exchange: PooledExchange) -> None:
+        """Its answer has begun, and must not stand still from now on."""
+        self._answering.add(exchange)
+        if self._looking is None:
+            self._looking = self._clock.callLater(STILL_SECONDS, self._look_who_stands_still)
+
+    def over(self, exchange: PooledExchange) -> None:
+        """It is over, one way or the other."""
+        self._answering.discard(exchange)
+        self.dispatch.over(exchange)
+
     # Time
+
+    def _look_who_stands_still(self) -> None:
+        self._looking = None
+        for exchange in [one for one in self._answering if one.stands_still()]:
+            exchange.give_up()
+        if self._answering:
+            self._looking = self._clock.callLater(STILL_SECONDS, self._look_who_stands_still)
 
     def _watch(self) -> None:
         wake_at = self.dispatch.wake_at()
@@ -161,6 +186,7 @@ class PooledExchange(Ticket["Origin"]):
     __slots__ = (
         "_asked",
         "_finished",
+        "_heard",
         "_held",
         "_inner",
         "_kept",
@@ -189,10 +215,12 @@ class PooledExchange(Ticket["Origin"]):
         self._asked = 0
         self._started = False
         self._over = False
+        self._heard = False  # something, since the pool last looked
 
     def put(self, member: Member[Origin]) -> None:
         """Ask *member*, from the beginning."""
         self._asked += 1
+        self._question.asked_at = self._pool.now()
         inner = self._inner = member.item.ask(self._question, self)
         if self._paused:
             inner.pause()
@@ -224,6 +252,20 @@ class PooledExchange(Ticket["Origin"]):
             self._over = True
             self._receiver.failed(error)
 
+    def stands_still(self) -> bool:
+        """Whether nothing was heard since the pool last looked, though the visitor takes what comes."""
+        still, self._heard = not (self._heard or self._paused), False
+        return still
+
+    def give_up(self) -> None:
+        """The answer stands still."""
+        member = self.member
+        assert member is not None, "who was asked answers"
+        sentence = f"its answer stood still for {STILL_SECONDS:g} s"
+        self._pool.outcome(member, Outcome.FAILED, sentence)
+        self._end()
+        self._receiver.failed(OriginError(Failure.TIMEOUT, f"{member.item.name}: {sentence}"))
+
     def _end(self) -> None:
         """Nothing more is heard; who was asked is told so."""
         self._over = True
@@ -231,7 +273,7 @@ class PooledExchange(Ticket["Origin"]):
         inner, self._inner = self._inner, None
         if inner is not None:
             inner.cancel()
-        self._pool.dispatch.over(self)
+        self._pool.over(self)
         self._pool.go_on()
 
     # As edge.node.applications.origin.Exchange has it
@@ -286,6 +328,8 @@ class PooledExchange(Ticket["Origin"]):
         """The answer begins: from here on it is this member's."""
         outcome = Outcome.FAILED if status in FAILURE_STATUSES else Outcome.ANSWERED
         self._begin(outcome, f"it answers {status}")
+        if not _is_stream_of_events(fields):
+            self._pool.answers(self)
         self._receiver.started(status, fields, length)
 
     def switched(self, fields: Fields) -> None:
@@ -295,13 +339,14 @@ class PooledExchange(Ticket["Origin"]):
 
     def data(self, data: bytes) -> None:
         """Pass it on."""
+        self._heard = True
         self._receiver.data(data)
 
     def ended(self, trailers: Fields) -> None:
         """The answer is whole."""
         self._over = True
         self._inner = self._kept = None
-        self._pool.dispatch.over(self)
+        self._pool.over(self)
         self._receiver.ended(trailers)
         self._pool.go_on()
 
@@ -349,3 +394,8 @@ class PooledExchange(Ticket["Origin"]):
         if self._asked >= ATTEMPTS or (members == 1 and error.failure is not Failure.CLOSED_EARLY):
             return False
         return may_repeat(question.method, question.fields, question.upgrade)
+
+
+def _is_stream_of_events(fields: Fields) -> bool:
+    """Whether an answer with *fields* may rest as long as nothing happens (HTML Standard, section 9.2)."""
+    return any(name.lower() == b"content-type" and b"event-stream" in value.lower() for name, value in fields)

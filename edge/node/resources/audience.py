@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from edge.node.resources.origins import own_origins
 
 if TYPE_CHECKING:
+    from edge.http.parser import RequestHead
     from edge.node.connection.request import EdgeRequest
 
 
@@ -22,11 +23,15 @@ def may_see_status(audience: str, request: EdgeRequest) -> bool:
     """
     if audience != "local":
         return audience == "public"
-    address = getattr(request.client, "host", None)
-    if address is not None and not _is_loopback(address):
+    return is_of_this_machine(request.head, getattr(request.client, "host", ""), request.isSecure())
+
+
+def is_of_this_machine(head: RequestHead, address: str, secure: bool) -> bool:
+    """Whether the request with *head* is, as above; *address*: of the peer, "" over a Unix socket."""
+    if address and not _is_loopback(address):
         return False
-    own = own_origins(request.head.host, request.isSecure())
-    return bool(own) and request.head.fields.get(b"origin", own[0]) in own
+    own = own_origins(head.host, secure)
+    return bool(own) and head.fields.get(b"origin", own[0]) in own
 
 
 def _is_loopback(address: str) -> bool:

@@ -496,6 +496,23 @@ class AnswerTests(Case):
         [answer] = connection.answers()
         self.assertEqual(answer.fields["strict-transport-security"], "max-age=9")
 
+    def test_who_asks_from_this_machine_is_told_what_it_took_and_nobody_else(self) -> None:
+        for address, host, told in (
+            ("127.0.0.1", "localhost", True),
+            ("192.0.2.1", "localhost", False),
+            ("127.0.0.1", "evil.example", False),
+        ):
+            connection = self.connect().another(address)
+            connection.send(f"GET / HTTP/1.1\r\nHost: {host}\r\nEdge-Timing: 1\r\n\r\n".encode())
+            asked = self.app.asked[-1]
+            self.assertEqual(asked.question.fields, [])
+            asked.question.asked_at = connection.clock.seconds() + 0.25
+            connection.clock.advance(1.0)
+            asked.answer(200, b"", [(b"Server-Timing", b"db;dur=3")])
+            said = connection.answers()[0].fields["server-timing"]
+            expected = 'total;dur=1000.0, queue;dur=250.0, app;dur=750.0;desc="app"'
+            self.assertEqual(said, f"db;dur=3, {expected}" if told else "db;dur=3")
+
     def test_a_draining_node_finishes_the_answer_and_closes(self) -> None:
         connection = self.request("GET /")
         connection.site.drain()

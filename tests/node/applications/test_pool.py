@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.applications.origin import Failure
-from edge.node.applications.pool import OriginPool
+from edge.node.applications.pool import STILL_SECONDS, OriginPool
 from edge.upstream.dispatch import GRACE_SECONDS
 from edge.upstream.retry import KEPT_BODY
 from tests.node.applications.parts import Heard, Scripted, question, turn
@@ -134,10 +134,38 @@ class PoolTests(SynchronousTestCase):
         heard = Heard()
         self.pool.ask(question(), heard)
         self.asked[0].receiver.started(200, [], None)
-        self.clock.pump([1.0] * 100)
+        self.clock.pump([1.0] * 50)
         self.asked[0].receiver.data(b"late")
         self.asked[0].receiver.ended([])
         self.assertEqual(heard.events[-1], ("ended", []))
+
+    def test_an_answer_that_stands_still_is_cut_off_and_its_server_has_failed(self) -> None:
+        heard = Heard()
+        self.pool.ask(question(), heard)
+        [asked] = self.asked
+        asked.receiver.started(200, [(b"Content-Type", b"text/html")], 10)
+        self.clock.advance(STILL_SECONDS / 2)
+        asked.receiver.data(b"a")
+        self.clock.advance(STILL_SECONDS / 2)
+        self.assertIsNone(heard.failure)
+        self.clock.advance(STILL_SECONDS)
+        self.assertEqual((heard.failure, asked.cancelled), (Failure.TIMEOUT, True))
+        self.assertGreater(max(member.health.rate for member in self.pool.dispatch.members), 0.4)
+        self.clock.advance(STILL_SECONDS)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_events_and_what_a_visitor_holds_back_may_rest(self) -> None:
+        events, held = Heard(), Heard()
+        self.pool.ask(question(), events)
+        self.asked[0].receiver.started(200, [(b"content-type", b"Text/Event-Stream; x=y")], None)
+        exchange = self.pool.ask(question(), held)
+        exchange.pause()
+        next(asked for asked in self.asked if asked.paused).receiver.started(200, [], None)
+        self.clock.pump([STILL_SECONDS] * 5)
+        self.assertEqual((events.failure, held.failure), (None, None))
+        exchange.resume()
+        self.clock.advance(STILL_SECONDS)
+        self.assertEqual(held.failure, Failure.TIMEOUT)
 
     def test_too_many_are_refused_at_once_and_told_to_come_back(self) -> None:
         self.pool = self.made(1, queue=2, most=1)
