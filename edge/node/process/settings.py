@@ -60,6 +60,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     hsts: str = ""
     #: Who may see the status: "public", "local" or "off".
     status: str = "public"
+    #: This worker's part of the node's link, bits per second; 0: unknown.
+    link_bps: float = 0.0
     #: See :mod:`edge.node.resources.mounts`.
     mounts: tuple[str, ...] = ()
     #: Those behind the node.

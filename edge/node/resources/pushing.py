@@ -2,21 +2,24 @@
 
 ===========  ======================================================================================
 ``load``     ``{"type": "load", "document": {...}}``: the load document
-``changed``  ``{"type": "changed", "seq": N}``: something of the site is new; revalidate what is shown
+``changed``  ``{"type": "changed", "seq": N, "s": S}``: something of the site is new; revalidate what is
+             shown.  Told at the end of a deploy, not within; ``s``: the state of the site then
 ``status``   ``{"type": "status", "document": {...}}``: this node alone, as in ``/.edge/status``
 ===========  ======================================================================================
 
 A new connection has the first two, unless its query says ``?topics=load``.  What is true now comes at
 once when it opens.  A client may send ``{"type": "subscribe", "topics": [...]}`` to have other topics from
-then on; a message that is something else closes with 1008 and the reason.
+then on, and ask questions in binary messages (:mod:`edge.http.questions`); a message that is something else
+closes with 1008 and the reason.
 
 A message is composed and framed once for all connections of a worker.  When they get it:
 
-* The connections stand in a round that takes one *period* (:func:`period`); whose turn it is gets what is
-  new for it.  So pushes are spread over time, however many connections there are, and the crowd does not
-  act on new figures all at once.
+* The connections stand in a round that takes one *period* (:func:`round_seconds`); whose turn it is gets
+  what is new for it.  So pushes are spread over time, however many connections there are, and the crowd does
+  not act on new figures all at once.  The period grows with the connections, so that load documents take at
+  most :data:`SHARE` of the node's link; ``ttl_ms`` in a pushed one says how long the next may take.
 * What cannot wait - a node that is gone or back, a change of the site - goes to all at once, and that alone,
-  some hundred in each turn of the reactor, but no more often than once in a period.
+  some hundred in each turn of the reactor, but no more often than :func:`period` says.
 
 Who still has bytes of the last push waiting gets nothing on top of them, and the newest when they are taken;
 after :data:`edge.node.resources.pushsocket.STUCK_SECONDS` without that the connection is aborted.
@@ -28,11 +31,14 @@ after :data:`edge.node.resources.pushsocket.STUCK_SECONDS` without that the conn
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from twisted.internet.task import LoopingCall
 
+from edge.http import questions
+from edge.http.changes import UNKNOWN, since, state_of
 from edge.http.errors import ProtocolError
 from edge.http.forms import parse_query
 from edge.http.websocket import accept, framed
@@ -42,6 +48,7 @@ from edge.node.resources.audience import may_see_status
 from edge.node.resources.origins import own_origins
 from edge.node.resources.pushsocket import PushSocket
 from edge.table.counters import INDEX
+from edge.table.site_state import find_state, state_since
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -51,6 +58,7 @@ if TYPE_CHECKING:
     from edge.table.segment import CounterBlock
 
 TOPICS = ("load", "changed", "status")
+_TTL = re.compile(r'"ttl_ms":\d+')
 _NUMBER = {topic: number for number, topic in enumerate(TOPICS)}
 #: What a client gets that says nothing.
 DEFAULT_TOPICS = ("load", "changed")
@@ -60,13 +68,26 @@ LOOK_SECONDS, STEP_SECONDS = 0.25, 0.05
 PACE = 1000
 #: Seconds of a round.  Charts want one a second; clients would poll each ``ttl_ms``.
 LEAST_PERIOD, MOST_PERIOD = 1.0, TTL_MS / 1000 * 0.9
+#: Seconds of the longest round: in silence clients ask for the load document themselves (load_poller.js).
+LONGEST_ROUND = 120.0
+#: The part of a node's link that pushed load documents take at most.
+SHARE = 0.02
 #: Connections served in one turn of the reactor when it cannot wait: about 3 ms.
 URGENT_BATCH = 250
 
 
 def period(connections: int) -> float:
-    """Seconds in which each of so many connections of a worker gets what is new."""
+    """Seconds in which each of so many connections of a worker gets what cannot wait."""
     return min(MOST_PERIOD, max(LEAST_PERIOD, connections / PACE))
+
+
+def round_seconds(connections: int, frame_bytes: int, link_bps: float) -> float:
+    """Seconds in which each of so many connections gets what is new, *frame_bytes* of it.
+
+    *link_bps*: bits per second of the link that are this worker's part; 0: unknown.
+    """
+    needed = connections * frame_bytes * 8 / (link_bps * SHARE) if link_bps else 0.0
+    return max(period(connections), min(LONGEST_ROUND, needed))
 
 
 class Pushing:
@@ -80,12 +101,14 @@ class Pushing:
         most: int = 1000,
         counters: CounterBlock | None = None,
         audience: str = "public",
+        link_bps: float = 0.0,
     ) -> None:
         """*origins*: serialized origins that may connect beside our own; ``*``: all.
 
         *most*: connections at once, see :func:`edge.descriptors.socket_limit`.  *audience*: whose choice
-        the topic ``status`` is, ``--status``.
+        the topic ``status`` is, ``--status``.  *link_bps*: see :func:`round_seconds`.
         """
+        self._link_bps = link_bps
         self.sockets: set[PushSocket] = set()
         self._reader = reader
         self._origins = origins
@@ -176,7 +199,22 @@ class Pushing:
         if self._counters is not None:
             self._counters.set(INDEX["sockets"], len(self.sockets))
 
-    def subscribe(self, socket: PushSocket, message: str | bytes) -> None:
+    def answer(self, question: bytes) -> bytes:
+        """The answer to *question* of a client; :exc:`ValueError` with the reason if it is none."""
+        return questions.answer(question, self._since, self._stale)
+
+    def _since(self, state: bytes) -> bytes | None:
+        entry = find_state(self._reader)
+        if entry is None or entry.body is None or not entry.confirmed:
+            return UNKNOWN + b"\n"
+        return since(entry.body, state)
+
+    def _stale(self, copies: list[tuple[bytes, bytes]]) -> tuple[bytes | None, list[int]]:
+        reader, before = self._reader, find_state(self._reader)
+        stale = [number for number, (tag, path) in enumerate(copies) if not reader.is_current(path, tag)]
+        return state_since(reader, before), stale
+
+    def subscribe(self, socket: PushSocket, message: str) -> None:
         """*message* of a client chooses its topics; :exc:`ValueError` with the reason if it does not."""
         topics = _subscribed(message, socket.choice)
         new = [topic for topic in topics if topic not in socket.topics]
@@ -207,7 +245,8 @@ class Pushing:
     def _step(self, steps: int) -> None:
         """Serve those whose turn it is, after so many steps."""
         count = len(self.sockets)
-        self._credit = min(count, self._credit + steps * count * STEP_SECONDS / period(count))
+        seconds = round_seconds(count, len(self._frames.get("load", b"")), self._link_bps)
+        self._credit = min(count, self._credit + steps * count * STEP_SECONDS / seconds)
         while self._credit >= 1:
             self._credit -= 1
             socket = self._next()
@@ -237,10 +276,7 @@ class Pushing:
         """Make the messages that are new; the topics of those that cannot wait."""
         urgent = set()
         self._edition += 1
-        sequence = self._reader.sequence
-        if self._sources.get("changed") != sequence:
-            self._sources["changed"] = sequence
-            self._publish("changed", json.dumps({"type": "changed", "seq": sequence}))
+        if self._compose_changed():
             urgent.add("changed")
         for topic, path in self._documents.items():
             entry = self._reader.find(path)
@@ -248,12 +284,34 @@ class Pushing:
                 continue
             self._sources[topic] = entry.etag
             document = bytes(entry.body).decode("utf-8").strip()
+            if topic == "load":
+                document = self._for_how_long(document)
             self._publish(topic, f'{{"type": "{topic}", "document": {document}}}')
             if topic == "load":
                 before, self._choice = self._choice, _choice(bytes(entry.body))
                 if self._choice != before:
                     urgent.add("load")
         return urgent
+
+    def _compose_changed(self) -> bool:
+        """Make the message that something of the site is new, if it is; within a deploy it is not yet."""
+        sequence, entry = self._reader.sequence, find_state(self._reader)
+        message: dict[str, object] = {"type": "changed", "seq": sequence}
+        source: bytes | int = sequence
+        if entry is not None and entry.body is not None:
+            source = state_of(entry.body)
+            message["s"] = source.decode("ascii")
+        if source in (UNKNOWN, self._sources.get("changed")):
+            return False
+        self._sources["changed"] = source
+        self._publish("changed", json.dumps(message))
+        return True
+
+    def _for_how_long(self, document: str) -> str:
+        """The load *document*, with the time until the next one comes."""
+        seconds = round_seconds(len(self.sockets), len(document), self._link_bps)
+        most = int(seconds / MOST_PERIOD * TTL_MS)
+        return document if most <= TTL_MS else _TTL.sub(f'"ttl_ms":{most}', document, count=1)
 
     def _publish(self, topic: str, message: str) -> None:
         self._frames[topic] = framed(message)
@@ -285,7 +343,7 @@ class _Subscribe(msgspec.Struct, tag="subscribe"):
     topics: list[str]
 
 
-def _subscribed(message: str | bytes, choice: tuple[str, ...]) -> tuple[str, ...]:
+def _subscribed(message: str, choice: tuple[str, ...]) -> tuple[str, ...]:
     """The topics that *message* chooses; :exc:`ValueError` with the reason if it is something else."""
     try:
         return _checked(msgspec.json.decode(message, type=_Subscribe).topics, choice)

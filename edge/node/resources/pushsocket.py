@@ -37,7 +37,10 @@ class Hub(Protocol):
     def sent(self, count: int) -> None:
         """So many bytes went out, of any connection."""
 
-    def subscribe(self, socket: PushSocket, message: str | bytes) -> None:
+    def answer(self, question: bytes) -> bytes:
+        """The answer to *question* of a client; :exc:`ValueError` with the reason if it is none."""
+
+    def subscribe(self, socket: PushSocket, message: str) -> None:
         """The client says *message*; :exc:`ValueError` with the reason if that means nothing."""
 
 
@@ -117,10 +120,14 @@ class PushSocket:
         self._hub.joined(self)
 
     def received(self, data: bytes) -> None:
-        """A client may choose its topics."""
+        """A client may choose its topics, and ask questions."""
         for message in self._frames.receive(data, self._hub.now()):
             try:
-                self._hub.subscribe(self, message)
+                if isinstance(message, str):
+                    self._hub.subscribe(self, message)
+                else:
+                    self._frames.send(self._hub.answer(message))
+                    self._flush()  # who takes no answers gets no more of them
             except ValueError as error:
                 self._frames.close(1008, str(error), self._hub.now())
         self._flush()

@@ -66,6 +66,7 @@ def worker_settings(
         tls_policy=config.tls_policy,
         hsts=config.hsts,
         status=config.status,
+        link_bps=nic_bps(config.nic_mbit) / workers,
         mounts=config.mount,
         applications=config.app,
         access_log=config.access_log,

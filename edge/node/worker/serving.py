@@ -119,6 +119,7 @@ class Serving:
             socket_limit(settings.connections),
             self._counters,
             settings.status,
+            settings.link_bps,
         )
         own = EdgeResources(self._reader, published, self.life, self._pushing, settings.status)
         root: Resource = RootResource(own, published)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+from base64 import urlsafe_b64decode
 from typing import Any
 
 from msgspec.structs import replace
@@ -12,15 +13,25 @@ from twisted.internet.task import LoopingCall
 from twisted.trial.unittest import SynchronousTestCase
 from wsproto.connection import Connection as Frames
 from wsproto.connection import ConnectionType
-from wsproto.events import CloseConnection, Ping, Pong, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
 from edge.load.document import LoadDocument, encode, node_load
 from edge.load.report import unknown
-from edge.node.resources.pushing import LEAST_PERIOD, MOST_PERIOD, PACE, period
+from edge.node.resources.pushing import (
+    LEAST_PERIOD,
+    LONGEST_ROUND,
+    MOST_PERIOD,
+    PACE,
+    SHARE,
+    period,
+    round_seconds,
+)
 from edge.node.resources.pushsocket import BEHIND_BYTES
 from edge.resource import Resource
+from edge.table.site_state import StateEntry
 from tests.node.serving import NOW, parse_answers
-from tests.node.tables import Site, representation
+from tests.node.tables import BODIES, Site, representation
+from tests.node.tables import tag as tag_of
 
 ASK = (
     b"GET /.edge/socket%b HTTP/1.1\r\nHost: localhost:8080\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -303,6 +314,92 @@ class PushingTests(SynchronousTestCase):
         self.assertEqual(period(3 * PACE), 3.0)
         self.assertEqual(period(1_000_000), MOST_PERIOD)
         self.assertLess(MOST_PERIOD, 5)
+
+    def test_load_documents_take_at_most_2_percent_of_the_link_and_news_none_of_that_time(self) -> None:
+        count, link_bps = 400, 1e6
+        self.connection = self.site.connect(link_bps=link_bps)
+        others = [self.site.join(self.connection) for _ in range(count)]
+        self.publish_nodes(1, 0.5, 0.5)
+        self.connection.pass_time(70)
+        sent = lambda: sum(len(one.written) for one in others)  # noqa: E731
+        before = sent()
+        for number in range(240):
+            self.publish_nodes(number, 0.5, 0.1 + number / 1000)
+            self.connection.clock.advance(0.25)
+        self.assertLess((sent() - before) * 8 / 60, 1.1 * SHARE * link_bps)
+        self.assertGreater((sent() - before) * 8 / 60, 0.8 * SHARE * link_bps)
+        document = json.loads(others[0].written.rpartition(b'"document": ')[2].partition(b"}]}")[0] + b"}]}")
+        self.assertGreater(document["ttl_ms"], 10_000)
+        before_each = [len(one.written) for one in others]
+        self.site.put(b"/new", representation(0, b"new"))
+        self.publish_nodes(300, 0.5, 0.0)
+        self.connection.pass_time(2)
+        for one, length in zip(others, before_each, strict=True):
+            self.assertIn(b"changed", one.written[length:])
+            self.assertIn(b'"seq":300', one.written[length:])
+
+    def test_the_round_grows_with_the_connections_up_to_what_clients_poll_at(self) -> None:
+        self.assertEqual(round_seconds(10, 1000, 1e9), LEAST_PERIOD)
+        self.assertEqual(round_seconds(50_000, 1250, 5e8), 50.0)
+        self.assertEqual(round_seconds(1_000_000, 1250, 5e8), LONGEST_ROUND)
+        self.assertEqual(round_seconds(1_000_000, 1250, 0), MOST_PERIOD)
+
+    def settled(self, history: bytes = b"aaaaaa2\naaaaaa1\naaaaaa2 /a.txt\n") -> StateEntry:
+        entry = StateEntry(self.site.writer)
+        entry.settle(history, 0)
+        return entry
+
+    def ask(self, question: bytes) -> list[Any]:
+        self.connection.send(self.frames.send(BytesMessage(question)))
+        return [bytes(one.data) for one in self.events() if isinstance(one, BytesMessage)]
+
+    def test_questions_are_answered_as_by_http(self) -> None:
+        entry = self.settled()
+        self.open(b"?topics=changed")
+        self.assertEqual(self.ask(b"\1\0aaaaaa2"), [b"\x81\0"])
+        self.assertEqual(self.ask(b"\1\1aaaaaa1"), [b"\x81\1aaaaaa2\n/a.txt\n"])
+        self.assertEqual(self.ask(b"\1\2x"), [b"\x81\2?\n"])
+        tag = urlsafe_b64decode(tag_of(BODIES[0]).strip('"'))
+        copies = tag + b"\x06/a.txt" + bytes(12) + b"\x06/a.txt"
+        self.assertEqual(self.ask(b"\2\3" + copies), [b"\x82\3\0\7aaaaaa2\0\1"])
+        entry.open()
+        self.assertEqual(self.ask(b"\1\4aaaaaa2"), [b"\x81\4?\n"])
+        self.assertEqual(self.ask(b"\2\5" + copies), [b"\x82\5\0\0\0\1"])
+
+    def test_where_there_is_no_state_nothing_can_be_said(self) -> None:
+        self.open(b"?topics=changed")
+        self.assertEqual(self.ask(b"\1\0aaaaaa2"), [b"\x81\0?\n"])
+
+    def test_what_is_no_question_ends_the_connection_with_the_reason(self) -> None:
+        for question in (b"", b"\1", b"\0\0", b"\xff\0", b"\2\0x", b"\2\0" + bytes(4000)):
+            self.setUp()
+            self.open()
+            self.connection.send(self.frames.send(BytesMessage(question)))
+            [end] = [one for one in self.events() if isinstance(one, CloseConnection)]
+            self.assertEqual((end.code, bool(end.reason)), (1008, True))
+
+    def test_who_asks_and_takes_no_answers_is_cut_off(self) -> None:
+        self.settled(b"aaaaaa2\naaaaaa1\naaaaaa2 /" + b"x" * 4000 + b"\n")
+        self.open()
+        transport = self.connection.transport
+        transport.stalled = True
+        ask = self.frames.send(BytesMessage(b"\1\0aaaaaa1"))
+        self.connection.send(ask * 50)
+        self.assertTrue(transport.aborted)
+        self.assertLess(transport.unsent, BEHIND_BYTES + 5000)
+
+    def test_a_deploy_is_told_of_when_it_has_ended(self) -> None:
+        entry = self.settled()
+        self.open(b"?topics=changed")
+        self.assertEqual([one["s"] for one in self.messages()], ["aaaaaa2"])
+        entry.open()
+        for number in range(4):
+            self.site.put(b"/new%d" % number, representation(0, b"new"))
+            self.connection.pass_time(2)
+        self.assertEqual(self.messages(), [])
+        entry.settle(b"aaaaaa3\naaaaaa1\n", 0)
+        self.connection.clock.advance(0.25)
+        self.assertEqual([one["s"] for one in self.messages()], ["aaaaaa3"])
 
     def test_this_node_alone_is_a_topic_for_who_asks(self) -> None:
         one = representation(0, b'{"v": 1, "node": "n1"}\n')
