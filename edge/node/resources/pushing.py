@@ -14,12 +14,13 @@ closes with 1008 and the reason.
 
 A message is composed and framed once for all connections of a worker.  When they get it:
 
-* The connections stand in a round that takes one *period* (:func:`round_seconds`); whose turn it is gets
-  what is new for it.  So pushes are spread over time, however many connections there are, and the crowd does
-  not act on new figures all at once.  The period grows with the connections, so that load documents take at
-  most :data:`SHARE` of the node's link; ``ttl_ms`` in a pushed one says how long the next may take.
+* The connections stand in a round that takes one *period* (:func:`period`); whose turn it is gets what is
+  new for it.  So pushes are spread over time, however many connections there are, and the crowd does not act
+  on new figures all at once.
+* Load documents come in one of several rounds (:func:`round_seconds`), so many that all of them take at most
+  :data:`SHARE` of the node's link; ``ttl_ms`` in a pushed one says how long the next may take.
 * What cannot wait - a node that is gone or back, a change of the site - goes to all at once, and that alone,
-  some hundred in each turn of the reactor, but no more often than :func:`period` says.
+  some hundred in each turn of the reactor, but no more often than once in a period.
 
 Who still has bytes of the last push waiting gets nothing on top of them, and the newest when they are taken;
 after :data:`edge.node.resources.pushsocket.STUCK_SECONDS` without that the connection is aborted.
@@ -32,6 +33,7 @@ from __future__ import annotations
 
 import json
 import re
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
 TOPICS = ("load", "changed", "status")
 _TTL = re.compile(r'"ttl_ms":\d+')
 _NUMBER = {topic: number for number, topic in enumerate(TOPICS)}
+_BUT_LOAD = tuple(topic for topic in TOPICS if topic != "load")
 #: What a client gets that says nothing.
 DEFAULT_TOPICS = ("load", "changed")
 #: Seconds between two looks at the table, and between two steps of the round.
@@ -68,7 +71,7 @@ LOOK_SECONDS, STEP_SECONDS = 0.25, 0.05
 PACE = 1000
 #: Seconds of a round.  Charts want one a second; clients would poll each ``ttl_ms``.
 LEAST_PERIOD, MOST_PERIOD = 1.0, TTL_MS / 1000 * 0.9
-#: Seconds of the longest round: in silence clients ask for the load document themselves (load_poller.js).
+#: The most seconds between two load documents: in silence clients ask for one then (load_poller.js).
 LONGEST_ROUND = 120.0
 #: The part of a node's link that pushed load documents take at most.
 SHARE = 0.02
@@ -77,12 +80,12 @@ URGENT_BATCH = 250
 
 
 def period(connections: int) -> float:
-    """Seconds in which each of so many connections of a worker gets what cannot wait."""
+    """Seconds in which each of so many connections of a worker gets what is new."""
     return min(MOST_PERIOD, max(LEAST_PERIOD, connections / PACE))
 
 
 def round_seconds(connections: int, frame_bytes: int, link_bps: float) -> float:
-    """Seconds in which each of so many connections gets what is new, *frame_bytes* of it.
+    """Seconds in which each of so many connections gets a load document of *frame_bytes*.
 
     *link_bps*: bits per second of the link that are this worker's part; 0: unknown.
     """
@@ -129,6 +132,7 @@ class Pushing:
         self._choice: list[str] | None = None
         #: Who is still to be served in this round; and who at once.
         self._round: list[PushSocket] = []
+        self._rounds = 0
         self._hurry: list[PushSocket] = []
         self._credit = 0.0
         self._urgent_not_before = 0.0
@@ -245,13 +249,19 @@ class Pushing:
     def _step(self, steps: int) -> None:
         """Serve those whose turn it is, after so many steps."""
         count = len(self.sockets)
-        seconds = round_seconds(count, len(self._frames.get("load", b"")), self._link_bps)
-        self._credit = min(count, self._credit + steps * count * STEP_SECONDS / seconds)
+        self._credit = min(count, self._credit + steps * count * STEP_SECONDS / period(count))
         while self._credit >= 1:
             self._credit -= 1
             socket = self._next()
             if socket is not None:
-                self._serve(socket)
+                is_turn = (self._rounds + (id(socket) >> 6)) % self._rounds_of_load() == 0
+                self._serve(socket, TOPICS if is_turn else _BUT_LOAD)
+
+    def _rounds_of_load(self) -> int:
+        """In each of so many rounds a connection gets the load document, once."""
+        count = len(self.sockets)
+        seconds = round_seconds(count, len(self._frames.get("load", b"")), self._link_bps)
+        return ceil(seconds / period(count))
 
     def _next(self) -> PushSocket | None:
         """Whose turn it is: not of those that have gone since the round began, or few would wait for many."""
@@ -260,6 +270,7 @@ class Pushing:
             if socket in self.sockets:
                 return socket
         self._round = list(self.sockets)
+        self._rounds += 1
         return self._round.pop() if self._round else None
 
     def _serve(self, socket: PushSocket, topics: Collection[str] = TOPICS) -> None:
