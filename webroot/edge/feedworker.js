@@ -21,6 +21,7 @@ const feed = new Feed(location.origin, (message) => {
   remember(message);
   channel.postMessage(message);
 });
+feed.serve(channel);
 channel.onmessage = ({ data }) => {
   remember(data);
   if (data.type === "removed") feed.stop();

@@ -60,6 +60,7 @@ export function takePart(kind, onMessage) {
         onMessage(message);
       });
       if (end.signal.aborted) return;
+      feed.serve(channel);
       feed.start();
       await new Promise((resolve) => end.signal.addEventListener("abort", resolve));
       feed.stop();

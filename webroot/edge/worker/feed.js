@@ -1,5 +1,7 @@
 // The feed: load documents and news of changes, pushed over one WebSocket, polled where none comes through.
 //
+// What the Service Worker asks (relay.js) goes over the same socket; where there is none it is told so, and asks over HTTP.
+//
 // One feed runs for a whole browser: in the Shared Worker, or in the page that leads (see segments.js).  A socket that
 // ends or falls silent is replaced by one to another node, with exponential backoff.
 
@@ -10,6 +12,8 @@ const FIRST_MS = 50;
 const MOST_MS = 10_000;
 /** A socket that says nothing for this many periods of the load document hangs. */
 const SILENT = 2;
+/** Without a socket the load document is asked for this often at most, milliseconds: what rides on answers tells, too. */
+const POLL_MS = 120_000;
 
 export class Feed {
   /**
@@ -32,6 +36,28 @@ export class Feed {
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     this.timer = undefined;
     this.stopped = false;
+    this.polled = -POLL_MS;
+    this.number = 0;
+    /** What was asked and is not answered, by the number in its head. @type {Map<number, (answer: Uint8Array | null) => void>} */
+    this.asked = new Map();
+  }
+
+  /** Answer what is asked on *channel*. @param {BroadcastChannel} channel */
+  serve(channel) {
+    channel.addEventListener("message", ({ data: { type, number, data } }) => {
+      if (type === "question") this.ask(data).then((answer) => channel.postMessage({ type: "answer", number, data: answer }));
+    });
+  }
+
+  /** The answer to *question*, byte by byte as docs/reference/socket.md has it; null: there is no socket. @param {Uint8Array<ArrayBuffer>} question @returns {Promise<Uint8Array | null>} */
+  ask(question) {
+    const { socket } = this;
+    if (socket?.readyState !== 1) return Promise.resolve(null);
+    this.number = (this.number + 1) % 256;
+    question[1] = this.number;
+    this.asked.get(this.number)?.(null);
+    socket.send(question);
+    return new Promise((resolve) => this.asked.set(this.number, resolve));
   }
 
   start() {
@@ -58,9 +84,16 @@ export class Feed {
     this.url = this.choose();
     const socket = new this.Socket(`${this.url.replace(/^http/, "ws")}/.edge/socket`);
     this.socket = socket;
+    socket.binaryType = "arraybuffer";
     this.watch(MOST_MS);
     socket.onmessage = (event) => {
       if (socket !== this.socket) return;
+      if (typeof event.data !== "string") {
+        const answer = new Uint8Array(event.data);
+        this.asked.get(answer[1])?.(answer);
+        this.asked.delete(answer[1]);
+        return;
+      }
       if (this.failures || !this.load) this.say({ type: "feed", how: "socket", url: this.url });
       this.failures = 0;
       this.take(JSON.parse(event.data));
@@ -80,17 +113,20 @@ export class Feed {
     const socket = this.socket;
     this.socket = null;
     socket?.close();
+    for (const resolve of this.asked.values()) resolve(null);
+    this.asked.clear();
     if (this.stopped) return;
     this.failures += 1;
-    if (this.failures > 2) this.poll();
+    if (this.failures > 2 && Date.now() - this.polled > POLL_MS) this.poll();
     const ms = Math.min(MOST_MS, FIRST_MS * 2 ** (this.failures - 1));
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.connect(), ms * (0.5 + this.random()));
   }
 
   async poll() {
+    this.polled = Date.now();
     try {
-      const answer = await this.fetch(`${this.choose()}/.edge/load`, { cache: "no-store", credentials: "omit" });
+      const answer = await this.fetch(`${this.choose()}/.edge/load`, { credentials: "omit", referrerPolicy: "no-referrer" });
       this.take({ type: "load", document: await answer.json() });
       this.say({ type: "feed", how: "poll", url: this.url });
     } catch {

@@ -10,7 +10,7 @@ export const LOCK = "edge-feed";
  * @typedef {import("./nodes.js").LoadDocument} LoadDocument
  *
  * @typedef {{type: "load", document: LoadDocument}} LoadMessage from the feed: figures of all nodes
- * @typedef {{type: "changed", seq: number}} ChangedMessage from the feed: something of the site is new
+ * @typedef {{type: "changed", seq: number, s?: string}} ChangedMessage from the feed: something of the site is new; *s*: its state
  * @typedef {{type: "feed", how: "socket" | "poll" | "none", url: string}} FeedMessage from the feed: how it comes
  * @typedef {{type: "updated", paths: string[]}} UpdatedMessage from the worker: new versions are stored
  * @typedef {{type: "outdated", page: string, path: string}} OutdatedMessage from the worker to the page with this client id:
@@ -23,10 +23,12 @@ export const LOCK = "edge-feed";
  *   and of *paths* in place
  * @typedef {{type: "refresh"}} RefreshMessage to the worker: a page is idle
  * @typedef {{type: "online"}} OnlineMessage to the worker: there may be a network again
+ * @typedef {{type: "question", number: number, data: Uint8Array}} QuestionMessage from the worker to the feed: for its node
+ * @typedef {{type: "answer", number: number, data: Uint8Array | null}} AnswerMessage from the feed: null: it has no socket
  * @typedef {{type: "ask"}} AskMessage to the worker: broadcast your status
  *
  * @typedef {LoadMessage | ChangedMessage | FeedMessage | UpdatedMessage | OutdatedMessage | StatusMessage | OutboxMessage
- *   | RemovedMessage | ShownMessage | RenewedMessage | RefreshMessage | OnlineMessage | AskMessage} Message
+ *   | RemovedMessage | ShownMessage | RenewedMessage | RefreshMessage | OnlineMessage | QuestionMessage | AnswerMessage | AskMessage} Message
  *
  * @typedef {object} Status what the worker has done since it started
  * @property {string} version

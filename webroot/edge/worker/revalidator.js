@@ -3,6 +3,7 @@
 //     all           GET /.edge/changes?since=STATE: 304 confirms all that is kept at that state of the site (versions.js);
 //                   else the paths that have changed
 //     one           a conditional GET (RFC 9110 section 13): 304, or the new version at once
+//                   The same over the feed's socket, where there is one (relay.js)
 //     several       POST /.edge/revalidate, a line "ETAG PATH" each, answered by the numbers of the stale ones;
 //                   those are asked for one by one, and committed together
 
@@ -21,15 +22,16 @@ export class Revalidator {
    * @param {import("./response_store.js").ResponseStore} store
    * @param {import("./sender.js").Sender} sender
    * @param {{onUpdate: (paths: string[]) => void, onGone: (path: string) => void, along?: () => StoredResponse[],
-   *   timer?: (then: () => void, ms: number) => void}} outside
+   *   relay?: import("./relay.js").Relay, timer?: (then: () => void, ms: number) => void}} outside
    *   *along*: what may as well be revalidated when a batch is sent
    */
-  constructor(store, sender, { onUpdate, onGone, along = () => [], timer = (then, ms) => setTimeout(then, ms) }) {
+  constructor(store, sender, { onUpdate, onGone, along = () => [], relay, timer = (then, ms) => setTimeout(then, ms) }) {
     this.store = store;
     this.sender = sender;
     this.onUpdate = onUpdate;
     this.onGone = onGone;
     this.along = along;
+    this.relay = relay;
     this.timer = timer;
     /** @type {Set<StoredResponse>} */
     this.waiting = new Set();
@@ -116,7 +118,9 @@ export class Revalidator {
    * @param {{etag: string, path: string}[]} asked
    */
   async validate(asked) {
-    const post = asked.map(({ etag, path }) => `${etag} ${path.split("?")[0]}`).join("\n");
+    const told = await this.relay?.stale(asked);
+    if (told) return told;
+    const post = asked.map(({ etag, path }) => `${etag} ${path}`).join("\n");
     const response = await this.sender.send({ path: "/.edge/revalidate", post, brief: true });
     if (!response.ok) return null;
     const { stale, s = "" } = await response.json();
@@ -125,10 +129,13 @@ export class Revalidator {
 
   /** What has changed since the state *since*, and up to which; null: the node cannot say. @param {string} since */
   async changes(since) {
-    const response = await this.sender.send({ path: `/.edge/changes?since=${since}`, brief: true });
-    if (response.status === 304) return { state: since, changed: [] };
-    const [state, ...changed] = response.ok ? (await response.text()).trimEnd().split("\n") : ["?"];
-    return state === "?" ? null : { state, changed };
+    let lines = await this.relay?.changes(since);
+    if (typeof lines !== "string") {
+      const response = await this.sender.send({ path: `/.edge/changes?since=${since}`, brief: true });
+      lines = response.status === 304 ? "" : response.ok ? await response.text() : "?";
+    }
+    const [state, ...changed] = lines.trimEnd().split("\n");
+    return state === "?" ? null : { state: state || since, changed };
   }
 
   /** A conditional request for each of *stale*; new versions are committed together.  The paths of those. @param {StoredResponse[]} stale */

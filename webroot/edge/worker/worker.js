@@ -21,6 +21,7 @@ import { PageParts } from "./page_parts.js";
 import { Prefetcher } from "./prefetcher.js";
 import { invalidate } from "./invalidation.js";
 import { CACHES, ResponseStore } from "./response_store.js";
+import { Relay } from "./relay.js";
 import { Revalidator } from "./revalidator.js";
 import { CurrentRules, staticRoutes } from "./rules.js";
 import { SavedState } from "./saved_state.js";
@@ -57,10 +58,12 @@ export class Worker {
       update: () => scope.registration.update(),
     });
     this.selfUpdate = selfUpdate;
+    this.relay = new Relay((message) => this.say(message));
     this.revalidator = new Revalidator(this.store, this.sender, {
       onUpdate: (paths) => this.onUpdate(paths),
       onGone: (path) => selfUpdate.onGone(path),
       along: () => selfUpdate.along(),
+      relay: this.relay,
     });
     this.parts = new PageParts(this.store, {
       now,
@@ -168,6 +171,7 @@ export class Worker {
 
   /** Feed or page say something on the channel, as long as we are awake. @param {Message} message */
   onBroadcast(message) {
+    this.relay.hear(message);
     if (message.type === "load") {
       const load = readLoad(message.document);
       if (load) this.nodes.learn(load, Date.now());
