@@ -152,3 +152,17 @@ test("a node's own load is read where ORCA's field is sent", async () => {
   nodes.overhear("http://nobody", headers("TEXT application_utilization=0.9"), clock.now());
   assert.equal(nodes.all.get(one).utilization, 0.9);
 });
+
+test("what was confirmed lately is not asked for again by an idle page", async () => {
+  const { clock, site, revalidator, rows } = await setup();
+  assert.equal(revalidator.isKnown(rows()[0], 1000), false);
+  await revalidator.revalidate(rows().slice(1));
+  assert.ok(rows().every((row) => revalidator.isKnown(row, 1000)), "one question confirms all");
+  await clock.pass(1000);
+  assert.equal(revalidator.isKnown(rows()[0], 1000), false);
+  site.state = "s2";
+  site.since = { s1: ["/a"] };
+  site.files["/a"] = { body: "new", etag: "a2" };
+  await revalidator.revalidate(rows().slice(1));
+  assert.deepEqual(rows().map((row) => revalidator.isKnown(row, 1000)), [false, true, true, true]);
+});

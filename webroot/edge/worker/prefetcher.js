@@ -62,9 +62,11 @@ export class Prefetcher {
     return true;
   }
 
-  /** Revalidate everything that is used while it is stale; the rest is asked for when it is used. */
+  /** Revalidate everything that is used while it is stale, but what a node has confirmed lately; the rest is asked for when it is used. */
   async refresh() {
-    await this.revalidator.revalidate(this.store.filter((stored) => this.store.use(stored) === "stale")).catch(() => {}); // another time
+    const { store, revalidator } = this;
+    const stale = store.filter((stored) => store.use(stored) === "stale" && !revalidator.isKnown(stored, REFRESH_MS));
+    await revalidator.revalidate(stale).catch(() => {}); // another time
     await this.store.sweep();
   }
 }

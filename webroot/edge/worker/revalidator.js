@@ -38,6 +38,8 @@ export class Revalidator {
     /** @type {Promise<void> | null} */
     this.batch = null;
     this.count = { validators: 0, notModified: 0 };
+    /** The state that a node confirmed last, and when. */
+    this.known = { state: "", at: 0 };
   }
 
   /** Have *stored* revalidated soon, with others; fulfilled when that is over. @param {StoredResponse} stored @returns {Promise<void>} */
@@ -93,11 +95,18 @@ export class Revalidator {
     if (!known) return { stale: [], rest: asked };
     versions.moved(name, known.state, known.changed);
     versions.token = known.state;
+    this.known = { state: known.state, at: this.store.now() };
     const now = versions.at(known.state);
     const current = rows.filter(({ states }) => states & now);
     this.count.validators += current.length;
     this.store.freshen(current);
     return { stale: rows.filter(({ states }) => !(states & now)), rest: asked.filter((stored) => !rows.includes(stored)) };
+  }
+
+  /** Whether *stored* is kept at a state that was confirmed in the last *ms*. @param {StoredResponse} stored @param {number} ms */
+  isKnown({ states }, ms) {
+    const { state, at } = this.known;
+    return state !== "" && states > 0 && this.store.now() < at + ms && (states & this.store.versions.at(state)) !== 0;
   }
 
   /** Those of *asked* that are not current; the others are fresh again. @param {StoredResponse[]} asked */
