@@ -139,7 +139,7 @@ class OriginPool:
             self._looking = self._clock.callLater(STILL_SECONDS, self._look_who_stands_still)
 
     def over(self, exchange: PooledExchange) -> None:
-        """It is over, one way or the other."""
+        """The question of *exchange* is over, one way or the other."""
         self._answering.discard(exchange)
         self.dispatch.over(exchange)
 
