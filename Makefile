@@ -20,7 +20,7 @@ help:
 	@echo "make docs            these documents as a site: docs/_build/html/index.html"
 	@echo "make native-test     the C code alone, under ASan and UBSan"
 	@echo "make sim             thousands of simulated clusters with every fault there is"
-	@echo "make fuzz            hostile bytes for what nodes read from each other, a minute each"
+	@echo "make fuzz            hostile bytes for what nodes read from each other and from applications, a minute each"
 	@echo "make bench           CPU per request beside nginx"
 	@echo "make clean           removes what was built"
 	@echo "PYTHON=python3.x chooses another Python (3.10 or newer) for the environment."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 from websockets.sync.client import connect as open_websocket
 
+from tests.end_to_end.hostile import SAID, HostileServer
 from tests.end_to_end.node import PATIENCE, RunningNode, exchange
 from tests.end_to_end.servers import Server
 from tests.poisoning import MARK, attempts
@@ -125,6 +127,37 @@ class UpstreamTests(Case):
         assert first is not None
         self.node.wait_for(lambda: self.told("/two")["pid"] == first.pid, "the one that is back is asked")
         connection.close()
+
+    def test_whatever_a_server_says_visitors_get_one_whole_answer_or_none_and_the_node_goes_on(self) -> None:
+        hostile = HostileServer()
+        hostile.start()
+        self.addCleanup(hostile.stop)
+        self.run_node(f'app = ["/={hostile.target}"]\n')
+        for path in (*SAID, "/reset", "/endless-head"):
+            connection = self.talk(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            connection.settimeout(5)
+            seen = b""
+            with contextlib.suppress(TimeoutError, ConnectionResetError):
+                while (piece := connection.recv(65536)) and not seen.endswith((b"\n\n", b"ok")):
+                    seen += piece
+                    if seen.startswith(b"HTTP/1.1 502") or seen.endswith(b"\r\n\r\nok"):
+                        break
+            connection.close()
+            self.assertNotIn(b"evil", seen, path)
+            if path in ("/fine", "/two-answers"):
+                self.assertTrue(seen.startswith(b"HTTP/1.1 200 "), path)
+            elif path in ("/short", "/short-chunks", "/bad-chunks"):
+                self.assertFalse(seen.endswith(b"0\r\n\r\n"), "cut off: what has come is not whole")
+            else:
+                self.assertTrue(seen.startswith(b"HTTP/1.1 502 Bad Gateway\r\n"), (path, seen))
+        self.assertEqual(self.node.ask("/fine")[2], b"ok")
+        asked = hostile.asked.count
+        self.assertEqual(
+            (asked("/empty"), asked("/two-lengths")), (2, 1), "no answer: once more; a bad one: no"
+        )
+        log = self.node.log.read_text()
+        self.assertIn("Content-Length", log)
+        self.assertNotIn("Traceback", log)
 
     # What the first test does, in its order
 

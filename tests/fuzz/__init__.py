@@ -1,4 +1,4 @@
-"""Hostile bytes for everything that reads what other nodes send: ``make fuzz``.
+"""Hostile bytes for everything that reads what other nodes, or applications, send: ``make fuzz``.
 
 * ``targets.py``: what is fuzzed; each target takes any bytes and must not raise
 * ``__main__.py``: runs them with atheris (libFuzzer), each in a process of its own

@@ -119,7 +119,8 @@ class OriginPool:
         now = self.now()
         until = self.dispatch.outcome(member, outcome, now)
         if outcome is Outcome.FAILED:
-            self._said.warn(member.item.name, f"{member.item.name}: {sentence}")
+            said = f"{member.item.name}: {sentence}"
+            self._said.warn(said, said)  # each of them once a minute
         if until is not None:
             name = member.item.name
             self._said.warn(f"{name} out", f"{name} fails, and is not asked for {until - now:.0f} s")
