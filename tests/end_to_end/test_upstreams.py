@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import shutil
 import signal
 import socket
+import ssl
 import tempfile
 import time
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 from websockets.sync.client import connect as open_websocket
 
+from tests.end_to_end.certificates import write_certificate
 from tests.end_to_end.hostile import SAID, HostileServer
 from tests.end_to_end.node import PATIENCE, RunningNode, exchange
 from tests.end_to_end.servers import Server
@@ -39,8 +42,10 @@ class Case(SynchronousTestCase):
             server.start()
         file = directory / "edge.toml"
         file.write_text(configuration.replace("DIR", str(directory)))
-        self.node = RunningNode("--config", str(file), workers=1)
+        tls = "tls:0:privateKey=DIR/key.pem:certKey=DIR/cert.pem:interface=127.0.0.1"
+        self.node = RunningNode("--config", str(file), workers=1, listen=("tcp:0:interface=127.0.0.1", tls))
         self.addCleanup(self.node.clean_up)
+        write_certificate(self.node.directory, "node")
         self.node.write("file.html", b"a file")
         self.node.start()
 
@@ -82,6 +87,7 @@ class UpstreamTests(Case):
         self.a_client_that_waits_for_100_gets_it_from_the_application()
         self.websockets_pass()
         self.a_client_that_takes_nothing_costs_little_and_one_that_goes_is_noticed()
+        self.over_tls_all_is_the_same()
         self.an_answer_that_does_not_come_is_504_and_nobody_there_is_503()
         self.another_worker_finds_it_again()
 
@@ -238,6 +244,24 @@ class UpstreamTests(Case):
         log = self.behind["asgi"].log
         self.node.wait_for(lambda: b"nobody wants it" in log.read_bytes(), "the application knows")
 
+    def over_tls_all_is_the_same(self) -> None:
+        port = int(next(url for url in self.node.urls if url.startswith("https:")).rsplit(":", 1)[1])
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=PATIENCE, context=_BELIEVING)
+        told = json.loads(exchange(connection, "/x", keep=True)[2])
+        fields = dict(told["fields"])
+        self.assertEqual(
+            (fields["x-forwarded-proto"], fields["x-forwarded-host"]), ("https", f"127.0.0.1:{port}")
+        )
+        body = bytes(range(256)) * 4000
+        self.assertEqual(exchange(connection, "/echo", method="POST", body=body, keep=True)[2], body)
+        connection.request("GET", "/endless")
+        answer = connection.getresponse()
+        self.assertEqual(answer.read(3_000_000), b"x" * 3_000_000)
+        connection.close()
+        with open_websocket(f"wss://127.0.0.1:{port}/socket", proxy=None, ssl=_BELIEVING) as talk:
+            talk.send("x" * 100_000)
+            self.assertEqual(talk.recv(PATIENCE), "heard " + "x" * 100_000)
+
     def an_answer_that_does_not_come_is_504_and_nobody_there_is_503(self) -> None:
         status, _, body = self.node.ask("/slow")
         self.assertEqual((status, body.startswith(b"504 Gateway Timeout")), (504, True))
@@ -294,6 +318,11 @@ class PoisoningTests(Case):
             pass
         connection.close()
         return found
+
+
+#: Whatever certificate it is shown.
+_BELIEVING = ssl.create_default_context()
+_BELIEVING.check_hostname, _BELIEVING.verify_mode = False, ssl.CERT_NONE
 
 
 def _resident(pid: int) -> int:
