@@ -284,6 +284,8 @@ class PoisoningTests(Case):
     def test_no_attempt_reaches_a_second_reader(self) -> None:
         self.run_node(
             """
+            public-url = "https://shop.example"
+
             [[app]]
             at = "/"
             to = "http+unix:DIR/gullible.sock"
@@ -303,6 +305,10 @@ class PoisoningTests(Case):
                     reached.append(f"{attempt.name}: {answer[:100]!r}")
         self.assertEqual(reached, [])
         self.assertGreater(hits, 100, "it is the cache that was tried")
+        fields = dict(self.told("/who", {"Host": "other.example"})["fields"])
+        said = [fields[name] for name in ("host", "x-forwarded-host", "x-forwarded-proto")]
+        self.assertEqual(said, ["shop.example", "shop.example", "https"], "whoever asks first")
+        self.assertNotIn("x-forwarded-for", fields)
 
     def send(self, data: bytes) -> bytes:
         """What is answered to *data* until the end of its connection, or until nothing more comes."""

@@ -59,8 +59,12 @@ class CachingOrigin:
         origins: Collection[bytes],
         now_ms: Callable[[], int],
         host: bytes = DEFAULT_HOST,
+        secure: bool = False,
     ) -> None:
-        """*origins*: those whose pages may read stored answers; *now_ms*: CLOCK_MONOTONIC in milliseconds."""
+        """*origins*: those whose pages may read stored answers; *now_ms*: CLOCK_MONOTONIC in milliseconds.
+
+        *host*, *secure*: what the clean question says, whoever asks first: the name, and whether by HTTPS.
+        """
         self.inner = inner
         self.application = application.name
         self.desk = desk
@@ -69,6 +73,7 @@ class CachingOrigin:
         self.origins = origins
         self.now_ms = now_ms
         self._host = host
+        self._secure = secure
         self._maker = KeyMaker(
             application.ignore_query,
             [
@@ -124,7 +129,8 @@ class CachingOrigin:
         """The clean question of the key *name*."""
         key = Key.of_name(name)
         buckets = [(field, value) for field, value in key.buckets if value]
-        return Question(b"GET", key.target, [*buckets, *validators], self._host, clean=True)
+        fields = [*buckets, *validators]
+        return Question(b"GET", key.target, fields, self._host, self._secure, clean=True)
 
     def stored(self, name: bytes) -> dict[int, Answer]:
         """What is stored under *name*, fresh or not."""

@@ -47,6 +47,9 @@ class Cache(NamedTuple):
     origins: Collection[bytes]
     #: CLOCK_MONOTONIC in milliseconds.
     now_ms: Callable[[], int]
+    #: What browsers find the site under: host and port, and whether by HTTPS.
+    host: bytes = b""
+    secure: bool = False
 
 
 class Applications:
@@ -142,7 +145,8 @@ class Applications:
             self._cache.counters,
             self._cache.origins,
             self._cache.now_ms,
-            application.host.encode("ascii") or DEFAULT_HOST,
+            application.host.encode("ascii") or self._cache.host or DEFAULT_HOST,
+            self._cache.secure,
         )
         self._cached[application.name] = cached
         return cached

@@ -142,7 +142,11 @@ class Serving:
             cache = None
             if fills is not None:
                 desk = FillDesk(fills, reactor, lambda: date_of(reactor))
-                cache = Cache(desk, self._reader, self._counters, origins, monotonic_ms)
+                # The first origin is the node's own, as browsers find it.
+                scheme, _, host = (settings.allow_origins or ("",))[0].partition("://")
+                name = host.encode("ascii")
+                secure = scheme == "https"
+                cache = Cache(desk, self._reader, self._counters, origins, monotonic_ms, name, secure)
             self._applications = Applications(settings.applications, reactor, connect, cache)
             mounted = [mount.path.encode() for mount in map(parse_mount, settings.mounts)]
             gateway = self._applications.gateway(self._reader, origins, mounted, https_only)
