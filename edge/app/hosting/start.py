@@ -6,6 +6,7 @@ together here from the node's own files, and nothing else of the node's environm
 
 import contextlib
 import os
+import signal
 import sys
 
 #: Programs of this process gain no privileges by executing files (prctl(2)).
@@ -22,7 +23,7 @@ def main() -> int:
     # What is executed lies in our folder, which has no business in the search path of the application.
     sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != hosting]
     make_importable(os.path.dirname(os.path.dirname(hosting)))
-    give_up_privileges()
+    stand_alone()
     from edge.app.hosting.process import run
 
     return run(sys.argv[1])
@@ -41,10 +42,15 @@ def make_importable(folder: str) -> None:
     spec.loader.exec_module(module)
 
 
-def give_up_privileges() -> None:
-    """Lead a group of processes of its own, and gain no privileges any more, as far as that is possible."""
+def stand_alone() -> None:
+    """Lead a group of processes of its own, with signals as usual, and gain no privileges any more."""
     with contextlib.suppress(OSError):  # it leads one already
         os.setsid()
+    # The supervisor ignores most signals, and holds all back while it starts this: an application need not.
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE, signal.SIGINT}:
+        with contextlib.suppress(OSError):
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     with contextlib.suppress(ImportError, OSError, AttributeError):  # an interpreter without ctypes
         import ctypes
 

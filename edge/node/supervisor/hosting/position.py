@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from edge.errors import NotConnected
+from edge.errors import ConfigError, NotConnected
 from edge.node.supervisor.backoff import Backoff
 from edge.node.supervisor.hosting.memory import resident_bytes
 from edge.node.supervisor.hosting.process import ApplicationProcess
@@ -86,9 +86,9 @@ class Position:
         process = ApplicationProcess(self.application, self, self._user, self._reactor)
         try:
             process.spawn()
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            self._not_started(f"cannot be started: {where}{error.strerror or error}", 0.0)
+        except (ConfigError, OSError) as error:
+            why = f"no process can be had: {error.strerror}" if isinstance(error, OSError) else str(error)
+            self._not_started(why, 0.0)
             return
         self.coming = process
         self._reactor.callLater(START_SECONDS, self._give_up, process)

@@ -25,7 +25,7 @@ from zope.interface import implementer
 import edge
 from edge.app.hosting import control
 from edge.app.messages import Malformed
-from edge.errors import plain
+from edge.errors import ConfigError, plain
 from edge.node.process.signals import signals_held_back
 from edge.node.supervisor.directories import SAME_USER, User
 from edge.node.supervisor.hosting.output import Output
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 #: Seconds after the end of a drain until the process is killed.
 GRACE_SECONDS = 2.0
+#: Seconds for which the last words of a process that has ended are waited for.
+LAST_WORDS_SECONDS = 1.0
 #: What the service manager told this node is not for others.
 _OURS = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC")
 
@@ -79,12 +81,20 @@ class ApplicationProcess:
         self._control: _Control | None = None
         self._is_draining = False
         self._kills: Any = None
+        #: How it ended, until that is told; and until when its last words may come.
+        self._how = ""
+        self._reading: Any = None
         #: The application's ends of the connections of workers.
         self._ends: list[socket.socket] = []
 
     def spawn(self) -> None:
-        """Start it; :exc:`OSError`: there is no process or no memory to be had now, or no such program."""
+        """Start it.
+
+        :class:`~edge.errors.ConfigError`: its interpreter or folder is not there.  :exc:`OSError`: there is
+        no process or no memory to be had now.
+        """
         application = self._application
+        check_places(application)
         specification = {"run": application.run, "folder": application.folder, "threads": application.threads}
         ours, theirs = socket.socketpair()
         null = os.open(os.devnull, os.O_RDONLY)
@@ -177,8 +187,8 @@ class ApplicationProcess:
         self._owner.wrote(plain(line))
 
     def exited(self, reason: Failure) -> None:
-        """It has ended: so do its group and its connections."""
-        pid, self._process, self.pid, self._control = self.pid, None, None, None
+        """It has ended: so do its group and its connections.  What it said last may still have to be read."""
+        pid, self._process, self.pid = self.pid, None, None
         if self._kills is not None and self._kills.active():
             self._kills.cancel()
         if pid:
@@ -188,7 +198,27 @@ class ApplicationProcess:
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
         self._ends = []
-        self._owner.has_ended(self, how_it_ended(reason))
+        self._how = how_it_ended(reason)
+        if self._control is None:
+            self._tell_ended()
+        else:
+            self._reading = self._reactor.callLater(LAST_WORDS_SECONDS, self._tell_ended)
+
+    def said_all(self) -> None:
+        """The control connection has ended: with the process, or because that has closed it."""
+        self._control = None
+        if self._how:
+            self._tell_ended()
+        else:
+            self.kill()
+
+    def _tell_ended(self) -> None:
+        self._control = None
+        if self._reading is not None and self._reading.active():
+            self._reading.cancel()
+        how, self._how = self._how, ""
+        if how:
+            self._owner.has_ended(self, how)
 
     def seconds(self) -> float:
         """The time."""
@@ -227,8 +257,7 @@ class _Control(TwistedProtocol):
             self._process.kill()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        """The process has ended, or closed what it should not: then it can be told nothing any more."""
-        self._process.kill()
+        self._process.said_all()
 
 
 @implementer(IProcessProtocol)
@@ -255,6 +284,19 @@ class _Output(ProcessProtocol):
 def interpreter(application: Application) -> str:
     """The Python that runs *application*."""
     return application.python or sys.executable
+
+
+def check_places(application: Application) -> None:
+    """:class:`~edge.errors.ConfigError` if the interpreter or the folder of *application* is not there."""
+    program = interpreter(application)
+    if not (os.path.isfile(program) and os.access(program, os.X_OK)):
+        raise ConfigError(
+            f"{program}: there is no such interpreter; make the environment, or name another python"
+        )
+    if application.folder and not os.path.isdir(application.folder):
+        raise ConfigError(
+            f"{application.folder}: there is no such directory; name the one of the modules as folder"
+        )
 
 
 def start_script() -> str:
