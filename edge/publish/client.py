@@ -1,4 +1,4 @@
-"""The smart client beside any site: ``/sw.js`` and ``/edge/...``, unless the site has files of those names.
+"""The smart client beside any site: ``/sw.js``, ``/edge/...`` and ``/edge.json``, unless the site has them.
 
 So one script tag, ``<script type="module" src="/edge/client.js"></script>``, is all that a site needs.  The
 files are those of the demonstration site without their comments and types, which are half of their bytes.
@@ -21,6 +21,8 @@ from edge.publish.rules import IMMUTABLE
 
 #: What belongs to it, in the webroot that comes with this program.
 SCRIPT, MODULES, WORKER, ENTRY = "sw.js", "edge", "edge/worker/", "worker.js"
+#: The site's rules for it, and what stands there where a site has none: asking for it is no error.
+RULES, NO_RULES = "edge.json", '{"v": 1}\n'
 #: For Cache-Control, see :class:`~edge.publish.rules.CacheRules`.
 CACHE_RULES = ((f"{WORKER}*/**", IMMUTABLE.decode()),)
 #: A comment that begins a line: ours all do, and no string or template of ours has such a line.
@@ -92,7 +94,7 @@ def _files(webroot: Path) -> dict[str, str]:
         for path in (webroot / SCRIPT, *sorted((webroot / MODULES).rglob("*.js")))
         if path.is_file()
     }
-    files = {name: without_comments(source) for name, source in sources.items()}
+    files = {RULES: NO_RULES} | {name: without_comments(source) for name, source in sources.items()}
     modules = {name.removeprefix(WORKER): text for name, text in sources.items() if name.startswith(WORKER)}
     for path in (webroot / MODULES).glob("*.json"):
         files[str(path.relative_to(webroot))] = path.read_text("utf-8")

@@ -40,6 +40,20 @@ test("one socket; what comes is passed on", (context) => {
   assert.equal(sockets.length, 1);
 });
 
+test("a feed that begins while its own node is gone goes to another one that is known elsewhere", (context) => {
+  const { feed, sockets, said, tick } = world(context);
+  feed.start();
+  assert.equal(new URL(sockets[0].url).host, new URL(ORIGINS[0]).host);
+  feed.learn({ v: 9 });
+  feed.learn(document());
+  sockets[0].onclose();
+  tick(100);
+  assert.equal(sockets.length, 2);
+  assert.notEqual(new URL(sockets[1].url).host, new URL(ORIGINS[0]).host);
+  sockets[1].say({ type: "load", document: document() });
+  assert.deepEqual(said.map(({ type }) => type), ["feed", "load"]);
+});
+
 test("a node that goes is replaced by another within 100 ms", (context) => {
   const { feed, sockets, tick } = world(context);
   feed.start();

@@ -58,7 +58,15 @@ function shown() {
   return [page, ...used.filter((url) => url.startsWith(`${location.origin}/`))];
 }
 
+/** Whether the site has switched the client off.  Where there is a worker already, that one looks. */
+async function isOff() {
+  if (await navigator.serviceWorker.getRegistration("/")) return false;
+  const rules = await fetch("/edge.json", { cache: "no-cache" }).then((answer) => answer.json()).catch(() => null); // no rules
+  return rules?.off === true;
+}
+
 async function begin() {
+  if (await isOff()) return;
   const registration = await navigator.serviceWorker.register("/sw.js", { type: "module", updateViaCache: "imports" });
   channel = new BroadcastChannel(CHANNEL);
   channel.onmessage = ({ data }) => dispatch(data);

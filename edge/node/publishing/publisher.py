@@ -35,7 +35,7 @@ from edge.node.publishing.milestone import Milestone
 from edge.node.publishing.purges import Purges
 from edge.node.publishing.threads import Threads
 from edge.publish.catalogue import Catalogue
-from edge.publish.client import CACHE_RULES, unpack
+from edge.publish.client import CACHE_RULES, RULES, unpack
 from edge.publish.jobs import Cancelled, look, make, root_of
 from edge.publish.problems import KEEPS_OLD
 from edge.publish.schedule import STORE_AGAIN, Job, Known, Lane, Look, Make, Schedule
@@ -447,7 +447,9 @@ class Publisher:
             return
         self._client, self._client_is_there = client, True
         own = Path(self.settings.root) == default_webroot()
-        self._schedule.step(self.site.set_client(client.files, own))
+        # Where the site is this program's own, its files are the client's sources; the rules are the site's alone.
+        files = {name: one for name, one in client.files.items() if not own or name != RULES}
+        self._schedule.step(self.site.set_client(files, own))
         if any(one.is_provisional for one in client.files.values()):
             Deferred.fromCoroutine(self._put_client(None))
         else:

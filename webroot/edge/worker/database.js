@@ -15,12 +15,15 @@ export class Database {
   /** @param {IDBFactory} factory */
   constructor(factory = indexedDB) {
     this.factory = factory;
+    /** Whether it is to be there no more: nothing opens it anew. */
+    this.removed = false;
     /** @type {Promise<IDBDatabase> | null} */
     this.opening = null;
   }
 
   /** @returns {Promise<IDBDatabase>} */
   open() {
+    if (this.removed) return Promise.reject(new Error("the database was removed"));
     this.opening ??= new Promise((resolve, reject) => {
       const request = this.factory.open(DATABASE, 1);
       request.onupgradeneeded = () => {
@@ -79,6 +82,7 @@ export class Database {
   /** Everything is forgotten. @returns {Promise<void>} */
   async remove() {
     this.close();
+    this.removed = true;
     await done(this.factory.deleteDatabase(DATABASE));
   }
 }

@@ -30,6 +30,8 @@ export class Feed {
     /** @type {import("./nodes.js").LoadDocument | null} */
     this.load = null;
     this.failures = 0;
+    /** Whether a socket has ever said anything. */
+    this.connected = false;
     this.url = home;
     /** @type {WebSocket | null} */
     this.socket = null;
@@ -44,7 +46,8 @@ export class Feed {
 
   /** Answer what is asked on *channel*. @param {BroadcastChannel} channel */
   serve(channel) {
-    channel.addEventListener("message", ({ data: { type, number, data } }) => {
+    channel.addEventListener("message", ({ data: { type, number, data, document } }) => {
+      if (type === "load") this.learn(document); // of the worker
       if (type === "question") this.ask(data).then((answer) => channel.postMessage({ type: "answer", number, data: answer }));
     });
   }
@@ -72,6 +75,11 @@ export class Feed {
     this.say({ type: "feed", how: "none", url: "" });
   }
 
+  /** What is known elsewhere of the nodes, as long as nothing is known here. @param {unknown} document */
+  learn(document) {
+    this.load ??= readLoad(document);
+  }
+
   /** A node by its weight, another one than that which failed; where others may not be reached at all, home. */
   choose() {
     if (this.failures > 1 && this.failures % 2 === 0) return this.home;
@@ -94,7 +102,8 @@ export class Feed {
         this.asked.delete(answer[1]);
         return;
       }
-      if (this.failures || !this.load) this.say({ type: "feed", how: "socket", url: this.url });
+      if (this.failures || !this.connected) this.say({ type: "feed", how: "socket", url: this.url });
+      this.connected = true;
       this.failures = 0;
       this.take(JSON.parse(event.data));
       this.watch(SILENT * (this.load?.ttl_ms ?? MOST_MS));

@@ -9,7 +9,7 @@ export const LOCK = "edge-feed";
 /**
  * @typedef {import("./nodes.js").LoadDocument} LoadDocument
  *
- * @typedef {{type: "load", document: LoadDocument}} LoadMessage from the feed: figures of all nodes
+ * @typedef {{type: "load", document: LoadDocument}} LoadMessage from the feed, or the worker that was asked: figures of all nodes
  * @typedef {{type: "changed", seq: number, s?: string}} ChangedMessage from the feed: something of the site is new; *s*: its state
  * @typedef {{type: "feed", how: "socket" | "poll" | "none", url: string}} FeedMessage from the feed: how it comes
  * @typedef {{type: "updated", paths: string[]}} UpdatedMessage from the worker: new versions are stored

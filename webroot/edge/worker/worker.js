@@ -97,6 +97,8 @@ export class Worker {
   async install(event) {
     await this.wake();
     await this.selfUpdate.fetchRules();
+    // An installation that fails leaves no registration behind.
+    if (this.rules.current.off) throw new Error("/edge.json switches the smart client off");
     await this.prefetcher.precache(this.rules.current);
     await this.save(true);
     if (event.addRoutes) await event.addRoutes(staticRoutes(this.rules.current));
@@ -177,7 +179,9 @@ export class Worker {
       if (load) this.nodes.learn(load, Date.now());
     } else if (message.type === "ask") {
       // A page that registers while it still has this worker takes it back, in Chromium.
-      this.say(this.life === "removed" ? { type: "removed" } : { type: "status", status: this.status() });
+      if (this.life === "removed") return this.say({ type: "removed" });
+      this.say({ type: "status", status: this.status() });
+      if (this.nodes.load) this.say({ type: "load", document: this.nodes.load });
     }
   }
 
@@ -221,7 +225,8 @@ export class Worker {
   async remove() {
     if (this.life === "removed") return;
     this.life = "removed";
-    await this.scope.registration.unregister();
+    // Not awaited: it is fulfilled behind an installation, and this may be a part of one.
+    this.scope.registration.unregister().catch(() => {});
     await this.deleteCaches(() => true);
     await this.database.remove().catch(() => {}); // without the worker nobody reads it
     this.say({ type: "removed" });
