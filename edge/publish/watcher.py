@@ -134,6 +134,11 @@ class Debounce:
         else:
             self._call = self._clock.callLater(wait, self._run)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether all that has happened has been told."""
+        return self._first is None and not self._running
+
     def stop(self) -> None:
         """Forget what has happened."""
         self._first = None
@@ -196,6 +201,11 @@ class Watcher:
     def is_polling(self) -> bool:
         """Whether not everything can be watched, so that changes are looked for now and then."""
         return self._poll_call is not None
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing has happened that was not told yet: whoever copies files here is done, or pauses."""
+        return self._debounce.is_quiet
 
     def start(self) -> None:
         """Begin.  The first scan, with :meth:`watch` as *on_directory*, is to follow."""

@@ -2,6 +2,7 @@
 
 * ``auto_publisher.py``: publishing when files change, and when told
 * ``publisher.py``: the shell around the schedule of a webroot: its jobs, the table, what is asked for
+* ``deploys.py``: where a deploy begins and ends
 * ``purges.py``: paths that stay away
 * ``threads.py``: the threads in which jobs run; ``milestone.py``: what others wait for
 * ``scrubber.py``: blobs compared with their digests in the background
@@ -20,7 +21,8 @@ in its docstring.
     the paths that differ, assets before the pages that name them, removals last, and without waiting for
     large files.
  5. **Publisher** (:mod:`edge.node.publishing.publisher`).  Path by path the table gets what the site has
-    there, in slices of 5 ms.
+    there, in slices of 5 ms.  What a deploy brings is one step of the table
+    (:mod:`edge.node.publishing.deploys`): it ends when files are quiet.
  6. **Replicated table** (:mod:`edge.node.cluster.replicated_table`).  Each put and each removal is a change:
     first into this node's change log (:mod:`edge.gossip.replica`), which gives it a sequence number and a
     clock, then into shared memory (:mod:`edge.table.writer`).  From here on this node's workers answer with

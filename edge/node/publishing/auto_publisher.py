@@ -34,6 +34,7 @@ class AutoPublisher:
         self._reactor = reactor
         self._watches = watch
         self._watcher = self._watch(publisher.settings.root)
+        publisher.deploy.is_quiet = self._is_quiet
         self._again: Any = None
         self._stopped = False
         self._said = ""
@@ -72,6 +73,10 @@ class AutoPublisher:
         """A directory is about to be listed: watch it first.  Called in the listing thread."""
         if self._watcher is not None:
             self._watcher.watch(path)
+
+    def _is_quiet(self) -> bool:
+        """Whether nobody is changing files just now."""
+        return self._watcher is None or self._watcher.is_quiet
 
     def _report(self, problem: Problem) -> None:
         self._log.warn("{problem}", problem=problem)

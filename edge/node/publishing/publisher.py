@@ -31,6 +31,7 @@ from edge.config.paths import default_webroot
 from edge.errors import EdgeError, PublishError
 from edge.machine import whole_cores
 from edge.node.process.clocks import date_of
+from edge.node.publishing.deploys import Deploy
 from edge.node.publishing.milestone import Milestone
 from edge.node.publishing.purges import Purges
 from edge.node.publishing.threads import Threads
@@ -142,8 +143,8 @@ class Publisher:
         self._client_running = False
         self._client_is_there = not settings.client
         self._applying = self._stopped = False
-        #: Whether a step of the table is held open.
-        self._in_step = False
+        #: The deploy that is being published.
+        self.deploy = Deploy(table, lambda: not self._applying and self._schedule.is_idle, reactor)
         self._wake: Any = None
         self._collecting: Any = None
         #: Problems that are in the log.
@@ -235,6 +236,7 @@ class Publisher:
     def stop(self) -> None:
         """Do nothing more; what threads do now comes to nothing."""
         self._stopped = True
+        self.deploy.stop()
         for job in self._running:
             if isinstance(job, Make):
                 job.is_cancelled = True
@@ -477,7 +479,7 @@ class Publisher:
             self._log.failure("the table could not be brought up to date")
         finally:
             self._applying = False
-            self._end_step()
+            self.deploy.end()
         if self._stopped:
             return
         schedule = self._schedule
@@ -507,24 +509,13 @@ class Publisher:
             if path is None:
                 break
             changed = True
-            self._begin_step()
+            self.deploy.begin()
             self._bring_up_to_date(path)
             yield
         if changed and not self._stopped:
             self._table.reclaim()
             self.published_at = date_of(self._reactor) if self.published_at is not None else None
             self._collect_later()
-
-    def _begin_step(self) -> None:
-        """What is put from now on belongs together."""
-        if not self._in_step:
-            self._in_step = True
-            self._table.begin_step()
-
-    def _end_step(self) -> None:
-        if self._in_step:
-            self._in_step = False
-            self._table.end_step()
 
     def _bring_up_to_date(self, path: bytes) -> None:
         """Have in the table under *path* what the site has there now."""
