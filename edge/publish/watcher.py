@@ -204,7 +204,7 @@ class Watcher:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether nothing has happened that was not told yet: whoever copies files here is done, or pauses."""
+        """Whether all that has happened has been told: whoever copies files is done, or pauses."""
         return self._debounce.is_quiet
 
     def start(self) -> None:

@@ -1,9 +1,9 @@
 """Where a deploy begins and ends: what is one step for readers, from one state of the site to the next.
 
-Whoever copies files into a webroot says nowhere when that is all.  So a deploy begins with the first path that
-changes, and ends when all that was found is in the table and files are quiet (:mod:`edge.publish.watcher`):
-a slow copy is one deploy, though it is published while it goes on.  Files that never are quiet, like a log, hold it
-open for :data:`LONGEST` at most.  Large files are not waited for.
+Whoever copies files into a webroot says nowhere when that is all.  So a deploy begins with the first path
+that changes, and ends when all that was found is in the table and files are quiet
+(:mod:`edge.publish.watcher`): a slow copy is one deploy, though it is published while it goes on.  Files that
+never are quiet, like a log, hold it open for :data:`LONGEST` at most.  Large files are not waited for.
 
 In between, a node is at no state of the site: smart clients keep what they have.  What they make of states:
 ``docs/explanation/client.md``.

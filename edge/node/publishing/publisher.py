@@ -449,7 +449,7 @@ class Publisher:
             return
         self._client, self._client_is_there = client, True
         own = Path(self.settings.root) == default_webroot()
-        # Where the site is this program's own, its files are the client's sources; the rules are the site's alone.
+        # The site that comes with this program has the client's sources; the rules are its own.
         files = {name: one for name, one in client.files.items() if not own or name != RULES}
         self._schedule.step(self.site.set_client(files, own))
         if any(one.is_provisional for one in client.files.values()):

@@ -44,7 +44,7 @@ export class Feed {
     this.asked = new Map();
   }
 
-  /** Answer what is asked on *channel*. @param {BroadcastChannel} channel */
+  /** Answer what is asked on *channel*, and learn what the worker knows of the nodes. @param {BroadcastChannel} channel */
   serve(channel) {
     channel.addEventListener("message", ({ data: { type, number, data, document } }) => {
       if (type === "load") this.learn(document); // of the worker
