@@ -103,10 +103,6 @@ class Dispatch(Generic[T]):
         """Of these, those that nobody has been asked yet."""
         return len(self._waiting)
 
-    def member_of(self, item: T) -> Member[T]:
-        """The member that *item* is."""
-        return next(member for member in self.members if member.item is item)
-
     # What happens
 
     def admit(self, ticket: Ticket[T], now: float) -> Member[T] | None:

@@ -4,7 +4,8 @@
   ``app_socket.py``: a WebSocket
 * ``origin.py``: what a worker asks an application by: question, receiver, exchange, and what can fail
 * ``gateway.py``: which requests an application answers, and which application
-* ``application_request.py``: one visitor's request on its way to an application, and the answer
+* ``application_request.py``: one visitor's request on its way to an application, and the answer;
+  ``visitors.py``: what the application is told; ``switched.py``: after 101; ``timing.py``: what it took
 * ``settling.py``: the answers of those who write, held until their change is in force everywhere
 * ``pool.py``: an application that is several servers or processes: choice, queue, deadlines, retries
 * ``http_origin.py``: one HTTP/1.1 server, and the connections to it

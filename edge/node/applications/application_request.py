@@ -15,20 +15,20 @@ whole.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from edge.http.fields import list_members
-from edge.node.applications.origin import Failure, OriginError, Question
+from edge.node.applications.origin import Failure, OriginError
+from edge.node.applications.switched import Switched
+from edge.node.applications.visitors import question_of
 from edge.node.connection.framing import UnreadableError, switching_head
-from edge.upstream.fields import of_visitor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from twisted.python import failure
 
     from edge.http.parser import RequestHead
-    from edge.node.applications.origin import Exchange, Fields, Origin
+    from edge.node.applications.origin import Exchange, Fields, Origin, Question
+    from edge.node.applications.timing import Timing
     from edge.node.connection.streamed import StreamChannel
     from edge.node.process.counted_log import CountedLog
 
@@ -42,49 +42,8 @@ _SAID = {
     Failure.REFUSED: "The application does not speak this protocol.",
 }
 _RETRY_AFTER = b"Retry-After: 1\r\n"
-#: Protocols that nobody may switch to through a node: what follows 101 is not looked at, and these are
-#: HTTP, in which requests would reach the application by all rules (h2c smuggling).
-_NOT_SWITCHED = (b"h2c", b"h2", b"http/", b"tls/")
 #: Bytes that are read at once of a body that lies in a file.
 _PIECE = 64 * 1024
-
-
-def question_of(head: RequestHead, channel: StreamChannel, host: bytes = b"") -> Question:
-    """What the application is asked by the request with *head*; *host*: its own name, if it has one."""
-    fields = of_visitor(head.headers)
-    target = head.target
-    if head.tag is not None or not target.startswith(b"/"):
-        target = head.path
-        query = head.query
-        if query is not None and head.tag is not None:
-            query = query[: max(query.rfind(b"&"), 0)] or None
-        if query is not None:
-            target += b"?" + query
-    if head.tag is not None:
-        fields.append((b"If-None-Match", b'"%b"' % head.tag))
-    return Question(
-        head.method,
-        target,
-        fields,
-        host or head.host or b"",
-        channel.isSecure(),
-        getattr(channel.getPeer(), "host", ""),
-        head.content_length,
-        channel.waits_for_continue,
-        _upgrade_of(head),
-    )
-
-
-def _upgrade_of(head: RequestHead) -> bytes:
-    """The one protocol that a request asks to switch to; b"" for none, or for one that nobody may."""
-    upgrade = head.fields.get(b"upgrade")
-    if upgrade is None or head.has_body or head.version == b"HTTP/1.0":
-        return b""
-    names = list_members(upgrade)
-    options = list_members(head.fields.get(b"connection", b"").lower())
-    if len(names) != 1 or b"upgrade" not in options or names[0].lower().startswith(_NOT_SWITCHED):
-        return b""
-    return names[0]
 
 
 class ApplicationRequest:
@@ -325,90 +284,6 @@ class ApplicationRequest:
             self._channel.hold_body(False)
 
 
-class Timing:
-    """What an answer took, for who asks with ``Edge-Timing`` (the field Server-Timing, W3C Server Timing)."""
-
-    __slots__ = ("_clock", "_since")
-
-    def __init__(self, clock: Any) -> None:
-        self._clock = clock
-        self._since = clock.seconds()
-
-    def field(self, question: Question, name: str) -> tuple[bytes, bytes]:
-        """Of an answer of application *name* whose head is here now: milliseconds in all, and of what."""
-        now = self._clock.seconds()
-        parts = [f"total;dur={(now - self._since) * 1000:.1f}"]
-        if question.asked_at is not None:
-            parts.append(f"queue;dur={(question.asked_at - self._since) * 1000:.1f}")
-            parts.append(f'app;dur={(now - question.asked_at) * 1000:.1f};desc="{name}"')
-        return b"Server-Timing", ", ".join(parts).encode("ascii")
-
-
 def _takes_trailers(head: RequestHead) -> bool:
     """Whether the visitor wants trailers (RFC 9110 section 6.5.1)."""
     return b"trailers" in list_members(head.fields.get(b"te", b"").lower())
-
-
-class Switched:
-    """A visitor's connection after 101; implements :class:`edge.node.connection.upgraded.Upgraded`."""
-
-    __slots__ = ("_closed", "_end", "_exchange", "_transport")
-
-    def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
-        self._transport: Any = None
-        self._end: Callable[[], None] | None = None
-        self._closed = False
-
-    def write(self, data: bytes) -> None:
-        """The application says *data*."""
-        if not self._closed:
-            self._transport.write(data)
-
-    def close(self) -> None:
-        """The application has ended."""
-        if not self._closed and self._end is not None:
-            self._closed = True
-            self._transport.unregisterProducer()
-            self._end()
-
-    def hold(self, held: bool) -> None:
-        """Read nothing of the visitor for now; or read on."""
-        if not self._closed:
-            (self._transport.pauseProducing if held else self._transport.resumeProducing)()
-
-    # As edge.node.connection.upgraded.Upgraded has it
-
-    def connected(self, transport: Any, end: Callable[[], None]) -> None:
-        """The connection is ours."""
-        self._transport = transport
-        self._end = end
-        transport.registerProducer(self, True)
-
-    def received(self, data: bytes) -> None:
-        """The visitor says *data*."""
-        if data:
-            self._exchange.send(data)
-
-    def drain(self) -> None:
-        """The node stops; what the two say to each other we do not know, so we can only end it."""
-        self._exchange.cancel()
-        self.close()
-
-    def lost(self) -> None:
-        """The visitor has gone."""
-        self._closed = True
-        self._exchange.cancel()
-
-    # As a push producer of what the visitor gets
-
-    def pauseProducing(self) -> None:
-        """The visitor takes nothing now."""
-        self._exchange.pause()
-
-    def resumeProducing(self) -> None:
-        """The visitor takes on."""
-        self._exchange.resume()
-
-    def stopProducing(self) -> None:
-        """The visitor has gone: lost tells it."""

@@ -31,7 +31,8 @@ from twisted.internet.address import UNIXAddress
 from twisted.logger import Logger
 
 from edge.http.target import canonical_path
-from edge.node.applications.application_request import ApplicationRequest, Timing
+from edge.node.applications.application_request import ApplicationRequest
+from edge.node.applications.timing import Timing
 from edge.node.process.counted_log import CountedLog
 from edge.node.resources.audience import is_of_this_machine
 from edge.node.resources.origins import FOREIGN, SAFE, is_foreign

@@ -24,7 +24,7 @@ body is, is told apart, in one number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -60,8 +60,6 @@ class Question:
     deadline: float | None = None
     #: When somebody was asked for an answer, in seconds of the reactor's clock; None: nobody, so far.
     asked_at: float | None = None
-    #: What a layer has to tell the next one in; see there.  An origin sends nothing of it over HTTP.
-    notes: dict[str, object] = field(default_factory=dict)
 
     @property
     def has_body(self) -> bool:

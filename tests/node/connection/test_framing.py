@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
-from edge.node.connection.framing import OutgoingAnswer
+from edge.http.fields import Fields
+from edge.node.connection.framing import OutgoingAnswer, UnreadableError, interim_head, switching_head
 
 
 def fields(**values: bytes) -> Headers:
@@ -98,3 +99,66 @@ class BodyTests(SynchronousTestCase):
         answer.head(200, b"OK", fields())
         self.assertEqual(answer.body(b"123"), b"123")
         self.assertFalse(answer.short)
+
+
+class PassedTests(SynchronousTestCase):
+    """Answers of applications, whose fields are a list."""
+
+    def passed(
+        self, status: int, fields: Fields, length: int | None, **more: bool
+    ) -> tuple[OutgoingAnswer, bytes]:
+        answer = OutgoingAnswer(more.get("head_only", False), more.get("closing", False))
+        return answer, answer.passed_head(status, fields, length, b"now", more.get("chunks", True))
+
+    def test_a_length_that_is_known_is_said_and_kept(self) -> None:
+        answer, head = self.passed(200, [(b"A", b"b")], 3)
+        self.assertEqual(head, b"HTTP/1.1 200 OK\r\nDate: now\r\nA: b\r\nContent-Length: 3\r\n\r\n")
+        self.assertEqual((answer.body(b"ab"), answer.short, answer.body(b"cd")), (b"ab", True, b"c"))
+        self.assertEqual((answer.end([]), answer.short, answer.closing), (b"", False, True))
+
+    def test_without_one_there_are_chunks_or_the_end_of_the_connection(self) -> None:
+        answer, head = self.passed(200, [(b"date", b"then")], None)
+        self.assertEqual(head, b"HTTP/1.1 200 OK\r\ndate: then\r\nTransfer-Encoding: chunked\r\n\r\n")
+        self.assertEqual(answer.body(b"abc") + answer.body(b""), b"3\r\nabc\r\n")
+        self.assertEqual(answer.end([(b"T", b"u")]), b"0\r\nT: u\r\n\r\n")
+        answer, head = self.passed(200, [], None, chunks=False)
+        self.assertTrue(head.endswith(b"Connection: close\r\n\r\n"))
+        self.assertEqual((answer.body(b"abc"), answer.end([])), (b"abc", b""))
+
+    def test_answers_without_a_body_have_neither(self) -> None:
+        for status, length, said in (
+            (204, None, b""),
+            (204, 5, b""),
+            (304, 5, b"Content-Length: 5\r\n"),
+            (304, None, b""),
+        ):
+            answer, head = self.passed(status, [(b"Date", b"x")], length)
+            self.assertTrue(head.endswith(b"Date: x\r\n" + said + b"\r\n"), head)
+            self.assertEqual((answer.body(b"abc"), answer.end([]), answer.short), (b"", b"", False))
+        answer, head = self.passed(200, [], None, head_only=True)
+        self.assertNotIn(b"chunked", head)
+        self.assertEqual(answer.body(b"abc"), b"")
+
+    def test_what_could_be_misread_is_not_sent(self) -> None:
+        for fields in (
+            [(b"A", b"b\r\n c")], [(b"A", b"b\rc")], [(b"A", b"\x00")], [(b"A", b"\x7f")], [(b"A:", b"b")],
+            [(b"", b"b")], [(b"Transfer-Encoding", b"chunked")], [(b"content-length", b"1")],
+            [(b"Upgrade", b"x")],
+        ):  # fmt: skip
+            for made in (
+                lambda fields=fields: self.passed(200, fields, 0),
+                lambda fields=fields: interim_head(103, fields),
+                lambda fields=fields: switching_head(b"websocket", fields),
+            ):
+                with self.assertRaises(UnreadableError):
+                    made()
+        for status, length in ((199, 0), (600, 0), (200, -1), (200, 1 << 63)):
+            with self.assertRaises(UnreadableError):
+                self.passed(status, [], length)
+        for status in (100, 101, 200):
+            with self.assertRaises(UnreadableError):
+                interim_head(status, [])
+
+    def test_white_space_and_other_octets_that_values_may_have_pass(self) -> None:
+        value = b"\ta b\t" + bytes(range(0x80, 0x100))
+        self.assertIn(b"A: " + value + b"\r\n", self.passed(200, [(b"A", value)], 0)[1])

@@ -1,0 +1,78 @@
+"""A visitor's connection after 101 (Switching Protocols): bytes both ways, none of them looked at."""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge.node.applications.origin import Exchange
+
+
+class Switched:
+    """A visitor's connection after 101; implements :class:`edge.node.connection.upgraded.Upgraded`."""
+
+    __slots__ = ("_closed", "_end", "_exchange", "_transport")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._transport: Any = None
+        self._end: Callable[[], None] | None = None
+        self._closed = False
+
+    def write(self, data: bytes) -> None:
+        """The application says *data*."""
+        if not self._closed:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """The application has ended."""
+        if not self._closed and self._end is not None:
+            self._closed = True
+            self._transport.unregisterProducer()
+            self._end()
+
+    def hold(self, held: bool) -> None:
+        """Read nothing of the visitor for now; or read on."""
+        if not self._closed:
+            (self._transport.pauseProducing if held else self._transport.resumeProducing)()
+
+    # As edge.node.connection.upgraded.Upgraded has it
+
+    def connected(self, transport: Any, end: Callable[[], None]) -> None:
+        """The connection is ours."""
+        self._transport = transport
+        self._end = end
+        transport.registerProducer(self, True)
+
+    def received(self, data: bytes) -> None:
+        """The visitor says *data*."""
+        if data:
+            self._exchange.send(data)
+
+    def drain(self) -> None:
+        """The node stops; what the two say to each other we do not know, so we can only end it."""
+        self._exchange.cancel()
+        self.close()
+
+    def lost(self) -> None:
+        """The visitor has gone."""
+        self._closed = True
+        self._exchange.cancel()
+
+    # As a push producer of what the visitor gets
+
+    def pauseProducing(self) -> None:
+        """The visitor takes nothing now."""
+        self._exchange.pause()
+
+    def resumeProducing(self) -> None:
+        """The visitor takes on."""
+        self._exchange.resume()
+
+    def stopProducing(self) -> None:
+        """The visitor has gone: lost tells it."""
