@@ -5,7 +5,10 @@ The options are made from :data:`edge.config.SETTINGS`; besides them there are `
 
 from __future__ import annotations
 
+import difflib
+import os
 import pwd
+import re
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -75,6 +78,17 @@ class Options(usage.Options):
         super().__init__()  # type: ignore[no-untyped-call]
         self._repeated: dict[str, list[str]] = {}
 
+    def parseOptions(self, options: Any = None) -> None:
+        """Under ``twistd`` a wrong option is told in a line, on standard error, without the whole help."""
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except usage.UsageError as error:
+            told = _without_getopt(str(error))
+            if self.parent is None:
+                raise usage.UsageError(told) from None
+            lines = "".join(f"twistd edge: {line}\n" for line in told.splitlines())
+            raise SystemExit(f"{lines}twistd edge --help tells all options") from None
+
     def parseArgs(self, *arguments: str) -> None:
         if arguments:
             raise usage.UsageError(
@@ -119,6 +133,7 @@ class Options(usage.Options):
         super().opt_version()  # type: ignore[no-untyped-call]
 
     def postOptions(self) -> None:
+        self._do_without_pid_file()
         file = Path(self["config"]) if self["config"] is not None else None
         try:
             self.config = load(self._given(), file)
@@ -128,6 +143,19 @@ class Options(usage.Options):
             raise usage.UsageError(str(error)) from None
         if self["check"]:
             _exit_with(find_problems(self.config) + mount_problems(self.config.mount), self.config)
+
+    def _do_without_pid_file(self) -> None:
+        """In the foreground nobody needs one, and the working directory need not be writable."""
+        twistd: Any = self.parent
+        if twistd is None or any(argument.startswith("--pidfile") for argument in sys.argv):
+            return
+        if twistd["nodaemon"]:
+            twistd["pidfile"] = ""
+        elif not os.access(".", os.W_OK):
+            raise usage.UsageError(
+                f"{Path.cwd()}: twistd cannot write {twistd['pidfile']} here; name another file with "
+                "--pidfile before edge, or stay in the foreground with --nodaemon"
+            )
 
     def getUsage(self, width: int | None = None) -> str:
         width = min(width or 100, 100)
@@ -182,6 +210,21 @@ def makeService(options: Options) -> IService:
         raise SystemExit(f"twistd edge: {error}") from None
     except OSError as error:
         raise SystemExit(f"twistd edge: {in_words(error)}") from None
+
+
+def _without_getopt(told: str) -> str:
+    """*told*, but of an option that does not exist with the name that was probably meant."""
+    unknown = re.fullmatch(r"option --?([^ =]+).* not recognized", told)
+    if unknown is None:
+        return told
+    names = [name for setting in SETTINGS.values() for name in _names(setting)]
+    near = difflib.get_close_matches(unknown[1], [*names, *_OWN], 1, 0.5)
+    meant = f"; did you mean --{near[0]}?" if near else ""
+    return f"--{unknown[1]}: there is no such option{meant}"
+
+
+def _names(setting: Setting) -> tuple[str, ...]:
+    return (setting.name, f"no-{setting.name}") if _is_flag(setting) else (setting.name,)
 
 
 def _exit_with(problems: Iterable[str], config: Config | None = None) -> None:

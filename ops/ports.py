@@ -19,10 +19,11 @@ def loopback_addresses() -> tuple[str, ...]:
     return ("127.0.0.1", "::1")
 
 
-def is_taken(address: str, port: int) -> bool:
-    """Whether another program listens there."""
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def is_taken(address: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> bool:
+    """Whether another program listens there, over TCP, or for datagrams."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind) as probe:
+        if kind is socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((address, port))
         except OSError as error:
@@ -32,14 +33,19 @@ def is_taken(address: str, port: int) -> bool:
     return False
 
 
-def taken_ports(ports: Iterable[int], folders: Sequence[Path]) -> list[str]:
-    """A sentence for each of *ports* that cannot be had; *folders*: states of the nodes meant for them."""
+def taken_ports(ports: Iterable[int], gossip: Iterable[int], folders: Sequence[Path]) -> list[str]:
+    """A sentence for each port that cannot be had.
+
+    *ports*: those of HTTP; *gossip*: those of gossip, over TCP and UDP; *folders*: states of the nodes.
+    """
     problems = []
-    for port, folder in zip(ports, folders, strict=True):
-        if any(is_taken(address, port) for address in loopback_addresses()):
-            pid = holder(folder)
-            who = f"{folder.name} of an earlier start: kill {pid}" if pid else "another program; stop it"
-            problems.append(f"port {port} is in use by {who}")
+    for port, other, folder in zip(ports, gossip, folders, strict=True):
+        taken = [str(port)] if any(is_taken(address, port) for address in loopback_addresses()) else []
+        if any(is_taken("127.0.0.1", other, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)):
+            taken.append(f"{other} (for gossip)")
+        pid = holder(folder) if taken else None
+        who = f"{folder.name} of an earlier start: kill {pid}" if pid else "another program; stop it"
+        problems += [f"port {one} is in use by {who}" for one in taken]
     return problems
 
 

@@ -38,8 +38,8 @@ from ops.localhost_authority import how_to_trust, make_localhost_certificate
 from ops.ports import loopback_addresses, taken_ports
 
 NODES = 4
-#: Of n1 at port 8001; the other nodes have theirs as far above as their web ports are.
-GOSSIP_PORT = 7001
+#: Gossip is so many ports below HTTP.
+GOSSIP_BELOW = 1000
 #: Seconds between two looks whether a node is ready, and for one look.
 LOOK_SECONDS = 0.1
 LOOK_PATIENCE = 2.0
@@ -225,6 +225,22 @@ def readiness(authority: Path | None) -> Callable[[int], Awaitable[bool]]:
     return is_ready
 
 
+def gossip_port(port: int) -> int:
+    """The port of gossip of the node whose port of HTTP is *port*."""
+    return port - GOSSIP_BELOW
+
+
+def base_port(text: str) -> int:
+    """*text* as ``--base-port``."""
+    least, most = 1024 + GOSSIP_BELOW, 65_536 - NODES
+    if not text.isascii() or not text.isdecimal() or not least <= int(text[:6]) <= most:
+        raise argparse.ArgumentTypeError(
+            f"{text}: give a port from {least} to {most}; n1 listens there, the others on those after it, "
+            f"and gossip is {GOSSIP_BELOW} below (make run PORT=9001)"
+        )
+    return int(text)
+
+
 def command_of(name: str, port: int, peers: Sequence[int], options: argparse.Namespace) -> list[str]:
     """The command line of one node."""
     folder = options.folder.absolute()
@@ -246,8 +262,8 @@ def command_of(name: str, port: int, peers: Sequence[int], options: argparse.Nam
         f"--public-url=http{'s' if options.tls else ''}://localhost:{port}",
         f"--webroot={options.site.absolute() if name == 'n1' else 'none'}",
         f"--state-dir={folder / name}",
-        f"--gossip=127.0.0.1:{GOSSIP_PORT + port - 8001}",
-        *(f"--peer=127.0.0.1:{GOSSIP_PORT + port - 8001}" for port in peers),
+        f"--gossip=127.0.0.1:{gossip_port(port)}",
+        *(f"--peer=127.0.0.1:{gossip_port(other)}" for other in peers),
         f"--workers={options.workers}",
         f"--mount=/favourites=ops.favourites:Favourites:{folder / 'favourites.sqlite'}",
         *options.option,
@@ -270,7 +286,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--site", type=Path, default=default_webroot(), metavar="DIR",
                         help="the folder of files to serve (default: the demonstration site)")  # fmt: skip
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="of each node (default 1)")
-    parser.add_argument("--base-port", type=int, default=8001, metavar="PORT", help="of n1 (default 8001)")
+    parser.add_argument(
+        "--base-port", type=base_port, default=8001, metavar="PORT", help="of n1 (default 8001)"
+    )
     parser.add_argument("--folder", type=Path, default=Path(".staging"), metavar="DIR",
                         help="where the nodes keep their state (default .staging)")  # fmt: skip
     parser.add_argument("--tls", action="store_true", help="HTTPS, by an authority made for this machine")
@@ -289,7 +307,7 @@ def main(arguments: list[str] | None = None) -> int:
     ports = range(options.base_port, options.base_port + NODES)
     folders = [options.folder / f"n{number}" for number in range(1, NODES + 1)]
     make_certificates(options.folder, [folder.name for folder in folders])
-    problems = taken_ports(ports, folders)
+    problems = taken_ports(ports, map(gossip_port, ports), folders)
     if problems:
         print("\n".join(problems), file=sys.stderr)
         return 1

@@ -86,6 +86,14 @@ class OptionTests(Base):
         error = self.assertRaises(usage.UsageError, self.parsed, "--workers", "x")
         self.assertEqual(str(error), "--workers x: give a whole number from 0 to 64")
 
+    def test_an_unknown_option_is_told_with_the_name_that_was_meant(self) -> None:
+        for wrong, told in (
+            ("--webrot=x", "--webrot: there is no such option; did you mean --webroot?"),
+            ("--no-wach", "--no-wach: there is no such option; did you mean --no-watch?"),
+            ("--qqqqqqqq", "--qqqqqqqq: there is no such option"),
+        ):
+            self.assertEqual(str(self.assertRaises(usage.UsageError, self.parsed, wrong)), told)
+
     def test_flags_that_contradict_each_other(self) -> None:
         error = self.assertRaises(usage.UsageError, self.parsed, "--watch", "--no-watch")
         self.assertIn("contradict", str(error))
@@ -93,6 +101,15 @@ class OptionTests(Base):
     def test_an_argument_that_is_no_option(self) -> None:
         error = self.assertRaises(usage.UsageError, self.parsed, "site")
         self.assertIn("--webroot site", str(error))
+
+    def test_under_twistd_a_wrong_option_is_a_line_and_not_the_whole_help(self) -> None:
+        ended = twistd("--webrot=x")
+        self.assertEqual((ended.returncode, ended.stdout), (1, ""))
+        self.assertEqual(
+            ended.stderr,
+            "twistd edge: --webrot: there is no such option; did you mean --webroot?\n"
+            "twistd edge --help tells all options\n",
+        )
 
     def test_all_options_are_completed_by_shells(self) -> None:
         actions = Options.compData.optActions
@@ -167,7 +184,7 @@ class ProcessTests(Base):
         self.assertIn("configuration is valid", ended.stdout)
         self.assertEqual(list(self.folder.iterdir()), [])
 
-    def test_a_wrong_option_fails_and_says_why_at_the_end(self) -> None:
+    def test_a_wrong_option_fails_and_says_why(self) -> None:
         ended = twistd("--workers", "many")
         self.assertEqual(ended.returncode, 1)
-        self.assertIn("--workers many: give a whole number from 0 to 64", ended.stdout.splitlines()[-1])
+        self.assertIn("--workers many: give a whole number from 0 to 64", ended.stderr.splitlines()[0])

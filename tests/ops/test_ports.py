@@ -10,6 +10,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from ops.ports import holder, loopback_addresses, taken_ports
+from tests.end_to_end.cluster import free_port
 
 
 class PortTests(SynchronousTestCase):
@@ -29,9 +30,21 @@ class PortTests(SynchronousTestCase):
 
     def test_a_port_of_another_program_is_reported(self) -> None:
         self.assertEqual(
-            taken_ports([self.port], [self.folder]),
+            taken_ports([self.port], [free_port()], [self.folder]),
             [f"port {self.port} is in use by another program; stop it"],
         )
+
+    def test_a_port_that_gossip_needs_is_reported_whichever_way_it_is_used(self) -> None:
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            with socket.socket(socket.AF_INET, kind) as other:
+                other.bind(("127.0.0.1", 0))
+                if kind is socket.SOCK_STREAM:
+                    other.listen()
+                port = other.getsockname()[1]
+                self.assertEqual(
+                    taken_ports([free_port()], [port], [self.folder]),
+                    [f"port {port} (for gossip) is in use by another program; stop it"],
+                )
 
     def test_a_node_left_over_is_reported_with_its_process(self) -> None:
         with (self.folder / "lock").open("w+") as lock:
@@ -39,13 +52,13 @@ class PortTests(SynchronousTestCase):
             lock.write(f"{os.getpid()}\n")
             lock.flush()
             self.assertEqual(
-                taken_ports([self.port], [self.folder]),
+                taken_ports([self.port], [free_port()], [self.folder]),
                 [f"port {self.port} is in use by n1 of an earlier start: kill {os.getpid()}"],
             )
 
     def test_a_free_port_is_no_problem(self) -> None:
         self.socket.close()
-        self.assertEqual(taken_ports([self.port], [self.folder]), [])
+        self.assertEqual(taken_ports([self.port], [free_port()], [self.folder]), [])
 
     def test_a_lock_that_nobody_holds_means_nothing(self) -> None:
         (self.folder / "lock").write_text("1\n")

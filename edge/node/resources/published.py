@@ -39,6 +39,22 @@ if TYPE_CHECKING:
 METHODS = (b"GET", b"HEAD", b"OPTIONS")
 #: The body of all 404 answers, if the site publishes it.
 NOT_FOUND_PAGE = b"/404.html"
+#: At ``/``, where neither that page nor an index is published.
+NO_INDEX = b"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>Nothing here yet</title>
+<style>
+body { font: 1.1rem/1.6 system-ui, sans-serif; max-width: 34rem; margin: 15vh auto; padding: 0 1rem }
+</style>
+<h1>Nothing here yet</h1>
+<p>This server runs, and its site has no <code>index.html</code>. Put one into the folder that it serves
+(<code>--webroot</code>): it is published at once.
+</html>
+"""
+_HTML = b"Content-Type: text/html; charset=utf-8\r\n"
 #: Seconds after which a client may ask a starting node again.
 RETRY_AFTER = b"Retry-After: 1\r\n"
 #: A publish may replace a variant between looking at a path and taking the variant.
@@ -215,7 +231,11 @@ class PublishedResource(Resource):
                 request.write_answer(301, *answer.redirect(path + b"/", asked.query, date, close=close))
                 return
         page = await self.source.find(NOT_FOUND_PAGE, asked, True)
-        if page is None:
+        if page is None and path == b"/":
+            request.write_answer(
+                404, answer.head_plain(404, date, len(NO_INDEX), _HTML, b"", close), NO_INDEX
+            )
+        elif page is None:
             request.write_answer(404, *answer.error(404, "", date, b"", close))
         else:
             lines = without_permission(page.lines_200)

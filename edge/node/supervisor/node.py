@@ -11,6 +11,7 @@ that it is starting.  :func:`edge.node.supervisor.assembly.make_node` makes it.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
@@ -194,6 +195,13 @@ class Node:
             problems=len(self._publisher.problems),
             seconds=seconds,
         )
+        root = self._publisher.settings.root
+        if root is not None and not any(Path(root).iterdir()):
+            self._log.warn(
+                "{webroot} is empty: put the site there, it is published at once; or name another one with "
+                "--webroot",
+                webroot=root,
+            )
         progress = self._publisher.progress
         if progress.unread:
             self._log.info(

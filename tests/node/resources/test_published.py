@@ -125,6 +125,13 @@ class PublishedTests(SynchronousTestCase):
             self.assertEqual(self.ask(target).status, 404, target)
         self.assertEqual(self.ask("/%61.txt").status, 200)
 
+    def test_a_site_without_an_index_says_so_at_its_root(self) -> None:
+        answer = self.ask("/")
+        self.assertEqual((answer.status, answer.fields["content-type"]), (404, "text/html; charset=utf-8"))
+        self.assertIn(b"has no <code>index.html</code>", answer.body)
+        self.assertEqual(self.ask("/", method="HEAD").body, b"")
+        self.assertNotIn(b"index.html", self.ask("/other").body)
+
     def test_404_has_the_sites_own_page(self) -> None:
         self.assertEqual(self.ask("/none").fields["content-type"], "text/plain; charset=utf-8")
         permission = b"Edge-Client-Cache-Control: stale-while-revalidate=2592000\r\n"
