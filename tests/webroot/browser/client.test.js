@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test, { after, afterEach, before } from "node:test";
 
-import { Cluster, assertOneBatch, browser, heard, status, stored, until, visited } from "./harness.js";
+import { Cluster, assertOneQuestion, browser, heard, status, stored, until, visited } from "./harness.js";
 
 const IMAGES = Array.from({ length: 50 }, (_, i) => `assets/part-${i}.css`);
 const FILES = {
@@ -47,6 +47,15 @@ afterEach(() => Promise.all(chrome.context.pages().slice(1).map((page) => page.c
 /** Without what the feed asks for, and the browser's own look whether there is a new worker. */
 const sites = (log) => log.filter((one) => !one.target.startsWith("/.edge/load") && !one.target.startsWith("/.edge/socket") && one.target !== "/sw.js");
 
+/** A page of a browser of its own without a feed, whose socket would take its questions; it shows all parts, which are stored. */
+async function alone(context) {
+  const page = await visited(context, `${home}/?edge=worker`);
+  const begun = Date.now();
+  await page.goto(`${home}/?edge=worker`);
+  await stored(page, ["/?edge=worker", ...PARTS, ...CLIENT], begun);
+  return page;
+}
+
 /** A page that shows all parts, which are stored; another one stays open, so that the Shared Worker does. */
 async function warm() {
   await visited(chrome.context, `${home}/other.html`);
@@ -87,24 +96,37 @@ async function validated(page, paths, work) {
 const CLIENT = ["/edge/client.js", "/edge/page/segments.js"];
 
 test("a visit with nothing changed is one small request, and no preflight", { timeout: 120_000 }, async (context) => {
-  const page = await warm();
-  const { log, hedged } = await validated(page, ["/", ...PARTS, ...CLIENT], async () => {
-    await page.goto(home);
+  const fresh = await browser();
+  const page = await alone(fresh.context);
+  const { log, hedged } = await validated(page, ["/?edge=worker", ...PARTS, ...CLIENT], async () => {
+    await page.goto(`${home}/?edge=worker`);
     assert.equal(await page.textContent("#text"), "first");
   });
   context.diagnostic(JSON.stringify(log.map((one) => [one.node, one.method, one.target, one.status, one.bytes])));
-  assertOneBatch(log, hedged);
+  assertOneQuestion(log, hedged);
+  await fresh.close();
 });
 
-test("fifty unchanged copies: one request, at most 6 KB both ways, nothing written to the Cache", { timeout: 120_000 }, async (context) => {
+test("a visit with nothing changed is one question over the feed's socket, and no request", { timeout: 120_000 }, async () => {
   const page = await warm();
+  const { log } = await validated(page, ["/", ...PARTS, ...CLIENT], async () => {
+    await page.goto(home);
+    assert.equal(await page.textContent("#text"), "first");
+  });
+  assert.deepEqual(log, []);
+});
+
+test("fifty unchanged copies: one request, at most 900 bytes both ways, nothing written to the Cache", { timeout: 120_000 }, async (context) => {
+  const fresh = await browser();
+  const page = await alone(fresh.context);
   const { puts } = await status(page);
   const { log, hedged, bytes } = await validated(page, PARTS, () =>
     page.evaluate((paths) => Promise.all(paths.map(async (path) => (await fetch(path)).text())), PARTS));
-  context.diagnostic(`${log.length} request, ${bytes} bytes on the wire both ways (goal: 1, 6 KB)`);
-  assertOneBatch(log, hedged);
-  assert.ok(bytes > 50 * 16 && bytes <= (1 + hedged) * 6 * 1024, `${bytes}`);
+  context.diagnostic(`${log.length} request, ${bytes} bytes on the wire both ways (goal: 1, 900)`);
+  assertOneQuestion(log, hedged);
+  assert.ok(bytes > 300 && bytes <= (1 + hedged) * 900, `${bytes}`);
   assert.equal((await status(page)).puts, puts);
+  await fresh.close();
 });
 
 test("a new version is kept in the background, and the page shows it without a reload", { timeout: 120_000 }, async () => {
@@ -311,7 +333,8 @@ test("a warm hit is answered by the worker, beside one that only looks into the 
 });
 
 test("requests to nodes of other origins need no preflight", { timeout: 120_000 }, async () => {
-  const page = await warm();
+  const fresh = await browser();
+  const page = await alone(fresh.context);
   await until(async () => (await status(page)).nodes.length === 4, "all nodes are known");
   const paths = Array.from({ length: 50 }, (_, i) => `/data.json?${i}`);
   const get = () => page.evaluate((paths) => Promise.all(paths.map(async (path) => (await fetch(path)).text())), paths);
@@ -323,8 +346,9 @@ test("requests to nodes of other origins need no preflight", { timeout: 120_000 
   await stored(page, paths, begun);
   const log = sites(await cluster.log());
   assert.ok(new Set(log.map((one) => one.node)).size > 1, "several nodes were asked");
-  assert.ok(log.some((one) => one.method === "POST"), "and had to confirm");
+  assert.ok(log.some((one) => one.target.startsWith("/.edge/changes")), "and had to confirm");
   assert.deepEqual(log.filter((one) => one.method === "OPTIONS"), []);
+  await fresh.close();
 });
 
 /** Whether worker and caches are gone. */

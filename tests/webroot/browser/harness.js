@@ -197,11 +197,11 @@ export async function stored(page, paths, since = 0) {
 }
 
 /**
- * Assert that *log* is one batch revalidation: a single request, and up to *hedged* copies of it where the answer was
- * slow, which the budget of hedges allows (sender.js).
+ * Assert that *log* is one question of what has changed: a single request, and up to *hedged* copies of it where the
+ * answer was slow, which the budget of hedges allows (sender.js).
  */
-export function assertOneBatch(log, hedged) {
-  assert.deepEqual([...new Set(log.map((one) => `${one.method} ${one.target} ${one.status}`))], ["POST /.edge/revalidate 200"]);
+export function assertOneQuestion(log, hedged) {
+  assert.deepEqual([...new Set(log.map((one) => `${one.method} ${one.target.split("=")[0]} ${one.status}`))], ["GET /.edge/changes?since 304"]);
   assert.ok(log.length <= 1 + hedged, `${log.length} requests, ${hedged} of them hedges`);
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, afterEach, before } from "node:test";
 
-import { Cluster, assertOneBatch, browser, database, heard, status, stored, tools, until, visited } from "./harness.js";
+import { Cluster, assertOneQuestion, browser, database, heard, status, stored, tools, until, visited } from "./harness.js";
 
 const page = (title, more = "") => `<!doctype html><html lang="en"><link rel="icon" href="data:,">${more}<title>${title}</title><script type="module" src="/edge/client.js"></script><p>${title}</p></html>`;
 const POLICY = `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; base-uri 'none'">`;
@@ -181,7 +181,7 @@ test("in the background what is kept is confirmed in one request, and only by no
   const at = await refreshed();
   assert.ok(at >= begun);
   const log = (await cluster.log()).filter((one) => !isFeed(one));
-  assertOneBatch(log, (await status(page)).hedges - hedges);
+  assertOneQuestion(log, (await status(page)).hedges - hedges);
   await dispatch(0.4);
   assert.equal(await refreshed(), at, "not again within ten minutes");
   await stop();
