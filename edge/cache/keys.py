@@ -127,12 +127,15 @@ def _bucket_of(field: bytes, value: bytes, told: tuple[tuple[bytes, bytes], ...]
     known = dict(told)
     if not _WEIGHTED.match(field):
         return known.get(b" ".join(value.lower().split()), b"")
-    best, most = b"", 0
+    best, most, order = b"", 0, list(known.values())
     for member in list_members(value.lower()):
         wanted, _, weight = (part.strip(b" \t") for part in member.partition(b";"))
         thousandths = _thousandths(weight)
         found = known.get(wanted) or known.get(wanted.partition(b"-")[0])
-        if found is not None and thousandths > most:
+        if found is None or not thousandths:
+            continue
+        # Of equals, the one that is configured first: the order of the list means nothing (RFC 9110 12.5.4).
+        if thousandths > most or (thousandths == most and order.index(found) < order.index(best)):
             best, most = found, thousandths
     return best
 

@@ -33,12 +33,11 @@ from edge.http.dates import parse_date
 from edge.http.fields import Fields, lines_of, list_members
 
 #: Statuses with a meaning of their own for caches, or of which the next request may see another.
-_STATUSES = frozenset({200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 410})
+_STATUSES = frozenset({*range(200, 300), 300, 301, 302, 303, 307, 308, 404, 410} - {205, 206})
 #: Fields that end with this hop, or are for caches like this one alone; never stored, never passed on.
 HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authentication-info proxy-authorization "
-    b"proxy-connection te trailer transfer-encoding upgrade cdn-cache-control "
-    b"cache-groups cache-group-invalidation".split()
+    b"proxy-connection te trailer transfer-encoding upgrade cache-groups cache-group-invalidation".split()
 )
 _AGE = re.compile(rb"[0-9]+")
 
@@ -142,7 +141,7 @@ def _lifetime(fields: Fields, rules: Rules, wall: int) -> tuple[int, Directives]
     """How long an answer is fresh, and the directives that count."""
     own = targeted(lines_of(fields, b"cdn-cache-control"))
     if own is not None:
-        refused = _forbidden(own)
+        refused = _forbidden(own, understood=False)
         fresh = targeted_seconds(own, b"s-maxage")
         fresh = targeted_seconds(own, b"max-age") if fresh is None else fresh
         return refused or (fresh, own) if fresh else refused or Refusal.NO_LIFETIME
@@ -150,7 +149,7 @@ def _lifetime(fields: Fields, rules: Rules, wall: int) -> tuple[int, Directives]
         directives = cache_control(lines_of(fields, b"cache-control"))
     except Contradiction:
         return Refusal.CONTRADICTION
-    refused = _forbidden(directives)
+    refused = _forbidden(directives, b"must-understand" in directives)
     if refused is not None:
         return refused
     fresh = seconds(directives, b"s-maxage")
@@ -161,8 +160,9 @@ def _lifetime(fields: Fields, rules: Rules, wall: int) -> tuple[int, Directives]
     return (fresh, directives) if fresh else Refusal.NO_LIFETIME
 
 
-def _forbidden(directives: Directives) -> Refusal | None:
-    if b"no-store" in directives:
+def _forbidden(directives: Directives, understood: bool) -> Refusal | None:
+    """*understood*: no-store is meant for who does not know the status, which we do (RFC 9111 5.2.2.3)."""
+    if b"no-store" in directives and not understood:
         return Refusal.NO_STORE
     if b"private" in directives:
         return Refusal.PRIVATE
@@ -174,7 +174,9 @@ def _expires(fields: Fields, wall: int) -> int | None:
     lines = lines_of(fields, b"expires")
     if not lines:
         return None
-    expires = parse_date(lines[0], wall) if len(lines) == 1 else None
+    # Names are case-sensitive, and written in any case by those who do not know it.
+    written = lines[0].title().replace(b"Gmt", b"GMT")
+    expires = parse_date(written, wall) if len(lines) == 1 else None
     made = parse_date(next(iter(lines_of(fields, b"date")), b""), wall)
     return max(0, min(expires - (wall if made is None else made), LONGEST)) if expires is not None else 0
 

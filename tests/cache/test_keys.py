@@ -53,6 +53,7 @@ class BucketTests(SynchronousTestCase):
             (b"pt-BR", b"pt-br"), (b"fr", b""), (b"*", b""), (b"de;q=0", b""), (b"de;q=7", b""),
             (b"", b""), (None, b""),
             (b"de;x=1, en", b"en"),
+            (b"de, en", b"en"),
         ):  # fmt: skip
             self.assertEqual(self.bucket(value), bucket, value)
 

@@ -56,11 +56,13 @@ class WhatMayBeSharedTests(SynchronousTestCase):
             ):
                 self.assertIs(control(value), refusal, value)
                 self.assertIs(control(value, rules=TRUSTING), refusal, value)
+        self.assertIsInstance(control("no-store, must-understand, s-maxage=60"), Terms)
+        self.assertIs(control("private, must-understand, s-maxage=60"), Refusal.PRIVATE)
         self.assertIs(control("s-maxage=60", ("Set-Cookie", "a=b")), Refusal.SET_COOKIE)
         self.assertIs(judged(("CDN-Cache-Control", "max-age=60"), ("sEt-cOOkie", "a=b")), Refusal.SET_COOKIE)
 
     def test_statuses(self) -> None:
-        for status in (200, 203, 204, 301, 302, 308, 404, 410):
+        for status in (200, 203, 204, 299, 301, 302, 308, 404, 410):
             self.assertIsInstance(control("s-maxage=60", status=status), Terms)
             self.assertIs(control("", status=status), Refusal.NO_LIFETIME)
         for status in (206, 304, 400, 401, 403, 429, 500, 502, 503, 504, 599):
@@ -102,6 +104,7 @@ class TrustingTests(SynchronousTestCase):
         dated = (("Date", format_date(NOW - 7200).decode()), ("Expires", format_date(NOW - 7100).decode()))
         self.assertEqual(judged(*dated, rules=TRUSTING).fresh, 100)
         self.assertEqual(judged(dated[1], rules=TRUSTING), Refusal.NO_LIFETIME)
+        self.assertEqual(judged(dated[0], ("Expires", dated[1][1].upper()), rules=TRUSTING).fresh, 100)
 
     def test_expires_is_malformed_or_overridden(self) -> None:
         far = ("Expires", "Wed, 21 Oct 2099 07:28:00 GMT")

@@ -245,9 +245,10 @@ class Asking:
         """Whether the operator says that all get the same here, and nothing hints at the contrary."""
         if not self._origin.is_shared(self._key.path):
             return False
-        varies = {name for name in vary_of(fields) if name == b"*" or name in self._asked}
+        varies = vary_of(fields) & self._asked.keys()
         varies -= {b"accept-encoding", *self._origin.rules(self._key.name).vary}
-        return not varies and status not in (401, 403, 407)
+        known = not {b"cookie", b"authorization"}.isdisjoint(self._asked)
+        return not varies and not (known and status in (401, 403, 407))
 
     def adopted(self, exchange: Exchange, status: int, fields: Fields, length: int | None) -> Receiver:
         """Hear it as if it had been asked for this request alone."""
