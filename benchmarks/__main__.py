@@ -12,7 +12,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import apps, beside_nginx, client, generator, robustness, several_nodes, tls
+from benchmarks import apps, apps_cache, beside_nginx, client, generator, robustness, several_nodes, tls
 from benchmarks.rows import Place, Row
 
 #: Name -> what measures it; in the order in which they run.
@@ -20,12 +20,13 @@ FORMS: dict[str, Callable[[Place], list[Row]]] = {
     **beside_nginx.FORMS,
     **tls.FORMS,
     **apps.FORMS,
+    **apps_cache.FORMS,
     **robustness.FORMS,
     **several_nodes.FORMS,
     **generator.FORMS,
 }
 #: Names that stand for several of them.
-GROUPS = {"robustness": robustness.SOUND, "tls": tls.TLS}
+GROUPS = {"robustness": robustness.SOUND, "tls": tls.TLS, "apps": (*apps.FORMS, *apps_cache.FORMS)}
 
 
 def measure(forms: Sequence[str], quick: bool) -> list[Row]:

@@ -39,8 +39,13 @@ async def app(scope, receive, send):
             await send({"type": event["type"] + ".complete"})
             if event["type"] == "lifespan.shutdown":
                 return
-    lifetime = b"no-store" if scope["path"].startswith("/passed") else b"public, s-maxage=3600"
+    path = scope["path"]
+    lifetime = b"no-store" if path.startswith("/passed") else b"public, s-maxage=3600"
+    if path.startswith("/brief"):
+        lifetime = b"public, s-maxage=1"
     headers = [*HEADERS, (b"cache-control", lifetime)]
+    if not path.startswith("/passed"):  # the same bytes from everybody, whatever codings are accepted
+        headers[0] = (b"content-type", b"application/octet-stream")
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": BODY})
 """
@@ -157,7 +162,9 @@ def edge(webroot: Path, directory: Path) -> Iterator[Pair]:
     """Our node, which runs the application."""
     folder = application(directory)
     file = directory / "edge.toml"
-    file.write_text(f'[[app]]\nat = "/"\nrun = "bench_app:app"\nfolder = "{folder}"\n')
+    file.write_text(
+        f'[[app]]\nat = "/"\nrun = "bench_app:app"\nfolder = "{folder}"\nshare = ["/miss/**", "/brief"]\n'
+    )
     with servers.edge(webroot, directory, "native", "--config", str(file), ready=PASSED) as front:
         yield Pair(front)
 
@@ -191,4 +198,4 @@ def passed(place: Place) -> list[Row]:
     ]
 
 
-FORMS = {"apps": passed}
+FORMS = {"apps-passed": passed}

@@ -61,8 +61,8 @@ FILL_SECONDS = 60.0
 #: Seconds for which nobody asks again after the application has failed, if there is an answer to be served
 #: stale.
 FAILED_SECONDS = 1.0
-#: Of the table's entries, and of its memory, what answers leave for files, one part in so many.
-RESERVE = 8
+#: What answers leave for files, one part in so many: of the table's entries, and of its memory.
+RESERVED_ENTRIES, RESERVED_MEMORY = 32, 8
 
 
 class Refiller(Protocol):
@@ -386,8 +386,8 @@ class AnswerStore:
             figures = self._writer.statistics()
             capacity = self._segment.slot_count // 2
             free = int(figures["arena_free_bytes"])
-            full = int(figures["entries"]) + entries > capacity - capacity // RESERVE
-            if not full and free > int(figures["arena_bytes"]) // RESERVE:
+            full = int(figures["entries"]) + entries > capacity - capacity // RESERVED_ENTRIES
+            if not full and free > int(figures["arena_bytes"]) // RESERVED_MEMORY:
                 return
             if not self._make_room():
                 return
