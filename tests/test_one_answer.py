@@ -6,24 +6,33 @@ What the fast paths answer, the Twisted side must answer with the same bytes.
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.config.applications import Application
 from edge.fastpath.answerer import PythonAnswerer
 from edge.fastpath.interface import Next, Settings
 from edge.fastpath.native import NativeAnswerer
 from edge.http.answer import hsts_line
 from edge.http.dates import format_date
+from edge.node.applications.caching import CachingOrigin
+from edge.node.applications.fills import FillDesk
+from edge.node.applications.gateway import Gateway, Place
 from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
 from edge.node.process.life import Life
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.published import PublishedResource, Source
 from edge.node.resources.pushing import Pushing
 from edge.table.reader import Entry, Reader
+from edge.table.segment import CounterBlock
 from tests.fastpath import site
 from tests.fastpath.test_answerer import streams
+from tests.node.applications.parts import Scripted
 from tests.node.transports import PeerTransport
 
 NOW = 1_750_000_000
@@ -35,22 +44,40 @@ async def _nobody(path: bytes) -> dict[int, Entry]:
     raise AssertionError(f"a complete table is not asked about: {path!r}")
 
 
+class NobodyFills:
+    """A supervisor that says nothing; what is not in the table stays unanswered."""
+
+    def ask(self, application: str, name: bytes, share: bool) -> Deferred[Any]:
+        return Deferred()
+
+    store = invalidate = changed = ask  # type: ignore[assignment]
+
+    def end(self, token: int, outcome: object) -> None:
+        """Nobody listens."""
+
+
 class OneAnswerTests(SynchronousTestCase):
     """The three ways of a request through a worker."""
 
     def setUp(self) -> None:
         """One table, three readers of it."""
-        self.segment = site.published()
+        self.segment = site.published(answers=True)
         self.addCleanup(self.segment.close)
         #: The fast paths' answers over TCP, and over TLS, where they say that this is to stay so (--hsts).
         self.native, self.python = (
             [
-                build(self.segment, 0, Settings(allow_origins=(ORIGIN,), hsts=hsts_line(HSTS), secure=secure))
+                build(
+                    self.segment,
+                    0,
+                    Settings(allow_origins=(ORIGIN,), hsts=hsts_line(HSTS), secure=secure),
+                    lambda: site.NOW_MS,
+                )
                 for secure in (False, True)
             ]
             for build in (NativeAnswerer, PythonAnswerer)
         )
-        self.source = Source(Reader(self.segment, 1), "/nonexistent", _nobody, (ORIGIN,))
+        reader = Reader(self.segment, 1, lambda: site.NOW_MS)
+        self.source = Source(reader, "/nonexistent", _nobody, (ORIGIN,))
 
     def twisted(self, stream: bytes, cuts: list[int], secure: bool) -> PeerTransport:
         """What a channel does with *stream*, arriving in pieces."""
@@ -60,6 +87,9 @@ class OneAnswerTests(SynchronousTestCase):
         pushing = Pushing(self.source.reader, frozenset(), clock)
         root = RootResource(EdgeResources(self.source.reader, published, Life(), pushing), published)
         edge_site = EdgeSite(root, clock, hsts=HSTS)
+        gateway = Gateway([self.place(clock)], self.source.reader, clock, ())
+        edge_site.streams = gateway
+        published.beyond = gateway.take_whole
         channel = ChannelFactory(edge_site, secure, sealed=secure).buildProtocol(None)
         transport = PeerTransport(clock)
         transport.connect(channel)
@@ -69,6 +99,18 @@ class OneAnswerTests(SynchronousTestCase):
         for _ in range(len(stream) // 20 + 2):
             clock.advance(0)
         return transport
+
+    def place(self, clock: Clock) -> Place:
+        """An application whose answers are in the table, and which itself answers nothing."""
+        counters = CounterBlock(self.segment, 1)
+        configured = Application(name="app", at="/app", to=("http://127.0.0.1:1",))
+        desk = FillDesk(NobodyFills(), clock, clock.seconds)
+        return Place(
+            b"/app",
+            CachingOrigin(
+                Scripted(), configured, desk, self.source.reader, counters, (ORIGIN,), lambda: site.NOW_MS
+            ),
+        )
 
     def check(self, stream: bytes, cuts: list[int], secure: bool = False) -> None:
         """All three on one stream."""
@@ -98,6 +140,12 @@ class OneAnswerTests(SynchronousTestCase):
             site.get(b"/a.html?x&~etag=" + site.etag(site.PAGE)),
             site.revalidate(b"%s /a.html\nx /b" % tag),
             site.get(site.BIG) * 3,
+            site.get(b"/app?x=1", b"Accept-Encoding: br"),
+            site.get(b"/app", b'If-None-Match: "%s"' % site.etag(b"/app"), b"Origin: " + ORIGIN),
+            site.get(b"/app/own", b"Accept-Encoding: gzip", b'If-None-Match: W/"own-gzip"'),
+            site.get(b"/app?q=%7B%7D&y&~etag=" + site.etag(b"/app?q=%7B%7D&y"), b"Origin: " + ORIGIN),
+            site.get(b"/app/own", b"Origin: " + ORIGIN, b"Connection: close", method=b"HEAD"),
+            site.revalidate(b"%s /app?x=1\nown-br /app/own\nx /app" % site.etag(b"/app?x=1")),
         ):
             self.assertTrue(self.native[False].answer(request, site.DATE)[0])
             for secure in (False, True):
