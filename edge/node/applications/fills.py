@@ -90,7 +90,7 @@ class Wanting(Protocol):
         """Whether an answer to the clean question, which is not for sharing, is one to this request."""
 
     def adopted(self, exchange: Exchange, status: int, fields: Fields, length: int | None) -> Receiver:
-        """It is: its head, and who hears the rest."""
+        """Begin to answer this request with such an answer; who hears the rest."""
 
     def look(self) -> None:
         """Look into the table, and ask again."""
@@ -254,7 +254,7 @@ class Fill:
     # As edge.node.applications.origin.Receiver has it
 
     def informational(self, status: int, fields: Fields) -> None:
-        """It is for who began alone."""
+        """Pass it on to who began, alone."""
         if self._beginner is not None and not self._beginner.over:
             self._beginner.informed(status, fields)
 

@@ -122,7 +122,7 @@ def coded(answer: FilledAnswer) -> FilledAnswer:
 
 
 def is_slow_to_code(answer: FilledAnswer) -> bool:
-    """Whether coding it is for a thread: it takes longer than a switch to one and back, half a millisecond."""
+    """Whether coding it is for a thread: it takes longer than a switch to one and back."""
     identity = answer.representations[0]
     return identity.length > _QUICKLY_CODED and _is_to_be_coded(identity)
 

@@ -173,7 +173,9 @@ class AnswerStore:
         now = self._reactor.seconds()
         waiter = _Waiter(first=not share and not self._shareable.has(name, now))
         asked = waiter.deferred
-        if self._passing.has(name, now):
+        if self._is_fresh(name):
+            waiter.tell(Kind.LOOK)  # it has come since the worker looked
+        elif self._passing.has(name, now):
             waiter.tell(Kind.PASS)
         elif self._failing.has(name, now):
             waiter.tell(Kind.FAILED)
@@ -318,6 +320,18 @@ class AnswerStore:
     def _number_of(self, name: bytes) -> int | None:
         slot = self._writer.find_answer(name)
         return None if slot is None or not self._numbers else self._numbers[slot] or None
+
+    def _is_fresh(self, name: bytes) -> bool:
+        """Whether a worker that looks finds it now."""
+        slot = self._writer.find_answer(name)
+        at = None if slot is None else self._writer.answer_at(slot)
+        if at is None:
+            return False
+        _, born, until, _ = at
+        doubt = self._segment.doubt
+        certain = not doubt or ticks_between(doubt, born) >= 0
+        held = not self.origin or self._segment.lease(self.origin) > self._now_ms()
+        return certain and held and ticks_between(self._now(), until) > 0
 
     def _remove_name(self, name: bytes) -> None:
         slot = self._writer.find_answer(name)

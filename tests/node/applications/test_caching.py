@@ -7,6 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.applications.origin import Failure, OriginError
+from edge.node.process.answers import Kind
 from edge.table.counters import INDEX
 from tests.node.applications.cached import ORIGIN, CachedNode, field, status
 from tests.table.samples import resource
@@ -152,6 +153,15 @@ class WaitingTests(CachingCase):
         self.assertEqual({one.body for one in heard}, {b"once"})
         self.assertEqual(node.asked, [])
         self.assertEqual(self.counted(node, "answers_coalesced"), 9_999)
+
+    def test_what_has_come_since_a_worker_looked_is_not_asked_for_again(self) -> None:
+        node = self.node(share=("/**",))
+        node.get()
+        node.answer(b"once")
+        told: list[object] = []
+        node.answers.ask(1, "shop", b"/", True).addCallback(told.append)
+        self.assertEqual(told, [(Kind.LOOK, 0)])
+        self.assertEqual(node.get(worker=1).body, b"once")
 
     def test_where_nothing_is_known_two(self) -> None:
         node = self.node()
