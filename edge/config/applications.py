@@ -359,7 +359,7 @@ KEYS: dict[str, Key] = {
     "share": Key(
         _share,
         "Globs of paths whose first request fills the cache already, without Cookie and Authorization: "
-        "what is asked there is the same for all.",
+        "what is asked there is the same for all, and a bare max-age or Expires is enough to be shared.",
     ),
     "ignore-query": Key(
         _ignore_query,
