@@ -39,6 +39,8 @@ export class FromNode {
     this.origin = origin;
     this.fetch = fetch;
     this.collapsing = new Collapsing();
+    /** What a page has read and is about to be stored, by path: who asks for it next waits. @type {Map<string, Promise<unknown>>} */
+    this.storing = new Map();
   }
 
   /** @param {Question} question @returns {Promise<Response>} */
@@ -73,6 +75,7 @@ export class FromNode {
     const headers = new Headers(own);
     if (stored) headers.delete("range");
     for (const [name, value] of Object.entries(validators(stored?.fields ?? {}))) headers.set(name, value);
+    if (stored && !headers.has("cache-control")) headers.set("cache-control", "max-age=0"); // as browsers validate
     try {
       return await this.fetch(url, { headers, mode, credentials, referrer, referrerPolicy, signal, cache: stored ? "no-store" : cache });
     } catch (error) {
@@ -110,8 +113,14 @@ export class FromNode {
     const most = this.store.rules.most();
     if (!response.body || Number(response.headers.get("content-length")) > most) return likewise(response, response.body);
     const [body, read] = captured(response.body, most);
-    waitUntil(read.then((blob) => blob && this.store.commit([{ path, response: likewise(response, blob), headers: request.headers, begun }]))
-      .catch((error) => console.warn("edge: not stored:", path, error)));
+    waitUntil(read.then((blob) => {
+      if (!blob) return undefined;
+      const storing = this.store.commit([{ path, response: likewise(response, blob), headers: request.headers, begun }])
+        .catch((error) => console.warn("edge: not stored:", path, error))
+        .finally(() => this.storing.get(path) === storing && this.storing.delete(path));
+      this.storing.set(path, storing);
+      return storing;
+    }));
     return likewise(response, body);
   }
 }

@@ -52,6 +52,7 @@ export class StaleWhileRevalidate {
   async answer(request, { page, becomes, waitUntil, preload }) {
     await this.store.ready();
     const path = this.rules.pathOf(request.url, this.origin);
+    await this.nodes.storing.get(path);
     const view = this.parts.view(request, path, { page, becomes });
     if (view.page) waitUntil(this.parts.remember());
     const names = selectingFields(request, this.rules.current.ignore_fields);
