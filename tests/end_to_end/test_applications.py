@@ -180,12 +180,15 @@ class ProcessTests(Base):
     def test_a_process_that_is_killed_costs_no_request_that_may_be_repeated(self) -> None:
         node = self.host({"name": "shop", "at": "/", "run": "flask_shop:app", "processes": 2})
         asked = self.ask_in_the_meantime(node)
-        for pid in node.pids("shop"):
+        for number, pid in enumerate(node.pids("shop")):
             os.kill(pid, 9)
-            node.wait_for(lambda: node.ready("shop"), "another one is ready")
-        self.assertEqual(asked(), {200})
-        self.assertEqual([one["restarts"] for one in node.application("shop")["processes"]], [1, 1])
+            node.wait_for(lambda n=number: self.restarts(node)[n] and node.ready("shop"), "it is replaced")  # type: ignore[misc]
+        self.assertEqual(asked(), {200}, node.said())
+        self.assertEqual(self.restarts(node), [1, 1])
         self.assertIn("was killed by SIGKILL", node.said())
+
+    def restarts(self, node: HostingNode) -> list[int]:
+        return [one["restarts"] for one in node.application("shop")["processes"]]
 
     def ask_in_the_meantime(self, node: HostingNode) -> Any:
         """Ask on and on in threads; what is returned stops that, and gives the statuses."""

@@ -55,7 +55,8 @@ class Connection(asyncio.Protocol):
         self._end = ApplicationEnd(interface.at_once)
         self._exchanges: dict[int, Exchange] = {}
         self._changes: dict[int, Callable[[int | None], None]] = {}
-        self._transport: asyncio.Transport
+        #: None until the connection is open.
+        self._transport: asyncio.Transport | None = None
         self._is_lost = False
         self._flushes = False
 
@@ -71,7 +72,8 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once."""
-        self._transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
 
     # For exchanges, in the thread of the loop
 
@@ -164,9 +166,10 @@ class Connection(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._flushes = False
-        out = self._end.output()
-        if out and not self._is_lost:
-            self._transport.write(out)
+        if self._transport is not None and not self._is_lost:
+            out = self._end.output()
+            if out:
+                self._transport.write(out)
 
     def _take(self, event: object) -> None:
         if isinstance(event, Ask):
@@ -215,7 +218,7 @@ class Connection(asyncio.Protocol):
             self._take(event)
         if self._end.broken is not None:
             print(f"the node broke the rules of edge-app/1: {self._end.broken}", flush=True)
-            self._transport.abort()
+            self.abort()
         self._flush_soon()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -179,10 +179,9 @@ class Process:
         os.set_inheritable(descriptor, False)
         connected = socket.socket(fileno=descriptor)
         connected.setblocking(False)
-        _, connection = await self._loop.create_connection(
-            lambda: Connection(self._interface, self._closed), sock=connected
-        )
-        self._connections.add(connection)
+        connection = Connection(self._interface, self._closed)
+        self._connections.add(connection)  # before it is open: it may be closed at once
+        await self._loop.create_connection(lambda: connection, sock=connected)
         if self._is_draining:
             connection.drain()
 

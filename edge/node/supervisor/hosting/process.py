@@ -220,6 +220,10 @@ class ApplicationProcess:
         if how:
             self._owner.has_ended(self, how)
 
+    def later(self, call: Any, *arguments: Any) -> None:
+        """Call in the next turn of the reactor."""
+        self._reactor.callLater(0, call, *arguments)
+
     def seconds(self) -> float:
         """The time."""
         return float(self._reactor.seconds())
@@ -277,8 +281,9 @@ class _Output(ProcessProtocol):
         self._streams[childFD].end()
 
     def processExited(self, reason: Failure) -> None:
-        # Not processEnded, which waits for whoever has inherited the streams.
-        self._process.exited(reason)
+        # Not processEnded, which waits for whoever has inherited the streams.  And not at once: a process
+        # that ended already is told of before spawnProcess has returned.
+        self._process.later(self._process.exited, reason)
 
 
 def interpreter(application: Application) -> str:
