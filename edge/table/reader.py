@@ -99,6 +99,8 @@ class Answer(NamedTuple):
     remaining: float
     #: Seconds since its lifetime ended, however long it was prolonged; negative: it has not.
     overdue: float
+    #: Of its slot: what :meth:`Reader.mark_hit` takes.
+    number: int
     #: Every answer is, that is older than some moment, or whose origin has lost touch with another node.
     doubtful: bool
 
@@ -230,7 +232,8 @@ class Reader:
                 found[1][3], sent, entry.etag, entry.length, entry.lines_200, entry.lines_304,
                 entry.body or b"", record, self.age_of(slot),
                 ticks_between(now, slot[10]) / TICKS_PER_SECOND,
-                ticks_between(slot[7], now) / TICKS_PER_SECOND - record.fresh, not self._is_certain(slot),
+                ticks_between(slot[7], now) / TICKS_PER_SECOND - record.fresh,
+                found[0], not self._is_certain(slot),
             )  # fmt: skip
         finally:
             self.leave()

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 DEFAULT_HOST = b"localhost"
 #: Fields of a GET that make it mean something else, if it is not answered from the table.
 _NOT_FILLING = (b"range", b"if-match", b"if-unmodified-since", b"if-range")
-_HIT, _STALE, _COALESCED, _PASSED = (
-    INDEX[f"answers_{name}"] for name in ("hit", "stale", "coalesced", "passed")
+_HIT, _STALE, _FILLED, _COALESCED, _PASSED = (
+    INDEX[f"answers_{name}"] for name in ("hit", "stale", "filled", "coalesced", "passed")
 )
 
 
@@ -132,6 +132,10 @@ class CachingOrigin:
         fields = [*buckets, *validators]
         return Question(b"GET", key.target, fields, self._host, self._secure, clean=True)
 
+    def filled(self) -> None:
+        """An answer was stored."""
+        self.counters.add(_FILLED)
+
     def stored(self, name: bytes) -> dict[int, Answer]:
         """What is stored under *name*, fresh or not."""
         first = self.reader.find_answer(name)
@@ -198,7 +202,7 @@ class Asking:
         answer = self._answer = self._find()
         if answer is not None and answer.fresh:
             self._count(_HIT)
-            self._give(Given.stored(answer), None)
+            self._give_stored(answer, None)
             return
         if self._question.method != b"GET" or not self._asked.keys().isdisjoint(_NOT_FILLING):
             self._pass(BYPASS if answer is None else STALE, None)
@@ -276,7 +280,7 @@ class Asking:
             stored is not None and stored.fresh
         ):  # a new one; or the same, prolonged while the application fails
             is_old = before is not None and before.etag == stored.etag
-            self._give(Given.stored(stored), GIVEN_STALE if is_old else None)
+            self._give_stored(stored, GIVEN_STALE if is_old else None)
         elif stored is not None and stored.overdue < stored.record.stale_if_error:
             self._give_stale(stored)
         elif answer is not None:
@@ -296,6 +300,10 @@ class Asking:
             self._key.name, lambda mask: choose_variant(mask, None, coding)
         )
 
+    def _give_stored(self, answer: Answer, status: tuple[bytes, ...] | None) -> None:
+        self._origin.reader.mark_hit(answer.number)
+        self._give(Given.stored(answer), status)
+
     def _give(self, given: Given, status: tuple[bytes, ...] | None) -> None:
         self.over = True
         origin = self._origin
@@ -303,7 +311,7 @@ class Asking:
 
     def _give_stale(self, answer: Answer) -> None:
         self._count(_STALE)
-        self._give(Given.stored(answer), GIVEN_STALE)
+        self._give_stored(answer, GIVEN_STALE)
 
     def _pass(self, how: tuple[bytes, ...], token: int | None) -> None:
         self._count(_PASSED)

@@ -117,6 +117,9 @@ class Clean(Protocol):
     def question(self, name: bytes, validators: Fields) -> Question:
         """It holds nothing but the key, and *validators* of an answer that is stored."""
 
+    def filled(self) -> None:
+        """An answer was stored."""
+
     def stored(self, name: bytes) -> dict[int, Answer]:
         """Variant -> what is stored under *name*; empty: nothing."""
 
@@ -370,6 +373,8 @@ class Fill:
         return False
 
     def _told(self, stored: bool, made: FilledAnswer, waiting: list[Wanting]) -> None:
+        if stored:
+            self._clean.filled()
         for wanting in waiting:
             if stored or wanting is self._beginner:
                 wanting.filled(made, wanting is self._beginner, stored)

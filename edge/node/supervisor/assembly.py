@@ -193,7 +193,7 @@ def make_node(
         cluster.cluster if cluster is not None else lane,
         applications,
         Periodic(writer.reclaim, RECLAIM_SECONDS, reactor),
-        answers,
+        *([answers] if config.app else ()),
         Periodic(look_at_certificates, LOOK_SECONDS, reactor),
         tickets,
         *([keeper] if keeper is not None else ()),

@@ -54,6 +54,10 @@ _COUNTERS: dict[str, tuple[str, dict[tuple[str, ...], str]]] = {
         "Answers of the Twisted side, by class of status",
         {(f"{digit}xx",): f"twisted_{digit}xx" for digit in range(1, 6)},
     ),
+    "edge_shared_answers": (
+        "Requests to applications, by what the shared cache made of them; one may count twice",
+        {(kind,): f"answers_{kind}" for kind in ("hit", "stale", "filled", "coalesced", "passed")},
+    ),
     "edge_validators": ("Validators in batch revalidations", {(): "validators"}),
     "edge_connections_accepted": ("Connections accepted", {(): "accepts"}),
     "edge_connections_refused": (
@@ -110,6 +114,7 @@ _GAUGES = {
 _LABELS = {
     "edge_requests": ("path",),
     "edge_fast_responses": ("kind",),
+    "edge_shared_answers": ("result",),
     "edge_twisted_responses": ("status",),
     "edge_connections_refused": ("limit",),
     "edge_timeouts": ("what",),

@@ -8,7 +8,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.applications.origin import Failure, OriginError
 from edge.node.process.answers import Kind
-from edge.table.counters import INDEX
 from tests.node.applications.cached import ORIGIN, CachedNode, field, status
 from tests.table.samples import resource
 
@@ -450,6 +449,15 @@ class StoredTests(CachingCase):
         node.fill()
         node.fast()
         node.get()
-        counted = {name: self.counted(node, f"answers_{name}") for name in ("hit", "passed")}
-        self.assertEqual(counted, {"hit": 2, "passed": 1})
-        self.assertIn("answers_filled", INDEX)
+        counted = {name: self.counted(node, f"answers_{name}") for name in ("hit", "filled", "passed")}
+        self.assertEqual(counted, {"hit": 2, "filled": 1, "passed": 1})
+
+    def test_what_only_the_twisted_side_sends_is_asked_for_before_it_is_over_too(self) -> None:
+        node = self.node()
+        node.fill(b"/moved", body=b"", status=301, control=b"s-maxage=10")
+        for _ in range(4 * 12):
+            node.get(b"/moved")
+            node.clock.advance(0.25)
+            if node.asked:
+                node.answer(b"", 301, b"s-maxage=10")
+        self.assertEqual(self.counted(node, "answers_hit"), 4 * 12)
