@@ -18,10 +18,27 @@ TABLE = {"name": "pages", "at": "/", "run": "shared_pages:app", "share": ["/at-o
 class SharedCacheTests(SynchronousTestCase):
     """A node with two workers before one application."""
 
+    #: One for all tests that leave it as it is.
+    shared: HostingNode | None = None
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        if cls.shared is not None:
+            cls.shared.clean_up()
+            cls.shared = None
+
     def host(self, workers: int = 2, **keys: Any) -> HostingNode:
         node = HostingNode({**TABLE, **keys}, workers=workers)
         self.addCleanup(node.clean_up)
         return node.start_all()
+
+    def whole(self) -> HostingNode:
+        """The node that is shared."""
+        if self.shared is None:
+            type(self).shared = HostingNode(TABLE, workers=2)
+            assert self.shared is not None
+            self.shared.start_all()
+        return self.shared
 
     def asked(self, node: HostingNode) -> dict[str, int]:
         """Path -> how often the application was asked."""
@@ -33,7 +50,7 @@ class SharedCacheTests(SynchronousTestCase):
         return headers["Cache-Status"], body.partition(b"\n")[0]
 
     def test_the_second_request_fills_and_all_others_are_answered_from_the_table(self) -> None:
-        node = self.host()
+        node = self.whole()
         self.assertEqual(
             [self.cached(node, "/a?x=1", {"Cookie": "me"}) for _ in range(2)],
             [("edge; fwd=uri-miss", b"/a 1 x=1 me"), ("edge; fwd=uri-miss; stored", b"/a 2 x=1 nobody")],
@@ -44,23 +61,23 @@ class SharedCacheTests(SynchronousTestCase):
         self.assertEqual(self.asked(node)["/a"], 3)
 
     def test_a_copy_is_confirmed_alone_in_a_batch_and_by_the_query_whoever_asks(self) -> None:
-        node = self.host()
+        node = self.whole()
         for _ in range(3):
-            _, headers, body = node.ask("/at-once/a?x=%7B1%7D", {"Accept-Encoding": "br"})
+            _, headers, body = node.ask("/at-once/c?x=%7B1%7D", {"Accept-Encoding": "br"})
         self.assertEqual((headers["Content-Encoding"], headers["Cache-Status"]), ("br", "edge; hit"))
         self.assertLess(len(body), 1000)
         tag = headers["ETag"].strip('"')
         for target, fields in (
-            ("/at-once/a?x=%7B1%7D", {"If-None-Match": f'"{tag}"', "Accept-Encoding": "br"}),
-            (f"/at-once/a?x=%7B1%7D&~etag={tag}", {"Accept-Encoding": "br"}),
+            ("/at-once/c?x=%7B1%7D", {"If-None-Match": f'"{tag}"', "Accept-Encoding": "br"}),
+            (f"/at-once/c?x=%7B1%7D&~etag={tag}", {"Accept-Encoding": "br"}),
         ):
             self.assertEqual(node.ask(target, fields)[0], 304)
-        batch = f"{tag} /at-once/a?x=%7B1%7D\n{tag} /at-once/a\n".encode()
+        batch = f"{tag} /at-once/c?x=%7B1%7D\n{tag} /at-once/c\n".encode()
         answer = node.ask("/.edge/revalidate", method="POST", body=batch)[2]
         self.assertIn(b'"stale":[1]', answer)
 
     def test_hundreds_who_want_the_same_at_once_cost_one_question(self) -> None:
-        node = self.host()
+        node = self.whole()
         bodies: list[bytes] = []
         readers = [
             threading.Thread(target=lambda: bodies.append(node.ask("/at-once/hot")[2])) for _ in range(200)
@@ -72,7 +89,7 @@ class SharedCacheTests(SynchronousTestCase):
         self.assertEqual((len(bodies), len(set(bodies)), self.asked(node)["/at-once/hot"]), (200, 1, 1))
 
     def test_a_large_answer_is_stored_too_and_read_in_parts(self) -> None:
-        node = self.host()
+        node = self.whole()
         whole = node.ask("/large")[2]
         self.assertGreater(len(whole), 290_000)
         self.assertEqual(node.ask("/large")[2], whole)
@@ -98,7 +115,7 @@ class SharedCacheTests(SynchronousTestCase):
             self.assertEqual(node.ask(target)[0], 200)
 
     def test_a_file_that_is_published_wins_and_one_that_is_removed_gives_its_place_back(self) -> None:
-        node = self.host()
+        node = self.whole()
         self.cached(node, "/at-once/page")
         (node.site / "at-once").mkdir()
         node.write("at-once/page", b"a file")

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 #: A worker's own memory of keys that are passed whole, so that it need not ask.
 _LOCAL_MARKS = 16_384
+#: Bytes of all answers that a worker holds until they are whole: what comes beyond them passes as it comes.
+HELD_BYTES = 64 * 1024 * 1024
 #: How often a key is looked for again before the request is passed whole.
 MOST_LOOKS = 4
 
@@ -137,7 +139,8 @@ class FillDesk:
         self._wanted: dict[bytes, list[Wanting]] = {}
         self._passing = Marks(PASS_SECONDS, _LOCAL_MARKS)
         self.said = CountedLog(self._log, reactor)
-        self.filling = 0
+        #: Bytes of answers that are not stored yet.
+        self.held = 0
 
     def want(self, clean: Clean, name: bytes, share: bool, wanting: Wanting) -> None:
         """*wanting* wants the answer under *name*."""
@@ -248,10 +251,9 @@ class Fill:
         """Ask; with the *validators* of what is stored, if the application has given any."""
         desk = self._desk
         self._stored = self._clean.stored(self._name) if validators else {}
-        self._body, self._size = [], 0
+        self._let_go()
         self._asked = desk.reactor.seconds()
         question = self._clean.question(self._name, _validators(self._stored))
-        desk.filling += 1
         self._exchange = self._clean.inner.ask(question, self)
 
     # As edge.node.applications.origin.Receiver has it
@@ -283,8 +285,9 @@ class Fill:
             self._reader.data(data)
             return
         self._size += len(data)
+        self._desk.held += len(data)
         self._body.append(data)
-        if self._size > LONGEST_BODY:
+        if self._size > LONGEST_BODY or self._desk.held > HELD_BYTES:
             self._give_up(None)
 
     def ended(self, trailers: Fields) -> None:
@@ -333,9 +336,12 @@ class Fill:
         return judge(self._status, self._fields, rules, self._asked, self._here, self._wall)
 
     def _done(self) -> None:
-        if self._exchange is not None:
-            self._exchange = None
-            self._desk.filling -= 1
+        self._exchange = None
+
+    def _let_go(self) -> None:
+        """What was held of the answer is held no longer."""
+        self._desk.held -= self._size
+        self._body, self._size = [], 0
 
     def _confirmed(self, whole: Whole) -> None:
         """304: what is stored is still good; without a lifetime of its own it is asked for as a whole."""
@@ -373,6 +379,7 @@ class Fill:
         return False
 
     def _told(self, stored: bool, made: FilledAnswer, waiting: list[Wanting]) -> None:
+        self._let_go()
         if stored:
             self._clean.filled()
         for wanting in waiting:
@@ -395,10 +402,12 @@ class Fill:
                 self._reader.data(piece)
         elif exchange is not None:
             exchange.cancel()
+        self._let_go()
         for wanting in waiting:
             wanting.pass_whole(None)
 
     def _fail(self, error: OriginError | None, answer: Whole | None) -> None:
+        self._let_go()
         waiting = self._desk.take(self._name)
         self._desk.control.end(self._token, Outcome.FAILED)
         for wanting in waiting:

@@ -6,6 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.node.applications import fills
 from edge.node.applications.origin import Failure, OriginError
 from edge.node.process.answers import Kind
 from tests.node.applications.cached import ORIGIN, CachedNode, field, status
@@ -249,6 +250,19 @@ class WaitingTests(CachingCase):
         node.application.asked.remove(asked)
         node.answer(b"long")
         self.assertEqual((len(heard.body), other.body), (5 << 20, b"long"))
+
+    def test_answers_that_are_held_are_bounded_and_what_comes_beyond_passes(self) -> None:
+        self.patch(fills, "HELD_BYTES", 1000)
+        node = self.node(share=("/**",))
+        heard = [node.get(b"/%d" % number) for number in range(3)]
+        for asked in node.asked:
+            asked.receiver.started(200, [(b"Cache-Control", b"s-maxage=60")], None)
+            asked.receiver.data(b"x" * 400)
+        self.assertEqual([one.body for one in heard], [b"", b"", b"x" * 400])
+        for asked in node.asked:
+            asked.receiver.ended([])
+        self.assertEqual([len(one.body) for one in heard], [400] * 3)
+        self.assertEqual((len(node.answers), node.workers[0].desk.held), (2, 0))
 
 
 class StaleTests(CachingCase):
