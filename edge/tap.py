@@ -23,6 +23,7 @@ from edge.config import SETTINGS, Config, Setting, find_problems, load, summariz
 from edge.config.settings import SECTIONS
 from edge.errors import ConfigError, EdgeError, in_words
 from edge.node.resources.mount_check import mount_problems
+from edge.node.supervisor.hosting.check import application_problems
 
 _OWN = {
     "config": ("FILE", "TOML file with settings: the same names as here, without the dashes in front. "
@@ -142,7 +143,8 @@ class Options(usage.Options):
                 _exit_with(str(error).splitlines())
             raise usage.UsageError(str(error)) from None
         if self["check"]:
-            _exit_with(find_problems(self.config) + mount_problems(self.config.mount), self.config)
+            problems = find_problems(self.config) + mount_problems(self.config.mount)
+            _exit_with(problems + application_problems(self.config.app), self.config)
 
     def _do_without_pid_file(self) -> None:
         """In the foreground nobody needs one, and the working directory need not be writable."""

@@ -8,12 +8,13 @@ whatever that has installed.
 * ``ends.py``: what both ends of a connection do; ``asking.py``: the node's end; ``answering.py``: the other
 * ``hosting/``: what runs an application in a process of its own
 * ``marks.py``: :func:`share` and :func:`tag`, what an application says of an answer; ``changes.py``:
-  :func:`changed`, what it says of its data
+  :func:`changed`, what it says of its data; ``middleware.py``: for applications that run elsewhere
 """
 
 from __future__ import annotations
 
 from edge.app.changes import changed
 from edge.app.marks import share, tag
+from edge.app.middleware import asgi, django, wsgi
 
-__all__ = ["changed", "share", "tag"]
+__all__ = ["asgi", "changed", "django", "share", "tag", "wsgi"]

@@ -75,6 +75,7 @@ def summarize(config: Config) -> str:
         f"node {config.node} of cluster {config.cluster}",
         f"webroot    {config.webroot}",
         *(f"listen     {text}" for text in config.listen),
+        *(f"app        {one.describe()}" for one in config.app),
         *(f"automatic  {name}, from {config.acme_directory}" for name in config.tls_auto),
         f"admin      {config.admin}",
         f"gossip     {config.gossip or 'none: a node alone'}",

@@ -155,6 +155,24 @@ class FrameworkTests(Base):
         )
 
 
+class HelperTests(Base):
+    """What an application says of its answers and its data."""
+
+    def test_a_shared_answer_is_a_hit_until_the_application_says_that_it_changed(self) -> None:
+        node = self.host(
+            {"name": "shop", "at": "/", "run": "flask_shop:app", "share": ["/ranking"]}, workers=2
+        )
+        first = node.ask("/ranking")[2]
+        self.assertTrue(first.startswith(b"0 sold; "))
+        node.wait_for(lambda: node.ask("/ranking")[2] == node.ask("/ranking")[2], "it is stored")
+        fields = node.ask("/ranking")[1]
+        self.assertIn("hit", fields["Cache-Status"])
+        for number in range(1, 6):
+            done = self.json(node, "/buy", method="POST")
+            self.assertEqual(done, {"sold": number, "unsettled": 0})
+            self.assertTrue(node.ask("/ranking")[2].startswith(b"%d sold; " % number))
+
+
 class ProcessTests(Base):
     """Processes that are replaced, killed, or somewhere else."""
 

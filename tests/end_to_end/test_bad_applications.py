@@ -60,7 +60,7 @@ class BadApplicationTests(SynchronousTestCase):
             "exits": "exits ends the interpreter (code 7) when it is imported",
             "killed": "was killed by SIGKILL before it was ready",
             "other": "other cannot be imported: ModuleNotFoundError: No module named 'nothing_of_this_name'",
-            "number": "number:app is no application, but a int; it has to be callable with (environ, ",
+            "number": "number:app is no application, but of the type int; it has to be callable with",
             "factory": f"factory:app failed: ValueError: no data ({folder}/factory.py, line 2)",
             "startup": "its startup failed: no database",
             "missing": f"there is no module no_such_module in {folder}, nor installed in ",

@@ -115,7 +115,7 @@ def _is_resource(found: Any) -> bool:
 
 
 def _described(found: Any) -> str:
-    return f"the class {found.__name__}" if inspect.isclass(found) else f"a {type(found).__name__}"
+    return f"the class {found.__name__}" if inspect.isclass(found) else f"of the type {type(found).__name__}"
 
 
 def _in_words(error: Exception) -> str:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from edge.app.hosting.connection import Interface
 
+#: Before a sentence of ours in what is printed: applications print, too.
+PROBLEM = "application-problem: "
 #: Descriptors that may come with one read of the control socket.
 MOST_DESCRIPTORS = 64
 
@@ -61,7 +63,7 @@ def _check(run: str) -> int:
     try:
         load(run)
     except CannotLoad as error:
-        print(error)
+        print(f"\n{PROBLEM}{' '.join(str(error).splitlines())}", flush=True)
         return 1
     return 0
 

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from edge.config import SETTINGS, find_problems, needs_restart, reload
 from edge.errors import ConfigError
 from edge.node.resources.mount_check import mount_problems
+from edge.node.supervisor.hosting.check import application_problems
 
 if TYPE_CHECKING:
     from edge.config import Config
@@ -41,6 +42,6 @@ class Configuration:
         """What would be wrong if the node were started again now, in sentences; may take a while."""
         try:
             config = reload(self.current)
-            return find_problems(config) + mount_problems(config.mount)
+            return find_problems(config) + mount_problems(config.mount) + application_problems(config.app)
         except ConfigError as error:
             return str(error).splitlines()

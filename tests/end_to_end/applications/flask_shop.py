@@ -5,7 +5,10 @@ import os
 
 from flask import Flask, Response, jsonify, redirect, request, session, stream_with_context, url_for
 
+from edge.app import changed, share, tag
+
 app = Flask(__name__)
+sold = []
 app.secret_key = "for tests"
 
 
@@ -51,6 +54,23 @@ def stream():
 @app.get("/away")
 def away():
     return redirect(url_for("index"))
+
+
+# What the node's helpers say, which do nothing elsewhere.
+
+
+@app.get("/ranking")
+def ranking():
+    share(edge=600)
+    tag("ranking")
+    return f"{len(sold)} sold; {os.urandom(8).hex()}"
+
+
+@app.post("/buy")
+def buy():
+    sold.append(1)
+    unsettled = changed("ranking").unsettled
+    return jsonify(sold=len(sold), unsettled=unsettled)
 
 
 @app.get("/fails")
