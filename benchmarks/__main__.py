@@ -12,7 +12,17 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import apps, apps_cache, beside_nginx, client, generator, robustness, several_nodes, tls
+from benchmarks import (
+    apps,
+    apps_cache,
+    beside_nginx,
+    browser_client,
+    client,
+    generator,
+    robustness,
+    several_nodes,
+    tls,
+)
 from benchmarks.rows import Place, Row
 
 #: Name -> what measures it; in the order in which they run.
@@ -21,6 +31,7 @@ FORMS: dict[str, Callable[[Place], list[Row]]] = {
     **tls.FORMS,
     **apps.FORMS,
     **apps_cache.FORMS,
+    **browser_client.FORMS,
     **robustness.FORMS,
     **several_nodes.FORMS,
     **generator.FORMS,

@@ -53,6 +53,7 @@ test("what has changed is replaced, and all is at the new state", async () => {
   assert.deepEqual(asked(), ["GET /.edge/changes?since=s1", "GET /b"]);
   assert.deepEqual(updates, [["/b"]]);
   site.log.length = 0;
+  revalidator.forget();
   await revalidator.revalidate(rows());
   assert.deepEqual(asked(), ["GET /.edge/changes?since=s2"]);
   assert.equal(store.versions.token, "s2");
@@ -134,6 +135,7 @@ test("what rides of other nodes, or is garbage, is not taken, and the document i
   for (const word of ["AAAAZ0Z0Z0Z0", "kJ3xZ0", "kJ3x", "kJ3xZ0Z0Z0Z0Z0", "x"]) {
     nodes.learned = clock.now();
     site.riding = word;
+    revalidator.forget();
     await revalidator.revalidate(rows());
     assert.deepEqual([...nodes.all.values()].map(({ weight }) => weight), before);
     assert.equal(new LoadPoller(nodes, sender, {}).isDue(), true, word);
@@ -153,6 +155,20 @@ test("a node's own load is read where ORCA's field is sent", async () => {
   assert.equal(nodes.all.get(one).utilization, 0.9);
 });
 
+test("parts of a page that come late are not asked for again, unless a page is navigated to", async () => {
+  const { clock, revalidator, rows, asked } = await setup();
+  await revalidator.revalidate(rows().slice(2));
+  await clock.pass(1500);
+  await revalidator.revalidate(rows().slice(0, 2));
+  assert.equal(asked().length, 1);
+  revalidator.forget();
+  await revalidator.revalidate(rows().slice(0, 2));
+  assert.equal(asked().length, 2);
+  await clock.pass(2000);
+  await revalidator.revalidate(rows());
+  assert.equal(asked().length, 3);
+});
+
 test("what was confirmed lately is not asked for again by an idle page", async () => {
   const { clock, site, revalidator, rows } = await setup();
   assert.equal(revalidator.isKnown(rows()[0], 1000), false);
@@ -163,6 +179,7 @@ test("what was confirmed lately is not asked for again by an idle page", async (
   site.state = "s2";
   site.since = { s1: ["/a"] };
   site.files["/a"] = { body: "new", etag: "a2" };
+  revalidator.forget();
   await revalidator.revalidate(rows().slice(1));
   assert.deepEqual(rows().map((row) => revalidator.isKnown(row, 1000)), [false, true, true, true]);
 });

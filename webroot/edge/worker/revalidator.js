@@ -14,6 +14,8 @@ const MAX_VALIDATORS = 1000;
 /** A batch waits this long for more, and at most that long, milliseconds. */
 const QUIET_MS = 100;
 const LONGEST_MS = 1000;
+/** What a node has confirmed is not asked for again so soon, milliseconds; unless a page is navigated to. */
+const KNOWN_MS = 2000;
 
 /** @typedef {import("./response_store.js").StoredResponse} StoredResponse */
 
@@ -66,6 +68,9 @@ export class Revalidator {
 
   /** Revalidate *asked* now. @param {StoredResponse[]} asked */
   async revalidate(asked) {
+    const known = new Set(asked.filter((stored) => this.isKnown(stored, KNOWN_MS)));
+    this.store.freshen([...known]);
+    asked = asked.filter((stored) => !known.has(stored));
     if (asked.length > 1) asked = [...new Set([...asked, ...this.along()])];
     let { stale, rest } = await this.confirm(asked);
     const tagged = rest.filter((stored) => stored.etag);
@@ -88,7 +93,8 @@ export class Revalidator {
     const kept = new Map();
     for (const stored of asked) {
       const [name] = stored.states > 0 ? versions.named(stored.states) : [];
-      if (name) kept.set(name, [...(kept.get(name) ?? []), stored]);
+      if (name) kept.set(name, kept.get(name) ?? []);
+      if (name) kept.get(name)?.push(stored);
     }
     const [name, rows] = [...kept].sort(([, one], [, other]) => other.length - one.length)[0] ?? ["", []];
     const known = name ? await this.changes(name) : null;
@@ -96,11 +102,17 @@ export class Revalidator {
     versions.moved(name, known.state, known.changed);
     versions.token = known.state;
     this.known = { state: known.state, at: this.store.now() };
+    const here = new Set(rows);
     const now = versions.at(known.state);
     const current = rows.filter(({ states }) => states & now);
     this.count.validators += current.length;
     this.store.freshen(current);
-    return { stale: rows.filter(({ states }) => !(states & now)), rest: asked.filter((stored) => !rows.includes(stored)) };
+    return { stale: rows.filter(({ states }) => !(states & now)), rest: asked.filter((stored) => !here.has(stored)) };
+  }
+
+  /** A page is navigated to: nothing is known. */
+  forget() {
+    this.known.at = 0;
   }
 
   /** Whether *stored* is kept at a state that was confirmed in the last *ms*. @param {StoredResponse} stored @param {number} ms */

@@ -129,6 +129,7 @@ export class Worker {
     if (plan === "foreign") return this.foreign.answer(request, (work) => event.waitUntil(work));
     const navigation = request.mode === "navigate";
     const waitUntil = (/** @type {Promise<unknown>} */ work) => event.waitUntil(work);
+    if (navigation) this.revalidator.forget();
     if (navigation) waitUntil(this.selfUpdate.onNavigation(this.revalidator));
     waitUntil(this.poller.poll().then(() => this.save()));
     if (navigation && this.strategy.count.hits) waitUntil(this.preload.disable());
