@@ -11,6 +11,6 @@ const on = (name, listener) => scope.addEventListener(name, listener);
 on("install", (event) => event.waitUntil(worker.install(event)));
 on("activate", (event) => event.waitUntil(worker.activate()));
 on("fetch", (event) => worker.fetch(event));
-on("message", (event) => event.waitUntil(worker.onMessage(event.data, event.source?.id ?? "").finally(() => event.ports[0]?.postMessage(null))));
+on("message", (event) => event.waitUntil(worker.onMessage(event.data, event.source?.id ?? "").then((done) => event.ports[0]?.postMessage(done))));
 on("sync", (event) => event.tag === "edge-outbox" && event.waitUntil(worker.outbox.flush()));
 on("periodicsync", (event) => event.tag === "edge-refresh" && event.waitUntil(worker.refresh()));

@@ -20,7 +20,10 @@ export class MemoryDatabase {
     for (const key of removes) this.stores[store].delete(key);
     for (const one of puts) {
       if (store === "state") this.stores[store].set(one[1], structuredClone(one[0]));
-      else if (store === "outbox") this.stores[store].set(this.next, structuredClone({ ...one, number: this.next++ }));
+      else if (store === "outbox") {
+        const number = one.number ?? this.next++;
+        this.stores[store].set(number, structuredClone({ ...one, number }));
+      }
       else this.stores[store].set(one.key, structuredClone(one));
     }
   }

@@ -17,6 +17,8 @@ const JITTER_MS = 1000;
 /** Milliseconds between two tries to send what waits, before jitter: doubled from the first to the last. */
 const AGAIN_MS = 2_000;
 const AGAIN_MOST_MS = 60_000;
+/** Words of autocomplete. */
+const SECRETS = /\b(current-password|new-password|one-time-code|cc-)/;
 
 /** @typedef {import("./worker/messages.js").Message} Message */
 
@@ -32,10 +34,29 @@ function dispatch(message) {
   edge.dispatchEvent(new CustomEvent(message.type, { detail: message }));
 }
 
-/** Tell the worker, and wake it for that. @param {Message} message @param {MessagePort[]} [ports] told when it is done */
-export function tell(message, ports = []) {
-  navigator.serviceWorker?.controller?.postMessage(message, ports);
+/** Tell the worker, and wake it for that. @param {Message} message */
+export function tell(message) {
+  navigator.serviceWorker?.controller?.postMessage(message);
 }
+
+/** Tell the worker, and wait until it has done so; what it says then, null without a worker. @param {Message} message @returns {Promise<any>} */
+export async function ask(message) {
+  const worker = navigator.serviceWorker?.controller;
+  if (!worker) return null;
+  const { port1, port2 } = new MessageChannel();
+  worker.postMessage(message, [port2]);
+  return new Promise((resolve) => (port1.onmessage = ({ data }) => resolve(data)));
+}
+
+/** What is in the outbox: waits, or was refused. @returns {Promise<import("./worker/messages.js").QueuedChange[]>} */
+export const queue = async () => (await ask({ type: "queue" })) ?? [];
+
+/**
+ * Take a change out of the outbox that was refused (event "refused"); what it was.
+ * @param {number} number @param {boolean} [again] it is to be sent again, behind what waits
+ * @returns {Promise<import("./worker/outbox.js").QueuedRequest | undefined>}
+ */
+export const take = (number, again = false) => ask({ type: "taken", number, again });
 
 /** The address that this page was loaded from, whatever scripts make of it. */
 const page = location.href.split("#")[0];
@@ -79,6 +100,10 @@ async function begin() {
   });
   // It may be gone already: then it says so again.
   tell({ type: "ask" });
+  queue().then((all) => {
+    // Refused while no page was there.
+    for (const { refused, ...one } of all) if (refused) dispatch({ type: "refused", ...one, status: refused.status });
+  });
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let soon;
   /** @type {number | undefined} */
@@ -99,6 +124,7 @@ async function begin() {
   navigator.serviceWorker.addEventListener("message", ({ data }) => dispatch(data)); // for this page alone
   html = given().catch(() => null);
 
+  addEventListener("submit", onSubmit, true);
   const online = () => tell({ type: "online" });
   addEventListener("online", online);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -107,8 +133,9 @@ async function begin() {
   edge.addEventListener("outbox", (event) => {
     // Nobody may tell us when the site is back.  The worker says anew what waits after each try, to all tabs.
     clearTimeout(again);
-    if (!(/** @type {CustomEvent} */ (event).detail.waiting)) tries = 0;
-    else again = setTimeout(online, Math.min(AGAIN_MOST_MS, AGAIN_MS * 2 ** tries++) * (0.5 + Math.random()));
+    const { waiting, after = 0 } = /** @type {CustomEvent} */ (event).detail;
+    if (!waiting) tries = 0;
+    else again = setTimeout(online, after + Math.min(AGAIN_MOST_MS, AGAIN_MS * 2 ** tries++) * (0.5 + Math.random()));
   });
   edge.addEventListener("feed", (event) => {
     if (/** @type {CustomEvent} */ (event).detail.how !== "none") online();
@@ -123,6 +150,14 @@ async function begin() {
   /** @type {any} */ (registration).periodicSync?.register("edge-refresh", { minInterval: 6 * 3600_000 }).catch(() => {});
 }
 
+/** A form is sent: it may wait only if there is no secret in it (worker/secrets.js). @param {SubmitEvent} event */
+function onSubmit({ target, submitter }) {
+  const form = /** @type {HTMLFormElement} */ (target);
+  const [url] = new URL(submitter?.getAttribute("formaction") ?? form.getAttribute("action") ?? "", document.baseURI).href.split("#");
+  const secret = [.../** @type {any} */ (form.elements)].some((field) => field.type === "password" || SECRETS.test(field.getAttribute("autocomplete") ?? ""));
+  tell({ type: "form", url, secret });
+}
+
 /**
  * New versions are stored.  Whoever renders by itself prevents "edge-update".
  * @param {string[]} paths
@@ -135,7 +170,7 @@ function updated(paths) {
 
 /** @param {(update: import("./page/update.js").Update) => void} then */
 function putInPlace(then) {
-  update ??= import("./page/update.js").then(({ Update }) => new Update(page, html, tell));
+  update ??= import("./page/update.js").then(({ Update }) => new Update(page, html, ask));
   update.then(then).catch((error) => console.warn("edge:", error));
 }
 

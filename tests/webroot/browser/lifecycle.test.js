@@ -14,6 +14,7 @@ const FILES = {
   "strict.html": page("strict", POLICY),
   "big.bin": "x".repeat(300_000),
   "offline.html": page("offline"),
+  "edge.json": JSON.stringify({ v: 1, home: ["/favourites"], queue: ["/favourites"] }),
   ...Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`part/${i}.txt`, `part ${i}`])),
 };
 const PARTS = Object.keys(FILES).filter((name) => name.startsWith("part/")).map((name) => `/${name}`);

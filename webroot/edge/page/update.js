@@ -41,12 +41,12 @@ export class Update {
   /**
    * @param {string} page its address
    * @param {Promise<string | null>} given the HTML that is shown; null: nobody knows
-   * @param {(message: import("../worker/messages.js").Message, ports: MessagePort[]) => void} tell the worker
+   * @param {(message: import("../worker/messages.js").Message) => Promise<unknown>} ask the worker, and wait for it
    */
-  constructor(page, given, tell) {
+  constructor(page, given, ask) {
     this.page = page;
     this.given = given;
-    this.tell = tell;
+    this.ask = ask;
     /** Of what there are new versions. @type {Set<string>} */
     this.paths = new Set();
     this.running = false;
@@ -96,7 +96,7 @@ export class Update {
     /** @param {Map<Node, Node>} [made] */
     const plan = (made) => new Merge(shown, [was.documentElement], [wanted.documentElement], made);
     plan(); // before anything is fetched
-    await this.renewed([...paths]);
+    await Promise.race([this.ask({ type: "renewed", paths: [...paths] }), later(WORKER_MS)]);
     const styles = new Styles(was, wanted, paths);
     if (text === given && !styles.made.size) return false;
     try {
@@ -111,14 +111,6 @@ export class Update {
     }
     this.given = Promise.resolve(text);
     return true;
-  }
-
-  /** Have the worker know that this page is of the newest version, with *paths*. @param {string[]} paths */
-  renewed(paths) {
-    const { port1, port2 } = new MessageChannel();
-    const done = new Promise((resolve) => (port1.onmessage = resolve));
-    this.tell({ type: "renewed", paths }, [port2]);
-    return Promise.race([done, later(WORKER_MS)]);
   }
 
   /** It has to be loaded. @param {string} why */

@@ -16,7 +16,15 @@ export const LOCK = "edge-feed";
  * @typedef {{type: "outdated", page: string, path: string}} OutdatedMessage from the worker to the page with this client id:
  *   it needs *path*, which only a later deploy has
  * @typedef {{type: "status", status: Status}} StatusMessage from the worker
- * @typedef {{type: "outbox", waiting: number}} OutboxMessage from the worker: mutations that wait
+ * @typedef {{type: "outbox", waiting: number, after: number}} OutboxMessage from the worker: how many changes wait, and
+ *   milliseconds until it makes sense to try one
+ * @typedef {{type: "refused", number: number, url: string, method: string, at: number, status: number}} RefusedMessage from
+ *   the worker: a change that waited, made *at*, was refused with *status*; 0: it is too old
+ * @typedef {{type: "queue"}} QueueMessage to the worker: what is in the outbox?  Answered by a list of QueuedChange
+ * @typedef {{number: number, url: string, method: string, at: number, after: number, refused?: {status: number, at: number}}} QueuedChange
+ *   times in Unix milliseconds: *at* of the change, *after* which it may be tried
+ * @typedef {{type: "form", url: string, secret: boolean}} FormMessage to the worker: a page is about to send a form
+ * @typedef {{type: "taken", number: number, again: boolean}} TakenMessage to the worker: a page takes a refused change
  * @typedef {{type: "removed"}} RemovedMessage from the worker: it has been switched off
  * @typedef {{type: "shown", urls: string[]}} ShownMessage to the worker: a page shows these
  * @typedef {{type: "renewed", paths: string[]}} RenewedMessage to the worker: a page puts the stored versions of itself
@@ -28,7 +36,8 @@ export const LOCK = "edge-feed";
  * @typedef {{type: "ask"}} AskMessage to the worker: broadcast your status
  *
  * @typedef {LoadMessage | ChangedMessage | FeedMessage | UpdatedMessage | OutdatedMessage | StatusMessage | OutboxMessage
- *   | RemovedMessage | ShownMessage | RenewedMessage | RefreshMessage | OnlineMessage | QuestionMessage | AnswerMessage | AskMessage} Message
+ *   | RefusedMessage | QueueMessage | FormMessage | TakenMessage | RemovedMessage | ShownMessage | RenewedMessage
+ *   | RefreshMessage | OnlineMessage | QuestionMessage | AnswerMessage | AskMessage} Message
  *
  * @typedef {object} Status what the worker has done since it started
  * @property {string} version

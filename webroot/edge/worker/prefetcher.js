@@ -22,8 +22,8 @@ export class Prefetcher {
   }
 
   /** Fetch what has to be there before the first page asks; one that is missing fails the installation. @param {import("./rules.js").Rules} rules */
-  async precache({ precache, offline }) {
-    const wanted = [...new Set([...precache, offline, SCRIPT])];
+  async precache({ precache, offline, queued }) {
+    const wanted = [...new Set([...precache, offline, ...(queued ? [queued] : []), SCRIPT])];
     const arrivals = await this.fetch(wanted, true);
     const missing = arrivals.find(({ path, response }) => !response.ok && precache.includes(path));
     if (missing) throw new Error(`/edge.json wants ${missing.path}, but the site answers ${missing.response.status}`);

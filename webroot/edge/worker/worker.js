@@ -16,14 +16,14 @@ import { LoadPoller } from "./load_poller.js";
 import { CHANNEL } from "./messages.js";
 import { NavigationPreload } from "./navigation_preload.js";
 import { Nodes, readLoad } from "./nodes.js";
-import { Outbox } from "./outbox.js";
+import { Outbox, refusal } from "./outbox.js";
 import { PageParts } from "./page_parts.js";
 import { Prefetcher } from "./prefetcher.js";
 import { invalidate } from "./invalidation.js";
 import { CACHES, ResponseStore } from "./response_store.js";
 import { Relay } from "./relay.js";
 import { Revalidator } from "./revalidator.js";
-import { CurrentRules, staticRoutes } from "./rules.js";
+import { CurrentRules, matches, staticRoutes } from "./rules.js";
 import { SavedState } from "./saved_state.js";
 import { SelfUpdate } from "./self_update.js";
 import { Sender } from "./sender.js";
@@ -80,10 +80,13 @@ export class Worker {
     this.poller = new LoadPoller(this.nodes, this.sender, locks);
     this.outbox = new Outbox(this.database, {
       fetch, now,
-      onChange: (waiting) => {
+      onChange: (waiting, after) => {
         this.waiting = waiting;
-        this.say({ type: "outbox", waiting });
+        this.say({ type: "outbox", waiting, after });
       },
+      onSent: (url, answer) => invalidate(this.store, this.rules, url, answer),
+      onRefused: (row) => this.say(refusal(row)),
+      wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       requestSync: async () => /** @type {any} */ (scope.registration).sync?.register("edge-outbox"),
       locked: (work) => locks.request("edge-outbox", work),
     });
@@ -154,22 +157,33 @@ export class Worker {
     if (!reloads || !(await client.navigate(client.url).catch(() => null))) client?.postMessage({ type: "outdated", page, path });
   }
 
-  /** Send what changes something. @param {Request} request @returns {Promise<Response>} */
+  /** Send what changes something; it may wait where the site says so. @param {Request} request @returns {Promise<Response>} */
   async mutate(request) {
-    const { url } = request;
-    const answer = await this.outbox.send(request);
-    await invalidate(this.store, this.rules, url, answer);
-    return answer;
+    const { url, mode } = request;
+    const { queue, queued: page } = this.rules.current;
+    const lane = queue.find((glob) => matches([glob], new URL(url).pathname));
+    try {
+      const answer = await (lane ? this.outbox.send(request, { lane, page }) : this.scope.fetch(request));
+      await invalidate(this.store, this.rules, url, answer);
+      return answer;
+    } catch (error) {
+      if (mode !== "navigate") throw error;
+      return this.strategy.offline();
+    }
   }
 
-  /** A page says something that we are kept awake for. @param {Message} message @param {string} page its id */
+  /** A page says something that we are kept awake for; what it is told when that is done. @param {Message} message @param {string} page its id */
   async onMessage(message, page) {
     await this.wake();
     if (message.type === "shown") await this.shown(message.urls).catch(() => {}); // unreachable: pages tell again
     else if (message.type === "refresh") await this.refresh();
     else if (message.type === "renewed") await this.parts.renew(page, message.paths);
     else if (message.type === "online") await this.outbox.flush().catch(() => {}); // unreachable still: pages tell again
+    else if (message.type === "form") this.outbox.announce(message.url, message.secret);
+    else if (message.type === "queue") return this.outbox.list();
+    else if (message.type === "taken") return this.outbox.take(message.number, message.again);
     else this.onBroadcast(message);
+    return null;
   }
 
   /** Feed or page say something on the channel, as long as we are awake. @param {Message} message */
