@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 #: Host of the clean question, where none is configured: the visitor's is not part of the key.
 DEFAULT_HOST = b"localhost"
+#: Seconds for which a reader waits for an application that would have been answered for, if it had failed.
+PATIENCE_SECONDS = 2.0
 #: Fields of a GET that make it mean something else, if it is not answered from the table.
 _NOT_FILLING = (b"range", b"if-match", b"if-unmodified-since", b"if-range")
 _HIT, _STALE, _FILLED, _COALESCED, _PASSED = (
@@ -159,6 +161,7 @@ class Asking:
         "_key",
         "_looks",
         "_origin",
+        "_patience",
         "_paused",
         "_question",
         "_receiver",
@@ -182,6 +185,8 @@ class Asking:
         #: What is stored and no longer fresh.
         self._answer: Answer | None = None
         self._looks = 0
+        #: When what is there is given although the application has not failed yet.
+        self._patience: Any = None
         self._paused = False
         #: The visitor has gone, or has his answer.
         self.over = False
@@ -204,11 +209,7 @@ class Asking:
             self._count(_HIT)
             self._give_stored(answer, None)
             return
-        if self._question.method != b"GET" or not self._asked.keys().isdisjoint(_NOT_FILLING):
-            self._pass(BYPASS if answer is None else STALE, None)
-            return
         origin, name = self._origin, self._key.name
-        share = origin.is_shared(self._key.path)
         if (
             answer is not None
             and not answer.doubtful
@@ -216,15 +217,23 @@ class Asking:
         ):
             self._give_stale(answer)
             origin.desk.refresh(origin, name, True)
-            return
-        if self._looks > MOST_LOOKS:
+        elif self._question.method != b"GET" or not self._asked.keys().isdisjoint(_NOT_FILLING):
+            self._pass(BYPASS if answer is None else STALE, None)
+        elif self._looks > MOST_LOOKS:
             self._pass(BYPASS, None)
-            return
-        if b"authorization" in self._asked and answer is None and share:
-            share = (
-                False  # what it is asked with may matter after all: the answer says so, or it is not shared
-            )
-        origin.desk.want(origin, name, share or answer is not None, self)
+        else:
+            # What Authorization comes with may matter after all: the answer says so, or it is not shared.
+            share = origin.is_shared(self._key.path) and b"authorization" not in self._asked
+            origin.desk.want(origin, name, share or answer is not None, self)
+            if answer is not None and answer.record.stale_if_error and not self.over:
+                self._patience = origin.desk.reactor.callLater(PATIENCE_SECONDS, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        """Give what is there: an application that takes too long has failed."""
+        self._patience = None
+        stored = self._find()
+        if not self.over and stored is not None and (stored.fresh or _may_be_given_on_error(stored)):
+            self._give_stale(stored)
 
     def filled(self, answer: FilledAnswer, first: bool, stored: bool) -> None:
         """Here it is."""
@@ -281,16 +290,16 @@ class Asking:
         ):  # a new one; or the same, prolonged while the application fails
             is_old = before is not None and before.etag == stored.etag
             self._give_stored(stored, GIVEN_STALE if is_old else None)
-        elif stored is not None and stored.overdue < stored.record.stale_if_error:
+        elif stored is not None and _may_be_given_on_error(stored):
             self._give_stale(stored)
         elif answer is not None:
-            self.over = True
+            self._end()
             self._receiver.started(answer.status, _passed(answer.fields, MISS), len(answer.body))
             if answer.body:
                 self._receiver.data(answer.body)
             self._receiver.ended([])
         else:
-            self.over = True
+            self._end()
             sentence = f"{self._origin.name}: it has failed just now"
             self._receiver.failed(error or OriginError(Failure.AWAY, sentence, reached=False))
 
@@ -305,7 +314,7 @@ class Asking:
         self._give(Given.stored(answer), status)
 
     def _give(self, given: Given, status: tuple[bytes, ...] | None) -> None:
-        self.over = True
+        self._end()
         origin = self._origin
         give(given, self._question, self._receiver, origin.origins, int(origin.desk.wall()), status)
 
@@ -317,7 +326,9 @@ class Asking:
         self._count(_PASSED)
         origin = self._origin
         observer = None if token is None else Observer(origin, self._key.name, self._asked, token)
-        self._exchange = origin.inner.ask(self._question, Observing(self._receiver, how, observer))
+        self._stop_waiting()
+        otherwise = self.failed if self._answer is not None else None
+        self._exchange = origin.inner.ask(self._question, Observing(self._receiver, how, observer, otherwise))
         if self._paused:
             self._exchange.pause()
 
@@ -346,9 +357,18 @@ class Asking:
 
     def cancel(self) -> None:
         """The visitor has gone; who waits for the same goes on waiting."""
-        self.over = True
+        self._end()
         if self._exchange is not None:
             self._exchange.cancel()
+
+    def _end(self) -> None:
+        self.over = True
+        self._stop_waiting()
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
 
 class Observer:
@@ -385,6 +405,10 @@ class Observer:
             self._origin.desk.not_observed(token)
 
 
+def _may_be_given_on_error(answer: Answer) -> bool:
+    return answer.overdue < answer.record.stale_if_error
+
+
 def _passed(fields: Fields, how: tuple[bytes, ...]) -> Fields:
     """*fields* of an application's answer as a visitor gets them."""
     return [*(field for field in fields if field[0].lower() not in HOP_BY_HOP), status_field(*how)]
@@ -393,12 +417,21 @@ def _passed(fields: Fields, how: tuple[bytes, ...]) -> Fields:
 class Observing:
     """A receiver before a receiver: answers that pass are told of, and say what the cache made of them."""
 
-    __slots__ = ("_how", "_observer", "_receiver")
+    __slots__ = ("_has_begun", "_how", "_observer", "_otherwise", "_receiver")
 
-    def __init__(self, receiver: Receiver, how: tuple[bytes, ...], observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        receiver: Receiver,
+        how: tuple[bytes, ...],
+        observer: Observer | None = None,
+        otherwise: Callable[[OriginError, None], None] | None = None,
+    ) -> None:
+        """*otherwise*: hears of a failure before the answer has begun, in place of *receiver*."""
         self._receiver: Any = receiver
         self._how = how
         self._observer = observer
+        self._otherwise = otherwise
+        self._has_begun = False
 
     def informational(self, status: int, fields: Fields) -> None:
         """Pass it on."""
@@ -406,6 +439,7 @@ class Observing:
 
     def started(self, status: int, fields: Fields, length: int | None) -> None:
         """Tell of it, and pass it on."""
+        self._has_begun = True
         if self._observer is not None:
             self._observer.started(status, fields)
         self._receiver.started(status, _passed(fields, self._how), length)
@@ -426,7 +460,10 @@ class Observing:
         """Tell of it, and pass it on."""
         if self._observer is not None:
             self._observer.failed()
-        self._receiver.failed(error)
+        if self._otherwise is not None and not self._has_begun:
+            self._otherwise(error, None)
+        else:
+            self._receiver.failed(error)
 
     def pause_body(self) -> None:
         """Pass it on."""

@@ -56,6 +56,10 @@ PROLONGED = 1.0
 _LONGEST = 2 * 31_536_000
 #: Seconds for which others wait for what the answer to the first request for a key says.
 FIRST_SECONDS = 2.0
+#: Seconds after which an application has failed, as far as what is stored may be served then.
+SLOW_SECONDS = 2.0
+#: Seconds for which an application that was so slow is not waited for that long again.
+SLOW_MARK_SECONDS = 60.0
 #: Seconds after which somebody else fills; longer than an application has for its answer.
 FILL_SECONDS = 60.0
 #: Seconds for which nobody asks again after the application has failed, if there is an answer to be served
@@ -121,6 +125,9 @@ class AnswerStore:
         self._leases: Leases[_Waiter] = Leases(self.changes, FILL_SECONDS)
         #: Tokens of first requests -> since when.
         self._firsts: dict[int, float] = {}
+        #: The same of all that are asked under a token.
+        self._asked: dict[int, tuple[bytes, float]] = {}
+        self._slow = Marks(SLOW_MARK_SECONDS)
         self._shareable = Marks(SHAREABLE_SECONDS)
         self._passing = Marks(PASS_SECONDS)
         self._failing = Marks(FAILED_SECONDS)
@@ -198,6 +205,7 @@ class AnswerStore:
         stored = good and self.put(application, answer)
         if good:
             self._shareable.discard(name)
+            self._slow.discard(name)
         self._tell(token, Kind.LOOK)
         return stored
 
@@ -243,6 +251,7 @@ class AnswerStore:
 
     def _grant(self, grant: Grant[_Waiter]) -> None:
         now = self._reactor.seconds()
+        self._asked[grant.token] = grant.name, now
         if grant.waiter.first and self._shareable.has(grant.name, now):
             grant.waiter.first = False  # it has become known while it waited
         if grant.waiter.first:
@@ -251,6 +260,7 @@ class AnswerStore:
 
     def _tell(self, token: int, kind: Kind) -> None:
         self._firsts.pop(token, None)
+        self._asked.pop(token, None)
         for waiter in self._leases.end(token):
             waiter.tell(kind)
 
@@ -414,6 +424,7 @@ class AnswerStore:
         for grant in self._leases.expire(self._reactor.seconds()):
             self._grant(grant)
         self._stop_waiting_for_firsts()
+        self._help_the_slow()
         now = self._turn_of(self._now())
         while self._turn != now:
             self._turn = self._turn + 1 & _TURNS
@@ -429,6 +440,20 @@ class AnswerStore:
         for token in [token for token, since in self._firsts.items() if since <= late]:
             for waiter in self._leases.release(token):
                 waiter.tell(Kind.PASS)
+
+    def _help_the_slow(self) -> None:
+        """What does not come in time has failed, as far as others may be given what is there."""
+        now = self._reactor.seconds()
+        for token, (name, since) in list(self._asked.items()):
+            if self._leases.name_of(token) is None:  # it was held for too long
+                del self._asked[token]
+            elif since > now - SLOW_SECONDS and not self._slow.has(name, now):
+                continue
+            self._slow.add(name, now)
+            number = self._number_of(name)
+            at = None if number is None else self._writer.answer_at(self._slots[number])
+            if number is not None and at is not None and ticks_between(self._now(), at[2]) < TICKS_PER_SECOND:
+                self._prolong(number)
 
     def _watch(self, number: int, born: int, until: int) -> None:
         """Look at the answer a little before it ends."""
@@ -474,6 +499,7 @@ class AnswerStore:
         waiter = _Waiter(first=False)
         grant = self._leases.ask(name, waiter, -1, now)
         assert grant is not None, "nobody holds it"
+        self._asked[grant.token] = name, now
         worker = self.refiller.refill(self.application_of(number), name, grant.token)
         if worker is None:
             self._tell(grant.token, Kind.LOOK)

@@ -331,6 +331,37 @@ class StaleTests(CachingCase):
         node.answer(b"failed", 503)
         self.assertEqual(status(late), 503)
 
+    def test_an_application_that_hangs_is_one_that_fails(self) -> None:
+        """Readers are given what is there after 2 s, then at once, and by the fast path."""
+        node = self.node()
+        node.fill(control=b"s-maxage=10, stale-if-error=3600")
+        node.clock.pump([0.25] * 4 * 11)
+        heard = node.get()
+        node.clock.pump([0.25] * 7)
+        self.assertEqual(heard.events, [])
+        node.clock.advance(0.25)
+        self.assertEqual((heard.body, field(heard, b"cache-status")), (b"hello", b"edge; hit; detail=stale"))
+        fast = 0
+        for _ in range(4 * 60):
+            node.clock.advance(0.25)
+            fast += node.fast() is not None
+        self.assertGreaterEqual(fast, 4 * 60 - 1)
+        self.assertEqual(len(node.asked), 2)  # after a minute somebody else asks
+        for body in (b"much too late", b"late"):
+            node.answer(body)
+        self.assertEqual(node.get().body, b"late")
+
+    def test_head_and_ranges_are_answered_for_a_failing_application_too(self) -> None:
+        node = self.node()
+        node.fill(control=b"s-maxage=10, stale-if-error=3600")
+        node.clock.pump([1.0] * 11)
+        for method, fields in ((b"HEAD", ()), (b"GET", ((b"Range", b"bytes=0-1"),))):
+            heard = node.get(b"/", *fields, method=method)
+            asked = node.application.asked.pop()
+            self.assertEqual(asked.question.method, method)
+            asked.receiver.failed(OriginError(Failure.AWAY, "away", False))
+            self.assertIn(status(heard), (200, 206))
+
     def test_a_failure_without_anything_stored_is_told_to_all_who_wait(self) -> None:
         node = self.node(share=("/**",))
         heard = [node.get(), node.get(), node.get(worker=1)]
