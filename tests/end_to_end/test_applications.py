@@ -7,15 +7,17 @@ import json
 import os
 import socket
 import time
+import venv
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from tests.end_to_end.hosting import HostingNode
-from tests.end_to_end.node import exchange
+from tests.end_to_end.hosting import APPLICATIONS, HostingNode
+from tests.end_to_end.node import ROOT, exchange
 
 BODY = os.urandom(900_000)
 
@@ -153,6 +155,25 @@ class FrameworkTests(Base):
         node.wait_for(
             lambda: self.json(node, "/facts")["gone"] == 1, "the application knows that he has gone"
         )
+
+
+class InterpreterTests(Base):
+    """An application in an environment of its own, in which nothing is installed."""
+
+    def test_a_virtual_environment_without_anything(self) -> None:
+        folder = Path(self.mktemp()).absolute()
+        venv.create(folder / "venv", with_pip=False)
+        node = self.host(
+            {"name": "where", "at": "/", "run": "where:app", "python": folder / "venv",
+             "environment": {"SHOP": "mine"}}
+        )  # fmt: skip
+        where = self.json(node, "/a")
+        self.assertEqual(where["prefix"], str(folder / "venv"))
+        self.assertEqual((where["folder"], where["path"][0]), (str(APPLICATIONS), str(APPLICATIONS)))
+        self.assertEqual((where["variable"], where["found"]), ("mine", []))
+        self.assertEqual((where["blocked"], where["sigterm"]), ([], True))
+        self.assertNotIn(str(ROOT / "edge" / "app" / "hosting"), where["path"])
+        self.assertEqual(node.ask("/b", method="POST", body=BODY)[0], 200)
 
 
 class HelperTests(Base):
