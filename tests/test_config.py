@@ -378,10 +378,7 @@ class ApplicationTests(Base):
             ("queue = 0", "queue = 0: give a whole number from 1"),
             ("python = 3", 'python = 3: write a text in quotes, like "text"'),
             ('python = ""', "give 1 to 1024 printable characters"),
-            (
-                'folder = "/no/such"',
-                'folder = "/no/such": there is no such directory; name the one that holds',
-            ),
+            ("folder = 1", 'folder = 1: write a text in quotes, like "text"'),
             ('environment = "A=b"', "write a table of at most 64 texts"),
             ('environment = { "A-B" = "c" }', "'A-B': give letters, digits and underscores"),
             ("environment = { A = 1 }", "A: write a text in quotes"),

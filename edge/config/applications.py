@@ -223,10 +223,7 @@ def _python(value: Any, base: Path) -> str:
 
 
 def _folder(value: Any, base: Path) -> str:
-    path = os.path.join(base, os.path.expanduser(_text(value)))
-    if not os.path.isdir(path):
-        raise Wrong("there is no such directory; name the one that holds the application's modules")
-    return os.path.abspath(path)
+    return os.path.abspath(os.path.join(base, os.path.expanduser(_text(value))))
 
 
 #: What interpreters and loaders would run before anything else.

@@ -26,13 +26,25 @@ def program(page: str, language: str) -> str:
 
 def names(page: str) -> dict[str, Any]:
     """What the Python program of *page* defines."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(program(page, "python"), page, "exec"), found)
     return found
 
 
-class ApplicationTests(TestCase):
+class ApplicationTests(SynchronousTestCase):
     """``application.md``."""
+
+    def test_what_is_shared_and_what_changes_it_is_said_by_headers(self) -> None:
+        visitor = names("application")["app"].test_client()
+        read = visitor.get("/ranking")
+        self.assertEqual((read.json, read.headers["CDN-Cache-Control"]), ({"a": 0}, "max-age=60"))
+        bought = visitor.post("/buy/a")
+        self.assertEqual(bought.headers["Cache-Group-Invalidation"], read.headers["Cache-Groups"])
+        self.assertEqual(visitor.get("/ranking").json, {"a": 1})
+
+
+class MountTests(TestCase):
+    """``mount.md``."""
 
     async def ask(self, resource: Any, method: bytes, key: str | None) -> tuple[int | None, bytes]:
         """Status (None: 200) and body of the answer."""
@@ -48,7 +60,7 @@ class ApplicationTests(TestCase):
         return request.responseCode, b"".join(request.written)
 
     async def test_a_repeated_order_counts_once(self) -> None:
-        orders = names("application")["Orders"](self.mktemp())
+        orders = names("mount")["Orders"](self.mktemp())
         self.assertEqual(await self.ask(orders, b"GET", None), (None, b'{"orders": 0}'))
         for key, count in (("a", 1), ("a", 1), ("b", 2)):
             self.assertEqual(await self.ask(orders, b"POST", key), (None, b'{"orders": %d}' % count))
