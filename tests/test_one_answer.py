@@ -50,7 +50,7 @@ class NobodyFills:
     def ask(self, application: str, name: bytes, share: bool) -> Deferred[Any]:
         return Deferred()
 
-    store = invalidate = changed = ask  # type: ignore[assignment]
+    store = changed = ask  # type: ignore[assignment]
 
     def end(self, token: int, outcome: object) -> None:
         """Nobody listens."""

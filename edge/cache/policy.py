@@ -39,6 +39,8 @@ HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authentication-info proxy-authorization "
     b"proxy-connection te trailer transfer-encoding upgrade cache-groups cache-group-invalidation".split()
 )
+#: Seconds: an older answer is not stored, however long it lasts; the table reckons with two years each way.
+MOST_AGE = 31_536_000
 _AGE = re.compile(rb"[0-9]+")
 
 
@@ -111,7 +113,7 @@ def judge(status: int, fields: Fields, rules: Rules, asked: float, here: float, 
         return said
     fresh, directives = said
     age = age_of(fields) + max(here - asked, 0.0)
-    if age >= fresh:
+    if age >= fresh or age > MOST_AGE:
         return Refusal.OLD
     return Terms(fresh, age, *_stale(directives, rules))
 

@@ -122,6 +122,7 @@ class AgeTests(SynchronousTestCase):
     def test_an_answer_that_is_older_than_its_lifetime_is_not_stored(self) -> None:
         self.assertIs(control("s-maxage=60", ("Age", "60")), Refusal.OLD)
         self.assertIs(control("s-maxage=1", took=1.2), Refusal.OLD)
+        self.assertIs(control("s-maxage=2147483648", ("Age", "31536001")), Refusal.OLD)
 
     def test_a_clock_that_steps_back_makes_nothing_younger(self) -> None:
         self.assertEqual(control("s-maxage=60", ("Age", "20"), took=-50.0).age, 20)

@@ -31,7 +31,7 @@ from edge.table.layout import TICKS_PER_SECOND, U64, ticks_between, ticks_of
 from edge.table.writer import StoredAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from edge.cache.group_changes import Change
     from edge.cache.groups import Groups
@@ -308,16 +308,6 @@ class AnswerStore:
         """Every answer is doubtful: not fresh any more; it may be served while the application fails."""
         self._leases.spoil_all()
         self._segment.set_doubt(self._now() + 1)
-
-    def hot(self, limit: int) -> Iterator[int]:
-        """Numbers of answers that were asked for since they were looked at last, at most *limit*."""
-        found = 0
-        for number in range(3, len(self._slots)):
-            if found == limit:
-                return
-            if self._numbers[self._slots[number]] == number and self._was_asked_for(number):
-                found += 1
-                yield number
 
     def application_of(self, number: int) -> str:
         """Whose answer it is."""
