@@ -109,6 +109,13 @@ class Leases(Generic[Waiter]):
         if lease is not None:
             lease.worker = worker
 
+    def renew(self, token: int, now: float, seconds: float | None = None) -> None:
+        """What is asked for under *token* is asked for from now on: no change before that matters."""
+        lease = self._by_token.get(token)
+        if lease is not None:
+            lease.since, lease.spoiled = self.changes.position, False
+            lease.deadline = now + (self._seconds if seconds is None else seconds)
+
     def release(self, token: int) -> list[Waiter]:
         """Who waits for *token* does so no longer; its holder goes on."""
         lease = self._by_token.get(token)

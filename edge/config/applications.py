@@ -96,6 +96,15 @@ class Application:
         return f"{self.name} at {self.at}: {self.run or ', '.join(self.to)}"
 
 
+def answering(configured: Sequence[Application], path: bytes) -> Application | None:
+    """The application that answers *path*, as its exact bytes are asked; None: none does."""
+    for one in sorted(configured, key=lambda one: -len(one.at)):
+        at = one.at.encode("ascii")
+        if at == b"/" or (path.startswith(at) and path[len(at) : len(at) + 1] in (b"", b"/")):
+            return one
+    return None
+
+
 class Key(NamedTuple):
     """One key of a table ``[[app]]``."""
 

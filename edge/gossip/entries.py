@@ -23,7 +23,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from edge.gossip.fields import Digest, Grammar, Length, MaybeName, Seconds, Variant, are_header_lines
+from edge.gossip.fields import Digest, Grammar, Length, MaybeName, Seconds, Variant, are_answer_lines
 from edge.gossip.group_messages import ApplicationName, GroupNames, KeyName
 from edge.gossip.packet import NODES, LogPosition
 from edge.gossip.schema import Decoder, GossipError
@@ -41,12 +41,7 @@ _YEAR_MS = 366 * 86_400_000
 STORED, PASS, FAILED, AGAIN = range(4)
 
 
-def _are_shared_lines(lines: bytes) -> bool:
-    """Header lines that may go to anybody."""
-    return are_header_lines(lines) and b"\nset-cookie:" not in b"\n" + lines.lower()
-
-
-_LINES = Grammar("header lines of an answer to anybody", _are_shared_lines, b"Content-Type: text/html\r\n")
+_LINES = Grammar("header lines of an answer to anybody", are_answer_lines, b"Content-Type: text/html\r\n")
 SharedLines = Annotated[bytes, Meta(max_length=4096, extra={"grammar": _LINES})]
 _Milliseconds = Annotated[int, Meta(ge=0, le=_YEAR_MS)]
 _Validator = Annotated[bytes, Meta(max_length=512)]
@@ -54,6 +49,8 @@ _Validator = Annotated[bytes, Meta(max_length=512)]
 EntryRecord = tuple[Variant, Digest, Length, SharedLines, SharedLines]
 _Records = Annotated[tuple[EntryRecord, ...], Meta(min_length=1, max_length=16)]
 Vector = Annotated[tuple[LogPosition, ...], Meta(max_length=NODES)]
+#: OWN_VALIDATORS and OWN_CORS.
+Flags = Annotated[int, Meta(ge=0, lt=1 << 16)]
 Outcome = Annotated[int, Meta(ge=0, le=3)]
 
 
@@ -65,18 +62,20 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     groups: GroupNames
     #: 200, or what an application says explicitly may be shared.
     status: Annotated[int, Meta(ge=200, le=599)]
-    #: Milliseconds since it was made; from now on for which it is fresh.
+    #: Milliseconds since it was made; its lifetime from then.
     age_ms: _Milliseconds
     fresh_ms: _Milliseconds
     #: Seconds beyond its lifetime.
     stale_while_revalidate: Seconds
     stale_if_error: Seconds
-    #: Last-Modified, Unix seconds; 0: none.
-    modified: Seconds
+    #: What Date says, Unix seconds.
+    date: Seconds
     #: The application's own validators, as sent.
     etag: _Validator
     last_modified: _Validator
     records: _Records
+    #: See edge.table.layout.
+    flags: Flags = 0
 
 
 class Applications(msgspec.Struct, frozen=True, array_like=True, tag="applications"):
@@ -149,3 +148,12 @@ def decode_entry_message(data: bytes) -> EntryMessage:
     if isinstance(message, Done | Told) and (message.outcome == STORED) != (message.entry is not None):
         raise GossipError("no message of entries: what is stored has an entry, and nothing else has")
     return message
+
+
+def can_be_told(entry: Entry) -> bool:
+    """Whether other nodes would take *entry* for one: an application may say what has no room in it."""
+    try:
+        decode_entry_message(encode_entry_message(Hot((), (entry,))))
+    except GossipError:
+        return False
+    return True

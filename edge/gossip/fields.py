@@ -41,13 +41,27 @@ _LINE = re.compile(
 )
 
 
+#: Fields that no stored answer has: those above that the node writes for it, and what is for one reader.
+NOT_OF_ANSWERS = OWN_FIELDS - {b"server", b"last-modified"} | {b"age", b"set-cookie", b"cache-groups"}
+
+
 @lru_cache(maxsize=1024)
 def are_header_lines(lines: bytes) -> bool:
     """Whether *lines* are header lines, each ended by CRLF, and none that frames a message (RFC 9112)."""
+    return _are_lines_without(lines, OWN_FIELDS)
+
+
+@lru_cache(maxsize=1024)
+def are_answer_lines(lines: bytes) -> bool:
+    """Whether *lines* are header lines that a stored answer may have, which goes to anybody."""
+    return _are_lines_without(lines, NOT_OF_ANSWERS)
+
+
+def _are_lines_without(lines: bytes, forbidden: frozenset[bytes]) -> bool:
     at = 0
     while at < len(lines):
         found = _LINE.match(lines, at)
-        if found is None or found[1].lower() in OWN_FIELDS:
+        if found is None or found[1].lower() in forbidden:
             return False
         at = found.end()
     return True

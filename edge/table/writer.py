@@ -10,6 +10,7 @@ The stores themselves are in ``stores.py``: with fences from the native build wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from typing import NamedTuple
 
 from edge.cache.record import HEAD_BYTES as RECORD_HEAD_BYTES
@@ -26,6 +27,8 @@ from edge.table.layout import (
     OFFSET_COMPLETE,
     OFFSET_ENTRIES,
     OFFSET_SEQUENCE,
+    OWN_CORS,
+    OWN_VALIDATORS,
     SLOT,
     SLOT_ANSWER,
     SLOT_BYTES,
@@ -67,6 +70,19 @@ class StoredAnswer(NamedTuple):
     origin: int = 0
     #: With status 200: the fast path may send it.
     plain: bool = True
+
+
+class CopiedAnswer(NamedTuple):
+    """An answer of an application, as it is in the table."""
+
+    record: AnswerRecord
+    #: Ticks: when the application made it, and until when it is fresh.
+    born: int
+    until: int
+    #: OWN_VALIDATORS, OWN_CORS.
+    flags: int
+    #: Variant 0 first, each with its body.
+    representations: tuple[Representation, ...]
 
 
 class _Slot(NamedTuple):
@@ -236,6 +252,34 @@ class Writer:
         size = self._record_bytes(slot)
         at = slot.body + slot.size
         return unpack(self._memory[at : at + size]) if size else None
+
+    def copy_answer(self, name: bytes) -> CopiedAnswer | None:
+        """What is stored under the *name* of a key, with all its variants; None: nothing."""
+        number = self.find_answer(name)
+        record = self.record_at(number) if number is not None else None
+        if number is None or record is None:
+            return None
+        first = self._load(number)
+        found = {}
+        for index in self._probe(first.key):
+            slot = self._load(index)
+            if slot.state == SLOT_EMPTY:
+                break
+            if slot.key == first.key and slot.state == first.state:
+                found[slot.variant] = self._representation(slot)
+        representations = tuple(found[variant] for variant in sorted(found))
+        return CopiedAnswer(
+            record, first.born, first.modified, first.variants & (OWN_VALIDATORS | OWN_CORS), representations
+        )
+
+    def _representation(self, slot: _Slot) -> Representation:
+        head = self._heads_at[slot.head * GRANULE]
+        of_200, _ = HEAD_RECORD.unpack_from(head)
+        lines_200, lines_304 = head[HEAD_RECORD.size :][:of_200], head[HEAD_RECORD.size + of_200 :]
+        body = bytes(self._memory[slot.body : slot.body + slot.size])
+        return Representation(
+            slot.variant, slot.etag, sha256(body).digest(), slot.size, lines_200, lines_304, body
+        )
 
     def find_answer(self, name: bytes) -> int | None:
         """The number of the slot with the answer under *name*."""

@@ -14,7 +14,8 @@ from tests.end_to_end.cluster import RunningCluster
 from tests.end_to_end.node import ROOT, RunningNode
 from tests.end_to_end.ranking import Ranking
 
-#: Writes, each followed by a read at every node; ``make bench BENCH=apps`` makes more.
+#: Clients of one cold key; and writes, each followed by a read at every node.
+CLIENTS = int(os.environ.get("EDGE_CLIENTS", "200"))
 WRITES = int(os.environ.get("EDGE_WRITES", "40"))
 
 
@@ -69,6 +70,34 @@ class InvalidationTests(SynchronousTestCase):
         for node in nodes:
             node.ask("/a")
         self.assertEqual(self.application.calls["GET", "/a"], before)
+
+    def test_many_clients_of_a_cold_key_on_four_nodes_are_one_call_of_the_application(self) -> None:
+        nodes = self.start(4)
+        self.application.delay = 0.5
+        chance = random.Random(CLIENTS)
+        connections = [chance.choice(nodes).connect() for _ in range(CLIENTS)]
+        for connection in connections:
+            connection.request("GET", "/cold")
+        answers = [connection.getresponse() for connection in connections]
+        self.assertEqual({(one.status, one.read()) for one in answers}, {(200, b"0\n")})
+        for connection in connections:
+            connection.close()
+        self.assertEqual(self.application.calls["GET", "/cold"], 1)
+
+    def test_what_is_asked_for_on_one_node_is_confirmed_by_another_that_nobody_has_asked(self) -> None:
+        nodes = self.start(2)
+        etag = nodes[0].ask("/hot")[1]["ETag"]
+        for _ in range(3):
+            nodes[0].ask("/hot")
+
+        def is_confirmed() -> bool:
+            status, headers, _ = nodes[1].ask("/hot", {"If-None-Match": etag})
+            return bool(status == 304 and "hit" in (headers["Cache-Status"] or "hit"))
+
+        time.sleep(3 * 1.0)  # the others are told once a second
+        calls = self.application.calls["GET", "/hot"]
+        nodes[1].wait_for(is_confirmed, "it is confirmed")
+        self.assertEqual((calls, self.application.calls["GET", "/hot"]), (1, 1))
 
     def test_an_operator_purges_a_group_on_all_nodes(self) -> None:
         nodes = self.start(2)

@@ -18,6 +18,7 @@ change_log.py           ``replica.sqlite``: opened, committed, closed
 replication_progress.py how far behind each node is
 leases.py               until when entries of other nodes may be confirmed
 ----------------------  ----------------------------------------------------------------------------------
+entry_lane.py           stored answers of applications: filled once, taken from each other
 group_lane.py           changes of cache groups: in force here, told to the others, settled
 ----------------------  ----------------------------------------------------------------------------------
 missing_bodies.py       bodies that entries lack, fetched through the body store

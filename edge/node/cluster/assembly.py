@@ -12,8 +12,12 @@ from random import SystemRandom
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from edge.cache.keys import Key
+from edge.config.applications import answering
 from edge.config.values import split_address
+from edge.fastpath.answerer import monotonic_ms
 from edge.gossip.clock import AHEAD_MS
+from edge.gossip.coalescing import Coalescing
 from edge.gossip.differences import ClockDifferences, told
 from edge.gossip.invalidation import Invalidation
 from edge.gossip.members import GossipConfig, Identity
@@ -26,6 +30,7 @@ from edge.node.cluster.bodyserver import make_peer_site
 from edge.node.cluster.change_log import ChangeLog
 from edge.node.cluster.cluster import Cluster
 from edge.node.cluster.clusterview import ClusterView
+from edge.node.cluster.entry_lane import EntryLane, Puller
 from edge.node.cluster.gossip_port import GossipPort
 from edge.node.cluster.group_lane import GroupLane, changes_to
 from edge.node.cluster.known_peers import KnownPeers
@@ -49,6 +54,7 @@ from edge.trust.keyring import NodeKeyring
 if TYPE_CHECKING:
     from edge.cache.groups import Groups
     from edge.config import Config
+    from edge.node.cluster.entry_lane import ClusterAnswers
     from edge.node.cluster.group_lane import StoredAnswers
     from edge.node.process.slices import Slices
     from edge.publish.blobs import Blobs
@@ -78,7 +84,7 @@ def make_cluster(
     blobs: Blobs,
     writer: Writer,
     state: StateEntry,
-    answers: StoredAnswers,
+    answers: ClusterAnswers,
     groups: Groups,
     slices: Slices,
     reactor: Any,
@@ -142,6 +148,23 @@ def make_cluster(
     lane = GroupLane(
         core, groups, answers, config.lease_seconds, peers.send_groups, leases, monotonic, reactor
     )
+    coalescing = Coalescing(node, lambda name: entries.have(name))
+    coalescing.set_applications(one.name for one in config.app)
+    entries = EntryLane(
+        coalescing,
+        groups,
+        core,
+        answers,
+        Puller(client, reactor),
+        lambda application, name: _owns(config, application, name),
+        peers.send_entries,
+        peers.is_full,
+        monotonic,
+        monotonic_ms,
+        reactor,
+    )
+    answers.cluster = entries
+    bodies.lend(answers.body_of)
     turns = TurnLoop(
         config.cluster,
         config.peer,
@@ -153,6 +176,7 @@ def make_cluster(
         differences,
         revoking,
         lane,
+        entries,
         secrets.meet,
         monotonic,
         reactor,
@@ -199,9 +223,16 @@ def make_cluster(
         troubles=troubles,
         revoking=revoking,
         groups=lane,
+        entries=entries,
         clock=monotonic,
     )
     return ClusterParts(cluster, view, table, bodies, missing, secrets, lane)
+
+
+def _owns(config: Config, application: str, name: bytes) -> bool:
+    """Whether this node answers the key *name* by that application."""
+    found = answering(config.app, Key.of_name(name).path)
+    return found is not None and found.name == application
 
 
 def make_lone_lane(node: str, answers: StoredAnswers, groups: Groups, reactor: Any) -> GroupLane:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edge.gossip.replica import Replica
     from edge.load.report import LoadReport
     from edge.node.bodies.fetcher import BodyFetcher
+    from edge.node.cluster.entry_lane import EntryLane
     from edge.node.cluster.group_lane import GroupLane
     from edge.node.cluster.peers import Peers
     from edge.node.cluster.replicated_table import ReplicatedTable
@@ -51,6 +52,7 @@ class ClusterView:
         troubles: Troubles,
         revoking: Revoking,
         groups: GroupLane,
+        entries: EntryLane,
         clock: Callable[[], float],
     ) -> None:
         self._membership = membership
@@ -64,6 +66,7 @@ class ClusterView:
         self._troubles = troubles
         self._revoking = revoking
         self._groups = groups
+        self._entries = entries
         self._clock = clock
 
     @property
@@ -225,6 +228,7 @@ class ClusterView:
             **table,
             **bodies,
             **self._groups.metrics(),
+            **self._entries.metrics(),
             "refused_streams_total": float(peers.refusals),
             "unreached_total": float(peers.unreached),
             "datagram_bytes_in_total": float(peers.datagram_bytes_in),

@@ -7,6 +7,7 @@ What happens to what arrives::
     stream frame, lane 1 -> Packet      |
     stream frame, lane 2 ---------------------------> AntiEntropy --> Replica --> ReplicatedTable --> Writer
     stream frame, lane 5 ---------------------------> GroupLane --> Invalidation --> stored answers
+    stream frame, lane 6 ---------------------------> EntryLane --> Coalescing --> stored answers
 """
 
 # Much of Twisted has no annotations.
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from edge.gossip.members import Member
     from edge.gossip.membership import Membership
     from edge.node.cluster.anti_entropy import AntiEntropy
+    from edge.node.cluster.entry_lane import EntryLane
     from edge.node.cluster.group_lane import GroupLane
     from edge.node.cluster.known_peers import KnownPeers
     from edge.node.cluster.peers import Peers
@@ -70,6 +72,7 @@ class TurnLoop:
         differences: ClockDifferences,
         revoking: Revoking,
         groups: GroupLane,
+        entries: EntryLane,
         meet: Callable[[str], None],
         clock: Callable[[], float],
         reactor: Any,
@@ -84,6 +87,7 @@ class TurnLoop:
         self._differences = differences
         self._revoking = revoking
         self._groups = groups
+        self._entries = entries
         self._meet = meet
         self._clock = clock
         self._reactor = reactor
@@ -97,6 +101,7 @@ class TurnLoop:
         self._peers.start(self)
         self._revoking.start()
         self._groups.start()
+        self._entries.start()
         self._known.save(me.generation)
         self._log.info("gossip on {host}:{port}, generation {generation}",
                        host=me.host, port=me.port, generation=me.generation)  # fmt: skip
@@ -106,6 +111,7 @@ class TurnLoop:
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self._groups.stop()
+        self._entries.stop()
         self._peers.stop()
 
     def leave(self) -> None:
@@ -180,7 +186,7 @@ class TurnLoop:
         self._groups.receive(name, payload)
 
     def entries_frame(self, name: str, payload: bytes) -> None:
-        pass
+        self._entries.receive(name, payload)
 
     def up(self, hello: Hello) -> None:
         self._revoking.up(hello.name)
@@ -195,6 +201,7 @@ class TurnLoop:
             self._known.add(hello.name, hello.host, hello.port)
         self._anti_entropy.up(hello.name)
         self._groups.up(hello.name, hello.has_cache_lanes)
+        self._entries.up(hello.name, hello.has_cache_lanes)
         self._meet(hello.name)
         self.turn()
 
@@ -202,6 +209,7 @@ class TurnLoop:
         self._membership.disconnected(name, self._clock())
         self._anti_entropy.down(name)
         self._groups.down(name)
+        self._entries.down(name)
         self.turn()
 
     # Turning

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from edge.cache.group_changes import Change
 from edge.cache.group_fields import check_groups
 from edge.cache.keys import KeyMaker
+from edge.config.applications import answering
 from edge.errors import EdgeError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class AnswerPurging:
         """Take away what is stored of a path and query, in all variants; whether an application has it."""
         target = address.encode("utf-8", "surrogateescape")
         path, mark, query = target.partition(b"?")
-        application = application_of(self._configured(), path)
+        application = answering(self._configured(), path)
         if application is None:
             return False
         names = key_maker(application).names(path, query if mark else None)
@@ -55,15 +56,6 @@ class AnswerPurging:
     async def _tell(self, changes: list[Change]) -> int:
         told = [self._changed(change) for change in changes]
         return max([await one for one in told], default=0)
-
-
-def application_of(configured: Sequence[Application], path: bytes) -> Application | None:
-    """The application that answers *path*, as its exact bytes are asked; None: none does."""
-    for one in sorted(configured, key=lambda one: -len(one.at)):
-        at = one.at.encode("ascii")
-        if at == b"/" or (path.startswith(at) and path[len(at) : len(at) + 1] in (b"", b"/")):
-            return one
-    return None
 
 
 def key_maker(application: Application) -> KeyMaker:

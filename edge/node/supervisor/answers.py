@@ -23,9 +23,11 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from edge.cache.eviction import S3Fifo
+from edge.cache.group_fields import groups_of
 from edge.cache.leases import Leases, NoChanges
 from edge.cache.marks import PASS_SECONDS, SHAREABLE_SECONDS, Marks
-from edge.node.process.answers import Kind, MalformedAnswer, Outcome, Verdict, unpack
+from edge.gossip.entries import AGAIN, FAILED, PASS, STORED
+from edge.node.process.answers import FilledAnswer, Kind, MalformedAnswer, Outcome, Verdict, unpack
 from edge.node.process.counted_log import CountedLog
 from edge.table.layout import TICKS_PER_SECOND, U64, ticks_between, ticks_of
 from edge.table.writer import StoredAnswer
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from edge.cache.group_changes import Change
     from edge.cache.groups import Groups
     from edge.cache.leases import Changes, Grant
-    from edge.node.process.answers import FilledAnswer
     from edge.table.segment import Segment
     from edge.table.writer import Writer
 
@@ -76,14 +77,31 @@ class Refiller(Protocol):
         """Have some worker ask the clean question; its number, None: there is none."""
 
 
+class ClusterFills(Protocol):
+    """The other nodes, one of which fills each key: :class:`edge.node.cluster.entry_lane.EntryLane`."""
+
+    def want(self, application: str, name: bytes) -> None:
+        """Readers here wait for *name*: ``fill_here``, ``taken`` or ``not_shared`` will be called."""
+
+    def done(self, name: bytes, outcome: int) -> None:
+        """The fill of *name* that ``fill_here`` asked for has come to this (:mod:`edge.gossip.entries`)."""
+
+
+#: What became of a question, as the other nodes are told.
+_OUTCOMES = {Outcome.SHAREABLE: AGAIN, Outcome.PASS: PASS, Outcome.FAILED: FAILED, Outcome.NOTHING: AGAIN}
+
+
 class _Waiter:
     """One worker that waits for a verdict; the refresh of an answer waits for none."""
 
-    __slots__ = ("deferred", "first")
+    __slots__ = ("application", "deferred", "first", "refreshes")
 
-    def __init__(self, first: bool) -> None:
+    def __init__(self, application: str, first: bool, refreshes: bool = False) -> None:
+        self.application = application
         self.deferred: Deferred[Verdict] = Deferred()
         self.first = first
+        #: Nobody waits: some worker is to be told.
+        self.refreshes = refreshes
 
     def tell(self, kind: Kind, token: int = 0) -> None:
         """Once."""
@@ -111,6 +129,12 @@ class AnswerStore:
         #: Seconds to which lifetimes are cut; None: they are not.
         self.longest: float | None = None
         self.refiller: Refiller | None = None
+        #: None: a node alone.
+        self.cluster: ClusterFills | None = None
+        #: Name -> who asks when the cluster says so; name -> token of what this node fills for the cluster.
+        self._wanted: dict[bytes, Grant[_Waiter]] = {}
+        self._for_all: dict[bytes, int] = {}
+        self._names_for_all: dict[int, bytes] = {}
         #: Puts a change in force, here and on the other nodes.
         self.changed: Callable[[Change], Deferred[int]] = self._changed_here
         #: Told of each answer that is stored (number, application, answer) and of each that has gone
@@ -178,7 +202,7 @@ class AnswerStore:
     def ask(self, worker: int, application: str, name: bytes, share: bool) -> Deferred[Verdict]:
         """What *worker* is to do for *name*; see :class:`edge.node.applications.fills.FillControl`."""
         now = self._reactor.seconds()
-        waiter = _Waiter(first=not share and not self._shareable.has(name, now))
+        waiter = _Waiter(application, first=not share and not self._shareable.has(name, now))
         asked = waiter.deferred
         if self._is_fresh(name):
             waiter.tell(Kind.LOOK)  # it has come since the worker looked
@@ -207,6 +231,7 @@ class AnswerStore:
             self._shareable.discard(name)
             self._slow.discard(name)
         self._tell(token, Kind.LOOK)
+        self._done(token, STORED if stored else AGAIN)
         return stored
 
     def end(self, token: int, outcome: Outcome) -> None:
@@ -230,6 +255,7 @@ class AnswerStore:
                 self._failing.add(name, now)
                 self._prolong(number)
         self._tell(token, kind)
+        self._done(token, _OUTCOMES[outcome])
 
     def invalidate(self, target: bytes) -> None:
         """Something was changed under *target* (RFC 9111 section 4.4): its answers go, in every bucket."""
@@ -256,7 +282,107 @@ class AnswerStore:
             grant.waiter.first = False  # it has become known while it waited
         if grant.waiter.first:
             self._firsts[grant.token] = now
-        grant.waiter.tell(Kind.FIRST if grant.waiter.first else Kind.FILL, grant.token)
+            grant.waiter.tell(Kind.FIRST, grant.token)
+        elif self.cluster is None:
+            self._fill(grant)
+        elif grant.name in self._for_all:
+            self._fill_for_all(grant)  # another worker takes over
+        else:
+            self._wanted[grant.name] = grant
+            self.cluster.want(grant.waiter.application, grant.name)
+
+    def _fill(self, grant: Grant[_Waiter]) -> None:
+        """Have who was given the lease ask the application."""
+        if not grant.waiter.refreshes:
+            grant.waiter.tell(Kind.FILL, grant.token)
+            return
+        worker = None
+        if self.refiller is not None:
+            worker = self.refiller.refill(grant.waiter.application, grant.name, grant.token)
+        if worker is None:
+            self.end(grant.token, Outcome.NOTHING)
+        else:
+            self._leases.hand(grant.token, worker)
+
+    # What the cluster says: edge.node.cluster.entry_lane.Answers
+
+    def is_being_filled(self, name: bytes) -> bool:
+        """Whether this node asks, or waits, for that key now."""
+        return self._leases.is_held(name)
+
+    def fill_here(self, name: bytes) -> None:
+        """A worker of this node is to ask the application for *name*."""
+        grant = self._wanted.pop(name, None)
+        if grant is None or self._leases.name_of(grant.token) != name:
+            if self.cluster is not None and name not in self._for_all:
+                self.cluster.done(name, AGAIN)  # nobody wants it any more
+            return
+        self._leases.renew(grant.token, self._reactor.seconds())
+        self._fill_for_all(grant)
+
+    def _fill_for_all(self, grant: Grant[_Waiter]) -> None:
+        self._names_for_all.pop(self._for_all.get(grant.name, 0), None)
+        self._for_all[grant.name] = grant.token
+        self._names_for_all[grant.token] = grant.name
+        self._fill(grant)
+
+    def taken(self, name: bytes) -> None:
+        """What was wanted is in the table."""
+        self._shareable.discard(name)
+        self._tell_wanted(name, Kind.LOOK)
+
+    def not_shared(self, name: bytes) -> None:
+        """What was wanted is not to be shared."""
+        self._passing.add(name, self._reactor.seconds())
+        self._shareable.discard(name)
+        self._tell_wanted(name, Kind.PASS)
+
+    def told_of(self, name: bytes) -> tuple[str, FilledAnswer] | None:
+        """(application, what is stored of *name* with its bodies), if it is fresh."""
+        number = self._number_of(name)
+        copied = self._writer.copy_answer(name) if number is not None else None
+        if number is None or copied is None or copied.record.name != name:
+            return None
+        now, doubt = self._now(), self._segment.doubt
+        is_doubtful = bool(doubt) and ticks_between(doubt, copied.born) < 0
+        if ticks_between(now, copied.until) <= 0 or is_doubtful:
+            return None
+        age_ms = ticks_between(copied.born, now) * 1000 // TICKS_PER_SECOND
+        born_ms, groups = self._now_ms() - age_ms, tuple(sorted(groups_of([copied.record.groups])))
+        answer = FilledAnswer(copied.record, born_ms, copied.flags, groups, copied.representations)
+        return self.application_of(number), answer
+
+    def was_asked_for(self, name: bytes) -> bool:
+        """Whether what is stored of *name* was asked for since it was looked at last."""
+        number = self._number_of(name)
+        return number is not None and self._was_asked_for(number)
+
+    def body_of(self, name: bytes, variant: int, digest: bytes) -> bytes | None:
+        """The body of a variant of what is stored under *name*; None: it is not that, or not here."""
+        copied = self._writer.copy_answer(name)
+        for one in copied.representations if copied is not None else ():
+            if one.variant == variant and one.digest == digest:
+                return one.body
+        return None
+
+    def _tell_wanted(self, name: bytes, kind: Kind) -> None:
+        grant = self._wanted.pop(name, None)
+        if grant is not None and self._leases.name_of(grant.token) == name:
+            self._tell(grant.token, kind)
+            grant.waiter.tell(kind)
+
+    def _done(self, token: int, outcome: int) -> None:
+        """What was filled under *token* has come to this."""
+        name = self._names_for_all.pop(token, None)
+        if name is not None and self.cluster is not None:
+            del self._for_all[name]
+            self.cluster.done(name, outcome)
+
+    def _give_back(self) -> None:
+        """Keys that this node fills for the cluster, and does not any more: its workers have died."""
+        for name, token in list(self._for_all.items()):
+            if self._leases.name_of(token) != name:
+                self._done(token, AGAIN)
 
     def _tell(self, token: int, kind: Kind) -> None:
         self._firsts.pop(token, None)
@@ -415,6 +541,7 @@ class AnswerStore:
             self._grant(grant)
         self._stop_waiting_for_firsts()
         self._help_the_slow()
+        self._give_back()
         now = self._turn_of(self._now())
         while self._turn != now:
             self._turn = self._turn + 1 & _TURNS
@@ -486,15 +613,10 @@ class AnswerStore:
         if self._failing.has(name, now):
             self._prolong(number)
             return
-        waiter = _Waiter(first=False)
+        waiter = _Waiter(self.application_of(number), first=False, refreshes=True)
         grant = self._leases.ask(name, waiter, -1, now)
         assert grant is not None, "nobody holds it"
-        self._asked[grant.token] = name, now
-        worker = self.refiller.refill(self.application_of(number), name, grant.token)
-        if worker is None:
-            self._tell(grant.token, Kind.LOOK)
-        else:
-            self._leases.hand(grant.token, worker)
+        self._grant(grant)
 
     def _prolong(self, number: int) -> None:
         """The application fails: an answer that is asked for and may be served stale stays for a while."""

@@ -1,0 +1,436 @@
+"""The shell of stored answers among nodes: one node fills a key, the others take what it stored (lane 6).
+
+The way of an answer that this node takes from another one::
+
+    "told" or "hot" --> is a change known here that it does not know of? --> its bodies, by digest, from who
+    has them --> has anything changed meanwhile? --> the table
+
+What this node has filled, and is asked for, is told to the others once, as much as :data:`HOT_BYTES` a
+second; they take it while it is fresh, so that any node confirms it without asking the application, also one
+that nobody has asked for it yet.  Nothing of it is written down: what is lost is asked for again.
+"""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote_from_bytes
+
+from treq import collect
+from twisted.internet.defer import Deferred, DeferredSemaphore
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from edge.cache.group_changes import Stamp
+from edge.cache.record import AnswerRecord
+from edge.errors import EdgeError
+from edge.gossip.coalescing import TICK_SECONDS, FillHere, NotShared, Send, TakeEntry
+from edge.gossip.entries import (
+    FAILED,
+    HOT_BYTES,
+    HOT_ENTRIES,
+    STORED,
+    Entry,
+    Hot,
+    can_be_told,
+    decode_entry_message,
+    encode_entry_message,
+)
+from edge.gossip.packet import LogPosition
+from edge.node.cluster.group_lane import StoredAnswers
+from edge.node.process.answers import LONGEST_BODY, FilledAnswer
+from edge.node.process.counted_log import CountedLog
+from edge.resource import Coding, Representation, etag_of
+from edge.table.layout import OWN_CORS, OWN_VALIDATORS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twisted.python.failure import Failure
+
+    from edge.cache.groups import Groups
+    from edge.gossip.coalescing import Coalescing
+    from edge.gossip.entries import Vector
+    from edge.gossip.invalidation import Invalidation
+    from edge.node.cluster.peer_endpoints import BodyClient
+
+#: Seconds between two messages of hot entries to all others, and how many entries are looked at for one.
+HOT_SECONDS, HOT_LOOKED_AT = 1.0, 256
+#: Answers whose bodies are pulled at once, and those that may wait for it.
+PULLS, PULLS_WAITING = 16, 4096
+#: Names that wait to be told of.
+UNTOLD = 65_536
+#: Seconds for one body.
+PULL_SECONDS = 5.0
+
+
+class Answers(Protocol):
+    """What is filled and taken: of :class:`edge.node.supervisor.answers.AnswerStore`."""
+
+    def put(self, application: str, answer: FilledAnswer) -> bool:
+        """Put an answer into the table; whether there is room."""
+
+    def is_being_filled(self, name: bytes) -> bool:
+        """Whether this node asks, or waits, for that key now."""
+
+    def fill_here(self, name: bytes) -> None:
+        """A worker of this node is to ask the application for *name*."""
+
+    def taken(self, name: bytes) -> None:
+        """What was wanted is in the table."""
+
+    def not_shared(self, name: bytes) -> None:
+        """What was wanted is not to be shared."""
+
+    def told_of(self, name: bytes) -> tuple[str, FilledAnswer] | None:
+        """(application, what is stored of *name* with its bodies), if it is fresh."""
+
+    def was_asked_for(self, name: bytes) -> bool:
+        """Whether what is stored of *name* was asked for since it was looked at last."""
+
+
+class Filling(Protocol):
+    """Who fills a key, and who waits for another node."""
+
+    def want(self, application: str, name: bytes) -> None:
+        """Readers here wait for *name*."""
+
+    def done(self, name: bytes, outcome: int) -> None:
+        """The fill of *name* is over."""
+
+
+class ClusterAnswers(Answers, StoredAnswers, Protocol):
+    """The store of answers as a cluster has it: :class:`edge.node.supervisor.answers.AnswerStore`."""
+
+    #: Whom to ask who fills.
+    cluster: Filling | None
+
+    def body_of(self, name: bytes, variant: int, digest: bytes) -> bytes | None:
+        """The body of a variant of what is stored under *name*; None: it is not that, or not here."""
+
+
+class Puller:
+    """Bodies of answers, by digest, from the node that has them."""
+
+    def __init__(self, client: BodyClient, reactor: Any) -> None:
+        self._client = client
+        self._reactor = reactor
+
+    async def pull(self, holder: str, name: bytes, variant: int, digest: bytes, length: int) -> bytes:
+        """The body of *length* bytes; :class:`~edge.errors.EdgeError` if *holder* does not give it."""
+        if not length:
+            return b""
+        path = quote_from_bytes(name, "")
+        target = f"/.edge/body/{digest.hex()}?path={path}&variant={variant}"
+        pulling = Deferred.fromCoroutine(self._get(holder, target, length))
+        body = await pulling.addTimeout(PULL_SECONDS, self._reactor)
+        if sha256(body).digest() != digest:
+            raise EdgeError(f"{holder} has sent other bytes than those of the answer")
+        return body
+
+    async def _get(self, holder: str, target: str, length: int) -> bytes:
+        answer = await self._client.get(holder, target, {})
+        pieces: list[bytes] = []
+        size = 0
+
+        def take(piece: bytes) -> None:
+            nonlocal size
+            size += len(piece)
+            if size > length:
+                raise EdgeError(f"{holder} has sent more than the answer")
+            pieces.append(piece)
+
+        await collect(answer, take)
+        if answer.code != 200:
+            raise EdgeError(f"{holder} does not have the answer any more")
+        return b"".join(pieces)
+
+
+class EntryLane:
+    """Stored answers of this node, and what other nodes say of theirs.
+
+    *owns*: (application, name of a key) -> whether this node would answer it by that application.  *now_ms*:
+    CLOCK_MONOTONIC in milliseconds, what lifetimes are counted by.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        core: Coalescing,
+        groups: Groups,
+        changes: Invalidation,
+        answers: Answers,
+        puller: Puller,
+        owns: Callable[[str, bytes], bool],
+        send: Callable[[str, bytes], bool],
+        is_full: Callable[[str], bool],
+        clock: Callable[[], float],
+        now_ms: Callable[[], int],
+        reactor: Any,
+    ) -> None:
+        self.core = core
+        self._groups = groups
+        self._changes = changes
+        self._answers = answers
+        self._puller = puller
+        self._owns = owns
+        self._send = send
+        self._is_full = is_full
+        self._clock = clock
+        self._now_ms = now_ms
+        self._counted = CountedLog(self._log, reactor)
+        self._places = DeferredSemaphore(PULLS)
+        self._waiting = 0
+        self._stopped = False
+        #: Names of what this node has filled and the others have not been told of.
+        self._untold: dict[bytes, None] = {}
+        #: Answers taken from other nodes, and those that were not: older than a change, or without a body.
+        self.taken = self.refused = 0
+        #: Answers that other nodes were told of.
+        self.told = 0
+        self._ticking = LoopingCall(self._tick)
+        self._ticking.clock = reactor
+        self._telling = LoopingCall(self.tell_hot)
+        self._telling.clock = reactor
+
+    def start(self) -> None:
+        """Look for who is late, and tell what is hot."""
+        self._ticking.start(TICK_SECONDS, now=False)
+        self._telling.start(HOT_SECONDS, now=False)
+
+    def stop(self) -> None:
+        """Do nothing more."""
+        self._stopped = True
+        for call in (self._ticking, self._telling):
+            if call.running:
+                call.stop()
+
+    # What this node wants: edge.node.supervisor.answers.ClusterFills
+
+    def want(self, application: str, name: bytes) -> None:
+        """Readers here wait for *name*: the store will be told what to do, or that it is there."""
+        self.core.want(application, name, self._clock())
+        self._put_out()
+
+    def done(self, name: bytes, outcome: int) -> None:
+        """The fill of *name* that was begun by ``fill_here`` is over."""
+        entry: Entry | None = None
+        vector: Vector = ()
+        if outcome == STORED:
+            found = self.have(name)
+            if found is None:
+                outcome = FAILED  # it is not fresh, or cannot be told: each node asks for itself
+            else:
+                entry, vector = found
+                self._untold[name] = None
+                if len(self._untold) > UNTOLD:
+                    del self._untold[next(iter(self._untold))]
+        self.core.done(name, outcome, self._clock(), entry, vector)
+        self._put_out()
+
+    # What happens to the others
+
+    def up(self, name: str, speaks: bool) -> None:
+        """A stream to *name* is open; *speaks*: of stored answers."""
+        if speaks:
+            self.core.connected(name, self._clock())
+            self._put_out()
+
+    def down(self, name: str) -> None:
+        """The last stream to *name* has ended."""
+        self.core.disconnected(name, self._clock())
+        self._put_out()
+
+    def receive(self, name: str, payload: bytes) -> None:
+        """A message came over a stream; :class:`~edge.gossip.schema.GossipError` if it is none."""
+        message = decode_entry_message(payload)
+        if isinstance(message, Hot):
+            for entry in message.entries:
+                self._take(TakeEntry(entry, name, message.vector, False))
+        else:
+            self.core.receive(name, message, self._clock())
+            self._put_out()
+
+    # What this node has
+
+    def have(self, name: bytes) -> tuple[Entry, Vector] | None:
+        """The entry of *name*, if it is fresh, and as of what this node vouches for it."""
+        found = self._answers.told_of(name)
+        if found is None or not self._is_sure():
+            return None
+        entry = entry_of(*found, self._now_ms())
+        return (entry, self._vector()) if can_be_told(entry) else None
+
+    def tell_hot(self) -> None:
+        """Tell the others of what this node has filled and is asked for; of each answer once."""
+        nodes = [node for node in self.core.nodes if not self._is_full(node)]
+        if not nodes or not self._is_sure():
+            return
+        entries: list[Entry] = []
+        room = HOT_BYTES
+        for _ in range(min(HOT_LOOKED_AT, len(self._untold))):
+            name = next(iter(self._untold))
+            del self._untold[name]
+            found = self._answers.told_of(name)
+            if found is None:
+                continue
+            if not self._answers.was_asked_for(name):
+                self._untold[name] = None  # later, perhaps
+                continue
+            entry = entry_of(*found, self._now_ms())
+            room -= len(encode_entry_message(Hot((), (entry,))))
+            if room < 0 or len(entries) == HOT_ENTRIES:
+                self._untold[name] = None
+                break
+            entries.append(entry)
+        if entries:
+            payload = encode_entry_message(Hot(self._vector(), tuple(entries)))
+            self.told += len(entries)
+            for node in nodes:
+                self._send(node, payload)
+
+    def metrics(self) -> dict[str, float]:
+        """By what follows ``edge_gossip_``."""
+        return {
+            "answers_taken_total": float(self.taken),
+            "answers_refused_total": float(self.refused),
+            "answers_told_total": float(self.told),
+        }
+
+    # Inside
+
+    def _tick(self) -> None:
+        self.core.tick(self._clock())
+        self._put_out()
+
+    def _put_out(self) -> None:
+        for output in self.core.outputs():
+            if isinstance(output, Send):
+                self._send(output.to, encode_entry_message(output.message))
+            elif isinstance(output, FillHere):
+                self._answers.fill_here(output.name)
+            elif isinstance(output, TakeEntry):
+                self._take(output)
+            elif isinstance(output, NotShared) and not output.failed:
+                self._answers.not_shared(output.name)
+            elif isinstance(output, NotShared):
+                self._answers.fill_here(output.name)  # there it failed
+
+    def _is_sure(self) -> bool:
+        until = self._changes.sure_until()
+        return until is None or self._clock() < until
+
+    def _vector(self) -> Vector:
+        stamps = self._changes.vector().items()
+        return tuple(LogPosition(name, *stamp) for name, stamp in stamps if stamp.generation)
+
+    # What others have
+
+    def _take(self, told: TakeEntry) -> None:
+        entry = told.entry
+        vector = {one.origin: Stamp(one.generation, one.sequence) for one in told.vector}
+        is_good = (
+            self._owns(entry.application, entry.name)
+            and _is_sound(entry)
+            and not self._groups.spoils_from(entry.application, entry.groups, vector, entry.name)
+        )
+        if not told.wanted and (self._answers.is_being_filled(entry.name) or self._is_known(entry)):
+            return
+        if not is_good or self._waiting >= PULLS_WAITING or self._stopped:
+            self._not_taken(told)
+            return
+        self._waiting += 1
+        pulling = self._places.run(
+            lambda: Deferred.fromCoroutine(self._pull(told, self._groups.begin(), self._now_ms()))
+        )
+        pulling.addErrback(self._not_pulled, told)
+
+    def _is_known(self, entry: Entry) -> bool:
+        """Whether what is stored here is as new."""
+        found = self._answers.told_of(entry.name)
+        return found is not None and found[1].born_ms >= self._now_ms() - entry.age_ms - 1000
+
+    async def _pull(self, told: TakeEntry, token: int, told_ms: int) -> None:
+        entry, holder = told.entry, told.holder
+        self._waiting -= 1
+        representations = []
+        for variant, digest, length, lines_200, lines_304 in entry.records:
+            if length > LONGEST_BODY:
+                raise EdgeError(f"{holder} tells of an answer of {length} bytes, more than is stored")
+            body = await self._puller.pull(holder, entry.name, variant, digest, length)
+            representations.append(
+                Representation(variant, etag_of(digest), digest, length, lines_200, lines_304, body)
+            )
+        if self._stopped:
+            return
+        spoiled = self._groups.spoils_named(entry.application, entry.groups, token, entry.name)
+        answer = answer_of(entry, tuple(representations), told_ms)
+        if spoiled or not self._answers.put(entry.application, answer):
+            self._not_taken(told)
+            return
+        self.taken += 1
+        self._untold.pop(entry.name, None)
+        if told.wanted:
+            self._answers.taken(entry.name)
+
+    def _not_pulled(self, failure: Failure, told: TakeEntry) -> None:
+        why = failure.getErrorMessage()
+        self._counted.warn("pull", f"an answer that {told.holder} has could not be had from there: {why}")
+        self._not_taken(told)
+
+    def _not_taken(self, told: TakeEntry) -> None:
+        self.refused += 1
+        if told.wanted and not self._stopped:
+            self._answers.fill_here(told.entry.name)
+
+
+def _is_sound(entry: Entry) -> bool:
+    """Whether its variants are such as answers have: identity, and codings of it."""
+    variants = [record[0] for record in entry.records]
+    return variants[0] == 0 and len(set(variants)) == len(variants) and set(variants) <= set(Coding)
+
+
+def entry_of(application: str, answer: FilledAnswer, now_ms: int) -> Entry:
+    """What is told of *answer*."""
+    record = answer.record
+    age_ms = max(0, now_ms - answer.born_ms)
+    return Entry(
+        record.name,
+        application,
+        answer.groups,
+        record.status,
+        age_ms,
+        record.fresh * 1000,
+        record.stale_while_revalidate,
+        record.stale_if_error,
+        record.date,
+        record.etag,
+        record.modified,
+        tuple(
+            (one.variant, one.digest, one.length, one.lines_200, one.lines_304)
+            for one in answer.representations
+        ),
+        answer.flags,
+    )
+
+
+def answer_of(entry: Entry, representations: tuple[Representation, ...], told_ms: int) -> FilledAnswer:
+    """The answer that *entry* tells of, as it is stored here; *told_ms*: when it was told."""
+    groups = ", ".join('"' + one.replace("\\", "\\\\").replace('"', '\\"') + '"' for one in entry.groups)
+    record = AnswerRecord(
+        entry.name,
+        entry.status,
+        entry.date,
+        entry.fresh_ms // 1000,
+        entry.stale_while_revalidate,
+        entry.stale_if_error,
+        entry.etag,
+        entry.last_modified,
+        groups.encode("ascii"),
+    )
+    flags = entry.flags & (OWN_VALIDATORS | OWN_CORS)
+    return FilledAnswer(record, told_ms - entry.age_ms, flags, entry.groups, representations)
