@@ -49,7 +49,7 @@ _Validator = Annotated[bytes, Meta(max_length=512)]
 EntryRecord = tuple[Variant, Digest, Length, SharedLines, SharedLines]
 _Records = Annotated[tuple[EntryRecord, ...], Meta(min_length=1, max_length=16)]
 Vector = Annotated[tuple[LogPosition, ...], Meta(max_length=NODES)]
-#: OWN_VALIDATORS and OWN_CORS.
+#: OWN_ETAG and OWN_CORS.
 Flags = Annotated[int, Meta(ge=0, lt=1 << 16)]
 Outcome = Annotated[int, Meta(ge=0, le=3)]
 

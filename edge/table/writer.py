@@ -28,7 +28,7 @@ from edge.table.layout import (
     OFFSET_ENTRIES,
     OFFSET_SEQUENCE,
     OWN_CORS,
-    OWN_VALIDATORS,
+    OWN_ETAG,
     SLOT,
     SLOT_ANSWER,
     SLOT_BYTES,
@@ -79,7 +79,7 @@ class CopiedAnswer(NamedTuple):
     #: Ticks: when the application made it, and until when it is fresh.
     born: int
     until: int
-    #: OWN_VALIDATORS, OWN_CORS.
+    #: OWN_ETAG, OWN_CORS.
     flags: int
     #: Variant 0 first, each with its body.
     representations: tuple[Representation, ...]
@@ -269,7 +269,7 @@ class Writer:
                 found[slot.variant] = self._representation(slot)
         representations = tuple(found[variant] for variant in sorted(found))
         return CopiedAnswer(
-            record, first.born, first.modified, first.variants & (OWN_VALIDATORS | OWN_CORS), representations
+            record, first.born, first.modified, first.variants & (OWN_ETAG | OWN_CORS), representations
         )
 
     def _representation(self, slot: _Slot) -> Representation:

@@ -41,10 +41,10 @@ from edge.gossip.entries import (
 )
 from edge.gossip.packet import LogPosition
 from edge.node.cluster.group_lane import StoredAnswers
-from edge.node.process.answers import LONGEST_BODY, FilledAnswer
+from edge.node.process.answers import LONGEST_BODY, FilledAnswer, pack, unpack
 from edge.node.process.counted_log import CountedLog
 from edge.resource import Coding, Representation, etag_of
-from edge.table.layout import OWN_CORS, OWN_VALIDATORS
+from edge.table.layout import OWN_CORS, OWN_ETAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -368,7 +368,8 @@ class EntryLane:
         if self._stopped:
             return
         spoiled = self._groups.spoils_named(entry.application, entry.groups, token, entry.name)
-        answer = answer_of(entry, tuple(representations), told_ms)
+        # What is said of another node's answer is believed no more than what a worker says of its own.
+        answer = unpack(pack(answer_of(entry, tuple(representations), told_ms)))
         if spoiled or not self._answers.put(entry.application, answer):
             self._not_taken(told)
             return
@@ -432,5 +433,5 @@ def answer_of(entry: Entry, representations: tuple[Representation, ...], told_ms
         entry.last_modified,
         groups.encode("ascii"),
     )
-    flags = entry.flags & (OWN_VALIDATORS | OWN_CORS)
+    flags = entry.flags & (OWN_ETAG | OWN_CORS)
     return FilledAnswer(record, told_ms - entry.age_ms, flags, entry.groups, representations)
