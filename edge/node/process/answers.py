@@ -17,8 +17,9 @@ import msgspec
 
 from edge.cache.group_changes import Change
 from edge.cache.group_fields import GroupsError, check_groups
-from edge.cache.record import LONGEST_NAME, AnswerRecord
+from edge.cache.record import LONGEST_NAME, AnswerRecord, is_entity_tag
 from edge.resource import Representation
+from edge.table.layout import OWN_ETAG
 from edge.table.reader import LINES_LIMIT
 
 if TYPE_CHECKING:
@@ -226,6 +227,8 @@ def _check(packed: _Packed, bytes_of_bodies: int) -> None:
         raise MalformedAnswer("a number out of its range")
     if len(packed.groups) > MOST_GROUPS or not all(_is_group(group) for group in packed.groups):
         raise MalformedAnswer("groups that are none")
+    if packed.flags & OWN_ETAG and not is_entity_tag(packed.etag):
+        raise MalformedAnswer(f"the ETag {packed.etag[:32]!r} of the application")
     for one in packed.variants:
         if not _ETAG.fullmatch(one.etag):
             raise MalformedAnswer(f"the ETag {one.etag[:32]!r}")
@@ -235,7 +238,7 @@ def _check(packed: _Packed, bytes_of_bodies: int) -> None:
 
 
 def _is_group(group: str) -> bool:
-    return 0 < len(group) <= 128 and group.isascii() and group.isprintable() and '"' not in group
+    return 0 < len(group) <= 128 and group.isascii() and group.isprintable() and not set(group) & set('"\\')
 
 
 def groups_fit(groups: Iterable[str]) -> bool:
