@@ -85,7 +85,7 @@ def head_200(
 ) -> bytes:
     """Of a whole representation; *etag* without quotes, *modified* in Unix seconds.
 
-    *state* is that of :meth:`edge.table.site_state.SiteState.since`.
+    *state* is that of :func:`edge.table.site_state.state_since`.
     """
     return (
         b'HTTP/1.1 200 OK\r\nDate: %b\r\nETag: "%b"\r\nLast-Modified: %b\r\nContent-Length: %d\r\n%b%b%b%b'
