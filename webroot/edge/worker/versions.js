@@ -158,7 +158,8 @@ export class Versions {
 
   /** Whether *part* is of states before those of *page*, as we came to know them. @param {Part} part @param {Page} page */
   isOlder(part, page) {
-    return part.states >= 0 && part.states < (this.of(page) & EVERY);
+    const its = this.of(page); // negative: of a page that was given nothing yet, which goes with everything
+    return its >= 0 && part.states >= 0 && part.states < its;
   }
 
   /** Whether an open page may still ask for *part*. @param {Part} part */
