@@ -55,6 +55,7 @@ export class Worker {
     const selfUpdate = new SelfUpdate(this.store, this.sender, this.rules, {
       save: () => this.save(true),
       remove: () => this.remove(),
+      precache: () => this.prefetcher.precache(this.rules.current, true),
       update: () => scope.registration.update(),
     });
     this.selfUpdate = selfUpdate;
