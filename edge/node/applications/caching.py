@@ -396,7 +396,7 @@ class Observer:
         if status >= 500:
             desk.not_observed(token)
         else:
-            desk.observed(token, self._name, not isinstance(judged, Refusal))
+            desk.observed(token, self._name, judged if isinstance(judged, Refusal) else None)
 
     def failed(self) -> None:
         """There is no answer."""

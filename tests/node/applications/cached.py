@@ -76,8 +76,8 @@ class Worker:
     def store(self, token: int, application: str, packed: bytes) -> Deferred[bool]:
         return succeed(self._answers.store(token, application, packed))
 
-    def end(self, token: int, outcome: Outcome) -> None:
-        self._answers.end(token, outcome)
+    def end(self, token: int, outcome: Outcome, why: str = "") -> None:
+        self._answers.end(token, outcome, why)
 
     def changed(self, change: Change) -> Deferred[int]:
         return self._answers.changed(change)
