@@ -211,6 +211,20 @@ class LookTests(Base):
         self.assertEqual(len(self.reactor.processes), 2)
         self.assertIn("all 2 threads hang; another process takes over", self.said[-1])
 
+    def test_a_successor_that_is_as_bad_is_replaced_once_in_a_minute(self) -> None:
+        self.position = self.made(memory_mib=100)
+        self.patch(module, "resident_bytes", lambda pid: 150 << 20)
+        former = self.ready()
+        for _ in range(24):
+            self.position.look()
+            if self.position.coming is not None:
+                self.last.says(control.READY, b"wsgi")
+                former.ends()
+                former = self.last
+            self.last.says(control.FIGURES, 0, 0)
+            self.turn(5)
+        self.assertEqual(len(self.reactor.processes), 3)
+
     def test_memory_leads_to_a_successor_and_twice_as_much_to_the_end(self) -> None:
         self.position = self.made(memory_mib=100)
         sizes = iter((100, 101, 201))
