@@ -385,14 +385,19 @@ class AnswerStore:
         self._shareable.discard(name)
         self._tell_wanted(name, Kind.PASS)
 
-    def told_of(self, name: bytes) -> tuple[str, FilledAnswer] | None:
-        """(application, what is stored of *name* with its bodies), if it is fresh."""
+    def told_of(self, name: bytes, lasting: bool = False) -> tuple[str, FilledAnswer] | None:
+        """(application, what is stored of *name* with its bodies), if it is fresh.
+
+        *lasting*: and does not end so soon that it is being asked for anew.
+        """
         number = self._number_of(name)
         copied = self._writer.copy_answer(name) if number is not None else None
         if number is None or copied is None or copied.record.name != name:
             return None
         now = self._now()
-        if ticks_between(now, copied.until) <= 0 or self._is_doubtful(copied.born):
+        left = ticks_between(now, copied.until) / TICKS_PER_SECOND
+        soon = _refreshed_before(copied.born, copied.until) if lasting else 0.0
+        if left <= soon or self._is_doubtful(copied.born):
             return None
         age_ms = ticks_between(copied.born, now) * 1000 // TICKS_PER_SECOND
         born_ms, groups = self._now_ms() - age_ms, tuple(sorted(groups_of([copied.record.groups])))
@@ -621,8 +626,7 @@ class AnswerStore:
 
     def _watch(self, number: int, born: int, until: int) -> None:
         """Look at the answer a little before it ends."""
-        lifetime = ticks_between(born, until) / TICKS_PER_SECOND
-        left = min(max(lifetime * _LEFT, _LEAST_LEFT), _MOST_LEFT, lifetime / 2)
+        left = _refreshed_before(born, until)
         turns = (ticks_between(self._now(), until) - int(left * TICKS_PER_SECOND)) // _TICKS_A_TURN
         if turns > 2 * _FAR:
             turn = self._turn + turns - _FAR & _TURNS
@@ -687,6 +691,12 @@ class AnswerStore:
     @staticmethod
     def _turn_of(ticks: int) -> int:
         return ticks // _TICKS_A_TURN & _TURNS
+
+
+def _refreshed_before(born: int, until: int) -> float:
+    """Seconds before its end at which an answer is asked for anew."""
+    lifetime = ticks_between(born, until) / TICKS_PER_SECOND
+    return min(max(lifetime * _LEFT, _LEAST_LEFT), _MOST_LEFT, lifetime / 2)
 
 
 class LocalFills:
