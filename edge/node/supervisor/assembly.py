@@ -69,6 +69,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two attempts to free memory that no worker reads any more.
 RECLAIM_SECONDS = 1.0
+#: Memberships in cache groups that there is room for, 16 bytes each, for each entry of the table.
+GROUPS_OF_AN_ENTRY = 4
 
 _log = Logger()
 
@@ -94,7 +96,7 @@ def make_node(
     writer = Writer(opened.segment)
     slices = Slices(reactor)
     state = StateEntry(writer, lambda: date_of(reactor))
-    groups = Groups()
+    groups = Groups(limit=GROUPS_OF_AN_ENTRY * config.table_entries)
     answers = AnswerStore(writer, opened.segment, reactor, monotonic_ms, groups)
     answers.index(groups)
     cluster = _make_cluster(config, opened, store.blobs, writer, state, answers, groups, slices, reactor)
