@@ -414,8 +414,8 @@ class Fill:
         self._let_go()
         waiting = self._desk.take(self._name)
         self._desk.control.end(self._token, Outcome.FAILED)
-        for wanting in waiting:
-            wanting.failed(error, answer)
+        for wanting in waiting:  # nothing of a failure is shared
+            wanting.failed(error, answer if wanting is self._beginner else None)
 
 
 def _validators(stored: dict[int, Answer]) -> Fields:

