@@ -18,6 +18,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure as Reason
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.http.parser import NEED_DATA, EndOfMessage, Limits, RequestHead, RequestParser
 from edge.node.applications.gateway import Gateway, Place
 from edge.node.applications.http_origin import HTTPOrigin, UpstreamConnection
 from edge.node.applications.pool import OriginPool
@@ -37,6 +38,9 @@ class World:
         self.draw = draw
         self.clock = Clock()
         self.wires: list[Wire] = []
+        #: What servers have read, and the heads that they have not answered.
+        self.parsers: dict[Wire, RequestParser] = {}
+        self.heads: dict[Wire, list[RequestHead]] = {}
         #: What is still to be said on a wire, and whether it closes then.
         self.script: dict[Wire, tuple[bytes, bool]] = {}
         self.origins = [HTTPOrigin(name, self.connect, self.clock) for name in ("one", "two")]
@@ -128,8 +132,9 @@ class World:
         wire.room = self.draw.choice((None, None, 100))
         if wire.dataBuffer and wire.producer is not None:
             wire.drain()
-        if wire not in self.script and wire.protocol._exchange is not None and b"\r\n\r\n" in wire.sent:
-            self.script[wire] = self.composed(wire)
+        self.read(wire)
+        if wire not in self.script and self.heads[wire]:
+            self.script[wire] = self.composed(self.heads[wire].pop(0))
         if wire in self.script and wire.reading:
             said, closes = self.script[wire]
             count = self.draw.choice((1, 30, len(said)))
@@ -141,10 +146,21 @@ class World:
                 if closes and wire.connected:
                     wire.lose()
 
-    def composed(self, wire: Wire) -> tuple[bytes, bool]:
-        """An answer to what was asked last on *wire*: it names the target; and whether it closes."""
-        question = wire.protocol._exchange.question  # type: ignore[union-attr]
-        method, target = question.method, question.target
+    def read(self, wire: Wire) -> None:
+        """A server reads what was sent; raises if that is no HTTP."""
+        parser = self.parsers.setdefault(wire, RequestParser(Limits(body=1 << 20)))
+        heads = self.heads.setdefault(wire, [])
+        parser.receive(wire.sent)
+        wire.sent = b""
+        while (event := parser.next_event()) is not NEED_DATA:
+            if isinstance(event, RequestHead):
+                heads.append(event)
+            elif isinstance(event, EndOfMessage):
+                parser.start_next_cycle()
+
+    def composed(self, asked: RequestHead) -> tuple[bytes, bool]:
+        """An answer to what was *asked*, perhaps before its body: it names the target; whether it closes."""
+        method, target = asked.method, asked.target
         body = b"answer to %b." % target + b"y" * self.draw.choice((0, 10, 100_000))
         luck = self.draw.random()
         if luck < 0.08:
