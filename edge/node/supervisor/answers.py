@@ -68,7 +68,7 @@ FILL_SECONDS = 60.0
 #: Seconds for which nobody asks again after the application has failed, if there is an answer to be served
 #: stale.
 FAILED_SECONDS = 1.0
-#: What answers leave for files, one part in so many: of the table's entries, and of its memory.
+#: What answers leave free, one part in so many: of the table's entries, and of the memory that files leave.
 RESERVED_ENTRIES, RESERVED_MEMORY = 32, 8
 
 
@@ -577,9 +577,10 @@ class AnswerStore:
         for _ in range(64):
             figures = self._writer.statistics()
             capacity = self._segment.slot_count // 2
-            free = int(figures["arena_free_bytes"])
+            held = int(figures["answer_bytes"])
+            left = int(figures["arena_free_bytes"]) + held  # by files
             full = int(figures["entries"]) + entries > capacity - capacity // RESERVED_ENTRIES
-            if not full and free > int(figures["arena_bytes"]) // RESERVED_MEMORY:
+            if not full and held <= left - left // RESERVED_MEMORY:
                 return
             if not self._make_room():
                 return

@@ -486,6 +486,16 @@ class StoredTests(CachingCase):
         self.assertGreater(len(node.answers), 30)
         self.assertEqual(node.writer.statistics()["entries"] // len(node.answers) in (1, 2, 3), True)
 
+    def test_where_files_take_nearly_all_memory_answers_share_what_is_left(self) -> None:
+        node = self.node(share=("/**",), arena=1 << 17)
+        for number in range(28):
+            node.writer.put(resource(b"/f%d" % number, number, size=4000))
+        for number in range(100):
+            node.get(b"/%d" % number)
+            node.answer(b"%d" % number)
+        self.assertGreater(len(node.answers), 20)
+        self.assertEqual(node.writer.statistics()["spilled"], 0)
+
     def test_everything_is_doubtful_when_that_is_said(self) -> None:
         node = self.node()
         node.fill(control=b"s-maxage=60, stale-while-revalidate=60, stale-if-error=60")
