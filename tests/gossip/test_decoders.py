@@ -23,6 +23,7 @@ from edge.gossip.changes import (
     decode_message,
     encode_message,
 )
+from edge.gossip.group_messages import Changed, encode_group_message
 from edge.gossip.packet import (
     LogPosition,
     MembershipUpdate,
@@ -117,5 +118,6 @@ class WorkedExampleTests(SynchronousTestCase):
                 encode(Packet(Ping(7, "b"), (suspect,))),
                 encode_message(Want("a", 5, 3)),
                 b"twistd-edge\0shop\0" + statement("a", 5, 4, bytes(range(32))),
+                encode_group_message(Changed(5, 8, "shop", ("glyph:41", "ranking"))),
             ],
         )
