@@ -119,6 +119,9 @@ class PackagingTests(SynchronousTestCase):
                 "edge/node/resources/dashboard.html",
                 "edge/node/resources/dashboard.css",
                 "edge/node/resources/dashboard.js",
+                "edge/node/resources/client.html",
+                "edge/node/resources/client.css",
+                "edge/node/resources/client.js",
             },
             self.wheel,
         )

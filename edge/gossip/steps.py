@@ -82,9 +82,14 @@ class Steps:
 
     # What happens to the table
 
-    def applied(self, origin: str, sequence: int, path: bytes) -> None:
-        """The change *sequence* of *origin* is what stands in the table under *path* from now on."""
+    def applied(self, origin: str, sequence: int, path: bytes, is_seen: bool = True) -> None:
+        """The change *sequence* of *origin* is what stands in the table under *path* from now on.
+
+        Not *is_seen*: only the content codings are others; who has what was there before does not need it.
+        """
         self._tops[origin] = max(sequence, self._tops.get(origin, 0))
+        if not is_seen:
+            return
         self._forget(path)
         self._changes[path] = origin, sequence
         self._bytes += _line_bytes(path)
@@ -107,16 +112,12 @@ class Steps:
         self._positions = dict(positions)
 
     def _begin_log(self, origin: str, sequence: int) -> None:
-        """The log of *origin* has begun anew, and is as far as *sequence*.
-
-        Mostly its numbers go on; where they do not, changes of the one before have greater ones.
-        """
+        """The log of *origin* has begun anew: positions of the one before say nothing of it."""
         for path in [path for path, (one, _) in self._changes.items() if one == origin]:
             self._forget(path)
+        self._tops[origin] = self._floors[origin] = sequence
         if self._marks.get(origin, 0) > sequence:
             del self._marks[origin]
-        self._tops[origin] = min(self._tops.get(origin, 0), sequence)
-        self._floors[origin] = max(self._tops[origin], self._marks.get(origin, 0))
 
     def _forget(self, path: bytes) -> None:
         if self._changes.pop(path, None) is not None:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from edge.cache.record import HEAD_BYTES as RECORD_HEAD_BYTES
 from edge.cache.record import AnswerRecord, size_of, unpack
-from edge.resource import Representation, Resource
+from edge.resource import Coding, Media, Representation, Resource, variant_number
 from edge.table.arena import Arena
 from edge.table.hashing import path_hasher
 from edge.table.layout import (
@@ -39,12 +39,13 @@ from edge.table.layout import (
     SLOT_TEMPLATE,
     U32,
     U64,
-    align,
 )
 from edge.table.reader import LINES_LIMIT
 from edge.table.segment import Segment
 from edge.table.stores import stores_of
 
+#: Variants of each medium: the codings.
+CODINGS = variant_number(Media.WEBP, Coding.IDENTITY)
 #: Tombstones that end a run before an empty slot become empty again, at most this many at once.
 _TRIM = MAX_PROBES
 _ANSWERS = (SLOT_ANSWER, SLOT_OTHER)
@@ -149,8 +150,6 @@ class Writer:
         self._heads_at: dict[int, bytes] = {}
         self._entries = segment.entries
         self._spilled = 0
-        #: Bytes of the arena that bodies and records of answers take.
-        self._answer_bytes = 0
         #: Called with the number of a slot whose answer, variant 0, has gone for another reason than
         #: :meth:`put_answer` of the same name.
         self.answer_gone: Callable[[int], None] = _nobody_minds
@@ -289,6 +288,24 @@ class Writer:
         index, old = self._place(self._key_of(name), 0)
         return index if old is not None and old.state in _ANSWERS else None
 
+    def has_originals(self, resource: Resource) -> bool:
+        """Whether its path has the same with the same header lines already, but for content codings."""
+        key = self._key_of(resource.path)
+        wanted = {one.variant: one for one in resource.representations if one.variant % CODINGS == 0}
+        first = self._place(key, 0)[1]
+        if first is None or {one for one in range(0, 16, CODINGS) if first.variants >> one & 1} != set(
+            wanted
+        ):
+            return False
+        for variant, one in wanted.items():
+            slot = self._place(key, variant)[1]
+            lines = HEAD_RECORD.pack(len(one.lines_200), len(one.lines_304)) + one.lines_200 + one.lines_304
+            if slot is None or slot.state != SLOT_LIVE or slot.etag != one.etag:
+                return False
+            if self._heads_at.get(slot.head * GRANULE) != lines:
+                return False
+        return True
+
     def set_body(self, path: bytes, variant: int, etag: bytes, body: bytes) -> bool:
         """Takes the *body* of an entry that was put without it into memory; False: no room, or no such entry.
 
@@ -345,7 +362,6 @@ class Writer:
             "load": round(self._entries / segment.slot_count, 4),
             "arena_bytes": self._arena.end - self._arena.begin,
             "arena_free_bytes": self._arena.free_bytes,
-            "answer_bytes": self._answer_bytes,
             "retired_blocks": self._arena.retired_blocks,
             "heads": len(self._heads),
             "spilled": self._spilled,
@@ -363,7 +379,7 @@ class Writer:
         self._arena = Arena(self.segment.arena_offset, self.segment.arena_end)
         self._heads.clear()
         self._heads_at.clear()
-        self._entries = self._answer_bytes = 0
+        self._entries = 0
         self.set_complete(False)
         for index in range(self.segment.slot_count):
             slot = self._load(index)
@@ -403,9 +419,7 @@ class Writer:
         if index is None or body is None:
             self._forget_head(head)
             return None
-        placed = slot._replace(granule=body // GRANULE, head=head.at // GRANULE)
-        self._store(index, placed)
-        self._answer_bytes += self._answer_bytes_of(placed)
+        self._store(index, slot._replace(granule=body // GRANULE, head=head.at // GRANULE))
         if old is None:
             self._entries += 1
             self._note_entries()
@@ -474,7 +488,6 @@ class Writer:
 
     def _let_go(self, slot: _Slot, keep_body: bool = False) -> None:
         """What *slot* referred to is not reachable through it any more."""
-        self._answer_bytes -= self._answer_bytes_of(slot)
         retired = []
         if slot.body and not keep_body:
             retired.append((slot.body, slot.size + self._record_bytes(slot)))
@@ -494,10 +507,6 @@ class Writer:
         """What was to use *head* was not stored."""
         head.users -= 1
         self._drop_unused(self._heads_at[head.at])
-
-    def _answer_bytes_of(self, slot: _Slot) -> int:
-        """What the block of an answer takes; 0: it is none."""
-        return align(slot.size + self._record_bytes(slot), GRANULE) if slot.state in _ANSWERS else 0
 
     def _record_bytes(self, slot: _Slot) -> int:
         """Bytes of the record behind the body; 0: there is none, or it makes no sense."""
@@ -576,7 +585,6 @@ class Writer:
             self._drop_unused(record)
             return False
         self._heads[record].users += 1
-        self._answer_bytes += self._answer_bytes_of(slot)
         return True
 
     def _drop_unused(self, record: bytes) -> None:

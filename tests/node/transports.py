@@ -75,8 +75,7 @@ class PeerTransport:
         self.bytes_sent = min(self.bytes_sent + count, len(self.written))
         if self._paused and not self.unsent:
             self._paused = False
-            if self.producer is not None:
-                self.producer.resumeProducing()
+            self.producer.resumeProducing()
         self._flushed()
 
     def offer_return(self) -> None:

@@ -86,6 +86,15 @@ async function isOff() {
   return rules?.off === true;
 }
 
+/** Whether the worker's decisions are to be told on the console: ?edge=debug, or localStorage.edgeDebug. */
+function isDebugged() {
+  try {
+    return new URLSearchParams(location.search).get("edge") === "debug" || Boolean(localStorage.edgeDebug);
+  } catch {
+    return false; // this page may not use it
+  }
+}
+
 async function begin() {
   if (await isOff()) return;
   const registration = await navigator.serviceWorker.register("/sw.js", { type: "module", updateViaCache: "imports" });
@@ -104,6 +113,7 @@ async function begin() {
     // Refused while no page was there.
     for (const { refused, ...one } of all) if (refused) dispatch({ type: "refused", ...one, status: refused.status });
   });
+  if (isDebugged()) import("./page/debug.js").then(({ watch }) => watch(edge, tell));
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let soon;
   /** @type {number | undefined} */

@@ -103,7 +103,10 @@ def _takes(found: Any, count: int) -> bool:
 
 
 def _needs_nothing(found: Any) -> bool:
-    return callable(found) and not inspect.iscoroutinefunction(found) and _takes(found, 0)
+    try:
+        return callable(found) and _takes(found, 0)
+    except (TypeError, ValueError):
+        return False
 
 
 def _is_resource(found: Any) -> bool:

@@ -124,9 +124,10 @@ class ReplicatedTable:
         if made.standing is Standing.NEW:
             self._begin_change()
             self._announce()
+        is_seen = not self._writer.has_originals(resource)
         fits = self._writer.put(resource, spill, origin=self.leases.number(made.change.origin))
         if made.standing is Standing.NEW:
-            self._steps.applied(made.change.origin, made.change.sequence, resource.path)
+            self._steps.applied(made.change.origin, made.change.sequence, resource.path, is_seen)
         return fits
 
     def remove(self, path: bytes) -> bool:
@@ -248,12 +249,9 @@ class ReplicatedTable:
     def look_after_steps(self, behind: Container[str]) -> None:
         """Mark what was changed otherwise than by :meth:`put` or :meth:`remove`, as by a renewed signature.
 
-        So is a step that an earlier life of this node has left open.
-
         To be called every few seconds.  *behind*: of whose log there is more than is here.
         """
-        node = self.replica.node
-        if not self._held and (self.replica.positions[node][1] != self._marked or self._steps.is_open(node)):
+        if not self._held and self.replica.positions[self.replica.node][1] != self._marked:
             self._announce()
         changed = self._steps.believe(behind)
         if (self._steps.resalt(self._revoked()) or changed) and not self._others:
@@ -342,12 +340,13 @@ class ReplicatedTable:
             return
         self.lags.append(max(0, self._now_ms() - (change.clock >> 16)))
         self._begin_change()
+        is_seen = True
         if change.is_tombstone:
             self._missing.discard(change.path)
             self._writer.remove(change.path)
         else:
-            self._put(change)
-        self._steps.applied(change.origin, change.sequence, change.path)
+            is_seen = self._put(change)
+        self._steps.applied(change.origin, change.sequence, change.path, is_seen)
 
     def _is_mark(self, change: Change) -> bool:
         """Whether *change* is a mark, which is no entry; takes note of it."""
@@ -357,13 +356,16 @@ class ReplicatedTable:
             self._steps.marked(change.origin, change.sequence)
         return True
 
-    def _put(self, change: Change) -> None:
+    def _put(self, change: Change) -> bool:
+        """Whether anybody sees a difference: not where only content codings are others."""
         resource = self._resource(change, with_bodies=True)
+        is_seen = not self._writer.has_originals(resource)
         if self._writer.put(resource, _in_blobs_already, origin=self.leases.number(change.origin)):
             self._outside.discard(change.path)
         else:
             self._outside.add(change.path)
             self._tell_complete()
+        return is_seen
 
     def _resource(self, change: Change, with_bodies: bool) -> Resource:
         made = []

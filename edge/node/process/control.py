@@ -194,16 +194,9 @@ class StoreLargeAnswer(amp.Command):
 
 
 class EndFill(amp.Command):
-    """From the worker: what was asked under *token* is not to be stored (:class:`.answers.Outcome`).
+    """From the worker: what was asked under *token* is not to be stored (:class:`.answers.Outcome`)."""
 
-    *why*: the name of the :class:`edge.cache.policy.Refusal`, if that is the reason.
-    """
-
-    arguments: ClassVar[Fields] = [
-        (b"token", amp.Integer()),
-        (b"outcome", amp.Integer()),
-        (b"why", amp.Unicode(optional=True)),
-    ]
+    arguments: ClassVar[Fields] = [(b"token", amp.Integer()), (b"outcome", amp.Integer())]
 
 
 class Changed(amp.Command):

@@ -93,8 +93,9 @@ class LocalTable:
 
     def put(self, resource: Resource, spill: Callable[[Representation], None]) -> bool:
         self._state.open()
+        is_seen = not self._writer.has_originals(resource)
         fits = self._writer.put(resource, spill)
-        self._changed(resource.path)
+        self._changed(resource.path, is_seen)
         return fits
 
     def remove(self, path: bytes) -> bool:
@@ -110,9 +111,9 @@ class LocalTable:
         self._held -= 1
         self._settle()
 
-    def _changed(self, path: bytes) -> None:
+    def _changed(self, path: bytes, is_seen: bool = True) -> None:
         self._changes += 1
-        self._steps.applied(self._node, self._changes, path)
+        self._steps.applied(self._node, self._changes, path, is_seen)
         self._settle()
 
     def _settle(self) -> None:

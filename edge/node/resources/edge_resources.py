@@ -9,6 +9,7 @@
 ``health``          200 as long as this process answers at all
 ``ready``           200 if the node should get requests; 503 while it starts or drains
 (empty)             the dashboard page, with its style sheet and scripts
+``client``          what the smart client of this browser keeps and does, likewise; nothing of the node
 ==================  ===========================================================================
 
 All answers carry the node's load in the ORCA header ``endpoint-load-metrics``, which the supervisor
@@ -59,6 +60,17 @@ _DASHBOARD = {
 }
 
 
+#: The page about the smart client of the browser that shows it, likewise.
+_CLIENT = {
+    b"client": ("client.html", b"text/html; charset=utf-8"),
+    b"client.css": ("client.css", b"text/css; charset=utf-8"),
+    b"client.js": ("client.js", b"text/javascript; charset=utf-8"),
+}
+#: The smart client, which may have asked another node, may answer with it before it asks: it is there without
+#: a network.
+_KEPT = b"Edge-Client-Cache-Control: stale-while-revalidate=2592000\r\nAccess-Control-Expose-Headers: *\r\n"
+
+
 class EdgeResources(Resource):
     """The resource ``/.edge`` of a worker with this *life*."""
 
@@ -82,10 +94,14 @@ class EdgeResources(Resource):
         self.putChild(b"revalidate", _Answering(self._revalidate, (b"POST", b"OPTIONS")))
         self.putChild(b"health", _Answering(self._health))
         self.putChild(b"ready", _Answering(self._ready))
+        here = files("edge.node.resources")
         for name, (file, content_type) in _DASHBOARD.items():
-            path = files("edge.node.resources").joinpath(file)
+            path = here.joinpath(file)
             if path.is_file():
                 self.putChild(name, self._shown(_Page(path.read_bytes(), content_type, self._orca).answer))
+        for name, (file, content_type) in _CLIENT.items():
+            page = _Page(here.joinpath(file).read_bytes(), content_type, self._orca, _KEPT)
+            self.putChild(name, _Answering(page.answer))
         self._life = life
 
     def _shown(self, give: Callable[[EdgeRequest], Awaitable[None]]) -> _Answering:
@@ -218,11 +234,14 @@ async def _nothing_below(request: EdgeRequest) -> None:
 class _Page:
     """A file of this package, with validators."""
 
-    def __init__(self, body: bytes, content_type: bytes, orca: Callable[[], bytes]) -> None:
+    def __init__(
+        self, body: bytes, content_type: bytes, orca: Callable[[], bytes], lines: bytes = b""
+    ) -> None:
+        """*lines*: more header lines, each ended by CRLF."""
         self._body = body
         self._etag = etag_of(sha256(body).digest())
         self._lines = b"Content-Type: %b\r\n" % content_type
-        self._lines += b"Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\n"
+        self._lines += b"Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\n" + lines
         self._orca = orca
 
     async def answer(self, request: EdgeRequest) -> None:

@@ -104,11 +104,9 @@ class WorkerControl(amp.AMP):
         return {"stored": self._host.answers.store(token, application, data)}
 
     @control.EndFill.responder
-    def end_fill(self, token: int, outcome: int, why: str | None = None) -> dict[str, Any]:
+    def end_fill(self, token: int, outcome: int) -> dict[str, Any]:
         """There is none to be stored."""
-        self._host.answers.end(
-            token, Outcome(outcome) if outcome in set(Outcome) else Outcome.NOTHING, why or ""
-        )
+        self._host.answers.end(token, Outcome(outcome) if outcome in set(Outcome) else Outcome.NOTHING)
         return {}
 
     @control.Changed.responder

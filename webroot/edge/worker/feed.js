@@ -10,6 +10,8 @@ import { draw, readLoad } from "./nodes.js";
 /** Backoff: milliseconds between two tries, before jitter, doubled from the first to the last. */
 const FIRST_MS = 50;
 const MOST_MS = 10_000;
+/** A node that does not open a socket within that time hangs, milliseconds. */
+const OPEN_MS = 4_000;
 /** A socket that says nothing for this many periods of the load document hangs. */
 const SILENT = 2;
 /** Without a socket the load document is asked for this often at most, milliseconds: what rides on answers tells, too. */
@@ -93,7 +95,8 @@ export class Feed {
     const socket = new this.Socket(`${this.url.replace(/^http/, "ws")}/.edge/socket`);
     this.socket = socket;
     socket.binaryType = "arraybuffer";
-    this.watch(MOST_MS);
+    this.watch(OPEN_MS);
+    socket.onopen = () => socket === this.socket && this.watch(MOST_MS);
     socket.onmessage = (event) => {
       if (socket !== this.socket) return;
       if (typeof event.data !== "string") {
@@ -126,6 +129,7 @@ export class Feed {
     this.asked.clear();
     if (this.stopped) return;
     this.failures += 1;
+    if (!this.load) this.say({ type: "ask" }); // the worker knows more nodes than our own
     if (this.failures > 2 && Date.now() - this.polled > POLL_MS) this.poll();
     const ms = Math.min(MOST_MS, FIRST_MS * 2 ** (this.failures - 1));
     clearTimeout(this.timer);

@@ -33,11 +33,17 @@ export const LOCK = "edge-feed";
  * @typedef {{type: "online"}} OnlineMessage to the worker: there may be a network again
  * @typedef {{type: "question", number: number, data: Uint8Array}} QuestionMessage from the worker to the feed: for its node
  * @typedef {{type: "answer", number: number, data: Uint8Array | null}} AnswerMessage from the feed: null: it has no socket
- * @typedef {{type: "ask"}} AskMessage to the worker: broadcast your status
+ * @typedef {{type: "debug"}} DebugMessage to the worker: tell this page of each decision for it
+ * @typedef {{type: "decision", path: string, plan: string, destination: string, page: string, status: number, ms: number,
+ *   node: string, why: string, how?: "fresh" | "stale" | "ask", version?: string, past?: boolean, states?: string[]}} DecisionMessage
+ *   from the worker to that page: how a request was answered; *status* 0: with an error; *past*: by a version before the newest, or
+ *   asked although one is kept: that is not of the page's version
+ * @typedef {{type: "reset", what: "kept" | "nodes" | "queue" | "all"}} ResetMessage to the worker: forget that
+ * @typedef {{type: "ask"}} AskMessage to the worker, from a page or the feed: broadcast your status, and what you know of the nodes
  *
  * @typedef {LoadMessage | ChangedMessage | FeedMessage | UpdatedMessage | OutdatedMessage | StatusMessage | OutboxMessage
  *   | RefusedMessage | QueueMessage | FormMessage | TakenMessage | RemovedMessage | ShownMessage | RenewedMessage
- *   | RefreshMessage | OnlineMessage | QuestionMessage | AnswerMessage | AskMessage} Message
+ *   | RefreshMessage | OnlineMessage | QuestionMessage | AnswerMessage | AskMessage | DebugMessage | DecisionMessage | ResetMessage} Message
  *
  * @typedef {object} Status what the worker has done since it started
  * @property {string} version

@@ -16,9 +16,14 @@ const LOADING_MS = 10_000;
 /** The end of a deploy is waited for at most that long: nodes name a state every 10 s, however long one takes. */
 const DEPLOY_MS = 12_000;
 const DEPLOY_LOOK_MS = 100;
+/** A document is given before that: its parts wait then, and show whether it is still the right one. */
+const DOCUMENT_MS = 1_000;
+/** Nodes that have named no state for so long are not waited for again at once: pages are as without a worker, milliseconds. */
+const BLIND_MS = 60_000;
 const DEPLOY_LOOK_MOST_MS = 1_000;
-/** A page is loaded again at most once in this time, milliseconds. */
+/** A page is loaded again at most once in this time, and only as long as nobody can have begun to use it, milliseconds. */
 const RELOAD_MS = 10_000;
+const UNUSED_MS = 4_000;
 /** What pages were given is written down together, after that many milliseconds. */
 const REMEMBER_MS = 100;
 /** Destinations of what runs. */
@@ -58,6 +63,8 @@ export class PageParts {
     this.asked = new Map();
     /** When pages were loaded again, by address. @type {Map<string, number>} */
     this.reloaded = new Map();
+    /** Until when nodes are not waited for, and how often that has begun. */
+    this.blind = { until: 0, times: 0 };
     /** @type {Promise<void> | undefined} */
     this.remembering = undefined;
   }
@@ -117,14 +124,16 @@ export class PageParts {
         const states = versions.stateOf(response.headers);
         const part = { path, version: /"(.*)"/.exec(response.headers.get("etag") ?? "")?.[1] ?? "", states: states ?? -1 };
         if (integrity && (await this.matches(response.clone(), integrity))) return response;
-        if (versions.fits(page, part) || (await this.meet(page, part))) {
+        if (!part.states && this.isBlind()) part.states = this.unseen();
+        const isFirst = !page.parts.length;
+        if (versions.fits(page, part) || (await this.meet(page, part, isFirst ? DOCUMENT_MS : DEPLOY_MS)) || (isFirst && !part.states)) {
           versions.give(page, part);
           return response;
         }
         // It came in the middle of a deploy, or another one has come since.
         if (!part.states && tries < 3) continue;
       }
-      const again = runs && this.outside.now() < page.at + LOADING_MS;
+      const again = runs && this.outside.now() < page.at + UNUSED_MS;
       this.outside.outdated(page.id, path, again);
       return runs && !integrity ? Response.error() : response;
     }
@@ -151,11 +160,11 @@ export class PageParts {
 
   /**
    * Whether *page* and *part* go together, after nodes were asked how they are related.
-   * @param {Page} page @param {Part} part
+   * @param {Page} page @param {Part} part @param {number} patience for the end of a deploy, milliseconds
    */
-  async meet(page, part) {
+  async meet(page, part, patience = DEPLOY_MS) {
     const { versions, outside } = this;
-    const end = outside.now() + DEPLOY_MS;
+    const end = outside.now() + (this.isBlind() ? 0 : patience);
     for (let pause = DEPLOY_LOOK_MS; ; pause = Math.min(DEPLOY_LOOK_MOST_MS, pause * 2)) {
       const [one] = versions.named(part.states);
       const its = one && (await this.relate(one, part));
@@ -169,9 +178,28 @@ export class PageParts {
       const known = await outside.validate(parts.map(({ path, version }) => ({ etag: version, path }))).catch(() => null);
       if (known?.state) versions.confirmed(parts.filter((_, number) => !known.stale.has(number)), known.state);
       if (versions.fits(page, part)) return true;
-      if (!known || known.state || outside.now() + pause > end) return false;
+      if (!known || known.state) return false;
+      if (outside.now() + pause > end) {
+        if (patience === DEPLOY_MS) this.goBlind(page);
+        return false;
+      }
       await outside.wait(pause);
     }
+  }
+
+  isBlind() {
+    return this.outside.now() < this.blind.until;
+  }
+
+  /** The set of what comes while nodes name no state: it goes together, as far as it does without a worker. */
+  unseen() {
+    return this.versions.at(`#?${this.blind.times}`);
+  }
+
+  /** No node names a state. @param {Page} page that has waited for one */
+  goBlind(page) {
+    if (!this.isBlind()) this.blind = { until: this.outside.now() + BLIND_MS, times: this.blind.times + 1 };
+    for (const part of page.parts) part.states ||= this.unseen();
   }
 
   /** Whether the site had *path* at the state of *page*, and it went since. @param {Page} page @param {string} path */

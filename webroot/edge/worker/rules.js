@@ -153,7 +153,7 @@ export function plan(request, origin, current) {
   const rules = current.current;
   const { origin: its, pathname, searchParams } = new URL(request.url);
   const { method, headers, cache } = request;
-  if (rules.off || pathname.startsWith("/.edge/") || searchParams.has("~etag") || headers.has("authorization")) return "pass";
+  if (rules.off || /^\/\.edge\/(?!client)/.test(pathname) || searchParams.has("~etag") || headers.has("authorization")) return "pass";
   const safe = method === "GET" || method === "HEAD" || method === "OPTIONS";
   if (its === origin && !safe) return matches(rules.ignore, pathname) ? "pass" : "mutation";
   const rule = current.of(its === origin ? pathname : its + pathname);
@@ -167,6 +167,9 @@ export function plan(request, origin, current) {
   return cache === "reload" || cache === "no-cache" || rule?.use === "fresh-first" || matches(rules.confirm, pathname) ? "confirm" : "cache";
 }
 
+/** What a node answers itself, but for its page about the client, which is kept as others are. */
+const OWN = ["", "load", "changes", "revalidate", "socket", "status", "health", "ready", "dashboard*"];
+
 /**
  * Rules of the browser's router (where it has one) for paths that need no worker: those do not even start it.
  * Only globs that say the same in the syntax of URLPattern become one.
@@ -174,6 +177,6 @@ export function plan(request, origin, current) {
  */
 export function staticRoutes({ ignore }) {
   const plainest = ignore.filter((glob) => /^[\w/.-]+\/\*\*$/.test(glob) && matches([glob], glob.replace("**", "x")));
-  return ["/.edge/*", ...plainest.map((glob) => glob.replace("**", "*"))].map((pathname) =>
+  return [...OWN.map((name) => `/.edge/${name}`), ...plainest.map((glob) => glob.replace("**", "*"))].map((pathname) =>
     ({ condition: { urlPattern: new URLPattern({ pathname }) }, source: "network" }));
 }

@@ -28,8 +28,6 @@ const WHOLE_BYTES = 2 * 1024 * 1024;
  * @property {string} [etag] strong validator of what is stored
  * @property {Record<string, string>} [validators] of what is stored, as fields, if there are others than that: for home
  * @property {string} [accept] a normalised Accept
- * @property {string} [referrer] of the page, for an application; "": none
- * @property {boolean} [shared] whether the browser's cache may keep the answer, because we do not
  * @property {AbortSignal} [signal] nobody wants to know any more
  * @property {string} [post] body of a POST that changes nothing
  * @property {boolean} [brief] a question to a node's own resources: its answer has no variants, and is kept by nobody
@@ -87,6 +85,7 @@ export class Sender {
       } catch (error) {
         failure = error;
         request.signal?.throwIfAborted();
+        if (error instanceof ServerError && error.response.status === 501) break;
       }
     }
     if (failure instanceof ServerError) return failure.response;
@@ -122,9 +121,9 @@ export class Sender {
       headers,
       mode: home ? "same-origin" : "cors",
       credentials: home ? "same-origin" : "omit",
-      ...(home && request.referrer?.startsWith(`${origin}/`) ? { referrer: request.referrer } : { referrerPolicy: "no-referrer" }),
+      referrerPolicy: "no-referrer",
       // What has a validator is answered 304, which no cache may take for its own; what has none is kept by us alone.
-      cache: request.etag || request.brief || request.shared ? "default" : "no-store",
+      cache: request.etag || request.brief ? "default" : "no-store",
       signal,
     };
     let response = await this.fetch(url, { ...options, redirect: "manual" });
@@ -193,8 +192,7 @@ class Round {
     sender.attempt(origin, this.request, controller.signal, () => (took = sender.now() - begun)).then(
       (response) => {
         if (!open.delete(origin)) return; // given up
-        // What an application cannot do, no other node can, and its own can do other things.
-        if (response.status > 501 || (response.status >= 500 && origin !== nodes.home)) return this.failed(origin, new ServerError(response));
+        if (response.status >= 500) return this.failed(origin, new ServerError(response));
         nodes.answered(origin, took, sender.now());
         nodes.overhear(origin, response.headers, sender.now());
         if (this.refused && origin === nodes.home && sender.atHome.size < PATHS) sender.atHome.add(this.path);

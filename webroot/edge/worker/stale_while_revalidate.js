@@ -45,11 +45,12 @@ export class StaleWhileRevalidate {
   /**
    * The answer to a GET.
    * @param {Request} request
-   * @param {{page: string, becomes?: string, waitUntil: (work: Promise<unknown>) => void, preload?: Promise<any>}} context
-   *   *page*: id of the client that asks, or that comes to be; *becomes*: of a worker that the answer starts
+   * @param {{page: string, becomes?: string, waitUntil: (work: Promise<unknown>) => void, preload?: Promise<any>, trace?: object}} context
+   *   *page*: id of the client that asks, or that comes to be; *becomes*: of a worker that the answer starts; *trace* gets
+   *   what was decided: how, and which version (messages.js)
    * @returns {Promise<Response>}
    */
-  async answer(request, { page, becomes, waitUntil, preload }) {
+  async answer(request, { page, becomes, waitUntil, preload, trace = {} }) {
     await this.store.ready();
     const path = this.rules.pathOf(request.url, this.origin);
     await this.nodes.storing.get(path);
@@ -65,6 +66,7 @@ export class StaleWhileRevalidate {
       const version = await this.parts.kept(view, stored);
       const response = version && (await this.store.open(version));
       if (response) {
+        Object.assign(trace, { how: use, version: version.version, past: version !== stored, states: this.store.versions.named(version.states) });
         this.count.hits += 1;
         this.count.saved += stored.size;
         preload?.catch(() => {}); // a preload that nobody needs
@@ -75,6 +77,7 @@ export class StaleWhileRevalidate {
     }
     if (request.cache === "only-if-cached" || (request.headers.has("range") && !asked)) return this.fetch(request);
     this.count.misses += 1;
+    Object.assign(trace, { how: "ask", version: asked?.version, past: Boolean(stored && !asked) });
     const question = { request, path, names, stored: request.cache === "reload" ? undefined : asked, waitUntil, preload };
     return shaped(await this.ask(question, view, stored), request);
   }

@@ -158,8 +158,8 @@ export class Versions {
 
   /** Whether *part* is of states before those of *page*, as we came to know them. @param {Part} part @param {Page} page */
   isOlder(part, page) {
-    const its = this.of(page); // negative: of a page that was given nothing yet, which goes with everything
-    return its >= 0 && part.states >= 0 && part.states < its;
+    const set = this.of(page);
+    return set >= 0 && part.states >= 0 && part.states < set && !(set & part.states);
   }
 
   /** Whether an open page may still ask for *part*. @param {Part} part */

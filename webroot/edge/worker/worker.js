@@ -35,6 +35,9 @@ const VERSION = new URL(import.meta.url).pathname.split("/").at(-2) ?? "";
 /** A navigation becomes a page within that many milliseconds. */
 const COMING_MS = 60_000;
 
+/** Decisions that are kept for pages that do not listen yet. */
+const DECISIONS = 500;
+
 /** @typedef {import("./messages.js").Message} Message */
 
 export class Worker {
@@ -55,7 +58,6 @@ export class Worker {
     const selfUpdate = new SelfUpdate(this.store, this.sender, this.rules, {
       save: () => this.save(true),
       remove: () => this.remove(),
-      precache: () => this.prefetcher.precache(this.rules.current, true),
       update: () => scope.registration.update(),
     });
     this.selfUpdate = selfUpdate;
@@ -91,6 +93,10 @@ export class Worker {
       requestSync: async () => /** @type {any} */ (scope.registration).sync?.register("edge-outbox"),
       locked: (work) => locks.request("edge-outbox", work),
     });
+    /** Pages that are told of each decision (page/debug.js); undefined: no page ever wanted to. @type {Set<string> | undefined} */
+    this.watched = undefined;
+    /** Decisions for pages that do not listen yet. @type {Message[]} */
+    this.decisions = [];
     /** Mutations in the outbox. */
     this.waiting = 0;
     this.channel = new BroadcastChannel(CHANNEL);
@@ -140,7 +146,32 @@ export class Worker {
     if (navigation) waitUntil(this.forgetPages());
     const { clientId, resultingClientId, preloadResponse: preload } = event;
     const page = navigation ? resultingClientId : clientId;
-    return this.strategy.answer(request, { page, becomes: resultingClientId, waitUntil, preload });
+    const begun = Date.now();
+    const trace = {};
+    const answer = this.strategy.answer(request, { page, becomes: resultingClientId, waitUntil, preload, trace });
+    if (navigation && /[?&]edge=debug\b/.test(request.url)) this.watched ??= new Set();
+    if (this.watched) {
+      const told = (/** @type {number} */ status) => this.tell(page, /** @type {Message} */ ({
+        type: "decision", path: request.url.slice(this.scope.location.origin.length), plan, destination: request.destination, page, status,
+        ms: Date.now() - begun, node: this.nodes.current, why: this.nodes.why, ...trace,
+      }));
+      answer.then(({ status }) => told(status), () => told(0));
+    }
+    return answer;
+  }
+
+  /** Tell *page* of a decision, as soon as it listens. @param {string} page @param {Message} decision */
+  async tell(page, decision) {
+    if (this.watched?.has(page)) (await this.scope.clients.get(page))?.postMessage(decision);
+    else this.decisions = [...this.decisions, decision].slice(-DECISIONS);
+  }
+
+  /** It listens from now on. @param {string} page */
+  watch(page) {
+    this.watched = (this.watched ?? new Set()).add(page);
+    const untold = this.decisions;
+    this.decisions = [];
+    return Promise.all(untold.map((one) => one.type === "decision" && this.tell(one.page, one)));
   }
 
   /** Pages that are not open any more need no versions of their own. */
@@ -163,15 +194,14 @@ export class Worker {
     const { url, mode } = request;
     const { queue, queued: page } = this.rules.current;
     const lane = queue.find((glob) => matches([glob], new URL(url).pathname));
-    let answer;
     try {
-      answer = await (lane ? this.outbox.send(request, { lane, page }) : this.scope.fetch(request));
+      const answer = await (lane ? this.outbox.send(request, { lane, page }) : this.scope.fetch(request));
+      await invalidate(this.store, this.rules, url, answer);
+      return answer;
     } catch (error) {
       if (mode !== "navigate") throw error;
       return this.strategy.offline();
     }
-    await invalidate(this.store, this.rules, url, answer).catch((error) => console.warn("edge: not invalidated:", url, error));
-    return answer;
   }
 
   /** A page says something that we are kept awake for; what it is told when that is done. @param {Message} message @param {string} page its id */
@@ -179,6 +209,8 @@ export class Worker {
     await this.wake();
     if (message.type === "shown") await this.shown(message.urls).catch(() => {}); // unreachable: pages tell again
     else if (message.type === "refresh") await this.refresh();
+    else if (message.type === "debug") await this.watch(page);
+    else if (message.type === "reset") await this.reset(message.what);
     else if (message.type === "renewed") await this.parts.renew(page, message.paths);
     else if (message.type === "online") await this.outbox.flush().catch(() => {}); // unreachable still: pages tell again
     else if (message.type === "form") this.outbox.announce(message.url, message.secret);
@@ -236,6 +268,17 @@ export class Worker {
   /** Write down what a restart should not forget; unless *force*, not at every request. */
   async save(force = false) {
     if (this.life !== "removed") await this.state.save(force);
+  }
+
+  /** Somebody wants *what* forgotten (the node's page /.edge/client). @param {"kept" | "nodes" | "queue" | "all"} what */
+  async reset(what) {
+    const { store, nodes } = this;
+    if (what === "all") return this.remove();
+    if (what === "kept") await store.remove([...store.all()]);
+    else if (what === "nodes") Object.assign(nodes, new Nodes(nodes.home));
+    else await this.database.write("outbox", [], (await this.database.all("outbox")).map(({ number }) => number));
+    await this.save(true);
+    this.onBroadcast({ type: "ask" });
   }
 
   /** Switched off: nothing of us stays. */

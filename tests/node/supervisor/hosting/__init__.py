@@ -1,1 +1,0 @@
-"""Tests of applications as the supervisor sees them."""
