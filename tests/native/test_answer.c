@@ -46,6 +46,62 @@ static void ask(bench *b, const char *bytes, size_t length)
     unguard(copy, length);
 }
 
+/* An answer of an application with a record behind its body, drawn in edge/cache/record.py. */
+static void put_answer(bench *b, const char *name, const char *etag, uint32_t fresh_seconds)
+{
+    static const char lines[] = "Content-Type: a/b\r\n", body[] = "hello";
+    uint8_t block[256] = {0}, record[64] = {sizeof lines - 1};
+    uint16_t lengths[2] = {(uint16_t)strlen(name), (uint16_t)strlen(etag)};
+    uint32_t date = 1700000000;
+    edge_table *table = &b->answerer->table;
+    edge_slot slot = {.state = EDGE_SLOT_ANSWER, .variants = 1 | EDGE_OWN_ETAG, .length = sizeof body - 1};
+    edge_key key = edge_hash(&table->hash, (const uint8_t *)name, strlen(name));
+    memcpy(block, body, slot.length);
+    memcpy(block + slot.length, &date, 4);
+    memcpy(block + slot.length + EDGE_RECORD_LENGTHS, lengths, 4);
+    memcpy(block + slot.length + EDGE_RECORD_BYTES, name, lengths[0]);
+    memcpy(block + slot.length + EDGE_RECORD_BYTES + lengths[0], etag, lengths[1]);
+    memcpy(record + 4, lines, sizeof lines - 1);
+    memcpy(slot.key, &key, 16);
+    memcpy(slot.etag, "hash-of-the-body", 16);
+    slot.body = (uint32_t)(segment_block(&b->s, block, sizeof block) / 64);
+    slot.head = (uint32_t)(segment_block(&b->s, record, 4 + sizeof lines - 1) / 64);
+    slot.born = edge_ticks_of(table->now_ms) - 7 * EDGE_TICKS_PER_SECOND;
+    slot.modified = edge_ticks_of(table->now_ms) + fresh_seconds * EDGE_TICKS_PER_SECOND;
+    uint64_t at = key.low & table->slot_mask;
+    while (table->slots[at].state != EDGE_SLOT_EMPTY)
+        at = (at + 1) & table->slot_mask;
+    edge_slot_store(segment_slots(&b->s) + at, &slot);
+}
+
+static void answers_of_applications_are_sent_with_their_age(void)
+{
+    bench *b = bench_new();
+    static const char whole[] = "HTTP/1.1 200 OK\r\n" DATE "Age: 7\r\nETag: W/\"v\"\r\nContent-Type: a/b\r\n"
+                                "Content-Length: 5\r\n\r\nhello";
+    static const char get[] = "GET /app?x=%41 HTTP/1.1\r\n" HOST "\r\n";
+    static const char known[] = "GET /app?x=%41 HTTP/1.1\r\n" HOST "If-None-Match: \"v\"\r\n\r\n";
+    static const char other[] = "GET /app?x=%42 HTTP/1.1\r\n" HOST "\r\n";
+    static const char over[] = "GET /over HTTP/1.1\r\n" HOST "\r\n";
+    b->answerer->table.now_ms = 5000;
+    memset(worker_block, 0, sizeof worker_block);
+    put_answer(b, "/app?x=%41", "W/\"v\"", 60);
+    put_answer(b, "/over", "\"v\"", 0);
+    ask(b, get, sizeof get - 1);
+    check(!strcmp(b->text, whole), "an answer is composed with its own date, age and ETag");
+    ask(b, known, sizeof known - 1);
+    check(!strncmp(b->text, "HTTP/1.1 304 \r\n", 15), "its own ETag confirms it");
+    ask(b, other, sizeof other - 1);
+    check(b->next == EDGE_NEXT_HAND_OFF, "another query is another answer");
+    ask(b, over, sizeof over - 1);
+    check(b->next == EDGE_NEXT_HAND_OFF, "one that is over is let go");
+    unsigned hits = 0;
+    for (size_t i = EDGE_OFFSET_HITS; i < sizeof worker_block; i++)
+        hits += worker_block[i];
+    check(hits == 1, "what was sent is marked, once");
+    bench_free(b);
+}
+
 static void answers_are_composed_to_the_byte(void)
 {
     bench *b = bench_new();
@@ -264,6 +320,7 @@ static void hostile_bytes_stay_calm(void)
 
 int main(void)
 {
+    answers_of_applications_are_sent_with_their_age();
     answers_are_composed_to_the_byte();
     images_are_chosen_by_explicit_accept();
     misses_and_templates_are_let_go();

@@ -76,7 +76,7 @@ static void random_bytes_never_lead_outside(void)
     segment s = segment_new();
     edge_table table;
     edge_entry entry;
-    unsigned found = 0;
+    unsigned found = 0, own = 0;
     edge_table_open(&table, s.base, SEGMENT_BYTES, worker_block);
     srand(1);
     for (uint64_t i = 0; i < (SLOTS * 64 + ARENA) / 2; i++)
@@ -92,6 +92,13 @@ static void random_bytes_never_lead_outside(void)
             segment_slots(&s)[i].head = (uint32_t)((table.arena_begin + (uint64_t)rand() % ARENA) / 64);
             segment_slots(&s)[i].body = (uint32_t)((table.arena_begin + (uint64_t)rand() % ARENA) / 64);
             segment_slots(&s)[i].length %= 2048;
+            if (i & 2) { /* an answer, whose record says what it likes */
+                uint64_t record = (uint64_t)segment_slots(&s)[i].body * 64 + segment_slots(&s)[i].length;
+                uint16_t length = (uint16_t)(rand() % 600);
+                segment_slots(&s)[i].variant = 0;
+                if (record + EDGE_RECORD_BYTES <= table.arena_end)
+                    memcpy(s.base + record + EDGE_RECORD_LENGTHS + 2, &length, 2);
+            }
         }
         if (edge_table_find(&table, key, table.slots[i].variant, &entry)) {
             volatile uint8_t sum = 0;
@@ -99,9 +106,19 @@ static void random_bytes_never_lead_outside(void)
                 sum ^= entry.body[b];
             for (unsigned b = 0; b < entry.length_200 + (unsigned)entry.length_304; b++)
                 sum ^= entry.lines_200[b];
+            if (entry.state == EDGE_SLOT_ANSWER && entry.own_etag) {
+                for (unsigned variant = 0; variant < 3; variant++) {
+                    own += edge_is_own_tag(&entry, variant, entry.own_etag, entry.own_length);
+                    sum ^= (uint8_t)edge_own_suffix(&entry, variant)[0];
+                }
+                for (unsigned b = 0; b < entry.own_length; b++)
+                    sum ^= entry.own_etag[b];
+                own++;
+            }
             found++;
         }
     }
+    check(own > 0, "some of them have an ETag of an application, in its bounds");
     check(found > 0, "random slots lead to misses or to bytes inside the arena");
     free(s.base);
 }
