@@ -95,7 +95,10 @@ static void random_bytes_never_lead_outside(void)
             if (i & 2) { /* an answer, whose record says what it likes */
                 uint64_t record = (uint64_t)segment_slots(&s)[i].body * 64 + segment_slots(&s)[i].length;
                 uint16_t length = (uint16_t)(rand() % 600);
+                uint64_t head = (uint64_t)segment_slots(&s)[i].head * 64;
                 segment_slots(&s)[i].variant = 0;
+                if (head + 4 <= table.arena_end)
+                    memset(s.base + head, 0, 4);
                 if (record + EDGE_RECORD_BYTES <= table.arena_end)
                     memcpy(s.base + record + EDGE_RECORD_LENGTHS + 2, &length, 2);
             }
