@@ -104,10 +104,6 @@ class End:
         """Exchanges that are not over."""
         return len(self._exchanges)
 
-    def is_running(self, number: int) -> bool:
-        """Whether this exchange is not over."""
-        return number in self._exchanges
-
     def receive(self, data: bytes) -> list[Event]:
         """What the peer sent, as events in their order; if it then broke a rule, :attr:`broken` says it."""
         events: list[Event] = []

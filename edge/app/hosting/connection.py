@@ -57,6 +57,9 @@ class Connection(asyncio.Protocol):
         self._changes: dict[int, Callable[[int | None], None]] = {}
         #: None until the connection is open.
         self._transport: asyncio.Transport | None = None
+        #: The question that is being begun, and those that were over before they had begun.
+        self._asking = 0
+        self._over_early: set[int] = set()
         self._is_lost = False
         self._flushes = False
 
@@ -95,7 +98,7 @@ class Connection(asyncio.Protocol):
             print(f"an answer that cannot be sent is 500: {error}", flush=True)
             sent, more = self._end.answer(number, 500, [], 0), False
         if not more:
-            self._exchanges.pop(number, None)
+            self._over(number)
         self._flush_soon()
         return sent
 
@@ -107,7 +110,7 @@ class Connection(asyncio.Protocol):
             print(f"trailers are left out: {error}", flush=True)
             sent = self._end.send(number, body, more)
         if not more:
-            self._exchanges.pop(number, None)
+            self._over(number)
         self._flush_soon()
         return sent
 
@@ -122,7 +125,7 @@ class Connection(asyncio.Protocol):
 
     def cancel(self, number: int, reason: str) -> None:
         """There will be no (whole) answer."""
-        self._exchanges.pop(number, None)
+        self._over(number)
         self._end.cancel(number, reason)
         self._flush_soon()
 
@@ -144,7 +147,7 @@ class Connection(asyncio.Protocol):
 
     def close(self, number: int, code: int, reason: str) -> None:
         """Close a WebSocket."""
-        self._exchanges.pop(number, None)
+        self._over(number)
         self._end.close(number, code, reason)
         self._flush_soon()
 
@@ -157,6 +160,11 @@ class Connection(asyncio.Protocol):
         self._flush_soon()
 
     # Inside
+
+    def _over(self, number: int) -> None:
+        """The application has ended the exchange."""
+        if self._exchanges.pop(number, None) is None and self._asking == number:
+            self._over_early.add(number)
 
     def _flush_soon(self) -> None:
         """Send with one system call what this turn of the loop brings."""
@@ -173,8 +181,12 @@ class Connection(asyncio.Protocol):
 
     def _take(self, event: object) -> None:
         if isinstance(event, Ask):
+            self._asking = event.number
             exchange = self._interface.ask(event, self)
-            if self._end.is_running(event.number):  # else it was answered there and then
+            self._asking = 0
+            if event.number in self._over_early:  # it was answered there and then
+                self._over_early.discard(event.number)
+            else:
                 self._exchanges[event.number] = exchange
         elif isinstance(event, Open):
             socket = self._interface.open(event, self)
