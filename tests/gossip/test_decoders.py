@@ -23,7 +23,8 @@ from edge.gossip.changes import (
     decode_message,
     encode_message,
 )
-from edge.gossip.group_messages import Changed, encode_group_message
+from edge.gossip.entries import decode_entry_message
+from edge.gossip.group_messages import Changed, decode_group_message, encode_group_message
 from edge.gossip.packet import (
     LogPosition,
     MembershipUpdate,
@@ -84,7 +85,7 @@ class DecoderTests(SynchronousTestCase):
 
     @given(st.binary(max_size=200))
     def test_any_bytes(self, data: bytes) -> None:
-        for read in (decode, decode_message):
+        for read in (decode, decode_message, decode_group_message, decode_entry_message):
             with contextlib.suppress(GossipError):
                 read(data)
 
