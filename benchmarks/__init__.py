@@ -10,6 +10,7 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
 * ``browser_client.py``, ``browser_client.js``: the smart client in Chromium; ``cache_tests.js``: the suite of
   http-tests/cache-tests with and without it;
 * ``apps.py``, ``apps_cache.py``: applications behind our node and behind nginx; their answers from the table;
+  ``apps_cluster.py``: behind four nodes: writes read everywhere, cold keys, orders of fills and changes;
 * ``tls.py``, ``tls_client.py``: the same over TLS, its handshakes and its memory;
 * ``servers.py``: our node and nginx as processes on one core;
 * ``client.py``: wrk on the other core, and the requests it sends;

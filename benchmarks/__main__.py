@@ -15,6 +15,7 @@ from rich.table import Table
 from benchmarks import (
     apps,
     apps_cache,
+    apps_cluster,
     beside_nginx,
     browser_client,
     client,
@@ -31,13 +32,18 @@ FORMS: dict[str, Callable[[Place], list[Row]]] = {
     **tls.FORMS,
     **apps.FORMS,
     **apps_cache.FORMS,
+    **apps_cluster.FORMS,
     **browser_client.FORMS,
     **robustness.FORMS,
     **several_nodes.FORMS,
     **generator.FORMS,
 }
 #: Names that stand for several of them.
-GROUPS = {"robustness": robustness.SOUND, "tls": tls.TLS, "apps": (*apps.FORMS, *apps_cache.FORMS)}
+GROUPS = {
+    "robustness": robustness.SOUND,
+    "tls": tls.TLS,
+    "apps": (*apps.FORMS, *apps_cache.FORMS, *apps_cluster.FORMS),
+}
 
 
 def measure(forms: Sequence[str], quick: bool) -> list[Row]:

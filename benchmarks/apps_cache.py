@@ -172,6 +172,7 @@ def entries(place: Place) -> list[Row]:
 _WEIGH = """
 import hashlib, psutil
 from twisted.internet.task import Clock
+from edge.cache.groups import Groups
 from edge.cache.record import AnswerRecord
 from edge.node.process.answers import FilledAnswer
 from edge.node.supervisor.answers import AnswerStore
@@ -189,6 +190,7 @@ segment = Segment.create(capacity=count * 2**20 // 10**6, arena_bytes=count * 32
 writer = Writer(segment)
 clock = Clock()
 store = AnswerStore(writer, segment, clock, lambda: int(clock.seconds() * 1000) + 1000)
+store.index(Groups())
 free = writer.statistics()["arena_free_bytes"]
 before = psutil.Process().memory_info().rss
 for number in range(count):
@@ -196,7 +198,7 @@ for number in range(count):
     body = b"%d" % number * 10
     one = Representation(0, etag_of(hashlib.sha256(body).digest()), b"", len(body), b"A: b\\r\\n", b"", body)
     record = AnswerRecord(name, 200, 0, 60 + number % 3600)
-    store.put("shop", FilledAnswer(record, 1000, 0, (), (one,)))
+    store.put("shop", FilledAnswer(record, 1000, 0, ("articles", f"a{{number}}"), (one,)))
     segment.block(0).memory[4096 + (number * 2) % segment.slot_count] = 1
 blocks = free - writer.statistics()["arena_free_bytes"]
 print((psutil.Process().memory_info().rss - before - blocks) // count, len(store))

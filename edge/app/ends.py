@@ -118,6 +118,11 @@ class End:
             self.broken = str(error)
         return events
 
+    @property
+    def has_output(self) -> bool:
+        """Whether there is something to be sent."""
+        return bool(self._out)
+
     def output(self) -> bytes:
         """What is to be sent now."""
         if not self._out:

@@ -37,6 +37,10 @@ class Marks:
         #: Groups that changed, where no node can be told of it.
         self.invalidated: dict[bytes, None] = {}
 
+    def put_in_force(self) -> None:
+        """Have :func:`share` and :func:`tag` mean this answer, for the rest of this task."""
+        _current.set(self)
+
     @contextmanager
     def in_force(self) -> Iterator[None]:
         """Have :func:`share` and :func:`tag` mean this answer."""

@@ -41,6 +41,10 @@ class Marks:
         del self._until[name]
         return False
 
+    def left(self, name: bytes, now: float) -> float:
+        """Seconds for which *name* bears the mark still; 0.0: it bears none."""
+        return max(0.0, self._until.get(name, now) - now)
+
     def discard(self, name: bytes) -> None:
         """Take the mark away."""
         self._until.pop(name, None)

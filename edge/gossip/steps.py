@@ -112,12 +112,16 @@ class Steps:
         self._positions = dict(positions)
 
     def _begin_log(self, origin: str, sequence: int) -> None:
-        """The log of *origin* has begun anew: positions of the one before say nothing of it."""
+        """The log of *origin* has begun anew, and is as far as *sequence*.
+
+        Mostly its numbers go on; where they do not, changes of the one before have greater ones.
+        """
         for path in [path for path, (one, _) in self._changes.items() if one == origin]:
             self._forget(path)
-        self._tops[origin] = self._floors[origin] = sequence
         if self._marks.get(origin, 0) > sequence:
             del self._marks[origin]
+        self._tops[origin] = min(self._tops.get(origin, 0), sequence)
+        self._floors[origin] = max(self._tops[origin], self._marks.get(origin, 0))
 
     def _forget(self, path: bytes) -> None:
         if self._changes.pop(path, None) is not None:

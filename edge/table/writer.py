@@ -39,6 +39,7 @@ from edge.table.layout import (
     SLOT_TEMPLATE,
     U32,
     U64,
+    align,
 )
 from edge.table.reader import LINES_LIMIT
 from edge.table.segment import Segment
@@ -150,6 +151,8 @@ class Writer:
         self._heads_at: dict[int, bytes] = {}
         self._entries = segment.entries
         self._spilled = 0
+        #: Bytes of the arena that bodies and records of answers take.
+        self._answer_bytes = 0
         #: Called with the number of a slot whose answer, variant 0, has gone for another reason than
         #: :meth:`put_answer` of the same name.
         self.answer_gone: Callable[[int], None] = _nobody_minds
@@ -362,6 +365,7 @@ class Writer:
             "load": round(self._entries / segment.slot_count, 4),
             "arena_bytes": self._arena.end - self._arena.begin,
             "arena_free_bytes": self._arena.free_bytes,
+            "answer_bytes": self._answer_bytes,
             "retired_blocks": self._arena.retired_blocks,
             "heads": len(self._heads),
             "spilled": self._spilled,
@@ -379,7 +383,7 @@ class Writer:
         self._arena = Arena(self.segment.arena_offset, self.segment.arena_end)
         self._heads.clear()
         self._heads_at.clear()
-        self._entries = 0
+        self._entries = self._answer_bytes = 0
         self.set_complete(False)
         for index in range(self.segment.slot_count):
             slot = self._load(index)
@@ -419,7 +423,9 @@ class Writer:
         if index is None or body is None:
             self._forget_head(head)
             return None
-        self._store(index, slot._replace(granule=body // GRANULE, head=head.at // GRANULE))
+        placed = slot._replace(granule=body // GRANULE, head=head.at // GRANULE)
+        self._store(index, placed)
+        self._answer_bytes += self._answer_bytes_of(placed)
         if old is None:
             self._entries += 1
             self._note_entries()
@@ -488,6 +494,7 @@ class Writer:
 
     def _let_go(self, slot: _Slot, keep_body: bool = False) -> None:
         """What *slot* referred to is not reachable through it any more."""
+        self._answer_bytes -= self._answer_bytes_of(slot)
         retired = []
         if slot.body and not keep_body:
             retired.append((slot.body, slot.size + self._record_bytes(slot)))
@@ -507,6 +514,10 @@ class Writer:
         """What was to use *head* was not stored."""
         head.users -= 1
         self._drop_unused(self._heads_at[head.at])
+
+    def _answer_bytes_of(self, slot: _Slot) -> int:
+        """What the block of an answer takes; 0: it is none."""
+        return align(slot.size + self._record_bytes(slot), GRANULE) if slot.state in _ANSWERS else 0
 
     def _record_bytes(self, slot: _Slot) -> int:
         """Bytes of the record behind the body; 0: there is none, or it makes no sense."""
@@ -585,6 +596,7 @@ class Writer:
             self._drop_unused(record)
             return False
         self._heads[record].users += 1
+        self._answer_bytes += self._answer_bytes_of(slot)
         return True
 
     def _drop_unused(self, record: bytes) -> None:

@@ -11,13 +11,16 @@ import venv
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from edge.confinement.in_force import in_force
 from tests.end_to_end.hosting import APPLICATIONS, HostingNode
 from tests.end_to_end.node import ROOT, exchange
+from tests.end_to_end.test_confinement import IMPORT_PATH, NOBODY, readable_python
 
 BODY = os.urandom(900_000)
 
@@ -173,6 +176,29 @@ class InterpreterTests(Base):
         self.assertEqual((where["variable"], where["found"]), ("mine", []))
         self.assertEqual((where["blocked"], where["sigterm"]), ([], True))
         self.assertNotIn(str(ROOT / "edge" / "app" / "hosting"), where["path"])
+        self.assertEqual(node.ask("/b", method="POST", body=BODY)[0], 200)
+
+
+class ConfinedTests(Base):
+    """A node that root starts: neither workers nor applications keep anything of that."""
+
+    def test_workers_that_may_connect_to_nothing_reach_applications_that_are_nobody(self) -> None:
+        if os.geteuid():
+            raise SkipTest("only root can start them as somebody else")
+        node = HostingNode(
+            {"name": "where", "at": "/", "run": "where:app"}, options=("--confinement", "required"), workers=2
+        )
+        self.addCleanup(node.clean_up)
+        node.python = readable_python()
+        node.environment = {"PYTHONPATH": os.pathsep.join(IMPORT_PATH)}
+        node.start_all()
+        self.assertEqual(self.json(node, "/a")["uid"], NOBODY)
+        for pid in (*node.pids("where"), *node.worker_pids()):
+            now = in_force(pid)
+            assert now is not None
+            self.assertEqual((set(now.users), now.capabilities, now.no_new_privileges), ({NOBODY}, 0, True))
+            self.assertNotIn(0, now.groups)
+            self.assertEqual(now.filters_system_calls, pid in node.worker_pids())
         self.assertEqual(node.ask("/b", method="POST", body=BODY)[0], 200)
 
 

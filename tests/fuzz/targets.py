@@ -44,7 +44,7 @@ from edge.gossip.schema import GossipError
 from edge.gossip.sealing import Session, Sessions
 from edge.load.report import LoadReport
 from simulation.keyring import HashKeyring
-from tests.fuzz import answer_targets, cluster_cache_targets, secret_targets, tls_targets
+from tests.fuzz import answer_targets, app_targets, cluster_cache_targets, secret_targets, tls_targets
 
 _NOW_MS = 1_700_000_000_000
 _SECRET = bytes(range(64))
@@ -97,7 +97,7 @@ def datagram(data: bytes) -> None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "packet": packet, "message": message, "datagram": datagram, **tls_targets.TARGETS,
-    **secret_targets.TARGETS, **answer_targets.TARGETS,
+    **secret_targets.TARGETS, **answer_targets.TARGETS, **app_targets.TARGETS,
     **cluster_cache_targets.TARGETS,
 }  # fmt: skip
 
@@ -124,6 +124,7 @@ SEEDS: dict[str, list[bytes]] = {
     **tls_targets.SEEDS,
     **secret_targets.SEEDS,
     **answer_targets.SEEDS,
+    **app_targets.SEEDS,
     **cluster_cache_targets.SEEDS,
 }  # fmt: skip
 

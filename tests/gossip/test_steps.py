@@ -77,6 +77,19 @@ class StepsTests(SynchronousTestCase):
         self.assertNotEqual(self.steps.state, before)
         self.assertEqual(changes.since(self.steps.history, before), b"?\n")
 
+    def test_a_log_whose_numbers_go_on_leaves_no_step_open(self) -> None:
+        self.steps.applied("a", 1, b"/x")
+        self.settle(2)
+        before = self.steps.state or b""
+        self.steps.reached({"a": (8, 10_001)})
+        after = self.steps.state
+        self.assertIsNotNone(after)
+        self.assertEqual(changes.since(self.steps.history, before), b"?\n")
+        self.steps.applied("a", 10_002, b"/y")
+        self.settle(10_003, generation=8)
+        state = self.steps.state or b""
+        self.assertEqual(changes.since(self.steps.history, after or b""), state + b"\n/y\n")
+
     def test_what_was_forgotten_is_not_told_of(self) -> None:
         self.settle(1)
         before = self.steps.state or b""
@@ -199,11 +212,14 @@ class Cluster(RuleBasedStateMachine):
         if origin == to:
             return
         source, node = self.nodes[origin], self.nodes[to]
-        generation = source.positions[origin][0]
+        generation, head = source.positions[origin]
         before = node.positions.get(origin, (0, 0))
         after = before[1] if before[0] == generation else 0
-        rest = [entry for entry in source.log if entry[0] > after][:upto]
-        if not rest:
+        if before[0] != generation:
+            upto = len(source.log)  # all of it, from the beginning
+        log = [entry for entry in source.log if entry[0] > after]
+        rest = log[:upto]
+        if not rest and before[0] == generation:
             return
         order = list(rest)
         turn.shuffle(order)  # type: ignore[attr-defined]
@@ -212,7 +228,7 @@ class Cluster(RuleBasedStateMachine):
                 node.mark(origin, sequence)
             else:
                 node.take(path, version)
-        node.positions[origin] = generation, rest[-1][0]
+        node.positions[origin] = generation, head if len(rest) == len(log) else rest[-1][0]
         node.steps.reached(node.positions)
 
     @rule(origin=st.sampled_from(NODES), to=st.sampled_from(NODES), which=st.integers(0, 50))
@@ -226,6 +242,14 @@ class Cluster(RuleBasedStateMachine):
             self.nodes[to].mark(origin, sequence)
         else:
             self.nodes[to].take(path, version)
+
+    @rule(name=st.sampled_from(NODES))
+    def begin_generation(self, name: str) -> None:
+        """Its state was lost, or seems to be: the numbers of its log go on."""
+        node = self.nodes[name]
+        generation, sequence = node.positions[name]
+        node.positions[name] = generation + 1, sequence + 3
+        node.steps.reached(node.positions)
 
     @rule(name=st.sampled_from(NODES))
     def restart(self, name: str) -> None:

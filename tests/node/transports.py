@@ -75,7 +75,8 @@ class PeerTransport:
         self.bytes_sent = min(self.bytes_sent + count, len(self.written))
         if self._paused and not self.unsent:
             self._paused = False
-            self.producer.resumeProducing()
+            if self.producer is not None:
+                self.producer.resumeProducing()
         self._flushed()
 
     def offer_return(self) -> None:

@@ -98,6 +98,6 @@ class ClientTests(SynchronousTestCase):
         self.assertIn("\nexport class Worker {", loaded[1].read_text())
         for name in ("ResponseStore", "Sender", "Outbox", "Nodes"):
             self.assertIn(f"class {name} ", loaded[1].read_text())
-        self.assertLessEqual(weight(*loaded), 25_000)
+        self.assertLessEqual(weight(*loaded), 25_500)
         page = self.folder / "edge" / "page"
         self.assertLessEqual(weight(*(page / f"{name}.js" for name in ("app", "html", "patch"))), 6_000)

@@ -121,6 +121,17 @@ class AnswerTests(SynchronousTestCase):
         self.writer.reclaim()
         self.assertEqual(self.writer.statistics()["arena_free_bytes"], 1 << 16)
 
+    def test_what_answers_take_is_known(self) -> None:
+        number = self.writer.put_answer(answer(b"/a", 1, size=1000, variants=(0, 2)))
+        taken = self.writer.statistics()["answer_bytes"]
+        self.assertTrue(2000 < taken < 2300)
+        heir = Writer(self.segment)
+        heir.recover()
+        self.assertEqual(heir.statistics()["answer_bytes"], taken)
+        heir.put(resource(b"/a", 1))
+        self.assertEqual(heir.statistics()["answer_bytes"], 0)
+        assert number is not None
+
     def test_another_writer_takes_over(self) -> None:
         number = self.writer.put_answer(answer(b"/a", 1, variants=(0, 2)))
         self.writer.put(resource(b"/f", 3))
@@ -211,7 +222,7 @@ class TableMachine(RuleBasedStateMachine):
             self.remove(name)
         self.writer.reclaim()
         assert self.writer.statistics()["arena_free_bytes"] == 1 << 14
-        assert self.writer.statistics()["entries"] == 0
+        assert self.writer.statistics()["entries"] == self.writer.statistics()["answer_bytes"] == 0
         self.segment.close()
 
 

@@ -6,6 +6,7 @@ import test from "node:test";
 import { invalidate } from "../../webroot/edge/worker/invalidation.js";
 import { Nodes } from "../../webroot/edge/worker/nodes.js";
 import { PageParts } from "../../webroot/edge/worker/page_parts.js";
+import { Prefetcher } from "../../webroot/edge/worker/prefetcher.js";
 import { ResponseStore } from "../../webroot/edge/worker/response_store.js";
 import { Revalidator } from "../../webroot/edge/worker/revalidator.js";
 import { CurrentRules, defaults } from "../../webroot/edge/worker/rules.js";
@@ -25,10 +26,10 @@ function world(application, rules = {}) {
   const clock = new Clock();
   clock.ms = Date.parse("2026-11-24T00:00:00Z");
   const log = [];
-  const fetch = async (url, { method = "GET", headers = {}, signal } = {}) => {
+  const fetch = async (url, { method = "GET", headers = {}, signal, cache } = {}) => {
     signal?.throwIfAborted();
     const { pathname, search } = new URL(url);
-    const asked = { path: pathname + search, method, headers: new Headers(headers), signal };
+    const asked = { path: pathname + search, method, headers: new Headers(headers), signal, cache };
     log.push(asked);
     const told = await application({ ...asked, n: log.length, clock });
     if (told instanceof Response) return told;
@@ -70,7 +71,7 @@ function world(application, rules = {}) {
     await settle();
     return { status: response.status, headers: response.headers, body, before, behind: log.length - begun - before, response };
   };
-  return { clock, log, caches, database, store, strategy, current, updates, ask, get, settle, fetch };
+  return { clock, log, caches, database, store, sender, revalidator, strategy, current, updates, ask, get, settle, fetch };
 }
 
 /** Answers are numbered. */
@@ -450,6 +451,32 @@ test("the sweep takes what is older than it may be, and leaves what is kept for 
   await store.sweep();
   assert.deepEqual(store.filter(() => true).map(({ path }) => path), ["/keep"]);
   assert.equal(caches.bodies.size, 1);
+});
+
+test("what is not stored here, the browser's own cache may have at the next time; what is stored it does not get", async () => {
+  const caches = [];
+  const { get } = world(({ path, cache }) => {
+    caches.push([path, cache]);
+    return path === "/big" ? { body: "x".repeat(300), headers: { "content-length": "300", "cache-control": "max-age=1000" } } : { body: "small" };
+  }, { limit_mib: 800 / 2 ** 20 });
+  for (const path of ["/big", "/big", "/small", "/small"]) await get(path);
+  assert.deepEqual(caches, [["/big", "no-store"], ["/big", "default"], ["/small", "no-store"], ["/small", "no-store"]]);
+});
+
+test("an application's own error is its answer, and no fault of the node", async () => {
+  const { get, log } = world(() => ({ status: 500, body: "no" }));
+  for (let i = 0; i < 4; i += 1) assert.deepEqual([(await get("/a")).status, log.length], [500, i + 1]);
+});
+
+test("new rules: what they precache is fetched, what they do not precache any more goes", async () => {
+  const { store, log, sender, revalidator } = world(({ path }) => ({ body: path, headers: { etag: '"1"' } }));
+  const prefetcher = new Prefetcher(store, sender, revalidator);
+  const rules = (precache) => ({ ...defaults(), precache });
+  await prefetcher.precache(rules(["/a", "/b"]));
+  const before = log.length;
+  await prefetcher.precache(rules(["/b", "/c"]), true);
+  assert.deepEqual(log.slice(before).map(({ path }) => path), ["/c"]);
+  assert.deepEqual(store.filter(({ precached }) => precached).map(({ path }) => path).sort(), ["/b", "/c", "/offline.html", "/sw.js"]);
 });
 
 test("rows of earlier workers, which do not say what may become of them, are not used", async () => {

@@ -212,3 +212,13 @@ test("a restart knows what is stored, and sweeps bodies that nothing refers to",
   assert.equal(await again.open(stored), undefined);
   assert.equal(again.lookup("/a"), undefined);
 });
+
+test("a page that was there before its worker gets what is stored, and asks once", async () => {
+  const { site, get, settle } = world({ "/a": file("a"), "/b": file("b") });
+  site.state = "S1";
+  for (const path of ["/a", "/b"]) await get(path, { mode: "navigate", page: `of ${path}` });
+  await settle();
+  const before = site.log.filter(({ path }) => path === "/b").length;
+  for (let i = 0; i < 3; i += 1) assert.equal(await (await get("/b", { page: "unknown" })).text(), "b");
+  assert.equal(site.log.filter(({ path }) => path === "/b").length, before, "answered from the store");
+});

@@ -107,8 +107,8 @@ class HttpExchange:
     async def run(self, application: Application, scope: Event) -> None:
         """Have *application* answer; what it does not answer is 500, what it does not end is cut off."""
         try:
-            with self._marks.in_force():
-                await application(scope, self.receive, self.send)
+            self._marks.put_in_force()
+            await application(scope, self.receive, self.send)
         except asyncio.CancelledError:
             self._fail("it was still at it long after its visitor had gone")
         except Exception as error:

@@ -168,7 +168,7 @@ class Connection(asyncio.Protocol):
 
     def _flush_soon(self) -> None:
         """Send with one system call what this turn of the loop brings."""
-        if not self._flushes:
+        if not self._flushes and self._end.has_output:
             self._flushes = True
             self.loop.call_soon(self._flush)
 

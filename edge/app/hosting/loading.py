@@ -103,10 +103,7 @@ def _takes(found: Any, count: int) -> bool:
 
 
 def _needs_nothing(found: Any) -> bool:
-    try:
-        return callable(found) and _takes(found, 0)
-    except (TypeError, ValueError):
-        return False
+    return callable(found) and not inspect.iscoroutinefunction(found) and _takes(found, 0)
 
 
 def _is_resource(found: Any) -> bool:

@@ -233,7 +233,7 @@ class AppConnection(Protocol):
 
     def flush(self) -> None:
         """Send what there is: with one system call what one turn of the reactor brings, if much is asked."""
-        if self._flushes is None and not self._is_gone:
+        if self._flushes is None and not self._is_gone and self.end.has_output:
             if len(self._exchanges) < 3:
                 self._write()
             else:

@@ -160,6 +160,7 @@ class Asking:
         "_exchange",
         "_key",
         "_looks",
+        "_observer",
         "_origin",
         "_patience",
         "_paused",
@@ -185,6 +186,7 @@ class Asking:
         #: What is stored and no longer fresh.
         self._answer: Answer | None = None
         self._looks = 0
+        self._observer: Observer | None = None
         #: When what is there is given although the application has not failed yet.
         self._patience: Any = None
         self._paused = False
@@ -325,7 +327,9 @@ class Asking:
     def _pass(self, how: tuple[bytes, ...], token: int | None) -> None:
         self._count(_PASSED)
         origin = self._origin
-        observer = None if token is None else Observer(origin, self._key.name, self._asked, token)
+        observer = self._observer = (
+            None if token is None else Observer(origin, self._key.name, self._asked, token)
+        )
         self._stop_waiting()
         otherwise = self.failed if self._answer is not None else None
         self._exchange = origin.inner.ask(self._question, Observing(self._receiver, how, observer, otherwise))
@@ -358,6 +362,8 @@ class Asking:
     def cancel(self) -> None:
         """The visitor has gone; who waits for the same goes on waiting."""
         self._end()
+        if self._observer is not None:
+            self._observer.failed()
         if self._exchange is not None:
             self._exchange.cancel()
 
@@ -396,7 +402,7 @@ class Observer:
         if status >= 500:
             desk.not_observed(token)
         else:
-            desk.observed(token, self._name, not isinstance(judged, Refusal))
+            desk.observed(token, self._name, judged if isinstance(judged, Refusal) else None)
 
     def failed(self) -> None:
         """There is no answer."""

@@ -65,7 +65,7 @@ class FillControl(Protocol):
     def store(self, token: int, application: str, packed: bytes) -> Deferred[bool]:
         """Store an answer (:func:`edge.node.process.answers.pack`); whether it is."""
 
-    def end(self, token: int, outcome: Outcome) -> None:
+    def end(self, token: int, outcome: Outcome, why: str = "") -> None:
         """The question under *token* led to nothing that is stored."""
 
     def changed(self, change: Change) -> Deferred[int]:
@@ -154,11 +154,13 @@ class FillDesk:
         self._wanted[name] = [wanting]
         self._ask(clean, name, share)
 
-    def observed(self, token: int, name: bytes, shareable: bool) -> None:
-        """The answer to a request that was passed whole under *token* may be shared, or not."""
-        if not shareable:
+    def observed(self, token: int, name: bytes, refusal: Refusal | None) -> None:
+        """The answer to a request that was passed whole under *token* may be shared; or why it may not."""
+        if refusal is None:
+            self.control.end(token, Outcome.SHAREABLE)
+        else:
             self._passing.add(name, self.reactor.seconds())
-        self.control.end(token, Outcome.SHAREABLE if shareable else Outcome.PASS)
+            self.control.end(token, Outcome.PASS, refusal.name)
 
     def not_observed(self, token: int) -> None:
         """There was no such answer."""
@@ -394,7 +396,9 @@ class Fill:
         self._done()
         self._desk.passes(self._name)
         waiting = self._desk.take(self._name)
-        self._desk.control.end(self._token, Outcome.PASS)
+        judged = self._judged(self._clean.rules(self._name))
+        why = judged if isinstance(judged, Refusal) else Refusal.TOO_LONG
+        self._desk.control.end(self._token, Outcome.PASS, why.name)
         if beginner in waiting and beginner.suits(self._status, self._fields):
             waiting.remove(beginner)
             self._reader = beginner.adopted(exchange or _OVER, self._status, self._fields, length)
@@ -410,8 +414,8 @@ class Fill:
         self._let_go()
         waiting = self._desk.take(self._name)
         self._desk.control.end(self._token, Outcome.FAILED)
-        for wanting in waiting:
-            wanting.failed(error, answer)
+        for wanting in waiting:  # nothing of a failure is shared
+            wanting.failed(error, answer if wanting is self._beginner else None)
 
 
 def _validators(stored: dict[int, Answer]) -> Fields:

@@ -161,14 +161,17 @@ class HTTPExchange:
             out += b"".join(self._framed(piece) for piece in self._kept or ())
             if self._finished:
                 out += self._end_of_body()
-            elif self._held:
-                self._held = False
-                self.receiver.resume_body()
             if not (self._repeatable and connection.reused):
                 self._kept = None
         if self._paused:
             connection.pause(True)
         return out
+
+    def begun(self) -> None:
+        """What was to be written first is: more may follow it."""
+        if self._held and not self.over:
+            self._held = False
+            self.receiver.resume_body()
 
     def fail(self, error: OriginError) -> None:
         """There will be no answer, or no more of it."""
@@ -283,6 +286,7 @@ class UpstreamConnection(Protocol):
         self._exchange = exchange
         self._reader = AnswerReader(question.method, question.upgrade)
         self.write(exchange.begin(self))
+        exchange.begun()
 
     def write(self, data: bytes) -> None:
         """Send *data*, at once as far as the kernel takes it."""

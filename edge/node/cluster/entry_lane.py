@@ -85,8 +85,8 @@ class Answers(Protocol):
     def not_shared(self, name: bytes) -> None:
         """What was wanted is not to be shared."""
 
-    def told_of(self, name: bytes) -> tuple[str, FilledAnswer] | None:
-        """(application, what is stored of *name* with its bodies), if it is fresh."""
+    def told_of(self, name: bytes, lasting: bool = False) -> tuple[str, FilledAnswer] | None:
+        """(application, what is stored of *name* with its bodies), if it is fresh; *lasting*: for a while."""
 
     def was_asked_for(self, name: bytes) -> bool:
         """Whether what is stored of *name* was asked for since it was looked at last."""
@@ -258,8 +258,8 @@ class EntryLane:
     # What this node has
 
     def have(self, name: bytes) -> tuple[Entry, Vector] | None:
-        """The entry of *name*, if it is fresh, and as of what this node vouches for it."""
-        found = self._answers.told_of(name)
+        """The entry of *name*, if it is fresh for a while, and as of what this node vouches for it."""
+        found = self._answers.told_of(name, lasting=True)
         if found is None or not self._is_sure():
             return None
         entry = entry_of(*found, self._now_ms())

@@ -204,6 +204,11 @@ class GroupLane:
 
     # Told to people
 
+    def is_sure(self) -> bool:
+        """Whether this node is in touch with all others: it may answer what is stored."""
+        until = self.core.sure_until()
+        return until is None or self._clock() < until
+
     def troubles(self) -> dict[str, str]:
         """Node -> a sentence: what makes stored answers live shorter."""
         return {

@@ -249,9 +249,12 @@ class ReplicatedTable:
     def look_after_steps(self, behind: Container[str]) -> None:
         """Mark what was changed otherwise than by :meth:`put` or :meth:`remove`, as by a renewed signature.
 
+        So is a step that an earlier life of this node has left open.
+
         To be called every few seconds.  *behind*: of whose log there is more than is here.
         """
-        if not self._held and self.replica.positions[self.replica.node][1] != self._marked:
+        node = self.replica.node
+        if not self._held and (self.replica.positions[node][1] != self._marked or self._steps.is_open(node)):
             self._announce()
         changed = self._steps.believe(behind)
         if (self._steps.resalt(self._revoked()) or changed) and not self._others:

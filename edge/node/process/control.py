@@ -194,9 +194,16 @@ class StoreLargeAnswer(amp.Command):
 
 
 class EndFill(amp.Command):
-    """From the worker: what was asked under *token* is not to be stored (:class:`.answers.Outcome`)."""
+    """From the worker: what was asked under *token* is not to be stored (:class:`.answers.Outcome`).
 
-    arguments: ClassVar[Fields] = [(b"token", amp.Integer()), (b"outcome", amp.Integer())]
+    *why*: the name of the :class:`edge.cache.policy.Refusal`, if that is the reason.
+    """
+
+    arguments: ClassVar[Fields] = [
+        (b"token", amp.Integer()),
+        (b"outcome", amp.Integer()),
+        (b"why", amp.Unicode(optional=True)),
+    ]
 
 
 class Changed(amp.Command):

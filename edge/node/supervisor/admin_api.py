@@ -22,6 +22,8 @@
                           "processes": [{"index", "pid", "state", "restarts", "leaving", "running",
                                          "memory_bytes", "cpu_seconds"}]}]}
     POST /applications/reload  {"name": "shop"} -> {"replaced": 2, "problems": [sentences]}
+    POST /applications/explain {"url": "/ranking?page=2"}: why is it answered from the table, or not?
+                         -> {"target", "application", "sentence", "keys": [{"sentence", "stored", ...}]}
     GET  /check          {"ok", "checks": [{"name", "ok", "detail"}]}
     GET  /security       {"ok", "checks": [{"name", "ok", "detail"}]}
     GET  /.edge/metrics  Prometheus text
@@ -171,6 +173,13 @@ def _forget(body: bytes) -> bool:
     return forget
 
 
+def _url(body: bytes) -> str:
+    url = _object(body).get("url")
+    if not isinstance(url, str) or not url:
+        raise AdminBadRequest('"url" is not a URL, or a path')
+    return url
+
+
 def _purge(administration: Administration, body: bytes) -> Awaitable[dict[str, Any]]:
     found = _object(body)
     if "groups" not in found:
@@ -255,6 +264,7 @@ def _applications(inspection: Inspection, administration: Administration) -> Res
     listed = _Get(_later(inspection.applications))
     listed.isLeaf = False
     listed.putChild(b"reload", _Post(lambda body: administration.reload_application(_name(body))))
+    listed.putChild(b"explain", _Post(lambda body: administration.explain(_url(body))))
     return listed
 
 

@@ -10,7 +10,7 @@ from edge.http.target import canonical_path
 from edge.node.supervisor.inspection import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from edge.node.publishing.publisher import PublishResult
 
@@ -85,6 +85,7 @@ class Administration:
         clock: Any,
         applications: Reloading | None = None,
         answers: PurgingAnswers | None = None,
+        explain: Callable[[str], Awaitable[dict[str, Any]]] | None = None,
     ) -> None:
         self._publishing = publishing
         self._purging = purging
@@ -95,6 +96,7 @@ class Administration:
         self._clock = clock
         self._applications = applications
         self._answers = answers
+        self._explain = explain
 
     def renew(self) -> dict[str, Any]:
         """Order a new certificate now."""
@@ -130,6 +132,12 @@ class Administration:
             "problems": listed(done.problems),
             "sequence": done.sequence,
         }
+
+    async def explain(self, url: str) -> dict[str, Any]:
+        """Why *url* is answered from the table, or not."""
+        if self._explain is None:
+            raise NoApplications("this node has no applications; --app and [[app]] give it some")
+        return await self._explain(url)
 
     async def purge_groups(self, groups: list[str], application: str | None) -> dict[str, Any]:
         """Take away, on all nodes, what applications have said to be in *groups*; None: all applications."""

@@ -26,9 +26,11 @@ from edge.cache.eviction import S3Fifo
 from edge.cache.group_fields import groups_of
 from edge.cache.leases import Leases, NoChanges
 from edge.cache.marks import PASS_SECONDS, SHAREABLE_SECONDS, Marks
+from edge.cache.policy import Refusal
 from edge.gossip.entries import AGAIN, FAILED, PASS, STORED
 from edge.node.process.answers import FilledAnswer, Kind, MalformedAnswer, Outcome, Verdict, unpack
 from edge.node.process.counted_log import CountedLog
+from edge.node.supervisor.explaining import KnownAnswer
 from edge.table.layout import TICKS_PER_SECOND, U64, ticks_between, ticks_of
 from edge.table.writer import StoredAnswer
 
@@ -66,8 +68,12 @@ FILL_SECONDS = 60.0
 #: Seconds for which nobody asks again after the application has failed, if there is an answer to be served
 #: stale.
 FAILED_SECONDS = 1.0
-#: What answers leave for files, one part in so many: of the table's entries, and of its memory.
+#: What answers leave free, one part in so many: of the table's entries, and of the memory that files leave.
 RESERVED_ENTRIES, RESERVED_MEMORY = 32, 8
+
+
+#: Keys of which it is remembered why they are not shared.
+REASONS = 4096
 
 
 class Refiller(Protocol):
@@ -135,6 +141,8 @@ class AnswerStore:
         self._wanted: dict[bytes, Grant[_Waiter]] = {}
         self._for_all: dict[bytes, int] = {}
         self._names_for_all: dict[int, bytes] = {}
+        #: Name -> why its last answer was not shared.
+        self._why: dict[bytes, str] = {}
         #: Puts a change in force, here and on the other nodes.
         self.changed: Callable[[Change], Deferred[int]] = self._changed_here
         #: Told of each answer that is stored (number, application, answer) and of each that has gone
@@ -234,11 +242,12 @@ class AnswerStore:
         self._done(token, STORED if stored else AGAIN)
         return stored
 
-    def end(self, token: int, outcome: Outcome) -> None:
-        """What was asked under *token* led to nothing that is stored."""
+    def end(self, token: int, outcome: Outcome, why: str = "") -> None:
+        """What was asked under *token* led to nothing that is stored; *why*, for explanations."""
         name = self._leases.name_of(token)
         if name is None:
             return
+        self._remember(name, why)
         now = self._reactor.seconds()
         kind = Kind.LOOK
         if outcome is Outcome.SHAREABLE:
@@ -304,6 +313,45 @@ class AnswerStore:
         else:
             self._leases.hand(grant.token, worker)
 
+    # What is known of a key: edge.node.supervisor.explaining.Known
+
+    def _remember(self, name: bytes, why: str) -> None:
+        if why in Refusal.__members__:
+            self._why.pop(name, None)
+            self._why[name] = why
+            if len(self._why) > REASONS:
+                del self._why[next(iter(self._why))]
+
+    def known(self, name: bytes) -> KnownAnswer:
+        """What is known of the key *name*."""
+        now, copied = self._reactor.seconds(), self._writer.copy_answer(name)
+        known = KnownAnswer(
+            False,
+            filled=self._leases.is_held(name),
+            passed=self._passing.left(name, now),
+            failing=self._failing.has(name, now),
+            shareable=self._shareable.has(name, now),
+            why=self._why.get(name, ""),
+        )
+        if copied is None or copied.record.name != name:
+            return known
+        ticks, record = self._now(), copied.record
+        return known._replace(
+            stored=True,
+            age=ticks_between(copied.born, ticks) / TICKS_PER_SECOND,
+            fresh=ticks_between(ticks, copied.until) / TICKS_PER_SECOND,
+            doubtful=self._is_doubtful(copied.born),
+            status=record.status,
+            variants=tuple((one.variant, one.length) for one in copied.representations),
+            groups=tuple(sorted(groups_of([record.groups]))),
+            stale_while_revalidate=record.stale_while_revalidate,
+            stale_if_error=record.stale_if_error,
+        )
+
+    def _is_doubtful(self, born: int) -> bool:
+        doubt = self._segment.doubt
+        return bool(doubt) and ticks_between(doubt, born) < 0
+
     # What the cluster says: edge.node.cluster.entry_lane.Answers
 
     def is_being_filled(self, name: bytes) -> bool:
@@ -337,15 +385,19 @@ class AnswerStore:
         self._shareable.discard(name)
         self._tell_wanted(name, Kind.PASS)
 
-    def told_of(self, name: bytes) -> tuple[str, FilledAnswer] | None:
-        """(application, what is stored of *name* with its bodies), if it is fresh."""
+    def told_of(self, name: bytes, lasting: bool = False) -> tuple[str, FilledAnswer] | None:
+        """(application, what is stored of *name* with its bodies), if it is fresh.
+
+        *lasting*: and does not end so soon that it is being asked for anew.
+        """
         number = self._number_of(name)
         copied = self._writer.copy_answer(name) if number is not None else None
         if number is None or copied is None or copied.record.name != name:
             return None
-        now, doubt = self._now(), self._segment.doubt
-        is_doubtful = bool(doubt) and ticks_between(doubt, copied.born) < 0
-        if ticks_between(now, copied.until) <= 0 or is_doubtful:
+        now = self._now()
+        left = ticks_between(now, copied.until) / TICKS_PER_SECOND
+        soon = _refreshed_before(copied.born, copied.until) if lasting else 0.0
+        if left <= soon or self._is_doubtful(copied.born):
             return None
         age_ms = ticks_between(copied.born, now) * 1000 // TICKS_PER_SECOND
         born_ms, groups = self._now_ms() - age_ms, tuple(sorted(groups_of([copied.record.groups])))
@@ -525,9 +577,10 @@ class AnswerStore:
         for _ in range(64):
             figures = self._writer.statistics()
             capacity = self._segment.slot_count // 2
-            free = int(figures["arena_free_bytes"])
+            held = int(figures["answer_bytes"])
+            left = int(figures["arena_free_bytes"]) + held  # by files
             full = int(figures["entries"]) + entries > capacity - capacity // RESERVED_ENTRIES
-            if not full and free > int(figures["arena_bytes"]) // RESERVED_MEMORY:
+            if not full and held <= left - left // RESERVED_MEMORY:
                 return
             if not self._make_room():
                 return
@@ -574,8 +627,7 @@ class AnswerStore:
 
     def _watch(self, number: int, born: int, until: int) -> None:
         """Look at the answer a little before it ends."""
-        lifetime = ticks_between(born, until) / TICKS_PER_SECOND
-        left = min(max(lifetime * _LEFT, _LEAST_LEFT), _MOST_LEFT, lifetime / 2)
+        left = _refreshed_before(born, until)
         turns = (ticks_between(self._now(), until) - int(left * TICKS_PER_SECOND)) // _TICKS_A_TURN
         if turns > 2 * _FAR:
             turn = self._turn + turns - _FAR & _TURNS
@@ -642,6 +694,12 @@ class AnswerStore:
         return ticks // _TICKS_A_TURN & _TURNS
 
 
+def _refreshed_before(born: int, until: int) -> float:
+    """Seconds before its end at which an answer is asked for anew."""
+    lifetime = ticks_between(born, until) / TICKS_PER_SECOND
+    return min(max(lifetime * _LEFT, _LEAST_LEFT), _MOST_LEFT, lifetime / 2)
+
+
 class LocalFills:
     """The store as a worker in its own process asks it; implements :class:`.fills.FillControl`."""
 
@@ -654,8 +712,8 @@ class LocalFills:
     def store(self, token: int, application: str, packed: bytes) -> Deferred[bool]:
         return succeed(self._answers.store(token, application, packed))
 
-    def end(self, token: int, outcome: Outcome) -> None:
-        self._answers.end(token, outcome)
+    def end(self, token: int, outcome: Outcome, why: str = "") -> None:
+        self._answers.end(token, outcome, why)
 
     def changed(self, change: Change) -> Deferred[int]:
         return self._answers.changed(change)

@@ -26,7 +26,7 @@ from edge.node.process.clocks import date_of
 from edge.node.process.periodic import Periodic
 from edge.node.process.slices import Slices
 from edge.node.publishing.auto_publisher import AutoPublisher
-from edge.node.publishing.publisher import Publisher
+from edge.node.publishing.publisher import NotYet, Publisher
 from edge.node.publishing.scrubber import Scrubber
 from edge.node.publishing.table import LocalTable
 from edge.node.resources.mount_check import mount_problems
@@ -35,6 +35,7 @@ from edge.node.supervisor.administration import Administration
 from edge.node.supervisor.answer_purging import AnswerPurging
 from edge.node.supervisor.answers import AnswerStore
 from edge.node.supervisor.certificate_report import CertificateReport
+from edge.node.supervisor.explaining import Explaining
 from edge.node.supervisor.hosting.applications import Applications
 from edge.node.supervisor.inspection import Inspection
 from edge.node.supervisor.keepers import make_keeper, make_ticket_keeper
@@ -68,6 +69,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two attempts to free memory that no worker reads any more.
 RECLAIM_SECONDS = 1.0
+#: Memberships in cache groups that there is room for, 16 bytes each, for each entry of the table.
+GROUPS_OF_AN_ENTRY = 4
 
 _log = Logger()
 
@@ -93,7 +96,7 @@ def make_node(
     writer = Writer(opened.segment)
     slices = Slices(reactor)
     state = StateEntry(writer, lambda: date_of(reactor))
-    groups = Groups()
+    groups = Groups(limit=GROUPS_OF_AN_ENTRY * config.table_entries)
     answers = AnswerStore(writer, opened.segment, reactor, monotonic_ms, groups)
     answers.index(groups)
     cluster = _make_cluster(config, opened, store.blobs, writer, state, answers, groups, slices, reactor)
@@ -184,9 +187,17 @@ def make_node(
         reactor=reactor,
         applications=applications.status,
     )
+
+    async def is_published(path: bytes) -> bool:
+        try:
+            return await publisher.look_up(path) is not None
+        except NotYet:
+            return False
+
+    explaining = Explaining(lambda: configuration.current.app, answers, is_published, lambda: lane.is_sure())
     administration = Administration(
         auto_publisher, publisher, lambda: writer.sequence, drain, keeper, tickets, reactor, applications,
-        AnswerPurging(lambda: configuration.current.app, lane.changed),
+        AnswerPurging(lambda: configuration.current.app, lane.changed), explaining.explain,
     )  # fmt: skip
     parts: list[Part] = [
         AdminServer(opened.admin_listener, opened.admin_token(), inspection, administration, view, reactor),

@@ -104,9 +104,11 @@ class WorkerControl(amp.AMP):
         return {"stored": self._host.answers.store(token, application, data)}
 
     @control.EndFill.responder
-    def end_fill(self, token: int, outcome: int) -> dict[str, Any]:
+    def end_fill(self, token: int, outcome: int, why: str | None = None) -> dict[str, Any]:
         """There is none to be stored."""
-        self._host.answers.end(token, Outcome(outcome) if outcome in set(Outcome) else Outcome.NOTHING)
+        self._host.answers.end(
+            token, Outcome(outcome) if outcome in set(Outcome) else Outcome.NOTHING, why or ""
+        )
         return {}
 
     @control.Changed.responder

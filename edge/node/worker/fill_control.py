@@ -54,8 +54,8 @@ class FillsOverControl:
         # Sent with the message, or never.
         return storing.addBoth(_closed, file)
 
-    def end(self, token: int, outcome: Outcome) -> None:
-        self._call(control.EndFill, token=token, outcome=int(outcome)).addErrback(_nobody_there)
+    def end(self, token: int, outcome: Outcome, why: str = "") -> None:
+        self._call(control.EndFill, token=token, outcome=int(outcome), why=why).addErrback(_nobody_there)
 
     def changed(self, change: Change) -> Deferred[int]:
         told = self._call(control.Changed, change=pack_change(change))

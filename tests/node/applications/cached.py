@@ -60,7 +60,7 @@ class Worker:
         self.reader = Reader(node.segment, index, node.clock.now_ms)
         self.counters = CounterBlock(node.segment, index)
         self.origin = CachingOrigin(
-            node.application,
+            Marked(node.application, index),
             node.configured,
             self.desk,
             self.reader,
@@ -76,8 +76,8 @@ class Worker:
     def store(self, token: int, application: str, packed: bytes) -> Deferred[bool]:
         return succeed(self._answers.store(token, application, packed))
 
-    def end(self, token: int, outcome: Outcome) -> None:
-        self._answers.end(token, outcome)
+    def end(self, token: int, outcome: Outcome, why: str = "") -> None:
+        self._answers.end(token, outcome, why)
 
     def changed(self, change: Change) -> Deferred[int]:
         return self._answers.changed(change)
@@ -85,6 +85,21 @@ class Worker:
     def die(self) -> None:
         self.alive = False
         self._answers.worker_gone(self.index)
+
+
+class Marked:
+    """The application as one worker asks it: each question says which."""
+
+    def __init__(self, inner: Scripted, worker: int) -> None:
+        self.name = inner.name
+        self.available = True
+        self._inner = inner
+        self._worker = worker
+
+    def ask(self, question: Question, receiver: Any) -> Asked:
+        asked = self._inner.ask(question, receiver)
+        asked.worker = self._worker  # type: ignore[attr-defined]
+        return asked
 
 
 class CachedNode:

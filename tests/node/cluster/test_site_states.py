@@ -187,6 +187,28 @@ class SiteStateTests(TableTestCase):
         self.reactor.settle()
         self.assertNotIn(self.state(), (None, UNKNOWN))
 
+    def test_a_log_that_begins_anew_after_a_kill_leaves_nobody_without_a_state(self) -> None:
+        self.put(resource(b"/a", b"1"))
+        self.reactor.settle()
+        self.exchange()
+        self.replica.save(self.now_ms())
+        for _ in range(3):
+            self.replica = Replica("me", self.rows, self.now_ms())
+            self.table = self.new_table()
+            loaded = Deferred.fromCoroutine(self.table.load())
+            self.reactor.settle()
+            self.successResultOf(loaded)
+            generation, sequence = self.replica.positions["me"]
+            self.replica._begin_log(generation + 1, sequence)
+            self.replica._positions["me"] = generation + 1, sequence
+            self.table._settle()
+            self.table.look_after_steps(())
+            self.reactor.settle()
+            self.assertNotIn(self.state(), (None, UNKNOWN))
+            self.put(resource(b"/a", b"1"))
+            self.reactor.settle()
+            self.replica.save(self.now_ms())
+
     def test_marks_are_no_entries_and_belong_to_nobody_s_webroot(self) -> None:
         self.put(resource(b"/a", b"1"))
         self.reactor.settle()

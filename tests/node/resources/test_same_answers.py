@@ -11,9 +11,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.fastpath.interface import Settings
 from edge.fastpath.twin import PythonAnswerer
+from edge.http.changes import tag_of
 from edge.http.dates import format_date
 from edge.node.process.own_resources import LOAD
-from edge.node.telemetry.documents import put_batch_lines, put_document
+from edge.node.telemetry.documents import put_batch_lines, put_document, show_state
+from edge.table.site_state import NOTHING, StateEntry
 from tests.node.serving import NOW
 from tests.node.tables import BODIES, MODIFIED, Site, representation, tag
 
@@ -28,6 +30,11 @@ TARGETS = [
     b"/a.txt?y&~etag=" + TAGS[2].strip(b'"'),
     b"/a.txt?~etag=other",
     b"/.edge/load",
+    b"/.edge/changes",
+    b"/.edge/changes?since=aaaaaa2",
+    b"/.edge/changes?since=aaaaaa1",
+    b"/.edge/changes?since=",
+    b"/.edge/changes?~etag=" + tag_of(b"aaaaaa2"),
     b"/none",
     b"/%61.txt",
     b"//a.txt",
@@ -43,6 +50,7 @@ LINES = [
     b"If-None-Match: " + b", ".join(TAGS),
     b"If-None-Match: *",
     b'If-None-Match: "other"',
+    b'If-None-Match: "%b"' % tag_of(b"aaaaaa2"),
     b"If-Modified-Since: " + format_date(MODIFIED),
     b"If-Modified-Since: " + format_date(MODIFIED - 9),
     b"Origin: https://a.example",
@@ -73,7 +81,7 @@ posts = st.builds(
         [b"POST /.edge/revalidate HTTP/1.1", b"Host: x", b"Content-Length: %d" % len(body), *lines, b"", body]
     ),
     st.sampled_from([VALIDATORS, VALIDATORS + b"\n", b"", b"nonsense", VALIDATORS.replace(b"\n", b"\r\n")]),
-    st.lists(st.sampled_from([*LINES[12:16], b"Content-Type: text/plain;charset=UTF-8"]), max_size=2),
+    st.lists(st.sampled_from([*LINES[13:17], b"Content-Type: text/plain;charset=UTF-8"]), max_size=2),
 )
 
 
@@ -90,11 +98,13 @@ class SameAnswerTests(SynchronousTestCase):
         orca = b"endpoint-load-metrics: TEXT eps=0\r\n"
         put_document(self.site.writer, LOAD, b'{"v":1}', orca, NOW)
         put_batch_lines(self.site.writer, orca)
+        self.state = StateEntry(self.site.writer)
+        show_state(self.state, orca)
         options = Settings(allow_origins=tuple(ORIGINS))
         self.answerer: Any = PythonAnswerer(self.site.segment, 0, options)
         self.answered = 0
 
-    @settings(max_examples=400)
+    @settings(max_examples=200)
     @given(st.lists(st.one_of(gets, gets, posts), min_size=1, max_size=4), st.integers(0, 400))
     def compare(self, requests: list[bytes], cut: int) -> None:
         """*requests*, pipelined, cut in two for the channel."""
@@ -110,5 +120,12 @@ class SameAnswerTests(SynchronousTestCase):
         self.assertEqual(connection.transport.written, answers, taken)
 
     def test_both_sides_give_the_same_bytes(self) -> None:
+        """Also without a state of the site, at one, within a step, and without a lease."""
         self.compare()
         self.assertGreater(self.answered, 50)
+        self.state.settle(b"aaaaaa2\naaaaaa1\naaaaaa2 /a.txt\n", 0)
+        self.compare()
+        self.state.open()
+        self.compare()
+        self.state.settle(b"aaaaaa2\naaaaaa1\n", NOTHING)
+        self.compare()

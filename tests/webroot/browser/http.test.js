@@ -49,8 +49,13 @@ test("an idle page of an application asks for nothing after its load, whatever i
     await stored(page, [`/app/${name}`]);
     await page.goto(`${home}/`);
     await page.goto(`${home}/app/${name}`);
-    await page.waitForTimeout(1000); // its load, and what is asked behind it
-    const before = (await told()).asked.length;
+    const count = async () => (await told()).asked.length;
+    await until(async () => {
+      const before = await count();
+      await page.waitForTimeout(1200); // longer than a question waits for others
+      return (await count()) === before;
+    }, `all that belongs to the load of ${name} is asked`);
+    const before = await count();
     await page.waitForTimeout(1500);
     assert.deepEqual((await told()).asked.slice(before), [], name);
   }

@@ -6,7 +6,7 @@
 //     a redirect                 the browser follows it, so that addresses are right
 //     the rest                   as it came; stored while the page reads it (capture.js), if it may be
 
-import { isStorable, normalised, validators, varyFields } from "./caching.js";
+import { TARGETED, isStorable, normalised, validators, varyFields } from "./caching.js";
 import { captured } from "./capture.js";
 import { Collapsing } from "./collapsing.js";
 import { isCovered, ownFields } from "./request_fields.js";
@@ -14,6 +14,8 @@ import { later } from "./waiting.js";
 
 /** A preload that is not there by then is not waited for: its node may hang. */
 const PRELOAD_MS = 1000;
+/** Addresses that are remembered as not stored. */
+const PASSING = 1000;
 const NULL_BODY = [101, 204, 205, 304];
 
 /**
@@ -41,6 +43,8 @@ export class FromNode {
     this.collapsing = new Collapsing();
     /** What a page has read and is about to be stored, by path: who asks for it next waits. @type {Map<string, Promise<unknown>>} */
     this.storing = new Map();
+    /** Addresses of what is not stored here, but passes by: the browser's own cache may have it. @type {Set<string>} */
+    this.passing = new Set();
   }
 
   /** @param {Question} question @returns {Promise<Response>} */
@@ -66,7 +70,9 @@ export class FromNode {
   /** @param {Question} question @param {StoredResponse | undefined} stored @param {string} [accept] @param {AbortSignal} [signal] */
   send({ request }, stored, accept, signal) {
     const path = request.url.slice(this.origin.length).split("#")[0];
-    return this.sender.send({ path, accept, signal, etag: stored?.etag, validators: validators(stored?.fields ?? {}) });
+    const fields = stored?.fields ?? {};
+    const referrer = TARGETED in fields ? "" : request.referrer;
+    return this.sender.send({ path, accept, signal, referrer, shared: this.passing.has(path), etag: stored?.etag, validators: validators(fields) });
   }
 
   /** With the fields of the page's own; what nodes have published, others give without those. @param {Question} question */
@@ -105,13 +111,22 @@ export class FromNode {
       return Response.redirect(this.origin + location, 302);
     }
     if (isStorable(response) && isCovered(names, varyFields(response), response.headers)) return this.kept(question, response, begun);
+    this.passes(request);
     return origin === this.origin ? response : likewise(response, NULL_BODY.includes(response.status) ? null : response.body);
+  }
+
+  /** The answer to *request* is not stored. @param {Request} request */
+  passes({ url }) {
+    if (this.passing.size < PASSING) this.passing.add(url.slice(this.origin.length).split("#")[0]);
   }
 
   /** *response*, which is stored while it is read. @param {Question} question @param {Response} response @param {number} begun */
   kept({ request, path, waitUntil }, response, begun) {
     const most = this.store.rules.most();
-    if (!response.body || Number(response.headers.get("content-length")) > most) return likewise(response, response.body);
+    if (!response.body || Number(response.headers.get("content-length")) > most) {
+      this.passes(request);
+      return likewise(response, response.body);
+    }
     const [body, read] = captured(response.body, most);
     waitUntil(read.then((blob) => {
       if (!blob) return undefined;

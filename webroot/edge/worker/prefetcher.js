@@ -21,10 +21,14 @@ export class Prefetcher {
     this.refreshed = 0;
   }
 
-  /** Fetch what has to be there before the first page asks; one that is missing fails the installation. @param {import("./rules.js").Rules} rules */
-  async precache({ precache, offline, queued }) {
-    const wanted = [...new Set([...precache, offline, ...(queued ? [queued] : []), SCRIPT])];
-    const arrivals = await this.fetch(wanted, true);
+  /**
+   * Fetch what has to be there before the first page asks; one that is missing fails the installation.
+   * @param {import("./rules.js").Rules} rules @param {boolean} [again] only what is not there yet: the rules have changed
+   */
+  async precache({ precache, offline, queued }, again = false) {
+    const wanted = [...new Set([...precache, offline, queued || offline, SCRIPT])];
+    const there = this.store.filter(({ precached }) => again && precached).map(({ path }) => path);
+    const arrivals = await this.fetch(wanted.filter((path) => !there.includes(path)), true);
     const missing = arrivals.find(({ path, response }) => !response.ok && precache.includes(path));
     if (missing) throw new Error(`/edge.json wants ${missing.path}, but the site answers ${missing.response.status}`);
     await this.store.commit(arrivals, true);

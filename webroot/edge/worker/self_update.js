@@ -19,7 +19,7 @@ export class SelfUpdate {
    * @param {import("./response_store.js").ResponseStore} store
    * @param {import("./sender.js").Sender} sender
    * @param {import("./rules.js").CurrentRules} rules
-   * @param {{save: () => Promise<void>, remove: () => Promise<void>, update: () => Promise<unknown>}} worker *update* has
+   * @param {{save: () => Promise<void>, remove: () => Promise<void>, precache: () => Promise<void>, update: () => Promise<unknown>}} worker *update* has
    *   the browser compare the script
    */
   constructor(store, sender, rules, worker) {
@@ -89,6 +89,7 @@ export class SelfUpdate {
       const stored = this.store.lookup(RULES);
       const response = stored && (await this.store.open(stored));
       if (response) await this.applyRules(await response.text());
+      await this.worker.precache().catch((error) => console.error(`edge: ${error.message}`)); // until the next rules
     }
     if (paths.includes(SCRIPT)) this.worker.update().catch(() => {}); // the browser looks at each navigation, too
     return paths.filter((path) => !isOwn({ path }));

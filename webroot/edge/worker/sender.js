@@ -28,6 +28,8 @@ const WHOLE_BYTES = 2 * 1024 * 1024;
  * @property {string} [etag] strong validator of what is stored
  * @property {Record<string, string>} [validators] of what is stored, as fields, if there are others than that: for home
  * @property {string} [accept] a normalised Accept
+ * @property {string} [referrer] of the page, for an application; "": none
+ * @property {boolean} [shared] whether the browser's cache may keep the answer, because we do not
  * @property {AbortSignal} [signal] nobody wants to know any more
  * @property {string} [post] body of a POST that changes nothing
  * @property {boolean} [brief] a question to a node's own resources: its answer has no variants, and is kept by nobody
@@ -85,7 +87,6 @@ export class Sender {
       } catch (error) {
         failure = error;
         request.signal?.throwIfAborted();
-        if (error instanceof ServerError && error.response.status === 501) break;
       }
     }
     if (failure instanceof ServerError) return failure.response;
@@ -121,9 +122,9 @@ export class Sender {
       headers,
       mode: home ? "same-origin" : "cors",
       credentials: home ? "same-origin" : "omit",
-      referrerPolicy: "no-referrer",
+      ...(home && request.referrer?.startsWith(`${origin}/`) ? { referrer: request.referrer } : { referrerPolicy: "no-referrer" }),
       // What has a validator is answered 304, which no cache may take for its own; what has none is kept by us alone.
-      cache: request.etag || request.brief ? "default" : "no-store",
+      cache: request.etag || request.brief || request.shared ? "default" : "no-store",
       signal,
     };
     let response = await this.fetch(url, { ...options, redirect: "manual" });
@@ -192,7 +193,8 @@ class Round {
     sender.attempt(origin, this.request, controller.signal, () => (took = sender.now() - begun)).then(
       (response) => {
         if (!open.delete(origin)) return; // given up
-        if (response.status >= 500) return this.failed(origin, new ServerError(response));
+        // What an application cannot do, no other node can, and its own can do other things.
+        if (response.status > 501 || (response.status >= 500 && origin !== nodes.home)) return this.failed(origin, new ServerError(response));
         nodes.answered(origin, took, sender.now());
         nodes.overhear(origin, response.headers, sender.now());
         if (this.refused && origin === nodes.home && sender.atHome.size < PATHS) sender.atHome.add(this.path);

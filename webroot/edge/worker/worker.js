@@ -58,6 +58,7 @@ export class Worker {
     const selfUpdate = new SelfUpdate(this.store, this.sender, this.rules, {
       save: () => this.save(true),
       remove: () => this.remove(),
+      precache: () => this.prefetcher.precache(this.rules.current, true),
       update: () => scope.registration.update(),
     });
     this.selfUpdate = selfUpdate;
@@ -194,14 +195,15 @@ export class Worker {
     const { url, mode } = request;
     const { queue, queued: page } = this.rules.current;
     const lane = queue.find((glob) => matches([glob], new URL(url).pathname));
+    let answer;
     try {
-      const answer = await (lane ? this.outbox.send(request, { lane, page }) : this.scope.fetch(request));
-      await invalidate(this.store, this.rules, url, answer);
-      return answer;
+      answer = await (lane ? this.outbox.send(request, { lane, page }) : this.scope.fetch(request));
     } catch (error) {
       if (mode !== "navigate") throw error;
       return this.strategy.offline();
     }
+    await invalidate(this.store, this.rules, url, answer).catch((error) => console.warn("edge: not invalidated:", url, error));
+    return answer;
   }
 
   /** A page says something that we are kept awake for; what it is told when that is done. @param {Message} message @param {string} page its id */

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 START_SECONDS = 60.0
 #: Seconds without a word after which a process counts as hung, if its ``timeout-seconds`` are not more.
 HUNG_SECONDS = 15.0
+#: Seconds between two replacements of processes that hang or have grown: more often helps nobody.
+PAUSE_SECONDS = 60.0
 #: Seconds that a process has for what runs when its successor is ready.
 DRAIN_SECONDS = 30.0
 
@@ -52,6 +54,8 @@ class Position:
         self.coming: ApplicationProcess | None = None
         self._leaving: set[ApplicationProcess] = set()
         self._start: Any = None
+        #: When a process that hangs or has grown may be replaced next.
+        self._replaces_at = reactor.seconds()
         self._is_ending = False
         #: Who waits for a process that is ready; who waits for the end of a replacement.
         self._waiting: list[Deferred[None]] = []
@@ -162,7 +166,9 @@ class Position:
         process.kill()
 
     def _replace(self, why: str) -> None:
-        if self.coming is None and self._start is None:
+        now = self._reactor.seconds()
+        if self.coming is None and self._start is None and now >= self._replaces_at:
+            self._replaces_at = now + PAUSE_SECONDS
             self._log.warn("app {name}: {why}", name=self.name, why=why)
             self.start()
 

@@ -1,0 +1,184 @@
+"""Why an address is answered from the table or not: ``edgectl app explain URL``.
+
+For each key that the address may be stored under, one for each choice of the configured fields: what is
+stored, what keeps it from being answered, and what the last answer said that was not shared.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+from edge.cache.keys import Key
+from edge.cache.policy import Refusal
+from edge.config.applications import answering
+from edge.errors import EdgeError
+from edge.http.target import canonical_path
+from edge.node.supervisor.answer_purging import NoSuchApplication, key_maker
+from edge.publish.rules import path_glob
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from edge.config.applications import Application
+
+#: Keys that are told of.
+_MOST_KEYS = 16
+
+
+class NoAddress(EdgeError):
+    """What is to be explained is no address."""
+
+
+class KnownAnswer(NamedTuple):
+    """What the store knows of a key; times in seconds."""
+
+    #: Whether anything is stored; how old it is, and how long it is fresh still (below 0: since when not).
+    stored: bool
+    age: float = 0.0
+    fresh: float = 0.0
+    #: A change may have been missed since it was made.
+    doubtful: bool = False
+    status: int = 0
+    #: Bytes of each variant, by its number.
+    variants: tuple[tuple[int, int], ...] = ()
+    groups: tuple[str, ...] = ()
+    stale_while_revalidate: int = 0
+    stale_if_error: int = 0
+    #: Somebody asks for it now.
+    filled: bool = False
+    #: It is passed whole for so long; the application has just failed; it may be shared, and is not stored.
+    passed: float = 0.0
+    failing: bool = False
+    shareable: bool = False
+    #: The name of the :class:`~edge.cache.policy.Refusal` of the last answer that was not shared.
+    why: str = ""
+
+
+class Known(Protocol):
+    """The store of answers: :class:`edge.node.supervisor.answers.AnswerStore`."""
+
+    #: Seconds to which lifetimes are cut; None: they are not.
+    longest: float | None
+
+    def known(self, name: bytes) -> KnownAnswer:
+        """What is known of the key *name*."""
+
+
+class Explaining:
+    """*configured*: applications.  *is_published*: whether the webroot has a path.  *is_sure*: see below.
+
+    *is_sure*: whether this node is in touch with all others, so that it may answer what is stored.
+    """
+
+    def __init__(
+        self,
+        configured: Callable[[], Sequence[Application]],
+        answers: Known,
+        is_published: Callable[[bytes], Awaitable[bool]],
+        is_sure: Callable[[], bool],
+    ) -> None:
+        self._configured = configured
+        self._answers = answers
+        self._is_published = is_published
+        self._is_sure = is_sure
+
+    async def explain(self, url: str) -> dict[str, Any]:
+        """``POST /applications/explain``: for *url*, or its path and query, a sentence for each key."""
+        target = _target(url)
+        path, mark, query = target.partition(b"?")
+        canonical = canonical_path(path)
+        if canonical is not None and await self._is_published(canonical):
+            sentence = "a file of the webroot has this path, and wins; its rules are in edge.json and --cache"
+            return {"target": target.decode("latin-1"), "application": None, "keys": [], "sentence": sentence}
+        application = answering(self._configured(), path)
+        if application is None:
+            known = ", ".join(f"{one.name} at {one.at}" for one in self._configured()) or "none is configured"
+            raise NoSuchApplication(f"no application answers {path.decode('latin-1')}; there are: {known}")
+        names = key_maker(application).names(path, query if mark else None)
+        shared = any(_matches(glob, path.decode("latin-1")) for glob in application.share)
+        keys = [self._key(name, shared) for name in names[:_MOST_KEYS]]
+        return {
+            "target": target.decode("latin-1"),
+            "application": application.name,
+            "keys": keys,
+            "sentence": self._of_the_node(),
+        }
+
+    def _of_the_node(self) -> str:
+        if not self._is_sure():
+            return (
+                "this node has lost touch with another one, so it answers nothing that is stored before the "
+                "application has confirmed it; see edgectl members"
+            )
+        if self._answers.longest is not None:
+            return (
+                "a node is dead, or was not met yet, so what is stored lives "
+                f"{self._answers.longest:g} s at most; see edgectl check"
+            )
+        return ""
+
+    def _key(self, name: bytes, shared: bool) -> dict[str, Any]:
+        key, known = Key.of_name(name), self._answers.known(name)
+        return {
+            "target": key.target.decode("latin-1"),
+            "fields": {one.decode("latin-1"): value.decode("latin-1") for one, value in key.buckets},
+            "sentence": _sentence(known, shared),
+            **known._asdict(),
+            "variants": {str(number): size for number, size in known.variants},
+            "groups": list(known.groups),
+            "fresh": round(known.fresh, 1),
+            "age": round(known.age, 1),
+            "passed": round(known.passed, 1),
+        }
+
+
+def _matches(glob: str, path: str) -> bool:
+    """As :class:`edge.node.applications.caching.CachingOrigin` takes globs of ``share``."""
+    return path_glob(glob).fullmatch(path[1:]) is not None if glob.strip("/") else path == "/"
+
+
+def _target(url: str) -> bytes:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise NoAddress(f"{url} is no address") from None
+    if parts.scheme not in ("", "http", "https") or not (parts.path or "/").startswith("/"):
+        raise NoAddress(f"{url}: give a URL, or a path from the slash on, like /ranking?page=2")
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    try:
+        return target.encode("ascii")
+    except UnicodeEncodeError:
+        raise NoAddress(
+            f"{url}: write other characters than ASCII as browsers send them, like %C3%A9"
+        ) from None
+
+
+def _sentence(known: KnownAnswer, shared: bool) -> str:
+    why = Refusal[known.why].value if known.why in Refusal.__members__ else ""
+    if known.stored and known.doubtful:
+        return "it is stored and doubtful: a change may have been missed, so the application is asked first"
+    if known.stored and known.fresh > 0:
+        groups = ", ".join(known.groups)
+        back = f"a change of {groups} takes it back" if groups else "it is in no cache group"
+        return f"it is stored and answered from the table for another {known.fresh:.0f} s; {back}"
+    if known.stored and -known.fresh < known.stale_while_revalidate:
+        return "it is stored, and answered stale while it is asked for anew"
+    if known.stored:
+        return f"it is stored and {-known.fresh:.0f} s over its lifetime: who asks next fills it anew"
+    if known.failing:
+        return "the application has just failed to answer it"
+    if known.passed > 0:
+        return (
+            f"it is passed whole for another {known.passed:.0f} s, since {why or 'its answer is not shared'}"
+        )
+    if known.filled:
+        return "it is being asked for now"
+    if known.shareable or shared:
+        said = "its answers may be shared" if known.shareable else "`share` names it"
+        return f"it is not stored yet, and {said}: who asks next fills it" + (
+            f" (last time {why})" if why else ""
+        )
+    if why:
+        return f"it is not stored: {why}"
+    return "nobody has asked for it lately: the first request passes whole, and what it is answered decides"

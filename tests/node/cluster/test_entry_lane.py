@@ -1,0 +1,429 @@
+"""Stored answers among nodes: filled once, taken from each other, never older than a change."""
+
+from __future__ import annotations
+
+from random import Random
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.cache.group_changes import Change
+from edge.cache.groups import Groups
+from edge.cache.record import AnswerRecord
+from edge.errors import EdgeError
+from edge.gossip.coalescing import FILL_SECONDS, OWNER_SECONDS, TICK_SECONDS, Coalescing
+from edge.gossip.entries import STORED, Done, Entry, Hot, encode_entry_message
+from edge.gossip.invalidation import Invalidation
+from edge.gossip.packet import DEAD
+from edge.node.cluster.entry_lane import HOT_SECONDS, EntryLane
+from edge.node.cluster.group_lane import GroupLane, changes_to
+from edge.node.process.answers import FilledAnswer, Kind, Outcome, Verdict, pack
+from edge.node.supervisor.answers import TURN_SECONDS, AnswerStore
+from edge.resource import Representation, etag_of
+from edge.table.segment import Segment
+from edge.table.writer import Writer
+from tests.node.cluster.test_group_lane import LEASE_SECONDS, Leases
+
+KEY = b"/ranking"
+
+
+class Node:
+    """A node's stores and lanes; its workers ask what the test has them ask."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self.cluster, self.name, clock = cluster, name, cluster.clock
+        self.segment = Segment.create(64, 1 << 16)
+        self.groups = Groups()
+        self.answers = AnswerStore(
+            Writer(self.segment), self.segment, clock, lambda: int(clock.seconds() * 1000), self.groups
+        )
+        self.answers.index(self.groups)
+        core = Invalidation(name, 1, 0, changes_to(self.groups, self.answers), LEASE_SECONDS, clock.seconds())
+        leases, lease = Leases(clock), LEASE_SECONDS
+        self.lane = GroupLane(  # type: ignore[arg-type]
+            core, self.groups, self.answers, lease, self._sender(5), leases, clock.seconds, clock
+        )
+        self.answers.origin = 0
+        self.answers.changed = self.lane.changed
+        coalescing = Coalescing(name, lambda key: self.entries.have(key))
+        coalescing.set_applications(["shop"])
+        self.entries = EntryLane(  # type: ignore[arg-type]
+            coalescing, self.groups, core, self.answers, self, lambda application, key: application == "shop",
+            self._sender(6), lambda other: False, clock.seconds, lambda: int(clock.seconds() * 1000), clock,
+        )  # fmt: skip
+        self.answers.cluster = self.entries
+        #: Workers that were told to ask: (token, key).
+        self.asked: list[tuple[int, bytes]] = []
+        self.told: list[Verdict] = []
+
+    def _sender(self, lane: int):  # type: ignore[no-untyped-def]
+        def send(to: str, payload: bytes) -> bool:
+            self.cluster.wires.append((self.name, to, lane, payload))
+            return True
+
+        return send
+
+    async def pull(self, holder: str, name: bytes, variant: int, digest: bytes, length: int) -> bytes:
+        """As :class:`edge.node.cluster.entry_lane.Puller` does."""
+        self.cluster.pulls += 1
+        if self.cluster.slow_pulls is not None:
+            await self.cluster.slow_pulls
+        body = self.cluster.nodes[holder].answers.body_of(name, variant, digest)
+        if body is None:
+            raise EdgeError("it is not there any more")
+        return body
+
+    def read(self, key: bytes = KEY, share: bool = True) -> None:
+        """A worker wants *key*."""
+
+        def told(verdict: Verdict) -> None:
+            self.told.append(verdict)
+            if verdict.kind is Kind.FILL:
+                self.asked.append((verdict.token, key))
+
+        self.answers.ask(0, "shop", key, share).addCallback(told)
+        self.cluster.deliver()
+
+    def refill(self, application: str, name: bytes, token: int) -> int:
+        """As workers do."""
+        self.asked.append((token, name))
+        return 0
+
+    def fill(self, body: bytes = b"1", *groups: str) -> bool:
+        """The worker that was told to ask brings an answer."""
+        token, key = self.asked.pop(0)
+        stored = self.answers.store(token, "shop", pack(self.answer(key, body, groups or ("x",))))
+        self.cluster.deliver()
+        return stored
+
+    def end(self, outcome: Outcome) -> None:
+        self.answers.end(self.asked.pop(0)[0], outcome)
+        self.cluster.deliver()
+
+    def answer(self, key: bytes, body: bytes, groups: tuple[str, ...]) -> FilledAnswer:
+        digest = __import__("hashlib").sha256(body).digest()
+        lines = b"Content-Type: text/plain\r\n"
+        one = Representation(0, etag_of(digest), digest, len(body), lines, b"", body)
+        record = AnswerRecord(key, 200, 1_700_000_000, 600)
+        return FilledAnswer(record, int(self.cluster.clock.seconds() * 1000), 0, groups, (one,))
+
+    def stored(self, key: bytes = KEY) -> bytes | None:
+        """The body that this node answers."""
+        found = self.answers.told_of(key)
+        return None if found is None else found[1].representations[0].body
+
+
+class Cluster:
+    """Nodes and what is on its way between them."""
+
+    def __init__(self, *names: str) -> None:
+        self.clock = Clock()
+        self.clock.advance(1000)
+        self.wires: list[tuple[str, str, int, bytes]] = []
+        self.pulls = 0
+        self.slow_pulls: Deferred[None] | None = None
+        self.nodes: dict[str, Node] = {}
+        for name in names:
+            self.nodes[name] = Node(self, name)
+        for name, node in self.nodes.items():
+            node.answers.refiller = node
+            node.answers.start()
+            node.entries.start()
+            for other in names:
+                if other != name:
+                    node.lane.up(other, True)
+                    node.entries.up(other, True)
+        self.deliver()
+
+    def __getitem__(self, name: str) -> Node:
+        return self.nodes[name]
+
+    def deliver(self) -> None:
+        while self.wires:
+            source, target, lane, payload = self.wires.pop(0)
+            node = self.nodes.get(target)
+            if node is not None and source in self.nodes:
+                (node.lane if lane == 5 else node.entries).receive(source, payload)
+
+    def wait(self, seconds: float) -> None:
+        for _ in range(round(seconds / TICK_SECONDS)):
+            self.clock.advance(TICK_SECONDS)
+            self.deliver()
+
+    def change(self, name: str, *groups: str) -> Deferred[int]:
+        settled = self[name].lane.changed(Change("shop", frozenset(groups)))
+        self.deliver()
+        return settled
+
+    def kill(self, name: str) -> None:
+        self.nodes.pop(name)
+        for node in self.nodes.values():
+            node.lane.down(name)
+            node.entries.down(name)
+            node.lane.see(name, DEAD)
+        self.deliver()
+
+
+class Case(SynchronousTestCase):
+    """Three nodes."""
+
+    def setUp(self) -> None:
+        self.cluster = Cluster("a", "b", "c")
+        self.nodes = list(self.cluster.nodes.values())
+
+    def fillers(self) -> list[str]:
+        return [node.name for node in self.nodes for _ in node.asked]
+
+
+class FillingTests(Case):
+    """A key that several nodes want."""
+
+    def test_one_worker_of_the_cluster_asks_and_all_have_the_answer(self) -> None:
+        for node in self.nodes:
+            for _ in range(3):
+                node.read()
+        self.assertEqual(self.fillers(), ["a"])
+        self.assertTrue(self.cluster["a"].fill(b"4"))
+        self.assertEqual([node.stored() for node in self.nodes], [b"4"] * 3)
+        for node in self.nodes[1:]:
+            self.assertEqual([one.kind for one in node.told], [Kind.LOOK] * 3)
+        self.assertEqual(self.cluster.pulls, 2)
+
+    def test_what_is_not_shared_is_passed_on_all_nodes(self) -> None:
+        for node in self.nodes:
+            node.read()
+        self.cluster["a"].end(Outcome.PASS)
+        for node in self.nodes[1:]:
+            self.assertEqual([one.kind for one in node.told], [Kind.PASS])
+            node.read()
+            self.assertEqual(node.told[-1].kind, Kind.PASS)
+
+    def test_where_it_failed_says_nothing_of_elsewhere(self) -> None:
+        for node in self.nodes:
+            node.read()
+        self.cluster["a"].end(Outcome.FAILED)
+        self.assertEqual(self.fillers(), ["b", "c"])
+        self.assertTrue(self.cluster["b"].fill())
+        self.assertTrue(self.cluster["c"].fill())
+
+    def test_a_worker_that_dies_is_followed_by_another_and_then_by_another_node(self) -> None:
+        a, b = self.cluster["a"], self.cluster["b"]
+        a.read()
+        a.answers.ask(1, "shop", KEY, True).addCallback(a.told.append)
+        b.read()
+        a.answers.worker_gone(0)
+        self.assertEqual(a.told[-1].kind, Kind.FILL, "the other worker of the same node")
+        self.assertEqual(b.asked, [])
+        a.answers.worker_gone(1)
+        self.cluster.wait(2 * TURN_SECONDS)
+        self.assertEqual(len(b.asked), 1)
+        self.assertTrue(b.fill(b"7"))
+
+    def test_a_node_that_dies_is_followed_by_another(self) -> None:
+        for node in self.nodes:
+            node.read()
+        self.cluster.kill("a")
+        self.cluster.wait(OWNER_SECONDS + FILL_SECONDS)
+        asked = [name for name in "bc" if self.cluster[name].asked]
+        self.assertTrue(asked)
+        self.assertTrue(self.cluster[asked[0]].fill(b"5"))
+
+    def test_a_refresh_is_one_for_all_too(self) -> None:
+        self.cluster["a"].read()
+        self.cluster["a"].fill()
+        for node in self.nodes[1:]:
+            node.read()
+        before = self.cluster.pulls
+        for _ in range(597):
+            self.cluster.clock.advance(1.0)
+            self.cluster.deliver()
+        for node in self.nodes:
+            number = node.answers._number_of(KEY)
+            assert number is not None
+            node.answers._refresh(number)
+        self.cluster.deliver()
+        self.assertEqual(len(self.fillers()), 1)
+        next(node for node in self.nodes if node.asked).fill(b"2")
+        self.assertEqual([node.stored() for node in self.nodes], [b"2"] * 3)
+        self.assertEqual(self.cluster.pulls, before + 2)
+
+    def test_a_body_that_cannot_be_had_is_asked_for_here(self) -> None:
+        a, b = self.cluster["a"], self.cluster["b"]
+        a.read()
+        b.read()
+        self.cluster.slow_pulls = Deferred()
+        a.fill()
+        number = a.answers._number_of(KEY)
+        assert number is not None
+        a.answers.remove([number])
+        self.cluster.slow_pulls.callback(None)
+        self.cluster.slow_pulls = None
+        self.cluster.deliver()
+        self.assertEqual(len(b.asked), 1)
+        self.assertTrue(b.fill(b"9"))
+        self.assertEqual(b.stored(), b"9")
+
+
+class ChangedTests(Case):
+    """Changes between a question and its answer."""
+
+    def test_a_fill_that_began_before_the_change_is_stored_nowhere(self) -> None:
+        for node in self.nodes:
+            node.read()
+        settled = self.cluster.change("c", "x")
+        self.assertEqual(self.successResultOf(settled), 0)
+        self.assertFalse(self.cluster["a"].fill(b"old"))
+        self.assertEqual([node.stored() for node in self.nodes], [None] * 3)
+        self.assertEqual(self.fillers(), ["b"], "the next one asks anew")
+        self.assertTrue(self.cluster["b"].fill(b"new"))
+        self.assertEqual(self.cluster["c"].stored(), b"new")
+
+    def test_what_is_stored_goes_everywhere_before_the_change_has_settled(self) -> None:
+        self.cluster["a"].read()
+        self.cluster["a"].fill(b"old")
+        for node in self.nodes[1:]:
+            node.read()
+        self.assertEqual([node.stored() for node in self.nodes], [b"old"] * 3)
+        self.cluster.change("b", "x")
+        self.assertEqual([node.stored() for node in self.nodes], [None] * 3)
+
+    def test_a_change_while_the_body_is_pulled_spoils_what_was_pulled(self) -> None:
+        a, b = self.cluster["a"], self.cluster["b"]
+        a.read()
+        b.read()
+        self.cluster.slow_pulls = Deferred()
+        a.fill(b"old")
+        self.cluster.change("c", "x")
+        self.cluster.slow_pulls.callback(None)
+        self.cluster.slow_pulls = None
+        self.cluster.deliver()
+        self.assertIsNone(b.stored())
+        self.assertEqual(len(b.asked), 1)
+
+    def test_what_is_told_late_is_not_taken_if_a_change_is_known_here(self) -> None:
+        a, b = self.cluster["a"], self.cluster["b"]
+        a.read()
+        a.fill(b"old")
+        entry, vector = a.entries.have(KEY) or self.fail()
+        b.lane.changed(Change("shop", frozenset({"x"})))  # which a has not heard of
+        b.entries.receive("a", encode_entry_message(Hot(vector, (entry,))))
+        self.assertIsNone(b.stored())
+        self.assertEqual(b.entries.refused, 1)
+
+    def test_a_key_that_was_written_is_spoiled_by_its_name(self) -> None:
+        a, b = self.cluster["a"], self.cluster["b"]
+        a.read()
+        a.fill(b"old")
+        entry, vector = a.entries.have(KEY) or self.fail()
+        b.lane.changed(Change("shop", frozenset(), (KEY,)))
+        b.entries.receive("a", encode_entry_message(Hot(vector, (entry,))))
+        self.assertIsNone(b.stored())
+        self.cluster.deliver()
+        self.assertIsNone(a.stored())
+
+    def test_a_node_that_has_lost_touch_vouches_for_nothing(self) -> None:
+        a = self.cluster["a"]
+        a.read()
+        a.fill()
+        self.assertIsNotNone(a.entries.have(KEY))
+        self.cluster.clock.advance(LEASE_SECONDS + 1)
+        self.cluster.wires.clear()
+        self.assertIsNone(a.entries.have(KEY))
+
+
+class HotTests(Case):
+    """What the others are told ahead."""
+
+    def test_what_is_asked_for_after_it_was_filled_is_told_once(self) -> None:
+        a, b = self.cluster["a"], self.cluster["b"]
+        a.read()
+        a.fill(b"3")
+        self.cluster.wait(HOT_SECONDS)
+        self.assertIsNone(b.stored(), "nobody has asked for it since")
+        number = a.answers._number_of(KEY)
+        assert number is not None
+        a.answers._hot[number] = 0
+        a.segment.block(0).memory[4096 + a.answers.slot_of(number)] = 1  # as a worker notes a hit
+        self.cluster.wait(HOT_SECONDS)
+        self.assertEqual([node.stored() for node in self.nodes], [b"3"] * 3)
+        told = a.entries.told
+        self.cluster.wait(3 * HOT_SECONDS)
+        self.assertEqual((a.entries.told, b.entries.told), (told, 0))
+
+    def test_what_another_application_has_or_makes_no_sense_is_not_taken(self) -> None:
+        a, b = self.cluster["a"], self.cluster["b"]
+        a.read()
+        a.fill()
+        entry, vector = a.entries.have(KEY) or self.fail()
+        replace = __import__("msgspec").structs.replace
+        record = entry.records[0]
+        wrong: list[Entry] = [
+            replace(entry, application="blog"),
+            replace(entry, records=((1, *record[1:]),)),
+            replace(entry, records=(record, record)),
+            replace(entry, records=((record[0], bytes(32), *record[2:]),)),
+            replace(entry, records=((record[0], record[1], 1 << 30, *record[3:]),)),
+            replace(entry, name=b"no-path"),
+            replace(entry, status=503),
+            replace(entry, etag=b'"a"\r\nX: y', flags=1 << 15),
+            replace(entry, last_modified=b"x" * 400),
+        ]
+        for one in wrong:
+            b.entries.receive("a", encode_entry_message(Hot(vector, (one,))))
+            self.assertEqual((b.stored(), b.stored(one.name)), (None, None), one)
+        self.assertEqual(b.entries.refused, len(wrong))
+        b.entries.receive("a", encode_entry_message(Hot(vector, (entry,))))
+        self.assertEqual(b.stored(), b"1")
+
+    def test_who_says_done_without_having_been_asked_changes_nothing(self) -> None:
+        a, b = self.cluster["a"], self.cluster["b"]
+        a.read()
+        a.fill()
+        entry, vector = a.entries.have(KEY) or self.fail()
+        for number in range(20):
+            b.entries.receive("c", encode_entry_message(Done(number, STORED, vector, entry)))
+        self.assertIsNone(b.stored())
+
+
+class AnyOrderTests(SynchronousTestCase):
+    """Stores and lanes as they are, in random histories: nobody waits for ever, nothing old is stored."""
+
+    def test_whatever_happens_everybody_is_told_and_what_is_stored_is_new(self) -> None:
+        for seed in range(60):
+            random, cluster = Random(seed), Cluster("a", "b", "c")
+            version, asked_at = 0, {}
+            for _ in range(60):
+                node = cluster[random.choice("abc")]
+                kind = random.random()
+                if kind < 0.45:
+                    node.read()
+                elif kind < 0.7 and node.asked:
+                    token = node.asked[0][0]
+                    node.fill(b"%d" % asked_at.get((node.name, token), version), "x")
+                elif kind < 0.8:
+                    version += 1
+                    cluster.change(node.name, "x")
+                elif kind < 0.85 and node.asked:
+                    node.end(random.choice((Outcome.NOTHING, Outcome.FAILED)))
+                elif kind < 0.9:
+                    node.answers.worker_gone(0)
+                    node.asked.clear()
+                else:
+                    cluster.wait(random.choice((0.25, 1.0, 3.0)))
+                for one in cluster.nodes.values():
+                    for token, _ in one.asked:
+                        asked_at.setdefault((one.name, token), version)
+                    stored = one.stored()
+                    self.assertIn(stored, (None, b"%d" % version), f"seed {seed}")
+            for _ in range(8):
+                cluster.wait(3.0)
+                for one in cluster.nodes.values():
+                    while one.asked:
+                        one.fill(b"%d" % version, "x")
+            for one in cluster.nodes.values():
+                one.told.clear()
+                one.read()
+                while one.asked:
+                    one.fill(b"%d" % version, "x")
+                self.assertTrue(one.told, f"seed {seed}: a reader of {one.name} waits for ever")

@@ -1,0 +1,1 @@
+"""Tests of applications as the supervisor sees them."""
