@@ -156,9 +156,14 @@ class Steps:
         return self._tops.get(origin, 0) > self.mark_of(origin)
 
     @property
+    def open(self) -> list[str]:
+        """Publishers of which the table holds a part of a step."""
+        return [origin for origin in self._tops if self.is_open(origin)]
+
+    @property
     def state(self) -> bytes | None:
         """The state of the site here; None: there is none, or it is open."""
-        if any(map(self.is_open, self._tops)):
+        if self.open:
             return None
         vector = {
             self._id(origin): number(mark) for origin in self._positions if (mark := self.mark_of(origin))

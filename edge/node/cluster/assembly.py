@@ -189,6 +189,7 @@ def make_cluster(
             "changes": lambda: _refused(log.replica.refused(int(date_of(reactor) * 1000))),
             "certificate": revoking.troubles,
             "peers": lambda: _distrusted(log.replica.distrusted),
+            "deploys": lambda: _unended(table.open_steps()),
             "answers": lambda: lane.troubles() if config.app else {},
         },
         reactor,
@@ -258,6 +259,15 @@ def _others_publish(membership: Membership, unknown: bool) -> bool:
     alive = [member for member in membership.members.values() if member.state == ALIVE]
     loads = [membership.load_of(member.name) for member in alive]
     return any(unknown if load is None else load[0].publishing for load in loads or [None])
+
+
+def _unended(seconds: dict[str, int]) -> dict[str, str]:
+    """Publishers of which a deploy has not ended -> a sentence."""
+    return {
+        origin: f"a deploy of {origin} has begun {time} s ago, and its end has not come: clients ask for each"
+        f" copy meanwhile, and get no new version whole; edgectl publish on {origin} ends it"
+        for origin, time in seconds.items()
+    }
 
 
 def _unconfirmed(origins: list[str]) -> dict[str, str]:

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from edge.node.process.slices import Slices
     from edge.table.writer import Writer
 
+#: Seconds after which it is said that a step has not ended.
+OPEN_SECONDS = 60
 #: Changes read from the change log in one step.
 STEP = 200
 
@@ -107,6 +109,8 @@ class ReplicatedTable:
         #: How many hold a step open; up to where this node's own log needs no mark.
         self._held = 0
         self._marked = replica.positions[replica.node][1]
+        #: Publishers whose step is open, and since when.
+        self._open_since: dict[str, float] = {}
 
     # What the publisher sees: edge.node.publishing.table.Table
 
@@ -256,9 +260,20 @@ class ReplicatedTable:
         node = self.replica.node
         if not self._held and (self.replica.positions[node][1] != self._marked or self._steps.is_open(node)):
             self._announce()
+        now = self._reactor.seconds()
+        self._open_since = {origin: self._open_since.get(origin, now) for origin in self._steps.open}
+        if self._others:
+            return  # what the logs have is not in the table yet
+        self._steps.reached(self.replica.positions)
         changed = self._steps.believe(behind)
-        if (self._steps.resalt(self._revoked()) or changed) and not self._others:
+        if self._steps.resalt(self._revoked()) or changed:
             self._settle()
+
+    def open_steps(self) -> dict[str, int]:
+        """Publishers whose step is open, and for how many seconds, if that is long."""
+        now = self._reactor.seconds()
+        found = {origin: int(now - since) for origin, since in self._open_since.items()}
+        return {origin: seconds for origin, seconds in found.items() if seconds >= OPEN_SECONDS}
 
     # Joining, and what others publish
 

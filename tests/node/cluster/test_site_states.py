@@ -10,7 +10,7 @@ from edge.http.changes import UNKNOWN, since, state_of
 from edge.node.bodies.store import BodyStore
 from edge.node.cluster.leases import Leases
 from edge.node.cluster.missing_bodies import MissingBodies
-from edge.node.cluster.replicated_table import ReplicatedTable
+from edge.node.cluster.replicated_table import OPEN_SECONDS, ReplicatedTable
 from edge.node.process.slices import Slices
 from edge.table.reader import Reader
 from edge.table.segment import Segment
@@ -208,6 +208,27 @@ class SiteStateTests(TableTestCase):
             self.put(resource(b"/a", b"1"))
             self.reactor.settle()
             self.replica.save(self.now_ms())
+
+    def test_a_step_that_does_not_end_is_said(self) -> None:
+        self.put(resource(b"/a", b"1"))
+        self.reactor.settle()
+        self.exchange()
+        self.table.begin_step()
+        self.put(resource(b"/a", b"2"))
+        self.exchange()
+        for table in (self.table, self.there):
+            for _ in range(OPEN_SECONDS // 5):
+                table.look_after_steps(())
+                self.assertEqual(table.open_steps(), {})
+                self.reactor.now += 5
+            self.assertEqual(table.open_steps(), {"me": OPEN_SECONDS})
+            self.assertEqual(self.state(self.readers[table is self.there]), UNKNOWN)
+        self.table.end_step()
+        self.reactor.settle()
+        self.exchange()
+        for table in (self.table, self.there):
+            table.look_after_steps(())
+            self.assertEqual(table.open_steps(), {})
 
     def test_marks_are_no_entries_and_belong_to_nobody_s_webroot(self) -> None:
         self.put(resource(b"/a", b"1"))
