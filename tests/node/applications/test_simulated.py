@@ -21,7 +21,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.http.parser import NEED_DATA, EndOfMessage, Limits, RequestHead, RequestParser
 from edge.node.applications.gateway import Gateway, Place
 from edge.node.applications.http_origin import HTTPOrigin, UpstreamConnection
+from edge.node.applications.origin import Origin
 from edge.node.applications.pool import OriginPool
+from tests.node.applications.cached import CachedNode
 from tests.node.applications.test_gateway import Published, Site
 from tests.node.applications.test_http_origin import Wire
 from tests.node.serving import Connection
@@ -32,11 +34,12 @@ STEPS = 400
 
 
 class World:
-    """One gateway, two servers, some visitors."""
+    """One gateway, two servers, some visitors; with *cached*, the shared cache before the servers."""
 
-    def __init__(self, draw: random.Random) -> None:
+    def __init__(self, draw: random.Random, cached: CachedNode | None = None) -> None:
         self.draw = draw
-        self.clock = Clock()
+        self.cached = cached
+        self.clock: Clock = Clock() if cached is None else cached.clock
         self.wires: list[Wire] = []
         #: What servers have read, and the heads that they have not answered.
         self.parsers: dict[Wire, RequestParser] = {}
@@ -45,9 +48,15 @@ class World:
         self.script: dict[Wire, tuple[bytes, bool]] = {}
         self.origins = [HTTPOrigin(name, self.connect, self.clock) for name in ("one", "two")]
         self.pool = OriginPool("app", self.origins, self.clock, timeout=5, queue=6, most=3, draw=draw)
+        now = self.clock.seconds()
         self.first = Connection(Site(), clock=self.clock)
+        self.clock.rightNow = now  # that has set another time
         reader: Any = Published()
-        self.first.site.streams = Gateway([Place(b"/", self.pool)], reader, self.clock, ())
+        origin: Origin = self.pool
+        if cached is not None:
+            origin = cached.workers[0].origin
+            cached.workers[0].origin.inner = self.pool
+        self.first.site.streams = Gateway([Place(b"/", origin)], reader, self.clock, ())
         self.visitors: list[Connection] = []
         #: What each has still to send.
         self.sending: dict[int, bytes] = {}
@@ -89,7 +98,8 @@ class World:
     def request(self) -> bytes:
         self.number += 1
         method = self.draw.choice(("GET", "GET", "HEAD", "POST", "PUT"))
-        head = f"{method} /{self.number} HTTP/1.1\r\nHost: localhost\r\n"
+        target = self.number if self.cached is None else self.draw.randrange(5)
+        head = f"{method} /{target} HTTP/1.1\r\nHost: localhost\r\n"
         if method in ("GET", "HEAD"):
             return f"{head}\r\n".encode()
         body = b"x" * self.draw.choice((0, 1, 1000, 70_000, 200_000))
@@ -170,6 +180,8 @@ class World:
         interim = b"HTTP/1.1 103 Early\r\n\r\n" if self.draw.random() < 0.2 else b""
         status = self.draw.choice((b"200", b"200", b"200", b"404", b"503"))
         head = interim + b"HTTP/1.1 %b X\r\n" % status
+        if self.draw.random() < 0.5:
+            head += b"Cache-Control: public, s-maxage=%d\r\n" % self.draw.randrange(4)
         if method == b"HEAD":
             return head + b"Content-Length: %d\r\n\r\n" % len(body), False
         if luck < 0.5:
@@ -231,6 +243,23 @@ class SimulationTests(SynchronousTestCase):
             self.assertEqual(world.first.site.channels - {world.first.channel}, set(), seed)
         self.assertGreater(answers, 3 * SEEDS, "the worlds are worth something")
         self.assertGreater(failures, SEEDS // 4)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_nor_with_the_shared_cache_before_the_servers(self) -> None:
+        """There, who asks for the same may have the same answer."""
+        answers = 0
+        for seed in range(SEEDS // 2):
+            node = CachedNode(workers=1, share=("/**",))
+            world = World(random.Random(seed), node)
+            world.run()
+            for visitor in world.visitors:
+                answers += self.check(visitor, world.asked.get(id(visitor), []), seed)[0]
+            world.end()
+            dispatch = world.pool.dispatch
+            self.assertEqual((dispatch.unanswered, dispatch.waiting), (0, 0), seed)
+            self.assertEqual([(one.busy, one.unanswered) for one in dispatch.members], [(0, 0)] * 2, seed)
+            node.close()
+        self.assertGreater(answers, 3 * (SEEDS // 2))
         self.assertEqual(self.flushLoggedErrors(), [])
 
     def check(self, visitor: Connection, asked: list[tuple[bytes, bytes]], seed: int) -> tuple[int, int]:
