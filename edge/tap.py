@@ -11,7 +11,7 @@ import pwd
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, ClassVar
@@ -82,7 +82,7 @@ class Options(usage.Options):
     def parseOptions(self, options: Any = None) -> None:
         """Under ``twistd`` a wrong option is told in a line, on standard error, without the whole help."""
         try:
-            super().parseOptions(options)  # type: ignore[no-untyped-call]
+            super().parseOptions(_with_glob(options))  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
             told = _without_getopt(str(error))
             if self.parent is None:
@@ -115,6 +115,10 @@ class Options(usage.Options):
     def opt_cache(self, text: str) -> None:
         """Cache-Control for the files that match a glob."""
         self._repeated.setdefault("cache", []).append(text)
+
+    def opt_inject_client(self, text: str) -> None:
+        """Pages that get the smart client's script tag."""
+        self._repeated.setdefault("inject-client", []).append(text)
 
     def opt_peer(self, text: str) -> None:
         """Another node to join."""
@@ -212,6 +216,15 @@ def makeService(options: Options) -> IService:
         raise SystemExit(f"twistd edge: {error}") from None
     except OSError as error:
         raise SystemExit(f"twistd edge: {in_words(error)}") from None
+
+
+def _with_glob(options: Sequence[str] | None) -> list[str]:
+    """*options*, or those of the program, with the glob that ``--inject-client`` alone stands for."""
+    given = list(sys.argv[1:] if options is None else options)
+    for number, option in enumerate(given):
+        if option == "--inject-client" and (number + 1 == len(given) or given[number + 1].startswith("-")):
+            given[number] += "=**"
+    return given
 
 
 def _without_getopt(told: str) -> str:

@@ -82,6 +82,19 @@ class OptionTests(Base):
         config = self.parsed("--config", str(file), "--watch", "--node", "line").config
         self.assertEqual((config.node, config.watch), ("line", True))
 
+    def test_pages_that_get_the_client_are_all_or_those_of_globs(self) -> None:
+        for arguments, globs in (
+            ((), ()),
+            (("--inject-client",), ("**",)),
+            (("--inject-client", "--watch"), ("**",)),
+            (("--inject-client", "/blog/**", "--inject-client=*.htm"), ("/blog/**", "*.htm")),
+        ):
+            self.assertEqual(self.parsed(*arguments).config.inject_client, globs)
+        with self.assertRaisesRegex(usage.UsageError, "empty glob"):
+            self.parsed("--inject-client=")
+        with self.assertRaisesRegex(usage.UsageError, "nothing that the tag could name"):
+            self.parsed("--inject-client", "--no-smart-client")
+
     def test_a_wrong_value_is_a_usage_error(self) -> None:
         error = self.assertRaises(usage.UsageError, self.parsed, "--workers", "x")
         self.assertEqual(str(error), "--workers x: give a whole number from 0 to 64")

@@ -63,6 +63,11 @@ def _compare(config: Config) -> None:
         raise ConfigError("\n".join(problems))
     secure = [spec for spec in map(parse_endpoint, config.listen) if spec.kind == "tls"]
     bare = [spec for spec in secure if not spec.files]
+    if config.inject_client and not config.smart_client:
+        raise ConfigError(
+            "--inject-client: with --no-smart-client there is nothing that the tag could name; "
+            "leave out one of them"
+        )
     if config.redirect_https and not secure:
         raise ConfigError(
             "--redirect-https: this node listens nowhere for HTTPS, so nobody could follow; "

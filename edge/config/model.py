@@ -35,6 +35,8 @@ class Config:
     watch: bool = True
     #: Publish the smart client beside the site.
     smart_client: bool = True
+    #: Globs of the pages that get the smart client's script tag.
+    inject_client: tuple[str, ...] = ()
     #: (glob, Cache-Control value), the first match wins.
     cache: tuple[tuple[str, str], ...] = ()
     brotli_quality: int = 11

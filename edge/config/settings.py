@@ -53,6 +53,9 @@ _ROWS = (
     Setting("watch", values.FLAG, "Site", "Publish changed files by themselves (inotify)."),
     Setting("smart-client", values.FLAG, "Site",
             "Publish the smart client (/sw.js and /edge/) beside the site, for pages that ask for it."),
+    Setting("inject-client", values.PAGES, "Site",
+            "Pages that get the script tag of the smart client as they are published, by a glob like *.html "
+            "or /blog/**; the files stay as they are. Without a glob, or with **: all.", "none"),
     Setting("cache", values.CACHE_RULES, "Site",
             "Cache-Control for the files that match a glob; the first rule that matches counts. "
             "In TOML: tables [[cache]] with glob and value.",

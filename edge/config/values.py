@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from edge.endpoint import ListenSpec, check_unix_path, parse_endpoint
 from edge.errors import ConfigError
+from edge.publish.injection import Pages
 from edge.publish.rules import CacheRules
 
 
@@ -279,6 +280,16 @@ def checked_cache_rule(glob: str, value: str) -> tuple[str, str]:
     return glob, value
 
 
+def _pages(text: str, base: Path) -> str:
+    try:
+        Pages([text])
+    except ConfigError:
+        raise Wrong(
+            "an empty glob matches nothing; write for example /blog/**, or ** for all pages"
+        ) from None
+    return text
+
+
 def _cache_rule(text: str, base: Path) -> tuple[str, str]:
     glob, equals, value = text.partition("=")
     if not (glob and equals and value):
@@ -320,4 +331,5 @@ GOSSIP = Kind("ADDRESS:PORT", _gossip)
 PEERS = Kind("HOST:PORT", _address, repeated=True)
 ORIGINS = Kind("ORIGIN", _origin, repeated=True)
 MOUNTS = Kind("/PATH=MODULE:NAME[:ARGUMENT]", _mount, repeated=True)
+PAGES = Kind("GLOB", _pages, repeated=True)
 CACHE_RULES = Kind("GLOB=VALUE", _cache_rule, repeated=True, tables=_cache_rules_from_toml)

@@ -22,6 +22,7 @@ catalogue.py    all resources of a folder at one moment; whether two are the sam
 store.py        the state directory: the cache of coded bodies, digests and facts, damage and eviction
 blobs.py        content-addressed files for large bodies, shared by processes, garbage-collected
 client.py       the smart client beside any site
+injection.py    its script tag in pages that do not name it
 watcher.py      noticing changes by inotify (the only module here that imports Twisted)
 problems.py     files that could not be published, and why
 ==============  ==========================================================================================

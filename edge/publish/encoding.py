@@ -48,6 +48,13 @@ class Encoder:
             self._store.blobs.discard(etag)
         return body
 
+    def placed(self, signature: Signature, body: bytes) -> Content:
+        """Contents made from a file: in memory if small, else a blob; :class:`PublishError`."""
+        if len(body) > self._body_limit:
+            self._store.blobs.put(body)
+        kept = body if len(body) <= self._body_limit else None
+        return Content(signature, sha256(body).digest(), len(body), kept)
+
     def look_up(self, keys: Iterable[CodingKey]) -> dict[CodingKey, Coded]:
         """What is known of *keys*, each body where it belongs by its length."""
         try:

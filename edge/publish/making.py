@@ -2,7 +2,8 @@
 
 :class:`Maker` goes through these stages, each over all groups that it is given:
 
-1. read the files (:mod:`edge.publish.reading`); large ones that the store knows are not read;
+1. read the files (:mod:`edge.publish.reading`); large ones that the store knows are not read; pages that are
+   to have the smart client get it (:mod:`edge.publish.injection`);
 2. see which siblings hold coded contents; look the other codings up in the store;
 3. code what it does not know, the largest first (:mod:`edge.publish.coding`);
 4. find out whether text is UTF-8, and whether names hold digests (:mod:`edge.publish.facts`);
@@ -28,12 +29,14 @@ from hashlib import sha256
 from posixpath import basename
 from typing import NamedTuple
 
+from edge.errors import PublishError
 from edge.publish.building import Body, build
 from edge.publish.catalogue import PublishedFile
 from edge.publish.coding import decodes_to
 from edge.publish.encoding import DAMAGED, Encoder
 from edge.publish.facts import UTF8, candidates, is_true
 from edge.publish.groups import Group
+from edge.publish.injection import Pages, with_client
 from edge.publish.problems import KEEPS_OLD, Kind, Problem, Report
 from edge.publish.reading import Content, Reader
 from edge.publish.rules import NO_CACHE, CacheRules, content_type, is_text, may_be_immutable
@@ -94,7 +97,10 @@ class Maker:
         self._at_once = at_once
         self._started = time.time() if now is None else now
         self._encoder = Encoder(store, settings.qualities, settings.body_limit, report)
+        self._pages = Pages(settings.inject_client)
         self._contents: dict[str, Content] = {}
+        #: Of pages that are published with the smart client: as they are on disk.
+        self._originals: dict[str, Content] = {}
         self._problems: dict[str, Problem] = {}
         self._notes: dict[str, list[Problem]] = {}
         self._facts: dict[Fact, bool] = {}
@@ -107,6 +113,7 @@ class Maker:
         """What is published of *groups*; all blobs that it refers to exist."""
         files: dict[str, PublishedFile | None] = {group.main.name: None for group in groups}
         self._read(groups)
+        self._inject(groups)
         readable = [group for group in groups if self._is_readable(group, files)]
         siblings = self._sibling_codings(readable)
         codings = self._codings(readable, siblings)
@@ -158,6 +165,29 @@ class Maker:
                 self._progress(ScanProgress("read", done, len(unread)))
         self._encoder.remember_digests(learnt)
 
+    def _inject(self, groups: Sequence[Group]) -> None:
+        """Put the smart client into the pages that are to have it."""
+        for group in groups:
+            name = group.main.name
+            main = self._contents.get(name)
+            if main is None or group.media_type != "text/html" or not self._pages.has(name):
+                continue
+            body = self._encoder.body_of(main)
+            page, reason = with_client(body) if body is not None else (None, "")
+            if reason:
+                text = f"is published without the smart client: {reason}"
+                self._note(name, Problem(Kind.NO_CLIENT, name, text))
+            if page is None:
+                continue
+            try:
+                self._contents[name] = self._encoder.placed(main.signature, page)
+                self._originals[name] = main
+            except PublishError as error:
+                self._problems[name] = problem = Problem(
+                    Kind.STORE, name, f"{error}; a version published before stays"
+                )
+                self._report(problem)
+
     def _is_readable(self, group: Group, files: dict[str, PublishedFile | None]) -> bool:
         """Whether *group* can be made anew; if not, its old version is kept where that is right."""
         for file in group.files():
@@ -190,7 +220,8 @@ class Maker:
         def check(
             group: Group, coding: Coding, sibling: SourceFile
         ) -> tuple[Group, Coding, SourceFile, bool]:
-            main, coded = self._contents[group.main.name], self._contents[sibling.name]
+            name = group.main.name
+            main, coded = self._originals.get(name, self._contents[name]), self._contents[sibling.name]
             right = coded.length < main.length <= self._settings.coding_limit
             if right:
                 body, data = self._encoder.body_of(main), self._encoder.body_of(coded)
@@ -218,7 +249,7 @@ class Maker:
                 content = self._contents[group.main.name]
                 if self._settings.qualities.smallest <= content.length <= self._settings.coding_limit:
                     for coding in (Coding.GZIP, Coding.BR):
-                        if (group.main.name, coding) not in siblings:
+                        if (group.main.name, coding) not in siblings or group.main.name in self._originals:
                             wanted[self._encoder.key(content, coding)] = content
         found: dict[CodingKey, Coded | str] = {**self._encoder.look_up(wanted)}
         missing = sorted(wanted.keys() - found.keys(), key=lambda key: -wanted[key].length)
@@ -299,9 +330,10 @@ class Maker:
         for coding in (Coding.GZIP, Coding.BR) if group.is_compressible else ():
             sibling = siblings.get((group.main.name, coding))
             if sibling is not None:
-                bodies[coding] = self._contents[sibling.name]
                 used.append(sibling.name)
-                continue
+                if name not in self._originals:
+                    bodies[coding] = self._contents[sibling.name]
+                    continue
             key = self._encoder.key(main, coding)
             if key in codings:
                 coded = codings[key]

@@ -31,6 +31,7 @@ class Kind(Enum):
     STORE = "store"
     DAMAGED = "damaged"
     WATCH = "watch"
+    NO_CLIENT = "no-client"
 
 
 #: After these the old version of the file (or of everything in the directory) stays published:

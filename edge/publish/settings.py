@@ -17,6 +17,8 @@ class PublishSettings:
     root: str
     #: The directory of the smart client, published beside *root*; "": none.
     client: str = ""
+    #: Globs of the pages that get the smart client's script tag, see :mod:`edge.publish.injection`.
+    inject_client: tuple[str, ...] = ()
     #: Publish what links point to outside of *root*.
     follow_symlinks: bool = False
     #: (glob, Cache-Control value), the first match wins; see :mod:`edge.publish.rules`.

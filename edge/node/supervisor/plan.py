@@ -131,6 +131,7 @@ def publish_settings(config: Config) -> PublishSettings:
     return PublishSettings(
         root="" if config.webroot is None else str(config.webroot),
         client=str(config.state_dir / "client") if config.webroot is not None and config.smart_client else "",
+        inject_client=config.inject_client,
         follow_symlinks=config.follow_symlinks,
         node=config.node,
         image_siblings=ImageSiblings(config.image_siblings),

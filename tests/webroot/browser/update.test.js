@@ -20,6 +20,7 @@ const FILES = {
   "busy.html": doc("v1"), "scripted.html": doc("v1", '<script src="/old.js"></script>'), "own.html": doc("v1", '<script src="/old.js"></script>'), "old.js": "window.which = 1;", "new.js": "window.which = 2;",
   "plain.html": `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>p</title><link rel="stylesheet" href="/same.css"><script type="module" src="/edge/client.js"></script><h1>p</h1></html>`,
   "same.css": css("1, 1, 1"),
+  "injected.html": `<!doctype html><html lang="en"><head><link rel="icon" href="data:,"><title>i</title></head><body><h1>v1</h1></body></html>`,
 };
 
 let cluster;
@@ -27,7 +28,7 @@ let chrome;
 let home;
 
 before(async () => {
-  cluster = await Cluster.start(FILES);
+  cluster = await Cluster.start(FILES, ["--inject-client=injected.html"]);
   chrome = await browser();
   home = cluster.nodes[0].url;
 });
@@ -128,5 +129,13 @@ test("a style sheet that changes under the same name is loaded anew", async () =
   await cluster.write("same.css", css("2, 2, 2"));
   await until(async () => (await colour()) === "rgb(2, 2, 2)", "the new style is in force");
   assert.equal(await page.locator("link[rel=stylesheet]").count(), 1);
+  await page.close();
+});
+
+test("a page that does not name the client has it from the node, and is brought up to date like others", async () => {
+  const page = await opened("/injected.html");
+  assert.equal(await page.locator('head script[src="/edge/client.js"]').count(), 1);
+  await cluster.write("injected.html", FILES["injected.html"].replace("v1", "v2"));
+  await page.waitForFunction(() => document.querySelector("h1").textContent === "v2");
   await page.close();
 });
