@@ -120,7 +120,7 @@ def _client() -> list[tuple[int, int]]:
     if code:
         return [(0, 1)]
     results = []
-    for project in ("workers", "pages"):
+    for project in ("workers", "pages", "declarations"):
         tsc = ["npx", "tsc", "-p", f"tests/webroot/{project}.tsconfig.json"]
         code, _ = _run(f"types of the client's {project}", tsc)
         results.append((int(code == 0), int(code != 0)))
