@@ -87,17 +87,25 @@ class ClientTests(SynchronousTestCase):
         def weight(*paths: Path) -> int:
             return sum(len(brotlicffi.compress(path.read_bytes(), quality=11)) for path in paths)
 
-        loaded = [self.folder / "sw.js"]
-        for path in loaded:
-            for name in re.findall(r'^import .*?"(\..*?)";$', path.read_text(), re.MULTILINE):
-                module = (path.parent / name).resolve()
-                if module not in loaded:
-                    loaded.append(module)
+        def closure(entry: Path) -> list[Path]:
+            """A module and all that it imports at once."""
+            found = [entry.resolve()]
+            for path in found:
+                for name in re.findall(r'^import .*?"(\..*?)";$', path.read_text(), re.MULTILINE):
+                    module = (path.parent / name).resolve()
+                    if module not in found:
+                        found.append(module)
+            return found
+
+        loaded = closure(self.folder / "sw.js")
         self.assertEqual(len(loaded), 2)
         self.assertIn('import { Worker } from "', loaded[0].read_text())
         self.assertIn("\nexport class Worker {", loaded[1].read_text())
         for name in ("ResponseStore", "Sender", "Outbox", "Nodes"):
             self.assertIn(f"class {name} ", loaded[1].read_text())
         self.assertLessEqual(weight(*loaded), 25_500)
+        runtime = closure(self.folder / "edge" / "client.js")
+        self.assertIn("segments.js", [path.name for path in runtime])
+        self.assertLessEqual(weight(*runtime), 3_000)
         page = self.folder / "edge" / "page"
         self.assertLessEqual(weight(*(page / f"{name}.js" for name in ("app", "html", "patch"))), 6_000)

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import test, { after, before } from "node:test";
 
 import { parseRules } from "../../../webroot/edge/worker/rules.js";
@@ -23,7 +25,7 @@ const FILES = {
   "banner.html": page(`<h1>v1</h1>${BANNER}`, script('"New version" in your own words')),
   "spa.html": page(BANNER, `addEventListener("data", ({ detail }) => (window.data = detail));${script("A single-page application")}`),
   "data/1.json": "1",
-  "form.html": page('<p id="outbox"></p>', script("A form that may be sent later")),
+  "form.html": page('<p id="waiting"></p><p id="refused"></p>', script("A form that may be sent later")),
   "offline.html": "offline", "thanks-later.html": "<h1>thanks</h1>",
   "edge.json": blocks("A form that may be sent later", "json")[0].replaceAll("/comments", "/take/**"),
 };
@@ -32,7 +34,7 @@ let cluster;
 let chrome;
 let home;
 before(async () => {
-  cluster = await Cluster.start(FILES, [`--mount=/take=tests.end_to_end.posting:Posting:/dev/null`]);
+  cluster = await Cluster.start(FILES, [`--mount=/take=tests.end_to_end.posting:Posting:${join(tmpdir(), `edge-recipes-${process.pid}`)}`]);
   home = cluster.nodes[0].url;
   chrome = await browser();
 });

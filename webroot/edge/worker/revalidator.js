@@ -42,6 +42,8 @@ export class Revalidator {
     this.count = { validators: 0, notModified: 0 };
     /** The state that a node confirmed last, and when. */
     this.known = { state: "", at: 0 };
+    /** Grows whenever something may have changed. */
+    this.turn = 0;
   }
 
   /** Have *stored* revalidated soon, with others; fulfilled when that is over. @param {StoredResponse} stored @returns {Promise<void>} */
@@ -97,11 +99,12 @@ export class Revalidator {
       if (name) kept.get(name)?.push(stored);
     }
     const [name, rows] = [...kept].sort(([, one], [, other]) => other.length - one.length)[0] ?? ["", []];
+    const { turn } = this;
     const known = name ? await this.changes(name) : null;
     if (!known) return { stale: [], rest: asked };
     versions.moved(name, known.state, known.changed);
     versions.token = known.state;
-    this.known = { state: known.state, at: this.store.now() };
+    if (turn === this.turn) this.known = { state: known.state, at: this.store.now() };
     const here = new Set(rows);
     const now = versions.at(known.state);
     const current = rows.filter(({ states }) => states & now);
@@ -110,9 +113,10 @@ export class Revalidator {
     return { stale: rows.filter(({ states }) => !(states & now)), rest: asked.filter((stored) => !here.has(stored)) };
   }
 
-  /** A page is navigated to: nothing is known. */
+  /** A page is navigated to, or something has changed: nothing is known, nor by questions that are on their way. */
   forget() {
     this.known.at = 0;
+    this.turn += 1;
   }
 
   /** Whether *stored* is kept at a state that was confirmed in the last *ms*. @param {StoredResponse} stored @param {number} ms */

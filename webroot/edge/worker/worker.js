@@ -228,6 +228,8 @@ export class Worker {
     if (message.type === "load") {
       const load = readLoad(message.document);
       if (load) this.nodes.learn(load, Date.now());
+    } else if (message.type === "changed") {
+      this.revalidator.forget();
     } else if (message.type === "ask") {
       // A page that registers while it still has this worker takes it back, in Chromium.
       if (this.life === "removed") return this.say({ type: "removed" });
