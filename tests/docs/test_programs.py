@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -65,27 +63,3 @@ class MountTests(TestCase):
         for key, count in (("a", 1), ("a", 1), ("b", 2)):
             self.assertEqual(await self.ask(orders, b"POST", key), (None, b'{"orders": %d}' % count))
         self.assertEqual((await self.ask(orders, b"POST", None))[0], 400)
-
-
-class ScriptTagTests(SynchronousTestCase):
-    """``script-tag.md``."""
-
-    def test_each_page_gets_the_line_once_and_other_files_none(self) -> None:
-        folder = Path(self.mktemp())
-        (folder / "a b").mkdir(parents=True)
-        tag = '<script type="module" src="/edge/client.js"></script>'
-        pages = {
-            "index.html": ("<HEAD></HEAD>x", f"<HEAD>{tag}</HEAD>x"),
-            "a b/c.html": ("<title>no head", f"<title>no head\n{tag}\n"),
-            "has.html": (f"<head>{tag}</head>", f"<head>{tag}</head>"),
-            "data.json": ("</head>", "</head>"),
-        }
-        for name, (before, _) in pages.items():
-            (folder / name).write_text(before)
-        for _ in range(2):
-            script = program("script-tag", "sh")
-            subprocess.run(["sh", "-c", script, "add-client", str(folder)], check=True, timeout=60)
-            self.assertEqual(
-                {name: (folder / name).read_text() for name in pages}, {n: p[1] for n, p in pages.items()}
-            )
-        self.assertEqual(len(list(folder.rglob("*.*"))), len(pages))
