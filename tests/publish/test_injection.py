@@ -20,8 +20,8 @@ HERE = b"@"
 #: What pages are made of, and what breaks them.
 PIECES = (
     b"<!doctype html>", b"<html>", b"<head>", b"</head>", b"<body>", b"<title>", b"</title>", b"<script>",
-    b"</script>", b"<!--", b"-->", b"<p a='", b"'>", b'"', b"<", b">", b"<meta ", b"x=y ", b"/>", b"text", b" ",
-    b"<style>", b"</style", b"<base href=//x>", b"<\xff", b"importmap", b"<script type=importmap>", TAG,
+    b"</script>", b"<!--", b"-->", b"<p a='", b"'>", b'"', b"<", b">", b"<meta ", b"x=y ", b"/>", b"text",
+    b" ", b"<style>", b"</style", b"<base href=//x>", b"<\xff", b"importmap", b"<script type=importmap>", TAG,
 )  # fmt: skip
 
 
