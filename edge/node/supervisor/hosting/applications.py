@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.defer import Deferred, DeferredSemaphore
 from twisted.internet.task import LoopingCall
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
-from twisted.python.threadpool import ThreadPool
 
 from edge.errors import EdgeError, NotConnected
+from edge.node.process.daemon_threads import in_daemon_thread
 from edge.node.supervisor.hosting.connecting import connect
 from edge.node.supervisor.hosting.memory import processor_seconds, resident_bytes
 from edge.node.supervisor.hosting.position import Position
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: Seconds between two looks at a process.
 LOOK_SECONDS = 5.0
 #: Connections to applications elsewhere that are made at once.
-CONNECTS = 8
+CONNECTS = 32
 
 
 class NoSuchApplication(EdgeError):
@@ -48,15 +48,14 @@ class Applications:
             if application.is_hosted
         }
         self._reactor = reactor
-        #: For connections: they take their time, and names have to be looked up.
-        self._threads = ThreadPool(0, CONNECTS, "connect")
+        #: Connections take their time, and names have to be looked up.
+        self._connects = DeferredSemaphore(CONNECTS)
         self._looking = LoopingCall(self._look)
         self._looking.clock = reactor
 
     def start(self) -> None:
         """Start the processes."""
         if self._applications:
-            self._threads.start()
             self._looking.start(LOOK_SECONDS, now=False)
         for position in self._all():
             position.start()
@@ -72,8 +71,6 @@ class Applications:
             position.kill()
         if self._looking.running:
             self._looking.stop()
-        if self._threads.started:
-            self._threads.stop()
 
     async def connect(self, name: str, number: int) -> int:
         """The descriptor of a new connection to place *number* of application *name*, for the caller.
@@ -90,7 +87,8 @@ class Applications:
         if application.is_hosted:
             return await self._positions[name][number].connect()
         target = application.targets[number]
-        return await deferToThreadPool(self._reactor, self._threads, connect, target)
+        made: Deferred[int] = self._connects.run(in_daemon_thread, self._reactor, connect, target)
+        return await made
 
     async def reload(self, name: str) -> tuple[int, list[str]]:
         """Replace the processes of application *name*: how many were, and sentences about the others."""
