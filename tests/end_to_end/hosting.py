@@ -48,6 +48,10 @@ class HostingNode(RunningNode):
         """The processes of application *name*."""
         return [process["pid"] for process in self.application(name)["processes"]]
 
+    def says(self, sentence: str) -> None:
+        """Wait until the log has *sentence*: what workers say comes there a moment later."""
+        self.wait_for(lambda: sentence in self.said(), f"it says {sentence!r}")
+
     def said(self) -> str:
         """The log."""
         return self.log.read_text()

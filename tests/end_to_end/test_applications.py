@@ -76,7 +76,7 @@ class FrameworkTests(Base):
         self.assertEqual(node.ask("/flask/away")[1]["Location"], "/flask/")
         self.assertEqual(node.ask("/flask/fails")[0], 500)
         self.assertEqual(node.ask("/flask/none")[0], 404)
-        self.assertIn("a mistake in the shop", node.said())
+        node.says("a mistake in the shop")
 
         self.assertEqual(node.ask("/where")[1]["X-Content-Type-Options"], "nosniff")
         where = self.json(node, "/where?x=1")
@@ -143,8 +143,8 @@ class FrameworkTests(Base):
             connect(f"{there}/chat/private")
         self.assertEqual(refused.exception.response.status_code, 403)
         self.assertEqual(node.stop(), 0)
-        self.assertIn("app chat: chat: up", node.said())
-        self.assertIn("app chat: chat: down", node.said())
+        node.says("app chat: chat: up")
+        node.says("app chat: chat: down")
 
     def test_who_does_not_take_holds_the_application_back_and_who_goes_ends_it(self) -> None:
         node = self.host({"name": "chat", "at": "/", "run": "starlette_chat:app"})
@@ -250,7 +250,7 @@ class ProcessTests(Base):
             node.wait_for(lambda n=number: self.restarts(node)[n] and node.ready("shop"), "it is replaced")  # type: ignore[misc]
         self.assertEqual(asked(), {200}, node.said())
         self.assertEqual(self.restarts(node), [1, 1])
-        self.assertIn("was killed by SIGKILL", node.said())
+        node.says("was killed by SIGKILL")
 
     def restarts(self, node: HostingNode) -> list[int]:
         return [one["restarts"] for one in node.application("shop")["processes"]]

@@ -69,7 +69,7 @@ class BadApplicationTests(SynchronousTestCase):
         }.items():
             node.wait_for(lambda n=name: node.application(n)["problem"], f"{name} failed")  # type: ignore[misc]
             self.assertIn(sentence, node.application(name)["problem"])
-            self.assertIn(f"app {name}: {node.application(name)['problem']}; starting again", node.said())
+            node.says(f"app {name}: {node.application(name)['problem']}; starting again")
         self.assertNotIn("Traceback", node.said())
         self.assertEqual(node.ask("/raises")[0], 503)
         _, done = node.admin("POST", "/applications/reload", {"name": "number"})
@@ -108,7 +108,7 @@ class BadApplicationTests(SynchronousTestCase):
             "app asgi: the application returned without ending its answer to b'/a/silent'",
             "app asgi: RuntimeError: an event of type 'http.response.odd', which is not known here",
         ):
-            self.assertIn(sentence, node.said())
+            node.says(sentence)
         self.assertEqual([node.application(name)["processes"][0]["restarts"] for name in node.names], [0, 0])
         self.assertEqual((node.ask("/w/good")[2], node.ask("/a/good")[2]), (b"12345", b"12345"))
 
@@ -121,8 +121,8 @@ class BadApplicationTests(SynchronousTestCase):
                 self.assertEqual(path, "/dies")
             node.wait_for(lambda: self.restarts(node) == restarts and node.ready("wsgi"), f"{path} is over")  # noqa: B023
             self.assertEqual(node.ask("/good")[2], b"12345")
-        self.assertIn("app wsgi: exited with code 3 after", node.said())
-        self.assertIn("what it says on descriptor 3 is not understood", node.said())
+        node.says("app wsgi: exited with code 3 after")
+        node.says("what it says on descriptor 3 is not understood")
         (pid,) = node.pids("wsgi")
         with open(f"/proc/{pid}/stat") as stat:
             group = int(stat.read().rpartition(")")[2].split()[2])
@@ -145,13 +145,13 @@ class BadApplicationTests(SynchronousTestCase):
         self.assertEqual(node.ask("/a/good")[0], 200)
         for _ in range(2):
             self.assertEqual(node.ask("/w/hang", method="POST")[0], 504)
-        self.assertIn("no answer within 1 s", node.said())
+        node.says("no answer within 1 s")
         self.assertEqual(node.ask("/l/leak", method="POST")[0], 200)
         node.wait_for(lambda: node.pids("wsgi") not in ([before], [None]), "another process has taken over")
-        self.assertIn("all 2 threads hang; another process takes over", node.said())
+        node.says("all 2 threads hang; another process takes over")
         self.assertEqual(node.ask("/w/good")[0], 200)
         node.wait_for(lambda: node.pids("leak") not in ([leaky], [None]), "the leaky one is replaced")
-        self.assertIn("more than memory-mib = 70", node.said())
+        node.says("more than memory-mib = 70")
         self.assertEqual(self.killed_with_the_node(node), [])
 
     def killed_with_the_node(self, node: HostingNode) -> list[int]:

@@ -63,11 +63,9 @@ class PlainServiceTests(SynchronousTestCase):
     def test_what_breaks_the_rules_is_said_and_the_next_question_is_answered(self) -> None:
         node = self.node
         self.assertEqual(node.ask("/s/lies")[0], 502)
-        self.assertIn("more bytes (19) than its head said (10)", node.said())
+        node.says("more bytes (19) than its head said (10)")
         self.assertEqual(node.ask("/s/garbage", method="POST")[0], 502)
-        self.assertIn(
-            "a frame of 1213486160 bytes; 1 to 262144 are possible; the connection is closed", node.said()
-        )
+        node.says("a frame of 1213486160 bytes; 1 to 262144 are possible; the connection is closed")
         node.wait_for(lambda: node.ask("/s/a")[0] == 200, "it is asked again")
         self.assertEqual(node.ask("/s/gone", method="POST")[0], 502)
         self.assertIn(node.ask("/s/a")[0], (502, 503))
