@@ -8,8 +8,10 @@ import os
 import socket
 import time
 import venv
+from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 from unittest import SkipTest
 
@@ -18,8 +20,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from edge.confinement.in_force import in_force
+from tests.end_to_end.cluster import RunningCluster
 from tests.end_to_end.hosting import APPLICATIONS, HostingNode
-from tests.end_to_end.node import ROOT, exchange
+from tests.end_to_end.node import ROOT, RunningNode, exchange
 from tests.end_to_end.test_confinement import IMPORT_PATH, NOBODY, readable_python
 
 BODY = os.urandom(900_000)
@@ -220,6 +223,39 @@ class HelperTests(Base):
             self.assertTrue(node.ask("/ranking")[2].startswith(b"%d sold; " % number))
 
 
+class HostingCluster(RunningCluster):
+    """Nodes that each run the shop."""
+
+    def make(self, number: int, *options: str) -> RunningNode:
+        shop = {"name": "shop", "at": "/", "run": "flask_shop:app", "share": ["/ranking"]}
+        return HostingNode(shop, options=options)
+
+
+class ClusterTests(Base):
+    """Two nodes, each with the application."""
+
+    def test_neither_processes_nor_a_node_that_are_killed_are_noticed(self) -> None:
+        cluster = HostingCluster(2)
+        self.addCleanup(cluster.clean_up)
+        cluster.start()
+        first, second = cluster.nodes
+        assert isinstance(first, HostingNode) and isinstance(second, HostingNode)
+        for node in (first, second):
+            node.wait_for(lambda n=node: "hit" in (n.ask("/ranking")[1]["Cache-Status"] or ""), "it is a hit")  # type: ignore[misc]
+        self.assertEqual(first.ask("/ranking")[2], second.ask("/ranking")[2])
+        asked = ask_in_the_meantime(first, "/ranking")
+        for node in (first, second):
+            for pid in node.pids("shop"):
+                os.kill(pid, 9)
+        assert second.process is not None
+        second.process.kill()
+        first.wait_for(lambda: first.ready("shop"), "another process is ready")
+        time.sleep(1)
+        self.assertEqual(asked(), {200}, first.said())
+        self.json(first, "/buy", method="POST")
+        self.assertTrue(first.ask("/ranking")[2].startswith(b"1 sold; "))
+
+
 class ProcessTests(Base):
     """Processes that are replaced, killed, or somewhere else."""
 
@@ -229,7 +265,7 @@ class ProcessTests(Base):
         connection = node.connect()
         with open(f"/proc/{before[0]}/cmdline", "rb") as told:
             self.assertIn(b"flask_shop:app", told.read())
-        asked = self.ask_in_the_meantime(node)
+        asked = ask_in_the_meantime(node, "/where")
         status, done = node.admin("POST", "/applications/reload", {"name": "shop"})
         self.assertEqual((status, done), (200, {"replaced": 2, "problems": []}))
         after = node.pids("shop")
@@ -244,7 +280,7 @@ class ProcessTests(Base):
 
     def test_a_process_that_is_killed_costs_no_request_that_may_be_repeated(self) -> None:
         node = self.host({"name": "shop", "at": "/", "run": "flask_shop:app", "processes": 2})
-        asked = self.ask_in_the_meantime(node)
+        asked = ask_in_the_meantime(node, "/where")
         for number, pid in enumerate(node.pids("shop")):
             os.kill(pid, 9)
             node.wait_for(lambda n=number: self.restarts(node)[n] and node.ready("shop"), "it is replaced")  # type: ignore[misc]
@@ -255,28 +291,27 @@ class ProcessTests(Base):
     def restarts(self, node: HostingNode) -> list[int]:
         return [one["restarts"] for one in node.application("shop")["processes"]]
 
-    def ask_in_the_meantime(self, node: HostingNode) -> Any:
-        """Ask on and on in threads; what is returned stops that, and gives the statuses."""
-        from threading import Event, Thread
 
-        stop, statuses = Event(), set()
+def ask_in_the_meantime(node: HostingNode, path: str) -> Callable[[], set[int]]:
+    """Ask on and on in threads; what is returned stops that, and gives the statuses."""
+    stop, statuses, port = Event(), set(), node.port
 
-        def ask() -> None:
-            while not stop.is_set():
-                connection = HTTPConnection("127.0.0.1", node.port, timeout=30)
-                statuses.add(exchange(connection, "/where")[0])
+    def ask() -> None:
+        while not stop.is_set():
+            connection = HTTPConnection("127.0.0.1", port, timeout=30)
+            statuses.add(exchange(connection, path)[0])
 
-        threads = [Thread(target=ask) for _ in range(4)]
+    threads = [Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+
+    def end() -> set[int]:
+        stop.set()
         for thread in threads:
-            thread.start()
+            thread.join()
+        return statuses
 
-        def end() -> set[int]:
-            stop.set()
-            for thread in threads:
-                thread.join()
-            return statuses
-
-        return end
+    return end
 
 
 def is_alive(pid: int) -> bool:
