@@ -6,7 +6,8 @@ The law:
   (:exc:`FullError`), because whoever waits longer than he has patience asks again, and makes it worse.
 * A question waits only if each member has :attr:`Member.most` unanswered ones, or none is there; first come,
   first served.  When nobody has been there for :data:`GRACE_SECONDS`, nobody waits any more.
-* Each question has one deadline, from its admission to the head of its answer, however often it is asked.
+* Each question has one deadline, from its admission to the head of its answer, however often it is asked;
+  as long as its body is still coming, it is postponed.
 * Among those that do well, two are drawn, and the one with less to do is asked (power of two choices:
   Mitzenmacher, IEEE TPDS 12(10), 2001): nearly as good as asking the least busy one, and many workers that
   decide so without knowing of each other do not all choose the same.
@@ -122,6 +123,13 @@ class Dispatch(Generic[T]):
         ticket._tried += (ticket.member,)
         self._leave(ticket)
         return self._place(ticket, now)
+
+    def postpone(self, ticket: Ticket[T], deadline: float) -> None:
+        """More of its body has come: its answer has time until *deadline*, which is later than all others."""
+        if ticket in self._unanswered:
+            del self._unanswered[ticket]
+            ticket.deadline = deadline
+            self._unanswered[ticket] = None
 
     def began(self, ticket: Ticket[T]) -> None:
         """The answer has begun: there is no deadline any more."""

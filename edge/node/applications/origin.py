@@ -56,7 +56,8 @@ class Question:
     upgrade: bytes = b""
     #: It holds nothing but the key of what is to be stored: the answer is for everybody.
     clean: bool = False
-    #: When the head of the answer has to be here, in seconds of the reactor's clock; None: whenever it comes.
+    #: When the head of the answer has to be here, in seconds of the reactor's clock; None: whenever it
+    #: comes, or nobody knows yet, since the body has to come first.
     deadline: float | None = None
     #: When somebody was asked for an answer, in seconds of the reactor's clock; None: nobody, so far.
     asked_at: float | None = None

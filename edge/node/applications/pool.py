@@ -74,7 +74,7 @@ class OriginPool:
         """Ask whoever is best."""
         now = self._clock.seconds()
         exchange = PooledExchange(self, question, receiver, now + self._timeout)
-        if question.deadline is None or question.deadline > exchange.deadline:
+        if not question.has_body and (question.deadline is None or question.deadline > exchange.deadline):
             question.deadline = exchange.deadline
         self._look_who_is_there()
         if self.dispatch.is_away(now):
@@ -138,6 +138,10 @@ class OriginPool:
         self._answering.add(exchange)
         if self._looking is None:
             self._looking = self._clock.callLater(STILL_SECONDS, self._look_who_stands_still)
+
+    def postpone(self, exchange: PooledExchange) -> None:
+        """More of its body has come."""
+        self.dispatch.postpone(exchange, self.now() + self._timeout)
 
     def over(self, exchange: PooledExchange) -> None:
         """The question of *exchange* is over, one way or the other."""
@@ -283,6 +287,8 @@ class PooledExchange(Ticket["Origin"]):
         """Pass it on, and keep it."""
         if self._over:
             return
+        if not self._started:
+            self._pool.postpone(self)
         kept = self._kept
         if kept is not None:
             self._kept_size += len(data)

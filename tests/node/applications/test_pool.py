@@ -129,6 +129,23 @@ class PoolTests(SynchronousTestCase):
         self.assertEqual([asked.cancelled for asked in self.asked], [True])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_the_time_that_a_body_takes_to_come_is_not_the_applications(self) -> None:
+        self.pool = self.made(timeout=5)
+        slow, other = Heard(), Heard()
+        exchange = self.pool.ask(question(b"POST", body_length=100), slow)
+        self.pool.ask(question(), other)
+        for _ in range(20):
+            self.clock.advance(1)
+            exchange.send(b"x")
+        self.assertEqual((slow.failure, other.failure), (None, Failure.TIMEOUT))
+        [posted] = [asked for asked in self.asked if asked.body]
+        self.assertIsNone(posted.question.deadline)
+        exchange.finish()
+        self.clock.advance(4.9)
+        self.assertIsNone(slow.failure)
+        self.clock.advance(0.1)
+        self.assertEqual(slow.failure, Failure.TIMEOUT)
+
     def test_an_answer_that_has_begun_may_take_its_time(self) -> None:
         self.pool = self.made(timeout=5)
         heard = Heard()
