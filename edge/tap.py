@@ -148,7 +148,10 @@ class Options(usage.Options):
             raise usage.UsageError(str(error)) from None
         if self["check"]:
             problems = find_problems(self.config) + mount_problems(self.config.mount)
-            _exit_with(problems + application_problems(self.config.app), self.config)
+            # Without an application a node serves everything else, and the check stands before its start.
+            for warning in application_problems(self.config.app):
+                print(f"twistd edge: warning: {warning}", file=sys.stderr)
+            _exit_with(problems, self.config)
 
     def _do_without_pid_file(self) -> None:
         """In the foreground nobody needs one, and the working directory need not be writable."""

@@ -156,6 +156,10 @@ class CheckTests(Base):
         self.assertEqual(self.checked(), 0)
         self.assertTrue(sys.stdout.getvalue().startswith("configuration is valid\n"))
 
+    def test_an_application_that_cannot_be_loaded_is_a_warning(self) -> None:
+        self.assertEqual(self.checked("--app", "/=no_such_module:app"), 0)
+        self.assertIn("warning: app no_such_module: there is no module no_such_module", sys.stderr.getvalue())
+
     def test_wrong_values_exit_with_1_and_a_line_each(self) -> None:
         self.assertEqual(self.checked("--workers", "x", "--node", "?"), 1)
         self.assertEqual(len(sys.stderr.getvalue().splitlines()), 2)
