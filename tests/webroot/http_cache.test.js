@@ -230,6 +230,21 @@ test("A8: an answer that was asked for before a change is neither stored nor giv
   assert.equal((await get("/a")).body, "v2");
 });
 
+test("A8: a 304 to a question from before a change confirms nothing after it", async () => {
+  const waiting = [];
+  const { ask, get, store, current, settle } = world(({ n }) => (n === 1
+    ? { body: "v1", headers: { etag: '"1"', "cache-control": "no-cache" } }
+    : n === 2 ? new Promise((resolve) => waiting.push(() => resolve({ status: 304, headers: { "cache-control": "max-age=1000" } }))) : { body: "v2" }));
+  await get("/a");
+  const before = ask("/a");
+  await turns();
+  await invalidate(store, current, `${HERE}/a`, { status: 204, headers: new Headers() });
+  waiting[0]();
+  assert.equal(await (await before).text(), "v1");
+  await settle();
+  assert.equal((await get("/a")).body, "v2");
+});
+
 test("A9: one body over its share passes by, and nothing goes for it; what it was before goes", async () => {
   const sizes = { "/big": 300, "/small": 30 };
   const { get, store, caches } = world(({ path }) => ({ body: "x".repeat(sizes[path]), headers: { "cache-control": "max-age=1000" } }), { limit_mib: 800 / 2 ** 20 });

@@ -50,7 +50,7 @@ export class FromNode {
   /** @param {Question} question @returns {Promise<Response>} */
   async get(question) {
     const { request, path, stored } = question;
-    const begun = this.store.now();
+    const begun = this.store.moment;
     if (ownFields(request).length) return this.arrived(question, await this.atHome(question), begun);
     const accept = acceptOf(request);
     // An answer from before something has changed it is for those alone who have asked before.
@@ -72,7 +72,7 @@ export class FromNode {
     const path = request.url.slice(this.origin.length).split("#")[0];
     const fields = stored?.fields ?? {};
     const referrer = TARGETED in fields ? "" : request.referrer;
-    return this.sender.send({ path, accept, signal, referrer, shared: this.passing.has(path), etag: stored?.etag, validators: validators(fields) });
+    return this.sender.send({ path, accept, signal, referrer, cache: this.passing.has(path) ? "default" : undefined, etag: stored?.etag, validators: validators(fields) });
   }
 
   /** With the fields of the page's own; what nodes have published, others give without those. @param {Question} question */
@@ -91,14 +91,14 @@ export class FromNode {
   }
 
   /**
-   * What becomes of *response*, which was asked for at the time *begun*.
+   * What becomes of *response*, which was asked for at the moment *begun* (see ResponseStore.moment).
    * @param {Question} question @param {Response} response @param {number} begun @param {Response} [preloaded]
    * @returns {Promise<Response>}
    */
   async arrived(question, response, begun, preloaded) {
     const { request, path, names, stored, waitUntil } = question;
     if (response.status === 304 && stored) {
-      this.store.freshen([stored], response.headers);
+      if (this.store.isSince(path, begun)) this.store.freshen([stored], response.headers);
       waitUntil(this.store.flush());
       return (await this.store.open(stored)) ?? this.get({ ...question, stored: undefined });
     }

@@ -46,7 +46,7 @@ const MIB = 1024 * 1024;
  * @property {string} [past] of a past version: the cache key
  *
  * @typedef {{path: string, response: Response, headers: Headers, begun?: number}} Arrival what is to be stored; *headers*
- *   of the request, which was sent at the time *begun*
+ *   of the request, which was sent at the moment *begun*
  */
 
 export class ResponseStore {
@@ -72,8 +72,9 @@ export class ResponseStore {
     this.unvaried = new Map();
     /** Bytes of what may be evicted. */
     this.size = 0;
-    /** When paths were invalidated. @type {Map<string, number>} */
+    /** Counts invalidations; a path's last one. @type {Map<string, number>} */
     this.invalidated = new Map();
+    this.moment = 0;
     /** Keys of what has changed since it was last written down. @type {Set<string>} */
     this.dirty = new Set();
     this.count = { puts: 0 };
@@ -232,9 +233,9 @@ export class ResponseStore {
     /** @type {StoredResponse[]} */
     const gone = [];
     try {
-      for (const { path, response, headers, begun = since } of arrivals) {
+      for (const { path, response, headers, begun } of arrivals) {
         const { headers: fields } = response;
-        if (!isStorable(response) || (this.invalidated.get(path) ?? 0) > begun) continue;
+        if (!isStorable(response)) continue;
         const vary = varyFields(response);
         const key = keyOf(path, vary, headers);
         const before = this.stored.get(key);
@@ -253,7 +254,7 @@ export class ResponseStore {
         if (before?.version !== version) changed.push(path);
         if (this.holds(row)) row.fields = updatedFields({}, fields); // beside the body are those that it came with
         else await this.put(row, body, response);
-        rows.push([row, fields]);
+        if (this.isSince(path, begun)) rows.push([row, fields]);
       }
     } catch (error) {
       if (!isQuota(error)) throw error;
@@ -361,10 +362,15 @@ export class ResponseStore {
     }
   }
 
+  /** Whether nothing has changed what *path* is since the moment *begun*. @param {string} path @param {number} [begun] */
+  isSince(path, begun = this.moment) {
+    return (this.invalidated.get(path) ?? 0) <= begun;
+  }
+
   /** Something has changed what *path* is: it is validated before its next use, and no answer from before is stored (RFC 9111 section 4.4). @param {string} path */
   async invalidate(path) {
     this.invalidated.delete(path);
-    this.invalidated.set(path, this.now());
+    this.invalidated.set(path, ++this.moment);
     const [oldest] = this.invalidated.keys();
     if (this.invalidated.size > INVALIDATIONS) this.invalidated.delete(oldest);
     const rows = this.filter((stored) => stored.path === path);

@@ -171,11 +171,11 @@ export class Revalidator {
       const { path, etag, location } = stored;
       const headers = selectingHeaders(stored);
       const accept = headers.get("accept") ?? undefined;
-      const begun = this.store.now();
+      const begun = this.store.moment;
       const response = await this.sender.send({ path, etag, validators: validators(stored.fields), accept });
       if (response.status === 304) {
         this.count.notModified += 1;
-        this.store.freshen([stored], response.headers);
+        if (this.store.isSince(path, begun)) this.store.freshen([stored], response.headers);
       } else if ((response.redirected || response.type === "opaqueredirect") && !location) {
         await this.store.remove([stored]);
       } else if (isStorable(response) && !location) {

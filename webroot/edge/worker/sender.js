@@ -29,7 +29,7 @@ const WHOLE_BYTES = 2 * 1024 * 1024;
  * @property {Record<string, string>} [validators] of what is stored, as fields, if there are others than that: for home
  * @property {string} [accept] a normalised Accept
  * @property {string} [referrer] of the page, for an application; "": none
- * @property {boolean} [shared] whether the browser's cache may keep the answer, because we do not
+ * @property {RequestCache} [cache] what the browser's own cache has to do with it
  * @property {AbortSignal} [signal] nobody wants to know any more
  * @property {string} [post] body of a POST that changes nothing
  * @property {boolean} [brief] a question to a node's own resources: its answer has no variants, and is kept by nobody
@@ -124,7 +124,7 @@ export class Sender {
       credentials: home ? "same-origin" : "omit",
       ...(home && request.referrer?.startsWith(`${origin}/`) ? { referrer: request.referrer } : { referrerPolicy: "no-referrer" }),
       // What has a validator is answered 304, which no cache may take for its own; what has none is kept by us alone.
-      cache: request.etag || request.brief || request.shared ? "default" : "no-store",
+      cache: request.cache ?? (request.etag || request.brief ? "default" : "no-store"),
       signal,
     };
     let response = await this.fetch(url, { ...options, redirect: "manual" });
