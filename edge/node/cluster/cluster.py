@@ -47,6 +47,8 @@ JOIN_PATIENCE = 3.0
 JOIN_LOOK = 0.25
 #: Seconds between two looks for changes that no step holds.
 STEP_LOOK_SECONDS = 5.0
+#: Seconds in which the others hear that nothing more changes here, before they hear that this node leaves.
+GOODBYE_SECONDS = 0.1
 #: Seconds for the last words of a node that leaves.
 LEAVE_SECONDS = 0.3
 
@@ -161,7 +163,9 @@ class Cluster:
         return bool(replica.paths(b"", 1)) and not self._others_publish(not late)
 
     async def leave(self) -> None:
-        """Say goodbye."""
+        """Say goodbye: first that nothing more changes here, so that nobody has to doubt what is cached."""
+        self._turns.change_nothing_more()
+        await deferLater(self._reactor, GOODBYE_SECONDS)
         self._turns.leave()
         await deferLater(self._reactor, LEAVE_SECONDS)
 

@@ -114,9 +114,12 @@ class TurnLoop:
         self._entries.stop()
         self._peers.stop()
 
+    def change_nothing_more(self) -> None:
+        """Tell all where the changes of cache groups of this node end."""
+        self._groups.leave()
+
     def leave(self) -> None:
         """Say goodbye to all."""
-        self._groups.leave()
         self._membership.leave(self._clock())
         self.turn()
 
