@@ -36,8 +36,8 @@ function world(files = {}) {
   });
   const strategy = new StaleWhileRevalidate(store, sender, revalidator, HERE, rules, parts, site.fetch);
   const work = [];
-  const get = async (path, { mode = "cors", destination = "", headers = {}, page = "p" } = {}) => {
-    const request = { url: HERE + path, method: "GET", mode, destination, cache: "default", headers: new Headers(headers), signal: new AbortController().signal };
+  const get = async (path, { mode = "cors", destination = "", headers = {}, page = "p", cache = "default" } = {}) => {
+    const request = { url: HERE + path, method: "GET", mode, destination, cache, headers: new Headers(headers), signal: new AbortController().signal };
     const answer = strategy.answer(request, { page, waitUntil: (one) => work.push(one) });
     await turns();
     return answer;
@@ -47,7 +47,7 @@ function world(files = {}) {
     await clock.pass(1000);
     await Promise.all(work.splice(0));
   };
-  return { clock, site, database, caches, nodes, sender, rules, store, revalidator, strategy, updates, gone, get, settle };
+  return { clock, site, database, caches, nodes, sender, rules, store, revalidator, strategy, updates, gone, parts, get, settle };
 }
 
 const file = (body, etag = `tag-${body}`, headers = {}) => ({ body, etag, headers });
@@ -106,6 +106,33 @@ test("a page never gets parts of another version than its own", async () => {
   assert.equal(await (await get("/s", { destination: "style", page: "one" })).text(), "s1");
   await get("/p", { mode: "navigate", page: "two" });
   assert.equal(await (await get("/s", { destination: "style", page: "two" })).text(), "s2");
+});
+
+test("a page gets its own document as it was given, with word of a newer one; what it puts in place it is then of", async () => {
+  const { site, get, settle, parts } = world({ "/p": file("p1"), "/s": file("s1"), "/t": file("t") });
+  for (const path of ["/p", "/s", "/t"]) await get(path);
+  await settle();
+  await get("/p", { mode: "navigate", page: "one" });
+  for (const path of ["/s", "/t"]) await get(path, { destination: "style", page: "one" });
+  await settle();
+  const own = () => get("/p", { cache: "only-if-cached", page: "one" });
+  const requests = site.log.length;
+  const first = await own();
+  assert.deepEqual([await first.text(), first.headers.get("edge-newer")], ["p1", null]);
+  assert.equal(site.log.length, requests, "nobody is asked");
+  site.files["/p"] = file("p2");
+  site.files["/s"] = file("s2");
+  await get("/p", { page: "other" });
+  await get("/s", { page: "other" });
+  await settle();
+  const later = await own();
+  assert.deepEqual([await later.text(), later.headers.get("edge-newer")], ["p1", "1"]);
+  assert.equal(await (await get("/s", { destination: "style", page: "one" })).text(), "s1");
+  await parts.renew("one", ["/s"]);
+  assert.equal(await (await get("/s", { destination: "style", page: "one" })).text(), "s2");
+  assert.equal(await (await get("/t", { destination: "style", page: "one" })).text(), "t");
+  const renewed = await own();
+  assert.deepEqual([await renewed.text(), renewed.headers.get("edge-newer")], ["p2", null]);
 });
 
 test("while fresh there is no request at all", async () => {
