@@ -751,3 +751,9 @@ class Driver:
 def run(seed: int, world: type[World] = World, faults: bool | None = None) -> History:
     """The history with this seed; see :meth:`Driver.run`."""
     return Driver(world(seed)).run(faults)
+
+
+def troubles(seed: int, count: int) -> tuple[int, float]:
+    """(histories in which something was wrong, histories): *count* of them, which *seed* alone gives."""
+    seeds = range(seed * count, (seed + 1) * count)
+    return sum(bool(run(one).troubles) for one in seeds), float(count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from simulation import faults
+from simulation import faults, fills
 from simulation.world import World
 
 #: A judged row: what was measured, and the seeds that missed the goal.
@@ -58,6 +58,8 @@ def measures(seed: int, quick: bool) -> list[Measure]:
                 alone(1000), _in_time),
         Measure("a date that jumps by up to a year: one table", "within 10 s", faults.clock_jump, alone(1000),
                 _in_time),
+        Measure("orders of fill, change, failure, delay: stale stored, old answers", "0", fills.troubles,
+                alone(1000, 20), _none),
         Measure("datagrams sent by a node, N = 4, idle", "<= 5 KB/s", faults.idle_bytes, alone(20), _little),
     ]  # fmt: skip
 
