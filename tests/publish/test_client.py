@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -35,6 +36,8 @@ class ClientTests(SynchronousTestCase):
         count = unpack(default_webroot(), self.folder)
         self.assertGreater(count, 15)
         self.assertTrue((self.folder / "sw.js").is_file())
+        schema = json.loads((self.folder / "edge" / "edge.schema.json").read_text())
+        self.assertEqual(schema["$id"], "/edge/edge.schema.json")
         (self.folder / "edge" / "old.js").write_text("x")
         times = {path: path.stat().st_mtime_ns for path in self.folder.rglob("*.js")}
         unpack(default_webroot(), self.folder)
