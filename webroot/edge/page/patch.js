@@ -108,8 +108,8 @@ export class Merge {
   number(node) {
     let number = this.numbers.get(node);
     if (number === undefined) {
-      const inner = node instanceof Element ? contents(node).map((child) => this.number(child)) : node.nodeValue;
-      const text = this.made.has(node) ? `new ${this.known.size}` : `${outside(node)} ${inner}`;
+      let text = this.made.has(node) ? `new ${this.known.size}` : outside(node);
+      for (let child = inner(node).firstChild; child; child = child.nextSibling) text += ` ${this.number(child)}`;
       number = this.known.get(text) ?? this.known.size;
       this.known.set(text, number);
       this.numbers.set(node, number);
@@ -214,7 +214,7 @@ export class Merge {
     const isShell = this.inside[0].has(wanted);
     const node = this.document.importNode(wanted, !isShell);
     // What is in it stands elsewhere, and comes.
-    if (isShell) this.children(node instanceof HTMLTemplateElement ? node.content : node, [], [], contents(wanted), null);
+    if (isShell) this.children(inner(node), [], [], contents(wanted), null);
     return node;
   }
 
@@ -238,8 +238,7 @@ export class Merge {
     if (/^(input|select|textarea)$/.test(localName)) this.controls.push(shown);
     // What is in a custom element, or edited, is somebody else's.
     if (this.twoWay && (localName.includes("-") || /** @type {HTMLElement} */ (shown).isContentEditable)) return;
-    const parent = shown instanceof HTMLTemplateElement ? shown.content : shown;
-    this.children(parent, contents(shown), this.twoWay ? contents(shown) : contents(was), contents(wanted), null);
+    this.children(inner(shown), contents(shown), this.twoWay ? contents(shown) : contents(was), contents(wanted), null);
   }
 
   /** @param {Node} shown @param {Node} was @param {Node} wanted */
@@ -398,13 +397,21 @@ function grouped(nodes, word) {
 /** @param {Element} element */
 const keyOf = (element) => element.getAttribute("data-key") ?? "";
 
-/** @param {Node} node @returns {ChildNode[]} */
-const contents = (node) => [...(node instanceof HTMLTemplateElement ? node.content : node).childNodes];
+/** What its children are in. @param {Node} node */
+const inner = (node) => (node.nodeName === "TEMPLATE" && node instanceof HTMLTemplateElement ? node.content : node);
 
-/** A node but for what is in it; two that are alike have the same. @param {Node} node */
+/** @param {Node} node @returns {ChildNode[]} */
+const contents = (node) => [...inner(node).childNodes];
+
+/** A node but for what is in it; two that are alike have the same: its name, and attributes with the length of each value. @param {Node} node */
 function outside(node) {
-  const attributes = [.../** @type {Element} */ (node).attributes ?? []].filter((one) => one.name !== "nonce"); // of one answer
-  return JSON.stringify([node.nodeName, ...attributes.map((one) => [one.name, one.value]).sort()]);
+  const { nodeName } = node;
+  const attributes = /** @type {Element} */ (node).attributes;
+  if (!attributes) return `${nodeName} ${node.nodeValue}`;
+  if (!attributes.length) return nodeName;
+  const all = [];
+  for (const { name, value } of attributes) if (name !== "nonce") all.push(`${name}=${value.length}:${value}`); // that is of one answer
+  return `${nodeName} ${all.sort().join(" ")}`;
 }
 
 /** @param {Node} node */
