@@ -13,6 +13,7 @@ from edge.gossip.members import Counters
 from edge.gossip.sealing import Sessions
 from edge.load.meters import Measurement, Shares
 from edge.node.cluster.clusterview import ClusterView
+from edge.node.telemetry.application_figures import in_short
 from edge.node.telemetry.metrics import CLUSTER, Snapshot, render
 from edge.table.counters import COUNTERS
 
@@ -85,3 +86,16 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual(
             (kinds["edge_gossip_probes"], kinds["edge_gossip_members_alive"]), ("counter", "gauge")
         )
+
+    def test_processes_of_applications_are_added_up(self) -> None:
+        process = {"state": "ready", "restarts": 2, "running": 3, "memory_bytes": 5, "cpu_seconds": 1.5}
+        shop = {"name": "shop", "processes": [process, {**process, "state": "starting"}]}
+        values = self.values(snapshot()._replace(applications=[shop, {"name": "api", "processes": []}]))
+        labels = (("application", "shop"),)
+        for name, value in (
+            ("processes", 2), ("processes_ready", 1), ("restarts_total", 4), ("running", 6),
+            ("memory_bytes", 10), ("cpu_seconds", 3),
+        ):  # fmt: skip
+            self.assertEqual(values[f"edge_application_{name}", labels], value)
+        short = [{"name": "shop", "processes": 2, "ready": 1, "restarts": 4}]
+        self.assertEqual(in_short([shop]), short)
