@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
 DOCS_STAMP := $(VENV)/.installed-docs
 # What an installation depends on; Python files count at once.
-SOURCES := setup.cfg setup.py pyproject.toml tools/make_venv.py edge/fastpath/build.py edge/tls/build.py loadgen/wire/build.py $(wildcard edge/fastpath/src/*.[ch] edge/tls/src/*.[ch] loadgen/wire/src/*.[ch])
+SOURCES := setup.cfg setup.py pyproject.toml tools/make_venv.py edge/fastpath/build.py edge/tls/build.py loadgen/wire/build.py $(wildcard edge/fastpath/src/*.[ch] edge/tls/src/*.[ch] loadgen/wire/src/*.[ch] webroot/sw.js webroot/edge/*.js webroot/edge/*/*.js)
 
 .PHONY: help venv test-venv docs-venv run test check docs native-test sim fuzz bench clean
 

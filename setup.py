@@ -1,6 +1,7 @@
 """What setup.cfg cannot say: the native modules are optional, and the demonstration site comes along.
 
-There are three: the fast path of the node, its TLS, and the wire of the load generator.  Each may fail to
+The smart client is minified here as well.  Of native modules
+there are three: the fast path of the node, its TLS, and the wire of the load generator.  Each may fail to
 build: then the package is installed without it, its Python twin (of TLS: Twisted's) serves instead, and the
 node says so when it starts.  With EDGE_REQUIRE_NATIVE=1 a failure is an error.
 """
@@ -35,6 +36,26 @@ WHAT = {
 
 class OptionalBuild(build_ext):
     """Builds what can be built."""
+
+    def run(self) -> None:
+        super().run()
+        self._minify_client()
+
+    def _minify_client(self) -> None:
+        """The client's scripts, where there is a minifier; else they are published as they are."""
+        sys.path.insert(0, str(Path(__file__).parent))
+        from edge.publish import minifying
+        from edge.publish.client import files_of
+
+        try:
+            minifying.build(lambda small: files_of(Path("webroot"), small))
+        except ImportError:
+            minifying.MADE.unlink(missing_ok=True)
+            return
+        if not self.inplace and not self.editable_mode:
+            target = Path(self.build_lib, "edge", "publish", minifying.MADE.name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(minifying.MADE, target)
 
     def build_extension(self, extension: Any) -> None:
         required = os.environ.get("EDGE_REQUIRE_NATIVE") == "1"

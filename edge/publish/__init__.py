@@ -23,6 +23,7 @@ store.py        the state directory: the cache of coded bodies, digests and fact
 blobs.py        content-addressed files for large bodies, shared by processes, garbage-collected
 client.py       the smart client beside any site
 injection.py    its script tag in pages that do not name it
+minifying.py    its scripts minified, when this package is built
 watcher.py      noticing changes by inotify (the only module here that imports Twisted)
 problems.py     files that could not be published, and why
 ==============  ==========================================================================================

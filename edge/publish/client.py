@@ -1,7 +1,8 @@
 """The smart client beside any site: ``/sw.js``, ``/edge/...`` and ``/edge.json``, unless the site has them.
 
 So one script tag, ``<script type="module" src="/edge/client.js"></script>``, is all that a site needs.  The
-files are those of the demonstration site without their comments and types, which are half of their bytes.
+files are those of the demonstration site without their comments and types, which are half of their bytes,
+and minified where this package was built with a minifier (:mod:`edge.publish.minifying`).
 
 Browsers look for a new worker by comparing ``sw.js``; what it imports they take from their cache, and so
 could mix two versions.  So it imports from a folder named by a digest of what is in it, which therefore never
@@ -14,9 +15,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from edge.publish.minifying import minified
 from edge.publish.rules import IMMUTABLE
 
 #: What belongs to it, in the webroot that comes with this program.
@@ -75,7 +77,7 @@ def unpack(webroot: Path, folder: Path) -> int:
 
     Files that are right already are left alone, so that their times stay.
     """
-    wanted = _files(webroot)
+    wanted = files_of(webroot)
     for name, text in wanted.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,20 +89,21 @@ def unpack(webroot: Path, folder: Path) -> int:
     return len(wanted)
 
 
-def _files(webroot: Path) -> dict[str, str]:
-    """What is published, by name."""
+def files_of(webroot: Path, small: Callable[[str], str] = minified) -> dict[str, str]:
+    """What is published, by name; *small* makes scripts without comments smaller."""
     sources = {
         str(path.relative_to(webroot)): path.read_text("utf-8")
         for path in (webroot / SCRIPT, *sorted((webroot / MODULES).rglob("*.js")))
         if path.is_file()
     }
-    files = {RULES: NO_RULES} | {name: without_comments(source) for name, source in sources.items()}
+    files = {RULES: NO_RULES}
+    files |= {name: small(without_comments(text)) for name, text in sources.items() if name != SCRIPT}
     modules = {name.removeprefix(WORKER): text for name, text in sources.items() if name.startswith(WORKER)}
     for path in (webroot / MODULES).glob("*.json"):
         files[str(path.relative_to(webroot))] = path.read_text("utf-8")
-    if SCRIPT in files:
-        worker = without_comments(bundled(modules, ENTRY))
+    if SCRIPT in sources:
+        worker = small(without_comments(bundled(modules, ENTRY)))
         version = hashlib.sha256(worker.encode()).hexdigest()[:12]
-        files[SCRIPT] = files[SCRIPT].replace(WORKER, f"{WORKER}{version}/")
+        files[SCRIPT] = small(without_comments(sources[SCRIPT]).replace(WORKER, f"{WORKER}{version}/"))
         files[f"{WORKER}{version}/{ENTRY}"] = worker
     return files

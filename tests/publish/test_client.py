@@ -6,13 +6,16 @@ import json
 import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import brotlicffi
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from edge.config import default_webroot
-from edge.publish.client import CACHE_RULES, bundled, unpack, without_comments
+from edge.publish import minifying
+from edge.publish.client import CACHE_RULES, bundled, files_of, unpack, without_comments
+from edge.publish.minifying import minify
 from edge.publish.rules import IMMUTABLE, CacheRules
 
 
@@ -55,7 +58,7 @@ class ClientTests(SynchronousTestCase):
                 file.write(extra)
             unpack(source, self.folder)
             found = re.search(
-                r'from "\./(edge/worker/[0-9a-f]{12}/)worker\.js"', (self.folder / "sw.js").read_text()
+                r'from\s*"\./(edge/worker/[0-9a-f]{12}/)worker\.js"', (self.folder / "sw.js").read_text()
             )
             assert found is not None
             seen.add(found[1])
@@ -85,30 +88,59 @@ class ClientTests(SynchronousTestCase):
             bundled({"b.js": 'import * as a from "./a.js";\n', "a.js": ""}, "b.js")
 
     def test_worker_and_page_runtime_keep_within_their_bytes(self) -> None:
-        unpack(default_webroot(), self.folder)
+        files = files_of(default_webroot(), minify)
 
-        def weight(*paths: Path) -> int:
-            return sum(len(brotlicffi.compress(path.read_bytes(), quality=11)) for path in paths)
+        def weight(*names: str) -> int:
+            return sum(len(brotlicffi.compress(files[name].encode(), quality=11)) for name in names)
 
-        def closure(entry: Path) -> list[Path]:
+        def closure(entry: str) -> list[str]:
             """A module and all that it imports at once."""
-            found = [entry.resolve()]
-            for path in found:
-                for name in re.findall(r'^import .*?"(\..*?)";$', path.read_text(), re.MULTILINE):
-                    module = (path.parent / name).resolve()
-                    if module not in found:
-                        found.append(module)
+            found = [entry]
+            for name in found:
+                imported = re.findall(r'\b(?:from|import)\s*"(\.[^"]*)"', files[name])
+                modules = [os.path.normpath(os.path.join(os.path.dirname(name), one)) for one in imported]
+                found += [one for one in modules if one not in found]
             return found
 
-        loaded = closure(self.folder / "sw.js")
+        loaded = closure("sw.js")
         self.assertEqual(len(loaded), 2)
-        self.assertIn('import { Worker } from "', loaded[0].read_text())
-        self.assertIn("\nexport class Worker {", loaded[1].read_text())
+        self.assertIn("export class Worker", files[loaded[1]])
         for name in ("ResponseStore", "Sender", "Outbox", "Nodes"):
-            self.assertIn(f"class {name} ", loaded[1].read_text())
-        self.assertLessEqual(weight(*loaded), 25_500)
-        runtime = closure(self.folder / "edge" / "client.js")
-        self.assertIn("segments.js", [path.name for path in runtime])
+            self.assertIn(f"class {name}", files[loaded[1]])
+        self.assertLessEqual(weight(*loaded), 22_000)
+        runtime = closure("edge/client.js")
+        self.assertIn("edge/page/segments.js", runtime)
         self.assertLessEqual(weight(*runtime), 3_000)
-        page = self.folder / "edge" / "page"
-        self.assertLessEqual(weight(*(page / f"{name}.js" for name in ("app", "html", "patch"))), 6_000)
+        self.assertLessEqual(weight(*(f"edge/page/{name}.js" for name in ("app", "html", "patch"))), 4_200)
+
+    def test_what_is_minified_is_read_as_modules(self) -> None:
+        node = shutil.which("node")
+        if node is None:
+            raise SkipTest("node is not here")
+        scripts = {
+            name: text for name, text in files_of(default_webroot(), minify).items() if name[-3:] == ".js"
+        }
+        program = (
+            "const vm = require('vm'), all = JSON.parse(require('fs').readFileSync(0, 'utf8'));"
+            "for (const name in all) new vm.SourceTextModule(all[name], { identifier: name });"
+        )
+        command = [node, "--no-warnings", "--experimental-vm-modules", "-e", program]
+        done = subprocess.run(command, input=json.dumps(scripts), text=True, capture_output=True, check=False)
+        self.assertEqual((done.stderr, done.returncode), ("", 0))
+        self.assertGreater(len(scripts), 40)
+
+    def test_what_the_build_has_minified_is_published_and_other_sources_as_they_are(self) -> None:
+        made = Path(self.mktemp())
+        self.patch(minifying, "MADE", made)
+        minifying._made.cache_clear()
+        self.addCleanup(minifying._made.cache_clear)
+        plain = files_of(default_webroot())
+        minifying.build(lambda small: files_of(default_webroot(), small))
+        minifying._made.cache_clear()
+        small = files_of(default_webroot())
+        self.assertEqual(small, files_of(default_webroot(), minify))
+        self.assertLess(sum(map(len, small.values())), 0.8 * sum(map(len, plain.values())))
+        self.assertEqual(minifying.minified("let another  =  1;"), "let another  =  1;")
+        made.write_text("half of a fi")
+        minifying._made.cache_clear()
+        self.assertEqual(files_of(default_webroot()), plain)
