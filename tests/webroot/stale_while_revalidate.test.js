@@ -1,6 +1,7 @@
 // The strategy with its store and its revalidator, over a database and caches in memory.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import test from "node:test";
 
 import { StaleWhileRevalidate } from "../../webroot/edge/worker/stale_while_revalidate.js";
@@ -36,8 +37,8 @@ function world(files = {}) {
   });
   const strategy = new StaleWhileRevalidate(store, sender, revalidator, HERE, rules, parts, site.fetch);
   const work = [];
-  const get = async (path, { mode = "cors", destination = "", headers = {}, page = "p", cache = "default" } = {}) => {
-    const request = { url: HERE + path, method: "GET", mode, destination, cache, headers: new Headers(headers), signal: new AbortController().signal };
+  const get = async (path, { mode = "cors", destination = "", headers = {}, page = "p", cache = "default", integrity = "" } = {}) => {
+    const request = { url: HERE + path, method: "GET", mode, destination, cache, headers: new Headers(headers), integrity, signal: new AbortController().signal };
     const answer = strategy.answer(request, { page, waitUntil: (one) => work.push(one) });
     await turns();
     return answer;
@@ -133,6 +134,22 @@ test("a page gets its own document as it was given, with word of a newer one; wh
   assert.equal(await (await get("/t", { destination: "style", page: "one" })).text(), "t");
   const renewed = await own();
   assert.deepEqual([await renewed.text(), renewed.headers.get("edge-newer")], ["p2", null]);
+});
+
+test("what names its digest is never answered with anything else that is kept", async () => {
+  const { site, get, settle } = world({ "/s.js": file("one") });
+  const named = (text) => `sha384-${createHash("sha384").update(text).digest("base64")}`;
+  await get("/s.js");
+  await settle();
+  assert.equal(await (await get("/s.js", { destination: "script", integrity: named("one") })).text(), "one");
+  await settle();
+  site.files["/s.js"] = file("two");
+  const begun = site.log.length;
+  const answer = await get("/s.js", { destination: "script", page: "new", integrity: `sha256-AAAA ${named("two")}` });
+  assert.equal(await answer.text(), "two", "the network has it");
+  assert.equal(site.log.length, begun + 1);
+  await settle();
+  assert.equal(await (await get("/s.js", { destination: "script", page: "newer", integrity: named("two") })).text(), "two");
 });
 
 test("while fresh there is no request at all", async () => {
