@@ -5,7 +5,8 @@ with ``max-age``.  On paths that the operator has named (``share``) what is aske
 there a bare ``max-age`` or ``Expires`` is enough, as RFC 9111 has it.  No lifetime is ever guessed.
 
 Never shared: Set-Cookie, private, no-store, no-cache; statuses of which another request may well see another
-one (5xx, 206, and of 4xx all but 404 and 410); ``Vary`` on a field that is not part of the key.
+one (5xx, 206, and of 4xx all but 404 and 410); ``Vary`` on a field that is not part of the key; fields with
+line ends, since what is stored goes out as it is, and would be other fields for who reads it.
 
 **Ages.**  The age of an answer is what its Age says, and how long the answer was on its way (RFC 9111 section
 4.2.3, corrected_age_value).  Date does not add to it: the clock of an application may be wrong by hours, and
@@ -30,7 +31,7 @@ from edge.cache.directives import (
     targeted_seconds,
 )
 from edge.http.dates import parse_date
-from edge.http.fields import Fields, lines_of, list_members
+from edge.http.fields import Fields, can_be_sent, lines_of, list_members
 
 #: Statuses with a meaning of their own for caches, or of which the next request may see another.
 _STATUSES = frozenset({*range(200, 300), 300, 301, 302, 303, 307, 308, 404, 410} - {205, 206})
@@ -60,6 +61,7 @@ class Refusal(Enum):
     VARY = "it varies with a request field that is not part of the key"
     CODED = "its body is in a content coding that nobody asked for"
     TOO_LONG = "its body or its header lines are too long"
+    UNREADABLE = "a header field of it has a line end or another control character, or no name"
     GROUPS = "its Cache-Groups cannot be read, or are too many: it could not be taken back"
 
 
@@ -111,6 +113,8 @@ def judge(status: int, fields: Fields, rules: Rules, asked: float, here: float, 
     said = _lifetime(fields, rules, wall)
     if isinstance(said, Refusal):
         return said
+    if not can_be_sent(fields):
+        return Refusal.UNREADABLE
     fresh, directives = said
     age = age_of(fields) + max(here - asked, 0.0)
     if age >= fresh or age > MOST_AGE:

@@ -53,6 +53,25 @@ def _lower_name(name: bytes) -> bytes:
     return name.lower() if TOKEN.fullmatch(name) else b""
 
 
+def are_lines(block: bytes, count: int) -> bool:
+    """Whether *block*, *count* lines that end with CRLF, has no other line end and no control character."""
+    return (
+        block.count(b"\r") == count
+        and block.count(b"\n") == count
+        and len(block.translate(None, CONTROL)) == len(block)
+    )
+
+
+def can_be_sent(fields: Fields) -> bool:
+    """Whether each of *fields*, written as a line, is that one field for who reads it.
+
+    It is not if its name is no token, or its value has a line end or another control character: there would
+    be other fields, or another answer (RFC 9110 sections 5.1 and 5.5).
+    """
+    block = b"".join([b"%b: %b\r\n" % field for field in fields])
+    return are_lines(block, len(fields)) and all(lower_name(name) for name, _ in fields)
+
+
 def _what_is_wrong(name: bytes, colon: bytes, first: bool) -> str:
     if name[:1] in (b" ", b"\t"):
         return "White space comes before the first field." if first else "A field line is folded (obs-fold)."

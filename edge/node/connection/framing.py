@@ -11,8 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from edge.http.errors import reason_phrase
-from edge.http.fields import lower_name
-from edge.http.grammar import CONTROL
+from edge.http.fields import are_lines, lower_name
 
 if TYPE_CHECKING:
     from twisted.web.http_headers import Headers
@@ -174,11 +173,6 @@ def _lines(fields: Fields) -> tuple[bytes, bool]:
         if lower == b"date":
             has_date = True
     block = b"".join([b"%b: %b\r\n" % field for field in fields])
-    count = len(fields)
-    if (
-        block.count(b"\r") != count
-        or block.count(b"\n") != count
-        or len(block.translate(None, CONTROL)) != len(block)
-    ):
+    if not are_lines(block, len(fields)):
         raise UnreadableError("a field's value has a line end or another control character")
     return block, has_date

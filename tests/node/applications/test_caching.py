@@ -70,6 +70,38 @@ class CleanQuestionTests(CachingCase):
             node.get()
             self.assertTrue(node.answer().clean)
 
+    def test_a_field_that_would_be_two_on_the_wire_is_never_stored(self) -> None:
+        """Nobody but who asks for it sees such an answer, and to him it is refused where it leaves."""
+        for split in (
+            (b"X-A", b"a\r\nSet-Cookie: evil=1"),
+            (b"X-A", b"a\nSet-Cookie: evil=1"),
+            (b"X-A: 1\r\nX-B", b"2"),
+            (b"Location", b"/x\r\n\r\n<script>"),
+            (b"X-A", b"a\0b"),
+            (b"", b"x"),
+        ):
+            for share in ((), ("/**",)):
+                node = self.node(share=share)
+                for _ in range(4):
+                    node.get()
+                    while node.asked:
+                        node.answer(b"split", 200, b"s-maxage=60", split)
+                    self.assertIsNone(node.fast(), split)
+                node.get()
+                self.assertFalse(node.asked[0].question.clean, split)
+
+    def test_a_confirmation_adds_no_field_that_would_be_two(self) -> None:
+        node = self.node()
+        own = (b"ETag", b'"1"')
+        node.get()
+        node.answer(b"hello", 200, b"s-maxage=5", own)
+        node.get()
+        node.answer(b"hello", 200, b"s-maxage=5", own)
+        node.clock.advance(6)
+        node.get()
+        node.answer(b"", 304, b"s-maxage=60", own, (b"X-A", b"a\r\nSet-Cookie: evil=1"))
+        self.assertNotIn(b"evil", node.fast() or b"")
+
     def test_what_the_clean_answer_says_counts(self) -> None:
         """The visitor's own request then passes whole, and gets what it would have got without us."""
         node = self.node()
