@@ -20,6 +20,7 @@ from edge.config.values import MOUNT, Kind, Wrong, WrongTables, integer, split_a
 from edge.endpoint import check_unix_path
 from edge.errors import ConfigError
 from edge.http.grammar import HOST, TARGET
+from edge.http.target import canonical_path, unambiguous_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -96,13 +97,18 @@ class Application:
         return f"{self.name} at {self.at}: {self.run or ', '.join(self.to)}"
 
 
+def is_under(route: bytes, at: bytes) -> bool:
+    """Whether a path that is routed as *route* lies in the tree at the path *at*."""
+    return at == b"/" or (route.startswith(at) and route[len(at) : len(at) + 1] in (b"", b"/"))
+
+
 def answering(configured: Sequence[Application], path: bytes) -> Application | None:
     """The application that answers *path*, as its exact bytes are asked; None: none does."""
-    for one in sorted(configured, key=lambda one: -len(one.at)):
-        at = one.at.encode("ascii")
-        if at == b"/" or (path.startswith(at) and path[len(at) : len(at) + 1] in (b"", b"/")):
-            return one
-    return None
+    route = canonical_path(path) or unambiguous_path(path)
+    if route is None or is_under(route, b"/.edge"):
+        return None
+    longest_first = sorted(configured, key=lambda one: -len(one.at))
+    return next((one for one in longest_first if is_under(route, one.at.encode("ascii"))), None)
 
 
 class Key(NamedTuple):

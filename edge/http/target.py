@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from edge.http.errors import BadRequest
 from edge.http.grammar import (
@@ -114,6 +115,24 @@ def canonical_path(raw: bytes) -> bytes | None:
     if b"//" in path or (b"/." in path and not {b".", b".."}.isdisjoint(path.split(b"/"))):
         return None
     return path if plain else b"".join([_ENCODED[octet] for octet in path])
+
+
+def unambiguous_path(raw: bytes) -> bytes | None:
+    """The path *raw*, which has no canonical form, as an application may see it; None: nobody may.
+
+    Empty segments and encoded slashes are the application's; what other programs take for another path is
+    nobody's.  ``/.edge`` stands for what begins with that segment in any spelling: that is the node's own.
+    """
+    if not raw.startswith(b"/"):
+        return None
+    decoded = unquote_to_bytes(raw)
+    if b"\0" in decoded or b"\\" in decoded:
+        return None
+    segments = decoded.split(b"/")
+    if b"." in segments or b".." in segments:
+        return None
+    first = next(filter(None, segments), b"")
+    return b"/.edge" if first == b".edge" else raw
 
 
 def path_of_name(parts: Sequence[str | bytes]) -> bytes:

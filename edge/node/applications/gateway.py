@@ -25,12 +25,12 @@ strangers are not, for whom it would tell apart what differs in time alone.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from twisted.internet.address import UNIXAddress
 from twisted.logger import Logger
 
-from edge.http.target import canonical_path
+from edge.config.applications import is_under
+from edge.http.target import canonical_path, unambiguous_path
 from edge.node.applications.application_request import ApplicationRequest
 from edge.node.applications.timing import Timing
 from edge.node.process.counted_log import CountedLog
@@ -134,34 +134,16 @@ class Gateway:
     def _place_of(self, raw: bytes) -> tuple[bytes | None, Place | None]:
         """(canonical form of the path *raw*, or None; whose it is where nothing is published, or None)."""
         path = canonical_path(raw)
-        route = path if path is not None else _unambiguous(raw)
+        route = path if path is not None else unambiguous_path(raw)
         if route is None or route[1:].partition(b"/")[0] in self._others:
             return path, None
-        for place in self.places:
-            at = place.at
-            if at == b"/" or (route.startswith(at) and route[len(at) : len(at) + 1] in (b"", b"/")):
-                return path, place
-        return path, None
+        return path, next((place for place in self.places if is_under(route, place.at)), None)
 
     def _is_published(self, path: bytes) -> bool:
         reader = self._reader
         if reader.find_without_body(path) is not None:
             return True
         return not path.endswith(b"/") and reader.find_without_body(path + b"/") is not None
-
-
-def _unambiguous(raw: bytes) -> bytes | None:
-    """The path *raw*, which has no canonical form, as it is routed; None: nobody may answer it."""
-    if not raw.startswith(b"/"):
-        return None
-    decoded = unquote_to_bytes(raw)
-    if b"\0" in decoded or b"\\" in decoded:
-        return None
-    segments = decoded.split(b"/")
-    if b"." in segments or b".." in segments:
-        return None
-    first = next(filter(None, segments), b"")
-    return b"/.edge" if first == b".edge" else raw
 
 
 class Refused:

@@ -313,8 +313,12 @@ class EntryLane:
                 self._send(output.to, encode_entry_message(output.message))
             elif isinstance(output, FillHere):
                 self._answers.fill_here(output.name)
-            elif isinstance(output, TakeEntry):
+            elif isinstance(output, TakeEntry) and output.holder != self.core.name:
                 self._take(output)
+            elif isinstance(output, TakeEntry):
+                self._answers.fill_here(
+                    output.entry.name
+                )  # it has come meanwhile, or may not be answered here
             elif isinstance(output, NotShared) and not output.failed:
                 self._answers.not_shared(output.name)
             elif isinstance(output, NotShared):

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 from edge.cache.keys import Key
 from edge.cache.policy import Refusal
-from edge.config.applications import answering
+from edge.config.applications import answering, is_under
 from edge.errors import EdgeError
-from edge.http.target import canonical_path
+from edge.http.target import canonical_path, unambiguous_path
 from edge.node.supervisor.answer_purging import NoSuchApplication, key_maker
 from edge.publish.rules import path_glob
 
@@ -91,6 +91,9 @@ class Explaining:
         if canonical is not None and await self._is_published(canonical):
             sentence = "a file of the webroot has this path, and wins; its rules are in edge.json and --cache"
             return {"target": target.decode("latin-1"), "application": None, "keys": [], "sentence": sentence}
+        nobodys = _nobodys(canonical or unambiguous_path(path))
+        if nobodys:
+            return {"target": target.decode("latin-1"), "application": None, "keys": [], "sentence": nobodys}
         application = answering(self._configured(), path)
         if application is None:
             known = ", ".join(f"{one.name} at {one.at}" for one in self._configured()) or "none is configured"
@@ -133,6 +136,18 @@ class Explaining:
         }
 
 
+def _nobodys(route: bytes | None) -> str:
+    """Why no application ever answers what is routed as *route*; empty: one may."""
+    if route is None:
+        return (
+            "no application is asked, it is 404: other programs could take it for another path, by a segment "
+            ". or .., NUL or a backslash"
+        )
+    return (
+        "what is under /.edge is the node's own, and no application's" if is_under(route, b"/.edge") else ""
+    )
+
+
 def _matches(glob: str, path: str) -> bool:
     """As :class:`edge.node.applications.caching.CachingOrigin` takes globs of ``share``."""
     return path_glob(glob).fullmatch(path[1:]) is not None if glob.strip("/") else path == "/"
@@ -140,7 +155,7 @@ def _matches(glob: str, path: str) -> bool:
 
 def _target(url: str) -> bytes:
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(f"//host{url}" if url.startswith("/") else url)  # //x/y is a path, too
     except ValueError:
         raise NoAddress(f"{url} is no address") from None
     if parts.scheme not in ("", "http", "https") or not (parts.path or "/").startswith("/"):

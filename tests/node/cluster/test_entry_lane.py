@@ -248,6 +248,24 @@ class FillingTests(Case):
         self.assertEqual([node.stored() for node in self.nodes], [b"2"] * 3)
         self.assertEqual(self.cluster.pulls, before + 2)
 
+    def test_what_the_owner_itself_has_is_not_pulled_from_itself(self) -> None:
+        """It is in the table, and a worker asks all the same: as when a lease has just run out."""
+        for node in self.nodes:
+            node.read()
+            self.cluster.deliver()
+            filler = next(iter(one for one in self.nodes if one.asked), None)
+            if filler is not None:
+                filler.fill()
+        pulls = self.cluster.pulls
+        for node in self.nodes:
+            self.patch(node.answers, "_is_fresh", lambda key: False)
+            refused = node.entries.refused
+            node.read()
+            while node.asked:
+                node.fill(b"2")
+            self.assertEqual((node.entries.refused, node.answers._wanted), (refused, {}))
+        self.assertLessEqual(self.cluster.pulls - pulls, 2)
+
     def test_a_body_that_cannot_be_had_is_asked_for_here(self) -> None:
         a, b = self.cluster["a"], self.cluster["b"]
         a.read()

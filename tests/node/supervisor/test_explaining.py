@@ -63,6 +63,20 @@ class ExplainingTests(SynchronousTestCase):
     def test_files_of_the_webroot_win(self) -> None:
         self.assertIn("a file of the webroot", self.explain("/logo.png")["sentence"])
 
+    def test_a_path_is_the_applications_that_is_asked_for_it_in_any_spelling(self) -> None:
+        for url in ("/%62log", "/%62log/a", "/blog//a", "/blog/a%2Fb"):
+            self.assertEqual(self.explain(url)["application"], "blog", url)
+        for url in ("/blog%2Fa", "//blog/a", "/BLOG/a"):
+            self.assertEqual(self.explain(url)["application"], "shop", url)
+
+    def test_what_no_application_is_asked_for_is_said(self) -> None:
+        for url in ("/blog/../a", "/blog/%2e%2e/a", "/a%00", "/a%5cb", "/./"):
+            found = self.explain(url)
+            self.assertIsNone(found["application"])
+            self.assertIn("it is 404", found["sentence"], url)
+        for url in ("/.edge", "/.edge/load", "/%2eedge/load", "//.edge/x"):
+            self.assertIn("the node's own", self.explain(url)["sentence"], url)
+
     def test_each_reason_is_a_sentence(self) -> None:
         for known, words in (
             (
@@ -148,6 +162,10 @@ class PurgingTests(SynchronousTestCase):
             work = Deferred.fromCoroutine(self.purging.groups(groups, application))
             self.failureResultOf(work, error)
         self.assertEqual(self.changes, [])
+
+    def test_an_address_in_another_spelling_is_of_the_application_that_is_asked_for_it(self) -> None:
+        Deferred.fromCoroutine(self.purging.address("/%62log/a"))
+        self.assertEqual([(one.application, one.names) for one in self.changes], [("blog", (b"/%62log/a",))])
 
     def test_an_address_is_purged_in_all_its_variants(self) -> None:
         work = Deferred.fromCoroutine(self.purging.address("/ranking?a=1&utm_x=2"))
