@@ -199,13 +199,14 @@ test("a stored response says how old it is, and keeps its other fields", async (
 });
 
 test("A8: what POST, PUT and DELETE change is asked for anew, and what the answer names", async () => {
-  for (const [status, headers, asked] of [
+  for (const [status, headers, asked, led] of [
     [200, {}, ["/target"]], [201, { location: "/new" }, ["/target", "/new"]], [200, { "content-location": `${HERE}/other#x` }, ["/target", "/other"]],
     [303, { location: "https://elsewhere.example/new", "content-location": "http://[" }, ["/target"]], [404, { location: "/new" }, []], [500, {}, []],
+    [404, {}, ["/target", "/new"], `${HERE}/new`], // done, and led to a page that is not there
   ]) {
     const { get, store, current } = world(numbered({ "cache-control": "max-age=1000" }));
     for (const path of ["/target", "/new", "/other"]) await get(path);
-    await invalidate(store, current, `${HERE}/target?utm_source=x`, { status, headers: new Headers(headers), redirected: false, type: "basic" });
+    await invalidate(store, current, `${HERE}/target?utm_source=x`, { status, headers: new Headers(headers), redirected: Boolean(led), url: led ?? `${HERE}/target`, type: "basic" });
     const again = [];
     for (const path of ["/target", "/new", "/other"]) if ((await get(path)).before) again.push(path);
     assert.deepEqual(again, asked, `${status} ${JSON.stringify(headers)}`);
@@ -242,6 +243,20 @@ test("A8: a 304 to a question from before a change confirms nothing after it", a
   waiting[0]();
   assert.equal(await (await before).text(), "v1");
   await settle();
+  assert.equal((await get("/a")).body, "v2");
+});
+
+test("A9: where a new version has no room, the old one is not given as if it were current", async () => {
+  let version = "1";
+  const { get, caches } = world(({ headers }) => (headers.get("if-none-match") === `"${version}"` ? { status: 304 } : {
+    body: `v${version}`, headers: { etag: `"${version}"`, "cache-control": "max-age=1, stale-while-revalidate=1000" },
+  }));
+  await get("/older"); // goes first, and is not enough
+  await get("/a");
+  caches.room = 0;
+  version = "2";
+  assert.equal((await get("/a")).body, "v1"); // it asks behind that
+  assert.equal((await get("/a")).body, "v2");
   assert.equal((await get("/a")).body, "v2");
 });
 

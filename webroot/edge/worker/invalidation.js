@@ -6,7 +6,8 @@
  * @param {string} url of the request @param {Response} answer
  */
 export async function invalidate(store, rules, url, answer) {
-  if (answer.status >= 400 || answer.type === "error") return; // an error; 0: a redirect, which the browser follows
+  // An error changes nothing.  0: a redirect, which the browser follows; an error at its end is not the answer to this.
+  if ((answer.status >= 400 && !answer.redirected) || answer.type === "error") return;
   const { origin } = new URL(url);
   const named = ["location", "content-location"].map((name) => answer.headers.get(name)).filter((value) => value !== null);
   if (answer.redirected) named.push(answer.url);

@@ -259,6 +259,8 @@ export class ResponseStore {
     } catch (error) {
       if (!isQuota(error)) throw error;
       console.warn("edge: there is no room to store", ...arrivals.map(({ path }) => path));
+      // What they would have replaced is old: without a word from a node it is not used any more.
+      for (const { path } of arrivals) await this.invalidate(path).catch(() => {}); // not written down: there is no room
       return [];
     }
     const before = this.replace(rows);

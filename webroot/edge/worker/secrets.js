@@ -1,7 +1,7 @@
 // What is never kept to be sent later, wherever a site lets things wait: passwords, codes that are used once, numbers of
 // cards.  Pure.
 //
-//     by its field     a form waits only if its page has looked at it (page/forms.js), and it has no field of type password
+//     by its field     a form waits only if its page has looked at it (client.js), and it has no field of type password
 //                      and none whose autocomplete names a current-password, new-password, one-time-code or cc-...
 //     by its name      no body waits that has a field with a name like these, in a form or anywhere in JSON
 
