@@ -131,6 +131,7 @@ class Card {
       "table": table ? `${whole(table.entries)}${table.complete ? "" : " (not all)"}` : "-",
       "bodies": table ? bytes(table.arena_used_bytes) : "-",
       "gossip lag": lag(status),
+      ...sharing(status),
       ...Object.fromEntries((status?.applications ?? []).filter((one) => one.processes).map((one) => [`app ${one.name}`, `${one.ready} of ${one.processes} ready`])),
       "reactor lag": `${node.lag_ms.toFixed(1)} ms`,
       "up": status ? duration(status.uptime_s) : "-",
@@ -141,6 +142,18 @@ class Card {
 
 /** The share of answers to GET that were "still good". */
 const quiet = (rates) => (rates.not_modified + rates.bodies ? rates.not_modified / (rates.not_modified + rates.bodies) : 0);
+
+/** What the shared cache makes of requests for applications; nothing where there are none. */
+function sharing(status) {
+  if (!status?.applications?.length || !status.shared) return {};
+  const { hit, stale, filled, coalesced, passed } = status.shared;
+  const all = hit + stale + filled + coalesced + passed;
+  return {
+    "shared": all ? `${percent((hit + stale + coalesced) / all)} of ${whole(all)}/s` : "-",
+    "filled": `${whole(filled)}/s, ${whole(coalesced)}/s waited`,
+    "passed, stale": `${whole(passed)}/s, ${whole(stale)}/s`,
+  };
+}
 
 function lag(status) {
   if (!status) return "-";

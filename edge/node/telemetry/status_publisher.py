@@ -4,6 +4,7 @@
 
     {"v":1,"id":"n1","state":"alive","uptime_s":12,"workers":2,"fast_path":"native","at":1763900000123,
      "rates":{"requests":4123.0,"not_modified":3900.0,"bodies":120.0,"validators":51000.0,"errors":0.0},
+     "shared":{"hit":3100.0,"stale":0.0,"filled":2.0,"coalesced":11.0,"passed":40.0},
      "sockets":812,
      "table":{"entries":10233,"slots":2097152,"arena_bytes":536870912,"arena_used_bytes":81000000,"complete":true},
      "gossip":{"members":[{"id":"n2","state":"alive","rtt_ms":0.31,"behind":0}],
@@ -11,7 +12,8 @@
      "applications":[{"name":"shop","processes":2,"ready":2,"restarts":0}]}
 
 Rates are per second over the last five; ``not_modified`` counts the answers 304, ``validators`` the lines of
-batches.  ``gossip`` is null for a node alone; ``behind`` counts changes that the member is known to miss.
+batches; ``shared``: what the shared cache made of requests for applications (``edge_shared_answers_total``).
+``gossip`` is null for a node alone; ``behind`` counts changes that the member is known to miss.
 Names are append-only.  Neither an address of a machine nor a version is in it: the document is as public as
 the load document, and like that an entry of the table.
 """
@@ -49,6 +51,8 @@ _RATES = {
     "validators": ("validators",),
     "errors": ("twisted_5xx",),
 }
+#: Likewise of the answers of applications.
+_SHARED = {kind: (f"answers_{kind}",) for kind in ("hit", "stale", "filled", "coalesced", "passed")}
 
 
 class StatusTable(DocumentTable, Protocol):
@@ -108,7 +112,7 @@ class StatusPublisher:
         self._audience = audience
         self._applications = applications
         self._began = clock.seconds()
-        self._windows = {name: RateWindow() for name in _RATES}
+        self._windows = {name: RateWindow() for name in (*_RATES, *_SHARED)}
         self._periodic = Periodic(self.publish, STATUS_SECONDS, clock)
 
     def start(self) -> None:
@@ -136,10 +140,13 @@ class StatusPublisher:
 
     def _document(self, now: float) -> dict[str, Any]:
         totals, table = self._counters.totals(), self._table.statistics()
-        rates = {
-            name: round(self._windows[name].observe(now, sum(totals[one] for one in counters)), 1)
-            for name, counters in _RATES.items()
-        }
+
+        def rates(counted: Mapping[str, tuple[str, ...]]) -> dict[str, float]:
+            return {
+                name: round(self._windows[name].observe(now, sum(totals[one] for one in counters)), 1)
+                for name, counters in counted.items()
+            }
+
         return {
             "v": VERSION,
             "id": self._name,
@@ -148,7 +155,8 @@ class StatusPublisher:
             "workers": self._workers,
             "fast_path": self._fast_path(),
             "at": int(date_of(self._clock) * 1000),
-            "rates": rates,
+            "rates": rates(_RATES),
+            "shared": rates(_SHARED),
             "sockets": totals["sockets"],
             "table": {
                 "entries": table["entries"],

@@ -79,6 +79,16 @@ class StatusTests(SynchronousTestCase):
             document = self.publish()
         self.assertEqual(set(document["rates"].values()), {0.0})
 
+    def test_what_the_shared_cache_makes_of_requests_is_told(self) -> None:
+        self.publish()
+        self.clock.advance(1)
+        document = self.publish(
+            answers_hit=90, answers_stale=1, answers_filled=2, answers_coalesced=5, answers_passed=4
+        )
+        self.assertEqual(
+            document["shared"], {"hit": 90.0, "stale": 1.0, "filled": 2.0, "coalesced": 5.0, "passed": 4.0}
+        )
+
     def test_it_names_the_node_its_table_and_its_sockets_but_no_address(self) -> None:
         """And says how old it is."""
         self.clock.advance(5)
