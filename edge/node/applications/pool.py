@@ -119,7 +119,11 @@ class OriginPool:
         now = self.now()
         until = self.dispatch.outcome(member, outcome, now)
         if outcome is Outcome.FAILED:
-            said = f"{member.item.name}: {sentence}"
+            said = (
+                sentence
+                if sentence.startswith(f"{member.item.name}: ")
+                else f"{member.item.name}: {sentence}"
+            )
             self._said.warn(said, said)  # each of them once a minute
         if until is not None:
             name = member.item.name

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 
 from twisted.internet.task import Clock
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.applications.origin import Failure
 from edge.node.applications.pool import STILL_SECONDS, OriginPool
-from edge.upstream.dispatch import GRACE_SECONDS
+from edge.upstream.dispatch import GRACE_SECONDS, Outcome
 from edge.upstream.retry import KEPT_BODY
 from tests.node.applications.parts import Heard, Scripted, question, turn
 
@@ -49,6 +50,15 @@ class PoolTests(SynchronousTestCase):
         )
         self.assertEqual(self.pool.dispatch.unanswered, 0)
         self.assertEqual([member.busy for member in self.pool.dispatch.members], [0, 0])
+
+    def test_whose_fault_it_was_is_said_once_in_a_line(self) -> None:
+        lines: list[str] = []
+        globalLogPublisher.addObserver(observer := lambda event: lines.append(formatEvent(event)))
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        [one, two] = self.pool.dispatch.members
+        self.pool.outcome(one, Outcome.FAILED, "one: the process has gone")
+        self.pool.outcome(two, Outcome.FAILED, "it closed early")
+        self.assertEqual(lines, ["one: the process has gone", "two: it closed early"])
 
     def test_a_get_that_was_not_answered_is_asked_once_more_elsewhere(self) -> None:
         heard = Heard()
