@@ -112,6 +112,10 @@ class ClusterAnswers(Answers, StoredAnswers, Protocol):
         """The body of a variant of what is stored under *name*; None: it is not that, or not here."""
 
 
+class NotThere(EdgeError):
+    """What a node has told of has been changed, or has left, since: nothing is wrong with anybody."""
+
+
 class Puller:
     """Bodies of answers, by digest, from the node that has them."""
 
@@ -133,6 +137,9 @@ class Puller:
 
     async def _get(self, holder: str, target: str, length: int) -> bytes:
         answer = await self._client.get(holder, target, {})
+        if answer.code != 200:
+            await collect(answer, lambda piece: None)  # so that the connection can be used again
+            raise NotThere(f"{holder} does not have the answer any more")
         pieces: list[bytes] = []
         size = 0
 
@@ -144,8 +151,6 @@ class Puller:
             pieces.append(piece)
 
         await collect(answer, take)
-        if answer.code != 200:
-            raise EdgeError(f"{holder} does not have the answer any more")
         return b"".join(pieces)
 
 
@@ -383,6 +388,9 @@ class EntryLane:
             self._answers.taken(entry.name)
 
     def _not_pulled(self, failure: Failure, told: TakeEntry) -> None:
+        if failure.check(NotThere):
+            self._not_taken(told)
+            return
         why = failure.getErrorMessage()
         self._counted.warn("pull", f"an answer that {told.holder} has could not be had from there: {why}")
         self._not_taken(told)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from random import Random
 
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.client import ResponseDone
 
 from edge.cache.group_changes import Change
 from edge.cache.groups import Groups
@@ -16,7 +21,7 @@ from edge.gossip.coalescing import FILL_SECONDS, OWNER_SECONDS, TICK_SECONDS, Co
 from edge.gossip.entries import STORED, Done, Entry, Hot, encode_entry_message
 from edge.gossip.invalidation import Invalidation
 from edge.gossip.packet import DEAD
-from edge.node.cluster.entry_lane import HOT_SECONDS, EntryLane
+from edge.node.cluster.entry_lane import HOT_SECONDS, EntryLane, NotThere, Puller
 from edge.node.cluster.group_lane import GroupLane, changes_to
 from edge.node.process.answers import FilledAnswer, Kind, Outcome, Verdict, pack
 from edge.node.supervisor.answers import TURN_SECONDS, AnswerStore
@@ -102,7 +107,7 @@ class Node:
         self.cluster.deliver()
 
     def answer(self, key: bytes, body: bytes, groups: tuple[str, ...]) -> FilledAnswer:
-        digest = __import__("hashlib").sha256(body).digest()
+        digest = sha256(body).digest()
         lines = b"Content-Type: text/plain\r\n"
         one = Representation(0, etag_of(digest), digest, len(body), lines, b"", body)
         record = AnswerRecord(key, 200, 1_700_000_000, 600)
@@ -281,6 +286,42 @@ class FillingTests(Case):
         self.assertEqual(len(b.asked), 1)
         self.assertTrue(b.fill(b"9"))
         self.assertEqual(b.stored(), b"9")
+
+
+class FromOthers:
+    """A :class:`~edge.node.cluster.peer_endpoints.BodyClient` that gets one answer, and its connection."""
+
+    def __init__(self, code: int, body: bytes) -> None:
+        self.code, self._body = code, body
+        self.transport, self.length = StringTransport(), len(body)
+
+    async def get(self, holder: str, target: str, headers: object) -> FromOthers:
+        return self
+
+    def deliverBody(self, protocol: Protocol) -> None:
+        protocol.makeConnection(self.transport)
+        protocol.dataReceived(self._body)
+        protocol.connectionLost(Failure(ResponseDone()))
+
+
+class PullingTests(SynchronousTestCase):
+    """Bodies by their digests."""
+
+    def pull(self, client: FromOthers, body: bytes = b"12345678") -> Deferred[bytes]:
+        pulling = Puller(client, Clock()).pull("b", KEY, 0, sha256(body).digest(), len(body))
+        return Deferred.fromCoroutine(pulling)
+
+    def test_what_is_not_there_any_more_costs_no_connection_and_is_no_warning(self) -> None:
+        """Where much changes that is every second answer: each new handshake counts as an attempt."""
+        client = FromOthers(404, b"404 Not Found: This node does not hold that body.\n")
+        self.failureResultOf(self.pull(client), NotThere)
+        self.assertFalse(client.transport.disconnecting or client.transport.disconnected)
+
+    def test_a_body_is_what_was_told_or_nothing(self) -> None:
+        self.assertEqual(self.successResultOf(self.pull(FromOthers(200, b"12345678"))), b"12345678")
+        for body in (b"12345679", b"123456789", b"1234567"):
+            why = self.failureResultOf(self.pull(FromOthers(200, body)), EdgeError)
+            self.assertFalse(why.check(NotThere))
 
 
 class ChangedTests(Case):
