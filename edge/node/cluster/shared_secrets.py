@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Meta
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
+from twisted.web.client import ResponseFailed
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
@@ -148,6 +149,8 @@ class SharedSecrets:
 
     def _failed(self, failure: Any, name: str) -> None:
         if not failure.check(CancelledError):
+            if failure.check(ResponseFailed):  # a list of what has really happened
+                failure = next(iter(failure.value.reasons), failure)
             why = failure.getErrorMessage() or failure.type.__name__
             self._counted.warn(
                 f"secrets of {name}", f"what all nodes agree on could not be told {name}: {why}"

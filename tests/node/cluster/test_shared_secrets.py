@@ -10,7 +10,9 @@ import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.client import ResponseFailed
 from twisted.web.resource import Resource
 
 from edge.node.cluster.peer_endpoints import MOST_BYTES
@@ -110,6 +112,18 @@ class SharedSecretsTests(SynchronousTestCase):
         self.secrets["a"].share()
         self.assertEqual(len(logged), 1)
         self.assertIn("could not be told c", logged[0])
+
+    def test_a_connection_that_ends_in_the_middle_is_said_in_words(self) -> None:
+        logged: list[str] = []
+        self.patch(self.secrets["a"]._counted, "warn", lambda kind, text: logged.append(text))
+
+        def breaks(body: bytes) -> bytes:
+            raise ResponseFailed([Failure(ConnectionLost())])
+
+        self.network.nodes["b"] = breaks
+        self.secrets["a"].share()
+        self.assertEqual(len(logged), 1)
+        self.assertIn("could not be told b: Connection to the other side was lost", logged[0])
 
     def test_documents_that_only_one_of_two_has_are_left_alone(self) -> None:
         more = Words("more")
