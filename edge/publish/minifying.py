@@ -7,11 +7,14 @@ made, or is of other sources, scripts are published as they are, a seventh large
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
+#: The operator, not the type of a comment.
+_VOID = re.compile(r"^(?!\s*(?://|/?\*)).*\bvoid\s*[(\w].*", re.MULTILINE)
 #: SHA-256 of a script -> what it has become.
 MADE = Path(__file__).with_name("minified.json")
 
@@ -30,9 +33,14 @@ def _made() -> dict[str, str]:
 
 
 def minify(script: str) -> str:
-    """*script* minified now; :exc:`ImportError` without tdewolff-minify."""
+    """*script* minified now; :exc:`ImportError` without tdewolff-minify.
+
+    :exc:`ValueError`: it has the operator ``void``, of which tdewolff-minify 2.24 throws the operand away.
+    """
     from minify import string
 
+    if found := _VOID.search(script):
+        raise ValueError(f"the minifier breaks {found[0]!r}: write a statement instead")
     # tdewolff-minify 2.24 makes a mere "export" of what only says that this is a module.
     return str(string("application/javascript", script.replace("export {};\n", "")))
 

@@ -15,7 +15,9 @@ export class Collapsing {
    */
   async join(key, signal, send) {
     let flight = this.flights.get(key);
-    const ended = () => void (this.flights.get(key) === flight && this.flights.delete(key));
+    const ended = () => {
+      if (this.flights.get(key) === flight) this.flights.delete(key);
+    };
     if (!flight) {
       const controller = new AbortController();
       flight = { waiting: 0, controller, response: send(controller.signal) };
