@@ -79,9 +79,8 @@ function shown() {
   return [page, ...used.filter((url) => url.startsWith(`${location.origin}/`))];
 }
 
-/** Whether the site has switched the client off.  Where there is a worker already, that one looks. */
+/** Whether the site has switched the client off. */
 async function isOff() {
-  if (await navigator.serviceWorker.getRegistration("/")) return false;
   const rules = await fetch("/edge.json", { cache: "no-cache" }).then((answer) => answer.json()).catch(() => null); // no rules
   return rules?.off === true;
 }
@@ -96,8 +95,10 @@ function isDebugged() {
 }
 
 async function begin() {
-  if (await isOff()) return;
+  const known = await navigator.serviceWorker.getRegistration("/"); // that one looks itself
+  if (!known && (await isOff())) return;
   const registration = await navigator.serviceWorker.register("/sw.js", { type: "module", updateViaCache: "imports" });
+  if (!known) registration.active?.postMessage({ type: "back" }); // one that was removed, and another tab has still
   channel = new BroadcastChannel(CHANNEL);
   channel.onmessage = ({ data }) => dispatch(data);
   const leave = takePart(kind, dispatch);

@@ -74,6 +74,31 @@ test("while the site says off, visits leave nothing behind; switched back, the c
   await fresh.close();
 });
 
+test("switched off and on while another tab stays open, the client is there again at the next navigation", { timeout: 120_000 }, async () => {
+  const rules = await (await fetch(`${home}/edge.json`)).text();
+  const off = '{"v":1,"off":true}';
+  const fresh = await browser();
+  const other = await visited(fresh.context, home);
+  await cluster.write("edge.json", off);
+  await cluster.published("/edge.json", off);
+  const page = await fresh.context.newPage();
+  await until(async () => {
+    await page.goto(home);
+    return !(await remains(page)).registrations;
+  }, "it is switched off");
+  await cluster.remove("edge.json");
+  await cluster.published("/edge.json", rules);
+  await page.goto(home);
+  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  await stored(page, ["/"]);
+  await page.reload();
+  await stored(page, ["/"]);
+  assert.equal((await remains(page)).registrations, 1);
+  assert.equal((await status(page)).version !== "", true);
+  await other.close();
+  await fresh.close();
+});
+
 test("a page that is opened while its own node is gone is told of the others by the worker", { timeout: 120_000 }, async () => {
   for (const kind of ["shared", "leader"]) {
     const fresh = await browser();

@@ -30,6 +30,7 @@ export const LOCK = "edge-feed";
  * @typedef {{type: "renewed", paths: string[]}} RenewedMessage to the worker: a page puts the stored versions of itself
  *   and of *paths* in place
  * @typedef {{type: "refresh"}} RefreshMessage to the worker: a page is idle
+ * @typedef {{type: "back"}} BackMessage to a worker that was removed, by a page that registered it again: it begins anew (sw.js)
  * @typedef {{type: "online"}} OnlineMessage to the worker: there may be a network again
  * @typedef {{type: "question", number: number, data: Uint8Array}} QuestionMessage from the worker to the feed: for its node
  * @typedef {{type: "answer", number: number, data: Uint8Array | null}} AnswerMessage from the feed: null: it has no socket
@@ -43,7 +44,7 @@ export const LOCK = "edge-feed";
  *
  * @typedef {LoadMessage | ChangedMessage | FeedMessage | UpdatedMessage | OutdatedMessage | StatusMessage | OutboxMessage
  *   | RefusedMessage | QueueMessage | FormMessage | TakenMessage | RemovedMessage | ShownMessage | RenewedMessage
- *   | RefreshMessage | OnlineMessage | QuestionMessage | AnswerMessage | AskMessage | DebugMessage | DecisionMessage | ResetMessage} Message
+ *   | RefreshMessage | OnlineMessage | BackMessage | QuestionMessage | AnswerMessage | AskMessage | DebugMessage | DecisionMessage | ResetMessage} Message
  *
  * @typedef {object} Status what the worker has done since it started
  * @property {string} version

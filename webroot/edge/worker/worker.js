@@ -106,14 +106,19 @@ export class Worker {
 
   /** @param {any} event */
   async install(event) {
+    await this.prepare();
+    if (event.addRoutes) await event.addRoutes(staticRoutes(this.rules.current));
+    await this.scope.skipWaiting();
+  }
+
+  /** Read the site's rules, and what they want stored. */
+  async prepare() {
     await this.wake();
     await this.selfUpdate.fetchRules();
     // An installation that fails leaves no registration behind.
     if (this.rules.current.off) throw new Error("/edge.json switches the smart client off");
     await this.prefetcher.precache(this.rules.current);
     await this.save(true);
-    if (event.addRoutes) await event.addRoutes(staticRoutes(this.rules.current));
-    await this.scope.skipWaiting();
   }
 
   /** This version is the one that answers from now on. */
