@@ -10,6 +10,7 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
@@ -44,6 +45,7 @@ export class Cluster {
       await rm(self.folder, { recursive: true, force: true });
       throw error;
     }
+    opened.add(self.close);
     return self;
   }
 
@@ -104,7 +106,10 @@ export class Cluster {
     return all;
   }
 
+  close = () => this.stop();
+
   async stop() {
+    opened.delete(this.close);
     this.process.stdin.end();
     await this.ended;
     await rm(this.folder, { recursive: true, force: true });
@@ -129,6 +134,12 @@ export async function until(condition, what) {
   }
 }
 
+/** What a test that fails has left open; it would keep its file from ending. @type {Set<() => Promise<void>>} */
+const opened = new Set();
+after(async () => {
+  for (const close of opened) await close();
+});
+
 /** A browser with a profile of its own, which trusts the authority of TEST_TLS. */
 export async function browser(options = {}) {
   const profile = await mkdtemp(join(tmpdir(), "edge-profile-"));
@@ -139,10 +150,13 @@ export async function browser(options = {}) {
     execFileSync("sh", ["-c", command], { env }); // as `make run TLS=1` says to people
   }
   const context = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS, env, ...options });
-  return { context, close: async () => {
+  const close = async () => {
+    opened.delete(close);
     await context.close();
     await rm(profile, { recursive: true, force: true });
-  } };
+  };
+  opened.add(close);
+  return { context, close };
 }
 
 /** Open *url* and wait until the worker controls the page and has stored it, with what it uses. */
