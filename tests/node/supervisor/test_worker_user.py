@@ -66,12 +66,12 @@ class WorkerUserTests(SynchronousTestCase):
 
     def test_a_program_that_nobody_can_read_leaves_them_root_and_says_so(self) -> None:
         """Unless a user was named, or confinement is required."""
-        self.started_by(0, unreadable="/home/one/venv/bin/python")
+        self.started_by(0, unreadable="/srv/one/venv/bin/python")
         said: list[str] = []
         self.patch(worker_user, "_log", Log(said))
         self.assertEqual(find_worker_user(None, False, SAME_USER), SAME_USER)
         [warning] = said
-        self.assertRegex(warning, "workers run as root: nobody .* cannot read the program in /home/one/venv")
+        self.assertRegex(warning, "workers run as root: nobody .* cannot read the program in /srv/one/venv")
         for name, required in (("nobody", False), (None, True)):
             with self.assertRaisesRegex(ConfigError, "--worker-user nobody: .* cannot read .*; install it"):
                 find_worker_user(name, required, SAME_USER)
