@@ -13,6 +13,7 @@ What breaks the rules breaks the connection: :attr:`End.broken` says why, and no
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
@@ -84,7 +85,7 @@ class Exchange:
         self.leaving: deque[tuple[bytes | memoryview, Piece]] | None = None
 
 
-class End:
+class End(ABC):
     """One end of a connection; what comes for an exchange that is over is dropped."""
 
     #: What the peer may send.
@@ -171,9 +172,9 @@ class End:
 
     # What the two ends have in common
 
+    @abstractmethod
     def _take(self, message: AnyMessage, events: list[Event]) -> None:
         """Act on *message*, and tell of it."""
-        raise NotImplementedError
 
     def _send(self, message: AnyMessage) -> None:
         self._out.append(encode(message))

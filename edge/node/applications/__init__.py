@@ -8,7 +8,8 @@
   ``visitors.py``: what the application is told; ``switched.py``: after 101; ``timing.py``: what it took
 * ``settling.py``: the answers of those who write, held until their change is in force everywhere
 * ``pool.py``: an application that is several servers or processes: choice, queue, deadlines, retries
-* ``http_origin.py``: one HTTP/1.1 server, and the connections to it
+* ``http_origin.py``: one HTTP/1.1 server, and the connections to it;
+  ``writing.py``: how questions leave, to either
 * ``caching.py``: the shared cache before an application; ``fills.py``: who asks, who waits, what is stored;
   ``making.py``: from an answer to what is stored of it; ``stored.py``: and from there to who asked
 * ``probing.py``: whether each HTTP server does well, asked again and again

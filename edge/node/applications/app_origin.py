@@ -26,6 +26,7 @@ from edge.errors import NotConnected
 from edge.node.applications.app_exchange import AppExchange, Failed
 from edge.node.applications.app_socket import SocketExchange, is_handshake
 from edge.node.applications.origin import Failure, OriginError
+from edge.node.applications.writing import write_at_once
 from edge.node.process.counted_log import CountedLog
 
 if TYPE_CHECKING:
@@ -245,17 +246,8 @@ class AppConnection(Protocol):
 
     def _write(self) -> None:
         data = self.end.output()
-        transport = self.transport
-        if not data or self._is_gone:
-            return
-        # A write in the next turn costs two calls of epoll_ctl and a turn; most questions fit the socket.
-        if not transport.dataBuffer and not transport._tempDataBuffer and transport.connected:
-            sent = transport.writeSomeData(data)
-            if isinstance(sent, int) and sent > 0:
-                if sent == len(data):
-                    return
-                data = data[sent:]
-        transport.write(data)
+        if data and not self._is_gone:
+            write_at_once(self.transport, data)
 
     def close_when_done(self) -> None:
         """Close it when nothing is asked on it any more."""

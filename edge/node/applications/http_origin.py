@@ -23,6 +23,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from zope.interface import implementer
 
 from edge.node.applications.origin import Failure, OriginError
+from edge.node.applications.writing import write_at_once
 from edge.upstream import question as written
 from edge.upstream.answer import AnswerError, AnswerReader, ClosedEarlyError, End, Head, Interim, Switched
 from edge.upstream.forwarded import VIA, forwarded
@@ -290,17 +291,8 @@ class UpstreamConnection(Protocol):
 
     def write(self, data: bytes) -> None:
         """Send *data*, at once as far as the kernel takes it."""
-        transport = self.transport
-        if not data or self._gone:
-            return
-        # A write in the next turn costs two calls of epoll_ctl and a turn; most questions fit the socket.
-        if not transport.dataBuffer and not transport._tempDataBuffer and transport.connected:
-            sent = transport.writeSomeData(data)
-            if isinstance(sent, int) and sent > 0:
-                if sent == len(data):
-                    return
-                data = data[sent:]
-        transport.write(data)
+        if data and not self._gone:
+            write_at_once(self.transport, data)
 
     def pause(self, paused: bool) -> None:
         """Read nothing for now; or read on."""
