@@ -96,38 +96,6 @@ class Options(usage.Options):
                 f"{arguments[0]}: only options may stand here; to serve a folder: --webroot {arguments[0]}"
             )
 
-    def opt_listen(self, text: str) -> None:
-        """Where to listen."""
-        self._repeated.setdefault("listen", []).append(text)
-
-    def opt_allow_origin(self, text: str) -> None:
-        """An origin whose scripts may read answers."""
-        self._repeated.setdefault("allow-origin", []).append(text)
-
-    def opt_mount(self, text: str) -> None:
-        """A resource of an application."""
-        self._repeated.setdefault("mount", []).append(text)
-
-    def opt_app(self, text: str) -> None:
-        """An application behind the edge."""
-        self._repeated.setdefault("app", []).append(text)
-
-    def opt_cache(self, text: str) -> None:
-        """Cache-Control for the files that match a glob."""
-        self._repeated.setdefault("cache", []).append(text)
-
-    def opt_inject_client(self, text: str) -> None:
-        """Pages that get the smart client's script tag."""
-        self._repeated.setdefault("inject-client", []).append(text)
-
-    def opt_peer(self, text: str) -> None:
-        """Another node to join."""
-        self._repeated.setdefault("peer", []).append(text)
-
-    def opt_tls_auto(self, text: str) -> None:
-        """A name of a certificate that takes care of itself."""
-        self._repeated.setdefault("tls-auto", []).append(text)
-
     def opt_version(self) -> None:
         """Print the versions."""
         try:
@@ -200,6 +168,21 @@ class Options(usage.Options):
             elif not setting.kind.repeated and self[name] is not None:
                 given[name] = [self[name]]
         return given
+
+
+def _repeatable(setting: Setting) -> Any:
+    """The method of :class:`Options` that notes each value of a *setting* that may be given several times."""
+
+    def note(self: Options, text: str) -> None:
+        self._repeated.setdefault(setting.name, []).append(text)
+
+    note.__doc__ = setting.help
+    return note
+
+
+for _setting in SETTINGS.values():
+    if _setting.kind.repeated:
+        setattr(Options, f"opt_{_setting.attribute}", _repeatable(_setting))
 
 
 def makeService(options: Options) -> IService:

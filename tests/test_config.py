@@ -560,3 +560,105 @@ class CheckTests(Base):
 
     def _missing(self, name: str) -> None:
         raise ImportError(name)
+
+
+class SiteTests(Base):
+    """Several sites: which there are, and what cannot be."""
+
+    def test_without_any_there_is_one_made_of_the_top(self) -> None:
+        [site] = load({"webroot": [str(self.site)], "cache": ["*=no-cache"]}).sites
+        self.assertEqual((site.webroot, site.cache), (self.site, (("*", "no-cache"),)))
+        self.assertEqual((site.hosts, site.default, site.name, site.prefix), ((), True, "", ""))
+
+    def test_a_table_has_rules_of_its_own_and_inherits_none(self) -> None:
+        file = self.toml(
+            'webroot = "site"\nsmart-client = false\nallow-origin = "https://a.example"\n'
+            '[[site]]\nhosts = ["Blog.Example.org.", "*.blog.example.org"]\nwebroot = "site"\n'
+            '[[site.cache]]\nglob = "*"\nvalue = "no-store"\n'
+            '[[site.app]]\nat = "/"\nto = "http://127.0.0.1:8000"\n'
+        )
+        top, blog = load({}, file).sites
+        self.assertEqual((top.default, top.smart_client, top.cache), (True, False, ()))
+        self.assertEqual((blog.name, blog.prefix), ("blog.example.org", "blog.example.org"))
+        self.assertEqual(blog.hosts, ("blog.example.org", "*.blog.example.org"))
+        self.assertEqual((blog.webroot, blog.cache), (self.site, (("*", "no-store"),)))
+        self.assertEqual((blog.smart_client, blog.allow_origin, len(blog.app)), (True, (), 1))
+
+    def test_the_top_is_a_site_only_if_it_serves_something(self) -> None:
+        one = f"blog.example={self.site}"
+        self.assertEqual([site.name for site in load({"site": [one]}).sites], ["blog.example"])
+        given = {"site": [one], "webroot": [str(self.site)]}
+        self.assertEqual([site.name for site in load(given).sites], ["", "blog.example"])
+
+    def test_the_default_site_stands_first_and_its_keys_have_no_prefix(self) -> None:
+        file = self.toml('[[site]]\nhosts = "a.example"\n[[site]]\nhosts = "b.example"\ndefault = true\n')
+        sites = load({}, file).sites
+        self.assertEqual([(site.name, site.prefix) for site in sites],
+                         [("b.example", ""), ("a.example", "a.example")])  # fmt: skip
+
+    def test_hosts_are_written_in_one_way(self) -> None:
+        hosts = {
+            "WWW.Example.ORG": "www.example.org",
+            "example.org.": "example.org",
+            "localhost": "localhost",
+            "*.example.org": "*.example.org",
+            "b\u00fccher.example": "xn--bcher-kva.example",
+            "192.0.2.1": "192.0.2.1",
+            "2001:DB8:0::1": "[2001:db8::1]",
+            "[2001:db8::1]": "[2001:db8::1]",
+        }
+        for written, meant in hosts.items():
+            with self.subTest(host=written):
+                self.assertEqual(load({"site": [f"{written}={self.site}"]}).site[0].hosts, (meant,))
+
+    def test_wrong_hosts_are_told_with_a_way_out(self) -> None:
+        for host, words in {
+            "example.org:8080": "remove the colon and the port",
+            "https://example.org": "without scheme",
+            "exa mple.org": "without scheme",
+            "a.*.example": "give a name, or *. before one",
+            "*": "give a name, or *. before one",
+            "*.192.0.2.1": "nothing lies below an address",
+            "x" * 64 + ".example": "give a name like",
+            "b\u00fc..cher": "no name of the DNS",
+        }.items():
+            with self.subTest(host=host):
+                file = self.toml(f'[[site]]\nhosts = ["{host}"]\n')
+                self.refused({}, str(file), "[[site]] number 1", words, file=file)
+
+    def test_wrong_tables_name_the_table_the_key_and_the_way_out(self) -> None:
+        file = self.toml(
+            "[[site]]\nhosts = 3\n"
+            '[[site]]\nhosts = ["b.example"]\nwebrot = "site"\n'
+            '[[site]]\nwebroot = "site"\n'
+            '[[site]]\nhosts = ["c.example"]\n[[site.app]]\nat = "/"\n'
+            '[[site]]\nhosts = ["d.example"]\nname = "d/e"\n'
+        )
+        told = self.refused({}, file=file).splitlines()
+        self.assertEqual(len(told), 5, told)
+        for line, words in zip(
+            told,
+            ["number 1: hosts = 3: write a text",
+             "number 2 (b.example): unknown key 'webrot'; did you mean 'webroot'",
+             "number 3: it has no hosts", "number 4 (c.example): [[app]] number 1 (/): neither run nor to",
+             "number 5 (d.example): name = "],
+            strict=True,
+        ):  # fmt: skip
+            self.assertIn(words, line)
+
+    def test_collisions_are_named(self) -> None:
+        for table, words in {
+            '[[site]]\nhosts = ["a.example"]\n[[site]]\nname = "b"\nhosts = ["A.example"]\n':
+                "a.example and b have this host",
+            '[[site]]\nhosts = ["*.a.example"]\n[[site]]\nname = "b"\nhosts = ["*.a.example"]\n':
+                "*.a.example and b have this host",
+            '[[site]]\nhosts = ["a.example", "a.example."]\n': "is named 2 times",
+            '[[site]]\nhosts = "a.example"\ndefault = true\n[[site]]\nhosts = "b.example"\ndefault = true\n':
+                "[[site]] a.example and [[site]] b.example are both the default site",
+            'webroot = "site"\n[[site]]\nhosts = ["a.example"]\ndefault = true\n':
+                "the top of the file and [[site]] a.example are both the default site",
+            '[[site]]\nhosts = ["a.example"]\nname = "x"\n[[site]]\nhosts = ["b.example"]\nname = "x"\n':
+                "2 sites have this name",
+        }.items():  # fmt: skip
+            with self.subTest(words=words):
+                self.refused({}, words, file=self.toml(table))

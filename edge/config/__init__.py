@@ -4,6 +4,7 @@
 * ``settings.py``: the one list of settings: names, kinds, help
 * ``values.py``: the kinds of values, read from text or from TOML, with a remedy for each wrong one
 * ``applications.py``: applications behind the edge, by ``--app`` and tables ``[[app]]``
+* ``sites.py``: further sites, by ``--site`` and tables ``[[site]]``
 * ``load.py``: command line over TOML file over defaults
 * ``paths.py``: where things are when nobody says
 * ``check.py``: ``--check``: would this configuration work on this machine, now?
@@ -14,7 +15,7 @@ from __future__ import annotations
 from edge.config.applications import Application
 from edge.config.check import find_problems, summarize
 from edge.config.load import load, reload
-from edge.config.model import Config
+from edge.config.model import Config, Site, SiteRules
 from edge.config.paths import default_state_dir, default_webroot
 from edge.config.settings import SETTINGS, Setting, needs_restart
 
@@ -23,6 +24,8 @@ __all__ = [
     "Application",
     "Config",
     "Setting",
+    "Site",
+    "SiteRules",
     "default_state_dir",
     "default_webroot",
     "find_problems",

@@ -17,6 +17,7 @@ from typing import Any
 from edge.config.applications import contradictions
 from edge.config.model import Config
 from edge.config.settings import SETTINGS
+from edge.config.sites import site_contradictions
 from edge.config.values import Wrong, WrongTables
 from edge.endpoint import check_unix_path, parse_endpoint
 from edge.errors import ConfigError
@@ -46,6 +47,8 @@ def load(given: Mapping[str, bool | list[str]], file: Path | None = None) -> Con
         said = said if setting.kind.repeated else said[-1:]
         values = [_take(problems, name, text) for text in said]
         found[setting.attribute] = tuple(values) if setting.kind.repeated else values[0]
+    if found.get("site"):
+        found.setdefault("webroot", None)  # the demonstration is for who names no folder at all
     if not problems:
         config = Config(**found, file=file, given=dict(given))
         try:
@@ -59,7 +62,7 @@ def load(given: Mapping[str, bool | list[str]], file: Path | None = None) -> Con
 
 def _compare(config: Config) -> None:
     """Raise :class:`ConfigError` where settings contradict each other."""
-    if problems := list(contradictions(config.app, config.mount)):
+    if problems := [*contradictions(config.app, config.mount), *site_contradictions(config.sites)]:
         raise ConfigError("\n".join(problems))
     secure = [spec for spec in map(parse_endpoint, config.listen) if spec.kind == "tls"]
     bare = [spec for spec in secure if not spec.files]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,25 +22,58 @@ _DERIVED = Path("\0derived")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
-    """What a node is told.  :func:`edge.config.load` makes checked ones.
+class SiteRules:
+    """What belongs to one site: of the default site on top of the file, of another one in its ``[[site]]``.
 
-    Whoever makes one directly answers for its values; ``Config(state_dir=...)`` is complete.
+    A field here, with its row in :mod:`edge.config.settings`, is a key in both places.
     """
 
-    # Site
     #: None: only what other nodes of the cluster publish.
     webroot: Path | None = field(default_factory=default_webroot)
     follow_symlinks: bool = False
-    watch: bool = True
     #: Publish the smart client beside the site.
     smart_client: bool = True
     #: Globs of the pages that get the smart client's script tag.
     inject_client: tuple[str, ...] = ()
     #: (glob, Cache-Control value), the first match wins.
     cache: tuple[tuple[str, str], ...] = ()
-    brotli_quality: int = 11
     image_siblings: Literal["stem", "name", "off"] = "stem"
+    #: Serialized origins, or "*".
+    allow_origin: tuple[str, ...] = ()
+    app: tuple[Application, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site(SiteRules):
+    """One site: which hosts it answers to, and its rules."""
+
+    #: A site without a folder is made of its applications, and of what other nodes publish.
+    webroot: Path | None = None
+    #: In lower case: names, addresses, and ``*.NAME`` for what lies below a name.
+    hosts: tuple[str, ...] = ()
+    #: It takes the hosts that no site names.
+    default: bool = False
+    #: What distinguishes it, in keys and figures; "": the one on top of the file.
+    name: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its entries begin with, before the path; "" of the default site."""
+        return "" if self.default else self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(SiteRules):
+    """What a node is told.  :func:`edge.config.load` makes checked ones.
+
+    Whoever makes one directly answers for its values; ``Config(state_dir=...)`` is complete.
+    """
+
+    # Site (and what :class:`SiteRules` has)
+    watch: bool = True
+    brotli_quality: int = 11
+    #: Sites beside the default one; see :attr:`sites`.
+    site: tuple[Site, ...] = ()
 
     # Serving
     #: Endpoint strings; see :attr:`endpoints`.
@@ -59,13 +92,10 @@ class Config:
     tls_policy: Literal["modern", "intermediate"] = "intermediate"
     #: Value of Strict-Transport-Security in answers over HTTPS; "": none.
     hsts: str = ""
-    #: Serialized origins, or "*".
-    allow_origin: tuple[str, ...] = ()
     #: Who may see ``/.edge/status`` and the dashboard.
     status: Literal["public", "local", "off"] = "public"
     #: ``/path=module:name[:argument]``; see :mod:`edge.node.resources.mounts`.
     mount: tuple[str, ...] = ()
-    app: tuple[Application, ...] = ()
     #: None: one per core; see :attr:`worker_count`.
     workers: int | None = None
     fast_path: Literal["auto", "native", "python", "off"] = "auto"
@@ -143,6 +173,18 @@ class Config:
                 fill(self, attribute, self.state_dir / "cluster" / name)
         if not self.admin:
             fill(self, "admin", f"unix:{quote(str(self.state_dir / 'admin.sock'))}")
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """All that is served, the default site first if there is one; always one at least.
+
+        What stands on top is a site of its own when it has a folder or applications, or is the only one.
+        """
+        alone = not self.site
+        if alone or self.webroot is not None or self.app or self.mount:
+            rules = {one.name: getattr(self, one.name) for one in fields(SiteRules)}
+            return (Site(**rules, default=True), *self.site)
+        return tuple(sorted(self.site, key=lambda site: not site.default))
 
     @property
     def endpoints(self) -> tuple[ListenSpec, ...]:

@@ -11,7 +11,8 @@ from typing import Any
 
 from edge.config import values
 from edge.config.applications import APPLICATIONS
-from edge.config.model import Config
+from edge.config.model import Config, SiteRules
+from edge.config.sites import site_tables
 from edge.config.values import Kind, choice, integer
 from edge.table.layout import MAX_WORKERS
 
@@ -66,6 +67,9 @@ _ROWS = (
     Setting("image-siblings", choice("stem", "name", "off"), "Site",
             "Which AVIF and WebP files answer for an image when they are not older: photo.webp for photo.jpg "
             "(stem), photo.jpg.webp (name), or none."),
+    Setting("site", site_tables(lambda: SITE_KINDS), "Site",
+            "A further site, as HOST=DIR or HOST,HOST=DIR: a folder for requests to these hosts; *.HOST is "
+            "all below a name. In TOML: tables [[site]], which say more.", "none: one site for all hosts"),
     Setting("listen", values.ENDPOINTS, "Serving",
             "Where to listen: tcp:PORT, tcp6:PORT, tls:PORT:privateKey=FILE:certKey=FILE, with --tls-auto "
             "tls:PORT alone, unix:PATH or systemd:domain=INET:index=0. After a PORT may stand "
@@ -176,10 +180,17 @@ _ROWS = (
 #: By name, in the order of the help.
 SETTINGS: dict[str, Setting] = {setting.name: setting for setting in _ROWS}
 
+#: Keys that a table ``[[site]]`` may have besides its own.
+SITE_KINDS: dict[str, Kind] = {
+    name: setting.kind
+    for name, setting in SETTINGS.items()
+    if setting.attribute in {one.name for one in fields(SiteRules)}
+}
+
 #: Read once, when the node starts: SIGHUP does not change them.
 AT_START = frozenset(
-    {"app", "watch", "listen", "workers", "fast-path", "node", "cluster", "state-dir", "cache-dir", "admin",
-     "worker-user", "confinement", "table-entries", "arena-mib", "body-limit-kib", "gossip", "peer",
+    {"app", "site", "watch", "listen", "workers", "fast-path", "node", "cluster", "state-dir", "cache-dir",
+     "admin", "worker-user", "confinement", "table-entries", "arena-mib", "body-limit-kib", "gossip", "peer",
      "cluster-ca", "cluster-cert", "cluster-key", "lease-seconds", "status", "redirect-https", "tls-auto",
      "acme-email", "acme-directory"}
 )  # fmt: skip
