@@ -19,6 +19,7 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 ``tls/``            the record layer of TLS 1.3, and which hellos are recognised (sans-IO)
 ``app/``            applications behind the edge: the protocol edge-app/1, what runs one (no Twisted)
 ``load/``           how loaded a node is, and the weight that clients draw it with (sans-IO)
+``sites.py``        which site a host belongs to, and the names of entries (sans-IO)
 ``resource.py``     what is published under a path: representations and their variants
 ``confinement/``    what a worker gives up: users, capabilities, files, system calls
 ``machine.py``      how much of the machine it may use: affinity, control groups

@@ -1,12 +1,12 @@
 """Which site a host belongs to, and how the names of entries tell sites apart.  Sans-IO.
 
-A host is looked up as requests write it, in any case, with or without a port and the dot at the end: among the
-exact hosts first, then among those like ``*.example.org`` (all names below it, the longest first), then it is the
-default site's.  ``edge_sites.c`` is the twin.
+A host is looked up as requests write it, in any case, with or without a port and the dot at the end: among
+the exact hosts first, then among those like ``*.example.org`` (all names below it, the longest first), then
+it is the default site's.  ``edge_sites.c`` is the twin.
 
-The *name* of an entry - in the table, in gossip, in logs - is the site's prefix and the path.  Paths begin with a
-slash and prefixes never do, nor do they have one: ``blog.example.org/index.html``.  The default site's prefix is
-empty; so with one site alone, names are paths.
+The *name* of an entry - in the table, in gossip, in logs - is the prefix of its site and the path:
+``blog.example.org/index.html``.  Paths begin with a slash; prefixes never do, nor do they have one.  The
+default site's prefix is empty: with one site alone, names are paths.
 """
 
 from __future__ import annotations
