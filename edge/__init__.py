@@ -14,6 +14,7 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 ``table/``          the table in shared memory
 ``cache/``          which answers of applications may be shared, for how long, under which key (sans-IO)
 ``gossip/``         membership and replication: SWIM, version vectors (sans-IO)
+``addresses/``      what rules say of a path, and where they lead: globs, captures (sans-IO)
 ``upstream/``       applications asked over HTTP/1.1: answers read, health, choice, retries (sans-IO)
 ``http/``           HTTP/1.1 and WebSocket (sans-IO)
 ``tls/``            the record layer of TLS 1.3, and which hellos are recognised (sans-IO)
