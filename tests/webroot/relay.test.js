@@ -26,6 +26,7 @@ function setup({ feed: runs = true } = {}) {
   const clock = new Clock();
   const channel = new Channel();
   const sockets = [];
+  const exchanges = [];
   class Socket {
     constructor() {
       this.readyState = 0;
@@ -45,14 +46,14 @@ function setup({ feed: runs = true } = {}) {
     }
   }
   const feed = new Feed(ORIGINS[0], (message) => channel.postMessage(message), { Socket, fetch: async () => Response.json(document()) });
-  const relay = new Relay((message) => channel.postMessage(message), clock.wait);
+  const relay = new Relay((message) => channel.postMessage(message), { wait: clock.wait, onExchange: (one) => exchanges.push(one) });
   channel.addEventListener("message", ({ data }) => relay.hear(data));
   if (runs) {
     feed.serve(channel);
     feed.start();
     sockets[0].open();
   }
-  return { clock, feed, relay, sockets, socket: sockets[0], channel };
+  return { clock, feed, relay, sockets, socket: sockets[0], channel, exchanges };
 }
 
 test("what has changed since a state", async () => {
@@ -85,6 +86,26 @@ test("which copies are stale, byte by byte", async () => {
   assert.deepEqual(socket.sent, [`\x02\x01${"\0".repeat(12)}\x02/a${other}\x05/\xc3\xbc?b`]);
   socket.answer("\x82\x01\0\x07k3Jx9aF\0\x01\x01\x02");
   assert.deepEqual(await asked, { state: "k3Jx9aF", stale: new Set([1, 258]) });
+  feed.stop();
+});
+
+test("what goes over it is told, with node and bytes; the plug that a page pulls ends it, and put in again it goes on", async () => {
+  const { relay, socket, sockets, feed, channel, exchanges } = setup();
+  await turns();
+  const asked = [relay.changes("s"), relay.changes("t")];
+  await turns();
+  socket.answer("\x81\x01");
+  socket.answer(`\x81\x02${"k3Jx9aF\n/page\n".repeat(10)}`);
+  await Promise.all(asked);
+  assert.deepEqual(exchanges.map(({ at, ms, ...one }) => one), [[304, 4], [200, 146]].map(([status, received]) =>
+    ({ type: "exchange", node: ORIGINS[0], by: "socket", method: "GET", path: "/.edge/changes", status, received })));
+  channel.postMessage({ type: "unplug", unplugged: true });
+  await turns();
+  assert.equal(await relay.changes("s"), null);
+  channel.postMessage({ type: "unplug", unplugged: true });
+  channel.postMessage({ type: "unplug", unplugged: false });
+  await turns();
+  assert.equal(sockets.length, 2);
   feed.stop();
 });
 

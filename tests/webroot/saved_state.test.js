@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Nodes } from "../../webroot/edge/worker/nodes.js";
+import { Network } from "../../webroot/edge/worker/network.js";
 import { NavigationPreload } from "../../webroot/edge/worker/navigation_preload.js";
 import { Prefetcher } from "../../webroot/edge/worker/prefetcher.js";
 import { CurrentRules, defaults } from "../../webroot/edge/worker/rules.js";
@@ -10,19 +11,23 @@ import { SelfUpdate } from "../../webroot/edge/worker/self_update.js";
 import { MemoryDatabase, ORIGINS, document } from "./world.js";
 
 function run(database) {
-  const parts = { rules: new CurrentRules(), nodes: new Nodes(ORIGINS[0]), prefetcher: new Prefetcher(null, null, null) };
+  const parts = { rules: new CurrentRules(), nodes: new Nodes(ORIGINS[0]), prefetcher: new Prefetcher(null, null, null), network: new Network(async () => "answer", () => 1_000) };
   return { ...parts, state: new SavedState(database, parts) };
 }
 
-test("the next run knows rules, load, nodes and the last refresh", async () => {
+test("the next run knows rules, load, nodes, the last refresh, and that the plug is pulled", async () => {
   const database = new MemoryDatabase();
   const before = run(database);
   before.rules.use({ ...defaults(), offline: "/away.html" });
   before.nodes.learn(document([0, 0, 1, 0]), 5_000);
   assert.equal(before.prefetcher.begin(0.2), true);
+  before.network.unplug(true);
   await before.state.save(true);
   const next = run(database);
   await next.state.restore();
+  await assert.rejects(next.network.fetch("/"), TypeError, "a page has pulled the plug, before the worker was stopped");
+  next.network.unplug(false);
+  assert.equal(await next.network.fetch("/"), "answer");
   assert.deepEqual(
     [next.rules.current, next.nodes.load, next.nodes.current, next.prefetcher.refreshed],
     [before.rules.current, before.nodes.load, ORIGINS[2], before.prefetcher.refreshed]);

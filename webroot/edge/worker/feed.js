@@ -48,8 +48,9 @@ export class Feed {
 
   /** Answer what is asked on *channel*, and learn what the worker knows of the nodes. @param {BroadcastChannel} channel */
   serve(channel) {
-    channel.addEventListener("message", ({ data: { type, number, data, document } }) => {
+    channel.addEventListener("message", ({ data: { type, number, data, document, unplugged } }) => {
       if (type === "load") this.learn(document); // of the worker
+      if (type === "unplug" && unplugged !== this.stopped) unplugged ? this.stop() : this.start();
       if (type === "question") this.ask(data).then((answer) => channel.postMessage({ type: "answer", number, data: answer }));
     });
   }
@@ -66,6 +67,7 @@ export class Feed {
   }
 
   start() {
+    this.stopped = false;
     this.connect();
   }
 

@@ -39,12 +39,16 @@ export const LOCK = "edge-feed";
  *   node: string, why: string, how?: "fresh" | "stale" | "ask", version?: string, past?: boolean, states?: string[]}} DecisionMessage
  *   from the worker to that page: how a request was answered; *status* 0: with an error; *past*: by a version before the newest, or
  *   asked although one is kept: that is not of the page's version
+ * @typedef {{type: "exchange", at: number, ms: number, node: string, by: "http" | "socket", method: string, path: string,
+ *   status: number, received: number | null}} ExchangeMessage from the worker to pages that said "debug": a question that the
+ *   origin *node* has answered; *at*: when it was asked, Unix milliseconds; *received*: bytes of the answer above TCP, null: unknown
+ * @typedef {{type: "unplug", unplugged: boolean}} UnplugMessage to worker and feed: go on as if there were no network (network.js)
  * @typedef {{type: "reset", what: "kept" | "nodes" | "queue" | "all"}} ResetMessage to the worker: forget that
  * @typedef {{type: "ask"}} AskMessage to the worker, from a page or the feed: broadcast your status, and what you know of the nodes
  *
  * @typedef {LoadMessage | ChangedMessage | FeedMessage | UpdatedMessage | OutdatedMessage | StatusMessage | OutboxMessage
  *   | RefusedMessage | QueueMessage | FormMessage | TakenMessage | RemovedMessage | ShownMessage | RenewedMessage
- *   | RefreshMessage | OnlineMessage | BackMessage | QuestionMessage | AnswerMessage | AskMessage | DebugMessage | DecisionMessage | ResetMessage} Message
+ *   | RefreshMessage | OnlineMessage | BackMessage | QuestionMessage | AnswerMessage | AskMessage | DebugMessage | DecisionMessage | ExchangeMessage | UnplugMessage | ResetMessage} Message
  *
  * @typedef {object} Status what the worker has done since it started
  * @property {string} version
@@ -61,5 +65,6 @@ export const LOCK = "edge-feed";
  * @property {number} kept bytes that are stored
  * @property {number} puts written to the Cache
  * @property {number} waiting mutations
+ * @property {boolean} unplugged a page pretends that there is no network
  */
 export {};

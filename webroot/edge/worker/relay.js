@@ -1,6 +1,8 @@
 // Questions over the feed's socket (docs/reference/socket.md), which another tab or the Shared Worker holds: they go over
 // the channel of this browser, and their answers come back.  Whoever gets none asks over HTTP.
 
+import { overSocket } from "./exchanges.js";
+
 /** An answer is waited for that long, milliseconds; so long where nobody may hold a socket at all. */
 const ANSWER_MS = 1_000;
 const ANYBODY_MS = 100;
@@ -8,10 +10,16 @@ const ANYBODY_MS = 100;
 const MESSAGE_MOST = 4096;
 
 export class Relay {
-  /** @param {(message: import("./messages.js").Message) => void} say @param {(ms: number) => Promise<unknown>} wait */
-  constructor(say, wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms))) {
+  /**
+   * @param {(message: import("./messages.js").Message) => void} say
+   * @param {{wait?: (ms: number) => Promise<unknown>, onExchange?: (exchange: import("./messages.js").ExchangeMessage) => void}} [outside]
+   */
+  constructor(say, { wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms)), onExchange = () => {} } = {}) {
     this.say = say;
     this.wait = wait;
+    this.onExchange = onExchange;
+    /** The node that the feed's socket goes to. */
+    this.node = "";
     /** What is known of the feed; "": nothing. @type {"" | "socket" | "poll" | "none"} */
     this.how = "";
     this.number = Math.floor(Math.random() * 2 ** 40); // another worker asks on the same channel
@@ -20,8 +28,8 @@ export class Relay {
   }
 
   /** What the feed says, of all that is said on the channel. @param {any} message */
-  hear({ type, how, number, data }) {
-    if (type === "feed") this.how = how;
+  hear({ type, how, url, number, data }) {
+    if (type === "feed") [this.how, this.node] = [how, url];
     else if (type === "load" && this.how === "none") this.how = "";
     else if (type === "answer") this.asked.get(number)?.(data);
   }
@@ -32,10 +40,12 @@ export class Relay {
     const number = (this.number += 1);
     /** @type {Promise<Uint8Array | null>} */
     const answered = new Promise((resolve) => this.asked.set(number, resolve));
+    const begun = Date.now();
     this.say({ type: "question", number, data: question });
     const answer = await Promise.race([answered, this.wait(this.how ? ANSWER_MS : ANYBODY_MS)]);
     this.asked.delete(number);
     if (answer === undefined) this.how = "none"; // until it says something again
+    if (answer instanceof Uint8Array) this.onExchange(overSocket({ node: this.node, begun, ms: Date.now() - begun, answer }));
     return answer instanceof Uint8Array && answer[0] === question[0] + 128 ? answer.subarray(2) : null;
   }
 

@@ -7,13 +7,14 @@ export class SavedState {
   /**
    * @param {import("./database.js").Database} database
    * @param {{rules: import("./rules.js").CurrentRules, nodes: import("./nodes.js").Nodes,
-   *   prefetcher: import("./prefetcher.js").Prefetcher}} parts that know something which a restart should not forget
+   *   prefetcher: import("./prefetcher.js").Prefetcher, network: import("./network.js").Network}} parts that know something which a restart should not forget
    */
-  constructor(database, { rules, nodes, prefetcher }) {
+  constructor(database, { rules, nodes, prefetcher, network }) {
     this.database = database;
     this.rules = rules;
     this.nodes = nodes;
     this.prefetcher = prefetcher;
+    this.network = network;
     /** When it was written last. */
     this.written = 0;
     /** @type {Promise<void> | null} */
@@ -34,6 +35,7 @@ export class SavedState {
       if (saved.load) this.nodes.learn(saved.load, saved.learned);
       this.nodes.restore(saved.nodes);
       this.prefetcher.restore(saved.refreshed ?? 0);
+      this.network.until = saved.unplugged ?? 0;
     } catch (error) {
       console.warn("edge: its state cannot be read:", error);
     }
@@ -44,7 +46,7 @@ export class SavedState {
     if (!force && Date.now() < this.written + SAVE_MS) return;
     this.written = Date.now();
     const { load, learned } = this.nodes;
-    const saved = { rules: this.rules.current, load, learned, nodes: this.nodes.save(), refreshed: this.prefetcher.refreshed };
+    const saved = { rules: this.rules.current, load, learned, nodes: this.nodes.save(), refreshed: this.prefetcher.refreshed, unplugged: this.network.until };
     await this.database.write("state", [[saved, "worker"]]).catch(() => {}); // no room: a restart knows less
   }
 }

@@ -8,6 +8,7 @@
 // What multiplies load has a budget (budget.js): retries 20 % of the requests, hedges 5 %.
 
 import { Budget } from "./budget.js";
+import { overHttp } from "./exchanges.js";
 
 /** Milliseconds between rounds over all nodes, before jitter; their number is the number of rounds. */
 const ROUNDS = [0, 200, 800];
@@ -48,14 +49,15 @@ export class Sender {
   /**
    * @param {import("./nodes.js").Nodes} nodes
    * @param {{fetch: typeof globalThis.fetch, now: () => number, random?: () => number,
-   *   wait?: (ms: number, signal?: AbortSignal) => Promise<void>}} outside
+   *   wait?: (ms: number, signal?: AbortSignal) => Promise<void>, onExchange?: (exchange: import("./messages.js").ExchangeMessage) => void}} outside
    */
-  constructor(nodes, { fetch, now, random = Math.random, wait = sleep }) {
+  constructor(nodes, { fetch, now, random = Math.random, wait = sleep, onExchange = () => {} }) {
     this.nodes = nodes;
     this.fetch = fetch;
     this.now = now;
     this.random = random;
     this.wait = wait;
+    this.onExchange = onExchange;
     this.retries = new Budget(0.2, 64, 32);
     this.hedges = new Budget(0.05, 4, 1);
     this.count = { requests: 0, retries: 0, hedges: 0 };
@@ -192,6 +194,8 @@ class Round {
     let took = 0; // until the head: how long a body takes says more about its size
     sender.attempt(origin, this.request, controller.signal, () => (took = sender.now() - begun)).then(
       (response) => {
+        const { path, post } = this.request;
+        sender.onExchange(overHttp({ node: origin, method: post === undefined ? "GET" : "POST", path, begun, ms: took, response }));
         if (!open.delete(origin)) return; // given up
         // What an application cannot do, no other node can, and its own can do other things.
         if (response.status > 501 || (response.status >= 500 && origin !== nodes.home)) return this.failed(origin, new ServerError(response));

@@ -15,6 +15,7 @@ import { FOREIGN, Foreign } from "./foreign.js";
 import { LoadPoller } from "./load_poller.js";
 import { CHANNEL } from "./messages.js";
 import { NavigationPreload } from "./navigation_preload.js";
+import { Network } from "./network.js";
 import { Nodes, readLoad } from "./nodes.js";
 import { Outbox, refusal } from "./outbox.js";
 import { PageParts } from "./page_parts.js";
@@ -35,8 +36,8 @@ const VERSION = new URL(import.meta.url).pathname.split("/").at(-2) ?? "";
 /** A navigation becomes a page within that many milliseconds. */
 const COMING_MS = 60_000;
 
-/** Decisions that are kept for pages that do not listen yet. */
-const DECISIONS = 500;
+/** Decisions and exchanges that are kept for pages that do not listen yet. */
+const TRACES = 200;
 
 /** @typedef {import("./messages.js").Message} Message */
 
@@ -47,13 +48,15 @@ export class Worker {
     const now = () => Date.now();
     const { origin } = scope.location;
     const { locks } = scope.navigator;
-    const fetch = scope.fetch.bind(scope);
+    this.network = new Network(scope.fetch.bind(scope), now);
+    const { fetch } = this.network;
+    const onExchange = (/** @type {Message} */ exchange) => this.trace(exchange);
     /** Removed is for good: nothing is stored any more, and the browser answers. @type {"active" | "removed"} */
     this.life = "active";
     this.database = new Database();
     this.rules = new CurrentRules();
     this.nodes = new Nodes(origin);
-    this.sender = new Sender(this.nodes, { fetch, now });
+    this.sender = new Sender(this.nodes, { fetch, now, onExchange });
     this.store = new ResponseStore(this.database, this.rules, { caches: scope.caches, origin, now });
     const selfUpdate = new SelfUpdate(this.store, this.sender, this.rules, {
       save: () => this.save(true),
@@ -62,7 +65,7 @@ export class Worker {
       update: () => scope.registration.update(),
     });
     this.selfUpdate = selfUpdate;
-    this.relay = new Relay((message) => this.say(message));
+    this.relay = new Relay((message) => this.say(message), { onExchange });
     this.revalidator = new Revalidator(this.store, this.sender, {
       onUpdate: (paths) => this.onUpdate(paths),
       onGone: (path) => selfUpdate.onGone(path),
@@ -79,7 +82,7 @@ export class Worker {
     this.strategy = new StaleWhileRevalidate(this.store, this.sender, this.revalidator, origin, this.rules, this.parts, fetch);
     this.foreign = new Foreign(this.database, this.rules, { caches: scope.caches, origin, fetch, now });
     this.prefetcher = new Prefetcher(this.store, this.sender, this.revalidator);
-    this.state = new SavedState(this.database, { rules: this.rules, nodes: this.nodes, prefetcher: this.prefetcher });
+    this.state = new SavedState(this.database, { rules: this.rules, nodes: this.nodes, prefetcher: this.prefetcher, network: this.network });
     this.preload = new NavigationPreload(scope.registration.navigationPreload);
     this.poller = new LoadPoller(this.nodes, this.sender, locks);
     this.outbox = new Outbox(this.database, {
@@ -94,10 +97,10 @@ export class Worker {
       requestSync: async () => /** @type {any} */ (scope.registration).sync?.register("edge-outbox"),
       locked: (work) => locks.request("edge-outbox", work),
     });
-    /** Pages that are told of each decision (page/debug.js); undefined: no page ever wanted to. @type {Set<string> | undefined} */
-    this.watched = undefined;
-    /** Decisions for pages that do not listen yet. @type {Message[]} */
-    this.decisions = [];
+    /** Pages that are told of each decision for them, and of all exchanges (page/debug.js). @type {Set<string>} */
+    this.watching = new Set();
+    /** Decisions and exchanges, for pages that will listen. @type {Message[]} */
+    this.traces = [];
     /** Mutations in the outbox. */
     this.waiting = 0;
     this.channel = new BroadcastChannel(CHANNEL);
@@ -140,7 +143,7 @@ export class Worker {
     const { request } = event;
     await this.wake();
     const plan = this.strategy.plan(request);
-    if (plan === "pass") return this.scope.fetch(request);
+    if (plan === "pass") return this.network.fetch(request);
     if (plan === "mutation") return this.mutate(request);
     if (plan === "foreign") return this.foreign.answer(request, (work) => event.waitUntil(work));
     const navigation = request.mode === "navigate";
@@ -154,30 +157,33 @@ export class Worker {
     const page = navigation ? resultingClientId : clientId;
     const begun = Date.now();
     const trace = {};
-    const answer = this.strategy.answer(request, { page, becomes: resultingClientId, waitUntil, preload, trace });
-    if (navigation && /[?&]edge=debug\b/.test(request.url)) this.watched ??= new Set();
-    if (this.watched) {
-      const told = (/** @type {number} */ status) => this.tell(page, /** @type {Message} */ ({
-        type: "decision", path: request.url.slice(this.scope.location.origin.length), plan, destination: request.destination, page, status,
-        ms: Date.now() - begun, node: this.nodes.current, why: this.nodes.why, ...trace,
-      }));
-      answer.then(({ status }) => told(status), () => told(0));
-    }
+    const answer = this.strategy.answer(request, { page, becomes: resultingClientId, waitUntil, preload: this.network.isUnplugged ? undefined : preload, trace });
+    const told = (/** @type {number} */ status) => this.trace(/** @type {Message} */ ({
+      type: "decision", path: request.url.slice(this.scope.location.origin.length), plan, destination: request.destination, page, status,
+      ms: Date.now() - begun, node: this.nodes.current, why: this.nodes.why, ...trace,
+    }));
+    answer.then(({ status }) => told(status), () => told(0));
     return answer;
   }
 
-  /** Tell *page* of a decision, as soon as it listens. @param {string} page @param {Message} decision */
-  async tell(page, decision) {
-    if (this.watched?.has(page)) (await this.scope.clients.get(page))?.postMessage(decision);
-    else this.decisions = [...this.decisions, decision].slice(-DECISIONS);
+  /** Tell those that watch, and keep it for those that will. @param {Message} one */
+  trace(one) {
+    this.traces = [...this.traces.slice(1 - TRACES), one];
+    for (const page of this.watching) this.tell(page, [one]);
+  }
+
+  /** Tell *page* what concerns it. @param {string} page @param {Message[]} traces */
+  async tell(page, traces) {
+    const client = await this.scope.clients.get(page);
+    if (!client) this.watching.delete(page);
+    for (const one of traces) if (one.type !== "decision" || one.page === page) client?.postMessage(one);
   }
 
   /** It listens from now on. @param {string} page */
   watch(page) {
-    this.watched = (this.watched ?? new Set()).add(page);
-    const untold = this.decisions;
-    this.decisions = [];
-    return Promise.all(untold.map((one) => one.type === "decision" && this.tell(one.page, one)));
+    if (this.watching.has(page)) return Promise.resolve();
+    this.watching.add(page);
+    return this.tell(page, this.traces);
   }
 
   /** Pages that are not open any more need no versions of their own. */
@@ -202,7 +208,7 @@ export class Worker {
     const lane = queue.find((glob) => matches([glob], new URL(url).pathname));
     let answer;
     try {
-      answer = await (lane ? this.outbox.send(request, { lane, page }) : this.scope.fetch(request));
+      answer = await (lane ? this.outbox.send(request, { lane, page }) : this.network.fetch(request));
     } catch (error) {
       if (mode !== "navigate") throw error;
       return this.strategy.offline();
@@ -218,6 +224,7 @@ export class Worker {
     else if (message.type === "refresh") await this.refresh();
     else if (message.type === "debug") await this.watch(page);
     else if (message.type === "reset") await this.reset(message.what);
+    else if (message.type === "unplug") await this.unplug(message.unplugged);
     else if (message.type === "renewed") await this.parts.renew(page, message.paths);
     else if (message.type === "online") await this.outbox.flush().catch(() => {}); // unreachable still: pages tell again
     else if (message.type === "form") this.outbox.announce(message.url, message.secret);
@@ -230,6 +237,7 @@ export class Worker {
   /** Feed or page say something on the channel, as long as we are awake. @param {Message} message */
   onBroadcast(message) {
     this.relay.hear(message);
+    if (message.type === "feed" && message.how === "socket" && this.network.isUnplugged) this.say({ type: "unplug", unplugged: true });
     if (message.type === "load") {
       const load = readLoad(message.document);
       if (load) this.nodes.learn(load, Date.now());
@@ -279,6 +287,14 @@ export class Worker {
     if (this.life !== "removed") await this.state.save(force);
   }
 
+  /** A page pulls the plug, or puts it in again. @param {boolean} unplugged */
+  async unplug(unplugged) {
+    this.network.unplug(unplugged);
+    this.say({ type: "unplug", unplugged });
+    await this.save(true);
+    this.onBroadcast({ type: "ask" });
+  }
+
   /** Somebody wants *what* forgotten (the node's page /.edge/client). @param {"kept" | "nodes" | "queue" | "all"} what */
   async reset(what) {
     const { store, nodes } = this;
@@ -321,6 +337,7 @@ export class Worker {
       hits: strategy.count.hits, misses: strategy.count.misses, saved: strategy.count.saved,
       confirmed: revalidator.count.validators + revalidator.count.notModified, requests: sender.count.requests,
       retries: sender.count.retries, hedges: sender.count.hedges, kept: store.size, puts: store.count.puts, waiting: this.waiting,
+      unplugged: this.network.isUnplugged,
     };
   }
 }
