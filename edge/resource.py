@@ -15,11 +15,12 @@ from enum import IntEnum
 
 
 class Coding(IntEnum):
-    """Content codings, least preferred first."""
+    """Content codings, by their numbers in variants; which is preferred, see :data:`PREFERENCE`."""
 
     IDENTITY = 0
     GZIP = 1
     BR = 2
+    ZSTD = 3
 
 
 class Media(IntEnum):
@@ -30,8 +31,10 @@ class Media(IntEnum):
     AVIF = 2
 
 
+#: Of codings that a client takes as gladly, the first: by the bytes that they make of text.
+PREFERENCE = (Coding.BR, Coding.ZSTD, Coding.GZIP, Coding.IDENTITY)
 #: What goes into Content-Encoding / matches Accept-Encoding.
-CODING_TOKENS = {Coding.GZIP: "gzip", Coding.BR: "br"}
+CODING_TOKENS = {Coding.GZIP: "gzip", Coding.BR: "br", Coding.ZSTD: "zstd"}
 #: What must stand in Accept, explicitly, for the media variant to be chosen.
 MEDIA_TYPES = {Media.WEBP: "image/webp", Media.AVIF: "image/avif"}
 

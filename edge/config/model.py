@@ -72,6 +72,7 @@ class Config(SiteRules):
     # Site (and what :class:`SiteRules` has)
     watch: bool = True
     brotli_quality: int = 11
+    zstd_level: int = 19
     #: Sites beside the default one; see :attr:`sites`.
     site: tuple[Site, ...] = ()
 

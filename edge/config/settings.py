@@ -64,6 +64,9 @@ _ROWS = (
     Setting("brotli-quality", integer(0, 11), "Site",
             "How hard to compress: 11 takes about a second per megabyte, once, and gives 15 % fewer "
             "bytes than 5."),
+    Setting("zstd-level", integer(0, 22), "Site",
+            "The same for Zstandard, which clients get that do not take brotli: 19 costs a quarter of the "
+            "time of brotli 11; 0: none is made."),
     Setting("image-siblings", choice("stem", "name", "off"), "Site",
             "Which AVIF and WebP files answer for an image when they are not older: photo.webp for photo.jpg "
             "(stem), photo.jpg.webp (name), or none."),

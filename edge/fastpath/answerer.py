@@ -20,7 +20,7 @@ from edge.http.answer import (
 )
 from edge.http.dates import format_date
 from edge.http.revalidation import render_stale
-from edge.resource import Coding, Media, variant_number
+from edge.resource import PREFERENCE, Coding, Media, variant_number
 from edge.table.counters import INDEX
 from edge.table.layout import OWN_CORS, SLOT_ANSWER, SLOT_LIVE
 from edge.table.reader import VARIANTS_MASK, Entry, Reader, Slot
@@ -282,7 +282,7 @@ _MASK = (1 << _BITS) - 1
 _ORIGINAL, _WEBP, _AVIF = map(int, Media)
 #: The best of a mask of codings; identity, if none of them is there.
 _BEST = tuple(
-    max((coding for coding in map(int, Coding) if mask >> coding & 1), default=0) for mask in range(16)
+    next((coding for coding in map(int, PREFERENCE) if mask >> coding & 1), 0) for mask in range(16)
 )
 
 

@@ -14,7 +14,7 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import NamedTuple
 
-from edge.resource import Coding
+from edge.resource import CODING_TOKENS, Coding
 
 HEAD_LIMIT = 8192
 FIELD_LIMIT = 64
@@ -39,7 +39,8 @@ _REVALIDATE_LINE = b"POST /.edge/revalidate HTTP/1.1\r\n"
 
 _FIELD = re.compile(rb"([^:]+):[ \t]*(.*?)[ \t]*\r\n", re.DOTALL)
 _HOST = re.compile(rb"(?:[A-Za-z0-9.\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-_QUERY = re.compile(rb"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
+#: What browsers send in a query, by the query percent-encode set of the URL Standard.
+_QUERY = re.compile(rb'[^"#<>]*')
 _TAG = re.compile(rb"(?:(.*)&)?~etag=([A-Za-z0-9_\-]{1,64})", re.DOTALL)
 _TOKEN = re.compile(_TCHAR + rb"+")
 _NONE_MATCH = re.compile(rb'[ \t]*(?:W/)?"([!#-~]*)"[ \t]*(,|\Z)')
@@ -212,7 +213,7 @@ def _none_match(fields: Fields, value: bytes) -> Fields | None:
         at = member.end()
 
 
-_CODINGS = {b"br": 1 << Coding.BR, b"gzip": 1 << Coding.GZIP}
+_CODINGS = {token.encode("ascii"): 1 << coding for coding, token in CODING_TOKENS.items()}
 
 
 def _accept_encoding(fields: Fields, value: bytes) -> Fields | None:

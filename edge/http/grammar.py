@@ -24,11 +24,13 @@ VERSION = re.compile(rb"HTTP/([0-9])\.([0-9])")
 CONTROL = bytes(c for c in range(0x20) if c not in b"\t\r\n") + b"\x7f"
 
 #: Octets a request-target may consist of: RFC 3986 section 2 (reserved but "#", unreserved, "%").
-#: "#" begins a fragment, which is never sent (RFC 9110 section 7.1).  Wider by ``^ ` { | }``, which
-#: browsers send as they are (URL Standard, query percent-encode set); they mean nothing to anybody.
-TARGET = re.compile(rb"[!$%&'()*+,\-./0-9:;=?@A-Z\[\]^_`a-z{|}~]+")
+#: "#" begins a fragment, which is never sent (RFC 9110 section 7.1).  Wider by what browsers send as it is:
+#: the path percent-encode set of the URL Standard leaves ``| [ ]``, older browsers left ``^ ` { }``; the
+#: query percent-encode set leaves all of these and the backslash.  They mean nothing to anybody.
+TARGET = re.compile(rb"[!$%&'()*+,\-./0-9:;=?@A-Z\[\\\]^_`a-z{|}~]+")
 
-#: A percent sign without two hexadecimal digits after it: RFC 3986 section 2.1.
+#: A percent sign without two hexadecimal digits after it, which is in no URI (RFC 3986 section 2.1), and
+#: which browsers send as it is: it stands for itself (URL Standard, percent-decode).
 MALFORMED_TRIPLET = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 #: pct-encoded, RFC 3986 section 2.1.
 TRIPLET = re.compile(rb"%([0-9A-Fa-f]{2})")

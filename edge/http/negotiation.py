@@ -7,7 +7,7 @@ media variant comes first, then a content coding among those of that media varia
 * An image variant (AVIF, WebP) is only for clients whose Accept names it with a weight above 0: a
   wildcard promises nothing (``image/*`` came from browsers that knew neither).
   Of two, the heavier; of equals AVIF.
-* A content coding: the heaviest that Accept-Encoding allows, of equals br, gzip, identity.  Without
+* A content coding: the heaviest that Accept-Encoding allows, of equals br, zstd, gzip, identity.  Without
   that field: identity.  (The RFC would allow any coding, but clients that leave it out decode none.)
 * Identity is acceptable if nothing forbids it; when nothing at all is acceptable, it is sent
   (section 12.5.3 allows that) instead of 406, which helps nobody.
@@ -21,9 +21,9 @@ from functools import lru_cache
 from edge.http.fields import list_members
 from edge.http.grammar import QVALUE, TOKEN
 
-_IDENTITY, _GZIP, _BR = 0, 1, 2
+_IDENTITY, _GZIP, _BR, _ZSTD = 0, 1, 2, 3
 _ORIGINAL, _WEBP, _AVIF = 0, 1, 2
-_CODINGS_BY_PREFERENCE = ((_BR, b"br"), (_GZIP, b"gzip"), (_IDENTITY, b"identity"))
+_CODINGS_BY_PREFERENCE = (_BR, _ZSTD, _GZIP, _IDENTITY)
 _MEDIA_BY_PREFERENCE = ((_AVIF, b"image/avif"), (_WEBP, b"image/webp"))
 #: RFC 9110 section 8.4.1.3.
 _ALIASES = {b"x-gzip": b"gzip"}
@@ -45,7 +45,7 @@ def choose_variant(mask: int, accept: bytes | None, accept_encoding: bytes | Non
         return media * 4
     weights = _coding_weights(accept_encoding)
     best, chosen = 0.0, _IDENTITY
-    for coding, _ in _CODINGS_BY_PREFERENCE:
+    for coding in _CODINGS_BY_PREFERENCE:
         if codings >> coding & 1 and weights[coding] > best:
             best, chosen = weights[coding], coding
     return media * 4 + chosen
@@ -75,8 +75,8 @@ def _media_weight(accept: bytes, name: bytes) -> int:
 
 
 @lru_cache(maxsize=256)
-def _coding_weights(accept_encoding: bytes) -> tuple[float, float, float]:
-    """Weights of identity, gzip and br in thousandths; 0: not acceptable."""
+def _coding_weights(accept_encoding: bytes) -> tuple[float, ...]:
+    """Weights of identity, gzip, br and zstd in thousandths; 0: not acceptable."""
     listed: dict[bytes, int] = {}
     for member in set(list_members(accept_encoding)):  # a list may have thousands
         name, *parameters = (part.strip(b" \t") for part in member.split(b";"))
@@ -89,7 +89,10 @@ def _coding_weights(accept_encoding: bytes) -> tuple[float, float, float]:
     others = listed.get(b"*")
     unlisted = 0 if others is None else others
     identity = _UNLISTED_IDENTITY if others is None else others
-    return listed.get(b"identity", identity), listed.get(b"gzip", unlisted), listed.get(b"br", unlisted)
+    return (
+        listed.get(b"identity", identity),
+        *[listed.get(name, unlisted) for name in (b"gzip", b"br", b"zstd")],
+    )
 
 
 def _weight(parameters: list[bytes]) -> int | None:

@@ -2,6 +2,7 @@
 
 A path has one canonical form, which is the key under which it is published: each octet is decoded
 once and written again, literally where RFC 3986 lets a path do so, else as ``%XX`` in upper case.
+A ``%`` without two hexadecimal digits behind it stands for itself.
 Paths that some other program could take for another path have no canonical form, whatever is
 published: those with an empty segment, a ``.`` or ``..`` segment, NUL, a backslash or an encoded
 slash, encoded or not.  They name nothing here (404).
@@ -18,7 +19,6 @@ from edge.http.errors import BadRequest
 from edge.http.grammar import (
     ABSOLUTE_FORM,
     HOST,
-    MALFORMED_TRIPLET,
     PATH_LITERALS,
     TAG_PARAMETER,
     TARGET,
@@ -60,9 +60,8 @@ def split_target(raw: bytes) -> tuple[bytes, bytes | None, bytes | None]:
 def parse_target(method: bytes, raw: bytes) -> Target:
     """The request-target *raw* of a request with *method*: RFC 9112 section 3.2.
 
-    :raises BadRequest: an octet that is in no URI, a form that does not exist or does not belong to
-        the method, an authority without host or with user information, a malformed triplet in the
-        path.  (In a query a lone ``%`` is let through, as browsers send it: it decides nothing.)
+    :raises BadRequest: an octet that no browser sends in one, a form that does not exist or does not belong
+        to the method, an authority without host or with user information.
     """
     if method == b"CONNECT":
         raise BadRequest("This server is no proxy and opens no tunnels.")
@@ -87,24 +86,22 @@ def parse_target(method: bytes, raw: bytes) -> Target:
         if not raw.startswith(b"/"):
             raw = b"/" + raw
     path, query, tag = split_target(raw)
-    if b"%" in path and MALFORMED_TRIPLET.search(path):
-        raise BadRequest("The path has a percent sign without two hexadecimal digits.")
+    if b"\\" in path:  # browsers make a slash of it
+        raise BadRequest("The path has a backslash, which no browser sends.")
     return Target(path, query, tag, authority)
 
 
 def canonical_path(raw: bytes) -> bytes | None:
     """The canonical form of the path *raw* (no query), or None if it has none.
 
-    None as well for what no request could have: no slash at the start, an octet outside of URIs, a
-    malformed triplet.  ``canonical_path(x) == x`` for each *x* that it returns.
+    None as well for what no request could have: no slash at the start, an octet outside of URIs.
+    ``canonical_path(x) == x`` for each *x* that it returns.
     """
     if not raw.startswith(b"/") or not TARGET.fullmatch(raw) or b"?" in raw:
         return None
     path = raw
     plain = not raw.translate(None, _LITERALS)
     if not plain:
-        if MALFORMED_TRIPLET.search(raw):
-            return None
         pieces = TRIPLET.split(raw)  # literal, digits, literal, digits, ... literal
         pieces[1::2] = [_DECODED[digits.lower()] for digits in pieces[1::2]]
         if b"/" in pieces[1::2]:

@@ -44,7 +44,7 @@ from edge.publish.settings import PublishSettings, ScanProgress
 from edge.publish.store import Coded, CodingKey, Fact, Signature, Store, Version
 from edge.publish.threads import in_threads
 from edge.publish.walk import SourceFile
-from edge.resource import Coding, Media, Resource, etag_of
+from edge.resource import CODING_TOKENS, Coding, Media, Resource, etag_of
 
 #: Files one thread reads at a time: enough that handing over costs nothing.
 _READ_TOGETHER = 128
@@ -248,7 +248,7 @@ class Maker:
             if group.is_compressible:
                 content = self._contents[group.main.name]
                 if self._settings.qualities.smallest <= content.length <= self._settings.coding_limit:
-                    for coding in (Coding.GZIP, Coding.BR):
+                    for coding in self._settings.qualities.codings():
                         if (group.main.name, coding) not in siblings or group.main.name in self._originals:
                             wanted[self._encoder.key(content, coding)] = content
         found: dict[CodingKey, Coded | str] = {**self._encoder.look_up(wanted)}
@@ -273,7 +273,7 @@ class Maker:
     ) -> dict[CodingKey, CodingKey]:
         """Those of *missing* that are coded quickly for now, and how."""
         quick = {key: fast for key in missing if (fast := self._encoder.quick_key(key)) != key}
-        size = sum(wanted[key].length for key in quick)
+        size = sum({key.source: wanted[key].length for key in quick}.values())
         return quick if self._at_once is not None and size > self._at_once else {}
 
     def _learn_facts(self, groups: Sequence[Group]) -> None:
@@ -327,7 +327,7 @@ class Maker:
         main = self._contents[name]
         bodies: dict[Coding, Body] = {Coding.IDENTITY: main}
         used = []
-        for coding in (Coding.GZIP, Coding.BR) if group.is_compressible else ():
+        for coding in CODING_TOKENS if group.is_compressible else ():
             sibling = siblings.get((group.main.name, coding))
             if sibling is not None:
                 used.append(sibling.name)
@@ -370,7 +370,10 @@ class Maker:
         )
         is_undated = before is not None and moves and modified <= before.modified
         self._look_again |= is_undated
-        is_provisional = group.is_compressible and self._encoder.key(main, Coding.BR) in self._provisional
+        is_provisional = group.is_compressible and any(
+            self._encoder.key(main, coding) in self._provisional
+            for coding in self._settings.qualities.codings()
+        )
         return PublishedFile(
             group.signatures(),
             settled and not is_undated,

@@ -91,9 +91,11 @@ LET_GO = (
     get(b"/a.html/"),
     get(b"/../a.html"),
     get(b"/.edge/revalidate"),
-    get(b"/a.html?x=%4"),
-    get(b"/a.html?x=%4g"),
-    get(b"/a.html?%"),
+    get(b"/a.html?x=<"),
+    get(b'/a.html?x="y'),
+    get(b"/a.html?>"),
+    get(b"/a|b"),
+    get(b"/100%"),
     get(b"/a.html?x#y"),
     get(b"/a.html?\xe9"),
     get(b"/a.html", b"X: " + b"y" * 8192),
@@ -152,7 +154,7 @@ class AnswererSuite(Base):
         """As edge.http.answer writes it."""
         self.assertEqual(self.answered(get()), self.expected_200(PAGE) + b"<p>identity</p>" * 40)
         self.assertEqual(self.answered(get(EMPTY)), self.expected_200(EMPTY))
-        for query in (b"?v=1&x", b"?", b"?x=%41%ff"):
+        for query in (b"?v=1&x", b"?", b"?x=%41%ff", b"?a[]=1", b"?{|}^`\\'", b"?100%", b"?x=%4g"):
             self.assertEqual(self.answered(get(PAGE + query)), self.answered(get()))
 
     def test_head_gets_the_head_of_get(self) -> None:
@@ -161,9 +163,10 @@ class AnswererSuite(Base):
             self.assertEqual(self.answered(get(path, method=b"HEAD")), self.expected_200(path))
 
     def test_the_best_coding_is_chosen(self) -> None:
-        """br before gzip before identity, among those that are named."""
+        """br before zstd before gzip before identity, among those that are named."""
         for value, variant, body in (
             (b"gzip, deflate, br, zstd", 2, b"br bytes"),
+            (b"gzip, Zstd", 3, b"zstd bytes"),
             (b"GZIP", 1, b"gzip bytes"),
             (b"deflate", 0, b"<p>identity</p>" * 40),
         ):

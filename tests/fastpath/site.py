@@ -45,6 +45,7 @@ def resources() -> list[Resource]:
                 _made(0, b"<p>identity</p>" * 40, _PAGE_LINES % b"", vary),
                 _made(1, b"gzip bytes", _PAGE_LINES % b"Content-Encoding: gzip\r\n", vary),
                 _made(2, b"br bytes", _PAGE_LINES % b"Content-Encoding: br\r\n", vary),
+                _made(3, b"zstd bytes", _PAGE_LINES % b"Content-Encoding: zstd\r\n", vary),
             ),
         ),
         Resource(

@@ -50,6 +50,8 @@ PATHS = st.sampled_from(
         b"/empty",
         b"/gone",
         b"/a.html?x=1",
+        b"/a.html?x[]=%{|}",
+        b"/a|b",
         b"/i.jpg?~etag=" + TAGS[3],
         *site.ANSWERS,
         b"/app?",
@@ -62,7 +64,13 @@ PATHS = st.sampled_from(
 LINES = st.one_of(
     st.sampled_from(LET_GO_LINES),
     st.sampled_from(
-        [b"X: y", b"Accept-Encoding: gzip, br", b"Accept-Encoding: gzip", b"Accept: image/avif, x"]
+        [
+            b"X: y",
+            b"Accept-Encoding: gzip, br",
+            b"Accept-Encoding: gzip",
+            b"Accept-Encoding: zstd,gzip",
+            b"Accept: image/avif, x",
+        ]
     ),
     st.sampled_from([b"Connection: close", b"Origin: https://n2.example", b"Accept: image/webp;x=y"]),
     st.lists(st.sampled_from(TAGS), min_size=1, max_size=3).map(
@@ -85,7 +93,24 @@ REQUESTS = st.one_of(
     st.sampled_from(LET_GO),
 )
 ODD = st.sampled_from(
-    [b"\r", b"\n", b"\0", b" ", b"\t", b":", b",", b'"', b"\x7f", b"\xff", b"/", b"?", b"%"]
+    [
+        b"\r",
+        b"\n",
+        b"\0",
+        b" ",
+        b"\t",
+        b":",
+        b",",
+        b'"',
+        b"\x7f",
+        b"\xff",
+        b"/",
+        b"?",
+        b"%",
+        b"|",
+        b"<",
+        b"\\",
+    ]
 )
 
 

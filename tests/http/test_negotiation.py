@@ -9,9 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.http.negotiation import choose_variant
 from edge.resource import Coding, Media, variant_number
 
-IDENTITY, GZIP, BR = (variant_number(Media.ORIGINAL, coding) for coding in Coding)
+IDENTITY, GZIP, BR, ZSTD = (variant_number(Media.ORIGINAL, coding) for coding in Coding)
 WEBP, AVIF = (variant_number(media, Coding.IDENTITY) for media in (Media.WEBP, Media.AVIF))
-ALL_CODINGS = 1 << IDENTITY | 1 << GZIP | 1 << BR
+ALL_CODINGS = 1 << IDENTITY | 1 << GZIP | 1 << BR | 1 << ZSTD
 NO_BR = 1 << IDENTITY | 1 << GZIP
 IMAGES = 1 << IDENTITY | 1 << WEBP | 1 << AVIF
 
@@ -31,8 +31,13 @@ class CodingTests(SynchronousTestCase):
             (b"*", BR),
             (b"*;q=0", IDENTITY),
             (b"*;q=0, gzip", GZIP),
-            (b"br;q=0, *", GZIP),
-            (b"br;q=0, gzip;q=0, *", IDENTITY),
+            (b"gzip, deflate, zstd", ZSTD),
+            (b"ZSTD", ZSTD),
+            (b"zstd;q=0.9, br;q=0.8", ZSTD),
+            (b"zstd;q=0.9, gzip", GZIP),
+            (b"br;q=0, *", ZSTD),
+            (b"br;q=0, zstd;q=0, *", GZIP),
+            (b"br;q=0, gzip;q=0, zstd;q=0, *", IDENTITY),
             (b"br;q=0.5, gzip", GZIP),
             (b"br;q=0.5, gzip;q=0.5", BR),
             (b"br;q=0.001, gzip;q=0", BR),
@@ -112,10 +117,10 @@ class MediaTests(SynchronousTestCase):
 
 class PropertyTests(SynchronousTestCase):
     @given(
-        st.integers(0, 7),
+        st.integers(0, 15),
         st.integers(0, 3),
         st.none() | st.lists(st.sampled_from([*b'image/avifwebp*,;q=01.5" \\'])).map(bytes),
-        st.none() | st.lists(st.sampled_from([*b'brgzipdentity*,;q=01.5" \\'])).map(bytes),
+        st.none() | st.lists(st.sampled_from([*b'brgzstdipenty*,;q=01.5" \\'])).map(bytes),
     )
     def test_the_choice_is_always_one_of_the_published(
         self, codings: int, media: int, accept: bytes | None, accept_encoding: bytes | None

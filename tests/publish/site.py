@@ -21,7 +21,7 @@ from edge.resource import Resource
 #: Text that codes well.
 PROSE = b"All happy families are alike; each unhappy family is unhappy in its own way. " * 20
 #: Fast, and enough to see that coding works.
-FAST = Qualities(brotli=1, gzip=1)
+FAST = Qualities(brotli=1, gzip=1, zstd=1)
 
 
 def later() -> float:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 
 import brotlicffi
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,15 +12,19 @@ from edge.publish.coding import Qualities, decodes_to, encode, is_worth_it
 from edge.resource import Coding
 from tests.publish.site import PROSE, noise
 
-CODINGS = (Coding.GZIP, Coding.BR)
+CODINGS = (Coding.GZIP, Coding.BR, Coding.ZSTD)
+DECODERS = {
+    Coding.GZIP: gzip.decompress,
+    Coding.BR: brotlicffi.decompress,
+    Coding.ZSTD: zstandard.ZstdDecompressor().decompress,
+}
 
 
 class Encoding(SynchronousTestCase):
     @given(st.binary(max_size=2000), st.sampled_from(CODINGS), st.integers(1, 5))
     def test_what_is_coded_decodes_to_the_same_bytes(self, body: bytes, coding: Coding, quality: int) -> None:
         coded = encode(body, coding, quality)
-        decode = gzip.decompress if coding is Coding.GZIP else brotlicffi.decompress
-        self.assertEqual(decode(coded), body)
+        self.assertEqual(DECODERS[coding](coded), body)
         self.assertTrue(decodes_to(coded, coding, body))
 
     def test_gzip_holds_neither_a_time_nor_a_name(self) -> None:
@@ -30,8 +35,28 @@ class Encoding(SynchronousTestCase):
             self.assertEqual(encode(PROSE, coding, 5), encode(PROSE, coding, 5))
 
     def test_each_coding_has_its_own_quality(self) -> None:
-        qualities = Qualities(brotli=3, gzip=7)
-        self.assertEqual([qualities.of(coding) for coding in CODINGS], [7, 3])
+        qualities = Qualities(brotli=3, gzip=7, zstd=12)
+        self.assertEqual([qualities.of(coding) for coding in CODINGS], [7, 3, 12])
+        self.assertEqual([qualities.quick(coding) for coding in CODINGS], [7, 3, 6])
+
+    def test_zstandard_can_be_left_out(self) -> None:
+        self.assertEqual(Qualities().codings(), CODINGS)
+        self.assertEqual(Qualities(zstd=0).codings(), CODINGS[:2])
+
+    def test_no_level_of_zstandard_wants_a_larger_window_than_clients_have(self) -> None:
+        """RFC 9659: 8 MiB; level 22 would take 128 MiB for as long a body."""
+        for level in (1, 19, 22):
+            frame = encode(bytes(1 << 24), Coding.ZSTD, level)
+            self.assertLessEqual(zstandard.get_frame_parameters(frame).window_size, 8 << 20)
+            self.assertTrue(decodes_to(frame, Coding.ZSTD, bytes(1 << 24)))
+
+    def test_a_sibling_of_zstandard_may_have_come_from_a_stream(self) -> None:
+        """Whose frame does not say its length; but one with a larger window is of no use to clients."""
+        stream = zstandard.ZstdCompressor(level=3).compressobj()
+        self.assertTrue(decodes_to(stream.compress(PROSE) + stream.flush(), Coding.ZSTD, PROSE))
+        long = zstandard.ZstdCompressionParameters.from_level(3, window_log=24)
+        wide = zstandard.ZstdCompressor(compression_params=long).compressobj()
+        self.assertFalse(decodes_to(wide.compress(PROSE) + wide.flush(), Coding.ZSTD, PROSE))
 
     def test_less_than_a_twentieth_saved_is_not_worth_it(self) -> None:
         self.assertTrue(is_worth_it(1000, 950))

@@ -13,11 +13,12 @@ from tests.publish.site import PROSE, ScanTestCase
 
 class Siblings(ScanTestCase):
     def test_fresh_siblings_are_used_and_are_no_files_of_their_own(self) -> None:
-        coded = {Coding.GZIP: encode(PROSE, Coding.GZIP, 9), Coding.BR: encode(PROSE, Coding.BR, 9)}
+        coded = {coding: encode(PROSE, coding, 9) for coding in (Coding.GZIP, Coding.BR, Coding.ZSTD)}
         for limit in (1 << 20, 10):
             self.write("a.js")
             self.write("a.js.gz", coded[Coding.GZIP])
             self.write("a.js.br", coded[Coding.BR], age=0)
+            self.write("a.js.zst", coded[Coding.ZSTD])
             catalogue = self.scan(self.store(), body_limit=limit)
             self.assertEqual(set(catalogue), {b"/a.js"})
             self.assertEqual(self.bodies(catalogue[b"/a.js"]), {0: PROSE, **coded})

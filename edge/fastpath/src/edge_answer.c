@@ -214,7 +214,7 @@ static match accepts(edge_span accept, const char *type, size_t length)
 /* The variant to serve, out of those that the path has; UNDECIDED: Accept weighs what it would take. */
 static int choose(unsigned variants, const edge_request *request)
 {
-    unsigned media = EDGE_ORIGINAL, codings, coding;
+    unsigned media = EDGE_ORIGINAL;
     variants &= ~(EDGE_OWN_ETAG | EDGE_OWN_CORS);
     if (variants >> EDGE_CODINGS && request->accept.bytes) { /* there is more than the original */
         if (memchr(request->accept.bytes, '"', request->accept.length))
@@ -228,11 +228,7 @@ static int choose(unsigned variants, const edge_request *request)
         else if (webp == MATCH && edge_codings_of(variants, EDGE_WEBP))
             media = EDGE_WEBP;
     }
-    codings = edge_codings_of(variants, media) & request->codings;
-    coding = codings & EDGE_BIT(EDGE_BR)     ? EDGE_BR
-             : codings & EDGE_BIT(EDGE_GZIP) ? EDGE_GZIP
-                                             : EDGE_IDENTITY;
-    return (int)(media * EDGE_CODINGS + coding);
+    return (int)(media * EDGE_CODINGS + edge_best_coding(edge_codings_of(variants, media) & request->codings));
 }
 
 /* Variant 0 of what the request is for: the file of its path, whatever the query; else the answer of an application

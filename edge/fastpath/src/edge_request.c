@@ -7,12 +7,11 @@
 
 /* Character classes. */
 #define TOKEN 1  /* tchar, RFC 9110 5.6.2 */
-#define TARGET 2 /* pchar / "/" / "?" without the percent sign, RFC 3986 3.3 and 3.4 */
+#define QUERY 2  /* what browsers send in a query: URL Standard, query percent-encode set */
 #define HOST 4   /* ALPHA / DIGIT / "." / "-" */
 #define TAG 8    /* base64url */
 #define DIGIT 16
-#define HEX 32   /* HEXDIG / ":" / ".": inside an IP-literal */
-#define HEXDIG 64
+#define HEX 32   /* HEXDIG / ":" / ".", RFC 3986 3.2.2: inside an IP-literal */
 
 static uint8_t classes[256];
 
@@ -23,8 +22,8 @@ __attribute__((constructor)) static void classes_fill(void)
         uint8_t class = 0;
         if (digit || alpha || (c && c < 128 && strchr("!#$%&'*+-.^_`|~", c)))
             class |= TOKEN;
-        if (digit || alpha || (c && c < 128 && strchr("-._~!$&'()*+,;=:@/?", c)))
-            class |= TARGET;
+        if (c > ' ' && c < 0x7f && !strchr("\"#<>", c))
+            class |= QUERY;
         if (digit || alpha || c == '.' || c == '-')
             class |= HOST;
         if (digit || alpha || c == '-' || c == '_')
@@ -33,8 +32,6 @@ __attribute__((constructor)) static void classes_fill(void)
             class |= DIGIT;
         if (digit || c == ':' || c == '.' || (alpha && (c | 32) <= 'f'))
             class |= HEX;
-        if (digit || (alpha && (c | 32) <= 'f'))
-            class |= HEXDIG;
         classes[c] = class;
     }
 }
@@ -154,7 +151,7 @@ static bool host_is_plain(edge_span host)
     return p == end;
 }
 
-/* Accept-Encoding without weights: the plain tokens gzip and br count, unknown ones do not, and
+/* Accept-Encoding without weights: the plain tokens gzip, br and zstd count, unknown ones do not, and
  * what has q-values or special meaning is let go. */
 static bool codings_of(edge_span value, unsigned *codings)
 {
@@ -168,17 +165,13 @@ static bool codings_of(edge_span value, unsigned *codings)
             *codings |= EDGE_BIT(EDGE_BR);
         else if (EDGE_IS(member, "gzip"))
             *codings |= EDGE_BIT(EDGE_GZIP);
+        else if (EDGE_IS(member, "zstd"))
+            *codings |= EDGE_BIT(EDGE_ZSTD);
         else if (!member.length || EDGE_IS(member, "*") || EDGE_IS(member, "identity")
                  || EDGE_IS(member, "x-gzip"))
             return false;
     }
     return true;
-}
-
-/* Whether p begins a percent-encoded octet, RFC 3986 2.1. */
-static inline bool is_triplet(const uint8_t *p, const uint8_t *end)
-{
-    return *p == '%' && end - p > 2 && is(p[1], HEXDIG) && is(p[2], HEXDIG);
 }
 
 /* Splits path and query, finds ~etag=TAG as the last parameter.  false: outside the subset. */
@@ -192,12 +185,9 @@ static bool target_split(edge_request *request)
     if (!mark)
         return true;
     request->path.length = (size_t)(mark - target.bytes);
-    for (const uint8_t *p = mark + 1; p < end; p++) {
-        if (is_triplet(p, end))
-            p += 2;
-        else if (!is(*p, TARGET))
+    for (const uint8_t *p = mark + 1; p < end; p++)
+        if (!is(*p, QUERY))
             return false;
-    }
     const uint8_t *last = end;
     while (last > mark + 1 && last[-1] != '&')
         last--;

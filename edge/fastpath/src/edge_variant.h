@@ -2,8 +2,8 @@
 #ifndef EDGE_VARIANT_H
 #define EDGE_VARIANT_H
 
-/* Least preferred first.  A variant is media * EDGE_CODINGS + coding. */
-enum { EDGE_IDENTITY, EDGE_GZIP, EDGE_BR, EDGE_CODINGS = 4 };
+/* A variant is media * EDGE_CODINGS + coding. */
+enum { EDGE_IDENTITY, EDGE_GZIP, EDGE_BR, EDGE_ZSTD, EDGE_CODINGS };
 enum { EDGE_ORIGINAL, EDGE_WEBP, EDGE_AVIF };
 
 /* The bit of a variant, or of a coding, in a mask of them. */
@@ -13,6 +13,16 @@ enum { EDGE_ORIGINAL, EDGE_WEBP, EDGE_AVIF };
 static inline unsigned edge_codings_of(unsigned variants, unsigned media)
 {
     return variants >> media * EDGE_CODINGS & (EDGE_BIT(EDGE_CODINGS) - 1);
+}
+
+/* The preferred one out of a mask of codings: PREFERENCE of edge/resource.py. */
+static inline unsigned edge_best_coding(unsigned codings)
+{
+    static const unsigned char best[EDGE_BIT(EDGE_CODINGS)] = {
+        EDGE_IDENTITY, EDGE_IDENTITY, EDGE_GZIP, EDGE_GZIP, EDGE_BR, EDGE_BR, EDGE_BR, EDGE_BR,
+        EDGE_ZSTD,     EDGE_ZSTD,     EDGE_ZSTD, EDGE_ZSTD, EDGE_BR, EDGE_BR, EDGE_BR, EDGE_BR,
+    };
+    return best[codings];
 }
 
 #endif

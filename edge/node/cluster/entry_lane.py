@@ -25,7 +25,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from edge.cache.group_changes import Stamp
-from edge.cache.record import AnswerRecord
+from edge.cache.record import SUFFIXES, AnswerRecord
 from edge.errors import EdgeError
 from edge.gossip.coalescing import TICK_SECONDS, FillHere, NotShared, Send, TakeEntry
 from edge.gossip.entries import (
@@ -43,7 +43,7 @@ from edge.gossip.packet import LogPosition
 from edge.node.cluster.group_lane import StoredAnswers
 from edge.node.process.answers import LONGEST_BODY, FilledAnswer, pack, unpack
 from edge.node.process.counted_log import CountedLog
-from edge.resource import Coding, Representation, etag_of
+from edge.resource import Representation, etag_of
 from edge.table.layout import OWN_CORS, OWN_ETAG
 
 if TYPE_CHECKING:
@@ -404,7 +404,8 @@ class EntryLane:
 def _is_sound(entry: Entry) -> bool:
     """Whether its variants are such as answers have: identity, and codings of it."""
     variants = [record[0] for record in entry.records]
-    return variants[0] == 0 and len(set(variants)) == len(variants) and set(variants) <= set(Coding)
+    possible = set(range(len(SUFFIXES)))
+    return variants[0] == 0 and len(set(variants)) == len(variants) and set(variants) <= possible
 
 
 def entry_of(application: str, answer: FilledAnswer, now_ms: int) -> Entry:

@@ -17,7 +17,7 @@ import msgspec
 
 from edge.cache.group_changes import Change
 from edge.cache.group_fields import GroupsError, check_groups
-from edge.cache.record import LONGEST_NAME, AnswerRecord, is_entity_tag
+from edge.cache.record import LONGEST_NAME, SUFFIXES, AnswerRecord, is_entity_tag
 from edge.resource import Representation
 from edge.table.layout import OWN_ETAG
 from edge.table.reader import LINES_LIMIT
@@ -37,7 +37,7 @@ MOST_GROUPS = 64
 _LENGTH = Struct("<I")
 _LINES = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: ?[\t\x20-\x7e\x80-\xff]*\r\n)*")
 _ETAG = re.compile(rb"[A-Za-z0-9_-]{16}")
-_VARIANTS = range(3)
+_VARIANTS = range(len(SUFFIXES))
 
 
 class Kind(IntEnum):

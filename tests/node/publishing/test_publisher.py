@@ -329,9 +329,10 @@ class AskingTests(PublisherTestCase):
         await publisher.publish()
         while publisher.progress.provisional or len(puts) < 2:
             await deferLater(self.reactor, 0.01)
-        (identity, gzip, quick), (same_identity, same_gzip, well) = puts
+        (identity, gzip, quick, quick_zstd), (same_identity, same_gzip, well, well_zstd) = puts
         self.assertEqual((identity, gzip), (same_identity, same_gzip))
         self.assertNotEqual(quick, well)
+        self.assertNotEqual(quick_zstd, well_zstd)
         body = self.reader.find(b"/1.html", 2)
         assert body is not None and body.body is not None
         self.assertEqual(body.etag, well)
