@@ -5,202 +5,49 @@ the cluster.  With ``--tls`` they are at https://.  The certificates are made at
 nodes say passes through, each line with the node's name before it.  A node that dies is started again: try
 ``kill -9``.  Ctrl-C stops all of them; a second one at once.
 
+The site is the demonstration (``demonstration/``), as an application on each node, with buttons on its
+pages that kill nodes and bring them back (``ops/controls.py``); or, with ``--site``, a folder of files.
+
 ::
 
     .staging/ca/       the certificate authority
     .staging/nN/       state of one node; edgectl --state-dir .staging/nN
     .staging/web/      with --tls: authority and certificate of localhost (ops/localhost_authority.py)
+    .staging/site/     files of the demonstration; also demonstration/ and token (ops/demonstration.py)
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from treq.client import HTTPClient
-from twisted.internet.defer import Deferred, DeferredList
-from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
-from twisted.internet.task import deferLater
-from twisted.python.failure import Failure
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
 
 from edge.config import default_webroot
 from edge.endpoint import quote
 from edge.trust.authority import certify, create
+from ops.controls import Controls, controls_factory
+from ops.demonstration import WEBROOT, Demonstration
 from ops.localhost_authority import how_to_trust, make_localhost_certificate
-from ops.ports import loopback_addresses, taken_ports
+from ops.ports import is_taken, loopback_addresses, taken_ports
+from ops.staged_cluster import Cluster
+from ops.staged_node import Node
 
 NODES = 4
 #: Gossip is so many ports below HTTP.
 GOSSIP_BELOW = 1000
-#: Seconds between two looks whether a node is ready, and for one look.
-LOOK_SECONDS = 0.1
+#: Seconds for one look whether a node is ready.
 LOOK_PATIENCE = 2.0
-#: Seconds until a node that died is started again: the kernel has its ports free by then.
-RESTART_SECONDS = 0.5
-#: Seconds that nodes have to end before they are killed: what they need to drain, and some.
-STOP_SECONDS = 15.0
-#: The nodes run this checkout, also where nothing is installed.
-ENVIRONMENT = {
-    **os.environ,
-    "PYTHONPATH": os.pathsep.join(
-        filter(None, [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH")])
-    ),
-}
-
-
-class StagingError(Exception):
-    """The cluster cannot run; str() says why, for the user."""
-
-
-class Node(ProcessProtocol):
-    """A supervised node: its process, and the next one when that dies."""
-
-    def __init__(self, name: str, port: int, command: Sequence[str], reactor: Any) -> None:
-        self.name = name
-        self.port = port
-        #: None while there is no process.
-        self.pid: int | None = None
-        self.was_ready = False
-        #: Fires when the node has ended for good.
-        self.ended: Deferred[None] = Deferred()
-        self._command = command
-        self._reactor = reactor
-        self._process: Any = None
-        self._partial = b""
-        self._stopping = False
-
-    def start(self) -> None:
-        """Start the process, in a session of its own: Ctrl-C in the terminal is for us alone."""
-        setsid = shutil.which("setsid")
-        command = [setsid, *self._command] if setsid else self._command
-        null = os.open(os.devnull, os.O_RDONLY)
-        try:
-            fds = {0: null, 1: "r", 2: "r"}
-            self._process = self._reactor.spawnProcess(self, command[0], command, ENVIRONMENT, childFDs=fds)
-        finally:
-            os.close(null)
-        self.pid = self._process.pid
-
-    def stop(self, number: int = signal.SIGTERM) -> None:
-        """End the process for good, by the signal *number*."""
-        self._stopping = True
-        if self._process is not None:
-            self._process.signalProcess(number)
-        elif not self.ended.called:
-            self.ended.callback(None)
-
-    def say(self, text: str) -> None:
-        """Print a line with the node's name before it."""
-        print(f"{self.name} | {text}", flush=True)
-
-    # Twisted's overrides
-
-    def childDataReceived(self, childFD: int, data: bytes) -> None:
-        *lines, self._partial = (self._partial + data).split(b"\n")
-        for line in lines:
-            self.say(line.decode("utf-8", "replace"))
-
-    def processEnded(self, reason: Failure) -> None:
-        if self._partial:
-            self.childDataReceived(1, b"\n")
-        pid, self._process, self.pid = self.pid, None, None
-        if self._stopping or not self.was_ready:
-            if not self._stopping:
-                self.say(f"[staging] process {pid} {_how(reason)} before it was ready")
-            self.ended.callback(None)
-        else:
-            self.say(f"[staging] process {pid} {_how(reason)}: starting another")
-            self._reactor.callLater(RESTART_SECONDS, self._start_again)
-
-    def _start_again(self) -> None:
-        if not self._stopping:
-            self.start()
-
-
-class Cluster:
-    """The supervisor of all nodes, from the first start to the last end."""
-
-    def __init__(
-        self,
-        nodes: Sequence[Node],
-        is_ready: Callable[[int], Awaitable[bool]],
-        reactor: Any,
-        scheme: str = "http",
-        hint: str = "",
-    ) -> None:
-        """*scheme*: of the nodes' addresses; *hint*: lines to print beside them."""
-        self._scheme = scheme
-        self._hint = hint
-        self._nodes = nodes
-        self._is_ready = is_ready
-        self._reactor = reactor
-        self._asked: Deferred[None] = Deferred()
-
-    async def run(self) -> int:
-        """Run until stopped; the exit code: 0, or 1 if a node did not start."""
-        try:
-            for node in self._nodes:
-                node.start()
-            for node in self._nodes:
-                await self._wait_until_ready(node)
-            if not self._asked.called:
-                print("\n".join(f"{n.name}  {self._scheme}://localhost:{n.port}" for n in self._nodes))
-                if self._hint:
-                    print(self._hint)
-                print("Ctrl-C stops them.", flush=True)
-                await self._asked
-            return 0
-        except StagingError as error:
-            print(error, file=sys.stderr)
-            return 1
-        finally:
-            await self._stop()
-
-    def ask_to_stop(self) -> None:
-        """Have :meth:`run` end in an orderly way; asked again, kill all nodes."""
-        if not self._asked.called:
-            self._asked.callback(None)
-        else:
-            self._kill()
-
-    async def _wait_until_ready(self, node: Node) -> None:
-        """Return when it is, or when we are to stop; :class:`StagingError` when it never will be."""
-        while not self._asked.called and not await self._is_ready(node.port):
-            if node.ended.called:
-                raise StagingError(f"{node.name} did not start; it says why above")
-            await deferLater(self._reactor, LOOK_SECONDS)
-        node.was_ready = True
-
-    async def _stop(self) -> None:
-        started = [node for node in self._nodes if not node.ended.called]
-        for node in started:
-            node.stop()
-        late = self._reactor.callLater(STOP_SECONDS, self._kill)
-        await DeferredList([node.ended for node in started])
-        if late.active():
-            late.cancel()
-
-    def _kill(self) -> None:
-        for node in self._nodes:
-            if node.pid is not None:
-                node.say("[staging] is killed")
-                node.stop(signal.SIGKILL)
-
-
-def _how(reason: Failure) -> str:
-    """How a process ended, in words."""
-    number = getattr(reason.value, "signal", None)
-    if number is not None:
-        return f"was killed by {signal.Signals(number).name}"
-    return f"exited with code {getattr(reason.value, 'exitCode', 0)}"
+#: The port of the buttons is so many above that of n1.
+CONTROLS_ABOVE = 9
 
 
 def readiness(authority: Path | None) -> Callable[[int], Awaitable[bool]]:
@@ -232,40 +79,51 @@ def gossip_port(port: int) -> int:
 
 def base_port(text: str) -> int:
     """*text* as ``--base-port``."""
-    least, most = 1024 + GOSSIP_BELOW, 65_536 - NODES
+    least, most = 1024 + GOSSIP_BELOW, 65_535 - CONTROLS_ABOVE
     if not text.isascii() or not text.isdecimal() or not least <= int(text[:6]) <= most:
         raise argparse.ArgumentTypeError(
             f"{text}: give a port from {least} to {most}; n1 listens there, the others on those after it, "
-            f"and gossip is {GOSSIP_BELOW} below (make run PORT=9001)"
+            f"the buttons of the demonstration {CONTROLS_ABOVE} above, and gossip is {GOSSIP_BELOW} below "
+            "(make run PORT=9001)"
         )
     return int(text)
 
 
-def command_of(name: str, port: int, peers: Sequence[int], options: argparse.Namespace) -> list[str]:
-    """The command line of one node."""
+def scheme_of(options: argparse.Namespace) -> str:
+    """The scheme of all addresses."""
+    return "https" if options.tls else "http"
+
+
+def endpoints(port: int, options: argparse.Namespace) -> Iterator[str]:
+    """Where to listen on *port*, as strings of endpoints."""
+    pem = quote(str(options.folder.absolute() / "web" / "server.pem"))
+    kind, files = ("tls", f":privateKey={pem}:certKey={pem}") if options.tls else ("tcp", "")
+    for address in loopback_addresses():
+        yield f"{kind}:{port}{files}:interface={quote(address)}"
+
+
+def command_of(
+    name: str, port: int, peers: Sequence[int], site: Path, options: argparse.Namespace
+) -> list[str]:
+    """The command line of one node; *site*: the folder of files, for n1 alone."""
     folder = options.folder.absolute()
-    command = [
+    # With a site of files, what the Unicode pages of webroot/ keep their favourites with.
+    favourites = f"--mount=/favourites=ops.favourites:Favourites:{folder / 'favourites.sqlite'}"
+    return [
         str(Path(sys.executable).with_name("twistd")),
         "--nodaemon",
         "--pidfile=",
         "edge",
         f"--node={name}",
-    ]
-    pem = quote(str(folder / "web" / "server.pem"))
-    kind, files = ("tls", f":privateKey={pem}:certKey={pem}") if options.tls else ("tcp", "")
-    command += [
-        f"--listen={kind}:{port}{files}:interface={quote(address)}" for address in loopback_addresses()
-    ]
-    return [
-        *command,
+        *(f"--listen={one}" for one in endpoints(port, options)),
         "--cluster=staging",
-        f"--public-url=http{'s' if options.tls else ''}://localhost:{port}",
-        f"--webroot={options.site.absolute() if name == 'n1' else 'none'}",
+        f"--public-url={scheme_of(options)}://localhost:{port}",
+        f"--webroot={site.absolute() if name == 'n1' else 'none'}",
         f"--state-dir={folder / name}",
         f"--gossip=127.0.0.1:{gossip_port(port)}",
         *(f"--peer=127.0.0.1:{gossip_port(other)}" for other in peers),
         f"--workers={options.workers}",
-        f"--mount=/favourites=ops.favourites:Favourites:{folder / 'favourites.sqlite'}",
+        "--app=/=demonstration.app:app" if options.site is None else favourites,
         *options.option,
     ]
 
@@ -283,8 +141,8 @@ def make_certificates(folder: Path, names: Sequence[str]) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ops.staging", description="Four nodes on this machine.")
-    parser.add_argument("--site", type=Path, default=default_webroot(), metavar="DIR",
-                        help="the folder of files to serve (default: the demonstration site)")  # fmt: skip
+    parser.add_argument("--site", type=Path, metavar="DIR",
+                        help="a folder of files to serve (default: the demonstration)")  # fmt: skip
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="of each node (default 1)")
     parser.add_argument(
         "--base-port", type=base_port, default=8001, metavar="PORT", help="of n1 (default 8001)"
@@ -302,12 +160,17 @@ def main(arguments: list[str] | None = None) -> int:
 
     parser = _parser()
     options = parser.parse_args(arguments)
-    if not options.site.is_dir():
+    if options.site is None and not (WEBROOT.parent / "app.py").exists():
+        options.site = default_webroot()
+    if options.site is not None and not options.site.is_dir():
         parser.error(f"--site {options.site}: there is no such folder; name the one that holds the site")
     ports = range(options.base_port, options.base_port + NODES)
+    controls_port = options.base_port + CONTROLS_ABOVE
     folders = [options.folder / f"n{number}" for number in range(1, NODES + 1)]
     make_certificates(options.folder, [folder.name for folder in folders])
     problems = taken_ports(ports, map(gossip_port, ports), folders)
+    if options.site is None and is_taken("127.0.0.1", controls_port):
+        problems.append(f"port {controls_port} (for the buttons) is in use by another program; stop it")
     if problems:
         print("\n".join(problems), file=sys.stderr)
         return 1
@@ -315,21 +178,46 @@ def main(arguments: list[str] | None = None) -> int:
     if options.tls:
         make_localhost_certificate(web)
     reactor: Any = real_reactor
+    scheme = scheme_of(options)
+    demonstration = None
+    if options.site is None:
+        demonstration = Demonstration(options.folder, f"{scheme}://localhost:{controls_port}")
+        demonstration.prepare()
     nodes = [
         Node(
             folder.name,
             port,
-            command_of(folder.name, port, [other for other in ports if other != port], options),
+            command_of(
+                folder.name,
+                port,
+                [other for other in ports if other != port],
+                options.site or options.folder / "site",
+                options,
+            ),
             reactor,
+            demonstration.environment if demonstration else None,
         )
         for folder, port in zip(folders, ports, strict=True)
     ]
+
+    def listen() -> None:
+        if demonstration is None:
+            return
+        origins = {f"{scheme}://{name}:{port}" for name in ("localhost", "127.0.0.1") for port in ports}
+        hosts = [f"{name}:{controls_port}" for name in ("localhost", "127.0.0.1", "[::1]")]
+        factory = controls_factory(Controls(cluster, demonstration.token, origins, hosts))
+        for one in endpoints(controls_port, options):
+            listening = serverFromString(reactor, one).listen(factory)
+            listening.addErrback(lambda failure: print(f"no buttons: {failure.value}", file=sys.stderr))
+
     cluster = Cluster(
         nodes,
         readiness(web / "ca.pem" if options.tls else None),
         reactor,
-        "https" if options.tls else "http",
+        scheme,
         how_to_trust(web.absolute()) if options.tls else "",
+        demonstration.publish if demonstration else None,
+        listen,
     )
     codes: list[int] = []
 

@@ -24,7 +24,9 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from ops.ports import loopback_addresses
-from ops.staging import LOOK_SECONDS, RESTART_SECONDS, STOP_SECONDS, Cluster, Node, main
+from ops.staged_cluster import LOOK_SECONDS, STOP_SECONDS, Cluster
+from ops.staged_node import RESTART_SECONDS, Node
+from ops.staging import main
 
 ROOT = Path(__file__).resolve().parents[2]
 
