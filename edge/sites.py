@@ -31,6 +31,8 @@ class SiteHosts(NamedTuple):
     default: bool = False
 
 
+#: What is a node's own, and what of it is a site's.
+_OWN, LOAD = b"/.edge/", b"/.edge/load"
 #: One site for all hosts.
 ALONE = (SiteHosts(b"", default=True),)
 
@@ -67,6 +69,16 @@ def host_name(host: bytes) -> bytes:
     end = host.rfind(b"]") + 1 if host.startswith(b"[") else host.find(b":")
     name = (host[:end] if end > 0 else host).lower()
     return name[:-1] if name.endswith(b".") else name
+
+
+def entry_name(prefix: bytes, path: bytes) -> bytes:
+    """The name of the entry of *path* at the site with *prefix*, with or without a query.
+
+    The node's own resources are the same for all sites, but the load document.
+    """
+    if prefix and (not path.startswith(_OWN) or path.partition(b"?")[0] == LOAD):
+        return prefix + path
+    return path
 
 
 def split_name(name: bytes) -> tuple[bytes, bytes]:

@@ -21,6 +21,7 @@ from edge.http.answer import (
 from edge.http.dates import format_date
 from edge.http.revalidation import render_stale
 from edge.resource import PREFERENCE, Coding, Media, variant_number
+from edge.sites import Hosts, entry_name
 from edge.table.counters import INDEX
 from edge.table.layout import OWN_CORS, SLOT_ANSWER, SLOT_LIVE
 from edge.table.reader import VARIANTS_MASK, Entry, Reader, Slot
@@ -55,13 +56,18 @@ class PythonAnswerer:
         self.draining = False
         #: For the access log; the loop fills in the address.
         self.samples: list[Sample] = []
-        self._origins = frozenset(settings.allow_origins)
+        self._hosts = Hosts(settings.sites)
+        self._sites = settings.sites
+        #: By number of the site.
+        self._origins = {0: frozenset(settings.allow_origins)}
         self._log_every = self._log_countdown = settings.log_every
         self._date = b""
+        #: Of the request being answered: its site, and what the names of that one's entries begin with.
+        self._site, self._prefix = 0, b""
         self._hsts = settings.hsts if settings.secure else b""
 
-    def allow_origins(self, origins: Collection[bytes]) -> None:
-        self._origins = frozenset(origins)
+    def allow_origins(self, origins: Collection[bytes], site: int = 0) -> None:
+        self._origins[site] = frozenset(origins)
 
     def drain(self) -> None:
         self.draining = True
@@ -90,6 +96,11 @@ class PythonAnswerer:
             if request is Unrecognised.LET_GO:
                 after = Next.HAND_OFF
                 break
+            site = self._hosts.find(request.fields.host)
+            if site is None:
+                after = Next.HAND_OFF
+                break
+            self._site, self._prefix = site, self._sites[site].prefix
             close = self.draining or request.fields.close
             pieces = (
                 self._revalidate(request, close) if request.method == b"POST" else self._get(request, close)
@@ -114,7 +125,7 @@ class PythonAnswerer:
     def _select(self, request: Request) -> Slot | None:
         """The slot of the variant to serve of a file; None: let go."""
         reader = self.reader
-        key = reader.key_of(request.path)
+        key = reader.key_of(entry_name(self._prefix, request.path))
         found = reader.find_any(key, 0)
         if found is None or found[1][1] != SLOT_LIVE:
             return None
@@ -135,7 +146,7 @@ class PythonAnswerer:
         if request.path == changes.PATH:
             return self._changes(request, close)
         reader = self.reader
-        found = reader.find_any(reader.key_of(request.path), 0)
+        found = reader.find_any(reader.key_of(entry_name(self._prefix, request.path)), 0)
         if found is None or found[1][1] != SLOT_LIVE:
             return self._stored(request, close)
         slot = self._select(request)
@@ -170,7 +181,7 @@ class PythonAnswerer:
     def _stored(self, request: Request, close: bool) -> list[bytes] | None:
         """The answer of an application to GET or HEAD of exactly this target; None: let go."""
         fields, reader = request.fields, self.reader
-        key = reader.key_of(request.exact)
+        key = reader.key_of(entry_name(self._prefix, request.exact))
         found = reader.find_any(key, 0)
         if found is None or found[1][1] != SLOT_ANSWER or not reader.is_fresh(found[1]):
             return None
@@ -212,7 +223,7 @@ class PythonAnswerer:
         if entry is None or entry.body is None or entry.length > changes.HISTORY_BYTES:
             return None
         _, _, query = request.target.partition(b"?")
-        answer = changes.answer(entry.body, entry.confirmed, _is_current(request, entry), query)
+        answer = changes.answer(entry.body, entry.confirmed, _is_current(request, entry), query, self._prefix)
         if answer.body is None:
             self.counters.add(_NOT_MODIFIED)
             return [head_304(self._date, entry.etag, entry.lines_304, b"", close)]
@@ -228,7 +239,7 @@ class PythonAnswerer:
         reader = self.reader
         sequence = reader.sequence
         before = find_state(reader)
-        template = reader.find_key(reader.key_of(request.path), 0, with_body=False)
+        template = reader.find_key(reader.key_of(entry_name(self._prefix, request.path)), 0, with_body=False)
         if template is None or not template.template:
             return None
         stale = []
@@ -240,7 +251,7 @@ class PythonAnswerer:
             if validator is None:
                 return None
             tag, path = validator
-            if not reader.is_current(path, tag):
+            if not reader.is_current(entry_name(self._prefix, path), tag):
                 stale.append(line)
         body = render_stale(sequence, stale, state_since(reader, before))
         self.counters.add(_REVALIDATIONS)
@@ -249,7 +260,7 @@ class PythonAnswerer:
         return [with_hsts(head, self._hsts), body]
 
     def _cors(self, request: Request) -> bytes:
-        return cors_line(request.path, request.fields.origin, self._origins)
+        return cors_line(request.path, request.fields.origin, self._origins.get(self._site, frozenset()))
 
     def _sample(self, request: Request, status: int, sent: int) -> None:
         self._log_countdown -= 1

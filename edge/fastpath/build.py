@@ -78,8 +78,23 @@ ffibuilder.cdef(
         ...;
     } edge_answerer;
     typedef struct { size_t used; int count; size_t total; ...; } edge_output;
-    void edge_answerer_allow_none(edge_answerer *answerer);
-    int edge_answerer_allow(edge_answerer *answerer, const char *origin, size_t length);
+    typedef struct { uint16_t length; uint8_t bytes[255]; ...; } edge_site;
+    typedef struct { ...; } edge_host;
+    typedef struct {
+        edge_site *sites;
+        unsigned count;
+        edge_host *hosts;
+        uint32_t host_mask;
+        int by_default;
+    } edge_sites;
+    typedef struct { const uint8_t *bytes; size_t length; } edge_span;
+    int edge_sites_put(edge_sites *sites, unsigned site, const uint8_t *name, size_t length);
+    int edge_sites_find(const edge_sites *sites, edge_span host);
+    edge_key edge_hash_joined(const edge_hash_state *state, const uint8_t *prefix, size_t prefix_length,
+                              const uint8_t *path, size_t length);
+    void edge_answerer_sites(edge_answerer *answerer, const edge_sites *sites);
+    void edge_answerer_allow_none(edge_answerer *answerer, unsigned site);
+    int edge_answerer_allow(edge_answerer *answerer, unsigned site, const char *origin, size_t length);
     int edge_answerer_hsts(edge_answerer *answerer, const uint8_t *line, size_t length);
     void edge_format_date(uint64_t unix_seconds, char *text);
 

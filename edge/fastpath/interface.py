@@ -17,6 +17,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from edge.shares import BUFFER_BYTES
+from edge.sites import ALONE, SiteHosts
 
 if TYPE_CHECKING:
     from edge.tls.interface import RecordLayer
@@ -52,7 +53,7 @@ class Settings:
     """Everything a fast path needs besides the table."""
 
     limits: Limits = field(default_factory=Limits)
-    #: Serialized origins that get Access-Control-Allow-Origin; (b"*",) = all.
+    #: Serialized origins that get Access-Control-Allow-Origin of site 0; (b"*",) = all.
     allow_origins: tuple[bytes, ...] = ()
     #: Record one request in this many for the access log; 0 = none.
     log_every: int = 0
@@ -62,6 +63,8 @@ class Settings:
     hsts: bytes = b""
     #: Of an answerer alone: what it answers comes over TLS.
     secure: bool = False
+    #: Which hosts are of which site.
+    sites: tuple[SiteHosts, ...] = ALONE
 
 
 class Handoff(NamedTuple):
@@ -155,10 +158,10 @@ class FastPath(Protocol):
         After :meth:`close`, too, which leaves connections that were handed off to those who have them.
         """
 
-    def allow_origins(self, origins: Collection[bytes]) -> None:
-        """From now on these get Access-Control-Allow-Origin; see :class:`Settings`.
+    def allow_origins(self, origins: Collection[bytes], site: int = 0) -> None:
+        """From now on these get Access-Control-Allow-Origin of a site; see :class:`Settings`.
 
-        :exc:`ValueError`: more than 64, or one over 256 bytes.
+        :exc:`ValueError`: more than 1,024 of all sites, or one over 256 bytes.
         """
 
     def samples(self) -> list[Sample]:
@@ -177,7 +180,7 @@ class FastPath(Protocol):
 class Answerer(Protocol):
     """A fast path without sockets (sans-IO): request bytes in, answer bytes out."""
 
-    def allow_origins(self, origins: Collection[bytes]) -> None:
+    def allow_origins(self, origins: Collection[bytes], site: int = 0) -> None:
         """From now on these get Access-Control-Allow-Origin, as of :class:`FastPath`."""
 
     def drain(self) -> None:

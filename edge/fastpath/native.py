@@ -15,12 +15,14 @@ from edge._native import ffi, lib
 from edge.errors import SegmentError
 from edge.fastpath.answerer import monotonic_ms
 from edge.fastpath.interface import Handoff, Next, Sample, Settings
+from edge.sites import ALONE
 from edge.tls.interface import VERSION
 from edge.tls.suites import SUITES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
+    from edge.sites import SiteHosts
     from edge.table.segment import Segment
     from edge.tls.interface import RecordLayer
     from edge.tls.native import NativeContext
@@ -53,11 +55,41 @@ def open_table(segment: Segment, worker_index: int) -> Any:
     return table
 
 
-def _allow_origins(answerer: Any, origins: Collection[bytes]) -> None:
-    lib.edge_answerer_allow_none(answerer)
+def _allow_origins(answerer: Any, origins: Collection[bytes], site: int = 0) -> None:
+    lib.edge_answerer_allow_none(answerer, site)
     for origin in origins:
-        if lib.edge_answerer_allow(answerer, origin, len(origin)):
-            raise ValueError(f"too many allowed origins (64), or one over 256 bytes: {origin!r}")
+        if lib.edge_answerer_allow(answerer, site, origin, len(origin)):
+            raise ValueError(f"too many allowed origins (1,024), or one over 256 bytes: {origin!r}")
+
+
+def make_sites(sites: Sequence[SiteHosts]) -> tuple[Any, ...]:
+    """An ``edge_sites *``, and what has to live as long; ``None`` first: there is one site for all hosts."""
+    if tuple(sites) == ALONE:
+        return (None,)
+    hosts = [(number, host) for number, site in enumerate(sites) for host in site.hosts]
+    cells = 1 << (2 * len(hosts) + 1).bit_length()
+    c_sites, c_hosts = ffi.new("edge_site[]", len(sites)), ffi.new("edge_host[]", cells)
+    defaults = [number for number, site in enumerate(sites) if site.default]
+    whole = ffi.new(
+        "edge_sites *", (c_sites, len(sites), c_hosts, cells - 1, defaults[0] if defaults else -1)
+    )
+    for number, site in enumerate(sites):
+        if len(site.prefix) > len(c_sites[number].bytes):
+            raise ValueError(f"a prefix of {len(site.prefix)} bytes: {site.prefix!r}")
+        c_sites[number].length = len(site.prefix)
+        ffi.memmove(c_sites[number].bytes, site.prefix, len(site.prefix))
+    for number, host in hosts:
+        if lib.edge_sites_put(whole, number, host, len(host)):
+            raise ValueError(f"a host of {len(host)} bytes: {host!r}")
+    return whole, c_sites, c_hosts
+
+
+def _tell_sites(answerer: Any, sites: Sequence[SiteHosts]) -> tuple[Any, ...]:
+    """Have *answerer* tell *sites* apart; what has to live as long as it."""
+    whole = make_sites(sites)
+    if whole[0] is not None:
+        lib.edge_answerer_sites(answerer, whole[0])
+    return whole
 
 
 def _set_hsts(answerer: Any, line: bytes) -> None:
@@ -89,12 +121,13 @@ class NativeAnswerer:
         self._table = open_table(segment, worker_index)
         self._answerer = ffi.gc(lib.edge_native_answerer(self._table), lib.edge_native_free)
         self._copy = bytearray(_COPY_BYTES)
+        self._sites = _tell_sites(self._answerer, settings.sites)
         _allow_origins(self._answerer, settings.allow_origins)
         _set_hsts(self._answerer, settings.hsts)
         self._answerer.secure = settings.secure
 
-    def allow_origins(self, origins: Collection[bytes]) -> None:
-        _allow_origins(self._answerer, origins)
+    def allow_origins(self, origins: Collection[bytes], site: int = 0) -> None:
+        _allow_origins(self._answerer, origins, site)
 
     def drain(self) -> None:
         self._answerer.draining = True
@@ -142,14 +175,15 @@ class NativeFastPath:
             functions = ffi.cast("edge_tls_functions *", self._tls.functions)
             _check(lib.edge_loop_use_tls(loop, functions, ffi.cast("edge_tls *", self._tls.address)))
         self._answerer = lib.edge_loop_answerer(loop)
+        self._sites = _tell_sites(self._answerer, settings.sites)
         _allow_origins(self._answerer, settings.allow_origins)
         _set_hsts(self._answerer, settings.hsts)
 
     def fileno(self) -> int:
         return int(lib.edge_loop_fileno(self._loop))
 
-    def allow_origins(self, origins: Collection[bytes]) -> None:
-        _allow_origins(self._answerer, origins)
+    def allow_origins(self, origins: Collection[bytes], site: int = 0) -> None:
+        _allow_origins(self._answerer, origins, site)
 
     def listen(self, fd: int, listener: int, recognise: bool, shared: bool = False) -> None:
         flags = lib.EDGE_LISTENER_RECOGNISES if recognise else 0

@@ -60,6 +60,8 @@ class Fields(NamedTuple):
     """What the field lines of a head say that matters here."""
 
     close: bool = False
+    #: The value of Host.
+    host: bytes = b""
     #: Acceptable content codings, 1 << :class:`~edge.resource.Coding` each.
     codings: int = 1 << Coding.IDENTITY
     #: Opaque-tags of If-None-Match; None: absent.
@@ -186,7 +188,7 @@ def fields_of(block: bytes) -> Fields | None:
 
 
 def _host(fields: Fields, value: bytes) -> Fields | None:
-    return fields if _HOST.fullmatch(value) else None
+    return fields._replace(host=value) if _HOST.fullmatch(value) else None
 
 
 def _connection(fields: Fields, value: bytes) -> Fields | None:

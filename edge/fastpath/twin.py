@@ -159,8 +159,8 @@ class PythonFastPath:
         samples, self._answerer.samples = self._answerer.samples, []
         return samples
 
-    def allow_origins(self, origins: Collection[bytes]) -> None:
-        self._answerer.allow_origins(origins)
+    def allow_origins(self, origins: Collection[bytes], site: int = 0) -> None:
+        self._answerer.allow_origins(origins, site)
 
     def drain(self) -> None:
         self._draining = True

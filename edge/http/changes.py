@@ -103,8 +103,10 @@ class Answer(NamedTuple):
     is_state: bool
 
 
-def answer(history: bytes, is_confirmed: bool, is_current: bool, query: bytes | None) -> Answer:
-    """The answer by *history*.
+def answer(
+    history: bytes, is_confirmed: bool, is_current: bool, query: bytes | None, prefix: bytes = b""
+) -> Answer:
+    """The answer by *history* to who asks the site whose names of entries begin with *prefix*.
 
     *is_confirmed*: the state may be confirmed now; *is_current*: and the request's validators are its ETag.
     """
@@ -114,12 +116,14 @@ def answer(history: bytes, is_confirmed: bool, is_current: bool, query: bytes | 
     if not is_confirmed:
         return Answer(UNKNOWN + b"\n", False)
     if asked is not None:
-        return Answer(since(history, asked), False)
+        return Answer(since(history, asked, prefix), False)
     return Answer(state_of(history) + b"\n", True)
 
 
-def since(history: bytes, asked: bytes) -> bytes | None:
+def since(history: bytes, asked: bytes, prefix: bytes = b"") -> bytes | None:
     """The body of the answer to who was at the state *asked*; None: nothing has changed (304).
+
+    Told are the paths of the site with this *prefix* (:mod:`edge.sites`).
 
     The first line is the state now; then come the paths that differ between the two, whatever has become of
     them.  All other paths are now what they were at *asked*.  :data:`UNKNOWN` alone: nothing can be said,
@@ -138,9 +142,11 @@ def since(history: bytes, asked: bytes) -> bytes | None:
         return UNKNOWN + b"\n"
     answer = [state]
     for line in changes.split(b"\n"):
-        change, _, path = line.partition(b" ")
+        change, _, name = line.partition(b" ")
+        path = name[len(prefix) :]
         if (
-            path
+            name.startswith(prefix)
+            and path.startswith(b"/")
             and len(change) >= ID_LENGTH
             and is_greater(change[ID_LENGTH:], then.get(change[:ID_LENGTH], b""))
         ):

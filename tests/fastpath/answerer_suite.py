@@ -10,6 +10,7 @@ from edge.http import changes
 from edge.http.answer import head_200, head_304, head_answer, head_answer_304, head_plain
 from edge.http.changes import tag_of
 from edge.http.dates import format_date
+from edge.sites import SiteHosts
 from edge.table.layout import OFFSET_HITS, ticks_of
 from edge.table.segment import CounterBlock, Segment
 from edge.table.site_state import NOTHING, StateEntry
@@ -25,6 +26,19 @@ else:
 CHANGES = changes.PATH
 CHANGES_LINES = b"Access-Control-Allow-Origin: *\r\n"
 HISTORY = b"aaaaaa2\naaaaaa1\naaaaaa2 /a.html\n"
+#: A default site, and two others.
+SITES = (
+    SiteHosts(b"", default=True),
+    SiteHosts(b"blog.example", (b"blog.example",)),
+    SiteHosts(b"*.shop.example", (b"*.shop.example",)),
+)
+
+
+def at_host(host: bytes, path: bytes = PAGE, *lines: bytes) -> bytes:
+    """A request to *host*."""
+    return get(path, *lines).replace(HOST, b"Host: %b\r\n" % host, 1)
+
+
 #: Header lines with which a request is let go.
 LET_GO_LINES = (
     b"Range: bytes=0-1",
@@ -226,8 +240,8 @@ class AnswererSuite(Base):
         self.answerer.allow_origins([b"https://n3.example"])
         self.assertEqual(self.answered(get(EMPTY, b"Origin: https://n2.example")), self.expected_200(EMPTY))
         self.assertIn(cors, self.answered(get(EMPTY, b"Origin: https://n3.example")))
-        with contextlib.suppress(ValueError):  # the native build has room for 64
-            self.answerer.allow_origins([b"https://%d.example" % number for number in range(65)])
+        with contextlib.suppress(ValueError):  # the native build has room for 1,024
+            self.answerer.allow_origins([b"https://%d.example" % number for number in range(1025)])
 
     def test_what_is_not_recognised_is_let_go_untouched(self) -> None:
         """Nothing is answered and nothing consumed, with an earlier request or without."""
@@ -274,6 +288,102 @@ class AnswererSuite(Base):
         self.answerer.drain()
         _, consumed, after = self.answerer.answer(get() + get(), DATE)
         self.assertEqual((consumed, after), (len(get()), Next.CLOSE))
+
+    def several_sites(self) -> None:
+        """A default site as in :mod:`tests.fastpath.site`, and two others with a page each."""
+        writer = site.writer_of(self.segment)
+        for name in (b"blog.example/a.html", b"*.shop.example/a.html"):
+            writer.put(site.page(name, name))
+        self.answerer = self.make(self.segment, Settings(sites=SITES, allow_origins=(b"https://a.example",)))
+        self.answerer.allow_origins([b"https://b.example"], 1)
+
+    def test_the_host_says_which_site_answers(self) -> None:
+        """In any case, with or without a port and the dot at the end."""
+        self.several_sites()
+        whole = self.answered(get())
+        for host in (
+            b"example.org",
+            b"other.example",
+            b"127.0.0.1:80",
+            b"[::1]",
+            b"blog.example.x",
+            b"x" * 300,
+        ):
+            self.assertEqual(self.answered(at_host(host)), whole, host)
+        for name, hosts in {
+            b"blog.example": (b"blog.example", b"BLOG.Example", b"blog.example.:80", b"blog.example:8080"),
+            b"*.shop.example": (b"www.shop.example", b"a.b.shop.example", b"a.SHOP.example.:99"),
+        }.items():  # fmt: skip
+            for host in hosts:
+                answer = self.answered(at_host(host))
+                self.assertTrue(answer.endswith(b"\r\n\r\n" + name + b"/a.html"), (host, answer))
+
+    def test_a_page_of_one_site_is_none_of_another(self) -> None:
+        """Neither by its path, nor by its name as a path, nor by its validator."""
+        self.several_sites()
+        for host, path in (
+            (b"blog.example", EMPTY),
+            (b"blog.example", b"/blog.example/a.html"),
+            (b"example.org", b"/blog.example/a.html"),
+            (b"shop.example", b"/*.shop.example/a.html"),
+        ):
+            self.let_go(at_host(host, path))
+        tag = b'If-None-Match: "%b"' % site.etag(PAGE)
+        self.assertTrue(self.answered(at_host(b"example.org", PAGE, tag)).startswith(b"HTTP/1.1 304 "))
+        self.assertTrue(self.answered(at_host(b"blog.example", PAGE, tag)).startswith(b"HTTP/1.1 200 "))
+
+    def test_sites_take_turns_on_one_connection(self) -> None:
+        """The same path, again and again: what is remembered of one is not given to another."""
+        self.several_sites()
+        asked = [at_host(host) for host in (b"blog.example", b"example.org", b"a.shop.example")] * 3
+        self.assertEqual(self.answered(b"".join(asked)), b"".join(map(self.answered, asked)))
+
+    def test_copies_are_asked_about_at_the_site_of_the_host(self) -> None:
+        """A batch names paths; the node's own resources are the same for all sites."""
+        self.several_sites()
+        page = (
+            b"%b /a.html\n"
+            % site.page(b"blog.example/a.html", b"blog.example/a.html").representations[0].etag
+        )
+        own = b"%b /a.html\n" % site.etag(PAGE)
+        for host, stale in (
+            (b"blog.example", b"[1]"),
+            (b"example.org", b"[0]"),
+            (b"a.shop.example", b"[0,1]"),
+        ):
+            answer = self.answered(revalidate(page + own).replace(HOST, b"Host: %b\r\n" % host))
+            self.assertIn(b'"stale":' + stale, answer)
+
+    def test_changes_are_told_of_the_site_of_the_host(self) -> None:
+        """By their paths."""
+        self.several_sites()
+        entry = StateEntry(site.writer_of(self.segment))
+        entry.show(CHANGES_LINES, CHANGES_LINES)
+        entry.settle(b"aaaaaa3\naaaaaa1\naaaaaa3 blog.example/x\naaaaaa2 /y\naaaaaa2 blog.example.org/z\n", 0)
+        for host, told in ((b"blog.example", b"/x\n"), (b"example.org", b"/y\n"), (b"a.shop.example", b"")):
+            answer = self.answered(at_host(host, CHANGES + b"?since=aaaaaa1"))
+            self.assertEqual(answer.partition(b"\r\n\r\n")[2], b"aaaaaa3\n" + told, host)
+
+    def test_each_site_says_itself_whose_pages_may_read_it(self) -> None:
+        """Allowed at one, not at another."""
+        self.several_sites()
+        for host, origin, readable in (
+            (b"example.org", b"https://a.example", True),
+            (b"example.org", b"https://b.example", False),
+            (b"blog.example", b"https://a.example", False),
+            (b"blog.example", b"https://b.example", True),
+            (b"a.shop.example", b"https://a.example", False),
+        ):
+            answer = self.answered(at_host(host, PAGE, b"Origin: " + origin))
+            self.assertEqual(b"Access-Control-Allow-Origin: *" in answer, readable, (host, origin))
+
+    def test_hosts_of_no_site_are_let_go_where_there_is_no_default(self) -> None:
+        """Whatever they ask for."""
+        self.answerer = self.make(self.segment, Settings(sites=(SiteHosts(b"", (b"example.org",)),)))
+        self.assertTrue(self.answered(get()).startswith(b"HTTP/1.1 200 "))
+        for host in (b"example.com", b"www.example.org", b"org", b"127.0.0.1", b"example.org..", b"."):
+            self.let_go(at_host(host))
+            self.let_go(revalidate(b"x /a").replace(HOST, b"Host: %b\r\n" % host))
 
     def test_a_batch_is_revalidated(self) -> None:
         """Any variant's ETag is current; lines end in LF or CRLF; queries are ignored."""

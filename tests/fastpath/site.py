@@ -32,6 +32,11 @@ def _made(variant: int, body: bytes, lines_200: bytes, lines_304: bytes) -> Repr
     return Representation(variant, etag_of(digest), digest, len(body), lines_200 + tail, lines_304, body)
 
 
+def page(name: bytes, body: bytes) -> Resource:
+    """A small page, whose entry has this *name*."""
+    return Resource(name, 1_700_000_000, (_made(0, body, _PAGE_LINES % b"", b"Cache-Control: no-cache\r\n"),))
+
+
 def resources() -> list[Resource]:
     """A page in three codings, an image in three media, an empty file, a large body."""
     vary = b"Cache-Control: no-cache\r\nVary: Accept-Encoding\r\n"

@@ -14,7 +14,19 @@ SOURCES = Path(edge.fastpath.__file__).parent / "src"
 #: Where the header of native TLS is, which the loop includes.
 TLS = SOURCES.parents[1] / "tls" / "src"
 #: Bytes and a time go in, bytes and an outcome come out.
-SANS_IO = {"request", "answer", "head", "output", "table", "layout", "variant", "hash", "date", "changes"}
+SANS_IO = {
+    "request",
+    "answer",
+    "head",
+    "output",
+    "table",
+    "layout",
+    "variant",
+    "hash",
+    "date",
+    "changes",
+    "sites",
+}
 #: Sockets, epoll, the clock; ``peers`` makes no system call, but knows socket addresses.
 SHELL = {"loop", "connection", "peers", "sealed", "shaking"}
 #: The headers of the system that the sans-IO sources may include; ``sys/uio.h`` for ``struct iovec``.

@@ -199,12 +199,12 @@ static void origins_are_allowed_exactly(void)
     static const char bad[] = "GET /a.html HTTP/1.1\r\n" HOST "Origin: http://n2.example.evil\r\n\r\n";
     static const char line[] = "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n\r\n";
     bench *b = bench_new();
-    edge_answerer_allow(b->answerer, "http://n2.example", 17);
+    edge_answerer_allow(b->answerer, 0, "http://n2.example", 17);
     ask(b, good, sizeof good - 1);
     check(strstr(b->text, line) != NULL, "an allowed origin is told so");
     ask(b, bad, sizeof bad - 1);
     check(b->length && !strstr(b->text, line), "another one is not");
-    edge_answerer_allow_none(b->answerer);
+    edge_answerer_allow_none(b->answerer, 0);
     ask(b, good, sizeof good - 1);
     check(b->length && !strstr(b->text, line), "nor is it any more when none is allowed");
     bench_free(b);

@@ -9,7 +9,8 @@ static char *since(const char *history, size_t length, const char *asked, size_t
     static uint8_t nothing[EDGE_HISTORY_BYTES + 2];
     uint8_t *before = guarded(history, length), *question = guarded(asked, asked_length);
     uint8_t *room = guarded(nothing, length + 2);
-    uint8_t *end = edge_changes_since((edge_span){before, length}, (edge_span){question, asked_length}, room);
+    uint8_t *end = edge_changes_since((edge_span){before, length}, (edge_span){question, asked_length},
+                                      (edge_span){question, 0}, room);
     if (end) {
         memcpy(text, room, (size_t)(end - room));
         text[end - room] = 0;

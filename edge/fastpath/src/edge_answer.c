@@ -18,21 +18,42 @@ void edge_answerer_date(edge_answerer *answerer, uint64_t unix_seconds)
     edge_format_date(unix_seconds, answerer->date);
 }
 
-void edge_answerer_allow_none(edge_answerer *answerer)
+void edge_answerer_sites(edge_answerer *answerer, const edge_sites *sites)
 {
-    answerer->any_origin = false;
-    answerer->origin_count = 0;
+    answerer->sites = *sites;
+    memset(answerer->hosts, 0, sizeof answerer->hosts);
+    memset(answerer->memo, 0, sizeof answerer->memo);
 }
 
-int edge_answerer_allow(edge_answerer *answerer, const char *origin, size_t length)
+static edge_site *site_of(edge_answerer *answerer, unsigned site)
+{
+    return site < answerer->sites.count ? answerer->sites.sites + site : &answerer->alone;
+}
+
+void edge_answerer_allow_none(edge_answerer *answerer, unsigned site)
+{
+    unsigned kept = 0;
+    site_of(answerer, site)->any_origin = false;
+    for (unsigned i = 0; i < answerer->origin_count; i++) {
+        if (answerer->origin_site[i] == site)
+            continue;
+        memmove(answerer->origins[kept], answerer->origins[i], EDGE_ORIGIN_BYTES);
+        answerer->origin_length[kept] = answerer->origin_length[i];
+        answerer->origin_site[kept++] = answerer->origin_site[i];
+    }
+    answerer->origin_count = kept;
+}
+
+int edge_answerer_allow(edge_answerer *answerer, unsigned site, const char *origin, size_t length)
 {
     if (length == 1 && *origin == '*') {
-        answerer->any_origin = true;
+        site_of(answerer, site)->any_origin = true;
         return 0;
     }
     if (answerer->origin_count == EDGE_ORIGINS || length > EDGE_ORIGIN_BYTES)
         return -1;
     memcpy(answerer->origins[answerer->origin_count], origin, length);
+    answerer->origin_site[answerer->origin_count] = site;
     answerer->origin_length[answerer->origin_count++] = (uint16_t)length;
     return 0;
 }
@@ -46,12 +67,14 @@ int edge_answerer_hsts(edge_answerer *answerer, const uint8_t *line, size_t leng
     return 0;
 }
 
-static bool origin_allowed(const edge_answerer *answerer, edge_span origin)
+static bool origin_allowed(const edge_answerer *answerer, unsigned site, edge_span origin)
 {
-    if (answerer->any_origin)
+    const bool any = site < answerer->sites.count ? answerer->sites.sites[site].any_origin
+                                                  : answerer->alone.any_origin;
+    if (any)
         return true;
     for (unsigned i = 0; i < answerer->origin_count; i++)
-        if (origin.length == answerer->origin_length[i]
+        if (origin.length == answerer->origin_length[i] && answerer->origin_site[i] == site
             && !memcmp(origin.bytes, answerer->origins[i], origin.length))
             return true;
     return false;
@@ -59,18 +82,30 @@ static bool origin_allowed(const edge_answerer *answerer, edge_span origin)
 
 /* ---- what heads need to know ---- */
 
+static const char own[] = "/.edge/", load[] = "/.edge/load";
+
 /* Of the node's own resources. */
 static bool is_own(edge_span path)
 {
-    static const char own[] = "/.edge/";
     return path.length >= sizeof own - 1 && !memcmp(path.bytes, own, sizeof own - 1);
+}
+
+/* What the name of the entry of a path begins with: the node's own resources are the same for all sites, but the
+ * load document. */
+static edge_span prefix_of(const edge_answerer *answerer, unsigned site, edge_span path)
+{
+    if (!answerer->sites.count)
+        return (edge_span){answerer->alone.bytes, 0};
+    const edge_site *found = answerer->sites.sites + site;
+    const bool is_load = path.length == sizeof load - 1 && !memcmp(path.bytes, load, sizeof load - 1);
+    return (edge_span){found->bytes, is_own(path) && !is_load ? 0 : found->length};
 }
 
 static edge_head_context context_of(const edge_answerer *answerer, const edge_request *request)
 {
     return (edge_head_context){
         .date = answerer->date,
-        .readable = request->origin.bytes && origin_allowed(answerer, request->origin)
+        .readable = request->origin.bytes && origin_allowed(answerer, request->site, request->origin)
                     && !is_own(request->path), /* those are published with a CORS line of their own */
         .close = request->close,
         .hsts = answerer->hsts,
@@ -121,23 +156,34 @@ static void sample(edge_answerer *answerer, const edge_request *request, unsigne
 
 /* ---- conditions and selection ---- */
 
-/* The hash of a path, out of a direct-mapped cache. */
-static edge_key key_of(edge_answerer *answerer, const uint8_t *path, size_t length)
+/* The hash of the name of an entry. */
+static edge_key hash_of(const edge_answerer *answerer, unsigned site, const uint8_t *path, size_t length)
+{
+    const edge_span prefix = prefix_of(answerer, site, (edge_span){path, length});
+    if (!prefix.length)
+        return edge_hash(&answerer->table.hash, path, length);
+    return edge_hash_joined(&answerer->table.hash, prefix.bytes, prefix.length, path, length);
+}
+
+/* The same, out of a direct-mapped cache. */
+static edge_key key_of(edge_answerer *answerer, unsigned site, const uint8_t *path, size_t length)
 {
     uint64_t first = 0, last = 0, mixed;
     if (length > EDGE_MEMO_PATH)
-        return edge_hash(&answerer->table.hash, path, length);
+        return hash_of(answerer, site, path, length);
     if (length >= 8) {
         memcpy(&first, path + length / 2 - 4, 8);
         memcpy(&last, path + length - 8, 8);
     } else {
         memcpy(&last, path, length);
     }
-    mixed = (first * 3 ^ last ^ length) * 0x9e3779b97f4a7c15u;
+    mixed = (first * 3 ^ last ^ length ^ (uint64_t)site << 32) * 0x9e3779b97f4a7c15u;
     unsigned cell = mixed >> 32 & (EDGE_MEMO - 1);
-    if (answerer->memo[cell].length != length || memcmp(answerer->memo[cell].path, path, length)) {
-        answerer->memo[cell].key = edge_hash(&answerer->table.hash, path, length);
+    if (answerer->memo[cell].length != length || answerer->memo[cell].site != site
+        || memcmp(answerer->memo[cell].path, path, length)) {
+        answerer->memo[cell].key = hash_of(answerer, site, path, length);
         answerer->memo[cell].length = (uint32_t)length;
+        answerer->memo[cell].site = site;
         memcpy(answerer->memo[cell].path, path, length);
     }
     return answerer->memo[cell].key;
@@ -236,12 +282,12 @@ static int choose(unsigned variants, const edge_request *request)
 static bool find_first(edge_answerer *answerer, const edge_request *request, edge_key *key, edge_entry *entry)
 {
     const edge_table *table = &answerer->table;
-    *key = key_of(answerer, request->path.bytes, request->path.length);
+    *key = key_of(answerer, request->site, request->path.bytes, request->path.length);
     bool found = edge_table_find(table, *key, 0, entry);
     if (found && entry->state == EDGE_SLOT_LIVE)
         return true;
     if (request->exact.length > request->path.length) {
-        *key = key_of(answerer, request->exact.bytes, request->exact.length);
+        *key = key_of(answerer, request->site, request->exact.bytes, request->exact.length);
         found = edge_table_find(table, *key, 0, entry);
     }
     return found && entry->state == EDGE_SLOT_ANSWER && entry->fresh;
@@ -274,7 +320,7 @@ static const char changes_path[] = "/.edge/changes";
 /* The entry that says it. */
 static bool find_state(edge_answerer *answerer, edge_entry *entry)
 {
-    edge_key key = key_of(answerer, (const uint8_t *)changes_path, sizeof changes_path - 1);
+    edge_key key = key_of(answerer, 0, (const uint8_t *)changes_path, sizeof changes_path - 1);
     return edge_table_find(&answerer->table, key, 0, entry) && entry->state == EDGE_SLOT_LIVE && entry->body;
 }
 
@@ -324,6 +370,11 @@ static bool select_at_state(edge_answerer *answerer, const edge_request *request
     return true;
 }
 
+static edge_span site_prefix(const edge_answerer *answerer, unsigned site)
+{
+    return prefix_of(answerer, site, (edge_span){(const uint8_t *)"/", 1});
+}
+
 /* GET and HEAD of /.edge/changes.  false: let go, and nothing is written. */
 static bool answer_changes(edge_answerer *answerer, const edge_request *request, edge_output *out)
 {
@@ -346,7 +397,7 @@ static bool answer_changes(edge_answerer *answerer, const edge_request *request,
         *end++ = '?';
         *end++ = '\n';
     } else if (since) {
-        end = edge_changes_since(history, asked, body);
+        end = edge_changes_since(history, asked, site_prefix(answerer, request->site), body);
     } else {
         memcpy(body, state.bytes, state.length);
         end = body + state.length;
@@ -427,7 +478,7 @@ static bool answer_get(edge_answerer *answerer, const edge_request *request, edg
 typedef enum { CURRENT, STALE, MALFORMED } validity;
 
 /* One line `ETAG PATH`. */
-static validity validate(edge_answerer *answerer, const uint8_t *p, const uint8_t *end)
+static validity validate(edge_answerer *answerer, unsigned site, const uint8_t *p, const uint8_t *end)
 {
     const uint8_t *tag, *path, *mark;
     size_t tag_length;
@@ -450,19 +501,19 @@ static validity validate(edge_answerer *answerer, const uint8_t *p, const uint8_
             return MALFORMED;
     mark = memchr(path, '?', (size_t)(end - path));
     bool is_file, current;
-    edge_key key = key_of(answerer, path, (size_t)((mark ? mark : end) - path));
+    edge_key key = key_of(answerer, site, path, (size_t)((mark ? mark : end) - path));
     current = edge_table_is_current(&answerer->table, key, tag, tag_length, &is_file);
     if (mark && !is_file) /* what is no file is the answer to exactly this query */
-        current = edge_table_is_current(&answerer->table, key_of(answerer, path, (size_t)(end - path)), tag, tag_length,
-                                        &is_file);
+        current = edge_table_is_current(&answerer->table, key_of(answerer, site, path, (size_t)(end - path)), tag,
+                                        tag_length, &is_file);
     return current ? CURRENT : STALE;
 }
 
 /* Writes the numbers of the lines that are stale, with commas; the byte after them, or NULL: a line is
  * malformed, or there are too many.  *lines: how many there are. */
-static uint8_t *write_stale(edge_answerer *answerer, edge_span body, uint8_t *to, unsigned *lines)
+static uint8_t *write_stale(edge_answerer *answerer, const edge_request *request, uint8_t *to, unsigned *lines)
 {
-    const uint8_t *p = body.bytes, *end = p + body.length, *begin = to;
+    const uint8_t *p = request->body.bytes, *end = p + request->body.length, *begin = to;
     unsigned line = 0;
     for (; p < end; line++) {
         const uint8_t *feed = memchr(p, '\n', (size_t)(end - p)), *stop = feed ? feed : end;
@@ -470,7 +521,7 @@ static uint8_t *write_stale(edge_answerer *answerer, edge_span body, uint8_t *to
             return NULL;
         if (feed && stop > p && stop[-1] == '\r')
             stop--;
-        validity known = validate(answerer, p, stop);
+        validity known = validate(answerer, request->site, p, stop);
         if (known == MALFORMED)
             return NULL;
         if (known == STALE) {
@@ -490,17 +541,17 @@ static uint8_t *write_stale(edge_answerer *answerer, edge_span body, uint8_t *to
 static bool answer_revalidate(edge_answerer *answerer, const edge_request *request, edge_output *out)
 {
     edge_table *table = &answerer->table;
-    edge_key own = key_of(answerer, request->path.bytes, request->path.length);
+    edge_key key = key_of(answerer, request->site, request->path.bytes, request->path.length);
     edge_entry template, before_state;
     uint8_t json[BATCH_BYTES], *p = json;
     size_t before = out->total, begin;
     unsigned lines;
     uint64_t sequence = __atomic_load_n(&table->header->sequence, __ATOMIC_ACQUIRE); /* before the look-ups */
     bool has_state = find_state(answerer, &before_state);
-    if (!edge_table_find(table, own, 0, &template) || template.state != EDGE_SLOT_TEMPLATE)
+    if (!edge_table_find(table, key, 0, &template) || template.state != EDGE_SLOT_TEMPLATE)
         return false;
     p = edge_write_number(WRITE(p, "{\"v\":1,\"seq\":"), sequence);
-    p = write_stale(answerer, request->body, WRITE(p, ",\"stale\":["), &lines);
+    p = write_stale(answerer, request, WRITE(p, ",\"stale\":["), &lines);
     if (!p)
         return false;
     edge_span state = state_since(answerer, has_state, &before_state);
@@ -525,6 +576,31 @@ static bool answer_revalidate(edge_answerer *answerer, const edge_request *reque
 
 /* ---- all requests of a call ---- */
 
+/* Fills in whose host it is.  false: nobody's. */
+static bool take_site(edge_answerer *answerer, edge_request *request)
+{
+    const edge_span host = request->host;
+    uint64_t mixed = 0;
+    int site;
+    if (!answerer->sites.count)
+        return true;
+    if (host.length > EDGE_MEMO_HOST) {
+        site = edge_sites_find(&answerer->sites, host);
+    } else {
+        memcpy(&mixed, host.bytes, host.length < 8 ? host.length : 8);
+        unsigned cell = ((mixed ^ host.length) * 0x9e3779b97f4a7c15u) >> 58 & (EDGE_MEMO_HOSTS - 1);
+        if (answerer->hosts[cell].length != host.length
+            || memcmp(answerer->hosts[cell].host, host.bytes, host.length)) {
+            answerer->hosts[cell].length = (uint16_t)host.length;
+            answerer->hosts[cell].site = (int16_t)edge_sites_find(&answerer->sites, host);
+            memcpy(answerer->hosts[cell].host, host.bytes, host.length);
+        }
+        site = answerer->hosts[cell].site;
+    }
+    request->site = (unsigned)site;
+    return site != EDGE_NO_SITE;
+}
+
 static bool is_full(const edge_output *out, unsigned answered)
 {
     return answered == EDGE_ANSWERS || out->total >= EDGE_OUTPUT_BYTES
@@ -548,7 +624,7 @@ edge_next edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length,
         if (known == EDGE_INCOMPLETE)
             break;
         request.close |= answerer->draining;
-        if (known == EDGE_LET_GO
+        if (known == EDGE_LET_GO || !take_site(answerer, &request)
             || !(request.method == EDGE_REVALIDATE ? answer_revalidate(answerer, &request, out)
                                                    : answer_get(answerer, &request, out))) {
             next = EDGE_NEXT_HAND_OFF;

@@ -10,10 +10,11 @@
 #include "edge_head.h"
 #include "edge_output.h"
 #include "edge_request.h"
+#include "edge_sites.h"
 #include "edge_table.h"
 
 #define EDGE_OUTPUT_BYTES (256 * 1024) /* after which no further request is begun: backpressure */
-#define EDGE_ORIGINS 64
+#define EDGE_ORIGINS 1024 /* of all sites */
 #define EDGE_ORIGIN_BYTES 256
 #define EDGE_HSTS_BYTES 128
 #define EDGE_SAMPLES 256
@@ -21,7 +22,9 @@
 #define EDGE_VALIDATORS 1000 /* lines of a batch: edge/http/revalidation.py MAX_LINES */
 #define EDGE_DATES 256              /* remembered dates; a power of two */
 #define EDGE_MEMO 1024              /* remembered hashes of paths; a power of two */
-#define EDGE_MEMO_PATH 108
+#define EDGE_MEMO_PATH 104
+#define EDGE_MEMO_HOSTS 64 /* remembered hosts; a power of two */
+#define EDGE_MEMO_HOST 60
 
 /* One request for the access log. */
 typedef struct {
@@ -39,8 +42,10 @@ typedef struct {
     bool secure;       /* what is answered comes over TLS */
     unsigned hsts_length;
     uint8_t hsts[EDGE_HSTS_BYTES]; /* Strict-Transport-Security, a whole line: over TLS */
-    bool any_origin;   /* "*" is allowed */
+    edge_sites sites;  /* count 0: one site alone, for all hosts, whose names of entries are paths */
+    edge_site alone;
     unsigned origin_count;
+    uint32_t origin_site[EDGE_ORIGINS];
     uint16_t origin_length[EDGE_ORIGINS];
     char origins[EDGE_ORIGINS][EDGE_ORIGIN_BYTES];
     uint64_t now;      /* Unix seconds, what date says */
@@ -54,10 +59,15 @@ typedef struct {
     } dates[EDGE_DATES]; /* formatted dates: a direct-mapped cache */
     struct {
         edge_key key;
-        uint32_t length;
+        uint32_t length, site;
         uint8_t path[EDGE_MEMO_PATH];
     } memo[EDGE_MEMO]; /* hashes of the paths asked for most, a direct-mapped cache: hashing is a
                           quarter of what a pipelined 304 costs */
+    struct {
+        uint16_t length; /* 0: a free cell */
+        int16_t site;
+        uint8_t host[EDGE_MEMO_HOST];
+    } hosts[EDGE_MEMO_HOSTS]; /* sites of the hosts asked for most, as they are written, likewise */
 } edge_answerer;
 
 /* What the caller does with the connection once the output is sent. */
@@ -78,10 +88,12 @@ void edge_answer_too_slow(const edge_answerer *answerer, edge_output *out);
 
 /* Sets the date of the following answers. */
 void edge_answerer_date(edge_answerer *answerer, uint64_t unix_seconds);
-/* Forgets all origins that were allowed. */
-void edge_answerer_allow_none(edge_answerer *answerer);
+/* Tells sites apart from now on; the arrays stay the caller's, and are there as long as the answerer. */
+void edge_answerer_sites(edge_answerer *answerer, const edge_sites *sites);
+/* Forgets all origins that were allowed for a site. */
+void edge_answerer_allow_none(edge_answerer *answerer, unsigned site);
 /* 0, or -1: too many origins or one too long. */
-int edge_answerer_allow(edge_answerer *answerer, const char *origin, size_t length);
+int edge_answerer_allow(edge_answerer *answerer, unsigned site, const char *origin, size_t length);
 /* The line Strict-Transport-Security of answers over TLS, with its CRLF; 0, or -1: it is too long. */
 int edge_answerer_hsts(edge_answerer *answerer, const uint8_t *line, size_t length);
 

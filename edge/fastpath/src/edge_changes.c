@@ -112,7 +112,18 @@ static uint8_t *write_line(uint8_t *to, edge_span line)
     return to + line.length + 1;
 }
 
-uint8_t *edge_changes_since(edge_span history, edge_span asked, uint8_t *to)
+/* The path of a name, if it is of the site with this prefix.  false: it is another one's. */
+static bool path_of(edge_span *name, edge_span prefix)
+{
+    if (name->length <= prefix.length || memcmp(name->bytes, prefix.bytes, prefix.length)
+        || name->bytes[prefix.length] != '/')
+        return false;
+    name->bytes += prefix.length;
+    name->length -= prefix.length;
+    return true;
+}
+
+uint8_t *edge_changes_since(edge_span history, edge_span asked, edge_span prefix, uint8_t *to)
 {
     static const uint8_t unknown[] = "?";
     vector now, known, then;
@@ -131,7 +142,7 @@ uint8_t *edge_changes_since(edge_span history, edge_span asked, uint8_t *to)
         if (!path.length || change.length < EDGE_STATE_ID)
             continue;
         edge_span number = {line + EDGE_STATE_ID, change.length - EDGE_STATE_ID};
-        if (is_greater(number, position_of(&then, line, &is_known)))
+        if (is_greater(number, position_of(&then, line, &is_known)) && path_of(&path, prefix))
             to = write_line(to, path);
     }
     return to;

@@ -17,7 +17,7 @@ bool edge_changes_asked(edge_span target, edge_span *asked);
 edge_span edge_changes_state(edge_span history);
 
 /* Writes the body of the answer to who was at the state asked, not longer than the history and two bytes;
- * the byte after it, or NULL: nothing has changed. */
-uint8_t *edge_changes_since(edge_span history, edge_span asked, uint8_t *to);
+ * the byte after it, or NULL: nothing has changed.  Told are the paths of the site whose names begin with prefix. */
+uint8_t *edge_changes_since(edge_span history, edge_span asked, edge_span prefix, uint8_t *to);
 
 #endif

@@ -77,22 +77,44 @@ void edge_hash_prepare(edge_hash_state *state, const uint8_t key[16])
     compress(state->h, block, BLOCK, MORE_FOLLOWS);
 }
 
-edge_key edge_hash(const edge_hash_state *state, const uint8_t *path, size_t length)
+/* All that is hashed after h, which has counted so many bytes. */
+static edge_key finish(uint64_t h[8], uint64_t counted, const uint8_t *bytes, size_t length)
 {
-    uint64_t h[8], counted = BLOCK;
     uint8_t block[BLOCK];
     edge_key key;
-    memcpy(h, state->h, 64);
     while (length > BLOCK) {
         counted += BLOCK;
-        compress(h, path, counted, MORE_FOLLOWS);
-        path += BLOCK;
+        compress(h, bytes, counted, MORE_FOLLOWS);
+        bytes += BLOCK;
         length -= BLOCK;
     }
-    memcpy(block, path, length);
+    memcpy(block, bytes, length);
     memset(block + length, 0, BLOCK - length);
     compress(h, block, counted + length, LAST);
     key.low = h[0];
     key.high = h[1];
     return key;
+}
+
+edge_key edge_hash(const edge_hash_state *state, const uint8_t *path, size_t length)
+{
+    uint64_t h[8];
+    memcpy(h, state->h, 64);
+    return finish(h, BLOCK, path, length);
+}
+
+edge_key edge_hash_joined(const edge_hash_state *state, const uint8_t *prefix, size_t prefix_length,
+                          const uint8_t *path, size_t length)
+{
+    uint8_t joined[2 * BLOCK]; /* what of the path shares blocks with the prefix */
+    uint64_t h[8], counted = BLOCK;
+    size_t taken = sizeof joined - prefix_length < length ? sizeof joined - prefix_length : length;
+    memcpy(joined, prefix, prefix_length);
+    memcpy(joined + prefix_length, path, taken);
+    memcpy(h, state->h, 64);
+    if (taken == length)
+        return finish(h, counted, joined, prefix_length + length);
+    for (size_t at = 0; at < sizeof joined; at += BLOCK)
+        compress(h, joined + at, counted += BLOCK, MORE_FOLLOWS);
+    return finish(h, counted, path + taken, length - taken);
 }

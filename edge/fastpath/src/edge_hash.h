@@ -19,5 +19,8 @@ typedef struct {
 void edge_hash_prepare(edge_hash_state *state, const uint8_t key[16]);
 /* length >= 1; state is not changed. */
 edge_key edge_hash(const edge_hash_state *state, const uint8_t *path, size_t length);
+/* Of a prefix of at most 255 bytes and a path, one behind the other. */
+edge_key edge_hash_joined(const edge_hash_state *state, const uint8_t *prefix, size_t prefix_length,
+                          const uint8_t *path, size_t length);
 
 #endif

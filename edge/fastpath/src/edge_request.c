@@ -256,8 +256,10 @@ static bool field(edge_span name, edge_span value, edge_request *request, fields
     case 2:
         return !EDGE_IS(name, "te");
     case 4:
-        if (EDGE_IS(name, "host"))
+        if (EDGE_IS(name, "host")) {
+            request->host = value;
             return !seen->hosts++ && host_is_plain(value);
+        }
         return true;
     case 5:
         return !EDGE_IS(name, "range");

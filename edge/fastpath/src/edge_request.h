@@ -42,8 +42,10 @@ typedef struct {
     edge_span tag;         /* of a last query parameter ~etag=TAG */
     edge_span none_match;  /* If-None-Match */
     edge_span accept, origin;
+    edge_span host;        /* uri-host and port */
     edge_span body;        /* EDGE_REVALIDATE */
     size_t consumed;       /* head and body */
+    unsigned site;         /* the caller's to fill in: whose host it is */
 } edge_request;
 
 edge_recognition edge_recognise(const uint8_t *in, size_t length, edge_request *request);
