@@ -4,7 +4,7 @@
   ``staged_node.py``; where it listens: ``ports.py``; certificates of it: ``localhost_authority.py``
 * ``demonstration.py``: what it serves; ``controls.py``: the buttons on its pages, which kill nodes, bring
   them back and slow them down (``slowness.py``)
-* ``unicode_site.py``, ``unicode_blocks.txt``: make the Unicode pages of ``webroot/``, a site of files
+* ``unicode_site.py``: makes the Unicode pages of ``webroot/``, a site of files
 * ``favourites.py``: an application beside it
 * ``loadgen-job.yaml``: the load generator as a Kubernetes job
 """

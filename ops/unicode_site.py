@@ -8,100 +8,38 @@
     data/names.txt          a line "41 LATIN CAPITAL LETTER A" for each character that has a name of its own
     data/version.json       of the data; nothing is written when it is there already
 
-Names of blocks are in ``unicode_blocks.txt``: Python does not have them.
 """
 
 from __future__ import annotations
 
 import html
 import json
-import re
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+
+from demonstration.services.characters import ALGORITHMIC, Block, blocks, facts, glyph_of, name_of
 
 #: Grows when what is written changes.
 FORMAT = 2
 PER_PAGE = 256
 PER_FILE = 64
-#: Names made of the code point: not worth searching.
-_ALGORITHMIC = re.compile(r"(CJK UNIFIED|CJK COMPATIBILITY|TANGUT|KHITAN SMALL SCRIPT|NUSHU|HANGUL SYLLABLE)")
-_CATEGORIES = {
-    "Lu": "uppercase letter", "Ll": "lowercase letter", "Lt": "titlecase letter", "Lm": "modifier letter",
-    "Lo": "letter", "Mn": "combining mark", "Mc": "spacing mark", "Me": "enclosing mark", "Nd": "digit",
-    "Nl": "letter number", "No": "number", "Pc": "connector", "Pd": "dash", "Ps": "opening punctuation",
-    "Pe": "closing punctuation", "Pi": "opening quote", "Pf": "closing quote", "Po": "punctuation",
-    "Sm": "mathematical symbol", "Sc": "currency symbol", "Sk": "modifier symbol", "So": "symbol",
-    "Zs": "space", "Zl": "line separator", "Zp": "paragraph separator", "Cc": "control character",
-    "Cf": "format character",
-}  # fmt: skip
 
 
-class Block(NamedTuple):
-    """A block and those of its code points that are characters."""
-
-    first: int
-    last: int
-    name: str
-    characters: tuple[int, ...]
-
-    @property
-    def slug(self) -> str:
-        """Name of the block in addresses."""
-        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
-
-    def pages(self) -> Iterator[tuple[str, tuple[int, ...]]]:
-        """(file name without extension, characters) of each page."""
-        for start in range(0, len(self.characters), PER_PAGE):
-            number = start // PER_PAGE
-            yield (
-                f"{self.slug}-{number + 1}" if number else self.slug,
-                self.characters[start : start + PER_PAGE],
-            )
-
-
-def blocks() -> list[Block]:
-    """All blocks with at least one character that this Python knows."""
-    found = []
-    for line in Path(__file__).with_name("unicode_blocks.txt").read_text("ascii").splitlines():
-        if line.startswith("#"):
-            continue
-        first, last, name = line.split(" ", 2)
-        span = range(int(first, 16), int(last, 16) + 1)
-        characters = tuple(code for code in span if unicodedata.category(chr(code)) not in ("Cn", "Co", "Cs"))
-        if characters:
-            found.append(Block(span[0], span[-1], name, characters))
-    return found
-
-
-def facts(code: int) -> dict[str, str]:
-    """Facts of a character for its JSON file."""
-    character = chr(code)
-    known = {
-        "name": name_of(code),
-        "category": _CATEGORIES[unicodedata.category(character)],
-        "bidirectional": unicodedata.bidirectional(character),
-        "decomposition": unicodedata.decomposition(character),
-        "upper": character.upper() if character.upper() != character else "",
-        "lower": character.lower() if character.lower() != character else "",
-        "numeric": f"{unicodedata.numeric(character, -1):g}",
-    }
-    return {name: value for name, value in known.items() if value and (name, value) != ("numeric", "-1")}
-
-
-def name_of(code: int) -> str:
-    """The character's name; control characters have none."""
-    return unicodedata.name(chr(code), f"CONTROL CHARACTER {code:04X}")
+def pages_of(block: Block) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """(file name without extension, characters) of each page of *block*."""
+    for start in range(0, len(block.characters), PER_PAGE):
+        number = start // PER_PAGE
+        yield (
+            f"{block.slug}-{number + 1}" if number else block.slug,
+            block.characters[start : start + PER_PAGE],
+        )
 
 
 def shown(code: int) -> str:
-    """The character as text of a page: marks on a dotted circle, nothing for what has no shape."""
-    category = unicodedata.category(chr(code))
-    if category in ("Cc", "Cf", "Zl", "Zp", "Zs"):
-        return "·"
-    return html.escape(("\u25cc" if category.startswith("M") else "") + chr(code))
+    """The character as text of a page."""
+    return html.escape(glyph_of(code))
 
 
 def cell(code: int) -> str:
@@ -144,12 +82,12 @@ def page(title: str, body: str, up: str = "") -> str:
 """
 
 
-def index(all_blocks: list[Block]) -> str:
+def index(all_blocks: Sequence[Block]) -> str:
     """HTML of the first page: all blocks."""
     total = sum(len(block.characters) for block in all_blocks)
     items = "\n".join(
         f'<li data-key="{block.slug}"><a href="/block/{block.slug}.html">'
-        f'<span class="sample" aria-hidden="true">{_sample(block)}</span>'
+        f'<span class="sample" aria-hidden="true">{html.escape(block.sample)}</span>'
         f"<b>{html.escape(block.name)}</b><small>{len(block.characters):,}</small></a></li>"
         for block in all_blocks
     )
@@ -162,12 +100,6 @@ the most to spare. Stop one of them, or all: what you have seen stays.</p>
 {items}
 </ul>"""
     return page("Unicode, close by", body)
-
-
-def _sample(block: Block) -> str:
-    letters = [code for code in block.characters if unicodedata.category(chr(code))[0] in "LNSP"]
-    codes = letters or list(block.characters)
-    return "".join(shown(code) for code in codes[len(codes) // 3 :][:3])
 
 
 def block_page(block: Block, number: int, name: str, characters: tuple[int, ...], names: list[str]) -> str:
@@ -206,7 +138,7 @@ def build(folder: Path) -> int:
     chars: dict[int, dict[str, dict[str, str]]] = {}
     names = []
     for block in all_blocks:
-        pages = list(block.pages())
+        pages = list(pages_of(block))
         for number, (name, characters) in enumerate(pages):
             files[f"block/{name}.html"] = block_page(
                 block, number, name, characters, [one for one, _ in pages]
@@ -214,7 +146,7 @@ def build(folder: Path) -> int:
         for code in block.characters:
             known = facts(code)
             chars.setdefault(code // PER_FILE, {})[f"{code:x}"] = known
-            if not _ALGORITHMIC.match(known["name"]):
+            if not ALGORITHMIC.match(known["name"]):
                 names.append(f"{code:x} {known['name']}")
     for number, known_ones in chars.items():
         name = f"data/chars/{number * PER_FILE:04x}.json"

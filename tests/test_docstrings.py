@@ -10,7 +10,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("benchmarks", "edge", "loadgen", "ops", "simulation", "tools")
+PACKAGES = ("benchmarks", "demonstration", "edge", "loadgen", "ops", "simulation", "tools")
 #: First lines that send the reader elsewhere, or say nothing.
 EMPTY = re.compile(r"(See (the|:)|Of (one|all)|All of them|Yes\b|It is)")
 #: Overrides of Twisted and of the standard library that are not in camel case.

@@ -15,7 +15,7 @@ import edge
 
 PACKAGE = Path(edge.__file__).parent
 ROOT = PACKAGE.parent
-ROOTS = ("edge", "loadgen", "simulation", "ops", "tools", "benchmarks")
+ROOTS = ("edge", "demonstration", "loadgen", "simulation", "ops", "tools", "benchmarks")
 
 
 class ContractTests(SynchronousTestCase):

@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import edge
 
 ROOT = Path(edge.__file__).parent.parent
-TOP = ("edge", "loadgen", "simulation")
+TOP = ("edge", "demonstration", "loadgen", "simulation")
 #: A line of a map of C sources: the name, then what it is.
 SOURCE = re.compile(r"^    (\w+) {2,}\S", re.MULTILINE)
 

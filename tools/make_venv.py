@@ -45,7 +45,7 @@ def main(directory: str, extras: str = "") -> int:
             module.with_suffix(".o"),
         ):
             old.unlink(missing_ok=True)
-    project = f".[{','.join(filter(None, ('loadgen', extras)))}]"
+    project = f".[{','.join(filter(None, ('loadgen', 'demonstration', extras)))}]"
     print(f"installing into {directory}: a minute or so", flush=True)
     for arguments in (BUILD, ("--no-build-isolation", "--editable", project)):
         pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "-qq", *arguments]

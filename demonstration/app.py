@@ -1,0 +1,259 @@
+"""The ASGI application of the demonstration: ``twistd edge --app /=demonstration.app:app``.
+
+Reading is shared: pages and queries are the same for everybody, and bear the groups of their data.  Writing
+is a form or a mutation; both call the same services, which tell all nodes what changed before they are
+answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+
+from demonstration import forms, pages
+from demonstration.data.opening import open_store
+from demonstration.data.store import Store, StoreError, TooMany, Unavailable
+from demonstration.schema import SiteContext, make_schema
+from demonstration.services import characters, comments, votes
+from demonstration.sessions import Keys, Sessions
+from demonstration.settings import Settings, read_settings
+from edge.app import share
+from edge.app.graphql import Context, Documents, GraphQL
+from edge.app.graphql.origins import is_run_by_a_node
+from edge.app.graphql.requests import Refused, Scope, read_body
+
+QUERIES = Path(__file__).with_name("queries")
+#: Threads in which the store is asked.
+THREADS = 8
+#: Seconds that the edge gives a page which names its groups; while the application fails, much longer.
+SHARED_SECONDS, ERROR_SECONDS = 3600, 7 * 86_400
+_NO_STORE = {"cache-control": "no-store"}
+
+
+class Site:
+    """The application in one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store: Store | None = None
+        self._sessions: Sessions | None = None
+        self._threads = ThreadPoolExecutor(THREADS, "store")
+        schema = make_schema()
+        self.graphql = GraphQL(
+            schema,
+            Documents.read(QUERIES, schema),
+            context=self._context,
+            threads=self._threads,
+            once=_LateOnce(lambda: self.store),
+            origins=settings.origins,
+            development=settings.development,
+        )
+
+    @property
+    def store(self) -> Store:
+        """The data; there while the application runs."""
+        assert self._store is not None
+        return self._store
+
+    def asgi(self) -> Starlette:
+        """The application."""
+        return Starlette(
+            routes=[
+                Mount("/graphql", self.graphql),
+                Route("/", self.entry),
+                Route("/ranking", self.ranking),
+                Route("/block/{slug}", self.block),
+                Route("/character/{code}", self.character),
+                Route("/search", self.search),
+                Route("/vote", self.vote, methods=["POST"]),
+                Route("/comment", self.comment, methods=["POST"]),
+            ],
+            lifespan=self._life,
+            exception_handlers={404: _not_found, Unavailable: _unavailable, StoreError: _unavailable},
+        )
+
+    @asynccontextmanager
+    async def _life(self, _: Starlette) -> AsyncIterator[None]:
+        self._store = open_store(self._settings.data)
+        self._sessions = Sessions(Keys(self._settings.key))
+        try:
+            yield
+        finally:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            self.store.close()
+
+    # Reading
+
+    async def entry(self, request: Request) -> Response:
+        """The page ``/``."""
+        return _shown("Unicode, close by", pages.entry(await self._data(request, "Entry")))
+
+    async def ranking(self, request: Request) -> Response:
+        """The page ``/ranking``."""
+        return _shown("Ranking", pages.ranking(await self._data(request, "Ranking")))
+
+    async def block(self, request: Request) -> Response:
+        """The page ``/block/SLUG``."""
+        number = request.query_params.get("page", "1")
+        page = int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0
+        data = await self._data(request, "Block", slug=request.path_params["slug"], page=page)
+        if not data["block"] or not 1 <= page <= data["block"]["pages"]:
+            return _missing("There is no such block.")
+        return _shown(data["block"]["name"], pages.block(data, page))
+
+    async def character(self, request: Request) -> Response:
+        """The page ``/character/CODE``."""
+        code = request.path_params["code"]
+        point = characters.read_code(code)
+        if point is None:
+            return _missing("There is no such character.")
+        if code != f"{point:x}":
+            return RedirectResponse(f"/character/{point:x}", 308, {"cache-control": "max-age=86400"})
+        data = await self._data(request, "Character", code=code)
+        return _shown(data["character"]["name"], pages.character(data))
+
+    async def search(self, request: Request) -> Response:
+        """The page ``/search?q=TEXT``."""
+        text = request.query_params.get("q", "")[:80].strip()
+        data = await self._data(request, "Search", text=text) if text else {"search": []}
+        return _shown(f"{text} - search" if text else "Search", pages.search(data, text))
+
+    async def _data(self, request: Request, name: str, **variables: Any) -> dict[str, Any]:
+        """What a document of ours finds; its groups are those of the page."""
+        response = await self.graphql.execute(name, variables, await self._context(request.scope))
+        if response.get("errors"):
+            raise Unavailable(response["errors"][0]["message"])
+        data: dict[str, Any] = response["data"]
+        return data
+
+    # Writing
+
+    async def vote(self, request: Request) -> Response:
+        """The form ``/vote``: code, wanted, back."""
+        return await self._form(request, lambda form, visitor, _key: self._vote(form, visitor))
+
+    async def comment(self, request: Request) -> Response:
+        """The form ``/comment``: code, text, back."""
+        return await self._form(request, self._comment)
+
+    def _vote(self, form: dict[str, str], visitor: str) -> None:
+        votes.vote(self.store, visitor, _point(form), form.get("wanted", "1") != "0")
+
+    def _comment(self, form: dict[str, str], visitor: str, key: str) -> None:
+        comments.comment(self.store, visitor, _point(form), form.get("text", ""), key)
+
+    async def _form(self, request: Request, act: Callable[[dict[str, str], str, str], None]) -> Response:
+        """Check where a form comes from, act in a thread, and send the visitor back."""
+        assert self._sessions is not None
+        came = forms.comes_from(
+            request.headers, request.url.scheme, self._settings.origins, is_run_by_a_node()
+        )
+        if came == "elsewhere":
+            return _refused(403, "This came from a page of another site; it was not carried out.")
+        try:
+            form = forms.read_form(await read_body(request.receive, forms.MAX_BYTES))
+        except Refused as refused:
+            return _refused(refused.status, str(refused))
+        except forms.WrongForm as error:
+            return _refused(400, str(error))
+        known = self._sessions.visitor(request.headers.get("cookie", ""))
+        visitor = known or self._sessions.new_visitor()
+        cookie = {"set-cookie": self._sessions.cookie(visitor, request.url.scheme == "https")}
+        token = form.pop("token", "")
+        if came == "unknown" and not (known and self._sessions.is_token(token, known)):
+            body = forms.confirmation(request.url.path, form, self._sessions.token(visitor))
+            return HTMLResponse(pages.page("Is this from you?", body), 200, {**_NO_STORE, **cookie})
+        key = request.headers.get("idempotency-key", "")[:200] or self._sessions.new_visitor()
+        try:
+            # With this context: what changed is a field of this answer, where no node can be told.
+            run = contextvars.copy_context().run
+            await asyncio.get_running_loop().run_in_executor(self._threads, run, act, form, visitor, key)
+        except (comments.WrongComment, forms.WrongForm, TooMany) as error:
+            return _refused(422, str(error))
+        target = forms.back(form.get("back", "/"))
+        return RedirectResponse(target, 303, {**_NO_STORE, **cookie})
+
+    async def _context(self, scope: Scope) -> Context:
+        """What resolvers know; a visitor is made when one acts, and his cookie goes with the answer."""
+        assert self._sessions is not None
+        sessions = self._sessions
+        cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
+        known = sessions.visitor(cookies.decode("latin-1"))
+        made: list[str] = []
+
+        def visitor() -> str:
+            if known is not None:
+                return known
+            if not made:
+                made.append(sessions.new_visitor())
+                cookie = sessions.cookie(made[0], scope["scheme"] == "https")
+                context.fields.append((b"set-cookie", cookie.encode("ascii")))
+            return made[0]
+
+        # Keys of who has no session yet are told apart by where he comes from.
+        who = known or f"at {scope['client'][0] if scope.get('client') else 'an unknown address'}"
+        context = SiteContext(scope, who, store=self.store, visitor=visitor)
+        return context
+
+
+class _LateOnce:
+    """Keys in a store that is opened later.  Implements :class:`edge.app.graphql.Once`."""
+
+    def __init__(self, store: Callable[[], Store]) -> None:
+        self._store = store
+
+    def begin(self, who: str, key: str, fingerprint: str) -> Any:
+        return self._store().begin(who, key, fingerprint)
+
+    def finish(self, who: str, key: str, status: int, body: bytes) -> None:
+        self._store().finish(who, key, status, body)
+
+    def abandon(self, who: str, key: str) -> None:
+        self._store().abandon(who, key)
+
+
+def _point(form: dict[str, str]) -> int:
+    point = characters.read_code(form.get("code", ""))
+    if point is None:
+        raise forms.WrongForm("there is no such character")
+    return point
+
+
+def _shown(title: str, body: str) -> Response:
+    """A page for everybody: the edge keeps it until one of its groups changes; browsers ask each time."""
+    share(edge=SHARED_SECONDS, error=ERROR_SECONDS)
+    return HTMLResponse(pages.page(title, body), headers={"cache-control": "no-cache"})
+
+
+def _refused(status: int, reason: str) -> Response:
+    body = pages.problem("This was not done", reason)
+    return HTMLResponse(pages.page("This was not done", body), status, _NO_STORE)
+
+
+def _missing(reason: str) -> Response:
+    return HTMLResponse(pages.page("Not found", pages.problem("Not found", reason)), 404, _NO_STORE)
+
+
+async def _not_found(_request: Request, _error: Exception) -> Response:
+    return _missing("There is no such page.")
+
+
+async def _unavailable(_request: Request, error: Exception) -> Response:
+    body = pages.problem("Not now", "The data cannot be had just now. Try again in a moment.")
+    print(error, flush=True)
+    return HTMLResponse(pages.page("Not now", body), 503, {**_NO_STORE, "retry-after": "2"})
+
+
+def app() -> Starlette:
+    """The application, as the environment says (``demonstration/settings.py``)."""
+    return Site(read_settings()).asgi()

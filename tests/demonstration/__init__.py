@@ -1,0 +1,1 @@
+"""The demonstration: its data, its services, and the whole of it over ASGI."""

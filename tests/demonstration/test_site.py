@@ -1,0 +1,112 @@
+"""The demonstration's application over ASGI: pages, queries, mutations, forms."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from demonstration.app import Site
+from demonstration.settings import Settings
+from tests.asgi_client import Client, Got
+
+HERE = {"sec_fetch_site": "same-origin"}
+
+
+class SiteTestCase(SynchronousTestCase):
+    """One process of it, with a database of its own."""
+
+    def setUp(self) -> None:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        self.site = Site(Settings(f"sqlite:{folder / 'd.sqlite'}", key=folder / "session.key"))
+        self.client = Client(self.site.asgi())
+        self.client.__enter__()
+        self.addCleanup(self.client.__exit__)
+
+    def query(self, name: str, **variables: object) -> Got:
+        return self.client.get(self.site.graphql.address(name, variables))
+
+    def mutate(self, name: str, key: str, **variables: object) -> Got:
+        body = json.dumps({"variables": variables}).encode()
+        address = self.site.graphql.address(name)
+        return self.client.post(address, body, content_type="application/json", idempotency_key=key)
+
+    def data(self, got: Got) -> dict:
+        self.assertEqual(got.status, 200, got)
+        answer = json.loads(got.body)
+        self.assertNotIn("errors", answer)
+        return answer["data"]
+
+
+class ReadingTests(SiteTestCase):
+    """What is the same for everybody."""
+
+    def test_every_page_may_be_shared_and_names_its_groups(self) -> None:
+        for path, group in (
+            ("/", '"ranking", "recent"'),
+            ("/ranking", '"ranking"'),
+            ("/block/basic-latin", '"block:basic-latin"'),
+            ("/block/cjk-unified-ideographs?page=3", '"block:cjk-unified-ideographs"'),
+            ("/character/41", '"character:41"'),
+            ("/search?q=greek+omega", '"character:3a9"'),
+        ):
+            got = self.client.get(path)
+            self.assertEqual(got.status, 200, path)
+            self.assertIn("max-age=3600", got.fields["cdn-cache-control"], path)
+            self.assertIn(group, got.fields["cache-groups"], path)
+            self.assertNotIn("set-cookie", got.fields, path)
+
+    def test_what_is_not_there_is_said_and_not_shared(self) -> None:
+        paths = ("/nothing", "/character/zz", "/character/110000", "/block/none", "/block/basic-latin?page=2")
+        for path in paths:
+            got = self.client.get(path)
+            self.assertEqual((got.status, got.fields["cache-control"]), (404, "no-store"), path)
+            self.assertNotIn("cdn-cache-control", got.fields, path)
+
+    def test_the_list_of_documents_says_where_each_is_asked(self) -> None:
+        addresses = json.loads(self.client.get("/graphql/documents.json").body)
+        self.assertEqual(
+            sorted(addresses),
+            ["Block", "Character", "Comment", "Comments", "Entry", "Ranking", "Search", "Vote"],
+        )
+        self.assertEqual(self.client.get(addresses["Ranking"]).status, 200)
+
+
+class WritingTests(SiteTestCase):
+    """Votes and comments, by mutations and by forms."""
+
+    def test_a_vote_counts_once_and_names_what_it_changed(self) -> None:
+        got = self.mutate("Vote", "k1", code="41")
+        self.assertEqual(self.data(got)["vote"], {"code": "41", "votes": 1})
+        changed = got.fields["cache-group-invalidation"]
+        self.assertEqual(changed, '"ranking", "character:41", "block:basic-latin"')
+        self.assertEqual(self.data(self.mutate("Vote", "k2", code="41"))["vote"]["votes"], 1)
+        self.assertEqual(self.data(self.query("Ranking"))["ranking"][0]["votes"], 1)
+        self.assertEqual(self.data(self.mutate("Vote", "k3", code="41", wanted=False))["vote"]["votes"], 0)
+        self.assertEqual(self.data(self.query("Ranking"))["ranking"], [])
+
+    def test_a_comment_that_is_sent_twice_is_one(self) -> None:
+        first = self.mutate("Comment", "k1", code="41", text="An A.\x00")
+        again = self.mutate("Comment", "k1", code="41", text="An A.\x00")
+        self.assertEqual(first.body, again.body)
+        said = self.data(self.query("Comments", code="41"))["comments"]
+        self.assertEqual([one["text"] for one in said], ["An A."])
+
+    def test_a_form_sends_its_visitor_back_and_tells_the_nodes(self) -> None:
+        got = self.client.post("/vote", b"code=41&back=/character/41", **HERE)
+        self.assertEqual((got.status, got.fields["location"]), (303, "/character/41"))
+        self.assertEqual(got.fields["cache-control"], "no-store")
+        self.assertIn('"character:41"', got.fields["cache-group-invalidation"])
+        self.assertIn("HttpOnly; SameSite=Lax", got.fields["set-cookie"])
+        self.assertIn(b"<b>1</b> votes", self.client.get("/character/41").body)
+
+    def test_a_form_of_another_site_is_refused(self) -> None:
+        for headers in (
+            {"sec_fetch_site": "cross-site"},
+            {"origin": "https://evil.example"},
+            {"origin": "null"},
+        ):
+            self.assertEqual(self.client.post("/vote", b"code=41", **headers).status, 403)
+        self.assertEqual(self.data(self.query("Ranking"))["ranking"], [])
