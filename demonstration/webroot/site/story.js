@@ -1,0 +1,199 @@
+// The story of this page, as its browser has seen it: events in, what the first screen shows out.  Pure; nothing is made up:
+// a figure that nobody has told is not there.
+//
+//     came       the page is here: from where, how soon (Navigation Timing)
+//     worker     whether one runs, may run, is on its way
+//     decision   of the worker: how it answered a request of this page
+//     exchange   a question that a node has answered (webroot/edge/worker/messages.js)
+//     status, load, feed, changed, updated, outbox, edge:changed    as the worker and the feed say
+//     order, answer    a button was pressed; what came of it
+
+import { ROWS, SAMPLES } from "/components/now.js";
+
+/** Bytes that a person can read. @param {number} n */
+export const bytes = (n) => (n === 1 ? "1 byte" : n < 1000 ? `${n} bytes` : n < 99_500 ? `${(n / 1000).toFixed(1)} kB` : n < 999_500 ? `${Math.round(n / 1000)} kB` : `${(n / 1e6).toFixed(1)} MB`);
+
+/** @param {number} ms */
+export const milliseconds = (ms) => (ms < 0.95 ? "less than 1 ms" : ms < 9_500 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1000)} s`);
+
+/** @param {number} n @param {string} one @param {string} [more] */
+const count = (n, one, more = `${one}s`) => `${n} ${n === 1 ? one : more}`;
+
+/**
+ * @typedef {import("/components/now.js").Row} Row
+ * @typedef {import("/components/now.js").NodeShown} NodeShown
+ *
+ * @typedef {object} Story
+ * @property {string} home origin of this page
+ * @property {string} path of this page
+ * @property {"waits" | "none" | "insecure" | "off" | "installing" | "ready"} worker
+ * @property {{ms: number, bytes: number | null} | null} came
+ * @property {any} decision of the worker, for this page itself
+ * @property {any} confirmed the last exchange that confirmed what is kept
+ * @property {number} fresh how many new versions came behind the page
+ * @property {any} status @property {any} load
+ * @property {string} feed origin of the node that pushes, "" for none
+ * @property {Map<string, number[]>} use utilization of nodes by origin
+ * @property {{requests: number, bytes: number}} spared
+ * @property {number} waiting changes that are not sent yet
+ * @property {boolean} alone no node could be reached lately
+ * @property {Map<string, string>} conditions of nodes, as the buttons' server says, by origin
+ * @property {string} pending @property {string} answer
+ * @property {Row[]} rows @property {number} number of the last row
+ */
+
+/** @param {string} home @param {string} path @param {Partial<Story>} [more] @returns {Story} */
+export const begin = (home, path, more = {}) => ({
+  home, path, worker: "waits", came: null, decision: null, confirmed: null, fresh: 0, status: null, load: null, feed: "", use: new Map(),
+  spared: { requests: 0, bytes: 0 }, waiting: 0, alone: false, conditions: new Map(), pending: "", answer: "", rows: [], number: 0, ...more,
+});
+
+/** What a node is called. @param {Story} story @param {string} origin */
+export function nameOf({ load, status }, origin) {
+  const known = [...(load?.nodes ?? []), ...(status?.nodes ?? [])].find(({ url }) => url === origin);
+  return known?.id || origin.replace(/^https?:\/\//, "");
+}
+
+/** The time of the day. @param {number} at Unix milliseconds */
+const clock = (at) => new Date(at).toTimeString().slice(0, 8);
+
+/** With one row more; like the row before it, it is counted there. @param {Story} story @param {Omit<Row, "id" | "at">} row @param {number} at @returns {Story} */
+function told(story, row, at) {
+  const [last, ...others] = story.rows;
+  const same = last && last.what.replace(/ \(\d+ times\)$/, "") === row.what && last.kind === row.kind;
+  if (same) {
+    const times = Number(/ \((\d+) times\)$/.exec(last.what)?.[1] ?? 1) + 1;
+    return { ...story, rows: [{ ...last, ...row, at: clock(at), what: `${row.what} (${times} times)` }, ...others] };
+  }
+  const id = story.number + 1;
+  return { ...story, number: id, rows: [{ id, at: clock(at), ...row }, ...story.rows].slice(0, ROWS) };
+}
+
+/** A name for people of what is at *path*. @param {string} path */
+function thing(path) {
+  const query = /^\/graphql\/sha256:[^/]+\/(\w+)/.exec(path);
+  if (query) return `the query ${query[1]}`;
+  return path.length > 40 ? `${path.slice(0, 39)}…` : path;
+}
+
+/** An exchange, in words. @param {Story} story @param {any} exchange @returns {Omit<Row, "id" | "at"> | null} */
+function exchanged(story, { node, by, method, path, status, received, ms }) {
+  const who = nameOf(story, node);
+  const figures = { bytes: received === null ? "" : bytes(received), ms: milliseconds(ms) };
+  const [name] = path.split("?");
+  if (name === "/.edge/load") return { kind: "node", what: `${who} told the load of all nodes`, ...figures };
+  const way = by === "socket" ? ", by the open socket" : "";
+  if (name === "/.edge/changes") return { kind: "node", what: status === 304 ? `${who} confirmed everything you have${way}` : `${who} told what has changed${way}`, ...figures };
+  if (name === "/.edge/revalidate") return { kind: "node", what: `${who} compared your copies with its own${way}`, ...figures };
+  if (status === 304) return { kind: "node", what: `${who} confirmed ${thing(path)}`, ...figures };
+  if (status >= 500 || !status) return { kind: "bad", what: `${who} could not answer ${thing(path)}`, ...figures };
+  return { kind: "node", what: `${who} ${method === "GET" ? "sent" : "took"} ${thing(path)}`, ...figures };
+}
+
+/** @param {Story} story @param {any} decision of the worker @returns {Story} */
+function decided(story, decision) {
+  const { destination, path, how, status, ms } = decision;
+  const own = destination === "document" && path.split("#")[0] === story.path;
+  if (own && !story.decision) story = { ...story, decision };
+  if (how !== "fresh" && how !== "stale") return status ? story : told({ ...story, alone: true }, { kind: "bad", what: `${thing(path)} is not kept, and no node answers` }, Date.now());
+  const what = own ? "this page came from your browser" : destination ? "a part of the page came from your browser" : `${thing(path)} came from your browser`;
+  return told(story, { kind: "browser", what, bytes: bytes(0), ms: milliseconds(ms) }, decision.at ?? story.opened ?? Date.now());
+}
+
+/** @param {Story} story @param {any} load @returns {Story} */
+function loaded(story, load) {
+  const use = new Map(story.use);
+  for (const node of load.nodes) use.set(node.url, [...(use.get(node.url) ?? []), node.utilization].slice(-SAMPLES));
+  return { ...story, load, use };
+}
+
+/**
+ * What becomes of the story.
+ * @param {Story} story @param {any} event @param {number} now Unix milliseconds @returns {Story}
+ */
+export function next(story, event, now) {
+  switch (event.type) {
+    case "came": return { ...story, came: event };
+    case "worker": return { ...story, worker: event.is };
+    case "decision": return decided(story, { ...event, at: now });
+    case "exchange": {
+      const row = exchanged(story, event);
+      const confirms = /^\/\.edge\/(changes|revalidate)/.test(event.path) || event.status === 304;
+      const known = { ...story, alone: false, confirmed: confirms ? event : story.confirmed };
+      return row ? told(known, row, event.at) : known;
+    }
+    case "status": return { ...story, status: event.status, waiting: event.status.waiting };
+    case "spared": return { ...story, spared: event };
+    case "load": return loaded(story, event.document);
+    case "feed": {
+      const feed = event.how === "none" ? "" : event.url;
+      if (feed === story.feed) return story;
+      if (!feed) return told({ ...story, feed }, { kind: "bad", what: story.status?.unplugged ? "the socket is closed: you are offline" : "the socket to the nodes is gone" }, now);
+      return told({ ...story, feed, alone: false }, { kind: "news", what: `${nameOf(story, feed)} pushes news from now on` }, now);
+    }
+    case "updated": return told({ ...story, fresh: story.fresh + event.paths.length }, { kind: "news", what: `${count(event.paths.length, "new version")} put in place: ${event.paths.map(thing).join(", ")}` }, now);
+    case "edge:changed": return told(story, { kind: "news", what: `news of ${event.groups.join(", ")}: ${count(event.queries.length, "answer")} redrawn` }, now);
+    case "outbox": return event.waiting === story.waiting ? story : told({ ...story, waiting: event.waiting }, event.waiting
+      ? { kind: "you", what: `${count(event.waiting, "change")} of yours wait to be sent` } : { kind: "you", what: "your changes have been sent" }, now);
+    case "alone": return { ...story, alone: true };
+    case "order": return told({ ...story, pending: event.order, answer: "" }, { kind: "you", what: `you pressed “${event.text}”` }, now);
+    case "answer": return {
+      ...story, pending: "", answer: event.said,
+      conditions: event.nodes?.length ? new Map(event.nodes.map((/** @type {any} */ { url, is }) => [url, is])) : story.conditions,
+    };
+    default: return story;
+  }
+}
+
+/** What just happened: a sentence, and what is behind it. @param {Story} story @returns {[string, string]} */
+export function sentence(story) {
+  const { came, decision, confirmed, status, worker, home, waiting } = story;
+  const soon = came ? ` in ${milliseconds(came.ms)}` : "";
+  const size = came?.bytes ? `, ${bytes(came.bytes)}` : "";
+  const from = nameOf(story, home);
+  const fromNode = `This page came from ${from} over the network${soon}${size}.`;
+  if (worker === "insecure") return [fromNode, "Over plain http:// browsers run no Service Worker, except on localhost. With https://, or on localhost, the next page would come from your browser."];
+  if (worker === "none") return [fromNode, "This browser runs no Service Worker, or not in this window: the site works as any other."];
+  if (worker === "off") return [fromNode, "The smart client is switched off here: the site works as any other."];
+  const kept = decision && (decision.how === "fresh" || decision.how === "stale");
+  const wait = waiting ? ` ${count(waiting, "change")} of yours ${waiting === 1 ? "waits" : "wait"} here, to be sent when a node is back.` : "";
+  const fromBrowser = `This page came from your browser${soon}`;
+  const away = status?.unplugged ? "You are offline, and asked to be" : story.alone || isDeserted(story) ? "No node answers" : "";
+  if (away && (kept || worker === "ready")) return [kept ? `${away}. ${fromBrowser} all the same.` : `${away}. This page stays, and so does what your browser has kept.`, `Go on: pages that you have seen work.${wait}`];
+  if (kept) {
+    if (!confirmed) return [`${fromBrowser}.`, decision.how === "fresh" ? "It was fresh: no node had to be asked." : "A node is being asked whether it is still right."];
+    const who = nameOf(story, confirmed.node);
+    const cost = confirmed.received === null ? "" : ` with ${bytes(confirmed.received)}`;
+    const everything = confirmed.path.startsWith("/.edge/") ? "everything you have" : "it";
+    if (confirmed.status === 304 || !story.fresh) return [`${fromBrowser}. ${who} confirmed ${everything}${cost}.`, `No page was sent: your copies are still right.${wait}`];
+    return [`${fromBrowser}. ${who} told what had changed${cost}.`, `${count(story.fresh, "new version")} came behind it, and the page was brought up to date where it stands.${wait}`];
+  }
+  if (worker === "installing") return [fromNode, "It is your first visit: your browser is being told how to answer by itself."];
+  if (worker === "waits" || !decision) return [fromNode, worker === "ready" ? "Your browser has kept it, and answers by itself from now on." : ""];
+  return [`This page came over the network${soon}${size}: your browser did not have it yet.`, "It is kept now, and comes from here the next time."];
+}
+
+/** Whether the figures say that no node is left. @param {Story} story */
+const isDeserted = ({ load, feed, conditions }) => !feed && conditions.size > 0 && [...conditions.values()].every((is) => is === "killed") && Boolean(load);
+
+/** What the first screen shows. @param {Story} story @returns {import("/components/now.js").Now} */
+export function shown(story) {
+  const { load, status, use, conditions, worker, decision, spared, pending, answer, rows } = story;
+  /** @type {any[]} */
+  const known = load?.nodes ?? status?.nodes ?? [];
+  /** @type {NodeShown[]} */
+  const nodes = known.map(({ id, url, weight, state }) => {
+    const said = conditions.get(url);
+    const gone = said === "killed" || said === "starting" || status?.unplugged || (story.alone && !story.feed) || (weight === 0 && state !== undefined && state !== "alive") || (weight === 0 && said === undefined && !story.feed);
+    return { id, url, is: gone ? "away" : said === "slow" ? "slow" : weight === 0 && state !== undefined ? "away" : "up", mine: url === status?.node, use: use.get(url) ?? [] };
+  });
+  const first = worker === "ready" && !decision;
+  return {
+    said: sentence(story),
+    offer: first ? "Load it again, and see." : undefined,
+    spared: { requests: String(spared.requests), bytes: bytes(spared.bytes), kept: status ? bytes(status.kept) : "" },
+    nodes,
+    choice: status?.node && nodes.length ? `Your browser stays with ${nameOf(story, status.node)}: ${status.why}.` : "",
+    unplugged: status?.unplugged, pending, answer, rows,
+  };
+}
