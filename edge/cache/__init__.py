@@ -16,6 +16,8 @@ and writes the table.
 ``group_fields.py``   ``Cache-Groups`` and ``Cache-Group-Invalidation`` (RFC 9875), read
 ``memberships.py``    the index from groups to entries, in flat arrays
 ``group_changes.py``  what has changed of late: tokens of fills, version vectors
+``group_history.py``  the same for readers: which groups changed since a state
+``followers.py``      who follows which groups, and who is told of a change when
 ====================  ================================================================================
 
 The story of a key:

@@ -244,7 +244,7 @@ class Reader:
 
     def _is_certain(self, slot: Slot) -> bool:
         doubt = self.segment.doubt
-        return (not doubt or ticks_between(doubt, slot[7]) >= 0) and self._confirms(slot[8] >> LENGTH_BITS)
+        return (not doubt or ticks_between(doubt, slot[7]) >= 0) and self.confirms(slot[8] >> LENGTH_BITS)
 
     def date_and_etag(self, slot: Slot) -> tuple[int, bytes] | None:
         """(Date in Unix seconds, ETag of the application or b"") of the answer in *slot*, its variant 0."""
@@ -282,7 +282,7 @@ class Reader:
         in_memory = bool(body) or not length
         taken = self._memory[body : body + length] if in_memory and with_body else None
         template = state == SLOT_TEMPLATE
-        confirmed = self._confirms(packed >> LENGTH_BITS)
+        confirmed = self.confirms(packed >> LENGTH_BITS)
         return Entry(variant, variants, etag, modified, length, *lines, taken, in_memory, template, confirmed)
 
     def is_current(self, target: bytes, etag: bytes) -> bool:
@@ -315,7 +315,7 @@ class Reader:
             if state in _ANSWERS and (same or self._has_own_tag(slot, etag)):
                 return self.is_fresh(slot), is_file
             if same and state == SLOT_LIVE:
-                return self._confirms(slot[8] >> LENGTH_BITS), is_file
+                return self.confirms(slot[8] >> LENGTH_BITS), is_file
         return False, is_file
 
     def _has_own_tag(self, slot: Slot, tag: bytes) -> bool:
@@ -327,7 +327,8 @@ class Reader:
             slot[3] >> variant & 1 and opaque(own_tag(record.etag, variant)) == tag for variant in range(3)
         )
 
-    def _confirms(self, origin: int) -> bool:
+    def confirms(self, origin: int) -> bool:
+        """Whether what has the lease number *origin* may be confirmed now; 0: it needs none."""
         return not origin or self.segment.lease(origin) > self._now_ms()
 
     def _read(self, at: int) -> Slot | None:

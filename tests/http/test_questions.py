@@ -24,7 +24,10 @@ class QuestionTests(SynchronousTestCase):
             self.copies = copies
             return state, [n for n, (tag, path) in enumerate(copies) if (tag, path) != (TAG, b"/a")]
 
-        return answer(question, since, stale)
+        def groups(asked: bytes) -> bytes | None:
+            return None if asked == b"kJ3xa95" else b"kJ3xa95\n7m-zFnsC\n"
+
+        return answer(question, since, stale, groups)
 
     def copy(self, tag: bytes, path: bytes) -> bytes:
         return urlsafe_b64decode(tag) + bytes((len(path),)) + path
@@ -35,6 +38,10 @@ class QuestionTests(SynchronousTestCase):
 
     def test_what_has_changed_is_told_as_by_http(self) -> None:
         self.assertEqual(self.ask(b"\x01\x07k3Jx95"), b"\x81\x07k3Jx9aF\n/a\n")
+
+    def test_which_groups_have_changed_is_told_by_their_hashes(self) -> None:
+        self.assertEqual(self.ask(b"\x03\x07kJ3xa95"), b"\x83\x07")
+        self.assertEqual(self.ask(b"\x03\x08kJ3xa94"), b"\x83\x08kJ3xa95\n7m-zFnsC\n")
 
     def test_copies_are_named_by_tag_and_path(self) -> None:
         question = b"\x02\xff" + self.copy(TAG, b"/a") + self.copy(OTHER, b"/a") + self.copy(TAG, b"/" * 255)
@@ -49,7 +56,7 @@ class QuestionTests(SynchronousTestCase):
     def test_what_is_none_is_refused_with_the_reason(self) -> None:
         whole = b"\x02\x00" + self.copy(TAG, b"/a")
         for question in (
-            b"", b"\x01", b"\x00\x00", b"\x03\x00", b"\x81\x00", whole[:-1], whole[:10], whole + b"x",
+            b"", b"\x01", b"\x00\x00", b"\x04\x00", b"\x81\x00", whole[:-1], whole[:10], whole + b"x",
             b"\x02\x00" + bytes(13), b"\x02\x00" + self.copy(TAG, b"a"),
         ):  # fmt: skip
             self.assertRaises(ValueError, self.ask, question)

@@ -54,6 +54,7 @@ from edge.trust.keyring import NodeKeyring
 if TYPE_CHECKING:
     from edge.cache.groups import Groups
     from edge.config import Config
+    from edge.gossip.invalidation import Apply
     from edge.node.cluster.entry_lane import ClusterAnswers
     from edge.node.cluster.group_lane import StoredAnswers
     from edge.node.process.slices import Slices
@@ -88,8 +89,11 @@ def make_cluster(
     groups: Groups,
     slices: Slices,
     reactor: Any,
+    note: Apply | None = None,
 ) -> ClusterParts:
     """The cluster's part of a node, its port open; *url*: how browsers reach this node.
+
+    *note* is called with each change of cache groups that is in force.
 
     Raises :class:`~edge.errors.EdgeError` for what a user can mend: certificates, a port, a damaged file.
     """
@@ -142,7 +146,12 @@ def make_cluster(
     differences = ClockDifferences()
     revoking = Revoking(certificates, keyring, log.replica, table, membership, peers)
     core = Invalidation(
-        node, generation, known.generation, changes_to(groups, answers), config.lease_seconds, monotonic()
+        node,
+        generation,
+        known.generation,
+        changes_to(groups, answers, note),
+        config.lease_seconds,
+        monotonic(),
     )
     core.expects = bool(config.peer or known.addresses)
     lane = GroupLane(
@@ -236,9 +245,12 @@ def _owns(config: Config, application: str, name: bytes) -> bool:
     return found is not None and found.name == application
 
 
-def make_lone_lane(node: str, answers: StoredAnswers, groups: Groups, reactor: Any) -> GroupLane:
+def make_lone_lane(
+    node: str, answers: StoredAnswers, groups: Groups, reactor: Any, note: Apply | None = None
+) -> GroupLane:
     """The cache groups of the node *node*, which is in no cluster: what changes is settled at once."""
-    core = Invalidation(node, 1, 0, changes_to(groups, answers), 1.0, monotonic())
+    generation = int(date_of(reactor) * 1000)  # another one in each life: readers compare
+    core = Invalidation(node, generation, 0, changes_to(groups, answers, note), 1.0, monotonic())
     return GroupLane(core, groups, answers, 1.0, lambda name, payload: False, None, monotonic, reactor)
 
 

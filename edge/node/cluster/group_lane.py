@@ -61,8 +61,8 @@ class StoredAnswers(Protocol):
         """What is stored under this name goes, and what is being asked for it is not stored."""
 
 
-def changes_to(groups: Groups, answers: StoredAnswers) -> Apply:
-    """What puts changes in force: in *groups*, and on the *answers* that are stored."""
+def changes_to(groups: Groups, answers: StoredAnswers, told: Apply | None = None) -> Apply:
+    """What puts changes in force: in *groups*, and on the *answers* that are stored; *told* of each then."""
 
     def apply(change: Change, origin: str, stamp: Stamp) -> None:
         gone = groups.apply(change, origin, stamp)
@@ -72,6 +72,8 @@ def changes_to(groups: Groups, answers: StoredAnswers) -> Apply:
             answers.remove(gone)
         for name in change.names:
             answers.invalidate(name)
+        if told is not None:
+            told(change, origin, stamp)
 
     return apply
 

@@ -18,6 +18,7 @@ The story of one worker::
         |<--- AskFill(name)               |  an application's answer is not in the table: who asks for it?
         |<--- StoreAnswer(token, packed)  |  here it is; or EndFill(token, outcome): none is to be stored
         |  Refill(name, token) ---------->|  ask for it anew, it is over soon
+        |  TellGroups(news) ------------->|  cache groups have changed: sockets that follow them are told
         |  Ping()           ------------->|  every few seconds: a worker that does not answer is killed
         |  Certificate(...), any number ->|  new connections are shown these from now on
         |  ReopenLog()      ------------->|  goes on in a new file of the access log
@@ -225,3 +226,9 @@ class Refill(amp.Command):
         (b"name", amp.String()),
         (b"token", amp.Integer()),
     ]
+
+
+class TellGroups(amp.Command):
+    """Cache groups have changed, as :mod:`.group_news` packs it; the first of them says how things are."""
+
+    arguments: ClassVar[Fields] = [(b"news", amp.String())]

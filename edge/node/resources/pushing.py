@@ -12,6 +12,13 @@ once when it opens.  A client may send ``{"type": "subscribe", "topics": [...]}`
 then on, and ask questions in binary messages (:mod:`edge.http.questions`); a message that is something else
 closes with 1008 and the reason.
 
+**Cache groups.**  A client that sends ``{"type": "follow", "groups": ["7m-zFnsC", ...]}`` follows these
+groups of applications' answers, and no others, from then on; each is the base64url of the first 6 bytes of
+the SHA-256 of its name, 256 at most.  ``{"type": "groups", "at": "..."}`` says that this is in force, and
+up to which changes this node is (:mod:`edge.cache.group_history`); the same with ``"g": ["7m-zFnsC"]`` that
+these have changed, with ``"g": null`` that any may have.  What has changed between two sockets is asked for
+(questions of kind 3).  Who is told when: :mod:`edge.cache.followers`.
+
 A message is composed and framed once for all connections of a worker.  When they get it:
 
 * The connections stand in a round that takes one *period* (:func:`period`); whose turn it is gets what is
@@ -39,6 +46,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from twisted.internet.task import LoopingCall
 
+from edge.cache.followers import MOST, Due, Followers
+from edge.cache.group_history import GroupHistory
 from edge.http import questions
 from edge.http.changes import UNKNOWN, since, state_of
 from edge.http.errors import ProtocolError
@@ -56,10 +65,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from edge.node.connection.request import EdgeRequest
+    from edge.node.process.group_news import GroupNews
     from edge.table.reader import Reader
     from edge.table.segment import CounterBlock
 
 TOPICS = ("load", "changed", "status")
+_HASH = re.compile(r"[\w-]{8}", re.ASCII)
 _TTL = re.compile(r'"ttl_ms":\d+')
 _NUMBER = {topic: number for number, topic in enumerate(TOPICS)}
 _BUT_LOAD = tuple(topic for topic in TOPICS if topic != "load")
@@ -67,6 +78,8 @@ _BUT_LOAD = tuple(topic for topic in TOPICS if topic != "load")
 DEFAULT_TOPICS = ("load", "changed")
 #: Seconds between two looks at the table, and between two steps of the round.
 LOOK_SECONDS, STEP_SECONDS = 0.25, 0.05
+#: Seconds between two turns in which followers of groups are told, at least.
+TELL_SECONDS = 0.01
 #: Connections that a worker serves in a second of its round: 1.5 % of a core (`make bench`, sockets).
 PACE = 1000
 #: Seconds of a round.  Charts want one a second; clients would poll each ``ttl_ms``.
@@ -121,6 +134,12 @@ class Pushing:
         self._audience = audience
         #: Entries of the table that are pushed whole, by topic.
         self._documents = {"load": LOAD, "status": status_path(audience)}
+        self._history = GroupHistory()
+        self._followers: Followers[PushSocket] = Followers()
+        #: The lease of stored answers, without which nothing is said of groups; 0: none is needed.
+        self._lease = 0
+        #: When followers are told next.
+        self._telling: Any = None
         self._calls = [LoopingCall(self._look), LoopingCall.withCount(self._step)]
         for call in self._calls:
             call.clock = reactor
@@ -152,6 +171,8 @@ class Pushing:
 
     def _rest(self) -> None:
         """A worker without connections of this kind need not wake for them 24 times a second."""
+        if self._telling is not None and self._telling.active():
+            self._telling.cancel()
         for call in self._calls:
             if call.running:
                 call.stop()
@@ -190,6 +211,7 @@ class Pushing:
     def left(self, socket: PushSocket) -> None:
         """A connection is gone, or about to go."""
         self.sockets.discard(socket)
+        self._followers.leave(socket)
         self._count()
         if not self.sockets:
             self._rest()
@@ -205,7 +227,7 @@ class Pushing:
 
     def answer(self, question: bytes) -> bytes:
         """The answer to *question* of a client; :exc:`ValueError` with the reason if it is none."""
-        return questions.answer(question, self._since, self._stale)
+        return questions.answer(question, self._since, self._stale, self._groups)
 
     def _since(self, state: bytes) -> bytes | None:
         entry = find_state(self._reader)
@@ -218,15 +240,65 @@ class Pushing:
         stale = [number for number, (tag, path) in enumerate(copies) if not reader.is_current(path, tag)]
         return state_since(reader, before), stale
 
-    def subscribe(self, socket: PushSocket, message: str) -> None:
-        """*message* of a client chooses its topics; :exc:`ValueError` with the reason if it does not."""
-        topics = _subscribed(message, socket.choice)
+    def hear(self, socket: PushSocket, message: str) -> None:
+        """*message* chooses topics or groups; :exc:`ValueError` with the reason if it does neither."""
+        said = _understood(message)
+        if isinstance(said, _Follow):
+            self._follow(socket, said.groups)
+        else:
+            self._subscribe(socket, _checked(said.topics, socket.choice))
+
+    def _subscribe(self, socket: PushSocket, topics: tuple[str, ...]) -> None:
         new = [topic for topic in topics if topic not in socket.topics]
         socket.topics = topics
         for topic in new:
             socket.seen[_NUMBER[topic]] = 0
         if new:
             self._serve(socket, new)
+
+    # Cache groups
+
+    def tell_groups(self, news: GroupNews) -> None:
+        """The supervisor says what has changed."""
+        self._lease = news.lease
+        changed = self._history.note(news.changes, news.vector)
+        if changed != set():
+            self._followers.change(changed, self.now())
+            self._tell_followers()
+
+    def _groups(self, state: bytes) -> bytes | None:
+        """The lines that say what has changed since *state* of the groups; None: nothing has."""
+        now, hashes = self._history.since(state)
+        if hashes is None or not self._reader.confirms(self._lease):
+            return UNKNOWN + now + b"\n"
+        if now == state and not hashes:
+            return None
+        return b"".join(line + b"\n" for line in (now, *map(str.encode, hashes)))
+
+    def _follow(self, socket: PushSocket, groups: list[str]) -> None:
+        if len(groups) > MOST or not all(map(_HASH.fullmatch, groups)):
+            raise ValueError(f"a client follows {MOST} groups at most, each by a hash of 8 characters")
+        self._followers.follow(socket, groups)
+        socket.say(self._groups_message())
+
+    def _groups_message(self, **more: object) -> bytes:
+        return framed(json.dumps({"type": "groups", "at": self._history.state.decode("ascii"), **more}))
+
+    def _tell_followers(self) -> None:
+        """Tell whose turn it is, and come back when it is somebody's again."""
+        now = self.now()
+        for due in self._followers.due(now):
+            self._tell(due, now)
+        if self._telling is not None and self._telling.active():
+            self._telling.cancel()
+        at = self._followers.next_at(now)
+        self._telling = None
+        if at is not None:
+            self._telling = self._reactor.callLater(max(TELL_SECONDS, at - now), self._tell_followers)
+
+    def _tell(self, due: Due[PushSocket], now: float) -> None:
+        if not due.follower.push(self._groups_message(g=due.groups)):
+            self._followers.missed(due, now)
 
     # Rounds
 
@@ -349,17 +421,24 @@ def _topics(query: bytes | None, choice: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class _Subscribe(msgspec.Struct, tag="subscribe"):
-    """What a client may say."""
+    """A client chooses its topics."""
 
     topics: list[str]
 
 
-def _subscribed(message: str, choice: tuple[str, ...]) -> tuple[str, ...]:
-    """The topics that *message* chooses; :exc:`ValueError` with the reason if it is something else."""
+class _Follow(msgspec.Struct, tag="follow"):
+    """A client chooses its groups."""
+
+    groups: list[str]
+
+
+def _understood(message: str) -> _Subscribe | _Follow:
+    """What *message* says; :exc:`ValueError` with the reason if it means nothing."""
     try:
-        return _checked(msgspec.json.decode(message, type=_Subscribe).topics, choice)
+        return msgspec.json.decode(message, type=_Subscribe | _Follow)
     except (msgspec.DecodeError, RecursionError):
-        raise ValueError('only {"type": "subscribe", "topics": [...]} is understood here') from None
+        forms = '{"type": "subscribe", "topics": [...]} and {"type": "follow", "groups": [...]}'
+        raise ValueError(f"only {forms} are understood here") from None
 
 
 def _checked(names: Collection[str], choice: tuple[str, ...]) -> tuple[str, ...]:

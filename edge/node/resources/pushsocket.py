@@ -40,7 +40,7 @@ class Hub(Protocol):
     def answer(self, question: bytes) -> bytes:
         """The answer to *question* of a client; :exc:`ValueError` with the reason if it is none."""
 
-    def subscribe(self, socket: PushSocket, message: str) -> None:
+    def hear(self, socket: PushSocket, message: str) -> None:
         """The client says *message*; :exc:`ValueError` with the reason if that means nothing."""
 
 
@@ -55,7 +55,10 @@ class PushSocket:
         "_transport",
         "_write",
         "choice",
+        "follows",
+        "rests_until",
         "seen",
+        "told",
         "topics",
     )
 
@@ -65,6 +68,10 @@ class PushSocket:
         self.choice = choice
         #: The last edition that it has got, by the number of the topic; see ``pushing.py``.
         self.seen: list[int] = []
+        #: Of edge.cache.followers.
+        self.follows: tuple[str, ...] = ()
+        self.told = 0
+        self.rests_until = 0.0
         self._hub = hub
         self._transport: Any = None
         self._write: Callable[[bytes], None]
@@ -95,6 +102,14 @@ class PushSocket:
         self._flush()
         return not waiting
 
+    def say(self, frames: bytes) -> None:
+        """Send *frames* in answer to what the client has said; who takes no answers gets no more of them."""
+        self._transport.write(frames)
+        self._hub.sent(len(frames))
+        self._flush()
+        if self._transport.unsent > BEHIND_BYTES:
+            self._transport.abortConnection()
+
     def _flush(self) -> None:
         out = self._frames.output()
         if out and self._transport.unsent > BEHIND_BYTES:
@@ -120,11 +135,11 @@ class PushSocket:
         self._hub.joined(self)
 
     def received(self, data: bytes) -> None:
-        """A client may choose its topics, and ask questions."""
+        """A client may choose its topics, follow groups, and ask questions."""
         for message in self._frames.receive(data, self._hub.now()):
             try:
                 if isinstance(message, str):
-                    self._hub.subscribe(self, message)
+                    self._hub.hear(self, message)
                 else:
                     self._frames.send(self._hub.answer(message))
                     self._flush()  # who takes no answers gets no more of them

@@ -12,6 +12,7 @@ In the order of what happens:
 * ``keepers.py``: what keeps certificates and keys of tickets
 * ``answer_purging.py``: what is stored of applications, taken away by hand;
   ``explaining.py``: why an address is answered from the table, or not;
+  ``group_news.py``: which cache groups have changed, as workers are told;
   ``answers.py``: answers of applications: leases, the table, what leaves, what is asked for anew
 * ``plan.py``: from the configuration to what the parts are told
 * ``worker_host.py``: what workers get from the supervisor; ``workers.py``: all workers;

@@ -36,6 +36,7 @@ from edge.node.supervisor.answer_purging import AnswerPurging
 from edge.node.supervisor.answers import AnswerStore
 from edge.node.supervisor.certificate_report import CertificateReport
 from edge.node.supervisor.explaining import Explaining
+from edge.node.supervisor.group_news import GroupNews
 from edge.node.supervisor.hosting.applications import Applications
 from edge.node.supervisor.inspection import Inspection
 from edge.node.supervisor.keepers import make_keeper, make_ticket_keeper
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge.config import Config
+    from edge.gossip.invalidation import Apply
     from edge.node.cluster.assembly import ClusterParts
     from edge.node.cluster.group_lane import GroupLane
     from edge.node.process.life import Life
@@ -99,7 +101,10 @@ def make_node(
     groups = Groups(limit=GROUPS_OF_AN_ENTRY * config.table_entries)
     answers = AnswerStore(writer, opened.segment, reactor, monotonic_ms, groups)
     answers.index(groups)
-    cluster = _make_cluster(config, opened, store.blobs, writer, state, answers, groups, slices, reactor)
+    news = GroupNews(reactor)
+    cluster = _make_cluster(
+        config, opened, store.blobs, writer, state, answers, groups, slices, reactor, news.note
+    )
     view = cluster.view if cluster is not None else None
 
     bodies = cluster.bodies if cluster is not None else BodyStore(store.blobs)
@@ -115,7 +120,7 @@ def make_node(
 
     applications = Applications(config.app, opened.worker_user, reactor)
     tickets = make_ticket_keeper(config, cluster, lambda: workers.take_ticket_keys(), reactor)
-    lane = cluster.groups if cluster is not None else _lone_lane(config, answers, groups, reactor)
+    lane = cluster.groups if cluster is not None else _lone_lane(config, answers, groups, reactor, news.note)
     answers.changed = lane.changed
     host = WorkerHost(
         configuration,
@@ -133,6 +138,8 @@ def make_node(
     )
     workers = make_workers(config.worker_count, host, opened.segment, give_up, reactor)
     answers.refiller = workers
+    news.begin(lane.core.vector, answers.origin, workers.tell_groups)
+    host.group_news = news.present
 
     def look_at_certificates() -> None:
         """Have workers show those that are new."""
@@ -256,6 +263,7 @@ def _make_cluster(
     groups: Groups,
     slices: Slices,
     reactor: Any,
+    told: Apply,
 ) -> ClusterParts | None:
     if config.gossip is None:
         return None
@@ -264,13 +272,13 @@ def _make_cluster(
     from edge.node.cluster.assembly import make_cluster
 
     url = public_url(config, opened.listeners)
-    return make_cluster(config, url, blobs, writer, state, answers, groups, slices, reactor)
+    return make_cluster(config, url, blobs, writer, state, answers, groups, slices, reactor, told)
 
 
-def _lone_lane(config: Config, answers: AnswerStore, groups: Groups, reactor: Any) -> GroupLane:
+def _lone_lane(config: Config, answers: AnswerStore, groups: Groups, reactor: Any, told: Apply) -> GroupLane:
     from edge.node.cluster.assembly import make_lone_lane
 
-    return make_lone_lane(config.node, answers, groups, reactor)
+    return make_lone_lane(config.node, answers, groups, reactor, told)
 
 
 def _local_table(config: Config, writer: Writer, state: StateEntry, reactor: Any) -> LocalTable:

@@ -77,6 +77,8 @@ class WorkerHost:
         self._connect = connect
         #: Answers of applications.
         self.answers = answers
+        #: Packed news of cache groups that says how things are, for a worker that starts.
+        self.group_news: Callable[[], bytes] = bytes
         self.access_log = AccessLogFile(configuration)
 
     def settings(self, index: int) -> WorkerSettings:

@@ -122,6 +122,7 @@ class WorkerSlot:
         started.addCallbacks(self._started, self._start_failed, callbackArgs=(talk,))
         Deferred.fromCoroutine(self._certify_first())
         self.take_ticket_keys()
+        self.tell_groups(self._host.group_news())
         self._pinging.start(PING_SECONDS, now=False)
 
     def accept(self, ready: bool) -> None:
@@ -169,6 +170,11 @@ class WorkerSlot:
             return False
         self._quietly(self._talk.callRemote(control.Refill, application=application, name=name, token=token))
         return True
+
+    def tell_groups(self, news: bytes) -> None:
+        """Tell the worker, if there is one, of changes of cache groups."""
+        if self._talk is not None and news:
+            self._quietly(self._talk.callRemote(control.TellGroups, news=news))
 
     def reopen_logs(self) -> Deferred[dict[str, Any]] | None:
         """Have the worker go on in a new file of its access log; None: there is no worker."""

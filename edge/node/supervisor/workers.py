@@ -66,6 +66,9 @@ class Workers(Protocol):
     def refill(self, application: str, name: bytes, token: int) -> int | None:
         """Have one ask the clean question of a key; its number, None: none serves."""
 
+    def tell_groups(self, news: bytes) -> None:
+        """Tell all of changes of cache groups (:mod:`edge.node.process.group_news`)."""
+
     async def replace(self, seconds: float) -> list[str]:
         """Bring changed settings into force; sentences about what stayed as it was."""
 
@@ -154,6 +157,11 @@ class WorkerProcesses:
             if self._slots[self._turn].refill(application, name, token):
                 return self._turn
         return None
+
+    def tell_groups(self, news: bytes) -> None:
+        """Tell each."""
+        for slot in self._slots:
+            slot.tell_groups(news)
 
     async def replace(self, seconds: float) -> list[str]:
         """Replace one after the other, so that there are always some."""
@@ -266,6 +274,10 @@ class InProcessWorker:
         """Ask the clean question of a key."""
         self._serving.refill(application, name, token)
         return 0
+
+    def tell_groups(self, news: bytes) -> None:
+        """Tell the one."""
+        self._serving.tell_groups(news)
 
     async def replace(self, seconds: float) -> list[str]:
         """This process cannot be replaced."""

@@ -134,6 +134,13 @@ class Worker(amp.AMP):
             self._serving.refill(application, name, token)
         return {}
 
+    @control.TellGroups.responder
+    def tell_groups(self, news: bytes) -> dict[str, Any]:
+        """Tell those sockets that follow them."""
+        if self._serving is not None:
+            self._serving.tell_groups(news)
+        return {}
+
     @control.Ping.responder
     def ping(self) -> dict[str, Any]:
         """Answered by a reactor that turns."""

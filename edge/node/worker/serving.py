@@ -22,6 +22,7 @@ from edge.node.applications.fills import FillDesk
 from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
 from edge.node.process.clocks import date_of
 from edge.node.process.control import NotPublishedYet
+from edge.node.process.group_news import unpack as unpack_group_news
 from edge.node.process.lag import LagMeter
 from edge.node.process.life import Life, NodeEvent
 from edge.node.process.lookup import unpack
@@ -215,6 +216,10 @@ class Serving:
         """Ask *application* the clean question of the key *name*, which the supervisor gave *token* for."""
         if self._applications is not None:
             self._applications.refill(application, name, token)
+
+    def tell_groups(self, news: bytes) -> None:
+        """Cache groups have changed (:mod:`edge.node.process.group_news`)."""
+        self._pushing.tell_groups(unpack_group_news(news))
 
     async def drain(self, seconds: float) -> int:
         """Stop accepting and finish what runs; the connections that had to be aborted after *seconds*."""

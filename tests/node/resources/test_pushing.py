@@ -15,8 +15,11 @@ from wsproto.connection import Connection as Frames
 from wsproto.connection import ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
+from edge.cache.group_changes import Stamp
+from edge.cache.group_history import GroupChange, group_hash
 from edge.load.document import LoadDocument, encode, node_load
 from edge.load.report import unknown
+from edge.node.process.group_news import GroupNews, pack, unpack
 from edge.node.resources.pushing import (
     LEAST_PERIOD,
     LONGEST_ROUND,
@@ -365,6 +368,99 @@ class PushingTests(SynchronousTestCase):
         entry.open()
         self.assertEqual(self.ask(b"\1\4aaaaaa2"), [b"\x81\4?\n"])
         self.assertEqual(self.ask(b"\2\5" + copies), [b"\x82\5\0\0\0\1"])
+
+    def news(self, *groups: str, lease: int = 0, everything: bool = False) -> None:
+        """The supervisor says that *groups* have changed, one after the other, by the node n1."""
+        changes = []
+        for group in groups:
+            self.sequence = getattr(self, "sequence", 0) + 1
+            changes.append(GroupChange((group_hash(group),), "n1", 7, self.sequence))
+        if everything:
+            changes.append(GroupChange(None, "n1", 7, self.sequence))
+        vector = {"n1": Stamp(7, getattr(self, "sequence", 0))}
+        self.site.pushing.tell_groups(unpack(pack(GroupNews(changes, vector, lease))))
+
+    def follow(self, *groups: str) -> None:
+        text = json.dumps({"type": "follow", "groups": [group_hash(group) for group in groups]})
+        self.connection.send(self.frames.send(TextMessage(text)))
+
+    def test_who_follows_a_group_is_told_at_once_that_it_has_changed(self) -> None:
+        self.open(b"?topics=changed")
+        self.news("ranking")
+        self.messages()
+        self.follow("ranking", "recent")
+        [begun] = self.messages()
+        self.assertEqual((begun["type"], "g" in begun), ("groups", False))
+        self.news("ranking", "character:41")
+        [told] = self.messages()
+        self.assertEqual(told["g"], [group_hash("ranking")])
+        self.assertNotEqual(told["at"], begun["at"])
+        self.assertEqual(self.ask(b"\3\1" + told["at"].encode()), [b"\x83\1"])
+        changed = b"%b\n%b\n%b\n" % (
+            told["at"].encode(),
+            group_hash("ranking").encode(),
+            group_hash("character:41").encode(),
+        )
+        self.assertEqual(self.ask(b"\3\2" + begun["at"].encode()), [b"\x83\2" + changed])
+
+    def test_a_storm_of_one_group_is_one_message_in_a_tenth_of_a_second(self) -> None:
+        self.open(b"?topics=changed")
+        self.follow("ranking")
+        self.messages()
+        for _ in range(1000):
+            self.news("ranking")
+            self.connection.clock.advance(0.001)
+        told = self.messages()
+        self.assertTrue(10 <= len(told) <= 11, len(told))
+        self.connection.clock.advance(0.2)
+        [last] = self.messages()
+        self.assertEqual(self.ask(b"\3\1" + last["at"].encode()), [b"\x83\1"])
+        self.connection.clock.advance(5)
+        self.assertEqual(self.messages(), [])
+
+    def test_what_may_have_changed_is_told_and_no_state_from_before_is_understood(self) -> None:
+        self.open(b"?topics=changed")
+        self.news("ranking")
+        self.follow("recent")
+        *_, begun = self.messages()
+        self.news(everything=True)
+        [told] = self.messages()
+        self.assertIsNone(told["g"])
+        [answer] = self.ask(b"\3\1" + begun["at"].encode())
+        self.assertEqual(answer, b"\x83\1?" + told["at"].encode() + b"\n")
+
+    def test_a_node_that_has_lost_touch_confirms_nothing(self) -> None:
+        self.open(b"?topics=changed")
+        self.news("ranking", lease=3)
+        self.follow("ranking")
+        *_, begun = self.messages()
+        self.assertTrue(self.ask(b"\3\1" + begun["at"].encode())[0].startswith(b"\x83\1?"))
+        self.site.segment.set_lease(3, 1 << 40)
+        self.assertEqual(self.ask(b"\3\2" + begun["at"].encode()), [b"\x83\2"])
+
+    def test_who_takes_nothing_is_told_later(self) -> None:
+        self.open(b"?topics=changed")
+        self.follow("ranking")
+        self.messages()
+        transport = self.connection.transport
+        transport.stalled = True
+        self.news("ranking")
+        self.connection.clock.advance(0.5)
+        self.news("ranking")
+        transport.take(100_000)
+        self.assertLessEqual(len(self.messages()), 1)
+        self.connection.clock.advance(1.5)
+        [told] = self.messages()[-1:]
+        self.assertEqual(told["g"], [group_hash("ranking")])
+
+    def test_what_cannot_be_followed_ends_the_connection_with_the_reason(self) -> None:
+        for groups in (["short"], ["7m-zFnsC"] * 257, ["7m-zFns\u00e4"], [7], "7m-zFnsC"):
+            self.setUp()
+            self.open()
+            text = json.dumps({"type": "follow", "groups": groups})
+            self.connection.send(self.frames.send(TextMessage(text)))
+            [end] = [one for one in self.events() if isinstance(one, CloseConnection)]
+            self.assertEqual((end.code, bool(end.reason)), (1008, True))
 
     def test_where_there_is_no_state_nothing_can_be_said(self) -> None:
         self.open(b"?topics=changed")

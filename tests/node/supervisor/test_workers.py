@@ -146,6 +146,10 @@ class Host:
         """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
         return b"%d" % index
 
+    def group_news(self) -> bytes:
+        """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
+        return b""
+
     def packed_ticket_keys(self) -> bytes:
         """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
         return self.keys

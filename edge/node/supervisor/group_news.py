@@ -1,0 +1,68 @@
+"""What workers are told of changes of cache groups: several changes in one message, soon."""
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from edge.cache.group_history import GroupChange, group_hash
+from edge.node.process.group_news import GroupNews as Message
+from edge.node.process.group_news import pack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from edge.cache.group_changes import Change, Stamp
+
+#: Seconds for which a change waits for others: a hundred messages a second, whatever happens.
+TOGETHER_SECONDS = 0.01
+#: Hashes of one message, 9 bytes each (AMP has room for 65,535).
+MOST_HASHES = 4096
+
+_hash = lru_cache(maxsize=65_536)(group_hash)
+
+
+class GroupNews:
+    """The changes that workers have not been told yet."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._changes: list[GroupChange] = []
+        self._hashes = 0
+        self._later: Any = None
+        self._vector: Callable[[], Mapping[str, Stamp]] = dict
+        self._lease = 0
+        self._tell: Callable[[bytes], None] | None = None
+
+    def begin(
+        self, vector: Callable[[], Mapping[str, Stamp]], lease: int, tell: Callable[[bytes], None]
+    ) -> None:
+        """*vector*: how far this node has the changes of all; *lease*: of stored answers; *tell*: workers."""
+        self._vector, self._lease, self._tell = vector, lease, tell
+
+    def present(self) -> bytes:
+        """How things are, for a worker that starts."""
+        return pack(Message([], dict(self._vector()), self._lease))
+
+    def note(self, change: Change, origin: str, stamp: Stamp) -> None:
+        """*change* is in force (:data:`edge.gossip.invalidation.Apply`)."""
+        groups = change.groups
+        everything = groups is None or change.application is None
+        hashes = None if everything or groups is None else tuple(_hash(group) for group in groups)
+        self._changes.append(GroupChange(hashes, origin, *stamp))
+        self._hashes += len(hashes or ()) + 1
+        if self._hashes >= MOST_HASHES:
+            self._flush()
+        elif self._later is None:
+            self._later = self._reactor.callLater(TOGETHER_SECONDS, self._flush)
+
+    def _flush(self) -> None:
+        if self._later is not None and self._later.active():
+            self._later.cancel()
+        self._later = None
+        changes, self._changes, self._hashes = self._changes, [], 0
+        if self._tell is not None:
+            self._tell(pack(Message(changes, dict(self._vector()), self._lease)))
