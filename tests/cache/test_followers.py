@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -69,7 +70,7 @@ class FollowersTests(SynchronousTestCase):
         self.pass_time(1)
         self.assertLessEqual(len(reader.heard), 1 / GAP + 1)
         times = [at for at, _ in reader.heard]
-        self.assertTrue(all(later - at >= GAP - 1e-9 for at, later in zip(times, times[1:], strict=False)))
+        self.assertTrue(all(later - at >= GAP - 1e-9 for at, later in pairwise(times)))
         self.assertGreaterEqual(times[-1], last)
 
     def test_many_are_told_over_a_time_that_grows_with_their_number(self) -> None:
@@ -81,7 +82,7 @@ class FollowersTests(SynchronousTestCase):
         self.assertLess(self.told, RATE * (10 + 2 * 3 + 1))
         for one in readers:
             times = [at for at, _ in one.heard]
-            self.assertTrue(all(later - at > 0.5 for at, later in zip(times, times[1:], strict=False)))
+            self.assertTrue(all(later - at > 0.5 for at, later in pairwise(times)))
             self.assertGreater(times[-1], 110 - spread(len(readers)) - 0.1)
 
     def test_a_group_of_few_does_not_wait_for_one_of_many(self) -> None:

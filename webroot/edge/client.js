@@ -7,6 +7,8 @@
 //
 //     edge-update     detail.paths: new versions are stored
 //     edge-patched    detail.paths: they have been put in place (page/update.js); for scripts that prepare what is shown
+//     edge-changed    detail.groups, detail.queries: new versions of these are stored, whose cache groups have changed; else
+//                     the page is put in place as by edge-update, if it is one of them
 //     edge-outdated   detail.why: that cannot be done; else a notice offers to load the page (page/notice.js)
 
 import { CHANNEL } from "./worker/messages.js";
@@ -131,6 +133,13 @@ async function begin() {
     seen = seq;
   });
   edge.addEventListener("updated", (event) => updated(/** @type {CustomEvent} */ (event).detail.paths));
+  edge.addEventListener("edge:changed", (event) => {
+    const { groups, queries } = /** @type {CustomEvent} */ (event).detail;
+    if (document.dispatchEvent(new CustomEvent("edge-changed", { detail: { groups, queries }, cancelable: true }))) updated(queries);
+  });
+  // Pages that nobody sees ask nothing; what they miss is told when they are seen again.
+  edge.addEventListener("groups", (event) => document.visibilityState === "visible" && tell(/** @type {CustomEvent} */ (event).detail));
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && tell({ type: "live" }));
   edge.addEventListener("outdated", (event) => putInPlace((one) => one.outdated(`${/** @type {CustomEvent} */ (event).detail.path} is of a later version`)));
   navigator.serviceWorker.addEventListener("message", ({ data }) => dispatch(data)); // for this page alone
   html = given().catch(() => null);
@@ -149,7 +158,9 @@ async function begin() {
     else again = setTimeout(online, after + Math.min(AGAIN_MOST_MS, AGAIN_MS * 2 ** tries++) * (0.5 + Math.random()));
   });
   edge.addEventListener("feed", (event) => {
-    if (/** @type {CustomEvent} */ (event).detail.how !== "none") online();
+    const { how } = /** @type {CustomEvent} */ (event).detail;
+    if (how !== "none") online();
+    if (how === "socket" && document.visibilityState === "visible") tell({ type: "live" });
   });
   if (!navigator.serviceWorker.controller) {
     // The first visit: what this page has fetched already is to be kept, too.

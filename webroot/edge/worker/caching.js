@@ -10,7 +10,7 @@ const HOP_BY_HOP = ["connection", "keep-alive", "proxy-authenticate", "proxy-aut
 /** Of the bytes that are stored: what a 304 says of them does not count (RFC 9111 section 3.2). */
 const OF_BYTES = ["content-encoding", "content-length", "content-range"];
 /** Fields that decide about a stored response; `Date` and `Age` are those of the last validation. */
-const DECIDING = ["cache-control", TARGETED, "expires", "date", "age", "etag", "last-modified", "vary", "no-vary-search"];
+const DECIDING = ["cache-control", TARGETED, "expires", "date", "age", "etag", "last-modified", "vary", "no-vary-search", "cache-groups"];
 /** What a worker does not see of a request, and so cannot tell responses apart by. */
 const UNSEEN = /^(?:\*|cookie|authorization|sec-fetch-.*)$/;
 /** Formats of a date (RFC 9110 section 5.6.7): IMF-fixdate, RFC 850, asctime.  Date.parse takes much more than is valid. */
@@ -43,9 +43,10 @@ export function isStorable(response) {
 /**
  * How long a response may be used, in milliseconds from *now* on (RFC 9111 section 4.2, no heuristics).
  * @param {Headers} headers @param {number} now
- * @returns {{fresh: number, stale: number, error: number, age: number, strict: boolean}}
+ * @returns {{fresh: number, stale: number, error: number, age: number, strict: boolean, until: number}}
  *   *fresh*: without a question; *stale*: while it is validated (RFC 5861), *error*: when the answer is an error;
- *   *age*: what it has already; *strict*: never when it is stale
+ *   *age*: what it has already; *strict*: never when it is stale; *until*: the time up to which nodes give it to everybody,
+ *   if none of its groups changes (RFC 9213, RFC 9875)
  */
 export function lifetimes(headers, now) {
   const found = control(headers);
@@ -59,9 +60,11 @@ export function lifetimes(headers, now) {
   const always = found.has("no-cache");
   const strict = always || found.has("must-revalidate");
   const until = (/** @type {string} */ name) => (strict || !found.has(name) ? 0 : Math.max(0, lifetime + delta(found.get(name)) - told));
+  const shared = headers.get("cdn-cache-control");
+  const given = shared === null ? found.get("s-maxage") : directives(shared).get("max-age");
   return {
     fresh: always ? 0 : Math.max(0, lifetime - age), age, strict,
-    stale: until("stale-while-revalidate"), error: until("stale-if-error"),
+    stale: until("stale-while-revalidate"), error: until("stale-if-error"), until: now + Math.max(0, delta(given) - told),
   };
 }
 

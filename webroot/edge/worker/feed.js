@@ -42,15 +42,18 @@ export class Feed {
     this.stopped = false;
     this.polled = -POLL_MS;
     this.number = 0;
+    /** Hashes of the cache groups that nodes are told to follow. @type {string[]} */
+    this.groups = [];
     /** What was asked and is not answered, by the number in its head. @type {Map<number, (answer: Uint8Array | null) => void>} */
     this.asked = new Map();
   }
 
-  /** Answer what is asked on *channel*, and learn what the worker knows of the nodes. @param {BroadcastChannel} channel */
+  /** Answer what is asked on *channel*, follow what is to be followed, and learn what the worker knows of the nodes. @param {BroadcastChannel} channel */
   serve(channel) {
-    channel.addEventListener("message", ({ data: { type, number, data, document, unplugged } }) => {
+    channel.addEventListener("message", ({ data: { type, number, data, document, groups, unplugged } }) => {
       if (type === "load") this.learn(document); // of the worker
       if (type === "unplug" && unplugged !== this.stopped) unplugged ? this.stop() : this.start();
+      if (type === "follow") this.follow(groups);
       if (type === "question") this.ask(data).then((answer) => channel.postMessage({ type: "answer", number, data: answer }));
     });
   }
@@ -64,6 +67,12 @@ export class Feed {
     this.asked.get(this.number)?.(null);
     socket.send(question);
     return new Promise((resolve) => this.asked.set(this.number, resolve));
+  }
+
+  /** Follow *groups*, on this socket and on those that come after it. @param {string[]} groups */
+  follow(groups) {
+    this.groups = groups;
+    if (this.socket?.readyState === 1) this.socket.send(JSON.stringify({ type: "follow", groups }));
   }
 
   start() {
@@ -98,7 +107,11 @@ export class Feed {
     this.socket = socket;
     socket.binaryType = "arraybuffer";
     this.watch(OPEN_MS);
-    socket.onopen = () => socket === this.socket && this.watch(MOST_MS);
+    socket.onopen = () => {
+      if (socket !== this.socket) return;
+      this.watch(MOST_MS);
+      if (this.groups.length) this.follow(this.groups);
+    };
     socket.onmessage = (event) => {
       if (socket !== this.socket) return;
       if (typeof event.data !== "string") {
@@ -157,5 +170,6 @@ export class Feed {
       this.load = load;
       this.say({ type: "load", document: load });
     } else if (message?.type === "changed") this.say({ type: "changed", seq: Number(message.seq) });
+    else if (message?.type === "groups") this.say({ type: "groups", at: String(message.at), url: this.url });
   }
 }

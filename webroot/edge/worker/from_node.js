@@ -27,6 +27,7 @@ const NULL_BODY = [101, 204, 205, 304];
  * @property {StoredResponse | undefined} stored to be validated
  * @property {(work: Promise<unknown>) => void} waitUntil
  * @property {Promise<any>} [preload]
+ * @typedef {{moment: number, at: number}} Begun when something was asked for: the moment of the store, and the time
  */
 
 export class FromNode {
@@ -50,7 +51,7 @@ export class FromNode {
   /** @param {Question} question @returns {Promise<Response>} */
   async get(question) {
     const { request, path, stored } = question;
-    const begun = this.store.moment;
+    const begun = { moment: this.store.moment, at: this.store.now() };
     if (ownFields(request).length) return this.arrived(question, await this.atHome(question), begun);
     const accept = acceptOf(request);
     // An answer from before something has changed it is for those alone who have asked before.
@@ -91,14 +92,14 @@ export class FromNode {
   }
 
   /**
-   * What becomes of *response*, which was asked for at the moment *begun* (see ResponseStore.moment).
-   * @param {Question} question @param {Response} response @param {number} begun @param {Response} [preloaded]
+   * What becomes of *response*, which was asked for when *begun* says (see ResponseStore.moment).
+   * @param {Question} question @param {Response} response @param {Begun} begun @param {Response} [preloaded]
    * @returns {Promise<Response>}
    */
   async arrived(question, response, begun, preloaded) {
     const { request, path, names, stored, waitUntil } = question;
     if (response.status === 304 && stored) {
-      if (this.store.isSince(path, begun)) this.store.freshen([stored], response.headers);
+      if (this.store.isSince(path, begun.moment)) this.store.freshen([stored], response.headers, begun.at);
       waitUntil(this.store.flush());
       return (await this.store.open(stored)) ?? this.get({ ...question, stored: undefined });
     }
@@ -120,7 +121,7 @@ export class FromNode {
     if (this.passing.size < PASSING) this.passing.add(url.slice(this.origin.length).split("#")[0]);
   }
 
-  /** *response*, which is stored while it is read. @param {Question} question @param {Response} response @param {number} begun */
+  /** *response*, which is stored while it is read. @param {Question} question @param {Response} response @param {Begun} begun */
   kept({ request, path, waitUntil }, response, begun) {
     const most = this.store.rules.most();
     if (!response.body || Number(response.headers.get("content-length")) > most) {
@@ -130,7 +131,7 @@ export class FromNode {
     const [body, read] = captured(response.body, most);
     waitUntil(read.then((blob) => {
       if (!blob) return undefined;
-      const storing = this.store.commit([{ path, response: likewise(response, blob), headers: request.headers, begun }])
+      const storing = this.store.commit([{ path, response: likewise(response, blob), headers: request.headers, begun: begun.moment, asked: begun.at }])
         .catch((error) => console.warn("edge: not stored:", path, error))
         .finally(() => this.storing.get(path) === storing && this.storing.delete(path));
       this.storing.set(path, storing);

@@ -11,6 +11,12 @@ export const LOCK = "edge-feed";
  *
  * @typedef {{type: "load", document: LoadDocument}} LoadMessage from the feed, or the worker that was asked: figures of all nodes
  * @typedef {{type: "changed", seq: number, s?: string}} ChangedMessage from the feed: something of the site is new; *s*: its state
+ * @typedef {{type: "follow", groups: string[]}} FollowMessage from the worker to the feed: these cache groups, by their hashes
+ * @typedef {{type: "groups", at: string, url: string}} GroupsMessage from the feed, and to the worker by pages that can be seen: its
+ *   node *url* follows them now, or one has changed; *at*: the state of the groups at that node
+ * @typedef {{type: "live"}} LiveMessage to the worker: a page can be seen again, or there is a new feed
+ * @typedef {{type: "edge:changed", groups: string[], queries: string[]}} GroupsChangedMessage from the worker: new versions of
+ *   *queries* (paths) are stored, which are in these cache groups
  * @typedef {{type: "feed", how: "socket" | "poll" | "none", url: string}} FeedMessage from the feed: how it comes
  * @typedef {{type: "updated", paths: string[]}} UpdatedMessage from the worker: new versions are stored
  * @typedef {{type: "outdated", page: string, path: string}} OutdatedMessage from the worker to the page with this client id:
@@ -48,7 +54,8 @@ export const LOCK = "edge-feed";
  *
  * @typedef {LoadMessage | ChangedMessage | FeedMessage | UpdatedMessage | OutdatedMessage | StatusMessage | OutboxMessage
  *   | RefusedMessage | QueueMessage | FormMessage | TakenMessage | RemovedMessage | ShownMessage | RenewedMessage
- *   | RefreshMessage | OnlineMessage | BackMessage | QuestionMessage | AnswerMessage | AskMessage | DebugMessage | DecisionMessage | ExchangeMessage | UnplugMessage | ResetMessage} Message
+ *   | RefreshMessage | OnlineMessage | BackMessage | QuestionMessage | AnswerMessage | AskMessage | DebugMessage | DecisionMessage | ExchangeMessage | UnplugMessage | ResetMessage
+ *   | FollowMessage | GroupsMessage | LiveMessage | GroupsChangedMessage} Message
  *
  * @typedef {object} Status what the worker has done since it started
  * @property {string} version

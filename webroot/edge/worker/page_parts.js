@@ -39,6 +39,7 @@ const RUNS = ["script", "style", "worker", "sharedworker", "json", "xslt", "audi
  * @property {string} path
  * @property {boolean} own the page's own version is the one to give
  * @property {boolean} counts nothing else may be given instead
+ * @property {boolean} data fetched by a script: what has cache groups is no part of a version, and is always the newest (live.js)
  * @property {boolean} runs rather an error than another version
  * @property {string} integrity
  *
@@ -77,7 +78,7 @@ export class PageParts {
   view(request, path, { page: id, becomes }) {
     const { versions } = this;
     const { mode, destination, integrity = "" } = request;
-    if (!id) return { page: undefined, path, own: false, counts: false, runs: false, integrity };
+    if (!id) return { page: undefined, path, own: false, counts: false, data: false, runs: false, integrity };
     const now = this.outside.now();
     // A page that was there before its worker, or is not remembered, is as whole as what it gets from now on.
     const page = mode === "navigate" ? versions.open(id, now) : (versions.pages.get(id) ?? versions.open(id, 0));
@@ -85,7 +86,7 @@ export class PageParts {
     // A page that fetches its own document looks for a newer one.
     const loading = now < page.at + LOADING_MS && (destination !== "" || path !== page.parts[0]?.path);
     const runs = RUNS.includes(destination) || mode === "navigate";
-    return { page, path, own: loading || destination !== "", counts: runs || loading, runs: runs || (loading && destination !== ""), integrity };
+    return { page, path, own: loading || destination !== "", counts: runs || loading, data: mode !== "navigate" && destination === "", runs: runs || (loading && destination !== ""), integrity };
   }
 
   /**
@@ -93,8 +94,9 @@ export class PageParts {
    * @param {View} view @param {StoredResponse} stored
    * @returns {Promise<StoredResponse | undefined>}
    */
-  async kept({ page, own, counts, integrity }, stored) {
+  async kept({ page, own, counts, data, integrity }, stored) {
     const { versions } = this;
+    if (data && stored.fields["cache-groups"]) return stored;
     const all = this.store.versionsOf(stored);
     if (integrity) {
       for (const one of all) if (await this.matches(await this.store.open(one), integrity)) return one;
@@ -117,7 +119,7 @@ export class PageParts {
     const { page, path, counts, runs, integrity } = view;
     for (let tries = 0; ; tries += 1) {
       const response = await fetch();
-      if (!page || !counts) return response;
+      if (!page || !counts || (view.data && response.headers.has("cache-groups"))) return response;
       if (!response.ok) {
         if (!runs || (response.status !== 404 && response.status !== 410) || !(await this.isGone(page, path))) return response;
       } else {

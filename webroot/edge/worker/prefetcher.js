@@ -46,8 +46,9 @@ export class Prefetcher {
   /** @param {string[]} paths @param {boolean} hedge */
   fetch(paths, hedge) {
     const begun = this.store.moment;
+    const asked = this.store.now();
     return Promise.all(paths.map(async (path) =>
-      ({ path, headers: new Headers(), begun, response: await this.sender.send({ path, hedge }) })));
+      ({ path, headers: new Headers(), begun, asked, response: await this.sender.send({ path, hedge }) })));
   }
 
   /** What was known before the browser stopped the worker. @param {number} refreshed */

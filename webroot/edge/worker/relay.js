@@ -56,6 +56,17 @@ export class Relay {
   }
 
   /**
+   * Which cache groups have changed since *state*, by their hashes, and up to which state; null: nobody answers.
+   * @param {string} state @returns {Promise<{state: string, hashes: string[] | null} | null>} *hashes*: null: any may have
+   */
+  async groups(state) {
+    const answer = await this.ask(new Uint8Array([3, 0, ...encode(state)]));
+    if (!answer) return null;
+    const [now, ...hashes] = new TextDecoder().decode(answer).trimEnd().split("\n");
+    return now[0] === "?" ? { state: now.slice(1), hashes: null } : { state: now || state, hashes };
+  }
+
+  /**
    * Which of *copies* are stale, as nodes answer a batch; null: nobody does.
    * @param {{etag: string, path: string}[]} copies
    */

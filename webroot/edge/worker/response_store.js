@@ -44,9 +44,12 @@ const MIB = 1024 * 1024;
  * @property {number} states at which states of the site it is known to be current, see versions.js
  * @property {number} [era] of these numbers
  * @property {string} [past] of a past version: the cache key
+ * @property {number} [asked] when it was asked for or validated last, by then all that nodes had heard counts
+ * @property {number} [until] up to which time nodes give it to everybody, if none of its groups changes
+ * @property {boolean} [sure] whether none of its groups has changed since; undefined: nobody has looked (live.js)
  *
- * @typedef {{path: string, response: Response, headers: Headers, begun?: number}} Arrival what is to be stored; *headers*
- *   of the request, which was sent at the moment *begun*
+ * @typedef {{path: string, response: Response, headers: Headers, begun?: number, asked?: number}} Arrival what is to be stored;
+ *   *headers* of the request, which was sent at the moment *begun*, at the time *asked*
  */
 
 export class ResponseStore {
@@ -148,6 +151,14 @@ export class ResponseStore {
     return undefined;
   }
 
+  /** What is stored of *path*, in all its variants. @param {string} path @returns {StoredResponse[]} */
+  rowsOf(path) {
+    const vary = this.vary.get(path);
+    if (!vary) return [];
+    const plain = vary.length ? undefined : this.stored.get(keyOf(path, vary, new Headers()));
+    return plain ? [plain] : this.filter((row) => row.path === path);
+  }
+
   /** All that *filter* says yes to. @param {(stored: StoredResponse) => boolean} filter */
   filter(filter) {
     return [...this.stored.values()].filter(filter);
@@ -233,7 +244,7 @@ export class ResponseStore {
     /** @type {StoredResponse[]} */
     const gone = [];
     try {
-      for (const { path, response, headers, begun } of arrivals) {
+      for (const { path, response, headers, begun, asked } of arrivals) {
         const { headers: fields } = response;
         if (!isStorable(response)) continue;
         const vary = varyFields(response);
@@ -249,7 +260,7 @@ export class ResponseStore {
         /** @type {StoredResponse} */
         const row = {
           key, path, version, etag, vary, since, location: "", size: body.size, used: since, checked: since, invalid: false,
-          fields: decidingFields(fields), ...lifetimes(fields, since), precached: precached || Boolean(before?.precached), states: LOOSE,
+          fields: decidingFields(fields), ...lifetimes(fields, since), asked, precached: precached || Boolean(before?.precached), states: LOOSE,
         };
         if (before?.version !== version) changed.push(path);
         if (this.holds(row)) row.fields = updatedFields({}, fields); // beside the body are those that it came with
@@ -351,9 +362,13 @@ export class ResponseStore {
     }
   }
 
-  /** *validated* are current still (RFC 9111 section 4.3.4). @param {StoredResponse[]} validated @param {Headers} [headers] of the 304 */
-  freshen(validated, headers) {
+  /**
+   * *validated* are current still (RFC 9111 section 4.3.4).
+   * @param {StoredResponse[]} validated @param {Headers} [headers] of the 304 @param {number} [asked] when a node was asked for each
+   */
+  freshen(validated, headers, asked) {
     for (const stored of validated) {
+      if (asked !== undefined) Object.assign(stored, { asked, sure: undefined });
       stored.checked = this.now();
       stored.invalid = false;
       if (headers) {

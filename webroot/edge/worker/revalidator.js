@@ -24,16 +24,18 @@ export class Revalidator {
    * @param {import("./response_store.js").ResponseStore} store
    * @param {import("./sender.js").Sender} sender
    * @param {{onUpdate: (paths: string[]) => void, onGone: (path: string) => void, along?: () => StoredResponse[],
-   *   relay?: import("./relay.js").Relay, timer?: (then: () => void, ms: number) => void}} outside
-   *   *along*: what may as well be revalidated when a batch is sent
+   *   relay?: import("./relay.js").Relay, unconfirmed?: (asked: StoredResponse[]) => Promise<StoredResponse[]>,
+   *   timer?: (then: () => void, ms: number) => void}} outside
+   *   *along*: what may as well be revalidated when a batch is sent; *unconfirmed*: without those that their groups confirm
    */
-  constructor(store, sender, { onUpdate, onGone, along = () => [], relay, timer = (then, ms) => setTimeout(then, ms) }) {
+  constructor(store, sender, { onUpdate, onGone, along = () => [], relay, unconfirmed = async (asked) => asked, timer = (then, ms) => setTimeout(then, ms) }) {
     this.store = store;
     this.sender = sender;
     this.onUpdate = onUpdate;
     this.onGone = onGone;
     this.along = along;
     this.relay = relay;
+    this.unconfirmed = unconfirmed;
     this.timer = timer;
     /** @type {Set<StoredResponse>} */
     this.waiting = new Set();
@@ -72,8 +74,14 @@ export class Revalidator {
   async revalidate(asked) {
     const known = new Set(asked.filter((stored) => this.isKnown(stored, KNOWN_MS)));
     this.store.freshen([...known]);
-    asked = asked.filter((stored) => !known.has(stored));
+    asked = await this.unconfirmed(asked.filter((stored) => !known.has(stored)));
     if (asked.length > 1) asked = [...new Set([...asked, ...this.along()])];
+    const updated = await this.check(asked);
+    if (updated.length) this.onUpdate(updated);
+  }
+
+  /** Ask nodes about each of *asked*; the paths of which there is a new version, which is stored. @param {StoredResponse[]} asked */
+  async check(asked) {
     let { stale, rest } = await this.confirm(asked);
     const tagged = rest.filter((stored) => stored.etag);
     stale = stale.concat(rest.filter((stored) => !stored.etag));
@@ -82,7 +90,7 @@ export class Revalidator {
     else for (let i = 0; i < tagged.length; i += MAX_VALIDATORS) stale = stale.concat(await this.stale(tagged.slice(i, i + MAX_VALIDATORS)));
     const updated = await this.replace(stale);
     await this.store.flush();
-    if (updated.length) this.onUpdate(updated);
+    return updated;
   }
 
   /**
@@ -128,11 +136,14 @@ export class Revalidator {
 
   /** Those of *asked* that are not current; the others are fresh again. @param {StoredResponse[]} asked */
   async stale(asked) {
+    const at = this.store.now();
     const known = await this.validate(asked);
     if (!known) return asked;
     this.count.validators += asked.length;
     const current = asked.filter((_, number) => !known.stale.has(number));
-    this.store.freshen(current);
+    this.store.freshen(current, undefined, at);
+    // Said by the node whose feed tells of groups: what comes after that, it tells.
+    if (known.feed) for (const one of current) one.sure = true;
     if (known.state) this.store.versions.confirmed(current, known.state);
     // What is kept at a state of the site is replaced at one: in the middle of a deploy its end is waited for.
     return asked.filter(({ states }, number) => known.stale.has(number) && (known.state || states <= 0));
@@ -145,12 +156,12 @@ export class Revalidator {
    */
   async validate(asked) {
     const told = await this.relay?.stale(asked);
-    if (told) return told;
+    if (told) return { ...told, feed: true };
     const post = asked.map(({ etag, path }) => `${etag} ${path}`).join("\n");
     const response = await this.sender.send({ path: "/.edge/revalidate", post, brief: true });
     if (!response.ok) return null;
     const { stale, s = "" } = await response.json();
-    return { state: /** @type {string} */ (s), stale: new Set(/** @type {number[]} */ (stale)) };
+    return { state: /** @type {string} */ (s), stale: new Set(/** @type {number[]} */ (stale)), feed: false };
   }
 
   /** What has changed since the state *since*, and up to which; null: the node cannot say. @param {string} since */
@@ -173,14 +184,15 @@ export class Revalidator {
       const headers = selectingHeaders(stored);
       const accept = headers.get("accept") ?? undefined;
       const begun = this.store.moment;
+      const at = this.store.now();
       const response = await this.sender.send({ path, etag, validators: validators(stored.fields), accept });
       if (response.status === 304) {
         this.count.notModified += 1;
-        if (this.store.isSince(path, begun)) this.store.freshen([stored], response.headers);
+        if (this.store.isSince(path, begun)) this.store.freshen([stored], response.headers, at);
       } else if ((response.redirected || response.type === "opaqueredirect") && !location) {
         await this.store.remove([stored]);
       } else if (isStorable(response) && !location) {
-        arrivals.push({ path, response, headers, begun });
+        arrivals.push({ path, response, headers, begun, asked: at });
       } else if (response.status === 404 || response.status === 410 || response.ok) {
         if (!location || !response.redirected) await this.store.remove([stored]);
         if (!response.ok) this.onGone(path);

@@ -12,6 +12,7 @@
 
 import { Database } from "./database.js";
 import { FOREIGN, Foreign } from "./foreign.js";
+import { Live, SAVED } from "./live.js";
 import { LoadPoller } from "./load_poller.js";
 import { CHANNEL } from "./messages.js";
 import { NavigationPreload } from "./navigation_preload.js";
@@ -71,6 +72,13 @@ export class Worker {
       onGone: (path) => selfUpdate.onGone(path),
       along: () => selfUpdate.along(),
       relay: this.relay,
+      unconfirmed: (asked) => this.live.unconfirmed(asked),
+    });
+    this.live = new Live(this.store, this.relay, {
+      check: (rows) => this.revalidator.check(rows),
+      say: (message) => this.say(message),
+      isFeed: (node) => node === origin && this.nodes.current === origin,
+      now,
     });
     this.parts = new PageParts(this.store, {
       now,
@@ -101,6 +109,8 @@ export class Worker {
     this.watching = new Set();
     /** Decisions and exchanges, for pages that will listen. @type {Message[]} */
     this.traces = [];
+    /** When it is known again which groups are followed. @type {Promise<void> | undefined} */
+    this.woken = undefined;
     /** Mutations in the outbox. */
     this.waiting = 0;
     this.channel = new BroadcastChannel(CHANNEL);
@@ -158,6 +168,7 @@ export class Worker {
     const begun = Date.now();
     const trace = {};
     const answer = this.strategy.answer(request, { page, becomes: resultingClientId, waitUntil, preload: this.network.isUnplugged ? undefined : preload, trace });
+    answer.then(({ headers }) => this.live.gave(page, this.rules.pathOf(request.url, this.scope.location.origin), headers), () => {});
     const told = (/** @type {number} */ status) => this.trace(/** @type {Message} */ ({
       type: "decision", path: request.url.slice(this.scope.location.origin.length), plan, destination: request.destination, page, status,
       ms: Date.now() - begun, node: this.nodes.current, why: this.nodes.why, ...trace,
@@ -190,7 +201,9 @@ export class Worker {
   async forgetPages() {
     const open = await this.scope.clients.matchAll({ type: "all", includeUncontrolled: true });
     // A page that is only coming to be is not listed yet.
-    this.store.versions.close(new Set(open.map(({ id }) => id)), Date.now() - COMING_MS);
+    const ids = new Set(open.map(({ id }) => id));
+    this.store.versions.close(ids, Date.now() - COMING_MS);
+    this.live.close(new Set([...ids, ...this.store.versions.pages.keys()]));
     await this.store.tidy();
   }
 
@@ -220,7 +233,9 @@ export class Worker {
   /** A page says something that we are kept awake for; what it is told when that is done. @param {Message} message @param {string} page its id */
   async onMessage(message, page) {
     await this.wake();
-    if (message.type === "shown") await this.shown(message.urls).catch(() => {}); // unreachable: pages tell again
+    if (message.type === "shown") await this.shown(message.urls, page).catch(() => {}); // unreachable: pages tell again
+    else if (message.type === "groups") await this.live.hear(message);
+    else if (message.type === "live") await this.live.resume();
     else if (message.type === "refresh") await this.refresh();
     else if (message.type === "debug") await this.watch(page);
     else if (message.type === "reset") await this.reset(message.what);
@@ -262,10 +277,13 @@ export class Worker {
     if (shown.length) this.say({ type: "updated", paths: shown });
   }
 
-  /** @param {string[]} urls that a page shows */
-  shown(urls) {
+  /** @param {string[]} urls that *page* shows @param {string} page its id */
+  async shown(urls, page) {
     const own = urls.map((url) => new Request(url)).filter((request) => this.strategy.plan(request) === "cache");
-    return this.prefetcher.shown(new Set(own.map(({ url }) => this.rules.pathOf(url, this.scope.location.origin))));
+    const paths = new Set(own.map(({ url }) => this.rules.pathOf(url, this.scope.location.origin)));
+    await this.prefetcher.shown(paths);
+    // What it was given before there was a worker.
+    for (const { path, fields } of this.store.filter((row) => paths.has(row.path))) this.live.gave(page, path, new Headers(fields));
   }
 
   /** A page is idle, or the browser says that it is a good time. */
@@ -280,6 +298,8 @@ export class Worker {
   async wake() {
     await this.store.ready();
     await this.state.restore();
+    this.woken ??= this.database.get("state", SAVED).then((saved) => this.live.restore(saved), () => {}); // it knows less
+    await this.woken;
   }
 
   /** Write down what a restart should not forget; unless *force*, not at every request. */
