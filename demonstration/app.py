@@ -25,6 +25,7 @@ from demonstration.data.opening import open_store
 from demonstration.data.store import Store, StoreError, TooMany, Unavailable
 from demonstration.schema import SiteContext, make_schema
 from demonstration.services import characters, comments, votes
+from demonstration.services.watching import watch, watch_channel
 from demonstration.sessions import Keys, Sessions
 from demonstration.settings import Settings, read_settings
 from edge.app import share
@@ -37,6 +38,8 @@ QUERIES = Path(__file__).with_name("queries")
 THREADS = 8
 #: Seconds that the edge gives a page which names its groups; while the application fails, much longer.
 SHARED_SECONDS, ERROR_SECONDS = 3600, 7 * 86_400
+#: A browser asks each time; while nobody answers, it goes on with what it has, and so does the smart client.
+BROWSERS = "max-age=0, stale-while-revalidate=2592000, stale-if-error=2592000"
 _NO_STORE = {"cache-control": "no-store"}
 
 
@@ -55,6 +58,7 @@ class Site:
             context=self._context,
             threads=self._threads,
             once=_LateOnce(lambda: self.store),
+            browsers=BROWSERS,
             origins=settings.origins,
             development=settings.development,
         )
@@ -84,11 +88,17 @@ class Site:
 
     @asynccontextmanager
     async def _life(self, _: Starlette) -> AsyncIterator[None]:
-        self._store = open_store(self._settings.data)
-        self._sessions = Sessions(Keys(self._settings.key))
+        settings = self._settings
+        self._store = store = open_store(settings.data, settings.cache)
+        self._sessions = Sessions(Keys(settings.key))
+        watches = [watch(store)]
+        if settings.cache:
+            watches.append(watch_channel(settings.cache, store.renew))
         try:
             yield
         finally:
+            for one in watches:
+                await asyncio.to_thread(one.stop)
             self._threads.shutdown(wait=False, cancel_futures=True)
             self.store.close()
 
@@ -232,7 +242,7 @@ def _point(form: dict[str, str]) -> int:
 def _shown(title: str, body: str) -> Response:
     """A page for everybody: the edge keeps it until one of its groups changes; browsers ask each time."""
     share(edge=SHARED_SECONDS, error=ERROR_SECONDS)
-    return HTMLResponse(pages.page(title, body), headers={"cache-control": "no-cache"})
+    return HTMLResponse(pages.page(title, body), headers={"cache-control": BROWSERS})
 
 
 def _refused(status: int, reason: str) -> Response:

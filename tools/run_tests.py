@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tools.make_venv import has_native
-from tools.system import COMPILER, OPENSSL, Need, ensure
+from tools.system import COMPILER, DATABASES, OPENSSL, Need, ensure
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
@@ -158,6 +158,7 @@ def _client_over_https() -> tuple[int, int]:
 
 def _trial() -> tuple[int, int]:
     missing = ensure([Need("pebble", "pebble")], "for the tests of automatic certificates")
+    missing += ensure(DATABASES, "for the tests of the demonstration")
     # Short, because the tests make Unix sockets in it; outside of the tree, which stays as it is.
     folder = Path(tempfile.mkdtemp(prefix="edge-"))
     trial = [str(BIN / "python"), "-m", "twisted.trial", f"--temp-directory={folder / 't'}", "tests"]

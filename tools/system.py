@@ -36,12 +36,15 @@ class Need(NamedTuple):
             return Path(sysconfig.get_path("include"), "Python.h").exists()
         if self.what.endswith(".h"):
             return any(Path(folder, self.what).exists() for folder in ("/usr/include", "/usr/local/include"))
-        return bool(shutil.which(self.what) or shutil.which(self.what, path="/usr/sbin:/usr/local/sbin"))
+        folders = ["/usr/sbin", "/usr/local/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
+        return bool(shutil.which(self.what) or shutil.which(self.what, path=os.pathsep.join(folders)))
 
 
 VENV = Need("venv", f"{_PYTHON}-venv")
 #: What compiles C code for Python; gcc brings the sanitizers along.
 COMPILER = (Need("gcc", "gcc libc6-dev"), Need("Python.h", f"{_PYTHON}-dev"))
+#: Databases that the tests of the demonstration start, each in a directory of theirs.
+DATABASES = (Need("initdb", "postgresql"), Need("redis-server", "redis-server"))
 #: What native TLS is compiled with.
 OPENSSL = Need("openssl/ssl.h", "libssl-dev")
 

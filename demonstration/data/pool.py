@@ -19,8 +19,14 @@ class Pool(Generic[Connection]):
     """Connections; one that failed is closed, and not used again."""
 
     def __init__(
-        self, connect: Callable[[], Connection], close: Callable[[Connection], object], most: int
+        self,
+        connect: Callable[[], Connection],
+        close: Callable[[Connection], object],
+        most: int,
+        is_alive: Callable[[Connection], bool] = lambda _: True,
     ) -> None:
+        """*is_alive*: whether one that has rested can be used."""
+        self._is_alive = is_alive
         self._connect = connect
         self._close = close
         self._room = threading.BoundedSemaphore(most)
@@ -33,10 +39,7 @@ class Pool(Generic[Connection]):
         if not self._room.acquire(timeout=PATIENCE):
             raise Unavailable(f"all connections to the database have been busy for {PATIENCE:g} seconds")
         try:
-            with self._lock:
-                connection = self._free.pop() if self._free else None
-            if connection is None:
-                connection = self._connect()
+            connection = self._rested() or self._connect()
             try:
                 yield connection
             except BaseException:
@@ -46,6 +49,16 @@ class Pool(Generic[Connection]):
                 self._free.append(connection)
         finally:
             self._room.release()
+
+    def _rested(self) -> Connection | None:
+        while True:
+            with self._lock:
+                if not self._free:
+                    return None
+                connection = self._free.pop()
+            if self._is_alive(connection):
+                return connection
+            self._close(connection)
 
     def drop_free(self) -> None:
         """Close those that nobody uses."""

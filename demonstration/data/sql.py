@@ -6,6 +6,7 @@ count votes and write down changes (``migrations/``).
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +20,8 @@ CLAIM_SECONDS = 2.0
 #: Changes that are claimed at once, and keys that are kept of all visitors.
 CLAIMED_AT_ONCE = 500
 KEPT_KEYS = 100_000
+#: Counting them costs as much as there are: it is done for one in so many.
+LOOK_EACH = 64
 
 _FIND_COMMENT = "SELECT id, code, text, at FROM comments WHERE visitor = ? AND key = ?"
 
@@ -42,6 +45,9 @@ class Database(Protocol):
     def writing(self) -> AbstractContextManager[Rows]:
         """A transaction; committed when left, rolled back when left by an exception."""
 
+    def wait(self, seconds: float, stopped: threading.Event) -> None:
+        """Return when some transaction may have changed something; as :class:`Store` has it."""
+
     def close(self) -> None:
         """Close all connections."""
 
@@ -52,6 +58,7 @@ class SqlStore:
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._database = database
         self._clock = clock
+        self._begun = 0
 
     def vote(self, visitor: str, code: int, wanted: bool) -> tuple[int, list[Change]]:
         if wanted:
@@ -132,8 +139,9 @@ class SqlStore:
         with self._database.writing() as rows:
             found = rows.fetch(
                 "UPDATE changes SET claimed_at = ? WHERE id IN"
-                " (SELECT id FROM changes WHERE claimed_at < ? ORDER BY id LIMIT ?) RETURNING id, kind, code",
-                (now, now - CLAIM_SECONDS, CLAIMED_AT_ONCE),
+                " (SELECT id FROM changes WHERE claimed_at < ? ORDER BY id LIMIT ?) AND claimed_at < ?"
+                " RETURNING id, kind, code",
+                (now, now - CLAIM_SECONDS, CLAIMED_AT_ONCE, now - CLAIM_SECONDS),
             )
         return [Change(*row) for row in found]
 
@@ -158,11 +166,13 @@ class SqlStore:
                 " ON CONFLICT DO NOTHING",
                 (who, key, fingerprint, b"", now),
             ):
-                rows.execute(
-                    "DELETE FROM answers WHERE at <="
-                    " (SELECT at FROM answers ORDER BY at DESC LIMIT 1 OFFSET ?)",
-                    (KEPT_KEYS,),
-                )
+                self._begun += 1
+                if self._begun % LOOK_EACH == 0:
+                    rows.execute(
+                        "DELETE FROM answers WHERE at <="
+                        " (SELECT at FROM answers ORDER BY at DESC LIMIT 1 OFFSET ?)",
+                        (KEPT_KEYS,),
+                    )
                 return None
             found = rows.fetch(
                 "SELECT fingerprint, status, body FROM answers WHERE who = ? AND key = ?", (who, key)
@@ -179,6 +189,12 @@ class SqlStore:
     def abandon(self, who: str, key: str) -> None:
         with self._database.writing() as rows:
             rows.execute("DELETE FROM answers WHERE who = ? AND key = ? AND status = 0", (who, key))
+
+    def renew(self, changes: Iterable[Change]) -> None:
+        """Nothing: each read asks the database."""
+
+    def wait(self, seconds: float, stopped: threading.Event) -> None:
+        self._database.wait(seconds, stopped)
 
     def close(self) -> None:
         self._database.close()

@@ -8,6 +8,8 @@ another one was faster.
 from __future__ import annotations
 
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,6 +21,8 @@ from demonstration.data.store import StoreError, Unavailable
 
 #: Seconds that a writer waits for others.
 BUSY_SECONDS = 5.0
+#: Seconds between two looks whether another program has written: a look takes some microseconds.
+LOOK_SECONDS = 0.1
 #: Connections of a process.
 MOST = 8
 KIND = "sqlite"
@@ -47,6 +51,8 @@ class Sqlite:
         self._file = file
         self._busy = busy_seconds
         self._pool = Pool(self._connect, sqlite3.Connection.close, MOST)
+        self._watching: sqlite3.Connection | None = None
+        self._seen = 0
         with in_words(file), closing(self._connect()) as connection:
             migrate(connection, file)
 
@@ -61,6 +67,18 @@ class Sqlite:
             connection.execute("BEGIN IMMEDIATE")
             yield SqliteRows(connection)  # an exception closes the connection, which rolls back
             connection.execute("COMMIT")
+
+    def wait(self, seconds: float, stopped: threading.Event) -> None:
+        with in_words(self._file):
+            if self._watching is None:
+                self._watching = self._connect()
+            until = time.monotonic() + seconds
+            while time.monotonic() < until and not stopped.is_set():
+                version = self._watching.execute("PRAGMA data_version").fetchone()[0]
+                if version != self._seen:
+                    self._seen = version
+                    return
+                stopped.wait(LOOK_SECONDS)
 
     def close(self) -> None:
         self._pool.drop_free()

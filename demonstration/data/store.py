@@ -8,6 +8,7 @@ stale: another process *claims* the row and tells (``claim``).
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -88,6 +89,15 @@ class Store(Protocol):
 
     def told(self, changes: Iterable[Change]) -> None:
         """Forget *changes*: all nodes have been told."""
+
+    def renew(self, changes: Iterable[Change]) -> None:
+        """Have nothing that was read before *changes* be given any more, where reads are kept."""
+
+    def wait(self, seconds: float, stopped: threading.Event) -> None:
+        """Return when something may be there to be claimed, after *seconds*, or soon after *stopped* is set.
+
+        One thread does that.
+        """
 
     def begin(self, who: str, key: str, fingerprint: str) -> Kept | None:
         """Claim a key of a mutation: as :class:`edge.app.graphql.Once` has it."""

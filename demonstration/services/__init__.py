@@ -2,4 +2,5 @@
 
 * ``characters.py``: characters and blocks of Unicode, which never change; ``search.py``: characters by name
 * ``votes.py``: votes and the ranking; ``comments.py``: comments; ``groups.py``: what a change touches
+* ``watching.py``: changes that other programs have made
 """

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from graphql import ExecutionResult, GraphQLSchema
 
 _NO_STORE = (b"cache-control", b"no-store")
-#: Browsers keep it, and ask each time whether it is true still.
-_CONFIRM = (b"cache-control", b"no-cache")
+#: Browsers keep an answer, and ask each time whether it is true still.
+CONFIRM = "no-cache"
 #: The address of one document changes when it changes; the list of all is asked for anew so often, seconds.
 _LIST_SECONDS = 60
 
@@ -91,12 +91,14 @@ class GraphQL:
         once: Once | None = None,
         limits: Limits | None = None,
         sharing: Sharing | None = None,
+        browsers: str = CONFIRM,
         origins: Collection[str] = (),
         development: bool = False,
     ) -> None:
         """*threads*: where resolvers are called that block; None: on the loop.
 
-        *once*: where Idempotency-Keys are kept; None: in this process.  *origins*: ``https://HOST`` of other
+        *once*: where Idempotency-Keys are kept; None: in this process.  *browsers*: Cache-Control of what is
+        shared.  *origins*: ``https://HOST`` of other
         pages that may change something.  *development*: answer free-form documents, and show GraphiQL.
         """
         self.at = at.rstrip("/")
@@ -107,6 +109,7 @@ class GraphQL:
         self._once = once or OnceInMemory()
         self._limits = limits or Limits()
         self._sharing = sharing or Sharing()
+        self._browsers = (b"cache-control", browsers.encode("ascii"))
         self._origins = origins
         self._development = development
 
@@ -118,6 +121,11 @@ class GraphQL:
     def addresses(self) -> dict[str, str]:
         """The address of each document, without variables."""
         return {document.name: self._address(document, {}) for document in self._documents}
+
+    @property
+    def identifiers(self) -> dict[str, str]:
+        """The identifier (``sha256:HASH``) of each document, by its name."""
+        return {document.name: document.identifier for document in self._documents}
 
     async def execute(self, name: str, variables: dict[str, Any], context: Context) -> dict[str, Any]:
         """The GraphQL response of a trusted document, for pages that are made in this process.
@@ -150,7 +158,7 @@ class GraphQL:
             raise Refused(405, "GraphQL is asked by GET and POST", [(b"allow", b"GET, HEAD, POST")])
         if rest == "documents.json":
             marks.share(edge=_LIST_SECONDS)
-            return Answer(200, encoded(self.addresses), [_CONFIRM], b"application/json")
+            return Answer(200, encoded(self.addresses), [self._browsers], b"application/json")
         if not rest:
             return self._front(scope)
         return await self._get(scope, self._document(rest))
@@ -181,7 +189,7 @@ class GraphQL:
             _unshare()
             return Answer(status, body, [_NO_STORE])
         self._share()
-        return Answer(status, body, [_CONFIRM])
+        return Answer(status, body, [self._browsers])
 
     async def _post(self, scope: Scope, receive: Receive, rest: str) -> Answer:
         headers = headers_of(scope)
