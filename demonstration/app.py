@@ -38,8 +38,11 @@ QUERIES = Path(__file__).with_name("queries")
 THREADS = 8
 #: Seconds that the edge gives a page which names its groups; while the application fails, much longer.
 SHARED_SECONDS, ERROR_SECONDS = 3600, 7 * 86_400
-#: A browser asks each time; while nobody answers, it goes on with what it has, and so does the smart client.
-BROWSERS = "max-age=0, stale-while-revalidate=2592000, stale-if-error=2592000"
+#: Browsers ask each time; the smart client, which is told what changed, gives what it has at once.
+SHARED_FIELDS = {
+    "Cache-Control": "no-cache",
+    "Edge-Client-Cache-Control": "stale-while-revalidate=2592000, stale-if-error=2592000",
+}
 _NO_STORE = {"cache-control": "no-store"}
 
 
@@ -58,7 +61,7 @@ class Site:
             context=self._context,
             threads=self._threads,
             once=_LateOnce(lambda: self.store),
-            browsers=BROWSERS,
+            shared_fields=list(SHARED_FIELDS.items()),
             origins=settings.origins,
             development=settings.development,
         )
@@ -242,7 +245,7 @@ def _point(form: dict[str, str]) -> int:
 def _shown(title: str, body: str) -> Response:
     """A page for everybody: the edge keeps it until one of its groups changes; browsers ask each time."""
     share(edge=SHARED_SECONDS, error=ERROR_SECONDS)
-    return HTMLResponse(pages.page(title, body), headers={"cache-control": BROWSERS})
+    return HTMLResponse(pages.page(title, body), headers=SHARED_FIELDS)
 
 
 def _refused(status: int, reason: str) -> Response:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from graphql import ExecutionResult, GraphQLSchema
 
 _NO_STORE = (b"cache-control", b"no-store")
-#: Browsers keep an answer, and ask each time whether it is true still.
-CONFIRM = "no-cache"
+#: Fields of what is shared: browsers keep an answer, and ask each time whether it is true still.
+CONFIRM = (("Cache-Control", "no-cache"),)
 #: The address of one document changes when it changes; the list of all is asked for anew so often, seconds.
 _LIST_SECONDS = 60
 
@@ -91,14 +91,14 @@ class GraphQL:
         once: Once | None = None,
         limits: Limits | None = None,
         sharing: Sharing | None = None,
-        browsers: str = CONFIRM,
+        shared_fields: Sequence[tuple[str, str]] = CONFIRM,
         origins: Collection[str] = (),
         development: bool = False,
     ) -> None:
         """*threads*: where resolvers are called that block; None: on the loop.
 
-        *once*: where Idempotency-Keys are kept; None: in this process.  *browsers*: Cache-Control of what is
-        shared.  *origins*: ``https://HOST`` of other
+        *once*: where Idempotency-Keys are kept; None: in this process.  *shared_fields*: of answers that
+        are shared.  *origins*: ``https://HOST`` of other
         pages that may change something.  *development*: answer free-form documents, and show GraphiQL.
         """
         self.at = at.rstrip("/")
@@ -109,7 +109,7 @@ class GraphQL:
         self._once = once or OnceInMemory()
         self._limits = limits or Limits()
         self._sharing = sharing or Sharing()
-        self._browsers = (b"cache-control", browsers.encode("ascii"))
+        self._shared_fields: Fields = [(n.lower().encode(), value.encode()) for n, value in shared_fields]
         self._origins = origins
         self._development = development
 
@@ -158,7 +158,7 @@ class GraphQL:
             raise Refused(405, "GraphQL is asked by GET and POST", [(b"allow", b"GET, HEAD, POST")])
         if rest == "documents.json":
             marks.share(edge=_LIST_SECONDS)
-            return Answer(200, encoded(self.addresses), [self._browsers], b"application/json")
+            return Answer(200, encoded(self.addresses), [*self._shared_fields], b"application/json")
         if not rest:
             return self._front(scope)
         return await self._get(scope, self._document(rest))
@@ -189,7 +189,7 @@ class GraphQL:
             _unshare()
             return Answer(status, body, [_NO_STORE])
         self._share()
-        return Answer(status, body, [self._browsers])
+        return Answer(status, body, [*self._shared_fields])
 
     async def _post(self, scope: Scope, receive: Receive, rest: str) -> Answer:
         headers = headers_of(scope)
