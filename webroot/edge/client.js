@@ -187,8 +187,11 @@ function onSubmit({ target, submitter }) {
 function updated(paths) {
   if (!document.dispatchEvent(new CustomEvent("edge-update", { detail: { paths }, cancelable: true }))) return;
   const used = new Set(shown().map((url) => url.slice(location.origin.length)));
-  if (paths.some((path) => used.has(path))) putInPlace((one) => one.add(paths));
+  if (paths.some((path) => used.has(path))) put(paths);
 }
+
+/** Have the new versions of *paths* put in place, as if nobody had prevented it. @param {string[]} paths */
+export const put = (paths) => putInPlace((one) => one.add(paths));
 
 /** @param {(update: import("./page/update.js").Update) => void} then */
 function putInPlace(then) {

@@ -2,15 +2,17 @@
 
 import * as app from "../../../webroot/edge/page/app.js";
 import * as client from "../../../webroot/edge/client.js";
+import * as components from "../../../webroot/edge/page/components.js";
 import * as html from "../../../webroot/edge/page/html.js";
 import * as patch from "../../../webroot/edge/page/patch.js";
 
 type Declared<Path extends string> = Path extends "app" ? typeof import("/edge/page/app.js") : Path extends "client" ? typeof import("/edge/client.js")
+  : Path extends "components" ? typeof import("/edge/page/components.js")
   : Path extends "html" ? typeof import("/edge/page/html.js") : typeof import("/edge/page/patch.js");
 type Events = import("/edge/client.js").EdgeEvents;
 
 // What is declared is there, and is that.
-export const declared: [Declared<"app">, Declared<"client">, Declared<"html">, Declared<"patch">] = [app, client, html, patch];
+export const declared: [Declared<"app">, Declared<"client">, Declared<"html">, Declared<"patch">, Pick<Declared<"components">, "start">] = [app, client, html, patch, components];
 
 // What is declared says no less than what is there, for what people hand over and get.
 type Row = NonNullable<Awaited<ReturnType<typeof client.take>>>;

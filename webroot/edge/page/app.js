@@ -51,7 +51,7 @@ export class App {
     this.elements = new Map();
     /** Grows with each state; work for an older one ends. */
     this.turn = 0;
-    /** Grows with each event of a kind. @type {Map<string, number>} */
+    /** Grows with each event of a kind in the same component. @type {Map<string, number>} */
     this.latest = new Map();
     /** The longest piece of work without a pause, milliseconds. */
     this.longest = 0;
@@ -72,11 +72,13 @@ export class App {
 
   /** @param {Event} event @returns {Promise<void>} */
   async handle(event) {
-    const mine = (this.latest.get(event.type) ?? 0) + 1;
-    this.latest.set(event.type, mine);
+    const at = /** @type {Element} */ (event.target).closest("[data-key]");
+    const kind = `${event.type} ${at?.getAttribute("data-key")}`;
+    const mine = (this.latest.get(kind) ?? 0) + 1;
+    this.latest.set(kind, mine);
     const states = this.eventHandler(this.state, event);
     for await (const state of states) {
-      if (this.latest.get(event.type) !== mine) break; // leaving the loop ends the generator
+      if (this.latest.get(kind) !== mine) break; // leaving the loop ends the generator
       await this.show(state);
     }
   }
@@ -132,9 +134,7 @@ export class App {
     if (!element || this.written.get(key) !== piece.text) {
       const template = document.createElement("template");
       template.innerHTML = piece.text;
-      const wanted = template.content.firstElementChild;
-      if (!wanted) throw new Error(`the component ${JSON.stringify(key)} has no element: ${piece.text.slice(0, 80)}`);
-      wanted.setAttribute("data-key", key);
+      const wanted = /** @type {Element} */ (template.content.firstElementChild);
       if (!element) element = wanted;
       else if (element.nodeName === wanted.nodeName) morph(element, wanted);
       else {

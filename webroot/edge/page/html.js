@@ -1,4 +1,12 @@
-// html`...`: text that is HTML.  What is put in is escaped, unless it is HTML of this kind itself.
+// html`...`: text that is HTML.  What is put in is escaped for the place where it stands.
+//
+//     <p>${value}</p>           text; HTML of this kind as it is, lists joined, null, undefined and booleans are nothing
+//     title="${value}"          the value of an attribute, in quotes
+//     href="${url}/..."         begins a URL: one that would run something becomes about:invalid
+//     ?checked=${value}         the attribute is there if the value is true
+//
+// Anywhere else - in a tag, without quotes, in a comment, a script, a style or an event handler - no escaping would
+// help, so a template with a value there throws.  What stands where is found out once for each template.
 
 /** Escaped already. */
 export class Html {
@@ -14,27 +22,91 @@ export class Html {
   }
 }
 
-const ENTITIES = /** @type {Record<string, string>} */ ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" });
+/** @typedef {{texts: string[], writers: ((value: unknown) => string)[]}} Template */
+
+// NUL is no character of HTML.
+const ENTITIES = /** @type {Record<string, string>} */ ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "\0": "\ufffd" });
+/** Begins with a scheme that runs nothing, or has none. */
+const URL_BEGINS = /^(?:(?:https?|mailto|tel):|[^:/?#]*(?:[/?#]|$))/i;
+const URL_NAMES = /^(?:.*:)?(?:href|src|action|formaction|data|poster|cite|background)$/i;
+const NEVER = /^(?:on|srcdoc$)/i;
+/** What is over, and says nothing of the place behind it. */
+const WHOLE = /<!--[^]*?-->|<(script|style)\b[^]*?<\/\1\s*>|<(?!script|style)\/?[a-z](?:"[^"]*"|'[^']*'|[^"'>])*>/gi;
+/** A tag that is open: its last attribute, and what stands of that. */
+const OPEN = /^<[a-z][^\s"'<>/]*(?:\s+[^\s"'<>=/]+(?:="[^"]*"|='[^']*'|=\0)?)*\s+(?:\?([^\s"'<>=/]+)=|([^\s"'<>=/?]+)=(?:"([^"]*)|'([^']*)))$/i;
+
+/** @type {WeakMap<TemplateStringsArray, Template>} */
+const templates = new WeakMap();
+
+/** @param {unknown} value @returns {string} */
+const escaped = (value) => (isNothing(value) ? "" : String(value).replace(/[&<>"'\0]/g, (one) => ENTITIES[one]));
+
+/** @param {unknown} value */
+const isNothing = (value) => value === null || value === undefined || value === false || value === true;
 
 /** @param {unknown} value @returns {string} */
 function written(value) {
   if (value instanceof Html) return value.text;
   if (Array.isArray(value)) return value.map(written).join("");
-  if (value === null || value === undefined || value === false || value === true) return "";
-  return String(value).replace(/[&<>"']/g, (one) => ENTITIES[one]);
+  return escaped(value);
+}
+
+/** @param {unknown} value */
+const url = (value) => (URL_BEGINS.test(String(value)) ? escaped(value) : "about:invalid");
+
+/** The tag that is open at the end of *text*, if any. @param {string} text */
+const opened = (text) => /<(?:[a-z!?/\0]|$)[^]*/i.exec(text.replace(WHOLE, ""))?.[0];
+
+/** @param {string} why @param {string} text @returns {never} */
+const refuse = (why, text) => {
+  throw new Error(`html: ${why} ${text.replaceAll("\0", "${}")}`);
+};
+
+/** What writes a value that stands behind *before*. @param {string} before @returns {(value: unknown) => string} */
+function writer(before) {
+  const tag = opened(before);
+  if (!tag) return written;
+  const found = /^<(?:script|style)\b/i.test(tag) ? null : OPEN.exec(tag);
+  const name = found?.[1] ?? found?.[2];
+  if (!found || !name || NEVER.test(name)) return refuse("no value can stand behind", tag);
+  if (found[1]) return (value) => (value ? ` ${name}` : "");
+  return URL_NAMES.test(name) && !(found[3] ?? found[4]) ? url : escaped;
+}
+
+/** @param {TemplateStringsArray} strings @returns {Template} */
+function template(strings) {
+  let before = "";
+  const texts = [...strings];
+  const writers = texts.slice(0, -1).map((text, number) => {
+    before += text;
+    const write = writer(before);
+    before += "\0";
+    texts[number] = text.replace(/\s+\?[^\s"'<>=/]+=$/, "");
+    return write;
+  });
+  const tag = opened(before + texts[writers.length]);
+  if (tag) refuse("nothing ends", tag);
+  texts[0] = texts[0].trimStart();
+  texts.push(/** @type {string} */ (texts.pop()).trimEnd());
+  return { texts, writers };
 }
 
 /**
- * A piece of HTML.  Lists are joined; null, undefined and booleans are nothing.
+ * A piece of HTML.
  * @param {TemplateStringsArray} strings @param {unknown[]} values
  */
 export function html(strings, ...values) {
-  let text = strings[0];
-  values.forEach((value, number) => {
-    text += written(value) + strings[number + 1];
-  });
-  return new Html(text.trim());
+  let known = templates.get(strings);
+  if (!known) templates.set(strings, (known = template(strings)));
+  const { texts, writers } = known;
+  let text = texts[0];
+  for (let number = 0; number < values.length; number += 1) text += writers[number](values[number]) + texts[number + 1];
+  return new Html(text);
 }
 
 /** A component: HTML of one element that is found again by *key*. @param {string | number} key @param {Html} piece */
-export const keyed = (key, piece) => new Html(piece.text, String(key));
+export function keyed(key, piece) {
+  const name = /^<[a-z][^\s/>]*/i.exec(piece.text)?.[0];
+  if (!name) throw new Error(`the component ${JSON.stringify(key)} has no element: ${piece.text.slice(0, 80)}`);
+  return new Html(`${name} data-key="${escaped(key)}"${piece.text.slice(name.length)}`, String(key));
+}

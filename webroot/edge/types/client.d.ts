@@ -39,6 +39,8 @@ export declare const kind: "shared" | "leader" | "worker" | "off";
 export declare function queue(): Promise<QueuedChange[]>;
 /** Take a refused change out of the outbox; *again*: it is to be sent again, behind what waits. */
 export declare function take(number: number, again?: boolean): Promise<QueuedRequest | undefined>;
+/** Has new versions put in place, by their paths, as if nobody had prevented "edge-update". */
+export declare function put(paths: string[]): void;
 
 declare global {
   interface DocumentEventMap {

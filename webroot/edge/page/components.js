@@ -1,0 +1,158 @@
+// The components of a page in the browser: the state that the server has embedded is taken over, nothing is touched; from
+// then on what happens changes the state, and what the state changes is put in place.
+//
+//     <script type="module">import { start } from "/edge/page/components.js"; start();</script>
+//
+// A component is a module that is rendered here and on the server alike:
+//
+//     queries(props)   [[name, variables], ...]: data that it needs; optional
+//     render(props)    its HTML, one element: a pure function of its props and of that data
+//     eventHandlers    {name(props, event, page)}: generators that yield changes to the props of this part; optional
+//
+// A part is a component at a place of the page, with a key.  When a query of it has another answer (the worker says
+// so: "edge-changed"), it is rendered again; so it is when the page itself has a new version that differs in data alone.
+
+import { put } from "../client.js";
+import { App } from "./app.js";
+import { keyed } from "./html.js";
+import { propsOf, queryUrl, urlsOf } from "./query.js";
+
+/** @typedef {import("./query.js").Component} Component */
+/** @typedef {import("./query.js").Props} Props */
+/** @typedef {{props: Props, urls: string[]}} Part */
+/** @typedef {{parts: Record<string, Part>, data: Record<string, Props>}} State */
+/** @typedef {{documents: Record<string, string>, parts: [string, string, Props][], data: Record<string, Props>, shell: string}} Embedded */
+
+const STATE = "edge-state";
+
+/** @param {Document} page @returns {Embedded} */
+const embedded = (page) => JSON.parse(page.getElementById(STATE)?.textContent ?? "null") ?? { documents: {}, parts: [], data: {}, shell: "" };
+
+export class Page {
+  /** @param {Embedded} state @param {Map<string, Component>} components by key of the part */
+  constructor({ documents, parts, data, shell }, components) {
+    this.documents = documents;
+    this.shell = shell;
+    this.components = components;
+    /** @type {App<State>} */
+    this.app = new App(
+      document.body,
+      /** @type {State} */ ({ data, parts: Object.fromEntries(parts.map(([key, , props]) => [key, this.part(key, props)])) }),
+      { render: (state) => this.render(state), eventHandler: (_, event) => this.handle(event), conciliate: (_, state) => this.differences(state) },
+    );
+    for (const element of document.querySelectorAll("[data-key]")) {
+      const key = /** @type {string} */ (element.getAttribute("data-key"));
+      if (components.has(key) && !this.app.elements.has(key)) this.app.elements.set(key, element);
+    }
+  }
+
+  /** @param {string} key @param {Props} props @returns {Part} */
+  part(key, props) {
+    return { props, urls: urlsOf(this.documents, /** @type {Component} */ (this.components.get(key)), props) };
+  }
+
+  /** @param {State} state */
+  *render({ parts, data }) {
+    for (const [key, { props, urls }] of Object.entries(parts)) {
+      const all = propsOf(props, urls, data);
+      if (all) yield keyed(key, /** @type {Component} */ (this.components.get(key)).render(all));
+    }
+  }
+
+  /** Parts have their places in the page, whatever others do. @param {State} state @returns {Generator<import("./app.js").Difference>} */
+  *differences(state) {
+    for (const piece of this.render(state)) {
+      if (this.app.elements.has(piece.key) && this.app.written.get(piece.key) !== piece.text) yield { key: piece.key, piece };
+    }
+  }
+
+  /** @param {Event} event @returns {AsyncGenerator<State>} */
+  async *handle(event) {
+    for (let at = /** @type {Element | null} */ (event.target); at; at = at.parentElement) {
+      const key = at.getAttribute("data-key") ?? "";
+      const part = this.app.state.parts[key];
+      if (!part || this.app.elements.get(key) !== at) continue;
+      const handler = this.components.get(key)?.eventHandlers?.[event.type];
+      const props = propsOf(part.props, part.urls, this.app.state.data);
+      if (!handler || !props) return;
+      for await (const changes of handler(props, event, this)) yield this.changed(key, changes);
+      return;
+    }
+  }
+
+  /** The state with other props of a part. @param {string} key @param {Props} changes @returns {State} */
+  changed(key, changes) {
+    const { parts, data } = this.app.state;
+    return { data, parts: { ...parts, [key]: this.part(key, { ...parts[key].props, ...changes }) } };
+  }
+
+  /** URLs of all that is shown. */
+  urls() {
+    return new Set(Object.values(this.app.state.parts).flatMap(({ urls }) => urls));
+  }
+
+  /** Ask for *urls* anew, those that are shown; what comes is put in place. @param {Iterable<string>} urls @param {RequestInit} [how] */
+  async refresh(urls, how) {
+    const shown = this.urls();
+    const answers = await Promise.all([...urls].filter((url) => shown.has(url)).map(async (url) => {
+      try {
+        const answer = await fetch(url, how);
+        const { data } = answer.ok ? await answer.json() : { data: null };
+        return data ? [[url, data]] : [];
+      } catch {
+        return []; // no network: it stays as it is
+      }
+    }));
+    return this.take(Object.fromEntries(answers.flat()));
+  }
+
+  /** Put answers in place. @param {Record<string, Props>} data by URL */
+  take(data) {
+    return this.app.show({ ...this.app.state, data: { ...this.app.state.data, ...data } });
+  }
+
+  /**
+   * Change something: a mutation by its name; its data, or {queued: true} if it waits for a network.
+   * @param {string} name @param {Record<string, unknown>} variables @returns {Promise<Props>}
+   */
+  async mutate(name, variables) {
+    const answer = await fetch(queryUrl(this.documents, [name]), {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Accept: "application/json", "Idempotency-Key": crypto.randomUUID() },
+      body: JSON.stringify({ variables }),
+    });
+    const { data, errors, queued } = await answer.json();
+    if (queued) return { queued };
+    if (!data) throw new Error(errors?.[0]?.message ?? `${name}: ${answer.status}`);
+    return data;
+  }
+
+  /** There are new versions: answers are put in place, and the page if it differs in data alone. @param {CustomEvent<{paths?: string[], queries?: string[]}>} event */
+  async update(event) {
+    const paths = event.detail.queries ?? event.detail.paths ?? [];
+    const [here] = location.href.slice(location.origin.length).split("#");
+    const urls = this.urls();
+    const isOurs = paths.every((path) => path === here || urls.has(path) || !performance.getEntriesByName(location.origin + path).length);
+    if (isOurs) event.preventDefault(); // else a script or a style sheet is new, and what is done by default is right
+    await this.refresh(paths);
+    if (!isOurs || !paths.includes(here)) return;
+    const answer = await fetch(here, { cache: "force-cache" });
+    const { shell, data } = embedded(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    if (shell && shell === this.shell) await this.take(data);
+    else put(paths);
+  }
+}
+
+/**
+ * Take the page over.
+ * @param {(name: string) => Promise<Component>} [load]
+ */
+export async function start(load = (name) => import(`/components/${name}.js`)) {
+  const state = embedded(document);
+  const components = new Map(await Promise.all(state.parts.map(async ([key, name]) => /** @type {[string, Component]} */ ([key, await load(name)]))));
+  const page = new Page(state, components);
+  await page.app.hydrate();
+  for (const name of ["edge-changed", "edge-update"]) document.addEventListener(name, (event) => page.update(/** @type {CustomEvent} */ (event)));
+  await page.refresh([...page.urls()].filter((url) => !(url in page.app.state.data))); // what the server could not get
+  return page;
+}
