@@ -49,10 +49,12 @@ def etag_of(digest: bytes) -> bytes:
     return urlsafe_b64encode(digest[:12])
 
 
+#: The rank of a page.
+PAGE_RANK = 3
 #: Content types by what may refer to what: each only to those before it.
 _RANKS = (
-    (b"Content-Type: text/html", 3),
-    (b"Content-Type: application/xhtml+xml", 3),
+    (b"Content-Type: text/html", PAGE_RANK),
+    (b"Content-Type: application/xhtml+xml", PAGE_RANK),
     (b"Content-Type: text/javascript", 2),
     (b"Content-Type: text/css", 1),
 )

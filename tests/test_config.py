@@ -155,6 +155,11 @@ class CommandLineTests(Base):
             ("mount", "/.edge=c:d", "not .edge"),
             ("cache", "/n/*", "like '/news/*=max-age=60'"),
             ("cache", "*=max-age=31536000,must-revalidate", "at most 29"),
+            ("zstd-level", "23", "whole number from 0 to 22"),
+            ("types", ".a", "like .webmanifest=application/manifest+json"),
+            ("types", ".a=text", "write one like application/manifest+json"),
+            ("types", "a/b=text/plain", "write .webmanifest for all files that end so"),
+            ("listing", "", "/**"),
             ("webroot", "/no/such/folder", "no such directory; make it"),
             ("webroot", __file__, "this is a file"),
             ("state-dir", "~no-such-user/x", "write the path out"),
@@ -235,6 +240,29 @@ class FileTests(Base):
         self.assertEqual(config.allow_origin, ("*",))
         self.assertEqual(config.cache, (("*.pdf", "max-age=60"), ("/a/**", "no-store")))
         self.assertEqual(config.file, file)
+
+    def test_types_are_a_table_and_listings_have_several_forms(self) -> None:
+        file = self.toml('[types]\n".webmanifest" = "application/manifest+json"\nLICENSE = "text/plain"\n')
+        types = ((".webmanifest", "application/manifest+json"), ("LICENSE", "text/plain"))
+        self.assertEqual(load({}, file).types, types)
+        for text, globs in (
+            ("listing = true", ("/**",)),
+            ("listing = false", ()),
+            ('listing = "/pub/**"', ("/pub/**",)),
+            ('listing = ["/a/", "/b/*"]', ("/a/", "/b/*")),
+            ('[[listing]]\npath = "/pub/**"\n[[listing]]\npath = "/x/"', ("/pub/**", "/x/")),
+        ):
+            self.assertEqual(load({}, self.toml(text)).listing, globs, text)
+        for text, remedy in (
+            ("types = 1", "write a table [types]"),
+            ('[types]\n".a" = 1', "write a text in quotes"),
+            ('[types]\n".a" = "text"', "this is no media type; write one like"),
+            ("listing = 1", "write listing = true"),
+            ("listing = [1]", "write a text in quotes"),
+            ('[[listing]]\nglob = "/a"', "has the key path"),
+            ("[[listing]]\npath = 1", "write a text in quotes"),
+        ):
+            self.refused({}, remedy, file=self.toml(text))
 
     def test_the_command_line_wins(self) -> None:
         file = self.toml('node = "file"\ncluster = "file"\nlisten = ["tcp:1", "tcp:2"]\nwatch = false\n')

@@ -38,6 +38,10 @@ class SiteRules:
     #: (glob, Cache-Control value), the first match wins.
     cache: tuple[tuple[str, str], ...] = ()
     image_siblings: Literal["stem", "name", "off"] = "stem"
+    #: (``.extension``, a name, or ``*``; media type), before those that are known.
+    types: tuple[tuple[str, str], ...] = ()
+    #: Globs of the folders that get a page that lists them.
+    listing: tuple[str, ...] = ()
     #: Serialized origins, or "*".
     allow_origin: tuple[str, ...] = ()
     app: tuple[Application, ...] = ()

@@ -73,6 +73,13 @@ _ROWS = (
     Setting("site", site_tables(lambda: SITE_KINDS), "Site",
             "A further site, as HOST=DIR or HOST,HOST=DIR: a folder for requests to these hosts; *.HOST is "
             "all below a name. In TOML: tables [[site]], which say more.", "none: one site for all hosts"),
+    Setting("types", values.TYPES, "Site",
+            "The media type of files by name: .webmanifest=application/manifest+json for all that end so, a "
+            "whole name, or *=TYPE for what is not known. In TOML: a table [types].",
+            "what IANA and Debian give names to; application/octet-stream for the rest"),
+    Setting("listing", values.LISTINGS, "Site",
+            "Folders without an index file that are listed, by a glob over their paths, like /pub/**; ** is "
+            "all. In TOML: true for all.", "none"),
     Setting("listen", values.ENDPOINTS, "Serving",
             "Where to listen: tcp:PORT, tcp6:PORT, tls:PORT:privateKey=FILE:certKey=FILE, with --tls-auto "
             "tls:PORT alone, unix:PATH or systemd:domain=INET:index=0. After a PORT may stand "

@@ -13,10 +13,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from edge.addresses import Glob
 from edge.endpoint import ListenSpec, check_unix_path, parse_endpoint
 from edge.errors import ConfigError
 from edge.publish.injection import Pages
 from edge.publish.rules import CacheRules
+from edge.publish.types import checked_type
 
 
 class Wrong(ValueError):
@@ -309,6 +311,56 @@ def _cache_rule_from_toml(value: object) -> tuple[str, str]:
     raise Wrong('write tables [[cache]] with glob = "..." and value = "..."')
 
 
+def _type(text: str, base: Path) -> tuple[str, str]:
+    name, equals, type_ = text.partition("=")
+    if not equals:
+        raise Wrong("give a name and a media type, like .webmanifest=application/manifest+json")
+    return _checked_type(name.strip(), type_.strip())
+
+
+def _checked_type(name: str, type_: object) -> tuple[str, str]:
+    if not isinstance(type_, str):
+        raise Wrong(f"{name!r}: {_TYPE_REMEDIES[str]}")
+    try:
+        return checked_type(name, type_)
+    except ConfigError as error:
+        raise Wrong(str(error)) from None
+
+
+def _types_from_toml(value: object, base: Path) -> tuple[object, ...]:
+    if isinstance(value, dict):
+        return tuple(_checked_type(name, type_) for name, type_ in value.items())
+    if isinstance(value, (str, list)):
+        return tuple(_type(text, base) for text in _texts(value))
+    raise Wrong('write a table [types] with lines like ".webmanifest" = "application/manifest+json"')
+
+
+def _listing(text: str, base: Path) -> str:
+    try:
+        return Glob(text).pattern
+    except ConfigError as error:
+        raise Wrong(str(error)) from None
+
+
+def _listings_from_toml(value: object, base: Path) -> tuple[object, ...]:
+    if isinstance(value, bool):
+        return ("/**",) if value else ()
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        if any(set(one) != {"path"} for one in value):
+            raise Wrong('a table [[listing]] has the key path, like path = "/pub/**", and no other')
+        value = [one["path"] for one in value]
+    if isinstance(value, (str, list)):
+        return tuple(_listing(text, base) for text in _texts(value))
+    raise Wrong('write listing = true for all folders, or listing = ["/pub/**"]')
+
+
+def _texts(value: str | list[object]) -> list[str]:
+    texts = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, str) for one in texts):
+        raise Wrong(_TYPE_REMEDIES[str])
+    return texts  # type: ignore[return-value]
+
+
 def _no_text(text: str, base: Path) -> object:
     raise Wrong("this is a flag and takes no value")
 
@@ -333,3 +385,5 @@ ORIGINS = Kind("ORIGIN", _origin, repeated=True)
 MOUNTS = Kind("/PATH=MODULE:NAME[:ARGUMENT]", _mount, repeated=True)
 PAGES = Kind("GLOB", _pages, repeated=True)
 CACHE_RULES = Kind("GLOB=VALUE", _cache_rule, repeated=True, tables=_cache_rules_from_toml)
+TYPES = Kind("NAME=TYPE", _type, repeated=True, tables=_types_from_toml)
+LISTINGS = Kind("GLOB", _listing, repeated=True, tables=_listings_from_toml)

@@ -11,8 +11,10 @@ making.py       ``Maker``: the stages from groups of files to what is published 
 webroot.py      ``scan``: a small folder, all of it at once
 walk.py         listing and opening files without leaving the webroot
 reading.py      consistent reads: files whole, though somebody writes to them
+listings.py     pages that list folders without an index file
 groups.py       which files make one resource: ``x.br`` and ``x.gz``; ``photo.avif`` beside ``photo.jpg``
-rules.py        Content-Type, Cache-Control and Vary by name; the header lines made of them
+types.py        media types by name; registered_types.py: the table that IANA's and Debian's names make
+rules.py        Cache-Control and Vary by name; the header lines made of them
 facts.py        facts about contents: whether they are UTF-8, whether a name holds their digest
 coding.py       content codings: brotli and gzip
 encoding.py     coded bodies from the cache, or made and cached

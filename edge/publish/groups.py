@@ -18,11 +18,13 @@ from enum import Enum
 from typing import NamedTuple
 
 from edge.publish.coding import SIBLING_SUFFIXES
-from edge.publish.rules import NEGOTIATED_IMAGES, extension_of, is_compressible, media_type
 from edge.publish.store import Signature
+from edge.publish.types import Types, extension_of, is_compressible
 from edge.publish.walk import Folder, SourceFile
 from edge.resource import Coding, Media
 
+#: Extensions of images that may have AVIF and WebP siblings.
+NEGOTIATED_IMAGES = frozenset({"jpg", "jpeg", "png"})
 _MEDIA_SUFFIXES = {Media.WEBP: ".webp", Media.AVIF: ".avif"}
 _NANOSECONDS = 1_000_000_000
 
@@ -41,6 +43,7 @@ class Group(NamedTuple):
     """A main file and its siblings."""
 
     main: SourceFile
+    #: With parameters, if the configuration gives it some.
     media_type: str
     #: Fresh siblings with coded contents.
     coded: tuple[tuple[Coding, SourceFile], ...]
@@ -64,13 +67,15 @@ class Group(NamedTuple):
         return is_compressible(self.media_type)
 
 
-def groups_of(folder: Folder, images: ImageSiblings = ImageSiblings.STEM) -> list[Group]:
+def groups_of(
+    folder: Folder, images: ImageSiblings = ImageSiblings.STEM, types: Types | None = None
+) -> list[Group]:
     """One group for each file of *folder*, whether it is also the sibling of another or not."""
-    files = folder.files
+    files, types = folder.files, types or Types()
     stems = Counter(_stem(name) for name in files if extension_of(name) in NEGOTIATED_IMAGES)
     groups = []
     for name, main in files.items():
-        type_ = media_type(name)
+        type_ = types.of(name)
         if is_compressible(type_):
             coded = tuple(
                 [

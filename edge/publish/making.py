@@ -39,10 +39,11 @@ from edge.publish.groups import Group
 from edge.publish.injection import Pages, with_client
 from edge.publish.problems import KEEPS_OLD, Kind, Problem, Report
 from edge.publish.reading import Content, Reader
-from edge.publish.rules import NO_CACHE, CacheRules, content_type, is_text, may_be_immutable
+from edge.publish.rules import NO_CACHE, CacheRules, may_be_immutable
 from edge.publish.settings import PublishSettings, ScanProgress
 from edge.publish.store import Coded, CodingKey, Fact, Signature, Store, Version
 from edge.publish.threads import in_threads
+from edge.publish.types import content_type, essence, is_text
 from edge.publish.walk import SourceFile
 from edge.resource import CODING_TOKENS, Coding, Media, Resource, etag_of
 
@@ -170,7 +171,7 @@ class Maker:
         for group in groups:
             name = group.main.name
             main = self._contents.get(name)
-            if main is None or group.media_type != "text/html" or not self._pages.has(name):
+            if main is None or essence(group.media_type) != "text/html" or not self._pages.has(name):
                 continue
             body = self._encoder.body_of(main)
             page, reason = with_client(body) if body is not None else (None, "")

@@ -1,7 +1,7 @@
-"""The rules that turn a file's name into header fields: Content-Type, Vary and Cache-Control.
+"""The rules that turn a file's name into header fields: Vary and Cache-Control, and the lines made of them.
 
 Everything here is a pure function of names, of facts about the contents and of the configuration, so that
-all nodes of a cluster publish the same bytes: the machine's own ``/etc/mime.types`` is never read.
+all nodes of a cluster publish the same bytes.
 
 Cache-Control is chosen by the first rule that matches: the configured ones in their order, then
 
@@ -24,10 +24,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from mimetypes import MimeTypes
 from posixpath import basename
 
 from edge.errors import ConfigError
+from edge.publish.types import UNKNOWN, media_type
 
 IMMUTABLE = b"max-age=31536000,immutable"
 NO_CACHE = b"no-cache"
@@ -38,88 +38,6 @@ _NO_STALE = frozenset({b"no-store", b"private", b"must-revalidate", b"immutable"
 _PERMISSION = re.compile(rb"^Edge-Client-Cache-Control:.*\r\n", re.MULTILINE)
 #: Characters of a Cache-Control value: with it, the longest head of a 304 is at most 200 bytes.
 MAX_CACHE_CONTROL = 29
-
-TYPES = {
-    "html": "text/html", "htm": "text/html", "xhtml": "application/xhtml+xml", "css": "text/css",
-    "js": "text/javascript", "mjs": "text/javascript", "cjs": "text/javascript", "wasm": "application/wasm",
-    "json": "application/json", "map": "application/json", "jsonld": "application/ld+json",
-    "geojson": "application/geo+json", "topojson": "application/json", "ndjson": "application/x-ndjson",
-    "webmanifest": "application/manifest+json", "xml": "application/xml", "xsl": "application/xml",
-    "rss": "application/rss+xml", "atom": "application/atom+xml",
-    "kml": "application/vnd.google-earth.kml+xml",
-    "txt": "text/plain", "text": "text/plain", "log": "text/plain", "md": "text/markdown",
-    "rst": "text/x-rst", "csv": "text/csv", "tsv": "text/tab-separated-values", "ics": "text/calendar",
-    "vcf": "text/vcard", "vtt": "text/vtt", "srt": "text/plain", "py": "text/x-python",
-    "svg": "image/svg+xml", "png": "image/png", "apng": "image/apng", "jpg": "image/jpeg",
-    "jpeg": "image/jpeg", "gif": "image/gif", "webp": "image/webp", "avif": "image/avif",
-    "jxl": "image/jxl", "heic": "image/heic", "bmp": "image/bmp", "ico": "image/vnd.microsoft.icon",
-    "tif": "image/tiff", "tiff": "image/tiff", "woff": "font/woff", "woff2": "font/woff2",
-    "ttf": "font/ttf", "otf": "font/otf", "ttc": "font/collection", "eot": "application/vnd.ms-fontobject",
-    "mp3": "audio/mpeg", "m4a": "audio/mp4", "aac": "audio/aac", "ogg": "audio/ogg", "oga": "audio/ogg",
-    "opus": "audio/ogg", "flac": "audio/flac", "wav": "audio/wav", "weba": "audio/webm",
-    "mp4": "video/mp4", "m4v": "video/mp4", "webm": "video/webm", "ogv": "video/ogg",
-    "mov": "video/quicktime", "m3u8": "application/vnd.apple.mpegurl", "mpd": "application/dash+xml",
-    "ts": "video/mp2t",    "glb": "model/gltf-binary", "gltf": "model/gltf+json", "pdf": "application/pdf",
-    "epub": "application/epub+zip", "rtf": "application/rtf", "zip": "application/zip",
-    "gz": "application/gzip", "tgz": "application/gzip", "bz2": "application/x-bzip2",
-    "xz": "application/x-xz", "zst": "application/zstd", "br": "application/octet-stream",
-    "7z": "application/x-7z-compressed", "tar": "application/x-tar", "bin": "application/octet-stream",
-}  # fmt: skip
-
-#: For everything else: the table inside Python, without the machine's files.
-_OTHER_TYPES = MimeTypes(filenames=()).types_map[True]
-_UNKNOWN = "application/octet-stream"
-#: Names without an extension that other parties ask for under a fixed type.
-_WHOLE_NAMES = {"apple-app-site-association": "application/json"}
-
-#: Types outside text/, +json and +xml that shrink when coded.
-_COMPRESSIBLE = frozenset(
-    {
-        "application/json", "application/javascript", "application/xml", "application/wasm",
-        "application/x-ndjson", "application/rtf", "application/vnd.ms-fontobject",
-        "application/vnd.apple.mpegurl", "application/x-sh", "application/sql",
-        "font/ttf", "font/otf", "font/collection", "image/bmp", "image/vnd.microsoft.icon",
-    }
-)  # fmt: skip
-
-#: Extensions of images that may have AVIF and WebP siblings.
-NEGOTIATED_IMAGES = frozenset({"jpg", "jpeg", "png"})
-
-
-def extension_of(name: str) -> str:
-    """The last extension of a file name in lower case, "" where there is none."""
-    stem, dot, extension = name.rpartition(".")
-    return extension.lower() if dot and stem else ""
-
-
-@lru_cache(maxsize=4096)
-def _type_of_extension(extension: str) -> str:
-    return TYPES.get(extension) or _OTHER_TYPES.get("." + extension) or _UNKNOWN
-
-
-def media_type(name: str) -> str:
-    """The media type of a file by its name, without parameters."""
-    return _WHOLE_NAMES.get(name) or _type_of_extension(extension_of(name))
-
-
-@lru_cache(maxsize=1024)
-def is_compressible(type_: str) -> bool:
-    """Whether contents of this media type are worth coding: they are not compressed already."""
-    return type_.startswith("text/") or type_.endswith(("+json", "+xml")) or type_ in _COMPRESSIBLE
-
-
-@lru_cache(maxsize=1024)
-def content_type(type_: str, is_utf8: bool) -> bytes:
-    """The Content-Type value for a media type: text says that it is UTF-8 where it *is_utf8*.
-
-    Of other text nothing is known: browsers take what the contents say (``<meta charset>``) or guess.
-    """
-    return (type_ + "; charset=utf-8" if is_utf8 and is_text(type_) else type_).encode("ascii")
-
-
-def is_text(type_: str) -> bool:
-    """Whether contents of this media type may have a ``charset`` (RFC 2046 section 4.1.2)."""
-    return type_.startswith("text/")
 
 
 def checked_cache_control(value: str) -> bytes:
@@ -216,7 +134,8 @@ def lines_200(type_value: bytes, encoding: str, vary_value: bytes, cache_control
             b"Vary: %b\r\n" % vary_value if vary_value else b"",
             b"Cache-Control: %b\r\n" % cache_control,
             b"Edge-Client-Cache-Control: %b\r\n" % client if client else b"",
-            b"Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n",
+            b"Accept-Ranges: bytes\r\n",
+            b"" if type_value == UNKNOWN.encode("ascii") else b"X-Content-Type-Options: nosniff\r\n",
         )
     )
 

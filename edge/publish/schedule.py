@@ -33,6 +33,7 @@ from os.path import dirname
 from typing import NamedTuple
 
 from edge.publish.building import INDEX
+from edge.publish.catalogue import PublishedFile
 from edge.publish.groups import Group
 from edge.publish.making import Made
 from edge.publish.problems import Kind, Problem
@@ -40,7 +41,7 @@ from edge.publish.reading import LONGEST_WAIT, WRITING_SECONDS
 from edge.publish.site import Site
 from edge.publish.store import Signature
 from edge.publish.walk import Listing, Place, too_many
-from edge.resource import REMOVAL_RANK, rank_of
+from edge.resource import PAGE_RANK, REMOVAL_RANK, rank_of
 
 #: Bytes from which on a file is read by itself: 8 MiB take 50 ms from memory, 50 times that from a slow disk.
 LARGE = 8 << 20
@@ -111,6 +112,8 @@ class Looked(NamedTuple):
     lost: frozenset[str] = frozenset()
     #: When it was listed, Unix seconds, as the times of files are.
     date: float = 0.0
+    #: The page that lists it; None: it is not to have one.
+    page: PublishedFile | None = None
 
 
 class Make:
@@ -178,7 +181,7 @@ class _File:
 
 
 class _Folder:
-    __slots__ = ("files", "folders", "is_listed", "locations", "place")
+    __slots__ = ("files", "folders", "has_page", "is_listed", "locations", "place")
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -186,6 +189,8 @@ class _Folder:
         self.folders: dict[str, None] = {}
         self.locations: frozenset[str] = frozenset()
         self.is_listed = False
+        #: A page that lists it is published, under its name and a slash.
+        self.has_page = False
 
 
 class Schedule:
@@ -250,6 +255,8 @@ class Schedule:
             file = self._files.get(name)
             if file is not None:
                 self._find(file.group, batch, force=True)
+            elif name.endswith("/") and name[:-1] in self._folders:
+                self._want_look(name[:-1], batch)
         self._queue_found(batch)
         self._settle(batch)
         return batch
@@ -458,7 +465,8 @@ class Schedule:
         if rank < REMOVAL_RANK and now < batch.removes_at:
             return False
         name = batch.removed.popleft()
-        if name not in self._files:  # it has not come back
+        folder = self._folders.get(name[:-1]) if name.endswith("/") else None
+        if name not in self._files and not (folder is not None and folder.has_page):  # it has not come back
             self.step(self.site.put(name, None))
         return True
 
@@ -525,6 +533,7 @@ class Schedule:
             self._set_locations(name, folder, listing.linked | {looked.place.location})
             yield from self._take_folders(folder, listing, batch, [one for one in batches if one.is_whole])
             yield from self._take_files(folder, looked, batch)
+            self._take_page(folder, looked.page, batch)
         for one in batches:
             one.looks.discard(name)
         if batch.is_start:
@@ -544,6 +553,15 @@ class Schedule:
                 self._want_look(name, one)
         folder.folders = dict.fromkeys(here)
 
+    def _take_page(self, folder: _Folder, page: PublishedFile | None, batch: Batch) -> None:
+        """*page* lists the *folder* from now on."""
+        name, had_page = folder.place.name + "/", folder.has_page
+        folder.has_page = page is not None
+        if page is not None:
+            self._put(name, page, batch, PAGE_RANK)
+        elif had_page:
+            batch.removed.append(name)
+
     def _drop_folder(self, name: str, batch: Batch) -> Iterator[None]:
         """The directory *name* is gone, with all that was in it."""
         pending = [name]
@@ -560,6 +578,8 @@ class Schedule:
             self._urgent_looks.pop(here, None)
             self._again.pop(here, None)
             self.problems.pop(here + "/", None)
+            if folder.has_page:
+                batch.removed.append(here + "/")
             pending += folder.folders
             for file in folder.files:
                 self._drop_file(file, batch)
@@ -703,18 +723,22 @@ class Schedule:
         if any(one.kind is Kind.WRITING for one in problems):
             self._written_since.setdefault(name, now)
         file.is_made, file.is_later = not later, max(later, default=0.0) > 0
-        paths = self.site.put(name, published)
+        at_once = lane in (Lane.ASKED, Lane.LARGE)
+        self._put(name, published, None if at_once else file.batch, file.rank)
         self._count_unread(name, file)
         if later or (published is not None and published.is_undated):
             self._again.setdefault(dirname(name), now + min(later, default=LOOK_AGAIN))
-        batch, rank = file.batch, file.rank
-        if batch is None or batch.is_start or lane in (Lane.ASKED, Lane.LARGE):
-            self.step(paths)
-        elif paths:
-            batch.held.setdefault(rank, []).extend(paths)
         self._close(file)
         if published is not None and published.is_provisional and not problems and lane is not Lane.BETTER:
             self._queue(name, file, Lane.BETTER)
+
+    def _put(self, name: str, published: PublishedFile | None, batch: Batch | None, rank: int) -> None:
+        """*name* is *published* when the *batch* has come to its *rank*; None: at once."""
+        paths = self.site.put(name, published)
+        if batch is None or batch.is_start:
+            self.step(paths)
+        elif paths:
+            batch.held.setdefault(rank, []).extend(paths)
 
     def _leave(self, name: str, file: _File, at: float) -> None:
         """*file* could not be made: its directory is looked at again at that time."""

@@ -19,6 +19,10 @@ class PublishSettings:
     client: str = ""
     #: Globs of the pages that get the smart client's script tag, see :mod:`edge.publish.injection`.
     inject_client: tuple[str, ...] = ()
+    #: (``.extension``, name or ``*``; media type), before those of :mod:`edge.publish.types`.
+    types: tuple[tuple[str, str], ...] = ()
+    #: Globs of the folders that are listed, see :mod:`edge.publish.listings`.
+    listings: tuple[str, ...] = ()
     #: Publish what links point to outside of *root*.
     follow_symlinks: bool = False
     #: (glob, Cache-Control value), the first match wins; see :mod:`edge.publish.rules`.

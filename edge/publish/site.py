@@ -42,7 +42,10 @@ class Site(Mapping[bytes, Resource]):
         return len(self._resources)
 
     def put(self, name: str, published: PublishedFile | None) -> list[bytes]:
-        """*published* is what the file *name* is from now on (None: there is none); paths that differ."""
+        """*published* is what the file *name* is from now on (None: there is none); paths that differ.
+
+        A listing is put under the name of its folder with a slash behind it, which no file has.
+        """
         old = self.files.get(name)
         siblings = dict.fromkeys((*(old.siblings if old else ()), *(published.siblings if published else ())))
         names = (name, *siblings)
@@ -91,7 +94,8 @@ class Site(Mapping[bytes, Resource]):
             return
         new = {one.path: one for one in counting.resources} if counting is not None else {}
         for resource in was.resources if was is not None else ():
-            if resource.path not in new:
+            # An index file that has come has taken over the path of its folder from the listing.
+            if resource.path not in new and self._resources.get(resource.path) is resource:
                 del self._resources[resource.path]
                 self.provisional.discard(resource.path)
                 yield resource.path

@@ -94,6 +94,8 @@ class Listing(NamedTuple):
     problems: list[Problem]
     #: It could not be read: what was published of it and of everything below stays.
     is_unknown: bool = False
+    #: When something was added to it or removed from it last: mtime, in nanoseconds.
+    modified: int = 0
 
 
 def open_file(name: str, flags: int, directory: int | None) -> int:
@@ -192,7 +194,7 @@ class Tree:
                 return Listing({}, [], frozenset(), [Problem(Kind.LOOP, place.name, text)])
             if on_directory is not None:
                 on_directory(place.location)
-            return self._list(place, fd, identity, on_directory)
+            return self._list(place, fd, identity, on_directory)._replace(modified=status.st_mtime_ns)
         except OSError as error:
             return _unlisted(place, error)
         finally:

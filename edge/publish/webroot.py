@@ -23,6 +23,7 @@ from edge.publish.reading import LONGEST_WAIT, WRITING_SECONDS, Reader
 from edge.publish.settings import PublishSettings, ScanProgress
 from edge.publish.store import Store
 from edge.publish.threads import threads_or
+from edge.publish.types import Types
 from edge.publish.walk import Opener, Tree, open_file
 
 
@@ -73,7 +74,7 @@ def scan(
         groups = [
             group
             for folder in tree.walk(on_problem, on_directory)
-            for group in groups_of(folder, settings.image_siblings)
+            for group in groups_of(folder, settings.image_siblings, Types(settings.types))
         ]
         for problem in refusals(groups):
             report(problem)

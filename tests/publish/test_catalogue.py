@@ -6,8 +6,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.publish.building import build
 from edge.publish.catalogue import Catalogue, PublishedFile, Statistics, is_same
-from edge.publish.rules import content_type, media_type
 from edge.publish.store import Coded
+from edge.publish.types import content_type, media_type
 from edge.resource import Coding, Resource
 
 

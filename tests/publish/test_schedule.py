@@ -25,15 +25,17 @@ from edge.publish.catalogue import PublishedFile
 from edge.publish.groups import groups_of
 from edge.publish.making import Made
 from edge.publish.problems import Kind, Problem
-from edge.publish.rules import content_type, media_type
 from edge.publish.schedule import Batch, Job, Known, Lane, Look, Looked, Make, Schedule
 from edge.publish.site import Site
 from edge.publish.store import Coded
+from edge.publish.types import content_type, media_type
 from edge.publish.walk import Folder, Listing, Place, SourceFile
 from edge.resource import Coding
 
 ROOT = Place("", b"/", "/site", (), 0)
 FOLDERS = ("", "d", "d/e")
+#: Those that are listed while they have no index file.
+LISTED = ("d", "d/e")
 #: Runs; more with the environment variable.
 EXAMPLES = int(os.environ.get("SCHEDULE_EXAMPLES", "150"))
 NAMES = ("index.html", "c.png", "v.mp4")
@@ -93,7 +95,17 @@ class World:
             if one.startswith(prefix) and one and "/" not in one[len(prefix) :] and one != place.name
         ]
         listing = Listing(files, places if place.name in self.folders else [], frozenset(), [])
-        return Looked(place, listing, groups_of(Folder(place.name, files)))
+        page = listing_of(place.name, self.lists(place.name)) if self.is_listed(place.name) else None
+        return Looked(place, listing, groups_of(Folder(place.name, files)), page=page)
+
+    def is_listed(self, folder: str) -> bool:
+        """Whether a folder is to have a page that lists it."""
+        return folder in LISTED and folder in self.folders and f"{folder}/index.html" not in self.files
+
+    def lists(self, folder: str) -> bytes:
+        """What that page says."""
+        names = [name for name in self.files if name.rpartition("/")[0] == folder]
+        return b"listing of " + ",".join(sorted(names)).encode()
 
     def read(self, job: Make) -> Made:
         files: dict[str, PublishedFile | None] = {}
@@ -131,6 +143,22 @@ def published(name: str, body: bytes, well: bool, signatures: Any, settled: bool
         bodies[Coding.BR] = Coded(sha256(data).digest(), len(data), data)
     resources = build(b"/" + name.encode(), content_type(type_, True), b"no-cache", 1, bodies, {})
     return PublishedFile(signatures, settled, resources, (), is_provisional=coded and not well)
+
+
+def listing_of(folder: str, body: bytes) -> PublishedFile:
+    """A listing of two pages."""
+    resources = [
+        resource
+        for path in listing_paths(folder)
+        for resource in build(
+            path, b"text/html", b"x", 1, {Coding.IDENTITY: Coded(sha256(body).digest(), len(body), body)}, {}
+        )
+    ]
+    return PublishedFile((), True, tuple(resources), ())
+
+
+def listing_paths(folder: str) -> list[bytes]:
+    return [f"/{folder}/{name}".encode() for name in ("", ".newest")]
 
 
 def paths_of(name: str) -> list[bytes]:
@@ -366,6 +394,8 @@ class Anything(RuleBasedStateMachine):
     @invariant()
     def no_byte_is_served_that_the_file_never_had(self) -> None:
         for path, body in self.node.table.items():
+            if body.startswith(b"listing of"):
+                continue
             name = path.decode()[1:]
             if name == "" or name.endswith("/"):
                 name += "index.html"
@@ -383,6 +413,8 @@ class Anything(RuleBasedStateMachine):
         node.world.open.clear()
         node.settle()
         expected = {path: body for name, body in node.world.files.items() for path in paths_of(name)}
+        for folder in filter(node.world.is_listed, LISTED):
+            expected.update(dict.fromkeys(listing_paths(folder), node.world.lists(folder)))
         for path in list(expected):
             if path in node.purges:
                 del expected[path]

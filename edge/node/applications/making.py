@@ -21,7 +21,7 @@ from edge.http.dates import parse_date
 from edge.http.fields import Fields, lines_of, list_members
 from edge.node.process.answers import LONGEST_BODY, FilledAnswer, groups_fit
 from edge.publish.coding import QUICK_BROTLI, encode, is_worth_it
-from edge.publish.rules import is_compressible
+from edge.publish.types import is_compressible
 from edge.resource import CODING_TOKENS, Coding, Representation, etag_of
 from edge.table.layout import OWN_CORS, OWN_ETAG
 from edge.table.reader import LINES_LIMIT

@@ -226,7 +226,7 @@ class Publisher:
         names = [
             name
             for name, published in self.site.files.items()
-            if any(one.etag in etags for one in published.resources[0].representations)
+            if any(one.etag in etags for resource in published.resources for one in resource.representations)
         ]
         done = self._promise(self._schedule.renew(names))
         self._pump()

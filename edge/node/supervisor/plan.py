@@ -136,6 +136,8 @@ def publish_settings(config: Config) -> PublishSettings:
         node=config.node,
         image_siblings=ImageSiblings(config.image_siblings),
         cache_rules=config.cache,
+        types=config.types,
+        listings=config.listing,
         qualities=Qualities(brotli=config.brotli_quality, zstd=config.zstd_level),
         body_limit=config.body_limit_kib * 1024,
         file_limit=config.table_entries,
