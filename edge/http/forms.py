@@ -59,18 +59,16 @@ def parse_query(query: bytes) -> Fields:
 def _decoded(text: bytes) -> bytes:
     """*text* with ``+`` as a space and ``%XX`` as an octet; any other percent sign stands for itself."""
     text = text.replace(b"+", b" ")
-    if b"%" not in text:
-        return text
-    try:
-        return _unescaped(text)
-    except UnicodeDecodeError:
-        return _unescaped(MALFORMED_TRIPLET.sub(b"%25", text))
+    return _unescaped(text) if b"%" in text else text
 
 
 def _unescaped(text: bytes) -> bytes:
     r"""Percent-decoded by Python's codec of ``\xXX``: 10 ns an octet, ``urllib`` takes ten times that."""
     escaped = text.replace(b"\\", b"\\\\").replace(b"%", b"\\x")
-    return escaped.decode("unicode_escape").encode("latin-1")
+    try:
+        return escaped.decode("unicode_escape").encode("latin-1")
+    except UnicodeDecodeError:
+        return _unescaped(MALFORMED_TRIPLET.sub(b"%25", text))
 
 
 def parse_cookies(lines: Iterable[bytes]) -> dict[bytes, bytes]:
@@ -85,7 +83,7 @@ def parse_cookies(lines: Iterable[bytes]) -> dict[bytes, bytes]:
 
 
 def parse_segments(path: bytes) -> list[bytes]:
-    """The segments of *path*, which has no malformed triplet, percent-decoded; a first slash begins none."""
+    """The segments of *path*, percent-decoded as fields are; a first slash begins none."""
     path = path[1:]
     if b"%" not in path:
         return path.split(b"/")

@@ -43,7 +43,9 @@ class ListingTests(SynchronousTestCase):
         self.follows(lambda body: b"new.txt" in body)
         self.node.write("pub/index.html", b"index\n")
         self.follows(lambda body: body == b"index\n")
-        self.node.wait_for(lambda: self.node.ask("/pub/.newest")[0] == 404, "other orders go with the listing")
+        self.node.wait_for(
+            lambda: self.node.ask("/pub/.newest")[0] == 404, "other orders go with the listing"
+        )
         (self.node.site / "pub/index.html").unlink()
         self.follows(lambda body: b"new.txt" in body)
 
@@ -57,7 +59,13 @@ class ListingTests(SynchronousTestCase):
         self.assertEqual(fields["X-Content-Type-Options"], "nosniff")
 
     def test_names_that_browsers_do_not_encode_are_found(self) -> None:
-        for target in ("/100%.html", "/100%25.html", "/a|b[c].html", "/a%7Cb%5Bc%5D.html", "/100%.html?x[]=|%"):
+        for target in (
+            "/100%.html",
+            "/100%25.html",
+            "/a|b[c].html",
+            "/a%7Cb%5Bc%5D.html",
+            "/100%.html?x[]=|%",
+        ):
             self.assertEqual(self.node.ask(target)[0], 200, target)
 
     def follows(self, condition: Callable[[bytes], bool]) -> None:

@@ -202,3 +202,7 @@ class SegmentTests(SynchronousTestCase):
     def test_it_reads_what_twisted_reads(self, text: str, encoded: bool) -> None:
         path = b"/" + quote_from_bytes(text.encode("latin-1"), "" if encoded else "/\\").encode()
         self.assertEqual(parse_segments(path), list(map(unquote_to_bytes, path[1:].split(b"/"))))
+
+    @given(st.lists(st.sampled_from([*b"%%%2fF4/a\\"]), max_size=12).map(bytes))
+    def test_a_percent_sign_without_digits_stands_for_itself(self, path: bytes) -> None:
+        self.assertEqual(parse_segments(b"/" + path), list(map(unquote_to_bytes, path.split(b"/"))))
