@@ -38,7 +38,9 @@ def _problems(config: Config) -> Iterator[str]:
         yield f"--state-dir {config.state_dir}: {problem}"
     elif problem := _unwritable(config.cache_dir):
         yield f"--cache-dir {config.cache_dir}: {problem}"
-    if config.access_log not in (None, "-"):
+    if config.access_log == "journal" and not os.path.exists("/run/systemd/journal/socket"):
+        yield "--access-log journal: there is no systemd-journald here; name a file, or - for standard output"
+    elif config.access_log not in (None, "-", "journal"):
         log = Path(str(config.access_log))
         blocked = "it is a directory; name a file" if log.is_dir() else _unwritable(log.parent)
         if blocked or (log.exists() and not os.access(log, os.W_OK)):

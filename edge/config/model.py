@@ -131,9 +131,11 @@ class Config(SiteRules):
     lease_seconds: int = 10
 
     # Logs
-    #: An absolute path, or "-" for standard output; None: no access log.
+    #: An absolute path, "-" for standard output, or "journal" for systemd's; None: no access log.
     access_log: str | None = None
-    access_log_format: Literal["json", "clf"] = "json"
+    access_log_format: Literal["json", "combined", "common"] = "json"
+    #: Of all that is answered, or only of what the fast path does not answer.
+    access_log_requests: Literal["all", "handed-off"] = "all"
     #: One in this many of the fast path's requests; 0 = none.
     access_log_every: int = 1
 

@@ -120,7 +120,7 @@ def _webroot(text: str, base: Path) -> Path | None:
 
 
 def _log_file(text: str, base: Path) -> str:
-    return text if text == "-" else str(_absolute(text, base))
+    return text if text in ("-", "journal") else str(_absolute(text, base))
 
 
 def _name(text: str, base: Path) -> str:

@@ -19,6 +19,8 @@ In ``src/``, a header and mostly a source of each name; headers include only tho
     edge_head        the heads of answers (200, 304, 408), composed to the byte
     edge_request     recognising requests; all others are let go
     edge_sites       which site a host belongs to
+    edge_log         records of requests, into a ring in shared memory
+    edge_lines       and out of it, as lines of the access log
     edge_changes     what has changed since a state of the site
     edge_answer      request bytes in, answer bytes out: which answer a request gets
 

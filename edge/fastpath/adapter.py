@@ -67,14 +67,9 @@ class Adapter:
         fast_path: FastPath,
         reactor: Any,
         on_failure: Callable[[Failure], None],
-        take_samples: Callable[[], None] | None = None,
     ) -> None:
-        """*on_failure* is called when the fast path itself fails: nothing is served after that.
-
-        *take_samples* is called after each batch, when there may be records for the access log.
-        """
+        """*on_failure* is called when the fast path itself fails: nothing is served after that."""
         self.fast_path = fast_path
-        self._take_samples = take_samples
         self._reactor = reactor
         self._on_failure = on_failure
         self._listeners: dict[int, _Listener] = {}
@@ -138,8 +133,6 @@ class Adapter:
                 self._take(handoff)
             except Exception:
                 self._log.failure("A connection could not be given to its protocol")
-        if self._take_samples is not None:
-            self._take_samples()
 
     def _take(self, handoff: Handoff) -> None:
         """Give the connection of *handoff* its transport and protocol."""

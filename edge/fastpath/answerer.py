@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 
 from edge.cache.record import opaque, own_tag
-from edge.fastpath.interface import Next, Sample, Settings
+from edge.fastpath.interface import Next, Settings
 from edge.fastpath.recognise import Request, Unrecognised, recognise
 from edge.http import changes
 from edge.http.answer import (
@@ -20,6 +20,8 @@ from edge.http.answer import (
 )
 from edge.http.dates import format_date
 from edge.http.revalidation import render_stale
+from edge.logs.record import NO_ADDRESS, Record
+from edge.logs.ring import Ring
 from edge.resource import PREFERENCE, Coding, Media, variant_number
 from edge.sites import Hosts, entry_name
 from edge.table.counters import INDEX
@@ -32,8 +34,6 @@ from edge.table.site_state import find_state, state_since
 ANSWERS = 64
 OUTPUT_BYTES = 256 * 1024
 VALIDATORS = 1000
-SAMPLES = 256
-_SAMPLE_TARGET = 512
 
 
 def monotonic_ms() -> int:
@@ -54,13 +54,17 @@ class PythonAnswerer:
         self.reader = Reader(segment, worker_index, now_ms)
         self.counters = CounterBlock(segment, worker_index)
         self.draining = False
-        #: For the access log; the loop fills in the address.
-        self.samples: list[Sample] = []
         self._hosts = Hosts(settings.sites)
         self._sites = settings.sites
         #: By number of the site.
         self._origins = {0: frozenset(settings.allow_origins)}
-        self._log_every = self._log_countdown = settings.log_every
+        self.log = None if settings.log is None else Ring(settings.log.ring)
+        self._log_every = self._log_countdown = 0 if settings.log is None else settings.log.every
+        #: Of what is logged next: when it is answered, and how many microseconds that took.
+        self._client, self._now_us = NO_ADDRESS, 0
+        self.duration: Callable[[], int] = int
+        #: Whether the reader of the log is to be woken.
+        self.log_is_awaited = False
         self._date = b""
         #: Of the request being answered: its site, and what the names of that one's entries begin with.
         self._site, self._prefix = 0, b""
@@ -71,6 +75,9 @@ class PythonAnswerer:
 
     def drain(self) -> None:
         self.draining = True
+
+    def receive_from(self, client: bytes, unix_us: int) -> None:
+        self._client, self._now_us = client, unix_us
 
     def answer(self, data: bytes, date: bytes) -> tuple[bytes, int, Next]:
         self.reader.enter()
@@ -114,7 +121,7 @@ class PythonAnswerer:
             consumed += request.consumed
             answered += 1
             if self._log_every:
-                self._sample(request, int(pieces[0][9:12]), size)
+                self._log(request, int(pieces[0][9:12]), size - len(pieces[0]))
             if close:
                 after = Next.CLOSE
                 break
@@ -262,14 +269,28 @@ class PythonAnswerer:
     def _cors(self, request: Request) -> bytes:
         return cors_line(request.path, request.fields.origin, self._origins.get(self._site, frozenset()))
 
-    def _sample(self, request: Request, status: int, sent: int) -> None:
+    def _log(self, request: Request, status: int, sent: int) -> None:
+        """Write an answer down; *sent*: bytes of its body."""
         self._log_countdown -= 1
-        if self._log_countdown:
+        if self._log_countdown or self.log is None:
             return
         self._log_countdown = self._log_every
-        if len(self.samples) < SAMPLES:
-            target = request.target[:_SAMPLE_TARGET]
-            self.samples.append(Sample(int(time.time()), "", request.method, target, status, sent))
+        fields = request.fields
+        self.log_is_awaited |= self.log.write(
+            Record(
+                at=self._now_us,
+                status=status,
+                sent=sent,
+                method=request.method,
+                target=request.target,
+                duration=self.duration(),
+                address=self._client,
+                cache="hit",
+                host=fields.host,
+                referer=fields.referer,
+                user_agent=fields.user_agent,
+            )
+        )
 
 
 def _is_current(request: Request, entry: Entry) -> bool:

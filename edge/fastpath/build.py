@@ -62,18 +62,21 @@ ffibuilder.cdef(
     #define EDGE_COUNTER_COUNT ...
     #define EDGE_C_CONNECTIONS ...
 
-    typedef struct {
-        uint64_t at, sent;
-        uint16_t status, target_length;
-        uint8_t method, suite;
-        char address[46];
-        uint8_t target[512];
-    } edge_sample;
+    typedef struct { ...; } edge_log_ring;
+    bool edge_log_open(edge_log_ring *ring, void *memory, uint64_t bytes);
+    typedef enum { EDGE_LINES_COMMON, EDGE_LINES_COMBINED, EDGE_LINES_JSON } edge_lines_format;
+    size_t edge_log_lines(edge_log_ring *ring, edge_lines_format format, unsigned worker,
+                          uint8_t *to, size_t room, uint64_t *damaged);
+    bool edge_log_sleeps(edge_log_ring *ring, bool sleeps);
+    #define EDGE_LINE_MOST ...
+
     typedef struct {
         edge_table table;
         bool draining, secure;
-        unsigned sample_count;
-        edge_sample samples[...];
+        uint32_t log_every, log_countdown;
+        edge_log_ring log;
+        uint64_t now_us;
+        uint8_t client[16];
         char date[29];
         ...;
     } edge_answerer;
@@ -116,7 +119,8 @@ ffibuilder.cdef(
     typedef struct edge_tls_context edge_tls_context;
     typedef struct edge_loop edge_loop;
     enum { EDGE_LISTENER_RECOGNISES, EDGE_LISTENER_SHARED, ... };
-    edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits, uint32_t log_every);
+    edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits);
+    int edge_loop_log(edge_loop *loop, void *ring, uint64_t bytes, uint32_t every, int wake);
     void edge_loop_free(edge_loop *loop);
     edge_answerer *edge_loop_answerer(edge_loop *loop);
     int edge_loop_fileno(const edge_loop *loop);
@@ -147,6 +151,7 @@ ffibuilder.set_source(
     """
     #include <stdlib.h>
     #include <string.h>
+    #include "edge_lines.h"
     #include "edge_loop.h"
 
     /* For tests and tools: one call of edge_answer with its pieces copied together, if *written has room. */

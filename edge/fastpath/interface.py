@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from mmap import mmap
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from edge.shares import BUFFER_BYTES
@@ -49,14 +50,26 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Logging:
+    """Where requests are written down, by the fast path and by the Twisted side of the same thread."""
+
+    #: A ring (:mod:`edge.logs.ring`).
+    ring: mmap
+    #: One request in this many.
+    every: int = 1
+    #: An eventfd that wakes who reads the ring; -1: nobody waits.
+    wake: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything a fast path needs besides the table."""
 
     limits: Limits = field(default_factory=Limits)
     #: Serialized origins that get Access-Control-Allow-Origin of site 0; (b"*",) = all.
     allow_origins: tuple[bytes, ...] = ()
-    #: Record one request in this many for the access log; 0 = none.
-    log_every: int = 0
+    #: The access log; None: there is none.
+    log: Logging | None = None
     #: What :meth:`FastPath.secure` needs; None: TLS is Twisted's.
     tls: NativeTls | None = None
     #: The line Strict-Transport-Security of answers over TLS, with its CRLF; b"": none.
@@ -77,22 +90,6 @@ class Handoff(NamedTuple):
     data: bytes
     #: Of a TLS connection whose handshake is over: its record layer, which moves along; *data* is plaintext.
     layer: RecordLayer | None = None
-
-
-class Sample(NamedTuple):
-    """One request for the access log."""
-
-    #: Unix seconds.
-    at: int
-    #: Numeric address of the peer, "" on Unix sockets.
-    address: str
-    method: bytes
-    target: bytes
-    status: int
-    #: Bytes of the answer, head included.
-    sent: int
-    #: "TLSv1.3 TLS_AES_128_GCM_SHA256", the like, or "".
-    tls: str = ""
 
 
 class Next(Enum):
@@ -138,8 +135,8 @@ class FastPath(Protocol):
         """Serve what is ready, and wait for more up to *timeout* seconds (None: for ever).
 
         It ends early when *fd* of :meth:`watch` is readable, when a signal has come, when there are
-        connections for Twisted (which it returns) or many samples, and after 2,048 events.  :exc:`OSError`:
-        it cannot wait any more.
+        connections for Twisted (which it returns), and after 2,048 events.  :exc:`OSError`: it cannot wait
+        any more.
         """
 
     def tick(self) -> None:
@@ -164,9 +161,6 @@ class FastPath(Protocol):
         :exc:`ValueError`: more than 1,024 of all sites, or one over 256 bytes.
         """
 
-    def samples(self) -> list[Sample]:
-        """Access-log records since the last call (bounded; the oldest are kept)."""
-
     def drain(self) -> None:
         """Stop accepting; close idle connections; answers from now on carry Connection: close."""
 
@@ -185,6 +179,9 @@ class Answerer(Protocol):
 
     def drain(self) -> None:
         """From now on every answer closes."""
+
+    def receive_from(self, client: bytes, unix_us: int) -> None:
+        """Whom the next requests are from, as :mod:`edge.logs.record` has it, and when, Unix microseconds."""
 
     def answer(self, data: bytes, date: bytes) -> tuple[bytes, int, Next]:
         """Answer as many requests at the front of *data* as are recognised and found, up to a full output.

@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any
 from edge._native import ffi, lib
 from edge.errors import SegmentError
 from edge.fastpath.answerer import monotonic_ms
-from edge.fastpath.interface import Handoff, Next, Sample, Settings
+from edge.fastpath.interface import Handoff, Next, Settings
 from edge.sites import ALONE
-from edge.tls.interface import VERSION
-from edge.tls.suites import SUITES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -33,7 +31,6 @@ _PROBLEMS = {
     lib.EDGE_TABLE_INCONSISTENT: "it is truncated or inconsistent",
     lib.EDGE_TABLE_BIG_ENDIAN: "the native build needs a little-endian machine",
 }
-_METHODS = (b"GET", b"HEAD", b"POST")
 _NEXT = {
     lib.EDGE_NEXT_RECEIVE: Next.RECEIVE,
     lib.EDGE_NEXT_ANSWER: Next.ANSWER,
@@ -125,6 +122,15 @@ class NativeAnswerer:
         _allow_origins(self._answerer, settings.allow_origins)
         _set_hsts(self._answerer, settings.hsts)
         self._answerer.secure = settings.secure
+        if settings.log is not None:
+            self._ring = ffi.from_buffer(settings.log.ring, require_writable=True)
+            if not lib.edge_log_open(ffi.addressof(self._answerer, "log"), self._ring, len(self._ring)):
+                raise ValueError("that is no ring of records")
+            self._answerer.log_every = self._answerer.log_countdown = settings.log.every
+
+    def receive_from(self, client: bytes, unix_us: int) -> None:
+        ffi.memmove(self._answerer.client, client, 16)
+        self._answerer.now_us = unix_us
 
     def allow_origins(self, origins: Collection[bytes], site: int = 0) -> None:
         _allow_origins(self._answerer, origins, site)
@@ -166,7 +172,7 @@ class NativeFastPath:
                 "pending_bytes": limits.pending_bytes,
             },
         )
-        loop = lib.edge_loop_new(self._table, c_limits, settings.log_every)
+        loop = lib.edge_loop_new(self._table, c_limits)
         if loop == ffi.NULL:
             raise OSError(ffi.errno, f"no fast path: {os.strerror(ffi.errno)}")
         self._loop = loop
@@ -178,6 +184,10 @@ class NativeFastPath:
         self._sites = _tell_sites(self._answerer, settings.sites)
         _allow_origins(self._answerer, settings.allow_origins)
         _set_hsts(self._answerer, settings.hsts)
+        if settings.log is not None:
+            log = settings.log
+            self._ring = ffi.from_buffer(log.ring, require_writable=True)
+            _check(lib.edge_loop_log(loop, self._ring, len(self._ring), log.every, log.wake))
 
     def fileno(self) -> int:
         return int(lib.edge_loop_fileno(self._loop))
@@ -231,23 +241,6 @@ class NativeFastPath:
     def release(self, fd: int) -> None:
         if self._loop is not None:  # else it is not counted any more
             lib.edge_loop_release(self._loop, fd)
-
-    def samples(self) -> list[Sample]:
-        answerer = self._answerer
-        records = [
-            Sample(
-                at=record.at,
-                address=ffi.string(record.address).decode("ascii"),
-                method=_METHODS[record.method],
-                target=bytes(ffi.buffer(record.target, record.target_length)),
-                status=record.status,
-                sent=record.sent,
-                tls=f"{VERSION} {SUITES[0x1300 + record.suite].name}" if record.suite else "",
-            )
-            for record in answerer.samples[0 : answerer.sample_count]
-        ]
-        answerer.sample_count = 0
-        return records
 
     def drain(self) -> None:
         lib.edge_loop_drain(self._loop)

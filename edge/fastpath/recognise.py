@@ -73,6 +73,9 @@ class Fields(NamedTuple):
     origin: bytes | None = None
     content_length: int | None = None
     content_type: bytes | None = None
+    host: bytes = b""
+    referer: bytes = b""
+    user_agent: bytes = b""
     #: More than one Content-Type line.
     types: int = 0
 
@@ -239,6 +242,8 @@ _KNOWN: dict[bytes, Callable[[Fields, bytes], Fields | None]] = {
     b"connection": _connection,
     b"if-none-match": _none_match,
     b"if-modified-since": lambda fields, value: fields._replace(modified_since=True),
+    b"referer": lambda fields, value: fields._replace(referer=value),
+    b"user-agent": lambda fields, value: fields._replace(user_agent=value),
     b"accept": lambda fields, value: fields._replace(accept=value),
     b"accept-encoding": _accept_encoding,
     b"origin": lambda fields, value: fields._replace(origin=value),

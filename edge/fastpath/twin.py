@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import math
+import os
 import select
 import socket
 import struct
@@ -17,11 +18,12 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from edge.fastpath.acceptor import Acceptor, Listener
-from edge.fastpath.answerer import SAMPLES, PythonAnswerer
+from edge.fastpath.answerer import PythonAnswerer
 from edge.fastpath.connection import OWED_BYTES, TRANSITIONS, Connection, State, unacknowledged
-from edge.fastpath.interface import Handoff, Next, Sample, Settings
+from edge.fastpath.interface import Handoff, Next, Settings
 from edge.http.answer import error_answer
 from edge.http.dates import format_date
+from edge.logs.record import NO_ADDRESS, mapped
 from edge.shares import Pool
 from edge.table.counters import INDEX
 from edge.table.segment import Segment
@@ -69,6 +71,7 @@ class PythonFastPath:
         self._buffers = Pool(settings.limits.pending_bytes)
         self._handoffs: list[Handoff] = []
         self._watched = -1
+        self._wake = -1 if settings.log is None else settings.log.wake
         self._draining = False
         #: Seconds that a connection may be in a state.
         self._seconds = {
@@ -154,10 +157,6 @@ class PythonFastPath:
         connection = self._connections.get(fd)
         if connection is not None and connection.state == State.HANDED:
             self._forget(fd)
-
-    def samples(self) -> list[Sample]:
-        samples, self._answerer.samples = self._answerer.samples, []
-        return samples
 
     def allow_origins(self, origins: Collection[bytes], site: int = 0) -> None:
         self._answerer.allow_origins(origins, site)
@@ -304,7 +303,7 @@ class PythonFastPath:
 
     def _reactor_has_work(self) -> bool:
         """Whether the reactor has something to do besides what is ready here."""
-        return bool(self._handoffs) or len(self._answerer.samples) > SAMPLES // 2
+        return bool(self._handoffs)
 
     def _serve_events(self, events: list[tuple[int, int]]) -> bool:
         """Serve a batch; whether the watched descriptor was among it."""
@@ -316,6 +315,7 @@ class PythonFastPath:
                     self._ready(fd, event)
         finally:
             self._answerer.reader.leave()
+            self._wake_log()
         return any(fd == self._watched for fd, _ in events)
 
     def _ready(self, fd: int, event: int) -> None:
@@ -359,11 +359,12 @@ class PythonFastPath:
         assert connection.socket is not None
         fresh = connection.state != State.READING
         answerer = self._answerer
+        if answerer.log is not None:
+            began = time.monotonic_ns()
+            answerer.duration = lambda: (time.monotonic_ns() - began) // 1000
+            answerer.receive_from(_client_of(connection.socket), int(time.time() * 1e6))
         while True:
-            known = len(answerer.samples)
             pieces, consumed, after = answerer.answer_pieces(data, self._date)
-            if len(answerer.samples) > known:
-                self._name_samples(connection, known)
             data = data[consumed:]
             fresh = fresh or consumed > 0
             if pieces and not self._send(fd, connection, b"".join(pieces), data, after is Next.CLOSE):
@@ -477,11 +478,20 @@ class PythonFastPath:
             self._count(INDEX["bytes_out"], connection.socket.send(error_answer(408, date=self._date)))
         self._linger(fd, connection)
 
-    def _name_samples(self, connection: Connection, known: int) -> None:
-        assert connection.socket is not None
-        address = ""
-        with contextlib.suppress(OSError):
-            name = connection.socket.getpeername()
-            address = str(name[0]) if isinstance(name, tuple) else ""
-        samples = self._answerer.samples
-        samples[known:] = [sample._replace(address=address) for sample in samples[known:]]
+    def _wake_log(self) -> None:
+        """Once for all requests of a batch."""
+        if self._answerer.log_is_awaited and self._wake >= 0:
+            self._answerer.log_is_awaited = False
+            with contextlib.suppress(OSError):  # it is awake, or has gone
+                os.eventfd_write(self._wake, 1)
+
+
+def _client_of(sock: socket.socket) -> bytes:
+    """Whom *sock* is with, as records have it."""
+    if sock.family == socket.AF_UNIX:
+        return NO_ADDRESS
+    try:
+        host = sock.getpeername()[0]
+    except OSError:  # gone already
+        return NO_ADDRESS
+    return mapped(socket.inet_pton(sock.family, host.partition("%")[0]))

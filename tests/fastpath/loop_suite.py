@@ -12,11 +12,14 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from edge.fastpath.interface import FastPath, Handoff, Limits, Settings
+from edge.fastpath.interface import FastPath, Handoff, Limits, Logging, Settings
 from edge.http.answer import error_answer
+from edge.logs.record import Record, mapped, unpack
+from edge.logs.ring import Ring
 from edge.table.segment import CounterBlock, Segment
 from tests.fastpath import site
 from tests.fastpath.site import BIG, BODY, DATE, EMPTY, PAGE, get
+from tests.logs.records import ring_memory
 
 if TYPE_CHECKING:
     from twisted.trial.unittest import SynchronousTestCase as Base
@@ -39,7 +42,12 @@ class ServingSuite(Base):
         segment = site.published()
         self.addCleanup(segment.close)
         self.segment = segment
-        fastpath = self.make(segment, Settings(limits=limits or Limits(), log_every=log_every))
+        log = None
+        if log_every:
+            memory, self.wake = ring_memory(), os.eventfd(0, os.EFD_NONBLOCK)
+            self.addCleanup(os.close, self.wake)
+            self.ring, log = Ring(memory), Logging(memory, log_every, self.wake)
+        fastpath = self.make(segment, Settings(limits=limits or Limits(), log=log))
         self.addCleanup(fastpath.close)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(self.listener.close)
@@ -235,18 +243,29 @@ class ServingSuite(Base):
         self.assertEqual(self.fastpath.connections(), 0)
 
     def test_requests_are_sampled_for_the_access_log(self) -> None:
-        """Every third one here, with its peer."""
+        """Every third one here, with its peer; who reads them is woken, if it sleeps."""
         self.start(log_every=3)
         self.client(get(EMPTY) * 7)
         self.settle()
-        samples = self.fastpath.samples()
-        self.assertEqual(len(samples), 2)
+        first, _ = self.logged()
         self.assertEqual(
-            (samples[0].address, samples[0].method, samples[0].target, samples[0].status),
-            ("127.0.0.1", b"GET", EMPTY, 200),
+            (first.address, first.method, first.target, first.status, first.sent, first.cache),
+            (mapped(bytes((127, 0, 0, 1))), b"GET", EMPTY, 200, 0, "hit"),
         )
-        self.assertGreater(samples[0].sent, 100)
-        self.assertEqual(self.fastpath.samples(), [])
+        self.assertLess(abs(first.at / 1e6 - time.time()), 60)
+        self.assertLess(first.duration, 60_000_000)
+        with self.assertRaises(BlockingIOError):
+            os.eventfd_read(self.wake)
+        self.assertTrue(self.ring.sleeps(True))
+        self.client(get(PAGE) * 2)
+        self.settle()
+        self.assertEqual(os.eventfd_read(self.wake), 1)
+        self.assertEqual([record.sent for record in self.logged()], [len(BODY)])
+
+    def logged(self) -> list[Record]:
+        """What has been logged since."""
+        packed = list(iter(self.ring.read, None))
+        return [record for one in packed if (record := unpack(one)) is not None]
 
 
 class LoopSuite(ServingSuite):
@@ -431,9 +450,9 @@ class LoopSuite(ServingSuite):
 
     # ---- waiting ----
 
-    def waiting(self, log_every: int = 0) -> int:
+    def waiting(self) -> int:
         """A fast path that also waits for a descriptor; the one to write to."""
-        self.start(log_every=log_every)
+        self.start()
         read, write = os.pipe()
         self.addCleanup(os.close, read)
         self.addCleanup(os.close, write)
@@ -527,16 +546,6 @@ class LoopSuite(ServingSuite):
         self.assertEqual(handoff.data, b"POST /x HTTP/1.1\r\n")
         socket.socket(fileno=handoff.fd).close()
         self.fastpath.release(handoff.fd)
-
-    def test_a_wait_ends_when_there_are_many_samples(self) -> None:
-        """Before any is lost."""
-        self.waiting(1)
-        self.meanwhile(lambda: self.asked(300))
-        taken = 0
-        while taken < 300:
-            self.assertEqual(self.fastpath.run(None if taken < 150 else 0.01), [])
-            taken += len(self.fastpath.samples())
-        self.assertEqual(taken, 300)
 
     def test_a_turn_is_bounded(self) -> None:
         """Nothing but the number of events ends this wait."""

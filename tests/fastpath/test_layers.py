@@ -26,6 +26,8 @@ SANS_IO = {
     "date",
     "changes",
     "sites",
+    "log",
+    "lines",
 }
 #: Sockets, epoll, the clock; ``peers`` makes no system call, but knows socket addresses.
 SHELL = {"loop", "connection", "peers", "sealed", "shaking"}

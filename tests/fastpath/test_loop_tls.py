@@ -7,6 +7,7 @@ import select
 import socket
 import ssl
 import struct
+from dataclasses import replace
 
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
@@ -76,7 +77,7 @@ class TlsLoopTests(ServingSuite, SynchronousTestCase):
 
     def make(self, segment: Segment, settings: Settings) -> FastPath:
         self.tls = NativeTls(1024)
-        settings = Settings(settings.limits, settings.allow_origins, settings.log_every, self.tls)
+        settings = replace(settings, tls=self.tls)
         return NativeFastPath(segment, 0, settings)
 
     def start(self, limits: Limits | None = None, recognise: bool = True, log_every: int = 0) -> FastPath:
@@ -460,12 +461,12 @@ class TlsLoopTests(ServingSuite, SynchronousTestCase):
         self.assertEqual(self.received(old).count(b"200 OK"), 2)
         self.assertRaises(OSError, fastpath.secure, 8, self.tls.context([credential("second.example")]))
 
-    def test_samples_have_protocol_and_suite(self) -> None:
+    def test_the_log_has_protocol_and_suite(self) -> None:
         self.start(log_every=1)
         self.client(get(EMPTY), hello=PyClient(suites="TLS_AES_256_GCM_SHA384"))
         self.settle()
-        (sample,) = self.fastpath.samples()
-        self.assertEqual((sample.tls, sample.status), ("TLSv1.3 TLS_AES_256_GCM_SHA384", 200))
+        (record,) = self.logged()
+        self.assertEqual((record.tls, record.status), (b"TLSv1.3 TLS_AES_256_GCM_SHA384", 200))
 
     def test_closing_ends_everything(self) -> None:
         """Handshakes under way and states; those handed off stay with who has them."""

@@ -43,6 +43,16 @@ static inline void unguard(uint8_t *copy, size_t length)
     munmap(copy + length - pages * page, (pages + 1) * page);
 }
 
+/* Makes the memory an empty ring of the log. */
+static inline void ring_new(uint8_t *memory, size_t bytes)
+{
+    edge_log_header *header = (edge_log_header *)(void *)memory;
+    memset(memory, 0, bytes);
+    memcpy(header->magic, EDGE_LOG_MAGIC, 8);
+    header->version = EDGE_LOG_VERSION;
+    header->bytes = bytes - EDGE_LOG_HEADER;
+}
+
 #define SLOTS 1024
 #define ARENA (1 << 20)
 #define SEGMENT_BYTES (EDGE_HEADER_BYTES + SLOTS * 64 + ARENA)

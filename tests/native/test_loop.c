@@ -10,12 +10,16 @@
 #include <sys/wait.h>
 
 #include "edge_connection.h"
+#include "edge_lines.h"
 
 #define HOST "Host: example.org\r\n"
 #define GET "GET /a.html HTTP/1.1\r\n" HOST "\r\n"
 static const char timeout_lines[] = "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 57\r\n"
                                     "Connection: close\r\n\r\n"
                                     "408 Request Timeout: The request did not arrive in time.\n";
+
+static uint8_t ring[EDGE_LOG_HEADER + 65536] __attribute__((aligned(64)));
+static char lines[EDGE_LINE_MOST + 4096];
 
 typedef struct {
     segment s;
@@ -32,7 +36,9 @@ static server server_new(edge_limits limits, unsigned flags)
     memset(worker_block, 0, sizeof worker_block);
     edge_table_open(&v.table, v.s.base, SEGMENT_BYTES, worker_block);
     segment_site(&v.s, &v.table);
-    v.loop = edge_loop_new(&v.table, &limits, 1);
+    v.loop = edge_loop_new(&v.table, &limits);
+    ring_new(ring, sizeof ring);
+    edge_loop_log(v.loop, ring, sizeof ring, 1, -1);
     v.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     v.address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     bind(v.listener, (struct sockaddr *)&v.address, sizeof v.address);
@@ -118,8 +124,10 @@ static void requests_are_answered_and_connections_rest(void)
     char *second = strstr(text + 1, "HTTP/1.1 200");
     check(second && strstr(second, "<p>identity</p>"), "its second half and one more are answered");
     check(counter(&v, EDGE_C_REQUESTS) == 3 && counter(&v, EDGE_C_CONNECTIONS) == 1, "and counted");
-    edge_answerer *answerer = edge_loop_answerer(v.loop);
-    check(answerer->sample_count == 3 && !strcmp(answerer->samples[0].address, "127.0.0.1"), "samples know the peer");
+    edge_log_ring *log = &edge_loop_answerer(v.loop)->log;
+    uint64_t damaged = 0;
+    size_t length = edge_log_lines(log, EDGE_LINES_COMMON, 0, (uint8_t *)lines, sizeof lines, &damaged);
+    check(log->header->written == 3 && !damaged && length && !strncmp(lines, "127.0.0.1 - - [", 15), "the log has the peer");
     close(fd);
     settle(&v);
     check(edge_loop_connections(v.loop) == 0 && edge_loop_memory(v.loop) == 0, "a closed connection is forgotten");

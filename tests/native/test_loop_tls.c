@@ -21,6 +21,7 @@
 #define CLIENTS 24
 #define BIG_BYTES 200000
 
+static uint8_t ring[EDGE_LOG_HEADER + 65536] __attribute__((aligned(64)));
 static uint64_t seed = 88172645463325252u;
 
 static size_t below(size_t limit) /* xorshift64 */
@@ -90,7 +91,9 @@ static server server_new(void)
     segment_site(&v.s, &v.table);
     memset(big, 'b', BIG_BYTES);
     segment_put(&v.s, &v.table, "/big", 0, 1, "big------etag-16", big, "X: y\r\n", "", EDGE_SLOT_LIVE);
-    v.loop = edge_loop_new(&v.table, &limits, 1);
+    v.loop = edge_loop_new(&v.table, &limits);
+    ring_new(ring, sizeof ring);
+    edge_loop_log(v.loop, ring, sizeof ring, 1, -1);
     v.tls = edge_tls_new(1 << 12);
     v.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     v.address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -287,7 +290,7 @@ static void a_foreign_table_of_functions_is_refused(void)
 {
     server v = server_new();
     edge_tls_functions foreign = edge_tls_native;
-    edge_loop *loop = edge_loop_new(&v.table, &(edge_limits){10, 0, 10, 75, 30, 0, 10, 1 << 20}, 0);
+    edge_loop *loop = edge_loop_new(&v.table, &(edge_limits){10, 0, 10, 75, 30, 0, 10, 1 << 20});
     foreign.size++;
     check(edge_loop_use_tls(loop, &foreign, v.tls) == -EINVAL, "functions of another build are not called");
     check(edge_loop_secure(loop, 7, NULL) == -EINVAL, "nor has a listener certificates without them");

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from twisted.internet.task import Clock
 from twisted.web.resource import Resource
 
+from edge.logs.record import Record
 from edge.node.connection.site import ChannelFactory, EdgeSite
 from edge.node.process.channel_limits import ChannelLimits
 from edge.shares import Pools
@@ -43,12 +44,12 @@ class Log:
 
     def __init__(self) -> None:
         self.lines: list[tuple[bytes, bytes, int, int]] = []
+        self.records: list[Record] = []
 
-    def record(
-        self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int, tls: str = ""
-    ) -> None:
+    def write(self, record: Record) -> None:
         """One answer."""
-        self.lines.append((method, target, status, sent))
+        self.records.append(record)
+        self.lines.append((record.method, record.target, record.status, record.sent))
 
 
 class Connection:

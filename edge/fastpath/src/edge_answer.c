@@ -134,24 +134,31 @@ static const char *date_of(edge_answerer *answerer, uint32_t unix_seconds)
     return answerer->dates[cell].text;
 }
 
-static void sample(edge_answerer *answerer, const edge_request *request, unsigned status, size_t sent)
+/* Writes an answer down; sent: bytes of its body. */
+static void log_answer(edge_answerer *answerer, const edge_request *request, unsigned status, uint64_t sent)
 {
-    edge_sample *record;
-    if (--answerer->log_countdown)
+    static const char *const methods[] = {"GET", "HEAD", "POST"};
+    const char *method = methods[request->method];
+    if (!answerer->log_every || --answerer->log_countdown)
         return;
     answerer->log_countdown = answerer->log_every;
-    if (answerer->sample_count == EDGE_SAMPLES)
-        return;
-    record = answerer->samples + answerer->sample_count++;
-    record->at = answerer->now;
-    record->sent = sent;
-    record->status = (uint16_t)status;
-    record->method = (uint8_t)request->method;
-    record->suite = 0;
-    record->address[0] = 0;
-    record->target_length = (uint16_t)(request->target.length < EDGE_SAMPLE_TARGET ? request->target.length
-                                                                                   : EDGE_SAMPLE_TARGET);
-    memcpy(record->target, request->target.bytes, record->target_length);
+    edge_log_write(&answerer->log, &(edge_log_entry){
+        .at = answerer->now_us,
+        .sent = sent,
+        .duration = answerer->clock ? (uint32_t)(answerer->clock() - answerer->began) : 0,
+        .status = (uint16_t)status,
+        .cache = EDGE_LOG_HIT,
+        .protocol = EDGE_LOG_PROTOCOL,
+        .address = answerer->client,
+        .texts = {
+            [EDGE_LOG_METHOD] = {(const uint8_t *)method, strlen(method)},
+            [EDGE_LOG_TARGET] = request->target,
+            [EDGE_LOG_HOST] = request->host,
+            [EDGE_LOG_REFERER] = request->referer,
+            [EDGE_LOG_AGENT] = request->user_agent,
+            [EDGE_LOG_TLS] = answerer->tls,
+        },
+    });
 }
 
 /* ---- conditions and selection ---- */
@@ -381,7 +388,7 @@ static bool answer_changes(edge_answerer *answerer, const edge_request *request,
     uint8_t body[EDGE_HISTORY_BYTES + 2], *end = body;
     edge_entry entry;
     edge_span asked;
-    size_t begin, before = out->total;
+    size_t begin;
     unsigned status = 200;
     if (!find_state(answerer, &entry) || entry.length > EDGE_HISTORY_BYTES)
         return false;
@@ -418,8 +425,7 @@ static bool answer_changes(edge_answerer *answerer, const edge_request *request,
         edge_piece_since(out, begin);
     }
     edge_count(&answerer->table, end ? EDGE_C_OK : EDGE_C_NOT_MODIFIED, 1);
-    if (answerer->log_every)
-        sample(answerer, request, status, out->total - before);
+    log_answer(answerer, request, status, request->method == EDGE_GET && end ? (uint64_t)(end - body) : 0);
     return true;
 }
 
@@ -427,7 +433,6 @@ static bool answer_changes(edge_answerer *answerer, const edge_request *request,
 static bool answer_get(edge_answerer *answerer, const edge_request *request, edge_output *out)
 {
     edge_entry entry;
-    size_t before = out->total;
     if (request->path.length == sizeof changes_path - 1
         && !memcmp(request->path.bytes, changes_path, sizeof changes_path - 1))
         return answer_changes(answerer, request, out);
@@ -468,8 +473,7 @@ static bool answer_get(edge_answerer *answerer, const edge_request *request, edg
         edge_table_hit(&answerer->table, &entry);
         edge_count(&answerer->table, EDGE_C_ANSWERS_HIT, 1);
     }
-    if (answerer->log_every)
-        sample(answerer, request, status, out->total - before);
+    log_answer(answerer, request, status, status == 200 && request->method == EDGE_GET ? entry.length : 0);
     return true;
 }
 
@@ -544,7 +548,7 @@ static bool answer_revalidate(edge_answerer *answerer, const edge_request *reque
     edge_key key = key_of(answerer, request->site, request->path.bytes, request->path.length);
     edge_entry template, before_state;
     uint8_t json[BATCH_BYTES], *p = json;
-    size_t before = out->total, begin;
+    size_t begin;
     unsigned lines;
     uint64_t sequence = __atomic_load_n(&table->header->sequence, __ATOMIC_ACQUIRE); /* before the look-ups */
     bool has_state = find_state(answerer, &before_state);
@@ -569,8 +573,7 @@ static bool answer_revalidate(edge_answerer *answerer, const edge_request *reque
     edge_piece_since(out, begin);
     edge_count(table, EDGE_C_REVALIDATIONS, 1);
     edge_count(table, EDGE_C_VALIDATORS, lines);
-    if (answerer->log_every)
-        sample(answerer, request, 200, out->total - before);
+    log_answer(answerer, request, 200, (uint64_t)(p - json));
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include "edge_changes.h"
 #include "edge_date.h"
 #include "edge_head.h"
+#include "edge_log.h"
 #include "edge_output.h"
 #include "edge_request.h"
 #include "edge_sites.h"
@@ -17,24 +18,12 @@
 #define EDGE_ORIGINS 1024 /* of all sites */
 #define EDGE_ORIGIN_BYTES 256
 #define EDGE_HSTS_BYTES 128
-#define EDGE_SAMPLES 256
-#define EDGE_SAMPLE_TARGET 512
 #define EDGE_VALIDATORS 1000 /* lines of a batch: edge/http/revalidation.py MAX_LINES */
 #define EDGE_DATES 256              /* remembered dates; a power of two */
 #define EDGE_MEMO 1024              /* remembered hashes of paths; a power of two */
 #define EDGE_MEMO_PATH 104
 #define EDGE_MEMO_HOSTS 64 /* remembered hosts; a power of two */
 #define EDGE_MEMO_HOST 60
-
-/* One request for the access log. */
-typedef struct {
-    uint64_t at, sent;
-    uint16_t status, target_length;
-    uint8_t method; /* edge_method */
-    uint8_t suite;  /* of TLS, the low byte of its number; 0: none */
-    char address[46];
-    uint8_t target[EDGE_SAMPLE_TARGET];
-} edge_sample;
 
 typedef struct {
     edge_table table;
@@ -50,9 +39,12 @@ typedef struct {
     char origins[EDGE_ORIGINS][EDGE_ORIGIN_BYTES];
     uint64_t now;      /* Unix seconds, what date says */
     char date[EDGE_DATE_BYTES];
-    uint32_t log_every, log_countdown;
-    unsigned sample_count;
-    edge_sample samples[EDGE_SAMPLES];
+    uint32_t log_every, log_countdown; /* one request in so many is logged; 0: none */
+    edge_log_ring log;
+    uint64_t (*clock)(void);     /* microseconds; NULL: how long requests took is not known */
+    uint64_t now_us, began;      /* Unix microseconds; the clock, when what is answered was received */
+    uint8_t client[16];          /* whom it came from, as records have it */
+    edge_span tls;               /* over which protocol and cipher suite, as records have it */
     struct {
         uint32_t at;
         char text[EDGE_DATE_BYTES];

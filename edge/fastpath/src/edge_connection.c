@@ -3,7 +3,6 @@
 #include "edge_sealed.h"
 #include "edge_shaking.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -211,24 +210,33 @@ void edge_connection_hand_off(edge_loop *loop, int fd, const edge_received *rece
 
 /* ---- answering ---- */
 
-/* What only the connection knows of a request. */
-static void samples_complete(edge_loop *loop, unsigned from, int fd)
+void edge_connection_client(int fd, uint8_t client[16])
 {
-    const edge_connection *c = loop->connections + fd;
-    unsigned suite = c->flags & EDGE_CONN_SEALED ? loop->tls->suite(loop->tls_of, c->tls) : 0;
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
-    char text[46] = "";
-    if (getpeername(fd, (struct sockaddr *)&address, &length) == 0) {
-        if (address.ss_family == AF_INET)
-            inet_ntop(AF_INET, &((struct sockaddr_in *)(void *)&address)->sin_addr, text, sizeof text);
-        else if (address.ss_family == AF_INET6)
-            inet_ntop(AF_INET6, &((struct sockaddr_in6 *)(void *)&address)->sin6_addr, text, sizeof text);
+    memset(client, 0, 16);
+    if (getpeername(fd, (struct sockaddr *)&address, &length))
+        return; /* gone already */
+    if (address.ss_family == AF_INET) {
+        client[10] = client[11] = 0xff;
+        memcpy(client + 12, &((struct sockaddr_in *)(void *)&address)->sin_addr, 4);
+    } else if (address.ss_family == AF_INET6) {
+        memcpy(client, &((struct sockaddr_in6 *)(void *)&address)->sin6_addr, 16);
     }
-    for (; from < loop->answerer.sample_count; from++) {
-        memcpy(loop->answerer.samples[from].address, text, sizeof text);
-        loop->answerer.samples[from].suite = (uint8_t)suite;
-    }
+}
+
+/* What only the connection knows of the requests that are logged next. */
+static void prepare_log(edge_loop *loop, int fd)
+{
+    static const char *const suites[] = {"TLSv1.3 TLS_AES_128_GCM_SHA256", "TLSv1.3 TLS_AES_256_GCM_SHA384",
+                                         "TLSv1.3 TLS_CHACHA20_POLY1305_SHA256"};
+    edge_answerer *answerer = &loop->answerer;
+    const edge_connection *c = loop->connections + fd;
+    unsigned suite = c->flags & EDGE_CONN_SEALED ? loop->tls->suite(loop->tls_of, c->tls) : 0; /* 0x13nn */
+    const char *tls = suite && suite <= 3 ? suites[suite - 1] : "";
+    answerer->tls = (edge_span){(const uint8_t *)tls, strlen(tls)};
+    answerer->began = answerer->clock();
+    edge_connection_client(fd, answerer->client);
 }
 
 ssize_t edge_connection_send(edge_loop *loop, int fd, const uint8_t *bytes, size_t length)
@@ -290,11 +298,10 @@ void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
     edge_next next;
     size_t consumed;
     loop->answerer.secure = c->tls;
+    if (loop->answerer.log_every)
+        prepare_log(loop, fd);
     do {
-        unsigned samples = loop->answerer.sample_count;
         next = edge_answer(&loop->answerer, received.bytes, received.length, &loop->output, &consumed);
-        if (loop->answerer.sample_count > samples)
-            samples_complete(loop, samples, fd);
         received.bytes += consumed;
         received.length -= consumed;
         if (consumed)

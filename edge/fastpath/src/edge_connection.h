@@ -94,6 +94,7 @@ struct edge_loop {
     edge_connection *connections;
     uint32_t capacity, highest; /* of descriptors */
     int epoll, timer; /* timer: when the caller has its turn */
+    int log_wake; /* eventfd of who reads the log; -1: nobody waits */
     uint64_t open, buffered; /* buffered: bytes of all buffers */
     uint32_t now, advanced; /* loop seconds */
     uint32_t resume_accept; /* after EMFILE; 0: accepting */
@@ -202,6 +203,8 @@ void edge_connection_await_output(edge_loop *loop, int fd);
 void edge_connection_await_input(edge_loop *loop, int fd);
 /* Bytes that the socket takes now, counted; -1: the connection is broken. */
 ssize_t edge_connection_send(edge_loop *loop, int fd, const uint8_t *bytes, size_t length);
+/* Whom a connection is with, as records have it. */
+void edge_connection_client(int fd, uint8_t client[16]);
 /* Answers what was received; leaves the connection in its next state. */
 void edge_connection_serve(edge_loop *loop, int fd, edge_received received);
 /* What epoll says of it. */

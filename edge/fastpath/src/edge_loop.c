@@ -31,6 +31,7 @@ static void clocks(edge_loop *loop)
     loop->answerer.table.now_ms = ((uint64_t)time.tv_sec + loop->advanced) * 1000 + (uint64_t)time.tv_nsec / 1000000;
     clock_gettime(CLOCK_REALTIME_COARSE, &time);
     edge_answerer_date(&loop->answerer, (uint64_t)time.tv_sec);
+    loop->answerer.now_us = (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
 }
 
 /* ---- accepting ---- */
@@ -126,14 +127,14 @@ static int watch_caller(const edge_loop *loop, int fd, uint32_t events)
     return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
-edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits, uint32_t log_every)
+edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits)
 {
     edge_loop *loop = calloc(1, sizeof *loop);
     struct rlimit files;
     if (!loop)
         return NULL;
     loop->answerer.table = *table;
-    loop->answerer.log_every = loop->answerer.log_countdown = log_every;
+    loop->log_wake = -1;
     loop->limits = *limits;
     loop->handshakes = -1;
     getrlimit(RLIMIT_NOFILE, &files);
@@ -244,6 +245,34 @@ int edge_loop_watch(edge_loop *loop, int fd)
     return watch_caller(loop, fd, EPOLLIN) ? -errno : 0;
 }
 
+static uint64_t microseconds(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+}
+
+int edge_loop_log(edge_loop *loop, void *ring, uint64_t bytes, uint32_t every, int wake)
+{
+    edge_answerer *answerer = &loop->answerer;
+    if (!edge_log_open(&answerer->log, ring, bytes))
+        return -EINVAL;
+    answerer->log_every = answerer->log_countdown = every;
+    answerer->clock = microseconds;
+    loop->log_wake = wake;
+    return 0;
+}
+
+/* Once for all requests of a batch. */
+static void wake_log(const edge_loop *loop)
+{
+    static const uint64_t one = 1;
+    if (loop->log_wake < 0 || !edge_log_is_awaited(&loop->answerer.log))
+        return;
+    if (write(loop->log_wake, &one, sizeof one) < 0)
+        return; /* it is awake, or has gone */
+}
+
 /* Serves a batch, handshakes last: they cost the most.  Whether the caller's descriptor or its deadline was among
  * it. */
 static bool serve_events(edge_loop *loop, const struct epoll_event *events, int count)
@@ -262,6 +291,7 @@ static bool serve_events(edge_loop *loop, const struct epoll_event *events, int 
     if (shaking)
         edge_shaking_turn(loop);
     edge_table_leave(&loop->answerer.table);
+    wake_log(loop);
     return caller;
 }
 
@@ -280,7 +310,7 @@ static void deadline_set(const edge_loop *loop, int64_t timeout_us)
 /* Whether the caller has something to do besides what is ready here. */
 static bool caller_has_work(const edge_loop *loop)
 {
-    return loop->handoff_count || loop->answerer.sample_count > EDGE_SAMPLES / 2;
+    return loop->handoff_count;
 }
 
 /* epoll_wait that looks some times before it sleeps: some 15 us, while a sleep and its end cost 3 us of CPU, on a

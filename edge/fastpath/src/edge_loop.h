@@ -57,10 +57,10 @@ enum {
 };
 
 /* NULL: no memory or no descriptor (errno).  *table must have been opened by edge_table_open. */
-edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits, uint32_t log_every);
+edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits);
 /* Closes all connections but those handed off. */
 void edge_loop_free(edge_loop *loop);
-/* Its allowed origins and its samples are the caller's to set and take. */
+/* Its allowed origins are the caller's to set. */
 edge_answerer *edge_loop_answerer(edge_loop *loop);
 /* The epoll descriptor. */
 int edge_loop_fileno(const edge_loop *loop);
@@ -70,10 +70,13 @@ int edge_loop_listen(edge_loop *loop, int fd, uint32_t listener, unsigned flags)
 int edge_loop_use_tls(edge_loop *loop, const edge_tls_functions *functions, edge_tls *tls);
 /* New connections of the listener of that number get these certificates: 0 or -errno. */
 int edge_loop_secure(edge_loop *loop, uint32_t number, edge_tls_context *context);
+/* Logs one request in so many in this ring, and wakes its reader by this eventfd (not owned; -1: nobody waits):
+ * 0 or -errno. */
+int edge_loop_log(edge_loop *loop, void *ring, uint64_t bytes, uint32_t every, int wake);
 /* Waits for this descriptor of the caller's, too (EPOLLIN), as long as it is open: 0 or -errno. */
 int edge_loop_watch(edge_loop *loop, int fd);
 /* Waits and serves until the caller has something to do: its descriptor is readable, timeout_us are over
- * (-1: never), a signal has come, connections were handed off, the samples are half full.  What is ready
+ * (-1: never), a signal has come, connections were handed off.  What is ready
  * here as well is served first, but 2,048 events are the most.  How many handoffs are to be taken, or -errno:
  * nothing can be waited for any more. */
 int edge_loop_wait(edge_loop *loop, int64_t timeout_us);

@@ -256,11 +256,10 @@ static bool field(edge_span name, edge_span value, edge_request *request, fields
     case 2:
         return !EDGE_IS(name, "te");
     case 4:
-        if (EDGE_IS(name, "host")) {
-            request->host = value;
-            return !seen->hosts++ && host_is_plain(value);
-        }
-        return true;
+        if (!EDGE_IS(name, "host"))
+            return true;
+        request->host = value;
+        return !seen->hosts++ && host_is_plain(value);
     case 5:
         return !EDGE_IS(name, "range");
     case 6:
@@ -274,10 +273,14 @@ static bool field(edge_span name, edge_span value, edge_request *request, fields
         }
         return !EDGE_IS(name, "expect");
     case 7:
+        if (EDGE_IS(name, "referer"))
+            request->referer = value;
         return !EDGE_IS(name, "upgrade") && !EDGE_IS(name, "trailer");
     case 8:
         return !EDGE_IS(name, "if-match") && !EDGE_IS(name, "if-range");
     case 10:
+        if (EDGE_IS(name, "user-agent"))
+            request->user_agent = value;
         if (!EDGE_IS(name, "connection"))
             return true;
         if (EDGE_IS(value, "close"))

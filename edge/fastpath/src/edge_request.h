@@ -43,6 +43,7 @@ typedef struct {
     edge_span none_match;  /* If-None-Match */
     edge_span accept, origin;
     edge_span host;        /* uri-host and port */
+    edge_span referer, user_agent;
     edge_span body;        /* EDGE_REVALIDATE */
     size_t consumed;       /* head and body */
     unsigned site;         /* the caller's to fill in: whose host it is */

@@ -63,6 +63,7 @@ class ApplicationRequest:
         "_switched",
         "_timing",
         "body_in_memory",
+        "cache",
         "head",
         "origin",
         "startedWriting",
@@ -82,6 +83,7 @@ class ApplicationRequest:
         #: Nothing: what is on its way is held by exchanges, which have their own bounds.
         self.body_in_memory = 0
         self.startedWriting = 0
+        self.cache = ""
         self._channel = channel
         self._host = host
         self._said = said
@@ -145,16 +147,6 @@ class ApplicationRequest:
             exchange.cancel()
 
     # As edge.node.connection.streamed.StreamedRequest has it
-
-    @property
-    def method(self) -> bytes:
-        """For the access log."""
-        return self.head.method
-
-    @property
-    def uri(self) -> bytes:
-        """For the access log."""
-        return self.head.target
 
     def begin(self) -> None:
         """Ask the application."""

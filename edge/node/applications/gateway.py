@@ -149,7 +149,7 @@ class Gateway:
 class Refused:
     """A request that no application may see; implements :class:`StreamedRequest`."""
 
-    __slots__ = ("_answer", "_channel", "body_in_memory", "head", "startedWriting")
+    __slots__ = ("_answer", "_channel", "body_in_memory", "cache", "head", "startedWriting")
 
     def __init__(
         self, channel: StreamChannel, head: RequestHead, status: int, explanation: str, lines: bytes = b""
@@ -157,18 +157,9 @@ class Refused:
         self.head = head
         self.body_in_memory = 0
         self.startedWriting = 0
+        self.cache = ""
         self._channel = channel
         self._answer = status, explanation, lines
-
-    @property
-    def method(self) -> bytes:
-        """For the access log."""
-        return self.head.method
-
-    @property
-    def uri(self) -> bytes:
-        """For the access log."""
-        return self.head.target
 
     def begin(self) -> None:
         """Answer at once, whatever the body is."""

@@ -48,10 +48,12 @@ from edge.node.connection.framing import OutgoingAnswer, interim_head
 from edge.node.connection.holding import Holding
 from edge.node.connection.input import Input
 from edge.node.connection.output import Output
+from edge.node.connection.recording import cache_status, record_of
 from edge.node.connection.request import EdgeRequest
 from edge.node.connection.states import ConnectionEvent, ConnectionLife, ConnectionState
 from edge.node.connection.staying import STAY_SECONDS
 from edge.node.connection.upgraded import UpgradedChannel
+from edge.node.process.clocks import date_of
 from edge.node.process.deadline import Deadline
 from edge.shares import network_of
 
@@ -100,6 +102,7 @@ class EdgeChannel(Protocol):
         self._parser = RequestParser(Limits(body=site.limits.body_bytes))
         self._life = ConnectionLife(handshake=secure and not sealed)
         self._timed = False  # the deadline of this state is set
+        self._began = 0.0  # of the request: when its head was here
         self._advancing = False  # _advance runs: an answer that is complete at once starts no second one
         self._next_turn: Any = None  # IDelayedCall: goes on with the requests that are here already
         #: In BODY and ANSWERING: the request, and the answer that is made.
@@ -183,6 +186,7 @@ class EdgeChannel(Protocol):
         """One event from the parser."""
         if isinstance(event, RequestHead):
             self._happens(ConnectionEvent.HEAD_READ)
+            self._began = self.site.clock.seconds()
             self._answer = OutgoingAnswer(event.method == b"HEAD", not event.keep_alive or self.site.draining)
             self._waits_for_continue = event.expect_continue and not self._parser.buffered
             self._streamed = self.site.streams.take(self, event) if self.site.streams is not None else None
@@ -285,8 +289,7 @@ class EdgeChannel(Protocol):
         self._answer.closing = True
         self.write_error(status, explanation, lines)
         request = self._request
-        method, target = (request.head.method, request.head.target) if request is not None else (b"-", b"-")
-        self.site.answered(self._address(), method, target, status, self._answer.sent, self.tls)
+        self.answered(status)
         self._forget()
         if request is not None:
             request.refused()
@@ -312,6 +315,23 @@ class EdgeChannel(Protocol):
         if request is not None and request.head.version == b"HTTP/1.0" and not self._answer.closing:
             head = with_keep_alive(head)
         self._output.send(head)
+
+    def answered(self, status: int) -> None:
+        """The answer is whole, or as whole as it gets: count it, and write it down."""
+        self.site.answered(status)
+        request, made, log = self._request, self._answer, self.site.access_log
+        if log is not None:
+            record = record_of(
+                request.head if request is not None else None,
+                at=date_of(self.site.clock),
+                host=self._address(),
+                status=status,
+                sent=made.sent if made is not None else 0,
+                seconds=self.site.clock.seconds() - self._began if request is not None else 0.0,
+                cache=request.cache if request is not None else "",
+                tls=self.tls,
+            )
+            log.write(record)
 
     def write_error(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Send a whole error answer in the common form."""
@@ -355,6 +375,7 @@ class EdgeChannel(Protocol):
         self._close_if_unread()
         if self._secure and self.site.hsts:
             fields = [field for field in fields if field[0].lower() != b"strict-transport-security"]
+        self._streamed.cache = cache_status(fields)
         chunks = self._streamed.head.version != b"HTTP/1.0"
         self.start_answer(self._answer.passed_head(status, fields, length, self.site.date(), chunks))
 
@@ -370,8 +391,7 @@ class EdgeChannel(Protocol):
         """
         request, made = self._streamed, self._answer
         if request is not None and made is not None and self._life.is_serving:
-            tls = self.tls if self.site.access_log is not None else ""
-            self.site.answered(self._address(), request.method, request.uri, status, made.sent, tls)
+            self.answered(status)
             self._stays = stays and self.site.staying.worth_it()
             self.requestDone(request)
 
@@ -435,7 +455,7 @@ class EdgeChannel(Protocol):
         request = self._request
         assert request is not None, "an upgrade is the answer to a request"
         self.start_answer(head)
-        self.site.answered(self._address(), request.method, request.uri, 101, 0, self.tls)
+        self.answered(101)
         self._forget()
         self._leave(ConnectionEvent.UPGRADED)
         self.transport.unregisterProducer()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
+    from edge.node.connection.recording import RequestLog
     from edge.node.connection.staying import Staying
     from edge.node.process.channel_limits import ChannelLimits
     from edge.shares import Pools
@@ -104,7 +105,7 @@ class ConnectionContext(Protocol):
     #: Whether connections stay for their next request.
     staying: Staying
     #: Where answered requests are written down; None: nowhere.
-    access_log: Any
+    access_log: RequestLog | None
 
     def count(self, name: str, n: int = 1) -> None:
         """Add to the counter of that name (see :mod:`edge.table.counters`)."""
@@ -112,10 +113,5 @@ class ConnectionContext(Protocol):
     def date(self) -> bytes:
         """IMF-fixdate of now (RFC 9110 section 5.6.7)."""
 
-    def answered(
-        self, address: str, method: bytes, target: bytes, status: int, sent: int, tls: str = ""
-    ) -> None:
-        """Count one answer to *address* and write it to the access log.
-
-        *sent*: bytes of the body; *tls*: protocol and cipher suite, or "".
-        """
+    def answered(self, status: int) -> None:
+        """Count one answer."""

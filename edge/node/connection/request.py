@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 METHODS_SOMEWHERE = (b"GET", b"HEAD", b"OPTIONS", b"POST")
 
 
+#: Of heads that are composed elsewhere, the statuses of what is in the table.
+FROM_TABLE = (200, 206, 304)
 #: Bytes of a body that are kept in memory; a longer one goes to a file.
 BODY_IN_MEMORY = 64 * 1024
 
@@ -65,6 +67,9 @@ class RequestChannel(Protocol):
 
     def start_answer(self, head: bytes) -> None:
         """Send the head of the answer, which was composed with :attr:`closing` in mind."""
+
+    def answered(self, status: int) -> None:
+        """The answer is whole: count it, and write it down."""
 
     def write_error(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Send a whole error answer in the common form."""
@@ -89,6 +94,8 @@ class EdgeRequest(server.Request):
 
     def __init__(self, channel: RequestChannel, head: RequestHead) -> None:
         self.site = channel.site
+        #: What the cache made of it, for the access log.
+        self.cache = ""
         #: What the parser found.
         self.head = head
         super().__init__(channel, parsePOSTFormSubmission=False)
@@ -151,6 +158,8 @@ class EdgeRequest(server.Request):
         """Send exactly *head*; the body follows by ``write`` and ``finish``."""
         self.code = status
         self.startedWriting = 1
+        if status in FROM_TABLE:
+            self.cache = "hit"
         self.channel.start_answer(head)
 
     def refuse(self, status: int, explanation: str, lines: bytes = b"") -> None:

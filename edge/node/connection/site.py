@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
     from edge.node.connection.context import OpenConnection
+    from edge.node.connection.recording import RequestLog
     from edge.node.connection.request import EdgeRequest
     from edge.node.connection.streamed import Streams
 
@@ -46,15 +47,6 @@ class Counters(Protocol):
         """Count *n* more."""
 
 
-class AccessLog(Protocol):
-    """Where answered requests are written down; must not block."""
-
-    def record(
-        self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int, tls: str = ""
-    ) -> None:
-        """One answer; see :class:`edge.fastpath.interface.Sample`."""
-
-
 class EdgeSite(Site):
     """The channels of one worker (or of the admin API) and what they share: their context, in every sense."""
 
@@ -66,7 +58,7 @@ class EdgeSite(Site):
         root: Resource,
         clock: Any,
         counters: Counters | None = None,
-        access_log: AccessLog | None = None,
+        access_log: RequestLog | None = None,
         limits: ChannelLimits | None = None,
         hsts: str = "",
         pools: Pools | None = None,
@@ -110,21 +102,15 @@ class EdgeSite(Site):
             channel.abort()
         return len(left)
 
-    def answered(
-        self, address: str, method: bytes, target: bytes, status: int, sent: int, tls: str = ""
-    ) -> None:
-        """Count one answer and write it to the access log; see :class:`.context.ConnectionContext`."""
+    def answered(self, status: int) -> None:
+        """Count one answer; see :class:`.context.ConnectionContext`."""
         self.count("twisted_requests")
         self.count(f"twisted_{min(max(status // 100, 1), 5)}xx")
-        if self.access_log is not None:
-            self.access_log.record(date_of(self.clock), address, method, target, status, sent, tls)
 
     # Twisted's overrides
 
     def log(self, request: EdgeRequest) -> None:  # type: ignore[override]
-        address = getattr(request.client, "host", "")
-        sent, tls = request.sentLength, request.channel.tls if self.access_log is not None else ""
-        self.answered(address, request.method, request.uri, request.code, sent, tls)
+        request.channel.answered(request.code)
 
     def startFactory(self) -> None:
         """No log file to open."""

@@ -27,14 +27,8 @@ class StreamedRequest(Protocol):
     body_in_memory: int
     #: The answer has begun.
     startedWriting: int
-
-    @property
-    def method(self) -> bytes:
-        """For the access log."""
-
-    @property
-    def uri(self) -> bytes:
-        """For the access log."""
+    #: What the cache made of it, for the access log (:data:`edge.logs.record.CACHE`).
+    cache: str
 
     def begin(self) -> None:
         """The head is here, and, if no body follows, that is all."""

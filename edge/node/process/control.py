@@ -4,11 +4,10 @@ The story of one worker::
 
     supervisor                          worker
         |  (spawn: fd 3 control, fd 4 table, fd 5 its own block, fd 6 folder of blobs,
-        |   fd 7.. listeners)
+        |   fd 7 its ring of the log, fd 8 eventfd that wakes who reads it, fd 9.. listeners)
         |  Start(settings)  ------------->|  attaches the table, does not accept yet
         |  Certificate(...), any number ->|  it reads no certificate, and no key, from a file
         |<--- answer: fast_path, confined |  it has given up what it does not need
-        |<--- OpenAccessLog()             |  an open file: it could not open it itself
         |  TicketKeys(keys) ------------->|  seals and opens session tickets with them; again when they change
         |  Accept(ready)    ------------->|  accepts connections; ready: the site is published
         |<--- Lookup(path), any number    |  a miss in a table that does not hold everything
@@ -21,7 +20,6 @@ The story of one worker::
         |  TellGroups(news) ------------->|  cache groups have changed: sockets that follow them are told
         |  Ping()           ------------->|  every few seconds: a worker that does not answer is killed
         |  Certificate(...), any number ->|  new connections are shown these from now on
-        |  ReopenLog()      ------------->|  goes on in a new file of the access log
         |  Drain(seconds)   ------------->|  stops accepting, finishes what runs, exits 0
 
 Settings that a worker cannot change while it runs come into force with its successor: the supervisor
@@ -45,7 +43,9 @@ CONTROL_FD = 3
 TABLE_FD = 4
 BLOCK_FD = 5
 BLOBS_FD = 6
-FIRST_LISTENER_FD = 7
+LOG_FD = 7
+WAKE_FD = 8
+FIRST_LISTENER_FD = 9
 
 
 Fields = list[tuple[bytes, Any]]
@@ -96,17 +96,6 @@ class Certificate(amp.Command):
         (b"where", amp.Unicode()),
         (b"last", amp.Boolean()),
     ]
-    errors: ClassVar[dict[type[Exception], bytes]] = {Refused: b"REFUSED"}
-
-
-class ReopenLog(amp.Command):
-    """Go on in a new file of the access log."""
-
-
-class OpenAccessLog(amp.Command):
-    """From the worker: the access log, open for appending; :class:`Refused` says why not."""
-
-    response: ClassVar[Fields] = [(b"file", amp.Descriptor())]
     errors: ClassVar[dict[type[Exception], bytes]] = {Refused: b"REFUSED"}
 
 

@@ -13,6 +13,7 @@ from edge.confinement.confine import Confinement
 from edge.fastpath import interface
 from edge.http.answer import hsts_line
 from edge.node.process.channel_limits import ChannelLimits
+from edge.node.process.control import LOG_FD, WAKE_FD
 from edge.shares import Pools
 
 
@@ -66,12 +67,13 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     mounts: tuple[str, ...] = ()
     #: Those behind the node.
     applications: tuple[Application, ...] = ()
-    #: File of the access log, "-" = standard output; None: no access log.
-    access_log: str | None = None
-    #: "json" or "clf".
-    access_log_format: str = "json"
-    #: The fast path notes one request in this many.
+    #: Answers are written down.
+    logs: bool = False
+    #: Of the fast path's one in this many; 0: none.
     log_every: int = 1
+    #: Descriptors: of the ring that they are written into, and of what wakes its reader.
+    log_ring: int = LOG_FD
+    log_wake: int = WAKE_FD
     drain_seconds: float = 10.0
     #: Another one has served in its place: what cannot be had any more keeps nothing else from being served.
     is_successor: bool = False
@@ -90,7 +92,6 @@ class WorkerSettings(msgspec.Struct, frozen=True):
                 least_rate=self.least_rate,
             ),
             allow_origins=tuple(origin.encode("ascii") for origin in self.allow_origins),
-            log_every=self.log_every if self.access_log is not None else 0,
             hsts=hsts_line(self.hsts),
         )
 

@@ -18,8 +18,7 @@ In the order of what happens:
 * ``worker_host.py``: what workers get from the supervisor; ``workers.py``: all workers;
   ``worker_process.py``: one process and its successors; ``worker_state.py``: its states;
   ``worker_control.py``: what it asks for; ``worker_output.py``: what it logs, and how it ended;
-  ``backoff.py``: how soon the next one starts;
-  ``access_log_file.py``: the access log that workers write into
+  ``backoff.py``: how soon the next one starts
 * ``admin_server.py``, ``admin_api.py``: the admin API, its server and its HTTP;
   ``inspection.py``: what it tells, ``security.py``, ``certificate_report.py``: of what protects it, of
   certificates; ``administration.py``: what it does
@@ -36,6 +35,6 @@ The way of a signal, and back:
    (:mod:`.worker_state`).  When all are, the parts are stopped, what was opened is closed, and the process
    exits with 0.
 4. **SIGHUP.**  The configuration is read anew (:mod:`.configuration`), the parts are told
-   (:mod:`.reloading`), certificates are read anew and given to the workers, which reopen logs, or are
+   (:mod:`.reloading`), certificates are read anew and given to the workers, logs are reopened, workers
    replaced; what stayed as it was comes back as sentences, and is logged.
 """

@@ -45,8 +45,9 @@ from edge.node.supervisor.plan import automatic_files, capacity, public_url, pub
 from edge.node.supervisor.reloading import Reloader
 from edge.node.supervisor.worker_host import WorkerHost
 from edge.node.supervisor.workers import make_workers
-from edge.node.telemetry.accesslog import try_access_log
+from edge.node.telemetry.accesslog import AccessLog
 from edge.node.telemetry.load_publisher import LoadPublisher
+from edge.node.telemetry.log_outputs import try_output
 from edge.node.telemetry.refusals import Refusals
 from edge.node.telemetry.sampler import Sampler
 from edge.node.telemetry.status_publisher import StatusPublisher
@@ -93,7 +94,8 @@ def make_node(
     config = configuration.current
     opened.state_dir.write_pid()
     if config.access_log is not None:
-        try_access_log(config.access_log)  # later a worker does without, now it is a mistake
+        try_output(config.access_log)  # later the node does without, now it is a mistake
+    access_log = AccessLog(max(config.worker_count, 1), config.access_log, config.access_log_format, reactor)
     store = Store(str(config.cache_dir), _report)
     writer = Writer(opened.segment)
     slices = Slices(reactor)
@@ -135,6 +137,7 @@ def make_node(
         answers,
         opened.worker_user,
         applications.connect,
+        access_log=access_log,
     )
     workers = make_workers(config.worker_count, host, opened.segment, give_up, reactor)
     answers.refiller = workers
@@ -207,6 +210,7 @@ def make_node(
         AnswerPurging(lambda: configuration.current.app, lane.changed), explaining.explain,
     )  # fmt: skip
     parts: list[Part] = [
+        access_log,
         AdminServer(opened.admin_listener, opened.admin_token(), inspection, administration, view, reactor),
         cluster.cluster if cluster is not None else lane,
         applications,
@@ -242,6 +246,7 @@ def make_node(
             load,
             cluster.cluster if cluster is not None else None,
             lambda mounts: deferToThreadPool(reactor, reactor.getThreadPool(), mount_problems, mounts),
+            access_log=access_log,
         ),
         give_up=give_up,
         reactor=reactor,

@@ -69,9 +69,8 @@ def worker_settings(
         link_bps=nic_bps(config.nic_mbit) / workers,
         mounts=config.mount,
         applications=config.app,
-        access_log=config.access_log,
-        access_log_format=config.access_log_format,
-        log_every=config.access_log_every,
+        logs=config.access_log is not None,
+        log_every=config.access_log_every if config.access_log_requests == "all" else 0,
         drain_seconds=float(config.drain_seconds),
         confinement=_confinement(config, user) if own_process else Confinement(),
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edge.node.supervisor.listeners import Listener
     from edge.node.supervisor.worker_host import WorkerHost
     from edge.node.supervisor.workers import Workers
+    from edge.node.telemetry.accesslog import AccessLog
     from edge.node.telemetry.load_publisher import LoadPublisher
 
 
@@ -55,6 +56,8 @@ class Reloader:
         load: LoadPublisher,
         cluster: Reloadable | None,
         try_mounts: Callable[[Sequence[str]], Awaitable[list[str]]] = _believe,
+        *,
+        access_log: AccessLog,
     ) -> None:
         """*try_mounts*: why mounts cannot be opened, in sentences."""
         self._configuration = configuration
@@ -66,6 +69,7 @@ class Reloader:
         self._try_mounts = try_mounts
         self._load = load
         self._cluster = cluster
+        self._access_log = access_log
 
     async def reload(self) -> None:
         """Read everything anew, and tell the parts; what stays as it was is logged."""
@@ -84,7 +88,8 @@ class Reloader:
             if (problem := certificate.reload()) is not None
         ]
         problems += await self._workers.certify()
-        await self._workers.reopen_logs()
+        self._access_log.configure(config.access_log, config.access_log_format)
+        await self._access_log.reopen()
         if self._cluster is not None:
             problems += self._cluster.reload()
         if self._host.settings(0) != worker_before:
@@ -102,5 +107,5 @@ class Reloader:
     async def reopen_logs(self) -> None:
         """Go on in new files."""
         reopen_log_files()
-        await self._workers.reopen_logs()
+        await self._access_log.reopen()
         self._log.info("SIGUSR1: logs are reopened")

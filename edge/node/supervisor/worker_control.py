@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.protocols import amp
 
-from edge.errors import ConfigError, EdgeError
+from edge.errors import EdgeError
 from edge.node.process import control
 from edge.node.process.answers import LONGEST_PACKED, Outcome, unpack_change
 
@@ -44,14 +44,6 @@ class WorkerControl(amp.AMP):
     def fetch(self, path: bytes, etag: bytes) -> Deferred[dict[str, Any]]:
         """Have a body here that only other nodes have."""
         return Deferred.fromCoroutine(self._fetch(path, etag))
-
-    @control.OpenAccessLog.responder
-    def open_access_log(self) -> dict[str, Any]:
-        """The access log."""
-        try:
-            return {"file": self._host.access_log.descriptor()}
-        except ConfigError as error:
-            raise control.Refused(str(error)) from None
 
     @control.Connect.responder
     def connect(self, application: str, number: int) -> Deferred[dict[str, Any]]:

@@ -12,7 +12,6 @@ from edge.node.process.lookup import pack
 from edge.node.process.settings import WorkerSettings, encode
 from edge.node.process.ticket_keys import pack as pack_ticket_keys
 from edge.node.publishing.publisher import NotYet
-from edge.node.supervisor.access_log_file import AccessLogFile
 from edge.node.supervisor.directories import SAME_USER, User
 from edge.node.supervisor.plan import worker_settings
 from edge.table.counters import INDEX
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from edge.node.supervisor.answers import AnswerStore
     from edge.node.supervisor.configuration import Configuration
     from edge.node.supervisor.listeners import Listener
+    from edge.node.telemetry.accesslog import AccessLog
     from edge.resource import Resource
     from edge.tls.interface import Credential
     from edge.trust.tickets import Key
@@ -63,6 +63,8 @@ class WorkerHost:
         answers: AnswerStore,
         user: User = SAME_USER,
         connect: Callable[[str, int], Awaitable[int]] | None = None,
+        *,
+        access_log: AccessLog,
     ) -> None:
         self._configuration = configuration
         self._listeners = listeners
@@ -79,13 +81,17 @@ class WorkerHost:
         self.answers = answers
         #: Packed news of cache groups that says how things are, for a worker that starts.
         self.group_news: Callable[[], bytes] = bytes
-        self.access_log = AccessLogFile(configuration)
+        self._access_log = access_log
 
     def settings(self, index: int) -> WorkerSettings:
         """The settings of worker *index*, by the configuration in force."""
         config = self._configuration.current
         own_process = bool(config.worker_count)
-        return worker_settings(config, self._listeners, index, self._descriptors, own_process, self._user)
+        made = worker_settings(config, self._listeners, index, self._descriptors, own_process, self._user)
+        if own_process:
+            return made
+        log = self._access_log
+        return msgspec.structs.replace(made, log_ring=log.ring(index), log_wake=log.wake)
 
     def encoded_settings(self, index: int, is_successor: bool = False) -> bytes:
         """The settings of worker *index*, encoded; *is_successor*: another one has served in its place."""
@@ -94,7 +100,15 @@ class WorkerHost:
     def descriptors_for(self, index: int) -> Sequence[int]:
         """What the process inherits, in the order that :mod:`edge.node.process.control` tells."""
         sockets = [one.socket_for(index).fileno() for one in self._listeners]
-        return [self._segment.fd, self._segment.block(index).fd, self._blobs, *sockets]
+        log = self._access_log
+        return [
+            self._segment.fd,
+            self._segment.block(index).fd,
+            self._blobs,
+            log.ring(index),
+            log.wake,
+            *sockets,
+        ]
 
     def credentials(self) -> list[tuple[int, list[Credential]]]:
         """The certificates of each TLS listener, after its number."""
@@ -103,10 +117,6 @@ class WorkerHost:
             for number, listener in enumerate(self._listeners)
             if listener.certificates
         ]
-
-    def reopen_access_log(self) -> None:
-        """After the file was renamed: workers get a new one."""
-        self.access_log.reopen()
 
     def packed_ticket_keys(self) -> bytes:
         """The keys of session tickets, packed (:mod:`edge.node.process.ticket_keys`)."""

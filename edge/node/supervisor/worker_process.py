@@ -176,12 +176,6 @@ class WorkerSlot:
         if self._talk is not None and news:
             self._quietly(self._talk.callRemote(control.TellGroups, news=news))
 
-    def reopen_logs(self) -> Deferred[dict[str, Any]] | None:
-        """Have the worker go on in a new file of its access log; None: there is no worker."""
-        if self._talk is None:
-            return None
-        return self._talk.callRemote(control.ReopenLog)  # type: ignore[no-any-return]
-
     def replace(self, seconds: float) -> bool:
         """Drain the worker and start another with the present settings; False: there is none."""
         if not self.life.knows(WorkerEvent.TO_BE_REPLACED):

@@ -57,9 +57,6 @@ class Workers(Protocol):
     async def certify(self) -> list[str]:
         """Take the certificates as they are now; sentences about those that OpenSSL refuses."""
 
-    async def reopen_logs(self) -> None:
-        """Go on in new files."""
-
     def take_ticket_keys(self) -> None:
         """Use the present keys of session tickets."""
 
@@ -133,17 +130,6 @@ class WorkerProcesses:
         for slot in self._slots:
             problems.update(dict.fromkeys(await slot.certify()))
         return list(problems)
-
-    async def reopen_logs(self) -> None:
-        """Have all go on in new files."""
-        self._host.reopen_access_log()
-        for slot in self._slots:
-            asked = slot.reopen_logs()
-            if asked is not None:
-                try:
-                    await asked
-                except Exception:
-                    self._log.warn("worker {index} did not reopen its log", index=slot.index)
 
     def take_ticket_keys(self) -> None:
         """Have all use the present keys of session tickets; those that start later do anyway."""
@@ -262,10 +248,6 @@ class InProcessWorker:
                 problems.append(str(error))
         return problems
 
-    async def reopen_logs(self) -> None:
-        """Go on in a new file."""
-        self._serving.reopen_log()
-
     def take_ticket_keys(self) -> None:
         """Use the present keys of session tickets."""
         self._serving.take_ticket_keys(unpack_ticket_keys(self._host.packed_ticket_keys()))
@@ -281,7 +263,9 @@ class InProcessWorker:
 
     async def replace(self, seconds: float) -> list[str]:
         """This process cannot be replaced."""
-        return ["with workers = 0, changes of limits, origins and logs take effect at the next start"]
+        return [
+            "with workers = 0, changes of limits, origins and what is logged take effect at the next start"
+        ]
 
     def status(self) -> list[WorkerStatus]:
         """The state of the one worker."""

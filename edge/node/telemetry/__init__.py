@@ -7,7 +7,7 @@
 * ``refusals.py``: what was refused for want of room, as lines in the log
 * ``metrics.py``: the Prometheus exposition; ``tls_figures.py``: what TLS costs;
   ``application_figures.py``: the processes of applications; ``accesslog.py``: one line
-  a request; ``logfiles.py``: the node's own log, after a rotation
+  a request, to what ``log_outputs.py`` opens; ``logfiles.py``: the node's own log, after a rotation
 
 The way of a load figure, from the meter to the browser:
 

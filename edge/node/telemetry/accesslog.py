@@ -1,215 +1,311 @@
-"""The access log: one line per request, written by a thread, so that no request ever waits for a disk.
+"""The access log: requests out of the rings of all workers, as lines, by a thread that nobody waits for.
 
-Lines wait in a bounded queue.  When the disk is slower than the requests, lines are dropped and
-counted; the count is reported, once a minute at most, as are failures to write.
+::
+
+    worker 0  --- ring --.
+    worker 1  --- ring ---+--->  this thread: records to lines (in C, without the GIL), lines to the output
+    ...
+
+The thread sleeps until a worker that has written wakes it (an eventfd), takes all that is there, and rests
+for :data:`REST_SECONDS`, so that a busy node wakes it forty times a second and not with each request.  What
+cannot be written stays here, a piece of 256 KiB; the rings fill up behind it, and what finds no room there
+is dropped and counted: no request ever waits for a disk.  That is said once a minute at most, with the
+remedy, and when it is over.
+
+One process opens the file and one thread writes it, so after a rotation no line is lost, torn or in the
+wrong file: :meth:`AccessLog.reopen` is over when the new file is open.
 """
+
+# Much of Twisted has no annotations.
+# mypy: allow-untyped-calls
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
-import sys
+import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import IO
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from edge.errors import ConfigError
+from edge.errors import in_words
+from edge.logs.reading import Reader, reader_of
+from edge.node.process.log_memory import RING_BYTES, LogMemory
+from edge.node.telemetry.log_outputs import Output, open_output, remedy
 
-#: Lines that wait for the disk at most, about 4 MB.
-QUEUE_LINES = 20_000
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Seconds between two looks at rings that have something.
+REST_SECONDS = 0.025
+#: Seconds between two attempts at what cannot be written or opened.
+RETRY_SECONDS = 1.0
 #: Seconds between two reports of the same trouble.
 REPORT_SECONDS = 60.0
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-#: at (Unix seconds), peer, method, target, status, bytes sent, fields besides -> one line.
-Format = Callable[[float, str, bytes, bytes, int, int, dict[str, object]], str]
+#: Seconds that the last lines have at the end.
+END_SECONDS = 2.0
 
 
-def json_line(
-    at: float, address: str, method: bytes, target: bytes, status: int, sent: int, more: dict[str, object]
-) -> str:
-    """One request as a JSON object; bytes outside ASCII and controls are escaped, so a line stays a line."""
-    record = {
-        "time": round(at, 3),
-        **more,
-        "peer": address,
-        "method": method.decode("latin-1"),
-        "target": target.decode("latin-1"),
-        "status": status,
-        "bytes": sent,
-    }
-    return json.dumps(record, separators=(",", ":"))
+class Figures(NamedTuple):
+    """What the log has done so far, in requests."""
 
-
-def common_line(
-    at: float, address: str, method: bytes, target: bytes, status: int, sent: int, more: dict[str, object]
-) -> str:
-    """One request in the Common Log Format.
-
-    Quotes, backslashes, controls and bytes outside ASCII become ``\\xNN``.
-    """
-    now = time.gmtime(at)
-    when = time.strftime(f"%d/{_MONTHS[now.tm_mon - 1]}/%Y:%H:%M:%S", now)  # %b would follow the locale
-    request = _escaped(method + b" " + target + b" HTTP/1.1")
-    return f'{address or "-"} - - [{when} +0000] "{request}" {status} {sent}'
-
-
-def _escaped(text: bytes) -> str:
-    return "".join(
-        chr(byte) if 0x20 <= byte < 0x7F and byte not in b'"\\' else f"\\x{byte:02x}" for byte in text
-    )
-
-
-def _for_user_and_group(path: str, flags: int) -> int:
-    """An opener for :func:`open`: addresses of clients are not for everybody."""
-    return os.open(path, flags, 0o640)
-
-
-FORMATS: dict[str, Format] = {"json": json_line, "clf": common_line}
-
-
-def open_access_log(path: str) -> IO[str]:
-    """The file *path* for appending, standard output for ``-``; :exc:`ConfigError` if it cannot be opened."""
-    if path == "-":
-        return sys.stdout
-    try:
-        return open(path, "a", encoding="ascii", errors="backslashreplace", opener=_for_user_and_group)
-    except OSError as error:
-        raise ConfigError(
-            f"access-log {path}: cannot be opened: {error.strerror}; name a file in a directory "
-            "that this user may write, or - for standard output"
-        ) from None
-
-
-def try_access_log(path: str) -> None:
-    """:exc:`ConfigError` if the access log *path* cannot be opened."""
-    file = open_access_log(path)
-    if file is not sys.stdout:
-        file.close()
+    written: int
+    dropped: int
 
 
 class AccessLog:
-    """The access log in the file *path*, or on standard output for ``-``.
+    """The access log of a node with so many *workers*.
 
-    While it cannot be opened, lines are dropped; it is tried again with each that comes.
-
-    :param clock: seconds; called in the writing thread, too.
-    :param node: fields that every JSON line carries.
-    :param open_file: opens it, in the writing thread; :exc:`ConfigError` if that is impossible.
+    *where* and *log_format* (see :data:`edge.logs.lines.FORMATS`) may change while it runs; *where* None:
+    what comes is thrown away.  *reactor* fires what :meth:`reopen` gives, and its clock is asked in the thread.
     """
 
     _log = Logger()
 
     def __init__(
         self,
-        path: str,
-        clock: Callable[[], float],
-        log_format: str = "json",
-        node: dict[str, object] | None = None,
-        open_file: Callable[[str], IO[str]] = open_access_log,
+        workers: int,
+        where: str | None,
+        log_format: str,
+        reactor: Any,
+        ring_bytes: int = RING_BYTES,
+        open_output: Callable[[str], Output] = open_output,
     ) -> None:
-        self._path = path
-        self._open_file = open_file
-        self._format = FORMATS[log_format]
-        self._node = node or {}
-        self._clock = clock
-        self._lines: deque[str] = deque()
-        self._wake = threading.Condition()
-        self._closing = False
-        self._reopening = True
-        #: Lines that were not written for want of room or of disk.
-        self.dropped = 0
-        self._reported: float | None = None
-        self._file: IO[str] | None = None
-        self._thread = threading.Thread(target=self._write_all, name="access log", daemon=True)
+        self._rings = [LogMemory.create(ring_bytes) for _ in range(workers)]
+        self._reactor = reactor
+        self._seconds = reactor.seconds
+        self._open = open_output
+        #: Workers wake the thread by it.
+        self.wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._lock = threading.Lock()
+        #: What the thread is to do, in order: called in it.
+        self._orders: deque[Callable[[], None]] = deque()
+        self._where, self._readers = where, self._make_readers(where, log_format)
+        self._output: Output | None = None
+        self._pending: deque[bytes] = deque()
+        self._ending = False
+        #: Lines that were thrown away although they had been made.
+        self._thrown = 0
+        self._told: float | None = None
+        self._told_dropped = self._told_damaged = 0
+        self._trouble = ""
+        self._thread = threading.Thread(target=self._run, name="access log", daemon=True)
+
+    # In the reactor's thread
+
+    def start(self) -> None:
+        """Begin to write."""
         self._thread.start()
 
-    def record(
-        self, at: float, address: str, method: bytes, target: bytes, status: int, sent: int, tls: str = ""
-    ) -> None:
-        """Write down one answer; never blocks, never raises.  *tls*: protocol and cipher suite, or ""."""
-        more = {**self._node, "tls": tls} if tls else self._node
-        line = self._format(at, address, method, target, status, sent, more)
-        with self._wake:
-            if len(self._lines) >= QUEUE_LINES:
-                self.dropped += 1
+    def stop(self) -> None:
+        """Write what is there, for :data:`END_SECONDS` at most, and end."""
+        if self._thread.is_alive():
+            self._order(self._end)
+            self._thread.join(END_SECONDS)
+        if not self._thread.is_alive():
+            self._close()
+            self._readers = []
+            for ring in self._rings:
+                ring.close()
+            os.close(self.wake)
+            self._rings = []
+
+    def ring(self, worker: int) -> int:
+        """The descriptor of the ring of a worker."""
+        return self._rings[worker].fd
+
+    def configure(self, where: str | None, log_format: str) -> None:
+        """Go on elsewhere, or in another format; what was written before stays where it is."""
+        self._order(lambda: self._configure(where, log_format))
+
+    def reopen(self) -> Deferred[None]:
+        """After the file was renamed: go on in a new one.  Fires when it is open, or cannot be."""
+        done: Deferred[None] = Deferred()
+
+        def reopen() -> None:
+            self._reopen()
+            self._reactor.callFromThread(done.callback, None)
+
+        if self._thread.is_alive():
+            self._order(reopen)
+        else:
+            done.callback(None)
+        return done
+
+    def figures(self) -> Figures:
+        """The sums over all workers."""
+        rings = [reader.ring for reader in self._readers]
+        dropped = sum(ring.dropped for ring in rings) + self._thrown
+        return Figures(sum(ring.written for ring in rings), dropped)
+
+    def _order(self, what: Callable[[], None]) -> None:
+        with self._lock:
+            self._orders.append(what)
+        os.eventfd_write(self.wake, 1)
+
+    # In the thread
+
+    def _run(self) -> None:
+        while not self._ending:
+            self._obey()
+            try:
+                moved = self._turn()
+            except Exception:
+                self._log.failure("access log: a mistake of ours; it goes on")
+                moved, self._pending = False, deque()
+            if moved:
+                time.sleep(REST_SECONDS)
+            elif self._pending:
+                select.select([self.wake], [], [], RETRY_SECONDS)
             else:
-                self._lines.append(line)
-                self._wake.notify()
-        if self.dropped:
-            self._report("the disk is slower than the requests")
+                self._sleep()
+        self._drain()
 
-    def reopen(self) -> None:
-        """After the file was renamed (log rotation): go on in a new one."""
-        with self._wake:
-            self._reopening = True
-            self._wake.notify()
+    def _turn(self) -> bool:
+        """Write what there is, a piece of each ring in turn; whether there was some, and it is written."""
+        moved = False
+        while self._write() and self._round() and not self._orders:
+            moved = True
+        written = self._write()
+        self._report()
+        return written and moved
 
-    def close(self) -> None:
-        """Writes what waits, for two seconds at most, and closes."""
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
-        self._thread.join(2.0)
+    def _round(self) -> bool:
+        """A piece out of each ring; whether there was one."""
+        pieces = [piece for reader in self._readers for piece in reader.pieces()]
+        if self._where is not None:
+            self._pending.extend(pieces)
+        return bool(pieces)
 
-    def _write_all(self) -> None:
-        while True:
-            with self._wake:
-                while not (self._lines or self._closing or self._reopening):
-                    self._wake.wait()
-                lines, self._lines = self._lines, deque()
-                reopening, self._reopening = self._reopening, False
-                closing = self._closing
-            if reopening and self._file is None:
-                self._reopen()
-                reopening = False
-            self._write(lines)
-            if reopening:
-                self._reopen()
-            if closing and not self._lines:
-                self._close_file()
-                return
+    def _write(self) -> bool:
+        """Write what waits; whether it is written."""
+        while self._pending:
+            try:
+                if self._output is None:
+                    self._output = self._open(self._where or "-")
+                left = self._output.write(self._pending[0])
+            except OSError as error:
+                self._fail(error)
+                return False
+            if len(left) == len(self._pending[0]):
+                return False  # a pipe that is full
+            self._pending.popleft()
+            if left:
+                self._pending.appendleft(left)
+        if self._trouble:
+            self._over()
+        return True
 
-    def _write(self, lines: deque[str]) -> None:
-        if not lines:
-            return
-        try:
-            if self._file is None:
-                self._file = self._open_file(self._path)
-            self._file.write("\n".join(lines) + "\n")
-            self._file.flush()
-        except (OSError, ValueError, ConfigError) as error:
-            self.dropped += len(lines)
-            self._report(str(error))
+    def _sleep(self) -> None:
+        """Until something is to be read, or to be done."""
+        if all([reader.ring.sleeps(True) for reader in self._readers]) and not self._orders:
+            select.select([self.wake], [], [], 60.0)
+        for reader in self._readers:
+            reader.ring.sleeps(False)
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self.wake)
+
+    def _obey(self) -> None:
+        while self._orders:
+            with self._lock:
+                order = self._orders.popleft()
+            order()
+
+    def _end(self) -> None:
+        self._ending = True
+
+    def _drain(self) -> None:
+        until = self._seconds() + END_SECONDS
+        while self._turn() or (self._pending and self._seconds() < until):
+            time.sleep(REST_SECONDS)
+
+    def _make_readers(self, where: str | None, log_format: str) -> list[Reader]:
+        make = reader_of("journal" if where == "journal" else log_format)
+        return [make(ring.memory, number) for number, ring in enumerate(self._rings)]
+
+    def _configure(self, where: str | None, log_format: str) -> None:
+        if where != self._where:
+            self._turn()
+            self._close()
+            self._throw_away()
+        self._where, self._readers = where, self._make_readers(where, log_format)
 
     def _reopen(self) -> None:
-        self._close_file()
+        """What was there before goes to the file as it was, if it can be written."""
+        self._turn()
+        where, before = self._where, self._output
+        if where is None:
+            return
         try:
-            self._file = self._open_file(self._path)
-        except ConfigError as error:
-            self._file = None
-            self._report(str(error))
-
-    def _close_file(self) -> None:
-        if self._file is not None and self._file is not sys.stdout:
-            try:
-                self._file.close()
-            except OSError as error:
-                self._report(str(error))
-        self._file = None if self._path != "-" else self._file
-
-    def _report(self, why: str) -> None:
-        now = self._clock()
-        if self._reported is None or now - self._reported >= REPORT_SECONDS:
-            self._reported = now
-            self._log.warn(
-                "access log {path}: {dropped} lines dropped so far: {why}",
-                path=self._path,
-                dropped=self.dropped,
-                why=why,
+            self._output = self._open(where)
+        except OSError as error:
+            self._log.error(
+                "access log {where} cannot be opened anew: {why}; the old file is written on; {remedy}",
+                where=where,
+                why=in_words(error),
+                remedy=remedy(where, error),
             )
+            return
+        if before is not None:
+            before.close()
+
+    def _close(self) -> None:
+        if self._output is not None:
+            self._output.close()
+        self._output = None
+
+    def _throw_away(self) -> None:
+        self._thrown += sum(max(1, piece.count(b"\n")) for piece in self._pending)
+        self._pending.clear()
+
+    # Trouble
+
+    def _fail(self, error: OSError) -> None:
+        """It cannot be written now: open it again, and begin with a whole line."""
+        self._close()
+        if isinstance(error, BrokenPipeError) and self._pending:
+            _, _, self._pending[0] = self._pending[0].partition(b"\n")
+            self._thrown += 1
+            if not self._pending[0]:
+                self._pending.popleft()
+        if not self._trouble:
+            self._told = None
+        self._trouble = f"{in_words(error)}; {remedy(self._where or '-', error)}"
+        self._report()
+
+    def _report(self) -> None:
+        """Tell of what is dropped, and why, but not of the same all the time."""
+        dropped, damaged = self.figures().dropped, sum(reader.ring.damaged for reader in self._readers)
+        now = self._seconds()
+        if self._told is not None and now - self._told < REPORT_SECONDS:
+            return
+        if damaged > self._told_damaged:
+            self._told, self._told_damaged = now, damaged
+            self._log.error(
+                "access log: {n} times what a worker had written was no record, as of one that somebody has "
+                "taken over; restart the node, and look for how",
+                n=damaged,
+            )
+        if dropped > self._told_dropped or (self._trouble and self._told is None):
+            self._told, self._told_dropped = now, dropped
+            self._log.warn(
+                "access log {where}: {n} requests so far were not written down: {why}",
+                where=self._where,
+                n=dropped,
+                why=self._trouble
+                or "they come faster than they can be written; log one in some (access-log-every), or write "
+                "to a faster disk",
+            )
+
+    def _over(self) -> None:
+        self._trouble, self._told = "", None
+        self._told_dropped = self.figures().dropped
+        self._log.info(
+            "access log {where} is written again; {n} requests so far are not in it",
+            where=self._where,
+            n=self._told_dropped,
+        )

@@ -15,14 +15,13 @@ import os
 import signal
 import socket
 import sys
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.main import installReactor
 from twisted.internet.protocol import Factory, connectionDone
-from twisted.internet.threads import blockingCallFromThread
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
@@ -83,7 +82,6 @@ class Worker(amp.AMP):
                 self._look_up,
                 self._fetch,
                 self._failed,
-                self._open_log,
                 self._connect,
                 FillsOverControl(self.callRemote),
             )
@@ -118,13 +116,6 @@ class Worker(amp.AMP):
                     self._serving.certify(listener, credentials)
             except ConfigError as error:
                 raise control.Refused(str(error)) from None
-        return {}
-
-    @control.ReopenLog.responder
-    def reopen_log(self) -> dict[str, Any]:
-        """Go on in a new file of the access log."""
-        if self._serving is not None:
-            self._serving.reopen_log()
         return {}
 
     @control.Refill.responder
@@ -186,16 +177,6 @@ class Worker(amp.AMP):
             raise NotConnected(f"{application}: the supervisor has gone") from None
         self.callRemote(control.Connected, token=answer["token"]).addErrback(lambda _: None)
         return answer["socket"]  # type: ignore[no-any-return]
-
-    def _open_log(self, path: str) -> IO[str]:
-        """The access log as the supervisor opens it; called in the thread that writes it."""
-        if path == "-":
-            return sys.stdout
-        try:
-            answer = blockingCallFromThread(self._reactor, self.callRemote, control.OpenAccessLog)
-        except (control.Refused, ConnectionDone, ConnectionLost) as error:
-            raise ConfigError(str(error)) from None
-        return os.fdopen(answer["file"], "a", encoding="ascii", errors="backslashreplace")
 
     def _failed(self, reason: Failure) -> None:
         """Nothing can be served any more: the supervisor starts another worker."""

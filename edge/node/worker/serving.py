@@ -7,7 +7,7 @@ A worker process has exactly one; with ``--workers 0`` the supervisor has one it
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
@@ -18,13 +18,16 @@ from edge.errors import ConfigError
 from edge.fastpath import select
 from edge.fastpath.adapter import Adapter
 from edge.fastpath.answerer import monotonic_ms
+from edge.fastpath.interface import Logging
 from edge.node.applications.fills import FillDesk
+from edge.node.connection.recording import RequestLog
 from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
 from edge.node.process.clocks import date_of
 from edge.node.process.control import NotPublishedYet
 from edge.node.process.group_news import unpack as unpack_group_news
 from edge.node.process.lag import LagMeter
 from edge.node.process.life import Life, NodeEvent
+from edge.node.process.log_memory import LogMemory
 from edge.node.process.lookup import unpack
 from edge.node.process.own_resources import CHALLENGES, key_authorization
 from edge.node.resources.edge_resources import EdgeResources
@@ -33,7 +36,6 @@ from edge.node.resources.mounts import Broken, Guarded, Mount, open_mount, parse
 from edge.node.resources.origins import FOLLOW_SECONDS, ClusterOrigins
 from edge.node.resources.published import NodeStartingError, PublishedResource, Source
 from edge.node.resources.pushing import Pushing
-from edge.node.telemetry.accesslog import AccessLog, open_access_log
 from edge.node.worker.applications import Applications, Cache
 from edge.node.worker.checked_blobs import CheckedBlobs
 from edge.node.worker.secure_listeners import SecureListeners
@@ -75,14 +77,13 @@ class Serving:
         look_up: Callable[[bytes], Awaitable[bytes]],
         fetch: Callable[[bytes, bytes], Awaitable[bool]],
         on_failure: Callable[[Failure], None],
-        open_log: Callable[[str], IO[str]] = open_access_log,
         connect: ConnectTo | None = None,
         fills: FillControl | None = None,
     ) -> None:
         """*look_up*: packed entries of a path from the supervisor (see :mod:`edge.node.process.lookup`).
 
         *fetch*: (path, ETag) -> whether that body is in the blob store, which may take a while.
-        *on_failure*: this worker cannot serve any longer.  *open_log*: opens the access log, in its thread.
+        *on_failure*: this worker cannot serve any longer.
         *connect*: connections to applications; see :mod:`edge.node.worker.applications`.
         *fills*: the supervisor, which stores answers of applications; None: there is no shared cache.
         Raises an :class:`~edge.errors.EdgeError` for what a user can mend: a fast path that is not built.
@@ -91,12 +92,7 @@ class Serving:
         self._settings = settings
         self._reactor = reactor
         self._ask = look_up
-        self._access_log = None
-        if settings.access_log is not None:
-            worker: dict[str, object] = {"worker": settings.index}
-            self._access_log = AccessLog(
-                settings.access_log, reactor.seconds, settings.access_log_format, worker, open_log
-            )
+        self._ring = LogMemory(settings.log_ring) if settings.logs else None
         self._counters = CounterBlock(segment, settings.index)
         # Leases are times of CLOCK_MONOTONIC, which all processes and the fast path share.
         self._reader = Reader(segment, settings.index, monotonic_ms)
@@ -133,7 +129,7 @@ class Serving:
             root,
             reactor,
             self._counters,
-            self._access_log,
+            RequestLog(self._ring.memory, settings.log_wake) if self._ring is not None else None,
             settings.channel_limits(),
             settings.hsts,
             settings.pools(),
@@ -154,10 +150,9 @@ class Serving:
             self._edge_site.streams = gateway
             published.beyond = gateway.take_whole
         self._factories = [self._factory(number) for number in range(len(settings.listeners))]
-        told = replace(settings.fast_path_settings(), tls=self._secure.native)
+        told = replace(settings.fast_path_settings(), tls=self._secure.native, log=self._logging())
         fast_path = build(segment, settings.index, told)
-        log_samples = self._log_samples if told.log_every else None
-        self._adapter = Adapter(fast_path, reactor, on_failure, log_samples)
+        self._adapter = Adapter(fast_path, reactor, on_failure)
         self._following = LoopingCall(self._follow_the_cluster)
         self._following.clock = reactor
         self._lag = LagMeter(reactor, lambda lag: self._counters.set(INDEX["lag_us"], lag))
@@ -243,11 +238,6 @@ class Serving:
         """
         self._secure.certify(listener, credentials)
 
-    def reopen_log(self) -> None:
-        """Go on in a new file of the access log."""
-        if self._access_log is not None:
-            self._access_log.reopen()
-
     def stop(self) -> None:
         """Close everything at once."""
         if self.life.knows(NodeEvent.ENDED):
@@ -259,8 +249,6 @@ class Serving:
         if self._applications is not None:
             self._applications.stop()
         self._adapter.stop()
-        if self._access_log is not None:
-            self._access_log.close()
 
     def _factory(self, number: int) -> IProtocolFactory:
         """Makes the protocols of the connections of listener *number*."""
@@ -301,11 +289,12 @@ class Serving:
         if self._origins.look():
             self._adapter.fast_path.allow_origins(self._origins)
 
-    def _log_samples(self) -> None:
-        """Write down what the fast path noted."""
-        if self._access_log is not None:
-            for sample in self._adapter.fast_path.samples():
-                self._access_log.record(*sample)
+    def _logging(self) -> Logging | None:
+        """Where the fast path writes down what it answers; None: nowhere."""
+        settings = self._settings
+        if self._ring is None or not settings.log_every:
+            return None
+        return Logging(self._ring.memory, settings.log_every, settings.log_wake)
 
     async def _wait(self, seconds: float) -> None:
         await deferLater(self._reactor, seconds)

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import LogLevel, globalLogPublisher
 from twisted.logger import formatEvent as format_event
 from twisted.trial.unittest import SynchronousTestCase
@@ -33,7 +33,7 @@ class Load:
 
 
 #: What workers are asked for whenever anything is loaded anew.
-RELOADED = ["workers take certificates", "workers reopen logs"]
+RELOADED = ["workers take certificates", "log to None as json", "log reopens"]
 
 
 class Parts:
@@ -56,9 +56,14 @@ class Parts:
         self.asked.append("workers take certificates")
         return ["the certificate stays"]
 
-    async def reopen_logs(self) -> None:
-        """See :class:`edge.node.supervisor.workers.Workers`."""
-        self.asked.append("workers reopen logs")
+    def configure(self, where: str | None, log_format: str) -> None:
+        """See :class:`edge.node.telemetry.accesslog.AccessLog`."""
+        self.asked.append(f"log to {where} as {log_format}")
+
+    def reopen(self) -> Deferred[None]:
+        """See :class:`edge.node.telemetry.accesslog.AccessLog`."""
+        self.asked.append("log reopens")
+        return succeed(None)
 
     async def replace(self, seconds: float) -> list[str]:
         """See :class:`edge.node.supervisor.workers.Workers`."""
@@ -96,7 +101,17 @@ class ReloadTests(SynchronousTestCase):
         self.file.write_text(base + before)
         configuration = Configuration(load({}, self.file))
         parts, told = Parts(configuration), Load()
-        self.reloader = Reloader(configuration, (), 10_000, parts, parts, parts, told, Cluster())  # type: ignore[arg-type]
+        self.reloader = Reloader(
+            configuration,
+            (),
+            10_000,
+            parts,
+            parts,
+            parts,
+            told,
+            Cluster(),
+            access_log=parts,  # type: ignore[arg-type]
+        )
         self.file.write_text(base + after)
         self.successResultOf(Deferred.fromCoroutine(self.reloader.reload()))
         return parts.asked, configuration, told
@@ -115,7 +130,7 @@ class ReloadTests(SynchronousTestCase):
         asked, _, _ = self.reload("", "")
         del asked[:], self.said[:]
         self.successResultOf(Deferred.fromCoroutine(self.reloader.reopen_logs()))
-        self.assertEqual((asked, self.said), (["workers reopen logs"], []))
+        self.assertEqual((asked, self.said), (["log reopens"], []))
 
     def test_settings_of_the_webroot_are_published_by(self) -> None:
         """From another directory only if the configuration names another one."""

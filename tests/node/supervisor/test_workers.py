@@ -139,9 +139,6 @@ class Host:
             for number, names in self.listeners
         ]
 
-    def reopen_access_log(self) -> None:
-        """Nothing is logged."""
-
     def encoded_settings(self, index: int, is_successor: bool) -> bytes:
         """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
         return b"%d" % index

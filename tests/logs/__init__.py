@@ -1,0 +1,1 @@
+"""Tests of edge.logs: records, rings, lines."""
