@@ -73,7 +73,6 @@ class Fields(NamedTuple):
     origin: bytes | None = None
     content_length: int | None = None
     content_type: bytes | None = None
-    host: bytes = b""
     referer: bytes = b""
     user_agent: bytes = b""
     #: More than one Content-Type line.

@@ -327,7 +327,7 @@ class NativeTests(HTTPSCase):
             return len(lines) == 6
 
         self.node.wait_for(logged, "all is logged")
-        spoken = [line.get("tls", "-") for line in sorted(lines, key=lambda line: line.get("tls", ""))]
+        spoken = sorted(f"{line.get('tls', '-')} {line.get('cipher', '')}".strip() for line in lines)
         self.assertEqual(spoken[:2], ["-", "-"])
         self.assertTrue(all(one.startswith("TLSv1.2 ECDHE-ECDSA-") for one in spoken[2:4]), spoken)
         self.assertTrue(all(one.startswith("TLSv1.3 TLS_") for one in spoken[4:]), spoken)

@@ -7,13 +7,15 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.fastpath.answerer import PythonAnswerer
-from edge.fastpath.interface import Answerer, Next, Settings
+from edge.fastpath.interface import Answerer, Logging, Next, Settings
 from edge.fastpath.native import NativeAnswerer
+from edge.logs.ring import Ring
 from edge.table.layout import OFFSET_HITS
 from edge.table.segment import Segment
 from edge.table.site_state import NOTHING, StateEntry
 from tests.fastpath import site
 from tests.fastpath.answerer_suite import LET_GO, LET_GO_LINES, AnswererSuite
+from tests.logs.records import ring_memory
 
 
 class PythonAnswererTests(AnswererSuite, SynchronousTestCase):
@@ -66,6 +68,8 @@ LINES = st.one_of(
     st.sampled_from(
         [
             b"X: y",
+            b"User-Agent: a\tb\xff",
+            b"Referer: \x80" * 2,
             b"Accept-Encoding: gzip, br",
             b"Accept-Encoding: gzip",
             b"Accept-Encoding: zstd,gzip",
@@ -131,14 +135,20 @@ class TwinTests(SynchronousTestCase):
         """One table, two workers."""
         self.segment = site.published(answers=True)
         self.addCleanup(self.segment.close)
-        allowed = Settings(allow_origins=(b"https://n2.example",))
-        self.native = NativeAnswerer(self.segment, 0, allowed, lambda: site.NOW_MS)
-        self.python = PythonAnswerer(self.segment, 1, allowed, lambda: site.NOW_MS)
+        memories = [ring_memory(), ring_memory()]
+        self.rings = [Ring(memory) for memory in memories]
+        one, other = (
+            Settings(allow_origins=(b"https://n2.example",), log=Logging(memory, 2)) for memory in memories
+        )
+        self.native = NativeAnswerer(self.segment, 0, one, lambda: site.NOW_MS)
+        self.python = PythonAnswerer(self.segment, 1, other, lambda: site.NOW_MS)
+        for each in (self.native, self.python):
+            each.receive_from(bytes(15) + b"\1", 1_700_000_000_000_000)
 
     @settings(max_examples=1500)
     @given(streams())
     def test_both_builds_answer_alike(self, stream: bytes) -> None:
-        """Output and bytes consumed are equal.
+        """Output, bytes consumed, and what is logged of it are equal.
 
         What is next, too, but for an incomplete head that is already hopeless, which the native build lets
         go a little earlier.
@@ -147,6 +157,8 @@ class TwinTests(SynchronousTestCase):
         hits = [self.segment.block(worker).memory[OFFSET_HITS:] for worker in (0, 1)]
         self.assertEqual(hits[0], hits[1])
         self.assertEqual(native[:2], python[:2])
+        logged = [list(iter(ring.read, None)) for ring in self.rings]
+        self.assertEqual(*logged)
         rest = stream[native[1] :]
         if (native[2], python[2]) == (Next.HAND_OFF, Next.RECEIVE):
             self.assertNotIn(b"\r\n\r\n", rest)

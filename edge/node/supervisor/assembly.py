@@ -196,6 +196,7 @@ def make_node(
         cluster=view,
         reactor=reactor,
         applications=applications.status,
+        logged=access_log.figures,
     )
 
     async def is_published(path: bytes) -> bool:

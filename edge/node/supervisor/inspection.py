@@ -86,6 +86,7 @@ class Inspection:
         tickets: Tickets,
         reactor: Any,
         applications: Callable[[], list[dict[str, Any]]] = list,
+        logged: Callable[[], tuple[int, int]] = lambda: (0, 0),
     ) -> None:
         self._configuration = configuration
         self._life = life
@@ -100,6 +101,7 @@ class Inspection:
         self._tickets = tickets
         self._reactor = reactor
         self._applications = applications
+        self._logged = logged
         self._version = package_version()
         self._began = reactor.seconds()
 
@@ -194,6 +196,7 @@ class Inspection:
                 weight=self._load.weight,
                 gossip=self._cluster.metrics() if self._cluster is not None else {},
                 applications=self._applications(),
+                logged=self._logged(),
                 ticket_key_age=self._tickets.age,
                 certificates={
                     one["file"]: (one["expires_at"] or 0.0, bool(one["problem"] or one["last_error"]))

@@ -61,7 +61,8 @@ class AccessLog:
     """The access log of a node with so many *workers*.
 
     *where* and *log_format* (see :data:`edge.logs.lines.FORMATS`) may change while it runs; *where* None:
-    what comes is thrown away.  *reactor* fires what :meth:`reopen` gives, and its clock is asked in the thread.
+    what comes is thrown away.  *reactor* fires what :meth:`reopen` gives, and its clock is asked in the
+    thread.
     """
 
     _log = Logger()

@@ -38,6 +38,8 @@ class Snapshot(NamedTuple):
     certificates: Mapping[str, tuple[float, bool]] = MappingProxyType({})
     #: Of the applications behind the node.
     applications: Figures = ()
+    #: Requests that were written down in the access log, and those that it had no room for.
+    logged: tuple[int, int] = (0, 0)
 
 
 #: metric -> (help, {label values -> counter}); the labels are named by :data:`_LABELS`.
@@ -251,6 +253,14 @@ def _families(now: Snapshot) -> Iterator[Metric]:
         problems.add_metric([file], float(is_wrong))
     yield from (ends, problems)
     yield from application_families(now.applications)
+    yield CounterMetricFamily(
+        "edge_access_log_records", "Requests that were written down for the access log", value=now.logged[0]
+    )
+    yield CounterMetricFamily(
+        "edge_access_log_dropped",
+        "Requests that the access log had no room for",
+        value=now.logged[1],
+    )
     for name, value in now.gossip.items():
         kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
         yield kind(f"edge_gossip_{name.removesuffix('_total')}", CLUSTER.get(name, name), value=value)
