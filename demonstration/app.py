@@ -61,6 +61,7 @@ class Site:
             context=self._context,
             threads=self._threads,
             once=_LateOnce(lambda: self.store),
+            unavailable=(Unavailable,),
             shared_fields=list(SHARED_FIELDS.items()),
             origins=settings.origins,
             development=settings.development,

@@ -12,7 +12,7 @@ framework::
 data are in, and mutations with :func:`edge.app.changed` which they have changed.
 
 * ``documents.py``: documents read, validated and measured once; ``limits.py``: what one may ask for
-* ``variables.py``: the one spelling of variables in an address
+* ``variables.py``: the one spelling of variables in an address; ``addresses.py``: addresses
 * ``execution.py``: an operation executed in bounded time
 * ``once.py``: a mutation that comes twice is done once (Idempotency-Key)
 * ``origins.py``: who may change something; ``requests.py``: questions read; ``endpoint.py``: the ASGI

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from graphql import (
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     OperationDefinitionNode,
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Parsing one deeper than this needs more stack than Python has.
 MAX_TOKENS = 10_000
+#: What tools ask of a schema is as deep as this.
+INTROSPECTION_DEPTH = 20
 _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,127}")
 
 
@@ -145,10 +149,18 @@ def prepare(text: str, schema: GraphQLSchema, limits: Limits, origin: str = "doc
     if faults:
         raise DocumentError("\n".join(_told(origin, fault) for fault in faults))
     fragments = {one.name.value: one for one in node.definitions if isinstance(one, FragmentDefinitionNode)}
+    if _is_introspection(operation):
+        limits = replace(limits, depth=max(limits.depth, INTROSPECTION_DEPTH))
     problem = measure(operation.selection_set, fragments).problem(limits)
     if problem:
         raise DocumentError(f"{_place(origin, operation)}: {problem}")
     return Document(operation.name.value if operation.name else "", text, node, operation)
+
+
+def _is_introspection(operation: OperationDefinitionNode) -> bool:
+    """Whether it asks for the schema alone, and so calls no resolver of the application."""
+    fields = operation.selection_set.selections
+    return all(isinstance(one, FieldNode) and one.name.value in ("__schema", "__type") for one in fields)
 
 
 def _told(origin: str, error: GraphQLError) -> str:

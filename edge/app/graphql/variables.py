@@ -36,23 +36,29 @@ def canonical_query(variables: dict[str, Any]) -> str:
         text = rfc8785.dumps(variables).decode("utf-8")
     except rfc8785.IntegerDomainError:
         raise WrongVariables("a number is beyond 2^53, which JavaScript cannot hold: use a string") from None
-    except rfc8785.CanonicalizationError as error:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:  # the latter: of a name
         raise WrongVariables(f"they cannot be written: {error}") from None
     return f"?variables={quote(text, safe=_SAFE)}"
 
 
 def from_query(query: bytes, limits: Limits) -> dict[str, Any]:
-    """The variables in the query of an address; those of other parameters are no concern of ours."""
+    """The variables in the query of an address; other parameters are no concern of ours."""
     if len(query) > 3 * limits.variables + 1024:
         raise WrongVariables(f"an address has variables of {limits.variables:,} bytes at most")
+    given = parameter(query, "variables")
+    return {} if given is None else from_json(given, limits)
+
+
+def parameter(query: bytes, name: str) -> str | None:
+    """The parameter called *name* in a query; None: there is none."""
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=16)
     except ValueError:
         raise WrongVariables("the query of the address cannot be read") from None
-    given = [value for name, value in pairs if name == "variables"]
+    given = [value for each, value in pairs if each == name]
     if len(given) > 1:
-        raise WrongVariables("variables stand twice in the address")
-    return from_json(given[0], limits) if given else {}
+        raise WrongVariables(f"{name} stand twice in the address")
+    return given[0] if given else None
 
 
 def from_json(text: str, limits: Limits) -> dict[str, Any]:
