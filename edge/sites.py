@@ -11,6 +11,7 @@ default site's prefix is empty: with one site alone, names are paths.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ class SiteHosts(NamedTuple):
 
 #: What is a node's own, and what of it is a site's.
 _OWN, LOAD = b"/.edge/", b"/.edge/load"
+_PREFIX = re.compile(rb"(?:[A-Za-z0-9*_\[][A-Za-z0-9*._:\[\]-]{0,254})?")
 #: One site for all hosts.
 ALONE = (SiteHosts(b"", default=True),)
 
@@ -44,20 +46,21 @@ class Hosts:
         self._sites = tuple(sites)
         self._numbers = {host: number for number, site in enumerate(self._sites) for host in site.hosts}
         defaults = [number for number, site in enumerate(self._sites) if site.default]
-        self._default = defaults[0] if defaults else None
+        #: The number of the site that takes what no site names; None: nobody does.
+        self.default = defaults[0] if defaults else None
 
     def find(self, host: bytes) -> int | None:
         """The number of the site of *host*, the value of a field Host; None: nobody's."""
         if not self._numbers:
-            return self._default
+            return self.default
         if len(host) > MAX_HOST:
-            return self._default
+            return self.default
         name = host_name(host)
         number = self._numbers.get(name)
         at = 0
         while number is None and (at := name.find(b".", at) + 1):
             number = self._numbers.get(b"*." + name[at:])
-        return self._default if number is None else number
+        return self.default if number is None else number
 
     def prefix(self, number: int) -> bytes:
         """What names of entries of site *number* begin with."""
@@ -79,6 +82,11 @@ def entry_name(prefix: bytes, path: bytes) -> bytes:
     if prefix and (not path.startswith(_OWN) or path.partition(b"?")[0] == LOAD):
         return prefix + path
     return path
+
+
+def is_prefix(text: bytes) -> bool:
+    """Whether *text* may be the prefix of a site, in names that come from elsewhere."""
+    return _PREFIX.fullmatch(text) is not None
 
 
 def split_name(name: bytes) -> tuple[bytes, bytes]:

@@ -117,7 +117,7 @@ class Options(usage.Options):
         if self["check"]:
             problems = find_problems(self.config) + mount_problems(self.config.mount)
             # Without an application a node serves everything else, and the check stands before its start.
-            for warning in application_problems(self.config.app):
+            for warning in application_problems(self.config.applications):
                 print(f"twistd edge: warning: {warning}", file=sys.stderr)
             _exit_with(problems, self.config)
 

@@ -77,17 +77,17 @@ class OneAnswerTests(SynchronousTestCase):
             for build in (NativeAnswerer, PythonAnswerer)
         )
         reader = Reader(self.segment, 1, lambda: site.NOW_MS)
-        self.source = Source(reader, "/nonexistent", _nobody, (ORIGIN,))
+        self.source = Source(reader, "/nonexistent", _nobody, ((ORIGIN,),))
 
     def twisted(self, stream: bytes, cuts: list[int], secure: bool) -> PeerTransport:
         """What a channel does with *stream*, arriving in pieces."""
         clock = Clock()
         clock.advance(NOW)
         published = PublishedResource(self.source)
-        pushing = Pushing(self.source.reader, frozenset(), clock)
+        pushing = Pushing(self.source.reader, (frozenset(),), clock)
         root = RootResource(EdgeResources(self.source.reader, published, Life(), pushing), published)
         edge_site = EdgeSite(root, clock, hsts=HSTS)
-        gateway = Gateway([self.place(clock)], self.source.reader, clock, ())
+        gateway = Gateway([self.place(clock)], self.source.reader, clock, ((),))
         edge_site.streams = gateway
         published.beyond = gateway.take_whole
         channel = ChannelFactory(edge_site, secure, sealed=secure).buildProtocol(None)

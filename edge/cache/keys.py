@@ -9,8 +9,8 @@ A *bucket* is what a configured field of the request comes to: one of the values
 Fields whose value is a list with weights, as Accept-Language, are read so: the best that is told apart;
 others whole.  The clean question says the bucket, not what the visitor sent.
 
-The name of a key, which is hashed, is the target, then a line ``field=value`` for each configured field.  No
-target holds a line feed, so no two keys have one name.
+The name of a key, which is hashed, is the prefix of the site (:mod:`edge.sites`) and the target, then a line
+``field=value`` for each configured field.  No target holds a line feed, so no two keys have one name.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from edge.http.fields import list_members
 from edge.http.grammar import QVALUE, TAG_PARAMETER
+from edge.sites import split_name
 
 #: The longest target and the longest name that are kept; longer ones are passed on, and not stored.
 LONGEST_TARGET = 4096
@@ -41,11 +42,14 @@ class Key(NamedTuple):
     target: bytes
     #: (field, bucket), in the order of the configuration.
     buckets: tuple[tuple[bytes, bytes], ...] = ()
+    #: Of the site (:mod:`edge.sites`).
+    prefix: bytes = b""
 
     @property
     def name(self) -> bytes:
         """What is hashed."""
-        return b"\n".join([self.target, *(b"%b=%b" % bucket for bucket in self.buckets)])
+        name = self.prefix + self.target
+        return b"\n".join([name, *(b"%b=%b" % bucket for bucket in self.buckets)])
 
     @property
     def path(self) -> bytes:
@@ -55,17 +59,18 @@ class Key(NamedTuple):
     @classmethod
     def of_name(cls, name: bytes) -> Key:
         """The key with that :attr:`name`."""
-        target, *buckets = name.split(b"\n")
-        return cls(
-            target, tuple((field, value) for field, _, value in (one.partition(b"=") for one in buckets))
-        )
+        named, *lines = name.split(b"\n")
+        prefix, target = split_name(named)
+        buckets = ((field, value) for field, _, value in (one.partition(b"=") for one in lines))
+        return cls(target, tuple(buckets), prefix)
 
 
 class KeyMaker:
     """Makes the keys of one application's requests."""
 
-    def __init__(self, ignored: Sequence[str] = (), vary: Vary = ()) -> None:
-        """*ignored*: globs of names of query parameters; *vary*: see :data:`Vary`."""
+    def __init__(self, ignored: Sequence[str] = (), vary: Vary = (), prefix: bytes = b"") -> None:
+        """*ignored*: globs of names of query parameters; *vary*: see :data:`Vary`; *prefix*: of the site."""
+        self._prefix = prefix
         globs = "|".join(translate(glob) for glob in ignored)
         self._ignored = re.compile(globs.encode("utf-8"), re.DOTALL) if ignored else None
         self._vary = [(field.lower(), {value.lower(): value for value in values}) for field, values in vary]
@@ -83,16 +88,15 @@ class KeyMaker:
         target = self.target(path, query)
         if len(target) > LONGEST_TARGET:
             return None
-        return Key(
-            target, tuple((field, _bucket(field, fields.get(field), told)) for field, told in self._vary)
-        )
+        buckets = tuple((field, _bucket(field, fields.get(field), told)) for field, told in self._vary)
+        return Key(target, buckets, self._prefix)
 
     def names(self, path: bytes, query: bytes | None) -> list[bytes]:
         """The names of all keys that requests for that target can have, one for each choice of buckets."""
         fields = [field for field, _ in self._vary]
         choices = product(*[[b"", *told.values()] for _, told in self._vary])
         target = self.target(path, query)
-        return [Key(target, tuple(zip(fields, chosen, strict=True))).name for chosen in choices]
+        return [Key(target, tuple(zip(fields, chosen, strict=True)), self._prefix).name for chosen in choices]
 
     def target(self, path: bytes, query: bytes | None) -> bytes:
         """Path and query without what does not count."""

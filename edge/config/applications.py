@@ -81,6 +81,8 @@ class Application:
     host: str = ""
     #: The path that HTTP upstreams are asked every few seconds, whether they do well; "": none.
     probe: str = ""
+    #: The prefix of its site (:mod:`edge.sites`).
+    site: str = ""
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -102,12 +104,16 @@ def is_under(route: bytes, at: bytes) -> bool:
     return at == b"/" or (route.startswith(at) and route[len(at) : len(at) + 1] in (b"", b"/"))
 
 
-def answering(configured: Sequence[Application], path: bytes) -> Application | None:
-    """The application that answers *path*, as its exact bytes are asked; None: none does."""
+def answering(configured: Sequence[Application], path: bytes, prefix: bytes = b"") -> Application | None:
+    """The application that answers *path* at the site with *prefix*, as its exact bytes are asked.
+
+    None: none does.
+    """
     route = canonical_path(path) or unambiguous_path(path)
     if route is None or is_under(route, b"/.edge"):
         return None
-    longest_first = sorted(configured, key=lambda one: -len(one.at))
+    site = prefix.decode("ascii", "replace")
+    longest_first = sorted((one for one in configured if one.site == site), key=lambda one: -len(one.at))
     return next((one for one in longest_first if is_under(route, one.at.encode("ascii"))), None)
 
 
@@ -495,11 +501,12 @@ def contradictions(applications: Sequence[Application], mounts: Sequence[str]) -
     for name, count in Counter(one.name for one in applications).items():
         if count > 1:
             yield f"app {name}: {count} applications have this name; give each its own, by name in [[app]]"
-    for at, count in Counter(one.at for one in applications).items():
+    for (site, at), count in Counter((one.site, one.at) for one in applications).items():
         if count > 1:
-            yield f"app {at}: {count} applications are at this path; choose another at for all but one"
+            place = f"{at} of {site}" if site else at
+            yield f"app {place}: {count} applications are at this path; choose another at for all but one"
     mounted = {f"/{match['path']}" for match in map(MOUNT.fullmatch, mounts) if match is not None}
-    for at in sorted(mounted & {one.at for one in applications}):
+    for at in sorted(mounted & {one.at for one in applications if not one.site}):
         yield f"app {at}: a mount is at this path, too; remove one"
 
 

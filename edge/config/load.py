@@ -62,7 +62,7 @@ def load(given: Mapping[str, bool | list[str]], file: Path | None = None) -> Con
 
 def _compare(config: Config) -> None:
     """Raise :class:`ConfigError` where settings contradict each other."""
-    if problems := [*contradictions(config.app, config.mount), *site_contradictions(config.sites)]:
+    if problems := [*contradictions(config.applications, config.mount), *site_contradictions(config.sites)]:
         raise ConfigError("\n".join(problems))
     secure = [spec for spec in map(parse_endpoint, config.listen) if spec.kind == "tls"]
     bare = [spec for spec in secure if not spec.files]

@@ -59,6 +59,8 @@ class Site(SiteRules):
     default: bool = False
     #: What distinguishes it, in keys and figures; "": the one on top of the file.
     name: str = ""
+    #: As of :class:`Config`; ``{node}`` in it stands for the name of a node.
+    public_url: str | None = None
 
     @property
     def prefix(self) -> str:
@@ -192,6 +194,11 @@ class Config(SiteRules):
             rules = {one.name: getattr(self, one.name) for one in fields(SiteRules)}
             return (Site(**rules, default=True), *self.site)
         return tuple(sorted(self.site, key=lambda site: not site.default))
+
+    @property
+    def applications(self) -> tuple[Application, ...]:
+        """Those of all sites; each says of which it is."""
+        return tuple(replace(one, site=site.prefix) for site in self.sites for one in site.app)
 
     @property
     def endpoints(self) -> tuple[ListenSpec, ...]:

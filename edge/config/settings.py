@@ -214,5 +214,12 @@ def needs_restart(old: Config, new: Config) -> tuple[str, ...]:
     return tuple(
         setting.name
         for setting in _ROWS
-        if setting.name in AT_START and getattr(old, setting.attribute) != getattr(new, setting.attribute)
+        if setting.name in AT_START and _at_start(old, setting) != _at_start(new, setting)
     )
+
+
+def _at_start(config: Config, setting: Setting) -> object:
+    """What of a setting is read once: of sites, which there are, and their applications."""
+    if setting.name == "site":
+        return [(site.name, site.default, site.app) for site in config.site]
+    return getattr(config, setting.attribute)

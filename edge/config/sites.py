@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import idna
 
 from edge.config.model import Site
-from edge.config.values import FLAG, WEBROOT, Kind, Wrong, WrongTables
+from edge.config.values import FLAG, URL, WEBROOT, Kind, Wrong, WrongTables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -65,11 +65,19 @@ def _name(text: str, base: Path) -> str:
     return text
 
 
+def _public_url(text: str, base: Path) -> str:
+    URL.read(text.replace("{node}", "node"), base)
+    if "{" in text.replace("{node}", "") or "}" in text.replace("{node}", ""):
+        raise Wrong("only {node} stands for something: the name of a node")
+    return text.rstrip("/")
+
+
 #: Keys that only a site has.
 OWN_KINDS: dict[str, Kind] = {
     "hosts": HOSTS,
     "default": FLAG,
     "name": Kind("NAME", _name),
+    "public-url": Kind("URL", _public_url),
 }
 
 

@@ -22,6 +22,7 @@ from edge.edgectl.tables import (
     log_tables,
     members_table,
     shown,
+    sites_table,
     tls_table,
 )
 from edge.errors import EdgeError, plain
@@ -54,10 +55,18 @@ def make_parser() -> argparse.ArgumentParser:
     commands.add_parser("status", help="the node, its workers, table, site and load")
     publish = commands.add_parser("publish", help="publish the webroot again now, or another folder")
     publish.add_argument("directory", nargs="?", metavar="DIR", help="folder to serve from now on")
+    publish.add_argument(
+        "--site", metavar="NAME", help="of several sites this one: its name, or else its first host"
+    )
     purge = commands.add_parser(
         "purge", help="take paths away, until their files change; or stored answers, on all nodes"
     )
-    purge.add_argument("paths", nargs="*", metavar="PATH", help="like /news/today.html")
+    purge.add_argument(
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="like /news/today.html; of several sites, blog.example.org/today.html",
+    )
     purge.add_argument(
         "--group",
         action="append",
@@ -101,8 +110,8 @@ def main(arguments: list[str] | None = None) -> int:
         if bool(options.paths) == bool(options.group) or (options.app and not options.group):
             parser.error("purge: give paths, or groups by --group, which --app narrows to one application")
         for path in options.paths:
-            if not path.startswith("/"):
-                parser.error(f"purge {path}: a path begins with /, as in the URL")
+            if "/" not in path:
+                parser.error(f"purge {path}: a path begins with /, as in the URL, maybe behind the host")
     try:
         console = Console(soft_wrap=not sys.stdout.isatty())
         if options.command == "cluster":
@@ -150,14 +159,16 @@ def _status(client: AdminClient, options: argparse.Namespace, console: Console) 
         site["published_at"] = datetime.fromtimestamp(site["published_at"], timezone.utc).isoformat(
             " ", "seconds"
         )
-    console.print(facts_table("site", site))
-    _print_problems(problems, console)
+    sites = status.get("sites")
+    console.print(facts_table("site", site) if not sites else sites_table(sites))
+    for one in sites or [{"problems": problems}]:
+        _print_problems(one["problems"], console)
     return 0
 
 
 def _publish(client: AdminClient, options: argparse.Namespace, console: Console) -> int:
     directory = None if options.directory is None else str(Path(options.directory).absolute())
-    done = client.ask("POST", "/publish", {"webroot": directory})
+    done = client.ask("POST", "/publish", {"webroot": directory, "site": options.site})
     if options.json:
         print(json.dumps(done))
         return 0

@@ -145,6 +145,25 @@ def revoked_table(found: dict[str, Any]) -> Table:
     return table
 
 
+def sites_table(sites: list[dict[str, Any]]) -> Table:
+    """The table of several sites, as ``GET /status`` tells of them: a row for each."""
+    table = Table(title="sites", box=None, padding=(0, 1, 0, 0))
+    for column in ("site", "webroot"):
+        table.add_column(column)
+    for column in ("resources", "bytes", "unread", "problems"):
+        table.add_column(column, no_wrap=True, justify="right")
+    for one in sites:
+        table.add_row(
+            escape(one.get("name", "(default)")),
+            escape(one["webroot"] or "-"),
+            shown(one["resources"]),
+            size(one["bytes"]),
+            shown(one["unread"]),
+            shown(len(one["problems"])),
+        )
+    return table
+
+
 def facts_table(title: str, facts: dict[str, Any]) -> Table:
     """A table of names and values."""
     table = Table(title=title, show_header=False)

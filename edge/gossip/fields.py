@@ -18,6 +18,7 @@ from msgspec import Meta
 from edge.http.grammar import TOKEN
 from edge.http.target import canonical_path
 from edge.load.wire import NAME
+from edge.sites import is_prefix, split_name
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,14 @@ def is_mark_path(path: bytes) -> bool:
 
 
 def is_published_path(path: bytes) -> bool:
-    """Whether *path* is in canonical form, and of the site: ``/.edge/`` belongs to each node itself.
+    """Whether *path* names an entry of a site: a path in canonical form, behind the site's prefix.
 
-    Except marks (:mod:`edge.gossip.steps`), which are no entries.
+    ``/.edge/`` belongs to each node itself.  Except marks (:mod:`edge.gossip.steps`), which are no entries.
     """
-    return canonical_path(path) == path and (not path.startswith(b"/.edge/") or is_mark_path(path))
+    prefix, path = split_name(path)
+    if canonical_path(path) != path or not is_prefix(prefix):
+        return False
+    return not path.startswith(b"/.edge/") or (not prefix and is_mark_path(path))
 
 
 PATH = Grammar("a canonical path of the site", is_published_path, b"/a")
@@ -95,6 +99,8 @@ Lines = Annotated[bytes, Meta(max_length=4096, extra={"grammar": LINES})]
 MaybeName = Annotated[str, Meta(max_length=63, pattern=rf"^\Z|{NAME}")]
 #: Where a gossip port is: an IP address, or a host's name.
 Host = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9.:_-]+\Z")]
+#: A digest in hexadecimal digits, or none.
+MaybeHex = Annotated[str, Meta(max_length=64, pattern=r"^[0-9a-f]*\Z")]
 #: Of a protocol.
 Version = Annotated[int, Meta(ge=0, le=255)]
 Port = Annotated[int, Meta(ge=0, le=65535)]

@@ -86,10 +86,10 @@ class Site:
     ) -> Connection:
         """A connection to the site."""
         reader = Reader(self.segment, 0)
-        published = PublishedResource(Source(reader, str(self.blobs), look_up or self.look_up, allow))
+        published = PublishedResource(Source(reader, str(self.blobs), look_up or self.look_up, (allow,)))
         clock = Clock()
         clock.rightNow = float(NOW)
-        self.pushing = Pushing(reader, allow, clock, 10_000, audience=audience, link_bps=link_bps)
+        self.pushing = Pushing(reader, (allow,), clock, 10_000, audience=audience, link_bps=link_bps)
         own = EdgeResources(reader, published, self.life, self.pushing, audience)
         return Connection(RootResource(own, published), clock=clock, secure=secure)
 

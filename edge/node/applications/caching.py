@@ -82,6 +82,7 @@ class CachingOrigin:
                 (field.encode("ascii"), [value.encode("ascii") for value in told])
                 for field, told in application.vary
             ],
+            application.site.encode("ascii"),
         )
         globs = [path_glob(pattern).pattern if pattern.strip("/") else "" for pattern in application.share]
         self._share = re.compile("|".join(f"(?:{one})" for one in globs), re.DOTALL) if globs else None

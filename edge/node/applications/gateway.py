@@ -36,10 +36,11 @@ from edge.node.applications.timing import Timing
 from edge.node.process.counted_log import CountedLog
 from edge.node.resources.audience import is_of_this_machine
 from edge.node.resources.origins import FOREIGN, SAFE, is_foreign
+from edge.sites import Hosts
 from edge.upstream.forwarded import passages
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from twisted.python.failure import Failure
 
@@ -62,6 +63,8 @@ class Place(NamedTuple):
     origin: Origin
     #: What the application is told as Host; b"": what the visitor sent.
     host: bytes = b""
+    #: The number of its site.
+    site: int = 0
 
 
 class Gateway:
@@ -74,16 +77,21 @@ class Gateway:
         places: Iterable[Place],
         reader: Reader,
         clock: Any,
-        allowed: Collection[bytes],
+        allowed: Sequence[Collection[bytes]],
         mounts: Collection[bytes] = (),
         https_only: bool = False,
+        hosts: Hosts | None = None,
     ) -> None:
-        """*allowed*: origins whose pages may change something; *mounts*: first segments that are not ours."""
+        """*allowed*: by number of the site, origins whose pages may change something there.
+
+        *mounts*: first segments that are not ours, at the default site; *hosts*: None, there is one site.
+        """
         #: The longest first.
         self.places = sorted(places, key=lambda place: -len(place.at))
+        self._hosts = hosts or Hosts()
         self._reader = reader
         self._allowed = allowed
-        self._others = frozenset([b".edge", *mounts])
+        self._mounts = frozenset(mounts)
         self._https_only = https_only
         self._clock = clock
         self._said = CountedLog(self._log, clock)
@@ -92,18 +100,18 @@ class Gateway:
         """Who answers the request with *head* as it comes; None: it is for the resources."""
         if self._https_only and not (channel.isSecure() or isinstance(channel.getPeer(), UNIXAddress)):
             return None
-        path, place = self._place_of(head.path)
+        path, place = self._place_of(head)
         if place is None:
             return None
         if path is not None:
-            published = self._is_published(path)
+            published = self._is_published(path, self._hosts.prefix(place.site))
             if published or not self._reader.complete:
                 return None  # or it is not known: the resources ask, and come back by take_whole
         return self._guarded(channel, head, place)
 
     def take_whole(self, request: EdgeRequest) -> bool:
         """Have an application answer *request*, for which nothing is published; whether one does."""
-        _, place = self._place_of(request.head.path)
+        _, place = self._place_of(request.head)
         if place is None:
             return False
         channel: Any = request.channel
@@ -117,7 +125,7 @@ class Gateway:
         if head.method == b"TRACE":  # it would show the visitor's page what it must not know (RFC 9110 9.3.8)
             return Refused(channel, head, 405, "", b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
         changes = head.method not in SAFE or b"upgrade" in head.fields
-        if changes and is_foreign(head, channel.isSecure(), self._allowed):
+        if changes and is_foreign(head, channel.isSecure(), self._allowed[place.site]):
             return Refused(channel, head, 403, FOREIGN)
         via = head.fields.get(b"via")
         if via is not None and passages(via) >= PASSAGES:
@@ -131,15 +139,20 @@ class Gateway:
                 timing = Timing(self._clock)
         return ApplicationRequest(channel, head, place.origin, place.host, self._said, timing)
 
-    def _place_of(self, raw: bytes) -> tuple[bytes | None, Place | None]:
-        """(canonical form of the path *raw*, or None; whose it is where nothing is published, or None)."""
-        path = canonical_path(raw)
-        route = path if path is not None else unambiguous_path(raw)
-        if route is None or route[1:].partition(b"/")[0] in self._others:
+    def _place_of(self, head: RequestHead) -> tuple[bytes | None, Place | None]:
+        """(canonical form of the path, or None; whose it is where nothing is published, or None)."""
+        path, site = canonical_path(head.path), self._hosts.find(head.host or b"")
+        route = path if path is not None else unambiguous_path(head.path)
+        if route is None or site is None:
             return path, None
-        return path, next((place for place in self.places if is_under(route, place.at)), None)
+        first = route[1:].partition(b"/")[0]
+        if first == b".edge" or (first in self._mounts and not self._hosts.prefix(site)):
+            return path, None
+        places = (place for place in self.places if place.site == site and is_under(route, place.at))
+        return path, next(places, None)
 
-    def _is_published(self, path: bytes) -> bool:
+    def _is_published(self, path: bytes, prefix: bytes) -> bool:
+        path = prefix + path
         reader = self._reader
         if reader.find_without_body(path) is not None:
             return True

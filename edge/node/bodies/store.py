@@ -18,14 +18,15 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from edge.errors import EdgeError
-from edge.publish.site import Site
 from edge.resource import etag_of
+from edge.sites import split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Set
 
     from edge.publish.blobs import Blobs
-    from edge.resource import Representation
+    from edge.publish.site import Site
+    from edge.resource import Representation, Resource
 
 
 class NoHolderError(EdgeError):
@@ -59,7 +60,8 @@ class BodyStore:
     def __init__(self, blobs: Blobs, fetcher: Fetcher | None = None) -> None:
         self._blobs = blobs
         self._fetcher = fetcher
-        self._site = Site()
+        #: By prefix of the names of their entries (:mod:`edge.sites`).
+        self._sites: dict[bytes, Site] = {}
         self._answers: Callable[[bytes, int, bytes], bytes | None] = lambda name, variant, digest: None
         #: ETags of bodies of the site that did not fit into the table.
         self._spilled: set[bytes] = set()
@@ -70,9 +72,15 @@ class BodyStore:
         """Give others bodies of stored answers, too: by (name of the key, variant, digest)."""
         self._answers = answers
 
-    def hold(self, site: Site) -> None:
-        """What this node publishes is what is in *site*, at each time."""
-        self._site = site
+    def hold(self, site: Site, prefix: bytes = b"") -> None:
+        """What this node publishes of the site with *prefix* is what is in *site*, at each time."""
+        self._sites[prefix] = site
+
+    def _published(self, name: bytes) -> Resource | None:
+        """What this node publishes under *name*."""
+        prefix, path = split_name(name)
+        site = self._sites.get(prefix)
+        return None if site is None else site.get(path)
 
     def spill(self, representation: Representation) -> None:
         """Put a body that should have been in the table's memory into a blob.
@@ -85,7 +93,7 @@ class BodyStore:
 
     def find(self, digest: bytes, path: bytes, variant: int) -> bytes | str | None:
         """The body, the name of its file, or None: not here.  *path*, *variant*: an entry that has it."""
-        resource = self._site.get(path)
+        resource = self._published(path)
         for one in resource.representations if resource is not None else ():
             if one.variant == variant and one.digest == digest and one.body is not None:
                 return one.body
@@ -124,7 +132,7 @@ class BodyStore:
 
     def restore(self, path: bytes, etag: bytes) -> bool:
         """Write the blob *etag* of *path* again, if its body is in memory; whether it was."""
-        resource = self._site.get(path)
+        resource = self._published(path)
         for one in resource.representations if resource is not None else ():
             if one.etag == etag and one.body is not None:
                 self._blobs.put(one.body)
@@ -144,7 +152,7 @@ class BodyStore:
 
     def needed(self) -> set[bytes]:
         """ETags of the bodies of this node's own entries that are blobs."""
-        return self._site.blobs() | self._spilled
+        return self._spilled.union(*(site.blobs() for site in self._sites.values()))
 
     def collect(self, etags: Set[bytes]) -> None:
         """Delete all blobs but these, and those of the call before.  To be run in a thread.

@@ -8,6 +8,7 @@ the supervisor makes with :attr:`ClusterParts.bodies` and :attr:`ClusterParts.ta
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import blake2b
 from random import SystemRandom
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -158,7 +159,7 @@ def make_cluster(
         core, groups, answers, config.lease_seconds, peers.send_groups, leases, monotonic, reactor
     )
     coalescing = Coalescing(node, lambda name: entries.have(name))
-    coalescing.set_applications(one.name for one in config.app)
+    coalescing.set_applications(one.name for one in config.applications)
     entries = EntryLane(
         coalescing,
         groups,
@@ -189,9 +190,11 @@ def make_cluster(
         secrets.meet,
         monotonic,
         reactor,
+        _digest(config),
     )
     troubles = Troubles(
         {
+            "sites": turns.other_sites,
             "leases": lambda: _unconfirmed(leases.without()),
             "names": lambda: peers.namesakes.sentences(reactor.seconds()),
             "clock": lambda: {name: told(name, ms) for name, ms in differences.wrong().items()},
@@ -199,12 +202,12 @@ def make_cluster(
             "certificate": revoking.troubles,
             "peers": lambda: _distrusted(log.replica.distrusted),
             "deploys": lambda: _unended(table.open_steps()),
-            "answers": lambda: lane.troubles() if config.app else {},
+            "answers": lambda: lane.troubles() if config.applications else {},
         },
         reactor,
     )
     cluster = Cluster(
-        publishes=config.webroot is not None,
+        publishes=any(site.webroot is not None for site in config.sites),
         others_publish=lambda unknown: _others_publish(membership, unknown),
         turns=turns,
         log=log,
@@ -239,9 +242,18 @@ def make_cluster(
     return ClusterParts(cluster, view, table, bodies, missing, secrets, lane)
 
 
+def _digest(config: Config) -> str:
+    """A digest of which hosts are of which site; "" for one site for all hosts."""
+    if not config.site:
+        return ""
+    told = sorted((site.prefix, site.default, sorted(site.hosts)) for site in config.sites)
+    return blake2b(repr(told).encode(), digest_size=12).hexdigest()
+
+
 def _owns(config: Config, application: str, name: bytes) -> bool:
     """Whether this node answers the key *name* by that application."""
-    found = answering(config.app, Key.of_name(name).path)
+    key = Key.of_name(name)
+    found = answering(config.applications, key.path, key.prefix)
     return found is not None and found.name == application
 
 

@@ -61,7 +61,7 @@ class BodyResource(Resource):
         paths, variants = args.get(b"path", []), args.get(b"variant", [])
         if not _DIGEST.fullmatch(name):
             request.refuse(400, "A body is named by the 64 hexadecimal digits of its SHA-256.")
-        elif len(paths) != 1 or not paths[0].startswith(b"/"):
+        elif len(paths) != 1 or b"/" not in paths[0]:
             request.refuse(400, "The parameter path has to be one absolute path.")
         elif len(variants) != 1 or not _VARIANT.fullmatch(variants[0]):
             request.refuse(400, "The parameter variant has to be one number from 0 to 15.")

@@ -35,7 +35,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from edge.errors import EdgeError
-from edge.gossip.fields import URL, Host, Port, Version
+from edge.gossip.fields import URL, Host, MaybeHex, Port, Version
 from edge.gossip.namesakes import Address, Admission
 from edge.gossip.schema import Decoder
 from edge.gossip.sealing import EXPORTER_BYTES, EXPORTER_LABEL, Session
@@ -77,6 +77,8 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
     url: URL
     #: A random number of this process.
     life: Word = 0
+    #: A digest of which hosts are of which site; "": one site for all.
+    sites: MaybeHex = ""
 
     @property
     def process(self) -> int:

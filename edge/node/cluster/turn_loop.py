@@ -76,7 +76,12 @@ class TurnLoop:
         meet: Callable[[str], None],
         clock: Callable[[], float],
         reactor: Any,
+        sites: str = "",
     ) -> None:
+        """*sites*: a digest of this node's."""
+        self._sites = sites
+        #: Of those with whom there are streams, or were.
+        self._sites_of: dict[str, str] = {}
         self._cluster = cluster
         self._seeds = seeds
         self._membership = membership
@@ -141,6 +146,17 @@ class TurnLoop:
             if address not in alive:
                 self._peers.dial(*address)
 
+    def other_sites(self) -> dict[str, str]:
+        """Nodes that tell other sites apart than this one -> a sentence."""
+        return {
+            name: f"{name} has other sites than this node: what one publishes for a site the other does not "
+            "know, or answers under other hosts; give all nodes of a cluster the same [[site]] tables"
+            for name, sites in self._sites_of.items()
+            if sites != self._sites
+            and name in self._membership.members
+            and self._membership.members[name].is_live
+        }
+
     def forget(self) -> None:
         """Who is no member any more is none for cache groups, either."""
         self._groups.keep(self._membership.members)
@@ -149,7 +165,9 @@ class TurnLoop:
 
     def hello(self) -> Hello:
         me = self._membership.me
-        return Hello(VERSIONS, self._cluster, me.name, me.generation, me.host, me.port, me.url, self._life)
+        return Hello(
+            VERSIONS, self._cluster, me.name, me.generation, me.host, me.port, me.url, self._life, self._sites
+        )
 
     def knows(self, host: str) -> bool:
         """Also who was dialled and has not said who it is: its first datagram may overtake its hello."""
@@ -193,6 +211,7 @@ class TurnLoop:
 
     def up(self, hello: Hello) -> None:
         self._revoking.up(hello.name)
+        self._sites_of[hello.name] = hello.sites
         if len(self._peers.streams[hello.name]) == 1:
             self._log.info(
                 "connected to {name} at {host}:{port}", name=hello.name, host=hello.host, port=hello.port

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edge.node.connection.staying import Staying
     from edge.node.process.channel_limits import ChannelLimits
     from edge.shares import Pools
+    from edge.sites import Hosts
 
 
 class ConnectionTransport(Protocol):
@@ -94,6 +95,8 @@ class ConnectionContext(Protocol):
     limits: ChannelLimits
     #: No further requests are wanted on any connection.
     draining: bool
+    #: Which hosts are of which site.
+    hosts: Hosts
     #: The line Strict-Transport-Security of answers over HTTPS, with its CRLF; b"": none.
     hsts: bytes
     #: All that are open.

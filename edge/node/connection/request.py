@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 METHODS_SOMEWHERE = (b"GET", b"HEAD", b"OPTIONS", b"POST")
 
 
+#: What is answered whatever host is named: whoever watches a node may know its address alone, and authorities
+#: ask for challenges at names that are to become ours.
+OF_ALL_HOSTS = (b"/.edge/health", b"/.edge/ready", b"/.well-known/acme-challenge/")
 #: Of heads that are composed elsewhere, the statuses of what is in the table.
 FROM_TABLE = (200, 206, 304)
 #: Bytes of a body that are kept in memory; a longer one goes to a file.
@@ -139,6 +142,17 @@ class EdgeRequest(server.Request):
                 args.update(parse_form(content_type, body))
         return args
 
+    @cached_property
+    def site_number(self) -> int | None:
+        """The number of the site that is asked; None: nobody's host."""
+        found: int | None = self.site.hosts.find(self.head.host or b"")
+        return found
+
+    @cached_property
+    def prefix(self) -> bytes:
+        """What the names of its entries begin with (:mod:`edge.sites`)."""
+        return b"" if self.site_number is None else self.site.hosts.prefix(self.site_number)
+
     @property
     def closes(self) -> bool:
         """Whether the connection ends with this answer, so that its head has to say so."""
@@ -208,6 +222,9 @@ class EdgeRequest(server.Request):
     def process(self) -> None:
         if self.path == b"*":
             self.write_answer(204, head_options(METHODS_SOMEWHERE, self.site.date(), close=self.closes))
+            return
+        if self.site_number is None and not self.path.startswith(OF_ALL_HOSTS):
+            self.refuse(421, "No site here has this name.")
             return
         self.setHeader(b"Date", self.site.date())
         self.prepath: list[bytes] = []

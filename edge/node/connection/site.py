@@ -25,15 +25,19 @@ from edge.node.connection.staying import Staying
 from edge.node.process.channel_limits import ChannelLimits
 from edge.node.process.clocks import date_of
 from edge.shares import Pools
+from edge.sites import ALONE, Hosts
 from edge.table.counters import INDEX
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from twisted.internet.interfaces import IAddress
 
     from edge.node.connection.context import OpenConnection
     from edge.node.connection.recording import RequestLog
     from edge.node.connection.request import EdgeRequest
     from edge.node.connection.streamed import Streams
+    from edge.sites import SiteHosts
 
 
 #: Files of bodies that may be open at once where there are few connections.
@@ -62,10 +66,12 @@ class EdgeSite(Site):
         limits: ChannelLimits | None = None,
         hsts: str = "",
         pools: Pools | None = None,
+        sites: Sequence[SiteHosts] = ALONE,
     ) -> None:
         """*hsts*: value of Strict-Transport-Security in answers over TLS; "": none.
 
         *pools*: what its connections share; None: those of a process that has few of them.
+        *sites*: which hosts are of which site.
         """
         super().__init__(root, reactor=clock)
         self.clock = clock
@@ -73,6 +79,7 @@ class EdgeSite(Site):
         self.pools = pools or Pools.of(FILES, self.limits.body_bytes)
         self.access_log = access_log
         self.hsts = hsts_line(hsts)
+        self.hosts = Hosts(sites)
         self.channels: set[OpenConnection] = set()
         self.streams: Streams | None = None
         self.staying = Staying()
@@ -144,6 +151,12 @@ class RootResource(Resource):
         self.putChild(b".edge", own)
 
     # Twisted's overrides
+
+    def getChildWithDefault(self, path: bytes, request: EdgeRequest) -> IResource:
+        if request.prefix and path != b".edge":  # mounts are of the default site
+            return self._published
+        found: IResource = super().getChildWithDefault(path, request)
+        return found
 
     def getChild(self, path: bytes, request: EdgeRequest) -> IResource:
         return self._published

@@ -19,6 +19,7 @@ from edge.cache.group_changes import Change
 from edge.cache.group_fields import GroupsError, check_groups
 from edge.cache.record import LONGEST_NAME, SUFFIXES, AnswerRecord, is_entity_tag
 from edge.resource import Representation
+from edge.sites import is_prefix, split_name
 from edge.table.layout import OWN_ETAG
 from edge.table.reader import LINES_LIMIT
 
@@ -220,7 +221,8 @@ def _check(packed: _Packed, bytes_of_bodies: int) -> None:
         one.length for one in packed.variants
     ):
         raise MalformedAnswer(f"{bytes_of_bodies} bytes of bodies")
-    if not packed.name.startswith(b"/") or not 200 <= packed.status <= 499:
+    prefix, path = split_name(packed.name)
+    if not path.startswith(b"/") or not is_prefix(prefix) or not 200 <= packed.status <= 499:
         raise MalformedAnswer(f"status {packed.status} of {packed.name[:64]!r}")
     times = (packed.date, packed.stale_while_revalidate, packed.stale_if_error, packed.fresh)
     if min(times) < 0 or not 0 <= packed.flags < 1 << 16 or packed.flags & 0x0FFF:

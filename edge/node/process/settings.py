@@ -15,6 +15,7 @@ from edge.http.answer import hsts_line
 from edge.node.process.channel_limits import ChannelLimits
 from edge.node.process.control import LOG_FD, WAKE_FD
 from edge.shares import Pools
+from edge.sites import SiteHosts
 
 
 class ListenerSettings(msgspec.Struct, frozen=True):
@@ -28,6 +29,21 @@ class ListenerSettings(msgspec.Struct, frozen=True):
     shared: bool = False
     #: TLS is spoken; the certificates come over the control connection.
     secure: bool = False
+
+
+class SiteSettings(msgspec.Struct, frozen=True):
+    """One site as a worker sees it."""
+
+    #: Of the names of its entries; "" of the default site.
+    prefix: str = ""
+    #: In lower case; ``*.NAME`` is all below a name.
+    hosts: tuple[str, ...] = ()
+    #: It takes the hosts that no site names.
+    default: bool = False
+    #: Serialized origins that may read its answers; "*" = all.
+    allow_origins: tuple[str, ...] = ()
+    #: How browsers find it: scheme, host and port; "": that depends on the host.
+    url: str = ""
 
 
 class WorkerSettings(msgspec.Struct, frozen=True):
@@ -51,8 +67,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     #: See :class:`~edge.node.process.channel_limits.ChannelLimits`.
     least_rate: int = 1024
     body_bytes: int = 1024 * 1024
-    #: Serialized origins that may read answers; "*" = all.
-    allow_origins: tuple[str, ...] = ()
+    #: The default site first, if there is one.
+    sites: tuple[SiteSettings, ...] = (SiteSettings(default=True),)
     #: Plain HTTP over TCP only leads to HTTPS, which is at this port; None: it is served.
     https_port: int | None = None
     #: See :data:`edge.trust.listener_certificate.POLICIES`.
@@ -91,8 +107,17 @@ class WorkerSettings(msgspec.Struct, frozen=True):
                 write_seconds=self.write_seconds,
                 least_rate=self.least_rate,
             ),
-            allow_origins=tuple(origin.encode("ascii") for origin in self.allow_origins),
+            sites=self.site_hosts(),
             hsts=hsts_line(self.hsts),
+        )
+
+    def site_hosts(self) -> tuple[SiteHosts, ...]:
+        """Which hosts are of which site."""
+        return tuple(
+            SiteHosts(
+                one.prefix.encode("ascii"), tuple(host.encode("ascii") for host in one.hosts), one.default
+            )
+            for one in self.sites
         )
 
     def pools(self) -> Pools:

@@ -1,6 +1,7 @@
 """From the webroot to the table; imports ``bodies`` and ``process``.
 
 * ``auto_publisher.py``: publishing when files change, and when told
+* ``sites.py``: several sites, each with a publisher, over one table
 * ``publisher.py``: the shell around the schedule of a webroot: its jobs, the table, what is asked for
 * ``deploys.py``: where a deploy begins and ends
 * ``purges.py``: paths that stay away

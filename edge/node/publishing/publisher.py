@@ -110,8 +110,13 @@ class Publisher:
         table: Table,
         slices: Slices,
         reactor: Any,
+        prefix: bytes = b"",
     ) -> None:
-        """*store*: what is remembered of files and coded bodies; *bodies*: is told of the site."""
+        """*store*: what is remembered of files and coded bodies; *bodies*: is told of the site.
+
+        *prefix*: of the site's names there (:mod:`edge.sites`); *table* knows it.
+        """
+        self._prefix = prefix
         self.settings = settings
         self.site = Site(settings.publish_siblings)
         #: Unix seconds of the last change; None before the first publish.
@@ -151,7 +156,7 @@ class Publisher:
         self._said: set[Problem] = set()
         self._said_error = ""
         self._next_progress = 0.0
-        bodies.hold(self.site)
+        bodies.hold(self.site, prefix)
 
     # Publishing
 
@@ -306,8 +311,9 @@ class Publisher:
             resource = self.site.get(path)
             if resource is None or all(one.etag != etag for one in resource.representations):
                 return False
-            self._log.warn("{path}: its copy on disk was missing or damaged", path=path.decode("ascii"))
-            if not self._bodies.restore(path, etag):
+            name = (self._prefix + path).decode("ascii")
+            self._log.warn("{path}: its copy on disk was missing or damaged", path=name)
+            if not self._bodies.restore(self._prefix + path, etag):
                 await self.renew({etag})
             return await self._quick.run(partial(blobs.check, etag))
 

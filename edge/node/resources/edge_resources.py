@@ -38,6 +38,7 @@ from edge.node.process.own_resources import CORS, LOAD, REVALIDATE, json_lines, 
 from edge.node.resources.audience import may_see_status
 from edge.node.resources.published import answer_later
 from edge.resource import etag_of
+from edge.sites import entry_name
 from edge.table.site_state import find_state, state_since
 
 if TYPE_CHECKING:
@@ -135,7 +136,12 @@ class EdgeResources(Resource):
         reader = self._reader
         sequence = reader.sequence  # before the look: what is published meanwhile may be missed
         before = find_state(reader)
-        stale = [i for i, (tag, target) in enumerate(validators) if not reader.is_current(target, tag)]
+        prefix = request.prefix
+        stale = [
+            number
+            for number, (tag, target) in enumerate(validators)
+            if not reader.is_current(entry_name(prefix, target), tag)
+        ]
         body = render_stale(sequence, stale, state_since(reader, before))
         template = reader.find_without_body(REVALIDATE)
         lines = template.lines_200 if template is not None else json_lines(self._orca())
@@ -154,7 +160,7 @@ class EdgeResources(Resource):
             request.write_answer(412, *answer.error(412, "", date, CORS, close))
             return
         is_current = outcome is NOT_MODIFIED and entry.confirmed
-        body, is_state = changes.answer(entry.body, entry.confirmed, is_current, head.query)
+        body, is_state = changes.answer(entry.body, entry.confirmed, is_current, head.query, request.prefix)
         if body is None:
             request.write_answer(304, answer.head_304(date, entry.etag, entry.lines_304, close=close))
             return

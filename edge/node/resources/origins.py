@@ -67,7 +67,9 @@ def is_foreign(head: RequestHead, secure: bool, allowed: Collection[bytes]) -> b
 class ClusterOrigins(Collection[bytes]):
     """A set of serialized origins that follows the load document."""
 
-    def __init__(self, configured: Collection[bytes], reader: Reader) -> None:
+    def __init__(self, configured: Collection[bytes], reader: Reader, document: bytes = LOAD) -> None:
+        """*document*: the name of the load document of the site."""
+        self._document = document
         self._configured = tuple(dict.fromkeys(configured))
         self._allowed: tuple[bytes, ...] = self._configured
         self._reader = reader
@@ -75,7 +77,7 @@ class ClusterOrigins(Collection[bytes]):
 
     def look(self) -> bool:
         """Read the load document if it is a new one; whether there are other origins now."""
-        entry = self._reader.find(LOAD)
+        entry = self._reader.find(self._document)
         if entry is None or entry.body is None or entry.etag == self._seen:
             return False
         self._seen = entry.etag

@@ -26,11 +26,13 @@ from edge.http.ranges import UNSATISFIABLE, Selection, Span, select_range
 from edge.http.target import canonical_path
 from edge.node.connection.body import FileBody
 from edge.node.process.clocks import date_of
+from edge.node.process.own_resources import CHALLENGES
 from edge.publish.rules import without_permission
+from edge.sites import entry_name
 from edge.table.site_state import find_state, state_since
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from edge.http.parser import RequestHead
     from edge.node.connection.request import EdgeRequest
@@ -93,14 +95,15 @@ class Source(NamedTuple):
     #: Directory of the blob store.
     blobs: str
     look_up: LookUp
-    allow_origins: Collection[bytes]
+    #: Origins whose pages may read answers, by number of the site.
+    origins: Sequence[Collection[bytes]]
     #: (path, ETag) -> whether that body is in the blob store now, whole; asks the supervisor.
     fetch: Fetch = _nowhere
     #: Name of a blob's file -> whether it is there and holds what its name says.
     is_whole: Callable[[str], Awaitable[bool]] = _is_there
 
     async def find(self, path: bytes, head: RequestHead, with_body: bool) -> Entry | None:
-        """The representation of *path* that suits *head*; None: the path does not exist."""
+        """The representation of the entry named *path* that suits *head*; None: there is none."""
         accept, coding = head.fields.get(b"accept"), head.fields.get(b"accept-encoding")
         for _ in range(_TRIES):
             first = self.reader.find_without_body(path)
@@ -145,20 +148,26 @@ class PublishedResource(Resource):
         """Answer *request* with what is published under the canonical *path*."""
         head = request.head
         before = find_state(self.source.reader)
-        entry = await self.source.find(path, head, head.method == b"GET")
+        name = entry_name(request.prefix, path)
+        entry = await self.source.find(name, head, head.method == b"GET")
+        if entry is None and name != path and path.startswith(CHALLENGES):
+            name = path  # of the node's certificate, whichever site has the name
+            entry = await self.source.find(name, head, head.method == b"GET")
         if entry is None:
             await self._missing(request, path)
             return
         state = None if path.startswith(b"/.edge/") else state_since(self.source.reader, before)
         date = request.site.date()
-        cors = answer.cors_line(path, head.fields.get(b"origin"), self.source.allow_origins)
+        cors = answer.cors_line(
+            path, head.fields.get(b"origin"), self.source.origins[request.site_number or 0]
+        )
         if head.method == b"OPTIONS":
             request.write_answer(204, answer.head_options(METHODS, date, cors, request.closes))
             return
         if head.method not in (b"GET", b"HEAD"):
             request.write_answer(405, *answer.not_allowed(METHODS, date, request.closes))
             return
-        await self._conditionally(request, path, entry, cors, state)
+        await self._conditionally(request, name, entry, cors, state)
 
     async def _conditionally(
         self, request: EdgeRequest, path: bytes, entry: Entry, cors: bytes, state: bytes | None
@@ -203,7 +212,7 @@ class PublishedResource(Resource):
         first: int,
         length: int,
     ) -> None:
-        """Send *head* and *length* bytes of the body from *first*."""
+        """Send *head* and *length* bytes of the body from *first*; *path*: the name of the entry."""
         if request.head.method == b"HEAD" or not length:
             request.write_answer(status, head)
         elif entry.body is not None:
@@ -226,11 +235,12 @@ class PublishedResource(Resource):
         """Nothing is published under *path* (None: a path that cannot exist)."""
         asked, date, close = request.head, request.site.date(), request.closes
         if path is not None and not path.endswith(b"/"):
-            folder = await self.source.find(path + b"/", asked, False)
+            folder = await self.source.find(entry_name(request.prefix, path + b"/"), asked, False)
             if folder is not None:
                 request.write_answer(301, *answer.redirect(path + b"/", asked.query, date, close=close))
                 return
-        page = await self.source.find(NOT_FOUND_PAGE, asked, True)
+        page_name = entry_name(request.prefix, NOT_FOUND_PAGE)
+        page = await self.source.find(page_name, asked, True)
         if page is None and path == b"/":
             request.write_answer(
                 404, answer.head_plain(404, date, len(NO_INDEX), _HTML, b"", close), NO_INDEX
@@ -240,7 +250,7 @@ class PublishedResource(Resource):
         else:
             lines = without_permission(page.lines_200)
             head = answer.head_plain(404, date, page.length, lines, b"", close)
-            await self._send(request, 404, head, NOT_FOUND_PAGE, page, 0, page.length)
+            await self._send(request, 404, head, page_name, page, 0, page.length)
 
 
 def answer_later(request: EdgeRequest, answering: Awaitable[None]) -> int:

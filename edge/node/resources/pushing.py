@@ -40,6 +40,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -58,14 +59,16 @@ from edge.node.process.own_resources import LOAD, status_path
 from edge.node.resources.audience import may_see_status
 from edge.node.resources.origins import own_origins
 from edge.node.resources.pushsocket import PushSocket
+from edge.sites import ALONE, entry_name
 from edge.table.counters import INDEX
 from edge.table.site_state import find_state, state_since
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from edge.node.connection.request import EdgeRequest
     from edge.node.process.group_news import GroupNews
+    from edge.sites import SiteHosts
     from edge.table.reader import Reader
     from edge.table.segment import CounterBlock
 
@@ -112,17 +115,19 @@ class Pushing:
     def __init__(
         self,
         reader: Reader,
-        origins: Collection[bytes],
+        origins: Sequence[Collection[bytes]],
         reactor: Any,
         most: int = 1000,
         counters: CounterBlock | None = None,
         audience: str = "public",
         link_bps: float = 0.0,
+        sites: Sequence[SiteHosts] = ALONE,
     ) -> None:
-        """*origins*: serialized origins that may connect beside our own; ``*``: all.
+        """*origins*: by number of the site, serialized origins that may connect beside our own; ``*``: all.
 
         *most*: connections at once, see :func:`edge.descriptors.socket_limit`.  *audience*: whose choice
-        the topic ``status`` is, ``--status``.  *link_bps*: see :func:`round_seconds`.
+        the topic ``status`` is, ``--status``.  *link_bps*: see :func:`round_seconds`.  *sites*: each has a
+        load document of its own.
         """
         self._link_bps = link_bps
         self.sockets: set[PushSocket] = set()
@@ -133,7 +138,10 @@ class Pushing:
         self._counters = counters
         self._audience = audience
         #: Entries of the table that are pushed whole, by topic.
-        self._documents = {"load": LOAD, "status": status_path(audience)}
+        self._documents = {
+            **{_load(site.prefix): entry_name(site.prefix, LOAD) for site in (*ALONE, *sites)},
+            "status": status_path(audience),
+        }
         self._history = GroupHistory()
         self._followers: Followers[PushSocket] = Followers()
         #: The lease of stored answers, without which nothing is said of groups; 0: none is needed.
@@ -143,7 +151,7 @@ class Pushing:
         self._calls = [LoopingCall(self._look), LoopingCall.withCount(self._step)]
         for call in self._calls:
             call.clock = reactor
-        #: By topic: the message, as frames; and the number of the edition in which it was new.
+        #: By topic, ``load`` by site: the message, as frames; the number of the edition in which it was new.
         self._frames: dict[str, bytes] = {}
         self._new_in = dict.fromkeys(TOPICS, 0)
         self._edition = 0
@@ -188,13 +196,13 @@ class Pushing:
         try:
             choice = TOPICS if may_see_status(self._audience, request) else DEFAULT_TOPICS
             topics = _topics(head.query, choice)
-            answer = accept(head.method, head.fields, own, self._origins)
+            answer = accept(head.method, head.fields, own, self._origins[request.site_number or 0])
             if len(self.sockets) >= self._most:
                 raise ProtocolError("There are too many connections here; try another node.", status=503)
         except ProtocolError as refusal:
             request.refuse(refusal.status, refusal.explanation, refusal.lines)
             return
-        request.channel.upgrade(answer, PushSocket(self, topics, choice))
+        request.channel.upgrade(answer, PushSocket(self, topics, choice, request.prefix))
 
     # What a connection asks of us: edge.node.resources.pushsocket.Hub
 
@@ -205,7 +213,7 @@ class Pushing:
         self.sockets.add(socket)
         self._count()
         self._begin()
-        socket.greet(b"".join(self._frames.get(topic, b"") for topic in socket.topics))
+        socket.greet(b"".join(self._frame(socket, topic) for topic in socket.topics))
         socket.seen = [self._edition] * len(TOPICS)
 
     def left(self, socket: PushSocket) -> None:
@@ -225,19 +233,29 @@ class Pushing:
         if self._counters is not None:
             self._counters.set(INDEX["sockets"], len(self.sockets))
 
-    def answer(self, question: bytes) -> bytes:
+    def answer(self, socket: PushSocket, question: bytes) -> bytes:
         """The answer to *question* of a client; :exc:`ValueError` with the reason if it is none."""
-        return questions.answer(question, self._since, self._stale, self._groups)
+        prefix = socket.prefix
+        since, stale = partial(self._since, prefix), partial(self._stale, prefix)
+        return questions.answer(question, since, stale, self._groups)
 
-    def _since(self, state: bytes) -> bytes | None:
+    def _frame(self, socket: PushSocket, topic: str) -> bytes:
+        """The message of *topic* for *socket*, as frames."""
+        return self._frames.get(_load(socket.prefix) if topic == "load" else topic, b"")
+
+    def _since(self, prefix: bytes, state: bytes) -> bytes | None:
         entry = find_state(self._reader)
         if entry is None or entry.body is None or not entry.confirmed:
             return UNKNOWN + b"\n"
-        return since(entry.body, state)
+        return since(entry.body, state, prefix)
 
-    def _stale(self, copies: list[tuple[bytes, bytes]]) -> tuple[bytes | None, list[int]]:
+    def _stale(self, prefix: bytes, copies: list[tuple[bytes, bytes]]) -> tuple[bytes | None, list[int]]:
         reader, before = self._reader, find_state(self._reader)
-        stale = [number for number, (tag, path) in enumerate(copies) if not reader.is_current(path, tag)]
+        stale = [
+            number
+            for number, (tag, path) in enumerate(copies)
+            if not reader.is_current(entry_name(prefix, path), tag)
+        ]
         return state_since(reader, before), stale
 
     def hear(self, socket: PushSocket, message: str) -> None:
@@ -351,7 +369,7 @@ class Pushing:
             return
         new_in, seen = self._new_in, socket.seen
         due = [t for t in socket.topics if t in topics and new_in[t] > seen[_NUMBER[t]]]
-        if socket.push(b"".join([self._frames[topic] for topic in due])):
+        if socket.push(b"".join([self._frame(socket, topic) for topic in due])):
             for topic in due:
                 seen[_NUMBER[topic]] = self._edition
 
@@ -361,16 +379,17 @@ class Pushing:
         self._edition += 1
         if self._compose_changed():
             urgent.add("changed")
-        for topic, path in self._documents.items():
+        for name, path in self._documents.items():
             entry = self._reader.find(path)
-            if entry is None or entry.body is None or entry.etag == self._sources.get(topic):
+            if entry is None or entry.body is None or entry.etag == self._sources.get(name):
                 continue
-            self._sources[topic] = entry.etag
+            self._sources[name] = entry.etag
             document = bytes(entry.body).decode("utf-8").strip()
+            topic = name.partition(" ")[0]
             if topic == "load":
                 document = self._for_how_long(document)
-            self._publish(topic, f'{{"type": "{topic}", "document": {document}}}')
-            if topic == "load":
+            self._publish(topic, f'{{"type": "{topic}", "document": {document}}}', name)
+            if name == "load":
                 before, self._choice = self._choice, _choice(bytes(entry.body))
                 if self._choice != before:
                     urgent.add("load")
@@ -396,9 +415,14 @@ class Pushing:
         most = int(seconds / MOST_PERIOD * TTL_MS)
         return document if most <= TTL_MS else _TTL.sub(f'"ttl_ms":{most}', document, count=1)
 
-    def _publish(self, topic: str, message: str) -> None:
-        self._frames[topic] = framed(message)
+    def _publish(self, topic: str, message: str, name: str = "") -> None:
+        self._frames[name or topic] = framed(message)
         self._new_in[topic] = self._edition
+
+
+def _load(prefix: bytes) -> str:
+    """The load document of the site with *prefix*, among the messages."""
+    return f"load {prefix.decode('ascii')}" if prefix else "load"
 
 
 def _choice(document: bytes) -> list[str] | None:

@@ -37,7 +37,7 @@ class Hub(Protocol):
     def sent(self, count: int) -> None:
         """So many bytes went out, of any connection."""
 
-    def answer(self, question: bytes) -> bytes:
+    def answer(self, socket: PushSocket, question: bytes) -> bytes:
         """The answer to *question* of a client; :exc:`ValueError` with the reason if it is none."""
 
     def hear(self, socket: PushSocket, message: str) -> None:
@@ -56,14 +56,18 @@ class PushSocket:
         "_write",
         "choice",
         "follows",
+        "prefix",
         "rests_until",
         "seen",
         "told",
         "topics",
     )
 
-    def __init__(self, hub: Hub, topics: tuple[str, ...], choice: tuple[str, ...]) -> None:
-        """*topics*: what it gets until it chooses others of *choice*."""
+    def __init__(
+        self, hub: Hub, topics: tuple[str, ...], choice: tuple[str, ...], prefix: bytes = b""
+    ) -> None:
+        """*topics*: what it gets until it chooses others of *choice*; *prefix*: of its site."""
+        self.prefix = prefix
         self.topics = topics
         self.choice = choice
         #: The last edition that it has got, by the number of the topic; see ``pushing.py``.
@@ -141,7 +145,7 @@ class PushSocket:
                 if isinstance(message, str):
                     self._hub.hear(self, message)
                 else:
-                    self._frames.send(self._hub.answer(message))
+                    self._frames.send(self._hub.answer(self, message))
                     self._flush()  # who takes no answers gets no more of them
             except ValueError as error:
                 self._frames.close(1008, str(error), self._hub.now())

@@ -3,9 +3,10 @@
 ::
 
     GET  /status         the node, its workers, table, site and load
-    POST /publish        {"webroot": null | "/dir"}
+    POST /publish        {"webroot": null | "/dir", "site": null | "blog.example.org"}
                          -> {"puts", "removes", "unchanged", "problems", "sequence"}
-    POST /purge          {"paths": ["/a.html", ...]} -> {"purged", "unknown", "sequence"}
+    POST /purge          {"paths": ["/a.html", "blog.example.org/b.html", ...]}
+                         -> {"purged", "unknown", "sequence"}
                          {"groups": ["ranking", ...], "application": null | "shop"}: stored answers, on all
                          nodes -> {"groups", "applications", "unsettled"}
     POST /drain          -> {"state": "draining"}
@@ -99,7 +100,7 @@ class AdminResource(Resource):
         self.putChild(b"revocations", _Revocations(self._reports))
         self.putChild(b"applications", _applications(inspection, administration))
         self.putChild(b"drain", _Post(lambda body: _later(administration.drain)()))
-        self.putChild(b"publish", _Post(lambda body: administration.publish(_webroot(body))))
+        self.putChild(b"publish", _Post(lambda body: administration.publish(*_webroot(body))))
         self.putChild(b"purge", _Post(lambda body: _purge(administration, body)))
 
     def _reports(self) -> ClusterView:
@@ -145,11 +146,15 @@ def _object(body: bytes) -> dict[str, Any]:
     return found
 
 
-def _webroot(body: bytes) -> str | None:
-    webroot = _object(body).get("webroot")
+def _webroot(body: bytes) -> tuple[str | None, str | None]:
+    """(directory, name of the site)."""
+    found = _object(body)
+    webroot, site = found.get("webroot"), found.get("site")
     if webroot is not None and not isinstance(webroot, str):
         raise AdminBadRequest('"webroot" is neither null nor the name of a directory')
-    return webroot
+    if site is not None and not isinstance(site, str):
+        raise AdminBadRequest('"site" is neither null nor the name of a site')
+    return webroot, site
 
 
 def _name(body: bytes) -> str:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from edge.errors import EdgeError, PublishError
 from edge.http.target import canonical_path
+from edge.node.supervisor.answer_purging import site_of
 from edge.node.supervisor.inspection import listed
+from edge.sites import Hosts, entry_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -19,17 +21,16 @@ ANSWER_SECONDS = 0.05
 
 
 class Publishing(Protocol):
-    """Publishes the webroot: :class:`edge.node.publishing.auto_publisher.AutoPublisher`."""
+    """The sites of a node: :class:`edge.node.publishing.sites.PublishedSites`."""
 
-    async def publish(self, root: str | None, everything: bool) -> PublishResult:
-        """Publish now, from another directory if *root* is given; *everything* brings purged paths back."""
+    async def publish(self, name: str | None, root: str | None, everything: bool) -> list[PublishResult]:
+        """Publish the site *name* now, or all; from another directory if *root* is given.
 
+        *everything* brings purged paths back.
+        """
 
-class Purging(Protocol):
-    """Takes paths away: :class:`edge.node.publishing.publisher.Publisher`."""
-
-    async def purge(self, paths: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
-        """Take *paths* away: those that were there, and those that were not."""
+    async def purge(self, names: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
+        """Take entries with these *names* away: those that were there, and those that were not."""
 
 
 class AutomaticCertificate(Protocol):
@@ -77,7 +78,6 @@ class Administration:
     def __init__(
         self,
         publishing: Publishing,
-        purging: Purging,
         sequence: Callable[[], int],
         drain: Callable[[], None],
         certificate: AutomaticCertificate | None,
@@ -86,9 +86,11 @@ class Administration:
         applications: Reloading | None = None,
         answers: PurgingAnswers | None = None,
         explain: Callable[[str], Awaitable[dict[str, Any]]] | None = None,
+        hosts: Callable[[], Hosts] = Hosts,
     ) -> None:
+        """*hosts*: which hosts are of which site."""
         self._publishing = publishing
-        self._purging = purging
+        self._hosts = hosts
         self._sequence = sequence
         self._drain = drain
         self._certificate = certificate
@@ -118,19 +120,19 @@ class Administration:
         replaced, problems = await self._applications.reload(name)
         return {"replaced": replaced, "problems": problems}
 
-    async def publish(self, webroot: str | None) -> dict[str, Any]:
-        """Publish again; paths that were purged come back."""
+    async def publish(self, webroot: str | None, site: str | None = None) -> dict[str, Any]:
+        """Publish again, all sites or that *site*; paths that were purged come back."""
         if webroot is not None:
             if not os.path.isabs(webroot):
                 raise PublishError(f"{webroot} is not an absolute path; give the directory from the root on")
             webroot = os.path.normpath(webroot)
-        done = await self._publishing.publish(webroot, True)
+        done = await self._publishing.publish(site, webroot, True)
         return {
-            "puts": done.puts,
-            "removes": done.removes,
-            "unchanged": done.unchanged,
-            "problems": listed(done.problems),
-            "sequence": done.sequence,
+            "puts": sum(one.puts for one in done),
+            "removes": sum(one.removes for one in done),
+            "unchanged": sum(one.unchanged for one in done),
+            "problems": listed([problem for one in done for problem in one.problems]),
+            "sequence": done[-1].sequence,
         }
 
     async def explain(self, url: str) -> dict[str, Any]:
@@ -146,16 +148,17 @@ class Administration:
         return await self._answers.groups(groups, application)
 
     async def purge(self, paths: list[str]) -> dict[str, Any]:
-        """Remove paths from the table; each is taken as a client would write it."""
+        """Remove paths from the table; each is taken as a client would write it, maybe behind a host."""
         wanted: dict[bytes, str] = {}
         unknown = []
         for path in paths:
-            key = canonical_path(path.encode("utf-8", "surrogateescape").partition(b"?")[0])
+            prefix, target = site_of(path, self._hosts())
+            key = None if prefix is None else canonical_path(target.partition(b"?")[0])
             if key is None:
                 unknown.append(path)
             else:
-                wanted[key] = path
-        purged, missing = await self._purging.purge(wanted)
+                wanted[entry_name(prefix or b"", key)] = path
+        purged, missing = await self._publishing.purge(wanted)
         gone = [wanted[key] for key in purged]
         for path in [wanted[key] for key in missing]:
             is_answer = self._answers is not None and await self._answers.address(path)

@@ -9,6 +9,7 @@ from edge.cache.group_fields import check_groups
 from edge.cache.keys import KeyMaker
 from edge.config.applications import answering
 from edge.errors import EdgeError
+from edge.sites import Hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,8 +27,13 @@ class AnswerPurging:
     """*configured*: the applications of this node; *changed*: puts a change in force on all nodes."""
 
     def __init__(
-        self, configured: Callable[[], Sequence[Application]], changed: Callable[[Change], Deferred[int]]
+        self,
+        configured: Callable[[], Sequence[Application]],
+        changed: Callable[[Change], Deferred[int]],
+        hosts: Callable[[], Hosts] = Hosts,
     ) -> None:
+        """*hosts*: which hosts are of which site."""
+        self._hosts = hosts
         self._configured = configured
         self._changed = changed
 
@@ -44,9 +50,9 @@ class AnswerPurging:
 
     async def address(self, address: str) -> bool:
         """Take away what is stored of a path and query, in all variants; whether an application has it."""
-        target = address.encode("utf-8", "surrogateescape")
+        prefix, target = site_of(address, self._hosts())
         path, mark, query = target.partition(b"?")
-        application = answering(self._configured(), path)
+        application = answering(self._configured(), path, prefix) if prefix is not None else None
         if application is None:
             return False
         names = key_maker(application).names(path, query if mark else None)
@@ -58,9 +64,20 @@ class AnswerPurging:
         return max([await one for one in told], default=0)
 
 
+def site_of(address: str, hosts: Hosts) -> tuple[bytes | None, bytes]:
+    """(prefix of the site, or None: nobody's; path and query) of an address like ``blog.example.org/a?b``.
+
+    Without a host it is the default site's; a scheme and ``//`` may stand before it.
+    """
+    text = address.partition("//")[2] if address.startswith(("http://", "https://")) else address
+    host, slash, rest = text.encode("utf-8", "surrogateescape").partition(b"/")
+    number = hosts.find(host) if host else hosts.default
+    return None if number is None else hosts.prefix(number), slash + rest
+
+
 def key_maker(application: Application) -> KeyMaker:
     """What makes the keys of *application*."""
     vary = [
         (field.encode("ascii"), [one.encode("ascii") for one in values]) for field, values in application.vary
     ]
-    return KeyMaker(application.ignore_query, vary)
+    return KeyMaker(application.ignore_query, vary, application.site.encode("ascii"))

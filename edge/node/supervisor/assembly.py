@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
@@ -28,6 +29,7 @@ from edge.node.process.slices import Slices
 from edge.node.publishing.auto_publisher import AutoPublisher
 from edge.node.publishing.publisher import NotYet, Publisher
 from edge.node.publishing.scrubber import Scrubber
+from edge.node.publishing.sites import Gathering, PublishedSite, PublishedSites, SiteTable
 from edge.node.publishing.table import LocalTable
 from edge.node.resources.mount_check import mount_problems
 from edge.node.supervisor.admin_server import AdminServer
@@ -41,7 +43,14 @@ from edge.node.supervisor.hosting.applications import Applications
 from edge.node.supervisor.inspection import Inspection
 from edge.node.supervisor.keepers import make_keeper, make_ticket_keeper
 from edge.node.supervisor.node import Node, Part
-from edge.node.supervisor.plan import automatic_files, capacity, public_url, publish_settings
+from edge.node.supervisor.plan import (
+    automatic_files,
+    capacity,
+    public_url,
+    publish_settings,
+    site_hosts,
+    site_url,
+)
 from edge.node.supervisor.reloading import Reloader
 from edge.node.supervisor.worker_host import WorkerHost
 from edge.node.supervisor.workers import make_workers
@@ -52,6 +61,7 @@ from edge.node.telemetry.refusals import Refusals
 from edge.node.telemetry.sampler import Sampler
 from edge.node.telemetry.status_publisher import StatusPublisher
 from edge.publish.store import Store
+from edge.sites import Hosts
 from edge.table.site_state import StateEntry
 from edge.table.writer import Writer
 from edge.trust.kept_certificate import LOOK_SECONDS
@@ -59,11 +69,12 @@ from edge.trust.kept_certificate import LOOK_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge.config import Config
+    from edge.config import Application, Config
     from edge.gossip.invalidation import Apply
     from edge.node.cluster.assembly import ClusterParts
     from edge.node.cluster.group_lane import GroupLane
     from edge.node.process.life import Life
+    from edge.node.publishing.table import Table
     from edge.node.supervisor.configuration import Configuration
     from edge.node.supervisor.opening import Opened
     from edge.node.supervisor.workers import Workers
@@ -111,16 +122,15 @@ def make_node(
 
     bodies = cluster.bodies if cluster is not None else BodyStore(store.blobs)
     table = cluster.table if cluster is not None else _local_table(config, writer, state, reactor)
-    publisher = Publisher(publish_settings(config), store, bodies, table, slices, reactor)
-    auto_publisher = AutoPublisher(publisher, config.watch, reactor)
+    sites = _make_sites(config, store, bodies, table, slices, reactor)
 
     async def fetch(path: bytes, etag: bytes) -> bool:
         """Have the body *etag* of *path* in the blob store, whole: a worker found it missing or damaged."""
-        if await publisher.restore(path, etag):
+        if await sites.restore(path, etag):
             return True
         return cluster is not None and await cluster.missing.fetch(path, etag)
 
-    applications = Applications(config.app, opened.worker_user, reactor)
+    applications = Applications(config.applications, opened.worker_user, reactor)
     tickets = make_ticket_keeper(config, cluster, lambda: workers.take_ticket_keys(), reactor)
     lane = cluster.groups if cluster is not None else _lone_lane(config, answers, groups, reactor, news.note)
     answers.changed = lane.changed
@@ -130,7 +140,7 @@ def make_node(
         opened.segment,
         opened.descriptors,
         writer,
-        publisher.look_up,
+        sites.look_up,
         fetch,
         lambda: tickets.keys,
         opened.blobs,
@@ -160,8 +170,9 @@ def make_node(
         table=writer,
         others=view,
         clock=reactor,
-        publishes=config.webroot is not None,
+        publishes=any(site.webroot is not None for site in config.sites),
         state=state,
+        sites=_load_urls(config, opened),
     )
     status = StatusPublisher(
         name=config.node,
@@ -191,7 +202,7 @@ def make_node(
         workers=workers,
         segment=opened.segment,
         table=writer,
-        publisher=publisher,
+        sites=sites,
         load=load,
         cluster=view,
         reactor=reactor,
@@ -201,14 +212,20 @@ def make_node(
 
     async def is_published(path: bytes) -> bool:
         try:
-            return await publisher.look_up(path) is not None
+            return await sites.look_up(path) is not None
         except NotYet:
             return False
 
-    explaining = Explaining(lambda: configuration.current.app, answers, is_published, lambda: lane.is_sure())
+    def configured() -> tuple[Application, ...]:
+        return configuration.current.applications
+
+    def hosts() -> Hosts:
+        return Hosts(site_hosts(configuration.current))
+
+    explaining = Explaining(configured, answers, is_published, lambda: lane.is_sure(), hosts)
     administration = Administration(
-        auto_publisher, publisher, lambda: writer.sequence, drain, keeper, tickets, reactor, applications,
-        AnswerPurging(lambda: configuration.current.app, lane.changed), explaining.explain,
+        sites, lambda: writer.sequence, drain, keeper, tickets, reactor, applications,
+        AnswerPurging(configured, lane.changed, hosts), explaining.explain, hosts,
     )  # fmt: skip
     parts: list[Part] = [
         access_log,
@@ -216,7 +233,7 @@ def make_node(
         cluster.cluster if cluster is not None else lane,
         applications,
         Periodic(writer.reclaim, RECLAIM_SECONDS, reactor),
-        *([answers] if config.app else ()),
+        *([answers] if config.applications else ()),
         Periodic(look_at_certificates, LOOK_SECONDS, reactor),
         tickets,
         *([keeper] if keeper is not None else ()),
@@ -230,9 +247,8 @@ def make_node(
         life=life,
         store=store,
         cluster=cluster,
-        publisher=publisher,
-        auto_publisher=auto_publisher,
-        scrubber=Scrubber(store.blobs, publisher.renew, reactor),
+        sites=sites,
+        scrubber=Scrubber(store.blobs, sites.renew, reactor),
         workers=workers,
         applications=applications,
         load=load,
@@ -242,7 +258,7 @@ def make_node(
             opened.listeners,
             opened.descriptors,
             host,
-            auto_publisher,
+            sites,
             workers,
             load,
             cluster.cluster if cluster is not None else None,
@@ -252,6 +268,34 @@ def make_node(
         give_up=give_up,
         reactor=reactor,
     )
+
+
+def _make_sites(
+    config: Config, store: Store, bodies: BodyStore, table: Table, slices: Slices, reactor: Any
+) -> PublishedSites:
+    """A publisher for each site, over one *table*."""
+    sites = config.sites
+    prefixes = [site.prefix.encode("ascii") for site in sites]
+    with_files = [prefix for prefix, site in zip(prefixes, sites, strict=True) if site.webroot is not None]
+    gathering = Gathering(table, prefixes, with_files)
+    made = []
+    for site, prefix in zip(sites, prefixes, strict=True):
+        seen = SiteTable(gathering, prefix) if len(sites) > 1 or prefix else table
+        settings = publish_settings(config, site)
+        publisher = Publisher(settings, store, bodies, seen, slices, reactor, prefix)
+        made.append(
+            PublishedSite(site.name, prefix, publisher, AutoPublisher(publisher, config.watch, reactor))
+        )
+    return PublishedSites(made, table)
+
+
+def _load_urls(config: Config, opened: Opened) -> list[tuple[bytes, Callable[[str], str]]]:
+    """The sites that have load documents of their own: the prefix, and where nodes are for their browsers."""
+    return [
+        (site.prefix.encode("ascii"), partial(site_url, config, site, opened.listeners))
+        for site in config.sites
+        if site.prefix
+    ]
 
 
 async def _certify(workers: Workers) -> None:

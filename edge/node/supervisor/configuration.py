@@ -42,6 +42,10 @@ class Configuration:
         """What would be wrong if the node were started again now, in sentences; may take a while."""
         try:
             config = reload(self.current)
-            return find_problems(config) + mount_problems(config.mount) + application_problems(config.app)
+            return (
+                find_problems(config)
+                + mount_problems(config.mount)
+                + application_problems(config.applications)
+            )
         except ConfigError as error:
             return str(error).splitlines()

@@ -16,6 +16,7 @@ from edge.errors import EdgeError
 from edge.http.target import canonical_path, unambiguous_path
 from edge.node.supervisor.answer_purging import NoSuchApplication, key_maker
 from edge.publish.rules import path_glob
+from edge.sites import Hosts, entry_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -77,7 +78,10 @@ class Explaining:
         answers: Known,
         is_published: Callable[[bytes], Awaitable[bool]],
         is_sure: Callable[[], bool],
+        hosts: Callable[[], Hosts] = Hosts,
     ) -> None:
+        """*hosts*: which hosts are of which site."""
+        self._hosts = hosts
         self._configured = configured
         self._answers = answers
         self._is_published = is_published
@@ -85,16 +89,17 @@ class Explaining:
 
     async def explain(self, url: str) -> dict[str, Any]:
         """``POST /applications/explain``: for *url*, or its path and query, a sentence for each key."""
-        target = _target(url)
+        host, target = _target(url)
         path, mark, query = target.partition(b"?")
+        prefix = _prefix(host, self._hosts())
         canonical = canonical_path(path)
-        if canonical is not None and await self._is_published(canonical):
+        if canonical is not None and await self._is_published(entry_name(prefix, canonical)):
             sentence = "a file of the webroot has this path, and wins; its rules are in edge.json and --cache"
             return {"target": target.decode("latin-1"), "application": None, "keys": [], "sentence": sentence}
         nobodys = _nobodys(canonical or unambiguous_path(path))
         if nobodys:
             return {"target": target.decode("latin-1"), "application": None, "keys": [], "sentence": nobodys}
-        application = answering(self._configured(), path)
+        application = answering(self._configured(), path, prefix)
         if application is None:
             known = ", ".join(f"{one.name} at {one.at}" for one in self._configured()) or "none is configured"
             raise NoSuchApplication(f"no application answers {path.decode('latin-1')}; there are: {known}")
@@ -153,16 +158,25 @@ def _matches(glob: str, path: str) -> bool:
     return path_glob(glob).fullmatch(path[1:]) is not None if glob.strip("/") else path == "/"
 
 
-def _target(url: str) -> bytes:
+def _prefix(host: bytes, hosts: Hosts) -> bytes:
+    """The prefix of the site of *host*; b"" stands for the default one."""
+    number = hosts.find(host) if host else hosts.default
+    if number is None:
+        raise NoAddress(f"no site here has the host {host.decode('latin-1') or '(none)'}; give the whole URL")
+    return hosts.prefix(number)
+
+
+def _target(url: str) -> tuple[bytes, bytes]:
+    """(host, or b""; path and query)."""
     try:
-        parts = urlsplit(f"//host{url}" if url.startswith("/") else url)  # //x/y is a path, too
+        parts = urlsplit(f"//{url}" if url.startswith("/") else url)  # //x/y is a path, too
     except ValueError:
         raise NoAddress(f"{url} is no address") from None
     if parts.scheme not in ("", "http", "https") or not (parts.path or "/").startswith("/"):
         raise NoAddress(f"{url}: give a URL, or a path from the slash on, like /ranking?page=2")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
-        return target.encode("ascii")
+        return parts.netloc.rpartition("@")[2].encode("ascii"), target.encode("ascii")
     except UnicodeEncodeError:
         raise NoAddress(
             f"{url}: write other characters than ASCII as browsers send them, like %C3%A9"

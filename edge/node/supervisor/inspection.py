@@ -9,6 +9,7 @@
      "site": {"webroot", "resources", "representations", "bytes", "unread", "unread_bytes", "provisional",
               "published_at", "problems": [{"path", "problem"}]},
      "tickets": {"keys": ["1f0e...", ...], "age_s"},   names of the keys, newest first; age of the newest
+     "sites": [{"name", as above}, ...],   if there are several
      "load": {"utilization", "weight", "cpu", "egress", "connections", "lag_ms", "rps", "eps"},
      "applications": [...],   as GET /applications has them
      "troubles": [a sentence for each thing that only an operator can mend]}
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from edge.node.cluster.clusterview import ClusterView
     from edge.node.process.life import Life
-    from edge.node.publishing.publisher import Publisher
+    from edge.node.publishing.sites import PublishedSite, PublishedSites
     from edge.node.supervisor.certificate_report import CertificateReport
     from edge.node.supervisor.configuration import Configuration
     from edge.node.supervisor.workers import Workers, WorkerStatus
@@ -79,7 +80,7 @@ class Inspection:
         workers: Workers,
         segment: Segment,
         table: StatusTable,
-        publisher: Publisher,
+        sites: PublishedSites,
         load: LoadPublisher,
         cluster: ClusterView | None,
         certificates: CertificateReport,
@@ -94,7 +95,7 @@ class Inspection:
         self._workers = workers
         self._segment = segment
         self._table = table
-        self._publisher = publisher
+        self._sites = sites
         self._load = load
         self._cluster = cluster
         self._certificates = certificates
@@ -119,7 +120,7 @@ class Inspection:
             "listeners": list(self._urls),
             "workers": [self._worker(worker) for worker in self._workers.status()],
             "table": self._table.statistics(),
-            "site": self._webroot(),
+            **self._webroots(),
             "tickets": self.tickets(),
             "load": self._load_now(),
             "tls": self._tls(),
@@ -156,7 +157,9 @@ class Inspection:
         workers = self._workers.status()
         ready = sum(worker.is_ready for worker in workers)
         statistics = self._table.statistics()
-        problems, progress = self._publisher.problems, self._publisher.progress
+        publishers = [site.publisher for site in self._sites.sites]
+        problems = sum(len(publisher.problems) for publisher in publishers)
+        unread = sum(publisher.progress.unread for publisher in publishers)
         wrong = await deferToThreadPool(
             self._reactor, self._reactor.getThreadPool(), self._configuration.find_problems
         )
@@ -164,8 +167,8 @@ class Inspection:
             ("state", self._life.is_ready, self._life.state.value),
             ("workers", ready == len(workers), f"{ready} of {len(workers)} ready"),
             ("table", bool(statistics["complete"]), f"{statistics['entries']} entries"),
-            ("site", not problems, f"{len(problems)} files with problems"),
-            ("reading", not progress.unread, f"{progress.unread} files still to be read"),
+            ("site", not problems, f"{problems} files with problems"),
+            ("reading", not unread, f"{unread} files still to be read"),
             *self._applications_ready(),
             ("certificates", *self._certificates.check(date_of(self._reactor))),
             ("configuration", not wrong, "; ".join(wrong) or "valid"),
@@ -221,9 +224,15 @@ class Inspection:
             "lag_ms": counted["lag_us"] / 1000,
         }
 
-    def _webroot(self) -> dict[str, Any]:
-        publisher = self._publisher
+    def _webroots(self) -> dict[str, Any]:
+        """The default site, or the first; and all, if there are several."""
+        found = [self._webroot(site) for site in self._sites.sites]
+        return {"site": found[0]} | ({"sites": found} if len(found) > 1 else {})
+
+    def _webroot(self, site: PublishedSite) -> dict[str, Any]:
+        publisher = site.publisher
         return {
+            **({"name": site.name} if site.name else {}),
             "webroot": publisher.settings.root,
             **publisher.site.statistics()._asdict(),
             **publisher.progress._asdict(),

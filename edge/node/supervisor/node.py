@@ -31,9 +31,8 @@ if TYPE_CHECKING:
 
     from edge.node.cluster.assembly import ClusterParts
     from edge.node.process.life import Life
-    from edge.node.publishing.auto_publisher import AutoPublisher
-    from edge.node.publishing.publisher import Publisher
     from edge.node.publishing.scrubber import Scrubber
+    from edge.node.publishing.sites import PublishedSite, PublishedSites
     from edge.node.supervisor.configuration import Configuration
     from edge.node.supervisor.hosting.applications import Applications
     from edge.node.supervisor.opening import Opened
@@ -73,8 +72,7 @@ class Node:
         life: Life,
         store: Store,
         cluster: ClusterParts | None,
-        publisher: Publisher,
-        auto_publisher: AutoPublisher,
+        sites: PublishedSites,
         scrubber: Scrubber,
         workers: Workers,
         applications: Applications,
@@ -89,8 +87,7 @@ class Node:
         self._life = life
         self._store = store
         self._cluster = cluster
-        self._publisher = publisher
-        self._auto_publisher = auto_publisher
+        self._sites = sites
         self._scrubber = scrubber
         self._workers = workers
         self._applications = applications
@@ -126,13 +123,14 @@ class Node:
         try:
             if self._cluster is not None:
                 await self._cluster.cluster.join()
-            publishing = Deferred.fromCoroutine(self._auto_publisher.publish())
-            publishing.addErrback(self._not_published)
-            await self._publisher.begun.wait()
+            for site in self._sites.sites:
+                publishing = Deferred.fromCoroutine(site.auto_publisher.publish())
+                publishing.addErrback(self._not_published, site)
+            await self._sites.begun()
             self._lose_patience()
             if not self._life.is_ready and self._life.state is NodeState.STARTING:
                 self._workers.accept(False)  # what is asked for is read first
-            await self._publisher.served.wait()
+            await self._sites.served()
         except Stopped:
             return
         except EdgeError as error:
@@ -154,11 +152,11 @@ class Node:
             self._log.info("ready")
             tell_service_manager("READY=1", "STATUS=ready")
 
-    def _not_published(self, failure: Failure) -> None:
+    def _not_published(self, failure: Failure, site: PublishedSite) -> None:
         """The first publish did not end; that it could not begin is told by who waits for that."""
         if failure.check(Exception) and not failure.check(EdgeError):
             self._log.failure("publishing failed", failure)
-            self._publisher.begun.fail(PublishError("the webroot could not be published"))
+            site.publisher.begun.fail(PublishError("the webroot could not be published"))
 
     def _compare_connections(self) -> None:
         """Warn of more connections wanted than descriptors can be had for."""
@@ -188,21 +186,26 @@ class Node:
                 "which stay; edgectl publish publishes the files",
                 n=self._cluster.table.kept,
             )
+        for site in self._sites.sites:
+            self._tell_of(site, seconds)
+
+    def _tell_of(self, site: PublishedSite, seconds: float) -> None:
+        publisher, root = site.publisher, site.publisher.settings.root
         self._log.info(
-            "published {webroot}: {n} resources, {problems} problems, in {seconds:.1f} s",
-            webroot=self._publisher.settings.root or "nothing of its own",
-            n=len(self._publisher.site),
-            problems=len(self._publisher.problems),
+            "published {webroot}{site}: {n} resources, {problems} problems, in {seconds:.1f} s",
+            webroot=root or "nothing of its own",
+            site=f" for {site.name}" if site.name else "",
+            n=len(publisher.site),
+            problems=len(publisher.problems),
             seconds=seconds,
         )
-        root = self._publisher.settings.root
         if root is not None and not any(Path(root).iterdir()):
             self._log.warn(
                 "{webroot} is empty: put the site there, it is published at once; or name another one with "
                 "--webroot",
                 webroot=root,
             )
-        progress = self._publisher.progress
+        progress = publisher.progress
         if progress.unread:
             self._log.info(
                 "{n} large files ({mib} MiB) are still being read, and answered 503 until then",
@@ -226,14 +229,15 @@ class Node:
         """Finish what runs, within *seconds*, and close everything, also what :meth:`start` did not reach."""
         assert self._life.state is NodeState.DRAINING
         tell_service_manager("STOPPING=1", "STATUS=draining")
-        self._publisher.stop()
+        self._sites.stop()
         self._load.publish()  # no client should come any more
         self._lose_patience()
         await self._workers.drain(seconds)
         await self._applications.drain(seconds)  # whom nobody asks any more
         if self._cluster is not None:
             await self._cluster.cluster.leave()
-        self._auto_publisher.stop()
+        for site in self._sites.sites:
+            site.auto_publisher.stop()
         self._scrubber.stop()
         for part in reversed(self._parts):
             part.stop()

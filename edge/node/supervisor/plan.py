@@ -11,19 +11,20 @@ from edge.descriptors import connection_limit, file_limit, node_connections
 from edge.load.meters import Capacity
 from edge.machine import cores
 from edge.node.process import control
-from edge.node.process.settings import WorkerSettings
+from edge.node.process.settings import SiteSettings, WorkerSettings
 from edge.node.supervisor.directories import SAME_USER, User
 from edge.node.telemetry.sampler import nic_bps
 from edge.publish.coding import Qualities
 from edge.publish.groups import ImageSiblings
 from edge.publish.settings import PublishSettings
+from edge.sites import SiteHosts
 from edge.trust.automatic import HTTP_01, TLS_ALPN_01
 from edge.trust.automatic_files import AutomaticFiles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.config import Config
+    from edge.config import Config, Site
     from edge.node.supervisor.listeners import Listener
 
 
@@ -61,14 +62,14 @@ def worker_settings(
         write_seconds=config.write_seconds,
         least_rate=config.least_rate,
         body_bytes=config.body_max_mib * 1024 * 1024,
-        allow_origins=tuple(dict.fromkeys((public_url(config, listeners), *config.allow_origin))),
+        sites=tuple(site_settings(config, site, listeners) for site in config.sites),
         https_port=https_port(config, listeners) if config.redirect_https else None,
         tls_policy=config.tls_policy,
         hsts=config.hsts,
         status=config.status,
         link_bps=nic_bps(config.nic_mbit) / workers,
         mounts=config.mount,
-        applications=config.app,
+        applications=config.applications,
         logs=config.access_log is not None,
         log_every=config.access_log_every if config.access_log_requests == "all" else 0,
         drain_seconds=float(config.drain_seconds),
@@ -94,6 +95,44 @@ def public_url(config: Config, listeners: Sequence[Listener]) -> str:
         return config.public_url
     urls = [listener.url for listener in listeners if listener.url.startswith("http")]
     return urls[0] if urls else "http://localhost"
+
+
+def site_settings(config: Config, site: Site, listeners: Sequence[Listener]) -> SiteSettings:
+    """What workers are told of *site*."""
+    url = site_url(config, site, listeners, config.node)
+    return SiteSettings(
+        prefix=site.prefix,
+        hosts=site.hosts,
+        default=site.default,
+        allow_origins=tuple(dict.fromkeys((*filter(None, (url,)), *site.allow_origin))),
+        url=url,
+    )
+
+
+def site_hosts(config: Config) -> list[SiteHosts]:
+    """Which hosts are of which site."""
+    return [
+        SiteHosts(
+            site.prefix.encode("ascii"), tuple(host.encode("ascii") for host in site.hosts), site.default
+        )
+        for site in config.sites
+    ]
+
+
+def site_url(config: Config, site: Site, listeners: Sequence[Listener], node: str) -> str:
+    """How browsers reach *site* at the node named *node*; "": that depends on the host.
+
+    As configured; else the default site is where the node is, and another one is at its first host.
+    """
+    own = public_url(config, listeners)
+    if site.public_url is not None:
+        return site.public_url.replace("{node}", node)
+    if site.default:
+        return own
+    host = next((host for host in site.hosts if not host.startswith("*.")), "")
+    parts = urlsplit(own)
+    port = f":{parts.port}" if parts.port is not None else ""
+    return f"{parts.scheme}://{host}{port}" if host else ""
 
 
 def https_port(config: Config, listeners: Sequence[Listener]) -> int | None:
@@ -125,18 +164,18 @@ def capacity(config: Config, descriptors: int) -> Capacity:
     return Capacity(cores(), nic_bps(config.nic_mbit), connections)
 
 
-def publish_settings(config: Config) -> PublishSettings:
-    """The settings of publishing: which folder, and how."""
+def publish_settings(config: Config, site: Site) -> PublishSettings:
+    """The settings of publishing *site*: which folder, and how."""
     return PublishSettings(
-        root="" if config.webroot is None else str(config.webroot),
-        client=str(config.state_dir / "client") if config.webroot is not None and config.smart_client else "",
-        inject_client=config.inject_client,
-        follow_symlinks=config.follow_symlinks,
-        node=config.node,
-        image_siblings=ImageSiblings(config.image_siblings),
-        cache_rules=config.cache,
-        types=config.types,
-        listings=config.listing,
+        root="" if site.webroot is None else str(site.webroot),
+        client=str(config.state_dir / "client") if site.webroot is not None and site.smart_client else "",
+        inject_client=site.inject_client,
+        follow_symlinks=site.follow_symlinks,
+        node=f"{config.node} {site.prefix}" if site.prefix else config.node,
+        image_siblings=ImageSiblings(site.image_siblings),
+        cache_rules=site.cache,
+        types=site.types,
+        listings=site.listing,
         qualities=Qualities(brotli=config.brotli_quality, zstd=config.zstd_level),
         body_limit=config.body_limit_kib * 1024,
         file_limit=config.table_entries,

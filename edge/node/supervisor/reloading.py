@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from edge.config import Config
-    from edge.node.publishing.auto_publisher import AutoPublisher
+    from edge.node.publishing.sites import PublishedSites
     from edge.node.supervisor.configuration import Configuration
     from edge.node.supervisor.listeners import Listener
     from edge.node.supervisor.worker_host import WorkerHost
     from edge.node.supervisor.workers import Workers
     from edge.node.telemetry.accesslog import AccessLog
     from edge.node.telemetry.load_publisher import LoadPublisher
+    from edge.publish.settings import PublishSettings
 
 
 class Reloadable(Protocol):
@@ -40,6 +41,11 @@ async def _believe(mounts: Sequence[str]) -> list[str]:
     return []
 
 
+def _publishing(config: Config) -> dict[bytes, PublishSettings]:
+    """How sites are published, by their prefixes."""
+    return {site.prefix.encode("ascii"): publish_settings(config, site) for site in config.sites}
+
+
 class Reloader:
     """What SIGHUP does: brings the configuration, as it is now, into force in these parts."""
 
@@ -51,7 +57,7 @@ class Reloader:
         listeners: Sequence[Listener],
         descriptors: int,
         host: WorkerHost,
-        auto_publisher: AutoPublisher,
+        sites: PublishedSites,
         workers: Workers,
         load: LoadPublisher,
         cluster: Reloadable | None,
@@ -64,7 +70,7 @@ class Reloader:
         self._listeners = listeners
         self._descriptors = descriptors
         self._host = host
-        self._auto_publisher = auto_publisher
+        self._sites = sites
         self._workers = workers
         self._try_mounts = try_mounts
         self._load = load
@@ -74,13 +80,15 @@ class Reloader:
     async def reload(self) -> None:
         """Read everything anew, and tell the parts; what stays as it was is logged."""
         reopen_log_files()
-        worker_before, publish_before = self._host.settings(0), publish_settings(self._configuration.current)
+        worker_before, publish_before = self._host.settings(0), _publishing(self._configuration.current)
         self._configuration.read_anew()
         config = self._configuration.current
         self._load.reconfigure(public_url(config, self._listeners), capacity(config, self._descriptors))
-        publish = publish_settings(config)
-        if publish != publish_before:
-            await self._auto_publisher.publish_by(publish, moves=publish.root != publish_before.root)
+        publish = _publishing(config)
+        for site in self._sites.sites:
+            before, now = publish_before.get(site.prefix), publish.get(site.prefix)
+            if before is not None and now is not None and now != before:
+                await site.auto_publisher.publish_by(now, moves=now.root != before.root)
         problems = [
             problem
             for listener in self._listeners

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 from twisted.logger import Logger
 
 from edge.load.document import LoadDocument, NodeLoad, encode, node_load
@@ -29,12 +30,17 @@ from edge.node.process.life import NodeState
 from edge.node.process.own_resources import LOAD
 from edge.node.process.periodic import Periodic
 from edge.node.telemetry.documents import DocumentTable, put_batch_lines, put_document, show_state
+from edge.sites import entry_name
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
     from edge.load.report import LoadReport
     from edge.node.process.life import Life
     from edge.table.site_state import StateEntry
 
+#: Load documents of sites that are put at once.
+SITES_AT_ONCE = 64
 #: Seconds between two versions of the load document.
 LOAD_SECONDS = 0.25
 
@@ -82,10 +88,13 @@ class LoadPublisher:
         clock: Any,
         publishes: bool = False,
         state: StateEntry | None = None,
+        sites: Sequence[tuple[bytes, Callable[[str], str]]] = (),
     ) -> None:
         """*publishes*: it has a site of its own, and says so while it reads that for the first time.
 
-        *state*: the entry that says the state of the site, which tells of the load as well.
+        *state*: the entry that says the state of the site, which tells of the load as well.  *sites*: prefix
+        of the names of each site that has its own load document, and what makes the name of a node the URL at
+        which its browsers reach that.
         """
         self._url = url
         #: None until :meth:`publish` was called.
@@ -102,6 +111,7 @@ class LoadPublisher:
         self._clock = clock
         self._publishes = publishes
         self._state = state
+        self._sites = sites
         self._sequence = 0
         self._periodic = Periodic(self.publish, LOAD_SECONDS, clock)
 
@@ -135,9 +145,19 @@ class LoadPublisher:
         document = LoadDocument(self._cluster, self._sequence, int(date * 1000), nodes, tag=tag)
         orca, riding = orca_line(measured), cache_control(ride(nodes))
         put_document(self._table, LOAD, encode(document), orca, int(date))
+        for prefix, url_of in self._turn():
+            own = msgspec.structs.replace(document, nodes=_of_site(nodes, url_of))
+            put_document(self._table, entry_name(prefix, LOAD), encode(own), orca, int(date))
         put_batch_lines(self._table, orca, riding)
         if self._state is not None:
             show_state(self._state, orca, riding)
+
+    def _turn(self) -> Iterable[tuple[bytes, Callable[[str], str]]]:
+        """The sites whose turn it is: of very many not all are told four times a second."""
+        if len(self._sites) <= SITES_AT_ONCE:
+            return self._sites
+        first = self._sequence * SITES_AT_ONCE % len(self._sites)
+        return (*self._sites, *self._sites)[first : first + SITES_AT_ONCE]
 
     def _report(self, measured: Measurement) -> LoadReport:
         generation = self._others.generation if self._others is not None else 0
@@ -157,3 +177,12 @@ class LoadPublisher:
             return (this,)
         self._others.tell(report)
         return tuple(sorted((this, *self._others.loads()), key=lambda one: one.id))
+
+
+def _of_site(nodes: tuple[NodeLoad, ...], url_of: Callable[[str], str]) -> tuple[NodeLoad, ...]:
+    """*nodes* where browsers of a site reach them; none, if that depends on the host that they have asked.
+
+    As many in the same order, so that what rides on answers (:mod:`edge.load.riding`) is of them, too.
+    """
+    placed = [(node, url_of(node.id)) for node in nodes]
+    return tuple(msgspec.structs.replace(node, url=url) for node, url in placed if url)

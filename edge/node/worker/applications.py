@@ -21,6 +21,7 @@ from edge.node.applications.http_origin import HTTPOrigin
 from edge.node.applications.pool import OriginPool
 from edge.node.applications.probing import Probing
 from edge.node.applications.settling import SettlingOrigin
+from edge.node.process.settings import SiteSettings
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from edge.node.applications.fills import FillDesk
     from edge.node.applications.http_origin import Connect, UpstreamConnection
     from edge.node.applications.origin import Origin
+    from edge.sites import Hosts
     from edge.table.reader import Reader
     from edge.table.segment import CounterBlock
 
@@ -43,13 +45,10 @@ class Cache(NamedTuple):
     desk: FillDesk
     reader: Reader
     counters: CounterBlock
-    #: Origins whose pages may read what is stored.
-    origins: Collection[bytes]
+    #: Origins whose pages may read what is stored, by number of the site.
+    origins: Sequence[Collection[bytes]]
     #: CLOCK_MONOTONIC in milliseconds.
     now_ms: Callable[[], int]
-    #: What browsers find the site under: host and port, and whether by HTTPS.
-    host: bytes = b""
-    secure: bool = False
 
 
 class Applications:
@@ -61,10 +60,13 @@ class Applications:
         reactor: Any,
         connect: ConnectTo,
         cache: Cache | None = None,
+        sites: Sequence[SiteSettings] = (SiteSettings(default=True),),
     ) -> None:
         self._reactor = reactor
         self._connect = connect
         self._cache = cache
+        self._sites = sites
+        self._numbers = {site.prefix: number for number, site in enumerate(sites)}
         self._cached: dict[str, CachingOrigin] = {}
         self._http: list[HTTPOrigin] = []
         self._apps: list[AppOrigin] = []
@@ -72,7 +74,13 @@ class Applications:
         self.pools: dict[str, OriginPool] = {}
         self._probing: list[Probing] = []
         self.places = [
-            Place(one.at.encode("ascii"), self._origin(one), one.host.encode("ascii")) for one in configured
+            Place(
+                one.at.encode("ascii"),
+                self._origin(one),
+                one.host.encode("ascii"),
+                self._numbers[one.site],
+            )
+            for one in configured
         ]
 
     def start(self) -> None:
@@ -83,10 +91,15 @@ class Applications:
             probing.start()
 
     def gateway(
-        self, reader: Reader, allowed: Collection[bytes], mounts: Collection[bytes], https_only: bool
+        self,
+        reader: Reader,
+        allowed: Sequence[Collection[bytes]],
+        mounts: Collection[bytes],
+        https_only: bool,
+        hosts: Hosts | None = None,
     ) -> Gateway:
         """What takes requests for them; parameters as of :class:`~edge.node.applications.gateway.Gateway`."""
-        return Gateway(self.places, reader, self._reactor, allowed, mounts, https_only)
+        return Gateway(self.places, reader, self._reactor, allowed, mounts, https_only, hosts)
 
     def refill(self, application: str, name: bytes, token: int) -> None:
         """Ask *application* the clean question of the key *name*, under *token*."""
@@ -128,8 +141,11 @@ class Applications:
         for one in members:
             if isinstance(one, AppOrigin):
                 one.woken = pool.wake
-        if self._cache is None:
-            return pool
+        number = self._numbers[application.site]
+        scheme, _, name = self._sites[number].url.partition("://")
+        host = application.host or name
+        if self._cache is None or (application.site and not host):
+            return pool  # of a site for all names below one, what one visitor gets is not for another's host
         settling = SettlingOrigin(
             pool,
             application.name,
@@ -143,10 +159,10 @@ class Applications:
             self._cache.desk,
             self._cache.reader,
             self._cache.counters,
-            self._cache.origins,
+            self._cache.origins[number],
             self._cache.now_ms,
-            application.host.encode("ascii") or self._cache.host or DEFAULT_HOST,
-            self._cache.secure,
+            host.encode("ascii") or DEFAULT_HOST,
+            scheme == "https",
         )
         self._cached[application.name] = cached
         return cached

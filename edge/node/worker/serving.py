@@ -29,7 +29,7 @@ from edge.node.process.lag import LagMeter
 from edge.node.process.life import Life, NodeEvent
 from edge.node.process.log_memory import LogMemory
 from edge.node.process.lookup import unpack
-from edge.node.process.own_resources import CHALLENGES, key_authorization
+from edge.node.process.own_resources import CHALLENGES, LOAD, key_authorization
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.https_only import HTTPSOnly
 from edge.node.resources.mounts import Broken, Guarded, Mount, open_mount, parse_mount
@@ -39,6 +39,7 @@ from edge.node.resources.pushing import Pushing
 from edge.node.worker.applications import Applications, Cache
 from edge.node.worker.checked_blobs import CheckedBlobs
 from edge.node.worker.secure_listeners import SecureListeners
+from edge.sites import entry_name
 from edge.table.counters import INDEX
 from edge.table.reader import Reader
 from edge.table.segment import CounterBlock
@@ -103,8 +104,15 @@ class Serving:
             self._answer_challenges,
             wanted=settings.fast_path != "off" and build.kind == "native",
         )
-        configured = frozenset(origin.encode("ascii") for origin in settings.allow_origins)
-        origins = self._origins = ClusterOrigins(configured, self._reader)
+        hosts = settings.site_hosts()
+        origins = self._origins = [
+            ClusterOrigins(
+                [origin.encode("ascii") for origin in site.allow_origins],
+                self._reader,
+                entry_name(site.prefix.encode("ascii"), LOAD),
+            )
+            for site in settings.sites
+        ]
         is_whole = CheckedBlobs(reactor).is_whole
         published = PublishedResource(
             Source(self._reader, settings.blobs, self._look_up, origins, fetch, is_whole)
@@ -117,11 +125,12 @@ class Serving:
             self._counters,
             settings.status,
             settings.link_bps,
+            hosts,
         )
         own = EdgeResources(self._reader, published, self.life, self._pushing, settings.status)
         root: Resource = RootResource(own, published)
         for mount in map(parse_mount, settings.mounts):
-            root.putChild(mount.path.encode(), Guarded(self._open(mount), origins))
+            root.putChild(mount.path.encode(), Guarded(self._open(mount), origins[0]))
         https_only = settings.https_port is not None
         if settings.https_port is not None:
             root = HTTPSOnly(root, settings.https_port)
@@ -133,25 +142,26 @@ class Serving:
             settings.channel_limits(),
             settings.hsts,
             settings.pools(),
+            hosts,
         )
         self._applications: Applications | None = None
         if settings.applications and connect is not None:
             cache = None
             if fills is not None:
                 desk = FillDesk(fills, reactor, lambda: date_of(reactor))
-                # The first origin is the node's own, as browsers find it.
-                scheme, _, host = (settings.allow_origins or ("",))[0].partition("://")
-                name = host.encode("ascii")
-                secure = scheme == "https"
-                cache = Cache(desk, self._reader, self._counters, origins, monotonic_ms, name, secure)
-            self._applications = Applications(settings.applications, reactor, connect, cache)
+                cache = Cache(desk, self._reader, self._counters, origins, monotonic_ms)
+            self._applications = Applications(settings.applications, reactor, connect, cache, settings.sites)
             mounted = [mount.path.encode() for mount in map(parse_mount, settings.mounts)]
-            gateway = self._applications.gateway(self._reader, origins, mounted, https_only)
+            gateway = self._applications.gateway(
+                self._reader, origins, mounted, https_only, self._edge_site.hosts
+            )
             self._edge_site.streams = gateway
             published.beyond = gateway.take_whole
         self._factories = [self._factory(number) for number in range(len(settings.listeners))]
         told = replace(settings.fast_path_settings(), tls=self._secure.native, log=self._logging())
         fast_path = build(segment, settings.index, told)
+        for number, of_site in enumerate(origins):
+            fast_path.allow_origins(of_site, number)
         self._adapter = Adapter(fast_path, reactor, on_failure)
         self._following = LoopingCall(self._follow_the_cluster)
         self._following.clock = reactor
@@ -286,8 +296,9 @@ class Serving:
 
     def _follow_the_cluster(self) -> None:
         """Pages of all nodes of the cluster may read our answers."""
-        if self._origins.look():
-            self._adapter.fast_path.allow_origins(self._origins)
+        for number, origins in enumerate(self._origins):
+            if origins.look():
+                self._adapter.fast_path.allow_origins(origins, number)
 
     def _logging(self) -> Logging | None:
         """Where the fast path writes down what it answers; None: nowhere."""

@@ -53,7 +53,7 @@ class Case(SynchronousTestCase):
         places = [Place(b"/", self.app), Place(b"/shop", self.shop, b"shop.example")]
         allowed = [b"https://other.example"]
         reader: Any = self.table
-        gateway = Gateway(places, reader, connection.clock, allowed, [b"mounted"], https_only)
+        gateway = Gateway(places, reader, connection.clock, (allowed,), [b"mounted"], https_only)
         connection.site.streams = gateway
         return connection
 

@@ -67,7 +67,7 @@ class PoisoningTests(SynchronousTestCase):
         """The attempts that reach a second reader when the application is what *make* makes."""
         connection = Connection(Site())
         reader: Any = Published()
-        gateway = Gateway([Place(b"/", make(connection.clock))], reader, connection.clock, ())
+        gateway = Gateway([Place(b"/", make(connection.clock))], reader, connection.clock, ((),))
         connection.site.streams = gateway
         reached = []
         for attempt in attempts():

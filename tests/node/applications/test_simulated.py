@@ -56,7 +56,7 @@ class World:
         if cached is not None:
             origin = cached.workers[0].origin
             cached.workers[0].origin.inner = self.pool
-        self.first.site.streams = Gateway([Place(b"/", origin)], reader, self.clock, ())
+        self.first.site.streams = Gateway([Place(b"/", origin)], reader, self.clock, ((),))
         self.visitors: list[Connection] = []
         #: What each has still to send.
         self.sending: dict[int, bytes] = {}

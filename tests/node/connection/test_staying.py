@@ -22,7 +22,7 @@ class StayingTests(SynchronousTestCase):
         self.connection = Connection(Site(), returns=True)
         self.app = Scripted()
         reader: Any = Published(b"/file")
-        self.connection.site.streams = Gateway([Place(b"/", self.app)], reader, self.connection.clock, ())
+        self.connection.site.streams = Gateway([Place(b"/", self.app)], reader, self.connection.clock, ((),))
 
     def ask(self, path: bytes, fields: Any = ()) -> None:
         """Have a request answered."""

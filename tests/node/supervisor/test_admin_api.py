@@ -49,7 +49,7 @@ class Administration:
 
     forgot: ClassVar[list[bool]] = []
 
-    async def publish(self, webroot: str | None) -> dict[str, Any]:
+    async def publish(self, webroot: str | None, site: str | None) -> dict[str, Any]:
         """See :class:`edge.node.supervisor.administration.Administration`."""
         if webroot == "/none":
             raise PublishError("/none: no such folder")
@@ -140,6 +140,7 @@ class AdminTests(SynchronousTestCase):
             ("POST /purge", b"{}"),
             ("POST /purge", b'{"paths": [1]}'),
             ("POST /publish", b'{"webroot": 1}'),
+            ("POST /publish", b'{"site": 1}'),
             ("POST /applications/reload", b'{"name": 1}'),
             ("POST /applications/reload", b""),
         ):

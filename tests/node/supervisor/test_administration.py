@@ -13,6 +13,7 @@ from edge.errors import EdgeError, PublishError
 from edge.node.publishing.publisher import PublishResult
 from edge.node.supervisor.administration import ANSWER_SECONDS, Administration
 from edge.publish.problems import Kind, Problem
+from edge.sites import ALONE, Hosts, SiteHosts
 
 RESULT = PublishResult(3, 1, 5, [Problem(Kind.UNREADABLE, "caf\udce9.html", "cannot be read")], 42)
 
@@ -21,22 +22,16 @@ class Publishing:
     """Publishes nothing, but remembers what it was asked for."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str | None, bool]] = []
+        self.asked: list[tuple[str | None, str | None, bool]] = []
+        self.paths = {b"/a.html", b"/caf%C3%A9", b"blog/a.html"}
 
-    async def publish(self, root: str | None, everything: bool) -> PublishResult:
+    async def publish(self, name: str | None, root: str | None, everything: bool) -> list[PublishResult]:
         """See :class:`edge.node.supervisor.administration.Publishing`."""
-        self.asked.append((root, everything))
-        return RESULT
-
-
-class Purging:
-    """Has two paths."""
-
-    def __init__(self) -> None:
-        self.paths = {b"/a.html", b"/caf%C3%A9"}
+        self.asked.append((name, root, everything))
+        return [RESULT]
 
     async def purge(self, paths: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
-        """See :class:`edge.node.supervisor.administration.Purging`."""
+        """See :class:`edge.node.supervisor.administration.Publishing`."""
         paths = list(paths)
         return [p for p in paths if p in self.paths], [p for p in paths if p not in self.paths]
 
@@ -52,12 +47,12 @@ class AdministrationTests(SynchronousTestCase):
         """The commands of a node with that automatic *certificate*."""
         return Administration(
             self.publishing,
-            Purging(),
             lambda: 7,
             lambda: self.drained.append(True),
             certificate,
             self,
             self.clock,
+            hosts=lambda: Hosts((*ALONE, SiteHosts(b"blog", (b"blog.example",)))),
         )
 
     def test_only_an_automatic_certificate_can_be_ordered(self) -> None:
@@ -81,7 +76,7 @@ class AdministrationTests(SynchronousTestCase):
                 return 1, [f"{name}/1: no"]
 
         self.administration = Administration(
-            self.publishing, Purging(), lambda: 7, lambda: None, None, self, self.clock, Applications()
+            self.publishing, lambda: 7, lambda: None, None, self, self.clock, Applications()
         )
         reloaded = self.successResultOf(
             Deferred.fromCoroutine(self.administration.reload_application("shop"))
@@ -114,7 +109,7 @@ class AdministrationTests(SynchronousTestCase):
             },
         )
         self.done(self.administration.publish("/srv//site/../other/"))
-        self.assertEqual(self.publishing.asked, [(None, True), ("/srv/other", True)])
+        self.assertEqual(self.publishing.asked, [(None, None, True), (None, "/srv/other", True)])
 
     def test_another_webroot_has_to_be_absolute(self) -> None:
         """The node's working directory is not that of who asks."""
@@ -130,6 +125,19 @@ class AdministrationTests(SynchronousTestCase):
             self.done(self.administration.purge(asked)),
             {"purged": ["/%61.html?v=1", "/caf%c3%a9"], "unknown": ["/a/../b", "/none"], "sequence": 7},
         )
+
+    def test_a_host_before_the_path_says_of_which_site(self) -> None:
+        """As in a URL; without one it is the default site's."""
+        asked = ["Blog.example:80/a.html", "https://blog.example/caf%C3%A9", "other.example/a.html"]
+        self.assertEqual(
+            self.done(self.administration.purge(asked)),
+            {"purged": [asked[0], asked[2]], "unknown": [asked[1]], "sequence": 7},
+        )
+
+    def test_one_site_of_several_is_published(self) -> None:
+        """By its name."""
+        self.done(self.administration.publish(None, "blog"))
+        self.assertEqual(self.publishing.asked, [("blog", None, True)])
 
     def test_a_drain_is_answered_before_it_begins(self) -> None:
         """The answer would not arrive otherwise."""

@@ -14,6 +14,7 @@ from edge.config import Config
 from edge.load.meters import Measurement, Shares
 from edge.node.process.life import Life, NodeEvent
 from edge.node.publishing.publisher import Progress
+from edge.node.publishing.sites import PublishedSite, PublishedSites
 from edge.node.supervisor.certificate_report import CertificateReport
 from edge.node.supervisor.inspection import Inspection
 from edge.node.supervisor.workers import WorkerStatus
@@ -110,7 +111,7 @@ class InspectionTests(SynchronousTestCase):
             workers=self.workers,  # type: ignore[arg-type]
             segment=self.segment,
             table=Table(),
-            publisher=self.publisher,  # type: ignore[arg-type]
+            sites=PublishedSites([PublishedSite("", b"", self.publisher, None)], None),  # type: ignore[arg-type]
             load=self.load,  # type: ignore[arg-type]
             cluster=None,
             certificates=CertificateReport([], None, lambda: None),

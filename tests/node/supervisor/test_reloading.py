@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.config import load
 from edge.load.meters import Capacity
+from edge.node.publishing.sites import PublishedSite
 from edge.node.supervisor.configuration import Configuration
 from edge.node.supervisor.plan import public_url, worker_settings
 from edge.node.supervisor.reloading import Reloader
@@ -46,6 +47,11 @@ class Parts:
     def settings(self, index: int) -> Any:
         """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
         return worker_settings(self._configuration.current, (), index, 10_000, True)
+
+    @property
+    def sites(self) -> list[Any]:
+        """See :class:`edge.node.publishing.sites.PublishedSites`: one, and this publishes it."""
+        return [PublishedSite("", b"", self, self)]  # type: ignore[arg-type]
 
     async def publish_by(self, settings: PublishSettings, moves: bool) -> None:
         """See :class:`edge.node.publishing.auto_publisher.AutoPublisher`."""
