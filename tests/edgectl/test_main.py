@@ -110,7 +110,9 @@ class EdgectlTests(SynchronousTestCase):
             self.assertEqual(run("--admin", endpoint, "publish", "site")[0], 0)
             self.assertEqual(run("--admin", endpoint, "publish")[0], 0)
         bodies = [json.loads(each.partition(b"\r\n\r\n")[2]) for each in asked]
-        self.assertEqual(bodies, [{"webroot": os.path.abspath("site")}, {"webroot": None}])
+        self.assertEqual(
+            bodies, [{"webroot": os.path.abspath("site"), "site": None}, {"webroot": None, "site": None}]
+        )
         purged = {"purged": ["/a"], "unknown": ["/b"], "sequence": 8}
         with node(200, json.dumps(purged).encode()) as (endpoint, asked):
             code, out, _ = run("--admin", endpoint, "purge", "/a", "/b")

@@ -69,7 +69,10 @@ class Gathering:
 
 
 class SiteTable:
-    """The table as the publisher of one site sees it: a :class:`~edge.node.publishing.table.Table`."""
+    """The table as the publisher of one site sees it.
+
+    Implements :class:`edge.node.publishing.table.Table`.
+    """
 
     def __init__(self, gathering: Gathering, prefix: bytes) -> None:
         self._gathering = gathering
