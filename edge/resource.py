@@ -3,6 +3,9 @@
 Publishing makes them (:mod:`edge.publish`), the table keeps them (:mod:`edge.table`), gossip passes their
 metadata on (:mod:`edge.gossip.changes`); so this module imports none of the three.
 
+A *redirect* is a resource of one empty representation, whose lines begin with a status (:func:`redirect`):
+so it passes wherever a representation does, and only who writes it into the table looks into it.
+
 A *representation* is the bytes and headers of one resource in one variant.  A variant is a number,
 ``media * 4 + coding``, so that the set of variants of a path fits a 16-bit mask.
 """
@@ -12,6 +15,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from enum import IntEnum
+from hashlib import sha256
 
 
 class Coding(IntEnum):
@@ -95,3 +99,28 @@ class Resource:
     modified: int
     #: Variant 0 always exists and comes first.
     representations: tuple[Representation, ...]
+
+
+#: What the lines of a redirect begin with; HTTP has no such field.
+_STATUS = b"Status: "
+
+
+def redirect(path: bytes, status: int, location: bytes, modified: int = 0, lines: bytes = b"") -> Resource:
+    """The resource at *path* that leads to *location* with *status*; or is gone, where *location* is empty.
+
+    *lines*: further header lines.  In place of those of a 304 stands the line Location.
+    """
+    first = b"%b%d\r\n" % (_STATUS, status)
+    where = b"Location: %b\r\n" % location if location else b""
+    digest = sha256(first + where).digest()
+    one = Representation(0, etag_of(digest), digest, 0, first + lines, where, b"")
+    return Resource(path, modified, (one,))
+
+
+def split_status(lines_200: bytes) -> tuple[int, bytes]:
+    """(status, the other lines) of a resource with these lines; 0: it is no redirect."""
+    if not lines_200.startswith(_STATUS):
+        return 0, lines_200
+    line, _, rest = lines_200.partition(b"\r\n")
+    status = line[len(_STATUS) :]
+    return (int(status), rest) if len(status) == 3 and status.isdigit() else (0, lines_200)

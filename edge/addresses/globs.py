@@ -147,29 +147,41 @@ class GlobRules(Generic[_Rule]):
     """
 
     def __init__(self, rules: Iterable[tuple[Glob, _Rule]] = ()) -> None:
-        self._by_begin: dict[str, list[tuple[int, Glob, _Rule]]] = {}
+        self._by_begin: dict[str, dict[int, tuple[Glob, _Rule]]] = {}
         for number, (glob, rule) in enumerate(rules):
             begin = "/".join(glob.prefix.split("/", _DEPTH + 1)[: _DEPTH + 1]) if glob.is_whole else ""
-            self._by_begin.setdefault(begin[: begin.rfind("/") + 1], []).append((number, glob, rule))
+            self._by_begin.setdefault(begin[: begin.rfind("/") + 1], {})[number] = (glob, rule)
 
     def __bool__(self) -> bool:
         return bool(self._by_begin)
 
-    def matching(self, path: str) -> Iterator[_Rule]:
-        """Those that match the decoded *path*, in order."""
-        found = list(self._by_begin.get("", ()))
-        end = 0
-        for _ in range(_DEPTH + 1):
-            end = path.find("/", end) + 1
-            if not end:
-                break
-            found += self._by_begin.get(path[:end], ())
-        return (rule for _, glob, rule in sorted(found, key=_number) if glob.matches(path))
+    def matching(self, *paths: str) -> Iterator[_Rule]:
+        """Those that match any of the decoded *paths*, each once, in order."""
+        if not self._by_begin:
+            return
+        found: dict[int, tuple[Glob, _Rule]] = {}
+        for path in paths:
+            for begin in _begins(path):
+                found.update(self._by_begin.get(begin, ()))
+        for _, (glob, rule) in sorted(found.items(), key=_number):
+            if any(map(glob.matches, paths)):
+                yield rule
 
     def first(self, path: str) -> _Rule | None:
         """The first that matches the decoded *path*; None: none does."""
         return next(self.matching(path), None)
 
 
-def _number(rule: tuple[int, Glob, object]) -> int:
-    return rule[0]
+def _begins(path: str) -> Iterator[str]:
+    """The directories of *path* that rules are told apart by, and "" for the others."""
+    yield ""
+    end = 0
+    for _ in range(_DEPTH + 1):
+        end = path.find("/", end) + 1
+        if not end:
+            return
+        yield path[:end]
+
+
+def _number(numbered: tuple[int, object]) -> int:
+    return numbered[0]

@@ -98,6 +98,11 @@ class SegmentPattern:
             del literal[-1:]  # /old/* matches /old as well
         return "/" + "".join(each + "/" for each in literal)
 
+    def sample(self, capture: str) -> str:
+        """A path that matches, with *capture* in each place."""
+        segments = [one.before + (capture + one.after if one.name else "") for one in self._segments]
+        return "/" + "/".join([*segments, *[capture] * self._rest])
+
     def match(self, path: str) -> dict[str, str] | None:
         """The captures, decoded, where the decoded *path* matches; None: it does not."""
         count = len(self._segments)

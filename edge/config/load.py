@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edge.config.addresses import address_contradictions
 from edge.config.applications import contradictions
 from edge.config.model import Config
 from edge.config.settings import SETTINGS
@@ -62,7 +63,10 @@ def load(given: Mapping[str, bool | list[str]], file: Path | None = None) -> Con
 
 def _compare(config: Config) -> None:
     """Raise :class:`ConfigError` where settings contradict each other."""
-    if problems := [*contradictions(config.applications, config.mount), *site_contradictions(config.sites)]:
+    problems = [*contradictions(config.applications, config.mount), *site_contradictions(config.sites)]
+    for site in config.sites:
+        problems += [f"site {site.name}: {one}" if site.name else one for one in address_contradictions(site)]
+    if problems:
         raise ConfigError("\n".join(problems))
     secure = [spec for spec in map(parse_endpoint, config.listen) if spec.kind == "tls"]
     bare = [spec for spec in secure if not spec.files]

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
 
+from edge.addresses.fields import FieldRule
+from edge.addresses.pages import INDEX, TrailingSlash
+from edge.addresses.redirects import AddressRule
 from edge.config.applications import Application
 from edge.config.paths import default_state_dir, default_webroot
 from edge.endpoint import CertificateFiles, ListenSpec, parse_endpoint, quote
@@ -42,6 +45,22 @@ class SiteRules:
     types: tuple[tuple[str, str], ...] = ()
     #: Globs of the folders that get a page that lists them.
     listing: tuple[str, ...] = ()
+    #: Fields of answers; all that match apply.
+    header: tuple[FieldRule, ...] = ()
+    #: A preset of fields, see :data:`edge.addresses.fields.PRESETS`.
+    security: Literal["off", "basic", "strict"] = "off"
+    #: /about is about.html, which leads there.
+    clean_urls: bool = False
+    #: Names of files that stand for their folder, the first that is there.
+    index: tuple[str, ...] = (INDEX,)
+    #: See :mod:`edge.addresses.pages`.
+    trailing_slash: TrailingSlash = "keep"
+    #: The path that navigations are answered with where nothing is; "": none.
+    fallback: str = ""
+    #: //a leads to /a.
+    merge_slashes: bool = True
+    redirect: tuple[AddressRule, ...] = ()
+    rewrite: tuple[AddressRule, ...] = ()
     #: Serialized origins, or "*".
     allow_origin: tuple[str, ...] = ()
     app: tuple[Application, ...] = ()

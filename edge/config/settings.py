@@ -10,6 +10,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from edge.config import values
+from edge.config.addresses import FALLBACK, HEADERS, INDEXES, REDIRECTS, REWRITES, TRAILING_SLASHES
 from edge.config.applications import APPLICATIONS
 from edge.config.model import Config, SiteRules
 from edge.config.sites import site_tables
@@ -61,6 +62,32 @@ _ROWS = (
             "Cache-Control for the files that match a glob; the first rule that matches counts. "
             "In TOML: tables [[cache]] with glob and value.",
             "max-age=31536000,immutable for names that hold a digest of the contents, no-cache for the rest"),
+    Setting("header", HEADERS, "Site",
+            "A field of answers where a glob like /assets/** or *.pdf matches the path or the file, or, with "
+            "!Name, one that is not sent; all rules that match apply, in order. In TOML: tables [[header]] "
+            "with path, set, add and remove.", "none"),
+    Setting("security", choice("off", "basic", "strict"), "Site",
+            "A preset of fields: basic for pages in frames and what links tell, strict also what pages of "
+            "other sites may use, devices, a policy of contents that is only reported, and --hsts."),
+    Setting("clean-urls", values.FLAG, "Site",
+            "/about is about.html, and /about.html leads to /about (308)."),
+    Setting("index", INDEXES, "Site",
+            "A file that stands for its folder; of several the first that is there.", "index.html"),
+    Setting("trailing-slash", choice(*TRAILING_SLASHES), "Site",
+            "The slash at the end of addresses of pages: keep (folders have one, files have none), add or "
+            "remove; the other form leads there (308)."),
+    Setting("fallback", FALLBACK, "Site",
+            "The page that navigations get where nothing is, like /index.html, for applications in the "
+            "browser; a missing script or image stays a 404.", "none"),
+    Setting("merge-slashes", values.FLAG, "Site",
+            "A path with // leads to the one with /, where something is."),
+    Setting("redirect", REDIRECTS, "Site",
+            "An address that leads elsewhere, like '/old/:year/* /new/:year/:splat 301'; the first rule that "
+            "matches counts, before files. 404 and 410 lead nowhere. In TOML: tables [[redirect]] with from "
+            "or from-regex, to, status (308) and force.", "none"),
+    Setting("rewrite", REWRITES, "Site",
+            "An address that has no file of its own and is answered with another one, like '/docs/* "
+            "/manual/:splat'. In TOML: tables [[rewrite]] with from or from-regex, to and force.", "none"),
     Setting("brotli-quality", integer(0, 11), "Site",
             "How hard to compress: 11 takes about a second per megabyte, once, and gives 15 % fewer "
             "bytes than 5."),

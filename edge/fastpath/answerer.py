@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator
 
+from edge.addresses.redirects import LEADING
 from edge.cache.record import opaque, own_tag
 from edge.fastpath.interface import Next, Settings
 from edge.fastpath.recognise import Request, Unrecognised, recognise
 from edge.http import changes
 from edge.http.answer import (
     cors_line,
+    has_own_cors,
     head_200,
     head_304,
     head_answer,
     head_answer_304,
     head_plain,
+    redirect_published,
     with_hsts,
 )
 from edge.http.dates import format_date
@@ -25,8 +28,8 @@ from edge.logs.ring import Ring
 from edge.resource import PREFERENCE, Coding, Media, variant_number
 from edge.sites import Hosts, entry_name
 from edge.table.counters import INDEX
-from edge.table.layout import OWN_CORS, SLOT_ANSWER, SLOT_LIVE
-from edge.table.reader import VARIANTS_MASK, Entry, Reader, Slot
+from edge.table.layout import OWN_CORS, SLOT_ANSWER, SLOT_LIVE, SLOT_REDIRECT
+from edge.table.reader import LINES_LIMIT, VARIANTS_MASK, Entry, Reader, Slot
 from edge.table.segment import CounterBlock, Segment
 from edge.table.site_state import find_state, state_since
 
@@ -154,6 +157,8 @@ class PythonAnswerer:
             return self._changes(request, close)
         reader = self.reader
         found = reader.find_any(reader.key_of(entry_name(self._prefix, request.path)), 0)
+        if found is not None and found[1][1] == SLOT_REDIRECT:
+            return self._redirect(request, found[1], close)
         if found is None or found[1][1] != SLOT_LIVE:
             return self._stored(request, close)
         slot = self._select(request)
@@ -162,7 +167,8 @@ class PythonAnswerer:
             return None
         if _is_current(request, entry):
             self.counters.add(_NOT_MODIFIED)
-            return [head_304(self._date, entry.etag, entry.lines_304, self._cors(request), close)]
+            cors = self._cors(request, entry.lines_200)
+            return [head_304(self._date, entry.etag, entry.lines_304, cors, close)]
         state = None
         if not request.path.startswith(b"/.edge/"):  # once more: at which state is it current?
             before = find_state(reader)
@@ -179,11 +185,25 @@ class PythonAnswerer:
                 return None
             body = whole.body
         self.counters.add(_OK)
-        cors = self._cors(request)
+        cors = self._cors(request, entry.lines_200)
         head = head_200(
             self._date, entry.etag, entry.modified, entry.length, entry.lines_200, cors, close, state
         )
         return [with_hsts(head, self._hsts), body]
+
+    def _redirect(self, request: Request, slot: Slot, close: bool) -> list[bytes] | None:
+        """The answer to GET or HEAD of what is elsewhere; None: let go."""
+        entry = self.reader.entry_of(slot, with_body=False)
+        if entry is None or entry.status not in LEADING or len(entry.lines_304) < 2:
+            return None
+        _, mark, query = request.target.partition(b"?")
+        if len(query) + len(entry.lines_304) + len(entry.lines_200) > LINES_LIMIT:
+            return None
+        lines = entry.lines_200 + self._cors(request, entry.lines_200)
+        head, body = redirect_published(
+            entry.status, entry.lines_304, query if mark else None, self._date, lines, close
+        )
+        return [with_hsts(head, self._hsts), body if request.method == b"GET" else b""]
 
     def _stored(self, request: Request, close: bool) -> list[bytes] | None:
         """The answer of an application to GET or HEAD of exactly this target; None: let go."""
@@ -266,7 +286,10 @@ class PythonAnswerer:
         head = head_plain(200, self._date, len(body), template.lines_200, self._cors(request), close)
         return [with_hsts(head, self._hsts), body]
 
-    def _cors(self, request: Request) -> bytes:
+    def _cors(self, request: Request, lines: bytes = b"") -> bytes:
+        """The line that lets pages of other origins read the answer, where its *lines* say nothing of it."""
+        if has_own_cors(lines):
+            return b""
         return cors_line(request.path, request.fields.origin, self._origins.get(self._site, frozenset()))
 
     def _log(self, request: Request, status: int, sent: int) -> None:

@@ -14,6 +14,8 @@ that a request gets one answer whichever way it takes::
          Date  Content-Length                                      lines_200  cors  close
     errors, redirects
          Date  Content-Type  Content-Length                        lines      close
+    redirects that are published
+         Date  Content-Type  Content-Length  Location  lines_200  cors  close
 
 *lines_200* and *lines_304* come from publishing: complete lines, each ended by CRLF.  *date* is
 always the 29 bytes of :func:`edge.http.dates.format_date`.  *cors* is what :func:`cors_line` gives;
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
+MOVED = "The resource is at the address that Location names."
 _CORS = b"Access-Control-Allow-Origin: *\r\n"
 #: Goes with it where scripts have a use for the header lines: ETag, Vary, Date.
 _EXPOSE = b"Access-Control-Expose-Headers: *\r\n"
@@ -58,6 +61,11 @@ def cors_line(path: bytes, origin: bytes | None, allowed: Collection[bytes]) -> 
     if origin is None or path.startswith(_EDGE):
         return b""
     return _CORS if origin in allowed or b"*" in allowed else b""
+
+
+def has_own_cors(lines: bytes) -> bool:
+    """Whether the header *lines* of an entry say themselves which origins may read it."""
+    return b"\r\nAccess-Control-Allow-Origin:" in b"\r\n" + lines
 
 
 def _readable(cors: bytes) -> bytes:
@@ -256,6 +264,21 @@ def head_options(methods: Collection[bytes], date: bytes, cors: bytes = b"", clo
     return b"HTTP/1.1 204 No Content\r\nDate: %b\r\nAllow: %b\r\n%b%b" % (date, allow, cors, _end(close))
 
 
+def redirect_published(
+    status: int, location: bytes, query: bytes | None, date: bytes, lines: bytes = b"", close: bool = False
+) -> tuple[bytes, bytes]:
+    """(head, body) of a redirect that a rule of the site says.
+
+    :param location: the line Location, whole.
+    :param query: of the request; passed on where the address has none.
+    :param lines: more header lines, each ended by CRLF.
+    """
+    address, mark, fragment = location[:-2].partition(b"#")
+    if query is not None and b"?" not in address:
+        address += b"?" + query
+    return error(status, MOVED, date, b"%b%b%b\r\n%b" % (address, mark, fragment, lines), close)
+
+
 def redirect_to_https(
     host: bytes, port: int, path: bytes, query: bytes | None, date: bytes, close: bool = False
 ) -> tuple[bytes, bytes]:
@@ -272,7 +295,7 @@ def redirect_to_https(
         target += b"?" + query
     return error(
         308,
-        "The resource is at the address that Location names.",
+        MOVED,
         date,
         b"Location: https://%b%b\r\n" % (name, target),
         close,
@@ -297,7 +320,7 @@ def redirect(
         path += b"?" + query
     return error(
         status,
-        "The resource is at the path that Location names.",
+        MOVED,
         date,
         b"Location: %b\r\n%b" % (path, lines),
         close,

@@ -32,7 +32,6 @@ from heapq import heappop, heappush
 from os.path import dirname
 from typing import NamedTuple
 
-from edge.publish.building import INDEX
 from edge.publish.catalogue import PublishedFile
 from edge.publish.groups import Group
 from edge.publish.making import Made
@@ -234,6 +233,14 @@ class Schedule:
         self._place("", root)
         self._want_look("", batch)
         return batch
+
+    def readdress(self) -> Iterator[None]:
+        """The site has other addresses: know which files have them; in short steps."""
+        self._names.clear()
+        for name, file in list(self._files.items()):
+            if self._files.get(name) is file:
+                self._name(file.group)
+            yield
 
     def forget_rules(self) -> None:
         """What is looked at from now on is made anew: by other rules."""
@@ -610,8 +617,7 @@ class Schedule:
         old = self.site.files.get(name)
         if file is None:
             file = self._files[name] = _File(group, self._rules)
-            for path in _paths_of(group):
-                self._names[path] = name
+            self._name(group)
             is_right = False
         else:
             is_right = (
@@ -635,6 +641,14 @@ class Schedule:
         if file.size <= LARGE:
             batch.waiting[file.rank] += 1
         batch.found.append(name)
+
+    def _name(self, group: Group) -> None:
+        """Know the paths of *group*; one that a file has by its name stays that file's."""
+        for path in self.site.addressing.paths_of(group.main.path):
+            if path == group.main.path:
+                self._names[path] = group.main.name
+            else:
+                self._names.setdefault(path, group.main.name)
 
     def _let_go(self, name: str, file: _File) -> None:
         """Nobody wants any more what *file* waits for, or is being made for."""
@@ -664,8 +678,9 @@ class Schedule:
         self._let_go(name, file)
         file.is_made = True
         self._count_unread(name, file)
-        for path in _paths_of(file.group):
-            self._names.pop(path, None)
+        for path in self.site.addressing.paths_of(file.group.main.path):
+            if self._names.get(path) == name:
+                del self._names[path]
         self.problems.pop(name, None)
         self._written_since.pop(name, None)
         batch.removed.append(name)
@@ -787,12 +802,3 @@ class Schedule:
 
 def _number(batch: Batch) -> int:
     return batch.number
-
-
-def _paths_of(group: Group) -> Iterator[bytes]:
-    """The paths that a file of that name has."""
-    path = group.main.path
-    yield path
-    directory, slash, file = path.rpartition(b"/")
-    if file == INDEX.encode("ascii"):
-        yield directory + slash

@@ -5,8 +5,61 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from edge.addresses.fields import FieldRule, Fields
+from edge.addresses.files import WrongLine, read_headers, read_redirects
+from edge.addresses.pages import PageAddresses
+from edge.addresses.redirects import AddressRule, AddressRules, circles
+from edge.publish.addressing import Addressing
 from edge.publish.coding import Qualities
 from edge.publish.groups import ImageSiblings
+
+
+@dataclass(frozen=True)
+class AddressSettings:
+    """The addresses and fields of a site, as it is configured."""
+
+    pages: PageAddresses = field(default_factory=PageAddresses)
+    header: tuple[FieldRule, ...] = ()
+    #: See :data:`edge.addresses.fields.PRESETS`.
+    security: str = "off"
+    #: Pages of other origins may read what is here.
+    foreign: bool = False
+    rules: tuple[AddressRule, ...] = ()
+    fallback: str = ""
+    merge_slashes: bool = True
+
+    def addressing(self, redirects: bytes = b"", headers: bytes = b"") -> tuple[Addressing, list[str]]:
+        """With the contents of ``_redirects`` and ``_headers`` behind what is configured.
+
+        And sentences about what those say in vain.
+        """
+        rules, wrong = read_redirects(redirects)
+        fields, wrong_fields = read_headers(headers)
+        sentences = _together([*wrong, *wrong_fields])
+        address_rules = AddressRules((*self.rules, *rules))
+        for circle in circles(address_rules):
+            sentences.append(f"{circle}; none of the rules of the file counts")
+            address_rules = AddressRules(self.rules)
+            break
+        return Addressing(
+            self.pages,
+            Fields((*self.header, *fields), self.security, self.foreign),
+            address_rules,
+            self.fallback,
+            self.merge_slashes,
+        ), sentences
+
+
+#: Lines of a file that are said one by one.
+_SAID = 20
+
+
+def _together(wrong: list[WrongLine]) -> list[str]:
+    """A sentence for each of *wrong*, and one for all that are too many."""
+    said = [f"{one}; the line is passed over" for one in wrong[:_SAID]]
+    if len(wrong) > _SAID:
+        said.append(f"{wrong[_SAID].file} line {wrong[_SAID].line}: and {len(wrong) - _SAID} more such lines")
+    return said
 
 
 @dataclass(frozen=True)
@@ -27,6 +80,7 @@ class PublishSettings:
     follow_symlinks: bool = False
     #: (glob, Cache-Control value), the first match wins; see :mod:`edge.publish.rules`.
     cache_rules: tuple[tuple[str, str], ...] = ()
+    addresses: AddressSettings = field(default_factory=AddressSettings)
     qualities: Qualities = field(default_factory=Qualities)
     #: Bytes.  Larger bodies are served from files, not from the table.
     body_limit: int = 256 * 1024

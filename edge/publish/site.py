@@ -2,18 +2,26 @@
 
 It changes file by file (:meth:`Site.put`), and tells which paths are different then.  Of two files of one
 name, the webroot's and the smart client's, one counts; a file that only holds the coded contents of another
-has no path of its own.
+has no path of its own.  Which addresses a file has, :mod:`edge.publish.addressing` says; where several claim
+one, the offer with the lowest rank counts.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from edge.addresses.files import RULE_FILES
+from edge.addresses.pages import OWN
+from edge.publish.addressing import Addressing, Offer
 from edge.publish.catalogue import PublishedFile, Statistics, blobs_of, is_same, statistics_of
 from edge.resource import Resource
 
 _NOTHING: Mapping[str, PublishedFile] = {}
+#: In place of a file's name: what rules offer.
+_RULES = "\0rules"
+#: Likewise: a file at the address of its own name, of which nothing was kept.
+_OWN = "\0own"
 
 
 class Site(Mapping[bytes, Resource]):
@@ -31,6 +39,15 @@ class Site(Mapping[bytes, Resource]):
         self._resources: dict[bytes, Resource] = {}
         #: Paths of what is coded quickly as yet.
         self.provisional: set[bytes] = set()
+        #: Which addresses there are.
+        self.addressing = Addressing()
+        #: By which files are here that have not been asked since it changed.
+        self._former = self.addressing
+        self._unasked: dict[str, None] = {}
+        #: Offers for addresses that several may claim, or that lead elsewhere: by the name of the file.
+        self._offers: dict[bytes, dict[str, list[Offer]]] = {}
+        #: Addresses that depend on who has another one.
+        self._depending: dict[bytes, set[bytes]] = {}
 
     def __getitem__(self, path: bytes) -> Resource:
         return self._resources[path]
@@ -71,7 +88,8 @@ class Site(Mapping[bytes, Resource]):
 
     def blobs(self) -> set[bytes]:
         """ETags of the bodies that must be in the blob store."""
-        return blobs_of(self._resources.values())
+        rules = [self.files[name].resources[0] for name in RULE_FILES if name in self.files]
+        return blobs_of([*self._resources.values(), *rules])
 
     def statistics(self) -> Statistics:
         """Totals of everything published."""
@@ -79,6 +97,8 @@ class Site(Mapping[bytes, Resource]):
 
     def _counting(self, name: str) -> PublishedFile | None:
         """What counts under *name*."""
+        if name in RULE_FILES:
+            return None  # they are read, and never served
         client = self._client.get(name)
         if client is not None and self._client_counts:
             return client
@@ -92,19 +112,120 @@ class Site(Mapping[bytes, Resource]):
         counting = self._counting(name)
         if counting is was:
             return
-        new = {one.path: one for one in counting.resources} if counting is not None else {}
-        for resource in was.resources if was is not None else ():
-            # An index file that has come has taken over the path of its folder from the listing.
-            if resource.path not in new and self._resources.get(resource.path) is resource:
-                del self._resources[resource.path]
-                self.provisional.discard(resource.path)
-                yield resource.path
-        for path, resource in new.items():
-            if counting is not None and counting.is_provisional:
+        by = self._former if name in self._unasked else self.addressing
+        self._unasked.pop(name, None)
+        before = by.offers_of(was) if was is not None else ()
+        after = self.addressing.offers_of(counting) if counting is not None else ()
+        yield from self._replace(name, before, after, counting is not None and counting.is_provisional)
+
+    # Addresses
+
+    def use(self, addressing: Addressing) -> Iterator[list[bytes]]:
+        """Have these addresses from now on; lists of paths that differ, file by file."""
+        for _ in range(len(self._unasked)):
+            yield from self._ask_again()
+        before, after = list(self.addressing.own()), list(addressing.own())
+        self._former, self.addressing = self.addressing, addressing
+        self._unasked = dict.fromkeys(
+            [*self.files, *(name for name in self._client if name not in self.files)]
+        )
+        yield list(self._replace(_RULES, before, after))
+        while self._unasked:
+            yield from self._ask_again()
+
+    def _ask_again(self) -> Iterator[list[bytes]]:
+        if not self._unasked:
+            return
+        name = next(iter(self._unasked))
+        del self._unasked[name]
+        counting = self._counting(name)
+        if counting is not None:
+            before, after = self._former.offers_of(counting), self.addressing.offers_of(counting)
+            yield list(self._replace(name, before, after, counting.is_provisional))
+
+    def _replace(
+        self, name: str, before: Sequence[Offer], after: Sequence[Offer], is_provisional: bool = False
+    ) -> Iterator[bytes]:
+        """*name* offers *after* in place of *before*; the paths that differ."""
+        paths = dict.fromkeys([*(one.path for one in before), *(one.path for one in after)])
+        old: dict[bytes, list[Offer]] = {}
+        new: dict[bytes, list[Offer]] = {}
+        for offers, by_path in ((before, old), (after, new)):
+            for one in offers:
+                by_path.setdefault(one.path, []).append(one)
+        differ: dict[bytes, None] = {}
+        for path in paths:
+            self._claim(name, path, old.get(path, ()), new.get(path, ()), differ)
+        for path in paths:
+            self._resolve(path, differ)
+            if is_provisional and path in new:
                 self.provisional.add(path)
             else:
                 self.provisional.discard(path)
-            old = self._resources.get(path)
+        yield from differ
+
+    def _claim(
+        self, name: str, path: bytes, old: Sequence[Offer], new: Sequence[Offer], differ: dict[bytes, None]
+    ) -> None:
+        """Keep what *name* offers for *path*; nothing is kept where only a file itself is there."""
+        is_own = _is_own(old)
+        if path not in self._offers:
+            if is_own and _is_own(new):
+                self._set(path, new[0].resource if new else None, differ)
+                return
+            there = self._resources.get(path) if not old else None
+            self._offers[path] = {_OWN: [Offer(path, OWN, there)]} if there is not None else {}
+        offers = self._offers[path]
+        if name not in offers and is_own and old:
+            offers.pop(_OWN, None)
+        offers.pop(name, None)
+        for offer in old:
+            if offer.needs:
+                self._depending.get(offer.needs, set()).discard(path)
+        for offer in new:
+            if offer.needs:
+                self._depending.setdefault(offer.needs, set()).add(path)
+        if new:
+            offers[name] = list(new)
+
+    def _owner(self, path: bytes) -> tuple[str, Offer] | None:
+        """Whose offer for *path* counts."""
+        best: tuple[str, Offer] | None = None
+        for name, offers in self._offers.get(path, {}).items():
+            for offer in offers:
+                if best is not None and (best[1].rank, best[0]) <= (offer.rank, name):
+                    continue
+                if offer.needs:
+                    owner = self._owner(offer.needs)
+                    if owner is None or owner[0] != name or owner[1].needs or owner[1].rank < OWN:
+                        continue  # it leads to who is there, or no more than once
+                best = name, offer
+        return best
+
+    def _resolve(self, path: bytes, differ: dict[bytes, None]) -> None:
+        """Have at *path* what counts; it, and what depends on it, is in *differ* where that is another."""
+        if path not in self._offers:
+            return
+        owner = self._owner(path)
+        self._set(path, owner[1].resource if owner is not None else None, differ)
+        if not self._offers[path]:
+            del self._offers[path]
+        for other in tuple(self._depending.get(path, ())):
+            self._resolve(other, differ)
+        if not self._depending.get(path, True):
+            del self._depending[path]
+
+    def _set(self, path: bytes, resource: Resource | None, differ: dict[bytes, None]) -> None:
+        """Have *resource* at *path*; None: nothing."""
+        old = self._resources.get(path)
+        if resource is None:
+            self._resources.pop(path, None)
+        else:
             self._resources[path] = resource
-            if old is None or not is_same(old, resource):
-                yield path
+        if old is not resource and (old is None or resource is None or not is_same(old, resource)):
+            differ[path] = None
+
+
+def _is_own(offers: Sequence[Offer]) -> bool:
+    """Whether they are a file at the address of its name, or nothing."""
+    return not offers or (len(offers) == 1 and offers[0].rank == OWN and not offers[0].needs)

@@ -37,7 +37,8 @@ cores, and a worker that is taken over can damage neither the table nor another'
 Slot: one (path, variant)::
 
       0  u32 seq       seqlock: odd while the writer is inside; a reader that sees it change starts over
-      4  u8  state     SLOT_EMPTY, SLOT_LIVE, SLOT_DELETED, SLOT_TEMPLATE, SLOT_ANSWER, SLOT_OTHER
+      4  u8  state     SLOT_EMPTY, SLOT_LIVE, SLOT_DELETED, SLOT_TEMPLATE, SLOT_ANSWER, SLOT_OTHER,
+                       SLOT_REDIRECT
       5  u8  variant   see edge.resource: media * 4 + coding
       6  u16 variants  bit v set: this path has variant v (equal in all variants of a path); of answers
                        also OWN_ETAG, OWN_CORS
@@ -48,7 +49,8 @@ Slot: one (path, variant)::
      48  u56 length    body length in bytes
      55  u8  origin    who published it: 0 = this node, else an index into the leases
      56  u32 head      segment offset of the head record / 64
-     60  u32 modified  Last-Modified, Unix seconds; of answers: until when it is fresh, in ticks
+     60  u32 modified  Last-Modified, Unix seconds; of answers: until when it is fresh, in ticks; of
+                       redirects: the status
 
 The home slot of a path is ``u64le(key[0:8]) & (slot count - 1)``; all variants of a path start
 there and are found by linear probing over at most :data:`MAX_PROBES` slots, ended by an empty one.
@@ -61,7 +63,11 @@ Head record (in the arena, shared by all entries with the same lines)::
       2  u16 length of lines_304           ended by CRLF, without Date, ETag, Last-Modified and
                                            Content-Length, which are composed per answer
 
-SLOT_TEMPLATE marks an entry that lends its head to a POST answer and is not to be served to GET.
+SLOT_TEMPLATE marks an entry that lends its head to a POST answer, or tells workers something, and is not to
+be served to GET.
+
+SLOT_REDIRECT marks an entry that leads elsewhere.  It has no body; in place of lines_304 stands the line
+Location, which is empty where the status says that nothing is there.
 
 SLOT_ANSWER marks an answer of an application with status 200, SLOT_OTHER one with another status, which only
 the Twisted side sends.  An answer is served while it is *fresh*: the present is before its last tick, it was
@@ -90,7 +96,7 @@ LENGTH_MASK = (1 << LENGTH_BITS) - 1
 MAX_PROBES = 128
 MAX_WORKERS = 64
 
-SLOT_EMPTY, SLOT_LIVE, SLOT_DELETED, SLOT_TEMPLATE, SLOT_ANSWER, SLOT_OTHER = range(6)
+SLOT_EMPTY, SLOT_LIVE, SLOT_DELETED, SLOT_TEMPLATE, SLOT_ANSWER, SLOT_OTHER, SLOT_REDIRECT = range(7)
 #: Bits in the mask of variants of an answer, above those of variants.
 OWN_ETAG, OWN_CORS = 1 << 15, 1 << 14
 TICKS_PER_SECOND = 16

@@ -35,6 +35,7 @@ from edge.table.layout import (
     SLOT_EMPTY,
     SLOT_LIVE,
     SLOT_OTHER,
+    SLOT_REDIRECT,
     SLOT_TEMPLATE,
     TICKS_PER_SECOND,
     U32,
@@ -45,7 +46,7 @@ from edge.table.layout import (
 from edge.table.segment import Segment
 
 _READ_TRIES = 64
-_FILES, _ANSWERS = (SLOT_LIVE, SLOT_TEMPLATE), (SLOT_ANSWER, SLOT_OTHER)
+_FILES, _ANSWERS = (SLOT_LIVE, SLOT_TEMPLATE, SLOT_REDIRECT), (SLOT_ANSWER, SLOT_OTHER)
 _unpack_slot, _unpack_seq, _unpack_home = SLOT.unpack_from, U32.unpack_from, U64.unpack_from
 #: The fields of a slot in the order of edge.table.layout: seq, state, variant, variants, key, etag, body,
 #: born, length, head, modified.
@@ -76,6 +77,8 @@ class Entry(NamedTuple):
     template: bool
     #: False: the lease of who published it has run out, it must not be confirmed.
     confirmed: bool = True
+    #: Of a redirect, or of what is gone; then *lines_304* is the line Location, or nothing.
+    status: int = 200
 
 
 class Answer(NamedTuple):
@@ -283,7 +286,10 @@ class Reader:
         taken = self._memory[body : body + length] if in_memory and with_body else None
         template = state == SLOT_TEMPLATE
         confirmed = self.confirms(packed >> LENGTH_BITS)
-        return Entry(variant, variants, etag, modified, length, *lines, taken, in_memory, template, confirmed)
+        status = modified if state == SLOT_REDIRECT else 200
+        return Entry(
+            variant, variants, etag, modified, length, *lines, taken, in_memory, template, confirmed, status
+        )
 
     def is_current(self, target: bytes, etag: bytes) -> bool:
         """Whether some variant of what is asked for by *target* has this ETag, and may be confirmed.

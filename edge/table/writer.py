@@ -10,12 +10,13 @@ The stores themselves are in ``stores.py``: with fences from the native build wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 from typing import NamedTuple
 
 from edge.cache.record import HEAD_BYTES as RECORD_HEAD_BYTES
 from edge.cache.record import AnswerRecord, size_of, unpack
-from edge.resource import Coding, Media, Representation, Resource, variant_number
+from edge.resource import Coding, Media, Representation, Resource, etag_of, split_status, variant_number
 from edge.table.arena import Arena
 from edge.table.hashing import path_hasher
 from edge.table.layout import (
@@ -36,6 +37,7 @@ from edge.table.layout import (
     SLOT_EMPTY,
     SLOT_LIVE,
     SLOT_OTHER,
+    SLOT_REDIRECT,
     SLOT_TEMPLATE,
     U32,
     U64,
@@ -50,7 +52,7 @@ CODINGS = variant_number(Media.WEBP, Coding.IDENTITY)
 #: Tombstones that end a run before an empty slot become empty again, at most this many at once.
 _TRIM = MAX_PROBES
 _ANSWERS = (SLOT_ANSWER, SLOT_OTHER)
-_USED = (SLOT_LIVE, SLOT_TEMPLATE, *_ANSWERS)
+_USED = (SLOT_LIVE, SLOT_TEMPLATE, SLOT_REDIRECT, *_ANSWERS)
 #: Answers that make room for one block at most, before it is done without.
 _MOST_ROOM = 256
 
@@ -115,6 +117,14 @@ class _Slot(NamedTuple):
     def has_record(self) -> bool:
         """Whether a record lies behind the body."""
         return self.state in _ANSWERS and self.variant == 0
+
+
+def _as_stored(resource: Resource) -> tuple[int, int, tuple[Representation, ...]]:
+    """(state of its slots, their field "modified", its representations) of *resource* in the table."""
+    status, lines = split_status(resource.representations[0].lines_200)
+    if not status:
+        return SLOT_LIVE, resource.modified, resource.representations
+    return SLOT_REDIRECT, status, (replace(resource.representations[0], lines_200=lines),)
 
 
 def _nobody_minds(number: int) -> None:
@@ -182,13 +192,14 @@ class Writer:
         """
         key = self._key_of(resource.path)
         mask = 0
-        for representation in resource.representations:
+        state, modified, representations = _as_stored(resource)
+        for representation in representations:
             mask |= 1 << representation.variant
         # Variant 0 last: its mask announces the others.
-        for representation in sorted(resource.representations, key=lambda one: -one.variant):
+        for representation in sorted(representations, key=lambda one: -one.variant):
             slot = _Slot(
-                0, SLOT_LIVE, representation.variant, mask, key, representation.etag, 0, 0,
-                representation.length | origin << LENGTH_BITS, 0, resource.modified,
+                0, state, representation.variant, mask, key, representation.etag, 0, 0,
+                representation.length | origin << LENGTH_BITS, 0, modified,
             )  # fmt: skip
             if self._put_one(slot, representation, spill) is None:
                 self._delete(key, 0xFFFF)
@@ -294,7 +305,8 @@ class Writer:
     def has_originals(self, resource: Resource) -> bool:
         """Whether its path has the same with the same header lines already, but for content codings."""
         key = self._key_of(resource.path)
-        wanted = {one.variant: one for one in resource.representations if one.variant % CODINGS == 0}
+        state, modified, representations = _as_stored(resource)
+        wanted = {one.variant: one for one in representations if one.variant % CODINGS == 0}
         first = self._place(key, 0)[1]
         if first is None or {one for one in range(0, 16, CODINGS) if first.variants >> one & 1} != set(
             wanted
@@ -303,7 +315,9 @@ class Writer:
         for variant, one in wanted.items():
             slot = self._place(key, variant)[1]
             lines = HEAD_RECORD.pack(len(one.lines_200), len(one.lines_304)) + one.lines_200 + one.lines_304
-            if slot is None or slot.state != SLOT_LIVE or slot.etag != one.etag:
+            if slot is None or slot.state != state or slot.etag != one.etag:
+                return False
+            if state == SLOT_REDIRECT and slot.modified != modified:
                 return False
             if self._heads_at.get(slot.head * GRANULE) != lines:
                 return False
@@ -327,11 +341,16 @@ class Writer:
         self._store(index, old._replace(granule=at // GRANULE))
         return True
 
-    def put_template(self, path: bytes, lines_200: bytes, lines_304: bytes) -> bool:
-        """An entry that only lends its lines to the answer of a POST; does not advance the sequence."""
-        nothing = Representation(0, b"template-no-etag", b"", 0, lines_200, lines_304, b"")
-        slot = _Slot(0, SLOT_TEMPLATE, 0, 1, self._key_of(path), nothing.etag, 0, 0, 0, 0, 0)
-        return self._put_one(slot, nothing, None) is not None
+    def put_template(self, path: bytes, lines_200: bytes, lines_304: bytes, body: bytes = b"") -> bool:
+        """An entry that only lends its lines to the answer of a POST; does not advance the sequence.
+
+        Or one whose *body* tells workers something; False: there is no room for it.
+        """
+        etag = etag_of(sha256(body).digest()) if body else b"template-no-etag"
+        one = Representation(0, etag, b"", len(body), lines_200, lines_304, body)
+        slot = _Slot(0, SLOT_TEMPLATE, 0, 1, self._key_of(path), one.etag, 0, 0, len(body), 0, 0)
+        number = self._put_one(slot, one, None)
+        return number is not None and (not body or self._load(number).body > 0)
 
     def remove(self, path: bytes) -> bool:
         """Takes *path* away; whether it was there."""

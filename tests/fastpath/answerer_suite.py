@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from edge.fastpath.interface import Answerer, Next, Settings
 from edge.http import changes
-from edge.http.answer import head_200, head_304, head_answer, head_answer_304, head_plain
+from edge.http.answer import (
+    head_200,
+    head_304,
+    head_answer,
+    head_answer_304,
+    head_plain,
+    redirect_published,
+)
 from edge.http.changes import tag_of
 from edge.http.dates import format_date
 from edge.sites import SiteHosts
@@ -242,6 +249,42 @@ class AnswererSuite(Base):
         self.assertIn(cors, self.answered(get(EMPTY, b"Origin: https://n3.example")))
         with contextlib.suppress(ValueError):  # the native build has room for 1,024
             self.answerer.allow_origins([b"https://%d.example" % number for number in range(1025)])
+
+    def test_a_redirect_is_answered_to_the_byte_and_passes_the_query_on(self) -> None:
+        """As edge.http.answer writes it; what is gone is not said here."""
+        for path, status, to in site.REDIRECTS:
+            for query in (None, b"", b"x=1&y=%0d"):
+                request = get(path if query is None else path + b"?" + query)
+                if status in (404, 410):
+                    self.assertEqual(self.answerer.answer(request, DATE), (b"", 0, Next.HAND_OFF))
+                    continue
+                line = b"Location: %b\r\n" % to
+                head, body = redirect_published(status, line, query, DATE, b"X-Moved: yes\r\n")
+                self.assertEqual(self.answered(request), head + body)
+                self.assertEqual(self.answered(request.replace(b"GET", b"HEAD", 1)), head)
+        self.assertIn(b"Location: /a?x#b?c\r\n", self.answered(get(b"/moved-303?x")))
+        self.assertIn(b"Location: /a.html?own=1\r\n", self.answered(get(b"/moved-302?x")))
+        self.assertIn(b"Location: https://example.org/?x#there\r\n", self.answered(get(b"/moved-301?x")))
+
+    def test_a_redirect_that_has_no_room_for_the_query_is_let_go(self) -> None:
+        """The head of an answer is bounded; the Twisted side has no such bound."""
+        request = get(b"/moved-307?" + b"y" * 4200)
+        self.assertEqual(self.answerer.answer(request, DATE), (b"", 0, Next.HAND_OFF))
+
+    def test_no_condition_and_no_batch_confirms_a_redirect(self) -> None:
+        """It has nothing that could be current."""
+        tag = site.etag(b"/moved")
+        self.assertIn(b"308 Permanent", self.answered(get(b"/moved", b'If-None-Match: "%b"' % tag)))
+        self.assertIn(b"308 Permanent", self.answered(get(b"/moved", b"If-None-Match: *")))
+        self.assertTrue(self.answered(revalidate(tag + b" /moved")).endswith(b'"stale":[0]}'))
+
+    def test_who_says_itself_who_may_read_it_is_not_said_of_twice(self) -> None:
+        """Two such lines would be none."""
+        for path in (site.OWN_CORS_PAGE, b"/moved-cors"):
+            for lines in ((), (b"If-None-Match: *",)):
+                answer = self.answered(get(path, b"Origin: https://n2.example", *lines))
+                self.assertEqual(answer.count(b"Access-Control-Allow-Origin"), 1)
+        self.assertIn(b"-Allow-Origin: *\r\n", self.answered(get(b"/moved", b"Origin: https://n2.example")))
 
     def test_what_is_not_recognised_is_let_go_untouched(self) -> None:
         """Nothing is answered and nothing consumed, with an earlier request or without."""

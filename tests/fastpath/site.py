@@ -6,7 +6,7 @@ import hashlib
 
 from edge.cache.record import AnswerRecord
 from edge.cache.status import HIT
-from edge.resource import Representation, Resource, etag_of
+from edge.resource import Representation, Resource, etag_of, redirect
 from edge.table.layout import OWN_CORS, OWN_ETAG, ticks_of
 from edge.table.segment import Segment
 from edge.table.writer import StoredAnswer, Writer
@@ -15,6 +15,18 @@ PAGE = b"/a.html"
 PHOTO = b"/i.jpg"
 EMPTY = b"/empty"
 BIG = b"/big"
+#: It says itself who may read it.
+OWN_CORS_PAGE = b"/own-cors"
+#: They lead elsewhere, or to nothing: (path, status, address).
+REDIRECTS = (
+    (b"/moved", 308, b"/a.html"),
+    (b"/moved-301", 301, b"https://example.org/#there"),
+    (b"/moved-302", 302, b"/a.html?own=1"),
+    (b"/moved-303", 303, b"/a#b?c"),
+    (b"/moved-307", 307, b"/" + b"x" * 4000),
+    (b"/gone", 410, b""),
+    (b"/gone-page", 404, b"/a.html"),
+)
 #: What is there.
 BODY = b"0123456789abcdef" * 12_500
 DATE = b"Tue, 14 Nov 2023 22:13:20 GMT"
@@ -38,9 +50,10 @@ def page(name: bytes, body: bytes) -> Resource:
 
 
 def resources() -> list[Resource]:
-    """A page in three codings, an image in three media, an empty file, a large body."""
+    """A page in four codings, an image in three media, an empty file, a large body, redirects."""
     vary = b"Cache-Control: no-cache\r\nVary: Accept-Encoding\r\n"
     vary_image = b"Cache-Control: no-cache\r\nVary: Accept\r\n"
+    own = b"Access-Control-Allow-Origin: https://n2.example\r\n"
     plain = b"Content-Type: text/plain; charset=utf-8\r\nCache-Control: no-cache\r\n"
     return [
         Resource(
@@ -68,6 +81,9 @@ def resources() -> list[Resource]:
             1_650_000_001,
             (_made(0, BODY, plain, b"Cache-Control: no-cache\r\n"),),
         ),
+        Resource(OWN_CORS_PAGE, 1_650_000_002, (_made(0, b"own", plain + own, own),)),
+        *(redirect(path, status, to, 1, b"X-Moved: yes\r\n") for path, status, to in REDIRECTS),
+        redirect(b"/moved-cors", 302, b"/x", 0, own),
     ]
 
 

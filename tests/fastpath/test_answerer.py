@@ -61,6 +61,10 @@ PATHS = st.sampled_from(
         b"/app?x=1&~etag=" + TAGS[7],
         b"/app?~etag=" + TAGS[5],
         b"/app/own?~etag=own-br",
+        site.OWN_CORS_PAGE,
+        *(path + query for path, _, _ in site.REDIRECTS for query in (b"", b"?q=1&~etag=" + TAGS[0])),
+        b"/moved-307?" + b"y" * 4200,
+        b"/moved-cors",
     ]
 )
 LINES = st.one_of(

@@ -55,9 +55,9 @@ class LayoutTests(SynchronousTestCase):
         self.assertEqual(variant_number(Media.WEBP, Coding.IDENTITY), 4)
 
     def test_states_are_numbered_alike(self) -> None:
-        """Empty, live, deleted, template, answer, other; and the flags of answers."""
+        """Empty, live, deleted, template, answer, other, redirect; and the flags of answers."""
         names = re.findall(r"EDGE_(SLOT_[A-Z]+)\b", HEADER.split("enum")[1].split(";")[0])
-        self.assertEqual([getattr(layout, name) for name in names], [0, 1, 2, 3, 4, 5])
+        self.assertEqual([getattr(layout, name) for name in names], [0, 1, 2, 3, 4, 5, 6])
         flags = re.findall(r"#define EDGE_(OWN_[A-Z]+) 0x([0-9A-Fa-f]+)u", HEADER)
         self.assertEqual(
             {name: int(value, 16) for name, value in flags},

@@ -291,7 +291,7 @@ static bool find_first(edge_answerer *answerer, const edge_request *request, edg
     const edge_table *table = &answerer->table;
     *key = key_of(answerer, request->site, request->path.bytes, request->path.length);
     bool found = edge_table_find(table, *key, 0, entry);
-    if (found && entry->state == EDGE_SLOT_LIVE)
+    if (found && (entry->state == EDGE_SLOT_LIVE || entry->state == EDGE_SLOT_REDIRECT))
         return true;
     if (request->exact.length > request->path.length) {
         *key = key_of(answerer, request->site, request->exact.bytes, request->exact.length);
@@ -429,6 +429,43 @@ static bool answer_changes(edge_answerer *answerer, const edge_request *request,
     return true;
 }
 
+/* What the lines of an entry say themselves of who may read it: publishing writes the name so. */
+static bool has_own_cors(const edge_entry *entry)
+{
+    static const char name[] = "\r\nAccess-Control-Allow-Origin:";
+    const size_t length = sizeof name - 1;
+    const uint8_t *p = entry->lines_200, *end = p + entry->length_200;
+    if (entry->length_200 > length && !memcmp(p, name + 2, length - 2))
+        return true;
+    while (end - p > (ptrdiff_t)length && (p = memchr(p, '\r', (size_t)(end - p) - length))) {
+        if (!memcmp(p, name, length))
+            return true;
+        p++;
+    }
+    return false;
+}
+
+/* The resource is elsewhere.  false: the Twisted side says it. */
+static bool answer_redirect(edge_answerer *answerer, const edge_request *request, const edge_entry *entry,
+                            edge_output *out)
+{
+    size_t before = out->total;
+    edge_span query = {NULL, 0};
+    if (request->target.length > request->path.length) {
+        query.bytes = request->target.bytes + request->path.length + 1;
+        query.length = request->target.length - request->path.length - 1;
+    }
+    if (!edge_head_leads(entry->modified) || entry->length_304 < 2 || current(request, entry) == UNCLEAR
+        || query.length + entry->length_304 + entry->length_200 > EDGE_LINES_LIMIT)
+        return false;
+    edge_head_context context = context_of(answerer, request);
+    context.readable = context.readable && !has_own_cors(entry);
+    edge_head_redirect(out, &context, entry, query.bytes, query.length, request->method == EDGE_GET);
+    if (answerer->log_every)
+        sample(answerer, request, entry->modified, out->total - before);
+    return true;
+}
+
 /* GET and HEAD.  false: let go, and nothing is written. */
 static bool answer_get(edge_answerer *answerer, const edge_request *request, edge_output *out)
 {
@@ -438,9 +475,11 @@ static bool answer_get(edge_answerer *answerer, const edge_request *request, edg
         return answer_changes(answerer, request, out);
     if (!select_entry(answerer, request, &entry))
         return false;
+    if (entry.state == EDGE_SLOT_REDIRECT)
+        return answer_redirect(answerer, request, &entry, out);
     const bool is_answer = entry.state == EDGE_SLOT_ANSWER;
     edge_head_context context = context_of(answerer, request);
-    if (is_answer && entry.variants & EDGE_OWN_CORS)
+    if (context.readable && (is_answer ? entry.variants & EDGE_OWN_CORS : has_own_cors(&entry)))
         context.readable = false;
     unsigned status;
     switch (current(request, &entry)) {

@@ -129,6 +129,63 @@ void edge_head_plain(edge_output *out, const edge_head_context *context, const e
     finish(out, context, begin, false);
 }
 
+static const struct {
+    unsigned status;
+    const char *name;
+} leading[] = {
+    {301, "301 Moved Permanently"},  {302, "302 Found"},
+    {303, "303 See Other"},          {307, "307 Temporary Redirect"},
+    {308, "308 Permanent Redirect"},
+};
+
+static const char *name_of(unsigned status)
+{
+    for (size_t i = 0; i < sizeof leading / sizeof *leading; i++)
+        if (leading[i].status == status)
+            return leading[i].name;
+    return NULL;
+}
+
+bool edge_head_leads(unsigned status)
+{
+    return name_of(status) != NULL;
+}
+
+void edge_head_redirect(edge_output *out, const edge_head_context *context, const edge_entry *entry,
+                        const uint8_t *query, size_t query_length, bool with_body)
+{
+    static const char why[] = ": The resource is at the address that Location names.\n";
+    const char *name = name_of(entry->modified);
+    const size_t length = strlen(name), line = entry->length_304 - 2; /* without its CRLF */
+    const uint8_t *hash = memchr(entry->lines_304, '#', line);
+    const size_t before = hash ? (size_t)(hash - entry->lines_304) : line;
+    const bool passes = query && !memchr(entry->lines_304, '?', before);
+    size_t begin = out->used;
+    PUT(out, "HTTP/1.1 ");
+    edge_put(out, (const uint8_t *)name, length);
+    PUT(out, "\r\nDate: ");
+    put_date(out, context->date);
+    PUT(out, "\r\nContent-Type: text/plain; charset=utf-8\r\n");
+    put_length(out, length + sizeof why - 1);
+    edge_put(out, entry->lines_304, before);
+    if (passes) {
+        PUT(out, "?");
+        edge_put(out, query, query_length);
+    }
+    edge_put(out, entry->lines_304 + before, line - before);
+    PUT(out, "\r\n");
+    edge_put(out, entry->lines_200, entry->length_200);
+    if (context->readable)
+        PUT(out, "Access-Control-Allow-Origin: *\r\n");
+    finish(out, context, begin, false);
+    if (!with_body)
+        return;
+    begin = out->used;
+    edge_put(out, (const uint8_t *)name, length);
+    PUT(out, why);
+    edge_piece_since(out, begin);
+}
+
 void edge_head_408(edge_output *out, const edge_head_context *context)
 {
     static const char body[] = "408 Request Timeout: The request did not arrive in time.\n";

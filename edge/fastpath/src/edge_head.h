@@ -36,6 +36,12 @@ void edge_head_304(edge_output *out, const edge_head_context *context, const edg
 /* A body of so many bytes without validators, with the lines of a template: the answer to a batch. */
 void edge_head_plain(edge_output *out, const edge_head_context *context, const edge_entry *template,
                      size_t length);
+/* Whether edge_head_redirect knows the status. */
+bool edge_head_leads(unsigned status);
+/* The resource is elsewhere; query: of the request, passed on where the address has none; NULL: it has none.  A HEAD
+ * gets no body. */
+void edge_head_redirect(edge_output *out, const edge_head_context *context, const edge_entry *entry,
+                        const uint8_t *query, size_t query_length, bool with_body);
 /* The request's head took too long.  With its body: the answer is whole. */
 void edge_head_408(edge_output *out, const edge_head_context *context);
 

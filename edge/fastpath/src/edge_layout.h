@@ -24,7 +24,10 @@
 #define EDGE_RECORD_BYTES 28  /* of the record behind an answer's body, at least */
 
 /* edge_slot.state. */
-enum { EDGE_SLOT_EMPTY, EDGE_SLOT_LIVE, EDGE_SLOT_DELETED, EDGE_SLOT_TEMPLATE, EDGE_SLOT_ANSWER, EDGE_SLOT_OTHER };
+enum {
+    EDGE_SLOT_EMPTY, EDGE_SLOT_LIVE, EDGE_SLOT_DELETED, EDGE_SLOT_TEMPLATE, EDGE_SLOT_ANSWER, EDGE_SLOT_OTHER,
+    EDGE_SLOT_REDIRECT
+};
 
 /* edge_slot.variants of an answer, above the bits of variants. */
 #define EDGE_OWN_ETAG 0x8000u
@@ -55,7 +58,7 @@ typedef struct {
     uint32_t body;   /* / EDGE_GRANULE */
     uint32_t born;   /* of answers: ticks */
     uint64_t length; /* and the origin, see EDGE_LENGTH_BITS */
-    uint32_t head, modified; /* of answers: until when it is fresh, in ticks */
+    uint32_t head, modified; /* of answers: until when it is fresh, in ticks; of redirects: the status */
 } edge_slot;
 
 /* CLOCK_MONOTONIC in milliseconds, as ticks. */

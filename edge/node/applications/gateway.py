@@ -40,7 +40,7 @@ from edge.sites import Hosts
 from edge.upstream.forwarded import passages
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from twisted.python.failure import Failure
 
@@ -81,10 +81,12 @@ class Gateway:
         mounts: Collection[bytes] = (),
         https_only: bool = False,
         hosts: Hosts | None = None,
+        is_ruled: Callable[[int, bytes], bool] = lambda site, path: False,
     ) -> None:
         """*allowed*: by number of the site, origins whose pages may change something there.
 
         *mounts*: first segments that are not ours, at the default site; *hosts*: None, there is one site.
+        *is_ruled*: whether a rule of the site of that number says what a path is where nothing is published.
         """
         #: The longest first.
         self.places = sorted(places, key=lambda place: -len(place.at))
@@ -93,6 +95,7 @@ class Gateway:
         self._allowed = allowed
         self._mounts = frozenset(mounts)
         self._https_only = https_only
+        self._is_ruled = is_ruled
         self._clock = clock
         self._said = CountedLog(self._log, clock)
 
@@ -105,7 +108,7 @@ class Gateway:
             return None
         if path is not None:
             published = self._is_published(path, self._hosts.prefix(place.site))
-            if published or not self._reader.complete:
+            if published or not self._reader.complete or self._is_ruled(place.site, path):
                 return None  # or it is not known: the resources ask, and come back by take_whole
         return self._guarded(channel, head, place)
 

@@ -1,7 +1,8 @@
 """Entries on their way from the supervisor to a worker whose table does not hold them.
 
-Packed as MessagePack: ``[variants, modified, [[variant, etag, length, lines_200, lines_304], ...]]``.
-Bodies are never sent: the supervisor makes sure that they lie in the blob store.
+Packed as MessagePack: ``[variants, modified, [[variant, etag, length, lines_200, lines_304], ...]]``; the
+lines of a redirect begin with its status (:func:`edge.resource.redirect`).  Bodies are never sent: the
+supervisor makes sure that they lie in the blob store.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from edge.resource import split_status
 from edge.table.reader import Entry
 
 if TYPE_CHECKING:
@@ -35,9 +37,9 @@ def unpack(packed: bytes) -> dict[int, Entry]:
     if not packed:
         return {}
     variants, modified, entries = _DECODER.decode(packed)
-    return {
-        variant: Entry(
-            variant, variants, etag, modified, length, lines_200, lines_304, None, not length, False
-        )
-        for variant, etag, length, lines_200, lines_304 in entries
-    }
+    found = {}
+    for variant, etag, length, lines_200, lines_304 in entries:
+        status, lines = split_status(lines_200)
+        entry = Entry(variant, variants, etag, modified, length, lines, lines_304, None, not length, False)
+        found[variant] = entry._replace(status=status or 200)
+    return found

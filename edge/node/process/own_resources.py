@@ -16,6 +16,9 @@ STATUS = b"/.edge/status"
 #: The same where not everybody may read it: no canonical path holds a NUL, so the fast path never finds it.
 KEPT_STATUS = b"/.edge/status\0"
 
+#: A template whose body are rules of the site (:class:`edge.publish.addressing.Document`); likewise.
+ADDRESSES = b"/.edge/addresses\0"
+
 #: Where an authority looks for what proves that a name is ours (RFC 8555 section 8.3).
 CHALLENGES = b"/.well-known/acme-challenge/"
 _KEY_AUTHORIZATION = re.compile(rb"(?:\A|\n)Key-Authorization: ([A-Za-z0-9_.-]+)\r\n")

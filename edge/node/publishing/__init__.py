@@ -5,6 +5,7 @@
 * ``publisher.py``: the shell around the schedule of a webroot: its jobs, the table, what is asked for
 * ``deploys.py``: where a deploy begins and ends
 * ``purges.py``: paths that stay away
+* ``readdressing.py``: rules of addresses and fields, and the files that have some, brought into force
 * ``threads.py``: the threads in which jobs run; ``milestone.py``: what others wait for
 * ``scrubber.py``: blobs compared with their digests in the background
 * ``table.py``: what a publisher needs of a table; the table of a node alone

@@ -34,6 +34,7 @@ from edge.node.process.clocks import date_of
 from edge.node.publishing.deploys import Deploy
 from edge.node.publishing.milestone import Milestone
 from edge.node.publishing.purges import Purges
+from edge.node.publishing.readdressing import Readdressing
 from edge.node.publishing.threads import Threads
 from edge.publish.catalogue import Catalogue
 from edge.publish.client import CACHE_RULES, RULES, unpack
@@ -111,10 +112,12 @@ class Publisher:
         slices: Slices,
         reactor: Any,
         prefix: bytes = b"",
+        show_rules: Callable[[bytes], object] = lambda document: None,
     ) -> None:
         """*store*: what is remembered of files and coded bodies; *bodies*: is told of the site.
 
         *prefix*: of the site's names there (:mod:`edge.sites`); *table* knows it.
+        *show_rules*: tells workers of rules that are no entries (:class:`edge.publish.addressing.Document`).
         """
         self._prefix = prefix
         self.settings = settings
@@ -156,6 +159,8 @@ class Publisher:
         self._said: set[Problem] = set()
         self._said_error = ""
         self._next_progress = 0.0
+        self._readdressing = Readdressing(self.site, self._schedule, store, slices, self._quick, show_rules)
+        self._readdressing.begin(settings.addresses)
         bodies.hold(self.site, prefix)
 
     # Publishing
@@ -186,6 +191,7 @@ class Publisher:
         self.begun.reach()
         self._pump()
         await done
+        await self._readdressing.bring_about(self.settings.addresses)
         self._table.end_first_publish()
         if self.settings.root and not any(problem.kind in KEEPS_OLD for problem in self.problems):
             await self._slices.run(self._remove_vanished())
@@ -378,12 +384,25 @@ class Publisher:
             self._start(job, self._bulk if is_bulk else self._quick)
         while self._count(is_slow=True) < self._cores and (slow := schedule.take_slow(now)) is not None:
             self._start(slow, self._slow)
+        self._readdress_if_due()
         if not self._applying:
             self._applying = True
             Deferred.fromCoroutine(self._apply())
         if not schedule.is_complete and self.settings.root:
             self._table.set_complete(False)
             self._tell_progress(now)
+
+    def _readdress_if_due(self) -> None:
+        if not self._readdressing.is_running and self._readdressing.is_due(self.settings.addresses):
+            Deferred.fromCoroutine(self._readdress())
+
+    async def _readdress(self) -> None:
+        """Have the site found as its rules say now."""
+        try:
+            await self._readdressing.bring_about(self.settings.addresses)
+        except Exception:
+            self._log.failure("the rules of the site could not be brought into force")
+        self._pump()
 
     def _count(self, is_slow: bool) -> int:
         return sum(_is_slow(job) is is_slow for job in self._running)
@@ -488,6 +507,7 @@ class Publisher:
             self.deploy.end()
         if self._stopped:
             return
+        self._readdress_if_due()
         schedule = self._schedule
         for batch in schedule.finished():
             done = self._waiting.pop(batch, None)
@@ -496,8 +516,11 @@ class Publisher:
         now = set(self.problems)
         self._said = {one for one in self._said if one in now or not one.name}  # "": of the cache
         if self.begun.is_reached:
-            self._table.set_complete(not self._outside and (schedule.is_complete or not self.settings.root))
-            if (schedule.is_served and self._client_is_there) or not self.settings.root:
+            is_addressed = not self._readdressing.is_due(self.settings.addresses)
+            is_whole = is_addressed and not self._outside
+            self._table.set_complete(is_whole and (schedule.is_complete or not self.settings.root))
+            is_served = schedule.is_served and self._client_is_there and is_addressed
+            if is_served or not self.settings.root:
                 self.served.reach()
         draining, self._draining = self._draining, []
         for done in draining:

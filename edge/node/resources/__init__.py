@@ -1,6 +1,7 @@
 """``twisted.web`` resources, the answers of a worker's Twisted side; imports ``connection`` and below.
 
 * ``published.py``: representations from the table and the blob store
+* ``addresses.py``: rules of the site that are no entries: patterns, the fallback
 * ``edge_resources.py``: ``/.edge/...``; ``dashboard.*``: the page ``/.edge/``
 * ``audience.py``: who may see the status and the dashboard
 * ``https_only.py``: plain HTTP that only leads to HTTPS

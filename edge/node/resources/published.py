@@ -19,6 +19,8 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from edge.addresses.navigation import VARY, is_navigation
+from edge.addresses.redirects import LEADING, REWRITE
 from edge.http import answer
 from edge.http.conditional import NOT_MODIFIED, PRECONDITION_FAILED, evaluate
 from edge.http.negotiation import choose_variant
@@ -34,8 +36,10 @@ from edge.table.site_state import find_state, state_since
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from edge.addresses.redirects import Leads
     from edge.http.parser import RequestHead
     from edge.node.connection.request import EdgeRequest
+    from edge.node.resources.addresses import Addresses
     from edge.table.reader import Entry, Reader
 
 METHODS = (b"GET", b"HEAD", b"OPTIONS")
@@ -126,9 +130,11 @@ class PublishedResource(Resource):
 
     isLeaf = True
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, addresses: Sequence[Addresses] = ()) -> None:
+        """*addresses*: rules for what has no entry, by number of the site; none: there are none."""
         super().__init__()
         self.source = source
+        self._addresses = addresses
         #: Who may answer a request for which nothing is published; whether it does.
         self.beyond: Callable[[EdgeRequest], bool] = lambda request: False
 
@@ -140,7 +146,7 @@ class PublishedResource(Resource):
     async def _answer(self, request: EdgeRequest) -> None:
         path = canonical_path(request.head.path)
         if path is None:
-            await self._missing(request, None)
+            await self._unclear(request)
         else:
             await self.serve(request, path)
 
@@ -154,13 +160,20 @@ class PublishedResource(Resource):
             name = path  # of the node's certificate, whichever site has the name
             entry = await self.source.find(name, head, head.method == b"GET")
         if entry is None:
-            await self._missing(request, path)
+            await self._unpublished(request, path)
+            return
+        if entry.status != 200:
+            await self._elsewhere(request, path, entry)
             return
         state = None if path.startswith(b"/.edge/") else state_since(self.source.reader, before)
-        date = request.site.date()
-        cors = answer.cors_line(
-            path, head.fields.get(b"origin"), self.source.origins[request.site_number or 0]
-        )
+        await self._represent(request, name, entry, state)
+
+    async def _represent(
+        self, request: EdgeRequest, name: bytes, entry: Entry, state: bytes | None = None
+    ) -> None:
+        """Answer *request* with *entry*, whose name is *name*."""
+        head, date = request.head, request.site.date()
+        cors = self._cors(request, entry.lines_200)
         if head.method == b"OPTIONS":
             request.write_answer(204, answer.head_options(METHODS, date, cors, request.closes))
             return
@@ -231,26 +244,141 @@ class PublishedResource(Resource):
             request.begin_answer(status, head)
             FileBody(request, file, length).start()
 
-    async def _missing(self, request: EdgeRequest, path: bytes | None) -> None:
-        """Nothing is published under *path* (None: a path that cannot exist)."""
-        asked, date, close = request.head, request.site.date(), request.closes
-        if path is not None and not path.endswith(b"/"):
+    def _cors(self, request: EdgeRequest, lines: bytes = b"") -> bytes:
+        """The line that lets pages of other origins read the answer, where its *lines* say nothing of it."""
+        if answer.has_own_cors(lines):
+            return b""
+        head, allowed = request.head, self.source.origins[request.site_number or 0]
+        return answer.cors_line(head.path, head.fields.get(b"origin"), allowed)
+
+    def _rules(self, request: EdgeRequest) -> Addresses | None:
+        """Those of the site that *request* is for, where nothing is published; None: there are none."""
+        if not self._addresses or request.head.path.startswith(b"/.edge/"):
+            return None
+        return self._addresses[request.site_number or 0]
+
+    # What is elsewhere, or not there
+
+    async def _elsewhere(self, request: EdgeRequest, path: bytes, entry: Entry) -> None:
+        """A redirect, or something gone, is published under *path*."""
+        if entry.status in LEADING and entry.lines_304:
+            self._lead(request, entry.status, entry.lines_304, request.head.query, entry.lines_200)
+        else:
+            page = entry.lines_304.removeprefix(b"Location: ").rstrip(b"\r\n")
+            await self._missing(request, path, entry.status, page or NOT_FOUND_PAGE)
+
+    def _lead(
+        self, request: EdgeRequest, status: int, line: bytes, query: bytes | None, lines: bytes = b""
+    ) -> None:
+        """Answer *request* with a redirect; *line*: Location; *lines*: those of rules."""
+        lines += self._cors(request, lines)
+        date, close = request.site.date(), request.closes
+        request.write_answer(status, *answer.redirect_published(status, line, query, date, lines, close))
+
+    def _lines_of_rules(self, request: EdgeRequest) -> bytes:
+        """The fields of a redirect that is no entry."""
+        rules = self._rules(request)
+        return rules.lines(request.head.path) if rules is not None else b""
+
+    async def _unclear(self, request: EdgeRequest) -> None:
+        """The path has no canonical form: it may have empty segments."""
+        rules = self._rules(request)
+        merged = rules.merged(request.head.path) if rules is not None else None
+        if merged is not None and await self._leads_on(request, merged):
+            line, lines = b"Location: %b\r\n" % merged, self._lines_of_rules(request)
+            self._lead(request, 308, line, request.head.query, lines)
+        elif not self.beyond(request):
+            await self._missing(request, None)
+
+    async def _leads_on(self, request: EdgeRequest, path: bytes) -> bool:
+        """Whether there is anything at *path* that it is worth to be led to."""
+        if path.startswith(b"/.edge/"):
+            return False
+        for one in (path, path + b"/"):
+            if await self.source.find(entry_name(request.prefix, one), request.head, False) is not None:
+                return True
+        rules = self._rules(request)
+        return rules is not None and rules.find(path, None) is not None
+
+    async def _unpublished(self, request: EdgeRequest, path: bytes) -> None:
+        """Nothing is at *path*: a rule may answer, a folder, an application, the fallback, or nobody."""
+        asked, rules = request.head, self._rules(request)
+        if rules is not None and await self._by_rule(request, rules.find(path, asked.query)):
+            return
+        if not path.endswith(b"/"):
             folder = await self.source.find(entry_name(request.prefix, path + b"/"), asked, False)
             if folder is not None:
-                request.write_answer(301, *answer.redirect(path + b"/", asked.query, date, close=close))
+                lines = self._cors(request)
+                date, close = request.site.date(), request.closes
+                request.write_answer(301, *answer.redirect(path + b"/", asked.query, date, 301, lines, close))
                 return
-        page_name = entry_name(request.prefix, NOT_FOUND_PAGE)
-        page = await self.source.find(page_name, asked, True)
-        if page is None and path == b"/":
-            request.write_answer(
-                404, answer.head_plain(404, date, len(NO_INDEX), _HTML, b"", close), NO_INDEX
-            )
-        elif page is None:
-            request.write_answer(404, *answer.error(404, "", date, b"", close))
+        if self.beyond(request):
+            return
+        if rules is not None:
+            if await self._by_rule(request, rules.find_last(path)):
+                return
+            fallback = rules.fallback
+            if fallback is not None and is_navigation(asked.method, asked.fields):
+                found = await self._page(request, fallback)
+                if found is not None:
+                    at, entry = found
+                    entry = entry._replace(lines_200=entry.lines_200 + VARY, lines_304=entry.lines_304 + VARY)
+                    await self._represent(request, at, entry)
+                    return
+        await self._missing(request, path)
+
+    async def _by_rule(self, request: EdgeRequest, leads: Leads | None) -> bool:
+        """Answer *request* as a rule says, if it can be; whether it was."""
+        if leads is None:
+            return False
+        if leads.status in LEADING:
+            line, lines = b"Location: %b\r\n" % leads.address, self._lines_of_rules(request)
+            self._lead(request, leads.status, line, None, lines)
+            return True
+        page = canonical_path(leads.address) if leads.address else None
+        if leads.status != REWRITE:
+            await self._missing(request, None, leads.status, page or NOT_FOUND_PAGE)
+            return True
+        found = await self._page(request, page) if page is not None else None
+        if found is None:
+            return False
+        await self._represent(request, *found)
+        return True
+
+    async def _page(self, request: EdgeRequest, path: bytes) -> tuple[bytes, Entry] | None:
+        """(name, entry) of what is at *path*, or where that leads on this site; None: nothing is."""
+        wants_body = request.head.method == b"GET"
+        for _ in range(2):
+            name = entry_name(request.prefix, path)
+            entry = await self.source.find(name, request.head, wants_body)
+            if entry is None or entry.template:
+                return None
+            if entry.status == 200:
+                return name, entry
+            onward = canonical_path(entry.lines_304.removeprefix(b"Location: ").rstrip(b"\r\n"))
+            if entry.status not in LEADING or onward is None:
+                return None
+            path = onward
+        return None
+
+    async def _missing(
+        self, request: EdgeRequest, path: bytes | None, status: int = 404, page: bytes = NOT_FOUND_PAGE
+    ) -> None:
+        """Nothing is there (*path* None: whatever it was); *page* says so, if the site has it."""
+        date, close = request.site.date(), request.closes
+        rules = self._rules(request)
+        varies = VARY if rules is not None and rules.fallback is not None else b""
+        found = await self._page(request, page)
+        if found is None and path == b"/" and status == 404:
+            head = answer.head_plain(404, date, len(NO_INDEX), _HTML + varies, b"", close)
+            request.write_answer(404, head, NO_INDEX)
+        elif found is None:
+            request.write_answer(status, *answer.error(status, "", date, varies, close))
         else:
-            lines = without_permission(page.lines_200)
-            head = answer.head_plain(404, date, page.length, lines, b"", close)
-            await self._send(request, 404, head, page_name, page, 0, page.length)
+            at, entry = found
+            lines = without_permission(entry.lines_200) + varies
+            head = answer.head_plain(status, date, entry.length, lines, b"", close)
+            await self._send(request, status, head, at, entry, 0, entry.length)
 
 
 def answer_later(request: EdgeRequest, answering: Awaitable[None]) -> int:

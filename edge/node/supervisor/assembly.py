@@ -24,6 +24,7 @@ from edge.cache.groups import Groups
 from edge.fastpath.answerer import monotonic_ms
 from edge.node.bodies.store import BodyStore
 from edge.node.process.clocks import date_of
+from edge.node.process.own_resources import ADDRESSES
 from edge.node.process.periodic import Periodic
 from edge.node.process.slices import Slices
 from edge.node.publishing.auto_publisher import AutoPublisher
@@ -122,7 +123,7 @@ def make_node(
 
     bodies = cluster.bodies if cluster is not None else BodyStore(store.blobs)
     table = cluster.table if cluster is not None else _local_table(config, writer, state, reactor)
-    sites = _make_sites(config, store, bodies, table, slices, reactor)
+    sites = _make_sites(config, store, bodies, table, writer, slices, reactor)
 
     async def fetch(path: bytes, etag: bytes) -> bool:
         """Have the body *etag* of *path* in the blob store, whole: a worker found it missing or damaged."""
@@ -271,9 +272,21 @@ def make_node(
 
 
 def _make_sites(
-    config: Config, store: Store, bodies: BodyStore, table: Table, slices: Slices, reactor: Any
+    config: Config,
+    store: Store,
+    bodies: BodyStore,
+    table: Table,
+    writer: Writer,
+    slices: Slices,
+    reactor: Any,
 ) -> PublishedSites:
     """A publisher for each site, over one *table*."""
+
+    def show_rules(prefix: bytes, document: bytes) -> None:
+        """Tell workers of rules that are no entries."""
+        if not writer.put_template(prefix + ADDRESSES, b"", b"", document):
+            _log.error("the rules of addresses do not fit into the table's memory; give --arena-mib more")
+
     sites = config.sites
     prefixes = [site.prefix.encode("ascii") for site in sites]
     with_files = [prefix for prefix, site in zip(prefixes, sites, strict=True) if site.webroot is not None]
@@ -282,7 +295,8 @@ def _make_sites(
     for site, prefix in zip(sites, prefixes, strict=True):
         seen = SiteTable(gathering, prefix) if len(sites) > 1 or prefix else table
         settings = publish_settings(config, site)
-        publisher = Publisher(settings, store, bodies, seen, slices, reactor, prefix)
+        show = partial(show_rules, prefix)
+        publisher = Publisher(settings, store, bodies, seen, slices, reactor, prefix, show)
         made.append(
             PublishedSite(site.name, prefix, publisher, AutoPublisher(publisher, config.watch, reactor))
         )

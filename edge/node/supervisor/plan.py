@@ -6,6 +6,8 @@ import tempfile
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from edge.addresses.pages import PageAddresses
+from edge.config.addresses import all_rules
 from edge.confinement.confine import Confinement
 from edge.descriptors import connection_limit, file_limit, node_connections
 from edge.load.meters import Capacity
@@ -16,7 +18,7 @@ from edge.node.supervisor.directories import SAME_USER, User
 from edge.node.telemetry.sampler import nic_bps
 from edge.publish.coding import Qualities
 from edge.publish.groups import ImageSiblings
-from edge.publish.settings import PublishSettings
+from edge.publish.settings import AddressSettings, PublishSettings
 from edge.sites import SiteHosts
 from edge.trust.automatic import HTTP_01, TLS_ALPN_01
 from edge.trust.automatic_files import AutomaticFiles
@@ -24,7 +26,7 @@ from edge.trust.automatic_files import AutomaticFiles
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.config import Config, Site
+    from edge.config import Config, Site, SiteRules
     from edge.node.supervisor.listeners import Listener
 
 
@@ -164,6 +166,19 @@ def capacity(config: Config, descriptors: int) -> Capacity:
     return Capacity(cores(), nic_bps(config.nic_mbit), connections)
 
 
+def address_settings(rules: SiteRules) -> AddressSettings:
+    """Where the files of a site are found, and with which fields."""
+    return AddressSettings(
+        pages=PageAddresses(rules.clean_urls, rules.index, rules.trailing_slash),
+        header=rules.header,
+        security=rules.security,
+        foreign=bool(rules.allow_origin),
+        rules=tuple(all_rules(rules)),
+        fallback=rules.fallback,
+        merge_slashes=rules.merge_slashes,
+    )
+
+
 def publish_settings(config: Config, site: Site) -> PublishSettings:
     """The settings of publishing *site*: which folder, and how."""
     return PublishSettings(
@@ -176,6 +191,7 @@ def publish_settings(config: Config, site: Site) -> PublishSettings:
         cache_rules=site.cache,
         types=site.types,
         listings=site.listing,
+        addresses=address_settings(site),
         qualities=Qualities(brotli=config.brotli_quality, zstd=config.zstd_level),
         body_limit=config.body_limit_kib * 1024,
         file_limit=config.table_entries,

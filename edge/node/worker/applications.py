@@ -96,10 +96,11 @@ class Applications:
         allowed: Sequence[Collection[bytes]],
         mounts: Collection[bytes],
         https_only: bool,
-        hosts: Hosts | None = None,
+        hosts: Hosts | None,
+        is_ruled: Callable[[int, bytes], bool],
     ) -> Gateway:
         """What takes requests for them; parameters as of :class:`~edge.node.applications.gateway.Gateway`."""
-        return Gateway(self.places, reader, self._reactor, allowed, mounts, https_only, hosts)
+        return Gateway(self.places, reader, self._reactor, allowed, mounts, https_only, hosts, is_ruled)
 
     def refill(self, application: str, name: bytes, token: int) -> None:
         """Ask *application* the clean question of the key *name*, under *token*."""

@@ -30,6 +30,7 @@ from edge.node.process.life import Life, NodeEvent
 from edge.node.process.log_memory import LogMemory
 from edge.node.process.lookup import unpack
 from edge.node.process.own_resources import CHALLENGES, LOAD, key_authorization
+from edge.node.resources.addresses import Addresses
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.https_only import HTTPSOnly
 from edge.node.resources.mounts import Broken, Guarded, Mount, open_mount, parse_mount
@@ -114,8 +115,9 @@ class Serving:
             for site in settings.sites
         ]
         is_whole = CheckedBlobs(reactor).is_whole
+        addresses = [Addresses(self._reader, site.prefix.encode("ascii")) for site in settings.sites]
         published = PublishedResource(
-            Source(self._reader, settings.blobs, self._look_up, origins, fetch, is_whole)
+            Source(self._reader, settings.blobs, self._look_up, origins, fetch, is_whole), addresses
         )
         self._pushing = Pushing(
             self._reader,
@@ -153,7 +155,12 @@ class Serving:
             self._applications = Applications(settings.applications, reactor, connect, cache, settings.sites)
             mounted = [mount.path.encode() for mount in map(parse_mount, settings.mounts)]
             gateway = self._applications.gateway(
-                self._reader, origins, mounted, https_only, self._edge_site.hosts
+                self._reader,
+                origins,
+                mounted,
+                https_only,
+                self._edge_site.hosts,
+                lambda site, path: addresses[site].answers(path),
             )
             self._edge_site.streams = gateway
             published.beyond = gateway.take_whole
