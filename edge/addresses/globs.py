@@ -50,6 +50,7 @@ class Glob:
         #: Whether it is about whole paths.
         self.is_whole = "/" in pattern
         text = "/" + pattern.lstrip("/") if self.is_whole else pattern
+        text = re.sub(r"\*{3,}", "**", text)
         self._parts = _TOKENS.split(re.sub(r"(?:/\*\*)+/", "/**/", text))
         #: What every path that matches begins and ends with.
         self.prefix, self._suffix = self._parts[0], self._parts[-1]

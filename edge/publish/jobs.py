@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from edge.addresses.files import RULE_FILES
 from edge.publish.building import INDEX, Body, build
 from edge.publish.catalogue import PublishedFile
 from edge.publish.coding import Qualities
@@ -77,8 +78,10 @@ def list_folder(
     It is coded quickly: it lasts until the next change.
     """
     encoder = Encoder(store, settings.qualities, settings.body_limit, lambda problem: None)
-    hidden = frozenset(sibling.file for group in groups for _, sibling in group.coded)
-    entries = entries_of(listing, frozenset() if settings.publish_siblings else hidden)
+    hidden = RULE_FILES if not place.name else frozenset()
+    if not settings.publish_siblings:
+        hidden |= frozenset(sibling.file for group in groups for _, sibling in group.coded)
+    entries = entries_of(listing, hidden)
     control = CacheRules(settings.cache_rules).given(place.name + "/") or NO_CACHE
     if b"immutable" in control.lower():
         control = NO_CACHE

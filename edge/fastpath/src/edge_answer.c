@@ -449,7 +449,6 @@ static bool has_own_cors(const edge_entry *entry)
 static bool answer_redirect(edge_answerer *answerer, const edge_request *request, const edge_entry *entry,
                             edge_output *out)
 {
-    size_t before = out->total;
     edge_span query = {NULL, 0};
     if (request->target.length > request->path.length) {
         query.bytes = request->target.bytes + request->path.length + 1;
@@ -460,9 +459,8 @@ static bool answer_redirect(edge_answerer *answerer, const edge_request *request
         return false;
     edge_head_context context = context_of(answerer, request);
     context.readable = context.readable && !has_own_cors(entry);
-    edge_head_redirect(out, &context, entry, query.bytes, query.length, request->method == EDGE_GET);
-    if (answerer->log_every)
-        sample(answerer, request, entry->modified, out->total - before);
+    log_answer(answerer, request, entry->modified,
+               edge_head_redirect(out, &context, entry, query.bytes, query.length, request->method == EDGE_GET));
     return true;
 }
 

@@ -151,7 +151,7 @@ bool edge_head_leads(unsigned status)
     return name_of(status) != NULL;
 }
 
-void edge_head_redirect(edge_output *out, const edge_head_context *context, const edge_entry *entry,
+size_t edge_head_redirect(edge_output *out, const edge_head_context *context, const edge_entry *entry,
                         const uint8_t *query, size_t query_length, bool with_body)
 {
     static const char why[] = ": The resource is at the address that Location names.\n";
@@ -179,11 +179,12 @@ void edge_head_redirect(edge_output *out, const edge_head_context *context, cons
         PUT(out, "Access-Control-Allow-Origin: *\r\n");
     finish(out, context, begin, false);
     if (!with_body)
-        return;
+        return 0;
     begin = out->used;
     edge_put(out, (const uint8_t *)name, length);
     PUT(out, why);
     edge_piece_since(out, begin);
+    return out->used - begin;
 }
 
 void edge_head_408(edge_output *out, const edge_head_context *context)

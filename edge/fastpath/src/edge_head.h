@@ -39,8 +39,8 @@ void edge_head_plain(edge_output *out, const edge_head_context *context, const e
 /* Whether edge_head_redirect knows the status. */
 bool edge_head_leads(unsigned status);
 /* The resource is elsewhere; query: of the request, passed on where the address has none; NULL: it has none.  A HEAD
- * gets no body. */
-void edge_head_redirect(edge_output *out, const edge_head_context *context, const edge_entry *entry,
+ * gets no body.  Bytes of the body. */
+size_t edge_head_redirect(edge_output *out, const edge_head_context *context, const edge_entry *entry,
                         const uint8_t *query, size_t query_length, bool with_body);
 /* The request's head took too long.  With its body: the answer is whole. */
 void edge_head_408(edge_output *out, const edge_head_context *context);
