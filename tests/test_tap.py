@@ -58,6 +58,8 @@ class OptionTests(Base):
     def test_every_setting_is_an_option(self) -> None:
         known = {name.rstrip("=") for name in Options().longOpt}
         own = {
+            "no-clean-urls",
+            "no-merge-slashes",
             "no-watch",
             "no-follow-symlinks",
             "no-smart-client",

@@ -82,6 +82,11 @@ class Glob:
         return self._automaton.accepts(text)
 
 
+def whole_glob(pattern: str) -> Glob:
+    """The glob *pattern* over whole paths, with or without a slash in it."""
+    return Glob("/" + pattern.lstrip("/"))
+
+
 class _Automaton:
     """The states of a glob: bit *i* is set when what stands before its token *i* has been matched."""
 

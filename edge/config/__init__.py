@@ -5,6 +5,7 @@
 * ``values.py``: the kinds of values, read from text or from TOML, with a remedy for each wrong one
 * ``applications.py``: applications behind the edge, by ``--app`` and tables ``[[app]]``
 * ``addresses.py``: redirects, rewrites and response fields, by options or tables
+* ``address_report.py``: for ``--check``: what a 304 will weigh, and what rules say in vain
 * ``sites.py``: further sites, by ``--site`` and tables ``[[site]]``
 * ``load.py``: command line over TOML file over defaults
 * ``paths.py``: where things are when nobody says

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge.addresses.fields import MOST_RULES as MOST_FIELD_RULES
 from edge.addresses.fields import FieldRule
-from edge.addresses.pages import TrailingSlash
+from edge.addresses.pages import PageAddresses, TrailingSlash
 from edge.addresses.redirects import GONE, LEADING, MOST_RULES, REWRITE, AddressRule, AddressRules, circles
 from edge.config.values import Kind, Wrong, WrongTables
 from edge.errors import ConfigError
 from edge.http.target import canonical_path, path_of_name
+from edge.publish.settings import AddressSettings
 
 if TYPE_CHECKING:
     from edge.addresses.fields import Change
@@ -265,3 +266,16 @@ def address_contradictions(rules: SiteRules) -> Iterator[str]:
 def all_rules(rules: SiteRules) -> Sequence[AddressRule]:
     """The redirects of a site, and then its rewrites."""
     return (*rules.redirect, *rules.rewrite)
+
+
+def address_settings(rules: SiteRules) -> AddressSettings:
+    """Where the files of a site are found, and with which fields."""
+    return AddressSettings(
+        pages=PageAddresses(rules.clean_urls, rules.index, rules.trailing_slash),
+        header=rules.header,
+        security=rules.security,
+        foreign=bool(rules.allow_origin),
+        rules=tuple(all_rules(rules)),
+        fallback=rules.fallback,
+        merge_slashes=rules.merge_slashes,
+    )

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from edge.config.address_report import told_of_addresses
 from edge.config.model import AUTOMATIC, Config
 from edge.endpoint import ListenSpec, systemd_index
 from edge.errors import ConfigError
@@ -86,6 +87,8 @@ def summarize(config: Config) -> str:
         f"workers    {config.worker_count or '0: all in one process'}",
         f"fast path  {fast}",
     ]
+    for site in config.sites:
+        lines += (f"{kind:10} {text}" for kind, text in told_of_addresses(site))
     if config.file:
         lines.insert(1, f"file       {config.file}")
     if is_running(config):

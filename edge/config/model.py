@@ -20,6 +20,8 @@ from edge.table.layout import MAX_WORKERS
 AUTOMATIC = Path("acme/certificate.pem")
 #: Gives certificates to everybody.
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+#: Strict-Transport-Security of ``security = "strict"``: a year, for this name alone.
+STRICT_HSTS = "max-age=31536000"
 #: Stands for "derived from other fields" until :meth:`Config.__post_init__`.
 _DERIVED = Path("\0derived")
 
@@ -116,8 +118,8 @@ class Config(SiteRules):
     redirect_https: bool = False
     #: See :data:`edge.trust.listener_certificate.POLICIES`.
     tls_policy: Literal["modern", "intermediate"] = "intermediate"
-    #: Value of Strict-Transport-Security in answers over HTTPS; "": none.
-    hsts: str = ""
+    #: Value of Strict-Transport-Security in answers over HTTPS; "": none; None: as ``security`` says.
+    hsts: str | None = None
     #: Who may see ``/.edge/status`` and the dashboard.
     status: Literal["public", "local", "off"] = "public"
     #: ``/path=module:name[:argument]``; see :mod:`edge.node.resources.mounts`.
@@ -199,6 +201,8 @@ class Config(SiteRules):
         ):
             if getattr(self, attribute) == _DERIVED:
                 fill(self, attribute, self.state_dir / "cluster" / name)
+        if self.hsts is None:
+            fill(self, "hsts", STRICT_HSTS if any(site.security == "strict" for site in self.sites) else "")
         if not self.admin:
             fill(self, "admin", f"unix:{quote(str(self.state_dir / 'admin.sock'))}")
 

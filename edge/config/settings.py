@@ -129,7 +129,8 @@ _ROWS = (
             "renegotiation, too)."),
     Setting("hsts", values.HSTS, "Serving",
             "Strict-Transport-Security in answers over HTTPS, like max-age=31536000; includeSubDomains. "
-            "Browsers then keep to HTTPS for so many seconds, so begin with a small number.", "none"),
+            "Browsers then keep to HTTPS for so many seconds, so begin with a small number.",
+            "none, and max-age=31536000 with --security strict"),
     Setting("allow-origin", values.ORIGINS, "Serving",
             "An origin whose scripts may read answers (CORS), or * for every one.", "this node's own"),
     Setting("status", choice("public", "local", "off"), "Serving",

@@ -22,10 +22,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from html import unescape
-from posixpath import basename
 from typing import NamedTuple
 
-from edge.publish.rules import path_glob
+from edge.publish.rules import file_glob
 
 SCRIPT = b"/edge/client.js"
 TAG = b'<script type="module" src="/edge/client.js"></script>'
@@ -65,12 +64,11 @@ class Pages:
 
     def __init__(self, globs: Iterable[str] = ()) -> None:
         """:class:`~edge.errors.ConfigError` if one is wrong."""
-        self._globs = [("/" in glob, path_glob(glob)) for glob in globs]
+        self._globs = [file_glob(glob) for glob in globs]
 
     def has(self, name: str) -> bool:
         """Whether the file *name*, a path relative to the webroot, is one of them."""
-        last = basename(name)
-        return any(pattern.fullmatch(name if whole else last) for whole, pattern in self._globs)
+        return any(glob.matches("/" + name) for glob in self._globs)
 
 
 class _Token(NamedTuple):

@@ -26,6 +26,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from posixpath import basename
 
+from edge.addresses.fields import LONGEST_VALUE
+from edge.addresses.globs import Glob, GlobRules
 from edge.errors import ConfigError
 from edge.publish.types import UNKNOWN, media_type
 
@@ -36,8 +38,8 @@ STALE_SECONDS = 2_592_000
 #: Directives with which there is nothing to permit: confirmed without exception, not kept, never changed.
 _NO_STALE = frozenset({b"no-store", b"private", b"must-revalidate", b"immutable", b"stale-while-revalidate"})
 _PERMISSION = re.compile(rb"^Edge-Client-Cache-Control:.*\r\n", re.MULTILINE)
-#: Characters of a Cache-Control value: with it, the longest head of a 304 is at most 200 bytes.
-MAX_CACHE_CONTROL = 29
+#: Characters of a Cache-Control value with which every 304 has 200 bytes at most.
+SHORT_CACHE_CONTROL = 29
 
 
 def checked_cache_control(value: str) -> bytes:
@@ -52,21 +54,19 @@ def checked_cache_control(value: str) -> bytes:
             f"Cache-Control value {value!r}: only visible ASCII characters, spaces and tabs "
             "may stand in a header field; remove the others"
         )
-    if len(value) > MAX_CACHE_CONTROL:
+    if len(value) > LONGEST_VALUE:
         raise ConfigError(
-            f"Cache-Control value {value!r}: it has {len(value)} characters, at most {MAX_CACHE_CONTROL} are "
-            "possible (a 304 always fits 200 bytes); leave out spaces, or use fewer directives"
+            f"Cache-Control value {value[:64]!r}...: it has {len(value)} characters, at most {LONGEST_VALUE} "
+            "are possible; use fewer directives"
         )
     return value.encode("ascii")
 
 
-def path_glob(pattern: str) -> re.Pattern[str]:
-    """What matches paths, without the slash at their begin, as the glob *pattern* says."""
+def file_glob(pattern: str) -> Glob:
+    """The glob *pattern* over names of files; :class:`ConfigError` if it matches none."""
     if not pattern.strip("/"):
         raise ConfigError(f"cache rule {pattern!r}: an empty glob matches nothing; write for example *.woff2")
-    tokens = re.split(r"(\*\*/|\*\*|\*|\?)", pattern.lstrip("/"))
-    meaning = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(meaning.get(token) or re.escape(token) for token in tokens), re.DOTALL)
+    return Glob(pattern)
 
 
 def may_be_immutable(name: str) -> bool:
@@ -79,15 +79,11 @@ class CacheRules:
 
     def __init__(self, rules: Iterable[tuple[str, str]] = ()) -> None:
         """*rules*: (glob, value) pairs, the first match wins.  :class:`ConfigError` if one is wrong."""
-        self._rules = [("/" in glob, path_glob(glob), checked_cache_control(value)) for glob, value in rules]
+        self._rules = GlobRules((file_glob(glob), checked_cache_control(value)) for glob, value in rules)
 
     def given(self, name: str) -> bytes | None:
         """What a rule says of the file *name*, a path relative to the webroot; None: nothing."""
-        last = basename(name)
-        for whole, pattern, value in self._rules:
-            if pattern.fullmatch(name if whole else last):
-                return value
-        return None
+        return self._rules.first("/" + name)
 
     def cache_control(self, name: str, is_fingerprinted: bool) -> bytes:
         """The value for the file *name*; *is_fingerprinted*: that holds the digest of its contents."""

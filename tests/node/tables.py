@@ -12,6 +12,7 @@ from edge.node.connection.site import RootResource
 from edge.node.connection.upgraded import UpgradedChannel
 from edge.node.process.life import Life, NodeEvent, NodeState
 from edge.node.process.lookup import pack, unpack
+from edge.node.resources.addresses import Addresses
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.published import NodeStartingError, PublishedResource, Source
 from edge.node.resources.pushing import DEFAULT_TOPICS, TOPICS, Pushing
@@ -83,10 +84,12 @@ class Site:
         secure: bool = False,
         audience: str = "public",
         link_bps: float = 0.0,
+        with_rules: bool = False,
     ) -> Connection:
-        """A connection to the site."""
+        """A connection to the site; *with_rules*: those that are in the table count."""
         reader = Reader(self.segment, 0)
-        published = PublishedResource(Source(reader, str(self.blobs), look_up or self.look_up, (allow,)))
+        source = Source(reader, str(self.blobs), look_up or self.look_up, (allow,))
+        published = PublishedResource(source, [Addresses(reader)] if with_rules else ())
         clock = Clock()
         clock.rightNow = float(NOW)
         self.pushing = Pushing(reader, (allow,), clock, 10_000, audience=audience, link_bps=link_bps)

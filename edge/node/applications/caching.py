@@ -11,9 +11,9 @@ configured fields, and nothing that a visitor sent.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
+from edge.addresses.globs import GlobRules, whole_glob
 from edge.cache.keys import Key, KeyMaker
 from edge.cache.policy import HOP_BY_HOP, Refusal, Rules, judge, vary_of
 from edge.cache.status import BYPASS, COLLAPSED, METHOD, MISS, STALE, status_field
@@ -23,7 +23,6 @@ from edge.node.applications.fills import MOST_LOOKS
 from edge.node.applications.origin import Failure, OriginError, Question
 from edge.node.applications.stored import STALE as GIVEN_STALE
 from edge.node.applications.stored import Given, give
-from edge.publish.rules import path_glob
 from edge.table.counters import INDEX
 
 if TYPE_CHECKING:
@@ -84,8 +83,7 @@ class CachingOrigin:
             ],
             application.site.encode("ascii"),
         )
-        globs = [path_glob(pattern).pattern if pattern.strip("/") else "" for pattern in application.share]
-        self._share = re.compile("|".join(f"(?:{one})" for one in globs), re.DOTALL) if globs else None
+        self._share = GlobRules((whole_glob(pattern), True) for pattern in application.share)
         self._trusting, self._strict = (
             Rules(trusting, self._maker.fields, application.stale_if_error) for trusting in (True, False)
         )
@@ -115,7 +113,7 @@ class CachingOrigin:
 
     def is_shared(self, path: bytes) -> bool:
         """Whether the operator has said that what is asked under *path* is the same for all."""
-        return self._share is not None and self._share.fullmatch(path.decode("latin-1")[1:]) is not None
+        return self._share.first(path.decode("latin-1")) is not None
 
     def names(self, target: bytes) -> list[bytes]:
         """The names of all keys that *target* may be stored under."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
+from edge.addresses.globs import whole_glob
 from edge.cache.keys import Key
 from edge.cache.policy import Refusal
 from edge.config.applications import answering, is_under
 from edge.errors import EdgeError
 from edge.http.target import canonical_path, unambiguous_path
 from edge.node.supervisor.answer_purging import NoSuchApplication, key_maker
-from edge.publish.rules import path_glob
 from edge.sites import Hosts, entry_name
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _nobodys(route: bytes | None) -> str:
 
 def _matches(glob: str, path: str) -> bool:
     """As :class:`edge.node.applications.caching.CachingOrigin` takes globs of ``share``."""
-    return path_glob(glob).fullmatch(path[1:]) is not None if glob.strip("/") else path == "/"
+    return whole_glob(glob).matches(path)
 
 
 def _prefix(host: bytes, hosts: Hosts) -> bytes:

@@ -6,8 +6,7 @@ import tempfile
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from edge.addresses.pages import PageAddresses
-from edge.config.addresses import all_rules
+from edge.config.addresses import address_settings
 from edge.confinement.confine import Confinement
 from edge.descriptors import connection_limit, file_limit, node_connections
 from edge.load.meters import Capacity
@@ -18,7 +17,7 @@ from edge.node.supervisor.directories import SAME_USER, User
 from edge.node.telemetry.sampler import nic_bps
 from edge.publish.coding import Qualities
 from edge.publish.groups import ImageSiblings
-from edge.publish.settings import AddressSettings, PublishSettings
+from edge.publish.settings import PublishSettings
 from edge.sites import SiteHosts
 from edge.trust.automatic import HTTP_01, TLS_ALPN_01
 from edge.trust.automatic_files import AutomaticFiles
@@ -26,7 +25,7 @@ from edge.trust.automatic_files import AutomaticFiles
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge.config import Config, Site, SiteRules
+    from edge.config import Config, Site
     from edge.node.supervisor.listeners import Listener
 
 
@@ -67,7 +66,7 @@ def worker_settings(
         sites=tuple(site_settings(config, site, listeners) for site in config.sites),
         https_port=https_port(config, listeners) if config.redirect_https else None,
         tls_policy=config.tls_policy,
-        hsts=config.hsts,
+        hsts=config.hsts or "",
         status=config.status,
         link_bps=nic_bps(config.nic_mbit) / workers,
         mounts=config.mount,
@@ -164,19 +163,6 @@ def capacity(config: Config, descriptors: int) -> Capacity:
     """What the node has to serve with: as configured, else what this machine tells."""
     connections = node_connections(descriptors, config.worker_count, config.connections)
     return Capacity(cores(), nic_bps(config.nic_mbit), connections)
-
-
-def address_settings(rules: SiteRules) -> AddressSettings:
-    """Where the files of a site are found, and with which fields."""
-    return AddressSettings(
-        pages=PageAddresses(rules.clean_urls, rules.index, rules.trailing_slash),
-        header=rules.header,
-        security=rules.security,
-        foreign=bool(rules.allow_origin),
-        rules=tuple(all_rules(rules)),
-        fallback=rules.fallback,
-        merge_slashes=rules.merge_slashes,
-    )
 
 
 def publish_settings(config: Config, site: Site) -> PublishSettings:
