@@ -441,7 +441,7 @@ class PageTests(Case):
         )
         state = json.loads(text[text.index('edge-state">') + 12 : text.index("</script>")])
         urls = [f"/graphql/sha256:1/Top?variables=%7B%22n%22%3A{n}%7D" for n in (1, 2)]
-        self.assertEqual(state["documents"], {"Top": "sha256:1"})
+        self.assertEqual(state["documents"], {"Top": "sha256:1", "Other": "sha256:2"})
         self.assertEqual(
             state["parts"],
             [

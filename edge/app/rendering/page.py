@@ -83,7 +83,6 @@ class Page:
         if len(set(self._keys)) < len(self._keys):
             raise ValueError(f"parts of one page have keys of their own: {', '.join(self._keys)}")
         self._data: dict[str, Mapping[str, Any]] = {}
-        self._used: dict[str, str] = {}
         #: By URL.
         self._answers: dict[str, asyncio.Task[Mapping[str, Any]]] = {}
         self._failed = False
@@ -129,7 +128,6 @@ class Page:
             _log.error("%s: what it needs cannot be found out: %s", part.component, error)
             return [""]
         for name, variables, url in queries:
-            self._used[name] = self._documents[name]
             if url not in self._answers:
                 self._answers[url] = asyncio.ensure_future(
                     asyncio.wait_for(self._ask(name, variables), PATIENCE)
@@ -155,7 +153,7 @@ class Page:
         parts = [one for one in self._pieces if isinstance(one, Part)]
         shell = "\0".join(one if isinstance(one, str) else "" for one in self._pieces)
         return {
-            "documents": self._used,
+            "documents": dict(self._documents),
             "parts": [[key, one.component, one.props] for key, one in zip(self._keys, parts, strict=True)],
             "data": self._data,
             "shell": hashlib.sha256(shell.encode("utf-8", "replace")).hexdigest()[:16],

@@ -2,7 +2,7 @@
 //
 // The state of a page, as a server embeds it (<script type="application/json" id="edge-state">):
 //
-//     documents   {name: hash}             of the queries that its components need
+//     documents   {name: hash}             of the queries and mutations that its components may need
 //     parts       [[key, component, props], ...]
 //     data        {url: data}              answers, by the URL of the query
 //     shell       string                   names the HTML around the parts

@@ -1,0 +1,277 @@
+// One set of components: QuickJS on the server and Chromium write the same bytes, the browser takes over without
+// touching anything, and what changes is put in place.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname } from "node:path";
+import { createInterface } from "node:readline";
+import test, { after, before } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { seeded } from "../random.js";
+import { browser, until } from "./harness.js";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+/** Components of these folders of webroots are compared: the tests' own, and the demonstration's. */
+const SITES = [`${ROOT}tests/webroot`, `${ROOT}demonstration/webroot`];
+const STATES = Number(process.env.STATES ?? 150);
+const TYPES = { ".js": "text/javascript", ".html": "text/html", ".css": "text/css" };
+const DOCUMENTS = { Votes: "sha256:1", Vote: "sha256:2" };
+const VOTES = "/graphql/sha256:1/Votes?variables=%7B%22code%22%3A%2241%22%7D";
+
+/** A process that renders on the server's side. */
+class Server {
+  constructor(webroot) {
+    this.process = spawn(`${ROOT}.venv/bin/python`, ["-m", "tests.app.rendering_program", webroot], { cwd: ROOT, stdio: ["pipe", "pipe", "inherit"] });
+    this.lines = createInterface({ input: this.process.stdout })[Symbol.asyncIterator]();
+  }
+
+  async answer(asked) {
+    this.process.stdin.write(`${JSON.stringify(asked)}\n`);
+    return JSON.parse((await this.lines.next()).value);
+  }
+}
+
+let server;
+let chrome;
+const renderers = [];
+/** What is served beside files, by path: text, or a function of the request that answers. */
+const served = new Map();
+
+before(async () => {
+  server = createServer(async (request, answer) => {
+    const { pathname } = new URL(request.url, "http://x");
+    const own = served.get(request.url) ?? served.get(pathname);
+    if (typeof own === "function") return own(request, answer);
+    if (own !== undefined) {
+      answer.setHeader("content-type", own.startsWith("{") ? "application/json" : "text/html; charset=utf-8");
+      return answer.end(own);
+    }
+    for (const root of pathname.startsWith("/edge/") ? [`${ROOT}webroot`] : SITES) {
+      try {
+        const text = await readFile(root + pathname.replace(/^\/other(?=\/)/, ""));
+        answer.setHeader("content-type", TYPES[extname(pathname)] ?? "text/plain");
+        return answer.end(text);
+      } catch {
+        // the next one
+      }
+    }
+    answer.statusCode = 404;
+    answer.end();
+  }).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  served.set("/empty", "<!doctype html><title>t</title><link rel=icon href=data:,>");
+  chrome = await browser();
+  for (const site of SITES) renderers.push(new Server(site));
+});
+after(async () => {
+  await chrome?.close();
+  for (const one of renderers) one.process.stdin.end();
+  server?.close();
+});
+
+const url = (path) => `http://127.0.0.1:${server.address().port}${path}`;
+
+const HOSTILE = ["</script><script>alert(1)</script>", "<!--", "-->", "]]>", "\u2028", "\u2029", "\0", "\ud800", "\udc00x", "\u{1f600}", "e\u0301", "ﷺ", "&amp;", "&", "<", ">", '"', "'", "`", "${x}",
+  "javascript:alert(1)", " java\tscript:x", "data:text/html,x", "https://x.example/?a=b&c", "/p", "\" onload=\"x", "' x='", "__proto__", "constructor", "$&", "\r\n", "\u00a0", "\ufeff", "ǅ", "ß", ""];
+
+/** States of components, as what they are given looks; the seed repeats them. */
+class States {
+  constructor(seed) {
+    this.random = seeded(seed);
+  }
+
+  pick = (all) => all[Math.floor(this.random() * all.length)];
+  many = (most, make) => Array.from({ length: Math.floor(this.random() * (most + 1)) }, make);
+  text = () => this.many(4, () => this.pick([...HOSTILE, "word", "two words", String.fromCodePoint(0x20 + Math.floor(this.random() * 0x2ff00))])).join("");
+  number = () => this.pick([0, -0, 1, -1, 0.1, 1e21, 1e-7, 123456789.125, 2 ** 53, Math.floor(this.random() * 1e6), this.random()]);
+  flag = () => this.random() < 0.5;
+  row = (depth = 0) => ({ key: this.text(), text: this.text(), on: this.flag(), rows: depth < 2 ? this.many(2, () => this.row(depth + 1)) : [] });
+  all = () => ({ title: this.text(), number: this.number(), big: this.number(), rows: this.many(4, () => this.row()), nothing: this.pick([null, false, true, "", []]) });
+  counter = () => ({ code: this.text(), votes: this.number(), mine: this.number(), pending: this.flag(), rows: this.many(5, this.text) });
+}
+
+/** What Chromium makes of each [module, props, key]; null: it throws. */
+const inBrowser = async (page, all) => {
+  const texts = await page.evaluate(async (all) => {
+    const { keyed } = await import("/edge/page/html.js");
+    return Promise.all(JSON.parse(all).map(async ([path, props, key]) => {
+      const { render } = await import(path);
+      try {
+        return JSON.stringify(keyed(key, render(props)).text); // halves of surrogate pairs do not come through otherwise
+      } catch {
+        return null;
+      }
+    }));
+  }, JSON.stringify(all));
+  return texts.map((text) => text && JSON.parse(text).toWellFormed());
+};
+
+test(`QuickJS and Chromium write the same bytes for ${STATES} states of each component`, async () => {
+  const page = await chrome.context.newPage();
+  await page.goto(url("/empty"));
+  const states = new States(20);
+  for (const [site, names] of [[0, ["all", "counter"]]]) {
+    for (const name of names) {
+      const all = Array.from({ length: STATES }, () => [name, states[name](), states.text() || "k"]);
+      const theirs = await inBrowser(page, all.map(([name, props, key]) => [`/components/${name}.js`, props, key]));
+      let rendered = 0;
+      for (const [number, asked] of all.entries()) {
+        const { html = null } = await renderers[site].answer({ render: asked });
+        assert.equal(html, theirs[number], JSON.stringify(asked));
+        rendered += html !== null;
+      }
+      assert.ok(rendered > STATES * 0.9, `${name}: ${rendered} of ${STATES}`);
+    }
+  }
+  await page.close();
+});
+
+test("what QuickJS writes of a hostile state has the elements and attributes of the template, and runs nothing", async () => {
+  const page = await chrome.context.newPage();
+  await page.goto(url("/empty"));
+  const states = new States(21);
+  const all = Array.from({ length: STATES }, () => states.all());
+  const written = [];
+  for (const props of all) written.push((await renderers[0].answer({ render: ["all", props, "k"] })).html);
+  const wrong = await page.evaluate(([written, rows]) => written.filter((text, number) => {
+    const { body } = new DOMParser().parseFromString(text, "text/html");
+    const elements = [...body.querySelectorAll("*")];
+    const names = new Set(elements.flatMap((one) => [one.localName, ...one.getAttributeNames()]));
+    const known = "section data-key h2 p b ul ol li class hidden data-text a href title input type checked disabled value textarea template svg viewBox text".split(" ");
+    const runs = [...body.querySelectorAll("a")].some((one) => /^(javascript|data|vbscript):/.test(one.protocol ?? new URL(one.getAttribute("href"), location).protocol));
+    return body.children.length !== 1 || [...names].some((name) => !known.includes(name)) || runs || body.querySelectorAll("li").length !== rows[number];
+  }), [written, all.map(({ rows }) => JSON.stringify(rows).split('"rows":').length - 1)]);
+  assert.deepEqual(wrong, []);
+  await page.close();
+});
+
+const HEAD = '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>t</title><link rel="icon" href="data:,"></head><body><main>';
+/** Sees all that is touched behind the parser. */
+const WATCH = "<script>window.touched = []; new MutationObserver((all) => touched.push(...all)).observe(document, { subtree: true, childList: true, attributes: true, characterData: true });</script>";
+const START = '<script type="module">import { start } from "/edge/page/components.js"; window.page = await start(); window.started = true;</script>';
+
+/** A page of the counter for *data*, as the server writes it. */
+const written = async (data, more = []) => (await renderers[0].answer({
+  page: [HEAD, ["counter", { code: "41" }, ""], "<hr>", ...more, "</main>", null, START, WATCH, "</body></html>"], documents: DOCUMENTS, data,
+})).html;
+
+async function opened(path = "/page?edge=off") {
+  const page = await chrome.context.newPage();
+  page.errors = [];
+  page.on("pageerror", (error) => page.errors.push(String(error)));
+  await page.goto(url(path));
+  await page.waitForFunction(() => window.started);
+  return page;
+}
+
+test("taking over touches nothing", async () => {
+  const states = new States(22);
+  const more = Array.from({ length: 20 }, (_, number) => ["all", { ...states.all(), n: 1 }, `all-${number}`]);
+  const html = (await renderers[0].answer({
+    page: [HEAD, ["counter", { code: "41", rows: ["</script>"] }, ""], ...more, "</main>", null, START, WATCH, "</body></html>"],
+    documents: { ...DOCUMENTS, All: "sha256:3", None: "sha256:4" }, data: { Votes: { votes: 7 }, All: { a: "<!--" }, None: {} },
+  })).html;
+  served.set("/page", html);
+  const page = await opened();
+  const { touched, parts, texts } = await page.evaluate(async () => {
+    await new Promise((resolve) => setTimeout(resolve));
+    return { touched: touched.length, parts: window.page.app.written.size, texts: document.querySelector("[data-key=counter]").textContent };
+  });
+  assert.deepEqual([touched, parts, page.errors], [0, 21, []]);
+  assert.match(texts, /41\s*7/);
+  await page.close();
+});
+
+test("an event changes its part: at once, and by the answer; what is typed stays", async () => {
+  served.set("/page", await written({ Votes: { votes: 7 } }));
+  let release;
+  const asked = [];
+  served.set("/graphql/sha256:2/Vote", async (request, answer) => {
+    const body = (await request.toArray()).join("");
+    asked.push([request.method, body, Boolean(request.headers["idempotency-key"])]);
+    await new Promise((resolve) => (release = resolve));
+    answer.end(JSON.stringify({ data: { votes: 8 } }));
+  });
+  served.set(VOTES, '{"data": {"votes": 8}}');
+  const page = await opened();
+  await page.fill("[name=text]", "typed");
+  await page.click("button");
+  await until(() => release, "the mutation is asked for");
+  assert.deepEqual(await page.evaluate(() => [document.querySelector("data").textContent, document.querySelector("button").disabled]), ["8", true]);
+  release();
+  await page.waitForFunction(() => document.querySelector("data").value === "8");
+  assert.deepEqual(
+    await page.evaluate(() => [document.querySelector("data").textContent, document.querySelector("button").disabled, document.querySelector("[name=text]").value, document.querySelector("ol").innerHTML]),
+    ["8", false, "typed", '<li data-key="8 &lt;b&gt;">8 &lt;b&gt;</li>'],
+  );
+  assert.deepEqual(asked, [["POST", '{"variables":{"code":"41"}}', true]]);
+  assert.deepEqual(page.errors, []);
+  await page.close();
+});
+
+test("what has changed is asked for and put in place: that part alone, and no query that is not shown", async () => {
+  served.set("/page", await written({ Votes: { votes: 7 } }, [["counter", { code: "42" }, "other"]]));
+  served.set(VOTES, '{"data": {"votes": 9}}');
+  const page = await opened();
+  const got = await page.evaluate(async (urls) => {
+    const event = new CustomEvent("edge-changed", { detail: { groups: [], queries: urls }, cancelable: true });
+    const prevented = !document.dispatchEvent(event);
+    while (document.querySelector("data").textContent !== "9") await new Promise((resolve) => setTimeout(resolve, 5));
+    return [prevented, touched.map(({ type, target }) => [type, (target.closest ?? target.parentNode.closest).call(target.closest ? target : target.parentNode, "[data-key]").dataset.key])];
+  }, [VOTES, "/graphql/sha256:9/Nobody"]);
+  assert.deepEqual(got, [true, [["attributes", "counter"], ["characterData", "counter"]]]);
+  assert.deepEqual(page.errors, []);
+  await page.close();
+});
+
+test("a new version of the page that differs in data is put in place; one that differs otherwise is left to the default", async () => {
+  served.set("/page", await written({ Votes: { votes: 7 } }));
+  const page = await opened("/page");
+  const updated = () => page.evaluate(async () => {
+    const event = new CustomEvent("edge-update", { detail: { paths: ["/page"] }, cancelable: true });
+    return !document.dispatchEvent(event);
+  });
+  served.set("/page", await written({ Votes: { votes: 10 } }));
+  await page.evaluate(() => fetch("/page", { cache: "reload" }));
+  assert.equal(await updated(), true);
+  await page.waitForFunction(() => document.querySelector("data").textContent === "10");
+  served.set("/page", await written({ Votes: { votes: 11 } }, ["<p>new</p>"]));
+  await page.evaluate(() => fetch("/page", { cache: "reload" }));
+  await page.evaluate(() => document.addEventListener("edge-outdated", (event) => { event.preventDefault(); window.outdated = event.detail.why; }));
+  await updated();
+  await page.waitForFunction(() => window.outdated);
+  assert.equal(await page.evaluate(() => document.querySelector("data").textContent), "10");
+  assert.equal(
+    await page.evaluate(() => {
+      document.head.append(Object.assign(document.createElement("script"), { src: "/components/words.js", type: "module" }));
+      return new Promise((resolve) => setTimeout(() => resolve(document.dispatchEvent(new CustomEvent("edge-update", { detail: { paths: ["/page", "/components/words.js"] }, cancelable: true }))), 200));
+    }),
+    true,
+  );
+  await page.close();
+});
+
+test("what the server could not get, the browser gets", async () => {
+  served.set("/page", await written({}));
+  served.set(VOTES, '{"data": {"votes": 12}}');
+  const page = await opened();
+  await page.waitForFunction(() => document.querySelector("data")?.textContent === "12");
+  assert.equal(await page.evaluate(() => document.querySelectorAll("[data-key=counter]").length), 1);
+  assert.deepEqual(page.errors, []);
+  await page.close();
+});
+
+test("without a network, and with errors, what is shown stays", async () => {
+  served.set("/page", await written({ Votes: { votes: 7 } }));
+  const page = await opened();
+  for (const answer of ['{"data": null, "errors": [{"message": "no"}]}', "{", (_, answer) => answer.destroy(), (_, answer) => { answer.statusCode = 503; answer.end('{"data": {"votes": 1}}'); }]) {
+    served.set(VOTES, answer);
+    await page.evaluate((urls) => window.page.refresh(urls, { cache: "no-store" }), [VOTES]);
+    assert.deepEqual(await page.evaluate(() => [touched.length, document.querySelector("data").textContent]), [0, "7"]);
+  }
+  assert.deepEqual(page.errors, []);
+  await page.close();
+});

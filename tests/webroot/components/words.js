@@ -1,0 +1,4 @@
+// What another component imports.
+
+/** @param {string} text */
+export const shout = (text) => `${text}!`;
