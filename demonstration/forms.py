@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import html
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -54,10 +54,8 @@ def comes_from(headers: Mapping[str, str], scheme: str, origins: Collection[str]
 
 def back(target: str) -> str:
     """*target* if it is a path of this site, else the entry."""
-    parts = urlsplit(target) if target.isprintable() and "\\" not in target else urlsplit("")
-    if parts.scheme or parts.netloc or not parts.path.startswith("/") or parts.path.startswith("//"):
-        return "/"
-    return target if target.isascii() and len(target) <= 1000 else "/"
+    is_here = target.startswith("/") and not target.startswith("//") and "\\" not in target
+    return target if is_here and target.isascii() and target.isprintable() and len(target) <= 1000 else "/"
 
 
 def confirmation(action: str, fields: Mapping[str, str], token: str) -> str:

@@ -35,7 +35,7 @@ def cleaned(text: str) -> str:
         for character in text.replace("\r\n", "\n")
         if character == "\n" or unicodedata.category(character) not in ("Cc", "Cs", "Co", "Cn")
     ).strip()
-    if not kept:
+    if not any(unicodedata.category(character)[0] in "LMNPS" for character in kept):
         raise WrongComment("a comment needs some text")
     if len(kept) > MAX_TEXT:
         raise WrongComment(f"a comment has {MAX_TEXT} characters at most, and this one {len(kept)}")

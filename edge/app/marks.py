@@ -28,7 +28,7 @@ _current: ContextVar[Marks | None] = ContextVar("edge.app.marks", default=None)
 class Marks:
     """What was said of one answer."""
 
-    __slots__ = ("groups", "invalidated", "sharing")
+    __slots__ = ("_told", "groups", "invalidated", "sharing")
 
     def __init__(self) -> None:
         #: Value of CDN-Cache-Control; b"": none.
@@ -36,6 +36,8 @@ class Marks:
         self.groups: dict[bytes, None] = {}
         #: Groups that changed, where no node can be told of it.
         self.invalidated: dict[bytes, None] = {}
+        #: Groups that stand in the head.
+        self._told: frozenset[bytes] = frozenset()
 
     def put_in_force(self) -> None:
         """Have :func:`share` and :func:`tag` mean this answer, for the rest of this task."""
@@ -57,8 +59,17 @@ class Marks:
             fields.append((_CDN_CACHE_CONTROL, self.sharing))
         if self.groups:
             fields.append((_GROUPS, _list(self.groups)))
+            self._told = frozenset(self.groups)
         if self.invalidated:
             fields.append((_INVALIDATION, _list(self.invalidated)))
+
+    def late(self) -> Fields:
+        """Trailers with the groups that were named since the head left, which the edge takes as those before.
+
+        So an answer may begin before it is known what it will be made of.
+        """
+        late = {group: None for group in self.groups if group not in self._told}
+        return [(_GROUPS, _list(late))] if late else []
 
 
 def share(edge: int, stale: int = 0, error: int = 0) -> None:

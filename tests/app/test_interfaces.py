@@ -15,6 +15,7 @@ from edge.app.hosting import asgi as asgi_module
 from edge.app.hosting.asgi import Asgi
 from edge.app.hosting.connection import Connection
 from edge.app.hosting.wsgi import Wsgi
+from edge.app.marks import tag
 from edge.app.messages import WINDOW, Answer, Cancel, Close, Data, Message, Opened, Ready
 
 START = {"type": "http.response.start", "status": 200, "headers": [(b"A", b"b")]}
@@ -142,6 +143,30 @@ class AsgiTests(Base):
 
         self.serve(application, test)
 
+    def test_groups_that_are_named_after_the_head_come_in_trailers(self) -> None:
+        """So a page may begin before it is known what it is made of."""
+
+        async def application(scope: Any, receive: Any, send: Any) -> None:
+            tag("early")
+            await send({**START, "trailers": scope["method"] == "POST"})
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+            tag("late", "early", "later")
+            await send({"type": "http.response.body", "body": b"y"})
+            if scope["method"] == "POST":
+                await send({"type": "http.response.trailers", "headers": [(b"T", b"t")]})
+
+        async def test(node: Node) -> None:
+            late = (b"cache-groups", b'"late", "later"')
+            for method, trailers in ((b"GET", [late]), (b"POST", [(b"t", b"t"), late])):
+                await node.ask(method)
+                self.assertIn((b"cache-groups", b'"early"'), (await node.hear()).fields)
+                found: list[Any] = []
+                while not found or found[-1].more:
+                    found.append(await node.hear())
+                self.assertEqual([(n.lower(), value) for n, value in found[-1].trailers], trailers)
+
+        self.serve(application, test)
+
     def test_a_slow_visitor_holds_it_back_and_one_who_goes_ends_it(self) -> None:
         sent: list[int] = []
         ends: list[str] = []
@@ -232,6 +257,24 @@ class WsgiTests(Base):
 
     def serve(self, application: Any, test: Callable[[Node], Coroutine[Any, Any, None]]) -> None:
         self.run_with(Wsgi(application, 2), test)
+
+    def test_groups_that_are_named_after_the_head_come_in_trailers(self) -> None:
+        def application(environment: Any, start_response: Any) -> Any:
+            tag("early")
+            start_response("200 OK", [])
+            yield b"x"
+            tag("late")
+            yield b"y"
+
+        async def test(node: Node) -> None:
+            await node.ask()
+            found = [await node.hear()]
+            self.assertIn((b"cache-groups", b'"early"'), found[0].fields)
+            while found[-1].more:
+                found.append(await node.hear())
+            self.assertEqual(found[-1].trailers, [(b"cache-groups", b'"late"')])
+
+        self.serve(application, test)
 
     def test_what_it_is_told(self) -> None:
         told: dict[str, Any] = {}

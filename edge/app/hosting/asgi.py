@@ -180,7 +180,7 @@ class HttpExchange:
         if not self._begun:
             self._begin(bytes(body), more)
         elif not self._is_bodiless:
-            self._connection.send(self._number, bytes(body), more)
+            self._connection.send(self._number, bytes(body), more, None if more else self._marks.late())
         if more and self._connection.waiting(self._number):
             self._drains = self._connection.loop.create_future()
             await self._drains
@@ -208,7 +208,7 @@ class HttpExchange:
         if not self._begun:
             self._begin(b"", True)
         if not self._is_bodiless:
-            self._connection.send(self._number, b"", False, fields)
+            self._connection.send(self._number, b"", False, [*fields, *self._marks.late()])
 
     # As edge.app.hosting.connection.Exchange has it
 

@@ -155,7 +155,7 @@ class ResourceExchange:
             self._begin()
         else:
             self._is_over = True
-            self._connection.send(self._number, b"", False)
+            self._connection.send(self._number, b"", False, self._marks.late())
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """*producer* writes for as long as the visitor takes."""

@@ -274,7 +274,7 @@ class Answering:
         elif not self._is_bodiless and more:
             self._exchange.send_and_wait(connection.send, body, True)
         elif not self._is_bodiless:
-            self._exchange.call(connection.send, body, False)
+            self._exchange.call(connection.send, body, False, self.marks.late())
         self._is_over = not more
 
     def _begin(self, body: bytes, more: bool) -> None:
