@@ -17,23 +17,26 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from demonstration import forms, pages
 from demonstration.data.opening import open_store
 from demonstration.data.store import Store, StoreError, TooMany, Unavailable
 from demonstration.schema import SiteContext, make_schema
-from demonstration.services import characters, comments, votes
+from demonstration.services import characters, comments, search, votes
+from demonstration.services.groups import RANKING, RECENT, UNICODE, block_group, character_group
 from demonstration.services.watching import watch, watch_channel
 from demonstration.sessions import Keys, Sessions
 from demonstration.settings import Settings, read_settings
-from edge.app import share
+from edge.app import share, tag
 from edge.app.graphql import Context, Documents, GraphQL
 from edge.app.graphql.origins import is_run_by_a_node
 from edge.app.graphql.requests import Refused, Scope, read_body
+from edge.app.rendering import Components
 
 QUERIES = Path(__file__).with_name("queries")
+WEBROOT = Path(__file__).with_name("webroot")
 #: Threads in which the store is asked.
 THREADS = 8
 #: Seconds that the edge gives a page which names its groups; while the application fails, much longer.
@@ -54,6 +57,7 @@ class Site:
         self._store: Store | None = None
         self._sessions: Sessions | None = None
         self._threads = ThreadPoolExecutor(THREADS, "store")
+        self._components = Components(WEBROOT)
         schema = make_schema()
         self.graphql = GraphQL(
             schema,
@@ -80,6 +84,7 @@ class Site:
                 Mount("/graphql", self.graphql),
                 Route("/", self.entry),
                 Route("/ranking", self.ranking),
+                Route("/blocks", self.blocks),
                 Route("/block/{slug}", self.block),
                 Route("/character/{code}", self.character),
                 Route("/search", self.search),
@@ -103,6 +108,7 @@ class Site:
         finally:
             for one in watches:
                 await asyncio.to_thread(one.stop)
+            self._components.close()
             self._threads.shutdown(wait=False, cancel_futures=True)
             self.store.close()
 
@@ -110,20 +116,25 @@ class Site:
 
     async def entry(self, request: Request) -> Response:
         """The page ``/``."""
-        return _shown("Unicode, close by", pages.entry(await self._data(request, "Entry")))
+        return await self._shown(request, pages.entry(), RANKING, RECENT, UNICODE)
 
     async def ranking(self, request: Request) -> Response:
         """The page ``/ranking``."""
-        return _shown("Ranking", pages.ranking(await self._data(request, "Ranking")))
+        return await self._shown(request, pages.ranking(), RANKING)
+
+    async def blocks(self, request: Request) -> Response:
+        """The page ``/blocks``."""
+        return await self._shown(request, pages.blocks(), UNICODE)
 
     async def block(self, request: Request) -> Response:
         """The page ``/block/SLUG``."""
         number = request.query_params.get("page", "1")
         page = int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0
-        data = await self._data(request, "Block", slug=request.path_params["slug"], page=page)
-        if not data["block"] or not 1 <= page <= data["block"]["pages"]:
+        found = characters.blocks_by_slug().get(request.path_params["slug"])
+        if found is None or not 1 <= page <= found.pages:
             return _missing("There is no such block.")
-        return _shown(data["block"]["name"], pages.block(data, page))
+        shown = pages.block(found.slug, found.name, page)
+        return await self._shown(request, shown, UNICODE, block_group(found.slug))
 
     async def character(self, request: Request) -> Response:
         """The page ``/character/CODE``."""
@@ -133,22 +144,33 @@ class Site:
             return _missing("There is no such character.")
         if code != f"{point:x}":
             return RedirectResponse(f"/character/{point:x}", 308, {"cache-control": "max-age=86400"})
-        data = await self._data(request, "Character", code=code)
-        return _shown(data["character"]["name"], pages.character(data))
+        shown = pages.character(code, characters.name_of(point))
+        return await self._shown(request, shown, UNICODE, character_group(point))
 
     async def search(self, request: Request) -> Response:
         """The page ``/search?q=TEXT``."""
         text = request.query_params.get("q", "")[:80].strip()
-        data = await self._data(request, "Search", text=text) if text else {"search": []}
-        return _shown(f"{text} - search" if text else "Search", pages.search(data, text))
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, search.search, text)
+        return await self._shown(request, pages.search(text), UNICODE, *map(character_group, found))
 
-    async def _data(self, request: Request, name: str, **variables: Any) -> dict[str, Any]:
-        """What a document of ours finds; its groups are those of the page."""
-        response = await self.graphql.execute(name, variables, await self._context(request.scope))
-        if response.get("errors"):
-            raise Unavailable(response["errors"][0]["message"])
-        data: dict[str, Any] = response["data"]
-        return data
+    async def _shown(self, request: Request, pieces: list[Any], *groups: str) -> Response:
+        """A page for everybody: the edge keeps it until one of *groups* changes; browsers ask each time.
+
+        Its head leaves before its data are there, so it cannot wait for resolvers to name its groups.
+        """
+        tag(*groups)
+        context = await self._context(request.scope)
+
+        async def ask(name: str, variables: dict[str, Any]) -> dict[str, Any]:
+            response = await self.graphql.execute(name, variables, context)
+            if response.get("errors"):
+                raise Unavailable(response["errors"][0]["message"])
+            data: dict[str, Any] = response["data"]
+            return data
+
+        share(edge=SHARED_SECONDS, error=ERROR_SECONDS)
+        stream = self._components.page(pieces, ask, self.graphql.identifiers)
+        return StreamingResponse(stream, media_type="text/html", headers=SHARED_FIELDS)
 
     # Writing
 
@@ -241,12 +263,6 @@ def _point(form: dict[str, str]) -> int:
     if point is None:
         raise forms.WrongForm("there is no such character")
     return point
-
-
-def _shown(title: str, body: str) -> Response:
-    """A page for everybody: the edge keeps it until one of its groups changes; browsers ask each time."""
-    share(edge=SHARED_SECONDS, error=ERROR_SECONDS)
-    return HTMLResponse(pages.page(title, body), headers=SHARED_FIELDS)
 
 
 def _refused(status: int, reason: str) -> Response:

@@ -1,193 +1,137 @@
-"""Pages made on the server, of the answers to the same documents that browsers ask for.
+"""Pages: which components stand where, streamed by the server and taken over by the runtime in a browser.
 
 They are the same for everybody and bear the groups of the data that they show, so the edge gives them, too.
+What is refused or missing is plain HTML (:func:`page`).
 """
 
 from __future__ import annotations
 
 import html
-import time
+import json
+import os
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
-from urllib.parse import quote
 
-Data = dict[str, Any]
+from edge.app.rendering import STATE, Part
+
+NAME = "Unicode, close by"
+#: How many of each the entry shows.
+RANKED, RECENT, RANKED_ALL, COMMENTS = 8, 5, 50, 50
+#: Modules that every page needs at once, so that they are not found out one behind the other.
+_MODULES = (
+    "/edge/page/app.js", "/edge/page/components.js", "/edge/page/html.js", "/edge/page/patch.js",
+    "/edge/page/query.js", "/edge/page/segments.js", "/edge/worker/messages.js", "/components/now.js",
+    "/site/story.js", "/site/roving.js",
+)  # fmt: skip
 
 
-def page(title: str, body: str) -> str:
-    """A whole page."""
+@cache
+def staging() -> Mapping[str, str] | None:
+    """Where the buttons of the staging cluster lead, ``{"url": ..., "token": ...}``; None: elsewhere."""
+    told = os.environ.get("EDGE_STAGING")
+    return json.loads(told) if told else None
+
+
+def head(title: str, components: Sequence[str] = ()) -> str:
+    """What stands before the contents of a page."""
+    full = NAME if title == NAME else f"{title} - {NAME}"
+    modules = [*_MODULES, *(f"/components/{name}.js" for name in components)]
+    preloads = "".join(f'\n<link rel="modulepreload" href="{module}">' for module in modules)
+    buttons = staging()
+    control = f'\n<meta name="edge-staging" content="{html.escape(json.dumps(buttons))}">' if buttons else ""
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html.escape(title)}</title>
+<meta name="description" content="Vote for characters, and watch what your browser and four servers do.">
+<meta name="theme-color" media="(prefers-color-scheme: light)" content="#f8fbfb">
+<meta name="theme-color" media="(prefers-color-scheme: dark)" content="#0b1414">{control}
+<title>{html.escape(full)}</title>
 <link rel="icon" href="/site/icon.svg">
 <link rel="stylesheet" href="/site/style.css">
 <link rel="stylesheet" href="/site/colours.css">
 <script type="module" src="/edge/client.js"></script>
+<script type="module" src="/components/start.js"></script>
+<script type="module" src="/site/now.js"></script>{preloads}
 </head>
 <body>
 <a class="skip" href="#main">Skip to the page</a>
 <header>
-<nav aria-label="Site"><a class="name" href="/">Unicode, close by</a> <a href="/ranking">Ranking</a></nav>
-<form class="search" role="search" action="/search"><label for="search">Search names</label>
-<input id="search" name="q" type="search" maxlength="80"><button>Search</button></form>
+<a class="name" href="/">{NAME}</a>
+<nav aria-label="Site" data-roving><a href="/ranking">Ranking</a> <a href="/blocks">Blocks</a> \
+<a href="/.edge/">Dashboard</a></nav>
+<form class="search" role="search" action="/search"><label for="search">Search characters by name</label>
+<input id="search" name="q" type="search" maxlength="80" placeholder="arrow left, omega …">\
+<button>Search</button></form>
 </header>
 <main id="main" tabindex="-1">
-{body}
-</main>
-<footer><a href="/.edge/">Dashboard</a></footer>
-</body>
-</html>
 """
 
 
-def entry(data: Data) -> str:
-    """The entry: the ranking's top, the latest comments, all blocks."""
-    return f"""<h1>Unicode, close by</h1>
-<h2>Ranking</h2>
-{_ranking(data["ranking"], "/")}
-<h2>Comments</h2>
-{_comments(data["recent"])}
-<h2>Blocks</h2>
-<ul class="blocks" data-roving>
-{_joined(map(_block_item, data["blocks"]))}
-</ul>"""
+_END = """</main>
+<footer>Four nodes answer here. What you see is confirmed by one of them, and kept by your browser.</footer>
+"""
+FOOT = f"{_END}</body>\n</html>\n"
 
 
-def ranking(data: Data) -> str:
-    """The page of the ranking."""
-    return f"<h1>Ranking</h1>\n{_ranking(data['ranking'], '/ranking')}"
+def pieces(title: str, *contents: str | Part) -> list[Any]:
+    """A page of components: strings are HTML as they are."""
+    names = list(dict.fromkeys(one.component for one in contents if isinstance(one, Part)))
+    return [head(title, names), *contents, _END, STATE, "</body>\n</html>\n"]
 
 
-def block(data: Data, number: int) -> str:
-    """A page of a block."""
-    shown = data["block"]
-    title = f"<h1>{html.escape(shown['name'])}</h1>\n<p>U+{shown['first']} to U+{shown['last']}</p>"
-    links = ""
-    if shown["pages"] > 1:
-        both = ((number - 1, "prev", "before"), (number + 1, "next", "more"))
-        near = [one for one in both if 1 <= one[0] <= shown["pages"]]
-        links = " ".join(
-            f'<a rel="{rel}" href="/block/{shown["slug"]}?page={n}">{word}</a>' for n, rel, word in near
-        )
-        links = f'\n<nav aria-label="Pages">{links} {number} of {shown["pages"]}</nav>'
-    cells = _joined(map(_cell, shown["characters"]))
-    return f'{title}{links}\n<ul class="grid" data-roving>\n{cells}\n</ul>'
+def now(brief: bool = False) -> Part:
+    """The first screen; *brief*: its sentence alone."""
+    return Part("now", {"staging": staging(), "brief": brief})
 
 
-def character(data: Data) -> str:
-    """The page of a character: what it is, its votes, its comments."""
-    shown = data["character"]
-    here = f"/character/{shown['code']}"
-    facts = _joined(
-        f"<dt>{name}</dt><dd>{html.escape(str(shown[key]))}</dd>"
-        for name, key in (
-            ("Category", "category"),
-            ("Uppercase", "upper"),
-            ("Lowercase", "lower"),
-            ("Made of", "decomposition"),
-            ("Number", "numeric"),
-        )
-        if shown[key]
+def entry() -> list[Any]:
+    """The entry: what just happened, the ranking's top, the latest comments, some blocks."""
+    return pieces(
+        NAME,
+        now(),
+        '<div class="columns">',
+        Part("ranking", {"first": RANKED, "back": "/"}),
+        Part("comments", {"first": RECENT}),
+        "</div>",
+        Part("blocks", {"all": False}),
     )
-    return f"""<h1><span class="glyph">{html.escape(shown["glyph"])}</span> {html.escape(shown["name"])}</h1>
-<p>U+{int(shown["code"], 16):04X}, in {_block_link(shown["block"])}</p>
-<dl>
-{facts}
-</dl>
-<p><b>{shown["votes"]}</b> votes</p>
-{_vote(shown["code"], here, True)} {_vote(shown["code"], here, False)}
-<h2>Comments</h2>
-<form class="comment" method="post" action="/comment">
-<input type="hidden" name="code" value="{shown["code"]}"><input type="hidden" name="back" value="{here}">
-<label for="text">Your comment</label>
-<textarea id="text" name="text" maxlength="500" required></textarea>
-<button>Send</button>
-</form>
-{_comments(shown["comments"])}"""
 
 
-def search(data: Data, text: str) -> str:
+def ranking() -> list[Any]:
+    """The page of the ranking."""
+    props = {"first": RANKED_ALL, "back": "/ranking", "heading": True}
+    return pieces("Ranking", Part("ranking", props), now(brief=True))
+
+
+def blocks() -> list[Any]:
+    """All blocks."""
+    return pieces("Blocks", Part("blocks", {"all": True}), now(brief=True))
+
+
+def block(slug: str, name: str, number: int) -> list[Any]:
+    """A page of a block."""
+    return pieces(name, Part("grid", {"slug": slug, "page": number}), now(brief=True))
+
+
+def character(code: str, name: str) -> list[Any]:
+    """The page of a character: what it is, its votes, its comments."""
+    comments = Part("comments", {"code": code, "first": COMMENTS})
+    return pieces(name.capitalize(), Part("character", {"code": code}), comments, now(brief=True))
+
+
+def search(text: str) -> list[Any]:
     """The page of what was found."""
-    found = _joined(map(_found, data["search"])) if text else ""
-    count = len(data["search"]) if text else 0
-    said = f"{count} found for {html.escape(text)}" if text else "Search names of characters"
-    return f'<h1>{said}</h1>\n<ul class="found" data-roving>\n{found}\n</ul>'
+    return pieces(f"{text} - search" if text else "Search", Part("found", {"text": text}), now(brief=True))
+
+
+def page(title: str, body: str) -> str:
+    """A whole page without components."""
+    return f"{head(title)}{body}\n{FOOT}"
 
 
 def problem(title: str, reason: str) -> str:
-    """A page that says why something was not done."""
+    """The contents of a page that says why something was not done."""
     return f'<h1>{html.escape(title)}</h1>\n<p>{html.escape(reason)}</p>\n<p><a href="/">To the entry</a></p>'
-
-
-def _ranking(shown: list[Data], here: str) -> str:
-    if not shown:
-        return "<p>Nobody has voted yet: choose a character.</p>"
-    items = _joined(
-        f'<li data-key="{one["code"]}"><a href="/character/{one["code"]}">{html.escape(one["glyph"])} '
-        f"{html.escape(one['name'].title())}</a> <b>{one['votes']}</b> {_vote(one['code'], here, True)}</li>"
-        for one in shown
-    )
-    return f'<ol class="ranking" data-roving>\n{items}\n</ol>'
-
-
-def _vote(code: str, here: str, wanted: bool) -> str:
-    return (
-        f'<form class="vote" method="post" action="/vote"><input type="hidden" name="code" value="{code}">'
-        f'<input type="hidden" name="wanted" value="{int(wanted)}">'
-        f'<input type="hidden" name="back" value="{here}">'
-        f"<button>{'Vote' if wanted else 'Take my vote back'}</button></form>"
-    )
-
-
-def _comments(shown: list[Data]) -> str:
-    items = _joined(
-        f'<li data-key="{one["id"]}">{_about(one)}<p>{html.escape(one["text"])}</p>'
-        f'<time datetime="{_iso(one["at"])}">{_iso(one["at"])[:16].replace("T", " ")} UTC</time></li>'
-        for one in shown
-    )
-    return f'<ul class="comments">\n{items}\n</ul>' if shown else "<p>No comments yet.</p>"
-
-
-def _about(one: Data) -> str:
-    about = one.get("character")
-    if not about:
-        return ""
-    return f'<a href="/character/{about["code"]}">{html.escape(about["glyph"])}</a> '
-
-
-def _block_item(one: Data) -> str:
-    return (
-        f'<li data-key="{one["slug"]}"><a href="/block/{one["slug"]}">'
-        f'<span class="sample" aria-hidden="true">{html.escape(one["sample"])}</span> '
-        f"<b>{html.escape(one['name'])}</b> <small>{one['count']:,}</small></a></li>"
-    )
-
-
-def _block_link(one: Data) -> str:
-    return f'<a href="/block/{one["slug"]}">{html.escape(one["name"])}</a>'
-
-
-def _cell(one: Data) -> str:
-    name = html.escape(one["name"].title())
-    votes = f" <small>{one['votes']}</small>" if one["votes"] else ""
-    return (
-        f'<li data-key="{one["code"]}"><a href="/character/{quote(one["code"])}" title="{name}" '
-        f'aria-label="{name}">{html.escape(one["glyph"])}{votes}</a></li>'
-    )
-
-
-def _found(one: Data) -> str:
-    return (
-        f'<li data-key="{one["code"]}"><a href="/character/{one["code"]}">{html.escape(one["glyph"])} '
-        f"{html.escape(one['name'].title())}</a> <small>{html.escape(one['block']['name'])}</small></li>"
-    )
-
-
-def _iso(at: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
-
-
-def _joined(items: Any) -> str:
-    return "\n".join(items)

@@ -16,8 +16,6 @@ from demonstration.services.characters import Block as UnicodeBlock
 from edge.app import tag
 from edge.app.graphql import Context
 
-#: Characters of one page of a block.
-PER_PAGE = 256
 FirstArgument = Annotated[int, strawberry.argument(description="how many at most")]
 
 
@@ -73,14 +71,14 @@ class Block:
     @strawberry.field
     def pages(self) -> int:
         """Pages that its characters fill."""
-        return -(-len(self.block.characters) // PER_PAGE)
+        return self.block.pages
 
     @strawberry.field
     def characters(self, info: Info) -> list[Character]:
         """The characters of this page."""
         tag(groups.block_group(self.block.slug))
-        start = (max(1, self.page) - 1) * PER_PAGE
-        return _characters(info, list(self.block.characters[start : start + PER_PAGE]))
+        start = (max(1, self.page) - 1) * characters.PER_PAGE
+        return _characters(info, list(self.block.characters[start : start + characters.PER_PAGE]))
 
 
 @strawberry.type
@@ -191,10 +189,12 @@ class Query:
         return _comments(comments.recent(info.context.store, first))
 
     @strawberry.field
-    def blocks(self) -> list[Block]:
-        """All blocks."""
+    def blocks(self, all: bool = True) -> list[Block]:
+        """All blocks, or those that look well with any font."""
         tag(groups.UNICODE)
-        return [Block(block=block) for block in characters.blocks()]
+        known = characters.blocks_by_slug()
+        chosen = characters.blocks() if all else [known[slug] for slug in characters.FEATURED]
+        return [Block(block=block) for block in chosen]
 
     @strawberry.field
     def block(self, slug: str, page: int = 1) -> Block | None:

@@ -103,12 +103,18 @@ async def ask(
     }
     events = iter([{"type": "http.request", "body": body, "more_body": False}])
     sent: list[dict[str, Any]] = []
+    answered = asyncio.Event()
 
     async def receive() -> dict[str, Any]:
-        return next(events, {"type": "http.disconnect"})
+        for event in events:
+            return event
+        await answered.wait()
+        return {"type": "http.disconnect"}
 
     async def send(event: dict[str, Any]) -> None:
         sent.append(event)
+        if event["type"] == "http.response.body" and not event.get("more_body"):
+            answered.set()
 
     marks = Marks()
     with marks.in_force():

@@ -28,6 +28,16 @@ CATEGORIES = {
 _NO_CHARACTERS = ("Cn", "Co", "Cs")
 #: Those have no shape, and are shown as a dot.
 _SHAPELESS = ("Cc", "Cf", "Zl", "Zp", "Zs")
+#: Characters of one page of a block.
+PER_PAGE = 256
+#: Blocks whose characters the fonts of a plain Debian have (DejaVu), by how they look on the entry.
+FEATURED = (
+    "arrows", "miscellaneous-symbols", "mathematical-operators", "geometric-shapes", "dingbats",
+    "box-drawing", "block-elements", "braille-patterns", "letterlike-symbols", "number-forms", "domino-tiles",
+    "yijing-hexagram-symbols", "tai-xuan-jing-symbols", "greek-and-coptic", "cyrillic", "georgian",
+    "armenian", "tifinagh", "ogham", "ipa-extensions", "latin-extended-a", "superscripts-and-subscripts",
+    "general-punctuation",
+)  # fmt: skip
 _CODE = re.compile(r"[0-9a-fA-F]{1,6}")
 
 
@@ -44,6 +54,11 @@ class Block:
     def slug(self) -> str:
         """Name of the block in addresses."""
         return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+    @property
+    def pages(self) -> int:
+        """Pages that its characters fill."""
+        return -(-len(self.characters) // PER_PAGE)
 
     @cached_property
     def sample(self) -> str:

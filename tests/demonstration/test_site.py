@@ -69,7 +69,18 @@ class ReadingTests(SiteTestCase):
         addresses = json.loads(self.client.get("/graphql/documents.json").body)
         self.assertEqual(
             sorted(addresses),
-            ["Block", "Character", "Comment", "Comments", "Entry", "Ranking", "Search", "Vote"],
+            [
+                "Block",
+                "Blocks",
+                "Character",
+                "Comment",
+                "Comments",
+                "Entry",
+                "Ranking",
+                "Recent",
+                "Search",
+                "Vote",
+            ],
         )
         self.assertEqual(self.client.get(addresses["Ranking"]).status, 200)
 
@@ -100,7 +111,7 @@ class WritingTests(SiteTestCase):
         self.assertEqual(got.fields["cache-control"], "no-store")
         self.assertIn('"character:41"', got.fields["cache-group-invalidation"])
         self.assertIn("HttpOnly; SameSite=Lax", got.fields["set-cookie"])
-        self.assertIn(b"<b>1</b> votes", self.client.get("/character/41").body)
+        self.assertIn(b'<data value="1">1</data> vote ', self.client.get("/character/41").body)
 
     def test_a_form_of_another_site_is_refused(self) -> None:
         for headers in (

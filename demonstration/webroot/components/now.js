@@ -37,6 +37,7 @@ export const SAMPLES = 40;
  * @property {string} [pending] the button that is being done
  * @property {string} [answer] what came of it
  * @property {Row[]} [rows]
+ * @property {boolean} [brief] its sentence alone, on other pages than the entry
  */
 
 /** What somebody without scripts reads, and everybody until something is known. */
@@ -93,6 +94,7 @@ const line = ({ id, at, kind, what, bytes, ms }) => keyed(id, html`<li class="is
 export function* pieces(props) {
   const { said: [said, behind] = SERVED, offer, spared, nodes = [], choice, rows = [] } = props;
   yield keyed("said", html`<div class="said" role="status"><p>${said}</p><p class="behind">${behind} ${offer ? html`<a href="">${offer}</a>` : ""}</p></div>`);
+  if (props.brief) return;
   yield keyed("spared", html`<dl class="spared live"><div><dt>requests spared</dt><dd>${spared?.requests ?? ""}</dd></div><div><dt>bytes spared</dt><dd>${spared?.bytes ?? ""}</dd></div><div><dt>kept here</dt><dd>${spared?.kept ?? ""}</dd></div></dl>`);
   yield keyed("nodes", html`<div class="nodes live"><h2>Four nodes, as your browser sees them</h2><ul>${nodes.length ? nodes.map(card) : Array.from({ length: CARDS }, () => EMPTY)}</ul><p class="choice">${choice ?? ""}</p></div>`);
   yield keyed("buttons", html`<div class="buttons">${buttons(props)}</div>`);
@@ -101,5 +103,5 @@ export function* pieces(props) {
 
 /** @param {Now} props */
 export function render(props) {
-  return html`<section id="now" aria-labelledby="now-title"><h1 id="now-title">What just happened</h1><div class="pieces">${[...pieces(props)]}</div></section>`;
+  return html`<section id="now" class="${props.brief ? "brief" : ""}" aria-labelledby="now-title">${props.brief ? html`<h2 id="now-title">What just happened</h2>` : html`<h1 id="now-title">What just happened</h1>`}<div class="pieces">${[...pieces(props)]}</div></section>`;
 }

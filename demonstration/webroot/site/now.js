@@ -26,12 +26,13 @@ function remembered(storage, name, otherwise) {
   }
 }
 
+const brief = root?.parentElement?.classList.contains("brief") ?? false;
 let story = begin(location.origin, location.pathname + location.search, {
   use: new Map(remembered(sessionStorage, HISTORY, [])),
   conditions: new Map(remembered(sessionStorage, "edge-conditions", [])),
   spared: remembered(localStorage, SPARED, { requests: 0, bytes: 0 }),
 });
-const app = root && new App(root, { ...shown(story), staging }, {
+const app = root && new App(root, { ...shown(story), staging, brief }, {
   render: pieces,
   async *eventHandler(state, event) {
     if (event.type === "submit") press(/** @type {SubmitEvent} */ (event));
@@ -47,7 +48,7 @@ function take(event) {
   drawn = true;
   requestAnimationFrame(() => {
     drawn = false;
-    app?.show({ ...shown(story), staging });
+    app?.show({ ...shown(story), staging, brief });
   });
 }
 
@@ -79,7 +80,8 @@ if (navigator.serviceWorker?.controller) ready();
 
 // What the worker tells.  Spared bytes and requests are counted on from one run of it to the next.
 
-for (const type of ["decision", "exchange", "load", "feed", "updated", "outbox", "edge:changed"]) {
+navigator.serviceWorker?.addEventListener("message", ({ data }) => ["decision", "exchange"].includes(data?.type) && take(data)); // they come at once
+for (const type of ["load", "feed", "updated", "outbox", "edge:changed"]) {
   edge.addEventListener(type, (event) => take({ ...(/** @type {CustomEvent} */ (event).detail), type }));
 }
 edge.addEventListener("removed", () => take({ type: "worker", is: "off" }));

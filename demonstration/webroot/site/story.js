@@ -95,9 +95,10 @@ function decided(story, decision) {
   const { destination, path, how, status, ms } = decision;
   const own = destination === "document" && path.split("#")[0] === story.path;
   if (own && !story.decision) story = { ...story, decision };
-  if (how !== "fresh" && how !== "stale") return status ? story : told({ ...story, alone: true }, { kind: "bad", what: `${thing(path)} is not kept, and no node answers` }, Date.now());
+  if (how === "instead") story = { ...story, alone: true };
+  else if (how !== "fresh" && how !== "stale") return status ? story : told({ ...story, alone: true }, { kind: "bad", what: `${thing(path)} is not kept, and no node answers` }, decision.at);
   const what = own ? "this page came from your browser" : destination ? "a part of the page came from your browser" : `${thing(path)} came from your browser`;
-  return told(story, { kind: "browser", what, bytes: bytes(0), ms: milliseconds(ms) }, decision.at ?? story.opened ?? Date.now());
+  return told(story, { kind: "browser", what, bytes: bytes(0), ms: milliseconds(ms) }, decision.at);
 }
 
 /** @param {Story} story @param {any} load @returns {Story} */
@@ -155,7 +156,7 @@ export function sentence(story) {
   if (worker === "insecure") return [fromNode, "Over plain http:// browsers run no Service Worker, except on localhost. With https://, or on localhost, the next page would come from your browser."];
   if (worker === "none") return [fromNode, "This browser runs no Service Worker, or not in this window: the site works as any other."];
   if (worker === "off") return [fromNode, "The smart client is switched off here: the site works as any other."];
-  const kept = decision && (decision.how === "fresh" || decision.how === "stale");
+  const kept = decision && ["fresh", "stale", "instead"].includes(decision.how);
   const wait = waiting ? ` ${count(waiting, "change")} of yours ${waiting === 1 ? "waits" : "wait"} here, to be sent when a node is back.` : "";
   const fromBrowser = `This page came from your browser${soon}`;
   const away = status?.unplugged ? "You are offline, and asked to be" : story.alone || isDeserted(story) ? "No node answers" : "";
@@ -167,6 +168,10 @@ export function sentence(story) {
     const everything = confirmed.path.startsWith("/.edge/") ? "everything you have" : "it";
     if (confirmed.status === 304 || !story.fresh) return [`${fromBrowser}. ${who} confirmed ${everything}${cost}.`, `No page was sent: your copies are still right.${wait}`];
     return [`${fromBrowser}. ${who} told what had changed${cost}.`, `${count(story.fresh, "new version")} came behind it, and the page was brought up to date where it stands.${wait}`];
+  }
+  if (decision && confirmed?.status === 304 && confirmed.path === story.path) {
+    const cost = confirmed.received === null ? "" : ` with ${bytes(confirmed.received)}`;
+    return [`You asked to load it again: ${nameOf(story, confirmed.node)} confirmed this page${cost}, and it came from your browser${soon}.`, "By a link it comes at once, and is confirmed behind that."];
   }
   if (worker === "installing") return [fromNode, "It is your first visit: your browser is being told how to answer by itself."];
   if (worker === "waits" || !decision) return [fromNode, worker === "ready" ? "Your browser has kept it, and answers by itself from now on." : ""];

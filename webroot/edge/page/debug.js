@@ -7,6 +7,7 @@ const HOW = {
   fresh: "kept, and fresh: nobody is asked",
   stale: "kept, and confirmed behind the answer",
   ask: "asked of a node",
+  instead: "kept, in place of an answer that did not come",
 };
 /** @param {string} color */
 const badge = (color) => `background:${color};color:#fff;border-radius:.6em;padding:.1em .6em;font-weight:600`;

@@ -42,8 +42,8 @@ export const LOCK = "edge-feed";
  * @typedef {{type: "answer", number: number, data: Uint8Array | null}} AnswerMessage from the feed: null: it has no socket
  * @typedef {{type: "debug"}} DebugMessage to the worker: tell this page of each decision for it
  * @typedef {{type: "decision", path: string, plan: string, destination: string, page: string, status: number, ms: number,
- *   node: string, why: string, how?: "fresh" | "stale" | "ask", version?: string, past?: boolean, states?: string[]}} DecisionMessage
- *   from the worker to that page: how a request was answered; *status* 0: with an error; *past*: by a version before the newest, or
+ *   node: string, why: string, how?: "fresh" | "stale" | "ask" | "instead", version?: string, past?: boolean, states?: string[]}} DecisionMessage
+ *   from the worker to that page: how a request was answered ("instead": asked, and no answer came, or an error); *status* 0: with an error; *past*: by a version before the newest, or
  *   asked although one is kept: that is not of the page's version
  * @typedef {{type: "exchange", at: number, ms: number, node: string, by: "http" | "socket", method: string, path: string,
  *   status: number, received: number | null}} ExchangeMessage from the worker to pages that said "debug": a question that the

@@ -79,7 +79,7 @@ export class StaleWhileRevalidate {
     this.count.misses += 1;
     Object.assign(trace, { how: "ask", version: asked?.version, past: Boolean(stored && !asked) });
     const question = { request, path, names, stored: request.cache === "reload" ? undefined : asked, waitUntil, preload };
-    return shaped(await this.ask(question, view, stored), request);
+    return shaped(await this.ask(question, view, stored, trace), request);
   }
 
   /**
@@ -107,8 +107,9 @@ export class StaleWhileRevalidate {
   /**
    * What a node says; if none does, what may stand for it.
    * @param {import("./from_node.js").Question} question @param {import("./page_parts.js").View} view @param {StoredResponse | undefined} stored
+   * @param {{how?: string}} [trace]
    */
-  async ask(question, view, stored) {
+  async ask(question, view, stored, trace = {}) {
     const { request, path, waitUntil } = question;
     const rule = this.rules.of(path);
     try {
@@ -116,12 +117,12 @@ export class StaleWhileRevalidate {
       const response = await (stored && rule?.use === "fresh-first" ? Promise.race([coming, later(rule.timeout_ms ?? FRESH_FIRST_MS)]) : coming);
       if (response && response.status < 500) return response;
       if (!response) waitUntil(coming.then((answer) => answer.arrayBuffer()).catch(() => {})); // stored as it is read
-      return (await this.instead(view, [stored], !response)) ?? response ?? (await coming);
+      return (await this.instead(view, [stored], !response, trace)) ?? response ?? (await coming);
     } catch (error) {
       if (request.signal.aborted) throw error;
       // An index, for its folder; that, for its index.
       const other = path.endsWith("/") ? `${path}index.html` : path.replace(/\/index\.html$/, "/");
-      const response = await this.instead(view, [stored, this.store.lookup(other)], true);
+      const response = await this.instead(view, [stored, this.store.lookup(other)], true, trace);
       if (response) return response;
       if (request.mode === "navigate") return this.offline();
       throw error;
@@ -130,15 +131,17 @@ export class StaleWhileRevalidate {
 
   /**
    * The first of *all* that may stand for an answer which did not come, or is an error: *unreachable*.
-   * @param {import("./page_parts.js").View} view @param {(StoredResponse | undefined)[]} all @param {boolean} unreachable
+   * @param {import("./page_parts.js").View} view @param {(StoredResponse | undefined)[]} all @param {boolean} unreachable @param {{how?: string}} trace
    */
-  async instead({ page, counts }, all, unreachable) {
+  async instead({ page, counts }, all, unreachable, trace) {
     const { versions } = this.store;
     for (const one of all) {
       if (!one || !this.store.isFallback(one, unreachable) || (counts && !versions.fits(page, one))) continue;
       const response = await this.store.open(one);
-      if (response && counts) versions.give(page, one);
-      if (response) return response;
+      if (!response) continue;
+      if (counts) versions.give(page, one);
+      trace.how = "instead";
+      return response;
     }
     return undefined;
   }

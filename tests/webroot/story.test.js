@@ -1,0 +1,106 @@
+// The first screen of the demonstration: each state of a browser has its honest sentence, and no figure is made up.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import "./site_modules.js";
+
+const { begin, bytes, milliseconds, next, sentence, shown } = await import("/site/story.js");
+const { pieces, render, ROWS } = await import("/components/now.js");
+
+const HOME = "http://localhost:8001";
+const NODES = [1, 2, 3, 4].map((n) => ({ id: `n${n}`, url: `http://localhost:800${n}`, state: "alive", weight: 0.8, utilization: n / 10 }));
+const LOAD = { type: "load", document: { v: 1, seq: 1, ttl_ms: 5000, nodes: NODES } };
+const STATUS = { node: "http://localhost:8003", why: "drawn by weight", nodes: NODES.map(({ url, id }) => ({ url, id })), kept: 4321, waiting: 0, unplugged: false };
+const CAME = { type: "came", ms: 4.2, bytes: null };
+const OWN = { type: "decision", destination: "document", path: "/", how: "stale", status: 200, ms: 2 };
+const CONFIRMED = { type: "exchange", at: 1, ms: 1.2, node: "http://localhost:8003", by: "socket", method: "GET", path: "/.edge/changes", status: 304, received: 4 };
+
+const told = (...events) => events.reduce((story, event) => next(story, event, 1_700_000_000_000), begin(HOME, "/"));
+const said = (...events) => sentence(told(...events)).join(" ");
+const READY = { type: "worker", is: "ready" };
+
+test("with a worker: from the browser, and who confirmed everything with how many bytes", () => {
+  assert.equal(said(READY, CAME, OWN, LOAD, CONFIRMED), "This page came from your browser in 4 ms. n3 confirmed everything you have with 4 bytes. No page was sent: your copies are still right.");
+  assert.equal(said(READY, CAME, OWN), "This page came from your browser in 4 ms. A node is being asked whether it is still right.");
+  assert.equal(said(READY, CAME, { ...OWN, how: "fresh" }), "This page came from your browser in 4 ms. It was fresh: no node had to be asked.");
+  const changed = [{ ...CONFIRMED, status: 200, received: 60 }, { type: "updated", paths: ["/site/colours.css"] }];
+  assert.match(said(READY, CAME, OWN, LOAD, ...changed), /n3 told what had changed with 60 bytes\. 1 new version came behind it/);
+});
+
+test("where a length is not known none is said", () => {
+  const text = said(READY, CAME, OWN, LOAD, { ...CONFIRMED, received: null });
+  assert.match(text, /n3 confirmed everything you have\. No page/);
+  assert.doesNotMatch(text, /null|NaN|undefined|bytes/);
+});
+
+test("a first visit: over the network, then kept", () => {
+  const came = { ...CAME, ms: 38, bytes: 9234 };
+  assert.equal(said({ type: "worker", is: "installing" }, came, LOAD), "This page came from n1 over the network in 38 ms, 9.2 kB. It is your first visit: your browser is being told how to answer by itself.");
+  assert.equal(said({ type: "worker", is: "installing" }, came, LOAD, READY), "This page came from n1 over the network in 38 ms, 9.2 kB. Your browser has kept it, and answers by itself from now on.");
+  assert.equal(shown(told({ type: "worker", is: "installing" }, came, READY)).offer, "Load it again, and see.");
+  assert.match(said({ type: "worker", is: "installing" }, came), /^This page came from localhost:8001 over/, "no node has told its name yet");
+});
+
+test("without a worker: why", () => {
+  assert.match(said({ type: "worker", is: "insecure" }, CAME), /Over plain http:\/\/ browsers run no Service Worker, except on localhost/);
+  assert.match(said({ type: "worker", is: "none" }, CAME), /This browser runs no Service Worker/);
+  assert.match(said({ type: "worker", is: "off" }, CAME), /The smart client is switched off/);
+  assert.equal(said({ type: "worker", is: "none" }).slice(0, 54), "This page came from localhost:8001 over the network. T", "before the page is loaded no time is said");
+});
+
+test("a page that was not kept yet came over the network, worker or not", () => {
+  assert.match(said(READY, { ...CAME, ms: 30 }, { ...OWN, how: "ask" }), /^This page came over the network in 30 ms: your browser did not have it yet/);
+});
+
+test("offline, on purpose or not: what waits is said", () => {
+  const status = { type: "status", status: { ...STATUS, unplugged: true, waiting: 2 } };
+  assert.equal(said(READY, CAME, OWN, LOAD, status), "You are offline, and asked to be. This page came from your browser in 4 ms all the same. Go on: pages that you have seen work. 2 changes of yours wait here, to be sent when a node is back.");
+  const killed = { type: "answer", said: "All nodes were killed.", nodes: NODES.map(({ id, url }) => ({ name: id, url, is: "killed" })) };
+  assert.match(said(READY, CAME, OWN, LOAD, killed), /^No node answers\. This page came from your browser/);
+  const back = { ...killed, nodes: killed.nodes.map((one) => ({ ...one, is: "up" })) };
+  assert.match(said(READY, CAME, OWN, LOAD, killed, back, CONFIRMED), /^This page came from your browser in 4 ms\. n3 confirmed/);
+});
+
+test("nodes are shown as this browser sees them", () => {
+  const state = (...events) => shown(told(LOAD, { type: "status", status: STATUS }, ...events)).nodes.map(({ id, is, mine }) => `${id} ${is}${mine ? " mine" : ""}`).join(", ");
+  assert.equal(state(), "n1 up, n2 up, n3 up mine, n4 up");
+  const dead = { type: "load", document: { ...LOAD.document, nodes: NODES.map((one) => (one.id === "n2" ? { ...one, state: "dead", weight: 0 } : one)) } };
+  assert.equal(state(dead), "n1 up, n2 away, n3 up mine, n4 up");
+  assert.equal(state({ type: "answer", said: "", nodes: [{ url: NODES[3].url, is: "slow" }] }), "n1 up, n2 up, n3 up mine, n4 slow");
+  assert.equal(state({ type: "status", status: { ...STATUS, unplugged: true } }), "n1 away, n2 away, n3 away mine, n4 away");
+  let story = told();
+  for (let n = 0; n < 100; n += 1) story = next(story, LOAD, n);
+  assert.equal(shown(story).nodes[0].use.length, 40, "its history is bounded");
+});
+
+test("the timeline: the latest first, as many as there is room for, the same again is counted", () => {
+  let story = told(LOAD);
+  for (let n = 0; n < 3; n += 1) story = next(story, CONFIRMED, n);
+  assert.deepEqual(shown(story).rows.map(({ what, bytes, ms }) => [what, bytes, ms]), [["n3 confirmed everything you have, by the open socket (3 times)", "4 bytes", "1 ms"]]);
+  for (let n = 0; n < 50; n += 1) story = next(story, { ...CONFIRMED, by: "http", path: `/page/${n}`, status: 200, received: 10_000 }, n);
+  assert.equal(shown(story).rows.length, ROWS);
+  assert.equal(shown(story).rows[0].what, "n3 sent /page/49");
+  const graphql = next(story, { ...CONFIRMED, by: "http", path: `/graphql/sha256:${"a".repeat(64)}/Ranking?variables=%7B%7D`, received: 128 }, 1);
+  assert.deepEqual([graphql.rows[0].what, graphql.rows[0].bytes], ["n3 confirmed the query Ranking", "128 bytes"]);
+  assert.equal(next(story, { type: "of the future" }, 1), story);
+});
+
+test("figures are readable", () => {
+  assert.deepEqual([0, 1, 999, 1000, 12_345, 412_000, 3_400_000].map(bytes), ["0 bytes", "1 byte", "999 bytes", "1.0 kB", "12.3 kB", "412 kB", "3.4 MB"]);
+  assert.deepEqual([0.2, 1, 9_400, 12_000].map(milliseconds), ["less than 1 ms", "1 ms", "9400 ms", "12 s"]);
+});
+
+test("the first screen is HTML before anything is known, without figures and without what only scripts can do", () => {
+  const { text } = render({ staging: { url: "http://localhost:8010", token: "secret&1" } });
+  assert.match(text, /A node made this page/);
+  assert.match(text, /value="secret&amp;1"/);
+  assert.doesNotMatch(text, /Go offline|undefined|null|NaN|\d+ (bytes|ms)/);
+  assert.doesNotMatch(render({}).text, /<form|<button/, "elsewhere there are no buttons");
+});
+
+test("what nodes and pages are called is text, never HTML", () => {
+  const evil = "<img src=x onerror=alert(1)>";
+  const story = told({ type: "load", document: { ...LOAD.document, nodes: [{ ...NODES[0], id: evil }] } }, { ...CONFIRMED, node: HOME, path: `/${evil}`, status: 200 }, { type: "answer", said: evil, nodes: [] }, { type: "status", status: { ...STATUS, node: HOME, why: evil } });
+  for (const { text } of pieces({ ...shown(story), staging: { url: HOME, token: "t" } })) assert.doesNotMatch(text, /<img/);
+});
