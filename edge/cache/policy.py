@@ -38,7 +38,7 @@ _STATUSES = frozenset({*range(200, 300), 300, 301, 302, 303, 307, 308, 404, 410}
 #: Fields that end with this hop, or are for caches like this one alone; never stored, never passed on.
 HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authentication-info proxy-authorization "
-    b"proxy-connection te trailer transfer-encoding upgrade cache-groups cache-group-invalidation".split()
+    b"proxy-connection te trailer transfer-encoding upgrade cache-group-invalidation".split()
 )
 #: Seconds: an older answer is not stored, however long it lasts; the table reckons with two years each way.
 MOST_AGE = 31_536_000

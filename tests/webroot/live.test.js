@@ -360,3 +360,19 @@ test("random histories end with nothing old shown", async () => {
   }
   assert.ok(messages > seeds, "the histories try something");
 });
+
+test("of data that change all the time one version is kept, and all versions go with a page's files", async () => {
+  const { world, live, store, rows } = await settled();
+  const page = store.versions.open("page", world.clock.now());
+  store.versions.give(page, { path: "/app.js", version: "1", states: store.versions.at("k3Jx9aF") });
+  const { size } = world.caches.bodies;
+  for (let number = 1; number <= 20; number += 1) {
+    world.change("ranking");
+    world.apply(world.feed);
+    world.apply(world.http);
+    await live.hear({ at: `s${number}` });
+    assert.ok(store.versions.fits(page, rows("/ranking")[0]));
+  }
+  assert.equal(world.caches.bodies.size, size);
+  assert.equal([...store.all()].length, Object.keys(QUERIES).length);
+});

@@ -164,3 +164,21 @@ test("an answer that is late, of another kind or of nobody's question is not tak
   socket.answer("");
   feed.stop();
 });
+
+test("a question that went to a feed which is gone does not silence the one that has come since", async () => {
+  const { clock, relay, channel } = setup({ feed: false });
+  relay.hear({ type: "feed", how: "socket" });
+  const lost = relay.changes("k3Jx9aF");
+  await clock.pass(500);
+  relay.hear({ type: "feed", how: "socket" }); // of another tab that leads now
+  await clock.pass(600);
+  assert.equal(await lost, null);
+  const questions = [];
+  channel.addEventListener("message", ({ data }) => data.type === "question" && questions.push(data));
+  const asked = relay.groups("kJ3xa95");
+  await clock.pass(0);
+  await turns();
+  assert.equal(questions.length, 1);
+  relay.hear({ type: "answer", number: questions[0].number, data: new Uint8Array([131, 1, ...new TextEncoder().encode("kJ3xa96\n7m-zFnsC\n")]) });
+  assert.deepEqual(await asked, { state: "kJ3xa96", hashes: ["7m-zFnsC"] });
+});

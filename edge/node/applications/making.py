@@ -37,6 +37,8 @@ _QUICKLY_CODED = 16 * 1024
 _SMALLEST = 256
 #: Not stored: our own stands in their place, or the store has them elsewhere.
 _OURS = HOP_BY_HOP | {b"date", b"age", b"etag", b"content-length", b"content-encoding"}
+#: Characters of Cache-Groups that go out with each 200; an answer in more groups is not live in browsers.
+_LONGEST_TOLD = 2048
 #: What a 304 has of what the 200 had: RFC 9110 section 15.4.5.
 _IN_304 = frozenset({b"cache-control", b"content-location", b"expires", b"vary"})
 #: What a 304 does not change of what is stored: it is about the body that was not sent.
@@ -135,11 +137,12 @@ def confirmed(answer: Answer, fields: Fields) -> Fields:
     """The fields of a stored answer after a 304 with these *fields* (RFC 9111 section 4.3.4)."""
     new = [field for field in fields if field[0].lower() not in _OF_THE_BODY]
     names = {name.lower() for name, _ in new} | {b"cache-status"}
+    if answer.record.groups and CACHE_GROUPS not in names:
+        new.append((b"Cache-Groups", answer.record.groups))
+        names.add(CACHE_GROUPS)
     kept = [field for field in fields_of(answer.lines_200) if field[0].lower() not in names]
     if answer.record.etag and b"etag" not in names:
         kept.append((b"ETag", answer.record.etag))
-    if answer.record.groups and CACHE_GROUPS not in names:
-        kept.append((b"Cache-Groups", answer.record.groups))
     return [*kept, *new]
 
 
@@ -189,6 +192,8 @@ def _is_coded(fields: Fields, body: bytes) -> bool:
 def _lines(fields: Fields, is_coded: bool) -> tuple[bytes, bytes]:
     """(lines of a 200, of a 304)."""
     kept = [field for field in fields if field[0].lower() not in _OURS]
+    if sum(map(len, lines_of(kept, CACHE_GROUPS))) > _LONGEST_TOLD:
+        kept = [field for field in kept if field[0].lower() != CACHE_GROUPS]
     if is_coded:
         others = [
             member

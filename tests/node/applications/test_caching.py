@@ -495,15 +495,27 @@ class StoredTests(CachingCase):
         self.assertEqual(field(node.get(b"/", (b"Origin", ORIGIN)), b"access-control-allow-origin"), b"*")
         self.assertIsNone(field(node.get(b"/", (b"Origin", b"https://evil")), b"access-control-allow-origin"))
 
-    def test_fields_between_us_and_the_application_go_no_further(self) -> None:
+    def test_readers_are_told_the_groups_of_an_answer_and_what_it_invalidates_goes_no_further(self) -> None:
         node = self.node()
-        more = ((b"Cache-Groups", b'"a"'), (b"Cache-Group-Invalidation", b'"b"'))
+        more = ((b"Cache-Groups", b'"a", "b"'), (b"Cache-Group-Invalidation", b'"b"'))
         for _ in range(3):
             heard = node.get()
             if node.asked:
                 node.answer(b"x", 200, b"no-store", (b"CDN-Cache-Control", b"max-age=60"), *more)
-            self.assertEqual([field(heard, name) for name, _ in more], [None, None])
+            self.assertEqual([field(heard, name) for name, _ in more], [b'"a", "b"', None])
         self.assertEqual(field(heard, b"cache-status"), HIT)
+
+    def test_so_many_groups_that_each_answer_would_be_long_are_kept_and_not_told(self) -> None:
+        node = self.node()
+        groups = b", ".join(b'"%s"' % (b"%d" % number * 40)[:100] for number in range(30))
+        for _ in range(3):
+            heard = node.get()
+            if node.asked:
+                node.answer(
+                    b"x", 200, b"no-store", (b"CDN-Cache-Control", b"max-age=60"), (b"Cache-Groups", groups)
+                )
+        self.assertEqual(field(heard, b"cache-status"), HIT)
+        self.assertIsNone(field(heard, b"cache-groups"))
 
     def test_answers_that_nobody_asks_for_make_room(self) -> None:
         node = self.node(share=("/**",), arena=1 << 16)

@@ -36,7 +36,7 @@ export function overHttp({ node, method, path, begun, ms, response }) {
  * @returns {Exchange}
  */
 export function overSocket({ node, begun, ms, answer }) {
-  const isChanges = answer[0] === 129;
+  const isChanges = answer[0] === 129 || answer[0] === 131; // of files, of groups
   return {
     type: "exchange", at: begun, ms, node, by: "socket", method: isChanges ? "GET" : "POST", path: isChanges ? "/.edge/changes" : "/.edge/revalidate",
     status: isChanges && answer.length === 2 ? 304 : 200, received: answer.length + (answer.length > SHORT_MOST ? FRAME_LONG : FRAME),

@@ -4,6 +4,7 @@
 //     one of them has changed                    the feed says so, and a page that can be seen wakes us
 //     update                                     what has changed since our state?  One question, and one at most behind it
 //     confirm                                    what open pages show of that, in one batch; new versions are stored together
+//     a page here has changed something          what is in the groups of that is asked for before it is used again
 //     edge:changed                               one message to all pages: the groups, and the queries that differ
 //
 // *Sure* is a row of which nodes have said nothing since it was asked for: it is as it was at our *state*, a text that
@@ -167,12 +168,22 @@ export class Live {
     await this.save();
   }
 
-  /** Ask what has changed since our state; false: nobody answers. */
+  /** Ask what has changed since our state; null: nobody answers. */
   async ask() {
     this.count.questions += 1;
     const answer = await this.relay.groups(this.state);
     if (answer) await this.learn(answer);
-    return Boolean(answer);
+    return answer;
+  }
+
+  /** A page here has changed something, and nodes have been told: what is in its groups is asked for before it is used again. */
+  async mutated() {
+    const answer = this.state ? await this.ask() : null;
+    if (!answer?.hashes?.length) return;
+    const changed = new Set(answer.hashes);
+    const rows = this.store.filter((row) => this.hashesOf(row).some((hash) => changed.has(hash)));
+    for (const path of new Set(rows.map((row) => row.path))) await this.store.invalidate(path);
+    this.update().catch(() => {}); // unreachable: they are asked for when they are used
   }
 
   /** *hashes* have changed up to *state*; null: any may have. @param {{state: string, hashes: string[] | null}} answer */

@@ -22,6 +22,8 @@ export class Relay {
     this.node = "";
     /** What is known of the feed; "": nothing. @type {"" | "socket" | "poll" | "none"} */
     this.how = "";
+    /** Grows whenever the feed says something. */
+    this.turn = 0;
     this.number = Math.floor(Math.random() * 2 ** 40); // another worker asks on the same channel
     /** @type {Map<number, (answer: Uint8Array | null) => void>} */
     this.asked = new Map();
@@ -29,6 +31,7 @@ export class Relay {
 
   /** What the feed says, of all that is said on the channel. @param {any} message */
   hear({ type, how, url, number, data }) {
+    if (type === "feed" || type === "answer") this.turn += 1;
     if (type === "feed") [this.how, this.node] = [how, url];
     else if (type === "load" && this.how === "none") this.how = "";
     else if (type === "answer") this.asked.get(number)?.(data);
@@ -41,10 +44,11 @@ export class Relay {
     /** @type {Promise<Uint8Array | null>} */
     const answered = new Promise((resolve) => this.asked.set(number, resolve));
     const begun = Date.now();
+    const { turn } = this;
     this.say({ type: "question", number, data: question });
     const answer = await Promise.race([answered, this.wait(this.how ? ANSWER_MS : ANYBODY_MS)]);
     this.asked.delete(number);
-    if (answer === undefined) this.how = "none"; // until it says something again
+    if (answer === undefined && turn === this.turn) this.how = "none"; // until it says something again
     if (answer instanceof Uint8Array) this.onExchange(overSocket({ node: this.node, begun, ms: Date.now() - begun, answer }));
     return answer instanceof Uint8Array && answer[0] === question[0] + 128 ? answer.subarray(2) : null;
   }

@@ -314,12 +314,10 @@ export class ResponseStore {
       } else {
         row.states = state ?? LOOSE;
         if (before && !before.location) {
-          if (state === undefined) row.states = versions.only((begun ||= versions.begin()));
-          versions.replaced(before, row.states);
-          const past = { ...before, past: row.key, key: `${before.version}\n${row.key}` };
-          this.add(past);
-          this.dirty.add(past.key);
-          old.push(past);
+          const isData = row.fields["cache-groups"] !== undefined; // they change as they like (live.js)
+          if (state === undefined && !isData) row.states = versions.only((begun ||= versions.begin()));
+          if (!isData) versions.replaced(before, row.states);
+          old.push(this.keepPast(before));
         }
         // The same bytes again as before the last one: they have one body.
         const again = this.versionsOf(row).find((one) => one.past && one.version === row.version);
@@ -332,6 +330,14 @@ export class ResponseStore {
       this.dirty.add(row.key);
     }
     return old;
+  }
+
+  /** *row* becomes a past version; that. @param {StoredResponse} row */
+  keepPast(row) {
+    const past = { ...row, past: row.key, key: `${row.version}\n${row.key}` };
+    this.add(past);
+    this.dirty.add(past.key);
+    return past;
   }
 
   /** Remember that *path* leads to *location*. @param {string} path @param {string} location */

@@ -9,6 +9,8 @@
 //     moved(S, T, changed)           all that was current at S, or is at T, and has not changed in between, is so at both
 //     confirmed(parts, S)            these are current at S
 //
+// Answers of applications that name cache groups are data: all their versions go with everything.
+//
 // What comes without a state (from an application, an older node) goes with everything - the sign bit says so - until
 // another version of it arrives: that begins a state without a name, at which the old one is not.
 
@@ -26,7 +28,8 @@ const KEEP = 8;
 const PAGES_MOST = 64;
 
 /**
- * @typedef {{path: string, version: string, states: number}} Part *version*: its validator, or what was made up for it
+ * @typedef {{path: string, version: string, states: number, fields?: Record<string, string>}} Part *version*: its validator, or what was
+ *   made up for it; *fields* of what is stored
  * @typedef {Part & {key?: string, era?: number}} Row a part; with a *key*: of what is stored
  * @typedef {{id: string, at: number, parts: Part[]}} Page *at*: when it was navigated to
  * @typedef {{era: number, names: string[], token: string, pages: Page[]}} SavedVersions
@@ -162,8 +165,14 @@ export class Versions {
     return set >= 0 && part.states >= 0 && part.states < set && !(set & part.states);
   }
 
+  /** Whether an open page was given *part*. @param {Part} part */
+  isShown({ path, version }) {
+    return [...this.pages.values()].some(({ parts }) => parts.some((one) => one.path === path && one.version === version));
+  }
+
   /** Whether an open page may still ask for *part*. @param {Part} part */
   isWanted(part) {
+    if (part.fields?.["cache-groups"]) return this.isShown(part);
     return [...this.pages.values()].some((page) => this.fits(page, part));
   }
 

@@ -227,6 +227,7 @@ export class Worker {
       return this.strategy.offline();
     }
     await invalidate(this.store, this.rules, url, answer).catch((error) => console.warn("edge: not invalidated:", url, error));
+    if (answer.status < 400 && answer.status !== 202) await this.live.mutated().catch((error) => console.warn("edge: not asked for:", url, error));
     return answer;
   }
 
