@@ -13,7 +13,7 @@ from twisted.logger import formatEvent as format_event
 from edge.gossip.changes import Record
 from edge.gossip.replica import Replica
 from edge.gossip.steps import mark_path
-from edge.resource import Resource, etag_of
+from edge.resource import Resource, etag_of, redirect
 from edge.table.writer import Writer
 from tests.node.cluster.table import BODY_LIMIT, LINES, TableTestCase, record, resource
 
@@ -100,6 +100,29 @@ class PublisherSideTests(TableTestCase):
         self.table.remove(b"/x")
         self.assertFalse(self.table.has(b"/x", here=True))
         self.assertIsNone(self.table.look_up(b"/x"))
+
+    def test_redirects_and_fields_reach_the_other_nodes(self) -> None:
+        there = redirect(b"/old", 301, b"/new", 7, b"X-Field: 1\r\n")
+        one = there.representations[0]
+        records = (Record(0, one.digest, 0, one.lines_200, one.lines_304),)
+        self.other.put(b"/old", 7, records, self.now_ms())
+        push = self.other.push("me")
+        assert push is not None
+        self.table.apply(self.replica.receive("other", push, self.now_ms()).applied)
+        self.reactor.settle()
+        entry = self.reader.find(b"/old")
+        assert entry is not None
+        self.assertEqual(
+            (entry.status, entry.lines_200, entry.lines_304), (301, b"X-Field: 1\r\n", b"Location: /new\r\n")
+        )
+        self.assertEqual(self.peers.asked, [])
+        self.assertEqual(self.table.look_up(b"/old"), there)
+        self.table.end_first_publish()
+        self.put(redirect(b"/old", 302, b"/newer", 8))
+        self.put(redirect(b"/old", 302, b"/newest", 8))
+        self.assertEqual(self.reader.find(b"/old").lines_304, b"Location: /newest\r\n")  # type: ignore[union-attr]
+        self.put(resource(b"/old", b"a file"))
+        self.assertEqual(self.reader.find(b"/old").status, 200)  # type: ignore[union-attr]
 
     def test_the_table_is_complete_when_ours_and_the_clusters_are(self) -> None:
         self.table.set_complete(True)
