@@ -56,7 +56,7 @@ class DefaultTests(Base):
     """What holds when nobody says anything."""
 
     def test_every_field_is_a_setting_and_every_setting_a_field(self) -> None:
-        own = {one.name for one in fields(Config)} - {"file", "given"}
+        own = {one.name for one in fields(Config)} - {"file", "given", "top"}
         self.assertEqual({setting.attribute for setting in SETTINGS.values()}, own)
         self.assertEqual({setting.section for setting in SETTINGS.values()}, set(SECTIONS))
         self.assertLessEqual(AT_START, set(SETTINGS))
@@ -616,6 +616,10 @@ class SiteTests(Base):
         one = f"blog.example={self.site}"
         self.assertEqual([site.name for site in load({"site": [one]}).sites], ["blog.example"])
         given = {"site": [one], "webroot": [str(self.site)]}
+        self.assertEqual([site.name for site in load(given).sites], ["", "blog.example"])
+
+    def test_what_others_of_the_cluster_publish_may_be_on_top(self) -> None:
+        given = {"site": [f"blog.example={self.site}"], "webroot": ["none"]}
         self.assertEqual([site.name for site in load(given).sites], ["", "blog.example"])
 
     def test_the_default_site_stands_first_and_its_keys_have_no_prefix(self) -> None:

@@ -6,7 +6,7 @@ What the fast paths answer, the Twisted side must answer with the same bytes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,9 +28,11 @@ from edge.node.process.life import Life
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.published import PublishedResource, Source
 from edge.node.resources.pushing import Pushing
+from edge.sites import ALONE, SiteHosts
 from edge.table.reader import Entry, Reader
 from edge.table.segment import CounterBlock
 from tests.fastpath import site
+from tests.fastpath.answerer_suite import SITES
 from tests.fastpath.test_answerer import streams
 from tests.node.applications.parts import Scripted
 from tests.node.transports import PeerTransport
@@ -56,8 +58,10 @@ class NobodyFills:
         """Nobody listens."""
 
 
-class OneAnswerTests(SynchronousTestCase):
+class Ways(SynchronousTestCase):
     """The three ways of a request through a worker."""
+
+    sites: ClassVar[tuple[SiteHosts, ...]] = ALONE
 
     def setUp(self) -> None:
         """One table, three readers of it."""
@@ -69,7 +73,7 @@ class OneAnswerTests(SynchronousTestCase):
                 build(
                     self.segment,
                     0,
-                    Settings(allow_origins=(ORIGIN,), hsts=hsts_line(HSTS), secure=secure),
+                    Settings(allow_origins=(ORIGIN,), hsts=hsts_line(HSTS), secure=secure, sites=self.sites),
                     lambda: site.NOW_MS,
                 )
                 for secure in (False, True)
@@ -77,17 +81,17 @@ class OneAnswerTests(SynchronousTestCase):
             for build in (NativeAnswerer, PythonAnswerer)
         )
         reader = Reader(self.segment, 1, lambda: site.NOW_MS)
-        self.source = Source(reader, "/nonexistent", _nobody, ((ORIGIN,),))
+        self.source = Source(reader, "/nonexistent", _nobody, ((ORIGIN,), (), ()))
 
     def twisted(self, stream: bytes, cuts: list[int], secure: bool) -> PeerTransport:
         """What a channel does with *stream*, arriving in pieces."""
         clock = Clock()
         clock.advance(NOW)
         published = PublishedResource(self.source)
-        pushing = Pushing(self.source.reader, (frozenset(),), clock)
+        pushing = Pushing(self.source.reader, (frozenset(),) * 3, clock)
         root = RootResource(EdgeResources(self.source.reader, published, Life(), pushing), published)
-        edge_site = EdgeSite(root, clock, hsts=HSTS)
-        gateway = Gateway([self.place(clock)], self.source.reader, clock, ((),))
+        edge_site = EdgeSite(root, clock, hsts=HSTS, sites=self.sites)
+        gateway = Gateway([self.place(clock)], self.source.reader, clock, ((),) * 3, hosts=edge_site.hosts)
         edge_site.streams = gateway
         published.beyond = gateway.take_whole
         channel = ChannelFactory(edge_site, secure, sealed=secure).buildProtocol(None)
@@ -122,6 +126,10 @@ class OneAnswerTests(SynchronousTestCase):
         if after is Next.CLOSE or consumed == len(stream):
             self.assertEqual(written, output)
 
+
+class OneAnswerTests(Ways):
+    """With one site."""
+
     @settings(max_examples=400)
     @given(streams(), st.data())
     def test_all_ways_answer_alike(self, stream: bytes, data: st.DataObject) -> None:
@@ -151,3 +159,45 @@ class OneAnswerTests(SynchronousTestCase):
             for secure in (False, True):
                 self.check(request, [], secure)
                 self.check(request, [len(request) // 2], secure)
+
+
+_HOSTS = (
+    b"blog.example",
+    b"Blog.Example.:80",
+    b"a.shop.example",
+    b"example.org",
+    b"shop.example",
+    b"[::1]:80",
+    b"blog.example, x",
+    b"x" * 300 + b".shop.example",
+)
+
+
+class SeveralSitesTests(Ways):
+    """With a default site and two others that have a page each."""
+
+    sites: ClassVar[tuple[SiteHosts, ...]] = SITES
+
+    def setUp(self) -> None:
+        super().setUp()
+        writer = site.writer_of(self.segment)
+        for name in (b"blog.example/a.html", b"*.shop.example/a.html"):
+            writer.put(site.page(name, name))
+        writer.set_complete(True)
+
+    @settings(max_examples=200)
+    @given(streams(), st.lists(st.sampled_from(_HOSTS), min_size=1, max_size=4), st.data())
+    def test_all_ways_answer_alike_at_every_host(
+        self, stream: bytes, hosts: list[bytes], data: st.DataObject
+    ) -> None:
+        """Requests of one connection name different hosts."""
+        first, *rest = stream.split(site.HOST)
+        named = [b"Host: %b\r\n%b" % (hosts[at % len(hosts)], piece) for at, piece in enumerate(rest)]
+        self.check(first + b"".join(named), [], data.draw(st.booleans()))
+
+    def test_pages_of_both_ways_are_those_of_their_hosts(self) -> None:
+        """So that the property above cannot be true for want of them."""
+        for host in _HOSTS[:3]:
+            request = site.get().replace(site.HOST, b"Host: %b\r\n" % host)
+            self.assertTrue(self.native[False].answer(request, site.DATE)[0].endswith(b"example/a.html"))
+            self.check(request, [])

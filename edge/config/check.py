@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.config.address_report import told_of_addresses
-from edge.config.model import AUTOMATIC, Config
+from edge.config.model import AUTOMATIC, Config, Site
+from edge.config.sites import overlaps
 from edge.endpoint import ListenSpec, systemd_index
 from edge.errors import ConfigError
 
@@ -28,13 +29,10 @@ def find_problems(config: Config) -> list[str]:
 
 
 def _problems(config: Config) -> Iterator[str]:
-    if config.webroot is None:
-        if config.gossip is None:
-            yield "--webroot none: a node alone would serve nothing; give --gossip and --peer, or a webroot"
-    elif not config.webroot.is_dir():
-        yield f"--webroot {config.webroot}: there is no such directory; make it or name another one"
-    elif not os.access(config.webroot, os.R_OK | os.X_OK):
-        yield f"--webroot {config.webroot}: this user may not read it; see its permissions"
+    if config.serves_nothing:
+        yield "--webroot none: a node alone would serve nothing; give --gossip and --peer, or a webroot"
+    for site in config.sites:
+        yield from _webroot_problems(site)
     if problem := _unwritable(config.state_dir):
         yield f"--state-dir {config.state_dir}: {problem}"
     elif problem := _unwritable(config.cache_dir):
@@ -69,6 +67,16 @@ def _problems(config: Config) -> Iterator[str]:
     yield from _unnamed(config)
 
 
+def _webroot_problems(site: Site) -> Iterator[str]:
+    option = f"[[site]] {site.name}: webroot" if site.name else "--webroot"
+    if site.webroot is None:
+        return
+    if not site.webroot.is_dir():
+        yield f"{option} {site.webroot}: there is no such directory; make it or name another one"
+    elif not os.access(site.webroot, os.R_OK | os.X_OK):
+        yield f"{option} {site.webroot}: this user may not read it; see its permissions"
+
+
 def summarize(config: Config) -> str:
     """What a node with *config* would do, in a few lines."""
     fast: str = config.fast_path
@@ -76,9 +84,9 @@ def summarize(config: Config) -> str:
         fast = "native (auto)" if has_native() else "python (auto: there is no native build)"
     lines = [
         f"node {config.node} of cluster {config.cluster}",
-        f"webroot    {config.webroot}",
+        *(_of_site(site) for site in config.sites),
         *(f"listen     {text}" for text in config.listen),
-        *(f"app        {one.describe()}" for one in config.app),
+        *(f"app        {one.describe()}" for one in config.applications),
         *(f"automatic  {name}, from {config.acme_directory}" for name in config.tls_auto),
         f"admin      {config.admin}",
         f"gossip     {config.gossip or 'none: a node alone'}",
@@ -89,11 +97,18 @@ def summarize(config: Config) -> str:
     ]
     for site in config.sites:
         lines += (f"{kind:10} {text}" for kind, text in told_of_addresses(site))
+    lines += overlaps(config.sites)
     if config.file:
         lines.insert(1, f"file       {config.file}")
     if is_running(config):
         lines.append("a node runs with this state directory now: its ports count as free")
     return "\n".join(lines)
+
+
+def _of_site(site: Site) -> str:
+    if site.default and not site.hosts:
+        return f"webroot    {site.webroot}" + (" (default site)" if site.hosts else "")
+    return f"site       {', '.join(site.hosts)}{' and all others' if site.default else ''}: {site.webroot}"
 
 
 def has_native() -> bool:

@@ -49,6 +49,7 @@ def load(given: Mapping[str, bool | list[str]], file: Path | None = None) -> Con
         values = [_take(problems, name, text) for text in said]
         found[setting.attribute] = tuple(values) if setting.kind.repeated else values[0]
     if found.get("site"):
+        found["top"] = any(name in found for name in ("webroot", "app", "mount"))
         found.setdefault("webroot", None)  # the demonstration is for who names no folder at all
     if not problems:
         config = Config(**found, file=file, given=dict(given))

@@ -184,6 +184,8 @@ class Config(SiteRules):
     arena_mib: int | None = None
     body_limit_kib: int = 256
 
+    #: What stands on top is a site of its own, beside those of :attr:`site`.
+    top: bool = True
     #: The TOML file read, and what the command line said: enough to read all of it again.
     file: Path | None = None
     given: Mapping[str, bool | list[str]] = field(default_factory=dict, compare=False, repr=False)
@@ -210,13 +212,18 @@ class Config(SiteRules):
     def sites(self) -> tuple[Site, ...]:
         """All that is served, the default site first if there is one; always one at least.
 
-        What stands on top is a site of its own when it has a folder or applications, or is the only one.
+        What stands on top is one, too, if it names a webroot (also ``none``), applications or mounts.
         """
-        alone = not self.site
-        if alone or self.webroot is not None or self.app or self.mount:
+        if self.top or not self.site:
             rules = {one.name: getattr(self, one.name) for one in fields(SiteRules)}
             return (Site(**rules, default=True), *self.site)
         return tuple(sorted(self.site, key=lambda site: not site.default))
+
+    @property
+    def serves_nothing(self) -> bool:
+        """Whether it is alone, and has neither folders nor applications."""
+        has_any = any(site.webroot is not None or site.app for site in self.sites)
+        return self.gossip is None and not has_any and not self.mount
 
     @property
     def applications(self) -> tuple[Application, ...]:

@@ -184,6 +184,20 @@ def site_contradictions(sites: Sequence[Site]) -> Iterable[str]:
             yield f"site {name}: {count} sites have this name; give each its own, by name in [[site]]"
 
 
+def overlaps(sites: Sequence[Site]) -> list[str]:
+    """Hosts of one site that lie below ``*.NAME`` of another, a sentence each: the longer one counts."""
+    wild = {host: site.name for site in sites for host in site.hosts if host.startswith("*.")}
+    found = []
+    for site in sites:
+        for host in site.hosts:
+            name = host.removeprefix("*.")
+            above = ("*." + name[at + 1 :] for at, letter in enumerate(name) if letter == ".")
+            wider = next((one for one in above if one in wild and one != host), None)
+            if wider is not None and wild[wider] != site.name:
+                found.append(f"{host} is of the site {site.name}, though {wider} is of {wild[wider]}")
+    return found
+
+
 def _nearest(name: str, kinds: Mapping[str, Kind]) -> str:
     near = difflib.get_close_matches(name, kinds, 1, 0.5)
     return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(sorted(kinds))}"

@@ -51,6 +51,8 @@ class RunningNode:
         for endpoint in listen:
             self.options += ["--listen", endpoint.replace("DIR", str(self.directory))]
         self.process: subprocess.Popen[bytes] | None = None
+        #: Whether it is told of the site.
+        self.has_webroot = True
         #: What comes before the command: where it runs.
         self.prefix: tuple[str, ...] = ()
         #: Environment variables of its own.
@@ -84,7 +86,8 @@ class RunningNode:
             *self.twistd_options,
             "edge",
         ]
-        command += ["--webroot", str(self.site), "--state-dir", str(self.state), "--arena-mib", "16"]
+        command += ["--webroot", str(self.site)] if self.has_webroot else []
+        command += ["--state-dir", str(self.state), "--arena-mib", "16"]
         command += ["--table-entries", "4096", *self.options]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), **self.environment}
         with self.log.open("ab") as log:

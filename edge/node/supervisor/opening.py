@@ -73,7 +73,7 @@ class Opened:
 
 def open_node(config: Config, user: User = SAME_USER) -> Opened:
     """Open what *config* asks for, for *user*; an :class:`~edge.errors.EdgeError` says what cannot be had."""
-    if config.webroot is None and config.gossip is None:
+    if config.serves_nothing:
         raise ConfigError("--webroot none: a node alone would serve nothing; give --gossip and --peer")
     workers = max(config.worker_count, 1)
     descriptors = raise_descriptor_limit(-(-(config.connections or 0) // workers))
