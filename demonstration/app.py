@@ -27,12 +27,12 @@ from demonstration.schema import SiteContext, make_schema
 from demonstration.services import characters, comments, search, votes
 from demonstration.services.groups import RANKING, RECENT, UNICODE, block_group, character_group
 from demonstration.services.watching import watch, watch_channel
-from demonstration.sessions import Keys, Sessions
+from demonstration.sessions import UNGUESSABLE, Keys, Sessions
 from demonstration.settings import Settings, read_settings
 from edge.app import share, tag
 from edge.app.graphql import Context, Documents, GraphQL
 from edge.app.graphql.origins import is_run_by_a_node
-from edge.app.graphql.requests import Refused, Scope, read_body
+from edge.app.graphql.requests import Refused, Scope, headers_of, key_of, read_body
 from edge.app.rendering import Components
 
 QUERIES = Path(__file__).with_name("queries")
@@ -203,13 +203,14 @@ class Site:
         except forms.WrongForm as error:
             return _refused(400, str(error))
         known = self._sessions.visitor(request.headers.get("cookie", ""))
-        visitor = known or self._sessions.new_visitor()
+        key = request.headers.get("idempotency-key", "")[:200]
+        visitor = known or self._sessions.new_visitor(key)
         cookie = {"set-cookie": self._sessions.cookie(visitor, request.url.scheme == "https")}
         token = form.pop("token", "")
         if came == "unknown" and not (known and self._sessions.is_token(token, known)):
             body = forms.confirmation(request.url.path, form, self._sessions.token(visitor))
             return HTMLResponse(pages.page("Is this from you?", body), 200, {**_NO_STORE, **cookie})
-        key = request.headers.get("idempotency-key", "")[:200] or self._sessions.new_visitor()
+        key = key or self._sessions.new_visitor()
         try:
             # With this context: what changed is a field of this answer, where no node can be told.
             run = contextvars.copy_context().run
@@ -220,26 +221,19 @@ class Site:
         return RedirectResponse(target, 303, {**_NO_STORE, **cookie})
 
     async def _context(self, scope: Scope) -> Context:
-        """What resolvers know; a visitor is made when one acts, and his cookie goes with the answer."""
+        """What resolvers know; who acts and is new gets a cookie with the answer."""
         assert self._sessions is not None
-        sessions = self._sessions
-        cookies = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
-        known = sessions.visitor(cookies.decode("latin-1"))
-        made: list[str] = []
-
-        def visitor() -> str:
-            if known is not None:
-                return known
-            if not made:
-                made.append(sessions.new_visitor())
-                cookie = sessions.cookie(made[0], scope["scheme"] == "https")
-                context.fields.append((b"set-cookie", cookie.encode("ascii")))
-            return made[0]
-
-        # Keys of who has no session yet are told apart by where he comes from.
-        who = known or f"at {scope['client'][0] if scope.get('client') else 'an unknown address'}"
-        context = SiteContext(scope, who, store=self.store, visitor=visitor)
-        return context
+        headers = headers_of(scope)
+        visitor = self._sessions.visitor(headers.get(b"cookie", b"").decode("latin-1"))
+        if visitor is not None or scope["method"] != "POST":
+            return SiteContext(scope, visitor or "", store=self.store, visitor=visitor or "")
+        key = key_of(headers)
+        visitor = self._sessions.new_visitor(key)
+        cookie = self._sessions.cookie(visitor, scope["scheme"] == "https").encode("ascii")
+        # Keys that somebody could guess are told apart by where they come from.
+        peer = scope["client"][0] if scope.get("client") else "somewhere"
+        who = visitor if len(key) >= UNGUESSABLE else f"at {peer}"
+        return SiteContext(scope, who, fields=[(b"set-cookie", cookie)], store=self.store, visitor=visitor)
 
 
 class _LateOnce:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -24,8 +23,8 @@ class SiteContext(Context):
     """What resolvers find in ``info.context``."""
 
     store: Store = None  # type: ignore[assignment]
-    #: Who asks: known or new; only mutations may use it.
-    visitor: Callable[[], str] = str
+    #: Who acts; only mutations may use it, since what is read is the same for everybody.
+    visitor: str = ""
 
 
 Info = strawberry.Info[SiteContext, None]
@@ -234,7 +233,7 @@ class Mutation:
         """Vote for a character, or take the vote back."""
         point = _point(code)
         try:
-            count = votes.vote(info.context.store, info.context.visitor(), point, wanted)
+            count = votes.vote(info.context.store, info.context.visitor, point, wanted)
         except TooMany as error:
             raise GraphQLError(str(error)) from None
         return Character(point=point, known_votes=count)
@@ -244,7 +243,7 @@ class Mutation:
         """Say something of a character."""
         context = info.context
         try:
-            said = comments.comment(context.store, context.visitor(), _point(code), text, context.key)
+            said = comments.comment(context.store, context.visitor, _point(code), text, context.key)
         except comments.WrongComment as error:
             raise GraphQLError(str(error)) from None
         return _comments([said])[0]

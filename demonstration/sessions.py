@@ -11,6 +11,8 @@ What was signed with one that has left the file is a stranger's.
 
 from __future__ import annotations
 
+import base64
+import hmac
 import os
 import re
 import secrets
@@ -28,6 +30,8 @@ KEY_BYTES = 32
 SESSION_SECONDS = 365 * 86_400
 #: A form may be sent so long after it was made, seconds.
 FORM_SECONDS = 3600
+#: Characters of an Idempotency-Key that is random: a UUID has 36.
+UNGUESSABLE = 32
 #: How often the file is looked at, seconds.
 LOOK_SECONDS = 2.0
 _VISITOR = re.compile(r"[\w-]{22}")
@@ -135,9 +139,16 @@ class Sessions:
                 return visitor
         return None
 
-    def new_visitor(self) -> str:
-        """A visitor who was not here before: 128 random bits."""
-        return secrets.token_urlsafe(16)
+    def new_visitor(self, key: str = "") -> str:
+        """A visitor who was not here before: 128 random bits.
+
+        With the Idempotency-Key of his request, one that nobody can guess, he is the same one when that is
+        sent again because its answer was lost, and the cookie with it.
+        """
+        if len(key) < UNGUESSABLE:
+            return secrets.token_urlsafe(16)
+        digest = hmac.digest(self._keys.current()[-1].encode(), f"visitor {key}".encode(), "sha256")
+        return base64.urlsafe_b64encode(digest[:16]).decode("ascii").rstrip("=")
 
     def cookie(self, visitor: str, secure: bool) -> str:
         """The value of Set-Cookie that makes the browser *visitor*'s."""

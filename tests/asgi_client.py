@@ -25,6 +25,7 @@ class Client:
         self._loop = asyncio.new_event_loop()
         self._said: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.cookies: dict[str, str] = {}
+        self.peer = "192.0.2.1"
 
     def __enter__(self) -> Client:
         self._loop.run_until_complete(self._start())
@@ -64,7 +65,7 @@ class Client:
     def ask(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> Got:
         """One question."""
         return self._loop.run_until_complete(
-            ask(self._application, method, target, body, headers, self.cookies)
+            ask(self._application, method, target, body, headers, self.cookies, peer=self.peer)
         )
 
 
@@ -76,6 +77,7 @@ async def ask(
     headers: dict[str, str] | None = None,
     cookies: dict[str, str] | None = None,
     scheme: str = "http",
+    peer: str = "192.0.2.1",
 ) -> Got:
     """What *application* answers; cookies that it sets are put into *cookies*."""
     from urllib.parse import unquote
@@ -98,7 +100,7 @@ async def ask(
         "query_string": query.encode("latin-1"),
         "root_path": "",
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields.items()],
-        "client": None,
+        "client": (peer, 0),
         "server": ("localhost", 80),
     }
     events = iter([{"type": "http.request", "body": body, "more_body": False}])

@@ -121,3 +121,26 @@ class WritingTests(SiteTestCase):
         ):
             self.assertEqual(self.client.post("/vote", b"code=41", **headers).status, 403)
         self.assertEqual(self.data(self.query("Ranking"))["ranking"], [])
+
+    def test_who_gets_no_answer_and_sends_the_same_again_is_the_same_visitor(self) -> None:
+        """Else he would have two votes: the cookie was lost with the answer."""
+        key = "8e03978e-40d5-43dd-bc93-6894a57f9324"
+        first = self.mutate("Vote", key, code="41")
+        self.client.cookies.clear()
+        again = self.mutate("Vote", key, code="41")
+        self.assertEqual(again.fields["idempotent-replayed"], "true")
+        who = [got.fields["set-cookie"].partition(".")[0] for got in (first, again)]
+        self.assertEqual(who[0], who[1])
+        self.client.cookies.clear()
+        for _ in range(2):
+            form = {**HERE, "idempotency_key": key.replace("8", "9")}
+            self.client.post("/comment", b"code=41&text=hi", **form)
+            self.client.cookies.clear()
+        self.assertEqual(len(self.data(self.query("Comments", code="41"))["comments"]), 1)
+
+    def test_keys_that_can_be_guessed_are_told_apart_by_address(self) -> None:
+        self.mutate("Vote", "1", code="41")
+        self.client.cookies.clear()
+        self.client.peer = "192.0.2.2"
+        self.mutate("Vote", "1", code="41")
+        self.assertEqual(self.data(self.query("Ranking"))["ranking"][0]["votes"], 2)

@@ -31,7 +31,7 @@ from edge.app.graphql.documents import Document, DocumentError, Documents, prepa
 from edge.app.graphql.execution import DONE, FAULT, NOT_NOW, Outcome, run
 from edge.app.graphql.graphiql import PAGE
 from edge.app.graphql.limits import Limits
-from edge.app.graphql.once import MAX_KEY, Kept, Once, OnceInMemory
+from edge.app.graphql.once import Kept, Once, OnceInMemory
 from edge.app.graphql.origins import is_run_by_a_node, may_change
 from edge.app.graphql.requests import (
     Answer,
@@ -42,6 +42,7 @@ from edge.app.graphql.requests import (
     Send,
     encoded,
     headers_of,
+    key_of,
     read_body,
 )
 from edge.app.graphql.variables import (
@@ -218,7 +219,7 @@ class GraphQL:
         document = self._asked_for(said, rest)
         variables = _known(document, check(said.get("variables"), self._limits))
         context = await self._context(scope)
-        context.key = _key(headers)
+        context.key = key_of(headers)
         if document.is_mutation:
             return await self._mutate(document, variables, context)
         with marks.Marks().in_force():  # nobody shares what was asked for by POST
@@ -311,13 +312,3 @@ def _again(kept: Kept, fingerprint: str, context: Context) -> Answer:
     if not kept.status:
         raise Refused(409, "the same is being done already", [_RETRY])
     return Answer(kept.status, kept.body, [_NO_STORE, (b"idempotent-replayed", b"true"), *context.fields])
-
-
-def _key(headers: dict[bytes, bytes]) -> str:
-    """The Idempotency-Key: a string of RFC 9651, or the same without its quotes."""
-    key = headers.get(b"idempotency-key", b"").decode("latin-1").strip()
-    if len(key) > 1 and key[0] == key[-1] == '"':
-        key = key[1:-1]
-    if len(key) > MAX_KEY or (key and not key.isprintable()):
-        raise Refused(400, f"an Idempotency-Key has {MAX_KEY} characters at most")
-    return key

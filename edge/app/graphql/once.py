@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 KEPT_SECONDS = 7 * 86_400.0
 #: Seconds after which who began a mutation is taken for dead.
 BEGUN_SECONDS = 60.0
-#: Characters of a key, and of who it is of.
-MAX_KEY = 200
 
 
 class Kept(NamedTuple):

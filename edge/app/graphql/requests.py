@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
+#: Characters of an Idempotency-Key: draft-ietf-httpapi-idempotency-key-header lets the server say.
+MAX_KEY = 200
+
 Scope = Mapping[str, Any]
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
@@ -59,6 +62,16 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
         name = bytes(name).lower()
         found[name] = found[name] + b", " + value if name in found else bytes(value)
     return found
+
+
+def key_of(headers: dict[bytes, bytes]) -> str:
+    """The Idempotency-Key: a string of RFC 9651, or the same without its quotes."""
+    key = headers.get(b"idempotency-key", b"").decode("latin-1").strip()
+    if len(key) > 1 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if len(key) > MAX_KEY or (key and not key.isprintable()):
+        raise Refused(400, f"an Idempotency-Key has {MAX_KEY} characters at most")
+    return key
 
 
 async def read_body(receive: Receive, most: int) -> bytes:
