@@ -81,6 +81,7 @@ class Site:
         """The application."""
         return Starlette(
             routes=[
+                Route("/graphql", self.graphql),
                 Mount("/graphql", self.graphql),
                 Route("/", self.entry),
                 Route("/ranking", self.ranking),
