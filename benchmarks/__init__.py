@@ -25,5 +25,6 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
 * ``siege.py``: a node with a certificate that means harm;
 * ``wire_cost.py``, ``smart_clients.py``, ``idle_users.py``, ``subscribers.py``: the load generator;
 * ``real_scale.py``: whether a real run is like a simulated one;
-* ``constants.py``, ``exchange.py``, ``resting.py``: what ``loadgen simulate`` and ``plan`` reckon with.
+* ``constants.py``, ``exchange.py``, ``resting.py``: what ``loadgen simulate`` and ``plan`` reckon with;
+  ``capacity_page.py``: the page of what comes out.
 """

@@ -29,6 +29,26 @@ BROWSER_FIELDS = {
     "Accept-Encoding": "gzip, deflate, br, zstd",
     "Accept-Language": "en-US,en;q=0.9",
 }
+#: What it sends for a question of the smart client's worker (``brief`` in webroot/edge/worker/sender.js).
+QUESTION_FIELDS = {
+    **{
+        name: BROWSER_FIELDS[name]
+        for name in (
+            "Host",
+            "Connection",
+            "sec-ch-ua-platform",
+            "sec-ch-ua",
+            "User-Agent",
+            "sec-ch-ua-mobile",
+        )
+    },
+    "accept-language": "*",
+    "Accept": "*/*",
+    "Sec-Fetch-Site": "same-origin",
+    "Sec-Fetch-Mode": "same-origin",
+    "Sec-Fetch-Dest": "empty",
+    "Accept-Encoding": BROWSER_FIELDS["Accept-Encoding"],
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +73,12 @@ def request(path: str, method: str = "GET", body: str = "", **fields: str) -> st
         merged["Content-Length"] = str(len(body))
     lines = "".join(f"{name}: {value}\r\n" for name, value in merged.items())
     return f"{method} {path} HTTP/1.1\r\n{lines}\r\n{body}"
+
+
+def question(path: str) -> str:
+    """A question of the smart client's worker, as a browser sends it."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in QUESTION_FIELDS.items())
+    return f"GET {path} HTTP/1.1\r\n{lines}\r\n"
 
 
 def wrk(server: Server, text: str, seconds: float, connections: int = 64, pipeline: int = 1) -> WrkRun:

@@ -13,7 +13,9 @@ import os
 import platform
 import resource
 import socket
+import ssl
 import statistics
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +24,7 @@ import msgspec
 from benchmarks import client, resting, sockets
 from benchmarks.exchange import Handshake, answer, connected, tls_context
 from benchmarks.servers import Server, edge, free_port
+from edge.http import questions
 from loadgen import constants
 from loadgen.constants import Constant, File, Machine
 from tests.end_to_end.certificates import write_certificate
@@ -31,8 +34,8 @@ PATH = constants.PACKAGED
 #: Bytes of bodies that do not compress, and validators of batches: a line through what they cost.
 SIZES = (1_000, 10_000, 50_000)
 BATCHES = (5, 25, 50)
-#: TLS handshakes, rounds of requests over TLS, and WebSockets opened.
-HANDSHAKES, ROUNDS, UPGRADES = 500, 200, 500
+#: TLS handshakes, rounds of requests over TLS, WebSockets opened, rounds of questions over them.
+HANDSHAKES, ROUNDS, UPGRADES, QUESTIONS = 500, 200, 500, 100
 _ACCEPT = {"Accept-Encoding": "gzip, deflate, br, zstd"}
 _UPGRADE = {
     "Connection": "Upgrade",
@@ -76,6 +79,21 @@ def _batch(server: Server, count: int) -> str:
     return client.request("/.edge/revalidate", "POST", "\n".join(lines), Content_Type="text/plain")
 
 
+def _state(server: Server) -> str:
+    """The state of the site."""
+    with connected(server) as stream:
+        told = answer(stream, client.question("/.edge/changes")).partition(b"\r\n\r\n")[2]
+    state = told.decode().split("\n", 1)[0]
+    if state in ("", "?"):
+        raise SystemExit("the server cannot say at which state its site is")
+    return state
+
+
+def _masked(question: bytes) -> bytes:
+    """A binary frame of a client (RFC 6455 section 5.2), shorter than 126 bytes, with a mask of zeros."""
+    return bytes((0x82, 0x80 | len(question))) + bytes(4) + question
+
+
 class CostMeter:
     """CPU seconds of a server for one of many equal requests: the median of rounds."""
 
@@ -104,6 +122,8 @@ def plain(notes: Notes, clock: CostMeter) -> None:
     batches = f"{same}; a line through batches of {', '.join(map(str, BATCHES))} validators, all current"
     notes.put("batch_s", base, batches)
     notes.put("validator_s", slope, batches)
+    question = client.question(f"/.edge/changes?since={_state(server)}")
+    notes.put("changes_s", clock.each(question), "the same, with the head of the smart client: 304")
     closing = clock.each(_not_modified(server, tag, Connection="close"), 32)
     notes.put("connection_s", closing - hit, "wrk, one 304 with Connection: close each, less that of the 304")
 
@@ -129,6 +149,8 @@ def encrypted(notes: Notes, server: Server) -> None:
         "handshake": f"{kind}, to which an authority's chain adds",
         "resumed": "TLS 1.3, from a ticket" if resumed.resumed else f"{kind}: no ticket was taken",
     }
+    der = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", server.port)))
+    notes.put("certificate_bytes", len(der), "of the benchmark's own, as DER")
     for name, (sent, received) in weights.items():
         how = f"one handshake, with what follows it at once; {kinds[name]}"
         notes.put(f"{name}_in_bytes", sent, how)
@@ -176,6 +198,12 @@ def sizes(notes: Notes, server: Server) -> None:
     batch = _batch(server, BATCHES[-1])
     head, _, body = batch.partition("\r\n\r\n")
     notes.put("batch_request_bytes", len(head) + 4, heads)
+    question = client.question(f"/.edge/changes?since={_state(server)}")
+    notes.put(
+        "changes_request_bytes",
+        len(question),
+        "as its worker sends it; QUESTION_FIELDS",
+    )
     notes.put("load_request_bytes", len(client.request("/.edge/load")), heads)
     lines = body.split("\n")
     notes.put(
@@ -197,13 +225,65 @@ def sizes(notes: Notes, server: Server) -> None:
     with connected(server) as stream:
         _upgrade(server, stream)
         notes.put("push_bytes", len(stream.recv(65536)), "the first message: a load document of one node")
+    framed = _masked(bytes((questions.CHANGED, 0)) + _state(server).encode())
+    notes.put("question_bytes", len(framed), "a masked frame")
+    with connected(server) as stream:
+        asking = Asking(server, stream)
+        asking.ask()
+        notes.put("question_answer_bytes", asking.read(), "a frame: nothing has changed")
 
 
-def _upgrade(server: Server, stream: socket.socket) -> None:
+def _upgrade(server: Server, stream: socket.socket, query: str = "") -> None:
     origin = f"localhost:{server.port}"
-    text = client.request("/.edge/socket", Host=origin, Origin=f"http://{origin}", **_UPGRADE)
+    text = client.request(f"/.edge/socket{query}", Host=origin, Origin=f"http://{origin}", **_UPGRADE)
     if not answer(stream, text).startswith(b"HTTP/1.1 101"):
         raise SystemExit("the server refused a WebSocket")
+
+
+class Asking:
+    """A WebSocket that is pushed nothing but changes, and asks whether there are any."""
+
+    def __init__(self, server: Server, stream: socket.socket) -> None:
+        _upgrade(server, stream, "?topics=changed")
+        stream.settimeout(0.05)
+        with contextlib.suppress(TimeoutError):
+            stream.recv(65536)  # what is true now is told at once
+        stream.settimeout(10)
+        self._stream = stream
+        self._question = _masked(bytes((questions.CHANGED, 0)) + _state(server).encode())
+
+    def ask(self) -> None:
+        """Send the question."""
+        self._stream.sendall(self._question)
+
+    def read(self) -> int:
+        """Bytes of the answer."""
+        told = self._stream.recv(65536)
+        if told[2:4] != bytes((questions.CHANGED + 128, 0)):
+            raise SystemExit(f"an unexpected answer: {told!r}")
+        return len(told)
+
+
+def questioning(notes: Notes, server: Server) -> None:
+    """Questions over WebSockets."""
+    with contextlib.ExitStack() as held:
+        streams = [Asking(server, held.enter_context(connected(server))) for _ in range(64)]
+        idle = server.cpu_seconds()
+        time.sleep(QUESTIONS * 0.012)
+        idle = server.cpu_seconds() - idle
+        begun = server.cpu_seconds()
+        for _ in range(QUESTIONS):
+            for stream in streams:
+                stream.ask()
+            for stream in streams:
+                stream.read()
+            time.sleep(0.012)  # a node takes 100 frames a second of each
+        spent = server.cpu_seconds() - begun - idle
+    notes.put(
+        "question_s",
+        spent / (QUESTIONS * len(streams)),
+        f"{QUESTIONS} rounds of one on each of {len(streams)} WebSockets, less the node at rest",
+    )
 
 
 def pushing(notes: Notes, server: Server, seconds: float) -> None:
@@ -218,6 +298,7 @@ def pushing(notes: Notes, server: Server, seconds: float) -> None:
         spent - notes.constants["connection_s"].value,
         f"{UPGRADES} opened one by one, with the first message on each; less a TCP connection",
     )
+    questioning(notes, server)
     cost = sockets.measure(server, sockets.SOCKETS, seconds)
     held_for = f"{sockets.SOCKETS:,} held for {seconds:g} s (benchmarks/sockets.py)"
     notes.put("push_s", cost.core / sockets.SOCKETS / cost.messages, f"{held_for}, by the messages they got")

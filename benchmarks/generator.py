@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks import constants, real_scale, servers, smart_clients, subscribers, wire_cost
+from benchmarks import capacity_page, constants, real_scale, servers, smart_clients, subscribers, wire_cost
 from benchmarks.rows import Place, Row
 from benchmarks.servers import Server
 
@@ -67,9 +67,10 @@ def measured(directory: Path, quick: bool) -> Row:
     """What simulate and plan reckon with, written where they find it."""
     found = constants.measure(directory, quick)
     constants.write(found)
+    capacity_page.write()
     return Row(
         "constants of loadgen simulate and plan", f"{len(found.constants)} measured", "",
-        f"{constants.PATH.name} written", "all", True,
+        f"{constants.PATH.name}, {capacity_page.PAGE.name} written", "all", True,
     )  # fmt: skip
 
 

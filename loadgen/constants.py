@@ -35,6 +35,9 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True):
     #: A POST /.edge/revalidate, and each validator in it.
     batch_s: float
     validator_s: float
+    #: A GET /.edge/changes that is answered with 304; the same question over a WebSocket.
+    changes_s: float
+    question_s: float
     #: Opening and closing a TCP connection.
     connection_s: float
     #: What a TLS handshake adds to that: with a certificate, from a ticket.
@@ -49,11 +52,15 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True):
     # ---- bytes ----
 
     #: Request heads as a browser sends them: a page; the same with a validator; a POST /.edge/revalidate
-    #: without its lines; a GET /.edge/load.
+    #: without its lines; a GET /.edge/load; a GET /.edge/changes, as the smart client's worker sends it.
     request_bytes: float
     confirm_request_bytes: float
     batch_request_bytes: float
     load_request_bytes: float
+    changes_request_bytes: float
+    #: The frame of that question over a WebSocket, and of the answer that nothing has changed.
+    question_bytes: float
+    question_answer_bytes: float
     #: A line of a batch, without the path.
     validator_bytes: float
     #: Answers: a 304; a 200 without its body; of a batch in which nothing is stale; a load document without
@@ -70,6 +77,8 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True):
     handshake_out_bytes: float
     resumed_in_bytes: float
     resumed_out_bytes: float
+    #: Of the first, those of the certificate, as DER.
+    certificate_bytes: float
 
     # ---- memory of one that rests ----
 

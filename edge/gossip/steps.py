@@ -33,7 +33,7 @@ from edge.http.changes import HISTORY_BYTES, ID_LENGTH, PUBLISHERS, UNKNOWN, num
 MARK_RECORDS = (Record(0, sha256(b"").digest(), 0, b"", b""),)
 #: Changes that are remembered, and bytes of their lines; what is older is not told one by one.
 REMEMBERED = 200
-_LINES_BYTES = HISTORY_BYTES - 2 * PUBLISHERS * (ID_LENGTH + 12)
+LINES_BYTES = HISTORY_BYTES - 2 * PUBLISHERS * (ID_LENGTH + 12)
 
 
 def mark_path(node: str) -> bytes:
@@ -93,7 +93,7 @@ class Steps:
         self._forget(path)
         self._changes[path] = origin, sequence
         self._bytes += _line_bytes(path)
-        while self._bytes > _LINES_BYTES or len(self._changes) > REMEMBERED:
+        while self._bytes > LINES_BYTES or len(self._changes) > REMEMBERED:
             oldest = next(iter(self._changes))
             evicted, position = self._changes[oldest]
             self._floors[evicted] = max(position, self._floors.get(evicted, 0))

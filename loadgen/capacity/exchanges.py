@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from loadgen.capacity.changed import LINE_BYTES
 from loadgen.capacity.wire import Crossing, Wire
 from loadgen.constants import Constants
 
@@ -64,11 +65,13 @@ class Exchanges:
         path_bytes: float,
         head_bytes: float | None = None,
         resumed_share: float = 0.0,
+        certificate_bytes: float | None = None,
     ) -> None:
         """Weigh exchanges with measured *costs* on *wire*.
 
         *nodes*: in the load document; *path_bytes*: of a resource; *head_bytes*: of a page's request, if not
-        as measured; *resumed_share*: of TLS handshakes, from a ticket.
+        as measured; *resumed_share*: of TLS handshakes, from a ticket; *certificate_bytes*: of the chain that
+        a full one carries, if not as measured.
         """
         self._costs, self._wire, self._resumed = costs, wire, resumed_share
         self._path = path_bytes
@@ -78,6 +81,8 @@ class Exchanges:
         self._confirm_head = max(0.0, costs.confirm_request_bytes + more)
         self._batch_head = max(0.0, costs.batch_request_bytes + more)
         self._load_head = max(0.0, costs.load_request_bytes + more)
+        #: What the chain of certificates has more than the measured one.
+        self._chain = 0.0 if certificate_bytes is None else certificate_bytes - costs.certificate_bytes
         #: Bytes of the load document beyond that of one node.
         self._others = (nodes - 1) * costs.load_node_bytes
 
@@ -103,6 +108,12 @@ class Exchanges:
         answered = costs.batch_answer_bytes + STALE_BYTES * stale
         return self._request(asked, answered, costs.batch_s + costs.validator_s * lines)
 
+    def changes(self, lines: float = 0.0) -> Exchange:
+        """A GET /.edge/changes, which confirms everything: 304, or a list of *lines* changed paths."""
+        costs = self._costs
+        told = self._changed(lines) + costs.batch_answer_bytes if lines else costs.not_modified_bytes
+        return self._request(costs.changes_request_bytes, told, costs.changes_s)
+
     def load_poll(self) -> Exchange:
         """A GET /.edge/load."""
         costs = self._costs
@@ -116,6 +127,12 @@ class Exchanges:
         return self._request(self._head, SWITCHING_BYTES + first, self._costs.upgrade_s)
 
     # ---- no requests ----
+
+    def question(self, lines: float = 0.0) -> Exchange:
+        """The same as :meth:`changes`, over a WebSocket."""
+        costs = self._costs
+        told = costs.question_answer_bytes + self._changed(lines)
+        return self._plain(costs.question_bytes, told, costs.question_s)
 
     def load_push(self) -> Exchange:
         """A load document pushed on a WebSocket."""
@@ -132,7 +149,8 @@ class Exchanges:
     def handshake(self) -> Exchange:
         """A TLS handshake with a certificate."""
         costs = self._costs
-        return self._handshake(costs.handshake_in_bytes, costs.handshake_out_bytes, costs.handshake_s)
+        sent = max(0.0, costs.handshake_out_bytes + self._chain)
+        return self._handshake(costs.handshake_in_bytes, sent, costs.handshake_s)
 
     def resumption(self) -> Exchange:
         """A TLS handshake from a ticket."""
@@ -143,6 +161,9 @@ class Exchanges:
         """A TCP connection with the TLS handshakes that come with it on average."""
         full, short = self.handshake().times(1 - self._resumed), self.resumption().times(self._resumed)
         return self.connection().plus(full.plus(short).times(self._wire.tls_share))
+
+    def _changed(self, lines: float) -> float:
+        return lines * (self._path + LINE_BYTES)
 
     def _body(self, head: float, size: float) -> Exchange:
         costs = self._costs

@@ -70,7 +70,8 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         plan, shares, told = _from_history(plan, costs, options.history)
         notes += told
     else:
-        shares = daily_shares(plan.users.peak_to_mean, plan.users.peak_hour)
+        users = plan.users
+        shares = daily_shares(users.peak_to_mean, users.peak_hour, users.trough_to_mean)
     found = assess(plan, costs, shares)
     everything = Found(
         plan=plan,

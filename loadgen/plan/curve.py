@@ -7,7 +7,7 @@ from loadgen.models.daily import curve
 HOURS = 24
 
 
-def daily_shares(peak_to_mean: float, peak_hour: int) -> list[float]:
+def daily_shares(peak_to_mean: float, peak_hour: int, trough_to_mean: float = 0.0) -> list[float]:
     """Users in each hour of the day, relative to the busiest one."""
-    rates = curve([hour * 3600.0 for hour in range(HOURS)], peak_to_mean, peak_hour * 3600.0)
+    rates = curve([hour * 3600.0 for hour in range(HOURS)], peak_to_mean, peak_hour * 3600.0, trough_to_mean)
     return [float(rate) for rate in rates / rates[peak_hour]]

@@ -6,10 +6,14 @@ N concurrent users, each with a page view every T seconds::
                                                     that begin) are first visits with an empty cache
     first visit  all resources of a view, and the smart client: 200 each
     other views  fresh: nothing;  missing: 200 each;  the rest is confirmed:
-                 "each"   a conditional request each: 304, or 200 where there is a new version
+                 "state"  one GET /.edge/changes for all: 304, or the paths that have changed since the last
+                          one, or that these are too many: then a batch, too.  Over the WebSocket of who has
+                          one, but for the first of a session
                  "batch"  one POST with a line each (at most 1,000), then 200 for each stale one
-    load         who has no WebSocket reads the load document at a view, if the last one is 5 s old;
-                 who has one gets it pushed, and a word of each publish, upon which what is shown is confirmed
+                 "each"   a conditional request each: 304, or 200 where there is a new version
+    load         with "state" it rides on the answers; who comes for the first time reads the load document.
+                 Else who has no WebSocket reads it at a view, if the last one is 5 s old.  Who has one gets
+                 it pushed, and a word of each publish, upon which what is shown is confirmed
     connections  opened at a session's beginning, at a view when the last is longer ago than they are kept,
                  and at another node; a WebSocket has its own
 
@@ -22,13 +26,23 @@ from __future__ import annotations
 
 from edge.http.revalidation import MAX_LINES
 from edge.load.document import TTL_MS
+from loadgen.capacity import changed
 from loadgen.capacity.demand import Demand, Flow
 from loadgen.capacity.exchanges import Exchanges
 from loadgen.capacity.sessions import Session
 from loadgen.capacity.wire import Wire
 from loadgen.constants import Constants
 from loadgen.models import choice
+from loadgen.models.think import survival
 from loadgen.plan.inputs import Plan
+
+#: A closed connection stays in the kernel's table of sockets for a minute (TIME_WAIT, with who closes first;
+#: include/net/tcp.h), and in that of tracked connections for two (nf_conntrack_tcp_timeout_time_wait).
+TIME_WAIT_S, TRACKED_S = 60, 120
+#: Memory of each there, objects of slab: tw_sock_TCP, nf_conntrack with its place in the hash table.
+TIME_WAIT_BYTES, TRACKED_BYTES = 256, 336
+#: Who has been told nothing of the load for so long polls it (webroot/edge/worker/load_poller.js).
+SILENT_S = 120
 
 
 def exchanges(plan: Plan, costs: Constants, nodes: int) -> Exchanges:
@@ -41,6 +55,7 @@ def exchanges(plan: Plan, costs: Constants, nodes: int) -> Exchanges:
         path_bytes=plan.pages.path_bytes,
         head_bytes=requests.head_bytes,
         resumed_share=requests.tls_resumed_share,
+        certificate_bytes=requests.certificate_bytes,
     )
 
 
@@ -52,6 +67,14 @@ def kinds(plan: Plan, costs: Constants, nodes: int) -> list[Flow]:
 def demand_of_user(plan: Plan, costs: Constants, nodes: int) -> Demand:
     """The demand of one concurrent user of a site on *nodes* nodes: rates are averages, far below 1."""
     return _Model(plan, costs, nodes).demand()
+
+
+class _Mean:
+    """A mean of values, each so often a second."""
+
+    def __init__(self, parts: list[tuple[float, float]]) -> None:
+        self.rate = sum(rate for rate, _ in parts)
+        self.mean = sum(rate * value for rate, value in parts) / self.rate if self.rate else 0.0
 
 
 class _Model:
@@ -83,6 +106,10 @@ class _Model:
         each = self.costs.kernel_memory + self.costs.tls_memory * self.plan.requests.tls_share
         memory = (resting + sockets) * each
         memory += resting * self.costs.connection_memory + sockets * self.costs.socket_memory
+        opened = self._opened()
+        memory += opened * TIME_WAIT_S * TIME_WAIT_BYTES
+        if self.plan.servers.conntrack:
+            memory += (resting + sockets + opened * TRACKED_S) * TRACKED_BYTES
         return Demand.of(self.flows(), resting + sockets, memory)
 
     def _bodies(self) -> list[Flow]:
@@ -106,6 +133,8 @@ class _Model:
         return self.views * (1 - push.share * push.spared_share) + told
 
     def _confirmations(self) -> list[Flow]:
+        if self.plan.requests.confirm == "state":
+            return self._questions()
         rate, changed = self._confirming(), self.plan.pages.changed_share
         # Lone copies are asked for without a batch: up to two a view they are one, or two in a batch.
         is_each = self.plan.requests.confirm == "each"
@@ -117,9 +146,44 @@ class _Model:
         lines = (self.lines - alone) / batches
         return [lone, Flow("batches", rate * batches, self.exchanges.batch(lines, lines * changed))]
 
+    def _questions(self) -> list[Flow]:
+        """One for all that is kept: as a session begins, at its other views, after publishes told."""
+        push, each, path = self.plan.push, self.exchanges, self.plan.pages.path_bytes
+        if not self.lines:
+            return []
+        publishes, paths = push.publishes_per_hour / 3600, push.paths_per_publish
+        think_s = self.plan.session.think.mean_s
+        back = changed.since(self.plan.session.away_hours * 3600, publishes, paths, path)
+        on = changed.since(think_s, publishes, paths, path)
+        begin, going = self.sessions - self.first_views, 1 / think_s - self.sessions
+        alone, told = going * (1 - push.share), push.share * publishes
+        is_listed = paths <= changed.listed(path)
+        lists = _Mean([(begin * back.some, back.lines), (alone * on.some, on.lines)])
+        beyond = begin * back.beyond + alone * on.beyond + told * (not is_listed)
+        unchanged = begin * (1 - back.some) + alone * (1 - on.some)
+        over_socket = push.share * going * (1 - push.spared_share)
+        batches = beyond * max(1.0, self.lines / MAX_LINES)
+        lines = min(self.lines, float(MAX_LINES))
+        return [
+            Flow("questions", unchanged, each.changes()),
+            Flow("lists of changes", lists.rate, each.changes(lists.mean)),
+            Flow("on sockets", over_socket, each.question(), False),
+            Flow("lists on sockets", told * is_listed, each.question(paths), False),
+            Flow("batches", batches, each.batch(lines, lines * self.plan.pages.changed_share)),
+        ]
+
+    def _polls(self) -> float:
+        """Load documents that one who has no WebSocket asks for, a second."""
+        if self.plan.requests.confirm != "state":
+            return self.sessions * self.session.load_reads
+        if self.lines:
+            return self.first_views
+        silent = survival(self.plan.session.think)(SILENT_S)
+        return self.sessions * (1 + (self.session.views - 1) * silent)
+
     def _load(self) -> list[Flow]:
         push, each = self.plan.push, self.exchanges
-        polls = (1 - push.share) * self.sessions * self.session.load_reads
+        polls = (1 - push.share) * self._polls()
         publishes = push.publishes_per_hour / 3600
         return [
             Flow("load polls", polls, each.load_poll()),
@@ -127,16 +191,19 @@ class _Model:
             Flow("publishes told", push.share * publishes, each.publish_told(), False),
         ]
 
-    def _connections(self) -> list[Flow]:
-        requests, each = self.plan.requests, self.exchanges
+    def _opened(self) -> float:
+        """Connections opened a second, WebSockets among them."""
+        requests = self.plan.requests
         # What draws again at nodes that are as full as the plan allows; emptier ones have time for more.
         utilization = min(self.plan.limits.cpu_share, self.plan.limits.link_share)
         redraw = choice.redraw_share([utilization], [1.0])
         first_visits = self.plan.session.first_visit_share
         opened = self.session.connections(redraw, self.nodes, first_visits)
-        opened *= requests.connections_per_user * self.sessions
-        sockets = self.plan.push.share * self.sessions
-        every = opened + sockets
+        return opened * requests.connections_per_user * self.sessions + self.plan.push.share * self.sessions
+
+    def _connections(self) -> list[Flow]:
+        requests, each = self.plan.requests, self.exchanges
+        sockets, every = self.plan.push.share * self.sessions, self._opened()
         full = every * requests.tls_share * (1 - requests.tls_resumed_share)
         resumed = every * requests.tls_share * requests.tls_resumed_share
         return [

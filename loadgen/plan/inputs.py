@@ -39,6 +39,8 @@ class PlanUsers(Table, frozen=True, kw_only=True):
     peak_to_mean: Annotated[float, Meta(ge=1, le=12)] = 4.4
     #: The busiest hour of the day's curve.
     peak_hour: Annotated[int, Meta(ge=0, le=23)] = 20
+    #: The quietest hour over the day's mean, about: users who come at any hour alike.
+    trough_to_mean: Annotated[float, Meta(ge=0, le=1)] = 0.2
 
 
 class Think(Table, frozen=True, kw_only=True):
@@ -61,6 +63,8 @@ class PlanSession(Table, frozen=True, kw_only=True):
     minutes: Annotated[float, Meta(ge=0.05, le=1440)]
     #: Of sessions: the browser has nothing of the site yet.
     first_visit_share: Share = 0.1
+    #: From a session's end to the next one of the same user, on average.
+    away_hours: Annotated[float, Meta(ge=0, le=8760)] = 24.0
     think: Think = Think()
 
 
@@ -88,8 +92,10 @@ class Pages(Table, frozen=True, kw_only=True):
 class Requests(Table, frozen=True, kw_only=True):
     """How clients ask."""
 
-    #: "batch": all kept copies of a view by one POST, as the smart client does; "each": a request for each.
-    confirm: Literal["batch", "each"] = "batch"
+    #: "state": one question confirms whatever a reader has, as the smart client asks it, and load figures
+    #: ride on its answer; "batch": all kept copies of a view by one POST, and load figures are polled;
+    #: "each": a request for each copy.
+    confirm: Literal["state", "batch", "each"] = "state"
     #: Request line and header fields of a page's request; with a validator it has so many more as measured.
     head_bytes: Annotated[float, Meta(ge=40, le=16_000)] = 600
     #: Held by one user for requests; browsers open up to 6.
@@ -100,6 +106,8 @@ class Requests(Table, frozen=True, kw_only=True):
     tls_share: Share = 1.0
     #: Of TLS handshakes: from a ticket, without a certificate.
     tls_resumed_share: Share = 0.5
+    #: Of the chain that a handshake without a ticket carries: two ECDSA certificates of a public authority.
+    certificate_bytes: Annotated[float, Meta(ge=200, le=65_536)] = 2_100
     #: Of the packets: their headers differ.
     ip_version: Literal[4, 6] = 4
 
@@ -113,6 +121,8 @@ class Push(Table, frozen=True, kw_only=True):
     load_period_s: Seconds = 4.5
     #: Publishes; each makes all those users confirm what they show.
     publishes_per_hour: Annotated[float, Meta(ge=0, le=3600)] = 0
+    #: Of each publish: what has changed is told by its paths, up to what a node lists.
+    paths_per_publish: Annotated[float, Meta(ge=1, le=1_000_000)] = 10
     #: Of confirmations: not made by users who would have been told.  Today's client makes them all.
     spared_share: Share = 0.0
 
@@ -138,6 +148,8 @@ class Servers(Table, frozen=True, kw_only=True):
     packets_per_s: PacketRate | None = None
     #: What one worker may hold: the kernel's fs.nr_open.
     connections_per_core: Annotated[int, Meta(ge=100, le=1_000_000_000)] = 1_048_576
+    #: The kernel tracks connections (a stateful firewall, NAT): an entry for each, kept two minutes longer.
+    conntrack: bool = False
     #: The site in the table and its blobs, and everything else that does not grow with users.
     fixed_gigabytes: Annotated[float, Meta(ge=0, le=100_000)] = 1.0
 

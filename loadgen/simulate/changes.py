@@ -15,7 +15,7 @@ class Change:
     """Numbers of new resources: by page, and among the assets that all pages share."""
 
     def __init__(self, deploy: Deploy, users: Population, random: Generator) -> None:
-        self.at_s = deploy.at_s
+        self.at_s, self.count = deploy.at_s, deploy.resources
         chosen = random.choice(resources(users), deploy.resources, replace=False)
         own = 1 + own_assets(users)
         of_pages = chosen[chosen < users.pages * own]

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from loadgen.capacity.changed import listed
 from loadgen.capacity.sessions import Session
 from loadgen.constants import Constants
 from loadgen.models import choice
+from loadgen.models.think import survival
 from loadgen.simulate.cache_age_model import CacheAgeModel
 from loadgen.simulate.changes import Change
 from loadgen.simulate.costs import KIND, KINDS, matrix
@@ -44,12 +46,18 @@ class World:
         self.cache_ages = CacheAgeModel(inputs.users, self.random(_CACHE_AGES), self.changes)
         users, cluster = inputs.users, inputs.cluster
         self.session = Session.of(users.think, users.session_pages, cluster.ttl_s, cluster.keep_alive_s)
+        #: P(a user within a session has looked at a page for longer than so many seconds).
+        self.looking = survival(users.think)
         self.views = Views(inputs.users, self.cache_ages, self.session_rate)
         self.costs = matrix(constants, inputs.users, inputs.cluster)
 
     def random(self, *stream: int) -> Generator:
         """Numbers of their own for each *stream*."""
         return np.random.default_rng((self.inputs.day.seed, *stream))
+
+    def unseen(self, then: float, now: float) -> float:
+        """P(a user whose session begins *now* had none since *then*)."""
+        return float(np.exp(self.session_rate.operational(then) - self.session_rate.operational(now)))
 
     def nodes(self) -> Nodes:
         """Nodes that have not done anything yet."""
@@ -98,7 +106,8 @@ class Cohorts:
             latency = choice.LEAST_MS + 1000 * nodes.backlog
             placed = home.place(viewers, known, up, latency, random)
             counts = world.views.work(now, placed.viewers.sum(axis=0), random)
-            self._more(counts, placed.viewers, step_s)
+            self._more(counts, placed.viewers)
+            self._questions(now, counts, placed.viewers)
             counts[:, KIND["retry"]] = placed.retries
             counts[:, KIND["connect"]] += placed.connects
             viewers = home.learn(placed.viewers, known, up, random)
@@ -112,7 +121,7 @@ class Cohorts:
         load = nodes.step(now + step_s, counts, connections)
         recorder.note(now, counts, load, connections, up, float(self.active.sum()))
 
-    def _more(self, counts: NDArray[np.float64], viewers: Ints, step_s: float) -> None:
+    def _more(self, counts: NDArray[np.float64], viewers: Ints) -> None:
         """What depends on whether a session begins."""
         world = self._world
         first, going = viewers[0].sum(axis=1), viewers[1].sum(axis=1)
@@ -120,9 +129,40 @@ class Cohorts:
         counts[:, KIND["session"]] = first
         # A WebSocket has a connection of its own, and brings the load document.
         counts[:, KIND["upgrade"]] = counts[:, KIND["connect"]] = first * sockets
-        if self._reads:
+        if world.inputs.users.confirm == "state":
+            # Figures ride on what is answered; who comes for the first time asks for them.
+            counts[:, KIND["load"]] = viewers[0, :, 0] * (1 - sockets)
+        elif self._reads:
             reads = first + self._random.binomial(going, world.session.due)
             counts[:, KIND["load"]] = reads * (1 - sockets)
+
+    def _questions(self, now: float, counts: NDArray[np.float64], viewers: Ints) -> None:
+        """Which of the questions go over a WebSocket, and which are answered by a list of what has changed.
+
+        The first one of a session finds no WebSocket yet.  All views are taken to ask equally often: where
+        copies may be used for a while without a question, later ones of a session do so more rarely, and some
+        lists are missed.
+        """
+        world, users = self._world, self._world.inputs.users
+        asked = counts[:, KIND["changes"]].copy()
+        if not asked.any():
+            return
+        first = viewers[0, :, 1:].sum(axis=1)
+        going = viewers[1].sum(axis=1)
+        begins = first / np.maximum(1, first + going)
+        for change in world.changes:
+            if change.at_s >= now:
+                continue
+            old = begins * world.unseen(change.at_s, now)
+            old += (1 - begins) * world.looking(now - change.at_s)
+            if change.count > listed(users.path_bytes):
+                counts[:, KIND["batch"]] += asked * old
+                counts[:, KIND["validator"]] += asked * old * (1 + users.assets_per_page)
+            else:
+                counts[:, KIND["list"]] += asked * old
+                counts[:, KIND["listed"]] += asked * old * change.count
+        counts[:, KIND["question"]] = asked * (1 - begins) * users.websocket_share
+        counts[:, KIND["changes"]] -= counts[:, KIND["question"]]
 
     def _viewers(self, begins: float, over: float) -> Ints:
         """(2, place, class): whose session begins, who looks at the next page; others end their session.

@@ -32,6 +32,7 @@ _OPTIONS = (
     ("--return-interval", Population, "return_interval_s", "S", "from a user's session to the next one"),
     ("--hours", Day, "hours", "H", "how long; it begins at midnight"),
     ("--peak-to-mean", Day, "peak_to_mean", "X", "of the day's curve; 1: it is flat"),
+    ("--trough-to-mean", Day, "trough_to_mean", "X", "the quietest hour over the mean"),
     ("--peak-hour", Day, "peak_hour", "H", "when most users come"),
     ("--step", Day, "step_s", "S", "of simulated time"),
     ("--seed", Day, "seed", "N", "of all random numbers"),

@@ -17,13 +17,13 @@ from loadgen.capacity.wire import Wire
 from loadgen.constants import Constants
 from loadgen.simulate.inputs import ClusterInputs, Population
 
-#: What is counted.  Requests are of eight kinds; what else costs something; what costs nothing.
+#: What is counted.  Requests are of nine kinds; what else costs something; what costs nothing.
 KINDS = (
-    "batch", "lone", "page", "asset", "client", "newer", "load", "upgrade",
-    "validator", "connect", "push", "page_byte",
+    "changes", "batch", "lone", "page", "asset", "client", "newer", "load", "upgrade",
+    "question", "list", "listed", "validator", "connect", "push", "page_byte",
     "session", "view", "not_modified", "fresh", "retry", "failed",
 )  # fmt: skip
-REQUESTS = 8
+REQUESTS = 9
 KIND = {name: number for number, name in enumerate(KINDS)}
 #: Columns of the matrix: CPU seconds of a core; bytes on the wire, to the node and from it; payload, too.
 CPU, LINK_IN, LINK_OUT, PAYLOAD_IN, PAYLOAD_OUT = range(5)
@@ -44,7 +44,13 @@ def matrix(constants: Constants, users: Population, cluster: ClusterInputs) -> F
     newer, page_byte = _line(each.new_version, users.page_bytes, users.asset_bytes)
     # Its number in the answer to the batch that told of it.
     newer[[LINK_OUT, PAYLOAD_OUT]] += STALE_BYTES
+    # A list of what has changed is some paths longer than the 304 that there would be else.
+    _, listed = _line(each.question, 1, 2)
     rows = {
+        "changes": _row(each.changes()),
+        "question": _row(each.question()),
+        "list": _row(each.changes(1)) - _row(each.changes()) - listed,
+        "listed": listed,
         "batch": batch,
         "validator": validator,
         "lone": _row(each.not_modified()),

@@ -17,6 +17,7 @@ VERSION = 1
 _COMPARED = (
     "session",
     "view",
+    "changes",
     "batch",
     "validator",
     "not_modified",

@@ -14,6 +14,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from loadgen.capacity.changed import listed
 from loadgen.models import choice, choice_arrays, think
 from loadgen.models.draws import drawn, uniform
 from loadgen.simulate.cache_age_model import CachedPages, Popularity
@@ -78,7 +79,7 @@ class Exact:
             cached.put(pages, kept, where, clocks, ~fresh)
         for row, number in enumerate(warm.tolist()):
             user = self._users[number]
-            user.learned = float(times[-1, row])
+            user.learned = user.asked = float(times[-1, row])
             order = np.roll(np.arange(cached.pages.shape[1]), -int(cached.slot[row]))
             for place in order.tolist():
                 page = int(cached.pages[row, place])
@@ -133,7 +134,8 @@ class Exact:
         node = self._ask(user, at)
         row = self._counts[node]
         row[KIND["view"]] += 1
-        if not user.active:
+        begun = not user.active
+        if begun:
             row[KIND["session"]] += 1
             row[KIND["upgrade"]] += user.socket
             row[KIND["connect"]] += user.socket
@@ -141,10 +143,11 @@ class Exact:
         if at - user.connections.get(node, -math.inf) > self._cluster.keep_alive_s:
             row[KIND["connect"]] += 1
         user.connections[node] = at
-        self._look(user, int(self._page()), at, row)
+        self._look(user, int(self._page()), at, row, begun)
         if self._policy not in ("random", "one") and at - user.learned >= self._cluster.ttl_s:
-            row[KIND["load"]] += not user.socket
             first = user.learned == -math.inf
+            if first or self._users_of.confirm != "state":
+                row[KIND["load"]] += not user.socket
             user.learned = at
             if self._policy == "smart" and (first or self._uniform() < self._again()):
                 self._move(user, self._drawn(user, at, ()))
@@ -181,20 +184,23 @@ class Exact:
     def _again(self) -> float:
         return choice.redraw_share(self._known.utilizations, self._known.weights)
 
-    def _look(self, user: User, page: int, at: float, row: Floats) -> None:
-        """What the page view asks a node for."""
+    def _look(self, user: User, page: int, at: float, row: Floats, begun: bool) -> None:
+        """What the page view asks a node for; *begun*: the first one of its session."""
         users, cached = self._users_of, user.cached
         if page in cached:
             if self._confirm(cached[page], at, row, 1 + users.assets_per_page, page):
                 cached[page] = at
+                self._question(user, at, row, begun)
             return
         row[KIND["page"]] += 1
         if cached:
             row[KIND["asset"]] += own_assets(users)
-            self._confirm(max(cached.values()), at, row, users.shared_assets, None)
+            if self._confirm(max(cached.values()), at, row, users.shared_assets, None):
+                self._question(user, at, row, begun)
         else:
             row[KIND["asset"]] += users.assets_per_page
             row[KIND["client"]] += users.client_files
+            user.asked = at
         if len(cached) >= users.kept_pages:
             del cached[next(iter(cached))]
         cached[page] = at
@@ -217,12 +223,31 @@ class Exact:
         newer = min(newer, parts)
         row[KIND["newer"]] += newer
         row[KIND["not_modified"]] += parts - newer
+        if users.confirm == "state":
+            return True
         if parts > 1:
             row[KIND["batch"]] += 1
             row[KIND["validator"]] += parts
         else:
             row[KIND["lone"]] += 1 - newer
         return True
+
+    def _question(self, user: User, at: float, row: Floats, begun: bool) -> None:
+        """One for everything that is kept, if that is how it is confirmed."""
+        users = self._users_of
+        if users.confirm != "state":
+            return
+        row[KIND["question" if user.socket and not begun else "changes"]] += 1
+        for change in self._world.changes:
+            if not user.asked < change.at_s < at:
+                continue
+            if change.count > listed(users.path_bytes):
+                row[KIND["batch"]] += 1
+                row[KIND["validator"]] += 1 + users.assets_per_page
+            else:
+                row[KIND["list"]] += 1
+                row[KIND["listed"]] += change.count
+        user.asked = at
 
     # ---- which node ----
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -56,6 +56,9 @@ class Population(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     #: The smart client itself, at a first visit.
     client_files: Annotated[int, Meta(ge=0, le=1000)] = 15
     client_bytes: Bytes = 15_000.0
+    #: "state": one question of a view confirms whatever its reader has, and load figures ride on its answer;
+    #: "batch": one POST with a line for each copy, and figures are polled.
+    confirm: Literal["state", "batch"] = "state"
     #: A copy is used without a question for so long; 0: never.
     max_age_s: Annotated[float, Meta(ge=0, le=31_536_000)] = 0.0
     #: Pages that a browser keeps, first in, first out.
@@ -89,6 +92,8 @@ class Day(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     hours: Annotated[float, Meta(gt=0, le=168)] = 24.0
     peak_to_mean: Annotated[float, Meta(ge=1, le=24)] = 4.4
+    #: The quietest hour over the mean, about; 1: it is flat.
+    trough_to_mean: Share = 0.2
     peak_hour: Annotated[float, Meta(ge=0, lt=24)] = 20.0
     #: Seconds of one step.
     step_s: Annotated[float, Meta(gt=0, le=60)] = 1.0

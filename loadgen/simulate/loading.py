@@ -54,13 +54,18 @@ def _session(world: World, utilization: float) -> NDArray[np.float64]:
     parts, views = 1 + users.assets_per_page, session.views
     asked = ((whole, parts), (beside, users.shared_assets))
     sockets = users.websocket_share
+    questions = views * sum(share for share, count in asked if count)
+    is_state = users.confirm == "state"
+    on_sockets = questions * sockets * (1 - 1 / views)
     rows = {
+        "changes": is_state * (questions - on_sockets),
+        "question": is_state * on_sockets,
         "page": views * (1 - kept),
         "asset": views * (1 - kept) * own_assets(users),
-        "batch": views * sum(share for share, count in asked if count > 1),
-        "validator": views * sum(share * count for share, count in asked if count > 1),
-        "lone": views * sum(share for share, count in asked if count == 1),
-        "load": session.load_reads * (1 - sockets),
+        "batch": (not is_state) * views * sum(share for share, count in asked if count > 1),
+        "validator": (not is_state) * views * sum(share * count for share, count in asked if count > 1),
+        "lone": (not is_state) * views * sum(share for share, count in asked if count == 1),
+        "load": (not is_state) * session.load_reads * (1 - sockets),
         "connect": session.connections(redraw, cluster.nodes) + sockets,
         "upgrade": sockets,
         "push": sockets * session.seconds / cluster.push_period_s,

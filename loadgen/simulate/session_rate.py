@@ -40,7 +40,8 @@ class SessionRate:
 
     def _plain(self, second: ArrayLike) -> Floats:
         day = self._inputs.day
-        return curve(second, day.peak_to_mean, day.peak_hour * 3600) / self._inputs.users.return_interval_s
+        peak_s, interval = day.peak_hour * 3600, self._inputs.users.return_interval_s
+        return curve(second, day.peak_to_mean, peak_s, day.trough_to_mean) / interval
 
     def rates(self, second: ArrayLike) -> Floats:
         """Sessions per second of a user who is away."""

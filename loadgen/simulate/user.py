@@ -15,7 +15,17 @@ from loadgen.models.choice import OutlierEjection
 class User:
     """One of the sample."""
 
-    __slots__ = ("active", "cached", "connections", "ejections", "latency", "learned", "node", "socket")
+    __slots__ = (
+        "active",
+        "asked",
+        "cached",
+        "connections",
+        "ejections",
+        "latency",
+        "learned",
+        "node",
+        "socket",
+    )
 
     def __init__(self, node: int, socket: bool) -> None:
         self.node = node
@@ -23,6 +33,8 @@ class User:
         self.active = False
         #: When it read the load figures; -inf: never.
         self.learned = -math.inf
+        #: When it asked last what has changed; -inf: never.
+        self.asked = -math.inf
         #: Pages kept, the oldest first, and when each was confirmed.
         self.cached: dict[int, float] = {}
         #: By node: when a request was last sent on its connection.

@@ -1,7 +1,8 @@
 """What page views ask the nodes for.
 
 A page that is kept and fresh asks for nothing.  One that is kept but not fresh is confirmed with its assets
-by one POST /.edge/revalidate; what that calls stale is fetched.  One that is not kept is fetched, with
+by one question; what that calls stale is fetched.  The question is a GET /.edge/changes, or a POST
+/.edge/revalidate with a line for each copy (``confirm``).  One that is not kept is fetched, with
 those assets that no other kept page has, while the others are confirmed; a first visit fetches all of them,
 and the smart client.
 
@@ -62,8 +63,10 @@ class Views:
         return random.binomial(copies, _share(unconfirmed, viewers @ older(0.0, 0.0)))
 
     def _confirm(self, put: Floats, asked: Ints, parts: int, newer: Floats, volume: Floats) -> None:
-        """Count that *parts* of each page are confirmed: many in a batch, one by itself."""
-        if parts > 1:
+        """Count that *parts* of each page are confirmed: many at once, one by itself."""
+        if self._users.confirm == "state":
+            put[KIND["changes"]] += asked
+        elif parts > 1:
             put[KIND["batch"]] += asked
             put[KIND["validator"]] += asked * parts
         else:

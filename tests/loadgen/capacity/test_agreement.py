@@ -32,6 +32,8 @@ COSTS = constants.load()
 KINDS = {
     ("first visits", "missing"): ("page", "asset"),
     ("smart client",): ("client",),
+    ("questions",): ("changes",),
+    ("on sockets",): ("question",),
     ("batches",): ("batch",),
     ("load polls",): ("load",),
     ("sockets",): ("upgrade",),
@@ -83,6 +85,8 @@ def planned(given: Inputs, found: Outcome) -> Demand:
         pages__path_bytes=users.path_bytes,
         pages__client_kilobytes=users.client_bytes / 1000,
         pages__client_files=users.client_files,
+        requests__confirm=users.confirm,
+        requests__certificate_bytes=COSTS.certificate_bytes,
         requests__head_bytes=COSTS.request_bytes,
         requests__keep_alive_s=cluster.keep_alive_s,
         requests__tls_share=float(cluster.tls),
@@ -130,6 +134,9 @@ class Agreement(SynchronousTestCase):
 
     def test_first_visits_sockets_and_tls(self) -> None:
         self.agree(warm_share=0.5, websocket_share=0.3, tls=True)
+
+    def test_a_line_for_each_copy_and_polled_load_figures(self) -> None:
+        self.agree(warm_share=0.8, websocket_share=0.3, confirm="batch")
 
     def test_think_times_that_connections_outlast_and_one_node(self) -> None:
         self.agree(warm_share=0.9, keep_alive_s=15.0, nodes=1)

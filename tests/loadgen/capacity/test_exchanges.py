@@ -23,6 +23,18 @@ class Requests(SynchronousTestCase):
         self.assertEqual((found.asked, found.answered, found.cpu_s), (635, 128, 5e-6))
         self.assertEqual((found.inbound.bytes, found.outbound.bytes), (635 + 90 + 90, 128 + 90))
 
+    def test_a_question_by_hand(self) -> None:
+        """A 304 says that nothing has changed; else a list has a line for each path."""
+        none, some = exchanges().changes(), exchanges().changes(3)
+        self.assertEqual((none.asked, none.answered, none.cpu_s), (500, 128, 4e-6))
+        self.assertEqual((some.asked, some.answered), (500, 200 + 3 * (40 + 12)))
+
+    def test_a_question_over_a_websocket_by_hand(self) -> None:
+        """Frames, no heads."""
+        none, some = exchanges().question(), exchanges().question(3)
+        self.assertEqual((none.asked, none.answered, none.cpu_s), (16, 4, 5e-5))
+        self.assertEqual(some.answered - none.answered, 3 * (40 + 12))
+
     def test_a_batch_by_hand(self) -> None:
         """A line is its path, and 18 bytes more; a stale one is named in the answer."""
         found = exchanges().batch(10, stale=2)

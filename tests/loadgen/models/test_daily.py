@@ -18,3 +18,13 @@ class ADay(SynchronousTestCase):
             np.testing.assert_allclose(rates.max(), peak, rtol=1e-6)
             if peak > 1:
                 self.assertEqual(int(rates.argmax()), 7200)
+
+    def test_nights_are_not_empty(self) -> None:
+        """Who comes at any hour alike is not undercut; mean and peak stay what they are."""
+        for trough in (0.05, 0.2, 0.9, 1.0):
+            rates = daily.curve(np.arange(0, daily.DAY_S, 10), 4.4, 72_000.0, trough)
+            np.testing.assert_allclose(rates.mean(), 1.0, rtol=1e-6)
+            self.assertGreaterEqual(float(rates.min()), trough - 1e-9)
+            if trough < 1:
+                np.testing.assert_allclose(rates.max(), 4.4, rtol=1e-6)
+                self.assertLess(float(rates.min()), trough + 0.05)

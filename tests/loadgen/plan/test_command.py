@@ -90,7 +90,8 @@ class PlanCommandTests(SynchronousTestCase):
 
     def test_a_map_is_printed(self) -> None:
         """Verdicts with what binds."""
-        _, out, _ = run(TEN_MILLION, "--regions", "session.think.mean_s=30,600", "pages.missing_share=0,0.05")
+        axes = ("session.think.mean_s=30,600", "pages.missing_share=0,0.05")
+        _, out, _ = run(TEN_MILLION, "--set", "push.share=0", "--regions", *axes)
         self.assertIn("pages.missing_share \\ session.think.mean_s", out)
         self.assertRegex(out, r"fits \d+%")
         self.assertRegex(out, r"link (in|out) \d+%")

@@ -63,6 +63,51 @@ class DemandTests(SynchronousTestCase):
         self.assertAlmostEqual(found.per_second("load pushes"), 0.25e6 / 4.5)
         self.assertAlmostEqual(found.per_second("publishes told"), 2500)
 
+    def test_one_question_confirms_whatever_a_reader_has(self) -> None:
+        """One a view, however many copies; over the WebSocket of who has one, but for a session's first."""
+        for resources in (3, 20, 1000):
+            found = demand(requests__confirm="state", pages__resources_per_view=resources, push__share=0.25)
+            begin, going = 1e6 / 600 * 0.9, 1e6 / 60 - 1e6 / 600
+            self.assertAlmostEqual(found.per_second("questions"), begin + going * 0.75)
+            self.assertAlmostEqual(found.per_second("on sockets"), going * 0.25)
+            self.assertAlmostEqual(found.per_second("load polls"), 1e6 / 6000 * 0.75)
+            self.assertEqual(found.per_second("batches", "304"), 0)
+
+    def test_a_reader_who_is_silent_polls_once_in_two_minutes(self) -> None:
+        """Everything is fresh: no answer brings load figures."""
+        found = demand(requests__confirm="state", pages__fresh_share=1.0)
+        polls = 1e6 / 600 + (1e6 / 60 - 1e6 / 600) * math.exp(-120 / 60)
+        self.assertAlmostEqual(found.per_second("load polls"), polls)
+
+    def test_what_has_changed_is_listed_and_too_much_of_it_costs_a_batch(self) -> None:
+        """Each view is answered in one of the three ways; who has a WebSocket asks when a publish is told."""
+        few = demand(requests__confirm="state", push__publishes_per_hour=6, push__paths_per_publish=5)
+        asked = 1e6 / 60 - 1e6 / 6000
+        self.assertAlmostEqual(few.per_second("questions", "lists of changes"), asked)
+        # A minute brings one publish in eleven readers; a day brings hundreds.
+        self.assertGreater(few.per_second("lists of changes"), asked * 0.05)
+        self.assertGreater(few.per_second("batches"), 1e6 / 600 * 0.9 * 0.8)
+        many = demand(requests__confirm="state", push__publishes_per_hour=6, push__paths_per_publish=5000)
+        self.assertEqual(many.per_second("lists of changes"), 0)
+        self.assertGreater(many.per_second("batches"), few.per_second("batches") + asked * 0.05)
+        told = demand(requests__confirm="state", push__share=1.0, push__publishes_per_hour=36)
+        self.assertAlmostEqual(told.per_second("lists on sockets"), 1e4)
+
+    def test_a_chain_of_certificates_weighs_in_full_handshakes_alone(self) -> None:
+        """What it has more than the measured one."""
+        light, heavy = (
+            demand(requests__tls_share=1.0, requests__certificate_bytes=size) for size in (500, 2500)
+        )
+        for name, more in (("TLS handshakes", 2000), ("TLS resumptions", 0)):
+            one, other = (next(f for f in d.flows if f.name == name).each.outbound for d in (light, heavy))
+            self.assertAlmostEqual(other.bytes - one.bytes, more + 90 * (other.packets - one.packets))
+
+    def test_a_firewall_that_tracks_connections_keeps_them_two_minutes_longer(self) -> None:
+        """336 bytes each."""
+        without, tracked = demand(), demand(servers__conntrack=True)
+        entries = without.connections + without.per_second("connections") * 120
+        self.assertAlmostEqual(tracked.memory_bytes - without.memory_bytes, entries * 336, -3)
+
     def test_batches_are_cut_at_a_thousand_lines(self) -> None:
         """As nodes take them."""
         found = demand(pages__resources_per_view=1000, pages__missing_share=0.0, pages__fresh_share=0.0)

@@ -68,7 +68,7 @@ class ReadingTests(SynchronousTestCase):
                 "p.toml: forecast.timezone = 5: write a text in quotes",
                 "p.toml: limits.p99_ms = Infinity: give a number from 0.01 to 60,000",
                 "p.toml: push.share = NaN: give a number from 0 to 1",
-                'p.toml: requests.confirm = "some": give "batch" or "each"',
+                'p.toml: requests.confirm = "some": give "state" or "batch" or "each"',
                 "p.toml: servers.cores = true: give a whole number from 1 to 4,096",
                 "p.toml: servers.count = 1.5: give a whole number from 1 to 1,000,000",
                 "p.toml: users.concurrent_at_peak = 0: give a whole number from 1 to 10,000,000,000",
@@ -133,12 +133,12 @@ class PathTests(SynchronousTestCase):
         self.assertEqual(value_at(before, "session.think.mean_s"), 60.0)
 
     def test_every_number_has_a_range(self) -> None:
-        """Only texts and choices have none."""
+        """Only texts, choices and switches have none."""
         without = set(keys()) - {number.path for number in numbers()}
         self.assertEqual(
             without,
-            {"v", "title", "session.think.kind", "requests.confirm", "requests.ip_version", "forecast.users",
-             "forecast.timezone"},
+            {"v", "title", "session.think.kind", "requests.confirm", "requests.ip_version",
+             "servers.conntrack", "forecast.users", "forecast.timezone"},
         )  # fmt: skip
 
     def test_a_load_period_is_the_nodes_own_by_default(self) -> None:

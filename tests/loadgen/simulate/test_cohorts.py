@@ -34,12 +34,29 @@ class Conservation(SynchronousTestCase):
                 self.assertGreaterEqual(int(min(cohorts.away.min(), cohorts.active.min())), 0)
 
     def test_what_is_looked_at_is_kept_or_fetched(self) -> None:
-        counts = outcome("smart", max_age_s=60.0).counts
+        counts = outcome("smart", max_age_s=60.0, confirm="batch").counts
         parts = 13
         found = sum(counts[name] for name in ("page", "asset", "fresh", "not_modified", "newer"))
         self.assertEqual(counts["view"] * parts, found)
         self.assertEqual(counts["validator"], counts["not_modified"] + counts["newer"])
         self.assertGreater(counts["fresh"], 0)
+
+    def test_one_question_of_a_view_confirms_whatever_its_reader_has(self) -> None:
+        """Over the WebSocket of who has one, but for the first of a session."""
+        counts = outcome("smart", websocket_share=0.5).counts
+        self.assertEqual(counts["batch"] + counts["validator"] + counts["lone"], 0)
+        self.assertEqual(counts["changes"] + counts["question"], counts["view"])
+        going = (counts["view"] - counts["session"]) / counts["view"]
+        self.assertLess(abs(counts["question"] / counts["view"] / going - 0.5), 0.01)
+
+    def test_a_deploy_is_listed_once_for_each_reader_unless_it_is_too_much(self) -> None:
+        """More paths than a node lists: a batch tells."""
+        for resources, kind, other in ((50, "list", "batch"), (120, "batch", "list")):
+            made = {"pages": 200, "path_bytes": 40.0, "users": 100_000, "return_interval_s": 300.0}
+            counts = outcome("smart", deploys=(Deploy(60.0, resources),), **made).counts
+            self.assertEqual(counts[other], 0)
+            # Within twenty minutes nearly everybody has come once.
+            self.assertLess(abs(counts[kind] / 100_000 - 0.9), 0.1, kind)
 
 
 class Seeds(SynchronousTestCase):

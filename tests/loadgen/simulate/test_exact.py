@@ -56,7 +56,7 @@ class FirstVisits(SynchronousTestCase):
     def test_what_a_first_visit_fetches_is_counted_alike(self) -> None:
         made = world(hours=0.5, step_s=2.0, warm_share=0.0, return_interval_s=900.0, users=1_000_000)
         cohorts, exact = Cohorts(made, "smart").run(), Exact(made, "smart", SAMPLE).run()
-        for name in ("client", "page", "asset", "batch"):
+        for name in ("client", "page", "asset", "changes"):
             self.assertLess(abs(exact.counts[name] / cohorts.counts[name] - 1), 0.06, name)
 
 

@@ -1,0 +1,103 @@
+"""The tables of ``docs/explanation/capacity.md``, made by running the commands above them.
+
+In the page a command stands in a block of its own, and below it what is shown of its output::
+
+    ```
+    loadgen plan plans/ten-million.toml --set push.share=0.5
+    ```
+
+    <!-- verdict -->
+    ...
+    <!-- end -->
+
+``verdict``: the answer in words; ``workloads``: what each kind of work takes; ``resources``: how full a
+server is; ``map``: what ``--regions`` found.  ``make bench BENCH=constants`` writes the page anew, and
+``python -m benchmarks.capacity_page`` does, after the model or a plan has changed.  A test holds that nothing
+would change.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from loadgen.cli import main as loadgen
+from loadgen.plan.regions import Axis, Cell
+from loadgen.plan.show import cell, number
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "explanation" / "capacity.md"
+_SHOWN = re.compile(r"(```\n(loadgen plan [^`]+)```\n\n<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def renewed(text: str) -> str:
+    """The page *text*, with everything shown as the commands print it now."""
+    return _SHOWN.sub(lambda match: match[1] + _shown(match[2], match[3]) + match[4], text)
+
+
+def _shown(command: str, what: str) -> str:
+    words = shlex.split(command.replace("\\\n", " "))[1:]
+    words[1] = str(ROOT / words[1])
+    if what == "verdict":
+        return _verdict(_printed(words))
+    found = json.loads(_printed([*words, "--json", "-"]))
+    return {"workloads": _workloads, "resources": _resources, "map": _map}[what](found)
+
+
+def _printed(words: list[str]) -> str:
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        loadgen(words)
+    return printed.getvalue()
+
+
+def _verdict(printed: str) -> str:
+    """The frame at the end, without where the constants are from and what is of no use alone."""
+    lines = [line.strip("│ ").split("    [")[0] for line in printed.splitlines() if line.startswith("│")]
+    begin = max(number for number, line in enumerate(lines) if line.startswith("It "))
+    told = "\n".join(lines[begin:])
+    told = re.sub(r"What things cost .*?extrapolated\.\n?", "", told, flags=re.DOTALL)
+    told = re.sub(r"No value alone .*", "", told, flags=re.DOTALL)
+    return "".join(f"> {line}\\\n" if line else ">\n" for line in told.strip().splitlines())
+
+
+def _workloads(found: Any) -> str:
+    head = "| work | a second | Gbit/s in | out | cores | at most a second, alone | what binds then |\n"
+    rows = (
+        f"| {one['name']} | {one['per_second']:,.0f} "
+        f"| {one['in_gbit_per_s']:.3f} | {one['out_gbit_per_s']:.3f} | {one['cores']:.2f} "
+        f"| {one['at_most_per_s']:,.0f} | {one['binding']} |\n"
+        for one in found["assessment"]["parts"]
+    )
+    return head + "| --- | ---: | ---: | ---: | ---: | ---: | --- |\n" + "".join(rows)
+
+
+def _resources(found: Any) -> str:
+    assessment = found["assessment"]
+    use = assessment["hours"][assessment["peak"]]["use"]
+    rows = (f"| {name} | {use[name]:.1%} | {room:,.3g} |\n" for name, room in assessment["room"].items())
+    head = "| of a server | used in the busiest hour | would carry, times the users |\n"
+    return head + "| --- | ---: | ---: |\n" + "".join(rows)
+
+
+def _map(found: Any) -> str:
+    across, down, cells = msgspec.convert(found["regions"], tuple[Axis, Axis, list[list[Cell]]])
+    lines = [["", *map(number, across.values)], ["---"] * (len(across.values) + 1)]
+    lines += [[number(value), *map(cell, row)] for value, row in zip(down.values, cells, strict=True)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def write() -> None:
+    """Renew the page."""
+    PAGE.write_text(renewed(PAGE.read_text()))
+
+
+if __name__ == "__main__":
+    write()
