@@ -694,3 +694,29 @@ class SiteTests(Base):
         }.items():  # fmt: skip
             with self.subTest(words=words):
                 self.refused({}, words, file=self.toml(table))
+
+    def test_every_tls_listener_shows_the_certificates_of_sites(self) -> None:
+        """After its own, or the automatic one, which has the names of the others."""
+        file = self.toml(
+            'listen = ["tls:443", "tls:444:privateKey=k.pem:certKey=c.pem", "tcp:80"]\n'
+            '[[site]]\nhosts = ["own.example", "*.own.example"]\ncertificate = "own.pem"\nkey = "own.key"\n'
+            '[[site]]\nhosts = ["a.example", "*.a.example", "192.0.2.1", "localhost"]\n'
+        )
+        config = load({"tls-auto": ["www.example.org"]}, file)
+        self.assertEqual(config.automatic_names, ("www.example.org", "a.example"))
+        own = CertificateFiles(str(self.folder / "own.pem"), str(self.folder / "own.key"))
+        automatic, files, plain = config.endpoints
+        self.assertEqual(automatic.certificates[1:], (own,))
+        self.assertTrue(automatic.certificates[0].certificate.endswith("acme/certificate.pem"))
+        self.assertEqual(
+            files.certificates,
+            (CertificateFiles(str(self.folder / "c.pem"), str(self.folder / "k.pem")), own),
+        )
+        self.assertEqual(plain.certificates, ())
+
+    def test_certificates_that_nobody_would_show_or_that_lack_a_half_are_refused(self) -> None:
+        table = '[[site]]\nhosts = ["a.example"]\n'
+        self.refused({}, "key is there without certificate", file=self.toml(f'{table}key = "k.pem"\n'))
+        file = self.toml(f'{table}certificate = "c.pem"\n')
+        self.refused({}, "no listener would show its certificate", file=file)
+        self.assertEqual(load({"listen": ["tls:443"]}, file).automatic_names, ())

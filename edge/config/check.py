@@ -87,7 +87,7 @@ def summarize(config: Config) -> str:
         *(_of_site(site) for site in config.sites),
         *(f"listen     {text}" for text in config.listen),
         *(f"app        {one.describe()}" for one in config.applications),
-        *(f"automatic  {name}, from {config.acme_directory}" for name in config.tls_auto),
+        *(f"automatic  {name}, from {config.acme_directory}" for name in config.automatic_names),
         f"admin      {config.admin}",
         f"gossip     {config.gossip or 'none: a node alone'}",
         *(f"peer       {text}" for text in config.peer),

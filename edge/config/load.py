@@ -81,7 +81,12 @@ def _compare(config: Config) -> None:
             "--redirect-https: this node listens nowhere for HTTPS, so nobody could follow; "
             "add --listen tls:443 and its certificate"
         )
-    if bare and not config.tls_auto:
+    certified = [site for site in config.site if site.certificate is not None]
+    if certified and not secure:
+        raise ConfigError(
+            f"[[site]] {certified[0].name}: no listener would show its certificate; add --listen tls:443"
+        )
+    if bare and not config.automatic_names and not certified:
         raise ConfigError(
             f"--listen {bare[0].text}: it has no certificate; "
             "add :privateKey=FILE:certKey=FILE, or have one got by itself: --tls-auto www.example.org"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -22,6 +23,15 @@ AUTOMATIC = Path("acme/certificate.pem")
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 #: Strict-Transport-Security of ``security = "strict"``: a year, for this name alone.
 STRICT_HSTS = "max-age=31536000"
+#: What an authority gives certificates for without a challenge by DNS.
+_PUBLIC_NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
+
+
+def is_public_name(host: str) -> bool:
+    """Whether an authority may give a certificate for *host*: no address, no ``*.NAME``, no ``localhost``."""
+    return _PUBLIC_NAME.fullmatch(host) is not None and not host.endswith(".localhost")
+
+
 #: Stands for "derived from other fields" until :meth:`Config.__post_init__`.
 _DERIVED = Path("\0derived")
 
@@ -80,6 +90,9 @@ class Site(SiteRules):
     default: bool = False
     #: What distinguishes it, in keys and figures; "": the one on top of the file.
     name: str = ""
+    #: PEM files of its own certificate, which every TLS listener shows to who asks for one of its names.
+    certificate: Path | None = None
+    key: Path | None = None
     #: As of :class:`Config`; ``{node}`` in it stands for the name of a node.
     public_url: str | None = None
 
@@ -232,14 +245,34 @@ class Config(SiteRules):
 
     @property
     def endpoints(self) -> tuple[ListenSpec, ...]:
-        """:attr:`listen`, understood; a TLS listener without files has the automatic certificate."""
-        return tuple(map(self._with_certificate, map(parse_endpoint, self.listen)))
+        """:attr:`listen`, understood; TLS listeners have the certificates of sites, too.
 
-    def _with_certificate(self, spec: ListenSpec) -> ListenSpec:
-        if spec.kind != "tls" or spec.files:
+        One without files has the automatic certificate, if there is one.
+        """
+        return tuple(map(self._with_certificates, map(parse_endpoint, self.listen)))
+
+    @property
+    def automatic_names(self) -> tuple[str, ...]:
+        """Names of the automatic certificate: :attr:`tls_auto`, and those of sites without their own.
+
+        None where no listener would have it.
+        """
+        if not any(spec.kind == "tls" and not spec.files for spec in map(parse_endpoint, self.listen)):
+            return ()
+        hosts = (host for site in self.site if site.certificate is None for host in site.hosts)
+        return tuple(dict.fromkeys((*self.tls_auto, *filter(is_public_name, hosts))))
+
+    def _with_certificates(self, spec: ListenSpec) -> ListenSpec:
+        if spec.kind != "tls":
             return spec
-        pem = str(self.state_dir / AUTOMATIC)
-        return replace(spec, certificates=(CertificateFiles(pem, pem),))
+        found = list(spec.certificates)
+        if not found and self.automatic_names:
+            pem = str(self.state_dir / AUTOMATIC)
+            found.append(CertificateFiles(pem, pem))
+        for site in self.site:
+            if site.certificate is not None:
+                found.append(CertificateFiles(str(site.certificate), str(site.key or site.certificate)))
+        return replace(spec, certificates=tuple(found))
 
     @property
     def arena_bytes(self) -> int:

@@ -247,7 +247,8 @@ def needs_restart(old: Config, new: Config) -> tuple[str, ...]:
 
 
 def _at_start(config: Config, setting: Setting) -> object:
-    """What of a setting is read once: of sites, which there are, and their applications."""
+    """What of a setting is read once: of sites, which there are, their applications and certificates."""
     if setting.name == "site":
-        return [(site.name, site.default, site.app) for site in config.site]
+        which = [(site.name, site.default, site.app, site.certificate, site.key) for site in config.site]
+        return which, config.automatic_names
     return getattr(config, setting.attribute)

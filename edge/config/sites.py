@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import idna
 
 from edge.config.model import Site
-from edge.config.values import FLAG, URL, WEBROOT, Kind, Wrong, WrongTables
+from edge.config.values import FILE, FLAG, URL, WEBROOT, Kind, Wrong, WrongTables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -78,6 +78,8 @@ OWN_KINDS: dict[str, Kind] = {
     "default": FLAG,
     "name": Kind("NAME", _name),
     "public-url": Kind("URL", _public_url),
+    "certificate": FILE,
+    "key": FILE,
 }
 
 
@@ -142,6 +144,8 @@ def _site(table: dict[str, Any], place: str, base: Path, kinds: Mapping[str, Kin
     hosts = found.get("hosts", ())
     if not problems and not hosts and not found.get("default"):
         problems.append(f'{place}: it has no hosts, so nobody reaches it; give hosts = ["example.org"]')
+    if "key" in found and "certificate" not in found:
+        problems.append(f"{place}: key is there without certificate; give both files")
     if hosts is not None and len(hosts) > MAX_HOSTS:
         problems.append(f"{place}: hosts has {len(hosts)} names, at most {MAX_HOSTS} are possible")
     if problems:

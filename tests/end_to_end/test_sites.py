@@ -6,9 +6,12 @@ import json
 import os
 import re
 import socket
+import ssl
 from collections.abc import Iterable
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.edgectl.main import main
@@ -16,6 +19,7 @@ from tests.commands import run_command
 from tests.end_to_end.cluster import RunningCluster
 from tests.end_to_end.node import RunningNode
 from tests.end_to_end.servers import Server
+from tests.trust.made import make
 
 #: How many hosts of nobody are asked for.
 UNKNOWN_HOSTS = int(os.environ.get("EDGE_UNKNOWN_HOSTS", "4000"))
@@ -217,6 +221,46 @@ class WithoutDefaultTests(SynchronousTestCase):
         self.assertEqual(re.findall(rb"HTTP/1.1 (\d+)", answers), [b"421", b"200"])
         # whoever watches the node may know its address alone
         self.assertEqual(status_of(talk(port, asked(["Host: 127.0.0.1"], "/.edge/ready"))), 200)
+
+
+class CertificateTests(SynchronousTestCase):
+    """A TLS listener, and a site with a certificate of its own."""
+
+    def test_who_asks_for_a_name_of_a_site_is_shown_its_certificate(self) -> None:
+        listen = "tls:0:privateKey=DIR/top.key:certKey=DIR/top.pem:interface=127.0.0.1"
+        node = RunningNode(workers=1, listen=(listen,))
+        self.addCleanup(node.clean_up)
+        for number, names in enumerate((("top.example",), ("blog.example", "*.blog.example"))):
+            made, stem = make(*names, number=number), node.directory / names[0].removesuffix(".example")
+            stem.with_suffix(".pem").write_bytes(made.pem)
+            stem.with_suffix(".key").write_bytes(made.key_pem())
+        (node.directory / "blog").mkdir()
+        (node.directory / "blog" / "index.html").write_text("<p>blog")
+        file = node.directory / "edge.toml"
+        file.write_text(
+            '[[site]]\nhosts = ["blog.example", "*.blog.example"]\nwebroot = "blog"\n'
+            'certificate = "blog.pem"\nkey = "blog.key"\n'
+        )
+        node.options += ["--config", str(file)]
+        node.write("index.html", b"<p>top")
+        node.start()
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        for version in (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2):  # native, and Twisted's
+            context.maximum_version = version
+            for host, shown, body in (
+                ("blog.example", "blog.example", b"<p>blog"),
+                ("www.blog.example", "blog.example", b"<p>blog"),
+                ("top.example", "top.example", b"<p>top"),
+                ("other.example", "top.example", b"<p>top"),
+            ):
+                raw = socket.create_connection(("127.0.0.1", node.port), 20)
+                with context.wrap_socket(raw, server_hostname=host) as client:
+                    client.sendall(asked([f"Host: {host}"]))
+                    answer = b"".join(iter(lambda: client.recv(65536), b""))
+                    certificate = x509.load_der_x509_certificate(client.getpeercert(True) or b"")
+                name = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
+                self.assertEqual((name, answer[-len(body) :]), (shown, body), (host, version))
 
 
 class ApplicationTests(SynchronousTestCase):

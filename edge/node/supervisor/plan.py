@@ -147,9 +147,9 @@ def https_port(config: Config, listeners: Sequence[Listener]) -> int | None:
 
 def automatic_files(config: Config) -> AutomaticFiles | None:
     """The files of the certificate that takes care of itself; None: there is none."""
-    if not config.tls_auto:
+    if not config.automatic_names:
         return None
-    return AutomaticFiles(config.state_dir, config.acme_directory, config.tls_auto)
+    return AutomaticFiles(config.state_dir, config.acme_directory, config.automatic_names)
 
 
 def challenge_kinds(listeners: Sequence[Listener]) -> list[str]:
