@@ -77,13 +77,26 @@ test("nodes are shown as this browser sees them", () => {
 test("the timeline: the latest first, as many as there is room for, the same again is counted", () => {
   let story = told(LOAD);
   for (let n = 0; n < 3; n += 1) story = next(story, CONFIRMED, n);
-  assert.deepEqual(shown(story).rows.map(({ what, bytes, ms }) => [what, bytes, ms]), [["n3 confirmed everything you have, by the open socket (3 times)", "4 bytes", "1 ms"]]);
+  assert.deepEqual(shown(story).rows.map(({ what, bytes, ms }) => [what, bytes, ms]), [["n3 confirmed everything you have, by the open socket (3 times)", "12 bytes", "1 ms"]]);
   for (let n = 0; n < 50; n += 1) story = next(story, { ...CONFIRMED, by: "http", path: `/page/${n}`, status: 200, received: 10_000 }, n);
   assert.equal(shown(story).rows.length, ROWS);
   assert.equal(shown(story).rows[0].what, "n3 sent /page/49");
   const graphql = next(story, { ...CONFIRMED, by: "http", path: `/graphql/sha256:${"a".repeat(64)}/Ranking?variables=%7B%7D`, received: 128 }, 1);
   assert.deepEqual([graphql.rows[0].what, graphql.rows[0].bytes], ["n3 confirmed the query Ranking", "128 bytes"]);
   assert.equal(next(story, { type: "of the future" }, 1), story);
+});
+
+test("a reload asks a node first; a node that does not answer is said, and when none does", () => {
+  const ask = { ...OWN, how: "ask" };
+  const own = { ...CONFIRMED, by: "http", path: "/", received: 136 };
+  assert.equal(said(READY, CAME, LOAD, ask, own, CONFIRMED), "You asked to load it again: n3 confirmed this page with 136 bytes, and it came from your browser in 4 ms. By a link it comes at once, and is confirmed behind that.");
+  const silent = NODES.map(({ url }) => ({ ...own, node: url, status: 0, received: null }));
+  const some = told(READY, CAME, LOAD, OWN, CONFIRMED, ...silent.slice(0, 3));
+  assert.match(sentence(some)[0], /^This page came from your browser in 4 ms\. n3 confirmed/);
+  assert.deepEqual(some.rows.map(({ what }) => what).slice(0, 3), ["n3 did not answer", "n2 did not answer", "n1 did not answer"]);
+  assert.match(said(READY, CAME, LOAD, OWN, CONFIRMED, ...silent), /^No node answers\./);
+  assert.match(said(READY, CAME, LOAD, OWN, ...silent, { type: "feed", how: "socket", url: HOME }, CONFIRMED), /n3 confirmed/);
+  assert.match(said(READY, CAME, LOAD, { ...OWN, how: "instead" }), /^No node answers\. This page came from your browser/);
 });
 
 test("figures are readable", () => {

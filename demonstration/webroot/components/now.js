@@ -24,7 +24,7 @@ export const SAMPLES = 40;
  * @property {string} at time of the day
  * @property {"browser" | "node" | "news" | "you" | "bad"} kind
  * @property {string} what
- * @property {string} [bytes] @property {string} [ms]
+ * @property {string} [bytes] @property {string} [ms] @property {number} [size] in bytes
  *
  * @typedef {object} Now
  * @property {string[]} [said] what just happened: a sentence, and what is behind it

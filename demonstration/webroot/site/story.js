@@ -22,6 +22,7 @@ const count = (n, one, more = `${one}s`) => `${n} ${n === 1 ? one : more}`;
 /**
  * @typedef {import("/components/now.js").Row} Row
  * @typedef {import("/components/now.js").NodeShown} NodeShown
+ * @typedef {Pick<Row, "kind" | "what" | "ms"> & {size?: number | null}} Told
  *
  * @typedef {object} Story
  * @property {string} home origin of this page
@@ -29,7 +30,9 @@ const count = (n, one, more = `${one}s`) => `${n} ${n === 1 ? one : more}`;
  * @property {"waits" | "none" | "insecure" | "off" | "installing" | "ready"} worker
  * @property {{ms: number, bytes: number | null} | null} came
  * @property {any} decision of the worker, for this page itself
- * @property {any} confirmed the last exchange that confirmed what is kept
+ * @property {any} confirmed the last exchange that confirmed what is kept, rather all of it than a part
+ * @property {any} own the exchange that this page itself came by, or was confirmed by
+ * @property {Set<string>} silent origins that did not answer, since one did
  * @property {number} fresh how many new versions came behind the page
  * @property {any} status @property {any} load
  * @property {string} feed origin of the node that pushes, "" for none
@@ -44,7 +47,7 @@ const count = (n, one, more = `${one}s`) => `${n} ${n === 1 ? one : more}`;
 
 /** @param {string} home @param {string} path @param {Partial<Story>} [more] @returns {Story} */
 export const begin = (home, path, more = {}) => ({
-  home, path, worker: "waits", came: null, decision: null, confirmed: null, fresh: 0, status: null, load: null, feed: "", use: new Map(),
+  home, path, worker: "waits", came: null, decision: null, confirmed: null, own: null, silent: new Set(), fresh: 0, status: null, load: null, feed: "", use: new Map(),
   spared: { requests: 0, bytes: 0 }, waiting: 0, alone: false, conditions: new Map(), pending: "", answer: "", rows: [], number: 0, ...more,
 });
 
@@ -57,36 +60,43 @@ export function nameOf({ load, status }, origin) {
 /** The time of the day. @param {number} at Unix milliseconds */
 const clock = (at) => new Date(at).toTimeString().slice(0, 8);
 
-/** With one row more; like the row before it, it is counted there. @param {Story} story @param {Omit<Row, "id" | "at">} row @param {number} at @returns {Story} */
-function told(story, row, at) {
+/** @param {number | null | undefined} size */
+const sized = (size) => (typeof size === "number" ? { size, bytes: bytes(size) } : { size: undefined, bytes: "" });
+
+/** With one row more; like the row before it, it is counted there. @param {Story} story @param {Told} row @param {number} at @returns {Story} */
+function told(story, { size, ...row }, at) {
   const [last, ...others] = story.rows;
   const same = last && last.what.replace(/ \(\d+ times\)$/, "") === row.what && last.kind === row.kind;
   if (same) {
     const times = Number(/ \((\d+) times\)$/.exec(last.what)?.[1] ?? 1) + 1;
-    return { ...story, rows: [{ ...last, ...row, at: clock(at), what: `${row.what} (${times} times)` }, ...others] };
+    const sum = typeof size === "number" && typeof last.size === "number" ? last.size + size : size;
+    return { ...story, rows: [{ ...last, ...row, ...sized(sum), at: clock(at), what: `${row.what} (${times} times)` }, ...others] };
   }
   const id = story.number + 1;
-  return { ...story, number: id, rows: [{ id, at: clock(at), ...row }, ...story.rows].slice(0, ROWS) };
+  return { ...story, number: id, rows: [{ id, at: clock(at), ...row, ...sized(size) }, ...story.rows].slice(0, ROWS) };
 }
 
 /** A name for people of what is at *path*. @param {string} path */
 function thing(path) {
   const query = /^\/graphql\/sha256:[^/]+\/(\w+)/.exec(path);
   if (query) return `the query ${query[1]}`;
+  if (path.startsWith("/edge/") || path === "/sw.js") return "a file of the smart client";
+  if (path === "/edge.json") return "the site's rules";
   return path.length > 40 ? `${path.slice(0, 39)}…` : path;
 }
 
-/** An exchange, in words. @param {Story} story @param {any} exchange @returns {Omit<Row, "id" | "at"> | null} */
+/** An exchange, in words. @param {Story} story @param {any} exchange @returns {Told} */
 function exchanged(story, { node, by, method, path, status, received, ms }) {
   const who = nameOf(story, node);
-  const figures = { bytes: received === null ? "" : bytes(received), ms: milliseconds(ms) };
+  const figures = { size: received, ms: milliseconds(ms) };
   const [name] = path.split("?");
+  if (!status) return { kind: "bad", what: `${who} did not answer`, ms: figures.ms };
   if (name === "/.edge/load") return { kind: "node", what: `${who} told the load of all nodes`, ...figures };
   const way = by === "socket" ? ", by the open socket" : "";
   if (name === "/.edge/changes") return { kind: "node", what: status === 304 ? `${who} confirmed everything you have${way}` : `${who} told what has changed${way}`, ...figures };
   if (name === "/.edge/revalidate") return { kind: "node", what: `${who} compared your copies with its own${way}`, ...figures };
   if (status === 304) return { kind: "node", what: `${who} confirmed ${thing(path)}`, ...figures };
-  if (status >= 500 || !status) return { kind: "bad", what: `${who} could not answer ${thing(path)}`, ...figures };
+  if (status >= 500) return { kind: "bad", what: `${who} could not answer ${thing(path)}`, ...figures };
   return { kind: "node", what: `${who} ${method === "GET" ? "sent" : "took"} ${thing(path)}`, ...figures };
 }
 
@@ -97,8 +107,9 @@ function decided(story, decision) {
   if (own && !story.decision) story = { ...story, decision };
   if (how === "instead") story = { ...story, alone: true };
   else if (how !== "fresh" && how !== "stale") return status ? story : told({ ...story, alone: true }, { kind: "bad", what: `${thing(path)} is not kept, and no node answers` }, decision.at);
+  if (!destination && path.split("#")[0] === story.path) return story; // to be compared with what is shown
   const what = own ? "this page came from your browser" : destination ? "a part of the page came from your browser" : `${thing(path)} came from your browser`;
-  return told(story, { kind: "browser", what, bytes: bytes(0), ms: milliseconds(ms) }, decision.at);
+  return told(story, { kind: "browser", what, size: 0, ms: milliseconds(ms) }, decision.at);
 }
 
 /** @param {Story} story @param {any} load @returns {Story} */
@@ -118,17 +129,21 @@ export function next(story, event, now) {
     case "worker": return { ...story, worker: event.is };
     case "decision": return decided(story, { ...event, at: now });
     case "exchange": {
-      const row = exchanged(story, event);
-      const confirms = /^\/\.edge\/(changes|revalidate)/.test(event.path) || event.status === 304;
-      const known = { ...story, alone: false, confirmed: confirms ? event : story.confirmed };
-      return row ? told(known, row, event.at) : known;
+      const isSilent = !event.status;
+      const silent = isSilent ? new Set(story.silent).add(event.node) : new Set(/** @type {string[]} */ ([]));
+      const isAll = /^\/\.edge\/(changes|revalidate)/.test(event.path);
+      const confirms = isAll || (event.status === 304 && !story.confirmed?.path.startsWith("/.edge/"));
+      const own = !story.own && !isSilent && event.path === story.path ? event : story.own;
+      const nodes = story.load?.nodes.length ?? 1;
+      const known = { ...story, silent, own, alone: isSilent ? story.alone || silent.size >= nodes : false, confirmed: confirms && !isSilent ? event : story.confirmed };
+      return told(known, exchanged(story, event), event.at);
     }
     case "status": return { ...story, status: event.status, waiting: event.status.waiting };
     case "spared": return { ...story, spared: event };
     case "load": return loaded(story, event.document);
     case "feed": {
       const feed = event.how === "none" ? "" : event.url;
-      if (feed === story.feed) return story;
+      if (feed === story.feed) return feed ? { ...story, alone: false, silent: new Set() } : story;
       if (!feed) return told({ ...story, feed }, { kind: "bad", what: story.status?.unplugged ? "the socket is closed: you are offline" : "the socket to the nodes is gone" }, now);
       return told({ ...story, feed, alone: false }, { kind: "news", what: `${nameOf(story, feed)} pushes news from now on` }, now);
     }
@@ -169,9 +184,10 @@ export function sentence(story) {
     if (confirmed.status === 304 || !story.fresh) return [`${fromBrowser}. ${who} confirmed ${everything}${cost}.`, `No page was sent: your copies are still right.${wait}`];
     return [`${fromBrowser}. ${who} told what had changed${cost}.`, `${count(story.fresh, "new version")} came behind it, and the page was brought up to date where it stands.${wait}`];
   }
-  if (decision && confirmed?.status === 304 && confirmed.path === story.path) {
-    const cost = confirmed.received === null ? "" : ` with ${bytes(confirmed.received)}`;
-    return [`You asked to load it again: ${nameOf(story, confirmed.node)} confirmed this page${cost}, and it came from your browser${soon}.`, "By a link it comes at once, and is confirmed behind that."];
+  if (decision && story.own?.status === 304) {
+    const { node, received } = story.own;
+    const cost = received === null ? "" : ` with ${bytes(received)}`;
+    return [`You asked to load it again: ${nameOf(story, node)} confirmed this page${cost}, and it came from your browser${soon}.`, "By a link it comes at once, and is confirmed behind that."];
   }
   if (worker === "installing") return [fromNode, "It is your first visit: your browser is being told how to answer by itself."];
   if (worker === "waits" || !decision) return [fromNode, worker === "ready" ? "Your browser has kept it, and answers by itself from now on." : ""];
@@ -179,7 +195,10 @@ export function sentence(story) {
 }
 
 /** Whether the figures say that no node is left. @param {Story} story */
-const isDeserted = ({ load, feed, conditions }) => !feed && conditions.size > 0 && [...conditions.values()].every((is) => is === "killed") && Boolean(load);
+const isDeserted = ({ conditions }) => conditions.size > 0 && [...conditions.values()].every((is) => is === "killed");
+
+/** Why a browser stays with a node. @param {string} name @param {string} why of its last choice */
+const choice = (name, why) => `Your browser stays with ${name}${why && !why.startsWith(`${name} `) ? `: ${why}` : ""}.`;
 
 /** What the first screen shows. @param {Story} story @returns {import("/components/now.js").Now} */
 export function shown(story) {
@@ -198,7 +217,7 @@ export function shown(story) {
     offer: first ? "Load it again, and see." : undefined,
     spared: { requests: String(spared.requests), bytes: bytes(spared.bytes), kept: status ? bytes(status.kept) : "" },
     nodes,
-    choice: status?.node && nodes.length ? `Your browser stays with ${nameOf(story, status.node)}: ${status.why}.` : "",
+    choice: status?.node && nodes.length ? choice(nameOf(story, status.node), status.why) : "",
     unplugged: status?.unplugged, pending, answer, rows,
   };
 }

@@ -31,6 +31,13 @@ export function overHttp({ node, method, path, begun, ms, response }) {
 }
 
 /**
+ * A question that got no answer.
+ * @param {{node: string, method: string, path: string, begun: number, ms: number}} what
+ * @returns {Exchange}
+ */
+export const failed = ({ node, method, path, begun, ms }) => ({ type: "exchange", at: begun, ms, node, by: "http", method, path, status: 0, received: null });
+
+/**
  * A question that was answered over the feed's socket: as its twin over HTTP would be, in the bytes of its frame.
  * @param {{node: string, begun: number, ms: number, answer: Uint8Array}} what
  * @returns {Exchange}

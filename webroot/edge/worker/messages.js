@@ -47,7 +47,7 @@ export const LOCK = "edge-feed";
  *   asked although one is kept: that is not of the page's version
  * @typedef {{type: "exchange", at: number, ms: number, node: string, by: "http" | "socket", method: string, path: string,
  *   status: number, received: number | null}} ExchangeMessage from the worker to pages that said "debug": a question that the
- *   origin *node* has answered; *at*: when it was asked, Unix milliseconds; *received*: bytes of the answer above TCP, null: unknown
+ *   origin *node* has answered; *status* 0: it did not; *at*: when it was asked, Unix milliseconds; *received*: bytes of the answer above TCP, null: unknown
  * @typedef {{type: "unplug", unplugged: boolean}} UnplugMessage to worker and feed: go on as if there were no network (network.js)
  * @typedef {{type: "reset", what: "kept" | "nodes" | "queue" | "all"}} ResetMessage to the worker: forget that
  * @typedef {{type: "ask"}} AskMessage to the worker, from a page or the feed: broadcast your status, and what you know of the nodes

@@ -8,7 +8,7 @@
 // What multiplies load has a budget (budget.js): retries 20 % of the requests, hedges 5 %.
 
 import { Budget } from "./budget.js";
-import { overHttp } from "./exchanges.js";
+import { failed, overHttp } from "./exchanges.js";
 
 /** Milliseconds between rounds over all nodes, before jitter; their number is the number of rounds. */
 const ROUNDS = [0, 200, 800];
@@ -206,6 +206,8 @@ class Round {
       },
       (error) => {
         if (!open.delete(origin)) return;
+        const { path, post } = this.request;
+        sender.onExchange(failed({ node: origin, method: post === undefined ? "GET" : "POST", path, begun, ms: sender.now() - begun }));
         this.refused ||= origin !== nodes.home;
         this.failed(origin, error);
       },
