@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import (
+    addresses,
     apps,
     apps_cache,
     apps_cluster,
@@ -29,6 +30,7 @@ from benchmarks.rows import Place, Row
 #: Name -> what measures it; in the order in which they run.
 FORMS: dict[str, Callable[[Place], list[Row]]] = {
     **beside_nginx.FORMS,
+    **addresses.FORMS,
     **tls.FORMS,
     **apps.FORMS,
     **apps_cache.FORMS,
@@ -41,6 +43,7 @@ FORMS: dict[str, Callable[[Place], list[Row]]] = {
 #: Names that stand for several of them.
 GROUPS = {
     "robustness": robustness.SOUND,
+    "first-day": (*addresses.FORMS,),
     "tls": tls.TLS,
     "apps": (*apps.FORMS, *apps_cache.FORMS, *apps_cluster.FORMS),
 }

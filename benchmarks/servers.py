@@ -60,6 +60,7 @@ _NGINX_SERVER = """    server {{
         {certificate}
         root {webroot};
         add_header Cache-Control no-cache;
+        {rules}
     }}
 """
 #: The same choices as ours: without them nginx would spend more on other ciphers and groups.
@@ -221,20 +222,25 @@ def nginx_program() -> str:
 
 
 @contextlib.contextmanager
-def nginx(webroot: Path, directory: Path, secure: Path | None = None) -> Iterator[Server]:
+def nginx(webroot: Path, directory: Path, secure: Path | None = None, rules: str = "") -> Iterator[Server]:
     """nginx with one worker, tuned: no access log, open file cache, reuseport, static gzip.
 
     *secure*: the folder of a :func:`certificate`, with which it speaks TLS on another port, too.
+    *rules*: more of its configuration, inside of the server.
     """
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
     config = directory / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""
-    plain = _NGINX_SERVER.format(port=port, tls="", certificate="", webroot=webroot)
+    plain = _NGINX_SERVER.format(port=port, tls="", certificate="", webroot=webroot, rules=rules)
     secure_port = free_port() if secure else 0
     if secure:
         plain += _NGINX_SERVER.format(
-            port=secure_port, tls="ssl", certificate=_NGINX_TLS.format(folder=secure), webroot=webroot
+            port=secure_port,
+            tls="ssl",
+            certificate=_NGINX_TLS.format(folder=secure),
+            webroot=webroot,
+            rules=rules,
         )
     config.write_text(user + _NGINX_CONFIG.format(directory=directory, servers=plain))
     arguments = [nginx_program(), "-c", str(config), "-p", str(directory)]
