@@ -75,6 +75,8 @@ _REFUSED = {
 _ONLY_ADDED = {"vary": "caches need what the node says in it; name further fields by add"}
 
 Change = Literal["set", "add", "remove"]
+#: (what, name, value), in order; the value of "remove" is "".
+Changes = tuple[tuple[Change, str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,7 @@ class FieldRule:
 
     #: See :mod:`edge.addresses.globs`.
     path: str
-    #: (what, name, value), in order; the value of "remove" is "".
-    changes: tuple[tuple[Change, str, str], ...]
+    changes: Changes
 
     def check(self) -> None:
         """Raise :class:`ConfigError` if nothing could come of it."""
@@ -134,19 +135,24 @@ class Fields:
         """*security*: a preset of :data:`PRESETS`; *foreign*: pages of other origins may use what is here."""
         #: Besides the preset.
         self.rules = tuple(rules)
-        self._preset = security
-        self._foreign = foreign
+        self.security = security
+        self.foreign = foreign
         self._rules = GlobRules((Glob(rule.path), rule.changes) for rule in rules)
         self.is_plain = not rules and security == "off"
 
-    def changes(self, paths: Iterable[str], media_type: bytes) -> tuple[tuple[Change, str, str], ...]:
+    def changes(self, paths: Iterable[str], media_type: bytes) -> Changes:
         """What is changed where any of the decoded *paths* is asked for: the address, and the file's own.
 
         *media_type*: of what is answered; b"" of redirects, which have none.
         """
         found = self._rules.matching(*dict.fromkeys(paths))
         rules = tuple(change for changes in found for change in changes)
-        return (*preset(self._preset, media_type, rules, self._foreign), *rules)
+        return (*preset(self.security, media_type, rules, self.foreign), *rules)
+
+    def of_answer(self, path: str, media_type: bytes) -> tuple[Changes, Changes]:
+        """(what the preset, what rules change) where an application answers the decoded *path*."""
+        rules = tuple(change for changes in self._rules.matching(path) for change in changes)
+        return tuple(preset(self.security, media_type, rules, self.foreign)), rules
 
 
 #: Of ``security``.
@@ -182,20 +188,25 @@ def preset(
 
 
 @lru_cache(maxsize=4096)
-def changed(lines: bytes, changes: tuple[tuple[Change, str, str], ...]) -> tuple[tuple[bytes, bytes], ...]:
+def changed(lines: bytes, changes: Changes) -> Lines:
     """The fields of the header *lines* after *changes*."""
-    fields = list(split_lines(lines))
+    return apply(split_lines(lines), changes)
+
+
+def apply(fields: Lines, changes: Iterable[tuple[Change, str, str]]) -> Lines:
+    """*fields* after *changes*."""
+    kept = list(fields)
     for what, text, given in changes:
         name, value, lower = text.encode("ascii"), given.encode("ascii"), text.lower().encode("ascii")
-        at = [number for number, field in enumerate(fields) if field[0].lower() == lower]
+        at = [number for number, field in enumerate(kept) if field[0].lower() == lower]
         if what != "add":
             for number in reversed(at[1:] if what == "set" else at):
-                del fields[number]
+                del kept[number]
         if what == "set" and at:
-            fields[at[0]] = (name, value)
+            kept[at[0]] = (name, value)
         elif what != "remove":
-            fields.append((name, value))
-    return tuple(fields)
+            kept.append((name, value))
+    return tuple(kept)
 
 
 def of_304(fields: Iterable[tuple[bytes, bytes]]) -> bytes:

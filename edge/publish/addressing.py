@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from edge.addresses.fields import LONGEST_LINES, Change, FieldRule, Fields, changed, join_lines, of_304
+from edge.addresses.fields import LONGEST_LINES, Changes, FieldRule, Fields, changed, join_lines, of_304
 from edge.addresses.globs import decoded
 from edge.addresses.pages import OWN, PageAddresses
 from edge.addresses.redirects import LEADING, REWRITE, AddressRule, AddressRules, Leads
@@ -67,8 +67,10 @@ class Document(msgspec.Struct, frozen=True, array_like=True):
     #: The path that navigations are answered with; "": none.
     fallback: str = ""
     merge_slashes: bool = True
-    #: For redirects that are no entries.
+    #: For redirects that are no entries, and answers of applications.
     header: tuple[FieldRule, ...] = ()
+    security: str = "off"
+    foreign: bool = False
 
 
 class Addressing:
@@ -110,8 +112,12 @@ class Addressing:
         rules = tuple(
             OpenRule(rule.source, rule.regex, rule.to, rule.status, rule.slashes) for rule in self._rules.open
         )
-        document = Document(rules, self._fallback, self._merge_slashes, self._fields.rules)
-        return msgspec.msgpack.encode(document)
+        fields = self._fields
+        return msgspec.msgpack.encode(
+            Document(
+                rules, self._fallback, self._merge_slashes, fields.rules, fields.security, fields.foreign
+            )
+        )
 
     def own(self) -> Iterator[Offer]:
         """What rules offer, whatever files there are."""
@@ -182,17 +188,13 @@ class Addressing:
         )
 
 
-def _with_changes(
-    one: Representation, changes: tuple[tuple[Change, str, str], ...], has_changed: bool
-) -> Representation:
+def _with_changes(one: Representation, changes: Changes, has_changed: bool) -> Representation:
     lines_200, lines_304 = lines_after(one.lines_200, changes, has_changed)
     return Representation(one.variant, one.etag, one.digest, one.length, lines_200, lines_304, one.body)
 
 
 @lru_cache(maxsize=8192)
-def lines_after(
-    lines: bytes, changes: tuple[tuple[Change, str, str], ...], has_changed: bool = False
-) -> tuple[bytes, bytes]:
+def lines_after(lines: bytes, changes: Changes, has_changed: bool = False) -> tuple[bytes, bytes]:
     """(lines of a 200, of a 304) out of the *lines* of a 200 and what rules change of them.
 
     *has_changed*: other contents had the same address before: nobody is told that they never change.  Changes
@@ -214,7 +216,7 @@ def lines_after(
     return join_lines(fields), of_304(fields)
 
 
-def is_too_long(lines: bytes, changes: tuple[tuple[Change, str, str], ...]) -> bool:
+def is_too_long(lines: bytes, changes: Changes) -> bool:
     """Whether :func:`lines_after` leaves something out."""
     return len(join_lines(changed(lines, changes))) > LONGEST_LINES
 

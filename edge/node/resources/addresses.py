@@ -62,6 +62,12 @@ class Addresses:
         return join_lines(changed(b"", changes)) if changes else b""
 
     @property
+    def fields(self) -> Fields:
+        """The rules of response fields."""
+        self._look()
+        return self._fields
+
+    @property
     def fallback(self) -> bytes | None:
         """The path of what navigations get where nothing is."""
         self._look()
@@ -84,7 +90,8 @@ class Addresses:
             return
         self._document = _DECODER.decode(entry.body)
         self._rules = AddressRules([one.rule() for one in self._document.rules])
-        self._fields = Fields(self._document.header)
+        document = self._document
+        self._fields = Fields(document.header, document.security, document.foreign)
         self._etag = entry.etag
 
 

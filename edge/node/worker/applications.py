@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory
 
+from edge.addresses.fields import Fields
 from edge.cache.group_changes import Change
 from edge.node.applications.app_origin import AppOrigin
 from edge.node.applications.caching import DEFAULT_HOST, CachingOrigin
@@ -20,6 +21,7 @@ from edge.node.applications.gateway import Gateway, Place
 from edge.node.applications.http_origin import HTTPOrigin
 from edge.node.applications.pool import OriginPool
 from edge.node.applications.probing import Probing
+from edge.node.applications.ruled import RuledOrigin
 from edge.node.applications.settling import SettlingOrigin
 from edge.node.process.settings import SiteSettings
 
@@ -37,6 +39,10 @@ if TYPE_CHECKING:
 
 #: (name of an application, number of one of its targets) -> descriptor of a connected stream socket.
 ConnectTo = Callable[[str, int], Awaitable[int]]
+
+
+#: Of a site that says nothing of fields.
+NO_RULES = Fields()
 
 
 class Cache(NamedTuple):
@@ -61,7 +67,10 @@ class Applications:
         connect: ConnectTo,
         cache: Cache | None = None,
         sites: Sequence[SiteSettings] = (SiteSettings(default=True),),
+        rules: Callable[[int], Fields] = lambda site: NO_RULES,
     ) -> None:
+        """*rules*: of response fields, of the site of that number."""
+        self._rules = rules
         self._reactor = reactor
         self._connect = connect
         self._cache = cache
@@ -143,12 +152,13 @@ class Applications:
             if isinstance(one, AppOrigin):
                 one.woken = pool.wake
         number = self._numbers[application.site]
+        ruled = RuledOrigin(pool, lambda: self._rules(number))
         scheme, _, name = self._sites[number].url.partition("://")
         host = application.host or name
         if self._cache is None or (application.site and not host):
-            return pool  # of a site for all names below one, what one visitor gets is not for another's host
+            return ruled  # of a site for all names below one, what one visitor gets is not for another's host
         settling = SettlingOrigin(
-            pool,
+            ruled,
             application.name,
             self._cache.desk.control.changed,
             lambda target: self._cached[application.name].names(target),

@@ -152,7 +152,14 @@ class Serving:
             if fills is not None:
                 desk = FillDesk(fills, reactor, lambda: date_of(reactor))
                 cache = Cache(desk, self._reader, self._counters, origins, monotonic_ms)
-            self._applications = Applications(settings.applications, reactor, connect, cache, settings.sites)
+            self._applications = Applications(
+                settings.applications,
+                reactor,
+                connect,
+                cache,
+                settings.sites,
+                lambda site: addresses[site].fields,
+            )
             mounted = [mount.path.encode() for mount in map(parse_mount, settings.mounts)]
             gateway = self._applications.gateway(
                 self._reader,
