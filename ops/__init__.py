@@ -5,6 +5,5 @@
 * ``demonstration.py``: what it serves; ``controls.py``: the buttons on its pages, which kill nodes, bring
   them back and slow them down (``slowness.py``)
 * ``unicode_site.py``: makes the Unicode pages of ``webroot/``, a site of files
-* ``favourites.py``: an application beside it
 * ``loadgen-job.yaml``: the load generator as a Kubernetes job
 """

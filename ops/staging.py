@@ -107,8 +107,6 @@ def command_of(
 ) -> list[str]:
     """The command line of one node; *site*: the folder of files, for n1 alone."""
     folder = options.folder.absolute()
-    # With a site of files, what the Unicode pages of webroot/ keep their favourites with.
-    favourites = f"--mount=/favourites=ops.favourites:Favourites:{folder / 'favourites.sqlite'}"
     return [
         str(Path(sys.executable).with_name("twistd")),
         "--nodaemon",
@@ -123,7 +121,7 @@ def command_of(
         f"--gossip=127.0.0.1:{gossip_port(port)}",
         *(f"--peer=127.0.0.1:{gossip_port(other)}" for other in peers),
         f"--workers={options.workers}",
-        "--app=/=demonstration.app:app" if options.site is None else favourites,
+        *([] if options.site else ["--app=/=demonstration.app:app"]),
         *options.option,
     ]
 

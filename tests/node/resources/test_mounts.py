@@ -14,7 +14,7 @@ from twisted.web.resource import Resource
 from edge.errors import ConfigError
 from edge.node.resources.mount_check import mount_problems
 from edge.node.resources.mounts import Guarded, Mount, open_mount, parse_mount
-from ops.favourites import Favourites
+from tests.end_to_end.favourites import Favourites
 from tests.node.serving import Answer, Connection
 
 
@@ -119,7 +119,7 @@ class GuardedTests(SynchronousTestCase):
 
 
 class FavouritesTests(SynchronousTestCase):
-    """The demonstration's service, without its threads."""
+    """The service of the Unicode pages, without its threads."""
 
     def setUp(self) -> None:
         folder = self.mktemp()

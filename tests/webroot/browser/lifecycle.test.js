@@ -25,7 +25,7 @@ let home;
 
 before(async () => {
   const favourites = join(tmpdir(), `edge-lifecycle-${process.pid}.sqlite`);
-  cluster = await Cluster.start(FILES, [`--mount=/favourites=ops.favourites:Favourites:${favourites}`, "--mount=/out=tests.end_to_end.leading:Leading"]);
+  cluster = await Cluster.start(FILES, [`--mount=/favourites=tests.end_to_end.favourites:Favourites:${favourites}`, "--mount=/out=tests.end_to_end.leading:Leading"]);
   home = cluster.nodes[0].url;
   chrome = await browser();
 });

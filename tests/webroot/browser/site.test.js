@@ -19,7 +19,7 @@ before(async () => {
   // Some blocks are enough: compressing all takes longer than the tests.
   const wanted = /^(basic-latin|greek-and-coptic|arrows|00[0-9a-f]{2}|03[0-9a-f]{2})\b/;
   const favourites = join(tmpdir(), `edge-favourites-${process.pid}.sqlite`);
-  cluster = await Cluster.start({}, [`--mount=/favourites=ops.favourites:Favourites:${favourites}`, "--brotli-quality=5"], async (folder) => {
+  cluster = await Cluster.start({}, [`--mount=/favourites=tests.end_to_end.favourites:Favourites:${favourites}`, "--brotli-quality=5"], async (folder) => {
     for (const name of await readdir(WEBROOT)) {
       if (["index.html", "404.html", "offline.html", "edge.json", "site"].includes(name)) await cp(join(WEBROOT, name), join(folder, name), { recursive: true });
     }

@@ -1,11 +1,11 @@
-"""An application beside the demonstration site: which characters a visitor likes.
+"""The application of the Unicode pages in ``webroot/``: which characters a visitor likes.
 
 ``GET /favourites?visitor=ID`` lists them; ``POST /favourites`` changes one::
 
     {"visitor": ID, "code": "41", "favourite": true}
 
 A POST may carry an Idempotency-Key; with one that was seen before it changes nothing, and says so.  All nodes
-of the staging cluster share one SQLite file.
+of a cluster share one SQLite file.
 """
 
 # Much of Twisted has no annotations.
