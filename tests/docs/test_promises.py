@@ -9,7 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from benchmarks.__main__ import FORMS
+from benchmarks.__main__ import FORMS, GROUPS
 from tests.docs.pages import DOCS, ROOT
 
 PROMISES = DOCS / "reference" / "promises.md"
@@ -40,7 +40,7 @@ def is_there(test: str) -> bool:
         titles = _TITLE.findall(path.read_text("utf-8")) if path.is_file() else []
         return any(title == match[2] or title.startswith(f"{match[2]}: ${{") for title in titles)
     if test.startswith("make bench BENCH="):
-        return test.partition("=")[2] in FORMS
+        return test.partition("=")[2] in {*FORMS, *GROUPS}
     if test.startswith("make "):
         return f"\n{test.partition(' ')[2]}:" in (ROOT / "Makefile").read_text("utf-8")
     if test.endswith(".c"):

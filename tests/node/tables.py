@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.task import Clock
 
+from edge.node.connection.request import EdgeRequest
 from edge.node.connection.site import RootResource
 from edge.node.connection.upgraded import UpgradedChannel
 from edge.node.process.life import Life, NodeEvent, NodeState
@@ -51,6 +53,8 @@ class Site:
         self.writer = Writer(self.segment)
         self.blobs = Path(directory)
         self.elsewhere: dict[bytes, Resource] = {}
+        #: Answers what nothing is published for.
+        self.beyond: Callable[[EdgeRequest], bool] = lambda request: False
         self.life = Life()
         self.life.happens(NodeEvent.PUBLISHED)
         self.put(b"/a.txt", *(representation(variant, body) for variant, body in BODIES.items()))
@@ -90,6 +94,7 @@ class Site:
         reader = Reader(self.segment, 0)
         source = Source(reader, str(self.blobs), look_up or self.look_up, (allow,))
         published = PublishedResource(source, [Addresses(reader)] if with_rules else ())
+        published.beyond = self.beyond
         clock = Clock()
         clock.rightNow = float(NOW)
         self.pushing = Pushing(reader, (allow,), clock, 10_000, audience=audience, link_bps=link_bps)

@@ -8,6 +8,7 @@ import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.addresses.fields import FieldRule
+from edge.node.connection.request import EdgeRequest
 from edge.node.process.lookup import pack, unpack
 from edge.node.process.own_resources import ADDRESSES
 from edge.node.resources.addresses import Addresses
@@ -172,6 +173,26 @@ class AddressesTests(SynchronousTestCase):
             connection.send(b"GET /x/y HTTP/1.1\r\nHost: x\r\n\r\n")
             connection.turn()
         self.assertEqual([one.fields["location"] for one in connection.answers()], ["/one", "/two"])
+
+    def test_applications_come_after_rules_and_folders_and_before_what_is_left(self) -> None:
+        self.show(rule("/old/*", "/new/:splat"), rule("/*", "/a.txt", 200), fallback="/a.txt")
+        asked = []
+
+        def answer(request: EdgeRequest) -> bool:
+            asked.append(request.head.path)
+            request.refuse(418, "An application.")
+            return True
+
+        self.site.beyond = answer
+        for target, status in (
+            ("/old/x", 308),
+            ("/dir", 301),
+            ("/app", 418),
+            ("/a.txt", 200),
+            ("//app", 418),
+        ):
+            self.assertEqual(self.ask(target, NAVIGATION).status, status, target)
+        self.assertEqual(asked, [b"/app", b"//app"])
 
     def test_without_any_everything_is_as_it_was(self) -> None:
         segment = Segment.create(capacity=64, arena_bytes=1 << 16, workers=1)
