@@ -21,6 +21,7 @@ from edge.trust.contexts import names_of
 from edge.trust.revocations import RevocationError, split_lists
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
     from rich.console import Console
 
     from edge.edgectl.admin_client import AdminClient
@@ -68,27 +69,43 @@ def run(options: argparse.Namespace, client: Callable[[], AdminClient], console:
         return _tell(client().ask("GET", "/revocations"), options.json, console)
     folder: Path = options.dir
     if options.cluster_command == "revoke":
-        return _revoke(folder, options.who, options.since)
+        return _revoke(folder, options.who, options.since, options.json)
     if options.cluster_command == "init":
         create(folder, options.cluster, options.days)
-        print(f"{folder}/ca.pem and {folder}/ca.key: keep the key where no node can read it")
+        made, told = [folder / "ca.pem", folder / "ca.key"], "keep ca.key where no node can read it"
     elif options.cluster_command == "rotate":
         rotate(folder, options.days)
-        print(f"{folder}/ca.pem has a new authority and the old ones: copy it to all nodes, SIGHUP them, ")
-        print("then give each a new certificate: edgectl cluster cert NODE")
+        made = [folder / "ca.pem"]
+        told = (
+            "it has a new authority and the old ones: copy it to all nodes, SIGHUP them,\n"
+            "then give each a new certificate: edgectl cluster cert NODE"
+        )
     else:
         out = options.out if options.out is not None else folder / options.name
-        for path in certify(folder, options.name, out, options.days):
-            print(path)
-        print(f"copy these to STATE-DIR/cluster/ of {options.name}, or name them: --cluster-cert, ...")
+        made = list(certify(folder, options.name, out, options.days))
+        told = f"copy these to STATE-DIR/cluster/ of {options.name}, or name them: --cluster-cert, ..."
+    if options.json:
+        print(json.dumps({"files": [str(path) for path in made]}))
+    else:
+        print(*made, told, sep="\n")
     return 0
 
 
-def _revoke(folder: Path, who: str, since: str | None) -> int:
-    for one in revoke(folder, who, None if since is None else _time(since)):
+def _revoke(folder: Path, who: str, since: str | None, as_json: bool) -> int:
+    revoked = revoke(folder, who, None if since is None else _time(since))
+    if as_json:
+        found = [_described(one) for one in revoked]
+        print(json.dumps({"file": str(folder / "crl.pem"), "revoked": found}))
+        return 0
+    for one in revoked:
         print(f"{', '.join(names_of(one))}: {one.fingerprint(SHA256()).hex()}, serial {one.serial_number:x}")
     print(f"revoked in {folder}/crl.pem; tell any one node: edgectl cluster announce {folder}/crl.pem")
     return 0
+
+
+def _described(one: Certificate) -> dict[str, Any]:
+    fingerprint = one.fingerprint(SHA256()).hex()
+    return {"names": sorted(names_of(one)), "sha256": fingerprint, "serial": f"{one.serial_number:x}"}
 
 
 def _time(text: str) -> datetime:

@@ -9,10 +9,12 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
+import shtab
+from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
-from edge.edgectl import app_command, cluster_command
+from edge.edgectl import app_command, cluster_command, monitoring_command
 from edge.edgectl.admin_client import AdminClient, default_endpoint
 from edge.edgectl.tables import (
     certificate_tables,
@@ -99,13 +101,26 @@ def make_parser() -> argparse.ArgumentParser:
     commands.add_parser("log", help="the change logs of all nodes, as far as they are here")
     app_command.add_commands(commands)
     cluster_command.add_commands(commands)
+    monitoring_command.add_commands(commands)
+    completion = commands.add_parser("completion", help="completion for a shell, to be sourced by it")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="which")
     return parser
+
+
+def _parse(parser: argparse.ArgumentParser, arguments: list[str] | None) -> argparse.Namespace:
+    """The options; ``--json`` may stand anywhere, as people write it."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    given = words[: words.index("--")] if "--" in words else words
+    if "--json" in given:
+        words.remove("--json")
+        words.insert(0, "--json")
+    return parser.parse_args(words)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command ``edgectl``; its exit code: 0 done, 1 failure, 2 wrong usage."""
     parser = make_parser()
-    options = parser.parse_args(arguments)
+    options = _parse(parser, arguments)
     if options.command == "purge":
         if bool(options.paths) == bool(options.group) or (options.app and not options.group):
             parser.error("purge: give paths, or groups by --group, which --app narrows to one application")
@@ -116,6 +131,11 @@ def main(arguments: list[str] | None = None) -> int:
         console = Console(soft_wrap=not sys.stdout.isatty())
         if options.command == "cluster":
             return cluster_command.run(options, lambda: _client(options), console)
+        if options.command == "monitoring":
+            return monitoring_command.run(options)
+        if options.command == "completion":
+            print(shtab.complete(parser, shell=options.shell))
+            return 0
         if options.command == "app":
             return app_command.run(options, _client(options), console)
         return _COMMANDS[options.command](_client(options), options, console)
@@ -227,8 +247,18 @@ def _check(client: AdminClient, options: argparse.Namespace, console: Console) -
 
 
 def _metrics(client: AdminClient, options: argparse.Namespace, console: Console) -> int:
-    sys.stdout.write(client.ask_text("GET", "/.edge/metrics").decode())
+    text = client.ask_text("GET", "/.edge/metrics").decode()
+    print(json.dumps(_series(text)) if options.json else text, end="\n" if options.json else "")
     return 0
+
+
+def _series(text: str) -> dict[str, list[dict[str, object]]]:
+    """The metrics in *text* as ``{series: [{"labels": {...}, "value": ...}, ...]}``."""
+    found: dict[str, list[dict[str, object]]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            found.setdefault(sample.name, []).append({"labels": sample.labels, "value": sample.value})
+    return found
 
 
 def _certificates(client: AdminClient, options: argparse.Namespace, console: Console) -> int:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -102,6 +103,59 @@ class EdgectlTests(SynchronousTestCase):
         """The answer as it came."""
         with node(200, json.dumps(STATUS).encode()) as (endpoint, _):
             self.assertEqual(json.loads(run("--admin", endpoint, "--json", "status")[1]), STATUS)
+
+    def test_json_may_stand_anywhere(self) -> None:
+        """As people write it; behind -- it is a path as any other."""
+        for words in (("--json", "status"), ("status", "--json")):
+            with node(200, json.dumps(STATUS).encode()) as (endpoint, _):
+                self.assertEqual(json.loads(run("--admin", endpoint, *words)[1]), STATUS)
+        with node(200, b'{"purged": ["--json/"], "unknown": []}') as (endpoint, asked):
+            self.assertEqual(run("--admin", endpoint, "purge", "--", "--json/")[0], 0)
+        self.assertIn(b'"--json/"', asked[0])
+
+    def test_certificates_of_the_cluster_as_json(self) -> None:
+        """What was made, and who is revoked."""
+        with tempfile.TemporaryDirectory() as folder:
+            made = json.loads(run("cluster", "init", "--dir", folder, "--json")[1])
+            self.assertEqual(made, {"files": [f"{folder}/ca.pem", f"{folder}/ca.key"]})
+            files = json.loads(run("cluster", "cert", "n1", "--dir", folder, "--json")[1])["files"]
+            self.assertTrue(all(map(os.path.exists, files)), files)
+            [one] = json.loads(run("cluster", "revoke", "n1", "--dir", folder, "--json")[1])["revoked"]
+            self.assertEqual((one["names"], len(one["sha256"])), (["n1"], 64))
+
+    def test_metrics_as_json(self) -> None:
+        """Series by name, with their labels."""
+        text = b'# TYPE a counter\n# HELP a b\na_total{c="d"} 3.0\na_total{c="e"} 4.0\n'
+        with node(200, text) as (endpoint, _):
+            found = json.loads(run("--admin", endpoint, "metrics", "--json")[1])
+        series = [{"labels": {"c": "d"}, "value": 3.0}, {"labels": {"c": "e"}, "value": 4.0}]
+        self.assertEqual(found, {"a_total": series})
+
+    def test_shells_complete_commands_and_options(self) -> None:
+        """What bash offers; that zsh and fish can read theirs."""
+        with tempfile.TemporaryDirectory() as folder:
+            files = {}
+            for shell in ("bash", "zsh", "fish"):
+                code, out, _ = run("completion", shell)
+                self.assertEqual(code, 0)
+                files[shell] = os.path.join(folder, shell)
+                with open(files[shell], "w") as file:
+                    file.write(out)
+                read = subprocess.run([shell, "-n", files[shell]], capture_output=True, text=True)
+                self.assertEqual((read.returncode, read.stderr), (0, ""), shell)
+            for typed, offered in (
+                ("cert", "certificates"),
+                ("monitoring da", "dashboard"),
+                ("--js", "--json"),
+            ):
+                words = ("edgectl", *typed.split())
+                script = (
+                    f"source {files['bash']}; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1};"
+                    f"$(complete -p edgectl | sed 's/.*-F \\([^ ]*\\).*/\\1/') edgectl {words[-1]} x;"
+                    'printf "%s\\n" "${COMPREPLY[@]}"'
+                )
+                told = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+                self.assertIn(offered, told.stdout.split(), told.stderr)
 
     def test_publish_and_purge_send_what_is_meant(self) -> None:
         """A directory is made absolute: the node has another working directory."""

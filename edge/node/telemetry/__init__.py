@@ -5,6 +5,7 @@
 * ``status_publisher.py``: once a second ``/.edge/status``
 * ``documents.py``: such documents, and the ORCA field, as entries of the table
 * ``refusals.py``: what was refused for want of room, as lines in the log
+* ``registry.py``: every metric there is; ``alerts.py`` and ``dashboard.py``: for Prometheus and Grafana
 * ``metrics.py``: the Prometheus exposition; ``tls_figures.py``: what TLS costs;
   ``application_figures.py``: the processes of applications; ``accesslog.py``: one line
   a request, to what ``log_outputs.py`` opens; ``logfiles.py``: the node's own log, after a rotation
