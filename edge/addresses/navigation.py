@@ -15,8 +15,8 @@ from edge.http.fields import list_members
 _PAGES = frozenset({b"document", b"frame", b"iframe"})
 #: Nothing is known by it.
 _UNKNOWN = frozenset({b"", b"empty"})
-#: What the answer depends on.
-VARY = b"Vary: Accept, Sec-Fetch-Dest, Sec-Fetch-Mode\r\n"
+#: What tells the two apart for caches: no browser asks for a part of a page as it asks for pages.
+VARY = b"Vary: Accept\r\n"
 
 
 def is_navigation(method: bytes, fields: Mapping[bytes, bytes]) -> bool:

@@ -383,6 +383,34 @@ test("A11: a redirect leads to the address that was meant; a response without on
   assert.deepEqual(store.filter(({ location }) => !location), [], "under the address that redirects, nothing is stored");
 });
 
+/** What Chromium accepts of pages; longer than what may cross origins without a preflight. */
+const CHROMIUM = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7";
+
+test("a route of an application in the browser is kept, confirmed and there offline, and what is missing stays missing", async () => {
+  let off = false, version = 1;
+  // As a node with a fallback answers: by Accept alone, for a worker's own requests go to no destination.
+  const { get, log, ask, clock, revalidator, store, updates } = world(({ path, headers }) => {
+    if (off) throw new TypeError("Failed to fetch");
+    if (path === "/.edge/revalidate") return { body: JSON.stringify({ v: 1, seq: version, stale: [0] }) };
+    if (!/^text\/html\b/.test(headers.get("accept") ?? "")) return { status: 404, headers: { vary: "Accept" } };
+    if (headers.get("if-none-match") === `"v${version}"`) return { status: 304, headers: { vary: "Accept-Encoding, Accept" } };
+    return { body: `v${version}`, headers: { etag: `"v${version}"`, vary: "Accept-Encoding, Accept", "cache-control": "no-cache", "edge-client-cache-control": "stale-while-revalidate=1000" } };
+  });
+  const navigation = { mode: "navigate", destination: "document", headers: { accept: CHROMIUM } };
+  assert.equal((await get("/app/route", navigation)).body, "v1");
+  assert.equal((await get("/app/missing.js", { destination: "script", headers: { accept: "*/*" } })).status, 404);
+  assert.deepEqual(store.filter(() => true).map(({ path }) => path), ["/app/route"]);
+  version = 2;
+  await revalidator.replace(store.filter(() => true));
+  assert.ok(log.every(({ headers }) => (headers.get("accept") ?? "").length <= 128), "no preflight");
+  assert.equal((await (await ask("/app/route", navigation)).text()), "v2", "a new version takes its place");
+  off = true;
+  const coming = ask("/app/route", navigation);
+  await clock.pass(20_000);
+  assert.equal(await (await coming).text(), "v2");
+  assert.deepEqual(updates, updates.filter((path) => path === "/app/route"));
+});
+
 test("offline: what HTTP lets one use, within the limit of age", async () => {
   let off = false;
   const { get, ask, clock } = world(({ path }) => {

@@ -11,6 +11,8 @@ const HOP_BY_HOP = ["connection", "keep-alive", "proxy-authenticate", "proxy-aut
 const OF_BYTES = ["content-encoding", "content-length", "content-range"];
 /** Fields that decide about a stored response; `Date` and `Age` are those of the last validation. */
 const DECIDING = ["cache-control", TARGETED, "expires", "date", "age", "etag", "last-modified", "vary", "no-vary-search", "cache-groups"];
+/** What is accepted of pages, short enough to cross origins without a preflight. */
+export const PAGE = "text/html,*/*;q=0.8";
 /** What a worker does not see of a request, and so cannot tell responses apart by. */
 const UNSEEN = /^(?:\*|cookie|authorization|sec-fetch-.*)$/;
 /** Formats of a date (RFC 9110 section 5.6.7): IMF-fixdate, RFC 850, asctime.  Date.parse takes much more than is valid. */
@@ -91,6 +93,8 @@ export function normalised(name, value) {
   if (name !== "accept") return plain;
   // What browsers accept of images is long, and differs in what no server chooses by.
   if (/^image\//.test(plain)) return ["image/avif", "image/webp"].filter((type) => plain.includes(type)).join(",");
+  // So is what they accept of pages.
+  if (plain.startsWith("text/html,application/xhtml+xml,")) return PAGE;
   return plain === "*/*" ? "" : plain;
 }
 

@@ -6,7 +6,7 @@
 //     a redirect                 the browser follows it, so that addresses are right
 //     the rest                   as it came; stored while the page reads it (capture.js), if it may be
 
-import { TARGETED, isStorable, normalised, validators, varyFields } from "./caching.js";
+import { PAGE, TARGETED, isStorable, normalised, validators, varyFields } from "./caching.js";
 import { captured } from "./capture.js";
 import { Collapsing } from "./collapsing.js";
 import { isCovered, ownFields } from "./request_fields.js";
@@ -148,6 +148,6 @@ const likewise = ({ status, statusText, headers }, body) => new Response(body, {
 function acceptOf({ destination, mode, headers }) {
   const accept = headers.get("accept");
   if (destination === "image") return [normalised("accept", accept), "*/*"].filter(Boolean).join(",");
-  if (mode === "navigate") return "text/html,*/*;q=0.8";
+  if (mode === "navigate") return PAGE;
   return destination || accept === "*/*" ? undefined : accept ?? undefined;
 }
