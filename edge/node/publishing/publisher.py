@@ -41,6 +41,7 @@ from edge.publish.client import CACHE_RULES, RULES, unpack
 from edge.publish.jobs import Cancelled, look, make, root_of
 from edge.publish.problems import KEEPS_OLD
 from edge.publish.schedule import STORE_AGAIN, Job, Known, Lane, Look, Make, Schedule
+from edge.publish.settings import AddressSettings
 from edge.publish.site import Site
 from edge.publish.webroot import scan
 
@@ -229,8 +230,9 @@ class Publisher:
 
     def use(self, settings: PublishSettings) -> None:
         """Publish by other *settings* from the next time on; the root stays until it is published."""
+        if _of_files(settings) != _of_files(self.settings):
+            self._schedule.forget_rules()
         self.settings = replace(settings, root=self.settings.root)
-        self._schedule.forget_rules()
 
     async def renew(self, etags: Set[bytes]) -> None:
         """Have the bodies with these *etags* made anew from the webroot: their blobs are damaged."""
@@ -346,7 +348,7 @@ class Publisher:
             self.settings = settings
             return self._drained()
         place = await self._quick.run(partial(root_of, settings, self._store))
-        differ = replace(settings, root="") != replace(self.settings, root="")
+        differ = _of_files(settings) != _of_files(self.settings)
         self.settings = settings
         done = self._promise(self._schedule.begin(place, is_start=is_start, rules_differ=differ))
         self._next_progress = self._reactor.seconds() + PROGRESS_SECONDS
@@ -644,6 +646,11 @@ class _Existing:
         return isinstance(path, bytes) and (
             path in self._site or self._schedule.signatures_of(path) is not None
         )
+
+
+def _of_files(settings: PublishSettings) -> PublishSettings:
+    """What of *settings* files are made by; where they are found is asked anew without that."""
+    return replace(settings, root="", addresses=AddressSettings())
 
 
 def _is_slow(job: Job) -> bool:
