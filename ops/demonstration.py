@@ -40,8 +40,9 @@ class Demonstration:
     def environment(self) -> dict[str, str]:
         """Variables that its processes, on all nodes, find things by."""
         buttons = {"url": self._controls_url, "token": self.token}
+        own = f"sqlite:{self.data.absolute() / 'demonstration.sqlite'}"
         return {
-            "DEMONSTRATION_DATA": f"sqlite:{self.data.absolute() / 'demonstration.sqlite'}",
+            "DEMONSTRATION_DATA": os.environ.get("DEMONSTRATION_DATA") or own,
             "EDGE_STAGING": json.dumps(buttons, separators=(",", ":")),
         }
 

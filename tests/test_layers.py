@@ -74,6 +74,13 @@ class ContractTests(SynchronousTestCase):
         said = self.break_with("loadgen/run/coordinator/dealing.py", line)
         self.assertIn("loadgen.run.coordinator.dealing -> loadgen.run.process.assembly", said)
 
+    def test_a_demonstration_that_imports_the_node_is_refused(self) -> None:
+        """It is an application as any other one; and services know no HTTP."""
+        said = self.break_with("demonstration/pages.py", "from edge.http.dates import parse_date")
+        self.assertIn("demonstration.pages -> edge.http.dates", said)
+        said = self.break_with("demonstration/services/votes.py", "from demonstration import forms")
+        self.assertIn("demonstration.services.votes -> demonstration.forms", said)
+
     def test_a_subcommand_that_imports_another_one_is_refused(self) -> None:
         said = self.break_with("loadgen/simulate/inputs.py", "from loadgen.run.messages.job import Job")
         self.assertIn("loadgen.simulate.inputs -> loadgen.run.messages.job", said)

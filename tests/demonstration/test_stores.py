@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from unittest import TestLoader
 
 import psycopg
 from twisted.trial.unittest import SynchronousTestCase
@@ -63,3 +64,15 @@ class SqliteBehindRedisTests(BehindRedis, InSqlite, StoreSuite, SynchronousTestC
 
 class PostgresqlBehindRedisTests(BehindRedis, InPostgresql, StoreSuite, SynchronousTestCase):
     """PostgreSQL, with Redis before it."""
+
+
+class StoresTests(SynchronousTestCase):
+    """The suite itself."""
+
+    def test_the_suite_runs_on_all_four(self) -> None:
+        """A suite that is loaded by nobody passes."""
+        stores = (SqliteTests, PostgresqlTests, SqliteBehindRedisTests, PostgresqlBehindRedisTests)
+        for store in stores:
+            cases = TestLoader().getTestCaseNames(store)
+            self.assertGreaterEqual(len(cases), 18, store)
+            self.assertTrue({name for name in dir(StoreSuite) if name.startswith("test_")} <= set(cases))

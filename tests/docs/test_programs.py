@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import sys
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.test.requesthelper import DummyRequest
 
+from tests.asgi_client import ask
 from tests.docs.pages import DOCS
 
 
@@ -39,6 +44,41 @@ class ApplicationTests(SynchronousTestCase):
         bought = visitor.post("/buy/a")
         self.assertEqual(bought.headers["Cache-Group-Invalidation"], read.headers["Cache-Groups"])
         self.assertEqual(visitor.get("/ranking").json, {"a": 1})
+
+
+class GraphQLTests(SynchronousTestCase):
+    """``graphql.md``."""
+
+    def test_a_price_is_shared_until_it_is_set(self) -> None:
+        folder = Path(self.mktemp())
+        (folder / "queries").mkdir(parents=True)
+        text = (DOCS / "howto" / "graphql.md").read_text("utf-8")
+        blocks = re.findall(r"`((?:queries/)?\w+\.(?:py|graphql))`:\n\n```\w+\n(.*?)^```", text, re.M | re.S)
+        for name, block in blocks:
+            (folder / name).write_text(block)
+        self.assertEqual(
+            sorted(name for name, _ in blocks),
+            ["queries/Price.graphql", "queries/SetPrice.graphql", "shop.py"],
+        )
+        found: dict[str, Any] = {"__name__": "shop", "__file__": str(folder / "shop.py")}
+        # A module: strawberry looks for names in the one that a class says it is of.
+        sys.modules["shop"] = module = ModuleType("shop")
+        self.addCleanup(sys.modules.pop, "shop")
+        module.__dict__.update(found)
+        exec(compile((folder / "shop.py").read_text(), "shop.py", "exec"), module.__dict__)
+        graphql = module.app
+        got = asyncio.run(ask(graphql, "GET", graphql.address("Price", {"of": "apple"})))
+        self.assertEqual((got.body, got.fields["cache-groups"]), (b'{"data":{"price":3}}', '"price:apple"'))
+        self.assertIn("max-age", got.fields["cdn-cache-control"])
+        headers = {
+            "content_type": "application/json",
+            "idempotency_key": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+        }
+        body = b'{"variables":{"of":"apple","to":5}}'
+        done = asyncio.run(ask(graphql, "POST", graphql.address("SetPrice"), body, headers))
+        self.assertEqual(done.fields["cache-group-invalidation"], got.fields["cache-groups"])
+        got = asyncio.run(ask(graphql, "GET", graphql.address("Price", {"of": "apple"})))
+        self.assertEqual(got.body, b'{"data":{"price":5}}')
 
 
 class MountTests(TestCase):
