@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import socket
 from dataclasses import fields, replace
 from datetime import datetime, timezone
@@ -47,6 +48,7 @@ class Base(SynchronousTestCase):
 
     def refused(self, given: dict[str, bool | list[str]], *words: str, file: Path | None = None) -> str:
         message = str(self.assertRaises(ConfigError, load, given, file))
+        message = re.sub(r"edge\.toml:\d+: ", "edge.toml: ", message)  # lines: test_config_random.py
         for word in words:
             self.assertIn(word, message)
         return message
@@ -277,7 +279,7 @@ class FileTests(Base):
 
     def test_a_key_in_both_spellings_is_refused(self) -> None:
         self.refused(
-            {}, "state_dir and state-dir are the same", file=self.toml('state_dir="/a"\nstate-dir="/b"')
+            {}, "state-dir and state_dir are the same", file=self.toml('state_dir="/a"\nstate-dir="/b"')
         )
 
     def test_wrong_types_and_values_name_file_key_and_remedy(self) -> None:

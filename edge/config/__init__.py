@@ -8,6 +8,7 @@
 * ``address_report.py``: for ``--check``: what a 304 will weigh, and what rules say in vain
 * ``sites.py``: further sites, by ``--site`` and tables ``[[site]]``
 * ``load.py``: command line over TOML file over defaults
+* ``lines.py``: where in the file a problem stands
 * ``paths.py``: where things are when nobody says
 * ``check.py``: ``--check``: would this configuration work on this machine, now?
 """

@@ -16,6 +16,7 @@ from typing import Any
 
 from edge.config.addresses import address_contradictions
 from edge.config.applications import contradictions
+from edge.config.lines import Lines
 from edge.config.model import Config
 from edge.config.settings import SETTINGS
 from edge.config.sites import site_contradictions
@@ -115,31 +116,39 @@ def _take(problems: list[str], name: str, text: str) -> Any:
 def _take_file(file: Path, found: dict[str, Any], problems: list[str]) -> None:
     """Put what *file* sets into *found*, by attribute."""
     try:
-        with file.open("rb") as stream:
-            document = tomllib.load(stream)
+        text = file.read_text("utf-8")
+        document = tomllib.loads(text)
     except OSError as error:
         problems.append(f"--config {file}: cannot be read ({error.strerror}); name a TOML file")
         return
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         problems.append(f"{file}: this is not TOML: {error}")
         return
+    wrong_here: list[str] = []
     seen: dict[str, str] = {}
     for key, value in document.items():
         name = key.replace("_", "-")
         setting = SETTINGS.get(name)
         if setting is None:
-            problems.append(f"{file}: unknown key {key!r}; {_nearest(name)}")
+            wrong_here.append(f"unknown key {key!r}; {_nearest(name)}")
         elif name in seen:
-            problems.append(f"{file}: {seen[name]} and {key} are the same key; remove one")
+            wrong_here.append(f"{key} and {seen[name]} are the same key; remove one")
         else:
             seen[name] = key
-            place = f"{file}: {key} = {_shown(value)}"
             try:
                 found[setting.attribute] = setting.kind.from_toml(value, file.parent)
             except WrongTables as wrong:
-                problems += [f"{file}: {line}" for line in wrong.lines]
+                wrong_here += wrong.lines
             except Wrong as wrong:
-                problems.append(f"{place}: {wrong}")
+                wrong_here.append(f"{key} = {_shown(value)}: {wrong}")
+    if wrong_here:
+        problems += _placed(file, text, wrong_here)
+
+
+def _placed(file: Path, text: str, problems: list[str]) -> list[str]:
+    """*problems* of the *file* with that *text*, each behind its place: ``FILE:LINE: ...``."""
+    lines = Lines(text)
+    return [f"{file}:{lines.of(one)}: {one}" if lines.of(one) else f"{file}: {one}" for one in problems]
 
 
 def _nearest(name: str) -> str:
