@@ -5,6 +5,7 @@ application as any other one: of the project it uses ``edge.app`` alone.  From t
 
 * ``app.py``: the ASGI application, ``--app /=demonstration.app:app``; ``settings.py``: what the environment
   says
+* ``lifespan.py``: its start, whose failures are sentences
 * ``pages.py``: pages made on the server; ``forms.py``: what works without scripts; ``sessions.py``: who votes
 * ``schema.py``: the GraphQL schema; ``queries/``: the documents that visitors may ask for
 * ``services/``: what the site can do, as plain functions over a store; no HTTP

@@ -23,11 +23,12 @@ from starlette.routing import Mount, Route
 from demonstration import forms, pages
 from demonstration.data.opening import open_store
 from demonstration.data.store import Store, StoreError, TooMany, Unavailable
+from demonstration.lifespan import WithLifespan
 from demonstration.schema import SiteContext, make_schema
 from demonstration.services import characters, comments, search, votes
 from demonstration.services.groups import RANKING, RECENT, UNICODE, block_group, character_group
 from demonstration.services.watching import watch, watch_channel
-from demonstration.sessions import UNGUESSABLE, Keys, Sessions
+from demonstration.sessions import UNGUESSABLE, KeyFileError, Keys, Sessions
 from demonstration.settings import Settings, read_settings
 from edge.app import share, tag
 from edge.app.graphql import Context, Documents, GraphQL
@@ -77,9 +78,9 @@ class Site:
         assert self._store is not None
         return self._store
 
-    def asgi(self) -> Starlette:
+    def asgi(self) -> WithLifespan:
         """The application."""
-        return Starlette(
+        application = Starlette(
             routes=[
                 Route("/graphql", self.graphql),
                 Mount("/graphql", self.graphql),
@@ -92,12 +93,12 @@ class Site:
                 Route("/vote", self.vote, methods=["POST"]),
                 Route("/comment", self.comment, methods=["POST"]),
             ],
-            lifespan=self._life,
             exception_handlers={404: _not_found, Unavailable: _unavailable, StoreError: _unavailable},
         )
+        return WithLifespan(application, self._life, (StoreError, KeyFileError))
 
     @asynccontextmanager
-    async def _life(self, _: Starlette) -> AsyncIterator[None]:
+    async def _life(self) -> AsyncIterator[None]:
         settings = self._settings
         self._store = store = open_store(settings.data, settings.cache)
         self._sessions = Sessions(Keys(settings.key))
@@ -279,6 +280,6 @@ async def _unavailable(_request: Request, error: Exception) -> Response:
     return HTMLResponse(pages.page("Not now", body), 503, {**_NO_STORE, "retry-after": "2"})
 
 
-def app() -> Starlette:
+def app() -> WithLifespan:
     """The application, as the environment says (``demonstration/settings.py``)."""
     return Site(read_settings()).asgi()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from demonstration.data.store import KEPT_COMMENTS, MAX_VOTES, Change, Comment, Score, TooMany
+from demonstration.data.store import KEPT_COMMENTS, KEPT_IN_ALL, MAX_VOTES, Change, Comment, Score, TooMany
 from edge.app.graphql.once import BEGUN_SECONDS, KEPT_SECONDS, Kept
 
 #: Seconds after which a change that was claimed, and not told, is another one's to tell.
@@ -94,6 +94,7 @@ class SqlStore:
                 " ORDER BY id DESC LIMIT 1 OFFSET ?)",
                 (code, code, KEPT_COMMENTS),
             )
+            rows.execute("DELETE FROM comments WHERE id <= ?", (found.id - KEPT_IN_ALL,))
             return found, self._claim_own(rows, "comment", code)
 
     def scores(self, codes: Sequence[int]) -> dict[int, int]:

@@ -82,6 +82,8 @@ class Sqlite:
 
     def close(self) -> None:
         self._pool.drop_free()
+        if self._watching is not None:
+            self._watching.close()
 
     def _connect(self) -> sqlite3.Connection:
         # autocommit: transactions begin and end where they are written, not where the module thinks

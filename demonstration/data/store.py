@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Comments that are kept of a character, the latest ones.
 KEPT_COMMENTS = 200
+#: And of all characters.
+KEPT_IN_ALL = 100_000
 #: Votes of one visitor.
 MAX_VOTES = 2000
 

@@ -111,6 +111,12 @@ class StoreSuite:
         self.assertEqual([one.text for one in self.store.comments(A, 9)], ["5", "4", "3"])
         self.assertEqual([one.text for one in self.store.comments(B, 9)], ["other"])
 
+    def test_of_all_characters_so_many_comments_are_kept(self: Any) -> None:
+        self.patch(sql, "KEPT_IN_ALL", 4)
+        for number in range(7):
+            self.comment(A + number, str(number), f"k{number}")
+        self.assertEqual([one.text for one in self.store.comments(None, 9)], ["6", "5", "4", "3"])
+
     # Changes
 
     def test_a_write_gives_its_change_which_nobody_else_tells(self: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -57,6 +58,13 @@ class ReadingTests(SiteTestCase):
             self.assertIn("max-age=3600", got.fields["cdn-cache-control"], path)
             self.assertIn(group, got.fields["cache-groups"], path)
             self.assertNotIn("set-cookie", got.fields, path)
+
+    def test_an_answer_has_no_more_groups_than_the_edge_takes(self) -> None:
+        for text in ("letter", "arrow", "sign", "a"):
+            got = self.client.get(f"/search?q={text}")
+            self.assertLessEqual(got.fields["cache-groups"].count('"') // 2, 64, text)
+            got = self.query("Search", text=text)
+            self.assertLessEqual(got.fields["cache-groups"].count('"') // 2, 64, text)
 
     def test_what_is_not_there_is_said_and_not_shared(self) -> None:
         paths = ("/nothing", "/character/zz", "/character/110000", "/block/none", "/block/basic-latin?page=2")
@@ -144,3 +152,31 @@ class WritingTests(SiteTestCase):
         self.client.peer = "192.0.2.2"
         self.mutate("Vote", "1", code="41")
         self.assertEqual(self.data(self.query("Ranking"))["ranking"][0]["votes"], 2)
+
+
+class StartTests(SynchronousTestCase):
+    """What stands in the way is a sentence, without a traceback."""
+
+    def start(self, data: str, key: str = "session.key") -> str:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        said: list[dict] = []
+
+        async def receive() -> dict:
+            return {"type": "lifespan.startup"}
+
+        async def send(event: dict) -> None:
+            said.append(event)
+
+        application = Site(Settings(data.replace("HERE", str(folder)), key=folder / key)).asgi()
+        asyncio.run(application({"type": "lifespan"}, receive, send))
+        self.assertEqual([one["type"] for one in said], ["lifespan.startup.failed"])
+        return said[0]["message"]
+
+    def test_data_that_cannot_be_had(self) -> None:
+        self.assertIn("cannot be opened for writing", self.start("sqlite:HERE/none/d.sqlite"))
+        self.assertIn("mysql: data are at sqlite:FILE", self.start("mysql://x"))
+        self.assertIn("the database cannot be asked", self.start("postgresql://127.0.0.1:1/none"))
+
+    def test_a_key_that_cannot_be_had(self) -> None:
+        self.assertIn("its folder has to be writable", self.start("sqlite:HERE/d.sqlite", "none/session.key"))
