@@ -111,7 +111,7 @@ class ClientTests(SynchronousTestCase):
         runtime = closure("edge/client.js")
         self.assertIn("edge/page/segments.js", runtime)
         self.assertLessEqual(weight(*runtime), 3_000)
-        self.assertLessEqual(weight(*(f"edge/page/{name}.js" for name in ("app", "html", "patch"))), 4_800)
+        self.assertLessEqual(weight(*(f"edge/page/{name}.js" for name in ("app", "html", "rows", "patch"))), 6_000)
         self.assertLessEqual(weight(*(f"edge/page/{name}.js" for name in ("components", "query"))), 1_800)
 
     def test_what_is_minified_is_read_as_modules(self) -> None:
