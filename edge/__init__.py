@@ -5,6 +5,7 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 ==================  ==================================================================================
 ``tap.py``          the plugin of ``twistd``: options to a service; picks the real reactor
 ``edgectl/``        the command ``edgectl``
+``convert/``        configurations of nginx, Caddy and Apache, as one of a node (sans-IO but for reading)
 ``node/``           a running node: supervisor, workers, connections, cluster
 ``config/``         the configuration of a node
 ``fastpath/``       answers from the table, in C and in Python

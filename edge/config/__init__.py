@@ -10,6 +10,8 @@
 * ``load.py``: command line over TOML file over defaults
 * ``lines.py``: where in the file a problem stands
 * ``paths.py``: where things are when nobody says
+* ``publishing.py``: how a site is published; ``on_disk.py``: the little of it that one path needs
+* ``trying.py``: how a request would be answered, and by which rule
 * ``check.py``: ``--check``: would this configuration work on this machine, now?
 """
 

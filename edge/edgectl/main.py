@@ -14,7 +14,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
-from edge.edgectl import app_command, cluster_command, monitoring_command
+from edge.edgectl import (
+    app_command,
+    cluster_command,
+    convert_command,
+    monitoring_command,
+    try_command,
+)
 from edge.edgectl.admin_client import AdminClient, default_endpoint
 from edge.edgectl.tables import (
     certificate_tables,
@@ -100,6 +106,8 @@ def make_parser() -> argparse.ArgumentParser:
     commands.add_parser("members", help="the nodes of the cluster, as this one sees them")
     commands.add_parser("log", help="the change logs of all nodes, as far as they are here")
     app_command.add_commands(commands)
+    convert_command.add_commands(commands)
+    try_command.add_commands(commands)
     cluster_command.add_commands(commands)
     monitoring_command.add_commands(commands)
     completion = commands.add_parser("completion", help="completion for a shell, to be sourced by it")
@@ -136,6 +144,10 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "completion":
             print(shtab.complete(parser, shell=options.shell))
             return 0
+        if options.command == "convert":
+            return convert_command.run(options)
+        if options.command == "try":
+            return try_command.run(options, lambda: _client(options), console)
         if options.command == "app":
             return app_command.run(options, _client(options), console)
         return _COMMANDS[options.command](_client(options), options, console)

@@ -211,6 +211,13 @@ class PublishedSites:
         site = self._by_prefix.get(prefix)
         return self._table.look_up(name) if site is None else await site.publisher.look_up(path)
 
+    def known(self, name: bytes) -> Resource | None:
+        """What is published under *name*, as far as it is known without reading anything."""
+        prefix, path = split_name(name)
+        site = self._by_prefix.get(prefix)
+        found = site.publisher.site.get(path) if site is not None else None
+        return found if found is not None else self._table.look_up(name)
+
     async def restore(self, name: bytes, etag: bytes) -> bool:
         """Have the blob *etag* of the entry *name* whole again; whether it is."""
         prefix, path = split_name(name)

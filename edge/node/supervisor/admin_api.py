@@ -25,6 +25,8 @@
     POST /applications/reload  {"name": "shop"} -> {"replaced": 2, "problems": [sentences]}
     POST /applications/explain {"url": "/ranking?page=2"}: why is it answered from the table, or not?
                          -> {"target", "application", "sentence", "keys": [{"sentence", "stored", ...}]}
+    POST /try {"url": "/news/?page=2", "method": "GET", "fields": {"Accept": "text/html"}}
+                         -> {"status", "steps": [{"what", "says"}], "fields", "bytes"}: by which rules
     GET  /check          {"ok", "checks": [{"name", "ok", "detail"}]}
     GET  /security       {"ok", "checks": [{"name", "ok", "detail"}]}
     GET  /.edge/metrics  Prometheus text
@@ -101,6 +103,7 @@ class AdminResource(Resource):
         self.putChild(b"applications", _applications(inspection, administration))
         self.putChild(b"drain", _Post(lambda body: _later(administration.drain)()))
         self.putChild(b"publish", _Post(lambda body: administration.publish(*_webroot(body))))
+        self.putChild(b"try", _Post(lambda body: _try(administration, body)))
         self.putChild(b"purge", _Post(lambda body: _purge(administration, body)))
 
     def _reports(self) -> ClusterView:
@@ -183,6 +186,16 @@ def _url(body: bytes) -> str:
     if not isinstance(url, str) or not url:
         raise AdminBadRequest('"url" is not a URL, or a path')
     return url
+
+
+async def _try(administration: Administration, body: bytes) -> dict[str, Any]:
+    found = _object(body)
+    method, fields = found.get("method", "GET"), found.get("fields", {})
+    texts = [*fields, *fields.values()] if isinstance(fields, dict) else [None]
+    if not isinstance(method, str) or not all(isinstance(one, str) for one in texts):
+        raise AdminBadRequest('"method" is a text, and "fields" an object of texts')
+    asked = {name.lower().encode(): value.encode() for name, value in fields.items()}
+    return administration.try_request(_url(body), method, asked)
 
 
 def _purge(administration: Administration, body: bytes) -> Awaitable[dict[str, Any]]:

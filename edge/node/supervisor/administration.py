@@ -12,8 +12,9 @@ from edge.node.supervisor.inspection import listed
 from edge.sites import Hosts, entry_name
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+    from edge.config.trying import Trial
     from edge.node.publishing.publisher import PublishResult
 
 #: Seconds between the answer to a drain and its beginning: the answer should arrive.
@@ -87,8 +88,10 @@ class Administration:
         answers: PurgingAnswers | None = None,
         explain: Callable[[str], Awaitable[dict[str, Any]]] | None = None,
         hosts: Callable[[], Hosts] = Hosts,
+        try_request: Callable[[str, str, Mapping[bytes, bytes]], Trial] | None = None,
     ) -> None:
-        """*hosts*: which hosts are of which site."""
+        """*hosts*: which hosts are of which site; *try_request*: see :mod:`edge.config.trying`."""
+        self._try_request = try_request
         self._publishing = publishing
         self._hosts = hosts
         self._sequence = sequence
@@ -134,6 +137,11 @@ class Administration:
             "problems": listed([problem for one in done for problem in one.problems]),
             "sequence": done[-1].sequence,
         }
+
+    def try_request(self, url: str, method: str, fields: Mapping[bytes, bytes]) -> dict[str, Any]:
+        """How *url* would be answered, and by which rule."""
+        assert self._try_request is not None
+        return self._try_request(url, method, fields).document()
 
     async def explain(self, url: str) -> dict[str, Any]:
         """Why *url* is answered from the table, or not."""

@@ -21,6 +21,8 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from edge.cache.groups import Groups
+from edge.config.publishing import publish_settings, site_hosts
+from edge.config.trying import Trial, try_request
 from edge.fastpath.answerer import monotonic_ms
 from edge.node.bodies.store import BodyStore
 from edge.node.process.clocks import date_of
@@ -48,8 +50,6 @@ from edge.node.supervisor.plan import (
     automatic_files,
     capacity,
     public_url,
-    publish_settings,
-    site_hosts,
     site_url,
 )
 from edge.node.supervisor.reloading import Reloader
@@ -62,15 +62,16 @@ from edge.node.telemetry.refusals import Refusals
 from edge.node.telemetry.sampler import Sampler
 from edge.node.telemetry.status_publisher import StatusPublisher
 from edge.publish.store import Store
-from edge.sites import Hosts
+from edge.sites import Hosts, entry_name
 from edge.table.site_state import StateEntry
 from edge.table.writer import Writer
 from edge.trust.kept_certificate import LOOK_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from edge.config import Application, Config
+    from edge.config.model import Site
     from edge.gossip.invalidation import Apply
     from edge.node.cluster.assembly import ClusterParts
     from edge.node.cluster.group_lane import GroupLane
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from edge.node.supervisor.workers import Workers
     from edge.publish.blobs import Blobs
     from edge.publish.problems import Problem
+    from edge.resource import Resource
 
 #: Seconds between two attempts to free memory that no worker reads any more.
 RECLAIM_SECONDS = 1.0
@@ -223,10 +225,16 @@ def make_node(
     def hosts() -> Hosts:
         return Hosts(site_hosts(configuration.current))
 
+    def published(site: Site, path: bytes) -> Resource | None:
+        return sites.known(entry_name(site.prefix.encode("ascii"), path))
+
+    def attempt(url: str, method: str, fields: Mapping[bytes, bytes]) -> Trial:
+        return try_request(configuration.current, published, url, method, fields)
+
     explaining = Explaining(configured, answers, is_published, lambda: lane.is_sure(), hosts)
     administration = Administration(
         sites, lambda: writer.sequence, drain, keeper, tickets, reactor, applications,
-        AnswerPurging(configured, lane.changed, hosts), explaining.explain, hosts,
+        AnswerPurging(configured, lane.changed, hosts), explaining.explain, hosts, attempt,
     )  # fmt: skip
     parts: list[Part] = [
         access_log,

@@ -6,7 +6,6 @@ import tempfile
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from edge.config.addresses import address_settings
 from edge.confinement.confine import Confinement
 from edge.descriptors import connection_limit, file_limit, node_connections
 from edge.load.meters import Capacity
@@ -15,10 +14,6 @@ from edge.node.process import control
 from edge.node.process.settings import SiteSettings, WorkerSettings
 from edge.node.supervisor.directories import SAME_USER, User
 from edge.node.telemetry.sampler import nic_bps
-from edge.publish.coding import Qualities
-from edge.publish.groups import ImageSiblings
-from edge.publish.settings import PublishSettings
-from edge.sites import SiteHosts
 from edge.trust.automatic import HTTP_01, TLS_ALPN_01
 from edge.trust.automatic_files import AutomaticFiles
 
@@ -110,16 +105,6 @@ def site_settings(config: Config, site: Site, listeners: Sequence[Listener]) -> 
     )
 
 
-def site_hosts(config: Config) -> list[SiteHosts]:
-    """Which hosts are of which site."""
-    return [
-        SiteHosts(
-            site.prefix.encode("ascii"), tuple(host.encode("ascii") for host in site.hosts), site.default
-        )
-        for site in config.sites
-    ]
-
-
 def site_url(config: Config, site: Site, listeners: Sequence[Listener], node: str) -> str:
     """How browsers reach *site* at the node named *node*; "": that depends on the host.
 
@@ -163,22 +148,3 @@ def capacity(config: Config, descriptors: int) -> Capacity:
     """What the node has to serve with: as configured, else what this machine tells."""
     connections = node_connections(descriptors, config.worker_count, config.connections)
     return Capacity(cores(), nic_bps(config.nic_mbit), connections)
-
-
-def publish_settings(config: Config, site: Site) -> PublishSettings:
-    """The settings of publishing *site*: which folder, and how."""
-    return PublishSettings(
-        root="" if site.webroot is None else str(site.webroot),
-        client=str(config.state_dir / "client") if site.webroot is not None and site.smart_client else "",
-        inject_client=site.inject_client,
-        follow_symlinks=site.follow_symlinks,
-        node=f"{config.node} {site.prefix}" if site.prefix else config.node,
-        image_siblings=ImageSiblings(site.image_siblings),
-        cache_rules=site.cache,
-        types=site.types,
-        listings=site.listing,
-        addresses=address_settings(site),
-        qualities=Qualities(brotli=config.brotli_quality, zstd=config.zstd_level),
-        body_limit=config.body_limit_kib * 1024,
-        file_limit=config.table_entries,
-    )

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from twisted.logger import Logger
 
-from edge.node.supervisor.plan import capacity, public_url, publish_settings
+from edge.config.publishing import publish_settings
+from edge.node.supervisor.plan import capacity, public_url
 from edge.node.telemetry.logfiles import reopen_log_files
 
 if TYPE_CHECKING:

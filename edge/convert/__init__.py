@@ -1,0 +1,53 @@
+"""Moving in: configurations of nginx, Caddy and Apache, as the TOML file of a node.
+
+What is understood becomes a key or a table, with the line that it comes from; each line that is not is named,
+with the way out.  Meaning is kept apart from reading: what reads files bounds them, whatever they hold.
+
+* ``files.py``: reading them: how large, how many, how deep
+* ``statements.py``: what they are read into
+* ``nginx_files.py``, ``caddy_files.py``, ``htaccess_files.py``: the three languages read
+* ``nginx.py``, ``caddy.py``, ``htaccess.py``: what their statements mean (sans-IO); ``nginx_words.py``: those
+  of nginx that need nothing here, or have no counterpart
+* ``headers.py``: fields of the place that matches best, as rules that all apply
+* ``draft.py``: the TOML file on its way
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from edge.convert.caddy import convert_caddy
+from edge.convert.caddy_files import read_caddy
+from edge.convert.draft import Draft
+from edge.convert.htaccess import convert_htaccess
+from edge.convert.htaccess_files import read_htaccess
+from edge.convert.nginx import convert_nginx
+from edge.convert.nginx_files import read_nginx
+from edge.convert.statements import Unreadable
+
+_LANGUAGES: dict[str, Callable[[str], Draft]] = {
+    "nginx": lambda name: convert_nginx(read_nginx(name)),
+    "caddy": lambda name: convert_caddy(read_caddy(name)),
+    "htaccess": lambda name: convert_htaccess(read_htaccess(name)),
+}
+LANGUAGES = tuple(_LANGUAGES)
+
+
+def language_of(name: str) -> str:
+    """The language of a configuration by the *name* of its file."""
+    last = os.path.basename(name).lower()
+    if "caddyfile" in last:
+        return "caddy"
+    return "htaccess" if "htaccess" in last else "nginx"
+
+
+def convert(name: str, language: str = "") -> Draft:
+    """What the configuration in the file *name* comes to; :class:`Unreadable` if it is none."""
+    try:
+        return _LANGUAGES[language or language_of(name)](name)
+    except RecursionError:
+        raise Unreadable(f"{name}: its blocks lie too deep one inside the other; is this one?") from None
+
+
+__all__ = ["LANGUAGES", "Draft", "Unreadable", "convert", "language_of"]

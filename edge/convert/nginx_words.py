@@ -1,0 +1,191 @@
+"""nginx's words: which directives need nothing here, and what to do about those that have no counterpart."""
+
+from __future__ import annotations
+
+import re
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "M": 2_592_000, "y": 31_536_000}
+
+#: What is so by itself, or has no meaning here.
+NEEDLESS = frozenset(
+    [
+        "user",
+        "master_process",
+        "client_body_temp_path",
+        "proxy_temp_path",
+        "fastcgi_temp_path",
+        "uwsgi_temp_path",
+        "scgi_temp_path",
+        "keepalive",
+        "worker_processes",
+        "worker_connections",
+        "worker_rlimit_nofile",
+        "pid",
+        "error_log",
+        "daemon",
+        "events",
+        "multi_accept",
+        "use",
+        "sendfile",
+        "tcp_nopush",
+        "tcp_nodelay",
+        "keepalive_timeout",
+        "keepalive_requests",
+        "types_hash_max_size",
+        "server_tokens",
+        "types_hash_bucket_size",
+        "server_names_hash_bucket_size",
+        "server_names_hash_max_size",
+        "gzip",
+        "gzip_vary",
+        "gzip_proxied",
+        "gzip_comp_level",
+        "gzip_buffers",
+        "gzip_http_version",
+        "gzip_types",
+        "gzip_min_length",
+        "gzip_disable",
+        "gzip_static",
+        "brotli",
+        "brotli_static",
+        "brotli_comp_level",
+        "brotli_types",
+        "zstd",
+        "zstd_types",
+        "charset",
+        "charset_types",
+        "etag",
+        "if_modified_since",
+        "open_file_cache",
+        "open_file_cache_valid",
+        "open_file_cache_min_uses",
+        "open_file_cache_errors",
+        "log_not_found",
+        "access_log",
+        "log_format",
+        "include",
+        "disable_symlinks",
+        "client_header_timeout",
+        "client_body_timeout",
+        "send_timeout",
+        "reset_timedout_connection",
+        "client_header_buffer_size",
+        "large_client_header_buffers",
+        "client_body_buffer_size",
+        "output_buffers",
+        "aio",
+        "directio",
+        "max_ranges",
+        "absolute_redirect",
+        "port_in_redirect",
+        "server_name_in_redirect",
+        "merge_slashes",
+        "http2",
+        "ssl",
+        "ssl_session_cache",
+        "ssl_session_timeout",
+        "ssl_session_tickets",
+        "ssl_prefer_server_ciphers",
+        "ssl_ciphers",
+        "ssl_ecdh_curve",
+        "ssl_stapling",
+        "ssl_stapling_verify",
+        "ssl_trusted_certificate",
+        "ssl_dhparam",
+        "ssl_buffer_size",
+        "resolver",
+        "resolver_timeout",
+        "limit_req_status",
+        "limit_conn_status",
+        "limit_req_log_level",
+        "msie_padding",
+        "recursive_error_pages",
+        "autoindex_exact_size",
+        "autoindex_localtime",
+        "autoindex_format",
+        "variables_hash_max_size",
+        "load_module",
+        "set_real_ip_from",
+        "real_ip_header",
+        "real_ip_recursive",
+        "underscores_in_headers",
+        "ignore_invalid_headers",
+        "break",
+        "client_max_body_size",
+    ]
+)
+
+#: Of applications: Host, the visitor's address and the scheme are passed on by themselves, WebSockets too.
+PROXIED = frozenset(
+    [
+        "proxy_set_header",
+        "proxy_http_version",
+        "proxy_redirect",
+        "proxy_buffering",
+        "proxy_buffers",
+        "proxy_buffer_size",
+        "proxy_connect_timeout",
+        "proxy_send_timeout",
+        "proxy_read_timeout",
+        "proxy_busy_buffers_size",
+        "proxy_next_upstream",
+        "proxy_request_buffering",
+        "proxy_cache_bypass",
+        "proxy_no_cache",
+        "proxy_pass_header",
+        "proxy_intercept_errors",
+        "proxy_cache",
+        "proxy_cache_path",
+        "proxy_cache_valid",
+        "proxy_cache_key",
+        "proxy_cache_use_stale",
+        "proxy_cache_lock",
+    ]
+)
+
+#: What has no counterpart, and the way out.
+ELSEWHERE = {
+    "fastcgi_pass": "PHP is not run here: let php-fpm's own web server or FrankenPHP be an [[app]] with to = "
+    '"http://127.0.0.1:PORT"',
+    "fastcgi_param": "see fastcgi_pass",
+    "fastcgi_index": "see fastcgi_pass",
+    "fastcgi_split_path_info": "see fastcgi_pass",
+    "uwsgi_pass": 'a WSGI application is run by the node: [[app]] with run = "module:name"',
+    "uwsgi_param": "see uwsgi_pass",
+    "map": "nothing depends on variables here; write a [[redirect]] for each address",
+    "geo": "nothing depends on the visitor's place; [[access]] knows networks",
+    "set": "there are no variables; write the value where it is used",
+    "sub_filter": "pages go out as they are; change them where they are made",
+    "limit_conn": "connections-per-address limits the connections of one address",
+    "limit_conn_zone": "connections-per-address limits the connections of one address",
+    "limit_rate": "bytes are not slowed down",
+    "auth_request": "let the application that decides answer that part itself: an [[app]]",
+    "valid_referers": "the page that leads here is not looked at",
+    "image_filter": "images go out as they are; photo.avif beside photo.jpg is found by itself",
+    "ssi": "pages go out as they are; put them together where they are made",
+    "dav_methods": "files are read only",
+    "mirror": "requests are answered once",
+    "error_page": "404.html is what a 404 says",
+}
+
+
+def seconds_of(text: str) -> int | None:
+    """nginx's times: ``30d``, ``1h30m``, ``60``; None: this is none."""
+    if text.isdigit():
+        return int(text)
+    parts = re.findall(r"([0-9]+)([smhdwMy])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text.replace(" ", ""):
+        return None
+    return sum(int(number) * _UNITS[unit] for number, unit in parts)
+
+
+def expires(text: str) -> str | None:
+    """The Cache-Control that ``expires`` makes; "": none; None: it is not understood."""
+    if text == "off":
+        return ""
+    if text == "max":
+        return "max-age=315360000"
+    if text == "epoch" or text.startswith("-"):
+        return "no-cache"
+    seconds = seconds_of(text)
+    return None if seconds is None else f"max-age={seconds}"
