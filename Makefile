@@ -14,7 +14,8 @@ SOURCES := setup.cfg setup.py pyproject.toml tools/make_venv.py edge/fastpath/bu
 help:
 	@echo "make venv            the environment: .venv/bin/twistd, edgectl, loadgen"
 	@echo "make run [SITE=DIR]  four nodes on http://localhost:8001 .. 8004; Ctrl-C stops them;"
-	@echo "                     PORT=9001: on 9001 .. 9004; TLS=1: on https://, with an authority made for it"
+	@echo "                     PORT=9001: on 9001 .. 9004; TLS=1: on https://, with an authority made for it;"
+	@echo "                     DEV=1: free-form GraphQL and GraphiQL at /graphql"
 	@echo "make test            lint, types, all tests, native code under sanitizers"
 	@echo "make check           lint, imports and types only"
 	@echo "make docs            these documents as a site: docs/_build/html/index.html"
@@ -44,7 +45,7 @@ $(DOCS_STAMP): $(SOURCES)
 	@touch $(STAMP) $@
 
 run: venv
-	@exec $(VENV)/bin/python -m ops.staging $(if $(SITE),--site "$(SITE)") $(if $(PORT),--base-port $(PORT)) $(if $(TLS),--tls)
+	@exec $(VENV)/bin/python -m ops.staging $(if $(SITE),--site "$(SITE)") $(if $(PORT),--base-port $(PORT)) $(if $(TLS),--tls) $(if $(DEV),--dev)
 
 test:
 	@$(PYTHON) tools/run_tests.py

@@ -12,6 +12,7 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
   http-tests/cache-tests with and without it;
 * ``apps.py``, ``apps_cache.py``: applications behind our node and behind nginx; their answers from the table;
   ``apps_cluster.py``: behind four nodes: writes read everywhere, cold keys, orders of fills and changes;
+* ``graphql.py``: what a query costs the application, by trusted document and as text
 * ``tls.py``, ``tls_client.py``: the same over TLS, its handshakes and its memory;
 * ``servers.py``: our node and nginx as processes on one core;
 * ``client.py``: wrk on the other core, and the requests it sends;

@@ -21,6 +21,7 @@ from benchmarks import (
     browser_client,
     client,
     generator,
+    graphql,
     robustness,
     several_nodes,
     tls,
@@ -35,6 +36,7 @@ FORMS: dict[str, Callable[[Place], list[Row]]] = {
     **apps.FORMS,
     **apps_cache.FORMS,
     **apps_cluster.FORMS,
+    **graphql.FORMS,
     **browser_client.FORMS,
     **robustness.FORMS,
     **several_nodes.FORMS,
@@ -45,7 +47,7 @@ GROUPS = {
     "robustness": robustness.SOUND,
     "first-day": (*addresses.FORMS,),
     "tls": tls.TLS,
-    "apps": (*apps.FORMS, *apps_cache.FORMS, *apps_cluster.FORMS),
+    "apps": (*apps.FORMS, *apps_cache.FORMS, *apps_cluster.FORMS, *graphql.FORMS),
 }
 
 

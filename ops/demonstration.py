@@ -33,6 +33,8 @@ class Demonstration:
         self.site = folder / "site"
         self.data = folder / "demonstration"
         self.token = token_of(folder / "token")
+        #: Whether it answers free-form GraphQL.
+        self.development = False
         self._controls_url = controls_url
         self._webroot = webroot
 
@@ -43,6 +45,7 @@ class Demonstration:
         own = f"sqlite:{self.data.absolute() / 'demonstration.sqlite'}"
         return {
             "DEMONSTRATION_DATA": os.environ.get("DEMONSTRATION_DATA") or own,
+            "DEMONSTRATION_DEV": "1" if self.development else os.environ.get("DEMONSTRATION_DEV", ""),
             "EDGE_STAGING": json.dumps(buttons, separators=(",", ":")),
         }
 

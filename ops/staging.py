@@ -148,6 +148,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", type=Path, default=Path(".staging"), metavar="DIR",
                         help="where the nodes keep their state (default .staging)")  # fmt: skip
     parser.add_argument("--tls", action="store_true", help="HTTPS, by an authority made for this machine")
+    parser.add_argument("--dev", action="store_true",
+                        help="free-form GraphQL, and GraphiQL at /graphql")  # fmt: skip
     parser.add_argument("option", nargs="*", help="after --: further options of twistd edge, for each node")
     return parser
 
@@ -180,6 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
     demonstration = None
     if options.site is None:
         demonstration = Demonstration(options.folder, f"{scheme}://localhost:{controls_port}")
+        demonstration.development = options.dev
         demonstration.prepare()
     nodes = [
         Node(

@@ -349,6 +349,9 @@ class DemonstrationTests(SynchronousTestCase):
         (webroot / COLOURS).write_text(":root { --hue: 195; }")
         folder.mkdir()
         one = Demonstration(folder, "http://localhost:8010", webroot)
+        self.assertEqual(one.environment["DEMONSTRATION_DEV"], "")
+        one.development = True
+        self.assertEqual(one.environment["DEMONSTRATION_DEV"], "1")
         one.prepare()
         found = []
         for _ in range(len(HUES)):

@@ -134,6 +134,10 @@ class GraphQL:
         """The canonical address of the document called *name*, asked with *variables*."""
         return self._addresses.of(self._documents[name], variables or {})
 
+    def document(self, name: str) -> Document:
+        """The document called *name*."""
+        return self._documents[name]
+
     @property
     def addresses(self) -> dict[str, str]:
         """The address of each document, without variables."""
