@@ -62,7 +62,7 @@ def head(title: str, components: Sequence[str] = ()) -> str:
 <a class="name" href="/">{NAME}</a>
 <nav aria-label="Site" data-roving><a href="/ranking">Ranking</a> <a href="/blocks">Blocks</a> \
 <a href="/.edge/">Dashboard</a></nav>
-<form class="search" role="search" action="/search"><label for="search">Search characters by name</label>
+<form class="search" role="search" action="/search"><label for="search">Search characters by name </label>
 <input id="search" name="q" type="search" maxlength="80" placeholder="arrow left, omega …">\
 <button>Search</button></form>
 </header>

@@ -182,6 +182,11 @@ class Query:
         ]
 
     @strawberry.field
+    def suggested(self) -> list[Character]:
+        """Characters that stand behind the ranking while that is short: nobody has voted for them."""
+        return [Character(point=point, known_votes=0) for point in characters.SUGGESTED]
+
+    @strawberry.field
     def recent(self, info: Info, first: FirstArgument = 20) -> list[Comment]:
         """The latest comments."""
         tag(groups.RECENT)

@@ -5,8 +5,6 @@
 
 import { html, keyed } from "/edge/page/html.js";
 
-/** Nodes before anything is known of them: as many cards as there will be, so that nothing moves. */
-const CARDS = 4;
 /** Rows of the timeline. */
 export const ROWS = 7;
 /** Samples of a node's load in its chart. */
@@ -63,8 +61,6 @@ function card(node) {
   return keyed(id, html`<li class="node ${is} ${mine ? "mine" : ""}"><b>${id}</b> <span class="word">${mine && is !== "away" ? "yours" : WORDS[is]}</span> <span class="use">${now}<span class="hidden"> load</span></span>${chart(node)}</li>`);
 }
 
-const EMPTY = html`<li class="node unknown"></li>`;
-
 /** @param {string} order @param {string} text @param {string | undefined} pending @param {string} [why] */
 const button = (order, text, pending, why = "") =>
   keyed(order.split(" ")[0], html`<button name="do" value="${order}" title="${why}" class="${pending === order ? "pending" : ""}">${text}</button>`);
@@ -90,15 +86,16 @@ ${unplugged === undefined ? "" : button("unplug", unplugged ? "Go online" : "Go 
 /** @param {Row} row */
 const line = ({ id, at, kind, what, bytes, ms }) => keyed(id, html`<li class="is-${kind}"><time>${at}</time> <span class="what">${what}</span> <span class="bytes">${bytes ?? ""}</span> <span class="ms">${ms ?? ""}</span></li>`);
 
-/** The pieces, top down. @param {Now} props */
+/** The pieces, top down; what only scripts can fill is empty until they do, and keeps its room (style.css). @param {Now} props */
 export function* pieces(props) {
   const { said: [said, behind] = SERVED, offer, spared, nodes = [], choice, rows = [] } = props;
+  const live = props.said !== undefined;
   yield keyed("said", html`<div class="said" role="status"><p>${said}</p><p class="behind">${behind} ${offer ? html`<a href="">${offer}</a>` : ""}</p></div>`);
   if (props.brief) return;
-  yield keyed("spared", html`<dl class="spared live"><div><dt>requests spared</dt><dd>${spared?.requests ?? ""}</dd></div><div><dt>bytes spared</dt><dd>${spared?.bytes ?? ""}</dd></div><div><dt>kept here</dt><dd>${spared?.kept ?? ""}</dd></div></dl>`);
-  yield keyed("nodes", html`<div class="nodes live"><h2>Four nodes, as your browser sees them</h2><ul>${nodes.length ? nodes.map(card) : Array.from({ length: CARDS }, () => EMPTY)}</ul><p class="choice">${choice ?? ""}</p></div>`);
+  yield keyed("spared", html`<dl class="spared live">${live ? html`<div><dt>requests spared</dt><dd>${spared?.requests ?? ""}</dd></div><div><dt>bytes spared</dt><dd>${spared?.bytes ?? ""}</dd></div><div><dt>kept here</dt><dd>${spared?.kept ?? ""}</dd></div>` : ""}</dl>`);
+  yield keyed("nodes", html`<div class="nodes live">${live ? html`<h2>Four nodes, as your browser sees them</h2><ul>${nodes.map(card)}</ul><p class="choice">${choice ?? ""}</p>` : ""}</div>`);
   yield keyed("buttons", html`<div class="buttons">${buttons(props)}</div>`);
-  yield keyed("rows", html`<div class="timeline live"><h2>Each request, the latest first</h2><ol>${rows.map(line)}</ol></div>`);
+  yield keyed("rows", html`<div class="timeline live">${live ? html`<h2>Each request, the latest first</h2><ol>${rows.map(line)}</ol>` : ""}</div>`);
 }
 
 /** @param {Now} props */
