@@ -18,7 +18,7 @@ LOOK_SECONDS = 0.1
 #: Seconds that nodes have to end before they are killed: what they need to drain, and some.
 STOP_SECONDS = 15.0
 #: Seconds that a node is given to come back, at the push of a button.
-BACK_PATIENCE = 20.0
+BACK_PATIENCE = 60.0
 
 
 class StagingError(Exception):

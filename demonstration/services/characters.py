@@ -38,7 +38,7 @@ FEATURED = (
     "armenian", "tifinagh", "ogham", "ipa-extensions", "latin-extended-a", "superscripts-and-subscripts",
     "general-punctuation",
 )  # fmt: skip
-#: Characters to vote for where nobody has voted yet, of those blocks: heart, umbrella, notes, arrow, and more.
+#: Characters to vote for where nobody has voted yet, of those blocks: heart, umbrella, notes, arrow, ...
 SUGGESTED = (0x2665, 0x2602, 0x266B, 0x2192, 0x3A9, 0x221E, 0x2605, 0x262F)
 _CODE = re.compile(r"[0-9a-fA-F]{1,6}")
 

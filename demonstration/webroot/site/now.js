@@ -9,7 +9,7 @@ import "./roving.js";
 /** Milliseconds between two questions to the worker what it has done. */
 const LOOK_MS = 1000;
 /** Milliseconds after which somebody who waits for an answer of the buttons' server is told. */
-const BUTTON_MS = 30_000;
+const BUTTON_MS = 90_000;
 const HISTORY = "edge-load";
 const SPARED = "edge-spared";
 

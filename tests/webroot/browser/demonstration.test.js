@@ -120,7 +120,7 @@ test("three buttons: a node is killed, all are killed, they come back; what was 
   await says(page, ".said", /^No node answers.*1 change of yours waits here/);
   await page.screenshot({ path: join(OUTPUT, "demonstration-all-killed.png") });
   await button(page, "Bring all back").click();
-  await says(page, ".answer", /are back, after/);
+  await page.waitForFunction(() => / back, after/.test(document.querySelector(".answer").textContent), null, { timeout: 90_000 });
   await until(async () => (await (await fetch(`${staging.home}/ranking`)).text()).includes("umbrella"), "the vote has been sent");
   await says(page, ".ranking", /umbrella 1/);
 });
