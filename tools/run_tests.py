@@ -114,6 +114,7 @@ def _client() -> list[tuple[int, int]]:
     """The smart client: its types, its logic in node, and all of it in Chromium against real nodes."""
     node = [Need("node", "nodejs"), Need("npm", "npm"), Need("chromium", "chromium")]
     node.append(Need("firefox-esr", "firefox-esr"))
+    node += [Need("lynx", "lynx"), Need("w3m", "w3m"), Need("script", "bsdutils")]  # of no scripts
     node.append(Need("certutil", "libnss3-tools"))  # has Chromium trust an authority
     if ensure(node, "for the tests of the smart client"):
         return [(0, 1)]
