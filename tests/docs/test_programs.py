@@ -53,7 +53,8 @@ class GraphQLTests(SynchronousTestCase):
         folder = Path(self.mktemp())
         (folder / "queries").mkdir(parents=True)
         text = (DOCS / "howto" / "graphql.md").read_text("utf-8")
-        blocks = re.findall(r"`((?:queries/)?\w+\.(?:py|graphql))`:\n\n```\w+\n(.*?)^```", text, re.M | re.S)
+        pattern = r"`/srv/shop/((?:queries/)?\w+\.(?:py|graphql))`:\n\n```\w+\n(.*?)^```"
+        blocks = re.findall(pattern, text, re.M | re.S)
         for name, block in blocks:
             (folder / name).write_text(block)
         self.assertEqual(
