@@ -20,6 +20,8 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 ``http/``           HTTP/1.1 and WebSocket (sans-IO)
 ``tls/``            the record layer of TLS 1.3, and which hellos are recognised (sans-IO)
 ``app/``            applications behind the edge: the protocol edge-app/1, what runs one (no Twisted)
+``access/``         who may: passwords, networks, rates (sans-IO)
+``logs/``           records of requests, and the lines of the access log (sans-IO)
 ``load/``           how loaded a node is, and the weight that clients draw it with (sans-IO)
 ``sites.py``        which site a host belongs to, and the names of entries (sans-IO)
 ``resource.py``     what is published under a path: representations and their variants

@@ -53,10 +53,11 @@ class Glob:
         text = re.sub(r"\*{3,}", "**", text)
         self._parts = _TOKENS.split(re.sub(r"(?:/\*\*)+/", "/**/", text))
         #: What every path that matches begins and ends with.
-        self.prefix, self._suffix = self._parts[0], self._parts[-1]
-        self._is_literal = len(self._parts) == 1
+        self.prefix, self.suffix = self._parts[0], self._parts[-1]
+        #: It matches its prefix alone.
+        self.is_literal = len(self._parts) == 1
         #: It matches whatever has its prefix.
-        self._is_open = len(self._parts) == 3 and self._parts[1].startswith("**") and not self._suffix
+        self.is_open = len(self._parts) == 3 and self._parts[1].startswith("**") and not self.suffix
         self._automaton: _Automaton | None = None
 
     def __repr__(self) -> str:
@@ -71,11 +72,11 @@ class Glob:
     def matches(self, path: str) -> bool:
         """Whether the decoded *path*, which begins with a slash, matches."""
         text = path if self.is_whole else path[path.rfind("/") + 1 :]
-        if self._is_literal:
+        if self.is_literal:
             return text == self.prefix
-        if not text.startswith(self.prefix) or not text.endswith(self._suffix):
+        if not text.startswith(self.prefix) or not text.endswith(self.suffix):
             return False
-        if self._is_open:
+        if self.is_open:
             return True
         if self._automaton is None:
             self._automaton = _Automaton(self._parts)

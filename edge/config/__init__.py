@@ -6,6 +6,7 @@
 * ``applications.py``: applications behind the edge, by ``--app`` and tables ``[[app]]``
 * ``addresses.py``: redirects, rewrites and response fields, by options or tables
 * ``address_report.py``: for ``--check``: what a 304 will weigh, and what rules say in vain
+* ``access.py``: who may, by options or tables
 * ``sites.py``: further sites, by ``--site`` and tables ``[[site]]``
 * ``load.py``: command line over TOML file over defaults
 * ``lines.py``: where in the file a problem stands

@@ -32,14 +32,17 @@ _Rule = TypeVar("_Rule")
 _MOST_INDEXES = 16
 
 
-def _tables(
+def tables(
     name: str,
     keys: Mapping[str, type],
     read: Callable[[dict[str, Any], str], _Rule],
     text: Callable[[str], _Rule],
     most: int,
 ) -> Callable[[object, Path], tuple[_Rule, ...]]:
-    """What reads all tables ``[[name]]``, which may have *keys*; texts are read as on the command line."""
+    """What reads all tables ``[[name]]``, which may have *keys*; texts are read as on the command line.
+
+    *read*: (table with dashes in its keys, where it stands) -> rule; *text*: the same from a text.
+    """
 
     def from_toml(value: object, base: Path) -> tuple[_Rule, ...]:
         items = value if isinstance(value, list) else [value]
@@ -150,7 +153,7 @@ HEADERS = Kind(
     "GLOB=NAME: VALUE",
     lambda text, base: _header_of_text(text),
     repeated=True,
-    tables=_tables("header", _HEADER, _header_of_table, _header_of_text, MOST_FIELD_RULES),
+    tables=tables("header", _HEADER, _header_of_table, _header_of_text, MOST_FIELD_RULES),
 )
 
 # [[redirect]], [[rewrite]]
@@ -217,13 +220,13 @@ REDIRECTS = Kind(
     "FROM TO STATUS",
     lambda text, base: _redirect_of_text(text),
     repeated=True,
-    tables=_tables("redirect", _REDIRECT, _redirect_of_table, _redirect_of_text, MOST_RULES),
+    tables=tables("redirect", _REDIRECT, _redirect_of_table, _redirect_of_text, MOST_RULES),
 )
 REWRITES = Kind(
     "FROM TO",
     lambda text, base: _rewrite_of_text(text),
     repeated=True,
-    tables=_tables("rewrite", _REWRITE, _rewrite_of_table, _rewrite_of_text, MOST_RULES),
+    tables=tables("rewrite", _REWRITE, _rewrite_of_table, _rewrite_of_text, MOST_RULES),
 )
 
 # Pages

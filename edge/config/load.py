@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edge.config.access import access_contradictions
 from edge.config.addresses import address_contradictions
 from edge.config.applications import contradictions
 from edge.config.lines import Lines
@@ -67,7 +68,10 @@ def _compare(config: Config) -> None:
     """Raise :class:`ConfigError` where settings contradict each other."""
     problems = [*contradictions(config.applications, config.mount), *site_contradictions(config.sites)]
     for site in config.sites:
-        problems += [f"site {site.name}: {one}" if site.name else one for one in address_contradictions(site)]
+        problems += [
+            f"site {site.name}: {one}" if site.name else one
+            for one in (*address_contradictions(site), *access_contradictions(site))
+        ]
     if problems:
         raise ConfigError("\n".join(problems))
     secure = [spec for spec in map(parse_endpoint, config.listen) if spec.kind == "tls"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
 
+from edge.access.rules import AccessRule, AuthRule, RateRule
 from edge.addresses.fields import FieldRule
 from edge.addresses.pages import INDEX, TrailingSlash
 from edge.addresses.redirects import AddressRule
@@ -73,6 +74,10 @@ class SiteRules:
     merge_slashes: bool = True
     redirect: tuple[AddressRule, ...] = ()
     rewrite: tuple[AddressRule, ...] = ()
+    #: Who may; see :mod:`edge.access.rules`.
+    auth: tuple[AuthRule, ...] = ()
+    access: tuple[AccessRule, ...] = ()
+    rate: tuple[RateRule, ...] = ()
     #: Serialized origins, or "*".
     allow_origin: tuple[str, ...] = ()
     app: tuple[Application, ...] = ()

@@ -10,6 +10,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from edge.config import values
+from edge.config.access import ACCESS, AUTH, RATES
 from edge.config.addresses import FALLBACK, HEADERS, INDEXES, REDIRECTS, REWRITES, TRAILING_SLASHES
 from edge.config.applications import APPLICATIONS
 from edge.config.model import Config, SiteRules
@@ -88,6 +89,15 @@ _ROWS = (
     Setting("rewrite", REWRITES, "Site",
             "An address that has no file of its own and is answered with another one, like '/docs/* "
             "/manual/:splat'. In TOML: tables [[rewrite]] with from or from-regex, to and force.", "none"),
+    Setting("auth", AUTH, "Site",
+            "Paths that need a password, by a glob, and the file of users (htpasswd -B). In TOML: tables "
+            "[[auth]] with path, users and realm.", "none"),
+    Setting("access", ACCESS, "Site",
+            "Networks that may ask for paths, by a glob, or with ! may not; the longest that an address is "
+            "in decides. In TOML: tables [[access]] with path, allow and deny.", "everybody"),
+    Setting("rate", RATES, "Site",
+            "How often an address may ask for paths, by a glob; then 429. In TOML: tables [[rate]] with "
+            "path, requests, per (second, minute, hour or day) and burst.", "no limit"),
     Setting("brotli-quality", integer(0, 11), "Site",
             "How hard to compress: 11 takes about a second per megabyte, once, and gives 15 % fewer "
             "bytes than 5."),

@@ -4,6 +4,7 @@
 * ``twin.py``: the specification, in Python; serves where there is no compiler.  It consists of
   ``recognise.py`` (requests), ``answerer.py`` (answers), ``acceptor.py`` and ``connection.py``;
 * ``native.py`` over ``src/``: the same in C11 (``build.py`` compiles it);
+* ``buckets.py``: token buckets, as the Twisted side takes from them;
 * ``reactor.py``: the reactor of a worker, which lets its fast path wait for both;
 * ``adapter.py``: either of them with a Twisted reactor, and connections on their way to and fro;
   ``transports.py``: their transports; ``sealed.py``: those over TLS.
@@ -21,6 +22,8 @@ In ``src/``, a header and mostly a source of each name; headers include only tho
     edge_sites       which site a host belongs to
     edge_log         records of requests, into a ring in shared memory
     edge_lines       and out of it, as lines of the access log
+    edge_buckets     token buckets in shared memory
+    edge_guard       who may: what is decided here, and what is let go
     edge_changes     what has changed since a state of the site
     edge_answer      request bytes in, answer bytes out: which answer a request gets
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 
+from edge.access.buckets import PythonBuckets
+from edge.access.patterns import Patterns, is_sure, tells
 from edge.addresses.redirects import LEADING
 from edge.cache.record import opaque, own_tag
 from edge.fastpath.interface import Next, Settings
@@ -19,6 +21,7 @@ from edge.http.answer import (
     head_answer_304,
     head_plain,
     redirect_published,
+    too_many,
     with_hsts,
 )
 from edge.http.dates import format_date
@@ -66,6 +69,11 @@ class PythonAnswerer:
         #: Of what is logged next: when it is answered, and how many microseconds that took.
         self._client, self._now_us = NO_ADDRESS, 0
         self.duration: Callable[[], int] = int
+        guarding = settings.guarding
+        self._patterns: Sequence[Patterns] = guarding.patterns if guarding is not None else ()
+        if guarding is not None:
+            self._buckets = PythonBuckets(guarding.buckets, guarding.fd)
+        self._now_ms = now_ms
         #: Whether the reader of the log is to be woken.
         self.log_is_awaited = False
         self._date = b""
@@ -75,6 +83,11 @@ class PythonAnswerer:
 
     def allow_origins(self, origins: Collection[bytes], site: int = 0) -> None:
         self._origins[site] = frozenset(origins)
+
+    @property
+    def needs_client(self) -> bool:
+        """Whether :meth:`receive_from` matters."""
+        return self.log is not None or bool(self._patterns)
 
     def drain(self) -> None:
         self.draining = True
@@ -112,9 +125,7 @@ class PythonAnswerer:
                 break
             self._site, self._prefix = site, self._sites[site].prefix
             close = self.draining or request.fields.close
-            pieces = (
-                self._revalidate(request, close) if request.method == b"POST" else self._get(request, close)
-            )
+            pieces = self._answer_if_allowed(request, close)
             if pieces is None:
                 after = Next.HAND_OFF
                 break
@@ -131,6 +142,36 @@ class PythonAnswerer:
         if answered:
             self.counters.add(_REQUESTS, answered)
         return output, consumed, after
+
+    def _answer_if_allowed(self, request: Request, close: bool) -> list[bytes] | None:
+        """The answer; None: let go."""
+        fitting = self._patterns[self._site].fitting(request.path) if self._patterns else []
+        if not fitting:
+            return self._answer(request, close)
+        if not tells(fitting, request.path, self._client):
+            return None
+        rates = [one for one in fitting if one.rate is not None]
+        if not all(is_sure(one, request.path) for one in rates):
+            return None
+        now_us = self._now_ms() * 1000
+        for number, rule in filter(None, (one.rate for one in rates)):
+            wait = self._buckets.take(number, self._client, now_us, rule.interval, rule.burst)
+            if wait:
+                return self._refuse(request, wait, close)
+        pieces = self._answer(request, close)
+        if pieces is None:
+            for number, rule in filter(None, (one.rate for one in rates)):
+                self._buckets.give(number, self._client, rule.interval)
+        return pieces
+
+    def _answer(self, request: Request, close: bool) -> list[bytes] | None:
+        return self._revalidate(request, close) if request.method == b"POST" else self._get(request, close)
+
+    def _refuse(self, request: Request, wait_us: int, close: bool) -> list[bytes]:
+        """429, until there is a token again."""
+        self.counters.add(_REFUSED_RATE)
+        head, body = too_many(self._date, -(-wait_us // 1_000_000), close)
+        return [with_hsts(head, self._hsts), body if request.method != b"HEAD" else b""]
 
     def _select(self, request: Request) -> Slot | None:
         """The slot of the variant to serve of a file; None: let go."""
@@ -278,13 +319,20 @@ class PythonAnswerer:
             if validator is None:
                 return None
             tag, path = validator
-            if not reader.is_current(entry_name(self._prefix, path), tag):
+            if not self._tells(path) or not reader.is_current(entry_name(self._prefix, path), tag):
                 stale.append(line)
         body = render_stale(sequence, stale, state_since(reader, before))
         self.counters.add(_REVALIDATIONS)
         self.counters.add(_VALIDATORS, line + 1)
         head = head_plain(200, self._date, len(body), template.lines_200, self._cors(request), close)
         return [with_hsts(head, self._hsts), body]
+
+    def _tells(self, target: bytes) -> bool:
+        """Whether the client is told if its copy of *target* is current."""
+        if not self._patterns:
+            return True
+        path = target.partition(b"?")[0]
+        return tells(self._patterns[self._site].fitting(path), path, self._client)
 
     def _cors(self, request: Request, lines: bytes = b"") -> bytes:
         """The line that lets pages of other origins read the answer, where its *lines* say nothing of it."""
@@ -308,7 +356,7 @@ class PythonAnswerer:
                 target=request.target,
                 duration=self.duration(),
                 address=self._client,
-                cache="hit",
+                cache="" if status == 429 else "hit",
                 host=fields.host,
                 referer=fields.referer,
                 user_agent=fields.user_agent,
@@ -328,6 +376,7 @@ def _is_current(request: Request, entry: Entry) -> bool:
 
 _REQUESTS, _NOT_MODIFIED, _OK = INDEX["requests"], INDEX["not_modified"], INDEX["ok"]
 _ANSWERS_HIT = INDEX["answers_hit"]
+_REFUSED_RATE = INDEX["refused_rate"]
 _REVALIDATIONS, _VALIDATORS = INDEX["revalidations"], INDEX["validators"]
 
 

@@ -71,6 +71,32 @@ ffibuilder.cdef(
     #define EDGE_LINE_MOST ...
 
     typedef struct {
+        uint8_t address[16];
+        uint8_t bits;
+        bool allows;
+    } edge_network;
+    typedef struct {
+        uint8_t kind;
+        bool literal, exact;
+        uint16_t begin_length, end_length;
+        uint32_t rule;
+        const uint8_t *begin, *end;
+        const edge_network *networks;
+        uint32_t network_count;
+        bool others;
+        uint64_t interval, burst;
+    } edge_pattern;
+    typedef struct {
+        const edge_pattern *patterns;
+        unsigned count;
+    } edge_guard;
+    typedef struct { ...; } edge_buckets;
+    bool edge_buckets_open(edge_buckets *buckets, void *memory, uint64_t bytes);
+    uint64_t edge_buckets_take(edge_buckets *buckets, uint32_t rule, const uint8_t *address, uint64_t now_us,
+                               uint64_t interval, uint64_t burst);
+    void edge_buckets_give(edge_buckets *buckets, uint32_t rule, const uint8_t *address, uint64_t interval);
+
+    typedef struct {
         edge_table table;
         bool draining, secure;
         uint32_t log_every, log_countdown;
@@ -98,6 +124,8 @@ ffibuilder.cdef(
     void edge_answerer_sites(edge_answerer *answerer, const edge_sites *sites);
     void edge_answerer_allow_none(edge_answerer *answerer, unsigned site);
     int edge_answerer_allow(edge_answerer *answerer, unsigned site, const char *origin, size_t length);
+    int edge_answerer_guards(edge_answerer *answerer, const edge_guard *guards, void *buckets,
+                             uint64_t bytes);
     int edge_answerer_hsts(edge_answerer *answerer, const uint8_t *line, size_t length);
     void edge_format_date(uint64_t unix_seconds, char *text);
 

@@ -11,7 +11,7 @@ It shares a thread with a reactor in one of two ways: the reactor's own epoll se
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from mmap import mmap
@@ -21,6 +21,7 @@ from edge.shares import BUFFER_BYTES
 from edge.sites import ALONE, SiteHosts
 
 if TYPE_CHECKING:
+    from edge.access.patterns import Patterns
     from edge.tls.interface import RecordLayer
     from edge.tls.native import NativeContext, NativeTls
 
@@ -62,6 +63,17 @@ class Logging:
 
 
 @dataclass(frozen=True, slots=True)
+class Guarding:
+    """Who may what."""
+
+    #: By number of the site.
+    patterns: Sequence[Patterns]
+    #: Token buckets (:mod:`edge.access.buckets`), and their descriptor.
+    buckets: mmap
+    fd: int = -1
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything a fast path needs besides the table."""
 
@@ -70,6 +82,8 @@ class Settings:
     allow_origins: tuple[bytes, ...] = ()
     #: The access log; None: there is none.
     log: Logging | None = None
+    #: None: everybody may everything.
+    guarding: Guarding | None = None
     #: What :meth:`FastPath.secure` needs; None: TLS is Twisted's.
     tls: NativeTls | None = None
     #: The line Strict-Transport-Security of answers over TLS, with its CRLF; b"": none.

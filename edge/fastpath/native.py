@@ -20,6 +20,8 @@ from edge.sites import ALONE
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from edge.access.patterns import Pattern
+    from edge.fastpath.interface import Guarding
     from edge.sites import SiteHosts
     from edge.table.segment import Segment
     from edge.tls.interface import RecordLayer
@@ -89,6 +91,39 @@ def _tell_sites(answerer: Any, sites: Sequence[SiteHosts]) -> tuple[Any, ...]:
     return whole
 
 
+def _set_guards(answerer: Any, guarding: Guarding | None) -> tuple[Any, ...]:
+    """Have *answerer* look who may what; what has to live as long as it."""
+    if guarding is None:
+        return ()
+    kept: list[Any] = []
+    guards = ffi.new("edge_guard[]", len(guarding.patterns))
+    for guard, patterns in zip(guards, guarding.patterns, strict=True):
+        guard.count = len(patterns.all)
+        guard.patterns = ffi.new("edge_pattern[]", [_pattern(one, kept) for one in patterns.all])
+        kept.append(guard.patterns)
+    buckets = ffi.from_buffer(guarding.buckets, require_writable=True)
+    if lib.edge_answerer_guards(answerer, guards, buckets, len(buckets)):
+        raise ValueError("those are no buckets")
+    return guards, buckets, kept
+
+
+def _pattern(one: Pattern, kept: list[Any]) -> dict[str, Any]:
+    begin, end = (ffi.new("uint8_t[]", text) for text in (one.begin, one.end))
+    kept += [begin, end]
+    made = {
+        "kind": one.kind, "literal": one.literal, "exact": one.exact, "begin": begin, "end": end,
+        "begin_length": len(one.begin), "end_length": len(one.end),
+    }  # fmt: skip
+    if one.networks is not None:
+        networks = ffi.new("edge_network[]", [tuple(network) for network in one.networks.ordered])
+        kept.append(networks)
+        made |= {"networks": networks, "network_count": len(networks), "others": one.networks.others}
+    if one.rate is not None:
+        number, rule = one.rate
+        made |= {"rule": number, "interval": rule.interval, "burst": rule.burst}
+    return made
+
+
 def _set_hsts(answerer: Any, line: bytes) -> None:
     if lib.edge_answerer_hsts(answerer, line, len(line)):
         raise ValueError(f"a line of {len(line)} bytes: {line!r}")
@@ -122,6 +157,7 @@ class NativeAnswerer:
         _allow_origins(self._answerer, settings.allow_origins)
         _set_hsts(self._answerer, settings.hsts)
         self._answerer.secure = settings.secure
+        self._guards = _set_guards(self._answerer, settings.guarding)
         if settings.log is not None:
             self._ring = ffi.from_buffer(settings.log.ring, require_writable=True)
             if not lib.edge_log_open(ffi.addressof(self._answerer, "log"), self._ring, len(self._ring)):
@@ -184,6 +220,7 @@ class NativeFastPath:
         self._sites = _tell_sites(self._answerer, settings.sites)
         _allow_origins(self._answerer, settings.allow_origins)
         _set_hsts(self._answerer, settings.hsts)
+        self._guards = _set_guards(self._answerer, settings.guarding)
         if settings.log is not None:
             log = settings.log
             self._ring = ffi.from_buffer(log.ring, require_writable=True)

@@ -199,6 +199,10 @@ def head_plain(
     )
 
 
+#: What 429 says.
+TOO_MANY = "More requests than this address may make; try again later."
+
+
 def error(
     status: int, explanation: str = "", date: bytes = _NO_DATE, lines: bytes = b"", close: bool = True
 ) -> tuple[bytes, bytes]:
@@ -220,6 +224,11 @@ def error_answer(
 ) -> bytes:
     """:func:`error`, in one piece."""
     return b"".join(error(status, explanation, date, lines, close))
+
+
+def too_many(date: bytes, seconds: int, close: bool) -> tuple[bytes, bytes]:
+    """(head, body) of 429 (RFC 6585 section 4): the client may try again in so many *seconds*."""
+    return error(429, TOO_MANY, date, b"Retry-After: %d\r\n" % seconds, close)
 
 
 def refusal(problem: ProtocolError, date: bytes) -> tuple[bytes, bytes]:

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
@@ -118,6 +119,13 @@ def answer(
     if asked is not None:
         return Answer(since(history, asked, prefix), False)
     return Answer(state_of(history) + b"\n", True)
+
+
+def without(history: bytes, is_hidden: Callable[[bytes], bool]) -> bytes:
+    """*history* without the changes of what *is_hidden*, by the names of entries."""
+    lines = history.split(b"\n")
+    kept = [line for line in lines[2:] if not is_hidden(line.partition(b" ")[2])]
+    return b"\n".join(lines[:2] + kept)
 
 
 def since(history: bytes, asked: bytes, prefix: bytes = b"") -> bytes | None:

@@ -61,6 +61,9 @@ COUNTERS: tuple[str, ...] = (
     "answers_filled",  # clean questions whose answer was stored
     "answers_coalesced",  # requests that waited for an answer to another's question
     "answers_passed",  # requests that applications were asked whole
+    "refused_rate",  # 429: more requests than an address may make
+    "refused_login",  # 401: no password, or a wrong one
+    "refused_network",  # 403: an address that may not
 )
 COUNTER_COUNT = 256
 INDEX: dict[str, int] = {name: index for index, name in enumerate(COUNTERS)}

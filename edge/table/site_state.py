@@ -14,7 +14,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Protocol
 
-from edge.http.changes import PATH, PUBLISHERS, UNKNOWN, state_of, tag_of
+from edge.http.changes import PATH, PUBLISHERS, UNKNOWN, state_of, tag_of, without
 from edge.resource import Representation, Resource
 from edge.table.reader import Entry, Reader
 
@@ -55,8 +55,14 @@ class EntryTable(Protocol):
 class StateEntry:
     """The entry that says the state of the site, as its writer keeps it."""
 
-    def __init__(self, table: EntryTable, date: Callable[[], float] = lambda: 0.0) -> None:
-        """*date*: Unix seconds."""
+    def __init__(
+        self,
+        table: EntryTable,
+        date: Callable[[], float] = lambda: 0.0,
+        is_hidden: Callable[[bytes], bool] = lambda name: False,
+    ) -> None:
+        """*date*: Unix seconds; *is_hidden*: whether nobody is told that the entry of a name has changed."""
+        self._is_hidden = is_hidden
         self._table = table
         self._date = date
         self._lines_200 = self._lines_304 = b""
@@ -80,6 +86,7 @@ class StateEntry:
 
     def settle(self, history: bytes, origin: int) -> None:
         """The table is at the state that *history* begins with, as long as the lease of *origin* says."""
+        history = without(history, self._is_hidden)
         if not self.is_open and history == self._history:
             return
         self.is_open, self._history, self._origin = False, history, origin

@@ -6,10 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.access.buckets import HEADER_BYTES
+from edge.access.patterns import Patterns
+from edge.access.rules import AccessRule, AuthRule, RateRule, Rules
 from edge.fastpath.answerer import PythonAnswerer
-from edge.fastpath.interface import Answerer, Logging, Next, Settings
+from edge.fastpath.interface import Answerer, Guarding, Logging, Next, Settings
 from edge.fastpath.native import NativeAnswerer
+from edge.logs.record import mapped
 from edge.logs.ring import Ring
+from edge.node.process.bucket_memory import BucketMemory
 from edge.table.layout import OFFSET_HITS
 from edge.table.segment import Segment
 from edge.table.site_state import NOTHING, StateEntry
@@ -132,6 +137,9 @@ def streams(draw: st.DrawFn) -> bytes:
     return stream
 
 
+_GLOBS = ["/**", "/a.html", "/app/**", "*.jpg", "/a*", "/app", "/.edge/**"]
+
+
 class TwinTests(SynchronousTestCase):
     """Differential: the two builds over the same table, whatever the bytes."""
 
@@ -177,6 +185,87 @@ class TwinTests(SynchronousTestCase):
             output, consumed, after = each.answer(stream, site.DATE)
             self.assertEqual((output, consumed), (b"", 0))
             self.assertIn(after, (Next.RECEIVE, Next.HAND_OFF))
+
+
+class GuardedTwinTests(SynchronousTestCase):
+    """Differential: who may, and how often."""
+
+    def setUp(self) -> None:
+        self.segment = site.published(answers=True)
+        self.addCleanup(self.segment.close)
+        self.memories = [BucketMemory.create() for _ in range(2)]
+        for memory in self.memories:
+            self.addCleanup(memory.close)
+        self.memories[0].memory[24:32] = self.memories[1].memory[24:32]
+        self.now_ms = site.NOW_MS
+
+    def start(self, rules: Rules) -> list[Answerer]:
+        """Both builds under *rules*."""
+        told = [Settings(guarding=Guarding([Patterns(rules)], one.memory, one.fd)) for one in self.memories]
+        return [
+            NativeAnswerer(self.segment, 0, told[0], lambda: self.now_ms),
+            PythonAnswerer(self.segment, 1, told[1], lambda: self.now_ms),
+        ]
+
+    @settings(max_examples=150)
+    @given(
+        st.lists(st.sampled_from(_GLOBS), max_size=2),
+        st.lists(st.tuples(st.sampled_from(_GLOBS), st.sampled_from(["192.0.2.0/24", "::/0"])), max_size=2),
+        st.lists(st.tuples(st.sampled_from(_GLOBS), st.integers(1, 3)), max_size=2),
+        st.lists(st.tuples(streams(), st.booleans(), st.integers(0, 1500)), max_size=6),
+    )
+    def test_both_builds_answer_alike(
+        self,
+        auth: list[str],
+        access: list[tuple[str, str]],
+        rates: list[tuple[str, int]],
+        said: list[tuple[bytes, bool, int]],
+    ) -> None:
+        """What is let go, what is too often, and when: the same bytes, and the same tokens are left."""
+        for memory in self.memories:
+            memory.memory[HEADER_BYTES:] = bytes(len(memory.memory) - HEADER_BYTES)
+        both = self.start(
+            Rules(
+                [AuthRule(glob, "u", "r") for glob in auth],
+                [AccessRule(glob, (network,)) for glob, network in access],
+                [RateRule(glob, 1, "second", burst) for glob, burst in rates],
+            )
+        )
+        for stream, is_inside, passes in said:
+            self.now_ms += passes
+            client = mapped(bytes((192, 0, 2, 1))) if is_inside else mapped(bytes((10, 0, 0, 1)))
+            for each in both:
+                each.receive_from(client, 0)
+            native, python = (each.answer(stream, site.DATE) for each in both)
+            self.assertEqual(native[:2], python[:2])
+        self.assertEqual(*(memory.memory[:] for memory in self.memories))
+
+    def test_what_needs_a_password_is_never_answered(self) -> None:
+        """Nor said to be current."""
+        rules = Rules([AuthRule("/a.html", "u", "r")])
+        tag = site.etag(site.PAGE)
+        for each in self.start(rules):
+            self.assertEqual(each.answer(site.get(b"/a.html"), site.DATE), (b"", 0, Next.HAND_OFF))
+            self.assertEqual(each.answer(site.get(b"/a.html?~etag=" + tag), site.DATE)[2], Next.HAND_OFF)
+            batch, _, _ = each.answer(site.revalidate(tag + b" /a.html\n" + tag + b" /a.html?x"), site.DATE)
+            self.assertIn(b'"stale":[0,1]', batch)
+            self.assertIn(b"200 OK", each.answer(site.get(b"/empty"), site.DATE)[0])
+
+    def test_too_many_are_told_when_to_come_again(self) -> None:
+        """And others are not concerned; what is let go takes no token."""
+        for each in self.start(Rules(rates=[RateRule("/**", 1, "minute", 2)])):
+            each.receive_from(mapped(bytes((192, 0, 2, 1))), 0)
+            for _ in range(5):
+                self.assertEqual(each.answer(site.get(b"/none"), site.DATE)[2], Next.HAND_OFF)
+            output, _, _ = each.answer(site.get(b"/empty") * 3, site.DATE)
+            self.assertEqual(output.count(b"HTTP/1.1 200 OK"), 2)
+            self.assertTrue(output.endswith(b"try again later.\n"))
+            self.assertIn(b"HTTP/1.1 429 Too Many Requests\r\n", output)
+            self.assertIn(b"\r\nRetry-After: 60\r\n", output)
+            output, _, _ = each.answer(site.get(b"/empty", method=b"HEAD"), site.DATE)
+            self.assertTrue(output.startswith(b"HTTP/1.1 429 ") and output.endswith(b"\r\n\r\n"))
+            each.receive_from(mapped(bytes((192, 0, 2, 2))), 0)
+            self.assertIn(b"200 OK", each.answer(site.get(b"/empty"), site.DATE)[0])
 
 
 _IDS = (b"aaaaaa", b"bbbbbb", b"cccccc", b"-_0Zz9")

@@ -27,6 +27,8 @@ SANS_IO = {
     "changes",
     "sites",
     "log",
+    "buckets",
+    "guard",
     "lines",
 }
 #: Sockets, epoll, the clock; ``peers`` makes no system call, but knows socket addresses.

@@ -30,6 +30,13 @@ static edge_site *site_of(edge_answerer *answerer, unsigned site)
     return site < answerer->sites.count ? answerer->sites.sites + site : &answerer->alone;
 }
 
+int edge_answerer_guards(edge_answerer *answerer, const edge_guard *guards, void *buckets, uint64_t bytes)
+{
+    answerer->guards = guards;
+    memset(answerer->memo, 0, sizeof answerer->memo); /* it knows of no patterns */
+    return edge_buckets_open(&answerer->buckets, buckets, bytes) ? 0 : -1;
+}
+
 void edge_answerer_allow_none(edge_answerer *answerer, unsigned site)
 {
     unsigned kept = 0;
@@ -135,7 +142,7 @@ static const char *date_of(edge_answerer *answerer, uint32_t unix_seconds)
 }
 
 /* Writes an answer down; sent: bytes of its body. */
-static void log_answer(edge_answerer *answerer, const edge_request *request, unsigned status, uint64_t sent)
+static void log_as(edge_answerer *answerer, const edge_request *request, unsigned status, uint64_t sent, uint8_t cache)
 {
     static const char *const methods[] = {"GET", "HEAD", "POST"};
     const char *method = methods[request->method];
@@ -147,7 +154,7 @@ static void log_answer(edge_answerer *answerer, const edge_request *request, uns
         .sent = sent,
         .duration = answerer->clock ? (uint32_t)(answerer->clock() - answerer->began) : 0,
         .status = (uint16_t)status,
-        .cache = EDGE_LOG_HIT,
+        .cache = cache,
         .protocol = EDGE_LOG_PROTOCOL,
         .address = answerer->client,
         .texts = {
@@ -161,6 +168,11 @@ static void log_answer(edge_answerer *answerer, const edge_request *request, uns
     });
 }
 
+static void log_answer(edge_answerer *answerer, const edge_request *request, unsigned status, uint64_t sent)
+{
+    log_as(answerer, request, status, sent, EDGE_LOG_HIT);
+}
+
 /* ---- conditions and selection ---- */
 
 /* The hash of the name of an entry. */
@@ -172,12 +184,21 @@ static edge_key hash_of(const edge_answerer *answerer, unsigned site, const uint
     return edge_hash_joined(&answerer->table.hash, prefix.bytes, prefix.length, path, length);
 }
 
-/* The same, out of a direct-mapped cache. */
-static edge_key key_of(edge_answerer *answerer, unsigned site, const uint8_t *path, size_t length)
+static void learn(const edge_answerer *answerer, unsigned site, const uint8_t *path, size_t length, edge_memo *memo)
+{
+    memo->key = hash_of(answerer, site, path, length);
+    memo->fitting = answerer->guards ? edge_guard_of(answerer->guards + site, path, length, &memo->is_odd) : 0;
+}
+
+/* What is known of a path, out of a direct-mapped cache; of one that is too long, in *long_one. */
+static const edge_memo *memo_of(edge_answerer *answerer, unsigned site, const uint8_t *path, size_t length,
+                                edge_memo *long_one)
 {
     uint64_t first = 0, last = 0, mixed;
-    if (length > EDGE_MEMO_PATH)
-        return hash_of(answerer, site, path, length);
+    if (length > EDGE_MEMO_PATH) {
+        learn(answerer, site, path, length, long_one);
+        return long_one;
+    }
     if (length >= 8) {
         memcpy(&first, path + length / 2 - 4, 8);
         memcpy(&last, path + length - 8, 8);
@@ -185,15 +206,20 @@ static edge_key key_of(edge_answerer *answerer, unsigned site, const uint8_t *pa
         memcpy(&last, path, length);
     }
     mixed = (first * 3 ^ last ^ length ^ (uint64_t)site << 32) * 0x9e3779b97f4a7c15u;
-    unsigned cell = mixed >> 32 & (EDGE_MEMO - 1);
-    if (answerer->memo[cell].length != length || answerer->memo[cell].site != site
-        || memcmp(answerer->memo[cell].path, path, length)) {
-        answerer->memo[cell].key = hash_of(answerer, site, path, length);
-        answerer->memo[cell].length = (uint32_t)length;
-        answerer->memo[cell].site = site;
-        memcpy(answerer->memo[cell].path, path, length);
+    edge_memo *memo = answerer->memo + (mixed >> 32 & (EDGE_MEMO - 1));
+    if (memo->length != length || memo->site != site || memcmp(memo->path, path, length)) {
+        learn(answerer, site, path, length, memo);
+        memo->length = (uint32_t)length;
+        memo->site = site;
+        memcpy(memo->path, path, length);
     }
-    return answerer->memo[cell].key;
+    return memo;
+}
+
+static edge_key key_of(edge_answerer *answerer, unsigned site, const uint8_t *path, size_t length)
+{
+    edge_memo long_one;
+    return memo_of(answerer, site, path, length, &long_one)->key;
 }
 
 /* UNCLEAR: not in a form that is decided here; the request is let go. */
@@ -542,7 +568,11 @@ static validity validate(edge_answerer *answerer, unsigned site, const uint8_t *
             return MALFORMED;
     mark = memchr(path, '?', (size_t)(end - path));
     bool is_file, current;
-    edge_key key = key_of(answerer, site, path, (size_t)((mark ? mark : end) - path));
+    edge_memo long_one;
+    const edge_memo *memo = memo_of(answerer, site, path, (size_t)((mark ? mark : end) - path), &long_one);
+    if (memo->fitting && !edge_guard_tells(answerer->guards + site, memo->fitting, memo->is_odd, answerer->client))
+        return STALE;
+    edge_key key = memo->key;
     current = edge_table_is_current(&answerer->table, key, tag, tag_length, &is_file);
     if (mark && !is_file) /* what is no file is the answer to exactly this query */
         current = edge_table_is_current(&answerer->table, key_of(answerer, site, path, (size_t)(end - path)), tag,
@@ -641,6 +671,53 @@ static bool take_site(edge_answerer *answerer, edge_request *request)
     return site != EDGE_NO_SITE;
 }
 
+static bool answer(edge_answerer *answerer, const edge_request *request, edge_output *out)
+{
+    return request->method == EDGE_REVALIDATE ? answer_revalidate(answerer, request, out)
+                                              : answer_get(answerer, request, out);
+}
+
+/* 429, until there is a token again. */
+static void refuse(edge_answerer *answerer, const edge_request *request, uint64_t wait_us, edge_output *out)
+{
+    const edge_head_context context = context_of(answerer, request);
+    const bool with_body = request->method != EDGE_HEAD;
+    size_t length = edge_head_429(out, &context, (wait_us + 999999) / 1000000, with_body);
+    edge_count(&answerer->table, EDGE_C_REFUSED_RATE, 1);
+    log_as(answerer, request, 429, with_body ? length : 0, 0);
+}
+
+/* The same for what not everybody may, or not so often. */
+static bool answer_guarded(edge_answerer *answerer, const edge_request *request, const edge_memo *memo, edge_output *out)
+{
+    const edge_guard *guard = answerer->guards + request->site;
+    const uint64_t fitting = memo->fitting; /* the cell may be another's when the answer is made */
+    uint64_t wait;
+    switch (edge_guard_check(guard, fitting, memo->is_odd, answerer->client, &answerer->buckets,
+                             answerer->table.now_ms * 1000, &wait)) {
+    case EDGE_MAY:
+        if (answer(answerer, request, out))
+            return true;
+        edge_guard_undo(guard, fitting, answerer->client, &answerer->buckets);
+        return false;
+    case EDGE_TOO_MANY:
+        refuse(answerer, request, wait, out);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* false: let go, and nothing is written. */
+static bool answer_if_allowed(edge_answerer *answerer, const edge_request *request, edge_output *out)
+{
+    edge_memo long_one;
+    if (!answerer->guards)
+        return answer(answerer, request, out);
+    const edge_memo *memo = memo_of(answerer, request->site, request->path.bytes, request->path.length, &long_one);
+    return memo->fitting ? answer_guarded(answerer, request, memo, out) : answer(answerer, request, out);
+}
+
 static bool is_full(const edge_output *out, unsigned answered)
 {
     return answered == EDGE_ANSWERS || out->total >= EDGE_OUTPUT_BYTES
@@ -664,9 +741,7 @@ edge_next edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length,
         if (known == EDGE_INCOMPLETE)
             break;
         request.close |= answerer->draining;
-        if (known == EDGE_LET_GO || !take_site(answerer, &request)
-            || !(request.method == EDGE_REVALIDATE ? answer_revalidate(answerer, &request, out)
-                                                   : answer_get(answerer, &request, out))) {
+        if (known == EDGE_LET_GO || !take_site(answerer, &request) || !answer_if_allowed(answerer, &request, out)) {
             next = EDGE_NEXT_HAND_OFF;
             break;
         }

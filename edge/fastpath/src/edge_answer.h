@@ -7,6 +7,7 @@
 
 #include "edge_changes.h"
 #include "edge_date.h"
+#include "edge_guard.h"
 #include "edge_head.h"
 #include "edge_log.h"
 #include "edge_output.h"
@@ -24,6 +25,15 @@
 #define EDGE_MEMO_PATH 104
 #define EDGE_MEMO_HOSTS 64 /* remembered hosts; a power of two */
 #define EDGE_MEMO_HOST 60
+
+/* What is known of a path. */
+typedef struct {
+    edge_key key;
+    uint64_t fitting; /* the patterns of its site that it fits: edge_guard.h */
+    uint32_t length, site;
+    bool is_odd;
+    uint8_t path[EDGE_MEMO_PATH];
+} edge_memo;
 
 typedef struct {
     edge_table table;
@@ -45,16 +55,14 @@ typedef struct {
     uint64_t now_us, began;      /* Unix microseconds; the clock, when what is answered was received */
     uint8_t client[16];          /* whom it came from, as records have it */
     edge_span tls;               /* over which protocol and cipher suite, as records have it */
+    const edge_guard *guards;    /* of each site; NULL: everybody may everything */
+    edge_buckets buckets;
     struct {
         uint32_t at;
         char text[EDGE_DATE_BYTES];
     } dates[EDGE_DATES]; /* formatted dates: a direct-mapped cache */
-    struct {
-        edge_key key;
-        uint32_t length, site;
-        uint8_t path[EDGE_MEMO_PATH];
-    } memo[EDGE_MEMO]; /* hashes of the paths asked for most, a direct-mapped cache: hashing is a
-                          quarter of what a pipelined 304 costs */
+    edge_memo memo[EDGE_MEMO]; /* of the paths asked for most, a direct-mapped cache: hashing is a quarter of what a
+                                  pipelined 304 costs */
     struct {
         uint16_t length; /* 0: a free cell */
         int16_t site;
@@ -82,6 +90,9 @@ void edge_answer_too_slow(const edge_answerer *answerer, edge_output *out);
 void edge_answerer_date(edge_answerer *answerer, uint64_t unix_seconds);
 /* Tells sites apart from now on; the arrays stay the caller's, and are there as long as the answerer. */
 void edge_answerer_sites(edge_answerer *answerer, const edge_sites *sites);
+/* From now on these patterns, an edge_guard for each site, say who may, with these buckets; all stay the caller's, and
+ * are there as long as the answerer.  0, or -1: those are no buckets. */
+int edge_answerer_guards(edge_answerer *answerer, const edge_guard *guards, void *buckets, uint64_t bytes);
 /* Forgets all origins that were allowed for a site. */
 void edge_answerer_allow_none(edge_answerer *answerer, unsigned site);
 /* 0, or -1: too many origins or one too long. */

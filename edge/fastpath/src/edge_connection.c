@@ -226,17 +226,15 @@ void edge_connection_client(int fd, uint8_t client[16])
 }
 
 /* What only the connection knows of the requests that are logged next. */
-static void prepare_log(edge_loop *loop, int fd)
+static void prepare_log(edge_loop *loop, const edge_connection *c)
 {
     static const char *const suites[] = {"TLSv1.3 TLS_AES_128_GCM_SHA256", "TLSv1.3 TLS_AES_256_GCM_SHA384",
                                          "TLSv1.3 TLS_CHACHA20_POLY1305_SHA256"};
     edge_answerer *answerer = &loop->answerer;
-    const edge_connection *c = loop->connections + fd;
     unsigned suite = c->flags & EDGE_CONN_SEALED ? loop->tls->suite(loop->tls_of, c->tls) : 0; /* 0x13nn */
     const char *tls = suite && suite <= 3 ? suites[suite - 1] : "";
     answerer->tls = (edge_span){(const uint8_t *)tls, strlen(tls)};
     answerer->began = answerer->clock();
-    edge_connection_client(fd, answerer->client);
 }
 
 ssize_t edge_connection_send(edge_loop *loop, int fd, const uint8_t *bytes, size_t length)
@@ -298,8 +296,10 @@ void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
     edge_next next;
     size_t consumed;
     loop->answerer.secure = c->tls;
+    if (loop->answerer.log_every || loop->answerer.guards)
+        edge_connection_client(fd, loop->answerer.client);
     if (loop->answerer.log_every)
-        prepare_log(loop, fd);
+        prepare_log(loop, c);
     do {
         next = edge_answer(&loop->answerer, received.bytes, received.length, &loop->output, &consumed);
         received.bytes += consumed;

@@ -200,3 +200,23 @@ void edge_head_408(edge_output *out, const edge_head_context *context)
     PUT(out, body);
     edge_piece_since(out, begin);
 }
+
+size_t edge_head_429(edge_output *out, const edge_head_context *context, uint64_t seconds, bool with_body)
+{
+    static const char body[] = "429 Too Many Requests: More requests than this address may make; try again later.\n";
+    size_t begin = out->used;
+    PUT(out, "HTTP/1.1 429 Too Many Requests\r\nDate: ");
+    put_date(out, context->date);
+    PUT(out, "\r\nContent-Type: text/plain; charset=utf-8\r\n");
+    put_length(out, sizeof body - 1);
+    PUT(out, "Retry-After: ");
+    edge_put_number(out, seconds);
+    PUT(out, "\r\n");
+    finish(out, context, begin, false);
+    if (with_body) {
+        begin = out->used;
+        PUT(out, body);
+        edge_piece_since(out, begin);
+    }
+    return sizeof body - 1;
+}

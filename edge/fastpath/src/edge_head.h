@@ -42,6 +42,8 @@ bool edge_head_leads(unsigned status);
  * gets no body.  Bytes of the body. */
 size_t edge_head_redirect(edge_output *out, const edge_head_context *context, const edge_entry *entry,
                         const uint8_t *query, size_t query_length, bool with_body);
+/* Too many requests: a token comes in so many seconds.  Bytes of its body, which is put if wanted. */
+size_t edge_head_429(edge_output *out, const edge_head_context *context, uint64_t seconds, bool with_body);
 /* The request's head took too long.  With its body: the answer is whole. */
 void edge_head_408(edge_output *out, const edge_head_context *context);
 

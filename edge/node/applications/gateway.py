@@ -24,7 +24,7 @@ strangers are not, for whom it would tell apart what differs in time alone.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from twisted.internet.address import UNIXAddress
 from twisted.logger import Logger
@@ -33,6 +33,7 @@ from edge.config.applications import is_under
 from edge.http.target import canonical_path, unambiguous_path
 from edge.node.applications.application_request import ApplicationRequest
 from edge.node.applications.timing import Timing
+from edge.node.connection.refused import Refused
 from edge.node.process.counted_log import CountedLog
 from edge.node.resources.audience import is_of_this_machine
 from edge.node.resources.origins import FOREIGN, SAFE, is_foreign
@@ -41,8 +42,6 @@ from edge.upstream.forwarded import passages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
-
-    from twisted.python.failure import Failure
 
     from edge.http.parser import RequestHead
     from edge.node.applications.origin import Origin
@@ -160,51 +159,3 @@ class Gateway:
         if reader.find_without_body(path) is not None:
             return True
         return not path.endswith(b"/") and reader.find_without_body(path + b"/") is not None
-
-
-class Refused:
-    """A request that no application may see; implements :class:`StreamedRequest`."""
-
-    __slots__ = ("_answer", "_channel", "body_in_memory", "cache", "head", "startedWriting")
-
-    def __init__(
-        self, channel: StreamChannel, head: RequestHead, status: int, explanation: str, lines: bytes = b""
-    ) -> None:
-        self.head = head
-        self.body_in_memory = 0
-        self.startedWriting = 0
-        self.cache = ""
-        self._channel = channel
-        self._answer = status, explanation, lines
-
-    def begin(self) -> None:
-        """Answer at once, whatever the body is."""
-        self.startedWriting = 1
-        self._channel.write_error(*self._answer)
-        self._channel.done(self._answer[0])
-
-    def begin_with(self, body: BinaryIO) -> None:
-        """Answer likewise."""
-        body.close()
-        self.begin()
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """Nobody wants a piece of the body."""
-
-    def received(self) -> None:
-        """It was not wanted."""
-
-    def refused(self) -> None:
-        """It was answered already."""
-
-    def connectionLost(self, reason: Failure) -> None:
-        """It was answered already."""
-
-    def pauseProducing(self) -> None:
-        """It produces nothing."""
-
-    def resumeProducing(self) -> None:
-        """It produces nothing."""
-
-    def stopProducing(self) -> None:
-        """It produces nothing."""

@@ -11,6 +11,7 @@
 * ``holding.py``: what it holds of the process's pools, and files that are in one
 * ``upgraded.py``: after ``101 Switching Protocols``; ``ended.py``: what an end counts as
 * ``recording.py``: a request and its answer, for the access log
+* ``guarding.py``: who may; ``refused.py``: a request that is answered so
 * ``context.py``: what these need of the site, as protocols;
   ``site.py``: what all channels of a process share; the root of the resources
 """

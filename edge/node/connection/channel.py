@@ -33,6 +33,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHalfCloseableProtocol, IHandshakeListener, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
@@ -45,10 +46,12 @@ from edge.http.errors import ProtocolError
 from edge.http.parser import NEED_DATA, Data, EndOfMessage, Event, Limits, RequestHead, RequestParser
 from edge.node.connection.ended import count_end
 from edge.node.connection.framing import OutgoingAnswer, interim_head
+from edge.node.connection.guarding import privately
 from edge.node.connection.holding import Holding
 from edge.node.connection.input import Input
 from edge.node.connection.output import Output
 from edge.node.connection.recording import cache_status, record_of
+from edge.node.connection.refused import Refused
 from edge.node.connection.request import EdgeRequest
 from edge.node.connection.states import ConnectionEvent, ConnectionLife, ConnectionState
 from edge.node.connection.staying import STAY_SECONDS
@@ -67,6 +70,7 @@ if TYPE_CHECKING:
 
     from edge.http.fields import Fields
     from edge.node.connection.context import ConnectionContext, ConnectionTransport
+    from edge.node.connection.guarding import Verdict
     from edge.node.connection.streamed import StreamedRequest
     from edge.node.connection.upgraded import Upgraded
     from edge.node.process.channel_limits import ChannelLimits
@@ -108,6 +112,8 @@ class EdgeChannel(Protocol):
         #: In BODY and ANSWERING: the request, and the answer that is made.
         self._request: EdgeRequest | StreamedRequest | None = None
         self._answer: OutgoingAnswer | None = None
+        self._judging: RequestHead | None = None  # it is being found out who asks
+        self._verdict: Verdict | None = None
         self._streamed: StreamedRequest | None = None  # the request, if somebody takes it as it comes
         self._held = False  # who takes it wants no more of its body for now
         self._waits_for_continue = False  # the client, and has sent nothing of the body yet
@@ -163,7 +169,8 @@ class EdgeChannel(Protocol):
             self._refuse(refusal.status, refusal.explanation, refusal.lines)
         finally:
             self._advancing = False
-        if self._input.ended and self._life.is_reading and self._next_turn is None:
+        waits = self._next_turn is not None or self._judging is not None
+        if self._input.ended and self._life.is_reading and not waits:
             self._end()  # the rest of the request, or another one, cannot come
         elif self._life.is_serving and self._keeps():
             self._watch()
@@ -172,6 +179,8 @@ class EdgeChannel(Protocol):
 
     def _may_take(self) -> bool:
         """Whether somebody wants what the parser has next."""
+        if self._judging is not None:
+            return False
         if self._streamed is not None:  # it may want the body before the client takes the answer
             return self._life.state is ConnectionState.BODY and not self._held
         return self._life.is_reading and not self._output.full
@@ -189,18 +198,12 @@ class EdgeChannel(Protocol):
             self._began = self.site.clock.seconds()
             self._answer = OutgoingAnswer(event.method == b"HEAD", not event.keep_alive or self.site.draining)
             self._waits_for_continue = event.expect_continue and not self._parser.buffered
-            self._streamed = self.site.streams.take(self, event) if self.site.streams is not None else None
-            if self._stays:
-                self._stays = False
-                self.site.staying.stayed(self._streamed is not None)
-            if self._streamed is None:
-                self._request = EdgeRequest(self, event)
-                if self._waits_for_continue:
-                    self._continue()
+            verdict = self.site.guard.judge(event, self._address()) if self.site.guard is not None else None
+            if isinstance(verdict, Deferred):
+                self._judging = event
+                verdict.addCallback(self._judged, event)
             else:
-                self._request = self._streamed
-                if event.has_body:
-                    self._streamed.begin()
+                self._admit(event, verdict)
             return
         request = self._request
         assert request is not None, "the events of a body come after that of a head"
@@ -215,6 +218,35 @@ class EdgeChannel(Protocol):
                 self._streamed.begin()
             else:
                 request.received()
+
+    def _judged(self, verdict: Verdict, head: RequestHead) -> None:
+        """Go on with a request of which it is known now who asks."""
+        if self._judging is not head:
+            return  # the connection has ended
+        self._judging = None
+        if self._life.is_serving:
+            self._timed = False
+            self._admit(head, verdict)
+            self._advance()
+
+    def _admit(self, head: RequestHead, verdict: Verdict | None) -> None:
+        """Whose request it is: an application's that takes it as it comes, the resources', or nobody's."""
+        self._verdict = verdict
+        if verdict is not None and verdict.refusal is not None:
+            self._streamed = Refused(self, head, *verdict.refusal)
+        else:
+            self._streamed = self.site.streams.take(self, head) if self.site.streams is not None else None
+        if self._stays:
+            self._stays = False
+            self.site.staying.stayed(self._streamed is not None)
+        if self._streamed is None:
+            self._request = EdgeRequest(self, head)
+            if self._waits_for_continue:
+                self._continue()
+        else:
+            self._request = self._streamed
+            if head.has_body:
+                self._streamed.begin()
 
     def _continue(self) -> None:
         """The body is wanted."""
@@ -242,11 +274,12 @@ class EdgeChannel(Protocol):
             self._timed = True
             self._body_timed = self._body_seen
             limit = _DEADLINES.get(self._life.state)
-            if limit is None or self._held or self._waits_for_continue:
+            if limit is None or self._held or self._waits_for_continue or self._judging is not None:
                 self._arrival.clear()
             else:
                 self._arrival.set(limit(self.site.limits) if not self._stays else STAY_SECONDS)
         later = self._life.state is ConnectionState.ANSWERING or self._next_turn is not None
+        later = later or self._judging is not None
         full = later and self._parser.buffered > PIPELINED_BYTES
         if self._streamed is not None and self._life.state is ConnectionState.BODY:
             self._input.read(not self._held)
@@ -297,7 +330,7 @@ class EdgeChannel(Protocol):
 
     def _forget(self) -> None:
         """There is no request now."""
-        self._request = self._answer = self._streamed = None
+        self._request = self._answer = self._streamed = self._judging = self._verdict = None
         self._held = self._waits_for_continue = False
 
     # Answers out: what a request asks of its channel
@@ -311,6 +344,8 @@ class EdgeChannel(Protocol):
         self._answer.start()
         if self._secure:
             head = with_hsts(head, self.site.hsts)
+        if self._verdict is not None and self._verdict.is_private:
+            head = privately(head)
         request = self._request
         if request is not None and request.head.version == b"HTTP/1.0" and not self._answer.closing:
             head = with_keep_alive(head)
@@ -329,6 +364,7 @@ class EdgeChannel(Protocol):
                 sent=made.sent if made is not None else 0,
                 seconds=self.site.clock.seconds() - self._began if request is not None else 0.0,
                 cache=request.cache if request is not None else "",
+                user=self._verdict.user if self._verdict is not None else b"",
                 tls=self.tls,
             )
             log.write(record)
@@ -580,7 +616,7 @@ class EdgeChannel(Protocol):
         self._input.end()
         if self._life.state is ConnectionState.LINGERING:
             self._close_if_taken()
-        elif self._request is None and self._life.is_serving and self._next_turn is None:
+        elif self._request is None and self._life.is_serving and not (self._next_turn or self._judging):
             self._end()
         elif self._request is not None and not self._request.startedWriting:
             self.abort()

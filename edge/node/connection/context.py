@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
+    from edge.node.connection.guarding import Guard
     from edge.node.connection.recording import RequestLog
     from edge.node.connection.staying import Staying
     from edge.node.process.channel_limits import ChannelLimits
@@ -95,6 +96,8 @@ class ConnectionContext(Protocol):
     limits: ChannelLimits
     #: No further requests are wanted on any connection.
     draining: bool
+    #: Who may; None: everybody.
+    guard: Guard | None
     #: Which hosts are of which site.
     hosts: Hosts
     #: The line Strict-Transport-Security of answers over HTTPS, with its CRLF; b"": none.

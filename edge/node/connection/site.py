@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
     from edge.node.connection.context import OpenConnection
+    from edge.node.connection.guarding import Guard
     from edge.node.connection.recording import RequestLog
     from edge.node.connection.request import EdgeRequest
     from edge.node.connection.streamed import Streams
@@ -82,6 +83,7 @@ class EdgeSite(Site):
         self.hosts = Hosts(sites)
         self.channels: set[OpenConnection] = set()
         self.streams: Streams | None = None
+        self.guard: Guard | None = None
         self.staying = Staying()
         #: No further requests are wanted on any connection.
         self.draining = False

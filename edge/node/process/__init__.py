@@ -6,7 +6,8 @@
 * ``signals.py``: every signal has an answer
 * ``own_resources.py``: ``/.edge/...``: paths and header lines of what lies in the table
 * ``channel_limits.py``: limits of a connection
-* ``log_memory.py``: the rings that requests are written down in
+* ``log_memory.py``: the rings that requests are written down in;
+  ``bucket_memory.py``: the buckets of rates
 * ``daemon_threads.py``: work that blocks for as long as a stranger likes
 * ``clocks.py``: the steady clock for durations, and the date
 * ``acceptor.py``: accepting on the Twisted side; ``admission.py``: how often strangers may come;

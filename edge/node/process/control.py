@@ -4,11 +4,13 @@ The story of one worker::
 
     supervisor                          worker
         |  (spawn: fd 3 control, fd 4 table, fd 5 its own block, fd 6 folder of blobs,
-        |   fd 7 its ring of the log, fd 8 eventfd that wakes who reads it, fd 9.. listeners)
+        |   fd 7 its ring of the log, fd 8 eventfd that wakes who reads it,
+        |   fd 9 buckets of rates, fd 10.. listeners)
         |  Start(settings)  ------------->|  attaches the table, does not accept yet
         |  Certificate(...), any number ->|  it reads no certificate, and no key, from a file
         |<--- answer: fast_path, confined |  it has given up what it does not need
         |  TicketKeys(keys) ------------->|  seals and opens session tickets with them; again when they change
+        |  Users(...), any number ------->|  who may log in; again when that changes
         |  Accept(ready)    ------------->|  accepts connections; ready: the site is published
         |<--- Lookup(path), any number    |  a miss in a table that does not hold everything
         |<--- Fetch(path, etag)           |  a body that only other nodes have, as yet
@@ -45,7 +47,8 @@ BLOCK_FD = 5
 BLOBS_FD = 6
 LOG_FD = 7
 WAKE_FD = 8
-FIRST_LISTENER_FD = 9
+BUCKETS_FD = 9
+FIRST_LISTENER_FD = 10
 
 
 Fields = list[tuple[bytes, Any]]
@@ -74,6 +77,19 @@ class TicketKeys(amp.Command):
     """Seal session tickets with the first of *keys*, which :mod:`.ticket_keys` packs, open those of all."""
 
     arguments: ClassVar[Fields] = [(b"keys", amp.String())]
+
+
+class Users(amp.Command):
+    """A piece of the files of users who may log in (:mod:`edge.node.supervisor.user_files`).
+
+    The pieces come one after the other; with the *last* they replace those that were.
+    """
+
+    arguments: ClassVar[Fields] = [(b"piece", amp.String()), (b"last", amp.Boolean())]
+
+
+#: Bytes of a piece.
+USERS_PIECE = 60_000
 
 
 class Accept(amp.Command):

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import msgspec
 
+from edge.access.rules import AccessRule, AuthRule, RateRule, Rules
 from edge.config.applications import Application
 from edge.confinement.confine import Confinement
 from edge.fastpath import interface
 from edge.http.answer import hsts_line
 from edge.node.process.channel_limits import ChannelLimits
-from edge.node.process.control import LOG_FD, WAKE_FD
+from edge.node.process.control import BUCKETS_FD, LOG_FD, WAKE_FD
 from edge.shares import Pools
 from edge.sites import SiteHosts
 
@@ -44,6 +45,12 @@ class SiteSettings(msgspec.Struct, frozen=True):
     allow_origins: tuple[str, ...] = ()
     #: How browsers find it: scheme, host and port; "": that depends on the host.
     url: str = ""
+    #: Who may; see :mod:`edge.access.rules`.
+    auth: tuple[AuthRule, ...] = ()
+    access: tuple[AccessRule, ...] = ()
+    rates: tuple[RateRule, ...] = ()
+    #: Names of files that stand for their folder.
+    index: tuple[str, ...] = ()
 
 
 class WorkerSettings(msgspec.Struct, frozen=True):
@@ -90,11 +97,21 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     #: Descriptors: of the ring that they are written into, and of what wakes its reader.
     log_ring: int = LOG_FD
     log_wake: int = WAKE_FD
+    #: Of the buckets of rates.
+    buckets: int = BUCKETS_FD
     drain_seconds: float = 10.0
     #: Another one has served in its place: what cannot be had any more keeps nothing else from being served.
     is_successor: bool = False
     #: What the process gives up before it serves.
     confinement: Confinement = Confinement()
+
+    def rules(self) -> list[Rules]:
+        """Who may, by number of the site; []: everybody everything."""
+        made: list[Rules] = []
+        for site in self.sites:
+            first = sum(len(one.rates) for one in made)
+            made.append(Rules(site.auth, site.access, site.rates, site.index, first))
+        return made if any(made) else []
 
     def fast_path_settings(self) -> interface.Settings:
         """The part of them that the fast path is told."""

@@ -35,7 +35,7 @@ from edge.http.errors import ProtocolError
 from edge.http.revalidation import check_content_type, parse_validators, render_stale
 from edge.node.process.clocks import date_of
 from edge.node.process.own_resources import CORS, LOAD, REVALIDATE, json_lines, status_path
-from edge.node.resources.audience import may_see_status
+from edge.node.resources.audience import may_see_status, tell_all
 from edge.node.resources.published import answer_later
 from edge.resource import etag_of
 from edge.sites import entry_name
@@ -82,8 +82,14 @@ class EdgeResources(Resource):
         life: Life,
         pushing: Pushing,
         audience: str = "public",
+        tells: Callable[[bytes, bytes, str], bool] = tell_all,
     ) -> None:
-        """*audience*: who may see the status and the dashboard, ``--status``."""
+        """*audience*: who may see the status and the dashboard, ``--status``.
+
+        *tells*: (prefix of the site, target, address of the client) -> whether it is told if its copy is
+        current.
+        """
+        self._tells = tells
         super().__init__()
         self._audience = audience
         self.putChild(b"socket", _Answering(pushing.open, (b"GET",)))
@@ -136,11 +142,11 @@ class EdgeResources(Resource):
         reader = self._reader
         sequence = reader.sequence  # before the look: what is published meanwhile may be missed
         before = find_state(reader)
-        prefix = request.prefix
+        prefix, host = request.prefix, getattr(request.client, "host", "")
         stale = [
             number
             for number, (tag, target) in enumerate(validators)
-            if not reader.is_current(entry_name(prefix, target), tag)
+            if not self._tells(prefix, target, host) or not reader.is_current(entry_name(prefix, target), tag)
         ]
         body = render_stale(sequence, stale, state_since(reader, before))
         template = reader.find_without_body(REVALIDATE)

@@ -56,7 +56,7 @@ from edge.http.forms import parse_query
 from edge.http.websocket import accept, framed
 from edge.load.document import TTL_MS, decode
 from edge.node.process.own_resources import LOAD, status_path
-from edge.node.resources.audience import may_see_status
+from edge.node.resources.audience import may_see_status, tell_all
 from edge.node.resources.origins import own_origins
 from edge.node.resources.pushsocket import PushSocket
 from edge.sites import ALONE, entry_name
@@ -64,7 +64,7 @@ from edge.table.counters import INDEX
 from edge.table.site_state import find_state, state_since
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from edge.node.connection.request import EdgeRequest
     from edge.node.process.group_news import GroupNews
@@ -122,13 +122,15 @@ class Pushing:
         audience: str = "public",
         link_bps: float = 0.0,
         sites: Sequence[SiteHosts] = ALONE,
+        tells: Callable[[bytes, bytes, str], bool] = tell_all,
     ) -> None:
         """*origins*: by number of the site, serialized origins that may connect beside our own; ``*``: all.
 
         *most*: connections at once, see :func:`edge.descriptors.socket_limit`.  *audience*: whose choice
         the topic ``status`` is, ``--status``.  *link_bps*: see :func:`round_seconds`.  *sites*: each has a
-        load document of its own.
+        load document of its own.  *tells*: see :class:`.edge_resources.EdgeResources`; sockets are strangers.
         """
+        self._tells = tells
         self._link_bps = link_bps
         self.sockets: set[PushSocket] = set()
         self._reader = reader
@@ -254,7 +256,7 @@ class Pushing:
         stale = [
             number
             for number, (tag, path) in enumerate(copies)
-            if not reader.is_current(entry_name(prefix, path), tag)
+            if not self._tells(prefix, path, "") or not reader.is_current(entry_name(prefix, path), tag)
         ]
         return state_since(reader, before), stale
 

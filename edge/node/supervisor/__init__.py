@@ -9,7 +9,8 @@ In the order of what happens:
   ``listeners.py``, ``sockets.py``: endpoints to listening sockets
 * ``assembly.py``: a node, put together; ``node.py``: its parts from the start to the end
 * ``hosting/``: applications behind the edge: their processes, and how workers reach them
-* ``keepers.py``: what keeps certificates and keys of tickets
+* ``keepers.py``: what keeps certificates and keys of tickets;
+  ``user_files.py``: files of users who may log in; ``hiding.py``: what is not told of as changed
 * ``answer_purging.py``: what is stored of applications, taken away by hand;
   ``explaining.py``: why an address is answered from the table, or not;
   ``group_news.py``: which cache groups have changed, as workers are told;

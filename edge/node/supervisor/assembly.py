@@ -25,6 +25,7 @@ from edge.config.publishing import publish_settings, site_hosts
 from edge.config.trying import Trial, try_request
 from edge.fastpath.answerer import monotonic_ms
 from edge.node.bodies.store import BodyStore
+from edge.node.process.bucket_memory import BucketMemory
 from edge.node.process.clocks import date_of
 from edge.node.process.own_resources import ADDRESSES
 from edge.node.process.periodic import Periodic
@@ -42,17 +43,15 @@ from edge.node.supervisor.answers import AnswerStore
 from edge.node.supervisor.certificate_report import CertificateReport
 from edge.node.supervisor.explaining import Explaining
 from edge.node.supervisor.group_news import GroupNews
+from edge.node.supervisor.hiding import Hiding, user_files
 from edge.node.supervisor.hosting.applications import Applications
 from edge.node.supervisor.inspection import Inspection
 from edge.node.supervisor.keepers import make_keeper, make_ticket_keeper
 from edge.node.supervisor.node import Node, Part
-from edge.node.supervisor.plan import (
-    automatic_files,
-    capacity,
-    public_url,
-    site_url,
-)
+from edge.node.supervisor.plan import automatic_files, capacity, public_url, site_url
 from edge.node.supervisor.reloading import Reloader
+from edge.node.supervisor.user_files import LOOK_SECONDS as USERS_LOOK_SECONDS
+from edge.node.supervisor.user_files import UserFiles
 from edge.node.supervisor.worker_host import WorkerHost
 from edge.node.supervisor.workers import make_workers
 from edge.node.telemetry.accesslog import AccessLog
@@ -113,7 +112,10 @@ def make_node(
     store = Store(str(config.cache_dir), _report)
     writer = Writer(opened.segment)
     slices = Slices(reactor)
-    state = StateEntry(writer, lambda: date_of(reactor))
+    state = StateEntry(writer, lambda: date_of(reactor), Hiding(configuration).is_hidden)
+    buckets = BucketMemory.create()
+    users = UserFiles(lambda: user_files(configuration.current), lambda: workers.take_users())
+    users.start_with()
     groups = Groups(limit=GROUPS_OF_AN_ENTRY * config.table_entries)
     answers = AnswerStore(writer, opened.segment, reactor, monotonic_ms, groups)
     answers.index(groups)
@@ -151,6 +153,8 @@ def make_node(
         opened.worker_user,
         applications.connect,
         access_log=access_log,
+        buckets=buckets.fd,
+        users=lambda: users.packed,
     )
     workers = make_workers(config.worker_count, host, opened.segment, give_up, reactor)
     answers.refiller = workers
@@ -244,6 +248,7 @@ def make_node(
         Periodic(writer.reclaim, RECLAIM_SECONDS, reactor),
         *([answers] if config.applications else ()),
         Periodic(look_at_certificates, LOOK_SECONDS, reactor),
+        Periodic(users.look, USERS_LOOK_SECONDS, reactor),
         tickets,
         *([keeper] if keeper is not None else ()),
         load,

@@ -102,6 +102,10 @@ def site_settings(config: Config, site: Site, listeners: Sequence[Listener]) -> 
         default=site.default,
         allow_origins=tuple(dict.fromkeys((*filter(None, (url,)), *site.allow_origin))),
         url=url,
+        auth=site.auth,
+        access=site.access,
+        rates=site.rate,
+        index=site.index,
     )
 
 

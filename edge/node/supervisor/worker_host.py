@@ -44,8 +44,8 @@ class WorkerHost:
 
     *look_up*: what is published under a path.  *fetch*: (path, ETag) -> whether that body, which only other
     nodes had, is in the blob store now.  *descriptors*: how many a worker may have open.
-    *blobs*: descriptor of the folder of blobs.  *user*: whom worker processes become.  *connect*:
-    (application, number of its place) -> descriptor of a new connection; an
+    *blobs*, *buckets*: descriptors of the folder of blobs, and of the buckets of rates.  *user*: whom worker
+    processes become.  *connect*: (application, number of its place) -> descriptor of a new connection; an
     :class:`~edge.errors.EdgeError` says why not.
     """
 
@@ -65,6 +65,8 @@ class WorkerHost:
         connect: Callable[[str, int], Awaitable[int]] | None = None,
         *,
         access_log: AccessLog,
+        buckets: int,
+        users: Callable[[], bytes],
     ) -> None:
         self._configuration = configuration
         self._listeners = listeners
@@ -82,6 +84,8 @@ class WorkerHost:
         #: Packed news of cache groups that says how things are, for a worker that starts.
         self.group_news: Callable[[], bytes] = bytes
         self._access_log = access_log
+        self._buckets = buckets
+        self._users = users
 
     def settings(self, index: int) -> WorkerSettings:
         """The settings of worker *index*, by the configuration in force."""
@@ -91,7 +95,9 @@ class WorkerHost:
         if own_process:
             return made
         log = self._access_log
-        return msgspec.structs.replace(made, log_ring=log.ring(index), log_wake=log.wake)
+        return msgspec.structs.replace(
+            made, log_ring=log.ring(index), log_wake=log.wake, buckets=self._buckets
+        )
 
     def encoded_settings(self, index: int, is_successor: bool = False) -> bytes:
         """The settings of worker *index*, encoded; *is_successor*: another one has served in its place."""
@@ -107,6 +113,7 @@ class WorkerHost:
             self._blobs,
             log.ring(index),
             log.wake,
+            self._buckets,
             *sockets,
         ]
 
@@ -117,6 +124,10 @@ class WorkerHost:
             for number, listener in enumerate(self._listeners)
             if listener.certificates
         ]
+
+    def packed_users(self) -> bytes:
+        """Who may log in, packed (:mod:`edge.node.supervisor.user_files`)."""
+        return self._users()
 
     def packed_ticket_keys(self) -> bytes:
         """The keys of session tickets, packed (:mod:`edge.node.process.ticket_keys`)."""

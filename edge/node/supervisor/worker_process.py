@@ -122,6 +122,7 @@ class WorkerSlot:
         started.addCallbacks(self._started, self._start_failed, callbackArgs=(talk,))
         Deferred.fromCoroutine(self._certify_first())
         self.take_ticket_keys()
+        self.take_users()
         self.tell_groups(self._host.group_news())
         self._pinging.start(PING_SECONDS, now=False)
 
@@ -163,6 +164,15 @@ class WorkerSlot:
         if self._talk is not None:
             keys = self._host.packed_ticket_keys()
             self._quietly(self._talk.callRemote(control.TicketKeys, keys=keys))
+
+    def take_users(self) -> None:
+        """Have the worker, if there is one, know the present users."""
+        if self._talk is None:
+            return
+        packed, size = self._host.packed_users(), control.USERS_PIECE
+        for at in range(0, len(packed), size):
+            last = at + size >= len(packed)
+            self._quietly(self._talk.callRemote(control.Users, piece=packed[at : at + size], last=last))
 
     def refill(self, application: str, name: bytes, token: int) -> bool:
         """Have the worker ask the clean question of a key; False: it does not serve."""

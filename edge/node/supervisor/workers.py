@@ -60,6 +60,9 @@ class Workers(Protocol):
     def take_ticket_keys(self) -> None:
         """Use the present keys of session tickets."""
 
+    def take_users(self) -> None:
+        """Let the present users log in."""
+
     def refill(self, application: str, name: bytes, token: int) -> int | None:
         """Have one ask the clean question of a key; its number, None: none serves."""
 
@@ -135,6 +138,11 @@ class WorkerProcesses:
         """Have all use the present keys of session tickets; those that start later do anyway."""
         for slot in self._slots:
             slot.take_ticket_keys()
+
+    def take_users(self) -> None:
+        """Let the present users log in; those that start later do anyway."""
+        for slot in self._slots:
+            slot.take_users()
 
     def refill(self, application: str, name: bytes, token: int) -> int | None:
         """Have the next one that serves ask the clean question of a key."""
@@ -228,6 +236,7 @@ class InProcessWorker:
     def start(self) -> None:
         """Nothing to spawn."""
         self.take_ticket_keys()
+        self.take_users()
         self._log.info("{how}, in this one process", how=self._serving.describe_fast_path())
 
     def accept(self, ready: bool) -> None:
@@ -251,6 +260,10 @@ class InProcessWorker:
     def take_ticket_keys(self) -> None:
         """Use the present keys of session tickets."""
         self._serving.take_ticket_keys(unpack_ticket_keys(self._host.packed_ticket_keys()))
+
+    def take_users(self) -> None:
+        """Let the present users log in."""
+        self._serving.take_users(self._host.packed_users())
 
     def refill(self, application: str, name: bytes, token: int) -> int | None:
         """Ask the clean question of a key."""

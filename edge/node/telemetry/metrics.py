@@ -66,6 +66,10 @@ _COUNTERS: dict[str, tuple[str, dict[tuple[str, ...], str]]] = {
         "Connections closed at once, by the limit that they met",
         {("total",): "refused_total", ("address",): "refused_address", ("share",): "refused_share"},
     ),
+    "edge_refused_requests": (
+        "Requests that rules refused: too often (429), without a password (401), from other networks (403)",
+        {("rate",): "refused_rate", ("login",): "refused_login", ("network",): "refused_network"},
+    ),
     "edge_handoffs": ("Connections given to Twisted", {(): "handoffs"}),
     "edge_returns": ("Connections given back to the fast path", {(): "returns"}),
     "edge_timeouts": (
@@ -119,6 +123,7 @@ _LABELS = {
     "edge_shared_answers": ("result",),
     "edge_twisted_responses": ("status",),
     "edge_connections_refused": ("limit",),
+    "edge_refused_requests": ("rule",),
     "edge_timeouts": ("what",),
     "edge_received_bytes": ("path",),
     "edge_sent_bytes": ("path",),

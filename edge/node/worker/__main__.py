@@ -66,6 +66,8 @@ class Worker(amp.AMP):
         self._leaving = False
         #: Of the listener whose last certificate has not come yet.
         self._credentials: list[Credential] = []
+        #: Of the files of users whose last piece has not come yet.
+        self._users = b""
         self.exit_code = 0
 
     @control.Start.responder
@@ -96,6 +98,15 @@ class Worker(amp.AMP):
         """Use *keys* for session tickets."""
         if self._serving is not None:
             self._serving.take_ticket_keys(unpack_ticket_keys(keys))
+        return {}
+
+    @control.Users.responder
+    def users(self, piece: bytes, last: bool) -> dict[str, Any]:
+        """These may log in."""
+        self._users += piece
+        if last and self._serving is not None:
+            packed, self._users = self._users, b""
+            self._serving.take_users(packed)
         return {}
 
     @control.Accept.responder

@@ -7,23 +7,30 @@ A worker process has exactly one; with ``--workers 0`` the supervisor has one it
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from edge.access.htpasswd import parse_users
 from edge.descriptors import socket_limit
 from edge.errors import ConfigError
 from edge.fastpath import select
 from edge.fastpath.adapter import Adapter
 from edge.fastpath.answerer import monotonic_ms
-from edge.fastpath.interface import Logging
+from edge.fastpath.buckets import buckets_of
+from edge.fastpath.interface import Guarding, Logging
 from edge.node.applications.fills import FillDesk
+from edge.node.connection.guarding import Guard
 from edge.node.connection.recording import RequestLog
 from edge.node.connection.site import ChannelFactory, EdgeSite, RootResource
+from edge.node.process.bucket_memory import BucketMemory
 from edge.node.process.clocks import date_of
 from edge.node.process.control import NotPublishedYet
+from edge.node.process.daemon_threads import in_daemon_thread
 from edge.node.process.group_news import unpack as unpack_group_news
 from edge.node.process.lag import LagMeter
 from edge.node.process.life import Life, NodeEvent
@@ -31,6 +38,7 @@ from edge.node.process.log_memory import LogMemory
 from edge.node.process.lookup import unpack
 from edge.node.process.own_resources import CHALLENGES, LOAD, key_authorization
 from edge.node.resources.addresses import Addresses
+from edge.node.resources.audience import tell_all
 from edge.node.resources.edge_resources import EdgeResources
 from edge.node.resources.https_only import HTTPSOnly
 from edge.node.resources.mounts import Broken, Guarded, Mount, open_mount, parse_mount
@@ -40,7 +48,7 @@ from edge.node.resources.pushing import Pushing
 from edge.node.worker.applications import Applications, Cache
 from edge.node.worker.checked_blobs import CheckedBlobs
 from edge.node.worker.secure_listeners import SecureListeners
-from edge.sites import entry_name
+from edge.sites import Hosts, entry_name
 from edge.table.counters import INDEX
 from edge.table.reader import Reader
 from edge.table.segment import CounterBlock
@@ -58,6 +66,7 @@ if TYPE_CHECKING:
     from edge.node.process.settings import ListenerSettings, WorkerSettings
     from edge.node.process.ticket_keys import TicketKey
     from edge.node.worker.applications import ConnectTo
+    from edge.sites import SiteHosts
     from edge.table.reader import Entry
     from edge.table.segment import Segment
     from edge.tls.interface import Credential
@@ -106,6 +115,8 @@ class Serving:
             wanted=settings.fast_path != "off" and build.kind == "native",
         )
         hosts = settings.site_hosts()
+        self._guard = self._make_guard(build.kind, hosts)
+        tells = self._guard.tells if self._guard is not None else tell_all
         origins = self._origins = [
             ClusterOrigins(
                 [origin.encode("ascii") for origin in site.allow_origins],
@@ -128,8 +139,9 @@ class Serving:
             settings.status,
             settings.link_bps,
             hosts,
+            tells,
         )
-        own = EdgeResources(self._reader, published, self.life, self._pushing, settings.status)
+        own = EdgeResources(self._reader, published, self.life, self._pushing, settings.status, tells)
         root: Resource = RootResource(own, published)
         for mount in map(parse_mount, settings.mounts):
             root.putChild(mount.path.encode(), Guarded(self._open(mount), origins[0]))
@@ -146,6 +158,7 @@ class Serving:
             settings.pools(),
             hosts,
         )
+        self._edge_site.guard = self._guard
         self._applications: Applications | None = None
         if settings.applications and connect is not None:
             cache = None
@@ -172,7 +185,12 @@ class Serving:
             self._edge_site.streams = gateway
             published.beyond = gateway.take_whole
         self._factories = [self._factory(number) for number in range(len(settings.listeners))]
-        told = replace(settings.fast_path_settings(), tls=self._secure.native, log=self._logging())
+        told = replace(
+            settings.fast_path_settings(),
+            tls=self._secure.native,
+            log=self._logging(),
+            guarding=self._guarding(),
+        )
         fast_path = build(segment, settings.index, told)
         for number, of_site in enumerate(origins):
             fast_path.allow_origins(of_site, number)
@@ -193,6 +211,12 @@ class Serving:
         if self.fast_path == "python" and self._settings.fast_path == "auto":
             how = "no native build here: the Python twin serves"
         return "; ".join(filter(None, (how, self._secure.describe())))
+
+    def take_users(self, packed: bytes) -> None:
+        """Let those log in who are in *packed* (:mod:`edge.node.supervisor.user_files`), from now on."""
+        if self._guard is not None:
+            files: dict[str, bytes] = msgspec.msgpack.decode(packed, type=dict[str, bytes])
+            self._guard.take_users({name: parse_users(data, name) for name, data in files.items()})
 
     def take_ticket_keys(self, keys: Sequence[TicketKey]) -> None:
         """Seal session tickets under the first of *keys* from now on, and open those of all."""
@@ -313,6 +337,27 @@ class Serving:
         for number, origins in enumerate(self._origins):
             if origins.look():
                 self._adapter.fast_path.allow_origins(origins, number)
+
+    def _make_guard(self, kind: str, hosts: Sequence[SiteHosts]) -> Guard | None:
+        """Who may, with the buckets of the node as a fast path of that *kind* has them; None: everybody."""
+        rules = self._settings.rules()
+        if not rules:
+            return None
+        self._buckets = BucketMemory(self._settings.buckets)
+        return Guard(
+            rules,
+            Hosts(hosts),
+            buckets_of(kind, self._buckets.memory, self._buckets.fd),
+            lambda: monotonic_ms() * 1000,
+            lambda name: self._counters.add(INDEX[name]),
+            partial(in_daemon_thread, self._reactor),
+        )
+
+    def _guarding(self) -> Guarding | None:
+        """What the fast path is told of who may; None: everybody."""
+        if self._guard is None:
+            return None
+        return Guarding(self._guard.patterns, self._buckets.memory, self._buckets.fd)
 
     def _logging(self) -> Logging | None:
         """Where the fast path writes down what it answers; None: nowhere."""

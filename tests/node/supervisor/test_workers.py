@@ -147,6 +147,10 @@ class Host:
         """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
         return b""
 
+    def packed_users(self) -> bytes:
+        """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
+        return b"users"
+
     def packed_ticket_keys(self) -> bytes:
         """See :class:`edge.node.supervisor.worker_host.WorkerHost`."""
         return self.keys

@@ -41,8 +41,8 @@ class Serving:
         if credentials[-1].key == b"wrong":
             raise ConfigError("a problem")
 
-    def reopen_log(self) -> None:
-        self.told.append("reopen")
+    def take_users(self, packed: bytes) -> None:
+        self.told.append(packed)
 
     def drain(self, seconds: float) -> Deferred[int]:
         self.told.append(("drain", seconds))
@@ -88,14 +88,16 @@ class WorkerTests(SynchronousTestCase):
 
     def test_what_comes_before_the_settings_harms_nothing(self) -> None:
         self.assertEqual(self.certificate(), {})
-        self.assertEqual((self.worker.reopen_log(), self.worker.ping()), ({}, {}))
+        self.assertEqual((self.worker.users(b"x", True), self.worker.ping()), ({}, {}))
 
     def test_it_passes_on_what_it_is_told(self) -> None:
         self.start()
         self.worker.accept(False)
         self.worker.accept(True)
-        self.worker.reopen_log()
-        self.assertEqual(self.serving.told, [("accept", False), ("accept", True), "reopen"])
+        self.worker.users(b"one, ", False)
+        self.worker.users(b"two", True)
+        self.worker.users(b"three", True)
+        self.assertEqual(self.serving.told, [("accept", False), ("accept", True), b"one, two", b"three"])
 
     def test_the_certificates_of_a_listener_are_shown_when_the_last_has_come(self) -> None:
         self.start()
