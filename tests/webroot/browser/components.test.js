@@ -90,6 +90,29 @@ class States {
   flag = () => this.random() < 0.5;
   row = (depth = 0) => ({ key: this.text(), text: this.text(), on: this.flag(), rows: depth < 2 ? this.many(2, () => this.row(depth + 1)) : [] });
   all = () => ({ title: this.text(), number: this.number(), big: this.number(), rows: this.many(4, () => this.row()), nothing: this.pick([null, false, true, "", []]) });
+  word = (...all) => this.pick([...all, this.text()]);
+  code = () => Math.floor(this.random() * 0x10ffff).toString(16);
+  votes = () => Math.floor(this.random() * 1e6);
+  at = () => Math.floor(this.random() * 4e9);
+  voting = (codes) => this.pick([undefined, Object.fromEntries(codes.map((code) => [code, this.pick(["given", "waits", "", this.text()])]))]);
+  block = () => ({ slug: this.text(), name: this.text() });
+  glyph = () => ({ code: this.code(), name: this.text(), glyph: this.text(), votes: this.votes(), block: this.block() });
+  ranking = () => {
+    const ranking = this.many(8, this.glyph);
+    return { ranking, first: 8, back: this.word("/"), heading: this.flag(), voting: this.voting(ranking.map(({ code }) => code)), problem: this.pick([undefined, "", this.text()]) };
+  };
+  comment = () => ({ id: this.votes(), text: this.text(), at: this.at(), character: this.pick([undefined, this.glyph()]) });
+  comments = () => ({ [this.pick(["comments", "recent"])]: this.many(6, this.comment), code: this.pick([undefined, this.code()]), state: this.text(), problem: this.text(), text: this.text() });
+  blocks = () => ({ all: this.flag(), blocks: this.many(9, () => ({ ...this.block(), count: this.votes(), sample: this.text() })) });
+  character = () => ({ code: this.code(), character: { ...this.glyph(), category: this.text(), upper: this.word(""), lower: this.word(""), decomposition: this.word(""), numeric: this.word("") }, voting: this.voting([this.code()]), problem: this.text() });
+  grid = () => ({ page: 1 + this.votes(), block: { ...this.block(), first: this.code(), last: this.code(), count: this.votes(), pages: this.pick([1, 2, 99]), characters: this.many(9, this.glyph) } });
+  found = () => ({ text: this.word(""), search: this.pick([undefined, this.many(9, this.glyph)]) });
+  now = () => ({
+    said: this.pick([undefined, this.many(2, this.text)]), offer: this.word(undefined), spared: this.pick([undefined, { requests: this.text(), bytes: this.text(), kept: this.text() }]),
+    nodes: this.pick([undefined, this.many(4, () => ({ id: this.text(), url: this.text(), is: this.pick(["up", "slow", "away", "unknown"]), mine: this.flag(), use: this.many(40, () => this.random()) }))]),
+    choice: this.word(undefined), staging: this.pick([undefined, null, { url: this.text(), token: this.text() }]), unplugged: this.flag(), pending: this.word(undefined), answer: this.word(undefined), brief: this.flag(),
+    rows: this.pick([undefined, this.many(7, () => ({ id: this.votes(), at: this.text(), kind: this.pick(["browser", "node", "news", "you", "bad"]), what: this.text(), bytes: this.word(undefined), ms: this.word(undefined), size: this.votes() }))]),
+  });
   counter = () => ({ code: this.text(), votes: this.number(), mine: this.number(), pending: this.flag(), rows: this.many(5, this.text) });
 }
 
@@ -113,7 +136,7 @@ test(`QuickJS and Chromium write the same bytes for ${STATES} states of each com
   const page = await chrome.context.newPage();
   await page.goto(url("/empty"));
   const states = new States(20);
-  for (const [site, names] of [[0, ["all", "counter"]]]) {
+  for (const [site, names] of [[0, ["all", "counter"]], [1, ["ranking", "comments", "blocks", "character", "grid", "found", "now"]]]) {
     for (const name of names) {
       const all = Array.from({ length: STATES }, () => [name, states[name](), states.text() || "k"]);
       const theirs = await inBrowser(page, all.map(([name, props, key]) => [`/components/${name}.js`, props, key]));
