@@ -14,6 +14,7 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
   ``apps_cluster.py``: behind four nodes: writes read everywhere, cold keys, orders of fills and changes;
 * ``graphql.py``: what a query costs the application, by trusted document and as text
 * ``tls.py``, ``tls_client.py``: the same over TLS, its handshakes and its memory;
+* ``article.py``: pages of components: streamed, rendered, and patched beside lit, preact and idiomorph;
 * ``servers.py``: our node and nginx as processes on one core;
 * ``client.py``: wrk on the other core, and the requests it sends;
 * ``memory.py``, ``sockets.py``: user memory of idle connections and WebSockets; ``warm_start.py``: publishing
