@@ -13,6 +13,7 @@ import re
 import statistics
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -176,14 +177,15 @@ def rendering(place: Place) -> list[Row]:
     )
     props = {"rows": [{"id": number, "name": f"LATIN & <LETTER> {number}"} for number in range(30)]}
     components = Components(place.directory)
-    times: dict[str, list[float]] = {"QuickJS": [], "Jinja2": []}
+    kinds: dict[str, Callable[[], str]] = {
+        "QuickJS": lambda: components.render_now("rows", props),
+        "Jinja2": lambda: template.render(props),
+    }
+    times: dict[str, list[float]] = {name: [] for name in kinds}
     try:
         assert components.render_now("rows", props).count("<li") == template.render(props).count("<li")
         for _ in range(place.some(100, 2000)):
-            for name, work in (
-                ("QuickJS", lambda: components.render_now("rows", props)),
-                ("Jinja2", lambda: template.render(props)),
-            ):
+            for name, work in kinds.items():
                 begun = time.perf_counter()
                 work()
                 times[name].append((time.perf_counter() - begun) * 1000)
