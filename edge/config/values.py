@@ -6,7 +6,9 @@ So the command line and the file can never understand a value differently.
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -19,6 +21,9 @@ from edge.errors import ConfigError
 from edge.publish.injection import Pages
 from edge.publish.rules import CacheRules
 from edge.publish.types import checked_type
+
+#: Of Linux: NAME_MAX, and PATH_MAX without the zero at its end.
+NAME_BYTES, PATH_BYTES = 255, 4095
 
 
 class Wrong(ValueError):
@@ -102,16 +107,24 @@ def _absolute(text: str, base: Path) -> Path:
     if not text or "\0" in text:
         raise Wrong("give a path")
     try:
-        return base / Path(text).expanduser()
+        path = base / Path(text).expanduser()
     except RuntimeError as error:
         raise Wrong(f"{error}; write the path out") from None
+    if len(os.fsencode(path)) > PATH_BYTES or any(len(os.fsencode(part)) > NAME_BYTES for part in path.parts):
+        raise Wrong(f"a name has {NAME_BYTES} bytes at most, and a path {PATH_BYTES}; give a shorter one")
+    return path
 
 
 def _existing_directory(text: str, base: Path) -> Path:
     path = _absolute(text, base)
-    if not path.is_dir():
-        raise Wrong("there is no such directory; make it or name another one" if not path.exists()
-                    else "this is a file; name the directory that holds the site")  # fmt: skip
+    try:
+        is_directory = stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        raise Wrong("there is no such directory; make it or name another one") from None
+    except OSError as error:
+        raise Wrong(f"it cannot be looked at ({error.strerror}); name a directory that can") from None
+    if not is_directory:
+        raise Wrong("this is a file; name the directory that holds the site")
     return path
 
 
