@@ -18,7 +18,7 @@ from edge.config.applications import Application
 from edge.fastpath.answerer import PythonAnswerer
 from edge.fastpath.interface import Next, Settings
 from edge.fastpath.native import NativeAnswerer
-from edge.http.answer import hsts_line
+from edge.http.answer import hsts_line, speculation_line
 from edge.http.dates import format_date
 from edge.node.applications.caching import CachingOrigin
 from edge.node.applications.fills import FillDesk
@@ -80,6 +80,8 @@ class Ways(SynchronousTestCase):
             ]
             for build in (NativeAnswerer, PythonAnswerer)
         )
+        for one in (*self.native, *self.python):
+            one.speculate(speculation_line("/rules.json"))
         reader = Reader(self.segment, 1, lambda: site.NOW_MS)
         self.source = Source(reader, "/nonexistent", _nobody, ((ORIGIN,), (), ()))
 
@@ -91,6 +93,7 @@ class Ways(SynchronousTestCase):
         pushing = Pushing(self.source.reader, (frozenset(),) * 3, clock)
         root = RootResource(EdgeResources(self.source.reader, published, Life(), pushing), published)
         edge_site = EdgeSite(root, clock, hsts=HSTS, sites=self.sites)
+        edge_site.speculation = speculation_line("/rules.json")
         gateway = Gateway([self.place(clock)], self.source.reader, clock, ((),) * 3, hosts=edge_site.hosts)
         edge_site.streams = gateway
         published.beyond = gateway.take_whole

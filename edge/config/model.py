@@ -138,6 +138,10 @@ class Config(SiteRules):
     tls_policy: Literal["modern", "intermediate"] = "intermediate"
     #: Value of Strict-Transport-Security in answers over HTTPS; "": none; None: as ``security`` says.
     hsts: str | None = None
+    #: Percent of utilization below which pages may be prefetched; 0: never.
+    speculation: int = 0
+    #: The path of the rules by which they are.
+    speculation_rules: str = "/.edge/speculation-rules"
     #: Who may see ``/.edge/status`` and the dashboard.
     status: Literal["public", "local", "off"] = "public"
     #: ``/path=module:name[:argument]``; see :mod:`edge.node.resources.mounts`.

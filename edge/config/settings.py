@@ -141,6 +141,12 @@ _ROWS = (
             "Strict-Transport-Security in answers over HTTPS, like max-age=31536000; includeSubDomains. "
             "Browsers then keep to HTTPS for so many seconds, so begin with a small number.",
             "none, and max-age=31536000 with --security strict"),
+    Setting("speculation", integer(0, 100), "Serving",
+            "Send Speculation-Rules with pages while this node's utilization is below so many percent: "
+            "browsers then fetch pages before somebody asks for them. 0: never."),
+    Setting("speculation-rules", values.SITE_PATH, "Serving",
+            "Where these rules are: a path, whose answer has the type application/speculationrules+json.",
+            "/.edge/speculation-rules: pages of this site, when the pointer rests on a link to them"),
     Setting("allow-origin", values.ORIGINS, "Serving",
             "An origin whose scripts may read answers (CORS), or * for every one.", "this node's own"),
     Setting("status", choice("public", "local", "off"), "Serving",

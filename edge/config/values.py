@@ -225,6 +225,10 @@ def _directory_url(text: str, base: Path) -> str:
 _HSTS = re.compile(r"max-age=[0-9]{1,10}(?:; ?includeSubDomains)?(?:; ?preload)?")
 
 
+#: Characters of a path that goes out in a field.
+_LONGEST_PATH = 200
+
+
 def _hsts(text: str, base: Path) -> str:
     if text in ("", "none"):
         return ""
@@ -232,6 +236,12 @@ def _hsts(text: str, base: Path) -> str:
         raise Wrong(
             "give max-age=SECONDS, and after it ; includeSubDomains or ; includeSubDomains; preload, or none"
         )
+    return text
+
+
+def _site_path(text: str, base: Path) -> str:
+    if len(text) > _LONGEST_PATH or not re.fullmatch(r"/[!#-\[\]-~]*", text):
+        raise Wrong(f"give a path of the site, like /rules.json, of {_LONGEST_PATH} characters at most")
     return text
 
 
@@ -392,6 +402,7 @@ NAMES = Kind("NAME", _dns_name, repeated=True)
 EMAIL = Kind("ADDRESS", _email)
 DIRECTORY_URL = Kind("URL", _directory_url)
 HSTS = Kind("VALUE", _hsts)
+SITE_PATH = Kind("/PATH", _site_path)
 GOSSIP = Kind("ADDRESS:PORT", _gossip)
 PEERS = Kind("HOST:PORT", _address, repeated=True)
 ORIGINS = Kind("ORIGIN", _origin, repeated=True)

@@ -23,6 +23,7 @@ from edge.http.answer import (
     redirect_published,
     too_many,
     with_hsts,
+    with_speculation,
 )
 from edge.http.dates import format_date
 from edge.http.revalidation import render_stale
@@ -80,6 +81,7 @@ class PythonAnswerer:
         #: Of the request being answered: its site, and what the names of that one's entries begin with.
         self._site, self._prefix = 0, b""
         self._hsts = settings.hsts if settings.secure else b""
+        self._speculation = b""
 
     def allow_origins(self, origins: Collection[bytes], site: int = 0) -> None:
         self._origins[site] = frozenset(origins)
@@ -88,6 +90,15 @@ class PythonAnswerer:
     def needs_client(self) -> bool:
         """Whether :meth:`receive_from` matters."""
         return self.log is not None or bool(self._patterns)
+
+    def speculate(self, line: bytes) -> None:
+        if len(line) > 256:
+            raise ValueError(f"a line of {len(line)} bytes: {line!r}")
+        self._speculation = line
+
+    def _finished(self, head: bytes) -> bytes:
+        """*head* with the lines that come last."""
+        return with_speculation(with_hsts(head, self._hsts), self._speculation)
 
     def drain(self) -> None:
         self.draining = True
@@ -230,7 +241,7 @@ class PythonAnswerer:
         head = head_200(
             self._date, entry.etag, entry.modified, entry.length, entry.lines_200, cors, close, state
         )
-        return [with_hsts(head, self._hsts), body]
+        return [self._finished(head), body]
 
     def _redirect(self, request: Request, slot: Slot, close: bool) -> list[bytes] | None:
         """The answer to GET or HEAD of what is elsewhere; None: let go."""
@@ -244,7 +255,7 @@ class PythonAnswerer:
         head, body = redirect_published(
             entry.status, entry.lines_304, query if mark else None, self._date, lines, close
         )
-        return [with_hsts(head, self._hsts), body if request.method == b"GET" else b""]
+        return [self._finished(head), body if request.method == b"GET" else b""]
 
     def _stored(self, request: Request, close: bool) -> list[bytes] | None:
         """The answer of an application to GET or HEAD of exactly this target; None: let go."""
@@ -280,7 +291,7 @@ class PythonAnswerer:
         else:
             self.counters.add(_OK)
             head = head_answer(date, age, etag, entry.length, entry.lines_200, cors, close)
-            pieces = [with_hsts(head, self._hsts), entry.body or b""]
+            pieces = [self._finished(head), entry.body or b""]
         reader.mark_hit(number)
         self.counters.add(_ANSWERS_HIT)
         return pieces
@@ -301,7 +312,7 @@ class PythonAnswerer:
         else:
             head = head_plain(200, self._date, length, entry.lines_200, b"", close)
         self.counters.add(_OK)
-        return [with_hsts(head, self._hsts), answer.body if request.method == b"GET" else b""]
+        return [self._finished(head), answer.body if request.method == b"GET" else b""]
 
     def _revalidate(self, request: Request, close: bool) -> list[bytes] | None:
         reader = self.reader
@@ -325,7 +336,7 @@ class PythonAnswerer:
         self.counters.add(_REVALIDATIONS)
         self.counters.add(_VALIDATORS, line + 1)
         head = head_plain(200, self._date, len(body), template.lines_200, self._cors(request), close)
-        return [with_hsts(head, self._hsts), body]
+        return [self._finished(head), body]
 
     def _tells(self, target: bytes) -> bool:
         """Whether the client is told if its copy of *target* is current."""

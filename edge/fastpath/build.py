@@ -127,6 +127,7 @@ ffibuilder.cdef(
     int edge_answerer_guards(edge_answerer *answerer, const edge_guard *guards, void *buckets,
                              uint64_t bytes);
     int edge_answerer_hsts(edge_answerer *answerer, const uint8_t *line, size_t length);
+    int edge_answerer_speculate(edge_answerer *answerer, const uint8_t *line, size_t length);
     void edge_format_date(uint64_t unix_seconds, char *text);
 
     typedef struct {

@@ -175,6 +175,9 @@ class FastPath(Protocol):
         :exc:`ValueError`: more than 1,024 of all sites, or one over 256 bytes.
         """
 
+    def speculate(self, line: bytes) -> None:
+        """From now on pages (200, HTML) carry *line*, see :func:`edge.http.answer.speculation_line`."""
+
     def drain(self) -> None:
         """Stop accepting; close idle connections; answers from now on carry Connection: close."""
 
@@ -190,6 +193,9 @@ class Answerer(Protocol):
 
     def allow_origins(self, origins: Collection[bytes], site: int = 0) -> None:
         """From now on these get Access-Control-Allow-Origin, as of :class:`FastPath`."""
+
+    def speculate(self, line: bytes) -> None:
+        """From now on pages (200, HTML) carry *line*, as of :class:`FastPath`."""
 
     def drain(self) -> None:
         """From now on every answer closes."""

@@ -129,6 +129,11 @@ def _set_hsts(answerer: Any, line: bytes) -> None:
         raise ValueError(f"a line of {len(line)} bytes: {line!r}")
 
 
+def _speculate(answerer: Any, line: bytes) -> None:
+    if lib.edge_answerer_speculate(answerer, line, len(line)):
+        raise ValueError(f"a line of {len(line)} bytes: {line!r}")
+
+
 def _check(error: int) -> None:
     """Raises :exc:`OSError` for what is not 0 (-errno)."""
     if error:
@@ -170,6 +175,9 @@ class NativeAnswerer:
 
     def allow_origins(self, origins: Collection[bytes], site: int = 0) -> None:
         _allow_origins(self._answerer, origins, site)
+
+    def speculate(self, line: bytes) -> None:
+        _speculate(self._answerer, line)
 
     def drain(self) -> None:
         self._answerer.draining = True
@@ -278,6 +286,9 @@ class NativeFastPath:
     def release(self, fd: int) -> None:
         if self._loop is not None:  # else it is not counted any more
             lib.edge_loop_release(self._loop, fd)
+
+    def speculate(self, line: bytes) -> None:
+        _speculate(self._answerer, line)
 
     def drain(self) -> None:
         lib.edge_loop_drain(self._loop)

@@ -161,6 +161,9 @@ class PythonFastPath:
     def allow_origins(self, origins: Collection[bytes], site: int = 0) -> None:
         self._answerer.allow_origins(origins, site)
 
+    def speculate(self, line: bytes) -> None:
+        self._answerer.speculate(line)
+
     def drain(self) -> None:
         self._draining = True
         self._answerer.drain()

@@ -262,6 +262,22 @@ def with_hsts(head: bytes, line: bytes) -> bytes:
     return head[:-2] + line + b"\r\n"
 
 
+#: The media type of a page, in a head; names of fields are case-insensitive.
+_PAGE = re.compile(rb"\r\ncontent-type: text/html", re.IGNORECASE)
+
+
+def speculation_line(path: str) -> bytes:
+    """The line that tells browsers where the rules of speculative loading are (HTML, section 7.6.2)."""
+    return b'Speculation-Rules: "%b"\r\n' % path.encode("ascii")
+
+
+def with_speculation(head: bytes, line: bytes) -> bytes:
+    """*head* with *line* (:func:`speculation_line`) at its end, if it is that of a page (200, HTML)."""
+    if not line or head[9:12] != b"200" or not _PAGE.search(head):
+        return head
+    return head[:-2] + line + b"\r\n"
+
+
 def with_keep_alive(head: bytes) -> bytes:
     """*head* that tells a client of HTTP/1.0 that the connection persists (RFC 9112 section 9.3)."""
     return head[:-2] + b"Connection: keep-alive\r\n\r\n"

@@ -183,6 +183,23 @@ class AnswererSuite(Base):
         for path in (PAGE, PHOTO, EMPTY, BIG):
             self.assertEqual(self.answered(get(path, method=b"HEAD")), self.expected_200(path))
 
+    def test_pages_and_nothing_else_say_what_browsers_may_fetch(self) -> None:
+        """Speculation-Rules, as long as the worker wants it."""
+        plain = {path: self.answered(get(path)) for path in (PAGE, PHOTO, EMPTY)}
+        etag = next(line for line in plain[PAGE].split(b"\r\n") if line.startswith(b"ETag: "))[6:]
+        small = self.answered(get(PAGE, b"If-None-Match: " + etag))
+        line = b'Speculation-Rules: "/rules.json"\r\n'
+        self.answerer.speculate(line)
+        head, _, body = plain[PAGE].partition(b"\r\n\r\n")
+        self.assertEqual(self.answered(get()), head + b"\r\n" + line + b"\r\n" + body)
+        for path in (PHOTO, EMPTY):
+            self.assertEqual(self.answered(get(path)), plain[path], path)
+        self.assertEqual(self.answered(get(PAGE, b"If-None-Match: " + etag)), small)
+        self.answerer.speculate(b"")
+        self.assertEqual(self.answered(get()), plain[PAGE])
+        with self.assertRaises(ValueError):
+            self.answerer.speculate(b"x" * 300)
+
     def test_the_best_coding_is_chosen(self) -> None:
         """br before zstd before gzip before identity, among those that are named."""
         for value, variant, body in (

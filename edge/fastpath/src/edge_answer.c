@@ -74,6 +74,16 @@ int edge_answerer_hsts(edge_answerer *answerer, const uint8_t *line, size_t leng
     return 0;
 }
 
+int edge_answerer_speculate(edge_answerer *answerer, const uint8_t *line, size_t length)
+{
+    if (length > EDGE_SPECULATION_BYTES)
+        return -1;
+    if (length)
+        memcpy(answerer->speculation, line, length);
+    answerer->speculation_length = (unsigned)length;
+    return 0;
+}
+
 static bool origin_allowed(const edge_answerer *answerer, unsigned site, edge_span origin)
 {
     const bool any = site < answerer->sites.count ? answerer->sites.sites[site].any_origin
@@ -117,6 +127,8 @@ static edge_head_context context_of(const edge_answerer *answerer, const edge_re
         .close = request->close,
         .hsts = answerer->hsts,
         .hsts_length = answerer->secure ? answerer->hsts_length : 0,
+        .speculation = answerer->speculation,
+        .speculation_length = answerer->speculation_length,
     };
 }
 

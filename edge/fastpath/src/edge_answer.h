@@ -19,6 +19,7 @@
 #define EDGE_ORIGINS 1024 /* of all sites */
 #define EDGE_ORIGIN_BYTES 256
 #define EDGE_HSTS_BYTES 128
+#define EDGE_SPECULATION_BYTES 256
 #define EDGE_VALIDATORS 1000 /* lines of a batch: edge/http/revalidation.py MAX_LINES */
 #define EDGE_DATES 256              /* remembered dates; a power of two */
 #define EDGE_MEMO 1024              /* remembered hashes of paths; a power of two */
@@ -41,6 +42,8 @@ typedef struct {
     bool secure;       /* what is answered comes over TLS */
     unsigned hsts_length;
     uint8_t hsts[EDGE_HSTS_BYTES]; /* Strict-Transport-Security, a whole line: over TLS */
+    unsigned speculation_length;
+    uint8_t speculation[EDGE_SPECULATION_BYTES]; /* Speculation-Rules, a whole line: of pages, for now */
     edge_sites sites;  /* count 0: one site alone, for all hosts, whose names of entries are paths */
     edge_site alone;
     unsigned origin_count;
@@ -99,5 +102,7 @@ void edge_answerer_allow_none(edge_answerer *answerer, unsigned site);
 int edge_answerer_allow(edge_answerer *answerer, unsigned site, const char *origin, size_t length);
 /* The line Strict-Transport-Security of answers over TLS, with its CRLF; 0, or -1: it is too long. */
 int edge_answerer_hsts(edge_answerer *answerer, const uint8_t *line, size_t length);
+/* The line Speculation-Rules of pages from now on, with its CRLF, or none; 0, or -1: it is too long. */
+int edge_answerer_speculate(edge_answerer *answerer, const uint8_t *line, size_t length);
 
 #endif

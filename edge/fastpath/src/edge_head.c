@@ -41,6 +41,23 @@ static void put_answer_etag(edge_output *out, const edge_entry *entry)
     PUT(out, "\"\r\n");
 }
 
+/* Whether the head is that of a page: 200, with a line Content-Type: text/html, whatever the case of its name. */
+static bool is_page(const uint8_t *head, size_t length)
+{
+    static const char line[] = "\r\ncontent-type: text/html";
+    const size_t wanted = sizeof line - 1;
+    if (length < 12 || memcmp(head + 9, "200", 3))
+        return false;
+    for (size_t at = 12; at + wanted <= length; at++) {
+        size_t same = 0;
+        while (same < wanted && (head[at + same] | (line[same] >= 'a' ? 0x20 : 0)) == line[same])
+            same++;
+        if (same == wanted)
+            return true;
+    }
+    return false;
+}
+
 /* The last lines; the head that began at out->heads + begin becomes a piece. */
 static void finish(edge_output *out, const edge_head_context *context, size_t begin, bool small)
 {
@@ -48,6 +65,8 @@ static void finish(edge_output *out, const edge_head_context *context, size_t be
         PUT(out, "Connection: close\r\n");
     if (!small)
         edge_put(out, context->hsts, context->hsts_length);
+    if (context->speculation_length && is_page(out->heads + begin, out->used - begin))
+        edge_put(out, context->speculation, context->speculation_length);
     PUT(out, "\r\n");
     edge_piece_since(out, begin);
 }

@@ -19,6 +19,8 @@ typedef struct {
     bool close;       /* Connection: close */
     const uint8_t *hsts; /* Strict-Transport-Security, a whole line that comes last, but not in a 304 */
     size_t hsts_length;
+    const uint8_t *speculation; /* Speculation-Rules, a whole line behind that, of pages */
+    size_t speculation_length;
     const uint8_t *state; /* Edge-State: of the site, in a 200 of what is published; NULL: it has none */
     size_t state_length;
 } edge_head_context;

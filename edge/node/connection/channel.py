@@ -41,7 +41,7 @@ from zope.interface import implementer
 
 from edge.fastpath.connection import OWED_BYTES
 from edge.http import answer
-from edge.http.answer import with_hsts, with_keep_alive
+from edge.http.answer import with_hsts, with_keep_alive, with_speculation
 from edge.http.errors import ProtocolError
 from edge.http.parser import NEED_DATA, Data, EndOfMessage, Event, Limits, RequestHead, RequestParser
 from edge.node.connection.ended import count_end
@@ -346,6 +346,7 @@ class EdgeChannel(Protocol):
             head = with_hsts(head, self.site.hsts)
         if self._verdict is not None and self._verdict.is_private:
             head = privately(head)
+        head = with_speculation(head, self.site.speculation)
         request = self._request
         if request is not None and request.head.version == b"HTTP/1.0" and not self._answer.closing:
             head = with_keep_alive(head)

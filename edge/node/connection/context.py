@@ -102,6 +102,8 @@ class ConnectionContext(Protocol):
     hosts: Hosts
     #: The line Strict-Transport-Security of answers over HTTPS, with its CRLF; b"": none.
     hsts: bytes
+    #: The line Speculation-Rules of pages; b"": none, for now.
+    speculation: bytes
     #: All that are open.
     channels: set[OpenConnection]
     #: What all of them share.

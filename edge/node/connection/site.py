@@ -80,6 +80,8 @@ class EdgeSite(Site):
         self.pools = pools or Pools.of(FILES, self.limits.body_bytes)
         self.access_log = access_log
         self.hsts = hsts_line(hsts)
+        #: The line Speculation-Rules of pages; b"": none, for now.
+        self.speculation = b""
         self.hosts = Hosts(sites)
         self.channels: set[OpenConnection] = set()
         self.streams: Streams | None = None

@@ -82,6 +82,10 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     tls_policy: str = "intermediate"
     #: Value of Strict-Transport-Security over HTTPS; "": none.
     hsts: str = ""
+    #: The name of this node; percent of its utilization below which pages may be prefetched; by which rules.
+    node: str = ""
+    speculation: int = 0
+    speculation_rules: str = ""
     #: Who may see the status: "public", "local" or "off".
     status: str = "public"
     #: This worker's part of the node's link, bits per second; 0: unknown.

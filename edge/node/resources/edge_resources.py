@@ -72,6 +72,14 @@ _CLIENT = {
 _KEPT = b"Edge-Client-Cache-Control: stale-while-revalidate=2592000\r\nAccess-Control-Expose-Headers: *\r\n"
 
 
+#: What browsers may fetch before somebody asks for it, where --speculation is set and no other rules are:
+#: pages of this site, when the pointer rests on a link, but what machines are asked not to follow.
+_SPECULATION_RULES = b"""{"prefetch": [{"source": "document", "eagerness": "moderate", "where": {"and": [
+  {"href_matches": "/*"}, {"not": {"href_matches": "/.edge/*"}},
+  {"not": {"selector_matches": "[rel~=nofollow], [download], [target=_blank]"}}]}}]}
+"""
+
+
 class EdgeResources(Resource):
     """The resource ``/.edge`` of a worker with this *life*."""
 
@@ -109,6 +117,8 @@ class EdgeResources(Resource):
         for name, (file, content_type) in _CLIENT.items():
             page = _Page(here.joinpath(file).read_bytes(), content_type, self._orca, _KEPT)
             self.putChild(name, _Answering(page.answer))
+        rules = _Page(_SPECULATION_RULES, b"application/speculationrules+json", self._orca)
+        self.putChild(b"speculation-rules", _Answering(rules.answer))
         self._life = life
 
     def _shown(self, give: Callable[[EdgeRequest], Awaitable[None]]) -> _Answering:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import DecodeError
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -23,6 +24,9 @@ from edge.fastpath.adapter import Adapter
 from edge.fastpath.answerer import monotonic_ms
 from edge.fastpath.buckets import buckets_of
 from edge.fastpath.interface import Guarding, Logging
+from edge.http.answer import speculation_line
+from edge.load.document import decode as decode_load
+from edge.load.speculation import Speculation
 from edge.node.applications.fills import FillDesk
 from edge.node.connection.guarding import Guard
 from edge.node.connection.recording import RequestLog
@@ -197,6 +201,7 @@ class Serving:
         self._adapter = Adapter(fast_path, reactor, on_failure)
         self._following = LoopingCall(self._follow_the_cluster)
         self._following.clock = reactor
+        self._speculation = Speculation(settings.speculation / 100) if settings.speculation else None
         self._lag = LagMeter(reactor, lambda lag: self._counters.set(INDEX["lag_us"], lag))
         self._accepting = False
 
@@ -333,7 +338,9 @@ class Serving:
             raise NodeStartingError from None
 
     def _follow_the_cluster(self) -> None:
-        """Pages of all nodes of the cluster may read our answers."""
+        """Pages of all nodes of the cluster may read our answers; what the load is decides what pages say."""
+        if self._speculation is not None:
+            self._speculate(self._speculation)
         for number, origins in enumerate(self._origins):
             if origins.look():
                 self._adapter.fast_path.allow_origins(origins, number)
@@ -358,6 +365,25 @@ class Serving:
         if self._guard is None:
             return None
         return Guarding(self._guard.patterns, self._buckets.memory, self._buckets.fd)
+
+    def _utilization(self) -> float | None:
+        """Of this node, as it was published last; None: nobody knows."""
+        entry = self._reader.find(LOAD)
+        if entry is None or entry.body is None:
+            return None
+        try:
+            nodes = decode_load(bytes(entry.body)).nodes
+        except DecodeError:
+            return None
+        return next((one.utilization for one in nodes if one.id == self._settings.node), None)
+
+    def _speculate(self, speculation: Speculation) -> None:
+        """Pages say what browsers may fetch before they are asked for, or not."""
+        is_on = speculation.observe(self._reactor.seconds(), self._utilization())
+        line = speculation_line(self._settings.speculation_rules) if is_on else b""
+        if line != self._edge_site.speculation:
+            self._edge_site.speculation = line
+            self._adapter.fast_path.speculate(line)
 
     def _logging(self) -> Logging | None:
         """Where the fast path writes down what it answers; None: nowhere."""

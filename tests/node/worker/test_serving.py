@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import socket
+from hashlib import sha256
 from typing import Any
 
+from msgspec.structs import replace
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.load.document import LoadDocument, node_load
+from edge.load.document import encode as encode_load
+from edge.load.report import unknown
 from edge.node.process.life import NodeState
 from edge.node.process.settings import ListenerSettings, WorkerSettings
 from edge.node.worker.serving import Serving
+from edge.resource import Representation, Resource, etag_of
 from edge.table.segment import Segment
+from edge.table.writer import Writer
 from tests.node.reactors import ReadingReactor
 
 
@@ -31,6 +38,27 @@ class ServingTests(SynchronousTestCase):
 
     def unused(self, *_: Any) -> Any:
         raise AssertionError("nobody asks for anything here")
+
+    def test_pages_say_what_browsers_may_fetch_while_the_node_has_nothing_better_to_do(self) -> None:
+        listener = ListenerSettings(self.listener.fileno(), "")
+        settings = WorkerSettings(
+            0, "python", (listener,), "", 100, node="n1", speculation=30, speculation_rules="/r"
+        )
+        unused = (self.unused,) * 3
+        serving = Serving(settings, self.segment, self.reactor, *unused)
+        self.addCleanup(serving.stop)
+        site, now = serving._edge_site, 0.0
+        for utilization, seconds, line in (
+            (None, 9, b""), (0.1, 4, b""), (0.1, 9, b'Speculation-Rules: "/r"\r\n'),
+            (0.4, 1, b'Speculation-Rules: "/r"\r\n'), (0.5, 1, b""),
+        ):  # fmt: skip
+            if utilization is not None:
+                put_load(self.segment, "n1", utilization)
+            for _ in range(seconds):
+                now += 1.0
+                self.patch(self.reactor, "seconds", lambda now=now: now)
+                serving._follow_the_cluster()
+            self.assertEqual(site.speculation, line, utilization)
 
     def connect(self, data: bytes) -> socket.socket:
         """A client that has sent *data*."""
@@ -112,3 +140,12 @@ class ServingTests(SynchronousTestCase):
         self.serving.stop()
         self.serving.stop()
         self.assertEqual((self.reactor.readers, self.reactor.getDelayedCalls()), ([], []))
+
+
+def put_load(segment: Segment, node: str, utilization: float) -> None:
+    """The load document says that of *node*."""
+    report = replace(unknown(node), utilization=utilization)
+    body = encode_load(LoadDocument("", 1, 0, (node_load(report, ""),)))
+    digest = sha256(body).digest()
+    one = Representation(0, etag_of(digest), digest, len(body), b"", b"", body)
+    assert Writer(segment).put(Resource(b"/.edge/load", 0, (one,)), counts=False)
