@@ -74,6 +74,50 @@ static void put_answer(bench *b, const char *name, const char *etag, uint32_t fr
     edge_slot_store(segment_slots(&b->s) + at, &slot);
 }
 
+/* A redirect with this line Location; lines: of so many bytes besides. */
+static void put_redirect(bench *b, const char *path, unsigned status, const char *location, size_t lines)
+{
+    static uint8_t record[4 + EDGE_LINES_LIMIT + 256];
+    edge_table *table = &b->answerer->table;
+    edge_slot slot = {.state = EDGE_SLOT_REDIRECT, .variants = 1, .modified = status};
+    edge_key key = edge_hash(&table->hash, (const uint8_t *)path, strlen(path));
+    uint16_t lengths[2] = {(uint16_t)lines, (uint16_t)strlen(location)};
+    memset(record + 4, 'x', lines);
+    memcpy(record, lengths, 4);
+    memcpy(record + 4 + lines, location, lengths[1]);
+    memcpy(slot.key, &key, 16);
+    slot.head = (uint32_t)(segment_block(&b->s, record, 4 + lines + lengths[1]) / 64);
+    uint64_t at = key.low & table->slot_mask;
+    while (table->slots[at].state != EDGE_SLOT_EMPTY)
+        at = (at + 1) & table->slot_mask;
+    edge_slot_store(segment_slots(&b->s) + at, &slot);
+}
+
+static void redirects_are_composed_within_bounds(void)
+{
+    bench *b = bench_new();
+    static char request[8192];
+    static const char *let_go[] = {"/status", "/empty", "/one", "/long"};
+    put_redirect(b, "/to", 302, "Location: /a#b?c\r\n", 0);
+    put_redirect(b, "/status", 200, "Location: /a\r\n", 0);
+    put_redirect(b, "/empty", 301, "", 0);
+    put_redirect(b, "/one", 301, "L", 0);
+    put_redirect(b, "/long", 301, "Location: /a\r\n", EDGE_LINES_LIMIT - 4);
+    int used = sprintf(request, "GET /to?x=%%41 HTTP/1.1\r\n" HOST "\r\n");
+    ask(b, request, (size_t)used);
+    check(strstr(b->text, "HTTP/1.1 302 Found\r\n" DATE) == b->text && strstr(b->text, "Location: /a?x=%41#b?c\r\n"),
+          "a query stands before the fragment");
+    for (size_t i = 0; i < sizeof let_go / sizeof *let_go; i++) {
+        used = sprintf(request, "GET %s HTTP/1.1\r\n" HOST "\r\n", let_go[i]);
+        ask(b, request, (size_t)used);
+        check(b->next == EDGE_NEXT_HAND_OFF && !b->length, "GET %s is let go", let_go[i]);
+    }
+    used = sprintf(request, "GET /to?%07900d HTTP/1.1\r\n" HOST "\r\n", 0);
+    ask(b, request, (size_t)used);
+    check(b->next == EDGE_NEXT_RECEIVE && strlen(b->text) > 7900, "a long query is passed on");
+    bench_free(b);
+}
+
 static void answers_of_applications_are_sent_with_their_age(void)
 {
     bench *b = bench_new();
@@ -321,6 +365,7 @@ static void hostile_bytes_stay_calm(void)
 int main(void)
 {
     answers_of_applications_are_sent_with_their_age();
+    redirects_are_composed_within_bounds();
     answers_are_composed_to_the_byte();
     images_are_chosen_by_explicit_accept();
     misses_and_templates_are_let_go();
