@@ -26,6 +26,8 @@ LONGEST, LONGEST_ADDRESS = 1024, 4096
 SPLAT = "splat"
 _NAME = re.compile(r":([A-Za-z_][A-Za-z0-9_]*)")
 _CAPTURE = re.compile(r":([A-Za-z_][A-Za-z0-9_]*|[0-9]{1,2})")
+#: Addresses in which every character stands for itself: most of those that sites have thousands of.
+_PLAIN = re.compile(r"(?:/(?!\.)[A-Za-z0-9._~!$&'()+,;=@-]*)+")
 #: What stands for itself in a path (RFC 3986 section 3.3), and the slash.
 _SAFE = "/-._~!$&'()*+,;=:@"
 _URL = re.compile(
@@ -67,6 +69,14 @@ class SegmentPattern:
                 "characters, without query, fragment, backslash and white space (%20 is a space)"
             )
         self.text = text
+        #: What its captures are called.
+        self.names: frozenset[str] = frozenset()
+        #: The only decoded path that it matches; None: there are more.
+        self.exact: str | None = text
+        self._segments: list[_Segment] = []
+        self._rest = False
+        if _PLAIN.fullmatch(text):
+            return
         segments = text[1:].split("/")
         self._rest = segments[-1] == "*"
         if self._rest:
@@ -80,17 +90,15 @@ class SegmentPattern:
         if len(names) != len(set(names)):
             raise ConfigError(f"from {text!r}: two captures have one name; give each its own")
         self.names = frozenset(names)
-
-    @property
-    def exact(self) -> str | None:
-        """The only decoded path that it matches; None: there are more."""
-        return None if self.names else "/" + "/".join(one.before for one in self._segments)
+        self.exact = None if names else "/" + "/".join(one.before for one in self._segments)
 
     @property
     def begin(self) -> str:
         """What all paths that match begin with: whole segments, and the slash behind them."""
+        if self.exact is not None:
+            return self.exact[: self.exact.rfind("/") + 1]
         literal = []
-        for one in self._segments if self.names else self._segments[:-1]:
+        for one in self._segments:
             if one.name:
                 break
             literal.append(one.before)
@@ -100,11 +108,15 @@ class SegmentPattern:
 
     def sample(self, capture: str) -> str:
         """A path that matches, with *capture* in each place."""
+        if self.exact is not None:
+            return self.exact
         segments = [one.before + (capture + one.after if one.name else "") for one in self._segments]
         return "/" + "/".join([*segments, *[capture] * self._rest])
 
     def match(self, path: str) -> dict[str, str] | None:
         """The captures, decoded, where the decoded *path* matches; None: it does not."""
+        if self.exact is not None:
+            return {} if path == self.exact else None
         count = len(self._segments)
         segments = path[1:].split("/", count)
         if not (count <= len(segments) <= count + 1 if self._rest else len(segments) == count):
@@ -195,6 +207,10 @@ class Template:
     def __init__(self, text: str, names: frozenset[str] = frozenset()) -> None:
         """*names*: the captures that there are.  :class:`ConfigError` with the remedy."""
         self.text = text
+        self.origin = self._mark = self._hash = ""
+        if _PLAIN.fullmatch(text) and not text.startswith("//") and len(text) <= LONGEST:
+            self._path, self._query, self._fragment = [text], [""], [""]
+            return
         if len(text) > LONGEST or re.search(r"[\0-\x20\x7f\\]", text):
             raise ConfigError(
                 f"to {text[:60]!r}: give at most {LONGEST} characters, without white space and backslash "

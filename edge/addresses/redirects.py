@@ -56,6 +56,16 @@ class AddressRule:
         """Where it leads; :class:`ConfigError` if that is wrong; None: nowhere."""
         return Template(self.to, self.pattern.names) if self.to else None
 
+    @cached_property
+    def fixed(self) -> Leads | None:
+        """What it says of every request without a query; None: that depends on captures."""
+        template = self.template
+        if template is None:
+            return Leads(self.status, b"", self, None)
+        if self.pattern.exact is None:
+            return None
+        return leads_to(self, template.fill({}))
+
     def check(self) -> None:
         """Raise :class:`ConfigError` if nothing could come of it."""
         if self.source and self.regex:
@@ -73,7 +83,7 @@ class AddressRule:
                 f"to {self.to!r}: what is answered at the address itself is a file of this site: give a path "
                 "without query ([[app]] passes requests on to other servers)"
             )
-        if exact is not None and exact == _path_of(template.fill({})):
+        if exact is not None and self.fixed is not None and exact == self.fixed.path:
             raise ConfigError(f"from {self.source!r} and to are the same address: it would lead to itself")
 
 
@@ -84,17 +94,17 @@ class Leads(NamedTuple):
     #: b"": nowhere.
     address: bytes
     rule: AddressRule
-
-    @property
-    def path(self) -> str | None:
-        """The decoded path that it leads to on this site; None: it leads elsewhere, or nowhere."""
-        return _path_of(self.address)
+    #: The decoded path that it leads to on this site; None: it leads elsewhere, or nowhere.
+    path: str | None
 
 
-def _path_of(address: bytes | None) -> str | None:
-    if not address or not address.startswith(b"/"):
+def leads_to(rule: AddressRule, address: bytes | None) -> Leads | None:
+    """What *rule* says when it leads to *address*; None: that is too long to lead anywhere."""
+    if address is None:
         return None
-    return decoded(address.partition(b"#")[0].partition(b"?")[0])
+    here = address.startswith(b"/")
+    path = decoded(address.partition(b"#")[0].partition(b"?")[0]) if here else None
+    return Leads(rule.status, address, rule, path)
 
 
 class AddressRules:
@@ -114,8 +124,21 @@ class AddressRules:
                 begin = pattern.begin if isinstance(pattern, SegmentPattern) else "/"
                 self._by_begin.setdefault(begin, []).append(number)
 
+    @property
+    def rewritten(self) -> Iterator[str]:
+        """Paths that rewrites name."""
+        for rule in self.rules:
+            if rule.status == REWRITE and rule.pattern.exact is not None:
+                yield rule.pattern.exact
+                if rule.slashes:
+                    yield _other(rule.pattern.exact)
+
     def __bool__(self) -> bool:
         return bool(self.rules)
+
+    def names(self, path: str) -> bool:
+        """Whether a rule names just *path*."""
+        return path in self._exact
 
     @property
     def exact(self) -> Iterator[str]:
@@ -139,10 +162,9 @@ class AddressRules:
             captures = _captures(rule, path) if rule.force or not forced else None
             if captures is None:
                 continue
-            if rule.template is None:
-                return Leads(rule.status, b"", rule)
-            address = rule.template.fill(captures, query)
-            leads = Leads(rule.status, address, rule) if address is not None else None
+            leads = rule.fixed
+            if rule.template is not None and (leads is None or query is not None):
+                leads = leads_to(rule, rule.template.fill(captures, query))
             if leads is not None and leads.path != path:
                 return leads
         return None

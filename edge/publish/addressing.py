@@ -11,6 +11,7 @@ that files have it is applied here, all others workers look up (:meth:`Addressin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -32,6 +33,8 @@ FORCED, ELSEWHERE, REWRITTEN, LISTED = -1, 1000, 1001, 2000
 #: Status of a redirect from one form of an address to the other.
 PERMANENT = 308
 _SAFE = "/-._~!$&'()*+,;=:@"
+#: Paths that are written as they are.
+_PLAIN = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?")
 _CACHE_CONTROL, _CLIENT = b"cache-control", b"Edge-Client-Cache-Control"
 
 
@@ -93,7 +96,7 @@ class Addressing:
         self._has_forced = any(rule.force for rule in self._rules.rules)
         #: By the path that is rewritten to: (path, force).
         self._rewrites: dict[str, list[tuple[str, bool]]] = {}
-        for path in self._rules.exact:
+        for path in dict.fromkeys(self._rules.rewritten):
             leads = self._rules.find(path)
             if leads is not None and leads.status == REWRITE and leads.path is not None:
                 self._rewrites.setdefault(leads.path, []).append((path, leads.rule.force))
@@ -119,14 +122,18 @@ class Addressing:
             )
         )
 
-    def own(self) -> Iterator[Offer]:
-        """What rules offer, whatever files there are."""
-        for path in self._rules.exact:
-            leads, encoded = self._rules.find(path), _encoded(path)
-            if leads is None or encoded is None or leads.status == REWRITE:
-                continue
-            rank = FORCED if leads.rule.force else ELSEWHERE
-            yield Offer(encoded, rank, self._leading(encoded, leads, 0))
+    @property
+    def named(self) -> Iterator[str]:
+        """The decoded paths for which rules may offer something, whatever files there are."""
+        return self._rules.exact
+
+    def own(self, path: str) -> Sequence[Offer]:
+        """What rules offer for the decoded *path*."""
+        leads, encoded = self._rules.find(path) if self._rules else None, _encoded(path)
+        if leads is None or encoded is None or leads.status == REWRITE or not self._rules.names(path):
+            return ()
+        rank = FORCED if leads.rule.force else ELSEWHERE
+        return (Offer(encoded, rank, self._leading(encoded, leads, 0)),)
 
     def offers_of(self, published: PublishedFile) -> Sequence[Offer]:
         """What a file offers."""
@@ -228,5 +235,7 @@ def _type_of(lines: bytes) -> bytes:
 
 def _encoded(path: str) -> bytes | None:
     """The canonical path that is decoded as *path*; None: there is none, or it is the node's own."""
+    if _PLAIN.fullmatch(path) and not path.startswith("/.edge/"):
+        return path.encode("ascii")
     found = canonical_path(quote(path, safe=_SAFE, errors="surrogateescape").encode("ascii"))
     return None if found is None or found.startswith(b"/.edge/") else found

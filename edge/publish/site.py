@@ -44,6 +44,8 @@ class Site(Mapping[bytes, Resource]):
         #: By which files are here that have not been asked since it changed.
         self._former = self.addressing
         self._unasked: dict[str, None] = {}
+        #: Paths that rules have named, or name, likewise.
+        self._unasked_rules: dict[str, None] = {}
         #: Offers for addresses that several may claim, or that lead elsewhere: by the name of the file.
         self._offers: dict[bytes, dict[str, list[Offer]]] = {}
         #: Addresses that depend on who has another one.
@@ -121,27 +123,27 @@ class Site(Mapping[bytes, Resource]):
     # Addresses
 
     def use(self, addressing: Addressing) -> Iterator[list[bytes]]:
-        """Have these addresses from now on; lists of paths that differ, file by file."""
-        for _ in range(len(self._unasked)):
-            yield from self._ask_again()
-        before, after = list(self.addressing.own()), list(addressing.own())
+        """Have these addresses from now on; lists of paths that differ, path by path and file by file."""
+        while (paths := self._ask_again()) is not None:
+            yield paths
         self._former, self.addressing = self.addressing, addressing
-        self._unasked = dict.fromkeys(
-            [*self.files, *(name for name in self._client if name not in self.files)]
-        )
-        yield list(self._replace(_RULES, before, after))
-        while self._unasked:
-            yield from self._ask_again()
+        self._unasked_rules = dict.fromkeys((*self._former.named, *addressing.named))
+        self._unasked = dict.fromkeys((*self.files, *self._client))
+        while (paths := self._ask_again()) is not None:
+            yield paths
 
-    def _ask_again(self) -> Iterator[list[bytes]]:
-        if not self._unasked:
-            return
-        name = next(iter(self._unasked))
-        del self._unasked[name]
-        counting = self._counting(name)
-        if counting is not None:
-            before, after = self._former.offers_of(counting), self.addressing.offers_of(counting)
-            yield list(self._replace(name, before, after, counting.is_provisional))
+    def _ask_again(self) -> list[bytes] | None:
+        """Ask a rule, or a file, where it is now; the paths that differ.  None: all have been asked."""
+        if self._unasked_rules:
+            path, _ = self._unasked_rules.popitem()
+            return list(self._replace(_RULES, self._former.own(path), self.addressing.own(path)))
+        while self._unasked:
+            name, _ = self._unasked.popitem()
+            counting = self._counting(name)
+            if counting is not None:
+                before, after = self._former.offers_of(counting), self.addressing.offers_of(counting)
+                return list(self._replace(name, before, after, counting.is_provisional))
+        return None
 
     def _replace(
         self, name: str, before: Sequence[Offer], after: Sequence[Offer], is_provisional: bool = False

@@ -328,7 +328,8 @@ class Publisher:
     def _known(self, path: bytes) -> Known:
         if path in self._purges:
             return Known.YES
-        if not self.begun.is_reached:
+        is_addressed = self.served.is_reached or not self._readdressing.is_due(self.settings.addresses)
+        if not self.begun.is_reached or not is_addressed:
             return Known.LATER
         if not self.settings.root:
             return Known.YES if self.served.is_reached else Known.LATER
