@@ -23,6 +23,7 @@ from benchmarks import (
     client,
     generator,
     graphql,
+    guarding,
     robustness,
     several_nodes,
     tls,
@@ -33,6 +34,7 @@ from benchmarks.rows import Place, Row
 FORMS: dict[str, Callable[[Place], list[Row]]] = {
     **beside_nginx.FORMS,
     **addresses.FORMS,
+    **guarding.FORMS,
     **tls.FORMS,
     **apps.FORMS,
     **apps_cache.FORMS,
@@ -47,7 +49,7 @@ FORMS: dict[str, Callable[[Place], list[Row]]] = {
 #: Names that stand for several of them.
 GROUPS = {
     "robustness": robustness.SOUND,
-    "first-day": (*addresses.FORMS,),
+    "first-day": (*addresses.FORMS, *guarding.FORMS),
     "tls": tls.TLS,
     "apps": (*apps.FORMS, *apps_cache.FORMS, *apps_cluster.FORMS, *graphql.FORMS),
 }

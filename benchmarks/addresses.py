@@ -85,10 +85,10 @@ def _rules(place: Place) -> list[Row]:
         )
         nginx = stack.enter_context(servers.nginx(place.webroot, folder / "nginx", rules=_nginx_rules()))
         rows = ratios(WORKS, ours, nginx, place.seconds, place.rounds)
-        return rows + [_dearer(name, make, ours, bare, place) for name, make in COSTS]
+        return rows + [dearer(name, make, ours, bare, place) for name, make in COSTS]
 
 
-def _dearer(name: str, make: Callable[[Server], str], ours: Server, bare: Server, place: Place) -> Row:
+def dearer(name: str, make: Callable[[Server], str], ours: Server, bare: Server, place: Place) -> Row:
     """One kind of request with and without the rules, many short rounds interleaved; medians compared."""
     texts = make(ours), make(bare)
     figures: tuple[list[float], list[float]] = ([], [])
