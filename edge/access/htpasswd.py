@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 import argon2
 import bcrypt
 
-from edge.errors import ConfigError
+from edge.errors import ConfigError, in_words
 
 #: Bytes of a file, and users in it.
 MOST_BYTES, MOST_USERS = 4 << 20, 50_000
@@ -66,6 +66,19 @@ def is_password(password: bytes, hashed: bytes) -> bool:
         return bool(argon2.PasswordHasher().verify(hashed, password))
     except (ValueError, argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
         return False
+
+
+def read_users(name: str) -> bytes:
+    """What the file *name* holds, for :func:`parse_users`; :class:`ConfigError` says what is wrong."""
+    try:
+        with open(name, "rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"[[auth]] users {name}: cannot be read: {in_words(error)}; make it: htpasswd -B -c FILE NAME"
+        ) from None
+    parse_users(data, name)
+    return data
 
 
 def parse_users(data: bytes, where: str) -> Users:

@@ -44,6 +44,7 @@ def _problems(config: Config) -> Iterator[str]:
         blocked = "it is a directory; name a file" if log.is_dir() else _unwritable(log.parent)
         if blocked or (log.exists() and not os.access(log, os.W_OK)):
             yield f"--access-log {log}: {blocked or 'this user may not write to it; see its permissions'}"
+    yield from _user_problems(config)
     if config.fast_path == "native" and not has_native():
         yield (
             "--fast-path native: it has not been built; install a C compiler (gcc) and reinstall, "
@@ -75,6 +76,17 @@ def _webroot_problems(site: Site) -> Iterator[str]:
         yield f"{option} {site.webroot}: there is no such directory; make it or name another one"
     elif not os.access(site.webroot, os.R_OK | os.X_OK):
         yield f"{option} {site.webroot}: this user may not read it; see its permissions"
+
+
+def _user_problems(config: Config) -> Iterator[str]:
+    """What is wrong with the files of users who may log in."""
+    from edge.access.htpasswd import read_users
+
+    for name in dict.fromkeys(rule.users for site in config.sites for rule in site.auth):
+        try:
+            read_users(name)
+        except ConfigError as error:
+            yield from str(error).splitlines()
 
 
 def summarize(config: Config) -> str:

@@ -46,7 +46,7 @@ class GuardedNode(RunningNode):
 
 
 class WhoMayTests(SynchronousTestCase):
-    """Two or four workers."""
+    """Two or three workers."""
 
     fast_path = "native"
 
@@ -132,7 +132,7 @@ class WhoMayTests(SynchronousTestCase):
 
     def test_all_workers_share_a_rate(self) -> None:
         """Whoever is asked, and on whichever way: 20 answers and not one more."""
-        node = self.start(workers=4)
+        node = self.start(workers=3)
         statuses: list[int] = []
 
         def ask(number: int) -> None:

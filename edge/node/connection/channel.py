@@ -198,7 +198,9 @@ class EdgeChannel(Protocol):
             self._began = self.site.clock.seconds()
             self._answer = OutgoingAnswer(event.method == b"HEAD", not event.keep_alive or self.site.draining)
             self._waits_for_continue = event.expect_continue and not self._parser.buffered
-            verdict = self.site.guard.judge(event, self._address()) if self.site.guard is not None else None
+            verdict = None
+            if self.site.guard is not None:
+                verdict = self.site.guard.judge(event, self._address(), self._secure)
             if isinstance(verdict, Deferred):
                 self._judging = event
                 verdict.addCallback(self._judged, event)

@@ -68,10 +68,12 @@ class Guard:
         now_us: Callable[[], int],
         count: Callable[[str], None],
         in_thread: Callable[..., Deferred[bool]],
+        https_only: bool = False,
     ) -> None:
         """*rules*: by number of the site; *now_us*: CLOCK_MONOTONIC.
 
         *in_thread*: calls a function with arguments in a thread, and fires with what it gives.
+        *https_only*: what comes over plain HTTP is only led to HTTPS: nobody is asked for a password there.
         """
         self._rules = rules
         self._patterns = [Patterns(of_site) for of_site in rules]
@@ -80,6 +82,7 @@ class Guard:
         self._now_us = now_us
         self._count = count
         self._in_thread = in_thread
+        self._https_only = https_only
         self._users: Mapping[str, Users] = {}
         self._verified = Verified(secrets.token_bytes(32))
         self._turns = DeferredSemaphore(AT_ONCE)
@@ -105,8 +108,13 @@ class Guard:
         number = next((n for n in range(len(self._rules)) if self._hosts.prefix(n) == prefix), 0)
         return tells(self._patterns[number].fitting(path), path, address_of(host) if host else NO_ADDRESS)
 
-    def judge(self, head: RequestHead, host: str) -> Verdict | Deferred[Verdict] | None:
-        """What becomes of the request with *head* of the client at *host*; None: no rule is about it."""
+    def judge(self, head: RequestHead, host: str, secure: bool) -> Verdict | Deferred[Verdict] | None:
+        """What becomes of the request with *head* of the client at *host*; None: no rule is about it.
+
+        *secure*: it came over TLS.
+        """
+        if self._https_only and not secure and host:
+            return None
         site = self._hosts.find(head.host or b"")
         if site is None or not self._rules[site]:
             return None

@@ -6,14 +6,15 @@ said so once.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
 import msgspec
 from twisted.logger import Logger
 
-from edge.access.htpasswd import parse_users
-from edge.errors import ConfigError, in_words
+from edge.access.htpasswd import read_users
+from edge.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,7 +31,7 @@ class UserFiles:
     def __init__(self, names: Callable[[], Iterable[str]], tell: Callable[[], None]) -> None:
         self._names = names
         self._tell = tell
-        self._seen: dict[str, tuple[int, ...] | None] = {}
+        self._seen: dict[str, tuple[int, ...]] = {}
         self._read: dict[str, bytes] = {}
         self._said: dict[str, str] = {}
 
@@ -60,23 +61,24 @@ class UserFiles:
 
     @property
     def packed(self) -> bytes:
-        """What the files hold, by name, for workers."""
+        """What the files hold, by name, for workers; those that the configuration has since named, too."""
+        for name in self._names():
+            if name not in self._read:
+                with contextlib.suppress(ConfigError):  # the next look says so
+                    self._take(name)
         return msgspec.msgpack.encode(self._read)
 
     def _take(self, name: str) -> bool:
         """Read *name* if it is another than before; whether it is."""
+        seen: tuple[int, ...] = ()
         try:
             status = os.stat(name)
             seen = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if self._seen.get(name) == seen:
-                return False
-            with open(name, "rb") as file:
-                data = file.read()
-        except OSError as error:
-            raise ConfigError(
-                f"[[auth]] users {name}: cannot be read: {in_words(error)}; make it with htpasswd -B -c"
-            ) from None
+        except OSError:
+            pass  # reading says why
+        if seen and self._seen.get(name) == seen:
+            return False
+        data = read_users(name)
         self._seen[name] = seen
-        parse_users(data, name)
         self._read[name] = data
         return True

@@ -358,6 +358,7 @@ class Serving:
             lambda: monotonic_ms() * 1000,
             lambda name: self._counters.add(INDEX[name]),
             partial(in_daemon_thread, self._reactor),
+            self._settings.https_port is not None,
         )
 
     def _guarding(self) -> Guarding | None:

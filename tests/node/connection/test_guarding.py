@@ -208,6 +208,22 @@ class GuardingTests(SynchronousTestCase):
             if end != "lose":
                 self.assertEqual(self.statuses(connection), [401], end)
 
+    def test_nobody_is_asked_for_a_password_over_http_that_only_leads_to_https(self) -> None:
+        self.guard = Guard(
+            [Rules([AuthRule("/**", "f", "r")])],
+            Hosts(),
+            self.buckets,
+            lambda: 0,
+            self.counted.append,
+            self.run_later,
+            https_only=True,
+        )
+        for secure, status in ((False, 200), (True, 401)):
+            connection = Connection(Site(), clock=self.clock, secure=secure)
+            connection.site.guard = self.guard
+            connection.send(asked("/"))
+            self.assertEqual(self.statuses(connection), [status])
+
     def test_health_has_no_rules(self) -> None:
         guard = Guard(
             [Rules([AuthRule("/**", "f", "r")])],
