@@ -132,7 +132,7 @@ const inBrowser = async (page, all) => {
   return texts.map((text) => text && JSON.parse(text).toWellFormed());
 };
 
-test(`QuickJS and Chromium write the same bytes for ${STATES} states of each component`, async () => {
+test(`QuickJS and Chromium write the same bytes: ${STATES} states of each component`, async () => {
   const page = await chrome.context.newPage();
   await page.goto(url("/empty"));
   const states = new States(20);
@@ -296,5 +296,46 @@ test("without a network, and with errors, what is shown stays", async () => {
     assert.deepEqual(await page.evaluate(() => [touched.length, document.querySelector("data").textContent]), [0, "7"]);
   }
   assert.deepEqual(page.errors, []);
+  await page.close();
+});
+
+/** Pages of Jinja2, of the number of votes of each row. */
+const JINJA = `
+import json, sys
+from jinja2 import Environment
+template = Environment(autoescape=True).from_string("""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>t</title><link rel="icon" href="data:,"></head><body>
+<form id="form"><input name="text"></form>
+<ol>{% for name, votes in rows %}
+  <li data-key="{{ name }}" {% if votes > 8 %}class="many"{% endif %}><b>{{ name }}</b> {{ votes }} <button>vote</button></li>{% endfor %}
+</ol><p>{{ rows | length }} rows</p></body></html>""")
+print(json.dumps([template.render(rows=rows) for rows in json.loads(sys.argv[1])]))`;
+
+test("what Jinja2 renders anew is put in place, and only what differs is touched", async () => {
+  const rows = Array.from({ length: 30 }, (_, number) => [`<r${number}>`, number]);
+  const changed = rows.map(([name, votes]) => [name, votes === 7 ? 70 : votes]).filter(([, votes]) => votes !== 3);
+  const made = spawn(`${ROOT}.venv/bin/python`, ["-c", JINJA, JSON.stringify([rows, changed])], { stdio: ["ignore", "pipe", "inherit"] });
+  const [was, wanted] = JSON.parse((await made.stdout.toArray()).join(""));
+  let html = was;
+  served.set("/jinja", (_, answer) => answer.setHeader("content-type", "text/html").setHeader("cache-control", "no-store").end(html));
+  const page = await chrome.context.newPage();
+  await page.goto(url("/jinja"));
+  await page.fill("[name=text]", "typed");
+  await page.focus("[data-key='<r9>'] button");
+  html = wanted;
+  const got = await page.evaluate(async (was) => {
+    const { Update } = await import("/edge/page/update.js");
+    const touched = [];
+    new MutationObserver((all) => touched.push(...all)).observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+    document.querySelector("[data-key='<r9>'] button").focus();
+    await new Update(location.href, Promise.resolve(was), async () => null).add(["/jinja"]);
+    await null;
+    return {
+      touched: touched.map(({ type, target }) => `${type} ${target.nodeName}`), focus: document.activeElement.parentNode.dataset.key, text: document.querySelector("[name=text]").value,
+      row: ((one) => [one.className, one.innerHTML])(document.querySelector("[data-key='<r7>']")), count: document.querySelectorAll("li").length, last: document.querySelector("p").textContent,
+    };
+  }, was);
+  assert.deepEqual({ ...got, touched: undefined }, { touched: undefined, focus: "<r9>", text: "typed", row: ["many", "<b>&lt;r7&gt;</b> 70 <button>vote</button>"], count: 29, last: "29 rows" });
+  assert.ok(got.touched.length <= 6, got.touched.join(", "));
   await page.close();
 });
