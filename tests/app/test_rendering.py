@@ -424,7 +424,7 @@ class PageTests(Case):
         self.assertEqual(await anext(stream), b"<head><main>")
         self.assertEqual(asked, [])
         second = asyncio.ensure_future(anext(stream))  # type: ignore[arg-type]
-        while len(asked) < 2:
+        while len(asked) < 2 and not second.done():
             await asyncio.sleep(0.001)
         self.assertEqual(asked, [("Top", {"n": 1}), ("Top", {"n": 2})])
         gates[2].set()

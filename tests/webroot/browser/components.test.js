@@ -201,7 +201,7 @@ test("taking over touches nothing", async () => {
   const page = await opened();
   const { touched, parts, texts } = await page.evaluate(async () => {
     await new Promise((resolve) => setTimeout(resolve));
-    return { touched: touched.length, parts: window.page.app.written.size, texts: document.querySelector("[data-key=counter]").textContent };
+    return { touched: touched.length, parts: window.page.app.rows.written.size, texts: document.querySelector("[data-key=counter]").textContent };
   });
   assert.deepEqual([touched, parts, page.errors], [0, 21, []]);
   assert.match(texts, /41\s*7/);

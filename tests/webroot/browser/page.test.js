@@ -1,28 +1,33 @@
 // The page runtime in a real page: what is touched, what stays, and for how long the main thread is held.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import test, { after, before } from "node:test";
 
-import { Cluster, browser } from "./harness.js";
+import { browser } from "./harness.js";
 
-const FILES = {
-  "index.html": `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>app</title><div id="list"></div>
-<div id="served"><p data-key="a" class="mine">a &amp; b</p><p data-key="b">b</p></div></html>`,
-};
+const PAGE = `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>app</title><div id="list"></div>
+<div id="served"><p data-key="a" class="mine">a &amp; b</p><p data-key="b">b</p></div></html>`;
 
-let cluster;
+let server;
 let chrome;
 let page;
 
 before(async () => {
-  cluster = await Cluster.start(FILES);
+  server = createServer(async (request, answer) => {
+    const isScript = request.url.startsWith("/edge/");
+    answer.setHeader("content-type", isScript ? "text/javascript" : "text/html");
+    answer.end(isScript ? await readFile(new URL(`../../../webroot${request.url}`, import.meta.url)) : PAGE);
+  }).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
   chrome = await browser();
   page = await chrome.context.newPage();
-  await page.goto(cluster.nodes[0].url);
+  await page.goto(`http://127.0.0.1:${server.address().port}/`);
 });
 after(async () => {
   await chrome?.close();
-  await cluster?.stop();
+  server?.close();
 });
 
 /** Run *body* in the page with the runtime's exports. */
@@ -182,13 +187,14 @@ test("while 1,000 rows are made and patched an urgent task has its turn after ea
         turns += 1;
         waits = false;
       };
-      const write = app.apply;
-      app.apply = (difference) => {
+      const { rows: shown } = app;
+      const write = shown.apply;
+      shown.apply = (difference) => {
         written += 1;
         most = Math.max(most, written);
         if (!waits) scheduler.postTask(urgent, { priority: "user-blocking" });
         waits = true;
-        write.call(app, difference);
+        write.call(shown, difference);
       };
       performance.now = () => (ms += 1);
       performance.mark("patch-begin");
@@ -202,4 +208,57 @@ test("while 1,000 rows are made and patched an urgent task has its turn after ea
     assert.ok(most <= 3, `${most} rows between two turns`);
     assert.ok(turns >= 1000 / 4, `${turns} turns`);
   }
+});
+
+test("a list inside of a piece is changed row by row, whatever changes: a thousand random steps, with interruptions", async () => {
+  const wrong = await run(`
+    let state = 11;
+    const random = (n) => (state = (state * 48271) % 2147483647) % n;
+    const row = ({ id, text, inner }) => keyed(id, html\`<li>\${text}<ul>\${inner.map((one) => keyed(one, html\`<li>\${one}</li>\`))}</ul></li>\`);
+    const app = new App(list, [], { *render(pieces) {
+      for (const { id, title, one, two } of pieces) yield keyed(id, html\`<section><h2>\${title}</h2><ol><li>head</li>\${one.map(row)}</ol><div>\${two.length ? html\`<ul>\${two.map(row)}</ul>\` : "none"}</div></section>\`);
+    }, *eventHandler() {} });
+    const some = (make) => Array.from({ length: 7 }, (_, i) => i).filter(() => random(3)).sort(() => random(3) - 1).map(make);
+    const lines = () => some((id) => ({ id, text: id + "." + random(2), inner: random(4) ? [1, 2] : some((one) => one) }));
+    const piece = (id) => ({ id, title: random(5) ? "t" : "u", one: lines(), two: random(6) ? lines() : [] });
+    for (let step = 0; step < 1000; step += 1) {
+      const pieces = random(9) ? [piece("x"), piece("y")] : some(piece);
+      if (!random(8)) app.show([piece("x"), piece("z")]); // superseded at once
+      if (!random(8)) {
+        const halfway = app.conciliate;
+        app.conciliate = async function* (before, state) {
+          let left = random(6);
+          for await (const one of halfway(before, state)) {
+            yield one;
+            if (!left--) return;
+          }
+        };
+        await app.show([piece("x"), piece("y")]);
+        app.conciliate = halfway;
+      }
+      await app.show(pieces);
+      const want = document.createElement("div");
+      want.innerHTML = [...app.render(pieces)].join("");
+      if (list.innerHTML !== want.innerHTML) return [step, want.innerHTML, list.innerHTML];
+    }`);
+  assert.equal(wrong, undefined);
+});
+
+test("of a list inside of a piece only the rows that differ are touched, and moving one moves one", async () => {
+  const got = await run(`
+    const app = new App(list, [], { render: (all) => [keyed("all", html\`<ol>\${all.map(({ id, text }) => keyed(id, html\`<li>\${text}</li>\`))}</ol>\`)], *eventHandler() {} });
+    const all = rows(50);
+    await app.show(all);
+    const seen = [];
+    new MutationObserver((records) => seen.push(...records)).observe(list, { subtree: true, childList: true, characterData: true, attributes: true });
+    const touched = async (next) => {
+      await app.show(next);
+      await null;
+      return seen.splice(0).map(({ type, addedNodes, removedNodes }) => type + addedNodes.length + removedNodes.length).sort();
+    };
+    const changed = all.map((one) => (one.id === 7 ? { ...one, text: "seven" } : one));
+    return [await touched(all.map((one) => ({ ...one }))), await touched(changed), await touched([...changed.slice(1), changed[0]]), await touched(changed.slice(1)), await touched(changed)];`);
+  assert.deepEqual(got.slice(0, 2), [[], ["characterData00"]]);
+  assert.ok(got[2].length <= 2, `${got[2]}`);
+  assert.deepEqual(got.slice(3), [["childList01"], ["childList10"]]);
 });

@@ -9,12 +9,12 @@
 // stands in the page is known by key, so an iteration may be given up at any point.
 
 import { Html } from "./html.js";
-import { morph } from "./patch.js";
+import { Rows } from "./rows.js";
 
 /** Milliseconds of work before others get their turn. */
 export const SLICE_MS = 3;
 
-/** @typedef {{key: string, piece?: Html, gone?: boolean, after?: string}} Difference */
+/** @typedef {import("./rows.js").Difference} Difference */
 
 /** @type {() => Promise<void>} */
 const breathe = /** @type {any} */ (globalThis).scheduler?.yield?.bind(/** @type {any} */ (globalThis).scheduler) ?? (() => new Promise((resolve) => {
@@ -45,10 +45,8 @@ export class App {
     this.render = render;
     this.eventHandler = eventHandler;
     this.conciliate = conciliate ?? ((_, next) => this.differences(next));
-    /** HTML of the components as we last wrote it. @type {Map<string, string>} */
-    this.written = new Map();
-    /** @type {Map<string, Element>} */
-    this.elements = new Map();
+    /** The components. */
+    this.rows = new Rows(root);
     /** Grows with each state; work for an older one ends. */
     this.turn = 0;
     /** Grows with each event of a kind in the same component. @type {Map<string, number>} */
@@ -57,7 +55,7 @@ export class App {
     this.longest = 0;
     for (const child of root.children) {
       const key = child.getAttribute("data-key");
-      if (key !== null) this.elements.set(key, child);
+      if (key !== null) this.rows.elements.set(key, child);
     }
     for (const name of events) root.addEventListener(name, (event) => this.handle(event));
   }
@@ -65,7 +63,7 @@ export class App {
   /** Take what a server has rendered for what *state* would be: nothing is written. */
   async hydrate() {
     for await (const piece of this.render(this.state)) {
-      if (this.elements.has(piece.key)) this.written.set(piece.key, piece.text);
+      if (this.rows.elements.has(piece.key)) this.rows.written.set(piece.key, piece);
     }
     return this;
   }
@@ -91,7 +89,7 @@ export class App {
     let since = performance.now();
     for await (const difference of this.conciliate(before, state)) {
       if (turn !== this.turn) return false;
-      this.apply(difference);
+      (difference.rows ?? this.rows).apply(difference);
       const now = performance.now();
       this.longest = Math.max(this.longest, now - since);
       if (now - since >= SLICE_MS) {
@@ -105,47 +103,22 @@ export class App {
 
   /** Where the pieces of *state* differ from what is written, in order. @param {State} state @returns {AsyncGenerator<Difference>} */
   async *differences(state) {
-    const there = new Set();
-    let after = "";
+    const { rows } = this;
+    const pieces = this.render(state);
+    /** @type {Html[]} */
+    const all = [];
     let since = performance.now();
-    for await (const piece of this.render(state)) {
-      there.add(piece.key);
-      const element = this.elements.get(piece.key);
-      const moved = element && element.previousElementSibling !== (after ? this.elements.get(after) : null);
-      if (this.written.get(piece.key) !== piece.text || moved) yield { key: piece.key, piece, after };
-      else if (performance.now() - since > SLICE_MS) {
+    for await (const piece of pieces) {
+      // Those that take their time are put in place as they come.
+      if (Symbol.asyncIterator in pieces && rows.written.get(piece.key)?.text !== piece.text) yield { key: piece.key, piece, after: all.at(-1)?.key ?? "" };
+      all.push(piece);
+      if (performance.now() - since > SLICE_MS) {
         await breathe();
         since = performance.now();
       }
-      after = piece.key;
     }
-    for (const key of [...this.elements.keys()]) if (!there.has(key)) yield { key, gone: true };
-  }
-
-  /** Write one difference into the page. @param {Difference} difference */
-  apply({ key, piece, gone, after }) {
-    let element = this.elements.get(key);
-    if (gone || !piece) {
-      element?.remove();
-      this.elements.delete(key);
-      this.written.delete(key);
-      return;
+    for (const difference of rows.differences(all)) {
+      yield difference;
     }
-    if (!element || this.written.get(key) !== piece.text) {
-      const template = document.createElement("template");
-      template.innerHTML = piece.text;
-      const wanted = /** @type {Element} */ (template.content.firstElementChild);
-      if (!element) element = wanted;
-      else if (element.nodeName === wanted.nodeName) morph(element, wanted);
-      else {
-        element.replaceWith(wanted);
-        element = wanted;
-      }
-      this.elements.set(key, element);
-      this.written.set(key, piece.text);
-    }
-    if (after === undefined && element.isConnected) return;
-    const place = after ? (this.elements.get(after)?.nextSibling ?? null) : this.root.firstElementChild;
-    if (place !== element) this.root.insertBefore(element, place);
   }
 }

@@ -42,7 +42,7 @@ export class Page {
     );
     for (const element of document.querySelectorAll("[data-key]")) {
       const key = /** @type {string} */ (element.getAttribute("data-key"));
-      if (components.has(key) && !this.app.elements.has(key)) this.app.elements.set(key, element);
+      if (components.has(key) && !this.app.rows.elements.has(key)) this.app.rows.elements.set(key, element);
     }
   }
 
@@ -61,8 +61,9 @@ export class Page {
 
   /** Parts have their places in the page, whatever others do. @param {State} state @returns {Generator<import("./app.js").Difference>} */
   *differences(state) {
+    const { rows } = this.app;
     for (const piece of this.render(state)) {
-      if (this.app.elements.has(piece.key) && this.app.written.get(piece.key) !== piece.text) yield { key: piece.key, piece };
+      if (rows.elements.has(piece.key) && rows.written.get(piece.key)?.text !== piece.text) yield* rows.changed(piece);
     }
   }
 
@@ -71,7 +72,7 @@ export class Page {
     for (let at = /** @type {Element | null} */ (event.target); at; at = at.parentElement) {
       const key = at.getAttribute("data-key") ?? "";
       const part = this.app.state.parts[key];
-      if (!part || this.app.elements.get(key) !== at) continue;
+      if (!part || this.app.rows.elements.get(key) !== at) continue;
       const handler = this.components.get(key)?.eventHandlers?.[event.type];
       const props = propsOf(part.props, part.urls, this.app.state.data);
       if (!handler || !props) return;

@@ -8,13 +8,40 @@
 // Anywhere else - in a tag, without quotes, in a comment, a script, a style or an event handler - no escaping would
 // help, so a template with a value there throws.  What stands where is found out once for each template.
 
+/** @typedef {{at: number, length: number, rows: Html[]}} List where in a text, and its keyed pieces */
+
 /** Escaped already. */
 export class Html {
-  /** @param {string} text @param {string} key */
-  constructor(text, key = "") {
+  /** @param {string} text @param {string} key @param {List[]} lists */
+  constructor(text, key = "", lists = []) {
     this.text = text;
     /** Which component it is, among its siblings. */
     this.key = key;
+    /** Of keyed pieces, in it. */
+    this.lists = lists;
+    /** @type {string | undefined} */
+    this.outside = undefined;
+  }
+
+  /** What is around the lists. */
+  around() {
+    if (this.outside === undefined) {
+      let end = 0;
+      this.outside = "";
+      for (const { at, length } of this.lists) {
+        this.outside += `${this.text.slice(end, at)}\0`;
+        end = at + length;
+      }
+      this.outside += this.text.slice(end);
+    }
+    return this.outside;
+  }
+
+  /** What stands there while its lists are made what they are in it. */
+  unfinished() {
+    const piece = new Html("", this.key, this.lists);
+    piece.outside = this.around();
+    return piece;
   }
 
   toString() {
@@ -100,13 +127,25 @@ export function html(strings, ...values) {
   if (!known) templates.set(strings, (known = template(strings)));
   const { texts, writers } = known;
   let text = texts[0];
-  for (let number = 0; number < values.length; number += 1) text += writers[number](values[number]) + texts[number + 1];
-  return new Html(text);
+  /** @type {List[]} */
+  const lists = [];
+  for (let number = 0; number < values.length; number += 1) {
+    const value = values[number];
+    const more = writers[number](value);
+    if (writers[number] === written) {
+      if (value instanceof Html) for (const one of value.key ? [] : value.lists) lists.push({ ...one, at: text.length + one.at });
+      else if (Array.isArray(value) && value.length && value.every((one) => one instanceof Html && one.key)) lists.push({ at: text.length, length: more.length, rows: value });
+    }
+    text += more + texts[number + 1];
+  }
+  return new Html(text, "", lists);
 }
 
 /** A component: HTML of one element that is found again by *key*. @param {string | number} key @param {Html} piece */
 export function keyed(key, piece) {
   const name = /^<[a-z][^\s/>]*/i.exec(piece.text)?.[0];
   if (!name) throw new Error(`the component ${JSON.stringify(key)} has no element: ${piece.text.slice(0, 80)}`);
-  return new Html(`${name} data-key="${escaped(key)}"${piece.text.slice(name.length)}`, String(key));
+  const begin = `${name} data-key="${escaped(key)}"`;
+  const moved = piece.lists.map((one) => ({ ...one, at: one.at + begin.length - name.length }));
+  return new Html(begin + piece.text.slice(name.length), String(key), moved);
 }

@@ -22,6 +22,9 @@ const { ELEMENT_NODE } = Node;
 /** Applied to a page that runs they would not do what they do to one that is loaded. */
 const LOADED_ONLY = "script:not([type='application/ld+json']), base, meta[http-equiv], template[shadowrootmode]";
 
+/** Elements with more to them than attributes and what is in them. */
+const NOT_IN_STEP = /^(?:input|select|textarea|option|details|dialog|template|head|noscript|script|title)$|-/;
+
 /** The new version does not fit what scripts have made of the old one, or has to be loaded; the message says why. */
 export class Conflict extends Error {}
 
@@ -30,9 +33,45 @@ export class Conflict extends Error {}
  * @param {ChildNode} node @param {Node | Iterable<Node>} wanted @returns {Node[]} those that stand there now
  */
 export function morph(node, wanted) {
+  if (wanted instanceof Element && node instanceof Element) {
+    /** @type {(() => void)[]} */
+    const changes = [];
+    if (inStep(node, wanted, changes)) {
+      for (const change of changes) change();
+      return [node];
+    }
+  }
   if (!node.parentNode) new DocumentFragment().append(node);
   const old = [node];
   return new Merge(old, old, wanted instanceof Node ? [wanted] : [...wanted]).apply();
+}
+
+/**
+ * The same as a merge, and cheap, where it is clear what belongs together: as many children, and of those that differ no
+ * two have the same name.  False: it is not clear, or there are controls and such.
+ * @param {Element} node @param {Element} wanted @param {(() => void)[]} changes what is to be done
+ */
+function inStep(node, wanted, changes) {
+  if (node.nodeName !== wanted.nodeName || node.id !== wanted.id || keyOf(node) !== keyOf(wanted) || NOT_IN_STEP.test(node.localName)) return false;
+  if (node.childNodes.length !== wanted.childNodes.length || /** @type {HTMLElement} */ (node).isContentEditable) return false;
+  for (const { name, value } of wanted.attributes) {
+    if (node.getAttribute(name) !== value) changes.push(() => setAttribute(node, name, wanted));
+  }
+  if (node.attributes.length > wanted.attributes.length || changes.length) {
+    for (const { name } of node.attributes) if (!wanted.hasAttribute(name)) changes.push(() => setAttribute(node, name, wanted));
+  }
+  const names = new Set();
+  for (let child = node.firstChild, other = wanted.firstChild; child && other; child = child.nextSibling, other = other.nextSibling) {
+    if (child.nodeType !== other.nodeType) return false;
+    if (!(child instanceof Element && other instanceof Element)) {
+      const [text, value] = [child, other.nodeValue];
+      if (text.nodeValue !== value) changes.push(() => (text.nodeValue = value));
+    } else if (!child.isEqualNode(other)) {
+      if (names.has(child.nodeName) || !inStep(child, other, changes)) return false;
+      names.add(child.nodeName);
+    }
+  }
+  return true;
 }
 
 export class Merge {
@@ -265,6 +304,12 @@ export class Merge {
 
 /** Put the nodes of a place in order; others that stand between them stay. @param {Place} place @param {Focus} focus */
 function arrange({ parent, order, after }, focus) {
+  let at = after ? after.nextSibling : parent.firstChild;
+  if (order.every((node) => {
+    const isThere = at === node;
+    at = at && at.nextSibling;
+    return isThere;
+  })) return;
   const index = new Map([...parent.childNodes].map((node, number) => [/** @type {Node} */ (node), number]));
   const isHead = parent.nodeName === "HEAD"; // where only the order of styles matters
   const free = isHead ? order.filter((node) => index.has(node) && !isStyle(node)) : [];
@@ -279,7 +324,7 @@ function arrange({ parent, order, after }, focus) {
 }
 
 /** @param {Node} parent @param {Node} node @param {Node | null} next */
-function move(parent, node, next) {
+export function move(parent, node, next) {
   try {
     /** @type {any} */ (parent).moveBefore(node, next);
   } catch { // the browser has no such thing, or the node is not in the document
@@ -291,7 +336,7 @@ function move(parent, node, next) {
  * A longest run of *nodes* whose places grow (patience sorting), with *fixed* if it has a place.
  * @param {Node[]} nodes @param {Map<Node, number>} places @param {Node | undefined} fixed @returns {Node[]}
  */
-function increasing(nodes, places, fixed) {
+export function increasing(nodes, places, fixed) {
   const at = fixed === undefined ? undefined : places.get(fixed);
   const turn = fixed === undefined ? -1 : nodes.indexOf(fixed);
   /** The last of the best run of each length, and what each stands behind. @type {{place: number, node: Node, before: any}[]} */
@@ -356,6 +401,11 @@ function settler(control, focus) {
 
 /** As *like* has it; whatever the parser takes for a name is one. @param {Element} element @param {string} name @param {Element} like */
 function setAttribute(element, name, like) {
+  const value = like.getAttribute(name);
+  if (value !== null && /^[a-z][\w-]*$/.test(name)) {
+    element.setAttribute(name, value);
+    return;
+  }
   const [wanted, old] = [like.getAttributeNode(name), element.getAttributeNode(name)];
   if (wanted) element.setAttributeNodeNS(element.ownerDocument.importNode(wanted));
   else if (old) element.removeAttributeNode(old);
