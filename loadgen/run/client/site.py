@@ -31,12 +31,13 @@ class Version(NamedTuple):
 class Resource:
     """One path and its versions, the newest last."""
 
-    __slots__ = ("_ticks", "kind", "max_age", "path", "versions")
+    __slots__ = ("_ticks", "is_shared", "kind", "max_age", "path", "versions")
 
     def __init__(self, found: CrawledResource) -> None:
         self.path = found.path.encode("ascii")
         self.kind = found.kind
         self.max_age = found.max_age
+        self.is_shared = found.is_shared
         self.versions = [Version(found.etag.encode("ascii"), 0)]
         self._ticks = [0]
 

@@ -18,6 +18,7 @@ from loadgen.run.coordinator.coordinator import Coordinator
 from loadgen.run.coordinator.crawl import Crawler
 from loadgen.run.coordinator.dealing import deal, rate_of, socket_processes, user_processes
 from loadgen.run.coordinator.scenario_file import read
+from loadgen.run.coordinator.shared_answers import SharedAnswers
 from loadgen.run.coordinator.summary import print_summary
 from loadgen.run.coordinator.worker_pool import WorkerPool
 from loadgen.run.messages.addresses import parse_address
@@ -50,6 +51,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, metavar="N", help="of all random numbers, instead of the scenario's"
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="for the result (default: results/NAME-TIME)")
+    parser.add_argument(
+        "--state", type=Path, action="append", default=[], metavar="DIR",
+        help="of the state of a node here: its metrics of applications are told, too",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="a line of JSON each second instead of a view")
     parser.add_argument(
         "--workers", default="", metavar="HOST,...", help="machines that run loadgen worker: they do it"
@@ -85,6 +90,7 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     crawler = Crawler(options.cluster.rstrip("/"), target.address)
     with contextlib.closing(crawler):
         nodes = _nodes(crawler, owned)
+        crawler.ask_for(scenario.site.queries, scenario.site.documents)
         site = (
             crawler.listed(folder / scenario.site.list)
             if scenario.site.list
@@ -101,8 +107,9 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         jobs = deal(scenario, len(pool), rate, site, nodes, options.wire, apart=bool(workers))
         view = (JsonLines if options.json else Live)(scenario.title, scenario.duration_s, scenario.users)
         coordinator = Coordinator(pool, jobs, view)
+        shared = SharedAnswers(options.state)
         coordinator.run()
-        result = coordinator.result(options.cluster, str(options.scenario))
+        result = coordinator.result(options.cluster, str(options.scenario), shared.counts())
     finally:
         if view is not None:
             view.close(result)

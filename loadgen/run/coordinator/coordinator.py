@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from loadgen.errors import LoadgenError
 from loadgen.live import View
@@ -12,6 +12,7 @@ from loadgen.results import Generator, Result, Second
 from loadgen.run.coordinator import verdict
 from loadgen.run.coordinator.events import Events
 from loadgen.run.coordinator.merging import ReportMerger
+from loadgen.run.coordinator.shared_answers import table_share
 from loadgen.run.coordinator.worker_pool import WorkerPool, WorkerProcess
 from loadgen.run.messages.job import Job
 from loadgen.run.messages.protocol import Expect, Failed, Go, JobMessage, Ready, ReportMessage
@@ -117,10 +118,13 @@ class Coordinator:
             totals.invalid = [f"the generator is late: p99 {totals.lag_p99_ms:.2f} ms"] if late else []
             self._view.update(second, totals)
 
-    def result(self, cluster: str, name: str) -> Result:
-        """The record of the run: figures, thresholds, verdict."""
+    def result(self, cluster: str, name: str, shared: Mapping[str, int] | None = None) -> Result:
+        """The record of the run: figures, thresholds, verdict; *shared*: what the nodes counted meanwhile."""
         merged, scenario = self._merged, self._scenario
         measures = merged.measures()
+        counts = {**merged.counts, **(shared or {})}
+        if shared:
+            measures["table_share"] = table_share(counts, counts.get("mutations", 0))
         lag = merged.histograms["lag"]
         planned = sum(second.planned for second in merged.series)
         answers = sum(second.answered for second in merged.series)
@@ -152,7 +156,7 @@ class Coordinator:
             reasons=reasons,
             thresholds=thresholds,
             generator=generator,
-            counts=dict(merged.counts),
+            counts=counts,
             statuses=dict(merged.totals.statuses),
             errors=dict(merged.totals.errors),
             measures=measures,

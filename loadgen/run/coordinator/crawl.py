@@ -12,7 +12,7 @@ import re
 import time
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -25,6 +25,8 @@ from edge.load.document import decode as decode_load
 from edge.resource import etag_of
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.run.coordinator.links import Links
+from loadgen.run.coordinator.queries import addresses
+from loadgen.run.messages.scenario import Query
 from loadgen.run.messages.sitemap import ACCEPT_ENCODING, KINDS, CrawledResource, SiteMap
 
 _TIMEOUT_S = 10.0
@@ -35,6 +37,8 @@ _PATH = re.compile(r"/[\x21-\x7e]*")
 _IMPORT = re.compile(rb"""\b(?:import|from)\s*\(?\s*["'](\.{0,2}/[^"']+)["']""")
 #: Statuses of answers that lead elsewhere, and how often browsers follow them.
 _MOVED, _MOST_MOVES = (301, 302, 303, 307, 308), 20
+#: An answer of an application that nobody has asked for passes, the next one is stored.
+_ASKED_AGAIN = 2
 #: What browsers fetch beside pages for the smart client.
 _WORKER, _RULES = "/sw.js", "/edge.json"
 
@@ -61,6 +65,8 @@ class Crawler:
         self.resources: list[CrawledResource] = []
         self._numbers: dict[str, int | None] = {}
         self._bodies: dict[int, bytes] = {}
+        self._queries: Sequence[Query] = ()
+        self._documents: dict[str, str] = {}
 
     def close(self) -> None:
         """Close the connection; it opens again when something is asked."""
@@ -74,6 +80,21 @@ class Crawler:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise LoadgenError(
                 f"{self._url}/.edge/load: no load document ({error}); is this a node of twistd edge?"
+            ) from None
+
+    def ask_for(self, queries: Sequence[Query], documents: str) -> None:
+        """Have pages ask for *queries*, too; *documents*: where addresses of documents are told, or ""."""
+        self._queries = queries
+        if not documents:
+            return
+        answer, body = self._get(documents, "application/json")
+        try:
+            self._documents = msgspec.json.decode(
+                _decoded(body, answer.getheader("Content-Encoding")), type=dict[str, str]
+            )
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise LoadgenError(
+                f"{self._url}{documents}: no addresses of documents by their names: {error}"
             ) from None
 
     def site(self, start: str, most: int) -> SiteMap:
@@ -125,7 +146,14 @@ class Crawler:
         return self._complete(pages)
 
     def _complete(self, pages: list[list[int]]) -> SiteMap:
-        """The site map of *pages* with what the smart client needs, where there is one."""
+        """The site map of *pages* with their queries, and what the smart client needs, where there is one."""
+        for parts in pages:
+            for address in addresses(self._queries, self._documents, self.resources[parts[0]].path):
+                number = self._resource(address, "fetch")
+                if number is None:
+                    raise LoadgenError(f"{self._url}{address}: the query has no answer that is shared")
+                if number not in parts:
+                    parts.append(number)
         beside = [one for path in (_WORKER, _RULES) if (one := self._resource(path, "script")) is not None]
         worker = list(self._with_imports(_WORKER, "script")) if self._numbers.get(_WORKER) is not None else []
         return SiteMap(self.resources, pages, worker, beside)
@@ -160,6 +188,11 @@ class Crawler:
         if path in self._numbers:
             return self._numbers[path]
         answer, body = self._get(path, KINDS[kind].accept)
+        is_shared = answer.getheader("Cache-Status") is not None
+        for _ in range(_ASKED_AGAIN):
+            if not is_shared or answer.getheader("ETag") or answer.status != 200:
+                break  # the first answers of an application pass
+            answer, body = self._get(path, KINDS[kind].accept)
         etag = re.fullmatch(r'"([\x21\x23-\x7e]{1,63})"', answer.getheader("ETag") or "")
         self._numbers[path] = None
         if answer.status in _MOVED and moves < _MOST_MOVES:
@@ -174,7 +207,9 @@ class Crawler:
             )
         self._numbers[path] = number = len(self.resources)
         self.resources.append(
-            CrawledResource(path, kind, etag[1], len(body), max_age(answer.getheader("Cache-Control")))
+            CrawledResource(
+                path, kind, etag[1], len(body), max_age(answer.getheader("Cache-Control")), is_shared
+            )
         )
         if kind in ("document", "script"):
             self._bodies[number] = _decoded(body, answer.getheader("Content-Encoding"))

@@ -70,6 +70,13 @@ def _problem(scenario: Scenario, folder: Path) -> str:
     times = [second for second, _ in arrivals.steps]
     if times != sorted(set(times)):
         return "arrivals.steps: the seconds have to grow"
+    for number, query in enumerate(scenario.site.queries):
+        if bool(query.path) == bool(query.document):
+            return f"site.queries[{number}]: name a path or a document"
+        if query.document and not scenario.site.documents:
+            return f"site.queries[{number}]: a document needs site.documents, where its address is told"
+    if scenario.mutations and scenario.mutations.readers and not scenario.mutations.changes:
+        return "mutations.readers: name what changes"
     if scenario.sockets.share and not scenario.sockets.topics:
         return "sockets.topics: name at least one of load, changed"
     for number, event in enumerate(scenario.events):

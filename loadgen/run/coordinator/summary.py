@@ -39,6 +39,12 @@ def rows(result: Result) -> list[tuple[str, str]]:
                    f"{counts.get('hedges', 0):,} hedges"),
         ("by node", f"{shares}; greatest over mean {measures.get('herd', 0):.3f}"),
     ]  # fmt: skip
+    if "table_share" in measures:
+        kinds = {name.removeprefix("shared_"): count for name, count in counts.items() if "shared_" in name}
+        told = ", ".join(f"{kind} {count:,}" for kind, count in kinds.items() if count)
+        lines.append(("from the table", f"{measures['table_share']:.2%} of reads of applications ({told})"))
+    if counts.get("live"):
+        lines.append(("live", f"{counts['live']:,} confirmations by readers who were told of a change"))
     if counts.get("pushes"):
         lines.append(("pushes", f"{counts['pushes']:,}, p99 {measures.get('push_p99', 0):.3g} ms"))
     lines.append((

@@ -22,6 +22,7 @@ MEASURES = {
     "wrong": "answers that are not what was published",
     "herd": "greatest share of a node over the mean share",
     "share_304": "confirmations among all validators and bodies, 0..1",
+    "table_share": "reads of applications that nodes' tables answered (--state), 0..1",
     "retry_share": "retries among requests, 0..1",
     "hedge_share": "hedges among requests, 0..1",
     "rps": "requests per second",

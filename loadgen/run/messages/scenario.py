@@ -62,6 +62,19 @@ class Session(Table, kw_only=True):
     think: Think = msgspec.field(default_factory=Think)
 
 
+class Query(Table, kw_only=True):
+    """What scripts of pages ask an application for, beside their files."""
+
+    #: Of which pages, by a glob: * is anything but a slash.
+    pages: PathText
+    #: Its address, with the query string; {1} is what the first * of the pages stands for. Or a document:
+    path: Annotated[str, Meta(pattern=r"^(/[\x21-\x7e]*)?\Z")] = ""
+    #: The name of a trusted document of GraphQL.
+    document: str = ""
+    #: Of the document; in texts {1} is what the first * of the pages stands for.
+    variables: dict[str, str | int | float | bool] = {}
+
+
 class SiteRules(Table, kw_only=True):
     """Which pages there are, and how popular each is."""
 
@@ -73,6 +86,10 @@ class SiteRules(Table, kw_only=True):
     list: str = ""
     #: Popularity: the page of rank r is chosen in proportion to r ** -zipf.
     zipf: NotNegative = 1.0
+    #: Where the application tells the addresses of its trusted documents: JSON, name to address.
+    documents: Annotated[str, Meta(pattern=r"^(/[\x21-\x7e]*)?\Z")] = ""
+    #: Read as parts of their pages, and confirmed as these are.
+    queries: tuple[Query, ...] = ()
 
 
 class Cache(Table, kw_only=True):
@@ -108,6 +125,12 @@ class Mutations(Table, kw_only=True):
     body: str = "{}"
     #: Of the body.
     content_type: Annotated[str, Meta(pattern=r"^[\x21-\x7e][\x20-\x7e]*\Z")] = "application/json"
+    #: {value} in the body is replaced by one of these, at random.
+    values: tuple[str, ...] = ()
+    #: What it changes, by globs of addresses: readers who have that open are told, and confirm it.
+    changes: tuple[PathText, ...] = ()
+    #: Readers who have it open, at most; a tenth of a second is what a node tells them in.
+    readers: Annotated[int, Meta(ge=0, le=10_000)] = 0
 
 
 class Event(Table, kw_only=True):

@@ -41,6 +41,8 @@ class CrawledResource(msgspec.Struct):
     size: int
     #: Seconds; -1: to be confirmed each time.
     max_age: int
+    #: An application's: an answer that passes has no ETag of ours.
+    is_shared: bool = False
 
 
 class SiteMap(msgspec.Struct):

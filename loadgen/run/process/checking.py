@@ -61,6 +61,8 @@ class AnswerChecker:
 
     def body(self, answer: Answer, body: bytes, resource: Resource, asked: int, now: int) -> bool:
         """Check a 200 that came with *body*; whether that is what its ETag says."""
+        if resource.is_shared and not answer.etag:
+            return True  # it has passed: nobody has stored it yet
         if answer.etag != etag_of(sha256(body).digest()):
             self.wrong("a body that is not what its ETag says" if answer.etag else "a 200 without ETag")
             return False

@@ -13,6 +13,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
 
 import msgspec
 
@@ -36,6 +37,11 @@ _FEED_NS = 250_000_000
 
 #: From the last byte of an answer to the requests that follow from it: a browser has to read it first.
 READING_NS = 4_000_000
+
+#: A node tells those who follow a group within that time, if they are few (edge/cache/followers.py).
+_TELLING_NS = 100_000_000
+#: Users that are looked at to find one who has a page open.
+_TRIES = 10
 
 _NOTHING_STALE = b'"stale":[]}'
 #: What decoding something else than was expected can raise.
@@ -88,6 +94,7 @@ class VirtualUsers:
         )  # fmt: skip
         self._mutations = mutations
         self._mutated = 0
+        self._touched = _touched(site, mutations)
         #: Begins the keys of this process: no other one, and no other run, may have the same.
         self._keys = secrets.token_hex(8)
         self._checker = AnswerChecker(site, stale_ticks, users.nodes, counts, self._probe)
@@ -149,7 +156,10 @@ class VirtualUsers:
         assert self._mutations is not None
         self._counts["mutations"] += 1
         number = self._mutated = self._mutated + 1
-        body = self._mutations.body.replace("{user}", str(user)).replace("{n}", str(number)).encode()
+        text = self._mutations.body.replace("{user}", str(user)).replace("{n}", str(number))
+        if values := self._mutations.values:
+            text = text.replace("{value}", values[int(self._uniform() * len(values))])
+        body = text.encode()
         lines = f"Content-Type: {self._mutations.content_type}\r\nIdempotency-Key: {self._keys}-{number}\r\n"
         request = LogicalRequest(
             user, MUTATION, planned, self._mutations.path.encode(), "post", self._ended, body=body,
@@ -158,6 +168,30 @@ class VirtualUsers:
         self._counts["requests"] += 1
         self._users.waiting[user] += 1
         self._sender.send_to(request, user % self._users.nodes)
+
+    def _told(self, answer: Answer) -> None:
+        """Something has changed: those who have it open are told, and confirm it."""
+        users, left = self._users, self._mutations.readers if self._mutations and self._touched else 0
+        count = len(users.active)
+        for _ in range(_TRIES * left):
+            user = int(self._uniform() * count)
+            page = self._open(user) if left and users.active[user] else None
+            if page is None:
+                continue
+            left -= 1
+            then = answer.done + int(self._uniform() * _TELLING_NS)
+            for part in page.parts:
+                if part in self._touched:
+                    self._counts["live"] += 1
+                    resource = self._site.resources[part]
+                    self._get(user, NEWER, resource, then, resource.at(self._clock.tick(answer.begun)), page)
+
+    def _open(self, user: int) -> Page | None:
+        """A page that *user* has, and on which something changes; None: there is none."""
+        for kept in self._users.kept(user):
+            if kept < len(self._site.pages) and not self._touched.isdisjoint(self._site.pages[kept].all):
+                return self._site.pages[kept]
+        return None
 
     # ---- page views ----
 
@@ -224,7 +258,10 @@ class VirtualUsers:
         if answer.error:
             return ERRORS[answer.error]
         if request.purpose == MUTATION:
-            return "" if answer.status < 300 else f"status {answer.status}"
+            if answer.status >= 400:
+                return f"status {answer.status}"
+            self._told(answer)
+            return ""
         if answer.status not in (200, 304):
             if request.purpose == NEWER and answer.status in _GONE:
                 self._gone(request.user, *request.about)
@@ -255,6 +292,8 @@ class VirtualUsers:
         old = set(stale)
         self._counts["not_modified"] += len(parts) - len(old)
         resources = self._site.resources
+        shared = sum(resources[part].is_shared for place, part in enumerate(parts) if place not in old)
+        self._counts["confirmed_answers"] += shared
         if old or min(ats) < self._site.changed:
             asked, then = self._clock.tick(answer.begun), answer.done + READING_NS
             for place, (part, at) in enumerate(zip(parts, ats, strict=True)):
@@ -317,6 +356,16 @@ class VirtualUsers:
                 0, PROBE, self._clock.now, resource.path, resource.kind, self._probed, about=candidate
             )
             self._sender.send_to(request, node)
+
+
+def _touched(site: Site, mutations: Mutations | None) -> frozenset[int]:
+    """Numbers of the resources that mutations change."""
+    globs = mutations.changes if mutations else ()
+    return frozenset(
+        number
+        for number, resource in enumerate(site.resources)
+        if any(fnmatchcase(resource.path.decode("ascii"), glob) for glob in globs)
+    )
 
 
 def _stale(body: bytes, count: int) -> list[int]:

@@ -143,6 +143,21 @@ class ParsingTests(SynchronousTestCase):
             for value in values:
                 self.assertIn(path.rpartition(".")[2], self.refused(with_(path, value)), (path, value))
 
+    def test_queries_are_addresses_or_documents_of_a_site_that_tells_theirs(self) -> None:
+        given = with_("site", {"documents": "/d.json", "queries": [{"pages": "/*", "document": "Ranking"}]})
+        self.assertEqual(self.parse(given).site.queries[0].document, "Ranking")
+        for query, why in (
+            ({"pages": "/*"}, "site.queries[0]: name a path or a document"),
+            ({"pages": "/*", "path": "/x", "document": "X"}, "name a path or a document"),
+            ({"pages": "/*", "document": "X"}, "site.documents"),
+            ({"pages": "*", "path": "/x"}, "$.site.queries[0].pages"),
+            ({"pages": "/", "path": "/a b"}, "$.site.queries[0].path"),
+            ({"pages": "/", "path": "/x", "variables": {"a": [1]}}, "$.site.queries[0].variables"),
+        ):
+            self.assertIn(why, self.refused(with_("site", {"queries": [query]})))
+        readers = {"path": "/vote", "share": 0.1, "readers": 5}
+        self.assertIn("mutations.readers: name what changes", self.refused(with_("mutations", readers)))
+
     def test_mutations_are_requests_that_can_be_sent(self) -> None:
         right = {"path": "/cart", "share": 0.1}
         self.assertEqual(self.parse(with_("mutations", right)).mutations.path, "/cart")

@@ -177,6 +177,28 @@ class MutationTests(SynchronousTestCase):
                 keys += re.findall(rb"Idempotency-Key: (\S+)\r\n", sent.request)
         self.assertEqual((len(keys), len(set(keys))), (6, 6))
 
+    def test_a_redirect_is_a_success_and_values_are_drawn(self) -> None:
+        told = Mutations(path="/cart", share=1.0, body="code={value}", values=("41", "3A9"))
+        visit = Visit(mutations=told)
+        for _ in range(50):
+            visit.load_page()
+        self.assertEqual({sent.body for sent in self.mutations(visit)}, {b"code=41", b"code=3A9"})
+        visit.answer(self.mutations(visit)[-1], 303)
+        self.assertEqual(visit.recorded[-1][2], "")
+
+    def test_who_has_open_what_is_changed_confirms_it_soon(self) -> None:
+        told = Mutations(path="/cart", share=1.0, changes=("/style*",), readers=3)
+        visit = Visit(mutations=told)
+        visit.load_page()
+        visit.users.active[:] = b"\1" * len(visit.users.active)
+        visit.view()
+        before = len(visit.wire.sent)
+        visit.answer(self.mutations(visit)[-1], 303)
+        sent = visit.wire.sent[before:]
+        self.assertEqual({one.line.partition("?")[0] for one in sent}, {"GET /style.css"})
+        self.assertLessEqual(len(sent), 3)
+        self.assertGreaterEqual(visit.counts["live"], len(sent))
+
     def test_a_refusal_is_a_failure(self) -> None:
         visit = self.visit()
         visit.view()

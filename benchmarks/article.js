@@ -1,0 +1,144 @@
+// The demonstration on four nodes, as Chromium sees it:  node benchmarks/article.js [--quick]
+//
+// Prints a line of JSON: milliseconds from votes at n1 until a browser at n3 shows them, bytes of a later navigation, and
+// whether pages that were seen work when all nodes and the data are gone.  Bytes are those that the worker tells of
+// (messages "exchange"): over the socket with its frames, over HTTP heads and bodies, and what Chromium's requests have.
+
+import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
+import { cp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { Cluster, browser, until } from "../tests/webroot/browser/harness.js";
+
+const quick = process.argv.includes("--quick");
+const VOTES = quick ? 30 : 300;
+const CODE = "3A9";
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const data = await mkdtemp(join(tmpdir(), "edge-article-"));
+await chmod(data, 0o777); // as root, applications are nobody
+process.env.DEMONSTRATION_DATA = `sqlite:${join(data, "demonstration.sqlite")}`;
+const cluster = await Cluster.start({}, ["--app=/=demonstration.app:app"], (folder) => cp(join(ROOT, "demonstration/webroot"), folder, { recursive: true }));
+const { context, close } = await browser();
+const [n1, , n3] = cluster.nodes.map(({ url }) => url);
+
+/** Somebody else votes for CODE at n1, by a form; when the answer was there. */
+async function vote() {
+  const answer = await fetch(`${n1}/vote`, {
+    method: "POST", redirect: "manual", body: new URLSearchParams({ code: CODE, wanted: "1", back: "/ranking" }),
+    headers: { origin: n1, "sec-fetch-site": "same-origin" },
+  });
+  if (answer.status !== 303) throw new Error(`a vote was answered ${answer.status}: ${(await answer.text()).slice(0, 300)}`);
+}
+
+/** Have *page* note when it shows how many votes. */
+const watch = (page) => page.evaluate((code) => {
+  window.shownAt = {};
+  const look = () => {
+    for (const one of document.querySelectorAll("li")) {
+      if (one.querySelector(`a[href$="/character/${code}"]`)) window.shownAt[one.querySelector("data")?.textContent] ??= Date.now();
+    }
+  };
+  look();
+  new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
+}, CODE);
+const shown = (page) => page.evaluate(() => window.shownAt);
+const most = (all) => Math.max(0, ...Object.keys(all).map(Number).filter(Number.isFinite));
+
+/** Bytes that exchanges of *page* took since the last look: of the worker's questions and their answers. */
+const listen = (page) => page.addInitScript(() => {
+  window.exchanges = [];
+  const channel = new BroadcastChannel("edge");
+  const note = ({ data }) => {
+    if (data.type === "exchange") window.exchanges.push(data);
+    if (data.type === "question") window.exchanges.push({ ...data, sent: data.data.length + 6 }); // a masked frame
+    if (data.type === "answer" && data.data) window.exchanges.push({ ...data, got: data.data.length + 2 });
+  };
+  channel.onmessage = note;
+});
+
+/** Navigate *page* again to where it is, wait until all is quiet, and count what the nodes have received and sent. */
+async function navigated(page) {
+  await sleep(3000); // what was confirmed less than 2 s ago is not asked for again
+  await cluster.log();
+  const before = await cluster.bytes();
+  await page.goto(page.url());
+  await sleep(1500);
+  const socket = await page.evaluate(() => window.exchanges.reduce((sum, one) => sum + (one.sent ?? 0) + (one.got ?? 0), 0));
+  const log = (await cluster.log()).filter(({ target }) => target !== "/sw.js" && !target.startsWith("/.edge/socket") && !target.startsWith("/.edge/load"));
+  return { http: (await cluster.bytes()) - before, socket, requests: log.map(({ method, target, status }) => `${status} ${method} ${target.slice(0, 40)}`) };
+}
+
+const result = {};
+try {
+  for (let times = 0; times < 3; times += 1) await vote();
+  const page = await context.newPage();
+  await listen(page);
+  await page.goto(`${n3}/ranking`);
+  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  await page.reload();
+  await watch(page);
+  let votes = 3;
+  await until(async () => { // it follows, and shows what comes
+    await vote();
+    votes += 1;
+    await sleep(500);
+    return most(await shown(page)) === votes;
+  }, "a vote is shown");
+  const ms = [];
+  for (let times = 0; times < VOTES; times += 1) {
+    await sleep(50 + Math.random() * 400);
+    const begun = Date.now();
+    await vote();
+    votes += 1;
+    await until(async () => (await shown(page))[votes], `vote ${votes} is shown`);
+    ms.push((await shown(page))[votes] - begun);
+  }
+  ms.sort((a, b) => a - b);
+  result.vote = { count: ms.length, p50: ms[Math.floor(ms.length / 2)], p99: ms[Math.floor(ms.length * 0.99)], most: ms.at(-1) };
+
+  const tries = [];
+  for (let times = 0; times < 3; times += 1) tries.push(await navigated(page));
+  result.unchanged = tries.sort((a, b) => a.http + a.socket - b.http - b.socket)[0];
+  await page.goto("about:blank"); // what changes now is not told to it
+  await sleep(500);
+  await vote();
+  votes += 1;
+  await page.goto(`${n3}/ranking`);
+  await sleep(100);
+  result.changed = await (async () => {
+    await page.goto("about:blank");
+    await vote();
+    votes += 1;
+    await cluster.log();
+    const before = await cluster.bytes();
+    await page.goto(`${n3}/ranking`);
+    await watch(page);
+    await until(async () => most(await shown(page)) === votes, "the vote is shown");
+    await sleep(1500);
+    const socket = await page.evaluate(() => window.exchanges.reduce((sum, one) => sum + (one.sent ?? 0) + (one.got ?? 0), 0));
+    const log = (await cluster.log()).filter(({ target }) => target !== "/sw.js" && !target.startsWith("/.edge/socket") && !target.startsWith("/.edge/load"));
+    return { http: (await cluster.bytes()) - before, socket, requests: log.map(({ method, target, status }) => `${status} ${method} ${target.slice(0, 60)}`) };
+  })();
+
+  const seen = ["/ranking", `/character/${CODE}`, "/"];
+  for (const path of seen) {
+    await page.goto(n3 + path);
+    await sleep(1500);
+  }
+  for (const { name } of cluster.nodes) await cluster.do("kill", name);
+  for (const name of await readdir(data)) await rm(join(data, name), { recursive: true });
+  result.killed = [];
+  for (const path of seen) {
+    const answer = await page.goto(n3 + path);
+    result.killed.push({ path, status: answer.status(), heading: await page.evaluate(() => document.querySelector("h1, h2")?.textContent ?? "") });
+  }
+} finally {
+  await close();
+  await cluster.stop();
+  await rm(data, { recursive: true, force: true });
+}
+console.log(JSON.stringify(result));
