@@ -15,6 +15,8 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
 * ``graphql.py``: what a query costs the application, by trusted document and as text
 * ``tls.py``, ``tls_client.py``: the same over TLS, its handshakes and its memory;
 * ``article.py``: pages of components: streamed, rendered, and patched beside lit, preact and idiomorph;
+* ``article_live.py``, ``article_live.js``: the demonstration on four nodes, in Chromium and under load: votes
+  shown elsewhere, bytes of a later navigation, what the tables answer, everything killed;
 * ``servers.py``: our node and nginx as processes on one core;
 * ``client.py``: wrk on the other core, and the requests it sends;
 * ``memory.py``, ``sockets.py``: user memory of idle connections and WebSockets; ``warm_start.py``: publishing

@@ -1,4 +1,4 @@
-// The demonstration on four nodes, as Chromium sees it:  node benchmarks/article.js [--quick]
+// The demonstration on four nodes, as Chromium sees it:  node benchmarks/article_live.js [--quick]
 //
 // Prints a line of JSON: milliseconds from votes at n1 until a browser at n3 shows them, bytes of a later navigation, and
 // whether pages that were seen work when all nodes and the data are gone.  Bytes are those that the worker tells of
