@@ -107,7 +107,7 @@ class ClientTests(SynchronousTestCase):
         self.assertIn("export class Worker", files[loaded[1]])
         for name in ("ResponseStore", "Sender", "Outbox", "Nodes"):
             self.assertIn(f"class {name}", files[loaded[1]])
-        self.assertLessEqual(weight(*loaded), 24_000)
+        self.assertLessEqual(weight(*loaded), 25_000)
         runtime = closure("edge/client.js")
         self.assertIn("edge/page/segments.js", runtime)
         self.assertLessEqual(weight(*runtime), 3_000)
