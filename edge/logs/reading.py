@@ -77,7 +77,7 @@ class NativeLineReader:
         self._native = ffi.new("edge_log_ring *")
         if not lib.edge_log_open(self._native, self._memory, len(self._memory)):
             raise ValueError("that is no ring of records")
-        self._room = bytearray(CHUNK_BYTES + lib.EDGE_LINE_MOST)
+        self._room = memoryview(bytearray(CHUNK_BYTES + lib.EDGE_LINE_MOST))
         self._damaged = ffi.new("uint64_t *")
 
     def pieces(self) -> list[bytes]:

@@ -210,18 +210,15 @@ void edge_connection_hand_off(edge_loop *loop, int fd, const edge_received *rece
 
 /* ---- answering ---- */
 
-void edge_connection_client(int fd, uint8_t client[16])
+void edge_connection_set_client(edge_loop *loop, int fd, const struct sockaddr *address)
 {
-    struct sockaddr_storage address;
-    socklen_t length = sizeof address;
+    uint8_t *client = loop->clients[fd];
     memset(client, 0, 16);
-    if (getpeername(fd, (struct sockaddr *)&address, &length))
-        return; /* gone already */
-    if (address.ss_family == AF_INET) {
+    if (address->sa_family == AF_INET) {
         client[10] = client[11] = 0xff;
-        memcpy(client + 12, &((struct sockaddr_in *)(void *)&address)->sin_addr, 4);
-    } else if (address.ss_family == AF_INET6) {
-        memcpy(client, &((struct sockaddr_in6 *)(void *)&address)->sin6_addr, 16);
+        memcpy(client + 12, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+    } else if (address->sa_family == AF_INET6) {
+        memcpy(client, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
     }
 }
 
@@ -296,8 +293,8 @@ void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
     edge_next next;
     size_t consumed;
     loop->answerer.secure = c->tls;
-    if (loop->answerer.log_every || loop->answerer.guards)
-        edge_connection_client(fd, loop->answerer.client);
+    if (edge_loop_knows_clients(loop))
+        memcpy(loop->answerer.client, loop->clients[fd], 16);
     if (loop->answerer.log_every)
         prepare_log(loop, c);
     do {

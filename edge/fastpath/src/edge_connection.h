@@ -92,6 +92,7 @@ struct edge_loop {
     edge_limits limits;
     edge_peers peers;
     edge_connection *connections;
+    uint8_t (*clients)[16]; /* whom they are with, if somebody wants to know: memory as it is used */
     uint32_t capacity, highest; /* of descriptors */
     int epoll, timer; /* timer: when the caller has its turn */
     int log_wake; /* eventfd of who reads the log; -1: nobody waits */
@@ -118,6 +119,12 @@ struct edge_loop {
 static inline void count(edge_loop *loop, unsigned counter, uint64_t n)
 {
     edge_count(&loop->answerer.table, counter, n);
+}
+
+/* Whether who asks matters: there is a log, or a rule. */
+static inline bool edge_loop_knows_clients(const edge_loop *loop)
+{
+    return loop->answerer.log_every || loop->answerer.guards;
 }
 
 static inline void edge_connection_gauge(edge_loop *loop)
@@ -203,8 +210,8 @@ void edge_connection_await_output(edge_loop *loop, int fd);
 void edge_connection_await_input(edge_loop *loop, int fd);
 /* Bytes that the socket takes now, counted; -1: the connection is broken. */
 ssize_t edge_connection_send(edge_loop *loop, int fd, const uint8_t *bytes, size_t length);
-/* Whom a connection is with, as records have it. */
-void edge_connection_client(int fd, uint8_t client[16]);
+/* Whom a connection is with, as records have it: once, when that is known. */
+void edge_connection_set_client(edge_loop *loop, int fd, const struct sockaddr *address);
 /* Answers what was received; leaves the connection in its next state. */
 void edge_connection_serve(edge_loop *loop, int fd, edge_received received);
 /* What epoll says of it. */

@@ -105,13 +105,35 @@ static bool is_plain(uint8_t c)
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+/* Copies the plain bytes at the begin of a text, eight at a time where it can; how many they are.  What is copied
+ * behind them is overwritten: EDGE_LINE_MOST has room for it. */
+static size_t put_plain(uint8_t *to, edge_span text)
+{
+    const uint64_t ones = 0x0101010101010101u, high = ones << 7;
+    size_t i = 0;
+    for (; i + 8 <= text.length; i += 8) {
+        uint64_t word, quote, slash, low;
+        memcpy(&word, text.bytes + i, 8);
+        memcpy(to + i, &word, 8);
+        quote = word ^ ones * '"';
+        slash = word ^ ones * '\\';
+        low = (word - ones * 0x20) | (quote - ones) | (slash - ones) | (word + ones); /* 0x7f and above: the last one */
+        if ((low | word) & high)
+            break;
+    }
+    for (; i < text.length && is_plain(text.bytes[i]); i++)
+        to[i] = text.bytes[i];
+    return i;
+}
+
 /* Whatever a stranger wrote, so that it stays within its quotes and means nothing to a terminal. */
 static uint8_t *put_quoted(uint8_t *to, edge_span text, bool cut)
 {
     for (size_t i = 0; i < text.length; i++) {
-        if (is_plain(text.bytes[i]))
-            *to++ = text.bytes[i];
-        else
+        size_t plain = put_plain(to, (edge_span){text.bytes + i, text.length - i});
+        to += plain;
+        i += plain;
+        if (i < text.length)
             to = put_hex(PUT(to, "\\x"), text.bytes[i], 2);
     }
     return cut ? PUT(to, "\\...") : to; /* which no text can contain */
@@ -120,10 +142,13 @@ static uint8_t *put_quoted(uint8_t *to, edge_span text, bool cut)
 static uint8_t *put_json(uint8_t *to, edge_span text)
 {
     for (size_t i = 0; i < text.length; i++) {
+        size_t plain = put_plain(to, (edge_span){text.bytes + i, text.length - i});
+        to += plain;
+        i += plain;
+        if (i == text.length)
+            break;
         uint8_t c = text.bytes[i];
-        if (is_plain(c)) {
-            *to++ = c;
-        } else if (c == '"' || c == '\\') {
+        if (c == '"' || c == '\\') {
             *to++ = '\\';
             *to++ = c;
         } else {
@@ -188,12 +213,18 @@ static uint8_t *put_address(uint8_t *to, const uint8_t *address)
     return to - 1;
 }
 
+/* The date of the second that was written last: records come in their order, nearly. */
+typedef struct {
+    uint64_t seconds;
+    char text[EDGE_DATE_BYTES];
+} last_date;
+
 /* [14/Nov/2023:22:13:20 +0000], out of "Tue, 14 Nov 2023 22:13:20 GMT". */
-static uint8_t *put_when(uint8_t *to, uint64_t seconds)
+static uint8_t *put_when(uint8_t *to, uint64_t seconds, last_date *last)
 {
-    char date[EDGE_DATE_BYTES];
-    const uint8_t *d = (const uint8_t *)date;
-    edge_format_date(seconds, date);
+    const uint8_t *d = (const uint8_t *)last->text;
+    if (last->seconds != seconds || !*d)
+        edge_format_date(last->seconds = seconds, last->text);
     *to++ = '[';
     to = put(to, d + 5, 2);
     *to++ = '/';
@@ -241,14 +272,14 @@ static uint8_t *put_user(uint8_t *to, edge_span user, bool cut)
     return cut ? PUT(to, "\\...") : to;
 }
 
-static uint8_t *put_common(uint8_t *to, const parsed *one, bool combined)
+static uint8_t *put_common(uint8_t *to, const parsed *one, bool combined, last_date *last)
 {
     uint8_t *begin = to;
     to = put_address(to, one->address);
     to = to == begin ? PUT(to, "- - ") : PUT(to, " - ");
     to = put_user(to, one->texts[EDGE_LOG_USER], is_cut(one, EDGE_LOG_USER));
     *to++ = ' ';
-    to = put_when(to, one->at / 1000000);
+    to = put_when(to, one->at / 1000000, last);
     to = PUT(to, " \"");
     to = put_quoted(to, one->texts[EDGE_LOG_METHOD], is_cut(one, EDGE_LOG_METHOD));
     *to++ = ' ';
@@ -328,13 +359,14 @@ size_t edge_log_lines(edge_log_ring *ring, edge_lines_format format, unsigned wo
     uint8_t record[EDGE_LOG_MOST], *begin = to;
     uint32_t size;
     parsed one;
+    last_date last = {0, {0}};
     while (room - (size_t)(to - begin) >= EDGE_LINE_MOST && (size = edge_log_read(ring, record, damaged))) {
         if (!parse(record, size, &one))
             ++*damaged;
         else if (format == EDGE_LINES_JSON)
             to = put_object(to, &one, worker);
         else
-            to = put_common(to, &one, format == EDGE_LINES_COMBINED);
+            to = put_common(to, &one, format == EDGE_LINES_COMBINED, &last);
     }
     return (size_t)(to - begin);
 }

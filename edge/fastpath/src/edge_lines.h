@@ -6,7 +6,7 @@
 
 #include "edge_log.h"
 
-#define EDGE_LINE_MOST (6 * EDGE_LOG_MOST + 512) /* bytes of the longest line: \u00XX for each byte */
+#define EDGE_LINE_MOST (6 * EDGE_LOG_MOST + 520) /* bytes of the longest line: \u00XX for each byte */
 
 typedef enum { EDGE_LINES_COMMON, EDGE_LINES_COMBINED, EDGE_LINES_JSON } edge_lines_format;
 

@@ -92,8 +92,10 @@ static void acceptable(edge_loop *loop, edge_listener *listener)
         }
         c = loop->connections + fd;
         memset(c, 0, sizeof *c);
+        address.ss_family = length ? address.ss_family : AF_UNIX;
+        if (edge_loop_knows_clients(loop))
+            edge_connection_set_client(loop, fd, (struct sockaddr *)&address);
         if (loop->limits.connections_per_address) {
-            address.ss_family = length ? address.ss_family : AF_UNIX;
             c->peer = edge_peers_enter(&loop->peers, (struct sockaddr *)&address);
             if (c->peer && !address_may_connect(loop, loop->peers.peers[c->peer].count)) {
                 edge_peers_leave(&loop->peers, c->peer);
@@ -144,11 +146,15 @@ edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits)
     /* Reserved, not used: a page of it becomes memory when a descriptor in its range is accepted. */
     loop->connections = mmap(NULL, loop->capacity * sizeof *loop->connections, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    loop->clients = mmap(NULL, loop->capacity * sizeof *loop->clients, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (loop->connections == MAP_FAILED)
         loop->connections = NULL;
+    if (loop->clients == MAP_FAILED)
+        loop->clients = NULL;
     loop->accepts = 1;
     clocks(loop);
-    if (loop->epoll < 0 || loop->timer < 0 || watch_caller(loop, loop->timer, EPOLLIN | EPOLLET) || !loop->connections
+    if (loop->epoll < 0 || loop->timer < 0 || watch_caller(loop, loop->timer, EPOLLIN | EPOLLET) || !loop->connections || !loop->clients
         || edge_peers_open(&loop->peers, ((uint64_t *)(void *)table->header->hash_key)[1])) {
         edge_loop_free(loop);
         return NULL;
@@ -169,6 +175,8 @@ void edge_loop_free(edge_loop *loop)
     }
     if (loop->connections)
         munmap(loop->connections, loop->capacity * sizeof *loop->connections);
+    if (loop->clients)
+        munmap(loop->clients, loop->capacity * sizeof *loop->clients);
     edge_peers_close(&loop->peers);
     for (int i = 0; i < loop->listener_count; i++)
         if (loop->listeners[i].context)
@@ -516,7 +524,8 @@ uint64_t edge_loop_connections(const edge_loop *loop)
 
 uint64_t edge_loop_memory(const edge_loop *loop)
 {
-    return loop->open * sizeof(edge_connection) + loop->buffered
+    return loop->open * (sizeof(edge_connection) + (edge_loop_knows_clients(loop) ? sizeof *loop->clients : 0))
+           + loop->buffered
            + (loop->peers.used - 1) * (sizeof(edge_peer) + sizeof(uint32_t))
            + (loop->tls ? loop->tls->memory(loop->tls_of) : 0);
 }

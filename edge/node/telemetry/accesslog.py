@@ -7,7 +7,7 @@
     ...
 
 The thread sleeps until a worker that has written wakes it (an eventfd), takes all that is there, and rests
-for :data:`REST_SECONDS`, so that a busy node wakes it forty times a second and not with each request.  What
+for :data:`REST_SECONDS` or more, so that a busy node wakes it forty times a second at most.  What
 cannot be written stays here, a piece of 256 KiB; the rings fill up behind it, and what finds no room there
 is dropped and counted: no request ever waits for a disk.  That is said once a minute at most, with the
 remedy, and when it is over.
@@ -40,8 +40,9 @@ from edge.node.telemetry.log_outputs import Output, open_output, remedy
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Seconds between two looks at rings that have something.
-REST_SECONDS = 0.025
+#: Seconds between two looks at rings that have something; the latter when it was less than so many bytes.
+REST_SECONDS, QUIET_SECONDS = 0.025, 0.1
+QUIET_BYTES = 64 * 1024
 #: Seconds between two attempts at what cannot be written or opened.
 RETRY_SECONDS = 1.0
 #: Seconds between two reports of the same trouble.
@@ -89,6 +90,8 @@ class AccessLog:
         self._output: Output | None = None
         self._pending: deque[bytes] = deque()
         self._ending = False
+        #: Bytes that were read since the last rest.
+        self._moved = 0
         #: Lines that were thrown away although they had been made.
         self._thrown = 0
         self._told: float | None = None
@@ -159,12 +162,19 @@ class AccessLog:
                 self._log.failure("access log: a mistake of ours; it goes on")
                 moved, self._pending = False, deque()
             if moved:
-                time.sleep(REST_SECONDS)
+                self._rest()
             elif self._pending:
                 select.select([self.wake], [], [], RETRY_SECONDS)
             else:
                 self._sleep()
         self._drain()
+
+    def _rest(self) -> None:
+        """So that many requests are one piece; not when something is to be done."""
+        seconds = QUIET_SECONDS if self._moved < QUIET_BYTES else REST_SECONDS
+        self._moved = 0
+        if not self._orders:
+            time.sleep(seconds)
 
     def _turn(self) -> bool:
         """Write what there is, a piece of each ring in turn; whether there was some, and it is written."""
@@ -180,6 +190,7 @@ class AccessLog:
         pieces = [piece for reader in self._readers for piece in reader.pieces()]
         if self._where is not None:
             self._pending.extend(pieces)
+        self._moved += sum(map(len, pieces))
         return bool(pieces)
 
     def _write(self) -> bool:
