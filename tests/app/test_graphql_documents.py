@@ -28,7 +28,7 @@ class DocumentTests(SynchronousTestCase):
         self.folder.mkdir()
 
     def read(self, limits: Limits | None = None, **texts: str | bytes) -> Documents:
-        for file in self.folder.iterdir():
+        for file in self.folder.glob("*.graphql"):
             file.unlink()
         for name, text in texts.items():
             data = text if isinstance(text, bytes) else text.encode()
@@ -61,6 +61,21 @@ class DocumentTests(SynchronousTestCase):
         self.assertIs(documents.find(documents["Me"].identifier), documents["Me"])
         self.assertIsNone(documents.find("sha256:0"))
         self.assertTrue(documents["Greet"].is_mutation)
+
+    def test_documents_of_other_versions_are_found_by_their_hash_alone(self) -> None:
+        self.read(Me="query Me { me { name } }")
+        kept = self.folder / "kept"
+        kept.mkdir()
+        (kept / "Me.2026-11-26.graphql").write_text("query Me { me { friend { name } } }")
+        (kept / "next.graphql").write_text("query Me { people { name } }")
+        documents = Documents.read(self.folder, SCHEMA)
+        self.assertEqual([one.text for one in documents], ["query Me { me { name } }"])
+        for file in kept.iterdir():
+            found = documents.find(f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}")
+            self.assertEqual((found.name, found.text), ("Me", file.read_text()))
+        (kept / "old.graphql").write_text("query Me { me { age } }")
+        said = str(self.assertRaises(DocumentError, Documents.read, self.folder, SCHEMA))
+        self.assertIn("kept/old.graphql:1:17: Cannot query field 'age'", said)
 
     def test_what_is_wrong_is_said_with_file_line_and_column(self) -> None:
         for text, said in (

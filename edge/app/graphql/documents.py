@@ -3,6 +3,9 @@
 ``queries/Ranking.graphql`` holds one operation, called ``Ranking`` as the file, and the fragments that it
 needs.  It is known by the SHA-256 of its bytes, as ``sha256sum`` prints it (graphql-over-http, Appendix A,
 "SHA256 Hex Document Identifier").  All are parsed, validated and measured when they are read.
+
+Pages that were loaded before a deploy ask for the documents of before.  Those that are to be answered still,
+or already, while nodes are deployed one after the other, lie in ``queries/kept/``, under any name.
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 
 #: Parsing one deeper than this needs more stack than Python has.
 MAX_TOKENS = 10_000
+#: The folder of documents of other versions.
+KEPT = "kept"
 #: What tools ask of a schema is as deep as this.
 INTROSPECTION_DEPTH = 20
 _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,127}")
@@ -60,8 +65,9 @@ class Document:
 class Documents:
     """The trusted documents of an application."""
 
-    def __init__(self, documents: Iterable[Document]) -> None:
-        self._by_identifier: dict[str, Document] = {}
+    def __init__(self, documents: Iterable[Document], kept: Iterable[Document] = ()) -> None:
+        """*kept*: of other versions, which are found by their identifiers alone."""
+        self._by_identifier = {document.identifier: document for document in kept}
         self._by_name: dict[str, Document] = {}
         for document in documents:
             self._by_identifier[document.identifier] = document
@@ -75,15 +81,17 @@ class Documents:
         if not files:
             raise DocumentError(f"{folder}: there are no documents; put one operation into each NAME.graphql")
         _check_schema(schema)
-        documents, problems = [], []
-        for file in files:
+        found: dict[Path, Document] = {}
+        problems = []
+        for file in (*files, *sorted((folder / KEPT).glob("*.graphql"))):
             try:
-                documents.append(_read(file, schema, limits or Limits()))
+                found[file] = _read(file, schema, limits or Limits(), is_kept=file.parent != folder)
             except DocumentError as error:
                 problems.append(str(error))
         if problems:
             raise DocumentError("\n".join(problems))
-        return cls(documents)
+        named = [found.pop(file) for file in files]
+        return cls(named, found.values())
 
     def __iter__(self) -> Iterator[Document]:
         return iter(self._by_name.values())
@@ -103,8 +111,8 @@ def _check_schema(schema: GraphQLSchema) -> None:
         raise DocumentError("\n".join(f"the schema: {fault.message}" for fault in faults))
 
 
-def _read(file: Path, schema: GraphQLSchema, limits: Limits) -> Document:
-    if not _NAME.fullmatch(file.stem):
+def _read(file: Path, schema: GraphQLSchema, limits: Limits, is_kept: bool) -> Document:
+    if not is_kept and not _NAME.fullmatch(file.stem):
         raise DocumentError(f"{file}: the name of a document has letters, digits and _, as Ranking.graphql")
     try:
         with file.open("rb") as opened:
@@ -117,7 +125,7 @@ def _read(file: Path, schema: GraphQLSchema, limits: Limits) -> Document:
         line = raw[: error.start].count(b"\n") + 1
         raise DocumentError(f"{file}:{line}:1: it is no UTF-8; save it as such") from None
     document = prepare(text, schema, limits, str(file))
-    if document.name != file.stem:
+    if not document.name or (not is_kept and document.name != file.stem):
         raise DocumentError(
             f"{_place(file, document.operation)}: the operation is called {document.name or 'nothing'}; "
             f"call it {file.stem}, as the file"
