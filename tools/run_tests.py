@@ -161,6 +161,7 @@ def _trial() -> tuple[int, int]:
     missing = ensure([Need("pebble", "pebble")], "for the tests of automatic certificates")
     missing += ensure(DATABASES, "for the tests of the demonstration")
     missing += ensure([Need("promtool", "prometheus")], "for the tests of alerts and dashboard")
+    missing += ensure([Need("nginx", "nginx-light")], "for the tests beside nginx")
     missing += ensure([Need("zsh", "zsh"), Need("fish", "fish")], "for the tests of completion")
     # Short, because the tests make Unix sockets in it; outside of the tree, which stays as it is.
     folder = Path(tempfile.mkdtemp(prefix="edge-"))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from edge.convert.statements import Place, Statement
+from edge.convert.statements import Place, Statement, shown
 
 
 class Remark(NamedTuple):
@@ -19,7 +19,7 @@ class Remark(NamedTuple):
     why: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.text}: {self.why}"
+        return f"{shown(str(self.place))}: {self.text}: {self.why}"
 
 
 class Table(NamedTuple):
@@ -63,7 +63,7 @@ class Draft:
 
     def remark(self, statement: Statement, why: str) -> None:
         """*statement* was not understood, and why, or what to do instead."""
-        self.remarks.append(Remark(statement.place, statement.text, why))
+        self.remarks.append(Remark(statement.place, statement.text, shown(why)))
 
     def toml(self) -> str:
         """The TOML file."""

@@ -168,14 +168,17 @@ class _Site:
             self.draft.remark(one, 'write listen = ["tcp:PORT:interface=ADDRESS"] for it')
             return
         interface = host.strip("[]")
-        end = f":interface={interface}".replace("::", "\\:\\:") if interface not in ("", "*") else ""
         kind = "tls" if "ssl" in options else "tcp"
-        if interface == "::" and "ipv6only=off" not in options:
-            end = ""
-            kind = "tls6" if kind == "tls" else "tcp6"
         if "proxy_protocol" in options:
             self.draft.remark(one, 'name the proxies: proxy-protocol = ["10.0.0.0/8"]')
-        self.endpoints.append(f"{kind}:{port}{end}")
+        if interface == "::" and "ipv6only=off" in options:
+            self.endpoints.append(f"{kind}:{port}")
+        if interface == "::" and kind == "tcp":
+            self.endpoints.append(f"tcp6:{port}")
+        elif interface in ("", "*"):
+            self.endpoints.append(f"{kind}:{port}")
+        else:  # a colon of an endpoint's own has a backslash before it
+            self.endpoints.append(f"{kind}:{port}:interface=" + interface.replace(":", "\\:"))
 
     def server_name(self, one: Statement, here: _Location) -> None:
         for name in one.args:
@@ -677,7 +680,7 @@ def _listeners(draft: Draft, sites: Sequence[_Site]) -> None:
     certificates: dict[str, list[str]] = {}
     for site in sites:
         for endpoint in site.endpoints or ["tcp:80"]:
-            pairs = certificates.setdefault(endpoint.replace("tls6:", "tls:").replace("tcp6:", "tcp:"), [])
+            pairs = certificates.setdefault(endpoint, [])
             if endpoint.startswith("tls") and site.certificate and site.key:
                 pair = f":privateKey={site.key}:certKey={site.certificate}"
                 if pair not in pairs:

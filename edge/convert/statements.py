@@ -21,6 +21,11 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}"
 
 
+def shown(text: str) -> str:
+    """*text* on one line, without what a terminal would obey."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 class Statement(NamedTuple):
     """A name, its arguments, and what stands in its block."""
 
@@ -34,5 +39,5 @@ class Statement(NamedTuple):
     def text(self) -> str:
         """It, on one line, shortened, and without what a terminal would obey."""
         text = " ".join((self.name, *self.args)) + (" { ... }" if self.block is not None else "")
-        text = "".join(character if character.isprintable() else "?" for character in text)
+        text = shown(text)
         return text if len(text) <= 120 else text[:117] + "..."

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from edge.addresses.files import RULE_FILES
-from edge.publish.building import INDEX, Body, build
+from edge.publish.building import Body, build
 from edge.publish.catalogue import PublishedFile
 from edge.publish.coding import Qualities
 from edge.publish.encoding import Encoder
@@ -59,7 +59,8 @@ def look(
             )
             problems = [*listing.problems, *refusals(groups)]
             page = None
-            if listings.has(place.prefix) and INDEX not in listing.files and not listing.is_unknown:
+            has_index = not listing.files.keys().isdisjoint(settings.addresses.pages.index)
+            if listings.has(place.prefix) and not has_index and not listing.is_unknown:
                 page = list_folder(place, listing, groups, settings, store)
             results.append(
                 Looked(place, listing._replace(problems=problems), groups, lost, time.time(), page)

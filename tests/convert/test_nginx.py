@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from edge.convert import Unreadable, convert, nginx_files
 from edge.convert import files as limits
 from edge.convert.nginx_words import expires, seconds_of
+from edge.endpoint import parse_endpoint
 from tests.convert.configurations import ConvertTestCase
 
 
@@ -39,6 +40,26 @@ class MeaningTests(ConvertTestCase):
         self.assertEqual((document["redirect-https"], document["hsts"]), (True, "max-age=300"))
         self.assertEqual((document["webroot"], document["body-max-mib"]), ("/srv/a", 8))
         self.assertEqual(document["access-log"], "/var/log/nginx/access.log")
+
+    def test_listeners(self) -> None:
+        for text, endpoints in (
+            ("80", ["tcp:80"]),
+            ("*:8080 default_server", ["tcp:8080"]),
+            ("[::]:80", ["tcp6:80"]),
+            ("[::]:80 ipv6only=off", ["tcp:80", "tcp6:80"]),
+            ("127.0.0.1:81", ["tcp:81:interface=127.0.0.1"]),
+            ("127.0.0.1", ["tcp:80:interface=127.0.0.1"]),
+            ("[::1]:82", ["tcp:82:interface=\\:\\:1"]),
+            ("unix:/run/a.sock", ["unix:/run/a.sock"]),
+        ):
+            document = self.toml(server(f"listen {text};"))
+            self.assertEqual(document["listen"], endpoints, text)
+            for endpoint in endpoints:
+                parse_endpoint(endpoint)
+        secure = "ssl_certificate /c; ssl_certificate_key /k;"
+        document = self.toml(server(f"listen 443 ssl; listen [::]:443 ssl; {secure}"))
+        pair = ":privateKey=/k:certKey=/c"
+        self.assertEqual(document["listen"], ["tls:443" + pair, "tls:443:interface=\\:\\:" + pair])
 
     def test_what_stands_around_servers_holds_in_each_that_says_nothing_else(self) -> None:
         document = self.toml(

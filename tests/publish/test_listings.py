@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.addresses.pages import PageAddresses
 from edge.http.target import path_of_name
 from edge.publish import listings as module
 from edge.publish.jobs import look
 from edge.publish.listings import Entry, Listings, Page, entries_of, pages_of
 from edge.publish.schedule import Look, Looked
-from edge.publish.settings import PublishSettings
+from edge.publish.settings import AddressSettings, PublishSettings
 from edge.publish.site import Site
 from edge.publish.walk import Listing, Place, SourceFile
 from edge.resource import Coding
@@ -190,6 +191,10 @@ class PublishTests(SiteTestCase):
         self.assertIsNone(self.looked("pub", listings=()).page)
         self.assertIsNone(self.looked("", listings=("/pub/**",)).page)
         self.assertIsNotNone(self.looked("pub", listings=("/pub/**",)).page)
+        self.write("pub/start.htm")
+        pages = PageAddresses(index=("index.html", "start.htm"))
+        other = AddressSettings(pages=pages)
+        self.assertIsNone(self.looked("pub", listings=("/pub/**",), addresses=other).page)
         self.write("pub/index.html")
         self.assertIsNone(self.looked("pub", listings=("/pub/**",)).page)
 
