@@ -9,11 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from edge.access.networks import parse_network
+from edge.access.rules import Rules
 from edge.addresses.fields import Fields
-from edge.addresses.globs import decoded
+from edge.addresses.globs import Glob, decoded
 from edge.addresses.navigation import is_navigation
 from edge.addresses.patterns import SegmentPattern
 from edge.addresses.redirects import LEADING, REWRITE, AddressRules, Leads
@@ -67,7 +70,13 @@ class Trial:
 
 
 class _Trying:
-    def __init__(self, config: Config, find: Find, method: bytes, fields: Mapping[bytes, bytes]) -> None:
+    def __init__(
+        self, config: Config, find: Find, method: bytes, fields: Mapping[bytes, bytes], visitor: str
+    ) -> None:
+        try:
+            self.visitor = str(ip_address(visitor)) if visitor else ""
+        except ValueError:
+            raise NoAddress(f"--address {visitor}: give an address in numbers, like 192.0.2.7") from None
         self.config = config
         self.find = find
         self.method = method
@@ -91,6 +100,8 @@ class _Trying:
         return trial
 
     def _path(self, site: Site, raw: bytes, query: bytes | None) -> None:
+        if self._guards(site, raw):
+            return
         trial, path = self.trial, canonical_path(raw)
         if path is None:
             merged = canonical_path(_SLASHES.sub(b"/", raw)) if site.merge_slashes else None
@@ -105,7 +116,6 @@ class _Trying:
             return
         if path != raw:
             trial.say("path", f"is {path.decode()}")
-        self._guards(site, path)
         settings = publish_settings(self.config, site).addresses
         rules = AddressRules(settings.rules)
         resource = self.find(site, path)
@@ -129,8 +139,31 @@ class _Trying:
             trial.say("file", f"nothing is there{also}; 404.html, if there is one, says so")
             trial.status = 404
 
-    def _guards(self, site: Site, path: bytes) -> None:
-        """What the rules about who may say; the answer is theirs for whom they refuse."""
+    def _guards(self, site: Site, raw: bytes) -> bool:
+        """What the rules about who may say of the path *raw*; whether they refuse the visitor."""
+        holding = Rules(site.auth, site.access, site.rate, site.index).holding(raw)
+        trial, named = self.trial, decoded(raw)
+        if holding.networks is not None:
+            rule = next((rule for rule in site.access if Glob(rule.path).matches(named)), None)
+            where = f"[[access]] path = {rule.path!r}" if rule is not None else "[[access]]"
+            may = not self.visitor or holding.networks.allow(parse_network(self.visitor, True).address)
+            who = f"{self.visitor} {'may' if may else 'may not'}" if self.visitor else "not everybody may"
+            trial.say("access", f"{where}: {who}")
+            if not may:
+                trial.status = 403
+                return True
+        for _, rate in holding.rates:
+            trial.say(
+                "rate", f"{rate.requests} a {rate.per} from one address, {rate.burst} at once; then 429"
+            )
+        if holding.auth is not None:
+            rule_of = f"[[auth]] path = {holding.auth.path!r}"
+            if b"authorization" not in self.fields:
+                trial.say("auth", f"{rule_of}: a name and a password of {holding.auth.users} are asked for")
+                trial.status = 401
+                return True
+            trial.say("auth", f"{rule_of}: taken for right, if it is one of {holding.auth.users}")
+        return False
 
     def _published(self, site: Site, path: bytes, resource: Resource, leads: Leads | None) -> None:
         """An entry of the table is there: a file, or what leads elsewhere."""
@@ -245,7 +278,15 @@ def _target(url: str) -> tuple[str, bytes]:
 
 
 def try_request(
-    config: Config, find: Find, url: str, method: str = "GET", fields: Mapping[bytes, bytes] | None = None
+    config: Config,
+    find: Find,
+    url: str,
+    method: str = "GET",
+    fields: Mapping[bytes, bytes] | None = None,
+    visitor: str = "",
 ) -> Trial:
-    """How *url* is answered; *fields*: of the request, by lower-case name.  :class:`NoAddress`."""
-    return _Trying(config, find, method.encode("ascii", "replace"), fields or {}).url(url)
+    """How *url* is answered; *fields*: of the request, by lower-case name; *visitor*: the address that asks.
+
+    :class:`NoAddress`.
+    """
+    return _Trying(config, find, method.encode("ascii", "replace"), fields or {}, visitor).url(url)

@@ -32,6 +32,7 @@ def add_commands(subparsers: Any) -> None:
     command.add_argument(
         "--header", action="append", default=[], metavar="NAME: VALUE", help="of the request; may be repeated"
     )
+    command.add_argument("--address", default="", help="of the visitor, for [[access]]")
     command.add_argument(
         "--config", metavar="FILE", help="by this configuration, without a node (default: ask the node)"
     )
@@ -41,10 +42,10 @@ def run(options: argparse.Namespace, client: Callable[[], AdminClient], console:
     """Print the answer and how it comes about; 0, whatever it is."""
     fields = dict(map(_field, options.header))
     if options.config is None:
-        asked = {"url": options.url, "method": options.method, "fields": fields}
+        asked = {"url": options.url, "method": options.method, "fields": fields, "address": options.address}
         found = client().ask("POST", "/try", asked)
     else:
-        found = _by_configuration(options.config, options.url, options.method, fields)
+        found = _by_configuration(options, fields)
     if options.json:
         print(json.dumps(found))
         return 0
@@ -61,8 +62,8 @@ def run(options: argparse.Namespace, client: Callable[[], AdminClient], console:
     return 0
 
 
-def _by_configuration(file: str, url: str, method: str, fields: dict[str, str]) -> dict[str, Any]:
-    config = load({}, Path(file))
+def _by_configuration(options: argparse.Namespace, fields: dict[str, str]) -> dict[str, Any]:
+    config = load({}, Path(options.config))
     sites: dict[str, OnDisk] = {}
     with ExitStack() as stack:
 
@@ -72,7 +73,7 @@ def _by_configuration(file: str, url: str, method: str, fields: dict[str, str]) 
             return sites[site.name].find(path)
 
         asked = {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in fields.items()}
-        return try_request(config, find, url, method, asked).document()
+        return try_request(config, find, options.url, options.method, asked, options.address).document()
 
 
 def _field(text: str) -> tuple[str, str]:

@@ -99,8 +99,10 @@ def _set_guards(answerer: Any, guarding: Guarding | None) -> tuple[Any, ...]:
     guards = ffi.new("edge_guard[]", len(guarding.patterns))
     for guard, patterns in zip(guards, guarding.patterns, strict=True):
         guard.count = len(patterns.all)
-        guard.patterns = ffi.new("edge_pattern[]", [_pattern(one, kept) for one in patterns.all])
-        kept.append(guard.patterns)
+        # Kept as it was made: a pointer that is read out of a struct keeps nothing alive.
+        made = ffi.new("edge_pattern[]", [_pattern(one, kept) for one in patterns.all])
+        guard.patterns = made
+        kept.append(made)
     buckets = ffi.from_buffer(guarding.buckets, require_writable=True)
     if lib.edge_answerer_guards(answerer, guards, buckets, len(buckets)):
         raise ValueError("those are no buckets")

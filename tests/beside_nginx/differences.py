@@ -208,17 +208,23 @@ DIFFERENCES = {
     ),
     "prefix": Difference(
         "`location /a/` is not about `/a`",
-        "`/a/*` of a redirect is about `/a`, too",
-        "who leaves the slash out gets there",
-        lambda request, nginx, node: request.path in ("/shop", "/secret", "/wp-admin", "/guide"),
+        "`/a/*` of a redirect and `/a/**` of `[[auth]]` and `[[access]]` are about `/a`, too",
+        "who leaves the slash out gets there, and learns nothing of what is protected",
+        lambda request, nginx, node: request.path
+        in ("/shop", "/secret", "/wp-admin", "/guide", "/staff", "/internal"),
     ),
-    "auth": Difference(
-        "what needs a password is a 401 whatever is there",
-        "the same; and nothing of it is kept by caches (`Cache-Control: private` or `no-store`)",
-        "shared caches keep no secrets",
-        lambda request, nginx, node: request.site == "protected"
-        and nginx.status == node.status
-        and request.path.startswith(("/staff", "/local", "/internal")),
+    "passwords": Difference(
+        "what a password opens has no `Cache-Control` of its own",
+        "it is `private`",
+        "caches that many share keep no secrets",
+        lambda request, nginx, node: request.path.startswith(("/st%61ff", "/staff"))
+        and node.fields.get("cache-control", "").startswith("private"),
+    ),
+    "guesses": Difference(
+        "wrong passwords are 401s without an end",
+        "429 after a few from one address",
+        "guessing takes longer",
+        lambda request, nginx, node: nginx.status in (301, 401) and node.status == 429,
     ),
 }  # fmt: skip
 
@@ -279,8 +285,8 @@ _ASPECTS = {
     "cache-control": ("cache-control",),
     "expires": ("cache-control",),
     "errors": FIELDS,
-    "auth": FIELDS,
     "folder": ("status",),
+    "passwords": ("cache-control",),
     "fallback": ("status",),
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from edge.config import SETTINGS, load
+from edge.config import load
 from tests.beside_nginx.asking import Answer, Request, ask, requests_of
 from tests.beside_nginx.content import FILES
 from tests.beside_nginx.differences import DIFFERENCES, aspects, reason_of, table
@@ -44,8 +44,6 @@ class TwentySitesTests(SynchronousTestCase):
         unexplained: list[str] = []
         with self.both.connections() as (nginx, node):
             for site in FILES:
-                if site == "protected" and "auth" not in SETTINGS:
-                    continue
                 for request in requests_of(site, COUNT, SEED):
                     answers = ask(nginx, request), ask(node, request)
                     for aspect in aspects(request, *answers):

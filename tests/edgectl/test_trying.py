@@ -120,6 +120,25 @@ class TryTests(SynchronousTestCase):
         )
         self.assertEqual(self.tried("try", "http://b.example/", "--config", str(file))["status"], 421)
 
+    def test_who_may_is_said_before_what_there_is(self) -> None:
+        folder = Path(os.path.abspath(self.mktemp()))
+        file = self.configure(folder)
+        (folder / "users").write_text("a:$2b$04$Yx.DbfthNUgrq.svXWvwfOoNxLNu.bAgNpXhH4h2R4ZgDqt.A89ey\n")
+        rules = '[[auth]]\npath = "/about"\nusers = "users"\nrealm = "r"\n'
+        rules += '[[access]]\npath = "/b*"\nallow = ["10.0.0.0/8"]\ndeny = ["0.0.0.0/0"]\n'
+        rules += '[[rate]]\npath = "/b*"\nrequests = 7\nper = "minute"\nburst = 3\n'
+        file.write_text(file.read_text() + rules)
+        for arguments, status, step in (
+            (["/about"], 401, "[[auth]] path = '/about'"),
+            (["/about", "--header", "Authorization: Basic x"], 200, "taken for right"),
+            (["/b|c", "--address", "192.0.2.1"], 403, "[[access]] path = '/b*': 192.0.2.1 may not"),
+            (["/b|c", "--address", "10.1.2.3"], 200, "10.1.2.3 may"),
+            (["/b|c"], 200, "7 a minute from one address"),
+        ):
+            found = self.tried("try", *arguments, "--config", str(file))
+            self.assertEqual(found["status"], status, arguments)
+            self.assertIn(step, " ".join(one["says"] for one in found["steps"]))
+
     def test_what_is_no_address_is_refused_in_words(self) -> None:
         file = self.configure(Path(os.path.abspath(self.mktemp())))
         for arguments, word in (
@@ -127,6 +146,7 @@ class TryTests(SynchronousTestCase):
             (["try", "/\u00e9"], "in ASCII"),
             (["try", "/", "--header", "nonsense"], "NAME: VALUE"),
             (["try", "http://[::1/"], "ASCII"),
+            (["try", "/", "--address", "here"], "in numbers"),
         ):
             code, _, err = run_command(main, *arguments, "--config", str(file))
             self.assertEqual(code, 1)

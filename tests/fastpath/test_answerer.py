@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge._native import ffi
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -206,6 +207,13 @@ class GuardedTwinTests(SynchronousTestCase):
             NativeAnswerer(self.segment, 0, told[0], lambda: self.now_ms),
             PythonAnswerer(self.segment, 1, told[1], lambda: self.now_ms),
         ]
+
+    def test_rules_stay_what_they_are_whatever_memory_is_used_after_them(self) -> None:
+        """Memory that C looks into belongs to the answerer as long as it lives."""
+        for native in [self.start(Rules([AuthRule("/a.html", "u", "r")]))[0] for _ in range(50)]:
+            used = [ffi.new("edge_pattern[]", count % 3 + 1) for count in range(300)]
+            self.assertEqual(native.answer(site.get(), site.DATE)[1:], (0, Next.HAND_OFF))
+            del used
 
     @settings(max_examples=150)
     @given(

@@ -190,12 +190,16 @@ def _url(body: bytes) -> str:
 
 async def _try(administration: Administration, body: bytes) -> dict[str, Any]:
     found = _object(body)
-    method, fields = found.get("method", "GET"), found.get("fields", {})
+    method, fields, visitor = found.get("method", "GET"), found.get("fields", {}), found.get("address", "")
     texts = [*fields, *fields.values()] if isinstance(fields, dict) else [None]
-    if not isinstance(method, str) or not all(isinstance(one, str) for one in texts):
-        raise AdminBadRequest('"method" is a text, and "fields" an object of texts')
+    if (
+        not isinstance(method, str)
+        or not isinstance(visitor, str)
+        or not all(isinstance(one, str) for one in texts)
+    ):
+        raise AdminBadRequest('"method" and "address" are texts, and "fields" an object of texts')
     asked = {name.lower().encode(): value.encode() for name, value in fields.items()}
-    return administration.try_request(_url(body), method, asked)
+    return administration.try_request(_url(body), method, asked, visitor)
 
 
 def _purge(administration: Administration, body: bytes) -> Awaitable[dict[str, Any]]:

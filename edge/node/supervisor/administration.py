@@ -88,7 +88,7 @@ class Administration:
         answers: PurgingAnswers | None = None,
         explain: Callable[[str], Awaitable[dict[str, Any]]] | None = None,
         hosts: Callable[[], Hosts] = Hosts,
-        try_request: Callable[[str, str, Mapping[bytes, bytes]], Trial] | None = None,
+        try_request: Callable[[str, str, Mapping[bytes, bytes], str], Trial] | None = None,
     ) -> None:
         """*hosts*: which hosts are of which site; *try_request*: see :mod:`edge.config.trying`."""
         self._try_request = try_request
@@ -138,10 +138,12 @@ class Administration:
             "sequence": done[-1].sequence,
         }
 
-    def try_request(self, url: str, method: str, fields: Mapping[bytes, bytes]) -> dict[str, Any]:
-        """How *url* would be answered, and by which rule."""
+    def try_request(
+        self, url: str, method: str, fields: Mapping[bytes, bytes], visitor: str
+    ) -> dict[str, Any]:
+        """How *url* would be answered to the address *visitor*, and by which rule."""
         assert self._try_request is not None
-        return self._try_request(url, method, fields).document()
+        return self._try_request(url, method, fields, visitor).document()
 
     async def explain(self, url: str) -> dict[str, Any]:
         """Why *url* is answered from the table, or not."""

@@ -232,8 +232,8 @@ def make_node(
     def published(site: Site, path: bytes) -> Resource | None:
         return sites.known(entry_name(site.prefix.encode("ascii"), path))
 
-    def attempt(url: str, method: str, fields: Mapping[bytes, bytes]) -> Trial:
-        return try_request(configuration.current, published, url, method, fields)
+    def attempt(url: str, method: str, fields: Mapping[bytes, bytes], visitor: str) -> Trial:
+        return try_request(configuration.current, published, url, method, fields, visitor)
 
     explaining = Explaining(configured, answers, is_published, lambda: lane.is_sure(), hosts)
     administration = Administration(
