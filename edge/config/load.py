@@ -24,6 +24,7 @@ from edge.config.sites import site_contradictions
 from edge.config.values import Wrong, WrongTables
 from edge.endpoint import check_unix_path, parse_endpoint
 from edge.errors import ConfigError
+from edge.networks import MAX_NETWORKS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -81,6 +82,14 @@ def _compare(config: Config) -> None:
             "--inject-client: with --no-smart-client there is nothing that the tag could name; "
             "leave out one of them"
         )
+    for name, networks in (
+        ("proxy-protocol", config.proxy_protocol),
+        ("trusted-proxies", config.trusted_proxies),
+    ):
+        if len(networks) > MAX_NETWORKS:
+            raise ConfigError(
+                f"--{name}: {len(networks)} networks, at most {MAX_NETWORKS} are possible; join some"
+            )
     if config.redirect_https and not secure:
         raise ConfigError(
             "--redirect-https: this node listens nowhere for HTTPS, so nobody could follow; "

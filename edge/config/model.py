@@ -132,6 +132,10 @@ class Config(SiteRules):
     acme_email: str | None = None
     #: URL of the authority's directory.
     acme_directory: str = LETS_ENCRYPT
+    #: Of who begins each connection by the PROXY protocol; see :func:`edge.networks.networks_of`.
+    proxy_protocol: tuple[str, ...] = ()
+    #: The same of who writes Forwarded and X-Forwarded-For, -Proto, -Host.
+    trusted_proxies: tuple[str, ...] = ()
     #: Plain HTTP over TCP only leads to HTTPS.
     redirect_https: bool = False
     #: See :data:`edge.trust.listener_certificate.POLICIES`.

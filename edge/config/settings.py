@@ -121,6 +121,12 @@ _ROWS = (
             "Where to listen: tcp:PORT, tcp6:PORT, tls:PORT:privateKey=FILE:certKey=FILE, with --tls-auto "
             "tls:PORT alone, unix:PATH or systemd:domain=INET:index=0. After a PORT may stand "
             ":interface=ADDRESS; after a certificate further ones, each with its key."),
+    Setting("proxy-protocol", values.PROXIES, "Serving",
+            "A network, like 10.0.0.0/8, of proxies that begin each connection with a header of the PROXY "
+            "protocol (v1 or v2): the address in it counts. unix: who comes over Unix sockets.", "none"),
+    Setting("trusted-proxies", values.PROXIES, "Serving",
+            "A network of proxies whose Forwarded or X-Forwarded-For, -Proto and -Host are believed; others "
+            "may write what they like. unix: who comes over Unix sockets.", "none"),
     Setting("public-url", values.URL, "Serving", "How browsers reach this node, like https://n1.example.org.",
             "made from the first address it listens on"),
     Setting("tls-auto", values.NAMES, "Serving",

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from edge.addresses import Glob
 from edge.endpoint import ListenSpec, check_unix_path, parse_endpoint
 from edge.errors import ConfigError
+from edge.networks import networks_of
 from edge.publish.injection import Pages
 from edge.publish.rules import CacheRules
 from edge.publish.types import checked_type
@@ -384,6 +385,16 @@ def _texts(value: str | list[object]) -> list[str]:
     return texts  # type: ignore[return-value]
 
 
+def _proxies(text: str, base: Path) -> str:
+    try:
+        networks_of([text])
+    except ValueError:
+        raise Wrong(
+            "give a network like 10.0.0.0/8 or 2001:db8::/32, one address, or unix for Unix sockets"
+        ) from None
+    return text
+
+
 def _no_text(text: str, base: Path) -> object:
     raise Wrong("this is a flag and takes no value")
 
@@ -404,6 +415,7 @@ DIRECTORY_URL = Kind("URL", _directory_url)
 HSTS = Kind("VALUE", _hsts)
 SITE_PATH = Kind("/PATH", _site_path)
 GOSSIP = Kind("ADDRESS:PORT", _gossip)
+PROXIES = Kind("NETWORK", _proxies, repeated=True)
 PEERS = Kind("HOST:PORT", _address, repeated=True)
 ORIGINS = Kind("ORIGIN", _origin, repeated=True)
 MOUNTS = Kind("/PATH=MODULE:NAME[:ARGUMENT]", _mount, repeated=True)

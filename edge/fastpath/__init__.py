@@ -7,7 +7,7 @@
 * ``buckets.py``: token buckets, as the Twisted side takes from them;
 * ``reactor.py``: the reactor of a worker, which lets its fast path wait for both;
 * ``adapter.py``: either of them with a Twisted reactor, and connections on their way to and fro;
-  ``transports.py``: their transports; ``sealed.py``: those over TLS.
+  ``transports.py``: their transports; ``introducing.py``: the PROXY protocol; ``sealed.py``: those over TLS.
 
 In ``src/``, a header and mostly a source of each name; headers include only those above them.  Sans-IO::
 
@@ -19,6 +19,7 @@ In ``src/``, a header and mostly a source of each name; headers include only tho
     edge_output      gathered output: heads, bodies and an iovec of both
     edge_head        the heads of answers (200, 304, 408), composed to the byte
     edge_request     recognising requests; all others are let go
+    edge_networks    networks of addresses
     edge_sites       which site a host belongs to
     edge_log         records of requests, into a ring in shared memory
     edge_lines       and out of it, as lines of the access log

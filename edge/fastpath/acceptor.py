@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from edge.fastpath.interface import Limits
+from edge.networks import NO_ADDRESS, NOWHERE, Networks, address_of_text
 from edge.shares import NOBODY, Pool, network_of
 from edge.table.counters import INDEX
 
@@ -37,6 +38,8 @@ class Accepted(NamedTuple):
     socket: socket.socket | None
     #: What its address counts as: see :func:`edge.shares.network_of`.
     peer: bytes
+    #: Its peer speaks the PROXY protocol.
+    unnamed: bool = False
 
 
 class Acceptor:
@@ -45,7 +48,16 @@ class Acceptor:
     Registers them in *poll*; *count* is called with a counter's index.
     """
 
-    def __init__(self, poll: select.epoll, limits: Limits, count: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        poll: select.epoll,
+        limits: Limits,
+        count: Callable[[int], None],
+        proxies: Networks = NOWHERE,
+        trusted: Networks = NOWHERE,
+    ) -> None:
+        """*proxies*, *trusted*: see :class:`edge.fastpath.interface.Settings`."""
+        self._proxies, self._trusted = proxies, trusted
         self._poll = poll
         self._limits = limits
         self._count = count
@@ -70,6 +82,10 @@ class Acceptor:
         """Every listening socket of this fast path."""
         return self._listeners.values()
 
+    def recognises(self, number: int) -> bool:
+        """Whether the fast path answers on the listener with this *number*."""
+        return any(one.recognise for one in self._listeners.values() if one.number == number)
+
     def accept(self, listener: Listener, now: float) -> Accepted | None:
         """The next connection; None: no more for now."""
         try:
@@ -83,14 +99,35 @@ class Acceptor:
             return None
         self._count(INDEX["accepts"])
         sock.setblocking(False)
-        most = self._limits.connections_per_address
-        peer = network_of(address[0]) if most and isinstance(address, tuple) else NOBODY
-        within = not most or self._places.held(peer) < most
-        if within and self._places.take(peer):
-            return Accepted(sock, peer)
-        self._count(INDEX["refused_address" if self._places.free else "refused_total"])
+        host = address[0] if isinstance(address, tuple) else ""
+        known = address_of_text(host.partition("%")[0].encode()) or NO_ADDRESS
+        unnamed = self._proxies.holds(known)
+        # Proxies are many visitors: they are not told apart by theirs.
+        peer = self._counted("" if unnamed or self._trusted.holds(known) else host)
+        if self.enter(peer):
+            return Accepted(sock, peer, unnamed)
         sock.close()
         return Accepted(None, b"")
+
+    def _counted(self, host: str) -> bytes:
+        return network_of(host) if host and self._limits.connections_per_address else NOBODY
+
+    def enter(self, peer: bytes) -> bool:
+        """Counts a connection of *peer*; False: that has too many."""
+        most = self._limits.connections_per_address
+        within = not most or peer == NOBODY or self._places.held(peer) < most
+        if within and self._places.take(peer):
+            return True
+        self._count(INDEX["refused_address" if self._places.free else "refused_total"])
+        return False
+
+    def move(self, peer: bytes, client: str) -> bytes | None:
+        """A connection counted as *peer* is with *client*: what it counts as from now on; None: too many."""
+        named = self._counted(client)
+        if not self.enter(named):
+            return None
+        self.leave(peer)
+        return named
 
     def leave(self, peer: bytes) -> None:
         """A connection of *peer* has ended."""

@@ -29,9 +29,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from edge.fastpath.introducing import Introductions
 from edge.fastpath.reactor import FastPathReactor
 from edge.fastpath.sealed import SealedTransport
-from edge.fastpath.transports import HandedOffTransport, address_of
+from edge.fastpath.transports import HandedOffTransport, address_named, address_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,8 +68,13 @@ class Adapter:
         fast_path: FastPath,
         reactor: Any,
         on_failure: Callable[[Failure], None],
+        head_seconds: float = 10.0,
     ) -> None:
-        """*on_failure* is called when the fast path itself fails: nothing is served after that."""
+        """*on_failure* is called when the fast path itself fails: nothing is served after that.
+
+        *head_seconds*: within which a header of the PROXY protocol has to come.
+        """
+        self._introductions = Introductions(fast_path, reactor, head_seconds)
         self.fast_path = fast_path
         self._reactor = reactor
         self._on_failure = on_failure
@@ -107,6 +113,7 @@ class Adapter:
     def stop(self) -> None:
         """Stop serving and close what rests in the fast path; handed-off connections stay."""
         self._halt()
+        self._introductions.stop()
         self.fast_path.close()
 
     def _halt(self) -> None:
@@ -136,6 +143,9 @@ class Adapter:
 
     def _take(self, handoff: Handoff) -> None:
         """Give the connection of *handoff* its transport and protocol."""
+        if handoff.unnamed:
+            self._introductions.begin(handoff.fd)
+            return
         try:
             sock = socket.socket(fileno=handoff.fd)
         except OSError:
@@ -143,7 +153,7 @@ class Adapter:
             os.close(handoff.fd)
             raise
         try:
-            transport = self._transport(sock, self._listeners[handoff.listener], handoff.layer)
+            transport = self._transport(sock, self._listeners[handoff.listener], handoff)
         except BaseException:
             self._drop(sock, handoff.layer)
             raise
@@ -154,9 +164,10 @@ class Adapter:
         transport.deliver(handoff.data)
 
     def _transport(
-        self, sock: socket.socket, listener: _Listener, layer: RecordLayer | None
+        self, sock: socket.socket, listener: _Listener, handoff: Handoff
     ) -> HandedOffTransport | None:
         """The transport of the connection *sock*, not connected yet; None: it is not wanted, or has gone."""
+        layer = handoff.layer
         try:
             peer = sock.getpeername() if sock.family != socket.AF_UNIX else ("", None)
             if sock.family != socket.AF_UNIX:
@@ -165,12 +176,18 @@ class Adapter:
         except OSError:  # the peer has gone already
             return None
         factory = listener.factory if layer is None or listener.sealed is None else listener.sealed
-        protocol = factory.buildProtocol(address_of(sock.family, peer))
+        named = None if handoff.client is None else address_named(handoff.client)
+        protocol = factory.buildProtocol(named or address_of(sock.family, peer))
         if protocol is None:
             return None
+        transport: HandedOffTransport
         if layer is not None:
-            return SealedTransport(sock, protocol, peer, self._reactor, self.fast_path, layer)
-        return HandedOffTransport(sock, protocol, peer, self._reactor, self.fast_path, listener.returns)
+            transport = SealedTransport(sock, protocol, peer, self._reactor, self.fast_path, layer)
+        else:
+            returns = listener.returns
+            transport = HandedOffTransport(sock, protocol, peer, self._reactor, self.fast_path, returns)
+        transport.named = named
+        return transport
 
     def _drop(self, sock: socket.socket, layer: RecordLayer | None) -> None:
         if layer is not None:

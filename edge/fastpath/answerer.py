@@ -10,7 +10,7 @@ from edge.access.patterns import Patterns, is_sure, tells
 from edge.addresses.redirects import LEADING
 from edge.cache.record import opaque, own_tag
 from edge.fastpath.interface import Next, Settings
-from edge.fastpath.recognise import Request, Unrecognised, recognise
+from edge.fastpath.recognise import Fields, Request, Unrecognised, recognise
 from edge.http import changes
 from edge.http.answer import (
     cors_line,
@@ -27,8 +27,10 @@ from edge.http.answer import (
 )
 from edge.http.dates import format_date
 from edge.http.revalidation import render_stale
+from edge.http.visitor import MOST_MEMBERS
 from edge.logs.record import NO_ADDRESS, Record
 from edge.logs.ring import Ring
+from edge.networks import address_of_text
 from edge.resource import PREFERENCE, Coding, Media, variant_number
 from edge.sites import Hosts, entry_name
 from edge.table.counters import INDEX
@@ -68,7 +70,8 @@ class PythonAnswerer:
         self.log = None if settings.log is None else Ring(settings.log.ring)
         self._log_every = self._log_countdown = 0 if settings.log is None else settings.log.every
         #: Of what is logged next: when it is answered, and how many microseconds that took.
-        self._client, self._now_us = NO_ADDRESS, 0
+        self._peer, self._client, self._now_us = NO_ADDRESS, NO_ADDRESS, 0
+        self._trusted, self._is_trusted = settings.trusted, False
         self.duration: Callable[[], int] = int
         guarding = settings.guarding
         self._patterns: Sequence[Patterns] = guarding.patterns if guarding is not None else ()
@@ -104,7 +107,8 @@ class PythonAnswerer:
         self.draining = True
 
     def receive_from(self, client: bytes, unix_us: int) -> None:
-        self._client, self._now_us = client, unix_us
+        self._peer, self._now_us = client, unix_us
+        self._is_trusted = self._trusted.holds(client)
 
     def answer(self, data: bytes, date: bytes) -> tuple[bytes, int, Next]:
         self.reader.enter()
@@ -131,7 +135,7 @@ class PythonAnswerer:
                 after = Next.HAND_OFF
                 break
             site = self._hosts.find(request.fields.host)
-            if site is None:
+            if site is None or not self._take_visitor(request.fields):
                 after = Next.HAND_OFF
                 break
             self._site, self._prefix = site, self._sites[site].prefix
@@ -183,6 +187,28 @@ class PythonAnswerer:
         self.counters.add(_REFUSED_RATE)
         head, body = too_many(self._date, -(-wait_us // 1_000_000), close)
         return [with_hsts(head, self._hsts), body if request.method != b"HEAD" else b""]
+
+    def _take_visitor(self, fields: Fields) -> bool:
+        """Note whom the request came from, as a trusted proxy says; False: that is not decided here."""
+        self._client = self._peer
+        if not self._is_trusted:
+            return True
+        lines = fields.forwarded_for
+        if fields.forwarded is not None or len(lines) > 1 or fields.forwarded_host not in (None, fields.host):
+            return False
+        if not lines:
+            return True
+        if b'"' in lines[0]:
+            return False
+        for member in reversed(lines[0].rsplit(b",", MOST_MEMBERS - 1)):
+            text = member.strip(b" \t")
+            address = address_of_text(text)
+            if address is None:
+                return bool(text)
+            self._client = address
+            if not self._trusted.holds(address):
+                break
+        return True
 
     def _select(self, request: Request) -> Slot | None:
         """The slot of the variant to serve of a file; None: let go."""

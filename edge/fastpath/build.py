@@ -70,6 +70,8 @@ ffibuilder.cdef(
     bool edge_log_sleeps(edge_log_ring *ring, bool sleeps);
     #define EDGE_LINE_MOST ...
 
+    typedef struct { uint8_t address[16]; uint8_t bits; } edge_network;
+    typedef struct { edge_network networks[64]; unsigned count; bool local; } edge_networks;
     typedef struct {
         uint8_t address[16];
         uint8_t bits;
@@ -102,7 +104,9 @@ ffibuilder.cdef(
         uint32_t log_every, log_countdown;
         edge_log_ring log;
         uint64_t now_us;
-        uint8_t client[16];
+        uint8_t peer[16], client[16];
+        edge_networks trusted;
+        bool is_trusted;
         char date[29];
         ...;
     } edge_answerer;
@@ -140,9 +144,12 @@ ffibuilder.cdef(
     typedef struct {
         int32_t fd;
         uint32_t listener, tls;
+        bool unnamed, proxied;
+        uint8_t client[16];
         uint8_t *data;
         uint64_t length, sealed_length;
     } edge_handoff;
+    bool edge_address_parse(edge_span text, uint8_t *bytes);
     typedef struct { uint32_t size; ...; } edge_tls_functions;
     typedef struct edge_tls edge_tls;
     typedef struct edge_tls_context edge_tls_context;
@@ -162,6 +169,8 @@ ffibuilder.cdef(
     int edge_loop_adopt(edge_loop *loop, int fd, uint32_t tls, const uint8_t *sealed, uint64_t sealed_length);
     int edge_loop_use_tls(edge_loop *loop, const edge_tls_functions *functions, edge_tls *tls);
     int edge_loop_secure(edge_loop *loop, uint32_t number, edge_tls_context *context);
+    void edge_loop_proxies(edge_loop *loop, const edge_networks *proxies, const edge_networks *trusted);
+    int edge_loop_introduce(edge_loop *loop, int fd, const uint8_t *client);
     void edge_loop_release(edge_loop *loop, int fd);
     void edge_loop_drain(edge_loop *loop);
     uint64_t edge_loop_connections(const edge_loop *loop);
@@ -202,8 +211,10 @@ ffibuilder.set_source(
     static edge_answerer *edge_native_answerer(const edge_table *table)
     {
         edge_answerer *answerer = calloc(1, sizeof *answerer);
-        if (answerer)
+        if (answerer) {
             answerer->table = *table;
+            answerer->parse_address = edge_address_parse;
+        }
         return answerer;
     }
 

@@ -65,6 +65,7 @@ class Connection:
     """One accepted connection.  Its socket is None while Twisted has it."""
 
     __slots__ = (
+        "client",
         "closing",
         "deadline",
         "input",
@@ -74,6 +75,7 @@ class Connection:
         "peer",
         "socket",
         "state",
+        "unnamed",
         "watched",
     )
 
@@ -88,6 +90,8 @@ class Connection:
         self.owed = 0  # WRITING: what the peer had still to acknowledge when the deadline was set
         self.closing = False  # after the output is sent
         self.watched = False  # in the epoll set
+        self.unnamed = False  # its proxy has still to say whom it has accepted
+        self.client: bytes | None = None  # whom its proxy has said that it has
 
     @property
     def buffered(self) -> int:

@@ -17,6 +17,7 @@ from enum import Enum, auto
 from mmap import mmap
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from edge.networks import NOWHERE, Networks
 from edge.shares import BUFFER_BYTES
 from edge.sites import ALONE, SiteHosts
 
@@ -92,6 +93,10 @@ class Settings:
     secure: bool = False
     #: Which hosts are of which site.
     sites: tuple[SiteHosts, ...] = ALONE
+    #: Who says first, by the PROXY protocol, whom it has accepted.
+    proxies: Networks = NOWHERE
+    #: Whose X-Forwarded-For is believed.
+    trusted: Networks = NOWHERE
 
 
 class Handoff(NamedTuple):
@@ -104,6 +109,10 @@ class Handoff(NamedTuple):
     data: bytes
     #: Of a TLS connection whose handshake is over: its record layer, which moves along; *data* is plaintext.
     layer: RecordLayer | None = None
+    #: Its peer speaks the PROXY protocol, and nothing has been read: :meth:`FastPath.introduce` goes on.
+    unnamed: bool = False
+    #: Whom it is with, as its proxy has said: 16 bytes (:mod:`edge.networks`); None: with its peer.
+    client: bytes | None = None
 
 
 class Next(Enum):
@@ -161,6 +170,13 @@ class FastPath(Protocol):
 
         *layer* moves back with it, with the bytes of a record that is not whole.  :exc:`OSError`: not handed
         off, no memory to watch it, or this is closed; then both are the caller's as before.
+        """
+
+    def introduce(self, fd: int, client: bytes | None) -> None:
+        """The connection handed off as *fd*, unnamed, is with *client*, and begins (fd owned again).
+
+        None: it is with its peer.  :exc:`PermissionError`: *client* has too many connections; :exc:`OSError`:
+        not handed off, or this is closed.  Then it is the caller's as before.
         """
 
     def release(self, fd: int) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from edge.access.patterns import Pattern
     from edge.fastpath.interface import Guarding
+from edge.networks import networks_of
     from edge.sites import SiteHosts
     from edge.table.segment import Segment
     from edge.tls.interface import RecordLayer
@@ -81,6 +82,15 @@ def make_sites(sites: Sequence[SiteHosts]) -> tuple[Any, ...]:
         if lib.edge_sites_put(whole, number, host, len(host)):
             raise ValueError(f"a host of {len(host)} bytes: {host!r}")
     return whole, c_sites, c_hosts
+
+
+def _networks(networks: Networks) -> Any:
+    """An ``edge_networks *``."""
+    made = ffi.new("edge_networks *", {"count": len(networks.networks), "local": networks.unix})
+    for number, one in enumerate(networks.networks):
+        ffi.memmove(made.networks[number].address, one.address, 16)
+        made.networks[number].bits = one.bits
+    return made
 
 
 def _tell_sites(answerer: Any, sites: Sequence[SiteHosts]) -> tuple[Any, ...]:
@@ -165,6 +175,8 @@ class NativeAnswerer:
         _set_hsts(self._answerer, settings.hsts)
         self._answerer.secure = settings.secure
         self._guards = _set_guards(self._answerer, settings.guarding)
+        self._trusted = settings.trusted
+        self._answerer.trusted = _networks(settings.trusted)[0]
         if settings.log is not None:
             self._ring = ffi.from_buffer(settings.log.ring, require_writable=True)
             if not lib.edge_log_open(ffi.addressof(self._answerer, "log"), self._ring, len(self._ring)):
@@ -172,7 +184,8 @@ class NativeAnswerer:
             self._answerer.log_every = self._answerer.log_countdown = settings.log.every
 
     def receive_from(self, client: bytes, unix_us: int) -> None:
-        ffi.memmove(self._answerer.client, client, 16)
+        ffi.memmove(self._answerer.peer, client, 16)
+        self._answerer.is_trusted = self._trusted.holds(client)
         self._answerer.now_us = unix_us
 
     def allow_origins(self, origins: Collection[bytes], site: int = 0) -> None:
@@ -227,6 +240,7 @@ class NativeFastPath:
             functions = ffi.cast("edge_tls_functions *", self._tls.functions)
             _check(lib.edge_loop_use_tls(loop, functions, ffi.cast("edge_tls *", self._tls.address)))
         self._answerer = lib.edge_loop_answerer(loop)
+        lib.edge_loop_proxies(loop, _networks(settings.proxies), _networks(settings.trusted))
         self._sites = _tell_sites(self._answerer, settings.sites)
         _allow_origins(self._answerer, settings.allow_origins)
         _set_hsts(self._answerer, settings.hsts)
@@ -267,10 +281,12 @@ class NativeFastPath:
 
     def _handoff(self, taken: Any) -> Handoff:
         data = bytes(ffi.buffer(taken.data, taken.length))
-        if not taken.tls or self._tls is None:
-            return Handoff(taken.fd, taken.listener, data)
-        partial = bytes(ffi.buffer(taken.data + taken.length, taken.sealed_length))
-        return Handoff(taken.fd, taken.listener, data, self._tls.layer_of(taken.tls, partial))
+        client = bytes(taken.client) if taken.proxied else None
+        layer = None
+        if taken.tls and self._tls is not None:
+            partial = bytes(ffi.buffer(taken.data + taken.length, taken.sealed_length))
+            layer = self._tls.layer_of(taken.tls, partial)
+        return Handoff(taken.fd, taken.listener, data, layer, taken.unnamed, client)
 
     def tick(self) -> None:
         lib.edge_loop_tick(self._loop)
@@ -284,6 +300,11 @@ class NativeFastPath:
         owned = self._tls.owned(layer)
         _check(lib.edge_loop_adopt(self._loop, fd, owned.state, owned.partial, len(owned.partial)))
         owned.surrender()
+
+    def introduce(self, fd: int, client: bytes | None) -> None:
+        if self._loop is None:
+            raise OSError(errno.EINVAL, "this fast path is closed")
+        _check(lib.edge_loop_introduce(self._loop, fd, ffi.NULL if client is None else client))
 
     def release(self, fd: int) -> None:
         if self._loop is not None:  # else it is not counted any more

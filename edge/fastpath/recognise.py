@@ -77,6 +77,11 @@ class Fields(NamedTuple):
     user_agent: bytes = b""
     #: More than one Content-Type line.
     types: int = 0
+    #: What proxies write; it means nothing where the peer is not trusted.
+    forwarded: bytes | None = None
+    forwarded_host: bytes | None = None
+    #: Lines of X-Forwarded-For.
+    forwarded_for: tuple[bytes, ...] = ()
 
 
 class Request(NamedTuple):
@@ -247,5 +252,8 @@ _KNOWN: dict[bytes, Callable[[Fields, bytes], Fields | None]] = {
     b"accept-encoding": _accept_encoding,
     b"origin": lambda fields, value: fields._replace(origin=value),
     b"content-length": _content_length,
+    b"forwarded": lambda fields, value: fields._replace(forwarded=value),
+    b"x-forwarded-host": lambda fields, value: fields._replace(forwarded_host=value),
+    b"x-forwarded-for": lambda fields, value: fields._replace(forwarded_for=(*fields.forwarded_for, value)),
     b"content-type": lambda fields, value: fields._replace(content_type=value, types=fields.types + 1),
 }

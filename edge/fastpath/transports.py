@@ -19,6 +19,7 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.interfaces import IAddress, IProtocol
 
 from edge.fastpath.connection import OWED_BYTES, unacknowledged
+from edge.networks import text_of_address
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
@@ -40,6 +41,12 @@ def address_of(family: int, peer: tuple[Any, ...]) -> IPv4Address | IPv6Address 
     return kind("TCP", peer[0], peer[1])
 
 
+def address_named(client: bytes) -> IPv4Address | IPv6Address:
+    """The 16 bytes of an address (:mod:`edge.networks`) for Twisted; its port is not known."""
+    text = text_of_address(client)
+    return (IPv6Address if ":" in text else IPv4Address)("TCP", text, 0)
+
+
 class ReturningProtocol(Protocol):
     """What a protocol that offers its connection to the fast path is asked."""
 
@@ -57,6 +64,8 @@ class MeasuredTransport(tcp.Server):
     bytes_sent = 0
     #: Bytes that may wait before the producer is told to pause: so many of a connection are in no pool.
     bufferSize = 16 * 1024
+    #: Whom the connection is with, as its proxy has said; None: with its peer.
+    named: IAddress | None = None
     #: A file is being sent, and the kernel takes nothing of it now.
     _awaits_room = False
 
@@ -163,7 +172,7 @@ class MeasuredTransport(tcp.Server):
         return super().getHost()  # type: ignore[no-any-return]
 
     def getPeer(self) -> IAddress:
-        return address_of(self._family, self.client)
+        return self.named or address_of(self._family, self.client)
 
 
 class HandedOffTransport(MeasuredTransport):

@@ -24,6 +24,7 @@ from edge.fastpath.interface import Handoff, Next, Settings
 from edge.http.answer import error_answer
 from edge.http.dates import format_date
 from edge.logs.record import NO_ADDRESS, mapped
+from edge.networks import text_of_address
 from edge.shares import Pool
 from edge.table.counters import INDEX
 from edge.table.segment import Segment
@@ -66,7 +67,10 @@ class PythonFastPath:
         self._second = -1
         self._date = b""
         self._epoll = select.epoll(flags=select.EPOLL_CLOEXEC)
-        self._acceptor = Acceptor(self._epoll, settings.limits, self._count)
+        self._acceptor = Acceptor(
+            self._epoll, settings.limits, self._count, settings.proxies, settings.trusted
+        )
+        self._trusts = bool(settings.trusted)
         self._connections: dict[int, Connection] = {}
         self._buffers = Pool(settings.limits.pending_bytes)
         self._handoffs: list[Handoff] = []
@@ -152,6 +156,23 @@ class PythonFastPath:
         self._count(INDEX["returns"])
         if self._draining:
             self._drop(fd)
+
+    def introduce(self, fd: int, client: bytes | None) -> None:
+        connection = self._connections.get(fd)
+        if connection is None or connection.state != State.HANDED or not connection.unnamed:
+            raise OSError(errno.EINVAL, "not a connection that was handed off unnamed")
+        with socket.socket(fileno=os.dup(fd)) as seen:
+            own = seen.getpeername()[0] if seen.family != socket.AF_UNIX else ""
+        peer = self._acceptor.move(connection.peer, own if client is None else text_of_address(client))
+        if peer is None:
+            raise PermissionError(errno.EACCES, "too many connections of that address")
+        connection.peer, connection.client, connection.unnamed = peer, client, False
+        connection.socket = socket.socket(fileno=fd)
+        self._clocks()
+        self._set_state(connection, State.IDLE)
+        self._answerer.reader.enter()
+        self._begin(fd, connection, self._acceptor.recognises(connection.listener))
+        self._answerer.reader.leave()
 
     def release(self, fd: int) -> None:
         connection = self._connections.get(fd)
@@ -280,7 +301,9 @@ class PythonFastPath:
         connection.socket = None
         self._keep(fd, connection)
         self._set_state(connection, State.HANDED)
-        self._handoffs.append(Handoff(fd, connection.listener, data))
+        self._handoffs.append(
+            Handoff(fd, connection.listener, data, None, connection.unnamed, connection.client)
+        )
         self._count(INDEX["handoffs"])
 
     def _acceptable(self, listener: Listener) -> None:
@@ -297,10 +320,15 @@ class PythonFastPath:
             self._set_state(connection, State.IDLE)
             self._connections[fd] = connection
             self._gauge(INDEX["connections"], len(self._connections))
-            if listener.recognise:
-                self._readable(fd, connection)
-            else:
-                self._hand_off(fd, connection, b"")
+            connection.unnamed = accepted.unnamed
+            self._begin(fd, connection, listener.recognise and not accepted.unnamed)
+
+    def _begin(self, fd: int, connection: Connection, recognise: bool) -> None:
+        """Serve an accepted connection here, or hand it off."""
+        if recognise:
+            self._readable(fd, connection)
+        else:
+            self._hand_off(fd, connection, b"")
 
     # ---- answering ----
 
@@ -365,7 +393,9 @@ class PythonFastPath:
         if answerer.needs_client:
             began = time.monotonic_ns()
             answerer.duration = lambda: (time.monotonic_ns() - began) // 1000
-            answerer.receive_from(_client_of(connection.socket), int(time.time() * 1e6))
+        if answerer.log is not None or self._trusts:
+            client = connection.client or _client_of(connection.socket)
+            answerer.receive_from(client, int(time.time() * 1e6))
         while True:
             pieces, consumed, after = answerer.answer_pieces(data, self._date)
             data = data[consumed:]

@@ -19,6 +19,8 @@ Nothing here imports Twisted, opens a socket or reads the clock.  RFC 9110 (sema
 ``negotiation``     Accept, Accept-Encoding -> variant
 ``revalidation``    the bodies of ``POST /.edge/revalidate``
 ``changes``         states of the site, and ``GET /.edge/changes?since=S``
+``visitor``         who asks through trusted proxies: Forwarded, X-Forwarded-For
+``proxy_header``    the header of the PROXY protocol
 ``questions``       the same over the push socket, in bytes
 ``forms``           fields of queries and forms, for who asks for them
 ``websocket``       RFC 6455: handshake and one connection

@@ -26,6 +26,7 @@ SANS_IO = {
     "date",
     "changes",
     "sites",
+    "networks",
     "log",
     "buckets",
     "guard",

@@ -658,6 +658,39 @@ static bool answer_revalidate(edge_answerer *answerer, const edge_request *reque
 
 /* ---- all requests of a call ---- */
 
+/* Whom a trusted proxy says that the request came from: the first address from the right that is no such proxy's
+ * (edge/http/visitor.py).  false: that is not decided here. */
+static bool take_visitor(edge_answerer *answerer, const edge_request *request)
+{
+    const edge_span list = request->forwarded_for, host = request->forwarded_host;
+    size_t end = list.length;
+    memcpy(answerer->client, answerer->peer, 16);
+    if (!answerer->is_trusted)
+        return true;
+    if (request->forwarded.bytes || request->forwarded_fors > 1 || !answerer->parse_address
+        || (list.bytes && memchr(list.bytes, '"', list.length)))
+        return false;
+    if (host.bytes && (host.length != request->host.length || memcmp(host.bytes, request->host.bytes, host.length)))
+        return false;
+    for (unsigned i = 0; list.bytes && i < EDGE_NETWORKS; i++) {
+        size_t begin = end;
+        uint8_t address[16];
+        while (begin && list.bytes[begin - 1] != ',')
+            begin--;
+        edge_span rest = {list.bytes + begin, end - begin}, member;
+        edge_list_next(&rest, &member);
+        if (!member.length)
+            return false;
+        if (!answerer->parse_address(member, address))
+            break;
+        memcpy(answerer->client, address, 16);
+        if (!begin || !edge_networks_hold(&answerer->trusted, address))
+            break;
+        end = begin - 1;
+    }
+    return true;
+}
+
 /* Fills in whose host it is.  false: nobody's. */
 static bool take_site(edge_answerer *answerer, edge_request *request)
 {
@@ -753,7 +786,8 @@ edge_next edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length,
         if (known == EDGE_INCOMPLETE)
             break;
         request.close |= answerer->draining;
-        if (known == EDGE_LET_GO || !take_site(answerer, &request) || !answer_if_allowed(answerer, &request, out)) {
+        if (known == EDGE_LET_GO || !take_visitor(answerer, &request) || !take_site(answerer, &request)
+            || !answer_if_allowed(answerer, &request, out)) {
             next = EDGE_NEXT_HAND_OFF;
             break;
         }

@@ -10,6 +10,7 @@
 #include "edge_guard.h"
 #include "edge_head.h"
 #include "edge_log.h"
+#include "edge_networks.h"
 #include "edge_output.h"
 #include "edge_request.h"
 #include "edge_sites.h"
@@ -56,7 +57,11 @@ typedef struct {
     edge_log_ring log;
     uint64_t (*clock)(void);     /* microseconds; NULL: how long requests took is not known */
     uint64_t now_us, began;      /* Unix microseconds; the clock, when what is answered was received */
-    uint8_t client[16];          /* whom it came from, as records have it */
+    uint8_t peer[16];            /* whom the connection is with, as records have it */
+    uint8_t client[16];          /* whom the request came from: he, or whom he names if he is trusted */
+    edge_networks trusted;       /* of proxies whose X-Forwarded-For is believed */
+    bool is_trusted;             /* the peer is */
+    bool (*parse_address)(edge_span text, uint8_t address[16]); /* false: it is no numeric address */
     edge_span tls;               /* over which protocol and cipher suite, as records have it */
     const edge_guard *guards;    /* of each site; NULL: everybody may everything */
     edge_buckets buckets;

@@ -202,7 +202,11 @@ void edge_connection_hand_off(edge_loop *loop, int fd, const edge_received *rece
     handoff->length = received->length;
     handoff->sealed_length = received->sealed_length;
     edge_connection_set_state(loop, c, EDGE_CONN_HANDED);
-    c->flags = 0;
+    handoff->unnamed = c->flags & EDGE_CONN_UNNAMED;
+    handoff->proxied = c->flags & EDGE_CONN_PROXIED;
+    if (handoff->proxied)
+        memcpy(handoff->client, loop->clients[fd], 16);
+    c->flags &= EDGE_CONN_UNNAMED | EDGE_CONN_PROXIED;
     c->tls = 0;
     loop->handoff_count++;
     count(loop, EDGE_C_HANDOFFS, 1);
@@ -212,14 +216,15 @@ void edge_connection_hand_off(edge_loop *loop, int fd, const edge_received *rece
 
 void edge_connection_set_client(edge_loop *loop, int fd, const struct sockaddr *address)
 {
-    uint8_t *client = loop->clients[fd];
-    memset(client, 0, 16);
-    if (address->sa_family == AF_INET) {
-        client[10] = client[11] = 0xff;
-        memcpy(client + 12, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
-    } else if (address->sa_family == AF_INET6) {
-        memcpy(client, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
-    }
+    edge_address_of(address, loop->clients[fd]);
+}
+
+/* Who the requests are of that are answered next. */
+static void prepare_client(edge_loop *loop, int fd)
+{
+    edge_answerer *answerer = &loop->answerer;
+    memcpy(answerer->peer, loop->clients[fd], 16);
+    answerer->is_trusted = edge_networks_hold(&answerer->trusted, answerer->peer);
 }
 
 /* What only the connection knows of the requests that are logged next. */
@@ -294,7 +299,7 @@ void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
     size_t consumed;
     loop->answerer.secure = c->tls;
     if (edge_loop_knows_clients(loop))
-        memcpy(loop->answerer.client, loop->clients[fd], 16);
+        prepare_client(loop, fd);
     if (loop->answerer.log_every)
         prepare_log(loop, c);
     do {

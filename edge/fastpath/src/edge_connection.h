@@ -41,7 +41,9 @@ enum {
     EDGE_CONN_CLOSE_AFTER_OUTPUT = 1 << 1, /* WRITING: then our side is closed */
     EDGE_CONN_SHAKING = 1 << 2,            /* TLS, not agreed upon yet; tls: the number of a handshake, or 0 */
     EDGE_CONN_SEALED = 1 << 3,             /* TLS; tls: a sealed state */
-    EDGE_CONN_ENDED = 1 << 4               /* SEALED: the peer has sent close_notify */
+    EDGE_CONN_ENDED = 1 << 4,              /* SEALED: the peer has sent close_notify */
+    EDGE_CONN_UNNAMED = 1 << 5,            /* HANDED: its proxy has still to say whom it has accepted */
+    EDGE_CONN_PROXIED = 1 << 6             /* its proxy has said whom: edge_loop.clients */
 };
 
 /* Bytes that outlive a turn: first output not taken yet (over TLS as it was sealed), then input not answered
@@ -93,6 +95,7 @@ struct edge_loop {
     edge_peers peers;
     edge_connection *connections;
     uint8_t (*clients)[16]; /* whom they are with, if somebody wants to know: memory as it is used */
+    edge_networks proxies;  /* who says first, by the PROXY protocol, whom it has accepted */
     uint32_t capacity, highest; /* of descriptors */
     int epoll, timer; /* timer: when the caller has its turn */
     int log_wake; /* eventfd of who reads the log; -1: nobody waits */
@@ -121,10 +124,11 @@ static inline void count(edge_loop *loop, unsigned counter, uint64_t n)
     edge_count(&loop->answerer.table, counter, n);
 }
 
-/* Whether who asks matters: there is a log, or a rule. */
+/* Whether who asks matters: there is a log, or a rule, or a proxy that is trusted. */
 static inline bool edge_loop_knows_clients(const edge_loop *loop)
 {
-    return loop->answerer.log_every || loop->answerer.guards;
+    return loop->answerer.log_every || loop->answerer.guards || loop->answerer.trusted.count
+           || loop->answerer.trusted.local;
 }
 
 static inline void edge_connection_gauge(edge_loop *loop)

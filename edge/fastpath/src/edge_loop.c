@@ -70,12 +70,39 @@ static bool address_may_connect(const edge_loop *loop, uint32_t count)
            && edge_share(loop->limits.connections, loop->open, count - 1, 1);
 }
 
+/* Counts a connection by an address.  false: that has too many. */
+static bool enter(edge_loop *loop, edge_connection *c, const struct sockaddr *address)
+{
+    if (!loop->limits.connections_per_address)
+        return true;
+    c->peer = edge_peers_enter(&loop->peers, address);
+    if (!c->peer || address_may_connect(loop, loop->peers.peers[c->peer].count))
+        return true;
+    edge_peers_leave(&loop->peers, c->peer);
+    c->peer = 0;
+    count(loop, EDGE_C_REFUSED_ADDRESS, 1);
+    return false;
+}
+
+/* A connection is accepted, and it is known whom it is with. */
+static void begin(edge_loop *loop, int fd, const edge_listener *listener)
+{
+    if (!(listener->flags & EDGE_LISTENER_RECOGNISES))
+        edge_connection_hand_off(loop, fd, &(edge_received){.length = 0});
+    else if (listener->context)
+        edge_shaking_accepted(loop, fd);
+    else
+        edge_connection_readable(loop, fd);
+}
+
 static void acceptable(edge_loop *loop, edge_listener *listener)
 {
     for (int i = 0; i < loop->accepts && loop->handoff_count < EDGE_HANDOFFS; i++) {
         struct sockaddr_storage address;
         socklen_t length = sizeof address;
         edge_connection *c;
+        uint8_t peer[16];
+        bool unnamed;
         int fd = accept4(listener->fd, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
@@ -95,28 +122,26 @@ static void acceptable(edge_loop *loop, edge_listener *listener)
         address.ss_family = length ? address.ss_family : AF_UNIX;
         if (edge_loop_knows_clients(loop))
             edge_connection_set_client(loop, fd, (struct sockaddr *)&address);
-        if (loop->limits.connections_per_address) {
-            c->peer = edge_peers_enter(&loop->peers, (struct sockaddr *)&address);
-            if (c->peer && !address_may_connect(loop, loop->peers.peers[c->peer].count)) {
-                edge_peers_leave(&loop->peers, c->peer);
-                c->peer = 0;
-                count(loop, EDGE_C_REFUSED_ADDRESS, 1);
-                close(fd);
-                continue;
-            }
+        edge_address_of((struct sockaddr *)&address, peer);
+        unnamed = edge_networks_hold(&loop->proxies, peer);
+        /* Proxies are many visitors: they are not told apart by theirs. */
+        if (!unnamed && !edge_networks_hold(&loop->answerer.trusted, peer)
+            && !enter(loop, c, (struct sockaddr *)&address)) {
+            close(fd);
+            continue;
         }
+        if (unnamed)
+            c->flags |= EDGE_CONN_UNNAMED;
         if ((uint32_t)fd >= loop->highest)
             loop->highest = (uint32_t)fd + 1;
         c->listener = (uint16_t)listener->number;
         edge_connection_set_state(loop, c, EDGE_CONN_IDLE);
         loop->open++;
         edge_connection_gauge(loop);
-        if (!(listener->flags & EDGE_LISTENER_RECOGNISES))
+        if (unnamed)
             edge_connection_hand_off(loop, fd, &(edge_received){.length = 0});
-        else if (listener->context)
-            edge_shaking_accepted(loop, fd);
         else
-            edge_connection_readable(loop, fd);
+            begin(loop, fd, listener);
     }
 }
 
@@ -152,9 +177,11 @@ edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits)
         loop->connections = NULL;
     if (loop->clients == MAP_FAILED)
         loop->clients = NULL;
+    loop->answerer.parse_address = edge_address_parse;
     loop->accepts = 1;
     clocks(loop);
-    if (loop->epoll < 0 || loop->timer < 0 || watch_caller(loop, loop->timer, EPOLLIN | EPOLLET) || !loop->connections || !loop->clients
+    if (loop->epoll < 0 || loop->timer < 0 || watch_caller(loop, loop->timer, EPOLLIN | EPOLLET) || !loop->connections
+        || !loop->clients
         || edge_peers_open(&loop->peers, ((uint64_t *)(void *)table->header->hash_key)[1])) {
         edge_loop_free(loop);
         return NULL;
@@ -480,6 +507,46 @@ int edge_loop_adopt(edge_loop *loop, int fd, uint32_t tls, const uint8_t *sealed
     }
     if (loop->draining)
         edge_connection_close(loop, fd);
+    return 0;
+}
+
+void edge_loop_proxies(edge_loop *loop, const edge_networks *proxies, const edge_networks *trusted)
+{
+    loop->proxies = *proxies;
+    loop->answerer.trusted = *trusted;
+}
+
+int edge_loop_introduce(edge_loop *loop, int fd, const uint8_t *client)
+{
+    edge_connection *c = loop->connections + fd;
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    if (fd < 0 || (uint32_t)fd >= loop->capacity || c->state != EDGE_CONN_HANDED || !(c->flags & EDGE_CONN_UNNAMED))
+        return -EINVAL;
+    if (loop->handoff_count == EDGE_HANDOFFS)
+        return -EAGAIN;
+    if (client) {
+        edge_address_to(client, &address);
+        if (!enter(loop, c, (struct sockaddr *)&address))
+            return -EACCES;
+        memcpy(loop->clients[fd], client, 16);
+        c->flags |= EDGE_CONN_PROXIED;
+    } else if (!getpeername(fd, (struct sockaddr *)&address, &length)) {
+        address.ss_family = length ? address.ss_family : AF_UNIX;
+        if (!enter(loop, c, (struct sockaddr *)&address))
+            return -EACCES;
+    }
+    c->flags &= (uint8_t)~EDGE_CONN_UNNAMED;
+    edge_connection_set_state(loop, c, EDGE_CONN_IDLE);
+    for (int i = 0; i < loop->listener_count; i++)
+        if (loop->listeners[i].number == c->listener) {
+            clocks(loop);
+            edge_table_enter(&loop->answerer.table);
+            begin(loop, fd, loop->listeners + i);
+            edge_table_leave(&loop->answerer.table);
+            return 0;
+        }
+    edge_connection_drop(loop, fd);
     return 0;
 }
 

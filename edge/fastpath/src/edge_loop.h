@@ -44,6 +44,9 @@ typedef struct {
     int32_t fd;
     uint32_t listener;
     uint32_t tls;  /* the sealed state, which is the caller's now; 0: none */
+    bool unnamed;  /* its peer speaks the PROXY protocol, and nothing has been read: see edge_loop_introduce */
+    bool proxied;  /* its peer has said that the connection is with client */
+    uint8_t client[16];
     uint8_t *data; /* malloc'ed; freed by edge_loop_taken */
     uint64_t length, sealed_length; /* sealed: of a record that is not whole, behind the others */
 } edge_handoff;
@@ -92,6 +95,11 @@ void edge_loop_tick(edge_loop *loop);
  * connection stays handed off.  While draining it is closed.  With its sealed state (0: none), and the bytes of
  * a record that is not whole. */
 int edge_loop_adopt(edge_loop *loop, int fd, uint32_t tls, const uint8_t *sealed, uint64_t sealed_length);
+/* Who speaks the PROXY protocol, and whose X-Forwarded-For is believed: from now on. */
+void edge_loop_proxies(edge_loop *loop, const edge_networks *proxies, const edge_networks *trusted);
+/* A connection that was handed off unnamed is with this client (NULL: with its peer), and begins: 0 or -errno; then
+ * it stays handed off.  -EACCES: the client has too many connections. */
+int edge_loop_introduce(edge_loop *loop, int fd, const uint8_t *client);
 /* A connection that was handed off has ended, and is not counted any more. */
 void edge_loop_release(edge_loop *loop, int fd);
 /* Stops accepting, closes idle connections; answers from now on close theirs. */

@@ -1,5 +1,6 @@
 #include "edge_peers.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,4 +120,35 @@ void edge_peers_leave(edge_peers *peers, uint32_t index)
     *link = peer->next;
     peer->next = peers->free;
     peers->free = index;
+}
+
+void edge_address_of(const struct sockaddr *address, uint8_t bytes[16])
+{
+    memset(bytes, 0, 16);
+    if (address->sa_family == AF_INET) {
+        bytes[10] = bytes[11] = 0xff;
+        memcpy(bytes + 12, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+    } else if (address->sa_family == AF_INET6) {
+        memcpy(bytes, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
+    }
+}
+
+void edge_address_to(const uint8_t bytes[16], struct sockaddr_storage *address)
+{
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)(void *)address;
+    memset(address, 0, sizeof *address);
+    six->sin6_family = AF_INET6;
+    memcpy(&six->sin6_addr, bytes, 16);
+}
+
+bool edge_address_parse(edge_span text, uint8_t bytes[16])
+{
+    char copy[INET6_ADDRSTRLEN];
+    if (!text.length || text.length >= sizeof copy || memchr(text.bytes, 0, text.length))
+        return false;
+    memcpy(copy, text.bytes, text.length);
+    copy[text.length] = 0;
+    memset(bytes, 0, 12);
+    bytes[10] = bytes[11] = 0xff;
+    return inet_pton(AF_INET, copy, bytes + 12) == 1 || inet_pton(AF_INET6, copy, bytes) == 1;
 }

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "edge_request.h"
+
 typedef struct {
     uint64_t network[2];
     uint64_t bytes; /* of buffers of its connections */
@@ -28,6 +30,13 @@ void edge_peers_close(edge_peers *peers);
 /* Counts one more; its index, or 0: not an IP address or no memory (then not counted). */
 uint32_t edge_peers_enter(edge_peers *peers, const struct sockaddr *address);
 void edge_peers_leave(edge_peers *peers, uint32_t index);
+
+/* An address of a socket as 16 bytes, IPv4 mapped into IPv6; zeros: it has none. */
+void edge_address_of(const struct sockaddr *address, uint8_t bytes[16]);
+/* The other way. */
+void edge_address_to(const uint8_t bytes[16], struct sockaddr_storage *address);
+/* A numeric address in text, without a zone. */
+bool edge_address_parse(edge_span text, uint8_t bytes[16]);
 
 /* The rule of shares: whether an address that holds so much of a pool may have that much more of it.  It may hold
  * as much as it leaves free; who holds nothing gets what there is.  edge/shares.py says why. */

@@ -278,6 +278,10 @@ static bool field(edge_span name, edge_span value, edge_request *request, fields
         return !EDGE_IS(name, "upgrade") && !EDGE_IS(name, "trailer");
     case 8:
         return !EDGE_IS(name, "if-match") && !EDGE_IS(name, "if-range");
+    case 9:
+        if (EDGE_IS(name, "forwarded"))
+            request->forwarded = value;
+        return true;
     case 10:
         if (EDGE_IS(name, "user-agent"))
             request->user_agent = value;
@@ -314,10 +318,16 @@ static bool field(edge_span name, edge_span value, edge_request *request, fields
         }
         return seen->content_length <= EDGE_BODY_LIMIT;
     case 15:
+        if (EDGE_IS(name, "x-forwarded-for")) {
+            request->forwarded_for = value;
+            request->forwarded_fors++;
+        }
         if (!EDGE_IS(name, "accept-encoding"))
             return true;
         return !seen->codings++ && codings_of(value, &request->codings);
     case 16:
+        if (EDGE_IS(name, "x-forwarded-host"))
+            request->forwarded_host = value;
         return !EDGE_IS(name, "content-encoding");
     case 17:
         if (EDGE_IS(name, "if-modified-since"))

@@ -43,6 +43,9 @@ typedef struct {
     edge_span none_match;  /* If-None-Match */
     edge_span accept, origin;
     edge_span host;        /* uri-host and port */
+    /* What proxies write; it means nothing where the peer is not trusted. */
+    edge_span forwarded, forwarded_for, forwarded_host;
+    unsigned forwarded_fors; /* lines of X-Forwarded-For */
     edge_span referer, user_agent;
     edge_span body;        /* EDGE_REVALIDATE */
     size_t consumed;       /* head and body */

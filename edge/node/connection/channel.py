@@ -30,6 +30,7 @@ The way of a request that the fast path let go of:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -40,10 +41,13 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from edge.fastpath.connection import OWED_BYTES
+from edge.fastpath.transports import address_named
 from edge.http import answer
 from edge.http.answer import with_hsts, with_keep_alive, with_speculation
 from edge.http.errors import ProtocolError
 from edge.http.parser import NEED_DATA, Data, EndOfMessage, Event, Limits, RequestHead, RequestParser
+from edge.http.visitor import Visitor, visitor
+from edge.networks import NO_ADDRESS, address_of_text
 from edge.node.connection.ended import count_end
 from edge.node.connection.framing import OutgoingAnswer, interim_head
 from edge.node.connection.guarding import privately
@@ -58,7 +62,7 @@ from edge.node.connection.staying import STAY_SECONDS
 from edge.node.connection.upgraded import UpgradedChannel
 from edge.node.process.clocks import date_of
 from edge.node.process.deadline import Deadline
-from edge.shares import network_of
+from edge.shares import NOBODY, network_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -121,6 +125,7 @@ class EdgeChannel(Protocol):
         self._body_seen = 0  # bytes of bodies so far, and when the deadline was set
         self._body_timed = 0
         self._arrival = Deadline(site.clock, self._too_slow)
+        self._visitor: Visitor | None = None  # who asks, as a trusted proxy says
         self._owed = 0  # LINGERING: what was unacknowledged when the deadline was set
         self._input: Input  # from connectionMade on
         self._output: Output
@@ -195,6 +200,7 @@ class EdgeChannel(Protocol):
         """One event from the parser."""
         if isinstance(event, RequestHead):
             self._happens(ConnectionEvent.HEAD_READ)
+            event = self._visited(event)
             self._began = self.site.clock.seconds()
             self._answer = OutgoingAnswer(event.method == b"HEAD", not event.keep_alive or self.site.draining)
             self._waits_for_continue = event.expect_continue and not self._parser.buffered
@@ -249,6 +255,17 @@ class EdgeChannel(Protocol):
             self._request = self._streamed
             if head.has_body:
                 self._streamed.begin()
+
+    def _visited(self, head: RequestHead) -> RequestHead:
+        """The request as it was made to the first of the trusted proxies that it came through."""
+        self._visitor = None
+        if not self.site.trusted:
+            return head
+        peer = address_of_text(self._address().partition("%")[0].encode()) or NO_ADDRESS
+        if not self.site.trusted.holds(peer):
+            return head
+        found = self._visitor = visitor(peer, head.fields, self.site.trusted)
+        return head if found.host is None else replace(head, host=found.host)
 
     def _continue(self) -> None:
         """The body is wanted."""
@@ -591,7 +608,11 @@ class EdgeChannel(Protocol):
         self.site.channels.add(self)
         self._input = Input(self.transport)
         self._output = Output(self.transport, self.site, self.abort)
-        self.holding = Holding(self.site, network_of(self._address()))
+        address = self._address()
+        packed = address_of_text(address.partition("%")[0].encode()) or NO_ADDRESS
+        # A trusted proxy is many visitors: they are not told apart by its address.
+        shares = network_of(address) if not self.site.trusted.holds(packed) else NOBODY
+        self.holding = Holding(self.site, shares)
         self.transport.registerProducer(self, True)
         if self._life.state is ConnectionState.HANDSHAKE and not self.holding.begin_handshake():
             self.abort()
@@ -637,12 +658,17 @@ class EdgeChannel(Protocol):
             request.connectionLost(reason)
 
     def getPeer(self) -> IAddress:
-        return self.transport.getPeer()
+        visitor = self._visitor
+        if visitor is None or visitor.address == NO_ADDRESS:
+            return self.transport.getPeer()
+        return address_named(visitor.address)
 
     def getHost(self) -> IAddress:
         return self.transport.getHost()
 
     def isSecure(self) -> bool:
+        if self._visitor is not None and self._visitor.secure is not None:
+            return self._visitor.secure
         return self._secure
 
     def loseConnection(self) -> None:

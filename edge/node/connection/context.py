@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
     from edge.node.connection.guarding import Guard
+    from edge.networks import Networks
     from edge.node.connection.recording import RequestLog
     from edge.node.connection.staying import Staying
     from edge.node.process.channel_limits import ChannelLimits
@@ -98,6 +99,8 @@ class ConnectionContext(Protocol):
     draining: bool
     #: Who may; None: everybody.
     guard: Guard | None
+    #: Proxies whose Forwarded and X-Forwarded-For are believed.
+    trusted: Networks
     #: Which hosts are of which site.
     hosts: Hosts
     #: The line Strict-Transport-Security of answers over HTTPS, with its CRLF; b"": none.

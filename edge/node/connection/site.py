@@ -20,6 +20,7 @@ from twisted.web.server import Site
 
 from edge.http.answer import hsts_line
 from edge.http.dates import format_date
+from edge.networks import NOWHERE
 from edge.node.connection.channel import EdgeChannel
 from edge.node.connection.staying import Staying
 from edge.node.process.channel_limits import ChannelLimits
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IAddress
 
+    from edge.networks import Networks
     from edge.node.connection.context import OpenConnection
     from edge.node.connection.guarding import Guard
     from edge.node.connection.recording import RequestLog
@@ -68,11 +70,12 @@ class EdgeSite(Site):
         hsts: str = "",
         pools: Pools | None = None,
         sites: Sequence[SiteHosts] = ALONE,
+        trusted: Networks = NOWHERE,
     ) -> None:
         """*hsts*: value of Strict-Transport-Security in answers over TLS; "": none.
 
         *pools*: what its connections share; None: those of a process that has few of them.
-        *sites*: which hosts are of which site.
+        *sites*: which hosts are of which site.  *trusted*: proxies whose Forwarded is believed.
         """
         super().__init__(root, reactor=clock)
         self.clock = clock
@@ -83,6 +86,7 @@ class EdgeSite(Site):
         #: The line Speculation-Rules of pages; b"": none, for now.
         self.speculation = b""
         self.hosts = Hosts(sites)
+        self.trusted = trusted
         self.channels: set[OpenConnection] = set()
         self.streams: Streams | None = None
         self.guard: Guard | None = None

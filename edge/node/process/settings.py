@@ -13,6 +13,7 @@ from edge.config.applications import Application
 from edge.confinement.confine import Confinement
 from edge.fastpath import interface
 from edge.http.answer import hsts_line
+from edge.networks import networks_of
 from edge.node.process.channel_limits import ChannelLimits
 from edge.node.process.control import BUCKETS_FD, LOG_FD, WAKE_FD
 from edge.shares import Pools
@@ -76,6 +77,9 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     body_bytes: int = 1024 * 1024
     #: The default site first, if there is one.
     sites: tuple[SiteSettings, ...] = (SiteSettings(default=True),)
+    #: Networks of proxies, see :class:`edge.config.model.Config`.
+    proxy_protocol: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     #: Plain HTTP over TCP only leads to HTTPS, which is at this port; None: it is served.
     https_port: int | None = None
     #: See :data:`edge.trust.listener_certificate.POLICIES`.
@@ -129,6 +133,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
                 least_rate=self.least_rate,
             ),
             sites=self.site_hosts(),
+            proxies=networks_of(self.proxy_protocol),
+            trusted=networks_of(self.trusted_proxies),
             hsts=hsts_line(self.hsts),
         )
 

@@ -59,6 +59,8 @@ def worker_settings(
         least_rate=config.least_rate,
         body_bytes=config.body_max_mib * 1024 * 1024,
         sites=tuple(site_settings(config, site, listeners) for site in config.sites),
+        proxy_protocol=config.proxy_protocol,
+        trusted_proxies=config.trusted_proxies,
         https_port=https_port(config, listeners) if config.redirect_https else None,
         tls_policy=config.tls_policy,
         hsts=config.hsts or "",

@@ -27,6 +27,7 @@ from edge.fastpath.interface import Guarding, Logging
 from edge.http.answer import speculation_line
 from edge.load.document import decode as decode_load
 from edge.load.speculation import Speculation
+from edge.networks import networks_of
 from edge.node.applications.fills import FillDesk
 from edge.node.connection.guarding import Guard
 from edge.node.connection.recording import RequestLog
@@ -161,6 +162,7 @@ class Serving:
             settings.hsts,
             settings.pools(),
             hosts,
+            networks_of(settings.trusted_proxies),
         )
         self._edge_site.guard = self._guard
         self._applications: Applications | None = None
@@ -198,7 +200,7 @@ class Serving:
         fast_path = build(segment, settings.index, told)
         for number, of_site in enumerate(origins):
             fast_path.allow_origins(of_site, number)
-        self._adapter = Adapter(fast_path, reactor, on_failure)
+        self._adapter = Adapter(fast_path, reactor, on_failure, settings.head_seconds)
         self._following = LoopingCall(self._follow_the_cluster)
         self._following.clock = reactor
         self._speculation = Speculation(settings.speculation / 100) if settings.speculation else None
