@@ -33,7 +33,7 @@ class VisitorTests(SynchronousTestCase):
             ("203.0.113.9", "for=203.0.113.9", "203.0.113.9"),
             ("1.1.1.1, 203.0.113.9", "for=1.1.1.1, for=203.0.113.9", "203.0.113.9"),
             ("1.1.1.1, 203.0.113.9, 10.2.3.4", "for=203.0.113.9;by=10.2.3.4,for=10.2.3.4", "203.0.113.9"),
-            ("203.0.113.9,10.2.3.4,192.0.2.7", 'For="203.0.113.9:12" ,for=10.2.3.4,FOR=192.0.2.7', "203.0.113.9"),
+            ("203.0.113.9,192.0.2.7", 'For="203.0.113.9:1234" , FOR=192.0.2.7', "203.0.113.9"),
             ("2a00::1, 2001:db8::5", 'for="[2a00::1]", for="[2001:db8::5]:443"', "2a00::1"),
             ("10.9.9.9", "for=10.9.9.9", "10.9.9.9"),  # trusted to its end: the last of them
             ("", "", "10.0.0.1"),
@@ -59,7 +59,7 @@ class VisitorTests(SynchronousTestCase):
     def test_scheme_and_host_are_those_of_the_nearest_proxy(self) -> None:
         for fields, expected in (
             ({"x-forwarded-proto": "https", "x-forwarded-host": "a.example"}, (True, b"a.example")),
-            ({"x-forwarded-proto": "https, http", "x-forwarded-host": "evil, a.example"}, (False, b"a.example")),
+            ({"x-forwarded-proto": "https, http", "x-forwarded-host": "x, a.example"}, (False, b"a.example")),
             ({"forwarded": 'for=8.8.8.8;proto=HTTPS;host="a.example:8"'}, (True, b"a.example:8")),
             ({"forwarded": "proto=https;host=evil, for=8.8.8.8"}, (None, None)),
             ({"x-forwarded-proto": "gopher"}, (None, None)),
