@@ -12,19 +12,21 @@ not only an endpoint object.  The grammar is Twisted's (``twisted.internet.endpo
     tls:PORT[:interface=ADDRESS][:backlog=N]             with the certificate of --tls-auto
     tls:PORT:privateKey=FILE:certKey=FILE[:extraCertChain=FILE]...[:interface=ADDRESS][:backlog=N]
     ssl:...                                              the same as tls
-    unix:PATH[:mode=OCTAL][:backlog=N]
+    unix:PATH[:mode=OCTAL][:owner=USER][:group=GROUP][:backlog=N]
     systemd:domain=INET|INET6|UNIX:index=N               or name=NAME instead of index
 
-``port=``, ``address=`` (of unix) may be written out, as in Twisted.  Three deviations: an interface is
+``port=``, ``address=`` (of unix) may be written out, as in Twisted.  Four deviations: an interface is
 a numeric address or ``localhost``; ``lockfile=`` is not needed, a dead server's Unix socket is recognised
-without one; and a TLS listener may have several certificates: the first ``privateKey`` belongs to the first
-``certKey`` (and ``extraCertChain``), the second to the second, and so on.
+without one; that socket may have an owner and a group; and a TLS listener may have several certificates: the
+first ``privateKey`` belongs to the first ``certKey`` (and ``extraCertChain``), the second to the second, and
+so on.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
@@ -48,6 +50,7 @@ _KINDS = {
     "unix": "unix",
     "systemd": "systemd",
 }
+_WHO = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
 _EXAMPLES = {
     "tcp": "tcp:8080 or tcp:8080:interface=127.0.0.1",
     "tls": "tls:443:privateKey=key.pem:certKey=cert.pem",
@@ -57,7 +60,7 @@ _EXAMPLES = {
 _ARGUMENTS = {
     "tcp": ("port", "interface", "backlog"),
     "tls": ("port", "privateKey", "certKey", "extraCertChain", "interface", "backlog"),
-    "unix": ("address", "mode", "backlog"),
+    "unix": ("address", "mode", "owner", "group", "backlog"),
     "systemd": ("domain", "index", "name"),
 }
 _POSITIONAL = {"tcp": "port", "tls": "port", "unix": "address", "systemd": "domain"}
@@ -94,6 +97,9 @@ class ListenSpec:
     path: str = ""
     #: Permission bits of a Unix socket; None = as the umask says.
     mode: int | None = None
+    #: Whose a Unix socket is, by name or number; "" = who starts the node.
+    owner: str = ""
+    group: str = ""
     #: Of a TLS listener; the first is for names that none of them has.
     certificates: tuple[CertificateFiles, ...] = ()
     #: Of a socket from systemd: "INET", "INET6" or "UNIX", and which it is, by number or by name.
@@ -118,6 +124,8 @@ class ListenSpec:
             parts = ["unix", quote(self.path)]
             if self.mode is not None:
                 parts.append(f"mode={self.mode:o}")
+            given = (("owner", self.owner), ("group", self.group))
+            parts += [f"{name}={quote(who)}" for name, who in given if who]
         elif self.kind == "systemd":
             which = f"index={self.index}" if self.name is None else f"name={quote(self.name)}"
             parts = ["systemd", f"domain={self.domain}", which]
@@ -304,7 +312,12 @@ def _unix(text: str, arguments: dict[str, str]) -> ListenSpec:
     ):
         raise ConfigError(f"{text}: mode {mode!r} is no octal number up to 777; write for example mode=660")
     bits = None if mode is None else int(mode, 8)
-    return ListenSpec("unix", text, path=path, mode=bits, backlog=_backlog(text, arguments))
+    owner, group = arguments.get("owner", ""), arguments.get("group", "")
+    for name, who in (("owner", owner), ("group", group)):
+        if name in arguments and not _WHO.fullmatch(who):
+            raise ConfigError(f"{text}: {name} {who!r} is no name; write for example {name}=www-data")
+    backlog = _backlog(text, arguments)
+    return ListenSpec("unix", text, path=path, mode=bits, owner=owner, group=group, backlog=backlog)
 
 
 def check_unix_path(text: str, path: str) -> None:

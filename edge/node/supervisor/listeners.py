@@ -70,7 +70,7 @@ def open_listener(spec: ListenSpec, workers: int) -> Listener:
     """Listen on *spec* for that many workers; :class:`~edge.errors.ListenError` says why not."""
     text = spec.text or spec.describe()
     if spec.kind == "unix":
-        return Listener(spec, (open_unix(text, spec.path, spec.mode, spec.backlog),))
+        return Listener(spec, (open_unix(text, spec.path, spec.mode, spec.backlog, spec.owner, spec.group),))
     if spec.kind == "systemd":
         return Listener(spec, (inherited(text, systemd_index(spec, os.environ)),))
     defer = spec.kind == "tcp"

@@ -8,7 +8,9 @@ all workers share.
 from __future__ import annotations
 
 import errno
+import grp
 import os
+import pwd
 import socket
 import stat
 
@@ -80,8 +82,13 @@ def _tcp_problem(endpoint: str, interface: str, port: int, error: OSError) -> st
     return f"{start}{error.strerror or error}"
 
 
-def open_unix(endpoint: str, path: str, mode: int | None, backlog: int) -> socket.socket:
-    """A listening Unix socket at *path*; one that a dead server left there is removed first."""
+def open_unix(
+    endpoint: str, path: str, mode: int | None, backlog: int, owner: str = "", group: str = ""
+) -> socket.socket:
+    """A listening Unix socket at *path*; one that a dead server left there is removed first.
+
+    *owner*, *group*: by name or number; "" leaves them.
+    """
     start = f"--listen {endpoint}: "
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -92,6 +99,8 @@ def open_unix(endpoint: str, path: str, mode: int | None, backlog: int) -> socke
         finally:
             if before is not None:
                 os.umask(before)
+        if owner or group:
+            _give(start, path, owner, group)
         sock.setblocking(False)
         sock.listen(backlog)
     except OSError as error:
@@ -103,6 +112,19 @@ def open_unix(endpoint: str, path: str, mode: int | None, backlog: int) -> socke
         sock.close()
         raise
     return sock
+
+
+def _give(start: str, path: str, owner: str, group: str) -> None:
+    try:
+        user = int(owner) if owner.isdigit() else pwd.getpwnam(owner).pw_uid if owner else -1
+        os.chown(path, user, int(group) if group.isdigit() else grp.getgrnam(group).gr_gid if group else -1)
+    except (KeyError, OSError) as error:
+        os.unlink(path)
+        why = error.strerror if isinstance(error, OSError) else error.args[0]
+        raise ListenError(
+            f"{start}it cannot be given to {owner or '-'}:{group or '-'} ({why}); name who is there and start "
+            "the node as root, or leave owner and group out"
+        ) from None
 
 
 def _remove_stale(start: str, path: str) -> None:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import pwd
+import shutil
 import socket
+import tempfile
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -63,3 +67,28 @@ class ListenerTests(SynchronousTestCase):
         with self.assertRaises(ListenError) as raised:
             open_listener(parse_endpoint("systemd:domain=INET:index=0"), 1)
         self.assertIn(".socket unit", str(raised.exception))
+
+
+class UnixTests(SynchronousTestCase):
+    """Unix sockets, for a proxy on the same machine."""
+
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp())  # its path has to be short enough for a socket
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.path = str(self.folder / "edge.sock")
+
+    def test_a_socket_has_an_owner_and_a_group(self) -> None:
+        """By name or number; our own, which need no root."""
+        user, group = pwd.getpwuid(os.getuid()).pw_name, str(os.getgid())
+        spec = parse_endpoint(f"unix:{self.path}:mode=640:owner={user}:group={group}")
+        listener = open_listener(spec, 1)
+        self.addCleanup(listener.close)
+        found = os.stat(self.path)
+        self.assertEqual(
+            (found.st_uid, found.st_gid, found.st_mode & 0o777), (os.getuid(), os.getgid(), 0o640)
+        )
+
+    def test_who_is_not_there_is_told_and_no_socket_is_left(self) -> None:
+        spec = parse_endpoint(f"unix:{self.path}:owner=nobody-of-that-name")
+        self.assertIn("nobody-of-that-name", str(self.assertRaises(ListenError, open_listener, spec, 1)))
+        self.assertFalse(os.path.lexists(self.path))
