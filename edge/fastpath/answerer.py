@@ -92,7 +92,7 @@ class PythonAnswerer:
     @property
     def needs_client(self) -> bool:
         """Whether :meth:`receive_from` matters."""
-        return self.log is not None or bool(self._patterns)
+        return self.log is not None or bool(self._patterns) or bool(self._trusted)
 
     def speculate(self, line: bytes) -> None:
         if len(line) > 256:

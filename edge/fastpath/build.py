@@ -70,8 +70,8 @@ ffibuilder.cdef(
     bool edge_log_sleeps(edge_log_ring *ring, bool sleeps);
     #define EDGE_LINE_MOST ...
 
-    typedef struct { uint8_t address[16]; uint8_t bits; } edge_network;
-    typedef struct { edge_network networks[64]; unsigned count; bool local; } edge_networks;
+    typedef struct { uint8_t address[16]; uint8_t bits; } edge_subnet;
+    typedef struct { edge_subnet networks[64]; unsigned count; bool local; } edge_networks;
     typedef struct {
         uint8_t address[16];
         uint8_t bits;

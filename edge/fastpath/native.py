@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from edge.access.patterns import Pattern
     from edge.fastpath.interface import Guarding
-from edge.networks import networks_of
+    from edge.networks import Networks
     from edge.sites import SiteHosts
     from edge.table.segment import Segment
     from edge.tls.interface import RecordLayer

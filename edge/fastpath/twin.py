@@ -70,7 +70,6 @@ class PythonFastPath:
         self._acceptor = Acceptor(
             self._epoll, settings.limits, self._count, settings.proxies, settings.trusted
         )
-        self._trusts = bool(settings.trusted)
         self._connections: dict[int, Connection] = {}
         self._buffers = Pool(settings.limits.pending_bytes)
         self._handoffs: list[Handoff] = []
@@ -393,7 +392,6 @@ class PythonFastPath:
         if answerer.needs_client:
             began = time.monotonic_ns()
             answerer.duration = lambda: (time.monotonic_ns() - began) // 1000
-        if answerer.log is not None or self._trusts:
             client = connection.client or _client_of(connection.socket)
             answerer.receive_from(client, int(time.time() * 1e6))
         while True:

@@ -672,7 +672,7 @@ static bool take_visitor(edge_answerer *answerer, const edge_request *request)
         return false;
     if (host.bytes && (host.length != request->host.length || memcmp(host.bytes, request->host.bytes, host.length)))
         return false;
-    for (unsigned i = 0; list.bytes && i < EDGE_NETWORKS; i++) {
+    for (unsigned i = 0; list.bytes && i < EDGE_SUBNETS; i++) {
         size_t begin = end;
         uint8_t address[16];
         while (begin && list.bytes[begin - 1] != ',')

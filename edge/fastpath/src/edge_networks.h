@@ -8,15 +8,15 @@
 #include <stdint.h>
 #include <string.h>
 
-#define EDGE_NETWORKS 64
+#define EDGE_SUBNETS 64
 
 typedef struct {
     uint8_t address[16];
     uint8_t bits;
-} edge_network;
+} edge_subnet;
 
 typedef struct {
-    edge_network networks[EDGE_NETWORKS];
+    edge_subnet networks[EDGE_SUBNETS];
     unsigned count;
     bool local; /* who comes over Unix sockets */
 } edge_networks;
@@ -27,7 +27,7 @@ static inline bool edge_networks_hold(const edge_networks *networks, const uint8
     if (!memcmp(address, none, 16))
         return networks->local;
     for (unsigned i = 0; i < networks->count; i++) {
-        const edge_network *one = networks->networks + i;
+        const edge_subnet *one = networks->networks + i;
         const unsigned whole = one->bits / 8, rest = one->bits % 8;
         if (!memcmp(one->address, address, whole)
             && (!rest || !((one->address[whole] ^ address[whole]) >> (8 - rest))))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IAddress
 
-    from edge.node.connection.guarding import Guard
     from edge.networks import Networks
+    from edge.node.connection.guarding import Guard
     from edge.node.connection.recording import RequestLog
     from edge.node.connection.staying import Staying
     from edge.node.process.channel_limits import ChannelLimits

@@ -122,8 +122,8 @@ def _give(start: str, path: str, owner: str, group: str) -> None:
         os.unlink(path)
         why = error.strerror if isinstance(error, OSError) else error.args[0]
         raise ListenError(
-            f"{start}it cannot be given to {owner or '-'}:{group or '-'} ({why}); name who is there and start "
-            "the node as root, or leave owner and group out"
+            f"{start}it cannot be given to {owner or '-'}:{group or '-'} ({why}); name who is there and "
+            "start the node as root, or leave owner and group out"
         ) from None
 
 
