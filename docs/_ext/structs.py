@@ -69,9 +69,10 @@ def _struct(kind: Any) -> Any:
 def _default(field: msgspec.structs.FieldInfo) -> str:
     if field.required:
         return "required"
-    if field.default in ((), "", None):
+    default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    if default in ((), {}, [], "", None):
         return "none"
-    return code(msgspec.json.encode(field.default).decode())
+    return code(msgspec.json.encode(default).decode())
 
 
 def _type(kind: Any, name: str) -> str:
