@@ -84,16 +84,18 @@ class _Trying:
         self.trial = Trial()
 
     def url(self, url: str) -> Trial:
-        host, target = _target(url)
+        host, target = address_of(url)
         trial = self.trial
         hosts = Hosts(site_hosts(self.config))
-        number = hosts.find(host.encode("ascii")) if host else hosts.default
+        number = hosts.find(host) if host else hosts.default
         if number is None:
-            trial.say("site", f"no [[site]] has the host {host or '(none)'}, and none is the default: 421")
+            trial.say(
+                "site", f"no [[site]] has the host {host.decode() or '(none)'}, and none is the default: 421"
+            )
             trial.status = 421
             return trial
         site = self.config.sites[number]
-        named = f"the host {host}" if host else "no host was given"
+        named = f"the host {host.decode()}" if host else "no host was given"
         trial.say("site", f"{site.name or 'the one on top of the file'} ({named})")
         path, query, _ = split_target(target)
         self._path(site, path, query)
@@ -262,18 +264,20 @@ def _named(variant: int) -> str:
     return coding + {0: "", 1: ", as WebP", 2: ", as AVIF"}[variant // 4]
 
 
-def _target(url: str) -> tuple[str, bytes]:
-    """Host, or ""; path and query."""
+def address_of(url: str) -> tuple[bytes, bytes]:
+    """(host, or b""; path and query) of *url*, which may be a path alone; :class:`NoAddress`."""
     try:
-        parts = urlsplit(f"//{url}" if url.startswith("/") else url)
+        parts = urlsplit(f"//{url}" if url.startswith("/") else url)  # //x/y is a path, too
         target = ((parts.path or "/") + (f"?{parts.query}" if parts.query else "")).encode("ascii")
-        host = parts.netloc.rpartition("@")[2].encode("ascii").decode()
-    except ValueError:
+        host = parts.netloc.rpartition("@")[2].encode("ascii")
+    except UnicodeEncodeError:
         raise NoAddress(
-            f"{url}: write it as browsers send it, in ASCII, like %C3%A9 for other characters"
+            f"{url}: write other characters than ASCII as browsers send them, like %C3%A9"
         ) from None
+    except ValueError:
+        raise NoAddress(f"{url} is no address") from None
     if parts.scheme not in ("", "http", "https") or not target.startswith(b"/"):
-        raise NoAddress(f"{url}: give a URL, or a path from the slash on, like /news/?page=2")
+        raise NoAddress(f"{url}: give a URL, or a path from the slash on, like /ranking?page=2")
     return host, target
 
 

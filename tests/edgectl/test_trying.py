@@ -143,9 +143,9 @@ class TryTests(SynchronousTestCase):
         file = self.configure(Path(os.path.abspath(self.mktemp())))
         for arguments, word in (
             (["try", "ftp://a/b"], "give a URL"),
-            (["try", "/\u00e9"], "in ASCII"),
+            (["try", "/\u00e9"], "than ASCII"),
             (["try", "/", "--header", "nonsense"], "NAME: VALUE"),
-            (["try", "http://[::1/"], "ASCII"),
+            (["try", "http://[::1/"], "is no address"),
             (["try", "/", "--address", "here"], "in numbers"),
         ):
             code, _, err = run_command(main, *arguments, "--config", str(file))

@@ -7,13 +7,12 @@ stored, what keeps it from being answered, and what the last answer said that wa
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-from urllib.parse import urlsplit
 
 from edge.addresses.globs import whole_glob
 from edge.cache.keys import Key
 from edge.cache.policy import Refusal
 from edge.config.applications import answering, is_under
-from edge.errors import EdgeError
+from edge.config.trying import NoAddress, address_of
 from edge.http.target import canonical_path, unambiguous_path
 from edge.node.supervisor.answer_purging import NoSuchApplication, key_maker
 from edge.sites import Hosts, entry_name
@@ -25,10 +24,6 @@ if TYPE_CHECKING:
 
 #: Keys that are told of.
 _MOST_KEYS = 16
-
-
-class NoAddress(EdgeError):
-    """What is to be explained is no address."""
 
 
 class KnownAnswer(NamedTuple):
@@ -89,7 +84,7 @@ class Explaining:
 
     async def explain(self, url: str) -> dict[str, Any]:
         """``POST /applications/explain``: for *url*, or its path and query, a sentence for each key."""
-        host, target = _target(url)
+        host, target = address_of(url)
         path, mark, query = target.partition(b"?")
         prefix = _prefix(host, self._hosts())
         canonical = canonical_path(path)
@@ -164,23 +159,6 @@ def _prefix(host: bytes, hosts: Hosts) -> bytes:
     if number is None:
         raise NoAddress(f"no site here has the host {host.decode('latin-1') or '(none)'}; give the whole URL")
     return hosts.prefix(number)
-
-
-def _target(url: str) -> tuple[bytes, bytes]:
-    """(host, or b""; path and query)."""
-    try:
-        parts = urlsplit(f"//{url}" if url.startswith("/") else url)  # //x/y is a path, too
-    except ValueError:
-        raise NoAddress(f"{url} is no address") from None
-    if parts.scheme not in ("", "http", "https") or not (parts.path or "/").startswith("/"):
-        raise NoAddress(f"{url}: give a URL, or a path from the slash on, like /ranking?page=2")
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    try:
-        return parts.netloc.rpartition("@")[2].encode("ascii"), target.encode("ascii")
-    except UnicodeEncodeError:
-        raise NoAddress(
-            f"{url}: write other characters than ASCII as browsers send them, like %C3%A9"
-        ) from None
 
 
 def _sentence(known: KnownAnswer, shared: bool) -> str:
