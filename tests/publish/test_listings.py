@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from base64 import b64encode
+from hashlib import sha256
 from html import unescape
+from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from hypothesis import given
@@ -120,6 +123,13 @@ class PageTests(SynchronousTestCase):
         for text in found.values():  # no link leads to an order that does not exist
             for name in re.findall(r'href="\./(\.[a-z0-9.-]+)"', text):
                 self.assertIn(name, found)
+
+    def test_the_guide_names_the_style_for_a_content_security_policy(self) -> None:
+        style = re.search(r"<style>(.*?)</style>", pages(file("a"))[""], re.DOTALL)
+        assert style is not None
+        digest = b64encode(sha256(style[1].encode()).digest()).decode()
+        guide = Path(__file__).parents[2] / "docs/howto/types-and-listings.md"
+        self.assertIn(f"'sha256-{digest}'", guide.read_text("utf-8"))
 
     def test_an_empty_folder_says_so(self) -> None:
         self.assertIn("empty", pages()[""])
