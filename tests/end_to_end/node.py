@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds after which whatever is waited for counts as failed.
-PATIENCE = 60.0
+PATIENCE = float(os.environ.get("TEST_PATIENCE", "60"))
 
 
 class UnixConnection(http.client.HTTPConnection):
