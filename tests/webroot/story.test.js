@@ -24,8 +24,11 @@ test("with a worker: from the browser, and who confirmed everything with how man
   assert.equal(said(READY, CAME, OWN, LOAD, CONFIRMED), "This page came from your browser in 4 ms. n3 confirmed everything you have with 4 bytes. No page was sent: your copies are still right.");
   assert.equal(said(READY, CAME, OWN), "This page came from your browser in 4 ms. A node is being asked whether it is still right.");
   assert.equal(said(READY, CAME, { ...OWN, how: "fresh" }), "This page came from your browser in 4 ms. It was fresh: no node had to be asked.");
-  const changed = [{ ...CONFIRMED, status: 200, received: 60 }, { type: "updated", paths: ["/site/colours.css"] }];
-  assert.match(said(READY, CAME, OWN, LOAD, ...changed), /n3 told what had changed with 60 bytes\. 1 new version came behind it/);
+  const changed = { ...CONFIRMED, status: 200, received: 60 };
+  const sent = { ...CONFIRMED, by: "http", path: "/site/colours.css", status: 200, received: 412 };
+  assert.match(said(READY, CAME, OWN, LOAD, sent, changed), /n3 told what had changed with 60 bytes\. What is new came behind it: 1 answer, 412 bytes\.$/);
+  assert.match(said(READY, CAME, OWN, LOAD, sent, { ...sent, received: null }, CONFIRMED), /confirmed everything you have with 4 bytes\. What is new came behind it: 2 answers\.$/);
+  assert.match(said(READY, CAME, OWN, LOAD, changed), /compared everything you have with its own with 60 bytes\. No page was sent/);
 });
 
 test("where a length is not known none is said", () => {

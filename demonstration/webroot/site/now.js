@@ -10,7 +10,10 @@ import "./roving.js";
 const LOOK_MS = 1000;
 /** Milliseconds after which somebody who waits for an answer of the buttons' server is told. */
 const BUTTON_MS = 90_000;
+/** Clocks of worker and page may differ that much, milliseconds. */
+const EARLY_MS = 20;
 const HISTORY = "edge-load";
+const NAMES = "edge-names";
 const SPARED = "edge-spared";
 
 const root = /** @type {HTMLElement | null} */ (document.querySelector("#now > .pieces"));
@@ -29,6 +32,7 @@ function remembered(storage, name, otherwise) {
 const brief = root?.parentElement?.classList.contains("brief") ?? false;
 let story = begin(location.origin, location.pathname + location.search, {
   use: new Map(remembered(sessionStorage, HISTORY, [])),
+  names: new Map(remembered(sessionStorage, NAMES, [])),
   conditions: new Map(remembered(sessionStorage, "edge-conditions", [])),
   spared: remembered(localStorage, SPARED, { requests: 0, bytes: 0 }),
 });
@@ -80,12 +84,18 @@ if (navigator.serviceWorker?.controller) ready();
 
 // What the worker tells.  Spared bytes and requests are counted on from one run of it to the next.
 
-navigator.serviceWorker?.addEventListener("message", ({ data }) => ["decision", "exchange"].includes(data?.type) && take(data)); // they come at once
+navigator.serviceWorker?.addEventListener("message", ({ data }) => {
+  // They come at once; those of pages before this one are no part of its story.
+  if (data?.type === "decision" || (data?.type === "exchange" && data.at >= performance.timeOrigin - EARLY_MS)) take(data);
+});
 for (const type of ["load", "feed", "updated", "outbox", "edge:changed"]) {
   edge.addEventListener(type, (event) => take({ ...(/** @type {CustomEvent} */ (event).detail), type }));
 }
 edge.addEventListener("removed", () => take({ type: "worker", is: "off" }));
-edge.addEventListener("load", () => sessionStorage.setItem(HISTORY, JSON.stringify([...story.use])));
+edge.addEventListener("load", () => {
+  sessionStorage.setItem(HISTORY, JSON.stringify([...story.use]));
+  sessionStorage.setItem(NAMES, JSON.stringify([...story.names]));
+});
 edge.addEventListener("status", (event) => {
   const { status } = /** @type {CustomEvent} */ (event).detail;
   take({ type: "status", status });

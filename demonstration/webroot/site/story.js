@@ -33,8 +33,9 @@ const count = (n, one, more = `${one}s`) => `${n} ${n === 1 ? one : more}`;
  * @property {any} confirmed the last exchange that confirmed what is kept, rather all of it than a part
  * @property {any} own the exchange that this page itself came by, or was confirmed by
  * @property {Set<string>} silent origins that did not answer, since one did
- * @property {number} fresh how many new versions came behind the page
  * @property {any} status @property {any} load
+ * @property {Map<string, string>} names of nodes by origin
+ * @property {{answers: number, bytes: number | null}} sent what came from nodes behind this page, of the site
  * @property {string} feed origin of the node that pushes, "" for none
  * @property {Map<string, number[]>} use utilization of nodes by origin
  * @property {{requests: number, bytes: number}} spared
@@ -47,15 +48,12 @@ const count = (n, one, more = `${one}s`) => `${n} ${n === 1 ? one : more}`;
 
 /** @param {string} home @param {string} path @param {Partial<Story>} [more] @returns {Story} */
 export const begin = (home, path, more = {}) => ({
-  home, path, worker: "waits", came: null, decision: null, confirmed: null, own: null, silent: new Set(), fresh: 0, status: null, load: null, feed: "", use: new Map(),
+  home, path, worker: "waits", came: null, decision: null, confirmed: null, own: null, silent: new Set(), status: null, load: null, names: new Map(), sent: { answers: 0, bytes: 0 }, feed: "", use: new Map(),
   spared: { requests: 0, bytes: 0 }, waiting: 0, alone: false, conditions: new Map(), pending: "", answer: "", rows: [], number: 0, ...more,
 });
 
 /** What a node is called. @param {Story} story @param {string} origin */
-export function nameOf({ load, status }, origin) {
-  const known = [...(load?.nodes ?? []), ...(status?.nodes ?? [])].find(({ url }) => url === origin);
-  return known?.id || origin.replace(/^https?:\/\//, "");
-}
+export const nameOf = ({ names }, origin) => names.get(origin) || origin.replace(/^https?:\/\//, "");
 
 /** The time of the day. @param {number} at Unix milliseconds */
 const clock = (at) => new Date(at).toTimeString().slice(0, 8);
@@ -116,7 +114,7 @@ function decided(story, decision) {
 function loaded(story, load) {
   const use = new Map(story.use);
   for (const node of load.nodes) use.set(node.url, [...(use.get(node.url) ?? []), node.utilization].slice(-SAMPLES));
-  return { ...story, load, use };
+  return { ...story, load, use, names: new Map(load.nodes.map((/** @type {any} */ { url, id }) => [url, id])) };
 }
 
 /**
@@ -135,7 +133,10 @@ export function next(story, event, now) {
       const confirms = isAll || (event.status === 304 && !story.confirmed?.path.startsWith("/.edge/"));
       const own = !story.own && !isSilent && event.path === story.path ? event : story.own;
       const nodes = story.load?.nodes.length ?? 1;
-      const known = { ...story, silent, own, alone: isSilent ? story.alone || silent.size >= nodes : false, confirmed: confirms && !isSilent ? event : story.confirmed };
+      const isNew = event.status === 200 && event.method === "GET" && !/^\/(\.edge|edge)\//.test(event.path);
+      const bytes = story.sent.bytes === null || event.received === null ? null : story.sent.bytes + event.received;
+      const sent = isNew ? { answers: story.sent.answers + 1, bytes } : story.sent;
+      const known = { ...story, silent, own, sent, alone: isSilent ? story.alone || silent.size >= nodes : false, confirmed: confirms && !isSilent ? event : story.confirmed };
       return told(known, exchanged(story, event), event.at);
     }
     case "status": return { ...story, status: event.status, waiting: event.status.waiting };
@@ -147,7 +148,7 @@ export function next(story, event, now) {
       if (!feed) return told({ ...story, feed }, { kind: "bad", what: story.status?.unplugged ? "the socket is closed: you are offline" : "the socket to the nodes is gone" }, now);
       return told({ ...story, feed, alone: false }, { kind: "news", what: `${nameOf(story, feed)} pushes news from now on` }, now);
     }
-    case "updated": return told({ ...story, fresh: story.fresh + event.paths.length }, { kind: "news", what: `${count(event.paths.length, "new version")} put in place: ${event.paths.map(thing).join(", ")}` }, now);
+    case "updated": return told(story, { kind: "news", what: `${count(event.paths.length, "new version")} put in place: ${event.paths.map(thing).join(", ")}` }, now);
     case "edge:changed": return told(story, { kind: "news", what: `news of ${event.groups.join(", ")}: ${count(event.queries.length, "answer")} redrawn` }, now);
     case "outbox": return event.waiting === story.waiting ? story : told({ ...story, waiting: event.waiting }, event.waiting
       ? { kind: "you", what: `${count(event.waiting, "change")} of yours wait to be sent` } : { kind: "you", what: "your changes have been sent" }, now);
@@ -181,8 +182,10 @@ export function sentence(story) {
     const who = nameOf(story, confirmed.node);
     const cost = confirmed.received === null ? "" : ` with ${bytes(confirmed.received)}`;
     const everything = confirmed.path.startsWith("/.edge/") ? "everything you have" : "it";
-    if (confirmed.status === 304 || !story.fresh) return [`${fromBrowser}. ${who} confirmed ${everything}${cost}.`, `No page was sent: your copies are still right.${wait}`];
-    return [`${fromBrowser}. ${who} told what had changed${cost}.`, `${count(story.fresh, "new version")} came behind it, and the page was brought up to date where it stands.${wait}`];
+    const { answers, bytes: size } = story.sent;
+    const what = confirmed.status === 304 ? `confirmed ${everything}` : answers ? "told what had changed" : `compared ${everything} with its own`;
+    const behind = answers ? `What is new came behind it: ${count(answers, "answer")}${size === null ? "" : `, ${bytes(size)}`}.` : "No page was sent: your copies are still right.";
+    return [`${fromBrowser}. ${who} ${what}${cost}.`, behind + wait];
   }
   if (decision && story.own?.status === 304) {
     const { node, received } = story.own;
@@ -213,7 +216,7 @@ export function shown(story) {
   });
   const first = worker === "ready" && !decision;
   return {
-    said: sentence(story),
+    said: sentence(story).map((text) => text.replace(/(\d) (ms|s|bytes?|kB|MB)\b/g, "$1\u00a0$2")),
     offer: first ? "Load it again, and see." : undefined,
     spared: { requests: String(spared.requests), bytes: bytes(spared.bytes), kept: status ? bytes(status.kept) : "" },
     nodes,
