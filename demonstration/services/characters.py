@@ -33,7 +33,8 @@ PER_PAGE = 256
 #: Blocks whose characters the fonts of a plain Debian have (DejaVu), by how they look on the entry.
 FEATURED = (
     "arrows", "miscellaneous-symbols", "mathematical-operators", "geometric-shapes", "dingbats",
-    "box-drawing", "block-elements", "braille-patterns", "letterlike-symbols", "number-forms", "supplemental-arrows-a",
+    "box-drawing", "block-elements", "braille-patterns", "letterlike-symbols", "number-forms",
+    "supplemental-arrows-a",
     "yijing-hexagram-symbols", "tai-xuan-jing-symbols", "greek-and-coptic", "cyrillic", "georgian",
     "armenian", "tifinagh", "ogham", "ipa-extensions", "latin-extended-a", "superscripts-and-subscripts",
     "general-punctuation",

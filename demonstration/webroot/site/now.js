@@ -8,6 +8,8 @@ import "./roving.js";
 
 /** Milliseconds between two questions to the worker what it has done. */
 const LOOK_MS = 1000;
+/** Between two pictures of the story: much happens at once while a page loads, milliseconds. */
+const DRAW_MS = 100;
 /** Milliseconds after which somebody who waits for an answer of the buttons' server is told. */
 const BUTTON_MS = 90_000;
 /** Clocks of worker and page may differ that much, milliseconds. */
@@ -44,16 +46,16 @@ const app = root && new App(root, { ...shown(story), staging, brief }, {
   events: ["submit"],
 });
 
-let drawn = false;
+let waits = false;
 /** @param {any} event */
 function take(event) {
   story = next(story, event, Date.now());
-  if (drawn) return;
-  drawn = true;
-  requestAnimationFrame(() => {
-    drawn = false;
+  if (waits) return;
+  waits = true;
+  setTimeout(() => requestAnimationFrame(() => {
+    waits = false;
     app?.show({ ...shown(story), staging, brief });
-  });
+  }), DRAW_MS);
 }
 
 // Where the page came from, and how soon.

@@ -18,8 +18,15 @@ function settle(group) {
   }
 }
 
-function settleAll() {
-  for (const group of document.querySelectorAll("[data-roving]")) settle(group);
+/** What has been redrawn: attributes are as in the HTML again. @param {MutationRecord[]} records */
+function redrawn(records) {
+  const groups = new Set();
+  for (const { target, addedNodes } of records) {
+    const group = /** @type {Element} */ (target).closest("[data-roving]");
+    if (group) groups.add(group);
+    else for (const one of addedNodes) if (one instanceof Element) for (const inner of one.querySelectorAll("[data-roving]")) groups.add(inner);
+  }
+  for (const group of groups) settle(group);
 }
 
 addEventListener("keydown", (event) => {
@@ -37,6 +44,5 @@ addEventListener("focusin", (event) => {
   const group = /** @type {Element} */ (event.target).closest?.("[data-roving]");
   if (group) settle(group);
 });
-// Redrawn: attributes are as in the HTML again.
-new MutationObserver(settleAll).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["tabindex"] });
-settleAll();
+new MutationObserver(redrawn).observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter: ["tabindex"] });
+for (const group of document.querySelectorAll("[data-roving]")) settle(group);
