@@ -165,6 +165,18 @@ class RulesTests(SynchronousTestCase):
             site.put("about.html", None)
             self.assertIsNone(where(site, b"/manual"))
 
+    def test_a_rewrite_with_force_takes_the_place_of_files(self) -> None:
+        """Of one path at once; of many, the table has nothing and workers look the file up."""
+        rules = [
+            AddressRule("/a.css", to="/about.html", status=200),
+            AddressRule("/b/*", to="/about.html", status=200),
+        ]
+        site = site_of(Addressing(rules=AddressRules(rules)), "a.css", "about.html", "b/about.html")
+        self.assertEqual(where(site, b"/a.css"), b"about.html")
+        self.assertIsNone(where(site, b"/b/about.html"))
+        site.put("about.html", None)
+        self.assertEqual(where(site, b"/a.css"), None)
+
     def test_no_rule_takes_what_is_the_node_s_own_or_no_path(self) -> None:
         rules = AddressRules([AddressRule("/.edge/health", to="/x"), AddressRule("/a%2F..%2Fb", to="/x")])
         self.assertEqual(dict(site_of(Addressing(rules=rules))), {})
