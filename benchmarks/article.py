@@ -229,9 +229,9 @@ def patching(place: Place) -> list[Row]:
         ("first", "1,000 rows, the first becomes the last", 2),
     ):
         for kind in ("edge, components", "edge, one component"):
-            ours, preact = found[kind][change]["ms"], found["preact"][change]["ms"]
+            ours, preact = found[kind][change]["wall"], found["preact"][change]["wall"]
             others = ", ".join(
-                f"{name} {found[name][change]['ms']:.1f}" for name in ("lit", "preact", "idiomorph")
+                f"{name} {found[name][change]['wall']:.1f}" for name in ("lit", "preact", "idiomorph")
             )
             good = ours <= factor * preact and not wrong
             rows.append(

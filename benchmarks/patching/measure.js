@@ -1,11 +1,14 @@
-// Serves page.js and what it compares with, and prints what Chromium measures:  node benchmarks/patching/measure.js [TIMES]
+// Serves page.js and what it compares with, and prints what Chromium measures:  node benchmarks/patching/measure.js [TIMES [KIND...]]
 
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 
 import { browser } from "../../tests/webroot/browser/harness.js";
 
-const TIMES = Number(process.argv[2] ?? 31);
+const TIMES = Number(process.argv[2] ?? 50);
+const ONLY = process.argv.slice(3);
+/** Of one kind and change, milliseconds. */
+const ENOUGH_MS = 400;
 const IMPORTS = { "lit-html": "/npm/lit-html/lit-html.js", "lit-html/": "/npm/lit-html/", preact: "/npm/preact/dist/preact.mjs", idiomorph: "/npm/idiomorph/dist/idiomorph.esm.js" };
 const PAGE = `<!doctype html><title>patching</title><link rel=icon href=data:,><script type=importmap>${JSON.stringify({ imports: IMPORTS })}</script><script type=module src=/page.js></script>`;
 /** @param {string} path */
@@ -18,11 +21,35 @@ const server = createServer(async (request, answer) => {
 await new Promise((resolve) => server.once("listening", resolve));
 const chrome = await browser();
 const page = await chrome.context.newPage();
-page.on("console", (one) => console.error(one.text()));
 page.on("pageerror", (error) => console.error(error));
 await page.goto(`http://127.0.0.1:${server.address().port}/`);
-await page.waitForFunction(() => window.measure);
-console.log(JSON.stringify(await page.evaluate((times) => window.measure(times), TIMES)));
+await page.waitForFunction(() => window.right);
+
+// CPU time of the page's thread, with layout: what others do on this machine is not counted.
+const session = await page.context().newCDPSession(page);
+await session.send("Performance.enable", { timeDomain: "threadTicks" });
+const busy = async () => (await session.send("Performance.getMetrics")).metrics.find(({ name }) => name === "TaskDuration").value * 1000;
+/** Milliseconds of CPU time for each of *times* patches. */
+const patches = async (times, really) => {
+  const before = await busy();
+  const least = await page.evaluate(([times, really]) => window.patch(times, really), [times, really]);
+  return { cpu: ((await busy()) - before) / times, least };
+};
+
+const found = {};
+for (const kind of (await page.evaluate(() => window.kinds)).filter((kind) => !ONLY.length || ONLY.includes(kind))) {
+  found[kind] = {};
+  for (const change of await page.evaluate(() => window.changes)) {
+    await page.evaluate(([kind, change]) => window.prepare(kind, change), [kind, change]);
+    const { cpu: first } = await patches(3, true); // warm, and how long it takes
+    const times = Math.max(3, Math.min(TIMES, Math.round(ENOUGH_MS / first)));
+    const { cpu: nothing } = await patches(times, false);
+    const { cpu, least } = await patches(times, true);
+    const waited = await page.evaluate((times) => window.waited(times), times);
+    found[kind][change] = { ms: Math.max(0, cpu - nothing), wall: least, held: waited, right: await page.evaluate(() => window.right()) };
+  }
+}
+console.log(JSON.stringify(found));
 await chrome.close();
 server.close();
 process.exit(0);

@@ -59,11 +59,7 @@ const CHANGES = {
   same: (all) => all.map((one) => ({ ...one })),
 };
 
-/** What it takes when nobody else needs the machine. */
-const least = (all) => Math.min(...all);
-/** Of one kind and change, milliseconds. */
-const ENOUGH = 1500;
-const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
+const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
 
 /** The longest time in which no other task got its turn while *work* went on, milliseconds. */
 async function held(work) {
@@ -86,36 +82,51 @@ async function held(work) {
   return longest;
 }
 
-/** @param {number} times */
-window.measure = async (times) => {
-  const found = {};
-  for (const [kind, make] of Object.entries(KINDS)) {
-    found[kind] = {};
-    for (const [change, changed] of Object.entries(CHANGES)) {
-      document.body.replaceChildren(document.createElement("main"));
-      const place = document.body.firstElementChild;
-      const show = make(place);
-      let all = rows();
-      await show(all);
-      const took = [];
-      const holds = [];
-      const first = performance.now();
-      for (let time = 0; time < times && (time < 3 || performance.now() - first < ENOUGH); time += 1) {
-        all = changed(all);
-        await turn();
-        const begun = performance.now();
-        await show(all);
-        took.push(performance.now() - begun);
-        all = changed(all);
-        await turn();
-        holds.push(await held(() => show(all)));
-      }
-      const wanted = parsed(all);
-      const got = place.querySelector("ol");
-      const right = [...got.querySelectorAll("li")].every((one, number) => one.textContent === wanted.children[number].textContent) && got.querySelectorAll("li").length === ROWS;
+let all = rows();
+/** @type {(all: Rows) => unknown} */
+let show = () => {};
+/** @type {(all: Rows) => Rows} */
+let changed = (one) => one;
 
-      found[kind][change] = { ms: least(took), held: least(holds), right };
-    }
+window.kinds = Object.keys(KINDS);
+window.changes = Object.keys(CHANGES);
+
+/** Show rows by *kind*, to be changed by *change*. */
+window.prepare = async (kind, change) => {
+  document.body.replaceChildren(document.createElement("main"));
+  show = KINDS[kind](document.body.firstElementChild);
+  changed = CHANGES[change];
+  all = rows();
+  await show(all);
+};
+
+/** Change them *times* times; *really*: and show that.  The least milliseconds that it took, by the clock. */
+window.patch = async (times, really) => {
+  let least = Infinity;
+  for (let time = 0; time < times; time += 1) {
+    all = changed(all);
+    await turn();
+    const begun = performance.now();
+    if (really) await show(all);
+    least = Math.min(least, performance.now() - begun);
   }
-  return found;
+  return least;
+};
+
+/** The least of the longest times that others had to wait, of *times* changes, milliseconds. */
+window.waited = async (times) => {
+  let least = Infinity;
+  for (let time = 0; time < times; time += 1) {
+    all = changed(all);
+    await turn();
+    least = Math.min(least, await held(() => show(all)));
+  }
+  return least;
+};
+
+/** Whether the rows are there as they should be. */
+window.right = () => {
+  const wanted = parsed(all);
+  const got = [...document.querySelectorAll("main ol li")];
+  return got.length === ROWS && got.every((one, number) => one.textContent === wanted.children[number].textContent);
 };
