@@ -10,10 +10,9 @@ import re
 from collections.abc import Sequence
 
 from edge.convert.draft import Draft, SiteDraft
-from edge.convert.statements import Statement
+from edge.convert.statements import TOO_LONG, Statement, directives, number
 
 _ADDRESS = re.compile(r"(?:(https?)://)?([^:/\s]*|\[[^\]]*\])(?::([0-9]+))?/?")
-_PLACEHOLDER = re.compile(r"\{[^}]*\}")
 _NEEDLESS = frozenset(
     [
         "encode",
@@ -60,6 +59,9 @@ class _Site:
         for one in statements:
             if one.name.startswith("@"):
                 continue
+            if one.is_too_long:
+                self.draft.remark(one, TOO_LONG)
+                continue
             args, found = self._matched(one, paths)
             taker = _TAKERS.get(one.name)
             if found is None:
@@ -84,7 +86,7 @@ class _Site:
     # ---- directives ----
 
     def root(self, one: Statement, args: tuple[str, ...], paths: tuple[str, ...]) -> None:
-        if len(args) != 1 or paths != ("/*",) or _PLACEHOLDER.search(args[0]):
+        if len(args) != 1 or paths != ("/*",) or "{" in args[0]:
             self.draft.remark(
                 one, "a site has one folder; put a link into it, and say follow-symlinks = true"
             )
@@ -110,7 +112,7 @@ class _Site:
                 continue
             if word == "{path}.html":
                 self.site.keys["clean-urls"] = True
-            elif word.startswith("/") and not _PLACEHOLDER.search(word) and word == args[-1]:
+            elif word.startswith("/") and "{" not in word and word == args[-1]:
                 self.site.keys["fallback"] = word
             else:
                 self.draft.remark(one, f"{word}: write a [[rewrite]] for it")
@@ -121,12 +123,12 @@ class _Site:
         table: dict[str, dict[str, object]] = {"set": {}, "add": {}}
         removed: list[str] = []
         for name, *values in lines:
-            if len(values) > 1 or any(_PLACEHOLDER.search(value) for value in values):
+            if len(values) > 1 or any("{" in value for value in values):
                 self.draft.remark(one, "a value is the same for all; an [[app]] can compute one")
             elif name.startswith("-") and not values:
                 removed += [name[1:]] if name[1:].lower() != "server" else []
             elif name.lower() == "strict-transport-security" and values:
-                self.draft.keys["hsts"] = re.sub(r"\s*;\s*", "; ", values[0].strip(" ;"))
+                self.draft.keys["hsts"] = directives(values[0])
             elif values:
                 what = "add" if name.startswith("+") else "set"
                 table[what][name.lstrip("+?>")] = values[0]
@@ -138,7 +140,7 @@ class _Site:
 
     def redir(self, one: Statement, args: tuple[str, ...], paths: tuple[str, ...]) -> None:
         to, code = (args[0] if args else ""), (args[1] if len(args) > 1 else "302")
-        status = {"permanent": 301, "temporary": 302, "html": 0}.get(code, int(code) if code.isdigit() else 0)
+        status = {"permanent": 301, "temporary": 302, "html": 0}.get(code, number(code) or 0)
         if status not in (301, 302, 303, 307, 308):
             self.draft.remark(one, "a redirect has the status 301, 302, 303, 307 or 308")
             return
@@ -149,7 +151,7 @@ class _Site:
             source, target = _source(path), to
             if to.endswith("{uri}") and path == "/*":
                 target = to.removesuffix("{uri}") + "/:splat"
-            if _PLACEHOLDER.search(target) or not re.match(r"/|https?://", target) or source is None:
+            if "{" in target or not re.match(r"/|https?://", target) or source is None:
                 self.draft.remark(
                     one, 'an address is made of captures alone: from = "/old/*", to = "/new/:splat"'
                 )
@@ -160,7 +162,7 @@ class _Site:
         to = args[-1] if args else ""
         for path in paths:
             source = _source(path)
-            if source is None or _PLACEHOLDER.search(to) or not to.startswith("/") or "?" in to:
+            if source is None or "{" in to or not to.startswith("/") or "?" in to:
                 self.draft.remark(one, "a rewrite leads from a path to a file: from, to")
             else:
                 self.site.add("rewrite", {"from": source, "to": to, "force": True}, one.place)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from edge.convert.draft import Draft, SiteDraft
-from edge.convert.statements import Statement
+from edge.convert.statements import TOO_LONG, Statement, directives, number
 
 _NEEDLESS = frozenset(
     [
@@ -68,7 +68,9 @@ class _Site:
         for one in statements:
             name = one.name.lower()
             taker = _TAKERS.get(name)
-            if name in ("require", "order", "allow", "deny"):
+            if one.is_too_long:
+                self.draft.remark(one, TOO_LONG)
+            elif name in ("require", "order", "allow", "deny"):
                 access.append(one)
             elif taker is not None:
                 taker(self, one, globs)
@@ -139,7 +141,7 @@ class _Site:
         if len(values) > 1 or "%{" in value or value.startswith("expr="):
             self.draft.remark(one, "a value is the same for all; an [[app]] can compute one")
         elif name.lower() == "strict-transport-security" and what != "unset":
-            self.draft.keys["hsts"] = re.sub(r"\s*;\s*", "; ", value.strip(" ;"))
+            self.draft.keys["hsts"] = directives(value)
         elif what == "unset":
             if name.lower() not in ("server", "etag"):
                 self._header(globs, {"remove": [name]}, one)
@@ -163,20 +165,20 @@ class _Site:
             self._expires(one, tuple(f"*.{extension}" for extension in extensions), " ".join(one.args[1:]))
 
     def _expires(self, one: Statement, globs: tuple[str, ...], text: str) -> None:
-        parts = re.findall(r"([0-9]+)\s*(year|month|week|day|hour|minute|second)s?", text.lower())
-        short = re.fullmatch(r"[amAM]([0-9]+)", text.strip())
+        parts = re.findall(r"([0-9]{1,9})\s{0,9}(year|month|week|day|hour|minute|second)s?", text.lower())
+        short = re.fullmatch(r"[amAM]([0-9]{1,9})", text.strip())
         if not parts and short is None:
             self.draft.remark(one, 'write set = { Cache-Control = "max-age=SECONDS" } in a [[header]]')
             return
-        seconds = int(short[1]) if short else sum(int(number) * _UNITS[unit] for number, unit in parts)
+        seconds = int(short[1]) if short else sum(int(count) * _UNITS[unit] for count, unit in parts)
         self._header(globs, {"set": {"Cache-Control": f"max-age={seconds}" if seconds else "no-cache"}}, one)
 
     def redirect(self, one: Statement, globs: tuple[str, ...]) -> None:
         args = list(one.args)
         status = {"redirectpermanent": 301, "redirecttemp": 302}.get(one.name.lower(), 302)
-        if args and (args[0].lower() in _STATUS or args[0].isdigit()):
+        if args and (args[0].lower() in _STATUS or number(args[0]) is not None):
             word = args.pop(0).lower()
-            status = _STATUS.get(word, int(word) if word.isdigit() else 302)
+            status = _STATUS.get(word, number(word) or 302)
         if status in (404, 410) and len(args) == 1:
             self.site.add("redirect", {"from": args[0].rstrip("/") + "/*", "status": status}, one.place)
         elif len(args) != 2 or not args[0].startswith("/") or not re.match(r"/|https?://", args[1]):
@@ -190,9 +192,9 @@ class _Site:
     def redirect_match(self, one: Statement, globs: tuple[str, ...]) -> None:
         args = list(one.args)
         status = 302
-        if args and (args[0].lower() in _STATUS or args[0].isdigit()):
+        if args and (args[0].lower() in _STATUS or number(args[0]) is not None):
             word = args.pop(0).lower()
-            status = _STATUS.get(word, int(word) if word.isdigit() else 302)
+            status = _STATUS.get(word, number(word) or 302)
         self._rule(one, args[0] if args else "", args[1] if len(args) > 1 else "", status)
 
     def condition(self, one: Statement, globs: tuple[str, ...]) -> None:
@@ -237,7 +239,7 @@ class _Site:
             return  # it only ends the others
         elif "R" in flags:
             word = flags["R"].lower()
-            status = int(word) if word.isdigit() else _STATUS.get(word, 302)
+            status = number(word) or _STATUS.get(word, 302)
             self._rule(one, pattern, to, status, no_case="NC" in flags)
         elif re.match(r"https?://", to):
             self._rule(one, pattern, to, 302, no_case="NC" in flags)

@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from edge.addresses import Glob
 from edge.convert.draft import Draft, SiteDraft
 from edge.convert.headers import CACHE_CONTROL, PlaceFields, rules_of
 from edge.convert.nginx_words import ELSEWHERE, NEEDLESS, PROXIED, expires
-from edge.convert.statements import Statement
+from edge.convert.statements import TOO_LONG, Statement, directives, number
 from edge.publish.types import UNKNOWN, media_type
 
 _SELF = re.compile(r"https?://\$(?:host|http_host|server_name)\$request_uri")
@@ -64,7 +65,7 @@ class _Location:
         if self.kind in ("", "^~"):
             return (self.path + "**",)
         extensions = _EXTENSIONS.fullmatch(self.path)
-        if extensions is not None:
+        if extensions is not None and extensions[1].count("?") <= _OPTIONAL:
             words = [word for one in extensions[1].split("|") for word in _optional(one)]
             return tuple(f"*.{word}" for word in words)
         literal = _SEGMENT.fullmatch(self.path)
@@ -83,6 +84,18 @@ class _Location:
                 return {"from": self.path + "*"}
             return {"from-regex": "^" + re.escape(self.path)}
         return {"from-regex": ("(?i)" if self.kind == "~*" else "") + self.path}
+
+
+#: Letters of a pattern that may be there or not: each doubles the globs.
+_OPTIONAL = 4
+
+
+def _is_interface(text: str) -> bool:
+    """Whether *text* is an address, or all of them."""
+    try:
+        return text in ("", "*", "localhost") or bool(ip_address(text))
+    except ValueError:
+        return False
 
 
 def _optional(word: str) -> list[str]:
@@ -126,7 +139,9 @@ class _Site:
         access: list[Statement] = []
         for one in statements:
             taker = _TAKERS.get(one.name)
-            if one.name in ("allow", "deny"):
+            if one.is_too_long:
+                self.draft.remark(one, TOO_LONG)
+            elif one.name in ("allow", "deny"):
                 access.append(one)
             elif taker is not None:
                 taker(self, one, here)
@@ -162,9 +177,9 @@ class _Site:
             self.endpoints.append(address)
             return
         host, _, port = address.rpartition(":")
-        if address.endswith("]") or (not port.isdigit() and not host):
+        if address.endswith("]") or (number(port) is None and not host):
             host, port = address, "80"
-        if not port.isdigit():
+        if number(port) is None or not _is_interface(host.strip("[]")):
             self.draft.remark(one, 'write listen = ["tcp:PORT:interface=ADDRESS"] for it')
             return
         interface = host.strip("[]")
@@ -260,7 +275,7 @@ class _Site:
         if _VARIABLE.search(value):
             self.draft.remark(one, "a value is the same for all; an [[app]] can compute one")
         elif name.lower() == "strict-transport-security":
-            self.draft.keys["hsts"] = re.sub(r"\s*;\s*", "; ", value.strip(" ;"))
+            self.draft.keys["hsts"] = directives(value)
         elif value:
             here.fields.append((name, value))
 
@@ -273,9 +288,9 @@ class _Site:
 
     def returns(self, one: Statement, here: _Location) -> None:
         code, text = (one.args[0], one.args[1] if len(one.args) > 1 else "") if one.args else ("", "")
-        if not code.isdigit():
+        if number(code) is None:
             code, text = "302", code
-        status = int(code)
+        status = number(code) or 0
         if status in _GONE and not text:
             self.site.add("redirect", {**here.source(), "status": 410 if status == 410 else 404}, one.place)
         elif status in _LEADING:
@@ -455,12 +470,12 @@ class _Site:
     def limit_req(self, one: Statement, here: _Location) -> None:
         zone = next((arg[5:] for arg in one.args if arg.startswith("zone=")), "")
         burst = next((arg[6:] for arg in one.args if arg.startswith("burst=")), "")
-        rate = re.fullmatch(r"([0-9]+)r/([sm])", self.around.zones.get(zone, ""))
+        rate = re.fullmatch(r"([0-9]{1,9})r/([sm])", self.around.zones.get(zone, ""))
         if rate is None:
             self.draft.remark(one, "its zone has no rate by $binary_remote_addr; write a [[rate]]")
             return
         values = {"requests": int(rate[1]), "per": {"s": "second", "m": "minute"}[rate[2]]}
-        self._guard("rate", one, here, **values, **({"burst": int(burst)} if burst.isdigit() else {}))
+        self._guard("rate", one, here, **values, **({"burst": number(burst)} if number(burst) else {}))
 
     def ssl_file(self, one: Statement, here: _Location) -> None:
         if one.args:
@@ -469,6 +484,19 @@ class _Site:
     def ssl_protocols(self, one: Statement, here: _Location) -> None:
         if one.args == ("TLSv1.3",):
             self.draft.keys["tls-policy"] = "modern"
+
+    def body_size(self, one: Statement, here: _Location) -> None:
+        size = _bytes(one.args[0]) if one.args else 0
+        if size:
+            known = self.draft.keys.get("body-max-mib", 1)
+            self.draft.keys["body-max-mib"] = min(max(size >> 20, known), 1024)
+        else:
+            self.draft.remark(one, "body-max-mib is at most 1024, and there is always a limit")
+
+    def real_address(self, one: Statement, here: _Location) -> None:
+        """``set_real_ip_from``: whose Forwarded and X-Forwarded-For are believed."""
+        proxies = self.draft.keys.setdefault("trusted-proxies", [])
+        proxies += [arg for arg in one.args if arg not in proxies and arg != "unix:"]
 
     def condition(self, one: Statement, here: _Location) -> None:
         """``if``: two that everybody has; others are remarked."""
@@ -573,7 +601,7 @@ def _not_re2(pattern: str) -> str:
         return "regular expressions have no look-around, no references and no possessive repeats here"
     try:
         re.compile(pattern)
-    except re.error as error:
+    except (re.error, RecursionError, OverflowError) as error:
         return f"this is no regular expression: {error}"
     return ""
 
@@ -606,6 +634,8 @@ _TAKERS = {
     "limit_req": _Site.limit_req,
     "ssl_certificate": _Site.ssl_file,
     "ssl_certificate_key": _Site.ssl_file,
+    "client_max_body_size": _Site.body_size,
+    "set_real_ip_from": _Site.real_address,
     "ssl_protocols": _Site.ssl_protocols,
     "if": _Site.condition,
 }
@@ -666,12 +696,10 @@ def _of_node(draft: Draft, common: Iterable[Statement]) -> None:
         if one.name == "access_log" and one.args and one.args[0] != "off":
             draft.keys["access-log"] = one.args[0]
             draft.keys["access-log-format"] = "combined"
-        elif one.name == "client_max_body_size" and one.args:
-            draft.keys["body-max-mib"] = max(_bytes(one.args[0]) >> 20, 1)
 
 
 def _bytes(text: str) -> int:
-    found = re.fullmatch(r"([0-9]+)([kKmMgG]?)", text)
+    found = re.fullmatch(r"([0-9]{1,9})([kKmMgG]?)", text)
     return int(found[1]) << {"": 0, "k": 10, "m": 20, "g": 30}[found[2].lower()] if found else 0
 
 

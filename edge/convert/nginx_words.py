@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from edge.convert.statements import number
+
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "M": 2_592_000, "y": 31_536_000}
 
 #: What is so by itself, or has no meaning here.
@@ -105,13 +107,11 @@ NEEDLESS = frozenset(
         "autoindex_format",
         "variables_hash_max_size",
         "load_module",
-        "set_real_ip_from",
         "real_ip_header",
         "real_ip_recursive",
         "underscores_in_headers",
         "ignore_invalid_headers",
         "break",
-        "client_max_body_size",
     ]
 )
 
@@ -171,12 +171,12 @@ ELSEWHERE = {
 
 def seconds_of(text: str) -> int | None:
     """nginx's times: ``30d``, ``1h30m``, ``60``; None: this is none."""
-    if text.isdigit():
-        return int(text)
-    parts = re.findall(r"([0-9]+)([smhdwMy])", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text.replace(" ", ""):
+    if (seconds := number(text)) is not None:
+        return seconds
+    parts = re.findall(r"([0-9]{1,9})([smhdwMy])", text)
+    if not parts or "".join(count + unit for count, unit in parts) != text.replace(" ", ""):
         return None
-    return sum(int(number) * _UNITS[unit] for number, unit in parts)
+    return sum(int(count) * _UNITS[unit] for count, unit in parts)
 
 
 def expires(text: str) -> str | None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from edge.errors import EdgeError
+
+#: Characters: what is looked into by patterns is bounded.
+LONGEST_ARGUMENT = 4096
+TOO_LONG = f"an argument has at most {LONGEST_ARGUMENT} characters"
 
 
 class Unreadable(EdgeError):
@@ -26,6 +31,16 @@ def shown(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
+def number(text: str) -> int | None:
+    """The number that *text* is, of at most nine digits; None: it is none."""
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
+
+
+def directives(text: str) -> str:
+    """The value of a field like Strict-Transport-Security, with one space behind each semicolon."""
+    return "; ".join(part.strip() for part in text.split(";") if part.strip())
+
+
 class Statement(NamedTuple):
     """A name, its arguments, and what stands in its block."""
 
@@ -36,8 +51,15 @@ class Statement(NamedTuple):
     block: tuple[Statement, ...] | None = None
 
     @property
+    def is_too_long(self) -> bool:
+        """Whether an argument is longer than any that is meant."""
+        return any(len(arg) > LONGEST_ARGUMENT for arg in self.args)
+
+    @property
     def text(self) -> str:
         """It, on one line, shortened, and without what a terminal would obey."""
-        text = " ".join((self.name, *self.args)) + (" { ... }" if self.block is not None else "")
+        text = " ".join(part[:200] for part in (self.name, *self.args[:20])) + (
+            " { ... }" if self.block is not None else ""
+        )
         text = shown(text)
         return text if len(text) <= 120 else text[:117] + "..."

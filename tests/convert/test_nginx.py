@@ -40,6 +40,8 @@ class MeaningTests(ConvertTestCase):
         self.assertEqual((document["redirect-https"], document["hsts"]), (True, "max-age=300"))
         self.assertEqual((document["webroot"], document["body-max-mib"]), ("/srv/a", 8))
         self.assertEqual(document["access-log"], "/var/log/nginx/access.log")
+        document = self.toml(server("client_max_body_size 64k; set_real_ip_from 10.0.0.0/8;"))
+        self.assertEqual((document["body-max-mib"], document["trusted-proxies"]), (1, ["10.0.0.0/8"]))
 
     def test_listeners(self) -> None:
         for text, endpoints in (
@@ -221,6 +223,23 @@ class ReadingTests(ConvertTestCase):
             ("a {" * 60 + "}" * 60, "blocks one inside the other"),
         ):
             self.refused(text, "nginx.conf", line)
+
+    def test_numbers_and_arguments_without_an_end_cost_little(self) -> None:
+        """And are named like whatever else is not understood."""
+        for line in (
+            f"return {'9' * 5000} /a;",
+            "return \u00b2 /a;",
+            f"expires {'1' * 4000};",
+            f"listen {'8' * 4000};",
+            f"client_max_body_size {'8' * 4000};",
+            f"set_real_ip_from {'1' * 5000};",
+            f"add_header A '{' ' * 500_000}x';",
+            f"location ~ \\.({'|'.join(['a?b?c?d?e?f?'] * 9)})$ {{ expires 1h; }}",
+            f"rewrite {'(' * 4000} /a permanent;",
+            f"limit_req zone={'z' * 3000} burst={'9' * 1000};",
+            f"add_header A '${'{a' * 2000}';",
+        ):
+            self.assertTrue(self.remarks(server(line)), line[:60])
 
     def test_more_directives_than_a_configuration_has_are_refused(self) -> None:
         self.patch(nginx_files, "_STATEMENTS", 100)
