@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from edge.addresses.fields import Change
 from edge.convert.draft import Draft, SiteDraft
+from edge.convert.headers import problem_of
 from edge.convert.statements import TOO_LONG, Statement, directives, number
 
 _ADDRESS = re.compile(r"(?:(https?)://)?([^:/\s]*|\[[^\]]*\])(?::([0-9]+))?/?")
@@ -130,8 +132,11 @@ class _Site:
             elif name.lower() == "strict-transport-security" and values:
                 self.draft.keys["hsts"] = directives(values[0])
             elif values:
-                what = "add" if name.startswith("+") else "set"
-                table[what][name.lstrip("+?>")] = values[0]
+                what: Change = "add" if name.startswith("+") else "set"
+                if problem := problem_of(what, name.lstrip("+?>"), values[0]):
+                    self.draft.remark(one, problem)
+                else:
+                    table[what][name.lstrip("+?>")] = values[0]
         values_of = {what: fields for what, fields in table.items() if fields}
         if removed:
             values_of["remove"] = removed  # type: ignore[assignment]

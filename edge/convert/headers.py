@@ -10,11 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from edge.addresses.fields import Change, check_change
 from edge.convert.statements import Place
+from edge.errors import ConfigError
 
 CACHE_CONTROL = "Cache-Control"
 #: What a node says where nobody says anything.
 _DEFAULT = "no-cache"
+
+
+def problem_of(what: Change, name: str, value: str = "") -> str:
+    """Why the field *name* cannot be changed so; "": it can."""
+    try:
+        check_change(what, name, value)
+    except ConfigError as error:
+        return str(error)
+    return ""
 
 
 class PlaceFields(NamedTuple):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from edge.addresses.fields import Change
 from edge.convert.draft import Draft, SiteDraft
+from edge.convert.headers import problem_of
 from edge.convert.statements import TOO_LONG, Statement, directives, number
 
 _NEEDLESS = frozenset(
@@ -41,6 +43,7 @@ _ELSEWHERE = {
 _STATUS = {"permanent": 301, "temp": 302, "seeother": 303, "gone": 410}
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_592_000,
           "year": 31_536_000}  # fmt: skip
+_CHANGES: dict[str, Change] = {"set": "set", "add": "add", "append": "add", "merge": "add", "unset": "remove"}
 #: Extensions of types that rules about expiry name.
 _EXTENSIONS = {
     "text/css": ["css"], "application/javascript": ["js", "mjs"], "text/javascript": ["js", "mjs"],
@@ -142,6 +145,12 @@ class _Site:
             self.draft.remark(one, "a value is the same for all; an [[app]] can compute one")
         elif name.lower() == "strict-transport-security" and what != "unset":
             self.draft.keys["hsts"] = directives(value)
+        elif (
+            what in ("set", "add", "append", "merge", "unset")
+            and name.lower() not in ("server", "etag")
+            and (problem := problem_of(_CHANGES[what], name, value))
+        ):
+            self.draft.remark(one, problem)
         elif what == "unset":
             if name.lower() not in ("server", "etag"):
                 self._header(globs, {"remove": [name]}, one)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from edge.addresses import Glob
 from edge.convert.draft import Draft, SiteDraft
-from edge.convert.headers import CACHE_CONTROL, PlaceFields, rules_of
+from edge.convert.headers import CACHE_CONTROL, PlaceFields, problem_of, rules_of
 from edge.convert.nginx_words import ELSEWHERE, NEEDLESS, PROXIED, expires
 from edge.convert.statements import TOO_LONG, Statement, directives, number
 from edge.publish.types import UNKNOWN, media_type
@@ -276,6 +276,8 @@ class _Site:
             self.draft.remark(one, "a value is the same for all; an [[app]] can compute one")
         elif name.lower() == "strict-transport-security":
             self.draft.keys["hsts"] = directives(value)
+        elif problem := problem_of("add" if name.lower() == "vary" else "set", name, value or "-"):
+            self.draft.remark(one, problem)
         elif value:
             here.fields.append((name, value))
 

@@ -82,6 +82,7 @@ class CaddyTests(ConvertTestCase):
             ("@a header X-B c\nheader @a X-D e", "only paths are told apart"),
             ("redir /a {http.request.uri.query}", "captures alone"),
             ("basic_auth /s/* {\n bob $2a$14$x\n}", "htpasswd"),
+            ("header Date now", "the node computes it"),
             ("unknown x", "there is nothing here"),
         ):
             found = self.remarks(f":80 {{\n{line}\n}}\n")

@@ -67,6 +67,7 @@ class HtaccessTests(ConvertTestCase):
             ("ErrorDocument 403 /no.html", "only 404.html"),
             ('Header set X-A "%{REQUEST_TIME}e"', "a value is the same for all"),
             ("SetEnvIf User-Agent x y", "conditions"),
+            ("Header set Content-Length 1", "says where a message ends"),
             ("Nonsense 1", "there is nothing here"),
         ):
             (remark,) = self.remarks(line + "\n")

@@ -159,6 +159,7 @@ class MeaningTests(ConvertTestCase):
             ("if ($http_user_agent ~ bot) { return 403; }", "nothing depends on conditions"),
             ("location ~ ^/a(?!b) { return 301 /c; }", "no look-around"),
             ("add_header X-A $request_id;", "a value is the same for all"),
+            ("add_header Connection close;", "says where a message ends"),
             ("proxy_pass https://b.example;", "plain HTTP"),
             ("location /a/ { alias /srv/b/; }", "one folder"),
             ('return 200 "hello";', "an answer of its own"),
