@@ -8,6 +8,7 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
 * ``__main__.py``: the printed table; ``rows.py``: what a row is;
 * ``beside_nginx.py``, ``robustness.py``, ``several_nodes.py``, ``generator.py``: measures and their goals;
 * ``addresses.py``: rules of fields and addresses, with and without, and nginx with the same ones;
+  ``sites.py``: ten sites, and nginx with ten server blocks;
 * ``browser_client.py``, ``browser_client.js``: the smart client in Chromium; ``cache_tests.js``: the suite of
   http-tests/cache-tests with and without it;
 * ``apps.py``, ``apps_cache.py``: applications behind our node and behind nginx; their answers from the table;

@@ -27,6 +27,7 @@ from benchmarks import (
     guarding,
     robustness,
     several_nodes,
+    sites,
     tls,
 )
 from benchmarks.rows import Place, Row
@@ -46,12 +47,13 @@ FORMS: dict[str, Callable[[Place], list[Row]]] = {
     **browser_client.FORMS,
     **robustness.FORMS,
     **several_nodes.FORMS,
+    **sites.FORMS,
     **generator.FORMS,
 }
 #: Names that stand for several of them.
 GROUPS = {
     "robustness": robustness.SOUND,
-    "first-day": (*addresses.FORMS, *guarding.FORMS),
+    "first-day": (*addresses.FORMS, *sites.FORMS, *guarding.FORMS),
     "tls": tls.TLS,
     "apps": (*apps.FORMS, *apps_cache.FORMS, *apps_cluster.FORMS, *graphql.FORMS),
 }

@@ -13,7 +13,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -222,17 +222,28 @@ def nginx_program() -> str:
 
 
 @contextlib.contextmanager
-def nginx(webroot: Path, directory: Path, secure: Path | None = None, rules: str = "") -> Iterator[Server]:
+def nginx(
+    webroot: Path,
+    directory: Path,
+    secure: Path | None = None,
+    rules: str = "",
+    hosts: Sequence[str] = (),
+) -> Iterator[Server]:
     """nginx with one worker, tuned: no access log, open file cache, reuseport, static gzip.
 
     *secure*: the folder of a :func:`certificate`, with which it speaks TLS on another port, too.
-    *rules*: more of its configuration, inside of the server.
+    *rules*: more of its configuration, inside of the server.  *hosts*: each has a server of its own besides.
     """
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
     config = directory / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""
     plain = _NGINX_SERVER.format(port=port, tls="", certificate="", webroot=webroot, rules=rules)
+    for host in hosts:  # options of a port stand once
+        one = _NGINX_SERVER.format(
+            port=port, tls="", certificate="", webroot=webroot, rules=f"server_name {host};"
+        )
+        plain += one.replace(" reuseport deferred backlog=4096", "")
     secure_port = free_port() if secure else 0
     if secure:
         plain += _NGINX_SERVER.format(
@@ -280,9 +291,14 @@ def edge(
         arguments += ["--listen", f"tls:{secure_port}:{files}:interface=127.0.0.1"]
     path, log = ready or "/.edge/ready", directory / "log"
     with running(f"edge ({fast_path})", arguments, port, path, log, secure_port) as server:
-        while not ready and admin(directory, "GET", "/status")["site"]["provisional"]:
+        while not ready and _is_coding(admin(directory, "GET", "/status")):
             time.sleep(0.1)
         yield server
+
+
+def _is_coding(status: dict[str, Any]) -> bool:
+    """Whether the node with this *status* has still to code something well, of whatever site."""
+    return any(site["provisional"] for site in status.get("sites", [status["site"]]))
 
 
 def admin(directory: Path, method: str, path: str, content: object = None) -> Any:
