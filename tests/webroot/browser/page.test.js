@@ -262,3 +262,27 @@ test("of a list inside of a piece only the rows that differ are touched, and mov
   assert.ok(got[2].length <= 2, `${got[2]}`);
   assert.deepEqual(got.slice(3), [["childList01"], ["childList10"]]);
 });
+
+test("a row is written token by token as its HTML would be parsed, or not at all", async () => {
+  const wrong = await run(`
+    const { rewrite } = await import("/edge/page/tokens.js");
+    let state = 13;
+    const random = (n) => (state = (state * 48271) % 2147483647) % n;
+    const pick = (...all) => all[random(all.length)];
+    const word = () => pick("", "a", "<b>", "&", "&amp;", "&nbsp", '"', "'", " x ", "a > b", "\\n", "0");
+    const inner = (depth) => depth > 2 ? html\`\${word()}\` : pick(
+      () => html\`\${word()}<b class="\${word()}">\${inner(depth + 1)}</b>\`, () => html\`<i>\${word()}</i> \${word()}<br>\`, () => html\`<a href="/\${word()}" title="\${word()}" ?hidden=\${random(2)}>\${word()}</a>\`,
+      () => html\`<p>\${word()}</p>\`, () => html\`<input value="\${word()}">\`, () => html\`<span title='\${word()}'>&nbsp;\${word()}</span>\`, () => html\`<table><tr><td>\${word()}</td></tr></table>\`, () => html\`\${word()}\`)();
+    const htmls = Array.from({ length: 400 }, () => html\`<li class="\${word()}">\${inner(0)}\${inner(0)}</li>\`.text);
+    const made = (text) => Object.assign(document.createElement("template"), { innerHTML: text }).content.firstElementChild;
+    let done = 0;
+    for (const before of htmls) for (const text of htmls.slice(random(300)).slice(0, 60)) {
+      const element = made(before);
+      const was = element.outerHTML;
+      const is = rewrite(element, before, text);
+      done += is;
+      if (is ? element.outerHTML !== made(text).outerHTML : element.outerHTML !== was) return [is, before, text, element.outerHTML];
+    }
+    return done > 30 ? undefined : done;`);
+  assert.equal(wrong, undefined);
+});

@@ -3,6 +3,7 @@
 // at that does not differ, and between two of them others can have their turn.
 
 import { increasing, morph, move } from "./patch.js";
+import { rewrite } from "./tokens.js";
 
 /** @typedef {import("./html.js").Html} Html */
 /** @typedef {{key: string, piece?: Html, gone?: boolean, after?: string, rows?: Rows}} Difference */
@@ -84,7 +85,11 @@ export class Rows {
       for (const map of [this.elements, this.written, this.inner]) map.delete(key);
       return;
     }
-    if (!element || this.written.get(key)?.text !== piece.text) {
+    const before = this.written.get(key)?.text;
+    if (element && before && before !== piece.text && rewrite(element, before, piece.text)) {
+      this.written.set(key, piece);
+      this.inner.delete(key);
+    } else if (!element || before !== piece.text) {
       PARSER.innerHTML = piece.text;
       const wanted = /** @type {Element} */ (PARSER.content.firstElementChild);
       if (!element) element = wanted;
