@@ -94,10 +94,10 @@ def scheme_of(options: argparse.Namespace) -> str:
     return "https" if options.tls else "http"
 
 
-def endpoints(port: int, options: argparse.Namespace) -> Iterator[str]:
-    """Where to listen on *port*, as strings of endpoints."""
+def endpoints(port: int, options: argparse.Namespace, tls: str = "tls") -> Iterator[str]:
+    """Where to listen on *port*, as strings of endpoints; *tls*: the kind of those with certificates."""
     pem = quote(str(options.folder.absolute() / "web" / "server.pem"))
-    kind, files = ("tls", f":privateKey={pem}:certKey={pem}") if options.tls else ("tcp", "")
+    kind, files = (tls, f":privateKey={pem}:certKey={pem}") if options.tls else ("tcp", "")
     for address in loopback_addresses():
         yield f"{kind}:{port}{files}:interface={quote(address)}"
 
@@ -207,7 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
         origins = {f"{scheme}://{name}:{port}" for name in ("localhost", "127.0.0.1") for port in ports}
         hosts = [f"{name}:{controls_port}" for name in ("localhost", "127.0.0.1", "[::1]")]
         factory = controls_factory(Controls(cluster, demonstration.token, origins, hosts))
-        for one in endpoints(controls_port, options):
+        for one in endpoints(controls_port, options, "ssl"):  # Twisted's own
             listening = serverFromString(reactor, one).listen(factory)
             listening.addErrback(lambda failure: print(f"no buttons: {failure.value}", file=sys.stderr))
 
