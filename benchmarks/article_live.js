@@ -14,7 +14,7 @@ import { Cluster, browser, until } from "../tests/webroot/browser/harness.js";
 
 const quick = process.argv.includes("--quick");
 const VOTES = quick ? 30 : 300;
-const CODE = "3A9";
+const CODE = "3a9"; // as addresses write it
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
