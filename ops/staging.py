@@ -94,10 +94,10 @@ def scheme_of(options: argparse.Namespace) -> str:
     return "https" if options.tls else "http"
 
 
-def endpoints(port: int, options: argparse.Namespace, tls: str = "tls") -> Iterator[str]:
-    """Where to listen on *port*, as strings of endpoints; *tls*: the kind of those with certificates."""
+def endpoints(port: int, options: argparse.Namespace) -> Iterator[str]:
+    """Where a node listens on *port*, as strings of endpoints."""
     pem = quote(str(options.folder.absolute() / "web" / "server.pem"))
-    kind, files = (tls, f":privateKey={pem}:certKey={pem}") if options.tls else ("tcp", "")
+    kind, files = ("tls", f":privateKey={pem}:certKey={pem}") if options.tls else ("tcp", "")
     for address in loopback_addresses():
         yield f"{kind}:{port}{files}:interface={quote(address)}"
 
@@ -181,7 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
     scheme = scheme_of(options)
     demonstration = None
     if options.site is None:
-        demonstration = Demonstration(options.folder, f"{scheme}://localhost:{controls_port}")
+        demonstration = Demonstration(options.folder, f"http://localhost:{controls_port}")
         demonstration.development = options.dev
         demonstration.prepare()
     nodes = [
@@ -207,8 +207,10 @@ def main(arguments: list[str] | None = None) -> int:
         origins = {f"{scheme}://{name}:{port}" for name in ("localhost", "127.0.0.1") for port in ports}
         hosts = [f"{name}:{controls_port}" for name in ("localhost", "127.0.0.1", "[::1]")]
         factory = controls_factory(Controls(cluster, demonstration.token, origins, hosts))
-        for one in endpoints(controls_port, options, "ssl"):  # Twisted's own
-            listening = serverFromString(reactor, one).listen(factory)
+        # Plain HTTP, also for pages over HTTPS: to browsers localhost is as trustworthy.
+        for address in loopback_addresses():
+            where = f"tcp:{controls_port}:interface={quote(address)}"
+            listening = serverFromString(reactor, where).listen(factory)
             listening.addErrback(lambda failure: print(f"no buttons: {failure.value}", file=sys.stderr))
 
     cluster = Cluster(
