@@ -144,7 +144,6 @@ async function begin() {
   navigator.serviceWorker.addEventListener("message", ({ data }) => dispatch(data)); // for this page alone
   html = given().catch(() => null);
 
-  addEventListener("submit", onSubmit, true);
   const online = () => tell({ type: "online" });
   addEventListener("online", online);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -199,4 +198,8 @@ function putInPlace(then) {
   update.then(then).catch((error) => console.warn("edge:", error));
 }
 
-if (kind !== "off") begin().catch((error) => console.warn("edge: this page works without the smart client:", error));
+if (kind !== "off") {
+  // At once: a form may be sent before everything else has begun.
+  addEventListener("submit", onSubmit, true);
+  begin().catch((error) => console.warn("edge: this page works without the smart client:", error));
+}

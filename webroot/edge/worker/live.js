@@ -179,9 +179,8 @@ export class Live {
   /** A page here has changed something, and nodes have been told: what is in its groups is asked for before it is used again. */
   async mutated() {
     const answer = this.state ? await this.ask() : null;
-    if (!answer?.hashes?.length) return;
-    const changed = new Set(answer.hashes);
-    const rows = this.store.filter((row) => this.hashesOf(row).some((hash) => changed.has(hash)));
+    // Without a socket nobody knows; and what the feed has told before, and is being confirmed, is old still.
+    const rows = this.store.filter((row) => groupsIn(row).length > 0 && (!answer || this.lastTold(row) >= row.checked));
     for (const path of new Set(rows.map((row) => row.path))) await this.store.invalidate(path);
     this.update().catch(() => {}); // unreachable: they are asked for when they are used
   }
