@@ -43,7 +43,7 @@ _LINE = re.compile(
 
 
 #: Fields that no stored answer has: those above that the node writes for it, and what is for one reader.
-NOT_OF_ANSWERS = OWN_FIELDS - {b"server", b"last-modified"} | {b"age", b"set-cookie", b"cache-groups"}
+NOT_OF_ANSWERS = OWN_FIELDS - {b"server", b"last-modified"} | {b"age", b"set-cookie"}
 
 
 @lru_cache(maxsize=1024)
