@@ -66,6 +66,8 @@ test("what scripts have put in stays, head and styles are those of the new versi
       .observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
     document.addEventListener("edge-patched", (event) => (window.patched = event.detail.paths));
   });
+  // A page that is still loading may be loaded again instead (LOADING_MS in worker/page_parts.js); this one is in use.
+  await new Promise((resolve) => setTimeout(resolve, 10_500));
   await cluster.write("doc.html", doc("v2"));
   await shows(page, "v2");
   assert.deepEqual(await see(page), {
