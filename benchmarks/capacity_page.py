@@ -11,9 +11,9 @@ In the page a command stands in a block of its own, and below it what is shown o
     <!-- end -->
 
 ``verdict``: the answer in words; ``workloads``: what each kind of work takes; ``resources``: how full a
-server is; ``map``: what ``--regions`` found.  ``make bench BENCH=constants`` writes the page anew, and
-``python -m benchmarks.capacity_page`` does, after the model or a plan has changed.  A test holds that nothing
-would change.
+server is; ``map``: what ``--regions`` found.  ``costs``, of no command, are single measured costs.  ``make
+bench BENCH=constants`` writes the page anew, and ``python -m benchmarks.capacity_page`` does, after the model
+or a plan has changed.  A test holds that nothing would change.
 """
 
 from __future__ import annotations
@@ -28,18 +28,45 @@ from typing import Any
 
 import msgspec
 
+from loadgen import constants
 from loadgen.cli import main as loadgen
+from loadgen.plan.demand import TIME_WAIT_BYTES, TRACKED_BYTES
 from loadgen.plan.regions import Axis, Cell
 from loadgen.plan.show import cell, number
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "explanation" / "capacity.md"
+_COSTS = re.compile(r"(<!-- costs -->\n).*?(<!-- end -->)", re.DOTALL)
 _SHOWN = re.compile(r"(```\n(loadgen plan [^`]+)```\n\n<!-- (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def renewed(text: str) -> str:
     """The page *text*, with everything shown as the commands print it now."""
+    text = _COSTS.sub(lambda match: match[1] + _costs() + match[2], text)
     return _SHOWN.sub(lambda match: match[1] + _shown(match[2], match[3]) + match[4], text)
+
+
+def _costs() -> str:
+    """What the page tells of single things: measured, or of the kernel (loadgen/plan/demand.py)."""
+    costs = constants.load()
+    full, short = (f"{seconds * 1e6:.0f} us" for seconds in (costs.handshake_s, costs.resumed_s))
+    asked, answered = costs.changes_request_bytes, costs.not_modified_bytes
+    rows = {
+        "a question by HTTP: in, out": f"{asked:.0f} B, {answered:.0f} B",
+        "the same over a WebSocket": f"{costs.question_bytes:.0f} B, {costs.question_answer_bytes:.0f} B",
+        "CPU time of a question by HTTP": f"{costs.changes_s * 1e6:.1f} us",
+        "the same over a WebSocket, answered in Python": f"{costs.question_s * 1e6:.0f} us",
+        "a handshake of TLS; from a ticket": f"{full}; {short}",
+        "a resting connection in the node": f"{costs.connection_memory:.0f} B",
+        "what TLS adds to it": f"{costs.tls_memory:.0f} B",
+        "in the kernel: socket, file, dentry, inode, epoll entry": f"{costs.kernel_memory / 1000:.1f} kB",
+        "a WebSocket in the node": f"{costs.socket_memory / 1000:.1f} kB",
+        "in TIME_WAIT, a minute after a connection that the node has closed": f"{TIME_WAIT_BYTES} B",
+        "a tracked connection, until two minutes after its end": f"{TRACKED_BYTES} B",
+    }
+    return "| what | costs |\n| --- | ---: |\n" + "".join(
+        f"| {name} | {cost} |\n" for name, cost in rows.items()
+    )
 
 
 def _shown(command: str, what: str) -> str:

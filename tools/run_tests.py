@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tools.make_venv import has_native
-from tools.system import COMPILER, DATABASES, OPENSSL, Need, ensure
+from tools.system import COMPILER, DATABASES, NGINX, OPENSSL, Need, ensure
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
@@ -41,8 +41,10 @@ OVER_HTTPS = (
 
 def main() -> int:
     """0 when nothing failed."""
-    ensure([Need("make", "make"), Need("faketime", "faketime"), *COMPILER, OPENSSL], "for the tests")
-    if not _set_up():
+    missing = ensure(
+        [Need("make", "make"), Need("faketime", "faketime"), *COMPILER, OPENSSL], "for the tests"
+    )
+    if missing or not _set_up():
         print("0 passed, 1 failed")
         return 1
     results = [
@@ -161,7 +163,8 @@ def _trial() -> tuple[int, int]:
     missing = ensure([Need("pebble", "pebble")], "for the tests of automatic certificates")
     missing += ensure(DATABASES, "for the tests of the demonstration")
     missing += ensure([Need("promtool", "prometheus")], "for the tests of alerts and dashboard")
-    missing += ensure([Need("nginx", "nginx-light")], "for the tests beside nginx")
+    missing += ensure(NGINX, "for the tests beside nginx and behind it")
+    missing += ensure([Need("/etc/mime.types", "media-types")], "for the test of media types")
     missing += ensure([Need("zsh", "zsh"), Need("fish", "fish")], "for the tests of completion")
     # Short, because the tests make Unix sockets in it; outside of the tree, which stays as it is.
     folder = Path(tempfile.mkdtemp(prefix="edge-"))

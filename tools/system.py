@@ -21,7 +21,7 @@ _PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 class Need(NamedTuple):
     """Something that must be on the machine."""
 
-    #: A program, "venv", "Python.h" or a header of the system ("openssl/ssl.h").
+    #: A program, "venv", "Python.h", a header of the system ("openssl/ssl.h") or a file ("/etc/mime.types").
     what: str
     #: The Debian packages that bring it.
     packages: str
@@ -34,6 +34,8 @@ class Need(NamedTuple):
             return subprocess.run(program, check=False, capture_output=True).returncode == 0
         if self.what == "Python.h":
             return Path(sysconfig.get_path("include"), "Python.h").exists()
+        if self.what.startswith("/"):
+            return Path(self.what).exists()
         if self.what.endswith(".h"):
             return any(Path(folder, self.what).exists() for folder in ("/usr/include", "/usr/local/include"))
         folders = ["/usr/sbin", "/usr/local/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin"))]
@@ -45,6 +47,11 @@ VENV = Need("venv", f"{_PYTHON}-venv")
 COMPILER = (Need("gcc", "gcc libc6-dev"), Need("Python.h", f"{_PYTHON}-dev"))
 #: Databases that the tests of the demonstration start, each in a directory of theirs.
 DATABASES = (Need("initdb", "postgresql"), Need("redis-server", "redis-server"))
+#: What nodes are compared with and stand behind; its module speaks the PROXY protocol.
+NGINX = (
+    Need("nginx", "nginx-light"),
+    Need("/usr/lib/nginx/modules/ngx_stream_module.so", "libnginx-mod-stream"),
+)
 #: What native TLS is compiled with.
 OPENSSL = Need("openssl/ssl.h", "libssl-dev")
 

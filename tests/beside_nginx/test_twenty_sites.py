@@ -8,7 +8,7 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from edge.config import load
 from tests.beside_nginx.asking import Answer, Request, ask, requests_of
@@ -25,8 +25,7 @@ class TwentySitesTests(SynchronousTestCase):
     """With real processes."""
 
     def setUp(self) -> None:
-        if not shutil.which(NGINX):
-            raise SkipTest("nginx is not installed: apt-get install nginx-light")
+        self.assertIsNotNone(shutil.which(NGINX), "nginx is missing: apt-get install nginx-light")
         self.both = Both()
         self.addCleanup(self.both.clean_up)
 

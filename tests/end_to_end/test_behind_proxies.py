@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from twisted.trial.unittest import SkipTest, SynchronousTestCase
+from twisted.trial.unittest import SynchronousTestCase
 
 from edge.http.proxy_header import SIGNATURE
 from tests.end_to_end.cluster import free_port
@@ -234,8 +234,7 @@ class NginxTests(Base):
     def nginx(self, upstream: str, more: str = "", stream: str = "") -> int:
         """Starts nginx before *upstream*; its port."""
         program = shutil.which("nginx")
-        if program is None:
-            raise SkipTest("nginx is not installed")
+        assert program is not None, "nginx is missing: apt-get install nginx-light libnginx-mod-stream"
         folder = Path(self.node.directory)
         port = free_port()
         server = f"server {{ listen 127.0.0.1:{port}; "
@@ -281,6 +280,17 @@ class NginxTests(Base):
         self.assertEqual(self.address_of("/a.txt?spoofed"), "127.0.0.1")
         etag = exchange(self._client(port), "/a.txt")[1]["ETag"]
         self.assertEqual(exchange(self._client(port), "/a.txt", {"If-None-Match": etag})[0], 304)
+
+    def test_nginx_says_by_the_proxy_protocol_whom_it_has_accepted(self) -> None:
+        """Connections that nginx passes on as they are: over TCP, from the addresses of loopback."""
+        node = self.start("--proxy-protocol", "unix")
+        port = self.nginx(f"unix:{node.directory / 'edge.sock'}", stream="proxy_protocol on;")
+        for number in range(3):
+            source = (f"127.0.0.{5 + number}", 0)
+            with socket.create_connection(("127.0.0.1", port), PATIENCE, source) as connection:
+                connection.sendall(get("/a.txt", close=False) + get(f"/a.txt?{number}."))
+                self.assertEqual(received(connection).count(b"hello"), 2)
+            self.assertEqual(self.address_of(f"/a.txt?{number}."), source[0])
 
     def test_the_socket_of_a_dead_node_is_taken_over_and_that_of_a_living_one_is_not(self) -> None:
         node = self.start()
