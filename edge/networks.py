@@ -15,7 +15,9 @@ MAX_NETWORKS = 64
 #: Stands for everybody who comes over a Unix socket.
 UNIX = "unix"
 NO_ADDRESS = bytes(16)
-_MAPPED = bytes(10) + b"\xff\xff"
+#: How the 16 bytes of an IPv4 address begin, and the bits of that.
+MAPPED = bytes(10) + b"\xff\xff"
+MAPPED_BITS = 96
 
 
 class Network(NamedTuple):
@@ -23,6 +25,13 @@ class Network(NamedTuple):
 
     address: bytes
     bits: int
+
+    def holds(self, address: bytes) -> bool:
+        """Whether *address*, 16 bytes, is in it; no IPv4 address is in a network of IPv6, and none in any."""
+        if address == NO_ADDRESS or (self.bits < MAPPED_BITS and address.startswith(MAPPED)):
+            return False
+        differs = int.from_bytes(address, "big") ^ int.from_bytes(self.address, "big")
+        return not differs >> (128 - self.bits)
 
 
 class Networks(NamedTuple):
@@ -35,10 +44,7 @@ class Networks(NamedTuple):
         """Whether *address*, 16 bytes, is in one of them."""
         if address == NO_ADDRESS:
             return self.unix
-        number = int.from_bytes(address, "big")
-        return any(
-            not (number ^ int.from_bytes(one.address, "big")) >> (128 - one.bits) for one in self.networks
-        )
+        return any(one.holds(address) for one in self.networks)
 
     def __bool__(self) -> bool:
         return bool(self.networks) or self.unix
@@ -58,15 +64,28 @@ def networks_of(texts: Iterable[str]) -> Networks:
         if text == UNIX:
             unix = True
             continue
-        network = ip_network(text, strict=False)
-        bits = network.prefixlen + (96 if network.version == 4 else 0)
-        found.append(Network(packed(network.network_address), bits))
+        found.append(parse_network(text, strict=False))
     return Networks(tuple(found), unix)
+
+
+def parse_network(text: str, strict: bool = True) -> Network:
+    """The network that *text* names, or the one of an address alone; *strict*: no bits behind its length.
+
+    :exc:`ValueError` for what is none.
+    """
+    network = ip_network(text, strict=strict)
+    bits = network.prefixlen + (MAPPED_BITS if network.version == 4 else 0)
+    return Network(packed(network.network_address), bits)
 
 
 def packed(address: IPv4Address | IPv6Address) -> bytes:
     """The 16 bytes of *address*."""
-    return _MAPPED + address.packed if address.version == 4 else address.packed
+    return mapped(address.packed)
+
+
+def mapped(packed: bytes) -> bytes:
+    """The 16 bytes of an address that is *packed* in 4 or in 16."""
+    return MAPPED + packed if len(packed) == 4 else packed
 
 
 def address_of_text(text: bytes) -> bytes | None:
@@ -83,6 +102,6 @@ def text_of_address(address: bytes) -> str:
     """*address*, 16 bytes, as people write it; "": none."""
     if address == NO_ADDRESS:
         return ""
-    if address.startswith(_MAPPED):
+    if address.startswith(MAPPED):
         return str(IPv4Address(address[12:]))
     return str(IPv6Address(address))

@@ -37,6 +37,14 @@ class NetworkTests(SynchronousTestCase):
             assert address is not None
             self.assertEqual(TRUSTED.holds(address), expected, text)
 
+    def test_no_ipv4_address_is_in_a_network_of_ipv6(self) -> None:
+        """In C, neither: who trusts ::/0 has said nothing of IPv4."""
+        both = networks_of(["::/0"])
+        for text, expected in (("2001:db8::1", True), ("10.0.0.1", False), ("::ffff:10.0.0.1", False)):
+            address = address_of_text(text.encode())
+            assert address is not None
+            self.assertEqual(both.holds(address), expected, text)
+
     def test_unix_sockets_have_a_word_of_their_own(self) -> None:
         self.assertFalse(TRUSTED.holds(NO_ADDRESS))
         self.assertFalse(networks_of(["::/0", "0.0.0.0/0"]).holds(NO_ADDRESS))

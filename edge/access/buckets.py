@@ -25,7 +25,7 @@ import secrets
 from struct import Struct
 from typing import Protocol
 
-from edge.logs.record import NO_ADDRESS
+from edge.networks import MAPPED, NO_ADDRESS
 
 MAGIC = b"EDGEBKT\0"
 VERSION = 1
@@ -37,7 +37,6 @@ SETS = 8192
 _START = Struct("<8sIIQQ")
 _CELLS = Struct(f"<{2 * WAYS}Q")
 _MASK = 2**64 - 1
-_MAPPED = bytes(10) + b"\xff\xff"
 
 
 class Buckets(Protocol):
@@ -61,7 +60,7 @@ def make_buckets(memory: mmap.mmap) -> None:
 
 def key_of(seed: int, rule: int, address: bytes) -> int:
     """The key of a bucket; its upper bits choose the set."""
-    if address.startswith(_MAPPED):
+    if address.startswith(MAPPED):
         first, second = 0xFFFF, int.from_bytes(address[12:], "little")
     else:
         first, second = int.from_bytes(address[:8], "little"), _MASK

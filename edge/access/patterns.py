@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
-from edge.access.networks import Networks
+from edge.access.networks import NetworkLists
 from edge.access.rules import EXEMPT, RateRule, Rules
 from edge.addresses.globs import Glob
 
@@ -42,7 +42,7 @@ class Pattern(NamedTuple):
     end: bytes = b""
     literal: bool = False
     exact: bool = False
-    networks: Networks | None = None
+    networks: NetworkLists | None = None
     #: With its number.
     rate: tuple[int, RateRule] | None = None
 

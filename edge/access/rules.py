@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from edge.access.networks import Networks
+from edge.access.networks import NetworkLists
 from edge.addresses.globs import Glob, GlobRules, decoded
 
 #: Rules of one site, of all kinds together.
@@ -64,7 +64,7 @@ class Holding(NamedTuple):
     """What holds for a path."""
 
     auth: AuthRule | None = None
-    networks: Networks | None = None
+    networks: NetworkLists | None = None
     #: Rules and their numbers, which tell buckets apart.
     rates: tuple[tuple[int, RateRule], ...] = ()
 
@@ -86,7 +86,7 @@ class Rules:
     ) -> None:
         """*index*: names that stand for their folder; *first*: the number of its first bucket."""
         self.auth = [(Glob(rule.path), rule) for rule in auth]
-        self.access = [(Glob(rule.path), Networks(rule.allow, rule.deny)) for rule in access]
+        self.access = [(Glob(rule.path), NetworkLists(rule.allow, rule.deny)) for rule in access]
         self.rates = [(Glob(rule.path), (first + number, rule)) for number, rule in enumerate(rates)]
         self.index = tuple(index)
         self._auth, self._access = GlobRules(self.auth), GlobRules(self.access)

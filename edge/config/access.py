@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.access.networks import parse_network
 from edge.access.patterns import MOST_PATTERNS, Patterns
 from edge.access.rules import MOST_NETWORKS, MOST_RULES, PERIODS, AccessRule, AuthRule, RateRule, Rules
 from edge.addresses.globs import Glob
 from edge.config.addresses import tables
 from edge.config.values import Kind, Wrong
 from edge.errors import ConfigError
+from edge.networks import parse_network
 
 if TYPE_CHECKING:
     from edge.addresses.redirects import AddressRule
@@ -96,7 +96,7 @@ def _access_of_table(table: dict[str, Any], place: str) -> AccessRule:
 
 def _network(text: object, key: str) -> str:
     try:
-        parse_network(str(text), True)
+        parse_network(str(text).strip())
     except ValueError as error:
         raise Wrong(
             f"{key}: {error}; write an address, or a network like 10.0.0.0/8 or 2001:db8::/32"

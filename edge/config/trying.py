@@ -13,7 +13,6 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from edge.access.networks import parse_network
 from edge.access.rules import Rules
 from edge.addresses.fields import Fields
 from edge.addresses.globs import Glob, decoded
@@ -27,6 +26,7 @@ from edge.errors import EdgeError
 from edge.http.answer import head_200, head_304
 from edge.http.negotiation import choose_variant
 from edge.http.target import canonical_path, split_target
+from edge.networks import parse_network
 from edge.resource import CODING_TOKENS, Coding, Resource, split_status
 from edge.sites import Hosts
 
@@ -148,7 +148,7 @@ class _Trying:
         if holding.networks is not None:
             rule = next((rule for rule in site.access if Glob(rule.path).matches(named)), None)
             where = f"[[access]] path = {rule.path!r}" if rule is not None else "[[access]]"
-            may = not self.visitor or holding.networks.allow(parse_network(self.visitor, True).address)
+            may = not self.visitor or holding.networks.allow(parse_network(self.visitor).address)
             who = f"{self.visitor} {'may' if may else 'may not'}" if self.visitor else "not everybody may"
             trial.say("access", f"{where}: {who}")
             if not may:

@@ -28,9 +28,9 @@ from edge.http.answer import (
 from edge.http.dates import format_date
 from edge.http.revalidation import render_stale
 from edge.http.visitor import MOST_MEMBERS
-from edge.logs.record import NO_ADDRESS, Record
+from edge.logs.record import Record
 from edge.logs.ring import Ring
-from edge.networks import address_of_text
+from edge.networks import NO_ADDRESS, address_of_text
 from edge.resource import PREFERENCE, Coding, Media, variant_number
 from edge.sites import Hosts, entry_name
 from edge.table.counters import INDEX

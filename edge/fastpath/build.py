@@ -72,18 +72,14 @@ ffibuilder.cdef(
 
     typedef struct { uint8_t address[16]; uint8_t bits; } edge_subnet;
     typedef struct { edge_subnet networks[64]; unsigned count; bool local; } edge_networks;
-    typedef struct {
-        uint8_t address[16];
-        uint8_t bits;
-        bool allows;
-    } edge_network;
+    typedef struct { edge_subnet network; bool allows; } edge_listed_network;
     typedef struct {
         uint8_t kind;
         bool literal, exact;
         uint16_t begin_length, end_length;
         uint32_t rule;
         const uint8_t *begin, *end;
-        const edge_network *networks;
+        const edge_listed_network *networks;
         uint32_t network_count;
         bool others;
         uint64_t interval, burst;

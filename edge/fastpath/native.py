@@ -127,7 +127,8 @@ def _pattern(one: Pattern, kept: list[Any]) -> dict[str, Any]:
         "begin_length": len(one.begin), "end_length": len(one.end),
     }  # fmt: skip
     if one.networks is not None:
-        networks = ffi.new("edge_network[]", [tuple(network) for network in one.networks.ordered])
+        ordered = one.networks.ordered
+        networks = ffi.new("edge_listed_network[]", [(tuple(network), may) for network, may in ordered])
         kept.append(networks)
         made |= {"networks": networks, "network_count": len(networks), "others": one.networks.others}
     if one.rate is not None:

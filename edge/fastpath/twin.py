@@ -23,8 +23,7 @@ from edge.fastpath.connection import OWED_BYTES, TRANSITIONS, Connection, State,
 from edge.fastpath.interface import Handoff, Next, Settings
 from edge.http.answer import error_answer
 from edge.http.dates import format_date
-from edge.logs.record import NO_ADDRESS, mapped
-from edge.networks import text_of_address
+from edge.networks import NO_ADDRESS, mapped, text_of_address
 from edge.shares import Pool
 from edge.table.counters import INDEX
 from edge.table.segment import Segment

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from edge.networks import address_of_text
+from edge.networks import address_of_text, mapped
 
 #: Bytes of a header of version 2, addresses and all that follows: certificates of clients are not for us.
 MOST_BYTES = 4096
@@ -27,7 +27,6 @@ _V1 = b"PROXY "
 _PORT = rb"(?:0|[1-9][0-9]{0,4})"
 _TCP = re.compile(rb"PROXY TCP([46]) ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+) (%b) (%b)\r\n" % (_PORT, _PORT))
 _UNKNOWN = re.compile(rb"PROXY UNKNOWN(?: [^\r\n]*)?\r\n")
-_MAPPED = bytes(10) + b"\xff\xff"
 
 
 class NoProxyHeader(ValueError):
@@ -93,7 +92,7 @@ def _version_2(data: bytes) -> Proxied | None:
         return None
     body = data[16 : 16 + length]
     if command == 0x21 and family >> 4 == 1:
-        return Proxied(16 + length, _MAPPED + body[:4])
+        return Proxied(16 + length, mapped(body[:4]))
     if command == 0x21 and family >> 4 == 2:
         return Proxied(16 + length, body[:16])
     return Proxied(16 + length, None)

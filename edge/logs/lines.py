@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from edge.http.dates import format_date
-from edge.logs.record import NO_ADDRESS, Record
+from edge.logs.record import Record
+from edge.networks import NO_ADDRESS
 
 #: A record and the number of its worker -> a line, with its end.
 Format = Callable[[Record, int], str]

@@ -24,6 +24,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
+from edge.networks import NO_ADDRESS
+
 _HEAD = Struct("<IHBBQQIHH16s8H")
 HEAD_BYTES = 64
 #: The texts and the most bytes of each.
@@ -40,10 +42,8 @@ TEXTS = {
 MOST = HEAD_BYTES + sum(TEXTS.values())
 #: What the cache made of a request; "": nothing is known.
 CACHE = ("", "hit", "stale", "miss", "expired", "collapsed", "bypass")
-NO_ADDRESS = bytes(16)
 _YEAR_10000 = 253_402_300_800_000_000
 _LIMITS = tuple(TEXTS.values())
-_MAPPED = bytes(10) + b"\xff\xff"
 
 
 class Record(NamedTuple):
@@ -131,8 +131,3 @@ def unpack(data: bytes) -> Record | None:
         cut=cut,
         **named,
     )
-
-
-def mapped(packed: bytes) -> bytes:
-    """The 16 bytes of an address that is *packed* in 4 or in 16."""
-    return _MAPPED + packed if len(packed) == 4 else packed

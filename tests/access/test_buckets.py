@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.access.buckets import HEADER_BYTES, SET_BYTES, Buckets, PythonBuckets, make_buckets
 from edge.fastpath.buckets import NativeBuckets
-from edge.logs.record import NO_ADDRESS, mapped
+from edge.networks import NO_ADDRESS, mapped
 from edge.node.process.bucket_memory import BucketMemory
 
 SECOND = 1_000_000

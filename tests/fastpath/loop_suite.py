@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from edge.fastpath.interface import FastPath, Handoff, Limits, Logging, Settings
 from edge.http.answer import error_answer
-from edge.logs.record import Record, mapped, unpack
+from edge.logs.record import Record, unpack
 from edge.logs.ring import Ring
+from edge.networks import mapped
 from edge.table.segment import CounterBlock, Segment
 from tests.fastpath import site
 from tests.fastpath.site import BIG, BODY, DATE, EMPTY, PAGE, get

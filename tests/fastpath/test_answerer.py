@@ -13,8 +13,8 @@ from edge.access.rules import AccessRule, AuthRule, RateRule, Rules
 from edge.fastpath.answerer import PythonAnswerer
 from edge.fastpath.interface import Answerer, Guarding, Logging, Next, Settings
 from edge.fastpath.native import NativeAnswerer
-from edge.logs.record import mapped
 from edge.logs.ring import Ring
+from edge.networks import mapped
 from edge.node.process.bucket_memory import BucketMemory
 from edge.table.layout import OFFSET_HITS
 from edge.table.segment import Segment

@@ -6,8 +6,9 @@ import mmap
 
 from hypothesis import strategies as st
 
-from edge.logs.record import CACHE, MOST, NO_ADDRESS, TEXTS, Record, mapped
+from edge.logs.record import CACHE, MOST, TEXTS, Record
 from edge.logs.ring import HEADER_BYTES, Ring, make_ring
+from edge.networks import NO_ADDRESS, mapped
 
 RECORD = Record(
     at=1_700_000_000_250_000,

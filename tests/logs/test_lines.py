@@ -11,8 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.logs.lines import FORMATS, combined_line, common_line, journal_entry, json_line
 from edge.logs.reading import JournalReader, LineReader, NativeLineReader, Reader, reader_of
-from edge.logs.record import NO_ADDRESS, TEXTS, Record, mapped, pack, unpack
+from edge.logs.record import TEXTS, Record, pack, unpack
 from edge.logs.ring import HEADER_BYTES
+from edge.networks import NO_ADDRESS, mapped
 from tests.logs.records import RECORD, RECORDS, ring_memory, ring_of
 
 

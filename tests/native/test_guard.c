@@ -71,17 +71,19 @@ static void random_paths_are_read_to_their_end_and_not_beyond(void)
 
 static void networks_decide(void)
 {
-    static const edge_network networks[] = {
-        {{[10] = 0xff, 0xff, 10, 1}, 112, false}, {{[10] = 0xff, 0xff, 10}, 104, true}, {{0x20, 1}, 16, true}, {{0}, 0, false}};
+    static const edge_listed_network networks[] = {{{{[10] = 0xff, 0xff, 10, 1}, 112}, false},
+                                                   {{{[10] = 0xff, 0xff, 10}, 104}, true},
+                                                   {{{0x20, 1}, 16}, true},
+                                                   {{{0}, 0}, false}};
     edge_pattern one = pattern(EDGE_NETWORKS, "/", "", false, true);
     one.networks = networks;
     one.network_count = 4;
     one.others = true;
     const edge_guard guard = {&one, 1};
     static const uint8_t clients[][16] = {
-        {[10] = 0xff, 0xff, 10, 2}, {[10] = 0xff, 0xff, 10, 1}, {0x20, 1}, {0x30}, {[10] = 0xff, 0xff, 192}};
-    static const bool may[] = {true, false, true, false, true}; /* no IPv4 address is in ::/0 */
-    for (size_t i = 0; i < 5; i++)
+        {[10] = 0xff, 0xff, 10, 2}, {[10] = 0xff, 0xff, 10, 1}, {0x20, 1}, {0x30}, {[10] = 0xff, 0xff, 192}, {0}};
+    static const bool may[] = {true, false, true, false, true, true}; /* neither IPv4 nor none is in ::/0 */
+    for (size_t i = 0; i < 6; i++)
         check(edge_guard_tells(&guard, 1, false, clients[i]) == may[i], "network %zu decides", i);
 }
 

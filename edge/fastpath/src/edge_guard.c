@@ -56,21 +56,10 @@ uint64_t edge_guard_of(const edge_guard *guard, const uint8_t *path, size_t leng
     return fitting;
 }
 
-static bool is_in(const edge_network *network, const uint8_t *client)
-{
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff}; /* IPv4: in no network of IPv6 */
-    if (network->bits < 96 && !memcmp(client, mapped, sizeof mapped))
-        return false;
-    unsigned whole = network->bits / 8, rest = network->bits % 8;
-    if (memcmp(network->address, client, whole))
-        return false;
-    return !rest || !((network->address[whole] ^ client[whole]) >> (8 - rest));
-}
-
 static bool may_by_network(const edge_pattern *one, const uint8_t *client)
 {
     for (uint32_t i = 0; i < one->network_count; i++)
-        if (is_in(one->networks + i, client))
+        if (edge_subnet_holds(&one->networks[i].network, client))
             return one->networks[i].allows;
     return one->others;
 }

@@ -7,6 +7,7 @@
 #define EDGE_GUARD_H
 
 #include "edge_buckets.h"
+#include "edge_networks.h"
 #include "edge_request.h"
 
 #define EDGE_PATTERNS 64 /* of one site */
@@ -14,10 +15,9 @@
 typedef enum { EDGE_LOGIN, EDGE_NETWORKS, EDGE_RATE } edge_pattern_kind;
 
 typedef struct {
-    uint8_t address[16];
-    uint8_t bits;
+    edge_subnet network;
     bool allows;
-} edge_network;
+} edge_listed_network;
 
 typedef struct {
     uint8_t kind; /* edge_pattern_kind */
@@ -26,7 +26,7 @@ typedef struct {
     uint16_t begin_length, end_length;
     uint32_t rule;            /* EDGE_RATE: the number of its buckets */
     const uint8_t *begin, *end;
-    const edge_network *networks; /* EDGE_NETWORKS: the first that holds an address decides */
+    const edge_listed_network *networks; /* EDGE_NETWORKS: the first that holds an address decides */
     uint32_t network_count;
     bool others;              /* EDGE_NETWORKS: may who is in none? */
     uint64_t interval, burst; /* EDGE_RATE */

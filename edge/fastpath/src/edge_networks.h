@@ -21,18 +21,25 @@ typedef struct {
     bool local; /* who comes over Unix sockets */
 } edge_networks;
 
+/* No IPv4 address is in a network of IPv6, and who has none is in none. */
+static inline bool edge_subnet_holds(const edge_subnet *one, const uint8_t address[16])
+{
+    static const uint8_t none[16], mapped[12] = {[10] = 0xff, [11] = 0xff};
+    const unsigned whole = one->bits / 8, rest = one->bits % 8;
+    if (!memcmp(address, none, sizeof none) || (one->bits < 96 && !memcmp(address, mapped, sizeof mapped)))
+        return false;
+    return !memcmp(one->address, address, whole)
+           && (!rest || !((one->address[whole] ^ address[whole]) >> (8 - rest)));
+}
+
 static inline bool edge_networks_hold(const edge_networks *networks, const uint8_t address[16])
 {
     static const uint8_t none[16];
     if (!memcmp(address, none, 16))
         return networks->local;
-    for (unsigned i = 0; i < networks->count; i++) {
-        const edge_subnet *one = networks->networks + i;
-        const unsigned whole = one->bits / 8, rest = one->bits % 8;
-        if (!memcmp(one->address, address, whole)
-            && (!rest || !((one->address[whole] ^ address[whole]) >> (8 - rest))))
+    for (unsigned i = 0; i < networks->count; i++)
+        if (edge_subnet_holds(networks->networks + i, address))
             return true;
-    }
     return false;
 }
 

@@ -21,7 +21,7 @@ from edge.access.credentials import Verified, challenge, parse_basic
 from edge.access.patterns import Patterns, tells
 from edge.access.rules import NOTHING
 from edge.http.answer import TOO_MANY
-from edge.logs.record import NO_ADDRESS
+from edge.networks import NO_ADDRESS
 from edge.node.connection.recording import address_of
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ import os
 from typing import TYPE_CHECKING
 
 from edge.cache import status
-from edge.logs.record import NO_ADDRESS, Record, mapped
+from edge.logs.record import Record
 from edge.logs.ring import Ring
+from edge.networks import NO_ADDRESS, mapped
 
 if TYPE_CHECKING:
     from mmap import mmap
