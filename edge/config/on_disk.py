@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from edge.addresses.globs import decoded
 from edge.config.model import Config, Site
 from edge.config.publishing import publish_settings
 from edge.errors import PublishError
+from edge.publish.addressing import Addressing
 from edge.publish.coding import Qualities
 from edge.publish.jobs import look, make
 from edge.publish.schedule import Lane, Look, Make
@@ -49,6 +51,11 @@ class OnDisk:
     ) -> None:
         self._store.close()
         self._folder.cleanup()
+
+    @property
+    def addressing(self) -> Addressing:
+        """The rules in force."""
+        return self._site.addressing
 
     def find(self, path: bytes) -> Resource | None:
         """What is published under the canonical *path*; :class:`~edge.errors.PublishError`: no webroot."""
@@ -84,6 +91,36 @@ class OnDisk:
         root = Path(self._settings.root) if self._settings.root else None
         redirects, headers = (_read(root / name) if root else b"" for name in ("_redirects", "_headers"))
         return redirects, headers
+
+
+class AllOnDisk:
+    """All sites of a configuration, each read when it is asked for.  Use it in a ``with`` statement."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._sites: dict[str, OnDisk] = {}
+        self._open = ExitStack()
+
+    def __enter__(self) -> AllOnDisk:
+        return self
+
+    def __exit__(
+        self, type_: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def find(self, site: Site, path: bytes) -> Resource | None:
+        """What *site* has at the canonical *path*."""
+        return self._of(site).find(path)
+
+    def addressing(self, site: Site) -> Addressing:
+        """The rules in force for *site*."""
+        return self._of(site).addressing
+
+    def _of(self, site: Site) -> OnDisk:
+        if site.name not in self._sites:
+            self._sites[site.name] = self._open.enter_context(OnDisk(self._config, site))
+        return self._sites[site.name]
 
 
 def _read(file: Path) -> bytes:

@@ -7,10 +7,10 @@ Told in the order in which a node decides: the site of the host, the path, who m
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from edge.access.rules import Rules
@@ -18,7 +18,7 @@ from edge.addresses.fields import Fields
 from edge.addresses.globs import Glob, decoded
 from edge.addresses.navigation import is_navigation
 from edge.addresses.patterns import SegmentPattern
-from edge.addresses.redirects import LEADING, REWRITE, AddressRules, Leads
+from edge.addresses.redirects import LEADING, REWRITE, Leads
 from edge.config.applications import answering
 from edge.config.model import Config, Site
 from edge.config.publishing import publish_settings, site_hosts
@@ -30,11 +30,21 @@ from edge.networks import parse_network
 from edge.resource import CODING_TOKENS, Coding, Resource, split_status
 from edge.sites import Hosts
 
+if TYPE_CHECKING:
+    from edge.publish.addressing import Addressing
+
 _DATE = b"Thu, 01 Jan 1970 00:00:00 GMT"
 _SLASHES = re.compile(rb"/{2,}")
 
-#: (site, canonical path) -> what is published there.
-Find = Callable[[Site, bytes], Resource | None]
+
+class Published(Protocol):
+    """What is published for each site, and the rules that are in force for it."""
+
+    def find(self, site: Site, path: bytes) -> Resource | None:
+        """What is at the canonical *path*."""
+
+    def addressing(self, site: Site) -> Addressing:
+        """The rules: of the configuration, and of ``_redirects`` and ``_headers`` behind them."""
 
 
 class NoAddress(EdgeError):
@@ -71,14 +81,19 @@ class Trial:
 
 class _Trying:
     def __init__(
-        self, config: Config, find: Find, method: bytes, fields: Mapping[bytes, bytes], visitor: str
+        self,
+        config: Config,
+        published: Published,
+        method: bytes,
+        fields: Mapping[bytes, bytes],
+        visitor: str,
     ) -> None:
         try:
             self.visitor = str(ip_address(visitor)) if visitor else ""
         except ValueError:
             raise NoAddress(f"--address {visitor}: give an address in numbers, like 192.0.2.7") from None
         self.config = config
-        self.find = find
+        self.find, self.addressing = published.find, published.addressing
         self.method = method
         self.fields = fields
         self.trial = Trial()
@@ -118,10 +133,8 @@ class _Trying:
             return
         if path != raw:
             trial.say("path", f"is {path.decode()}")
-        settings = publish_settings(self.config, site).addresses
-        rules = AddressRules(settings.rules)
         resource = self.find(site, path)
-        leads = rules.find(decoded(path), query)
+        leads = self.addressing(site).rules.find(decoded(path), query)
         if resource is not None:
             self._published(site, path, resource, leads)
         elif leads is not None and not _takes_all(leads):
@@ -212,11 +225,12 @@ class _Trying:
     def _file(self, site: Site, path: bytes, resource: Resource) -> None:
         trial = self.trial
         settings = publish_settings(self.config, site).addresses
-        for rule in settings.header:
+        for number, rule in enumerate(self.addressing(site).fields.rules):
             one = Fields((rule,))
             if one.changes((decoded(path),), b""):
                 changes = ", ".join(f"{what} {name}" for what, name, _ in rule.changes)
-                trial.say("header", f"[[header]] path = {rule.path!r}: {changes}")
+                place = "[[header]]" if number < len(settings.header) else "_headers:"
+                trial.say("header", f"{place} path = {rule.path!r}: {changes}")
         if settings.security != "off":
             trial.say("security", f"the preset {settings.security}")
         if self.method not in (b"GET", b"HEAD"):
@@ -283,7 +297,7 @@ def address_of(url: str) -> tuple[bytes, bytes]:
 
 def try_request(
     config: Config,
-    find: Find,
+    published: Published,
     url: str,
     method: str = "GET",
     fields: Mapping[bytes, bytes] | None = None,
@@ -293,4 +307,4 @@ def try_request(
 
     :class:`NoAddress`.
     """
-    return _Trying(config, find, method.encode("ascii", "replace"), fields or {}, visitor).url(url)
+    return _Trying(config, published, method.encode("ascii", "replace"), fields or {}, visitor).url(url)

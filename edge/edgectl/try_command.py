@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.config import load
-from edge.config.on_disk import OnDisk
+from edge.config.on_disk import AllOnDisk
 from edge.config.trying import try_request
 from edge.edgectl.tables import escape, facts_table
 from edge.errors import ConfigError
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from edge.config.model import Site
     from edge.edgectl.admin_client import AdminClient
-    from edge.resource import Resource
 
 
 def add_commands(subparsers: Any) -> None:
@@ -64,16 +61,9 @@ def run(options: argparse.Namespace, client: Callable[[], AdminClient], console:
 
 def _by_configuration(options: argparse.Namespace, fields: dict[str, str]) -> dict[str, Any]:
     config = load({}, Path(options.config))
-    sites: dict[str, OnDisk] = {}
-    with ExitStack() as stack:
-
-        def find(site: Site, path: bytes) -> Resource | None:
-            if site.name not in sites:
-                sites[site.name] = stack.enter_context(OnDisk(config, site))
-            return sites[site.name].find(path)
-
-        asked = {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in fields.items()}
-        return try_request(config, find, options.url, options.method, asked, options.address).document()
+    asked = {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in fields.items()}
+    with AllOnDisk(config) as published:
+        return try_request(config, published, options.url, options.method, asked, options.address).document()
 
 
 def _field(text: str) -> tuple[str, str]:

@@ -88,16 +88,17 @@ class Addressing:
         merge_slashes: bool = True,
     ) -> None:
         self._pages = pages if pages is not None else PageAddresses()
-        self._fields = fields if fields is not None else Fields()
-        self._rules = rules if rules is not None else AddressRules()
+        #: The rules in force: of fields, and those that lead elsewhere.
+        self.fields = fields if fields is not None else Fields()
+        self.rules = rules if rules is not None else AddressRules()
         self._fallback = fallback
         self._merge_slashes = merge_slashes
-        self._is_plain = self._pages.is_plain and self._fields.is_plain and not self._rules
-        self._has_forced = any(rule.force for rule in self._rules.rules)
+        self._is_plain = self._pages.is_plain and self.fields.is_plain and not self.rules
+        self._has_forced = any(rule.force for rule in self.rules.rules)
         #: By the path that is rewritten to: (path, force).
         self._rewrites: dict[str, list[tuple[str, bool]]] = {}
-        for path in dict.fromkeys(self._rules.rewritten):
-            leads = self._rules.find(path)
+        for path in dict.fromkeys(self.rules.rewritten):
+            leads = self.rules.find(path)
             if leads is not None and leads.status == REWRITE and leads.path is not None:
                 self._rewrites.setdefault(leads.path, []).append((path, leads.rule.force))
 
@@ -113,9 +114,9 @@ class Addressing:
     def document(self) -> bytes:
         """:class:`Document`, packed."""
         rules = tuple(
-            OpenRule(rule.source, rule.regex, rule.to, rule.status, rule.slashes) for rule in self._rules.open
+            OpenRule(rule.source, rule.regex, rule.to, rule.status, rule.slashes) for rule in self.rules.open
         )
-        fields = self._fields
+        fields = self.fields
         return msgspec.msgpack.encode(
             Document(
                 rules, self._fallback, self._merge_slashes, fields.rules, fields.security, fields.foreign
@@ -125,12 +126,12 @@ class Addressing:
     @property
     def named(self) -> Iterator[str]:
         """The decoded paths for which rules may offer something, whatever files there are."""
-        return self._rules.exact
+        return self.rules.exact
 
     def own(self, path: str) -> Sequence[Offer]:
         """What rules offer for the decoded *path*."""
-        leads, encoded = self._rules.find(path) if self._rules else None, _encoded(path)
-        if leads is None or encoded is None or leads.status == REWRITE or not self._rules.names(path):
+        leads, encoded = self.rules.find(path) if self.rules else None, _encoded(path)
+        if leads is None or encoded is None or leads.status == REWRITE or not self.rules.names(path):
             return ()
         rank = FORCED if leads.rule.force else ELSEWHERE
         return (Offer(encoded, rank, self._leading(encoded, leads, 0)),)
@@ -152,7 +153,7 @@ class Addressing:
         here = {name}
         for address in self._pages.of(main.path):
             asked = decoded(address.path)
-            leads = self._rules.find(asked, forced=True) if self._has_forced else None
+            leads = self.rules.find(asked, forced=True) if self._has_forced else None
             if leads is not None:
                 if leads.status != REWRITE:  # that is looked up where nothing is
                     yield Offer(address.path, FORCED, self._leading(address.path, leads, main.modified))
@@ -179,13 +180,13 @@ class Addressing:
         return redirect(path, leads.status, leads.address, modified, lines)
 
     def _lines_of_redirect(self, path: str) -> bytes:
-        changes = self._fields.changes((path,), b"")
+        changes = self.fields.changes((path,), b"")
         return join_lines(changed(b"", changes)) if changes else b""
 
     def _content(self, main: Resource, path: bytes, name: str, has_changed: bool) -> Resource:
         """*main* at *path*; *name*: the path that the name of its file gives."""
         first = main.representations[0].lines_200
-        changes = self._fields.changes((decoded(path), name or decoded(path)), _type_of(first))
+        changes = self.fields.changes((decoded(path), name or decoded(path)), _type_of(first))
         if not changes:
             return main if path == main.path else Resource(path, main.modified, main.representations)
         return Resource(

@@ -44,6 +44,8 @@ at = "/api"
 to = "http://127.0.0.1:1"
 """
 _FILES = {"index.html": b"index", "about.html": b"about\n" * 200, "pub/a.txt": b"a" * 2000, "b|c.html": b"b"}
+_FILES |= {"_redirects": b"/moved /about 301\n/blog/:n/* /pub/:splat 302\n"}
+_FILES |= {"_headers": b"/pub/*\n  X-B: 2\n"}
 #: Addresses, with a field of the request, and what has to stand in the steps.
 _TRIED = (
     ("/", "Accept: */*", "file"),
@@ -52,6 +54,9 @@ _TRIED = (
     ("/old/1/b", "Accept: */*", "[[redirect]] number 1"),
     ("/x", "Accept: */*", "[[redirect]] number 2"),
     ("/gone", "Accept: */*", "[[redirect]] number 3"),
+    ("/moved", "Accept: */*", "_redirects line 1"),
+    ("/blog/7/a", "Accept: */*", "_redirects line 2"),
+    ("/pub/a.txt", "Accept: */*", "_headers: path = '/pub/**'"),
     ("/docs/a.txt", "Accept: */*", "[[rewrite]] number 1"),
     ("/pub/", "Accept: */*", "file"),
     ("/pub", "Accept: */*", "folder"),
@@ -98,7 +103,7 @@ class TryTests(SynchronousTestCase):
                 says = " ".join(f"{one['what']} {one['says']}" for one in found["steps"])
                 self.assertIn(step, says, (target, way))
                 self.assertEqual(found["status"], status, (target, way, says))
-                if status in (301, 308):
+                if status in (301, 302, 308):
                     self.assertIn(f"Location: {fields['Location']}", found["fields"], target)
                 if found["bytes"]["body"] is not None and way is None:
                     self.assertEqual(found["bytes"]["body"], len(body), target)

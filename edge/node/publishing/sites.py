@@ -14,11 +14,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from edge.errors import PublishError
-from edge.sites import split_name
+from edge.publish.addressing import Addressing
+from edge.sites import entry_name, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
 
+    from edge.config.model import Site
     from edge.node.publishing.auto_publisher import AutoPublisher
     from edge.node.publishing.publisher import Publisher, PublishResult
     from edge.node.publishing.table import Table
@@ -217,6 +219,15 @@ class PublishedSites:
         site = self._by_prefix.get(prefix)
         found = site.publisher.site.get(path) if site is not None else None
         return found if found is not None else self._table.look_up(name)
+
+    def find(self, site: Site, path: bytes) -> Resource | None:
+        """What *site* has at the canonical *path*, as far as it is known without reading anything."""
+        return self.known(entry_name(site.prefix.encode("ascii"), path))
+
+    def addressing(self, site: Site) -> Addressing:
+        """The rules of addresses and fields that are in force for *site*."""
+        published = self._by_prefix.get(site.prefix.encode("ascii"))
+        return published.publisher.site.addressing if published is not None else Addressing()
 
     async def restore(self, name: bytes, etag: bytes) -> bool:
         """Have the blob *etag* of the entry *name* whole again; whether it is."""

@@ -61,7 +61,7 @@ from edge.node.telemetry.refusals import Refusals
 from edge.node.telemetry.sampler import Sampler
 from edge.node.telemetry.status_publisher import StatusPublisher
 from edge.publish.store import Store
-from edge.sites import Hosts, entry_name
+from edge.sites import Hosts
 from edge.table.site_state import StateEntry
 from edge.table.writer import Writer
 from edge.trust.kept_certificate import LOOK_SECONDS
@@ -70,7 +70,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from edge.config import Application, Config
-    from edge.config.model import Site
     from edge.gossip.invalidation import Apply
     from edge.node.cluster.assembly import ClusterParts
     from edge.node.cluster.group_lane import GroupLane
@@ -81,7 +80,6 @@ if TYPE_CHECKING:
     from edge.node.supervisor.workers import Workers
     from edge.publish.blobs import Blobs
     from edge.publish.problems import Problem
-    from edge.resource import Resource
 
 #: Seconds between two attempts to free memory that no worker reads any more.
 RECLAIM_SECONDS = 1.0
@@ -229,11 +227,8 @@ def make_node(
     def hosts() -> Hosts:
         return Hosts(site_hosts(configuration.current))
 
-    def published(site: Site, path: bytes) -> Resource | None:
-        return sites.known(entry_name(site.prefix.encode("ascii"), path))
-
     def attempt(url: str, method: str, fields: Mapping[bytes, bytes], visitor: str) -> Trial:
-        return try_request(configuration.current, published, url, method, fields, visitor)
+        return try_request(configuration.current, sites, url, method, fields, visitor)
 
     explaining = Explaining(configured, answers, is_published, lambda: lane.is_sure(), hosts)
     administration = Administration(
