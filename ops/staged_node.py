@@ -70,9 +70,11 @@ class Node(ProcessProtocol):
         return "slow" if self._slowness.pid is not None else "up"
 
     def start(self) -> None:
-        """Start the process, in a session of its own: Ctrl-C in the terminal is for us alone."""
-        setsid = shutil.which("setsid")
-        command = [setsid, *self._command] if setsid else self._command
+        """Start the process, in a session of its own: Ctrl-C in the terminal is for us alone.
+
+        It ends with us, however we end (PR_SET_PDEATHSIG).
+        """
+        command = [*_prefix("setpriv", "--pdeathsig=TERM"), *_prefix("setsid"), *self._command]
         null = os.open(os.devnull, os.O_RDONLY)
         try:
             fds = {0: null, 1: "r", 2: "r"}
@@ -142,6 +144,12 @@ class Node(ProcessProtocol):
     def _start_again(self) -> None:
         if not self._stopping and not self._held and self._process is None:
             self.start()
+
+
+def _prefix(program: str, *options: str) -> list[str]:
+    """*program* as what runs a command behind it; nothing, where there is no such program."""
+    path = shutil.which(program)
+    return [path, *options] if path else []
 
 
 def _how(reason: Failure) -> str:

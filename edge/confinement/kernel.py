@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 
+PR_SET_PDEATHSIG = 1
+PR_GET_PDEATHSIG = 2
 PR_SET_DUMPABLE = 4
 PR_CAPBSET_DROP = 24
 PR_SET_NO_NEW_PRIVS = 38
@@ -24,6 +26,13 @@ _libc.prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
 def prctl(operation: int, *arguments: int) -> None:
     """``prctl(2)``; :class:`OSError` if the kernel refuses."""
     _raise_if(_libc.prctl(operation, *arguments, *[0] * (4 - len(arguments))))
+
+
+def death_signal() -> int:
+    """The signal that this process gets when its parent ends; 0: none."""
+    number = ctypes.c_int()
+    prctl(PR_GET_PDEATHSIG, ctypes.addressof(number))
+    return number.value
 
 
 def system_call(number: int, *arguments: object) -> int:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.task import Clock
@@ -255,6 +256,22 @@ class ProcessTests(TestCase):
                 process.send_signal(signal.SIGINT)
                 list(self.reader)
                 self.assertEqual(process.wait(20), 0, "".join(self.output))
+            finally:
+                self.end(process)
+
+    def test_nodes_end_with_what_started_them_however_that_ends(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="edge-") as folder:
+            process = self.start(folder)
+            try:
+                self.await_line("Ctrl-C stops them.")
+                pids = [int(Path(folder, "s", f"n{n}", "lock").read_text()) for n in range(1, 5)]
+                nodes = [psutil.Process(pid) for pid in pids]
+                (staging,) = psutil.Process(process.pid).children()
+                staging.kill()  # timeout(1) ends with it, and ends nobody
+                left = psutil.wait_procs(nodes, timeout=30)[1]
+                for node in left:
+                    node.kill()
+                self.assertEqual(left, [])
             finally:
                 self.end(process)
 

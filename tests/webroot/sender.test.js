@@ -107,6 +107,21 @@ test("what only the page's own node answers is asked there from then on", async 
   assert.notEqual(nodeOf(await sender.send({ path: "/a" })), ORIGINS[0]);
 });
 
+test("with no retry left, a path that only the page's own node answers is answered all the same", async () => {
+  const clock = new Clock();
+  const files = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`/app/${i}`, { body: "a", etag: "t" }]));
+  const site = new FakeSite(clock, files);
+  const nodes = new Nodes(ORIGINS[0], seeded(1));
+  nodes.learn(document([0.9, 0.1, 0.1, 0.1]), clock.ms);
+  const blind = (url, options) => (url.startsWith(ORIGINS[0]) ? site.fetch(url, options) : Promise.reject(new TypeError("CORS")));
+  const sender = new Sender(nodes, { fetch: blind, now: clock.now, random: seeded(1), wait: clock.wait });
+  sender.retries.tokens = 0;
+  for (let i = 0; i < 200; i += 1) {
+    nodes.current = ORIGINS[1 + (i % 3)]; // each path is a new one
+    assert.equal(nodeOf(await through(clock, sender.send({ path: `/app/${i}` }))), ORIGINS[0]);
+  }
+});
+
 test("nobody there: an error that says so, after a few rounds", async () => {
   const { clock, site, sender } = world();
   ORIGINS.forEach((origin) => site.down.add(origin));

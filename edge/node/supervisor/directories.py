@@ -11,6 +11,7 @@ import pwd
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from edge.confinement import kernel
 from edge.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -77,12 +78,16 @@ def share_folder(path: Path, gid: int) -> None:
 
 @contextmanager
 def acting_as(user: User) -> Iterator[None]:
-    """With the rights of *user*, if root may take them on."""
+    """With the rights of *user*, if root may take them on.
+
+    Whoever started us may have asked the kernel to end us with them: a change of ids takes that back
+    (PR_SET_PDEATHSIG), and so it is asked for again.
+    """
     before = os.geteuid(), os.getegid()
     if user == SAME_USER or before[0] != 0:
         yield
         return
-    groups = os.getgroups()
+    groups, death_signal = os.getgroups(), kernel.death_signal()
     gid = before[1] if user.gid < 0 else user.gid
     os.setgroups(_groups(user.uid, gid))
     os.setegid(gid)
@@ -94,6 +99,8 @@ def acting_as(user: User) -> Iterator[None]:
         os.setegid(before[1])
         with suppress(OSError):
             os.setgroups(groups)
+        if death_signal:
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, death_signal)
 
 
 def _groups(uid: int, gid: int) -> list[int]:

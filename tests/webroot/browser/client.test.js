@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test, { after, afterEach, before } from "node:test";
 
-import { Cluster, assertOneQuestion, browser, heard, status, stored, until, visited } from "./harness.js";
+import { Cluster, assertOneQuestion, browser, closePages, heard, status, stored, until, visited } from "./harness.js";
 
 const IMAGES = Array.from({ length: 50 }, (_, i) => `assets/part-${i}.css`);
 const FILES = {
@@ -42,7 +42,7 @@ after(async () => {
 });
 
 // Each test opens its own pages and leaves site and nodes as they were; the first page is the browser's own.
-afterEach(() => Promise.all(chrome.context.pages().slice(1).map((page) => page.close())));
+afterEach(() => closePages(chrome.context));
 
 /** Without what the feed asks for, and the browser's own look whether there is a new worker. */
 const sites = (log) => log.filter((one) => !one.target.startsWith("/.edge/load") && !one.target.startsWith("/.edge/socket") && one.target !== "/sw.js");

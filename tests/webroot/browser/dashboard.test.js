@@ -5,7 +5,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import test, { after, afterEach, before } from "node:test";
 
-import { Cluster, OUTPUT, browser, until } from "./harness.js";
+import { Cluster, OUTPUT, browser, closePages, until } from "./harness.js";
 
 const FILES = { "index.html": "<!doctype html><title>x</title>", ...Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`f/${i}.txt`, `text ${i}`])) };
 let cluster;
@@ -64,7 +64,7 @@ after(async () => {
   await cluster?.stop();
 });
 // Each test opens its own page, and leaves four nodes alive; the first page is the browser's own.
-afterEach(() => Promise.all(chrome.context.pages().slice(1).map((page) => page.close())));
+afterEach(() => closePages(chrome.context));
 
 test("members, load, 304s, table and gossip of four nodes, live", { timeout: 120_000 }, async () => {
   const page = await dashboard();

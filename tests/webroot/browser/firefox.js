@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { until } from "./harness.js";
+import { ended, until } from "./harness.js";
 
 /** Where Debian has it. */
 export const FIREFOX = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
@@ -70,7 +70,7 @@ export class Firefox {
   async stop() {
     this.socket?.destroy();
     this.process.kill();
-    await this.ended;
+    await ended(this.process, this.ended);
     await rm(this.profile, { recursive: true, force: true });
   }
 }

@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -111,9 +111,51 @@ export class Cluster {
   async stop() {
     opened.delete(this.close);
     this.process.stdin.end();
-    await this.ended;
+    await ended(this.process, this.ended);
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** What a program, a browser or a page is given to end by itself, milliseconds: a hook that waits for ever has no other end. */
+const END_MS = 30_000;
+
+/**
+ * What *promise* comes to, or an error after *milliseconds* that says what was waited for.
+ * @template T @param {Promise<T>} promise @param {number} milliseconds @param {string} what
+ */
+export async function within(promise, milliseconds, what) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited in vain until ${what}`)), milliseconds);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/**
+ * Wait for the end of a program that was told to end; killed, if it does not.  Its `close` may not come: who has inherited its output keeps that open.
+ * @param {import("node:child_process").ChildProcess} process @param {Promise<unknown>} close
+ */
+export async function ended(process, close) {
+  await within(close, END_MS, `${process.spawnfile} ends`).catch(({ message }) => {
+    console.error(`${message}: it is killed`);
+    process.kill("SIGKILL");
+    process.stdout?.destroy();
+    process.stderr?.destroy();
+    process.unref();
+  });
+}
+
+/** Kill all processes that *word* is on the command line of. @param {string} word */
+async function killed(word) {
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+    if (command.includes(word)) process.kill(Number(pid), "SIGKILL");
+  }
+}
+
+/** Close all pages of a test but the browser's first. @param {import("playwright-core").BrowserContext} context */
+export async function closePages(context) {
+  for (const page of context.pages().slice(1)) await within(page.close(), END_MS, `${page.url()} is closed`);
 }
 
 /** What an unmet condition is given, milliseconds: much, for slow machines; nobody waits longer than it takes. */
@@ -128,7 +170,7 @@ const STOP_AGAIN_MS = 500;
 export async function until(condition, what) {
   const end = performance.now() + PATIENCE_MS;
   for (;;) {
-    const found = await condition();
+    const found = await within(Promise.resolve(condition()), PATIENCE_MS, what);
     if (found) return found;
     if (performance.now() > end) throw new Error(`waited in vain until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
@@ -153,8 +195,11 @@ export async function browser(options = {}) {
   const context = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS, env, ...options });
   const close = async () => {
     opened.delete(close);
-    await context.close();
-    await rm(profile, { recursive: true, force: true });
+    await within(context.close(), END_MS, "Chromium ends").catch(({ message }) => {
+      console.error(`${message}: it is killed`);
+      return killed(profile);
+    });
+    await rm(profile, { recursive: true, force: true, maxRetries: 5 });
   };
   opened.add(close);
   return { context, close };

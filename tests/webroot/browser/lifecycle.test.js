@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, afterEach, before } from "node:test";
 
-import { Cluster, assertOneQuestion, browser, database, heard, status, stored, tools, until, visited } from "./harness.js";
+import { Cluster, assertOneQuestion, browser, closePages, database, heard, status, stored, tools, until, visited } from "./harness.js";
 
 const page = (title, more = "") => `<!doctype html><html lang="en"><link rel="icon" href="data:,">${more}<title>${title}</title><script type="module" src="/edge/client.js"></script><p>${title}</p></html>`;
 const POLICY = `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; worker-src 'self'; base-uri 'none'">`;
@@ -33,7 +33,7 @@ after(async () => {
   await chrome?.close();
   await cluster?.stop();
 });
-afterEach(() => Promise.all(chrome.context.pages().slice(1).map((one) => one.close())));
+afterEach(() => closePages(chrome.context));
 
 /** A message on the channel of worker and pages, as another one's. */
 const say = (page, message) => page.evaluate((message) => {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { after, afterEach, before } from "node:test";
 
-import { Cluster, browser, database, until, visited } from "./harness.js";
+import { Cluster, browser, closePages, database, until, visited } from "./harness.js";
 
 const form = (action, fields) => `<form method="post" action="${action}">${fields}<button>Send</button></form>`;
 const page = (title, body) => `<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>${title}</title><script type="module" src="/edge/client.js"></script><h1>${title}</h1>${body}</html>`;
@@ -33,7 +33,7 @@ after(async () => {
   await chrome?.close();
   await cluster?.stop();
 });
-afterEach(() => Promise.all(chrome.context.pages().slice(1).map((one) => one.close())));
+afterEach(() => closePages(chrome.context));
 
 const posted = async () => (await (await fetch(`${home}/take/`)).text()).trim().split("\n").filter(Boolean);
 

@@ -8,9 +8,13 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+import { ended } from "./harness.js";
+
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** Of a whole file of tests, seconds: it ends by itself. */
 const BOUND = 400;
+/** Of what a button does, milliseconds: nodes may take a minute to come back. */
+const PRESS_MS = 90_000;
 
 /** @param {number} port */
 const isFree = (port) => new Promise((resolve) => {
@@ -31,7 +35,7 @@ export class Staging {
     const self = new Staging();
     self.folder = await mkdtemp(join(tmpdir(), "edge-staging-"));
     const base = await basePort();
-    const command = [String(BOUND), join(ROOT, ".venv/bin/python"), "-m", "ops.staging", `--base-port=${base}`, `--folder=${self.folder}`, "--", "--brotli-quality=5"];
+    const command = ["--kill-after=20", String(BOUND), join(ROOT, ".venv/bin/python"), "-m", "ops.staging", `--base-port=${base}`, `--folder=${self.folder}`, "--", "--brotli-quality=5"];
     self.process = spawn("timeout", command, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
     self.ended = new Promise((resolve) => self.process.once("close", resolve));
     self.output = [];
@@ -58,13 +62,13 @@ export class Staging {
   /** Press a button, as a page does. @param {string} order @param {string} [node] */
   async press(order, node = "") {
     const headers = { authorization: `Bearer ${this.token}`, "content-type": "application/json", origin: this.home };
-    const answer = await fetch(this.controls, { method: "POST", headers, body: JSON.stringify({ do: order, node }) });
+    const answer = await fetch(this.controls, { method: "POST", headers, body: JSON.stringify({ do: order, node }), signal: AbortSignal.timeout(PRESS_MS) });
     return { status: answer.status, ...(await answer.json()) };
   }
 
   async stop() {
     this.process.kill("SIGTERM");
-    await this.ended;
+    await ended(this.process, this.ended);
     await rm(this.folder, { recursive: true, force: true });
   }
 }

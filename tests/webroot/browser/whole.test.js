@@ -7,7 +7,7 @@ import { basename, join } from "node:path";
 import test, { after, afterEach, before } from "node:test";
 
 import { seeded } from "../random.js";
-import { Cluster, browser, database, status, stored, tools, until, visited } from "./harness.js";
+import { Cluster, browser, closePages, database, status, stored, tools, until, visited } from "./harness.js";
 
 /** Random histories, and the seed of the first one. */
 const HISTORIES = Number(process.env.HISTORIES ?? 12);
@@ -29,7 +29,7 @@ after(async () => {
   await chrome?.close();
   await cluster?.stop();
 });
-afterEach(() => Promise.all(chrome.context.pages().slice(1).map((one) => one.close())));
+afterEach(() => closePages(chrome.context));
 
 /** What is there of the client in the browser, for the origin of *page*. */
 const remains = (page) => page.evaluate(async () => ({

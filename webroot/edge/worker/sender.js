@@ -181,10 +181,10 @@ class Round {
   /** Nobody wants to know any more. */
   abort = () => this.end();
 
-  /** Ask one node more; its origin, undefined: there is no other. */
-  start() {
+  /** Ask one node more: *chosen*, or the best that has not been; its origin, undefined: there is no other. @param {string} [chosen] */
+  start(chosen) {
     const { sender, nodes, tried, open } = this;
-    const origin = !tried.size && sender.atHome.has(this.path) ? nodes.home : nodes.pick(sender.now(), tried);
+    const origin = chosen ?? (!tried.size && sender.atHome.has(this.path) ? nodes.home : nodes.pick(sender.now(), tried));
     if (origin === undefined) return undefined;
     tried.add(origin);
     const controller = new AbortController();
@@ -219,13 +219,16 @@ class Round {
   failed(origin, failure) {
     this.nodes.failed(origin, this.sender.now());
     if (failure instanceof ServerError || !(this.failure instanceof ServerError)) this.failure = failure;
-    if (this.another() && this.start()) return;
-    if (!this.open.size) this.end();
+    if (!this.another() && !this.open.size) this.end();
   }
 
-  /** Whether there is another node, and a retry for it. */
+  /** Ask another node, where there is one and a retry for it; whether. */
   another() {
-    return this.nodes.all.size > this.tried.size && this.sender.retry();
+    const { nodes, tried, sender } = this;
+    if (nodes.all.size <= tried.size) return false;
+    if (sender.retry()) return this.start() !== undefined;
+    // The page's own node costs no retry: a browser without a worker asks it, and of some paths it alone tells.
+    return nodes.all.has(nodes.home) && !tried.has(nodes.home) && this.start(nodes.home) !== undefined;
   }
 
   /** A hedged request: the first may only be slow. */
@@ -241,7 +244,6 @@ class Round {
     if (slowest !== undefined && this.another()) {
       this.nodes.failed(slowest, this.sender.now());
       this.nodes.started(slowest);
-      this.start();
       this.later(ms, () => this.giveUp(ms));
     } else {
       this.later(PATIENCE_MOST * 4, () => this.end());
