@@ -2,7 +2,11 @@
 
 Each of lint, format, imports, types and the documents counts as one test; trial's, the native ones and
 those of the smart client count one by one.  A part that breaks off without its summary counts as one
-failure.
+failure, and so does one that leaves processes running.
+
+Nothing here waits for ever: each part has its bound of :data:`BOUNDS`, all of them together have
+:data:`ALL_SECONDS`, and each test of trial has that of ``tests/__main__.py``.  Parts that leave a core to
+others run beside one another; browsers and their clusters have the machine to themselves.
 """
 
 from __future__ import annotations
@@ -10,19 +14,62 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tools.make_venv import has_native
+from tools.parts import Count, Part, Parts, one
 from tools.system import COMPILER, DATABASES, NGINX, OPENSSL, Need, ensure
+
+#: What the tests need beside the environment, and what for.
+NEEDS = (
+    (
+        [Need("make", "make"), Need("faketime", "faketime"), *COMPILER, OPENSSL],
+        "for the tests",
+    ),
+    (
+        [
+            *(Need("node", "nodejs"), Need("npm", "npm"), Need("chromium", "chromium")),
+            Need("firefox-esr", "firefox-esr"),
+            *(Need("lynx", "lynx"), Need("w3m", "w3m"), Need("script", "bsdutils")),  # of no scripts
+            Need("certutil", "libnss3-tools"),  # has Chromium trust an authority
+        ],
+        "for the tests of the smart client",
+    ),
+    ([Need("pebble", "pebble")], "for the tests of automatic certificates"),
+    (DATABASES, "for the tests of the demonstration"),
+    ([Need("promtool", "prometheus")], "for the tests of alerts and dashboard"),
+    (NGINX, "for the tests beside nginx and behind it"),
+    ([Need("/etc/mime.types", "media-types")], "for the test of media types"),
+    ([Need("zsh", "zsh"), Need("fish", "fish")], "for the tests of completion"),
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 BIN = VENV / "bin"
+MAKE = ["make", "--no-print-directory", f"PYTHON={sys.executable}"]
+
+#: Seconds after which a part counts as hanging: several times what it takes on a machine of two cores.
+BOUNDS = {
+    "environment": 1200,  # downloads, and compiles
+    "environment of the client": 600,
+    "types": 900,
+    "documents": 900,
+    "native code under ASan and UBSan": 1200,
+    "the client in node": 600,
+    "the client in Chromium": 2400,
+    "the client in Chromium over HTTPS": 900,
+    "trial": 900,  # each share
+}
+BOUND = 300
+#: Seconds for everything, less than the machines that run this for every change have patience for.
+ALL_SECONDS = 80 * 60
+#: Seconds for one file of ``node --test``, its hooks included.
+NODE_FILE_SECONDS = 900
 
 #: What is tried over HTTPS as well: what the browser itself treats differently there (registration of the
 #: worker, sockets, requests to other origins) and what depends on how connections begin and end (choice of a
@@ -41,23 +88,30 @@ OVER_HTTPS = (
 
 def main() -> int:
     """0 when nothing failed."""
-    missing = ensure(
-        [Need("make", "make"), Need("faketime", "faketime"), *COMPILER, OPENSSL], "for the tests"
-    )
-    if missing or not _set_up():
-        print("0 passed, 1 failed")
-        return 1
-    results = [
-        _one("lint", "ruff", "check", "."),
-        _one("format", "ruff", "format", "--check", "."),
-        _one("imports", "lint-imports", "--no-cache"),
-        _one("types", "mypy"),
-        _docs(),
-        _native(),
-        *_client(),
-        _trial(),
-    ]
-    passed, failed = sum(one[0] for one in results), sum(one[1] for one in results)
+    begun = time.monotonic()
+    missing = [what for needs, why in NEEDS for what in ensure(needs, why)]
+    parts = Parts(ROOT, begun + ALL_SECONDS)
+    # Outside of the tree, which stays as it is.
+    folder = Path(tempfile.mkdtemp(prefix="edge-"))
+    slots = min(os.cpu_count() or 1, 4)
+    if _set_up(parts):
+        client = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+        parts.run([part("environment of the client", client)])
+        parts.run(_beside_one_another(), slots)
+        parts.run(_browsers(folder))
+        parts.run(_trial(folder), slots)
+    passed = sum(result.passed for result in parts.results)
+    failed = sum(result.failed for result in parts.results) + len(missing)
+    if failed:
+        print(f"what the tests left is in {folder}")
+        for result in parts.results:
+            if result.failed:
+                print(f"failed: {result.title}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    slowest = sorted(parts.results, key=lambda result: -result.seconds)[:12]
+    print("what took longest:", ", ".join(f"{result.title} {result.seconds:.0f} s" for result in slowest))
+    print(f"{(time.monotonic() - begun) / 60:.1f} minutes")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
@@ -85,124 +139,109 @@ def count_node(output: str, code: int) -> tuple[int, int]:
     return passed, failed or int(code != 0 or not passed)
 
 
-def _set_up() -> bool:
-    """The environment, and the native modules in it: without them half the tests would mean nothing."""
-    if not has_native(BIN / "python"):
-        for stamp in VENV.glob(".installed*"):
-            stamp.unlink()
-    make = ["make", "--no-print-directory", f"PYTHON={sys.executable}", "test-venv"]
-    code, _ = _run("environment", make, EDGE_REQUIRE_NATIVE="1")
-    return code == 0
-
-
-def _one(title: str, program: str, *arguments: str) -> tuple[int, int]:
-    code, _ = _run(title, [str(BIN / program), *arguments])
-    return (1, 0) if code == 0 else (0, 1)
-
-
-def _docs() -> tuple[int, int]:
-    make = ["make", "--no-print-directory", f"PYTHON={sys.executable}", "docs"]
-    code, _ = _run("documents", make)
-    return (1, 0) if code == 0 else (0, 1)
-
-
-def _native() -> tuple[int, int]:
-    make = ["make", "--no-print-directory", "-C", "tests/native", "test"]
-    code, output = _run("native code under ASan and UBSan", make)
-    return count_native(output, code)
-
-
-def _client() -> list[tuple[int, int]]:
-    """The smart client: its types, its logic in node, and all of it in Chromium against real nodes."""
-    node = [Need("node", "nodejs"), Need("npm", "npm"), Need("chromium", "chromium")]
-    node.append(Need("firefox-esr", "firefox-esr"))
-    node += [Need("lynx", "lynx"), Need("w3m", "w3m"), Need("script", "bsdutils")]  # of no scripts
-    node.append(Need("certutil", "libnss3-tools"))  # has Chromium trust an authority
-    if ensure(node, "for the tests of the smart client"):
-        return [(0, 1)]
-    code, _ = _run("environment of the client", ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"])
-    if code:
-        return [(0, 1)]
-    results = []
-    for project in ("workers", "pages", "declarations"):
-        tsc = ["npx", "tsc", "-p", f"tests/webroot/{project}.tsconfig.json"]
-        code, _ = _run(f"types of the client's {project}", tsc)
-        results.append((int(code == 0), int(code != 0)))
-    for title, folder in (("the client in node", "webroot"), ("the client in Chromium", "webroot/browser")):
-        files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / folder).glob("*.test.js"))
-        # One after the other: browsers and clusters of four nodes have the machine's cores to themselves.
-        test = ["node", "--test", "--test-concurrency=1", "--test-reporter=tap", *files]
-        code, output = _run(title, test, TEST_OUTPUT=str(ROOT / ".test-output"))
-        results.append(count_node(output, code))
-    results.append(_client_over_https())
-    return results
-
-
-def _client_over_https() -> tuple[int, int]:
-    """:data:`OVER_HTTPS` with nodes that Chromium trusts as `make run TLS=1` says."""
-    folder = Path(tempfile.mkdtemp(prefix="edge-web-"))
-    try:
-        make = [str(BIN / "python"), "-m", "ops.localhost_authority", str(folder)]
-        if _run("authority of localhost", make)[0]:
-            return 0, 1
-        patterns = [f"--test-name-pattern=^{re.escape(title)}$" for title in OVER_HTTPS]
-        test = ["node", "--test", "--test-concurrency=1", "--test-reporter=tap", *patterns, HTTPS_FILE]
-        environment = {
-            "TEST_TLS": str(folder),
-            "NODE_EXTRA_CA_CERTS": str(folder / "ca.pem"),
-            "TEST_OUTPUT": str(ROOT / ".test-output"),
-        }
-        code, output = _run("the client in Chromium over HTTPS", test, **environment)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def count_over_https(output: str, code: int) -> tuple[int, int]:
+    """The same; of :data:`OVER_HTTPS` each that did not run has failed."""
     passed, failed = count_node(output, code)
     return passed, failed or max(0, len(OVER_HTTPS) - passed)
 
 
-def _trial() -> tuple[int, int]:
-    missing = ensure([Need("pebble", "pebble")], "for the tests of automatic certificates")
-    missing += ensure(DATABASES, "for the tests of the demonstration")
-    missing += ensure([Need("promtool", "prometheus")], "for the tests of alerts and dashboard")
-    missing += ensure(NGINX, "for the tests beside nginx and behind it")
-    missing += ensure([Need("/etc/mime.types", "media-types")], "for the test of media types")
-    missing += ensure([Need("zsh", "zsh"), Need("fish", "fish")], "for the tests of completion")
-    # Short, because the tests make Unix sockets in it; outside of the tree, which stays as it is.
-    folder = Path(tempfile.mkdtemp(prefix="edge-"))
-    trial = [str(BIN / "python"), "-m", "twisted.trial", f"--temp-directory={folder / 't'}", "tests"]
-    code, output = _run("trial", trial)
-    passed, failed = count_trial(output, code)
-    failed += len(missing)
-    if failed:
-        print(f"what the tests left is in {folder}")
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-    return passed, failed
+def part(title: str, command: list[str], count: Count = one, **environment: str) -> Part:
+    """A part with its bound of :data:`BOUNDS`; what follows a colon in *title* tells it from its like."""
+    return Part(title, command, BOUNDS.get(title.partition(":")[0], BOUND), count, environment)
 
 
-def _run(title: str, command: list[str], **environment: str) -> tuple[int, str]:
-    """Run *command*, showing its output; (exit code, output)."""
-    print(f"--- {title}: {' '.join(command)}", flush=True)
-    lines: list[str] = []
-    try:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            errors="replace",
-            env={**os.environ, **environment},
+def shares() -> list[list[str]]:
+    """What trial is given, share by share: each module of tests once.
+
+    A process for each: a hang costs the rest of one, what is left running is known by who left it, and a core
+    that is free takes the next one.  One module of those with real nodes is a share, because it takes
+    long; elsewhere a package is, or the modules beside packages.
+    """
+    tests = ROOT / "tests"
+    found = [[_name(module)] for module in sorted((tests / "end_to_end").glob("test_*.py"))]
+    for folder in (tests, tests / "node", tests / "loadgen"):
+        found.append([_name(module) for module in sorted(folder.glob("test_*.py"))])
+        packages = [path for path in sorted(folder.iterdir()) if (path / "__init__.py").exists()]
+        found += [[_name(path)] for path in packages if path.name not in {"end_to_end", "node", "loadgen"}]
+    return [share for share in found if share]
+
+
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def _set_up(parts: Parts) -> bool:
+    """The environment, and the native modules in it: without them half the tests would mean nothing."""
+    if not has_native(BIN / "python"):
+        for stamp in VENV.glob(".installed*"):
+            stamp.unlink()
+    return parts.run([part("environment", [*MAKE, "test-venv"], EDGE_REQUIRE_NATIVE="1")])
+
+
+def _beside_one_another() -> list[Part]:
+    """What takes one core each, and whose results do not depend on what the others take."""
+    return [
+        part("native code under ASan and UBSan", [*MAKE, "-C", "tests/native", "test"], count_native),
+        part("documents", [*MAKE, "docs"]),
+        part("types", [str(BIN / "mypy")]),
+        part("the client in node", _node("webroot"), count_node),
+        *(
+            part(
+                f"types of the client: {project}",
+                ["npx", "tsc", "-p", f"tests/webroot/{project}.tsconfig.json"],
+            )
+            for project in ("workers", "pages", "declarations")
+        ),
+        part("lint", [str(BIN / "ruff"), "check", "."]),
+        part("format", [str(BIN / "ruff"), "format", "--check", "."]),
+        part("imports", [str(BIN / "lint-imports"), "--no-cache"]),
+    ]
+
+
+def _node(folder: str, *options: str) -> list[str]:
+    """``node --test`` of the files in *folder*, one after the other."""
+    files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / folder).glob("*.test.js"))
+    return [*_NODE, *options, *files]
+
+
+_NODE = [
+    "node",
+    "--test",
+    "--test-concurrency=1",
+    f"--test-timeout={NODE_FILE_SECONDS * 1000}",
+    "--test-reporter=tap",
+]
+
+
+def _browsers(folder: Path) -> list[Part]:
+    """The smart client in Chromium against real nodes, and :data:`OVER_HTTPS` as `make run TLS=1` says."""
+    output = {"TEST_OUTPUT": str(ROOT / ".test-output")}
+    trust = {"TEST_TLS": str(folder), "NODE_EXTRA_CA_CERTS": str(folder / "ca.pem")}
+    patterns = [f"--test-name-pattern=^{re.escape(title)}$" for title in OVER_HTTPS]
+    return [
+        part("the client in Chromium", _node("webroot/browser"), count_node, **output),
+        part("authority of localhost", [str(BIN / "python"), "-m", "ops.localhost_authority", str(folder)]),
+        part(
+            "the client in Chromium over HTTPS",
+            [*_NODE, *patterns, HTTPS_FILE],
+            count_over_https,
+            **output,
+            **trust,
+        ),
+    ]
+
+
+def _trial(folder: Path) -> list[Part]:
+    """The tests in Python, in :func:`shares`."""
+    found = []
+    for number, share in enumerate(shares()):
+        # A short name, because the tests make Unix sockets in it.
+        command = [str(BIN / "python"), "-m", "tests", f"--temp-directory={folder / str(number)}", *share]
+        title = share[0] if len(share) == 1 else f"{share[0].rpartition('.')[0]}.test_*"
+        found.append(
+            part(f"trial: {title}", command, count_trial, PYTHONFAULTHANDLER="1", PYTHONUNBUFFERED="1")
         )
-    except OSError as error:
-        print(f"{command[0]} does not start: {error.strerror}", flush=True)
-        return 1, ""
-    assert process.stdout is not None
-    for line in process.stdout:
-        sys.stdout.write(line)
-        sys.stdout.flush()
-        lines.append(line)
-    return process.wait(), "".join(lines)
+    return found
 
 
 if __name__ == "__main__":

@@ -55,6 +55,9 @@ NGINX = (
 #: What native TLS is compiled with.
 OPENSSL = Need("openssl/ssl.h", "libssl-dev")
 
+#: Seconds for one command of apt-get: a mirror that does not answer is not waited for.
+INSTALL_SECONDS = 900
+
 
 def ensure(needs: Sequence[Need], why: str) -> list[str]:
     """Install what is missing, when this is a Debian machine and we are root.
@@ -70,7 +73,11 @@ def ensure(needs: Sequence[Need], why: str) -> list[str]:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages]
         for command in (["apt-get", "update", "-qq"], install):
-            subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+            try:
+                quiet = subprocess.DEVNULL
+                subprocess.run(command, env=environment, stdout=quiet, check=False, timeout=INSTALL_SECONDS)
+            except subprocess.TimeoutExpired:
+                print(f"{' '.join(command)} has not ended after {INSTALL_SECONDS} seconds", file=sys.stderr)
     still = [need.what for need in missing if not need.is_there()]
     if still:
         remedy = f"on Debian: apt-get install {' '.join(packages)}"

@@ -1,0 +1,56 @@
+"""``python -m tests [OPTION...] MODULE...``: trial, where a test that hangs ends it, with the stacks.
+
+trial bounds only what a test waits for with a Deferred.  Here each test has :data:`TEST_SECONDS`, whatever it
+waits for: then the stacks of all threads are shown below its name and the process exits, because
+nothing can end a thread that waits.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+import time
+from unittest import TestCase
+
+from twisted.scripts import trial
+from twisted.trial.reporter import VerboseTextReporter
+
+#: Seconds for one test.  None takes a fifth of that on a quiet machine.
+TEST_SECONDS = float(os.environ.get("TEST_SECONDS", "300"))
+#: Seconds from which on a test says how long it has taken.
+SLOW = 1.0
+
+
+class BoundedReporter(VerboseTextReporter):  # type: ignore[misc]
+    """Shows each test by its whole name as it begins, and what it took if that is long."""
+
+    def startTest(self, test: TestCase) -> None:
+        """Begin with *test*'s seconds."""
+        super().startTest(test)
+        self._stream.flush()
+        self._begun = time.monotonic()
+        faulthandler.dump_traceback_later(TEST_SECONDS, exit=True)
+
+    def stopTest(self, test: TestCase) -> None:
+        """*test* has ended; what comes until the next one has as many seconds again."""
+        faulthandler.dump_traceback_later(TEST_SECONDS, exit=True)
+        seconds = time.monotonic() - self._begun
+        if seconds >= SLOW:
+            self._write(f" {seconds:.1f} s")
+        super().stopTest(test)
+
+
+class Options(trial.Options):  # type: ignore[misc]
+    """trial's options, with our reporter."""
+
+    def postOptions(self) -> None:
+        """Choose it."""
+        super().postOptions()
+        self["reporter"] = BoundedReporter
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "trial"
+    trial.Options = Options  # type: ignore[misc]
+    trial.run()
