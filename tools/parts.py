@@ -51,6 +51,9 @@ class Result:
     seconds: float
     passed: int
     failed: int
+    skipped: int
+    #: Names of tests that failed, and what :mod:`tools.bounded` has said.
+    failures: list[str]
 
 
 class Parts:
@@ -127,7 +130,9 @@ class _Running:
         failed += any(words.startswith("left running") for words in said)
         said.append(f"{passed} passed, {failed} failed in {seconds:.0f} s")
         _show("".join(f"--- {self._part.title}: {words}\n" for words in said).encode())
-        return Result(self._part.title, seconds, passed, failed)
+        skipped = sum(map(int, re.findall(r"\bskip(?:s=|ped )(\d+)", output)))
+        names = [*failing(output), *amiss(output)]
+        return Result(self._part.title, seconds, passed, failed, skipped, names)
 
     def stop(self) -> None:
         """End it, whatever it is doing."""
@@ -153,6 +158,12 @@ def amiss(output: str) -> list[str]:
         f"{words}; the last test was {last}" if last and words.startswith("broke off") else words
         for words in said
     ]
+
+
+def failing(output: str) -> list[str]:
+    """The tests that failed, by their names in what trial, ``node --test`` or the tests in C have printed."""
+    trial, others = r"^(tests\.\S+) \.\.\. .*\[(?:FAILURE|ERROR)\]", r"^\s*not ok \d*(?: ?- )?(.*)"
+    return re.findall(trial, output, re.MULTILINE) + re.findall(others, output, re.MULTILINE)
 
 
 def _show(new: bytes) -> None:

@@ -89,6 +89,21 @@ class PartTests(SynchronousTestCase):
             )
         self.assertEqual(amiss("\nbounded: broke off: x\n"), ["broke off: x"])
 
+    def test_what_failed_and_was_skipped_is_told_again(self) -> None:
+        script = """cat <<'END'
+tests.a.A.test_a ... [OK]
+tests.a.A.test_b ... [FAILURE] 3.0 s
+tests.a.A.test_c ... [SKIPPED]
+not ok 3 - so it is
+not ok - or so
+FAILED (failures=1, skips=1, successes=1)
+END
+"""
+        self.parts.run([shell("failing", script)])
+        (result,) = self.parts.results
+        self.assertEqual(result.failures, ["tests.a.A.test_b", "so it is", "or so"])
+        self.assertEqual((result.failed, result.skipped), (1, 1))
+
 
 class ShareTests(SynchronousTestCase):
     """What trial is given."""

@@ -22,6 +22,10 @@ class CountTests(SynchronousTestCase):
             count_trial("PASSED (successes=9)\nPASSED (expectedFailures=1, successes=1)\n", 0), (2, 0)
         )
 
+    def test_a_share_of_which_all_is_skipped_has_not_failed(self) -> None:
+        self.assertEqual(count_trial("PASSED (skips=2)\n", 0), (0, 0))
+        self.assertEqual(count_trial("Ran 0 tests in 0.000s\n\nPASSED\n", 0), (0, 1))
+
     def test_trial_that_broke_off_has_failed(self) -> None:
         self.assertEqual(count_trial("Segmentation fault\n", -11), (0, 1))
         self.assertEqual(count_trial("", 0), (0, 1))
