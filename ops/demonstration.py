@@ -20,6 +20,8 @@ from ops.controls import token_of
 
 #: What of ``demonstration/`` is files of the site.
 WEBROOT = Path(__file__).resolve().parents[1] / "demonstration" / "webroot"
+#: What nodes run.
+CONFIGURATION = WEBROOT.parent / "edge.toml"
 #: The file that is published anew, and the hues that it takes in turn (degrees, of OKLCH).
 COLOURS = "site/colours.css"
 HUES = (195, 265, 335, 30, 130)

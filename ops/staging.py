@@ -35,7 +35,7 @@ from edge.config import default_webroot
 from edge.endpoint import quote
 from edge.trust.authority import certify, create
 from ops.controls import Controls, controls_factory
-from ops.demonstration import WEBROOT, Demonstration
+from ops.demonstration import CONFIGURATION, WEBROOT, Demonstration
 from ops.localhost_authority import how_to_trust, make_localhost_certificate
 from ops.ports import is_taken, loopback_addresses, taken_ports
 from ops.staged_cluster import Cluster
@@ -121,7 +121,7 @@ def command_of(
         f"--gossip=127.0.0.1:{gossip_port(port)}",
         *(f"--peer=127.0.0.1:{gossip_port(other)}" for other in peers),
         f"--workers={options.workers}",
-        *([] if options.site else ["--app=/=demonstration.app:app"]),
+        *([] if options.site else [f"--config={CONFIGURATION}"]),
         *options.option,
     ]
 
