@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -41,6 +41,9 @@ class Part:
     seconds: float
     count: Count = one
     environment: Mapping[str, str] = field(default_factory=dict)
+    #: Whether it may be run once more, alone, if it fails: what works with real processes waits for them, and
+    #: on a machine that has other things to do no patience is enough.
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Result:
     skipped: int
     #: Names of tests that failed, and what :mod:`tools.bounded` has said.
     failures: list[str]
+    #: The same of a first run, if this is the second one.
+    at_first: list[str] = field(default_factory=list)
 
 
 class Parts:
@@ -61,6 +66,7 @@ class Parts:
 
     def __init__(self, folder: Path, until: float) -> None:
         self.results: list[Result] = []
+        self._failed: list[Part] = []
         self._folder = folder
         self._until = until
 
@@ -77,18 +83,31 @@ class Parts:
                 time.sleep(0.02)
                 for part in [part for part in running if part.ended()]:
                     running.remove(part)
-                    self.results.append(part.result())
+                    result = part.result()
+                    self.results.append(result)
+                    if result.failed and part.part.again:
+                        self._failed.append(part.part)
         finally:
             for part in running:
                 part.stop()
         return not any(result.failed for result in self.results[before:])
+
+    def run_again(self) -> None:
+        """Run what has failed, and may, once more: one after the other, and nothing beside it."""
+        failed, self._failed = self._failed, []
+        for part in failed:
+            number = next(n for n, result in enumerate(self.results) if result.title == part.title)
+            first = self.results.pop(number)
+            self.run([part])
+            second = self.results.pop()
+            self.results.insert(number, replace(second, at_first=first.failures))
 
 
 class _Running:
     """A part that runs, below :mod:`tools.bounded`."""
 
     def __init__(self, part: Part, folder: Path, left: float, live: bool) -> None:
-        self._part = part
+        self.part = part
         self._live = live
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._shown = 0
@@ -125,14 +144,14 @@ class _Running:
         self._output.seek(0)
         output = self._output.read().decode("utf-8", "replace")
         self._output.close()
-        passed, failed = self._part.count(output, self._process.returncode)
+        passed, failed = self.part.count(output, self._process.returncode)
         said = amiss(output)
         failed += any(words.startswith("left running") for words in said)
         said.append(f"{passed} passed, {failed} failed in {seconds:.0f} s")
-        _show("".join(f"--- {self._part.title}: {words}\n" for words in said).encode())
+        _show("".join(f"--- {self.part.title}: {words}\n" for words in said).encode())
         skipped = sum(map(int, re.findall(r"\bskip(?:s=|ped )(\d+)", output)))
         names = [*failing(output), *amiss(output)]
-        return Result(self._part.title, seconds, passed, failed, skipped, names)
+        return Result(self.part.title, seconds, passed, failed, skipped, names)
 
     def stop(self) -> None:
         """End it, whatever it is doing."""

@@ -2,7 +2,8 @@
 
 Each of lint, format, imports, types and the documents counts as one test; trial's, the native ones and
 those of the smart client count one by one.  A part that breaks off without its summary counts as one
-failure, and so does one that leaves processes running.
+failure, and so does one that leaves processes running.  What works with real processes and fails is run once
+more, alone; that it failed at first is told at the end.
 
 Nothing here waits for ever: each part has its bound of :data:`BOUNDS`, all of them together have
 :data:`ALL_SECONDS`, and each test of trial has that of ``tests/__main__.py``.  Parts that leave a core to
@@ -61,7 +62,7 @@ BOUNDS = {
     "documents": 900,
     "native code under ASan and UBSan": 1200,
     "the client in node": 600,
-    "the client in Chromium": 2400,
+    "the client in Chromium": 900,  # each file
     "the client in Chromium over HTTPS": 900,
     "trial": 900,  # each share
 }
@@ -102,6 +103,7 @@ def main() -> int:
         parts.run(_beside_one_another(), slots)
         parts.run(_browsers(folder))
         parts.run(_trial(folder), slots)
+        parts.run_again()
     passed = sum(result.passed for result in parts.results)
     failed = sum(result.failed for result in parts.results) + len(missing)
     if failed:
@@ -111,6 +113,9 @@ def main() -> int:
                 print(f"failed: {result.title}", *result.failures, sep="\n    ")
     else:
         shutil.rmtree(folder, ignore_errors=True)
+    for result in parts.results:
+        if result.at_first and not result.failed:
+            print(f"failed at first, and passed alone: {result.title}", *result.at_first, sep="\n    ")
     slowest = sorted(parts.results, key=lambda result: -result.seconds)[:12]
     print("what took longest:", ", ".join(f"{result.title} {result.seconds:.0f} s" for result in slowest))
     skipped = sum(result.skipped for result in parts.results)
@@ -148,9 +153,9 @@ def count_over_https(output: str, code: int) -> tuple[int, int]:
     return passed, failed or max(0, len(OVER_HTTPS) - passed)
 
 
-def part(title: str, command: list[str], count: Count = one, **environment: str) -> Part:
+def part(title: str, command: list[str], count: Count = one, again: bool = False, **environment: str) -> Part:
     """A part with its bound of :data:`BOUNDS`; what follows a colon in *title* tells it from its like."""
-    return Part(title, command, BOUNDS.get(title.partition(":")[0], BOUND), count, environment)
+    return Part(title, command, BOUNDS.get(title.partition(":")[0], BOUND), count, environment, again)
 
 
 def shares() -> list[list[str]]:
@@ -187,7 +192,7 @@ def _beside_one_another() -> list[Part]:
         part("native code under ASan and UBSan", [*MAKE, "-C", "tests/native", "test"], count_native),
         part("documents", [*MAKE, "docs"]),
         part("types", [str(BIN / "mypy")]),
-        part("the client in node", _node("webroot"), count_node),
+        part("the client in node", [*_NODE, *_files("webroot")], count_node),
         *(
             part(
                 f"types of the client: {project}",
@@ -201,10 +206,9 @@ def _beside_one_another() -> list[Part]:
     ]
 
 
-def _node(folder: str, *options: str) -> list[str]:
-    """``node --test`` of the files in *folder*, one after the other."""
-    files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / folder).glob("*.test.js"))
-    return [*_NODE, *options, *files]
+def _files(folder: str) -> list[str]:
+    """What ``node --test`` is given of *folder*."""
+    return sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / folder).glob("*.test.js"))
 
 
 _NODE = [
@@ -222,12 +226,16 @@ def _browsers(folder: Path) -> list[Part]:
     trust = {"TEST_TLS": str(folder), "NODE_EXTRA_CA_CERTS": str(folder / "ca.pem")}
     patterns = [f"--test-name-pattern=^{re.escape(title)}$" for title in OVER_HTTPS]
     return [
-        part("the client in Chromium", _node("webroot/browser"), count_node, **output),
+        *(
+            part(f"the client in Chromium: {file}", [*_NODE, file], count_node, again=True, **output)
+            for file in _files("webroot/browser")
+        ),
         part("authority of localhost", [str(BIN / "python"), "-m", "ops.localhost_authority", str(folder)]),
         part(
             "the client in Chromium over HTTPS",
             [*_NODE, *patterns, HTTPS_FILE],
             count_over_https,
+            again=True,
             **output,
             **trust,
         ),
@@ -242,7 +250,7 @@ def _trial(folder: Path) -> list[Part]:
         command = [str(BIN / "python"), "-m", "tests", f"--temp-directory={folder / str(number)}", *share]
         title = share[0] if len(share) == 1 else f"{share[0].rpartition('.')[0]}.test_*"
         found.append(
-            part(f"trial: {title}", command, count_trial, PYTHONFAULTHANDLER="1", PYTHONUNBUFFERED="1")
+            part(f"trial: {title}", command, count_trial, True, PYTHONFAULTHANDLER="1", PYTHONUNBUFFERED="1")
         )
     return found
 

@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from tools.parts import Part, Parts, amiss
+from tools.parts import Part, Parts, amiss, one
 from tools.run_tests import BOUNDS, ROOT, count_trial, shares
 
 #: Seconds for what takes a moment.
@@ -103,6 +104,27 @@ END
         (result,) = self.parts.results
         self.assertEqual(result.failures, ["tests.a.A.test_b", "so it is", "or so"])
         self.assertEqual((result.failed, result.skipped), (1, 1))
+
+    def test_what_fails_beside_others_and_passes_alone_is_told_so(self) -> None:
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        script = f"echo 'not ok 1 - so it is'; mkdir {folder.absolute()}/twice 2>/dev/null && exit 1; exit 0"
+        unsteady = replace(shell("unsteady", script), count=one, again=True)
+        self.parts.run([unsteady, replace(shell("steady", "true"), count=one)])
+        self.assertEqual([result.failed for result in self.parts.results], [1, 0])
+        self.parts.run_again()
+        self.assertEqual(
+            [(result.title, result.passed, result.failed, result.at_first) for result in self.parts.results],
+            [("unsteady", 1, 0, ["so it is"]), ("steady", 1, 0, [])],
+        )
+
+    def test_what_fails_twice_has_failed_and_what_may_not_is_not_run_again(self) -> None:
+        often = replace(shell("often", "echo 'not ok - x'; false"), count=one, again=True)
+        self.parts.run([often, replace(shell("once", "false"), count=one)])
+        self.parts.run_again()
+        self.parts.run_again()
+        self.assertEqual([(r.title, r.failed, r.at_first) for r in self.parts.results],
+                         [("often", 1, ["x"]), ("once", 1, [])])  # fmt: skip
 
 
 class ShareTests(SynchronousTestCase):
