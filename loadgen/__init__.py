@@ -3,9 +3,11 @@
 * ``cli.py``: the command ``loadgen``, which picks the subcommand;
 * ``run/``: virtual users against a real cluster; ``wire/``: their requests; ``subscribers/``: their sockets;
 * ``models/``: how users behave, as arithmetic;
+* ``record/``: a scenario out of an access log, by ``logs/``, which reads one;
 * ``simulate/``: a day of a simulated cluster; ``plan/``: capacity; both from measured ``constants.py``;
 * ``results.py``, ``histogram.py``: what a run came to; ``live/``: while it runs; ``report/``, ``charts/``:
   afterwards;
+* ``output.py``: files, written whole or not at all;
 * ``targets.py``: which addresses may be loaded at all; ``errors.py``.
 
 No subcommand imports another one; what they share stands below them (``pyproject.toml`` has the layers).

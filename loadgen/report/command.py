@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 
 from loadgen.errors import LoadgenError, UsageError
+from loadgen.output import STANDARD_OUTPUT, write
 from loadgen.report.columns import columns
 from loadgen.report.document import document
 from loadgen.report.exposition import exposition
-from loadgen.report.output import STANDARD_OUTPUT, write
 from loadgen.report.runs import Run, read
 from loadgen.results import FILE
 

@@ -1,0 +1,1 @@
+"""Scenarios out of access logs."""
