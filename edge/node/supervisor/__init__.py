@@ -19,7 +19,7 @@ In the order of what happens:
 * ``worker_host.py``: what workers get from the supervisor; ``workers.py``: all workers;
   ``worker_process.py``: one process and its successors; ``worker_state.py``: its states;
   ``worker_control.py``: what it asks for; ``worker_output.py``: what it logs, and how it ended;
-  ``backoff.py``: how soon the next one starts
+  ``backoff.py``: how soon the next one starts; ``patience.py``: how long one that says nothing is waited for
 * ``admin_server.py``, ``admin_api.py``: the admin API, its server and its HTTP;
   ``inspection.py``: what it tells, ``security.py``, ``certificate_report.py``: of what protects it, of
   certificates; ``administration.py``: what it does

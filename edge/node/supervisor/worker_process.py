@@ -28,6 +28,7 @@ from edge.errors import plain
 from edge.node.process import control
 from edge.node.process.signals import signals_held_back
 from edge.node.supervisor.backoff import Backoff
+from edge.node.supervisor.patience import Patience
 from edge.node.supervisor.worker_control import WorkerControl
 from edge.node.supervisor.worker_output import WorkerOutput, how_it_ended
 from edge.node.supervisor.worker_state import WorkerEvent, WorkerLife, WorkerState
@@ -271,11 +272,17 @@ class WorkerSlot:
         talk = self._talk
         if talk is None or self.life.state in (WorkerState.DRAINING, WorkerState.REPLACED):
             return
-        hung = self._later(HUNG_SECONDS, self._hung)
         answered = talk.callRemote(control.Ping)
-        answered.addBoth(lambda _: hung.cancel() if hung.active() else None)
+        now = self._reactor.seconds()
+        self._later(HUNG_SECONDS, self._look, answered, Patience(HUNG_SECONDS, self.pid or 0, now))
 
-    def _hung(self) -> None:
+    def _look(self, answered: Deferred[Any], patience: Patience) -> None:
+        """Kill the process if it still owes *answered*, and has had its time."""
+        if answered.called:
+            return
+        if left := patience.left(self._reactor.seconds()):
+            self._later(left, self._look, answered, patience)
+            return
         self._log.error(
             "worker {index} (pid {pid}) has not answered for {seconds:g} s: killing it",
             index=self.index,
@@ -290,9 +297,9 @@ class WorkerSlot:
                 call.cancel()
         self._calls.clear()
 
-    def _later(self, delay: float, what: Any) -> Any:
+    def _later(self, delay: float, what: Any, *arguments: Any) -> Any:
         self._calls = {call for call in self._calls if call.active()}
-        call = self._reactor.callLater(delay, what)
+        call = self._reactor.callLater(delay, what, *arguments)
         self._calls.add(call)
         return call
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 #: Seconds until a process has to be ready.
 START_SECONDS = 60.0
-#: Seconds without a word after which a process counts as hung, if its ``timeout-seconds`` are not more.
-HUNG_SECONDS = 15.0
 #: Seconds between two replacements of processes that hang or have grown: more often helps nobody.
 PAUSE_SECONDS = 60.0
 #: Seconds that a process has for what runs when its successor is ready.
@@ -146,12 +144,11 @@ class Position:
         if process is None:
             return
         application = self.application
-        silent = self._reactor.seconds() - process.heard
-        hung = max(HUNG_SECONDS, application.timeout_seconds)
+        now = self._reactor.seconds()
         limit = application.memory_mib << 20
         size = resident_bytes(process.pid) if limit and process.pid else 0
-        if silent >= hung:
-            self._kill(process, f"has not turned to the node for {silent:.0f} s, and is killed")
+        if not process.patience.left(now):
+            self._kill(process, f"has not turned to the node for {now - process.heard:.0f} s, and is killed")
         elif limit and size > 2 * limit:
             self._kill(process, f"has {size >> 20} MiB, twice what memory-mib allows, and is killed")
         elif process.kind == "wsgi" and process.stuck >= application.threads:

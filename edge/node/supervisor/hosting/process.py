@@ -29,6 +29,7 @@ from edge.errors import ConfigError, plain
 from edge.node.process.signals import signals_held_back
 from edge.node.supervisor.directories import SAME_USER, User
 from edge.node.supervisor.hosting.output import Output
+from edge.node.supervisor.patience import Patience
 from edge.node.supervisor.worker_output import how_it_ended
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
     from edge.config.applications import Application
 
+#: Seconds without a word after which a process counts as hung, if its ``timeout-seconds`` are not more.
+HUNG_SECONDS = 15.0
 #: Seconds after the end of a drain until the process is killed.
 GRACE_SECONDS = 2.0
 #: Seconds for which the last words of a process that has ended are waited for.
@@ -73,6 +76,9 @@ class ApplicationProcess:
         self.began = reactor.seconds()
         #: When it was heard last.
         self.heard = self.began
+        self._silence = max(HUNG_SECONDS, application.timeout_seconds)
+        #: For its next word.
+        self.patience = Patience(self._silence, 0, self.began)
         self._application = application
         self._owner = owner
         self._user = user
@@ -174,6 +180,7 @@ class ApplicationProcess:
     def took(self, kind: int, elements: list[Any]) -> None:
         """It said something over the control connection."""
         self.heard = self._reactor.seconds()
+        self.patience = Patience(self._silence, self.pid or 0, self.heard)
         if kind == control.READY and not self.is_ready:
             self.is_ready, self.kind = True, elements[0].decode()
             self._owner.is_ready(self)
