@@ -112,6 +112,8 @@ class Result(msgspec.Struct, kw_only=True):
     seed: int
     processes: int
     policy: str = "smart"
+    #: The one node was any server, its users browsers without the smart client.
+    plain: bool = False
     verdict: Verdict
     #: Why it is not "ok"; empty then.
     reasons: list[str] = []

@@ -6,5 +6,6 @@
 * ``choice.py``, ``choice_arrays.py``, ``choice_constants.py``: which node a client goes to,
   by the smart client's formulas and by other policies: for one, for many at once, the constants of both;
 * ``weight_arrays.py``: the weights that nodes publish, many at once;
+* ``http_caching.py``: what a browser's cache may do with a response;
 * ``daily.py``: how many users there are at which hour.
 """

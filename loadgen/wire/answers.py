@@ -25,6 +25,8 @@ from loadgen.wire.interface import GARBAGE, TOO_LARGE
 HEAD_BYTES = 64 * 1024
 #: Of an entity-tag, how much is kept.
 ETAG_BYTES = 63
+#: A Last-Modified that is longer is no date.
+MODIFIED_BYTES = 31
 #: What a max-age beyond it counts as (RFC 9111 section 1.2.2).
 MAX_AGE = (1 << 31) - 1
 
@@ -67,6 +69,11 @@ class AnswerReader:
         self.closing = False
         #: Opaque tag, without quotes.
         self.etag = b""
+        #: 1: it is weak.
+        self.weak = 0
+        #: Seconds of Age; Last-Modified.
+        self.age = 0
+        self.modified = b""
         self._max_age = -1
         self._uncacheable = self._chunked = self._says_close = self._says_keep_alive = False
         self._version_1_0 = version_1_0
@@ -194,6 +201,13 @@ class AnswerReader:
             match = _ETAG.fullmatch(value)
             if match is not None and not self.etag:
                 self.etag = match[1][:ETAG_BYTES]
+                self.weak = int(bool(self.etag) and value.startswith(b"W/"))
+        elif name == b"age":
+            if value.isdigit() and not self.age:
+                self.age = min(int(value[:18]), MAX_AGE)
+        elif name == b"last-modified":
+            if len(value) <= MODIFIED_BYTES and not self.modified:
+                self.modified = value
         elif name == b"cache-control":
             for directive in value.split(b","):
                 self._cache_directive(directive.strip(b" \t").lower())

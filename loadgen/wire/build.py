@@ -32,7 +32,12 @@ ffibuilder.cdef(_declarations("wire_client.h"))
 ffibuilder.cdef(
     """
     typedef struct { const uint8_t *bytes; size_t length; } edge_span;
-    typedef struct { uint16_t status; uint8_t closing, etag_length, etag[63]; ...; } wire_reply;
+    typedef struct {
+        int64_t age;
+        uint16_t status;
+        uint8_t closing, weak, etag_length, modified_length, etag[63], modified[31];
+        ...;
+    } wire_reply;
     typedef enum {
         WIRE_REPLY_MORE, WIRE_REPLY_BODY, WIRE_REPLY_DONE, WIRE_REPLY_GARBAGE, WIRE_REPLY_TOO_LARGE
     } wire_reply_verdict;

@@ -63,6 +63,12 @@ class Answer(NamedTuple):
     #: Where in ``Wire.bodies`` the body begins, and its length.
     body_at: int
     body_length: int
+    #: Of Age, seconds (RFC 9111 section 5.1); 0 without one.
+    age: int = 0
+    #: 1: the entity tag is weak.
+    weak: int = 0
+    #: Last-Modified as it came; b"" without one (at most 31 bytes are kept).
+    modified: bytes = b""
 
 
 class Wire(Protocol):

@@ -14,7 +14,7 @@ from loadgen.wire._native import ffi, lib
 from loadgen.wire.interface import Answer, Limits
 
 #: ``wire_answered``: Answer's fields in Answer's order ("64p": a length, then the bytes).
-_ANSWERED = struct.Struct("=qIHHqqqqqQQ64pqQQ")
+_ANSWERED = struct.Struct("=qIHHqqqqqQQ64pqQQiI32p")
 
 
 class NativeWire:

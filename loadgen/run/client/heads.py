@@ -1,4 +1,4 @@
-"""The requests of smart clients, byte for byte as Chromium sends them.
+"""The requests of smart clients, and of browsers without one, byte for byte as Chromium sends them.
 
 At home, the origin that the page came from, a validator goes into If-None-Match; to other nodes it goes
 into the query, since a header set by a script would cost a CORS preflight for each URL.
@@ -33,11 +33,16 @@ class Heads:
         #: (kind, node, home): all header lines after the request line, without the validator.
         self.lines: dict[tuple[str, int, int], bytes] = {}
 
-    def get(self, node: int, home: int, path: bytes, kind: str, etag: bytes = b"") -> bytes:
-        """A GET of *path*, of a resource of that *kind*, from *node*; *etag*: of the copy there is."""
+    def get(
+        self, node: int, home: int, path: bytes, kind: str, etag: bytes = b"", more: bytes = b""
+    ) -> bytes:
+        """A GET of *path*, of a resource of that *kind*, from *node*; *etag*: of the copy there is.
+
+        *more*: header lines beside the others.
+        """
         lines = self.lines.get((kind, node, home)) or self._make(kind, node, home)
         if not etag:
-            return b"GET %b HTTP/1.1\r\n%b\r\n" % (path, lines)
+            return b"GET %b HTTP/1.1\r\n%b%b\r\n" % (path, lines, more)
         if node == home:
             return b'GET %b HTTP/1.1\r\n%bIf-None-Match: "%b"\r\n\r\n' % (path, lines, etag)
         sign = b"&" if b"?" in path else b"?"
@@ -67,6 +72,26 @@ class Heads:
             f"Sec-Fetch-Mode: {mode}\r\nSec-Fetch-Dest: {own.destination if same else 'empty'}\r\n"
             f"Referer: {self._urls[home]}/sw.js\r\n"
         )
+        fields.append(_END)
+        lines = self.lines[kind, node, home] = "".join(fields).encode("ascii")
+        return lines
+
+
+class BrowserHeads(Heads):
+    """The request messages of browsers without the smart client: navigations, and what pages name."""
+
+    def _make(self, kind: str, node: int, home: int) -> bytes:
+        own = KINDS["fetch" if kind == "post" else kind]
+        fields = [f"Host: {self._hosts[node]}\r\nConnection: keep-alive\r\n", _AGENT]
+        if kind == "document":
+            fields.append("Upgrade-Insecure-Requests: 1\r\n")
+        if kind == "post":
+            fields.append(f"Origin: {self._urls[home]}\r\n")
+        site = "none" if kind == "document" else "same-origin"
+        fields.append(f"Accept: {own.accept}\r\nSec-Fetch-Site: {site}\r\nSec-Fetch-Mode: {own.mode}\r\n")
+        if kind == "document":
+            fields.append("Sec-Fetch-User: ?1\r\n")
+        fields.append(f"Sec-Fetch-Dest: {own.destination}\r\n")
         fields.append(_END)
         lines = self.lines[kind, node, home] = "".join(fields).encode("ascii")
         return lines

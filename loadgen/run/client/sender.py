@@ -59,7 +59,7 @@ class LogicalRequest:
         self.path = path
         self.kind = kind
         self.etag = etag
-        #: Of a POST, and header lines instead of those of a text.
+        #: Of a POST; header lines of its own: of a POST instead of those of a text, of a GET beside the rest.
         self.body = body
         self.lines = lines
         #: Bits of the nodes that were asked in this round; (token, node) of what is on its way.
@@ -159,7 +159,7 @@ class Sender:
         if request.body:
             octets = self._heads.post(node, home, request.path, request.body, request.lines)
         else:
-            octets = self._heads.get(node, home, request.path, request.kind, request.etag)
+            octets = self._heads.get(node, home, request.path, request.kind, request.etag, request.lines)
         self._wire.send(token, request.user, node, due, octets)
 
     def was_planned(self, token: int) -> bool:

@@ -1,7 +1,8 @@
 """The coordinator: the parent of a run's processes, from the command line to the verdict.
 
 * ``command.py``: ``loadgen run``; ``scenario_file.py``: the TOML file, read and checked;
-* ``crawl.py``: what the site has, and where its nodes are; ``links.py``: what a page leads to;
+* ``crawl.py``: what the site has, and where its nodes are; ``plain_crawl.py``: the
+  same of any server; ``links.py``: what a page leads to;
   ``queries.py``: what its scripts ask for; ``shared_answers.py``: what nodes counted of applications;
 * ``dealing.py``: how many processes it takes, and the share of each; ``worker_pool.py``: those processes;
 * ``coordinator.py``: one run, from "go" to its result; ``events.py``: what happens meanwhile;

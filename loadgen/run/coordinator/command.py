@@ -1,4 +1,4 @@
-"""The subcommand ``loadgen run SCENARIO --cluster URL``, from its options to its exit code."""
+"""The subcommand ``loadgen run SCENARIO --cluster URL``, or ``--plain URL``: from options to exit code."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -17,15 +18,17 @@ from loadgen.results import EXIT_CODES, Result, save
 from loadgen.run.coordinator.coordinator import Coordinator
 from loadgen.run.coordinator.crawl import Crawler
 from loadgen.run.coordinator.dealing import deal, rate_of, socket_processes, user_processes
+from loadgen.run.coordinator.plain_crawl import PlainCrawler
 from loadgen.run.coordinator.scenario_file import read
 from loadgen.run.coordinator.shared_answers import SharedAnswers
 from loadgen.run.coordinator.summary import print_summary
 from loadgen.run.coordinator.worker_pool import WorkerPool
 from loadgen.run.messages.addresses import parse_address
 from loadgen.run.messages.job import NodeAddress
-from loadgen.run.messages.scenario import POLICIES, Scenario
+from loadgen.run.messages.scenario import POLICIES, Scenario, Sockets
 from loadgen.run.messages.token import read_token
-from loadgen.targets import resolve
+from loadgen.targets import Target, resolve
+from loadgen.wire.interface import Limits
 
 _MOST_USERS, _MOST_PROCESSES = 100_000_000, 256
 
@@ -33,8 +36,10 @@ _MOST_USERS, _MOST_PROCESSES = 100_000_000, 256
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of the subcommand."""
     parser.add_argument("scenario", type=Path, help="a TOML file, like scenarios/returning-readers.toml")
-    parser.add_argument(
-        "--cluster", required=True, metavar="URL", help="any node, like http://localhost:8001"
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--cluster", metavar="URL", help="any node, like http://localhost:8001")
+    where.add_argument(
+        "--plain", metavar="URL", help="any server instead: browsers without the smart client read its site"
     )
     parser.add_argument("--users", type=int, metavar="N", help="instead of the scenario's; rates follow")
     parser.add_argument("--duration", type=float, metavar="S", help="seconds, instead of the scenario's")
@@ -86,10 +91,13 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     out = options.out or Path("results", f"{options.scenario.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
     _check_writable(out)
     owned = tuple(options.i_own_this_target)
-    target = resolve(options.cluster, owned)
-    crawler = Crawler(options.cluster.rstrip("/"), target.address)
+    url = options.plain or options.cluster
+    target = resolve(url, owned)
+    if options.plain:
+        scenario = _plainly(scenario, target)
+    crawler = (PlainCrawler if options.plain else Crawler)(_origin(url), target.address)
     with contextlib.closing(crawler):
-        nodes = _nodes(crawler, owned)
+        nodes = [_server(url, target)] if options.plain else _nodes(crawler, owned)
         crawler.ask_for(scenario.site.queries, scenario.site.documents)
         site = (
             crawler.listed(folder / scenario.site.list)
@@ -100,16 +108,18 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     processes += socket_processes(scenario)
     if workers and len(workers) <= socket_processes(scenario):
         parser.error(f"--workers: {socket_processes(scenario)} of them hold sockets; name more")
+    for path in crawler.left_out:
+        print(f"loadgen run: {path} is left out: it is over {Limits().body_bytes >> 20} MiB", file=sys.stderr)
     pool = WorkerPool(processes, [node.host for node in nodes], workers, token)
     view: View | None = None
     result: Result | None = None
     try:
-        jobs = deal(scenario, len(pool), rate, site, nodes, options.wire, apart=bool(workers))
+        jobs = deal(scenario, len(pool), rate, site, nodes, options.wire, bool(workers), bool(options.plain))
         view = (JsonLines if options.json else Live)(scenario.title, scenario.duration_s, scenario.users)
         coordinator = Coordinator(pool, jobs, view)
         shared = SharedAnswers(options.state)
         coordinator.run()
-        result = coordinator.result(options.cluster, str(options.scenario), shared.counts())
+        result = coordinator.result(url, str(options.scenario), shared.counts())
     finally:
         if view is not None:
             view.close(result)
@@ -140,6 +150,27 @@ def _changed(scenario: Scenario, options: argparse.Namespace, parser: argparse.A
     return msgspec.structs.replace(
         scenario, **{name: value for name, value in given.items() if value is not None}
     )
+
+
+def _plainly(scenario: Scenario, target: Target) -> Scenario:
+    """The *scenario* for any server: what only a cluster has is left out, and said to be."""
+    if scenario.sockets.share:
+        print("loadgen run: --plain: no WebSockets are opened; [sockets] is for clusters", file=sys.stderr)
+    site = scenario.site
+    if target.path != "/" and site.start == "/":
+        site = msgspec.structs.replace(site, start=target.path)
+    return msgspec.structs.replace(scenario, policy="one", sockets=Sockets(), site=site)
+
+
+def _origin(url: str) -> str:
+    """Scheme and authority of *url*, as clients name them."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _server(url: str, target: Target) -> NodeAddress:
+    """Any server, as the one node of a run."""
+    return NodeAddress(target.host, _origin(url), target.address[0], target.address[1])
 
 
 def _check_writable(folder: Path) -> None:

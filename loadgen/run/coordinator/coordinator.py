@@ -152,6 +152,7 @@ class Coordinator:
             seed=scenario.seed,
             processes=len(self._pool),
             policy=scenario.policy,
+            plain=self._jobs[0].plain,
             verdict=decision,
             reasons=reasons,
             thresholds=thresholds,

@@ -19,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 
 import brotlicffi
 import msgspec
+import zstandard
 
 from edge.load.document import LoadDocument
 from edge.load.document import decode as decode_load
@@ -67,6 +68,10 @@ class Crawler:
         self._bodies: dict[int, bytes] = {}
         self._queries: Sequence[Query] = ()
         self._documents: dict[str, str] = {}
+        #: Paths of what is there, but too large for a run.
+        self.left_out: list[str] = []
+        #: Where the first answer led that led to another site.
+        self._elsewhere = ""
 
     def close(self) -> None:
         """Close the connection; it opens again when something is asked."""
@@ -80,6 +85,7 @@ class Crawler:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise LoadgenError(
                 f"{self._url}/.edge/load: no load document ({error}); is this a node of twistd edge?"
+                " --plain URL loads any server"
             ) from None
 
     def ask_for(self, queries: Sequence[Query], documents: str) -> None:
@@ -119,7 +125,8 @@ class Crawler:
                     waiting.append(target)
             pages.append(parts)
         if not pages:
-            raise LoadgenError(f"{self._url}{start}: there is no page; name another with [site] start")
+            leads = f"it leads to {self._elsewhere}" if self._elsewhere else "there is no page"
+            raise LoadgenError(f"{self._url}{start}: {leads}; name another with [site] start")
         return self._complete(pages)
 
     def listed(self, file: Path) -> SiteMap:
@@ -147,6 +154,13 @@ class Crawler:
 
     def _complete(self, pages: list[list[int]]) -> SiteMap:
         """The site map of *pages* with their queries, and what the smart client needs, where there is one."""
+        self._with_queries(pages)
+        beside = [one for path in (_WORKER, _RULES) if (one := self._resource(path, "script")) is not None]
+        worker = list(self._with_imports(_WORKER, "script")) if self._numbers.get(_WORKER) is not None else []
+        return SiteMap(self.resources, pages, worker, beside)
+
+    def _with_queries(self, pages: list[list[int]]) -> None:
+        """What scripts of *pages* ask for becomes part of them."""
         for parts in pages:
             for address in addresses(self._queries, self._documents, self.resources[parts[0]].path):
                 number = self._resource(address, "fetch")
@@ -154,9 +168,6 @@ class Crawler:
                     raise LoadgenError(f"{self._url}{address}: the query has no answer that is shared")
                 if number not in parts:
                     parts.append(number)
-        beside = [one for path in (_WORKER, _RULES) if (one := self._resource(path, "script")) is not None]
-        worker = list(self._with_imports(_WORKER, "script")) if self._numbers.get(_WORKER) is not None else []
-        return SiteMap(self.resources, pages, worker, beside)
 
     def _with_imports(self, path: str, kind: str) -> Iterator[int]:
         """The resource at *path*, and the modules that it imports, and theirs."""
@@ -193,27 +204,36 @@ class Crawler:
             if not is_shared or answer.getheader("ETag") or answer.status != 200:
                 break  # the first answers of an application pass
             answer, body = self._get(path, KINDS[kind].accept)
-        etag = re.fullmatch(r'"([\x21\x23-\x7e]{1,63})"', answer.getheader("ETag") or "")
         self._numbers[path] = None
         if answer.status in _MOVED and moves < _MOST_MOVES:
             target = self.local_path(path, answer.getheader("Location") or "")
             self._numbers[path] = self._resource(target, kind, moves + 1) if target else None
+            self._elsewhere = self._elsewhere or ("" if target else answer.getheader("Location") or "")
             return self._numbers[path]
+        found = self._found(path, kind, answer, body)
+        if found is None:
+            return None
+        self._numbers[path] = number = len(self.resources)
+        self.resources.append(found)
+        if kind in ("document", "script"):
+            self._bodies[number] = _decoded(body, answer.getheader("Content-Encoding"))
+        return number
+
+    def _found(
+        self, path: str, kind: str, answer: http.client.HTTPResponse, body: bytes
+    ) -> CrawledResource | None:
+        """The resource that *answer* brought; None if there is nothing to confirm."""
+        etag = re.fullmatch(r'"([\x21\x23-\x7e]{1,63})"', answer.getheader("ETag") or "")
         if answer.status != 200 or etag is None:
             return None
         if etag[1] != etag_of(sha256(body).digest()).decode("ascii"):
             raise LoadgenError(
                 f"{self._url}{path}: its ETag is not the digest of its bytes; this is no node of twistd edge"
+                " (--plain URL loads any server)"
             )
-        self._numbers[path] = number = len(self.resources)
-        self.resources.append(
-            CrawledResource(
-                path, kind, etag[1], len(body), max_age(answer.getheader("Cache-Control")), is_shared
-            )
-        )
-        if kind in ("document", "script"):
-            self._bodies[number] = _decoded(body, answer.getheader("Content-Encoding"))
-        return number
+        age = max_age(answer.getheader("Cache-Control"))
+        is_shared = answer.getheader("Cache-Status") is not None
+        return CrawledResource(path, kind, etag[1], len(body), age, is_shared)
 
     def _get(self, path: str, accept: str) -> tuple[http.client.HTTPResponse, bytes]:
         fields = {"Host": self._host, "Accept": accept, "Accept-Encoding": ACCEPT_ENCODING}
@@ -221,7 +241,7 @@ class Crawler:
             try:
                 self._connection.request("GET", path, headers=fields)
                 answer = self._connection.getresponse()
-                return answer, self._whole(answer, path)
+                return answer, self._whole(answer, path, accept)
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()
                 if attempt:
@@ -231,7 +251,7 @@ class Crawler:
                     ) from None
         raise AssertionError("not reached")
 
-    def _whole(self, answer: http.client.HTTPResponse, path: str) -> bytes:
+    def _whole(self, answer: http.client.HTTPResponse, path: str, accept: str) -> bytes:
         """The body; a server that sends on and on, or hardly anything, is not waited for."""
         body = bytearray()
         deadline = time.monotonic() + self._patience_s
@@ -262,11 +282,15 @@ def max_age(value: str | None) -> int:
 
 def _decoded(body: bytes, coding: str | None) -> bytes:
     """*body* without its content coding; b"" if it is damaged or of a coding unknown here."""
-    with contextlib.suppress(OSError, EOFError, zlib.error, brotlicffi.error):
+    with contextlib.suppress(OSError, EOFError, zlib.error, brotlicffi.error, zstandard.ZstdError):
         if coding == "br":
             return bytes(brotlicffi.decompress(body))
         if coding == "gzip":
             return gzip.decompress(body)
+        if coding == "deflate":
+            return zlib.decompress(body)
+        if coding == "zstd":
+            return zstandard.ZstdDecompressor().decompress(body, max_output_size=MOST_BYTES)
         if coding is None:
             return body
     return b""

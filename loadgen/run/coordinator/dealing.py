@@ -65,10 +65,11 @@ def deal(
     nodes: Sequence[NodeAddress],
     wire: str,
     apart: bool = False,
+    plain: bool = False,
 ) -> list[Job]:
     """The jobs of *workers* processes, those for sockets last; *rate*: of sessions, of all users.
 
-    *apart*: each is on a machine of its own.
+    *apart*: each is on a machine of its own; *plain*: the one node is any server.
     """
     listeners = socket_processes(scenario)
     workers -= listeners
@@ -90,6 +91,7 @@ def deal(
                 phase=(number + 0.5) / workers,
                 neighbours=1 if apart else workers,
                 wire=wire,
+                plain=plain,
             )
         )
     for number in range(listeners):

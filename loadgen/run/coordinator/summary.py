@@ -27,8 +27,9 @@ def rows(result: Result) -> list[tuple[str, str]]:
         f"{name} {measures[name]:.3g}" for name in ("p50", "p90", "p99", "p99.9", "p100") if name in measures
     )
     shares = ", ".join(f"{node.id} {node.requests:,}" for node in result.nodes)
+    how = "browsers without the smart client" if result.plain else f"policy {result.policy}"
     lines = [
-        ("users", f"{result.users:,}, policy {result.policy}, seed {result.seed}"),
+        ("users", f"{result.users:,}, {how}, seed {result.seed}"),
         ("sessions, page views", f"{counts.get('sessions', 0):,}, {counts.get('page_views', 0):,}"),
         ("requests", f"{counts.get('requests', 0):,}, {measures.get('rps', 0):,.0f} per second"),
         ("latency, corrected", f"{milliseconds} ms"),

@@ -42,3 +42,5 @@ class Job(msgspec.Struct, kw_only=True):
     #: Seconds from "go" to the beginning.
     delay: float = 0.5
     wire: str = "auto"
+    #: The one node is any server: browsers without the smart client.
+    plain: bool = False

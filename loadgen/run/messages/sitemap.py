@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from loadgen.models.http_caching import Caching
+
 #: What the users' browsers accept; the node's ETags are those of these codings.
 ACCEPT_ENCODING = "gzip, deflate, br, zstd"
 
@@ -43,6 +45,8 @@ class CrawledResource(msgspec.Struct):
     max_age: int
     #: An application's: an answer that passes has no ETag of ours.
     is_shared: bool = False
+    #: What else a browser's cache goes by; only of a plain server's.
+    caching: Caching | None = None
 
 
 class SiteMap(msgspec.Struct):

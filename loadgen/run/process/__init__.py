@@ -4,7 +4,8 @@
   lends a machine to a coordinator elsewhere;
 * ``assembly.py``: the components of one process, from its job;
 * ``engine.py``: the turns of its loop; ``subscriber_engine.py``: the same for one that holds WebSockets;
-* ``arrival_scheduler.py``: open-loop arrivals: who comes when; ``virtual_users.py``: sessions and page views;
+* ``arrival_scheduler.py``: open-loop arrivals: who comes when; ``sessions.py``: sessions of page views;
+* ``virtual_users.py``: users with the smart client; ``plain_readers.py``: browsers without it;
 * ``checking.py``: whether the answers are what was published;
 * ``interval_stats.py``: figures of a second, latency corrected for coordinated omission.
 

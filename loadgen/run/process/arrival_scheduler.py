@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from loadgen.models.calendar import FINE, TICKS, Calendar
 from loadgen.models.users import BEGIN, Users
-from loadgen.run.process.virtual_users import VirtualUsers
+from loadgen.run.process.sessions import Sessions
 
 #: Users that are tried before nobody counts as free.
 _TRIES = 64
@@ -24,7 +24,7 @@ class ArrivalScheduler:
         self,
         users: Users,
         calendar: Calendar,
-        virtual_users: VirtualUsers,
+        virtual_users: Sessions,
         times: Iterator[float],
         counts: Counter[str],
         pages_mean: float,

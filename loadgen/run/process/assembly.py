@@ -15,12 +15,15 @@ from loadgen.models.calendar import TICKS, Calendar
 from loadgen.models.users import BEGIN, Users
 from loadgen.run.client.choosing import Choosing
 from loadgen.run.client.clock import Clock
-from loadgen.run.client.heads import Heads
+from loadgen.run.client.heads import BrowserHeads, Heads
+from loadgen.run.client.private_cache import PrivateCache
 from loadgen.run.client.sender import Sender
 from loadgen.run.client.site import Site
 from loadgen.run.messages.job import Job
 from loadgen.run.process.arrival_scheduler import ArrivalScheduler
 from loadgen.run.process.interval_stats import IntervalStats
+from loadgen.run.process.plain_readers import PlainReaders
+from loadgen.run.process.sessions import Sessions
 from loadgen.run.process.virtual_users import VirtualUsers
 from loadgen.wire import select
 from loadgen.wire.interface import Limits, Wire
@@ -38,7 +41,7 @@ class WorkerComponents:
     users: Users
     wire: Wire
     sender: Sender
-    virtual_users: VirtualUsers
+    virtual_users: Sessions
     arrivals: ArrivalScheduler
     stats: IntervalStats
     counts: Counter[str]
@@ -79,12 +82,20 @@ def assemble(job: Job) -> WorkerComponents:
     choosing = Choosing(users, scenario.policy, urls, draws.uniform(streams[5]))
     names = [node.id for node in job.nodes]
     stats = IntervalStats(names)
-    sender = Sender(wire, clock, users, choosing, Heads(urls), draws.uniform(streams[8]), counts)
-    virtual_users = VirtualUsers(
-        Site(job.site), users, calendar, choosing, sender, clock, wire, counts, drawn,
-        int(scenario.stale_ms * TICKS / 1000), stats.ended, scenario.mutations,
-        int(scenario.sockets.share * job.users),
-    )  # fmt: skip
+    heads = BrowserHeads(urls) if job.plain else Heads(urls)
+    sender = Sender(wire, clock, users, choosing, heads, draws.uniform(streams[8]), counts)
+    virtual_users: Sessions
+    if job.plain:
+        virtual_users = PlainReaders(
+            PrivateCache(job.site, users), urls[0], users, calendar, sender, clock, wire, counts, drawn,
+            stats.ended, scenario.mutations,
+        )  # fmt: skip
+    else:
+        virtual_users = VirtualUsers(
+            Site(job.site), users, calendar, choosing, sender, clock, wire, counts, drawn,
+            int(scenario.stale_ms * TICKS / 1000), stats.ended, scenario.mutations,
+            int(scenario.sockets.share * job.users),
+        )  # fmt: skip
     comes = draws.uniform(streams[10])
     arrivals = ArrivalScheduler(
         users, calendar, virtual_users, _times(job, streams[6]), counts, session.pages_mean, comes

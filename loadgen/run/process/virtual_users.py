@@ -1,4 +1,4 @@
-"""Virtual users: sessions of page views, each with the requests that a smart client makes for it.
+"""Virtual users: page views, each with the requests that a smart client makes for it.
 
 Everything of a page that is kept is confirmed by one ``POST /.edge/revalidate``, or a conditional GET
 where it is a single thing; what is fresh needs no request; what is not kept is fetched, assets after the
@@ -10,7 +10,6 @@ Ticks, see :mod:`loadgen.models.calendar`.
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -18,7 +17,7 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from edge.load.document import decode as decode_load
-from loadgen.models.calendar import TICKS, Calendar
+from loadgen.models.calendar import Calendar
 from loadgen.models.users import Users
 from loadgen.run.client.browser_cache import BrowserCache, CacheLookup
 from loadgen.run.client.choosing import Choosing
@@ -27,10 +26,11 @@ from loadgen.run.client.sender import LogicalRequest, Sender
 from loadgen.run.client.site import Page, Resource, Site
 from loadgen.run.messages.scenario import Mutations
 from loadgen.run.process.checking import AnswerChecker, StaleCandidate
-from loadgen.wire.interface import ERRORS, Answer, Wire
+from loadgen.run.process.sessions import Record, Sessions
+from loadgen.wire.interface import Answer, Wire
 
-#: Purposes of requests; those below 0 are not worth a second request.
-BATCH, PAGE, ASSET, NEWER, MUTATION, PROBE, FEED, LOAD = 0, 1, 2, 3, -1, -2, -3, -4
+#: Purposes of requests; those below 0 (MUTATION, too) are not worth a second request.
+BATCH, PAGE, ASSET, NEWER, PROBE, FEED, LOAD = 0, 1, 2, 3, -2, -3, -4
 
 #: A node makes a load document so often, and pushes it.
 _FEED_NS = 250_000_000
@@ -59,7 +59,7 @@ class BatchAnswer(msgspec.Struct):
 _BATCH_ANSWER = msgspec.json.Decoder(BatchAnswer)
 
 
-class VirtualUsers:
+class VirtualUsers(Sessions):
     """The virtual users of a process: what each asks, and what becomes of the answers."""
 
     def __init__(
@@ -74,75 +74,36 @@ class VirtualUsers:
         counts: Counter[str],
         draws: Mapping[str, Callable[[], float]],
         stale_ticks: int,
-        record: Callable[[LogicalRequest, Answer | None, str], None],
+        record: Record,
         mutations: Mutations | None = None,
         informed: int = 0,
     ) -> None:
-        """*draws*: think (seconds), pages (of a session), page (its number), uniform.
+        """*informed*: how many users have a WebSocket, and so always the newest load document.
 
-        *record*: called with (request, answer, reason) when a request has ended; reason is "" or an error.
-
-        *informed*: how many users have a WebSocket, and so always the newest load document.  Their sockets
-        are held by other processes (:mod:`loadgen.run.process.subscriber_engine`); here it is read once for
-        all of them.
+        Their sockets are held by other processes (:mod:`loadgen.run.process.subscriber_engine`); here it is
+        read once for all of them.
         """
-        self._site, self._users, self._calendar = site, users, calendar
-        self._choosing, self._sender = choosing, sender
-        self._clock, self._wire, self._counts = clock, wire, counts
-        self._think, self._page, self._pages, self._uniform = (
-            draws["think"], draws["page"], draws["pages"], draws["uniform"],
-        )  # fmt: skip
-        self._mutations = mutations
-        self._mutated = 0
+        super().__init__(users, calendar, sender, clock, wire, counts, draws, record, mutations)
+        self._site, self._choosing = site, choosing
         self._touched = _touched(site, mutations)
-        #: Begins the keys of this process: no other one, and no other run, may have the same.
-        self._keys = secrets.token_hex(8)
         self._checker = AnswerChecker(site, stale_ticks, users.nodes, counts, self._probe)
-        self.active = 0
         self._cache = BrowserCache(site, users)
         self._documents: dict[bytes, int] = {}
         self._informed = informed
         self._newest = self._reader = 0
         self._feed_at = 0
-        self._record = record
 
-    # ---- sessions ----
+    # ---- Sessions's overrides ----
 
-    def arrive(self, user: int, tick: int) -> None:
-        """Begin a session of *user*."""
-        self._users.active[user] = 1
-        self._users.pages_left[user] = int(self._pages())
-        self.active += 1
-        self._counts["sessions"] += 1
-        self._calendar.add(user, tick)
-
-    def view(self, user: int, tick: int) -> None:
-        """Have *user* view a page as planned; the next one follows from the plan, not from the answers."""
-        users = self._users
-        left = users.pages_left[user] = users.pages_left[user] - 1
-        if left:
-            self._calendar.add(user, tick + max(1, int(self._think() * TICKS)))
-        self._counts["page_views"] += 1
+    def _visit(self, user: int, page: int, tick: int) -> None:
         planned = self._clock.ns(tick)
-        self._look(user, self._site.pages[int(self._page())], tick, planned)
+        self._look(user, self._site.pages[page], tick, planned)
         if user < self._informed:
             if self._newest:
                 self._choosing.learn(user, self._newest, tick)
         elif self._choosing.reads_load and self._choosing.is_due(user, tick):
             self._counts["load_polls"] += 1
             self._send(LogicalRequest(user, LOAD, planned, _LOAD, "fetch", self._ended))
-        if self._mutations and self._uniform() < self._mutations.share:
-            self._mutate(user, planned)
-        if not left:
-            users.active[user] = 0
-            self.active -= 1
-            if not users.waiting[user]:
-                self._wire.leave(user)
-
-    def _send(self, request: LogicalRequest) -> None:
-        """Send *request*; the user's connections stay open while it waits for an answer."""
-        self._users.waiting[request.user] += 1
-        self._sender.send(request)
 
     def keep_informed(self, now: int) -> None:
         """Read, once for all, the load document that users with sockets are pushed; *now*: nanoseconds."""
@@ -152,25 +113,12 @@ class VirtualUsers:
             request = LogicalRequest(user, FEED, now, _LOAD, "fetch", self._fed)
             self._sender.send_to(request, user % self._users.nodes)
 
-    def _mutate(self, user: int, planned: int) -> None:
-        assert self._mutations is not None
-        self._counts["mutations"] += 1
-        number = self._mutated = self._mutated + 1
-        text = self._mutations.body.replace("{user}", str(user)).replace("{n}", str(number))
-        if values := self._mutations.values:
-            text = text.replace("{value}", values[int(self._uniform() * len(values))])
-        body = text.encode()
-        lines = f"Content-Type: {self._mutations.content_type}\r\nIdempotency-Key: {self._keys}-{number}\r\n"
-        request = LogicalRequest(
-            user, MUTATION, planned, self._mutations.path.encode(), "post", self._ended, body=body,
-            lines=lines.encode(),
-        )  # fmt: skip
-        self._counts["requests"] += 1
-        self._users.waiting[user] += 1
-        self._sender.send_to(request, user % self._users.nodes)
+    def _send(self, request: LogicalRequest) -> None:
+        """Send *request*; the user's connections stay open while it waits for an answer."""
+        self._users.waiting[request.user] += 1
+        self._sender.send(request)
 
     def _told(self, answer: Answer) -> None:
-        """Something has changed: those who have it open are told, and confirm it."""
         users, left = self._users, self._mutations.readers if self._mutations and self._touched else 0
         count = len(users.active)
         for _ in range(_TRIES * left):
@@ -240,28 +188,7 @@ class VirtualUsers:
         if answer is not None and not answer.error and answer.status == 200:
             self._newest = self._document(answer) or self._newest
 
-    def _ended(self, request: LogicalRequest, answer: Answer | None) -> None:
-        """Take the end of a user's request: its answer, or None or an error: it failed for good."""
-        reason = self._judge(request, answer)
-        if reason:
-            self._counts["failed"] += 1
-        self._record(request, answer, reason)
-        users, user = self._users, request.user
-        left = users.waiting[user] = users.waiting[user] - 1
-        if not left and not users.active[user]:
-            self._wire.leave(user)
-
-    def _judge(self, request: LogicalRequest, answer: Answer | None) -> str:
-        """Make of the answer what is to be made of it; the reason of a failure, or ""."""
-        if answer is None:
-            return "no answer by the end"
-        if answer.error:
-            return ERRORS[answer.error]
-        if request.purpose == MUTATION:
-            if answer.status >= 400:
-                return f"status {answer.status}"
-            self._told(answer)
-            return ""
+    def _judge(self, request: LogicalRequest, answer: Answer) -> str:
         if answer.status not in (200, 304):
             if request.purpose == NEWER and answer.status in _GONE:
                 self._gone(request.user, *request.about)
@@ -345,9 +272,6 @@ class VirtualUsers:
         elif request.purpose == NEWER:
             self._users.keep(request.user, about.index, asked if answer.status == 304 else now)
         return ""
-
-    def _body(self, answer: Answer) -> bytes:
-        return bytes(self._wire.bodies[answer.body_at : answer.body_at + answer.body_length])
 
     def _probe(self, candidate: StaleCandidate) -> None:
         resource = candidate.resource

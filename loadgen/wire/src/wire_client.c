@@ -14,7 +14,7 @@
 #define SLACK_NS 1000 /* how late the kernel may wake us: it is 50 us by itself */
 
 _Static_assert(sizeof(wire_link) <= 32, "a connection at rest is small");
-_Static_assert(sizeof(wire_answered) == 160, "answers have no gaps");
+_Static_assert(sizeof(wire_answered) == 200, "answers have no gaps");
 
 int64_t wire_client_clock(wire_client *client)
 {

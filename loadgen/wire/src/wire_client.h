@@ -16,7 +16,7 @@ typedef struct {
     uint64_t body_bytes;
 } wire_client_limits;
 
-/* loadgen.wire.interface.Answer; 160 bytes without a gap. */
+/* loadgen.wire.interface.Answer; 200 bytes without a gap. */
 typedef struct {
     int64_t token;
     uint32_t node;
@@ -26,6 +26,9 @@ typedef struct {
     uint8_t etag[64]; /* its length comes first */
     int64_t max_age;
     uint64_t body_at, body_length;
+    int32_t age;
+    uint32_t weak;
+    uint8_t modified[32]; /* as etag */
 } wire_answered;
 
 typedef struct wire_client wire_client;

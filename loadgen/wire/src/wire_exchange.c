@@ -76,6 +76,10 @@ void wire_finish(wire_client *client, uint32_t request, unsigned error)
             answer->max_age = wire_reply_max_age(reply);
             answer->etag[0] = reply->etag_length;
             memcpy(answer->etag + 1, reply->etag, reply->etag_length);
+            answer->age = (int32_t)reply->age;
+            answer->weak = reply->weak;
+            answer->modified[0] = reply->modified_length;
+            memcpy(answer->modified + 1, reply->modified, reply->modified_length);
         }
     } else {
         client->out_of_memory = 1;

@@ -43,17 +43,30 @@ static int status_line(wire_reply *reply, edge_span line)
     reply->version_1_0 = p[7] == '0';
     reply->status = (uint16_t)((p[9] - '0') * 100 + (p[10] - '0') * 10 + (p[11] - '0'));
     reply->uncacheable = reply->chunked = reply->has_length = reply->says_close = reply->says_keep_alive = 0;
-    reply->closing = reply->etag_length = 0;
+    reply->closing = reply->weak = reply->etag_length = reply->modified_length = 0;
+    reply->age = 0;
     reply->max_age = -1;
     reply->state = FIELDS;
     return 1;
+}
+
+/* delta-seconds, RFC 9111 1.2.2; -1: none. */
+static int64_t delta_seconds(edge_span value)
+{
+    int64_t seconds = 0;
+    for (size_t i = 0; i < value.length; i++) {
+        if (!is_digit(value.bytes[i]))
+            return -1;
+        if (i < LENGTH_DIGITS)
+            seconds = seconds * 10 + (value.bytes[i] - '0');
+    }
+    return !value.length ? -1 : seconds > MAX_AGE ? MAX_AGE : seconds;
 }
 
 static void cache_directive(wire_reply *reply, edge_span directive)
 {
     const uint8_t *equals = memchr(directive.bytes, '=', directive.length);
     edge_span name = directive, argument = {NULL, 0};
-    int64_t seconds = 0;
     if (equals) {
         name.length = (size_t)(equals - directive.bytes);
         argument.bytes = equals + 1;
@@ -67,19 +80,14 @@ static void cache_directive(wire_reply *reply, edge_span directive)
         argument.bytes++;
         argument.length -= 2;
     }
-    for (size_t i = 0; i < argument.length; i++) {
-        if (!is_digit(argument.bytes[i]))
-            return;
-        if (i < LENGTH_DIGITS)
-            seconds = seconds * 10 + (argument.bytes[i] - '0');
-    }
-    if (argument.length)
-        reply->max_age = seconds > MAX_AGE ? MAX_AGE : seconds;
+    reply->max_age = delta_seconds(argument);
 }
 
 static void etag_field(wire_reply *reply, edge_span value)
 {
+    uint8_t weak = 0;
     if (value.length > 2 && value.bytes[0] == 'W' && value.bytes[1] == '/') {
+        weak = 1;
         value.bytes += 2;
         value.length -= 2;
     }
@@ -89,6 +97,8 @@ static void etag_field(wire_reply *reply, edge_span value)
         if (value.bytes[i] <= ' ' || value.bytes[i] == '"')
             return;
     size_t length = value.length - 2;
+    if (length) /* an empty one counts as none */
+        reply->weak = weak;
     reply->etag_length = (uint8_t)(length < WIRE_REPLY_ETAG_BYTES ? length : WIRE_REPLY_ETAG_BYTES);
     memcpy(reply->etag, value.bytes + 1, reply->etag_length);
 }
@@ -107,10 +117,22 @@ static int length_field(wire_reply *reply, edge_span value)
     return 1;
 }
 
+static void modified_field(wire_reply *reply, edge_span value)
+{
+    if (reply->modified_length || value.length > WIRE_REPLY_MODIFIED_BYTES)
+        return;
+    reply->modified_length = (uint8_t)value.length;
+    memcpy(reply->modified, value.bytes, value.length);
+}
+
 static int field(wire_reply *reply, edge_span name, edge_span value)
 {
     edge_span member;
     switch (name.length) {
+    case 3:
+        if (EDGE_IS(name, "age") && !reply->age && delta_seconds(value) > 0)
+            reply->age = delta_seconds(value);
+        return 1;
     case 4:
         if (EDGE_IS(name, "etag"))
             etag_field(reply, value);
@@ -126,6 +148,8 @@ static int field(wire_reply *reply, edge_span name, edge_span value)
         if (EDGE_IS(name, "cache-control"))
             while (edge_list_next(&value, &member))
                 cache_directive(reply, member);
+        else if (EDGE_IS(name, "last-modified"))
+            modified_field(reply, value);
         return 1;
     case 14:
         return !EDGE_IS(name, "content-length") || length_field(reply, value);

@@ -10,6 +10,7 @@
 
 #define WIRE_REPLY_HEAD_BYTES (64 * 1024)
 #define WIRE_REPLY_ETAG_BYTES 63
+#define WIRE_REPLY_MODIFIED_BYTES 31
 
 /* GARBAGE and the like are the numbers of loadgen.wire.interface. */
 enum { WIRE_OK, WIRE_REFUSED, WIRE_CLOSED, WIRE_GARBAGE, WIRE_TOO_LARGE, WIRE_TIMEOUT, WIRE_CANCELLED };
@@ -19,12 +20,15 @@ typedef struct {
     uint64_t left;   /* of a counted body or a chunk */
     uint64_t length; /* Content-Length */
     int64_t max_age; /* seconds; -1: none */
+    int64_t age;     /* seconds */
     uint32_t head_bytes;
     uint16_t status;
     uint8_t state, head_only, version_1_0, uncacheable, chunked, has_length, says_close, says_keep_alive;
     uint8_t closing; /* the connection is of no use after this answer; known at the end of the head */
-    uint8_t etag_length;
+    uint8_t weak; /* the entity tag */
+    uint8_t etag_length, modified_length;
     uint8_t etag[WIRE_REPLY_ETAG_BYTES];
+    uint8_t modified[WIRE_REPLY_MODIFIED_BYTES]; /* Last-Modified as it came */
 } wire_reply;
 
 typedef enum {

@@ -21,7 +21,7 @@ _STATUS_LINES = st.sampled_from(
 )  # fmt: skip
 _NAMES = st.sampled_from(
     [b"Content-Length", b"content-length", b"Transfer-Encoding", b"Connection", b"ETag", b"eTaG",
-     b"Cache-Control", b"X", b"A b", b"", b"Content-Lengths"]
+     b"Cache-Control", b"Age", b"Last-Modified", b"X", b"A b", b"", b"Content-Lengths"]
 )  # fmt: skip
 _VALUES = st.one_of(
     st.sampled_from(
@@ -65,7 +65,10 @@ class Seen(NamedTuple):
     status: int
     body: bytes
     etag: bytes
+    weak: int
     max_age: int
+    age: int
+    modified: bytes
     closing: bool
     done: bool
     #: Bytes of the stream that are the answer's, and whether the end of the stream completes it.
@@ -81,11 +84,11 @@ def seen_by_python(pieces: list[bytes], head_only: bool) -> Seen:
         for piece in pieces:
             taken += reader.receive(piece)
     except AnswerError as error:
-        return Seen(error.error, 0, b"", b"", 0, False, False, 0, False)
+        return Seen(error.error, 0, b"", b"", 0, 0, 0, b"", False, False, 0, False)
     done = reader.done
     return Seen(
-        OK, reader.status, bytes(reader.body), reader.etag, reader.max_age, reader.closing, done, taken,
-        reader.ended(),
+        OK, reader.status, bytes(reader.body), reader.etag, reader.weak, reader.max_age, reader.age,
+        reader.modified, reader.closing, done, taken, reader.ended(),
     )  # fmt: skip
 
 
@@ -103,13 +106,13 @@ def seen_by_c(pieces: list[bytes], head_only: bool) -> Seen:
             text += ffi.buffer(body.bytes, body.length)[:]
         if verdict in (lib.WIRE_REPLY_GARBAGE, lib.WIRE_REPLY_TOO_LARGE):
             error = GARBAGE if verdict == lib.WIRE_REPLY_GARBAGE else TOO_LARGE
-            return Seen(error, 0, b"", b"", 0, False, False, 0, False)
+            return Seen(error, 0, b"", b"", 0, 0, 0, b"", False, False, 0, False)
         rest = given_[len(given_) - span.length :]
         taken += len(piece) - (span.length if verdict == lib.WIRE_REPLY_DONE else 0)
-    etag = bytes(reply.etag)[: reply.etag_length]
+    etag, modified = bytes(reply.etag)[: reply.etag_length], bytes(reply.modified)[: reply.modified_length]
     return Seen(
-        OK, reply.status, text, etag, lib.wire_reply_max_age(reply), bool(reply.closing),
-        verdict == lib.WIRE_REPLY_DONE, taken, bool(lib.wire_reply_ended(reply)),
+        OK, reply.status, text, etag, reply.weak, lib.wire_reply_max_age(reply), reply.age, modified,
+        bool(reply.closing), verdict == lib.WIRE_REPLY_DONE, taken, bool(lib.wire_reply_ended(reply)),
     )  # fmt: skip
 
 
@@ -119,6 +122,10 @@ class ReaderTests(SynchronousTestCase):
     @settings(max_examples=1500)
     @given(STREAMS, st.lists(st.integers(0, 300), max_size=6), st.booleans())
     @example(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", [], False)
+    @example(
+        b"HTTP/1.1 304 \r\nAge: 7\r\nAge: 8\r\n"
+        b'Last-Modified: Thu, 26 Nov 2026 11:20:10 GMT\r\nETag: W/"x"\r\n\r\n', [], False,
+    )  # fmt: skip
     def test_both_see_the_same(self, stream: bytes, cuts: list[int], head_only: bool) -> None:
         """Of any stream; and no split changes what they see."""
         places = sorted(min(cut, len(stream)) for cut in cuts)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -62,11 +63,14 @@ class Runs(SynchronousTestCase):
         path.write_text("\n".join(lines) + more)
         return path
 
-    def run_on(self, url: str, *options: str, scenario: Path | None = None) -> tuple[int, str, str]:
-        """Exit code, output, errors."""
+    def run_on(
+        self, url: str, *options: str, scenario: Path | None = None, where: Sequence[str] | None = None
+    ) -> tuple[int, str, str]:
+        """Exit code, output, errors; *where*: instead of the cluster at *url*."""
         file = scenario or self.scenario()
         out = ("--out", str(self.folder / "out"))
-        return run_command(main, "run", str(file), "--cluster", url, *out, *options)
+        where = ("--cluster", url) if where is None else where
+        return run_command(main, "run", str(file), *where, *out, *options)
 
     def result(self) -> Result:
         """Of the last run."""

@@ -1,0 +1,47 @@
+"""The crawler of any server: its answers are what they are, and a browser's cache goes by their fields."""
+
+from __future__ import annotations
+
+import http.client
+
+from loadgen.models import http_caching
+from loadgen.run.coordinator.crawl import Crawler
+from loadgen.run.messages.sitemap import HTML_ACCEPT, CrawledResource, SiteMap
+from loadgen.wire.interface import Limits
+
+#: What a page may be; what else a link leads to is no page, but a download.
+_PAGES = ("text/html", "application/xhtml+xml")
+
+
+class PlainCrawler(Crawler):
+    """A crawl of a server that has no ``/.edge/``; has the form of :class:`Crawler`."""
+
+    def _complete(self, pages: list[list[int]]) -> SiteMap:
+        self._with_queries(pages)
+        return SiteMap(self.resources, pages)
+
+    def _found(
+        self, path: str, kind: str, answer: http.client.HTTPResponse, body: bytes
+    ) -> CrawledResource | None:
+        if answer.status != 200 or (kind == "document" and not _is_page(answer)):
+            return None
+        if len(body) > Limits().body_bytes:
+            self.left_out.append(path)
+            return None
+        fields: dict[str, str] = {}
+        for name, value in answer.getheaders():
+            known = fields.get(name.lower())
+            fields[name.lower()] = value if known is None else f"{known}, {value}"
+        caching = http_caching.read(fields)
+        return CrawledResource(path, kind, caching.etag, len(body), caching.lifetime_s, caching=caching)
+
+    def _whole(self, answer: http.client.HTTPResponse, path: str, accept: str) -> bytes:
+        """The body; that of a download is not read."""
+        if accept == HTML_ACCEPT and answer.status == 200 and not _is_page(answer):
+            self._connection.close()
+            return b""
+        return super()._whole(answer, path, accept)
+
+
+def _is_page(answer: http.client.HTTPResponse) -> bool:
+    return (answer.getheader("Content-Type") or "").partition(";")[0].strip().lower() in _PAGES

@@ -1,0 +1,128 @@
+"""``loadgen run --plain URL`` as a user calls it: against a real nginx, which logs what it was asked."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import grp
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from tests.end_to_end.cluster import free_port
+from tests.loadgen.run.coordinator.test_command import DONE, ROOT, Runs
+
+_CONFIG = """{user} daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 4096; }}
+http {{
+    log_format short '$status $request_uri $http_if_none_match'; access_log {folder}/access.log short;
+    types {{ text/html html; text/css css; image/svg+xml svg; }}
+    client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+    uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+    gzip on; gzip_min_length 1; gzip_types text/css;
+    server {{
+        listen 127.0.0.1:{port}; {listen} root {folder}/site; add_header Cache-Control no-cache;
+        location = /fresh.svg {{ add_header Cache-Control max-age=3600; }}
+    }}
+}}
+"""
+
+
+class NginxRuns(Runs):
+    """Runs against an nginx with a small site."""
+
+    def nginx(self, listen: str = "") -> str:
+        """Starts one; its URL.  *listen*: more of its server's lines."""
+        program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+        assert program is not None, "nginx is missing: apt-get install nginx-light"
+        (self.folder / "site").mkdir()
+        page = (
+            b"<link rel=stylesheet href=/a.css><img src=/fresh.svg><a href=/b.html>b</a><p>" + b"words " * 50
+        )
+        for name, body in {
+            "index.html": page,
+            "b.html": page,
+            "a.css": b"p {}",
+            "fresh.svg": b"<svg/>",
+        }.items():
+            (self.folder / "site" / name).write_bytes(body)
+        user = f"user root {grp.getgrgid(os.getgid()).gr_name};" if os.getuid() == 0 else ""
+        port = free_port()
+        config = self.folder / "nginx.conf"
+        config.write_text(_CONFIG.format(folder=self.folder, port=port, user=user, listen=listen))
+        process = subprocess.Popen(
+            [program, "-c", str(config), "-e", str(self.folder / "error.log")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self.addCleanup(process.wait, 20)
+        self.addCleanup(process.terminate)
+        for _ in range(500):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                return f"http://127.0.0.1:{port}"
+            assert process.poll() is None, (self.folder / "error.log").read_text()
+            time.sleep(0.02)
+        raise AssertionError("nginx does not listen")
+
+    def run_plainly(self, url: str, *options: str, scenario: Path | None = None) -> tuple[int, str, str]:
+        """Exit code, output, errors."""
+        return self.run_on("", *options, scenario=scenario, where=("--plain", url))
+
+    def log(self) -> list[list[str]]:
+        """What nginx was asked: status, path, If-None-Match."""
+        return [line.split(" ", 2) for line in (self.folder / "access.log").read_text().splitlines()]
+
+
+class NginxTests(NginxRuns):
+    """Any server is read as browsers read it."""
+
+    def test_readers_validate_what_they_have_by_what_nginx_gave(self) -> None:
+        code, out, err = self.run_plainly(self.nginx(), "--users", "50")
+        self.assertIn(code, DONE, out + err)
+        counts, result = self.result().counts, self.result()
+        self.assertTrue(result.plain)
+        self.assertIn("browsers without the smart client", out)
+        for name in ("failed", "wrong_answers", "retries", "hedges", "load_polls", "batches"):
+            self.assertEqual(counts.get(name, 0), 0, name)
+        self.assertGreater(min(counts["not_modified"], counts["bodies"], counts["fresh_hits"]), 0)
+        asked = self.log()
+        self.assertFalse([path for _, path, _ in asked if "/.edge" in path or path == "/sw.js"])
+        crawled = 4
+        of_status = collections.Counter(status for status, _, _ in asked)
+        self.assertEqual(of_status["304"], counts["not_modified"])
+        self.assertEqual(of_status["200"], counts["bodies"] + crawled)
+        # Coded on the way, so the page's tags are weak, and go back as they came.
+        self.assertEqual({tag[:2] for status, path, tag in asked if status == "304" and path == "/"}, {"W/"})
+        self.assertFalse([path for status, path, _ in asked if status == "304" and path == "/fresh.svg"])
+
+    def test_the_shipped_scenario_runs_on_it(self) -> None:
+        scenario = ROOT / "scenarios" / "any-server.toml"
+        code, out, err = self.run_plainly(
+            self.nginx(), "--users", "300", "--duration", "2", scenario=scenario
+        )
+        self.assertIn(code, (*DONE, 2), out + err)
+        self.assertEqual(self.result().counts.get("failed", 0), 0)
+
+    def test_sockets_of_a_scenario_are_said_to_be_left_out(self) -> None:
+        scenario = self.scenario("\n[sockets]\nshare = 0.5\n")
+        code, out, err = self.run_plainly(self.nginx(), "--duration", "0.3", scenario=scenario)
+        self.assertIn(code, DONE, out + err)
+        self.assertIn("no WebSockets are opened", err)
+        self.assertEqual(self.result().processes, 1)
+
+    def test_either_a_cluster_or_any_server(self) -> None:
+        code, _, err = self.run_on("http://localhost:1", where=())
+        self.assertEqual(code, 2)
+        self.assertIn("--cluster", err)
+        code, _, err = self.run_on(
+            "", where=("--plain", "http://localhost:1", "--cluster", "http://localhost:1")
+        )
+        self.assertEqual(code, 2)
+        self.assertIn("not allowed with", err)
+
+    def test_a_server_of_another_kind_is_told_of_the_option(self) -> None:
+        code, _, err = self.run_on(self.nginx())
+        self.assertEqual(code, 1)
+        self.assertIn("--plain URL loads any server", err)
