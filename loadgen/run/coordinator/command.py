@@ -108,8 +108,8 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     processes += socket_processes(scenario)
     if workers and len(workers) <= socket_processes(scenario):
         parser.error(f"--workers: {socket_processes(scenario)} of them hold sockets; name more")
-    for path in crawler.left_out:
-        print(f"loadgen run: {path} is left out: it is over {Limits().body_bytes >> 20} MiB", file=sys.stderr)
+    for one in crawler.left_out:
+        print(f"loadgen run: {one} is left out: it is over {Limits().body_bytes >> 20} MiB", file=sys.stderr)
     pool = WorkerPool(processes, [node.host for node in nodes], workers, token)
     view: View | None = None
     result: Result | None = None
