@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 import edge
+from tests import processes
 
 PACKAGE = Path(edge.__file__).parent
 ROOT = PACKAGE.parent
@@ -34,7 +34,7 @@ class ContractTests(SynchronousTestCase):
         """(exit code, output) of the linter on the copy."""
         program = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
         environment = {**os.environ, "PYTHONPATH": str(self.copy.absolute())}
-        done = subprocess.run(
+        done = processes.run(
             program, cwd=self.copy, env=environment, check=False, capture_output=True, text=True
         )
         return done.returncode, done.stdout

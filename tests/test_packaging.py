@@ -15,6 +15,8 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import processes
+
 ROOT = Path(__file__).resolve().parents[1]
 _NOT_COPIED = shutil.ignore_patterns(
     ".*",
@@ -40,7 +42,7 @@ def is_made(name: str) -> bool:
 
 def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A Python process in *folder*."""
-    return subprocess.run(
+    return processes.run(
         [sys.executable, *arguments],
         cwd=folder,
         env={**os.environ, **environment},
@@ -91,8 +93,9 @@ class PackagingTests(SynchronousTestCase):
         self.installed, self.wheel, self.source = built.installed, built.wheel, built.source
 
     def names(self, folder: Path) -> set[str]:
-        """All files under *folder*."""
-        return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+        """All files under *folder* but what Python has compiled there."""
+        files = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+        return {str(path.relative_to(folder)) for path in files}
 
     def test_the_wheel_has_every_module(self) -> None:
         for package in ("edge", "loadgen"):

@@ -17,6 +17,7 @@ import edge
 from edge.config import SETTINGS
 from edge.errors import ConfigError
 from edge.tap import Options, makeService
+from tests import processes
 
 ROOT = Path(edge.__file__).parents[1]
 
@@ -24,7 +25,7 @@ ROOT = Path(edge.__file__).parents[1]
 def twistd(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run ``twistd edge`` in a process of its own."""
     start = "from twisted.scripts.twistd import run; run()"
-    return subprocess.run(
+    return processes.run(
         [sys.executable, "-c", start, "edge", *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,

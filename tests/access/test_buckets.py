@@ -14,6 +14,7 @@ from edge.access.buckets import HEADER_BYTES, SET_BYTES, Buckets, PythonBuckets,
 from edge.fastpath.buckets import NativeBuckets
 from edge.networks import NO_ADDRESS, mapped
 from edge.node.process.bucket_memory import BucketMemory
+from tests import processes
 
 SECOND = 1_000_000
 #: Some that are near each other.
@@ -119,15 +120,14 @@ class BucketTests(SynchronousTestCase):
             memory = BucketMemory.create()
             context = multiprocessing.get_context("fork")
             results = context.Queue()
-            processes = [
+            takers = [
                 context.Process(target=_take, args=(kind, memory.memory, memory.fd, results))
                 for _ in range(10)
             ]
-            for process in processes:
+            for process in takers:
                 process.start()
-            taken = [results.get(timeout=60) for _ in processes]
-            for process in processes:
-                process.join()
+            taken = [results.get(timeout=60) for _ in takers]
+            processes.join(*takers)
             self.assertEqual(sum(taken), 500, (kind, taken))
             memory.close()
 

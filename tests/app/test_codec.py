@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 from hypothesis import given, settings
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.app import codec, messagepack
+from tests import processes
 
 NUMBERS = st.one_of(
     st.integers(-(1 << 63), (1 << 64) - 1),
@@ -41,7 +41,7 @@ class CodecTests(SynchronousTestCase):
             from edge.app import codec
             assert not codec.IS_FAST and codec.decode(codec.encode([1, b"x"])) == [1, b"x"]
         """
-        self.assertEqual(subprocess.run([sys.executable, "-c", code], check=False).returncode, 0)
+        self.assertEqual(processes.run([sys.executable, "-c", code], check=False).returncode, 0)
 
     @given(ARRAYS)
     @settings(deadline=None, max_examples=200)

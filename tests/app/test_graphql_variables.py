@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -14,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.app.graphql import Limits
 from edge.app.graphql.variables import WrongVariables, canonical_query, from_query
+from tests import processes
 
 LIMITS = Limits(variables=100_000)
 #: As a browser spells it; JSON.stringify has the numbers and strings of RFC 8785, the keys need to be sorted.
@@ -75,7 +75,7 @@ class VariableTests(SynchronousTestCase):
     def test_a_browser_spells_them_alike(self, cases: Any) -> None:
         node = shutil.which("node")
         assert node, "node is missing; on Debian: apt-get install nodejs"
-        done = subprocess.run([node, "-e", BROWSER], input=json.dumps(cases), text=True, capture_output=True)
+        done = processes.run([node, "-e", BROWSER], input=json.dumps(cases), text=True, capture_output=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout.split("\n")[:-1], [canonical_query(case) for case in cases])
 

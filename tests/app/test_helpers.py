@@ -99,7 +99,8 @@ class ChangedTests(SynchronousTestCase):
 
     def test_who_never_hears_of_it_waits_a_second_at_most(self) -> None:
         self.patch(changes, "PATIENCE", 0.01)
-        self.assertIsNone(Settling().wait())
+        settled = Settling().wait
+        self.assertIsNone(settled())
 
 
 class MiddlewareTests(SynchronousTestCase):

@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from edge.convert import Draft, convert
+from tests import processes
 from tests.beside_nginx.content import write_all
 from tests.end_to_end.node import PATIENCE, RunningNode
 
@@ -106,7 +107,7 @@ class Both:
     def start(self) -> Both:
         """Start both and wait until they answer."""
         command = [NGINX, "-c", str(self.directory / "nginx.conf"), "-p", str(self.directory)]
-        self.nginx = subprocess.Popen(
+        self.nginx = processes.start(
             command, stdout=subprocess.DEVNULL, stderr=(self.directory / "nginx.err").open("wb")
         )
         until = time.monotonic() + PATIENCE

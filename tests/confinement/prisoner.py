@@ -42,7 +42,7 @@ def _system_call(number: int, argument: int = 0) -> None:
 def _start_thread() -> None:
     thread = threading.Thread(target=int)
     thread.start()
-    thread.join()
+    thread.join(20)
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ def main() -> None:
         "write what it may read": lambda: open(told["readable"], "a").close(),
         "write a temporary file": lambda: open(told["writable"], "w").close(),
         "import a module": lambda: __import__("xml.dom.minidom"),
-        "execute": lambda: subprocess.run(["/bin/true"], check=True),
+        "execute": lambda: subprocess.run(["/bin/true"], check=True, timeout=20),
         "fork": lambda: os.fork() or os._exit(0),
         "start a thread": _start_thread,
         "open a socket": lambda: socket.socket().close(),

@@ -19,6 +19,7 @@ from edge.confinement import identity, landlock, system_calls
 from edge.confinement.confine import Confined, Confinement, confine, program_files
 from edge.confinement.in_force import InForce, in_force, name_of
 from edge.errors import ConfigError
+from tests import processes
 
 ROOT = Path(__file__).parents[2]
 REFUSED = {"EPERM", "EACCES", "ENOSYS"}
@@ -47,15 +48,14 @@ class Prison:
             "writable": str(folder / "scratch/new"),
             "secret": str(folder / "secret/file"),
         }
-        self._process = subprocess.Popen(
+        self._process = processes.start(
             [sys.executable, "-m", "tests.confinement.prisoner", json.dumps(told)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
             text=True,
         )
-        assert self._process.stdout is not None
-        self.said: dict[str, Any] = json.loads(self._process.stdout.readline() or "{}")
+        self.said: dict[str, Any] = json.loads(processes.first_line(self._process) or "{}")
         self.in_force = in_force(self._process.pid)
 
     @property
@@ -65,7 +65,7 @@ class Prison:
 
     def close(self) -> None:
         """End the process."""
-        self._process.communicate()
+        self._process.communicate(timeout=processes.PATIENCE)
         self._folder.cleanup()
 
 
@@ -186,8 +186,8 @@ class InForceTests(SynchronousTestCase):
 
     def test_a_process_that_has_ended(self) -> None:
         """There is nothing to say."""
-        process = subprocess.Popen(["true"])
-        process.wait()
+        process = processes.start(["true"])
+        process.wait(processes.PATIENCE)
         self.assertIsNone(in_force(process.pid))
 
     def test_users_have_names_or_numbers(self) -> None:

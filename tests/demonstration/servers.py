@@ -7,7 +7,6 @@ exit, and by the kernel if it is killed.
 from __future__ import annotations
 
 import atexit
-import ctypes
 import os
 import pwd
 import shutil
@@ -22,9 +21,9 @@ from pathlib import Path
 import psycopg
 import redis
 
-#: Seconds for one to be ready: on a busy machine initdb takes its time.
-PATIENCE = 60.0
-_PR_SET_PDEATHSIG = 1
+from tests import processes
+from tests.processes import PATIENCE, die_with_parent
+
 _numbers = count()
 
 
@@ -39,12 +38,12 @@ class ServerProcess:
 
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = processes.start(
                 self._command,
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                preexec_fn=_die_with_parent,
+                preexec_fn=lambda: die_with_parent(signal.SIGQUIT),
                 user=self._user,
             )
 
@@ -59,11 +58,6 @@ class ServerProcess:
             self._process.send_signal(number)
             self._process.wait(PATIENCE)
             self._process = None
-
-
-def _die_with_parent() -> None:
-    """Have the kernel end it with the *thread* that started it: let that be the main one."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
 class PostgresqlServer:
@@ -81,7 +75,7 @@ class PostgresqlServer:
             shutil.chown(folder, runs_as)
         data = folder / "data"
         initdb = [programs[-1] / "initdb", "--no-sync", "--auth=trust", f"--username={self.user}", data]
-        made = subprocess.run(
+        made = processes.run(
             list(map(str, initdb)), cwd=folder, user=runs_as, capture_output=True, check=False
         )
         assert made.returncode == 0, made.stderr.decode()

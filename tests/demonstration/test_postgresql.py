@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from demonstration.data.opening import open_store
 from demonstration.data.postgresql import KIND, Postgresql, migrate
 from demonstration.data.sql import SqlStore
 from demonstration.data.store import Score, StoreError, Unavailable
+from tests import processes
 from tests.demonstration.servers import postgresql
 
 SHAPE = """
@@ -123,7 +123,7 @@ class PostgresqlTests(SynchronousTestCase):
         self.assertGreater(backup(self.url, target), 1000)
         url = self.server.new_database()
         restore = [shutil.which("pg_restore") or "pg_restore", f"--dbname={url}", str(target)]
-        subprocess.run(restore, check=True, capture_output=True)
+        processes.run(restore, check=True, capture_output=True)
         self.assertEqual(open_store(url).top(9), [Score(65, 1)])
         self.assertIn(
             "does not exist", str(self.assertRaises(StoreError, backup, f"{url}&dbname=none", target))

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from demonstration import sessions
 from demonstration.sessions import FORM_SECONDS, SESSION_SECONDS, KeyFileError, Keys, Sessions, main, rotate
+from tests import processes
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,7 +114,7 @@ class KeyTests(SessionTestCase):
         program = "import sys; from pathlib import Path; from demonstration.sessions import Keys; "
         program += "print(Keys(Path(sys.argv[1])).current())"
         command = [sys.executable, "-c", program, str(file.absolute())]
-        started = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+        started = [processes.start(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(4)]
         self.assertEqual(len({one.communicate(timeout=120)[0] for one in started}), 1)
 
     def test_another_process_takes_what_one_has_signed(self) -> None:

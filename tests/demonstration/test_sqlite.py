@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +20,7 @@ from demonstration.data.opening import open_store
 from demonstration.data.sql import SqlStore
 from demonstration.data.sqlite import KIND, Sqlite, migrate, statements
 from demonstration.data.store import Score, StoreError, Unavailable
+from tests import processes
 
 ROOT = Path(__file__).parents[2]
 WRITER = """
@@ -100,7 +100,7 @@ class MigrationTests(SqliteTestCase):
 
     def test_processes_that_begin_at_once_migrate_once(self) -> None:
         program = f"from demonstration.data.opening import open_store; open_store({str(self.file)!r}).top(1)"
-        started = [subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) for _ in range(4)]
+        started = [processes.start([sys.executable, "-c", program], cwd=ROOT) for _ in range(4)]
         self.assertEqual([one.wait(120) for one in started], [0, 0, 0, 0])
 
 
@@ -111,7 +111,7 @@ class TroubleTests(SqliteTestCase):
         self.open().close()
         count = 40
         command = [sys.executable, "-c", WRITER, f"sqlite:{self.file}"]
-        started = [subprocess.Popen([*command, str(number), str(count)], cwd=ROOT) for number in range(4)]
+        started = [processes.start([*command, str(number), str(count)], cwd=ROOT) for number in range(4)]
         self.assertEqual([one.wait(240) for one in started], [0, 0, 0, 0])
         store = self.open()
         self.assertEqual(store.top(9), [Score(0x41, 4 * count)])
@@ -191,7 +191,7 @@ class BackupTests(SqliteTestCase):
 
     def test_a_backup_made_while_others_write_is_whole_and_can_be_used(self) -> None:
         store = self.open()
-        started = subprocess.Popen([sys.executable, "-c", WRITER, f"sqlite:{self.file}", "a", "60"], cwd=ROOT)
+        started = processes.start([sys.executable, "-c", WRITER, f"sqlite:{self.file}", "a", "60"], cwd=ROOT)
         copies = []
         while started.poll() is None or len(copies) < 2:
             target = self.folder / f"copy{len(copies)}"

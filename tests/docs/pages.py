@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+
+from tests import processes
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -24,7 +25,7 @@ def site() -> Path:
     """The folder of the built site; what ``make docs`` has built already is not built again."""
     build = DOCS / "_build"
     command = [sys.executable, "-m", "sphinx", "--quiet", "--doctree-dir", str(build / "doctrees")]
-    done = subprocess.run(
+    done = processes.run(
         [*command, str(DOCS), str(build / "html")], cwd=ROOT, capture_output=True, text=True, timeout=300
     )
     if done.returncode:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import socket
-import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.edgectl.main import main
+from tests import processes
 from tests.commands import run_command
 
 STATUS = {
@@ -141,7 +141,7 @@ class EdgectlTests(SynchronousTestCase):
                 files[shell] = os.path.join(folder, shell)
                 with open(files[shell], "w") as file:
                     file.write(out)
-                read = subprocess.run([shell, "-n", files[shell]], capture_output=True, text=True)
+                read = processes.run([shell, "-n", files[shell]], capture_output=True, text=True)
                 self.assertEqual((read.returncode, read.stderr), (0, ""), shell)
             for typed, offered in (
                 ("cert", "certificates"),
@@ -154,7 +154,7 @@ class EdgectlTests(SynchronousTestCase):
                     f"$(complete -p edgectl | sed 's/.*-F \\([^ ]*\\).*/\\1/') edgectl {words[-1]} x;"
                     'printf "%s\\n" "${COMPREPLY[@]}"'
                 )
-                told = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+                told = processes.run(["bash", "-c", script], capture_output=True, text=True)
                 self.assertIn(offered, told.stdout.split(), told.stderr)
 
     def test_publish_and_purge_send_what_is_meant(self) -> None:

@@ -28,6 +28,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests import processes
 from tests.end_to_end.cluster import RunningCluster, free_port
 from tests.end_to_end.node import PATIENCE, RunningNode, UnixConnection, exchange
 
@@ -117,7 +118,7 @@ class BrowserCluster(RunningCluster):
     def _end_slowness(self) -> None:
         if self._slowness is not None:
             self._healthy.set()
-            self._slowness.join()
+            processes.join(self._slowness)
             self._slowness = None
             self._healthy.clear()
 

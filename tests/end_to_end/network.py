@@ -10,9 +10,9 @@ import http.client
 import os
 import shutil
 import socket
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
+from tests import processes
 from tests.end_to_end.cluster import RunningCluster
 from tests.end_to_end.node import PATIENCE, RunningNode
 
@@ -26,10 +26,10 @@ def why_not() -> str:
     if shutil.which("ip") is None:
         return "network namespaces need the command ip (Debian: iproute2)"
     probe = f"edge-probe-{os.getpid()}"
-    made = subprocess.run(["ip", "netns", "add", probe], capture_output=True, text=True, check=False)
+    made = processes.run(["ip", "netns", "add", probe], capture_output=True, text=True, check=False)
     if made.returncode:
         return f"no network namespaces here: {made.stderr.strip()}"
-    subprocess.run(["ip", "netns", "del", probe], check=False)
+    processes.run(["ip", "netns", "del", probe], check=False)
     return ""
 
 
@@ -93,14 +93,14 @@ class Network:
     def remove(self) -> None:
         """Remove all namespaces."""
         for name in (*self._hosts, self._switch):
-            subprocess.run(["ip", "netns", "del", name], check=False)
+            processes.run(["ip", "netns", "del", name], check=False)
 
     def _in_switch(self, *words: str) -> None:
         self._ip("-n", self._switch, *words)
 
     @staticmethod
     def _ip(*words: str) -> None:
-        subprocess.run(["ip", *words], check=True)
+        processes.run(["ip", *words], check=True)
 
 
 class HostConnection(http.client.HTTPConnection):

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests import processes
+
 ROOT = Path(__file__).resolve().parents[2]
-#: Seconds after which whatever is waited for counts as failed.
-PATIENCE = float(os.environ.get("TEST_PATIENCE", "60"))
+PATIENCE = processes.PATIENCE
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -91,7 +92,7 @@ class RunningNode:
         command += ["--table-entries", "4096", *self.options]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), **self.environment}
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT, env=environment)
+            self.process = processes.start(command, stdout=log, stderr=log, cwd=ROOT, env=environment)
         return self.process
 
     def start(self) -> RunningNode:

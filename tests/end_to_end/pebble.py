@@ -21,8 +21,9 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 
 from edge.trust.web_certificate import authority, key_pem, server_certificate
+from tests import processes
 from tests.end_to_end.cluster import free_port
-from tests.end_to_end.node import PATIENCE
+from tests.processes import PATIENCE
 
 
 class Pebble:
@@ -80,7 +81,7 @@ class Pebble:
         with (self.folder / "log").open("ab") as log:
             for command in (names, pebble):
                 self._processes.append(
-                    subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=self.folder)
+                    processes.start(command, stdout=log, stderr=log, env=environment, cwd=self.folder)
                 )
         until = time.monotonic() + PATIENCE
         while not self._answers():

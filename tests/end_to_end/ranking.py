@@ -7,6 +7,8 @@ import time
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests import processes
+
 
 class Ranking(ThreadingHTTPServer):
     """``GET /PATH``: the value of PATH, to be shared, in the group PATH; ``POST /PATH``: one more."""
@@ -36,7 +38,7 @@ class Ranking(ThreadingHTTPServer):
         """Answer nothing more."""
         self.shutdown()
         self.server_close()
-        self.thread.join()
+        processes.join(self.thread)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -10,7 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from tests.end_to_end.node import PATIENCE, ROOT
+from tests import processes
+from tests.end_to_end.node import ROOT
+from tests.processes import PATIENCE
 
 
 class Server:
@@ -38,7 +40,7 @@ class Server:
         self.path.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-            self.process = subprocess.Popen(
+            self.process = processes.start(
                 [sys.executable, "-m", *command], stdout=log, stderr=log, cwd=ROOT, env=environment
             )
         until = time.monotonic() + PATIENCE

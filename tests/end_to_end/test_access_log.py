@@ -14,6 +14,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import processes
 from tests.end_to_end.node import RunningNode
 
 #: What differs from one answer to the next.
@@ -71,7 +72,7 @@ class Client(threading.Thread):
     def end(self) -> None:
         """Ask no more."""
         self._over.set()
-        self.join()
+        processes.join(self)
 
 
 class AccessLogTests(SynchronousTestCase):
@@ -138,7 +139,7 @@ class AccessLogTests(SynchronousTestCase):
             node.ask("/", agent, method="HEAD")
             node.ask("/none")
             node.ask("/", method="PUT", body=b"x")
-            with socket.create_connection(("127.0.0.1", node.port)) as connection:
+            with socket.create_connection(("127.0.0.1", node.port), processes.PATIENCE) as connection:
                 connection.sendall(b"GET / HTTP/1.1\r\n\x1b[2J: no\r\n\r\n")
                 while connection.recv(4096):
                     pass

@@ -20,6 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from edge.confinement.in_force import in_force
+from tests import processes
 from tests.end_to_end.cluster import RunningCluster
 from tests.end_to_end.hosting import APPLICATIONS, HostingNode
 from tests.end_to_end.node import ROOT, RunningNode, exchange
@@ -151,7 +152,7 @@ class FrameworkTests(Base):
 
     def test_who_does_not_take_holds_the_application_back_and_who_goes_ends_it(self) -> None:
         node = self.host({"name": "chat", "at": "/", "run": "starlette_chat:app"})
-        with socket.create_connection(("127.0.0.1", node.port)) as slow:
+        with socket.create_connection(("127.0.0.1", node.port), processes.PATIENCE) as slow:
             slow.sendall(b"GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
             slow.recv(1000)
             time.sleep(0.5)  # long enough for some hundred MB
@@ -307,8 +308,7 @@ def ask_in_the_meantime(node: HostingNode, path: str) -> Callable[[], set[int]]:
 
     def end() -> set[int]:
         stop.set()
-        for thread in threads:
-            thread.join()
+        processes.join(*threads)
         return statuses
 
     return end

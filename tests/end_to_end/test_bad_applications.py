@@ -8,6 +8,7 @@ import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import processes
 from tests.end_to_end.hosting import HostingNode
 from tests.end_to_end.test_applications import is_alive
 
@@ -159,7 +160,7 @@ class BadApplicationTests(SynchronousTestCase):
         pids = [pid for name in node.names for pid in node.pids(name) if pid]
         assert node.process is not None
         os.kill(node.process.pid, 9)
-        node.process.wait()
+        node.process.wait(processes.PATIENCE)
         until = time.monotonic() + 20
         while any(map(is_alive, pids)) and time.monotonic() < until:
             time.sleep(0.1)

@@ -8,7 +8,6 @@ import os
 import shutil
 import socket
 import ssl
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.http.proxy_header import SIGNATURE
+from tests import processes
 from tests.end_to_end.cluster import free_port
 from tests.end_to_end.node import PATIENCE, RunningNode, exchange
 from tests.trust.made import make
@@ -254,7 +254,7 @@ class NginxTests(Base):
         user = "user root;" if not os.getuid() else ""
         file.write_text(f"{modules} {user} daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.err;"
                         f"worker_processes 1; events {{ }} {blocks}")  # fmt: skip
-        process = subprocess.Popen([program, "-c", str(file), "-p", str(folder)])
+        process = processes.start([program, "-c", str(file), "-p", str(folder)])
         self.addCleanup(process.wait, 20)
         self.addCleanup(process.terminate)
         until = time.monotonic() + PATIENCE

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import stat
-import subprocess
 import sys
 from unittest import SkipTest
 
@@ -13,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.confinement import landlock
 from edge.confinement.in_force import in_force
+from tests import processes
 from tests.end_to_end.node import PATIENCE, ROOT, RunningNode
 
 NOBODY = 65534
@@ -32,7 +32,7 @@ def readable_python() -> str:
         environment = {"PYTHONPATH": os.pathsep.join(IMPORT_PATH)}
         command = [name, "-c", _CAN_BE_READ]
         try:
-            done = subprocess.run(command, env=environment, cwd="/", capture_output=True, check=False)
+            done = processes.run(command, env=environment, cwd="/", capture_output=True, check=False)
         except OSError:
             continue
         if done.returncode == 0:

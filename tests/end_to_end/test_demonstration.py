@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from demonstration.schema import make_schema
 from edge.app.graphql import Documents, GraphQL
+from tests import processes
 from tests.demonstration.servers import postgresql, redis_server
 from tests.end_to_end.cluster import RunningCluster
 from tests.end_to_end.node import ROOT, RunningNode
@@ -197,7 +198,6 @@ class DemonstrationTests(SynchronousTestCase):
         writers = [threading.Thread(target=write, args=(number,)) for number in range(6)]
         for writer in writers:
             writer.start()
-        for writer in writers:
-            writer.join()
+        processes.join(*writers)
         self.assertEqual(wrong, [])
         self.assertEqual([self.votes(node)["91"] for node in nodes], [36, 36])

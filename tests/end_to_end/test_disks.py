@@ -11,6 +11,7 @@ from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import processes
 from tests.end_to_end.node import PATIENCE, RunningNode
 
 #: Free pages of 4 KiB with which a start is tried; all of them with the environment variable ALL_PAGES.
@@ -79,14 +80,14 @@ class DiskTests(SynchronousTestCase):
         self.addCleanup(self.node.clean_up)
         self.disk = self.node.directory / "disk"
         self.disk.mkdir()
-        made = subprocess.run(
+        made = processes.run(
             ["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(self.disk)],
             capture_output=True,
             check=False,
         )
         if made.returncode:
             raise SkipTest("no disk can be mounted here")
-        self.addCleanup(subprocess.run, ["umount", "-l", str(self.disk)], check=True)
+        self.addCleanup(processes.run, ["umount", "-l", str(self.disk)], check=True)
         self.node.state = self.disk / "state"
         self.node.write("index.html", b"hello")
 
@@ -144,7 +145,7 @@ class DiskTests(SynchronousTestCase):
 
     def test_a_read_only_disk_is_a_sentence(self) -> None:
         """It names the state directory."""
-        subprocess.run(["mount", "-o", "remount,ro", str(self.disk)], check=True)
+        processes.run(["mount", "-o", "remount,ro", str(self.disk)], check=True)
         self.assertIn(f"--state-dir {self.node.state}", self.refused())
 
     def test_what_did_not_fit_is_published_when_there_is_room(self) -> None:

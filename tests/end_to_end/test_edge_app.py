@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from tests import processes
 from tests.end_to_end import plain_service
 from tests.end_to_end.hosting import HostingNode
 
@@ -29,17 +30,16 @@ class PlainServiceTests(SynchronousTestCase):
         """Start the program."""
         self.path.unlink(missing_ok=True)
         command = [sys.executable, str(Path(plain_service.__file__)), str(self.path)]
-        self.service = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.service = processes.start(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.addCleanup(self.end, self.service)
-        assert self.service.stdout is not None
-        self.assertEqual(self.service.stdout.readline(), b"listening\n")
+        self.assertEqual(processes.first_line(self.service), b"listening\n")
 
     def end(self, service: subprocess.Popen[bytes]) -> None:
         """End the program."""
         assert service.stdin is not None and service.stdout is not None
         service.stdin.close()
         service.stdout.close()
-        service.wait()
+        service.wait(processes.PATIENCE)
 
     def test_all_of_it(self) -> None:
         ask = self.node.ask
@@ -69,7 +69,7 @@ class PlainServiceTests(SynchronousTestCase):
         node.wait_for(lambda: node.ask("/s/a")[0] == 200, "it is asked again")
         self.assertEqual(node.ask("/s/gone", method="POST")[0], 502)
         self.assertIn(node.ask("/s/a")[0], (502, 503))
-        self.service.wait()
+        self.service.wait(processes.PATIENCE)
         node.wait_for(
             lambda: "is the application running, and does it listen there?" in node.said(), "it is said"
         )

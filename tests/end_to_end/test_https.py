@@ -22,6 +22,7 @@ from cryptography import x509
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.confinement import landlock
+from tests import processes
 from tests.end_to_end.certificates import write_certificate
 from tests.end_to_end.node import PATIENCE, RunningNode, UnixConnection, exchange
 from tests.end_to_end.test_confinement import IMPORT_PATH, readable_python
@@ -241,7 +242,7 @@ class NativeTests(HTTPSCase):
         """``K`` asks for ours, too; ``k`` does not: on the fast path, and while Twisted has it."""
         alerts = self.metric("edge_tls_alerts")
         command = ["openssl", "s_client", "-connect", f"127.0.0.1:{self.port('https')}", "-tls1_3"]
-        with subprocess.Popen(
+        with processes.start(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         ) as client:
             assert client.stdin is not None and client.stdout is not None
@@ -273,11 +274,11 @@ class NativeTests(HTTPSCase):
         url = f"https://127.0.0.1:{self.port('https')}"
         upload = self.node.directory / "upload"
         upload.write_bytes(BIG[:900_000])
-        got = subprocess.run(
+        got = processes.run(
             ["curl", "-sk", "--tlsv1.3", f"{url}/big.bin", f"{url}/"], capture_output=True, timeout=PATIENCE
         )
         self.assertEqual((got.returncode, got.stdout), (0, BIG + PAGE))
-        got = subprocess.run(
+        got = processes.run(
             ["curl", "-sk", "--data-binary", f"@{upload}", f"{url}/mirror", f"{url}/mirror"],
             capture_output=True, timeout=PATIENCE,
         )  # fmt: skip
@@ -404,7 +405,7 @@ class PolicyTests(HTTPSCase):
         command = ["openssl", "s_client", "-connect", f"127.0.0.1:{self.port('https')}"]
         command += ["-servername", name] if name else ["-noservername"]
         command += ["-sigalgs", signatures] if signatures else []
-        said = subprocess.run(command, input=b"", capture_output=True, timeout=PATIENCE).stdout.decode()
+        said = processes.run(command, input=b"", capture_output=True, timeout=PATIENCE).stdout.decode()
         return said.partition("subject=")[2].partition("\n")[0].replace(" ", "")
 
     def test_the_certificate_is_chosen_by_name_and_by_what_can_be_verified(self) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
 import sys
 import time
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import processes
 from tests.end_to_end.cluster import RunningCluster
 from tests.end_to_end.node import ROOT, RunningNode
 from tests.end_to_end.ranking import Ranking
@@ -105,14 +105,14 @@ class InvalidationTests(SynchronousTestCase):
             node.wait_for(lambda node=node: self.hits(node, "/a") and self.hits(node, "/b"), "it is stored")
         self.application.values["/a"] = self.application.values["/b"] = 7
         command = [sys.executable, "-m", "edge.edgectl.main", "--state-dir", str(nodes[0].state)]
-        done = subprocess.run(
+        done = processes.run(
             [*command, "purge", "--group", "/a", "--app", "shop"],
             cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
         self.assertEqual([self.value(node, "/a") for node in nodes], [7, 7])
         self.assertEqual([self.value(node, "/b") for node in nodes], [0, 0])
-        wrong = subprocess.run(
+        wrong = processes.run(
             [*command, "purge", "--group", "/a", "--app", "blog"],
             cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip

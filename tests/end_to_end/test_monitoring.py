@@ -18,6 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.edgectl.main import main
 from edge.node.telemetry.alerts import ALERTS
 from edge.node.telemetry.dashboard import dashboard, expressions
+from tests import processes
 from tests.commands import run_command
 from tests.end_to_end.cluster import free_port
 from tests.end_to_end.node import PATIENCE, RunningNode
@@ -38,7 +39,7 @@ class Prometheus:
 
     def __init__(self, folder: Path) -> None:
         self._port = free_port()
-        self._process = subprocess.Popen(
+        self._process = processes.start(
             [
                 "prometheus", f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data",
                 f"--web.listen-address=127.0.0.1:{self._port}", "--log.level=warn",

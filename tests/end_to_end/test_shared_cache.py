@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import processes
 from tests.end_to_end.hosting import HostingNode
 
 TABLE = {"name": "pages", "at": "/", "run": "shared_pages:app", "share": ["/at-once/**", "/large"]}
@@ -84,8 +85,7 @@ class SharedCacheTests(SynchronousTestCase):
         ]
         for reader in readers:
             reader.start()
-        for reader in readers:
-            reader.join()
+        processes.join(*readers)
         self.assertEqual((len(bodies), len(set(bodies)), self.asked(node)["/at-once/hot"]), (200, 1, 1))
 
     def test_a_large_answer_is_stored_too_and_read_in_parts(self) -> None:

@@ -10,6 +10,7 @@ import textwrap
 
 from twisted.trial.unittest import TestCase
 
+from tests import processes
 from tests.end_to_end.node import ROOT, RunningNode
 
 #: Does what systemd does: descriptor 3, LISTEN_FDS, and LISTEN_PID of the process that becomes twistd.
@@ -34,7 +35,7 @@ class ActivatedNode(RunningNode):
             self.activated_port = listener.getsockname()[1]
             inherited = listener.fileno()
             command = ["/bin/sh", "-c", f'exec "$@" 3<&{inherited}', "sh", *command]
-            self.process = subprocess.Popen(
+            self.process = processes.start(
                 command,
                 stdout=log,
                 stderr=log,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import processes
 from tests.end_to_end.certificates import write_certificate
 from tests.end_to_end.node import PATIENCE, RunningNode, UnixConnection, exchange
 
@@ -46,11 +47,11 @@ class PeerTests(SynchronousTestCase):
         """A client, up to its end."""
         if shutil.which(command[0]) is None:
             raise AssertionError(f"{command[0]} is not installed (apt-get install {command[0]})")
-        return subprocess.run(command, input=said, capture_output=True, timeout=PATIENCE)
+        return processes.run(command, input=said, capture_output=True, timeout=PATIENCE)
 
     def openssl(self, *typed: str, options: tuple[str, ...] = ()) -> tuple[str, str]:
         """What ``s_client`` prints when *typed* is typed into it, a line now and then; and its complaints."""
-        with subprocess.Popen(
+        with processes.start(
             ["openssl", "s_client", "-connect", self.address, "-no_ign_eof", *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -10,6 +10,7 @@ from typing import Any
 import bcrypt
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import processes
 from tests.end_to_end.node import RunningNode
 
 GZIP = {"Accept-Encoding": "gzip"}  # so that the fast path recognises it
@@ -143,8 +144,7 @@ class WhoMayTests(SynchronousTestCase):
         threads = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        processes.join(*threads)
         self.assertEqual((statuses.count(200), statuses.count(429)), (20, 40))
         status, fields, _ = node.ask("/api/x.txt", GZIP)
         self.assertEqual(status, 429)

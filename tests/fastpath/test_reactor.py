@@ -21,6 +21,7 @@ from edge.fastpath.native import NativeFastPath
 from edge.fastpath.reactor import FastPathReactor
 from edge.fastpath.twin import PythonFastPath
 from edge.table.segment import CounterBlock, Segment
+from tests import processes
 from tests.fastpath import site
 from tests.fastpath.site import EMPTY, get
 
@@ -278,9 +279,8 @@ class ReactorSuite(Base):
         )
 
         def work() -> None:
-            with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as peer:
-                assert peer.stdout is not None
-                peer.stdout.readline()
+            with processes.start([sys.executable, "-c", program], stdout=subprocess.PIPE) as peer:
+                processes.first_line(peer)
                 self.until(lambda open_now: open_now == 1)
                 peer.kill()
             self.until(lambda open_now: open_now == 0)

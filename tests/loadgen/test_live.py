@@ -17,6 +17,7 @@ from loadgen.live.formatting import milliseconds, sparkline
 from loadgen.live.screen import MOST_NODES, line, screen
 from loadgen.live.state import State
 from loadgen.results import Second
+from tests import processes
 from tests.loadgen.test_results import result
 
 
@@ -203,7 +204,7 @@ class ViewTests(SynchronousTestCase):
         )
         reading, writing = os.pipe()
         os.close(reading)
-        ended = subprocess.run(
+        ended = processes.run(
             [sys.executable, "-c", script],
             stdout=writing,
             stderr=subprocess.PIPE,

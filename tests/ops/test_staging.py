@@ -28,6 +28,7 @@ from ops.ports import loopback_addresses
 from ops.staged_cluster import LOOK_SECONDS, STOP_SECONDS, Cluster
 from ops.staged_node import RESTART_SECONDS, Node
 from ops.staging import main
+from tests import processes
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -227,7 +228,7 @@ class ProcessTests(TestCase):
         command = ["timeout", "60", sys.executable, "-m", "ops.staging", "--site", str(site), *options]
         command += [f"--base-port={self.base}", f"--folder={folder}/s", "--"]
         command += ["--table-entries=4096", "--arena-mib=16"]
-        process = subprocess.Popen(
+        process = processes.start(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self.reader = self.lines(process)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from unittest import SkipTest
 
 from twisted.trial.unittest import SynchronousTestCase
+
+from tests import processes
 
 UNITS = Path(__file__).parents[2] / "ops/systemd"
 SERVICE = UNITS / "twistd-edge.service"
@@ -22,9 +23,7 @@ class UnitTests(SynchronousTestCase):
         program = shutil.which("systemd-analyze")
         if program is None:
             raise SkipTest("there is no systemd-analyze here")
-        done = subprocess.run(
-            [program, "--no-pager", *arguments], capture_output=True, text=True, check=False
-        )
+        done = processes.run([program, "--no-pager", *arguments], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout + done.stderr
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import sys
 from hashlib import sha256
-from subprocess import PIPE, Popen
+from subprocess import PIPE
 
 import edge
 from edge import durable
@@ -11,6 +11,7 @@ from edge.errors import PublishError
 from edge.publish import blobs as module
 from edge.publish.blobs import Blobs
 from edge.resource import etag_of
+from tests import processes
 from tests.publish.site import SiteTestCase, noise
 
 BODIES = [noise(1000 + n) for n in range(4)]
@@ -274,12 +275,11 @@ class Collecting(BlobsTestCase):
             "b.retain([sys.argv[2].encode()]); print('ready', flush=True); sys.stdin.read()"
         )
         path = {"PYTHONPATH": os.path.dirname(os.path.dirname(edge.__file__))}
-        process = Popen(
+        process = processes.start(
             [sys.executable, "-c", code, self.state, ETAGS[1].decode()], stdin=PIPE, stdout=PIPE, env=path
         )
         try:
-            assert process.stdout is not None
-            self.assertEqual(process.stdout.readline(), b"ready\n")
+            self.assertEqual(processes.first_line(process), b"ready\n")
             for _ in range(2):
                 self.blobs.collect([])
             self.assertEqual(self.present(), [1])

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import brotlicffi
@@ -17,6 +16,7 @@ from edge.publish import minifying
 from edge.publish.client import CACHE_RULES, bundled, files_of, unpack, without_comments
 from edge.publish.minifying import minify
 from edge.publish.rules import IMMUTABLE, CacheRules
+from tests import processes
 
 
 class ClientTests(SynchronousTestCase):
@@ -127,7 +127,7 @@ class ClientTests(SynchronousTestCase):
             "for (const name in all) new vm.SourceTextModule(all[name], { identifier: name });"
         )
         command = [node, "--no-warnings", "--experimental-vm-modules", "-e", program]
-        done = subprocess.run(command, input=json.dumps(scripts), text=True, capture_output=True, check=False)
+        done = processes.run(command, input=json.dumps(scripts), text=True, capture_output=True, check=False)
         self.assertEqual((done.stderr, done.returncode), ("", 0))
         self.assertGreater(len(scripts), 40)
 

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import sys
 from hashlib import sha256
-from subprocess import PIPE, Popen
+from subprocess import PIPE
 from threading import Thread
 
 import edge
@@ -12,6 +12,7 @@ from edge.errors import PublishError
 from edge.publish.problems import Kind
 from edge.publish.store import NOT_WORTH_IT, Coded, CodingKey, Store
 from edge.resource import Coding
+from tests import processes
 from tests.publish.site import SiteTestCase
 
 DAY = 86_400
@@ -80,8 +81,7 @@ class Remembering(SiteTestCase):
         ]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        processes.join(*threads)
         self.assertEqual(len(store.coded(key(n) for n in range(8))), 8)
 
     def test_several_processes_write_at_once(self) -> None:
@@ -94,8 +94,9 @@ class Remembering(SiteTestCase):
             "s.close()"
         )
         path = {"PYTHONPATH": os.path.dirname(os.path.dirname(edge.__file__))}
+        program = [sys.executable, "-c", code]
         running = [
-            Popen([sys.executable, "-c", code, self.state, str(n)], stdout=PIPE, stderr=PIPE, env=path)
+            processes.start([*program, self.state, str(n)], stdout=PIPE, stderr=PIPE, env=path)
             for n in range(3)
         ]
         self.assertEqual([process.communicate(timeout=60) for process in running], [(b"", b"")] * 3)

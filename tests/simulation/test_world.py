@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 
 import msgspec
@@ -24,6 +23,7 @@ from edge.gossip.members import GossipConfig, rank
 from edge.gossip.packet import DEAD, LEFT, Packet
 from simulation import faults
 from simulation.world import World
+from tests import processes
 
 #: Prints the trace of a cluster in which nodes crash and come back.
 CRASHES = """
@@ -58,7 +58,7 @@ class FaultTests(SynchronousTestCase):
         for seed in ("1", "2"):
             environment = {**os.environ, "PYTHONHASHSEED": seed}
             command = [sys.executable, "-c", CRASHES]
-            traces.add(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
+            traces.add(processes.run(command, env=environment, check=True, capture_output=True).stdout)
         self.assertEqual(len(traces), 1)
 
     def test_a_cluster_finds_itself_from_one_seed_address(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests import processes
 from tools.parts import Part, Parts, amiss, one
 from tools.run_tests import BOUNDS, ROOT, count_trial, shares
 
@@ -159,7 +159,7 @@ class HangingTestTests(SynchronousTestCase):
         folder = Path(self.mktemp()).absolute()
         folder.mkdir()
         (folder / "test_hanging.py").write_text(HANGING)
-        done = subprocess.run(
+        done = processes.run(
             [sys.executable, "-m", "tests", f"--temp-directory={folder}/t", f"{folder}/test_hanging.py"],
             cwd=ROOT,
             env={**os.environ, "TEST_SECONDS": "1"},

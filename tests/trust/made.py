@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import subprocess
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
 from edge.endpoint import CertificateFiles
+from tests import processes
 
 #: When all of them are made.
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
@@ -95,7 +95,7 @@ def signed_with_sha1(folder: Path, title: str) -> Made:
     key, certificate = folder / "sha1.key", folder / "sha1.pem"
     key.write_bytes(make(title=title, kind="rsa", number=9).key_pem())
     command = ["openssl", "req", "-x509", "-sha1", "-new", "-key", str(key), "-subj", f"/CN={title}"]
-    subprocess.run([*command, "-days", "1000", "-out", str(certificate)], check=True, capture_output=True)
+    processes.run([*command, "-days", "1000", "-out", str(certificate)], check=True, capture_output=True)
     return Made(x509.load_pem_x509_certificate(certificate.read_bytes()), _key("rsa", 9))
 
 
@@ -113,5 +113,5 @@ def of_a_pss_key(folder: Path, name: str) -> CertificateFiles:
         ["genpkey", "-quiet", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048", "-out", files.key],
         ["req", "-x509", "-key", files.key, "-out", files.certificate, "-subj", f"/CN={name}"],
     ):
-        subprocess.run(["openssl", *command], check=True, capture_output=True)
+        processes.run(["openssl", *command], check=True, capture_output=True)
     return files

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from numpy.random import Generator
 from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.models import choice, choice_arrays
+from tests import processes
 
 ORACLE = Path(__file__).with_name("oracle.js")
 CASES = 300
@@ -50,7 +50,7 @@ def ask_the_original(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
     if node is None:
         raise AssertionError("the smart client runs in node, which is not installed (apt-get install nodejs)")
     lines = "".join(json.dumps(case) + "\n" for case in cases)
-    done = subprocess.run(
+    done = processes.run(
         [node, str(ORACLE)], input=lines, capture_output=True, text=True, timeout=120, check=False
     )
     if done.returncode:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.models.choice_constants import CHOICE, ChoiceConstants, file, parse
+from tests import processes
 
 
 class TheFile(SynchronousTestCase):
@@ -22,7 +22,7 @@ class TheFile(SynchronousTestCase):
                 "the smart client runs in node, which is not installed (apt-get install nodejs)"
             )
         script = f"import({json.dumps(file().as_uri())}).then((m) => console.log(JSON.stringify(m.CHOICE)))"
-        done = subprocess.run([node, "-e", script], capture_output=True, text=True, timeout=60, check=True)
+        done = processes.run([node, "-e", script], capture_output=True, text=True, timeout=60, check=True)
         self.assertEqual(msgspec.json.decode(done.stdout, type=ChoiceConstants), CHOICE)
 
     def test_a_file_that_is_not_as_described_is_an_error(self) -> None:

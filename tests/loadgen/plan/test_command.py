@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import loadgen
 from loadgen.cli import main
+from tests import processes
 from tests.commands import run_command
 
 ROOT = Path(loadgen.__file__).parent.parent
@@ -186,15 +187,13 @@ class PlanCommandTests(SynchronousTestCase):
             reading, writing = os.pipe()
             os.close(reading)
             try:
-                gone = subprocess.run(
-                    [*program, *arguments], stdout=writing, stderr=subprocess.PIPE, cwd=ROOT
-                )
+                gone = processes.run([*program, *arguments], stdout=writing, stderr=subprocess.PIPE, cwd=ROOT)
             finally:
                 os.close(writing)
             self.assertEqual(gone.stderr, b"")
             if os.path.exists("/dev/full"):
                 with open("/dev/full", "wb") as full:
-                    told = subprocess.run(
+                    told = processes.run(
                         [*program, *arguments], stdout=full, stderr=subprocess.PIPE, cwd=ROOT
                     )
                 self.assertEqual(told.returncode, 1)

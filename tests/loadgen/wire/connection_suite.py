@@ -10,6 +10,7 @@ import time
 
 from loadgen.wire import interface
 from loadgen.wire.interface import Answer, Limits
+from tests import processes
 from tests.loadgen.wire.base import EMPTY, FOREVER, GET, MILLISECOND, WireBase
 
 
@@ -216,7 +217,7 @@ class ConnectionSuite(WireBase):
         """Long before its time."""
         self.start()
         body = b"HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n" + bytes(1 << 20)
-        self.server.setblocking(True)
+        self.server.settimeout(processes.PATIENCE)
 
         def serve() -> None:
             held = [self.server.accept()[0] for _ in range(12)]
@@ -225,7 +226,7 @@ class ConnectionSuite(WireBase):
                     connection.recv(65536)
                     connection.sendall(body)
 
-        server = threading.Thread(target=serve)
+        server = threading.Thread(target=serve, daemon=True)
         server.start()
         for user in range(12):
             self.ask(user)
@@ -235,7 +236,7 @@ class ConnectionSuite(WireBase):
             self.assertLess(len(self.wire.bodies), 10 << 20)
         while len(answers) < 12:
             answers += self.run_once()
-        server.join()
+        processes.join(server)
         self.assertEqual({answer.body_length for answer in answers}, {1 << 20})
 
     def test_a_signal_ends_a_run(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import threading
 from typing import Any
@@ -12,6 +11,7 @@ from twisted.internet.defer import CancelledError
 from twisted.trial.unittest import TestCase
 
 from edge.node.process.daemon_threads import in_daemon_thread
+from tests import processes
 
 _PROGRAM = """
 import threading
@@ -51,5 +51,5 @@ class DaemonThreadTests(TestCase):
         self.assertTrue(await in_daemon_thread(reactor, lambda: True))
 
     def test_the_process_ends_though_the_work_does_not(self) -> None:
-        done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, timeout=60)
+        done = processes.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, timeout=60)
         self.assertEqual((done.returncode, done.stdout.strip()), (0, "ended"), done.stderr)

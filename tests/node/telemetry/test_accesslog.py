@@ -31,6 +31,7 @@ from edge.node.telemetry.log_outputs import (
     open_output,
     try_output,
 )
+from tests import processes
 from tests.logs.records import RECORD
 from tests.logs.test_lines import journal_fields
 
@@ -154,7 +155,7 @@ class AccessLogTests(LogCase):
             time.sleep(0.01)
             self.assertEqual(old[-1].stat().st_size, size)
         over.set()
-        writer.join()
+        processes.join(writer)
         self.stop()
         self.assertEqual([one for path in (*old, self.path) for one in self.targets(path)], numbers)
 

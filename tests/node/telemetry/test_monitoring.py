@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.node.telemetry.alerts import ALERTS, rules
 from edge.node.telemetry.dashboard import CHOSEN, dashboard, expressions
 from edge.node.telemetry.registry import families
+from tests import processes
 
 REGISTRY = {family.name: family for family in families()}
 #: Of Prometheus itself.
@@ -74,7 +74,7 @@ class Monitoring(SynchronousTestCase):
 
     def promtool(self, *arguments: str) -> tuple[int, str]:
         self.assertIsNotNone(shutil.which("promtool"), "promtool is missing: apt-get install prometheus")
-        done = subprocess.run(["promtool", *arguments], capture_output=True, text=True)
+        done = processes.run(["promtool", *arguments], capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
 
     def test_every_expression_is_of_metrics_and_labels_that_nodes_expose(self) -> None:

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.node.telemetry.sampler import Sampler, nic_bps
 from edge.table.counters import INDEX
 from edge.table.segment import CounterBlock, Segment
+from tests import processes
 
 
 class SamplerTests(SynchronousTestCase):
@@ -44,16 +45,16 @@ class SamplerTests(SynchronousTestCase):
     def test_cpu_time_of_a_dead_worker_is_not_lost(self) -> None:
         """The counter only grows, so that its rate stays true."""
         program = "import time\nwhile time.process_time() < 0.1: pass\nprint(flush=True)\ntime.sleep(60)"
-        worker = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
+        worker = processes.start([sys.executable, "-c", program], stdout=subprocess.PIPE)
         assert worker.stdout is not None
         self.addCleanup(worker.stdout.close)
-        worker.stdout.readline()
+        processes.first_line(worker)
         pids = [worker.pid]
         sampler = Sampler(self.segment, lambda: pids)
         with_worker = sampler.sample(0).cpu_seconds
         self.assertGreater(with_worker - time.process_time(), 0.05)
         worker.kill()
-        worker.wait()
+        worker.wait(processes.PATIENCE)
         self.assertGreaterEqual(sampler.sample(1).cpu_seconds, with_worker)
         pids.clear()
         self.assertGreaterEqual(sampler.sample(2).cpu_seconds, with_worker)

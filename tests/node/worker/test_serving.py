@@ -62,7 +62,7 @@ class ServingTests(SynchronousTestCase):
 
     def connect(self, data: bytes) -> socket.socket:
         """A client that has sent *data*."""
-        client = socket.create_connection(self.listener.getsockname())
+        client = socket.create_connection(self.listener.getsockname(), 20)
         self.addCleanup(client.close)
         client.settimeout(5)
         client.sendall(data)

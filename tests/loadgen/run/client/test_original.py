@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from edge.load.document import LoadDocument, node_load
 from edge.load.report import unknown
 from loadgen.models.users import BEGIN, Users
 from loadgen.run.client.choosing import Choosing
+from tests import processes
 from tests.loadgen.run.samples import URLS
 
 HISTORY = Path(__file__).with_name("history.js")
@@ -88,7 +88,7 @@ def the_originals(histories: list[list[Step]]) -> list[list[list[int]]]:
     if node is None:
         raise AssertionError("the smart client runs in node, which is not installed (apt-get install nodejs)")
     lines = b"".join(msgspec.json.encode({"urls": URLS, "steps": steps}) + b"\n" for steps in histories)
-    done = subprocess.run([node, str(HISTORY)], input=lines, capture_output=True, timeout=120, check=False)
+    done = processes.run([node, str(HISTORY)], input=lines, capture_output=True, timeout=120, check=False)
     if done.returncode:
         raise AssertionError(done.stderr.decode())
     return [json.loads(line) for line in done.stdout.splitlines()]

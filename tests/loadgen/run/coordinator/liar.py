@@ -13,6 +13,7 @@ from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from edge.resource import etag_of
+from tests import processes
 
 
 def tag(body: bytes) -> str:
@@ -126,5 +127,5 @@ def running() -> Iterator[Liar]:
         yield liar
     finally:
         liar.shutdown()
-        thread.join()
+        processes.join(thread)
         liar.server_close()

@@ -19,6 +19,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.cli import main
 from loadgen.results import Result, load
+from tests import processes
 from tests.commands import run_command
 from tests.devices import full_device
 from tests.end_to_end.cluster import RunningCluster
@@ -52,7 +53,7 @@ class Runs(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="loadgen-"))
-        self.addCleanup(lambda: subprocess.run(["rm", "-rf", str(self.folder)], check=True))
+        self.addCleanup(lambda: processes.run(["rm", "-rf", str(self.folder)], check=True))
 
     def scenario(self, more: str = "", **replaced: str) -> Path:
         """A file of the scenario, lines replaced by their beginning, *more* added."""
@@ -201,7 +202,7 @@ class ClusterTests(Runs):
         pipe = subprocess.PIPE
         # What a shell starts in the background ignores the signal, and so would its children.
         listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-        process = subprocess.Popen(command, stdout=pipe, stderr=pipe, cwd=ROOT, text=True, preexec_fn=listen)
+        process = processes.start(command, stdout=pipe, stderr=pipe, cwd=ROOT, text=True, preexec_fn=listen)
         assert process.stdout is not None
         for line in process.stdout:
             if '"event":"second"' in line:
@@ -220,11 +221,10 @@ class ClusterTests(Runs):
         other = self.folder / "other"
         other.write_text("another token of some length\n")
         listen = ["worker", "--listen", "127.0.0.1:0", "--runs", "1", "--token-file", str(token)]
-        worker = subprocess.Popen(
+        worker = processes.start(
             [sys.executable, "-m", "loadgen.cli", *listen], stdout=subprocess.PIPE, cwd=ROOT, text=True
         )
-        assert worker.stdout is not None
-        address = worker.stdout.readline().split()[-1]
+        address = processes.first_line(worker).split()[-1]
         try:
             code, _, err = self.run_on(self.url, "--workers", address, "--token-file", str(other))
             self.assertEqual(code, 1)
@@ -235,7 +235,7 @@ class ClusterTests(Runs):
             self.assertEqual(worker.wait(30), 0)
         finally:
             worker.kill()
-            worker.communicate()
+            worker.communicate(timeout=processes.PATIENCE)
 
 
 class LiarTests(Runs):
