@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import fcntl
 import shutil
 import socket
 import ssl
 import subprocess
-import time
+import sys
+import termios
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +24,13 @@ BIG = bytes(range(256)) * 4000
 FULL, LET_GO = (f'edge_tls_handshakes_total{{result="{one}"' for one in ("full", "let_go"))
 UPDATES = "edge_tls_key_updates_total"
 GET = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def unread(client: subprocess.Popen[bytes]) -> int:
+    """Bytes in the pipe to *client*."""
+    assert client.stdin is not None
+    left = fcntl.ioctl(client.stdin.fileno(), termios.FIONREAD, bytes(4))
+    return int.from_bytes(left, sys.byteorder)
 
 
 @cache
@@ -50,20 +60,32 @@ class PeerTests(SynchronousTestCase):
         return processes.run(command, input=said, capture_output=True, timeout=PATIENCE)
 
     def openssl(self, *typed: str, options: tuple[str, ...] = ()) -> tuple[str, str]:
-        """What ``s_client`` prints when *typed* is typed into it, a line now and then; and its complaints."""
-        with processes.start(
-            ["openssl", "s_client", "-connect", self.address, "-no_ign_eof", *options],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        ) as client:
+        """What ``s_client`` prints when *typed* is typed into it, line after line; and its complaints.
+
+        A line is typed when the one before has been read, because what comes together is data; and "Q" when
+        all is answered.
+        """
+        said, complaints = self.node.directory / "said", self.node.directory / "complaints"
+        with said.open("wb") as out, complaints.open("wb") as err:
+            command = ["openssl", "s_client", "-connect", self.address, "-no_ign_eof", *options]
+            client = processes.start(command, stdin=subprocess.PIPE, stdout=out, stderr=err)
+        with client:
             assert client.stdin is not None
-            for line in typed:
-                time.sleep(0.25)  # a key update is a line of its own: what is typed together is data
-                client.stdin.write(line.encode())
-                client.stdin.flush()
-            output, complaints = client.communicate(timeout=PATIENCE)
-        return output.decode("latin-1"), complaints.decode("latin-1")
+            for number, line in enumerate(typed):
+                if line == "Q\n":
+                    asked = "".join(typed[:number]).count("HTTP/1.1\r\n")
+                    self.node.wait_for(
+                        lambda asked=asked: (
+                            said.read_bytes().count(b"HTTP/1.1 200 OK") >= asked or client.poll() is not None
+                        ),
+                        "all is answered",
+                    )
+                with contextlib.suppress(BrokenPipeError):
+                    client.stdin.write(line.encode())
+                    client.stdin.flush()
+                self.node.wait_for(lambda: client.poll() is not None or not unread(client), "it is read")
+            client.wait(PATIENCE)
+        return said.read_text("latin-1"), complaints.read_text("latin-1")
 
     def figure(self, metric: str) -> float:
         """A metric of the only worker, as ``name{labels``."""
