@@ -207,6 +207,24 @@ class Reader:
         finally:
             self.leave()
 
+    def has_answer(self, name: bytes) -> bool:
+        """Whether an answer is stored under the *name* of a key, fresh or not."""
+        self.enter()
+        try:
+            found = self.find_any(self.key_of(name), 0)
+            return found is not None and found[1][1] in _ANSWERS
+        finally:
+            self.leave()
+
+    def etag_of(self, path: bytes) -> bytes | None:
+        """The ETag of what is published under *path*, alone; None: nothing is."""
+        self.enter()
+        try:
+            slot = self.find_slot(self.key_of(path), 0)
+            return None if slot is None else slot[5]
+        finally:
+            self.leave()
+
     def find_answer(self, name: bytes, choose: Callable[[int], int] = lambda variants: 0) -> Answer | None:
         """The stored answer under the *name* of a key (:mod:`edge.cache.keys`), fresh or not.
 

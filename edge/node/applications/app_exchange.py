@@ -128,10 +128,14 @@ class AppExchange:
         if answer.status < 200:
             self._receiver.informational(answer.status, fields)
             return
+        if not answer.more:
+            if not self._is_over:
+                self._is_over = True
+                self._connection.over(self.number)
+                self._receiver.answered(answer.status, fields, answer.length, answer.body)
+            return
         self._receiver.started(answer.status, fields, answer.length)
         self._data(answer.body)
-        if not answer.more:
-            self._end([])
 
     def _data(self, body: bytes) -> None:
         if not body or self._is_over:

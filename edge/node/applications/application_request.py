@@ -131,6 +131,21 @@ class ApplicationRequest:
         if exchange is not None:
             exchange.cancel()
 
+    def _begun(self, status: int, fields: Fields) -> Fields:
+        """The fields that go out with the head."""
+        self._status = status
+        # RFC 9211; the shared cache appends it, if there is one.
+        self._from_table = any(name == b"Cache-Status" and b"; hit" in value for name, value in fields)
+        if self._timing is None or self._question is None:
+            return fields
+        return [*fields, self._timing.field(self._question, self.origin.name)]
+
+    def _finish(self) -> None:
+        """The answer is whole."""
+        self._release()
+        self._channel.unregisterProducer()
+        self._channel.done(self._status, not self._from_table)
+
     def _refuse(self, status: int, explanation: str, lines: bytes = b"") -> None:
         """Answer with an error of our own."""
         self._release()
@@ -196,17 +211,25 @@ class ApplicationRequest:
 
     def started(self, status: int, fields: Fields, length: int | None) -> None:
         """Pass it on."""
-        self._status = status
-        if self._timing is not None and self._question is not None:
-            fields = [*fields, self._timing.field(self._question, self.origin.name)]
-        # RFC 9211; the shared cache appends it, if there is one.
-        self._from_table = any(name == b"Cache-Status" and b"; hit" in value for name, value in fields)
         try:
-            self._channel.pass_head(status, fields, length)
+            self._channel.pass_head(status, self._begun(status, fields), length)
         except UnreadableError as error:
             self._give_up(error)
         else:
             self.startedWriting = 1
+
+    def answered(self, status: int, fields: Fields, length: int | None, body: bytes) -> None:
+        """Pass it on, in one piece."""
+        if self._over:
+            return
+        fields = self._begun(status, fields)
+        try:
+            self._channel.pass_answer(status, fields, length, body)
+        except UnreadableError as error:
+            self._give_up(error)
+            return
+        self.startedWriting = 1
+        self._finish()
 
     def switched(self, fields: Fields) -> None:
         """The connection is HTTP no longer."""
@@ -239,9 +262,7 @@ class ApplicationRequest:
         except UnreadableError as error:
             self._give_up(error)
             return
-        self._release()
-        self._channel.unregisterProducer()
-        self._channel.done(self._status, not self._from_table)
+        self._finish()
 
     def failed(self, error: OriginError) -> None:
         """Say so, in words if it is not too late."""

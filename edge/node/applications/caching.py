@@ -107,6 +107,9 @@ class CachingOrigin:
         key = self._maker.key(path, query if mark else None, asked)
         if key is None or question.has_body:
             return self.inner.ask(question, Observing(receiver, BYPASS))
+        if self.desk.is_passed(key.name) and not self.reader.has_answer(key.name):
+            self.counters.add(_PASSED)
+            return self.inner.ask(question, Observing(receiver, BYPASS))
         asking = Asking(self, question, receiver, key, asked)
         asking.begin()
         return asking
@@ -295,10 +298,8 @@ class Asking:
             self._give_stale(stored)
         elif answer is not None:
             self._end()
-            self._receiver.started(answer.status, _passed(answer.fields, MISS), len(answer.body))
-            if answer.body:
-                self._receiver.data(answer.body)
-            self._receiver.ended([])
+            fields = _passed(answer.fields, MISS)
+            self._receiver.answered(answer.status, fields, len(answer.body), answer.body)
         else:
             self._end()
             sentence = f"{self._origin.name}: it has failed just now"
@@ -448,6 +449,13 @@ class Observing:
         if self._observer is not None:
             self._observer.started(status, fields)
         self._receiver.started(status, _passed(fields, self._how), length)
+
+    def answered(self, status: int, fields: Fields, length: int | None, body: bytes) -> None:
+        """Tell of it, and pass it on."""
+        self._has_begun = True
+        if self._observer is not None:
+            self._observer.started(status, fields)
+        self._receiver.answered(status, _passed(fields, self._how), length, body)
 
     def switched(self, fields: Fields) -> None:
         """Pass it on."""

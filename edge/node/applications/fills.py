@@ -144,7 +144,7 @@ class FillDesk:
 
     def want(self, clean: Clean, name: bytes, share: bool, wanting: Wanting) -> None:
         """*wanting* wants the answer under *name*."""
-        if self._passing.has(name, self.reactor.seconds()):
+        if self.is_passed(name):
             wanting.pass_whole(None)
             return
         others = self._wanted.get(name)
@@ -153,6 +153,10 @@ class FillDesk:
             return
         self._wanted[name] = [wanting]
         self._ask(clean, name, share)
+
+    def is_passed(self, name: bytes) -> bool:
+        """Whether *name* is known to be passed whole."""
+        return self._passing.has(name, self.reactor.seconds())
 
     def observed(self, token: int, name: bytes, refusal: Refusal | None) -> None:
         """The answer to a request that was passed whole under *token* may be shared; or why it may not."""
@@ -314,6 +318,16 @@ class Fill:
                     self._reader.ended(trailers)
             else:
                 self._code(made)
+
+    def answered(self, status: int, fields: Fields, length: int | None, body: bytes) -> None:
+        """It is whole as it begins."""
+        self.started(status, fields, length)
+        if self._exchange is None and self._reader is None:
+            return  # it is not for sharing, and for nobody else
+        if body:
+            self.data(body)
+        if self._exchange is not None or self._reader is not None:
+            self.ended([])
 
     def failed(self, error: OriginError) -> None:
         """There is no answer."""

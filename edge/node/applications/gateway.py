@@ -156,6 +156,4 @@ class Gateway:
     def _is_published(self, path: bytes, prefix: bytes) -> bool:
         path = prefix + path
         reader = self._reader
-        if reader.find_without_body(path) is not None:
-            return True
-        return not path.endswith(b"/") and reader.find_without_body(path + b"/") is not None
+        return reader.is_file(path) or (not path.endswith(b"/") and reader.is_file(path + b"/"))

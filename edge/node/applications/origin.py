@@ -4,11 +4,12 @@ The law, for everybody who implements or wraps an :class:`Origin`:
 
 * ``ask`` returns before the receiver hears anything, also of what fails at once.
 * A receiver hears, in this order: ``informational`` any number of times; then either ``switched``, or
-  ``started`` and any number of ``data``; then exactly one of ``ended`` and ``failed``.  After ``switched``
-  both sides send raw bytes by ``data`` and ``send`` until one of them ends.  ``failed`` may come instead of
-  any of them.
-* After ``ended``, ``failed`` or ``Exchange.cancel`` nothing is heard, and every method of the exchange does
-  nothing.
+  ``started`` and any number of ``data``; then exactly one of ``ended`` and ``failed``.  An answer that is
+  whole when it comes may be one ``answered`` in place of ``started``, ``data`` and ``ended``.  After
+  ``switched`` both sides send raw bytes by ``data`` and ``send`` until one of them ends.  ``failed`` may come
+  instead of any of them.
+* After ``ended``, ``answered``, ``failed`` or ``Exchange.cancel`` nothing is heard, and every method of the
+  exchange does nothing.
 * The answer may be over before the question is: then the rest of the question is not wanted, and what is
   sent of it is dropped.
 * Flow control is a wish, and takes effect soon: after ``Exchange.pause`` some ``data`` that was on its way
@@ -118,6 +119,9 @@ class Receiver(Protocol):
         Of an answer without a body (to HEAD, 204, 304) the length is what its head says, and ``data`` never
         comes.
         """
+
+    def answered(self, status: int, fields: Fields, length: int | None, body: bytes) -> None:
+        """A whole answer without trailers at once: head, *body* (b"" of one that has none) and end."""
 
     def switched(self, fields: Fields) -> None:
         """101: the protocol is the one asked for; *fields* are the others of that head."""

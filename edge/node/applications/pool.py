@@ -343,6 +343,18 @@ class PooledExchange(Ticket["Origin"]):
             self._pool.answers(self)
         self._receiver.started(status, fields, length)
 
+    def answered(self, status: int, fields: Fields, length: int | None, body: bytes) -> None:
+        """The answer is whole as it begins."""
+        member = self.member
+        assert member is not None, "who was asked answers"
+        self._started = self._over = True
+        self._inner = self._kept = None
+        outcome = Outcome.FAILED if status in FAILURE_STATUSES else Outcome.ANSWERED
+        self._pool.outcome(member, outcome, f"it answers {status}")
+        self._pool.over(self)
+        self._receiver.answered(status, fields, length, body)
+        self._pool.go_on()
+
     def switched(self, fields: Fields) -> None:
         """The answer begins likewise."""
         self._begin(Outcome.ANSWERED, "")

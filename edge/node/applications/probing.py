@@ -95,6 +95,10 @@ class _Probe:
         elif length is None or length > 1 << 16:
             self.end(True)
 
+    def answered(self, status: int, fields: Fields, length: int | None, body: bytes) -> None:
+        """Whole, and well or not."""
+        self.end(200 <= status <= 399)
+
     def switched(self, fields: Fields) -> None:
         """Nobody asked for that."""
         self.end(False)

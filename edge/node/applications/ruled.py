@@ -82,6 +82,10 @@ class _Ruled:
         """The head of the answer, with other fields; a 304 stays what it is."""
         self.receiver.started(status, fields if status == 304 else self._changed(fields), length)
 
+    def answered(self, status: int, fields: Fields, length: int | None, body: bytes) -> None:
+        """Likewise, the whole answer."""
+        self.receiver.answered(status, fields if status == 304 else self._changed(fields), length, body)
+
     def _changed(self, fields: Fields) -> Fields:
         said = {name.lower() for name, _ in fields}
         kind = next((value for name, value in fields if name.lower() == b"content-type"), b"")

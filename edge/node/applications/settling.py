@@ -131,6 +131,11 @@ class Holding:
         self._settle(change)
         self._hear(lambda: self._receiver.started(status, fields, length))
 
+    def answered(self, status: int, fields: Fields, length: int | None, body: bytes) -> None:
+        """Likewise, the whole answer."""
+        self._settle(self._origin.change_of(self._question, status, fields))
+        self._hear(lambda: self._receiver.answered(status, fields, length, body))
+
     def switched(self, fields: Fields) -> None:
         """Pass it on."""
         self._hear(lambda: self._receiver.switched(fields))

@@ -118,28 +118,22 @@ def give(
     if given.status == 200:
         outcome = _evaluated(given, question, asked, now)
         if outcome is NOT_MODIFIED:
-            receiver.started(304, [*_begin(given), *fields_of(given.lines_304), *cors[:1]], None)
-            receiver.ended([])
+            receiver.answered(304, [*_begin(given), *fields_of(given.lines_304), *cors[:1]], None, b"")
             return
         if outcome is PRECONDITION_FAILED:
-            receiver.started(412, [*_begin(given), *cors[:1]], 0)
-            receiver.ended([])
+            receiver.answered(412, [*_begin(given), *cors[:1]], 0, b"")
             return
         span = select_range(question.method, asked, len(given.body), given.strong)
     if span is UNSATISFIABLE:
         size = b"bytes */%d" % len(given.body)
-        receiver.started(416, [(b"Date", format_date(now)), (b"Content-Range", size), *cors[:1]], 0)
-        receiver.ended([])
+        receiver.answered(416, [(b"Date", format_date(now)), (b"Content-Range", size), *cors[:1]], 0, b"")
         return
     fields = [*_begin(given), *_with_status(fields_of(given.lines_200), status), *cors]
     body, code = given.body, given.status
     if isinstance(span, Span):
         body, code = body[span.first : span.last + 1], 206
         fields.append((b"Content-Range", b"bytes %d-%d/%d" % (span.first, span.last, len(given.body))))
-    receiver.started(code, fields, len(body))
-    if body and question.method != b"HEAD" and code != 204:
-        receiver.data(body)
-    receiver.ended([])
+    receiver.answered(code, fields, len(body), b"" if question.method == b"HEAD" or code == 204 else body)
 
 
 #: As an answer that is no longer fresh is given.

@@ -359,6 +359,10 @@ class EdgeChannel(Protocol):
 
         :raises RuntimeError: the answer has one already.
         """
+        self._output.send(self._begun(head))
+
+    def _begun(self, head: bytes) -> bytes:
+        """The *head* of the answer as it leaves; it has begun now."""
         assert self._answer is not None, "there is an answer from HEAD_READ on"
         self._answer.start()
         if self._secure:
@@ -369,7 +373,7 @@ class EdgeChannel(Protocol):
         request = self._request
         if request is not None and request.head.version == b"HTTP/1.0" and not self._answer.closing:
             head = with_keep_alive(head)
-        self._output.send(head)
+        return head
 
     def answered(self, status: int) -> None:
         """The answer is whole, or as whole as it gets: count it, and write it down."""
@@ -427,13 +431,23 @@ class EdgeChannel(Protocol):
 
     def pass_head(self, status: int, fields: Fields, length: int | None) -> None:
         """Send the head of the answer; see :meth:`.framing.OutgoingAnswer.passed_head`."""
+        self._output.send(self._passed_head(status, fields, length))
+
+    def pass_answer(self, status: int, fields: Fields, length: int | None, body: bytes) -> None:
+        """Send a whole answer, with one system call if the client takes it."""
+        head, made = self._passed_head(status, fields, length), self._answer
+        assert made is not None, "its head was made"
+        self._output.send_whole(b"".join((head, made.body(body), made.end([]))))
+        self._output.offered(len(body))
+
+    def _passed_head(self, status: int, fields: Fields, length: int | None) -> bytes:
         assert self._answer is not None and self._streamed is not None, "there is an answer from HEAD_READ on"
         self._close_if_unread()
         if self._secure and self.site.hsts:
             fields = [field for field in fields if field[0].lower() != b"strict-transport-security"]
         self._streamed.cache = cache_status(fields)
         chunks = self._streamed.head.version != b"HTTP/1.0"
-        self.start_answer(self._answer.passed_head(status, fields, length, self.site.date(), chunks))
+        return self._begun(self._answer.passed_head(status, fields, length, self.site.date(), chunks))
 
     def pass_end(self, trailers: Fields) -> None:
         """The answer is whole."""

@@ -40,6 +40,9 @@ class ConnectionTransport(Protocol):
     def write(self, data: bytes) -> None:
         """Send *data*."""
 
+    def write_now(self, data: bytes) -> None:
+        """As :meth:`write`, but what the kernel takes at once waits for no turn of the reactor."""
+
     @property
     def unacknowledged(self) -> int:
         """Bytes that the kernel has taken and the peer has not acknowledged; 0 on Unix sockets."""

@@ -45,6 +45,20 @@ class Output:
         if not waiting or not self._taking.running:
             self._set_deadline()
 
+    def send_whole(self, data: bytes) -> None:
+        """Write *data*, the last of an answer: what the peer takes at once waits for no turn of the reactor.
+
+        Asked is the transport's type, as by :meth:`send_file`.
+        """
+        if not hasattr(type(self._transport), "write_now"):
+            self.send(data)
+            return
+        self._context.count("twisted_bytes_out", len(data))
+        waiting = self._transport.unsent
+        self._transport.write_now(data)
+        if self._transport.unsent and (not waiting or not self._taking.running):
+            self._set_deadline()
+
     def send_file(self, file: BinaryIO, count: int) -> int | None:
         """Send of the next *count* bytes of *file* what there is room for; None: the transport cannot.
 

@@ -83,6 +83,9 @@ class StreamChannel(Protocol):
     def pass_head(self, status: int, fields: Fields, length: int | None) -> None:
         """Send the head of the answer; see :meth:`.framing.OutgoingAnswer.passed_head`."""
 
+    def pass_answer(self, status: int, fields: Fields, length: int | None, body: bytes) -> None:
+        """Send a whole answer: head, *body* and end, at once; raises as :meth:`pass_head`."""
+
     def write(self, data: bytes) -> None:
         """Send a piece of the body."""
 

@@ -16,8 +16,8 @@ The story of one worker::
         |<--- Fetch(path, etag)           |  a body that only other nodes have, as yet
         |<--- Connect(application, number)|  a connection to an application: it makes none itself
         |<--- Connected(token)            |  it has the descriptor
-        |<--- AskFill(name)               |  an application's answer is not in the table: who asks for it?
-        |<--- StoreAnswer(token, packed)  |  here it is; or EndFill(token, outcome): none is to be stored
+        |<--- Fills(asked, brought ...)   |  an application's answer is not in the table: who asks for it?
+        |  TellFills(told, kept ...) ---->|  here it is; or none is to be stored: fill_messages.py
         |  Refill(name, token) ---------->|  ask for it anew, it is over soon
         |  TellGroups(news) ------------->|  cache groups have changed: sockets that follow them are told
         |  Ping()           ------------->|  every few seconds: a worker that does not answer is killed
@@ -161,34 +161,25 @@ class Connected(amp.Command):
     arguments: ClassVar[Fields] = [(b"token", amp.Integer())]
 
 
-class AskFill(amp.Command):
-    """From the worker: what is to be done for the key *name* of *application*, which the table lacks?
+class Fills(amp.Command):
+    """From the worker: what it says of fills (:mod:`.fill_messages`); answered by :class:`TellFills`."""
 
-    Answered when there is something to do, see :class:`edge.node.process.answers.Verdict`; *share*: the first
-    answer may fill.
-    """
-
-    arguments: ClassVar[Fields] = [
-        (b"application", amp.Unicode()),
-        (b"name", amp.String()),
-        (b"share", amp.Boolean()),
-    ]
-    response: ClassVar[Fields] = [(b"kind", amp.Integer()), (b"token", amp.Integer())]
+    arguments: ClassVar[Fields] = [(b"said", amp.String())]
+    requiresAnswer = False
 
 
-class StoreAnswer(amp.Command):
-    """From the worker: the answer to what was asked under *token*, as :mod:`.answers` packs it."""
+class TellFills(amp.Command):
+    """What became of what the worker has said of fills (:mod:`.fill_messages`)."""
 
-    arguments: ClassVar[Fields] = [
-        (b"token", amp.Integer()),
-        (b"application", amp.Unicode()),
-        (b"packed", amp.String()),
-    ]
-    response: ClassVar[Fields] = [(b"stored", amp.Boolean())]
+    arguments: ClassVar[Fields] = [(b"said", amp.String())]
+    requiresAnswer = False
 
 
 class StoreLargeAnswer(amp.Command):
-    """The same for an answer that no message has room for: *packed* is a file in memory of *size* bytes."""
+    """From the worker: an answer that no message has room for; *packed* is a file in memory of *size* bytes.
+
+    Otherwise as :class:`.fill_messages.Brought`.
+    """
 
     arguments: ClassVar[Fields] = [
         (b"token", amp.Integer()),
@@ -197,19 +188,6 @@ class StoreLargeAnswer(amp.Command):
         (b"packed", amp.Descriptor()),
     ]
     response: ClassVar[Fields] = [(b"stored", amp.Boolean())]
-
-
-class EndFill(amp.Command):
-    """From the worker: what was asked under *token* is not to be stored (:class:`.answers.Outcome`).
-
-    *why*: the name of the :class:`edge.cache.policy.Refusal`, if that is the reason.
-    """
-
-    arguments: ClassVar[Fields] = [
-        (b"token", amp.Integer()),
-        (b"outcome", amp.Integer()),
-        (b"why", amp.Unicode(optional=True)),
-    ]
 
 
 class Changed(amp.Command):

@@ -82,8 +82,8 @@ class Addresses:
 
     def _look(self) -> None:
         """Take notice of rules that have changed."""
-        entry = self._reader.find_without_body(self._name)
-        if entry is None or entry.etag == self._etag:
+        etag = self._reader.etag_of(self._name)
+        if etag is None or etag == self._etag:
             return
         entry = self._reader.find(self._name)
         if entry is None or entry.body is None:

@@ -10,27 +10,38 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.protocols import amp
 
 from edge.errors import EdgeError
 from edge.node.process import control
-from edge.node.process.answers import LONGEST_PACKED, Outcome, unpack_change
+from edge.node.process.answers import LONGEST_PACKED, MalformedAnswer, Outcome, unpack_change
+from edge.node.process.fill_messages import Asked, Brought, Kept, Told, packed, said_by_worker
 
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
+    from edge.node.process.fill_messages import OfSupervisor, OfWorker
     from edge.node.supervisor.worker_host import WorkerHost
+
+#: Messages to a worker in one of AMP, each of 30 bytes at most.
+MOST_TOLD = 1024
 
 
 class WorkerControl(amp.AMP):
     """The supervisor's end of the control connection of one worker."""
 
-    def __init__(self, host: WorkerHost, index: int) -> None:
+    _log = Logger()
+
+    def __init__(self, host: WorkerHost, index: int, reactor: Any) -> None:
         super().__init__()
         self._host = host
+        self._reactor = reactor
         #: Descriptors on their way to the worker: they are closed when it has them, or is gone.
         self._on_their_way: set[int] = set()
         self._index = index
+        #: What is to be told at the end of this turn.
+        self._telling: list[OfSupervisor] = []
 
     @control.Lookup.responder
     def lookup(self, path: bytes) -> Deferred[dict[str, Any]]:
@@ -75,16 +86,45 @@ class WorkerControl(amp.AMP):
     async def _fetch(self, path: bytes, etag: bytes) -> dict[str, Any]:
         return {"found": await self._host.fetch(path, etag)}
 
-    @control.AskFill.responder
-    def ask_fill(self, application: str, name: bytes, share: bool) -> Deferred[dict[str, Any]]:
-        """What to do for a key."""
-        asked = self._host.answers.ask(self._index, application, name, share)
-        return asked.addCallback(lambda verdict: {"kind": int(verdict.kind), "token": verdict.token})
+    @control.Fills.responder
+    def fills(self, said: bytes) -> dict[str, Any]:
+        """What the worker asks, brings and ends."""
+        try:
+            messages = said_by_worker(said)
+        except MalformedAnswer as error:
+            self._log.warn("worker {n} says of fills what is nothing: {why}", n=self._index, why=str(error))
+            messages = []
+        for message in messages:
+            self._take(message)
+        return {}
 
-    @control.StoreAnswer.responder
-    def store_answer(self, token: int, application: str, packed: bytes) -> dict[str, Any]:
-        """Store an answer."""
-        return {"stored": self._host.answers.store(token, application, packed)}
+    def _take(self, message: OfWorker) -> None:
+        answers = self._host.answers
+        if isinstance(message, Asked):
+            asked = answers.ask(self._index, message.application, message.name, message.share)
+            asked.addCallback(
+                lambda verdict: self._tell(Told(message.number, int(verdict.kind), verdict.token))
+            )
+        elif isinstance(message, Brought):
+            stored = answers.store(message.token, message.application, message.packed)
+            self._tell(Kept(message.number, stored))
+        else:
+            known = message.outcome in set(Outcome)
+            answers.end(
+                message.token, Outcome(message.outcome) if known else Outcome.NOTHING, message.why[:64]
+            )
+
+    def _tell(self, message: OfSupervisor) -> None:
+        """At the end of this turn, with all others."""
+        if not self._telling and self.transport is not None:
+            self._reactor.callLater(0, self._flush)
+        self._telling.append(message)
+
+    def _flush(self) -> None:
+        telling, self._telling = self._telling, []
+        while telling and self.transport is not None:
+            some, telling = telling[:MOST_TOLD], telling[MOST_TOLD:]
+            self.callRemote(control.TellFills, said=packed(some))
 
     @control.StoreLargeAnswer.responder
     def store_large_answer(self, token: int, application: str, size: int, packed: int) -> dict[str, Any]:
@@ -94,14 +134,6 @@ class WorkerControl(amp.AMP):
         finally:
             os.close(packed)
         return {"stored": self._host.answers.store(token, application, data)}
-
-    @control.EndFill.responder
-    def end_fill(self, token: int, outcome: int, why: str | None = None) -> dict[str, Any]:
-        """There is none to be stored."""
-        self._host.answers.end(
-            token, Outcome(outcome) if outcome in set(Outcome) else Outcome.NOTHING, why or ""
-        )
-        return {}
 
     @control.Changed.responder
     def changed(self, change: bytes) -> Deferred[dict[str, Any]]:

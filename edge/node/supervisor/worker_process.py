@@ -113,7 +113,7 @@ class WorkerSlot:
             os.close(null)
         self.life.happens(WorkerEvent.SPAWNED)
         self._process, self.pid, self._began = process, process.pid, self._reactor.seconds()
-        talk = self._talk = WorkerControl(self._host, self.index)
+        talk = self._talk = WorkerControl(self._host, self.index, self._reactor)
         ours.setblocking(False)
         self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, Factory.forProtocol(lambda: talk))
         ours.close()

@@ -68,6 +68,7 @@ class Worker(amp.AMP):
         self._credentials: list[Credential] = []
         #: Of the files of users whose last piece has not come yet.
         self._users = b""
+        self._fills = FillsOverControl(self.callRemote, reactor)
         self.exit_code = 0
 
     @control.Start.responder
@@ -85,7 +86,7 @@ class Worker(amp.AMP):
                 self._fetch,
                 self._failed,
                 self._connect,
-                FillsOverControl(self.callRemote),
+                self._fills,
             )
         except EdgeError as error:
             self.exit_code = 1
@@ -134,6 +135,12 @@ class Worker(amp.AMP):
         """Ask the clean question of a key."""
         if self._serving is not None:
             self._serving.refill(application, name, token)
+        return {}
+
+    @control.TellFills.responder
+    def tell_fills(self, said: bytes) -> dict[str, Any]:
+        """What became of fills."""
+        self._fills.told(said)
         return {}
 
     @control.TellGroups.responder
@@ -198,6 +205,7 @@ class Worker(amp.AMP):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         super().connectionLost(reason)
+        self._fills.lost(reason)
         if not self._leaving:
             self._log.warn("the supervisor has gone; finishing what runs")
             self.leave()

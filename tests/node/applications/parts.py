@@ -35,6 +35,13 @@ class Heard:
         """As the protocol has it."""
         self.events.append(("started", status, fields, length))
 
+    def answered(self, status: int, fields: Fields, length: int | None, body: bytes) -> None:
+        """As the protocol has it; heard as its parts."""
+        self.started(status, fields, length)
+        if body:
+            self.data(body)
+        self.ended([])
+
     def switched(self, fields: Fields) -> None:
         """As the protocol has it."""
         self.events.append(("switched", fields))

@@ -24,9 +24,9 @@ class Published:
         self.paths = paths
         self.complete = True
 
-    def find_without_body(self, path: bytes) -> object | None:
+    def is_file(self, path: bytes) -> bool:
         """As a reader of the table has it."""
-        return object() if path in self.paths else None
+        return path in self.paths
 
 
 class Site(Resource):

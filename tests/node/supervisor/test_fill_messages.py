@@ -1,0 +1,185 @@
+"""What a worker says of fills and what the supervisor tells it: both ends, and what is between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from edge.cache.group_changes import Change
+from edge.node.process import control, fill_messages
+from edge.node.process.answers import Kind, MalformedAnswer, Outcome, Verdict
+from edge.node.process.fill_messages import Asked, Brought, Ended, Told
+from edge.node.supervisor.worker_control import WorkerControl
+from edge.node.worker.fill_control import FillsOverControl
+
+#: What AMP has room for in one value.
+LARGEST = 0xFFFF
+
+
+class Answers:
+    """The store: what it was told, in order; it answers when the test says so."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+        self.asked: list[Deferred[Verdict]] = []
+
+    def ask(self, worker: int, application: str, name: bytes, share: bool) -> Deferred[Verdict]:
+        self.told.append(("ask", worker, application, name, share))
+        self.asked.append(Deferred())
+        return self.asked[-1]
+
+    def store(self, token: int, application: str, packed: bytes) -> bool:
+        self.told.append(("store", token, application, packed))
+        return token % 2 == 0
+
+    def end(self, token: int, outcome: Outcome, why: str) -> None:
+        self.told.append(("end", token, outcome, why))
+
+
+class Host:
+    """What the control connection needs of the supervisor."""
+
+    def __init__(self) -> None:
+        self.answers = Answers()
+
+
+class Ends:
+    """Both ends; commands go from one to the other at once, and are counted."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.host = Host()
+        self.commands: list[Any] = []
+        self.supervisor = WorkerControl(self.host, 3, self.clock)  # type: ignore[arg-type]
+        self.supervisor.transport = object()  # type: ignore[assignment]
+        self.supervisor.callRemote = self._to_worker  # type: ignore[method-assign]
+        self.fills = FillsOverControl(self._to_supervisor, self.clock)
+
+    def _to_supervisor(self, command: Any, **values: Any) -> Deferred[Any]:
+        self.commands.append(command)
+        answered: Deferred[Any] = Deferred()
+        if command is control.Fills:
+            assert len(values["said"]) <= LARGEST, "AMP refuses it"
+            self.supervisor.fills(**values)
+        elif command is control.StoreLargeAnswer:
+            answered.callback({"stored": True})
+        return answered
+
+    def _to_worker(self, command: Any, **values: Any) -> None:
+        assert command is control.TellFills and len(values["said"]) <= LARGEST
+        self.commands.append(command)
+        self.fills.told(**{"data": values["said"]})
+
+
+class FillMessagesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.ends = Ends()
+        self.answers = self.ends.host.answers
+
+    def test_a_turn_is_one_message_each_way_in_the_order_in_which_it_was_said(self) -> None:
+        verdict = self.ends.fills.ask("shop", b"/a", False)
+        kept = self.ends.fills.store(4, "shop", b"packed")
+        lost = self.ends.fills.store(5, "shop", b"late")
+        self.ends.fills.end(6, Outcome.PASS, "PRIVATE")
+        self.assertEqual(self.answers.told, [])
+        self.ends.clock.advance(0)
+        self.assertEqual(
+            self.answers.told,
+            [
+                ("ask", 3, "shop", b"/a", False),
+                ("store", 4, "shop", b"packed"),
+                ("store", 5, "shop", b"late"),
+                ("end", 6, Outcome.PASS, "PRIVATE"),
+            ],
+        )
+        self.ends.clock.advance(0)
+        self.assertIs(self.successResultOf(kept), True)
+        self.assertIs(self.successResultOf(lost), False)
+        self.assertNoResult(verdict)
+        self.answers.asked[0].callback(Verdict(Kind.FILL, 7))
+        self.ends.clock.advance(0)
+        self.assertEqual(self.successResultOf(verdict), (Kind.FILL, 7))
+        self.assertEqual(self.ends.commands, [control.Fills, control.TellFills, control.TellFills])
+
+    @settings(max_examples=25)
+    @given(st.lists(st.sampled_from((0, 9_000, 29_990, 59_900, 70_000)), max_size=8))
+    def test_what_does_not_fit_one_message_goes_in_several_and_nothing_is_lost(
+        self, sizes: list[int]
+    ) -> None:
+        ends = Ends()
+        storing = [ends.fills.store(2 * n, "shop", b"x" * size) for n, size in enumerate(sizes)]
+        for _ in range(3):
+            ends.clock.advance(0)
+        small = [n for n, size in enumerate(sizes) if size + 16 <= fill_messages.ROOM]
+        self.assertEqual([told[1] for told in ends.host.answers.told], [2 * n for n in small])
+        for n in small:
+            self.assertIs(self.successResultOf(storing[n]), True)
+        self.assertEqual(ends.commands.count(control.StoreLargeAnswer), len(sizes) - len(small))
+
+    def test_many_verdicts_of_one_turn_fit_the_messages_that_there_are(self) -> None:
+        asked = [self.ends.fills.ask("shop", b"/%d" % n, True) for n in range(3000)]
+        self.ends.clock.advance(0)
+        for n, one in enumerate(self.answers.asked):
+            one.callback(Verdict(Kind.FILL, 2**52 + n))
+        self.ends.clock.advance(0)
+        self.assertEqual([self.successResultOf(one).token - 2**52 for one in asked], list(range(3000)))
+
+    def test_what_was_said_before_a_change_is_there_before_it(self) -> None:
+        self.ends.fills.store(2, "shop", b"packed")
+        self.ends.fills.changed(Change("shop", frozenset({"g"}), ()))
+        self.assertEqual(self.ends.commands[:2], [control.Fills, control.Changed])
+
+    def test_when_the_supervisor_has_gone_everybody_who_waits_or_asks_later_hears_it(self) -> None:
+        told, waits = self.ends.fills.ask("shop", b"/a", True), self.ends.fills.store(2, "shop", b"")
+        self.ends.fills.lost(Failure(ConnectionDone()))
+        later = self.ends.fills.ask("shop", b"/b", True)
+        for one in (told, waits, later):
+            self.failureResultOf(one, ConnectionDone)
+        self.ends.fills.end(1, Outcome.NOTHING)
+        self.ends.clock.advance(0)
+        self.assertEqual(self.ends.commands, [])
+
+    def test_a_verdict_that_comes_when_the_worker_has_gone_is_told_nobody(self) -> None:
+        self.ends.fills.ask("shop", b"/a", True)
+        self.ends.clock.advance(0)
+        self.answers.asked[0].callback(Verdict(Kind.LOOK))
+        self.supervisor_gone()
+        self.answers.told.clear()
+        self.ends.clock.advance(0)
+        self.assertEqual(self.ends.commands, [control.Fills])
+
+    def supervisor_gone(self) -> None:
+        """The worker has ended: there is no transport any more."""
+        self.ends.supervisor.transport = None
+
+    def test_an_outcome_that_there_is_not_is_none(self) -> None:
+        self.ends.supervisor.fills(fill_messages.packed([Ended(1, 99, "x" * 1000)]))
+        self.assertEqual(self.answers.told, [("end", 1, Outcome.NOTHING, "x" * 64)])
+
+    @given(st.one_of(st.binary(max_size=64), st.recursive(
+        st.none() | st.integers(-(2**63), 2**64 - 1) | st.binary(max_size=4) | st.text(max_size=4),
+        lambda inner: st.lists(inner, max_size=5),
+    ).map(msgspec.msgpack.encode)))  # fmt: skip
+    def test_what_is_none_of_these_is_refused_and_does_nothing(self, data: bytes) -> None:
+        """A worker that was taken over may send what it likes."""
+        try:
+            said = fill_messages.said_by_worker(data)
+        except MalformedAnswer:
+            ends = Ends()
+            ends.supervisor.fills(data)
+            self.assertEqual(ends.host.answers.told, [])
+        else:
+            self.assertTrue(all(isinstance(one, Asked | Brought | Ended) for one in said))
+
+    def test_the_supervisor_says_nothing_that_a_worker_does(self) -> None:
+        self.assertRaises(
+            MalformedAnswer, fill_messages.said_by_worker, fill_messages.packed([Told(1, 2, 3)])
+        )
