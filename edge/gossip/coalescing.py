@@ -10,7 +10,12 @@ application.  The owner does not fill: it gives the lease, as a node's own lease
 So it is always a node with a reader that asks, and an owner that dies takes nothing with it: who has waited
 asks the next one.  A filler that dies, is slow (:data:`FILL_SECONDS`), or whose answer a change has spoiled
 loses the lease to the next who waits.  Who waits asks again now and then, since an owner may have forgotten
-it with a stream; an owner that says nothing for :data:`OWNER_SECONDS` is done without.
+it with a stream.
+
+An owner that says nothing for :data:`OWNER_SECONDS` may be gone, or have too much to do, which is when it
+matters most that not every node asks the application.  So the next one is asked, the owner among those that
+are left, which is the same for all.  Only when that one is silent as well, a node does without.  Silence is
+what two looks in a row find: a node that was itself held up has read what had come when it looks again.
 
 What is told is checked by who takes it against the changes that it knows
 (:meth:`edge.cache.groups.Groups.spoils_from`): so neither a slow owner nor a late message makes a reader see
@@ -45,6 +50,8 @@ from edge.gossip.rendezvous import owner_of
 FILL_SECONDS = 40.0
 #: Seconds within which an owner says what becomes of a key, and after which who waits asks again.
 OWNER_SECONDS, ASK_AGAIN = 1.0, 2.0
+#: Owners that are waited for, one after the other, before a node does without.
+OWNERS_TRIED = 2
 #: Seconds between two looks for who is late.
 TICK_SECONDS = 0.25
 #: Keys for which leases are kept for the others, and how many one node may want at a time.
@@ -96,6 +103,10 @@ class _Want:
     until: float | None = None
     #: The owner has said that somebody fills it.
     waits: bool = False
+    #: The last look found that the time of a silent owner was over.
+    late: bool = False
+    #: Owners that have said nothing in time.
+    silent: tuple[str, ...] = ()
 
     @property
     def fills(self) -> bool:
@@ -206,7 +217,7 @@ class Coalescing:
             self._hear_done(sender, message)
         elif isinstance(message, Waits | Fill | Told):
             want = self._by_number.get(message.number)
-            if want is not None and want.owner == sender:
+            if want is not None and (want.owner == sender or _is_late_entry(want, sender, message)):
                 self._hear_owner(want, message)
             elif isinstance(message, Fill):
                 self._send(sender, Done(message.number, AGAIN))  # nobody here wants it any more
@@ -219,17 +230,31 @@ class Coalescing:
         for want in [one for one in self._wants.values() if one.until is not None and one.until <= self._now]:
             if want.waits:
                 self._ask(want)
+            elif not want.late:
+                want.late = True
             else:
-                self._fill(want)
+                self._do_without(want)
         for lease in [one for one in self._leases.values() if one.until <= self._now]:
             self._hand_on(lease)
 
     # Who wants
 
+    def _do_without(self, want: _Want) -> None:
+        """The owner says nothing: ask the next one, or nobody any more."""
+        want.silent += (want.owner,)
+        if len(want.silent) < OWNERS_TRIED:
+            self._ask(want)
+        else:
+            self._fill(want)
+
     def _ask(self, want: _Want) -> None:
-        able = [node for node, applications in self.nodes.items() if want.application in applications]
+        able = [
+            node
+            for node, applications in self.nodes.items()
+            if want.application in applications and node not in want.silent
+        ]
         want.owner = owner_of(want.name, [self.name, *able])
-        want.until, want.waits = self._now + OWNER_SECONDS, False
+        want.until, want.waits, want.late = self._now + OWNER_SECONDS, False, False
         self._send(want.owner, Want(want.number, want.application, want.name))
 
     def _hear_owner(self, want: _Want, message: Waits | Fill | Told) -> None:
@@ -313,6 +338,11 @@ class Coalescing:
             self.receive(to, message, self._now)
         else:
             self._out.append(Send(to, message))
+
+
+def _is_late_entry(want: _Want, sender: str, message: EntryMessage) -> bool:
+    """Whether an owner that was silent for too long has what is wanted after all."""
+    return sender in want.silent and isinstance(message, Told) and message.outcome == STORED
 
 
 def _key(name: bytes) -> bytes:

@@ -12,6 +12,7 @@ from edge.gossip.coalescing import (
     FILL_SECONDS,
     LEASES,
     OWNER_SECONDS,
+    TICK_SECONDS,
     WANTS,
     Coalescing,
     FillHere,
@@ -193,7 +194,62 @@ class CoalescingTests(SynchronousTestCase):
         self.cluster.want(self.others[0])
         self.assertEqual(self.cluster.fillers(), [])
         self.cluster.wait(OWNER_SECONDS)
+        self.assertEqual(self.cluster.fillers(), [], "what has come may not have been read")
+        self.cluster.wait(TICK_SECONDS)
         self.assertEqual(self.cluster.fillers(), [self.others[0]])
+
+    def test_when_the_owner_says_nothing_still_one_fills_of_all_who_want_it(self) -> None:
+        cluster = self.cluster
+        cluster.cut = {self.owner}
+        for name in self.others:
+            cluster.want(name)
+        for _ in range(10):
+            cluster.wait(TICK_SECONDS)
+        (filler,) = cluster.fillers()
+        cluster.cut = set()
+        cluster.want(self.owner)  # it is back, and knows nothing of all that
+        cluster.done(filler, STORED)
+        for name in self.others:
+            taken = [one for one in cluster.told[name] if isinstance(one, TakeEntry)]
+            self.assertEqual(len(taken), name != filler, name)
+
+    def test_what_a_slow_owner_says_late_makes_no_second_one_fill(self) -> None:
+        cluster = self.cluster
+        slow = [(name, cluster.nodes[name]) for name in self.others]
+        held = []
+        for name, node in slow:
+            node.want("shop", KEY, cluster.now)
+            held += [(name, one.message) for one in node.outputs() if isinstance(one, Send)]
+        for _ in range(6):
+            cluster.wait(TICK_SECONDS)
+        for name, message in held:
+            cluster.nodes[self.owner].receive(name, message, cluster.now)
+            cluster.deliver()
+        for _ in range(20):
+            cluster.wait(TICK_SECONDS)
+        self.assertEqual(len(cluster.fillers()), 1)
+
+    def test_what_a_slow_owner_has_is_taken_though_it_comes_late(self) -> None:
+        cluster, second = self.cluster, owner_of(KEY, self.others)
+        reader = next(name for name in self.others if name != second)
+        cluster.kept[self.owner][KEY] = entry()
+        cluster.nodes[reader].want("shop", KEY, cluster.now)
+        (asked,) = [one.message for one in cluster.nodes[reader].outputs() if isinstance(one, Send)]
+        cluster.cut = {second}
+        for _ in range(6):
+            cluster.wait(TICK_SECONDS)
+        cluster.nodes[self.owner].receive(reader, asked, cluster.now)
+        cluster.deliver()
+        self.assertEqual(cluster.told[reader], [TakeEntry(entry(), self.owner, VECTOR, True)])
+
+    def test_when_nobody_says_anything_a_reader_is_served_all_the_same(self) -> None:
+        cluster = self.cluster
+        cluster.cut = set("abcd")
+        for name in self.others:
+            cluster.want(name)
+        for _ in range(12):
+            cluster.wait(TICK_SECONDS)
+        self.assertEqual(set(cluster.fillers()), set(self.others))
 
     def test_who_was_forgotten_asks_again(self) -> None:
         """The owner saw a stream end that the other side did not."""
