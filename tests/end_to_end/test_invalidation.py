@@ -45,7 +45,14 @@ class InvalidationTests(SynchronousTestCase):
         cluster = Cluster(count, self.application)
         self.addCleanup(cluster.clean_up)
         cluster.start()
+        for node in cluster.nodes:  # alive is told by datagrams; who fills, over streams
+            node.wait_for(lambda node=node: self.is_heard(node, count), "it hears all others")
         return cluster.nodes
+
+    def is_heard(self, node: RunningNode, count: int) -> bool:
+        """Whether something has come to *node* over a stream of each of the *count* nodes but itself."""
+        members = node.admin("GET", "/members")[1]["members"]
+        return sum(1 for one in members if not one["this"] and one["bytes_in"]) == count - 1
 
     def value(self, node: RunningNode, path: str) -> int:
         status, _, body = node.ask(path)
