@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.supervisor.patience import LATE, MOMENT, MOST, Patience, queued_seconds
+from tests import processes
 
 
 class PatienceTests(SynchronousTestCase):
@@ -57,7 +57,7 @@ class PatienceTests(SynchronousTestCase):
         only = min(os.sched_getaffinity(0))
         script = f"import os, time; os.sched_setaffinity(0, {{{only}}}); end = time.monotonic() + 20\n"
         script += "while time.monotonic() < end: pass"
-        busy = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(3)]
+        busy = [processes.start([sys.executable, "-c", script]) for _ in range(3)]
         try:
             end = time.monotonic() + 15
             while time.monotonic() < end and queued_seconds(busy[0].pid) < 0.2:

@@ -12,6 +12,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests import processes
 from tests.end_to_end.cluster import free_port
 from tests.loadgen.run.coordinator.test_command import DONE, ROOT, Runs
 
@@ -53,7 +54,7 @@ class NginxRuns(Runs):
         port = free_port()
         config = self.folder / "nginx.conf"
         config.write_text(_CONFIG.format(folder=self.folder, port=port, user=user, listen=listen))
-        process = subprocess.Popen(
+        process = processes.start(
             [program, "-c", str(config), "-e", str(self.folder / "error.log")],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
