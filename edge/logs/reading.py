@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from edge.logs.record import Record
 
-#: Bytes of lines that are made at once, about.
-CHUNK_BYTES = 256 * 1024
+#: Bytes of lines that are made at once, about: what is made is in the processor's cache when it is written.
+CHUNK_BYTES = 64 * 1024
 #: Entries of a journal that are made at once.
 CHUNK_ENTRIES = 256
 

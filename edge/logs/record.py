@@ -8,7 +8,7 @@
      7  u8   protocol: 10 = HTTP/1.0, 11 = HTTP/1.1, 0 = none
      8  u64  when it was answered, Unix microseconds
     16  u64  bytes of the body that were sent
-    24  u32  microseconds from when its head was here until it was answered
+    24  u32  microseconds from when its head was found here until it was answered
     28  u16  bit i: text i was cut
     30  u16  0
     32  16s  address of the client: IPv6, or IPv4 mapped into it; zeros: none (a Unix socket)

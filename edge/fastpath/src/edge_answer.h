@@ -56,7 +56,7 @@ typedef struct {
     uint32_t log_every, log_countdown; /* one request in so many is logged; 0: none */
     edge_log_ring log;
     uint64_t (*clock)(void);     /* microseconds; NULL: how long requests took is not known */
-    uint64_t now_us, began;      /* Unix microseconds; the clock, when what is answered was received */
+    uint64_t now_us, began;      /* Unix microseconds; the clock, when what is answered was found there */
     uint8_t peer[16];            /* whom the connection is with, as records have it */
     uint8_t client[16];          /* whom the request came from: he, or whom he names if he is trusted */
     edge_networks trusted;       /* of proxies whose X-Forwarded-For is believed */

@@ -236,7 +236,6 @@ static void prepare_log(edge_loop *loop, const edge_connection *c)
     unsigned suite = c->flags & EDGE_CONN_SEALED ? loop->tls->suite(loop->tls_of, c->tls) : 0; /* 0x13nn */
     const char *tls = suite && suite <= 3 ? suites[suite - 1] : "";
     answerer->tls = (edge_span){(const uint8_t *)tls, strlen(tls)};
-    answerer->began = answerer->clock();
 }
 
 ssize_t edge_connection_send(edge_loop *loop, int fd, const uint8_t *bytes, size_t length)

@@ -3,6 +3,10 @@
 #include "edge_date.h"
 #include "edge_output.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #define PUT(to, text) put(to, (const uint8_t *)(text), sizeof(text) - 1)
 
 /* A record, understood; spans into its bytes. */
@@ -100,30 +104,40 @@ static uint8_t *put_hex(uint8_t *to, unsigned number, unsigned digits)
     return to;
 }
 
+#ifndef __SSE2__
 static bool is_plain(uint8_t c)
 {
     return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
+#endif
 
-/* Copies the plain bytes at the begin of a text, eight at a time where it can; how many they are.  What is copied
- * behind them is overwritten: EDGE_LINE_MOST has room for it. */
-static size_t put_plain(uint8_t *to, edge_span text)
+/* Copies the plain bytes at the begin of a text of a record, sixteen at a time where it can; how many they are.  What
+ * is copied behind them is overwritten: EDGE_LINE_MOST has room for it; and what is read behind the text is the
+ * record's, or AHEAD bytes behind that. */
+#define AHEAD 16
+static inline size_t put_plain(uint8_t *to, edge_span text)
 {
-    const uint64_t ones = 0x0101010101010101u, high = ones << 7;
     size_t i = 0;
-    for (; i + 8 <= text.length; i += 8) {
-        uint64_t word, quote, slash, low;
-        memcpy(&word, text.bytes + i, 8);
-        memcpy(to + i, &word, 8);
-        quote = word ^ ones * '"';
-        slash = word ^ ones * '\\';
-        low = (word - ones * 0x20) | (quote - ones) | (slash - ones) | (word + ones); /* 0x7f and above: the last one */
-        if ((low | word) & high)
+#ifdef __SSE2__
+    for (; i < text.length; i += AHEAD) {
+        const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)(text.bytes + i));
+        _mm_storeu_si128((__m128i *)(void *)(to + i), bytes);
+        const __m128i low = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)); /* signed: 0x80 and above, too */
+        const __m128i quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"'));
+        const __m128i slash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'));
+        const __m128i del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+        const int odd = _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(low, quote), _mm_or_si128(slash, del)));
+        if (odd) {
+            i += (size_t)__builtin_ctz((unsigned)odd);
             break;
+        }
     }
+    return i < text.length ? i : text.length;
+#else
     for (; i < text.length && is_plain(text.bytes[i]); i++)
         to[i] = text.bytes[i];
     return i;
+#endif
 }
 
 /* Whatever a stranger wrote, so that it stays within its quotes and means nothing to a terminal. */
@@ -207,7 +221,11 @@ static uint8_t *put_address(uint8_t *to, const uint8_t *address)
     if (!is_four(address))
         return put_six(to, address);
     for (unsigned i = 12; i < 16; i++) {
-        to = edge_write_number(to, address[i]);
+        if (address[i] > 99)
+            *to++ = (uint8_t)('0' + address[i] / 100);
+        if (address[i] > 9)
+            *to++ = (uint8_t)('0' + address[i] / 10 % 10);
+        *to++ = (uint8_t)('0' + address[i] % 10);
         *to++ = '.';
     }
     return to - 1;
@@ -216,15 +234,16 @@ static uint8_t *put_address(uint8_t *to, const uint8_t *address)
 /* The date of the second that was written last: records come in their order, nearly. */
 typedef struct {
     uint64_t seconds;
-    char text[EDGE_DATE_BYTES];
+    uint8_t text[28]; /* [14/Nov/2023:22:13:20 +0000] */
 } last_date;
 
-/* [14/Nov/2023:22:13:20 +0000], out of "Tue, 14 Nov 2023 22:13:20 GMT". */
-static uint8_t *put_when(uint8_t *to, uint64_t seconds, last_date *last)
+/* Out of "Tue, 14 Nov 2023 22:13:20 GMT". */
+static void write_when(last_date *last)
 {
-    const uint8_t *d = (const uint8_t *)last->text;
-    if (last->seconds != seconds || !*d)
-        edge_format_date(last->seconds = seconds, last->text);
+    char date[EDGE_DATE_BYTES];
+    const uint8_t *d = (const uint8_t *)date;
+    uint8_t *to = last->text;
+    edge_format_date(last->seconds, date);
     *to++ = '[';
     to = put(to, d + 5, 2);
     *to++ = '/';
@@ -233,7 +252,16 @@ static uint8_t *put_when(uint8_t *to, uint64_t seconds, last_date *last)
     to = put(to, d + 12, 4);
     *to++ = ':';
     to = put(to, d + 17, 8);
-    return PUT(to, " +0000]");
+    PUT(to, " +0000]");
+}
+
+static uint8_t *put_when(uint8_t *to, uint64_t seconds, last_date *last)
+{
+    if (last->seconds != seconds || !*last->text) {
+        last->seconds = seconds;
+        write_when(last);
+    }
+    return put(to, last->text, sizeof last->text);
 }
 
 static uint8_t *put_protocol(uint8_t *to, uint8_t protocol)
@@ -344,8 +372,10 @@ static uint8_t *put_object(uint8_t *to, const parsed *one, unsigned worker)
     to = edge_write_number(PUT(to, ",\"bytes\":"), one->sent);
     to = edge_write_number(PUT(to, ",\"duration\":"), one->duration / 1000000);
     to = put_digits(PUT(to, "."), one->duration % 1000000, 6);
-    const char *cache = cache_names[one->cache];
-    to = put_text(to, "cache", (edge_span){(const uint8_t *)cache, strlen(cache)});
+    if (one->cache) {
+        const char *cache = cache_names[one->cache];
+        to = PUT(put(PUT(to, ",\"cache\":\""), (const uint8_t *)cache, strlen(cache)), "\"");
+    }
     to = put_text(to, "referer", texts[EDGE_LOG_REFERER]);
     to = put_text(to, "user_agent", texts[EDGE_LOG_AGENT]);
     to = put_text(to, "tls", (edge_span){tls.bytes, version});
@@ -356,10 +386,11 @@ static uint8_t *put_object(uint8_t *to, const parsed *one, unsigned worker)
 size_t edge_log_lines(edge_log_ring *ring, edge_lines_format format, unsigned worker, uint8_t *to, size_t room,
                       uint64_t *damaged)
 {
-    uint8_t record[EDGE_LOG_MOST], *begin = to;
+    uint8_t record[EDGE_LOG_MOST + AHEAD], *begin = to;
     uint32_t size;
     parsed one;
     last_date last = {0, {0}};
+    memset(record + EDGE_LOG_MOST, 0, AHEAD);
     while (room - (size_t)(to - begin) >= EDGE_LINE_MOST && (size = edge_log_read(ring, record, damaged))) {
         if (!parse(record, size, &one))
             ++*damaged;

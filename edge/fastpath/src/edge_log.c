@@ -58,16 +58,22 @@ static uint32_t compose(uint8_t *record, const edge_log_entry *entry)
 void edge_log_write(edge_log_ring *ring, const edge_log_entry *entry)
 {
     edge_log_header *header = ring->header;
-    uint8_t record[EDGE_LOG_MOST + 8];
+    uint8_t apart[EDGE_LOG_MOST + 8];
     uint64_t head = header->head, tail = __atomic_load_n(&header->tail, __ATOMIC_ACQUIRE);
+    uint64_t at = head & (ring->bytes - 1), straight = ring->bytes - at, room = ring->bytes - (head - tail);
+    /* Where the longest record is behind the head and before the tail, it is composed there; else apart, and copied. */
+    const bool in_place = straight >= sizeof apart && room >= sizeof apart && room <= ring->bytes;
+    uint8_t *record = in_place ? ring->data + at : apart;
     uint32_t size = compose(record, entry);
-    if (head - tail + size > ring->bytes) {
-        __atomic_store_n(&header->dropped, header->dropped + 1, __ATOMIC_RELAXED);
-        return;
+    if (!in_place) {
+        if (head - tail + size > ring->bytes) {
+            __atomic_store_n(&header->dropped, header->dropped + 1, __ATOMIC_RELAXED);
+            return;
+        }
+        uint64_t first = straight < size ? straight : size;
+        memcpy(ring->data + at, record, first);
+        memcpy(ring->data, record + first, size - first);
     }
-    uint64_t at = head & (ring->bytes - 1), first = ring->bytes - at < size ? ring->bytes - at : size;
-    memcpy(ring->data + at, record, first);
-    memcpy(ring->data, record + first, size - first);
     __atomic_store_n(&header->written, header->written + 1, __ATOMIC_RELAXED);
     __atomic_store_n(&header->head, head + size, __ATOMIC_RELEASE);
 }

@@ -32,6 +32,8 @@ static void clocks(edge_loop *loop)
     clock_gettime(CLOCK_REALTIME_COARSE, &time);
     edge_answerer_date(&loop->answerer, (uint64_t)time.tv_sec);
     loop->answerer.now_us = (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_nsec / 1000;
+    if (loop->answerer.clock) /* once for a batch: who waits for others of it waits, too */
+        loop->answerer.began = loop->answerer.clock();
 }
 
 /* ---- accepting ---- */

@@ -8,7 +8,7 @@
 
 The thread sleeps until a worker that has written wakes it (an eventfd), takes all that is there, and rests
 for :data:`REST_SECONDS` or more, so that a busy node wakes it forty times a second at most.  What
-cannot be written stays here, a piece of 256 KiB; the rings fill up behind it, and what finds no room there
+cannot be written stays here, a piece of 64 KiB; the rings fill up behind it, and what finds no room there
 is dropped and counted: no request ever waits for a disk.  That is said once a minute at most, with the
 remedy, and when it is over.
 

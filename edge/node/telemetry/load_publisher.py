@@ -39,10 +39,13 @@ if TYPE_CHECKING:
     from edge.node.process.life import Life
     from edge.table.site_state import StateEntry
 
-#: Load documents of sites that are put at once.
+#: Load documents of sites that are put at once, at most.
 SITES_AT_ONCE = 64
 #: Seconds between two versions of the load document.
 LOAD_SECONDS = 0.25
+#: The document of a site is made anew once in so many of them, every 2 s, while clients may choose the same
+#: nodes: they read it every 5 s, and the figures that ride on answers are new each time.
+SITES_TURNS = 8
 
 
 class Samples(Protocol):
@@ -112,6 +115,9 @@ class LoadPublisher:
         self._publishes = publishes
         self._state = state
         self._sites = sites
+        #: Whom clients may choose; how many sites have still to be told that; which one is next.
+        self._choice: tuple[tuple[str, str, str], ...] | None = None
+        self._untold = self._next_site = 0
         self._sequence = 0
         self._periodic = Periodic(self.publish, LOAD_SECONDS, clock)
 
@@ -145,19 +151,23 @@ class LoadPublisher:
         document = LoadDocument(self._cluster, self._sequence, int(date * 1000), nodes, tag=tag)
         orca, riding = orca_line(measured), cache_control(ride(nodes))
         put_document(self._table, LOAD, encode(document), orca, int(date))
-        for prefix, url_of in self._turn():
+        for prefix, url_of in self._turn(nodes):
             own = msgspec.structs.replace(document, nodes=_of_site(nodes, url_of))
             put_document(self._table, entry_name(prefix, LOAD), encode(own), orca, int(date))
         put_batch_lines(self._table, orca, riding)
         if self._state is not None:
             show_state(self._state, orca, riding)
 
-    def _turn(self) -> Iterable[tuple[bytes, Callable[[str], str]]]:
-        """The sites whose turn it is: of very many not all are told four times a second."""
-        if len(self._sites) <= SITES_AT_ONCE:
-            return self._sites
-        first = self._sequence * SITES_AT_ONCE % len(self._sites)
-        return (*self._sites, *self._sites)[first : first + SITES_AT_ONCE]
+    def _turn(self, nodes: Sequence[NodeLoad]) -> Iterable[tuple[bytes, Callable[[str], str]]]:
+        """The sites whose turn it is: all, as many as fit, when clients may choose others than before."""
+        count = len(self._sites)
+        choice = tuple((node.id, node.url, node.state if node.weight > 0 else "") for node in nodes)
+        if choice != self._choice:
+            self._choice, self._untold = choice, count
+        due = min(max(self._untold, -(-count // SITES_TURNS)), SITES_AT_ONCE)
+        self._untold = max(0, self._untold - due)
+        first, self._next_site = self._next_site, (self._next_site + due) % (count or 1)
+        return (*self._sites, *self._sites)[first : first + due]
 
     def _report(self, measured: Measurement) -> LoadReport:
         generation = self._others.generation if self._others is not None else 0

@@ -10,7 +10,8 @@ from edge.load.meters import Capacity, Sample
 from edge.load.report import LoadReport
 from edge.node.process.life import Life, NodeEvent
 from edge.node.process.own_resources import LOAD, REVALIDATE
-from edge.node.telemetry.load_publisher import LOAD_SECONDS, LoadPublisher
+from edge.node.telemetry.load_publisher import LOAD_SECONDS, SITES_TURNS, LoadPublisher
+from edge.sites import entry_name
 from tests.node.telemetry.publishing import Table
 
 OTHER = NodeLoad("n0", "http://n0", "alive", 0.5, 0.5, 1.0, 0.0, 2, 3, 0.1, 100)
@@ -60,10 +61,11 @@ class LoadPublisherTests(SynchronousTestCase):
         self.life, self.samples, self.table = Life(), Samples(), Table()
         self.samples.sample(1000)
 
-    def make(self, others: Others | None = None) -> LoadPublisher:
-        """The publisher of a node that is ready."""
+    def make(self, others: Others | None = None, sites: int = 0) -> LoadPublisher:
+        """The publisher of a node that is ready, with so many sites."""
         self.life.happens(NodeEvent.PUBLISHED)
         return LoadPublisher(
+            sites=[(f"{number}.example".encode(), str.upper) for number in range(sites)],
             name="n1",
             cluster="c",
             url="http://n1",
@@ -146,6 +148,34 @@ class LoadPublisherTests(SynchronousTestCase):
         publisher.publish()
         node = self.table.document(LOAD)["nodes"][0]
         self.assertEqual((node["url"], node["utilization"]), ("https://n1.example.org", 0.05))
+
+    def told(self, publisher: LoadPublisher, sites: int) -> list[int]:
+        """Numbers of the sites that the next version is told to."""
+        self.table.resources.clear()
+        publisher.publish()
+        names = [entry_name(f"{number}.example".encode(), LOAD) for number in range(sites)]
+        return [number for number, name in enumerate(names) if name in self.table.resources]
+
+    def test_sites_take_turns_and_none_waits_longer_than_eight_versions(self) -> None:
+        """Ten sites cost what two do; and one what one does."""
+        for count in (1, 10, 100):
+            with self.subTest(sites=count):
+                self.life = Life()
+                publisher = self.make(sites=count)
+                first = [self.told(publisher, count) for _ in range(2)]  # all, 64 at once
+                self.assertEqual(set().union(*first), set(range(count)))
+                turns = [self.told(publisher, count) for _ in range(SITES_TURNS)]
+                self.assertEqual(set().union(*turns), set(range(count)))
+                self.assertEqual({len(turn) for turn in turns}, {-(-count // SITES_TURNS)})
+
+    def test_all_sites_are_told_at_once_when_the_choice_is_another(self) -> None:
+        """That a node drains is for every browser, whatever its site."""
+        publisher = self.make(sites=10)
+        self.assertEqual(self.told(publisher, 10), list(range(10)))
+        self.assertEqual(len(self.told(publisher, 10)), 2)
+        self.life.happens(NodeEvent.TOLD_TO_END)
+        self.assertEqual(self.told(publisher, 10), list(range(10)))
+        self.assertEqual(len(self.told(publisher, 10)), 2)
 
     def test_a_measurement_that_fails_is_logged_and_the_next_one_comes(self) -> None:
         """The series does not end."""
