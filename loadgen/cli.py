@@ -17,6 +17,7 @@ COMMANDS = {
     "run": ("loadgen.run.coordinator.command", "smart clients, as a scenario says, and a verdict"),
     "worker": ("loadgen.run.process.remote", "lends this machine to a run on another one"),
     "record": ("loadgen.record.command", "a scenario of the users whose requests an access log has"),
+    "replay": ("loadgen.run.coordinator.replay_command", "an access log's own requests at its own times"),
     "report": ("loadgen.report.command", "results of runs as a page, CSV or Prometheus text"),
     "simulate": ("loadgen.simulate.command", "a day of ten million registered users on a simulated cluster"),
     "plan": ("loadgen.plan.command", "whether servers and money suffice, hour by hour"),

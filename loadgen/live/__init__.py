@@ -2,7 +2,7 @@
 
 * ``state.py``: totals of the run until now, and what of them is on the screen;
 * ``screen.py``: the screen, as a pure function of that; ``formatting.py``: numbers and names in it;
-* ``views.py``: the views: a terminal, a file, lines of JSON.
+* ``views.py``: the views: a terminal, a file, lines of JSON; ``otlp.py``: OpenTelemetry, for collectors.
 
 Each view is told once a second, and closed once.
 """

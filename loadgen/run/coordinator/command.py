@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import sys
 import time
 from pathlib import Path
@@ -12,16 +11,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from loadgen.errors import LoadgenError, UsageError
-from loadgen.live import JsonLines, Live, View
-from loadgen.results import EXIT_CODES, Result, save
-from loadgen.run.coordinator.coordinator import Coordinator
+from loadgen.errors import LoadgenError
 from loadgen.run.coordinator.crawl import Crawler
 from loadgen.run.coordinator.dealing import deal, rate_of, socket_processes, user_processes
+from loadgen.run.coordinator.finish import Finish, check_writable
 from loadgen.run.coordinator.plain_crawl import PlainCrawler
 from loadgen.run.coordinator.scenario_file import read
-from loadgen.run.coordinator.shared_answers import SharedAnswers
-from loadgen.run.coordinator.summary import print_summary
 from loadgen.run.coordinator.worker_pool import WorkerPool
 from loadgen.run.messages.addresses import parse_address
 from loadgen.run.messages.job import NodeAddress
@@ -55,12 +50,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, metavar="N", help="of all random numbers, instead of the scenario's"
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help="for the result (default: results/NAME-TIME)")
     parser.add_argument(
         "--state", type=Path, action="append", default=[], metavar="DIR",
         help="of the state of a node here: its metrics of applications are told, too",
     )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="a line of JSON each second instead of a view")
     parser.add_argument(
         "--workers", default="", metavar="HOST,...", help="machines that run loadgen worker: they do it"
     )
@@ -70,6 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--i-own-this-target", action="append", default=[], metavar="HOST",
                         help="allow a host that is not this machine")  # fmt: skip
+    Finish.configure(parser)
 
 
 def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
@@ -89,7 +83,8 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if scenario.users < max(len(workers), processes):
         parser.error(f"--users {scenario.users}: each process needs a user at least")
     out = options.out or Path("results", f"{options.scenario.stem}-{time.strftime('%Y%m%d-%H%M%S')}")
-    _check_writable(out)
+    check_writable(out)
+    finish = Finish(options, parser)
     owned = tuple(options.i_own_this_target)
     url = options.plain or options.cluster
     target = resolve(url, owned)
@@ -111,28 +106,8 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     for one in crawler.left_out:
         print(f"loadgen run: {one} is left out: it is over {Limits().body_bytes >> 20} MiB", file=sys.stderr)
     pool = WorkerPool(processes, [node.host for node in nodes], workers, token)
-    view: View | None = None
-    result: Result | None = None
-    try:
-        jobs = deal(scenario, len(pool), rate, site, nodes, options.wire, bool(workers), bool(options.plain))
-        view = (JsonLines if options.json else Live)(scenario.title, scenario.duration_s, scenario.users)
-        coordinator = Coordinator(pool, jobs, view)
-        shared = SharedAnswers(options.state)
-        coordinator.run()
-        result = coordinator.result(url, str(options.scenario), shared.counts())
-    finally:
-        if view is not None:
-            view.close(result)
-        pool.close()
-    code = EXIT_CODES[result.verdict]
-    try:
-        path = save(result, out)
-    except LoadgenError as error:
-        print(f"loadgen run: {error}", file=sys.stderr)
-        code, path = 1, None
-    if not options.json:
-        print_summary(result, path)
-    return code
+    jobs = deal(scenario, len(pool), rate, site, nodes, options.wire, bool(workers), bool(options.plain))
+    return finish.run(pool, jobs, url, str(options.scenario), out, options.state)
 
 
 def _changed(scenario: Scenario, options: argparse.Namespace, parser: argparse.ArgumentParser) -> Scenario:
@@ -171,16 +146,6 @@ def _origin(url: str) -> str:
 def _server(url: str, target: Target) -> NodeAddress:
     """Any server, as the one node of a run."""
     return NodeAddress(target.host, _origin(url), target.address[0], target.address[1])
-
-
-def _check_writable(folder: Path) -> None:
-    """Make the result's *folder*; :exc:`UsageError` before the run, not after it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--out {folder}: {error.strerror}; give a folder that can be made") from None
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"--out {folder}: it cannot be written to; give another folder")
 
 
 def _nodes(crawler: Crawler, owned: tuple[str, ...]) -> list[NodeAddress]:

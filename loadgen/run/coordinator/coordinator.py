@@ -10,6 +10,7 @@ from loadgen.errors import LoadgenError
 from loadgen.live import View
 from loadgen.results import Generator, Result, Second
 from loadgen.run.coordinator import verdict
+from loadgen.run.coordinator.abort import AbortWatch
 from loadgen.run.coordinator.events import Events
 from loadgen.run.coordinator.merging import ReportMerger
 from loadgen.run.coordinator.shared_answers import table_share
@@ -33,8 +34,10 @@ class Coordinator:
         jobs: Sequence[Job],
         view: View,
         monotonic: Callable[[], float] = time.monotonic,
+        abort: AbortWatch | None = None,
     ) -> None:
-        """*monotonic*: seconds, for what is due in the run."""
+        """*abort*: when it ends before its time; *monotonic*: seconds, for what is due in the run."""
+        self._abort, self._aborted = abort or AbortWatch(()), ""
         self._pool, self._jobs, self._view, self._monotonic = pool, jobs, view, monotonic
         self._scenario = jobs[0].scenario
         self._merged = ReportMerger(len(pool), jobs[0].nodes)
@@ -95,7 +98,7 @@ class Coordinator:
                         words = worker.last_words()
                         self._failures.append(f"{worker.name} ended early" + (f": {words}" if words else ""))
                     self._show(self._merged.gone(number))
-            if not stopped:
+            if not stopped and not self._aborted:
                 self._happen(self._monotonic() - begin)
             if self._monotonic() > deadline:
                 self._failures.append("not all processes reported their end")
@@ -117,6 +120,10 @@ class Coordinator:
             late = totals.lag_p99_ms > verdict.MOST_LAG_MS
             totals.invalid = [f"the generator is late: p99 {totals.lag_p99_ms:.2f} ms"] if late else []
             self._view.update(second, totals)
+            if self._abort and not self._aborted:
+                self._aborted = self._abort.why(second, self._merged.measures)
+                if self._aborted:
+                    self._pool.dismiss()
 
     def result(self, cluster: str, name: str, shared: Mapping[str, int] | None = None) -> Result:
         """The record of the run: figures, thresholds, verdict; *shared*: what the nodes counted meanwhile."""
@@ -140,6 +147,8 @@ class Coordinator:
         )
         thresholds = verdict.judge(scenario.thresholds, measures)
         decision, reasons = verdict.decide(generator, thresholds, measures, self.interrupted)
+        if self._aborted:
+            decision, reasons = "threshold", [self._aborted, *reasons]
         if self._failures:
             decision, reasons = "error", [*self._failures, *reasons]
         return Result(
@@ -147,7 +156,9 @@ class Coordinator:
             title=scenario.title,
             cluster=cluster,
             began=self.began,
-            seconds=scenario.duration_s if not self.interrupted else float(len(merged.series)),
+            seconds=scenario.duration_s
+            if not self.interrupted and not self._aborted
+            else float(len(merged.series)),
             users=scenario.users,
             seed=scenario.seed,
             processes=len(self._pool),

@@ -19,6 +19,15 @@ class NodeAddress(msgspec.Struct, frozen=True):
     port: int
 
 
+class Schedule(msgspec.Struct, frozen=True):
+    """The requests of a log, in a file on this machine: see :mod:`loadgen.run.messages.schedule`."""
+
+    path: str
+    #: Of so many parts, that of this process.
+    part: int
+    parts: int
+
+
 class Job(msgspec.Struct, kw_only=True):
     """What a worker process needs for its share of a run; goes to other machines, too."""
 
@@ -44,3 +53,5 @@ class Job(msgspec.Struct, kw_only=True):
     wire: str = "auto"
     #: The one node is any server: browsers without the smart client.
     plain: bool = False
+    #: Of a replay, instead of what users do.
+    schedule: Schedule | None = None

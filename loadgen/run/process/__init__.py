@@ -4,6 +4,7 @@
   lends a machine to a coordinator elsewhere;
 * ``assembly.py``: the components of one process, from its job;
 * ``engine.py``: the turns of its loop; ``subscriber_engine.py``: the same for one that holds WebSockets;
+  ``replay_engine.py``: for one that replays a log;
 * ``arrival_scheduler.py``: open-loop arrivals: who comes when; ``sessions.py``: sessions of page views;
 * ``virtual_users.py``: users with the smart client; ``plain_readers.py``: browsers without it;
 * ``checking.py``: whether the answers are what was published;

@@ -14,6 +14,7 @@ import time
 from collections.abc import Collection, Iterator
 
 from loadgen.errors import LoadgenError
+from loadgen.run.messages.job import Job
 from loadgen.run.messages.protocol import (
     Expect,
     Failed,
@@ -28,6 +29,7 @@ from loadgen.run.messages.protocol import (
 )
 from loadgen.run.process.assembly import assemble
 from loadgen.run.process.engine import Engine
+from loadgen.run.process.replay_engine import ReplayEngine
 from loadgen.run.process.subscriber_engine import SubscriberEngine
 from loadgen.targets import is_ours
 
@@ -47,7 +49,7 @@ def serve(inward: int, outward: int, owned: Collection[str]) -> int:
             _tell(outward, Failed(f"{node.host} is not this machine; name it here with --i-own-this-target"))
             return 1
     try:
-        worker = SubscriberEngine(job) if job.subscribers else Engine(assemble(job), job.scenario.duration_s)
+        worker = _engine(job)
     except (LoadgenError, OSError, MemoryError) as error:
         _tell(outward, Failed(str(error) or "there is not enough memory for so many users"))
         return 1
@@ -67,6 +69,14 @@ def serve(inward: int, outward: int, owned: Collection[str]) -> int:
     return 0
 
 
+def _engine(job: Job) -> Engine | ReplayEngine | SubscriberEngine:
+    if job.subscribers:
+        return SubscriberEngine(job)
+    if job.schedule is not None:
+        return ReplayEngine(job, job.schedule)
+    return Engine(assemble(job), job.scenario.duration_s)
+
+
 def _come_first(neighbours: int) -> None:
     """Raise the priority: have a core as soon as something is due, where that is allowed.
 
@@ -81,7 +91,7 @@ def _come_first(neighbours: int) -> None:
             os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
 
 
-def _heed(messages: Iterator[Message], worker: Engine | SubscriberEngine) -> None:
+def _heed(messages: Iterator[Message], worker: Engine | ReplayEngine | SubscriberEngine) -> None:
     """Do what the coordinator says meanwhile; stop when its stream ends."""
     for message in messages:
         if isinstance(message, Expect) and isinstance(worker, SubscriberEngine):
