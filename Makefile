@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
 DOCS_STAMP := $(VENV)/.installed-docs
 # What an installation depends on; Python files count at once.
-SOURCES := setup.cfg setup.py pyproject.toml tools/make_venv.py edge/fastpath/build.py edge/tls/build.py loadgen/wire/build.py $(wildcard edge/fastpath/src/*.[ch] edge/tls/src/*.[ch] loadgen/wire/src/*.[ch] webroot/sw.js webroot/edge/*.js webroot/edge/*/*.js)
+SOURCES := setup.cfg setup.py pyproject.toml tools/make_venv.py edge/fastpath/build.py edge/tls/build.py loadgen/wire/build.py loadgen/wire/build_tls.py $(wildcard edge/fastpath/src/*.[ch] edge/tls/src/*.[ch] loadgen/wire/src/*.[ch] webroot/sw.js webroot/edge/*.js webroot/edge/*/*.js)
 
 .PHONY: help venv test-venv docs-venv run test check docs native-test sim fuzz bench clean
 
@@ -78,6 +78,6 @@ bench: venv
 
 clean:
 	rm -rf $(VENV) build dist docs/_build .staging .mypy_cache .ruff_cache .hypothesis _trial_temp* *.egg-info
-	rm -f $(foreach m,edge/_native edge/_tls loadgen/wire/_native,$(m).*so $(m).c $(m).o)
+	rm -f $(foreach m,edge/_native edge/_tls loadgen/wire/_native loadgen/wire/_tls,$(m).*so $(m).c $(m).o)
 	find . -name __pycache__ -prune -exec rm -rf {} +
 	@$(MAKE) --no-print-directory -C tests/native clean

@@ -1,9 +1,9 @@
 """What setup.cfg cannot say: the native modules are optional, and the demonstration site comes along.
 
 The smart client is minified here as well.  Of native modules
-there are three: the fast path of the node, its TLS, and the wire of the load generator.  Each may fail to
-build: then the package is installed without it, its Python twin (of TLS: Twisted's) serves instead, and the
-node says so when it starts.  With EDGE_REQUIRE_NATIVE=1 a failure is an error.
+there are four: the fast path of the node and its TLS, the wire of the load generator and its TLS.  Each may
+fail to build: then the package is installed without it, its Python twin (of the node's TLS: Twisted's) serves
+instead, and the node says so when it starts.  With EDGE_REQUIRE_NATIVE=1 a failure is an error.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ and Python's headers (Debian: apt-get install {packages} python3-dev), and insta
 WHAT = {
     "edge._native": ("The native fast path of twistd edge", "a C compiler", "gcc"),
     "edge._tls": ("The native TLS of twistd edge", "a C compiler, OpenSSL's headers", "gcc libssl-dev"),
+    "loadgen.wire._tls": ("The native TLS of loadgen", "a C compiler, OpenSSL's headers", "gcc libssl-dev"),
     "loadgen.wire._native": ("The native wire of loadgen", "a C compiler", "gcc"),
 }
 
@@ -90,6 +91,7 @@ setup(
         "edge/fastpath/build.py:ffibuilder",
         "edge/tls/build.py:ffibuilder",
         "loadgen/wire/build.py:ffibuilder",
+        "loadgen/wire/build_tls.py:ffibuilder",
     ],
     cmdclass={"build_ext": OptionalBuild, "build_py": BuildWithSite},
 )

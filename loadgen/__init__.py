@@ -9,7 +9,8 @@
 * ``results.py``, ``histogram.py``: what a run came to; ``live/``: while it runs; ``report/``, ``charts/``:
   afterwards;
 * ``output.py``: files, written whole or not at all;
-* ``targets.py``: which addresses may be loaded at all; ``errors.py``.
+* ``targets.py``: which addresses may be loaded at all; ``trust.py``: whose certificates are
+  trusted; ``errors.py``.
 
 No subcommand imports another one; what they share stands below them (``pyproject.toml`` has the layers).
 """

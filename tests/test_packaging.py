@@ -107,7 +107,9 @@ class PackagingTests(SynchronousTestCase):
 
     def test_the_wheel_has_the_native_builds_and_not_their_sources(self) -> None:
         libraries = sorted(name.partition(".")[0] for name in self.wheel if ".so" in name)
-        self.assertEqual(libraries, ["edge/_native", "edge/_tls", "loadgen/wire/_native"])
+        self.assertEqual(
+            libraries, ["edge/_native", "edge/_tls", "loadgen/wire/_native", "loadgen/wire/_tls"]
+        )
         self.assertEqual([name for name in self.wheel if name.endswith((".c", ".h", ".o"))], [])
 
     def test_the_wheel_has_the_demonstration_site_whole(self) -> None:
@@ -178,9 +180,8 @@ class PackagingTests(SynchronousTestCase):
 
     def test_native_parts_that_fail_leave_the_other(self) -> None:
         """Headers of the wire and of TLS are broken, as where OpenSSL has none: the fast path is built."""
-        headers = [
-            self.checkout / name for name in ("loadgen/wire/src/wire_link.h", "edge/tls/src/edge_tls_suite.h")
-        ]
+        headers = [self.checkout / "loadgen/wire/src" / name for name in ("wire_link.h", "wire_tls_client.h")]
+        headers.append(self.checkout / "edge/tls/src/edge_tls_suite.h")
         whole = [header.read_text() for header in headers]
         for header in headers:
             header.write_text("#error broken")

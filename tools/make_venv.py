@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # What pyproject.toml says of building: installed for good, each build starts at once then.
 BUILD = ("setuptools>=68", "wheel", "cffi>=1.16", "tdewolff-minify>=2.20")
 #: The native modules: the fast path of the node and its TLS, the wire of the load generator.
-NATIVE = ("edge._native", "edge._tls", "loadgen.wire._native")
+NATIVE = ("edge._native", "edge._tls", "loadgen.wire._native", "loadgen.wire._tls")
 _LOOK = "import sys; from importlib import import_module; [import_module(name) for name in sys.argv[1:]]"
 
 

@@ -2,14 +2,18 @@
 
 * ``interface.py``: what a wire is;
 * ``python.py``: the specification, and the wire where there is no compiler.  It consists of ``records.py``
-  (requests and connections), ``connecting.py`` (sockets) and ``answers.py`` (one answer, sans-IO);
-* ``native.py`` over ``src/``: the same in C11, in a module of its own, which ``build.py`` makes.
+  (requests and connections), ``connecting.py`` (sockets) and ``answers.py`` (one answer,
+  sans-IO), ``secure.py`` (TLS over a socket);
+* ``native.py`` over ``src/``: the same in C11, in a module of its own, which ``build.py`` makes;
+  ``build_tls.py`` makes another one, its TLS (``wire_tls_client``), where OpenSSL's headers are.
 
 In ``src/``, a header or a source of each name, or both; headers include only those above them (and the fast
 path's ``edge_request``, for reading fields).  ``wire_reply`` is sans-IO::
 
     wire_reply       one answer, in whatever pieces it comes
     wire_requests    the pool of requests, found by token, ordered by when they are due
+    wire_tls         what is called of TLS, through pointers
+    wire_tls_client  TLS 1.3 as a client over the system's OpenSSL, and the sessions of users
     wire_wait        the clock, and waiting for events to the microsecond
     wire_dial        where connections go, and which address they come from
     wire_client      the interface, and time: what is due, what has taken too long
@@ -26,22 +30,31 @@ from typing import TYPE_CHECKING
 from loadgen.errors import UsageError
 
 if TYPE_CHECKING:
+    from loadgen.trust import Trust
     from loadgen.wire.interface import Limits, Wire
 
 
-def select(kind: str, users: int, limits: Limits) -> Wire:
-    """A wire of *users* users; *kind*: "auto" (native if it is built), "native" or "python"."""
+def select(
+    kind: str, users: int, limits: Limits, trust: Trust | None = None, is_secure: bool = False
+) -> Wire:
+    """A wire of *users* users; *kind*: "auto" (native if it is built), "native" or "python".
+
+    *is_secure*: there are nodes that speak TLS; the native wire's is built where OpenSSL's headers are.
+    """
     from loadgen.wire.python import PythonWire
 
     if kind == "python":
-        return PythonWire(users, limits)
+        return PythonWire(users, limits, trust)
     try:
-        from loadgen.wire.native import NativeWire
+        from loadgen.wire.native import NativeWire, need_tls
+
+        if is_secure:
+            need_tls()
     except ImportError as error:
         if kind == "auto":
-            return PythonWire(users, limits)
+            return PythonWire(users, limits, trust)
         raise UsageError(
             f"this installation has no native build ({error}); "
-            "install a C compiler and reinstall, or choose the Python wire"
+            "install a C compiler and OpenSSL's headers and reinstall, or choose the Python wire"
         ) from None
-    return NativeWire(users, limits)
+    return NativeWire(users, limits, trust)

@@ -16,18 +16,19 @@ SOURCES = "loadgen/wire/src"
 SHARED = "edge/fastpath/src"
 
 
-def _files(ending: str) -> list[str]:
-    return [f"{SOURCES}/{path.name}" for path in sorted((ROOT / SOURCES).glob(ending))]
+def files(folder: str, ending: str) -> list[str]:
+    """The files of *folder*, by a glob, as setuptools wants them."""
+    return [f"{folder}/{path.name}" for path in sorted((ROOT / folder).glob(ending))]
 
 
-def _declarations(name: str) -> str:
+def declarations(name: str) -> str:
     """The header as cffi reads it: without what is the preprocessor's."""
-    lines = (ROOT / SOURCES / name).read_text().splitlines()
+    lines = (ROOT / name).read_text().splitlines()
     return "\n".join(line for line in lines if not line.startswith("#"))
 
 
 ffibuilder = FFI()
-ffibuilder.cdef(_declarations("wire_client.h"))
+ffibuilder.cdef(declarations(f"{SOURCES}/wire_client.h"))
 # For the test that compares it with its twin.
 ffibuilder.cdef(
     """
@@ -53,9 +54,9 @@ ffibuilder.set_source(
     #include "wire_client.h"
     #include "wire_reply.h"
     """,
-    sources=[*_files("*.c"), f"{SHARED}/edge_request.c"],
+    sources=[*(one for one in files(SOURCES, "*.c") if "tls" not in one), f"{SHARED}/edge_request.c"],
     include_dirs=[SOURCES, SHARED],
-    depends=[*_files("*.h"), f"{SHARED}/edge_request.h", f"{SHARED}/edge_variant.h"],
+    depends=[*files(SOURCES, "*.h"), f"{SHARED}/edge_request.h", f"{SHARED}/edge_variant.h"],
     define_macros=[("_GNU_SOURCE", "1")],
     extra_compile_args=["-std=c11", "-O2", "-fno-plt", "-fvisibility=hidden", "-Wall", "-Wextra"],
 )

@@ -24,15 +24,17 @@ class Node(NamedTuple):
     address: tuple[str, int]
     #: Connections to it may come from any address of 127.0.0.0/8.
     loopback: bool
+    #: Over TLS, and this is in its certificate; "": in the clear.
+    name: str = ""
 
 
-def parse(host: str, port: int) -> Node:
+def parse(host: str, port: int, name: str = "") -> Node:
     """The node at an IP address; ValueError if it is none."""
     ip = ipaddress.ip_address(host)
     if not 0 < port < 65536:
         raise ValueError(f"{port} is no port: 1 to 65535")
     family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
-    return Node(family, (str(ip), port), ip.version == 4 and ip.is_loopback)
+    return Node(family, (str(ip), port), ip.version == 4 and ip.is_loopback, name)
 
 
 def connect(node: Node, user: int) -> socket.socket:

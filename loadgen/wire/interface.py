@@ -23,7 +23,18 @@ GARBAGE = 3  # what came is no HTTP/1.1 answer, or has no end that could be told
 TOO_LARGE = 4  # a head over 64 KiB or a body over the limit
 TIMEOUT = 5  # not whole when the time for it had passed
 CANCELLED = 6  # by cancel()
-ERRORS = ("ok", "no connection", "closed early", "not an HTTP answer", "too large", "timeout", "cancelled")
+NO_TLS = 7  # the handshake was refused, or what answers speaks no TLS
+OLD_TLS = 8  # no TLS 1.3
+UNTRUSTED = 9  # a certificate of nobody who is trusted
+EXPIRED = 10  # a certificate whose time is over, or has not come
+OTHER_NAME = 11  # a certificate for another name
+ERRORS = (
+    "ok", "no connection", "closed early", "not an HTTP answer", "too large", "timeout", "cancelled",
+    "no TLS handshake", "no TLS 1.3", "certificate not trusted", "certificate expired",
+    "certificate for another name",
+)  # fmt: skip
+#: Of one user and node: sessions that are kept for resumption, the newest, each offered once (RFC 8446 C.4).
+SESSIONS = 2
 
 
 class Limits(NamedTuple):
@@ -35,6 +46,16 @@ class Limits(NamedTuple):
     timeout_ns: int = 10_000_000_000
     #: Of one body; also what is read of an endless one.
     body_bytes: int = 16 << 20
+
+
+class Handshake(NamedTuple):
+    """A TLS handshake that is over."""
+
+    node: int
+    #: 1: by a session of before, without a certificate.
+    resumed: int
+    #: From when its first bytes were sent to the server's last.
+    took_ns: int
 
 
 class Answer(NamedTuple):
@@ -53,7 +74,7 @@ class Answer(NamedTuple):
     sent: int
     head: int
     done: int
-    #: Above TCP.
+    #: Above TCP; of TLS its records, and its handshake if one was needed.
     bytes_out: int
     bytes_in: int
     #: Opaque tag without quotes; b"" without one (at most 63 bytes are kept).
@@ -77,8 +98,11 @@ class Wire(Protocol):
     #: "native" or "python".
     kind: str
 
-    def node(self, host: str, port: int) -> int:
-        """The number of the node at the IP address *host*; new ones get the next."""
+    def node(self, host: str, port: int, name: str = "") -> int:
+        """The number of the node at the IP address *host*; new ones get the next.
+
+        *name*: over TLS, and this is in its certificate; "": in the clear.
+        """
 
     def send(self, token: int, user: int, node: int, due: int, request: bytes) -> None:
         """Send *request*, whole with head and body, once it is due; *token*: 0 .. 2^63-1, its name.
@@ -98,6 +122,9 @@ class Wire(Protocol):
     @property
     def bodies(self) -> memoryview:
         """Bodies of the answers that ``run`` returned last; valid until it is called again."""
+
+    def handshakes(self) -> list[Handshake]:
+        """Those that were completed since the last call."""
 
     def connections(self) -> int:
         """How many are open now."""

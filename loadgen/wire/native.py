@@ -9,12 +9,49 @@ from __future__ import annotations
 import os
 import struct
 from itertools import repeat
+from typing import Any
 
+from loadgen.trust import Trust
 from loadgen.wire._native import ffi, lib
-from loadgen.wire.interface import Answer, Limits
+from loadgen.wire.interface import Answer, Handshake, Limits
+
+try:
+    import loadgen.wire._tls as _tls
+except ImportError:  # there were no headers of OpenSSL
+    _tls = None
 
 #: ``wire_answered``: Answer's fields in Answer's order ("64p": a length, then the bytes).
 _ANSWERED = struct.Struct("=qIHHqqqqqQQ64pqQQiI32p")
+
+
+def need_tls() -> None:
+    """:exc:`ImportError`: it is not built."""
+    if _tls is None:
+        raise ImportError("no TLS")
+
+
+class NativeTls:
+    """TLS of a native wire, over the system's OpenSSL."""
+
+    def __init__(self, users: int, trust: Trust) -> None:
+        pem = trust.authorities.encode("ascii", "replace")
+        self._tls = _tls.lib.wire_tls_new(users, pem or _tls.ffi.NULL, len(pem), trust.insecure)
+        if self._tls == _tls.ffi.NULL:
+            raise OSError("no TLS: there are no certificates of authorities, or no memory")
+
+    def pointers(self) -> tuple[Any, Any]:
+        """What ``wire_client_secure`` takes, of another module."""
+        given = _tls.lib.wire_tls_native(), self._tls
+        one, other = (int(_tls.ffi.cast("uintptr_t", pointer)) for pointer in given)
+        return ffi.cast("void *", one), ffi.cast("void *", other)
+
+    def sessions(self) -> int:
+        """Sessions that are kept now."""
+        return int(_tls.lib.wire_tls_sessions(self._tls))
+
+    def close(self) -> None:
+        """Forget the sessions."""
+        _tls.lib.wire_tls_free(self._tls)
 
 
 class NativeWire:
@@ -22,16 +59,23 @@ class NativeWire:
 
     kind = "native"
 
-    def __init__(self, users: int, limits: Limits) -> None:
+    def __init__(self, users: int, limits: Limits, trust: Trust | None = None) -> None:
         client = lib.wire_client_new(users, ffi.new("wire_client_limits *", tuple(limits)))
         if client == ffi.NULL:
             raise OSError(ffi.errno, f"no wire: {os.strerror(ffi.errno)}")
         self._client = client
+        self._tls: NativeTls | None = None
+        self._made = users, trust or Trust()
         self._length = ffi.new("size_t *")
         self._send = lib.wire_client_send
 
-    def node(self, host: str, port: int) -> int:
-        number = int(lib.wire_client_node(self._client, host.encode("ascii", "replace"), port))
+    def node(self, host: str, port: int, name: str = "") -> int:
+        if name and self._tls is None:
+            need_tls()
+            self._tls = NativeTls(*self._made)
+            lib.wire_client_secure(self._client, *self._tls.pointers())
+        texts = host.encode("ascii", "replace"), port, name.encode("ascii", "replace")
+        number = int(lib.wire_client_node(self._client, *texts))
         if number < 0:
             raise ValueError(f"{host}, {port}: not an IP address and a port, or too many nodes")
         return number
@@ -59,6 +103,10 @@ class NativeWire:
         bytes_ = lib.wire_client_bodies(self._client, self._length)
         return memoryview(ffi.buffer(bytes_, self._length[0]) if self._length[0] else b"")
 
+    def handshakes(self) -> list[Handshake]:
+        found = lib.wire_client_handshakes(self._client, self._length)
+        return [Handshake(one.node, one.resumed, one.took_ns) for one in found[0 : self._length[0]]]
+
     def connections(self) -> int:
         return int(lib.wire_client_connections(self._client))
 
@@ -69,3 +117,6 @@ class NativeWire:
         if self._client is not None:
             lib.wire_client_free(self._client)
             self._client = None
+        if self._tls is not None:
+            self._tls.close()
+            self._tls = None

@@ -20,19 +20,27 @@ import errno
 import heapq
 import select
 import socket
+import ssl
 import time
 from collections import deque
 
+from loadgen.trust import EXPIRED, NO_TLS, OLD_TLS, OTHER_NAME, UNTRUSTED, Trust, context, kind_of
 from loadgen.wire import interface
 from loadgen.wire.answers import AnswerError, AnswerReader
 from loadgen.wire.connecting import Node, allow_descriptors, connect, parse
-from loadgen.wire.interface import Answer, Limits
+from loadgen.wire.interface import Answer, Handshake, Limits
 from loadgen.wire.records import Connection, Request
+from loadgen.wire.secure import SecureSocket
 
 #: ``run`` returns when so many answers, or so many bytes of bodies, are there.
 ANSWERS = 4096
 BODY_BYTES = 8 << 20
 _RECEIVE = 256 * 1024
+#: What :mod:`loadgen.trust` says of a handshake, as an error of the wire.
+_TLS_ERRORS = {
+    NO_TLS: interface.NO_TLS, OLD_TLS: interface.OLD_TLS, UNTRUSTED: interface.UNTRUSTED,
+    EXPIRED: interface.EXPIRED, OTHER_NAME: interface.OTHER_NAME,
+}  # fmt: skip
 _READABLE = select.EPOLLIN | select.EPOLLRDHUP
 
 
@@ -41,7 +49,7 @@ class PythonWire:
 
     kind = "python"
 
-    def __init__(self, users: int, limits: Limits) -> None:
+    def __init__(self, users: int, limits: Limits, trust: Trust | None = None) -> None:
         self._users = users
         self._limits = limits
         self._nodes: list[Node] = []
@@ -54,14 +62,19 @@ class PythonWire:
         self._of_user: dict[int, list[Connection]] = {}
         self._resting: dict[Connection, None] = {}
         self._opened = 0
+        self._trust = trust or Trust()
+        self._tls: ssl.SSLContext | None = None
+        #: By user and node, the newest last.
+        self._sessions: dict[tuple[int, int], list[ssl.SSLSession]] = {}
+        self._handshakes: list[Handshake] = []
         self._poll = select.epoll()
         self._answers: list[Answer] = []
         self._bodies = bytearray()
         self._returned = memoryview(b"")
         allow_descriptors()
 
-    def node(self, host: str, port: int) -> int:
-        node = parse(host, port)
+    def node(self, host: str, port: int, name: str = "") -> int:
+        node = parse(host, port, name)
         if node not in self._nodes:
             self._nodes.append(node)
         return self._nodes.index(node)
@@ -110,6 +123,10 @@ class PythonWire:
     @property
     def bodies(self) -> memoryview:
         return self._returned
+
+    def handshakes(self) -> list[Handshake]:
+        found, self._handshakes = self._handshakes, []
+        return found
 
     def connections(self) -> int:
         return len(self._connections)
@@ -205,12 +222,19 @@ class PythonWire:
         except OSError:
             self._fail(request, interface.REFUSED)
             return
-        connection = Connection(made, request.user, request.node)
+        name = self._nodes[request.node].name
+        secured = self._secured(made, request, name) if name else made
+        connection = Connection(secured, request.user, request.node)
         self._connections[made.fileno()] = connection
         self._of_user.setdefault(request.user, []).append(connection)
         self._opened += 1
         self._poll.register(made, _READABLE)
         self._start(request, connection)
+
+    def _secured(self, made: socket.socket, request: Request, name: str) -> SecureSocket:
+        self._tls = self._tls or context(self._trust)
+        kept = self._sessions.get((request.user, request.node))
+        return SecureSocket(made, self._tls, name, kept.pop() if kept else None)
 
     def _dial(self, request: Request) -> socket.socket:
         """A new connection, with the descriptor of the one that has rested for longest if none is left."""
@@ -228,37 +252,100 @@ class PythonWire:
         request.unsent = memoryview(request.request)
         request.reader = AnswerReader(self._limits.body_bytes, request.head_only)
         connection.request = request
-        self._write(request, connection)
+        if isinstance(connection.socket, SecureSocket) and connection.socket.is_shaking:
+            self._shake(request, connection, connection.socket)
+        else:
+            self._write(request, connection)
+
+    def _shake(self, request: Request, connection: Connection, secure: SecureSocket) -> None:
+        """Go on with the TLS handshake; the request is sent when it is over."""
+        error = None
+        try:
+            done = secure.handshake()
+        except OSError as caught:
+            error = caught
+        self._count(request, connection)
+        if error is not None:
+            self._fail(request, _TLS_ERRORS[kind_of(error)] if connection.connected else interface.REFUSED)
+            return
+        if connection.connected and not connection.shaking_since:
+            connection.shaking_since = time.monotonic_ns()
+        if done:
+            took = time.monotonic_ns() - connection.shaking_since
+            self._handshakes.append(Handshake(request.node, int(secure.is_resumed), took))
+            self._write(request, connection)
+        else:
+            self._watch(connection, secure.owes)
+
+    def _count(self, request: Request, connection: Connection) -> None:
+        """The bytes of a TLS connection since the last call are those of *request*."""
+        secure = connection.socket
+        if isinstance(secure, SecureSocket):
+            connection.connected |= secure.bytes_out > 0
+            request.bytes_in += secure.bytes_in
+            request.bytes_out += secure.bytes_out
+            secure.bytes_in = secure.bytes_out = 0
+
+    def _watch(self, connection: Connection, writing: bool) -> None:
+        if connection.writing != writing:
+            connection.writing = writing
+            self._poll.modify(connection.socket, _READABLE | (select.EPOLLOUT if writing else 0))
 
     def _write(self, request: Request, connection: Connection) -> None:
         try:
-            taken = connection.socket.send(request.unsent)
+            taken = 1
+            while request.unsent and taken:
+                taken = connection.socket.send(request.unsent)
+                request.unsent = request.unsent[taken:]
+                connection.connected = True
+                if isinstance(connection.socket, socket.socket):
+                    request.bytes_out += taken
         except BlockingIOError:
-            taken = 0
+            pass
         except OSError:
             self._broken(request, connection)
             return
-        if taken:
-            connection.connected = True
-            request.bytes_out += taken
-            request.unsent = request.unsent[taken:]
+        self._count(request, connection)
         if not request.unsent:
             request.sent = time.monotonic_ns()
-        if connection.writing != bool(request.unsent):
-            connection.writing = not connection.writing
-            self._poll.modify(connection.socket, _READABLE | (select.EPOLLOUT if connection.writing else 0))
+        self._watch(connection, bool(request.unsent))
 
     def _ready(self, connection: Connection, events: int) -> None:
-        request = connection.request
-        if request is None:  # closed by the server, or bytes that nobody has asked for
-            self._drop(connection)
+        request, secure = connection.request, connection.socket
+        if request is None:
+            self._read_at_rest(connection)
             return
-        if events & ~select.EPOLLOUT:
-            self._read(request, connection)
-        if events & select.EPOLLOUT and connection.request is request and connection.writing:
-            self._write(request, connection)
+        if isinstance(secure, SecureSocket) and secure.is_shaking:
+            self._shake(request, connection, secure)
+        else:
+            if events & ~select.EPOLLOUT:
+                self._read(request, connection)
+                if isinstance(secure, SecureSocket) and secure.is_ended and connection.request is request:
+                    self._read(request, connection)
+            if events & select.EPOLLOUT and connection.request is request and connection.writing:
+                self._write(request, connection)
         if connection.request is not request:
             self._serve_waiting(connection.user, connection.node)
+
+    def _read_at_rest(self, connection: Connection) -> None:
+        """Closed by the server, or bytes that nobody has asked for; or a ticket, which comes late."""
+        try:
+            connection.socket.recv(_RECEIVE)
+        except BlockingIOError:
+            self._keep_session(connection)
+        except OSError:
+            self._drop(connection)
+        else:
+            self._drop(connection)
+
+    def _keep_session(self, connection: Connection) -> None:
+        """Keep the ticket that has come on *connection*, if one has."""
+        if isinstance(connection.socket, SecureSocket):
+            session = connection.socket.new_session()
+            if session is not None:
+                kept = self._sessions.setdefault((connection.user, connection.node), [])
+                kept.append(session)
+                del kept[: -interface.SESSIONS]
 
     def _read(self, request: Request, connection: Connection) -> None:
         try:
@@ -268,6 +355,9 @@ class PythonWire:
         except OSError:
             self._broken(request, connection)
             return
+        finally:
+            self._count(request, connection)
+        self._keep_session(connection)
         reader = request.reader
         assert reader is not None
         if not data:
@@ -278,7 +368,8 @@ class PythonWire:
             return
         connection.connected = True
         request.head = request.head or time.monotonic_ns()
-        request.bytes_in += len(data)
+        if isinstance(connection.socket, socket.socket):
+            request.bytes_in += len(data)
         try:
             taken = reader.receive(data)
         except AnswerError as error:
@@ -291,7 +382,7 @@ class PythonWire:
 
     def _broken(self, request: Request, connection: Connection) -> None:
         """No more bytes can come or go."""
-        if connection.used and not request.bytes_in and not request.retried:
+        if connection.used and not request.head and not request.retried:
             request.retried = True
             self._drop(connection)
             self._start_anew(request)
@@ -300,6 +391,7 @@ class PythonWire:
 
     def _drop(self, connection: Connection) -> None:
         self._resting.pop(connection, None)
+        self._keep_session(connection)
         del self._connections[connection.socket.fileno()]
         ours = self._of_user[connection.user]
         ours.remove(connection)

@@ -7,6 +7,7 @@ import time
 
 from loadgen.wire.answers import AnswerReader
 from loadgen.wire.interface import Answer
+from loadgen.wire.secure import SecureSocket
 
 
 class Request:
@@ -45,9 +46,20 @@ class Request:
 class Connection:
     """One to a node."""
 
-    __slots__ = ("connected", "leaving", "node", "request", "rested", "socket", "used", "user", "writing")
+    __slots__ = (
+        "connected",
+        "leaving",
+        "node",
+        "request",
+        "rested",
+        "shaking_since",
+        "socket",
+        "used",
+        "user",
+        "writing",
+    )
 
-    def __init__(self, made: socket.socket, user: int, node: int) -> None:
+    def __init__(self, made: socket.socket | SecureSocket, user: int, node: int) -> None:
         self.socket = made
         self.user = user
         self.node = node
@@ -55,3 +67,5 @@ class Connection:
         #: It took bytes; it has brought an answer; it will not rest; epoll tells when it is writable.
         self.connected = self.used = self.leaving = self.writing = False
         self.rested = 0
+        #: When the first bytes of its TLS handshake were sent.
+        self.shaking_since = 0

@@ -26,7 +26,7 @@ class ResolveTests(SynchronousTestCase):
     def test_malformed_urls_are_refused(self) -> None:
         """Each with a sentence that names the URL."""
         for url in (
-            "https://localhost/",
+            "ftp://localhost/",
             "localhost:8001",
             "http://",
             "http://localhost:99999/",

@@ -22,7 +22,9 @@ from loadgen.run.messages.addresses import parse_address
 from loadgen.run.messages.job import NodeAddress
 from loadgen.run.messages.scenario import POLICIES, Scenario, Sockets
 from loadgen.run.messages.token import read_token
-from loadgen.targets import Target, resolve
+from loadgen.targets import Target, resolve, tls_name
+from loadgen.trust import check
+from loadgen.trust import read as read_trust
 from loadgen.wire.interface import Limits
 
 _MOST_USERS, _MOST_PROCESSES = 100_000_000, 256
@@ -59,6 +61,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="what workers know us by")
     parser.add_argument(
+        "--cafile",
+        type=Path,
+        metavar="FILE",
+        help="PEM of the authorities of https:// (default: the system's)",
+    )
+    parser.add_argument("--insecure", action="store_true", help="take any certificate")
+    parser.add_argument(
         "--wire", choices=("auto", "native", "python"), default="auto", help=argparse.SUPPRESS
     )
     parser.add_argument("--i-own-this-target", action="append", default=[], metavar="HOST",
@@ -87,12 +96,16 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     finish = Finish(options, parser)
     owned = tuple(options.i_own_this_target)
     url = options.plain or options.cluster
+    trust = read_trust(options.cafile, options.insecure)
     target = resolve(url, owned)
     if options.plain:
         scenario = _plainly(scenario, target)
-    crawler = (PlainCrawler if options.plain else Crawler)(_origin(url), target.address)
+    crawler = (PlainCrawler if options.plain else Crawler)(_origin(url), target.address, trust)
     with contextlib.closing(crawler):
         nodes = [_server(url, target)] if options.plain else _nodes(crawler, owned)
+        for node in nodes:
+            if tls_name(node.url):
+                check(node.url, (node.host, node.port), trust)
         crawler.ask_for(scenario.site.queries, scenario.site.documents)
         site = (
             crawler.listed(folder / scenario.site.list)
@@ -106,7 +119,9 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     for one in crawler.left_out:
         print(f"loadgen run: {one} is left out: it is over {Limits().body_bytes >> 20} MiB", file=sys.stderr)
     pool = WorkerPool(processes, [node.host for node in nodes], workers, token)
-    jobs = deal(scenario, len(pool), rate, site, nodes, options.wire, bool(workers), bool(options.plain))
+    jobs = deal(
+        scenario, len(pool), rate, site, nodes, options.wire, bool(workers), bool(options.plain), trust
+    )
     return finish.run(pool, jobs, url, str(options.scenario), out, options.state)
 
 

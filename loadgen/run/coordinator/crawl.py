@@ -9,6 +9,7 @@ import contextlib
 import gzip
 import http.client
 import re
+import ssl
 import time
 import zlib
 from collections import deque
@@ -29,6 +30,8 @@ from loadgen.run.coordinator.links import Links
 from loadgen.run.coordinator.queries import addresses
 from loadgen.run.messages.scenario import Query
 from loadgen.run.messages.sitemap import ACCEPT_ENCODING, KINDS, CrawledResource, SiteMap
+from loadgen.targets import tls_name
+from loadgen.trust import Trust, check, context
 
 _TIMEOUT_S = 10.0
 #: Of one whole answer: seconds, bytes.
@@ -44,6 +47,18 @@ _ASKED_AGAIN = 2
 _WORKER, _RULES = "/sw.js", "/edge.json"
 
 
+class _SecureConnection(http.client.HTTPConnection):
+    """HTTP over TLS to an address whose certificate has another name than that."""
+
+    def __init__(self, address: tuple[str, int], name: str, trust: Trust) -> None:
+        super().__init__(*address, timeout=_TIMEOUT_S)
+        self._name, self._context = name, context(trust)
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._name)
+
+
 class Crawler:
     """A crawl of one node, over one connection, one request after the other."""
 
@@ -51,18 +66,25 @@ class Crawler:
         self,
         url: str,
         address: tuple[str, int],
+        trust: Trust | None = None,
         patience_s: float = PATIENCE_S,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        """*url*: of the node, named in errors and links; *address*: where it is.
+        """*url*: of the node, named in errors and links; *address*: where it is; *trust*: in its certificate.
 
         *patience_s* and *most_bytes*: what one whole answer may take.
         """
         self._patience_s, self._most_bytes = patience_s, most_bytes
         self._url = url
         self._address = address
+        self._trust = trust or Trust()
         self._host = urlsplit(url).netloc
-        self._connection = http.client.HTTPConnection(*address, timeout=_TIMEOUT_S)
+        self._scheme = urlsplit(url).scheme
+        self._connection: http.client.HTTPConnection = http.client.HTTPConnection(
+            *address, timeout=_TIMEOUT_S
+        )
+        if name := tls_name(url):
+            self._connection = _SecureConnection(address, name, self._trust)
         self.resources: list[CrawledResource] = []
         self._numbers: dict[str, int | None] = {}
         self._bodies: dict[int, bytes] = {}
@@ -187,10 +209,10 @@ class Crawler:
     def local_path(self, page: str, address: str, base: str = "") -> str | None:
         """The path that *address* on *page* leads to, by its *base*, if it is of this site."""
         with contextlib.suppress(ValueError):
-            own = urljoin(f"http://{self._host}{page}", base.strip())
+            own = urljoin(f"{self._scheme}://{self._host}{page}", base.strip())
             parts = urlsplit(urljoin(own, address.strip()))
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            if parts.scheme == "http" and parts.netloc == self._host and _PATH.fullmatch(path):
+            if parts.scheme == self._scheme and parts.netloc == self._host and _PATH.fullmatch(path):
                 return path
         return None
 
@@ -244,6 +266,8 @@ class Crawler:
                 return answer, self._whole(answer, path, accept)
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()
+                if isinstance(error, ssl.SSLError):
+                    check(self._url, self._address, self._trust)
                 if attempt:
                     why = getattr(error, "strerror", None) or str(error) or type(error).__name__
                     raise LoadgenError(

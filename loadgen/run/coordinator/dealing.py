@@ -13,6 +13,7 @@ from loadgen.models.arrivals import Rate, parse_rates
 from loadgen.run.messages.job import Job, NodeAddress
 from loadgen.run.messages.scenario import Arrivals, Scenario
 from loadgen.run.messages.sitemap import SiteMap
+from loadgen.trust import Trust
 
 #: Sockets that one process holds, where it may have as many descriptors.
 SOCKETS = 25_000
@@ -66,10 +67,11 @@ def deal(
     wire: str,
     apart: bool = False,
     plain: bool = False,
+    trust: Trust = Trust(),  # noqa: B008  frozen
 ) -> list[Job]:
     """The jobs of *workers* processes, those for sockets last; *rate*: of sessions, of all users.
 
-    *apart*: each is on a machine of its own; *plain*: the one node is any server.
+    *apart*: each is on a machine of its own; *plain*: the one node is any server; *trust*: in certificates.
     """
     listeners = socket_processes(scenario)
     workers -= listeners
@@ -92,6 +94,7 @@ def deal(
                 neighbours=1 if apart else workers,
                 wire=wire,
                 plain=plain,
+                trust=trust,
             )
         )
     for number in range(listeners):
@@ -103,6 +106,7 @@ def deal(
                 site=site,
                 nodes=list(nodes),
                 subscribers=share,
+                trust=trust,
                 share=share / sockets,
                 seed=seed,
             )

@@ -6,6 +6,7 @@ import msgspec
 
 from loadgen.run.messages.scenario import Scenario
 from loadgen.run.messages.sitemap import SiteMap
+from loadgen.trust import Trust
 
 
 class NodeAddress(msgspec.Struct, frozen=True):
@@ -55,3 +56,5 @@ class Job(msgspec.Struct, kw_only=True):
     plain: bool = False
     #: Of a replay, instead of what users do.
     schedule: Schedule | None = None
+    #: Whose certificates of nodes are trusted.
+    trust: Trust = Trust()

@@ -25,6 +25,7 @@ from loadgen.run.process.interval_stats import IntervalStats
 from loadgen.run.process.plain_readers import PlainReaders
 from loadgen.run.process.sessions import Sessions
 from loadgen.run.process.virtual_users import VirtualUsers
+from loadgen.targets import tls_name
 from loadgen.wire import select
 from loadgen.wire.interface import Limits, Wire
 
@@ -67,9 +68,9 @@ def assemble(job: Job) -> WorkerComponents:
     limits = Limits(idle_ns=int(scenario.keep_alive_s * 1e9), timeout_ns=int(scenario.timeout_s * 1e9))
     # A browser has a connection or two; with retries and hedges, more.
     raise_descriptor_limit(min(3 * job.users, _MOST_DESCRIPTORS))
-    wire = select(job.wire, job.users, limits)
+    wire = select(job.wire, job.users, limits, job.trust, any(tls_name(node.url) for node in job.nodes))
     for node in job.nodes:
-        wire.node(node.host, node.port)
+        wire.node(node.host, node.port, tls_name(node.url))
     users = Users(job.users, len(urls))
     for user in range(len(urls)):  # each comes from its home first
         users.node[user :: len(urls)] = bytes([user]) * len(range(user, job.users, len(urls)))

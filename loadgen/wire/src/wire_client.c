@@ -68,6 +68,8 @@ void wire_client_free(wire_client *client)
     wire_requests_close(&client->requests);
     if (client->links)
         munmap(client->links, client->capacity * sizeof *client->links);
+    if (client->secured)
+        munmap(client->secured, client->capacity * sizeof *client->secured);
     if (client->first)
         munmap(client->first, ((size_t)client->users + 1) * sizeof *client->first);
     if (client->epoll >= 0)
@@ -76,13 +78,21 @@ void wire_client_free(wire_client *client)
     free(client->answers);
     free(client->bodies);
     free(client->nodes);
+    free(client->handshakes);
     free(client);
 }
 
-int wire_client_node(wire_client *client, const char *host, uint32_t port)
+void wire_client_secure(wire_client *client, const void *functions, void *tls)
+{
+    client->tls_functions = functions;
+    client->tls = tls;
+    client->secured = reserve(client->capacity * sizeof *client->secured);
+}
+
+int wire_client_node(wire_client *client, const char *host, uint32_t port, const char *name)
 {
     wire_node node;
-    if (wire_node_parse(&node, host, port))
+    if (wire_node_parse(&node, host, port, name) || (*name && !client->secured))
         return -EINVAL;
     for (uint32_t i = 0; i < client->node_count; i++)
         if (wire_node_equal(client->nodes + i, &node))
@@ -222,6 +232,13 @@ const uint8_t *wire_client_bodies(const wire_client *client, size_t *length)
 {
     *length = client->body_count;
     return client->bodies;
+}
+
+const wire_handshake *wire_client_handshakes(wire_client *client, size_t *count)
+{
+    *count = client->handshake_count;
+    client->handshake_count = 0;
+    return client->handshakes;
 }
 
 uint64_t wire_client_connections(const wire_client *client)

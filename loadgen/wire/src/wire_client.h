@@ -31,13 +31,21 @@ typedef struct {
     uint8_t modified[32]; /* as etag */
 } wire_answered;
 
+/* loadgen.wire.interface.Handshake. */
+typedef struct {
+    uint32_t node, resumed;
+    int64_t took_ns;
+} wire_handshake;
+
 typedef struct wire_client wire_client;
 
 /* NULL: no memory or no descriptor (errno). */
 wire_client *wire_client_new(uint32_t users, const wire_client_limits *limits);
 void wire_client_free(wire_client *client);
-/* Its number; -EINVAL: not an IP address, or no port; -ENOMEM. */
-int wire_client_node(wire_client *client, const char *host, uint32_t port);
+/* Its number; name: in its certificate, "": no TLS.  -EINVAL: not an IP address, or no port, or a long name. */
+int wire_client_node(wire_client *client, const char *host, uint32_t port, const char *name);
+/* TLS for nodes with a name: a wire_tls_functions and a wire_tls (wire_tls.h), which outlive the client. */
+void wire_client_secure(wire_client *client, const void *functions, void *tls);
 /* 0; -EINVAL: no such user or node, or no request; -ENOMEM.  The request is copied. */
 int wire_client_send(wire_client *client, int64_t token, uint32_t user, uint32_t node, int64_t due,
                      const uint8_t *request, size_t length);
@@ -48,6 +56,8 @@ int64_t wire_client_run(wire_client *client, int64_t until);
 /* Those, and their bodies; until the next run. */
 const wire_answered *wire_client_answers(const wire_client *client);
 const uint8_t *wire_client_bodies(const wire_client *client, size_t *length);
+/* TLS handshakes that were completed since the last call; until the next run. */
+const wire_handshake *wire_client_handshakes(wire_client *client, size_t *count);
 uint64_t wire_client_connections(const wire_client *client);
 uint64_t wire_client_opened(const wire_client *client);
 /* Bytes that a connection at rest costs (for measurements). */

@@ -9,11 +9,12 @@
 
 #define LOOPBACK_ADDRESSES ((1u << 24) - 256)
 
-int wire_node_parse(wire_node *node, const char *host, uint32_t port)
+int wire_node_parse(wire_node *node, const char *host, uint32_t port, const char *name)
 {
     memset(node, 0, sizeof *node);
-    if (!port || port > 65535)
+    if (!port || port > 65535 || strlen(name) >= sizeof node->name)
         return -1;
+    strcpy(node->name, name);
     if (inet_pton(AF_INET, host, &node->address.v4.sin_addr) == 1) {
         node->address.v4.sin_family = AF_INET;
         node->address.v4.sin_port = htons((uint16_t)port);
@@ -31,7 +32,8 @@ int wire_node_parse(wire_node *node, const char *host, uint32_t port)
 
 int wire_node_equal(const wire_node *one, const wire_node *other)
 {
-    return one->length == other->length && !memcmp(&one->address, &other->address, one->length);
+    return one->length == other->length && !memcmp(&one->address, &other->address, one->length)
+           && !strcmp(one->name, other->name);
 }
 
 int wire_dial(const wire_node *node, uint32_t user)

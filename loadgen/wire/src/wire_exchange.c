@@ -7,8 +7,7 @@
 
 #define KEPT_BYTES (64 * 1024) /* more is given back when an answer has ended */
 
-/* Room for more bytes behind those in use; 0: no memory. */
-static int grow(uint8_t **bytes, size_t *capacity, size_t used, size_t more)
+int wire_grow(uint8_t **bytes, size_t *capacity, size_t used, size_t more)
 {
     size_t wanted = *capacity ? *capacity : 4096;
     if (used + more <= *capacity)
@@ -31,7 +30,7 @@ uint32_t wire_exchange_new(wire_client *client, const wire_pending *one)
     } else {
         size_t capacity = client->exchange_capacity * sizeof *client->exchanges, before = capacity;
         uint8_t *bytes = (uint8_t *)client->exchanges;
-        if (!grow(&bytes, &capacity, client->exchange_count * sizeof *client->exchanges,
+        if (!wire_grow(&bytes, &capacity, client->exchange_count * sizeof *client->exchanges,
                        sizeof *client->exchanges))
             return 0;
         memset(bytes + before, 0, capacity - before);
@@ -61,7 +60,7 @@ void wire_finish(wire_client *client, uint32_t request, unsigned error)
     wire_pending *one = request_of(client, request);
     size_t capacity = client->answer_capacity * sizeof *client->answers;
     uint8_t *bytes = (uint8_t *)client->answers;
-    if (grow(&bytes, &capacity, client->answer_count * sizeof *client->answers, sizeof *client->answers)) {
+    if (wire_grow(&bytes, &capacity, client->answer_count * sizeof *client->answers, sizeof *client->answers)) {
         client->answers = (wire_answered *)(void *)bytes;
         client->answer_capacity = capacity / sizeof *client->answers;
         wire_answered *answer = client->answers + client->answer_count++;
@@ -99,7 +98,7 @@ static void answered(wire_client *client, uint32_t request, int usable)
     uint32_t user = one->user;
     int fd = one->fd;
     if (earlier) {
-        if (!grow(&client->bodies, &client->body_capacity, at, earlier)) {
+        if (!wire_grow(&client->bodies, &client->body_capacity, at, earlier)) {
             client->out_of_memory = 1;
             wire_fail(client, request, WIRE_TOO_LARGE);
             return;
@@ -120,13 +119,13 @@ static void answered(wire_client *client, uint32_t request, int usable)
 static int body_piece(wire_client *client, wire_exchange *exchange, size_t *fresh, edge_span piece)
 {
     if (exchange->body_length) {
-        if (!grow(&exchange->body, &exchange->body_capacity, exchange->body_length, piece.length))
+        if (!wire_grow(&exchange->body, &exchange->body_capacity, exchange->body_length, piece.length))
             return 0;
         memcpy(exchange->body + exchange->body_length, piece.bytes, piece.length);
         exchange->body_length += piece.length;
         return 1;
     }
-    if (!grow(&client->bodies, &client->body_capacity, client->body_count + *fresh, piece.length))
+    if (!wire_grow(&client->bodies, &client->body_capacity, client->body_count + *fresh, piece.length))
         return 0;
     memcpy(client->bodies + client->body_count + *fresh, piece.bytes, piece.length);
     *fresh += piece.length;
@@ -139,12 +138,12 @@ static int keep(wire_client *client, wire_exchange *exchange, size_t fresh, edge
     edge_span body = {client->bodies + client->body_count, fresh};
     exchange->line_length = line.length;
     if (line.length) {
-        if (!grow(&exchange->line, &exchange->line_capacity, 0, line.length))
+        if (!wire_grow(&exchange->line, &exchange->line_capacity, 0, line.length))
             return 0;
         memcpy(exchange->line, line.bytes, line.length);
     }
     if (fresh) {
-        if (!grow(&exchange->body, &exchange->body_capacity, 0, fresh))
+        if (!wire_grow(&exchange->body, &exchange->body_capacity, 0, fresh))
             return 0;
         memcpy(exchange->body, body.bytes, fresh);
         exchange->body_length = fresh;
@@ -152,31 +151,30 @@ static int keep(wire_client *client, wire_exchange *exchange, size_t fresh, edge
     return 1;
 }
 
-void wire_link_read(wire_client *client, uint32_t request)
+int wire_link_read(wire_client *client, uint32_t request)
 {
     wire_pending *one = request_of(client, request);
     wire_exchange *exchange = client->exchanges + one->exchange;
     size_t fresh = 0;
     ssize_t n;
+    int more;
     if (exchange->line_length)
         memcpy(client->input, exchange->line, exchange->line_length);
-    do
-        n = recv(one->fd, client->input + exchange->line_length, WIRE_INPUT_BYTES, 0);
-    while (n < 0 && errno == EINTR);
+    n = wire_link_receive(client, one->fd, client->input + exchange->line_length, WIRE_INPUT_BYTES, &more);
+    wire_link_count(client, request, n, 0);
     if (n < 0 && errno == EAGAIN)
-        return;
+        return 0;
     wire_client_clock(client);
     if (n <= 0) {
         if (n == 0 && wire_reply_ended(&exchange->reply))
             answered(client, request, 0);
         else
             wire_link_broken(client, request);
-        return;
+        return 0;
     }
     client->links[one->fd].flags |= WIRE_CONNECTED;
     if (!one->head)
         one->head = client->now;
-    one->bytes_in += (uint64_t)n;
     edge_span in = {client->input, exchange->line_length + (size_t)n}, piece;
     for (;;) {
         switch (wire_reply_read(&exchange->reply, &in, &piece)) {
@@ -185,23 +183,23 @@ void wire_link_read(wire_client *client, uint32_t request)
                 continue;
             client->out_of_memory = 1;
             wire_fail(client, request, WIRE_TOO_LARGE);
-            return;
+            return 0;
         case WIRE_REPLY_MORE:
             if (keep(client, exchange, fresh, in))
-                return;
+                return more;
             client->out_of_memory = 1;
             wire_fail(client, request, WIRE_TOO_LARGE);
-            return;
+            return 0;
         case WIRE_REPLY_DONE:
             /* Bytes after the answer belong to none: the connection cannot be trusted. */
             answered(client, request, !exchange->reply.closing && !in.length && one->offset == one->length);
-            return;
+            return 0;
         case WIRE_REPLY_GARBAGE:
             wire_fail(client, request, WIRE_GARBAGE);
-            return;
+            return 0;
         default:
             wire_fail(client, request, WIRE_TOO_LARGE);
-            return;
+            return 0;
         }
     }
 }

@@ -96,7 +96,53 @@ void wire_link_drop(wire_client *client, int fd)
     *place = link->next;
     memset(link, 0, sizeof *link);
     client->open--;
+    if (client->secured && client->secured[fd].tls) {
+        client->tls_functions->end(client->secured[fd].tls);
+        client->secured[fd] = (wire_secured){NULL, 0};
+    }
     close(fd);
+}
+
+static wire_tls_link *tls_of(const wire_client *client, int fd)
+{
+    return client->secured ? client->secured[fd].tls : NULL;
+}
+
+ssize_t wire_link_receive(wire_client *client, int fd, uint8_t *bytes, size_t length, int *more)
+{
+    wire_tls_link *tls = tls_of(client, fd);
+    ssize_t n;
+    if (tls)
+        return client->tls_functions->receive(tls, bytes, length, more);
+    *more = 0;
+    do
+        n = recv(fd, bytes, length, 0);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+static ssize_t link_send(wire_client *client, int fd, const uint8_t *bytes, size_t length)
+{
+    wire_tls_link *tls = tls_of(client, fd);
+    ssize_t n;
+    if (tls)
+        return client->tls_functions->send(tls, bytes, length);
+    do
+        n = send(fd, bytes, length, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+void wire_link_count(wire_client *client, uint32_t request, ssize_t in, ssize_t out)
+{
+    wire_pending *one = request_of(client, request);
+    wire_tls_link *tls = tls_of(client, one->fd);
+    if (tls) {
+        client->tls_functions->count(tls, &one->bytes_in, &one->bytes_out);
+    } else {
+        one->bytes_in += in > 0 ? (uint64_t)in : 0;
+        one->bytes_out += out > 0 ? (uint64_t)out : 0;
+    }
 }
 
 static int watch(wire_client *client, int operation, int fd, int writing)
@@ -116,7 +162,7 @@ void wire_link_broken(wire_client *client, uint32_t request)
 {
     wire_pending *one = request_of(client, request);
     unsigned flags = client->links[one->fd].flags;
-    if (!(flags & WIRE_USED) || one->bytes_in || one->retried) {
+    if (!(flags & WIRE_USED) || one->head || one->retried) {
         wire_fail(client, request, flags & WIRE_CONNECTED ? WIRE_CLOSED : WIRE_REFUSED);
         return;
     }
@@ -127,29 +173,78 @@ void wire_link_broken(wire_client *client, uint32_t request)
     start_anew(client, request);
 }
 
+static void link_watch(wire_client *client, int fd, int writing)
+{
+    wire_link *link = client->links + fd;
+    if (writing != !!(link->flags & WIRE_WRITING)) {
+        link->flags ^= WIRE_WRITING;
+        watch(client, EPOLL_CTL_MOD, fd, writing);
+    }
+}
+
 static void link_write(wire_client *client, uint32_t request)
 {
     wire_pending *one = request_of(client, request);
     wire_link *link = client->links + one->fd;
     ssize_t n;
-    do
-        n = send(one->fd, one->bytes + one->offset, one->length - one->offset, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
+    /* Of a TLS record, one after the other; of a socket, as much as it takes. */
+    while ((n = link_send(client, one->fd, one->bytes + one->offset, one->length - one->offset)) > 0) {
+        link->flags |= WIRE_CONNECTED;
+        wire_link_count(client, request, 0, n);
+        one->offset += (uint32_t)n;
+        if (one->offset == one->length)
+            break;
+    }
     if (n < 0 && errno != EAGAIN) {
         wire_link_broken(client, request);
         return;
     }
-    if (n > 0) {
-        link->flags |= WIRE_CONNECTED;
-        one->bytes_out += (uint64_t)n;
-        one->offset += (uint32_t)n;
-    }
     int writing = one->offset < one->length;
     if (!writing)
         one->sent = wire_client_clock(client);
-    if (writing != !!(link->flags & WIRE_WRITING)) {
-        link->flags ^= WIRE_WRITING;
-        watch(client, EPOLL_CTL_MOD, one->fd, writing);
+    link_watch(client, one->fd, writing);
+}
+
+/* 0: no memory. */
+static int handshake_add(wire_client *client, const wire_pending *one, int64_t since)
+{
+    size_t capacity = client->handshake_capacity * sizeof *client->handshakes;
+    size_t used = client->handshake_count * sizeof *client->handshakes;
+    uint8_t *bytes = (uint8_t *)client->handshakes;
+    if (!wire_grow(&bytes, &capacity, used, sizeof *client->handshakes))
+        return 0;
+    client->handshakes = (wire_handshake *)(void *)bytes;
+    client->handshake_capacity = capacity / sizeof *client->handshakes;
+    client->handshakes[client->handshake_count++] = (wire_handshake){
+        .node = one->node,
+        .resumed = (uint32_t)client->tls_functions->resumed(tls_of(client, one->fd)),
+        .took_ns = wire_client_clock(client) - since,
+    };
+    return 1;
+}
+
+/* Goes on with the TLS handshake; the request is sent when it is over. */
+static void link_shake(wire_client *client, uint32_t request)
+{
+    wire_pending *one = request_of(client, request);
+    wire_link *link = client->links + one->fd;
+    wire_secured *secured = client->secured + one->fd;
+    wire_tls_progress progress = client->tls_functions->shake(secured->tls);
+    uint64_t before = one->bytes_out;
+    wire_link_count(client, request, 0, 0);
+    if (!secured->since && one->bytes_out > before) {
+        link->flags |= WIRE_CONNECTED;
+        secured->since = wire_client_clock(client);
+    }
+    if (progress == WIRE_TLS_FAILED) {
+        int connected = link->flags & WIRE_CONNECTED;
+        wire_fail(client, request, connected ? client->tls_functions->failure(secured->tls) : WIRE_REFUSED);
+    } else if (progress == WIRE_TLS_DONE) {
+        link->flags &= (uint8_t)~WIRE_SHAKING;
+        client->out_of_memory |= !handshake_add(client, one, secured->since);
+        link_write(client, request);
+    } else {
+        link_watch(client, one->fd, progress == WIRE_TLS_SEND);
     }
 }
 
@@ -161,7 +256,7 @@ static void start(wire_client *client, uint32_t request, int fd)
     client->links[fd].request = request;
     one->exchange = wire_exchange_new(client, one);
     if (one->exchange) {
-        link_write(client, request);
+        (client->links[fd].flags & WIRE_SHAKING ? link_shake : link_write)(client, request);
     } else {
         client->out_of_memory = 1;
         wire_fail(client, request, WIRE_REFUSED);
@@ -197,6 +292,17 @@ static void start_anew(wire_client *client, uint32_t request)
     client->first[one->user] = (uint32_t)fd + 1;
     client->open++;
     client->opened++;
+    if (*client->nodes[one->node].name) {
+        const char *name = client->nodes[one->node].name;
+        client->links[fd].flags |= WIRE_SHAKING;
+        client->secured[fd].tls = client->tls_functions->begin(client->tls, fd, one->user, one->node, name);
+        if (!client->secured[fd].tls) {
+            client->out_of_memory = 1;
+            one->fd = fd;
+            wire_fail(client, request, WIRE_REFUSED);
+            return;
+        }
+    }
     start(client, request, fd);
 }
 
@@ -246,19 +352,25 @@ void wire_link_ready(wire_client *client, int fd, uint32_t events)
     uint32_t request = link->request, user = link->user;
     uint16_t node = link->node;
     uint8_t byte;
+    int more;
     if (!(link->flags & WIRE_OPEN))
         return;
     if (!request) {
         /* Closed by the server, or bytes that nobody has asked for; or a descriptor that means another
-         * connection since epoll spoke of it. */
-        if (recv(fd, &byte, 1, 0) >= 0 || errno != EAGAIN)
+         * connection since epoll spoke of it; or a TLS ticket, which comes late. */
+        if (wire_link_receive(client, fd, &byte, 1, &more) >= 0 || errno != EAGAIN)
             wire_link_drop(client, fd);
         return;
     }
-    if (events & ~(uint32_t)EPOLLOUT)
-        wire_link_read(client, request);
-    if (events & EPOLLOUT && link->request == request && link->flags & WIRE_WRITING)
-        link_write(client, request);
+    if (link->flags & WIRE_SHAKING) {
+        link_shake(client, request);
+    } else {
+        if (events & ~(uint32_t)EPOLLOUT)
+            while (wire_link_read(client, request) && link->request == request)
+                ;
+        if (events & EPOLLOUT && link->request == request && link->flags & WIRE_WRITING)
+            link_write(client, request);
+    }
     if (link->request != request)
         wire_serve(client, user, node);
 }

@@ -10,6 +10,7 @@
 #include "wire_dial.h"
 #include "wire_reply.h"
 #include "wire_requests.h"
+#include "wire_tls.h"
 #include "wire_wait.h"
 
 #define WIRE_ANSWERED 4096             /* answers, after which run returns */
@@ -21,8 +22,8 @@
 
 /* Names of connections are descriptors + 1; 0 is none.
  * CONNECTED: it took bytes.  USED: it has brought an answer.  LEAVING: it will not rest again.  WRITING: epoll
- * tells when it is writable. */
-enum { WIRE_OPEN = 1, WIRE_CONNECTED = 2, WIRE_USED = 4, WIRE_LEAVING = 8, WIRE_WRITING = 16 };
+ * tells when it is writable.  SHAKING: its TLS handshake is not over. */
+enum { WIRE_OPEN = 1, WIRE_CONNECTED = 2, WIRE_USED = 4, WIRE_LEAVING = 8, WIRE_WRITING = 16, WIRE_SHAKING = 32 };
 
 typedef struct {
     int64_t rested;        /* since when */
@@ -32,6 +33,12 @@ typedef struct {
     uint16_t node;
     uint8_t flags;
 } wire_link;
+
+/* The TLS of a connection; of one in the clear tls is NULL. */
+typedef struct {
+    wire_tls_link *tls;
+    int64_t since; /* when the first bytes of its handshake were sent */
+} wire_secured;
 
 /* An answer on its way in. */
 typedef struct {
@@ -49,6 +56,11 @@ struct wire_client {
     uint32_t users, capacity;      /* capacity: of descriptors */
     uint32_t *first;               /* connection of each user */
     wire_link *links;              /* by descriptor */
+    const wire_tls_functions *tls_functions;
+    wire_tls *tls;
+    wire_secured *secured; /* by descriptor; NULL without TLS */
+    wire_handshake *handshakes;
+    size_t handshake_count, handshake_capacity;
     uint32_t resting, resting_last; /* the one that has rested for longest, and the last to come to rest */
     uint64_t open, opened, waiting;
     struct {
@@ -85,8 +97,10 @@ uint32_t wire_exchange_new(wire_client *client, const wire_pending *one);
 void wire_exchange_free(wire_client *client, uint32_t number);
 /* The request has ended: an answer, without a body; it is on no connection any more. */
 void wire_finish(wire_client *client, uint32_t request, unsigned error);
-/* Bytes have come for the request, or their end. */
-void wire_link_read(wire_client *client, uint32_t request);
+/* Bytes have come for the request, or their end; 1: there may be more, and no event will tell. */
+int wire_link_read(wire_client *client, uint32_t request);
+/* Room for more bytes behind those in use; 0: no memory. */
+int wire_grow(uint8_t **bytes, size_t *capacity, size_t used, size_t more);
 
 /* ---- wire_link.c ---- */
 
@@ -102,6 +116,10 @@ void wire_serve(wire_client *client, uint32_t user, uint16_t node);
 void wire_link_ready(wire_client *client, int fd, uint32_t events);
 void wire_link_rest(wire_client *client, int fd);
 void wire_link_drop(wire_client *client, int fd);
+/* As recv, also over TLS; more: as of wire_tls_functions. */
+ssize_t wire_link_receive(wire_client *client, int fd, uint8_t *bytes, size_t length, int *more);
+/* Bytes of the request above TCP: those given, or of TLS all of its connection since the last call. */
+void wire_link_count(wire_client *client, uint32_t request, ssize_t in, ssize_t out);
 /* No more bytes can come or go on the request's connection. */
 void wire_link_broken(wire_client *client, uint32_t request);
 

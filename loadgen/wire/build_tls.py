@@ -1,0 +1,40 @@
+"""Builds the native wire's TLS: C11 over the system's libssl and libcrypto, behind cffi's API mode.
+
+``setup.py`` names :data:`ffibuilder` in ``cffi_modules``; the result is ``loadgen.wire._tls``, a module
+beside ``loadgen.wire._native``, which so needs no OpenSSL.
+"""
+
+from __future__ import annotations
+
+from cffi import FFI
+
+from loadgen.wire.build import SOURCES, declarations, files
+
+ffibuilder = FFI()
+ffibuilder.cdef(
+    """
+    typedef struct wire_tls wire_tls;
+    typedef struct { ...; } wire_tls_functions;
+    """
+)
+ffibuilder.cdef(declarations(f"{SOURCES}/wire_tls_client.h"))
+ffibuilder.cdef("const char *OpenSSL_version(int what);")
+ffibuilder.set_source(
+    "loadgen.wire._tls",
+    """
+    #include <openssl/crypto.h>
+    #include "wire_tls_client.h"
+    #if OPENSSL_VERSION_NUMBER < 0x30000000L
+    #error "OpenSSL 3.0 or newer is needed"
+    #endif
+    """,
+    sources=files(SOURCES, "wire_tls*.c"),
+    include_dirs=[SOURCES],
+    depends=files(SOURCES, "wire_tls*.h"),
+    libraries=["ssl", "crypto"],
+    define_macros=[("_GNU_SOURCE", "1")],
+    extra_compile_args=["-std=c11", "-O2", "-fno-plt", "-fvisibility=hidden", "-Wall", "-Wextra"],
+)
+
+if __name__ == "__main__":
+    ffibuilder.compile(verbose=True)
