@@ -127,7 +127,8 @@ class Result(msgspec.Struct, kw_only=True):
     #: What may be compared in thresholds: p50, p90, p99, p99.9 (ms, corrected), errors, herd, ...
     measures: dict[str, float] = {}
     nodes: list[NodeResult] = []
-    #: HDR histograms by name, as loadgen.histogram encodes them: corrected, raw, lag, push.
+    #: HDR histograms by name, as loadgen.histogram encodes them: corrected, raw, lag, push,
+    #: handshake_full, handshake_resumed (of TLS, from the ClientHello on).
     histograms: dict[str, str] = {}
     series: list[Second] = []
 

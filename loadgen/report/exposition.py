@@ -54,6 +54,10 @@ _HISTOGRAMS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "loadgen_lag_seconds": ("From planned to sent, by the generator's own fault", {"": "lag"}),
     "loadgen_push_delay_seconds": ("From publish to subscriber", {"": "push"}),
+    "loadgen_tls_handshake_seconds": (
+        "From ClientHello to the server's Finished",
+        {"full": "handshake_full", "resumed": "handshake_resumed"},
+    ),
 }
 
 

@@ -79,6 +79,13 @@ def key_figures(run: Run) -> list[Card]:
         cards.append(
             Card("Herd index", f"{result.measures['herd']:.3g}", "busiest node over the mean of all")
         )
+    for kind in ("full", "resumed"):
+        count = result.counts.get(f"handshakes_{kind}", 0)
+        if count and f"handshake_{kind}" in run.distributions:
+            took = "p50 {}, p99 {} ms".format(
+                *(short(run.latency_ms(percent, f"handshake_{kind}")) for percent in (50, 99))
+            )
+            cards.append(Card(f"TLS handshakes, {kind}", short(count), took))
     if result.counts.get("pushes") and "push" in run.distributions:
         late = run.latency_ms(99, "push")
         cards.append(Card("Pushes", short(result.counts["pushes"]), f"p99 {short(late)} ms late"))

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ from loadgen.run.messages.job import NodeAddress
 from loadgen.run.messages.scenario import POLICIES, Scenario, Sockets
 from loadgen.run.messages.token import read_token
 from loadgen.targets import Target, resolve, tls_name
-from loadgen.trust import check
+from loadgen.trust import Trust, check
 from loadgen.trust import read as read_trust
 from loadgen.wire.interface import Limits
 
@@ -103,9 +104,7 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     crawler = (PlainCrawler if options.plain else Crawler)(_origin(url), target.address, trust)
     with contextlib.closing(crawler):
         nodes = [_server(url, target)] if options.plain else _nodes(crawler, owned)
-        for node in nodes:
-            if tls_name(node.url):
-                check(node.url, (node.host, node.port), trust)
+        _check_tls(scenario, nodes, trust)
         crawler.ask_for(scenario.site.queries, scenario.site.documents)
         site = (
             crawler.listed(folder / scenario.site.list)
@@ -150,6 +149,18 @@ def _plainly(scenario: Scenario, target: Target) -> Scenario:
     if target.path != "/" and site.start == "/":
         site = msgspec.structs.replace(site, start=target.path)
     return msgspec.structs.replace(scenario, policy="one", sockets=Sockets(), site=site)
+
+
+def _check_tls(scenario: Scenario, nodes: Sequence[NodeAddress], trust: Trust) -> None:
+    """Look whether the TLS of *nodes* can be spoken; :exc:`LoadgenError` says why not."""
+    secure = [node for node in nodes if tls_name(node.url)]
+    if secure and scenario.sockets.share:
+        raise UsageError(
+            f"{secure[0].url}: WebSockets are held in the clear only; "
+            "set [sockets] share = 0, or load the cluster by http://"
+        )
+    for node in secure:
+        check(node.url, (node.host, node.port), trust)
 
 
 def _origin(url: str) -> str:

@@ -75,6 +75,7 @@ class Coordinator:
             for worker, message in self._pool.receive(_LOOK_SECONDS):
                 if isinstance(message, Ready):
                     ready.add(worker)
+                    self._say_twin(message.kind)
                     self._bytes_per_user = max(self._bytes_per_user, message.bytes_per_user)
                 elif isinstance(message, Failed):
                     raise LoadgenError(f"{worker.name}: {message.why}")
@@ -82,6 +83,12 @@ class Coordinator:
                     raise LoadgenError(f"{worker.name} ended before the run began: {worker.last_words()}")
             if self._monotonic() > deadline:
                 raise LoadgenError(f"a process was not ready after {_SETUP_SECONDS:.0f} s; take fewer users")
+
+    def _say_twin(self, kind: str) -> None:
+        """Say once that Python's wire serves though nobody asked for it."""
+        note = "no native wire (or none with TLS) is built: Python's serves, several times slower"
+        if kind == "python" and self._jobs[0].wire == "auto" and note not in self._notes:
+            self._notes.append(note)
 
     def _look_on(self, begin: float, stopped: bool = False) -> None:
         patience = self._scenario.timeout_s + _LATE_SECONDS

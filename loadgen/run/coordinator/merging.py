@@ -11,6 +11,8 @@ from loadgen.results import NodeResult, Second
 from loadgen.run.messages.job import NodeAddress
 from loadgen.run.messages.report import Report
 
+#: Over the whole run, beside one for each node.
+HISTOGRAMS = ("corrected", "raw", "lag", "push", "handshake_full", "handshake_resumed")
 #: Of ``Second.latency_ms``.
 PERCENTS = (50.0, 90.0, 99.0, 99.9, 100.0)
 _SUMS = (
@@ -40,7 +42,7 @@ class ReportMerger:
         self.series: list[Second] = []
         self.counts: Counter[str] = Counter()
         self.totals = Totals()
-        self.histograms = {name: Histogram() for name in ("corrected", "raw", "lag", "push")}
+        self.histograms = {name: Histogram() for name in HISTOGRAMS}
         self._of_nodes = [Histogram() for _ in nodes]
         self._node_errors: Counter[int] = Counter()
         self._node_bytes = [[0, 0] for _ in nodes]
@@ -143,12 +145,16 @@ class ReportMerger:
         counts = self.counts
         requests = max(1, counts["requests"])
         shares = [node.requests for node in self.nodes()]
+        shaken = counts["handshakes_full"] + counts["handshakes_resumed"]
         checked = counts["not_modified"] + counts["bodies"]
         return {
             **{f"p{name}": value / 1000 for name, value in zip(percents, values, strict=True)},
             "raw_p50": raw.percentile(50) / 1000,
             "raw_p99": raw.percentile(99) / 1000,
             "push_p99": self.histograms["push"].percentile(99) / 1000,
+            "handshake_p99": self.histograms["handshake_full"].percentile(99) / 1000,
+            "resumed_p99": self.histograms["handshake_resumed"].percentile(99) / 1000,
+            "resumed_share": counts["handshakes_resumed"] / max(1, shaken),
             "errors": counts["failed"],
             "error_share": counts["failed"] / requests,
             "stale": counts["stale_confirmations"],

@@ -44,6 +44,11 @@ def rows(result: Result) -> list[tuple[str, str]]:
         kinds = {name.removeprefix("shared_"): count for name, count in counts.items() if "shared_" in name}
         told = ", ".join(f"{kind} {count:,}" for kind, count in kinds.items() if count)
         lines.append(("from the table", f"{measures['table_share']:.2%} of reads of applications ({told})"))
+    full, resumed = counts.get("handshakes_full", 0), counts.get("handshakes_resumed", 0)
+    if full + resumed:
+        took = f"full {full:,}, p99 {measures.get('handshake_p99', 0):.3g} ms"
+        took += f"; resumed {resumed:,}, p99 {measures.get('resumed_p99', 0):.3g} ms" if resumed else ""
+        lines.append(("TLS handshakes", f"{took} ({measures.get('resumed_share', 0):.1%} resumed)"))
     if counts.get("live"):
         lines.append(("live", f"{counts['live']:,} confirmations by readers who were told of a change"))
     if counts.get("pushes"):

@@ -12,7 +12,7 @@ class Report(msgspec.Struct, kw_only=True):
 
     second: Second
     counts: dict[str, int]
-    #: Counters of histograms: corrected, raw, lag, push, and node:N.
+    #: Counters of histograms: corrected, raw, lag, push, handshake_full, handshake_resumed, and node:N.
     histograms: dict[str, bytes]
     node_errors: dict[int, int] = {}
     node_bytes: dict[int, tuple[int, int]] = {}

@@ -64,6 +64,7 @@ class Engine:
             for answer in wire.run(now + TURN_NS):
                 stats.attempt(answer, end, sender.was_planned(answer.token))
                 sender.answered(answer)
+            stats.shaken(wire.handshakes())
             while now >= next_second:
                 next_second += SECOND_NS
                 sender.hedge_after(stats.p95(sender.p95))

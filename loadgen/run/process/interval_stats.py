@@ -20,7 +20,7 @@ from loadgen.histogram import counted
 from loadgen.results import Second
 from loadgen.run.client.sender import LogicalRequest
 from loadgen.run.messages.report import Report
-from loadgen.wire.interface import CANCELLED, Answer
+from loadgen.wire.interface import CANCELLED, Answer, Handshake
 
 #: Answers of late that a node's p95 is taken over, and how many it takes.
 _RECENT, _FEW = 512, 64
@@ -51,6 +51,8 @@ class IntervalStats:
         self._node_errors: Counter[int] = Counter()
         self._bytes: dict[int, list[int]] = {}
         self._pushes = array("q")
+        #: Full handshakes, and resumed ones.
+        self._handshakes = array("q"), array("q")
 
     def attempt(self, answer: Answer, end: int, planned: bool = True) -> None:
         """Count an attempt that is over.
@@ -92,6 +94,11 @@ class IntervalStats:
         self._pushes.extend(latencies)
         self.second.pushes += len(latencies)
 
+    def shaken(self, handshakes: Sequence[Handshake]) -> None:
+        """Count TLS *handshakes* that are over."""
+        for one in handshakes:
+            self._handshakes[one.resumed].append(one.took_ns)
+
     def _memory(self) -> int:
         with contextlib.suppress(OSError):  # no descriptor may be left to look with
             self._resident = psutil.Process().memory_info().rss
@@ -116,6 +123,11 @@ class IntervalStats:
         }
         second.active, second.connections = active, connections
         histograms = {"corrected": self._corrected, "raw": self._raw, "lag": self._lag, "push": self._pushes}
+        full, resumed = self._handshakes
+        histograms |= {"handshake_full": full, "handshake_resumed": resumed}
+        for name, times in zip(("handshakes_full", "handshakes_resumed"), self._handshakes, strict=True):
+            if times:
+                counts[name] += len(times)
         histograms |= {f"node:{number}": values for number, values in enumerate(self._nodes)}
         report = Report(
             second=second,

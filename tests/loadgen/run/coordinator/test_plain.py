@@ -15,6 +15,7 @@ from pathlib import Path
 from tests import processes
 from tests.end_to_end.cluster import free_port
 from tests.loadgen.run.coordinator.test_command import DONE, ROOT, Runs
+from tests.loadgen.wire import tls_peer
 
 _CONFIG = """{user} daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 4096; }}
@@ -39,7 +40,7 @@ class NginxRuns(Runs):
         """Starts one; its URL.  *listen*: more of its server's lines."""
         program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
         assert program is not None, "nginx is missing: apt-get install nginx-light"
-        (self.folder / "site").mkdir()
+        (self.folder / "site").mkdir(exist_ok=True)
         page = (
             b"<link rel=stylesheet href=/a.css><img src=/fresh.svg><a href=/b.html>b</a><p>" + b"words " * 50
         )
@@ -127,3 +128,72 @@ class NginxTests(NginxRuns):
         code, _, err = self.run_on(self.nginx())
         self.assertEqual(code, 1)
         self.assertIn("--plain URL loads any server", err)
+
+
+class SecureTests(NginxRuns):
+    """The same over HTTPS, for both wires."""
+
+    def secure(self, *names: str, version: str = "TLSv1.3", more: str = "") -> str:
+        """Starts nginx with TLS and a certificate for *names*; the URL of that."""
+        certificate, key = tls_peer.write(self.folder, *names)
+        port = free_port()
+        files = f"ssl_certificate {certificate}; ssl_certificate_key {key};"
+        self.nginx(f"listen 127.0.0.1:{port} ssl; ssl_protocols {version}; {files} {more}")
+        (self.folder / "ca.pem").write_text(tls_peer.trust().authorities)
+        return f"https://localhost:{port}"
+
+    def run_securely(self, url: str, *options: str) -> tuple[int, str, str]:
+        """With the authority of the tests."""
+        return self.run_plainly(url, "--cafile", str(self.folder / "ca.pem"), *options)
+
+    def test_readers_come_over_https_and_resume(self) -> None:
+        """Crawled over HTTPS, too; handshakes have histograms of their own."""
+        for wire in ("native", "python"):
+            with self.subTest(wire):
+                url = self.secure("localhost", more="keepalive_requests 2;")
+                code, out, err = self.run_securely(url, "--users", "50", "--duration", "1.5", "--wire", wire)
+                self.assertIn(code, DONE, out + err)
+                result = self.result()
+                counts = result.counts
+                self.assertEqual(counts.get("failed", 0), 0, result.errors)
+                self.assertGreater(min(counts["handshakes_full"], counts["handshakes_resumed"]), 0)
+                self.assertGreater(min(counts["not_modified"], counts["bodies"]), 0)
+                self.assertLessEqual({"handshake_full", "handshake_resumed"}, set(result.histograms))
+                self.assertGreater(result.measures["handshake_p99"], 0)
+                self.assertIn("TLS handshakes", out)
+                self.assertEqual(
+                    {path for _, path, _ in self.log()}, {"/", "/b.html", "/a.css", "/fresh.svg"}
+                )
+
+    def test_who_cannot_be_trusted_is_named_before_the_run_begins(self) -> None:
+        url = self.secure("other.example")
+        for options, why in (
+            (("--cafile", str(self.folder / "ca.pem")), "its certificate is for another name"),
+            ((), "of an authority that is not trusted here; name the authority with --cafile FILE"),
+        ):
+            code, _, err = self.run_plainly(url, *options)
+            self.assertEqual(code, 1)
+            self.assertIn(f"{url}: ", err)
+            self.assertIn(why, err)
+        code, out, err = self.run_plainly(url, "--insecure", "--duration", "0.5")
+        self.assertIn(code, DONE, out + err)
+
+    def test_a_server_of_yesterday_is_named(self) -> None:
+        code, _, err = self.run_securely(self.secure("localhost", version="TLSv1.2"))
+        self.assertEqual(code, 1)
+        self.assertIn("it speaks no TLS 1.3, only older versions", err)
+
+    def test_a_server_in_the_clear_is_named(self) -> None:
+        code, _, err = self.run_plainly(self.nginx().replace("http://", "https://"))
+        self.assertEqual(code, 1)
+        self.assertIn("it answers, but not by TLS; try http://", err)
+
+    def test_a_file_of_no_authorities_is_named(self) -> None:
+        for text in (None, "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"):
+            file = self.folder / "wrong.pem"
+            if text is not None:
+                file.write_text(text)
+            code, _, err = self.run_plainly("https://localhost:1", "--cafile", str(file))
+            self.assertEqual(code, 2)
+            self.assertIn(f"--cafile {file}: ", err)
+            self.assertIn("give a PEM file of authorities", err)

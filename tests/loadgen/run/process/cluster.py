@@ -8,7 +8,7 @@ import re
 
 from edge.load.document import LoadDocument
 from edge.load.document import encode as encode_load
-from loadgen.wire.interface import OK, REFUSED, TIMEOUT, Answer
+from loadgen.wire.interface import OK, REFUSED, TIMEOUT, Answer, Handshake
 from tests.loadgen.run.memory_wire import Sent
 from tests.loadgen.run.samples import Published, etag, load
 
@@ -57,7 +57,7 @@ class MemoryCluster:
 
     # ---- the wire ----
 
-    def node(self, host: str, port: int) -> int:
+    def node(self, host: str, port: int, name: str = "") -> int:
         return port - 8001
 
     def send(self, token: int, user: int, node: int, due: int, request: bytes) -> None:
@@ -88,6 +88,9 @@ class MemoryCluster:
     @property
     def bodies(self) -> memoryview:
         return memoryview(bytes(self._bodies))
+
+    def handshakes(self) -> list[Handshake]:
+        return []
 
     def connections(self) -> int:
         return len(self._open)
