@@ -6,6 +6,7 @@ authorities or to those of ``--cafile``, the server's name in the certificate; `
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import socket
 import ssl
@@ -40,6 +41,15 @@ class Trust(msgspec.Struct, frozen=True):
     #: Certificates of authorities as PEM; "": the system's.
     authorities: str = ""
     insecure: bool = False
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The options of whatever loads servers."""
+    parser.add_argument(
+        "--cafile", type=Path, metavar="FILE",
+        help="PEM of the authorities of https:// (default: the system's)",
+    )  # fmt: skip
+    parser.add_argument("--insecure", action="store_true", help="take any certificate")
 
 
 def read(cafile: Path | None, insecure: bool) -> Trust:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from loadgen.errors import LoadgenError
+from loadgen.errors import LoadgenError, UsageError
 from loadgen.run.coordinator.crawl import Crawler
 from loadgen.run.coordinator.dealing import deal, rate_of, socket_processes, user_processes
 from loadgen.run.coordinator.finish import Finish, check_writable
@@ -25,6 +25,7 @@ from loadgen.run.messages.scenario import POLICIES, Scenario, Sockets
 from loadgen.run.messages.token import read_token
 from loadgen.targets import Target, resolve, tls_name
 from loadgen.trust import Trust, check
+from loadgen.trust import configure as trust_options
 from loadgen.trust import read as read_trust
 from loadgen.wire.interface import Limits
 
@@ -61,13 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--workers", default="", metavar="HOST,...", help="machines that run loadgen worker: they do it"
     )
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="what workers know us by")
-    parser.add_argument(
-        "--cafile",
-        type=Path,
-        metavar="FILE",
-        help="PEM of the authorities of https:// (default: the system's)",
-    )
-    parser.add_argument("--insecure", action="store_true", help="take any certificate")
+    trust_options(parser)
     parser.add_argument(
         "--wire", choices=("auto", "native", "python"), default="auto", help=argparse.SUPPRESS
     )

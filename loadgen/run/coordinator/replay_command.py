@@ -21,7 +21,10 @@ from loadgen.run.coordinator.worker_pool import WorkerPool
 from loadgen.run.messages.job import Job, NodeAddress, Schedule
 from loadgen.run.messages.scenario import Scenario
 from loadgen.run.messages.sitemap import SiteMap
-from loadgen.targets import resolve
+from loadgen.targets import resolve, tls_name
+from loadgen.trust import Trust, check
+from loadgen.trust import configure as trust_options
+from loadgen.trust import read as read_trust
 
 _MOST_PROCESSES, _MOST_SPEED = 256, 1e6
 #: Requests per second of one process.
@@ -54,6 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--processes", type=int, metavar="N", help="that share the clients (default: as many as it takes)"
     )
+    trust_options(parser)
     parser.add_argument(
         "--wire", choices=("auto", "native", "python"), default="auto", help=argparse.SUPPRESS
     )
@@ -71,13 +75,17 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     check_writable(out)
     owned = tuple(options.i_own_this_target)
     nodes = [_node(url, owned) for url in options.to]
+    trust = read_trust(options.cafile, options.insecure)
+    for node in nodes:
+        if tls_name(node.url):
+            check(node.url, (node.host, node.port), trust)
     with tempfile.TemporaryDirectory(prefix="loadgen-") as folder:
         schedule = Path(folder, "schedule")
         prepared = prepare(options.logs, schedule, options.speed, options.secrets)
         for sentence in _said(prepared):
             print(sentence, file=sys.stderr)
         scenario = _scenario(f"Replay of {name}", prepared, options)
-        jobs = _deal(scenario, prepared, str(schedule), nodes, options)
+        jobs = _deal(scenario, prepared, str(schedule), nodes, trust, options)
         pool = WorkerPool(len(jobs), [node.host for node in nodes], [], b"")
         return finish.run(pool, jobs, " ".join(options.to), name, out)
 
@@ -135,6 +143,7 @@ def _deal(
     prepared: Prepared,
     schedule: str,
     nodes: list[NodeAddress],
+    trust: Trust,
     options: argparse.Namespace,
 ) -> list[Job]:
     rate = prepared.requests / scenario.duration_s
@@ -149,6 +158,7 @@ def _deal(
             seed=number,
             neighbours=parts,
             wire=options.wire,
+            trust=trust,
             schedule=Schedule(schedule, number, parts),
         )
         for number in range(parts)

@@ -21,6 +21,7 @@ from loadgen.run.messages.job import Job, Schedule
 from loadgen.run.messages.report import Report
 from loadgen.run.messages.schedule import ScheduledRequest, unpack
 from loadgen.run.process.interval_stats import IntervalStats
+from loadgen.targets import tls_name
 from loadgen.wire import select
 from loadgen.wire.interface import ERRORS, Answer, Limits
 
@@ -45,8 +46,11 @@ class ReplayEngine:
         self._seconds = scenario.duration_s
         raise_descriptor_limit(min(3 * job.users, 1_000_000))
         limits = Limits(idle_ns=int(scenario.keep_alive_s * 1e9), timeout_ns=self._timeout_ns)
-        self._wire = select(job.wire, job.users, limits)
-        self._nodes = [self._wire.node(node.host, node.port) for node in job.nodes]
+        names = [tls_name(node.url) for node in job.nodes]
+        self._wire = select(job.wire, job.users, limits, job.trust, any(names))
+        self._nodes = [
+            self._wire.node(node.host, node.port, name) for node, name in zip(job.nodes, names, strict=True)
+        ]
         self._heads = [_head(urlsplit(node.url).netloc) for node in job.nodes]
         self._names = [node.id for node in job.nodes]
         self._file = Path(schedule.path).open("rb")  # noqa: SIM115  closed in close()
@@ -80,6 +84,7 @@ class ReplayEngine:
             for answer in self._wire.run(now + TURN_NS):
                 stats.attempt(answer, end)
                 self._answered(answer, stats)
+            stats.shaken(self._wire.handshakes())
             while now >= next_second:
                 next_second += SECOND_NS
                 yield self._report(stats, now)

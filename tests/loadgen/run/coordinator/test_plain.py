@@ -12,8 +12,11 @@ import subprocess
 import time
 from pathlib import Path
 
+from loadgen.cli import main
 from tests import processes
+from tests.commands import run_command
 from tests.end_to_end.cluster import free_port
+from tests.end_to_end.node import RunningNode
 from tests.loadgen.run.coordinator.test_command import DONE, ROOT, Runs
 from tests.loadgen.wire import tls_peer
 
@@ -165,6 +168,18 @@ class SecureTests(NginxRuns):
                     {path for _, path, _ in self.log()}, {"/", "/b.html", "/a.css", "/fresh.svg"}
                 )
 
+    def test_a_log_is_replayed_over_https(self) -> None:
+        url = self.secure("localhost")
+        log = self.folder / "old.log"
+        when = "[26/Nov/2026:12:00:00 +0000]"
+        log.write_text(f'192.0.2.1 - - {when} "GET /a.css HTTP/1.1" 200 5 "-" "M"\n')
+        trusted = ("--cafile", str(self.folder / "ca.pem"))
+        out = str(self.folder / "out")
+        code, said, err = run_command(main, "replay", str(log), "--to", url, "--out", out, *trusted)
+        self.assertIn(code, DONE, said + err)
+        self.assertEqual(self.result().counts["handshakes_full"], 1)
+        self.assertEqual([path for _, path, _ in self.log()], ["/a.css"])
+
     def test_who_cannot_be_trusted_is_named_before_the_run_begins(self) -> None:
         url = self.secure("other.example")
         for options, why in (
@@ -197,3 +212,31 @@ class SecureTests(NginxRuns):
             self.assertEqual(code, 2)
             self.assertIn(f"--cafile {file}: ", err)
             self.assertIn("give a PEM file of authorities", err)
+
+
+class SecureClusterTests(Runs):
+    """A node of ours over HTTPS."""
+
+    def test_smart_clients_come_over_https(self) -> None:
+        certificate, key = tls_peer.write(self.folder, "localhost", "127.0.0.1")
+        (self.folder / "ca.pem").write_text(tls_peer.trust().authorities)
+        port = free_port()
+        url = f"https://127.0.0.1:{port}"
+        listen = f"tls:{port}:privateKey={key}:certKey={certificate}:interface=127.0.0.1"
+        node = RunningNode("--public-url", url, workers=1, listen=("tcp:0:interface=127.0.0.1", listen))
+        self.addCleanup(node.clean_up)
+        node.write("index.html", b"<link rel=stylesheet href=/a.css><p>home")
+        node.write("a.css", b"p { color: red }")
+        node.start()
+        trusted = ("--cafile", str(self.folder / "ca.pem"), "--users", "50")
+        code, out, err = self.run_on(url, *trusted)
+        self.assertIn(code, DONE, out + err)
+        counts = self.result().counts
+        self.assertEqual([node.url for node in self.result().nodes], [url])
+        for name in ("failed", "wrong_answers", "stale_confirmations"):
+            self.assertEqual(counts.get(name, 0), 0, name)
+        self.assertGreater(min(counts["handshakes_full"], counts["not_modified"], counts["batches"]), 0)
+        scenario = self.scenario("\n[sockets]\nshare = 0.5\n")
+        code, _, err = self.run_on(url, *trusted, scenario=scenario)
+        self.assertEqual(code, 2)
+        self.assertIn("WebSockets are held in the clear only", err)

@@ -17,7 +17,7 @@ from loadgen.run.messages.schedule import ScheduledRequest, pack, unpack
 from loadgen.run.messages.sitemap import SiteMap
 from loadgen.run.process import replay_engine
 from loadgen.run.process.replay_engine import ReplayEngine
-from loadgen.wire.interface import CLOSED, Answer
+from loadgen.wire.interface import CLOSED, Answer, Handshake
 
 MS = 1_000_000
 START = 1_000 * MS
@@ -35,7 +35,7 @@ class SlowWire:
         self._open: list[Answer] = []
         self._free = 0
 
-    def node(self, host: str, port: int) -> int:
+    def node(self, host: str, port: int, name: str) -> int:
         return 0
 
     def send(self, token: int, user: int, node: int, due: int, request: bytes) -> None:
@@ -59,6 +59,9 @@ class SlowWire:
     def connections(self) -> int:
         return 1
 
+    def handshakes(self) -> list[Handshake]:
+        return []
+
     def close(self) -> None:
         pass
 
@@ -77,7 +80,7 @@ class ReplayTests(SynchronousTestCase):
         path = Path(self.mktemp())
         path.write_bytes(b"".join(map(pack, requests)))
         self.wire = wire = SlowWire(latency, statuses or {}, errors or {})
-        self.patch(replay_engine, "select", lambda kind, users, limits: wire)
+        self.patch(replay_engine, "select", lambda *arguments: wire)
         nodes = [NodeAddress("n", "http://h.example", "127.0.0.1", 80)]
         scenario = Scenario(v=1, title="t", users=4, duration_s=seconds, timeout_s=1)
         schedule = Schedule(str(path), 0, 1)
