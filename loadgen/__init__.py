@@ -6,6 +6,7 @@
 * ``record/``: a scenario out of an access log, by ``logs/``, which reads one;
 * ``pipelines/``: a result for those who build and test by machine;
 * ``simulate/``: a day of a simulated cluster; ``plan/``: capacity; both from measured ``constants.py``;
+* ``verdict/``: passed, failed or invalid, and why;
 * ``results.py``, ``histogram.py``: what a run came to; ``live/``: while it runs; ``report/``, ``charts/``:
   afterwards;
 * ``output.py``: files, written whole or not at all;

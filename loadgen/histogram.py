@@ -101,11 +101,19 @@ class Histogram:
         """The values at several *percents*."""
         if not self.count:
             return [0] * len(percents)
+        return self.at_ranks([rank(percent, self.count) for percent in percents])
+
+    def at_ranks(self, ranks: Sequence[int]) -> list[int]:
+        """The values at *ranks* in ascending order, 1 .. ``count``: the least, ..., the greatest."""
         hdr = self._hdr
-        wanted = [hdr.get_target_count_at_percentile(percent) for percent in percents]
-        places = np.searchsorted(np.cumsum(self._counts), np.array(wanted, dtype=np.uint64))
+        places = np.searchsorted(np.cumsum(self._counts), np.array(ranks, dtype=np.uint64))
         values = (int(hdr.get_value_from_index(int(place))) for place in places)
         return [int(hdr.get_highest_equivalent_value(value)) for value in values]
+
+
+def rank(percent: float, count: int) -> int:
+    """The rank, from 1, of a percentile (0..100) among *count* values, as HdrHistogram rounds it."""
+    return max(1, int(min(percent, 100.0) * count / 100 + 0.5))
 
 
 _FORM: Any = HdrHistogram(1, HIGHEST, DIGITS)

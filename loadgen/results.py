@@ -45,7 +45,8 @@ class Second(msgspec.Struct, kw_only=True):
     #: Copies that were confirmed, by a 304 or within a batch, and bodies that were fetched.
     confirmed: int = 0
     bodies: int = 0
-    #: Of the corrected latency, in this order of percent: 50, 90, 99, 99.9, 100.
+    #: Of the corrected latency, in this order of percent: 50, 90, 99, 99.9, 100, 95; a request that failed
+    #: counts for as long as it was waited for, or as the slowest answer took.
     latency_ms: list[float] = []
     #: Pushes that subscribers received, and their p99.
     pushes: int = 0
@@ -57,6 +58,9 @@ class Second(msgspec.Struct, kw_only=True):
     memory_bytes: int = 0
     #: What the scenario, or a failure, has to say of it.
     notes: list[str] = []
+    #: Bodies of versions that nobody had been given before; failed attempts by node.
+    versions: int = 0
+    node_errors: dict[str, int] = {}
 
 
 class NodeResult(msgspec.Struct, kw_only=True):
@@ -79,6 +83,9 @@ class Threshold(msgspec.Struct, kw_only=True):
     text: str
     measured: float
     held: bool
+    #: What was measured: answers; failed: the percentile is of a request that failed, and *measured* what it
+    #: took at least; nothing: there was none.
+    of: Literal["answers", "failed", "nothing"] = "answers"
 
 
 class Generator(msgspec.Struct, kw_only=True):
@@ -124,11 +131,15 @@ class Result(msgspec.Struct, kw_only=True):
     counts: dict[str, int] = {}
     statuses: dict[str, int] = {}
     errors: dict[str, int] = {}
-    #: What may be compared in thresholds: p50, p90, p99, p99.9 (ms, corrected), errors, herd, ...
+    #: What may be compared in thresholds: p50, p90, p99, p99.9 (ms, corrected), errors, herd, ...  Finite: a
+    #: percentile of requests that failed is what they took at least.
     measures: dict[str, float] = {}
+    #: Names of measures that are of requests that failed.
+    at_least: list[str] = []
     nodes: list[NodeResult] = []
-    #: HDR histograms by name, as loadgen.histogram encodes them: corrected, raw, lag, push,
-    #: handshake_full, handshake_resumed (of TLS, from the ClientHello on).
+    #: HDR histograms by name, as loadgen.histogram encodes them: corrected, raw, lag, push, failed (how long
+    #: requests had been waited for that failed), handshake_full, handshake_resumed (of TLS, from the
+    #: ClientHello on).
     histograms: dict[str, str] = {}
     series: list[Second] = []
 

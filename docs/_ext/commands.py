@@ -9,7 +9,7 @@ from importlib import import_module
 from docs._ext.markdown import code, prose, table
 from edge.edgectl.main import make_parser
 from loadgen.cli import COMMANDS
-from loadgen.run.coordinator.verdict import MEASURES
+from loadgen.verdict.thresholds import MEASURES
 
 
 def edgectl() -> str:

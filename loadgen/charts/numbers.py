@@ -44,6 +44,20 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
+def milliseconds(value: float) -> str:
+    """Milliseconds as people write them, three significant digits: 850 us, 13.8 ms, 1.71 s, 2 min 5 s."""
+    if not math.isfinite(value):
+        return "-"
+    if abs(value) < 0.9995:
+        return f"{_significant(value * 1000, 3)} us" if value else "0 ms"
+    if abs(value) < 999.5:
+        return f"{_significant(value, 3)} ms"
+    if abs(value) < 119_950:
+        return f"{_significant(value / 1000, 3)} s"
+    minutes, seconds = divmod(round(value / 1000), 60)
+    return f"{minutes} min {seconds} s" if seconds else f"{minutes} min"
+
+
 def plain(value: object) -> str:
     """A table's cell: integers with separators, other numbers with four significant digits."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):

@@ -23,7 +23,7 @@ _PLAIN = (
     "active",
     "connections",
 )
-_LATENCIES = ("p50_ms", "p90_ms", "p99_ms", "p99.9_ms", "max_ms")
+_LATENCIES = ("p50_ms", "p90_ms", "p99_ms", "p99.9_ms", "max_ms", "p95_ms")
 #: Columns named by what they count: prefix, field of a second.
 _COUNTED = (("status", "statuses"), ("error", "errors"), ("node", "nodes"))
 

@@ -18,8 +18,8 @@ from edge.node.supervisor import admin_api
 from edge.node.supervisor.signals import SIGNALS
 from loadgen.cli import COMMANDS
 from loadgen.plan.inputs import Plan, keys
-from loadgen.run.coordinator.verdict import MEASURES
 from loadgen.run.messages.scenario import Scenario
+from loadgen.verdict.thresholds import MEASURES
 from tests.docs.pages import article, site
 
 

@@ -100,6 +100,7 @@ class Sender:
         #: Attempts that no plan asked for: retries and hedges.
         self._unplanned: set[int] = set()
         self._p95 = [_HEDGE_UNKNOWN] * users.nodes
+        self._asked = [0] * users.nodes
 
     @property
     def p95(self) -> list[int]:
@@ -109,6 +110,11 @@ class Sender:
     def hedge_after(self, p95: list[int]) -> None:
         """Have hedges wait for *p95* of the node that was asked first, nanoseconds by node."""
         self._p95 = p95
+
+    def take_asked(self) -> list[int]:
+        """Requests sent since the last call, by node, whichever attempt of whatever they are."""
+        asked, self._asked = self._asked, [0] * self._nodes
+        return asked
 
     def send(self, request: LogicalRequest) -> None:
         """Send *request* to the node that the user chooses, at the planned time."""
@@ -151,6 +157,7 @@ class Sender:
 
     def _put(self, request: LogicalRequest, node: int, due: int) -> None:
         self._token = token = self._token + 1
+        self._asked[node] += 1
         request.tokens.append((token, node))
         self._requests[token] = request
         if due != request.planned:

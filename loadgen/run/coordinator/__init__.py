@@ -9,7 +9,7 @@
 * ``dealing.py``: how many processes it takes, and the share of each; ``worker_pool.py``: those processes;
 * ``coordinator.py``: one run, from "go" to its result; ``events.py``: what happens meanwhile;
 * ``merging.py``: the reports of all processes as one run;
-* ``verdict.py``: thresholds, and whether the run is valid at all; ``summary.py``: what is printed.
+* ``summary.py``: what is printed; the verdict is ``loadgen.verdict``'s.
 
 May import ``loadgen.run.messages``, and what is below ``loadgen.run``; nothing of ``process``, which it
 starts as a program.

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from loadgen.results import Second
-from loadgen.run.coordinator.verdict import Comparison, parse_threshold
+from loadgen.verdict.thresholds import Comparison, parse_threshold
 
 IN_A_ROW = 3
 #: Of one second; the places of latencies are those of ``Second.latency_ms``.

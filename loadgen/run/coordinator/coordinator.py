@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 from loadgen.errors import LoadgenError
 from loadgen.live import View
 from loadgen.results import Generator, Result, Second
-from loadgen.run.coordinator import verdict
 from loadgen.run.coordinator.abort import AbortWatch
 from loadgen.run.coordinator.events import Events
 from loadgen.run.coordinator.merging import ReportMerger
@@ -17,6 +17,7 @@ from loadgen.run.coordinator.shared_answers import table_share
 from loadgen.run.coordinator.worker_pool import WorkerPool, WorkerProcess
 from loadgen.run.messages.job import Job
 from loadgen.run.messages.protocol import Expect, Failed, Go, JobMessage, Ready, ReportMessage
+from loadgen.verdict.deciding import Decision, Evidence, decide
 
 #: For a process to set its users up.
 _SETUP_SECONDS = 120.0
@@ -124,18 +125,39 @@ class Coordinator:
             second.notes, self._notes = self._notes, []
             elapsed = max(1, len(self._merged.series))
             totals.cores = self._merged.cpu_seconds / elapsed
-            late = totals.lag_p99_ms > verdict.MOST_LAG_MS
-            totals.invalid = [f"the generator is late: p99 {totals.lag_p99_ms:.2f} ms"] if late else []
+            now = self._decide(self._merged.measures(), {}, is_over=False)
+            totals.invalid = now.reasons if now.verdict == "invalid" else []
             self._view.update(second, totals)
             if self._abort and not self._aborted:
                 self._aborted = self._abort.why(second, self._merged.measures)
                 if self._aborted:
                     self._pool.dismiss()
 
+    def _decide(
+        self, measures: Mapping[str, float], bounds: Mapping[str, float], offered: float = 1.0,
+        is_over: bool = True,
+    ) -> Decision:  # fmt: skip
+        counts, scenario = self._merged.counts, self._scenario
+        return decide(
+            Evidence(
+                measures=measures,
+                bounds=bounds,
+                thresholds=scenario.thresholds,
+                offered=offered,
+                asked=counts["requests"] + counts["pushes"] if is_over else 1,
+                lag=self._merged.histograms["lag"],
+                timeout_ms=scenario.timeout_s * 1000,
+                events=self._events.outcomes(self._merged.series) if is_over else (),
+                lost=self._failures,
+                aborted=self._aborted,
+                interrupted=self.interrupted,
+            )
+        )
+
     def result(self, cluster: str, name: str, shared: Mapping[str, int] | None = None) -> Result:
         """The record of the run: figures, thresholds, verdict; *shared*: what the nodes counted meanwhile."""
         merged, scenario = self._merged, self._scenario
-        measures = merged.measures()
+        measures, bounds = merged.measures(), merged.bounds()
         counts = {**merged.counts, **(shared or {})}
         if shared:
             measures["table_share"] = table_share(counts, counts.get("mutations", 0))
@@ -152,12 +174,7 @@ class Coordinator:
             memory_bytes=merged.memory_bytes,
             bytes_per_user=self._bytes_per_user,
         )
-        thresholds = verdict.judge(scenario.thresholds, measures)
-        decision, reasons = verdict.decide(generator, thresholds, measures, self.interrupted)
-        if self._aborted:
-            decision, reasons = "threshold", [self._aborted, *reasons]
-        if self._failures:
-            decision, reasons = "error", [*self._failures, *reasons]
+        decision = self._decide(measures, bounds, generator.offered)
         return Result(
             scenario=name,
             title=scenario.title,
@@ -171,14 +188,15 @@ class Coordinator:
             processes=len(self._pool),
             policy=scenario.policy,
             plain=self._jobs[0].plain,
-            verdict=decision,
-            reasons=reasons,
-            thresholds=thresholds,
+            verdict=decision.verdict,
+            reasons=decision.reasons,
+            thresholds=decision.thresholds,
             generator=generator,
             counts=counts,
             statuses=dict(merged.totals.statuses),
             errors=dict(merged.totals.errors),
-            measures=measures,
+            measures={**measures, **{name: bounds[name] for name in bounds if name in measures}},
+            at_least=[name for name, value in measures.items() if math.isinf(value)],
             nodes=merged.nodes(),
             histograms={name: one.encode() for name, one in merged.histograms.items() if one.count},
             series=merged.series,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -10,11 +11,21 @@ from loadgen.live import Totals
 from loadgen.results import NodeResult, Second
 from loadgen.run.messages.job import NodeAddress
 from loadgen.run.messages.report import Report
+from loadgen.verdict.latencies import Latencies
+from loadgen.verdict.thresholds import PERCENTS
 
 #: Over the whole run, beside one for each node.
-HISTOGRAMS = ("corrected", "raw", "lag", "push", "handshake_full", "handshake_resumed")
+HISTOGRAMS = ("corrected", "failed", "raw", "lag", "push", "handshake_full", "handshake_resumed")
 #: Of ``Second.latency_ms``.
-PERCENTS = (50.0, 90.0, 99.0, 99.9, 100.0)
+SHOWN = (50.0, 90.0, 99.0, 99.9, 100.0, 95.0)
+#: Measures, the histograms that they are of, and percents.
+_OTHERS = {
+    "raw_p50": ("raw", 50),
+    "raw_p99": ("raw", 99),
+    "push_p99": ("push", 99),
+    "handshake_p99": ("handshake_full", 99),
+    "resumed_p99": ("handshake_resumed", 99),
+}
 _SUMS = (
     "planned",
     "sent",
@@ -26,8 +37,9 @@ _SUMS = (
     "pushes",
     "active",
     "connections",
+    "versions",
 )
-_COUNTERS = ("statuses", "errors", "nodes")
+_COUNTERS = ("statuses", "errors", "nodes", "node_errors")
 
 
 class ReportMerger:
@@ -43,6 +55,7 @@ class ReportMerger:
         self.counts: Counter[str] = Counter()
         self.totals = Totals()
         self.histograms = {name: Histogram() for name in HISTOGRAMS}
+        self.latencies = Latencies(self.histograms["corrected"], self.histograms["failed"])
         self._of_nodes = [Histogram() for _ in nodes]
         self._node_errors: Counter[int] = Counter()
         self._node_bytes = [[0, 0] for _ in nodes]
@@ -75,7 +88,7 @@ class ReportMerger:
 
     def _add(self, at: int, reports: Sequence[Report]) -> Second:
         second = Second(at=at)
-        of_second = {"corrected": Histogram(), "push": Histogram()}
+        of_second = {"corrected": Histogram(), "failed": Histogram(), "push": Histogram()}
         for report in reports:
             for name in _SUMS:
                 setattr(second, name, getattr(second, name) + getattr(report.second, name))
@@ -97,14 +110,12 @@ class ReportMerger:
                 self.histograms[name].add_counted(counters)
                 if name in of_second:
                     of_second[name].add_counted(counters)
-        second.latency_ms = [value / 1000 for value in of_second["corrected"].percentiles(PERCENTS)]
+        second.latency_ms = Latencies(of_second["corrected"], of_second["failed"]).bounds(SHOWN)
         second.push_ms = of_second["push"].percentile(99) / 1000
         self.series.append(second)
         self.totals.count(second)
         self.totals.counts = dict(self.counts)
-        self.totals.latency_ms = [
-            value / 1000 for value in self.histograms["corrected"].percentiles(PERCENTS)
-        ]
+        self.totals.latency_ms = self.latencies.bounds(SHOWN)
         self.totals.lag_p99_ms = self.histograms["lag"].percentile(99) / 1000
         return second
 
@@ -120,14 +131,12 @@ class ReportMerger:
 
     def nodes(self) -> list[NodeResult]:
         """What each node did over all seconds."""
-        requests: Counter[str] = Counter()
-        for second in self.series:
-            requests.update(second.nodes)
+        requests = self.totals.nodes
         return [
             NodeResult(
                 id=node.id,
                 url=node.url,
-                requests=requests[node.id],
+                requests=requests.get(node.id, 0),
                 errors=self._node_errors[number],
                 bytes_in=self._node_bytes[number][0],
                 bytes_out=self._node_bytes[number][1],
@@ -137,33 +146,38 @@ class ReportMerger:
             for number, node in enumerate(self._nodes)
         ]
 
+    def bounds(self) -> dict[str, float]:
+        """What measures that are infinite are at least."""
+        return dict(zip(PERCENTS, self.latencies.bounds(list(PERCENTS.values())), strict=True))
+
     def measures(self) -> dict[str, float]:
-        """What thresholds may name, see :data:`loadgen.run.coordinator.verdict.MEASURES`."""
-        corrected, raw = self.histograms["corrected"], self.histograms["raw"]
-        percents = {"50": 50.0, "90": 90.0, "99": 99.0, "99.9": 99.9, "100": 100.0}
-        values = corrected.percentiles(list(percents.values()))
+        """What thresholds may name, see :data:`loadgen.verdict.thresholds.MEASURES`.
+
+        Infinite: the latency of a request that failed; absent: that of which there was nothing.
+        """
+        percentiles = zip(PERCENTS, self.latencies.percentiles(list(PERCENTS.values())), strict=True)
+        found = {name: value for name, value in percentiles if not math.isnan(value)}
+        for name, (kind, percent) in _OTHERS.items():
+            if self.histograms[kind].count:
+                found[name] = self.histograms[kind].percentile(percent) / 1000
         counts = self.counts
-        requests = max(1, counts["requests"])
         shares = [node.requests for node in self.nodes()]
-        shaken = counts["handshakes_full"] + counts["handshakes_resumed"]
-        checked = counts["not_modified"] + counts["bodies"]
+        if sum(shares):
+            found["herd"] = max(shares) * len(shares) / sum(shares)
+        if shaken := counts["handshakes_full"] + counts["handshakes_resumed"]:
+            found["resumed_share"] = counts["handshakes_resumed"] / shaken
+        if checked := counts["not_modified"] + counts["bodies"]:
+            found["share_304"] = counts["not_modified"] / checked
+        requests = max(1, counts["requests"])
         return {
-            **{f"p{name}": value / 1000 for name, value in zip(percents, values, strict=True)},
-            "raw_p50": raw.percentile(50) / 1000,
-            "raw_p99": raw.percentile(99) / 1000,
-            "push_p99": self.histograms["push"].percentile(99) / 1000,
-            "handshake_p99": self.histograms["handshake_full"].percentile(99) / 1000,
-            "resumed_p99": self.histograms["handshake_resumed"].percentile(99) / 1000,
-            "resumed_share": counts["handshakes_resumed"] / max(1, shaken),
+            **found,
             "errors": counts["failed"],
             "error_share": counts["failed"] / requests,
             "stale": counts["stale_confirmations"],
             "wrong": counts["wrong_answers"],
-            "herd": max(shares) * len(shares) / max(1, sum(shares)),
-            "share_304": counts["not_modified"] / max(1, checked),
             "retry_share": counts["retries"] / requests,
             "hedge_share": counts["hedges"] / requests,
-            "rps": sum(second.answered for second in self.series) / max(1, len(self.series)),
+            "rps": self.totals.answered / max(1, len(self.series)),
             "requests": counts["requests"],
             "page_views": counts["page_views"],
         }

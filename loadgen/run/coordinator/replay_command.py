@@ -16,7 +16,6 @@ from loadgen.errors import UsageError
 from loadgen.logs.files import STANDARD_INPUT
 from loadgen.run.coordinator.finish import Finish, check_writable
 from loadgen.run.coordinator.replay_log import Prepared, prepare
-from loadgen.run.coordinator.verdict import parse_threshold
 from loadgen.run.coordinator.worker_pool import WorkerPool
 from loadgen.run.messages.job import Job, NodeAddress, Schedule
 from loadgen.run.messages.scenario import Scenario
@@ -25,6 +24,7 @@ from loadgen.targets import resolve, tls_name
 from loadgen.trust import Trust, check
 from loadgen.trust import configure as trust_options
 from loadgen.trust import read as read_trust
+from loadgen.verdict.thresholds import parse_threshold
 
 _MOST_PROCESSES, _MOST_SPEED = 256, 1e6
 #: Requests per second of one process.

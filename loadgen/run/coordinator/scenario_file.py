@@ -16,8 +16,8 @@ from typing import Any, get_args
 import msgspec
 
 from loadgen.errors import UsageError
-from loadgen.run.coordinator.verdict import parse_threshold
 from loadgen.run.messages.scenario import Scenario
+from loadgen.verdict.thresholds import parse_threshold
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -8,23 +8,27 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from loadgen.charts.numbers import milliseconds
 from loadgen.results import Result
+from loadgen.verdict.thresholds import PERCENTS, told
 
 _COLOURS = {"ok": "green", "threshold": "red", "invalid": "yellow", "error": "red", "interrupted": "yellow"}
 _WORDS = {
     "ok": "OK",
-    "threshold": "THRESHOLD MISSED",
+    "threshold": "FAILED",
     "invalid": "INVALID",
     "error": "ERROR",
     "interrupted": "INTERRUPTED",
 }
+_RAW = ("raw_p50", "raw_p99")
 
 
 def rows(result: Result) -> list[tuple[str, str]]:
     """The lines of the summary: name and value of each."""
     counts, measures, own = result.counts, result.measures, result.generator
-    milliseconds = " ".join(
-        f"{name} {measures[name]:.3g}" for name in ("p50", "p90", "p99", "p99.9", "p100") if name in measures
+    latencies = ", ".join(_latency(result, name) for name in PERCENTS if name in measures)
+    raw = ", ".join(
+        f"{name.removeprefix('raw_')} {milliseconds(measures[name])}" for name in _RAW if name in measures
     )
     shares = ", ".join(f"{node.id} {node.requests:,}" for node in result.nodes)
     how = "browsers without the smart client" if result.plain else f"policy {result.policy}"
@@ -32,11 +36,12 @@ def rows(result: Result) -> list[tuple[str, str]]:
         ("users", f"{result.users:,}, {how}, seed {result.seed}"),
         ("sessions, page views", f"{counts.get('sessions', 0):,}, {counts.get('page_views', 0):,}"),
         ("requests", f"{counts.get('requests', 0):,}, {measures.get('rps', 0):,.0f} per second"),
-        ("latency, corrected", f"{milliseconds} ms"),
-        ("latency, raw", f"p50 {measures.get('raw_p50', 0):.3g} p99 {measures.get('raw_p99', 0):.3g} ms"),
+        ("latency, corrected", latencies or "there was no answer"),
+        ("latency, raw", raw or "there was no answer"),
         ("confirmed", f"{measures.get('share_304', 0):.2%} of {_checked(result):,}; "
                       f"{counts.get('fresh_hits', 0):,} were fresh and needed no request"),
-        ("failed", f"{counts.get('failed', 0):,}; {counts.get('retries', 0):,} retries, "
+        ("failed", f"{counts.get('failed', 0):,}, {measures.get('error_share', 0):.2%} of requests; "
+                   f"{counts.get('retries', 0):,} retries, "
                    f"{counts.get('hedges', 0):,} hedges"),
         ("by node", f"{shares}; greatest over mean {measures.get('herd', 0):.3f}"),
     ]  # fmt: skip
@@ -52,13 +57,18 @@ def rows(result: Result) -> list[tuple[str, str]]:
     if counts.get("live"):
         lines.append(("live", f"{counts['live']:,} confirmations by readers who were told of a change"))
     if counts.get("pushes"):
-        lines.append(("pushes", f"{counts['pushes']:,}, p99 {measures.get('push_p99', 0):.3g} ms"))
+        lines.append(("pushes", f"{counts['pushes']:,}, p99 {milliseconds(measures.get('push_p99', 0))}"))
     lines.append((
         "generator",
-        f"{own.offered:.2%} offered, lag p99 {own.lag_p99_ms:.3f} ms, {own.per_core:,.0f} answers a core and "
-        f"second, {own.bytes_per_user:.0f} B a user",
+        f"{own.offered:.2%} offered, lag p99 {milliseconds(own.lag_p99_ms)}, {own.per_core:,.0f} answers "
+        f"a core and second, {own.bytes_per_user:.0f} B a user",
     ))  # fmt: skip
     return lines
+
+
+def _latency(result: Result, name: str) -> str:
+    at_least = "at least " if name in result.at_least else ""
+    return f"{name} {at_least}{milliseconds(result.measures[name])}"
 
 
 def _checked(result: Result) -> int:
@@ -73,7 +83,7 @@ def print_summary(result: Result, path: Path | None) -> None:
         table.add_row(name, escape(value))
     for threshold in result.thresholds:
         mark = "[green]held[/]" if threshold.held else "[red]missed[/]"
-        table.add_row(escape(threshold.text), f"{mark}: {threshold.measured:.6g}")
+        table.add_row(escape(threshold.text), f"{mark}: {escape(told(threshold))}")
     for reason, count in sorted(result.errors.items()):
         table.add_row("failed: " + escape(reason), f"{count:,}")
     console.print(table)

@@ -12,8 +12,10 @@ class Report(msgspec.Struct, kw_only=True):
 
     second: Second
     counts: dict[str, int]
-    #: Counters of histograms: corrected, raw, lag, push, handshake_full, handshake_resumed, and node:N.
+    #: Counters of histograms: corrected, failed, raw, lag, push, handshake_full, handshake_resumed, node:N.
     histograms: dict[str, bytes]
+    #: Requests sent in this second, by node.
+    asked: list[int] = []
     node_errors: dict[int, int] = {}
     node_bytes: dict[int, tuple[int, int]] = {}
     #: Requests begun in time, of those planned: without retries and hedges.

@@ -140,8 +140,11 @@ class Event(Table, kw_only=True):
     at_s: NotNegative
     #: Shown to who looks on.
     say: str = ""
-    #: A program and its arguments, started where loadgen was; its failure is shown.
+    #: A program and its arguments, started where loadgen was; if it fails, the run is invalid.
     command: tuple[str, ...] = ()
+    #: What has to be seen from then on, or the run is invalid: version: some user was given a new version of
+    #: something; failure: an attempt at some node failed.
+    effect: Literal["", "version", "failure"] = ""
 
 
 class Scenario(Table, kw_only=True):
@@ -174,5 +177,5 @@ class Scenario(Table, kw_only=True):
     sockets: Sockets = msgspec.field(default_factory=Sockets)
     mutations: Mutations | None = None
     events: tuple[Event, ...] = ()
-    #: Like "p99 < 50ms", see loadgen.run.coordinator.verdict.
+    #: Like "p99 < 50ms", see loadgen.verdict.thresholds.
     thresholds: tuple[str, ...] = ()

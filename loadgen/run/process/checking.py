@@ -68,6 +68,7 @@ class AnswerChecker:
             return False
         if answer.etag != resource.current:
             if resource.superseded(answer.etag) < 0:
+                self._counts["new_versions"] += 1
                 self._site.learn(resource, answer.etag, now)
             else:
                 self._old(resource, answer.etag, asked)

@@ -53,6 +53,7 @@ class Engine:
         gc.freeze()  # a collection of what a million users have would be a pause of its own
         next_second = start + SECOND_NS
         patience = end + components.timeout_ns + SECOND_NS
+        woke = self._monotonic_ns()
         while not self._stopped:
             now = components.clock.now = self._monotonic_ns()
             if now < end:
@@ -61,8 +62,12 @@ class Engine:
                 break
             components.virtual_users.keep_informed(now)
             sender.turn(now)
-            for answer in wire.run(now + TURN_NS):
-                stats.attempt(answer, end, sender.was_planned(answer.token))
+            answers = wire.run(now + TURN_NS)
+            # An answer that came while this process was not awake looks as if it had come when it woke.
+            woke, slept = self._monotonic_ns(), woke
+            late = max(0, woke - slept - TURN_NS)
+            for answer in answers:
+                stats.attempt(answer, end, sender.was_planned(answer.token), late)
                 sender.answered(answer)
             stats.shaken(wire.handshakes())
             while now >= next_second:
@@ -80,7 +85,8 @@ class Engine:
     def _report(self, last: bool = False) -> Report:
         components = self._components
         report = components.stats.close(
-            components.counts, components.virtual_users.active, components.wire.connections()
-        )
+            components.counts, components.virtual_users.active, components.wire.connections(),
+            components.sender.take_asked(),
+        )  # fmt: skip
         report.last = last
         return report

@@ -1,7 +1,8 @@
 """Statistics of one second, in figures that add up over processes, machines and seconds.
 
 Latency is corrected for coordinated omission: it counts from when the request was planned, not from when it
-was sent, so that a cluster that keeps its users waiting cannot hide that.  The raw one stands beside it.
+was sent, so that a cluster that keeps its users waiting cannot hide that.  The raw one stands beside it.  For
+a request that failed, what counts is how long it had been waited for.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class IntervalStats:
         self.second = Second(at=self._number)
         self.offered = 0
         self._corrected = array("q")
+        self._failed = array("q")
         self._raw = array("q")
         self._lag = array("q")
         self._nodes = [array("q") for _ in self._names]
@@ -54,14 +56,15 @@ class IntervalStats:
         #: Full handshakes, and resumed ones.
         self._handshakes = array("q"), array("q")
 
-    def attempt(self, answer: Answer, end: int, planned: bool = True) -> None:
+    def attempt(self, answer: Answer, end: int, planned: bool = True, late: int = 0) -> None:
         """Count an attempt that is over.
 
-        *end*: when the run ends, nanoseconds; *planned*: neither retry nor hedge, which cannot be late.
+        *end*: when the run ends, nanoseconds; *planned*: neither retry nor hedge, which cannot be late;
+        *late*: how long this process may have slept while the answer was there.
         """
         second = self.second
         if answer.begun and planned:
-            self._lag.append(answer.begun - answer.due)
+            self._lag.append(max(answer.begun - answer.due, late))
             # What follows from answers may be due after the end.
             self.offered += answer.begun <= end or answer.due > end
         if answer.error:
@@ -79,10 +82,11 @@ class IntervalStats:
         both[0] += answer.bytes_in
         both[1] += answer.bytes_out
 
-    def ended(self, request: LogicalRequest, answer: Answer | None, reason: str) -> None:
-        """Count a logical request that has ended; *reason*: why it failed."""
+    def ended(self, request: LogicalRequest, answer: Answer | None, reason: str, now: int = 0) -> None:
+        """Count a logical request that has ended; *reason*: why it failed; *now*: when, without an answer."""
         if reason:
             self._errors[reason] += 1
+            self._failed.append(max(0, (now if answer is None else answer.done) - request.planned))
         elif answer is not None:
             latency = answer.done - request.planned
             self._corrected.append(latency)
@@ -112,8 +116,11 @@ class IntervalStats:
         of_all = _p95(everything)
         return [of_all if len(recent) < _FEW else _p95(recent) for recent in self._recent]
 
-    def close(self, counts: Counter[str], active: int, connections: int) -> Report:
-        """The report of the second, which is over; the next one begins."""
+    def close(self, counts: Counter[str], active: int, connections: int, asked: Sequence[int] = ()) -> Report:
+        """The report of the second, which is over; the next one begins.
+
+        *asked*: requests sent in it, by node; without, those that ended in it.
+        """
         second = self.second
         second.planned = counts["requests"] + counts.pop("not_offered", 0)
         second.confirmed, second.bodies = counts["not_modified"], counts["bodies"]
@@ -122,17 +129,21 @@ class IntervalStats:
             name: number for name, number in zip(self._names, self._node_requests, strict=True) if number
         }
         second.active, second.connections = active, connections
+        second.versions = counts["new_versions"]
+        second.node_errors = {self._names[node]: number for node, number in self._node_errors.items()}
         histograms = {"corrected": self._corrected, "raw": self._raw, "lag": self._lag, "push": self._pushes}
         full, resumed = self._handshakes
         histograms |= {"handshake_full": full, "handshake_resumed": resumed}
         for name, times in zip(("handshakes_full", "handshakes_resumed"), self._handshakes, strict=True):
             if times:
                 counts[name] += len(times)
+        histograms["failed"] = self._failed
         histograms |= {f"node:{number}": values for number, values in enumerate(self._nodes)}
         report = Report(
             second=second,
             counts=dict(counts),
             histograms={name: _counted(values) for name, values in histograms.items() if values},
+            asked=list(asked or self._node_requests),
             node_errors=dict(self._node_errors),
             node_bytes={node: (both[0], both[1]) for node, both in self._bytes.items()},
             offered=self.offered,

@@ -127,7 +127,9 @@ class PlainReaders(Sessions):
             if self._known.setdefault((number, answer.etag), seen) != seen:
                 self._wrong("another body under the same strong ETag")
         fresh = resource.lifetime(answer) - answer.age
-        self._cache.store(user, number, resource.learn(answer), self._clock.tick(answer.begun), fresh)
+        before, version = resource.current, resource.learn(answer)
+        self._counts["new_versions"] += version != before
+        self._cache.store(user, number, version, self._clock.tick(answer.begun), fresh)
 
     def _wrong(self, what: str) -> None:
         """Count an answer that no server may give."""

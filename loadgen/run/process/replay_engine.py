@@ -76,13 +76,16 @@ class ReplayEngine:
         next_second = start + SECOND_NS
         gc.collect()
         gc.freeze()
+        woke = self._monotonic_ns()
         while not self._stopped:
             now = self._monotonic_ns()
             self._send(start, now)
             if now >= end and not self._next and (not self._waiting or now > patience):
                 break
-            for answer in self._wire.run(now + TURN_NS):
-                stats.attempt(answer, end)
+            answers = self._wire.run(now + TURN_NS)
+            woke, slept = self._monotonic_ns(), woke
+            for answer in answers:
+                stats.attempt(answer, end, late=max(0, woke - slept - TURN_NS))
                 self._answered(answer, stats)
             stats.shaken(self._wire.handshakes())
             while now >= next_second:
@@ -125,7 +128,7 @@ class ReplayEngine:
         """End what has no answer: the run is over."""
         for request, _ in self._waiting.values():
             self._counts["failed"] += 1
-            stats.ended(request, None, "no answer when the run ended")
+            stats.ended(request, None, "no answer when the run ended", self._monotonic_ns())
         self._waiting.clear()
 
     def _report(self, stats: IntervalStats, now: int) -> Report:

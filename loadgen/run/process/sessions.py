@@ -19,8 +19,8 @@ from loadgen.wire.interface import ERRORS, Answer, Wire
 #: Purpose of a request that changes something.
 MUTATION = -1
 
-#: Called with (request, answer, reason) when a request has ended; reason is "" or an error.
-Record = Callable[[LogicalRequest, "Answer | None", str], None]
+#: Called with (request, answer, reason, now) when a request has ended; reason: "" or an error; now: ns.
+Record = Callable[[LogicalRequest, "Answer | None", str, int], None]
 
 
 class Sessions:
@@ -119,7 +119,7 @@ class Sessions:
             reason = self._judge(request, answer)
         if reason:
             self._counts["failed"] += 1
-        self._record(request, answer, reason)
+        self._record(request, answer, reason, self._clock.now)
         users, user = self._users, request.user
         left = users.waiting[user] = users.waiting[user] - 1
         if not left and not users.active[user]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from loadgen.results import Second
 from loadgen.run.coordinator.events import GRACE_S, Events
 from loadgen.run.messages.scenario import Event
 
@@ -104,3 +105,48 @@ class EventTests(SynchronousTestCase):
         events.pass_time(0)
         self.wait(events)
         self.assertEqual(events.pass_time(1), [])
+
+    def problems(self, events: Events, *series: Second) -> list[str]:
+        """Why events say nothing; "" for those that do."""
+        return [one.problem for one in events.outcomes(series)]
+
+    def test_one_that_is_not_due_before_the_end_did_not_happen(self) -> None:
+        events = self.start(Event(at_s=10, say="a deploy"), Event(at_s=1, say="hello"))
+        events.pass_time(8)
+        self.assertEqual(
+            self.problems(events),
+            ["", "the event at 10 s (a deploy) did not happen: the run ended before"],
+        )
+
+    def test_one_whose_program_fails_or_does_not_start_did_not_happen(self) -> None:
+        events = self.start(
+            Event(at_s=0, command=python("raise SystemExit(3)")), Event(at_s=0, command=("/nowhere",))
+        )
+        events.pass_time(0)
+        self.wait(events)
+        failed, missing = self.problems(events)
+        self.assertIn("did not happen", failed)
+        self.assertIn("exit code 3", failed)
+        self.assertIn("did not happen: '/nowhere' does not start: No such file", missing)
+
+    def test_a_program_that_the_end_of_the_run_ends_has_happened(self) -> None:
+        events = self.start(Event(at_s=0, command=python("import time; time.sleep(600)")))
+        events.pass_time(0)
+        events.close()
+        self.assertEqual(self.problems(events), [""])
+
+    def test_an_effect_has_to_be_seen_from_its_time_on(self) -> None:
+        events = self.start(
+            Event(at_s=2.5, say="x", effect="version"), Event(at_s=3, say="kill", effect="failure")
+        )
+        events.pass_time(4)
+        before = [Second(at=1, versions=1, node_errors={"n1": 2})]
+        self.assertEqual(
+            self.problems(events, *before, Second(at=3)),
+            [
+                "the event at 2.5 s (x) had no effect: after it no user was given a new version of anything",
+                "the event at 3 s (kill) had no effect: after it no node failed",
+            ],
+        )
+        after = Second(at=2, versions=3), Second(at=3, node_errors={"n2": 1})
+        self.assertEqual(self.problems(events, *before, *after), ["", ""])

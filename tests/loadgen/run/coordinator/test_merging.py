@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import msgspec
@@ -13,6 +14,7 @@ from loadgen.results import Second
 from loadgen.run.coordinator.merging import ReportMerger
 from loadgen.run.messages.report import Report
 from loadgen.run.process.interval_stats import IntervalStats
+from loadgen.verdict.thresholds import MEASURES
 from tests.loadgen.run.answers import MS, START, Ended, answer, ask, outcomes
 from tests.loadgen.run.samples import NODES
 
@@ -107,9 +109,34 @@ class AddingTests(SynchronousTestCase):
         )
         self.assertEqual((measures["stale"], measures["wrong"], measures["page_views"]), (1, 3, 50))
 
-    def test_a_run_in_which_nothing_happened_has_measures_too(self) -> None:
+    def test_a_run_in_which_nothing_happened_has_counts_alone(self) -> None:
         measures = ReportMerger(2, NODES).measures()
         self.assertEqual(set(measures.values()), {0})
+        for name in ("p50", "p99.9", "raw_p99", "push_p99", "herd", "share_304"):
+            self.assertNotIn(name, measures)
+
+    def test_failures_stand_above_all_answers(self) -> None:
+        """98 answers of 5 ms, 2 requests that failed after 1 ms: nobody knows what they would have taken."""
+        merged = ReportMerger(1, NODES)
+        failed = (answer(took=MS, status=404), START, "status 404")
+        happened = [*([(answer(took=5 * MS), START, "")] * 98), failed, failed]
+        for report in reports([happened]):
+            merged.report(0, report)
+        measures, bounds = merged.measures(), merged.bounds()
+        self.assertLess(abs(measures["p95"] - 5), 0.1)
+        self.assertEqual((measures["p99"], measures["p100"]), (math.inf, math.inf))
+        self.assertLess(abs(bounds["p100"] - 5), 0.1)
+        self.assertEqual(merged.series[0].latency_ms[2], bounds["p99"])
+
+    def test_all_that_may_be_named_is_measured(self) -> None:
+        merged = ReportMerger(1, NODES)
+        stats = IntervalStats(NAMES)
+        stats.attempt(answer(), END)
+        stats.ended(ask(), answer(), "")
+        stats.pushed([MS])
+        merged.report(0, stats.close(Counter(requests=1, bodies=1), 0, 0))
+        of_nodes = {"table_share"}  # with --state: what the nodes have counted
+        self.assertEqual(set(merged.measures()) | of_nodes, set(MEASURES))
 
     def test_what_processes_cost_is_what_each_said_last(self) -> None:
         merged = ReportMerger(2, NODES)

@@ -51,9 +51,10 @@ class SummaryTests(SynchronousTestCase):
         self.assertEqual(lines["users"], "100,000, policy smart, seed 7")
         self.assertEqual(lines["sessions, page views"], "5,000, 25,000")
         self.assertEqual(lines["requests"], "26,000, 867 per second")
-        self.assertEqual(lines["latency, corrected"], "p50 1.23 p90 2 p99 5.68 p99.9 9 p100 20 ms")
+        latencies = "p50 1.23 ms, p90 2 ms, p99 5.68 ms, p99.9 9 ms, p100 20 ms"
+        self.assertEqual(lines["latency, corrected"], latencies)
         self.assertEqual(lines["confirmed"], "90.00% of 100,000; 900 were fresh and needed no request")
-        self.assertEqual(lines["failed"], "2; 3 retries, 4 hedges")
+        self.assertEqual(lines["failed"], "2, 0.00% of requests; 3 retries, 4 hedges")
         self.assertIn("n1 6,500, n2 6,500", lines["by node"])
         self.assertIn("31,234 answers a core", lines["generator"])
         self.assertIn("157 B a user", lines["generator"])
@@ -71,7 +72,7 @@ class SummaryTests(SynchronousTestCase):
     def test_each_verdict_is_said_in_a_word(self) -> None:
         words = {verdict: printed(result(verdict=verdict)) for verdict in get_args(Verdict)}
         for verdict, word in (
-            ("ok", "OK"), ("threshold", "THRESHOLD MISSED"), ("invalid", "INVALID"), ("error", "ERROR"),
+            ("ok", "OK"), ("threshold", "FAILED"), ("invalid", "INVALID"), ("error", "ERROR"),
             ("interrupted", "INTERRUPTED"),
         ):  # fmt: skip
             self.assertIn(f"\n{word}\n", words.pop(verdict))
@@ -89,7 +90,13 @@ class SummaryTests(SynchronousTestCase):
                 errors={"closed early": 1234},
             )
         )
-        for words in ("missed: 5.678", "held: 2", "p99 < 5ms: it is 5.678", "closed early", "1,234"):
+        for words in (
+            "missed: it is 5.68 ms",
+            "held: it is 2",
+            "p99 < 5ms: it is 5.678",
+            "closed early",
+            "1,234",
+        ):
             self.assertIn(words, text)
 
     def test_where_it_is_saved_and_what_to_do_with_it(self) -> None:

@@ -77,7 +77,7 @@ class BodyTests(Case):
     def test_a_new_one_is_a_new_version(self) -> None:
         self.assertTrue(self.receive(NEW, 500))
         self.assertEqual((self.resource.current, self.resource.superseded(etag(OLD))), (etag(NEW), 500))
-        self.assertEqual((self.site.changed, self.counts, self.candidates), (500, {}, []))
+        self.assertEqual((self.site.changed, self.counts, self.candidates), (500, {"new_versions": 1}, []))
 
 
 class NotModifiedTests(Case):
@@ -112,7 +112,7 @@ class StaleTests(Case):
     def test_within_the_bound_nodes_may_not_know_yet(self) -> None:
         self.confirm(OLD, 500 + BOUND)
         self.assertTrue(self.receive(OLD, 600 + BOUND, asked=500 + BOUND))
-        self.assertEqual((self.candidates, self.counts), ([], {}))
+        self.assertEqual((self.candidates, self.counts), ([], {"new_versions": 1}))
 
     def test_it_counts_when_it_was_asked_for_not_when_the_answer_came(self) -> None:
         self.receive(OLD, 500 + 5 * BOUND, asked=499)
@@ -120,9 +120,9 @@ class StaleTests(Case):
 
     def test_after_it_every_node_is_asked_and_then_it_counts(self) -> None:
         self.confirm(OLD, 501 + BOUND)
-        self.assertEqual(self.counts, {})
+        self.assertEqual(self.counts, {"new_versions": 1})
         self.probe(NEW, OLD, NEW)
-        self.assertEqual(self.counts, {"stale_confirmations": 1})
+        self.assertEqual(self.counts, {"new_versions": 1, "stale_confirmations": 1})
         self.assertEqual(self.resource.current, etag(NEW))
 
     def test_a_body_that_is_old_is_no_better_than_a_confirmation(self) -> None:
@@ -141,7 +141,7 @@ class StaleTests(Case):
     def test_a_site_that_went_back_to_the_old_version_is_not_stale(self) -> None:
         self.confirm(OLD, 501 + BOUND)
         self.probe(OLD, OLD, NEW, at=90_000)
-        self.assertEqual(self.counts, {})
+        self.assertEqual(self.counts, {"new_versions": 1})
         self.assertEqual((self.resource.current, self.resource.superseded(etag(NEW))), (etag(OLD), 90_000))
         self.confirm(OLD, 10**7)
         self.assertEqual(self.candidates, [])

@@ -87,15 +87,29 @@ class IntervalStatsTests(SynchronousTestCase):
         counted.add_counted(report.histograms["lag"])
         self.assertEqual(counted.count, 6)
 
-    def test_an_ask_that_failed_has_a_reason_and_no_latency(self) -> None:
-        self.stats.ended(ask(), answer(error=CLOSED, status=0), "closed early")
-        self.stats.ended(ask(), None, "no answer by the end")
-        self.stats.ended(ask(), answer(status=404), "status 404")
+    def test_an_ask_that_failed_has_a_reason_and_how_long_it_was_waited_for(self) -> None:
+        self.stats.ended(ask(), answer(error=CLOSED, status=0, took=3 * MS), "closed early")
+        self.stats.ended(ask(), None, "no answer by the end", START + 700 * MS)
+        self.stats.ended(ask(), answer(status=404, took=2 * MS), "status 404")
         report = self.close()
         self.assertEqual(
             report.second.errors, {"closed early": 1, "no answer by the end": 1, "status 404": 1}
         )
-        self.assertEqual(report.histograms, {})
+        self.assertEqual(set(report.histograms), {"failed"})
+        waited = [round(percentile(report, "failed", percent)) for percent in (1, 50, 100)]
+        self.assertEqual(waited, [2, 3, 700])
+
+    def test_an_answer_that_came_while_the_process_slept_was_late_by_as_much(self) -> None:
+        self.stats.attempt(answer(lag=MS), END, late=150 * MS)
+        self.stats.attempt(answer(lag=MS), END)
+        report = self.close()
+        self.assertEqual([round(percentile(report, "lag", percent)) for percent in (50, 100)], [1, 150])
+
+    def test_requests_that_were_sent_are_told_by_node(self) -> None:
+        self.stats.attempt(answer(1), END)
+        self.assertEqual(self.stats.close(self.counts, 0, 0, [3, 0, 0, 1]).asked, [3, 0, 0, 1])
+        self.stats.attempt(answer(1), END)
+        self.assertEqual(self.close().asked, [0, 1, 0, 0])
 
     def test_pushes(self) -> None:
         self.stats.pushed([5 * MS, 7 * MS])

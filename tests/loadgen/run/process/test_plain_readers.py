@@ -75,7 +75,7 @@ class Reading:
             self.wire, self.clock, users, Choosing(users, "one", [ORIGIN], random), BrowserHeads([ORIGIN]),
             random, self.counts,
         )  # fmt: skip
-        self.recorded: list[tuple[LogicalRequest, Answer | None, str]] = []
+        self.recorded: list[tuple[LogicalRequest, Answer | None, str, int]] = []
         self.users = users
         self.readers = PlainReaders(
             PrivateCache(found, users), ORIGIN, users, Plan(),  # type: ignore[arg-type]
@@ -136,7 +136,7 @@ class PageViewTests(SynchronousTestCase):
         self.assertEqual({sent.due for sent in reading.wire.sent[1:]}, {reading.clock.now + READING_NS})
         self.assertEqual((reading.counts["bodies"], reading.counts["requests"]), (4, 4))
         self.assertFalse(any(b"/.edge/" in sent.request for sent in reading.wire.sent))
-        self.assertEqual([reason for _, _, reason in reading.recorded], [""] * 4)
+        self.assertEqual([reason for _, _, reason, _ in reading.recorded], [""] * 4)
 
     def test_what_is_stored_is_validated_by_what_the_server_gave(self) -> None:
         """Word for word; what is fresh is not asked for, and what may not be stored is fetched again."""
@@ -213,7 +213,7 @@ class PageViewTests(SynchronousTestCase):
         reading.sender.answered(reading.wire.answer(reading.wire.sent[1], 0, error=CLOSED))
         reading.sender.turn(reading.clock.now + 10**10)
         self.assertEqual(len(reading.wire.sent), 2)
-        self.assertEqual([reason for _, _, reason in reading.recorded], ["status 503", "closed early"])
+        self.assertEqual([reason for _, _, reason, _ in reading.recorded], ["status 503", "closed early"])
         self.assertEqual(reading.counts["failed"], 2)
 
     def test_what_changes_something_is_sent_with_a_key(self) -> None:

@@ -165,7 +165,7 @@ class MutationTests(SynchronousTestCase):
         visit.clock.now += 10**10
         visit.sender.turn(visit.clock.now)
         self.assertEqual(len(self.mutations(visit)), 1)
-        self.assertIn("closed early", [reason for _, _, reason in visit.recorded])
+        self.assertIn("closed early", [reason for _, _, reason, _ in visit.recorded])
 
     def test_no_two_have_one_key_also_after_a_report_and_in_another_process(self) -> None:
         keys = []

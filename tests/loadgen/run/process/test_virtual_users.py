@@ -37,7 +37,7 @@ class ColdTests(SynchronousTestCase):
         self.assertEqual({sent.due for sent in visit.wire.sent[1:]}, {visit.clock.now + READING_NS})
         read = visit.clock.now + READING_NS
         visit.respond_to_all()
-        self.assertEqual({request.planned for request, _, _ in visit.recorded[1:]}, {read})
+        self.assertEqual({request.planned for request, *_ in visit.recorded[1:]}, {read})
 
     def test_another_page_needs_only_what_no_page_before_had(self) -> None:
         """The rest of it is confirmed."""

@@ -82,7 +82,7 @@ class Visit:
         self.sender = Sender(
             self.wire, self.clock, self.users, choosing, Heads(URLS[:nodes]), random, self.counts
         )
-        self.recorded: list[tuple[LogicalRequest, Answer | None, str]] = []
+        self.recorded: list[tuple[LogicalRequest, Answer | None, str, int]] = []
         self.virtual_users = VirtualUsers(
             self.site, self.users, self.plan, choosing, self.sender, self.clock, self.wire, self.counts,
             draws, stale_ticks, lambda *ended: self.recorded.append(ended), mutations, informed,

@@ -1,19 +1,27 @@
-"""Thresholds and the verdict: what decides the exit code."""
+"""Thresholds, ``NAME OP NUMBER[UNIT]``: what may be compared, and how each came out.
+
+A measure of which there was nothing (no request had an answer, no push came) is absent: what did not
+happen holds no threshold.
+"""
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from loadgen.results import Generator, Threshold, Verdict
+from loadgen.charts.numbers import milliseconds, plain
+from loadgen.results import Threshold
 
 #: How the unit of a share ends.
 SHARE = "0..1"
+#: The percentiles of the corrected latency, by name.
+PERCENTS = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9, "p100": 100.0}
 #: What may be compared, and its unit.
 MEASURES = {
-    **{f"p{share}": "ms, corrected latency" for share in ("50", "90", "99", "99.9", "100")},
+    **dict.fromkeys(PERCENTS, "ms, corrected latency; of a request that failed: infinite"),
     **{f"raw_p{share}": "ms, from the actual send" for share in ("50", "99")},
     "push_p99": "ms from publish to subscriber",
     "handshake_p99": "ms of a full TLS handshake",
@@ -37,10 +45,6 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
 }  # fmt: skip
 _THRESHOLD = re.compile(r"\s*([\w.]+)\s*(<=|>=|==|<|>)\s*([0-9]+(?:\.[0-9]+)?)\s*(%|ms|us|s|)\s*")
-
-#: A run in which less was offered, or that was later than this by its own fault, says nothing.
-LEAST_OFFERED = 0.99
-MOST_LAG_MS = 1.0
 
 
 class Comparison(NamedTuple):
@@ -70,48 +74,37 @@ def parse_threshold(text: str) -> Comparison:
     return Comparison(name, sign, float(number) * _UNITS[unit])
 
 
-def _is_missing(measure: str, value: float) -> bool:
-    """Whether *value* is a time of which there was none: nothing takes no time at all."""
-    return MEASURES[measure].startswith("ms") and not value
+def judge(
+    texts: Sequence[str], measures: Mapping[str, float], bounds: Mapping[str, float] | None = None
+) -> list[Threshold]:
+    """How each threshold came out; one of whose measure there is nothing is not held.
 
-
-def judge(texts: Sequence[str], measures: Mapping[str, float]) -> list[Threshold]:
-    """How each threshold came out; a time of which there is none is not held."""
+    *bounds*: finite, instead of measures that are infinite: what they are at least.
+    """
     outcomes = []
     for text in texts:
         comparison = parse_threshold(text)
-        value = measures.get(comparison.measure, 0.0)
-        held = comparison.holds(value) and not _is_missing(comparison.measure, value)
-        outcomes.append(Threshold(text=text, measured=value, held=held))
+        value = measures.get(comparison.measure)
+        if value is None:
+            outcomes.append(Threshold(text=text, measured=0.0, held=False, of="nothing"))
+            continue
+        held = comparison.holds(value)
+        if math.isinf(value):
+            least = (bounds or {}).get(comparison.measure, 0.0)
+            outcomes.append(Threshold(text=text, measured=least, held=held, of="failed"))
+        else:
+            outcomes.append(Threshold(text=text, measured=value, held=held))
     return outcomes
 
 
-def decide(
-    generator: Generator, thresholds: Sequence[Threshold], measures: Mapping[str, float], interrupted: bool
-) -> tuple[Verdict, list[str]]:
-    """The verdict and its reasons.  A run that is not valid says nothing about thresholds."""
-    invalid = []
-    if generator.offered < LEAST_OFFERED:
-        invalid.append(
-            f"only {generator.offered:.1%} of what was planned was offered, {LEAST_OFFERED:.0%} are needed;"
-            " take fewer users, or more --processes"
-        )
-    if generator.lag_p99_ms > MOST_LAG_MS:
-        invalid.append(
-            f"the generator itself was late: p99 {generator.lag_p99_ms:.2f} ms (at most {MOST_LAG_MS:g} ms);"
-            " take fewer users, more --processes, or a machine that is less busy"
-        )
-    missed = []
-    for one in thresholds:
-        nothing = _is_missing(parse_threshold(one.text).measure, one.measured)
-        if not one.held:
-            missed.append(f"{one.text}: " + ("there was none" if nothing else f"it is {one.measured:.6g}"))
-    if measures.get("stale"):
-        missed.append(f"{measures['stale']:.0f} confirmations of versions that were superseded")
-    if measures.get("wrong"):
-        missed.append(f"{measures['wrong']:.0f} answers that are not what the cluster published")
-    if interrupted:
-        return "interrupted", ["interrupted: this is what was measured until then", *invalid, *missed]
-    if invalid:
-        return "invalid", invalid
-    return ("threshold", missed) if missed else ("ok", [])
+def told(outcome: Threshold) -> str:
+    """What was measured, in words: ``it is 1.71 s``."""
+    if outcome.of == "nothing":
+        return "there was none"
+    kind, value = MEASURES[parse_threshold(outcome.text).measure], outcome.measured
+    amount = f"{value:.6g}"
+    if kind.startswith("ms"):
+        amount = milliseconds(value)
+    elif kind.endswith(SHARE):
+        amount = f"{plain(100 * value)} %"
+    return f"it is {amount}" if outcome.of == "answers" else f"at least {amount}: a request failed there"
