@@ -15,6 +15,7 @@ from loadgen.run.coordinator.merging import ReportMerger
 from loadgen.run.messages.report import Report
 from loadgen.run.process.interval_stats import IntervalStats
 from loadgen.verdict.thresholds import MEASURES
+from loadgen.wire.interface import Handshake
 from tests.loadgen.run.answers import MS, START, Ended, answer, ask, outcomes
 from tests.loadgen.run.samples import NODES
 
@@ -134,6 +135,7 @@ class AddingTests(SynchronousTestCase):
         stats.attempt(answer(), END)
         stats.ended(ask(), answer(), "")
         stats.pushed([MS])
+        stats.shaken([Handshake(0, 0, MS), Handshake(0, 1, MS)])
         merged.report(0, stats.close(Counter(requests=1, bodies=1), 0, 0))
         of_nodes = {"table_share"}  # with --state: what the nodes have counted
         self.assertEqual(set(merged.measures()) | of_nodes, set(MEASURES))
