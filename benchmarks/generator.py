@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmarks import capacity_page, constants, real_scale, servers, smart_clients, subscribers, wire_cost
+from benchmarks import (
+    capacity_page,
+    constants,
+    real_scale,
+    servers,
+    smart_clients,
+    subscribers,
+    wire_cost,
+    wire_tls,
+)
 from benchmarks.rows import Place, Row
-from benchmarks.servers import Server
+from benchmarks.servers import SERVER_CORE, Server
 
 
 def clients(place: Place) -> list[Row]:
@@ -40,6 +49,76 @@ def clients(place: Place) -> list[Row]:
             abs(p99 / theory - 1) <= 0.02,
         ),
     ]  # fmt: skip
+
+
+def secure_clients(place: Place) -> list[Row]:
+    """The same over HTTPS, and what TLS costs the wire."""
+    core = smart_clients.per_core_over_tls(place.directory / "core", place.either(5.0, 15.0)).generator
+    secure = servers.certificate(place.directory / "certificate")
+    with servers.edge(place.webroot, place.directory / "edge", secure=secure) as server:
+        clear = wire_cost.costs(server, place.seconds, place.rounds).wire
+        answers, resumed, full, memory = (
+            wire_tls.measure(what, server, place.seconds, secure)
+            for what in ("answers", "resumed", "full", "memory")
+        )
+    each, shaken = answers.seconds / answers.answers * 1e6, resumed.resumed / resumed.seconds
+    return [
+        Row(
+            "smart clients over HTTPS, checked: answers a core and second", f"{core.per_core:,.0f}", "",
+            f"lag p99 {core.lag_p99_ms:.2f} ms", ">= 15,000", core.per_core >= 15_000,
+        ),
+        Row(
+            "resumed handshakes a core and second, with connection and 304", f"{shaken:,.0f}",
+            f"full {full.full / full.seconds:,.0f}", "", ">= 2,500", shaken >= 2_500,
+        ),
+        Row(
+            "many users' wire over TLS, 304: client CPU, Python included", f"{each:.2f} us",
+            f"in the clear {clear:.2f} us", f"+ {each - clear:.2f} us", "<= 6 us more", each <= clear + 6,
+        ),
+        Row(
+            "memory of an open TLS connection, with its sessions", f"{memory.bytes_each / 1024:.1f} KiB", "",
+            "", "<= 64 KiB", memory.bytes_each <= 64 << 10,
+        ),
+    ]  # fmt: skip
+
+
+def any_server(place: Place) -> list[Row]:
+    """The same readers, by the same scenario, at a node of ours and at nginx, in the clear and over TLS."""
+    file = Path("scenarios/any-server.toml").resolve()
+    secure = servers.certificate(place.directory / "certificate")
+    site = smart_clients.site(place.directory / "site")
+    for name in ("index.html", "small.html"):  # where crawls begin; what is waited for
+        (site / name).write_text((site / "page-0.html").read_text())
+    rows = []
+    options = ["--cafile", str(secure / "cert.pem"), "--duration", f"{place.either(5.0, 30.0):g}"]
+    with (
+        servers.edge(site, place.directory / "edge", secure=secure) as ours,
+        servers.nginx(site, place.directory / "nginx", secure=secure) as nginx,
+    ):
+        for kind, pair in (("http", (ours, nginx)), ("https", (ours.over_tls(), nginx.over_tls()))):
+            costs, found = [], []
+            for server in pair:
+                before = server.cpu_seconds()
+                folder = place.directory / f"{server.name.partition(' ')[0]}-{server.port}"
+                folder.mkdir(parents=True)
+                result = smart_clients.run(
+                    folder, server.url, file, SERVER_CORE + 1, options=options, where="--plain"
+                )
+                answered = sum(result.statuses.values())
+                costs.append((server.cpu_seconds() - before) / answered * 1e6)
+                found.append(result)
+            mine, theirs = found
+            failed = sum(one.counts.get("failed", 0) + one.counts.get("wrong_answers", 0) for one in found)
+            rows.append(
+                Row(
+                    f"scenarios/any-server.toml --plain {kind}://",
+                    f"{costs[0]:.0f} us of server CPU an answer, p99 {mine.measures['p99']:.1f} ms",
+                    f"nginx {costs[1]:.0f} us, p99 {theirs.measures['p99']:.1f} ms",
+                    f"{mine.counts['requests']:,} and {theirs.counts['requests']:,} requests",
+                    "none failed or wrong", failed == 0,
+                )
+            )  # fmt: skip
+    return rows
 
 
 def simulated(place: Place) -> list[Row]:
@@ -122,6 +201,8 @@ def _wire_cost(place: Place) -> list[Row]:
 FORMS = {
     "wire-cost": _wire_cost,
     "clients": clients,
+    "clients-https": secure_clients,
+    "plain": any_server,
     "simulated": simulated,
     "subscribers": lambda place: subscribed(place.some(4_000, 100_000), place.some(2, 5)),
     "constants": lambda place: [measured(place.directory / "constants", place.quick)],

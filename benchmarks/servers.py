@@ -268,11 +268,13 @@ def edge(
     descriptors: int = 0,
     ready: str = "",
     secure: Path | None = None,
+    public: bool = False,
 ) -> Iterator[Server]:
     """Our node with one worker; *descriptors*: the limit of each of its processes, 0: as it is.
 
     *ready*: the path that is waited for; "": all is served, and coded as well as it will ever be.
-    *secure*: the folder of a :func:`certificate`, with which it speaks TLS on another port, too.
+    *secure*: the folder of a :func:`certificate`, with which it speaks TLS on another port, too; *public*:
+    that is how clients are told to come.
     """
     directory.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -289,6 +291,8 @@ def edge(
     if secure:
         files = f"privateKey={secure / 'key.pem'}:certKey={secure / 'cert.pem'}"
         arguments += ["--listen", f"tls:{secure_port}:{files}:interface=127.0.0.1"]
+    if public:
+        arguments += ["--public-url", f"https://127.0.0.1:{secure_port}"]
     path, log = ready or "/.edge/ready", directory / "log"
     with running(f"edge ({fast_path})", arguments, port, path, log, secure_port) as server:
         while not ready and _is_coding(admin(directory, "GET", "/status")):

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,11 +70,17 @@ sockets = {{ share = 0.0 }}
 
 
 def run(
-    folder: Path, url: str, file: Path, core: int | None = None, during: Callable[[], None] | None = None
+    folder: Path,
+    url: str,
+    file: Path,
+    core: int | None = None,
+    during: Callable[[], None] | None = None,
+    options: Sequence[str] = (),
+    where: str = "--cluster",
 ) -> Result:
     """``loadgen run`` as a process; *during* is called in a thread when it has begun."""
     pinned = ["taskset", "-c", str(core)] if core is not None else []
-    command = [*pinned, sys.executable, "-m", "loadgen.cli", "run", str(file), "--cluster", url]
+    command = [*pinned, sys.executable, "-m", "loadgen.cli", "run", str(file), where, url, *options]
     command += ["--out", str(folder / "out"), "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -108,6 +114,18 @@ def per_core(folder: Path, seconds: float) -> Result:
     with node(folder) as server:
         file = scenario(folder, 1_000, seconds, 0.05)
         return run(folder, url_of(server), file, SERVER_CORE + 1)
+
+
+def per_core_over_tls(folder: Path, seconds: float) -> Result:
+    """The same over HTTPS; users who are fewer, so that the node's handshakes are not what is measured."""
+    folder.mkdir(parents=True, exist_ok=True)
+    secure = servers.certificate(folder / "certificate")
+    with servers.edge(
+        site(folder / "site"), folder / "edge", "native", "--node", "n1", secure=secure, public=True
+    ) as server:
+        file = scenario(folder, 200, seconds, 0.01)
+        trusted = ("--cafile", str(secure / "cert.pem"))
+        return run(folder, server.over_tls().url.rstrip("/"), file, SERVER_CORE + 1, options=trusted)
 
 
 class Shares(NamedTuple):

@@ -49,6 +49,7 @@ class SecureSocket:
         return bool(self._tls.session_reused)
 
     def fileno(self) -> int:
+        """Of the socket below."""
         return self._socket.fileno()
 
     def handshake(self) -> bool:
@@ -116,6 +117,7 @@ class SecureSocket:
         return session
 
     def close(self) -> None:
+        """Close it, with a goodbye if the other side can hear it."""
         if self._shaken and not self._failed:
             with contextlib.suppress(OSError):  # it waits for the other side's goodbye; we do not
                 self._tls.unwrap()
