@@ -41,7 +41,9 @@ def shares(of: ArrayLike, costs: ArrayLike) -> Floats:
     """
     given, cost = np.asarray(of, dtype=np.float64), np.asarray(costs, dtype=np.float64)
     total = given.sum(axis=-1, keepdims=True)
-    first = np.divide(given, total, out=np.zeros_like(given), where=total > 0)
+    first: Floats = np.divide(given, total, out=np.zeros_like(given), where=total > 0)
+    if cost.min(initial=np.inf) >= cost.max(initial=0.0) / CHOICE.equal:
+        return first  # none is so much cheaper that it would be taken instead
     one, other = given[..., :, np.newaxis], given[..., np.newaxis, :]
     rest = total[..., np.newaxis] - one
     both = (one > 0) & (other > 0) & ~np.eye(given.shape[-1], dtype=bool)

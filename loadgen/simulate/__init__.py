@@ -13,6 +13,7 @@ ten million cost no more than ten.  The same seed gives the same result, byte fo
 * ``views.py``: what page views ask the nodes for;
 * ``routing.py``: which node page views go to: sticky for smart clients, anew for each request else;
 * ``cohorts.py``: the simulation of all users;
+* ``parallel.py``: several policies at the same time, a process for each core;
 * ``exact.py``, ``user.py``: the simulation of single users, event by event, that the other is compared with;
 * ``loading.py``: how often users have to come for the cluster to be as full as one wants;
 * ``outcome.py``, ``document.py``: what comes out; ``tables.py``, ``plot.py``: how it is shown;

@@ -8,6 +8,8 @@ the sum is the number of users.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -31,6 +33,8 @@ Ints = NDArray[np.int64]
 
 #: Streams of random numbers, told apart by a number beside the seed; those of policies come after.
 _CACHE_AGES, _CHANGES, _POLICIES = 0, 1, 3
+#: Between two words of how far it is.
+_TOLD_STEPS = 1000
 
 
 class World:
@@ -46,14 +50,22 @@ class World:
         self.cache_ages = CacheAgeModel(inputs.users, self.random(_CACHE_AGES), self.changes)
         users, cluster = inputs.users, inputs.cluster
         self.session = Session.of(users.think, users.session_pages, cluster.ttl_s, cluster.keep_alive_s)
-        #: P(a user within a session has looked at a page for longer than so many seconds).
-        self.looking = survival(users.think)
         self.views = Views(inputs.users, self.cache_ages, self.session_rate)
         self.costs = matrix(constants, inputs.users, inputs.cluster)
 
     def random(self, *stream: int) -> Generator:
         """Numbers of their own for each *stream*."""
         return np.random.default_rng((self.inputs.day.seed, *stream))
+
+    @property
+    def steps(self) -> int:
+        """Steps from the beginning to the end."""
+        day = self.inputs.day
+        return max(1, round(day.hours * 3600 / day.step_s))
+
+    def looking(self, seconds: float) -> float:
+        """P(a user within a session has looked at a page for longer than so many *seconds*)."""
+        return survival(self.inputs.users.think)(seconds)
 
     def unseen(self, then: float, now: float) -> float:
         """P(a user whose session begins *now* had none since *then*)."""
@@ -86,14 +98,16 @@ class Cohorts:
         self.away[:, -1] = self._random.multinomial(warm, even)
         self.away[:, 0] = self._random.multinomial(inputs.users.users - warm, even)
 
-    def run(self) -> Outcome:
-        """Simulate from the beginning to the end."""
+    def run(self, told: Callable[[float], None] | None = None) -> Outcome:
+        """Simulate from the beginning to the end; *told* the share that is done, now and then."""
         world, day = self._world, self._world.inputs.day
-        steps = max(1, round(day.hours * 3600 / day.step_s))
+        steps = world.steps
         recorder = Recorder(world.inputs, steps)
         begins = -np.expm1(-world.session_rate.rates((np.arange(steps) + 0.5) * day.step_s) * day.step_s)
         for step in range(steps):
             self.step(step * day.step_s, float(begins[step]), recorder)
+            if told is not None and step % _TOLD_STEPS == 0:
+                told(step / steps)
         return recorder.outcome()
 
     def step(self, now: float, begins: float, recorder: Recorder) -> None:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from loadgen import constants
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.models.choice import POLICIES
 from loadgen.simulate import inputs as given
-from loadgen.simulate.cohorts import Cohorts, World
+from loadgen.simulate.cohorts import World
 from loadgen.simulate.document import Document, compare, encode
 from loadgen.simulate.exact import Exact
 from loadgen.simulate.inputs import ClusterInputs, Day, Inputs, Population
 from loadgen.simulate.loading import with_utilization
+from loadgen.simulate.parallel import Told, simulate
 
 _T = TypeVar("_T")
 
@@ -95,11 +98,12 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         raise UsageError(f"--exact-sample {sample}: there are only {inputs.users.users:,} users")
     measured = constants.read(options.constants)
     costs = constants.load(options.constants)
-    world = World(inputs, costs)
-    if options.rho is not None:
-        world = World(with_utilization(world, _number(options.rho, "--rho", float, 0.001, 2)), costs)
     begun = time.monotonic()
-    outcomes = {policy: Cohorts(world, policy).run() for policy in policies}
+    with _progress() as told:
+        world = World(inputs, costs)
+        if options.rho is not None:
+            world = World(with_utilization(world, _number(options.rho, "--rho", float, 0.001, 2)), costs)
+        outcomes = simulate(world, policies, told)
     took = time.monotonic() - begun
     exact = None
     if sample:
@@ -121,6 +125,16 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     elif options.json is not None:
         _write(Path(options.json), encode(document))
     return 0
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Told]:
+    """How far it is, on a terminal."""
+    columns = (TextColumn("simulating"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+        task = shown.add_task("", total=1.0)
+        yield lambda share: shown.update(task, completed=share)
 
 
 def _inputs(options: argparse.Namespace) -> Inputs:

@@ -89,7 +89,7 @@ class Exact:
     def run(self) -> Outcome:
         """Simulate from the beginning to the end."""
         day = self._world.inputs.day
-        steps = max(1, round(day.hours * 3600 / day.step_s))
+        steps = self._world.steps
         recorder = Recorder(self._world.inputs, steps)
         scale = self._users_of.users / self._count
         push = day.step_s / self._cluster.push_period_s
