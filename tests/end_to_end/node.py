@@ -123,7 +123,7 @@ class RunningNode:
 
     def wait_for(self, condition: Any, what: str) -> None:
         """Poll until *condition* returns something true; :exc:`AssertionError` with the log if never."""
-        until = time.monotonic() + PATIENCE
+        until, pause = time.monotonic() + PATIENCE, 0.01
         while time.monotonic() < until:
             try:
                 if condition():
@@ -132,7 +132,9 @@ class RunningNode:
                 pass
             if self.process is not None and self.process.poll() is not None:
                 break
-            time.sleep(0.02)
+            # Ever more slowly: what is asked takes the processor from what is waited for.
+            time.sleep(pause)
+            pause = min(1.2 * pause, 0.1)
         raise AssertionError(f"waited in vain until {what}:\n{self.log.read_text()}")
 
     @property

@@ -322,7 +322,7 @@ class BoundsTests(SynchronousTestCase):
         decoded = 0
         for name in "bcd":
             node.connected(name, 0.0)
-        for number in range(4000):
+        for number in range(1500):
             try:
                 message = decode_entry_message(attacker.message(EntryMessage))
             except GossipError:

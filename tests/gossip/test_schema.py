@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 from random import Random
 from typing import Any
@@ -32,6 +33,8 @@ def _decoders() -> dict[str, Decoder[Any]]:
 
 
 DECODERS = _decoders()
+#: Messages for each of them.
+MESSAGES = int(os.environ.get("EDGE_SCHEMA_MESSAGES", "500"))
 
 
 class FieldTests(SynchronousTestCase):
@@ -91,7 +94,7 @@ class EnforcementTests(SynchronousTestCase):
         known: list[Any] = ["a", "n2", b"/a", b"A: b\r\n", 1_700_000_000_000]
         for name, decoder in DECODERS.items():
             decoded = refused = 0
-            for number in range(1500):
+            for number in range(MESSAGES):
                 data = Attacker(random, known, wrong=(0.0, 0.02, 0.3)[number % 3]).message(decoder.schema)
                 try:
                     decoder.decode(data)

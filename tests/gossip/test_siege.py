@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from tests.gossip.siege import Siege
 
 #: Messages of one siege, and sieges; `make bench BENCH=robustness` sends 10^5.
-MESSAGES = int(os.environ.get("EDGE_HOSTILE_MESSAGES", "1500"))
+MESSAGES = int(os.environ.get("EDGE_HOSTILE_MESSAGES", "700"))
 SIEGES = 2
 
 

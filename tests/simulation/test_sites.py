@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from simulation.sites import Story, run
 
 #: Clusters simulated, and the first seed.
-SEEDS = int(os.environ.get("EDGE_SITE_SEEDS", "200"))
+SEEDS = int(os.environ.get("EDGE_SITE_SEEDS", "60"))
 FIRST = int(os.environ.get("EDGE_SITE_FIRST", "1"))
 
 
