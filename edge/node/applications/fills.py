@@ -320,7 +320,7 @@ class Fill:
                 self._code(made)
 
     def answered(self, status: int, fields: Fields, length: int | None, body: bytes) -> None:
-        """It is whole as it begins."""
+        """An answer that is whole as it begins."""
         self.started(status, fields, length)
         if self._exchange is None and self._reader is None:
             return  # it is not for sharing, and for nobody else

@@ -116,11 +116,13 @@ class TlsSuite(WireBase):
         for at in range(0, BIG, 10_000):
             peer.tls.write(body[at : at + 10_000])
         data = peer._out.read()
-        found = []
-        while not found:
+        found: list[interface.Answer] = []
+        for _ in range(5000):
             with contextlib.suppress(BlockingIOError):
                 data = data[peer.connection.send(data) :] if data else data
             found = self.run_once()
+            if found:
+                break
         self.assertEqual((found[0].error, found[0].body_length), (interface.OK, BIG))
         self.assertEqual(self.bodies[found[0].body_at :][:BIG], body)
 
@@ -273,12 +275,12 @@ class TlsSuite(WireBase):
         self.visited(settings=settings)
         self.assertEqual(self.resumed(), [0, 0])
 
-    def test_a_ticket_that_comes_late_is_kept(self) -> None:
-        """When the connection is already at rest."""
+    def test_a_ticket_that_comes_with_the_answer_is_kept(self) -> None:
+        """Long after the handshake, in one piece with what was asked for."""
         self.secure()
         self.ask()
         peer = self.peer()
-        while True:  # the server's handshake, whose last bytes are its tickets
+        for _ in range(2000):  # the server's handshake, whose last bytes are its tickets
             try:
                 peer.tls.do_handshake()
                 break
@@ -292,9 +294,7 @@ class TlsSuite(WireBase):
                 break
             self.turn()
             peer.pump()
-        # What is sealed first has to arrive first.
-        answer_comes_first = not tickets
-        self.assertFalse(answer_comes_first)
+        self.assertTrue(tickets)
         peer.connection.sendall(tickets)
         peer.write(EMPTY)
         self.answer()
