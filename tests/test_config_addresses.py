@@ -221,6 +221,17 @@ class ReportTests(Base):
         told = list(told_of_addresses(SiteRules(webroot=self.site)))
         self.assertEqual(told, [("304", "at most 200 bytes, whatever the rules say")])
 
+    def test_each_site_is_named_before_what_is_told_of_it(self) -> None:
+        """With one alone there is nothing to tell apart."""
+        given: dict[str, bool | list[str]] = {"webroot": [str(self.site)]}
+        self.assertNotIn("site       ", summarize(load(given)))
+        given["site"] = [f"a.example={self.site}", f"b.example={self.site}"]
+        lines = summarize(load(given)).splitlines()
+        before = [lines[number - 1] for number, line in enumerate(lines) if line.startswith("304 ")]
+        self.assertEqual(
+            before, ["site       the default one", "site       a.example", "site       b.example"]
+        )
+
     def test_files_of_the_site_are_looked_into(self) -> None:
         (self.site / "_redirects").write_text("/a /b\nnonsense\n")
         (self.site / "_headers").write_bytes(b"/*\n  Cache-Control: " + b"x" * 100 + b"\n  ETag: y\n")

@@ -108,6 +108,8 @@ def summarize(config: Config) -> str:
         f"fast path  {fast}",
     ]
     for site in config.sites:
+        if len(config.sites) > 1:
+            lines.append(f"{'site':10} {site.name or 'the default one'}")
         lines += (f"{kind:10} {text}" for kind, text in told_of_addresses(site))
     lines += overlaps(config.sites)
     if config.file:

@@ -377,6 +377,13 @@ class PythonAnswerer:
             return b""
         return cors_line(request.path, request.fields.origin, self._origins.get(self._site, frozenset()))
 
+    def log_too_slow(self, seconds: float, sent: int, date_us: int, client: bytes) -> None:
+        """Write down that *client* was answered 408 after so long, whatever share of requests is logged."""
+        if self.log is not None:
+            duration = min(int(seconds * 1e6), 2**32 - 1)
+            record = Record(date_us, 408, sent, b"-", b"-", duration, client, protocol=0)
+            self.log_is_awaited |= self.log.write(record)
+
     def _log(self, request: Request, status: int, sent: int) -> None:
         """Write an answer down; *sent*: bytes of its body."""
         self._log_countdown -= 1

@@ -124,6 +124,7 @@ class PythonFastPath:
             if connection.state == State.HANDED or connection.deadline > self._now:
                 continue
             self._overdue(fd, connection)
+        self._wake_log()
 
     def _overdue(self, fd: int, connection: Connection) -> None:
         """The deadline of *connection* is over."""
@@ -504,8 +505,14 @@ class PythonFastPath:
         """Its head has not come in time, as in a slow-header attack (Slowloris): 408."""
         assert connection.socket is not None
         self._count(INDEX["timeouts_head"])
+        answer = error_answer(408, date=self._date)
         with contextlib.suppress(OSError):
-            self._count(INDEX["bytes_out"], connection.socket.send(error_answer(408, date=self._date)))
+            self._count(INDEX["bytes_out"], connection.socket.send(answer))
+        if self._answerer.log is not None:
+            waited = self._now - connection.deadline + self._limits.head_seconds
+            sent = len(answer.partition(b"\r\n\r\n")[2])
+            client = connection.client or _client_of(connection.socket)
+            self._answerer.log_too_slow(waited, sent, int(time.time() * 1e6), client)
         self._linger(fd, connection)
 
     def _wake_log(self) -> None:

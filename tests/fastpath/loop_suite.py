@@ -153,6 +153,21 @@ class ServingSuite(Base):
         self.advance(3)
         self.assertEqual(self.fastpath.connections(), 0)
 
+    def test_a_slow_head_is_a_line_of_the_log(self) -> None:
+        """Whatever share of requests is logged: who it was, and how long he was waited for."""
+        self.start(log_every=100)
+        connection = self.client(b"GET /secret HTTP/1.1\r\nX: ")
+        self.settle()
+        self.advance(11)
+        (record,) = self.logged()
+        answer = self.received(connection)
+        self.assertEqual((record.status, record.method, record.target), (408, b"-", b"-"))
+        self.assertEqual((record.protocol, record.cache, record.host), (0, "", b""))
+        self.assertEqual(record.sent, len(answer.partition(b"\r\n\r\n")[2]))
+        self.assertEqual(record.address[-4:], bytes((127, 0, 0, 1)))
+        self.assertTrue(10e6 <= record.duration <= 12e6, record.duration)
+        self.assertGreater(record.at, 1_700_000_000_000_000)
+
     def test_a_head_that_follows_a_request_has_its_own_time(self) -> None:
         """The deadline begins with the first byte of *this* head."""
         self.start()

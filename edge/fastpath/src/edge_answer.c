@@ -132,14 +132,25 @@ static edge_head_context context_of(const edge_answerer *answerer, const edge_re
     };
 }
 
-void edge_answer_too_slow(const edge_answerer *answerer, edge_output *out)
+void edge_answer_too_slow(edge_answerer *answerer, uint64_t waited_us, edge_output *out)
 {
     const edge_head_context context = {.date = answerer->date,
                                        .close = true,
                                        .hsts = answerer->hsts,
                                        .hsts_length = answerer->secure ? answerer->hsts_length : 0};
     edge_output_clear(out);
-    edge_head_408(out, &context);
+    const size_t sent = edge_head_408(out, &context);
+    if (!answerer->log_every)
+        return;
+    static const edge_span unknown = {(const uint8_t *)"-", 1};
+    edge_log_write(&answerer->log, &(edge_log_entry){
+        .at = answerer->now_us,
+        .sent = sent,
+        .duration = waited_us < UINT32_MAX ? (uint32_t)waited_us : UINT32_MAX,
+        .status = 408,
+        .address = answerer->peer,
+        .texts = {[EDGE_LOG_METHOD] = unknown, [EDGE_LOG_TARGET] = unknown, [EDGE_LOG_TLS] = answerer->tls},
+    });
 }
 
 /* A Last-Modified, or the Date of an answer, out of a direct-mapped cache. */

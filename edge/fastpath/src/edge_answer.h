@@ -91,8 +91,8 @@ typedef enum {
 edge_next edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length, edge_output *out,
                       size_t *consumed);
 
-/* The answer to a request that took too long. */
-void edge_answer_too_slow(const edge_answerer *answerer, edge_output *out);
+/* The answer to a request that took too long, so many microseconds; it is logged, whatever log_every says. */
+void edge_answer_too_slow(edge_answerer *answerer, uint64_t waited_us, edge_output *out);
 
 /* Sets the date of the following answers. */
 void edge_answerer_date(edge_answerer *answerer, uint64_t unix_seconds);

@@ -238,6 +238,17 @@ static void prepare_log(edge_loop *loop, const edge_connection *c)
     answerer->tls = (edge_span){(const uint8_t *)tls, strlen(tls)};
 }
 
+/* What only the connection knows of what is answered next. */
+static void prepare(edge_loop *loop, int fd)
+{
+    const edge_connection *c = loop->connections + fd;
+    loop->answerer.secure = c->tls;
+    if (edge_loop_knows_clients(loop))
+        prepare_client(loop, fd);
+    if (loop->answerer.log_every)
+        prepare_log(loop, c);
+}
+
 ssize_t edge_connection_send(edge_loop *loop, int fd, const uint8_t *bytes, size_t length)
 {
     ssize_t n;
@@ -296,11 +307,7 @@ void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
     bool fresh = c->state != EDGE_CONN_READING; /* what is left begins a head, whose time begins now */
     edge_next next;
     size_t consumed;
-    loop->answerer.secure = c->tls;
-    if (edge_loop_knows_clients(loop))
-        prepare_client(loop, fd);
-    if (loop->answerer.log_every)
-        prepare_log(loop, c);
+    prepare(loop, fd);
     do {
         next = edge_answer(&loop->answerer, received.bytes, received.length, &loop->output, &consumed);
         received.bytes += consumed;
@@ -491,8 +498,10 @@ void edge_connection_ready(edge_loop *loop, int fd, uint32_t events)
 void edge_connection_too_slow(edge_loop *loop, int fd)
 {
     static const edge_received nothing;
-    loop->answerer.secure = loop->connections[fd].tls;
-    edge_answer_too_slow(&loop->answerer, &loop->output);
+    edge_connection *c = loop->connections + fd;
+    const uint32_t waited = loop->now - c->deadline + loop->limits.head_seconds;
+    prepare(loop, fd);
+    edge_answer_too_slow(&loop->answerer, (uint64_t)waited * 1000000, &loop->output);
     count(loop, EDGE_C_TIMEOUTS_HEAD, 1);
     output_send(loop, fd, true, &nothing); /* what is not taken at once is not worth a buffer: lingering drops it */
     edge_connection_linger(loop, fd);

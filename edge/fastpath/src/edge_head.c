@@ -206,7 +206,7 @@ size_t edge_head_redirect(edge_output *out, const edge_head_context *context, co
     return out->used - begin;
 }
 
-void edge_head_408(edge_output *out, const edge_head_context *context)
+size_t edge_head_408(edge_output *out, const edge_head_context *context)
 {
     static const char body[] = "408 Request Timeout: The request did not arrive in time.\n";
     size_t begin = out->used;
@@ -218,6 +218,7 @@ void edge_head_408(edge_output *out, const edge_head_context *context)
     begin = out->used;
     PUT(out, body);
     edge_piece_since(out, begin);
+    return sizeof body - 1;
 }
 
 size_t edge_head_429(edge_output *out, const edge_head_context *context, uint64_t seconds, bool with_body)

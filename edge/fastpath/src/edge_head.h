@@ -47,6 +47,6 @@ size_t edge_head_redirect(edge_output *out, const edge_head_context *context, co
 /* Too many requests: a token comes in so many seconds.  Bytes of its body, which is put if wanted. */
 size_t edge_head_429(edge_output *out, const edge_head_context *context, uint64_t seconds, bool with_body);
 /* The request's head took too long.  With its body: the answer is whole. */
-void edge_head_408(edge_output *out, const edge_head_context *context);
+size_t edge_head_408(edge_output *out, const edge_head_context *context); /* bytes of its body */
 
 #endif

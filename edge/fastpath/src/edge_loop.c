@@ -480,6 +480,7 @@ void edge_loop_tick(edge_loop *loop)
     }
     if (loop->tls)
         edge_shaking_tick(loop);
+    wake_log(loop);
     while (loop->highest && loop->connections[loop->highest - 1].state == EDGE_CONN_FREE)
         loop->highest--;
 }
