@@ -3,8 +3,8 @@
 A second that is slow is followed by slow ones, so the seconds of a run are fewer than they look: their
 **effective number** is n (1 - r) / (1 + r), with r the correlation of neighbours (Zwiers and von Storch,
 1995; r corrected for its bias in short series).  The variance of the mean is that of the seconds over this
-number, or that of the means of blocks of sqrt(n) seconds, whichever is greater; the degrees of freedom are the
-fewer of both.
+number, or that of the means of blocks of sqrt(n) seconds, whichever is greater; the degrees of freedom are
+the fewer of both.
 
 Two runs of **one plan** (scenario, users, seed, length) are compared second by second: what the plan itself
 does in a second, both have.  Others are compared by their means (Welch).  The interval is Student's t.
