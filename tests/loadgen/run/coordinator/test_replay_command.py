@@ -68,11 +68,11 @@ class ReplayTests(SynchronousTestCase):
         self.addCleanup(self.server.close)
         self.server.bodies = {"/a": b"a", "/b": b"b"}
 
-    def run_(self, *arguments: str, code: int | None = None) -> str:
+    def run_(self, *arguments: str, code: int | None = None, done: tuple[int, ...] = DONE) -> str:
         out = str(self.folder / "out")
         found, said, err = run_command(main, "replay", *arguments, "--to", self.server.url, "--out", out)
         if code is None:
-            self.assertIn(found, DONE, said + err)
+            self.assertIn(found, done, said + err)
         else:
             self.assertEqual(found, code, said + err)
         return said + err
@@ -81,7 +81,8 @@ class ReplayTests(SynchronousTestCase):
         path = log(
             self.folder, *((at, "/a" if at % 2 else "/b", 200) for at in range(20)), (20, "/gone", 200)
         )
-        self.run_(path, "--speed", "20")
+        # More than one of a hundred has failed.
+        self.run_(path, "--speed", "20", done=(2, 3))
         result = load(self.folder / "out")
         self.assertEqual(result.counts["requests"], 21)
         self.assertEqual(result.errors, {"404, the log has 2xx": 1})
