@@ -66,6 +66,7 @@ class MeasuredTransport(tcp.Server):
     bufferSize = 16 * 1024
     #: Whom the connection is with, as its proxy has said; None: with its peer.
     named: IAddress | None = None
+    _peer: IAddress | None = None
     #: A file is being sent, and the kernel takes nothing of it now.
     _awaits_room = False
 
@@ -172,7 +173,9 @@ class MeasuredTransport(tcp.Server):
         return super().getHost()  # type: ignore[no-any-return]
 
     def getPeer(self) -> IAddress:
-        return self.named or address_of(self._family, self.client)
+        if self._peer is None:
+            self._peer = address_of(self._family, self.client)
+        return self.named or self._peer
 
 
 class HandedOffTransport(MeasuredTransport):

@@ -14,8 +14,10 @@ from edge.http.grammar import CONTROL, LIST_MEMBER, TOKEN
 
 Fields = list[tuple[bytes, bytes]]
 
-#: Longer names than this are not remembered, so that what is remembered stays small.
-_REMEMBERED_NAME = 64
+#: Longer names, and longer lines, than this are not remembered, so that what is remembered stays small.
+_REMEMBERED_NAME, _REMEMBERED_LINE = 64, 160
+#: Fields that are one visitor's alone: not remembered, nor is anything that begins so.
+_OF_ONE_VISITOR = (b"authorization", b"cookie", b"proxy-auth")
 
 
 def parse_fields(block: bytes, count_limit: int) -> Fields:
@@ -36,11 +38,30 @@ def parse_fields(block: bytes, count_limit: int) -> Fields:
         raise BadRequest("A field line has NUL or another control character.")
     fields: Fields = []
     for line in lines:
-        name, colon, value = line.partition(b":")
-        if not colon or not lower_name(name):
+        field = _remembered(line) if len(line) <= _REMEMBERED_LINE else _field(line)
+        if field is None:
+            name, colon, _ = line.partition(b":")
             raise BadRequest(_what_is_wrong(name, colon, first=not fields))
-        fields.append((name, value.strip(b" \t")))
+        fields.append(field)
     return fields
+
+
+def _field(line: bytes) -> tuple[bytes, bytes] | None:
+    """(name, value) of one line; None: it is no field."""
+    name, colon, value = line.partition(b":")
+    return (name, value.strip(b" \t")) if colon and lower_name(name) else None
+
+
+@lru_cache(maxsize=1024)
+def _remembered_field(line: bytes) -> tuple[bytes, bytes] | None:
+    return _field(line)
+
+
+def _remembered(line: bytes) -> tuple[bytes, bytes] | None:
+    """As :func:`_field`; what browsers send with everything is taken apart once."""
+    if line[:1] in b"aApPcC" and line.lower().startswith(_OF_ONE_VISITOR):
+        return _field(line)
+    return _remembered_field(line)
 
 
 def lower_name(name: bytes) -> bytes:
@@ -86,7 +107,10 @@ def _what_is_wrong(name: bytes, colon: bytes, first: bool) -> str:
 
 def combine(fields: Fields) -> dict[bytes, bytes]:
     """Lower-case name -> value; those of repeated lines joined by ``, `` (RFC 9110 5.3)."""
-    combined: dict[bytes, bytes] = {}
+    combined = {name.lower(): value for name, value in fields}
+    if len(combined) == len(fields):  # nearly always
+        return combined
+    combined.clear()
     for name, value in fields:
         lower = name.lower()
         combined[lower] = value if lower not in combined else combined[lower] + b", " + value

@@ -63,6 +63,9 @@ class _State(Enum):
     DONE = auto()
     CLOSED = auto()
 
+    # Enum's own is written in Python, and is called for each step of each request.
+    __hash__ = object.__hash__
+
 
 class RequestParser:
     """The requests of one connection, in order.  See the module's docstring."""

@@ -113,6 +113,15 @@ class Answer(NamedTuple):
         return self.remaining > 0 and not self.doubtful
 
 
+class Version(NamedTuple):
+    """One state of one slot; see :meth:`Reader.version_of`."""
+
+    #: Where in the segment the slot is.
+    at: int
+    #: Of its seqlock.
+    number: int
+
+
 class Reader:
     """Finds entries, as one worker.  Not thread-safe."""
 
@@ -207,21 +216,21 @@ class Reader:
         finally:
             self.leave()
 
+    def version_of(self, path: bytes) -> Version | None:
+        """What tells whether what is published under *path* is still that: :meth:`is_unchanged`."""
+        found = self.find_any(self.key_of(path), 0)
+        return None if found is None else Version(self._slots + found[0] * SLOT_BYTES, found[1][0])
+
+    def is_unchanged(self, version: Version) -> bool:
+        """Whether nobody has written there since: each write gives a slot another number."""
+        return bool(_unpack_seq(self._memory, version.at)[0] == version.number)
+
     def has_answer(self, name: bytes) -> bool:
         """Whether an answer is stored under the *name* of a key, fresh or not."""
         self.enter()
         try:
             found = self.find_any(self.key_of(name), 0)
             return found is not None and found[1][1] in _ANSWERS
-        finally:
-            self.leave()
-
-    def etag_of(self, path: bytes) -> bytes | None:
-        """The ETag of what is published under *path*, alone; None: nothing is."""
-        self.enter()
-        try:
-            slot = self.find_slot(self.key_of(path), 0)
-            return None if slot is None else slot[5]
         finally:
             self.leave()
 

@@ -135,7 +135,7 @@ _REMEMBERED_NAME = 64
 def of_visitor(fields: Fields) -> Fields:
     """What an application may be told of a visitor's *fields*; names are tokens."""
     named = _named_by_connection(fields)
-    passed = [field for field in fields if _passes(field[0])]
+    passed = [field for field in fields if field[0] in _PASSING or _passes(field[0])]
     return [field for field in passed if field[0].lower() not in named] if named else passed
 
 
@@ -161,11 +161,21 @@ def _options(value: bytes) -> frozenset[bytes]:
     return frozenset(list_members(value.lower())) - CONNECTION_FIELDS - {b"close"}
 
 
+#: Names that may pass, in the spelling of visitors.
+_PASSING: set[bytes] = set()
+#: How many are remembered.
+_MOST_PASSING = 1024
+
+
 def _passes(name: bytes) -> bool:
-    return _may_pass(name) if len(name) <= _REMEMBERED_NAME else _may_pass.__wrapped__(name)
+    passes = _may_pass(name)
+    if passes and len(name) <= _REMEMBERED_NAME:
+        if len(_PASSING) >= _MOST_PASSING:  # somebody makes names up
+            _PASSING.clear()
+        _PASSING.add(name)
+    return passes
 
 
-@lru_cache(maxsize=1024)
 def _may_pass(name: bytes) -> bool:
     """Whether a visitor may send a field of that name to an application."""
     lower = name.lower()

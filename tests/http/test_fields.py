@@ -40,6 +40,21 @@ class FieldTests(SynchronousTestCase):
             problem = self.assertRaises(BadRequest, parse_fields, block, 9)
             self.assertIn(words, problem.explanation)
 
+    def test_what_is_remembered_of_lines_changes_nothing_is_bounded_and_is_nobodys(self) -> None:
+        from edge.http import fields as module
+
+        block = b"A: 1\r\nUser-Agent: x\r\na: 2\r\n"
+        self.assertEqual(parse_fields(block, 9), parse_fields(block, 9))
+        for _ in range(2):
+            self.assertRaises(BadRequest, parse_fields, b"A/: b\r\n", 9)
+        parse_fields(b"".join(b"N%d: %d\r\n" % (one, one) for one in range(3000)), 3000)
+        self.assertLessEqual(module._remembered_field.cache_info().currsize, 1024)
+        before = module._remembered_field.cache_info()
+        secret = [b"Cookie: a=b", b"COOKIE:a", b"authorization: Basic x", b"Proxy-Authorization: x"]
+        for line in (*secret, b"X: " + b"y" * 200):
+            self.assertEqual(parse_fields(line + b"\r\n", 1)[0][0], line.partition(b":")[0])
+        self.assertEqual(module._remembered_field.cache_info(), before)
+
     def test_too_many_are_refused(self) -> None:
         self.assertRaises(HeadTooLarge, parse_fields, b"A: b\r\n" * 4, 3)
 

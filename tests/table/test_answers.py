@@ -55,6 +55,7 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual((found.fresh, found.age, found.remaining), (True, 0, 60.0))
         self.assertIsNone(self.reader.find(b"/a?x"))
         self.assertFalse(self.reader.is_file(b"/a?x"))
+        self.assertEqual([self.reader.has_answer(name) for name in (b"/a?x", b"/a")], [True, False])
         self.assertEqual(self.segment.sequence, 0)
 
     def test_it_ages_and_is_over_when_its_time_is(self) -> None:
@@ -71,6 +72,7 @@ class AnswerTests(SynchronousTestCase):
         self.assertEqual(self.gone, [number])
         self.assertEqual(version_of(self.reader, b"/a"), 5)
         self.assertIsNone(self.reader.find_answer(b"/a"))
+        self.assertFalse(self.reader.has_answer(b"/a"))
         self.assertIsNone(self.writer.put_answer(answer(b"/a", 2)))
         self.assertEqual(self.writer.statistics()["entries"], 1)
 

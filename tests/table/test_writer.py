@@ -153,6 +153,26 @@ class WriterTests(SynchronousTestCase):
         self.reader.leave()
         self.assertGreater(self.writer.reclaim(), 0)
 
+    def test_whatever_is_written_under_a_path_is_another_version(self) -> None:
+        self.assertIsNone(self.reader.version_of(b"/a"))
+        self.writer.put(resource(b"/a", 1))
+        self.writer.put_template(b"/t", b"A: b\r\n", b"", b"one")
+        for write in (
+            lambda: self.writer.put(resource(b"/a", 2)),
+            lambda: self.writer.put_template(b"/t", b"A: b\r\n", b"", b"two"),
+            lambda: self.writer.remove(b"/a"),
+            lambda: self.writer.put(resource(b"/a", 1)),
+        ):
+            before = {path: self.reader.version_of(path) for path in (b"/a", b"/t")}
+            entries = {path: self.reader.find(path) for path in before}
+            for version in filter(None, before.values()):
+                self.assertTrue(self.reader.is_unchanged(version))
+            write()
+            for path, version in before.items():
+                if version is not None:
+                    same = self.reader.find(path) == entries[path]
+                    self.assertEqual(self.reader.is_unchanged(version), same, path)
+
     def test_a_worker_killed_while_reading_stops_reclaiming_until_it_is_reported(self) -> None:
         """The supervisor clears its epoch."""
         dead = Reader(self.segment, 1)

@@ -54,6 +54,10 @@ if TYPE_CHECKING:
 PASSAGES = 8
 
 
+#: Paths of which it is remembered that nothing is published there.
+MOST_UNPUBLISHED = 1024
+
+
 class Place(NamedTuple):
     """An application and its place among the paths."""
 
@@ -95,6 +99,8 @@ class Gateway:
         self._mounts = frozenset(mounts)
         self._https_only = https_only
         self._is_ruled = is_ruled
+        #: Path -> the sequence of the table at which nothing was published under it.
+        self._unpublished: dict[bytes, int] = {}
         self._clock = clock
         self._said = CountedLog(self._log, clock)
 
@@ -156,4 +162,12 @@ class Gateway:
     def _is_published(self, path: bytes, prefix: bytes) -> bool:
         path = prefix + path
         reader = self._reader
-        return reader.is_file(path) or (not path.endswith(b"/") and reader.is_file(path + b"/"))
+        sequence = reader.sequence  # before it is looked for: what is published later has another one
+        if self._unpublished.get(path) == sequence:
+            return False
+        if reader.is_file(path) or (not path.endswith(b"/") and reader.is_file(path + b"/")):
+            return True
+        if len(self._unpublished) >= MOST_UNPUBLISHED:
+            self._unpublished.clear()
+        self._unpublished[path] = sequence
+        return False

@@ -61,6 +61,8 @@ class ConnectionState(Enum):
     #: The channel has no connection any more.
     GONE = "gone"
 
+    __hash__ = object.__hash__  # Enum's own is written in Python
+
 
 class ConnectionEvent(Enum):
     """What happens to a connection."""
@@ -81,6 +83,8 @@ class ConnectionEvent(Enum):
     #: The answer cannot be completed.
     ABORTED = "aborted"
     LOST = "lost"
+
+    __hash__ = object.__hash__  # Enum's own is written in Python
 
 
 _S, _E = ConnectionState, ConnectionEvent

@@ -21,7 +21,7 @@ from edge.node.process.own_resources import ADDRESSES
 from edge.publish.addressing import Document
 
 if TYPE_CHECKING:
-    from edge.table.reader import Reader
+    from edge.table.reader import Reader, Version
 
 _SLASHES = re.compile(rb"/{2,}")
 _DECODER = msgspec.msgpack.Decoder(Document)
@@ -35,6 +35,7 @@ class Addresses:
         self._reader = reader
         self._name = prefix + ADDRESSES
         self._etag = b""
+        self._version: Version | None = None
         self._document = Document()
         self._rules = AddressRules()
         self._fields = Fields()
@@ -82,8 +83,11 @@ class Addresses:
 
     def _look(self) -> None:
         """Take notice of rules that have changed."""
-        etag = self._reader.etag_of(self._name)
-        if etag is None or etag == self._etag:
+        if self._version is not None and self._reader.is_unchanged(self._version):
+            return
+        self._version = self._reader.version_of(self._name)
+        entry = self._reader.find_without_body(self._name)
+        if entry is None or entry.etag == self._etag:
             return
         entry = self._reader.find(self._name)
         if entry is None or entry.body is None:

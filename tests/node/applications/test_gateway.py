@@ -23,6 +23,7 @@ class Published:
     def __init__(self, *paths: bytes) -> None:
         self.paths = paths
         self.complete = True
+        self.sequence = 0
 
     def is_file(self, path: bytes) -> bool:
         """As a reader of the table has it."""
@@ -109,6 +110,19 @@ class RoutingTests(Case):
             self.assertEqual(self.refused(line).body, b"the site's")
         self.refused("GET /shop/file")
         self.asked("GET /files")
+
+    def test_what_is_published_later_wins_from_then_on(self) -> None:
+        """What is remembered of a path holds until something is published."""
+        connection = self.connect()
+        for paths, answered in (((), True), ((), True), ((b"/later",), False), ((), True)):
+            if paths != self.table.paths:
+                self.table.paths = paths
+                self.table.sequence += 1
+            before = len(self.app.asked)
+            connection.send(b"GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.assertEqual(len(self.app.asked) - before, answered, paths)
+            if answered:
+                self.app.asked[-1].answer()
 
     def test_the_node_and_its_mounts_are_not_applications(self) -> None:
         for line in ("GET /.edge/load", "GET /.edge", "GET /%2eedge/x", "GET /mounted/x", "GET /mounted"):
