@@ -7,8 +7,9 @@
 * ``native.py`` over ``src/``: the same in C11, in a module of its own, which ``build.py`` makes;
   ``build_tls.py`` makes another one, its TLS (``wire_tls_client``), where OpenSSL's headers are.
 
-In ``src/``, a header or a source of each name, or both; headers include only those above them (and the fast
-path's ``edge_request``, for reading fields).  ``wire_reply`` is sans-IO::
+In ``src/``, a header or a source of each name, or both; headers include only those above them (and of
+the node ``edge_request``, for reading fields, and ``edge_tls_library``, for the key schedule).
+``wire_reply`` is sans-IO::
 
     wire_reply       one answer, in whatever pieces it comes
     wire_requests    the pool of requests, found by token, ordered by when they are due

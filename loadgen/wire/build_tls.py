@@ -1,7 +1,7 @@
 """Builds the native wire's TLS: C11 over the system's libssl and libcrypto, behind cffi's API mode.
 
 ``setup.py`` names :data:`ffibuilder` in ``cffi_modules``; the result is ``loadgen.wire._tls``, a module
-beside ``loadgen.wire._native``, which so needs no OpenSSL.
+beside ``loadgen.wire._native``, which so needs no OpenSSL.  Of the node's sources it shares two.
 """
 
 from __future__ import annotations
@@ -9,6 +9,9 @@ from __future__ import annotations
 from cffi import FFI
 
 from loadgen.wire.build import SOURCES, declarations, files
+
+#: Of the node's TLS: HKDF, and the library context whose key schedule is faster than libcrypto's own.
+_SHARED = "edge/tls/src"
 
 ffibuilder = FFI()
 ffibuilder.cdef(
@@ -28,9 +31,17 @@ ffibuilder.set_source(
     #error "OpenSSL 3.0 or newer is needed"
     #endif
     """,
-    sources=files(SOURCES, "wire_tls*.c"),
-    include_dirs=[SOURCES],
-    depends=files(SOURCES, "wire_tls*.h"),
+    sources=[
+        *files(SOURCES, "wire_tls*.c"),
+        *files(_SHARED, "edge_tls_hkdf.c"),
+        *files(_SHARED, "edge_tls_library.c"),
+    ],
+    include_dirs=[SOURCES, _SHARED],
+    depends=[
+        *files(SOURCES, "wire_tls*.h"),
+        *files(_SHARED, "edge_tls_hkdf.h"),
+        *files(_SHARED, "edge_tls_library.h"),
+    ],
     libraries=["ssl", "crypto"],
     define_macros=[("_GNU_SOURCE", "1")],
     extra_compile_args=["-std=c11", "-O2", "-fno-plt", "-fvisibility=hidden", "-Wall", "-Wextra"],

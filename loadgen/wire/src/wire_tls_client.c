@@ -1,5 +1,7 @@
 #include "wire_tls_client.h"
 
+#include "edge_tls_library.h"
+
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -24,6 +26,8 @@ typedef struct {
 
 struct wire_tls {
     SSL_CTX *context;
+    edge_tls_hash sha256, sha384; /* of the key schedule */
+    edge_tls_derived derived;     /* which libssl is told, too: it is not looked at */
     BIO_METHOD *method;
     uint32_t users;
     uint32_t *first; /* by user: the newest that is kept */
@@ -150,12 +154,15 @@ static int authorities_add(SSL_CTX *context, const char *pem, size_t length)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(context);
     BIO *bio = BIO_new_mem_buf(pem, (int)length);
-    X509 *certificate;
+    X509 *certificate = NULL;
     int count = 0;
-    while (bio && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+    while (bio && (certificate = X509_new_ex(edge_tls_library(), NULL))
+           && PEM_read_bio_X509(bio, &certificate, NULL, NULL)) {
         count += X509_STORE_add_cert(store, certificate);
         X509_free(certificate);
+        certificate = NULL;
     }
+    X509_free(certificate);
     BIO_free(bio);
     ERR_clear_error();
     return count > 0;
@@ -164,7 +171,11 @@ static int authorities_add(SSL_CTX *context, const char *pem, size_t length)
 static int context_set_up(wire_tls *tls, const char *authorities, size_t length)
 {
     static const uint8_t http[] = "\x08http/1.1";
-    SSL_CTX *context = tls->context = SSL_CTX_new(TLS_client_method());
+    OSSL_LIB_CTX *library = edge_tls_library();
+    if (!library || !edge_tls_hash_open(&tls->sha256, library, "SHA256")
+        || !edge_tls_hash_open(&tls->sha384, library, "SHA384"))
+        return 0;
+    SSL_CTX *context = tls->context = SSL_CTX_new_ex(library, EDGE_TLS_OURS, TLS_client_method());
     if (!context || !SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION))
         return 0;
     SSL_CTX_set_alpn_protos(context, http, sizeof http - 1);
@@ -214,6 +225,9 @@ void wire_tls_free(wire_tls *tls)
         munmap(tls->first, ((size_t)tls->users + 1) * sizeof *tls->first);
     SSL_CTX_free(tls->context);
     BIO_meth_free(tls->method);
+    edge_tls_hash_close(&tls->sha256);
+    edge_tls_hash_close(&tls->sha384);
+    OPENSSL_cleanse(&tls->derived, sizeof tls->derived);
     free(tls);
 }
 
@@ -291,9 +305,16 @@ static unsigned failure_of(const SSL *ssl)
     }
 }
 
-static wire_tls_progress shake(wire_tls_link *link)
+/* Before libssl is called: nothing it has said before counts, and keys are derived as fast as the node does. */
+static void enter(wire_tls_link *link)
 {
     ERR_clear_error();
+    edge_tls_derive_with(&link->tls->sha256, &link->tls->sha384, &link->tls->derived);
+}
+
+static wire_tls_progress shake(wire_tls_link *link)
+{
+    enter(link);
     int result = SSL_connect(link->ssl);
     if (result == 1) {
         link->shaken = 1;
@@ -341,7 +362,7 @@ static ssize_t receive(wire_tls_link *link, uint8_t *bytes, size_t length, int *
     size_t used = 0, n = 0;
     *more = 0;
     do {
-        ERR_clear_error();
+        enter(link);
         int result = SSL_read_ex(link->ssl, bytes + used, length - used, &n);
         if (result <= 0) {
             errno = trouble(link, result);
@@ -358,7 +379,7 @@ static ssize_t receive(wire_tls_link *link, uint8_t *bytes, size_t length, int *
 static ssize_t send_(wire_tls_link *link, const uint8_t *bytes, size_t length)
 {
     size_t n = 0;
-    ERR_clear_error();
+    enter(link);
     int result = SSL_write_ex(link->ssl, bytes, length, &n);
     if (result > 0)
         return (ssize_t)n;
@@ -378,7 +399,7 @@ static void count(wire_tls_link *link, uint64_t *in, uint64_t *out)
 static void end(wire_tls_link *link)
 {
     if (link->shaken && !link->broken) {
-        ERR_clear_error();
+        enter(link);
         SSL_shutdown(link->ssl);
     }
     /* Without this the tickets that it brought would not be taken as good. */
