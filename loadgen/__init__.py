@@ -4,7 +4,7 @@
 * ``run/``: virtual users against a real cluster; ``wire/``: their requests; ``subscribers/``: their sockets;
 * ``models/``: how users behave, as arithmetic;
 * ``record/``: a scenario out of an access log, by ``logs/``, which reads one;
-* ``compare/``: are two runs different, or noise;
+* ``har/``: what pages weigh, by a browser's record; ``compare/``: are two runs different, or noise;
 * ``pipelines/``: a result for those who build and test by machine;
 * ``simulate/``: a day of a simulated cluster; ``plan/``: capacity; both from measured ``constants.py``;
 * ``verdict/``: passed, failed or invalid, and why;

@@ -20,6 +20,7 @@ COMMANDS = {
     "replay": ("loadgen.run.coordinator.replay_command", "an access log's own requests at its own times"),
     "report": ("loadgen.report.command", "results of runs as a page, CSV or Prometheus text"),
     "compare": ("loadgen.compare.command", "whether two runs are different, or it is noise"),
+    "har": ("loadgen.har.command", "what pages weigh, by what a browser recorded of them"),
     "simulate": ("loadgen.simulate.command", "a day of ten million registered users on a simulated cluster"),
     "plan": ("loadgen.plan.command", "whether servers and money suffice, hour by hour"),
 }
