@@ -126,7 +126,7 @@ def simulated(place: Place) -> list[Row]:
     figures = real_scale.measure(place.directory / "real", place.either(20.0, 60.0))
     worst = max(figures, key=lambda figure: abs(figure.difference))
     smart, least = real_scale.herds()
-    seconds = real_scale.day()
+    seconds, cores = real_scale.day()
     return [
         Row(
             f"{real_scale.USERS:,} users, simulated and on four real nodes", f"worst: {worst.name}",
@@ -138,7 +138,10 @@ def simulated(place: Place) -> list[Row]:
             "<= 1.15",
             smart <= 1.15 < least,
         ),
-        Row("10^7 users for 24 h, simulated", f"{seconds:.0f} s", "one core", "", "<= 600 s", seconds <= 600),
+        Row(
+            "10^7 users for 24 h, all policies, simulated", f"{seconds:.0f} s", f"{cores} cores", "",
+            "<= 120 s", seconds <= 120,
+        ),
     ]  # fmt: skip
 
 
