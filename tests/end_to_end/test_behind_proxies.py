@@ -118,7 +118,9 @@ class ProxyProtocolTests(Base):
             with self.tcp() as connection:
                 connection.sendall(data)
                 self.assertEqual(received(connection), b"")
-        self.assertEqual(self.node.log.read_text().count("have that proxy send the header"), 1)
+        told = "have that proxy send the header"
+        self.node.wait_for(lambda: told in self.node.log.read_text(), "it is told")
+        self.assertEqual(self.node.log.read_text().count(told), 1)
 
     def requests(self) -> int:
         """How many were answered."""

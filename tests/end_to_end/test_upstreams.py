@@ -267,7 +267,7 @@ class UpstreamTests(Case):
         self.assertEqual((status, body.startswith(b"504 Gateway Timeout")), (504, True))
         status, fields, _ = self.node.ask("/gone")
         self.assertEqual((status, fields["retry-after"]), (503, "1"))
-        self.assertIn("nobody.sock", self.node.log.read_text())
+        self.node.wait_for(lambda: "nobody.sock" in self.node.log.read_text(), "it is said")
 
     def another_worker_finds_it_again(self) -> None:
         [worker] = self.node.worker_pids()
