@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 from loadgen.errors import UsageError
 from loadgen.report.distribution import Distribution
-from loadgen.results import Result, load
+from loadgen.results import FILE, Result, load
 
 
 class Run(NamedTuple):
@@ -54,7 +55,15 @@ class Run(NamedTuple):
 
 def read(paths: Sequence[Path]) -> list[Run]:
     """The runs in the files or folders *paths*; :exc:`~loadgen.errors.UsageError`."""
-    results = [load(path) for path in paths]
+    there = [path for path in paths if not path.is_dir() or (path / FILE).exists()]
+    for path in paths:
+        if path not in there:
+            print(f"loadgen report: {path} is left out: there is no {FILE} in it", file=sys.stderr)
+    if not there:
+        raise UsageError(
+            f"{paths[0]}: there is no {FILE} in it; give a folder that loadgen run --out has written"
+        )
+    paths, results = there, [load(path) for path in there]
     runs = []
     for path, name, result in zip(paths, names(results), results, strict=True):
         try:

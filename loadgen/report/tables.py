@@ -77,7 +77,7 @@ def key_figures(run: Run) -> list[Card]:
         cards.append(Card("Received per answer", size(received / answered), note))
     if "herd" in result.measures:
         cards.append(
-            Card("Herd index", f"{result.measures['herd']:.3g}", "busiest node over the mean of all")
+            Card("Herd index", f"{result.measures['herd']:.3g}", "busiest node over the mean, windows of 1 s")
         )
     for kind in ("full", "resumed"):
         count = result.counts.get(f"handshakes_{kind}", 0)

@@ -1,8 +1,7 @@
 """What comes out of a simulation, by node, by hour and in all.
 
-The **herd index** of a window is the requests of the busiest node over the mean of those that ran all the
-time; 1 is even.  Over a whole day the nodes take turns, so that windows of a few seconds tell whether users
-run in herds.  A mean of windows is weighted by their requests.
+Herd indexes are those of :mod:`loadgen.verdict.herd`, as in real runs; ``herd_mean`` and ``herd_p99`` of
+windows of 5 s.
 """
 
 from __future__ import annotations
@@ -14,13 +13,11 @@ from numpy.typing import NDArray
 from loadgen.simulate.costs import KIND, KINDS, LINK_IN, REQUESTS
 from loadgen.simulate.inputs import Inputs
 from loadgen.simulate.nodes import Load
+from loadgen.verdict import herd
 
-#: Seconds of a window of the herd index; and of a point of the curves.
-WINDOW_S = 5.0
+#: Windows of the herd index that means are told of; seconds of a point of the curves.
+WINDOW_S = 5
 POINT_S = 60.0
-#: A window with fewer requests than so many for each node says more about chance than about herds.
-_LEAST = 1000
-
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
@@ -85,6 +82,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     herd: float
     herd_mean: float
     herd_p99: float
+    #: herd_1s_mean, herd_1s_p95, herd_1s_max, and the same of 5 s, as ``loadgen run`` measures them.
+    herds: dict[str, float]
     nodes: list[NodeOutcome]
     hours: list[HourOutcome]
     #: By minute: requests per second of each node, and utilizations.
@@ -98,7 +97,7 @@ class Recorder:
         self._step = step = inputs.day.step_s
         nodes = inputs.cluster.nodes
         points = int((steps - 1) * step // POINT_S) + 1
-        windows = int((steps - 1) * step // WINDOW_S) + 1
+        windows = int((steps - 1) * step) + 1
         self._hours = inputs.day.hours
         self._time = np.zeros(points)
         self._counts = np.zeros((points, nodes, len(KINDS)))
@@ -119,7 +118,7 @@ class Recorder:
         self, now: float, counts: Floats, load: Load, connections: Floats, up: Flags, concurrent: float
     ) -> None:
         """A step that began *now*; *concurrent*: users within a session after it."""
-        point, window, step = int(now // POINT_S), int(now // WINDOW_S), self._step
+        point, window, step = int(now // POINT_S), int(now), self._step
         used = load.utilizations
         self._time[point] += step
         self._counts[point] += counts
@@ -141,7 +140,7 @@ class Recorder:
         requests = self._counts[:, :, :REQUESTS].sum(axis=2)
         by_node = requests.sum(axis=0)
         moved = self._bytes.sum(axis=(0, 1))
-        herds = _herds(self._windows, self._up)
+        herds = herd.indexes(self._windows, self._up, WINDOW_S)
         per_time = self._time[:, np.newaxis]
         return Outcome(
             counts={name: round(float(value)) for name, value in zip(KINDS, counts, strict=True)},
@@ -156,6 +155,7 @@ class Recorder:
             herd=_round(float(by_node.max()) / max(1e-9, float(by_node.mean()))),
             herd_mean=_mean(*herds),
             herd_p99=_round(float(np.quantile(herds[0], 0.99))) if len(herds[0]) else 0.0,
+            herds={name: _round(value) for name, value in herd.measures(self._windows, self._up).items()},
             nodes=self._nodes(by_node),
             hours=[self._hour(hour) for hour in range(int(np.ceil(self._hours)))],
             minutes={
@@ -190,12 +190,12 @@ class Recorder:
 
     def _hour(self, hour: int) -> HourOutcome:
         points = slice(int(hour * 3600 / POINT_S), int((hour + 1) * 3600 / POINT_S))
-        windows = slice(int(hour * 3600 / WINDOW_S), int((hour + 1) * 3600 / WINDOW_S))
+        windows = slice(int(hour * 3600), int((hour + 1) * 3600))
         time = float(self._time[points].sum())
         by_node = self._counts[points].sum(axis=0)
         requests = by_node[:, :REQUESTS].sum(axis=1)
         bits = self._bytes[points].sum(axis=(0, 1)) * 8 / 1e6 / time
-        herds = _herds(self._windows[windows], self._up[windows])
+        herds = herd.indexes(self._windows[windows], self._up[windows], WINDOW_S)
         return HourOutcome(
             hour=hour,
             concurrent=round(float(self._concurrent[points].sum()) / time),
@@ -219,15 +219,6 @@ def _confirmed(counts: Floats) -> float:
 
 def _mean(values: Floats, weights: Floats) -> float:
     return _round(float(np.average(values, weights=weights))) if len(values) else 0.0
-
-
-def _herds(requests: Floats, up: Flags) -> tuple[Floats, Floats]:
-    """The herd indexes of windows (window, node) that say something, and their requests."""
-    running = up.sum(axis=1)
-    total = np.where(up, requests, 0.0).sum(axis=1)
-    says = (running > 0) & (total >= _LEAST * running)
-    mean = total[says] / running[says]
-    return np.where(up[says], requests[says], 0.0).max(axis=1) / mean, total[says]
 
 
 def _round(value: float) -> float:

@@ -29,7 +29,7 @@ from loadgen.charts.numbers import milliseconds, plain
 from loadgen.histogram import Histogram
 from loadgen.results import Threshold, Verdict
 from loadgen.verdict.events import EventOutcome
-from loadgen.verdict.thresholds import PERCENTS, judge, parse_threshold, told
+from loadgen.verdict.thresholds import MEASURES, PERCENTS, judge, parse_threshold, told
 from loadgen.verdict.vouching import allowance_ms, is_doubtful
 
 #: A run in which less of the plan was offered says nothing.
@@ -140,7 +140,11 @@ def _missed(evidence: Evidence, thresholds: Sequence[Threshold]) -> tuple[list[s
 _FAILURES = ("errors", "error_share")
 #: Measures that a small run does not have, and what to do.
 _NEED_MORE = {
-    "herd": "in no window were there enough requests to tell; take more users",
+    **{
+        name: "in no window were there enough requests to tell; take more users"
+        for name in MEASURES
+        if name.startswith("herd")
+    },
     "table_share": "no node was asked what its table answered; name their states with --state",
 }
 

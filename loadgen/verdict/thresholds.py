@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from loadgen.charts.numbers import milliseconds, plain
 from loadgen.results import Threshold
+from loadgen.verdict.herd import WIDTHS_S
 
 #: How the unit of a share ends.
 SHARE = "0..1"
@@ -31,7 +32,12 @@ MEASURES = {
     "error_share": "of all requests, 0..1",
     "stale": "confirmations of superseded versions",
     "wrong": "answers that are not what was published",
-    "herd": "greatest share of a node over the mean share",
+    "herd": "herd_1s_mean: greatest share of a node over the mean share, in windows of 1 s, on average",
+    **{
+        f"herd_{width}s_{name}": f"the same in windows of {width} s: {about}"
+        for width in WIDTHS_S
+        for name, about in (("mean", "on average"), ("p95", "95 of 100"), ("max", "the worst"))
+    },
     "share_304": "confirmations among all validators and bodies, 0..1",
     "table_share": "reads of applications that nodes' tables answered (--state), 0..1",
     "retry_share": "retries among requests, 0..1",

@@ -14,6 +14,7 @@ import msgspec
 
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.run.coordinator.crawl import Crawler
+from loadgen.run.coordinator.crawl_progress import CrawlProgress
 from loadgen.run.coordinator.dealing import deal, rate_of, socket_processes, user_processes
 from loadgen.run.coordinator.finish import Finish, check_writable
 from loadgen.run.coordinator.plain_crawl import PlainCrawler
@@ -97,7 +98,10 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.plain:
         scenario = _plainly(scenario, target)
     crawler = (PlainCrawler if options.plain else Crawler)(_origin(url), target.address, trust)
-    with contextlib.closing(crawler):
+    progress = CrawlProgress(url, sys.stderr)
+    if not options.json:
+        crawler.looking = progress.looking
+    with contextlib.closing(crawler), contextlib.closing(progress):
         nodes = [_server(url, target)] if options.plain else _nodes(crawler, owned)
         _check_tls(scenario, nodes, trust)
         crawler.ask_for(scenario.site.queries, scenario.site.documents)

@@ -18,6 +18,7 @@ from loadgen.run.coordinator.worker_pool import WorkerPool, WorkerProcess
 from loadgen.run.messages.job import Job
 from loadgen.run.messages.protocol import Expect, Failed, Go, JobMessage, Ready, ReportMessage
 from loadgen.verdict.deciding import Decision, Evidence, decide
+from loadgen.verdict.thresholds import PERCENTS, parse_threshold
 
 #: For a process to set its users up.
 _SETUP_SECONDS = 120.0
@@ -125,7 +126,7 @@ class Coordinator:
             second.notes, self._notes = self._notes, []
             elapsed = max(1, len(self._merged.series))
             totals.cores = self._merged.cpu_seconds / elapsed
-            now = self._decide(self._merged.measures(), {}, is_over=False)
+            now = self._decide(self._merged.measures(is_over=False), {}, is_over=False)
             totals.invalid = now.reasons if now.verdict == "invalid" else []
             self._view.update(second, totals)
             if self._abort and not self._aborted:
@@ -142,7 +143,11 @@ class Coordinator:
             Evidence(
                 measures=measures,
                 bounds=bounds,
-                thresholds=scenario.thresholds,
+                thresholds=[
+                    text
+                    for text in scenario.thresholds
+                    if is_over or parse_threshold(text).measure in PERCENTS
+                ],
                 offered=offered,
                 asked=counts["requests"] + counts["pushes"] if is_over else 1,
                 lag=self._merged.histograms["lag"],

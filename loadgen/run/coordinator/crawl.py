@@ -13,7 +13,7 @@ import ssl
 import time
 import zlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -76,6 +76,8 @@ class Crawler:
         """
         self._patience_s, self._most_bytes = patience_s, most_bytes
         self._url = url
+        #: Called before each request, with the number of what was found so far.
+        self.looking: Callable[[int], None] = lambda found: None
         self._address = address
         self._trust = trust or Trust()
         self._host = urlsplit(url).netloc
@@ -259,6 +261,7 @@ class Crawler:
 
     def _get(self, path: str, accept: str) -> tuple[http.client.HTTPResponse, bytes]:
         fields = {"Host": self._host, "Accept": accept, "Accept-Encoding": ACCEPT_ENCODING}
+        self.looking(len(self.resources))
         for attempt in range(2):
             try:
                 self._connection.request("GET", path, headers=fields)

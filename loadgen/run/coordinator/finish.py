@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -105,9 +106,10 @@ class Finish:
         for file, text in ((self._junit, junit.document), (self._summary, markdown.document)):
             if file:
                 try:
+                    Path(file).parent.mkdir(parents=True, exist_ok=True)
                     write(file, text(result))
-                except LoadgenError as error:
-                    code = _complain(error)
+                except (LoadgenError, OSError) as error:
+                    code = _complain(LoadgenError(str(error)))
         step = os.environ.get(_STEP_SUMMARY)
         if step:
             try:
@@ -134,12 +136,21 @@ class Views:
 
 
 def check_writable(folder: Path, option: str = "--out") -> None:
-    """Make the *folder* of an output; :exc:`UsageError` before the run, not after it."""
+    """See that *folder* can be made and written to; :exc:`UsageError` before the run, not after it.
+
+    A folder that was not there is not there afterwards: a run that does not begin leaves nothing behind.
+    """
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{option} {folder}: {error.strerror}; give a folder that can be made") from None
-    if not os.access(folder, os.W_OK):
+    finally:
+        is_writable = os.access(folder, os.W_OK)
+        for one in missing:
+            with contextlib.suppress(OSError):  # somebody else has put something there
+                one.rmdir()
+    if not is_writable:
         raise UsageError(f"{option} {folder}: it cannot be written to; give another folder")
 
 

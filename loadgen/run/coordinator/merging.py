@@ -6,11 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from loadgen.histogram import Histogram
 from loadgen.live import Totals
 from loadgen.results import NodeResult, Second
 from loadgen.run.messages.job import NodeAddress
 from loadgen.run.messages.report import Report
+from loadgen.verdict import herd
 from loadgen.verdict.latencies import Latencies
 from loadgen.verdict.thresholds import PERCENTS
 
@@ -56,6 +59,9 @@ class ReportMerger:
         self.totals = Totals()
         self.histograms = {name: Histogram() for name in HISTOGRAMS}
         self.latencies = Latencies(self.histograms["corrected"], self.histograms["failed"])
+        #: By second and node: requests sent, and whether it ran, as far as its clients can tell.
+        self._asked: list[list[int]] = []
+        self._up: list[list[bool]] = []
         self._of_nodes = [Histogram() for _ in nodes]
         self._node_errors: Counter[int] = Counter()
         self._node_bytes = [[0, 0] for _ in nodes]
@@ -112,12 +118,32 @@ class ReportMerger:
                     of_second[name].add_counted(counters)
         second.latency_ms = Latencies(of_second["corrected"], of_second["failed"]).bounds(SHOWN)
         second.push_ms = of_second["push"].percentile(99) / 1000
+        self._note_asked(reports, second)
         self.series.append(second)
         self.totals.count(second)
         self.totals.counts = dict(self.counts)
         self.totals.latency_ms = self.latencies.bounds(SHOWN)
         self.totals.lag_p99_ms = self.histograms["lag"].percentile(99) / 1000
         return second
+
+    def _note_asked(self, reports: Sequence[Report], second: Second) -> None:
+        """Note whom clients asked; a node whose attempts fail is away until it answers something again."""
+        asked = [0] * len(self._nodes)
+        answered: Counter[int] = Counter()
+        for report in reports:
+            for node, count in enumerate(report.asked[: len(asked)]):
+                asked[node] += count
+            for name in report.histograms:
+                if name.startswith("node:"):
+                    answered[int(name.removeprefix("node:"))] += 1
+        before = self._up[-1] if self._up else [True] * len(asked)
+        self._asked.append(asked)
+        self._up.append(
+            [
+                answered[node] > 0 or (up and not second.node_errors.get(self._nodes[node].id))
+                for node, up in enumerate(before)
+            ]
+        )
 
     @property
     def cpu_seconds(self) -> float:
@@ -150,7 +176,7 @@ class ReportMerger:
         """What measures that are infinite are at least."""
         return dict(zip(PERCENTS, self.latencies.bounds(list(PERCENTS.values())), strict=True))
 
-    def measures(self) -> dict[str, float]:
+    def measures(self, is_over: bool = True) -> dict[str, float]:
         """What thresholds may name, see :data:`loadgen.verdict.thresholds.MEASURES`.
 
         Infinite: the latency of a request that failed; absent: that of which there was nothing.
@@ -161,9 +187,10 @@ class ReportMerger:
             if self.histograms[kind].count:
                 found[name] = self.histograms[kind].percentile(percent) / 1000
         counts = self.counts
-        shares = [node.requests for node in self.nodes()]
-        if sum(shares):
-            found["herd"] = max(shares) * len(shares) / sum(shares)
+        if is_over:  # of all seconds, so not in each of them
+            found |= herd.measures(np.array(self._asked, float), np.array(self._up, bool))
+        if "herd_1s_mean" in found:
+            found["herd"] = found["herd_1s_mean"]
         if shaken := counts["handshakes_full"] + counts["handshakes_resumed"]:
             found["resumed_share"] = counts["handshakes_resumed"] / shaken
         if checked := counts["not_modified"] + counts["bodies"]:

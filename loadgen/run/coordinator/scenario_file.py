@@ -102,8 +102,28 @@ def _table(place: str) -> Any:
     return kind
 
 
+def _place(text: str) -> str:
+    """A place like ``$.session.think.kind`` as people write it."""
+    return re.sub(r"\[\.\.\.\]|\[\d+\]", "", text.removeprefix("$."))
+
+
+def _choices(place: str) -> list[str]:
+    """The words that may stand at a place whose type is a choice."""
+    table, _, name = re.sub(r"\[[^]]*\]$", "", place).rpartition(".")
+    kind = next(one.type for one in msgspec.structs.fields(_table(table)) if one.name == name)
+    waiting, words = [kind], []
+    while waiting:
+        one = waiting.pop()
+        given = get_args(one)
+        waiting += [each for each in given if not isinstance(each, str)]
+        words += [each for each in given if isinstance(each, str) and each]
+    return words
+
+
 def _clearer(text: str) -> str:
     """The *text* of msgspec's error, with the key that was probably meant."""
+    if (wrong := re.match(r"Invalid enum value '(.*)' - at `(.+)`", text)) is not None:
+        return f"{_place(wrong[2])}: there is no {wrong[1]!r}; there are {', '.join(_choices(wrong[2]))}"
     match = re.search(r"unknown field `(.+?)`(?: - at `(.+)`)?", text)
     if match is None:
         return text

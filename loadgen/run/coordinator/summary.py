@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from loadgen.charts.numbers import milliseconds
 from loadgen.results import Result
+from loadgen.verdict.herd import WIDTHS_S
 from loadgen.verdict.thresholds import PERCENTS, told
 
 _COLOURS = {"ok": "green", "threshold": "red", "invalid": "yellow", "error": "red", "interrupted": "yellow"}
@@ -43,7 +45,7 @@ def rows(result: Result) -> list[tuple[str, str]]:
         ("failed", f"{counts.get('failed', 0):,}, {measures.get('error_share', 0):.2%} of requests; "
                    f"{counts.get('retries', 0):,} retries, "
                    f"{counts.get('hedges', 0):,} hedges"),
-        ("by node", f"{shares}; greatest over mean {measures.get('herd', 0):.3f}"),
+        ("by node", f"{shares}{_herd(measures)}"),
     ]  # fmt: skip
     if "table_share" in measures:
         kinds = {name.removeprefix("shared_"): count for name, count in counts.items() if "shared_" in name}
@@ -69,6 +71,16 @@ def rows(result: Result) -> list[tuple[str, str]]:
 def _latency(result: Result, name: str) -> str:
     at_least = "at least " if name in result.at_least else ""
     return f"{name} {at_least}{milliseconds(result.measures[name])}"
+
+
+def _herd(measures: Mapping[str, float]) -> str:
+    told = "; ".join(
+        f"{width} s: mean {measures[f'herd_{width}s_mean']:.3f}, p95 {measures[f'herd_{width}s_p95']:.3f}, "
+        f"max {measures[f'herd_{width}s_max']:.3f}"
+        for width in WIDTHS_S
+        if f"herd_{width}s_mean" in measures
+    )
+    return f"; greatest over mean in windows of {told}" if told else ""
 
 
 def _checked(result: Result) -> int:

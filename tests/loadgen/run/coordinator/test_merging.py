@@ -88,7 +88,6 @@ class AddingTests(SynchronousTestCase):
         self.assertEqual(sum(second.answered for second in merged.series), 3)
         self.assertEqual((merged.totals.answered, merged.totals.statuses), (3, {"200": 3}))
         self.assertEqual([node.requests for node in merged.nodes()], [1, 2, 0, 0])
-        self.assertEqual(merged.measures()["herd"], 2 * 4 / 3)
         self.assertLess(abs(merged.measures()["p100"] - 40), 0.1)
         self.assertEqual([round(second.latency_ms[0]) for second in merged.series], [10, 20, 40])
         self.assertEqual([round(node.p50_ms) for node in merged.nodes()], [10, 20, 0, 0])
