@@ -303,6 +303,14 @@ class LiarTests(Runs):
                 self.assertIn(message, err)
                 self.assertNotIn("Traceback", err)
 
+    def test_a_run_that_does_not_begin_leaves_no_folder(self) -> None:
+        """Nor the folders above it."""
+        out = self.folder / "a" / "b"
+        code, _, err = run_command(
+            main, "run", str(self.scenario()), "--cluster", "http://127.0.0.1:1", "--out", str(out)
+        )
+        self.assertEqual((code, out.parent.exists()), (1, False), err)
+
     def test_a_full_disk_is_said_and_the_summary_printed(self) -> None:
         """What was measured is not lost without a word."""
         full = full_device()

@@ -128,6 +128,19 @@ class AddingTests(SynchronousTestCase):
         self.assertLess(abs(bounds["p100"] - 5), 0.1)
         self.assertEqual(merged.series[0].latency_ms[2], bounds["p99"])
 
+    def test_a_node_whose_attempts_fail_is_left_out_until_it_answers_again(self) -> None:
+        """The others share what was its: they are even."""
+        merged = ReportMerger(1, NODES)
+        for second in range(6):
+            report = reports([[(answer(2), START, "")] if second == 5 else []])[0]
+            report.second.at, report.last = second, second == 5
+            report.asked = [400, 400, 0 if 1 < second < 5 else 400, 400]
+            if second in (1, 2):
+                report.second.node_errors = {"n3": 7}
+            merged.report(0, report)
+        measures = merged.measures()
+        self.assertEqual((measures["herd"], measures["herd_1s_max"]), (1.0, 1.0))
+
     def test_all_that_may_be_named_is_measured(self) -> None:
         merged = ReportMerger(1, NODES)
         stats = IntervalStats(NAMES)
@@ -135,7 +148,7 @@ class AddingTests(SynchronousTestCase):
         stats.ended(ask(), answer(), "")
         stats.pushed([MS])
         stats.shaken([Handshake(0, 0, MS), Handshake(0, 1, MS)])
-        merged.report(0, stats.close(Counter(requests=1, bodies=1), 0, 0))
+        merged.report(0, stats.close(Counter(requests=1, bodies=1), 0, 0, [100] * len(NODES)))
         of_nodes = {"table_share"}  # with --state: what the nodes have counted
         self.assertEqual(set(merged.measures()) | of_nodes, set(MEASURES))
 

@@ -253,3 +253,18 @@ class ReadingTests(SynchronousTestCase):
             'v = 1\ntitle = "x"\nusers = 1\nduration_s = 1\n[arrivals]\nkind = "replay"\nfile = "rates.csv"\n'
         )
         self.assertEqual(read(folder / "day.toml").arrivals.file, "rates.csv")
+
+
+class ChoiceTests(SynchronousTestCase):
+    """Words of which there are few."""
+
+    def test_a_wrong_one_is_told_with_those_that_there_are(self) -> None:
+        for tables, place, words in (
+            ({"policy": "smrt"}, "policy", "smart, least-loaded, two-choices, random, one"),
+            ({"sockets": {"topics": ["lod"]}}, "sockets.topics", "load, changed"),
+            ({"events": [{"at_s": 0, "effect": "none"}]}, "events.effect", "version, failure"),
+        ):
+            with self.assertRaises(UsageError) as caught:
+                parse({**LEAST, **tables}, "x.toml", Path())
+            self.assertIn(f"x.toml: {place}: there is no ", str(caught.exception))
+            self.assertTrue(str(caught.exception).endswith(f"there are {words}"), caught.exception)
