@@ -16,8 +16,10 @@ from loadgen.logs.entries import parse
 from loadgen.models.think import Think, sample
 from loadgen.record import pages, sessions
 from loadgen.record.traffic import Traffic
+from loadgen.results import load
 from loadgen.run.coordinator.scenario_file import read
 from tests.commands import run_command
+from tests.loadgen.run.coordinator.liar import running
 
 BEGIN = 1_700_000_000
 
@@ -81,6 +83,27 @@ class RecordTests(SynchronousTestCase):
         # The fit is shown: data beside each law, with the distance.
         for word in ("p90", "data", "lognormal *", "weibull", "geometric *", "Zipf", "distance"):
             self.assertIn(word, out)
+
+    def test_run_takes_the_scenario_as_it_is(self) -> None:
+        lines = [line.replace("/page/", "/?").replace("/style.css", "/a.css") for line in json_lines(60)]
+        self.record(lines)
+        out = self.folder / "out"
+        with running() as server:
+            arguments = (
+                str(self.made),
+                "--cluster",
+                server.url,
+                "--out",
+                str(out),
+                "--duration",
+                "2",
+                "--users",
+                "900",
+            )
+            code, said, err = run_command(main, "run", *arguments)
+        # A busy machine makes a run invalid.
+        self.assertIn(code, (0, 3), said + err)
+        self.assertGreater(load(out).counts["page_views"], 0)
 
     def test_the_curve_is_squeezed_and_its_rates_stay(self) -> None:
         self.record(list(json_lines(600)), "--duration", "60")
