@@ -2,7 +2,8 @@
 
 * ``interface.py``: what a fast path is;
 * ``twin.py``: the specification, in Python; serves where there is no compiler.  It consists of
-  ``recognise.py`` (requests), ``answerer.py`` (answers), ``acceptor.py`` and ``connection.py``;
+  ``recognise.py`` (requests), ``answerer.py`` (answers), ``frames.py`` (of WebSockets), ``sockets.py`` (all
+  of these), ``acceptor.py`` and ``connection.py``;
 * ``native.py`` over ``src/``: the same in C11 (``build.py`` compiles it);
 * ``buckets.py``: token buckets, as the Twisted side takes from them;
 * ``reactor.py``: the reactor of a worker, which lets its fast path wait for both;
@@ -27,11 +28,13 @@ In ``src/``, a header and mostly a source of each name; headers include only tho
     edge_guard       who may: what is decided here, and what is let go
     edge_changes     what has changed since a state of the site
     edge_answer      request bytes in, answer bytes out: which answer a request gets
+    edge_frames      the same of a WebSocket's frames
 
 and with sockets::
 
     edge_peers       counts of connections by address
     edge_loop        all connections: accepting, events, deadlines, the interface
+    edge_sockets     WebSockets of the push service: whose turn it is, pushes, pings
     edge_connection  one connection: its buffer, states, receiving, sending
     edge_sealed      receiving and sending over TLS
     edge_shaking     connections that have not agreed upon TLS yet: hellos, handshakes

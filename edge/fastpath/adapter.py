@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from twisted.internet.interfaces import IReadDescriptor
 from twisted.internet.task import LoopingCall
@@ -39,11 +39,18 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IProtocolFactory
 
-    from edge.fastpath.interface import FastPath, Handoff
+    from edge.fastpath.interface import FastPath, Handoff, SocketState
     from edge.tls.interface import RecordLayer
 
 #: Seconds between two looks at the deadlines of the resting connections.
 TICK_SECONDS = 1.0
+
+
+class ResumingProtocol(Protocol):
+    """The protocol of a connection that returns as a WebSocket."""
+
+    def resume(self, socket: SocketState) -> None:
+        """The connection is this WebSocket of the push service."""
 
 
 class _Listener(NamedTuple):
@@ -161,6 +168,8 @@ class Adapter:
             self._drop(sock, handoff.layer)
             return
         transport.protocol.makeConnection(transport)
+        if handoff.socket is not None:
+            cast("ResumingProtocol", transport.protocol).resume(handoff.socket)
         transport.deliver(handoff.data)
 
     def _transport(

@@ -9,6 +9,8 @@ from edge.access.buckets import PythonBuckets
 from edge.access.patterns import Patterns, is_sure, tells
 from edge.addresses.redirects import LEADING
 from edge.cache.record import opaque, own_tag
+from edge.fastpath import frames
+from edge.fastpath.frames import Counted
 from edge.fastpath.interface import Next, Settings
 from edge.fastpath.recognise import Fields, Request, Unrecognised, recognise
 from edge.http import changes
@@ -339,6 +341,23 @@ class PythonAnswerer:
             head = head_plain(200, self._date, length, entry.lines_200, b"", close)
         self.counters.add(_OK)
         return [self._finished(head), answer.body if request.method == b"GET" else b""]
+
+    def answer_frames(self, state: Counted, now: int, data: bytes) -> tuple[bytes, int, Next]:
+        """Answer what is in *data*, as :func:`edge.fastpath.frames.answer`."""
+        self.reader.enter()
+        try:
+            return frames.answer(self.since, state, now, data)
+        finally:
+            self.reader.leave()
+
+    def since(self, site: int, state: bytes) -> bytes | None:
+        """What has changed at a site since *state*, b"": nothing; None: not said here."""
+        entry = find_state(self.reader)
+        if entry is None or entry.body is None or entry.length > changes.HISTORY_BYTES:
+            return None
+        if not entry.confirmed:
+            return changes.UNKNOWN + b"\n"
+        return changes.since(entry.body, state, self._sites[site].prefix) or b""
 
     def _revalidate(self, request: Request, close: bool) -> list[bytes] | None:
         reader = self.reader

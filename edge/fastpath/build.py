@@ -137,11 +137,19 @@ ffibuilder.cdef(
         uint64_t pending_bytes;
     } edge_limits;
     bool edge_share(uint64_t size, uint64_t used, uint64_t held, uint64_t more);
+    #define EDGE_TOPICS ...
+    typedef struct {
+        bool is_socket;
+        uint8_t topics, choice;
+        uint16_t site, frames;
+        uint32_t seen[...];
+    } edge_socket_state;
     typedef struct {
         int32_t fd;
         uint32_t listener, tls;
         bool unnamed, proxied;
         uint8_t client[16];
+        edge_socket_state socket;
         uint8_t *data;
         uint64_t length, sealed_length;
     } edge_handoff;
@@ -162,7 +170,14 @@ ffibuilder.cdef(
     const edge_handoff *edge_loop_handoffs(const edge_loop *loop);
     void edge_loop_taken(edge_loop *loop);
     void edge_loop_tick(edge_loop *loop);
-    int edge_loop_adopt(edge_loop *loop, int fd, uint32_t tls, const uint8_t *sealed, uint64_t sealed_length);
+    int edge_loop_adopt(edge_loop *loop, int fd, uint32_t tls, const uint8_t *sealed, uint64_t sealed_length,
+                        const edge_socket_state *socket);
+    int edge_loop_publish(edge_loop *loop, uint32_t topic, uint32_t sites, int64_t site, const uint8_t *bytes,
+                          uint32_t length, uint32_t edition);
+    void edge_loop_push_round(edge_loop *loop, uint32_t turns, uint32_t topics, uint32_t rare,
+                              uint32_t rounds);
+    uint32_t edge_loop_push_all(edge_loop *loop, uint32_t topics, uint32_t turns);
+    uint32_t edge_loop_sockets(const edge_loop *loop);
     int edge_loop_use_tls(edge_loop *loop, const edge_tls_functions *functions, edge_tls *tls);
     int edge_loop_secure(edge_loop *loop, uint32_t number, edge_tls_context *context);
     void edge_loop_proxies(edge_loop *loop, const edge_networks *proxies, const edge_networks *trusted);
@@ -174,6 +189,11 @@ ffibuilder.cdef(
     void edge_loop_advance(edge_loop *loop, uint32_t seconds);
 
     typedef enum { EDGE_NEXT_RECEIVE, EDGE_NEXT_ANSWER, EDGE_NEXT_HAND_OFF, EDGE_NEXT_CLOSE } edge_next;
+    typedef struct { uint32_t second; uint16_t count, site; bool closing; } edge_frames;
+    edge_next edge_native_frames(edge_answerer *answerer, edge_frames *frames, uint32_t now,
+                                 const uint8_t *in, size_t length, uint8_t *copy, size_t *written,
+                                 size_t *consumed);
+    #define EDGE_HEADS_BYTES ...
     edge_next edge_native_answer(edge_answerer *answerer, const uint8_t *in, size_t length, uint8_t *copy,
                                  size_t capacity, size_t *written, size_t *consumed);
     edge_answerer *edge_native_answerer(const edge_table *table);
@@ -199,6 +219,20 @@ ffibuilder.set_source(
             memcpy(copy, out.pieces[i].iov_base, out.pieces[i].iov_len);
             copy += out.pieces[i].iov_len;
         }
+        *written = out.total;
+        edge_table_leave(&answerer->table);
+        return next;
+    }
+
+    /* The same of edge_frames_answer; there has to be room for EDGE_HEADS_BYTES. */
+    static edge_next edge_native_frames(edge_answerer *answerer, edge_frames *frames, uint32_t now,
+                                        const uint8_t *in, size_t length, uint8_t *copy, size_t *written,
+                                        size_t *consumed)
+    {
+        static edge_output out;
+        edge_table_enter(&answerer->table);
+        edge_next next = edge_frames_answer(answerer, frames, now, in, length, &out, consumed);
+        memcpy(copy, out.heads, out.used);
         *written = out.total;
         edge_table_leave(&answerer->table);
         return next;

@@ -26,10 +26,12 @@ class State(Enum):
     LINGER = auto()
     #: Twisted, which has it.
     HANDED = auto()
+    #: A WebSocket of the push service: a frame, or time to ping.
+    SOCKET = auto()
 
 
 _S = State
-_ALL = frozenset(State)
+_ALL = frozenset(State) - {State.SOCKET}
 _AFTER_TLS = _ALL - {State.HANDSHAKE}
 #: The states that may follow each.
 TRANSITIONS = {
@@ -37,9 +39,10 @@ TRANSITIONS = {
     _S.IDLE: _ALL,
     _S.HANDSHAKE: _AFTER_TLS - {_S.READING},
     _S.READING: _AFTER_TLS,
-    _S.WRITING: frozenset({_S.IDLE, _S.HANDSHAKE, _S.LINGER, _S.FREE}),
+    _S.WRITING: frozenset({_S.IDLE, _S.HANDSHAKE, _S.LINGER, _S.FREE, _S.SOCKET}),
     _S.LINGER: frozenset({_S.FREE}),
-    _S.HANDED: frozenset({_S.IDLE, _S.FREE}),
+    _S.HANDED: frozenset({_S.IDLE, _S.FREE, _S.SOCKET}),
+    _S.SOCKET: frozenset({_S.SOCKET, _S.WRITING, _S.LINGER, _S.HANDED, _S.FREE}),
 }
 
 
@@ -69,6 +72,7 @@ class Connection:
         "closing",
         "deadline",
         "input",
+        "is_socket",
         "listener",
         "output",
         "owed",
@@ -90,6 +94,7 @@ class Connection:
         self.owed = 0  # WRITING: what the peer had still to acknowledge when the deadline was set
         self.closing = False  # after the output is sent
         self.watched = False  # in the epoll set
+        self.is_socket = False  # a WebSocket of the push service
         self.unnamed = False  # its proxy has still to say whom it has accepted
         self.client: bytes | None = None  # whom its proxy has said that it has
 

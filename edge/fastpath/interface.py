@@ -99,6 +99,20 @@ class Settings:
     trusted: Networks = NOWHERE
 
 
+class SocketState(NamedTuple):
+    """A WebSocket of the push service between two frames, on its way from or to the fast path."""
+
+    #: The number of its site.
+    site: int
+    #: Bits of topics by number: what it gets, and what it may ask for.
+    topics: int
+    choice: int
+    #: The edition that it has got, by topic.
+    seen: tuple[int, ...]
+    #: Frames of the peer in the present second.
+    frames: int = 0
+
+
 class Handoff(NamedTuple):
     """A connection that moves to Twisted.  The receiver owns *fd* until it calls release or adopt."""
 
@@ -113,6 +127,8 @@ class Handoff(NamedTuple):
     unnamed: bool = False
     #: Whom it is with, as its proxy has said: 16 bytes (:mod:`edge.networks`); None: with its peer.
     client: bytes | None = None
+    #: It is a WebSocket of the push service, and *data* begins with a frame; None: it is none.
+    socket: SocketState | None = None
 
 
 class Next(Enum):
@@ -165,11 +181,12 @@ class FastPath(Protocol):
     def tick(self) -> None:
         """To be called about every second: closes what is past its deadline."""
 
-    def adopt(self, fd: int, layer: RecordLayer | None = None) -> None:
+    def adopt(self, fd: int, layer: RecordLayer | None = None, socket: SocketState | None = None) -> None:
         """Take back a connection handed off before, now between two requests (fd owned again).
 
-        *layer* moves back with it, with the bytes of a record that is not whole.  :exc:`OSError`: not handed
-        off, no memory to watch it, or this is closed; then both are the caller's as before.
+        *socket*: it has become a WebSocket of the push service, between two frames.  *layer* moves back with
+        it, with the bytes of a record that is not whole.  :exc:`OSError`: not handed off, no memory to watch
+        it, or this is closed; then both are the caller's as before.
         """
 
     def introduce(self, fd: int, client: bytes | None) -> None:
@@ -196,6 +213,29 @@ class FastPath(Protocol):
 
     def drain(self) -> None:
         """Stop accepting; close idle connections; answers from now on carry Connection: close."""
+
+    def publish(self, topic: int, frames: bytes, edition: int, site: int | None = None) -> None:
+        """From now on *frames* are the message of *topic* for WebSockets of *site* (None: of all).
+
+        Editions ascend, from 1; who has got this one or a later one does not get it.  :exc:`OSError`: there
+        is no such topic or site, or no memory.
+        """
+
+    def push_round(self, turns: int, topics: int, rare: int, rounds: int) -> None:
+        """Have the next *turns* WebSockets get what is new of *topics* (bits).
+
+        They take turns; of the *rare* topics each gets what is new only in one of so many *rounds*.  Who
+        still has bytes waiting gets nothing, and what is new then in its next turn.
+        """
+
+    def push_all(self, topics: int, turns: int) -> int:
+        """Have all WebSockets get what is new of *topics*, *turns* of them at once: how many are left.
+
+        *topics* 0: go on with those who were left.
+        """
+
+    def sockets(self) -> int:
+        """How many WebSockets rest here."""
 
     def connections(self) -> int:
         """How many are open: resting, being served and handed off."""

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from edge._native import ffi, lib
 from edge.errors import SegmentError
 from edge.fastpath.answerer import monotonic_ms
-from edge.fastpath.interface import Handoff, Next, Settings
+from edge.fastpath.interface import Handoff, Next, Settings, SocketState
 from edge.sites import ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from edge.access.patterns import Pattern
+    from edge.fastpath.frames import Counted
     from edge.fastpath.interface import Guarding
     from edge.networks import Networks
     from edge.sites import SiteHosts
@@ -198,6 +199,15 @@ class NativeAnswerer:
     def drain(self) -> None:
         self._answerer.draining = True
 
+    def answer_frames(self, state: Counted, now: int, data: bytes) -> tuple[bytes, int, Next]:
+        self._answerer.table.now_ms = self._now_ms()
+        written, consumed = ffi.new("size_t *"), ffi.new("size_t *")
+        frames = ffi.new("edge_frames *", {field: getattr(state, field) for field in state.__slots__})
+        copy = ffi.from_buffer(self._copy)
+        after = lib.edge_native_frames(self._answerer, frames, now, data, len(data), copy, written, consumed)
+        state.second, state.count = frames.second, frames.count
+        return bytes(self._copy[: written[0]]), consumed[0], _NEXT[after]
+
     def answer(self, data: bytes, date: bytes) -> tuple[bytes, int, Next]:
         ffi.memmove(self._answerer.date, date, 29)
         self._answerer.table.now_ms = self._now_ms()
@@ -208,6 +218,18 @@ class NativeAnswerer:
         if written[0] > _COPY_BYTES:
             raise ValueError(f"an output of {written[0]} bytes: there is room for {_COPY_BYTES}")
         return bytes(self._copy[: written[0]]), consumed[0], _NEXT[after]
+
+
+def _socket_of(state: Any) -> SocketState | None:
+    """The WebSocket that *state* tells of."""
+    if not state.is_socket:
+        return None
+    return SocketState(state.site, state.topics, state.choice, tuple(state.seen), state.frames)
+
+
+def _state_of(socket: SocketState) -> dict[str, Any]:
+    """An ``edge_socket_state``."""
+    return {"is_socket": True, **socket._asdict()}
 
 
 class NativeFastPath:
@@ -243,6 +265,7 @@ class NativeFastPath:
         self._answerer = lib.edge_loop_answerer(loop)
         lib.edge_loop_proxies(loop, _networks(settings.proxies), _networks(settings.trusted))
         self._sites = _tell_sites(self._answerer, settings.sites)
+        self._site_count = len(settings.sites)
         _allow_origins(self._answerer, settings.allow_origins)
         _set_hsts(self._answerer, settings.hsts)
         self._guards = _set_guards(self._answerer, settings.guarding)
@@ -287,20 +310,36 @@ class NativeFastPath:
         if taken.tls and self._tls is not None:
             partial = bytes(ffi.buffer(taken.data + taken.length, taken.sealed_length))
             layer = self._tls.layer_of(taken.tls, partial)
-        return Handoff(taken.fd, taken.listener, data, layer, taken.unnamed, client)
+        return Handoff(taken.fd, taken.listener, data, layer, taken.unnamed, client, _socket_of(taken.socket))
 
     def tick(self) -> None:
         lib.edge_loop_tick(self._loop)
 
-    def adopt(self, fd: int, layer: RecordLayer | None = None) -> None:
+    def adopt(self, fd: int, layer: RecordLayer | None = None, socket: SocketState | None = None) -> None:
         if self._loop is None or (layer is not None and self._tls is None):
             raise OSError(errno.EINVAL, "this fast path does not take it back")
+        state = ffi.NULL if socket is None else ffi.new("edge_socket_state *", _state_of(socket))
         if layer is None or self._tls is None:
-            _check(lib.edge_loop_adopt(self._loop, fd, 0, ffi.NULL, 0))
+            _check(lib.edge_loop_adopt(self._loop, fd, 0, ffi.NULL, 0, state))
             return
         owned = self._tls.owned(layer)
-        _check(lib.edge_loop_adopt(self._loop, fd, owned.state, owned.partial, len(owned.partial)))
+        _check(lib.edge_loop_adopt(self._loop, fd, owned.state, owned.partial, len(owned.partial), state))
         owned.surrender()
+
+    def publish(self, topic: int, frames: bytes, edition: int, site: int | None = None) -> None:
+        number = -1 if site is None else site
+        _check(
+            lib.edge_loop_publish(self._loop, topic, self._site_count, number, frames, len(frames), edition)
+        )
+
+    def push_round(self, turns: int, topics: int, rare: int, rounds: int) -> None:
+        lib.edge_loop_push_round(self._loop, turns, topics, rare, rounds)
+
+    def push_all(self, topics: int, turns: int) -> int:
+        return int(lib.edge_loop_push_all(self._loop, topics, turns))
+
+    def sockets(self) -> int:
+        return 0 if self._loop is None else int(lib.edge_loop_sockets(self._loop))
 
     def introduce(self, fd: int, client: bytes | None) -> None:
         if self._loop is None:

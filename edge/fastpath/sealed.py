@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IProtocol
 
-    from edge.fastpath.interface import FastPath
+    from edge.fastpath.interface import FastPath, SocketState
     from edge.tls.interface import RecordLayer
 
 
@@ -129,9 +129,9 @@ class SealedTransport(HandedOffTransport):  # type: ignore[override]
         """Whether ``doWrite`` asks no producer for more when all is sent: then it closes."""
         return self.producer is None or not (self.producerPaused or not self.streamingProducer)
 
-    def _give_back(self, descriptor: int) -> None:
+    def _give_back(self, descriptor: int, socket: SocketState | None) -> None:
         try:
-            self._fast_path.adopt(descriptor, self._layer)
+            self._fast_path.adopt(descriptor, self._layer, socket)
         except OSError:
             self._layer.discard()
             raise

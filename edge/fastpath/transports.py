@@ -24,7 +24,7 @@ from edge.networks import text_of_address
 if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
-    from edge.fastpath.interface import FastPath
+    from edge.fastpath.interface import FastPath, SocketState
 
 
 #: Bytes of a file that are read at once where they have to be: of so many the rest may wait here.
@@ -52,6 +52,9 @@ class ReturningProtocol(Protocol):
 
     def may_return(self) -> bool:
         """Whether the connection is between two requests, with no byte read and unanswered."""
+
+    def as_socket(self) -> SocketState | None:
+        """The WebSocket of the push service that it has become, when it may return; None: it is none."""
 
     def returned(self) -> None:
         """The fast path has the connection; the protocol hears nothing of it any more."""
@@ -221,6 +224,7 @@ class HandedOffTransport(MeasuredTransport):
         protocol: Any = self.protocol
         if not protocol.may_return():
             return  # it has begun something else, and will offer again
+        state = protocol.as_socket()
         self.unregisterProducer()
         self.stopReading()
         self.stopWriting()
@@ -228,15 +232,15 @@ class HandedOffTransport(MeasuredTransport):
         descriptor = self.socket.detach()
         del self.protocol, self.socket, self.fileno
         try:
-            self._give_back(descriptor)
+            self._give_back(descriptor, state)
         except OSError:  # no memory for it, and it is still ours: the client connects again
             self._fast_path.release(descriptor)
             os.close(descriptor)
         protocol.returned()
 
-    def _give_back(self, descriptor: int) -> None:
+    def _give_back(self, descriptor: int, socket: SocketState | None) -> None:
         """The descriptor is the fast path's; :exc:`OSError`: it is still ours."""
-        self._fast_path.adopt(descriptor)
+        self._fast_path.adopt(descriptor, socket=socket)
 
     # Twisted's overrides
 

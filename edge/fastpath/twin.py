@@ -20,7 +20,10 @@ from typing import TYPE_CHECKING
 from edge.fastpath.acceptor import Acceptor, Listener
 from edge.fastpath.answerer import PythonAnswerer
 from edge.fastpath.connection import OWED_BYTES, TRANSITIONS, Connection, State, unacknowledged
-from edge.fastpath.interface import Handoff, Next, Settings
+from edge.fastpath.frames import GOODBYE, PING
+from edge.fastpath.frames import answer as answer_frames
+from edge.fastpath.interface import Handoff, Next, Settings, SocketState
+from edge.fastpath.sockets import GONE_SECONDS, Resting, Sockets
 from edge.http.answer import error_answer
 from edge.http.dates import format_date
 from edge.networks import NO_ADDRESS, mapped, text_of_address
@@ -70,6 +73,7 @@ class PythonFastPath:
             self._epoll, settings.limits, self._count, settings.proxies, settings.trusted
         )
         self._connections: dict[int, Connection] = {}
+        self._sockets = Sockets(len(settings.sites))
         self._buffers = Pool(settings.limits.pending_bytes)
         self._handoffs: list[Handoff] = []
         self._watched = -1
@@ -130,6 +134,8 @@ class PythonFastPath:
         """The deadline of *connection* is over."""
         if connection.state == State.READING:
             self._head_too_slow(fd, connection)
+        elif connection.state == State.SOCKET:
+            self._silent(fd, connection)
         elif connection.state == State.IDLE:
             self._count(INDEX["timeouts_idle"])
             self._close(fd, connection)
@@ -144,17 +150,39 @@ class PythonFastPath:
             return self._keeps_pace(fd, connection)
         return self._lingers_on(fd, connection)
 
-    def adopt(self, fd: int, layer: RecordLayer | None = None) -> None:
+    def adopt(self, fd: int, layer: RecordLayer | None = None, socket: SocketState | None = None) -> None:
         connection = self._connections.get(fd)
         if connection is None or connection.state != State.HANDED or layer is not None:
             raise OSError(errno.EINVAL, "not a connection that was handed off")
-        if not self._draining:
+        if not self._draining or socket is not None:
             self._watch(fd, connection, _READ)
-        connection.socket = socket.socket(fileno=fd)
-        self._set_state(connection, State.IDLE)
+        connection.socket = _stream_of(fd)
         self._count(INDEX["returns"])
+        if socket is not None:
+            self._sockets.enter(fd, socket, int(self._now))
+            self._count(INDEX["sockets"])
+            self._rest(fd, connection)
+            return
+        self._set_state(connection, State.IDLE)
         if self._draining:
             self._drop(fd)
+
+    def publish(self, topic: int, frames: bytes, edition: int, site: int | None = None) -> None:
+        self._sockets.publish(topic, frames, edition, site)
+
+    def push_round(self, turns: int, topics: int, rare: int, rounds: int) -> None:
+        self._clocks()
+        for resting, due in self._sockets.turns(turns, topics, rare, rounds):
+            self._push(resting, due)
+
+    def push_all(self, topics: int, turns: int) -> int:
+        self._clocks()
+        for resting, due in self._sockets.hurry(topics, turns):
+            self._push(resting, due)
+        return self._sockets.left
+
+    def sockets(self) -> int:
+        return len(self._sockets)
 
     def introduce(self, fd: int, client: bytes | None) -> None:
         connection = self._connections.get(fd)
@@ -197,6 +225,8 @@ class PythonFastPath:
         for fd, connection in list(self._connections.items()):
             if connection.state == State.IDLE:
                 self._drop(fd)
+            elif connection.state == State.SOCKET:
+                self._rest(fd, connection)  # with a goodbye
 
     def connections(self) -> int:
         return len(self._connections)
@@ -234,6 +264,7 @@ class PythonFastPath:
 
     def _forget(self, fd: int) -> None:
         connection = self._connections.pop(fd)
+        self._leave_sockets(fd, connection)
         self._set_state(connection, State.FREE)
         self._buffers.give(connection.peer, connection.buffered)
         self._acceptor.leave(connection.peer)
@@ -281,6 +312,7 @@ class PythonFastPath:
             self._drop(fd)
             return
         connection.owed = 0
+        self._leave_sockets(fd, connection)
         self._set_state(connection, State.LINGER)
         self._watch(fd, connection, _READ)
 
@@ -299,9 +331,11 @@ class PythonFastPath:
         connection.socket.detach()
         connection.socket = None
         self._keep(fd, connection)
+        resting = self._leave_sockets(fd, connection)
+        state = None if resting is None else resting.state(int(self._now))
         self._set_state(connection, State.HANDED)
         self._handoffs.append(
-            Handoff(fd, connection.listener, data, None, connection.unnamed, connection.client)
+            Handoff(fd, connection.listener, data, None, connection.unnamed, connection.client, state)
         )
         self._count(INDEX["handoffs"])
 
@@ -358,7 +392,7 @@ class PythonFastPath:
         if connection is None:
             return  # closed earlier in this batch
         state = connection.state
-        if state in (State.IDLE, State.READING):
+        if state in (State.IDLE, State.READING, State.SOCKET):
             self._readable(fd, connection)
         elif state == State.WRITING:
             if event & (select.EPOLLERR | select.EPOLLHUP):
@@ -395,7 +429,7 @@ class PythonFastPath:
             client = connection.client or _client_of(connection.socket)
             answerer.receive_from(client, int(time.time() * 1e6))
         while True:
-            pieces, consumed, after = answerer.answer_pieces(data, self._date)
+            pieces, consumed, after = self._answer(fd, connection, data)
             data = data[consumed:]
             fresh = fresh or consumed > 0
             if pieces and not self._send(fd, connection, b"".join(pieces), data, after is Next.CLOSE):
@@ -413,12 +447,73 @@ class PythonFastPath:
             return
         if not self._keep(fd, connection, b"", data):
             return
+        if connection.is_socket:
+            self._rest(fd, connection)
+            return
         if not data:
             self._set_state(connection, State.IDLE)
         elif fresh:
             self._set_state(connection, State.READING)
         if not connection.watched:
             self._watch(fd, connection, _READ)
+
+    def _answer(self, fd: int, connection: Connection, data: bytes) -> tuple[list[bytes], int, Next]:
+        """Answers requests, or frames."""
+        if not connection.is_socket:
+            return self._answerer.answer_pieces(data, self._date)
+        resting, now = self._sockets.of(fd), int(self._now)
+        resting.heard = now
+        output, consumed, after = answer_frames(self._answerer.since, resting.frames, now, data)
+        return [output] if output else [], consumed, after
+
+    # ---- WebSockets ----
+
+    def _rest(self, fd: int, connection: Connection) -> None:
+        """All is answered, and taken: it rests until it has something to say, or is to be pinged."""
+        resting = self._sockets.of(fd)
+        connection.is_socket = True
+        self._set_state(connection, State.SOCKET)
+        connection.deadline = resting.deadline
+        if self._draining and not resting.frames.closing:
+            resting.frames.closing, resting.pinged = True, int(self._now)
+            self._say(fd, connection, GOODBYE)
+
+    def _leave_sockets(self, fd: int, connection: Connection) -> Resting | None:
+        """Forget that it is a WebSocket; which one it was, None: none."""
+        if not connection.is_socket:
+            return None
+        resting = self._sockets.of(fd)
+        self._sockets.leave(fd)
+        self._count(INDEX["sockets"], -1)
+        connection.is_socket = False
+        return resting
+
+    def _say(self, fd: int, connection: Connection, frames: bytes) -> None:
+        """Send *frames*, between two answers."""
+        connection.deadline = self._sockets.of(fd).deadline
+        self._send(fd, connection, frames, connection.input, False)
+
+    def _silent(self, fd: int, connection: Connection) -> None:
+        """It has been silent for too long."""
+        resting, now = self._sockets.of(fd), int(self._now)
+        if resting.frames.closing or now - resting.heard >= GONE_SECONDS:
+            if not resting.frames.closing:
+                self._count(INDEX["timeouts_idle"])
+            self._drop(fd)
+            return
+        resting.pinged = now
+        self._say(fd, connection, PING)
+
+    def _push(self, resting: Resting, topics: int) -> None:
+        """Bring one up to date in *topics*."""
+        connection = self._connections[resting.fd]
+        if resting.frames.closing or connection.state != State.SOCKET:
+            return
+        frames = self._sockets.take(resting, topics)
+        if frames:
+            self._say(resting.fd, connection, frames)
+
+    # ---- sending ----
 
     def _send(self, fd: int, connection: Connection, output: bytes, rest: bytes, closing: bool) -> bool:
         """Sends; False: not all of it was taken (the rest is kept) or the connection is broken."""
@@ -458,7 +553,7 @@ class PythonFastPath:
         if connection.closing:
             self._linger(fd, connection)
             return
-        self._set_state(connection, State.IDLE)
+        self._set_state(connection, State.SOCKET if connection.is_socket else State.IDLE)
         self._watch(fd, connection, _READ)
         self._serve(fd, connection, connection.input)
 
@@ -521,6 +616,10 @@ class PythonFastPath:
             self._answerer.log_is_awaited = False
             with contextlib.suppress(OSError):  # it is awake, or has gone
                 os.eventfd_write(self._wake, 1)
+
+
+def _stream_of(fd: int) -> socket.socket:
+    return socket.socket(fileno=fd)
 
 
 def _client_of(sock: socket.socket) -> bytes:

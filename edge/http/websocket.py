@@ -25,6 +25,8 @@ from wsproto.utilities import LocalProtocolError
 
 from edge.http.errors import BadRequest, Forbidden, UpgradeRequired
 
+#: Of a frame's second byte (RFC 6455 section 5.2): a bit; lengths up to SHORT; LONGER: in the next two bytes.
+MASK, SHORT, LONGER = 0x80, 125, 126
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TOKENS = re.compile(rb"[^\s,]+")
 
@@ -99,6 +101,18 @@ def framed(message: str) -> bytes:
     return _ENCODER.send(TextMessage(message))
 
 
+def length_of(size: int) -> bytes:
+    """The bytes that say the length of a payload of less than 64 KiB, from a server."""
+    return bytes((size,)) if size <= SHORT else bytes((LONGER,)) + size.to_bytes(2, "big")
+
+
+def unmasked(key: bytes, payload: bytes) -> bytes:
+    """A masked *payload* in clear, or the reverse."""
+    size = len(payload)
+    pad = (key * (size // 4 + 1))[:size]
+    return (int.from_bytes(payload, "big") ^ int.from_bytes(pad, "big")).to_bytes(size, "big")
+
+
 class _Incoming:
     """What is known of a connection on which something is incomplete."""
 
@@ -128,7 +142,8 @@ class WebSocket:
         "phase",
     )
 
-    def __init__(self, now: float, limits: Limits | None = None) -> None:
+    def __init__(self, now: float, limits: Limits | None = None, frames: int = 0) -> None:
+        """*frames*: of the peer, in the present second."""
         self.phase = Phase.OPEN
         #: Code and reason of the close, once there is one.
         self.close_code: int | None = None
@@ -138,7 +153,7 @@ class WebSocket:
         self._out: list[bytes] | None = None
         self._heard = self._pinged = now
         self._closing_at = now
-        self._second, self._frames = now, 0  # since when frames are counted, and how many there were
+        self._second, self._frames = now, frames  # since when frames are counted, and how many there were
 
     def receive(self, data: bytes, now: float) -> Iterator[str | bytes]:
         """What the peer sent: the whole messages in it, one after the other; to be iterated to the end.
@@ -194,6 +209,19 @@ class WebSocket:
                 self._send(Ping())
         elif self.phase is Phase.CLOSING and now - self._closing_at >= self._limits.close_seconds:
             self.phase = Phase.GONE
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is open, between two frames, with nothing to send."""
+        return self.phase is Phase.OPEN and self._incoming is None and self._out is None
+
+    def is_silent(self, now: float) -> bool:
+        """Whether nothing was heard for a second."""
+        return now - self._heard >= 1
+
+    def frames_of_second(self, now: float) -> int:
+        """Frames of the peer in the present second."""
+        return self._frames if now - self._second < 1 else 0
 
     def output(self) -> bytes:
         """What is to be sent now."""
@@ -258,7 +286,8 @@ def _is_whole(data: bytes) -> bool:
     """
     at = 0
     while at + 6 <= len(data):
-        if not data[at] & 0x80 or not 0x80 <= data[at + 1] <= 0xFD:  # FIN; MASK, and a length of 7 bits
+        size = data[at + 1] & ~MASK
+        if not data[at] & 0x80 or not data[at + 1] & MASK or size > LONGER:  # FIN, MASK, at most 16 bits
             return False
-        at += 6 + (data[at + 1] & 0x7F)
+        at += 6 + size if size <= SHORT else 8 + int.from_bytes(data[at + 2 : at + 4], "big")
     return at == len(data)

@@ -23,7 +23,7 @@ class FastPathEnd:
         self.released = 0
         self.full = False
 
-    def adopt(self, fd: int, layer: RecordLayer) -> None:
+    def adopt(self, fd: int, layer: RecordLayer, socket: object = None) -> None:
         """Take it, or say that there is no memory."""
         if self.full:
             raise OSError(errno.ENOMEM, "no memory")

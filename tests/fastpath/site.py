@@ -143,6 +143,13 @@ def published(workers: int = 4, answers: bool = False) -> Segment:
     return segment
 
 
+def put_state(segment: Segment, history: bytes) -> None:
+    """Have the entry of the state of the site be this *history* (:mod:`edge.http.changes`)."""
+    lines = b"Content-Type: text/plain\r\n"
+    one = _made(0, history, lines, b"")
+    writer_of(segment).put(Resource(b"/.edge/changes", 1_700_000_000, (one,)), counts=False)
+
+
 def writer_of(segment: Segment) -> Writer:
     """A writer that goes on with what is in *segment*."""
     writer = Writer(segment)

@@ -37,6 +37,9 @@ class Taking(Protocol):
         self.transport.write(b"ok")
         self.transport.offer_return()  # type: ignore[attr-defined]
 
+    def as_socket(self) -> None:
+        """None: it is no WebSocket."""
+
     def may_return(self) -> bool:
         """As the test says."""
         return self.willing
@@ -166,7 +169,7 @@ class AdapterTests(TestCase):
         events: list[tuple[str, int]] = []
         release, close = self.fast_path.release, os.close
 
-        def refuse(fd: int) -> None:
+        def refuse(fd: int, socket: object) -> None:
             events.append(("refused", fd))
             raise OSError(errno.ENOMEM, "no memory to watch it")
 

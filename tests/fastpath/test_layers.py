@@ -17,6 +17,7 @@ TLS = SOURCES.parents[1] / "tls" / "src"
 SANS_IO = {
     "request",
     "answer",
+    "frames",
     "head",
     "output",
     "table",
@@ -33,7 +34,7 @@ SANS_IO = {
     "lines",
 }
 #: Sockets, epoll, the clock; ``peers`` makes no system call, but knows socket addresses.
-SHELL = {"loop", "connection", "peers", "sealed", "shaking"}
+SHELL = {"loop", "connection", "peers", "sealed", "shaking", "sockets"}
 #: The headers of the system that the sans-IO sources may include; ``sys/uio.h`` for ``struct iovec``.
 HARMLESS = {"stdbool.h", "stddef.h", "stdint.h", "string.h", "emmintrin.h", "sys/uio.h"}
 #: What ``sys/uio.h`` declares besides.

@@ -12,9 +12,10 @@ from edge.fastpath.twin import PythonFastPath
 from edge.table.segment import Segment
 from tests.fastpath import site
 from tests.fastpath.loop_suite import LoopSuite
+from tests.fastpath.socket_suite import SocketSuite
 
 
-class PythonFastPathTests(LoopSuite, SynchronousTestCase):
+class PythonFastPathTests(LoopSuite, SocketSuite, SynchronousTestCase):
     """The twin."""
 
     def make(self, segment: Segment, settings: Settings) -> FastPath:
@@ -22,7 +23,7 @@ class PythonFastPathTests(LoopSuite, SynchronousTestCase):
         return PythonFastPath(segment, 0, settings)
 
 
-class NativeFastPathTests(LoopSuite, SynchronousTestCase):
+class NativeFastPathTests(LoopSuite, SocketSuite, SynchronousTestCase):
     """The native build."""
 
     def make(self, segment: Segment, settings: Settings) -> FastPath:
@@ -37,6 +38,15 @@ class NativeFastPathTests(LoopSuite, SynchronousTestCase):
         self.settle()
         self.assertEqual(fastpath.connections(), 100)
         self.assertLessEqual(fastpath.memory() / 100, 32)  # type: ignore[attr-defined]
+
+    def test_a_resting_websocket_costs_at_most_96_bytes(self) -> None:
+        """The connection, and what it has got of each topic."""
+        self.socket()
+        for _ in range(99):
+            self.upgraded()
+        fastpath = self.fastpath
+        self.assertEqual((fastpath.connections(), fastpath.sockets()), (100, 100))
+        self.assertLessEqual(fastpath.memory() / 100, 96)  # type: ignore[attr-defined]
 
 
 class SelectTests(SynchronousTestCase):

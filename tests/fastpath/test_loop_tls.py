@@ -18,6 +18,7 @@ from edge.table.segment import Segment
 from edge.tls.native import NativeTls
 from tests.fastpath.loop_suite import ServingSuite
 from tests.fastpath.site import BIG, BODY, EMPTY, get
+from tests.fastpath.socket_suite import SocketSuite
 from tests.tls.handshakes import PyClient, StdClient, credential
 from tests.tls.peer import server_state
 
@@ -72,7 +73,7 @@ class TlsSocket:
         self.socket.close()
 
 
-class TlsLoopTests(ServingSuite, SynchronousTestCase):
+class TlsLoopTests(ServingSuite, SocketSuite, SynchronousTestCase):
     """The native build, with a listener that has a certificate."""
 
     def make(self, segment: Segment, settings: Settings) -> FastPath:

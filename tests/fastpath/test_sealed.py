@@ -51,6 +51,9 @@ class Recording(Protocol):
         self.happened.append("lost")
         self.reason = reason
 
+    def as_socket(self) -> None:
+        """None: it is no WebSocket."""
+
     def may_return(self) -> bool:
         """As the test says."""
         return self.willing

@@ -221,8 +221,8 @@ static void what_is_not_recognised_moves_and_returns(void)
     edge_loop_advance(v.loop, 1000);
     edge_loop_tick(v.loop);
     check(!at_end(fd), "but has no deadline here");
-    check(edge_loop_adopt(v.loop, theirs, 0, NULL, 0) == 0, "it can come back");
-    check(edge_loop_adopt(v.loop, theirs, 0, NULL, 0) == -EINVAL, "only once");
+    check(edge_loop_adopt(v.loop, theirs, 0, NULL, 0, NULL) == 0, "it can come back");
+    check(edge_loop_adopt(v.loop, theirs, 0, NULL, 0, NULL) == -EINVAL, "only once");
     say(fd, GET);
     settle(&v);
     check(answer(fd, text, sizeof text) && strstr(text, "200 OK"), "and is answered again");

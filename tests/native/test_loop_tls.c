@@ -253,7 +253,7 @@ static void turn(server *v)
         int fd = handoffs[i].fd;
         if (handoffs[i].tls && below(2)
             && !edge_loop_adopt(v->loop, fd, handoffs[i].tls, handoffs[i].data + handoffs[i].length,
-                                handoffs[i].sealed_length))
+                                handoffs[i].sealed_length, NULL))
             continue;
         if (handoffs[i].tls)
             edge_tls_native.discard(v->tls, handoffs[i].tls);

@@ -478,6 +478,22 @@ static bool answer_changes(edge_answerer *answerer, const edge_request *request,
     return true;
 }
 
+bool edge_answer_since(edge_answerer *answerer, unsigned site, edge_span asked, uint8_t *to, size_t *written)
+{
+    uint8_t *end = to;
+    edge_entry entry;
+    if (!find_state(answerer, &entry) || entry.length > EDGE_HISTORY_BYTES)
+        return false;
+    if (entry.confirmed) {
+        end = edge_changes_since(history_of(&entry), asked, site_prefix(answerer, site), to);
+    } else {
+        *end++ = '?';
+        *end++ = '\n';
+    }
+    *written = end ? (size_t)(end - to) : 0;
+    return true;
+}
+
 /* What the lines of an entry say themselves of who may read it: publishing writes the name so. */
 static bool has_own_cors(const edge_entry *entry)
 {

@@ -91,6 +91,10 @@ typedef enum {
 edge_next edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length, edge_output *out,
                       size_t *consumed);
 
+/* Writes what has changed for a site since the state asked, as edge_changes_since does: *written bytes, 0: nothing.
+ * false: it is not answered here. */
+bool edge_answer_since(edge_answerer *answerer, unsigned site, edge_span asked, uint8_t *to, size_t *written);
+
 /* The answer to a request that took too long, so many microseconds; it is logged, whatever log_every says. */
 void edge_answer_too_slow(edge_answerer *answerer, uint64_t waited_us, edge_output *out);
 

@@ -94,6 +94,8 @@ void edge_connection_forget(edge_loop *loop, int fd)
         edge_shaking_end(loop, c);
     else if (c->flags & EDGE_CONN_SEALED)
         loop->tls->discard(loop->tls_of, c->tls);
+    if (c->flags & EDGE_CONN_SOCKET_BIT)
+        edge_sockets_leave(loop, fd, NULL);
     edge_peers_leave(&loop->peers, c->peer);
     edge_connection_set_state(loop, c, EDGE_CONN_FREE);
     memset(c, 0, sizeof *c);
@@ -171,6 +173,8 @@ void edge_connection_linger(edge_loop *loop, int fd)
         edge_connection_drop(loop, fd);
         return;
     }
+    if (c->flags & EDGE_CONN_SOCKET_BIT)
+        edge_sockets_leave(loop, fd, NULL);
     if (c->flags & EDGE_CONN_SEALED) /* nothing is opened or sealed any more */
         loop->tls->discard(loop->tls_of, c->tls);
     c->flags &= (uint8_t)~EDGE_CONN_SEALED;
@@ -201,6 +205,9 @@ void edge_connection_hand_off(edge_loop *loop, int fd, const edge_received *rece
     handoff->data = copy;
     handoff->length = received->length;
     handoff->sealed_length = received->sealed_length;
+    handoff->socket.is_socket = false;
+    if (c->flags & EDGE_CONN_SOCKET_BIT)
+        edge_sockets_leave(loop, fd, &handoff->socket);
     edge_connection_set_state(loop, c, EDGE_CONN_HANDED);
     handoff->unnamed = c->flags & EDGE_CONN_UNNAMED;
     handoff->proxied = c->flags & EDGE_CONN_PROXIED;
@@ -301,6 +308,33 @@ static edge_sending output_send(edge_loop *loop, int fd, bool closing, const edg
     return EDGE_KEPT;
 }
 
+void edge_connection_push(edge_loop *loop, int fd)
+{
+    edge_connection *c = loop->connections + fd;
+    edge_received kept = {.length = 0};
+    if (c->buffer) { /* part of a frame: there is no output in it */
+        kept = (edge_received){.bytes = c->buffer->bytes, .length = c->buffer->input,
+                               .sealed = c->buffer->bytes + c->buffer->input, .sealed_length = c->buffer->sealed};
+    }
+    switch (output_send(loop, fd, false, &kept)) {
+    case EDGE_BROKEN:
+        edge_connection_drop(loop, fd);
+        break;
+    case EDGE_KEPT:
+        edge_connection_await_output(loop, fd);
+        break;
+    case EDGE_SENT:
+        break;
+    }
+}
+
+static edge_next answer(edge_loop *loop, int fd, const edge_received *received, size_t *consumed)
+{
+    if (loop->connections[fd].flags & EDGE_CONN_SOCKET_BIT)
+        return edge_sockets_answer(loop, fd, received->bytes, received->length, consumed);
+    return edge_answer(&loop->answerer, received->bytes, received->length, &loop->output, consumed);
+}
+
 void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
 {
     edge_connection *c = loop->connections + fd;
@@ -309,7 +343,7 @@ void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
     size_t consumed;
     prepare(loop, fd);
     do {
-        next = edge_answer(&loop->answerer, received.bytes, received.length, &loop->output, &consumed);
+        next = answer(loop, fd, &received, &consumed);
         received.bytes += consumed;
         received.length -= consumed;
         if (consumed)
@@ -352,12 +386,17 @@ void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
             return;
         }
         edge_connection_keep(loop, c, buffer, 0, &received);
-        if (fresh)
-            edge_connection_set_state(loop, c, EDGE_CONN_READING);
     } else {
         buffer_drop(loop, c);
-        edge_connection_set_state(loop, c, EDGE_CONN_IDLE);
     }
+    if (c->flags & EDGE_CONN_SOCKET_BIT) {
+        edge_sockets_rest(loop, fd);
+        return;
+    }
+    if (!c->buffer)
+        edge_connection_set_state(loop, c, EDGE_CONN_IDLE);
+    else if (fresh)
+        edge_connection_set_state(loop, c, EDGE_CONN_READING);
     edge_connection_await_input(loop, fd);
 }
 
@@ -392,7 +431,10 @@ static void taken(edge_loop *loop, int fd)
     memcpy(loop->input, buffer->bytes + buffer->output, length);
     memcpy(loop->sealed, buffer->bytes + buffer->output + length, sealed);
     buffer_drop(loop, c);
-    edge_connection_set_state(loop, c, c->flags & EDGE_CONN_SHAKING ? EDGE_CONN_HANDSHAKE : EDGE_CONN_IDLE);
+    edge_connection_set_state(loop, c,
+                              c->flags & EDGE_CONN_SHAKING      ? EDGE_CONN_HANDSHAKE
+                              : c->flags & EDGE_CONN_SOCKET_BIT ? EDGE_CONN_SOCKET
+                                                                : EDGE_CONN_IDLE);
     if (edge_connection_watch(loop, fd, READABLE))
         edge_connection_drop(loop, fd);
     else if (c->flags & EDGE_CONN_SHAKING)
@@ -474,6 +516,7 @@ void edge_connection_ready(edge_loop *loop, int fd, uint32_t events)
     case EDGE_CONN_IDLE:
     case EDGE_CONN_HANDSHAKE:
     case EDGE_CONN_READING:
+    case EDGE_CONN_SOCKET:
         if (c->flags & EDGE_CONN_SHAKING)
             edge_shaking_readable(loop, fd);
         else if (c->flags & EDGE_CONN_SEALED)

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "edge_loop.h"
+#include "edge_sockets.h"
 
 #define LISTENERS 64
 #define HANDSHAKES_BIT ((uint64_t)1 << 34) /* of an event: the set of handshakes */
@@ -32,7 +33,8 @@ typedef enum {
     EDGE_CONN_READING,
     EDGE_CONN_WRITING,
     EDGE_CONN_LINGER,
-    EDGE_CONN_HANDED
+    EDGE_CONN_HANDED,
+    EDGE_CONN_SOCKET
 } edge_conn_state;
 
 /* Bits of edge_connection.flags. */
@@ -43,7 +45,8 @@ enum {
     EDGE_CONN_SEALED = 1 << 3,             /* TLS; tls: a sealed state */
     EDGE_CONN_ENDED = 1 << 4,              /* SEALED: the peer has sent close_notify */
     EDGE_CONN_UNNAMED = 1 << 5,            /* HANDED: its proxy has still to say whom it has accepted */
-    EDGE_CONN_PROXIED = 1 << 6             /* its proxy has said whom: edge_loop.clients */
+    EDGE_CONN_PROXIED = 1 << 6,            /* its proxy has said whom: edge_loop.clients */
+    EDGE_CONN_SOCKET_BIT = 1 << 7          /* a WebSocket of the push service: edge_loop.sockets */
 };
 
 /* Bytes that outlive a turn: first output not taken yet (over TLS as it was sealed), then input not answered
@@ -93,6 +96,7 @@ struct edge_loop {
     edge_output output;
     edge_limits limits;
     edge_peers peers;
+    edge_sockets sockets;
     edge_connection *connections;
     uint8_t (*clients)[16]; /* whom they are with, if somebody wants to know: memory as it is used */
     edge_networks proxies;  /* who says first, by the PROXY protocol, whom it has accepted */
@@ -145,9 +149,10 @@ static inline void edge_connection_check(unsigned from, edge_conn_state to)
         [EDGE_CONN_IDLE] = TO(IDLE) | TO(HANDSHAKE) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
         [EDGE_CONN_READING] = TO(IDLE) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
         [EDGE_CONN_HANDSHAKE] = TO(IDLE) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
-        [EDGE_CONN_WRITING] = TO(IDLE) | TO(HANDSHAKE) | TO(LINGER) | TO(FREE),
+        [EDGE_CONN_WRITING] = TO(IDLE) | TO(SOCKET) | TO(HANDSHAKE) | TO(LINGER) | TO(FREE),
         [EDGE_CONN_LINGER] = TO(FREE),
-        [EDGE_CONN_HANDED] = TO(IDLE) | TO(FREE),
+        [EDGE_CONN_HANDED] = TO(IDLE) | TO(SOCKET) | TO(FREE),
+        [EDGE_CONN_SOCKET] = TO(SOCKET) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
     };
 #undef TO
     if (next[from] >> to & 1)
@@ -181,12 +186,16 @@ static inline void edge_connection_set_state(const edge_loop *loop, edge_connect
     case EDGE_CONN_LINGER:
         c->deadline = loop->now + LINGER_SECONDS;
         break;
+    case EDGE_CONN_SOCKET: /* edge_sockets_rest */
     case EDGE_CONN_FREE:
     case EDGE_CONN_HANDED:
         c->deadline = 0;
         break;
     }
 }
+
+/* The time of what is served next. */
+void edge_loop_clocks(edge_loop *loop);
 
 /* For these events from now on: 0, or -1 with errno. */
 int edge_connection_watch(edge_loop *loop, int fd, uint32_t events);
@@ -216,6 +225,8 @@ void edge_connection_await_input(edge_loop *loop, int fd);
 ssize_t edge_connection_send(edge_loop *loop, int fd, const uint8_t *bytes, size_t length);
 /* Whom a connection is with, as records have it: once, when that is known. */
 void edge_connection_set_client(edge_loop *loop, int fd, const struct sockaddr *address);
+/* Sends loop->output, between two answers; what is not taken is kept (WRITING), and what cannot be sent drops it. */
+void edge_connection_push(edge_loop *loop, int fd);
 /* Answers what was received; leaves the connection in its next state. */
 void edge_connection_serve(edge_loop *loop, int fd, edge_received received);
 /* What epoll says of it. */

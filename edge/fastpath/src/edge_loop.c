@@ -23,7 +23,7 @@
 #define LISTENER_BIT ((uint64_t)1 << 32)
 #define CALLER_BIT ((uint64_t)1 << 33)
 
-static void clocks(edge_loop *loop)
+void edge_loop_clocks(edge_loop *loop)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
@@ -181,9 +181,9 @@ edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits)
         loop->clients = NULL;
     loop->answerer.parse_address = edge_address_parse;
     loop->accepts = 1;
-    clocks(loop);
+    edge_loop_clocks(loop);
     if (loop->epoll < 0 || loop->timer < 0 || watch_caller(loop, loop->timer, EPOLLIN | EPOLLET) || !loop->connections
-        || !loop->clients
+        || !loop->clients || edge_sockets_open(&loop->sockets, loop->capacity)
         || edge_peers_open(&loop->peers, ((uint64_t *)(void *)table->header->hash_key)[1])) {
         edge_loop_free(loop);
         return NULL;
@@ -206,6 +206,7 @@ void edge_loop_free(edge_loop *loop)
         munmap(loop->connections, loop->capacity * sizeof *loop->connections);
     if (loop->clients)
         munmap(loop->clients, loop->capacity * sizeof *loop->clients);
+    edge_sockets_close(&loop->sockets);
     edge_peers_close(&loop->peers);
     for (int i = 0; i < loop->listener_count; i++)
         if (loop->listeners[i].context)
@@ -315,7 +316,7 @@ static void wake_log(const edge_loop *loop)
 static bool serve_events(edge_loop *loop, const struct epoll_event *events, int count)
 {
     bool caller = false, shaking = false;
-    clocks(loop);
+    edge_loop_clocks(loop);
     edge_table_enter(&loop->answerer.table);
     for (int i = 0; i < count; i++) {
         if (events[i].data.u64 & CALLER_BIT)
@@ -446,6 +447,9 @@ static void overdue(edge_loop *loop, int fd)
             return;
         count(loop, EDGE_C_TIMEOUTS_WRITE, 1);
         break;
+    case EDGE_CONN_SOCKET:
+        edge_sockets_overdue(loop, fd);
+        return;
     case EDGE_CONN_LINGER:
         if (edge_connection_lingers_on(loop, fd))
             return;
@@ -465,7 +469,7 @@ static void overdue(edge_loop *loop, int fd)
 
 void edge_loop_tick(edge_loop *loop)
 {
-    clocks(loop);
+    edge_loop_clocks(loop);
     if (loop->resume_accept && loop->now >= loop->resume_accept && !loop->draining) {
         loop->resume_accept = 0;
         for (int i = 0; i < loop->listener_count; i++)
@@ -485,7 +489,8 @@ void edge_loop_tick(edge_loop *loop)
         loop->highest--;
 }
 
-int edge_loop_adopt(edge_loop *loop, int fd, uint32_t tls, const uint8_t *sealed, uint64_t sealed_length)
+int edge_loop_adopt(edge_loop *loop, int fd, uint32_t tls, const uint8_t *sealed, uint64_t sealed_length,
+                    const edge_socket_state *socket)
 {
     edge_connection *c = loop->connections + fd;
     edge_received received = {.sealed = sealed, .sealed_length = sealed_length};
@@ -494,11 +499,16 @@ int edge_loop_adopt(edge_loop *loop, int fd, uint32_t tls, const uint8_t *sealed
         return -EINVAL;
     if (sealed_length && !(buffer = edge_connection_buffer(loop, c, 0, &received)))
         return -ENOMEM;
-    if (!loop->draining && edge_connection_watch(loop, fd, READABLE)) {
+    if ((!loop->draining || socket) && edge_connection_watch(loop, fd, READABLE)) {
         free(buffer);
         return -errno;
     }
-    edge_connection_set_state(loop, c, EDGE_CONN_IDLE);
+    if (socket && edge_sockets_enter(loop, fd, socket)) {
+        edge_connection_unwatch(loop, fd);
+        free(buffer);
+        return -ENOMEM;
+    }
+    edge_connection_set_state(loop, c, socket ? EDGE_CONN_SOCKET : EDGE_CONN_IDLE);
     count(loop, EDGE_C_RETURNS, 1);
     if (tls) {
         c->flags |= EDGE_CONN_SEALED;
@@ -506,9 +516,12 @@ int edge_loop_adopt(edge_loop *loop, int fd, uint32_t tls, const uint8_t *sealed
     }
     if (buffer) {
         edge_connection_keep(loop, c, buffer, 0, &received);
-        edge_connection_set_state(loop, c, EDGE_CONN_READING);
+        if (!socket)
+            edge_connection_set_state(loop, c, EDGE_CONN_READING);
     }
-    if (loop->draining)
+    if (socket)
+        edge_sockets_rest(loop, fd);
+    else if (loop->draining)
         edge_connection_close(loop, fd);
     return 0;
 }
@@ -543,7 +556,7 @@ int edge_loop_introduce(edge_loop *loop, int fd, const uint8_t *client)
     edge_connection_set_state(loop, c, EDGE_CONN_IDLE);
     for (int i = 0; i < loop->listener_count; i++)
         if (loop->listeners[i].number == c->listener) {
-            clocks(loop);
+            edge_loop_clocks(loop);
             edge_table_enter(&loop->answerer.table);
             begin(loop, fd, loop->listeners + i);
             edge_table_leave(&loop->answerer.table);
@@ -574,7 +587,7 @@ void edge_loop_drain(edge_loop *loop)
 {
     loop->draining = loop->answerer.draining = true;
     loop->accepts = ACCEPTS;
-    clocks(loop);
+    edge_loop_clocks(loop);
     edge_table_enter(&loop->answerer.table);
     for (int i = 0; i < loop->listener_count; i++) {
         if (loop->listeners[i].watched)
@@ -585,6 +598,8 @@ void edge_loop_drain(edge_loop *loop)
     for (uint32_t fd = 0; fd < loop->highest; fd++)
         if (loop->connections[fd].state == EDGE_CONN_IDLE)
             end_rest(loop, (int)fd);
+        else if (loop->connections[fd].state == EDGE_CONN_SOCKET)
+            edge_sockets_rest(loop, (int)fd); /* with a goodbye */
 }
 
 uint64_t edge_loop_connections(const edge_loop *loop)
@@ -597,11 +612,12 @@ uint64_t edge_loop_memory(const edge_loop *loop)
     return loop->open * (sizeof(edge_connection) + (edge_loop_knows_clients(loop) ? sizeof *loop->clients : 0))
            + loop->buffered
            + (loop->peers.used - 1) * (sizeof(edge_peer) + sizeof(uint32_t))
+           + loop->sockets.count * (sizeof(edge_socket) + sizeof(uint32_t))
            + (loop->tls ? loop->tls->memory(loop->tls_of) : 0);
 }
 
 void edge_loop_advance(edge_loop *loop, uint32_t seconds)
 {
     loop->advanced += seconds;
-    clocks(loop);
+    edge_loop_clocks(loop);
 }

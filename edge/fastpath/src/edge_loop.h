@@ -11,6 +11,12 @@
  *
  *     FREE                   ---> IDLE      accepted             (idle deadline; of TLS, head deadline)
  *     HANDED                 ---> IDLE      Twisted has given it back             (idle deadline)
+ *     HANDED                 ---> SOCKET    and it has become a WebSocket of the push service (ping deadline)
+ *     SOCKET WRITING         ---> SOCKET    all frames are answered, and taken            (ping deadline)
+ *     SOCKET                 ---> WRITING   part of what we say is not taken yet  (write deadline)
+ *     SOCKET                 ---> LINGER    both sides have said goodbye
+ *     SOCKET                 ---> HANDED    with a frame that is not recognised
+ *     SOCKET                 ---> FREE      closed
  *     IDLE WRITING           ---> HANDSHAKE TLS is not agreed upon yet            (head deadline)
  *     HANDSHAKE              ---> IDLE      it is; records follow                 (idle deadline)
  *     IDLE READING WRITING   ---> IDLE      all is answered, and taken            (idle deadline)
@@ -27,10 +33,12 @@
 #define EDGE_LOOP_H
 
 #include "edge_answer.h"
+#include "edge_frames.h"
 #include "edge_peers.h"
 #include "edge_tls.h"
 
 #define EDGE_HANDOFFS 256
+#define EDGE_TOPICS 8 /* of the push service */
 
 typedef struct {
     uint32_t connections, connections_per_address;
@@ -40,6 +48,14 @@ typedef struct {
     uint64_t pending_bytes; /* of buffers: partial requests, answers not taken; all connections together */
 } edge_limits;
 
+/* A WebSocket of the push service between two frames, on its way here or to the caller. */
+typedef struct {
+    bool is_socket; /* else there is none */
+    uint8_t topics, choice; /* bits: what it gets; what it may ask for */
+    uint16_t site, frames;  /* frames: of the peer, in the present second */
+    uint32_t seen[EDGE_TOPICS]; /* by topic: the edition that it has got */
+} edge_socket_state;
+
 typedef struct {
     int32_t fd;
     uint32_t listener;
@@ -47,6 +63,7 @@ typedef struct {
     bool unnamed;  /* its peer speaks the PROXY protocol, and nothing has been read: see edge_loop_introduce */
     bool proxied;  /* its peer has said that the connection is with client */
     uint8_t client[16];
+    edge_socket_state socket;
     uint8_t *data; /* malloc'ed; freed by edge_loop_taken */
     uint64_t length, sealed_length; /* sealed: of a record that is not whole, behind the others */
 } edge_handoff;
@@ -93,8 +110,19 @@ void edge_loop_taken(edge_loop *loop);
 void edge_loop_tick(edge_loop *loop);
 /* Takes back a connection that was handed off, now between two requests: 0, or -errno, and then the
  * connection stays handed off.  While draining it is closed.  With its sealed state (0: none), and the bytes of
- * a record that is not whole. */
-int edge_loop_adopt(edge_loop *loop, int fd, uint32_t tls, const uint8_t *sealed, uint64_t sealed_length);
+ * a record that is not whole; and as a WebSocket, if it has become one (NULL: it has not). */
+int edge_loop_adopt(edge_loop *loop, int fd, uint32_t tls, const uint8_t *sealed, uint64_t sealed_length,
+                    const edge_socket_state *socket);
+/* From now on this is the message of a topic, as frames, for WebSockets of this site out of so many (-1: of all sites).
+ * Editions ascend; who has got this one or a later one does not get it.  0 or -errno. */
+int edge_loop_publish(edge_loop *loop, uint32_t topic, uint32_t sites, int64_t site, const uint8_t *bytes,
+                      uint32_t length, uint32_t edition);
+/* The next WebSockets in turn get what is new of these topics (bits); of the rare ones only in one of so many rounds. */
+void edge_loop_push_round(edge_loop *loop, uint32_t turns, uint32_t topics, uint32_t rare, uint32_t rounds);
+/* All get what is new of these topics (0: of those of the last call), so many of them now: how many are left. */
+uint32_t edge_loop_push_all(edge_loop *loop, uint32_t topics, uint32_t turns);
+/* WebSockets here. */
+uint32_t edge_loop_sockets(const edge_loop *loop);
 /* Who speaks the PROXY protocol, and whose X-Forwarded-For is believed: from now on. */
 void edge_loop_proxies(edge_loop *loop, const edge_networks *proxies, const edge_networks *trusted);
 /* A connection that was handed off unnamed is with this client (NULL: with its peer), and begins: 0 or -errno; then

@@ -64,6 +64,12 @@ class Switched:
         self._closed = True
         self._exchange.cancel()
 
+    def as_socket(self) -> None:
+        """None: what is said we do not know."""
+
+    def returned(self) -> None:
+        """Never: it is no WebSocket of the push service."""
+
     # As a push producer of what the visitor gets
 
     def pauseProducing(self) -> None:

@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
     from twisted.web.http_headers import Headers
 
+    from edge.fastpath.interface import SocketState
     from edge.http.fields import Fields
     from edge.node.connection.context import ConnectionContext, ConnectionTransport
     from edge.node.connection.guarding import Verdict
@@ -528,11 +529,19 @@ class EdgeChannel(Protocol):
         self.answered(101)
         self._forget()
         self._leave(ConnectionEvent.UPGRADED)
+        self._become(protocol)
+        protocol.received(rest)
+
+    def resume(self, socket: SocketState) -> None:
+        """The fast path has had the connection as this WebSocket, and lets go of it."""
+        assert self.site.resume is not None, "then it would not have had one"
+        self._leave(ConnectionEvent.UPGRADED)
+        self._become(self.site.resume(socket))
+
+    def _become(self, protocol: Upgraded) -> None:
         self.transport.unregisterProducer()
         self._input.read(True)
-        upgraded = UpgradedChannel(self.site, self.transport, protocol)
-        protocol.connected(self.transport, upgraded.end)
-        protocol.received(rest)
+        protocol.connected(self.transport, UpgradedChannel(self.site, self.transport, protocol).end)
 
     # The end of the connection
 
@@ -608,6 +617,9 @@ class EdgeChannel(Protocol):
         """Whether nothing is begun, and the fast path may have the connection until the next request."""
         idle = self._life.state is ConnectionState.IDLE and self._next_turn is None
         return idle and not self.site.draining and not self._input.ended
+
+    def as_socket(self) -> None:
+        """None: it is between two requests."""
 
     def returned(self) -> None:
         """The fast path has the connection."""

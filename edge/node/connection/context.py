@@ -9,8 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from twisted.internet.interfaces import IAddress
 
+    from edge.fastpath.interface import SocketState
     from edge.networks import Networks
     from edge.node.connection.guarding import Guard
     from edge.node.connection.recording import RequestLog
@@ -118,6 +121,8 @@ class ConnectionContext(Protocol):
     streams: Any
     #: Whether connections stay for their next request.
     staying: Staying
+    #: Makes the :class:`.upgraded.Upgraded` that a WebSocket of the fast path was before; None: it has none.
+    resume: Callable[[SocketState], Any] | None
     #: Where answered requests are written down; None: nowhere.
     access_log: RequestLog | None
 

@@ -30,16 +30,18 @@ from edge.sites import ALONE, Hosts
 from edge.table.counters import INDEX
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from twisted.internet.interfaces import IAddress
 
+    from edge.fastpath.interface import SocketState
     from edge.networks import Networks
     from edge.node.connection.context import OpenConnection
     from edge.node.connection.guarding import Guard
     from edge.node.connection.recording import RequestLog
     from edge.node.connection.request import EdgeRequest
     from edge.node.connection.streamed import Streams
+    from edge.node.connection.upgraded import Upgraded
     from edge.sites import SiteHosts
 
 
@@ -90,6 +92,7 @@ class EdgeSite(Site):
         self.channels: set[OpenConnection] = set()
         self.streams: Streams | None = None
         self.guard: Guard | None = None
+        self.resume: Callable[[SocketState], Upgraded] | None = None
         self.staying = Staying()
         #: No further requests are wanted on any connection.
         self.draining = False

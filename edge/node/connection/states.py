@@ -9,6 +9,7 @@
     answering --answered--> idle
     idle --returned--> gone
     answering --upgraded--> gone
+    idle --upgraded--> gone
     handshake --last--> lingering
     idle --last--> lingering
     head --last--> lingering
@@ -99,6 +100,7 @@ TRANSITIONS: dict[tuple[ConnectionState, ConnectionEvent], ConnectionState] = {
     (_S.ANSWERING, _E.ANSWERED): _S.IDLE,
     (_S.IDLE, _E.RETURNED): _S.GONE,
     (_S.ANSWERING, _E.UPGRADED): _S.GONE,
+    (_S.IDLE, _E.UPGRADED): _S.GONE,  # it was before the fast path had it
     **{(state, _E.LAST): _S.LINGERING for state in SERVING},
     **{(state, _E.ABORTED): _S.ABORTING for state in (*SERVING, _S.LINGERING, _S.ABORTING)},
     **{(state, _E.LOST): _S.GONE for state in (*SERVING, _S.LINGERING, _S.ABORTING)},

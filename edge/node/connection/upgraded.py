@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from twisted.python.failure import Failure
 
+    from edge.fastpath.interface import SocketState
     from edge.node.connection.context import ConnectionContext
 
 
@@ -39,6 +40,12 @@ class Upgraded(Protocol):
 
     def lost(self) -> None:
         """The connection is gone."""
+
+    def as_socket(self) -> SocketState | None:
+        """The WebSocket that the fast path may have now; None: it is none, or something is incomplete."""
+
+    def returned(self) -> None:
+        """The fast path has the connection."""
 
 
 class UpgradedChannel:
@@ -95,6 +102,21 @@ class UpgradedChannel:
     def abort(self) -> None:
         """End the connection at once."""
         self._transport.abortConnection()
+
+    # What the transport asks before it goes back to the fast path: edge.fastpath.transports.ReturningProtocol
+
+    def may_return(self) -> bool:
+        """Whether the fast path may have the connection, as what it is now."""
+        return self._lingering is None and not self._site.draining and self.as_socket() is not None
+
+    def as_socket(self) -> SocketState | None:
+        """The WebSocket that it is."""
+        return self._upgraded.as_socket()
+
+    def returned(self) -> None:
+        """The fast path has the connection."""
+        self._site.channels.discard(self)
+        self._upgraded.returned()
 
     # As Twisted has it; when the peer ends its direction, the connection ends
 

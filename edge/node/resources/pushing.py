@@ -49,6 +49,8 @@ from twisted.internet.task import LoopingCall
 
 from edge.cache.followers import MOST, Due, Followers
 from edge.cache.group_history import GroupHistory
+from edge.fastpath.interface import SocketState
+from edge.fastpath.sockets import TOPICS as FAST_TOPICS
 from edge.http import questions
 from edge.http.changes import UNKNOWN, since, state_of
 from edge.http.errors import ProtocolError
@@ -66,6 +68,7 @@ from edge.table.site_state import find_state, state_since
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from edge.fastpath.interface import FastPath
     from edge.node.connection.request import EdgeRequest
     from edge.node.process.group_news import GroupNews
     from edge.sites import SiteHosts
@@ -91,8 +94,8 @@ LEAST_PERIOD, MOST_PERIOD = 1.0, TTL_MS / 1000 * 0.9
 LONGEST_ROUND = 120.0
 #: The part of a node's link that pushed load documents take at most.
 SHARE = 0.02
-#: Connections served in one turn of the reactor when it cannot wait: about 3 ms.
-URGENT_BATCH = 250
+#: Connections served in one turn of the reactor when it cannot wait: about 3 ms; of those in the fast path.
+URGENT_BATCH, FAST_BATCH = 250, 1000
 
 
 def period(connections: int) -> float:
@@ -155,6 +158,10 @@ class Pushing:
             call.clock = reactor
         #: By topic, ``load`` by site: the message, as frames; the number of the edition in which it was new.
         self._frames: dict[str, bytes] = {}
+        #: Where most of them rest; None: all are here.
+        self._fast_path: FastPath | None = None
+        self._fast_credit, self._fast_hurries = 0.0, False
+        self._sites = sites
         self._new_in = dict.fromkeys(TOPICS, 0)
         self._edition = 0
         self._sources: dict[str, Any] = {}
@@ -167,6 +174,21 @@ class Pushing:
         self._urgent_not_before = 0.0
         #: Topics that cannot wait.
         self._urgent: set[str] = set()
+
+    def share_with(self, fast_path: FastPath) -> None:
+        """From now on *fast_path* has those that may rest there."""
+        self._fast_path = fast_path
+        if self._counters is not None:
+            self._counters.set(INDEX["sockets"], 0)
+
+    @property
+    def count(self) -> int:
+        """How many there are, here and in the fast path."""
+        return len(self.sockets) + self._resting
+
+    @property
+    def _resting(self) -> int:
+        return 0 if self._fast_path is None else self._fast_path.sockets()
 
     def stop(self) -> None:
         """Look no more."""
@@ -199,31 +221,53 @@ class Pushing:
             choice = TOPICS if may_see_status(self._audience, request) else DEFAULT_TOPICS
             topics = _topics(head.query, choice)
             answer = accept(head.method, head.fields, own, self._origins[request.site_number or 0])
-            if len(self.sockets) >= self._most:
+            if self.count >= self._most:
                 raise ProtocolError("There are too many connections here; try another node.", status=503)
         except ProtocolError as refusal:
             request.refuse(refusal.status, refusal.explanation, refusal.lines)
             return
-        request.channel.upgrade(answer, PushSocket(self, topics, choice, request.prefix))
+        socket = PushSocket(self, topics, choice, request.prefix, request.site_number)
+        request.channel.upgrade(answer, socket)
+
+    def resume(self, state: SocketState) -> PushSocket:
+        """What *state* was before the fast path had it."""
+        prefix = self._sites[state.site].prefix
+        topics, choice = _named(state.topics), _named(state.choice)
+        socket = PushSocket(self, topics, choice, prefix, state.site, state.frames)
+        socket.seen = list(state.seen[: len(TOPICS)])
+        return socket
 
     # What a connection asks of us: edge.node.resources.pushsocket.Hub
 
     def joined(self, socket: PushSocket) -> None:
         """A new connection gets what is true now."""
-        if not self.sockets:
+        if not self._calls[0].running:
             self._compose()  # nobody has looked for a while
-        self.sockets.add(socket)
-        self._count()
-        self._begin()
+        self.came_back(socket)
         socket.greet(b"".join(self._frame(socket, topic) for topic in socket.topics))
         socket.seen = [self._edition] * len(TOPICS)
 
+    def came_back(self, socket: PushSocket) -> None:
+        """A connection is here, new or from the fast path."""
+        self.sockets.add(socket)
+        self._count(1)
+        self._begin()
+
+    def state_of(self, socket: PushSocket, frames: int) -> SocketState | None:
+        """What the fast path has to know of *socket*; None: it has none."""
+        if self._fast_path is None or socket.site is None:
+            return None
+        seen = (*socket.seen, *[0] * (FAST_TOPICS - len(TOPICS)))
+        return SocketState(socket.site, _bits(socket.topics), _bits(socket.choice), seen, frames)
+
     def left(self, socket: PushSocket) -> None:
         """A connection is gone, or about to go."""
+        if socket not in self.sockets:
+            return
         self.sockets.discard(socket)
         self._followers.leave(socket)
-        self._count()
-        if not self.sockets:
+        self._count(-1)
+        if not self.count:
             self._rest()
 
     def sent(self, count: int) -> None:
@@ -231,9 +275,9 @@ class Pushing:
         if self._counters is not None:
             self._counters.add(INDEX["twisted_bytes_out"], count)
 
-    def _count(self) -> None:
+    def _count(self, more: int) -> None:
         if self._counters is not None:
-            self._counters.set(INDEX["sockets"], len(self.sockets))
+            self._counters.add(INDEX["sockets"], more)
 
     def answer(self, socket: PushSocket, question: bytes) -> bytes:
         """The answer to *question* of a client; :exc:`ValueError` with the reason if it is none."""
@@ -324,12 +368,17 @@ class Pushing:
 
     def _look(self) -> None:
         """See what is new, and whether it can wait."""
+        if not self.count:
+            self._rest()
+            return
         self._urgent |= self._compose()
-        if self._urgent and not self._hurry and self.now() >= self._urgent_not_before:
+        hurries = self._hurry or self._fast_hurries
+        if self._urgent and not hurries and self.now() >= self._urgent_not_before:
             topics, self._urgent = frozenset(self._urgent), set()
-            self._urgent_not_before = self.now() + period(len(self.sockets))
+            self._urgent_not_before = self.now() + period(self.count)
             self._hurry = list(self.sockets)
             self._serve_all(topics)
+            self._push_all(_bits(topics))
 
     def _serve_all(self, topics: frozenset[str]) -> None:
         """Bring some of those who cannot wait up to date in *topics*, and the others in the next turns."""
@@ -338,10 +387,20 @@ class Pushing:
         if self._hurry:
             self._reactor.callLater(0, self._serve_all, topics)
 
+    def _push_all(self, topics: int) -> None:
+        """The same of those in the fast path; *topics* 0: the others."""
+        self._fast_hurries = self._fast_path is not None and bool(
+            self._fast_path.push_all(topics, FAST_BATCH)
+        )
+        if self._fast_hurries:
+            self._reactor.callLater(0, self._push_all, 0)
+
     def _step(self, steps: int) -> None:
         """Serve those whose turn it is, after so many steps."""
+        part = steps * STEP_SECONDS / period(self.count)
+        self._step_fast(part)
         count = len(self.sockets)
-        self._credit = min(count, self._credit + steps * count * STEP_SECONDS / period(count))
+        self._credit = min(count, self._credit + count * part)
         while self._credit >= 1:
             self._credit -= 1
             socket = self._next()
@@ -349,9 +408,20 @@ class Pushing:
                 is_turn = (self._rounds + (id(socket) >> 6)) % self._rounds_of_load() == 0
                 self._serve(socket, TOPICS if is_turn else _BUT_LOAD)
 
+    def _step_fast(self, part: float) -> None:
+        """The same of those in the fast path, *part* of all."""
+        if self._fast_path is None:
+            return
+        resting = self._resting
+        self._fast_credit = min(resting, self._fast_credit + resting * part)
+        turns = int(self._fast_credit)
+        if turns:
+            self._fast_credit -= turns
+            self._fast_path.push_round(turns, _bits(TOPICS), _bits(("load",)), self._rounds_of_load())
+
     def _rounds_of_load(self) -> int:
         """In each of so many rounds a connection gets the load document, once."""
-        count = len(self.sockets)
+        count = self.count
         seconds = round_seconds(count, len(self._frames.get("load", b"")), self._link_bps)
         return ceil(seconds / period(count))
 
@@ -413,13 +483,32 @@ class Pushing:
 
     def _for_how_long(self, document: str) -> str:
         """The load *document*, with the time until the next one comes."""
-        seconds = round_seconds(len(self.sockets), len(document), self._link_bps)
+        seconds = round_seconds(self.count, len(document), self._link_bps)
         most = int(seconds / MOST_PERIOD * TTL_MS)
         return document if most <= TTL_MS else _TTL.sub(f'"ttl_ms":{most}', document, count=1)
 
     def _publish(self, topic: str, message: str, name: str = "") -> None:
-        self._frames[name or topic] = framed(message)
+        frames = self._frames[name or topic] = framed(message)
         self._new_in[topic] = self._edition
+        if self._fast_path is not None:
+            for site in self._sites_of(name):
+                self._fast_path.publish(_NUMBER[topic], frames, self._edition, site)
+
+    def _sites_of(self, name: str) -> list[int | None]:
+        """The numbers of the sites whose message is called *name*; None: all."""
+        if name.partition(" ")[0] != "load":
+            return [None]
+        return [number for number, site in enumerate(self._sites) if _load(site.prefix) == name]
+
+
+def _bits(topics: Collection[str]) -> int:
+    """*topics* as the fast path has them."""
+    return sum(1 << _NUMBER[topic] for topic in topics)
+
+
+def _named(bits: int) -> tuple[str, ...]:
+    """The reverse."""
+    return tuple(topic for topic in TOPICS if bits >> _NUMBER[topic] & 1)
 
 
 def _load(prefix: bytes) -> str:

@@ -14,6 +14,8 @@ from edge.http.websocket import Limits, Phase, WebSocket
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edge.fastpath.interface import SocketState
+
 #: A client has little to say.
 LIMITS = Limits(message_bytes=4096, frames_per_second=100)
 #: Seconds for which bytes of the last push may wait for a peer.
@@ -30,6 +32,12 @@ class Hub(Protocol):
 
     def joined(self, socket: PushSocket) -> None:
         """*socket* is open."""
+
+    def came_back(self, socket: PushSocket) -> None:
+        """The fast path has let go of *socket*."""
+
+    def state_of(self, socket: PushSocket, frames: int) -> SocketState | None:
+        """What the fast path has to know of *socket*; None: it has none."""
 
     def left(self, socket: PushSocket) -> None:
         """*socket* is gone, or about to go."""
@@ -51,6 +59,7 @@ class PushSocket:
         "_end",
         "_frames",
         "_hub",
+        "_is_new",
         "_stuck_since",
         "_transport",
         "_write",
@@ -59,15 +68,26 @@ class PushSocket:
         "prefix",
         "rests_until",
         "seen",
+        "site",
         "told",
         "topics",
     )
 
     def __init__(
-        self, hub: Hub, topics: tuple[str, ...], choice: tuple[str, ...], prefix: bytes = b""
+        self,
+        hub: Hub,
+        topics: tuple[str, ...],
+        choice: tuple[str, ...],
+        prefix: bytes = b"",
+        site: int | None = 0,
+        frames: int | None = None,
     ) -> None:
-        """*topics*: what it gets until it chooses others of *choice*; *prefix*: of its site."""
+        """*topics*: what it gets until it chooses others of *choice*; *prefix*, *site*: of its site.
+
+        *frames*: how many have come in this second, of one that the fast path had; None: it is new.
+        """
         self.prefix = prefix
+        self.site = site
         self.topics = topics
         self.choice = choice
         #: The last edition that it has got, by the number of the topic; see ``pushing.py``.
@@ -81,7 +101,8 @@ class PushSocket:
         self._write: Callable[[bytes], None]
         self._end: Callable[[], None]
         self._stuck_since: float | None = None
-        self._frames = WebSocket(hub.now(), LIMITS)
+        self._is_new = frames is None
+        self._frames = WebSocket(hub.now(), LIMITS, frames or 0)
 
     def greet(self, frames: bytes) -> None:
         """Send *frames* right behind the handshake, which is on its way still."""
@@ -104,7 +125,15 @@ class PushSocket:
                 self._hub.sent(len(frames))
         self._frames.tick(now)
         self._flush()
+        # Who has said what is not for the fast path may go on doing so.
+        if self._frames.is_silent(now) and self.as_socket() is not None:
+            self._offer()
         return not waiting
+
+    def _offer(self) -> None:
+        """Let the fast path have the connection, if it came from there and nothing on it is incomplete."""
+        if isinstance(self._transport, MeasuredTransport):
+            self._transport.offer_return()
 
     def say(self, frames: bytes) -> None:
         """Send *frames* in answer to what the client has said; who takes no answers gets no more of them."""
@@ -136,7 +165,11 @@ class PushSocket:
         # TLS passes on what it does not know to the transport below, where it would leave in the clear.
         plain = isinstance(transport, MeasuredTransport)
         self._write = transport.write_now if plain else transport.write
-        self._hub.joined(self)
+        if self._is_new:
+            self._hub.joined(self)
+            self._offer()
+        else:
+            self._hub.came_back(self)
 
     def received(self, data: bytes) -> None:
         """A client may choose its topics, follow groups, and ask questions."""
@@ -158,4 +191,14 @@ class PushSocket:
 
     def lost(self) -> None:
         """The connection is gone."""
+        self._hub.left(self)
+
+    def as_socket(self) -> SocketState | None:
+        """What the fast path has to know; None: it is to stay here."""
+        if self.site is None or self.follows or not self._frames.rests:
+            return None
+        return self._hub.state_of(self, self._frames.frames_of_second(self._hub.now()))
+
+    def returned(self) -> None:
+        """The fast path has the connection."""
         self._hub.left(self)

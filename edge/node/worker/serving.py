@@ -198,6 +198,8 @@ class Serving:
             guarding=self._guarding(),
         )
         fast_path = build(segment, settings.index, told)
+        self._pushing.share_with(fast_path)
+        self._edge_site.resume = self._pushing.resume
         for number, of_site in enumerate(origins):
             fast_path.allow_origins(of_site, number)
         self._adapter = Adapter(fast_path, reactor, on_failure, settings.head_seconds)
