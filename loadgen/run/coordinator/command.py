@@ -30,12 +30,17 @@ from loadgen.trust import configure as trust_options
 from loadgen.trust import read as read_trust
 from loadgen.wire.interface import Limits
 
+#: The scenario of who has none yet: a verdict within a minute, of an installed package, too.
+FIRST_LOOK = Path(__file__).with_name("first-look.toml")
 _MOST_USERS, _MOST_PROCESSES = 100_000_000, 256
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of the subcommand."""
-    parser.add_argument("scenario", type=Path, help="a TOML file, like scenarios/returning-readers.toml")
+    parser.add_argument(
+        "scenario", type=Path, nargs="?", default=FIRST_LOOK,
+        help="a TOML file, like scenarios/returning-readers.toml (default: a first look of 15 s)",
+    )  # fmt: skip
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--cluster", metavar="URL", help="any node, like http://localhost:8001")
     where.add_argument(
