@@ -109,4 +109,32 @@ def _verdict(text: str) -> str:
     return "0" if _passed(text) else "some: see tests/webroot/histories.test.js"
 
 
-FORMS = {"client": client}
+def connections(place: Place) -> list[Row]:
+    """What a reader's browser holds and opens, beside what ``plans/ten-million.toml`` takes for it."""
+    text = _node("benchmarks/browser_connections.js", *(("--quick",) if place.quick else ()))
+    lines = [line for line in text.splitlines() if line.startswith("{")]
+    if not lines:
+        raise SystemExit(f"benchmarks/browser_connections.js: {text[-2000:]}")
+    found: dict[str, Any] = json.loads(lines[-1])
+    names = {
+        "socket_first": "a first visit",
+        "socket_back": "a reader who comes back",
+        "http_back": "the same without a WebSocket",
+        "moved": "a reader whose node goes and comes",
+    }
+    rows = []
+    for key, name in names.items():
+        one = found[key]
+        rows.append(
+            Row(
+                f"connections of {name}: held", f"{one['held']:.1f}",
+                f"{one['opened']} opened, {one['sockets']} of them WebSockets",
+                f"{one['views']} page views", "<= 2, as planned", one["held"] <= 2,
+            )
+        )  # fmt: skip
+    polls = sum(found[key]["polls"] for key in names)
+    rows.append(Row("load polls of them all", str(polls), "", "", "0", polls == 0))
+    return rows
+
+
+FORMS = {"client": client, "connections": connections}

@@ -183,9 +183,9 @@ after(async () => {
   for (const close of opened) await close();
 });
 
-/** A browser with a profile of its own, which trusts the authority of TEST_TLS. */
-export async function browser(options = {}) {
-  const profile = await mkdtemp(join(tmpdir(), "edge-profile-"));
+/** A browser with a profile of its own, which trusts the authority of TEST_TLS; or the one that `close(true)` has left. */
+export async function browser(options = {}, left = undefined) {
+  const profile = left ?? (await mkdtemp(join(tmpdir(), "edge-profile-")));
   const env = { ...process.env, HOME: profile };
   if (process.env.TEST_TLS) {
     const program = "import sys; from pathlib import Path; from ops.localhost_authority import trust_command; print(trust_command(Path(sys.argv[1])))";
@@ -193,16 +193,16 @@ export async function browser(options = {}) {
     execFileSync("sh", ["-c", command], { env }); // as `make run TLS=1` says to people
   }
   const context = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS, env, ...options });
-  const close = async () => {
+  const close = async (leave = false) => {
     opened.delete(close);
     await within(context.close(), END_MS, "Chromium ends").catch(({ message }) => {
       console.error(`${message}: it is killed`);
       return killed(profile);
     });
-    await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+    if (!leave) await rm(profile, { recursive: true, force: true, maxRetries: 5 });
   };
   opened.add(close);
-  return { context, close };
+  return { context, profile, close };
 }
 
 /** Open *url* and wait until the worker controls the page and has stored it, with what it uses. */
