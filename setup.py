@@ -18,6 +18,9 @@ from setuptools import setup
 from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
+# Builds import what they share from this tree, also where it is not installed yet.
+sys.path.insert(0, str(Path(__file__).parent))
+
 NOTE = """
 ***************************************************************************************
 {what} could not be built:
@@ -44,7 +47,6 @@ class OptionalBuild(build_ext):
 
     def _minify_client(self) -> None:
         """The client's scripts, where there is a minifier; else they are published as they are."""
-        sys.path.insert(0, str(Path(__file__).parent))
         from edge.publish import minifying
         from edge.publish.client import files_of
 
@@ -79,7 +81,6 @@ class BuildWithSite(build_py):
     def run(self) -> None:
         super().run()
         if not self.editable_mode:
-            sys.path.insert(0, str(Path(__file__).parent))
             from ops.unicode_site import build
 
             build(Path("webroot"))

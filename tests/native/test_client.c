@@ -30,7 +30,7 @@ static wire wire_new(wire_client_limits limits)
     if (bind(w.listener, (struct sockaddr *)&w.address, sizeof w.address) || listen(w.listener, 128))
         abort();
     getsockname(w.listener, (struct sockaddr *)&w.address, &length);
-    w.node = wire_client_node(w.client, "127.0.0.1", ntohs(w.address.sin_port));
+    w.node = wire_client_node(w.client, "127.0.0.1", ntohs(w.address.sin_port), "");
     return w;
 }
 
