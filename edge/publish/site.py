@@ -190,32 +190,39 @@ class Site(Mapping[bytes, Resource]):
         if new:
             offers[name] = list(new)
 
-    def _owner(self, path: bytes) -> tuple[str, Offer] | None:
-        """Whose offer for *path* counts."""
+    def _owner(self, path: bytes, asking: tuple[bytes, ...] = ()) -> tuple[str, Offer] | None:
+        """Whose offer for *path* counts; *asking*: the paths whose offers need that.
+
+        While some files are at the addresses of former rules, two paths may need each other: such offers
+        count for nothing.
+        """
         best: tuple[str, Offer] | None = None
         for name, offers in self._offers.get(path, {}).items():
             for offer in offers:
                 if best is not None and (best[1].rank, best[0]) <= (offer.rank, name):
                     continue
                 if offer.needs:
-                    owner = self._owner(offer.needs)
+                    owner = self._owner(offer.needs, (*asking, path)) if offer.needs not in asking else None
                     if owner is None or owner[0] != name or owner[1].needs or owner[1].rank < OWN:
                         continue  # it leads to who is there, or no more than once
                 best = name, offer
         return best
 
     def _resolve(self, path: bytes, differ: dict[bytes, None]) -> None:
-        """Have at *path* what counts; it, and what depends on it, is in *differ* where that is another."""
-        if path not in self._offers:
-            return
-        owner = self._owner(path)
-        self._set(path, owner[1].resource if owner is not None else None, differ)
-        if not self._offers[path]:
-            del self._offers[path]
-        for other in tuple(self._depending.get(path, ())):
-            self._resolve(other, differ)
-        if not self._depending.get(path, True):
-            del self._depending[path]
+        """Have at *path* what counts, and at what depends on it; where that is another, it is in *differ*."""
+        waiting, done = [path], set[bytes]()
+        while waiting:
+            one = waiting.pop()
+            if one in done or one not in self._offers:
+                continue
+            done.add(one)
+            owner = self._owner(one)
+            self._set(one, owner[1].resource if owner is not None else None, differ)
+            if not self._offers[one]:
+                del self._offers[one]
+            waiting += self._depending.get(one, ())
+            if not self._depending.get(one, True):
+                del self._depending[one]
 
     def _set(self, path: bytes, resource: Resource | None, differ: dict[bytes, None]) -> None:
         """Have *resource* at *path*; None: nothing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -258,6 +258,16 @@ class AnyOrderTests(SynchronousTestCase):
     """Whatever happened before, a site is what its files and rules make of it."""
 
     @settings(max_examples=200, deadline=None)
+    @example(
+        [
+            ("about.html", b"1"),
+            Addressing(PageAddresses(True, ("index.html",), "remove"), None, AddressRules([])),
+            ("about", b"1"),
+            Addressing(PageAddresses(False, ("index.html",), "add"), None, AddressRules([])),
+            ("about/index.html", b"1"),  # at once /about leads to /about/, and that to /about
+        ],
+        1,
+    )
     @given(STEPS, st.integers(0, 3))
     def test_it_is_what_it_would_be_if_made_at_once_and_tells_all_that_differs(
         self, steps: list[object], lag: int
