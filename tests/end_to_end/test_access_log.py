@@ -117,6 +117,7 @@ class AccessLogTests(SynchronousTestCase):
         clients = [Client(node, str(number)) for number in range(4)]
         for _ in range(3):
             time.sleep(0.3)
+            node.wait_for(lambda: node.worker_pids()[0] is not None, "there is one to kill")
             victim = node.worker_pids()[0]
             os.kill(victim, signal.SIGKILL)
             node.wait_for(

@@ -237,10 +237,16 @@ export class Live {
       }
     }
     for (const ms of new Set(looks)) this.timer(() => this.update(), ms);
-    if (!updated.size) return;
-    this.count.changed += updated.size;
-    const groups = new Set(rows.filter(({ path }) => updated.has(path)).flatMap(groupsIn));
-    this.say({ type: "edge:changed", groups: [...groups], queries: [...updated] });
+    this.tell(updated, rows);
+  }
+
+  /** Tell pages that there are new versions of *updated*, of those of *rows* that have groups. @param {Set<string>} updated */
+  tell(updated, rows = this.shown()) {
+    const changed = rows.filter(({ path }) => updated.has(path));
+    if (!changed.length) return;
+    const queries = [...new Set(changed.map(({ path }) => path))];
+    this.count.changed += queries.length;
+    this.say({ type: "edge:changed", groups: [...new Set(changed.flatMap(groupsIn))], queries });
   }
 
   /**

@@ -274,6 +274,7 @@ export class Worker {
 
   /** @param {string[]} paths new versions of which are stored now */
   async onUpdate(paths) {
+    this.live.tell(new Set(paths)); // whoever has found it
     const shown = await this.selfUpdate.onUpdate(paths);
     if (shown.length) this.say({ type: "updated", paths: shown });
   }
