@@ -19,7 +19,6 @@ import contextlib
 import http.client
 import json
 import os
-import re
 import signal
 import ssl
 import sys
@@ -30,7 +29,7 @@ from typing import Any
 
 from tests import processes
 from tests.end_to_end.cluster import RunningCluster, free_port
-from tests.end_to_end.node import PATIENCE, RunningNode, UnixConnection, exchange
+from tests.end_to_end.node import PATIENCE, RunningNode, exchange
 
 #: Where requests of this program itself come from; browsers come from 127.0.0.1.
 OURSELVES = "127.0.0.2"
@@ -163,9 +162,7 @@ class BrowserCluster(RunningCluster):
 
 def _bytes(node: RunningNode) -> int:
     """What went in and out of the fast path, where all but sockets and mounted resources is answered."""
-    _, _, text = exchange(UnixConnection(str(node.state / "admin.sock")), "/.edge/metrics")
-    found = re.findall(rb'^edge_(?:received|sent)_bytes_total\{.*path="fast".*\} (\S+)$', text, re.MULTILINE)
-    return sum(int(float(one)) for one in found)
+    return sum(int(node.metric(f"edge_{way}_bytes_total{{", 'path="fast"')) for way in ("received", "sent"))
 
 
 def _children(pid: int) -> list[int]:

@@ -171,6 +171,13 @@ class RunningNode:
         status, _, answer = exchange(connection, path, None, method, body)
         return status, json.loads(answer)
 
+    def metric(self, name: str, label: str = "") -> float:
+        """The sum of all samples whose line begins with *name*, and has *label* if that is given."""
+        _, _, text = exchange(UnixConnection(str(self.state / "admin.sock")), "/.edge/metrics")
+        lines = [line for line in text.decode().splitlines() if line.startswith(name) and label in line]
+        assert lines, f"no metric {name}"
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
     def workers_ready(self) -> bool:
         """Whether all workers are ready."""
         return all(worker["state"] == "ready" for worker in self.admin("GET", "/status")[1]["workers"])

@@ -24,7 +24,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.confinement import landlock
 from tests import processes
 from tests.end_to_end.certificates import write_certificate
-from tests.end_to_end.node import PATIENCE, RunningNode, UnixConnection, exchange
+from tests.end_to_end.node import PATIENCE, RunningNode
 from tests.end_to_end.test_confinement import IMPORT_PATH, readable_python
 from tests.trust.made import make
 
@@ -147,14 +147,6 @@ class HTTPSCase(SynchronousTestCase):
         status = self.node.admin("GET", "/status")[1]
         return {**status["tls"]["handshakes"], **status["tls"]}
 
-    def metric(self, name: str) -> float:
-        """A counter of the worker."""
-        connection = UnixConnection(str(self.node.state / "admin.sock"))
-        text = exchange(connection, "/.edge/metrics")[2].decode()
-        return sum(
-            float(line.split()[-1]) for line in text.splitlines() if line.startswith(f"{name}_total{{")
-        )
-
 
 atexit.register(HTTPSCase.end)
 
@@ -165,7 +157,7 @@ class NativeTests(HTTPSCase):
 
     def test_answers_handoffs_and_returns_are_those_of_plain_connections(self) -> None:
         """One connection does it all: from the table, by Twisted, and back."""
-        before, returns = self.counted(), self.metric("edge_returns")
+        before, returns = self.counted(), self.node.metric("edge_returns_total{")
         connection = self.connect(client_context())
         status, fields, body = connection.ask("/")
         self.assertEqual((status, body), (200, PAGE))
@@ -178,7 +170,7 @@ class NativeTests(HTTPSCase):
             self.assertEqual(answer.split()[1].decode(), hashlib.sha256(BIG[:700_000]).hexdigest())
             self.assertEqual(connection.ask("/nothing")[0], 404)
         self.assertEqual(connection.ask("/")[2], PAGE)
-        self.assertGreaterEqual(self.metric("edge_returns") - returns, 9)
+        self.assertGreaterEqual(self.node.metric("edge_returns_total{") - returns, 9)
         after = self.counted()
         self.assertEqual((after["full"] - before["full"], after["let_go"] - before["let_go"]), (1, 0))
         self.node.wait_for(lambda: self.counted()["states"] == 1, "it is counted")
@@ -240,7 +232,7 @@ class NativeTests(HTTPSCase):
 
     def test_openssl_updates_its_keys_in_the_middle(self) -> None:
         """``K`` asks for ours, too; ``k`` does not: on the fast path, and while Twisted has it."""
-        alerts = self.metric("edge_tls_alerts")
+        alerts = self.node.metric("edge_tls_alerts_total{")
         command = ["openssl", "s_client", "-connect", f"127.0.0.1:{self.port('https')}", "-tls1_3"]
         with processes.start(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -268,7 +260,7 @@ class NativeTests(HTTPSCase):
                     lambda number=number: heard(b"HTTP/1.1 200 OK", number), f"answer {number} to\n{said!r}"
                 )
             client.stdin.close()
-        self.assertEqual(self.metric("edge_tls_alerts"), alerts)
+        self.assertEqual(self.node.metric("edge_tls_alerts_total{"), alerts)
 
     def test_curl_gets_puts_and_resumes(self) -> None:
         url = f"https://127.0.0.1:{self.port('https')}"

@@ -18,7 +18,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests import processes
 from tests.end_to_end.certificates import write_certificate
-from tests.end_to_end.node import PATIENCE, RunningNode, UnixConnection, exchange
+from tests.end_to_end.node import PATIENCE, RunningNode
 
 BIG = bytes(range(256)) * 4000
 FULL, LET_GO = (f'edge_tls_handshakes_total{{result="{one}"' for one in ("full", "let_go"))
@@ -87,21 +87,12 @@ class PeerTests(SynchronousTestCase):
             client.wait(PATIENCE)
         return said.read_text("latin-1"), complaints.read_text("latin-1")
 
-    def figure(self, metric: str) -> float:
-        """A metric of the only worker, as ``name{labels``."""
-        connection = UnixConnection(str(self.node.state / "admin.sock"))
-        _, _, text = exchange(connection, "/.edge/metrics", None)
-        for line in text.decode().splitlines():
-            if line.startswith(metric):
-                return float(line.rpartition(" ")[2])
-        raise AssertionError(f"no metric {metric}")
-
     def assert_counts(self, metric: str, before: float, more: int) -> None:
         """*metric* grows to *before* + *more*; workers tell their figures now and then."""
-        self.node.wait_for(lambda: self.figure(metric) == before + more, f"{more} more of {metric}")
+        self.node.wait_for(lambda: self.node.metric(metric) == before + more, f"{more} more of {metric}")
 
     def test_curl_asks_often_on_one_connection_and_for_long_bodies(self) -> None:
-        url, before = f"https://{self.address}/", self.figure(FULL)
+        url, before = f"https://{self.address}/", self.node.metric(FULL)
         out = self.node.directory / "out"
         command = ["curl", "-sk", "--http1.1", url, url, "-o", "-", "-o", "-"]
         self.assertEqual(self.run_client(*command).stdout, b"hello" * 2)
@@ -111,7 +102,7 @@ class PeerTests(SynchronousTestCase):
 
     def test_openssl_updates_keys_of_one_side_and_of_both(self) -> None:
         """Typing k and K; what is asked before, between and after is answered."""
-        before = self.figure(UPDATES)
+        before = self.node.metric(UPDATES)
         output, complaints = self.openssl(GET, "k\n", GET, "K\n", GET, "K\n", GET, "Q\n")
         self.assertEqual(output.count("HTTP/1.1 200 OK"), 4, complaints)
         self.assertIn("KEYUPDATE", complaints + output)
@@ -135,7 +126,7 @@ class PeerTests(SynchronousTestCase):
 
     def test_openssl_may_ask_for_what_the_fast_path_does_not_speak(self) -> None:
         """TLS 1.2, and a group that only Twisted's TLS has."""
-        before = self.figure(LET_GO)
+        before = self.node.metric(LET_GO)
         for options in (("-tls1_2",), ("-tls1_3", "-groups", "P-384")):
             output, complaints = self.openssl(GET, "Q\n", options=options)
             self.assertIn("HTTP/1.1 200 OK", output, complaints)
