@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import sys
 import zlib
@@ -22,6 +23,14 @@ _GZIP = b"\x1f\x8b"
 _OTHERS = {b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ": "xz", b"BZh": "bzip2"}
 #: Bytes of a file that are looked through for a first time.
 _LOOK = 1 << 20
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The argument of each command that reads logs."""
+    parser.add_argument(
+        "logs", nargs="+", metavar="LOG",
+        help="access logs: common, combined or JSON, gzip too; - is standard input",
+    )  # fmt: skip
 
 
 def pieces(path: str, account: Account) -> Iterator[bytes]:

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path, PurePath
 
 from loadgen.errors import UsageError
+from loadgen.logs import files
 from loadgen.logs.account import Account
-from loadgen.logs.files import STANDARD_INPUT
 from loadgen.logs.reading import read
 from loadgen.output import write
 from loadgen.record import shown
@@ -23,10 +23,7 @@ _MOST_PAGES = 10_000
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of the subcommand."""
-    parser.add_argument(
-        "logs", nargs="+", metavar="LOG",
-        help="access logs: common, combined or JSON, gzip too; - is standard input",
-    )  # fmt: skip
+    files.configure(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -89,14 +86,14 @@ def _check(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None
         parser.error(f"--pages {options.pages}: give 1 to {_MOST_PAGES:,}")
     if not 1 <= options.idle <= 86_400:
         parser.error(f"--idle {options.idle:g}: give 1 to 86400 seconds")
-    if options.output == STANDARD_INPUT:
+    if options.output == files.STANDARD_INPUT:
         parser.error("--output -: a scenario has a list of pages beside it; give a file")
 
 
 def _stem(log: str) -> str:
     """The name of a log without what rotation adds."""
     name = PurePath(log).name.partition(".")[0]
-    return name if log != STANDARD_INPUT and name else "recorded"
+    return name if log != files.STANDARD_INPUT and name else "recorded"
 
 
 def _recorded(

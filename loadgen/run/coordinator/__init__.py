@@ -6,7 +6,8 @@
   ``crawl_progress.py``: what is said meanwhile;
   ``queries.py``: what its scripts ask for; ``shared_answers.py``: what nodes counted of applications;
 * ``replay_command.py``: ``loadgen replay``; ``replay_log.py``: a log as a schedule;
-* ``finish.py``: from the processes to the exit code; ``abort.py``: what ends a run before its time;
+* ``loading.py``: the options of both; ``finish.py``: from the processes to the exit code;
+  ``abort.py``: what ends a run before its time;
 * ``dealing.py``: how many processes it takes, and the share of each; ``worker_pool.py``: those processes;
 * ``coordinator.py``: one run, from "go" to its result; ``events.py``: what happens meanwhile;
 * ``merging.py``: the reports of all processes as one run;

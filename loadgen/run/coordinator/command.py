@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from loadgen.errors import LoadgenError, UsageError
+from loadgen.run.coordinator import loading
 from loadgen.run.coordinator.crawl import Crawler
 from loadgen.run.coordinator.crawl_progress import CrawlProgress
 from loadgen.run.coordinator.dealing import deal, rate_of, socket_processes, user_processes
@@ -26,13 +27,12 @@ from loadgen.run.messages.scenario import POLICIES, Scenario, Sockets
 from loadgen.run.messages.token import read_token
 from loadgen.targets import Target, resolve, tls_name
 from loadgen.trust import Trust, check
-from loadgen.trust import configure as trust_options
 from loadgen.trust import read as read_trust
 from loadgen.wire.interface import Limits
 
 #: The scenario of who has none yet: a verdict within a minute, of an installed package, too.
 FIRST_LOOK = Path(__file__).with_name("first-look.toml")
-_MOST_USERS, _MOST_PROCESSES = 100_000_000, 256
+_MOST_USERS = 100_000_000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,12 +52,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--policy", choices=POLICIES, help="how users choose a node, instead of the scenario's"
     )
     parser.add_argument(
-        "--processes",
-        type=int,
-        metavar="N",
-        help="that share the users (default: as many as it takes, a core each at most)",
-    )
-    parser.add_argument(
         "--seed", type=int, metavar="N", help="of all random numbers, instead of the scenario's"
     )
     parser.add_argument(
@@ -68,12 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--workers", default="", metavar="HOST,...", help="machines that run loadgen worker: they do it"
     )
     parser.add_argument("--token-file", type=Path, metavar="FILE", help="what workers know us by")
-    trust_options(parser)
-    parser.add_argument(
-        "--wire", choices=("auto", "native", "python"), default="auto", help=argparse.SUPPRESS
-    )
-    parser.add_argument("--i-own-this-target", action="append", default=[], metavar="HOST",
-                        help="allow a host that is not this machine")  # fmt: skip
+    loading.configure(parser, "the users")
     Finish.configure(parser)
 
 
@@ -134,8 +123,7 @@ def _changed(scenario: Scenario, options: argparse.Namespace, parser: argparse.A
         parser.error(f"--users {options.users}: give 1 to {_MOST_USERS:,}")
     if options.duration is not None and not 0 < options.duration <= 86_400:
         parser.error(f"--duration {options.duration:g}: give seconds above 0 and up to a day")
-    if options.processes is not None and not 1 <= options.processes <= _MOST_PROCESSES:
-        parser.error(f"--processes {options.processes}: give 1 to {_MOST_PROCESSES}")
+    loading.check(options, parser)
     if options.seed is not None and options.seed < 0:
         parser.error(f"--seed {options.seed}: give 0 or more")
     given = {"users": options.users, "duration_s": options.duration, "seed": options.seed}

@@ -13,7 +13,8 @@ from pathlib import Path, PurePath
 from urllib.parse import urlsplit
 
 from loadgen.errors import UsageError
-from loadgen.logs.files import STANDARD_INPUT
+from loadgen.logs import files as log_files
+from loadgen.run.coordinator import loading
 from loadgen.run.coordinator.finish import Finish, check_writable
 from loadgen.run.coordinator.replay_log import Prepared, prepare
 from loadgen.run.coordinator.worker_pool import WorkerPool
@@ -22,21 +23,17 @@ from loadgen.run.messages.scenario import Scenario
 from loadgen.run.messages.sitemap import SiteMap
 from loadgen.targets import resolve, tls_name
 from loadgen.trust import Trust, check
-from loadgen.trust import configure as trust_options
 from loadgen.trust import read as read_trust
 from loadgen.verdict.thresholds import parse_threshold
 
-_MOST_PROCESSES, _MOST_SPEED = 256, 1e6
+_MOST_SPEED = 1e6
 #: Requests per second of one process.
 _EACH = 4000
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The options of the subcommand."""
-    parser.add_argument(
-        "logs", nargs="+", metavar="LOG",
-        help="access logs: common, combined or JSON, gzip too; - is standard input",
-    )  # fmt: skip
+    log_files.configure(parser)
     parser.add_argument(
         "--to", required=True, action="append", metavar="URL",
         help="the server, like http://localhost:8001; several share the clients",
@@ -54,15 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help='what has to hold, like "p99 < 50ms"',
     )  # fmt: skip
     parser.add_argument("--timeout", type=float, default=10.0, metavar="S", help="for an answer (default 10)")
-    parser.add_argument(
-        "--processes", type=int, metavar="N", help="that share the clients (default: as many as it takes)"
-    )
-    trust_options(parser)
-    parser.add_argument(
-        "--wire", choices=("auto", "native", "python"), default="auto", help=argparse.SUPPRESS
-    )
-    parser.add_argument("--i-own-this-target", action="append", default=[], metavar="HOST",
-                        help="allow a host that is not this machine")  # fmt: skip
+    loading.configure(parser, "the clients")
     Finish.configure(parser)
 
 
@@ -70,7 +59,7 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     """0 ok, 1 error, 2 usage or a threshold missed, 3 the run is invalid, 130 Ctrl-C."""
     _check(options, parser)
     finish = Finish(options, parser)
-    name = PurePath(options.logs[0]).name if options.logs[0] != STANDARD_INPUT else "log"
+    name = PurePath(options.logs[0]).name if options.logs[0] != log_files.STANDARD_INPUT else "log"
     out = options.out or Path("results", f"{name.partition('.')[0]}-{time.strftime('%Y%m%d-%H%M%S')}")
     check_writable(out)
     owned = tuple(options.i_own_this_target)
@@ -95,8 +84,7 @@ def _check(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None
         parser.error(f"--speed {options.speed:g}: give a factor like 10, up to {_MOST_SPEED:,.0f}")
     if not 0 < options.timeout <= 3600:
         parser.error(f"--timeout {options.timeout:g}: give seconds above 0 and up to an hour")
-    if options.processes is not None and not 1 <= options.processes <= _MOST_PROCESSES:
-        parser.error(f"--processes {options.processes}: give 1 to {_MOST_PROCESSES}")
+    loading.check(options, parser)
     for text in options.threshold:
         try:
             parse_threshold(text)

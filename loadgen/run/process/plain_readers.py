@@ -74,6 +74,12 @@ class PlainReaders(Sessions):
             self._assets(request.user, page, answer.done + READING_NS)
         return ""
 
+    def keep_informed(self, now: int) -> None:
+        """Any server pushes nothing."""
+
+    def _told(self, answer: Answer) -> None:
+        """It tells nobody that something has changed."""
+
     # ---- page views ----
 
     def _assets(self, user: int, page: int, planned: int) -> None:

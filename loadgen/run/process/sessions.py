@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping
 
@@ -23,7 +24,7 @@ MUTATION = -1
 Record = Callable[[LogicalRequest, "Answer | None", str, int], None]
 
 
-class Sessions:
+class Sessions(ABC):
     """The sessions of the users of a process, and their requests that are on their way."""
 
     def __init__(
@@ -75,17 +76,19 @@ class Sessions:
             if not users.waiting[user]:
                 self._wire.leave(user)
 
+    @abstractmethod
     def keep_informed(self, now: int) -> None:
         """Do what is due beside page views; *now*: nanoseconds."""
 
+    @abstractmethod
     def _visit(self, user: int, page: int, tick: int) -> None:
         """Send what *user* asks for when viewing *page* (its number) at *tick*."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _judge(self, request: LogicalRequest, answer: Answer) -> str:
         """Make of the *answer* to a GET what is to be made of it; the reason of a failure, or ""."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _told(self, answer: Answer) -> None:
         """Something has changed: those who have it open are told, and confirm it."""
 
