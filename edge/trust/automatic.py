@@ -1,16 +1,17 @@
 """A certificate that takes care of itself: what a cluster knows of it, and when something is to be done.
 
-Three parts, each of which merges by itself, so that nodes which were apart agree again whoever meets whom:
-the *account* at the authority, the newest certificate *issued*, and the last *attempt* to get one.
+Four parts, each of which merges by itself, so that nodes which were apart agree again whoever meets whom:
+the *account* at the authority, the newest certificate *issued*, the last *attempt* to get one, and how many
+*wishes* for a new one there were.
 
 **Who orders.**  The live node whose name comes first; the one at place *r* does when the same has been due,
 with the same nodes alive, for r * :data:`TURN` seconds (:class:`Turn`).  While a live node says that it is
 ordering, the others wait, for at most :data:`CLAIM_SECONDS`: when it dies, the next one begins, as soon as
 membership knows of the death.
 
-**When.**  Without a certificate at once; else at two thirds of its lifetime, or in the window that the
-authority suggests (ARI, RFC 9773).  After a failure later, and never before the authority wants to be asked
-again::
+**When.**  Without a certificate at once, and when somebody wishes for a new one; else at two thirds of its
+lifetime, or in the window that the authority suggests (ARI, RFC 9773).  After a failure later, and never
+before the authority wants to be asked again::
 
     AWAY               1, 2, 4 ... 60 min: nobody there counts against no limit
     REFUSED, INVALID   5, 10, 20 ... 720 min: Let's Encrypt gives 5 failed validations an hour to each name
@@ -57,7 +58,7 @@ AT_LEAST = 3600.0
 LONGEST_LIFE = 398 * 86_400.0
 #: Seconds by which the certificate of another node may begin later than it is here.
 AHEAD = 86_400.0
-#: How far the number of another node's attempt may be ahead of ours: a cluster makes a few an hour at most.
+#: How far another node's count of attempts or wishes may be ahead of ours: there are a few an hour at most.
 #: A node that knows of none yet takes what there is, within FIRST.
 STEP, FIRST = 1 << 32, 1 << 61
 #: Bytes of a packed record that may come from another node.
@@ -141,6 +142,8 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     #: When to renew, and when to ask the authority again whether that is a good time; 0: not known yet.
     renew_at: Time = 0.0
     ask_at: Time = 0.0
+    #: How many of the wishes it has taken up.
+    answered: Annotated[int, Meta(ge=0, lt=1 << 62)] = 0
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -151,6 +154,9 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     account: Account | None = None
     issued: Issued | None = None
     attempt: Attempt = Attempt()
+    #: How often somebody wished for a new one.  They are counted beside the attempt, since whatever happens
+    #: to that at the same moment, here or on another node, would undo a wish that was written into it.
+    wishes: Annotated[int, Meta(ge=0, lt=1 << 62)] = 0
 
     # Agreeing
 
@@ -160,9 +166,10 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         What one bad node says must end with it: no number may use up those that follow, and no certificate
         may be the newest for longer than until the next one is due.
         """
-        furthest = self.attempt.version + STEP if self.attempt.version else FIRST
-        if theirs.attempt.version > furthest:
+        if theirs.attempt.version > _furthest(self.attempt.version):
             raise ValueError("an attempt whose number nobody can have reached")
+        if max(theirs.wishes, theirs.attempt.answered) > _furthest(self.wishes):
+            raise ValueError("more wishes than anybody can have had")
         issued = theirs.issued
         if issued is not None and issued != self.issued:
             if issued.begins > now + AHEAD:
@@ -181,9 +188,15 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
             attempt=max(
                 self.attempt, other.attempt, key=lambda one: (one.version, msgspec.structs.astuple(one))
             ),
+            wishes=max(self.wishes, other.wishes),
         )
 
     # Deciding
+
+    @property
+    def is_wished(self) -> bool:
+        """Whether somebody wishes for a new certificate, and no attempt has taken that up."""
+        return self.wishes > self.attempt.answered
 
     def due(self, now: float) -> float:
         """When a certificate should be ordered, whoever does it, as it looks *now*.
@@ -191,6 +204,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         No rest is longer than the longest: what a clock that was years ahead has written counts as nothing.
         """
         attempt, when = self.attempt, 0.0
+        if self.is_wished:
+            return now
         if self.issued is not None:
             when = two_thirds(self.issued)
             if 0.0 < attempt.renew_at <= self.issued.ends:
@@ -205,7 +220,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         if attempt.orderer != me and attempt.orderer in live and abs(now - attempt.since) < CLAIM_SECONDS:
             return False
         # Its node has died, or this one was started again.
-        rest = _rest(REFUSED, attempt.failures) if attempt.failures > 2 else 0.0
+        rest = _rest(REFUSED, attempt.failures) if attempt.failures > 2 and not self.is_wished else 0.0
         return now >= min(attempt.since, now) + rest
 
     def should_ask(self, now: float) -> bool:
@@ -218,7 +233,12 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         """*me* orders; what was broken off counts as a failure."""
         broken_off = int(self.attempt.orderer != "")
         return self._attempted(
-            me, orderer=me, since=now, paths=(), failures=self.attempt.failures + broken_off
+            me,
+            orderer=me,
+            since=now,
+            paths=(),
+            failures=self.attempt.failures + broken_off,
+            answered=self.wishes,
         )
 
     def challenging(self, me: str, paths: Sequence[str]) -> Record:
@@ -241,7 +261,9 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     def given(self, me: str, issued: Issued, now: float) -> Record:
         """There is a new certificate; whatever the authority suggests, none is ordered for a while."""
         fresh = {"error": "", "failed_at": 0.0, "failures": 0, "renew_at": 0.0, "ask_at": 0.0}
-        attempted = self._attempted(me, orderer="", paths=(), retry_at=now + AT_LEAST, **fresh)
+        attempted = self._attempted(
+            me, orderer="", paths=(), retry_at=now + AT_LEAST, answered=self.wishes, **fresh
+        )
         return replace(attempted, issued=issued)
 
     def asked(self, me: str, window: Window | None, now: float, share: float) -> Record:
@@ -254,13 +276,18 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         chosen = chosen or window.start + share * (window.end - window.start)
         return self._attempted(me, renew_at=max(1.0, min(chosen, self.issued.ends)), ask_at=window.ask_at)
 
-    def wanted(self, me: str, now: float) -> Record:
-        """Somebody wants a new certificate *now*, whatever has failed."""
-        return self._attempted(me, renew_at=now, retry_at=0.0)
+    def wished(self) -> Record:
+        """Somebody wishes for a new certificate, whatever has failed."""
+        return replace(self, wishes=self.wishes + 1)
 
     def _attempted(self, me: str, **changes: Any) -> Record:
         attempt = self.attempt
         return replace(self, attempt=replace(attempt, version=attempt.version + 1, node=me, **changes))
+
+
+def _furthest(number: int) -> int:
+    """How far a *number* of ours can have gone on another node."""
+    return number + STEP if number else FIRST
 
 
 def _rest(kind: str, failures: int) -> float:
@@ -281,7 +308,7 @@ class Turn:
         """*now*: the date; *steady*: seconds of a clock that does not jump."""
         nodes = sorted({*live, self._me})
         is_due = record.is_due(self._me, live, now)
-        situation = (record.attempt.version, nodes, is_due)
+        situation = (record.attempt.version, record.wishes, nodes, is_due)
         if situation != self._situation:
             self._situation, self._since = situation, steady
         return is_due and steady - self._since >= nodes.index(self._me) * TURN

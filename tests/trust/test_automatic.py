@@ -69,8 +69,8 @@ class TurnTests(SynchronousTestCase):
         second, late = Looks("b"), 2000 * DAY
         self.assertFalse(second(record, "ab", 1001 * DAY, 0.0))
         self.assertFalse(second(record, "ab", late, 1e6), "it has become due this moment")
-        self.assertFalse(second(record.wanted("a", late), "ab", late, 1e6 + TURN), "somebody has changed it")
-        self.assertTrue(second(record.wanted("a", late), "b", late, 1e6 + TURN), "it is alone now")
+        self.assertFalse(second(record.wished(), "ab", late, 1e6 + TURN), "somebody has changed it")
+        self.assertTrue(second(record.wished(), "b", late, 1e6 + TURN), "it is alone now")
 
     def test_while_a_live_one_orders_the_others_wait_and_take_over_when_it_dies(self) -> None:
         claimed = EMPTY.claimed("b", 100.0)
@@ -139,7 +139,25 @@ class TimeTests(SynchronousTestCase):
     def test_somebody_who_mended_something_need_not_wait(self) -> None:
         failed = EMPTY.given("a", ISSUED, 0.0).failed("a", Trouble(INVALID, "why"), 1060 * DAY, 1.0)
         self.assertFalse(is_due(failed, 1060 * DAY + 1))
-        self.assertTrue(is_due(failed.wanted("a", 1060 * DAY), 1060 * DAY + 1))
+        self.assertTrue(is_due(failed.wished(), 1060 * DAY + 1))
+        broken_off = EMPTY
+        for _ in range(4):
+            broken_off = broken_off.claimed("a", 100.0)
+        self.assertFalse(is_due(broken_off, 101.0))
+        self.assertTrue(is_due(broken_off.wished(), 101.0))
+
+    def test_a_wish_is_kept_whatever_happens_at_the_same_moment_until_an_order_takes_it_up(self) -> None:
+        given, now = EMPTY.given("a", ISSUED, 1000 * DAY), 1000 * DAY + 1
+        window = Window(1020 * DAY, 1030 * DAY, 1001 * DAY)
+        asked = given.asked("b", window, now, 0.5)
+        for record in (given.wished().asked("a", window, now, 0.5), given.wished().merged(asked)):
+            self.assertTrue(is_due(record, now))
+            ordering = record.claimed("a", now)
+            self.assertFalse(is_due(ordering.failed("a", Trouble(INVALID, "why"), now, 1.0), now + 1))
+            self.assertFalse(is_due(ordering.given("a", ISSUED, now), now + 1))
+            again = ordering.wished()
+            self.assertTrue(is_due(again.failed("a", Trouble(INVALID, "why"), now, 1.0), now + 1))
+            self.assertFalse(is_due(again.given("a", ISSUED, now), now + 1), "it has got one since")
 
     def test_an_authority_that_wants_each_one_renewed_at_once_is_not_obeyed(self) -> None:
         record = EMPTY.given("a", ISSUED, 1000 * DAY)
@@ -163,6 +181,7 @@ RECORDS = st.builds(
     st.none() | st.builds(Account, _NUMBERS, _TEXTS),
     st.none() | st.builds(Issued, _NUMBERS, _NUMBERS, _TEXTS, _TEXTS),
     st.builds(Attempt, version=st.integers(0, 2), node=_TEXTS, orderer=_TEXTS, since=_NUMBERS),
+    st.integers(0, 2),
 )
 
 
@@ -218,8 +237,6 @@ class MergeTests(SynchronousTestCase):
         claimed = EMPTY.claimed("b", now + ahead)
         self.assertTrue(Looks("a")(claimed, "ab", now))
         given = EMPTY.given("a", ISSUED, now)
-        wanted = given.wanted("a", now + ahead)
-        self.assertEqual(wanted.due(now), 1060 * DAY)
         asked = given.asked("a", None, now + ahead, 0.0)
         self.assertTrue(asked.should_ask(now))
         self.assertFalse(given.asked("a", None, now, 0.0).should_ask(now + 1))
@@ -234,6 +251,11 @@ class MergeTests(SynchronousTestCase):
                 record.believed(decode(encode(lie)), now)
         with self.assertRaisesRegex(ValueError, "nobody can have reached"):
             EMPTY.believed(replace(EMPTY, attempt=Attempt(FIRST + 1)), now)
+        for lie in (replace(EMPTY, wishes=FIRST + 1), replace(EMPTY, attempt=Attempt(answered=FIRST + 1))):
+            with self.assertRaisesRegex(ValueError, "more wishes than anybody"):
+                EMPTY.believed(lie, now)
+        with self.assertRaisesRegex(ValueError, "more wishes than anybody"):
+            EMPTY.wished().believed(replace(EMPTY, wishes=STEP + 2), now)
         ahead = replace(record, attempt=replace(record.attempt, version=record.attempt.version + STEP))
         taken = record.merged(record.believed(ahead, now))
         self.assertEqual(taken.merged(taken.claimed("b", now)).attempt.orderer, "b")

@@ -111,7 +111,7 @@ class Keeper:
 
     def want_now(self) -> None:
         """Order as soon as possible, whatever has failed: somebody has mended something."""
-        self._change(self.record.wanted(self._node, date_of(self._reactor)))
+        self._change(self.record.wished())
 
     # What all nodes agree on: edge.node.cluster.shared_secrets.Document
 

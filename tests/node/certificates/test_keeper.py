@@ -291,6 +291,18 @@ class KeeperTests(SynchronousTestCase):
         self.assertEqual(self.authority.replaced, [None, first.chain])
         self.assertNotEqual(self.keeper.record.issued, first)
 
+    def test_one_wished_for_while_the_authority_is_asked_when_to_renew_is_ordered(self) -> None:
+        def wish_meanwhile(conversation: Conversation, certificate: str, now: float) -> Window | None:
+            if not self.wished:
+                self.wished = True
+                self.keeper.want_now()
+            return None
+
+        self.wished = False
+        self.patch(Conversation, "renewal_window", wish_meanwhile)
+        self.turn()
+        self.assertEqual((self.wished, len(self.authority.replaced)), (True, 2))
+
     def test_a_clock_that_is_wrong_does_not_order_for_ever(self) -> None:
         self.clock.rightNow += 365 * 86_400
         self.turn()
