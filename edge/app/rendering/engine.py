@@ -3,12 +3,16 @@
 What is evaluated in it has the language and nothing else: no files, no network, no clock, no chance
 (``driver.js``).  Each call may take so much CPU time, the engine so much memory; what takes more is ended
 with a :class:`RenderingError`, and so is the engine, since nobody knows in which state it is.
+
+QuickJS looks at the CPU time of the process.  What was ended before its own thread had used the limit says
+nothing about the component: :class:`Overtaken`, and it is called again in an engine with a greater allowance.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -16,7 +20,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.app.rendering.errors import ModuleError, RenderingError
+from edge.app.rendering.errors import ModuleError, Overtaken, RenderingError
 from edge.app.rendering.modules import in_order
 
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ _PLACE = re.compile(r"<input>:(\d+)(?::\d+)?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 #: Bytes of the stack of native calls, of 1 MiB at least that a thread has.
 _STACK = 512 * 1024
+#: Seconds that a module has at least to be compiled, and to be evaluated.
+_EVALUATION = 1.0
 #: Lines of a stack that an error tells.
 _FRAMES = 4
 
@@ -37,7 +43,7 @@ _FRAMES = 4
 class Limits:
     """What a rendering may cost."""
 
-    #: Seconds of CPU time of this process.
+    #: Seconds of CPU time of the thread that renders.
     seconds: float = 0.25
     #: Bytes of an engine, with all its modules.
     memory: int = 32 << 20
@@ -58,9 +64,11 @@ def quickjs() -> Any:
 class Engine:
     """Has to be made and called in one thread."""
 
-    def __init__(self, read: Callable[[str], str], limits: Limits) -> None:
+    def __init__(self, read: Callable[[str], str], limits: Limits, allowance: int = 1) -> None:
         """*read* gives the source of the module whose URL has this path."""
         self._read = read
+        #: How many times its limit a call may last by the CPU time of all threads.
+        self.allowance = allowance
         self._limits = limits
         self._loaded: dict[str, int] = {}
         self._lines = 0
@@ -69,7 +77,6 @@ class Engine:
         context = quickjs().Context()
         context.set_max_stack_size(_STACK)
         context.set_memory_limit(limits.memory)
-        context.set_time_limit(max(limits.seconds, 1.0))
         self._context = context
         self._call = self._evaluate(_DRIVER.read_text("utf-8"), _OWN[0])
         for path in _OWN[1:]:
@@ -96,12 +103,12 @@ class Engine:
 
     def call(self, what: str, path: str, *given: Any) -> Any:
         """What *what* of the driver says of the module at *path*; *given*: what JSON can say."""
-        self._context.set_time_limit(
-            self._limits.seconds if what != "evaluate" else max(self._limits.seconds, 1.0)
-        )
-        arguments = given if what == "evaluate" else [_json(one) for one in (path, *given)]
+        seconds = self._limits.seconds
         try:
-            text = self._call(what, *((path, *arguments) if what == "evaluate" else arguments))
+            if what == "evaluate":
+                text = self._limited(max(seconds, _EVALUATION), self._call, what, path, *given)
+            else:
+                text = self._limited(seconds, self._call, what, *map(_json, (path, *given)))
         except quickjs().JSException as error:
             self.is_broken = True
             first, _, stack = str(error).partition("\n")
@@ -117,7 +124,9 @@ class Engine:
         """The value of the expression *text*; its lines get numbers that no other module has."""
         self._loaded[path] = self._lines
         try:
-            value = self._context.eval("\n" * self._lines + text)
+            value = self._limited(
+                max(self._limits.seconds, _EVALUATION), self._context.eval, "\n" * self._lines + text
+            )
         except quickjs().JSException as error:
             first, _, stack = str(error).partition("\n")
             said = f"{path}: {first}{self._frames(stack)}"
@@ -125,6 +134,21 @@ class Engine:
             raise ModuleError(said) from None
         self._lines += text.count("\n") + 1
         return value
+
+    def _limited(self, seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What *function* of QuickJS returns within *seconds* of CPU time of this thread.
+
+        :exc:`Overtaken` if it was ended because of what other threads have used.
+        """
+        allowed = seconds * self.allowance
+        self._context.set_time_limit(allowed)
+        own, whole = time.thread_time(), time.process_time()
+        try:
+            return function(*arguments)
+        except quickjs().JSException:
+            if time.process_time() - whole >= allowed and time.thread_time() - own < seconds:
+                raise Overtaken from None
+            raise
 
     def _told(self, path: str, said: str, stack: str) -> str:
         if "interrupted" in said:

@@ -4,6 +4,7 @@
 
 RenderingError      a component cannot be rendered
 +-- ModuleError     its module, or one that it imports, cannot be used
+Overtaken           not known: other threads have used the CPU time; a lane tries again
 """
 
 from __future__ import annotations
@@ -15,3 +16,7 @@ class RenderingError(Exception):
 
 class ModuleError(RenderingError):
     """A module that cannot be used; the message names it, and the line."""
+
+
+class Overtaken(Exception):
+    """A call that was ended at its limit, most of which other threads of the process have used."""

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edge.app.rendering.engine import Engine, Limits
-from edge.app.rendering.errors import ModuleError
+from edge.app.rendering.errors import ModuleError, Overtaken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,7 +71,7 @@ class Lane:
                 continue
             self.since = self._clock()
             try:
-                result = work(self._current())
+                result = self._done(work)
             except BaseException as error:
                 future.set_exception(error)
             else:
@@ -80,19 +80,31 @@ class Lane:
             del one, future, work
         self._engine = None
 
-    def _current(self) -> Engine:
+    def _done(self, work: Callable[[Engine], T]) -> T:
+        """What *work* returns; ever longer, while other threads use the CPU time that it is given."""
+        allowance = 1
+        while True:
+            try:
+                return work(self._current(allowance))
+            except Overtaken:
+                # Half done with something, and nobody knows with what.
+                self._engine = None
+                allowance *= 2
+
+    def _current(self, allowance: int) -> Engine:
         """The engine, of the files as they are."""
         now = self._clock()
         self._calls += 1
         engine = self._engine
         if engine is None or engine.is_broken or (self._calls % _MEASURE == 0 and engine.is_full):
             self._files.clear()
-            engine = self._engine = Engine(self._read, self._limits)
+            engine = self._engine = Engine(self._read, self._limits, allowance)
             self._looked = now
         elif now - self._looked >= LOOK:
             self._looked = now
             if any(_version(path) != version for path, version in self._files.values()):
                 engine = self._engine = self._renewed(engine)
+        engine.allowance = allowance
         return engine
 
     def _renewed(self, before: Engine) -> Engine:
