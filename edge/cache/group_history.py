@@ -1,6 +1,8 @@
 """Which groups changed since a state, for readers: what the push socket tells and answers.
 
 Readers know groups by :func:`group_hash` alone, so that what is pushed names nothing to who does not know it.
+Those of a site hear of the groups of its own applications: here a group is its hash and the prefix of its
+site (:func:`key_of`).  A state is the node's, whatever the site: it counts changes and names none.
 A *state* is a text like that of a site (:mod:`edge.http.changes`): for each node in each of its lives, an ID
 and how far its changes are in force here, without a gap.  Any node can compare it with its own::
 
@@ -45,17 +47,31 @@ def group_hash(group: str) -> str:
     return urlsafe_b64encode(sha256(group.encode("utf-8")).digest()[:6]).decode("ascii")
 
 
+def key_of(hash_: str, site: str) -> str:
+    """The group that readers of the site with this prefix know by *hash_*."""
+    return hash_ + site
+
+
+def hash_of(key: str) -> str:
+    """What readers know the group *key* by."""
+    return key[:HASH_LENGTH]
+
+
 class GroupChange(NamedTuple):
-    """A change, as workers are told of it; *hashes*: None: everything of that node's life is doubtful."""
+    """A change, as workers are told of it; *hashes*: None: everything of that node's life is doubtful.
+
+    *site*: the prefix of the site whose application has these groups.
+    """
 
     hashes: tuple[str, ...] | None
     origin: str
     generation: int
     sequence: int
+    site: str = ""
 
 
 class Since(NamedTuple):
-    """What has changed since a state; *hashes*: None: it cannot be said."""
+    """What has changed for a site since a state; *hashes*: None: it cannot be said."""
 
     state: bytes
     hashes: list[str] | None
@@ -83,10 +99,10 @@ class GroupHistory:
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._remembered = remembered
-        #: (hash, life) -> sequence of the latest change, the oldest first.
+        #: (key, life) -> sequence of the latest change, the oldest first.
         self._latest: dict[tuple[str, _Life], int] = {}
-        #: Answers of this edition, by the state that was asked.
-        self._answers: dict[bytes, Since] = {}
+        #: Answers of this edition, by the state that was asked, and the site.
+        self._answers: dict[tuple[bytes, str], Since] = {}
         #: By (origin, generation); by ID.
         self._lives: dict[tuple[str, int], _Life] = {}
         self._named: dict[bytes, _Life] = {}
@@ -97,20 +113,21 @@ class GroupHistory:
         self.state = b""
 
     def note(self, changes: Iterable[GroupChange], vector: Mapping[str, Stamp]) -> set[str] | None:
-        """*changes* are in force, and all that *vector* says; their hashes, None: any may have changed."""
+        """*changes* are in force, and all that *vector* says; their keys, None: any may have changed."""
         changed: set[str] = set()
         doubted = False
-        for hashes, origin, generation, sequence in changes:
+        for hashes, origin, generation, sequence, site in changes:
             if hashes is None:
                 doubted = True
                 self._doubt(origin, generation, sequence)
                 continue
             life = self._life(origin, generation, sequence - 1)
-            for one in hashes:
+            keys = [key_of(one, site) for one in hashes]
+            for one in keys:
                 if self._latest.pop((one, life), None) is None:
                     life.entries += 1
                 self._latest[one, life] = sequence
-            changed.update(hashes)
+            changed.update(keys)
         for origin, (generation, sequence) in vector.items():
             life = self._life(origin, generation, sequence)
             life.position = max(life.position, sequence)
@@ -122,25 +139,29 @@ class GroupHistory:
         self.state = render({life.name: number(life.position) for life in self._lives.values()})
         return None if doubted else changed
 
-    def since(self, state: bytes) -> Since:
-        """What has changed since *state*."""
+    def since(self, state: bytes, site: str = "") -> Since:
+        """What has changed since *state* for readers of the site with this prefix."""
         if state == self.state:
             return Since(self.state, [])
-        answer = self._answers.get(state)
+        answer = self._answers.get((state, site))
         if answer is None:
-            answer = self._since(state)
+            answer = self._since(state, site)
             if len(self._answers) < ANSWERS:
-                self._answers[state] = answer
+                self._answers[state, site] = answer
         return answer
 
-    def _since(self, state: bytes) -> Since:
+    def _since(self, state: bytes, site: str) -> Since:
         then = parse(state)
         if then is None or not self.state or any(one not in self._named for one in then):
             return Since(self.state, None)
         known = {one: _value(then[one]) if one in then else -1 for one in self._named}
         if any(known[one] < life.floor for one, life in self._named.items()):
             return Since(self.state, None)
-        hashes = {one: None for (one, life), sequence in self._latest.items() if sequence > known[life.name]}
+        hashes = {
+            hash_of(one): None
+            for (one, life), sequence in self._latest.items()
+            if sequence > known[life.name] and one[HASH_LENGTH:] == site
+        }
         if len(hashes) > MOST_NAMED:
             return Since(self.state, None)
         return Since(self._later(known), list(hashes))

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from twisted.trial.unittest import SynchronousTestCase
 
 from edge.cache.group_changes import Stamp
-from edge.cache.group_history import LIVES, MOST_NAMED, GroupChange, GroupHistory, group_hash
+from edge.cache.group_history import LIVES, MOST_NAMED, GroupChange, GroupHistory, group_hash, key_of
 from edge.http.changes import parse
 
 NODES = ("a", "b", "c")
@@ -21,10 +21,10 @@ class Origins:
     def __init__(self) -> None:
         self.made: dict[str, Stamp] = {}
 
-    def change(self, origin: str, *groups: str) -> GroupChange:
+    def change(self, origin: str, *groups: str, site: str = "") -> GroupChange:
         generation, sequence = self.made.get(origin, Stamp(1, 0))
         self.made[origin] = Stamp(generation, sequence + 1)
-        return GroupChange(groups, origin, generation, sequence + 1)
+        return GroupChange(groups, origin, generation, sequence + 1, site)
 
     def restart(self, origin: str) -> None:
         self.made[origin] = Stamp(self.made.get(origin, Stamp(1, 0)).generation + 1, 0)
@@ -53,6 +53,16 @@ class GroupHistoryTests(SynchronousTestCase):
         self.assertEqual(sorted(self.history.since(before).hashes or ()), ["g0", "g1"])
         self.assertEqual(self.history.since(middle), (after, ["g0"]))
         self.assertEqual(self.history.since(after), (after, []))
+
+    def test_each_site_is_told_of_its_own_groups(self) -> None:
+        same, other = group_hash("ranking"), group_hash("recent")
+        before = self.history.state
+        changes = [self.origins.change("a", same), self.origins.change("a", same, other, site="blog.example")]
+        keys = self.history.note(changes, self.vector())
+        self.assertEqual(keys, {key_of(same, ""), *(key_of(one, "blog.example") for one in (same, other))})
+        self.assertEqual(self.history.since(before).hashes, [same])
+        self.assertEqual(self.history.since(before, "blog.example").hashes, [same, other])
+        self.assertEqual(self.history.since(before, "wiki.example").hashes, [])
 
     def test_what_is_not_remembered_cannot_be_said(self) -> None:
         before = self.history.state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from twisted.internet.task import Clock
@@ -12,6 +13,7 @@ from edge.logs.record import Record
 from edge.node.connection.site import ChannelFactory, EdgeSite
 from edge.node.process.channel_limits import ChannelLimits
 from edge.shares import Pools
+from edge.sites import ALONE, SiteHosts
 from edge.table.counters import COUNTERS
 from tests.node.transports import PeerTransport
 
@@ -66,12 +68,13 @@ class Connection:
         clock: Clock | None = None,
         hsts: str = "",
         pools: Pools | None = None,
+        sites: Sequence[SiteHosts] = ALONE,
     ) -> None:
         self.clock = clock or Clock()
         self.clock.rightNow = float(NOW)
         self.counts = Counts()
         self.log = Log()
-        self.site = EdgeSite(root, self.clock, self.counts, self.log, limits, hsts, pools)
+        self.site = EdgeSite(root, self.clock, self.counts, self.log, limits, hsts, pools, sites)
         self._begin(secure, handshake, returns)
 
     def another(self, address: str, *, secure: bool = False, handshake: bool = True) -> Connection:

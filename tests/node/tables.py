@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from edge.node.resources.published import NodeStartingError, PublishedResource, 
 from edge.node.resources.pushing import DEFAULT_TOPICS, TOPICS, Pushing
 from edge.node.resources.pushsocket import PushSocket
 from edge.resource import Representation, Resource, etag_of
+from edge.sites import ALONE, SiteHosts
 from edge.table.reader import Entry, Reader
 from edge.table.segment import Segment
 from edge.table.writer import Writer
@@ -89,17 +90,22 @@ class Site:
         audience: str = "public",
         link_bps: float = 0.0,
         with_rules: bool = False,
+        sites: Sequence[SiteHosts] = ALONE,
     ) -> Connection:
-        """A connection to the site; *with_rules*: those that are in the table count."""
+        """A connection to the site; *with_rules*: those that are in the table count; *sites*: all of them."""
         reader = Reader(self.segment, 0)
-        source = Source(reader, str(self.blobs), look_up or self.look_up, (allow,))
-        published = PublishedResource(source, [Addresses(reader)] if with_rules else ())
+        source = Source(reader, str(self.blobs), look_up or self.look_up, [allow] * len(sites))
+        published = PublishedResource(
+            source, [Addresses(reader, one.prefix) for one in sites] if with_rules else ()
+        )
         published.beyond = self.beyond
         clock = Clock()
         clock.rightNow = float(NOW)
-        self.pushing = Pushing(reader, (allow,), clock, 10_000, audience=audience, link_bps=link_bps)
+        self.pushing = Pushing(
+            reader, [allow] * len(sites), clock, 10_000, audience=audience, link_bps=link_bps, sites=sites
+        )
         own = EdgeResources(reader, published, self.life, self.pushing, audience)
-        return Connection(RootResource(own, published), clock=clock, secure=secure)
+        return Connection(RootResource(own, published), clock=clock, secure=secure, sites=sites)
 
     def join(self, connection: Connection) -> PeerTransport:
         """One more WebSocket beside *connection*'s, already open; what it is sent."""

@@ -346,9 +346,14 @@ class PublishedResource(Resource):
         return True
 
     async def _page(self, request: EdgeRequest, path: bytes) -> tuple[bytes, Entry] | None:
-        """(name, entry) of what is at *path*, or where that leads on this site; None: nothing is."""
+        """(name, entry) of what is at *path*, or where that leads on this site; None: nothing is.
+
+        What is the node's own is not: as entries its documents hold what is of all sites.
+        """
         wants_body = request.head.method == b"GET"
         for _ in range(2):
+            if path.startswith(b"/.edge/"):
+                return None
             name = entry_name(request.prefix, path)
             entry = await self.source.find(name, request.head, wants_body)
             if entry is None or entry.template:

@@ -13,11 +13,11 @@ then on, and ask questions in binary messages (:mod:`edge.http.questions`); a me
 closes with 1008 and the reason.
 
 **Cache groups.**  A client that sends ``{"type": "follow", "groups": ["7m-zFnsC", ...]}`` follows these
-groups of applications' answers, and no others, from then on; each is the base64url of the first 6 bytes of
-the SHA-256 of its name, 256 at most.  ``{"type": "groups", "at": "..."}`` says that this is in force, and
-up to which changes this node is (:mod:`edge.cache.group_history`); the same with ``"g": ["7m-zFnsC"]`` that
-these have changed, with ``"g": null`` that any may have.  What has changed between two sockets is asked for
-(questions of kind 3).  Who is told when: :mod:`edge.cache.followers`.
+groups of the answers of its site's applications, and no others, from then on; each is the base64url of the
+first 6 bytes of the SHA-256 of its name, 256 at most.  ``{"type": "groups", "at": "..."}`` says that this is
+in force, and up to which changes this node is (:mod:`edge.cache.group_history`); the same with
+``"g": ["7m-zFnsC"]`` that these have changed, with ``"g": null`` that any may have.  What has changed between
+two sockets is asked for (questions of kind 3).  Who is told when: :mod:`edge.cache.followers`.
 
 A message is composed and framed once for all connections of a worker.  When they get it:
 
@@ -48,7 +48,7 @@ import msgspec
 from twisted.internet.task import LoopingCall
 
 from edge.cache.followers import MOST, Due, Followers
-from edge.cache.group_history import GroupHistory
+from edge.cache.group_history import GroupHistory, hash_of, key_of
 from edge.fastpath.interface import SocketState
 from edge.fastpath.sockets import TOPICS as FAST_TOPICS
 from edge.http import questions
@@ -283,7 +283,7 @@ class Pushing:
         """The answer to *question* of a client; :exc:`ValueError` with the reason if it is none."""
         prefix = socket.prefix
         since, stale = partial(self._since, prefix), partial(self._stale, prefix)
-        return questions.answer(question, since, stale, self._groups)
+        return questions.answer(question, since, stale, partial(self._groups, prefix))
 
     def _frame(self, socket: PushSocket, topic: str) -> bytes:
         """The message of *topic* for *socket*, as frames."""
@@ -330,9 +330,9 @@ class Pushing:
             self._followers.change(changed, self.now())
             self._tell_followers()
 
-    def _groups(self, state: bytes) -> bytes | None:
-        """The lines that say what has changed since *state* of the groups; None: nothing has."""
-        now, hashes = self._history.since(state)
+    def _groups(self, prefix: bytes, state: bytes) -> bytes | None:
+        """The lines that say which groups of a site have changed since *state*; None: none has."""
+        now, hashes = self._history.since(state, prefix.decode("ascii"))
         if hashes is None or not self._reader.confirms(self._lease):
             return UNKNOWN + now + b"\n"
         if now == state and not hashes:
@@ -342,7 +342,8 @@ class Pushing:
     def _follow(self, socket: PushSocket, groups: list[str]) -> None:
         if len(groups) > MOST or not all(map(_HASH.fullmatch, groups)):
             raise ValueError(f"a client follows {MOST} groups at most, each by a hash of 8 characters")
-        self._followers.follow(socket, groups)
+        site = socket.prefix.decode("ascii")
+        self._followers.follow(socket, [key_of(one, site) for one in groups])
         socket.say(self._groups_message())
 
     def _groups_message(self, **more: object) -> bytes:
@@ -361,7 +362,8 @@ class Pushing:
             self._telling = self._reactor.callLater(max(TELL_SECONDS, at - now), self._tell_followers)
 
     def _tell(self, due: Due[PushSocket], now: float) -> None:
-        if not due.follower.push(self._groups_message(g=due.groups)):
+        hashes = None if due.groups is None else [hash_of(one) for one in due.groups]
+        if not due.follower.push(self._groups_message(g=hashes)):
             self._followers.missed(due, now)
 
     # Rounds

@@ -117,7 +117,7 @@ def make_node(
     groups = Groups(limit=GROUPS_OF_AN_ENTRY * config.table_entries)
     answers = AnswerStore(writer, opened.segment, reactor, monotonic_ms, groups)
     answers.index(groups)
-    news = GroupNews(reactor)
+    news = GroupNews(reactor, partial(_site_of, config))
     cluster = _make_cluster(
         config, opened, store.blobs, writer, state, answers, groups, slices, reactor, news.note
     )
@@ -191,6 +191,7 @@ def make_node(
         clock=reactor,
         audience=config.status,
         applications=lambda: applications.status(measured=False),
+        several_sites=len(config.sites) > 1,
     )
     files = automatic_files(config)
     report = CertificateReport(
@@ -309,6 +310,12 @@ def _make_sites(
             PublishedSite(site.name, prefix, publisher, AutoPublisher(publisher, config.watch, reactor))
         )
     return PublishedSites(made, table)
+
+
+def _site_of(config: Config, application: str) -> str | None:
+    """The prefix of the site of *application*; None: with several sites, an unknown one may be of any."""
+    alone = "" if len(config.sites) == 1 else None
+    return next((one.site for one in config.applications if one.name == application), alone)
 
 
 def _load_urls(config: Config, opened: Opened) -> list[tuple[bytes, Callable[[str], str]]]:

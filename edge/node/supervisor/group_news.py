@@ -28,8 +28,10 @@ _hash = lru_cache(maxsize=65_536)(group_hash)
 class GroupNews:
     """The changes that workers have not been told yet."""
 
-    def __init__(self, reactor: Any) -> None:
+    def __init__(self, reactor: Any, site_of: Callable[[str], str | None]) -> None:
+        """*site_of*: the prefix of the site that an application belongs to; None: it is not known here."""
         self._reactor = reactor
+        self._site_of = site_of
         self._changes: list[GroupChange] = []
         self._hashes = 0
         self._later: Any = None
@@ -50,10 +52,12 @@ class GroupNews:
 
     def note(self, change: Change, origin: str, stamp: Stamp) -> None:
         """*change* is in force (:data:`edge.gossip.invalidation.Apply`)."""
-        groups = change.groups
-        everything = groups is None or change.application is None
-        hashes = None if everything or groups is None else tuple(_hash(group) for group in groups)
-        self._changes.append(GroupChange(hashes, origin, *stamp))
+        groups, application = change.groups, change.application
+        site = None if application is None else self._site_of(application)
+        # Whose groups they are is unknown where another node has an application that this one has not: then
+        # any may have changed, and nobody hears of groups that are another site's.
+        hashes = None if groups is None or site is None else tuple(_hash(group) for group in groups)
+        self._changes.append(GroupChange(hashes, origin, *stamp, site or ""))
         self._hashes += len(hashes or ()) + 1
         if self._hashes >= MOST_HASHES:
             self._flush()

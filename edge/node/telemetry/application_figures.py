@@ -39,14 +39,21 @@ def _figure(process: Mapping[str, Any], figure: str) -> float:
     return float(process["state"] == "ready") if figure == "ready" else float(process[figure])
 
 
-def in_short(applications: Figures) -> list[dict[str, Any]]:
-    """What the status document says of them: nothing of paths, modules and addresses."""
-    return [
-        {
-            "name": one["name"],
-            "processes": len(one["processes"]),
-            "ready": sum(process["state"] == "ready" for process in one["processes"]),
-            "restarts": sum(process["restarts"] for process in one["processes"]),
-        }
-        for one in applications
-    ]
+def in_short(applications: Figures, named: bool = True) -> list[dict[str, Any]]:
+    """What the status document says of them: nothing of paths, modules and addresses.
+
+    Not *named*: all together, for readers of one site are not told what others have.
+    """
+    if named:
+        return [_short(one["name"], one["processes"]) for one in applications]
+    processes = [process for one in applications for process in one["processes"]]
+    return [_short("all", processes)] if applications else []
+
+
+def _short(name: str, processes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "processes": len(processes),
+        "ready": sum(process["state"] == "ready" for process in processes),
+        "restarts": sum(process["restarts"] for process in processes),
+    }

@@ -14,8 +14,9 @@
 Rates are per second over the last five; ``not_modified`` counts the answers 304, ``validators`` the lines of
 batches; ``shared``: what the shared cache made of requests for applications (``edge_shared_answers_total``).
 ``gossip`` is null for a node alone; ``behind`` counts changes that the member is known to miss.
-Names are append-only.  Neither an address of a machine nor a version is in it: the document is as public as
-the load document, and like that an entry of the table.
+Where everybody may see it and there are several sites, ``applications`` are one row, ``all``: readers of
+one site are not told what the others have.  Names are append-only.  Neither an address of a machine nor a
+version is in it: the document is as public as the load document, and like that an entry of the table.
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ class StatusPublisher:
         clock: Any,
         audience: str = "public",
         applications: Callable[[], Figures] = tuple,
+        several_sites: bool = False,
     ) -> None:
         self._name = name
         self._workers = workers
@@ -111,6 +113,7 @@ class StatusPublisher:
         self._clock = clock
         self._audience = audience
         self._applications = applications
+        self._names_applications = not several_sites or audience == "local"
         self._began = clock.seconds()
         self._windows = {name: RateWindow() for name in (*_RATES, *_SHARED)}
         self._periodic = Periodic(self.publish, STATUS_SECONDS, clock)
@@ -166,5 +169,5 @@ class StatusPublisher:
                 "complete": table["complete"],
             },
             "gossip": None if self._gossip is None else self._gossip(),
-            "applications": in_short(self._applications()),
+            "applications": in_short(self._applications(), self._names_applications),
         }

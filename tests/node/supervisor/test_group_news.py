@@ -20,7 +20,7 @@ class GroupNewsTests(SynchronousTestCase):
         self.clock.advance(100)
         self.sequence = 0
         self.told: list[Message] = []
-        self.news = GroupNews(self.clock)
+        self.news = GroupNews(self.clock, {"shop": "", "blog": "blog.example"}.get)
         self.news.begin(
             lambda: {"n1": Stamp(5, self.sequence)}, 3, lambda packed: self.told.append(unpack(packed))
         )
@@ -33,7 +33,7 @@ class GroupNewsTests(SynchronousTestCase):
         self.change("ranking")
         self.clock.advance(0)
         [told] = self.told
-        self.assertEqual(told.changes, [((group_hash("ranking"),), "n1", 5, 1)])
+        self.assertEqual(told.changes, [((group_hash("ranking"),), "n1", 5, 1, "")])
         self.assertEqual((told.vector, told.lease), ({"n1": (5, 1)}, 3))
 
     def test_a_storm_is_a_hundred_messages_a_second_and_nothing_is_missing(self) -> None:
@@ -58,6 +58,16 @@ class GroupNewsTests(SynchronousTestCase):
         self.news.note(Change("shop", None), "n1", Stamp(5, 1))
         self.clock.advance(0)
         self.assertEqual([one.hashes for one in self.told[0].changes], [None, None])
+
+    def test_a_group_is_told_as_that_of_the_site_of_its_application(self) -> None:
+        self.news.note(Change("blog", frozenset({"ranking"})), "n1", Stamp(5, 1))
+        self.clock.advance(0)
+        self.assertEqual(self.told[0].changes, [((group_hash("ranking"),), "n1", 5, 1, "blog.example")])
+
+    def test_groups_of_an_application_that_is_not_known_here_are_told_to_nobody_by_name(self) -> None:
+        self.news.note(Change("wiki", frozenset({"ranking"})), "n2", Stamp(5, 1))
+        self.clock.advance(0)
+        self.assertEqual(self.told[0].changes, [(None, "n2", 5, 1, "")])
 
     def test_a_worker_that_starts_is_told_how_things_are(self) -> None:
         self.sequence = 9

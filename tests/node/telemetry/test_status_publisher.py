@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.load.meters import Measurement, Shares
 from edge.node.process.life import Life, NodeEvent
-from edge.node.process.own_resources import STATUS
+from edge.node.process.own_resources import STATUS, status_path
 from edge.node.telemetry.status_publisher import STATUS_SECONDS, StatusPublisher
 from edge.table.counters import COUNTERS
 from tests.node.telemetry.publishing import Table
@@ -42,7 +42,7 @@ class StatusTests(SynchronousTestCase):
         self.life, self.load, self.counted, self.table = Life(), Load(), Counted(), Table()
         self.publisher = self.make(None)
 
-    def make(self, gossip: Any) -> StatusPublisher:
+    def make(self, gossip: Any, **more: Any) -> StatusPublisher:
         """A publisher of a node in a cluster, if there is *gossip*."""
         return StatusPublisher(
             name="n1",
@@ -54,6 +54,7 @@ class StatusTests(SynchronousTestCase):
             load=self.load,
             gossip=gossip,
             clock=self.clock,
+            **more,
         )
 
     def publish(self, **counted: int) -> Any:
@@ -62,6 +63,22 @@ class StatusTests(SynchronousTestCase):
             self.counted.values[name] += count
         self.publisher.publish()
         return self.table.document(STATUS)
+
+    def test_readers_of_one_site_are_not_told_of_the_applications_of_others(self) -> None:
+        process = {"state": "ready", "restarts": 1}
+        running = [{"name": name, "processes": [process] * 2} for name in ("shop", "blog")]
+        for several, audience, names in (
+            (False, "public", ["shop", "blog"]),
+            (True, "local", ["shop", "blog"]),
+            (True, "public", ["all"]),
+        ):
+            self.publisher = self.make(
+                None, several_sites=several, audience=audience, applications=lambda: running
+            )
+            self.publisher.publish()
+            told = self.table.document(status_path(audience))["applications"]
+            self.assertEqual([one["name"] for one in told], names)
+            self.assertEqual(sum(one["ready"] for one in told), 4)
 
     def test_rates_are_of_the_last_seconds(self) -> None:
         """Both ways of a request count; what is long ago does not."""
