@@ -24,6 +24,7 @@ From the top; each imports only what stands below it (``lint-imports`` holds tha
 ``logs/``           records of requests, and the lines of the access log (sans-IO)
 ``load/``           how loaded a node is, and the weight that clients draw it with (sans-IO)
 ``networks.py``     networks of IP addresses, and what is in them (sans-IO)
+``certificates.py``   for which hosts a connection may be asked, by what was shown on it (sans-IO)
 ``sites.py``        which site a host belongs to, and the names of entries (sans-IO)
 ``resource.py``     what is published under a path: representations and their variants
 ``confinement/``    what a worker gives up: users, capabilities, files, system calls

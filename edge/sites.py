@@ -49,6 +49,11 @@ class Hosts:
         #: The number of the site that takes what no site names; None: nobody does.
         self.default = defaults[0] if defaults else None
 
+    @property
+    def are_several(self) -> bool:
+        """Whether it matters which host is asked for."""
+        return bool(self._numbers)
+
     def find(self, host: bytes) -> int | None:
         """The number of the site of *host*, the value of a field Host; None: nobody's."""
         if not self._numbers:

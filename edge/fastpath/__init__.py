@@ -22,6 +22,7 @@ In ``src/``, a header and mostly a source of each name; headers include only tho
     edge_request     recognising requests; all others are let go
     edge_networks    networks of addresses
     edge_sites       which site a host belongs to
+    edge_certificates  for which hosts a connection may be asked
     edge_log         records of requests, into a ring in shared memory
     edge_lines       and out of it, as lines of the access log
     edge_buckets     token buckets in shared memory

@@ -192,6 +192,7 @@ class Adapter:
         transport: HandedOffTransport
         if layer is not None:
             transport = SealedTransport(sock, protocol, peer, self._reactor, self.fast_path, layer)
+            transport.shown = handoff.shown
         else:
             returns = listener.returns
             transport = HandedOffTransport(sock, protocol, peer, self._reactor, self.fast_path, returns)

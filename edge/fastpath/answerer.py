@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from edge.access.buckets import PythonBuckets
 from edge.access.patterns import Patterns, is_sure, tells
@@ -40,6 +41,9 @@ from edge.table.layout import OWN_CORS, SLOT_ANSWER, SLOT_LIVE, SLOT_REDIRECT
 from edge.table.reader import LINES_LIMIT, VARIANTS_MASK, Entry, Reader, Slot
 from edge.table.segment import CounterBlock, Segment
 from edge.table.site_state import find_state, state_since
+
+if TYPE_CHECKING:
+    from edge.certificates import Shown
 
 #: Requests answered in one call, and bytes of output after which no further one is begun.
 ANSWERS = 64
@@ -85,6 +89,7 @@ class PythonAnswerer:
         self._date = b""
         #: Of the request being answered: its site, and what the names of that one's entries begin with.
         self._site, self._prefix = 0, b""
+        self._shown: Shown | None = None
         self._hsts = settings.hsts if settings.secure else b""
         self._speculation = b""
 
@@ -107,6 +112,9 @@ class PythonAnswerer:
 
     def drain(self) -> None:
         self.draining = True
+
+    def show(self, shown: Shown | None) -> None:
+        self._shown = shown
 
     def receive_from(self, client: bytes, unix_us: int) -> None:
         self._peer, self._now_us = client, unix_us
@@ -138,6 +146,14 @@ class PythonAnswerer:
                 break
             site = self._hosts.find(request.fields.host)
             if site is None or not self._take_visitor(request.fields):
+                after = Next.HAND_OFF
+                break
+            # Proxies that are trusted ask for everybody.
+            if (
+                self._shown is not None
+                and not self._is_trusted
+                and self._shown.misdirects(site, request.fields.host)
+            ):
                 after = Next.HAND_OFF
                 break
             self._site, self._prefix = site, self._sites[site].prefix

@@ -94,6 +94,17 @@ ffibuilder.cdef(
                                uint64_t interval, uint64_t burst);
     void edge_buckets_give(edge_buckets *buckets, uint32_t rule, const uint8_t *address, uint64_t interval);
 
+    typedef struct { const uint8_t *bytes; size_t length; } edge_span;
+    typedef struct { const edge_span *names; uint32_t count; } edge_names;
+    typedef struct {
+        edge_names all;
+        const uint32_t *shown;
+        const edge_names *own;
+        uint32_t shown_count;
+    } edge_certificates;
+    uint32_t edge_certificates_shown_to(const edge_certificates *certificates, edge_span name);
+    bool edge_certificates_misdirect(const edge_certificates *certificates, uint32_t shown, edge_span host);
+
     typedef struct {
         edge_table table;
         bool draining, secure;
@@ -103,6 +114,9 @@ ffibuilder.cdef(
         uint8_t peer[16], client[16];
         edge_networks trusted;
         bool is_trusted;
+        const edge_certificates *certificates;
+        uint32_t shown;
+        unsigned named;
         char date[29];
         ...;
     } edge_answerer;
@@ -116,7 +130,6 @@ ffibuilder.cdef(
         uint32_t host_mask;
         int by_default;
     } edge_sites;
-    typedef struct { const uint8_t *bytes; size_t length; } edge_span;
     int edge_sites_put(edge_sites *sites, unsigned site, const uint8_t *name, size_t length);
     int edge_sites_find(const edge_sites *sites, edge_span host);
     edge_key edge_hash_joined(const edge_hash_state *state, const uint8_t *prefix, size_t prefix_length,
@@ -149,6 +162,7 @@ ffibuilder.cdef(
         uint32_t listener, tls;
         bool unnamed, proxied;
         uint8_t client[16];
+        uint32_t certified;
         edge_socket_state socket;
         uint8_t *data;
         uint64_t length, sealed_length;
@@ -179,7 +193,8 @@ ffibuilder.cdef(
     uint32_t edge_loop_push_all(edge_loop *loop, uint32_t topics, uint32_t turns);
     uint32_t edge_loop_sockets(const edge_loop *loop);
     int edge_loop_use_tls(edge_loop *loop, const edge_tls_functions *functions, edge_tls *tls);
-    int edge_loop_secure(edge_loop *loop, uint32_t number, edge_tls_context *context);
+    int edge_loop_secure(edge_loop *loop, uint32_t number, edge_tls_context *context,
+                         const edge_certificates *certificates, uint32_t *first);
     void edge_loop_proxies(edge_loop *loop, const edge_networks *proxies, const edge_networks *trusted);
     int edge_loop_introduce(edge_loop *loop, int fd, const uint8_t *client);
     void edge_loop_release(edge_loop *loop, int fd);

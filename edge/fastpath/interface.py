@@ -23,6 +23,7 @@ from edge.sites import ALONE, SiteHosts
 
 if TYPE_CHECKING:
     from edge.access.patterns import Patterns
+    from edge.certificates import Certificates, Shown
     from edge.tls.interface import RecordLayer
     from edge.tls.native import NativeContext, NativeTls
 
@@ -129,6 +130,8 @@ class Handoff(NamedTuple):
     client: bytes | None = None
     #: It is a WebSocket of the push service, and *data* begins with a frame; None: it is none.
     socket: SocketState | None = None
+    #: For which hosts it may be asked; None: for all.
+    shown: Shown | None = None
 
 
 class Next(Enum):
@@ -160,8 +163,10 @@ class FastPath(Protocol):
         one of its own (SO_REUSEPORT).
         """
 
-    def secure(self, listener: int, context: NativeContext) -> None:
+    def secure(self, listener: int, context: NativeContext, certificates: Certificates) -> None:
         """From now on, new connections of *listener* are TLS, with the certificates of *context*.
+
+        *certificates*: what these are for: requests that are misdirected are handed off.
 
         A ClientHello that is not recognised is handed off with no answer.  :exc:`OSError`: this fast path
         has no TLS of its own (:attr:`Settings.tls`), or no such listener.
@@ -255,6 +260,9 @@ class Answerer(Protocol):
 
     def drain(self) -> None:
         """From now on every answer closes."""
+
+    def show(self, shown: Shown | None) -> None:
+        """What was shown on the connection of the next requests; None: they may be for all hosts."""
 
     def receive_from(self, client: bytes, unix_us: int) -> None:
         """Whom the next requests are from, as :mod:`edge.logs.record` has it, and when, Unix microseconds."""

@@ -12,6 +12,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from edge._native import ffi, lib
+from edge.certificates import Certificates, Shown
 from edge.errors import SegmentError
 from edge.fastpath.answerer import monotonic_ms
 from edge.fastpath.interface import Handoff, Next, Settings, SocketState
@@ -83,6 +84,27 @@ def make_sites(sites: Sequence[SiteHosts]) -> tuple[Any, ...]:
         if lib.edge_sites_put(whole, number, host, len(host)):
             raise ValueError(f"a host of {len(host)} bytes: {host!r}")
     return whole, c_sites, c_hosts
+
+
+def _names(names: Collection[bytes], kept: list[Any]) -> tuple[Any, int]:
+    """An array of ``edge_span``, sorted, and how many; *kept* gets what has to live as long."""
+    texts = [(ffi.new("uint8_t[]", name), len(name)) for name in sorted(names)]
+    made = ffi.new("edge_span[]", texts)
+    kept += [*texts, made]
+    return made, len(texts)
+
+
+def make_certificates(certificates: Certificates) -> tuple[Any, list[Any]]:
+    """An ``edge_certificates *``, and what has to live as long."""
+    kept: list[Any] = []
+    shown = ffi.new("uint32_t[]", [number for _, number in sorted(certificates.shown.items())])
+    own = ffi.new("edge_names[]", [_names(names, kept) for names in certificates.own])
+    made = ffi.new("edge_certificates *", (_names(certificates.shown, kept), shown, own, len(own)))
+    return made, [*kept, shown, own]
+
+
+#: What C calls the site of a name that no site has.
+_NO_SITE = 0xFFFF
 
 
 def _networks(networks: Networks) -> Any:
@@ -190,6 +212,13 @@ class NativeAnswerer:
         self._answerer.is_trusted = self._trusted.holds(client)
         self._answerer.now_us = unix_us
 
+    def show(self, shown: Shown | None) -> None:
+        self._shown = None if shown is None else make_certificates(shown.certificates)
+        self._answerer.certificates = ffi.NULL if self._shown is None else self._shown[0]
+        if shown is not None:
+            self._answerer.shown = shown.number
+            self._answerer.named = _NO_SITE if shown.site is None else shown.site
+
     def allow_origins(self, origins: Collection[bytes], site: int = 0) -> None:
         _allow_origins(self._answerer, origins, site)
 
@@ -266,6 +295,9 @@ class NativeFastPath:
         lib.edge_loop_proxies(loop, _networks(settings.proxies), _networks(settings.trusted))
         self._sites = _tell_sites(self._answerer, settings.sites)
         self._site_count = len(settings.sites)
+        #: What connections may have been shown, by place; None: nobody needs to know, there is one site.
+        self._shown: list[tuple[Certificates, int]] | None = None if self._sites[0] is None else []
+        self._certificates: list[Any] = []
         _allow_origins(self._answerer, settings.allow_origins)
         _set_hsts(self._answerer, settings.hsts)
         self._guards = _set_guards(self._answerer, settings.guarding)
@@ -285,9 +317,16 @@ class NativeFastPath:
         flags |= lib.EDGE_LISTENER_SHARED if shared else 0
         _check(lib.edge_loop_listen(self._loop, fd, listener, flags))
 
-    def secure(self, listener: int, context: NativeContext) -> None:
-        address = ffi.cast("edge_tls_context *", context.address)
-        _check(lib.edge_loop_secure(self._loop, listener, address))
+    def secure(self, listener: int, context: NativeContext, certificates: Certificates) -> None:
+        address, first = ffi.cast("edge_tls_context *", context.address), ffi.new("uint32_t *")
+        if self._shown is None:
+            _check(lib.edge_loop_secure(self._loop, listener, address, ffi.NULL, first))
+            return
+        made = make_certificates(certificates)
+        _check(lib.edge_loop_secure(self._loop, listener, address, made[0], first))
+        if first[0]:
+            self._certificates.append(made)  # of connections that have been shown them, as long as they last
+            self._shown[first[0] - 1 :] = [(certificates, number) for number in range(len(certificates.own))]
 
     def watch(self, fd: int) -> None:
         _check(lib.edge_loop_watch(self._loop, fd))
@@ -310,7 +349,15 @@ class NativeFastPath:
         if taken.tls and self._tls is not None:
             partial = bytes(ffi.buffer(taken.data + taken.length, taken.sealed_length))
             layer = self._tls.layer_of(taken.tls, partial)
-        return Handoff(taken.fd, taken.listener, data, layer, taken.unnamed, client, _socket_of(taken.socket))
+        socket, shown = _socket_of(taken.socket), self._shown_as(taken.certified)
+        return Handoff(taken.fd, taken.listener, data, layer, taken.unnamed, client, socket, shown)
+
+    def _shown_as(self, certified: int) -> Shown | None:
+        """What was shown on a connection, by what C says of it."""
+        if not certified or self._shown is None:
+            return None
+        site, place = divmod(certified, 1 << 16)
+        return Shown(*self._shown[place - 1], None if site == _NO_SITE else site)
 
     def tick(self) -> None:
         lib.edge_loop_tick(self._loop)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IProtocol
 
+    from edge.certificates import Shown
     from edge.fastpath.interface import FastPath, SocketState
     from edge.tls.interface import RecordLayer
 
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 @implementer(ISSLTransport, INegotiated)
 class SealedTransport(HandedOffTransport):  # type: ignore[override]
     """The server's end of one TLS connection that the fast path let go of."""
+
+    #: For which hosts it may be asked; None: for all.
+    shown: Shown | None = None
 
     def __init__(
         self,

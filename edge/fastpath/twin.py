@@ -33,6 +33,7 @@ from edge.table.segment import Segment
 from edge.tls.interface import RecordLayer
 
 if TYPE_CHECKING:
+    from edge.certificates import Certificates
     from edge.tls.native import NativeContext
 
 _EVENTS = 256
@@ -95,7 +96,7 @@ class PythonFastPath:
     def listen(self, fd: int, listener: int, recognise: bool, shared: bool = False) -> None:
         self._acceptor.listen(fd, listener, recognise, shared)
 
-    def secure(self, listener: int, context: NativeContext) -> None:
+    def secure(self, listener: int, context: NativeContext, certificates: Certificates) -> None:
         raise OSError(errno.EOPNOTSUPP, "the fast path in Python has no TLS of its own")
 
     def watch(self, fd: int) -> None:

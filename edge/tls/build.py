@@ -42,6 +42,8 @@ ffibuilder.cdef(
         int sends, received;
         uint16_t group;
         bool resumed;
+        const uint8_t *name;
+        size_t name_length;
     } edge_tls_outcome;
     typedef struct {
         edge_tls_recognition (*recognise)(edge_tls *tls, const uint8_t *in, size_t length);

@@ -16,19 +16,22 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from OpenSSL import SSL, crypto
 from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from zope.interface import implementer
 
+from edge.certificates import Certificates, Shown
 from edge.errors import ConfigError
 from edge.trust.credentials import is_for, key_kind, names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from twisted.protocols.tls import TLSMemoryBIOProtocol
 
+    from edge.sites import Hosts
     from edge.tls.interface import Credential
 
 #: ``--tls-policy``, named as Mozilla's guidelines do: the oldest version that is spoken.
@@ -45,6 +48,16 @@ _OPTIONS = (
 _ALPN = b"http/1.1"
 
 
+#: By the context of a connection: what was shown on it.
+_SHOWN: WeakKeyDictionary[SSL.Context, tuple[Certificates, int]] = WeakKeyDictionary()
+
+
+def shown_on(connection: SSL.Connection, hosts: Hosts) -> Shown | None:
+    """What was shown on *connection* to who asked for a name; None: he asked for none."""
+    name, found = connection.get_servername(), _SHOWN.get(connection.get_context())
+    return None if not name or found is None else Shown(*found, hosts.find(name))
+
+
 @implementer(IOpenSSLServerConnectionCreator)
 class ListenerCertificates:
     """Makes the TLS connections of one listener."""
@@ -55,6 +68,8 @@ class ListenerCertificates:
         self._prepare = prepare
         self._by_name: dict[str, SSL.Context] = {}
         self._default: SSL.Context | None = None
+        #: What they are for.
+        self.certificates = Certificates({}, ((),))
 
     @property
     def ready(self) -> bool:
@@ -69,9 +84,13 @@ class ListenerCertificates:
         names = [names_of(one) for one in credentials]
         groups = {name: _group(name, credentials, names) for each in names for name in each}
         first = groups[names[0][0]] if names[0] else (credentials[0],)
-        made = {group: self._context(group) for group in {first, *groups.values()}}
+        certificates = _certificates(first, groups)
+        made = {group: self._context(group) for group in dict.fromkeys((first, *groups.values()))}
         self._by_name = {name: made[group] for name, group in groups.items()}
         self._default = made[first]
+        self.certificates = certificates
+        for number, group in enumerate(made):
+            _SHOWN[made[group]] = certificates, number
 
     def _context(self, credentials: Sequence[Credential]) -> SSL.Context:
         """A context with *credentials*, one for each kind of key."""
@@ -109,6 +128,22 @@ def _group(
     """The first credential of each kind of key that is for *name*."""
     fitting = [one for one, its in zip(credentials, names, strict=True) if is_for(its, name)]
     return tuple({key_kind(one): one for one in reversed(fitting)}.values())
+
+
+def _certificates(
+    first: tuple[Credential, ...], groups: Mapping[str, tuple[Credential, ...]]
+) -> Certificates:
+    """What is shown by *groups*, by name, and to others *first*: of several kinds of keys any may be."""
+    numbers = {group: number for number, group in enumerate(dict.fromkeys((first, *groups.values())))}
+    shown = {name.encode("ascii", "replace"): numbers[group] for name, group in groups.items()}
+    return Certificates(shown, map(_all_are_for, numbers))
+
+
+def _all_are_for(group: tuple[Credential, ...]) -> list[bytes]:
+    names = [names_of(one) for one in group]
+    all_are = [name for name in names[0] if all(is_for(its, name) for its in names[1:])]
+    all_are += [name for its in names[1:] for name in its if all(is_for(one, name) for one in names)]
+    return [name.encode("ascii", "replace") for name in all_are]
 
 
 def _select(connection: SSL.Connection, offered: list[bytes]) -> Any:

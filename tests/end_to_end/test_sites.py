@@ -47,6 +47,8 @@ HOSTS = {
     "localhost": "top",
     "b%C3%BCcher.example": "top",
 }
+#: Versions of TLS: native, and Twisted's.
+_WAYS = (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2)
 #: Lines that are no Host, or too many of them.
 REFUSED = (
     ["Host: blog.example, top.example"],
@@ -226,11 +228,12 @@ class WithoutDefaultTests(SynchronousTestCase):
 class CertificateTests(SynchronousTestCase):
     """A TLS listener, and a site with a certificate of its own."""
 
-    def test_who_asks_for_a_name_of_a_site_is_shown_its_certificate(self) -> None:
+    def setUp(self) -> None:
         listen = "tls:0:privateKey=DIR/top.key:certKey=DIR/top.pem:interface=127.0.0.1"
-        node = RunningNode(workers=1, listen=(listen,))
+        node = self.node = RunningNode(workers=1, listen=(listen,))
         self.addCleanup(node.clean_up)
-        for number, names in enumerate((("top.example",), ("blog.example", "*.blog.example"))):
+        certified = ("top.example", "both.example"), ("blog.example", "*.blog.example", "both.example")
+        for number, names in enumerate(certified):
             made, stem = make(*names, number=number), node.directory / names[0].removesuffix(".example")
             stem.with_suffix(".pem").write_bytes(made.pem)
             stem.with_suffix(".key").write_bytes(made.key_pem())
@@ -244,18 +247,68 @@ class CertificateTests(SynchronousTestCase):
         node.options += ["--config", str(file)]
         node.write("index.html", b"<p>top")
         node.start()
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        for version in (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2):  # native, and Twisted's
-            context.maximum_version = version
+        self.context = ssl.create_default_context()
+        self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
+
+    def connect(self, name: str | None, version: ssl.TLSVersion) -> ssl.SSLSocket:
+        """A connection whose client has asked for *name*."""
+        self.context.maximum_version = version
+        raw = socket.create_connection(("127.0.0.1", self.node.port), 20)
+        return self.context.wrap_socket(raw, server_hostname=name)
+
+    def test_a_request_for_another_sites_host_is_told_so_and_the_connection_goes_on(self) -> None:
+        for version in _WAYS:
+            for name, host, status in (
+                ("blog.example", "blog.example", 200),
+                ("blog.example", "www.blog.example:443", 200),
+                ("blog.example", "both.example", 200),
+                ("blog.example", "top.example", 421),
+                ("blog.example", "127.0.0.1", 421),
+                ("top.example", "blog.example", 421),
+                ("top.example", "both.example", 200),
+                ("top.example", "other.example", 200),
+                ("other.example", "blog.example", 421),
+                ("other.example", "third.example", 200),
+                (None, "blog.example", 200),
+            ):
+                with self.connect(name, version) as client:
+                    client.settimeout(20)
+                    for more in ((), ("TE: trailers",)):  # the fast path, and what it lets go
+                        lines = [f"Host: {host}", *more]
+                        client.sendall(asked(lines).replace(b"Connection: close\r\n", b""))
+                        self.assertEqual(self.read_status(client), status, (name, host, version, more))
+                    own = "blog.example" if name == "blog.example" else name or "top.example"
+                    # what is everybody's, and what the connection is for
+                    client.sendall(asked([f"Host: {host}"], "/.edge/ready").replace(b"close", b"keep-alive"))
+                    self.assertEqual(self.read_status(client), 200)
+                    client.sendall(asked([f"Host: {own}"]).replace(b"close", b"keep-alive"))
+                    self.assertEqual(self.read_status(client), 200)
+                    posted = f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 2\r\n\r\nhi"
+                    client.sendall(posted.encode())
+                    self.assertEqual(self.read_status(client), 421 if status == 421 else 405)
+
+    def read_status(self, client: ssl.SSLSocket) -> int:
+        """The status of the next answer, which is read whole."""
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            piece = client.recv(1)
+            self.assertTrue(piece, head)
+            head += piece
+        found = re.search(rb"(?i)content-length: (\d+)", head)
+        left = int(found[1]) if found else 0
+        while left:
+            left -= len(client.recv(left)) or left
+        return status_of(head)
+
+    def test_who_asks_for_a_name_of_a_site_is_shown_its_certificate(self) -> None:
+        for version in _WAYS:
             for host, shown, body in (
                 ("blog.example", "blog.example", b"<p>blog"),
                 ("www.blog.example", "blog.example", b"<p>blog"),
                 ("top.example", "top.example", b"<p>top"),
                 ("other.example", "top.example", b"<p>top"),
             ):
-                raw = socket.create_connection(("127.0.0.1", node.port), 20)
-                with context.wrap_socket(raw, server_hostname=host) as client:
+                with self.connect(host, version) as client:
                     client.sendall(asked([f"Host: {host}"]))
                     answer = b"".join(iter(lambda: client.recv(65536), b""))
                     certificate = x509.load_der_x509_certificate(client.getpeercert(True) or b"")

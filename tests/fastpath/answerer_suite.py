@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from edge.certificates import Certificates, Shown
 from edge.fastpath.interface import Answerer, Next, Settings
 from edge.http import changes
 from edge.http.answer import (
@@ -17,6 +18,7 @@ from edge.http.answer import (
 )
 from edge.http.changes import tag_of
 from edge.http.dates import format_date
+from edge.networks import address_of_text, networks_of
 from edge.sites import SiteHosts
 from edge.table.layout import OFFSET_HITS, ticks_of
 from edge.table.segment import CounterBlock, Segment
@@ -436,6 +438,52 @@ class AnswererSuite(Base):
         ):
             answer = self.answered(at_host(host, PAGE, b"Origin: " + origin))
             self.assertEqual(b"Access-Control-Allow-Origin: *" in answer, readable, (host, origin))
+
+    def test_what_is_for_another_site_than_the_connection_is_let_go(self) -> None:
+        """Unless the certificate that was shown is for it, or the peer is a proxy that is trusted."""
+        certificates = Certificates(
+            {b"blog.example": 1, b"*.shop.example": 2, b"example.org": 2},
+            [(b"first.example",), (b"blog.example",), (b"*.shop.example", b"example.org")],
+        )
+        self.several_sites()
+        for name, site_number, host, is_answered in (
+            (b"blog.example", 1, b"BLOG.example.:443", True),
+            (b"blog.example", 1, b"example.org", False),
+            (b"blog.example", 1, b"a.shop.example:443", False),
+            (b"blog.example", 1, b"other.example", False),
+            (b"a.shop.example", 2, b"example.org", True),
+            (b"a.shop.example", 2, b"b.shop.example", True),
+            (b"a.shop.example", 2, b"a.b.shop.example", True),  # the same site
+            (b"a.shop.example", 2, b"blog.example", False),
+            (b"example.org", 0, b"a.shop.example", True),
+            (b"example.org", 0, b"a.b.shop.example", False),
+            (b"example.org", 0, b"127.0.0.1", True),  # the default site's, too
+            (b"x.example", 0, b"blog.example", False),
+            (b"x.example", 0, b"a.b.shop.example", True),  # who asks for that is shown the same
+            (b"x.example", None, b"first.example", True),
+        ):
+            self.answerer.show(Shown(certificates, certificates.shown_to(name), site_number))
+            asked = at_host(host)
+            if is_answered:
+                self.assertTrue(self.answered(asked).startswith(b"HTTP/1.1 200 "), (name, host))
+            else:
+                self.let_go(asked)
+                self.let_go(revalidate(b"x /a").replace(HOST, b"Host: %b\r\n" % host))
+        self.answerer.show(None)
+        self.answered(at_host(b"blog.example"))
+
+    def test_a_trusted_proxy_asks_for_all_sites_over_one_connection(self) -> None:
+        self.several_sites()
+        local = networks_of(["127.0.0.0/8"])
+        self.answerer = self.make(self.segment, Settings(sites=SITES, trusted=local))
+        certificates = Certificates({b"blog.example": 1}, [(), (b"blog.example",)])
+        self.answerer.show(Shown(certificates, 1, 1))
+        for address, is_answered in ((b"127.0.0.1", True), (b"192.0.2.1", False)):
+            self.answerer.receive_from(address_of_text(address) or b"", 0)
+            if is_answered:
+                self.answered(at_host(b"a.shop.example"))
+            else:
+                self.let_go(at_host(b"a.shop.example"))
 
     def test_hosts_of_no_site_are_let_go_where_there_is_no_default(self) -> None:
         """Whatever they ask for."""

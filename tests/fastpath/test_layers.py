@@ -27,6 +27,7 @@ SANS_IO = {
     "date",
     "changes",
     "sites",
+    "certificates",
     "networks",
     "log",
     "buckets",

@@ -12,6 +12,7 @@ from dataclasses import replace
 from OpenSSL import SSL
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.certificates import Certificates
 from edge.fastpath.interface import FastPath, Handoff, Limits, Settings
 from edge.fastpath.native import NativeFastPath
 from edge.table.segment import Segment
@@ -21,6 +22,9 @@ from tests.fastpath.site import BIG, BODY, EMPTY, get
 from tests.fastpath.socket_suite import SocketSuite
 from tests.tls.handshakes import PyClient, StdClient, credential
 from tests.tls.peer import server_state
+
+#: What they are for is not asked.
+NOWHERE = Certificates({}, ((),))
 
 
 class TlsSocket:
@@ -83,7 +87,7 @@ class TlsLoopTests(ServingSuite, SocketSuite, SynchronousTestCase):
 
     def start(self, limits: Limits | None = None, recognise: bool = True, log_every: int = 0) -> FastPath:
         fastpath = super().start(limits, recognise, log_every)
-        fastpath.secure(7, self.tls.context([credential("example.org")]))
+        fastpath.secure(7, self.tls.context([credential("example.org")]), NOWHERE)
         return fastpath
 
     def tcp(self, *data: bytes, receive_buffer: int = 0) -> socket.socket:
@@ -221,7 +225,7 @@ class TlsLoopTests(ServingSuite, SocketSuite, SynchronousTestCase):
         fastpath = self.start()
         one, other = credential("example.org"), credential("other.example", kind="rsa")
         long = one._replace(chain=one.chain + other.chain * 60)
-        fastpath.secure(7, self.tls.context([long]))
+        fastpath.secure(7, self.tls.context([long]), NOWHERE)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         connection = self.hello(receive_buffer=4096)
         for _ in range(200):
@@ -451,7 +455,7 @@ class TlsLoopTests(ServingSuite, SocketSuite, SynchronousTestCase):
     def test_a_new_certificate_is_for_new_connections(self) -> None:
         fastpath = self.start()
         old = self.client(get(EMPTY))
-        fastpath.secure(7, self.tls.context([credential("second.example")]))
+        fastpath.secure(7, self.tls.context([credential("second.example")]), NOWHERE)
         new = self.client(get(EMPTY))
         self.settle()
         self.assertEqual(
@@ -460,7 +464,9 @@ class TlsLoopTests(ServingSuite, SocketSuite, SynchronousTestCase):
         old.sendall(get(EMPTY))
         self.settle()
         self.assertEqual(self.received(old).count(b"200 OK"), 2)
-        self.assertRaises(OSError, fastpath.secure, 8, self.tls.context([credential("second.example")]))
+        self.assertRaises(
+            OSError, fastpath.secure, 8, self.tls.context([credential("second.example")]), NOWHERE
+        )
 
     def test_the_log_has_protocol_and_suite(self) -> None:
         self.start(log_every=1)

@@ -101,8 +101,9 @@ static server server_new(void)
     getsockname(v.listener, (struct sockaddr *)&v.address, &length);
     listen(v.listener, 128);
     edge_tls_context *context = context_new(v.tls);
+    uint32_t first;
     if (edge_loop_listen(v.loop, v.listener, 7, EDGE_LISTENER_RECOGNISES)
-        || edge_loop_use_tls(v.loop, &edge_tls_native, v.tls) || edge_loop_secure(v.loop, 7, context))
+        || edge_loop_use_tls(v.loop, &edge_tls_native, v.tls) || edge_loop_secure(v.loop, 7, context, NULL, &first))
         abort();
     edge_tls_context_release(context); /* the loop has its own */
     return v;
@@ -293,7 +294,8 @@ static void a_foreign_table_of_functions_is_refused(void)
     edge_loop *loop = edge_loop_new(&v.table, &(edge_limits){10, 0, 10, 75, 30, 0, 10, 1 << 20});
     foreign.size++;
     check(edge_loop_use_tls(loop, &foreign, v.tls) == -EINVAL, "functions of another build are not called");
-    check(edge_loop_secure(loop, 7, NULL) == -EINVAL, "nor has a listener certificates without them");
+    uint32_t first = 1;
+    check(edge_loop_secure(loop, 7, NULL, NULL, &first) == -EINVAL && !first, "nor has a listener certificates without them");
     check(edge_loop_use_tls(loop, &edge_tls_native, v.tls) == 0, "those of this build are");
     edge_loop_free(loop);
     server_free(&v);

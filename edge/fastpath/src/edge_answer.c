@@ -743,6 +743,14 @@ static bool take_site(edge_answerer *answerer, edge_request *request)
     return site != EDGE_NO_SITE;
 }
 
+/* Whether the connection is another site's, whose certificate is not for the host: that is not decided here.  Proxies
+ * that are trusted ask for everybody. */
+static bool is_misdirected(const edge_answerer *answerer, const edge_request *request)
+{
+    return answerer->certificates && request->site != answerer->named && !answerer->is_trusted
+           && edge_certificates_misdirect(answerer->certificates, answerer->shown, request->host);
+}
+
 static bool answer(edge_answerer *answerer, const edge_request *request, edge_output *out)
 {
     return request->method == EDGE_REVALIDATE ? answer_revalidate(answerer, request, out)
@@ -814,7 +822,7 @@ edge_next edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length,
             break;
         request.close |= answerer->draining;
         if (known == EDGE_LET_GO || !take_visitor(answerer, &request) || !take_site(answerer, &request)
-            || !answer_if_allowed(answerer, &request, out)) {
+            || is_misdirected(answerer, &request) || !answer_if_allowed(answerer, &request, out)) {
             next = EDGE_NEXT_HAND_OFF;
             break;
         }

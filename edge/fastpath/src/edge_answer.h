@@ -5,6 +5,7 @@
 #ifndef EDGE_ANSWER_H
 #define EDGE_ANSWER_H
 
+#include "edge_certificates.h"
 #include "edge_changes.h"
 #include "edge_date.h"
 #include "edge_guard.h"
@@ -63,6 +64,9 @@ typedef struct {
     bool is_trusted;             /* the peer is */
     bool (*parse_address)(edge_span text, uint8_t address[16]); /* false: it is no numeric address */
     edge_span tls;               /* over which protocol and cipher suite, as records have it */
+    const edge_certificates *certificates; /* one of them was shown on the connection; NULL: it may be asked for all */
+    uint32_t shown;              /* which, and the number of the site whose name the client has asked for */
+    unsigned named;
     const edge_guard *guards;    /* of each site; NULL: everybody may everything */
     edge_buckets buckets;
     struct {

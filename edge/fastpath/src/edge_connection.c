@@ -203,6 +203,7 @@ void edge_connection_hand_off(edge_loop *loop, int fd, const edge_received *rece
     handoff->listener = c->listener;
     handoff->tls = c->flags & EDGE_CONN_SEALED ? c->tls : 0;
     handoff->data = copy;
+    handoff->certified = handoff->tls ? loop->certified[fd] : 0;
     handoff->length = received->length;
     handoff->sealed_length = received->sealed_length;
     handoff->socket.is_socket = false;
@@ -245,11 +246,23 @@ static void prepare_log(edge_loop *loop, const edge_connection *c)
     answerer->tls = (edge_span){(const uint8_t *)tls, strlen(tls)};
 }
 
+/* What was shown on the connection, as far as it matters which hosts it is asked for. */
+static void prepare_certified(edge_loop *loop, int fd)
+{
+    const uint32_t certified = loop->connections[fd].tls ? loop->certified[fd] : 0;
+    const edge_shown *shown = loop->shown + (certified & (SHOWN - 1));
+    loop->answerer.certificates = certified ? shown->certificates : NULL;
+    loop->answerer.shown = certified ? shown->shown : 0;
+    loop->answerer.named = certified / SHOWN;
+}
+
 /* What only the connection knows of what is answered next. */
 static void prepare(edge_loop *loop, int fd)
 {
     const edge_connection *c = loop->connections + fd;
     loop->answerer.secure = c->tls;
+    if (loop->shown_count)
+        prepare_certified(loop, fd);
     if (edge_loop_knows_clients(loop))
         prepare_client(loop, fd);
     if (loop->answerer.log_every)

@@ -17,6 +17,7 @@
 #include "edge_sockets.h"
 
 #define LISTENERS 64
+#define SHOWN 65536 /* what may have been shown on connections since the loop began; of what is more nobody knows */
 #define HANDSHAKES_BIT ((uint64_t)1 << 34) /* of an event: the set of handshakes */
 #define READABLE (EPOLLIN | EPOLLRDHUP) /* what a connection that waits for input is watched for */
 #define INPUT_BYTES (EDGE_HEAD_LIMIT + EDGE_BODY_LIMIT + 32 * 1024)
@@ -89,7 +90,15 @@ typedef struct {
     unsigned flags; /* as given to edge_loop_listen */
     bool watched;   /* in the epoll set */
     edge_tls_context *context; /* TLS; NULL: plain */
+    const edge_certificates *certificates; /* what is in it; NULL: nobody needs to know */
+    uint32_t first_shown; /* the place in edge_loop.shown of its number 0 */
 } edge_listener;
+
+/* What may have been shown on a connection. */
+typedef struct {
+    const edge_certificates *certificates;
+    uint32_t shown;
+} edge_shown;
 
 struct edge_loop {
     edge_answerer answerer;
@@ -99,6 +108,10 @@ struct edge_loop {
     edge_sockets sockets;
     edge_connection *connections;
     uint8_t (*clients)[16]; /* whom they are with, if somebody wants to know: memory as it is used */
+    uint32_t *certified;    /* of connections over TLS, where there are sites: the place in shown, and the number of the
+                               site whose name was asked for times 65,536; 0: no name was.  Memory as it is used. */
+    edge_shown *shown;      /* [0] is not used */
+    uint32_t shown_count;
     edge_networks proxies;  /* who says first, by the PROXY protocol, whom it has accepted */
     uint32_t capacity, highest; /* of descriptors */
     int epoll, timer; /* timer: when the caller has its turn */

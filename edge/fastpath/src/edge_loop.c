@@ -173,17 +173,21 @@ edge_loop *edge_loop_new(const edge_table *table, const edge_limits *limits)
     /* Reserved, not used: a page of it becomes memory when a descriptor in its range is accepted. */
     loop->connections = mmap(NULL, loop->capacity * sizeof *loop->connections, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    loop->certified = mmap(NULL, loop->capacity * sizeof *loop->certified, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     loop->clients = mmap(NULL, loop->capacity * sizeof *loop->clients, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (loop->connections == MAP_FAILED)
         loop->connections = NULL;
     if (loop->clients == MAP_FAILED)
         loop->clients = NULL;
+    if (loop->certified == MAP_FAILED)
+        loop->certified = NULL;
     loop->answerer.parse_address = edge_address_parse;
     loop->accepts = 1;
     edge_loop_clocks(loop);
     if (loop->epoll < 0 || loop->timer < 0 || watch_caller(loop, loop->timer, EPOLLIN | EPOLLET) || !loop->connections
-        || !loop->clients || edge_sockets_open(&loop->sockets, loop->capacity)
+        || !loop->clients || !loop->certified || edge_sockets_open(&loop->sockets, loop->capacity)
         || edge_peers_open(&loop->peers, ((uint64_t *)(void *)table->header->hash_key)[1])) {
         edge_loop_free(loop);
         return NULL;
@@ -206,6 +210,9 @@ void edge_loop_free(edge_loop *loop)
         munmap(loop->connections, loop->capacity * sizeof *loop->connections);
     if (loop->clients)
         munmap(loop->clients, loop->capacity * sizeof *loop->clients);
+    if (loop->certified)
+        munmap(loop->certified, loop->capacity * sizeof *loop->certified);
+    free(loop->shown);
     edge_sockets_close(&loop->sockets);
     edge_peers_close(&loop->peers);
     for (int i = 0; i < loop->listener_count; i++)
@@ -251,8 +258,26 @@ int edge_loop_use_tls(edge_loop *loop, const edge_tls_functions *functions, edge
     return edge_shaking_open(loop);
 }
 
-int edge_loop_secure(edge_loop *loop, uint32_t number, edge_tls_context *context)
+/* Gives what these certificates may show places among all that was shown: the first of them; 0: there is no room. */
+static uint32_t put_shown(edge_loop *loop, const edge_certificates *certificates)
 {
+    const uint32_t first = loop->shown_count ? loop->shown_count : 1;
+    if (certificates->shown_count > SHOWN - first)
+        return 0;
+    edge_shown *grown = realloc(loop->shown, (first + certificates->shown_count) * sizeof *grown);
+    if (!grown)
+        return 0;
+    loop->shown = grown;
+    for (uint32_t i = 0; i < certificates->shown_count; i++)
+        grown[first + i] = (edge_shown){certificates, i};
+    loop->shown_count = first + certificates->shown_count;
+    return first;
+}
+
+int edge_loop_secure(edge_loop *loop, uint32_t number, edge_tls_context *context,
+                     const edge_certificates *certificates, uint32_t *first)
+{
+    *first = 0;
     for (int i = 0; i < loop->listener_count && loop->tls; i++) {
         edge_listener *listener = loop->listeners + i;
         if (listener->number != number)
@@ -261,6 +286,8 @@ int edge_loop_secure(edge_loop *loop, uint32_t number, edge_tls_context *context
         if (listener->context)
             loop->tls->release(listener->context);
         listener->context = context;
+        *first = listener->first_shown = certificates ? put_shown(loop, certificates) : 0;
+        listener->certificates = *first ? certificates : NULL;
         return 0;
     }
     return -EINVAL;

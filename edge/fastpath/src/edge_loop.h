@@ -63,6 +63,7 @@ typedef struct {
     bool unnamed;  /* its peer speaks the PROXY protocol, and nothing has been read: see edge_loop_introduce */
     bool proxied;  /* its peer has said that the connection is with client */
     uint8_t client[16];
+    uint32_t certified; /* for which hosts the connection may be asked: edge_loop_secure; 0: for all */
     edge_socket_state socket;
     uint8_t *data; /* malloc'ed; freed by edge_loop_taken */
     uint64_t length, sealed_length; /* sealed: of a record that is not whole, behind the others */
@@ -88,8 +89,12 @@ int edge_loop_fileno(const edge_loop *loop);
 int edge_loop_listen(edge_loop *loop, int fd, uint32_t listener, unsigned flags);
 /* Speaks TLS with these functions of edge._tls from now on: 0 or -errno. */
 int edge_loop_use_tls(edge_loop *loop, const edge_tls_functions *functions, edge_tls *tls);
-/* New connections of the listener of that number get these certificates: 0 or -errno. */
-int edge_loop_secure(edge_loop *loop, uint32_t number, edge_tls_context *context);
+/* New connections of the listener of that number get these certificates: 0 or -errno.  What they are for (NULL:
+ * connections may be asked for all hosts) is the caller's, as long as the loop: *first is what a connection has in
+ * `certified` that was shown number 0 and asked for site 0; + 1 for each shown number, + 65,536 for each site, of which
+ * number 65,535 stands for none. */
+int edge_loop_secure(edge_loop *loop, uint32_t number, edge_tls_context *context,
+                     const edge_certificates *certificates, uint32_t *first);
 /* Logs one request in so many in this ring, and wakes its reader by this eventfd (not owned; -1: nobody waits):
  * 0 or -errno. */
 int edge_loop_log(edge_loop *loop, void *ring, uint64_t bytes, uint32_t every, int wake);

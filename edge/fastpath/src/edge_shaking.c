@@ -134,11 +134,24 @@ static void count_done(edge_loop *loop, const edge_connection *c, const edge_tls
           1);
 }
 
+/* For which hosts the connection may be asked, by the name that its client has asked for. */
+static uint32_t certified(edge_loop *loop, const edge_listener *listener, const edge_tls_outcome *outcome)
+{
+    const edge_span name = {outcome->name, outcome->name_length};
+    if (!listener->certificates || !name.length)
+        return 0;
+    const int site = edge_sites_find(&loop->answerer.sites, name);
+    const uint32_t shown = listener->first_shown + edge_certificates_shown_to(listener->certificates, name);
+    return (uint32_t)(uint16_t)site * SHOWN + shown;
+}
+
 /* libssl is done: the connection becomes an ordinary one with a sealed state. */
 static void done(edge_loop *loop, int fd, const edge_tls_outcome *outcome)
 {
     edge_connection *c = loop->connections + fd;
     edge_connection_unwatch(loop, fd); /* of the set that handshakes are in */
+    if (loop->shown_count)
+        loop->certified[fd] = certified(loop, listener_of(loop, c), outcome);
     edge_shaking_end(loop, c);
     c->flags |= EDGE_CONN_SEALED;
     c->tls = outcome->state;

@@ -46,14 +46,10 @@ static int find(const edge_sites *sites, uint64_t hash, bool wild, const uint8_t
     }
 }
 
-int edge_sites_find(const edge_sites *sites, edge_span host)
+/* The bytes of a host that are its name; it has some, and not too many. */
+static size_t name_length(edge_span host)
 {
-    uint8_t name[EDGE_HOST_LIMIT];
     size_t length = host.length;
-    int found = sites->by_default, exact;
-    uint64_t hash = BASIS;
-    if (!sites->hosts || length > EDGE_HOST_LIMIT || !length)
-        return found;
     if (*host.bytes == '[') {
         while (length && host.bytes[length - 1] != ']')
             length--;
@@ -64,11 +60,32 @@ int edge_sites_find(const edge_sites *sites, edge_span host)
     }
     if (!length)
         length = host.length;
-    if (host.bytes[length - 1] == '.')
-        length--;
+    return host.bytes[length - 1] == '.' ? length - 1 : length;
+}
+
+static inline uint8_t lower(uint8_t byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
+}
+
+edge_span edge_sites_name(edge_span host, uint8_t name[EDGE_HOST_LIMIT])
+{
+    const size_t length = host.length && host.length <= EDGE_HOST_LIMIT ? name_length(host) : 0;
+    for (size_t i = 0; i < length; i++)
+        name[i] = lower(host.bytes[i]);
+    return (edge_span){name, length};
+}
+
+int edge_sites_find(const edge_sites *sites, edge_span host)
+{
+    uint8_t name[EDGE_HOST_LIMIT];
+    int found = sites->by_default, exact;
+    uint64_t hash = BASIS;
+    if (!sites->hosts || host.length > EDGE_HOST_LIMIT || !host.length)
+        return found;
+    const size_t length = name_length(host);
     for (size_t i = length; i; i--) {
-        uint8_t byte = host.bytes[i - 1];
-        name[i - 1] = byte = byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
+        const uint8_t byte = name[i - 1] = lower(host.bytes[i - 1]);
         if (byte == '.') {
             int wild = find(sites, mix(mix(hash, '.'), '*'), true, name + i, length - i);
             found = wild != EDGE_NO_SITE ? wild : found; /* the longest is the last */

@@ -35,6 +35,10 @@ typedef struct {
 /* Notes that a host, in lower case or "*." and a name, is of a site.  -1: it is too long. */
 int edge_sites_put(edge_sites *sites, unsigned site, const uint8_t *name, size_t length);
 
+/* The value of a field Host as sites and certificates know it, in so many bytes: lower case, no port, no dot at the end.
+ * Of length 0: it is nobody's. */
+edge_span edge_sites_name(edge_span host, uint8_t name[EDGE_HOST_LIMIT]);
+
 /* The number of the site of the value of a field Host, or EDGE_NO_SITE. */
 int edge_sites_find(const edge_sites *sites, edge_span host);
 

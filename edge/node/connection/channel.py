@@ -50,19 +50,20 @@ from edge.http.visitor import Visitor, visitor
 from edge.networks import NO_ADDRESS, address_of_text
 from edge.node.connection.ended import count_end
 from edge.node.connection.framing import OutgoingAnswer, interim_head
-from edge.node.connection.guarding import privately
+from edge.node.connection.guarding import Verdict, privately
 from edge.node.connection.holding import Holding
 from edge.node.connection.input import Input
 from edge.node.connection.output import Output
 from edge.node.connection.recording import cache_status, record_of
 from edge.node.connection.refused import Refused
-from edge.node.connection.request import EdgeRequest
+from edge.node.connection.request import OF_ALL_HOSTS, EdgeRequest
 from edge.node.connection.states import ConnectionEvent, ConnectionLife, ConnectionState
 from edge.node.connection.staying import STAY_SECONDS
 from edge.node.connection.upgraded import UpgradedChannel
 from edge.node.process.clocks import date_of
 from edge.node.process.deadline import Deadline
 from edge.shares import NOBODY, network_of
+from edge.trust.listener_certificate import shown_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -72,10 +73,10 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
     from twisted.web.http_headers import Headers
 
+    from edge.certificates import Shown
     from edge.fastpath.interface import SocketState
     from edge.http.fields import Fields
     from edge.node.connection.context import ConnectionContext, ConnectionTransport
-    from edge.node.connection.guarding import Verdict
     from edge.node.connection.streamed import StreamedRequest
     from edge.node.connection.upgraded import Upgraded
     from edge.node.process.channel_limits import ChannelLimits
@@ -87,6 +88,8 @@ PIPELINED_BYTES = 64 * 1024
 REQUESTS_IN_A_TURN = 16
 #: For how long a connection lingers after its last answer has left.
 LINGER_SECONDS = 2.0
+#: Of a request for a host that the connection is not for (:mod:`edge.certificates`).
+_MISDIRECTED = Verdict((421, "This connection is for another site: open one for this host.", b""))
 #: The seconds that a connection may spend in a state; in the others it has no deadline.
 _DEADLINES: dict[ConnectionState, Callable[[ChannelLimits], float]] = {
     ConnectionState.HANDSHAKE: lambda limits: limits.head_seconds,
@@ -147,6 +150,23 @@ class EdgeChannel(Protocol):
         session: SSL.Connection = self.transport.getHandle()  # type: ignore[attr-defined]
         return f"{session.get_protocol_version_name()} {session.get_cipher_name()}"
 
+    @cached_property
+    def _shown(self) -> Shown | None:
+        """What was shown to the client; None: the connection may be asked for all hosts."""
+        if not self._secure or not self.site.hosts.are_several:
+            return None
+        if self._half_closes:
+            return getattr(self.transport, "shown", None)
+        session: SSL.Connection = self.transport.getHandle()  # type: ignore[attr-defined]
+        return shown_on(session, self.site.hosts)
+
+    def _is_misdirected(self, head: RequestHead) -> bool:
+        """Whether the connection is another site's; proxies that are trusted ask for everybody."""
+        if self._shown is None or self._visitor is not None or head.path.startswith(OF_ALL_HOSTS):
+            return False
+        host = head.host or b""
+        return self._shown.misdirects(self.site.hosts.find(host), host)
+
     def _happens(self, event: ConnectionEvent) -> None:
         self._life.happens(event)
         self._timed = False
@@ -205,8 +225,10 @@ class EdgeChannel(Protocol):
             self._began = self.site.clock.seconds()
             self._answer = OutgoingAnswer(event.method == b"HEAD", not event.keep_alive or self.site.draining)
             self._waits_for_continue = event.expect_continue and not self._parser.buffered
-            verdict = None
-            if self.site.guard is not None:
+            verdict: Verdict | Deferred[Verdict] | None = None
+            if self._is_misdirected(event):
+                verdict = _MISDIRECTED
+            elif self.site.guard is not None:
                 verdict = self.site.guard.judge(event, self._address(), self._secure)
             if isinstance(verdict, Deferred):
                 self._judging = event

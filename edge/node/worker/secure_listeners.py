@@ -75,7 +75,7 @@ class SecureListeners:
         if context is not None:
             self._contexts[number] = context
             if self._fast_path is not None:
-                self._fast_path.secure(number, context)
+                self._fast_path.secure(number, context, self._twisted[number].certificates)
 
     def take_ticket_keys(self, keys: Sequence[TicketKey]) -> None:
         """Seal session tickets under the first of *keys*, open those of all; Twisted gives no tickets."""
@@ -88,4 +88,4 @@ class SecureListeners:
         """*fast_path* listens on all of them."""
         self._fast_path = fast_path
         for number, context in self._contexts.items():
-            fast_path.secure(number, context)
+            fast_path.secure(number, context, self._twisted[number].certificates)

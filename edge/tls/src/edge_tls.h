@@ -70,6 +70,8 @@ typedef struct {
     int sends, received; /* alerts of a handshake that failed, or EDGE_TLS_NO_ALERT */
     uint16_t group;      /* of the key exchange */
     bool resumed;
+    const uint8_t *name; /* that the client has asked for, in lower case; valid until the end */
+    size_t name_length;
 } edge_tls_outcome;
 
 typedef struct {

@@ -16,6 +16,8 @@ struct edge_tls_handshake {
     BIO *in, *out; /* owned by ssl */
     size_t fed;
     edge_tls_callbacks callbacks;
+    size_t name_length;
+    uint8_t name[EDGE_TLS_NAME];
 };
 
 edge_tls_handshake *edge_tls_begin(edge_tls *tls, edge_tls_context *context, const uint8_t *in, size_t length)
@@ -29,6 +31,8 @@ edge_tls_handshake *edge_tls_begin(edge_tls *tls, edge_tls_context *context, con
         return NULL;
     handshake->tls = tls;
     handshake->context = context;
+    handshake->name_length = hello.name_length;
+    memcpy(handshake->name, hello.name, hello.name_length);
     edge_tls_context_retain(context);
     handshake->callbacks.tickets = &tls->tickets;
     handshake->callbacks.sends = handshake->callbacks.received = EDGE_TLS_NO_ALERT;
@@ -176,5 +180,7 @@ edge_tls_progress edge_tls_step(edge_tls_handshake *handshake, const uint8_t *in
     outcome->output = (const uint8_t *)output;
     outcome->sends = handshake->callbacks.sends;
     outcome->received = handshake->callbacks.received;
+    outcome->name = handshake->name;
+    outcome->name_length = handshake->name_length;
     return progress;
 }
