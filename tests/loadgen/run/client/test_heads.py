@@ -64,7 +64,7 @@ class HeadTests(SynchronousTestCase):
         for node in range(4):
             for home in range(4):
                 for kind in KINDS:
-                    for etag in (b"", b"aBc-_123"):
+                    for etag in (b"", b"aBc-_123", b"-aBc_123"):
                         for path in (b"/", b"/a?b=c"):
                             made.append((node, home, self.heads.get(node, home, path, kind, etag)))
                 made.append((node, home, self.heads.post(node, home, b"/.edge/revalidate", b"abc /")))

@@ -8,23 +8,29 @@ from __future__ import annotations
 
 import atexit
 import functools
+import json
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from loadgen.cli import main
 from loadgen.results import Result, load
+from loadgen.run.client.heads import Heads
+from loadgen.wire import select
+from loadgen.wire.interface import Answer, Limits, Wire
 from tests import processes
 from tests.commands import run_command
 from tests.devices import full_device
 from tests.end_to_end.cluster import RunningCluster
 from tests.end_to_end.node import ROOT
-from tests.loadgen.run.coordinator.liar import running
+from tests.loadgen.run.coordinator.liar import running, tag
 
 #: Either: a busy machine makes a run invalid, which says nothing of what is tested here.
 DONE = (0, 3)
@@ -79,6 +85,13 @@ class Runs(SynchronousTestCase):
 
 
 @functools.cache
+def dashing() -> bytes:
+    """A picture whose ETag begins with a dash, as one of 64 does."""
+    pictures = (b"<svg xmlns='http://www.w3.org/2000/svg'><!--%d--></svg>" % number for number in count())
+    return next(one for one in pictures if tag(one).startswith("-"))
+
+
+@functools.cache
 def shared_cluster() -> RunningCluster:
     """Two real nodes for all tests of this module: it takes seconds to start them."""
     cluster = RunningCluster(2)
@@ -87,10 +100,11 @@ def shared_cluster() -> RunningCluster:
     names = [f"/{number}.html" for number in range(6)]
     links = "".join(f"<a href={name}>{name}</a>" for name in ["/", *names])
     for name in ["/index.html", *names]:
-        page = f"<link rel=stylesheet href=/a.css><img src=/i.svg>{links}<p>{name}"
+        page = f"<link rel=stylesheet href=/a.css><img src=/i.svg><img src=/dash.svg>{links}<p>{name}"
         first.write(name[1:], page.encode() * 20)
     first.write("a.css", b"p { color: red }" * 40)
     first.write("i.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    first.write("dash.svg", dashing())
     cluster.start()
     for node in cluster.nodes:
         node.wait_for(lambda node=node: node.ask("/i.svg")[0] == 200, "it has the site")
@@ -135,6 +149,36 @@ class ClusterTests(Runs):
         self.assertLess(result.generator.bytes_per_user, 200)
         self.assertEqual(len(result.nodes), 2)
         self.assertIn("Saved in", out)
+
+    def test_a_validator_that_begins_with_a_dash_is_taken(self) -> None:
+        """In a header, in a query and in a batch, alone and beside others; and by users."""
+        etag = tag(dashing()).encode()
+        wire = select("auto", 1, Limits())
+        self.addCleanup(wire.close)
+        urls = [f"http://127.0.0.1:{node.port}" for node in self.cluster.nodes]
+        heads = Heads(urls)
+        for number, node in enumerate(self.cluster.nodes):
+            wire.node("127.0.0.1", node.port)
+            for home in (0, 1):
+                request = heads.get(number, home, b"/dash.svg", "image", etag)
+                answer, _ = self.asked(wire, number, request)
+                self.assertEqual((answer.status, answer.etag), (304, etag), request)
+            lines = b"%b /dash.svg\n-%b /dash.svg\n%b /dash.svg" % (etag, etag[1:-1], etag)
+            answer, body = self.asked(wire, number, heads.post(number, 1, b"/.edge/revalidate", lines))
+            self.assertEqual(json.loads(body)["stale"], [1])
+        code, out, err = self.run_on(self.url, "--duration", "2")
+        self.assertIn(code, DONE, out + err)
+        counts = self.result().counts
+        self.assertEqual((counts.get("failed", 0), counts.get("wrong_answers", 0)), (0, 0))
+
+    def asked(self, wire: Wire, node: int, request: bytes) -> tuple[Answer, bytes]:
+        """The answer to *request*, and its body."""
+        wire.send(1, 0, node, time.monotonic_ns(), request)
+        until = time.monotonic() + processes.PATIENCE
+        while time.monotonic() < until:
+            for answer in wire.run(time.monotonic_ns() + 10_000_000):
+                return answer, bytes(wire.bodies[answer.body_at :][: answer.body_length])
+        raise AssertionError(f"no answer to {request!r}")
 
     def test_the_same_seed_is_the_same_plan_and_processes_share_it(self) -> None:
         """Sessions and page views are as many; with two processes there are users in both."""
