@@ -30,6 +30,8 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
 * ``cluster.py``, ``replica.py``, ``million.py``, ``certificates.py``: four nodes;
 * ``siege.py``: a node with a certificate that means harm;
 * ``wire_cost.py``, ``smart_clients.py``, ``idle_users.py``, ``subscribers.py``: the load generator;
+* ``verdicts.py``, ``faulty_target.py``, ``witness.py``: forty faulty targets, what their users really got,
+  and what ``loadgen run`` says of each;
 * ``real_scale.py``: whether a real run is like a simulated one;
 * ``constants.py``, ``exchange.py``, ``resting.py``: what ``loadgen simulate`` and ``plan`` reckon with;
   ``capacity_page.py``: the page of what comes out.

@@ -29,6 +29,7 @@ from benchmarks import (
     several_nodes,
     sites,
     tls,
+    verdicts,
 )
 from benchmarks.rows import Place, Row
 
@@ -49,6 +50,7 @@ FORMS: dict[str, Callable[[Place], list[Row]]] = {
     **several_nodes.FORMS,
     **sites.FORMS,
     **generator.FORMS,
+    **verdicts.FORMS,
 }
 #: Names that stand for several of them.
 GROUPS = {

@@ -2,6 +2,7 @@
 
 * ``sockets.py``: :class:`Subscribers`, all connections under one epoll, a few bytes for each;
 * ``attempts.py``: connections while they are being made (``connect.py``: one socket);
+* ``transport.py``: their bytes, in the clear or over TLS;
 * ``pushes.py``: what they have received, in columns, and the latencies;
 * ``handshake.py``, ``frames.py``: sans-IO: RFC 6455 from the client's side;
 * ``feed.py``: sans-IO: what a node pushes, and since when it could have;

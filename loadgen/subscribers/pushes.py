@@ -1,4 +1,4 @@
-"""The log of received pushes, in columns: a push of each of them costs 19 bytes until it is counted."""
+"""The log of received pushes, in columns: a push of each of them costs 27 bytes until it is counted."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ class Pushes(NamedTuple):
     node: NDArray[np.uint16]
     #: Places in :data:`loadgen.subscribers.feed.KINDS`.
     kind: NDArray[np.uint8]
+    #: How long it may have lain unread, by this process's own fault; ns.
+    late: NDArray[np.int64]
 
 
 class PushLog:
@@ -31,7 +33,7 @@ class PushLog:
     def __init__(self) -> None:
         #: From "since" to "received", by kind.
         self.latency = {kind: Histogram() for kind in KINDS}
-        self._received, self._since = array("q"), array("q")
+        self._received, self._since, self._late = array("q"), array("q"), array("q")
         self._node, self._kind = array("H"), array("B")
 
     def __len__(self) -> int:
@@ -44,11 +46,15 @@ class PushLog:
             self._node.append(node)
             self._kind.append(kind)
 
-    def stamp(self, now_ns: int) -> None:
-        """Date all that was logged since the last time: it was received by now."""
+    def stamp(self, now_ns: int, late_ns: int = 0) -> None:
+        """Date all that was logged since the last time: it was received by now.
+
+        *late_ns*: how long it may have been there before.
+        """
         new = len(self._kind) - len(self._received)
         if new:
             self._received.extend(array("q", [now_ns]) * new)
+            self._late.extend(array("q", [late_ns]) * new)
 
     def take(self) -> Pushes:
         """Take, and count, the pushes since the last time."""
@@ -57,8 +63,9 @@ class PushLog:
             np.array(self._since, np.int64),
             np.array(self._node, np.uint16),
             np.array(self._kind, np.uint8),
+            np.array(self._late, np.int64),
         )
-        for column in (self._received, self._since, self._node, self._kind):
+        for column in (self._received, self._since, self._node, self._kind, self._late):
             del column[:]
         latency = (pushes.received - pushes.since) // 1000
         for number, kind in enumerate(KINDS):

@@ -11,7 +11,6 @@ there, at most a batch later.  :attr:`Subscribers.lag_ns` says how far this proc
 
 from __future__ import annotations
 
-import os
 import select
 import time
 from array import array
@@ -24,11 +23,14 @@ import numpy as np
 from edge.descriptors import RESERVED, raise_descriptor_limit
 from loadgen.errors import LoadgenError
 from loadgen.histogram import Histogram
-from loadgen.subscribers.attempts import PIECE, ConnectionAttempts
+from loadgen.subscribers.attempts import ConnectionAttempts
 from loadgen.subscribers.feed import KINDS, Feed, FeedError, Message
 from loadgen.subscribers.frames import Close, FrameError, FrameReader, Ping, close, pong
 from loadgen.subscribers.pushes import Pushes, PushLog
+from loadgen.subscribers.transport import Transport
 from loadgen.targets import Target
+from loadgen.trust import Trust
+from loadgen.wire.interface import Handshake
 
 #: Descriptors handled between two looks at the clock.
 BATCH = 128
@@ -54,11 +56,19 @@ class Subscribers:
     """The WebSockets of the subscribers of one process."""
 
     def __init__(
-        self, topics: Sequence[str] = ("changed",), timeouts: Timeouts | None = None, seed: int | None = None
+        self,
+        topics: Sequence[str] = ("changed",),
+        timeouts: Timeouts | None = None,
+        seed: int | None = None,
+        wire: str = "auto",
+        trust: Trust | None = None,
     ) -> None:
+        """*wire*: whose TLS is spoken, as of :func:`loadgen.wire.select`; *trust*: in certificates."""
         #: Why connections failed or ended without a server's goodbye; and by code how often one said that.
         self.errors: Counter[str] = Counter()
         self.goodbyes: Counter[int] = Counter()
+        #: Of those, connections that had been greeted: that opened well, and broke off.
+        self.losses = 0
         #: Handshakes done so far.
         self.opened = 0
         #: The longest time within ``run`` for which something may have lain unread; may be set to 0.
@@ -66,7 +76,9 @@ class Subscribers:
         self._timeouts = timeouts or Timeouts()
         self._poll = select.epoll()
         path = f"/.edge/socket?topics={','.join(topics)}"
-        self._attempts = ConnectionAttempts(self._poll, path, self._timeouts.handshake_ns, self.errors, seed)
+        self._transport = Transport(wire, trust)
+        patience_ns = self._timeouts.handshake_ns
+        self._attempts = ConnectionAttempts(self._poll, self._transport, path, patience_ns, self.errors, seed)
         self._feeds: list[Feed] = []
         self._wanted = self._open = 0
         # Of open connections, by descriptor: what it is, node, second of the last byte.
@@ -74,6 +86,8 @@ class Subscribers:
         self._settled = OPEN | sum(GREETED << KINDS.index(topic) for topic in topics)
         #: Of connections on which half a message has come.
         self._readers: dict[int, FrameReader] = {}
+        #: Connections that have more to read, of which no event tells.
+        self._full: set[int] = set()
         self._log = PushLog()
         self._began_ns = self._ticked_ns = time.monotonic_ns()
         self._second = self._to_monotonic_ns = 0
@@ -105,9 +119,26 @@ class Subscribers:
         for feed in self._feeds:
             feed.expect(published_ns)
 
+    def begin_no_more(self) -> None:
+        """Make no more attempts; those that were begun go on to their ends."""
+        self._attempts.begin_no_more()
+
     def count(self) -> int:
         """How many connections are open, with the handshake done."""
         return self._open
+
+    @property
+    def attempts(self) -> int:
+        """Connections that were tried so far."""
+        return self._attempts.made
+
+    def opening(self) -> int:
+        """Connections that are being made."""
+        return len(self._attempts.openings)
+
+    def take_handshakes(self) -> list[Handshake]:
+        """Of TLS, those that were completed since the last call."""
+        return self._transport.take_handshakes()
 
     def unfinished(self) -> int:
         """Connections that have objects of their own: being made, or with half a message."""
@@ -133,16 +164,20 @@ class Subscribers:
         while len(self._log) < MANY:
             self._keep_time(now_ns)
             asked_ns = time.monotonic_ns()
-            ready = self._poll.poll(max(0, min(until_ns, self.due()) - asked_ns) / 1e9, BATCH)
+            patience_ns = 0 if self._full else max(0, min(until_ns, self.due()) - asked_ns)
+            ready = self._poll.poll(patience_ns / 1e9, BATCH)
+            woke_ns = time.monotonic_ns()
+            late_ns = asked_ns - self._free_ns
             if ready:
-                self.lag_ns = max(self.lag_ns, asked_ns - self._free_ns)
+                self.lag_ns = max(self.lag_ns, late_ns)
             self._behind = len(ready) == BATCH
             if not self._behind:
-                self._free_ns = time.monotonic_ns()
-            for fd, _ in ready:
+                self._free_ns = woke_ns
+            full, self._full = self._full, set()
+            for fd in full.union(fd for fd, _ in ready) if full else (fd for fd, _ in ready):
                 self._ready(fd)
             now_ns = time.monotonic_ns()
-            self._log.stamp(now_ns)
+            self._log.stamp(now_ns, late_ns + now_ns - woke_ns)
             if now_ns >= until_ns:
                 break
         return self._log.take()
@@ -152,8 +187,9 @@ class Subscribers:
         for fd, state in enumerate(self._state):
             if state != FREE:
                 self._say(fd, close(1000))
-                os.close(fd)
+                self._transport.end(fd)
         self._attempts.close()
+        self._transport.close()
         self._poll.close()
         self._readers.clear()
         self._state, self._open = bytearray(), 0
@@ -181,17 +217,20 @@ class Subscribers:
             opened = self._attempts.ready(fd)
             if opened is not None:
                 self._welcome(fd, opened.node)
+                self._full |= {fd} if opened.more else set()
                 self._take(fd, opened.rest)
             return
         try:
-            data = os.read(fd, PIECE)
+            data, more = self._transport.read(fd)
         except BlockingIOError:
             return
         except OSError:
-            data = b""
+            data, more = b"", False
         if not data:
             self._lost(fd, "closed early")
             return
+        if more:
+            self._full.add(fd)
         self._heard[fd] = self._second
         node = self._node[fd]
         messages = self._feeds[node].known.get(data) if fd not in self._readers else None
@@ -262,7 +301,7 @@ class Subscribers:
         It may be left out when nothing can be sent now: of several pings the last one is to be answered.
         """
         try:
-            return os.write(fd, frame) == len(frame)
+            return self._transport.write(fd, frame) == len(frame)
         except BlockingIOError:
             return True
         except OSError:
@@ -271,7 +310,9 @@ class Subscribers:
     def _lost(self, fd: int, why: str) -> None:
         """Close *fd* and have another attempt made; *why* is "" after a goodbye."""
         self._readers.pop(fd, None)
+        self._full.discard(fd)
+        self.losses += bool(why) and self._state[fd] > OPEN
         self._state[fd] = FREE
         self._open -= 1
-        os.close(fd)
+        self._transport.end(fd)
         self._attempts.again(self._node[fd], why)

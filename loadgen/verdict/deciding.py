@@ -29,12 +29,12 @@ from loadgen.charts.numbers import milliseconds, plain
 from loadgen.histogram import Histogram
 from loadgen.results import Threshold, Verdict
 from loadgen.verdict.events import EventOutcome
-from loadgen.verdict.thresholds import MEASURES, PERCENTS, judge, parse_threshold, told
-from loadgen.verdict.vouching import allowance_ms, is_doubtful
+from loadgen.verdict.thresholds import MEASURES, PUSHES, judge, parse_threshold, told
+from loadgen.verdict.vouching import VOUCHED, allowance_ms, is_doubtful
 
 #: A run in which less of the plan was offered says nothing.
 LEAST_OFFERED = 0.99
-#: Requests that may fail if no threshold bounds ``errors`` or ``error_share``.
+#: Of requests, and of attempts to open a socket: a share that may fail if no threshold bounds it.
 MOST_FAILED = 0.01
 
 
@@ -53,12 +53,18 @@ class Evidence(NamedTuple):
     timeout_ms: float
     #: Finite, of measures that are infinite.
     bounds: Mapping[str, float] = {}
+    #: The generator's own in reading pushes, microseconds.
+    push_lag: Histogram | None = None
     events: Sequence[EventOutcome] = ()
     #: Processes that ended early, and why.
     lost: Sequence[str] = ()
     #: Why the run was ended before its time; "": it was not.
     aborted: str = ""
     interrupted: bool = False
+
+    def lag_of(self, measure: str) -> Histogram:
+        """The generator's own lag in what *measure* is about."""
+        return (self.push_lag or Histogram()) if measure in PUSHES else self.lag
 
 
 class Decision(NamedTuple):
@@ -124,20 +130,35 @@ def _missed(evidence: Evidence, thresholds: Sequence[Threshold]) -> tuple[list[s
         text = f"{outcome.text}: {told(outcome)}"
         if outcome.of == "nothing" and comparison.measure in _NEED_MORE:
             doubtful.append(f"{outcome.text}: {_NEED_MORE[comparison.measure]}")
-        elif outcome.of == "answers" and is_doubtful(comparison, outcome.measured, evidence.lag):
-            late = milliseconds(allowance_ms(evidence.lag, PERCENTS[comparison.measure]))
+        elif outcome.of == "answers" and is_doubtful(
+            comparison, outcome.measured, lag := evidence.lag_of(comparison.measure)
+        ):
+            late = milliseconds(allowance_ms(lag, VOUCHED[comparison.measure]))
             doubtful.append(
                 f"{text}, of which the generator itself may account for {late}: it was late;"
                 " take fewer users, more --processes, or a machine that is less busy"
             )
         elif not outcome.held:
             certain.append(text)
-    if not any(map(_bounds_failures, evidence.thresholds)):
-        certain += _failed(evidence.measures)
+    for of in _FAILURES:
+        if not any(_bounds(text, of) for text in evidence.thresholds):
+            certain += _failed(evidence.measures, of)
     return certain, doubtful
 
 
-_FAILURES = ("errors", "error_share")
+class _Failures(NamedTuple):
+    """What may fail: its count, its share, out of how many, in words."""
+
+    errors: str
+    share: str
+    count: str
+    words: str
+
+
+_FAILURES = (
+    _Failures("errors", "error_share", "requests", "requests failed"),
+    _Failures("socket_errors", "socket_error_share", "socket_attempts", "WebSockets could not be opened"),
+)
 #: Measures that a small run does not have, and what to do.
 _NEED_MORE = {
     **{
@@ -149,15 +170,17 @@ _NEED_MORE = {
 }
 
 
-def _bounds_failures(text: str) -> bool:
+def _bounds(text: str, failures: _Failures) -> bool:
+    """Whether the threshold *text* says how many may fail."""
     comparison = parse_threshold(text)
-    return comparison.measure in _FAILURES and comparison.sign in ("<", "<=", "==")
+    return comparison.measure in failures[:2] and comparison.sign in ("<", "<=", "==")
 
 
-def _failed(measures: Mapping[str, float]) -> Iterator[str]:
-    share = measures.get("error_share", 0.0)
+def _failed(measures: Mapping[str, float], of: _Failures) -> Iterator[str]:
+    share = measures.get(of.share, 0.0)
     if share > MOST_FAILED:
         yield (
-            f"{measures.get('errors', 0):,.0f} of {measures.get('requests', 0):,.0f} requests failed,"
-            f" {plain(100 * share)} %; where no threshold bounds errors or error_share, {MOST_FAILED:.0%} may"
+            f"{measures.get(of.errors, 0):,.0f} of {measures.get(of.count, 0):,.0f} {of.words},"
+            f" {plain(100 * share)} %;"
+            f" where no threshold bounds {of.errors} or {of.share}, {MOST_FAILED:.0%} may"
         )

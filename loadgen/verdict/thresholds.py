@@ -20,16 +20,23 @@ from loadgen.verdict.herd import WIDTHS_S
 SHARE = "0..1"
 #: The percentiles of the corrected latency, by name.
 PERCENTS = {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0, "p99.9": 99.9, "p100": 100.0}
+#: Percentiles of pushes: of what the generator's own lag is one of reading them.
+PUSHES = {"push_p99": 99.0}
 #: What may be compared, and its unit.
 MEASURES = {
     **dict.fromkeys(PERCENTS, "ms, corrected latency; of a request that failed: infinite"),
     **{f"raw_p{share}": "ms, from the actual send" for share in ("50", "99")},
     "push_p99": "ms from publish to subscriber",
+    "push_lag_p99": "ms that pushes lay unread by the generator's own fault",
     "handshake_p99": "ms of a full TLS handshake",
     "resumed_p99": "ms of a resumed TLS handshake",
     "resumed_share": "resumed among TLS handshakes, 0..1",
     "errors": "requests that no node answered",
     "error_share": "of all requests, 0..1",
+    "socket_attempts": "attempts to open a WebSocket",
+    "socket_errors": "those that failed, or brought no first message",
+    "socket_error_share": "of all attempts to open a WebSocket, 0..1",
+    "socket_losses": "WebSockets that were open and ended without a goodbye",
     "stale": "confirmations of superseded versions",
     "wrong": "answers that are not what was published",
     "herd": "herd_1s_mean: greatest share of a node over the mean share, in windows of 1 s, on average",

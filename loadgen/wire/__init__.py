@@ -4,6 +4,7 @@
 * ``python.py``: the specification, and the wire where there is no compiler.  It consists of ``records.py``
   (requests and connections), ``connecting.py`` (sockets) and ``answers.py`` (one answer,
   sans-IO), ``secure.py`` (TLS over a socket);
+* ``links.py``: TLS over descriptors that others hold, native or by ``python_links.py``;
 * ``native.py`` over ``src/``: the same in C11, in a module of its own, which ``build.py`` makes;
   ``build_tls.py`` makes another one, its TLS (``wire_tls_client``), where OpenSSL's headers are.
 
@@ -21,7 +22,7 @@ the node ``edge_request``, for reading fields, and ``edge_tls_library``, for the
     wire_link        connections: who waits for one, which one a request gets, sending
     wire_exchange    answers: receiving, what is kept of them, handing them over
 
-:func:`select` picks the build.
+:func:`select` and :func:`select_links` pick the build.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from loadgen.errors import UsageError
 if TYPE_CHECKING:
     from loadgen.trust import Trust
     from loadgen.wire.interface import Limits, Wire
+    from loadgen.wire.links import Links
 
 
 def select(
@@ -59,3 +61,20 @@ def select(
             "install a C compiler and OpenSSL's headers and reinstall, or choose the Python wire"
         ) from None
     return NativeWire(users, limits, trust)
+
+
+def select_links(kind: str, users: int, trust: Trust) -> Links:
+    """The TLS of connections that are held elsewhere, of *users* users; *kind*: as of :func:`select`."""
+    from loadgen.wire.python_links import PythonLinks
+
+    if kind == "python":
+        return PythonLinks(trust)
+    try:
+        from loadgen.wire.native import NativeLinks, need_tls
+
+        need_tls()
+    except ImportError as error:
+        if kind == "auto":
+            return PythonLinks(trust)
+        raise UsageError(f"this installation has no native TLS ({error}); choose the Python wire") from None
+    return NativeLinks(users, trust)

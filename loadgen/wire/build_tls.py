@@ -17,6 +17,8 @@ ffibuilder = FFI()
 ffibuilder.cdef(
     """
     typedef struct wire_tls wire_tls;
+    typedef struct wire_tls_link wire_tls_link;
+    typedef enum { WIRE_TLS_DONE, WIRE_TLS_RECEIVE, WIRE_TLS_SEND, WIRE_TLS_FAILED } wire_tls_progress;
     typedef struct { ...; } wire_tls_functions;
     """
 )

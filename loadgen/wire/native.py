@@ -6,7 +6,9 @@ array of structures all at once.
 
 from __future__ import annotations
 
+import errno
 import os
+import select
 import struct
 from itertools import repeat
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 from loadgen.trust import Trust
 from loadgen.wire._native import ffi, lib
 from loadgen.wire.interface import Answer, Handshake, Limits
+from loadgen.wire.links import PIECE, LinkError
 
 try:
     import loadgen.wire._tls as _tls
@@ -22,6 +25,10 @@ except ImportError:  # there were no headers of OpenSSL
 
 #: ``wire_answered``: Answer's fields in Answer's order ("64p": a length, then the bytes).
 _ANSWERED = struct.Struct("=qIHHqqqqqQQ64pqQQiI32p")
+
+
+#: By what a handshake waits for; 0: it is over.
+_AWAITED = (0, select.EPOLLIN, select.EPOLLOUT)
 
 
 def need_tls() -> None:
@@ -49,9 +56,69 @@ class NativeTls:
         """Sessions that are kept now."""
         return int(_tls.lib.wire_tls_sessions(self._tls))
 
+    @property
+    def pointer(self) -> Any:
+        """What the functions of the module take."""
+        return self._tls
+
     def close(self) -> None:
         """Forget the sessions."""
         _tls.lib.wire_tls_free(self._tls)
+
+
+class NativeLinks:
+    """Connections in C that the wire does not hold; implements :class:`loadgen.wire.links.Links`."""
+
+    def __init__(self, users: int, trust: Trust) -> None:
+        self._tls = NativeTls(users, trust)
+        self._links: dict[int, Any] = {}
+        #: What a link began to write, and could not.
+        self._owed: dict[int, bytes] = {}
+        self._bytes, self._more = _tls.ffi.new("uint8_t[]", PIECE), _tls.ffi.new("int *")
+
+    def begin(self, fd: int, user: int, node: int, name: str) -> None:
+        link = _tls.lib.wire_tls_begin(self._tls.pointer, fd, user, node, name.encode("ascii", "replace"))
+        if link == _tls.ffi.NULL:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        self._links[fd] = link
+
+    def shake(self, fd: int) -> int:
+        link = self._links[fd]
+        progress = _tls.lib.wire_tls_shake(link)
+        if progress == _tls.lib.WIRE_TLS_FAILED:
+            raise LinkError(_tls.lib.wire_tls_failure(link))
+        return _AWAITED[progress]
+
+    def resumed(self, fd: int) -> bool:
+        return bool(_tls.lib.wire_tls_resumed(self._links[fd]))
+
+    def read(self, fd: int) -> tuple[bytes, bool]:
+        count = _tls.lib.wire_tls_receive(self._links[fd], self._bytes, PIECE, self._more)
+        if count < 0:
+            raise OSError(_tls.ffi.errno, os.strerror(_tls.ffi.errno))
+        return bytes(_tls.ffi.buffer(self._bytes, count)), bool(self._more[0])
+
+    def write(self, fd: int, data: bytes) -> int:
+        if (owed := self._owed.get(fd)) is not None:
+            self._write(fd, owed)
+            del self._owed[fd]
+            if owed == data:
+                return len(data)
+        self._write(fd, data)
+        return len(data)
+
+    def _write(self, fd: int, data: bytes) -> None:
+        if _tls.lib.wire_tls_send(self._links[fd], data, len(data)) < 0:
+            if (number := _tls.ffi.errno) == errno.EAGAIN:
+                self._owed[fd] = data  # of a record that was begun, these very bytes have to come again
+            raise OSError(number, os.strerror(number))
+
+    def end(self, fd: int) -> None:
+        self._owed.pop(fd, None)
+        _tls.lib.wire_tls_end(self._links.pop(fd))
+
+    def close(self) -> None:
+        self._tls.close()
 
 
 class NativeWire:

@@ -24,23 +24,18 @@ import ssl
 import time
 from collections import deque
 
-from loadgen.trust import EXPIRED, NO_TLS, OLD_TLS, OTHER_NAME, UNTRUSTED, Trust, context, kind_of
+from loadgen.trust import Trust, context
 from loadgen.wire import interface
 from loadgen.wire.answers import AnswerError, AnswerReader
 from loadgen.wire.connecting import Node, allow_descriptors, connect, parse
 from loadgen.wire.interface import Answer, Handshake, Limits
 from loadgen.wire.records import Connection, Request
-from loadgen.wire.secure import SecureSocket
+from loadgen.wire.secure import SecureSocket, error_of
 
 #: ``run`` returns when so many answers, or so many bytes of bodies, are there.
 ANSWERS = 4096
 BODY_BYTES = 8 << 20
 _RECEIVE = 256 * 1024
-#: What :mod:`loadgen.trust` says of a handshake, as an error of the wire.
-_TLS_ERRORS = {
-    NO_TLS: interface.NO_TLS, OLD_TLS: interface.OLD_TLS, UNTRUSTED: interface.UNTRUSTED,
-    EXPIRED: interface.EXPIRED, OTHER_NAME: interface.OTHER_NAME,
-}  # fmt: skip
 _READABLE = select.EPOLLIN | select.EPOLLRDHUP
 
 
@@ -266,7 +261,7 @@ class PythonWire:
             error = caught
         self._count(request, connection)
         if error is not None:
-            self._fail(request, _TLS_ERRORS[kind_of(error)] if connection.connected else interface.REFUSED)
+            self._fail(request, error_of(error) if connection.connected else interface.REFUSED)
             return
         if connection.connected and not connection.shaking_since:
             connection.shaking_since = time.monotonic_ns()

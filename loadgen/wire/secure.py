@@ -10,7 +10,20 @@ import contextlib
 import socket
 import ssl
 
+from loadgen.trust import EXPIRED, NO_TLS, OLD_TLS, OTHER_NAME, UNTRUSTED, kind_of
+from loadgen.wire import interface
+
 _RECORD = 16 * 1024
+#: What :mod:`loadgen.trust` says of a handshake, as an error of the wire.
+_ERRORS = {
+    NO_TLS: interface.NO_TLS, OLD_TLS: interface.OLD_TLS, UNTRUSTED: interface.UNTRUSTED,
+    EXPIRED: interface.EXPIRED, OTHER_NAME: interface.OTHER_NAME,
+}  # fmt: skip
+
+
+def error_of(error: OSError) -> int:
+    """What is wrong with a server in whose handshake *error* was raised, as an error of the wire."""
+    return _ERRORS[kind_of(error)]
 
 
 class SecureSocket:
@@ -118,12 +131,20 @@ class SecureSocket:
 
     def close(self) -> None:
         """Close it, with a goodbye if the other side can hear it."""
+        self._say_goodbye()
+        self._socket.close()
+
+    def end(self) -> None:
+        """The same, and leave the descriptor open."""
+        self._say_goodbye()
+        self._socket.detach()
+
+    def _say_goodbye(self) -> None:
         if self._shaken and not self._failed:
             with contextlib.suppress(OSError):  # it waits for the other side's goodbye; we do not
                 self._tls.unwrap()
             with contextlib.suppress(OSError):
                 self._flush()
-        self._socket.close()
 
     def _fill(self, size: int = _RECORD) -> bool:
         """Receive what has come; whether that was anything, or the end."""

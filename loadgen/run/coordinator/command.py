@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from loadgen.errors import LoadgenError, UsageError
+from loadgen.errors import LoadgenError
 from loadgen.run.coordinator import loading
 from loadgen.run.coordinator.crawl import Crawler
 from loadgen.run.coordinator.crawl_progress import CrawlProgress
@@ -97,7 +97,7 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         crawler.looking = progress.looking
     with contextlib.closing(crawler), contextlib.closing(progress):
         nodes = [_server(url, target)] if options.plain else _nodes(crawler, owned)
-        _check_tls(scenario, nodes, trust)
+        _check_tls(nodes, trust)
         crawler.ask_for(scenario.site.queries, scenario.site.documents)
         site = (
             crawler.listed(folder / scenario.site.list)
@@ -143,16 +143,11 @@ def _plainly(scenario: Scenario, target: Target) -> Scenario:
     return msgspec.structs.replace(scenario, policy="one", sockets=Sockets(), site=site)
 
 
-def _check_tls(scenario: Scenario, nodes: Sequence[NodeAddress], trust: Trust) -> None:
+def _check_tls(nodes: Sequence[NodeAddress], trust: Trust) -> None:
     """Look whether the TLS of *nodes* can be spoken; :exc:`LoadgenError` says why not."""
-    secure = [node for node in nodes if tls_name(node.url)]
-    if secure and scenario.sockets.share:
-        raise UsageError(
-            f"{secure[0].url}: WebSockets are held in the clear only; "
-            "set [sockets] share = 0, or load the cluster by http://"
-        )
-    for node in secure:
-        check(node.url, (node.host, node.port), trust)
+    for node in nodes:
+        if tls_name(node.url):
+            check(node.url, (node.host, node.port), trust)
 
 
 def _origin(url: str) -> str:

@@ -149,8 +149,9 @@ class Coordinator:
                     if is_over or parse_threshold(text).measure in PERCENTS
                 ],
                 offered=offered,
-                asked=counts["requests"] + counts["pushes"] if is_over else 1,
+                asked=counts["requests"] + counts["pushes"] + counts["socket_attempts"] if is_over else 1,
                 lag=self._merged.histograms["lag"],
+                push_lag=self._merged.histograms["push_lag"],
                 timeout_ms=scenario.timeout_s * 1000,
                 events=self._events.outcomes(self._merged.series) if is_over else (),
                 lost=self._failures,

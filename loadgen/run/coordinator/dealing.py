@@ -106,6 +106,7 @@ def deal(
                 site=site,
                 nodes=list(nodes),
                 subscribers=share,
+                wire=wire,
                 trust=trust,
                 share=share / sockets,
                 seed=seed,

@@ -18,7 +18,9 @@ from loadgen.verdict.latencies import Latencies
 from loadgen.verdict.thresholds import PERCENTS
 
 #: Over the whole run, beside one for each node.
-HISTOGRAMS = ("corrected", "failed", "raw", "lag", "push", "handshake_full", "handshake_resumed")
+HISTOGRAMS = (
+    "corrected", "failed", "raw", "lag", "push", "push_lag", "handshake_full", "handshake_resumed",
+)  # fmt: skip
 #: Of ``Second.latency_ms``.
 SHOWN = (50.0, 90.0, 99.0, 99.9, 100.0, 95.0)
 #: Measures, the histograms that they are of, and percents.
@@ -26,6 +28,7 @@ _OTHERS = {
     "raw_p50": ("raw", 50),
     "raw_p99": ("raw", 99),
     "push_p99": ("push", 99),
+    "push_lag_p99": ("push_lag", 99),
     "handshake_p99": ("handshake_full", 99),
     "resumed_p99": ("handshake_resumed", 99),
 }
@@ -195,6 +198,9 @@ class ReportMerger:
             found["resumed_share"] = counts["handshakes_resumed"] / shaken
         if checked := counts["not_modified"] + counts["bodies"]:
             found["share_304"] = counts["not_modified"] / checked
+        if attempts := counts["socket_attempts"]:
+            found |= {name: counts[name] for name in ("socket_attempts", "socket_errors", "socket_losses")}
+            found["socket_error_share"] = counts["socket_errors"] / attempts
         requests = max(1, counts["requests"])
         return {
             **found,

@@ -12,7 +12,8 @@ class Report(msgspec.Struct, kw_only=True):
 
     second: Second
     counts: dict[str, int]
-    #: Counters of histograms: corrected, failed, raw, lag, push, handshake_full, handshake_resumed, node:N.
+    #: Counters of histograms: corrected, failed, raw, lag, push, push_lag, handshake_full,
+    #: handshake_resumed, node:N.
     histograms: dict[str, bytes]
     #: Requests sent in this second, by node.
     asked: list[int] = []

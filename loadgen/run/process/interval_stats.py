@@ -52,7 +52,7 @@ class IntervalStats:
         self._node_requests = [0] * len(self._names)
         self._node_errors: Counter[int] = Counter()
         self._bytes: dict[int, list[int]] = {}
-        self._pushes = array("q")
+        self._pushes, self._push_lag = array("q"), array("q")
         #: Full handshakes, and resumed ones.
         self._handshakes = array("q"), array("q")
 
@@ -93,9 +93,13 @@ class IntervalStats:
             self._nodes[answer.node].append(latency)
             self._recent[answer.node].append(answer.done - answer.due)
 
-    def pushed(self, latencies: Sequence[int]) -> None:
-        """Count what subscribers received; *latencies*: nanoseconds from its publication."""
+    def pushed(self, latencies: Sequence[int], late: Sequence[int] = ()) -> None:
+        """Count what subscribers received; *latencies*: nanoseconds from its publication.
+
+        *late*: how long each may have lain unread by this process's own fault.
+        """
         self._pushes.extend(latencies)
+        self._push_lag.extend(late)
         self.second.pushes += len(latencies)
 
     def shaken(self, handshakes: Sequence[Handshake]) -> None:
@@ -137,7 +141,7 @@ class IntervalStats:
         for name, times in zip(("handshakes_full", "handshakes_resumed"), self._handshakes, strict=True):
             if times:
                 counts[name] += len(times)
-        histograms["failed"] = self._failed
+        histograms |= {"failed": self._failed, "push_lag": self._push_lag}
         histograms |= {f"node:{number}": values for number, values in enumerate(self._nodes)}
         report = Report(
             second=second,

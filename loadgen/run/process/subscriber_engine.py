@@ -13,7 +13,7 @@ from loadgen.run.messages.job import Job
 from loadgen.run.messages.report import Report
 from loadgen.run.process.interval_stats import IntervalStats
 from loadgen.subscribers import Subscribers, Timeouts
-from loadgen.targets import Target, family_of
+from loadgen.targets import Target, family_of, tls_name
 
 _TURN_NS = 50_000_000
 _SECOND_NS = 1_000_000_000
@@ -32,12 +32,17 @@ class SubscriberEngine:
         self._monotonic_ns, self._time_ns = monotonic_ns, time_ns
         scenario = job.scenario
         targets = [
-            Target((node.host, node.port), family_of(node.host), node.url.partition("://")[2], "/")
+            Target(
+                (node.host, node.port), family_of(node.host), node.url.partition("://")[2], "/",
+                tls_name(node.url),
+            )
             for node in job.nodes
-        ]
+        ]  # fmt: skip
         self._seconds = scenario.duration_s
         self._node_ids = [node.id for node in job.nodes]
-        self._sockets = Subscribers(scenario.sockets.topics, Timeouts(), job.seed)
+        self._timeout_ns = int(scenario.timeout_s * 1e9)
+        timeouts = Timeouts(handshake_ns=self._timeout_ns)
+        self._sockets = Subscribers(scenario.sockets.topics, timeouts, job.seed, job.wire, job.trust)
         self._sockets.open(job.subscribers, targets, scenario.sockets.per_second * job.share)
         self._stopped = False
 
@@ -50,8 +55,12 @@ class SubscriberEngine:
         self._sockets.expect(unix_ns + self._monotonic_ns() - self._time_ns())
 
     def run(self, start: int) -> Iterator[Report]:
-        """A report for each second from *start* on (the sockets' clock, ns), the last one marked."""
+        """A report for each second from *start* on (the sockets' clock, ns), the last one marked.
+
+        A socket that is being opened at the end is waited for, as long as for any answer.
+        """
         end = start + int(self._seconds * 1e9)
+        patience = end + self._timeout_ns + _SECOND_NS
         stats = IntervalStats(self._node_ids)
         counts: Counter[str] = Counter()
         told: Counter[str] = Counter()
@@ -59,10 +68,13 @@ class SubscriberEngine:
         while not self._stopped:
             now = self._monotonic_ns()
             if now >= end:
-                break
-            pushes = self._sockets.run(min(now + _TURN_NS, next_second, end))
+                self._sockets.begin_no_more()
+                if not self._sockets.opening() or now >= patience:
+                    break
+            pushes = self._sockets.run(min(now + _TURN_NS, next_second, end if now < end else patience))
             known = pushes.since > 0
-            stats.pushed((pushes.received - pushes.since)[known].tolist())
+            stats.pushed((pushes.received - pushes.since)[known].tolist(), pushes.late[known].tolist())
+            stats.shaken(self._sockets.take_handshakes())
             counts["pushes"] += len(pushes.kind)
             if self._monotonic_ns() >= next_second:
                 next_second += _SECOND_NS
@@ -72,9 +84,12 @@ class SubscriberEngine:
         yield last
 
     def _report(self, stats: IntervalStats, counts: Counter[str], told: Counter[str]) -> Report:
-        for reason, number in self._sockets.errors.items():
-            counts[f"socket {reason}"] += number - told[reason]
-            told[reason] = number
+        totals = {f"socket {reason}": number for reason, number in self._sockets.errors.items()}
+        totals |= {"socket_losses": self._sockets.losses, "socket_attempts": self._sockets.attempts}
+        totals["socket_errors"] = sum(self._sockets.errors.values()) - self._sockets.losses
+        for name, number in totals.items():
+            counts[name] += number - told[name]
+            told[name] = number
         return stats.close(counts, 0, self._sockets.count())
 
     def close(self) -> None:

@@ -250,7 +250,7 @@ static int name_set(SSL *ssl, const char *name, int insecure)
     return insecure || X509_VERIFY_PARAM_set1_host(parameters, name, 0);
 }
 
-static wire_tls_link *begin(wire_tls *tls, int fd, uint32_t user, uint16_t node, const char *name)
+wire_tls_link *wire_tls_begin(wire_tls *tls, int fd, uint32_t user, uint16_t node, const char *name)
 {
     wire_tls_link *link = calloc(1, sizeof *link);
     BIO *bio = BIO_new(tls->method);
@@ -312,7 +312,7 @@ static void enter(wire_tls_link *link)
     edge_tls_derive_with(&link->tls->sha256, &link->tls->sha384, &link->tls->derived);
 }
 
-static wire_tls_progress shake(wire_tls_link *link)
+wire_tls_progress wire_tls_shake(wire_tls_link *link)
 {
     enter(link);
     int result = SSL_connect(link->ssl);
@@ -332,12 +332,12 @@ static wire_tls_progress shake(wire_tls_link *link)
     }
 }
 
-static unsigned failure(const wire_tls_link *link)
+unsigned wire_tls_failure(const wire_tls_link *link)
 {
     return link->failure;
 }
 
-static int resumed(const wire_tls_link *link)
+int wire_tls_resumed(const wire_tls_link *link)
 {
     return SSL_session_reused(link->ssl);
 }
@@ -357,7 +357,7 @@ static int trouble(wire_tls_link *link, int result)
     }
 }
 
-static ssize_t receive(wire_tls_link *link, uint8_t *bytes, size_t length, int *more)
+ssize_t wire_tls_receive(wire_tls_link *link, uint8_t *bytes, size_t length, int *more)
 {
     size_t used = 0, n = 0;
     *more = 0;
@@ -376,7 +376,7 @@ static ssize_t receive(wire_tls_link *link, uint8_t *bytes, size_t length, int *
     return (ssize_t)used;
 }
 
-static ssize_t send_(wire_tls_link *link, const uint8_t *bytes, size_t length)
+ssize_t wire_tls_send(wire_tls_link *link, const uint8_t *bytes, size_t length)
 {
     size_t n = 0;
     enter(link);
@@ -396,7 +396,7 @@ static void count(wire_tls_link *link, uint64_t *in, uint64_t *out)
     link->in = link->out = 0;
 }
 
-static void end(wire_tls_link *link)
+void wire_tls_end(wire_tls_link *link)
 {
     if (link->shaken && !link->broken) {
         enter(link);
@@ -411,6 +411,9 @@ static void end(wire_tls_link *link)
 
 const wire_tls_functions *wire_tls_native(void)
 {
-    static const wire_tls_functions functions = {begin, shake, failure, resumed, receive, send_, count, end};
+    static const wire_tls_functions functions = {
+        wire_tls_begin, wire_tls_shake, wire_tls_failure, wire_tls_resumed,
+        wire_tls_receive, wire_tls_send, count, wire_tls_end,
+    };
     return &functions;
 }

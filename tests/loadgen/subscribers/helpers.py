@@ -11,6 +11,7 @@ from wsproto.utilities import generate_accept_token
 
 from loadgen.subscribers import Pushes, Subscribers, Timeouts
 from loadgen.targets import Target
+from loadgen.trust import Trust
 
 PATIENCE = 20.0
 
@@ -43,11 +44,12 @@ def accepted(request: bytes) -> bytes:
 class Server:
     """Listens on loopback; both sides of all connections are run by the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "") -> None:
+        """*name*: it speaks TLS, and this is in its certificate."""
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.socket.settimeout(PATIENCE)
         address = self.socket.getsockname()
-        self.target = Target(address, socket.AF_INET, f"localhost:{address[1]}", "/")
+        self.target = Target(address, socket.AF_INET, f"localhost:{address[1]}", "/", name)
 
     def close(self) -> None:
         """Listen no more."""
@@ -57,8 +59,14 @@ class Server:
 class Crowd:
     """Some subscribers, and what they have received."""
 
-    def __init__(self, timeouts: Timeouts | None = None, topics: tuple[str, ...] = ("changed",)) -> None:
-        self.subscribers = Subscribers(topics, timeouts, seed=1)
+    def __init__(
+        self,
+        timeouts: Timeouts | None = None,
+        topics: tuple[str, ...] = ("changed",),
+        wire: str = "auto",
+        trust: Trust | None = None,
+    ) -> None:
+        self.subscribers = Subscribers(topics, timeouts, 1, wire, trust)
         self.pushes: list[Pushes] = []
 
     def run(self) -> None:
@@ -73,8 +81,8 @@ class Crowd:
             assert time.monotonic() < end, f"waited in vain until {what}: {self.subscribers.errors}"
             self.run()
 
-    def taken(self, server: Server) -> tuple[socket.socket, bytes]:
-        """The next connection to *server*, and the request on it."""
+    def accepted(self, server: Server) -> socket.socket:
+        """The next connection to *server*."""
         server.socket.setblocking(False)
         found: list[socket.socket] = []
 
@@ -86,8 +94,12 @@ class Crowd:
             return True
 
         self.until(come, "one is connected")
-        connection = found[0]
-        connection.setblocking(False)
+        found[0].setblocking(False)
+        return found[0]
+
+    def taken(self, server: Server) -> tuple[socket.socket, bytes]:
+        """The next connection to *server*, and the request on it."""
+        connection = self.accepted(server)
         return connection, self.heard(connection, b"\r\n\r\n")
 
     def heard(self, connection: socket.socket, end: bytes = b"", size: int = 0) -> bytes:

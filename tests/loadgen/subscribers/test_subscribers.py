@@ -176,14 +176,28 @@ class LossTests(SocketCase):
 
     def test_a_node_that_dies_is_called_no_more_than_allowed(self) -> None:
         self.open(3, self.server)
-        connections = [self.crowd.opened(self.server) for _ in range(3)]
+        greetings = (changed(1), changed(1), b"")
+        connections = [self.crowd.opened(self.server, greeting) for greeting in greetings]
         self.server.close()
         for connection in connections:
             connection.close()
         errors = self.crowd.subscribers.errors
         self.crowd.until(lambda: errors["no connection: Connection refused"] >= 3, "they try again")
         self.assertEqual(errors["closed early"], 3)
-        self.assertEqual(self.crowd.subscribers.count(), 0)
+        subscribers = self.crowd.subscribers
+        self.assertEqual((subscribers.count(), subscribers.losses), (0, 2))
+        self.assertEqual(
+            subscribers.attempts, 3 + errors["no connection: Connection refused"] + subscribers.opening()
+        )
+
+    def test_when_no_more_are_begun_those_that_were_go_on(self) -> None:
+        self.open(2, self.server)
+        connection, request = self.crowd.taken(self.server)
+        self.crowd.subscribers.begin_no_more()
+        self.open(5, self.server)
+        connection.sendall(accepted(request))
+        self.crowd.until(lambda: self.crowd.subscribers.count() == 1, "it is open")
+        self.assertEqual((self.crowd.subscribers.attempts, self.crowd.subscribers.opening()), (2, 1))
 
     def test_who_says_nothing_is_given_up(self) -> None:
         self.crowd = self.made(QUICK)

@@ -14,6 +14,24 @@ ERRORS = {"refuse": REFUSED, "hang": TIMEOUT, "reset": CLOSED, "garbage": GARBAG
 STATUSES = {"404": 404, "500": 500, "503": 503}
 LIES = ("wrong body", "no etag", "empty body", "wrong batch")
 FAULTS = (*ERRORS, *STATUSES, "slow", *LIES, "stale")
+#: Which nodes, from which second on.
+EXTENTS = {"all": ((0, 1, 2, 3), 0.0), "half the nodes": ((0, 1), 0.0), "the late half": ((0, 1, 2, 3), 1.5)}
+OF_STALE = {"one node": ((3,), 1.0), "half the nodes": ((2, 3), 1.0)}
+#: Sets of thresholds that each of them is judged by.
+THRESHOLDS: tuple[tuple[str, ...], ...] = (
+    (), ("p50 < 50ms",), ("p99 < 50ms",), ("p99 < 1500ms", "errors <= 0"), ("errors <= 100000",),
+)  # fmt: skip
+
+
+def targets() -> dict[str, tuple[str, tuple[int, ...], float]]:
+    """Forty faulty targets by name: the fault, the nodes that have it, since which second."""
+    found = {
+        f"{fault}, {extent}": (fault, *of)
+        for fault in FAULTS
+        for extent, of in (OF_STALE if fault == "stale" else EXTENTS).items()
+    } | {"hang, one node": ("hang", (3,), 0.0), "slow, one node": ("slow", (3,), 0.0)}
+    assert len(found) == 40
+    return found
 
 
 class FaultyCluster(MemoryCluster):

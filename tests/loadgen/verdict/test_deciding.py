@@ -53,6 +53,25 @@ class DecidingTests(SynchronousTestCase):
         )
         self.assertEqual([one.held for one in found.thresholds], [False, True])
 
+    def test_sockets_that_could_not_be_opened_fail_a_run(self) -> None:
+        failed = {"socket_attempts": 200.0, "socket_errors": 3.0, "socket_error_share": 0.015}
+        said = "3 of 200 WebSockets could not be opened, 1.5 %"
+        self.check(evidence(failed), "threshold", said)
+        self.check(evidence(failed, "errors == 0"), "threshold", said)
+        self.check(evidence(failed, "socket_errors < 10"), "ok")
+        self.check(evidence(failed, "socket_error_share < 2%"), "ok")
+        self.check(evidence(failed, "socket_errors == 0"), "threshold", "socket_errors == 0: it is 3")
+        few = failed | {"socket_errors": 2.0, "socket_error_share": 0.01}
+        self.check(evidence(few), "ok")
+
+    def test_pushes_that_the_generator_left_unread_say_nothing_of_the_target(self) -> None:
+        late = histogram([40_000] * 1000)
+        doubtful = evidence({"push_p99": 70.0}, "push_p99 < 50ms", push_lag=late)
+        self.check(doubtful, "invalid", "of which the generator itself may account for 80 ms")
+        self.check(
+            evidence({"push_p99": 70.0}, "push_p99 < 50ms"), "threshold", "push_p99 < 50ms: it is 70 ms"
+        )
+
     def test_most_requests_failed_and_nobody_asked_about_errors(self) -> None:
         """The run that said OK: the few that were answered were fast."""
         failed = {"errors": 1998.0, "error_share": 0.999, "p99": math.inf}

@@ -58,3 +58,9 @@ class VouchingTests(SynchronousTestCase):
     def test_more_lag_never_vouches_for_more(self, lag: list[int], percent: float) -> None:
         more = histogram([2 * one for one in lag])
         self.assertGreaterEqual(allowance_ms(more, percent), allowance_ms(histogram(lag), percent))
+
+    def test_pushes_that_lay_unread_are_vouched_for_alike(self) -> None:
+        self.assertTrue(doubtful("push_p99 < 50ms", 52.0, *[3.0] * 10_000))
+        self.assertFalse(doubtful("push_p99 < 50ms", 60.0, *[3.0] * 10_000))
+        self.assertFalse(doubtful("push_p99 < 50ms", 49.0, *[3.0] * 10_000))
+        self.assertFalse(doubtful("push_lag_p99 < 2ms", 3.0, *[3.0] * 10_000))

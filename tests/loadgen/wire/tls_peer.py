@@ -131,6 +131,10 @@ class Peer:
         self.tls.write(data)
         self.pump()
 
+    def take(self) -> bytes:
+        """The records that were made and not sent."""
+        return self._out.read()
+
     def goodbye(self) -> None:
         """close_notify, without waiting for the other's."""
         with contextlib.suppress(ssl.SSLError):
