@@ -1,6 +1,6 @@
 """Verdicts of ``loadgen run`` on targets that are real processes; ``make bench BENCH=verdicts`` has all forty.
 
-What is right is what users really got, so that a machine that is busy makes none of these wrong.
+What is right is what users really got, so that a busy machine makes none of these wrong.
 """
 
 from __future__ import annotations
