@@ -1,4 +1,4 @@
-"""Verdicts of ``loadgen run`` on targets that are real processes; ``make bench BENCH=verdicts`` has all forty.
+"""Verdicts of ``loadgen run`` on targets that are real processes; ``BENCH=verdicts`` has all forty.
 
 What is right is what users really got, so that a busy machine makes none of these wrong.
 """
