@@ -32,6 +32,8 @@ not requests per second: CPU time is what a server costs, and a busy machine dis
 * ``wire_cost.py``, ``smart_clients.py``, ``idle_users.py``, ``subscribers.py``: the load generator;
 * ``verdicts.py``, ``faulty_target.py``, ``witness.py``: forty faulty targets, what their users really got,
   and what ``loadgen run`` says of each;
+* ``theory.py``, ``known_server.py``, ``wrk2.py``: percentiles of ten servers whose latency is known, by
+  ``loadgen run`` and by wrk2
 * ``real_scale.py``: whether a real run is like a simulated one;
 * ``constants.py``, ``exchange.py``, ``resting.py``: what ``loadgen simulate`` and ``plan`` reckon with;
   ``capacity_page.py``: the page of what comes out.

@@ -28,6 +28,7 @@ from benchmarks import (
     robustness,
     several_nodes,
     sites,
+    theory,
     tls,
     verdicts,
 )
@@ -51,6 +52,7 @@ FORMS: dict[str, Callable[[Place], list[Row]]] = {
     **sites.FORMS,
     **generator.FORMS,
     **verdicts.FORMS,
+    **theory.FORMS,
 }
 #: Names that stand for several of them.
 GROUPS = {

@@ -1,0 +1,56 @@
+"""wrk2, Gil Tene's: built where it is measured beside, and what it says of latency.
+
+It is no package of any system: ``WRK2`` in the environment names a program or a repository (a path, or the
+address of one); without it, it is fetched from where its author keeps it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+SOURCE = "https://github.com/giltene/wrk2"
+_FETCH_S, _BUILD_S = 120.0, 900.0
+_UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
+_SUMMED = re.compile(r"^ *([0-9.]+)% +([0-9.]+)(us|ms|s|m) *$", re.MULTILINE)
+_DETAILED = re.compile(r"^ *([0-9.]+) +([01]\.[0-9]+) +[0-9]+ +(?:[0-9.]+|inf)$", re.MULTILINE)
+
+
+def program(folder: Path) -> Path | str:
+    """The program, built in *folder* if need be; a sentence that says why there is none."""
+    given = os.environ.get("WRK2", SOURCE)
+    if os.access(given, os.X_OK) and Path(given).is_file():
+        return Path(given)
+    source = folder / "source"
+    if missing := [one for one in ("git", "make", "cc") if shutil.which(one) is None]:
+        return f"wrk2 is left out: {missing[0]} is not installed"
+    for what, command, patience in (
+        ("fetched", ["git", "clone", "--quiet", "--depth", "1", given, str(source)], _FETCH_S),
+        ("built", ["make", "-C", str(source)], _BUILD_S),
+    ):
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=patience,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired:
+            return f"wrk2 is left out: it was not {what} within {patience:.0f} s"
+        if done.returncode:
+            why = (done.stderr.strip() or done.stdout.strip()).rpartition("\n")[2]
+            return f"wrk2 is left out: it could not be {what} from {given}: {why}; WRK2 names another place"
+    return source / "wrk"
+
+
+def latencies(text: str) -> dict[float, float]:
+    """Milliseconds by percent: what *text*, its output with ``--latency``, says; corrected."""
+    found = {100 * float(share): float(value) for value, share in _DETAILED.findall(text)}
+    return {round(percent, 6): value for percent, value in found.items()} | {
+        float(percent): float(value) * _UNITS[unit] for percent, value, unit in _SUMMED.findall(text)
+    }
