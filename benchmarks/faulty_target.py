@@ -23,6 +23,7 @@ stale        does not hear of a new version, and goes on confirming the old one
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import socket
 import struct
@@ -91,10 +92,8 @@ class Cluster:
     async def start(self) -> None:
         """Listen."""
         for number in range(NODES):
-            server = await asyncio.start_server(
-                lambda reader, writer, number=number: self.serve(number, reader, writer), "127.0.0.1", 0,
-                backlog=1000,
-            )  # fmt: skip
+            serve = functools.partial(self.serve, number)
+            server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=1000)
             self.servers.append(server)
             self.urls.append(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
 

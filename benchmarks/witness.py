@@ -45,4 +45,4 @@ def begin() -> None:
         file.write(_ONE.pack(math.inf if failed else (answer.done - request.planned) / 1e6))
         ended(stats, request, answer, reason, now)
 
-    IntervalStats.ended = record  # type: ignore[method-assign]
+    IntervalStats.ended = record  # type: ignore[assignment, method-assign]

@@ -151,7 +151,7 @@ class _Failures(NamedTuple):
 
     errors: str
     share: str
-    count: str
+    total: str
     words: str
 
 
@@ -180,7 +180,7 @@ def _failed(measures: Mapping[str, float], of: _Failures) -> Iterator[str]:
     share = measures.get(of.share, 0.0)
     if share > MOST_FAILED:
         yield (
-            f"{measures.get(of.errors, 0):,.0f} of {measures.get(of.count, 0):,.0f} {of.words},"
+            f"{measures.get(of.errors, 0):,.0f} of {measures.get(of.total, 0):,.0f} {of.words},"
             f" {plain(100 * share)} %;"
             f" where no threshold bounds {of.errors} or {of.share}, {MOST_FAILED:.0%} may"
         )
