@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
+import os
 import random
 import shutil
 import socket
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from edge.trust.authority import certify, create
-from tests.end_to_end.node import RunningNode
+from tests.end_to_end.node import PATIENCE, RunningNode
+
+#: Files of ports that are ours until this process ends.
+_taken: list[IO[bytes]] = []
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody uses now, for TCP and UDP.
+    """A port that nobody uses now, for TCP and UDP, and that no other process of tests is given.
 
     Not one of those that the kernel gives to outgoing connections: of these somebody may have got it
     before it is used, or while a node is down.
@@ -24,6 +29,8 @@ def free_port(host: str = "127.0.0.1") -> int:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
         port = random.randrange(12_000, 32_000)
+        if not _take(port):
+            continue
         with socket.socket(family) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
             try:
                 tcp.bind((host, port))
@@ -33,6 +40,20 @@ def free_port(host: str = "127.0.0.1") -> int:
                     raise
                 continue
         return port
+
+
+def _take(port: int) -> bool:
+    """Whether *port* is this process's from now on: a lock says so to others that run tests."""
+    folder = Path(tempfile.gettempdir()) / f"edge-test-ports-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = (folder / str(port)).open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return False
+    _taken.append(file)
+    return True
 
 
 class RunningCluster:
@@ -83,7 +104,7 @@ class RunningCluster:
         for node in self.nodes:
             if node.process is not None and node.process.poll() is None:
                 node.process.kill()
-                node.process.wait(20)
+                node.process.wait(PATIENCE)
             shutil.rmtree(node.directory, ignore_errors=True)
         shutil.rmtree(self.folder)
 

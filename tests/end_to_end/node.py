@@ -56,8 +56,6 @@ class RunningNode:
         self.has_webroot = True
         #: What comes before the command: where it runs.
         self.prefix: tuple[str, ...] = ()
-        #: Environment variables of its own.
-        self.environment: dict[str, str] = {}
         self.python = sys.executable
         #: What twistd is told, as opposed to ``twistd edge``.
         self.twistd_options: tuple[str, ...] = ()
@@ -122,20 +120,24 @@ class RunningNode:
             raise AssertionError(f"the node did not end:\n{self.log.read_text()}") from None
 
     def wait_for(self, condition: Any, what: str) -> None:
-        """Poll until *condition* returns something true; :exc:`AssertionError` with the log if never."""
-        until, pause = time.monotonic() + PATIENCE, 0.01
+        """Poll until *condition* returns something true; :exc:`AssertionError` with the log if never.
+
+        What it looks at may not be there yet, or be half written: that is not so, so far.
+        """
+        until, pause, last = time.monotonic() + PATIENCE, 0.01, ""
         while time.monotonic() < until:
             try:
                 if condition():
                     return
-            except (OSError, http.client.HTTPException):
-                pass
+                last = ""
+            except (OSError, http.client.HTTPException, LookupError, TypeError, ValueError) as error:
+                last = f" (at last: {error!r})"
             if self.process is not None and self.process.poll() is not None:
                 break
             # Ever more slowly: what is asked takes the processor from what is waited for.
             time.sleep(pause)
             pause = min(1.2 * pause, 0.1)
-        raise AssertionError(f"waited in vain until {what}:\n{self.log.read_text()}")
+        raise AssertionError(f"waited in vain until {what}{last}:\n{self.log.read_text()}")
 
     @property
     def urls(self) -> list[str]:
@@ -181,6 +183,11 @@ class RunningNode:
     def workers_ready(self) -> bool:
         """Whether all workers are ready."""
         return all(worker["state"] == "ready" for worker in self.admin("GET", "/status")[1]["workers"])
+
+    def replaced(self, *victims: int) -> bool:
+        """Whether all workers are ready and none of them is one of *victims*, at one moment."""
+        workers = self.admin("GET", "/status")[1]["workers"]
+        return all(worker["state"] == "ready" and worker["pid"] not in victims for worker in workers)
 
     def worker_pids(self) -> list[int]:
         """Process ids of the workers, in order."""

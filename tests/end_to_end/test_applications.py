@@ -299,7 +299,7 @@ def ask_in_the_meantime(node: HostingNode, path: str) -> Callable[[], set[int]]:
 
     def ask() -> None:
         while not stop.is_set():
-            connection = HTTPConnection("127.0.0.1", port, timeout=30)
+            connection = HTTPConnection("127.0.0.1", port, timeout=processes.PATIENCE)
             statuses.add(exchange(connection, path)[0])
 
     threads = [Thread(target=ask) for _ in range(4)]

@@ -257,7 +257,7 @@ class NginxTests(Base):
         file.write_text(f"{modules} {user} daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.err;"
                         f"worker_processes 1; events {{ }} {blocks}")  # fmt: skip
         process = processes.start([program, "-c", str(file), "-p", str(folder)])
-        self.addCleanup(process.wait, 20)
+        self.addCleanup(process.wait, PATIENCE)
         self.addCleanup(process.terminate)
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until and process.poll() is None:

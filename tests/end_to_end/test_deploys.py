@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.end_to_end.cluster import RunningCluster
+from tests.end_to_end.node import PATIENCE
 
 
 class DeployTests(SynchronousTestCase):
@@ -34,7 +35,7 @@ class DeployTests(SynchronousTestCase):
     def kill(self) -> None:
         assert self.n1.process is not None
         self.n1.process.kill()
-        self.n1.process.wait(20)
+        self.n1.process.wait(PATIENCE)
 
     def wait_for(self, path: str, body: bytes | None) -> None:
         """Both nodes serve *body*; None: nothing."""

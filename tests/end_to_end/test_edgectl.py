@@ -8,7 +8,7 @@ from twisted.trial.unittest import TestCase
 
 from edge.edgectl.main import main
 from tests.commands import run_command
-from tests.end_to_end.node import RunningNode
+from tests.end_to_end.node import PATIENCE, RunningNode
 
 
 class EdgectlTests(TestCase):
@@ -45,4 +45,4 @@ class EdgectlTests(TestCase):
         self.assertIn('edge_requests_total{path="fast",worker="0"}', edgectl("metrics")[1])
         self.assertIn("draining", edgectl("drain")[1])
         assert node.process is not None
-        self.assertEqual(node.process.wait(20), 0)
+        self.assertEqual(node.process.wait(PATIENCE), 0)

@@ -10,7 +10,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from tests.end_to_end.cluster import load, states
 from tests.end_to_end.network import HostCluster, why_not
-from tests.end_to_end.node import RunningNode
+from tests.end_to_end.node import PATIENCE, RunningNode
 
 NAMES = ["n1", "n2", "n3", "n4"]
 
@@ -134,4 +134,4 @@ def kill(node: RunningNode) -> None:
     """SIGKILL, and wait for the end."""
     assert node.process is not None
     node.process.kill()
-    node.process.wait(20)
+    node.process.wait(PATIENCE)

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from edge.node.process.signals import LEFT
 from edge.node.supervisor.signals import SIGNALS
-from tests.end_to_end.node import RunningNode, UnixConnection, exchange
+from tests.end_to_end.node import PATIENCE, RunningNode, UnixConnection, exchange
 
 TEXT = b"a text that is worth compressing\n" * 100
 BIG = os.urandom(700_000)
@@ -78,7 +78,7 @@ class ServingTests(SynchronousTestCase):
         self.assertEqual(returns >= 4, self.fast_path != "off", returns)
 
     def test_pipelined_requests_are_answered_in_order_across_both_sides(self) -> None:
-        with socket.create_connection(("127.0.0.1", self.node.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", self.node.port), timeout=PATIENCE) as connection:
             connection.sendall(
                 b"GET /sub/ HTTP/1.1\r\nHost: x\r\n\r\n"
                 b"GET /sub/ HTTP/1.1\r\nHost: x\r\nRange: bytes=0-0\r\n\r\n"
@@ -158,7 +158,7 @@ class SignalTests(SynchronousTestCase):
         connection.close()  # type: ignore[attr-defined]
 
     def test_sigterm_lets_a_download_finish_and_exits_with_0(self) -> None:
-        connection = socket.create_connection(("127.0.0.1", self.node.port), timeout=20)
+        connection = socket.create_connection(("127.0.0.1", self.node.port), timeout=PATIENCE)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.sendall(b"GET /big.bin HTTP/1.1\r\nHost: x\r\n\r\n")
         received = connection.recv(1000)
@@ -166,11 +166,13 @@ class SignalTests(SynchronousTestCase):
         assert process is not None
         process.send_signal(signal.SIGTERM)
         self.node.wait_for(lambda: "draining" in self.node.log.read_text(), "it drains")
+        # By and by would take longer than it drains.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         while data := connection.recv(65536):
             received += data
         self.assertTrue(received.endswith(BIG[-1000:]))
         connection.close()
-        self.assertEqual(process.wait(20), 0)
+        self.assertEqual(process.wait(PATIENCE), 0)
 
     def test_no_signal_ends_it_but_those_that_are_to(self) -> None:
         """Neither the supervisor nor workers, not even a worker that has only just been spawned."""
@@ -195,7 +197,7 @@ class SignalTests(SynchronousTestCase):
         process = self.node.process
         assert process is not None
         process.kill()
-        process.wait(20)
+        process.wait(PATIENCE)
         self.node.process = None
         self.node.wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), "they end")
         self.node.spawn()  # for the cleanup to end
@@ -236,4 +238,4 @@ class SignalTests(SynchronousTestCase):
         self.assertEqual(self.node.admin("GET", "/none")[0], 404)
         self.assertEqual(self.node.admin("POST", "/drain"), (200, {"state": "draining"}))
         assert self.node.process is not None
-        self.assertEqual(self.node.process.wait(20), 0)
+        self.assertEqual(self.node.process.wait(PATIENCE), 0)

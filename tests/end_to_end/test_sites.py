@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from edge.edgectl.main import main
 from tests.commands import run_command
 from tests.end_to_end.cluster import RunningCluster
-from tests.end_to_end.node import RunningNode
+from tests.end_to_end.node import PATIENCE, RunningNode
 from tests.end_to_end.servers import Server
 from tests.trust.made import make
 
@@ -71,7 +71,7 @@ REFUSED = (
 
 def talk(port: int, request: bytes) -> bytes:
     """All that a node answers to *request*, until it closes."""
-    with socket.create_connection(("127.0.0.1", port), 20) as client:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
         client.sendall(request)
         answer = bytearray()
         while piece := client.recv(65536):

@@ -11,7 +11,7 @@ import textwrap
 from twisted.trial.unittest import TestCase
 
 from tests import processes
-from tests.end_to_end.node import ROOT, RunningNode
+from tests.end_to_end.node import PATIENCE, ROOT, RunningNode
 
 #: Does what systemd does: descriptor 3, LISTEN_FDS, and LISTEN_PID of the process that becomes twistd.
 ACTIVATE = textwrap.dedent("""
@@ -55,7 +55,7 @@ class SystemdTests(TestCase):
         self.addCleanup(node.clean_up)
         node.write("index.html", b"activated")
         node.start()
-        with socket.create_connection(("127.0.0.1", node.activated_port), 20) as connection:
+        with socket.create_connection(("127.0.0.1", node.activated_port), PATIENCE) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             answer = b""
             while data := connection.recv(65536):

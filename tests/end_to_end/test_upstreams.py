@@ -141,9 +141,8 @@ class UpstreamTests(Case):
         self.run_node(f'app = ["/={hostile.target}"]\n')
         for path in (*SAID, "/reset", "/endless-head"):
             connection = self.talk(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            connection.settimeout(5)
             seen = b""
-            with contextlib.suppress(TimeoutError, ConnectionResetError):
+            with contextlib.suppress(ConnectionResetError):
                 while (piece := connection.recv(65536)) and not seen.endswith((b"\n\n", b"ok")):
                     seen += piece
                     if seen.startswith(b"HTTP/1.1 502") or seen.endswith(b"\r\n\r\nok"):
@@ -233,13 +232,12 @@ class UpstreamTests(Case):
 
     def a_client_that_takes_nothing_costs_little_and_one_that_goes_is_noticed(self) -> None:
         """The application's 6 GB stay where they are."""
-        connection = self.talk(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        connection.recv(100)
-        time.sleep(1.0)
         [worker] = self.node.worker_pids()
         before = _resident(worker)
-        time.sleep(1.0)
-        self.assertLess(_resident(worker) - before, 4 << 20)
+        connection = self.talk(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        connection.recv(100)
+        time.sleep(1.0)  # enough for some hundred MB
+        self.assertLess(_resident(worker) - before, 32 << 20)
         connection.close()
         log = self.behind["asgi"].log
         self.node.wait_for(lambda: b"nobody wants it" in log.read_bytes(), "the application knows")
@@ -297,9 +295,9 @@ class PoisoningTests(Case):
         reached, hits = [], 0
         for attempt in attempts():
             for _ in range(3):
-                self.send(attempt.first)
+                self.send(attempt.first, 0.5 if b"Content-Length: 4\r\n" in attempt.first else 5)
             for _ in range(2):
-                answer = self.send(attempt.second)
+                answer = self.send(attempt.second, PATIENCE)
                 hits += b"\r\nCache-Status: edge; hit\r\n" in answer
                 if not answer.startswith(b"HTTP/1.1 200 ") or MARK in answer:
                     reached.append(f"{attempt.name}: {answer[:100]!r}")
@@ -310,10 +308,10 @@ class PoisoningTests(Case):
         self.assertEqual(said, ["shop.example", "shop.example", "https"], "whoever asks first")
         self.assertNotIn("x-forwarded-for", fields)
 
-    def send(self, data: bytes) -> bytes:
-        """What is answered to *data* until the end of its connection, or until nothing more comes."""
+    def send(self, data: bytes, patience: float) -> bytes:
+        """What is answered to *data* until the end of its connection, or for *patience* seconds nothing."""
         connection = self.talk(data)
-        connection.settimeout(0.5 if b"Content-Length: 4\r\n" in data else 5)
+        connection.settimeout(patience)
         found = b""
         try:
             while piece := connection.recv(65536):

@@ -23,6 +23,7 @@ import msgspec
 from msgspec import Meta
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 from twisted.web.client import ResponseFailed
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
@@ -114,7 +115,7 @@ class SharedSecrets:
             self._again.add(name)
             return
         self._running[name] = running = Deferred.fromCoroutine(self._exchange(name))
-        running.addTimeout(PATIENCE, self._reactor)
+        running.addTimeout(PATIENCE, self._reactor, _late)
         running.addErrback(self._failed, name)
         running.addBoth(lambda _: self._over(name))
 
@@ -148,9 +149,9 @@ class SharedSecrets:
             raise EdgeError(f"it answers {status}")
 
     def _failed(self, failure: Any, name: str) -> None:
-        if not failure.check(CancelledError):
-            if failure.check(ResponseFailed):  # a list of what has really happened
-                failure = next(iter(failure.value.reasons), failure)
+        if failure.check(ResponseFailed):  # a list of what has really happened
+            failure = next(iter(failure.value.reasons), failure)
+        if not failure.check(CancelledError):  # which means that this node ends
             why = failure.getErrorMessage() or failure.type.__name__
             self._counted.warn(
                 f"secrets of {name}", f"what all nodes agree on could not be told {name}: {why}"
@@ -161,6 +162,11 @@ class SharedSecrets:
         if name in self._again:
             self._again.discard(name)
             self.meet(name)
+
+
+def _late(result: Any, seconds: float) -> Failure:
+    """What an exchange has failed with after that many seconds, whatever its client calls being cancelled."""
+    return Failure(EdgeError(f"no answer within {seconds:g} s"))
 
 
 class SecretsResource(Resource):

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
@@ -51,7 +51,10 @@ class Network:
     async def post(self, name: str, target: str, body: bytes) -> tuple[int, bytes]:
         self.posts.append(name)
         if name in self.silent:
-            await Deferred()
+            try:
+                await Deferred()
+            except CancelledError:  # as HTTP's client says it
+                raise ResponseFailed([Failure()]) from None
         if name in self.statuses:
             return self.statuses[name], b"no"
         if name not in self.nodes:
@@ -124,6 +127,19 @@ class SharedSecretsTests(SynchronousTestCase):
         self.secrets["a"].share()
         self.assertEqual(len(logged), 1)
         self.assertIn("could not be told b: Connection to the other side was lost", logged[0])
+
+    def test_what_takes_too_long_is_said_and_what_the_end_breaks_off_is_not(self) -> None:
+        logged: list[str] = []
+        self.patch(self.secrets["a"]._counted, "warn", lambda kind, text: logged.append(text))
+        self.network.silent.add("b")
+        self.secrets["a"].meet("b")
+        self.clock.advance(PATIENCE)
+        self.assertEqual(
+            logged, [f"what all nodes agree on could not be told b: no answer within {PATIENCE:g} s"]
+        )
+        self.secrets["a"].meet("b")
+        self.secrets["a"].stop()
+        self.assertEqual(len(logged), 1)
 
     def test_documents_that_only_one_of_two_has_are_left_alone(self) -> None:
         more = Words("more")
