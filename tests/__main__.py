@@ -11,6 +11,8 @@ import faulthandler
 import os
 import sys
 import time
+import traceback
+from typing import Any
 from unittest import TestCase
 
 from twisted.scripts import trial
@@ -42,6 +44,16 @@ class BoundedReporter(VerboseTextReporter):  # type: ignore[misc]
         if seconds >= SLOW:
             self._write(f" {seconds:.1f} s, CPU {cpu:.1f} s")
         super().stopTest(test)
+
+    def _formatFailureTraceback(self, fail: Any) -> str:
+        """Of trial, with what it leaves out."""
+        return "\n".join([super()._formatFailureTraceback(fail), *more_of(getattr(fail, "value", None))])
+
+
+def more_of(error: BaseException | None) -> list[str]:
+    """The notes of *error*, in which Hypothesis says with what it was; and of a group each one whole."""
+    inner = getattr(error, "exceptions", ())
+    return [*getattr(error, "__notes__", ()), *("".join(traceback.format_exception(one)) for one in inner)]
 
 
 def cpu_seconds() -> float:

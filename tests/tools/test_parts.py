@@ -172,3 +172,34 @@ class HangingTestTests(SynchronousTestCase):
         self.assertRegex(done.stdout, r"HangingTests\.test_a \.\.\. \[OK\]\n.*HangingTests\.test_b \.\.\. $")
         self.assertRegex(done.stderr, r'Timeout(.|\n)*test_hanging\.py", line 6 in test_b\n')
         self.assertEqual(count_trial(done.stdout, done.returncode), (0, 1))
+
+
+FALSIFIED = """
+import unittest
+from hypothesis import given, strategies as st
+class FalsifiedTests(unittest.TestCase):
+    @given(st.integers(0, 99))
+    def test_one(self, x): assert x < 10
+    @given(st.integers(0, 99))
+    def test_two(self, y):
+        assert y < 90
+        if y > 50: raise ValueError
+"""
+
+
+class FalsifiedTests(SynchronousTestCase):
+    """``python -m tests`` shows with what a test has failed."""
+
+    def test_examples_of_one_and_of_several_failures_are_shown(self) -> None:
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        (folder / "test_falsified.py").write_text(FALSIFIED)
+        done = processes.run(
+            [sys.executable, "-m", "tests", f"--temp-directory={folder}/t", f"{folder}/test_falsified.py"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for argument in ("x=10", "y=51", "y=90"):
+            self.assertIn(argument, done.stdout)
