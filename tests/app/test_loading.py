@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import types
 from typing import Any
@@ -100,6 +101,12 @@ class LoadingTests(SynchronousTestCase):
         self.assertIn("tests.app.test_loading has no Wsgi.none", why)
         why = str(self.assertRaises(CannotLoad, load, "tests.no_such.thing:app"))
         self.assertIn("there is no module tests.no_such in ", why)
+
+    def test_a_folder_that_may_not_be_read_is_said_to_be_so(self) -> None:
+        self.patch(os, "access", lambda path, mode: False)
+        self.patch(sys, "path", ["/srv/shop", *sys.path])
+        why = str(self.assertRaises(CannotLoad, load, "no_such_thing:app"))
+        self.assertIn("/srv/shop may not be read by user ", why)
 
 
 class FieldTests(SynchronousTestCase):

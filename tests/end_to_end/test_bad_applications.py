@@ -48,6 +48,7 @@ class BadApplicationTests(SynchronousTestCase):
         )
         folder = node.directory / "modules"
         folder.mkdir()
+        node.directory.chmod(0o755)  # applications may be nobody
         for name, text in modules.items():
             (folder / f"{name}.py").write_text(text)
         file = node.directory / "edge.toml"

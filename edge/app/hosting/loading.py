@@ -8,6 +8,7 @@ resource says so itself.
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -53,6 +54,11 @@ def _module(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             where = sys.path[0] or "."
+            if not os.access(where, os.R_OK | os.X_OK):
+                raise CannotLoad(
+                    f"{where} may not be read by user {os.geteuid()}, as whom it runs; chmod o+rx that folder, "
+                    "and o+x those above it"
+                ) from None
             raise CannotLoad(
                 f"there is no module {error.name} in {where}, nor installed in {sys.prefix}"
             ) from None
