@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -17,6 +18,7 @@ from edge.app.hosting.connection import Connection
 from edge.app.hosting.wsgi import Wsgi
 from edge.app.marks import tag
 from edge.app.messages import WINDOW, Answer, Cancel, Close, Data, Message, Opened, Ready
+from tests.processes import PATIENCE
 
 START = {"type": "http.response.start", "status": 200, "headers": [(b"A", b"b")]}
 
@@ -43,12 +45,20 @@ class Node:
     async def hear(self) -> Any:
         """The next thing that the application says."""
         while not self.events:
-            data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.ours, 1 << 20), 10)
+            loop = asyncio.get_running_loop()
+            data = await asyncio.wait_for(loop.sock_recv(self.ours, 1 << 20), PATIENCE)
             assert data, "the application closed the connection"
             self.events += [one for one in self.end.receive(data) if not isinstance(one, Sendable)]
             assert self.end.broken is None, self.end.broken
             await self.flush()
         return self.events.pop(0)
+
+    async def until(self, happened: Callable[[], object]) -> None:
+        """Wait until it is so."""
+        until = time.monotonic() + PATIENCE
+        while not happened():
+            assert time.monotonic() < until, "it has not happened"
+            await asyncio.sleep(0.001)
 
     async def ask(self, method: bytes = b"GET", body: bytes | None = None, **more: Any) -> int:
         number = self.end.ask(method, b"/at/a%2Fb%C3%A4?q", [(b"x", b"y")], b"h:81",
@@ -192,7 +202,7 @@ class AsgiTests(Base):
             self.assertLessEqual(len(sent), 2)
             node.end.cancel(number, "gone")
             await node.flush()
-            await asyncio.sleep(0.05)
+            await node.until(lambda: ends)
             self.assertEqual(ends, ["http.disconnect"])
 
         self.serve(application, test)
@@ -213,8 +223,8 @@ class AsgiTests(Base):
         async def test(node: Node) -> None:
             node.end.cancel(await node.ask(), "gone")
             await node.flush()
-            await asyncio.sleep(0.1)
-            self.assertEqual((ends, interface.stuck), (["cancelled"], 0))
+            await node.until(lambda: ends and not interface.stuck)
+            self.assertEqual(ends, ["cancelled"])
 
         self.run_with(interface, test)
 
@@ -348,11 +358,8 @@ class WsgiTests(Base):
             await asyncio.sleep(0.05)
             node.end.cancel(number, "gone")
             await node.flush()
-            for _ in range(100):
-                await asyncio.sleep(0.01)
-                if ended and not interface.stuck:
-                    break
-            self.assertEqual((ended, interface.stuck), (["closed"], 0))
+            await node.until(lambda: ended and not interface.stuck)
+            self.assertEqual(ended, ["closed"])
 
         self.run_with(interface, test)
 

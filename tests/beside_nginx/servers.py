@@ -19,6 +19,7 @@ from pathlib import Path
 from edge.convert import Draft, convert
 from tests import processes
 from tests.beside_nginx.content import write_all
+from tests.end_to_end.cluster import free_port
 from tests.end_to_end.node import PATIENCE, RunningNode
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -67,12 +68,6 @@ class Application(BaseHTTPRequestHandler):
         """Nothing."""
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 class Both:
     """Both servers, over the same files."""
 
@@ -81,7 +76,7 @@ class Both:
         self.root = self.directory / "www"
         self.application = ThreadingHTTPServer(("127.0.0.1", 0), Application)
         threading.Thread(target=self.application.serve_forever, daemon=True).start()
-        self.nginx_port = _free_port()
+        self.nginx_port = free_port()
         self.draft = self._configure()
         options = ("--config", str(self.directory / "edge.toml"), "--table-entries", "65536")
         self.node = RunningNode(*options, workers=0)

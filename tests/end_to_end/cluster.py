@@ -21,25 +21,34 @@ _taken: list[IO[bytes]] = []
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody uses now, for TCP and UDP, and that no other process of tests is given.
+    """A port of *host* that nobody uses now, for TCP and UDP, and that no other process of tests is given."""
+    return free_ports(1, host)
 
-    Not one of those that the kernel gives to outgoing connections: of these somebody may have got it
-    before it is used, or while a node is down.
+
+def free_ports(count: int, *hosts: str) -> int:
+    """The first of *count* ports in a row that are free on all *hosts*.
+
+    Not of those that the kernel gives to outgoing connections: of these somebody may have got one before
+    it is used, or while a node is down.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
-        port = random.randrange(12_000, 32_000)
-        if not _take(port):
-            continue
-        with socket.socket(family) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
-            try:
-                tcp.bind((host, port))
-                udp.bind((host, port))
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-                continue
-        return port
+        first = random.randrange(12_000, 32_000)
+        ports = range(first, first + count)
+        if all(_is_free(host, port) for host in hosts for port in ports) and all(map(_take, ports)):
+            return first
+
+
+def _is_free(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
+        try:
+            tcp.bind((host, port))
+            udp.bind((host, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            return False
+    return True
 
 
 def _take(port: int) -> bool:

@@ -29,6 +29,8 @@ from ops.staged_cluster import LOOK_SECONDS, STOP_SECONDS, Cluster
 from ops.staged_node import RESTART_SECONDS, Node
 from ops.staging import main
 from tests import processes
+from tests.end_to_end.cluster import free_ports
+from tests.processes import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -189,21 +191,6 @@ class CommandTests(SynchronousTestCase):
         self.assertIn(f"port {port} is in use", sys.stderr.getvalue())  # type: ignore[attr-defined]
 
 
-def four_free_ports() -> int:
-    """The first of four ports in a row that nobody has now; of each process other ones."""
-    for base in range(20_000 + os.getpid() % 2_500 * 4, 60_000, 4):
-        try:
-            for port in range(base, base + 4):
-                for address in loopback_addresses():
-                    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-                    with socket.socket(family) as probe:
-                        probe.bind((address, port))
-        except OSError:
-            continue
-        return base
-    raise AssertionError("no free ports")
-
-
 class ProcessTests(TestCase):
     """The staging cluster as users start it: four real nodes."""
 
@@ -223,9 +210,18 @@ class ProcessTests(TestCase):
         site = Path(folder, "site")
         site.mkdir()
         (site / "index.html").write_text("<p>hello</p>")
-        self.base = four_free_ports()
+        self.base = free_ports(4, *loopback_addresses())
         self.output: list[str] = []
-        command = ["timeout", "60", sys.executable, "-m", "ops.staging", "--site", str(site), *options]
+        command = [
+            "timeout",
+            str(2 * PATIENCE),
+            sys.executable,
+            "-m",
+            "ops.staging",
+            "--site",
+            str(site),
+            *options,
+        ]
         command += [f"--base-port={self.base}", f"--folder={folder}/s", "--"]
         command += ["--table-entries=4096", "--arena-mib=16"]
         process = processes.start(
@@ -238,7 +234,7 @@ class ProcessTests(TestCase):
         """End *process*, if it has not ended."""
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            process.wait(30)
+            process.wait(PATIENCE)
         assert process.stdout is not None
         process.stdout.close()
 
@@ -248,7 +244,7 @@ class ProcessTests(TestCase):
             try:
                 self.await_line("Ctrl-C stops them.")
                 for port in range(self.base, self.base + 4):
-                    with urllib.request.urlopen(f"http://localhost:{port}/", timeout=10) as answer:
+                    with urllib.request.urlopen(f"http://localhost:{port}/", timeout=PATIENCE) as answer:
                         self.assertEqual(answer.read(), b"<p>hello</p>")
                 os.kill(int(Path(folder, "s", "n3", "lock").read_text()), signal.SIGKILL)
                 self.await_line("was killed by SIGKILL: starting another")
@@ -256,7 +252,7 @@ class ProcessTests(TestCase):
                 # timeout(1) passes it on.
                 process.send_signal(signal.SIGINT)
                 list(self.reader)
-                self.assertEqual(process.wait(20), 0, "".join(self.output))
+                self.assertEqual(process.wait(PATIENCE), 0, "".join(self.output))
             finally:
                 self.end(process)
 
@@ -269,7 +265,7 @@ class ProcessTests(TestCase):
                 nodes = [psutil.Process(pid) for pid in pids]
                 (staging,) = psutil.Process(process.pid).children()
                 staging.kill()  # timeout(1) ends with it, and ends nobody
-                left = psutil.wait_procs(nodes, timeout=30)[1]
+                left = psutil.wait_procs(nodes, timeout=PATIENCE)[1]
                 for node in left:
                     node.kill()
                 self.assertEqual(left, [])
@@ -290,10 +286,12 @@ class ProcessTests(TestCase):
                     asked = urllib.request.Request(
                         f"{origin}/", headers={"Origin": f"https://localhost:{self.base}"}
                     )
-                    with urllib.request.urlopen(asked, timeout=10, context=context) as answer:
+                    with urllib.request.urlopen(asked, timeout=PATIENCE, context=context) as answer:
                         self.assertEqual(answer.read(), b"<p>hello</p>")
                         self.assertEqual(answer.headers["Access-Control-Allow-Origin"], "*")
-                with urllib.request.urlopen(f"{origin}/.edge/load", timeout=10, context=context) as answer:
+                with urllib.request.urlopen(
+                    f"{origin}/.edge/load", timeout=PATIENCE, context=context
+                ) as answer:
                     self.assertEqual({one["url"] for one in json.load(answer)["nodes"]}, origins)
             finally:
                 self.end(process)

@@ -56,8 +56,8 @@ def _module(name: str) -> Any:
             where = sys.path[0] or "."
             if not os.access(where, os.R_OK | os.X_OK):
                 raise CannotLoad(
-                    f"{where} may not be read by user {os.geteuid()}, as whom it runs; chmod o+rx that folder, "
-                    "and o+x those above it"
+                    f"{where} may not be read by user {os.geteuid()}, as whom it runs; "
+                    "chmod o+rx that folder, and o+x those above it"
                 ) from None
             raise CannotLoad(
                 f"there is no module {error.name} in {where}, nor installed in {sys.prefix}"

@@ -78,8 +78,10 @@ class LogCase(SynchronousTestCase):
         self.addCleanup(self.stop)
         return log
 
-    def stop(self) -> None:
-        """Once."""
+    def stop(self, patience: float | None = None) -> None:
+        """Once; with what there is to write, if it has *patience*."""
+        if patience is not None:
+            self.patch(accesslog, "END_SECONDS", patience)
         if self.log is not None:
             self.log.stop()
         self.log = None  # type: ignore[assignment]
@@ -92,7 +94,8 @@ class LogCase(SynchronousTestCase):
 
     def until(self, holds: Callable[[], object]) -> None:
         """Wait for the thread."""
-        for _ in range(1000):
+        until = time.monotonic() + processes.PATIENCE
+        while time.monotonic() < until:
             if holds():
                 return
             time.sleep(0.01)
@@ -124,7 +127,7 @@ class AccessLogTests(LogCase):
     def test_what_is_there_at_the_end_is_written(self) -> None:
         self.start()
         self.write(*(f"/{number}" for number in range(500)))
-        self.stop()
+        self.stop(processes.PATIENCE)
         self.assertEqual(self.targets(), [f"/{number}" for number in range(500)])
 
     def test_reopening_goes_on_in_a_new_file(self) -> None:
@@ -156,7 +159,7 @@ class AccessLogTests(LogCase):
             self.assertEqual(old[-1].stat().st_size, size)
         over.set()
         processes.join(writer)
-        self.stop()
+        self.stop(processes.PATIENCE)
         self.assertEqual([one for path in (*old, self.path) for one in self.targets(path)], numbers)
 
     def test_a_file_that_cannot_be_opened_anew_is_said_and_the_old_one_written_on(self) -> None:
@@ -196,7 +199,7 @@ class AccessLogTests(LogCase):
 
         class Slow(FileOutput):
             def write(self, piece: bytes) -> bytes:
-                stuck.wait(20)
+                stuck.wait(processes.PATIENCE)
                 return super().write(piece)
 
         self.start(ring_bytes=8192, open_output=Slow)
@@ -206,7 +209,7 @@ class AccessLogTests(LogCase):
         self.assertGreater(dropped, 50)
         stuck.set()
         self.until(lambda: self.said)
-        self.stop()
+        self.stop(processes.PATIENCE)
         self.assertEqual(len(self.targets()), 200 - dropped)
         (line,) = self.said
         self.assertIn(f"{dropped} requests so far were not written down", line)
@@ -269,7 +272,7 @@ class AccessLogTests(LogCase):
         for number in range(3):
             with open(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK), "rb") as reader:
                 self.write(f"/{number}")
-                select.select([reader], [], [], 10)
+                select.select([reader], [], [], processes.PATIENCE)
                 self.assertIn("target", json.loads(reader.readline()))
         self.stop()
 
@@ -302,7 +305,7 @@ class AccessLogTests(LogCase):
         journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(journal.close)
         journal.bind(path)
-        journal.settimeout(10)
+        journal.settimeout(processes.PATIENCE)
 
         def journal_output(where: str) -> Output:
             self.assertEqual(where, "journal")
