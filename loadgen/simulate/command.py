@@ -94,6 +94,7 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     inputs = _inputs(options)
     policies = _policies(options.policy)
     sample = _number(options.exact_sample, "--exact-sample", int, 1, 1_000_000) if options.exact_sample else 0
+    utilization = None if options.rho is None else _number(options.rho, "--rho", float, 0.001, 2)
     if sample > inputs.users.users:
         raise UsageError(f"--exact-sample {sample}: there are only {inputs.users.users:,} users")
     measured = constants.read(options.constants)
@@ -101,8 +102,8 @@ def main(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     begun = time.monotonic()
     with _progress() as told:
         world = World(inputs, costs)
-        if options.rho is not None:
-            world = World(with_utilization(world, _number(options.rho, "--rho", float, 0.001, 2)), costs)
+        if utilization is not None:
+            world = World(with_utilization(world, utilization), costs)
         outcomes = simulate(world, policies, told)
     took = time.monotonic() - begun
     exact = None

@@ -149,7 +149,7 @@ class AdapterTests(TestCase):
 
     async def taken_by_the_peer(self) -> None:
         client = self.listen(socket.AF_INET, ("127.0.0.1", 0), may_return=False)
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         client.send(b"BREW /pot")
         await self.read(client, b"ok")
         transport: Any = self.taken[0].transport

@@ -63,7 +63,8 @@ class Seeds(SynchronousTestCase):
     """Chance comes from the seed alone."""
 
     def run_with(self, seed: int) -> bytes:
-        return msgspec.json.encode(outcome("smart", 0.5, hours=0.05, seed=seed, deploys=(Deploy(60.0, 100),)))
+        made = world(0.5, hours=0.05, seed=seed, deploys=(Deploy(60.0, 100),))
+        return msgspec.json.encode(Cohorts(made, "smart").run())
 
     def test_the_same_seed_gives_the_same_bytes(self) -> None:
         self.assertEqual(self.run_with(7), self.run_with(7))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from loadgen import constants
@@ -30,6 +31,11 @@ def world(rho: float | None = None, **parts: Any) -> World:
     return made if rho is None else World(with_utilization(made, rho), constants.load())
 
 
+@cache
+def _shared(rho: float | None, parts: tuple[tuple[str, Any], ...]) -> World:
+    return world(rho, **dict(parts))
+
+
 def outcome(policy: str, rho: float | None = None, **parts: Any) -> Outcome:
-    """What comes out under *policy*."""
-    return Cohorts(world(rho, **parts), policy).run()
+    """What comes out under *policy*, in a world that is made once for all policies."""
+    return Cohorts(_shared(rho, tuple(sorted(parts.items()))), policy).run()
