@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import http.client
 import json
 import os
@@ -12,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -192,6 +195,14 @@ class RunningNode:
     def worker_pids(self) -> list[int]:
         """Process ids of the workers, in order."""
         return [worker["pid"] for worker in self.admin("GET", "/status")[1]["workers"]]
+
+
+@cache
+def shared(make: Callable[[], RunningNode]) -> RunningNode:
+    """The node that *make* makes, started; one for all who ask for it, until this process ends."""
+    node = make()
+    atexit.register(node.clean_up)
+    return node.start()
 
 
 def exchange(

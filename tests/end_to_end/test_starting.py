@@ -171,6 +171,7 @@ class ReloadTests(SynchronousTestCase):
         """At SIGHUP the workers stay; one that dies is replaced, and serves everything but the mount."""
         node = RunningNode(workers=1)
         self.addCleanup(node.clean_up)
+        node.directory.chmod(0o755)  # workers may be nobody
         application = node.directory / "mounted_application.py"
         good = "from twisted.web.static import Data\ndef make(): return Data(b'mine', 'text/plain')\n"
         application.write_text(good)
