@@ -7,15 +7,16 @@ from collections.abc import Callable
 import zstandard
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.end_to_end.node import RunningNode
+from tests.end_to_end.node import RunningNode, shared
 
 SCRIPT = b"document.title = 'it has run'\n" * 20
 
 
 class ListingTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.node = node = RunningNode("--listing", "/pub/**", "--types", ".foo=text/x-foo", workers=1)
-        self.addCleanup(node.clean_up)
+    @staticmethod
+    def make() -> RunningNode:
+        """A node for all tests."""
+        node = RunningNode("--listing", "/pub/**", "--types", ".foo=text/x-foo", workers=1)
         for name, body in {
             "pub/a.txt": b"a\n" * 300,
             "pub/sub/b.txt": b"b\n",
@@ -25,7 +26,10 @@ class ListingTests(SynchronousTestCase):
             "a|b[c].html": b"brackets\n",
         }.items():
             node.write(name, body)
-        node.start()
+        return node
+
+    def setUp(self) -> None:
+        self.node = shared(self.make)
 
     def test_a_listing_is_confirmed_and_follows_the_folder(self) -> None:
         status, fields, body = self.node.ask("/pub/", {"Accept-Encoding": "zstd"})
