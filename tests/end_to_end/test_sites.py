@@ -253,7 +253,7 @@ class CertificateTests(SynchronousTestCase):
     def connect(self, name: str | None, version: ssl.TLSVersion) -> ssl.SSLSocket:
         """A connection whose client has asked for *name*."""
         self.context.maximum_version = version
-        raw = socket.create_connection(("127.0.0.1", self.node.port), 20)
+        raw = socket.create_connection(("127.0.0.1", self.node.port), PATIENCE)
         return self.context.wrap_socket(raw, server_hostname=name)
 
     def test_a_request_for_another_sites_host_is_told_so_and_the_connection_goes_on(self) -> None:
