@@ -2,8 +2,8 @@
 
 * ``interface.py``: what a fast path is;
 * ``twin.py``: the specification, in Python; serves where there is no compiler.  It consists of
-  ``recognise.py`` (requests), ``answerer.py`` (answers), ``frames.py`` (of WebSockets), ``sockets.py`` (all
-  of these), ``acceptor.py`` and ``connection.py``;
+  ``recognise.py`` (requests), ``opening.py`` (of WebSockets), ``answerer.py`` (answers), ``frames.py``
+  (their frames), ``sockets.py`` (all of these), ``acceptor.py`` and ``connection.py``;
 * ``native.py`` over ``src/``: the same in C11 (``build.py`` compiles it);
 * ``buckets.py``: token buckets, as the Twisted side takes from them;
 * ``reactor.py``: the reactor of a worker, which lets its fast path wait for both;
@@ -20,6 +20,7 @@ In ``src/``, a header and mostly a source of each name; headers include only tho
     edge_output      gathered output: heads, bodies and an iovec of both
     edge_head        the heads of answers (200, 304, 408), composed to the byte
     edge_request     recognising requests; all others are let go
+    edge_opening     opening handshakes of WebSockets: whose, for which topics, and the proof
     edge_networks    networks of addresses
     edge_sites       which site a host belongs to
     edge_certificates  for which hosts a connection may be asked

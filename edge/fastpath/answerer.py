@@ -13,6 +13,7 @@ from edge.cache.record import opaque, own_tag
 from edge.fastpath import frames
 from edge.fastpath.frames import Counted
 from edge.fastpath.interface import Next, Settings
+from edge.fastpath.opening import Audience, Opening, topics_of
 from edge.fastpath.recognise import Fields, Request, Unrecognised, recognise
 from edge.http import changes
 from edge.http.answer import (
@@ -29,8 +30,10 @@ from edge.http.answer import (
     with_speculation,
 )
 from edge.http.dates import format_date
+from edge.http.own_origins import own_origins
 from edge.http.revalidation import render_stale
 from edge.http.visitor import MOST_MEMBERS
+from edge.http.websocket import switching
 from edge.logs.record import Record
 from edge.logs.ring import Ring
 from edge.networks import NO_ADDRESS, address_of_text
@@ -92,6 +95,13 @@ class PythonAnswerer:
         self._shown: Shown | None = None
         self._hsts = settings.hsts if settings.secure else b""
         self._speculation = b""
+        self._secure = settings.secure
+        self.opens, self.audience = False, Audience.OFF
+        #: The WebSocket that the last call has opened, if its last answer was that.
+        self.opened: Opening | None = None
+
+    def welcome(self, opens: bool, audience: Audience) -> None:
+        self.opens, self.audience = opens, audience
 
     def allow_origins(self, origins: Collection[bytes], site: int = 0) -> None:
         self._origins[site] = frozenset(origins)
@@ -132,6 +142,7 @@ class PythonAnswerer:
         """:meth:`answer` with the output in pieces; the caller has entered the table."""
         self._date = date
         output: list[bytes] = []
+        self.opened = None
         consumed = total = answered = 0
         after = Next.RECEIVE
         while consumed < len(data):
@@ -143,6 +154,9 @@ class PythonAnswerer:
                 break
             if request is Unrecognised.LET_GO:
                 after = Next.HAND_OFF
+                break
+            if request.key and answered:
+                after = Next.ANSWER
                 break
             site = self._hosts.find(request.fields.host)
             if site is None or not self._take_visitor(request.fields):
@@ -169,6 +183,9 @@ class PythonAnswerer:
             answered += 1
             if self._log_every:
                 self._log(request, int(pieces[0][9:12]), size - len(pieces[0]))
+            if self.opened is not None:
+                after = Next.OPEN
+                break
             if close:
                 after = Next.CLOSE
                 break
@@ -198,7 +215,23 @@ class PythonAnswerer:
         return pieces
 
     def _answer(self, request: Request, close: bool) -> list[bytes] | None:
+        if request.key:
+            return self._open(request)
         return self._revalidate(request, close) if request.method == b"POST" else self._get(request, close)
+
+    def _open(self, request: Request) -> list[bytes] | None:
+        """The answer to an opening handshake; None: let go."""
+        if not self.opens or self.draining or self._is_trusted:
+            return None
+        _, mark, query = request.target.partition(b"?")
+        topics = topics_of(query if mark else None, self.audience)
+        own = own_origins(request.fields.host, self._secure)
+        origin, allowed = request.fields.origin, self._origins.get(self._site, frozenset())
+        is_own = bool(own) and (origin is None or origin in own)
+        if topics is None or not (origin is None or is_own or origin in allowed or b"*" in allowed):
+            return None
+        self.opened = Opening(self._site, *topics, is_own)
+        return [switching(request.key)]
 
     def _refuse(self, request: Request, wait_us: int, close: bool) -> list[bytes]:
         """429, until there is a token again."""
@@ -435,7 +468,7 @@ class PythonAnswerer:
                 target=request.target,
                 duration=self.duration(),
                 address=self._client,
-                cache="" if status == 429 else "hit",
+                cache="" if status in (101, 429) else "hit",
                 host=fields.host,
                 referer=fields.referer,
                 user_agent=fields.user_agent,

@@ -105,9 +105,13 @@ ffibuilder.cdef(
     uint32_t edge_certificates_shown_to(const edge_certificates *certificates, edge_span name);
     bool edge_certificates_misdirect(const edge_certificates *certificates, uint32_t shown, edge_span host);
 
+    typedef enum { EDGE_STATUS_PUBLIC, EDGE_STATUS_LOCAL, EDGE_STATUS_OFF } edge_audience;
+    typedef struct { uint8_t topics, choice; uint16_t site; bool is_own; } edge_opening;
     typedef struct {
         edge_table table;
-        bool draining, secure;
+        bool draining, secure, opens;
+        edge_audience audience;
+        edge_opening opened;
         uint32_t log_every, log_countdown;
         edge_log_ring log;
         uint64_t now_us;
@@ -191,6 +195,7 @@ ffibuilder.cdef(
     void edge_loop_push_round(edge_loop *loop, uint32_t turns, uint32_t topics, uint32_t rare,
                               uint32_t rounds);
     uint32_t edge_loop_push_all(edge_loop *loop, uint32_t topics, uint32_t turns);
+    void edge_loop_welcome(edge_loop *loop, uint32_t most, edge_audience audience);
     uint32_t edge_loop_sockets(const edge_loop *loop);
     int edge_loop_use_tls(edge_loop *loop, const edge_tls_functions *functions, edge_tls *tls);
     int edge_loop_secure(edge_loop *loop, uint32_t number, edge_tls_context *context,
@@ -203,7 +208,8 @@ ffibuilder.cdef(
     uint64_t edge_loop_memory(const edge_loop *loop);
     void edge_loop_advance(edge_loop *loop, uint32_t seconds);
 
-    typedef enum { EDGE_NEXT_RECEIVE, EDGE_NEXT_ANSWER, EDGE_NEXT_HAND_OFF, EDGE_NEXT_CLOSE } edge_next;
+    typedef enum { EDGE_NEXT_RECEIVE, EDGE_NEXT_ANSWER, EDGE_NEXT_HAND_OFF, EDGE_NEXT_CLOSE,
+                   EDGE_NEXT_OPEN } edge_next;
     typedef struct { uint32_t second; uint16_t count, site; bool closing; } edge_frames;
     edge_next edge_native_frames(edge_answerer *answerer, edge_frames *frames, uint32_t now,
                                  const uint8_t *in, size_t length, uint8_t *copy, size_t *written,

@@ -36,9 +36,9 @@ _AFTER_TLS = _ALL - {State.HANDSHAKE}
 #: The states that may follow each.
 TRANSITIONS = {
     _S.FREE: frozenset({_S.IDLE}),
-    _S.IDLE: _ALL,
+    _S.IDLE: _ALL | {_S.SOCKET},
     _S.HANDSHAKE: _AFTER_TLS - {_S.READING},
-    _S.READING: _AFTER_TLS,
+    _S.READING: _AFTER_TLS | {_S.SOCKET},
     _S.WRITING: frozenset({_S.IDLE, _S.HANDSHAKE, _S.LINGER, _S.FREE, _S.SOCKET}),
     _S.LINGER: frozenset({_S.FREE}),
     _S.HANDED: frozenset({_S.IDLE, _S.FREE, _S.SOCKET}),

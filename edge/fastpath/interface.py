@@ -24,6 +24,7 @@ from edge.sites import ALONE, SiteHosts
 if TYPE_CHECKING:
     from edge.access.patterns import Patterns
     from edge.certificates import Certificates, Shown
+    from edge.fastpath.opening import Audience, Opening
     from edge.tls.interface import RecordLayer
     from edge.tls.native import NativeContext, NativeTls
 
@@ -144,6 +145,8 @@ class Next(Enum):
     #: The rest is not for the fast path.
     HAND_OFF = auto()
     CLOSE = auto()
+    #: With the output, which is that answer alone, it is a WebSocket; what follows are frames.
+    OPEN = auto()
 
 
 class FastPath(Protocol):
@@ -239,6 +242,12 @@ class FastPath(Protocol):
         *topics* 0: go on with those who were left.
         """
 
+    def welcome(self, most: int, audience: Audience) -> None:
+        """From now on answer opening handshakes here while fewer than *most* WebSockets rest here.
+
+        Who opens one gets at once what was published last of its topics.  0: all are handed off.
+        """
+
     def sockets(self) -> int:
         """How many WebSockets rest here."""
 
@@ -257,6 +266,13 @@ class Answerer(Protocol):
 
     def speculate(self, line: bytes) -> None:
         """From now on pages (200, HTML) carry *line*, as of :class:`FastPath`."""
+
+    def welcome(self, opens: bool, audience: Audience) -> None:
+        """Whether opening handshakes are answered from now on."""
+
+    @property
+    def opened(self) -> Opening | None:
+        """What the last :meth:`answer` has opened: that was its last answer (:attr:`Next.OPEN`)."""
 
     def drain(self) -> None:
         """From now on every answer closes."""

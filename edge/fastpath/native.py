@@ -16,6 +16,7 @@ from edge.certificates import Certificates, Shown
 from edge.errors import SegmentError
 from edge.fastpath.answerer import monotonic_ms
 from edge.fastpath.interface import Handoff, Next, Settings, SocketState
+from edge.fastpath.opening import Audience, Opening
 from edge.sites import ALONE
 
 if TYPE_CHECKING:
@@ -41,6 +42,12 @@ _NEXT = {
     lib.EDGE_NEXT_ANSWER: Next.ANSWER,
     lib.EDGE_NEXT_HAND_OFF: Next.HAND_OFF,
     lib.EDGE_NEXT_CLOSE: Next.CLOSE,
+    lib.EDGE_NEXT_OPEN: Next.OPEN,
+}
+_AUDIENCES = {
+    Audience.PUBLIC: lib.EDGE_STATUS_PUBLIC,
+    Audience.LOCAL: lib.EDGE_STATUS_LOCAL,
+    Audience.OFF: lib.EDGE_STATUS_OFF,
 }
 #: Room for the output of one call: EDGE_OUTPUT_BYTES, and a body that exceeds it by far.
 _COPY_BYTES = 1 << 20
@@ -225,6 +232,17 @@ class NativeAnswerer:
     def speculate(self, line: bytes) -> None:
         _speculate(self._answerer, line)
 
+    def welcome(self, opens: bool, audience: Audience) -> None:
+        self._answerer.opens = opens
+        self._answerer.audience = _AUDIENCES[audience]
+
+    @property
+    def opened(self) -> Opening | None:
+        found = self._answerer.opened
+        if not found.topics:
+            return None
+        return Opening(found.site, found.topics, found.choice, found.is_own)
+
     def drain(self) -> None:
         self._answerer.draining = True
 
@@ -384,6 +402,10 @@ class NativeFastPath:
 
     def push_all(self, topics: int, turns: int) -> int:
         return int(lib.edge_loop_push_all(self._loop, topics, turns))
+
+    def welcome(self, most: int, audience: Audience) -> None:
+        if self._loop is not None:
+            lib.edge_loop_welcome(self._loop, max(0, most), _AUDIENCES[audience])
 
     def sockets(self) -> int:
         return 0 if self._loop is None else int(lib.edge_loop_sockets(self._loop))

@@ -44,6 +44,16 @@ _QUERY = re.compile(rb'[^"#<>]*')
 _TAG = re.compile(rb"(?:(.*)&)?~etag=([A-Za-z0-9_\-]{1,64})", re.DOTALL)
 _TOKEN = re.compile(_TCHAR + rb"+")
 _NONE_MATCH = re.compile(rb'[ \t]*(?:W/)?"([!#-~]*)"[ \t]*(,|\Z)')
+#: What opens WebSockets, and nothing else.
+FEED = b"/.edge/socket"
+#: The fields that an opening handshake has besides others, once each.
+_OPENING = {
+    b"upgrade": re.compile(rb"websocket", re.IGNORECASE),
+    b"connection": re.compile(_VALUE),
+    b"sec-websocket-version": re.compile(rb"13"),
+    b"sec-websocket-key": re.compile(rb"[A-Za-z0-9+/]{22}=="),
+}
+_OPENING_LINE = re.compile(rb"^(?:" + b"|".join(_OPENING) + rb"):[^\r\n]*\r\n", re.IGNORECASE | re.MULTILINE)
 _PLAIN = re.compile(rb"text/plain[ \t]*(?:;.*)?", re.IGNORECASE | re.DOTALL)
 
 #: Fields that change what an answer has to be in ways that are not for the fast path.
@@ -98,6 +108,8 @@ class Request(NamedTuple):
     body: bytes
     #: Bytes of head and body.
     consumed: int
+    #: Of the opening handshake of a WebSocket of the push service: Sec-WebSocket-Key; b"": it is none.
+    key: bytes = b""
 
 
 class Unrecognised(Enum):
@@ -115,6 +127,8 @@ def recognise(data: bytes, at: int = 0) -> Request | Unrecognised:
     if head is None:
         return _incomplete(data, at)
     length = head.end() - at
+    if head[1] == b"GET" and (head[2] == FEED or head[2].startswith(FEED + b"?")):
+        return _opening(head[2], head[5], length)
     fields = fields_of(head[5])
     if fields is None or length > HEAD_LIMIT:
         return Unrecognised.LET_GO
@@ -132,6 +146,36 @@ def recognise(data: bytes, at: int = 0) -> Request | Unrecognised:
         if found:
             exact, tag = path if found[1] is None else b"%b?%b" % (path, found[1]), found[2]
     return Request(head[1], target, path, exact, tag, fields, b"", length)
+
+
+def _opening(target: bytes, block: bytes, length: int) -> Request | Unrecognised:
+    """A request to the push socket, which is an opening handshake (RFC 6455 section 4.1) or let go."""
+    lines = _FIELD.findall(block)
+    asked = [(name.lower(), value) for name, value in lines if name.lower() in _OPENING]
+    told = dict(asked)
+    fields = fields_of(_OPENING_LINE.sub(b"", block))
+    path, mark, query = target.partition(b"?")
+    if (
+        length > HEAD_LIMIT
+        or len(lines) > FIELD_LIMIT
+        or len(asked) != len(_OPENING)
+        or not all(name in told and form.fullmatch(told[name]) for name, form in _OPENING.items())
+        or not _wants_upgrade(told[b"connection"])
+        or fields is None
+        or fields.content_length is not None
+        or fields.modified_since
+        or _has_none_match(fields)
+        or (mark and not _QUERY.fullmatch(query))
+    ):
+        return Unrecognised.LET_GO
+    key = told[b"sec-websocket-key"]
+    return Request(b"GET", target, path, target, None, fields, b"", length, key)
+
+
+def _wants_upgrade(value: bytes) -> bool:
+    """Whether Connection says that, and nothing else but keep-alive."""
+    members = {member.strip(b" \t").lower() for member in value.split(b",")}
+    return {b"upgrade"} <= members <= {b"upgrade", b"keep-alive"}
 
 
 def _has_none_match(fields: Fields) -> bool:

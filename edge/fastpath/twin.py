@@ -23,10 +23,11 @@ from edge.fastpath.connection import OWED_BYTES, TRANSITIONS, Connection, State,
 from edge.fastpath.frames import GOODBYE, PING
 from edge.fastpath.frames import answer as answer_frames
 from edge.fastpath.interface import Handoff, Next, Settings, SocketState
-from edge.fastpath.sockets import GONE_SECONDS, Resting, Sockets
+from edge.fastpath.opening import STATUS, Audience, Opening
+from edge.fastpath.sockets import GONE_SECONDS, TOPICS, Resting, Sockets
 from edge.http.answer import error_answer
 from edge.http.dates import format_date
-from edge.networks import NO_ADDRESS, mapped, text_of_address
+from edge.networks import NO_ADDRESS, mapped, networks_of, text_of_address
 from edge.shares import Pool
 from edge.table.counters import INDEX
 from edge.table.segment import Segment
@@ -45,6 +46,7 @@ _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 256 * 1024
 #: SO_LINGER: a close is a reset.
 _NOTHING_LEFT = struct.pack("ii", 1, 0)
+_LOOPBACK = networks_of(("127.0.0.0/8", "::1"))
 _READ = select.EPOLLIN | select.EPOLLRDHUP
 
 
@@ -75,6 +77,7 @@ class PythonFastPath:
         )
         self._connections: dict[int, Connection] = {}
         self._sockets = Sockets(len(settings.sites))
+        self._most_sockets = 0
         self._buffers = Pool(settings.limits.pending_bytes)
         self._handoffs: list[Handoff] = []
         self._watched = -1
@@ -181,6 +184,9 @@ class PythonFastPath:
         for resting, due in self._sockets.hurry(topics, turns):
             self._push(resting, due)
         return self._sockets.left
+
+    def welcome(self, most: int, audience: Audience) -> None:
+        self._most_sockets, self._answerer.audience = most, audience
 
     def sockets(self) -> int:
         return len(self._sockets)
@@ -449,6 +455,8 @@ class PythonFastPath:
         if not self._keep(fd, connection, b"", data):
             return
         if connection.is_socket:
+            if not connection.watched:
+                self._watch(fd, connection, _READ)
             self._rest(fd, connection)
             return
         if not data:
@@ -461,13 +469,29 @@ class PythonFastPath:
     def _answer(self, fd: int, connection: Connection, data: bytes) -> tuple[list[bytes], int, Next]:
         """Answers requests, or frames."""
         if not connection.is_socket:
-            return self._answerer.answer_pieces(data, self._date)
+            self._answerer.opens = len(self._sockets) < self._most_sockets
+            pieces, consumed, after = self._answerer.answer_pieces(data, self._date)
+            if self._answerer.opened is not None:
+                pieces.append(self._open(fd, connection, self._answerer.opened))
+                after = Next.ANSWER
+            return pieces, consumed, after
         resting, now = self._sockets.of(fd), int(self._now)
         resting.heard = now
         output, consumed, after = answer_frames(self._answerer.since, resting.frames, now, data)
         return [output] if output else [], consumed, after
 
     # ---- WebSockets ----
+
+    def _open(self, fd: int, connection: Connection, opening: Opening) -> bytes:
+        """It is a WebSocket from now on, which may have said something already; what is true now."""
+        choice = opening.choice
+        if self._answerer.audience is Audience.LOCAL and opening.is_own and _is_local(connection):
+            choice |= 1 << STATUS
+        state = SocketState(opening.site, opening.topics, choice, (0,) * TOPICS)
+        self._sockets.enter(fd, state, int(self._now))
+        self._count(INDEX["sockets"])
+        connection.is_socket = True
+        return self._sockets.take(self._sockets.of(fd), opening.topics)
 
     def _rest(self, fd: int, connection: Connection) -> None:
         """All is answered, and taken: it rests until it has something to say, or is to be pinged."""
@@ -621,6 +645,14 @@ class PythonFastPath:
 
 def _stream_of(fd: int) -> socket.socket:
     return socket.socket(fileno=fd)
+
+
+def _is_local(connection: Connection) -> bool:
+    """Whether it is with this machine: over a Unix socket, or with a loopback address."""
+    assert connection.socket is not None
+    if connection.client is None and connection.socket.family == socket.AF_UNIX:
+        return True
+    return _LOOPBACK.holds(connection.client or _client_of(connection.socket))
 
 
 def _client_of(sock: socket.socket) -> bytes:

@@ -23,6 +23,7 @@ Nothing here imports Twisted, opens a socket or reads the clock.  RFC 9110 (sema
 ``proxy_header``    the header of the PROXY protocol
 ``questions``       the same over the push socket, in bytes
 ``forms``           fields of queries and forms, for who asks for them
+``own_origins``     origins of this server, as a request names it
 ``websocket``       RFC 6455: handshake and one connection
 ``answer``          heads of answers, byte for byte
 ==================  ==================================================================================

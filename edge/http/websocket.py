@@ -57,6 +57,11 @@ def accept(
             raise Base64Error
     except Base64Error:
         raise BadRequest("Sec-WebSocket-Key is not 16 bytes in base64.") from None
+    return switching(key)
+
+
+def switching(key: bytes) -> bytes:
+    """The head that accepts a handshake with this Sec-WebSocket-Key."""
     proof = b64encode(sha1(key + _GUID, usedforsecurity=False).digest())
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -96,9 +101,9 @@ class Phase(Enum):
 _ENCODER = Connection(ConnectionType.SERVER)
 
 
-def framed(message: str) -> bytes:
+def framed(message: str | bytes) -> bytes:
     """*message* as it is sent, the same on every connection."""
-    return _ENCODER.send(TextMessage(message))
+    return _ENCODER.send(TextMessage(message) if isinstance(message, str) else BytesMessage(message))
 
 
 def length_of(size: int) -> bytes:

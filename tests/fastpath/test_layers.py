@@ -16,6 +16,7 @@ TLS = SOURCES.parents[1] / "tls" / "src"
 #: Bytes and a time go in, bytes and an outcome come out.
 SANS_IO = {
     "request",
+    "opening",
     "answer",
     "frames",
     "head",

@@ -12,10 +12,10 @@ from edge.fastpath.twin import PythonFastPath
 from edge.table.segment import Segment
 from tests.fastpath import site
 from tests.fastpath.loop_suite import LoopSuite
-from tests.fastpath.socket_suite import SocketSuite
+from tests.fastpath.opening_suite import OpeningSuite
 
 
-class PythonFastPathTests(LoopSuite, SocketSuite, SynchronousTestCase):
+class PythonFastPathTests(LoopSuite, OpeningSuite, SynchronousTestCase):
     """The twin."""
 
     def make(self, segment: Segment, settings: Settings) -> FastPath:
@@ -23,7 +23,7 @@ class PythonFastPathTests(LoopSuite, SocketSuite, SynchronousTestCase):
         return PythonFastPath(segment, 0, settings)
 
 
-class NativeFastPathTests(LoopSuite, SocketSuite, SynchronousTestCase):
+class NativeFastPathTests(LoopSuite, OpeningSuite, SynchronousTestCase):
     """The native build."""
 
     def make(self, segment: Segment, settings: Settings) -> FastPath:

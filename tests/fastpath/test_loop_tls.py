@@ -19,7 +19,7 @@ from edge.table.segment import Segment
 from edge.tls.native import NativeTls
 from tests.fastpath.loop_suite import ServingSuite
 from tests.fastpath.site import BIG, BODY, EMPTY, get
-from tests.fastpath.socket_suite import SocketSuite
+from tests.fastpath.opening_suite import OpeningSuite
 from tests.tls.handshakes import PyClient, StdClient, credential
 from tests.tls.peer import server_state
 
@@ -77,7 +77,7 @@ class TlsSocket:
         self.socket.close()
 
 
-class TlsLoopTests(ServingSuite, SocketSuite, SynchronousTestCase):
+class TlsLoopTests(ServingSuite, OpeningSuite, SynchronousTestCase):
     """The native build, with a listener that has a certificate."""
 
     def make(self, segment: Segment, settings: Settings) -> FastPath:

@@ -167,7 +167,7 @@ static const char *date_of(edge_answerer *answerer, uint32_t unix_seconds)
 /* Writes an answer down; sent: bytes of its body. */
 static void log_as(edge_answerer *answerer, const edge_request *request, unsigned status, uint64_t sent, uint8_t cache)
 {
-    static const char *const methods[] = {"GET", "HEAD", "POST"};
+    static const char *const methods[] = {"GET", "HEAD", "POST", "GET"};
     const char *method = methods[request->method];
     if (!answerer->log_every || --answerer->log_countdown)
         return;
@@ -683,6 +683,28 @@ static bool answer_revalidate(edge_answerer *answerer, const edge_request *reque
     return true;
 }
 
+/* ---- GET /.edge/socket ---- */
+
+/* An opening handshake.  false: let go, and nothing is written. */
+static bool answer_opening(edge_answerer *answerer, const edge_request *request, edge_output *out)
+{
+    edge_opening opening = {.site = (uint16_t)request->site};
+    uint8_t proof[EDGE_PROOF_BYTES];
+    bool any;
+    if (!answerer->opens || answerer->draining || answerer->is_trusted
+        || !edge_opening_topics(request->target, answerer->audience, &opening))
+        return false;
+    const bool own = edge_opening_is_own(request->host, request->origin, answerer->secure, &any);
+    if (request->origin.bytes && !own && !origin_allowed(answerer, request->site, request->origin))
+        return false;
+    opening.is_own = any && (own || !request->origin.bytes);
+    answerer->opened = opening;
+    edge_opening_proof(request->key, proof);
+    edge_head_101(out, proof, sizeof proof);
+    log_as(answerer, request, 101, 0, 0);
+    return true;
+}
+
 /* ---- all requests of a call ---- */
 
 /* Whom a trusted proxy says that the request came from: the first address from the right that is no such proxy's
@@ -753,8 +775,14 @@ static bool is_misdirected(const edge_answerer *answerer, const edge_request *re
 
 static bool answer(edge_answerer *answerer, const edge_request *request, edge_output *out)
 {
-    return request->method == EDGE_REVALIDATE ? answer_revalidate(answerer, request, out)
-                                              : answer_get(answerer, request, out);
+    switch (request->method) {
+    case EDGE_REVALIDATE:
+        return answer_revalidate(answerer, request, out);
+    case EDGE_OPEN:
+        return answer_opening(answerer, request, out);
+    default:
+        return answer_get(answerer, request, out);
+    }
 }
 
 /* 429, until there is a token again. */
@@ -810,6 +838,7 @@ edge_next edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length,
     unsigned answered = 0;
     edge_next next = EDGE_NEXT_RECEIVE;
     *consumed = 0;
+    answerer->opened.topics = 0;
     edge_output_clear(out);
     while (*consumed < length) {
         edge_request request;
@@ -820,6 +849,10 @@ edge_next edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length,
         edge_recognition known = edge_recognise(in + *consumed, length - *consumed, &request);
         if (known == EDGE_INCOMPLETE)
             break;
+        if (request.method == EDGE_OPEN && known == EDGE_RECOGNISED && answered) {
+            next = EDGE_NEXT_ANSWER;
+            break;
+        }
         request.close |= answerer->draining;
         if (known == EDGE_LET_GO || !take_visitor(answerer, &request) || !take_site(answerer, &request)
             || is_misdirected(answerer, &request) || !answer_if_allowed(answerer, &request, out)) {
@@ -828,6 +861,10 @@ edge_next edge_answer(edge_answerer *answerer, const uint8_t *in, size_t length,
         }
         *consumed += request.consumed;
         answered++;
+        if (answerer->opened.topics) {
+            next = EDGE_NEXT_OPEN;
+            break;
+        }
         if (request.close) {
             next = EDGE_NEXT_CLOSE;
             break;

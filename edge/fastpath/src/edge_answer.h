@@ -12,6 +12,7 @@
 #include "edge_head.h"
 #include "edge_log.h"
 #include "edge_networks.h"
+#include "edge_opening.h"
 #include "edge_output.h"
 #include "edge_request.h"
 #include "edge_sites.h"
@@ -67,6 +68,9 @@ typedef struct {
     const edge_certificates *certificates; /* one of them was shown on the connection; NULL: it may be asked for all */
     uint32_t shown;              /* which, and the number of the site whose name the client has asked for */
     unsigned named;
+    bool opens;                  /* WebSockets of the push service, now */
+    edge_audience audience;      /* of its topic status */
+    edge_opening opened;         /* the last one; topics 0: none in the last call */
     const edge_guard *guards;    /* of each site; NULL: everybody may everything */
     edge_buckets buckets;
     struct {
@@ -87,7 +91,9 @@ typedef enum {
     EDGE_NEXT_RECEIVE,  /* all is answered but an incomplete request: wait for more bytes */
     EDGE_NEXT_ANSWER,   /* the output was full: call again with the rest */
     EDGE_NEXT_HAND_OFF, /* the rest is not for the fast path */
-    EDGE_NEXT_CLOSE     /* close */
+    EDGE_NEXT_CLOSE,    /* close */
+    EDGE_NEXT_OPEN      /* with the output, which is that answer alone, it is a WebSocket: answerer->opened.  What
+                           follows are frames */
 } edge_next;
 
 /* Answers as many requests at the front of the bytes as are recognised and found; *consumed: their bytes.

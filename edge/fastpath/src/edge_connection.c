@@ -227,6 +227,24 @@ void edge_connection_set_client(edge_loop *loop, int fd, const struct sockaddr *
     edge_address_of(address, loop->clients[fd]);
 }
 
+bool edge_connection_is_local(const edge_loop *loop, int fd)
+{
+    static const uint8_t one[16] = {[15] = 1}, mapped[12] = {[10] = 0xff, [11] = 0xff};
+    uint8_t address[16];
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof peer;
+    if (loop->connections[fd].flags & EDGE_CONN_PROXIED) {
+        memcpy(address, loop->clients[fd], 16);
+    } else {
+        if (getpeername(fd, (struct sockaddr *)&peer, &length))
+            return false;
+        if (peer.ss_family == AF_UNIX)
+            return true;
+        edge_address_of((struct sockaddr *)&peer, address);
+    }
+    return !memcmp(address, one, 16) || (!memcmp(address, mapped, 12) && address[12] == 127);
+}
+
 /* Who the requests are of that are answered next. */
 static void prepare_client(edge_loop *loop, int fd)
 {
@@ -341,11 +359,21 @@ void edge_connection_push(edge_loop *loop, int fd)
     }
 }
 
+/* It is a WebSocket from now on, which may have said something already. */
+static edge_next open_socket(edge_loop *loop, int fd)
+{
+    if (!edge_sockets_begin(loop, fd))
+        return EDGE_NEXT_ANSWER;
+    edge_output_clear(&loop->output);
+    return EDGE_NEXT_CLOSE;
+}
+
 static edge_next answer(edge_loop *loop, int fd, const edge_received *received, size_t *consumed)
 {
     if (loop->connections[fd].flags & EDGE_CONN_SOCKET_BIT)
         return edge_sockets_answer(loop, fd, received->bytes, received->length, consumed);
-    return edge_answer(&loop->answerer, received->bytes, received->length, &loop->output, consumed);
+    edge_next next = edge_answer(&loop->answerer, received->bytes, received->length, &loop->output, consumed);
+    return next == EDGE_NEXT_OPEN ? open_socket(loop, fd) : next;
 }
 
 void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
@@ -403,7 +431,10 @@ void edge_connection_serve(edge_loop *loop, int fd, edge_received received)
         buffer_drop(loop, c);
     }
     if (c->flags & EDGE_CONN_SOCKET_BIT) {
-        edge_sockets_rest(loop, fd);
+        if (c->flags & EDGE_CONN_WATCHED || !edge_connection_watch(loop, fd, READABLE))
+            edge_sockets_rest(loop, fd);
+        else
+            edge_connection_drop(loop, fd);
         return;
     }
     if (!c->buffer)

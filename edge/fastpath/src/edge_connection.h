@@ -159,8 +159,8 @@ static inline void edge_connection_check(unsigned from, edge_conn_state to)
 #define TO(state) (1u << EDGE_CONN_##state)
     static const unsigned next[] = {
         [EDGE_CONN_FREE] = TO(IDLE),
-        [EDGE_CONN_IDLE] = TO(IDLE) | TO(HANDSHAKE) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
-        [EDGE_CONN_READING] = TO(IDLE) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
+        [EDGE_CONN_IDLE] = TO(IDLE) | TO(SOCKET) | TO(HANDSHAKE) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
+        [EDGE_CONN_READING] = TO(IDLE) | TO(SOCKET) | TO(READING) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
         [EDGE_CONN_HANDSHAKE] = TO(IDLE) | TO(WRITING) | TO(LINGER) | TO(HANDED) | TO(FREE),
         [EDGE_CONN_WRITING] = TO(IDLE) | TO(SOCKET) | TO(HANDSHAKE) | TO(LINGER) | TO(FREE),
         [EDGE_CONN_LINGER] = TO(FREE),
@@ -238,6 +238,8 @@ void edge_connection_await_input(edge_loop *loop, int fd);
 ssize_t edge_connection_send(edge_loop *loop, int fd, const uint8_t *bytes, size_t length);
 /* Whom a connection is with, as records have it: once, when that is known. */
 void edge_connection_set_client(edge_loop *loop, int fd, const struct sockaddr *address);
+/* Whether it is with this machine: over a Unix socket, or with a loopback address. */
+bool edge_connection_is_local(const edge_loop *loop, int fd);
 /* Sends loop->output, between two answers; what is not taken is kept (WRITING), and what cannot be sent drops it. */
 void edge_connection_push(edge_loop *loop, int fd);
 /* Answers what was received; leaves the connection in its next state. */

@@ -165,6 +165,16 @@ static const char *name_of(unsigned status)
     return NULL;
 }
 
+void edge_head_101(edge_output *out, const uint8_t *proof, size_t length)
+{
+    size_t begin = out->used;
+    PUT(out, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             "Sec-WebSocket-Accept: ");
+    edge_put(out, proof, length);
+    PUT(out, "\r\n\r\n");
+    edge_piece_since(out, begin);
+}
+
 bool edge_head_leads(unsigned status)
 {
     return name_of(status) != NULL;

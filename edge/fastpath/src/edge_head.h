@@ -38,6 +38,8 @@ void edge_head_304(edge_output *out, const edge_head_context *context, const edg
 /* A body of so many bytes without validators, with the lines of a template: the answer to a batch. */
 void edge_head_plain(edge_output *out, const edge_head_context *context, const edge_entry *template,
                      size_t length);
+/* The connection is a WebSocket from now on; proof: of so many bytes, that its opening was understood. */
+void edge_head_101(edge_output *out, const uint8_t *proof, size_t length);
 /* Whether edge_head_redirect knows the status. */
 bool edge_head_leads(unsigned status);
 /* The resource is elsewhere; query: of the request, passed on where the address has none; NULL: it has none.  A HEAD

@@ -12,6 +12,7 @@
  *     FREE                   ---> IDLE      accepted             (idle deadline; of TLS, head deadline)
  *     HANDED                 ---> IDLE      Twisted has given it back             (idle deadline)
  *     HANDED                 ---> SOCKET    and it has become a WebSocket of the push service (ping deadline)
+ *     IDLE READING           ---> SOCKET    its opening handshake is answered here        (ping deadline)
  *     SOCKET WRITING         ---> SOCKET    all frames are answered, and taken            (ping deadline)
  *     SOCKET                 ---> WRITING   part of what we say is not taken yet  (write deadline)
  *     SOCKET                 ---> LINGER    both sides have said goodbye
@@ -38,7 +39,7 @@
 #include "edge_tls.h"
 
 #define EDGE_HANDOFFS 256
-#define EDGE_TOPICS 8 /* of the push service */
+#define EDGE_TOPICS 8 /* of the push service; those that have a meaning here: edge_opening.h */
 
 typedef struct {
     uint32_t connections, connections_per_address;
@@ -126,6 +127,9 @@ int edge_loop_publish(edge_loop *loop, uint32_t topic, uint32_t sites, int64_t s
 void edge_loop_push_round(edge_loop *loop, uint32_t turns, uint32_t topics, uint32_t rare, uint32_t rounds);
 /* All get what is new of these topics (0: of those of the last call), so many of them now: how many are left. */
 uint32_t edge_loop_push_all(edge_loop *loop, uint32_t topics, uint32_t turns);
+/* From now on so many WebSockets are opened here at once, those that are here already counted (0: none is opened);
+ * audience: whose choice the topic status is. */
+void edge_loop_welcome(edge_loop *loop, uint32_t most, edge_audience audience);
 /* WebSockets here. */
 uint32_t edge_loop_sockets(const edge_loop *loop);
 /* Who speaks the PROXY protocol, and whose X-Forwarded-For is believed: from now on. */

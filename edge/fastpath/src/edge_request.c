@@ -13,6 +13,8 @@
 #define DIGIT 16
 #define HEX 32   /* HEXDIG / ":" / ".", RFC 3986 3.2.2: inside an IP-literal */
 
+#define BASE64 64
+
 static uint8_t classes[256];
 
 __attribute__((constructor)) static void classes_fill(void)
@@ -32,6 +34,8 @@ __attribute__((constructor)) static void classes_fill(void)
             class |= DIGIT;
         if (digit || c == ':' || c == '.' || (alpha && (c | 32) <= 'f'))
             class |= HEX;
+        if (digit || alpha || c == '+' || c == '/')
+            class |= BASE64;
         classes[c] = class;
     }
 }
@@ -212,6 +216,15 @@ static edge_recognition begins_with(const uint8_t *in, size_t length, const char
     return length < text_length ? EDGE_INCOMPLETE : EDGE_RECOGNISED;
 }
 
+/* What opens WebSockets, and nothing else. */
+static bool is_feed(edge_span target)
+{
+    static const char feed[] = "/.edge/socket";
+    const size_t length = sizeof feed - 1;
+    return target.length >= length && !memcmp(target.bytes, feed, length)
+           && (target.length == length || target.bytes[length] == '?');
+}
+
 /* The request line; *at moves behind it. */
 static edge_recognition request_line(const uint8_t **at, const uint8_t *end, edge_request *request)
 {
@@ -236,6 +249,8 @@ static edge_recognition request_line(const uint8_t **at, const uint8_t *end, edg
     while (p < end && *p > 0x20 && *p < 0x7f)
         p++;
     request->target.length = (size_t)(p - request->target.bytes);
+    if (request->method == EDGE_GET && is_feed(request->target))
+        request->method = EDGE_OPEN;
     known = begins_with(p, (size_t)(end - p), version, sizeof version - 1);
     if (known == EDGE_RECOGNISED)
         *at = p + sizeof version - 1;
@@ -244,10 +259,36 @@ static edge_recognition request_line(const uint8_t **at, const uint8_t *end, edg
 
 typedef struct {
     unsigned hosts, connections, none_matches, accepts, codings, origins, lengths; /* lines of each */
+    unsigned upgrades, keys, versions;
     bool modified_since;
     edge_span content_type;
     uint64_t content_length;
 } fields_seen;
+
+/* Whether a list is that of one who wants another protocol, and says nothing else of the connection. */
+static bool wants_upgrade(edge_span value)
+{
+    edge_span rest = value, member;
+    bool upgrade = false;
+    while (edge_list_next(&rest, &member)) {
+        if (EDGE_IS(member, "upgrade"))
+            upgrade = true;
+        else if (!EDGE_IS(member, "keep-alive"))
+            return false;
+    }
+    return upgrade;
+}
+
+/* 16 bytes in base64. */
+static bool is_key(edge_span value)
+{
+    if (value.length != 24 || value.bytes[22] != '=' || value.bytes[23] != '=')
+        return false;
+    for (size_t i = 0; i < 22; i++)
+        if (!is(value.bytes[i], BASE64))
+            return false;
+    return true;
+}
 
 /* Notes one field.  false: outside the subset. */
 static bool field(edge_span name, edge_span value, edge_request *request, fields_seen *seen)
@@ -275,7 +316,9 @@ static bool field(edge_span name, edge_span value, edge_request *request, fields
     case 7:
         if (EDGE_IS(name, "referer"))
             request->referer = value;
-        return !EDGE_IS(name, "upgrade") && !EDGE_IS(name, "trailer");
+        if (EDGE_IS(name, "upgrade"))
+            return request->method == EDGE_OPEN && !seen->upgrades++ && EDGE_IS(value, "websocket");
+        return !EDGE_IS(name, "trailer");
     case 8:
         return !EDGE_IS(name, "if-match") && !EDGE_IS(name, "if-range");
     case 9:
@@ -287,6 +330,8 @@ static bool field(edge_span name, edge_span value, edge_request *request, fields
             request->user_agent = value;
         if (!EDGE_IS(name, "connection"))
             return true;
+        if (request->method == EDGE_OPEN)
+            return !seen->connections++ && wants_upgrade(value);
         if (EDGE_IS(value, "close"))
             request->close = true;
         else if (!EDGE_IS(value, "keep-alive"))
@@ -332,9 +377,16 @@ static bool field(edge_span name, edge_span value, edge_request *request, fields
     case 17:
         if (EDGE_IS(name, "if-modified-since"))
             seen->modified_since = true;
+        if (request->method == EDGE_OPEN && EDGE_IS(name, "sec-websocket-key")) {
+            request->key = value.bytes;
+            return !seen->keys++ && is_key(value);
+        }
         return !EDGE_IS(name, "transfer-encoding");
     case 19:
         return !EDGE_IS(name, "if-unmodified-since");
+    case 21:
+        return request->method != EDGE_OPEN || !EDGE_IS(name, "sec-websocket-version")
+               || (!seen->versions++ && value.length == 2 && !memcmp(value.bytes, "13", 2));
     case 22:
         return !EDGE_IS(name, "x-http-method-override");
     default:
@@ -365,6 +417,11 @@ static edge_recognition finish(const uint8_t *in, const uint8_t *p, size_t lengt
     if (head > EDGE_HEAD_LIMIT || !seen->hosts)
         return EDGE_LET_GO;
     request->consumed = head;
+    if (request->method == EDGE_OPEN)
+        return seen->upgrades && seen->connections && seen->keys && seen->versions && !seen->none_matches
+                       && !seen->modified_since && target_split(request)
+                   ? EDGE_RECOGNISED
+                   : EDGE_LET_GO;
     if (request->method != EDGE_REVALIDATE)
         return (!seen->modified_since || request->none_match.bytes) && target_split(request) ? EDGE_RECOGNISED
                                                                                              : EDGE_LET_GO;

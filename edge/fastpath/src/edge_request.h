@@ -24,7 +24,8 @@ typedef enum {
     EDGE_INCOMPLETE, /* may become it: wait for more bytes */
     EDGE_LET_GO      /* not within the subset, whatever follows */
 } edge_recognition;
-typedef enum { EDGE_GET, EDGE_HEAD, EDGE_REVALIDATE } edge_method;
+/* OPEN: the opening handshake of a WebSocket of the push service. */
+typedef enum { EDGE_GET, EDGE_HEAD, EDGE_REVALIDATE, EDGE_OPEN } edge_method;
 
 /* bytes == NULL: absent. */
 typedef struct {
@@ -48,6 +49,7 @@ typedef struct {
     unsigned forwarded_fors; /* lines of X-Forwarded-For */
     edge_span referer, user_agent;
     edge_span body;        /* EDGE_REVALIDATE */
+    const uint8_t *key;    /* EDGE_OPEN: Sec-WebSocket-Key, 24 characters */
     size_t consumed;       /* head and body */
     unsigned site;         /* the caller's to fill in: whose host it is */
 } edge_request;

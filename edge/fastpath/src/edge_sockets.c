@@ -53,6 +53,11 @@ static bool make_room(edge_sockets *sockets)
     return true;
 }
 
+static void look_for_room(edge_loop *loop)
+{
+    loop->answerer.opens = loop->sockets.count < loop->sockets.most;
+}
+
 int edge_sockets_enter(edge_loop *loop, int fd, const edge_socket_state *state)
 {
     edge_sockets *sockets = &loop->sockets;
@@ -66,6 +71,7 @@ int edge_sockets_enter(edge_loop *loop, int fd, const edge_socket_state *state)
     sockets->at[fd] = sockets->count++;
     loop->connections[fd].flags |= EDGE_CONN_SOCKET_BIT;
     count(loop, EDGE_C_SOCKETS, 1);
+    look_for_room(loop);
     return 0;
 }
 
@@ -88,6 +94,7 @@ void edge_sockets_leave(edge_loop *loop, int fd, edge_socket_state *state)
         sockets->hurry = sockets->count;
     loop->connections[fd].flags &= (uint8_t)~EDGE_CONN_SOCKET_BIT;
     count(loop, EDGE_C_SOCKETS, (uint64_t)-1);
+    look_for_room(loop);
 }
 
 /* ---- one of them ---- */
@@ -151,6 +158,15 @@ void edge_sockets_overdue(edge_loop *loop, int fd)
     say(loop, socket);
 }
 
+/* ---- opening ---- */
+
+void edge_loop_welcome(edge_loop *loop, uint32_t most, edge_audience audience)
+{
+    loop->sockets.most = most;
+    loop->answerer.audience = audience;
+    look_for_room(loop);
+}
+
 /* ---- pushes ---- */
 
 static const edge_message *message_of(const edge_sockets *sockets, const edge_socket *socket, unsigned topic)
@@ -159,12 +175,9 @@ static const edge_message *message_of(const edge_sockets *sockets, const edge_so
     return of_site && socket->frames.site < sockets->sites ? of_site + socket->frames.site : sockets->common + topic;
 }
 
-/* Brings one up to date in these topics. */
-static void serve(edge_loop *loop, edge_socket *socket, uint32_t topics)
+/* Puts what is new for one in these topics into the output: it has got it then. */
+static void put_news(edge_loop *loop, edge_socket *socket, uint32_t topics)
 {
-    if (socket->frames.closing || loop->connections[socket->fd].state != EDGE_CONN_SOCKET)
-        return;
-    edge_output_clear(&loop->output);
     for (unsigned topic = 0; topic < EDGE_TOPICS; topic++) {
         const edge_message *message = message_of(&loop->sockets, socket, topic);
         if (!(socket->topics & topics & 1u << topic) || message->edition <= socket->seen[topic])
@@ -172,8 +185,29 @@ static void serve(edge_loop *loop, edge_socket *socket, uint32_t topics)
         edge_piece(&loop->output, message->bytes, message->length);
         socket->seen[topic] = message->edition;
     }
+}
+
+/* Brings one up to date in these topics. */
+static void serve(edge_loop *loop, edge_socket *socket, uint32_t topics)
+{
+    if (socket->frames.closing || loop->connections[socket->fd].state != EDGE_CONN_SOCKET)
+        return;
+    edge_output_clear(&loop->output);
+    put_news(loop, socket, topics);
     if (loop->output.total)
         say(loop, socket);
+}
+
+int edge_sockets_begin(edge_loop *loop, int fd)
+{
+    const edge_opening *opened = &loop->answerer.opened;
+    edge_socket_state state = {.topics = opened->topics, .choice = opened->choice, .site = opened->site};
+    if (loop->answerer.audience == EDGE_STATUS_LOCAL && opened->is_own && edge_connection_is_local(loop, fd))
+        state.choice |= 1u << EDGE_TOPIC_STATUS;
+    if (edge_sockets_enter(loop, fd, &state))
+        return -ENOMEM;
+    put_news(loop, socket_of(loop, fd), UINT32_MAX);
+    return 0;
 }
 
 int edge_loop_publish(edge_loop *loop, uint32_t topic, uint32_t sites, int64_t site, const uint8_t *bytes,

@@ -33,6 +33,7 @@ typedef struct {
     uint32_t hurry, hurry_topics; /* still to be served at once, and with what */
     edge_message common[EDGE_TOPICS], *of_site[EDGE_TOPICS]; /* of_site: NULL, or sites messages */
     uint32_t sites;
+    uint32_t most; /* may be here when another one is opened */
 } edge_sockets;
 
 /* 0, or -1 with errno. */
@@ -40,6 +41,9 @@ int edge_sockets_open(edge_sockets *sockets, uint32_t descriptors);
 void edge_sockets_close(edge_sockets *sockets);
 /* A connection becomes one of them: 0, or -ENOMEM. */
 int edge_sockets_enter(edge_loop *loop, int fd, const edge_socket_state *state);
+/* A connection whose opening handshake has been answered, in the output, becomes one: what is true now comes behind
+ * that.  0, or -ENOMEM. */
+int edge_sockets_begin(edge_loop *loop, int fd);
 /* It is none any more; *state (or NULL): what it was. */
 void edge_sockets_leave(edge_loop *loop, int fd, edge_socket_state *state);
 /* Answers frames, as edge_answer does requests. */

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from edge.node.resources.origins import own_origins
+from edge.http.own_origins import own_origins
 
 if TYPE_CHECKING:
     from edge.http.parser import RequestHead

@@ -2,7 +2,7 @@
 
 The factory *name* of *module* is called in each worker, with *argument* if there is one, and gives a
 :class:`twisted.web.resource.Resource`.  Requests that change something (all methods but GET, HEAD and
-OPTIONS) reach it only from pages of our own origins (:func:`edge.node.resources.origins.own_origins` and
+OPTIONS) reach it only from pages of our own origins (:func:`edge.http.own_origins.own_origins` and
 ``--public-url``), of the cluster's nodes and of ``--allow-origin``: what another site's page sends with the
 visitor's browser is refused with 403 (by Sec-Fetch-Site and Origin;
 programs that are no browsers send neither).

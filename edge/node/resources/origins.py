@@ -4,17 +4,17 @@ A smart client on a page of one node asks the others, too.  Who they are stands 
 every node publishes; a node that joins is allowed within :data:`FOLLOW_SECONDS`.
 
 What changes something or holds a connection (mounts, applications, the socket) asks besides whether the page
-is of this very server: :func:`own_origins`.
+is of this very server: :func:`edge.http.own_origins.own_origins`.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from edge.http.own_origins import own_origins
 from edge.load.document import decode
 from edge.node.process.own_resources import LOAD
 
@@ -30,26 +30,6 @@ FOREIGN = "Pages of other sites may not change anything here; see --public-url a
 FOLLOW_SECONDS = 1.0
 #: Origins that the fast path has room for.
 LIMIT = 64
-
-#: Hosts that no name server can lead elsewhere: addresses, and what browsers resolve themselves (RFC 6761
-#: section 6.3).
-_FIXED = re.compile(
-    rb"(?:\[[0-9a-f:.]+\]|[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?:[0-9a-z_-]+\.)*localhost)(?::[0-9]+)?",
-    re.IGNORECASE,
-)
-
-
-def own_origins(host: bytes | None, secure: bool) -> tuple[bytes, ...]:
-    """The origin of a page of this server that was fetched from *host*; none if that proves nothing.
-
-    The owner of a name can have it resolved to our address while his page is open (DNS rebinding).  From
-    then on his page is of the same origin as we are: Host, Origin and Sec-Fetch-Site agree.  So a name counts
-    only over TLS, where the browser has found it in our certificate; over plain HTTP only an address or
-    localhost does.  Other names of a node are configured (``--public-url``, ``--allow-origin``).
-    """
-    if secure:
-        return (b"https://%b" % (host or b""),)
-    return (b"http://%b" % host,) if host is not None and _FIXED.fullmatch(host) else ()
 
 
 def is_foreign(head: RequestHead, secure: bool, allowed: Collection[bytes]) -> bool:

@@ -6,8 +6,9 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from edge.http.own_origins import own_origins
 from edge.load.document import LoadDocument, NodeLoad, encode
-from edge.node.resources.origins import LIMIT, ClusterOrigins, own_origins
+from edge.node.resources.origins import LIMIT, ClusterOrigins
 from edge.resource import Resource
 from edge.table.reader import Reader
 from tests.node.serving import NOW
