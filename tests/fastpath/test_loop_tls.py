@@ -18,8 +18,8 @@ from edge.fastpath.native import NativeFastPath
 from edge.table.segment import Segment
 from edge.tls.native import NativeTls
 from tests.fastpath.loop_suite import ServingSuite
-from tests.fastpath.site import BIG, BODY, EMPTY, get
 from tests.fastpath.opening_suite import OpeningSuite
+from tests.fastpath.site import BIG, BODY, EMPTY, get
 from tests.tls.handshakes import PyClient, StdClient, credential
 from tests.tls.peer import server_state
 

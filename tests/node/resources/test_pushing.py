@@ -19,6 +19,8 @@ from edge.cache.group_changes import Stamp
 from edge.cache.group_history import GroupChange, group_hash
 from edge.load.document import LoadDocument, encode, node_load
 from edge.load.report import unknown
+from edge.load.riding import ride
+from edge.load.riding import tag_of as tag_of_nodes
 from edge.node.process.group_news import GroupNews, pack, unpack
 from edge.node.resources.pushing import (
     LEAST_PERIOD,
@@ -69,6 +71,29 @@ class PushingTests(SynchronousTestCase):
         one = representation(0, encode(LoadDocument("", number, 0, nodes)))
         self.site.writer.put(Resource(b"/.edge/load", NOW, (one,)), counts=False)
 
+    def publish_cluster(self, number: int, *weights: float, url: str = "http://n") -> LoadDocument:
+        """The load of nodes that have a tag."""
+        reports = [replace(unknown(f"n{i}"), weight=weight) for i, weight in enumerate(weights)]
+        nodes = tuple(node_load(report, f"{url}{i}") for i, report in enumerate(reports))
+        tag = tag_of_nodes((node.id, node.url) for node in nodes)
+        document = LoadDocument("", number, NOW * 1000 + number, nodes, tag=tag)
+        one = representation(0, encode(document))
+        self.site.writer.put(Resource(b"/.edge/load", NOW, (one,)), counts=False)
+        return document
+
+    def told(self) -> list[Any]:
+        """What has come: documents and changes as they are, words as (seconds, at, word)."""
+        found: list[Any] = []
+        for one in self.events():
+            if isinstance(one, TextMessage):
+                found.append(json.loads(one.data))
+            elif isinstance(one, BytesMessage):
+                data = bytes(one.data)
+                self.assertEqual(data[:2], b"\4\0")
+                at = int.from_bytes(data[4:10], "big")
+                found.append((int.from_bytes(data[2:4], "big"), at, data[10:].decode("ascii")))
+        return found
+
     def open(
         self, query: bytes = b"", lines: bytes = b"Origin: http://localhost:8080\r\n", more: bytes = b""
     ) -> int:
@@ -110,6 +135,57 @@ class PushingTests(SynchronousTestCase):
         self.assertEqual(self.repeated(), before + 2)
         self.connection.send(self.frames.send(CloseConnection(1000)))
         self.assertEqual(self.repeated(), before)
+
+    def test_in_version_2_the_nodes_come_once_and_their_figures_in_a_word(self) -> None:
+        first = self.publish_cluster(1, 0.5, 0.25, 1, 0)
+        self.assertEqual(self.open(b"?topics=load&v=2"), 101)
+        document, word = self.told()
+        self.assertEqual(document["document"]["tag"], first.tag)
+        self.assertEqual(word, (5, first.at, ride(first.nodes)))
+        second = self.publish_cluster(2, 0.5, 0.5, 1, 0)
+        before = len(self.connection.transport.written)
+        self.connection.pass_time(5)
+        self.assertEqual(self.told(), [(5, second.at, ride(second.nodes))])
+        self.assertEqual(len(self.connection.transport.written) - before, 24)
+        # Another place of a node is other nodes, and cannot wait.
+        third = self.publish_cluster(3, 0.5, 0.5, 1, 0, url="http://m")
+        self.connection.pass_time(5)
+        document, word = self.told()
+        self.assertEqual((document["document"]["nodes"][0]["url"], word[1]), ("http://m0", third.at))
+
+    def test_in_version_2_what_has_no_word_comes_as_a_document(self) -> None:
+        """More than 16 nodes, a document of another program; and versions that nobody knows yet are 2."""
+        self.publish_cluster(1, *[0.5] * 17)
+        self.assertEqual(self.open(b"?topics=load&v=7"), 101)
+        self.assertEqual([one["document"]["seq"] for one in self.told()], [1])
+        self.publish_cluster(2, *[0.5] * 17)
+        self.connection.pass_time(5)
+        self.publish_load(3)
+        self.connection.pass_time(5)
+        self.assertEqual([one["document"].get("seq", 3) for one in self.told()], [2, 3])
+        self.publish_cluster(4, 0.5)
+        self.connection.pass_time(5)
+        self.assertEqual(len(self.told()), 2)
+
+    def test_in_version_2_topics_have_the_same_names(self) -> None:
+        self.publish_cluster(1, 0.5)
+        self.open(b"?topics=changed&v=2")
+        self.assertEqual([one["type"] for one in self.told()], ["changed"])
+        self.connection.send(self.frames.send(TextMessage('{"type":"subscribe","topics":["load"]}')))
+        document, word = self.told()
+        self.assertEqual((document["type"], len(word[2])), ("load", 6))
+        self.connection.send(self.frames.send(TextMessage('{"type":"subscribe","topics":["word"]}')))
+        (goodbye,) = self.events()
+        self.assertEqual(goodbye.reason, "There is no topic 'word'; there are load, changed and status")
+
+    def test_versions_that_are_none_are_the_first(self) -> None:
+        self.publish_cluster(1, 0.5)
+        for version in (b"", b"1", b"0", b"02", b"x", b"2.0", b"-2", b"9" * 99):
+            self.connection = self.site.connect()
+            self.addCleanup(self.site.pushing.stop)
+            self.frames = Frames(ConnectionType.CLIENT)
+            self.assertEqual(self.open(b"?topics=load&v=" + version), 101)
+            self.assertEqual(len(self.told()), 1, version)
 
     def test_one_topic(self) -> None:
         self.assertEqual(self.open(b"?topics=changed"), 101)
