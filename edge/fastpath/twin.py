@@ -483,7 +483,7 @@ class PythonFastPath:
     # ---- WebSockets ----
 
     def _open(self, fd: int, connection: Connection, opening: Opening) -> bytes:
-        """It is a WebSocket from now on, which may have said something already; what is true now."""
+        """What is true now, for a connection that is a WebSocket from now on."""
         choice = opening.choice
         if self._answerer.audience is Audience.LOCAL and opening.is_own and _is_local(connection):
             choice |= 1 << STATUS
